@@ -1,0 +1,20 @@
+"""The demos, written down: a new one is one file here and one line in `DEMOS`."""
+
+from core.demos import digits_core, digits_custom, digits_mlp
+from core.demos.contract import Demo
+from core.errors import UnknownName
+
+DEMOS: tuple[Demo, ...] = (digits_mlp.DEMO, digits_core.DEMO, digits_custom.DEMO)
+
+
+def get_demo(key: str) -> Demo:
+    """The demo of that key.
+
+    Raises UnknownName with the keys that exist.
+    """
+    for demo in DEMOS:
+        if demo.key == key:
+            return demo
+    raise UnknownName(
+        "There is no such demo.", received=key, cure=f"Choose from {', '.join(one.key for one in DEMOS)}."
+    )

@@ -1,0 +1,125 @@
+"""The same task in plain TensorFlow Core: a tf.Module, a tf.function, and a training loop by hand. No Keras."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from core.demos import digits_data
+from core.demos.contract import Data, Demo, Progress, Report, Split, TrainSettings
+
+
+def build(settings: TrainSettings):
+    import tensorflow as tf
+
+    width = digits_data.pixel_count(settings.dataset)
+
+    class Classifier(tf.Module):
+        """Two layers of plain variables: relu(x·W + b), then softmax(h·W + b)."""
+
+        def __init__(self):
+            super().__init__(name="classifier")
+            self.hidden_kernel = tf.Variable(_glorot(width, settings.hidden_units), name="hidden_kernel")
+            self.hidden_bias = tf.Variable(tf.zeros([settings.hidden_units]), name="hidden_bias")
+            self.output_kernel = tf.Variable(_glorot(settings.hidden_units, 10), name="output_kernel")
+            self.output_bias = tf.Variable(tf.zeros([10]), name="output_bias")
+            self.optimizer = _adam()(self.trainable_variables, settings.learning_rate)
+
+        def logits(self, pixels):
+            hidden = tf.nn.relu(pixels @ self.hidden_kernel + self.hidden_bias)
+            return hidden @ self.output_kernel + self.output_bias
+
+        @tf.function(input_signature=[tf.TensorSpec([None, width], tf.float32, name="pixels")])
+        def __call__(self, pixels):
+            return {"probabilities": tf.nn.softmax(self.logits(pixels))}
+
+    return Classifier()
+
+
+def _glorot(rows: int, columns: int) -> Any:
+    """Uniform in ±√(6 / (rows + columns)), after Glorot and Bengio (2010), equation 16."""
+    import tensorflow as tf
+
+    limit = math.sqrt(6 / (rows + columns))
+    return tf.random.uniform([rows, columns], -limit, limit)
+
+
+def _adam() -> type:
+    import tensorflow as tf
+
+    class Adam(tf.Module):
+        """Adam by hand, after Kingma and Ba (2015), algorithm 1; all of its state is in variables."""
+
+        def __init__(self, variables, learning_rate):
+            super().__init__(name="adam")
+            self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+            self.learning_rate = tf.Variable(learning_rate, trainable=False, name="learning_rate")
+            self.first = [tf.Variable(tf.zeros_like(one), trainable=False, name="first") for one in variables]
+            self.second = [tf.Variable(tf.zeros_like(one), trainable=False, name="second") for one in variables]
+
+        def apply(self, gradients, variables):
+            time = tf.cast(self.step.assign_add(1), tf.float32)
+            rate = self.learning_rate * tf.sqrt(1 - 0.999**time) / (1 - 0.9**time)
+            for gradient, variable, first, second in zip(gradients, variables, self.first, self.second, strict=True):
+                first.assign(0.9 * first + 0.1 * gradient)
+                second.assign(0.999 * second + 0.001 * gradient**2)
+                variable.assign_sub(rate * first / (tf.sqrt(second) + 1e-7))
+
+    return Adam
+
+
+def train(model: Any, data: Data, settings: TrainSettings, report: Report) -> None:
+    """Train in place with a GradientTape; rows are shuffled anew each epoch by the seed."""
+    step = training_step(model)
+    shuffle = np.random.default_rng(settings.seed)
+    steps = math.ceil(data.train.rows / settings.batch_size)
+    for epoch in range(settings.epochs):
+        order = shuffle.permutation(data.train.rows)
+        for index in range(steps):
+            rows = order[index * settings.batch_size : (index + 1) * settings.batch_size]
+            step(data.train.inputs["pixels"][rows], data.train.targets[rows])
+            report(Progress((epoch + (index + 1) / steps) / settings.epochs, epoch + 1))
+        logs = _measure(model, data.train) | _measure(model, data.validation, prefix="val_")
+        report(Progress((epoch + 1) / settings.epochs, epoch + 1, logs))
+
+
+def training_step(model: Any) -> Any:
+    """One step of descent on the mean cross-entropy of a batch."""
+    import tensorflow as tf
+
+    variables = [variable for variable in model.variables if variable.trainable]
+
+    @tf.function(reduce_retracing=True)
+    def step(pixels, targets):
+        with tf.GradientTape() as tape:
+            losses = tf.nn.softmax_cross_entropy_with_logits(targets, model.logits(pixels))
+            loss = tf.reduce_mean(losses)
+        model.optimizer.apply(tape.gradient(loss, variables), variables)
+
+    return step
+
+
+def _measure(model: Any, split: Split, prefix: str = "") -> dict[str, float]:
+    """Mean cross-entropy and accuracy over a split; 1e-7 keeps the logarithm finite, as Keras does."""
+    answers = model(split.inputs["pixels"])["probabilities"].numpy()
+    likelihood = np.clip((answers * split.targets).sum(axis=1), 1e-7, 1)
+    right = answers.argmax(axis=1) == split.targets.argmax(axis=1)
+    return {f"{prefix}loss": float(-np.log(likelihood).mean()), f"{prefix}accuracy": float(right.mean())}
+
+
+DEMO = Demo(
+    key="digits-core",
+    label="Read a digit, without Keras",
+    predicts="Which digit, 0 to 9, is in a small picture",
+    data_says="1,797 handwritten digits, 8×8 pixels",
+    model_says="TensorFlow Core: a tf.Module with four variables and a tf.function",
+    shows="What a SavedModel keeps when there is no Keras model at all.",
+    source=digits_data.SOURCE,
+    kind="module",
+    labels=digits_data.LABELS,
+    datasets=digits_data.DATASETS,
+    image_shapes=digits_data.IMAGE_SHAPES,
+    data=digits_data.data,
+    build=build,
+    train=train,
+)

@@ -1,0 +1,61 @@
+"""A layer of our own: what happens when the reloading process does not know its class."""
+
+from core.demos import digits_data
+from core.demos.contract import Demo, TrainSettings
+from core.demos.fit import fit
+
+
+def classes() -> dict[str, type]:
+    """The custom class of this demo: made on demand, so that a process that never asked does not know it."""
+    import keras
+
+    class Scale(keras.layers.Layer):
+        """Multiplies every feature by a factor of its own, learned in training."""
+
+        def build(self, input_shape):
+            self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="factor")
+
+        def call(self, inputs):
+            return inputs * self.factor
+
+    return {"Scale": Scale}
+
+
+def build(settings: TrainSettings):
+    import keras
+
+    scale = classes()["Scale"]
+    model = keras.Sequential(
+        [
+            keras.Input((digits_data.pixel_count(settings.dataset),), name="pixels"),
+            scale(),
+            keras.layers.Dense(settings.hidden_units, activation="relu"),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile(
+        optimizer=keras.optimizers.Adam(settings.learning_rate),
+        loss="categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+
+
+DEMO = Demo(
+    key="digits-custom",
+    label="Read a digit, with a layer of our own",
+    predicts="Which digit, 0 to 9, is in a small picture",
+    data_says="1,797 handwritten digits, 8×8 pixels",
+    model_says="Keras: our own Scale layer, then Dense(128, relu), Dense(10, softmax)",
+    shows="Formats that keep layers by name fail without the class; a graph does not.",
+    source=digits_data.SOURCE,
+    kind="keras",
+    labels=digits_data.LABELS,
+    datasets=digits_data.DATASETS,
+    image_shapes=digits_data.IMAGE_SHAPES,
+    data=digits_data.data,
+    build=build,
+    train=fit,
+    classes=classes,
+    has_classes=True,
+)

@@ -1,0 +1,66 @@
+"""Handwritten digits: 8×8 from scikit-learn's bundle, or MNIST's 28×28 when it can be downloaded."""
+
+import socket
+
+import numpy as np
+
+from core.demos.contract import Data, Split, TrainSettings
+from core.errors import DataUnavailable
+
+LABELS = tuple(str(digit) for digit in range(10))
+DATASETS = {
+    "digits": "1,797 digits of 8×8 pixels, bundled with scikit-learn: works offline",
+    "mnist": "70,000 digits of 28×28 pixels (MNIST): downloaded once, about 11 MB",
+}
+IMAGE_SHAPES = {"digits": (8, 8), "mnist": (28, 28)}
+SOURCE = (
+    "Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI Machine Learning Repository (CC BY 4.0), "
+    "as bundled with scikit-learn; MNIST, Y. LeCun and C. Cortes (CC BY-SA 3.0), through keras.datasets."
+)
+DOWNLOAD_TIMEOUT = 20  # seconds without a byte: keras.datasets itself would wait for ever
+
+
+def pixel_count(dataset: str) -> int:
+    height, width = IMAGE_SHAPES[dataset]
+    return height * width
+
+
+def data(settings: TrainSettings) -> Data:
+    """Digits as rows of float32 pixels in [0, 1], with one-hot float32 targets, split 70 : 15 : 15 by class.
+
+    The split does not depend on the seed of the training, so that runs answer the same held-out rows.
+    Raises DataUnavailable when MNIST cannot be downloaded.
+    """
+    from sklearn.model_selection import train_test_split
+
+    pixels, digits = _mnist() if settings.dataset == "mnist" else _digits()
+    train, rest = train_test_split(np.arange(len(digits)), test_size=0.3, random_state=0, stratify=digits)
+    watch, held = train_test_split(rest, test_size=0.5, random_state=0, stratify=digits[rest])
+    return Data(*(_split(pixels[rows], digits[rows]) for rows in (train, watch, held)))
+
+
+def _split(pixels: np.ndarray, digits: np.ndarray) -> Split:
+    return Split({"pixels": pixels}, np.eye(10, dtype="float32")[digits])
+
+
+def _digits() -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.datasets import load_digits
+
+    bundle = load_digits()
+    return (bundle.data / 16).astype("float32"), bundle.target
+
+
+def _mnist() -> tuple[np.ndarray, np.ndarray]:
+    import keras
+
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
+    try:
+        (seen, seen_digits), (unseen, unseen_digits) = keras.datasets.mnist.load_data()
+    except Exception as error:  # urllib, ssl, socket and Keras' own bare Exception all mean one thing here
+        raise DataUnavailable(
+            "MNIST is not on this computer yet, and downloading it failed.",
+            cure="Connect to the internet and try again, or choose the bundled 8×8 digits.",
+            detail=f"{type(error).__name__}: {error}",
+        ) from error
+    pixels = np.concatenate([seen, unseen]).reshape(-1, 784).astype("float32") / 255
+    return pixels, np.concatenate([seen_digits, unseen_digits])

@@ -1,0 +1,40 @@
+"""Training a compiled Keras model with `fit`, reporting as it goes."""
+
+import math
+from typing import Any
+
+from core.demos.contract import Data, Progress, Report, Split, TrainSettings
+
+
+def fit(model: Any, data: Data, settings: TrainSettings, report: Report) -> None:
+    """Train in place; `report` hears of every step, and at the end of an epoch of its losses and accuracies."""
+    model.fit(
+        *_pair(data.train),
+        validation_data=_pair(data.validation),
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        verbose=0,
+        callbacks=[_reporter(math.ceil(data.train.rows / settings.batch_size), settings.epochs, report)],
+    )
+
+
+def _pair(split: Split) -> tuple[Any, Any]:
+    inputs = next(iter(split.inputs.values())) if len(split.inputs) == 1 else split.inputs
+    return inputs, split.targets
+
+
+def _reporter(steps: int, epochs: int, report: Report) -> Any:
+    import keras
+
+    class Reporter(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            self.epoch = epoch
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            report(Progress((self.epoch + (batch + 1) / steps) / epochs, self.epoch + 1))
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            numbers = {name: float(value) for name, value in (logs or {}).items()}
+            report(Progress((epoch + 1) / epochs, epoch + 1, numbers))
+
+    return Reporter()

@@ -1,0 +1,135 @@
+"""Every error that Roundtrip raises on purpose.
+
+RoundtripError
+├── InputError              a value that a person gave does not fit
+│   ├── UnknownName         no demo, format, run, artifact or job has that name
+│   └── DataUnavailable     a data set cannot be had now
+├── FormatError
+│   ├── PackageMissing      the library that a format needs is not installed
+│   ├── CannotSave          this format does not take this model
+│   └── DoesNotLoad         the copy did not come back
+│       └── NeedsArchitecture   the copy is weights alone
+├── LibraryError
+│   ├── Damaged             a kept file is missing or its bytes changed
+│   ├── UnreadableRecord    a record is broken, or of a newer schema than ours
+│   └── StorageFailed       the disk refused: full, read-only, gone
+└── WorkerError
+    ├── ChildDied           the process that held the model ended before it answered
+    ├── TimedOut            it ran longer than its limit
+    └── Cancelled           a person stopped it
+
+Each carries one plain `sentence`, what was `received`, the `cure` (what to do next), and `detail`: the foreign
+library's own words, shown only on demand. Foreign exceptions become these in `core.explain`, and nowhere else.
+"""
+
+
+class RoundtripError(Exception):
+    """One plain sentence, what was received, what to do next.
+
+    `code` is stable: it crosses process borders and stands in `--json` output.
+    """
+
+    code = "error"
+
+    def __init__(self, sentence: str, *, received: object = None, cure: str = "", detail: str = ""):
+        self.sentence = sentence
+        self.received = "" if received is None else str(received)
+        self.cure = cure
+        self.detail = detail
+        super().__init__(sentence)
+
+    def __str__(self) -> str:
+        received = f"Received: {self.received}." if self.received else ""
+        return " ".join(part for part in (self.sentence, received, self.cure) if part)
+
+    def to_json(self) -> dict[str, str]:
+        return {
+            "code": self.code,
+            "sentence": self.sentence,
+            "received": self.received,
+            "cure": self.cure,
+            "detail": self.detail,
+        }
+
+
+class InputError(RoundtripError):
+    code = "input"
+
+
+class UnknownName(InputError):
+    code = "unknown-name"
+
+
+class DataUnavailable(InputError):
+    code = "data-unavailable"
+
+
+class FormatError(RoundtripError):
+    code = "format"
+
+
+class PackageMissing(FormatError):
+    code = "package-missing"
+
+
+class CannotSave(FormatError):
+    code = "cannot-save"
+
+
+class DoesNotLoad(FormatError):
+    code = "does-not-load"
+
+
+class NeedsArchitecture(DoesNotLoad):
+    code = "needs-architecture"
+
+
+class LibraryError(RoundtripError):
+    code = "library"
+
+
+class Damaged(LibraryError):
+    code = "damaged"
+
+
+class UnreadableRecord(LibraryError):
+    code = "unreadable-record"
+
+
+class StorageFailed(LibraryError):
+    code = "storage"
+
+
+class WorkerError(RoundtripError):
+    code = "worker"
+
+
+class ChildDied(WorkerError):
+    code = "child-died"
+
+
+class TimedOut(WorkerError):
+    code = "timed-out"
+
+
+class Cancelled(WorkerError):
+    code = "cancelled"
+
+
+def _tree(root: type[RoundtripError]) -> dict[str, type[RoundtripError]]:
+    """Map every code in the tree below `root` to its class."""
+    found = {root.code: root}
+    for branch in root.__subclasses__():
+        found |= _tree(branch)
+    return found
+
+
+def from_json(record: dict[str, str]) -> RoundtripError:
+    """Rebuild an error that `to_json` wrote; an unknown code becomes a plain RoundtripError."""
+    kind = _tree(RoundtripError).get(record.get("code", ""), RoundtripError)
+    return kind(
+        record.get("sentence", "Something went wrong."),
+        received=record.get("received") or None,
+        cure=record.get("cure", ""),
+        detail=record.get("detail", ""),
+    )

@@ -1,0 +1,207 @@
+"""Foreign exceptions in plain words: the one place where a library's error becomes one of ours.
+
+Keras puts the cause at the end of a message that may be a thousand characters long, TensorFlow puts it in the middle.
+Each row of `CASES` finds the cause in the text, says it first, and names the cure; the foreign text stays whole in
+`detail`, for whoever asks.
+"""
+
+import errno
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from core.errors import (
+    CannotSave,
+    DoesNotLoad,
+    RoundtripError,
+    StorageFailed,
+    WorkerError,
+)
+
+DETAIL_LIMIT = 4000  # characters of foreign text that are kept
+
+
+class Case(NamedTuple):
+    """A pattern in a foreign text, the sentence that it means ({0}, {1} are its groups), and the cure."""
+
+    pattern: str
+    sentence: str
+    cure: str
+
+
+CUSTOM_CLASS = (
+    "Load it with the class at hand (custom_objects={{'{0}': {0}}}), or save as SavedModel, which needs no class."
+)
+
+CASES = (
+    Case(r"Could not locate class '([^']+)'", "This process does not know the custom class '{0}'.", CUSTOM_CLASS),
+    Case(r"Unknown layer: '([^']+)'", "This process does not know the custom layer '{0}'.", CUSTOM_CLASS),
+    Case(
+        r"Could not locate function '([^']+)'",
+        "This process does not know the custom function '{0}'.",
+        "Load it with custom_objects={{'{0}': {0}}}, or with compile=False if only training needs it.",
+    ),
+    Case(
+        r"Unrecognized keyword arguments passed to (\w+): (\{.*?\})",
+        "The class '{0}' that was found takes other arguments than the saved one did ({1}).",
+        "Give the version of the class that the model was saved with.",
+    ),
+    Case(
+        r"Requested the deserialization of a `?Lambda`? layer|Lambda.*arbitrary code",
+        "The model contains a Lambda layer, which is stored as Python bytecode and would run on loading.",
+        "Replace the Lambda by a layer class of your own, or save as SavedModel.",
+    ),
+    Case(
+        r"Requested the deserialization of a `?TFSMLayer`?",
+        "The model refers to a SavedModel outside of itself, by its path.",
+        "Save the model that the path names, not the reference to it.",
+    ),
+    Case(
+        r"File format not supported.*Keras 3 only supports",
+        "keras.models.load_model reads .keras and .h5 files only; this is something else.",
+        "Load a SavedModel directory with tf.saved_model.load, and call signatures['serving_default'].",
+    ),
+    Case(
+        r"The model provided has not yet been built|have not been built|never been called|has never called",
+        "The model has never seen an input, so its weights do not exist yet.",
+        "Call it once on a batch, or give it keras.Input, then save again.",
+    ),
+    Case(
+        r"non-serializable argument values|Unable to serialize|Cannot serialize|not JSON serializable",
+        "The model holds an object that this format cannot write down as text.",
+        "Give its layer a get_config() that returns plain values, or save as SavedModel.",
+    ),
+    Case(
+        r"Could not deserialize '(keras\.metrics\.\w+|keras\.losses\.\w+)'",
+        "The file names its loss or metric '{0}' as a bare string, which this Keras cannot read back.",
+        "Load it with compile=False, or compile with the object (keras.losses.MeanSquaredError()) before saving.",
+    ),
+    Case(
+        r"Layer count mismatch.*expected (\d+) layers, found (\d+)",
+        "The file holds weights of {1} layers, and the model has {0}.",
+        "Use the architecture that the weights were saved from.",
+    ),
+    Case(
+        r"variable\.shape=(\([^)]*\)).*?value\.shape=(\([^)]*\))",
+        "A saved array has the shape {1}, and the variable that it belongs to has {0}.",
+        "Use the architecture that the weights were saved from.",
+    ),
+    Case(
+        r"incompatible tensor with shape (\([^)]*\)).*?shape (\([^)]*\))",
+        "A saved array has the shape {0}, and the variable that it belongs to has {1}.",
+        "Use the architecture that the checkpoint was saved from.",
+    ),
+    Case(
+        r"not bound to checkpointed values|Unresolved object in checkpoint",
+        "Values in this checkpoint found no variable in the model, or variables found no value.",
+        "Build the model with the same code that wrote the checkpoint.",
+    ),
+    Case(
+        r"Found zero restored functions|is not callable",
+        "What came back holds variables, but no function to answer with.",
+        "Save with signatures={{'serving_default': function}}.",
+    ),
+    Case(
+        r"'untracked' resource",
+        "A function of the model uses a variable that does not belong to the model.",
+        "Make the variable an attribute of the model, then save again.",
+    ),
+    Case(
+        r"Table not initialized",
+        "A vocabulary was lost on the way: its lookup table is empty.",
+        "Save as .keras or SavedModel, which keep vocabularies.",
+    ),
+    Case(
+        r"Unable to synchronously open file \(truncated file|Read less bytes than requested|not a zip file|BadZipFile",
+        "The file is cut short or is not what its name says.",
+        "Save it again.",
+    ),
+    Case(
+        r"file signature not found|No model config found|Wire format was corrupt|Cannot parse file",
+        "The file is damaged or of another kind than its name says.",
+        "Save it again.",
+    ),
+    Case(
+        r"Failed to find any matching files|No such file or directory|File not found: filepath|NOT_FOUND",
+        "A file of this copy is missing.",
+        "Restore it from a backup, or save the run again.",
+    ),
+    Case(
+        r"[Cc]hecksum does not match|Bad CRC-32",
+        "Bytes of this copy have changed since they were written.",
+        "Restore it from a backup, or save the run again.",
+    ),
+    Case(
+        r"recursion depth exceeded",
+        "The model is nested too deeply for Keras to walk through.",
+        "Build it from fewer nested layers.",
+    ),
+    Case(
+        r"No module named '([^']+)'",
+        "The Python package '{0}' that this needs is not installed.",
+        "Install it (pip install {0}), then try again.",
+    ),
+)
+
+STORAGE = {
+    errno.ENOSPC: ("The disk is full.", "Free some space, then try again; nothing half written is left."),
+    errno.EDQUOT: ("The disk quota is used up.", "Free some space, then try again; nothing half written is left."),
+    errno.EROFS: ("The library lies on a read-only disk.", "Set ROUNDTRIP_HOME to a folder that can be written."),
+    errno.EACCES: ("The library may not be written here.", "Set ROUNDTRIP_HOME to a folder that can be written."),
+    errno.EPERM: ("The library may not be written here.", "Set ROUNDTRIP_HOME to a folder that can be written."),
+    errno.EMFILE: ("This process has too many files open.", "Close other work, then try again."),
+    errno.ENFILE: ("This computer has too many files open.", "Close other programs, then try again."),
+    errno.EIO: ("The disk reported an error.", "Check the disk, then try again."),
+}
+
+
+def translate(error: BaseException, doing: type[RoundtripError], hide: Iterable[str] = ()) -> RoundtripError:
+    """Make ours of a foreign exception.
+
+    `doing` is the kind of error where no better one is known (CannotSave, DoesNotLoad, ...); paths in `hide` are cut
+    out of every text that may reach a page.
+    """
+    if isinstance(error, RoundtripError):
+        return error
+    if isinstance(error, OSError) and error.errno in STORAGE:
+        sentence, cure = STORAGE[error.errno]
+        return StorageFailed(sentence, cure=cure, detail=_clean(error, hide))
+    if isinstance(error, MemoryError):
+        return WorkerError(
+            "The process ran out of the memory that it may use.",
+            cure="Raise ROUNDTRIP_CHILD_GIB, or use a smaller model or batch.",
+        )
+    text = _clean(error, hide)
+    sentence, cure = explain(text) or (_fallback(text), _FALLBACK_CURES.get(doing, "Read the details, then try again."))
+    return doing(sentence, cure=cure, detail=f"{type(error).__name__}: {text}")
+
+
+def explain(text: str) -> tuple[str, str] | None:
+    """The sentence and the cure for a foreign text, or None where no case fits."""
+    for case in CASES:
+        if found := re.search(case.pattern, text, re.DOTALL):
+            groups = [group or "" for group in found.groups()]
+            return case.sentence.format(*groups), case.cure.format(*groups)
+    return None
+
+
+_FALLBACK_CURES = {
+    CannotSave: "Read the details, or choose another format.",
+    DoesNotLoad: "Read the details; if the model has code of its own, load it with that code.",
+}
+
+
+def _fallback(text: str) -> str:
+    """The most telling line of an unknown text: what Keras appends last, else the first line."""
+    if found := re.findall(r"Exception encountered: (.+)", text):
+        line = found[-1]
+    else:
+        line = next((line for line in text.splitlines() if line.strip()), "no message")
+    return f"The library said: {line.strip()[:240]}"
+
+
+def _clean(error: BaseException, hide: Iterable[str]) -> str:
+    text = str(error) or type(error).__name__
+    for path in hide:
+        text = text.replace(path, "…")
+    return text if len(text) <= DETAIL_LIMIT else f"{text[: DETAIL_LIMIT // 2]}\n…\n{text[-DETAIL_LIMIT // 2 :]}"

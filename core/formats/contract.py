@@ -1,0 +1,182 @@
+"""What a format is, what it is given to load with, and what comes back: the one contract of the house."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.errors import InputError
+
+# What a copy may hold, in the order in which it is shown.
+PARTS = ("architecture", "weights", "optimizer state", "compile settings", "graph", "signatures")
+
+Named = list[tuple[str, np.ndarray]]
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One named input or output: its dtype as NumPy names it, its shape with the batch first and None where free."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...] | None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "dtype": self.dtype, "shape": None if self.shape is None else list(self.shape)}
+
+
+@dataclass(frozen=True)
+class Code:
+    """What an artifact may lack and a reloading process may be given.
+
+    `build` makes the untrained model (from the demo's code, or from an architecture artifact); `classes` are the custom
+    classes by the name under which they were saved. Both are empty where the process knows nothing of the model.
+    """
+
+    build: Callable[[], Any] | None = None
+    classes: Mapping[str, type] = field(default_factory=dict)
+
+
+NO_CODE = Code()
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Whatever was loaded, behind one verb.
+
+    `answer` takes and gives NumPy arrays by name, batch first. `weights` and `optimizer` list what can be seen of the
+    variables, as (name, array) pairs; `weights` is None where the format hides them. `model` is the loaded object:
+    holding it keeps a SavedModel's variables alive for as long as its signature is called.
+    """
+
+    model: Any
+    inputs: tuple[Spec, ...]
+    answer: Callable[[Arrays], Arrays]
+    weights: Callable[[], Named] | None = None
+    optimizer: Callable[[], Named] | None = None
+
+    def predict(self, inputs: Arrays) -> Arrays:
+        """Answer `{name: array}` with `{name: array}`, batch first.
+
+        Inputs are paired with the predictor's own by name, then in order where only one reading is possible, and cast
+        to its dtypes. Raises InputError when a shape or the number of inputs does not fit.
+        """
+        return self.answer(_fit(inputs, self.inputs))
+
+
+def _fit(inputs: Arrays, specs: tuple[Spec, ...]) -> Arrays:
+    if not specs:
+        return inputs
+    if len(inputs) != len(specs):
+        raise InputError(
+            f"This model takes {len(specs)} inputs ({', '.join(spec.name for spec in specs)}).",
+            received=f"{len(inputs)} ({', '.join(inputs)})",
+            cure="Give one array for each of its inputs.",
+        )
+    return {spec.name: _cast(array, spec) for spec, array in _pair_inputs(inputs, specs)}
+
+
+def _pair_inputs(inputs: Arrays, specs: tuple[Spec, ...]) -> Iterable[tuple[Spec, np.ndarray]]:
+    if all(spec.name in inputs for spec in specs):
+        return [(spec, inputs[spec.name]) for spec in specs]
+    if len(specs) == 1:
+        return [(specs[0], next(iter(inputs.values())))]
+    return _pair_by_shape(inputs, specs)
+
+
+def _pair_by_shape(inputs: Arrays, specs: tuple[Spec, ...]) -> list[tuple[Spec, np.ndarray]]:
+    """Pair several renamed inputs by shape, and refuse where two of them could be meant."""
+    pairs = []
+    for spec in specs:
+        fitting = [array for array in inputs.values() if _shape_fits(array, spec)]
+        if len(fitting) != 1:
+            raise InputError(
+                f"The inputs were renamed, and {len(fitting)} of them would fit '{spec.name}'.",
+                received=", ".join(f"{name} {array.shape}" for name, array in inputs.items()),
+                cure=f"Name them {', '.join(one.name for one in specs)}.",
+            )
+        pairs.append((spec, fitting[0]))
+    return pairs
+
+
+def _shape_fits(array: np.ndarray, spec: Spec) -> bool:
+    if spec.shape is None:
+        return True
+    if array.ndim != len(spec.shape):
+        return False
+    return all(want is None or want == have for want, have in zip(spec.shape[1:], array.shape[1:], strict=True))
+
+
+def _cast(array: np.ndarray, spec: Spec) -> np.ndarray:
+    if not _shape_fits(array, spec):
+        raise InputError(
+            f"The input '{spec.name}' must have the shape {spec.shape}.",
+            received=array.shape,
+            cure="Reshape the rows, or choose an artifact of the same demo.",
+        )
+    if spec.dtype == "object" or array.dtype.kind in "SUO":
+        return array
+    return np.asarray(array, dtype=spec.dtype)
+
+
+@dataclass(frozen=True)
+class Format:
+    """One way to save: facts that can be read before TensorFlow is loaded, and two functions.
+
+    `keeps` is a claim that the evidence checks; `accepts` names the kinds of model it takes ("keras", "module");
+    `needs_architecture` says that a copy is only half a model; `packages` are import names with the package to install.
+    """
+
+    key: str
+    label: str
+    layout: str
+    good_for: str
+    keeps: frozenset[str]
+    accepts: frozenset[str]
+    save: Callable[[Any, Path], None]
+    load: Callable[..., Predictor]
+    packages: Mapping[str, str] = field(default_factory=dict)
+    needs_architecture: bool = False
+    explains: str = ""
+
+    @property
+    def missing(self) -> list[str]:
+        """Packages that this format needs and that are not installed, found without importing any of them."""
+        return [package for module, package in self.packages.items() if find_spec(module) is None]
+
+    def refuses(self, kind: str) -> str:
+        """Why this format cannot take a model of this kind now, in a sentence; empty when it can."""
+        if kind not in self.accepts:
+            return _REFUSALS[kind]
+        if self.missing:
+            return f"Needs {', '.join(self.missing)}: pip install {' '.join(self.missing)}"
+        return ""
+
+
+_REFUSALS = {
+    "module": "Takes Keras models only; this is a plain tf.Module, with no Keras layers or config to write.",
+    "keras": "Takes plain tf.Module models only; this is a Keras model.",
+}
+
+
+def kind_of(model: Any) -> str:
+    """Tell "keras" from "module" (a tf.Module that is no Keras model).
+
+    Raises InputError for anything else.
+    """
+    import keras
+    import tensorflow as tf
+
+    if isinstance(model, keras.Model):
+        return "keras"
+    if isinstance(model, tf.Module):
+        return "module"
+    raise InputError(
+        "Only Keras models and tf.Module objects can be saved.",
+        received=type(model).__name__,
+        cure="Pass the model itself, not its weights or a function of it.",
+    )

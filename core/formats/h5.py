@@ -1,0 +1,30 @@
+"""The legacy HDF5 file of Keras 1 and 2: one file that many older tools still read."""
+
+from pathlib import Path
+
+from core.formats.contract import NO_CODE, Code, Format, Predictor
+from core.formats.live import keras_predictor
+
+
+def save(model, folder: Path) -> None:
+    model.save(folder / "model.h5")
+
+
+def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+    import keras
+
+    return keras_predictor(keras.models.load_model(folder / "model.h5", custom_objects=dict(code.classes)))
+
+
+FORMAT = Format(
+    key="h5",
+    label="HDF5, legacy (.h5)",
+    layout="one file",
+    good_for="Older tools: one file that most programs of the Keras 2 years can read.",
+    keeps=frozenset({"architecture", "weights", "compile settings"}),
+    accepts=frozenset({"keras"}),
+    save=save,
+    load=load,
+    explains="The file holds the optimizer's moments, but Keras 3 gives back only its step and learning rate: training "
+    "on from a reloaded .h5 fails. Custom layers are kept by name and need their class.",
+)

@@ -1,0 +1,29 @@
+"""Keras 3's own file: one zip with architecture, weights, optimizer state and compile settings."""
+
+from pathlib import Path
+
+from core.formats.contract import NO_CODE, Code, Format, Predictor
+from core.formats.live import keras_predictor
+
+
+def save(model, folder: Path) -> None:
+    model.save(folder / "model.keras")
+
+
+def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+    import keras
+
+    return keras_predictor(keras.models.load_model(folder / "model.keras", custom_objects=dict(code.classes)))
+
+
+FORMAT = Format(
+    key="keras",
+    label="Keras file (.keras)",
+    layout="one file",
+    good_for="Carrying on: everything that training needs is in one file, and Keras gives back the same model.",
+    keeps=frozenset({"architecture", "weights", "optimizer state", "compile settings"}),
+    accepts=frozenset({"keras"}),
+    save=save,
+    load=load,
+    explains="Custom layers are kept by name, not as code: a process without the class cannot load the file.",
+)

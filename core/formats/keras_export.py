@@ -1,0 +1,32 @@
+"""Keras' own export for inference: a SavedModel with a `serve` endpoint and nothing that only training needs."""
+
+from pathlib import Path
+
+from core.formats.contract import NO_CODE, Code, Format, Predictor
+from core.formats.live import serving_default
+from core.formats.saved_variables import saved_model_predictor
+
+
+def save(model, folder: Path) -> None:
+    model.export(folder, format="tf_saved_model", verbose=False)
+
+
+def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+    import tensorflow as tf
+
+    root = tf.saved_model.load(folder)
+    return saved_model_predictor(serving_default(root), root, folder)
+
+
+FORMAT = Format(
+    key="keras_export",
+    label="Keras export",
+    layout="a directory",
+    good_for="Serving a Keras model: a SavedModel for inference alone, with named inputs and a dynamic batch.",
+    keeps=frozenset({"weights", "graph", "signatures"}),
+    accepts=frozenset({"keras"}),
+    save=save,
+    load=load,
+    explains="A SavedModel too, so keras.models.load_model refuses it; tf.saved_model.load(folder).serve(x) and "
+    "signatures['serving_default'] answer. It keeps no optimizer, so training cannot go on from it.",
+)

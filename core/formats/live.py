@@ -1,0 +1,154 @@
+"""Predictors over live TensorFlow objects: a Keras model, a tf.Module, a signature of a SavedModel."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from core.errors import CannotSave, DoesNotLoad
+from core.formats.contract import Arrays, Named, Predictor, Spec, kind_of
+
+
+def live_predictor(model: Any) -> Predictor:
+    """The predictor over a model of either kind that lives in this process."""
+    return keras_predictor(model) if kind_of(model) == "keras" else module_predictor(model)
+
+
+def keras_predictor(model: Any) -> Predictor:
+    """The predictor over a Keras model, in inference mode (`training=False`).
+
+    It answers through one `tf.function`, as `model.predict` and an exported graph do: eager kernels fuse differently
+    and round differently.
+    """
+    import tensorflow as tf
+
+    # A subclassed model has no `inputs`; it is fed what it is given.
+    specs = tuple(_keras_spec(tensor) for tensor in getattr(model, "inputs", None) or ())
+    graph = tf.function(lambda feed: model(feed, training=False), reduce_retracing=True)
+
+    def answer(inputs: Arrays) -> Arrays:
+        feed = {name: tf.constant(array) for name, array in inputs.items()}
+        single = next(iter(feed.values())) if len(feed) == 1 else feed
+        return _named_outputs(graph(single), getattr(model, "output_names", None))
+
+    return Predictor(
+        model,
+        specs,
+        answer,
+        weights=lambda: _read(weight_variables(model)),
+        optimizer=lambda: _read(optimizer_variables(model)),
+    )
+
+
+def _keras_spec(tensor: Any) -> Spec:
+    return Spec(tensor.name, _numpy_dtype(tensor.dtype), tuple(tensor.shape))
+
+
+def module_predictor(module: Any) -> Predictor:
+    """The predictor over a live tf.Module, through its one `tf.function` with an input signature."""
+    predictor = signature_predictor(serving_function(module), module)
+    return Predictor(
+        module,
+        predictor.inputs,
+        predictor.answer,
+        weights=lambda: _read(weight_variables(module)),
+        optimizer=lambda: _read(optimizer_variables(module)),
+    )
+
+
+def serving_function(module: Any) -> Any:
+    """The concrete function through which a tf.Module answers: `__call__` first, else its only other candidate.
+
+    Raises CannotSave when there is none, or more than one.
+    """
+    candidates = {name: getattr(module, name) for name in _function_names(module)}
+    chosen = candidates.get("__call__") or (next(iter(candidates.values())) if len(candidates) == 1 else None)
+    if chosen is None:
+        raise CannotSave(
+            "This tf.Module has no single tf.function with an input signature to answer through.",
+            received=", ".join(candidates) or "no tf.function with an input_signature",
+            cure="Decorate its __call__ with @tf.function(input_signature=[tf.TensorSpec(...)]).",
+        )
+    return chosen.get_concrete_function()
+
+
+def _function_names(module: Any) -> list[str]:
+    """Names of the methods that are `tf.function`s with an input signature, without calling any property."""
+    return [
+        name
+        for name in dir(type(module))
+        if getattr(getattr(type(module), name, None), "input_signature", None) is not None
+    ]
+
+
+def signature_predictor(function: Any, root: Any, weights: Callable[[], Named] | None = None) -> Predictor:
+    """The predictor over a concrete function; `root` is the object that owns its variables."""
+    import tensorflow as tf
+
+    keywords = dict(function.structured_input_signature[1])
+    positional = list(function.structured_input_signature[0])
+    specs = tuple(_signature_spec(spec, name) for name, spec in keywords.items()) + tuple(
+        _signature_spec(spec, spec.name) for spec in positional
+    )
+
+    def answer(inputs: Arrays) -> Arrays:
+        tensors = {name: tf.constant(array) for name, array in inputs.items()}
+        named = {name: tensors[name] for name in keywords}
+        return _named_outputs(function(*(tensors[spec.name] for spec in positional), **named), None)
+
+    return Predictor(root, specs, answer, weights=weights)
+
+
+def serving_default(root: Any) -> Any:
+    """The signature that any loader may call on a SavedModel.
+
+    Raises DoesNotLoad when there is none.
+    """
+    if "serving_default" in root.signatures:
+        return root.signatures["serving_default"]
+    raise DoesNotLoad(
+        "This SavedModel loads, but has no signature named serving_default to answer through.",
+        received=", ".join(root.signatures) or "no signatures",
+        cure="Save it again with signatures={'serving_default': function}.",
+    )
+
+
+def _signature_spec(spec: Any, name: str) -> Spec:
+    shape = None if spec.shape.rank is None else tuple(spec.shape.as_list())
+    return Spec(name, _numpy_dtype(spec.dtype.name), shape)
+
+
+def _numpy_dtype(name: str) -> str:
+    return "object" if name == "string" else name
+
+
+def _named_outputs(answers: Any, names: list[str] | None) -> Arrays:
+    if isinstance(answers, dict):
+        return {name: _as_numpy(tensor) for name, tensor in answers.items()}
+    if not isinstance(answers, (list, tuple)):
+        return {"output_0": _as_numpy(answers)}
+    names = names if names and len(names) == len(answers) else [f"output_{index}" for index in range(len(answers))]
+    return {name: _as_numpy(tensor) for name, tensor in zip(names, answers, strict=True)}
+
+
+def _as_numpy(tensor: Any) -> np.ndarray:
+    array = np.asarray(tensor)
+    return array.astype("S") if array.dtype == object else array
+
+
+def weight_variables(model: Any) -> list[Any]:
+    """Every variable that the model's answers may depend on, in the model's own order; the optimizer's are left out."""
+    if kind_of(model) == "keras":
+        return list(model.weights)
+    owned = {id(variable) for variable in optimizer_variables(model)}
+    return [variable for variable in model.variables if id(variable) not in owned]
+
+
+def optimizer_variables(model: Any) -> list[Any]:
+    """The optimizer's variables (step, learning rate, moments), empty when the model carries no optimizer."""
+    optimizer = getattr(model, "optimizer", None)
+    return list(getattr(optimizer, "variables", ()) or ())
+
+
+def _read(variables: list[Any]) -> Named:
+    return [(getattr(variable, "path", variable.name), np.asarray(variable)) for variable in variables]

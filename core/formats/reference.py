@@ -1,0 +1,60 @@
+"""What can be said of a live model: its answers in fixed batches, its shape in words, its variables by hash."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from core.formats.contract import Arrays, Named, Predictor, kind_of
+from core.formats.live import live_predictor
+
+# Kernels round differently for different batch sizes, so every answer that is compared is given in the same batches.
+BATCH = 64
+
+
+def answer_in_batches(predictor: Predictor, inputs: Arrays) -> Arrays:
+    """Answers to all rows, computed in batches of `BATCH` rows."""
+    rows = len(next(iter(inputs.values())))
+    parts = [
+        predictor.predict({name: array[start : start + BATCH] for name, array in inputs.items()})
+        for start in range(0, rows, BATCH)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def fingerprint(named: Named) -> list[dict[str, Any]]:
+    """Name, dtype, shape and SHA-256 of each array, in order."""
+    return [
+        {
+            "name": name,
+            "dtype": str(array.dtype),
+            "shape": list(array.shape),
+            "sha256": hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest(),
+        }
+        for name, array in named
+    ]
+
+
+def describe(model: Any) -> dict[str, Any]:
+    """Kind, parameters, summary, and the fingerprints of weights and optimizer state of a live model."""
+    predictor = live_predictor(model)
+    weights = predictor.weights()
+    return {
+        "kind": kind_of(model),
+        "parameters": int(sum(array.size for _, array in weights)),
+        "summary": summary(model, weights),
+        "inputs": [spec.to_json() for spec in predictor.inputs],
+        "weights": fingerprint(weights),
+        "optimizer": fingerprint(predictor.optimizer()),
+    }
+
+
+def summary(model: Any, weights: Named) -> str:
+    """`model.summary()` for Keras; for a tf.Module, its variables as a table of the same kind."""
+    if kind_of(model) == "keras":
+        lines: list[str] = []
+        model.summary(print_fn=lambda line, **_: lines.append(line), line_length=80)
+        return "\n".join(lines)
+    rows = [f"{name:<40}{array.shape!s:<20}{array.size:>12,}" for name, array in weights]
+    total = sum(array.size for _, array in weights)
+    return "\n".join([f"tf.Module: {model.name}", f"{'Variable':<40}{'Shape':<20}{'Values':>12}", *rows, f"{total:>72,}"])

@@ -1,0 +1,39 @@
+"""A directory with graph, variables, assets and signatures: loads anywhere TensorFlow runs, without the original code."""
+
+from pathlib import Path
+
+from core.formats.contract import NO_CODE, Code, Format, Predictor, kind_of
+from core.formats.live import serving_default, serving_function
+from core.formats.saved_variables import saved_model_predictor
+
+
+def save(model, folder: Path) -> None:
+    import tensorflow as tf
+
+    if kind_of(model) == "module":
+        tf.saved_model.save(model, folder, signatures={"serving_default": serving_function(model)})
+    else:
+        tf.saved_model.save(model, folder)
+
+
+def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+    import tensorflow as tf
+
+    root = tf.saved_model.load(folder)
+    return saved_model_predictor(serving_default(root), root, folder)
+
+
+FORMAT = Format(
+    key="saved_model",
+    label="SavedModel",
+    layout="a directory",
+    good_for="Serving: it answers through signatures['serving_default'] in any process, with none of the model's code.",
+    keeps=frozenset({"weights", "optimizer state", "graph", "signatures"}),
+    accepts=frozenset({"keras", "module"}),
+    save=save,
+    load=load,
+    explains="keras.models.load_model refuses this directory in Keras 3: what it holds is a graph, and no Keras layers "
+    "can be made from a graph. Load it with tf.saved_model.load and call signatures['serving_default'], or wrap it in "
+    "keras.layers.TFSMLayer(folder, call_endpoint='serving_default'). The optimizer's variables are on disk, but "
+    "nothing in Keras carries on training from them.",
+)

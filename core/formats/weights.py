@@ -1,0 +1,40 @@
+"""The weights alone (`.weights.h5`): half a model, which answers only inside an architecture."""
+
+from pathlib import Path
+
+from core.errors import NeedsArchitecture
+from core.formats.contract import NO_CODE, Code, Format, Predictor
+from core.formats.live import keras_predictor
+
+
+def save(model, folder: Path) -> None:
+    model.save_weights(folder / "model.weights.h5")
+
+
+def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+    if code.build is None:
+        raise NeedsArchitecture(
+            "These are weights alone: numbers without the layers that use them.",
+            cure="Give an architecture: the demo's code, or an architecture artifact of the same run.",
+        )
+    model = code.build()
+    if model.optimizer is not None:
+        # Without this the saved optimizer state is skipped, and no exception says so.
+        model.optimizer.build(model.trainable_variables)
+    model.load_weights(folder / "model.weights.h5")
+    return keras_predictor(model)
+
+
+FORMAT = Format(
+    key="weights",
+    label="Weights only (.weights.h5)",
+    layout="one file",
+    good_for="Moving numbers into code that you have: small, and the same for years, as long as the layers match.",
+    keeps=frozenset({"weights", "optimizer state"}),
+    accepts=frozenset({"keras"}),
+    save=save,
+    load=load,
+    needs_architecture=True,
+    explains="Architecture and weights are two things; this is one of them. The other must come from code or from an "
+    "architecture file. The optimizer's state comes back only if the optimizer is built before the weights are loaded.",
+)

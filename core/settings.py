@@ -1,0 +1,55 @@
+"""Settings from the environment (`ROUNDTRIP_*`), with defaults that need nothing."""
+
+import os
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.errors import InputError
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """How this installation behaves; each field is read from `ROUNDTRIP_<FIELD>`."""
+
+    model_config = SettingsConfigDict(env_prefix="ROUNDTRIP_", frozen=True)
+
+    home: Path = Field(PROJECT / "store", description="where the library lies")
+    catalog_url: str = Field("", description="SQLAlchemy URL of the catalog; empty: catalog.sqlite in home")
+    worker: Literal["auto", "fork", "spawn"] = Field("auto", description="how a fresh process is made")
+    parallel: int = Field(os.cpu_count() or 1, ge=1, le=64, description="children at work side by side")
+    child_gib: float = Field(16.0, ge=2, description="address space of one child, in GiB")
+    child_seconds: float = Field(300.0, gt=0, description="wall clock of one save or reload, in seconds")
+    train_seconds: float = Field(3600.0, gt=0, description="wall clock of one training, in seconds")
+    reply_mib: int = Field(256, ge=1, description="largest reply of a child, in MiB")
+    keep_jobs: int = Field(200, ge=1, description="finished jobs whose records are kept")
+
+    @property
+    def forks(self) -> bool:
+        """True where a warm process can fork children. Only Linux forks safely after TensorFlow is imported."""
+        if self.worker == "auto":
+            return sys.platform.startswith("linux")
+        return self.worker == "fork"
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises InputError when a variable does not fit.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "ROUNDTRIP_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise InputError(
+            f"The setting {name} does not fit: {first['msg']}.",
+            received=first.get("input"),
+            cure="Correct or unset it, then start again.",
+        ) from error

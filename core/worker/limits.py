@@ -1,0 +1,36 @@
+"""What a child may use, and what ends it when its parent ends."""
+
+import os
+import signal
+import sys
+
+
+def die_with_parent() -> None:
+    """Ask Linux to kill this process when its parent dies, so that no child outlives a killed app."""
+    if sys.platform.startswith("linux"):
+        import ctypes
+
+        PR_SET_PDEATHSIG = 1
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def limit_child(address_space: int) -> None:
+    """Bound the address space, in bytes, and leave no core dump. Windows has no such limits and goes without."""
+    if os.name == "nt":
+        return
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = address_space if hard == resource.RLIM_INFINITY else min(address_space, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
+def ending(status: int) -> str:
+    """Say how a process ended, from its return code (negative: the signal that ended it)."""
+    if status >= 0:
+        return f"it stopped with status {status}"
+    try:
+        return f"it was ended by the system with {signal.Signals(-status).name}"
+    except ValueError:
+        return f"it was ended by signal {-status}"

@@ -1,0 +1,144 @@
+"""What a child can be asked to do. Each task takes `report`, the arrays of the request and plain arguments, and gives
+(facts for JSON, arrays by name). TensorFlow is loaded in here, and nowhere above."""
+
+import csv
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.demos import get_demo
+from core.demos.contract import Data, Demo, Progress, TrainSettings
+from core.errors import CannotSave, DoesNotLoad, InputError
+from core.explain import translate
+from core.formats import get_format
+from core.formats.contract import Arrays, Predictor
+from core.formats.live import live_predictor
+from core.formats.reference import answer_in_batches, describe, fingerprint
+from core.worker.snapshot import code_from, rebuild, write_values
+
+Reply = tuple[dict[str, Any], Arrays | None]
+Report = Callable[[dict[str, Any]], None]
+
+REFERENCE_ROWS = 1024  # held-out rows that a run keeps, with the live model's answers
+REPORT_EVERY = 0.1  # seconds between two messages within an epoch
+
+
+def train(report: Report, arrays: Arrays, *, demo: str, settings: dict[str, Any], folder: str) -> Reply:
+    """Train a demo and write its history, snapshot and reference into `folder`; gives the facts of the run."""
+    import keras
+
+    recipe, chosen = get_demo(demo), TrainSettings(**settings)
+    keras.utils.set_random_seed(chosen.seed)
+    data = recipe.data(chosen)
+    _check_batch(chosen, data)
+    model = recipe.build(chosen)
+    history = _train(recipe, model, data, chosen, report)
+    return _keep(model, data, history, Path(folder)), None
+
+
+def _check_batch(settings: TrainSettings, data: Data) -> None:
+    if settings.batch_size > data.train.rows:
+        raise InputError(
+            f"The batch size is above the {data.train.rows:,} rows of training data.",
+            received=settings.batch_size,
+            cure=f"Choose {data.train.rows:,} or fewer.",
+        )
+
+
+def _train(recipe: Demo, model: Any, data: Data, settings: TrainSettings, report: Report) -> list[dict]:
+    history: list[dict[str, Any]] = []
+    last = 0.0
+
+    def hear(progress: Progress) -> None:
+        nonlocal last
+        if progress.logs is not None:
+            logs = {name: value if math.isfinite(value) else None for name, value in progress.logs.items()}
+            history.append({"epoch": progress.epoch, **logs})
+        elif time.monotonic() - last < REPORT_EVERY:
+            return
+        last = time.monotonic()
+        report({"done": progress.done, "epoch": progress.epoch, "history": history})
+
+    report({"done": 0.0, "epoch": 0, "history": []})
+    recipe.train(model, data, settings, hear)
+    return history
+
+
+def _keep(model: Any, data: Data, history: list[dict], folder: Path) -> dict[str, Any]:
+    answers = answer_in_batches(live_predictor(model), data.held_out.inputs)
+    write_reference(folder, data.held_out.inputs, answers, data.held_out.targets)
+    (folder / "snapshot").mkdir()
+    write_values(model, folder / "snapshot")
+    with (folder / "history.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(history[0]))
+        writer.writeheader()
+        writer.writerows(history)
+    right = next(iter(answers.values())).argmax(axis=1) == data.held_out.targets.argmax(axis=1)
+    rows = {"training": data.train.rows, "validation": data.validation.rows, "held_out": data.held_out.rows}
+    return describe(model) | {"accuracy": float(right.mean()), "history": history, "rows": rows}
+
+
+def write_reference(folder: Path, inputs: Arrays, answers: Arrays, targets: np.ndarray | None = None) -> None:
+    """Keep up to `REFERENCE_ROWS` rows: what went in, what the live model answered, and the truth where it is known."""
+    kept = {f"input:{name}": array[:REFERENCE_ROWS] for name, array in inputs.items()}
+    kept |= {f"answer:{name}": array[:REFERENCE_ROWS] for name, array in answers.items()}
+    if targets is not None:
+        kept["targets"] = targets[:REFERENCE_ROWS]
+    np.savez_compressed(folder / "reference.npz", allow_pickle=False, **kept)
+
+
+def save(report: Report, arrays: Arrays, *, source: dict, kind: str, snapshot: str, format: str, folder: str) -> Reply:
+    """Rebuild a run's live model and save it in one format; gives the seconds that the format took.
+
+    Raises CannotSave in plain words when the format does not take the model.
+    """
+    chosen = get_format(format)
+    if refusal := chosen.refuses(kind):
+        raise CannotSave(refusal, cure="Choose another format.")
+    model = rebuild(source, kind, Path(snapshot))
+    try:
+        seconds = _timed(lambda: chosen.save(model, Path(folder)))[0]
+    except Exception as error:
+        raise translate(error, CannotSave, hide=[folder]) from error
+    return {"seconds": seconds}, None
+
+
+def reload(report: Report, arrays: Arrays, *, format: str, folder: str, source: dict | None) -> Reply:
+    """Load a copy in this process and answer; gives times, what can be seen of its variables, and the answers.
+
+    Raises DoesNotLoad in plain words when it does not come back.
+    """
+    try:
+        load_seconds, predictor = _timed(lambda: get_format(format).load(Path(folder), code_from(source)))
+        first_seconds, _ = _timed(lambda: answer_in_batches(predictor, _first_batch(arrays)))
+        answers = answer_in_batches(predictor, arrays)
+    except Exception as error:
+        raise translate(error, DoesNotLoad, hide=[folder]) from error
+    return _facts(predictor, load_seconds, first_seconds), answers
+
+
+def _first_batch(arrays: Arrays) -> Arrays:
+    return {name: array[:1] for name, array in arrays.items()}
+
+
+def _facts(predictor: Predictor, load_seconds: float, first_seconds: float) -> dict[str, Any]:
+    return {
+        "load_seconds": load_seconds,
+        "first_seconds": first_seconds,
+        "inputs": [spec.to_json() for spec in predictor.inputs],
+        "weights": None if predictor.weights is None else fingerprint(predictor.weights()),
+        "optimizer": None if predictor.optimizer is None else fingerprint(predictor.optimizer()),
+    }
+
+
+def _timed(action: Callable[[], Any]) -> tuple[float, Any]:
+    started = time.perf_counter()
+    result = action()
+    return time.perf_counter() - started, result
+
+
+TASKS: dict[str, Callable[..., Reply]] = {"train": train, "save": save, "reload": reload}

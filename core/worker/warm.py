@@ -1,0 +1,131 @@
+"""The warm process: imports TensorFlow once, runs no op, and forks a child for every connection.
+
+`python -m core.worker.warm SOCKET` listens on a Unix socket. Each connection is one child, and the connection is that
+child's channel. When a child ends, its last frame is ours: `{"exit": status, "said": the end of its stderr}`. Standard
+input is the lifeline: when it closes, the app is gone, and so is everything here.
+"""
+
+import gc
+import os
+import selectors
+import signal
+import socket
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+
+from core.worker import child
+from core.worker.channel import write_frame
+from core.worker.limits import die_with_parent
+
+SAID_LIMIT = 4000  # bytes of a child's standard error that are kept
+
+
+@dataclass
+class Running:
+    """A child as the warm process sees it."""
+
+    pid: int
+    connection: socket.socket
+    said: bytes = b""
+
+
+def main(path: str) -> None:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(path)
+    listener.listen(64)
+    _import_everything()
+    print("ready", flush=True)
+    _loop(listener)
+
+
+def _import_everything() -> None:
+    """Import what children need, so that a fork finds it done. No op runs here: its threads would not survive a fork."""
+    import h5py  # noqa: F401
+    import keras  # noqa: F401
+    import tensorflow as tf
+
+    import core.worker.tasks  # noqa: F401
+
+    # Lazily loaded parts of TensorFlow and Keras that every child would otherwise load by itself.
+    tf.saved_model, tf.train, tf.function, keras.saving, keras.models  # noqa: B018
+    gc.collect()
+    gc.freeze()
+
+
+def _loop(listener: socket.socket) -> None:
+    children: dict[int, Running] = {}
+    with selectors.DefaultSelector() as selector:
+        selector.register(listener, selectors.EVENT_READ)
+        selector.register(sys.stdin, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if key.fileobj is listener:
+                    _fork(listener, selector, children)
+                elif key.fileobj is sys.stdin:
+                    _end(children)
+                else:
+                    _listen(key.fd, selector, children)
+
+
+def _fork(listener: socket.socket, selector: selectors.BaseSelector, children: dict[int, Running]) -> None:
+    connection, _ = listener.accept()
+    said_read, said_write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _become_child(connection, said_write)
+    os.close(said_write)
+    children[said_read] = Running(pid, connection)
+    selector.register(said_read, selectors.EVENT_READ)
+
+
+def _become_child(connection: socket.socket, said: int) -> None:
+    """Cut every tie to the warm process, serve, and end without its clean-up."""
+    status = 1
+    try:
+        die_with_parent()
+        os.setsid()
+        keep = os.dup(connection.fileno())
+        null = os.open(os.devnull, os.O_RDONLY)
+        for target, source in ((0, null), (1, said), (2, said)):
+            os.dup2(source, target)
+        os.closerange(3, keep)
+        os.closerange(keep + 1, 4096)
+        with os.fdopen(keep, "rb", closefd=False) as stream_in, os.fdopen(keep, "wb", closefd=False) as stream_out:
+            child.serve(stream_in, stream_out)
+        status = 0
+    except BrokenPipeError:
+        status = 0  # the app hung up: there is nobody left to tell
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _listen(pipe: int, selector: selectors.BaseSelector, children: dict[int, Running]) -> None:
+    """Keep the end of what a child says; when it says no more, it has ended: pass its status on."""
+    child_ = children[pipe]
+    if said := os.read(pipe, 65_536):
+        child_.said = (child_.said + said)[-SAID_LIMIT:]
+        return
+    selector.unregister(pipe)
+    os.close(pipe)
+    del children[pipe]
+    _, status = os.waitpid(child_.pid, 0)
+    message = {"exit": os.waitstatus_to_exitcode(status), "said": child_.said.decode(errors="replace")}
+    # The app hangs up first on most children; then there is nobody to tell.
+    with suppress(OSError), child_.connection, child_.connection.makefile("wb") as stream:
+        write_frame(stream, message)
+
+
+def _end(children: dict[int, Running]) -> None:
+    for one in children.values():
+        with suppress(ProcessLookupError):  # it ended a moment ago
+            os.killpg(one.pid, signal.SIGKILL)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
