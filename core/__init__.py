@@ -9,12 +9,13 @@ sources to hold it:
     ui
     core.__main__
     core.jobs
+    core.work
     core.library
     core.evidence
     core.worker
     core.compare
     core.formats, core.demos
-    core.explain, core.settings
+    core.explain, core.record, core.settings
     core.errors
 
 Two more walls:

@@ -48,14 +48,14 @@ def train_settings(demo: "Demo", **given: Any) -> TrainSettings:
 
 
 class Split(NamedTuple):
-    """Inputs by name and one target array, row by row."""
+    """Inputs by name and targets by name, row by row; the targets in the order of the model's outputs."""
 
     inputs: Arrays
-    targets: np.ndarray
+    targets: Arrays
 
     @property
     def rows(self) -> int:
-        return len(self.targets)
+        return len(next(iter(self.targets.values())))
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,13 @@ class Data:
     train: Split
     validation: Split
     held_out: Split
+
+
+class Score(NamedTuple):
+    """How good a model is on held-out rows: "accuracy" (a share, more is better), or an error with its unit."""
+
+    name: str
+    value: float
 
 
 class Progress(NamedTuple):
@@ -78,12 +85,18 @@ class Progress(NamedTuple):
 Report = Callable[[Progress], None]
 
 
+def accuracy(answers: list[np.ndarray], targets: list[np.ndarray]) -> Score:
+    """The share of rows whose largest answer is the right class, by the first output; targets are one-hot."""
+    return Score("accuracy", float((answers[0].argmax(axis=1) == targets[0].argmax(axis=1)).mean()))
+
+
 @dataclass(frozen=True)
 class Demo:
     """A named recipe: facts that can be read before TensorFlow is loaded, and functions that run in a worker child.
 
     `kind` is the kind of its model ("keras" or "module"); `classes` makes the custom classes that a reloading process
-    does not know; `image_shape` says how one row is drawn, where it is a picture.
+    does not know. `labels` are the names of the classes, empty where answers are values; `image_shapes` says for a data
+    set how one row is drawn, where it is a picture; `score` judges answers against targets, both in output order.
     """
 
     key: str
@@ -94,15 +107,20 @@ class Demo:
     shows: str
     source: str
     kind: str
-    labels: tuple[str, ...]
     datasets: Mapping[str, str]
-    image_shapes: Mapping[str, tuple[int, int]]
     data: Callable[[TrainSettings], Data]
     build: Callable[[TrainSettings], Any]
     train: Callable[[Any, Data, TrainSettings, Report], None]
+    score: Callable[[list[np.ndarray], list[np.ndarray]], Score]
+    labels: tuple[str, ...] = ()
+    image_shapes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     classes: Callable[[], dict[str, type]] = dict
     has_classes: bool = False
     defaults: TrainSettings = field(default_factory=TrainSettings)
+
+    def judge(self, answers: Arrays, targets: Arrays) -> Score:
+        """The score of answers on rows whose targets are known; outputs are taken in order."""
+        return self.score(list(answers.values()), list(targets.values()))
 
     def code(self, settings: TrainSettings) -> Code:
         """The original code, as a reloading process may be given it: how to build the model, and its classes."""

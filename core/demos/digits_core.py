@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from core.demos import digits_data
-from core.demos.contract import Data, Demo, Progress, Report, Split, TrainSettings
+from core.demos.contract import Data, Demo, Progress, Report, Split, TrainSettings, accuracy
 
 
 def build(settings: TrainSettings):
@@ -77,7 +77,7 @@ def train(model: Any, data: Data, settings: TrainSettings, report: Report) -> No
         order = shuffle.permutation(data.train.rows)
         for index in range(steps):
             rows = order[index * settings.batch_size : (index + 1) * settings.batch_size]
-            step(data.train.inputs["pixels"][rows], data.train.targets[rows])
+            step(data.train.inputs["pixels"][rows], data.train.targets["digit"][rows])
             report(Progress((epoch + (index + 1) / steps) / settings.epochs, epoch + 1))
         logs = _measure(model, data.train) | _measure(model, data.validation, prefix="val_")
         report(Progress((epoch + 1) / settings.epochs, epoch + 1, logs))
@@ -101,9 +101,9 @@ def training_step(model: Any) -> Any:
 
 def _measure(model: Any, split: Split, prefix: str = "") -> dict[str, float]:
     """Mean cross-entropy and accuracy over a split; 1e-7 keeps the logarithm finite, as Keras does."""
-    answers = model(split.inputs["pixels"])["probabilities"].numpy()
-    likelihood = np.clip((answers * split.targets).sum(axis=1), 1e-7, 1)
-    right = answers.argmax(axis=1) == split.targets.argmax(axis=1)
+    answers, targets = model(split.inputs["pixels"])["probabilities"].numpy(), split.targets["digit"]
+    likelihood = np.clip((answers * targets).sum(axis=1), 1e-7, 1)
+    right = answers.argmax(axis=1) == targets.argmax(axis=1)
     return {f"{prefix}loss": float(-np.log(likelihood).mean()), f"{prefix}accuracy": float(right.mean())}
 
 
@@ -121,5 +121,6 @@ DEMO = Demo(
     image_shapes=digits_data.IMAGE_SHAPES,
     data=digits_data.data,
     build=build,
+    score=accuracy,
     train=train,
 )

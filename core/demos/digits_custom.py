@@ -1,7 +1,7 @@
 """A layer of our own: what happens when the reloading process does not know its class."""
 
 from core.demos import digits_data
-from core.demos.contract import Demo, TrainSettings
+from core.demos.contract import Demo, TrainSettings, accuracy
 from core.demos.fit import fit
 
 
@@ -55,6 +55,7 @@ DEMO = Demo(
     image_shapes=digits_data.IMAGE_SHAPES,
     data=digits_data.data,
     build=build,
+    score=accuracy,
     train=fit,
     classes=classes,
     has_classes=True,

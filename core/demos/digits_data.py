@@ -14,8 +14,8 @@ DATASETS = {
 }
 IMAGE_SHAPES = {"digits": (8, 8), "mnist": (28, 28)}
 SOURCE = (
-    "Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI Machine Learning Repository (CC BY 4.0), "
-    "as bundled with scikit-learn; MNIST, Y. LeCun and C. Cortes (CC BY-SA 3.0), through keras.datasets."
+    "Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI Machine Learning Repository "
+    "(CC BY 4.0), as bundled with scikit-learn; MNIST, Y. LeCun and C. Cortes (CC BY-SA 3.0), through keras.datasets."
 )
 DOWNLOAD_TIMEOUT = 20  # seconds without a byte: keras.datasets itself would wait for ever
 
@@ -40,7 +40,7 @@ def data(settings: TrainSettings) -> Data:
 
 
 def _split(pixels: np.ndarray, digits: np.ndarray) -> Split:
-    return Split({"pixels": pixels}, np.eye(10, dtype="float32")[digits])
+    return Split({"pixels": pixels}, {"digit": np.eye(10, dtype="float32")[digits]})
 
 
 def _digits() -> tuple[np.ndarray, np.ndarray]:

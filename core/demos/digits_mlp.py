@@ -1,7 +1,7 @@
 """The plain case: two Dense layers that read a handwritten digit."""
 
 from core.demos import digits_data
-from core.demos.contract import Demo, TrainSettings
+from core.demos.contract import Demo, TrainSettings, accuracy
 from core.demos.fit import fit
 
 
@@ -37,5 +37,6 @@ DEMO = Demo(
     image_shapes=digits_data.IMAGE_SHAPES,
     data=digits_data.data,
     build=build,
+    score=accuracy,
     train=fit,
 )

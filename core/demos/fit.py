@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from core.demos.contract import Data, Progress, Report, Split, TrainSettings
+from core.formats.contract import Arrays
 
 
 def fit(model: Any, data: Data, settings: TrainSettings, report: Report) -> None:
@@ -19,8 +20,12 @@ def fit(model: Any, data: Data, settings: TrainSettings, report: Report) -> None
 
 
 def _pair(split: Split) -> tuple[Any, Any]:
-    inputs = next(iter(split.inputs.values())) if len(split.inputs) == 1 else split.inputs
-    return inputs, split.targets
+    return _only(split.inputs), _only(split.targets)
+
+
+def _only(arrays: Arrays) -> Any:
+    """Keras takes a single array as it is, and several by name."""
+    return next(iter(arrays.values())) if len(arrays) == 1 else arrays
 
 
 def _reporter(steps: int, epochs: int, report: Report) -> Any:

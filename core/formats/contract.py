@@ -1,5 +1,6 @@
 """What a format is, what it is given to load with, and what comes back: the one contract of the house."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -8,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import InputError
+from core.errors import CannotSave, InputError
+from core.explain import translate
 
 # What a copy may hold, in the order in which it is shown.
 PARTS = ("architecture", "weights", "optimizer state", "compile settings", "graph", "signatures")
@@ -124,11 +126,48 @@ def _cast(array: np.ndarray, spec: Spec) -> np.ndarray:
 
 
 @dataclass(frozen=True)
+class Option:
+    """Something that a person may choose about a format; it reaches `save` as a keyword argument of the same key.
+
+    With `choices` it is one of them; else it has the type of its default, and numbers lie in `least` ... `most`.
+    """
+
+    key: str
+    label: str
+    default: Any
+    help: str
+    choices: tuple[Any, ...] = ()
+    least: float | None = None
+    most: float | None = None
+
+    def check(self, value: Any) -> Any:
+        """The value itself, as the default's type. Raises InputError when it does not fit."""
+        try:
+            fitting = value if self.choices else type(self.default)(value)
+        except (TypeError, ValueError):
+            fitting = None
+        in_bounds = fitting in self.choices if self.choices else fitting is not None and self._in_bounds(fitting)
+        if not in_bounds:
+            raise InputError(
+                f"The option '{self.label}' does not fit.", received=value, cure=f"Choose {self._allowed()}."
+            )
+        return fitting
+
+    def _in_bounds(self, value: Any) -> bool:
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+    def _allowed(self) -> str:
+        return f"one of {', '.join(map(str, self.choices))}" if self.choices else f"from {self.least} to {self.most}"
+
+
+@dataclass(frozen=True)
 class Format:
     """One way to save: facts that can be read before TensorFlow is loaded, and two functions.
 
     `keeps` is a claim that the evidence checks; `accepts` names the kinds of model it takes ("keras", "module");
     `needs_architecture` says that a copy is only half a model; `packages` are import names with the package to install.
+    `save(model, folder, **options)` writes into an empty folder; with `wants_samples` it is also given `samples`, some
+    training inputs by name, batch first. `load(folder, code)` gives a Predictor.
     """
 
     key: str
@@ -137,11 +176,13 @@ class Format:
     good_for: str
     keeps: frozenset[str]
     accepts: frozenset[str]
-    save: Callable[[Any, Path], None]
+    save: Callable[..., None]
     load: Callable[..., Predictor]
     packages: Mapping[str, str] = field(default_factory=dict)
     needs_architecture: bool = False
     explains: str = ""
+    options: tuple[Option, ...] = ()
+    wants_samples: bool = False
 
     @property
     def missing(self) -> list[str]:
@@ -155,6 +196,39 @@ class Format:
         if self.missing:
             return f"Needs {', '.join(self.missing)}: pip install {' '.join(self.missing)}"
         return ""
+
+    def choose(self, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The value of every option: what was given, else its default. Raises InputError."""
+        given = given or {}
+        if strange := given.keys() - {option.key for option in self.options}:
+            known = ", ".join(option.key for option in self.options) or "none: it has no options"
+            raise InputError(f"{self.label} has no such option.", received=strange.pop(), cure=f"Choose from {known}.")
+        return {option.key: option.check(given.get(option.key, option.default)) for option in self.options}
+
+    def write(
+        self,
+        model: Any,
+        kind: str,
+        folder: Path,
+        options: Mapping[str, Any] | None = None,
+        samples: Callable[[], Arrays] | None = None,
+    ) -> float:
+        """Save a live model into an empty folder; gives the seconds that it took.
+
+        `samples` makes training inputs, for a format that wants them. Raises CannotSave in plain words when the format
+        does not take the model, StorageFailed when the disk does not.
+        """
+        if refusal := self.refuses(kind):
+            raise CannotSave(refusal, cure="Choose another format.")
+        arguments = self.choose(options)
+        if self.wants_samples and samples:
+            arguments["samples"] = samples()
+        started = time.perf_counter()
+        try:
+            self.save(model, folder, **arguments)
+        except Exception as error:  # every converter has errors of its own; they all mean that it cannot save
+            raise translate(error, CannotSave, hide=[str(folder)]) from error
+        return time.perf_counter() - started
 
 
 _REFUSALS = {

@@ -1,7 +1,8 @@
 """What can be said of a live model: its answers in fixed batches, its shape in words, its variables by hash."""
 
 import hashlib
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,6 +11,46 @@ from core.formats.live import live_predictor
 
 # Kernels round differently for different batch sizes, so every answer that is compared is given in the same batches.
 BATCH = 64
+ROWS = 1024  # held-out rows that a run keeps, with the live model's answers
+
+
+class Reference(NamedTuple):
+    """Inputs by name, the live model's answers to them by name, and the truth where it is known (else empty)."""
+
+    inputs: Arrays
+    answers: Arrays
+    targets: Arrays
+
+    @property
+    def rows(self) -> int:
+        return len(next(iter(self.inputs.values())))
+
+    def head(self, rows: int) -> "Reference":
+        """The first `rows` rows."""
+        return Reference(
+            {name: array[:rows] for name, array in self.inputs.items()},
+            {name: array[:rows] for name, array in self.answers.items()},
+            {name: array[:rows] for name, array in self.targets.items()},
+        )
+
+    def whole_batches(self, rows: int) -> "Reference":
+        """The fewest whole batches that hold the first `rows` rows: what must be answered to compare bit for bit."""
+        return self.head(-(-rows // BATCH) * BATCH)
+
+    def write(self, path: Path) -> None:
+        kept = {f"input:{name}": array for name, array in self.inputs.items()}
+        kept |= {f"answer:{name}": array for name, array in self.answers.items()}
+        kept |= {f"target:{name}": array for name, array in self.targets.items()}
+        np.savez_compressed(path, allow_pickle=False, **kept)
+
+    @classmethod
+    def read(cls, path: Path) -> "Reference":
+        with np.load(path, allow_pickle=False) as kept:
+            return cls(*(_under(kept, prefix) for prefix in ("input:", "answer:", "target:")))
+
+
+def _under(kept: Any, prefix: str) -> Arrays:
+    return {name.removeprefix(prefix): kept[name] for name in kept if name.startswith(prefix)}
 
 
 def answer_in_batches(predictor: Predictor, inputs: Arrays) -> Arrays:
@@ -57,4 +98,6 @@ def summary(model: Any, weights: Named) -> str:
         return "\n".join(lines)
     rows = [f"{name:<40}{array.shape!s:<20}{array.size:>12,}" for name, array in weights]
     total = sum(array.size for _, array in weights)
-    return "\n".join([f"tf.Module: {model.name}", f"{'Variable':<40}{'Shape':<20}{'Values':>12}", *rows, f"{total:>72,}"])
+    return "\n".join(
+        [f"tf.Module: {model.name}", f"{'Variable':<40}{'Shape':<20}{'Values':>12}", *rows, f"{total:>72,}"]
+    )

@@ -1,4 +1,4 @@
-"""A directory with graph, variables, assets and signatures: loads anywhere TensorFlow runs, without the original code."""
+"""A directory with graph, variables, assets and signatures: loads wherever TensorFlow runs, without the code."""
 
 from pathlib import Path
 

@@ -9,7 +9,7 @@ from core.formats.live import signature_predictor
 
 
 def saved_model_predictor(signature: Any, root: Any, folder: Path) -> Predictor:
-    """The predictor over a signature, with weights and optimizer state told apart by their place in the object graph."""
+    """The predictor over a signature, with weights and optimizer state told apart by where they are in the graph."""
     predictor = signature_predictor(signature, root)
     return Predictor(
         root,

@@ -44,7 +44,7 @@ def _answer(message: dict, arrays: dict, out: BinaryIO) -> None:
         raise
     except RoundtripError as error:
         write_frame(out, {"error": error.to_json()})
-    except Exception as error:  # whatever a library throws must reach the app as a sentence, not end this child
+    except Exception as error:  # noqa: BLE001  whatever a library throws must reach the app as a sentence, not end this child
         write_frame(out, {"error": translate(error, WorkerError).to_json()})
 
 

@@ -8,22 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from core.demos import get_demo
 from core.demos.contract import Data, Demo, Progress, TrainSettings
-from core.errors import CannotSave, DoesNotLoad, InputError
+from core.errors import DoesNotLoad, InputError
 from core.explain import translate
 from core.formats import get_format
 from core.formats.contract import Arrays, Predictor
 from core.formats.live import live_predictor
-from core.formats.reference import answer_in_batches, describe, fingerprint
+from core.formats.reference import ROWS, Reference, answer_in_batches, describe, fingerprint
 from core.worker.snapshot import code_from, rebuild, write_values
 
 Reply = tuple[dict[str, Any], Arrays | None]
 Report = Callable[[dict[str, Any]], None]
 
-REFERENCE_ROWS = 1024  # held-out rows that a run keeps, with the live model's answers
 REPORT_EVERY = 0.1  # seconds between two messages within an epoch
 
 
@@ -37,7 +34,7 @@ def train(report: Report, arrays: Arrays, *, demo: str, settings: dict[str, Any]
     _check_batch(chosen, data)
     model = recipe.build(chosen)
     history = _train(recipe, model, data, chosen, report)
-    return _keep(model, data, history, Path(folder)), None
+    return _keep(recipe, model, data, history, Path(folder)), None
 
 
 def _check_batch(settings: TrainSettings, data: Data) -> None:
@@ -68,43 +65,46 @@ def _train(recipe: Demo, model: Any, data: Data, settings: TrainSettings, report
     return history
 
 
-def _keep(model: Any, data: Data, history: list[dict], folder: Path) -> dict[str, Any]:
+def _keep(recipe: Demo, model: Any, data: Data, history: list[dict], folder: Path) -> dict[str, Any]:
     answers = answer_in_batches(live_predictor(model), data.held_out.inputs)
-    write_reference(folder, data.held_out.inputs, answers, data.held_out.targets)
+    Reference(data.held_out.inputs, answers, data.held_out.targets).head(ROWS).write(folder / "reference.npz")
     (folder / "snapshot").mkdir()
     write_values(model, folder / "snapshot")
     with (folder / "history.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(history[0]))
         writer.writeheader()
         writer.writerows(history)
-    right = next(iter(answers.values())).argmax(axis=1) == data.held_out.targets.argmax(axis=1)
+    score = recipe.judge(answers, data.held_out.targets)
     rows = {"training": data.train.rows, "validation": data.validation.rows, "held_out": data.held_out.rows}
-    return describe(model) | {"accuracy": float(right.mean()), "history": history, "rows": rows}
+    return describe(model) | {"score": score.value, "score_name": score.name, "history": history, "rows": rows}
 
 
-def write_reference(folder: Path, inputs: Arrays, answers: Arrays, targets: np.ndarray | None = None) -> None:
-    """Keep up to `REFERENCE_ROWS` rows: what went in, what the live model answered, and the truth where it is known."""
-    kept = {f"input:{name}": array[:REFERENCE_ROWS] for name, array in inputs.items()}
-    kept |= {f"answer:{name}": array[:REFERENCE_ROWS] for name, array in answers.items()}
-    if targets is not None:
-        kept["targets"] = targets[:REFERENCE_ROWS]
-    np.savez_compressed(folder / "reference.npz", allow_pickle=False, **kept)
-
-
-def save(report: Report, arrays: Arrays, *, source: dict, kind: str, snapshot: str, format: str, folder: str) -> Reply:
+def save(
+    report: Report,
+    arrays: Arrays,
+    *,
+    source: dict[str, Any],
+    kind: str,
+    snapshot: str,
+    format: str,
+    folder: str,
+    options: dict[str, Any],
+) -> Reply:
     """Rebuild a run's live model and save it in one format; gives the seconds that the format took.
 
-    Raises CannotSave in plain words when the format does not take the model.
+    `arrays` are inputs to calibrate on where no demo has training data. Raises CannotSave in plain words when the
+    format does not take the model.
     """
-    chosen = get_format(format)
-    if refusal := chosen.refuses(kind):
-        raise CannotSave(refusal, cure="Choose another format.")
     model = rebuild(source, kind, Path(snapshot))
-    try:
-        seconds = _timed(lambda: chosen.save(model, Path(folder)))[0]
-    except Exception as error:
-        raise translate(error, CannotSave, hide=[folder]) from error
+    seconds = get_format(format).write(model, kind, Path(folder), options, lambda: _samples(source, arrays))
     return {"seconds": seconds}, None
+
+
+def _samples(source: dict[str, Any], arrays: Arrays) -> Arrays:
+    """Inputs from the training data, so that nothing is calibrated on the rows that it is judged by."""
+    if source["demo"] is None:
+        return arrays
+    return get_demo(source["demo"]).data(TrainSettings(**source["settings"])).train.inputs
 
 
 def reload(report: Report, arrays: Arrays, *, format: str, folder: str, source: dict | None) -> Reply:

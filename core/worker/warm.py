@@ -40,9 +40,9 @@ def main(path: str) -> None:
 
 
 def _import_everything() -> None:
-    """Import what children need, so that a fork finds it done. No op runs here: its threads would not survive a fork."""
+    """Import what children need, so that a fork finds it done. No op runs here: its threads would not survive."""
     import h5py  # noqa: F401
-    import keras  # noqa: F401
+    import keras
     import tensorflow as tf
 
     import core.worker.tasks  # noqa: F401
@@ -96,7 +96,7 @@ def _become_child(connection: socket.socket, said: int) -> None:
         status = 0
     except BrokenPipeError:
         status = 0  # the app hung up: there is nobody left to tell
-    except BaseException:
+    except BaseException:  # noqa: BLE001  its end is all that is left to report
         import traceback
 
         traceback.print_exc()

@@ -176,7 +176,7 @@ class Worker:
 
     def state(self) -> WorkerState:
         """Where the worker stands now, without waiting."""
-        if not self.config.forks or self._ready.is_set() and self._alive():
+        if not self.config.forks or (self._ready.is_set() and self._alive()):
             return WorkerState("ready", time.monotonic() - self._began)
         if self._process is None:
             return WorkerState("cold", 0.0)

@@ -1,0 +1,161 @@
+"""What survived: each copy is reloaded in fresh processes, and what came back is held against the run."""
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from core.compare import Verdict, compare
+from core.errors import Cancelled, RoundtripError
+from core.formats.contract import Arrays
+from core.formats.reference import Reference
+from core.record import Record
+from core.worker import Worker
+
+
+class Match(BaseModel):
+    """How many of the run's tensors came back with equal bits, and the names of those that did not."""
+
+    found: int
+    of: int
+    missing: list[str] = Field(default_factory=list)
+
+    @property
+    def whole(self) -> bool:
+        return self.found == self.of
+
+
+class Outcome(BaseModel):
+    """One reload in one fresh process."""
+
+    verdict: Verdict
+    error: dict[str, str] | None = None
+    load_seconds: float | None = None
+    first_seconds: float | None = None
+    max_abs: float | None = None
+    mean_abs: float | None = None
+    changed_rows: int | None = None
+    rows: int | None = None
+    pairs: list[dict[str, str]] = Field(default_factory=list)
+    weights: Match | None = None
+    optimizer: Match | None = None
+
+    @property
+    def loads(self) -> bool:
+        return self.verdict is not Verdict.DOES_NOT_LOAD
+
+
+class Evidence(Record):
+    """What reloads in fresh processes showed: without the original code, and with it where there is any."""
+
+    without_code: Outcome
+    with_code: Outcome | None = None
+
+    @property
+    def best(self) -> Outcome:
+        """The reload that came back best; without the code where both are equal."""
+        outcomes = [self.without_code] + ([self.with_code] if self.with_code else [])
+        return min(outcomes, key=lambda outcome: outcome.verdict.rank)
+
+    @property
+    def needs_code(self) -> bool:
+        return not self.without_code.loads and self.best.loads
+
+
+class Original(BaseModel):
+    """What a copy is held against: the run's variables by hash, and whether its answers are classes."""
+
+    weights: list[dict[str, Any]]
+    optimizer: list[dict[str, Any]]
+    classes: bool | None = None
+
+
+class Reloaded(BaseModel):
+    """An outcome, and the answers behind it (none where it does not load)."""
+
+    outcome: Outcome
+    answers: Arrays | None = None
+
+    model_config = {"arbitrary_types_allowed": True}
+
+
+def reload(
+    worker: Worker,
+    format_key: str,
+    folder: Path,
+    source: dict[str, Any] | None,
+    original: Original,
+    reference: Reference,
+    *,
+    rows: int | None = None,
+    seconds: float,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Reloaded:
+    """Load a copy in a fresh child, have it answer the first `rows` reference rows, and judge what came back.
+
+    `source` is the code that the child is given (see `core.worker.snapshot.code_from`). A copy that does not load, or
+    brings its child down, is an outcome and not an error. Raises Cancelled.
+    """
+    rows = min(rows or reference.rows, reference.rows)
+    request = {"format": format_key, "folder": str(folder), "source": source}
+    asked = reference.whole_batches(rows).inputs
+    try:
+        facts, answers = worker.run("reload", arrays=asked, seconds=seconds, cancelled=cancelled, **request)
+        answers = {name: array[:rows] for name, array in answers.items()}
+        comparison = compare(reference.head(rows).answers, answers, original.classes)
+    except Cancelled:
+        raise
+    except RoundtripError as error:
+        return Reloaded(outcome=Outcome(verdict=Verdict.DOES_NOT_LOAD, error=error.to_json()))
+    outcome = Outcome(
+        **comparison.to_json(),
+        load_seconds=facts["load_seconds"],
+        first_seconds=facts["first_seconds"],
+        weights=match(original.weights, facts["weights"]),
+        optimizer=match(original.optimizer, facts["optimizer"]),
+    )
+    return Reloaded(outcome=outcome, answers=answers)
+
+
+def match(original: list[dict[str, Any]], found: list[dict[str, Any]] | None) -> Match | None:
+    """Count the original's tensors whose dtype, shape and bits came back, each found tensor used once.
+
+    Names are not asked for, because formats rename variables. None where there was nothing to keep, or where the format
+    hides its variables.
+    """
+    if not original or found is None:
+        return None
+    available = Counter(_bits(tensor) for tensor in found)
+    missing = []
+    for tensor in original:
+        if available[_bits(tensor)]:
+            available[_bits(tensor)] -= 1
+        else:
+            missing.append(tensor["name"])
+    return Match(found=len(original) - len(missing), of=len(original), missing=missing)
+
+
+def _bits(tensor: dict[str, Any]) -> tuple[Any, ...]:
+    return tensor["dtype"], tuple(tensor["shape"]), tensor["sha256"]
+
+
+def gather(
+    worker: Worker,
+    format_key: str,
+    folder: Path,
+    source: dict[str, Any],
+    original: Original,
+    reference: Reference,
+    **limits: Any,
+) -> Evidence:
+    """Reload a copy without the original code and, where a demo has it, with the code: each in its own fresh child."""
+    sources = [None] + ([source] if source.get("demo") else [])
+    with ThreadPoolExecutor(max_workers=len(sources)) as pool:
+        futures = [
+            pool.submit(reload, worker, format_key, folder, one, original, reference, **limits) for one in sources
+        ]
+        outcomes = [future.result().outcome for future in futures]
+    return Evidence(without_code=outcomes[0], with_code=outcomes[1] if len(outcomes) > 1 else None)

@@ -1,0 +1,159 @@
+"""Train, save, compare: as jobs with progress, cancel and time limit. What pages and command line call."""
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from core.demos import get_demo
+from core.demos.contract import train_settings
+from core.errors import Cancelled, InputError, RoundtripError, WorkerError
+from core.explain import translate
+from core.formats import get_format
+from core.library import Library
+from core.library.entries import new_id
+from core.library.journal import Job, Journal
+from core.record import now
+from core.settings import Settings, settings
+from core.work.comparing import compare_work, resolve_sources
+from core.work.saving import save_work
+from core.work.training import train_work
+from core.worker import Worker
+
+WRITE_EVERY = 0.1  # seconds between two records of a job's progress
+LOOK_EVERY = 0.1  # seconds between two looks at whether a person asked to cancel
+
+
+class Handle:
+    """A running job as its own work sees it: say how far it is, and ask whether to stop."""
+
+    def __init__(self, journal: Journal, job: Job):
+        self.job = job
+        self._journal = journal
+        self._lock = threading.Lock()
+        self._written = 0.0
+        self._looked = 0.0
+        self._cancelled = False
+
+    def tell(self, progress: float | None = None, note: str | None = None, **detail: Any) -> None:
+        """Record how far the work is; small steps in quick succession are recorded together."""
+        with self._lock:
+            self.job.progress = self.job.progress if progress is None else progress
+            self.job.note = self.job.note if note is None else note
+            self.job.detail |= detail
+            if time.monotonic() - self._written >= WRITE_EVERY:
+                self._journal.write(self.job)
+                self._written = time.monotonic()
+
+    def cancelled(self) -> bool:
+        if not self._cancelled and time.monotonic() - self._looked >= LOOK_EVERY:
+            self._looked = time.monotonic()
+            self._cancelled = self._journal.asked_to_cancel(self.job.id)
+        return self._cancelled
+
+    def finish(self, **end: Any) -> None:
+        with self._lock:
+            self.job = self.job.model_copy(update={"finished": now(), **end})
+            self._journal.write(self.job)
+
+
+class Jobs:
+    """Everything that Roundtrip does, over one library and one worker.
+
+    `train`, `save` and `compare` check what they are given, start the work in the background and return its Job at
+    once; `wait` gives its end. They raise InputError and UnknownName before anything is started.
+    """
+
+    def __init__(self, library: Library | None = None, worker: Worker | None = None, config: Settings | None = None):
+        self.config = config or settings()
+        self.library = library or Library(self.config.home)
+        self.worker = worker or Worker(self.config)
+        self.journal = Journal(self.library.home / "jobs", self.config.keep_jobs)
+        self._slots = threading.BoundedSemaphore(max(2, self.config.parallel))
+
+    def train(self, demo: str, **given: Any) -> Job:
+        """Train a demo; `given` are fields of TrainSettings. The result names the run."""
+        recipe = get_demo(demo)
+        chosen = train_settings(recipe, **given)
+        request = {"demo": demo, "settings": chosen.model_dump()}
+        return self._start("train", recipe.label, request, train_work)
+
+    def save(self, run_id: str, formats: Iterable[str], options: dict[str, dict[str, Any]] | None = None) -> Job:
+        """Save a run in some formats, side by side; the result has a row for each. `options` are by format."""
+        run = self.library.run(run_id)
+        chosen = [get_format(key) for key in dict.fromkeys(formats)]
+        if not chosen:
+            raise InputError("No format was chosen.", cure="Choose at least one format to save in.")
+        settled = {one.key: one.choose((options or {}).get(one.key)) for one in chosen}
+        request = {"run": run_id, "formats": [one.key for one in chosen], "options": settled}
+        return self._start("save", run.name, request, save_work)
+
+    def compare(self, artifacts: Iterable[str], rows: int | None = None, sources: dict[str, str] | None = None) -> Job:
+        """Reload artifacts in fresh processes and hold their answers against the live model's reference.
+
+        `rows` bounds the held-out rows; `sources` says for an artifact where the code that it lacks comes from: "none",
+        "demo", or the id of an architecture artifact (by default, what it needs). The same request on the same,
+        undamaged files gives the same finished job again.
+        """
+        ids = list(dict.fromkeys(artifacts))
+        if not ids:
+            raise InputError("No artifact was chosen.", cure="Choose at least one artifact to compare.")
+        if rows is not None and rows < 1:
+            raise InputError("At least one row must be compared.", received=rows, cure="Choose 1 row or more.")
+        request = {"artifacts": ids, "rows": rows, "sources": resolve_sources(self.library, ids, sources or {})}
+        id_ = "j" + hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:10]
+        return self._known(id_, ids) or self._start("compare", "Comparison", request, compare_work, id_)
+
+    def _known(self, id_: str, artifacts: list[str]) -> Job | None:
+        """The job of that id, if it is under way, or done and still true of the files."""
+        try:
+            job = self.journal.read(id_)
+            if job.state == "done":
+                for artifact in artifacts:
+                    self.library.verify(artifact)
+        except RoundtripError:
+            return None
+        return job if job.active or job.state == "done" else None
+
+    def _start(self, kind: str, title: str, request: dict[str, Any], work: Callable, id_: str = "") -> Job:
+        job = self.journal.begin(Job(id=id_ or new_id("j"), kind=kind, title=title, request=request))
+        thread = threading.Thread(target=self._run, args=(Handle(self.journal, job.model_copy(deep=True)), work))
+        thread.daemon = True
+        thread.start()
+        return job
+
+    def _run(self, handle: Handle, work: Callable[["Jobs", Handle], dict[str, Any]]) -> None:
+        try:
+            self._await_slot(handle)
+        except Cancelled as error:
+            return handle.finish(state="cancelled", error=error.to_json())
+        try:
+            handle.job.state, handle.job.started = "running", now()
+            handle.tell(note="Starting")
+            handle.finish(state="done", progress=1.0, note="Done", result=work(self, handle))
+        except Cancelled as error:
+            handle.finish(state="cancelled", note="Cancelled", error=error.to_json())
+        except Exception as error:  # noqa: BLE001  a job's end must be on record whatever ended it
+            handle.finish(state="failed", note="Failed", error=translate(error, WorkerError).to_json())
+        finally:
+            self._slots.release()
+        return None
+
+    def _await_slot(self, handle: Handle) -> None:
+        while not self._slots.acquire(timeout=LOOK_EVERY):
+            if handle.cancelled():
+                raise Cancelled("It was cancelled before it began.", cure="Start it again when you like.")
+
+    def cancel(self, job_id: str) -> None:
+        """Ask a job to stop, from any process; it ends within a second, and keeps nothing."""
+        self.journal.read(job_id)
+        self.journal.ask_to_cancel(job_id)
+
+    def wait(self, job_id: str, heard: Callable[[Job], None] = lambda job: None) -> Job:
+        """The job at its end; `heard` is called with each state that is seen on the way."""
+        while (job := self.journal.read(job_id)).active:
+            heard(job)
+            time.sleep(LOOK_EVERY)
+        return job

@@ -1,0 +1,103 @@
+"""A person's own model, saved from the program in which it lives."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from core.errors import CannotSave, InputError, RoundtripError
+from core.evidence import Evidence, gather
+from core.explain import translate
+from core.formats import get_format
+from core.formats.contract import Arrays, kind_of
+from core.formats.live import live_predictor
+from core.formats.reference import ROWS, Reference, answer_in_batches, describe
+from core.library.records import Artifact, Run
+from core.settings import settings
+from core.worker import Worker
+from core.worker.snapshot import write_copy
+
+if TYPE_CHECKING:
+    from core.library.library import Library
+
+
+class Added(NamedTuple):
+    """One format's result: an artifact with its evidence, or the error in words."""
+
+    format: str
+    artifact: Artifact | None = None
+    evidence: Evidence | None = None
+    error: RoundtripError | None = None
+
+    def __repr__(self) -> str:
+        if self.error:
+            return f"{self.format}: failed. {self.error}"
+        return f"{self.format}: {self.artifact.id}, {self.evidence.best.verdict.words}"
+
+
+def add(library: "Library", model: Any, inputs: Any, formats: list[str], name: str) -> list[Added]:
+    """See `Library.add`."""
+    chosen = [get_format(key) for key in formats]
+    kind = kind_of(model)
+    reference = _reference(model, inputs)
+    run = _keep_run(library, model, reference, name or getattr(model, "name", "") or "A model of my own")
+    worker = Worker()
+    try:
+        worker.start()
+        return [_save(library, worker, run, model, one, kind, reference) for one in chosen]
+    finally:
+        worker.close()
+
+
+def _reference(model: Any, inputs: Any) -> Reference:
+    predictor = live_predictor(model)
+    named = inputs if isinstance(inputs, dict) else {_only_input(predictor.inputs): inputs}
+    arrays: Arrays = {key: np.asarray(value)[:ROWS] for key, value in named.items()}
+    lengths = {len(array) if array.ndim else 0 for array in arrays.values()}
+    if lengths in ({0}, set()) or len(lengths) != 1:
+        raise InputError(
+            "The inputs must be arrays with the same number of rows, at least one, batch first.",
+            received={key: array.shape for key, array in arrays.items()},
+            cure="Pass a batch: model inputs of shape (rows, ...).",
+        )
+    try:
+        return Reference(arrays, answer_in_batches(predictor, arrays), {})
+    except RoundtripError:
+        raise
+    except Exception as error:  # whatever the model raises on these inputs, the inputs are what to look at
+        raise translate(error, InputError) from error
+
+
+def _only_input(specs: tuple) -> str:
+    return specs[0].name if len(specs) == 1 else "input_0"
+
+
+def _keep_run(library: "Library", model: Any, reference: Reference, name: str) -> Run:
+    with library.staging() as staged:
+        reference.write(staged / "reference.npz")
+        (staged / "snapshot").mkdir()
+        try:
+            write_copy(model, staged / "snapshot")
+        except Exception as error:  # a model that its richest format refuses cannot be kept as a run at all
+            raise translate(error, CannotSave, hide=[str(staged)]) from error
+        facts = describe(model) | {"name": name, "demo": None, "settings": None}
+        return library.keep_run(staged, facts)
+
+
+def _save(library: "Library", worker: Worker, run: Run, model: Any, chosen: Any, kind: str, reference: Reference):
+    try:
+        with library.staging() as staged:
+            return _save_staged(library, worker, run, model, chosen, kind, reference, staged)
+    except RoundtripError as error:
+        return Added(chosen.key, error=error)
+
+
+def _save_staged(library, worker, run, model, chosen, kind, reference, staged: Path) -> Added:
+    folder = staged / "files"
+    folder.mkdir()
+    seconds = chosen.write(model, kind, folder, samples=lambda: reference.inputs)
+    evidence = gather(
+        worker, chosen.key, folder, run.source, library.original(run), reference, seconds=settings().child_seconds
+    )
+    artifact = library.keep_artifact(staged, run.id, evidence, format=chosen.key, seconds=seconds)
+    return Added(chosen.key, artifact, evidence)

@@ -1,0 +1,118 @@
+"""The journal: what every job is doing, on disk, so that any page, tab or process can find it again."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from pydantic import Field
+
+from core.errors import RoundtripError
+from core.library import files
+from core.library.entries import checked_id, unknown
+from core.record import Record, now
+
+ACTIVE = ("queued", "running")
+
+
+@cache
+def _birth() -> float:
+    return psutil.Process().create_time()
+
+
+class Job(Record):
+    """One piece of work. `state` is queued, running, done, failed, cancelled, or interrupted (its process is gone).
+
+    `detail` is what the page of its kind shows while it runs; `result` what it left behind; `error` why it failed.
+    """
+
+    id: str
+    kind: str
+    title: str
+    state: str = "queued"
+    request: dict[str, Any] = Field(default_factory=dict)
+    progress: float = 0.0
+    note: str = ""
+    detail: dict[str, Any] = Field(default_factory=dict)
+    result: dict[str, Any] = Field(default_factory=dict)
+    error: dict[str, str] | None = None
+    started: str | None = None
+    finished: str | None = None
+    pid: int = Field(default_factory=os.getpid)
+    born: float = Field(default_factory=_birth)
+
+    @property
+    def active(self) -> bool:
+        return self.state in ACTIVE
+
+
+class Journal:
+    """Job records in a folder: `<id>/job.json`, arrays beside it, and a marker file that asks for a cancel."""
+
+    def __init__(self, folder: Path, keep: int):
+        self._folder = folder
+        self._keep = keep
+
+    def begin(self, job: Job) -> Job:
+        """Write a new job, in place of any earlier one of the same id, and forget the oldest finished ones."""
+        shutil.rmtree(self._folder / job.id, ignore_errors=True)
+        with files.disk():
+            (self._folder / job.id).mkdir(parents=True)
+            self.write(job)
+        for old in [one for one in self.all() if not one.active][self._keep :]:
+            shutil.rmtree(self._folder / old.id, ignore_errors=True)
+        return job
+
+    def write(self, job: Job) -> None:
+        """Keep a job as it stands; a reader finds the last state or this one, whole."""
+        path = self._folder / job.id / "job.json"
+        beside = path.with_suffix(".new")
+        beside.write_text(job.text(), encoding="utf-8")
+        os.replace(beside, path)
+
+    def read(self, id_: str) -> Job:
+        """Raises UnknownName, UnreadableRecord."""
+        path = self._folder / checked_id(id_, "j") / "job.json"
+        if not path.is_file():
+            raise unknown(id_)
+        job = Job.read(path)
+        if job.active and not _lives(job):
+            return job.model_copy(update={"state": "interrupted", "finished": now()})
+        return job
+
+    def all(self, kind: str = "") -> list[Job]:
+        """Readable jobs, newest first."""
+        return sorted(self._readable(kind), key=lambda job: job.created, reverse=True)
+
+    def _readable(self, kind: str) -> Iterator[Job]:
+        for folder in self._folder.iterdir():
+            with contextlib.suppress(RoundtripError):  # a job record is news, not property: a broken one is passed over
+                job = self.read(folder.name)
+                if job.kind == (kind or job.kind):
+                    yield job
+
+    def ask_to_cancel(self, id_: str) -> None:
+        (self._folder / checked_id(id_, "j") / "cancel").touch()
+
+    def asked_to_cancel(self, id_: str) -> bool:
+        return (self._folder / id_ / "cancel").exists()
+
+    def keep_arrays(self, id_: str, arrays: dict[str, np.ndarray]) -> None:
+        np.savez(self._folder / id_ / "arrays.npz", allow_pickle=False, **arrays)
+
+    def arrays(self, id_: str) -> dict[str, np.ndarray]:
+        with np.load(self._folder / checked_id(id_, "j") / "arrays.npz", allow_pickle=False) as kept:
+            return dict(kept)
+
+
+def _lives(job: Job) -> bool:
+    """Whether the very process that owns the job is still there; a pid alone may have been given to another."""
+    try:
+        return abs(psutil.Process(job.pid).create_time() - job.born) < 1
+    except psutil.Error:
+        return False

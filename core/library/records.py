@@ -1,0 +1,59 @@
+"""The records that lie beside the files: a run, and an artifact of it. Evidence has its own room."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from core.record import Record, versions
+
+
+class FileEntry(BaseModel):
+    """One kept file: its path below the entry's folder, with forward slashes; its size; its hash."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class Run(Record):
+    """One training of a demo, or one model that a person added (`demo` is None)."""
+
+    id: str
+    name: str
+    demo: str | None
+    settings: dict[str, Any] | None
+    kind: str
+    parameters: int
+    summary: str
+    inputs: list[dict[str, Any]]
+    weights: list[dict[str, Any]]
+    optimizer: list[dict[str, Any]]
+    score: float | None = None
+    score_name: str = ""
+    rows: dict[str, int] = Field(default_factory=dict)
+    labels: list[str] = Field(default_factory=list)
+    image_shape: tuple[int, int] | None = None
+    seconds: float = 0.0
+    versions: dict[str, str] = Field(default_factory=versions)
+    files: list[FileEntry] = Field(default_factory=list)
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """Where the model's code comes from, for whoever rebuilds it."""
+        return {"demo": self.demo, "settings": self.settings}
+
+
+class Artifact(Record):
+    """One saved copy: which run, which format, and every file of it."""
+
+    id: str
+    run: str
+    format: str
+    seconds: float
+    options: dict[str, Any] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=versions)
+    files: list[FileEntry] = Field(default_factory=list)
+
+    @property
+    def bytes(self) -> int:
+        return sum(entry.bytes for entry in self.files)

@@ -1,0 +1,75 @@
+"""What every record on disk has in common: a schema number, a date, and a reader that refuses in plain words."""
+
+import json
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+import core
+from core.errors import UnreadableRecord
+
+SCHEMA = 1
+
+
+def now() -> str:
+    """This moment in UTC, to the millisecond, as ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def versions() -> dict[str, str]:
+    """What writes here: our version, Python's, and those of the libraries that decide what a file holds."""
+    found = {"roundtrip": core.__version__, "python": platform.python_version()}
+    for package in ("tensorflow", "tensorflow-cpu", "keras", "numpy", "h5py"):
+        try:
+            found[package.removesuffix("-cpu")] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+class Record(BaseModel):
+    """What every record has; unknown keys are kept, so that nothing of a newer minor version is lost."""
+
+    model_config = ConfigDict(extra="allow")
+
+    schema_: int = Field(SCHEMA, alias="schema")
+    created: str = Field(default_factory=now)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Raises UnreadableRecord when the record is missing, broken, or of a newer schema than ours."""
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            number = found["schema"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UnreadableRecord(
+                f"The record {path.name} is missing or broken.",
+                cure="Remove the entry, or restore the file from a backup.",
+                detail=str(error).replace(str(path.parent), "…"),
+            ) from error
+        if number != SCHEMA:
+            raise UnreadableRecord(
+                f"The record {path.name} has schema {number}, and this version of Roundtrip reads schema {SCHEMA}.",
+                received=number,
+                cure="Open the library with the version that wrote it.",
+            )
+        return cls._validated(found, path)
+
+    @classmethod
+    def _validated(cls, found: dict[str, Any], path: Path) -> Self:
+        try:
+            return cls.model_validate(found)
+        except ValidationError as error:
+            field = ".".join(str(part) for part in error.errors()[0]["loc"])
+            raise UnreadableRecord(
+                f"The record {path.name} does not hold what it should: '{field}' does not fit.",
+                cure="Remove the entry, or restore the file from a backup.",
+                detail=str(error),
+            ) from error
+
+    def text(self) -> str:
+        return self.model_dump_json(by_alias=True, indent=2)

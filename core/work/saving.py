@@ -1,0 +1,70 @@
+"""The work of a saving job: each format in a child of its own, side by side, and none stops another."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from core.errors import Cancelled, RoundtripError
+from core.evidence import Evidence, gather
+from core.library.records import Artifact, Run
+
+if TYPE_CHECKING:
+    from core.jobs import Handle, Jobs
+
+STEPS = {"waiting": 0.0, "saving": 0.2, "reloading": 0.6, "done": 1.0, "failed": 1.0}
+
+
+def save_work(jobs: "Jobs", handle: "Handle") -> dict[str, Any]:
+    """Save the run in every chosen format; gives `{"rows": {format: row}}`, in the order of the request."""
+    request = handle.job.request
+    run = jobs.library.run(request["run"])
+    rows = {key: {"state": "waiting"} for key in request["formats"]}
+
+    def tell(key: str, row: dict[str, Any]) -> None:
+        rows[key] = row
+        done = sum(STEPS[one["state"]] for one in rows.values()) / len(rows)
+        handle.tell(done, f"{sum(one['state'] == 'done' for one in rows.values())} of {len(rows)} done", rows=rows)
+
+    snapshot = str(jobs.library.snapshot(run.id))
+    with ThreadPoolExecutor(max_workers=jobs.config.parallel) as pool:
+        futures = [pool.submit(_save, jobs, handle, run, snapshot, key, tell) for key in rows]
+        for future in futures:
+            future.result()
+    return {"rows": rows}
+
+
+def _save(jobs: "Jobs", handle: "Handle", run: Run, snapshot: str, key: str, tell: Any) -> None:
+    try:
+        tell(key, _save_one(jobs, handle, run, snapshot, key, tell))
+    except Cancelled:
+        raise
+    except RoundtripError as error:
+        tell(key, {"state": "failed", "error": error.to_json()})
+
+
+def _save_one(jobs: "Jobs", handle: "Handle", run: Run, snapshot: str, key: str, tell: Any) -> dict[str, Any]:
+    """Saved into staging, reloaded in fresh children, hashed, flushed, renamed; gives the row of the result."""
+    limits = {"seconds": jobs.config.child_seconds, "cancelled": handle.cancelled}
+    with jobs.library.staging() as staged:
+        folder = staged / "files"
+        folder.mkdir()
+        tell(key, {"state": "saving"})
+        options = handle.job.request["options"].get(key, {})
+        original, reference = jobs.library.original(run), jobs.library.reference(run.id)
+        asked = {"source": run.source, "kind": run.kind, "snapshot": snapshot, "format": key, "folder": str(folder)}
+        asked |= {"options": options, "arrays": {} if run.demo else reference.inputs}
+        seconds = jobs.worker.run("save", **limits, **asked).message["seconds"]
+        tell(key, {"state": "reloading", "seconds": seconds})
+        evidence = gather(jobs.worker, key, folder, run.source, original, reference, **limits)
+        facts = {"format": key, "seconds": seconds, "options": options}
+        return _row(jobs.library.keep_artifact(staged, run.id, evidence, **facts), evidence)
+
+
+def _row(artifact: Artifact, evidence: Evidence) -> dict[str, Any]:
+    return {
+        "state": "done",
+        "artifact": artifact.id,
+        "bytes": artifact.bytes,
+        "seconds": artifact.seconds,
+        "verdict": evidence.best.verdict.value,
+        "needs_code": evidence.needs_code,
+    }
