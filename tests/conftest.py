@@ -1,0 +1,78 @@
+"""Fixtures, named by the state that they give. One worker and one library serve the whole session: both are made to."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.jobs import Jobs
+from core.library import Library
+from core.library.journal import Job
+from core.settings import Settings
+from core.worker import Worker
+
+
+@pytest.fixture(scope="session")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings over a home of the session's own."""
+    return Settings(home=tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="session")
+def worker(config: Settings) -> Iterator[Worker]:
+    """A warm worker."""
+    one = Worker(config)
+    one.start()
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="session")
+def jobs(config: Settings, worker: Worker) -> Jobs:
+    """Jobs over the session's library and worker."""
+    return Jobs(Library(config.home), worker, config)
+
+
+@pytest.fixture
+def empty_library(tmp_path: Path) -> Library:
+    """A library with nothing in it, of the test's own."""
+    return Library(tmp_path / "store")
+
+
+@pytest.fixture
+def empty_jobs(empty_library: Library, worker: Worker, config: Settings) -> Jobs:
+    """Jobs over an empty library of the test's own, and the session's worker."""
+    return Jobs(empty_library, worker, config.model_copy(update={"home": empty_library.home}))
+
+
+def finished(jobs: Jobs, job: Job) -> Job:
+    """The job at its end, which must be a good one."""
+    end = jobs.wait(job.id)
+    assert end.state == "done", end.error
+    return end
+
+
+@pytest.fixture(scope="session")
+def trained(jobs: Jobs):
+    """A function that gives the id of a demo's run, trained for two epochs once in the session."""
+    runs: dict[str, str] = {}
+
+    def run_of(demo: str) -> str:
+        if demo not in runs:
+            runs[demo] = finished(jobs, jobs.train(demo, epochs=2)).result["run"]
+        return runs[demo]
+
+    return run_of
+
+
+@pytest.fixture(scope="session")
+def saved(jobs: Jobs, trained):
+    """A function that gives the row of a demo saved in a format (see `core.work.saving`), saved once in the session."""
+    rows: dict[tuple[str, str], dict] = {}
+
+    def row_of(demo: str, format_key: str) -> dict:
+        if (demo, format_key) not in rows:
+            rows[demo, format_key] = jobs.wait(jobs.save(trained(demo), [format_key]).id).result["rows"][format_key]
+        return rows[demo, format_key]
+
+    return row_of
