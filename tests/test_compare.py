@@ -1,0 +1,320 @@
+"""Distances and verdicts: each verdict at its border, numbers that are not finite, renamed outputs, text."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from core.compare import ATOL, MOSTLY, MOVED, RTOL, Pair, Verdict, compare, pair_outputs
+from core.errors import InputError
+
+NAN, INF = np.nan, np.inf
+
+
+def one(rows, dtype="float32") -> dict[str, np.ndarray]:
+    """A single output named "y"."""
+    return {"y": np.asarray(rows, dtype=dtype)}
+
+
+def spread(rows: int = 100) -> np.ndarray:
+    """Values from 0 to 1 in one column: not probabilities, with a known spread."""
+    return np.linspace(0, 1, rows, dtype="float64").reshape(rows, 1)
+
+
+# The verdicts
+
+
+def test_verdicts_stand_in_order_best_first_with_their_words():
+    assert [(verdict.value, verdict.words, verdict.rank) for verdict in Verdict] == [
+        ("bit-identical", "Bit-identical", 0),
+        ("rounding", "Same to rounding", 1),
+        ("same-answers", "Same answers", 2),
+        ("some-changed", "Some answers changed", 3),
+        ("different", "Different answers", 4),
+        ("does-not-load", "Does not load", 5),
+    ]
+
+
+def test_equal_bytes_are_bit_identical():
+    found = compare(one([[0.25, 0.75], [0.5, 0.5]]), one([[0.25, 0.75], [0.5, 0.5]]))
+    assert (found.verdict, found.max_abs, found.mean_abs, found.changed_rows, found.rows) == (
+        Verdict.BIT_IDENTICAL,
+        0.0,
+        0.0,
+        0,
+        2,
+    )
+
+
+def test_the_last_bit_makes_it_rounding():
+    near = np.nextafter(np.float32(0.25), np.float32(1))
+    found = compare(one([[0.25, 0.75]]), one([[near, 0.75]]))
+    assert found.verdict is Verdict.ROUNDING
+    assert found.max_abs == pytest.approx(float(near) - 0.25, rel=1e-12)
+    assert found.mean_abs == pytest.approx(found.max_abs / 2)
+
+
+def test_the_same_class_further_away_is_same_answers():
+    found = compare(one([[0.2, 0.8], [0.9, 0.1]]), one([[0.4, 0.6], [0.6, 0.4]]))
+    assert found.verdict is Verdict.SAME_ANSWERS
+    assert found.max_abs == pytest.approx(0.3)
+
+
+def test_another_class_in_a_row_is_a_changed_answer():
+    found = compare(one([[0.2, 0.8], [0.9, 0.1]]), one([[0.2, 0.8], [0.1, 0.9]]))
+    assert found.verdict is Verdict.SOME_CHANGED
+    assert found.changed.tolist() == [False, True]
+
+
+def test_more_than_half_of_the_rows_are_different_answers():
+    reference, answers = one(np.eye(2)[[0] * 10]), np.eye(2)[[0] * 10]
+    answers[:5] = [0, 1]
+    assert compare(reference, one(answers)).changed.mean() == MOSTLY
+    assert compare(reference, one(answers)).verdict is Verdict.SOME_CHANGED
+    answers[5] = [0, 1]
+    assert compare(reference, one(answers)).verdict is Verdict.DIFFERENT
+
+
+@pytest.mark.parametrize(
+    ("reference", "moved", "verdict"),
+    [
+        (0.0, ATOL * 0.99, Verdict.ROUNDING),
+        (0.0, ATOL * 1.01, Verdict.SAME_ANSWERS),
+        (100.0, (ATOL + RTOL * 100) * 0.99, Verdict.ROUNDING),
+        (100.0, (ATOL + RTOL * 100) * 1.01, Verdict.SAME_ANSWERS),
+    ],
+)
+def test_rounding_ends_at_the_tolerance(reference, moved, verdict):
+    # A second row gives the spread, so that a small move of the first changes no answer.
+    before = np.array([[reference, 0.0], [reference - 10.0, 1000.0]])
+    after = before.copy()
+    after[0, 0] += moved
+    assert compare(one(before, "float64"), one(after, "float64"), classes=False).verdict is verdict
+
+
+@pytest.mark.parametrize(("share", "changed"), [(0.99, 0), (1.01, 1)])
+def test_a_value_has_changed_when_it_moves_by_a_share_of_the_spread(share, changed):
+    before = spread()
+    after = before.copy()
+    after[3] += share * MOVED * before.std()
+    assert compare({"y": before}, {"y": after}).changed_rows == changed
+
+
+# Classes or values
+
+
+def test_probabilities_are_recognised_and_judged_by_their_class():
+    assert compare(one([[0.5, 0.4, 0.1]]), one([[0.45, 0.4, 0.15]])).changed_rows == 0
+    assert compare(one([[0.5, 0.4, 0.1]]), one([[0.45, 0.4, 0.15]]), classes=False).changed_rows == 1
+
+
+def test_rows_that_are_no_probabilities_are_values_unless_they_are_said_to_be_classes():
+    assert compare(one([[5.0, 4.0]]), one([[4.5, 4.0]])).changed_rows == 1
+    assert compare(one([[5.0, 4.0]]), one([[4.5, 4.0]]), classes=True).changed_rows == 0
+
+
+def test_a_single_column_has_no_class_to_choose():
+    assert compare(one([[1.0], [0.0]]), one([[0.6], [0.0]]), classes=True).changed.tolist() == [True, False]
+
+
+# NaN and infinities
+
+
+def test_nan_at_the_same_place_with_the_same_bits_is_bit_identical():
+    found = compare(one([[NAN, 1.0], [2.0, 3.0]]), one([[NAN, 1.0], [2.0, 3.0]]))
+    assert (found.verdict, found.not_finite, found.changed_rows) == (Verdict.BIT_IDENTICAL, 1, 0)
+
+
+def test_nan_with_other_bits_is_still_the_same_answer():
+    quiet = np.array([0x7FC00000, 0x7FC00001], dtype="uint32").view("float32").reshape(2, 1)
+    found = compare({"y": quiet[:1]}, {"y": quiet[1:]})
+    assert (found.verdict, found.changed_rows, found.max_abs) == (Verdict.ROUNDING, 0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("reference", "answer"), [(1.0, NAN), (NAN, 1.0), (1.0, INF), (INF, 1.0), (INF, -INF), (NAN, INF)]
+)
+def test_any_other_value_that_is_not_finite_is_a_changed_row(reference, answer):
+    found = compare(one([[reference], [0.5], [0.6]]), one([[answer], [0.5], [0.6]]))
+    assert found.changed.tolist() == [True, False, False]
+    assert found.verdict is Verdict.SOME_CHANGED
+    assert found.not_finite == int(not np.isfinite(answer))
+
+
+def test_equal_infinities_are_equal():
+    found = compare(one([[INF], [-INF]]), one([[INF], [-INF]]))
+    assert (found.verdict, found.not_finite) == (Verdict.BIT_IDENTICAL, 2)
+
+
+def test_an_infinity_beside_a_finite_change_leaves_the_distance_finite():
+    found = compare(one([[INF], [1.0], [0.0]]), one([[INF], [3.0], [0.0]]))
+    assert (found.max_abs, found.mean_abs) == (2.0, 1.0)
+
+
+def test_all_nan_answers_to_finite_references_are_different_and_go_into_json():
+    found = compare(one(np.eye(3)), one(np.full((3, 3), NAN)))
+    assert found.verdict is Verdict.DIFFERENT
+    assert json.loads(json.dumps(found.to_json(), allow_nan=False))["not_finite"] == 9
+
+
+# Other types
+
+
+def test_the_same_numbers_in_another_type_are_not_bit_identical():
+    found = compare(one([[0.5, 0.5]], "float32"), one([[0.5, 0.5]], "float64"))
+    assert (found.verdict, found.max_abs) == (Verdict.ROUNDING, 0.0)
+
+
+def test_float16_is_measured_without_overflow():
+    found = compare(one([[60000.0], [0.0]], "float16"), one([[-60000.0], [0.0]], "float16"))
+    assert (found.max_abs, found.changed.tolist()) == (120000.0, [True, False])
+
+
+def test_integers_do_not_wrap_around():
+    found = compare(one([[0], [9]], "uint8"), one([[255], [9]], "uint8"))
+    assert found.max_abs == 255.0
+
+
+def test_booleans_are_answers_too():
+    found = compare(one([[True], [False], [True]], "bool"), one([[True], [True], [True]], "bool"))
+    assert found.changed.tolist() == [False, True, False]
+
+
+def test_a_vector_of_one_value_a_row_is_compared_row_by_row():
+    found = compare({"y": np.array([1.0, 2.0, 3.0])}, {"y": np.array([1.0, 2.5, 3.0])})
+    assert (found.rows, found.changed.tolist()) == (3, [False, True, False])
+
+
+@pytest.mark.parametrize("dtype", ["S", "U", "object"])
+def test_text_is_the_same_or_changed_whatever_holds_it(dtype):
+    reference = {"y": np.array(["cat", "dog", "cow"]).astype(dtype)}
+    assert compare(reference, {"y": np.array(["cat", "dog", "cow"])}).verdict is Verdict.BIT_IDENTICAL
+    found = compare(reference, {"y": np.array([b"cat", b"dot", b"cow"])})
+    assert (found.verdict, found.changed.tolist(), found.max_abs) == (Verdict.SOME_CHANGED, [False, True, False], 0.0)
+
+
+# Pairing
+
+
+def test_outputs_are_paired_by_name_first():
+    a, b = np.zeros((2, 3)), np.ones((2, 3))
+    assert pair_outputs({"a": a, "b": b}, {"b": b, "a": a}) == (Pair("a", "a", "name"), Pair("b", "b", "name"))
+
+
+def test_a_renamed_output_is_paired_by_its_shape():
+    answers = {"output_1": np.zeros((2, 5)), "output_0": np.zeros((2, 3))}
+    assert pair_outputs({"a": np.zeros((2, 3)), "b": np.zeros((2, 5))}, answers) == (
+        Pair("a", "output_0", "shape"),
+        Pair("b", "output_1", "shape"),
+    )
+
+
+def test_several_renamed_outputs_of_one_shape_are_paired_by_their_values():
+    reference = {"zeta": np.full((2, 3), 3.0), "alpha": np.full((2, 3), 1.0), "mid": np.full((2, 3), 2.0)}
+    answers = {"output_0": reference["alpha"], "output_1": reference["mid"], "output_2": reference["zeta"]}
+    pairs = {pair.reference: (pair.answer, pair.by) for pair in pair_outputs(reference, answers)}
+    assert pairs == {"zeta": ("output_2", "value"), "alpha": ("output_0", "value"), "mid": ("output_1", "shape")}
+    assert compare(reference, answers).verdict is Verdict.BIT_IDENTICAL
+
+
+def test_a_shared_name_with_another_shape_is_no_pair():
+    answers = {"a": np.zeros((2, 9)), "b": np.zeros((2, 3))}
+    assert pair_outputs({"a": np.zeros((2, 3))}, answers) == (Pair("a", "b", "shape"),)
+
+
+def test_text_outputs_are_paired_by_value_too():
+    reference = {"word": np.array(["a", "b"]), "tag": np.array(["x", "y"])}
+    answers = {"o0": np.array([b"x", b"y"]), "o1": np.array([b"a", b"b"])}
+    assert compare(reference, answers).verdict is Verdict.BIT_IDENTICAL
+
+
+def test_pairs_are_part_of_the_record():
+    found = compare({"a": np.zeros((2, 3))}, {"output_0": np.zeros((2, 3))}).to_json()
+    assert found["pairs"] == [{"reference": "a", "answer": "output_0", "by": "shape"}]
+
+
+def test_one_changed_output_of_two_changes_the_row():
+    reference = {"a": np.eye(2), "b": np.array([[1.0], [5.0]])}
+    found = compare(reference, {"a": np.eye(2), "b": np.array([[1.0], [9.0]])})
+    assert (found.changed.tolist(), found.max_abs, found.mean_abs) == ([False, True], 4.0, 4.0 / 6)
+
+
+# What does not fit
+
+
+def test_an_output_without_a_partner_is_refused_in_words():
+    with pytest.raises(InputError) as caught:
+        compare({"y": np.zeros((4, 10))}, {"z": np.zeros((4, 3))})
+    assert caught.value.sentence == "No output fits the reference's 'y' of shape (4, 10)."
+    assert caught.value.received == "z (4, 3)"
+    assert caught.value.cure == "Compare copies of models that answer the same question on the same rows."
+
+
+def test_another_number_of_rows_is_refused_in_words():
+    with pytest.raises(InputError, match=r"No output fits the reference's 'y' of shape \(4, 1\)"):
+        compare({"y": np.zeros((4, 1))}, {"y": np.zeros((3, 1))})
+
+
+def test_no_outputs_at_all_are_refused_in_words():
+    with pytest.raises(InputError) as caught:
+        compare({"y": np.zeros((4, 1))}, {})
+    assert caught.value.received == "no outputs"
+
+
+# Whatever the numbers are
+
+FLOATS = st.floats(-1e6, 1e6, width=32)
+ANY_FLOATS = st.floats(width=32, allow_nan=True, allow_infinity=True)
+SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 4))
+
+
+@st.composite
+def twins(draw, elements=FLOATS):
+    """Two arrays of one shape."""
+    shape = draw(SHAPES)
+    return draw(hnp.arrays("float32", shape, elements=elements)), draw(hnp.arrays("float32", shape, elements=elements))
+
+
+@given(twins(ANY_FLOATS))
+def test_identical_answers_are_bit_identical(pair):
+    found = compare({"y": pair[0]}, {"y": pair[0].copy()})
+    assert (found.verdict, found.max_abs, found.changed_rows) == (Verdict.BIT_IDENTICAL, 0.0, 0)
+
+
+@given(twins(ANY_FLOATS))
+def test_distances_are_the_same_from_either_side(pair):
+    there, back = compare({"y": pair[0]}, {"y": pair[1]}), compare({"y": pair[1]}, {"y": pair[0]})
+    assert (there.max_abs, there.mean_abs) == (back.max_abs, back.mean_abs)
+
+
+@given(twins(ANY_FLOATS), st.sampled_from([True, False, None]))
+def test_a_record_is_always_json_and_in_order(pair, classes):
+    found = compare({"y": pair[0]}, {"y": pair[1]}, classes)
+    kept = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert 0 <= kept["mean_abs"] <= kept["max_abs"] * (1 + 1e-12)
+    assert 0 <= kept["changed_rows"] <= kept["rows"] == len(pair[0])
+    assert (found.verdict is Verdict.BIT_IDENTICAL) == (pair[0].tobytes() == pair[1].tobytes())
+
+
+@given(twins())
+def test_a_changed_row_is_never_called_rounding_or_the_same(pair):
+    found = compare({"y": pair[0]}, {"y": pair[1]})
+    assume(found.changed_rows)
+    assert found.verdict in (Verdict.SOME_CHANGED, Verdict.DIFFERENT)
+
+
+@given(hnp.arrays("float32", st.tuples(st.integers(2, 6), st.integers(2, 4)), elements=st.floats(0, 1, width=32)))
+def test_rows_in_another_order_change_as_many_answers(values):
+    there = compare({"y": values}, {"y": values[::-1].copy()}, classes=True)
+    changed = int((values.argmax(axis=1) != values[::-1].argmax(axis=1)).sum())
+    assert there.changed_rows == changed
+
+
+@given(hnp.arrays("float32", st.tuples(st.integers(1, 5), st.just(3)), elements=FLOATS), st.permutations(range(3)))
+def test_renamed_outputs_of_distinct_values_find_each_other(values, order):
+    reference = {f"y{index}": values + np.float32(1e7) * index for index in range(3)}
+    answers = {f"output_{place}": reference[f"y{index}"] for place, index in enumerate(order)}
+    assert compare(reference, answers).verdict is Verdict.BIT_IDENTICAL
