@@ -1,0 +1,246 @@
+"""Foreign errors in plain words. The texts are those that TensorFlow 2.21, Keras 3.15 and HDF5 raise, cut at most."""
+
+import errno
+import json
+import re
+
+import pytest
+
+from core.errors import (
+    CannotSave,
+    Damaged,
+    DoesNotLoad,
+    LibraryError,
+    NeedsArchitecture,
+    StorageFailed,
+    WorkerError,
+)
+from core.explain import CASES, DETAIL_LIMIT, STORAGE, explain, translate
+
+MESSAGES = [
+    (
+        "<class 'keras.src.models.sequential.Sequential'> could not be deserialized properly. Please ensure that "
+        "components that are Python object instances (layers, models, etc.) returned by `get_config()` are explicitly "
+        "deserialized in the model's `from_config()` method.\n\nconfig={'module': 'keras', 'class_name': 'Sequential', "
+        "'config': {'name': 'sequential'}}.\n\nException encountered: Could not locate class 'Scale'. Make sure custom "
+        "classes and functions are decorated with `@keras.saving.register_keras_serializable()`.",
+        "This process does not know the custom class 'Scale'.",
+    ),
+    (
+        "Unknown layer: 'Scale'. Please ensure you are using a `keras.utils.custom_object_scope` and that this object "
+        "is included in the scope.",
+        "This process does not know the custom layer 'Scale'.",
+    ),
+    (
+        "Could not locate function 'cl'. Make sure custom classes and functions are decorated with "
+        "`@keras.saving.register_keras_serializable()`.",
+        "This process does not know the custom function 'cl'.",
+    ),
+    (
+        "Error when deserializing class 'Scale' using config={'factor': 3.0}.\n\nException encountered: Unrecognized "
+        "keyword arguments passed to Scale: {'factor': 3.0}",
+        "The class 'Scale' that was found takes other arguments than the saved one did ({'factor': 3.0}).",
+    ),
+    (
+        "Unrecognized keyword arguments passed to LSTM: {'time_major': False}",
+        "The class 'LSTM' that was found takes other arguments than the saved one did ({'time_major': False}).",
+    ),
+    (
+        "Requested the deserialization of a `Lambda` layer whose `function` is a Python lambda. This carries a "
+        "potential risk of arbitrary code execution and thus it is disallowed by default.",
+        "The model contains a Lambda layer, which is stored as Python bytecode and would run on loading.",
+    ),
+    (
+        "Requested the deserialization of a `TFSMLayer`, which loads an external SavedModel. This carries a potential "
+        "risk of arbitrary code execution and thus it is disallowed by default.",
+        "The model refers to a SavedModel outside of itself, by its path.",
+    ),
+    (
+        "File format not supported: filepath=sm. Keras 3 only supports V3 `.keras` files, legacy H5 format files "
+        "(`.h5` extension). Note that the legacy SavedModel format is not supported by `load_model()` in Keras 3.",
+        "keras.models.load_model reads .keras and .h5 files only; this is something else.",
+    ),
+    (
+        "The model provided has not yet been built. It must be built before export.",
+        "The model has never seen an input, so its weights do not exist yet.",
+    ),
+    ("The model provided has never called.", "The model has never seen an input, so its weights do not exist yet."),
+    (
+        "Object Obj was created by passing non-serializable argument values in `__init__()`, and therefore the object "
+        "must override `get_config()` in order to be serializable.",
+        "The model holds an object that this format cannot write down as text.",
+    ),
+    (
+        "Could not deserialize 'keras.metrics.mse' because it is not a KerasSaveable subclass",
+        "The file names its loss or metric 'keras.metrics.mse' as a bare string, which this Keras cannot read back.",
+    ),
+    (
+        "Layer count mismatch when loading weights from file. Model expected 3 layers, found 2 saved layers.",
+        "The file holds weights of 2 layers, and the model has 3.",
+    ),
+    (
+        "A total of 2 objects could not be loaded. Example error message for object <Dense name=dense, built=True>:\n\n"
+        "The shape of the target variable and the shape of the target value in `variable.assign(value)` must match. "
+        "variable.shape=(4, 5), Received: value.shape=(4, 3). Target variable: <Variable path=sequential/dense/kernel>",
+        "A saved array has the shape (4, 3), and the variable that it belongs to has (4, 5).",
+    ),
+    (
+        "Received incompatible tensor with shape (4, 3) when attempting to restore variable with shape (4, 5) and name "
+        "kernel.",
+        "A saved array has the shape (4, 3), and the variable that it belongs to has (4, 5).",
+    ),
+    (
+        "Found 4 Python objects that were not bound to checkpointed values, likely due to changes in the Python "
+        "program. Showing 4 of 4 unmatched objects",
+        "Values in this checkpoint found no variable in the model, or variables found no value.",
+    ),
+    (
+        "Unresolved object in checkpoint (root).optimizer._variables.2: attributes { name: 'VARIABLE_VALUE' }",
+        "Values in this checkpoint found no variable in the model, or variables found no value.",
+    ),
+    (
+        "Found zero restored functions for caller function.",
+        "What came back holds variables, but no function to answer with.",
+    ),
+    ("'_UserObject' object is not callable", "What came back holds variables, but no function to answer with."),
+    (
+        "Tried to export a function which references an 'untracked' resource. TensorFlow objects (e.g. tf.Variable) "
+        "captured by functions must be 'tracked' by assigning them to an attribute of a tracked object.",
+        "A function of the model uses a variable that does not belong to the model.",
+    ),
+    (
+        "{{function_node __wrapped__LookupTableFindV2_device_/job:localhost/replica:0/task:0/device:CPU:0}} Table not "
+        "initialized. [Op:LookupTableFindV2]",
+        "A vocabulary was lost on the way: its lookup table is empty.",
+    ),
+    (
+        "Unable to synchronously open file (truncated file: eof = 8604, sblock->base_addr = 0, stored_eof = 17208)",
+        "The file is cut short or is not what its name says.",
+    ),
+    ("Read less bytes than requested", "The file is cut short or is not what its name says."),
+    (
+        "Unable to synchronously open file (file signature not found)",
+        "The file is damaged or of another kind than its name says.",
+    ),
+    ("No model config found in the file at model.h5.", "The file is damaged or of another kind than its name says."),
+    (
+        "Cannot parse file b'sm/saved_model.pb': Wire format was corrupt.",
+        "The file is damaged or of another kind than its name says.",
+    ),
+    (
+        "Unsuccessful TensorSliceReader constructor: Failed to find any matching files for sm/variables/variables",
+        "A file of this copy is missing.",
+    ),
+    (
+        "File not found: filepath=model.keras. Please ensure the file is an accessible `.keras` zip file.",
+        "A file of this copy is missing.",
+    ),
+    (
+        "Checksum does not match: stored 1203 vs. calculated on the restored bytes 77",
+        "Bytes of this copy have changed since they were written.",
+    ),
+    (
+        "Bad CRC-32 for file 'model.weights.h5'",
+        "Bytes of this copy have changed since they were written.",
+    ),
+    ("maximum recursion depth exceeded", "The model is nested too deeply for Keras to walk through."),
+    ("No module named 'scipy'", "The Python package 'scipy' that this needs is not installed."),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), MESSAGES, ids=[text[:40] for text, _ in MESSAGES])
+def test_a_foreign_text_becomes_its_sentence(text, sentence):
+    found, cure = explain(text)
+    assert found == sentence
+    assert cure.endswith(".")
+    assert "{0}" not in cure
+
+
+def test_every_case_has_a_message_here_that_it_is_the_first_to_fit():
+    first = {next(case.pattern for case in CASES if re.search(case.pattern, text, re.DOTALL)) for text, _ in MESSAGES}
+    assert [case.pattern for case in CASES if case.pattern not in first] == []
+
+
+def test_the_cure_names_the_class():
+    _, cure = explain("Could not locate class 'Scale'.")
+    assert cure.startswith("Load it with the class at hand (custom_objects={'Scale': Scale}), or save as SavedModel")
+
+
+def test_the_cause_is_said_first_and_the_whole_text_is_kept():
+    text = MESSAGES[0][0]
+    error = translate(TypeError(text), DoesNotLoad)
+    assert type(error) is DoesNotLoad
+    assert error.sentence == "This process does not know the custom class 'Scale'."
+    assert error.detail == f"TypeError: {text}"
+
+
+def test_an_unknown_text_of_keras_gives_its_last_cause():
+    text = "could not be deserialized.\n\nException encountered: outer\n\nException encountered: the real reason"
+    error = translate(ValueError(text), CannotSave)
+    assert error.sentence == "The library said: the real reason"
+    assert error.cure == "Read the details, or choose another format."
+
+
+def test_an_unknown_text_gives_its_first_line():
+    error = translate(RuntimeError("\n  first words\nsecond words"), DoesNotLoad)
+    assert error.sentence == "The library said: first words"
+    assert error.cure == "Read the details; if the model has code of its own, load it with that code."
+
+
+def test_an_exception_without_a_text_gives_its_name():
+    assert translate(KeyboardInterrupt(), WorkerError).sentence == "The library said: KeyboardInterrupt"
+
+
+def test_a_very_long_text_keeps_its_two_ends():
+    error = translate(RuntimeError("a" * 50_000 + "Exception encountered: the end"), WorkerError)
+    assert error.sentence == "The library said: the end"
+    assert error.detail.endswith("the end")
+    assert len(error.detail) == DETAIL_LIMIT + len("\n…\n") + len("RuntimeError: ")
+
+
+def test_paths_of_this_computer_are_cut_out():
+    error = translate(ValueError("cannot read /secret/place/model.h5"), DoesNotLoad, hide=["/secret/place"])
+    assert error.sentence == "The library said: cannot read …/model.h5"
+    assert "/secret" not in json.dumps(error.to_json())
+
+
+def test_our_own_errors_pass_unchanged():
+    ours = NeedsArchitecture("Weights alone.")
+    assert translate(ours, WorkerError) is ours
+
+
+SAID = {
+    errno.ENOSPC: "The disk is full.",
+    errno.EDQUOT: "The disk quota is used up.",
+    errno.EROFS: "The library lies on a read-only disk.",
+    errno.EACCES: "The library may not be written here.",
+    errno.EPERM: "The library may not be written here.",
+    errno.EMFILE: "This process has too many files open.",
+    errno.ENFILE: "This computer has too many files open.",
+    errno.EIO: "The disk reported an error.",
+}
+
+
+@pytest.mark.parametrize(("number", "sentence"), SAID.items(), ids=[errno.errorcode[number] for number in SAID])
+def test_what_a_disk_refuses_is_said_whatever_was_being_done(number, sentence):
+    for doing in (LibraryError, CannotSave, WorkerError):
+        error = translate(OSError(number, "foreign words", "/secret/file"), doing, hide=["/secret"])
+        assert type(error) is StorageFailed
+        assert error.sentence == sentence
+        assert "/secret" not in error.detail
+
+
+def test_every_storage_error_is_said_here():
+    assert SAID.keys() == STORAGE.keys()
+
+
+def test_a_missing_file_is_not_a_storage_failure():
+    error = translate(FileNotFoundError(errno.ENOENT, "No such file or directory", "x"), Damaged)
+    assert (type(error), error.sentence) == (Damaged, "A file of this copy is missing.")
+
+
+def test_memory_that_ran_out_names_the_setting():
+    error = translate(MemoryError(), DoesNotLoad)
+    assert type(error) is WorkerError
+    assert error.sentence == "The process ran out of the memory that it may use."
+    assert error.cure.startswith("Raise ROUNDTRIP_CHILD_GIB")
