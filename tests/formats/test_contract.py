@@ -1,0 +1,260 @@
+"""Every format held to the one contract, over the registry itself; what must come out stands in `expectations`."""
+
+import ast
+import inspect
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.compare import Verdict
+from core.demos import DEMOS
+from core.errors import CannotSave, InputError, UnknownName
+from core.formats import FORMATS, all_formats, get_format
+from core.formats.contract import NO_CODE, PARTS, Option, Predictor, Spec
+from core.settings import PROJECT
+from tests.formats.expectations import EXPECTED, Refused, Saves
+
+PAIRS = [(demo.key, one.key) for demo in DEMOS for one in FORMATS]
+KEPT = [pair for pair in PAIRS if isinstance(EXPECTED.get(pair), Saves)]
+REFUSED = [pair for pair in PAIRS if isinstance(EXPECTED.get(pair), Refused)]
+
+by_format = pytest.mark.parametrize("format_", FORMATS, ids=lambda one: one.key)
+by_kept_pair = pytest.mark.parametrize(("demo", "format_key"), KEPT, ids=["-".join(pair) for pair in KEPT])
+
+
+@pytest.fixture(scope="session")
+def evidence_of(jobs, saved):
+    """A function that gives the evidence of a demo saved in a format."""
+
+    def of(demo: str, format_key: str):
+        row = saved(demo, format_key)
+        assert row["state"] == "done", row.get("error")
+        return jobs.library.evidence(row["artifact"])
+
+    return of
+
+
+# Facts
+
+
+def test_every_pair_of_demo_and_format_has_an_expectation():
+    assert [pair for pair in PAIRS if pair not in EXPECTED] == []
+    assert [pair for pair in EXPECTED if pair not in PAIRS] == []
+
+
+def test_keys_are_unique_and_fit_into_an_address():
+    keys = [one.key for one in all_formats()]
+    assert sorted(set(keys)) == sorted(keys)
+    assert [key for key in keys if not re.fullmatch(r"[a-z][a-z0-9_]*", key)] == []
+
+
+def test_every_format_is_found_by_its_key():
+    assert [get_format(one.key) for one in FORMATS] == list(FORMATS)
+
+
+def test_an_unknown_key_is_refused_with_those_that_exist():
+    with pytest.raises(UnknownName) as caught:
+        get_format("pickle")
+    assert caught.value.sentence == "There is no such format."
+    assert caught.value.cure == f"Choose from {', '.join(one.key for one in all_formats())}."
+
+
+@by_format
+def test_facts_are_whole_sentences_and_known_words(format_):
+    assert format_.keeps <= set(PARTS)
+    assert format_.accepts <= {"keras", "module"}
+    assert format_.accepts
+    assert format_.good_for.endswith(".")
+    assert format_.explains.endswith(".")
+    assert format_.label.strip() == format_.label != ""
+
+
+def test_every_part_is_kept_by_some_format():
+    assert {part for one in FORMATS for part in one.keeps} == set(PARTS)
+
+
+@by_format
+def test_the_code_that_is_shown_is_two_whole_functions(format_):
+    for function in (format_.save, format_.load):
+        shown = ast.parse(inspect.getsource(function)).body
+        assert [type(node) for node in shown] == [ast.FunctionDef]
+    assert list(inspect.signature(format_.save).parameters)[:2] == ["model", "folder"]
+    assert list(inspect.signature(format_.load).parameters) == ["folder", "code"]
+    assert inspect.signature(format_.load).parameters["code"].default is NO_CODE
+
+
+def test_facts_are_read_without_any_model_runtime():
+    code = (
+        "import sys; from core.formats import all_formats\n"
+        "facts = [(f.key, f.label, sorted(f.keeps), f.missing, f.refuses('keras')) for f in all_formats()]\n"
+        "import json; print(json.dumps([len(facts), sorted({n.partition('.')[0] for n in sys.modules})]))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    count, loaded = json.loads(ended.stdout)
+    assert count == len(all_formats())
+    assert {"tensorflow", "keras", "h5py", "onnx", "onnxruntime", "ai_edge_litert", "openvino"} & set(loaded) == set()
+
+
+@by_format
+def test_a_format_whose_package_is_missing_says_how_to_install_it(format_):
+    lacking = replace(format_, packages={"a_package_that_is_not_here": "a-package"})
+    assert lacking.refuses(sorted(format_.accepts)[0]) == "Needs a-package: pip install a-package"
+
+
+# Options
+
+
+def test_options_have_their_defaults():
+    for one in FORMATS:
+        assert one.choose() == {option.key: option.default for option in one.options}
+
+
+@by_format
+def test_a_strange_option_is_refused(format_):
+    with pytest.raises(InputError, match="has no such option"):
+        format_.choose({"colour": "blue"})
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        (Option("rows", "Rows", 100, "", least=1, most=500), 0, "Choose from 1 to 500."),
+        (Option("rows", "Rows", 100, "", least=1, most=500), "many", "Choose from 1 to 500."),
+        (Option("kind", "Kind", "float", "", choices=("float", "int8")), "int4", "Choose one of float, int8."),
+    ],
+)
+def test_an_option_that_does_not_fit_is_refused(option, value, said):
+    with pytest.raises(InputError) as caught:
+        option.check(value)
+    assert caught.value.cure == said
+
+
+def test_an_option_takes_the_type_of_its_default():
+    assert Option("rows", "Rows", 100, "", least=1, most=500).check("7") == 7
+
+
+# Inputs of a predictor
+
+
+def echo(*specs: Spec) -> Predictor:
+    """A predictor that answers with what it was given, as it was cast and named."""
+    return Predictor(None, specs, lambda inputs: inputs)
+
+
+def test_inputs_are_cast_to_the_dtype_that_was_asked_for():
+    given = {"pixels": np.ones((2, 3), "float64")}
+    assert echo(Spec("pixels", "float32", (None, 3))).predict(given)["pixels"].dtype == np.float32
+
+
+def test_a_single_input_is_taken_under_any_name():
+    answers = echo(Spec("args_0", "float32", (None, 3))).predict({"pixels": np.ones((2, 3), "float32")})
+    assert list(answers) == ["args_0"]
+
+
+def test_several_renamed_inputs_are_paired_by_their_shapes():
+    specs = Spec("a", "float32", (None, 3)), Spec("b", "float32", (None, 5))
+    answers = echo(*specs).predict({"x": np.zeros((2, 5)), "y": np.zeros((2, 3))})
+    assert {name: array.shape for name, array in answers.items()} == {"a": (2, 3), "b": (2, 5)}
+
+
+def test_several_renamed_inputs_of_one_shape_are_refused():
+    specs = Spec("a", "float32", (None, 3)), Spec("b", "float32", (None, 3))
+    with pytest.raises(InputError) as caught:
+        echo(*specs).predict({"x": np.zeros((2, 3)), "y": np.zeros((2, 3))})
+    assert caught.value.sentence == "The inputs were renamed, and 2 of them would fit 'a'."
+    assert caught.value.cure == "Name them a, b."
+
+
+def test_a_wrong_shape_is_refused_with_what_was_received():
+    with pytest.raises(InputError) as caught:
+        echo(Spec("pixels", "float32", (None, 64))).predict({"pixels": np.zeros((2, 63))})
+    assert caught.value.sentence == "The input 'pixels' must have the shape (None, 64)."
+    assert caught.value.received == "(2, 63)"
+
+
+def test_a_wrong_number_of_inputs_is_refused():
+    with pytest.raises(InputError, match=r"takes 2 inputs \(a, b\)"):
+        echo(Spec("a", "float32", None), Spec("b", "float32", None)).predict({"a": np.zeros(2)})
+
+
+def test_text_is_passed_on_as_it_is():
+    words = np.array([b"cat", b"dog"])
+    assert echo(Spec("words", "object", (None,))).predict({"words": words})["words"] is words
+
+
+# Every demo in every format
+
+
+@by_kept_pair
+def test_a_pair_reloads_as_expected(demo, format_key, evidence_of):
+    expected, evidence = EXPECTED[demo, format_key], evidence_of(demo, format_key)
+    assert evidence.without_code.verdict is expected.without_code
+    assert evidence.with_code.verdict is expected.with_code
+    assert (evidence.without_code.error or {}).get("sentence", "") == expected.reason
+    assert evidence.with_code.error is None
+
+
+@by_kept_pair
+def test_a_reload_that_fails_names_its_cure_and_no_path(demo, format_key, evidence_of, jobs):
+    error = evidence_of(demo, format_key).without_code.error
+    if EXPECTED[demo, format_key].reason:
+        assert error["cure"].endswith(".")
+        assert str(jobs.library.home) not in json.dumps(error)
+    else:
+        assert error is None
+
+
+@pytest.mark.parametrize(("demo", "format_key"), REFUSED, ids=["-".join(pair) for pair in REFUSED])
+def test_a_pair_is_refused_as_expected(demo, format_key, saved):
+    row = saved(demo, format_key)
+    assert row["state"] == "failed"
+    assert row["error"]["code"] == CannotSave.code
+    assert row["error"]["sentence"] == EXPECTED[demo, format_key].reason
+
+
+@by_kept_pair
+def test_weights_are_kept_where_that_is_claimed(demo, format_key, evidence_of, jobs, trained):
+    weights = evidence_of(demo, format_key).best.weights
+    assert weights.of == len(jobs.library.run(trained(demo)).weights)
+    assert weights.found == (weights.of if "weights" in get_format(format_key).keeps else 0)
+
+
+@by_kept_pair
+def test_optimizer_state_is_kept_where_that_is_claimed(demo, format_key, evidence_of):
+    expected, found = EXPECTED[demo, format_key], evidence_of(demo, format_key).best.optimizer
+    assert (found.found, found.of) == (expected.optimizer_found, expected.optimizer_of)
+    assert found.whole == ("optimizer state" in get_format(format_key).keeps)
+    assert len(found.missing) == found.of - found.found
+
+
+@by_kept_pair
+def test_an_architecture_or_a_graph_answers_without_code(demo, format_key, evidence_of):
+    """A graph answers in any process; layers answer where their classes are known; values alone never."""
+    keeps, loads = get_format(format_key).keeps, evidence_of(demo, format_key).without_code.loads
+    if "graph" in keeps:
+        assert loads
+    elif "architecture" in keeps:
+        assert loads == (demo != "digits-custom")
+    else:
+        assert not loads
+        assert get_format(format_key).needs_architecture
+
+
+@by_kept_pair
+def test_times_are_measured_and_rows_counted(demo, format_key, evidence_of, jobs, trained):
+    best = evidence_of(demo, format_key).best
+    assert best.rows == jobs.library.reference(trained(demo)).rows
+    assert 0 < best.load_seconds < 60
+    assert 0 < best.first_seconds < 60
+    assert (best.verdict is Verdict.BIT_IDENTICAL) == (best.max_abs == 0)
+
+
+@by_kept_pair
+def test_a_pair_that_needs_code_says_so(demo, format_key, evidence_of):
+    expected = EXPECTED[demo, format_key]
+    assert evidence_of(demo, format_key).needs_code == (expected.without_code is Verdict.DOES_NOT_LOAD)
