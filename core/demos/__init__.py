@@ -1,10 +1,34 @@
 """The demos, written down: a new one is one file here and one line in `DEMOS`."""
 
-from core.demos import digits_core, digits_custom, digits_mlp
+from core.demos import (
+    digits_cnn,
+    digits_core,
+    digits_custom,
+    digits_denoiser,
+    digits_mixed,
+    digits_mlp,
+    digits_subclassed,
+    names,
+    stocks_lstm,
+    tips,
+    two_in_two_out,
+)
 from core.demos.contract import Demo
 from core.errors import UnknownName
 
-DEMOS: tuple[Demo, ...] = (digits_mlp.DEMO, digits_core.DEMO, digits_custom.DEMO)
+DEMOS: tuple[Demo, ...] = (
+    digits_mlp.DEMO,
+    digits_core.DEMO,
+    digits_custom.DEMO,
+    digits_cnn.DEMO,
+    digits_denoiser.DEMO,
+    digits_mixed.DEMO,
+    digits_subclassed.DEMO,
+    tips.DEMO,
+    names.DEMO,
+    two_in_two_out.DEMO,
+    stocks_lstm.DEMO,
+)
 
 
 def get_demo(key: str) -> Demo:

@@ -1,6 +1,6 @@
 """What a demo is: data, an untrained model, the training defaults."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -90,13 +90,60 @@ def accuracy(answers: list[np.ndarray], targets: list[np.ndarray]) -> Score:
     return Score("accuracy", float((answers[0].argmax(axis=1) == targets[0].argmax(axis=1)).mean()))
 
 
+def mean_absolute_error(unit: str, factor: float = 1.0) -> Callable[[list[np.ndarray], list[np.ndarray]], Score]:
+    """A score by the mean distance of the first output from its target, times `factor`, said in `unit`."""
+
+    def score(answers: list[np.ndarray], targets: list[np.ndarray]) -> Score:
+        distance = np.abs(answers[0].astype("float64") - targets[0].astype("float64")).mean()
+        return Score(f"mean absolute error in {unit}", float(distance * factor))
+
+    return score
+
+
+class Box(NamedTuple):
+    """One value of one input, as a person fills it in; an input with several columns has one box for each, in order.
+
+    `kind` is "number" (float32), "text" or "choice" (one of `options`); `example` is a value from real data, and a
+    number usually lies in `least` ... `most`, which bound the widget and not the model.
+    """
+
+    input: str
+    label: str
+    kind: str
+    example: Any
+    options: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
+
+    def check(self, value: Any) -> Any:
+        """The value as a float or a text. Raises InputError when it is neither a number nor an option, as it must."""
+        if self.kind == "number":
+            return self._number(value)
+        if self.kind == "choice" and value not in self.options:
+            raise InputError(f"'{self.label}' has other choices.", received=value, cure=f"Choose from {self._offers()}.")
+        return str(value)
+
+    def _number(self, value: Any) -> float:
+        try:
+            return float(value)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"'{self.label}' must be a number.", received=value, cure=f"Give one such as {self.example}."
+            ) from error
+
+    def _offers(self) -> str:
+        return ", ".join(self.options)
+
+
 @dataclass(frozen=True)
 class Demo:
     """A named recipe: facts that can be read before TensorFlow is loaded, and functions that run in a worker child.
 
     `kind` is the kind of its model ("keras" or "module"); `classes` makes the custom classes that a reloading process
-    does not know. `labels` are the names of the classes, empty where answers are values; `image_shapes` says for a data
-    set how one row is drawn, where it is a picture; `score` judges answers against targets, both in output order.
+    does not know. `labels` are the names of the classes, empty where answers are values, which are then in `unit`.
+    `image_shapes` says for a data set how one row is drawn, where it is a picture, and `answer_shapes` how an answer
+    is; `boxes` are what a person fills in where a row is no picture. `score` judges answers against targets, both in
+    output order.
     """
 
     key: str
@@ -114,13 +161,31 @@ class Demo:
     score: Callable[[list[np.ndarray], list[np.ndarray]], Score]
     labels: tuple[str, ...] = ()
     image_shapes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    answer_shapes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    boxes: tuple[Box, ...] = ()
+    unit: str = ""
     classes: Callable[[], dict[str, type]] = dict
     has_classes: bool = False
     defaults: TrainSettings = field(default_factory=TrainSettings)
 
     def judge(self, answers: Arrays, targets: Arrays) -> Score:
-        """The score of answers on rows whose targets are known; outputs are taken in order."""
-        return self.score(list(answers.values()), list(targets.values()))
+        """The score of answers on rows whose targets are known; outputs are taken by name, else in order."""
+        by_name = targets.keys() <= answers.keys()
+        ordered = [answers[name] for name in targets] if by_name else list(answers.values())
+        return self.score(ordered, list(targets.values()))
+
+    def row(self, values: Sequence[Any]) -> Arrays:
+        """One row of inputs from what a person filled in, a value for each of `boxes`, in their order.
+
+        Gives (1, columns) by input name: float32 for numbers, text else. Raises InputError when a value does not fit.
+        """
+        if len(values) != len(self.boxes):
+            raise InputError(f"{self.label} takes {len(self.boxes)} values.", received=len(values), cure="Give them all.")
+        columns: dict[str, list[Any]] = {}
+        for box, value in zip(self.boxes, values, strict=True):
+            columns.setdefault(box.input, []).append(box.check(value))
+        numbers = {box.input for box in self.boxes if box.kind == "number"}
+        return {name: np.array([row], dtype="float32" if name in numbers else "U") for name, row in columns.items()}
 
     def code(self, settings: TrainSettings) -> Code:
         """The original code, as a reloading process may be given it: how to build the model, and its classes."""

@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from core.demos.contract import Data, Progress, Report, Split, TrainSettings
 from core.formats.contract import Arrays
 
@@ -20,12 +22,21 @@ def fit(model: Any, data: Data, settings: TrainSettings, report: Report) -> None
 
 
 def _pair(split: Split) -> tuple[Any, Any]:
-    return _only(split.inputs), _only(split.targets)
+    """Keras takes a single array as it is, several inputs by name, and several targets in the order of its outputs."""
+    inputs = {name: _feedable(array) for name, array in split.inputs.items()}
+    targets = list(split.targets.values())
+    return _only(inputs), targets[0] if len(targets) == 1 else targets
 
 
 def _only(arrays: Arrays) -> Any:
-    """Keras takes a single array as it is, and several by name."""
     return next(iter(arrays.values())) if len(arrays) == 1 else arrays
+
+
+def _feedable(array: np.ndarray) -> Any:
+    """Keras refuses NumPy's text, and takes TensorFlow's."""
+    import tensorflow as tf
+
+    return tf.constant(array) if array.dtype.kind in "SU" else array
 
 
 def _reporter(steps: int, epochs: int, report: Report) -> Any:

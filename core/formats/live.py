@@ -18,13 +18,13 @@ def keras_predictor(model: Any) -> Predictor:
     """The predictor over a Keras model, in inference mode (`training=False`).
 
     It answers through one `tf.function`, as `model.predict` and an exported graph do: eager kernels fuse differently
-    and round differently.
+    and round differently. AutoGraph is off as it is in both of those; it also cost a third of a fresh reload.
     """
     import tensorflow as tf
 
     # A subclassed model has no `inputs`; it is fed what it is given.
     specs = tuple(_keras_spec(tensor) for tensor in getattr(model, "inputs", None) or ())
-    graph = tf.function(lambda feed: model(feed, training=False), reduce_retracing=True)
+    graph = tf.function(lambda feed: model(feed, training=False), autograph=False, reduce_retracing=True)
 
     def answer(inputs: Arrays) -> Arrays:
         feed = {name: tf.constant(array) for name, array in inputs.items()}

@@ -1,0 +1,35 @@
+# make run | make test | make bench | make lint   (see README.md)
+
+PYTHON ?= python3
+BIN := .venv/bin
+PORT ?= 8501
+
+.PHONY: run test bench lint clean
+
+run: .venv/installed
+	$(BIN)/streamlit run app.py --server.port $(PORT)
+
+test: .venv/installed-for-tests
+	$(BIN)/python -m pytest
+
+bench: .venv/installed-for-tests
+	$(BIN)/python -m benchmarks
+
+lint: .venv/installed-for-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.venv/installed: requirements.txt
+	$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))" \
+		|| { echo "Roundtrip needs Python 3.11, 3.12 or 3.13; try: make PYTHON=python3.12 run"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+.venv/installed-for-tests: .venv/installed tests/requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	$(BIN)/python -m tests.browser.chromium
+	touch $@
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,36 @@
+"""The server: Streamlit's app, our routes beside it, and a worker that warms up with it.
+
+Start it with `streamlit run app.py`. The pages begin in `ui/main.py`, not here: a folder `pages/` beside the script
+that Streamlit runs would switch on its old page discovery.
+"""
+
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import streamlit as st
+
+from ui.routes import ROUTES
+
+HERE = Path(__file__).resolve().parent
+
+
+@asynccontextmanager
+async def lifespan(app):
+    from ui.frame import prepare
+    from ui.state import office
+
+    prepare()
+    office().worker.start()
+    yield {"office": office()}
+    office().worker.close()
+
+
+def say_sorry(error: Exception) -> bool:
+    """Show a plain sentence for what no page foresaw; the traceback goes to the server's log only."""
+    from ui.frame import log_unforeseen
+
+    log_unforeseen(error)
+    return True
+
+
+app = st.App(HERE / "ui" / "main.py", routes=ROUTES, lifespan=lifespan, on_script_error=say_sorry)

@@ -1,0 +1,54 @@
+"""Reload artifacts in fresh processes, ask all of them the same questions, and show what they answered."""
+
+import streamlit as st
+
+from core.work.comparing import choices
+from ui.comparing import choose_artifacts, show_comparison
+from ui.live import follow
+from ui.state import office
+from ui.words import empty
+
+st.title("Compare")
+jobs = office()
+entries = {entry.id: entry for entry in jobs.library.find() if not entry.problem}
+if not entries:
+    empty("There is nothing to compare yet. Save a run in two or three formats first.", "Save a run", "save")
+    st.stop()
+
+ids = choose_artifacts(entries)
+if not ids:
+    st.info(
+        "Choose at least one artifact; its answers are held against the live model's.", icon=":material/arrow_upward:"
+    )
+    st.stop()
+
+most = min(jobs.library.run(entries[id_].run).rows.get("held_out") or 1024 for id_ in ids)
+left, right = st.columns([1, 2], gap="large")
+rows = left.slider(
+    "Held-out rows to ask",
+    1,
+    min(most, 1024),
+    min(most, 1024),
+    key="rows",
+    bind="query-params",
+    help="Rows that the model never saw in training. All artifacts get the same rows, in the same order.",
+)
+sources = {}
+with right:
+    for id_ in ids:
+        offered = {choice.key: choice.words for choice in choices(jobs.library, id_)}
+        if list(offered) != ["none"] and next(iter(offered)) != "none":
+            sources[id_] = st.selectbox(
+                f"Where does the code of {id_} ({entries[id_].format}) come from?",
+                list(offered),
+                format_func=offered.get,
+                key=f"source-{id_}",
+                bind="query-params",
+                help="This copy is half a model, or has layers of its own: something must bring the other half.",
+            )
+
+job = jobs.compare(ids, rows, sources)
+follow(jobs.journal.read(job.id), lambda seen: None)
+seen = jobs.journal.read(job.id)
+if seen.state == "done":
+    show_comparison(seen, entries)

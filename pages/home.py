@@ -1,0 +1,82 @@
+"""What this is, what is there, and what to do next."""
+
+import streamlit as st
+
+from core.formats import get_format
+from ui.frame import go
+from ui.pictures import idea
+from ui.state import office
+from ui.words import duration, size
+
+SHOWN = ("keras", "saved_model", "h5", "weights", "architecture")
+
+
+def worker_line() -> None:
+    """Where the worker stands; looked at again while it warms up."""
+    state = office().worker.state()
+    words = {
+        "cold": ":material/mode_off_on: TensorFlow starts with your first training.",
+        "warming": f":material/hourglass_top: TensorFlow is warming up, {duration(state.seconds)}",
+        "ready": ":green[:material/check_circle:] TensorFlow is ready.",
+        "failed": ":red[:material/error:] TensorFlow did not start; it is tried again with your next click.",
+    }
+    st.markdown(words[state.phase])
+
+
+st.title("Save a model. Reload it. See what came back.")
+st.markdown(
+    "Roundtrip trains a small TensorFlow model, saves it in every way that there is, and loads each copy again in a "
+    "process that has never seen the model. Then it asks the copy the same questions as the original, and tells you "
+    "in plain words what survived."
+)
+
+job_count = len(office().library.runs())
+entries = office().library.find()
+left, right = st.columns([3, 2], gap="large", vertical_alignment="top")
+
+with left, st.container(border=True):
+    st.image(
+        idea([get_format(key) for key in SHOWN], dark=st.context.theme.type == "dark"),
+        width="stretch",
+        alt="A trained model is architecture, weights and optimizer state; each format keeps all of them or some.",
+    )
+    st.caption(
+        "Architecture is the layers, weights are the numbers they learned, and the optimizer's state is what training "
+        "needs to carry on. Drawn from what each format claims to keep; every reload checks the claim."
+    )
+
+with right:
+    st.subheader("In the library")
+    with st.container(horizontal=True):
+        st.metric("Runs", job_count, border=True, help="Trainings, and models that you added from a notebook.")
+        st.metric("Artifacts", len(entries), border=True, help="Saved copies, each with the evidence of its reload.")
+        st.metric("Space", size(sum(entry.bytes or 0 for entry in entries)), border=True)
+    st.fragment(run_every=1.0 if office().worker.state().phase == "warming" else None)(worker_line)()
+
+    st.subheader("Next step")
+    if not job_count:
+        st.markdown("Train your first model: a few seconds, no downloads.")
+        step = ("train", "Train a model", ":material/model_training:")
+    elif not entries:
+        st.markdown("You have a trained model. Save it in a few formats and see which keep what.")
+        step = ("save", "Save it", ":material/save:")
+    else:
+        st.markdown("Hold your saved copies side by side, row by row.")
+        step = ("library", "Choose copies to compare", ":material/compare_arrows:")
+    if st.button(step[1], type="primary", icon=step[2]):
+        go(step[0])
+
+st.subheader("How it goes")
+with st.grid(4, min_column_width=200):
+    for number, (title, words) in enumerate(
+        (
+            ("Train", "Pick a demo and watch it learn. The last answers of the live model become the reference."),
+            ("Save", "Pick formats. Each is written, reloaded in a fresh process, and only then kept."),
+            ("Library", "Find any copy again, download it, or put it in the trash."),
+            ("Compare", "Ask all copies the same held-out questions, and see every answer that changed."),
+        ),
+        start=1,
+    ):
+        with st.container(border=True, height="stretch"):
+            st.markdown(f"**{number} · {title}**")
+            st.caption(words)

@@ -1,0 +1,68 @@
+"""Plotly figures; the page's theme gives the colours."""
+
+from typing import Any
+
+import plotly.graph_objects as go
+
+HEIGHT = 260
+
+
+def curves(history: list[dict[str, Any]], metric: str) -> go.Figure:
+    """One metric over the epochs, for the training and the validation data."""
+    epochs = [row["epoch"] for row in history]
+    figure = go.Figure()
+    for key, name in ((metric, "training"), (f"val_{metric}", "validation")):
+        if any(row.get(key) is not None for row in history):
+            values = [row.get(key) for row in history]
+            figure.add_scatter(x=epochs, y=values, name=name, mode="lines+markers", marker={"size": 5})
+    return _dressed(figure, "epoch", metric)
+
+
+def metrics_of(history: list[dict[str, Any]]) -> list[str]:
+    """The metrics in a history, the loss first."""
+    names = [name for name in (history[0] if history else {}) if name != "epoch" and not name.startswith("val_")]
+    return sorted(names, key=lambda name: (name != "loss", name))
+
+
+def bars(names: list[str], values: list[float], title: str, hover: list[str]) -> go.Figure:
+    """One horizontal bar for each name, in the given order from the top, with its words beside it."""
+    figure = go.Figure(
+        go.Bar(x=values, y=names, orientation="h", text=hover, textposition="auto", hovertext=hover, hoverinfo="y+text")
+    )
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return _dressed(figure, title, "", height=90 + 38 * len(names))
+
+
+def stacked_bars(names: list[str], parts: dict[str, list[float]], title: str, hover: dict[str, list[str]]) -> go.Figure:
+    """One horizontal bar for each name, made of parts that add up."""
+    figure = go.Figure()
+    for part, values in parts.items():
+        figure.add_bar(x=values, y=names, name=part, orientation="h", hovertext=hover[part], hoverinfo="name+text")
+    figure.update_layout(barmode="stack")
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return _dressed(figure, title, "", height=110 + 38 * len(names))
+
+
+def probabilities(classes: list[str], answers: dict[str, list[float]]) -> go.Figure:
+    """The probability of each class, by who answered."""
+    figure = go.Figure()
+    for name, values in answers.items():
+        figure.add_bar(x=classes, y=values, name=name)
+    figure.update_layout(barmode="group")
+    figure.update_xaxes(type="category")
+    return _dressed(figure, "class", "probability", height=300)
+
+
+def _dressed(figure: go.Figure, x: str, y: str, height: int = HEIGHT) -> go.Figure:
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 28, "b": 8},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis_title=x or None,
+        yaxis_title=y or None,
+        hovermode="closest",
+    )
+    return figure
+
+
+CONFIG = {"displayModeBar": False}

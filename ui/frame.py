@@ -1,0 +1,67 @@
+"""The frame around every page: the navigation, the errors shown once, and the way from page to page."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.errors import RoundtripError
+
+HERE = Path(__file__).resolve().parent
+PAGES_FOLDER = HERE.parent / "pages"
+
+# Page: title, icon, and what it is for.
+PAGES = {
+    "home": ("Home", ":material/home:", "What Roundtrip is, what is in the library, and what to do next."),
+    "train": ("Train", ":material/model_training:", "Train a demo model and watch it learn."),
+    "save": ("Save", ":material/save:", "Save a trained model in any formats, each proven by a reload."),
+    "library": (
+        "Library",
+        ":material/inventory_2:",
+        "Every saved artifact: find, download, remove, choose to compare.",
+    ),
+    "compare": ("Compare", ":material/compare_arrows:", "Reload artifacts and hold their answers side by side."),
+}
+
+log = logging.getLogger("roundtrip")
+
+
+def page(key: str) -> Any:
+    """The page of that key."""
+    title, icon, help_ = PAGES[key]
+    path = None if key == "home" else key
+    return st.Page(PAGES_FOLDER / f"{key}.py", title=title, icon=icon, help=help_, url_path=path, default=key == "home")
+
+
+def go(key: str, **query: Any) -> None:
+    """Go to a page, with ids for its address bar."""
+    st.switch_page(page(key), query_params=query or None)
+
+
+def run() -> None:
+    """Draw the frame and the page in it; what core refuses is shown in its place, in words."""
+    st.set_page_config(page_title="Roundtrip", page_icon=str(HERE / "icon.png"), layout="wide")
+    chosen = st.navigation([page(key) for key in PAGES], position="top")
+    try:
+        chosen.run()
+    except RoundtripError as error:
+        from ui.words import show_error
+
+        show_error(error)
+
+
+def prepare() -> None:
+    """Import what the first page needs before the first visitor waits for it."""
+    import ui.pictures
+    import ui.words  # noqa: F401
+
+
+def log_unforeseen(error: Exception) -> None:
+    """Show one plain sentence for a mistake of ours, and keep its traceback in the server's log."""
+    log.error("A page failed", exc_info=(type(error), error, sys.exc_info()[2] or error.__traceback__))
+    st.error(
+        "Something went wrong on our side. Reload the page; if it happens again, the server's log says where.",
+        icon=":material/error:",
+    )

@@ -1,0 +1,70 @@
+"""A running job on a page: drawn again and again from its record, until it ends."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from core.library.journal import Job
+from ui.state import office
+from ui.words import duration, show_error
+
+EVERY = 0.5  # seconds between two looks at a running job
+
+
+def follow(job: Job, draw: Callable[[Job], None]) -> None:
+    """Draw a job with its progress and a Cancel button while it runs; when it ends, the page is run again."""
+
+    @st.fragment(run_every=EVERY if job.active else None)
+    def live() -> None:
+        seen = office().journal.read(job.id)
+        if seen.active:
+            _progress(seen)
+        else:
+            _ending(seen)
+        draw(seen)
+        if job.active and not seen.active:
+            st.rerun()
+
+    live()
+
+
+def _progress(job: Job) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(min(max(job.progress, 0.0), 1.0), text=_saying(job))
+        st.button("Cancel", icon=":material/stop_circle:", key=f"cancel-{job.id}", on_click=_cancel, args=(job.id,))
+
+
+def _cancel(job_id: str) -> None:
+    office().cancel(job_id)
+
+
+def _saying(job: Job) -> str:
+    """What the job is doing, and how long it may still take."""
+    if job.state == "queued":
+        return "Waiting for other work to end"
+    state = office().worker.state()
+    if state.phase == "warming" and job.progress == 0:
+        return f"TensorFlow is warming up, {duration(state.seconds)}"
+    left = _seconds_left(job)
+    return f"{job.note or 'Starting'}{f' · about {duration(left)} left' if left else ''}"
+
+
+def _seconds_left(job: Job) -> float | None:
+    """From the pace so far; not said before a twentieth is done."""
+    if not job.started or job.progress < 0.05:
+        return None
+    spent = (datetime.now(UTC) - datetime.fromisoformat(job.started)).total_seconds()
+    return spent * (1 - job.progress) / job.progress
+
+
+def _ending(job: Job) -> None:
+    if job.state == "failed" and job.error:
+        show_error(job.error)
+    elif job.state == "cancelled":
+        st.info("Cancelled. Nothing was kept; start it again when you like.", icon=":material/stop_circle:")
+    elif job.state == "interrupted":
+        st.warning(
+            "The server was stopped in the middle of this. Nothing half done was kept; start it again.",
+            icon=":material/warning:",
+        )

@@ -1,0 +1,5 @@
+"""Where every visit begins: the frame, and the page that the address names."""
+
+from ui.frame import run
+
+run()

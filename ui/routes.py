@@ -1,0 +1,68 @@
+"""What the server answers beside the pages: is it well, and downloads that are streamed and checked."""
+
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from zipstream import ZipStream
+
+from core.errors import Damaged, RoundtripError, UnknownName
+from core.jobs import Jobs
+
+STATUS = {UnknownName: 404, Damaged: 409}
+
+
+async def health(request: Request) -> Response:
+    """`{"status": "ok", "worker": phase}`: the server answers, and where its worker stands."""
+    return JSONResponse({"status": "ok", "worker": _office(request).worker.state().phase})
+
+
+async def download(request: Request) -> Response:
+    """One artifact as it was written: its only file, or all of its files as a zip; several artifacts as one zip.
+
+    Every byte is held against its hash before the first one leaves. Nothing is held in memory.
+    """
+    ids = request.path_params["ids"].split(",")
+    try:
+        folders = {id_: await anyio.to_thread.run_sync(_office(request).library.files, id_) for id_ in ids}
+    except RoundtripError as error:
+        return JSONResponse(error.to_json(), status_code=STATUS.get(type(error), 400))
+    files = [path for folder in folders.values() for path in folder.rglob("*") if path.is_file()]
+    if len(files) == 1:
+        return FileResponse(files[0], filename=f"{ids[0]}-{files[0].name}")
+    return _zip(folders)
+
+
+def _zip(folders: dict[str, Path]) -> Response:
+    """Stored, not deflated: weights hardly shrink, and the length is then known before the first byte."""
+    archive = ZipStream(compress_type=zipfile.ZIP_STORED, sized=True)
+    for id_, folder in folders.items():
+        for path in sorted(folder.rglob("*")):
+            archive.add_path(path, arcname=f"{id_}/{path.relative_to(folder).as_posix()}", recurse=False)
+    name = f"{next(iter(folders))}.zip" if len(folders) == 1 else f"roundtrip-{len(folders)}-artifacts.zip"
+    headers = {"Content-Length": str(len(archive)), "Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(_chunks(archive), media_type="application/zip", headers=headers)
+
+
+def _chunks(archive: ZipStream) -> Iterator[bytes]:
+    yield from archive
+
+
+def _office(request: Request) -> Jobs:
+    from ui.state import office
+
+    return office()
+
+
+def download_address(ids: list[str]) -> str:
+    """The address of a download, below the path at which the app is served."""
+    base = os.environ.get("STREAMLIT_SERVER_BASE_URL_PATH", "").strip("/")
+    return f"/{base}/download/{','.join(ids)}" if base else f"/download/{','.join(ids)}"
+
+
+ROUTES = [Route("/health", health), Route("/download/{ids}", download)]

@@ -1,0 +1,148 @@
+"""What the Save page shows: formats to choose from, how each is doing, and what lies on the disk afterwards."""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from core.errors import RoundtripError
+from core.formats import get_format
+from core.formats.contract import PARTS, Format, Option
+from core.library import Run
+from core.library.journal import Job
+from ui.state import file_tree, office
+from ui.words import PARTS_MEAN, duration, plain, show_error, size, verdict_badge
+
+STATES = {
+    "waiting": ":gray[:material/schedule: waiting]",
+    "saving": ":blue[:material/edit_document: saving]",
+    "reloading": ":blue[:material/restart_alt: reloading in a fresh process]",
+    "failed": ":red[:material/error: failed]",
+}
+
+
+def choose_formats(run: Run, formats: Sequence[Format]) -> tuple[list[str], dict[str, dict[str, Any]]]:
+    """Cards with a box to tick; those that cannot take this model are disabled, with the reason."""
+    possible = [one.key for one in formats if not one.refuses(run.kind)]
+    with st.container(horizontal=True):
+        st.button("Choose all", icon=":material/done_all:", on_click=_tick, args=(run.id, possible, True))
+        st.button("Choose none", icon=":material/remove_done:", on_click=_tick, args=(run.id, possible, False))
+    chosen, options = [], {}
+    with st.grid(3, min_column_width=270):
+        for one in formats:
+            with st.container(border=True, height="stretch"):
+                if _card(run, one):
+                    chosen.append(one.key)
+                    options[one.key] = {option.key: _ask(one, option) for option in one.options}
+    return chosen, options
+
+
+def _tick(run_id: str, keys: list[str], on: bool) -> None:
+    for key in keys:
+        st.session_state[f"format-{run_id}-{key}"] = on
+
+
+def _card(run: Run, one: Format) -> bool:
+    refusal = one.refuses(run.kind)
+    ticked = st.checkbox(
+        f"**{one.label}**", key=f"format-{run.id}-{one.key}", disabled=bool(refusal), help=one.explains or None
+    )
+    if refusal:
+        st.caption(f":material/block: {plain(refusal)}")
+        return False
+    st.caption(f"{one.good_for} It is {one.layout}.")
+    with st.container(horizontal=True, gap="xsmall"):
+        for part in PARTS:
+            if part in one.keeps:
+                st.badge(part, color="violet", help=f"Kept. {PARTS_MEAN[part]}")
+    return ticked
+
+
+def _ask(one: Format, option: Option) -> Any:
+    key = f"option-{one.key}-{option.key}"
+    if option.choices:
+        at = option.choices.index(option.default)
+        return st.selectbox(option.label, option.choices, index=at, key=key, help=option.help)
+    if isinstance(option.default, bool):
+        return st.toggle(option.label, option.default, key=key, help=option.help)
+    kind = type(option.default)
+    bounds = [None if bound is None else kind(bound) for bound in (option.least, option.most)]
+    return st.number_input(option.label, *bounds, option.default, key=key, help=option.help)
+
+
+def draw_rows(job: Job) -> None:
+    """One line for each format: what is happening to it, or what came of it."""
+    rows = job.result.get("rows") or job.detail.get("rows") or {}
+    for key, row in rows.items():
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{get_format(key).label}**", width=230)
+            if row["state"] == "done":
+                _done(row)
+            elif row["state"] == "failed":
+                with st.container():
+                    show_error(row["error"])
+            else:
+                st.markdown(STATES[row["state"]], width="content")
+
+
+def _done(row: dict[str, Any]) -> None:
+    verdict_badge(row["verdict"])
+    if row["needs_code"]:
+        st.badge(
+            "needs its code", icon=":material/code:", color="gray", help="It loads only with the model's own code."
+        )
+    st.markdown(f"{size(row['bytes'])} · written in {duration(row['seconds'])}", width="content")
+
+
+def show_artifacts(job: Job) -> None:
+    """Per result: the reload without and with the code, the files, and the code that saves and loads."""
+    for key, row in job.result["rows"].items():
+        if row["state"] != "done":
+            continue
+        one = get_format(key)
+        with st.expander(
+            f"{one.label}: files, code and evidence", icon=":material/folder_open:", on_change="rerun"
+        ) as box:
+            if box.open:
+                try:
+                    show_artifact(row["artifact"], one)
+                except RoundtripError as error:  # removed or damaged since
+                    show_error(error)
+
+
+def show_artifact(artifact_id: str, one: Format) -> None:
+    artifact, evidence = office().library.artifact(artifact_id), office().library.evidence(artifact_id)
+    if one.explains:
+        st.markdown(plain(one.explains))
+    left, right = st.columns(2)
+    with left:
+        _outcome("In a fresh process, without the original code", evidence.without_code)
+    with right:
+        if evidence.with_code:
+            _outcome("In a fresh process, with the demo's code", evidence.with_code)
+    st.markdown("**Files**")
+    entries = tuple((entry.path, entry.bytes) for entry in artifact.files)
+    st.code(file_tree(office().library.home / "artifacts" / artifact_id / "files", entries), language=None)
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**The code that saved it**")
+        st.code(inspect.getsource(one.save))
+    with right:
+        st.markdown("**The code that loads it again**")
+        st.code(inspect.getsource(one.load))
+
+
+def _outcome(title: str, outcome: Any) -> None:
+    """One reload: the verdict first, then what came back and how long it took."""
+    with st.container(border=True, height="stretch"):
+        st.markdown(f"**{title}**")
+        verdict_badge(outcome.verdict, outcome.changed_rows, outcome.rows)
+        if outcome.error:
+            show_error(outcome.error)
+            return
+        lines = [f"Loaded in {duration(outcome.load_seconds)}, first answer after {duration(outcome.first_seconds)}"]
+        for name, match in (("Weights", outcome.weights), ("Optimizer state", outcome.optimizer)):
+            if match:
+                lines.append(f"{name}: {match.found} of {match.of} tensors came back bit-equal")
+        st.markdown("  \n".join(lines))

@@ -1,0 +1,105 @@
+"""What the Train page shows before and after a training: the cards of the demos, and what a run learned."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from core.demos.contract import Demo
+from core.formats.reference import Reference
+from core.library import Run
+from ui.pictures import row_image
+from ui.state import reference
+from ui.words import duration, plain, score
+
+EXAMPLES = 12
+
+
+def choose_demo(demos: Sequence[Demo]) -> Demo:
+    """Cards to choose a demo from; the choice stands in the address."""
+    chosen = st.query_params.get("demo", demos[0].key)
+    current = next((demo for demo in demos if demo.key == chosen), demos[0])
+    with st.grid(3, min_column_width=260):
+        for demo in demos:
+            with st.container(border=True, height="stretch"):
+                _card(demo, demo is current)
+    return current
+
+
+def _card(demo: Demo, chosen: bool) -> None:
+    st.markdown(f"**{demo.label}**")
+    facts = {"help": demo.predicts, "database": demo.data_says, "account_tree": demo.model_says}
+    st.markdown("  \n".join(f":material/{icon}: {words}" for icon, words in facts.items()))
+    st.caption(demo.shows)
+    st.button(
+        "Chosen" if chosen else "Choose",
+        key=f"choose-{demo.key}",
+        icon=":material/check:" if chosen else None,
+        type="primary" if chosen else "secondary",
+        on_click=_choose,
+        args=(demo.key,),
+        help=f"Data: {demo.source}",
+    )
+
+
+def _choose(key: str) -> None:
+    st.query_params["demo"] = key
+    st.query_params.pop("job", None)
+
+
+def show_run(run: Run) -> None:
+    """What a run learned: its score on rows that it never saw, some of its answers, and what it is made of."""
+    with st.container(horizontal=True):
+        label = "Accuracy on held-out data" if run.score_name == "accuracy" else run.score_name.capitalize()
+        st.metric(
+            label,
+            score(run.score_name, run.score),
+            border=True,
+            help=f"Measured on {run.rows.get('held_out', 0):,} rows that were kept out of the training.",
+        )
+        st.metric("Parameters", f"{run.parameters:,}", border=True, help="Numbers that were learned.")
+        st.metric("Took", duration(run.seconds), border=True)
+    kept = reference(run.id)
+    st.subheader("Rows that it has never seen, and its answers")
+    (show_pictures if run.image_shape and run.labels else show_rows)(run, kept)
+    with st.expander("model.summary()"):
+        st.code(run.summary, language=None)
+
+
+def show_pictures(run: Run, kept: Reference) -> None:
+    """Some held-out pictures with the live model's answer, right or wrong in words."""
+    pixels, answers = next(iter(kept.inputs.values())), next(iter(kept.answers.values()))
+    truth = next(iter(kept.targets.values())).argmax(axis=1)
+    with st.grid("auto", min_column_width=84):
+        for row in _telling_rows(answers.argmax(axis=1) != truth):
+            answer, sure = run.labels[answers[row].argmax()], answers[row].max()
+            with st.container(horizontal_alignment="center", gap="xsmall"):
+                st.image(row_image(pixels[row], run.image_shape), width=64, alt=f"A held-out {run.labels[truth[row]]}")
+                wrong = answer != run.labels[truth[row]]
+                said = f"says {answer}, is {run.labels[truth[row]]}" if wrong else f"says {answer}"
+                st.caption(f"{':red[✗]' if wrong else ':green[✓]'} {said}  \n{sure:.0%} sure", text_alignment="center")
+
+
+def _telling_rows(wrong: np.ndarray) -> list[int]:
+    """The first rows, with up to two wrong answers among them: a model without a fault teaches less."""
+    mistakes = list(np.flatnonzero(wrong)[:2])
+    right = [row for row in np.flatnonzero(~wrong) if row not in mistakes][: EXAMPLES - len(mistakes)]
+    return sorted(int(row) for row in [*mistakes, *right])
+
+
+def show_rows(run: Run, kept: Reference) -> None:
+    """Some held-out rows as a table: what went in, what came out, and the truth."""
+    columns = {}
+    for kind, arrays in (("", kept.inputs), ("answer: ", kept.answers), ("truth: ", kept.targets)):
+        for name, array in arrays.items():
+            columns[f"{kind}{plain(name)}"] = [_cell(value, run.labels) for value in array[:EXAMPLES]]
+    st.dataframe(columns, alt="Held-out rows with the model's answers")
+
+
+def _cell(value: np.ndarray, labels: list[str]) -> str:
+    flat = np.asarray(value).reshape(-1)
+    if flat.dtype.kind in "SU":
+        return ", ".join(item.decode() if isinstance(item, bytes) else str(item) for item in flat[:4])
+    if labels and flat.size == len(labels):
+        return labels[int(flat.argmax())]
+    return ", ".join(f"{item:.4g}" for item in flat[:4]) + (" …" if flat.size > 4 else "")
