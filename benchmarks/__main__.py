@@ -1,0 +1,67 @@
+"""`python -m benchmarks`: measure, and print one table. A missed target is printed and fails nothing."""
+
+import argparse
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks.measure import Row
+
+# Module and function of each benchmark; imported one by one, so that none carries the weight of another's imports.
+BENCHMARKS = {
+    "reload": "benchmarks.reload:measure",
+    "commit": "benchmarks.commit:measure",
+    "cancel": "benchmarks.cancel:measure",
+}
+HEADER = ("what", "ours: median (least–most)", "beside it", "result", "must reach", "")
+
+
+def main() -> int:
+    """Exit status 0 unless a benchmark itself broke."""
+    options = _options()
+    rows: dict[str, list[Row]] = {}
+    for name in options.only or BENCHMARKS:
+        print(f"measuring {name} ...", file=sys.stderr, flush=True)
+        try:
+            rows[name] = _benchmark(name)()
+        except Exception:  # noqa: BLE001  the others still have something to say
+            traceback.print_exc()
+    print(_table([row for found in rows.values() for row in found]))
+    if options.json:
+        found = {name: [row.to_json() for row in found] for name, found in rows.items()}
+        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    return 0 if len(rows) == len(options.only or BENCHMARKS) else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Our speeds beside what you would use.")
+    parser.add_argument("--only", action="append", choices=BENCHMARKS, help="measure this one (can be repeated)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every measured value here")
+    return parser.parse_args()
+
+
+def _benchmark(name: str) -> Callable[[], list[Row]]:
+    module, function = BENCHMARKS[name].split(":")
+    return getattr(import_module(module), function)
+
+
+def _table(rows: list[Row]) -> str:
+    lines = [HEADER, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
+    ruled = [lines[0], tuple("-" * width for width in widths), *lines[1:]]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in ruled
+    )
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    beside = f"{row.beside.text(row.unit)}: {row.against}" if row.beside else ""
+    what = f"{row.what} ({row.note})" if row.note else row.what
+    return what, row.ours.text(row.unit), beside, row.value_text, row.target_text, row.met_text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""What it costs that an artifact is kept whole or not at all: our commit on top of Keras' own save."""
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.house import house
+from benchmarks.measure import Row, in_turn, seconds
+from core.compare import Verdict
+from core.evidence import Evidence, Outcome
+from core.formats import get_format
+from core.library import Library
+from core.library.files import discard, flush
+
+REPEATS = 7
+WIDTH = 2048
+LAYERS = 5  # 2048 × 2049 float32 each: 84 MB in all
+
+
+def measure() -> list[Row]:
+    """One row: save + hash + fsync + record + rename, beside save + fsync. The evidence is not part of a commit."""
+    with house() as jobs:
+        model = _big_model()
+        ours, raw = in_turn(
+            REPEATS, lambda: _kept(jobs.library, model), lambda: _raw(jobs.library.home / "raw.keras", model)
+        )
+    what = f"an {4 * model.count_params() / 1e6:.0f} MB Keras model saved into the library"
+    return [Row(what, ours, raw, "model.save + fsync", at_most=1.3)]
+
+
+def _big_model() -> Any:
+    import keras
+
+    layers = [keras.layers.Dense(WIDTH) for _ in range(LAYERS)]
+    return keras.Sequential([keras.Input((WIDTH,)), *layers])
+
+
+def _kept(library: Library, model: Any) -> float:
+    evidence = Evidence(without_code=Outcome(verdict=Verdict.DIFFERENT))
+
+    def keep() -> str:
+        with library.staging() as staged:
+            folder = staged / "files"
+            folder.mkdir()
+            took = get_format("keras").write(model, "keras", folder)
+            return library.keep_artifact(staged, "r0000000000", evidence, format="keras", seconds=took).id
+
+    took = seconds(keep)
+    discard(library.home / "artifacts")
+    (library.home / "artifacts").mkdir()
+    return took
+
+
+def _raw(path: Path, model: Any) -> float:
+    def save() -> None:
+        model.save(path)
+        flush(path)
+        flush(path.parent)
+
+    took = seconds(save)
+    path.unlink()
+    return took
