@@ -120,7 +120,9 @@ class Box(NamedTuple):
         if self.kind == "number":
             return self._number(value)
         if self.kind == "choice" and value not in self.options:
-            raise InputError(f"'{self.label}' has other choices.", received=value, cure=f"Choose from {self._offers()}.")
+            raise InputError(
+                f"'{self.label}' has other choices.", received=value, cure=f"Choose from {self._offers()}."
+            )
         return str(value)
 
     def _number(self, value: Any) -> float:
@@ -180,7 +182,9 @@ class Demo:
         Gives (1, columns) by input name: float32 for numbers, text else. Raises InputError when a value does not fit.
         """
         if len(values) != len(self.boxes):
-            raise InputError(f"{self.label} takes {len(self.boxes)} values.", received=len(values), cure="Give them all.")
+            raise InputError(
+                f"{self.label} takes {len(self.boxes)} values.", received=len(values), cure="Give them all."
+            )
         columns: dict[str, list[Any]] = {}
         for box, value in zip(self.boxes, values, strict=True):
             columns.setdefault(box.input, []).append(box.check(value))

@@ -1,0 +1,54 @@
+"""A convolutional network with all that tells training from inference: augmentation, BatchNormalization, Dropout."""
+
+from core.demos import digits_data
+from core.demos.contract import Demo, TrainSettings, accuracy
+from core.demos.fit import fit
+
+
+def build(settings: TrainSettings):
+    import keras
+    from keras import layers
+
+    height, width = digits_data.IMAGE_SHAPES[settings.dataset]
+    model = keras.Sequential(
+        [
+            keras.Input((height * width,), name="pixels"),
+            layers.Reshape((height, width, 1)),
+            layers.RandomTranslation(0.1, 0.1, fill_mode="constant"),
+            layers.Conv2D(16, 3, padding="same", use_bias=False),
+            layers.BatchNormalization(),
+            layers.Activation("relu"),
+            layers.Conv2D(32, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(settings.hidden_units, activation="relu"),
+            layers.Dropout(0.3),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile(
+        optimizer=keras.optimizers.Adam(settings.learning_rate),
+        loss="categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+
+
+DEMO = Demo(
+    key="digits-cnn",
+    label="Read a digit, by convolution",
+    predicts="Which digit, 0 to 9, is in a small picture",
+    data_says="1,797 handwritten digits, 8×8 pixels, shifted at random in training",
+    model_says="Keras: RandomTranslation, Conv2D, BatchNormalization, Conv2D, Dense(64, relu), Dropout, Dense(10)",
+    shows="Training mode against inference: an augmentation layer that stays awake gives random answers.",
+    source=digits_data.SOURCE,
+    kind="keras",
+    labels=digits_data.LABELS,
+    datasets=digits_data.DATASETS,
+    image_shapes=digits_data.IMAGE_SHAPES,
+    data=digits_data.data,
+    build=build,
+    score=accuracy,
+    train=fit,
+    defaults=TrainSettings(hidden_units=64, epochs=10),
+)

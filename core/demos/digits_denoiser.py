@@ -1,0 +1,69 @@
+"""Image in, image out: clean a handwritten digit of noise. A changed answer can be seen."""
+
+import numpy as np
+
+from core.demos import digits_data
+from core.demos.contract import Data, Demo, Split, TrainSettings, mean_absolute_error
+from core.demos.fit import fit
+
+NOISE = 0.3  # standard deviation, where 1 is the step from paper to ink
+
+
+def data(settings: TrainSettings) -> Data:
+    """Digits with noise as inputs, and the same digits as they were as targets, both float32 in [0, 1].
+
+    Raises DataUnavailable when MNIST cannot be downloaded.
+    """
+    noise = np.random.default_rng(0)
+    found = digits_data.data(settings)
+    return Data(*(_noisy(split, noise) for split in (found.train, found.validation, found.held_out)))
+
+
+def _noisy(split: Split, noise: np.random.Generator) -> Split:
+    clean = split.inputs["pixels"]
+    grain = noise.normal(0, NOISE, clean.shape).astype("float32")
+    return Split({"noisy": np.clip(clean + grain, 0, 1)}, {"clean": clean})
+
+
+def build(settings: TrainSettings):
+    import keras
+    from keras import layers
+
+    height, width = digits_data.IMAGE_SHAPES[settings.dataset]
+    model = keras.Sequential(
+        [
+            keras.Input((height * width,), name="noisy"),
+            layers.Reshape((height, width, 1)),
+            layers.Conv2D(settings.hidden_units, 3, padding="same", activation="relu"),
+            layers.Conv2D(settings.hidden_units, 3, padding="same", activation="relu"),
+            layers.Conv2D(1, 3, padding="same", activation="sigmoid"),
+            layers.Reshape((height * width,), name="clean"),
+        ]
+    )
+    model.compile(
+        optimizer=keras.optimizers.Adam(settings.learning_rate),
+        loss=keras.losses.MeanSquaredError(),
+        metrics=["mae"],
+    )
+    return model
+
+
+DEMO = Demo(
+    key="digits-denoiser",
+    label="Clean a noisy digit",
+    predicts="The picture without its noise, pixel by pixel",
+    data_says="1,797 handwritten digits, 8×8 pixels, with noise added by us",
+    model_says="Keras: three Conv2D layers from picture to picture",
+    shows="Answers that can be looked at: what a format changed is a change in a picture.",
+    source=digits_data.SOURCE,
+    kind="keras",
+    datasets=digits_data.DATASETS,
+    image_shapes=digits_data.IMAGE_SHAPES,
+    answer_shapes=digits_data.IMAGE_SHAPES,
+    unit="ink, from 0 to 1",
+    data=data,
+    build=build,
+    score=mean_absolute_error("% of full ink", 100),
+    train=fit,
+    defaults=TrainSettings(hidden_units=32, epochs=15, learning_rate=0.002),
+)

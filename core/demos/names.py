@@ -1,0 +1,71 @@
+"""Text in: type the name of a country, and its letters say which continent it may be on."""
+
+import numpy as np
+
+from core.demos.contract import Box, Data, Demo, TrainSettings, accuracy
+from core.demos.fit import fit
+from core.demos.splitting import split_rows
+
+CONTINENTS = ("Africa", "Americas", "Asia", "Europe")
+LENGTH = 24  # letters that are read; of the longer names the rest is not
+
+
+def data(settings: TrainSettings) -> Data:
+    """Names of shape (rows, 1) as text, with one-hot float32 continents; Oceania's two names are too few to learn."""
+    import plotly.data
+
+    countries = plotly.data.gapminder(year=2007)
+    countries = countries[countries["continent"].isin(CONTINENTS)]
+    which = np.array([CONTINENTS.index(one) for one in countries["continent"]])
+    names = countries[["country"]].to_numpy("U")
+    return split_rows({"name": names}, {"continent": np.eye(len(CONTINENTS), dtype="float32")[which]}, which)
+
+
+def build(settings: TrainSettings):
+    """The model, with the alphabet of the training names as its vocabulary."""
+    import keras
+    import tensorflow as tf
+    from keras import layers
+
+    letters = layers.TextVectorization(standardize="lower", split="character", output_sequence_length=LENGTH)
+    letters.adapt(tf.constant(data(settings).train.inputs["name"]))
+    model = keras.Sequential(
+        [
+            keras.Input((1,), name="name", dtype="string"),
+            letters,
+            layers.Embedding(letters.vocabulary_size(), 16),
+            layers.Conv1D(settings.hidden_units, 3, padding="same", activation="relu"),
+            layers.GlobalMaxPooling1D(),
+            layers.Dropout(0.3),
+            layers.Dense(len(CONTINENTS), activation="softmax", name="continent"),
+        ]
+    )
+    model.compile(
+        optimizer=keras.optimizers.Adam(settings.learning_rate),
+        loss="categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+
+
+DEMO = Demo(
+    key="names",
+    label="Guess the continent",
+    predicts="On which of four continents a country lies, from the letters of its name alone",
+    data_says="140 names of countries",
+    model_says="Keras: TextVectorization by letters, Embedding, Conv1D(64), Dense(4, softmax)",
+    shows="Text goes straight into the model: a copy without its alphabet cannot answer.",
+    source=(
+        "Names and continents of Gapminder's countries (gapminder.org/data), as bundled with plotly (MIT licence), "
+        "which states no licence of the data alone."
+    ),
+    kind="keras",
+    labels=CONTINENTS,
+    datasets={"countries": "140 countries on four continents, bundled with plotly: works offline"},
+    boxes=(Box("name", "Name of a country", "text", "Uzbekistan"),),
+    data=data,
+    build=build,
+    score=accuracy,
+    train=fit,
+    defaults=TrainSettings(dataset="countries", hidden_units=64, epochs=40, batch_size=16, learning_rate=0.003),
+)

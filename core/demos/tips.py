@@ -1,0 +1,96 @@
+"""Restaurant bills: six named inputs, numbers and words, and all preparation of them inside the model."""
+
+from typing import Any
+
+import numpy as np
+
+from core.demos.contract import Box, Data, Demo, TrainSettings, mean_absolute_error
+from core.demos.fit import fit
+from core.demos.splitting import split_rows
+
+NUMBERS = ("total_bill", "size")
+CHOICES = {
+    "sex": ("Female", "Male"),
+    "smoker": ("No", "Yes"),
+    "day": ("Thur", "Fri", "Sat", "Sun"),
+    "time": ("Lunch", "Dinner"),
+}
+
+
+def data(settings: TrainSettings) -> Data:
+    """Bills as six inputs of shape (rows, 1), float32 or text, with the tip in dollars; one bill that stands in the
+    table twice is taken once."""
+    import plotly.data
+
+    bills = plotly.data.tips().drop_duplicates()
+    inputs = {name: bills[[name]].to_numpy("float32") for name in NUMBERS}
+    inputs |= {name: bills[[name]].to_numpy("U") for name in CHOICES}
+    return split_rows(inputs, {"tip": bills[["tip"]].to_numpy("float32")})
+
+
+def build(settings: TrainSettings):
+    """The model, with means and vocabularies learned from the training rows."""
+    import keras
+
+    seen = data(settings).train.inputs
+    inputs = {name: keras.Input((1,), name=name) for name in NUMBERS}
+    inputs |= {name: keras.Input((1,), name=name, dtype="string") for name in CHOICES}
+    prepared = [_scaled(inputs[name], seen[name]) for name in NUMBERS]
+    prepared += [_encoded(inputs[name], seen[name]) for name in CHOICES]
+    hidden = keras.layers.Dense(settings.hidden_units, activation="relu")(keras.layers.Concatenate()(prepared))
+    model = keras.Model(inputs, keras.layers.Dense(1, name="tip")(hidden), name="tips")
+    model.compile(
+        optimizer=keras.optimizers.Adam(settings.learning_rate),
+        loss=keras.losses.MeanSquaredError(),
+        metrics=["mae"],
+    )
+    return model
+
+
+def _scaled(tensor: Any, seen: np.ndarray) -> Any:
+    import keras
+
+    layer = keras.layers.Normalization()
+    layer.adapt(seen)
+    return layer(tensor)
+
+
+def _encoded(tensor: Any, seen: np.ndarray) -> Any:
+    """One column for each word that was seen, and one for every other."""
+    import keras
+    import tensorflow as tf
+
+    lookup = keras.layers.StringLookup()
+    lookup.adapt(tf.constant(seen))
+    return keras.layers.CategoryEncoding(lookup.vocabulary_size(), output_mode="one_hot")(lookup(tensor))
+
+
+DEMO = Demo(
+    key="tips",
+    label="Guess the tip",
+    predicts="The tip on a restaurant bill, in dollars",
+    data_says="243 bills of one restaurant: amount, table, day, guests",
+    model_says="Keras: Normalization, StringLookup and CategoryEncoding, then Dense(32, relu), Dense(1)",
+    shows="Preparation inside the model: scales and vocabularies must come back too.",
+    source=(
+        "Bills of one restaurant (244, one of them twice), as bundled with plotly (MIT licence), which names as their "
+        "origin the table `tips` of the R package reshape2 (MIT licence), by way of Rdatasets; no licence is stated of "
+        "the data alone."
+    ),
+    kind="keras",
+    datasets={"tips": "243 restaurant bills, bundled with plotly: works offline"},
+    boxes=(
+        Box("total_bill", "Bill in dollars", "number", 24.59, least=3, most=51),
+        Box("size", "Guests", "number", 4, least=1, most=6),
+        Box("sex", "Who pays", "choice", "Female", CHOICES["sex"]),
+        Box("smoker", "Smokers at the table", "choice", "No", CHOICES["smoker"]),
+        Box("day", "Day", "choice", "Sun", CHOICES["day"]),
+        Box("time", "Meal", "choice", "Dinner", CHOICES["time"]),
+    ),
+    unit="dollars",
+    data=data,
+    build=build,
+    score=mean_absolute_error("dollars"),
+    train=fit,
+    defaults=TrainSettings(dataset="tips", hidden_units=32, epochs=30, batch_size=16, learning_rate=0.01),
+)
