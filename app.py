@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui.routes import ROUTES
+from ui.routes import MIDDLEWARE, ROUTES
 
 HERE = Path(__file__).resolve().parent
 
@@ -33,4 +33,6 @@ def say_sorry(error: Exception) -> bool:
     return True
 
 
-app = st.App(HERE / "ui" / "main.py", routes=ROUTES, lifespan=lifespan, on_script_error=say_sorry)
+app = st.App(
+    HERE / "ui" / "main.py", routes=ROUTES, middleware=MIDDLEWARE, lifespan=lifespan, on_script_error=say_sorry
+)

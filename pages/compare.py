@@ -2,7 +2,9 @@
 
 import streamlit as st
 
+from core.formats import get_format
 from core.work.comparing import choices
+from ui.address import in_address
 from ui.comparing import choose_artifacts, show_comparison
 from ui.live import follow
 from ui.state import office
@@ -39,11 +41,9 @@ with right:
         offered = {choice.key: choice.words for choice in choices(jobs.library, id_)}
         if list(offered) != ["none"] and next(iter(offered)) != "none":
             sources[id_] = st.selectbox(
-                f"Where does the code of {id_} ({entries[id_].format}) come from?",
-                list(offered),
+                f"{get_format(entries[id_].format).label} ({id_}): what brings the half that it lacks?",
+                **in_address(f"code-{id_}", list(offered)),
                 format_func=offered.get,
-                key=f"source-{id_}",
-                bind="query-params",
                 help="This copy is half a model, or has layers of its own: something must bring the other half.",
             )
 

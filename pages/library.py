@@ -19,9 +19,9 @@ left, middle, right = st.columns([2, 1, 1], vertical_alignment="bottom")
 search = left.text_input(
     "Search", key="search", bind="query-params", type="search", placeholder="run, demo, format or id", live=True
 )
-demos = middle.multiselect("Demo", [demo.key for demo in DEMOS], key="demo", bind="query-params", placeholder="All")
+demos = middle.multiselect("Demo", [demo.key for demo in DEMOS], key="of-demo", bind="query-params", placeholder="All")
 formats = right.multiselect(
-    "Format", [one.key for one in all_formats()], key="format", bind="query-params", placeholder="All"
+    "Format", [one.key for one in all_formats()], key="in-format", bind="query-params", placeholder="All"
 )
 
 entries = library.find(search or "", demos, formats)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.formats import all_formats
+from ui.address import in_address
 from ui.frame import go
 from ui.live import follow
 from ui.saving import choose_formats, draw_rows, show_artifacts
@@ -21,9 +22,7 @@ shown = active.id if active else st.query_params.get("job")
 
 run_id = st.selectbox(
     "Run",
-    list(runs),
-    key="run",
-    bind="query-params",
+    **in_address("run", list(runs)),
     format_func=lambda id_: (
         f"{runs[id_].name} · {score(runs[id_].score_name, runs[id_].score)} · {moment(runs[id_].created)}"
     ),

@@ -5,6 +5,8 @@ from typing import Any
 import plotly.graph_objects as go
 
 HEIGHT = 260
+# Readable on white and on near-black.
+COLOURS = ["#6366F1", "#0D9488", "#D97706", "#DB2777", "#0284C7", "#65A30D", "#9333EA", "#DC2626", "#64748B", "#A16207"]
 
 
 def curves(history: list[dict[str, Any]], metric: str) -> go.Figure:
@@ -50,12 +52,15 @@ def probabilities(classes: list[str], answers: dict[str, list[float]]) -> go.Fig
         figure.add_bar(x=classes, y=values, name=name)
     figure.update_layout(barmode="group")
     figure.update_xaxes(type="category")
-    return _dressed(figure, "class", "probability", height=300)
+    figure = _dressed(figure, "class", "probability", height=300 + 14 * len(answers))
+    # Below the bars, where a long list of names takes no room from them on a narrow screen.
+    return figure.update_layout(legend={"y": -0.25, "yanchor": "top"})
 
 
 def _dressed(figure: go.Figure, x: str, y: str, height: int = HEIGHT) -> go.Figure:
     figure.update_layout(
         height=height,
+        colorway=COLOURS,
         margin={"l": 8, "r": 8, "t": 28, "b": 8},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         xaxis_title=x or None,

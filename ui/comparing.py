@@ -11,6 +11,7 @@ from core.formats import get_format
 from core.formats.reference import Reference
 from core.library import Entry, Run
 from core.library.journal import Job
+from ui.address import in_address
 from ui.charts import CONFIG, bars, probabilities, stacked_bars
 from ui.pictures import row_image, row_image_url
 from ui.state import office, reference
@@ -21,17 +22,14 @@ Answers = dict[str, np.ndarray]
 
 def choose_artifacts(entries: dict[str, Entry]) -> list[str]:
     """Any artifacts of the library; the choice stands in the address."""
-    wanted = [id_ for id_ in st.query_params.get_all("artifact") if id_ in entries]
     missing = [id_ for id_ in st.query_params.get_all("artifact") if id_ not in entries]
     if missing:
         st.warning(
             f"Not in the library any more, or never was: {plain(', '.join(missing))[:200]}. Choose others below.",
             icon=":material/search_off:",
         )
-    ids = st.multiselect("Artifacts", list(entries), default=wanted, format_func=lambda id_: _name(entries[id_]))
-    if ids != st.query_params.get_all("artifact"):
-        st.query_params["artifact"] = ids
-    return ids
+    bound = in_address("artifact", list(entries), many=True)
+    return st.multiselect("Artifacts", **bound, format_func=lambda id_: _name(entries[id_]))
 
 
 def _name(entry: Entry) -> str:

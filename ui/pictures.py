@@ -10,7 +10,7 @@ from core.formats.contract import Format
 
 COLOURS = {"architecture": "#6366F1", "weights": "#0D9488", "optimizer state": "#D97706"}
 SHORT = {"architecture": "Architecture", "weights": "Weights", "optimizer state": "Optimizer"}
-ROW, TOP, LEFT, WIDE, GAP = 46, 150, 210, 150, 14
+ROW, TOP, LEFT, WIDE, GAP = 44, 138, 136, 122, 12
 
 
 def idea(formats: Iterable[Format], dark: bool) -> str:
@@ -18,7 +18,7 @@ def idea(formats: Iterable[Format], dark: bool) -> str:
     formats = list(formats)
     ink, faint = ("#ECEAF6", "#6B6785") if dark else ("#1E1B2E", "#B9B6CC")
     height = TOP + ROW * len(formats) + 6
-    parts = [_text(12, 62, "A trained model is", ink, 19, 700), _text(12, 126, "A copy may keep", ink, 16, 600)]
+    parts = [_text(12, 62, "A model is", ink, 19, 700), _text(12, 118, "A copy may keep", ink, 16, 600)]
     for column, (part, colour) in enumerate(COLOURS.items()):
         x = LEFT + column * (WIDE + GAP)
         parts.append(_box(x, 30, WIDE, 52, colour) + _text(x + WIDE / 2, 62, SHORT[part], "#FFFFFF", 18, 600, "middle"))
@@ -34,7 +34,9 @@ def idea(formats: Iterable[Format], dark: bool) -> str:
 
 
 def _row(one: Format, y: float, ink: str, faint: str) -> str:
-    drawn = [_text(12, y + 23, one.label, ink, 16, 400)]
+    # The ending of the file says it shorter, where the label has one.
+    name = one.label.partition("(")[2].rstrip(")") or one.label
+    drawn = [_text(12, y + 23, name, ink, 17, 400)]
     for column, (part, colour) in enumerate(COLOURS.items()):
         x = LEFT + column * (WIDE + GAP)
         if part in one.keeps:

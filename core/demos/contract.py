@@ -43,7 +43,7 @@ def train_settings(demo: "Demo", **given: Any) -> TrainSettings:
         name = str(first["loc"][0]).replace("_", " ")
         bound = first["msg"].removeprefix("Input ").lower()
         raise InputError(
-            f"The setting '{name}' {bound}.", received=first["input"], cure="Correct it and press Train again."
+            f"The setting '{name}' {bound}.", received=first["input"], cure="Correct it, then train again."
         ) from error
 
 

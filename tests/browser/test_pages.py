@@ -1,0 +1,107 @@
+"""Each page by itself: cold deep links, reload and second tab during a training, Cancel, bad addresses, every width."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import heading, picture, settled
+from tests.browser.server import Server, serve
+
+TITLES = {
+    "": "Save a model. Reload it. See what came back.",
+    "train": "Train a demo",
+    "save": "Save a run",
+    "library": "Library",
+    "compare": "Compare",
+}
+
+
+@pytest.mark.parametrize("path", TITLES)
+def test_a_deep_link_works_on_a_server_that_nobody_has_visited(
+    path: str, tmp_path: Path, new_page: Callable[..., Page]
+):
+    with serve(tmp_path / "store") as cold:
+        page = new_page()
+        page.goto(f"{cold.url}/{path}")
+        heading(page, TITLES[path])
+        expect(page.get_by_role("link", name="Library").first).to_be_visible()
+
+
+@pytest.mark.parametrize("path", TITLES)
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False), (390, True)])
+def test_a_page_fits_its_width_in_light_and_dark(
+    path: str, width: int, dark: bool, server: Server, new_page: Callable[..., Page]
+):
+    page = new_page(width, dark)
+    page.goto(f"{server.url}/{path}")
+    heading(page, TITLES[path])
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    picture(page, f"{path or 'home'}-{width}-{'dark' if dark else 'light'}")
+
+
+def test_a_running_training_is_found_again_by_reload_and_second_tab_and_is_cancelled_within_a_second(
+    server: Server, new_page: Callable[..., Page]
+):
+    page = new_page()
+    page.goto(f"{server.url}/train?demo=digits-mlp")
+    heading(page, "Train a demo")
+    page.get_by_label("Epochs").fill("500")
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page.get_by_text("Epoch ").first).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    second = new_page()
+    second.goto(f"{server.url}/train")
+    expect(second.get_by_text("left").first).to_be_visible()
+    picture(second, "train-running")
+    pressed = time.monotonic()
+    second.get_by_role("button", name="Cancel").click()
+    expect(second.get_by_text("Cancelled. Nothing was kept")).to_be_visible()
+    seconds = time.monotonic() - pressed
+    expect(page.get_by_text("Cancelled. Nothing was kept")).to_be_visible()
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_visible()
+    assert seconds < 5  # the stop itself takes a tenth of a second (`make bench`); the rest is two browsers drawing
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("train?job=../../etc/passwd", "Nothing in the library has this id"),
+        ("train?job=j0000000000", "Nothing in the library has this id"),
+        ("save?run=<b>x</b>&job=j0000000000", "Nothing in the library has this id"),
+        ("compare?artifact=a0000000000", "Not in the library any more, or never was"),
+    ],
+)
+def test_an_address_that_names_nothing_is_one_sentence(
+    address: str, sentence: str, server: Server, new_page: Callable[..., Page]
+):
+    page = new_page()
+    trained = new_page()
+    trained.goto(f"{server.url}/library")
+    settled(trained)
+    page.goto(f"{server.url}/{address}")
+    expect(page.get_by_text(sentence).or_(page.get_by_text("yet."))).to_be_visible()
+    expect(page.get_by_text("Traceback")).to_have_count(0)
+
+
+def test_a_training_can_be_started_with_the_keyboard_alone(server: Server, new_page: Callable[..., Page]):
+    page = new_page()
+    page.goto(f"{server.url}/train?demo=digits-core")
+    heading(page, "Train a demo")
+    epochs = page.get_by_label("Epochs")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if epochs.evaluate("one => one === document.activeElement"):
+            break
+    page.keyboard.press("Control+A")
+    page.keyboard.type("1")
+    button = page.get_by_role("button", name="Train", exact=True)
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if button.evaluate("one => one === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Accuracy on held-out data")).to_be_visible()

@@ -1,0 +1,110 @@
+"""The main job in a browser, as a person does it: train, save, list, reload, compare."""
+
+import io
+import zipfile
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import heading, picture, settled
+from tests.browser.server import Server
+
+PATHS = {
+    # demo: (its card, formats that take it, formats that are disabled, verdicts in the comparison)
+    "digits-mlp": (
+        "Read a digit",
+        ["SavedModel", "Keras export", "Keras file (.keras)", "Weights only (.weights.h5)", "Architecture only (JSON)"],
+        [],
+        {"Bit-identical": 4, "Different answers": 1},
+    ),
+    "digits-core": (
+        "Read a digit, without Keras",
+        ["SavedModel", "Checkpoint (tf.train)"],
+        ["Keras file (.keras)", "HDF5, legacy (.h5)"],
+        {"Bit-identical": 2},
+    ),
+}
+
+
+@pytest.mark.parametrize("demo", PATHS)
+def test_a_person_trains_saves_lists_and_compares(demo: str, server: Server, new_page: Callable[..., Page]):
+    label, chosen, disabled, verdicts = PATHS[demo]
+    page = new_page()
+    train(page, server, demo, epochs=3)
+    page.get_by_role("button", name="Save it").click()
+    heading(page, "Save a run")
+    save(page, label, chosen, disabled)
+    if demo == "digits-mlp":
+        picture(page, "save-done")
+    page.get_by_role("button", name="Compare them").click()
+    heading(page, "Compare")
+    expect(page.get_by_role("heading", name="Answers, row by row")).to_be_visible()
+    for words, count in verdicts.items():
+        expect(page.locator("[data-testid=stMarkdownBadge], .stMarkdownBadge").filter(has_text=words)).to_have_count(
+            count
+        )
+    expect(page.get_by_text("Row 0, close up")).to_be_visible()
+    settled(page)
+    picture(page, f"compare-{demo}")
+    reopened = new_page()
+    reopened.goto(page.url)
+    expect(reopened.get_by_text("Row 0, close up")).to_be_visible()
+
+
+def train(page: Page, server: Server, demo: str, epochs: int) -> None:
+    """From the Train page to a finished run of a demo."""
+    page.goto(f"{server.url}/train?demo={demo}")
+    heading(page, "Train a demo")
+    page.get_by_label("Epochs").fill(str(epochs))
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page.get_by_text("Accuracy on held-out data")).to_be_visible()
+    expect(page.get_by_role("heading", name="Rows that it has never seen")).to_be_visible()
+    expect(page.get_by_text("model.summary()")).to_be_visible()
+    settled(page)
+    picture(page, f"train-{demo}")
+
+
+def save(page: Page, label: str, chosen: list[str], disabled: list[str]) -> None:
+    """Tick formats, see those that cannot be ticked, save, and wait for all."""
+    for name in disabled:
+        expect(page.get_by_role("checkbox", name=name)).to_be_disabled()
+    for name in chosen:
+        page.get_by_text(name, exact=True).first.click()
+        settled(page)
+    page.get_by_role("button", name=f"Save in {len(chosen)} formats").click()
+    expect(page.get_by_role("button", name="Compare them")).to_be_visible()
+    expect(page.get_by_text("files, code and evidence")).to_have_count(len(chosen))
+    page.get_by_text(f"{chosen[0]}: files, code and evidence").click()
+    expect(page.get_by_text("The code that saved it")).to_be_visible()
+    expect(page.get_by_text("def save(")).to_be_visible()
+
+
+def test_a_person_finds_downloads_removes_and_brings_back(server: Server, new_page: Callable[..., Page]):
+    page = new_page()
+    page.goto(f"{server.url}/library?search=mlp+saved_model")
+    heading(page, "Library")
+    expect(page.get_by_text("1 artifact,")).to_be_visible()
+    select_row(page, 0)
+    picture(page, "library-selected")
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Download").click()
+    content = waiting.value.path().read_bytes()
+    names = [name.split("/", 1)[1] for name in zipfile.ZipFile(io.BytesIO(content)).namelist()]
+    assert {"saved_model.pb", "fingerprint.pb", "variables/variables.index"} <= set(names)
+    page.get_by_role("button", name="Remove").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("1 artifact moved into the trash")).to_be_visible()
+    expect(page.get_by_text("No artifact fits")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("1 artifact,")).to_be_visible()
+
+
+def select_row(page: Page, row: int) -> None:
+    """Tick a row of the first table: the grid is a canvas, its first column holds the boxes."""
+    grid = page.locator("[data-testid=stDataFrame]").first
+    expect(grid).to_be_visible()
+    settled(page)
+    box = grid.bounding_box()
+    page.mouse.click(box["x"] + 16, box["y"] + 36 + 35 * row + 17)
+    settled(page)
