@@ -32,6 +32,10 @@ class Case(NamedTuple):
 CUSTOM_CLASS = (
     "Load it with the class at hand (custom_objects={{'{0}': {0}}}), or save as SavedModel, which needs no class."
 )
+OUT_OF_MEMORY = (
+    "The process ran out of the memory that it may use.",
+    "Raise ROUNDTRIP_CHILD_GIB, or use a smaller model or batch.",
+)
 
 CASES = (
     Case(r"Could not locate class '([^']+)'", "This process does not know the custom class '{0}'.", CUSTOM_CLASS),
@@ -132,6 +136,11 @@ CASES = (
         "Restore it from a backup, or save the run again.",
     ),
     Case(
+        r"OOM when allocating|RESOURCE_EXHAUSTED|std::bad_alloc",
+        OUT_OF_MEMORY[0],
+        OUT_OF_MEMORY[1],
+    ),
+    Case(
         r"recursion depth exceeded",
         "The model is nested too deeply for Keras to walk through.",
         "Build it from fewer nested layers.",
@@ -167,10 +176,7 @@ def translate(error: BaseException, doing: type[RoundtripError], hide: Iterable[
         sentence, cure = STORAGE[error.errno]
         return StorageFailed(sentence, cure=cure, detail=_clean(error, hide))
     if isinstance(error, MemoryError):
-        return WorkerError(
-            "The process ran out of the memory that it may use.",
-            cure="Raise ROUNDTRIP_CHILD_GIB, or use a smaller model or batch.",
-        )
+        return WorkerError(OUT_OF_MEMORY[0], cure=OUT_OF_MEMORY[1])
     text = _clean(error, hide)
     sentence, cure = explain(text) or (_fallback(text), _FALLBACK_CURES.get(doing, "Read the details, then try again."))
     return doing(sentence, cure=cure, detail=f"{type(error).__name__}: {text}")

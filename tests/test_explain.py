@@ -143,6 +143,11 @@ MESSAGES = [
         "Bad CRC-32 for file 'model.weights.h5'",
         "Bytes of this copy have changed since they were written.",
     ),
+    (
+        "Graph execution error:\n\nDetected at node Tile defined at (most recent call last):\n<stack traces "
+        "unavailable>\nOOM when allocating tensor with shape[524288,524288] and type float on /job:localhost",
+        "The process ran out of the memory that it may use.",
+    ),
     ("maximum recursion depth exceeded", "The model is nested too deeply for Keras to walk through."),
     ("No module named 'scipy'", "The Python package 'scipy' that this needs is not installed."),
 ]

@@ -7,6 +7,7 @@ may have loaded a stranger's file, so the reader bounds both lengths before it r
 import io
 import json
 import struct
+import zipfile
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -74,9 +75,18 @@ def _parse(text: bytes, packed: bytes) -> Frame:
     try:
         message = json.loads(text)
         names = message.pop("@arrays", [])
-        if not packed:
-            return Frame(message, {})
-        with np.load(io.BytesIO(packed), allow_pickle=False) as kept:
-            return Frame(message, {name: kept[str(index)] for index, name in enumerate(names)})
-    except (ValueError, KeyError, AttributeError, TypeError, OSError) as error:
+        return Frame(message, _unpack(packed, names) if packed else {})
+    except Exception as error:  # whatever a stranger's bytes make of zipfile, json or NumPy, it is no reply
         raise WorkerError("The reply of a child makes no sense.", detail=str(error)) from error
+
+
+def _unpack(packed: bytes, names: list[str]) -> dict[str, np.ndarray]:
+    """The arrays of an npz as `write_frame` packs it: stored, so that no small reply becomes a large one."""
+    with zipfile.ZipFile(io.BytesIO(packed)) as kept:
+        members = kept.infolist()
+    if any(one.compress_type != zipfile.ZIP_STORED for one in members):
+        raise ValueError("the arrays are compressed")
+    if sum(one.file_size for one in members) > len(packed):
+        raise ValueError("the arrays claim more bytes than there are")
+    with np.load(io.BytesIO(packed), allow_pickle=False) as kept:
+        return {name: kept[str(index)] for index, name in enumerate(names)}

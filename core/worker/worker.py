@@ -21,6 +21,7 @@ from core.worker.channel import Frame, read_frame, write_frame
 from core.worker.limits import ending
 
 TICK = 0.05  # seconds between two looks at a cancel request or a deadline
+LAST_BREATH = 1.0  # seconds in which a killed warm process, whose children end first, ends too
 WARM_SECONDS = 180  # seconds that importing TensorFlow may take on a slow disk
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "HOME", "USERPROFILE")
 PASSED_ON_FOR_DOWNLOADS = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -120,6 +121,11 @@ class Child:
             detail=said,
         )
 
+    @property
+    def ended(self) -> bool:
+        """Whether it ended before anything was asked of it."""
+        return not self._frames.empty()
+
     def close(self) -> None:
         """End the process, whatever it is doing."""
         if self.pid is not None:
@@ -156,6 +162,7 @@ class Worker:
                 return
             self._ready.clear()
             self._began = time.monotonic()
+            self._forget_folder()
             self._folder = Path(tempfile.mkdtemp(prefix="roundtrip-"))
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "core.worker.warm", str(self._folder / "worker")],
@@ -195,7 +202,7 @@ class Worker:
         self._require_warm(cancelled)
         with self._lock:
             spare, self._spare = self._spare, None
-            child = spare if spare and self._alive() else self._connect()
+            child = spare if spare and not spare.ended and self._alive() else self._connect()
         threading.Thread(target=self._refill, daemon=True).start()
         return child
 
@@ -256,12 +263,13 @@ class Worker:
         When the warm process itself died under it, it is started again and the task is done once more.
         """
         cancelled = request.get("cancelled", lambda: False)
-        try:
-            with self.open(cancelled) as child:
+        with self.open(cancelled) as child:
+            warm = self._process
+            try:
                 return child.ask(task, **request)
-        except ChildDied:
-            if not self.config.forks or self._alive():
-                raise
+            except ChildDied:
+                if warm is None or not _ends_now(warm):
+                    raise
         with self.open(cancelled) as child:
             return child.ask(task, **request)
 
@@ -277,8 +285,20 @@ class Worker:
             process.wait()
             process.stdin.close()
             process.stdout.close()
+        self._forget_folder()
+
+    def _forget_folder(self) -> None:
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _ends_now(process: subprocess.Popen) -> bool:
+    """Whether a process is gone, or goes within a moment."""
+    try:
+        process.wait(LAST_BREATH)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _surroundings(config: Settings) -> dict[str, Any]:

@@ -182,9 +182,11 @@ def test_a_wrong_number_of_inputs_is_refused():
         echo(Spec("a", "float32", None), Spec("b", "float32", None)).predict({"a": np.zeros(2)})
 
 
-def test_text_is_passed_on_as_it_is():
-    words = np.array([b"cat", b"dog"])
-    assert echo(Spec("words", "object", (None,))).predict({"words": words})["words"] is words
+@pytest.mark.parametrize("dtype", ["S3", "U3", "object"])
+def test_text_stays_text(dtype):
+    words = np.array(["cat", "dog"], dtype=dtype)
+    answers = echo(Spec("words", "object", (None,))).predict({"words": words})
+    assert answers["words"].astype("U").tolist() == ["cat", "dog"]
 
 
 # Every demo in every format

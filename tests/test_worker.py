@@ -1,0 +1,459 @@
+"""Children that die, hang, lie or print without end, and a warm process that is killed under its work."""
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from core.demos.contract import TrainSettings
+from core.errors import Cancelled, ChildDied, DoesNotLoad, NeedsArchitecture, TimedOut, WorkerError
+from core.settings import PROJECT, Settings
+from core.worker import Child, Worker
+from core.worker.channel import HEAD, Frame, read_frame, write_frame
+from core.worker.limits import ending
+
+LONG = TrainSettings(epochs=500).model_dump()
+SHORT = TrainSettings(epochs=1).model_dump()
+
+
+@pytest.fixture
+def cold(config: Settings):
+    """A worker that has not begun to warm up."""
+    one = Worker(config)
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def fragile(config: Settings):
+    """A worker that the tests here may bring down; it gets up again."""
+    one = Worker(config)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def spawning(config: Settings):
+    """A worker that starts every child by itself, as where there is no fork."""
+    one = Worker(config.model_copy(update={"worker": "spawn"}))
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def copy_of(jobs, saved):
+    """A function that gives the folder of a demo's artifact in a format."""
+    return lambda demo, format_key: jobs.library.files(saved(demo, format_key)["artifact"])
+
+
+@pytest.fixture(scope="module")
+def pixels(jobs, trained) -> dict[str, np.ndarray]:
+    """The reference inputs of the demo digits-mlp."""
+    return jobs.library.reference(trained("digits-mlp")).inputs
+
+
+@pytest.fixture(scope="module")
+def strangers(tmp_path_factory) -> Path:
+    """SavedModels that a stranger might send: "endless" never answers, "loud" prints a hundred megabytes first,
+    "huge" asks for a terabyte."""
+    folder = tmp_path_factory.mktemp("strangers")
+    script = Path(__file__).with_name("strangers.py")
+    subprocess.run([sys.executable, script, folder], check=True, capture_output=True, cwd=PROJECT)
+    return folder
+
+
+def gone(pid: int) -> bool:
+    """Whether a process ends within five seconds."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return True
+        return process in psutil.wait_procs([process], timeout=5)[0]
+    return True
+
+
+def until(condition: Callable[[], bool], seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        os.sched_yield()
+
+
+def train(child: Child, tmp_path: Path, settings: dict = LONG, **request) -> Frame:
+    request = {"seconds": 120} | request
+    return child.ask("train", demo="digits-core", settings=settings, folder=str(tmp_path), **request)
+
+
+def reload(
+    worker: Worker, folder: Path, format_key: str = "saved_model", source: dict | None = None, **request
+) -> Frame:
+    request = {"seconds": 120} | request
+    return worker.run("reload", format=format_key, folder=str(folder), source=source, **request)
+
+
+# Ways to die
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV", "SIGABRT", "SIGTERM"])
+def test_a_child_that_is_killed_at_work_is_a_plain_sentence(worker, tmp_path, name):
+    with worker.open() as child, pytest.raises(ChildDied) as caught:
+        train(child, tmp_path, on_progress=lambda _: os.kill(child.pid, getattr(signal, name)))
+    assert caught.value.sentence == (
+        f"The process that held the model ended before it answered: it was ended by the system with {name}."
+    )
+    assert caught.value.cure.startswith("Try again; if it happens again")
+    assert gone(child.pid)
+
+
+def test_the_next_child_works_after_one_has_died(worker, tmp_path):
+    with worker.open() as child, pytest.raises(ChildDied):
+        train(child, tmp_path / "a", on_progress=lambda _: os.kill(child.pid, signal.SIGKILL))
+    (tmp_path / "b").mkdir()
+    with worker.open() as child:
+        assert train(child, tmp_path / "b", SHORT).message["rows"]["held_out"] == 270
+
+
+def test_a_spare_child_that_died_unused_is_not_given_out(fragile, tmp_path):
+    with fragile.open() as child:
+        train(child, tmp_path, SHORT)  # by its end the next child stands ready
+    spares = [one for one in psutil.Process(fragile._process.pid).children() if one.pid != child.pid]
+    for spare in spares:
+        spare.kill()
+    until(lambda: fragile._spare.ended)
+    (tmp_path / "again").mkdir()
+    with fragile.open() as child:
+        assert train(child, tmp_path / "again", SHORT).message["rows"]["held_out"] == 270
+
+
+def test_a_model_that_asks_for_a_terabyte_is_refused_in_words(worker, strangers):
+    with pytest.raises(DoesNotLoad) as caught:
+        reload(worker, strangers / "huge", arrays={"x": np.ones((1, 1), "float32")})
+    assert caught.value.sentence == "The process ran out of the memory that it may use."
+    assert caught.value.cure == "Raise ROUNDTRIP_CHILD_GIB, or use a smaller model or batch."
+
+
+def test_a_child_that_never_answers_is_stopped_at_its_limit(worker, strangers):
+    request = {"format": "saved_model", "folder": str(strangers / "endless"), "source": None}
+    with worker.open() as child, pytest.raises(TimedOut) as caught:
+        child.ask("reload", seconds=1.5, arrays={"x": np.ones((1, 1), "float32")}, **request)
+    assert caught.value.sentence == "It took longer than its limit of 1.5 seconds, and was stopped."
+    assert gone(child.pid)
+
+
+def test_a_child_that_prints_without_end_answers_all_the_same(worker, strangers):
+    frame = reload(worker, strangers / "loud", arrays={"x": np.full((2, 1), 3, "float32")})
+    assert frame.arrays["output_0"].tolist() == [[6.0], [6.0]]
+
+
+def test_a_child_is_cancelled_within_a_second(worker, tmp_path):
+    begun = []
+    with worker.open() as child:
+        with pytest.raises(Cancelled) as caught:
+            train(child, tmp_path, on_progress=lambda _: begun.append(time.monotonic()), cancelled=lambda: bool(begun))
+        assert gone(child.pid)
+        assert time.monotonic() - begun[0] < 1
+    assert caught.value.sentence == "It was cancelled."
+
+
+def test_an_exception_in_a_task_is_a_sentence_and_the_child_lives_on(worker, tmp_path, copy_of, pixels):
+    keras_file = copy_of("digits-mlp", "keras")
+    with worker.open() as child:
+        with pytest.raises(DoesNotLoad) as caught:
+            child.ask("reload", format="keras", folder=str(tmp_path), source=None, arrays=pixels, seconds=60)
+        assert caught.value.sentence == "A file of this copy is missing."
+        assert str(tmp_path) not in json.dumps(caught.value.to_json())
+        frame = child.ask("reload", format="keras", folder=str(keras_file), source=None, arrays=pixels, seconds=60)
+    assert len(frame.arrays) == 1
+
+
+def test_an_unknown_task_is_an_error_and_not_the_end(worker):
+    with worker.open() as child, pytest.raises(WorkerError, match="The library said: 'juggle'"):
+        child.ask("juggle", seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("format_key", "name", "sentence"),
+    [
+        ("h5", "model.h5", "The file is cut short or is not what its name says."),
+        ("weights", "model.weights.h5", "The file is cut short or is not what its name says."),
+        ("saved_model", "saved_model.pb", "The file is damaged or of another kind than its name says."),
+        (
+            "saved_model",
+            "variables/variables.data-00000-of-00001",
+            "The file is cut short or is not what its name says.",
+        ),
+    ],
+)
+def test_a_file_that_was_cut_in_half_is_an_error_in_words(
+    worker, tmp_path, copy_of, pixels, jobs, trained, format_key, name, sentence
+):
+    folder = shutil.copytree(copy_of("digits-mlp", format_key), tmp_path / "copy")
+    data = (folder / name).read_bytes()
+    (folder / name).write_bytes(data[: len(data) // 2])
+    source = jobs.library.run(trained("digits-mlp")).source if format_key == "weights" else None
+    with pytest.raises(DoesNotLoad) as caught:
+        reload(worker, folder, format_key, source, arrays=pixels)
+    assert caught.value.sentence == sentence
+
+
+# What a reloading process knows
+
+
+def test_weights_alone_say_what_they_need(worker, copy_of, pixels):
+    with pytest.raises(NeedsArchitecture):
+        reload(worker, copy_of("digits-mlp", "weights"), "weights", arrays=pixels)
+
+
+def test_a_fresh_child_never_knows_the_classes_of_a_demo(worker, tmp_path, copy_of, pixels):
+    """Not even after other children have trained the very model."""
+    folder = copy_of("digits-custom", "keras")
+    with worker.open() as child:
+        child.ask("train", seconds=120, demo="digits-custom", settings=SHORT, folder=str(tmp_path))
+        for attempt in (child.ask, worker.run):
+            with pytest.raises(DoesNotLoad, match="does not know the custom class 'Scale'"):
+                attempt("reload", seconds=60, format="keras", folder=str(folder), source=None, arrays=pixels)
+
+
+def test_spawned_children_answer_as_forked_ones_do(worker, spawning, copy_of, pixels):
+    folder = copy_of("digits-mlp", "keras")
+    assert spawning.state().phase == "ready"
+    forked, spawned = (reload(one, folder, "keras", arrays=pixels) for one in (worker, spawning))
+    assert forked.arrays.keys() == spawned.arrays.keys()
+    for name, array in forked.arrays.items():
+        assert array.tobytes() == spawned.arrays[name].tobytes()
+    for fact in ("inputs", "weights", "optimizer"):
+        assert forked.message[fact] == spawned.message[fact]
+
+
+def test_a_spawned_child_that_is_killed_is_a_plain_sentence(spawning, tmp_path):
+    with spawning.open() as child, pytest.raises(ChildDied, match="it hung up without a reply"):
+        train(child, tmp_path, on_progress=lambda _: os.kill(child.pid, signal.SIGKILL))
+    assert gone(child.pid)
+
+
+# The warm process
+
+
+def test_a_warm_process_that_is_killed_is_started_again_and_the_work_is_done(fragile, tmp_path):
+    killed = []
+
+    def kill_once(_: dict) -> None:
+        if not killed:
+            killed.append(fragile._process.pid)
+            os.kill(killed[0], signal.SIGKILL)
+
+    frame = fragile.run(
+        "train", seconds=120, demo="digits-core", settings=SHORT, folder=str(tmp_path), on_progress=kill_once
+    )
+    assert frame.message["rows"] == {"training": 1257, "validation": 270, "held_out": 270}
+    assert fragile._process.pid != killed[0]
+    assert fragile.state().phase == "ready"
+
+
+def test_a_python_that_cannot_start_is_tried_twice_and_then_said(cold, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(WorkerError) as caught:
+        cold.open()
+    assert caught.value.sentence == "The process in which TensorFlow lives could not be started, twice."
+    assert caught.value.cure.startswith("Run `python -c 'import tensorflow'`")
+    assert cold.state().phase == "failed"
+
+
+def test_waiting_for_the_warm_process_can_be_cancelled(cold):
+    assert cold.state() == ("cold", 0.0)
+    with pytest.raises(Cancelled):
+        cold.open(cancelled=lambda: True)
+    assert cold.state().phase == "warming"
+
+
+def test_nothing_outlives_a_closed_worker(fragile, tmp_path):
+    begun = threading.Event()
+    busy, idle = fragile.open(), fragile.open()
+    at_work = threading.Thread(target=_train_until_the_end, args=(busy, tmp_path, begun), daemon=True)
+    at_work.start()
+    assert begun.wait(60)
+    warm, folder = psutil.Process(fragile._process.pid), fragile._folder
+    everyone = [warm, *warm.children(recursive=True)]
+    assert busy.pid in {one.pid for one in everyone}
+    fragile.close()
+    assert psutil.wait_procs(everyone, timeout=5)[1] == []
+    at_work.join(10)
+    assert (folder.exists(), at_work.is_alive(), fragile.state().phase) == (False, False, "cold")
+    idle.close()
+
+
+def _train_until_the_end(child: Child, folder: Path, begun: threading.Event) -> None:
+    with contextlib.suppress(ChildDied):
+        train(child, folder, on_progress=lambda _: begun.set())
+
+
+def test_nothing_outlives_an_app_that_is_killed(config):
+    code = (
+        "import sys; from core.worker import Worker; one = Worker(); child = one.open()\n"
+        "print(one._process.pid, flush=True); sys.stdin.read()"
+    )
+    environment = os.environ | {"ROUNDTRIP_HOME": str(config.home), "PYTHONPATH": str(PROJECT)}
+    app = subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=PROJECT
+    )
+    with app:
+        warm = psutil.Process(int(app.stdout.readline()))
+        everyone = [warm, *warm.children(recursive=True)]
+        app.kill()
+    assert psutil.wait_procs(everyone, timeout=10)[1] == []
+
+
+# What comes over the wire: a stranger at the other end
+
+
+def reply_of(data: bytes, limit_mib: int = 1) -> Child:
+    """A child whose whole reply is `data`: a real process that says it and hangs up."""
+    code = "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process.stdin.write(data)
+    process.stdin.close()
+
+    def hang_up() -> None:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+    return Child(process.stdout, io.BytesIO(), hang_up, Settings(reply_mib=limit_mib))
+
+
+def framed(message: dict, arrays: dict | None = None) -> bytes:
+    stream = io.BytesIO()
+    write_frame(stream, message, arrays)
+    return stream.getvalue()
+
+
+def packed(**arrays: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    return stream.getvalue()
+
+
+def raw(text: bytes, arrays: bytes = b"") -> bytes:
+    return HEAD.pack(len(text), len(arrays)) + text + arrays
+
+
+def squeezed(**arrays: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)
+    return stream.getvalue()
+
+
+OBJECTS = packed(**{"0": np.array([{"a": 1}], dtype=object)})
+NAMED = b'{"ok": {}, "@arrays": ["y"]}'
+
+WRONG = {
+    "nothing": (b"", "it hung up without a reply"),
+    "half a header": (b"\0\0\0", "the reply of a child broke off"),
+    "half a frame": (framed({"ok": {"rows": 3}})[:-4], "the reply of a child broke off"),
+    "half the arrays": (framed({"ok": {}}, {"y": np.ones(9)})[:-4], "the reply of a child broke off"),
+    "no JSON": (raw(b"hello"), "the reply of a child makes no sense"),
+    "JSON that is no object": (raw(b"[1, 2]"), "the reply of a child makes no sense"),
+    "text that is no UTF-8": (raw(b"\xff\xfe{}"), "the reply of a child makes no sense"),
+    "arrays that are none": (raw(NAMED, b"hello"), "the reply of a child makes no sense"),
+    "arrays in a broken zip": (raw(NAMED, b"PK\x03\x04 hello"), "the reply of a child makes no sense"),
+    "an array that is missing": (raw(NAMED, packed(x=np.ones(3))), "the reply of a child makes no sense"),
+    "arrays of objects": (raw(NAMED, OBJECTS), "the reply of a child makes no sense"),
+    "arrays that unpack to much more": (
+        raw(NAMED, squeezed(**{"0": np.zeros(2**24)})),
+        "the reply of a child makes no sense",
+    ),
+    "more than is allowed": (
+        framed({"ok": {}}, {"y": np.zeros(2**20)}),
+        "the reply of a child is larger than allowed",
+    ),
+    "a header that claims the moon": (HEAD.pack(2**32 - 1, 2**63), "the reply of a child is larger than allowed"),
+    "an end with status 0": (framed({"exit": 0, "said": "bye"}), "it stopped with status 0"),
+}
+
+
+@pytest.mark.parametrize(("data", "how"), WRONG.values(), ids=WRONG.keys())
+def test_a_reply_that_is_none_ends_the_child_in_words(data, how):
+    with reply_of(data) as child, pytest.raises(ChildDied) as caught:
+        child.ask("reload", seconds=20)
+    assert caught.value.sentence == f"The process that held the model ended before it answered: {how}."
+
+
+def test_the_last_words_of_a_child_are_kept_for_who_asks():
+    with reply_of(framed({"exit": -11, "said": "Fatal Python error"})) as child, pytest.raises(ChildDied) as caught:
+        child.ask("reload", seconds=20)
+    assert caught.value.detail == "Fatal Python error"
+    assert "SIGSEGV" in caught.value.sentence
+
+
+def test_a_good_reply_passes_with_its_arrays_in_order():
+    arrays = {"b": np.arange(3), "a": np.array([b"x", b"yz"])}
+    with reply_of(framed({"ok": {"n": 1}}, arrays)) as child:
+        frame = child.ask("reload", seconds=20)
+    assert frame.message == {"n": 1}
+    assert {name: array.tolist() for name, array in frame.arrays.items()} == {"b": [0, 1, 2], "a": [b"x", b"yz"]}
+    assert list(frame.arrays) == ["b", "a"]
+
+
+def test_a_real_reply_above_the_limit_is_refused_by_the_app(config, worker, jobs, saved, pixels):
+    """The same worker, with less room for replies: 270 rows of 10 probabilities do fit, 40,000 do not."""
+    many = {"pixels": np.tile(pixels["pixels"], (150, 1))}
+    folder = jobs.library.files(saved("digits-mlp", "keras")["artifact"])
+    with worker.open() as child:
+        child._limit = 2**20
+        assert (
+            len(child.ask("reload", format="keras", folder=str(folder), source=None, arrays=pixels, seconds=60).arrays)
+            == 1
+        )
+        with pytest.raises(ChildDied, match="larger than allowed"):
+            child.ask("reload", format="keras", folder=str(folder), source=None, arrays=many, seconds=60)
+
+
+def test_numbers_that_json_does_not_know_are_never_written():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        framed({"ok": {"loss": float("nan")}})
+
+
+def test_objects_are_never_written():
+    with pytest.raises(TypeError, match="object does not go into a frame"):
+        framed({"ok": {"model": object()}})
+    with pytest.raises(ValueError, match="Object arrays cannot be saved"):
+        framed({"ok": {}}, {"y": np.array([{}], dtype=object)})
+
+
+def test_numpy_scalars_become_plain_numbers():
+    frame = read_frame(io.BytesIO(framed({"ok": {"n": np.int64(3), "x": np.float32(0.5)}})), 0)
+    assert frame.message == {"ok": {"n": 3, "x": 0.5}}
+
+
+def test_the_end_of_a_stream_is_no_frame():
+    left, right = socket.socketpair()
+    with left, right.makefile("rb") as stream:
+        right.close()
+        left.close()
+        assert read_frame(stream, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (0, "it stopped with status 0"),
+        (3, "it stopped with status 3"),
+        (-9, "it was ended by the system with SIGKILL"),
+        (-99, "it was ended by signal 99"),
+    ],
+)
+def test_every_end_has_words(status, words):
+    assert ending(status) == words
