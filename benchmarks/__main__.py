@@ -15,6 +15,9 @@ BENCHMARKS = {
     "reload": "benchmarks.reload:measure",
     "commit": "benchmarks.commit:measure",
     "cancel": "benchmarks.cancel:measure",
+    "home": "benchmarks.server:measure_home",
+    "memory": "benchmarks.server:measure_memory",
+    "library": "benchmarks.server:measure_library",
 }
 HEADER = ("what", "ours: median (least–most)", "beside it", "result", "must reach", "")
 
