@@ -60,5 +60,5 @@ DEMO = Demo(
     build=build,
     score=mean_absolute_error("% of the first price", 100),
     train=fit,
-    defaults=TrainSettings(dataset="stocks", hidden_units=32, epochs=15, learning_rate=0.005),
+    defaults=TrainSettings(dataset="stocks", hidden_units=32, epochs=30, learning_rate=0.01),
 )

@@ -92,5 +92,5 @@ DEMO = Demo(
     build=build,
     score=mean_absolute_error("dollars"),
     train=fit,
-    defaults=TrainSettings(dataset="tips", hidden_units=32, epochs=30, batch_size=16, learning_rate=0.01),
+    defaults=TrainSettings(dataset="tips", hidden_units=32, epochs=30, batch_size=16, learning_rate=0.003),
 )

@@ -88,5 +88,5 @@ DEMO = Demo(
     build=build,
     score=accuracy,
     train=fit,
-    defaults=TrainSettings(dataset="wine", hidden_units=16, epochs=40, batch_size=16, learning_rate=0.01),
+    defaults=TrainSettings(dataset="wine", hidden_units=16, epochs=30, batch_size=16, learning_rate=0.003),
 )
