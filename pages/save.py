@@ -6,9 +6,9 @@ from core.formats import all_formats
 from ui.address import in_address
 from ui.frame import go
 from ui.live import follow
-from ui.saving import choose_formats, draw_rows, show_artifacts
+from ui.saving import choose_formats, describe_run, draw_rows, show_artifacts
 from ui.state import office
-from ui.words import empty, moment, score
+from ui.words import empty
 
 st.title("Save a run")
 jobs = office()
@@ -20,33 +20,25 @@ if not runs:
 active = next((job for job in jobs.journal.all("save") if job.active), None)
 shown = active.id if active else st.query_params.get("job")
 
-run_id = st.selectbox(
-    "Run",
-    **in_address("run", list(runs)),
-    format_func=lambda id_: (
-        f"{runs[id_].name} · {score(runs[id_].score_name, runs[id_].score)} · {moment(runs[id_].created)}"
-    ),
-    help="One training of a demo, or a model that you added from a notebook.",
-)
-run = runs[run_id]
-chosen, options = choose_formats(run, all_formats())
-pressed = st.button(
-    f"Save in {len(chosen)} format{'' if len(chosen) == 1 else 's'}" if chosen else "Save",
-    type="primary",
-    icon=":material/save:",
-    disabled=not chosen or active is not None,
-)
-if pressed:
-    job = jobs.save(run.id, chosen, options)
-    st.query_params["job"] = job.id
-    st.rerun()
+if not shown:
+    asked = "One training of a demo, or a model that you added from a notebook."
+    bound = in_address("run", list(runs))
+    run = runs[st.selectbox("Run", **bound, format_func=lambda id_: describe_run(runs[id_]), help=asked)]
+    chosen, options = choose_formats(run, all_formats())
+    words = f"Save in {len(chosen)} format{'' if len(chosen) == 1 else 's'}" if chosen else "Save"
+    if st.button(words, type="primary", icon=":material/save:", disabled=not chosen):
+        st.query_params["job"] = jobs.save(run.id, chosen, options).id
+        st.rerun()
+    st.stop()
 
-if shown:
-    job = jobs.journal.read(shown)
-    st.subheader("What came of it")
-    follow(job, draw_rows)
-    if job.state == "done":
-        kept = [row["artifact"] for row in job.result["rows"].values() if row["state"] == "done"]
+job = jobs.journal.read(shown)
+st.subheader(job.title)
+follow(job, draw_rows)
+if not job.active:
+    kept = [row["artifact"] for row in job.result.get("rows", {}).values() if row["state"] == "done"]
+    with st.container(horizontal=True):
         if kept and st.button("Compare them", type="primary", icon=":material/compare_arrows:"):
             go("compare", artifact=kept)
-        show_artifacts(job)
+        if st.button("Save in other formats", icon=":material/replay:"):
+            go("save", run=job.request["run"])
+    show_artifacts(job)

@@ -63,7 +63,7 @@ def _short_names(outcomes: dict[str, Outcome], entries: dict[str, Entry]) -> dic
 def _verdicts(outcomes: dict[str, Outcome], names: dict[str, str], entries: dict[str, Entry], job: Job) -> None:
     with st.grid(3, min_column_width=270):
         for id_, outcome in outcomes.items():
-            with st.container(border=True, height="stretch"):
+            with st.container(border=True, height="stretch", key=f"verdict-{id_}"):
                 st.markdown(f"**{plain(names[id_])}**")
                 verdict_badge(outcome.verdict, outcome.changed_rows, outcome.rows)
                 _numbers(outcome)

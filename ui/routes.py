@@ -10,7 +10,7 @@ import anyio
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from zipstream import ZipStream
@@ -35,7 +35,7 @@ async def download(request: Request) -> Response:
     try:
         folders = {id_: await anyio.to_thread.run_sync(_office(request).library.files, id_) for id_ in ids}
     except RoundtripError as error:
-        return JSONResponse(error.to_json(), status_code=STATUS.get(type(error), 400))
+        return PlainTextResponse(str(error), status_code=STATUS.get(type(error), 400))
     files = [path for folder in folders.values() for path in folder.rglob("*") if path.is_file()]
     if len(files) == 1:
         return FileResponse(files[0], filename=f"{ids[0]}-{files[0].name}")

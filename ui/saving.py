@@ -12,7 +12,7 @@ from core.formats.contract import PARTS, Format, Option
 from core.library import Run
 from core.library.journal import Job
 from ui.state import file_tree, office
-from ui.words import PARTS_MEAN, duration, plain, show_error, size, verdict_badge
+from ui.words import PARTS_MEAN, duration, moment, plain, score, show_error, size, verdict_badge
 
 STATES = {
     "waiting": ":gray[:material/schedule: waiting]",
@@ -20,6 +20,11 @@ STATES = {
     "reloading": ":blue[:material/restart_alt: reloading in a fresh process]",
     "failed": ":red[:material/error: failed]",
 }
+
+
+def describe_run(run: Run) -> str:
+    """A run in one line: its name, its score, when."""
+    return f"{run.name} · {score(run.score_name, run.score)} · {moment(run.created)}"
 
 
 def choose_formats(run: Run, formats: Sequence[Format]) -> tuple[list[str], dict[str, dict[str, Any]]]:
@@ -97,7 +102,7 @@ def _done(row: dict[str, Any]) -> None:
 
 def show_artifacts(job: Job) -> None:
     """Per result: the reload without and with the code, the files, and the code that saves and loads."""
-    for key, row in job.result["rows"].items():
+    for key, row in job.result.get("rows", {}).items():
         if row["state"] != "done":
             continue
         one = get_format(key)

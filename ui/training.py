@@ -1,18 +1,77 @@
-"""What the Train page shows before and after a training: the cards of the demos, and what a run learned."""
+"""What the Train page shows before and after a training: demos, settings, curves, and what a run learned."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from core.demos.contract import Demo
+from core.demos import get_demo
+from core.demos.contract import Demo, TrainSettings
 from core.formats.reference import Reference
 from core.library import Run
+from core.library.journal import Job
+from ui.charts import CONFIG, curves, metrics_of
 from ui.pictures import row_image
 from ui.state import reference
 from ui.words import duration, plain, score
 
 EXAMPLES = 12
+# Setting: its label, its step, and what it means.
+ASKED = {
+    "epochs": ("Epochs", 1, "How many times the model sees all of the training data."),
+    "batch_size": ("Batch size", 1, "How many rows it sees before it corrects itself."),
+    "learning_rate": ("Learning rate", 0.001, "How large a correction is."),
+    "hidden_units": ("Hidden units", 1, "How wide the model is."),
+    "seed": ("Seed", 1, "The same seed gives the same first weights and the same order of rows."),
+}
+BOUNDS = {
+    "epochs": (1, 500),
+    "batch_size": (1, 65_536),
+    "learning_rate": (1e-6, 10.0),
+    "hidden_units": (1, 8192),
+    "seed": (0, 2**32 - 1),
+}
+
+
+def ask_settings(demo: Demo) -> dict[str, Any] | None:
+    """The form of the settings; their values when Train is pressed."""
+    with st.form("settings"):
+        chosen: dict[str, Any] = {"dataset": _ask_dataset(demo)}
+        with st.grid(5, min_column_width=150):
+            for name, (label, step, meaning) in ASKED.items():
+                default = getattr(demo.defaults, name)
+                shown_as = "%g" if isinstance(step, float) else None
+                chosen[name] = st.number_input(
+                    label, *BOUNDS[name], default, step, shown_as, help=meaning, key=f"{demo.key}-{name}"
+                )
+        pressed = st.form_submit_button("Train", type="primary", icon=":material/play_arrow:")
+    return chosen if pressed else None
+
+
+def _ask_dataset(demo: Demo) -> str:
+    names = list(demo.datasets)
+    if len(names) == 1:
+        return names[0]
+    return st.segmented_control("Data", names, default=names[0], required=True, format_func=demo.datasets.get)
+
+
+def say_settings(job: Job) -> None:
+    """Which demo a job trains, and how."""
+    settings = TrainSettings(**job.request["settings"])
+    st.subheader(get_demo(job.request["demo"]).label)
+    st.caption(
+        f"{settings.epochs} epochs · batches of {settings.batch_size} · learning rate {settings.learning_rate:g} · "
+        f"{settings.hidden_units} hidden units · seed {settings.seed} · data: {settings.dataset}"
+    )
+
+
+def draw_curves(job: Job) -> None:
+    """The curves of a training, as far as it has come."""
+    history = job.detail.get("history") or []
+    for column, metric in zip(st.columns(2), metrics_of(history)[:2], strict=False):
+        figure = curves(history, metric)
+        column.plotly_chart(figure, config=CONFIG, key=f"{job.id}-{metric}", alt=f"{metric} over the epochs")
 
 
 def choose_demo(demos: Sequence[Demo]) -> Demo:

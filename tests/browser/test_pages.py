@@ -48,7 +48,7 @@ def test_a_running_training_is_found_again_by_reload_and_second_tab_and_is_cance
     page = new_page()
     page.goto(f"{server.url}/train?demo=digits-mlp")
     heading(page, "Train a demo")
-    page.get_by_label("Epochs").fill("500")
+    page.get_by_role("spinbutton", name="Epochs").fill("500")
     page.get_by_role("button", name="Train", exact=True).click()
     expect(page.get_by_text("Epoch ").first).to_be_visible()
     page.reload()
@@ -91,7 +91,7 @@ def test_a_training_can_be_started_with_the_keyboard_alone(server: Server, new_p
     page = new_page()
     page.goto(f"{server.url}/train?demo=digits-core")
     heading(page, "Train a demo")
-    epochs = page.get_by_label("Epochs")
+    epochs = page.get_by_role("spinbutton", name="Epochs")
     for _ in range(60):
         page.keyboard.press("Tab")
         if epochs.evaluate("one => one === document.activeElement"):
