@@ -64,10 +64,22 @@ class Predictor:
     def predict(self, inputs: Arrays) -> Arrays:
         """Answer `{name: array}` with `{name: array}`, batch first.
 
-        Inputs are paired with the predictor's own by name, then in order where only one reading is possible, and cast
-        to its dtypes. Raises InputError when a shape or the number of inputs does not fit.
+        Inputs are paired with the predictor's own by name, then by shape where only one reading is possible, and cast
+        to its dtypes. Answers are arrays as `plain` gives them. Raises InputError when a shape, the number of inputs,
+        or text in the place of numbers does not fit.
         """
-        return self.answer(_fit(inputs, self.inputs))
+        return {name: plain(array) for name, array in self.answer(_fit(inputs, self.inputs)).items()}
+
+
+def plain(array: Any) -> np.ndarray:
+    """The same values in a dtype that travels and is stored without pickle: text in a fixed width, and bfloat16, which
+    NumPy has not, as float32."""
+    array = np.asarray(array)
+    if array.dtype.kind == "S" or (array.dtype.kind == "O" and isinstance(next(array.flat, ""), bytes)):
+        return np.char.decode(array.astype("S"), "utf-8", "backslashreplace")
+    if array.dtype.kind in "OT":
+        return array.astype("U")
+    return array.astype("float32") if array.dtype.name == "bfloat16" else array
 
 
 def _fit(inputs: Arrays, specs: tuple[Spec, ...]) -> Arrays:
@@ -94,7 +106,7 @@ def _pair_by_shape(inputs: Arrays, specs: tuple[Spec, ...]) -> list[tuple[Spec, 
     """Pair several renamed inputs by shape, and refuse where two of them could be meant."""
     pairs = []
     for spec in specs:
-        fitting = [array for array in inputs.values() if _shape_fits(array, spec)]
+        fitting = [array for array in inputs.values() if _shape_fits(array, spec) and _kind_fits(array, spec)]
         if len(fitting) != 1:
             raise InputError(
                 f"The inputs were renamed, and {len(fitting)} of them would fit '{spec.name}'.",
@@ -113,6 +125,11 @@ def _shape_fits(array: np.ndarray, spec: Spec) -> bool:
     return all(want is None or want == have for want, have in zip(spec.shape[1:], array.shape[1:], strict=True))
 
 
+def _kind_fits(array: np.ndarray, spec: Spec) -> bool:
+    """Whether both are text or both are numbers; an array of objects may be either."""
+    return array.dtype.kind == "O" or (array.dtype.kind in "SUT") == (spec.dtype == "object")
+
+
 def _cast(array: np.ndarray, spec: Spec) -> np.ndarray:
     if not _shape_fits(array, spec):
         raise InputError(
@@ -120,9 +137,17 @@ def _cast(array: np.ndarray, spec: Spec) -> np.ndarray:
             received=array.shape,
             cure="Reshape the rows, or choose an artifact of the same demo.",
         )
-    if spec.dtype == "object" or array.dtype.kind in "SUO":
-        return array
-    return np.asarray(array, dtype=spec.dtype)
+    try:
+        fitting = plain(array) if spec.dtype == "object" else np.asarray(array, dtype=spec.dtype)
+    except (TypeError, ValueError):
+        fitting = None
+    if fitting is None or not _kind_fits(array, spec):
+        raise InputError(
+            f"The input '{spec.name}' takes {'text' if spec.dtype == 'object' else 'numbers'}.",
+            received=f"an array of dtype {array.dtype}",
+            cure="Give values of that kind.",
+        )
+    return fitting
 
 
 @dataclass(frozen=True)

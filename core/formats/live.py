@@ -22,14 +22,12 @@ def keras_predictor(model: Any) -> Predictor:
     """
     import tensorflow as tf
 
-    # A subclassed model has no `inputs`; it is fed what it is given.
-    specs = tuple(_keras_spec(tensor) for tensor in getattr(model, "inputs", None) or ())
+    specs = _keras_specs(model)
     graph = tf.function(lambda feed: model(feed, training=False), autograph=False, reduce_retracing=True)
 
     def answer(inputs: Arrays) -> Arrays:
-        feed = {name: tf.constant(array) for name, array in inputs.items()}
-        single = next(iter(feed.values())) if len(feed) == 1 else feed
-        return _named_outputs(graph(single), getattr(model, "output_names", None))
+        feed = _arranged(model, {name: tf.constant(array) for name, array in inputs.items()})
+        return _named_outputs(graph(feed), getattr(model, "output_names", None))
 
     return Predictor(
         model,
@@ -40,8 +38,34 @@ def keras_predictor(model: Any) -> Predictor:
     )
 
 
-def _keras_spec(tensor: Any) -> Spec:
-    return Spec(tensor.name, _numpy_dtype(tensor.dtype), tuple(tensor.shape))
+def _keras_specs(model: Any) -> tuple[Spec, ...]:
+    """The inputs of a model by the names under which it takes them.
+
+    A subclassed model says nothing of its inputs: it has none here, and is fed what it is given.
+    """
+    tensors = {tensor.name: tensor for tensor in getattr(model, "inputs", None) or ()}
+    asked = _asked_as(model)
+    return tuple(_keras_spec(*one) for one in (asked if isinstance(asked, dict) else tensors).items())
+
+
+def _keras_spec(name: str, tensor: Any) -> Spec:
+    return Spec(name, _numpy_dtype(tensor.dtype), tuple(tensor.shape))
+
+
+def _asked_as(model: Any) -> Any:
+    """How a functional model asks for its inputs: a tensor, a list or a dictionary of them; None where it is not known
+    or nested deeper."""
+    asked = getattr(model, "input", None) if getattr(model, "inputs", None) else None
+    parts = asked.values() if isinstance(asked, dict) else asked if isinstance(asked, (list, tuple)) else ()
+    return asked if all(hasattr(part, "dtype") for part in parts) else None
+
+
+def _arranged(model: Any, feed: dict[str, Any]) -> Any:
+    """Inputs as the model asks for them, in its order; by name where it does not say."""
+    asked = _asked_as(model)
+    if isinstance(asked, (list, tuple)):
+        return [feed[tensor.name] for tensor in asked]
+    return next(iter(feed.values())) if len(feed) == 1 and not isinstance(asked, dict) else feed
 
 
 def module_predictor(module: Any) -> Predictor:
@@ -85,7 +109,8 @@ def signature_predictor(function: Any, root: Any, weights: Callable[[], Named] |
     """The predictor over a concrete function; `root` is the object that owns its variables."""
     import tensorflow as tf
 
-    keywords = dict(function.structured_input_signature[1])
+    # A SavedModel gives its inputs in another order in every process.
+    keywords = dict(sorted(function.structured_input_signature[1].items()))
     positional = list(function.structured_input_signature[0])
     specs = tuple(_signature_spec(spec, name) for name, spec in keywords.items()) + tuple(
         _signature_spec(spec, spec.name) for spec in positional
@@ -124,16 +149,11 @@ def _numpy_dtype(name: str) -> str:
 
 def _named_outputs(answers: Any, names: list[str] | None) -> Arrays:
     if isinstance(answers, dict):
-        return {name: _as_numpy(tensor) for name, tensor in answers.items()}
+        return {name: np.asarray(tensor) for name, tensor in answers.items()}
     if not isinstance(answers, (list, tuple)):
-        return {"output_0": _as_numpy(answers)}
+        return {"output_0": np.asarray(answers)}
     names = names if names and len(names) == len(answers) else [f"output_{index}" for index in range(len(answers))]
-    return {name: _as_numpy(tensor) for name, tensor in zip(names, answers, strict=True)}
-
-
-def _as_numpy(tensor: Any) -> np.ndarray:
-    array = np.asarray(tensor)
-    return array.astype("S") if array.dtype == object else array
+    return {name: np.asarray(tensor) for name, tensor in zip(names, answers, strict=True)}
 
 
 def weight_variables(model: Any) -> list[Any]:

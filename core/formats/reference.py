@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.formats.contract import Arrays, Named, Predictor, kind_of
+from core.formats.contract import Arrays, Named, Predictor, kind_of, plain
 from core.formats.live import live_predictor
 
 # Kernels round differently for different batch sizes, so every answer that is compared is given in the same batches.
@@ -41,7 +41,7 @@ class Reference(NamedTuple):
         kept = {f"input:{name}": array for name, array in self.inputs.items()}
         kept |= {f"answer:{name}": array for name, array in self.answers.items()}
         kept |= {f"target:{name}": array for name, array in self.targets.items()}
-        np.savez_compressed(path, allow_pickle=False, **kept)
+        np.savez_compressed(path, allow_pickle=False, **{name: plain(array) for name, array in kept.items()})
 
     @classmethod
     def read(cls, path: Path) -> "Reference":
