@@ -158,6 +158,10 @@ STORAGE = {
     errno.EROFS: ("The library lies on a read-only disk.", "Set ROUNDTRIP_HOME to a folder that can be written."),
     errno.EACCES: ("The library may not be written here.", "Set ROUNDTRIP_HOME to a folder that can be written."),
     errno.EPERM: ("The library may not be written here.", "Set ROUNDTRIP_HOME to a folder that can be written."),
+    errno.ENOTDIR: (
+        "A file lies where the library needs a folder.",
+        "Set ROUNDTRIP_HOME to a folder that can be written.",
+    ),
     errno.EMFILE: ("This process has too many files open.", "Close other work, then try again."),
     errno.ENFILE: ("This computer has too many files open.", "Close other programs, then try again."),
     errno.EIO: ("The disk reported an error.", "Check the disk, then try again."),

@@ -26,6 +26,7 @@ ENTRIES = sql.Table(
     sql.Column("needs_code", sql.Boolean),
     sql.Column("problem", sql.Text),
 )
+IN_MEMORY = "sqlite://"
 WAIT = 60  # seconds to wait for another writer
 
 
@@ -38,10 +39,10 @@ class Catalog:
 
     def __init__(self, url: str):
         self._url = url
-        self._engine = self._open()
+        self._engine = self._open(url, url, IN_MEMORY)
 
-    def _open(self) -> sql.Engine:
-        for url in (self._url, self._url, "sqlite://"):
+    def _open(self, *urls: str) -> sql.Engine:
+        for url in urls:
             engine = _engine(url)
             try:
                 COLUMNS.create_all(engine)
@@ -53,13 +54,14 @@ class Catalog:
 
     def sync(self, stamps: dict[str, int], read: Callable[[str], Entry]) -> None:
         """Bring the rows in step with the folders: `stamps` are their ids and times, `read` makes the row of one."""
-        try:
-            self._sync(stamps, read)
-        except SQLAlchemyError:
-            self._engine.dispose()
-            _delete(self._url)
-            self._engine = self._open()
-            self._sync(stamps, read)
+        for instead in ((self._url, IN_MEMORY), (IN_MEMORY,)):
+            try:
+                return self._sync(stamps, read)
+            except SQLAlchemyError:
+                self._engine.dispose()
+                _delete(self._url)
+                self._engine = self._open(*instead)
+        return self._sync(stamps, read)
 
     def _sync(self, stamps: dict[str, int], read: Callable[[str], Entry]) -> None:
         with self._engine.connect() as connection:
@@ -98,7 +100,7 @@ class Catalog:
 def _engine(url: str) -> sql.Engine:
     if not url.startswith("sqlite"):
         return sql.create_engine(url, pool_pre_ping=True)
-    if url == "sqlite://":
+    if url == IN_MEMORY:
         return sql.create_engine(url, poolclass=sql.pool.StaticPool, connect_args={"check_same_thread": False})
     engine = sql.create_engine(url, connect_args={"timeout": WAIT})
 

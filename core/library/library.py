@@ -117,8 +117,8 @@ class Library:
         return folder
 
     def _stamps(self) -> dict[str, int]:
-        with os.scandir(self.home / "artifacts") as found:
-            return {one.name: one.stat().st_mtime_ns for one in found}
+        """The time of the latest change to each artifact's folder or records."""
+        return {one.name: _latest(one.path) for one in os.scandir(self.home / "artifacts")}
 
     def _entry(self, id_: str) -> Entry:
         try:
@@ -232,3 +232,11 @@ class Library:
 
     def __repr__(self) -> str:
         return f"Library({str(self.home)!r})"
+
+
+def _latest(folder: str) -> int:
+    times = [0]
+    for path in (folder, os.path.join(folder, "artifact.json"), os.path.join(folder, "evidence.json")):
+        with contextlib.suppress(OSError):  # missing, or removed just now: the row that is read anew will say so
+            times.append(os.stat(path).st_mtime_ns)
+    return max(times)

@@ -1,0 +1,79 @@
+"""Runs and artifacts made by hand: whole entries, without a model or a worker."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.compare import Verdict
+from core.evidence import Evidence, Outcome
+from core.formats.reference import Reference
+from core.library import Artifact, Library, Run
+
+FACTS = {
+    "name": "Read a digit · 2 epochs · seed 0",
+    "demo": "digits-mlp",
+    "settings": {"epochs": 2},
+    "kind": "keras",
+    "parameters": 3,
+    "summary": "three numbers",
+    "inputs": [],
+    "weights": [],
+    "optimizer": [],
+}
+HISTORY = "epoch,loss,accuracy\n1,2.5,0.25\n2,,0.5\n"
+
+
+def keep_run(library: Library, **facts) -> Run:
+    """A run with a history of two epochs, a snapshot of one file and a reference of four rows."""
+    with library.staging() as staged:
+        (staged / "history.csv").write_text(HISTORY, encoding="utf-8")
+        (staged / "snapshot").mkdir()
+        (staged / "snapshot" / "variables.npz").write_bytes(b"values")
+        Reference({"x": np.arange(4.0)}, {"y": np.arange(4.0) * 2}, {}).write(staged / "reference.npz")
+        return library.keep_run(staged, FACTS | facts)
+
+
+def keep_artifact(library: Library, run: Run, format_key: str = "keras", content: bytes = b"0123456789") -> Artifact:
+    """A bit-identical artifact with the files model.bin and variables/data."""
+    with library.staging() as staged:
+        (staged / "files" / "variables").mkdir(parents=True)
+        (staged / "files" / "model.bin").write_bytes(content)
+        (staged / "files" / "variables" / "data").write_bytes(content * 2)
+        evidence = Evidence(without_code=Outcome(verdict=Verdict.BIT_IDENTICAL, rows=4))
+        return library.keep_artifact(staged, run.id, evidence, format=format_key, seconds=0.5)
+
+
+def spoil(path: Path, text: str) -> None:
+    """Overwrite a file in place, as a careless program would, a second later than the last change."""
+    later = path.stat().st_mtime_ns + 10**9
+    path.write_text(text, encoding="utf-8")
+    os.utime(path, ns=(later, later))
+
+
+@pytest.fixture
+def run(empty_library: Library) -> Run:
+    """A kept run in the test's library."""
+    return keep_run(empty_library)
+
+
+@pytest.fixture
+def artifact(empty_library: Library, run: Run) -> Artifact:
+    """A kept artifact of the kept run."""
+    return keep_artifact(empty_library, run)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MiB of its own; skipped where none can be mounted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a small disk takes root")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)

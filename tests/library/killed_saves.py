@@ -1,0 +1,50 @@
+"""`python killed_saves.py HOME STAGE`: begins to keep an artifact and is killed with signal 9 at a named stage."""
+
+import os
+import signal
+import sys
+
+from core.library import Library, files
+from core.library import library as library_room
+from tests.library.conftest import keep_artifact, keep_run
+
+# Each stage is the return from, or the call of, the n-th use of one of these functions.
+STAGES = {
+    "before hashing": (files, "seal", "call", 1),
+    "after hashing": (files, "seal", "return", 1),
+    "before the record": (files, "write_text", "call", 1),
+    "between record and evidence": (files, "write_text", "return", 1),
+    "within the evidence": (os, "replace", "call", 2),
+    "before the rename": (os, "rename", "call", 1),
+    "after the rename": (os, "rename", "return", 1),
+    "before the parents are flushed": (files, "flush", "call", 6),
+}
+
+
+def die_at(module, name: str, when: str, count: int) -> None:
+    real, calls = getattr(module, name), []
+
+    def deadly(*args, **kwargs):
+        calls.append(name)
+        if when == "call" and len(calls) == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = real(*args, **kwargs)
+        if when == "return" and len(calls) == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(module, name, deadly)
+
+
+def main(home: str, stage: str) -> None:
+    assert library_room.files is files
+    library = Library(home)
+    run = keep_run(library)
+    keep_artifact(library, run, "h5")
+    print("ready", flush=True)
+    die_at(*STAGES[stage])
+    keep_artifact(library, run, "keras")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

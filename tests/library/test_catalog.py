@@ -1,0 +1,146 @@
+"""The catalog can be lost, cut, locked or unwritable at any time: the list stays the same."""
+
+import sqlite3
+import threading
+
+import pytest
+
+from core.library import Library
+from core.library.catalog import Catalog
+from core.library.entries import Entry
+from tests.library.conftest import keep_artifact, keep_run, spoil
+
+
+@pytest.fixture
+def library(empty_library: Library) -> Library:
+    """Three artifacts of two runs, listed once."""
+    first, second = keep_run(empty_library), keep_run(empty_library, demo="digits-core", name="Another")
+    for run, format_key in ((first, "keras"), (first, "h5"), (second, "checkpoint")):
+        keep_artifact(empty_library, run, format_key)
+    assert len(empty_library.find()) == 3
+    return empty_library
+
+
+def catalog(library: Library):
+    return library.home / "catalog.sqlite"
+
+
+def delete(path):
+    for one in path.parent.glob("catalog.sqlite*"):
+        one.unlink()
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def garbage(path):
+    path.write_bytes(b"this is no database " * 500)
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def other_columns(path):
+    delete(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE entries (id TEXT, colour TEXT)")
+
+
+def in_the_way(path):
+    delete(path)
+    path.mkdir()
+
+
+HARM = [delete, cut, garbage, empty, other_columns, in_the_way]
+
+
+@pytest.mark.parametrize("harm", HARM, ids=lambda harm: harm.__name__)
+def test_a_new_process_lists_the_same_whatever_became_of_the_catalog(library, harm):
+    before = library.find()
+    library._catalog._engine.dispose()
+    harm(catalog(library))
+    again = Library(library.home)
+    assert again.find() == before
+    assert again.find("checkpoint") == [entry for entry in before if entry.format == "checkpoint"]
+
+
+@pytest.mark.parametrize("harm", HARM, ids=lambda harm: harm.__name__)
+def test_a_running_process_lists_the_same_whatever_became_of_the_catalog(library, harm):
+    before = library.find()
+    harm(catalog(library))
+    assert library.find() == before
+    kept = keep_artifact(library, library.runs()[0])
+    assert library.find()[0].id == kept.id
+    assert len(library.find()) == 4
+
+
+def test_the_catalog_equals_what_a_rebuild_gives(library):
+    spoil(library.home / "artifacts" / library.find()[0].id / "artifact.json", "{")
+    library.remove(library.find("h5")[0].id)
+    before = library.find()
+    library.rebuild()
+    once = library.find()
+    library.rebuild()
+    assert before == once == library.find()
+    assert sum(entry.problem is not None for entry in once) == 1
+
+
+def test_only_what_changed_is_read_again():
+    read, one = [], Catalog("sqlite://")
+
+    def entry(id_: str) -> Entry:
+        read.append(id_)
+        return Entry(id=id_, created=id_)
+
+    one.sync({"a1": 10, "a2": 10}, entry)
+    one.sync({"a1": 10, "a2": 10}, entry)
+    one.sync({"a1": 11, "a3": 10}, entry)
+    assert sorted(read) == ["a1", "a1", "a2", "a3"]
+    assert [found.id for found in one.find()] == ["a3", "a1"]
+
+
+def test_a_thousand_rows_come_and_go():
+    one = Catalog("sqlite://")
+    one.sync({f"a{number}": 1 for number in range(1200)}, lambda id_: Entry(id=id_))
+    assert len(one.find()) == 1200
+    one.sync({}, lambda id_: Entry(id=id_))
+    assert one.find() == []
+
+
+def test_a_search_is_text_and_no_pattern():
+    one = Catalog("sqlite://")
+    names = {"a1": "50 % of _all_", "a2": "50 apples"}
+    one.sync(dict.fromkeys(names, 1), lambda id_: Entry(id=id_, run_name=names[id_]))
+    assert [entry.id for entry in one.find("%")] == ["a1"]
+    assert [entry.id for entry in one.find("_all_")] == ["a1"]
+    assert one.find("' OR 1=1 --") == []
+    assert len(one.find("   ")) == 2
+
+
+def test_a_reader_does_not_wait_for_a_writer(library):
+    before = library.find()
+    with sqlite3.connect(catalog(library), isolation_level=None) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        assert library.find() == before
+        writer.execute("ROLLBACK")
+
+
+def test_a_writer_waits_for_another(library):
+    run = library.runs()[0]
+    writer = sqlite3.connect(catalog(library), isolation_level=None, check_same_thread=False)
+    writer.execute("BEGIN IMMEDIATE")
+    done = threading.Timer(0.5, lambda: writer.execute("COMMIT"))
+    done.start()
+    kept = keep_artifact(library, run)
+    assert kept.id in {entry.id for entry in library.find()}
+    done.join()
+    writer.close()
+
+
+def test_any_url_will_do(library, tmp_path):
+    before = library.find()
+    other = Library(library.home, f"sqlite:///{tmp_path / 'elsewhere.sqlite'}")
+    assert other.find() == before
+    assert (tmp_path / "elsewhere.sqlite").is_file()

@@ -1,0 +1,143 @@
+"""Files on disk: hashed, flushed, checked, and written whole or not at all."""
+
+import errno
+import hashlib
+import os
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from core.errors import Damaged, LibraryError, StorageFailed
+from core.library import files
+from core.library.records import FileEntry
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with three files: two below it, one in a sub-folder, with an accent and a space in its name."""
+    (tmp_path / "kept" / "variables").mkdir(parents=True)
+    (tmp_path / "kept" / "b.bin").write_bytes(b"bb")
+    (tmp_path / "kept" / "a.bin").write_bytes(b"")
+    (tmp_path / "kept" / "variables" / "modèle 1.bin").write_bytes(bytes(range(256)))
+    return tmp_path / "kept"
+
+
+def test_sealing_gives_every_file_with_its_size_and_hash_in_order(folder):
+    assert files.seal(folder) == [
+        FileEntry(path="a.bin", bytes=0, sha256=hashlib.sha256(b"").hexdigest()),
+        FileEntry(path="b.bin", bytes=2, sha256=hashlib.sha256(b"bb").hexdigest()),
+        FileEntry(path="variables/modèle 1.bin", bytes=256, sha256=hashlib.sha256(bytes(range(256))).hexdigest()),
+    ]
+
+
+def test_sealing_an_empty_folder_gives_nothing(tmp_path):
+    assert files.seal(tmp_path) == []
+
+
+def test_a_link_is_no_file_of_ours(folder):
+    (folder / "link.bin").symlink_to(folder / "b.bin")
+    (folder / "loop").symlink_to(folder)
+    assert [path.name for path in files.list_files(folder)] == ["a.bin", "b.bin", "modèle 1.bin"]
+
+
+def test_every_file_and_folder_is_flushed(folder, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: flushed.append(os.readlink(f"/proc/self/fd/{descriptor}")))
+    files.seal(folder)
+    named = {os.path.relpath(path, folder) for path in flushed}
+    assert named == {".", "a.bin", "b.bin", "variables", "variables/modèle 1.bin"}
+
+
+def test_unchanged_files_pass(folder):
+    files.check(folder, files.seal(folder))
+
+
+def test_the_first_file_that_does_not_fit_is_named_without_its_path(folder):
+    entries = files.seal(folder)
+    (folder / "variables" / "modèle 1.bin").unlink()
+    with pytest.raises(Damaged) as caught:
+        files.check(folder, entries)
+    assert caught.value.sentence == "The file modèle 1.bin is missing."
+    assert str(folder) not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory):
+    """A folder with one file of 200 bytes, and its entries."""
+    folder = tmp_path_factory.mktemp("sealed")
+    (folder / "model.bin").write_bytes(bytes(200))
+    return folder, files.seal(folder)
+
+
+@given(st.binary(max_size=220))
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_no_other_bytes_ever_pass(sealed, data):
+    folder, entries = sealed
+    (folder / "model.bin").write_bytes(data)
+    if data == bytes(200):
+        files.check(folder, entries)
+    else:
+        with pytest.raises(Damaged):
+            files.check(folder, entries)
+
+
+@given(st.integers(0, 199), st.integers(0, 7))
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_no_single_flipped_bit_ever_passes(sealed, place, bit):
+    folder, entries = sealed
+    data = bytearray(200)
+    data[place] ^= 1 << bit
+    (folder / "model.bin").write_bytes(data)
+    with pytest.raises(Damaged, match="its SHA-256 differs"):
+        files.check(folder, entries)
+
+
+def test_text_replaces_text_whole(tmp_path):
+    path = tmp_path / "record.json"
+    files.write_text(path, "old")
+    files.write_text(path, "new ✓")
+    assert path.read_text(encoding="utf-8") == "new ✓"
+    assert [one.name for one in tmp_path.iterdir()] == ["record.json"]
+
+
+@pytest.mark.parametrize("function", ["fsync", "replace"])
+def test_text_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch, function):
+    path = tmp_path / "record.json"
+    files.write_text(path, "old")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, function, full)
+    with pytest.raises(OSError, match="No space left"):
+        files.write_text(path, "new")
+    monkeypatch.undo()
+    assert path.read_text(encoding="utf-8") == "old"
+    assert [one.name for one in tmp_path.iterdir()] == ["record.json"]
+
+
+def test_a_folder_moves_whole(folder, tmp_path):
+    files.move(folder, tmp_path / "shelf" / "a1")
+    assert not folder.exists()
+    assert (tmp_path / "shelf" / "a1" / "b.bin").read_bytes() == b"bb"
+
+
+def refuse(error: Exception) -> None:
+    with files.disk():
+        raise error
+
+
+def test_what_a_disk_refuses_becomes_ours():
+    with pytest.raises(StorageFailed, match="The disk is full"):
+        refuse(OSError(errno.ENOSPC, "No space left on device"))
+    with pytest.raises(LibraryError, match="A file of this copy is missing"):
+        refuse(FileNotFoundError(errno.ENOENT, "No such file or directory"))
+    with pytest.raises(ZeroDivisionError):
+        refuse(ZeroDivisionError())
+
+
+def test_discarding_what_is_not_there_is_no_error(tmp_path):
+    files.discard(tmp_path / "nothing")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,130 @@
+"""Job records: found again by any process, never a reason to fail."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from core.errors import UnknownName, UnreadableRecord
+from core.library.entries import checked_id, new_id
+from core.library.journal import Job, Journal
+
+
+@pytest.fixture
+def journal(tmp_path) -> Journal:
+    """An empty journal that keeps three finished jobs."""
+    return Journal(tmp_path, keep=3)
+
+
+def job(number: int = 0, **facts) -> Job:
+    return Job(id=f"j{number:010x}", kind="train", title="A job", **facts)
+
+
+def test_a_job_is_found_again_as_it_was(journal):
+    kept = journal.begin(job(request={"demo": "digits-mlp"}, detail={"loss": None}))
+    assert journal.read(kept.id) == kept
+    assert (kept.state, kept.active, kept.pid) == ("queued", True, os.getpid())
+
+
+def test_a_job_shows_its_last_state(journal):
+    one = journal.begin(job())
+    one.state, one.progress, one.note = "running", 0.5, "Epoch 3"
+    journal.write(one)
+    found = journal.read(one.id)
+    assert (found.state, found.progress, found.note) == ("running", 0.5, "Epoch 3")
+
+
+def test_a_job_of_a_process_that_is_gone_is_interrupted(journal):
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        dead.wait()
+    journal.begin(job(state="running", pid=dead.pid))
+    found = journal.read(job().id)
+    assert (found.state, found.active) == ("interrupted", False)
+    assert found.finished is not None
+
+
+def test_a_process_that_was_given_the_same_number_is_not_the_owner(journal):
+    journal.begin(job(state="running", born=job().born - 3600))
+    assert journal.read(job().id).state == "interrupted"
+
+
+def test_a_finished_job_of_a_process_that_is_gone_stays_as_it_ended(journal):
+    journal.begin(job(state="done", pid=2**22, progress=1.0))
+    assert journal.read(job().id).state == "done"
+
+
+def test_the_newest_is_first_and_the_oldest_finished_are_forgotten(journal):
+    for number in range(6):
+        journal.begin(job(number, state="done", created=f"2026-01-0{number + 1}T00:00:00+00:00"))
+    journal.begin(job(9, created="2025-01-01T00:00:00+00:00"))
+    assert [one.id for one in journal.all()] == [job(5).id, job(4).id, job(3).id, job(9).id]
+
+
+def test_jobs_are_listed_by_their_kind(journal):
+    journal.begin(job(1))
+    journal.begin(Job(id=job(2).id, kind="save", title="Another"))
+    assert [one.id for one in journal.all("save")] == [job(2).id]
+    assert journal.all("compare") == []
+
+
+def test_the_same_id_begins_anew(journal):
+    journal.begin(job(state="failed", note="Failed"))
+    journal.keep_arrays(job().id, {"y": np.ones(3)})
+    journal.ask_to_cancel(job().id)
+    journal.begin(job())
+    assert (journal.read(job().id).note, journal.asked_to_cancel(job().id)) == ("", False)
+    with pytest.raises(FileNotFoundError):
+        journal.arrays(job().id)
+
+
+def test_a_wish_to_cancel_is_seen_by_every_process(journal, tmp_path):
+    journal.begin(job())
+    assert not journal.asked_to_cancel(job().id)
+    Journal(tmp_path, keep=3).ask_to_cancel(job().id)
+    assert journal.asked_to_cancel(job().id)
+
+
+def test_arrays_come_back_with_their_names_and_bits(journal):
+    journal.begin(job())
+    arrays = {"a0123456789:digit": np.array([[0.1, 0.9]], "float32"), "a0123456789:word": np.array(["ä", "b"])}
+    journal.keep_arrays(job().id, arrays)
+    found = journal.arrays(job().id)
+    assert found.keys() == arrays.keys()
+    assert all(found[name].tobytes() == array.tobytes() for name, array in arrays.items())
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 2}', '{"schema": 1}'])
+def test_a_broken_job_is_passed_over_in_the_list_and_said_when_asked_for(journal, tmp_path, text):
+    journal.begin(job(1))
+    journal.begin(job(2))
+    (tmp_path / job(1).id / "job.json").write_text(text, encoding="utf-8")
+    assert [one.id for one in journal.all()] == [job(2).id]
+    with pytest.raises(UnreadableRecord, match=r"The record job\.json"):
+        journal.read(job(1).id)
+
+
+@pytest.mark.parametrize("id_", ["", "..", "../x", "a0123456789", "j0123456789/../x", "jobs"])
+def test_nothing_but_a_job_id_becomes_part_of_a_path(journal, id_):
+    for use in (journal.read, journal.arrays, journal.ask_to_cancel):
+        with pytest.raises(UnknownName, match="Nothing in the library has this id"):
+            use(id_)
+
+
+def test_a_job_that_never_was_is_unknown(journal):
+    with pytest.raises(UnknownName) as caught:
+        journal.read(job(7).id)
+    assert caught.value.received == job(7).id
+
+
+def test_new_ids_are_ids_and_differ():
+    made = {new_id(kind) for kind in "raj" for _ in range(100)}
+    assert len(made) == 300
+    assert all(checked_id(one, "raj") == one for one in made)
+
+
+def test_an_id_that_is_not_ours_is_cut_when_it_is_said():
+    with pytest.raises(UnknownName) as caught:
+        checked_id("x" * 5000)
+    assert caught.value.received == "x" * 80
