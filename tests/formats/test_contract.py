@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from core.compare import Verdict
-from core.demos import DEMOS
+from core.demos import DEMOS, get_demo
 from core.errors import CannotSave, InputError, UnknownName
 from core.formats import FORMATS, all_formats, get_format
 from core.formats.contract import NO_CODE, PARTS, Option, Predictor, Spec
@@ -21,9 +21,11 @@ from tests.formats.expectations import EXPECTED, Refused, Saves
 
 PAIRS = [(demo.key, one.key) for demo in DEMOS for one in FORMATS]
 KEPT = [pair for pair in PAIRS if isinstance(EXPECTED.get(pair), Saves)]
+LOADED = [pair for pair in KEPT if EXPECTED[pair].with_code is not Verdict.DOES_NOT_LOAD]
 REFUSED = [pair for pair in PAIRS if isinstance(EXPECTED.get(pair), Refused)]
 
 by_format = pytest.mark.parametrize("format_", FORMATS, ids=lambda one: one.key)
+by_loaded_pair = pytest.mark.parametrize(("demo", "format_key"), LOADED, ids=["-".join(pair) for pair in LOADED])
 by_kept_pair = pytest.mark.parametrize(("demo", "format_key"), KEPT, ids=["-".join(pair) for pair in KEPT])
 
 
@@ -198,7 +200,7 @@ def test_a_pair_reloads_as_expected(demo, format_key, evidence_of):
     assert evidence.without_code.verdict is expected.without_code
     assert evidence.with_code.verdict is expected.with_code
     assert (evidence.without_code.error or {}).get("sentence", "") == expected.reason
-    assert evidence.with_code.error is None
+    assert (evidence.with_code.error or {}).get("sentence", "") == expected.with_reason
 
 
 @by_kept_pair
@@ -219,18 +221,23 @@ def test_a_pair_is_refused_as_expected(demo, format_key, saved):
     assert row["error"]["sentence"] == EXPECTED[demo, format_key].reason
 
 
-@by_kept_pair
+@by_loaded_pair
 def test_weights_are_kept_where_that_is_claimed(demo, format_key, evidence_of, jobs, trained):
     weights = evidence_of(demo, format_key).best.weights
     assert weights.of == len(jobs.library.run(trained(demo)).weights)
-    assert weights.found == (weights.of if "weights" in get_format(format_key).keeps else 0)
+    claimed, expected = "weights" in get_format(format_key).keeps, EXPECTED[demo, format_key]
+    by_claim = weights.of if claimed else 0
+    assert weights.found == (by_claim if expected.weights_found is None else expected.weights_found)
+    assert ("weights" in expected.breaks) == (claimed and not weights.whole)
 
 
-@by_kept_pair
+@by_loaded_pair
 def test_optimizer_state_is_kept_where_that_is_claimed(demo, format_key, evidence_of):
     expected, found = EXPECTED[demo, format_key], evidence_of(demo, format_key).best.optimizer
     assert (found.found, found.of) == (expected.optimizer_found, expected.optimizer_of)
-    assert found.whole == ("optimizer state" in get_format(format_key).keeps)
+    claimed = "optimizer state" in get_format(format_key).keeps
+    assert ("optimizer state" in expected.breaks) == (claimed and not found.whole)
+    assert claimed or not found.whole
     assert len(found.missing) == found.of - found.found
 
 
@@ -238,25 +245,17 @@ def test_optimizer_state_is_kept_where_that_is_claimed(demo, format_key, evidenc
 def test_an_architecture_or_a_graph_answers_without_code(demo, format_key, evidence_of):
     """A graph answers in any process; layers answer where their classes are known; values alone never."""
     keeps, loads = get_format(format_key).keeps, evidence_of(demo, format_key).without_code.loads
-    if "graph" in keeps:
-        assert loads
-    elif "architecture" in keeps:
-        assert loads == (demo != "digits-custom")
+    if keeps & {"graph", "architecture"}:
+        unknown = get_demo(demo).has_classes and "graph" not in keeps
+        lost = EXPECTED[demo, format_key].with_reason != ""
+        assert loads == (not unknown and not lost)
     else:
         assert not loads
         assert get_format(format_key).needs_architecture
 
 
 @by_kept_pair
-def test_times_are_measured_and_rows_counted(demo, format_key, evidence_of, jobs, trained):
-    best = evidence_of(demo, format_key).best
-    assert best.rows == jobs.library.reference(trained(demo)).rows
-    assert 0 < best.load_seconds < 60
-    assert 0 < best.first_seconds < 60
-    assert (best.verdict is Verdict.BIT_IDENTICAL) == (best.max_abs == 0)
-
-
-@by_kept_pair
 def test_a_pair_that_needs_code_says_so(demo, format_key, evidence_of):
     expected = EXPECTED[demo, format_key]
-    assert evidence_of(demo, format_key).needs_code == (expected.without_code is Verdict.DOES_NOT_LOAD)
+    loads = [verdict is not Verdict.DOES_NOT_LOAD for verdict in (expected.without_code, expected.with_code)]
+    assert evidence_of(demo, format_key).needs_code == (loads == [False, True])
