@@ -38,6 +38,62 @@ OUT_OF_MEMORY = (
 )
 
 CASES = (
+    Case(
+        r"Select TensorFlow op\(s\).*?\((Flex\w+)\) failed to prepare",
+        "The file needs an operation of TensorFlow itself ({0}), which the LiteRT runtime does not have.",
+        "Build recurrent layers with unroll=True, train with the float32 policy, keep text outside, or choose SavedModel.",
+    ),
+    Case(
+        r"'tf\.(\w+)' op is neither a custom op nor a flex op|Custom ops: (\w+)",
+        "LiteRT has no operation for '{0}{1}'.",
+        "Do that step outside of the model, or choose SavedModel, which keeps every operation.",
+    ),
+    Case(
+        r"No Op registered for (\w+) with domain_version of (\d+)",
+        "The file is not valid ONNX: '{0}' was written down as it is, because opset {1} has no such operation.",
+        "Try another opset, replace that operation (approximate=True for GELU), or choose SavedModel.",
+    ),
+    Case(
+        r"NOT_IMPLEMENTED.*?implementation for (\w+)",
+        "ONNX Runtime has no implementation of the operation '{0}' for these types.",
+        "Try another opset, or choose SavedModel, which keeps every operation.",
+    ),
+    Case(
+        r"No conversion rule found for operations?: ([^\n|]+)|Conversion is failed for: ([^\n|]+)",
+        "OpenVINO has no operation for {0}{1}.",
+        "Build recurrent layers with unroll=True, do that step outside of the model, or choose SavedModel.",
+    ),
+    Case(
+        r"Model references undeclared parameters",
+        "OpenVINO cannot hold the lookup table of this model.",
+        "Look words up outside of the model, or choose SavedModel or .keras, which keep vocabularies.",
+    ),
+    Case(
+        r"(?:content|[Pp]rotobuf|message).{0,80}(?:larger than|exceed\w*).{0,40}(?:2 ?GB|2147483647)"
+        r"|[Ff]ailed to serialize proto|too large to be serialized",
+        "The model is larger than the 2 GB that one file of this format can hold.",
+        "Choose SavedModel, Keras weights in shards or safetensors, which have no such limit.",
+    ),
+    Case(
+        r"Quantization mode='(\w+)' doesn't work well with compute_dtype='(\w+)'",
+        "Keras does not quantise a model that computes in {1}.",
+        "Train it with the float32 policy, or choose another format.",
+    ),
+    Case(
+        r"Missing QSVs? \(min/max\) for tensor|representative_dataset must be specified",
+        "The ranges of some layers were never measured, so they cannot be turned into integers.",
+        "Give more calibration rows, or choose dynamic range, which needs none.",
+    ),
+    Case(
+        r"Could not create PyBytes from string",
+        "The quantizer cannot measure the ranges of a model that handles text.",
+        "Choose dynamic range, which needs no calibration, or turn text into numbers outside of the model.",
+    ),
+    Case(
+        r"exceeds the maximum shard size (.+?)\. You",
+        "One array is larger than a shard may be ({0}).",
+        "Choose larger shards.",
+    ),
     Case(r"Could not locate class '([^']+)'", "This process does not know the custom class '{0}'.", CUSTOM_CLASS),
     Case(r"Unknown layer: '([^']+)'", "This process does not know the custom layer '{0}'.", CUSTOM_CLASS),
     Case(

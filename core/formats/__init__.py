@@ -9,7 +9,29 @@ from importlib.metadata import entry_points
 from itertools import chain
 
 from core.errors import UnknownName
-from core.formats import architecture, checkpoint, h5, keras, keras_export, saved_model, weights
+from core.formats import (
+    architecture,
+    checkpoint,
+    frozen_graph,
+    h5,
+    keras,
+    keras_dir,
+    keras_export,
+    keras_int4,
+    keras_int8,
+    litert,
+    litert_dynamic,
+    litert_float16,
+    litert_int8,
+    onnx,
+    openvino,
+    openvino_fp16,
+    pickle,
+    safetensors,
+    saved_model,
+    weights,
+    weights_sharded,
+)
 from core.formats.contract import Format
 
 FORMATS: tuple[Format, ...] = (
@@ -20,6 +42,20 @@ FORMATS: tuple[Format, ...] = (
     weights.FORMAT,
     architecture.FORMAT,
     checkpoint.FORMAT,
+    keras_dir.FORMAT,
+    weights_sharded.FORMAT,
+    safetensors.FORMAT,
+    keras_int8.FORMAT,
+    keras_int4.FORMAT,
+    frozen_graph.FORMAT,
+    onnx.FORMAT,
+    litert.FORMAT,
+    litert_float16.FORMAT,
+    litert_dynamic.FORMAT,
+    litert_int8.FORMAT,
+    openvino.FORMAT,
+    openvino_fp16.FORMAT,
+    pickle.FORMAT,
 )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from core.errors import CannotSave, InputError
 from core.explain import translate
+from core.formats.quiet import quiet_inside
 
 # What a copy may hold, in the order in which it is shown.
 PARTS = ("architecture", "weights", "optimizer state", "compile settings", "graph", "signatures")
@@ -250,7 +251,8 @@ class Format:
             arguments["samples"] = samples()
         started = time.perf_counter()
         try:
-            self.save(model, folder, **arguments)
+            with quiet_inside(folder):
+                self.save(model, folder, **arguments)
         except Exception as error:  # every converter has errors of its own; they all mean that it cannot save
             raise translate(error, CannotSave, hide=[str(folder)]) from error
         return time.perf_counter() - started

@@ -1,0 +1,104 @@
+"""One `.pb` file: the graph of TensorFlow 1, with every variable turned into a constant."""
+
+from pathlib import Path
+from typing import Any
+
+from core.errors import CannotSave
+from core.formats.contract import NO_CODE, Arrays, Code, Format, Named, Predictor, Spec
+from core.formats.graphs import inference_function, output_names
+
+FILE = "model.pb"
+
+
+def save(model, folder: Path) -> None:
+    (folder / FILE).write_bytes(frozen(model).SerializeToString())
+
+
+def frozen(model: Any) -> Any:
+    """The graph of a model as a GraphDef: its Placeholders are the inputs, and what no node reads are the outputs.
+
+    Raises CannotSave when the graph holds a lookup table.
+    """
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    function = inference_function(model)
+    constant = convert_variables_to_constants_v2(function)
+    if any(tensor.dtype.name == "resource" for tensor in constant.inputs):
+        raise CannotSave(
+            "The model looks words up in a table, and a graph of constants cannot hold one.",
+            cure="Save as SavedModel or .keras, which keep vocabularies.",
+        )
+    return _with_names(constant, output_names(model, function))
+
+
+def _with_names(constant: Any, names: list[str]) -> Any:
+    """Call the last nodes as the outputs: a frozen graph has no other place for their names."""
+    graph = constant.graph.as_graph_def()
+    renamed = {tensor.op.name: name for tensor, name in zip(constant.outputs, names, strict=True)}
+    taken = {node.name for node in graph.node}
+    for node in graph.node:
+        if renamed.get(node.name, node.name) not in taken:
+            node.name = renamed[node.name]
+    return graph
+
+
+def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+    import tensorflow as tf
+
+    graph = tf.compat.v1.GraphDef.FromString((folder / FILE).read_bytes())
+    whole = tf.compat.v1.wrap_function(lambda: tf.compat.v1.import_graph_def(graph, name=""), [])
+    feeds, fetches = _tensors(whole, inputs_in(graph)), _tensors(whole, outputs_in(graph))
+    function = whole.prune(feeds, {tensor.op.name: tensor for tensor in fetches})
+    specs = tuple(_spec(tensor) for tensor in feeds)
+
+    def answer(inputs: Arrays) -> Arrays:
+        answers = function(*(tf.constant(inputs[spec.name]) for spec in specs))
+        return {name: tensor.numpy() for name, tensor in answers.items()}
+
+    return Predictor(function, specs, answer, weights=lambda: _constants(graph))
+
+
+def inputs_in(graph: Any) -> list[str]:
+    """The placeholders that some node reads; control flow leaves others behind."""
+    return [node.name for node in graph.node if node.op == "Placeholder" and node.name in _read_in(graph)]
+
+
+def outputs_in(graph: Any) -> list[str]:
+    """The nodes that no other node reads: these are the answers."""
+    read = _read_in(graph)
+    return [node.name for node in graph.node if node.name not in read and node.op not in ("NoOp", "Placeholder")]
+
+
+def _read_in(graph: Any) -> set[str]:
+    return {name.removeprefix("^").split(":")[0] for node in graph.node for name in node.input}
+
+
+def _tensors(function: Any, names: list[str]) -> list[Any]:
+    return [function.graph.get_tensor_by_name(f"{name}:0") for name in names]
+
+
+def _spec(tensor: Any) -> Spec:
+    dtype = "object" if tensor.dtype.name == "string" else tensor.dtype.name
+    return Spec(tensor.op.name, dtype, None if tensor.shape.rank is None else tuple(tensor.shape.as_list()))
+
+
+def _constants(graph: Any) -> Named:
+    import tensorflow as tf
+
+    constants = [(node.name, tf.make_ndarray(node.attr["value"].tensor)) for node in graph.node if node.op == "Const"]
+    return [(name, array) for name, array in constants if array.dtype != object]
+
+
+FORMAT = Format(
+    key="frozen_graph",
+    label="Frozen graph (.pb)",
+    layout="one file",
+    good_for="Old deployments: OpenCV, TensorFlow 1 and embedded tools that read one file with graph and numbers.",
+    keeps=frozenset({"weights", "graph"}),
+    accepts=frozenset({"keras", "module"}),
+    save=save,
+    load=load,
+    explains="TensorFlow 2 neither writes nor reads it by an official function any more: variables are folded into "
+    "constants, and tf.compat.v1.wrap_function imports the graph. It has no signatures: inputs and outputs are known "
+    "by the names of their nodes alone. A lookup table cannot be folded into it, and the file may not exceed 2 GB.",
+)

@@ -1,0 +1,30 @@
+"""Keras 3's own file, unzipped: a directory whose parts other tools can read one by one."""
+
+from pathlib import Path
+
+from core.formats.contract import NO_CODE, Code, Format, Predictor
+from core.formats.live import keras_predictor
+
+
+def save(model, folder: Path) -> None:
+    model.save(folder / "model", zipped=False)
+
+
+def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+    import keras
+
+    return keras_predictor(keras.models.load_model(folder / "model", custom_objects=dict(code.classes)))
+
+
+FORMAT = Format(
+    key="keras_dir",
+    label="Keras directory (unzipped)",
+    layout="a directory",
+    good_for="Version control and model hubs: the architecture is readable text beside its weights.",
+    keeps=frozenset({"architecture", "weights", "optimizer state", "compile settings"}),
+    accepts=frozenset({"keras"}),
+    save=save,
+    load=load,
+    explains="The same parts as in a .keras file, without the zip around them: nothing is compressed there either, but "
+    "the zip's checksums are gone, so Keras itself would not notice a flipped bit here. Roundtrip's own do.",
+)

@@ -1,0 +1,26 @@
+"""A Keras file whose Dense and Embedding kernels are 4-bit integers."""
+
+from pathlib import Path
+
+from core.formats import keras as keras_file
+from core.formats.contract import Format
+from core.formats.keras_quantized import quantized
+
+
+def save(model, folder: Path) -> None:
+    quantized(model, "int4", folder).save(folder / "model.keras")
+
+
+FORMAT = Format(
+    key="keras_int4",
+    label="Keras file, 4-bit integers",
+    layout="one file",
+    good_for="An eighth of the bytes for large Dense and Embedding layers, where answers may change a little.",
+    keeps=frozenset({"architecture"}),
+    accepts=frozenset({"keras"}),
+    save=save,
+    load=keras_file.load,
+    explains="model.quantize('int4') rounds kernels to one of 15 steps and packs two of them into a byte, so the "
+    "loaded arrays have half as many rows. Inputs stay floats. Expect more changed answers than with 8 bits. Roundtrip "
+    "quantises a copy; the original weights cannot be had back, and the copy has no optimizer.",
+)

@@ -1,0 +1,26 @@
+"""A Keras file whose Dense and Embedding kernels are 8-bit integers."""
+
+from pathlib import Path
+
+from core.formats import keras as keras_file
+from core.formats.contract import Format
+from core.formats.keras_quantized import quantized
+
+
+def save(model, folder: Path) -> None:
+    quantized(model, "int8", folder).save(folder / "model.keras")
+
+
+FORMAT = Format(
+    key="keras_int8",
+    label="Keras file, 8-bit integers",
+    layout="one file",
+    good_for="A quarter of the bytes for large Dense and Embedding layers, still as Keras layers.",
+    keeps=frozenset({"architecture"}),
+    accepts=frozenset({"keras"}),
+    save=save,
+    load=keras_file.load,
+    explains="model.quantize('int8') gives every column of a kernel its own scale and rounds it to one of 255 steps; "
+    "inputs are rounded on the fly. It changes the model in place, so Roundtrip quantises a copy. The original weights "
+    "cannot be had back, and the copy has no optimizer: it is for answering, not for training on.",
+)

@@ -1,0 +1,34 @@
+"""LiteRT, once TensorFlow Lite: one small file for phones, browsers and microcontrollers."""
+
+from pathlib import Path
+
+from core.formats.contract import Format, kind_of
+from core.formats.litert_runtime import FILE, PACKAGES, load
+from core.formats.live import serving_function
+
+
+def save(model, folder: Path) -> None:
+    import tensorflow as tf
+
+    if kind_of(model) == "keras":
+        model.export(str(folder / FILE), format="litert", verbose=False)
+    else:
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([serving_function(model)], model)
+        (folder / FILE).write_bytes(converter.convert())
+
+
+FORMAT = Format(
+    key="litert",
+    label="LiteRT (.tflite)",
+    layout="one file",
+    good_for="Phones, browsers and small boards: a file of little more than the weights, loaded in milliseconds.",
+    keeps=frozenset({"graph", "signatures"}),
+    accepts=frozenset({"keras", "module"}),
+    save=save,
+    load=load,
+    packages=PACKAGES,
+    explains="Converting it is not yet running it: operations that LiteRT does not have are carried along as "
+    "TensorFlow operations, and the runtime stops at them. Outputs keep their names only in the signature; by position "
+    "their order may differ from the model's. The weights are inside, laid out for the kernels, so they cannot be "
+    "compared by bits.",
+)

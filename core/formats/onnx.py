@@ -1,0 +1,74 @@
+"""ONNX: the exchange format that most other runtimes and frameworks read."""
+
+from pathlib import Path
+from typing import Any
+
+from core.formats.contract import Format, Option, kind_of
+from core.formats.frozen_graph import frozen, inputs_in, outputs_in
+from core.formats.graphs import count_asked, inference, inputs_of
+from core.formats.live import serving_function
+from core.formats.onnx_runtime import FILE, count_inputs, load
+
+
+def save(model, folder: Path, opset: int = 15) -> None:
+    if kind_of(model) == "keras":
+        _export(model, folder / FILE, opset)
+    else:
+        _convert(serving_function(model), folder / FILE, opset)
+    if count_inputs(folder / FILE) > count_asked(model):
+        # Constants that a layer computed, as Normalization does, have become inputs that nobody can fill.
+        _convert_frozen(frozen(model), folder / FILE, opset)
+
+
+def _export(model: Any, path: Path, opset: int) -> None:
+    """Keras' own export. Named inputs spare us its demand that the model was called before: a rebuilt one was not."""
+    inputs = [inputs_of(model)] if getattr(model, "inputs", None) else None
+    inference(model).export(str(path), format="onnx", opset_version=opset, input_signature=inputs, verbose=False)
+
+
+def _convert(function: Any, path: Path, opset: int) -> None:
+    """tf2onnx asks for a tf.function and traces it anew."""
+    import tensorflow as tf
+
+    positional, named = function.structured_input_signature
+    traced = tf.function(lambda *inputs: function(*inputs))
+    _tf2onnx().from_function(traced, [*positional, *named.values()], opset=opset, output_path=str(path))
+
+
+def _convert_frozen(graph: Any, path: Path, opset: int) -> None:
+    inputs, outputs = ([f"{name}:0" for name in names(graph)] for names in (inputs_in, outputs_in))
+    _tf2onnx().from_graph_def(graph, input_names=inputs, output_names=outputs, opset=opset, output_path=str(path))
+
+
+def _tf2onnx() -> Any:
+    """The converter, with Keras' own patch that makes it work with NumPy 2."""
+    import tf2onnx
+    from keras.src.export.tf2onnx_lib import patch_tf2onnx
+
+    patch_tf2onnx()
+    return tf2onnx.convert
+
+
+FORMAT = Format(
+    key="onnx",
+    label="ONNX",
+    layout="one file",
+    good_for="Everything that is not TensorFlow: ONNX Runtime on any system, other frameworks, hardware compilers.",
+    keeps=frozenset({"graph"}),
+    accepts=frozenset({"keras", "module"}),
+    save=save,
+    load=load,
+    packages={"onnx": "onnx", "tf2onnx": "tf2onnx", "onnxruntime": "onnxruntime"},
+    options=(
+        Option(
+            "opset",
+            "Opset",
+            15,
+            "The version of ONNX' set of operations. A newer one knows more, an older one runs in older runtimes.",
+            choices=(13, 14, 15, 16, 17, 18),
+        ),
+    ),
+    explains="The converter writes operations that it does not know as they are and reports success: only running the "
+    "file shows that it is invalid. Exact GELU is one of them. Outputs are renamed, and those of a dictionary come in "
+    "the order of the alphabet. Kernels may be turned and layers folded into one another. One file holds at most 2 GB.",
+)

@@ -1,0 +1,55 @@
+"""OpenVINO: how its files are written without a word sent home, and how its runtime answers."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from core.formats.contract import NO_CODE, Arrays, Code, Predictor, Spec
+
+FILE = "model.xml"
+PACKAGES = {"openvino": "openvino"}
+
+
+def openvino() -> Any:
+    """The package itself, imported so that it reports nothing.
+
+    On import it would send usage data to its maker; where its telemetry package cannot be imported it uses a stub.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)
+    import openvino
+
+    return openvino
+
+
+def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+    return openvino_predictor(folder / FILE)
+
+
+def openvino_predictor(path: Path) -> Predictor:
+    """The predictor over an IR, on the processor, computing in float32.
+
+    Left to itself OpenVINO computes in bfloat16 where the processor can, and is then off by 0.002 on a digit.
+    """
+    compiled = openvino().Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    # The converter leaves scalars that nothing reads behind as outputs; an answer has a row for every input.
+    answers = [port for port in compiled.outputs if len(port.get_partial_shape())]
+    outputs = {_name(port, f"output_{index}"): port for index, port in enumerate(answers)}
+
+    def answer(inputs: Arrays) -> Arrays:
+        found = compiled(inputs)
+        return {name: found[port].copy() for name, port in outputs.items()}
+
+    specs = tuple(_spec(port, index) for index, port in enumerate(compiled.inputs))
+    return Predictor(compiled, specs, answer)
+
+
+def _name(port: Any, otherwise: str) -> str:
+    """One of the names that a port has, always the same one."""
+    return min(port.get_names(), default=otherwise)
+
+
+def _spec(port: Any, index: int) -> Spec:
+    shape = tuple(size.get_length() if size.is_static else None for size in port.get_partial_shape())
+    word = port.get_element_type().get_type_name()
+    dtype = "object" if word == "string" else str(port.get_element_type().to_dtype())
+    return Spec(_name(port, f"input_{index}"), dtype, shape)

@@ -1,0 +1,69 @@
+"""The weights alone in the safetensors format: names and numbers, nothing that could run."""
+
+from pathlib import Path
+from typing import Any
+
+from core.errors import DoesNotLoad, NeedsArchitecture
+from core.formats.contract import NO_CODE, Code, Format, Predictor
+from core.formats.live import live_predictor, weight_variables
+
+
+def save(model, folder: Path) -> None:
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    arrays = {name: np.array(variable, order="C") for name, variable in _named(model).items()}
+    save_file(arrays, folder / "model.safetensors")
+
+
+def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+    from safetensors.numpy import load_file
+
+    if code.build is None:
+        raise NeedsArchitecture(
+            "These are weights alone: numbers by name, without the layers that use them.",
+            cure="Give an architecture: the demo's code, or an architecture artifact of the same run.",
+        )
+    model, arrays = code.build(), load_file(folder / "model.safetensors")
+    _require_same_names(set(_named(model)), set(arrays))
+    for name, variable in _named(model).items():
+        variable.assign(arrays[name])
+    return live_predictor(model)
+
+
+def _named(model: Any) -> dict[str, Any]:
+    """Every weight by its path; where several have one name, the later ones are numbered in the model's own order."""
+    named: dict[str, Any] = {}
+    for variable in weight_variables(model):
+        name = base = getattr(variable, "path", variable.name).removesuffix(":0")
+        count = 1
+        while name in named:
+            count += 1
+            name = f"{base}_{count}"
+        named[name] = variable
+    return named
+
+
+def _require_same_names(wanted: set[str], found: set[str]) -> None:
+    if wanted != found:
+        raise DoesNotLoad(
+            f"The names in the file are not those of the model: {len(wanted & found)} of {len(wanted)} agree.",
+            received=", ".join(sorted(found - wanted)) or "nothing else",
+            cure=f"Use the architecture that it came from. Missing: {', '.join(sorted(wanted - found)) or 'none'}.",
+        )
+
+
+FORMAT = Format(
+    key="safetensors",
+    label="safetensors",
+    layout="one file",
+    good_for="Sharing weights with strangers and other frameworks: it cannot hold code, and loads without a copy.",
+    keeps=frozenset({"weights"}),
+    accepts=frozenset({"keras", "module"}),
+    save=save,
+    load=load,
+    packages={"safetensors": "safetensors"},
+    needs_architecture=True,
+    explains="A header with names, dtypes and shapes, then the numbers. No architecture, no optimizer, no code. "
+    "Neither TensorFlow nor Keras reads it by itself: the arrays are assigned to the variables of those names.",
+)

@@ -1,0 +1,55 @@
+"""The weights alone, in several files with an index: for models larger than one file should be."""
+
+from pathlib import Path
+
+from core.errors import NeedsArchitecture
+from core.formats.contract import NO_CODE, Code, Format, Option, Predictor
+from core.formats.live import keras_predictor
+
+
+def save(model, folder: Path, shard_mib: float = 1.0) -> None:
+    import numpy as np
+
+    # Keras refuses a limit that a single array exceeds.
+    largest = max((np.asarray(variable).nbytes for variable in model.weights), default=0)
+    limit = max(shard_mib * 2**20, largest)
+    model.save_weights(folder / "model.weights.json", max_shard_size=limit / 2**30)
+
+
+def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+    if code.build is None:
+        raise NeedsArchitecture(
+            "These are weights alone: numbers without the layers that use them.",
+            cure="Give an architecture: the demo's code, or an architecture artifact of the same run.",
+        )
+    model = code.build()
+    if model.optimizer is not None:
+        # Without this the saved optimizer state is skipped, and no exception says so.
+        model.optimizer.build(model.trainable_variables)
+    model.load_weights(folder / "model.weights.json")
+    return keras_predictor(model)
+
+
+FORMAT = Format(
+    key="weights_sharded",
+    label="Weights in shards (.weights.json)",
+    layout="an index and several files",
+    good_for="Weights of many gigabytes: each file stays small enough to copy, and an index says what is where.",
+    keeps=frozenset({"weights", "optimizer state"}),
+    accepts=frozenset({"keras"}),
+    save=save,
+    load=load,
+    needs_architecture=True,
+    options=(
+        Option(
+            "shard_mib",
+            "Largest shard (MiB)",
+            1.0,
+            "A new file is begun above this size. An array that is larger by itself gets a file of its own.",
+            least=0.01,
+            most=1024 * 1024,
+        ),
+    ),
+    explains="The index, a small JSON file, maps every layer to the files that hold its arrays. All of them must "
+    "travel together: one lost shard makes the rest unloadable.",
+)

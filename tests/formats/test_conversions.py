@@ -1,0 +1,178 @@
+"""What is special to single formats: their options, what is really in their files, and how those are fed."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.tools import flatbuffer_utils
+
+from core.compare import Verdict
+from core.formats.litert_runtime import litert_predictor
+from tests.conftest import finished
+
+RUN = "digits-mlp"
+PIXELS = np.random.default_rng(0).random((7, 64), dtype="float32")
+
+
+@pytest.fixture(scope="session")
+def with_options(jobs, trained):
+    """A function that saves a run of `RUN` with options; gives the folder of its files and its evidence."""
+
+    def save(format_key: str, **options):
+        job = finished(jobs, jobs.save(trained(RUN), [format_key], {format_key: options}))
+        row = job.result["rows"][format_key]
+        assert row["state"] == "done", row.get("error")
+        return jobs.library.files(row["artifact"]), jobs.library.evidence(row["artifact"])
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def files_of(jobs, saved):
+    """A function that gives the folder of `RUN`, or of another demo, saved in a format."""
+
+    def of(format_key: str, demo: str = RUN) -> Path:
+        return jobs.library.files(saved(demo, format_key)["artifact"])
+
+    return of
+
+
+def tensors(folder: Path) -> list[dict]:
+    return Interpreter(model_content=(folder / "model.tflite").read_bytes()).get_tensor_details()
+
+
+def dtypes(folder: Path) -> set[str]:
+    return {np.dtype(one["dtype"]).name for one in tensors(folder)}
+
+
+# ONNX
+
+
+@pytest.mark.parametrize("opset", [13, 18])
+def test_the_opset_that_was_chosen_is_the_one_in_the_file(opset, with_options):
+    import onnx
+
+    folder, evidence = with_options("onnx", opset=opset)
+    assert onnx.load(folder / "model.onnx").opset_import[0].version == opset
+    assert evidence.best.verdict.rank <= Verdict.ROUNDING.rank
+
+
+def test_constants_that_a_layer_computed_are_in_the_onnx_file_and_not_asked_for(files_of):
+    """Keras' own export makes inputs of what Normalization has measured, and nobody can fill those."""
+    import onnx
+
+    graph = onnx.load(files_of("onnx", "two-in-two-out") / "model.onnx").graph
+    assert sorted(port.name.removesuffix(":0") for port in graph.input) == ["colours", "minerals"]
+
+
+def test_the_weights_of_an_onnx_file_are_those_of_the_run_bit_for_bit(jobs, saved):
+    weights = jobs.library.evidence(saved(RUN, "onnx")["artifact"]).best.weights
+    assert (weights.found, weights.of) == (4, 4)
+
+
+# LiteRT
+
+
+@pytest.mark.parametrize(
+    ("format_key", "held"),
+    [
+        ("litert", {"float32"}),
+        ("litert_float16", {"float32", "float16"}),
+        ("litert_dynamic", {"float32", "int8"}),
+        ("litert_int8", {"float32", "int8", "int32"}),
+    ],
+)
+def test_a_litert_file_holds_the_numbers_that_its_name_says(format_key, held, files_of):
+    assert dtypes(files_of(format_key)) == held
+
+
+def test_an_integer_file_is_float_at_its_border_alone(files_of):
+    content = (files_of("litert_int8") / "model.tflite").read_bytes()
+    interpreter = Interpreter(model_content=content)
+    border = {one["index"] for one in interpreter.get_input_details() + interpreter.get_output_details()}
+    assert {one["index"] for one in tensors(files_of("litert_int8")) if one["dtype"] is np.float32} == border
+
+
+def test_few_calibration_rows_cost_precision(with_options):
+    one, many = (with_options("litert_int8", calibration_rows=rows)[1].best for rows in (1, 200))
+    assert many.max_abs < one.max_abs
+    assert many.changed_rows <= one.changed_rows
+
+
+def test_inputs_and_outputs_keep_their_names(files_of):
+    signature = Interpreter(model_content=(files_of("litert", "digits-core") / "model.tflite").read_bytes())
+    assert signature.get_signature_list() == {"serving_default": {"inputs": ["pixels"], "outputs": ["probabilities"]}}
+
+
+def test_a_file_for_one_row_at_a_time_is_fed_row_by_row(files_of):
+    content = (files_of("litert") / "model.tflite").read_bytes()
+    for_one_row = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    graph = for_one_row.subgraphs[0]
+    graph.tensors[graph.inputs[0]].shapeSignature = [1, 64]
+    fixed = litert_predictor(bytes(flatbuffer_utils.convert_object_to_bytearray(for_one_row)))
+    free = litert_predictor(content)
+    assert [spec.shape for spec in fixed.inputs] == [(None, 64)]
+    np.testing.assert_allclose(
+        fixed.predict({"pixels": PIXELS})["output_0"], free.predict({"pixels": PIXELS})["output_0"], atol=1e-6
+    )
+
+
+# Keras
+
+
+def test_shards_are_as_small_as_was_asked_and_all_in_the_index(with_options):
+    folder, evidence = with_options("weights_sharded", shard_mib=0.04)
+    index = json.loads((folder / "model.weights.json").read_text())
+    named = {name for names in index["weight_map"].values() for name in ([names] if isinstance(names, str) else names)}
+    shards = sorted(path.name for path in folder.glob("*.h5"))
+    assert shards == sorted(named) == [f"model_{number:05}.weights.h5" for number in range(len(shards))]
+    assert index["metadata"]["total_size"] == sum(one.nbytes for one in _arrays(folder))
+    assert len(shards) == 4
+    assert evidence.with_code.verdict is Verdict.BIT_IDENTICAL
+    assert evidence.with_code.optimizer.whole
+
+
+def _arrays(folder: Path) -> list[np.ndarray]:
+    import h5py
+
+    found: list[np.ndarray] = []
+    for path in folder.glob("*.h5"):
+        with h5py.File(path) as file:
+            file.visititems(lambda _, item: found.append(item[()]) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+@pytest.mark.parametrize("format_key", ["keras_int8", "keras_int4"])
+def test_a_quantised_keras_file_reports_its_own_variables(format_key, jobs, saved):
+    weights = jobs.library.evidence(saved(RUN, format_key)["artifact"]).best.weights
+    assert weights.missing == ["sequential/dense/kernel", "sequential/dense_1/kernel"]
+
+
+# Weights alone
+
+
+def test_safetensors_are_read_by_name_with_nothing_but_their_own_library(files_of):
+    from safetensors.numpy import load_file
+
+    arrays = load_file(files_of("safetensors") / "model.safetensors")
+    assert {name: array.shape for name, array in arrays.items()} == {
+        "sequential/dense/kernel": (64, 128),
+        "sequential/dense/bias": (128,),
+        "sequential/dense_1/kernel": (128, 10),
+        "sequential/dense_1/bias": (10,),
+    }
+
+
+# The graph of TensorFlow 1
+
+
+@pytest.mark.parametrize(("demo", "output"), [(RUN, "output_0"), ("digits-core", "probabilities")])
+def test_a_frozen_graph_holds_no_variable_and_names_its_ends(demo, output, jobs, saved):
+    outcome = jobs.library.evidence(saved(demo, "frozen_graph")["artifact"]).best
+    content = (jobs.library.files(saved(demo, "frozen_graph")["artifact"]) / "model.pb").read_bytes()
+    assert outcome.verdict is Verdict.BIT_IDENTICAL
+    assert [pair["answer"] for pair in outcome.pairs] == [output]
+    assert (b"Placeholder" in content, b"VarHandleOp" in content) == (True, False)
+    assert (outcome.weights.found, outcome.weights.of) == (4, 4)

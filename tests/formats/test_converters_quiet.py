@@ -1,0 +1,83 @@
+"""Converters at work in a person's own program: they print nothing, leave nothing, send nothing, change nothing."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from core.formats import FORMATS
+from core.settings import PROJECT
+
+# Saves a live model in every format that takes it, and says what that did to the model and to the process.
+PROGRAM = """
+import io, json, sys
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+import keras
+import numpy as np
+from core.formats import FORMATS
+
+keras.utils.set_random_seed(0)
+model = keras.Sequential([keras.Input((64,), name="pixels"), keras.layers.Dense(32), keras.layers.Dense(10)])
+model.compile("adam", keras.losses.MeanSquaredError())
+rows = np.random.default_rng(0).random((40, 64), dtype="float32")
+before = [np.array(array) for array in model.get_weights()]
+answers = model.predict(rows, verbose=0)
+said, left = io.StringIO(), {}
+with redirect_stdout(said), redirect_stderr(said):
+    for one in FORMATS:
+        folder = Path(sys.argv[1]) / one.key
+        folder.mkdir()
+        one.write(model, "keras", folder, samples=lambda: {"pixels": rows})
+        left[one.key] = sorted(path.name for path in folder.iterdir())
+print(json.dumps({
+    "said": said.getvalue(),
+    "left": left,
+    "same": all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)),
+    "answers": bool(np.array_equal(answers, model.predict(rows, verbose=0))),
+    "telemetry": sys.modules.get("openvino_telemetry") is not None,
+    "home": sorted(path.name for path in Path(sys.argv[1]).iterdir()),
+    "temporary": sorted(path.name for path in Path(sys.argv[2]).iterdir()),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory) -> dict:
+    """What the program says of itself, in a process whose temporary files go into a folder of its own."""
+    folders = [tmp_path_factory.mktemp(name) for name in ("saved", "temporary")]
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *map(str, folders)],
+        cwd=PROJECT,
+        env={"PATH": "", "TMPDIR": str(folders[1]), "HOME": str(folders[0]), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+def test_nothing_is_printed_or_warned(seen):
+    assert seen["said"] == ""
+
+
+def test_no_temporary_file_is_left_among_the_files(seen):
+    assert set(seen["left"]) == {one.key for one in FORMATS}
+    assert [key for key, names in seen["left"].items() if any(name.startswith((".tmp", "tmp")) for name in names)] == []
+    assert seen["left"]["openvino_fp16"] == ["model.bin", "model.xml"]
+    assert seen["left"]["keras_int8"] == ["model.keras"]
+
+
+def test_no_temporary_file_is_written_elsewhere(seen):
+    assert [name for name in seen["temporary"] if not name.startswith("__autograph")] == []
+
+
+def test_the_live_model_is_as_it_was(seen):
+    assert (seen["same"], seen["answers"]) == (True, True)
+
+
+def test_openvino_reports_nothing_home(seen):
+    assert seen["telemetry"] is False
+    assert "intel" not in seen["home"]
