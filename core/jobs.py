@@ -1,5 +1,6 @@
 """Train, save, compare: as jobs with progress, cancel and time limit. What pages and command line call."""
 
+import contextlib
 import hashlib
 import json
 import threading
@@ -9,7 +10,7 @@ from typing import Any
 
 from core.demos import get_demo
 from core.demos.contract import train_settings
-from core.errors import Cancelled, InputError, RoundtripError, WorkerError
+from core.errors import Cancelled, InputError, LibraryError, RoundtripError, WorkerError
 from core.explain import translate
 from core.formats import get_format
 from core.library import Library
@@ -44,7 +45,8 @@ class Handle:
             self.job.note = self.job.note if note is None else note
             self.job.detail |= detail
             if time.monotonic() - self._written >= WRITE_EVERY:
-                self._journal.write(self.job)
+                with contextlib.suppress(OSError):  # news that finds no room must not end the work itself
+                    self._journal.write(self.job)
                 self._written = time.monotonic()
 
     def cancelled(self) -> bool:
@@ -56,7 +58,7 @@ class Handle:
     def finish(self, **end: Any) -> None:
         with self._lock:
             self.job = self.job.model_copy(update={"finished": now(), **end})
-            self._journal.write(self.job)
+            self._journal.write_last(self.job)
 
 
 class Jobs:
@@ -103,16 +105,22 @@ class Jobs:
         if rows is not None and rows < 1:
             raise InputError("At least one row must be compared.", received=rows, cure="Choose 1 row or more.")
         request = {"artifacts": ids, "rows": rows, "sources": resolve_sources(self.library, ids, sources or {})}
+        # What is wrong with the files belongs to the request: a comparison is known again only while that is the same.
+        request["damage"] = {one: damage for one in ids if (damage := self._damage(one))}
         id_ = "j" + hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:10]
-        return self._known(id_, ids) or self._start("compare", "Comparison", request, compare_work, id_)
+        return self._known(id_) or self._start("compare", "Comparison", request, compare_work, id_)
 
-    def _known(self, id_: str, artifacts: list[str]) -> Job | None:
-        """The job of that id, if it is under way, or done and still true of the files."""
+    def _damage(self, artifact: str) -> str:
+        try:
+            self.library.verify(artifact)
+        except LibraryError as error:
+            return str(error)
+        return ""
+
+    def _known(self, id_: str) -> Job | None:
+        """The job of that id, if it is under way or done."""
         try:
             job = self.journal.read(id_)
-            if job.state == "done":
-                for artifact in artifacts:
-                    self.library.verify(artifact)
         except RoundtripError:
             return None
         return job if job.active or job.state == "done" else None

@@ -7,10 +7,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from core.settings import Settings
 from tests.browser.chromium import ARGUMENTS, get
 from tests.browser.server import Server, serve
 
 PICTURES = Path(__file__).parents[1] / "pictures"
+FURNITURE = (
+    ("digits-mlp", "saved_model"),
+    ("digits-mlp", "keras"),
+    ("digits-mlp", "architecture"),
+    ("digits-custom", "keras"),
+)
 WAIT = 60_000  # milliseconds: two slow cores
 expect.set_options(timeout=WAIT)
 
@@ -34,6 +41,15 @@ def browser() -> Iterator[Browser]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running server over an empty library; the tests of one path share it."""
     with serve(tmp_path_factory.mktemp("browser") / "store") as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def furnished(config: Settings, saved: Callable[[str, str], dict]) -> Iterator[Server]:
+    """A running server over a library with copies of two demos in it."""
+    for demo, format_key in FURNITURE:
+        assert saved(demo, format_key)["state"] == "done"
+    with serve(config.home) as one:
         yield one
 
 

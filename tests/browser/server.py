@@ -16,11 +16,12 @@ START_SECONDS = 60
 
 
 class Server(NamedTuple):
-    """A running server: where it answers, which process it is, and what it has written to its log so far."""
+    """A running server: where it answers, which process it is, where it logs, and where its library lies."""
 
     url: str
     process: subprocess.Popen
     log: Path
+    home: Path
 
 
 def free_port() -> int:
@@ -43,7 +44,7 @@ def serve(home: Path, script: Path = PROJECT / "app.py", health: str = "/health"
             stderr=subprocess.STDOUT,
         )
     try:
-        server = Server(f"http://127.0.0.1:{port}", process, log)
+        server = Server(f"http://127.0.0.1:{port}", process, log, home)
         _await(server.url + health, process, log)
         yield server
     finally:

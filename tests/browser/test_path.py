@@ -78,9 +78,9 @@ def save(page: Page, label: str, chosen: list[str], disabled: list[str]) -> None
     expect(page.get_by_text("def save(")).to_be_visible()
 
 
-def test_a_person_finds_downloads_removes_and_brings_back(server: Server, new_page: Callable[..., Page]):
+def test_a_person_finds_downloads_removes_and_brings_back(furnished: Server, new_page: Callable[..., Page]):
     page = new_page()
-    page.goto(f"{server.url}/library?search=mlp+saved_model")
+    page.goto(f"{furnished.url}/library?search=mlp+saved_model")
     heading(page, "Library")
     expect(page.get_by_text("1 artifact,")).to_be_visible()
     select_row(page, 0)

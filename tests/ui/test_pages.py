@@ -1,0 +1,132 @@
+"""Every page without a browser: what it says on an empty library, on a furnished one, and to bad input."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.jobs import Jobs
+from core.settings import PROJECT
+from ui.frame import PAGES
+
+HEAVY = ("tensorflow", "keras", "h5py", "onnx", "onnxruntime", "ai_edge_litert", "openvino", "sklearn")
+
+
+@pytest.fixture
+def visit(monkeypatch: pytest.MonkeyPatch):
+    """A function that opens a page over the given jobs, with ids in its address."""
+
+    def open_page(jobs: Jobs, page: str, **address: str) -> AppTest:
+        st.cache_resource.clear()
+        st.cache_data.clear()
+        monkeypatch.setattr("ui.state.Jobs", lambda: jobs)
+        app = AppTest.from_file(str(PROJECT / "ui" / "main.py"), default_timeout=60)
+        app.query_params.update(address)
+        app.run()
+        app.switch_page(str(PROJECT / "pages" / f"{page}.py"))
+        return app.run()
+
+    yield open_page
+    st.cache_resource.clear()
+
+
+def said(app: AppTest) -> str:
+    """All text of a page."""
+    parts = [*app.title, *app.markdown, *app.caption, *app.error, *app.info, *app.warning, *app.subheader]
+    return "\n".join(part.value for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("page", "sentence", "button"),
+    [
+        ("home", "Train your first model", "Train a model"),
+        ("train", "Which digit, 0 to 9", "Train"),
+        ("save", "There is nothing to save yet", "Train a model"),
+        ("library", "Nothing is saved yet", "Save a run"),
+        ("compare", "There is nothing to compare yet", "Save a run"),
+    ],
+)
+def test_an_empty_library_offers_the_next_click(visit, empty_jobs: Jobs, page: str, sentence: str, button: str):
+    app = visit(empty_jobs, page)
+    assert not app.exception
+    assert sentence in said(app)
+    assert button in [one.label for one in app.button]
+
+
+def test_every_page_of_the_navigation_is_a_script():
+    assert {path.stem for path in (PROJECT / "pages").glob("*.py")} == set(PAGES)
+
+
+def test_formats_that_cannot_take_a_tf_module_are_disabled_with_the_reason(visit, jobs: Jobs, trained: Callable):
+    app = visit(jobs, "save", run=trained("digits-core"))
+    boxes = {box.label: box.disabled for box in app.checkbox}
+    assert boxes["**SavedModel**"] is False
+    assert boxes["**Keras file (.keras)**"] is True
+    assert "Takes Keras models only" in said(app).replace("\\", "")
+
+
+def test_the_library_lists_and_filters(visit, jobs: Jobs, saved: Callable):
+    row = saved("digits-mlp", "saved_model")
+    app = visit(jobs, "library", search=row["artifact"])
+    assert "1 artifact, " in said(app)
+    assert app.dataframe[0].value["Id"].tolist() == [row["artifact"]]
+    assert app.dataframe[0].value["Verdict of its reload"].tolist() == ["Bit-identical"]
+
+
+def test_a_comparison_says_its_verdicts(visit, jobs: Jobs, saved: Callable):
+    kept = [saved("digits-mlp", key)["artifact"] for key in ("saved_model", "architecture")]
+    job = jobs.wait(jobs.compare(kept, 270).id)
+    assert job.state == "done"
+    app = visit(jobs, "compare", artifact=kept)
+    text = said(app)
+    assert "Bit-identical" in text
+    assert "Different answers: " in text
+    assert "of 270" in text
+    assert app.dataframe[0].value["Row"].tolist() == list(range(270))
+
+
+@pytest.mark.parametrize(
+    ("page", "address"),
+    [("train", {"job": "j0000000000"}), ("train", {"job": "../../x"}), ("save", {"job": "j0000000000"})],
+)
+def test_an_address_that_names_nothing_is_one_sentence(visit, jobs: Jobs, trained: Callable, page: str, address: dict):
+    trained("digits-mlp")
+    app = visit(jobs, page, **address)
+    assert not app.exception
+    assert "Nothing in the library has this id" in app.error[0].value.replace("\\", "")
+
+
+def test_a_damaged_artifact_says_so_in_the_comparison_and_the_others_go_on(visit, jobs: Jobs, saved: Callable):
+    kept = [saved("digits-mlp", key)["artifact"] for key in ("keras", "saved_model")]
+    path = jobs.library.home / "artifacts" / kept[0] / "files" / "model.keras"
+    good = path.read_bytes()
+    try:
+        path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+        jobs.wait(jobs.compare(kept, 20).id)
+        app = visit(jobs, "compare", artifact=kept, rows="20")
+        text = said(app).replace("\\", "")
+    finally:
+        path.write_bytes(good)
+    assert not app.exception
+    assert "The file model.keras has changed since it was saved" in text
+    assert "Does not load" in text
+    assert "Bit-identical" in text
+
+
+def test_every_page_paints_where_no_model_runtime_is_loaded(tmp_path: Path):
+    code = f"""
+import os, sys
+os.environ["ROUNDTRIP_HOME"] = {str(tmp_path)!r}
+from streamlit.testing.v1 import AppTest
+app = AppTest.from_file({str(PROJECT / "ui" / "main.py")!r}, default_timeout=60).run()
+for page in {list(PAGES)!r}:
+    app.switch_page({str(PROJECT / "pages")!r} + f"/{{page}}.py").run()
+    assert not app.exception, app.exception
+print(sorted(set({HEAVY!r}) & set(sys.modules)))
+"""
+    run = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert run.stdout.strip() == "[]", run.stderr[-2000:]

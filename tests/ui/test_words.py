@@ -1,0 +1,74 @@
+"""Words on screen: sizes, times, scores, and text of strangers made harmless."""
+
+import pytest
+
+from core.compare import Verdict
+from ui.words import VERDICTS, duration, plain, score, size, verdict_words
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "0 B"),
+        (950, "950 B"),
+        (1000, "1.0 kB"),
+        (12_345, "12.3 kB"),
+        (118_622, "119 kB"),
+        (4.2e9, "4.2 GB"),
+        (None, "–"),
+    ],
+)
+def test_sizes_are_said_in_the_largest_unit_that_fits(count, words: str):
+    assert size(count) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.0034, "3 ms"),
+        (0.0999, "0.1 s"),
+        (0.24, "0.24 s"),
+        (3.456, "3.5 s"),
+        (12.3, "12 s"),
+        (200, "3 min 20 s"),
+        (None, "–"),
+    ],
+)
+def test_times_are_said_with_units(seconds, words: str):
+    assert duration(seconds) == words
+
+
+def test_an_accuracy_is_a_percentage_and_an_error_a_number():
+    assert score("accuracy", 0.9407) == "94.1%"
+    assert score("mean absolute error", 0.91849) == "0.918"
+
+
+def test_every_verdict_has_words_a_badge_and_a_meaning():
+    assert list(VERDICTS) == list(Verdict)
+    assert verdict_words("some-changed", 3, 270) == "Some answers changed: 3 of 270 rows"
+    assert verdict_words("bit-identical", 0, 270) == "Bit-identical"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[click](http://evil.example)",
+        "![x](http://evil.example/x.png)",
+        "<script>",
+        "$x$",
+        ":red[x]",
+        "**b**",
+        "`x`",
+        "# h",
+    ],
+)
+def test_text_of_strangers_is_no_markdown(text: str):
+    from markdown_it import MarkdownIt
+
+    said = MarkdownIt("js-default").render(plain(text))
+    assert "<a" not in said
+    assert "<img" not in said
+    assert "<script" not in said
+    assert "<strong" not in said
+    assert "<h1" not in said
+    assert "<code" not in said
