@@ -24,6 +24,8 @@ from core.work.training import train_work
 from core.worker import Worker
 
 WRITE_EVERY = 0.1  # seconds between two records of a job's progress
+# Reasons not to load that lie in this computer, and may be gone when a comparison is asked for again.
+PASSING = {"damaged", "unreadable-record", "storage", "worker", "child-died", "timed-out"}
 LOOK_EVERY = 0.1  # seconds between two looks at whether a person asked to cancel
 
 
@@ -123,7 +125,7 @@ class Jobs:
             job = self.journal.read(id_)
         except RoundtripError:
             return None
-        return job if job.active or job.state == "done" else None
+        return job if job.active or (job.state == "done" and not _may_end_otherwise(job)) else None
 
     def _start(self, kind: str, title: str, request: dict[str, Any], work: Callable, id_: str = "") -> Job:
         job = self.journal.begin(Job(id=id_ or new_id("j"), kind=kind, title=title, request=request))
@@ -165,3 +167,8 @@ class Jobs:
             heard(job)
             time.sleep(LOOK_EVERY)
         return job
+
+
+def _may_end_otherwise(comparison: Job) -> bool:
+    errors = [outcome["error"] for outcome in comparison.result["outcomes"].values()]
+    return any(error and error["code"] in PASSING for error in errors)

@@ -1,7 +1,10 @@
 """Fixtures, named by the state that they give. One worker and one library serve the whole session: both are made to."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -76,3 +79,26 @@ def saved(jobs: Jobs, trained):
         return rows[demo, format_key]
 
     return row_of
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MiB of its own; skipped where none can be mounted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a small disk takes root")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(path: Path) -> None:
+    """Write until not one more byte fits."""
+    with path.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+        write_for_ever(file)
+
+
+def write_for_ever(file: BinaryIO) -> None:
+    while True:
+        file.write(b"\0" * 4096)

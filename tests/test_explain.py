@@ -149,6 +149,53 @@ MESSAGES = [
         "The process ran out of the memory that it may use.",
     ),
     ("maximum recursion depth exceeded", "The model is nested too deeply for Keras to walk through."),
+    # Converters and the runtimes that read what they wrote
+    (
+        "Select TensorFlow op(s), included in the given model, is(are) not supported by this interpreter. Make sure "
+        "you apply/link the Flex delegate before inference. Node number 2 (FlexWhile) failed to prepare.",
+        "The file needs an operation of TensorFlow itself (FlexWhile), which the LiteRT runtime does not have.",
+    ),
+    (
+        "error: 'tf.StringLower' op is neither a custom op nor a flex op. Could not translate MLIR to FlatBuffer.",
+        "LiteRT has no operation for 'StringLower'.",
+    ),
+    (
+        '[ONNXRuntimeError] : 10 : INVALID_GRAPH : This is an invalid model. In Node, ("Erfc"), Error No Op registered '
+        "for Erfc with domain_version of 15",
+        "The file is not valid ONNX: 'Erfc' was written down as it is, because opset 15 has no such operation.",
+    ),
+    (
+        "[ONNXRuntimeError] : 9 : NOT_IMPLEMENTED : Could not find an implementation for Relu(14) node with name ''",
+        "ONNX Runtime has no implementation of the operation 'Relu' for these types.",
+    ),
+    (
+        "OpConversionFailure: No conversion rule found for operations: TensorListReserve, TensorListStack",
+        "OpenVINO has no operation for TensorListReserve, TensorListStack.",
+    ),
+    (
+        "Model references undeclared parameters: opset1::Parameter",
+        "OpenVINO cannot hold the lookup table of this model.",
+    ),
+    (
+        "Cannot create a tensor proto whose content is larger than 2GB.",
+        "The model is larger than the 2 GB that one file of this format can hold.",
+    ),
+    (
+        "Quantization mode='int8' doesn't work well with compute_dtype='float16'.",
+        "Keras does not quantise a model that computes in float16.",
+    ),
+    (
+        "For full integer quantization, a representative_dataset must be specified.",
+        "The ranges of some layers were never measured, so they cannot be turned into integers.",
+    ),
+    (
+        "Could not create PyBytes from string 0 of input 21.",
+        "The quantizer cannot measure the ranges of a model that handles text.",
+    ),
+    (
+        "The size of kernel exceeds the maximum shard size 0.001GB. You can increase the `max_shard_size` parameter.",
+        "One array is larger than a shard may be (0.001GB).",
+    ),
     ("No module named 'scipy'", "The Python package 'scipy' that this needs is not installed."),
 ]
 
@@ -220,6 +267,7 @@ SAID = {
     errno.EROFS: "The library lies on a read-only disk.",
     errno.EACCES: "The library may not be written here.",
     errno.EPERM: "The library may not be written here.",
+    errno.ENOTDIR: "A file lies where the library needs a folder.",
     errno.EMFILE: "This process has too many files open.",
     errno.ENFILE: "This computer has too many files open.",
     errno.EIO: "The disk reported an error.",

@@ -63,17 +63,36 @@ class Journal:
         shutil.rmtree(self._folder / job.id, ignore_errors=True)
         with files.disk():
             (self._folder / job.id).mkdir(parents=True)
-            self.write(job)
+            self._write_first(job)
         for old in [one for one in self.all() if not one.active][self._keep :]:
             shutil.rmtree(self._folder / old.id, ignore_errors=True)
         return job
+
+    def _write_first(self, job: Job) -> None:
+        try:
+            self.write(job)
+        except OSError:
+            shutil.rmtree(self._folder / job.id, ignore_errors=True)
+            raise
 
     def write(self, job: Job) -> None:
         """Keep a job as it stands; a reader finds the last state or this one, whole."""
         path = self._folder / job.id / "job.json"
         beside = path.with_suffix(".new")
-        beside.write_text(job.text(), encoding="utf-8")
-        os.replace(beside, path)
+        try:
+            beside.write_text(job.text(), encoding="utf-8")
+            os.replace(beside, path)
+        except OSError:
+            beside.unlink(missing_ok=True)
+            raise
+
+    def write_last(self, job: Job) -> None:
+        """Keep the end of a job: on a full disk without its details, in the room that its earlier record had."""
+        try:
+            self.write(job)
+        except OSError:
+            short = job.model_copy(update={"detail": {}})
+            (self._folder / job.id / "job.json").write_text(short.text(), encoding="utf-8")
 
     def read(self, id_: str) -> Job:
         """Raises UnknownName, UnreadableRecord."""

@@ -1,9 +1,6 @@
 """Runs and artifacts made by hand: whole entries, without a model or a worker."""
 
 import os
-import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -65,15 +62,3 @@ def run(empty_library: Library) -> Run:
 def artifact(empty_library: Library, run: Run) -> Artifact:
     """A kept artifact of the kept run."""
     return keep_artifact(empty_library, run)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MiB of its own; skipped where none can be mounted."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("mounting a small disk takes root")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 
@@ -13,6 +12,7 @@ from core.compare import Verdict
 from core.errors import Damaged, StorageFailed, UnknownName, UnreadableRecord
 from core.library import Library
 from core.settings import PROJECT
+from tests.conftest import fill
 from tests.library.conftest import keep_artifact, keep_run, spoil
 from tests.library.killed_saves import STAGES
 
@@ -333,17 +333,6 @@ def test_a_full_disk_leaves_nothing_behind(small_disk):
     (small_disk / "filler").unlink()
     second = keep_artifact(library, run)
     assert ids(library) == sorted([first.id, second.id])
-
-
-def fill(path: Path) -> None:
-    """Write until not one more byte fits."""
-    with path.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
-        write_for_ever(file)
-
-
-def write_for_ever(file: BinaryIO) -> None:
-    while True:
-        file.write(b"\0" * 4096)
 
 
 def test_a_read_only_disk_is_read_all_the_same(small_disk):

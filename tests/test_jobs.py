@@ -1,0 +1,408 @@
+"""The main job end to end, through `Jobs`; bad input by its sentence; cancelled, interrupted and damaged work."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from core.errors import InputError, StorageFailed, UnknownName
+from core.formats import FORMATS, get_format
+from core.jobs import Jobs
+from core.library import Library
+from core.library.journal import Job
+from core.work.comparing import choices
+from core.worker import Worker
+from tests.conftest import fill, finished
+
+OURS = ["saved_model", "keras_export", "keras", "h5", "weights", "architecture", "checkpoint"]
+
+
+def compared(jobs: Jobs, *artifacts: str, **asked) -> dict:
+    """The result of a comparison that ended well."""
+    return finished(jobs, jobs.compare(artifacts, **asked)).result
+
+
+def until(condition, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+
+
+# The main job
+
+
+@pytest.mark.parametrize("demo", ["digits-mlp", "digits-core"])
+def test_train_save_list_reload_compare(jobs, trained, saved, demo):
+    run = jobs.library.run(trained(demo))
+    keys = [key for key in OURS if run.kind in get_format(key).accepts and key != "architecture"]
+    artifacts = {key: saved(demo, key)["artifact"] for key in keys}
+    listed = {entry.id: entry for entry in jobs.library.find(demos=[demo])}
+    result = compared(jobs, *artifacts.values())
+    assert result["reference"] == run.id
+    assert result["rows"] == 270
+    for key, id_ in artifacts.items():
+        outcome = result["outcomes"][id_]
+        assert (key, outcome["verdict"], outcome["changed_rows"], outcome["max_abs"]) == (key, "bit-identical", 0, 0.0)
+        assert (listed[id_].format, listed[id_].run, listed[id_].verdict) == (key, run.id, "bit-identical")
+
+
+@pytest.mark.parametrize("demo", ["digits-mlp", "digits-core"])
+def test_a_trained_run_knows_what_it_learned(jobs, trained, demo):
+    run = jobs.library.run(trained(demo))
+    history = jobs.library.history(run.id)
+    assert [row["epoch"] for row in history] == [1.0, 2.0]
+    assert history[1]["loss"] < history[0]["loss"]
+    assert (run.score_name, run.rows) == ("accuracy", {"training": 1257, "validation": 270, "held_out": 270})
+    assert run.score > 0.5
+    assert (run.labels, run.image_shape) == ([str(digit) for digit in range(10)], (8, 8))
+    reference = jobs.library.reference(run.id)
+    answers, targets = (next(iter(arrays.values())) for arrays in (reference.answers, reference.targets))
+    assert run.score == pytest.approx((answers.argmax(axis=1) == targets.argmax(axis=1)).mean())
+
+
+def test_the_same_seed_trains_the_same_model(empty_jobs):
+    runs = [finished(empty_jobs, empty_jobs.train("digits-core", epochs=1, seed=7)).result["run"] for _ in range(2)]
+    first, second = (empty_jobs.library.run(id_) for id_ in runs)
+    assert first.weights == second.weights
+    assert first.id != second.id
+
+
+def test_progress_is_on_record_while_it_trains(jobs):
+    seen: list[Job] = []
+    job = jobs.train("digits-mlp", epochs=3)
+    end = jobs.wait(job.id, heard=seen.append)
+    assert (end.state, end.progress, end.note) == ("done", 1.0, "Done")
+    assert [one.progress for one in seen] == sorted(one.progress for one in seen)
+    assert [row["epoch"] for row in end.detail["history"]] == [1, 2, 3]
+    assert Jobs(jobs.library, jobs.worker, jobs.config).journal.read(job.id) == end
+
+
+def test_answers_are_kept_for_the_page(jobs, saved):
+    id_ = saved("digits-mlp", "keras")["artifact"]
+    job = finished(jobs, jobs.compare([id_], rows=100))
+    arrays = jobs.journal.arrays(job.id)
+    (name,) = arrays
+    assert name.startswith(f"{id_}:")
+    assert arrays[name].shape == (100, 10)
+    reference = next(iter(jobs.library.reference(job.result["reference"]).answers.values()))
+    assert arrays[name].tobytes() == reference[:100].tobytes()
+
+
+@pytest.mark.parametrize("rows", [1, 63, 64, 65, 10_000])
+def test_any_number_of_rows_is_bit_identical(jobs, saved, rows):
+    result = compared(jobs, saved("digits-core", "saved_model")["artifact"], rows=rows)
+    (outcome,) = result["outcomes"].values()
+    assert (outcome["verdict"], outcome["rows"], result["rows"]) == ("bit-identical", min(rows, 270), min(rows, 270))
+
+
+# Halves, and code that is given or not
+
+
+def test_weights_and_an_architecture_make_a_whole(jobs, saved):
+    weights, layers = (saved("digits-mlp", key)["artifact"] for key in ("weights", "architecture"))
+    offered = [choice.key for choice in choices(jobs.library, weights)]
+    assert offered[0] == "demo"
+    assert layers in offered
+    for source in ("demo", layers):
+        assert compared(jobs, weights, sources={weights: source})["outcomes"][weights]["verdict"] == "bit-identical"
+
+
+def test_weights_without_code_say_what_they_need(jobs, saved):
+    id_ = saved("digits-mlp", "weights")["artifact"]
+    outcome = compared(jobs, id_, sources={id_: "none"})["outcomes"][id_]
+    assert (outcome["verdict"], outcome["error"]["code"]) == ("does-not-load", "needs-architecture")
+    assert outcome["error"]["cure"] == (
+        "Give an architecture: the demo's code, or an architecture artifact of the same run."
+    )
+
+
+def test_an_architecture_alone_answers_differently(jobs, saved):
+    id_ = saved("digits-mlp", "architecture")["artifact"]
+    outcome = compared(jobs, id_)["outcomes"][id_]
+    assert (outcome["verdict"], outcome["weights"]["found"]) == ("different", 0)
+    assert outcome["changed_rows"] > 135
+
+
+@pytest.mark.parametrize("key", ["keras", "h5"])
+def test_a_layer_of_our_own_needs_its_class(jobs, saved, key):
+    id_ = saved("digits-custom", key)["artifact"]
+    without = compared(jobs, id_, sources={id_: "none"})["outcomes"][id_]
+    assert without["verdict"] == "does-not-load"
+    assert without["error"]["sentence"].startswith("This process does not know the custom ")
+    assert "'Scale': Scale" in without["error"]["cure"]
+    assert compared(jobs, id_, sources={id_: "demo"})["outcomes"][id_]["verdict"] == "bit-identical"
+    assert compared(jobs, id_)["outcomes"][id_]["verdict"] == "bit-identical"
+
+
+@pytest.mark.parametrize("source", ["none", "demo"])
+def test_a_graph_loads_with_the_class_and_without(jobs, saved, source):
+    id_ = saved("digits-custom", "saved_model")["artifact"]
+    assert compared(jobs, id_, sources={id_: source})["outcomes"][id_]["verdict"] == "bit-identical"
+
+
+def test_an_architecture_of_another_model_does_not_fit_in_words(jobs, saved):
+    weights, layers = saved("digits-mlp", "weights")["artifact"], saved("digits-custom", "architecture")["artifact"]
+    outcome = compared(jobs, weights, sources={weights: layers})["outcomes"][weights]
+    assert outcome["verdict"] == "does-not-load"
+    assert outcome["error"]["sentence"].endswith(".")
+
+
+# Bad input
+
+BAD_SETTINGS = {
+    "no epochs": ({"epochs": 0}, "The setting 'epochs' should be greater than or equal to 1."),
+    "too many epochs": ({"epochs": 501}, "The setting 'epochs' should be less than or equal to 500."),
+    "half an epoch": (
+        {"epochs": 1.5},
+        "The setting 'epochs' should be a valid integer, got a number with a fractional part.",
+    ),
+    "no batch": ({"batch_size": 0}, "The setting 'batch size' should be greater than or equal to 1."),
+    "no rate": ({"learning_rate": 0}, "The setting 'learning rate' should be greater than 0."),
+    "no units": ({"hidden_units": 0}, "The setting 'hidden units' should be greater than or equal to 1."),
+    "a word for a seed": (
+        {"seed": "x"},
+        "The setting 'seed' should be a valid integer, unable to parse string as an integer.",
+    ),
+    "a seed below zero": ({"seed": -1}, "The setting 'seed' should be greater than or equal to 0."),
+    "no such data": ({"dataset": "cats"}, "The demo digits-mlp has no such data set."),
+}
+
+
+@pytest.mark.parametrize(("given", "sentence"), BAD_SETTINGS.values(), ids=BAD_SETTINGS.keys())
+def test_a_setting_that_does_not_fit_starts_nothing(empty_jobs, given, sentence):
+    with pytest.raises(InputError) as caught:
+        empty_jobs.train("digits-mlp", **given)
+    assert caught.value.sentence == sentence
+    assert caught.value.received == str(next(iter(given.values())))
+    assert caught.value.cure.endswith(".")
+    assert empty_jobs.journal.all() == []
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "fast"])
+def test_a_rate_that_is_no_number_is_refused(empty_jobs, value):
+    with pytest.raises(InputError, match="The setting 'learning rate' should be"):
+        empty_jobs.train("digits-mlp", learning_rate=value)
+
+
+def test_a_setting_that_does_not_exist_is_refused(empty_jobs):
+    with pytest.raises(InputError, match="The setting 'colour'"):
+        empty_jobs.train("digits-mlp", colour="blue")
+
+
+def test_a_batch_above_the_data_is_refused_by_the_training(empty_jobs):
+    end = empty_jobs.wait(empty_jobs.train("digits-mlp", epochs=1, batch_size=5000).id)
+    assert (end.state, end.error["code"]) == ("failed", "input")
+    assert end.error["sentence"] == "The batch size is above the 1,257 rows of training data."
+    assert (end.error["received"], end.error["cure"]) == ("5000", "Choose 1,257 or fewer.")
+    assert empty_jobs.library.ids() == []
+
+
+def test_an_unknown_demo_is_refused_with_those_that_exist(empty_jobs):
+    with pytest.raises(UnknownName) as caught:
+        empty_jobs.train("digits")
+    assert caught.value.sentence == "There is no such demo."
+    assert caught.value.cure.startswith("Choose from digits-mlp, digits-core, digits-custom")
+
+
+def test_an_unknown_format_is_refused_with_those_that_exist(jobs, trained):
+    with pytest.raises(UnknownName) as caught:
+        jobs.save(trained("digits-mlp"), ["keras", "zip"])
+    assert (caught.value.sentence, caught.value.received) == ("There is no such format.", "zip")
+    assert caught.value.cure.startswith("Choose from " + ", ".join(one.key for one in FORMATS[:3]))
+
+
+@pytest.mark.parametrize("id_", ["r0000000000", "", "../x", "a0000000000"])
+def test_an_unknown_run_is_refused(jobs, id_):
+    with pytest.raises(UnknownName, match="Nothing in the library has this id"):
+        jobs.save(id_, ["keras"])
+
+
+@pytest.mark.parametrize("id_", ["a0000000000", "", "../x", "r0000000000"])
+def test_an_unknown_artifact_is_refused(jobs, id_):
+    with pytest.raises(UnknownName, match="Nothing in the library has this id"):
+        jobs.compare([id_])
+
+
+def test_an_unknown_job_is_refused(jobs):
+    for use in (jobs.cancel, jobs.wait):
+        with pytest.raises(UnknownName):
+            use("j0000000000")
+
+
+def test_nothing_chosen_is_refused(jobs, trained):
+    with pytest.raises(InputError, match=r"No format was chosen\. Choose at least one format to save in"):
+        jobs.save(trained("digits-mlp"), [])
+    with pytest.raises(InputError, match=r"No artifact was chosen\. Choose at least one artifact to compare"):
+        jobs.compare([])
+
+
+@pytest.mark.parametrize("rows", [0, -5])
+def test_no_rows_are_refused(jobs, saved, rows):
+    with pytest.raises(InputError) as caught:
+        jobs.compare([saved("digits-mlp", "keras")["artifact"]], rows=rows)
+    assert (caught.value.sentence, caught.value.received) == ("At least one row must be compared.", str(rows))
+
+
+def test_a_source_that_is_not_offered_is_refused(jobs, saved):
+    id_ = saved("digits-mlp", "keras")["artifact"]
+    with pytest.raises(InputError) as caught:
+        jobs.compare([id_], sources={id_: "../x"})
+    assert caught.value.sentence == f"The architecture of {id_} cannot come from there."
+    assert caught.value.cure == "Choose from none, demo."
+
+
+def test_artifacts_of_models_that_answer_other_questions_are_refused_in_words(jobs, saved):
+    """The comparison goes on; the one that has no such answers says so."""
+    ids = [saved("digits-mlp", "keras")["artifact"], saved("digits-core", "saved_model")["artifact"]]
+    outcomes = compared(jobs, *ids)["outcomes"]
+    assert outcomes[ids[0]]["verdict"] == "bit-identical"
+    assert outcomes[ids[1]]["verdict"] in {"some-changed", "different"}
+
+
+def test_one_format_that_fails_stops_no_other(jobs, trained):
+    rows = finished(jobs, jobs.save(trained("digits-core"), ["h5", "checkpoint"])).result["rows"]
+    assert list(rows) == ["h5", "checkpoint"]
+    assert (rows["h5"]["state"], rows["h5"]["error"]["code"]) == ("failed", "cannot-save")
+    assert (rows["checkpoint"]["state"], rows["checkpoint"]["verdict"]) == ("done", "bit-identical")
+
+
+# Cancel, interrupt, damage
+
+
+def test_a_training_is_cancelled_within_a_second_and_keeps_nothing(empty_jobs):
+    job = empty_jobs.train("digits-mlp", epochs=500)
+    until(lambda: empty_jobs.journal.read(job.id).progress > 0)
+    pressed = time.monotonic()
+    empty_jobs.cancel(job.id)
+    end = empty_jobs.wait(job.id)
+    assert time.monotonic() - pressed < 1
+    assert (end.state, end.error["sentence"]) == ("cancelled", "It was cancelled.")
+    assert empty_jobs.library.ids() == []
+    assert list((empty_jobs.library.home / "staging").iterdir()) == []
+
+
+def test_a_job_that_waits_for_its_turn_can_be_cancelled(empty_library, worker, config):
+    jobs = Jobs(empty_library, worker, config.model_copy(update={"home": empty_library.home, "parallel": 1}))
+    busy = [jobs.train("digits-core", epochs=500) for _ in range(2)]
+    until(lambda: all(jobs.journal.read(one.id).state == "running" for one in busy))
+    waiting = jobs.train("digits-core", epochs=1)
+    assert jobs.journal.read(waiting.id).state == "queued"
+    jobs.cancel(waiting.id)
+    assert jobs.wait(waiting.id).error["sentence"] == "It was cancelled before it began."
+    for one in busy:
+        jobs.cancel(one.id)
+        assert jobs.wait(one.id).state == "cancelled"
+
+
+def test_a_training_that_takes_too_long_is_stopped_and_said(empty_library, worker, config):
+    short = config.model_copy(update={"home": empty_library.home, "train_seconds": 0.5})
+    jobs = Jobs(empty_library, worker, short)
+    end = jobs.wait(jobs.train("digits-core", epochs=500).id)
+    assert (end.state, end.error["code"]) == ("failed", "timed-out")
+    assert end.error["sentence"] == "It took longer than its limit of 0.5 seconds, and was stopped."
+    assert empty_library.ids() == []
+
+
+def test_a_job_of_a_dead_process_is_interrupted_and_can_be_done_again(jobs, saved):
+    id_ = saved("digits-mlp", "keras")["artifact"]
+    done = finished(jobs, jobs.compare([id_], rows=11))
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        dead.wait()
+    jobs.journal.write(done.model_copy(update={"state": "running", "pid": dead.pid}))
+    assert jobs.wait(done.id).state == "interrupted"
+    again = finished(jobs, jobs.compare([id_], rows=11))
+    assert (again.id, again.result["outcomes"][id_]["verdict"]) == (done.id, "bit-identical")
+
+
+def test_the_same_comparison_is_done_once(jobs, saved):
+    id_ = saved("digits-mlp", "keras")["artifact"]
+    first = finished(jobs, jobs.compare([id_], rows=7))
+    assert jobs.compare([id_, id_], rows=7) == first
+    assert jobs.compare([id_], rows=8).id != first.id
+
+
+def test_a_comparison_is_done_again_after_damage_and_says_so(empty_jobs):
+    run = finished(empty_jobs, empty_jobs.train("digits-core", epochs=1)).result["run"]
+    rows = finished(empty_jobs, empty_jobs.save(run, ["saved_model", "checkpoint"])).result["rows"]
+    good, bad = rows["saved_model"]["artifact"], rows["checkpoint"]["artifact"]
+    before = compared(empty_jobs, good, bad)
+    path = empty_jobs.library.files(bad) / "model.index"
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    after = compared(empty_jobs, good, bad)
+    assert [one["verdict"] for one in before["outcomes"].values()] == ["bit-identical", "bit-identical"]
+    assert after["outcomes"][good]["verdict"] == "bit-identical"
+    assert (after["outcomes"][bad]["verdict"], after["outcomes"][bad]["error"]["code"]) == ("does-not-load", "damaged")
+    assert after["outcomes"][bad]["error"]["sentence"] == (
+        "The file model.index has changed since it was saved (its SHA-256 differs)."
+    )
+    path.write_bytes(data)
+    assert compared(empty_jobs, good, bad)["outcomes"][bad]["verdict"] == "bit-identical"
+
+
+def test_a_damaged_run_is_not_saved_from(empty_jobs):
+    run = finished(empty_jobs, empty_jobs.train("digits-core", epochs=1)).result["run"]
+    (empty_jobs.library.home / "runs" / run / "snapshot" / "variables.npz").unlink()
+    end = empty_jobs.wait(empty_jobs.save(run, ["saved_model"]).id)
+    assert (end.state, end.error["sentence"]) == ("failed", "The file variables.npz is missing.")
+
+
+def test_a_training_that_runs_away_is_kept_as_it_is(empty_jobs):
+    end = finished(empty_jobs, empty_jobs.train("digits-core", epochs=3, learning_rate=10, hidden_units=2048))
+    run = end.result["run"]
+    text = (empty_jobs.library.home / "jobs" / end.id / "job.json").read_text(encoding="utf-8")
+    json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    json.loads(empty_jobs.library.run(run).text(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert len(empty_jobs.library.history(run)) == 3
+    row = finished(empty_jobs, empty_jobs.save(run, ["saved_model"])).result["rows"]["saved_model"]
+    assert row["verdict"] == "bit-identical"
+
+
+# Side by side, and on a full disk
+
+
+def test_two_jobs_run_side_by_side(jobs):
+    first, second = jobs.train("digits-core", epochs=1, seed=1), jobs.train("digits-core", epochs=1, seed=2)
+    runs = {finished(jobs, one).result["run"] for one in (first, second)}
+    assert len(runs) == 2
+
+
+def test_another_process_sees_and_cancels_a_job(empty_jobs):
+    job = empty_jobs.train("digits-core", epochs=500)
+    other = Jobs(Library(empty_jobs.library.home), Worker(empty_jobs.config), empty_jobs.config)
+    until(lambda: other.journal.read(job.id).progress > 0)
+    other.cancel(job.id)
+    assert empty_jobs.wait(job.id).state == "cancelled"
+
+
+def test_a_full_disk_ends_a_job_in_words_and_leaves_nothing(worker, config, small_disk):
+    home = small_disk / "store"
+    jobs = Jobs(Library(home), worker, config.model_copy(update={"home": home}))
+    run = finished(jobs, jobs.train("digits-core", epochs=1)).result["run"]
+    big = jobs.train("digits-core", epochs=1, hidden_units=8192)
+    end = jobs.wait(big.id)
+    assert (end.state, end.error["code"], end.error["sentence"]) == ("failed", "storage", "The disk is full.")
+    assert jobs.library.ids() == [run]
+    assert list((home / "staging").iterdir()) == []
+    assert finished(jobs, jobs.save(run, ["saved_model"])).result["rows"]["saved_model"]["verdict"] == "bit-identical"
+
+
+def test_a_disk_without_room_for_a_record_begins_nothing(worker, config, small_disk):
+    home = small_disk / "store"
+    jobs = Jobs(Library(home), worker, config.model_copy(update={"home": home}))
+    fill(small_disk / "filler")
+    with pytest.raises(StorageFailed, match="The disk is full"):
+        jobs.train("digits-core", epochs=1)
+    assert jobs.journal.all() == []
+
+
+def test_a_disk_that_fills_up_under_a_job_does_not_leave_it_running_for_ever(worker, config, small_disk):
+    home = small_disk / "store"
+    jobs = Jobs(Library(home), worker, config.model_copy(update={"home": home}))
+    job = jobs.train("digits-core", epochs=60)
+    until(lambda: jobs.journal.read(job.id).progress > 0)
+    fill(small_disk / "filler")
+    end = jobs.wait(job.id)
+    assert (end.state, end.error["sentence"]) == ("failed", "The disk is full.")
