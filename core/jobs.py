@@ -24,8 +24,6 @@ from core.work.training import train_work
 from core.worker import Worker
 
 WRITE_EVERY = 0.1  # seconds between two records of a job's progress
-# Reasons not to load that lie in this computer, and may be gone when a comparison is asked for again.
-PASSING = {"damaged", "unreadable-record", "storage", "worker", "child-died", "timed-out"}
 LOOK_EVERY = 0.1  # seconds between two looks at whether a person asked to cancel
 
 
@@ -108,7 +106,8 @@ class Jobs:
             raise InputError("At least one row must be compared.", received=rows, cure="Choose 1 row or more.")
         request = {"artifacts": ids, "rows": rows, "sources": resolve_sources(self.library, ids, sources or {})}
         # What is wrong with the files belongs to the request: a comparison is known again only while that is the same.
-        request["damage"] = {one: damage for one in ids if (damage := self._damage(one))}
+        used = ids + [source for source in request["sources"].values() if source not in ("none", "demo")]
+        request["damage"] = {one: damage for one in used if (damage := self._damage(one))}
         id_ = "j" + hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:10]
         return self._known(id_) or self._start("compare", "Comparison", request, compare_work, id_)
 
@@ -125,7 +124,7 @@ class Jobs:
             job = self.journal.read(id_)
         except RoundtripError:
             return None
-        return job if job.active or (job.state == "done" and not _may_end_otherwise(job)) else None
+        return job if job.active or job.state == "done" else None
 
     def _start(self, kind: str, title: str, request: dict[str, Any], work: Callable, id_: str = "") -> Job:
         job = self.journal.begin(Job(id=id_ or new_id("j"), kind=kind, title=title, request=request))
@@ -167,8 +166,3 @@ class Jobs:
             heard(job)
             time.sleep(LOOK_EVERY)
         return job
-
-
-def _may_end_otherwise(comparison: Job) -> bool:
-    errors = [outcome["error"] for outcome in comparison.result["outcomes"].values()]
-    return any(error and error["code"] in PASSING for error in errors)

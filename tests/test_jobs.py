@@ -342,6 +342,16 @@ def test_a_comparison_is_done_again_after_damage_and_says_so(empty_jobs):
     assert compared(empty_jobs, good, bad)["outcomes"][bad]["verdict"] == "bit-identical"
 
 
+def test_a_comparison_of_damaged_files_is_done_once_too(empty_jobs):
+    """The page asks again with every rerun: it must find the answer, not start another search for it."""
+    run = finished(empty_jobs, empty_jobs.train("digits-core", epochs=1)).result["run"]
+    id_ = finished(empty_jobs, empty_jobs.save(run, ["saved_model"])).result["rows"]["saved_model"]["artifact"]
+    (empty_jobs.library.files(id_) / "saved_model.pb").unlink()
+    first = finished(empty_jobs, empty_jobs.compare([id_]))
+    assert first.result["outcomes"][id_]["error"]["sentence"] == "The file saved_model.pb is missing."
+    assert empty_jobs.compare([id_]) == first
+
+
 def test_a_damaged_run_is_not_saved_from(empty_jobs):
     run = finished(empty_jobs, empty_jobs.train("digits-core", epochs=1)).result["run"]
     (empty_jobs.library.home / "runs" / run / "snapshot" / "variables.npz").unlink()

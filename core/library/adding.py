@@ -52,14 +52,15 @@ def add(library: "Library", model: Any, inputs: Any, formats: list[str], name: s
 def _reference(model: Any, inputs: Any) -> Reference:
     predictor = live_predictor(model)
     named = inputs if isinstance(inputs, dict) else {_only_input(predictor.inputs): inputs}
-    arrays: Arrays = {key: np.asarray(value)[:ROWS] for key, value in named.items()}
+    arrays: Arrays = {key: np.asarray(value) for key, value in named.items()}
     lengths = {len(array) if array.ndim else 0 for array in arrays.values()}
-    if lengths in ({0}, set()) or len(lengths) != 1:
+    if len(lengths) != 1 or lengths == {0}:
         raise InputError(
             "The inputs must be arrays with the same number of rows, at least one, batch first.",
             received={key: array.shape for key, array in arrays.items()},
             cure="Pass a batch: model inputs of shape (rows, ...).",
         )
+    arrays = {key: array[:ROWS] for key, array in arrays.items()}
     try:
         return Reference(arrays, answer_in_batches(predictor, arrays), {})
     except RoundtripError:
