@@ -4,6 +4,7 @@ Start it with `streamlit run app.py`. The pages begin in `ui/main.py`, not here:
 that Streamlit runs would switch on its old page discovery.
 """
 
+import asyncio
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import streamlit as st
 from ui.routes import MIDDLEWARE, ROUTES
 
 HERE = Path(__file__).resolve().parent
+FIRST_PAGE_FIRST = 2.0  # seconds in which the first visitor's page has the processor; a job does not wait for them
 
 
 @asynccontextmanager
@@ -20,8 +22,9 @@ async def lifespan(app):
     from ui.state import office
 
     prepare()
-    office().worker.start()
+    warming = asyncio.get_running_loop().call_later(FIRST_PAGE_FIRST, office().worker.start)
     yield {"office": office()}
+    warming.cancel()
     office().worker.close()
 
 

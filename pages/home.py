@@ -15,7 +15,7 @@ def worker_line() -> None:
     """Where the worker stands; looked at again while it warms up."""
     state = office().worker.state()
     words = {
-        "cold": ":material/mode_off_on: TensorFlow starts with your first training.",
+        "cold": ":material/hourglass_empty: TensorFlow is about to warm up.",
         "warming": f":material/hourglass_top: TensorFlow is warming up, {duration(state.seconds)}",
         "ready": ":green[:material/check_circle:] TensorFlow is ready.",
         "failed": ":red[:material/error:] TensorFlow did not start; it is tried again with your next click.",
@@ -51,7 +51,7 @@ with right:
         st.metric("Runs", job_count, border=True, help="Trainings, and models that you added from a notebook.")
         st.metric("Artifacts", len(entries), border=True, help="Saved copies, each with the evidence of its reload.")
         st.metric("Space", size(sum(entry.bytes or 0 for entry in entries)), border=True)
-    st.fragment(run_every=1.0 if office().worker.state().phase == "warming" else None)(worker_line)()
+    st.fragment(run_every=1.0 if office().worker.state().phase in ("cold", "warming") else None)(worker_line)()
 
     st.subheader("Next step")
     if not job_count:

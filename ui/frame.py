@@ -54,8 +54,12 @@ def run() -> None:
 
 def prepare() -> None:
     """Import what the first page needs before the first visitor waits for it."""
+    from PIL import Image
+
     import ui.pictures
     import ui.words  # noqa: F401
+
+    Image.preinit()  # Streamlit opens the page's icon with it
 
 
 def log_unforeseen(error: Exception) -> None:
