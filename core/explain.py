@@ -41,7 +41,7 @@ CASES = (
     Case(
         r"Select TensorFlow op\(s\).*?\((Flex\w+)\) failed to prepare",
         "The file needs an operation of TensorFlow itself ({0}), which the LiteRT runtime does not have.",
-        "Build recurrent layers with unroll=True, train with the float32 policy, keep text outside, or choose SavedModel.",
+        "Build recurrent layers with unroll=True, use the float32 policy, keep text outside; or choose SavedModel.",
     ),
     Case(
         r"'tf\.(\w+)' op is neither a custom op nor a flex op|Custom ops: (\w+)",
@@ -152,6 +152,11 @@ CASES = (
         "Use the architecture that the checkpoint was saved from.",
     ),
     Case(
+        r"Layer '([^']+)' expected (\d+) variables, but received (\d+) variables during loading",
+        "The file holds {2} of the {1} arrays that the layer '{0}' asks for.",
+        "Use the architecture that it was saved from; a quantised model with a class of its own cannot be rebuilt.",
+    ),
+    Case(
         r"not bound to checkpointed values|Unresolved object in checkpoint",
         "Values in this checkpoint found no variable in the model, or variables found no value.",
         "Build the model with the same code that wrote the checkpoint.",
@@ -200,6 +205,11 @@ CASES = (
         r"recursion depth exceeded",
         "The model is nested too deeply for Keras to walk through.",
         "Build it from fewer nested layers.",
+    ),
+    Case(
+        r"Can't (?:pickle|get) local object '([^']+)'",
+        "Python pickles a class by the place where it is imported from, and '{0}' is made inside a function.",
+        "Define the class at the top of a module, or choose SavedModel, which needs no class.",
     ),
     Case(
         r"No module named '([^']+)'",

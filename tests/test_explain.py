@@ -196,6 +196,15 @@ MESSAGES = [
         "The size of kernel exceeds the maximum shard size 0.001GB. You can increase the `max_shard_size` parameter.",
         "One array is larger than a shard may be (0.001GB).",
     ),
+    (
+        "Layer 'dense' expected 2 variables, but received 0 variables during loading. Expected: ['kernel', 'bias']",
+        "The file holds 0 of the 2 arrays that the layer 'dense' asks for.",
+    ),
+    (
+        "Can't pickle local object 'classes.<locals>.DigitReader'",
+        "Python pickles a class by the place where it is imported from, and 'classes.<locals>.DigitReader' is made "
+        "inside a function.",
+    ),
     ("No module named 'scipy'", "The Python package 'scipy' that this needs is not installed."),
 ]
 

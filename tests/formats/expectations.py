@@ -5,6 +5,8 @@ from typing import NamedTuple
 from core.compare import Verdict
 
 BIT = Verdict.BIT_IDENTICAL
+CLOSE = Verdict.ROUNDING  # or better: another runtime may round as TensorFlow does
+CHANGED = Verdict.SOME_CHANGED  # or better, or worse, as `changed_at_most` says
 SOME = Verdict.SOME_CHANGED
 DIFFERENT = Verdict.DIFFERENT
 NO_LOAD = Verdict.DOES_NOT_LOAD
@@ -23,12 +25,34 @@ NO_VOCABULARY = "A vocabulary was lost on the way: its lookup table is empty."
 RENAMED = "The inputs were renamed, and 4 of them would fit 'inputs'."
 BARE_LOSS = "The file names its loss or metric 'keras.metrics.mse' as a bare string, which this Keras cannot read back."
 
+# Converters, and the runtimes that read what they wrote.
+NAMED_ALONE = "These are weights alone: numbers by name, without the layers that use them."
+NO_KERAS_INT = "Keras can quantise no layer of this model, so the copy would be the model itself."
+NO_HALF_INT = "Keras does not quantise a model that computes in float16."
+NO_LITERT_INT = "Nothing in this model could be quantised, so the file would be the plain LiteRT file."
+FLEX_MATMUL = "The file needs an operation of TensorFlow itself (FlexMatMul), which the LiteRT runtime does not have."
+FLEX_LIST = (
+    "The file needs an operation of TensorFlow itself (FlexTensorListReserve), which the LiteRT runtime does not have."
+)
+NO_TABLE = "The model looks words up in a table, and a graph of constants cannot hold one."
+NO_TEXT_RANGES = "The quantizer cannot measure the ranges of a model that handles text."
+NO_NGRAMS = "LiteRT has no operation for 'StringNGrams'."
+NO_OV_LOOKUP = "OpenVINO has no operation for LookupTableFindV2."
+NO_OV_TABLE = "OpenVINO cannot hold the lookup table of this model."
+NO_OV_LIST = "OpenVINO has no operation for TensorList."
+NO_INT_SUBLAYERS = "The file holds 0 of the 2 arrays that the layer 'dense' asks for."
+LOCAL_CLASS = (
+    "Python pickles a class by the place where it is imported from, and 'classes.<locals>.DigitReader' is made inside a "
+    "function."
+)
+
 
 class Saves(NamedTuple):
     """The verdicts of the two reloads; `reason` and `with_reason` are the sentences of those that do not load.
 
     `weights_found` is None where as many come back as the format claims; `breaks` names the parts that the format
-    claims to keep and does not keep of this demo.
+    claims to keep and does not keep of this demo. `changed_at_most` is the share of rows whose answers may change where
+    numbers are kept in fewer bits: how many do depends on the processor too.
     """
 
     without_code: Verdict
@@ -39,6 +63,14 @@ class Saves(NamedTuple):
     with_reason: str = ""
     weights_found: int | None = None
     breaks: frozenset[str] = frozenset()
+    changed_at_most: float | None = None
+
+
+# Formats whose weights cannot be read back bit for bit, and those that have no place for an optimizer.
+HIDES_WEIGHTS = {"litert", "litert_float16", "litert_dynamic", "litert_int8", "openvino", "openvino_fp16"}
+HIDES_OPTIMIZER = HIDES_WEIGHTS | {"onnx", "frozen_graph"}
+
+FEW, MANY, ALL = 0.05, 0.75, 1.0  # shares of rows
 
 
 class Refused(NamedTuple):
@@ -141,4 +173,167 @@ EXPECTED: dict[tuple[str, str], Saves | Refused] = {
     ("stocks-lstm", "weights"): Saves(NO_LOAD, BIT, WEIGHTS_ALONE, optimizer_found=12, optimizer_of=12),
     ("stocks-lstm", "architecture"): Saves(DIFFERENT, DIFFERENT, optimizer_found=1, optimizer_of=12),
     ("stocks-lstm", "checkpoint"): Saves(NO_LOAD, BIT, VALUES_ALONE, optimizer_found=12, optimizer_of=12),
+    # Converters. Integer and half-precision copies may change some answers; the others are the same to rounding.
+    ("digits-mlp", "keras_dir"): Saves(BIT, BIT, optimizer_found=10),
+    ("digits-mlp", "weights_sharded"): Saves(NO_LOAD, BIT, WEIGHTS_ALONE, optimizer_found=10),
+    ("digits-mlp", "safetensors"): Saves(NO_LOAD, BIT, NAMED_ALONE, optimizer_found=1),
+    ("digits-mlp", "keras_int8"): Saves(CHANGED, CHANGED, weights_found=2, changed_at_most=FEW),
+    ("digits-mlp", "keras_int4"): Saves(CHANGED, CHANGED, weights_found=2, changed_at_most=FEW),
+    ("digits-mlp", "frozen_graph"): Saves(CLOSE, CLOSE),
+    ("digits-mlp", "onnx"): Saves(CLOSE, CLOSE, weights_found=4),
+    ("digits-mlp", "litert"): Saves(CLOSE, CLOSE),
+    ("digits-mlp", "litert_float16"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-mlp", "litert_dynamic"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-mlp", "litert_int8"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-mlp", "openvino"): Saves(CLOSE, CLOSE),
+    ("digits-mlp", "openvino_fp16"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-mlp", "pickle"): Saves(BIT, BIT, optimizer_found=10),
+    ("digits-core", "keras_dir"): Refused(KERAS_ONLY),
+    ("digits-core", "weights_sharded"): Refused(KERAS_ONLY),
+    ("digits-core", "safetensors"): Saves(NO_LOAD, BIT, NAMED_ALONE, optimizer_found=1),
+    ("digits-core", "keras_int8"): Refused(KERAS_ONLY),
+    ("digits-core", "keras_int4"): Refused(KERAS_ONLY),
+    ("digits-core", "frozen_graph"): Saves(CLOSE, CLOSE),
+    ("digits-core", "onnx"): Saves(CLOSE, CLOSE, weights_found=4),
+    ("digits-core", "litert"): Saves(CLOSE, CLOSE),
+    ("digits-core", "litert_float16"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-core", "litert_dynamic"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-core", "litert_int8"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-core", "openvino"): Saves(CLOSE, CLOSE),
+    ("digits-core", "openvino_fp16"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-core", "pickle"): Refused(KERAS_ONLY),
+    ("digits-custom", "keras_dir"): Saves(NO_LOAD, BIT, NO_CLASS, optimizer_found=12, optimizer_of=12),
+    ("digits-custom", "weights_sharded"): Saves(NO_LOAD, BIT, WEIGHTS_ALONE, optimizer_found=12, optimizer_of=12),
+    ("digits-custom", "safetensors"): Saves(NO_LOAD, BIT, NAMED_ALONE, optimizer_found=1, optimizer_of=12),
+    ("digits-custom", "keras_int8"): Saves(
+        NO_LOAD, CHANGED, NO_CLASS, optimizer_of=12, weights_found=3, changed_at_most=FEW
+    ),
+    ("digits-custom", "keras_int4"): Saves(
+        NO_LOAD, CHANGED, NO_CLASS, optimizer_of=12, weights_found=3, changed_at_most=FEW
+    ),
+    ("digits-custom", "frozen_graph"): Saves(CLOSE, CLOSE),
+    ("digits-custom", "onnx"): Saves(CLOSE, CLOSE, weights_found=5),
+    ("digits-custom", "litert"): Saves(CLOSE, CLOSE),
+    ("digits-custom", "litert_float16"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-custom", "litert_dynamic"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-custom", "litert_int8"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-custom", "openvino"): Saves(CLOSE, CLOSE),
+    ("digits-custom", "openvino_fp16"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-custom", "pickle"): Saves(NO_LOAD, BIT, NO_CLASS, optimizer_found=12, optimizer_of=12),
+    ("digits-cnn", "keras_dir"): Saves(BIT, BIT, optimizer_found=20, optimizer_of=20),
+    ("digits-cnn", "weights_sharded"): Saves(NO_LOAD, BIT, WEIGHTS_ALONE, optimizer_found=20, optimizer_of=20),
+    ("digits-cnn", "safetensors"): Saves(NO_LOAD, BIT, NAMED_ALONE, optimizer_found=1, optimizer_of=20),
+    ("digits-cnn", "keras_int8"): Saves(CHANGED, CHANGED, optimizer_of=20, weights_found=9, changed_at_most=FEW),
+    ("digits-cnn", "keras_int4"): Saves(CHANGED, CHANGED, optimizer_of=20, weights_found=9, changed_at_most=FEW),
+    ("digits-cnn", "frozen_graph"): Saves(CLOSE, CLOSE),
+    ("digits-cnn", "onnx"): Saves(CLOSE, CLOSE, weights_found=5),
+    ("digits-cnn", "litert"): Saves(CLOSE, CLOSE),
+    ("digits-cnn", "litert_float16"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-cnn", "litert_dynamic"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-cnn", "litert_int8"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-cnn", "openvino"): Saves(CLOSE, CLOSE),
+    ("digits-cnn", "openvino_fp16"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-cnn", "pickle"): Saves(BIT, BIT, optimizer_found=20, optimizer_of=20),
+    ("digits-denoiser", "keras_dir"): Saves(BIT, BIT, optimizer_found=14, optimizer_of=14),
+    ("digits-denoiser", "weights_sharded"): Saves(NO_LOAD, BIT, WEIGHTS_ALONE, optimizer_found=14, optimizer_of=14),
+    ("digits-denoiser", "safetensors"): Saves(NO_LOAD, BIT, NAMED_ALONE, optimizer_found=1, optimizer_of=14),
+    ("digits-denoiser", "keras_int8"): Refused(NO_KERAS_INT),
+    ("digits-denoiser", "keras_int4"): Refused(NO_KERAS_INT),
+    ("digits-denoiser", "frozen_graph"): Saves(CLOSE, CLOSE),
+    ("digits-denoiser", "onnx"): Saves(CLOSE, CLOSE, weights_found=3),
+    ("digits-denoiser", "litert"): Saves(CLOSE, CLOSE),
+    ("digits-denoiser", "litert_float16"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-denoiser", "litert_dynamic"): Saves(CHANGED, CHANGED, changed_at_most=ALL),
+    ("digits-denoiser", "litert_int8"): Saves(CHANGED, CHANGED, changed_at_most=ALL),
+    ("digits-denoiser", "openvino"): Saves(CLOSE, CLOSE),
+    ("digits-denoiser", "openvino_fp16"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-denoiser", "pickle"): Saves(BIT, BIT, optimizer_found=14, optimizer_of=14),
+    ("digits-mixed", "keras_dir"): Saves(
+        BIT, BIT, optimizer_found=2, optimizer_of=14, breaks=frozenset({"optimizer state"})
+    ),
+    ("digits-mixed", "weights_sharded"): Saves(NO_LOAD, BIT, WEIGHTS_ALONE, optimizer_found=14, optimizer_of=14),
+    ("digits-mixed", "safetensors"): Saves(NO_LOAD, BIT, NAMED_ALONE, optimizer_found=3, optimizer_of=14),
+    ("digits-mixed", "keras_int8"): Refused(NO_HALF_INT),
+    ("digits-mixed", "keras_int4"): Saves(CHANGED, CHANGED, optimizer_of=14, weights_found=2, changed_at_most=FEW),
+    ("digits-mixed", "frozen_graph"): Saves(CLOSE, CLOSE),
+    ("digits-mixed", "onnx"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-mixed", "litert"): Saves(NO_LOAD, NO_LOAD, FLEX_MATMUL, with_reason=FLEX_MATMUL),
+    ("digits-mixed", "litert_float16"): Refused(NO_LITERT_INT),
+    ("digits-mixed", "litert_dynamic"): Refused(NO_LITERT_INT),
+    ("digits-mixed", "litert_int8"): Refused(FLEX_MATMUL),
+    ("digits-mixed", "openvino"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-mixed", "openvino_fp16"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-mixed", "pickle"): Saves(
+        BIT, BIT, optimizer_found=2, optimizer_of=14, breaks=frozenset({"optimizer state"})
+    ),
+    ("digits-subclassed", "keras_dir"): Saves(NO_LOAD, BIT, NO_MODEL_CLASS, optimizer_found=10),
+    ("digits-subclassed", "weights_sharded"): Saves(NO_LOAD, BIT, WEIGHTS_ALONE, optimizer_found=10),
+    ("digits-subclassed", "safetensors"): Saves(NO_LOAD, BIT, NAMED_ALONE, optimizer_found=1),
+    ("digits-subclassed", "keras_int8"): Saves(NO_LOAD, NO_LOAD, NO_MODEL_CLASS, with_reason=NO_INT_SUBLAYERS),
+    ("digits-subclassed", "keras_int4"): Saves(NO_LOAD, NO_LOAD, NO_MODEL_CLASS, with_reason=NO_INT_SUBLAYERS),
+    ("digits-subclassed", "frozen_graph"): Saves(CLOSE, CLOSE),
+    ("digits-subclassed", "onnx"): Saves(CLOSE, CLOSE, weights_found=4),
+    ("digits-subclassed", "litert"): Saves(CLOSE, CLOSE),
+    ("digits-subclassed", "litert_float16"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-subclassed", "litert_dynamic"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-subclassed", "litert_int8"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-subclassed", "openvino"): Saves(CLOSE, CLOSE),
+    ("digits-subclassed", "openvino_fp16"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-subclassed", "pickle"): Refused(LOCAL_CLASS),
+    ("tips", "keras_dir"): Saves(BIT, BIT, optimizer_found=10),
+    ("tips", "weights_sharded"): Saves(NO_LOAD, BIT, WEIGHTS_ALONE, optimizer_found=10),
+    ("tips", "safetensors"): Saves(NO_LOAD, BIT, NAMED_ALONE, optimizer_found=1),
+    ("tips", "keras_int8"): Saves(CHANGED, CHANGED, weights_found=8, changed_at_most=MANY),
+    ("tips", "keras_int4"): Saves(CHANGED, CHANGED, weights_found=8, changed_at_most=ALL),
+    ("tips", "frozen_graph"): Refused(NO_TABLE),
+    ("tips", "onnx"): Refused(NO_TABLE),
+    ("tips", "litert"): Saves(CLOSE, CLOSE),
+    ("tips", "litert_float16"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("tips", "litert_dynamic"): Saves(CHANGED, CHANGED, changed_at_most=MANY),
+    ("tips", "litert_int8"): Refused(NO_TEXT_RANGES),
+    ("tips", "openvino"): Refused(NO_OV_LOOKUP),
+    ("tips", "openvino_fp16"): Refused(NO_OV_LOOKUP),
+    ("tips", "pickle"): Saves(BIT, BIT, optimizer_found=10),
+    ("names", "keras_dir"): Saves(BIT, BIT, optimizer_found=10),
+    ("names", "weights_sharded"): Saves(NO_LOAD, BIT, WEIGHTS_ALONE, optimizer_found=10),
+    ("names", "safetensors"): Saves(NO_LOAD, BIT, NAMED_ALONE, optimizer_found=1),
+    ("names", "keras_int8"): Saves(CHANGED, CHANGED, weights_found=2, changed_at_most=FEW),
+    ("names", "keras_int4"): Saves(CHANGED, CHANGED, weights_found=2, changed_at_most=FEW),
+    ("names", "frozen_graph"): Refused(NO_TABLE),
+    ("names", "onnx"): Refused(NO_TABLE),
+    ("names", "litert"): Refused(NO_NGRAMS),
+    ("names", "litert_float16"): Refused(NO_NGRAMS),
+    ("names", "litert_dynamic"): Refused(NO_NGRAMS),
+    ("names", "litert_int8"): Refused(NO_NGRAMS),
+    ("names", "openvino"): Refused(NO_OV_TABLE),
+    ("names", "openvino_fp16"): Refused(NO_OV_TABLE),
+    ("names", "pickle"): Saves(BIT, BIT, optimizer_found=10),
+    ("two-in-two-out", "keras_dir"): Saves(BIT, BIT, optimizer_found=18, optimizer_of=18),
+    ("two-in-two-out", "weights_sharded"): Saves(NO_LOAD, BIT, WEIGHTS_ALONE, optimizer_found=18, optimizer_of=18),
+    ("two-in-two-out", "safetensors"): Saves(NO_LOAD, BIT, NAMED_ALONE, optimizer_found=1, optimizer_of=18),
+    ("two-in-two-out", "keras_int8"): Saves(CHANGED, CHANGED, optimizer_of=18, weights_found=10, changed_at_most=MANY),
+    ("two-in-two-out", "keras_int4"): Saves(CHANGED, CHANGED, optimizer_of=18, weights_found=10, changed_at_most=ALL),
+    ("two-in-two-out", "frozen_graph"): Saves(CLOSE, CLOSE, weights_found=8, breaks=frozenset({"weights"})),
+    ("two-in-two-out", "onnx"): Saves(CLOSE, CLOSE, weights_found=8),
+    ("two-in-two-out", "litert"): Saves(CLOSE, CLOSE),
+    ("two-in-two-out", "litert_float16"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("two-in-two-out", "litert_dynamic"): Saves(CHANGED, CHANGED, changed_at_most=MANY),
+    ("two-in-two-out", "litert_int8"): Saves(CHANGED, CHANGED, changed_at_most=ALL),
+    ("two-in-two-out", "openvino"): Saves(CLOSE, CLOSE),
+    ("two-in-two-out", "openvino_fp16"): Saves(CHANGED, CHANGED, changed_at_most=FEW),
+    ("two-in-two-out", "pickle"): Saves(BIT, BIT, optimizer_found=18, optimizer_of=18),
+    ("stocks-lstm", "keras_dir"): Saves(BIT, BIT, optimizer_found=12, optimizer_of=12),
+    ("stocks-lstm", "weights_sharded"): Saves(NO_LOAD, BIT, WEIGHTS_ALONE, optimizer_found=12, optimizer_of=12),
+    ("stocks-lstm", "safetensors"): Saves(NO_LOAD, BIT, NAMED_ALONE, optimizer_found=1, optimizer_of=12),
+    ("stocks-lstm", "keras_int8"): Saves(CHANGED, CHANGED, optimizer_of=12, weights_found=4, changed_at_most=MANY),
+    ("stocks-lstm", "keras_int4"): Saves(CHANGED, CHANGED, optimizer_of=12, weights_found=4, changed_at_most=ALL),
+    ("stocks-lstm", "frozen_graph"): Saves(CLOSE, CLOSE),
+    ("stocks-lstm", "onnx"): Saves(CLOSE, CLOSE, weights_found=2),
+    ("stocks-lstm", "litert"): Saves(NO_LOAD, NO_LOAD, FLEX_LIST, with_reason=FLEX_LIST),
+    ("stocks-lstm", "litert_float16"): Saves(NO_LOAD, NO_LOAD, FLEX_LIST, with_reason=FLEX_LIST),
+    ("stocks-lstm", "litert_dynamic"): Saves(NO_LOAD, NO_LOAD, FLEX_LIST, with_reason=FLEX_LIST),
+    ("stocks-lstm", "litert_int8"): Refused(FLEX_LIST),
+    ("stocks-lstm", "openvino"): Refused(NO_OV_LIST),
+    ("stocks-lstm", "openvino_fp16"): Refused(NO_OV_LIST),
+    ("stocks-lstm", "pickle"): Saves(BIT, BIT, optimizer_found=12, optimizer_of=12),
 }
