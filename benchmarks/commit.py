@@ -11,7 +11,7 @@ from core.formats import get_format
 from core.library import Library
 from core.library.files import discard, flush
 
-REPEATS = 7
+REPEATS = 11
 WIDTH = 2048
 LAYERS = 5  # 2048 × 2049 float32 each: 84 MB in all
 

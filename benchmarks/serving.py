@@ -75,11 +75,13 @@ def new_page(browser: Browser) -> Iterator[Page]:
         context.close()
 
 
-def seconds_to_paint(page: Page, url: str, title: str) -> float:
-    """Seconds from asking for an address until its page is painted."""
+def seconds_to_paint(page: Page, url: str, title: str, also: str = "") -> float:
+    """Seconds from asking for an address until its page is painted; `also` is a selector of what must stand on it."""
     started = time.perf_counter()
     page.goto(url, wait_until="commit")
     painted(page, title)
+    if also:
+        page.locator(also).first.wait_for()
     return time.perf_counter() - started
 
 
