@@ -10,6 +10,8 @@ sources to hold it:
     core.__main__
     core.jobs
     core.work
+    core.matrix
+    core.judges
     core.library
     core.evidence
     core.worker

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from core import matrix as survived
 from core.compare import Verdict
 from core.demos import DEMOS
 from core.errors import InputError, RoundtripError, from_json
@@ -208,6 +209,20 @@ def _sources(pairs: list[str]) -> dict[str, str]:
         if "=" not in pair:
             raise InputError("The option --code takes ID=SOURCE.", received=pair, cure="For example a0123456789=demo.")
     return dict(pair.split("=", 1) for pair in pairs)
+
+
+@app.command()
+def matrix(
+    run: str,
+    as_json: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of Markdown.")] = False,
+) -> None:
+    """Show what each saved copy of a run has kept, cell by cell: as Markdown, CSV or JSON."""
+    rows = survived.matrix(Library(), run)
+    if as_json:
+        show([one.to_json() for one in rows], True)
+        return
+    typer.echo(survived.as_csv(rows) if as_csv else survived.as_markdown(rows))
 
 
 @app.command()

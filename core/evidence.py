@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +41,9 @@ class Outcome(BaseModel):
     pairs: list[dict[str, str]] = Field(default_factory=list)
     weights: Match | None = None
     optimizer: Match | None = None
+    moved_by_answering: int = 0
+    inputs: list[dict[str, Any]] = Field(default_factory=list)
+    probes: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def loads(self) -> bool:
@@ -91,17 +93,19 @@ def reload(
     reference: Reference,
     *,
     rows: int | None = None,
+    probe_as: dict[str, Any] | None = None,
     seconds: float,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Reloaded:
     """Load a copy in a fresh child, have it answer the first `rows` reference rows, and judge what came back.
 
-    `source` is the code that the child is given (see `core.worker.snapshot.code_from`). A copy that does not load, or
-    brings its child down, is an outcome and not an error. Raises Cancelled.
+    `source` is the code that the child is given (see `core.worker.snapshot.code_from`); with `probe_as`, which is
+    `{"demo": key}`, everything in `core.worker.probes` is tried too. A copy that does not load, or brings its child
+    down, is an outcome and not an error. Raises Cancelled.
     """
     rows = min(rows or reference.rows, reference.rows)
-    request = {"format": format_key, "folder": str(folder), "source": source}
-    asked = reference.whole_batches(rows).inputs
+    request = {"format": format_key, "folder": str(folder), "source": source, "probe_as": probe_as}
+    asked = _named(reference.whole_batches(rows), with_targets=bool(probe_as))
     try:
         facts, answers = worker.run("reload", arrays=asked, seconds=seconds, cancelled=cancelled, **request)
         answers = {name: array[:rows] for name, array in answers.items()}
@@ -116,8 +120,18 @@ def reload(
         first_seconds=facts["first_seconds"],
         weights=match(original.weights, facts["weights"]),
         optimizer=match(original.optimizer, facts["optimizer"]),
+        moved_by_answering=facts["moved_by_answering"],
+        inputs=facts["inputs"],
+        probes=facts.get("probes", {}),
     )
     return Reloaded(outcome=outcome, answers=answers)
+
+
+def _named(reference: Reference, with_targets: bool) -> Arrays:
+    asked = {f"input:{name}": array for name, array in reference.inputs.items()}
+    if with_targets:
+        asked |= {f"target:{name}": array for name, array in reference.targets.items()}
+    return asked
 
 
 def match(original: list[dict[str, Any]], found: list[dict[str, Any]] | None) -> Match | None:
@@ -151,11 +165,14 @@ def gather(
     reference: Reference,
     **limits: Any,
 ) -> Evidence:
-    """Reload a copy without the original code and, where a demo has it, with the code: each in its own fresh child."""
-    sources = [None] + ([source] if source.get("demo") else [])
-    with ThreadPoolExecutor(max_workers=len(sources)) as pool:
-        futures = [
-            pool.submit(reload, worker, format_key, folder, one, original, reference, **limits) for one in sources
-        ]
-        outcomes = [future.result().outcome for future in futures]
-    return Evidence(without_code=outcomes[0], with_code=outcomes[1] if len(outcomes) > 1 else None)
+    """Reload a copy without the original code and, where a demo has it, with the code: each in its own fresh child.
+
+    Everything is tried on the first of the two that loads.
+    """
+    probes = {"probe_as": {"demo": source.get("demo")}}
+    without = reload(worker, format_key, folder, None, original, reference, **probes, **limits).outcome
+    if not source.get("demo"):
+        return Evidence(without_code=without)
+    probes = {} if without.loads else probes
+    with_code = reload(worker, format_key, folder, source, original, reference, **probes, **limits).outcome
+    return Evidence(without_code=without, with_code=with_code)

@@ -137,6 +137,11 @@ CASES = (
         "Load it with compile=False, or compile with the object (keras.losses.MeanSquaredError()) before saving.",
     ),
     Case(
+        r"Unknown variable: .*This optimizer can only be called for the variables it was originally built with",
+        "The optimizer came back without the model's variables, so training cannot go on as it is.",
+        "Compile the model again, which starts a fresh optimizer, or save as .keras, which keeps it whole.",
+    ),
+    Case(
         r"Layer count mismatch.*expected (\d+) layers, found (\d+)",
         "The file holds weights of {1} layers, and the model has {0}.",
         "Use the architecture that the weights were saved from.",

@@ -13,6 +13,20 @@ import core
 from core.errors import UnreadableRecord
 
 SCHEMA = 1
+LIBRARIES = (
+    "tensorflow",
+    "tensorflow-cpu",
+    "keras",
+    "numpy",
+    "h5py",
+    "safetensors",
+    "onnx",
+    "tf2onnx",
+    "onnxruntime",
+    "ai-edge-litert",
+    "ai-edge-quantizer",
+    "openvino",
+)
 
 
 def now() -> str:
@@ -23,7 +37,7 @@ def now() -> str:
 def versions() -> dict[str, str]:
     """What writes here: our version, Python's, and those of the libraries that decide what a file holds."""
     found = {"roundtrip": core.__version__, "python": platform.python_version()}
-    for package in ("tensorflow", "tensorflow-cpu", "keras", "numpy", "h5py"):
+    for package in LIBRARIES:
         try:
             found[package.removesuffix("-cpu")] = version(package)
         except PackageNotFoundError:

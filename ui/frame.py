@@ -22,6 +22,7 @@ PAGES = {
         ":material/inventory_2:",
         "Every saved artifact: find, download, remove, choose to compare.",
     ),
+    "formats": ("Formats", ":material/table_chart:", "What survives in which format, measured on a run of yours."),
     "compare": ("Compare", ":material/compare_arrows:", "Reload artifacts and hold their answers side by side."),
 }
 

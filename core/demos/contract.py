@@ -145,7 +145,7 @@ class Demo:
     does not know. `labels` are the names of the classes, empty where answers are values, which are then in `unit`.
     `image_shapes` says for a data set how one row is drawn, where it is a picture, and `answer_shapes` how an answer
     is; `boxes` are what a person fills in where a row is no picture. `score` judges answers against targets, both in
-    output order.
+    output order. `step` trains a model of this demo by one step on (inputs, targets), where Keras does not do it.
     """
 
     key: str
@@ -166,6 +166,7 @@ class Demo:
     answer_shapes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     boxes: tuple[Box, ...] = ()
     unit: str = ""
+    step: Callable[[Any, Arrays, Arrays], None] | None = None
     classes: Callable[[], dict[str, type]] = dict
     has_classes: bool = False
     defaults: TrainSettings = field(default_factory=TrainSettings)

@@ -7,6 +7,8 @@ import numpy as np
 
 from core.demos import digits_data
 from core.demos.contract import Data, Demo, Progress, Report, Split, TrainSettings, accuracy
+from core.errors import InputError
+from core.formats.contract import Arrays
 
 
 def build(settings: TrainSettings):
@@ -99,6 +101,13 @@ def training_step(model: Any) -> Any:
     return step
 
 
+def step(model: Any, inputs: Arrays, targets: Arrays) -> None:
+    """One step on these rows. Raises InputError for a copy that came back without the code of its training."""
+    if not hasattr(model, "logits"):
+        raise InputError("What came back answers, and has no way to train.", received=type(model).__name__)
+    training_step(model)(inputs["pixels"], targets["digit"])
+
+
 def _measure(model: Any, split: Split, prefix: str = "") -> dict[str, float]:
     """Mean cross-entropy and accuracy over a split; 1e-7 keeps the logarithm finite, as Keras does."""
     answers, targets = model(split.inputs["pixels"])["probabilities"].numpy(), split.targets["digit"]
@@ -123,4 +132,5 @@ DEMO = Demo(
     build=build,
     score=accuracy,
     train=train,
+    step=step,
 )

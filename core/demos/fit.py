@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from core.demos.contract import Data, Progress, Report, Split, TrainSettings
+from core.errors import InputError
 from core.formats.contract import Arrays
 
 
@@ -19,6 +20,18 @@ def fit(model: Any, data: Data, settings: TrainSettings, report: Report) -> None
         verbose=0,
         callbacks=[_reporter(math.ceil(data.train.rows / settings.batch_size), settings.epochs, report)],
     )
+
+
+def step(model: Any, inputs: Arrays, targets: Arrays) -> None:
+    """Train a compiled Keras model in place by one step on these rows.
+
+    Raises InputError for what is no Keras model, or was never compiled.
+    """
+    if not hasattr(model, "train_on_batch"):
+        raise InputError("What came back answers, and has no way to train.", received=type(model).__name__)
+    if not model.compiled:
+        raise InputError("What came back has layers and no compile settings, so it cannot train as it is.")
+    model.train_on_batch(*_pair(Split(inputs, targets)))
 
 
 def _pair(split: Split) -> tuple[Any, Any]:

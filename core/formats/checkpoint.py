@@ -40,6 +40,7 @@ FORMAT = Format(
     save=save,
     load=load,
     needs_architecture=True,
+    origin="TensorFlow; matched by object graph since 2018.",
     explains="Values are matched by where they sit in the object graph, not by name: code that is built otherwise gets "
     "nothing, and by default TensorFlow does not say so. Roundtrip asserts that every variable found its value.",
 )

@@ -191,7 +191,8 @@ class Format:
     """One way to save: facts that can be read before TensorFlow is loaded, and two functions.
 
     `keeps` is a claim that the evidence checks; `accepts` names the kinds of model it takes ("keras", "module");
-    `needs_architecture` says that a copy is only half a model; `packages` are import names with the package to install.
+    `needs_architecture` says that a copy is only half a model; `packages` are import names with the package to install;
+    `origin` says in a sentence where the format came from.
     `save(model, folder, **options)` writes into an empty folder; with `wants_samples` it is also given `samples`, some
     training inputs by name, batch first. `load(folder, code)` gives a Predictor.
     """
@@ -207,6 +208,7 @@ class Format:
     packages: Mapping[str, str] = field(default_factory=dict)
     needs_architecture: bool = False
     explains: str = ""
+    origin: str = ""
     options: tuple[Option, ...] = ()
     wants_samples: bool = False
 

@@ -27,6 +27,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
+    origin="Keras 3 (2023), for TensorFlow Serving and other servers of SavedModels.",
     explains="A SavedModel too, so keras.models.load_model refuses it; tf.saved_model.load(folder).serve(x) and "
     "signatures['serving_default'] answer. It keeps no optimizer, so training cannot go on from it.",
 )

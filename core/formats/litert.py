@@ -27,6 +27,7 @@ FORMAT = Format(
     save=save,
     load=load,
     packages=PACKAGES,
+    origin="TensorFlow Lite (2017), called LiteRT since 2024.",
     explains="Converting it is not yet running it: operations that LiteRT does not have are carried along as "
     "TensorFlow operations, and the runtime stops at them. Outputs keep their names only in the signature; by position "
     "their order may differ from the model's. The weights are inside, laid out for the kernels, so they cannot be "

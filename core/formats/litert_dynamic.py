@@ -24,6 +24,7 @@ FORMAT = Format(
     save=save,
     load=load,
     packages=QUANTIZER,
+    origin="TensorFlow Lite; today by the LiteRT quantizer.",
     explains="Kernels are 8-bit integers with one scale a channel; what flows between layers is rounded to 8 bits by "
     "the range of each call. Features of very different size suffer: one large value takes all the steps.",
 )

@@ -34,6 +34,7 @@ FORMAT = Format(
     save=save,
     load=load,
     packages=QUANTIZER,
+    origin="TensorFlow Lite; today by the LiteRT quantizer.",
     explains="The kernels of Dense, convolution and embedding layers are kept as float16 and widened when they are "
     "used. Weights above 65,504 do not fit into a float16 and become infinite, with no word said.",
 )

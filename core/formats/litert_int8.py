@@ -48,6 +48,7 @@ FORMAT = Format(
             most=100_000,
         ),
     ),
+    origin="TensorFlow Lite; today by the LiteRT quantizer.",
     explains="Ranges are measured on training data, never on the rows that it is judged by. Inputs and outputs stay "
     "float32, and are rounded and widened at the border: inside everything is integers. Look at how many answers "
     "changed, not at the distance: values outside the measured ranges are cut off.",

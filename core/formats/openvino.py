@@ -26,6 +26,7 @@ FORMAT = Format(
     save=save,
     load=load,
     packages=PACKAGES,
+    origin="Intel (2018).",
     explains="Where the processor has bfloat16, OpenVINO computes in it unless told otherwise, and answers differ in "
     "the third digit; Roundtrip loads it with INFERENCE_PRECISION_HINT=f32. The weights are inside, but kernels are "
     "turned, so they cannot be compared by bits. Recurrent layers convert only when unrolled; strings do not.",

@@ -25,6 +25,7 @@ FORMAT = Format(
     save=save,
     load=load,
     packages=PACKAGES,
+    origin="Intel (2018).",
     explains="Numbers are kept as float16 and widened on loading; Roundtrip has it compute in float32, so that what "
     "differs is what was lost in keeping. Weights above 65,504 do not fit into a float16.",
 )

@@ -8,6 +8,7 @@ import numpy as np
 
 from core.formats.contract import Arrays, Named, Predictor, kind_of, plain
 from core.formats.live import live_predictor
+from core.formats.traits import traits
 
 # Kernels round differently for different batch sizes, so every answer that is compared is given in the same batches.
 BATCH = 64
@@ -87,6 +88,7 @@ def describe(model: Any) -> dict[str, Any]:
         "inputs": [spec.to_json() for spec in predictor.inputs],
         "weights": fingerprint(weights),
         "optimizer": fingerprint(predictor.optimizer()),
+        "traits": traits(model),
     }
 
 

@@ -64,6 +64,7 @@ FORMAT = Format(
     load=load,
     packages={"safetensors": "safetensors"},
     needs_architecture=True,
+    origin="Hugging Face (2022), to replace pickled weights.",
     explains="A header with names, dtypes and shapes, then the numbers. No architecture, no optimizer, no code. "
     "Neither TensorFlow nor Keras reads it by itself: the arrays are assigned to the variables of those names.",
 )

@@ -32,6 +32,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
+    origin="TensorFlow's format since 1.0 (2017); its object graph came with TensorFlow 2.",
     explains="keras.models.load_model refuses this directory in Keras 3: what it holds is a graph, and no Keras layers "
     "can be made from a graph. Load it with tf.saved_model.load and call signatures['serving_default'], or wrap it in "
     "keras.layers.TFSMLayer(folder, call_endpoint='serving_default'). The optimizer's variables are on disk, but "

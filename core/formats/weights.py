@@ -35,6 +35,7 @@ FORMAT = Format(
     save=save,
     load=load,
     needs_architecture=True,
+    origin="Keras 3 (2023): the file inside of .keras, on its own.",
     explains="Architecture and weights are two things; this is one of them. The other must come from code or from an "
     "architecture file. The optimizer's state comes back only if the optimizer is built before the weights are loaded.",
 )

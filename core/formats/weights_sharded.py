@@ -50,6 +50,7 @@ FORMAT = Format(
             most=1024 * 1024,
         ),
     ),
+    origin="Keras 3.10 (2025), for weights that one file should not hold.",
     explains="The index, a small JSON file, maps every layer to the files that hold its arrays. All of them must "
     "travel together: one lost shard makes the rest unloadable.",
 )

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator
@@ -93,6 +94,19 @@ class Library:
         folder = self._folder(artifact_id, "a") / "files"
         files.check(folder, self.artifact(artifact_id).files)
         return folder
+
+    def refusals(self, run_id: str) -> dict[str, dict[str, Any]]:
+        """Formats that did not take a run: by format `{"created", "error"}`. A result as any other, and kept as one."""
+        try:
+            return json.loads((self._folder(run_id, "r") / "refused.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+
+    def keep_refusals(self, run_id: str, refused: dict[str, dict[str, Any]], taken: Iterable[str]) -> None:
+        """Note the formats that refused a run, and forget earlier refusals of those that have taken it since."""
+        noted = {key: found for key, found in self.refusals(run_id).items() if key not in set(taken)} | refused
+        with files.disk():
+            files.write_text(self._folder(run_id, "r") / "refused.json", json.dumps(noted, indent=2))
 
     def verify(self, id_: str) -> None:
         """Hold every file of a run or an artifact against its hash. Raises Damaged."""

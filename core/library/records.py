@@ -16,7 +16,11 @@ class FileEntry(BaseModel):
 
 
 class Run(Record):
-    """One training of a demo, or one model that a person added (`demo` is None)."""
+    """One training of a demo, or one model that a person added (`demo` is None).
+
+    `weights` and `optimizer` are fingerprints at the end of training; `stepped` is that of the weights one more step
+    later (see `core.worker.probes.one_step`), for copies to be held against.
+    """
 
     id: str
     name: str
@@ -28,6 +32,8 @@ class Run(Record):
     inputs: list[dict[str, Any]]
     weights: list[dict[str, Any]]
     optimizer: list[dict[str, Any]]
+    traits: dict[str, Any] = Field(default_factory=dict)
+    stepped: list[dict[str, Any]] = Field(default_factory=list)
     score: float | None = None
     score_name: str = ""
     rows: dict[str, int] = Field(default_factory=dict)

@@ -1,11 +1,13 @@
 """The work of a saving job: each format in a child of its own, side by side, and none stops another."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from core.errors import Cancelled, RoundtripError
 from core.evidence import Evidence, gather
 from core.library.records import Artifact, Run
+from core.record import now
 
 if TYPE_CHECKING:
     from core.jobs import Handle, Jobs
@@ -29,16 +31,19 @@ def save_work(jobs: "Jobs", handle: "Handle") -> dict[str, Any]:
         futures = [pool.submit(_save, jobs, handle, run, snapshot, key, tell) for key in rows]
         for future in futures:
             future.result()
+    failed = {key: {"created": now(), **row} for key, row in rows.items() if row["state"] == "failed"}
+    jobs.library.keep_refusals(run.id, failed, rows.keys() - failed.keys())
     return {"rows": rows}
 
 
 def _save(jobs: "Jobs", handle: "Handle", run: Run, snapshot: str, key: str, tell: Any) -> None:
+    started = time.monotonic()
     try:
         tell(key, _save_one(jobs, handle, run, snapshot, key, tell))
     except Cancelled:
         raise
     except RoundtripError as error:
-        tell(key, {"state": "failed", "error": error.to_json()})
+        tell(key, {"state": "failed", "error": error.to_json(), "seconds": time.monotonic() - started})
 
 
 def _save_one(jobs: "Jobs", handle: "Handle", run: Run, snapshot: str, key: str, tell: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from core.formats import get_format
 from core.formats.contract import Arrays, Predictor
 from core.formats.live import live_predictor
 from core.formats.reference import ROWS, Reference, answer_in_batches, describe, fingerprint
+from core.worker.probes import one_step, probe
 from core.worker.snapshot import code_from, rebuild, write_values
 
 Reply = tuple[dict[str, Any], Arrays | None]
@@ -76,7 +77,10 @@ def _keep(recipe: Demo, model: Any, data: Data, history: list[dict], folder: Pat
         writer.writerows(history)
     score = recipe.judge(answers, data.held_out.targets)
     rows = {"training": data.train.rows, "validation": data.validation.rows, "held_out": data.held_out.rows}
-    return describe(model) | {"score": score.value, "score_name": score.name, "history": history, "rows": rows}
+    facts = describe(model) | {"score": score.value, "score_name": score.name, "history": history, "rows": rows}
+    # Last of all, because it moves the weights on: where would the next step lead?
+    step = one_step(model, data.held_out.inputs, data.held_out.targets, recipe.key)
+    return facts | {"stepped": step.get("weights", [])}
 
 
 def save(
@@ -107,30 +111,48 @@ def _samples(source: dict[str, Any], arrays: Arrays) -> Arrays:
     return get_demo(source["demo"]).data(TrainSettings(**source["settings"])).train.inputs
 
 
-def reload(report: Report, arrays: Arrays, *, format: str, folder: str, source: dict | None) -> Reply:
+def reload(
+    report: Report,
+    arrays: Arrays,
+    *,
+    format: str,
+    folder: str,
+    source: dict[str, Any] | None,
+    probe_as: dict[str, Any] | None = None,
+) -> Reply:
     """Load a copy in this process and answer; gives times, what can be seen of its variables, and the answers.
 
-    Raises DoesNotLoad in plain words when it does not come back.
+    With `probe_as` (`{"demo": key}`), `arrays` holds `input:` and `target:` names, and everything in
+    `core.worker.probes` is tried too. Raises DoesNotLoad in plain words when it does not come back.
     """
+    inputs = {name.removeprefix("input:"): array for name, array in arrays.items() if not name.startswith("target:")}
+    targets = {name.removeprefix("target:"): array for name, array in arrays.items() if name.startswith("target:")}
     try:
         load_seconds, predictor = _timed(lambda: get_format(format).load(Path(folder), code_from(source)))
-        first_seconds, _ = _timed(lambda: answer_in_batches(predictor, _first_batch(arrays)))
-        answers = answer_in_batches(predictor, arrays)
+        before = None if predictor.weights is None else fingerprint(predictor.weights())
+        first_seconds, _ = _timed(lambda: answer_in_batches(predictor, _first_batch(inputs)))
+        answers = answer_in_batches(predictor, inputs)
     except Exception as error:
         raise translate(error, DoesNotLoad, hide=[folder]) from error
-    return _facts(predictor, load_seconds, first_seconds), answers
+    facts = _facts(predictor, load_seconds, first_seconds, before)
+    if probe_as:
+        facts["probes"] = probe(predictor, inputs, targets, probe_as["demo"])
+    return facts, answers
 
 
 def _first_batch(arrays: Arrays) -> Arrays:
     return {name: array[:1] for name, array in arrays.items()}
 
 
-def _facts(predictor: Predictor, load_seconds: float, first_seconds: float) -> dict[str, Any]:
+def _facts(predictor: Predictor, load_seconds: float, first_seconds: float, before: Any) -> dict[str, Any]:
+    """What is seen of the variables is what came back, before the first answer; an answer may move them."""
+    after = None if predictor.weights is None else fingerprint(predictor.weights())
     return {
         "load_seconds": load_seconds,
         "first_seconds": first_seconds,
         "inputs": [spec.to_json() for spec in predictor.inputs],
-        "weights": None if predictor.weights is None else fingerprint(predictor.weights()),
+        "weights": before,
+        "moved_by_answering": 0 if after is None else sum(one != two for one, two in zip(before, after, strict=True)),
         "optimizer": None if predictor.optimizer is None else fingerprint(predictor.optimizer()),
     }
 

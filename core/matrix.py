@@ -1,0 +1,121 @@
+"""What survived, as a matrix: a row for each format of a run, a cell for each question. Nothing here is quoted."""
+
+import csv
+import io
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from core import judges
+from core.evidence import Evidence
+from core.formats import all_formats, get_format
+from core.judges import Cell, Findings
+from core.library import Library, Run
+from core.worker import probes
+
+
+class Column(NamedTuple):
+    """One question: what was tried, who judges what came back, and the code that tried it (None: the format's load)."""
+
+    key: str
+    label: str
+    tried: str
+    judge: Callable[[Findings], Cell]
+    code: Callable[..., Any] | None = None
+
+
+CONFIG = "The config of the loaded model was held against the original's."
+HASHES = "The SHA-256 of every tensor was held against the original's, before the first answer."
+COMPILED = "Optimizer settings, loss and metrics of the loaded model were held against the original's."
+
+COLUMNS = (
+    Column("architecture", "Architecture", CONFIG, judges.architecture, probes.traits),
+    Column("weights", "Weights", HASHES, judges.weights, probes.fingerprint),
+    Column("optimizer", "Optimizer state", HASHES, judges.optimizer, probes.fingerprint),
+    Column("compile", "Compile settings", COMPILED, judges.compile_settings, probes.traits),
+    Column("code", "Without your code", "It was loaded in a process with none of the model's code.", judges.needs_code),
+    Column(
+        "vocabulary", "Vocabulary", "The words of every lookup layer were hashed.", judges.vocabulary, probes.traits
+    ),
+    Column("signatures", "Names and shapes", "Names, dtypes and shapes of inputs and outputs.", judges.signatures),
+    Column("batch", "Any batch size", "1, 7 and 64 rows were asked at once.", judges.batches, probes.batch_sizes),
+    Column("trainable", "Trains on", "One step on the original's rows.", judges.trainable, probes.one_step),
+    Column("policy", "Dtype policy", "The dtype policy of every layer was read.", judges.policy, probes.traits),
+    Column("strings", "Takes text", "It was asked with text, where the model takes text.", judges.strings),
+    Column("answers", "Answers", "All held-out rows were asked.", judges.answers),
+    Column("repeats", "Deterministic", "The same rows were asked twice.", judges.repeats, probes.repeats),
+)
+
+# Which column checks which part of a format's claim.
+CLAIMS = {
+    "architecture": "architecture",
+    "weights": "weights",
+    "optimizer state": "optimizer",
+    "compile settings": "compile",
+}
+
+
+class Row(NamedTuple):
+    """One format of a run: its cells by column; `sentence` says why there is no copy, or why it did not load."""
+
+    format: str
+    artifact: str | None
+    cells: dict[str, Cell]
+    sentence: str = ""
+
+    def contradictions(self) -> list[str]:
+        """Parts that the format claims to keep, and that this evidence shows to be lost."""
+        if self.sentence:
+            return []
+        claims = get_format(self.format).keeps & CLAIMS.keys()
+        return sorted(part for part in claims if self.cells[CLAIMS[part]].state == "lost")
+
+    def to_json(self) -> dict[str, Any]:
+        cells = {key: cell._asdict() for key, cell in self.cells.items()}
+        facts = {"format": self.format, "artifact": self.artifact, "sentence": self.sentence}
+        return facts | {"contradictions": self.contradictions(), "cells": cells}
+
+
+def row(run: Run, format_key: str, artifact_id: str, evidence: Evidence) -> Row:
+    """The cells of one artifact."""
+    best = evidence.best
+    if not best.loads:
+        return _failed(format_key, artifact_id, (best.error or {}).get("sentence", "It did not load."))
+    found = Findings(run, get_format(format_key), evidence, best)
+    return Row(format_key, artifact_id, {one.key: one.judge(found) for one in COLUMNS})
+
+
+def _failed(format_key: str, artifact_id: str | None, sentence: str) -> Row:
+    return Row(format_key, artifact_id, {one.key: Cell("failed", sentence) for one in COLUMNS}, sentence)
+
+
+def matrix(library: Library, run_id: str) -> list[Row]:
+    """A row for each format in which a run was saved (its newest copy) or which refused it, in the registry's order."""
+    run = library.run(run_id)
+    rows = {key: _failed(key, None, found["error"]["sentence"]) for key, found in library.refusals(run_id).items()}
+    for entry in reversed(library.find(search=run_id)):
+        if entry.run == run_id and not entry.problem:
+            rows[entry.format] = row(run, entry.format, entry.id, library.evidence(entry.id))
+    order = [one.key for one in all_formats()]
+    return sorted(rows.values(), key=lambda one: order.index(one.format) if one.format in order else len(order))
+
+
+def as_table(rows: list[Row]) -> list[list[str]]:
+    """Header and rows as text: each cell its sign, its state and its words."""
+    header = ["format", *(column.label for column in COLUMNS)]
+    return [header, *([one.format, *(_said(one.cells[column.key]) for column in COLUMNS)] for one in rows)]
+
+
+def _said(cell: Cell) -> str:
+    return f"{cell.text}: {cell.words}"
+
+
+def as_markdown(rows: list[Row]) -> str:
+    header, *body = as_table(rows)
+    lines = [header, ["---"] * len(header), *body]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def as_csv(rows: list[Row]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(as_table(rows))
+    return out.getvalue()

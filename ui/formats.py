@@ -1,0 +1,90 @@
+"""What the Formats page shows: the matrix, how one row of it was found, and what each format is for."""
+
+import inspect
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.formats import get_format
+from core.formats.contract import PARTS, Format
+from core.judges import SIGNS
+from core.matrix import COLUMNS, Row
+from core.record import versions
+from ui.words import PARTS_MEAN, plain
+
+MEANS = {
+    "kept": "came back as it was",
+    "changed": "came back, and is not the same",
+    "lost": "did not come back",
+    "failed": "could not be tried: there is no copy, or it does not load",
+    "not applicable": "this model has no such thing, or this runtime cannot show it",
+}
+
+
+def show_matrix(rows: list[Row]) -> Row | None:
+    """The matrix, sortable by every column, and the row that is selected in it (the first, to begin with)."""
+    columns = {"Format": [get_format(row.format).label for row in rows]}
+    columns |= {column.label: [row.cells[column.key].text for row in rows] for column in COLUMNS}
+    config = {column.label: st.column_config.TextColumn(help=column.tried) for column in COLUMNS}
+    event = st.dataframe(
+        columns,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config=config | {"Format": st.column_config.TextColumn(pinned=True)},
+        height=min(38 + 35 * len(rows), 820),
+        key="matrix",
+        alt="For each format and each question, whether it was kept, changed or lost",
+    )
+    st.caption(" · ".join(f"{SIGNS[state]} {state}: {meaning}" for state, meaning in MEANS.items()))
+    chosen = [row for row in event.selection.rows if row < len(rows)]
+    return rows[chosen[0] if chosen else 0] if rows else None
+
+
+def show_cell(row: Row) -> None:
+    """One row, cell by cell: what was tried, what came back, and the code that tried it."""
+    one = get_format(row.format)
+    st.subheader(one.label)
+    if row.sentence:
+        st.error(plain(row.sentence))
+    for part in row.contradictions():
+        st.warning(
+            f"The format claims to keep the {part}, and this copy shows that it did not. Trust the copy.",
+            title="The claim does not hold for this model",
+            icon=":material/report:",
+        )
+    if row.sentence:
+        return
+    with st.grid(2, min_column_width=320):
+        for column in COLUMNS:
+            cell = row.cells[column.key]
+            with st.container(border=True, height="stretch"):
+                st.markdown(f"**{column.label}** · {cell.text}")
+                st.markdown(plain(cell.words))
+                with st.popover(column.tried, type="tertiary", icon=":material/science:"):
+                    st.code(inspect.getsource(column.code or one.load))
+
+
+def about(formats: Sequence[Format]) -> None:
+    """What each format is for, what it claims to keep, what writes and reads it, and where it came from."""
+    installed = versions()
+    for one in formats:
+        with st.expander(f"{one.label}: {one.good_for}", icon=":material/description:"):
+            st.markdown(plain(one.explains))
+            with st.container(horizontal=True, gap="xsmall"):
+                for part in PARTS:
+                    if part in one.keeps:
+                        st.badge(f"claims {part}", color="violet", help=PARTS_MEAN[part])
+            libraries = {name: installed.get(name, "not installed") for name in _libraries(one)}
+            st.caption(
+                f"Written and read with {', '.join(f'{name} {version}' for name, version in libraries.items())}. "
+                f"{plain(one.origin)}"
+            )
+
+
+def _libraries(one: Format) -> list[str]:
+    return (
+        ["keras", "tensorflow", *one.packages.values()]
+        if "keras" in one.accepts
+        else ["tensorflow", *one.packages.values()]
+    )
