@@ -42,8 +42,8 @@ NO_OV_TABLE = "OpenVINO cannot hold the lookup table of this model."
 NO_OV_LIST = "OpenVINO has no operation for TensorList."
 NO_INT_SUBLAYERS = "The file holds 0 of the 2 arrays that the layer 'dense' asks for."
 LOCAL_CLASS = (
-    "Python pickles a class by the place where it is imported from, and 'classes.<locals>.DigitReader' is made inside a "
-    "function."
+    "Python pickles a class by the place where it is imported from, and 'classes.<locals>.DigitReader' is made inside "
+    "a function."
 )
 
 
