@@ -253,8 +253,7 @@ def test_a_source_that_is_not_offered_is_refused(jobs, saved):
     assert caught.value.cure == "Choose from none, demo."
 
 
-def test_artifacts_of_models_that_answer_other_questions_are_refused_in_words(jobs, saved):
-    """The comparison goes on; the one that has no such answers says so."""
+def test_a_copy_of_another_model_is_held_against_the_first_one(jobs, saved):
     ids = [saved("digits-mlp", "keras")["artifact"], saved("digits-core", "saved_model")["artifact"]]
     outcomes = compared(jobs, *ids)["outcomes"]
     assert outcomes[ids[0]]["verdict"] == "bit-identical"
@@ -359,8 +358,9 @@ def test_a_damaged_run_is_not_saved_from(empty_jobs):
     assert (end.state, end.error["sentence"]) == ("failed", "The file variables.npz is missing.")
 
 
-def test_a_training_that_runs_away_is_kept_as_it_is(empty_jobs):
-    end = finished(empty_jobs, empty_jobs.train("digits-core", epochs=3, learning_rate=10, hidden_units=2048))
+@pytest.mark.parametrize("demo", ["digits-mlp", "digits-core"])
+def test_a_training_that_runs_away_is_kept_as_it_is(empty_jobs, demo):
+    end = finished(empty_jobs, empty_jobs.train(demo, epochs=3, learning_rate=10, hidden_units=2048))
     run = end.result["run"]
     text = (empty_jobs.library.home / "jobs" / end.id / "job.json").read_text(encoding="utf-8")
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
