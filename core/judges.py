@@ -58,6 +58,8 @@ def none(words: str) -> Cell:
 
 def architecture(found: Findings) -> Cell:
     original = found.run.traits.get("architecture")
+    if found.run.kind == "module":
+        return none("A tf.Module has no layers apart from its code.")
     if original is None:
         return none("The model's layers cannot be written down as a config.")
     if found.code_given:

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Sequence
 
+import pandas as pd
 import streamlit as st
 
 from core.formats import get_format
@@ -12,6 +13,8 @@ from core.matrix import COLUMNS, Row
 from core.record import versions
 from ui.words import PARTS_MEAN, plain
 
+# Beside the sign and the word, never instead of them.
+COLOURS = {"kept": "color: #0D9488", "changed": "color: #D97706", "lost": "color: #DC2626", "failed": "color: #DC2626"}
 MEANS = {
     "kept": "came back as it was",
     "changed": "came back, and is not the same",
@@ -27,7 +30,7 @@ def show_matrix(rows: list[Row]) -> Row | None:
     columns |= {column.label: [row.cells[column.key].text for row in rows] for column in COLUMNS}
     config = {column.label: st.column_config.TextColumn(help=column.tried) for column in COLUMNS}
     event = st.dataframe(
-        columns,
+        pd.DataFrame(columns).style.map(lambda said: COLOURS.get(said[2:], "")),
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
@@ -61,7 +64,8 @@ def show_cell(row: Row) -> None:
             with st.container(border=True, height="stretch"):
                 st.markdown(f"**{column.label}** · {cell.text}")
                 st.markdown(plain(cell.words))
-                with st.popover(column.tried, type="tertiary", icon=":material/science:"):
+                st.caption(column.tried)
+                with st.popover("The code that tried it", type="tertiary", icon=":material/science:"):
                     st.code(inspect.getsource(column.code or one.load))
 
 
