@@ -1,0 +1,168 @@
+"""A run's tensors looked for by value in the bytes of a file: all of them in one pass, however many they are.
+
+Eight telling bytes of each tensor, its anchor, are looked for first; only where an anchor stands is the whole compared.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+LEAST = 16  # bytes: a shorter tensor is found by chance
+TELLING = 5  # different bytes that an anchor has at least; a repeated float32 has four
+ANCHOR = 8  # bytes
+SAMPLE = 64  # values that are looked at for an anchor, in up to eight places
+CHUNK = 2**20  # bytes that are looked through at a time
+BLOCK = 2**20  # values that are compared at a time
+MOST = 20_000  # places that are compared in full, in one file
+# Orders of axes in which other runtimes keep kernels, by the number of axes; Keras has (height, width, in, out).
+TURNS = {2: [(1, 0)], 3: [(2, 0, 1), (2, 1, 0)], 4: [(3, 0, 1, 2), (3, 2, 0, 1), (2, 3, 0, 1), (3, 2, 1, 0)]}
+
+
+class Tensor(NamedTuple):
+    """One variable of a run: "weights" or "optimizer state", its name, its values."""
+
+    group: str
+    name: str
+    values: np.ndarray
+
+
+class Needle(NamedTuple):
+    """One tensor in one form: `view` in C order, cast to `dtype`, is what a file holds.
+
+    `anchor` are eight of its bytes as a little-endian number, `offset` bytes from its beginning.
+    """
+
+    tensor: Tensor
+    form: str
+    view: np.ndarray
+    dtype: np.dtype
+    anchor: int
+    offset: int
+
+    @property
+    def bytes(self) -> int:
+        return self.view.size * self.dtype.itemsize
+
+
+class Found(NamedTuple):
+    """A needle that stands at `start` ... `stop`, in bytes."""
+
+    start: int
+    stop: int
+    needle: Needle
+
+
+def needles(tensor: Tensor) -> list[Needle]:
+    """The forms in which a tensor can be told from other bytes; none where it is too short or too uniform.
+
+    Weights are looked for as stored, with the axes turned, and both of these in float16; optimizer state as stored.
+    """
+    forms = _forms(tensor.values) if tensor.group == "weights" else [("", tensor.values, tensor.values.dtype)]
+    found = ((form, view, dtype, _anchor(view, dtype)) for form, view, dtype in forms)
+    return [Needle(tensor, form, view, dtype, *anchor) for form, view, dtype, anchor in found if anchor]
+
+
+def _forms(values: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.dtype]]:
+    half = np.dtype(np.float16)
+    widths = [("", values.dtype)]
+    if values.dtype.kind == "f" and values.dtype.itemsize > half.itemsize:
+        widths.append(("in float16", half))
+    for width, dtype in widths:
+        yield width, values, dtype
+        for axes in TURNS.get(values.ndim, ()):
+            yield ", ".join(filter(None, ("transposed", width))), values.transpose(axes), dtype
+
+
+def _anchor(view: np.ndarray, dtype: np.dtype) -> tuple[int, int] | None:
+    """The most telling eight bytes of a tensor and where they begin; None where none tell enough."""
+    if view.size * dtype.itemsize < LEAST:
+        return None
+    best = (TELLING - 1, 0, 0)
+    for start in sorted({view.size * eighth // 8 for eighth in range(8)}):
+        values = _flat(view)[start : start + SAMPLE]
+        if (values == values[0]).all() or len(raw := _bytes(values, dtype)) < ANCHOR:
+            continue
+        windows = sliding_window_view(raw, ANCHOR)
+        telling = _telling(windows)
+        at = int(telling.argmax())
+        value = int.from_bytes(windows[at].tobytes(), "little")
+        best = max(best, (int(telling[at]), value, start * dtype.itemsize + at), key=lambda one: one[0])
+        if best[0] >= ANCHOR - 1:
+            break
+    return best[1:] if best[0] >= TELLING else None
+
+
+def _telling(windows: np.ndarray) -> np.ndarray:
+    """How many different bytes each window has; none where it begins with zeros, as half of every file does."""
+    different = (np.diff(np.sort(windows, axis=1), axis=1) > 0).sum(axis=1) + 1
+    return np.where(windows[:, :2].any(axis=1), different, 0)
+
+
+def _flat(view: np.ndarray) -> np.ndarray | np.flatiter:
+    """The values in C order, without a copy of them."""
+    return view.reshape(-1) if view.flags.c_contiguous else view.flat
+
+
+def _bytes(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    if values.dtype != dtype:
+        with np.errstate(over="ignore"):  # a weight beyond 65,504 is infinite in float16, in the file too
+            values = values.astype(dtype)
+    return np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
+
+
+def find(data: np.ndarray, wanted: list[Needle]) -> Iterator[Found]:
+    """Every place in `data` (uint8, one axis) where a needle stands whole, longest needles first.
+
+    Needles may overlap, and equal ones stand at the same place. At most `MOST` places are compared.
+    """
+    by_anchor: dict[int, list[Needle]] = {}
+    for needle in wanted:
+        by_anchor.setdefault(needle.anchor, []).append(needle)
+    places = islice(_places(data, sorted(by_anchor)), MOST)
+    possible = [(at - needle.offset, needle) for at, anchor in places for needle in by_anchor[anchor]]
+    for start, needle in sorted(possible, key=lambda one: (-one[1].bytes, one[0])):
+        if _stands(data, start, needle):
+            yield Found(start, start + needle.bytes, needle)
+
+
+def _places(data: np.ndarray, anchors: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Where any of the anchors stands, and which."""
+    known = np.array(list(anchors), "<u8")
+    if not len(known):
+        return
+    # Two bytes are looked up in a table, at a cost that does not depend on how many anchors there are.
+    begins = np.zeros(2**16, bool)
+    begins[(known & 0xFFFF).astype(int)] = True
+    for start in range(0, len(data), CHUNK):
+        piece = data[start : start + CHUNK + ANCHOR - 1]
+        for at, anchor in _in_piece(piece, begins, known):
+            yield start + at, anchor
+
+
+def _in_piece(piece: np.ndarray, begins: np.ndarray, known: np.ndarray) -> Iterator[tuple[int, int]]:
+    last = len(piece) - ANCHOR
+    for shift in (0, 1):
+        pairs = piece[shift : shift + (len(piece) - shift) // 2 * 2].view("<u2")
+        at = shift + 2 * np.flatnonzero(begins[pairs])
+        at = at[at <= last]
+        words = piece[at[:, None] + np.arange(ANCHOR)].view("<u8").reshape(-1)
+        nearest = np.minimum(np.searchsorted(known, words), len(known) - 1)
+        hit = known[nearest] == words
+        yield from zip(at[hit].tolist(), words[hit].tolist(), strict=True)
+
+
+def _stands(data: np.ndarray, start: int, needle: Needle) -> bool:
+    if start < 0 or start + needle.bytes > len(data):
+        return False
+    values, width = _flat(needle.view), needle.dtype.itemsize
+    first = 0
+    while first < needle.view.size:
+        last = first + (BLOCK if first else SAMPLE)  # most mistakes show at once
+        held = _bytes(values[first:last], needle.dtype)
+        if not np.array_equal(held, data[start + first * width : start + first * width + len(held)]):
+            return False
+        first = last
+    return True
