@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from core.compare import Verdict, compare
-from core.errors import Cancelled, RoundtripError
+from core.errors import ChildDied, FormatError, InputError, TimedOut
 from core.formats.contract import Arrays
 from core.formats.reference import Reference
 from core.record import Record
@@ -101,7 +101,7 @@ def reload(
 
     `source` is the code that the child is given (see `core.worker.snapshot.code_from`); with `probe_as`, which is
     `{"demo": key}`, everything in `core.worker.probes` is tried too. A copy that does not load, or brings its child
-    down, is an outcome and not an error. Raises Cancelled.
+    down, is an outcome and not an error. Raises Cancelled, and WorkerError when no child can be had.
     """
     rows = min(rows or reference.rows, reference.rows)
     request = {"format": format_key, "folder": str(folder), "source": source, "probe_as": probe_as}
@@ -110,9 +110,8 @@ def reload(
         facts, answers = worker.run("reload", arrays=asked, seconds=seconds, cancelled=cancelled, **request)
         answers = {name: array[:rows] for name, array in answers.items()}
         comparison = compare(reference.head(rows).answers, answers, original.classes)
-    except Cancelled:
-        raise
-    except RoundtripError as error:
+    except (FormatError, InputError, ChildDied, TimedOut) as error:
+        # What a copy does to its child says something of the copy; that a child could not be had does not.
         return Reloaded(outcome=Outcome(verdict=Verdict.DOES_NOT_LOAD, error=error.to_json()))
     outcome = Outcome(
         **comparison.to_json(),

@@ -26,8 +26,12 @@ if not shown:
     run = runs[st.selectbox("Run", **bound, format_func=lambda id_: describe_run(runs[id_]), help=asked)]
     chosen, options = choose_formats(run, all_formats())
     words = f"Save in {len(chosen)} format{'' if len(chosen) == 1 else 's'}" if chosen else "Save"
-    if st.button(words, type="primary", icon=":material/save:", disabled=not chosen):
-        st.query_params["job"] = jobs.save(run.id, chosen, options).id
+    every = [one.key for one in all_formats() if not one.refuses(run.kind)]
+    with st.container(horizontal=True):
+        some = st.button(words, type="primary", icon=":material/save:", disabled=not chosen)
+        all_ = st.button(f"Save in all {len(every)}", icon=":material/done_all:")
+    if some or all_:
+        st.query_params["job"] = jobs.save(run.id, every if all_ else chosen, options).id
         st.rerun()
     st.stop()
 

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import pytest
 
+from core.formats import all_formats
 from core.jobs import Jobs
 from core.library import Library
 from core.library.journal import Job
@@ -66,6 +67,20 @@ def trained(jobs: Jobs):
         return runs[demo]
 
     return run_of
+
+
+@pytest.fixture(scope="session")
+def saved_all(jobs: Jobs, trained):
+    """A function that gives the rows of a demo saved in every format, side by side, once in the session."""
+    rows: dict[str, dict[str, dict]] = {}
+
+    def rows_of(demo: str) -> dict[str, dict]:
+        if demo not in rows:
+            keys = [one.key for one in all_formats()]
+            rows[demo] = finished(jobs, jobs.save(trained(demo), keys)).result["rows"]
+        return rows[demo]
+
+    return rows_of
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from ui.words import PARTS_MEAN, plain
 
 # Beside the sign and the word, never instead of them.
 COLOURS = {"kept": "color: #0D9488", "changed": "color: #D97706", "lost": "color: #DC2626", "failed": "color: #DC2626"}
+COLOURS["not applicable"] = "color: #8A87A0"
 MEANS = {
     "kept": "came back as it was",
     "changed": "came back, and is not the same",

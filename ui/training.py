@@ -11,6 +11,7 @@ from core.demos.contract import Demo, TrainSettings
 from core.formats.reference import Reference
 from core.library import Run
 from core.library.journal import Job
+from ui.answers import values_in_words
 from ui.charts import CONFIG, curves, metrics_of
 from ui.pictures import row_image
 from ui.state import reference
@@ -120,7 +121,12 @@ def show_run(run: Run) -> None:
         st.metric("Took", duration(run.seconds), border=True)
     kept = reference(run.id)
     st.subheader("Rows that it has never seen, and its answers")
-    (show_pictures if run.image_shape and run.labels else show_rows)(run, kept)
+    if run.image_shape and run.labels:
+        show_pictures(run, kept)
+    elif answer_shape := _answer_shape(run):
+        show_picture_pairs(run, kept, answer_shape)
+    else:
+        show_rows(run, kept)
     with st.expander("model.summary()"):
         st.code(run.summary, language=None)
 
@@ -137,6 +143,20 @@ def show_pictures(run: Run, kept: Reference) -> None:
                 wrong = answer != run.labels[truth[row]]
                 said = f"says {answer}, is {run.labels[truth[row]]}" if wrong else f"says {answer}"
                 st.caption(f"{':red[✗]' if wrong else ':green[✓]'} {said}  \n{sure:.0%} sure", text_alignment="center")
+
+
+def _answer_shape(run: Run) -> tuple[int, int] | None:
+    return get_demo(run.demo).answer_shapes.get(run.settings["dataset"]) if run.demo else None
+
+
+def show_picture_pairs(run: Run, kept: Reference, answer_shape: tuple[int, int]) -> None:
+    """Some held-out pictures, each above the picture that the live model made of it."""
+    asked, answers = next(iter(kept.inputs.values())), next(iter(kept.answers.values()))
+    with st.grid("auto", min_column_width=84):
+        for row in range(min(EXAMPLES, kept.rows)):
+            with st.container(horizontal_alignment="center", gap="xsmall"):
+                st.image(row_image(asked[row], run.image_shape), "asked", 64, alt=f"Held-out picture {row}")
+                st.image(row_image(answers[row], answer_shape), "answered", 64, alt=f"The answer to picture {row}")
 
 
 def _telling_rows(wrong: np.ndarray) -> list[int]:
@@ -156,9 +176,6 @@ def show_rows(run: Run, kept: Reference) -> None:
 
 
 def _cell(value: np.ndarray, labels: list[str]) -> str:
-    flat = np.asarray(value).reshape(-1)
-    if flat.dtype.kind in "SU":
-        return ", ".join(item.decode() if isinstance(item, bytes) else str(item) for item in flat[:4])
-    if labels and flat.size == len(labels):
-        return labels[int(flat.argmax())]
-    return ", ".join(f"{item:.4g}" for item in flat[:4]) + (" …" if flat.size > 4 else "")
+    if labels and value.size == len(labels):
+        return labels[int(value.argmax())]
+    return values_in_words(value)

@@ -8,9 +8,11 @@ input is the lifeline: when it closes, the app is gone, and so is everything her
 import gc
 import os
 import selectors
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -85,6 +87,8 @@ def _become_child(connection: socket.socket, said: int) -> None:
     try:
         die_with_parent()
         os.setsid()
+        tempfile.tempdir = _own_folder(os.getpid())
+        os.mkdir(tempfile.tempdir)
         keep = os.dup(connection.fileno())
         null = os.open(os.devnull, os.O_RDONLY)
         for target, source in ((0, null), (1, said), (2, said)):
@@ -104,6 +108,11 @@ def _become_child(connection: socket.socket, said: int) -> None:
         os._exit(status)
 
 
+def _own_folder(pid: int) -> str:
+    """Where a child keeps temporary files: it ends without clean-up, so somebody else must delete them."""
+    return os.path.join(os.path.dirname(sys.argv[1]), str(pid))
+
+
 def _listen(pipe: int, selector: selectors.BaseSelector, children: dict[int, Running]) -> None:
     """Keep the end of what a child says; when it says no more, it has ended: pass its status on."""
     child_ = children[pipe]
@@ -114,6 +123,7 @@ def _listen(pipe: int, selector: selectors.BaseSelector, children: dict[int, Run
     os.close(pipe)
     del children[pipe]
     _, status = os.waitpid(child_.pid, 0)
+    shutil.rmtree(_own_folder(child_.pid), ignore_errors=True)
     message = {"exit": os.waitstatus_to_exitcode(status), "said": child_.said.decode(errors="replace")}
     # The app hangs up first on most children; then there is nobody to tell.
     with suppress(OSError), child_.connection, child_.connection.makefile("wb") as stream:
