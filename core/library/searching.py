@@ -3,8 +3,8 @@
 Eight telling bytes of each tensor, its anchor, are looked for first; only where an anchor stands is the whole compared.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,8 @@ ANCHOR = 8  # bytes
 SAMPLE = 64  # values that are looked at for an anchor, in up to eight places
 CHUNK = 2**20  # bytes that are looked through at a time
 BLOCK = 2**20  # values that are compared at a time
-MOST = 20_000  # places that are compared in full, in one file
+MOST = 200  # places of one anchor that are compared in full; only a tensor that repeats itself has more
+MOST_IN_CHUNK = 4096
 # Orders of axes in which other runtimes keep kernels, by the number of axes; Keras has (height, width, in, out).
 TURNS = {2: [(1, 0)], 3: [(2, 0, 1), (2, 1, 0)], 4: [(3, 0, 1, 2), (3, 2, 0, 1), (2, 3, 0, 1), (3, 2, 1, 0)]}
 
@@ -116,13 +117,17 @@ def _bytes(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 def find(data: np.ndarray, wanted: list[Needle]) -> Iterator[Found]:
     """Every place in `data` (uint8, one axis) where a needle stands whole, longest needles first.
 
-    Needles may overlap, and equal ones stand at the same place. At most `MOST` places are compared.
+    Needles may overlap, and equal ones stand at the same place.
     """
     by_anchor: dict[int, list[Needle]] = {}
     for needle in wanted:
         by_anchor.setdefault(needle.anchor, []).append(needle)
-    places = islice(_places(data, sorted(by_anchor)), MOST)
-    possible = [(at - needle.offset, needle) for at, anchor in places for needle in by_anchor[anchor]]
+    times: Counter[int] = Counter()
+    possible = []
+    for at, anchor in _places(data, sorted(by_anchor)):
+        times[anchor] += 1
+        if times[anchor] <= MOST:
+            possible += [(at - needle.offset, needle) for needle in by_anchor[anchor]]
     for start, needle in sorted(possible, key=lambda one: (-one[1].bytes, one[0])):
         if _stands(data, start, needle):
             yield Found(start, start + needle.bytes, needle)
@@ -146,11 +151,11 @@ def _in_piece(piece: np.ndarray, begins: np.ndarray, known: np.ndarray) -> Itera
     last = len(piece) - ANCHOR
     for shift in (0, 1):
         pairs = piece[shift : shift + (len(piece) - shift) // 2 * 2].view("<u2")
-        at = shift + 2 * np.flatnonzero(begins[pairs])
+        at = shift + 2 * np.flatnonzero(begins.take(pairs))
         at = at[at <= last]
         words = piece[at[:, None] + np.arange(ANCHOR)].view("<u8").reshape(-1)
         nearest = np.minimum(np.searchsorted(known, words), len(known) - 1)
-        hit = known[nearest] == words
+        hit = np.flatnonzero(known[nearest] == words)[:MOST_IN_CHUNK]
         yield from zip(at[hit].tolist(), words[hit].tolist(), strict=True)
 
 

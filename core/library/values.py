@@ -1,4 +1,4 @@
-"""The values that a run kept, and the members of any zip, read in place: a file of gigabytes takes no memory."""
+"""The values that a run kept, read in place: a snapshot of gigabytes takes no memory."""
 
 import zipfile
 from pathlib import Path
@@ -9,24 +9,9 @@ from numpy.lib import format as npy
 from core.errors import Damaged
 from core.formats.reference import fingerprint
 from core.library.records import Run
+from core.library.regions import mapped, member_start
 from core.library.searching import Tensor
 from core.worker.snapshot import VALUES
-
-LOCAL_HEADER = 30  # bytes before the name of a zip's member
-
-
-def mapped(path: Path) -> np.ndarray:
-    """The bytes of a file, uint8 with one axis, read from the disk only where they are looked at."""
-    if not path.stat().st_size:
-        return np.zeros(0, np.uint8)  # an empty file cannot be mapped
-    return np.memmap(path, np.uint8, "r").view(np.ndarray)
-
-
-def member_start(data: np.ndarray, member: zipfile.ZipInfo) -> int:
-    """Where the bytes of a member begin in its zip."""
-    lengths = data[member.header_offset + LOCAL_HEADER - 4 : member.header_offset + LOCAL_HEADER].tobytes()
-    name, extra = int.from_bytes(lengths[:2], "little"), int.from_bytes(lengths[2:], "little")
-    return member.header_offset + LOCAL_HEADER + name + extra
 
 
 def tensors(snapshot: Path, run: Run) -> list[Tensor]:
