@@ -14,6 +14,7 @@ from benchmarks.measure import Row
 BENCHMARKS = {
     "reload": "benchmarks.reload:measure",
     "commit": "benchmarks.commit:measure",
+    "conversions": "benchmarks.conversions:measure",
     "cancel": "benchmarks.cancel:measure",
     "home": "benchmarks.server:measure_home",
     "memory": "benchmarks.server:measure_memory",

@@ -8,11 +8,13 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from core.compare import Verdict, compare
+from core.demos import get_demo
 from core.errors import ChildDied, FormatError, InputError, TimedOut
-from core.formats.contract import Arrays
+from core.formats.contract import Arrays, Code
 from core.formats.reference import Reference
 from core.record import Record
 from core.worker import Worker
+from core.worker.tasks import try_out
 
 
 class Match(BaseModel):
@@ -28,7 +30,7 @@ class Match(BaseModel):
 
 
 class Outcome(BaseModel):
-    """One reload in one fresh process."""
+    """One reload in one fresh process; `not_finite` counts the numbers in its answers that are NaN or infinite."""
 
     verdict: Verdict
     error: dict[str, str] | None = None
@@ -38,6 +40,7 @@ class Outcome(BaseModel):
     mean_abs: float | None = None
     changed_rows: int | None = None
     rows: int | None = None
+    not_finite: int = 0
     pairs: list[dict[str, str]] = Field(default_factory=list)
     weights: Match | None = None
     optimizer: Match | None = None
@@ -109,12 +112,28 @@ def reload(
     try:
         facts, answers = worker.run("reload", arrays=asked, seconds=seconds, cancelled=cancelled, **request)
         answers = {name: array[:rows] for name, array in answers.items()}
-        comparison = compare(reference.head(rows).answers, answers, original.classes)
+        return Reloaded(outcome=_judge(facts, answers, original, reference.head(rows)), answers=answers)
     except (FormatError, InputError, ChildDied, TimedOut) as error:
         # What a copy does to its child says something of the copy; that a child could not be had does not.
         return Reloaded(outcome=Outcome(verdict=Verdict.DOES_NOT_LOAD, error=error.to_json()))
-    outcome = Outcome(
-        **comparison.to_json(),
+
+
+def reload_here(format_key: str, folder: Path, code: Code, original: Original, reference: Reference) -> Outcome:
+    """Load a copy in this process, which has the model's code, have it answer all reference rows, and judge that.
+
+    For a person's own classes, which no fresh process can be given.
+    """
+    asked = _named(reference, with_targets=False)
+    try:
+        facts, answers = try_out(asked, format_key, folder, lambda: code, {"demo": None})
+        return _judge(facts, answers, original, reference)
+    except (FormatError, InputError) as error:
+        return Outcome(verdict=Verdict.DOES_NOT_LOAD, error=error.to_json())
+
+
+def _judge(facts: dict[str, Any], answers: Arrays, original: Original, reference: Reference) -> Outcome:
+    return Outcome(
+        **compare(reference.answers, answers, original.classes).to_json(),
         load_seconds=facts["load_seconds"],
         first_seconds=facts["first_seconds"],
         weights=match(original.weights, facts["weights"]),
@@ -123,7 +142,6 @@ def reload(
         inputs=facts["inputs"],
         probes=facts.get("probes", {}),
     )
-    return Reloaded(outcome=outcome, answers=answers)
 
 
 def _named(reference: Reference, with_targets: bool) -> Arrays:
@@ -164,13 +182,14 @@ def gather(
     reference: Reference,
     **limits: Any,
 ) -> Evidence:
-    """Reload a copy without the original code and, where a demo has it, with the code: each in its own fresh child.
+    """Reload a copy in a fresh child without the original code, and in another with the code, where that can matter.
 
-    Everything is tried on the first of the two that loads.
+    It matters where the copy did not load without, or where the demo has classes of its own. Everything is tried on
+    the first of the two that loads.
     """
     probes = {"probe_as": {"demo": source.get("demo")}}
     without = reload(worker, format_key, folder, None, original, reference, **probes, **limits).outcome
-    if not source.get("demo"):
+    if not source.get("demo") or (without.loads and not get_demo(source["demo"]).has_classes):
         return Evidence(without_code=without)
     probes = {} if without.loads else probes
     with_code = reload(worker, format_key, folder, source, original, reference, **probes, **limits).outcome

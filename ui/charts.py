@@ -8,6 +8,20 @@ HEIGHT = 260
 # Readable on white and on near-black.
 COLOURS = ["#6366F1", "#0D9488", "#D97706", "#DB2777", "#0284C7", "#65A30D", "#9333EA", "#DC2626", "#64748B", "#A16207"]
 
+# What bytes are for; white words are readable on each of them, and each on white and on near-black.
+GROUP_COLOURS = {
+    "weights": "#4F46E5",
+    "optimizer state": "#0F766E",
+    "graph": "#B45309",
+    "graph and converted weights": "#9333EA",
+    "graph and weights": "#9333EA",
+    "structure and converted weights": "#BE185D",
+    "weights and structure": "#BE185D",
+    "metadata": "#0369A1",
+    "structure and padding": "#64748B",
+    "not searched": "#7C6F64",
+}
+
 
 def curves(history: list[dict[str, Any]], metric: str) -> go.Figure:
     """One metric over the epochs, for the training and the validation data."""
@@ -55,6 +69,30 @@ def probabilities(classes: list[str], answers: dict[str, list[float]]) -> go.Fig
     figure = _dressed(figure, "class", "probability", height=300 + 14 * len(answers))
     # Below the bars, where a long list of names takes no room from them on a narrow screen.
     return figure.update_layout(legend={"y": -0.25, "yanchor": "top"})
+
+
+def treemap(ids: list[str], labels: list[str], parents: list[str], values: list[int], **said: list[str]) -> go.Figure:
+    """Areas within areas; a parent's value is the sum of its own. `said` are lists `colours`, `text` and `hover`."""
+    figure = go.Figure(
+        go.Treemap(
+            ids=ids,
+            labels=labels,
+            parents=parents,
+            values=values,
+            text=said["text"],
+            hovertext=said["hover"],
+            hoverinfo="text",
+            texttemplate="%{label}<br>%{text}",
+            textfont={"color": "#FFFFFF"},
+            branchvalues="total",
+            marker={"colors": said["colours"], "pad": {"t": 22, "l": 3, "r": 3, "b": 3}, "depthfade": False},
+            pathbar={"visible": False},
+            tiling={"pad": 2},
+        )
+    )
+    # A word that does not fit is left to the hover, instead of shrinking until nobody can read it.
+    figure.update_layout(uniformtext={"minsize": 11, "mode": "hide"})
+    return _dressed(figure, "", "", height=340).update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
 
 
 def _dressed(figure: go.Figure, x: str, y: str, height: int = HEIGHT) -> go.Figure:

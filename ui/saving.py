@@ -11,6 +11,7 @@ from core.formats import get_format
 from core.formats.contract import PARTS, Format, Option
 from core.library import Run
 from core.library.journal import Job
+from ui.content import show_content
 from ui.state import file_tree, office
 from ui.words import PARTS_MEAN, duration, moment, plain, score, show_error, size, verdict_badge
 
@@ -125,10 +126,15 @@ def show_artifact(artifact_id: str, one: Format) -> None:
         _outcome("In a fresh process, without the original code", evidence.without_code)
     with right:
         if evidence.with_code:
-            _outcome("In a fresh process, with the demo's code", evidence.with_code)
+            _outcome("In a fresh process, with the model's code", evidence.with_code)
+        else:
+            with st.container(border=True, height="stretch"):
+                st.markdown("**With the model's code**")
+                st.caption("Not tried: the copy loads without it, and the model has no classes that it could miss.")
     st.markdown("**Files**")
     entries = tuple((entry.path, entry.bytes) for entry in artifact.files)
     st.code(file_tree(office().library.home / "artifacts" / artifact_id / "files", entries), language=None)
+    show_content(artifact_id)
     left, right = st.columns(2)
     with left:
         st.markdown("**The code that saved it**")

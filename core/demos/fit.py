@@ -31,6 +31,8 @@ def step(model: Any, inputs: Arrays, targets: Arrays) -> None:
         raise InputError("What came back answers, and has no way to train.", received=type(model).__name__)
     if not model.compiled:
         raise InputError("What came back has layers and no compile settings, so it cannot train as it is.")
+    # One step is not worth a graph: tracing it would take ten times as long as taking it.
+    model.run_eagerly = True
     model.train_on_batch(*_pair(Split(inputs, targets)))
 
 

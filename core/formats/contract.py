@@ -1,5 +1,6 @@
 """What a format is, what it is given to load with, and what comes back: the one contract of the house."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import numpy as np
 
 from core.errors import CannotSave, InputError
 from core.explain import translate
+from core.formats.options import Option
 from core.formats.quiet import quiet_inside
 
 # What a copy may hold, in the order in which it is shown.
@@ -152,47 +154,13 @@ def _cast(array: np.ndarray, spec: Spec) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Option:
-    """Something that a person may choose about a format; it reaches `save` as a keyword argument of the same key.
-
-    With `choices` it is one of them; else it has the type of its default, and numbers lie in `least` ... `most`.
-    """
-
-    key: str
-    label: str
-    default: Any
-    help: str
-    choices: tuple[Any, ...] = ()
-    least: float | None = None
-    most: float | None = None
-
-    def check(self, value: Any) -> Any:
-        """The value itself, as the default's type. Raises InputError when it does not fit."""
-        try:
-            fitting = value if self.choices else type(self.default)(value)
-        except (TypeError, ValueError):
-            fitting = None
-        in_bounds = fitting in self.choices if self.choices else fitting is not None and self._in_bounds(fitting)
-        if not in_bounds:
-            raise InputError(
-                f"The option '{self.label}' does not fit.", received=value, cure=f"Choose {self._allowed()}."
-            )
-        return fitting
-
-    def _in_bounds(self, value: Any) -> bool:
-        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
-
-    def _allowed(self) -> str:
-        return f"one of {', '.join(map(str, self.choices))}" if self.choices else f"from {self.least} to {self.most}"
-
-
-@dataclass(frozen=True)
 class Format:
     """One way to save: facts that can be read before TensorFlow is loaded, and two functions.
 
     `keeps` is a claim that the evidence checks; `accepts` names the kinds of model it takes ("keras", "module");
     `needs_architecture` says that a copy is only half a model; `packages` are import names with the package to install;
-    `origin` says in a sentence where the format came from.
+    `origin` says in a sentence where the format came from; `largest` is how many bytes of weights it can hold, where
+    there is a limit.
     `save(model, folder, **options)` writes into an empty folder; with `wants_samples` it is also given `samples`, some
     training inputs by name, batch first. `load(folder, code)` gives a Predictor.
     """
@@ -211,19 +179,28 @@ class Format:
     origin: str = ""
     options: tuple[Option, ...] = ()
     wants_samples: bool = False
+    largest: int | None = None
 
     @property
     def missing(self) -> list[str]:
         """Packages that this format needs and that are not installed, found without importing any of them."""
         return [package for module, package in self.packages.items() if find_spec(module) is None]
 
-    def refuses(self, kind: str) -> str:
-        """Why this format cannot take a model of this kind now, in a sentence; empty when it can."""
+    def refuses(self, kind: str, weight_bytes: int = 0) -> str:
+        """Why this format cannot take a model of this kind and size now, in a sentence; empty when it can."""
         if kind not in self.accepts:
             return _REFUSALS[kind]
         if self.missing:
             return f"Needs {', '.join(self.missing)}: pip install {' '.join(self.missing)}"
+        if self.largest and weight_bytes > self.largest:
+            return f"The weights take {weight_bytes:,} bytes, and a file of this format holds at most {self.largest:,}."
         return ""
+
+    def require(self, kind: str, weight_bytes: int) -> None:
+        """Raises CannotSave when this format cannot take such a model, before anything is tried."""
+        if refusal := self.refuses(kind, weight_bytes):
+            large = kind in self.accepts and not self.missing
+            raise CannotSave(refusal, cure=_TOO_LARGE_CURE if large else "Choose another format.")
 
     def choose(self, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The value of every option: what was given, else its default. Raises InputError."""
@@ -246,8 +223,7 @@ class Format:
         `samples` makes training inputs, for a format that wants them. Raises CannotSave in plain words when the format
         does not take the model, StorageFailed when the disk does not.
         """
-        if refusal := self.refuses(kind):
-            raise CannotSave(refusal, cure="Choose another format.")
+        self.require(kind, weight_bytes(model))
         arguments = self.choose(options)
         if self.wants_samples and samples:
             arguments["samples"] = samples()
@@ -260,6 +236,7 @@ class Format:
         return time.perf_counter() - started
 
 
+_TOO_LARGE_CURE = "Choose SavedModel, Keras weights in shards or safetensors, which have no such limit."
 _REFUSALS = {
     "module": "Takes Keras models only; this is a plain tf.Module, with no Keras layers or config to write.",
     "keras": "Takes plain tf.Module models only; this is a Keras model.",
@@ -283,3 +260,11 @@ def kind_of(model: Any) -> str:
         received=type(model).__name__,
         cure="Pass the model itself, not its weights or a function of it.",
     )
+
+
+def weight_bytes(model: Any) -> int:
+    """Bytes that the variables of a live model take, without reading them."""
+    import tensorflow as tf
+
+    variables = {id(one): one for one in (getattr(model, "weights", None) or model.variables)}.values()
+    return sum(math.prod(one.shape) * tf.as_dtype(one.dtype).size for one in variables)

@@ -98,6 +98,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
+    largest=2**31 - 1,  # a protocol buffer
     origin="TensorFlow 1: a GraphDef with its variables as constants.",
     explains="TensorFlow 2 neither writes nor reads it by an official function any more: variables are folded into "
     "constants, and tf.compat.v1.wrap_function imports the graph. It has no signatures: inputs and outputs are known "

@@ -23,7 +23,11 @@ def keras_predictor(model: Any) -> Predictor:
     import tensorflow as tf
 
     specs = _keras_specs(model)
-    graph = tf.function(lambda feed: model(feed, training=False), autograph=False, reduce_retracing=True)
+    # Traced once for every number of rows, where the model says what it takes.
+    fixed = [_arranged(model, {spec.name: _tensor_spec(spec) for spec in specs})] if specs else None
+    graph = tf.function(
+        lambda feed: model(feed, training=False), input_signature=fixed, autograph=False, reduce_retracing=True
+    )
 
     def answer(inputs: Arrays) -> Arrays:
         feed = _arranged(model, {name: tf.constant(array) for name, array in inputs.items()})
@@ -50,6 +54,12 @@ def _keras_specs(model: Any) -> tuple[Spec, ...]:
 
 def _keras_spec(name: str, tensor: Any) -> Spec:
     return Spec(name, _numpy_dtype(tensor.dtype), tuple(tensor.shape))
+
+
+def _tensor_spec(spec: Spec) -> Any:
+    import tensorflow as tf
+
+    return tf.TensorSpec((None, *spec.shape[1:]), "string" if spec.dtype == "object" else spec.dtype, name=spec.name)
 
 
 def _asked_as(model: Any) -> Any:

@@ -68,6 +68,7 @@ FORMAT = Format(
             choices=(13, 14, 15, 16, 17, 18),
         ),
     ),
+    largest=2**31 - 1,  # a protocol buffer
     origin="Microsoft and Facebook (2017), now under the Linux Foundation.",
     explains="The converter writes operations that it does not know as they are and reports success: only running the "
     "file shows that it is invalid. Exact GELU is one of them. Outputs are renamed, and those of a dictionary come in "

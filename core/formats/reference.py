@@ -77,8 +77,15 @@ def fingerprint(named: Named) -> list[dict[str, Any]]:
     ]
 
 
+def not_finite(named: Named) -> dict[str, int]:
+    """How many numbers of each array are NaN or infinite, where any are."""
+    numbers = {name: plain(array) for name, array in named}
+    counts = {name: int((~np.isfinite(one)).sum()) for name, one in numbers.items() if one.dtype.kind == "f"}
+    return {name: count for name, count in counts.items() if count}
+
+
 def describe(model: Any) -> dict[str, Any]:
-    """Kind, parameters, summary, and the fingerprints of weights and optimizer state of a live model."""
+    """Kind, size, summary, and the fingerprints of weights and optimizer state of a live model."""
     predictor = live_predictor(model)
     weights = predictor.weights()
     return {
@@ -86,6 +93,8 @@ def describe(model: Any) -> dict[str, Any]:
         "parameters": int(sum(array.size for _, array in weights)),
         "summary": summary(model, weights),
         "inputs": [spec.to_json() for spec in predictor.inputs],
+        "weight_bytes": sum(array.nbytes for _, array in weights),
+        "not_finite": not_finite(weights),
         "weights": fingerprint(weights),
         "optimizer": fingerprint(predictor.optimizer()),
         "traits": traits(model),

@@ -1,6 +1,7 @@
 """What a live Keras model is beside its numbers: layers, compile settings, dtype policies, vocabularies."""
 
 import hashlib
+import inspect
 import json
 from typing import Any
 
@@ -14,12 +15,14 @@ def traits(model: Any) -> dict[str, Any]:
     """Traits of a Keras model, each None or empty where the model has none; empty for everything else.
 
     `architecture`, `compile` and `vocabularies` are hashes: what counts is whether they are the same again. A model
-    whose code cannot be written down as a config has no `architecture`.
+    whose code cannot be written down as a config has no `architecture`. `forgotten` names the arguments that a class of
+    one's own takes and its `get_config()` leaves out.
     """
     if not _is_keras(model):
         return {}
     return {
         "architecture": _hash(_architecture(model)),
+        "forgotten": _forgotten(model),
         "layers": [type(layer).__name__ for layer in _layers(model)],
         "compile": _hash(_compile_settings(model)),
         "compile_words": _compile_words(model),
@@ -29,6 +32,34 @@ def traits(model: Any) -> dict[str, Any]:
         },
         "outputs": list(getattr(model, "output_names", None) or ()),
     }
+
+
+def custom_classes(model: Any) -> dict[str, type]:
+    """The classes of a Keras model and its layers that are not Keras' own, by name; empty for everything else."""
+    if not _is_keras(model):
+        return {}
+    kinds = {type(one) for one in (model, *_layers(model))}
+    return {kind.__name__: kind for kind in kinds if kind.__module__.partition(".")[0] != "keras"}
+
+
+def _forgotten(model: Any) -> list[str]:
+    """As "Scale: factor": a layer that is rebuilt without it takes its default, and nobody is told."""
+    own = tuple(custom_classes(model).values())
+    found = []
+    for layer in (model, *_layers(model)):
+        if isinstance(layer, own):
+            found += [f"{type(layer).__name__}: {name}" for name in _not_in_config(layer)]
+    return sorted(set(found))
+
+
+def _not_in_config(layer: Any) -> list[str]:
+    try:
+        config = layer.get_config()
+    except (NotImplementedError, TypeError, ValueError):  # it cannot be written down at all, which is said elsewhere
+        return []
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    asked = inspect.signature(type(layer).__init__).parameters.values()
+    return [one.name for one in asked if one.kind in named and one.name != "self" and one.name not in config]
 
 
 def _is_keras(model: Any) -> bool:

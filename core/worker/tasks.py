@@ -13,7 +13,7 @@ from core.demos.contract import Data, Demo, Progress, TrainSettings
 from core.errors import DoesNotLoad, InputError
 from core.explain import translate
 from core.formats import get_format
-from core.formats.contract import Arrays, Predictor
+from core.formats.contract import Arrays, Code, Predictor
 from core.formats.live import live_predictor
 from core.formats.reference import ROWS, Reference, answer_in_batches, describe, fingerprint
 from core.worker.probes import one_step, probe
@@ -125,15 +125,22 @@ def reload(
     With `probe_as` (`{"demo": key}`), `arrays` holds `input:` and `target:` names, and everything in
     `core.worker.probes` is tried too. Raises DoesNotLoad in plain words when it does not come back.
     """
+    return try_out(arrays, format, Path(folder), lambda: code_from(source), probe_as)
+
+
+def try_out(
+    arrays: Arrays, format: str, folder: Path, code: Callable[[], Code], probe_as: dict[str, Any] | None
+) -> tuple[dict[str, Any], Arrays]:
+    """See `reload`, in whatever process this is; `code` makes what the copy may lack."""
     inputs = {name.removeprefix("input:"): array for name, array in arrays.items() if not name.startswith("target:")}
     targets = {name.removeprefix("target:"): array for name, array in arrays.items() if name.startswith("target:")}
     try:
-        load_seconds, predictor = _timed(lambda: get_format(format).load(Path(folder), code_from(source)))
+        load_seconds, predictor = _timed(lambda: get_format(format).load(folder, code()))
         before = None if predictor.weights is None else fingerprint(predictor.weights())
         first_seconds, _ = _timed(lambda: answer_in_batches(predictor, _first_batch(inputs)))
         answers = answer_in_batches(predictor, inputs)
     except Exception as error:
-        raise translate(error, DoesNotLoad, hide=[folder]) from error
+        raise translate(error, DoesNotLoad, hide=[str(folder)]) from error
     facts = _facts(predictor, load_seconds, first_seconds, before)
     if probe_as:
         facts["probes"] = probe(predictor, inputs, targets, probe_as["demo"])

@@ -1,0 +1,60 @@
+"""One click that saves a run in every format and proves each copy, beside the raw conversions alone."""
+
+import json
+import subprocess
+import sys
+
+from benchmarks.house import house
+from benchmarks.measure import Row, in_turn, seconds
+from core.formats import all_formats
+from core.jobs import Jobs
+from core.library import Run
+from core.settings import PROJECT
+
+REPEATS = 3
+
+# What somebody would write instead: rebuild once, then one conversion after another, and no look at what came out.
+RAW = """
+import json, sys, tempfile
+from pathlib import Path
+from core.demos import get_demo
+from core.demos.contract import TrainSettings
+from core.formats import get_format
+from core.worker.snapshot import rebuild
+
+source, keys, snapshot = json.loads(sys.argv[1]), sys.argv[2].split(","), Path(sys.argv[3])
+samples = get_demo(source["demo"]).data(TrainSettings(**source["settings"])).train.inputs
+import tensorflow, keras, h5py
+model = rebuild(source, "keras", snapshot)
+spent = 0.0
+for key in keys:
+    with tempfile.TemporaryDirectory() as folder:
+        spent += get_format(key).write(model, "keras", Path(folder), None, lambda: samples)
+print(spent)
+"""
+
+
+def measure() -> list[Row]:
+    """One row: every format of digits-mlp saved and verified, beside the sum of the conversions in one warm process."""
+    with house() as jobs:
+        run = jobs.library.run(jobs.wait(jobs.train("digits-mlp", epochs=3).id).result["run"])
+        keys = [one.key for one in all_formats() if not one.refuses(run.kind)]
+        ours, raw = in_turn(REPEATS, lambda: _one_click(jobs, run, keys), lambda: _raw(jobs, run, keys))
+    what = f"digits-mlp saved in {len(keys)} formats and verified, with one click"
+    return [Row(what, ours, raw, "the raw conversions alone, one after another", at_most=1.0)]
+
+
+def _one_click(jobs: Jobs, run: Run, keys: list[str]) -> float:
+    def click() -> None:
+        end = jobs.wait(jobs.save(run.id, keys).id)
+        assert {row["state"] for row in end.result["rows"].values()} == {"done"}, end.result
+
+    return seconds(click)
+
+
+def _raw(jobs: Jobs, run: Run, keys: list[str]) -> float:
+
+    snapshot = str(jobs.library.snapshot(run.id))
+    command = [sys.executable, "-c", RAW, json.dumps(run.source), ",".join(keys), snapshot]
+    said = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    return float(said.split()[-1])
