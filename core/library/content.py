@@ -123,6 +123,7 @@ class _Search:
         self._needles = [needle for _, forms in self._forms for needle in forms]
         self._times: Counter[int] = Counter()
         self._left = SEARCHED
+        self._again = 0
         self._found: list[Part] = []
         self._rests: list[_Rest] = []
 
@@ -154,6 +155,7 @@ class _Search:
         tensor, form = min(((one.needle.tensor, one.needle.form) for one in equal), key=lambda one: self._seen(one[0]))
         self._times[id(tensor)] += 1
         copy = "" if self._seen(tensor) == 1 else f"copy {self._seen(tensor)}"
+        self._again += count if copy else 0
         self._keep(tensor.group, ", ".join(filter(None, (tensor.name, form, copy))), count, where)
 
     def _seen(self, tensor: Tensor) -> int:
@@ -214,8 +216,12 @@ class _Search:
         return sum(part.bytes for part in self._found if part.group == UNSEARCHED)
 
     def notes(self) -> list[str]:
-        """What was not found, and what was not looked for or looked through."""
-        return [note for note in (self._lost(WEIGHTS), self._lost(OPTIMIZER), self._vague(), self._beyond()) if note]
+        """What was found more than once or not at all, and what was not looked for or looked through."""
+        said = (self._more(), self._lost(WEIGHTS), self._lost(OPTIMIZER), self._vague(), self._beyond())
+        return [note for note in said if note]
+
+    def _more(self) -> str:
+        return f"{self._again:,} bytes are further copies of what is there already." if self._again else ""
 
     def _lost(self, group: str) -> str:
         missing, of = len(self._missing(group)), sum(bool(forms) for one, forms in self._forms if one.group == group)
