@@ -19,6 +19,7 @@ from core.evidence import Outcome
 from core.formats import all_formats
 from core.jobs import Jobs
 from core.library import Library
+from core.library.content import account
 from core.library.journal import Job
 
 app = typer.Typer(
@@ -165,6 +166,20 @@ def show_(id_: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = F
         return
     for name, value in found.items():
         typer.echo(f"{name}: {value if not isinstance(value, dict | list) else json.dumps(value, indent=2)}")
+
+
+@app.command("bytes")
+def bytes_(artifact: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
+    """Show where the bytes of an artifact go: weights, optimizer state, graph, padding; they add up to its size."""
+    library = Library()
+    parts, notes = account(library, artifact)
+    rows = [{"artifact": artifact, **part._asdict()} for part in parts]
+    if as_json:
+        total = library.artifact(artifact).bytes
+        show({"artifact": artifact, "bytes": total, "parts": rows, "notes": notes}, True)
+        return
+    show(rows, False, ("bytes", "group", "name", "where"))
+    typer.echo("\n".join(notes))
 
 
 @app.command()
