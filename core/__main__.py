@@ -30,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 OF_A_RUN = {"name", "demo", "kind", "parameters", "score", "score_name", "seconds", "created"}
-COMPARED = {"verdict", "max_abs", "mean_abs", "changed_rows", "rows", "error"}
+COMPARED = {"verdict", "max_abs", "mean_abs", "changed_rows", "rows", "not_finite", "error"}
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -122,11 +122,14 @@ def save(run: str, formats: Annotated[list[str], typer.Argument(metavar="FORMAT.
         end = finish(jobs, jobs.save(run, formats))
     rows = [_saved_row(run, key, row) for key, row in end.result["rows"].items()]
     show(rows, as_json, ("format", "artifact", "bytes", "seconds", "verdict"))
+    _warn((row["format"], row["warning"]) for row in rows)
     _complain((row["format"], row["error"]) for row in rows if row["error"])
 
 
 def _saved_row(run: str, key: str, row: dict[str, Any]) -> dict[str, Any]:
-    facts = {name: row.get(name) for name in ("artifact", "bytes", "seconds", "verdict", "needs_code", "error")}
+    facts = {
+        name: row.get(name) for name in ("artifact", "bytes", "seconds", "verdict", "needs_code", "warning", "error")
+    }
     return {"run": run, "format": key} | facts
 
 
@@ -159,6 +162,7 @@ def show_(id_: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = F
     else:
         record, evidence = library.artifact(id_), library.evidence(id_)
         found = {"artifact": id_, "bytes": record.bytes, "verdict": evidence.best.verdict.value}
+        found |= {"other_versions": record.other_versions} if record.other_versions else {}
         found |= record.model_dump(mode="json", by_alias=True, exclude={"id"})
         found |= {"evidence": evidence.model_dump(mode="json", by_alias=True)}
     if as_json:
@@ -208,7 +212,12 @@ def compare(
         }
         for id_, outcome in outcomes.items()
     ]
-    show(found, as_json, ("artifact", "format", "verdict", "max_abs", "changed_rows", "rows", "bytes", "seconds"))
+    show(
+        found,
+        as_json,
+        ("artifact", "format", "verdict", "max_abs", "changed_rows", "rows", "not_finite", "bytes", "seconds"),
+    )
+    _warn((id_, outcome.warning) for id_, outcome in outcomes.items())
     _complain((row["artifact"], row["error"]) for row in found if row["verdict"] == Verdict.DOES_NOT_LOAD)
 
 
@@ -287,6 +296,13 @@ class _jobs:
 
     def __exit__(self, *_: object) -> None:
         self._jobs.worker.close()
+
+
+def _warn(warnings: Iterable[tuple[str, str | None]]) -> None:
+    """One line on standard error for what was done and is not as it seems; the status stays as it is."""
+    for name, warning in warnings:
+        if warning:
+            typer.echo(f"{name}: {warning}", err=True)
 
 
 def _complain(failures: Iterable[tuple[str, dict[str, str] | None]]) -> None:

@@ -49,6 +49,11 @@ class Outcome(BaseModel):
     probes: dict[str, Any] = Field(default_factory=dict)
 
     @property
+    def warning(self) -> str:
+        """That its answers are no numbers, in a sentence; empty when all are."""
+        return f"{self.not_finite:,} numbers in its answers are NaN or infinite." if self.not_finite else ""
+
+    @property
     def loads(self) -> bool:
         return self.verdict is not Verdict.DOES_NOT_LOAD
 

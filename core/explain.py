@@ -174,7 +174,38 @@ CASES = (
     Case(
         r"'untracked' resource",
         "A function of the model uses a variable that does not belong to the model.",
-        "Make the variable an attribute of the model, then save again.",
+        "Make the variable an attribute of the model, then save again; with augmentation layers, save "
+        "keras.Model(inputs, model(inputs, training=False)) instead.",
+    ),
+    Case(
+        r"name '(\w+)' is not defined",
+        "A function of the model uses '{0}', which lives in your program and was not saved with it.",
+        "Import it inside of that function, make it part of a layer of your own, or save as SavedModel.",
+    ),
+    Case(
+        r"Could not find callback with key=pyfunc|pyfunc_\d+",
+        "The model calls Python code (numpy_function or py_function), which no file can hold.",
+        "Say the same with TensorFlow operations, then save again.",
+    ),
+    Case(
+        r"No cast function available",
+        "HDF5 does not give back numbers of this dtype (bfloat16): it can write them and not read them.",
+        "Save as .keras or SavedModel, or with float32 weights.",
+    ),
+    Case(
+        r"unsupported scale value \(-?(?:nan|inf)\)",
+        "A weight of this model is NaN or infinite, so it has no range that integers could stand for.",
+        "Find the step of training at which the loss became NaN; choose a smaller learning rate.",
+    ),
+    Case(
+        r"string indices must be integers, not 'str'",
+        "The file holds a bare name where Keras looks for settings: a loss or metric of your own in .h5 does that.",
+        "Load it with compile=False, or save as .keras, which needs the function by its name.",
+    ),
+    Case(
+        r"'([^']+)' is not a valid (?:root )?scope name",
+        "The name '{0}' holds characters that a TensorFlow graph does not take.",
+        "Name the model and its layers with letters, digits, '_', '-' and '.' alone.",
     ),
     Case(
         r"Table not initialized",

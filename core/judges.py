@@ -67,6 +67,8 @@ def architecture(found: Findings) -> Cell:
     if not found.traits:
         graph = "graph" in found.format.keeps
         return changed("Came back as a graph of operations, not as layers.") if graph else lost("No layers came back.")
+    if forgotten := found.run.traits.get("forgotten"):
+        return changed(f"get_config() leaves out {', '.join(forgotten)}: a reloaded layer takes its default.")
     if found.traits["architecture"] == original:
         return kept(f"The same {len(found.traits['layers'])} layers with the same settings.")
     return changed("Layers came back, with other settings than the original's.")
@@ -84,6 +86,8 @@ def _tensors(match: Match | None, what: str) -> Cell:
 
 def weights(found: Findings) -> Cell:
     cell = _tensors(found.outcome.weights, "weights")
+    if found.run.not_finite:
+        return Cell("failed", f"{found.run.warning} {cell.words}")
     if found.outcome.moved_by_answering:
         return changed(f"{cell.words} Answering moves {found.outcome.moved_by_answering} of them.")
     if cell.state == "lost" and found.outcome.verdict.rank < Verdict.DIFFERENT.rank:
@@ -191,6 +195,8 @@ def answers(found: Findings) -> Cell:
     outcome = found.outcome
     counted = f"{outcome.changed_rows} of {outcome.rows} changed, largest difference {outcome.max_abs:.3g}."
     words = f"{outcome.verdict.words}: {counted}"
+    if outcome.not_finite:
+        return Cell("failed", f"{outcome.warning} {words}")
     return kept(words) if outcome.verdict.rank <= Verdict.ROUNDING.rank else changed(words)
 
 

@@ -45,6 +45,13 @@ def versions() -> dict[str, str]:
     return found
 
 
+def other_versions(then: dict[str, str]) -> str:
+    """Which of these versions are not those of this process, in a sentence; empty when all are."""
+    now_ = versions()
+    other = [f"{name} {then[name]}, now {now_.get(name, 'none')}" for name in then if then[name] != now_.get(name)]
+    return f"It was saved with {'; '.join(other)}." if other else ""
+
+
 class Record(BaseModel):
     """What every record has; unknown keys are kept, so that nothing of a newer minor version is lost."""
 

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import InputError
@@ -28,6 +28,11 @@ class Settings(BaseSettings):
     train_seconds: float = Field(3600.0, gt=0, description="wall clock of one training, in seconds")
     reply_mib: int = Field(256, ge=1, description="largest reply of a child, in MiB")
     keep_jobs: int = Field(200, ge=1, description="finished jobs whose records are kept")
+
+    @field_validator("home")
+    @classmethod
+    def _expanded(cls, home: Path) -> Path:
+        return home.expanduser()
 
     @property
     def forks(self) -> bool:

@@ -205,6 +205,37 @@ MESSAGES = [
         "Python pickles a class by the place where it is imported from, and 'classes.<locals>.DigitReader' is made "
         "inside a function.",
     ),
+    # What a model of a person's own may bring along
+    (
+        "Unknown variable: <Variable path=sequential/d1/kernel, shape=(4, 8), dtype=float32>. This optimizer can only "
+        "be called for the variables it was originally built with. When working with a new set of variables, you "
+        "should recreate a new optimizer instance.",
+        "The optimizer came back without the model's variables, so training cannot go on as it is.",
+    ),
+    (
+        "Exception encountered when calling Lambda.call().\n\nname 'SCALE' is not defined",
+        "A function of the model uses 'SCALE', which lives in your program and was not saved with it.",
+    ),
+    (
+        "ValueError: Could not find callback with key=pyfunc_0 in the registry.",
+        "The model calls Python code (numpy_function or py_function), which no file can hold.",
+    ),
+    (
+        "No cast function available.",
+        "HDF5 does not give back numbers of this dtype (bfloat16): it can write them and not read them.",
+    ),
+    (
+        "unsupported scale value (nan) in channel 0 for INT8 tensor 2 in XNNPACK delegate",
+        "A weight of this model is NaN or infinite, so it has no range that integers could stand for.",
+    ),
+    (
+        "string indices must be integers, not 'str'",
+        "The file holds a bare name where Keras looks for settings: a loss or metric of your own in .h5 does that.",
+    ),
+    (
+        "'Mein Modell' is not a valid root scope name. A root scope name has to match the following pattern: ^[A-Z]",
+        "The name 'Mein Modell' holds characters that a TensorFlow graph does not take.",
+    ),
     ("No module named 'scipy'", "The Python package 'scipy' that this needs is not installed."),
 ]
 

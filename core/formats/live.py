@@ -158,12 +158,19 @@ def _numpy_dtype(name: str) -> str:
 
 
 def _named_outputs(answers: Any, names: list[str] | None) -> Arrays:
-    if isinstance(answers, dict):
-        return {name: np.asarray(tensor) for name, tensor in answers.items()}
-    if not isinstance(answers, (list, tuple)):
-        return {"output_0": np.asarray(answers)}
-    names = names if names and len(names) == len(answers) else [f"output_{index}" for index in range(len(answers))]
-    return {name: np.asarray(tensor) for name, tensor in zip(names, answers, strict=True)}
+    """Answers by name. Raises CannotSave where they are nested: no signature and no runtime could give those."""
+    if isinstance(answers, (list, tuple)):
+        names = names if names and len(names) == len(answers) else [f"output_{index}" for index in range(len(answers))]
+        answers = dict(zip(names, answers, strict=True))
+    elif not isinstance(answers, dict):
+        answers = {"output_0": answers}
+    nested = [name for name, answer in answers.items() if isinstance(answer, (dict, list, tuple))]
+    if nested:
+        raise CannotSave(
+            f"The answers of this model are nested: '{nested[0]}' holds others.",
+            cure="Return one tensor, or a dictionary or list of tensors.",
+        )
+    return {name: np.asarray(tensor) for name, tensor in answers.items()}
 
 
 def weight_variables(model: Any) -> list[Any]:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from core.errors import CannotSave, InputError, RoundtripError
-from core.evidence import Evidence, gather
+from core.evidence import Evidence, gather, reload_here
 from core.explain import translate
 from core.formats import get_format
-from core.formats.contract import Arrays, kind_of
+from core.formats.contract import Arrays, Code, Format, kind_of
 from core.formats.live import live_predictor
 from core.formats.reference import ROWS, Reference, answer_in_batches, describe
+from core.formats.traits import custom_classes
 from core.library.records import Artifact, Run
 from core.settings import settings
 from core.worker import Worker
@@ -22,31 +23,44 @@ if TYPE_CHECKING:
 
 
 class Added(NamedTuple):
-    """One format's result: an artifact with its evidence, or the error in words."""
+    """One format's result: an artifact with its evidence, or the error in words; `warning` says of NaN and infinity."""
 
     format: str
     artifact: Artifact | None = None
     evidence: Evidence | None = None
     error: RoundtripError | None = None
+    warning: str = ""
 
     def __repr__(self) -> str:
         if self.error:
             return f"{self.format}: failed. {self.error}"
-        return f"{self.format}: {self.artifact.id}, {self.evidence.best.verdict.words}"
+        return f"{self.format}: {self.artifact.id}, {self.evidence.best.verdict.words} {self.warning}".rstrip()
 
 
-def add(library: "Library", model: Any, inputs: Any, formats: list[str], name: str) -> list[Added]:
+def add(
+    library: "Library", model: Any, inputs: Any, formats: list[str], name: str, worker: Worker | None = None
+) -> list[Added]:
     """See `Library.add`."""
     chosen = [get_format(key) for key in formats]
-    kind = kind_of(model)
+    _require_built(model)
     reference = _reference(model, inputs)
     run = _keep_run(library, model, reference, name or getattr(model, "name", "") or "A model of my own")
-    worker = Worker()
+    ours = worker or Worker()
     try:
-        worker.start()
-        return [_save(library, worker, run, model, one, kind, reference) for one in chosen]
+        ours.start()
+        return [_save(library, ours, run, model, one, reference) for one in chosen]
     finally:
-        worker.close()
+        if worker is None:
+            ours.close()
+
+
+def _require_built(model: Any) -> None:
+    """Before the reference is asked for: an answer would build the model, with weights that nobody trained."""
+    if kind_of(model) == "keras" and not model.built:
+        raise CannotSave(
+            "The model has never seen an input, so its weights do not exist yet.",
+            cure="Call it once on a batch, or give it keras.Input, then save again.",
+        )
 
 
 def _reference(model: Any, inputs: Any) -> Reference:
@@ -85,20 +99,26 @@ def _keep_run(library: "Library", model: Any, reference: Reference, name: str) -
         return library.keep_run(staged, facts)
 
 
-def _save(library: "Library", worker: Worker, run: Run, model: Any, chosen: Any, kind: str, reference: Reference):
+def _save(library: "Library", worker: Worker, run: Run, model: Any, chosen: Format, reference: Reference) -> Added:
     try:
         with library.staging() as staged:
-            return _save_staged(library, worker, run, model, chosen, kind, reference, staged)
+            folder = staged / "files"
+            folder.mkdir()
+            seconds = chosen.write(model, run.kind, folder, samples=lambda: reference.inputs)
+            evidence = _evidence(library, worker, run, model, chosen, folder, reference)
+            artifact = library.keep_artifact(staged, run.id, evidence, format=chosen.key, seconds=seconds)
+            return Added(chosen.key, artifact, evidence, warning=f"{run.warning} {evidence.best.warning}".strip())
     except RoundtripError as error:
         return Added(chosen.key, error=error)
 
 
-def _save_staged(library, worker, run, model, chosen, kind, reference, staged: Path) -> Added:
-    folder = staged / "files"
-    folder.mkdir()
-    seconds = chosen.write(model, kind, folder, samples=lambda: reference.inputs)
-    evidence = gather(
-        worker, chosen.key, folder, run.source, library.original(run), reference, seconds=settings().child_seconds
-    )
-    artifact = library.keep_artifact(staged, run.id, evidence, format=chosen.key, seconds=seconds)
-    return Added(chosen.key, artifact, evidence)
+def _evidence(library, worker, run: Run, model: Any, chosen: Format, folder: Path, reference: Reference) -> Evidence:
+    """From a fresh process; where classes of the person's own are missing there, from this one as well."""
+    original = library.original(run)
+    limits = {"seconds": settings().child_seconds}
+    evidence = gather(worker, chosen.key, folder, run.source, original, reference, **limits)
+    classes = custom_classes(model)
+    if evidence.without_code.loads or not classes or chosen.needs_architecture:
+        return evidence
+    here = reload_here(chosen.key, folder, Code(classes=classes), original, reference)
+    return evidence.model_copy(update={"with_code": here})

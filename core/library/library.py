@@ -19,6 +19,7 @@ from core.library.catalog import Catalog
 from core.library.entries import Entry, checked_id, new_id, unknown
 from core.library.records import Artifact, Run
 from core.settings import settings
+from core.worker import Worker
 
 FOLDERS = ("runs", "artifacts", "trash", "staging", "jobs")
 KINDS = {"r": "runs", "a": "artifacts"}
@@ -33,7 +34,7 @@ class Library:
     """
 
     def __init__(self, home: Path | str | None = None, catalog_url: str = ""):
-        self.home = Path(home or settings().home).resolve()
+        self.home = Path(home or settings().home).expanduser().resolve()
         with files.disk():
             for name in FOLDERS:
                 (self.home / name).mkdir(parents=True, exist_ok=True)
@@ -233,16 +234,19 @@ class Library:
 
     # A person's own model
 
-    def add(self, model: Any, inputs: Any, formats: Iterable[str], name: str = "") -> list[Any]:
+    def add(
+        self, model: Any, inputs: Any, formats: Iterable[str], name: str = "", worker: Worker | None = None
+    ) -> list[Any]:
         """Save a Keras model or tf.Module of your own, from a notebook or a script, with its reference.
 
         `inputs` is an array, batch first, or a dictionary of them; the model's answers to it become the reference.
         Gives one `Added` for each format, in order: its artifact and evidence, or the error that the format raised.
-        Raises InputError when the model or the inputs cannot be used at all.
+        With `worker`, that one reloads the copies and stays as it is; else one is started and ended.
+        Raises InputError when the model or the inputs cannot be used at all, CannotSave when the model cannot be kept.
         """
         from core.library.adding import add
 
-        return add(self, model, inputs, list(formats), name)
+        return add(self, model, inputs, list(formats), name, worker)
 
     def __repr__(self) -> str:
         return f"Library({str(self.home)!r})"

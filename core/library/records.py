@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from core.record import Record, versions
+from core.record import Record, other_versions, versions
 
 
 class FileEntry(BaseModel):
@@ -18,6 +18,7 @@ class FileEntry(BaseModel):
 class Run(Record):
     """One training of a demo, or one model that a person added (`demo` is None).
 
+    `not_finite` counts the numbers of each weight that are NaN or infinite, where any are.
     `weights` and `optimizer` are fingerprints at the end of training; `stepped` is that of the weights one more step
     later (see `core.worker.probes.one_step`), for copies to be held against.
     """
@@ -28,6 +29,8 @@ class Run(Record):
     settings: dict[str, Any] | None
     kind: str
     parameters: int
+    weight_bytes: int = 0
+    not_finite: dict[str, int] = Field(default_factory=dict)
     summary: str
     inputs: list[dict[str, Any]]
     weights: list[dict[str, Any]]
@@ -42,6 +45,12 @@ class Run(Record):
     seconds: float = 0.0
     versions: dict[str, str] = Field(default_factory=versions)
     files: list[FileEntry] = Field(default_factory=list)
+
+    @property
+    def warning(self) -> str:
+        """That numbers were lost before anything was saved, in a sentence; empty when none were."""
+        counts = ", ".join(f"{name} ({count:,})" for name, count in self.not_finite.items())
+        return f"Its weights were NaN or infinite before it was saved: {counts}." if counts else ""
 
     @property
     def source(self) -> dict[str, Any]:
@@ -63,3 +72,8 @@ class Artifact(Record):
     @property
     def bytes(self) -> int:
         return sum(entry.bytes for entry in self.files)
+
+    @property
+    def other_versions(self) -> str:
+        """Which libraries were others when it was saved, in a sentence; empty when none were."""
+        return other_versions(self.versions)

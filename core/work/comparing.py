@@ -92,7 +92,7 @@ def _reload(jobs: "Jobs", handle: "Handle", id_: str, reference: Reference) -> R
     try:
         artifact: Artifact = jobs.library.artifact(id_)
         run = jobs.library.run(artifact.run)
-        return reload(
+        reloaded = reload(
             jobs.worker,
             artifact.format,
             jobs.library.files(id_),
@@ -103,10 +103,18 @@ def _reload(jobs: "Jobs", handle: "Handle", id_: str, reference: Reference) -> R
             seconds=jobs.config.child_seconds,
             cancelled=handle.cancelled,
         )
+        return _with_versions(reloaded, artifact)
     except Cancelled:
         raise
     except RoundtripError as error:  # a damaged artifact is its own row's result; the others go on
         return Reloaded(outcome=Outcome(verdict=Verdict.DOES_NOT_LOAD, error=error.to_json()))
+
+
+def _with_versions(reloaded: Reloaded, artifact: Artifact) -> Reloaded:
+    """What does not load says with which other versions it was saved: they are the likeliest reason."""
+    if (error := reloaded.outcome.error) and artifact.other_versions:
+        error["sentence"] = f"{error['sentence']} {artifact.other_versions}"
+    return reloaded
 
 
 def _named_answers(done: dict[str, Reloaded]) -> dict[str, np.ndarray]:

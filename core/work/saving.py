@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import Cancelled, RoundtripError
 from core.evidence import Evidence, gather
+from core.formats import get_format
 from core.library.records import Artifact, Run
 from core.record import now
 
@@ -48,6 +49,7 @@ def _save(jobs: "Jobs", handle: "Handle", run: Run, snapshot: str, key: str, tel
 
 def _save_one(jobs: "Jobs", handle: "Handle", run: Run, snapshot: str, key: str, tell: Any) -> dict[str, Any]:
     """Saved into staging, reloaded in fresh children, hashed, flushed, renamed; gives the row of the result."""
+    get_format(key).require(run.kind, run.weight_bytes)
     limits = {"seconds": jobs.config.child_seconds, "cancelled": handle.cancelled}
     with jobs.library.staging() as staged:
         folder = staged / "files"
@@ -61,7 +63,8 @@ def _save_one(jobs: "Jobs", handle: "Handle", run: Run, snapshot: str, key: str,
         tell(key, {"state": "reloading", "seconds": seconds})
         evidence = gather(jobs.worker, key, folder, run.source, original, reference, **limits)
         facts = {"format": key, "seconds": seconds, "options": options}
-        return _row(jobs.library.keep_artifact(staged, run.id, evidence, **facts), evidence)
+        row = _row(jobs.library.keep_artifact(staged, run.id, evidence, **facts), evidence)
+        return row | {"warning": f"{run.warning} {evidence.best.warning}".strip()}
 
 
 def _row(artifact: Artifact, evidence: Evidence) -> dict[str, Any]:
