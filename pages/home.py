@@ -11,7 +11,7 @@ from ui.words import duration, size
 SHOWN = ("keras", "saved_model", "h5", "weights", "architecture")
 
 
-def worker_line() -> None:
+def worker_line(watched: bool) -> None:
     """Where the worker stands; looked at again while it warms up."""
     state = office().worker.state()
     words = {
@@ -21,6 +21,8 @@ def worker_line() -> None:
         "failed": ":red[:material/error:] TensorFlow did not start; it is tried again with your next click.",
     }
     st.markdown(words[state.phase])
+    if state.phase == "ready" and watched:
+        st.rerun()  # drawn once more, without being looked at every second
 
 
 st.title("Save a model. Reload it. See what came back.")
@@ -51,7 +53,8 @@ with right:
         st.metric("Runs", job_count, border=True, help="Trainings, and models that you added from a notebook.")
         st.metric("Artifacts", len(entries), border=True, help="Saved copies, each with the evidence of its reload.")
         st.metric("Space", size(sum(entry.bytes or 0 for entry in entries)), border=True)
-    st.fragment(run_every=1.0 if office().worker.state().phase in ("cold", "warming") else None)(worker_line)()
+    warming = office().worker.state().phase in ("cold", "warming")
+    st.fragment(run_every=1.0 if warming else None)(worker_line)(warming)
 
     st.subheader("Next step")
     if not job_count:

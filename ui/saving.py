@@ -93,7 +93,7 @@ def draw_rows(job: Job) -> None:
 
 
 def _done(row: dict[str, Any]) -> None:
-    verdict_badge(row["verdict"])
+    verdict_badge(row["verdict"], row["changed_rows"], row["rows"])
     if row["needs_code"]:
         st.badge(
             "needs its code", icon=":material/code:", color="gray", help="It loads only with the model's own code."

@@ -74,5 +74,7 @@ def _row(artifact: Artifact, evidence: Evidence) -> dict[str, Any]:
         "bytes": artifact.bytes,
         "seconds": artifact.seconds,
         "verdict": evidence.best.verdict.value,
+        "changed_rows": evidence.best.changed_rows,
+        "rows": evidence.best.rows,
         "needs_code": evidence.needs_code,
     }

@@ -106,3 +106,25 @@ def select_row(page: Page, row: int) -> None:
     box = grid.bounding_box()
     page.mouse.click(box["x"] + 16, box["y"] + 36 + 35 * row + 17)
     settled(page)
+
+
+def test_a_person_saves_in_all_formats_and_opens_the_matrix(server: Server, new_page: Callable[..., Page]):
+    page = new_page()
+    train(page, server, "digits-cnn", epochs=2)
+    page.get_by_role("button", name="Save it").click()
+    heading(page, "Save a run")
+    page.get_by_role("button", name="Save in all 21").click()
+    expect(page.get_by_role("button", name="Compare them")).to_be_visible(timeout=180_000)
+    expect(
+        page.get_by_text("A function of the model uses a variable that does not belong to the model")
+    ).to_be_visible()
+    picture(page, "save-all-digits-cnn")
+    page.get_by_role("link", name="Formats").first.click()
+    heading(page, "What survives in which format")
+    expect(page.get_by_text("have not been tried on this run")).to_have_count(0)
+    expect(page.get_by_role("button", name="Markdown")).to_be_visible()
+    select_row(page, 1)
+    expect(page.get_by_role("heading", name="Keras export", exact=True)).to_be_visible()
+    expect(page.get_by_text("The same rows twice differ by")).to_be_visible()
+    expect(page.get_by_text("Answering moves 3 of them")).to_be_visible()
+    picture(page, "formats-digits-cnn")

@@ -1,0 +1,105 @@
+"""A new format is one file and one line: then it is on every page, in the matrix, on the command line, in the tests."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.settings import PROJECT
+
+MODULE = '''"""Weights as plain NumPy arrays: a format that only this test knows."""
+
+from pathlib import Path
+
+from core.errors import NeedsArchitecture
+from core.formats.contract import NO_CODE, Code, Format, Predictor
+from core.formats.live import keras_predictor
+
+
+def save(model, folder: Path) -> None:
+    import numpy as np
+
+    np.savez(folder / "weights.npz", *model.get_weights())
+
+
+def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+    import numpy as np
+
+    if code.build is None:
+        raise NeedsArchitecture("These are arrays without layers.", cure="Give an architecture.")
+    model = code.build()
+    with np.load(folder / "weights.npz") as kept:
+        model.set_weights([kept[name] for name in kept])
+    return keras_predictor(model)
+
+
+FORMAT = Format(
+    key="plain_numpy",
+    label="Plain NumPy",
+    layout="one file",
+    good_for="A test.",
+    keeps=frozenset({"weights"}),
+    accepts=frozenset({"keras"}),
+    save=save,
+    load=load,
+    needs_architecture=True,
+    explains="Arrays in order.",
+)
+'''
+
+PAGES = """
+import sys
+from streamlit.testing.v1 import AppTest
+
+app = AppTest.from_file("ui/main.py", default_timeout=60).run()
+for page in ("save", "library", "formats", "compare"):
+    app.switch_page(f"../pages/{page}.py").run()
+    assert not app.exception, app.exception
+    offered = [str(one.label) for one in app.checkbox] + [str(one.label) for one in app.expander]
+    for widget in (*app.multiselect, *app.selectbox):
+        offered += [str(option) for option in widget.options]
+    for table in app.dataframe:
+        offered += [str(cell) for cell in table.value.to_numpy().ravel()]
+    print(page, any("Plain NumPy" in one or "plain_numpy" in one for one in offered))
+"""
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sources with one format more: one new file, one new line."""
+    copy = tmp_path_factory.mktemp("added") / "house"
+    ignored = shutil.ignore_patterns("__pycache__", "pictures")
+    for name in ("core", "ui", "pages", "tests", ".streamlit"):
+        shutil.copytree(PROJECT / name, copy / name, ignore=ignored)
+    shutil.copy(PROJECT / "pyproject.toml", copy)
+    (copy / "core" / "formats" / "plain_numpy.py").write_text(MODULE)
+    registry = copy / "core" / "formats" / "__init__.py"
+    registry.write_text(registry.read_text().replace("MODULES = (\n", 'MODULES = (\n    "plain_numpy",\n'))
+    return copy
+
+
+def run(house: Path, *arguments: str) -> str:
+    environment = {**os.environ, "ROUNDTRIP_HOME": str(house / "store"), "PYTHONPATH": str(house)}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=house, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def test_it_is_on_the_command_line_in_the_matrix_on_every_page_and_in_the_tests(house: Path):
+    listed = json.loads(run(house, "-m", "core", "formats", "--json"))
+    assert listed[0]["format"] == "plain_numpy"
+    trained = json.loads(run(house, "-m", "core", "train", "digits-mlp", "--epochs", "1", "--json"))
+    row = json.loads(run(house, "-m", "core", "save", trained["run"], "plain_numpy", "--json"))[0]
+    assert (row["verdict"], row["needs_code"]) == ("bit-identical", True)
+    cells = json.loads(run(house, "-m", "core", "matrix", trained["run"], "--json"))[0]
+    assert cells["format"] == "plain_numpy"
+    assert cells["cells"]["weights"] == {"state": "kept", "words": "4 of 4 tensors came back bit-equal."}
+    assert cells["contradictions"] == []
+    painted = dict(line.split() for line in run(house, "-c", PAGES).splitlines() if line.endswith(("True", "False")))
+    assert painted == {"save": "True", "library": "True", "formats": "True", "compare": "True"}
+    contract = "tests/formats/test_contract.py"
+    collected = run(house, "-m", "pytest", "--collect-only", "-q", "-o", "addopts=", contract)
+    assert "test_facts_are_whole_sentences_and_known_words[plain_numpy]" in collected
