@@ -71,21 +71,22 @@ def probabilities(classes: list[str], answers: dict[str, list[float]]) -> go.Fig
     return figure.update_layout(legend={"y": -0.25, "yanchor": "top"})
 
 
-def treemap(ids: list[str], labels: list[str], parents: list[str], values: list[int], **said: list[str]) -> go.Figure:
-    """Areas within areas; a parent's value is the sum of its own. `said` are lists `colours`, `text` and `hover`."""
+def treemap(
+    ids: list[str], labels: list[str], parents: list[str], values: list[int], colours: list[str], hover: list[str]
+) -> go.Figure:
+    """Areas within areas; the value of a parent is the sum of those within it."""
     figure = go.Figure(
         go.Treemap(
             ids=ids,
             labels=labels,
             parents=parents,
             values=values,
-            text=said["text"],
-            hovertext=said["hover"],
+            hovertext=hover,
             hoverinfo="text",
-            texttemplate="%{label}<br>%{text}",
+            texttemplate="%{label}",
             textfont={"color": "#FFFFFF"},
             branchvalues="total",
-            marker={"colors": said["colours"], "pad": {"t": 22, "l": 3, "r": 3, "b": 3}, "depthfade": False},
+            marker={"colors": colours, "pad": {"t": 22, "l": 3, "r": 3, "b": 3}, "depthfade": False},
             pathbar={"visible": False},
             tiling={"pad": 2},
         )

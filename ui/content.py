@@ -1,6 +1,7 @@
 """Where the bytes of an artifact go, as one look and as words."""
 
 from html import escape
+from typing import NamedTuple
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -77,7 +78,7 @@ def in_words(parts: list[Part]) -> str:
     share = "All" if count == total else min(SHARES, key=lambda one: abs(one[0] - count / total))[1]
     of = "" if count == total else f" of {size(total)}"
     took = f" Compression then takes {size(saved)} off." if saved else ""
-    return f"{share} of the bytes go to {first}, {MEANS[first]}: {size(count)}{of}.{took}"
+    return f"{share} of the bytes go to {first}: {size(count)}{of}. That is {MEANS[first]}.{took}"
 
 
 def _listed(parts: list[Part]) -> list[str]:
@@ -89,22 +90,48 @@ def areas(parts: list[Part]) -> go.Figure:
     """A treemap of the groups and the parts in them, the same colour for the same group in every artifact."""
     groups = by_group(parts)
     total = sum(groups.values())
-    rows = [(group, group, "", count, group, "") for group, count in groups.items()]
+    rows = [_Area(group, f"{group} · {size(count)}", group, "", count, "") for group, count in groups.items()]
     for group in groups:
         rows += _leaves(group, [part for part in parts if part.group == group])
-    ids, labels, parents, values, kinds, places = map(list, zip(*rows, strict=True)) if rows else ([],) * 6
-    hover = [
-        "<br>".join(filter(None, (label, f"{size(count)}, {count / total:.1%} ({count:,} bytes)", place)))
-        for label, count, place in zip(labels, values, places, strict=True)
-    ]
-    colours = [GROUP_COLOURS[kind] for kind in kinds]
-    return treemap(ids, labels, parents, values, colours=colours, text=[size(count) for count in values], hover=hover)
+    return treemap(
+        ids=[row.id for row in rows],
+        labels=[row.label for row in rows],
+        parents=[row.parent for row in rows],
+        values=[row.bytes for row in rows],
+        colours=[GROUP_COLOURS[row.parent or row.id] for row in rows],
+        hover=[_hover(row, total) for row in rows],
+    )
 
 
-def _leaves(group: str, parts: list[Part]) -> list[tuple[str, str, str, int, str, str]]:
-    """One row for each of the largest parts, and one for all others: id, label, parent, bytes, group, file."""
+class _Area(NamedTuple):
+    """One area: the words in it, its whole name, the group that it lies in, its bytes and the file."""
+
+    id: str
+    label: str
+    name: str
+    parent: str
+    bytes: int
+    where: str
+
+
+def _leaves(group: str, parts: list[Part]) -> list[_Area]:
+    """One area for each of the largest parts, and one for all others."""
     parts = sorted(parts, key=lambda part: -part.bytes)
-    many = parts[MOST:]
-    rows = [(escape(part.name), part.bytes, escape(part.where)) for part in parts[:MOST]]
-    rows += [(f"{len(many):,} smaller parts", sum(part.bytes for part in many), "")] if many else []
-    return [(f"{group}/{at}", name, group, count, group, where) for at, (name, count, where) in enumerate(rows)]
+    few, many = parts[:MOST], parts[MOST:]
+    if many:
+        few.append(Part(group, f"{len(many):,} smaller parts", sum(part.bytes for part in many), ""))
+    return [
+        _Area(f"{group}/{at}", _label(part), escape(part.name), group, part.bytes, escape(part.where))
+        for at, part in enumerate(few)
+    ]
+
+
+def _label(part: Part) -> str:
+    """What fits into an area: the layer and the variable, form and copy, size, each on a line of its own."""
+    name, *more = part.name.split(", ")
+    return "<br>".join([escape("/".join(name.split("/")[-2:])), *map(escape, more), size(part.bytes)])
+
+
+def _hover(area: _Area, total: int) -> str:
+    share = f"{size(area.bytes)}, {area.bytes / total:.1%} ({area.bytes:,} bytes)"
+    return "<br>".join(filter(None, (area.name, share, area.where)))

@@ -227,12 +227,11 @@ class _Search:
         missing, of = len(self._missing(group)), sum(bool(forms) for one, forms in self._forms if one.group == group)
         if not missing:
             return ""
-        many = f"None of the {of}" if missing == of else f"{of - missing} of the {of}"
         if group == OPTIMIZER:
-            return f"{many} tensors of optimizer state found."
+            return f"Tensors of optimizer state found: {of - missing} of {of}."
         return (
-            f"{many} weights found, as trained, transposed or in float16. What is missing was left out or converted: "
-            "to integers with a scale, or folded into something else."
+            f"Weights found: {of - missing} of {of}, as trained, transposed or in float16. What is missing was left "
+            "out or converted: to integers with a scale, or folded into something else."
         )
 
     def _vague(self) -> str:
