@@ -90,7 +90,7 @@ def saved(jobs: Jobs, trained):
 
     def row_of(demo: str, format_key: str) -> dict:
         if (demo, format_key) not in rows:
-            rows[demo, format_key] = jobs.wait(jobs.save(trained(demo), [format_key]).id).result["rows"][format_key]
+            rows[demo, format_key] = finished(jobs, jobs.save(trained(demo), [format_key])).result["rows"][format_key]
         return rows[demo, format_key]
 
     return row_of
