@@ -8,6 +8,7 @@ sources to hold it:
     app.py, pages
     ui
     core.__main__
+    core.terminal
     core.jobs
     core.work
     core.matrix

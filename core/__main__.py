@@ -5,8 +5,6 @@ Each command takes `--json`. The exit status is 0 only if all went well; an erro
 """
 
 import json
-import sys
-from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -14,13 +12,12 @@ import typer
 from core import matrix as survived
 from core.compare import Verdict
 from core.demos import DEMOS
-from core.errors import InputError, RoundtripError, from_json
+from core.errors import InputError, RoundtripError
 from core.evidence import Outcome
 from core.formats import all_formats
-from core.jobs import Jobs
 from core.library import Library
 from core.library.content import account
-from core.library.journal import Job
+from core.terminal import complain, finish, open_jobs, show, warn
 
 app = typer.Typer(
     help="Save a TensorFlow model every way there is, reload each copy in a fresh process, and prove what came back.",
@@ -32,43 +29,6 @@ app = typer.Typer(
 OF_A_RUN = {"name", "demo", "kind", "parameters", "score", "score_name", "seconds", "created"}
 COMPARED = {"verdict", "max_abs", "mean_abs", "changed_rows", "rows", "not_finite", "error"}
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
-
-def show(found: Any, as_json: bool, columns: Iterable[str] = ()) -> None:
-    """Print rows as a table of the given columns, or anything as JSON."""
-    if as_json:
-        typer.echo(json.dumps(found, indent=2, default=str))
-        return
-    columns = list(columns)
-    rows = [[_cell(row.get(name)) for name in columns] for row in found]
-    widths = [max(len(name), *(len(row[at]) for row in rows)) if rows else len(name) for at, name in enumerate(columns)]
-    for row in [columns, *rows]:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def finish(jobs: Jobs, job: Job) -> Job:
-    """Wait for a job, saying on a terminal how far it is; raises the error that it ended with."""
-
-    def hear(seen: Job) -> None:
-        if sys.stderr.isatty():
-            typer.echo(f"\r{seen.progress:4.0%}  {seen.note:<40}", nl=False, err=True)
-
-    try:
-        end = jobs.wait(job.id, hear)
-    except KeyboardInterrupt:
-        jobs.cancel(job.id)
-        end = jobs.wait(job.id)
-    if sys.stderr.isatty():
-        typer.echo("\r" + " " * 60 + "\r", nl=False, err=True)
-    if end.error:
-        raise from_json(end.error)
-    return end
 
 
 @app.command()
@@ -108,7 +68,7 @@ def train(
     """Train a demo and keep the run."""
     # Numbers come as text and are checked in one place, so that a wrong one gets the same sentence as on the page.
     given = {"dataset": dataset, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-    with _jobs() as jobs:
+    with open_jobs() as jobs:
         end = finish(jobs, jobs.train(demo, **given, hidden_units=hidden_units, seed=seed))
         run = jobs.library.run(end.result["run"])
     row = {"run": run.id, "demo": run.demo, run.score_name: run.score, "seconds": run.seconds, "settings": run.settings}
@@ -118,12 +78,12 @@ def train(
 @app.command()
 def save(run: str, formats: Annotated[list[str], typer.Argument(metavar="FORMAT...")], as_json: AsJson = False) -> None:
     """Save a run in one or more formats, each reloaded in a fresh process before it is kept."""
-    with _jobs() as jobs:
+    with open_jobs() as jobs:
         end = finish(jobs, jobs.save(run, formats))
     rows = [_saved_row(run, key, row) for key, row in end.result["rows"].items()]
     show(rows, as_json, ("format", "artifact", "bytes", "seconds", "verdict"))
-    _warn((row["format"], row["warning"]) for row in rows)
-    _complain((row["format"], row["error"]) for row in rows if row["error"])
+    warn((row["format"], row["warning"]) for row in rows)
+    complain((row["format"], row["error"]) for row in rows if row["error"])
 
 
 def _saved_row(run: str, key: str, row: dict[str, Any]) -> dict[str, Any]:
@@ -197,7 +157,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Reload artifacts in fresh processes and hold their answers against the live model's reference."""
-    with _jobs() as jobs:
+    with open_jobs() as jobs:
         end = finish(jobs, jobs.compare(artifacts, _whole_number("rows", rows), _sources(code or [])))
         kept = {id_: jobs.library.artifact(id_) for id_ in end.result["outcomes"]}
     outcomes = {id_: Outcome.model_validate(found) for id_, found in end.result["outcomes"].items()}
@@ -217,8 +177,8 @@ def compare(
         as_json,
         ("artifact", "format", "verdict", "max_abs", "changed_rows", "rows", "not_finite", "bytes", "seconds"),
     )
-    _warn((id_, outcome.warning) for id_, outcome in outcomes.items())
-    _complain((row["artifact"], row["error"]) for row in found if row["verdict"] == Verdict.DOES_NOT_LOAD)
+    warn((id_, outcome.warning) for id_, outcome in outcomes.items())
+    complain((row["artifact"], row["error"]) for row in found if row["verdict"] == Verdict.DOES_NOT_LOAD)
 
 
 def _whole_number(name: str, text: str | None) -> int | None:
@@ -285,33 +245,6 @@ def _verified(library: Library, id_: str) -> dict[str, Any]:
     except RoundtripError as error:
         return {"id": id_, "state": error.code, "sentence": str(error)}
     return {"id": id_, "state": "intact", "sentence": ""}
-
-
-class _jobs:
-    """Jobs whose worker is ended afterwards, whatever happens."""
-
-    def __enter__(self) -> Jobs:
-        self._jobs = Jobs()
-        return self._jobs
-
-    def __exit__(self, *_: object) -> None:
-        self._jobs.worker.close()
-
-
-def _warn(warnings: Iterable[tuple[str, str | None]]) -> None:
-    """One line on standard error for what was done and is not as it seems; the status stays as it is."""
-    for name, warning in warnings:
-        if warning:
-            typer.echo(f"{name}: {warning}", err=True)
-
-
-def _complain(failures: Iterable[tuple[str, dict[str, str] | None]]) -> None:
-    """One line on standard error for each failure; then the status is 1."""
-    said = [f"{name}: {from_json(error or {})}" for name, error in failures]
-    for line in said:
-        typer.echo(line, err=True)
-    if said:
-        raise typer.Exit(1)
 
 
 def main() -> None:

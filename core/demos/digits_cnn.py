@@ -1,8 +1,7 @@
 """A convolutional network with all that tells training from inference: augmentation, BatchNormalization, Dropout."""
 
 from core.demos import digits_data
-from core.demos.contract import Demo, TrainSettings, accuracy
-from core.demos.fit import fit
+from core.demos.contract import Demo, TrainSettings
 
 
 def build(settings: TrainSettings):
@@ -26,29 +25,16 @@ def build(settings: TrainSettings):
             layers.Dense(10, activation="softmax"),
         ]
     )
-    model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
-        loss="categorical_crossentropy",
-        metrics=["accuracy"],
-    )
-    return model
+    return digits_data.compiled(model, settings)
 
 
 DEMO = Demo(
     key="digits-cnn",
     label="Read a digit, by convolution",
-    predicts="Which digit, 0 to 9, is in a small picture",
     data_says="1,797 handwritten digits, 8×8 pixels, shifted at random in training",
     model_says="Keras: RandomTranslation, Conv2D, BatchNormalization, Conv2D, Dense(64, relu), Dropout, Dense(10)",
     shows="Training mode against inference: an augmentation layer that stays awake gives random answers.",
-    source=digits_data.SOURCE,
-    kind="keras",
-    labels=digits_data.LABELS,
-    datasets=digits_data.DATASETS,
-    image_shapes=digits_data.IMAGE_SHAPES,
-    data=digits_data.data,
     build=build,
-    score=accuracy,
-    train=fit,
+    **digits_data.CLASSIFIER,
     defaults=TrainSettings(hidden_units=64, epochs=10),
 )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from core.demos import digits_data
-from core.demos.contract import Data, Demo, Progress, Report, Split, TrainSettings, accuracy
+from core.demos.contract import Data, Demo, Progress, Report, Split, TrainSettings
 from core.errors import InputError
 from core.formats.contract import Arrays
 
@@ -119,18 +119,10 @@ def _measure(model: Any, split: Split, prefix: str = "") -> dict[str, float]:
 DEMO = Demo(
     key="digits-core",
     label="Read a digit, without Keras",
-    predicts="Which digit, 0 to 9, is in a small picture",
     data_says="1,797 handwritten digits, 8×8 pixels",
     model_says="TensorFlow Core: a tf.Module with four variables and a tf.function",
     shows="What a SavedModel keeps when there is no Keras model at all.",
-    source=digits_data.SOURCE,
-    kind="module",
-    labels=digits_data.LABELS,
-    datasets=digits_data.DATASETS,
-    image_shapes=digits_data.IMAGE_SHAPES,
-    data=digits_data.data,
     build=build,
-    score=accuracy,
-    train=train,
     step=step,
+    **digits_data.CLASSIFIER | {"kind": "module", "train": train},
 )

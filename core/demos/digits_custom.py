@@ -1,8 +1,7 @@
 """A layer of our own: what happens when the reloading process does not know its class."""
 
 from core.demos import digits_data
-from core.demos.contract import Demo, TrainSettings, accuracy
-from core.demos.fit import fit
+from core.demos.contract import Demo, TrainSettings
 
 
 def classes() -> dict[str, type]:
@@ -33,30 +32,17 @@ def build(settings: TrainSettings):
             keras.layers.Dense(10, activation="softmax"),
         ]
     )
-    model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
-        loss="categorical_crossentropy",
-        metrics=["accuracy"],
-    )
-    return model
+    return digits_data.compiled(model, settings)
 
 
 DEMO = Demo(
     key="digits-custom",
     label="Read a digit, with a layer of our own",
-    predicts="Which digit, 0 to 9, is in a small picture",
     data_says="1,797 handwritten digits, 8×8 pixels",
     model_says="Keras: our own Scale layer, then Dense(128, relu), Dense(10, softmax)",
     shows="Formats that keep layers by name fail without the class; a graph does not.",
-    source=digits_data.SOURCE,
-    kind="keras",
-    labels=digits_data.LABELS,
-    datasets=digits_data.DATASETS,
-    image_shapes=digits_data.IMAGE_SHAPES,
-    data=digits_data.data,
     build=build,
-    score=accuracy,
-    train=fit,
+    **digits_data.CLASSIFIER,
     classes=classes,
     has_classes=True,
 )

@@ -1,10 +1,12 @@
 """Handwritten digits: 8×8 from scikit-learn's bundle, or MNIST's 28×28 when it can be downloaded."""
 
 import socket
+from typing import Any
 
 import numpy as np
 
-from core.demos.contract import Data, Split, TrainSettings
+from core.demos.contract import Data, Split, TrainSettings, accuracy
+from core.demos.fit import fit
 from core.errors import DataUnavailable
 
 LABELS = tuple(str(digit) for digit in range(10))
@@ -64,3 +66,29 @@ def _mnist() -> tuple[np.ndarray, np.ndarray]:
         ) from error
     pixels = np.concatenate([seen, unseen]).reshape(-1, 784).astype("float32") / 255
     return pixels, np.concatenate([seen_digits, unseen_digits])
+
+
+def compiled(model: Any, settings: TrainSettings) -> Any:
+    """A Keras classifier of digits, compiled as all of them are."""
+    import keras
+
+    model.compile(
+        optimizer=keras.optimizers.Adam(settings.learning_rate),
+        loss="categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+
+
+# What all Keras demos that read a digit have in common.
+CLASSIFIER: dict[str, Any] = {
+    "predicts": "Which digit, 0 to 9, is in a small picture",
+    "source": SOURCE,
+    "kind": "keras",
+    "labels": LABELS,
+    "datasets": DATASETS,
+    "image_shapes": IMAGE_SHAPES,
+    "data": data,
+    "train": fit,
+    "score": accuracy,
+}

@@ -1,8 +1,7 @@
 """The plain case: two Dense layers that read a handwritten digit."""
 
 from core.demos import digits_data
-from core.demos.contract import Demo, TrainSettings, accuracy
-from core.demos.fit import fit
+from core.demos.contract import Demo, TrainSettings
 
 
 def build(settings: TrainSettings):
@@ -15,28 +14,15 @@ def build(settings: TrainSettings):
             keras.layers.Dense(10, activation="softmax"),
         ]
     )
-    model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
-        loss="categorical_crossentropy",
-        metrics=["accuracy"],
-    )
-    return model
+    return digits_data.compiled(model, settings)
 
 
 DEMO = Demo(
     key="digits-mlp",
     label="Read a digit",
-    predicts="Which digit, 0 to 9, is in a small picture",
     data_says="1,797 handwritten digits, 8×8 pixels",
     model_says="Keras: Dense(128, relu), Dense(10, softmax)",
     shows="The plain case: every format can take it.",
-    source=digits_data.SOURCE,
-    kind="keras",
-    labels=digits_data.LABELS,
-    datasets=digits_data.DATASETS,
-    image_shapes=digits_data.IMAGE_SHAPES,
-    data=digits_data.data,
     build=build,
-    score=accuracy,
-    train=fit,
+    **digits_data.CLASSIFIER,
 )

@@ -1,8 +1,7 @@
 """A model written as a class: its layers are Python code, and its weights exist only once it has been called."""
 
 from core.demos import digits_data
-from core.demos.contract import Demo, TrainSettings, accuracy
-from core.demos.fit import fit
+from core.demos.contract import Demo, TrainSettings
 
 
 def classes() -> dict[str, type]:
@@ -28,35 +27,21 @@ def classes() -> dict[str, type]:
 
 
 def build(settings: TrainSettings):
-    import keras
     import numpy as np
 
     model = classes()["DigitReader"](settings.hidden_units, name="digit_reader")
     model(np.zeros((1, digits_data.pixel_count(settings.dataset)), dtype="float32"))
-    model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
-        loss="categorical_crossentropy",
-        metrics=["accuracy"],
-    )
-    return model
+    return digits_data.compiled(model, settings)
 
 
 DEMO = Demo(
     key="digits-subclassed",
     label="Read a digit, with a model class of our own",
-    predicts="Which digit, 0 to 9, is in a small picture",
     data_says="1,797 handwritten digits, 8×8 pixels",
     model_says="Keras: our own class DigitReader(keras.Model) around Dense(128, relu), Dense(10, softmax)",
     shows="A model that is code: only a graph comes back in a process that does not have the class.",
-    source=digits_data.SOURCE,
-    kind="keras",
-    labels=digits_data.LABELS,
-    datasets=digits_data.DATASETS,
-    image_shapes=digits_data.IMAGE_SHAPES,
-    data=digits_data.data,
     build=build,
-    score=accuracy,
-    train=fit,
+    **digits_data.CLASSIFIER,
     classes=classes,
     has_classes=True,
 )

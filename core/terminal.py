@@ -1,0 +1,76 @@
+"""What the commands share: printing, waiting for a job, complaining on standard error."""
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import typer
+
+from core.errors import from_json
+from core.jobs import Jobs
+from core.library.journal import Job
+
+
+def show(found: Any, as_json: bool, columns: Iterable[str] = ()) -> None:
+    """Print rows as a table of the given columns, or anything as JSON."""
+    if as_json:
+        typer.echo(json.dumps(found, indent=2, default=str))
+        return
+    columns = list(columns)
+    rows = [[_cell(row.get(name)) for name in columns] for row in found]
+    widths = [max(len(name), *(len(row[at]) for row in rows)) if rows else len(name) for at, name in enumerate(columns)]
+    for row in [columns, *rows]:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def finish(jobs: Jobs, job: Job) -> Job:
+    """Wait for a job, saying on a terminal how far it is; raises the error that it ended with."""
+
+    def hear(seen: Job) -> None:
+        if sys.stderr.isatty():
+            typer.echo(f"\r{seen.progress:4.0%}  {seen.note:<40}", nl=False, err=True)
+
+    try:
+        end = jobs.wait(job.id, hear)
+    except KeyboardInterrupt:
+        jobs.cancel(job.id)
+        end = jobs.wait(job.id)
+    if sys.stderr.isatty():
+        typer.echo("\r" + " " * 60 + "\r", nl=False, err=True)
+    if end.error:
+        raise from_json(end.error)
+    return end
+
+
+class open_jobs:
+    """Jobs whose worker is ended afterwards, whatever happens."""
+
+    def __enter__(self) -> Jobs:
+        self._jobs = Jobs()
+        return self._jobs
+
+    def __exit__(self, *_: object) -> None:
+        self._jobs.worker.close()
+
+
+def warn(warnings: Iterable[tuple[str, str | None]]) -> None:
+    """One line on standard error for what was done and is not as it seems; the status stays as it is."""
+    for name, warning in warnings:
+        if warning:
+            typer.echo(f"{name}: {warning}", err=True)
+
+
+def complain(failures: Iterable[tuple[str, dict[str, str] | None]]) -> None:
+    """One line on standard error for each failure; then the status is 1."""
+    said = [f"{name}: {from_json(error or {})}" for name, error in failures]
+    for line in said:
+        typer.echo(line, err=True)
+    if said:
+        raise typer.Exit(1)

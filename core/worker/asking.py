@@ -1,0 +1,123 @@
+"""The app's side of one child: ask it, hear its progress, and say plainly how it ended."""
+
+import contextlib
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from core.errors import Cancelled, ChildDied, RoundtripError, TimedOut, from_json
+from core.settings import Settings
+from core.worker.channel import Frame, read_frame, write_frame
+from core.worker.limits import ending
+
+TICK = 0.05  # seconds between two looks at a cancel request or a deadline
+
+Never = Callable[[], bool]
+
+
+def cancelled_by_a_person() -> Cancelled:
+    return Cancelled("It was cancelled.", cure="Start it again when you like; nothing was kept.")
+
+
+class Child:
+    """One process with TensorFlow in it, which has never seen a model, and answers one request after another."""
+
+    def __init__(self, stream_in: BinaryIO, stream_out: BinaryIO, hang_up: Callable[[], None], config: Settings):
+        self._out = stream_out
+        self._hang_up = hang_up
+        self._frames: queue.SimpleQueue[Frame | RoundtripError | None] = queue.SimpleQueue()
+        self._limit = config.reply_mib * 2**20
+        self.pid: int | None = None
+        threading.Thread(target=self._read, args=(stream_in,), daemon=True, name="roundtrip-child").start()
+
+    def _read(self, stream: BinaryIO) -> None:
+        try:
+            while (frame := read_frame(stream, self._limit)) is not None:
+                if "hello" in frame.message:
+                    self.pid = frame.message["hello"]
+                else:
+                    self._frames.put(frame)
+        except (RoundtripError, OSError, ValueError) as error:
+            self._frames.put(error if isinstance(error, RoundtripError) else None)
+        self._frames.put(None)
+
+    def ask(
+        self,
+        task: str,
+        *,
+        seconds: float,
+        arrays: dict[str, Any] | None = None,
+        on_progress: Callable[[dict], None] | None = None,
+        cancelled: Never = lambda: False,
+        **args: Any,
+    ) -> Frame:
+        """Have the child do a task, and wait for its reply.
+
+        Raises the error that the task raised, ChildDied when the process ended first, TimedOut after `seconds`, and
+        Cancelled as soon as `cancelled()` is true; after the last three the child is gone.
+        """
+        with contextlib.suppress(OSError):  # a child that is gone already is told apart below, by what it left
+            write_frame(self._out, {"task": task, "args": args}, arrays)
+        deadline = time.monotonic() + seconds
+        while True:
+            frame = self._next(deadline, seconds, cancelled)
+            if "progress" in frame.message:
+                if on_progress:
+                    on_progress(frame.message["progress"])
+            elif "error" in frame.message:
+                raise from_json(frame.message["error"])
+            else:
+                return Frame(frame.message["ok"], frame.arrays)
+
+    def _next(self, deadline: float, seconds: float, cancelled: Never) -> Frame:
+        while True:
+            if cancelled():
+                self.close()
+                raise cancelled_by_a_person()
+            if time.monotonic() > deadline:
+                self.close()
+                raise TimedOut(
+                    f"It took longer than its limit of {seconds:g} seconds, and was stopped.",
+                    cure="Choose less work, or raise ROUNDTRIP_CHILD_SECONDS (ROUNDTRIP_TRAIN_SECONDS for training).",
+                )
+            with contextlib.suppress(queue.Empty):
+                return self._checked(self._frames.get(timeout=TICK))
+
+    def _checked(self, frame: Frame | RoundtripError | None) -> Frame:
+        """Pass a frame on; turn every way of ending into ChildDied."""
+        if isinstance(frame, Frame) and "exit" not in frame.message:
+            return frame
+        self.close()
+        how = "it hung up without a reply"
+        said = ""
+        if isinstance(frame, Frame):
+            how, said = ending(frame.message["exit"]), frame.message.get("said", "")
+        elif isinstance(frame, RoundtripError):
+            how = frame.sentence.lower().rstrip(".")
+        raise ChildDied(
+            f"The process that held the model ended before it answered: {how}.",
+            cure="Try again; if it happens again, the model or the file brings it down, and the details may say why.",
+            detail=said,
+        )
+
+    @property
+    def ended(self) -> bool:
+        """Whether it ended before anything was asked of it."""
+        return not self._frames.empty()
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError, OSError):
+                os.killpg(self.pid, signal.SIGKILL) if hasattr(os, "killpg") else os.kill(self.pid, signal.SIGTERM)
+        self._hang_up()
+
+    def __enter__(self) -> "Child":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
