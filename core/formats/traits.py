@@ -34,6 +34,11 @@ def traits(model: Any) -> dict[str, Any]:
     }
 
 
+def names(model: Any) -> list[str]:
+    """Names of a Keras model and of its layers, the model's own first; empty for everything else."""
+    return [one.name for one in (model, *_layers(model))] if _is_keras(model) else []
+
+
 def custom_classes(model: Any) -> dict[str, type]:
     """The classes of a Keras model and its layers that are not Keras' own, by name; empty for everything else."""
     if not _is_keras(model):

@@ -23,7 +23,7 @@ def load(folder: Path, code: Code = NO_CODE) -> Predictor:
             cure="Give an architecture: the demo's code, or an architecture artifact of the same run.",
         )
     model = code.build()
-    if model.optimizer is not None:
+    if getattr(model, "optimizer", None) is not None:
         # Without this the saved optimizer state is skipped, and no exception says so.
         model.optimizer.build(model.trainable_variables)
     model.load_weights(folder / "model.weights.json")

@@ -1,18 +1,19 @@
 """A person's own model, saved from the program in which it lives."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from core.errors import CannotSave, InputError, RoundtripError
+from core.errors import CannotSave, DoesNotLoad, InputError, RoundtripError
 from core.evidence import Evidence, gather, reload_here
 from core.explain import translate
 from core.formats import get_format
 from core.formats.contract import Arrays, Code, Format, kind_of
 from core.formats.live import live_predictor
 from core.formats.reference import ROWS, Reference, answer_in_batches, describe
-from core.formats.traits import custom_classes
+from core.formats.traits import custom_classes, names
 from core.library.records import Artifact, Run
 from core.settings import settings
 from core.worker import Worker
@@ -20,6 +21,8 @@ from core.worker.snapshot import write_copy
 
 if TYPE_CHECKING:
     from core.library.library import Library
+
+SCOPE = re.compile(r"[A-Za-z0-9_.\\/>-]+")  # what TensorFlow takes as a name in a graph
 
 
 class Added(NamedTuple):
@@ -34,7 +37,8 @@ class Added(NamedTuple):
     def __repr__(self) -> str:
         if self.error:
             return f"{self.format}: failed. {self.error}"
-        return f"{self.format}: {self.artifact.id}, {self.evidence.best.verdict.words} {self.warning}".rstrip()
+        said = f"{self.format}: {self.artifact.id}, {self.evidence.best.verdict.words}"
+        return f"{said}. {self.warning}" if self.warning else said
 
 
 def add(
@@ -43,6 +47,7 @@ def add(
     """See `Library.add`."""
     chosen = [get_format(key) for key in formats]
     _require_built(model)
+    _require_names(model)
     reference = _reference(model, inputs)
     run = _keep_run(library, model, reference, name or getattr(model, "name", "") or "A model of my own")
     ours = worker or Worker()
@@ -61,6 +66,16 @@ def _require_built(model: Any) -> None:
             "The model has never seen an input, so its weights do not exist yet.",
             cure="Call it once on a batch, or give it keras.Input, then save again.",
         )
+
+
+def _require_names(model: Any) -> None:
+    """Keras says so too, and keeps the name on its stack then: the program's next model could not be trained."""
+    for name in names(model):
+        if not SCOPE.fullmatch(name):
+            raise InputError(
+                f"The name '{name}' holds characters that a TensorFlow graph does not take.",
+                cure="Name the model and its layers with letters, digits, '_', '-' and '.' alone.",
+            )
 
 
 def _reference(model: Any, inputs: Any) -> Reference:
@@ -118,7 +133,9 @@ def _evidence(library, worker, run: Run, model: Any, chosen: Format, folder: Pat
     limits = {"seconds": settings().child_seconds}
     evidence = gather(worker, chosen.key, folder, run.source, original, reference, **limits)
     classes = custom_classes(model)
-    if evidence.without_code.loads or not classes or chosen.needs_architecture:
+    # Only layers ask for classes, and what has ended a process of its own is not let into the person's.
+    refused = (evidence.without_code.error or {}).get("code") == DoesNotLoad.code
+    if not classes or not refused or "architecture" not in chosen.keeps:
         return evidence
     here = reload_here(chosen.key, folder, Code(classes=classes), original, reference)
     return evidence.model_copy(update={"with_code": here})
