@@ -1,0 +1,60 @@
+"""Fixtures for the pains: each is produced for real, and Roundtrip is asked what it says of it."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from core.evidence import Outcome
+from core.matrix import Row, row
+from core.settings import PROJECT
+from tests.conftest import finished
+from tests.pains.models import ROWS
+
+
+@pytest.fixture(scope="session")
+def add(jobs):
+    """A function that adds a model of one's own to the session's library; gives the results by format."""
+
+    def add_model(model, formats, inputs=ROWS):
+        results = jobs.library.add(model, inputs=inputs, formats=formats, worker=jobs.worker)
+        return {one.format: one for one in results}
+
+    return add_model
+
+
+@pytest.fixture(scope="session")
+def judged(jobs):
+    """A function that gives the row of the matrix for an artifact."""
+
+    def row_of(artifact_id: str) -> Row:
+        library = jobs.library
+        artifact = library.artifact(artifact_id)
+        return row(library.run(artifact.run), artifact.format, artifact_id, library.evidence(artifact_id))
+
+    return row_of
+
+
+@pytest.fixture(scope="session")
+def compared(jobs):
+    """A function that compares one artifact, with the code from where it is told; gives the outcome."""
+
+    def outcome_of(artifact_id: str, source: str | None = None) -> Outcome:
+        sources = {artifact_id: source} if source else {}
+        end = finished(jobs, jobs.compare([artifact_id], sources=sources))
+        return Outcome.model_validate(end.result["outcomes"][artifact_id])
+
+    return outcome_of
+
+
+@pytest.fixture(scope="session")
+def command(config):
+    """A function that runs `python -m core` on the session's library."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess:
+        environment = os.environ | {"ROUNDTRIP_HOME": str(config.home), "PYTHONPATH": str(PROJECT)}
+        line = [sys.executable, "-m", "core", *arguments]
+        return subprocess.run(line, env=environment, cwd=PROJECT, capture_output=True, text=True, timeout=60)
+
+    return run

@@ -1,0 +1,148 @@
+"""What cannot go wrong here, because of how things are built: each way that would lead there is tried."""
+
+import ast
+import gc
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from core.compare import Verdict
+from core.errors import CannotSave, Damaged
+from core.evidence import reload
+from core.formats import get_format
+from core.library import Library
+from core.settings import PROJECT, Settings
+from tests.pains.models import ROWS, dense, unwritable
+
+
+def test_p06_a_save_that_fails_leaves_the_earlier_copy_as_it_was(jobs, add):
+    good = add(dense(), ["keras"])["keras"].artifact
+    before = (jobs.library.files(good.id) / "model.keras").read_bytes()
+    with pytest.raises(CannotSave):
+        add(unwritable(), ["keras"])
+    assert (jobs.library.files(good.id) / "model.keras").read_bytes() == before
+    assert list((jobs.library.home / "staging").iterdir()) == []
+
+
+KILLED = """
+import sys
+from core.formats import get_format
+from core.library import Library
+from tests.pains.models import dense
+
+with Library(sys.argv[1]).staging() as staged:
+    (staged / "files").mkdir()
+    get_format("keras").write(dense(), "keras", staged / "files")
+    with (staged / "files" / "model.keras").open("r+b") as file:
+        file.truncate(1000)
+        print("half written", flush=True)
+        sys.stdin.read()
+"""
+
+
+def test_p06_a_save_that_is_killed_half_way_costs_no_earlier_copy(empty_jobs):
+    library = empty_jobs.library
+    (good,) = library.add(dense(), inputs=ROWS, formats=["keras"], worker=empty_jobs.worker)
+    command = [sys.executable, "-c", KILLED, str(library.home)]
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as saving:
+        assert saving.stdout.readline() == b"half written\n"
+        saving.send_signal(signal.SIGKILL)
+    again = Library(library.home)
+    assert [entry.id for entry in again.find()] == [good.artifact.id]
+    again.verify(good.artifact.id)
+    assert list((again.home / "staging").iterdir()) == []
+
+
+def test_p06_a_file_that_is_cut_is_called_cut_and_not_missing(jobs, add, compared):
+    artifact = add(dense(), ["keras"])["keras"].artifact
+    path = jobs.library.files(artifact.id) / "model.keras"
+    whole = path.stat().st_size
+    os.truncate(path, whole // 2)
+    sentence = f"The file model.keras has {whole // 2:,} bytes instead of {whole:,}."
+    with pytest.raises(Damaged) as caught:
+        jobs.library.verify(artifact.id)
+    assert caught.value.sentence == sentence
+    assert compared(artifact.id).error["sentence"] == sentence
+
+
+def test_p18_a_predictor_keeps_its_saved_model_alive(jobs, add):
+    added = add(dense(), ["saved_model"])["saved_model"].artifact
+    predict = get_format("saved_model").load(jobs.library.files(added.id)).predict
+    gc.collect()
+    answers = predict({"x": ROWS})
+    reference = jobs.library.reference(added.run)
+    np.testing.assert_array_equal(*(next(iter(one.values())) for one in (answers, reference.answers)))
+
+
+def test_p18_every_loader_gives_the_root_with_the_verb(jobs, add):
+    import tensorflow as tf
+
+    added = add(dense(), ["saved_model", "keras_export"])
+    for key, one in added.items():
+        model = get_format(key).load(jobs.library.files(one.artifact.id)).model
+        assert isinstance(model, tf.__internal__.tracking.AutoTrackable)
+
+
+def test_p26_two_saves_are_two_copies_and_nothing_is_overwritten(jobs, add):
+    model = dense()
+    first, second = (add(model, ["keras"])["keras"].artifact.id for _ in range(2))
+    assert first != second
+    for id_ in (first, second):
+        jobs.library.verify(id_)
+
+
+def test_p26_a_name_is_text_and_never_a_path(jobs):
+    library = jobs.library
+    (added,) = library.add(dense(), ROWS, ["keras"], name="../../etc/~/model.keras", worker=jobs.worker)
+    assert library.run(added.artifact.run).name == "../../etc/~/model.keras"
+    assert library.files(added.artifact.id).parent.parent == library.home / "artifacts"
+
+
+def test_p26_the_file_of_weights_holds_weights_alone(jobs, add):
+    import h5py
+
+    artifact = add(dense(), ["weights"])["weights"].artifact
+    with h5py.File(jobs.library.files(artifact.id) / "model.weights.h5") as file:
+        assert "model_config" not in file.attrs
+        assert "layers" in file
+
+
+def test_p26_a_home_with_a_tilde_is_the_persons_own_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ROUNDTRIP_HOME", "~/kept")
+    assert Settings().home == tmp_path / "kept"
+    assert Library("~/kept").home == tmp_path / "kept"
+    assert (tmp_path / "kept" / "artifacts").is_dir()
+
+
+def test_p27_a_class_that_one_reload_was_given_is_unknown_to_the_next(jobs, trained, saved):
+    artifact, run = saved("digits-custom", "keras")["artifact"], jobs.library.run(trained("digits-custom"))
+    asked = jobs.library.files(artifact), jobs.library.original(run), jobs.library.reference(run.id)
+    for _ in range(3):
+        with_code, without = (_reload(jobs, source, *asked) for source in (run.source, None))
+        assert with_code.verdict is Verdict.BIT_IDENTICAL
+        assert without.error["sentence"] == "This process does not know the custom class 'Scale'."
+
+
+def _reload(jobs, source, folder, original, reference):
+    """Through the worker itself: a comparison that was asked before would be known, and not be done again."""
+    return reload(jobs.worker, "keras", folder, source, original, reference, rows=64, seconds=60).outcome
+
+
+def test_p27_no_page_defines_or_registers_a_class_of_keras():
+    for path in [*PROJECT.glob("pages/*.py"), *PROJECT.glob("ui/*.py")]:
+        names = {node.attr for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Attribute)}
+        assert not names & {"register_keras_serializable", "Layer", "load_model", "get_custom_objects"}, path.name
+
+
+def test_p27_every_reload_says_how_long_it_took(saved, jobs):
+    outcome = jobs.library.evidence(saved("digits-mlp", "keras")["artifact"]).best
+    assert 0 < outcome.load_seconds < 60
+    assert 0 < outcome.first_seconds < 60
