@@ -23,7 +23,7 @@ async def lifespan(app):
 
     prepare()
     warming = asyncio.get_running_loop().call_later(FIRST_PAGE_FIRST, office().worker.start)
-    yield {"office": office()}
+    yield
     warming.cancel()
     office().worker.close()
 

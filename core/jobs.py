@@ -92,12 +92,19 @@ class Jobs:
         request = {"run": run_id, "formats": [one.key for one in chosen], "options": settled}
         return self._start("save", run.name, request, save_work)
 
-    def compare(self, artifacts: Iterable[str], rows: int | None = None, sources: dict[str, str] | None = None) -> Job:
+    def compare(
+        self,
+        artifacts: Iterable[str],
+        rows: int | None = None,
+        sources: dict[str, str] | None = None,
+        again: bool = True,
+    ) -> Job:
         """Reload artifacts in fresh processes and hold their answers against the live model's reference.
 
         `rows` bounds the held-out rows; `sources` says for an artifact where the code that it lacks comes from: "none",
         "demo", or the id of an architecture artifact (by default, what it needs). The same request on the same,
-        undamaged files gives the same finished job again.
+        undamaged files gives the same finished job again; one that failed or was stopped is done `again`, or given as
+        it ended.
         """
         ids = list(dict.fromkeys(artifacts))
         if not ids:
@@ -109,7 +116,7 @@ class Jobs:
         used = ids + [source for source in request["sources"].values() if source not in ("none", "demo")]
         request["damage"] = {one: damage for one in used if (damage := self._damage(one))}
         id_ = "j" + hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:10]
-        return self._known(id_) or self._start("compare", "Comparison", request, compare_work, id_)
+        return self._known(id_, again) or self._start("compare", "Comparison", request, compare_work, id_)
 
     def _damage(self, artifact: str) -> str:
         try:
@@ -118,13 +125,13 @@ class Jobs:
             return str(error)
         return ""
 
-    def _known(self, id_: str) -> Job | None:
-        """The job of that id, if it is under way or done."""
+    def _known(self, id_: str, again: bool) -> Job | None:
+        """The job of that id, if it is under way or done; however it ended, where it is not to be done again."""
         try:
             job = self.journal.read(id_)
         except RoundtripError:
             return None
-        return job if job.active or job.state == "done" else None
+        return job if job.active or job.state == "done" or not again else None
 
     def _start(self, kind: str, title: str, request: dict[str, Any], work: Callable, id_: str = "") -> Job:
         job = self.journal.begin(Job(id=id_ or new_id("j"), kind=kind, title=title, request=request))

@@ -77,7 +77,8 @@ class Row(NamedTuple):
 
 def row(run: Run, format_key: str, artifact_id: str, evidence: Evidence) -> Row:
     """The cells of one artifact."""
-    best = evidence.best
+    # Everything was tried on the first reload that came back, which need not be the one with the better verdict.
+    best = evidence.without_code if evidence.without_code.loads else evidence.best
     if not best.loads:
         return _failed(format_key, artifact_id, (best.error or {}).get("sentence", "It did not load."))
     found = Findings(run, get_format(format_key), evidence, best)

@@ -7,7 +7,7 @@ from core.work.comparing import choices
 from ui.address import in_address
 from ui.comparing import choose_artifacts, show_comparison
 from ui.live import follow
-from ui.state import office
+from ui.state import office, reference
 from ui.words import empty
 
 st.title("Compare")
@@ -24,13 +24,13 @@ if not ids:
     )
     st.stop()
 
-most = min(jobs.library.run(entries[id_].run).rows.get("held_out") or 1024 for id_ in ids)
+most = reference(entries[ids[0]].run).rows
 left, right = st.columns([1, 2], gap="large")
 rows = left.slider(
     "Held-out rows to ask",
     1,
-    min(most, 1024),
-    min(most, 1024),
+    max(most, 2),
+    most,
     key="rows",
     bind="query-params",
     help="Rows that the model never saw in training. All artifacts get the same rows, in the same order.",
@@ -47,8 +47,11 @@ with right:
                 help="This copy is half a model, or has layers of its own: something must bring the other half.",
             )
 
-job = jobs.compare(ids, rows, sources)
+# Every rerun of this page asks again: what failed or was cancelled begins anew only when a person says so.
+job = jobs.compare(ids, rows, sources, again=st.session_state.pop("again", False))
 follow(jobs.journal.read(job.id), lambda seen: None)
 seen = jobs.journal.read(job.id)
 if seen.state == "done":
     show_comparison(seen, entries)
+elif not seen.active:
+    st.button("Compare again", icon=":material/replay:", on_click=st.session_state.update, args=({"again": True},))

@@ -22,9 +22,8 @@ if not runs:
 
 run = runs[st.selectbox("Run", **in_address("run", list(runs)), format_func=lambda id_: describe_run(runs[id_]))]
 rows = matrix(jobs.library, run.id)
-missing = [
-    one.key for one in all_formats() if one.key not in {row.format for row in rows} and not one.refuses(run.kind)
-]
+tried = {row.format for row in rows}
+missing = [one.key for one in all_formats() if one.key not in tried and not one.refuses(run.kind, run.weight_bytes)]
 if missing:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         words = f"{len(missing)} of {len(all_formats())} formats have not been tried on this run."

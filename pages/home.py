@@ -18,7 +18,7 @@ def worker_line(watched: bool) -> None:
         "cold": ":material/hourglass_empty: TensorFlow is about to warm up.",
         "warming": f":material/hourglass_top: TensorFlow is warming up, {duration(state.seconds)}",
         "ready": ":green[:material/check_circle:] TensorFlow is ready.",
-        "failed": ":red[:material/error:] TensorFlow did not start; it is tried again with your next click.",
+        "failed": ":red[:material/error:] TensorFlow did not start; your next job tries again.",
     }
     st.markdown(words[state.phase])
     if state.phase == "ready" and watched:
@@ -32,7 +32,7 @@ st.markdown(
     "in plain words what survived."
 )
 
-job_count = len(office().library.runs())
+run_count = len(office().library.runs())
 entries = office().library.find()
 left, right = st.columns([3, 2], gap="large", vertical_alignment="top")
 
@@ -50,14 +50,14 @@ with left, st.container(border=True):
 with right:
     st.subheader("In the library")
     with st.container(horizontal=True):
-        st.metric("Runs", job_count, border=True, help="Trainings, and models that you added from a notebook.")
+        st.metric("Runs", run_count, border=True, help="Trainings, and models that you added from a notebook.")
         st.metric("Artifacts", len(entries), border=True, help="Saved copies, each with the evidence of its reload.")
         st.metric("Space", size(sum(entry.bytes or 0 for entry in entries)), border=True)
     warming = office().worker.state().phase in ("cold", "warming")
     st.fragment(run_every=1.0 if warming else None)(worker_line)(warming)
 
     st.subheader("Next step")
-    if not job_count:
+    if not run_count:
         st.markdown("Train your first model: a few seconds, no downloads.")
         step = ("train", "Train a model", ":material/model_training:")
     elif not entries:

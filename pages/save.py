@@ -8,7 +8,7 @@ from ui.frame import go
 from ui.live import follow
 from ui.saving import choose_formats, describe_run, draw_rows, show_artifacts
 from ui.state import office
-from ui.words import empty
+from ui.words import empty, plain
 
 st.title("Save a run")
 jobs = office()
@@ -18,7 +18,7 @@ if not runs:
     st.stop()
 
 active = next((job for job in jobs.journal.all("save") if job.active), None)
-shown = active.id if active else st.query_params.get("job")
+shown = st.query_params.get("job") or (active and active.id)
 
 if not shown:
     asked = "One training of a demo, or a model that you added from a notebook."
@@ -26,7 +26,7 @@ if not shown:
     run = runs[st.selectbox("Run", **bound, format_func=lambda id_: describe_run(runs[id_]), help=asked)]
     chosen, options = choose_formats(run, all_formats())
     words = f"Save in {len(chosen)} format{'' if len(chosen) == 1 else 's'}" if chosen else "Save"
-    every = [one.key for one in all_formats() if not one.refuses(run.kind)]
+    every = [one.key for one in all_formats() if not one.refuses(run.kind, run.weight_bytes)]
     with st.container(horizontal=True):
         some = st.button(words, type="primary", icon=":material/save:", disabled=not chosen)
         all_ = st.button(f"Save in all {len(every)}", icon=":material/done_all:")
@@ -36,10 +36,10 @@ if not shown:
     st.stop()
 
 job = jobs.journal.read(shown)
-st.subheader(job.title)
+st.subheader(plain(job.title))
 follow(job, draw_rows)
 if not job.active:
-    kept = [row["artifact"] for row in job.result.get("rows", {}).values() if row["state"] == "done"]
+    kept = [row["artifact"] for row in job.rows.values() if row["state"] == "done"]
     with st.container(horizontal=True):
         if kept and st.button("Compare them", type="primary", icon=":material/compare_arrows:"):
             go("compare", artifact=kept)

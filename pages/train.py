@@ -11,7 +11,7 @@ from ui.training import ask_settings, choose_demo, draw_curves, say_settings, sh
 st.title("Train a demo")
 jobs = office()
 active = next((job for job in jobs.journal.all("train") if job.active), None)
-shown = active.id if active else st.query_params.get("job")
+shown = st.query_params.get("job") or (active and active.id)
 
 if not shown:
     demo = choose_demo(DEMOS)

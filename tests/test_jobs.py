@@ -351,6 +351,17 @@ def test_a_comparison_of_damaged_files_is_done_once_too(empty_jobs):
     assert empty_jobs.compare([id_]) == first
 
 
+def test_a_comparison_that_failed_is_done_again_only_when_it_is_asked_for(empty_jobs):
+    """The page asks again with every rerun: it must show the error, and not begin anew for ever."""
+    run = finished(empty_jobs, empty_jobs.train("digits-core", epochs=1)).result["run"]
+    id_ = finished(empty_jobs, empty_jobs.save(run, ["saved_model"])).result["rows"]["saved_model"]["artifact"]
+    (empty_jobs.library.home / "runs" / run / "reference.npz").unlink()
+    failed = empty_jobs.wait(empty_jobs.compare([id_]).id)
+    assert (failed.state, failed.error["sentence"]) == ("failed", "The file reference.npz is missing.")
+    assert empty_jobs.compare([id_], again=False) == failed
+    assert empty_jobs.wait(empty_jobs.compare([id_]).id).finished > failed.finished
+
+
 def test_a_damaged_run_is_not_saved_from(empty_jobs):
     run = finished(empty_jobs, empty_jobs.train("digits-core", epochs=1)).result["run"]
     (empty_jobs.library.home / "runs" / run / "snapshot" / "variables.npz").unlink()

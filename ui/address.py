@@ -18,7 +18,7 @@ def in_address(name: str, options: Sequence[str], many: bool = False) -> dict[st
     key, asked = f"in-address-{name}", st.query_params.get_all(name)
     if st.session_state.get(f"{key}-seen") != asked or key not in st.session_state:
         st.session_state[f"{key}-seen"] = asked
-        fitting = [one for one in asked if one in options]
+        fitting = [one for one in dict.fromkeys(asked) if one in options]
         st.session_state[key] = fitting if many else (fitting or list(options))[0]
     elif not many and st.session_state[key] not in options:
         st.session_state[key] = options[0]

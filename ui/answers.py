@@ -12,6 +12,7 @@ from core.formats.reference import Reference
 from core.library import Run
 from ui.charts import CONFIG, probabilities
 from ui.pictures import row_image, row_image_url
+from ui.words import plain
 
 SHOWN_INPUTS = 8  # columns of inputs beside the answers
 
@@ -36,7 +37,7 @@ def show_answers(run: Run, kept: Reference, arrays: Arrays, names: dict[str, str
     outputs = list(kept.answers)
     output = outputs[0]
     if len(outputs) > 1:
-        output = st.segmented_control("Output", outputs, default=outputs[0], required=True)
+        output = st.segmented_control("Output", outputs, default=outputs[0], required=True, format_func=plain)
     asked = _asked(run, kept, arrays, names, output)
     any_changed = np.logical_or.reduce(list(asked.changed.values()))
     words = f"Only rows where a copy disagrees ({int(any_changed.sum()):,})"

@@ -62,7 +62,9 @@ def _ending(job: Job) -> None:
     if job.state == "failed" and job.error:
         show_error(job.error)
     elif job.state == "cancelled":
-        st.info("Cancelled. Nothing was kept; start it again when you like.", icon=":material/stop_circle:")
+        done = sum(row["state"] == "done" for row in job.rows.values())
+        kept = f"{done} of {len(job.rows)} were done before, and are in the library" if done else "Nothing was kept"
+        st.info(f"Cancelled. {kept}; start it again when you like.", icon=":material/stop_circle:")
     elif job.state == "interrupted":
         st.warning(
             "The server was stopped in the middle of this. Nothing half done was kept; start it again.",

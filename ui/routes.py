@@ -23,7 +23,7 @@ STATUS = {UnknownName: 404, Damaged: 409}
 
 async def health(request: Request) -> Response:
     """`{"status": "ok", "worker": phase}`: the server answers, and where its worker stands."""
-    return JSONResponse({"status": "ok", "worker": _office(request).worker.state().phase})
+    return JSONResponse({"status": "ok", "worker": _office().worker.state().phase})
 
 
 async def download(request: Request) -> Response:
@@ -33,22 +33,27 @@ async def download(request: Request) -> Response:
     """
     ids = request.path_params["ids"].split(",")
     try:
-        folders = {id_: await anyio.to_thread.run_sync(_office(request).library.files, id_) for id_ in ids}
+        return await anyio.to_thread.run_sync(_checked, list(dict.fromkeys(ids)))
     except RoundtripError as error:
         return PlainTextResponse(str(error), status_code=STATUS.get(type(error), 400))
-    files = [path for folder in folders.values() for path in folder.rglob("*") if path.is_file()]
-    if len(files) == 1:
-        return FileResponse(files[0], filename=f"{ids[0]}-{files[0].name}")
-    return _zip(folders)
 
 
-def _zip(folders: dict[str, Path]) -> Response:
+def _checked(ids: list[str]) -> Response:
+    """Of each artifact the files in its record, and nothing else that may lie beside them."""
+    library = _office().library
+    folders = {id_: library.files(id_) for id_ in ids}
+    kept = {f"{id_}/{one.path}": folders[id_] / one.path for id_ in ids for one in library.artifact(id_).files}
+    if len(kept) == 1:
+        (path,) = kept.values()
+        return FileResponse(path, filename=f"{ids[0]}-{path.name}")
+    return _zip(kept, f"{ids[0]}.zip" if len(ids) == 1 else f"roundtrip-{len(ids)}-artifacts.zip")
+
+
+def _zip(kept: dict[str, Path], name: str) -> Response:
     """Stored, not deflated: weights hardly shrink, and the length is then known before the first byte."""
     archive = ZipStream(compress_type=zipfile.ZIP_STORED, sized=True)
-    for id_, folder in folders.items():
-        for path in sorted(folder.rglob("*")):
-            archive.add_path(path, arcname=f"{id_}/{path.relative_to(folder).as_posix()}", recurse=False)
-    name = f"{next(iter(folders))}.zip" if len(folders) == 1 else f"roundtrip-{len(folders)}-artifacts.zip"
+    for arcname, path in kept.items():
+        archive.add_path(path, arcname=arcname, recurse=False)
     headers = {"Content-Length": str(len(archive)), "Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(_chunks(archive), media_type="application/zip", headers=headers)
 
@@ -57,7 +62,7 @@ def _chunks(archive: ZipStream) -> Iterator[bytes]:
     yield from archive
 
 
-def _office(request: Request) -> Jobs:
+def _office() -> Jobs:
     from ui.state import office
 
     return office()

@@ -19,7 +19,7 @@ STATES = {
     "waiting": ":gray[:material/schedule: waiting]",
     "saving": ":blue[:material/edit_document: saving]",
     "reloading": ":blue[:material/restart_alt: reloading in a fresh process]",
-    "failed": ":red[:material/error: failed]",
+    "stopped": ":gray[:material/stop_circle: stopped, and not kept]",
 }
 
 
@@ -30,7 +30,7 @@ def describe_run(run: Run) -> str:
 
 def choose_formats(run: Run, formats: Sequence[Format]) -> tuple[list[str], dict[str, dict[str, Any]]]:
     """Cards with a box to tick; those that cannot take this model are disabled, with the reason."""
-    possible = [one.key for one in formats if not one.refuses(run.kind)]
+    possible = [one.key for one in formats if not one.refuses(run.kind, run.weight_bytes)]
     with st.container(horizontal=True):
         st.button("Choose all", icon=":material/done_all:", on_click=_tick, args=(run.id, possible, True))
         st.button("Choose none", icon=":material/remove_done:", on_click=_tick, args=(run.id, possible, False))
@@ -50,7 +50,7 @@ def _tick(run_id: str, keys: list[str], on: bool) -> None:
 
 
 def _card(run: Run, one: Format) -> bool:
-    refusal = one.refuses(run.kind)
+    refusal = one.refuses(run.kind, run.weight_bytes)
     ticked = st.checkbox(
         f"**{one.label}**", key=f"format-{run.id}-{one.key}", disabled=bool(refusal), help=one.explains or None
     )
@@ -79,8 +79,7 @@ def _ask(one: Format, option: Option) -> Any:
 
 def draw_rows(job: Job) -> None:
     """One line for each format: what is happening to it, or what came of it."""
-    rows = job.result.get("rows") or job.detail.get("rows") or {}
-    for key, row in rows.items():
+    for key, row in job.rows.items():
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{get_format(key).label}**", width=230)
             if row["state"] == "done":
@@ -89,7 +88,7 @@ def draw_rows(job: Job) -> None:
                 with st.container():
                     show_error(row["error"])
             else:
-                st.markdown(STATES[row["state"]], width="content")
+                st.markdown(STATES[row["state"] if job.active else "stopped"], width="content")
 
 
 def _done(row: dict[str, Any]) -> None:
@@ -103,7 +102,7 @@ def _done(row: dict[str, Any]) -> None:
 
 def show_artifacts(job: Job) -> None:
     """Per result: the reload without and with the code, the files, and the code that saves and loads."""
-    for key, row in job.result.get("rows", {}).items():
+    for key, row in job.rows.items():
         if row["state"] != "done":
             continue
         one = get_format(key)

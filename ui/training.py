@@ -15,7 +15,7 @@ from ui.answers import values_in_words
 from ui.charts import CONFIG, curves, metrics_of
 from ui.pictures import row_image
 from ui.state import reference
-from ui.words import duration, plain, score
+from ui.words import duration, score
 
 EXAMPLES = 12
 # Setting: its label, its step, and what it means.
@@ -171,7 +171,7 @@ def show_rows(run: Run, kept: Reference) -> None:
     columns = {}
     for kind, arrays in (("", kept.inputs), ("answer: ", kept.answers), ("truth: ", kept.targets)):
         for name, array in arrays.items():
-            columns[f"{kind}{plain(name)}"] = [_cell(value, run.labels) for value in array[:EXAMPLES]]
+            columns[f"{kind}{name}"] = [_cell(value, run.labels) for value in array[:EXAMPLES]]
     st.dataframe(columns, alt="Held-out rows with the model's answers")
 
 

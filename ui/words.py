@@ -83,7 +83,9 @@ def moment(iso: str) -> str:
 
 def plain(text: str) -> str:
     """Text of a person or a file, made harmless for Markdown: shown as it is, and never a link, picture or formula."""
-    return re.sub(r"([\\`*_{}\[\]<>()#+\-.!|~$:])", r"\\\1", text)
+    # Addresses are made links after Markdown is read, whatever was escaped in them: an invisible joiner breaks them up.
+    apart = re.sub(r"(?i)(https?:|www|@)", "\\1\u2060", text)
+    return re.sub(r"([\\`*_{}\[\]<>()#+\-.!|~$:&])", r"\\\1", apart)
 
 
 def verdict_words(verdict: str | Verdict, changed: int | None = None, rows: int | None = None) -> str:

@@ -33,12 +33,13 @@ WAIT = 60  # seconds to wait for another writer
 class Catalog:
     """Rows of artifacts, kept in step with the folders by their time stamps.
 
-    `url` is any SQLAlchemy URL. A SQLite file that is broken or cannot be written is replaced, by a new file or by one
-    in memory: nothing is lost, because nothing is kept only here.
+    `url` is any SQLAlchemy URL. What is broken or cannot be written is replaced by a catalog in memory; a SQLite file
+    that is `ours` alone is deleted and made anew before: nothing is lost, because nothing is kept only here.
     """
 
-    def __init__(self, url: str):
+    def __init__(self, url: str, ours: bool = False):
         self._url = url
+        self._ours = ours
         self._engine = self._open(url, url, IN_MEMORY)
 
     def _open(self, *urls: str) -> sql.Engine:
@@ -49,7 +50,7 @@ class Catalog:
                 return engine
             except DatabaseError:
                 engine.dispose()
-                _delete(url)
+                self._delete(url)
         raise AssertionError("SQLite in memory cannot fail to open")
 
     def sync(self, stamps: dict[str, int], read: Callable[[str], Entry]) -> None:
@@ -59,9 +60,18 @@ class Catalog:
                 return self._sync(stamps, read)
             except SQLAlchemyError:
                 self._engine.dispose()
-                _delete(self._url)
+                self._delete(self._url)
                 self._engine = self._open(*instead)
         return self._sync(stamps, read)
+
+    def _delete(self, url: str) -> None:
+        """Delete a broken SQLite file of our own; what a person named may be somebody else's."""
+        if not self._ours or not url.startswith("sqlite:///"):
+            return
+        path = url.removeprefix("sqlite:///")
+        for name in (path, f"{path}-wal", f"{path}-shm"):
+            with contextlib.suppress(OSError):  # read-only: the catalog in memory takes over
+                Path(name).unlink(missing_ok=True)
 
     def _sync(self, stamps: dict[str, int], read: Callable[[str], Entry]) -> None:
         with self._engine.connect() as connection:
@@ -110,15 +120,6 @@ def _engine(url: str) -> sql.Engine:
         connection.execute("PRAGMA synchronous=NORMAL")
 
     return engine
-
-
-def _delete(url: str) -> None:
-    if not url.startswith("sqlite:///"):
-        return
-    path = url.removeprefix("sqlite:///")
-    for name in (path, f"{path}-wal", f"{path}-shm"):
-        with contextlib.suppress(OSError):  # read-only: the catalog in memory takes over
-            Path(name).unlink(missing_ok=True)
 
 
 def _row(entry: Entry, stamp: int) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def seal(folder: Path) -> list[FileEntry]:
         entries = [entry(path, folder) for path in paths]
         for one in flushed:
             one.result()
-    for directory in {folder, *(path.parent for path in paths)}:
+    for directory in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
         flush(directory)
     return entries
 

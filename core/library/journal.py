@@ -50,6 +50,11 @@ class Job(Record):
     def active(self) -> bool:
         return self.state in ACTIVE
 
+    @property
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """The row of each format of a saving job, also of one that is under way or was stopped in the middle."""
+        return self.result.get("rows") or self.detail.get("rows") or {}
+
 
 class Journal:
     """Job records in a folder: `<id>/job.json`, arrays beside it, and a marker file that asks for a cancel."""

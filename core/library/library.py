@@ -39,7 +39,8 @@ class Library:
             for name in FOLDERS:
                 (self.home / name).mkdir(parents=True, exist_ok=True)
         default = f"sqlite:///{(self.home / 'catalog.sqlite').as_posix()}"
-        self._catalog = Catalog(catalog_url or settings().catalog_url or default)
+        named = catalog_url or settings().catalog_url
+        self._catalog = Catalog(named or default, ours=not named)
         self._clear_staging()
 
     # Reading

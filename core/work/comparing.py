@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from core.compare import Verdict
-from core.errors import Cancelled, InputError, RoundtripError
+from core.errors import Cancelled, InputError, WorkerError
 from core.evidence import Outcome, Reloaded, reload
+from core.explain import translate
 from core.formats import get_format
 from core.formats.reference import Reference
 from core.library import Library
@@ -106,8 +107,9 @@ def _reload(jobs: "Jobs", handle: "Handle", id_: str, reference: Reference) -> R
         return _with_versions(reloaded, artifact)
     except Cancelled:
         raise
-    except RoundtripError as error:  # a damaged artifact is its own row's result; the others go on
-        return Reloaded(outcome=Outcome(verdict=Verdict.DOES_NOT_LOAD, error=error.to_json()))
+    except Exception as error:  # noqa: BLE001  a damaged artifact is its own row's result; the others go on
+        said = translate(error, WorkerError).to_json()
+        return Reloaded(outcome=Outcome(verdict=Verdict.DOES_NOT_LOAD, error=said))
 
 
 def _with_versions(reloaded: Reloaded, artifact: Artifact) -> Reloaded:

@@ -4,8 +4,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from core.errors import Cancelled, RoundtripError
+from core.errors import Cancelled, ChildDied, FormatError, TimedOut, WorkerError, from_json
 from core.evidence import Evidence, gather
+from core.explain import translate
 from core.formats import get_format
 from core.library.records import Artifact, Run
 from core.record import now
@@ -32,9 +33,14 @@ def save_work(jobs: "Jobs", handle: "Handle") -> dict[str, Any]:
         futures = [pool.submit(_save, jobs, handle, run, snapshot, key, tell) for key in rows]
         for future in futures:
             future.result()
-    failed = {key: {"created": now(), **row} for key, row in rows.items() if row["state"] == "failed"}
-    jobs.library.keep_refusals(run.id, failed, rows.keys() - failed.keys())
+    refused = {key: {"created": now(), **row} for key, row in rows.items() if _is_refusal(row)}
+    jobs.library.keep_refusals(run.id, refused, [key for key, row in rows.items() if row["state"] == "done"])
     return {"rows": rows}
+
+
+def _is_refusal(row: dict[str, Any]) -> bool:
+    """Whether a format failed by what the model is; a full disk or a worker that is gone says nothing of it."""
+    return row["state"] == "failed" and isinstance(from_json(row["error"]), (FormatError, ChildDied, TimedOut))
 
 
 def _save(jobs: "Jobs", handle: "Handle", run: Run, snapshot: str, key: str, tell: Any) -> None:
@@ -43,8 +49,9 @@ def _save(jobs: "Jobs", handle: "Handle", run: Run, snapshot: str, key: str, tel
         tell(key, _save_one(jobs, handle, run, snapshot, key, tell))
     except Cancelled:
         raise
-    except RoundtripError as error:
-        tell(key, {"state": "failed", "error": error.to_json(), "seconds": time.monotonic() - started})
+    except Exception as error:  # noqa: BLE001  whatever stops one format must not stop the others
+        said = translate(error, WorkerError).to_json()
+        tell(key, {"state": "failed", "error": said, "seconds": time.monotonic() - started})
 
 
 def _save_one(jobs: "Jobs", handle: "Handle", run: Run, snapshot: str, key: str, tell: Any) -> dict[str, Any]:

@@ -20,7 +20,7 @@ Never = Callable[[], bool]
 
 
 def cancelled_by_a_person() -> Cancelled:
-    return Cancelled("It was cancelled.", cure="Start it again when you like; nothing was kept.")
+    return Cancelled("It was cancelled.", cure="Start it again when you like; nothing half done was kept.")
 
 
 class Child:

@@ -87,6 +87,8 @@ class Worker:
 
         Raises WorkerError when the warm process cannot be had, after one restart, and Cancelled while waiting for it.
         """
+        if cancelled():
+            raise cancelled_by_a_person()
         if not self.config.forks:
             return self._spawn()
         self._require_warm(cancelled)
@@ -195,7 +197,8 @@ def _surroundings(config: Settings) -> dict[str, Any]:
     """Where a worker process runs, and the little that it sees of our environment."""
     names = {name for name in os.environ if name.upper() in PASSED_ON + PASSED_ON_FOR_DOWNLOADS}
     environment = {name: os.environ[name] for name in names}
-    environment |= {f"ROUNDTRIP_{name.upper()}": str(value) for name, value in config.model_dump().items()}
+    passed_on = config.model_dump(exclude={"catalog_url"})  # which may hold a password, and no child needs it
+    environment |= {f"ROUNDTRIP_{name.upper()}": str(value) for name, value in passed_on.items()}
     return {
         "cwd": PROJECT,
         "env": environment

@@ -66,6 +66,13 @@ def test_a_new_process_lists_the_same_whatever_became_of_the_catalog(library, ha
     assert again.find("checkpoint") == [entry for entry in before if entry.format == "checkpoint"]
 
 
+def test_a_file_that_a_person_named_is_never_deleted(library, tmp_path):
+    other = tmp_path / "holiday.jpg"
+    other.write_bytes(b"no database " * 500)
+    assert Library(library.home, f"sqlite:///{other}").find() == library.find()
+    assert other.read_bytes() == b"no database " * 500
+
+
 @pytest.mark.parametrize("harm", HARM, ids=lambda harm: harm.__name__)
 def test_a_running_process_lists_the_same_whatever_became_of_the_catalog(library, harm):
     before = library.find()

@@ -72,3 +72,10 @@ def test_text_of_strangers_is_no_markdown(text: str):
     assert "<strong" not in said
     assert "<h1" not in said
     assert "<code" not in said
+
+
+@pytest.mark.parametrize(
+    "address", ["http://evil.example", "HTTPS://evil.example", "www.evil.example", "a@evil.example"]
+)
+def test_addresses_are_broken_up_before_the_browser_makes_links_of_them(address: str):
+    assert address not in plain(address).replace("\\", "")
