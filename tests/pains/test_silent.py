@@ -8,7 +8,7 @@ from core.errors import CannotSave, Damaged
 from core.evidence import match
 from core.formats.live import live_predictor
 from core.formats.reference import fingerprint
-from tests.pains.models import ROWS, dense, fitted, scale_class, subclassed
+from tests.pains.models import ROWS, dense, fitted, module, scale_class, subclassed
 
 OPTIMIZER = {
     "keras": ("kept", "10 of 10 tensors came back bit-equal."),
@@ -129,6 +129,30 @@ def test_p13_a_config_that_forgets_nothing_is_kept(add, judged):
     added = add(dense("relu", scale_class()(3.0)), ["keras"])["keras"]
     assert added.evidence.with_code.verdict is Verdict.BIT_IDENTICAL
     assert judged(added.artifact.id).cells["architecture"].state == "kept"
+
+
+def test_p23_equal_weights_and_other_answers_point_at_the_preprocessing(add, compared):
+    import keras
+
+    weights = add(dense("relu", keras.layers.Rescaling(1 / 255)), ["weights"])["weights"].artifact.id
+    without = add(dense(), ["architecture"])["architecture"].artifact.id
+    outcome = compared(weights, without)
+    assert (outcome.weights.found, outcome.weights.of) == (4, 4)
+    assert outcome.verdict is Verdict.DIFFERENT
+
+
+def test_p23_answering_that_moves_the_weights_is_said(add, judged):
+    import tensorflow as tf
+
+    def count(self, x):
+        self.calls.assign_add(1.0)
+        return x * 2.0
+
+    added = add(module(count, calls=tf.Variable(0.0)), ["saved_model"])["saved_model"]
+    assert judged(added.artifact.id).cells["weights"] == (
+        "changed",
+        "1 of 1 tensors came back bit-equal. Answering moves 1 of them.",
+    )
 
 
 def flip(path, array: np.ndarray) -> None:

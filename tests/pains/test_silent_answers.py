@@ -6,7 +6,7 @@ import pytest
 from core.compare import Verdict
 from core.errors import CannotSave
 from tests.conftest import finished
-from tests.pains.models import PICTURES, ROWS, dense, fitted, module
+from tests.pains.models import PICTURES, ROWS, dense, fitted
 
 
 def augmented():
@@ -132,30 +132,6 @@ def test_p22_inputs_that_could_be_swapped_are_refused_and_not_guessed(ordered):
     error = ordered["saved_model"].evidence.best.error
     assert error["sentence"] == "The inputs were renamed, and 2 of them would fit 'inputs'."
     assert error["cure"] == "Name them inputs, inputs_1."
-
-
-def test_p23_equal_weights_and_other_answers_point_at_the_preprocessing(add, compared):
-    import keras
-
-    weights = add(dense("relu", keras.layers.Rescaling(1 / 255)), ["weights"])["weights"].artifact.id
-    without = add(dense(), ["architecture"])["architecture"].artifact.id
-    outcome = compared(weights, without)
-    assert (outcome.weights.found, outcome.weights.of) == (4, 4)
-    assert outcome.verdict is Verdict.DIFFERENT
-
-
-def test_p23_answering_that_moves_the_weights_is_said(add, judged):
-    import tensorflow as tf
-
-    def count(self, x):
-        self.calls.assign_add(1.0)
-        return x * 2.0
-
-    added = add(module(count, calls=tf.Variable(0.0)), ["saved_model"])["saved_model"]
-    assert judged(added.artifact.id).cells["weights"] == (
-        "changed",
-        "1 of 1 tensors came back bit-equal. Answering moves 1 of them.",
-    )
 
 
 @pytest.fixture(scope="module")
