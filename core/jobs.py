@@ -18,7 +18,7 @@ from core.library.entries import new_id
 from core.library.journal import Job, Journal
 from core.record import now
 from core.settings import Settings, settings
-from core.work.comparing import compare_work, resolve_sources
+from core.work.comparing import compare_work, require_same_inputs, resolve_sources
 from core.work.saving import save_work
 from core.work.training import train_work
 from core.worker import Worker
@@ -38,13 +38,15 @@ class Handle:
         self._looked = 0.0
         self._cancelled = False
 
-    def tell(self, progress: float | None = None, note: str | None = None, **detail: Any) -> None:
-        """Record how far the work is; small steps in quick succession are recorded together."""
+    def tell(
+        self, progress: float | None = None, note: str | None = None, at_once: bool = False, **detail: Any
+    ) -> None:
+        """Record how far the work is; of small steps in quick succession only some are, unless `at_once`."""
         with self._lock:
             self.job.progress = self.job.progress if progress is None else progress
             self.job.note = self.job.note if note is None else note
             self.job.detail |= detail
-            if time.monotonic() - self._written >= WRITE_EVERY:
+            if at_once or time.monotonic() - self._written >= WRITE_EVERY:
                 with contextlib.suppress(OSError):  # news that finds no room must not end the work itself
                     self._journal.write(self.job)
                 self._written = time.monotonic()
@@ -111,6 +113,7 @@ class Jobs:
             raise InputError("No artifact was chosen.", cure="Choose at least one artifact to compare.")
         if rows is not None and rows < 1:
             raise InputError("At least one row must be compared.", received=rows, cure="Choose 1 row or more.")
+        require_same_inputs(self.library, ids)
         request = {"artifacts": ids, "rows": rows, "sources": resolve_sources(self.library, ids, sources or {})}
         # What is wrong with the files belongs to the request: a comparison is known again only while that is the same.
         used = ids + [source for source in request["sources"].values() if source not in ("none", "demo")]

@@ -155,6 +155,8 @@ def signatures(found: Findings) -> Cell:
 
 def batches(found: Findings) -> Cell:
     tried = found.outcome.probes.get("batches", {})
+    if not tried:
+        return none("Not tried.")
     failed = {rows: why for rows, why in tried.items() if why}
     if not failed:
         return kept(f"Answers {', '.join(tried)} rows at once.")

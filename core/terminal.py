@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from core.errors import from_json
+from core.errors import WorkerError, from_json
 from core.jobs import Jobs
 from core.library.journal import Job
 
@@ -46,6 +46,8 @@ def finish(jobs: Jobs, job: Job) -> Job:
         typer.echo("\r" + " " * 60 + "\r", nl=False, err=True)
     if end.error:
         raise from_json(end.error)
+    if end.state != "done":
+        raise WorkerError("Its process is gone, so this ended half way; nothing half done was kept.", cure="Try again.")
     return end
 
 

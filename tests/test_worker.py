@@ -274,8 +274,9 @@ def test_a_python_that_cannot_start_is_tried_twice_and_then_said(cold, monkeypat
 
 def test_waiting_for_the_warm_process_can_be_cancelled(cold):
     assert cold.state() == ("cold", 0.0)
+    looks = iter([False, False])  # then a person has pressed Cancel
     with pytest.raises(Cancelled):
-        cold.open(cancelled=lambda: True)
+        cold.open(cancelled=lambda: next(looks, True))
     assert cold.state().phase == "warming"
 
 

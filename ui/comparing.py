@@ -60,6 +60,8 @@ def _verdicts(outcomes: dict[str, Outcome], names: dict[str, str], entries: dict
             with st.container(border=True, height="stretch", key=f"verdict-{id_}"):
                 st.markdown(f"**{plain(names[id_])}**")
                 verdict_badge(outcome.verdict, outcome.changed_rows, outcome.rows)
+                if outcome.warning:
+                    st.warning(plain(outcome.warning), icon=":material/warning:")
                 _numbers(outcome)
                 _remarks(outcome, job.request["sources"].get(id_, "none"))
 

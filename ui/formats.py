@@ -20,7 +20,7 @@ MEANS = {
     "kept": "came back as it was",
     "changed": "came back, and is not the same",
     "lost": "did not come back",
-    "failed": "could not be tried: there is no copy, or it does not load",
+    "failed": "could not be tried, or gives no numbers",
     "not applicable": "this model has no such thing, or this runtime cannot show it",
 }
 

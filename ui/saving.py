@@ -98,6 +98,8 @@ def _done(row: dict[str, Any]) -> None:
             "needs its code", icon=":material/code:", color="gray", help="It loads only with the model's own code."
         )
     st.markdown(f"{size(row['bytes'])} · written in {duration(row['seconds'])}", width="content")
+    if row.get("warning"):
+        st.warning(plain(row["warning"]), icon=":material/warning:")
 
 
 def show_artifacts(job: Job) -> None:
@@ -120,6 +122,8 @@ def show_artifact(artifact_id: str, one: Format) -> None:
     artifact, evidence = office().library.artifact(artifact_id), office().library.evidence(artifact_id)
     if one.explains:
         st.markdown(plain(one.explains))
+    if artifact.other_versions:
+        st.warning(plain(artifact.other_versions), icon=":material/history:")
     left, right = st.columns(2)
     with left:
         _outcome("In a fresh process, without the original code", evidence.without_code)

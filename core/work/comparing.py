@@ -29,13 +29,14 @@ def choices(library: Library, artifact_id: str) -> list[Choice]:
     """Where the code of an artifact may come from; the one that it needs is first."""
     artifact = library.artifact(artifact_id)
     run = library.run(artifact.run)
-    needs = library.evidence(artifact_id).needs_code or get_format(artifact.format).needs_architecture
+    half = get_format(artifact.format).needs_architecture
+    needs = library.evidence(artifact_id).needs_code or half
     demo = [Choice("demo", "the demo's own code")] if run.demo else []
-    found = [one for one in library.find(formats=["architecture"]) if one.problem is None]
+    found = [one for one in library.find(formats=["architecture"]) if one.problem is None] if half else []
     found.sort(key=lambda one: one.run != run.id)
     files = [Choice(one.id, f"architecture {one.id} of {one.run_name}") for one in found]
     none = [Choice("none", "none: load it as it is")]
-    halves = demo + (files if get_format(artifact.format).needs_architecture else [])
+    halves = demo + files
     return halves + none if needs else none + halves
 
 
@@ -55,6 +56,23 @@ def resolve_sources(library: Library, artifacts: list[str], asked: dict[str, str
                 cure=f"Choose from {', '.join(offered)}.",
             )
     return resolved
+
+
+def require_same_inputs(library: Library, artifacts: list[str]) -> None:
+    """Raises InputError when not all of the artifacts take inputs of the same dtypes and shapes, whatever their names.
+
+    A run that says nothing of its inputs (a subclassed model) is given the benefit of the doubt.
+    """
+    runs = [library.run(library.artifact(id_).run) for id_ in artifacts]
+    asked = {
+        run.name: sorted((one["dtype"], str(one["shape"][1:])) for one in run.inputs) for run in runs if run.inputs
+    }
+    if len(set(map(str, asked.values()))) > 1:
+        raise InputError(
+            "These artifacts are of models that take different inputs, so they cannot be asked the same questions.",
+            received=" and ".join(asked),
+            cure="Compare copies of one run, or of runs on the same data.",
+        )
 
 
 def _source(library: Library, run: Run, key: str) -> dict[str, Any] | None:

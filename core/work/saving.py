@@ -26,7 +26,8 @@ def save_work(jobs: "Jobs", handle: "Handle") -> dict[str, Any]:
     def tell(key: str, row: dict[str, Any]) -> None:
         rows[key] = row
         done = sum(STEPS[one["state"]] for one in rows.values()) / len(rows)
-        handle.tell(done, f"{sum(one['state'] == 'done' for one in rows.values())} of {len(rows)} done", rows=rows)
+        finished = sum(one["state"] == "done" for one in rows.values())
+        handle.tell(done, f"{finished} of {len(rows)} done", at_once=True, rows=rows)
 
     snapshot = str(jobs.library.snapshot(run.id))
     with ThreadPoolExecutor(max_workers=jobs.config.parallel) as pool:

@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from core.errors import Cancelled, ChildDied, RoundtripError, TimedOut, from_json
+from core.errors import Cancelled, ChildDied, RoundtripError, TimedOut, WorkerError, from_json
 from core.settings import Settings
 from core.worker.channel import Frame, read_frame, write_frame
 from core.worker.limits import ending
 
+UNHEARD = 64  # frames of a child that wait to be heard
 TICK = 0.05  # seconds between two looks at a cancel request or a deadline
 
 Never = Callable[[], bool]
@@ -26,24 +27,40 @@ def cancelled_by_a_person() -> Cancelled:
 class Child:
     """One process with TensorFlow in it, which has never seen a model, and answers one request after another."""
 
-    def __init__(self, stream_in: BinaryIO, stream_out: BinaryIO, hang_up: Callable[[], None], config: Settings):
+    def __init__(
+        self,
+        stream_in: BinaryIO,
+        stream_out: BinaryIO,
+        hang_up: Callable[[], None],
+        config: Settings,
+        pid: int | None = None,
+    ):
         self._out = stream_out
         self._hang_up = hang_up
-        self._frames: queue.SimpleQueue[Frame | RoundtripError | None] = queue.SimpleQueue()
+        # Bounded: a child that sends without end is read no faster than it is listened to.
+        self._frames: queue.Queue[Frame | RoundtripError | None] = queue.Queue(maxsize=UNHEARD)
         self._limit = config.reply_mib * 2**20
-        self.pid: int | None = None
+        self._closed = False
+        self.pid = pid
         threading.Thread(target=self._read, args=(stream_in,), daemon=True, name="roundtrip-child").start()
 
     def _read(self, stream: BinaryIO) -> None:
         try:
             while (frame := read_frame(stream, self._limit)) is not None:
-                if "hello" in frame.message:
+                if self.pid is None:  # the first frame is the warm process's own
                     self.pid = frame.message["hello"]
                 else:
-                    self._frames.put(frame)
-        except (RoundtripError, OSError, ValueError) as error:
-            self._frames.put(error if isinstance(error, RoundtripError) else None)
-        self._frames.put(None)
+                    self._put(frame)
+        except (RoundtripError, OSError, ValueError, KeyError) as error:
+            self._put(error if isinstance(error, RoundtripError) else None)
+        self._put(None)
+
+    def _put(self, frame: Frame | RoundtripError | None) -> None:
+        waiting = True
+        while waiting and not self._closed:
+            with contextlib.suppress(queue.Full):
+                self._frames.put(frame, timeout=TICK)
+                waiting = False
 
     def ask(
         self,
@@ -68,10 +85,13 @@ class Child:
             if "progress" in frame.message:
                 if on_progress:
                     on_progress(frame.message["progress"])
-            elif "error" in frame.message:
+            elif isinstance(frame.message.get("error"), dict):
                 raise from_json(frame.message["error"])
-            else:
+            elif isinstance(frame.message.get("ok"), dict):
                 return Frame(frame.message["ok"], frame.arrays)
+            else:
+                self.close()
+                raise WorkerError("The reply of a child makes no sense.", received=", ".join(frame.message))
 
     def _next(self, deadline: float, seconds: float, cancelled: Never) -> Frame:
         while True:
@@ -111,6 +131,7 @@ class Child:
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
+        self._closed = True
         if self.pid is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError, OSError):
                 os.killpg(self.pid, signal.SIGKILL) if hasattr(os, "killpg") else os.kill(self.pid, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""The life of one child: say hello, answer requests one after another, leave when the app hangs up.
+"""The life of one child: answer requests one after another, leave when the app hangs up.
 
 Forked from the warm process, or started by itself (`python -m core.worker.child`) where there is no fork.
 """
@@ -21,7 +21,6 @@ def serve(stream_in: BinaryIO, stream_out: BinaryIO) -> None:
     """Answer each request frame `{"task", "args"}` with progress frames and one `{"ok"}` or `{"error"}` frame."""
     limit_child(int(settings().child_gib * 2**30))
     _wake_tensorflow()
-    write_frame(stream_out, {"hello": os.getpid()})
     if not _is_asked(stream_in):
         _rehearse()
     while (frame := read_frame(stream_in, settings().reply_mib * 2**20)) is not None:

@@ -3,6 +3,7 @@
 
 import csv
 import math
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,7 @@ def train(report: Report, arrays: Arrays, *, demo: str, settings: dict[str, Any]
     """Train a demo and write its history, snapshot and reference into `folder`; gives the facts of the run."""
     import keras
 
+    _emptied(Path(folder))
     recipe, chosen = get_demo(demo), TrainSettings(**settings)
     keras.utils.set_random_seed(chosen.seed)
     data = recipe.data(chosen)
@@ -36,6 +38,12 @@ def train(report: Report, arrays: Arrays, *, demo: str, settings: dict[str, Any]
     model = recipe.build(chosen)
     history = _train(recipe, model, data, chosen, report)
     return _keep(recipe, model, data, history, Path(folder)), None
+
+
+def _emptied(folder: Path) -> None:
+    """What an earlier child left when it was killed must not become part of this result."""
+    for left in folder.iterdir() if folder.is_dir() else ():
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def _check_batch(settings: TrainSettings, data: Data) -> None:
@@ -99,6 +107,7 @@ def save(
     `arrays` are inputs to calibrate on where no demo has training data. Raises CannotSave in plain words when the
     format does not take the model.
     """
+    _emptied(Path(folder))
     model = rebuild(source, kind, Path(snapshot))
     seconds = get_format(format).write(model, kind, Path(folder), options, lambda: _samples(source, arrays))
     return {"seconds": seconds}, None

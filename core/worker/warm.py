@@ -21,6 +21,7 @@ from core.worker.channel import write_frame
 from core.worker.limits import die_with_parent
 
 SAID_LIMIT = 4000  # bytes of a child's standard error that are kept
+REAP_EVERY = 0.01  # seconds between two looks at a child that has closed its standard error and not ended yet
 
 
 @dataclass
@@ -57,17 +58,21 @@ def _import_everything() -> None:
 
 def _loop(listener: socket.socket) -> None:
     children: dict[int, Running] = {}
+    silent: list[Running] = []  # those that say no more: they have ended, or are about to
     with selectors.DefaultSelector() as selector:
         selector.register(listener, selectors.EVENT_READ)
         selector.register(sys.stdin, selectors.EVENT_READ)
         while True:
-            for key, _ in selector.select():
+            for key, _ in selector.select(REAP_EVERY if silent else None):
                 if key.fileobj is listener:
                     _fork(listener, selector, children)
                 elif key.fileobj is sys.stdin:
-                    _end(children)
-                else:
-                    _listen(key.fd, selector, children)
+                    _end([*children.values(), *silent])
+                elif _has_fallen_silent(key.fd, children):
+                    selector.unregister(key.fd)
+                    os.close(key.fd)
+                    silent.append(children.pop(key.fd))
+            silent = [one for one in silent if not _reaped(one)]
 
 
 def _fork(listener: socket.socket, selector: selectors.BaseSelector, children: dict[int, Running]) -> None:
@@ -77,6 +82,9 @@ def _fork(listener: socket.socket, selector: selectors.BaseSelector, children: d
     if pid == 0:
         _become_child(connection, said_write)
     os.close(said_write)
+    # The child may come to run a stranger's code: who it is, is said by us, before it has been asked anything.
+    with suppress(OSError), connection.makefile("wb") as stream:
+        write_frame(stream, {"hello": pid})
     children[said_read] = Running(pid, connection)
     selector.register(said_read, selectors.EVENT_READ)
 
@@ -113,25 +121,28 @@ def _own_folder(pid: int) -> str:
     return os.path.join(os.path.dirname(sys.argv[1]), str(pid))
 
 
-def _listen(pipe: int, selector: selectors.BaseSelector, children: dict[int, Running]) -> None:
-    """Keep the end of what a child says; when it says no more, it has ended: pass its status on."""
-    child_ = children[pipe]
-    if said := os.read(pipe, 65_536):
-        child_.said = (child_.said + said)[-SAID_LIMIT:]
-        return
-    selector.unregister(pipe)
-    os.close(pipe)
-    del children[pipe]
-    _, status = os.waitpid(child_.pid, 0)
-    shutil.rmtree(_own_folder(child_.pid), ignore_errors=True)
-    message = {"exit": os.waitstatus_to_exitcode(status), "said": child_.said.decode(errors="replace")}
+def _has_fallen_silent(pipe: int, children: dict[int, Running]) -> bool:
+    """Keep the end of what a child says; true when it will say no more."""
+    said = os.read(pipe, 65_536)
+    children[pipe].said = (children[pipe].said + said)[-SAID_LIMIT:]
+    return not said
+
+
+def _reaped(one: Running) -> bool:
+    """Whether a silent child has ended; then its status is passed on, as the last frame of its channel."""
+    pid, status = os.waitpid(one.pid, os.WNOHANG)
+    if pid == 0:
+        return False
+    shutil.rmtree(_own_folder(one.pid), ignore_errors=True)
+    message = {"exit": os.waitstatus_to_exitcode(status), "said": one.said.decode(errors="replace")}
     # The app hangs up first on most children; then there is nobody to tell.
-    with suppress(OSError), child_.connection, child_.connection.makefile("wb") as stream:
+    with suppress(OSError), one.connection, one.connection.makefile("wb") as stream:
         write_frame(stream, message)
+    return True
 
 
-def _end(children: dict[int, Running]) -> None:
-    for one in children.values():
+def _end(children: list[Running]) -> None:
+    for one in children:
         with suppress(ProcessLookupError):  # it ended a moment ago
             os.killpg(one.pid, signal.SIGKILL)
     os._exit(0)

@@ -147,7 +147,7 @@ class Worker:
             process.kill()
             process.wait()
 
-        return Child(process.stdout, process.stdin, hang_up, self.config)
+        return Child(process.stdout, process.stdin, hang_up, self.config, process.pid)
 
     def run(self, task: str, **request: Any) -> Frame:
         """Do one task in one fresh child; `request` is what `Child.ask` takes.
