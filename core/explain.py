@@ -61,7 +61,7 @@ CASES = (
     Case(
         r"No conversion rule found for operations?: ([^\n|]+)|Conversion is failed for: ([^\n|]+)",
         "OpenVINO has no operation for {0}{1}.",
-        "Build recurrent layers with unroll=True, do that step outside of the model, or choose SavedModel.",
+        "Do that step outside of the model (a recurrent layer: build it with unroll=True), or choose SavedModel.",
     ),
     Case(
         r"Model references undeclared parameters",

@@ -19,7 +19,7 @@ class Cell(NamedTuple):
 
     @property
     def text(self) -> str:
-        return f"{SIGNS[self.state]} {self.state}"
+        return f"{SIGNS[self.state]} {'n/a' if self.state == 'not applicable' else self.state}"
 
 
 class Findings(NamedTuple):
@@ -131,8 +131,9 @@ def vocabulary(found: Findings) -> Cell:
     if not original:
         return none("The model has no vocabulary.")
     if not found.traits:
-        same = found.outcome.verdict.rank <= Verdict.SAME_ANSWERS.rank
-        return kept("Inside the graph: the answers to text are the same.") if same else lost("The answers changed.")
+        if found.outcome.verdict.rank <= Verdict.SAME_ANSWERS.rank:
+            return kept("Inside the graph: the answers to text are the same.")
+        return none("It is inside the graph, and the answers changed by more than it alone could show.")
     if list(found.traits["vocabularies"].values()) == list(original.values()):
         return lost("It came from code.") if found.code_given else kept(", ".join(original.values()))
     return lost(f"Came back as {', '.join(found.traits['vocabularies'].values()) or 'nothing'}.")
@@ -145,9 +146,8 @@ def signatures(found: Findings) -> Cell:
     if not before:
         return none("The original says nothing of its inputs.")
     if before != after:
-        return changed(
-            f"Inputs came back as {', '.join(f'{name} {kind[0]}' for name, kind in after.items()) or 'unnamed'}."
-        )
+        said = [f"{one['reference']} is {one['answer']}, by {one['by']}" for one in found.outcome.input_pairs]
+        return changed(f"Inputs were renamed: {', '.join(said) or 'they have no names'}.")
     if renamed:
         return changed(f"Outputs were renamed: {', '.join(renamed)}.")
     return kept(", ".join(f"{name} {dtype} {shape}" for name, (dtype, shape) in after.items()))

@@ -28,6 +28,7 @@ HASHES = "The SHA-256 of every tensor was held against the original's, before th
 COMPILED = "Optimizer settings, loss and metrics of the loaded model were held against the original's."
 
 COLUMNS = (
+    Column("answers", "Answers", "All held-out rows were asked.", judges.answers),
     Column("architecture", "Architecture", CONFIG, judges.architecture, probes.traits),
     Column("weights", "Weights", HASHES, judges.weights, probes.fingerprint),
     Column("optimizer", "Optimizer state", HASHES, judges.optimizer, probes.fingerprint),
@@ -41,7 +42,6 @@ COLUMNS = (
     Column("trainable", "Trains on", "One step on the original's rows.", judges.trainable, probes.one_step),
     Column("policy", "Dtype policy", "The dtype policy of every layer was read.", judges.policy, probes.traits),
     Column("strings", "Takes text", "It was asked with text, where the model takes text.", judges.strings),
-    Column("answers", "Answers", "All held-out rows were asked.", judges.answers),
     Column("repeats", "Deterministic", "The same rows were asked twice.", judges.repeats, probes.repeats),
 )
 

@@ -6,7 +6,7 @@ from core.formats import get_format
 from ui.frame import go
 from ui.pictures import idea
 from ui.state import office
-from ui.words import duration, size
+from ui.words import duration, plain, size
 
 SHOWN = ("keras", "saved_model", "h5", "weights", "architecture")
 
@@ -56,6 +56,13 @@ with right:
     warming = office().worker.state().phase in ("cold", "warming")
     st.fragment(run_every=1.0 if warming else None)(worker_line)(warming)
 
+    running = [job for job in office().journal.all() if job.active and job.kind in ("train", "save")]
+    for job in running[:3]:
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown(f":material/progress_activity: {plain(job.title)}: {plain(job.note) or 'waiting'}")
+            if st.button("Open", key=f"open-{job.id}"):
+                go(job.kind, job=job.id)
+
     st.subheader("Next step")
     if not run_count:
         st.markdown("Train your first model: a few seconds, no downloads.")
@@ -70,12 +77,13 @@ with right:
         go(step[0])
 
 st.subheader("How it goes")
-with st.grid(4, min_column_width=200):
+with st.grid(5, min_column_width=180):
     for number, (title, words) in enumerate(
         (
             ("Train", "Pick a demo and watch it learn. The last answers of the live model become the reference."),
             ("Save", "Pick formats. Each is written, reloaded in a fresh process, and only then kept."),
             ("Library", "Find any copy again, download it, or put it in the trash."),
+            ("Formats", "See what survived in which format, finding by finding, for a run of yours."),
             ("Compare", "Ask all copies the same held-out questions, and see every answer that changed."),
         ),
         start=1,

@@ -26,7 +26,8 @@ formats = right.multiselect(
 
 entries = library.find(search or "", demos, formats)
 if not entries and not (search or demos or formats):
-    empty("Nothing is saved yet. Save a run in a few formats, and each copy appears here.", "Save a run", "save")
+    nothing = "Nothing is saved yet. Save a run in a few formats, and each copy appears here."
+    empty(nothing, *(("Save a run", "save") if library.runs() else ("Train a model", "train")))
     st.stop()
 if not entries:
     st.info("No artifact fits. Clear the search or a filter.", icon=":material/search_off:")

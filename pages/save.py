@@ -24,10 +24,11 @@ if not shown:
     asked = "One training of a demo, or a model that you added from a notebook."
     bound = in_address("run", list(runs))
     run = runs[st.selectbox("Run", **bound, format_func=lambda id_: describe_run(runs[id_]), help=asked)]
+    above = st.container(horizontal=True)
     chosen, options = choose_formats(run, all_formats())
     words = f"Save in {len(chosen)} format{'' if len(chosen) == 1 else 's'}" if chosen else "Save"
     every = [one.key for one in all_formats() if not one.refuses(run.kind, run.weight_bytes)]
-    with st.container(horizontal=True):
+    with above:
         some = st.button(words, type="primary", icon=":material/save:", disabled=not chosen)
         all_ = st.button(f"Save in all {len(every)}", icon=":material/done_all:")
     if some or all_:

@@ -14,8 +14,11 @@ active = next((job for job in jobs.journal.all("train") if job.active), None)
 shown = st.query_params.get("job") or (active and active.id)
 
 if not shown:
+    above = st.container()
+    st.subheader("All demos")
     demo = choose_demo(DEMOS)
-    settings = ask_settings(demo)
+    with above:
+        settings = ask_settings(demo)
     if settings:
         st.query_params["job"] = jobs.train(demo.key, **settings).id
         st.rerun()

@@ -332,7 +332,7 @@ def reply_of(data: bytes, limit_mib: int = 1) -> Child:
         process.wait()
         process.stdout.close()
 
-    return Child(process.stdout, io.BytesIO(), hang_up, Settings(reply_mib=limit_mib))
+    return Child(process.stdout, io.BytesIO(), hang_up, Settings(reply_mib=limit_mib), process.pid)
 
 
 def framed(message: dict, arrays: dict | None = None) -> bytes:

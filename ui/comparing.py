@@ -80,10 +80,10 @@ def _numbers(outcome: Outcome) -> None:
 def _remarks(outcome: Outcome, source: str) -> None:
     """What must not be silent: outputs that were paired by more than their name, variables that did not come back."""
     said = {"none": "", "demo": "Given the demo's code. "}.get(source, f"Given the architecture {source}. ")
-    renamed = [pair for pair in outcome.pairs if pair["by"] != "name"]
-    if renamed:
-        pairs = [f"{pair['reference']} is {pair['answer']}, by {pair['by']}" for pair in renamed]
-        said += f"Outputs were renamed: {', '.join(pairs)}. "
+    for what, paired in (("Inputs", outcome.input_pairs), ("Outputs", outcome.pairs)):
+        renamed = [f"{one['reference']} is {one['answer']}, by {one['by']}" for one in paired if one["by"] != "name"]
+        if renamed:
+            said += f"{what} were renamed: {', '.join(renamed)}. "
     if outcome.weights and not outcome.weights.whole:
         said += f"{outcome.weights.found} of {outcome.weights.of} weight tensors are the run's own. "
     if outcome.loads:

@@ -15,7 +15,8 @@ from ui.words import PARTS_MEAN, plain
 
 # Beside the sign and the word, never instead of them.
 COLOURS = {"kept": "color: #0D9488", "changed": "color: #D97706", "lost": "color: #DC2626", "failed": "color: #DC2626"}
-COLOURS["not applicable"] = "color: #8A87A0"
+COLOURS["n/a"] = "color: #8A87A0"
+SHORT = {"not applicable": "n/a"}
 MEANS = {
     "kept": "came back as it was",
     "changed": "came back, and is not the same",
@@ -29,7 +30,7 @@ def show_matrix(rows: list[Row]) -> Row | None:
     """The matrix, sortable by every column, and the row that is selected in it (the first, to begin with)."""
     columns = {"Format": [get_format(row.format).label for row in rows]}
     columns |= {column.label: [row.cells[column.key].text for row in rows] for column in COLUMNS}
-    config = {column.label: st.column_config.TextColumn(help=column.tried) for column in COLUMNS}
+    config = {column.label: st.column_config.TextColumn(help=column.tried, width="small") for column in COLUMNS}
     event = st.dataframe(
         pd.DataFrame(columns).style.map(lambda said: COLOURS.get(said[2:], "")),
         hide_index=True,
@@ -40,7 +41,7 @@ def show_matrix(rows: list[Row]) -> Row | None:
         key="matrix",
         alt="For each format and each question, whether it was kept, changed or lost",
     )
-    st.caption(" · ".join(f"{SIGNS[state]} {state}: {meaning}" for state, meaning in MEANS.items()))
+    st.caption(" · ".join(f"{SIGNS[state]} {SHORT.get(state, state)}: {meaning}" for state, meaning in MEANS.items()))
     chosen = [row for row in event.selection.rows if row < len(rows)]
     return rows[chosen[0] if chosen else 0] if rows else None
 
@@ -65,6 +66,8 @@ def show_cell(row: Row) -> None:
             with st.container(border=True, height="stretch"):
                 st.markdown(f"**{column.label}** · {cell.text}")
                 st.markdown(plain(cell.words))
+                if cell.state == "not applicable":
+                    continue
                 st.caption(column.tried)
                 with st.popover("The code that tried it", type="tertiary", icon=":material/science:"):
                     st.code(inspect.getsource(column.code or one.load))
@@ -74,7 +77,7 @@ def about(formats: Sequence[Format]) -> None:
     """What each format is for, what it claims to keep, what writes and reads it, and where it came from."""
     installed = versions()
     for one in formats:
-        with st.expander(f"{one.label}: {one.good_for}", icon=":material/description:"):
+        with st.expander(f"{one.label} · {one.good_for}", icon=":material/description:"):
             st.markdown(plain(one.explains))
             with st.container(horizontal=True, gap="xsmall"):
                 for part in PARTS:

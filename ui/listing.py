@@ -65,7 +65,7 @@ def detail(entry: Entry) -> None:
 def remove_dialog(ids: list[str]) -> None:
     """Ask, then move into the trash; the way back is offered on the page."""
     what = "this artifact" if len(ids) == 1 else f"these {len(ids)} artifacts"
-    st.markdown(f"Move {what} into the trash? You can bring it back.")
+    st.markdown(f"Move {what} into the trash? You can take back what you remove.")
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep"):
             st.rerun()

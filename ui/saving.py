@@ -15,6 +15,8 @@ from ui.content import show_content
 from ui.state import file_tree, office
 from ui.words import PARTS_MEAN, duration, moment, plain, score, show_error, size, verdict_badge
 
+# Everything, a graph, the old file, and the two halves of a model.
+TO_BEGIN_WITH = ("keras", "saved_model", "h5", "weights", "architecture", "checkpoint")
 STATES = {
     "waiting": ":gray[:material/schedule: waiting]",
     "saving": ":blue[:material/edit_document: saving]",
@@ -31,7 +33,9 @@ def describe_run(run: Run) -> str:
 def choose_formats(run: Run, formats: Sequence[Format]) -> tuple[list[str], dict[str, dict[str, Any]]]:
     """Cards with a box to tick; those that cannot take this model are disabled, with the reason."""
     possible = [one.key for one in formats if not one.refuses(run.kind, run.weight_bytes)]
+    first = [key for key in TO_BEGIN_WITH if key in possible]
     with st.container(horizontal=True):
+        st.button("Choose a few to begin with", icon=":material/star:", on_click=_tick, args=(run.id, first, True))
         st.button("Choose all", icon=":material/done_all:", on_click=_tick, args=(run.id, possible, True))
         st.button("Choose none", icon=":material/remove_done:", on_click=_tick, args=(run.id, possible, False))
     chosen, options = [], {}
@@ -98,6 +102,8 @@ def _done(row: dict[str, Any]) -> None:
             "needs its code", icon=":material/code:", color="gray", help="It loads only with the model's own code."
         )
     st.markdown(f"{size(row['bytes'])} · written in {duration(row['seconds'])}", width="content")
+    if row.get("reason"):
+        st.caption(plain(row["reason"]))
     if row.get("warning"):
         st.warning(plain(row["warning"]), icon=":material/warning:")
 

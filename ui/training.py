@@ -37,7 +37,8 @@ BOUNDS = {
 
 def ask_settings(demo: Demo) -> dict[str, Any] | None:
     """The form of the settings; their values when Train is pressed."""
-    with st.form("settings"):
+    st.subheader(demo.label)
+    with st.form("settings", enter_to_submit=False):
         chosen: dict[str, Any] = {"dataset": _ask_dataset(demo)}
         with st.grid(5, min_column_width=150):
             for name, (label, step, meaning) in ASKED.items():

@@ -31,9 +31,12 @@ def step(model: Any, inputs: Arrays, targets: Arrays) -> None:
         raise InputError("What came back answers, and has no way to train.", received=type(model).__name__)
     if not model.compiled:
         raise InputError("What came back has layers and no compile settings, so it cannot train as it is.")
-    # One step is not worth a graph: tracing it would take ten times as long as taking it.
+    import tensorflow as tf
+
+    # One step is not worth a graph: tracing it would take ten times as long as taking it. Outside of a graph Keras
+    # takes no mixture of arrays and tensors.
     model.run_eagerly = True
-    model.train_on_batch(*_pair(Split(inputs, targets)))
+    model.train_on_batch(*_pair(Split({name: tf.constant(array) for name, array in inputs.items()}, targets)))
 
 
 def _pair(split: Split) -> tuple[Any, Any]:
@@ -51,7 +54,7 @@ def _feedable(array: np.ndarray) -> Any:
     """Keras refuses NumPy's text, and takes TensorFlow's."""
     import tensorflow as tf
 
-    return tf.constant(array) if array.dtype.kind in "SU" else array
+    return tf.constant(array) if isinstance(array, np.ndarray) and array.dtype.kind in "SU" else array
 
 
 def _reporter(steps: int, epochs: int, report: Report) -> Any:

@@ -2,11 +2,11 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -67,11 +67,13 @@ class Predictor:
     def predict(self, inputs: Arrays) -> Arrays:
         """Answer `{name: array}` with `{name: array}`, batch first.
 
-        Inputs are paired with the predictor's own by name, then by shape where only one reading is possible, and cast
-        to its dtypes. Answers are arrays as `plain` gives them. Raises InputError when a shape, the number of inputs,
-        or text in the place of numbers does not fit.
+        Inputs are paired with the predictor's own by `pair_inputs`, and cast to its dtypes. Answers are arrays as
+        `plain` gives them. Raises InputError when a shape, the number of inputs, or text in the place of numbers does
+        not fit.
         """
-        return {name: plain(array) for name, array in self.answer(_fit(inputs, self.inputs)).items()}
+        if self.inputs:
+            inputs = {pair.spec.name: _cast(inputs[pair.given], pair.spec) for pair in pair_inputs(inputs, self.inputs)}
+        return {name: plain(array) for name, array in self.answer(inputs).items()}
 
 
 def plain(array: Any) -> np.ndarray:
@@ -85,39 +87,56 @@ def plain(array: Any) -> np.ndarray:
     return array.astype("float32") if array.dtype.name == "bfloat16" else array
 
 
-def _fit(inputs: Arrays, specs: tuple[Spec, ...]) -> Arrays:
-    if not specs:
-        return inputs
+class InputPair(NamedTuple):
+    """Which of the given inputs goes where, and why: by "name", or by "shape" or "order" where they were renamed."""
+
+    given: str
+    spec: Spec
+    by: str
+
+
+def pair_inputs(inputs: Arrays, specs: tuple[Spec, ...]) -> list[InputPair]:
+    """Pair given inputs with the predictor's own.
+
+    By name; else by shape and kind, where only one reading is possible; else in the order in which they are given, if
+    every one fits its place: whether that was right, only the answers can tell. Raises InputError when the number of
+    inputs does not fit, or their order does not.
+    """
     if len(inputs) != len(specs):
         raise InputError(
             f"This model takes {len(specs)} inputs ({', '.join(spec.name for spec in specs)}).",
             received=f"{len(inputs)} ({', '.join(inputs)})",
             cure="Give one array for each of its inputs.",
         )
-    return {spec.name: _cast(array, spec) for spec, array in _pair_inputs(inputs, specs)}
-
-
-def _pair_inputs(inputs: Arrays, specs: tuple[Spec, ...]) -> Iterable[tuple[Spec, np.ndarray]]:
     if all(spec.name in inputs for spec in specs):
-        return [(spec, inputs[spec.name]) for spec in specs]
+        return [InputPair(spec.name, spec, "name") for spec in specs]
     if len(specs) == 1:
-        return [(specs[0], next(iter(inputs.values())))]
-    return _pair_by_shape(inputs, specs)
+        return [InputPair(next(iter(inputs)), specs[0], "shape")]
+    for reading in (_by_shape, _in_order):
+        if pairs := reading(inputs, specs):
+            return pairs
+    raise InputError(
+        "The inputs were renamed, and do not fit in the order in which they are given.",
+        received=", ".join(f"{name} {array.shape}" for name, array in inputs.items()),
+        cure=f"Name them {', '.join(one.name for one in specs)}.",
+    )
 
 
-def _pair_by_shape(inputs: Arrays, specs: tuple[Spec, ...]) -> list[tuple[Spec, np.ndarray]]:
-    """Pair several renamed inputs by shape, and refuse where two of them could be meant."""
-    pairs = []
-    for spec in specs:
-        fitting = [array for array in inputs.values() if _shape_fits(array, spec) and _kind_fits(array, spec)]
-        if len(fitting) != 1:
-            raise InputError(
-                f"The inputs were renamed, and {len(fitting)} of them would fit '{spec.name}'.",
-                received=", ".join(f"{name} {array.shape}" for name, array in inputs.items()),
-                cure=f"Name them {', '.join(one.name for one in specs)}.",
-            )
-        pairs.append((spec, fitting[0]))
-    return pairs
+def _by_shape(inputs: Arrays, specs: tuple[Spec, ...]) -> list[InputPair]:
+    fitting = {spec: [name for name, array in inputs.items() if _fits(array, spec)] for spec in specs}
+    one_each = all(len(names) == 1 for names in fitting.values())
+    if not one_each or len({names[0] for names in fitting.values()}) < len(specs):
+        return []
+    return [InputPair(names[0], spec, "shape") for spec, names in fitting.items()]
+
+
+def _in_order(inputs: Arrays, specs: tuple[Spec, ...]) -> list[InputPair]:
+    pairs = [InputPair(name, spec, "order") for name, spec in zip(inputs, specs, strict=True)]
+    return pairs if all(_fits(inputs[pair.given], pair.spec) for pair in pairs) else []
+
+
+def _fits(array: np.ndarray, spec: Spec) -> bool:
+    return _shape_fits(array, spec) and _kind_fits(array, spec)
 
 
 def _shape_fits(array: np.ndarray, spec: Spec) -> bool:

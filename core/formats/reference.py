@@ -34,6 +34,10 @@ class Reference(NamedTuple):
             {name: array[:rows] for name, array in self.targets.items()},
         )
 
+    def sorted_inputs(self) -> "Reference":
+        """The same with its inputs sorted by name."""
+        return self._replace(inputs=dict(sorted(self.inputs.items())))
+
     def whole_batches(self, rows: int) -> "Reference":
         """The fewest whole batches that hold the first `rows` rows: what must be answered to compare bit for bit."""
         return self.head(-(-rows // BATCH) * BATCH)

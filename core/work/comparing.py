@@ -34,7 +34,8 @@ def choices(library: Library, artifact_id: str) -> list[Choice]:
     demo = [Choice("demo", "the demo's own code")] if run.demo else []
     found = [one for one in library.find(formats=["architecture"]) if one.problem is None] if half else []
     found.sort(key=lambda one: one.run != run.id)
-    files = [Choice(one.id, f"architecture {one.id} of {one.run_name}") for one in found]
+    alike = [one for one in found if one.run == run.id or (run.demo and one.demo == run.demo)]
+    files = [Choice(one.id, f"architecture {one.id} of {one.run_name}") for one in alike]
     none = [Choice("none", "none: load it as it is")]
     halves = demo + files
     return halves + none if needs else none + halves

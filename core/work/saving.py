@@ -85,4 +85,5 @@ def _row(artifact: Artifact, evidence: Evidence) -> dict[str, Any]:
         "changed_rows": evidence.best.changed_rows,
         "rows": evidence.best.rows,
         "needs_code": evidence.needs_code,
+        "reason": (evidence.best.error or {}).get("sentence", ""),
     }

@@ -14,7 +14,7 @@ from core.demos.contract import Data, Demo, Progress, TrainSettings
 from core.errors import DoesNotLoad, InputError
 from core.explain import translate
 from core.formats import get_format
-from core.formats.contract import Arrays, Code, Predictor
+from core.formats.contract import Arrays, Code, Predictor, pair_inputs
 from core.formats.live import live_predictor
 from core.formats.reference import ROWS, Reference, answer_in_batches, describe, fingerprint
 from core.worker.probes import one_step, probe
@@ -151,6 +151,8 @@ def try_out(
     except Exception as error:
         raise translate(error, DoesNotLoad, hide=[str(folder)]) from error
     facts = _facts(predictor, load_seconds, first_seconds, before)
+    pairs = pair_inputs(inputs, predictor.inputs) if predictor.inputs else []
+    facts["input_pairs"] = [{"reference": one.given, "answer": one.spec.name, "by": one.by} for one in pairs]
     if probe_as:
         facts["probes"] = probe(predictor, inputs, targets, probe_as["demo"])
     return facts, answers

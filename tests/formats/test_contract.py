@@ -165,11 +165,17 @@ def test_several_renamed_inputs_are_paired_by_their_shapes():
     assert {name: array.shape for name, array in answers.items()} == {"a": (2, 3), "b": (2, 5)}
 
 
-def test_several_renamed_inputs_of_one_shape_are_refused():
+def test_several_renamed_inputs_of_one_shape_are_paired_in_the_order_given():
+    specs = Spec("a", "float32", (None, 3)), Spec("b", "float32", (None, 3))
+    answers = echo(*specs).predict({"x": np.zeros((2, 3)), "y": np.ones((2, 3))})
+    assert (answers["a"].max(), answers["b"].min()) == (0, 1)
+
+
+def test_renamed_inputs_that_fit_in_no_way_are_refused():
     specs = Spec("a", "float32", (None, 3)), Spec("b", "float32", (None, 3))
     with pytest.raises(InputError) as caught:
-        echo(*specs).predict({"x": np.zeros((2, 3)), "y": np.zeros((2, 3))})
-    assert caught.value.sentence == "The inputs were renamed, and 2 of them would fit 'a'."
+        echo(*specs).predict({"x": np.zeros((2, 3)), "y": np.zeros((2, 4))})
+    assert caught.value.sentence == "The inputs were renamed, and do not fit in the order in which they are given."
     assert caught.value.cure == "Name them a, b."
 
 

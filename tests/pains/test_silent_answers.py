@@ -128,10 +128,15 @@ def test_p22_a_renamed_output_is_said_and_never_silent(ordered, judged, format_k
     assert {pair["by"] for pair in pairs} <= {"value", "shape"}
 
 
-def test_p22_inputs_that_could_be_swapped_are_refused_and_not_guessed(ordered):
-    error = ordered["saved_model"].evidence.best.error
-    assert error["sentence"] == "The inputs were renamed, and 2 of them would fit 'inputs'."
-    assert error["cure"] == "Name them inputs, inputs_1."
+def test_p22_inputs_that_could_be_swapped_are_paired_by_what_the_answers_show(ordered, judged):
+    best = ordered["saved_model"].evidence.best
+    assert best.verdict.rank <= Verdict.ROUNDING.rank
+    assert [(pair["reference"], pair["answer"]) for pair in best.input_pairs] == [
+        ("zin", "inputs"),
+        ("ain", "inputs_1"),
+    ]
+    cell = judged(ordered["saved_model"].artifact.id).cells["signatures"]
+    assert cell == ("changed", "Inputs were renamed: zin is inputs, by order, ain is inputs_1, by order.")
 
 
 @pytest.fixture(scope="module")

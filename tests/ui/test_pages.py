@@ -46,7 +46,7 @@ def said(app: AppTest) -> str:
         ("home", "Train your first model", "Train a model"),
         ("train", "Which digit, 0 to 9", "Train"),
         ("save", "There is nothing to save yet", "Train a model"),
-        ("library", "Nothing is saved yet", "Save a run"),
+        ("library", "Nothing is saved yet", "Train a model"),
         ("compare", "There is nothing to compare yet", "Save a run"),
     ],
 )
