@@ -76,14 +76,37 @@ def train(
 
 
 @app.command()
-def save(run: str, formats: Annotated[list[str], typer.Argument(metavar="FORMAT...")], as_json: AsJson = False) -> None:
+def save(
+    run: str,
+    formats: Annotated[list[str], typer.Argument(metavar="FORMAT... | all")],
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="FORMAT.KEY=VALUE", help="For example onnx.opset=15 (repeatable).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Save a run in one or more formats, each reloaded in a fresh process before it is kept."""
     with open_jobs() as jobs:
-        end = finish(jobs, jobs.save(run, formats))
+        kept = jobs.library.run(run)
+        every = [one.key for one in all_formats() if not one.refuses(kept.kind, kept.weight_bytes)]
+        end = finish(jobs, jobs.save(run, every if formats == ["all"] else formats, _options(option or [])))
     rows = [_saved_row(run, key, row) for key, row in end.result["rows"].items()]
     show(rows, as_json, ("format", "artifact", "bytes", "seconds", "verdict"))
     warn((row["format"], row["warning"]) for row in rows)
     complain((row["format"], row["error"]) for row in rows if row["error"])
+
+
+def _options(pairs: list[str]) -> dict[str, dict[str, str]]:
+    """`["onnx.opset=15"]` as `{"onnx": {"opset": "15"}}`; what fits is for the format to say."""
+    options: dict[str, dict[str, str]] = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        format_key, _, key = name.partition(".")
+        if not (key and value):
+            raise InputError(
+                "The option --option takes FORMAT.KEY=VALUE.", received=pair, cure="For example onnx.opset=15."
+            )
+        options.setdefault(format_key, {})[key] = value
+    return options
 
 
 def _saved_row(run: str, key: str, row: dict[str, Any]) -> dict[str, Any]:

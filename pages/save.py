@@ -18,7 +18,9 @@ if not runs:
     st.stop()
 
 active = next((job for job in jobs.journal.all("save") if job.active), None)
-shown = st.query_params.get("job") or (active and active.id)
+if active and "job" not in st.query_params:
+    st.query_params["job"] = active.id  # so that its end, too, is found here
+shown = st.query_params.get("job")
 
 if not shown:
     asked = "One training of a demo, or a model that you added from a notebook."

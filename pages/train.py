@@ -11,7 +11,9 @@ from ui.training import ask_settings, choose_demo, draw_curves, say_settings, sh
 st.title("Train a demo")
 jobs = office()
 active = next((job for job in jobs.journal.all("train") if job.active), None)
-shown = st.query_params.get("job") or (active and active.id)
+if active and "job" not in st.query_params:
+    st.query_params["job"] = active.id  # so that its end, too, is found here
+shown = st.query_params.get("job")
 
 if not shown:
     above = st.container()

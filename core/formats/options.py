@@ -24,7 +24,7 @@ class Option:
     def check(self, value: Any) -> Any:
         """The value itself, as the default's type. Raises InputError when it does not fit."""
         try:
-            fitting = value if self.choices else type(self.default)(value)
+            fitting = type(self.default)(value)
         except (TypeError, ValueError):
             fitting = None
         in_bounds = fitting in self.choices if self.choices else fitting is not None and self._in_bounds(fitting)

@@ -11,7 +11,7 @@ from core.evidence import Outcome, Reloaded, reload
 from core.explain import translate
 from core.formats import get_format
 from core.formats.reference import Reference
-from core.library import Library
+from core.library import Entry, Library
 from core.library.records import Artifact, Run
 
 if TYPE_CHECKING:
@@ -33,12 +33,17 @@ def choices(library: Library, artifact_id: str) -> list[Choice]:
     needs = library.evidence(artifact_id).needs_code or half
     demo = [Choice("demo", "the demo's own code")] if run.demo else []
     found = [one for one in library.find(formats=["architecture"]) if one.problem is None] if half else []
-    found.sort(key=lambda one: one.run != run.id)
-    alike = [one for one in found if one.run == run.id or (run.demo and one.demo == run.demo)]
-    files = [Choice(one.id, f"architecture {one.id} of {one.run_name}") for one in alike]
+    found.sort(key=lambda one: (one.run != run.id, one.demo != run.demo))
+    files = [Choice(one.id, _words(one, run)) for one in found]
     none = [Choice("none", "none: load it as it is")]
     halves = demo + files
     return halves + none if needs else none + halves
+
+
+def _words(architecture: Entry, run: Run) -> str:
+    """Which architecture this is, and whether it is the run's own."""
+    whose = "this run" if architecture.run == run.id else f"another run: {architecture.run_name}"
+    return f"architecture {architecture.id} of {whose}"
 
 
 def resolve_sources(library: Library, artifacts: list[str], asked: dict[str, str]) -> dict[str, str]:

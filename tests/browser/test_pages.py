@@ -33,16 +33,16 @@ def test_a_deep_link_works_on_a_server_that_nobody_has_visited(
         page.context.close()
 
 
-@pytest.mark.parametrize("path", TITLES)
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False), (390, True)])
-def test_a_page_fits_its_width_in_light_and_dark(
-    path: str, width: int, dark: bool, furnished: Server, new_page: Callable[..., Page]
+def test_every_page_fits_its_width_in_light_and_dark(
+    width: int, dark: bool, furnished: Server, new_page: Callable[..., Page]
 ):
     page = new_page(width, dark)
-    page.goto(f"{furnished.url}/{path}")
-    heading(page, TITLES[path])
-    assert page.evaluate("document.documentElement.scrollWidth") == width
-    picture(page, f"{path or 'home'}-{width}-{'dark' if dark else 'light'}")
+    for path, title in TITLES.items():
+        page.goto(f"{furnished.url}/{path}")
+        heading(page, title)
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        picture(page, f"{path or 'home'}-{width}-{'dark' if dark else 'light'}")
 
 
 def test_a_running_training_is_found_again_by_reload_and_second_tab_and_is_cancelled_within_a_second(

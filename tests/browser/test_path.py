@@ -84,6 +84,8 @@ def test_a_person_finds_downloads_removes_and_brings_back(furnished: Server, new
     heading(page, "Library")
     expect(page.get_by_text("1 artifact,")).to_be_visible()
     select_row(page, 0)
+    expect(page.get_by_role("button", name="Remove")).to_be_enabled()
+    expect(page.get_by_text("In a fresh process, without the original code")).to_be_visible()
     picture(page, "library-selected")
     with page.context.expect_event("download") as waiting:
         page.get_by_role("link", name="Download").click()

@@ -111,7 +111,7 @@ def test_p20_a_litert_file_counts_only_when_the_runtime_has_run_it(looped):
 def test_p20_openvino_names_the_operation_that_it_lacks(looped):
     error = looped["openvino"].error
     assert error.sentence == "OpenVINO has no operation for TensorList."
-    assert error.cure.startswith("Build recurrent layers with unroll=True")
+    assert error.cure.startswith("Do that step outside of the model (a recurrent layer: build it with unroll=True)")
 
 
 @pytest.mark.parametrize("name", ["Mein Modell", "größe"])
