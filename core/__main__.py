@@ -122,6 +122,7 @@ def list_(
     demo: Annotated[list[str] | None, typer.Option(help="Only of these demos.")] = None,
     format: Annotated[list[str] | None, typer.Option(help="Only in these formats.")] = None,
     runs: Annotated[bool, typer.Option("--runs", help="List runs instead of artifacts.")] = False,
+    trash: Annotated[bool, typer.Option("--trash", help="List what can be restored.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the artifacts in the library, newest first."""
@@ -129,9 +130,11 @@ def list_(
         found = [{"run": run.id, **run.model_dump(include=OF_A_RUN)} for run in Library().runs()]
         show(found, as_json, ("run", "name", "demo", "score_name", "score", "created"))
         return
+    library = Library()
+    found = library.trashed() if trash else library.find(search, demo or (), format or ())
     rows = [
         {"artifact": entry.id, **{key: value for key, value in entry._asdict().items() if key != "id"}}
-        for entry in Library().find(search, demo or (), format or ())
+        for entry in found
     ]
     show(rows, as_json, ("artifact", "format", "run", "demo", "bytes", "verdict", "created", "problem"))
 

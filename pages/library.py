@@ -6,7 +6,7 @@ from core.demos import DEMOS
 from core.errors import RoundtripError
 from core.formats import all_formats
 from ui.frame import go
-from ui.listing import artifact_table, detail, remove_dialog, undo_strip
+from ui.listing import artifact_table, detail, remove_dialog, show_trash, undo_strip
 from ui.routes import download_address
 from ui.state import office
 from ui.words import empty, size
@@ -28,9 +28,11 @@ entries = library.find(search or "", demos, formats)
 if not entries and not (search or demos or formats):
     nothing = "Nothing is saved yet. Save a run in a few formats, and each copy appears here."
     empty(nothing, *(("Save a run", "save") if library.runs() else ("Train a model", "train")))
+    show_trash()
     st.stop()
 if not entries:
     st.info("No artifact fits. Clear the search or a filter.", icon=":material/search_off:")
+    show_trash()
     st.stop()
 
 many = f"{len(entries):,} artifact{'' if len(entries) == 1 else 's'}"
@@ -59,3 +61,5 @@ for entry in chosen[:1] if len(chosen) == 1 else []:
         from ui.words import show_error
 
         show_error(error)
+
+show_trash()

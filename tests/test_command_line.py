@@ -49,6 +49,8 @@ def test_a_run_is_trained_saved_compared_shown_removed_and_restored(say):
     assert say("remove", ids[0])[0] == 0
     status, out, _ = say("list", run, "--json")
     assert [entry["artifact"] for entry in json.loads(out)] == [ids[1]]
+    thrown = {entry["artifact"]: entry["format"] for entry in json.loads(say("list", "--trash", "--json")[1])}
+    assert thrown[ids[0]] == "keras"
     assert say("restore", ids[0])[0] == 0
     status, out, _ = say("matrix", run, "--json")
     assert [row["format"] for row in json.loads(out)] == ["keras", "onnx"]

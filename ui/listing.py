@@ -11,6 +11,8 @@ from ui.saving import show_artifact
 from ui.state import office
 from ui.words import plain, size
 
+SHOWN = 50  # entries of the trash that are listed
+
 
 def artifact_table(entries: list[Entry]) -> list[Entry]:
     """The table, and the entries whose rows are selected in it."""
@@ -85,6 +87,24 @@ def undo_strip() -> None:
         count = "1 artifact" if len(removed) == 1 else f"{len(removed)} artifacts"
         st.markdown(f":material/delete: {count} moved into the trash.")
         st.button("Undo", icon=":material/undo:", on_click=_undo)
+
+
+def show_trash() -> None:
+    """What is in the trash, each with the way back."""
+    if not (thrown := office().library.trashed()):
+        return
+    with st.expander(f"In the trash: {len(thrown)}", icon=":material/delete:"):
+        for entry in thrown[:SHOWN]:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                what = entry.format or entry.run_name or "unreadable"
+                st.markdown(plain(f"{what} · {size(entry.bytes)} · {entry.id}"), width="content")
+                st.button("Bring back", key=f"restore-{entry.id}", on_click=_restore, args=(entry.id,))
+        if len(thrown) > SHOWN:
+            st.caption(f"And {len(thrown) - SHOWN} more: `python -m core list --trash`.")
+
+
+def _restore(id_: str) -> None:
+    office().library.restore(id_)
 
 
 def _undo() -> None:

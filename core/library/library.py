@@ -222,6 +222,21 @@ class Library:
         """Ids of what can be restored."""
         return sorted(folder.name for folder in (self.home / "trash").iterdir())
 
+    def trashed(self) -> list[Entry]:
+        """What can be restored, with what its record says of it; the order is that of `trash`."""
+        return [self._trashed(id_) for id_ in self.trash()]
+
+    def _trashed(self, id_: str) -> Entry:
+        folder = self.home / "trash" / id_
+        try:
+            if id_.startswith("r"):
+                run = Run.read(folder / "run.json")
+                return Entry(id_, run_name=run.name, demo=run.demo, created=run.created)
+            artifact = Artifact.read(folder / "artifact.json")
+        except RoundtripError as error:
+            return Entry(id_, problem=str(error))
+        return Entry(id_, run=artifact.run, format=artifact.format, created=artifact.created, bytes=artifact.bytes)
+
     def rebuild(self) -> None:
         """Make the catalog anew from the folders."""
         self._catalog.clear()

@@ -78,9 +78,11 @@ def save(page: Page, label: str, chosen: list[str], disabled: list[str]) -> None
     expect(page.get_by_text("def save(")).to_be_visible()
 
 
-def test_a_person_finds_downloads_removes_and_brings_back(furnished: Server, new_page: Callable[..., Page]):
+def test_a_person_finds_downloads_removes_and_brings_back(
+    furnished: Server, saved: Callable[[str, str], dict], new_page: Callable[..., Page]
+):
     page = new_page()
-    page.goto(f"{furnished.url}/library?search=mlp+saved_model")
+    page.goto(f"{furnished.url}/library?search={saved('digits-mlp', 'saved_model')['artifact']}")
     heading(page, "Library")
     expect(page.get_by_text("1 artifact,")).to_be_visible()
     select_row(page, 0)
@@ -96,6 +98,7 @@ def test_a_person_finds_downloads_removes_and_brings_back(furnished: Server, new
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(page.get_by_text("1 artifact moved into the trash")).to_be_visible()
     expect(page.get_by_text("No artifact fits")).to_be_visible()
+    picture(page, "library-removed")
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("1 artifact,")).to_be_visible()
 
