@@ -36,6 +36,7 @@ def step(model: Any, inputs: Arrays, targets: Arrays) -> None:
     # One step is not worth a graph: tracing it would take ten times as long as taking it. Outside of a graph Keras
     # takes no mixture of arrays and tensors.
     model.run_eagerly = True
+    model.make_train_function(force=True)  # a model that has just been trained would go on with its graph
     model.train_on_batch(*_pair(Split({name: tf.constant(array) for name, array in inputs.items()}, targets)))
 
 

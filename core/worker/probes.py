@@ -46,6 +46,13 @@ def _ask(predictor: Predictor, inputs: Arrays, rows: int) -> str:
     return "" if got == {rows} else f"answered {got} rows instead of {rows}"
 
 
+def _draw_alike(model: Any) -> None:
+    """Begin the random numbers of Dropout and augmentation anew: a copy that has answered more has drawn more."""
+    for variable in getattr(model, "variables", None) or ():
+        if "seed_generator_state" in getattr(variable, "path", ""):
+            variable.assign(np.zeros(variable.shape, variable.dtype))
+
+
 def _first_words(error: Exception) -> str:
     if isinstance(error, RoundtripError):
         return error.sentence
@@ -71,12 +78,16 @@ def _difference(first: np.ndarray, second: np.ndarray) -> float:
 def one_step(model: Any, inputs: Arrays, targets: Arrays, demo: str | None) -> dict[str, Any]:
     """Train one step on the first held-out rows; gives the weights afterwards by hash, or why it cannot train."""
     import keras
+    import tensorflow as tf
 
     if not targets or demo is None:
         return {"why": "no targets are known for this run"}
+    # Last in the life of a child, so nothing else is slowed: threads must not decide in which order gradients add up.
+    tf.config.experimental.enable_op_determinism()
     rows = [{name: array[:STEP_ROWS] for name, array in arrays.items()} for arrays in (inputs, targets)]
     keras.utils.set_random_seed(0)
     try:
+        _draw_alike(model)
         (get_demo(demo).step or keras_step)(model, *rows)
     except Exception as error:  # noqa: BLE001  a copy that cannot train says so in its own way
         return {"why": _first_words(error)}

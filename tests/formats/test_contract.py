@@ -17,6 +17,7 @@ from core.errors import CannotSave, InputError, UnknownName
 from core.evidence import Outcome
 from core.formats import FORMATS, all_formats, get_format
 from core.formats.contract import NO_CODE, PARTS, Option, Predictor, Spec
+from core.matrix import matrix
 from core.settings import PROJECT
 from tests.formats.expectations import EXPECTED, HIDES_OPTIMIZER, HIDES_WEIGHTS, Refused, Saves
 
@@ -288,3 +289,46 @@ def test_a_pair_that_needs_code_says_so(demo, format_key, evidence_of):
     expected = EXPECTED[demo, format_key]
     loads = [verdict is not Verdict.DOES_NOT_LOAD for verdict in (expected.without_code, expected.with_code)]
     assert evidence_of(demo, format_key).needs_code == (loads == [False, True])
+
+
+# The matrix
+
+
+@pytest.fixture(scope="session")
+def cells_of(jobs, trained, saved_all):
+    """A function that gives the row of the matrix for a demo saved in a format."""
+
+    def of(demo: str, format_key: str):
+        saved_all(demo)
+        return next(one for one in matrix(jobs.library, trained(demo)) if one.format == format_key)
+
+    return of
+
+
+@pytest.mark.parametrize("demo", [one.key for one in DEMOS])
+def test_a_checkpoint_given_its_code_trains_on_as_the_original_would(demo, cells_of):
+    cell = cells_of(demo, "checkpoint").cells.get("trainable")
+    lost_words = EXPECTED[demo, "checkpoint"].with_code is Verdict.DOES_NOT_LOAD
+    assert cell.state == ("failed" if lost_words else "kept"), cell
+
+
+def test_of_a_plain_model_a_keras_file_keeps_everything(cells_of):
+    states = {key: cell.state for key, cell in cells_of("digits-mlp", "keras").cells.items()}
+    assert {key for key, state in states.items() if state != "kept"} == {"vocabulary", "strings"}
+
+
+def test_a_claim_that_the_evidence_contradicts_is_named(cells_of):
+    assert cells_of("digits-mixed", "keras").contradictions() == ["optimizer state"]
+    assert cells_of("digits-mlp", "keras").contradictions() == []
+
+
+def test_a_format_that_refused_has_a_row_with_its_sentence(cells_of):
+    row = cells_of("digits-cnn", "saved_model")
+    assert (row.artifact, {cell.state for cell in row.cells.values()}) == (None, {"failed"})
+    assert row.sentence == EXPECTED["digits-cnn", "saved_model"].reason
+
+
+def test_random_answers_of_an_export_are_seen(cells_of):
+    cells = cells_of("digits-cnn", "keras_export").cells
+    assert cells["repeats"].words.startswith("The same rows twice differ by")
+    assert cells["weights"].words.endswith("Answering moves 3 of them.")
