@@ -51,6 +51,8 @@ CLAIMS = {
     "weights": "weights",
     "optimizer state": "optimizer",
     "compile settings": "compile",
+    "graph": "code",
+    "signatures": "signatures",
 }
 
 

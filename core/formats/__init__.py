@@ -6,10 +6,11 @@ names a `Format`.
 
 from collections.abc import Iterator
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from itertools import chain
+from typing import Any
 
-from core.errors import UnknownName
+from core.errors import PackageMissing, UnknownName
 from core.formats.contract import Format
 
 # One line a format, in the order in which they are shown.
@@ -47,7 +48,21 @@ def all_formats() -> tuple[Format, ...]:
 
 def _others() -> Iterator[Format]:
     for entry in sorted(entry_points(group="roundtrip.formats"), key=lambda entry: entry.name):
-        yield entry.load()
+        yield _loaded(entry)
+
+
+def _loaded(entry: EntryPoint) -> Format:
+    """A third party's format; one that cannot be imported is listed with the reason, and stops nothing."""
+    try:
+        return entry.load()
+    except Exception as error:  # noqa: BLE001  whatever a stranger's module raises, ours must go on
+        why = f"The package that brings it fails to import: {type(error).__name__}: {error}"
+
+        def refuse(*_: Any, **__: Any) -> Any:
+            raise PackageMissing(why, cure="Repair or uninstall that package.")
+
+        nothing: frozenset[str] = frozenset()
+        return Format(entry.name, entry.name, "unknown", "Unknown.", nothing, nothing, refuse, refuse, broken=why)
 
 
 def get_format(key: str) -> Format:

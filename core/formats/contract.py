@@ -196,6 +196,7 @@ class Format:
     needs_architecture: bool = False
     explains: str = ""
     origin: str = ""
+    broken: str = ""
     options: tuple[Option, ...] = ()
     wants_samples: bool = False
     largest: int | None = None
@@ -207,6 +208,8 @@ class Format:
 
     def refuses(self, kind: str, weight_bytes: int = 0) -> str:
         """Why this format cannot take a model of this kind and size now, in a sentence; empty when it can."""
+        if self.broken:
+            return self.broken
         if kind not in self.accepts:
             return _REFUSALS[kind]
         if self.missing:

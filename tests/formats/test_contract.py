@@ -7,13 +7,14 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
 
 from core.compare import Verdict
 from core.demos import DEMOS, get_demo
-from core.errors import CannotSave, InputError, UnknownName
+from core.errors import CannotSave, InputError, PackageMissing, UnknownName
 from core.evidence import Outcome
 from core.formats import FORMATS, all_formats, get_format
 from core.formats.contract import NO_CODE, PARTS, Option, Predictor, Spec
@@ -108,6 +109,16 @@ def test_facts_are_read_without_any_model_runtime():
 def test_a_format_whose_package_is_missing_says_how_to_install_it(format_):
     lacking = replace(format_, packages={"a_package_that_is_not_here": "a-package"})
     assert lacking.refuses(sorted(format_.accepts)[0]) == "Needs a-package: pip install a-package"
+
+
+def test_a_format_of_a_third_party_that_fails_to_import_is_listed_with_the_reason(monkeypatch):
+    entry = EntryPoint("their_format", "a_module_that_is_not_here:FORMAT", "roundtrip.formats")
+    monkeypatch.setattr("core.formats.entry_points", lambda group: [entry])
+    theirs = get_format("their_format")
+    assert (all_formats()[:-1], all_formats()[-1].key) == (FORMATS, "their_format")
+    assert theirs.refuses("keras").startswith("The package that brings it fails to import: ModuleNotFoundError")
+    with pytest.raises(PackageMissing):
+        theirs.load(None)
 
 
 # Options
