@@ -9,7 +9,7 @@ from ui.frame import go
 from ui.listing import artifact_table, detail, remove_dialog, show_trash, undo_strip
 from ui.routes import download_address
 from ui.state import office
-from ui.words import empty, size
+from ui.words import empty, show_error, size
 
 st.title("Library")
 library = office().library
@@ -54,12 +54,10 @@ with actions:
     if st.button("Remove", icon=":material/delete:", disabled=not chosen):
         remove_dialog([entry.id for entry in chosen])
 
-for entry in chosen[:1] if len(chosen) == 1 else []:
+if len(chosen) == 1:
     try:
-        detail(entry)
-    except RoundtripError as error:
-        from ui.words import show_error
-
+        detail(chosen[0])
+    except RoundtripError as error:  # what stands below must still be drawn
         show_error(error)
 
 show_trash()

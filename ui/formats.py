@@ -14,8 +14,13 @@ from core.record import versions
 from ui.words import PARTS_MEAN, plain
 
 # Beside the sign and the word, never instead of them.
-COLOURS = {"kept": "color: #0D9488", "changed": "color: #D97706", "lost": "color: #DC2626", "failed": "color: #DC2626"}
-COLOURS["n/a"] = "color: #8A87A0"
+COLOURS = {
+    "kept": "color: #0D9488",
+    "changed": "color: #D97706",
+    "lost": "color: #DC2626",
+    "failed": "color: #DC2626",
+    "n/a": "color: #8A87A0",
+}
 SHORT = {"not applicable": "n/a"}
 MEANS = {
     "kept": "came back as it was",

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from core.demos.contract import Data, Split, TrainSettings, accuracy
+from core.demos.contract import Data, TrainSettings, accuracy
 from core.demos.fit import fit
+from core.demos.splitting import split_rows
 from core.errors import DataUnavailable
 
 LABELS = tuple(str(digit) for digit in range(10))
@@ -33,16 +34,8 @@ def data(settings: TrainSettings) -> Data:
     The split does not depend on the seed of the training, so that runs answer the same held-out rows.
     Raises DataUnavailable when MNIST cannot be downloaded.
     """
-    from sklearn.model_selection import train_test_split
-
     pixels, digits = _mnist() if settings.dataset == "mnist" else _digits()
-    train, rest = train_test_split(np.arange(len(digits)), test_size=0.3, random_state=0, stratify=digits)
-    watch, held = train_test_split(rest, test_size=0.5, random_state=0, stratify=digits[rest])
-    return Data(*(_split(pixels[rows], digits[rows]) for rows in (train, watch, held)))
-
-
-def _split(pixels: np.ndarray, digits: np.ndarray) -> Split:
-    return Split({"pixels": pixels}, {"digit": np.eye(10, dtype="float32")[digits]})
+    return split_rows({"pixels": pixels}, {"digit": np.eye(10, dtype="float32")[digits]}, digits)
 
 
 def _digits() -> tuple[np.ndarray, np.ndarray]:

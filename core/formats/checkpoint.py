@@ -4,7 +4,7 @@ from pathlib import Path
 
 from core.errors import NeedsArchitecture
 from core.formats.contract import NO_CODE, Code, Format, Predictor
-from core.formats.live import live_predictor
+from core.formats.live import build_optimizer, live_predictor
 
 
 def save(model, folder: Path) -> None:
@@ -22,8 +22,7 @@ def load(folder: Path, code: Code = NO_CODE) -> Predictor:
             cure="Give an architecture: the demo's code, or an architecture artifact of the same run.",
         )
     model = code.build()
-    if hasattr(getattr(model, "optimizer", None), "build"):
-        model.optimizer.build(model.trainable_variables)
+    build_optimizer(model)
     status = tf.train.Checkpoint(model=model).read(folder / "model")
     # `read` raises nothing when not a single value finds its variable; this does.
     status.assert_existing_objects_matched().expect_partial()

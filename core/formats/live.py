@@ -187,5 +187,15 @@ def optimizer_variables(model: Any) -> list[Any]:
     return list(getattr(optimizer, "variables", ()) or ())
 
 
+def build_optimizer(model: Any) -> None:
+    """Make the optimizer's variables, which a loader can fill only if they exist; nothing where there is none to build.
+
+    Keras makes them at the first step, and skips saved state that finds no variable without an exception.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    if hasattr(optimizer, "build"):
+        optimizer.build(model.trainable_variables)
+
+
 def _read(variables: list[Any]) -> Named:
     return [(getattr(variable, "path", variable.name), np.asarray(variable)) for variable in variables]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from core.errors import NeedsArchitecture
 from core.formats.contract import NO_CODE, Code, Format, Option, Predictor
-from core.formats.live import keras_predictor
+from core.formats.live import build_optimizer, keras_predictor
 
 
 def save(model, folder: Path, shard_mib: float = 1.0) -> None:
@@ -23,9 +23,8 @@ def load(folder: Path, code: Code = NO_CODE) -> Predictor:
             cure="Give an architecture: the demo's code, or an architecture artifact of the same run.",
         )
     model = code.build()
-    if getattr(model, "optimizer", None) is not None:
-        # Without this the saved optimizer state is skipped, and no exception says so.
-        model.optimizer.build(model.trainable_variables)
+    # Without this the saved optimizer state is skipped, and no exception says so.
+    build_optimizer(model)
     model.load_weights(folder / "model.weights.json")
     return keras_predictor(model)
 

@@ -14,7 +14,7 @@ from core.demos.contract import TrainSettings
 from core.errors import CannotSave, Damaged
 from core.formats import get_format
 from core.formats.contract import NO_CODE, Code, kind_of
-from core.formats.live import optimizer_variables
+from core.formats.live import build_optimizer, optimizer_variables
 
 VALUES = "variables.npz"
 COPIES = {"keras": "keras", "module": "saved_model"}
@@ -39,9 +39,7 @@ def rebuild(source: dict[str, Any], kind: str, folder: Path) -> Any:
     if source["demo"] is None:
         return _rebuild_copy(kind, folder)
     model = code_from(source).build()
-    optimizer = getattr(model, "optimizer", None)
-    if hasattr(optimizer, "build"):
-        optimizer.build(model.trainable_variables)
+    build_optimizer(model)
     _assign(_variables(model), folder / VALUES)
     return model
 
