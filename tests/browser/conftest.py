@@ -104,6 +104,7 @@ def heading(page: Page, words: str) -> None:
 def settled(page: Page) -> None:
     """Wait until Streamlit has finished running the page, and its charts stand."""
     expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)  # widgets whose code is still on its way
 
 
 def picture(page: Page, name: str) -> None:
