@@ -8,6 +8,7 @@ sources to hold it:
     app.py, pages
     ui
     core.__main__
+    core.commands
     core.terminal
     core.jobs
     core.work

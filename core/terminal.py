@@ -3,13 +3,16 @@
 import json
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from core.errors import WorkerError, from_json
 from core.jobs import Jobs
+from core.library import Library
 from core.library.journal import Job
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def show(found: Any, as_json: bool, columns: Iterable[str] = ()) -> None:
@@ -49,6 +52,11 @@ def finish(jobs: Jobs, job: Job) -> Job:
     if end.state != "done":
         raise WorkerError("Its process is gone, so this ended half way; nothing half done was kept.", cure="Try again.")
     return end
+
+
+def open_library() -> Library:
+    """The library that `ROUNDTRIP_HOME` names."""
+    return Library()
 
 
 class open_jobs:

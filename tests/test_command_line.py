@@ -19,7 +19,7 @@ def say(monkeypatch: pytest.MonkeyPatch, jobs):
     """A function that runs a command over the session's library and worker; gives (status, output, errors)."""
     monkeypatch.setattr("core.terminal.Jobs", lambda: jobs)
     monkeypatch.setattr(jobs.worker, "close", lambda: None)
-    monkeypatch.setattr(command_line, "Library", lambda: jobs.library)
+    monkeypatch.setattr("core.terminal.Library", lambda: jobs.library)
 
     def run(*words: str) -> tuple[int, str, str]:
         ended = CliRunner().invoke(command_line.app, list(words))
