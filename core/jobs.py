@@ -18,8 +18,9 @@ from core.library.entries import new_id
 from core.library.journal import Job, Journal
 from core.record import now
 from core.settings import Settings, settings
-from core.work.comparing import compare_work, require_same_inputs, resolve_sources
+from core.work.comparing import compare_work
 from core.work.saving import save_work
+from core.work.sources import require_same_inputs, resolve_sources
 from core.work.training import train_work
 from core.worker import Worker
 

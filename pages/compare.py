@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.formats import get_format
-from core.work.comparing import choices
+from core.work.sources import choices
 from ui.address import in_address
 from ui.comparing import choose_artifacts, show_comparison
 from ui.live import follow

@@ -12,7 +12,7 @@ from core.formats import FORMATS, get_format
 from core.jobs import Jobs
 from core.library import Library
 from core.library.journal import Job
-from core.work.comparing import choices
+from core.work.sources import choices
 from core.worker import Worker
 from tests.conftest import fill, finished
 

@@ -55,7 +55,8 @@ class Predictor:
 
     `answer` takes and gives NumPy arrays by name, batch first. `weights` and `optimizer` list what can be seen of the
     variables, as (name, array) pairs; `weights` is None where the format hides them. `model` is the loaded object:
-    holding it keeps a SavedModel's variables alive for as long as its signature is called.
+    holding it keeps a SavedModel's variables alive for as long as its signature is called. `remark` says what a person
+    should know of how it answers.
     """
 
     model: Any
@@ -63,6 +64,7 @@ class Predictor:
     answer: Callable[[Arrays], Arrays]
     weights: Callable[[], Named] | None = None
     optimizer: Callable[[], Named] | None = None
+    remark: str = ""
 
     def predict(self, inputs: Arrays) -> Arrays:
         """Answer `{name: array}` with `{name: array}`, batch first.

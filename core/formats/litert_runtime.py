@@ -12,6 +12,7 @@ from core.formats.contract import NO_CODE, Arrays, Code, Predictor, Spec
 
 FILE = "model.tflite"
 PACKAGES = {"ai_edge_litert": "ai-edge-litert"}
+ONE_ROW = "It takes one row at a time, so it is fed row by row."
 QUANTIZER = PACKAGES | {"ai_edge_quantizer": "ai-edge-quantizer"}
 
 
@@ -28,8 +29,10 @@ def litert_predictor(content: bytes) -> Predictor:
     interpreter = _interpreter(content)
     ask = interpreter.get_signature_runner()
     specs = tuple(_spec(name, detail) for name, detail in ask.get_input_details().items())
-    answer = ask if _takes_batches(content, specs) else _row_by_row(ask)
-    return Predictor(interpreter, specs, lambda inputs: answer(**inputs))
+    if _takes_batches(content, specs):
+        return Predictor(interpreter, specs, lambda inputs: ask(**inputs))
+    answer = _row_by_row(ask)
+    return Predictor(interpreter, specs, lambda inputs: answer(**inputs), remark=ONE_ROW)
 
 
 def _interpreter(content: bytes) -> Any:

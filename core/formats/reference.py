@@ -58,12 +58,12 @@ def _under(kept: Any, prefix: str) -> Arrays:
     return {name.removeprefix(prefix): kept[name] for name in kept if name.startswith(prefix)}
 
 
-def answer_in_batches(predictor: Predictor, inputs: Arrays) -> Arrays:
-    """Answers to all rows, computed in batches of `BATCH` rows."""
+def answer_in_batches(predictor: Predictor, inputs: Arrays, batch: int = BATCH) -> Arrays:
+    """Answers to all rows, computed in batches of `batch` rows."""
     rows = len(next(iter(inputs.values())))
     parts = [
-        predictor.predict({name: array[start : start + BATCH] for name, array in inputs.items()})
-        for start in range(0, rows, BATCH)
+        predictor.predict({name: array[start : start + batch] for name, array in inputs.items()})
+        for start in range(0, rows, batch)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 

@@ -1,92 +1,20 @@
-"""The work of a comparing job, and where the code that an artifact lacks may come from."""
+"""The work of a comparing job."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.compare import Verdict
-from core.errors import Cancelled, InputError, WorkerError
+from core.errors import Cancelled, WorkerError
 from core.evidence import Outcome, Reloaded, reload
 from core.explain import translate
-from core.formats import get_format
 from core.formats.reference import Reference
-from core.library import Entry, Library
-from core.library.records import Artifact, Run
+from core.library.records import Artifact
+from core.work.sources import source_of
 
 if TYPE_CHECKING:
     from core.jobs import Handle, Jobs
-
-
-class Choice(NamedTuple):
-    """One place where an artifact's code may come from: "none", "demo", or the id of an architecture artifact."""
-
-    key: str
-    words: str
-
-
-def choices(library: Library, artifact_id: str) -> list[Choice]:
-    """Where the code of an artifact may come from; the one that it needs is first."""
-    artifact = library.artifact(artifact_id)
-    run = library.run(artifact.run)
-    half = get_format(artifact.format).needs_architecture
-    needs = library.evidence(artifact_id).needs_code or half
-    demo = [Choice("demo", "the demo's own code")] if run.demo else []
-    found = [one for one in library.find(formats=["architecture"]) if one.problem is None] if half else []
-    found.sort(key=lambda one: (one.run != run.id, one.demo != run.demo))
-    files = [Choice(one.id, _words(one, run)) for one in found]
-    none = [Choice("none", "none: load it as it is")]
-    halves = demo + files
-    return halves + none if needs else none + halves
-
-
-def _words(architecture: Entry, run: Run) -> str:
-    """Which architecture this is, and whether it is the run's own."""
-    whose = "this run" if architecture.run == run.id else f"another run: {architecture.run_name}"
-    return f"architecture {architecture.id} of {whose}"
-
-
-def resolve_sources(library: Library, artifacts: list[str], asked: dict[str, str]) -> dict[str, str]:
-    """The key of the choice for each artifact: what was asked, else what it needs.
-
-    Raises InputError when something else was asked, UnknownName for an unknown artifact.
-    """
-    resolved = {}
-    for id_ in artifacts:
-        offered = [choice.key for choice in choices(library, id_)]
-        resolved[id_] = asked.get(id_, offered[0])
-        if resolved[id_] not in offered:
-            raise InputError(
-                f"The architecture of {id_} cannot come from there.",
-                received=resolved[id_],
-                cure=f"Choose from {', '.join(offered)}.",
-            )
-    return resolved
-
-
-def require_same_inputs(library: Library, artifacts: list[str]) -> None:
-    """Raises InputError when not all of the artifacts take inputs of the same dtypes and shapes, whatever their names.
-
-    A run that says nothing of its inputs (a subclassed model) is given the benefit of the doubt.
-    """
-    runs = [library.run(library.artifact(id_).run) for id_ in artifacts]
-    asked = {
-        run.name: sorted((one["dtype"], str(one["shape"][1:])) for one in run.inputs) for run in runs if run.inputs
-    }
-    if len(set(map(str, asked.values()))) > 1:
-        raise InputError(
-            "These artifacts are of models that take different inputs, so they cannot be asked the same questions.",
-            received=" and ".join(asked),
-            cure="Compare copies of one run, or of runs on the same data.",
-        )
-
-
-def _source(library: Library, run: Run, key: str) -> dict[str, Any] | None:
-    if key == "none":
-        return None
-    if key == "demo":
-        return run.source
-    return run.source | {"architecture": str(library.files(key))}
 
 
 def compare_work(jobs: "Jobs", handle: "Handle") -> dict[str, Any]:
@@ -121,7 +49,7 @@ def _reload(jobs: "Jobs", handle: "Handle", id_: str, reference: Reference) -> R
             jobs.worker,
             artifact.format,
             jobs.library.files(id_),
-            _source(jobs.library, run, request["sources"][id_]),
+            source_of(jobs.library, run, request["sources"][id_]),
             jobs.library.original(run),
             reference,
             rows=request["rows"],

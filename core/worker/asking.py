@@ -98,6 +98,8 @@ class Child:
             if cancelled():
                 self.close()
                 raise cancelled_by_a_person()
+            if self._closed:  # by another thread, or before it was asked: no frame will come
+                raise ChildDied("The process that held the model was ended.", cure="Load it again.")
             if time.monotonic() > deadline:
                 self.close()
                 raise TimedOut(

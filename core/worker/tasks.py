@@ -17,6 +17,7 @@ from core.formats import get_format
 from core.formats.contract import Arrays, Code, Predictor, pair_inputs
 from core.formats.live import live_predictor
 from core.formats.reference import ROWS, Reference, answer_in_batches, describe, fingerprint
+from core.worker.holding import answer, hold, hold_live
 from core.worker.probes import one_step, probe
 from core.worker.snapshot import code_from, rebuild, write_values
 
@@ -181,4 +182,11 @@ def _timed(action: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - started, result
 
 
-TASKS: dict[str, Callable[..., Reply]] = {"train": train, "save": save, "reload": reload}
+TASKS: dict[str, Callable[..., Reply]] = {
+    "train": train,
+    "save": save,
+    "reload": reload,
+    "hold": hold,
+    "hold_live": hold_live,
+    "answer": answer,
+}

@@ -1,0 +1,80 @@
+"""Where the code that an artifact lacks may come from, and whether artifacts can be asked the same questions."""
+
+from typing import Any, NamedTuple
+
+from core.errors import InputError
+from core.formats import get_format
+from core.library import Entry, Library
+from core.library.records import Run
+
+
+class Choice(NamedTuple):
+    """One place where an artifact's code may come from: "none", "demo", or the id of an architecture artifact."""
+
+    key: str
+    words: str
+
+
+def choices(library: Library, artifact_id: str) -> list[Choice]:
+    """Where the code of an artifact may come from; the one that it needs is first."""
+    artifact = library.artifact(artifact_id)
+    run = library.run(artifact.run)
+    half = get_format(artifact.format).needs_architecture
+    needs = library.evidence(artifact_id).needs_code or half
+    demo = [Choice("demo", "the demo's own code")] if run.demo else []
+    found = [one for one in library.find(formats=["architecture"]) if one.problem is None] if half else []
+    found.sort(key=lambda one: (one.run != run.id, one.demo != run.demo))
+    files = [Choice(one.id, _words(one, run)) for one in found]
+    none = [Choice("none", "none: load it as it is")]
+    halves = demo + files
+    return halves + none if needs else none + halves
+
+
+def _words(architecture: Entry, run: Run) -> str:
+    """Which architecture this is, and whether it is the run's own."""
+    whose = "this run" if architecture.run == run.id else f"another run: {architecture.run_name}"
+    return f"architecture {architecture.id} of {whose}"
+
+
+def resolve_sources(library: Library, artifacts: list[str], asked: dict[str, str]) -> dict[str, str]:
+    """The key of the choice for each artifact: what was asked, else what it needs.
+
+    Raises InputError when something else was asked, UnknownName for an unknown artifact.
+    """
+    resolved = {}
+    for id_ in artifacts:
+        offered = [choice.key for choice in choices(library, id_)]
+        resolved[id_] = asked.get(id_, offered[0])
+        if resolved[id_] not in offered:
+            raise InputError(
+                f"The architecture of {id_} cannot come from there.",
+                received=resolved[id_],
+                cure=f"Choose from {', '.join(offered)}.",
+            )
+    return resolved
+
+
+def require_same_inputs(library: Library, artifacts: list[str]) -> None:
+    """Raises InputError when not all of the artifacts take inputs of the same dtypes and shapes, whatever their names.
+
+    A run that says nothing of its inputs (a subclassed model) is given the benefit of the doubt.
+    """
+    runs = [library.run(library.artifact(id_).run) for id_ in artifacts]
+    asked = {
+        run.name: sorted((one["dtype"], str(one["shape"][1:])) for one in run.inputs) for run in runs if run.inputs
+    }
+    if len(set(map(str, asked.values()))) > 1:
+        raise InputError(
+            "These artifacts are of models that take different inputs, so they cannot be asked the same questions.",
+            received=" and ".join(asked),
+            cure="Compare copies of one run, or of runs on the same data.",
+        )
+
+
+def source_of(library: Library, run: Run, key: str) -> dict[str, Any] | None:
+    """What a child is given to make the code from (see `core.worker.snapshot.code_from`), by the key of a choice."""
+    if key == "none":
+        return None
+    if key == "demo":
+        return run.source
+    return run.source | {"architecture": str(library.files(key))}

@@ -1,0 +1,60 @@
+"""The app's side of a predictor that a child holds: opened once, it answers until it is closed."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from core.formats.contract import Arrays
+from core.formats.reference import BATCH
+from core.worker.asking import Child
+from core.worker.worker import Worker
+
+
+class Loaded:
+    """One copy, or one live model, in a child of its own.
+
+    `facts` are what `core.worker.holding.hold` gives. Safe to ask from several threads: one is answered after another.
+    """
+
+    def __init__(self, child: Child, facts: dict[str, Any], seconds: float):
+        self.facts = facts
+        self._child = child
+        self._seconds = seconds
+        self._lock = threading.Lock()
+
+    def answer(
+        self, inputs: Arrays, *, batch: int = BATCH, cancelled: Callable[[], bool] = lambda: False
+    ) -> tuple[Arrays, float]:
+        """Answers by name, batch first, and the seconds that the child spent on them.
+
+        Raises DoesNotLoad, InputError, ChildDied, TimedOut and Cancelled.
+        """
+        with self._lock:
+            frame = self._child.ask("answer", arrays=inputs, batch=batch, seconds=self._seconds, cancelled=cancelled)
+        return frame.arrays, frame.message["seconds"]
+
+    def close(self) -> None:
+        """End the child."""
+        self._child.close()
+
+    def __enter__(self) -> "Loaded":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def load(
+    worker: Worker, task: str, *, seconds: float, cancelled: Callable[[], bool] = lambda: False, **request: Any
+) -> Loaded:
+    """Open a child and have it hold something: `task` is "hold" or "hold_live", `request` its arguments.
+
+    Raises DoesNotLoad, InputError, ChildDied, TimedOut, Cancelled, and WorkerError when no child can be had.
+    """
+    child = worker.open(cancelled)
+    try:
+        facts = child.ask(task, seconds=seconds, cancelled=cancelled, **request).message
+    except BaseException:
+        child.close()
+        raise
+    return Loaded(child, facts, seconds)
