@@ -53,7 +53,8 @@ def _asked(run: Run, kept: Reference, arrays: Arrays, names: dict[str, str], out
     given = {id_: arrays[f"{id_}:{output}"] for id_ in names}
     labels = run.labels if live.ndim == 2 and live.shape[1] == len(run.labels) else []
     changed = {
-        id_: compare({output: live}, {output: answers}, bool(labels) or None).changed for id_, answers in given.items()
+        id_: compare({output: live}, {output: answers}, bool(labels) or None, numbers=False).changed
+        for id_, answers in given.items()
     }
     at = list(kept.answers).index(output)
     targets = kept.targets.get(output, list(kept.targets.values())[at] if at < len(kept.targets) else None)

@@ -1,0 +1,137 @@
+"""Exact quantiles of a stream that is too long to hold: radix selection on the bit patterns.
+
+The bit patterns of floats that are not negative, read as unsigned integers, stand in the order of the floats. A pass
+over the stream counts the next 16 bits of what lies in the bucket that holds the wanted rank, which narrows it; as soon
+as a bucket can be held it is sorted as far as needed. float32 takes two passes at most, float64 four.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+HELD = 2**21  # values that are held at most, whole or of one bucket
+DIGIT = 16  # bits counted in one pass
+
+
+class Quantiles:
+    """The quantiles `wanted` (0 to 1) of numbers of one dtype that are neither negative nor NaN.
+
+    Feed a whole pass with `add`, then call `narrow`; while `open`, feed the same numbers again. `at(q)` then gives the
+    quantile by NumPy's definition "linear", or None where there were no numbers.
+    """
+
+    def __init__(self, *wanted: float):
+        self._wanted = wanted
+        self._ranks: dict[int, float] = {}
+        self._buckets = [_Bucket(0, 0, 0, 0)]
+        self._count: int | None = None
+
+    @property
+    def open(self) -> bool:
+        return bool(self._buckets)
+
+    def add(self, values: np.ndarray) -> None:
+        for bucket in self._buckets:
+            bucket.add(values)
+
+    def narrow(self) -> None:
+        """Say that a pass has ended."""
+        if self._count is None:
+            self._count = self._buckets[0].size
+            self._buckets[0].ranks = sorted({rank for q in self._wanted for rank in self._around(q)[:2]})
+        open_ = []
+        for bucket in self._buckets:
+            open_ += bucket.narrow(self._ranks)
+        self._buckets = open_
+
+    def at(self, q: float) -> float | None:
+        if not self._count:
+            return None
+        below, above, share = self._around(q)
+        low, high = self._ranks[below], self._ranks[above]
+        if low == high:
+            return low
+        return high - (high - low) * (1 - share) if share >= 0.5 else low + (high - low) * share
+
+    def _around(self, q: float) -> tuple[int, int, float]:
+        place = (self._count - 1) * q
+        below = max(0, math.floor(place))
+        return below, max(0, min(below + 1, self._count - 1)), place - below
+
+
+class _Bucket:
+    """The numbers whose first `bits` bits are `prefix`; `below` numbers lie under it."""
+
+    def __init__(self, prefix: int, bits: int, below: int, expected: int):
+        self.prefix, self.bits, self.below = prefix, bits, below
+        self.size = 0
+        self.ranks: list[int] = []
+        self._held: list[np.ndarray] | None = [] if expected <= HELD else None
+        self._counts = np.zeros(2**DIGIT, "int64")
+        self._dtype = np.dtype("float64")
+
+    def add(self, values: np.ndarray) -> None:
+        self._dtype = values.dtype
+        width = values.dtype.itemsize * 8
+        keys = values.view(f"u{values.dtype.itemsize}")
+        if self.bits:
+            keys = keys[keys >> (width - self.bits) == self.prefix]
+        self.size += len(keys)
+        if self._held is None:
+            self._tally(keys)
+            return
+        # A copy, for a view would hold the whole block.
+        self._held.append(keys if self.bits else keys.copy())
+        if self.size > HELD:
+            for held in self._held:
+                self._tally(held)
+            self._held = None
+
+    def _tally(self, keys: np.ndarray) -> None:
+        digits = keys >> (keys.dtype.itemsize * 8 - self.bits - DIGIT)
+        if self.bits:
+            digits &= 2**DIGIT - 1
+        self._counts += np.bincount(digits.astype("intp"), minlength=2**DIGIT)
+
+    def narrow(self, found: dict[int, float]) -> list["_Bucket"]:
+        """Write down the values of the wanted ranks that are known now, and give the buckets that hold the others."""
+        if not self.size:
+            return []
+        if self._held is not None:
+            return self._sort(found)
+        ends = np.cumsum(self._counts)
+        narrower: dict[int, _Bucket] = {}
+        for rank in self.ranks:
+            digit = int(np.searchsorted(ends, rank - self.below, side="right"))
+            if digit not in narrower:
+                count = int(self._counts[digit])
+                below = self.below + int(ends[digit]) - count
+                narrower[digit] = _Bucket(self.prefix << DIGIT | digit, self.bits + DIGIT, below, count)
+            narrower[digit].ranks.append(rank)
+        if self.bits + DIGIT < self._dtype.itemsize * 8:
+            return list(narrower.values())
+        for bucket in narrower.values():
+            found |= dict.fromkeys(bucket.ranks, self._value(bucket.prefix))
+        return []
+
+    def _sort(self, found: dict[int, float]) -> list["_Bucket"]:
+        places = [rank - self.below for rank in self.ranks]
+        keys = np.partition(np.concatenate(self._held), places)
+        found |= {rank: self._value(keys[place]) for rank, place in zip(self.ranks, places, strict=True)}
+        return []
+
+    def _value(self, key: int) -> float:
+        return float(np.array(key, f"u{self._dtype.itemsize}").view(self._dtype))
+
+
+def settle(quantiles: tuple[Quantiles, ...], again: Callable[[], Iterable[tuple[np.ndarray, ...]]]) -> None:
+    """After a first pass, pass over the numbers (those of each in turn) until all are known."""
+    for one in quantiles:
+        one.narrow()
+    while any(one.open for one in quantiles):
+        for values in again():
+            for one, of_it in zip(quantiles, values, strict=True):
+                one.add(of_it)
+        for one in quantiles:
+            one.narrow()

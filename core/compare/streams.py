@@ -1,0 +1,147 @@
+"""The comparison of all outputs: of streams, of arrays, and of each against each."""
+
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from core.compare.measuring import Measured, judge_output, measure_output, measure_text
+from core.compare.numbers import OutputNumbers, jsonable
+from core.compare.pairing import Pair, pair_outputs
+from core.compare.rows import Arrays, Source, head, is_text, whole
+from core.compare.verdicts import Verdict, verdict_of
+from core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`max_abs` and `mean_abs` are over all outputs and finite values; `changed` has one flag a row.
+
+    `distance` (rows,) float64 is how far each row is from the reference: its largest absolute difference over all
+    outputs, infinite where a value is not finite on one side and not the same on the other; 1 where a text changed.
+    `outputs` are the numbers on each output; empty where only the verdict was asked for.
+    """
+
+    verdict: Verdict
+    max_abs: float
+    mean_abs: float
+    changed: np.ndarray
+    not_finite: int
+    pairs: tuple[Pair, ...] = field(default_factory=tuple)
+    distance: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    outputs: tuple[OutputNumbers, ...] = field(default_factory=tuple)
+
+    @property
+    def rows(self) -> int:
+        return len(self.changed)
+
+    @property
+    def changed_rows(self) -> int:
+        return int(self.changed.sum())
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "verdict": self.verdict.value,
+            "max_abs": jsonable(self.max_abs),
+            "mean_abs": jsonable(self.mean_abs),
+            "changed_rows": self.changed_rows,
+            "rows": self.rows,
+            "not_finite": self.not_finite,
+            "pairs": [vars(pair) for pair in self.pairs],
+            "outputs": [output.to_json() for output in self.outputs],
+        }
+
+
+def compare(
+    reference: Arrays,
+    answers: Arrays,
+    classes: bool | None = None,
+    targets: Arrays | None = None,
+    *,
+    numbers: bool = True,
+) -> Comparison:
+    """Hold answers against a reference, batch first, output by output.
+
+    `classes` says whether the answer of a row is the largest of its values (True) or the values themselves (False);
+    None decides for each output by whether its reference rows are probabilities. NaN equals NaN at the same place, and
+    any other value that is not finite counts as a changed row. `targets` are the right answers, class numbers or
+    one-hot, by the reference's names or in its order. Without `numbers` only the verdict and the rows are found.
+    Raises InputError when no output fits another, when the numbers of rows differ, or when there are none.
+    """
+    sides = [{name: whole(array) for name, array in side.items()} for side in (reference, answers, targets or {})]
+    return compare_streams(*sides[:2], classes, sides[2], numbers=numbers)
+
+
+def compare_streams(
+    reference: dict[str, Source],
+    answers: dict[str, Source],
+    classes: bool | None = None,
+    targets: dict[str, Source] | None = None,
+    *,
+    numbers: bool = True,
+) -> Comparison:
+    """As `compare`, for rows that come in chunks; each source is read more than once, and paired by its first rows.
+
+    Memory: a few blocks of 2^16 values, a flag and a distance for each row, and up to 2^21 values for quantiles.
+    """
+    heads = [{name: head(source) for name, source in side.items()} for side in (reference, answers)]
+    pairs = pair_outputs(*heads)
+    right = {name: _targets_of(name, list(reference), targets or {}) for name in reference}
+    parts = []
+    for pair in pairs:
+        sides = reference[pair.reference], answers[pair.answer]
+        if is_text(heads[0][pair.reference], heads[1][pair.answer]):
+            parts.append(measure_text(pair, *sides))
+        elif numbers:
+            parts.append(measure_output(pair, *sides, classes, right[pair.reference]))
+        else:
+            parts.append(judge_output(*sides, classes))
+    return _together(pairs, parts, numbers)
+
+
+def _targets_of(output: str, outputs: list[str], targets: dict[str, Source]) -> Source | None:
+    """Those of that name, else those at the same place."""
+    at = outputs.index(output)
+    return targets.get(output) or (list(targets.values())[at] if at < len(targets) else None)
+
+
+def _together(pairs: tuple[Pair, ...], parts: list[Measured], numbers: bool) -> Comparison:
+    judged = [part.judged for part in parts]
+    counts = {pair.reference: len(one.changed) for pair, one in zip(pairs, judged, strict=True)}
+    if len(set(counts.values())) > 1:
+        raise InputError(
+            "The outputs do not have the same number of rows.",
+            received=", ".join(f"{name} {rows:,}" for name, rows in counts.items()),
+            cure="Compare answers to the same rows.",
+        )
+    changed = np.logical_or.reduce([one.changed for one in judged])
+    values = sum(one.values for one in judged)
+    return Comparison(
+        verdict=verdict_of(all(one.identical for one in judged), all(one.rounding for one in judged), changed),
+        max_abs=max(one.max_abs for one in judged),
+        mean_abs=sum(one.sum_abs for one in judged) / values if values else 0.0,
+        changed=changed,
+        not_finite=sum(one.answer_nan + one.answer_inf for one in judged),
+        pairs=pairs,
+        distance=np.maximum.reduce([one.distance for one in judged]),
+        outputs=tuple(part.numbers for part in parts) if numbers else (),
+    )
+
+
+def compare_all(answers: dict[str, Arrays], classes: bool | None = None) -> list[dict[str, Any]]:
+    """Each against each: one record for every pair, {"a", "b", "verdict", "max_abs", "changed_rows", "rows", "error"}.
+
+    `a` is the reference of the two. Where two do not fit, the numbers are None and `error` is the InputError as JSON;
+    the other pairs go on.
+    """
+    return [_record(a, b, answers, classes) for a, b in combinations(answers, 2)]
+
+
+def _record(a: str, b: str, answers: dict[str, Arrays], classes: bool | None) -> dict[str, Any]:
+    try:
+        found = compare(answers[a], answers[b], classes, numbers=False).to_json()
+    except InputError as error:
+        found = {"error": error.to_json()}
+    kept = {name: found.get(name) for name in ("verdict", "max_abs", "changed_rows", "rows", "error")}
+    return {"a": a, "b": b} | kept
