@@ -17,6 +17,7 @@ sources to hold it:
     core.library
     core.evidence
     core.worker
+    core.disagreement
     core.compare
     core.formats, core.demos
     core.explain, core.record, core.settings

@@ -19,6 +19,8 @@ from core.library.journal import Job, Journal
 from core.record import now
 from core.settings import Settings, settings
 from core.work.comparing import compare_work
+from core.work.disagreeing import disagree_work
+from core.work.opening import run_of
 from core.work.saving import save_work
 from core.work.sources import require_same_inputs, resolve_sources
 from core.work.training import train_work
@@ -67,8 +69,8 @@ class Handle:
 class Jobs:
     """Everything that Roundtrip does, over one library and one worker.
 
-    `train`, `save` and `compare` check what they are given, start the work in the background and return its Job at
-    once; `wait` gives its end. They raise InputError and UnknownName before anything is started.
+    `train`, `save`, `compare` and `disagree` check what they are given, start the work in the background and return its
+    Job at once; `wait` gives its end. They raise InputError and UnknownName before anything is started.
     """
 
     def __init__(self, library: Library | None = None, worker: Worker | None = None, config: Settings | None = None):
@@ -121,6 +123,34 @@ class Jobs:
         request["damage"] = {one: damage for one in used if (damage := self._damage(one))}
         id_ = "j" + hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:10]
         return self._known(id_, again) or self._start("compare", "Comparison", request, compare_work, id_)
+
+    def disagree(
+        self,
+        a: str,
+        b: str,
+        sources: dict[str, str] | None = None,
+        seconds: float = 20.0,
+        seed: int = 0,
+        evaluations: int | None = None,
+    ) -> Job:
+        """Search for the input on which two (artifacts, or runs for their live models) disagree most.
+
+        First the data of the first one's run, then small steps around the best of it. The search ends after `seconds`,
+        not counting the loading of both, or when `evaluations` inputs were asked; in between the seed decides every
+        step. `sources` as in `compare`. See `core.work.disagreeing.disagree_work` for the result; the best so far is in
+        `Job.detail`.
+        """
+        for id_ in (a, b):
+            self.library.run(run_of(self, id_))
+        if not 0 < seconds <= 3600:
+            raise InputError("A search takes up to an hour.", received=seconds, cure="Choose 1 to 3,600 seconds.")
+        if seed < 0 or (evaluations is not None and evaluations < 1):
+            received = f"seed {seed}, evaluations {evaluations}"
+            raise InputError("The seed or the number of inputs is too small.", received=received, cure="Choose more.")
+        artifacts = [id_ for id_ in dict.fromkeys((a, b)) if id_.startswith("a")]
+        request = {"a": a, "b": b, "sources": resolve_sources(self.library, artifacts, sources or {})}
+        request |= {"seconds": seconds, "seed": seed, "evaluations": evaluations}
+        return self._start("disagree", "Disagreement", request, disagree_work)
 
     def _damage(self, artifact: str) -> str:
         try:

@@ -127,7 +127,10 @@ class Journal:
         return (self._folder / id_ / "cancel").exists()
 
     def keep_arrays(self, id_: str, arrays: dict[str, np.ndarray]) -> None:
-        np.savez(self._folder / id_ / "arrays.npz", allow_pickle=False, **arrays)
+        """Keep arrays beside a job, in place of those kept before; a reader finds these or those, whole."""
+        beside = self._folder / id_ / "arrays.new.npz"
+        np.savez(beside, allow_pickle=False, **arrays)
+        os.replace(beside, self._folder / id_ / "arrays.npz")
 
     def arrays(self, id_: str) -> dict[str, np.ndarray]:
         with np.load(self._folder / checked_id(id_, "j") / "arrays.npz", allow_pickle=False) as kept:

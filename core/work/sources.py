@@ -1,5 +1,6 @@
 """Where the code that an artifact lacks may come from, and whether artifacts can be asked the same questions."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from core.errors import InputError
@@ -78,3 +79,12 @@ def source_of(library: Library, run: Run, key: str) -> dict[str, Any] | None:
     if key == "demo":
         return run.source
     return run.source | {"architecture": str(library.files(key))}
+
+
+def renamed_inputs(library: Library, id_: str, given: Iterable[str]) -> dict[str, str]:
+    """How an artifact calls the inputs that its run calls `given`, as its evidence found out; empty for a live model,
+    and where the inputs go by other names than the run's."""
+    if id_.startswith("r"):
+        return {}
+    pairs = {pair["reference"]: pair["answer"] for pair in library.evidence(id_).best.input_pairs}
+    return pairs if pairs.keys() == set(given) else {}

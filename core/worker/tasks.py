@@ -19,6 +19,7 @@ from core.formats.live import live_predictor
 from core.formats.reference import ROWS, Reference, answer_in_batches, describe, fingerprint
 from core.worker.holding import answer, hold, hold_live
 from core.worker.probes import one_step, probe
+from core.worker.rows import rows
 from core.worker.snapshot import code_from, rebuild, write_values
 
 Reply = tuple[dict[str, Any], Arrays | None]
@@ -189,4 +190,5 @@ TASKS: dict[str, Callable[..., Reply]] = {
     "hold": hold,
     "hold_live": hold_live,
     "answer": answer,
+    "rows": rows,
 }

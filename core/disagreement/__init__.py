@@ -1,0 +1,25 @@
+"""Where do two models disagree most? Their answers measured row by row, and small steps around rows of the data.
+
+NumPy only: whoever searches says how the two are asked.
+"""
+
+from core.disagreement.measure import Measured, Scale, measure, scales_of
+from core.disagreement.search import Budget, Find, Piece, Search
+from core.disagreement.seen import Seen
+from core.disagreement.stepping import NEAR, Point, Steps, distance
+
+__all__ = [
+    "NEAR",
+    "Budget",
+    "Find",
+    "Measured",
+    "Piece",
+    "Point",
+    "Scale",
+    "Search",
+    "Seen",
+    "Steps",
+    "distance",
+    "measure",
+    "scales_of",
+]
