@@ -82,6 +82,6 @@ def row_image(values: np.ndarray, shape: tuple[int, int], side: int = 64) -> byt
     return buffer.getvalue()
 
 
-def row_image_url(values: np.ndarray, shape: tuple[int, int]) -> str:
-    """The same as a data URL, for a table's cell."""
-    return "data:image/png;base64," + base64.b64encode(row_image(values, shape, 32)).decode()
+def row_image_url(values: np.ndarray, shape: tuple[int, int], side: int = 32) -> str:
+    """The same as a data URL: for a table's cell, or where the next picture comes before this one could be fetched."""
+    return "data:image/png;base64," + base64.b64encode(row_image(values, shape, side)).decode()

@@ -1,0 +1,251 @@
+"""The drawing canvas in a small app of its own: mouse, finger, buttons and keys, what comes to Python, how often."""
+
+import math
+import shutil
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import heading, picture
+from tests.browser.server import PROJECT, Server, serve
+
+SCRIPT = f"""
+import sys
+sys.path.insert(0, {str(PROJECT)!r})
+import streamlit as st
+from ui.canvas import changed, draw
+from ui.pictures import row_image_url
+
+def count(name):
+    st.session_state[name] = st.session_state.get(name, 0) + 1
+    return st.session_state[name]
+
+@st.fragment
+def pad():
+    left, right = st.columns(2)
+    with left:
+        drawing = draw((8, 8), "pad")
+    with right:
+        st.text(f"Runs of the fragment: {{count('part')}}")
+        st.text(f"Runs by the canvas: {{st.session_state.get('drawn', 0) if not changed('pad') else count('drawn')}}")
+        if drawing is None:
+            st.text("Nothing drawn")
+        else:
+            st.text(f"Strokes: {{len(drawing.strokes)}}")
+            st.text(f"Ink: {{drawing.ink.mean():.3f}}")
+            st.text(f"Points: {{sum(len(one) for one in drawing.strokes) // 2}}")
+            st.image(row_image_url(drawing.pixels, (8, 8), 128), "What the models see", 128)
+
+def paper():
+    st.title("Canvas")
+    st.text(f"Runs of the page: {{count('whole')}}")
+    st.button("Run")
+    if st.toggle("Move it down"):
+        st.text("One line more")
+    pad()
+
+def away():
+    st.title("Away")
+
+st.navigation([st.Page(paper, title="Paper", default=True), st.Page(away, title="Away")]).run()
+"""
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A running app that holds a canvas."""
+    folder = tmp_path_factory.mktemp("canvas")
+    shutil.copytree(PROJECT / ".streamlit", folder / ".streamlit")
+    (folder / "drawing.py").write_text(SCRIPT, encoding="utf-8")
+    with serve(folder / "store", folder / "drawing.py", "/_stcore/health") as one:
+        yield one
+
+
+class Pad(NamedTuple):
+    """A page with the canvas on it, drawn on in shares of the sheet's side."""
+
+    page: Page
+    sheet: Locator
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        box = self.sheet.bounding_box()
+        return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+    def press(self, points: list[tuple[float, float]]) -> None:
+        """Draw with the mouse, and leave the button down."""
+        self.page.mouse.move(*self.at(*points[0]))
+        self.page.mouse.down()
+        for point in points[1:]:
+            self.page.mouse.move(*self.at(*point))
+
+    def draw(self, points: list[tuple[float, float]]) -> None:
+        """Draw with the mouse, and wait until all of it has come to Python."""
+        self.press(points)
+        self.page.mouse.up()
+        self.says(f"Points: {self.points()}")
+
+    def points(self) -> int:
+        """How many points the lines on the sheet go through."""
+        return self.sheet.evaluate("svg => svg.innerHTML.match(/[MQL]/g).length")
+
+    def says(self, words: str) -> None:
+        expect(self.page.get_by_text(words, exact=True)).to_be_visible()
+
+    def number(self, name: str) -> float:
+        return float(self.page.get_by_text(f"{name}: ").inner_text().rpartition(" ")[2])
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def lines(self) -> Locator:
+        return self.sheet.locator("path")
+
+
+@pytest.fixture
+def pad(app: Server, new_page: Callable[..., Page]) -> Pad:
+    """A blank canvas."""
+    return opened(app, new_page())
+
+
+def opened(app: Server, page: Page) -> Pad:
+    page.goto(app.url)
+    heading(page, "Canvas")
+    one = Pad(page, page.get_by_role("img", name="Draw a digit here"))
+    one.says("Nothing drawn")
+    return one
+
+
+ZERO = [(0.5 + 0.2 * math.sin(turn / 5), 0.5 - 0.3 * math.cos(turn / 5)) for turn in range(32)]
+BAR = [(0.2, 0.5), (0.8, 0.5)]
+
+
+def test_what_the_mouse_draws_comes_to_python_and_only_the_fragment_runs_again(pad: Pad):
+    pad.draw(BAR)
+    pad.says("Strokes: 1")
+    # A bar of 0.6 by 0.08 of the side, with round ends: 0.048 + π · 0.04².
+    assert pad.number("Ink") == pytest.approx(0.053, abs=0.002)
+    pad.says("Runs of the page: 1")
+    assert pad.number("Runs by the canvas") == pad.number("Runs of the fragment") - 1
+    pad.draw([(0.5, 0.2), (0.5, 0.8)])
+    pad.says("Strokes: 2")
+    expect(pad.lines()).to_have_count(2)
+
+
+def test_python_hears_while_one_draws_and_a_long_stroke_leaves_no_queue(pad: Pad):
+    pad.press(ZERO * 3)
+    pad.says("Strokes: 1")  # the button is still down
+    pad.page.mouse.up()
+    pad.says(f"Points: {pad.points()}")
+    runs = pad.number("Runs of the fragment")
+    pad.page.mouse.click(*pad.at(0.1, 0.1))  # a dot
+    pad.says("Strokes: 2")
+    assert pad.number("Runs of the fragment") <= runs + 2
+
+
+def test_values_are_sent_at_most_five_times_a_second(pad: Pad):
+    sent = pad.page.evaluate_handle("[]")
+    pad.page.evaluate(
+        """sent => {
+            const send = WebSocket.prototype.send
+            WebSocket.prototype.send = function (data) { sent.push(performance.now()); send.call(this, data) }
+        }""",
+        sent,
+    )
+    pad.press(ZERO * 4)
+    pad.page.mouse.up()
+    pad.says("Strokes: 1")
+    times = sent.json_value()
+    # A timer of 200 ms; the last one is the end of the stroke, which waits for nothing.
+    gaps = [after - before for before, after in pairwise(times[:-1])]
+    assert len(gaps) > 2
+    assert min(gaps) > 150
+
+
+def test_undo_and_clear_by_mouse_and_by_keyboard(pad: Pad):
+    expect(pad.button("Undo")).to_be_disabled()
+    expect(pad.button("Clear")).to_be_disabled()
+    pad.draw(BAR)
+    pad.draw(ZERO)
+    pad.says("Strokes: 2")
+    pad.button("Undo").click()
+    pad.says("Strokes: 1")
+    assert pad.number("Ink") == pytest.approx(0.053, abs=0.002)
+    pad.button("Undo").focus()
+    pad.page.keyboard.press("Tab")
+    pad.page.keyboard.press("Enter")
+    pad.says("Nothing drawn")
+    expect(pad.lines()).to_have_count(0)
+    expect(pad.button("Clear")).to_be_focused()
+    expect(pad.button("Clear")).to_be_disabled()
+    pad.button("Undo").click()  # what was cleared comes back
+    pad.says("Strokes: 1")
+
+
+def test_a_finger_draws_without_scrolling_and_a_second_one_leaves_no_ink(app: Server, new_page: Callable[..., Page]):
+    pad = opened(app, new_page(390))
+    touch = pad.page.context.new_cdp_session(pad.page)
+
+    def fingers(kind: str, *points: tuple[float, float]) -> None:
+        where = [dict(zip("xy", pad.at(*point), strict=True), id=index) for index, point in enumerate(points)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": where})
+
+    touch.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 2})
+    fingers("touchStart", (0.5, 0.2))
+    for step in range(1, 7):
+        fingers("touchMove", (0.5, 0.2 + step / 10))
+    fingers("touchStart", (0.5, 0.8), (0.1, 0.1))
+    fingers("touchMove", (0.5, 0.8), (0.1, 0.3))
+    fingers("touchEnd")
+    pad.says("Strokes: 1")
+    assert pad.number("Ink") == pytest.approx(0.053, abs=0.002)
+    assert pad.page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == 0
+
+
+def test_a_pen_that_leaves_the_sheet_stays_on_its_edge_and_a_right_click_draws_nothing(pad: Pad):
+    pad.sheet.click(button="right", position={"x": 20, "y": 20})
+    pad.draw([(0.5, 0.5), (1.5, 0.5)])
+    pad.says("Strokes: 1")
+    # Half a sheet wide, its far end cut off: 0.5 · 0.08, and half of π · 0.04².
+    assert pad.number("Ink") == pytest.approx(0.0425, abs=0.002)
+
+
+def test_a_drawing_outlives_a_run_of_the_page_a_move_on_it_and_a_visit_elsewhere(pad: Pad):
+    pad.draw(ZERO)
+    pad.says("Strokes: 1")
+    ink, drawn = pad.number("Ink"), pad.number("Runs by the canvas")
+    pad.button("Run").click()
+    pad.says("Runs of the page: 2")
+    pad.page.get_by_text("Move it down").click()
+    pad.says("Runs of the page: 3")
+    expect(pad.lines()).to_have_count(1)
+    pad.page.get_by_role("link", name="Away").click()
+    heading(pad.page, "Away")
+    pad.page.get_by_role("link", name="Paper").click()
+    heading(pad.page, "Canvas")
+    pad.says("Strokes: 1")
+    expect(pad.lines()).to_have_count(1)
+    assert (pad.number("Ink"), pad.number("Runs by the canvas")) == (ink, drawn)
+    pad.button("Undo").click()
+    pad.says("Nothing drawn")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False), (390, True)])
+def test_the_canvas_fits_in_light_and_dark_and_nothing_jumps(
+    width: int, dark: bool, app: Server, new_page: Callable[..., Page]
+):
+    pad = opened(app, new_page(width, dark))
+    before = pad.sheet.bounding_box()
+    picture(pad.page, f"canvas-blank-{width}-{'dark' if dark else 'light'}")
+    pad.draw(ZERO)
+    pad.says("Strokes: 1")
+    assert pad.sheet.bounding_box() == before
+    assert pad.page.evaluate("document.documentElement.scrollWidth") == width
+    assert before["width"] == before["height"]
+    paper, ink = pad.sheet.evaluate("svg => [getComputedStyle(svg).backgroundColor, getComputedStyle(svg).stroke]")
+    assert (paper, ink) == (
+        ("rgb(29, 27, 41)", "rgb(236, 234, 246)") if dark else ("rgb(245, 245, 250)", "rgb(30, 27, 46)")
+    )
+    picture(pad.page, f"canvas-{width}-{'dark' if dark else 'light'}")
