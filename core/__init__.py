@@ -14,6 +14,7 @@ sources to hold it:
     core.work
     core.matrix
     core.judges
+    core.inputs
     core.library
     core.evidence
     core.worker

@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     child_seconds: float = Field(300.0, gt=0, description="wall clock of one save or reload, in seconds")
     train_seconds: float = Field(3600.0, gt=0, description="wall clock of one training, in seconds")
     reply_mib: int = Field(256, ge=1, description="largest reply of a child, in MiB")
+    inputs_mib: int = Field(1024, ge=1, description="largest set of inputs, in MiB")
+    inputs_total_mib: int = Field(8192, ge=1, description="all sets of inputs together, in MiB")
+    keep_inputs: int = Field(50, ge=1, description="sets of inputs that are kept, those used last")
     keep_jobs: int = Field(200, ge=1, description="finished jobs whose records are kept")
 
     @field_validator("home")

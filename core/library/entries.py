@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from core.errors import UnknownName
 
-ID = re.compile(r"[arj][0-9a-f]{10}")
+ID = re.compile(r"[aijr][0-9a-f]{10}")
 
 
 class Entry(NamedTuple):

@@ -25,6 +25,18 @@ def disk() -> Iterator[None]:
         raise translate(error, LibraryError) from error
 
 
+@contextlib.contextmanager
+def staging(home: Path) -> Iterator[Path]:
+    """An empty folder on the disk of `home`; whatever is still in it at the end is gone."""
+    folder = home / "staging" / f"{os.getpid()}-{secrets.token_hex(4)}"
+    with disk():
+        folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        discard(folder)
+
+
 def list_files(folder: Path) -> list[Path]:
     """Every regular file below a folder, in the order of their paths."""
     return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())

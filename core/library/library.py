@@ -4,8 +4,7 @@ import contextlib
 import csv
 import json
 import os
-import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -156,16 +155,9 @@ class Library:
 
     # Writing
 
-    @contextlib.contextmanager
-    def staging(self) -> Iterator[Path]:
+    def staging(self) -> contextlib.AbstractContextManager[Path]:
         """An empty folder on the library's own disk; whatever is still in it at the end is gone."""
-        folder = self.home / "staging" / f"{os.getpid()}-{secrets.token_hex(4)}"
-        with files.disk():
-            folder.mkdir(parents=True)
-        try:
-            yield folder
-        finally:
-            files.discard(folder)
+        return files.staging(self.home)
 
     def keep_run(self, staged: Path, facts: dict[str, Any]) -> Run:
         """Keep a staged run (history.csv, snapshot/, reference.npz): hashed, flushed, renamed. Raises StorageFailed."""

@@ -1,0 +1,126 @@
+"""What a model takes, and the boxes in which a person fills in a row of it."""
+
+import numpy as np
+import pytest
+
+from core.compare import Verdict
+from core.demos import DEMOS, get_demo
+from core.errors import InputError, UnknownName
+from core.evidence import Evidence, Outcome
+from core.formats.reference import Reference
+from core.inputs import Inputs, boxes_of, row_of, specs_of
+from core.inputs.specs import values_of
+from core.library import Library, Run
+from tests.inputs.conftest import MIXED, PIXELS, keep
+
+SILENT = Reference(
+    {"left": np.array([[1, 2], [3, 8]], "int32"), "word": np.array([["a"], ["b"]])}, {"y": np.zeros((2, 1))}, {}
+)
+WITH_DEMO = [one for one in DEMOS if one.boxes]
+
+
+def test_a_run_takes_what_its_model_says(library: Library, colours: Run):
+    assert specs_of(library, colours.id) == [PIXELS]
+    with pytest.raises(UnknownName):
+        specs_of(library, "r0123456789")
+
+
+def test_a_model_that_says_nothing_takes_what_its_reference_holds(library: Library):
+    run = keep(library, SILENT)
+    assert specs_of(library, run.id) == [
+        {"name": "left", "dtype": "int32", "shape": [None, 2]},
+        {"name": "word", "dtype": "object", "shape": [None, 1]},
+    ]
+
+
+def test_an_artifact_of_such_a_model_takes_what_its_reload_showed_in_the_names_of_the_run(library: Library):
+    run = keep(library, SILENT)
+    shown = [
+        {"name": "args_0", "dtype": "int32", "shape": [None, None]},
+        {"name": "word", "dtype": "object", "shape": [None, 1]},
+    ]
+    pairs = [{"reference": "left", "answer": "args_0", "by": "shape"}]
+    outcome = Outcome(verdict=Verdict.BIT_IDENTICAL, inputs=shown, input_pairs=pairs)
+    with library.staging() as staged:
+        (staged / "files").mkdir()
+        (staged / "files" / "model").write_bytes(b"x")
+        evidence = Evidence(without_code=outcome)
+        artifact = library.keep_artifact(staged, run.id, evidence, format="saved_model", seconds=0)
+    assert specs_of(library, artifact.id) == [shown[0] | {"name": "left"}, shown[1]]
+
+
+@pytest.mark.parametrize("demo", WITH_DEMO, ids=lambda one: one.key)
+def test_the_examples_of_a_demo_make_a_row_of_what_its_data_holds(demo, library: Library):
+    data = demo.data(demo.defaults).held_out.inputs
+    run = keep(library, SILENT, demo=demo.key)
+    specs = [
+        {"name": name, "dtype": "object" if one.dtype.kind == "U" else one.dtype.name, "shape": [None, *one.shape[1:]]}
+        for name, one in data.items()
+    ]
+    boxes = boxes_of(run, specs)
+    assert boxes == get_demo(demo.key).boxes
+    row = row_of(run, specs, boxes, [box.example for box in boxes])
+    assert {name: (one.shape[1:], one.dtype.kind) for name, one in row.items()} == {
+        name: (one.shape[1:], one.dtype.kind) for name, one in data.items()
+    }
+    assert values_of(boxes, row) == [box.example for box in boxes]
+
+
+def test_without_a_demo_each_value_has_a_box_with_its_range_and_an_example_from_the_data(library: Library):
+    specs = [*MIXED, {"name": "flag", "dtype": "bool", "shape": [None, 1]}, PIXELS | {"shape": [None, 2, 1]}]
+    run = keep(library, SILENT, demo=None, settings=None)
+    seen = {
+        "bill": np.array([[2.5], [9]], "float32"),
+        "guests": np.array([[4], [4]]),
+        "day": np.array([["Sun"], ["Fri"]]),
+        "flag": np.array([[True], [False]]),
+        "pixels": np.array([[[1], [np.nan]], [[0], [2]]], "float32"),
+    }
+    boxes = boxes_of(run, specs, seen)
+    assert [box[1:] for box in boxes] == [
+        ("bill", "number", 2.5, (), 2.5, 9.0),
+        ("guests", "number", 4.0, (), None, None),
+        ("day", "text", "Sun", (), None, None),
+        ("flag", "choice", "yes", ("no", "yes"), None, None),
+        ("pixels 0", "number", 1.0, (), 0.0, 1.0),
+        ("pixels 1", "number", 0.0, (), None, None),
+    ]
+    values = ["3.5", 6, "Mon", "no", 0.5, -1]
+    row = row_of(run, specs, boxes, values)
+    assert {name: (one.dtype.name, one.tolist()) for name, one in row.items()} == {
+        "bill": ("float32", [[3.5]]),
+        "guests": ("int32", [[6]]),
+        "day": ("str96", [["Mon"]]),
+        "flag": ("bool", [[False]]),
+        "pixels": ("float32", [[[0.5], [-1]]]),
+    }
+    assert values_of(boxes, row) == [3.5, 6.0, "Mon", "no", 0.5, -1.0]
+    with pytest.raises(InputError, match="“guests” takes whole numbers"):
+        row_of(run, specs, boxes, ["3.5", 6.5, "Mon", "no", 0.5, -1])
+    with pytest.raises(InputError, match="takes 6 values"):
+        row_of(run, specs, boxes, values[:-1])
+
+
+@pytest.mark.parametrize(
+    ("specs", "facts"),
+    [
+        ([PIXELS | {"shape": [None, 33]}], {}),
+        ([PIXELS | {"shape": [None, None]}], {}),
+        ([PIXELS | {"shape": None}], {}),
+        ([PIXELS], {"image_shape": (2, 2)}),
+        ([], {}),
+    ],
+    ids=["too many values", "a free size", "a free shape", "a picture", "nothing said"],
+)
+def test_there_are_no_boxes_where_nobody_could_fill_them_in(specs: list, facts: dict, library: Library):
+    run = keep(library, SILENT, demo=None, settings=None, **facts)
+    assert boxes_of(run, specs) == ()
+
+
+def test_a_typed_row_goes_into_a_set_and_comes_back(store: Inputs, library: Library):
+    run = keep(library, SILENT, demo="tips")
+    boxes = get_demo("tips").boxes
+    values = [24.59, 4.0, "Female", "No", "Sun", "Dinner"]
+    kept = store.typed(row_of(run, [], boxes, values), "A bill")
+    assert values_of(boxes, store.take(kept.id, [0])) == values
+    assert kept.columns[0] == {"name": "total_bill", "dtype": "float32", "shape": [1]}
