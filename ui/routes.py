@@ -38,6 +38,20 @@ async def download(request: Request) -> Response:
         return PlainTextResponse(str(error), status_code=STATUS.get(type(error), 400))
 
 
+async def inputs(request: Request) -> Response:
+    """One input set as an .npz, streamed from the disk; every byte is held against its hash first."""
+    try:
+        return await anyio.to_thread.run_sync(_inputs, request.path_params["id"])
+    except RoundtripError as error:
+        return PlainTextResponse(str(error), status_code=STATUS.get(type(error), 400))
+
+
+def _inputs(id_: str) -> Response:
+    from ui.state import input_sets
+
+    return _zip(input_sets().members(id_), f"roundtrip-inputs-{id_}.npz")
+
+
 def _checked(ids: list[str]) -> Response:
     """Of each artifact the files in its record, and nothing else that may lie beside them."""
     library = _office().library
@@ -70,8 +84,17 @@ def _office() -> Jobs:
 
 def download_address(ids: list[str]) -> str:
     """The address of a download, below the path at which the app is served."""
+    return _address(f"download/{','.join(ids)}")
+
+
+def inputs_address(id_: str) -> str:
+    """The address of an input set as an .npz."""
+    return _address(f"inputs/{id_}.npz")
+
+
+def _address(path: str) -> str:
     base = os.environ.get("STREAMLIT_SERVER_BASE_URL_PATH", "").strip("/")
-    return f"/{base}/download/{','.join(ids)}" if base else f"/download/{','.join(ids)}"
+    return f"/{base}/{path}" if base else f"/{path}"
 
 
 # Streamlit's page asks for its server below the path of the page first, which fails loudly on every deep link. It asks
@@ -122,4 +145,4 @@ def _asks_for_a_page(scope: Scope) -> bool:
 
 
 MIDDLEWARE = [Middleware(TellWhereTheServerIs)]
-ROUTES = [Route("/health", health), Route("/download/{ids}", download)]
+ROUTES = [Route("/health", health), Route("/download/{ids}", download), Route("/inputs/{id}.npz", inputs)]
