@@ -16,6 +16,7 @@ BENCHMARKS = {
     "commit": "benchmarks.commit:measure",
     "conversions": "benchmarks.conversions:measure",
     "cancel": "benchmarks.cancel:measure",
+    "numbers": "benchmarks.numbers:measure",
     "home": "benchmarks.server:measure_home",
     "memory": "benchmarks.server:measure_memory",
     "library": "benchmarks.server:measure_library",

@@ -90,6 +90,13 @@ def test_answers_are_kept_for_the_page(jobs, saved):
     assert arrays[name].tobytes() == reference[:100].tobytes()
 
 
+def test_evidence_keeps_the_verdict_and_not_every_number(jobs, saved):
+    id_ = saved("digits-mlp", "keras")["artifact"]
+    kept = (jobs.library.home / "artifacts" / id_ / "evidence.json").read_text(encoding="utf-8")
+    assert '"verdict"' in kept
+    assert '"histogram"' not in kept
+
+
 @pytest.mark.parametrize("rows", [1, 63, 64, 65, 10_000])
 def test_any_number_of_rows_is_bit_identical(jobs, saved, rows):
     result = compared(jobs, saved("digits-core", "saved_model")["artifact"], rows=rows)

@@ -1,7 +1,7 @@
 """Every number on one output, and the one way in which numbers become JSON."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -11,15 +11,19 @@ from core.compare.classes import ClassNumbers
 
 def jsonable(value: Any) -> Any:
     """Plain JSON of numbers, arrays and what holds them; what is not finite becomes "nan", "inf" or "-inf"."""
+    if isinstance(value, int | str) or value is None:
+        return value
+    if isinstance(value, float) and not isinstance(value, np.generic):
+        return value if math.isfinite(value) else str(value)
+    if is_dataclass(value):
+        return jsonable(vars(value))
     if isinstance(value, dict):
         return {str(name): jsonable(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [jsonable(item) for item in value]
     if isinstance(value, np.ndarray | np.generic):
         return jsonable(value.tolist())
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
 
 
 @dataclass(frozen=True)
@@ -77,4 +81,4 @@ class OutputNumbers:
     classes: ClassNumbers | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return jsonable(asdict(self))
+        return jsonable(self)

@@ -1,5 +1,6 @@
 """Where the differences are: by size, by size of the value, by position, and over rows and positions."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class Sizes:
             "median_abs": self.quantiles.at(0.5),
             "p99_abs": self.quantiles.at(0.99),
             "histogram": {
-                "edges": _edges(2),
+                "edges": [*_edges(2)],
                 "counts": counts,
                 "zero": zero,
                 "below": below,
@@ -59,6 +60,7 @@ class Sizes:
         }
 
 
+@cache
 def _edges(a_decade: int) -> list[float]:
     return [float(f"{10 ** (step / a_decade):.6g}") for step in range(LOW * a_decade, HIGH * a_decade + 1)]
 

@@ -1,0 +1,177 @@
+"""Streams of rows: the same numbers for any chunks, in bounded memory, and plain words for what does not fit."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import two_numbers
+
+from core.compare import Verdict, compare, compare_all, compare_streams, order, passes, rows
+from core.errors import InputError
+
+
+def chunked(array: np.ndarray, cuts: list[int]) -> rows.Source:
+    """The rows of an array, cut before each of `cuts`; some chunks are empty."""
+    return lambda: np.split(array, sorted(cut for cut in cuts if cut <= len(array)))
+
+
+CUTS = st.lists(st.integers(0, 9), max_size=6)
+
+
+@given(two_numbers(), CUTS, CUTS, st.sampled_from([True, False, None]), st.integers(1, 12))
+def test_a_stream_gives_what_the_whole_gives_for_any_chunks(pair, cuts, other_cuts, classes, values):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "VALUES", values)
+        patch.setattr(order, "HELD", 3)
+        targets = np.arange(len(pair[0])) % 3
+        whole = compare({"y": pair[0]}, {"y": pair[1]}, classes, {"y": targets})
+        streamed = compare_streams(
+            {"y": chunked(pair[0], cuts)},
+            {"y": chunked(pair[1], other_cuts)},
+            classes,
+            {"y": chunked(targets, other_cuts)},
+        )
+    assert streamed.to_json() == whole.to_json()
+    assert np.array_equal(streamed.changed, whole.changed)
+    assert np.array_equal(streamed.distance, whole.distance)
+
+
+@given(two_numbers(), st.integers(1, 12), st.sampled_from([True, False, None]))
+def test_small_blocks_give_what_large_ones_give(pair, values, classes):
+    whole = compare({"y": pair[0]}, {"y": pair[1]}, classes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "VALUES", values)
+        patch.setattr(order, "HELD", 3)
+        small = compare({"y": pair[0]}, {"y": pair[1]}, classes)
+    assert small.verdict is whole.verdict
+    assert np.array_equal(small.changed, whole.changed)
+    one, other = small.outputs[0], whole.outputs[0]
+    for name, value in vars(other).items():
+        if isinstance(value, float):
+            assert getattr(one, name) == pytest.approx(value, rel=1e-9, abs=1e-12), name
+        elif name not in {"heat", "by_column"}:
+            assert repr(getattr(one, name)) == repr(value), name
+
+
+def test_texts_of_other_lengths_in_every_chunk_are_one_stream():
+    words = [np.array(["a", "bb"]), np.array(["cccc"]), np.array([b"d"], object)]
+    whole = np.array(["a", "bb", "cccc", "e"])
+    found = compare_streams({"y": lambda: [whole]}, {"y": lambda: [*words[:2], np.array(["d"])]})
+    assert found.changed.tolist() == [False, False, False, True]
+
+
+def test_a_buffer_that_is_filled_again_for_each_chunk_does_no_harm():
+    def generated():
+        buffer = np.zeros((3, 2), "float32")
+        for start in range(0, 30, 3):
+            buffer[:] = start
+            yield buffer
+
+    expected = np.repeat(np.arange(0, 30, 3, dtype="float32"), 3)[:, None] * np.ones((1, 2), "float32")
+    assert compare_streams({"y": lambda: [expected]}, {"y": generated}).verdict is Verdict.BIT_IDENTICAL
+
+
+def noise(total: int, chunk: int, seed: int) -> rows.Source:
+    """Probabilities that are made anew, chunk by chunk, each time."""
+
+    def chunks():
+        random = np.random.default_rng(0)
+        small = np.random.default_rng(seed)
+        for _ in range(0, total, chunk):
+            values = random.random((chunk, 10), dtype="float32") + 1e-3 * small.random((chunk, 10), dtype="float32")
+            yield values / values.sum(axis=1, keepdims=True)
+
+    return chunks
+
+
+def test_memory_is_bounded_whatever_the_number_of_rows(monkeypatch):
+    monkeypatch.setattr(order, "HELD", 2**16)
+
+    def peak(total: int) -> int:
+        tracemalloc.start()
+        compare_streams({"y": noise(total, 2000, 1)}, {"y": noise(total, 2000, 2)})
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(20_000)
+    few, many = peak(20_000), peak(200_000)
+    # Each row adds its distance and flags, some 40 bytes while they are put together; its values alone have 80.
+    assert many - few < 180_000 * 45
+
+
+# What does not fit
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_no_rows_are_refused_in_words(side):
+    sides = [{"y": np.zeros((3, 2))}, {"y": np.zeros((3, 2))}]
+    sides[side] = {"y": np.zeros((0, 2))}
+    with pytest.raises(InputError) as caught:
+        compare(*sides)
+    assert (caught.value.sentence, caught.value.received) == ("There are no rows to compare.", "0 rows")
+    with pytest.raises(InputError, match="no rows to compare"):
+        passes(*(lambda one=one: [one["y"]] for one in sides), 0, 0)
+
+
+def test_no_outputs_in_the_reference_are_refused_in_words():
+    with pytest.raises(InputError, match="There are no outputs to compare"):
+        compare({}, {"y": np.zeros(3)})
+
+
+def test_a_single_value_is_no_answer():
+    with pytest.raises(InputError, match="An answer has no rows"):
+        compare({"y": np.zeros(())}, {"y": np.zeros(())})
+
+
+@pytest.mark.parametrize("rows_", [(70_000, 70_001), (140_000, 70_000), (65_536, 65_537)])
+def test_a_side_that_ends_early_is_refused_in_words(rows_):
+    sides = [{"y": lambda rows=rows: [np.zeros(rows, "float32")]} for rows in rows_]
+    for one, other in (sides, sides[::-1]):
+        with pytest.raises(InputError, match="do not have the same number of rows"):
+            compare_streams(one, other)
+
+
+def test_outputs_of_other_numbers_of_rows_are_refused_in_words():
+    side = {"a": np.zeros(70_000, "float32"), "b": np.zeros(80_000, "float32")}
+    with pytest.raises(InputError) as caught:
+        compare(side, side)
+    assert caught.value.received == "a 70,000, b 80,000"
+
+
+@pytest.mark.parametrize("other", [np.zeros((2, 3)), np.zeros((2, 2), "float32")])
+def test_chunks_that_do_not_fit_each_other_are_refused_in_words(other):
+    with pytest.raises(InputError, match="parts of one output do not fit each other"):
+        compare_streams({"y": lambda: [np.zeros((2, 2)), other]}, {"y": lambda: [np.zeros((4, 2))]})
+
+
+# Each against each
+
+
+def test_each_is_held_against_each_once():
+    answers = {
+        "a": {"y": np.array([[0.1, 0.9], [0.8, 0.2]])},
+        "b": {"z": np.array([[0.1, 0.9], [0.8, 0.2]])},
+        "c": {"y": np.array([[0.9, 0.1], [0.8, 0.2]])},
+    }
+    found = compare_all(answers)
+    assert [(one["a"], one["b"], one["verdict"], one["changed_rows"], one["rows"]) for one in found] == [
+        ("a", "b", "bit-identical", 0, 2),
+        ("a", "c", "some-changed", 1, 2),
+        ("b", "c", "some-changed", 1, 2),
+    ]
+    assert [one["max_abs"] for one in found] == [0.0, pytest.approx(0.8), pytest.approx(0.8)]
+    for one in found:
+        whole = compare(answers[one["a"]], answers[one["b"]]).to_json()
+        assert {name: one[name] for name in ("verdict", "max_abs", "changed_rows", "rows")}.items() <= whole.items()
+
+
+def test_two_that_do_not_fit_say_so_and_the_others_go_on():
+    answers = {"a": {"y": np.zeros((2, 2))}, "b": {"y": np.zeros((2, 3))}, "c": {"y": np.zeros((2, 2))}}
+    found = {(one["a"], one["b"]): one for one in compare_all(answers)}
+    assert found["a", "c"]["verdict"] == "bit-identical"
+    assert found["a", "c"]["error"] is None
+    assert found["a", "b"]["error"]["sentence"] == "No output fits the reference's 'y' of shape (2, 2)."
+    assert found["a", "b"]["verdict"] is None

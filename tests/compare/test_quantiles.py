@@ -1,0 +1,78 @@
+"""Quantiles of a stream that is too long to hold are NumPy's to the last bit."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from core.compare import order
+from core.compare.order import Quantiles, settle
+
+
+def quantiles(values: np.ndarray, *wanted: float, chunk: int = 100) -> tuple[list[float | None], int]:
+    """The wanted quantiles, and how many passes they took."""
+    passes = 0
+
+    def again():
+        nonlocal passes
+        passes += 1
+        for start in range(0, len(values), chunk):
+            yield (values[start : start + chunk],)
+
+    found = Quantiles(*wanted)
+    for (part,) in again():
+        found.add(part)
+    settle((found,), again)
+    return [found.at(q) for q in wanted], passes
+
+
+@pytest.fixture
+def _held(request, monkeypatch):
+    """How many values may be held."""
+    monkeypatch.setattr(order, "HELD", request.param)
+
+
+def positive(dtype: str) -> st.SearchStrategy[np.ndarray]:
+    width = np.dtype(dtype).itemsize * 8
+    some = st.sampled_from([0.0, 1.0, 1.5, float(np.finfo(dtype).smallest_subnormal), float(np.finfo(dtype).max)])
+    elements = st.one_of(some, st.floats(0, 1, width=width), st.floats(1, 1.125, width=width))
+    return hnp.arrays(dtype, st.integers(1, 60), elements=elements)
+
+
+@pytest.mark.parametrize("_held", [0, 3, 2**21], indirect=True)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.usefixtures("_held")
+def test_any_quantile_is_numpys_whatever_can_be_held(dtype):
+    # One test function for all: hypothesis must not see a fixture that changes between its examples.
+    @given(positive(dtype), st.lists(st.floats(0, 1), min_size=1, max_size=3), st.integers(1, 70))
+    def check(values, wanted, chunk):
+        expected = np.quantile(values.astype("float64"), wanted, method="linear").tolist()
+        assert quantiles(values, *wanted, chunk=chunk)[0] == expected
+
+    check()
+
+
+@pytest.mark.parametrize(
+    ("_held", "dtype", "most"), [(2**21, "float64", 1), (2000, "float32", 2), (0, "float32", 2), (0, "float64", 4)],
+    indirect=["_held"],
+)  # fmt: skip
+@pytest.mark.usefixtures("_held")
+def test_passes_over_the_stream_are_few(dtype, most):
+    values = np.abs(np.random.default_rng(0).normal(size=50_000)).astype(dtype)
+    found, passes = quantiles(values, 0.5, 0.99, chunk=7000)
+    assert found == np.quantile(values.astype("float64"), [0.5, 0.99]).tolist()
+    assert passes == most
+
+
+@pytest.mark.parametrize("_held", [10], indirect=True)
+@pytest.mark.usefixtures("_held")
+def test_a_stream_of_nothing_but_equals_is_no_trouble():
+    assert quantiles(np.zeros(5000, "float64"), 0.5, 0.99)[0] == [0.0, 0.0]
+    assert quantiles(np.full(5000, math.inf, "float32"), 0.5)[0] == [math.inf]
+
+
+def test_nothing_has_no_quantile():
+    assert quantiles(np.zeros(0, "float32"), 0.5) == ([None], 1)
