@@ -95,6 +95,7 @@ function takeBack(pad) {
   else if (pad.cleared.length) [pad.strokes, pad.cleared] = [pad.cleared, []]
   else return
   redraw(pad)
+  pad.unsent = true
   tell(pad)
 }
 
@@ -103,6 +104,7 @@ function wipe(pad) {
   pad.cleared = pad.strokes
   pad.strokes = []
   redraw(pad)
+  pad.unsent = true
   tell(pad)
 }
 
@@ -145,6 +147,7 @@ function soon(pad) {
 
 function tell(pad) {
   stop(pad)
+  if (!pad.unsent) return // the clock was faster than the end of the stroke
   pad.unsent = false
   pad.send(pad.strokes.map(stroke => [...stroke]))
 }

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import heading, picture
+from tests.browser.conftest import heading, picture, settled
 from tests.browser.server import PROJECT, Server, serve
 
 SCRIPT = f"""
@@ -95,6 +95,7 @@ class Pad(NamedTuple):
         expect(self.page.get_by_text(words, exact=True)).to_be_visible()
 
     def number(self, name: str) -> float:
+        settled(self.page)
         return float(self.page.get_by_text(f"{name}: ").inner_text().rpartition(" ")[2])
 
     def button(self, name: str) -> Locator:
@@ -143,6 +144,16 @@ def test_python_hears_while_one_draws_and_a_long_stroke_leaves_no_queue(pad: Pad
     pad.page.mouse.click(*pad.at(0.1, 0.1))  # a dot
     pad.says("Strokes: 2")
     assert pad.number("Runs of the fragment") <= runs + 2
+
+
+def test_what_has_come_while_one_drew_is_not_sent_again_at_the_end(pad: Pad):
+    pad.press(BAR)
+    pad.says("Points: 2")
+    runs = pad.number("Runs of the fragment")
+    pad.page.mouse.up()
+    pad.page.mouse.click(*pad.at(0.1, 0.1))  # a dot
+    pad.says("Strokes: 2")
+    assert pad.number("Runs of the fragment") == runs + 1
 
 
 def test_values_are_sent_at_most_five_times_a_second(pad: Pad):
