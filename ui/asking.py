@@ -86,11 +86,19 @@ def _fill(way: str, run: Run, specs: Specs, draw: Callable[[], Arrays | None] | 
     if way == "typed":
         return fill_typed(run, specs, _boxes(run, specs))
     if way == "drawn":
-        drawn = draw()
-        return _kept(run, way) if drawn is None else input_sets().drawn(drawn)
+        return _drawn(run, draw())
     if way == "file":
         return _kept(run, way) if fill_upload(run, specs, frame_of(specs, run.image_shape) is not None) else None
     return (fill_random(specs) if way == "random" else None) or _kept(run, way)
+
+
+def _drawn(run: Run, row: Arrays | None) -> InputSet | None:
+    """What stands on the canvas; until something is drawn here, what the address asks for."""
+    here = f"drawn-here-{run.id}"
+    if row is None:
+        return None if st.session_state.get(here) else _kept(run, "drawn")
+    st.session_state[here] = True
+    return input_sets().drawn(row)
 
 
 # What was chosen last in each way, in this session and by the address

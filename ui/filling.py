@@ -46,6 +46,7 @@ def fill_held_out(run: Run) -> InputSet:
                 selection_mode="multi",
                 key=f"{key}-classes",
                 format_func=plain,
+                wrap=True,
                 help="Only rows of these classes; none chosen means all.",
                 **KEEP,
             )

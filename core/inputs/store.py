@@ -106,19 +106,20 @@ class Inputs:
     ) -> InputSet:
         """A NPZ, NPY, CSV or JSON file, or one or more PNG or JPEG pictures, held against what the model takes.
 
-        `image_shape` is that of the run whose rows are pictures; `name` is what people call the file.
+        `image_shape` is that of the run whose rows are pictures; `name` is what people call the (first) file.
         """
         paths = [path] if isinstance(path, Path) else list(path)
-        said = name or (paths[0].name if len(paths) == 1 else f"{len(paths)} files")
+        said = name or (paths[0].name if paths else "")
         source = source_of(paths, specs, image_shape, self.most)
         origin = {"kind": "file", "name": said}
-        return self._keep(source, specs, origin, lambda rows: f"{_rows(rows, 'row')} of the file “{said}”")
+        begin = "the file" if len(paths) == 1 else f"{len(paths)} files, the first"
+        return self._keep(source, specs, origin, lambda rows: f"{_rows(rows, 'row')} of {begin} “{said}”")
 
     def upload(
         self, given: Sequence[tuple[str, BinaryIO]], specs: Specs, image_shape: Sequence[int] | None = None
     ) -> InputSet:
         """The same from open files, each with the name that its owner gave it; they are copied to the disk first."""
-        name = given[0][0] if len(given) == 1 else f"{given[0][0]} and {len(given) - 1} more" if given else ""
+        name = given[0][0] if given else ""
         with files.staging(self._home) as folder:
             # Names of a stranger touch no path: only a known ending is kept of them.
             endings = [Path(one).suffix.lower() for one, _ in given]

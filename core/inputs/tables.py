@@ -1,30 +1,16 @@
 """CSV files: a line a row, a column a number or a text, with or without a header."""
 
-import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from core.errors import InputError
-from core.formats.contract import Arrays
-from core.inputs.casting import dtype_of, wrong_value
+from core.inputs.cells import TRUTHS, Place, Table, first_row, table_chunks
 from core.inputs.fitting import Specs, passed_over
 from core.inputs.sources import Given, Source
 
-LINE = 2**24  # characters in a line
-ROWS = 4096  # lines that are turned into arrays together
-TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 NUMBERED = 4  # columns from which on a first line of 0, 1, 2 ... is a header, as pandas writes one
-
-
-class Place(NamedTuple):
-    """One input and the columns of the table that fill it, in order."""
-
-    spec: dict[str, Any]
-    columns: list[int]
 
 
 def table_source(path: Path, specs: Specs) -> Source:
@@ -42,34 +28,18 @@ def table_source(path: Path, specs: Specs) -> Source:
     header = [cell.strip() for cell in first] if _is_header(first, specs) else None
     places, notes = _by_name(header, specs) if header and _knows(header, specs) else _in_order(header, first, specs)
     given = [Given(one.spec["name"], None, (len(one.columns),)) for one in places]
-    return Source(given, _chunks(path, delimiter, len(first), places, header is not None), notes=notes)
+    table = Table(path, delimiter, len(first), header is not None)
+    return Source(given, table_chunks(table, places), notes=notes)
 
 
 def _first_row(path: Path, specs: Specs) -> tuple[list[str], str]:
     """The first row and the delimiter: the one of three that gives the columns that are wanted, else the most."""
-    rows = {delimiter: next(_rows(path, delimiter), (0, []))[1] for delimiter in ",;\t"}
+    rows = {delimiter: first_row(path, delimiter) for delimiter in ",;\t"}
     if not rows[","]:
         raise InputError("There are 0 rows in it.", cure="Give at least one row.")
     wanted = None if any(_width(spec) is None for spec in specs) else len(_expected(specs))
     chosen = max(rows, key=lambda one: (len(rows[one]) == wanted, len(rows[one])))
     return rows[chosen], chosen
-
-
-def _rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Each row that is not empty, with the number of its line. Raises InputError for what is no text."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(_lines(file), delimiter=delimiter)
-            yield from ((reader.line_num, row) for row in reader if row)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError("The file is no CSV in UTF-8.", cure="Save it as CSV in UTF-8.", detail=str(error)) from error
-
-
-def _lines(file: Any) -> Iterator[str]:
-    while line := file.readline(LINE):
-        if len(line) == LINE:
-            raise InputError(f"A line is longer than {LINE:,} characters.", cure="Write a row on each line.")
-        yield line
 
 
 def _width(spec: dict[str, Any]) -> int | None:
@@ -149,61 +119,3 @@ def _in_order(header: list[str] | None, first: list[str], specs: Specs) -> tuple
 
 def _in_words(specs: Specs) -> str:
     return ", ".join(f"{_width(spec) or 'any number'} for “{spec['name']}”" for spec in specs[:12])
-
-
-def _chunks(path: Path, delimiter: str, width: int, places: list[Place], has_header: bool) -> Iterator[Arrays]:
-    waiting: list[list[str]] = []
-    start = 0
-    rows = _rows(path, delimiter)
-    if has_header:
-        next(rows)
-    for line, row in rows:
-        if len(row) != width:
-            raise InputError(
-                f"Not every line has the same number of columns: the first has {width:,}.",
-                received=f"{len(row):,} on line {line:,}",
-                cure="Give every row as many columns as the first.",
-            )
-        waiting.append(row)
-        if len(waiting) == ROWS:
-            yield _arrays(waiting, places, start)
-            start += len(waiting)
-            waiting = []
-    if waiting or not start:
-        yield _arrays(_some(waiting), places, start)
-
-
-def _some(rows: list[list[str]]) -> list[list[str]]:
-    if not rows:
-        raise InputError("There are 0 rows in it, only a header.", cure="Give at least one row.")
-    return rows
-
-
-def _arrays(rows: list[list[str]], places: list[Place], start: int) -> Arrays:
-    return {
-        f"input:{one.spec['name']}": _values([[row[at] for at in one.columns] for row in rows], one.spec, start)
-        for one in places
-    }
-
-
-def _values(cells: list[list[str]], spec: dict[str, Any], start: int) -> np.ndarray:
-    dtype = dtype_of(spec["dtype"])
-    if dtype.kind == "U":
-        return np.array(cells, dtype="U")
-    if dtype.kind in "iu":
-        try:
-            return np.array(cells).astype("int64")  # whole, where all are written so: a float would round large ones
-        except (ValueError, OverflowError):
-            pass
-    try:
-        return np.array(cells, dtype="float64")
-    except ValueError:
-        return np.array([[_value(cell, spec, start + at, dtype) for cell in row] for at, row in enumerate(cells)])
-
-
-def _value(cell: str, spec: dict[str, Any], row: int, dtype: np.dtype) -> float:
-    """One cell as a number; an empty one is NaN, as everywhere."""
-    try:
-        return float(TRUTHS.get(cell.strip().lower(), cell) if dtype.kind == "b" else cell.strip() or "nan")
-    except ValueError as error:
-        raise wrong_value(spec["name"], f"numbers ({dtype.name})", row, cell) from error

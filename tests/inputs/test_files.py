@@ -572,6 +572,22 @@ def test_a_wrong_value_far_down_is_named_with_its_row(store: Inputs, tmp_path: P
         assert refusal.value.received == "1.5 in row 8,999"
 
 
+@pytest.mark.parametrize("odd", ["", '"8"', "nan", " 8 ", "1_0"])
+def test_one_odd_cell_changes_nothing_about_the_rows_around_it(odd: str, store: Inputs, tmp_path: Path):
+    rows = np.arange(36_000.0).reshape(9_000, 4)
+    lines = [",".join(map(repr, row)) for row in rows.tolist()]
+    lines[5_000] = f"1,2,{odd},4"
+    rows[5_000] = [1, 2, float(odd.strip('"') or "nan"), 4]
+    kept = read(store, tmp_path, "x.csv", "\n\n".join(lines).encode(), [PIXELS])
+    np.testing.assert_array_equal(store.take(kept.id, slice(None))["pixels"], rows.astype("float32"))
+
+
+def test_a_row_of_another_width_is_named_by_its_line(store: Inputs, tmp_path: Path):
+    with pytest.raises(InputError) as refusal:
+        read(store, tmp_path, "x.csv", b"w,x,y,z\n" + b"1,2,3,4\n" * 5_000 + b"1,2,3\n", [PIXELS])
+    assert refusal.value.received == "3 on line 5,002"
+
+
 def test_json_beyond_what_python_can_hold_is_refused(store: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(nested, "MOST", 20)
     with pytest.raises(InputError, match="The file is too large to be read as JSON"):
@@ -579,7 +595,7 @@ def test_json_beyond_what_python_can_hold_is_refused(store: Inputs, tmp_path: Pa
 
 
 def test_a_line_without_an_end_is_not_read_into_memory(store: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("core.inputs.tables.LINE", 1000)
+    monkeypatch.setattr("core.inputs.cells.LINE", 1000)
     with pytest.raises(InputError, match="A line is longer than 1,000 characters"):
         read(store, tmp_path, "x.csv", b"1," * 2000, [PIXELS])
 
@@ -660,7 +676,7 @@ def test_several_pictures_are_one_set_in_their_order(store: Inputs, tmp_path: Pa
         (tmp_path / f"{at}.png").write_bytes(picture("RGB", size, 255, 0))
     paths = [tmp_path / f"{at}.png" for at in range(3)]
     kept = store.file(paths, [DIGIT], (8, 8))
-    assert (kept.rows, kept.words) == (3, "3 rows of the file “3 files”")
+    assert (kept.rows, kept.words) == (3, "3 rows of 3 files, the first “0.png”")
     alone = [store.take(store.file(one, [DIGIT], (8, 8)).id, [0])["pixels"][0] for one in paths]
     np.testing.assert_array_equal(store.take(kept.id, slice(None))["pixels"], alone)
 
@@ -693,5 +709,5 @@ def test_names_of_uploads_touch_no_path_and_stand_in_the_words(store: Inputs, tm
     assert kept.words == "2 rows of the file “../../<b>x</b>.JSON”"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store"]
     two = [(f"{at}.png", io.BytesIO(picture("RGB", (90, 90), 255, 0))) for at in range(2)]
-    assert store.upload(two, [DIGIT], (8, 8)).words == "2 rows of the file “0.png and 1 more”"
+    assert store.upload(two, [DIGIT], (8, 8)).words == "2 rows of 2 files, the first “0.png”"
     assert list((tmp_path / "store" / "staging").iterdir()) == []

@@ -179,6 +179,8 @@ def test_a_drawing_is_asked_while_it_stands_and_found_again_by_the_address(sets:
     assert (kept.kind, kept.rows) == ("drawn", 1)
     other = opened(run, draws=True, inputs=kept.id)
     assert chosen(other) == kept.id
+    app.toggle[0].set_value(False).run()
+    assert chosen(good(app)) is None
 
 
 def test_what_a_search_found_is_shown_from_the_address(sets: Inputs, trained):
