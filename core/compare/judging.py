@@ -61,7 +61,7 @@ class Judge:
     def add(self, block: Block) -> None:
         self._values += block.count
         self._sum += float(block.exact[2].sum())
-        self._away.append(block.row_away.astype("float64"))
+        self._away.append(block.row_away)
         self._unlike.append(block.row_unlike)
         self._identical = self._identical and not block.most and _same_bits(*block.raw)
         self._rounding = self._rounding and _within_rounding(block)
@@ -92,14 +92,15 @@ class Judge:
     def end(self) -> Judged:
         """The judgement, after the last block."""
         by_class = self.by_class is not False
-        away, unlike = np.concatenate(self._away), np.concatenate(self._unlike)
+        away, unlike = np.concatenate(self._away, dtype="float64"), np.concatenate(self._unlike)
         moved = np.concatenate(self._other_label) if by_class else away > max(MOVED * self._spread.std, ATOL)
+        away[unlike] = np.inf
         (reference_nan, reference_inf), (answer_nan, answer_inf) = self._counts.tolist()
         return Judged(
             identical=self._identical,
             rounding=self._rounding,
             changed=unlike | moved,
-            distance=np.where(unlike, np.inf, away),
+            distance=away,
             values=self._values,
             sum_abs=self._sum,
             max_abs=self._most,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-HELD = 2**21  # values that are held at most, whole or of one bucket
+HELD = 2**20  # values that are held at most, whole or of one bucket
 DIGIT = 16  # bits counted in one pass
 
 

@@ -1,6 +1,7 @@
 """The comparison of all outputs: of streams, of arrays, and of each against each."""
 
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import combinations
 from typing import Any
 
@@ -83,7 +84,7 @@ def compare_streams(
 ) -> Comparison:
     """As `compare`, for rows that come in chunks; each source is read more than once, and paired by its first rows.
 
-    Memory: a few blocks of 2^16 values, a flag and a distance for each row, and up to 2^21 values for quantiles.
+    Memory: a few blocks of 2^16 values, a flag and a distance for each row, and up to 2^20 values for quantiles.
     """
     heads = [{name: head(source) for name, source in side.items()} for side in (reference, answers)]
     pairs = pair_outputs(*heads)
@@ -115,7 +116,7 @@ def _together(pairs: tuple[Pair, ...], parts: list[Measured], numbers: bool) -> 
             received=", ".join(f"{name} {rows:,}" for name, rows in counts.items()),
             cure="Compare answers to the same rows.",
         )
-    changed = np.logical_or.reduce([one.changed for one in judged])
+    changed = reduce(np.logical_or, [one.changed for one in judged])
     values = sum(one.values for one in judged)
     return Comparison(
         verdict=verdict_of(all(one.identical for one in judged), all(one.rounding for one in judged), changed),
@@ -124,7 +125,7 @@ def _together(pairs: tuple[Pair, ...], parts: list[Measured], numbers: bool) -> 
         changed=changed,
         not_finite=sum(one.answer_nan + one.answer_inf for one in judged),
         pairs=pairs,
-        distance=np.maximum.reduce([one.distance for one in judged]),
+        distance=reduce(np.maximum, [one.distance for one in judged]),
         outputs=tuple(part.numbers for part in parts) if numbers else (),
     )
 

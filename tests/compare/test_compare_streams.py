@@ -98,8 +98,8 @@ def test_memory_is_bounded_whatever_the_number_of_rows(monkeypatch):
 
     peak(20_000)
     few, many = peak(20_000), peak(200_000)
-    # Each row adds its distance and flags, some 40 bytes while they are put together; its values alone have 80.
-    assert many - few < 180_000 * 45
+    # Each row adds its distance and flags, some 16 bytes while they are put together; its values alone have 80.
+    assert many - few < 180_000 * 18
 
 
 # What does not fit
