@@ -19,7 +19,7 @@ sources to hold it:
     core.evidence
     core.worker
     core.disagreement
-    core.compare
+    core.compare, core.layers
     core.formats, core.demos
     core.explain, core.record, core.settings
     core.errors

@@ -21,6 +21,7 @@ from core.settings import Settings, settings
 from core.work.comparing import compare_work
 from core.work.disagreeing import disagree_work
 from core.work.opening import run_of
+from core.work.layers import MOST_ROWS, ROWS, TOLERANCE, layers_work, require_layers
 from core.work.saving import save_work
 from core.work.sources import require_same_inputs, resolve_sources
 from core.work.training import train_work
@@ -118,11 +119,41 @@ class Jobs:
             raise InputError("At least one row must be compared.", received=rows, cure="Choose 1 row or more.")
         require_same_inputs(self.library, ids)
         request = {"artifacts": ids, "rows": rows, "sources": resolve_sources(self.library, ids, sources or {})}
-        # What is wrong with the files belongs to the request: a comparison is known again only while that is the same.
+        return self._once("compare", "Comparison", request, ids, compare_work, again)
+
+    def layers(
+        self,
+        baseline: str,
+        other: str,
+        rows: int = ROWS,
+        tolerance: float = TOLERANCE,
+        sources: dict[str, str] | None = None,
+        again: bool = True,
+    ) -> Job:
+        """Hold two copies against one another layer by layer, and find the first that differs.
+
+        `baseline` and `other` are ids of artifacts, or of a run for its live model; at least one must be a Keras model.
+        The inputs are the first `rows` reference rows of the baseline's run; `tolerance` is the share of a layer's
+        spread by which it may differ. `sources` and `again` as for `compare`.
+        """
+        require_layers(self.library, baseline, other)
+        if not 1 <= rows <= MOST_ROWS:
+            raise InputError(f"From 1 to {MOST_ROWS} rows can be asked.", received=rows, cure="Choose fewer rows.")
+        if not tolerance >= 0:
+            raise InputError("The tolerance is a share of 0 or more.", received=tolerance, cure="Give 0.0001, say.")
+        ids = [id_ for id_ in (baseline, other) if id_.startswith("a")]
+        require_same_inputs(self.library, ids)
+        request = {"baseline": baseline, "other": other, "rows": rows, "tolerance": tolerance}
+        request["sources"] = resolve_sources(self.library, ids, sources or {})
+        return self._once("layers", "Layer by layer", request, [baseline, other], layers_work, again)
+
+    def _once(self, kind: str, title: str, request: dict[str, Any], ids: list[str], work: Callable, again: bool) -> Job:
+        """The job of that request on the same files, if it is known, else a new one."""
+        # What is wrong with the files belongs to the request: a job is known again only while that is the same.
         used = ids + [source for source in request["sources"].values() if source not in ("none", "demo")]
         request["damage"] = {one: damage for one in used if (damage := self._damage(one))}
-        id_ = "j" + hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:10]
-        return self._known(id_, again) or self._start("compare", "Comparison", request, compare_work, id_)
+        id_ = "j" + hashlib.sha256(json.dumps([kind, request], sort_keys=True).encode()).hexdigest()[:10]
+        return self._known(id_, again) or self._start(kind, title, request, work, id_)
 
     def disagree(
         self,

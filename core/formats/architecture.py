@@ -26,6 +26,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
+    inside="keras",
     origin="Keras, from its first versions on.",
     explains="It loads without a complaint and gives answers, all of them from new random weights: nothing that was "
     "learned is in this file.",

@@ -38,6 +38,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
+    inside="keras",
     needs_architecture=True,
     origin="TensorFlow; matched by object graph since 2018.",
     explains="Values are matched by where they sit in the object graph, not by name: code that is built otherwise gets "

@@ -73,9 +73,13 @@ class Predictor:
         `plain` gives them. Raises InputError when a shape, the number of inputs, or text in the place of numbers does
         not fit.
         """
-        if self.inputs:
-            inputs = {pair.spec.name: _cast(inputs[pair.given], pair.spec) for pair in pair_inputs(inputs, self.inputs)}
-        return {name: plain(array) for name, array in self.answer(inputs).items()}
+        return {name: plain(array) for name, array in self.answer(self.fitted(inputs)).items()}
+
+    def fitted(self, inputs: Arrays) -> Arrays:
+        """The inputs under the names and in the dtypes that the predictor asks for. Raises InputError, as `predict`."""
+        if not self.inputs:
+            return inputs
+        return {pair.spec.name: _cast(inputs[pair.given], pair.spec) for pair in pair_inputs(inputs, self.inputs)}
 
 
 def plain(array: Any) -> np.ndarray:
@@ -181,7 +185,8 @@ class Format:
     `keeps` is a claim that the evidence checks; `accepts` names the kinds of model it takes ("keras", "module");
     `needs_architecture` says that a copy is only half a model; `packages` are import names with the package to install;
     `origin` says in a sentence where the format came from; `largest` is how many bytes of weights it can hold, where
-    there is a limit.
+    there is a limit; `inside` says as what a loaded Keras model shows its tensors one by one ("keras", "litert",
+    "onnx", "openvino": see `core.worker.inside`), empty where it hides them.
     `save(model, folder, **options)` writes into an empty folder; with `wants_samples` it is also given `samples`, some
     training inputs by name, batch first. `load(folder, code)` gives a Predictor.
     """
@@ -202,6 +207,7 @@ class Format:
     options: tuple[Option, ...] = ()
     wants_samples: bool = False
     largest: int | None = None
+    inside: str = ""
 
     @property
     def missing(self) -> list[str]:

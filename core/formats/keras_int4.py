@@ -20,6 +20,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=keras_file.load,
+    inside="keras",
     origin="Keras 3.11 (2025): the same to 4 bits.",
     explains="model.quantize('int4') rounds kernels to one of 15 steps and packs two of them into a byte, so the "
     "loaded arrays have half as many rows. Inputs stay floats. Expect more changed answers than with 8 bits. Roundtrip "

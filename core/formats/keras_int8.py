@@ -20,6 +20,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=keras_file.load,
+    inside="keras",
     origin="Keras 3.3 (2024): quantisation of Dense and Embedding layers to 8 bits.",
     explains="model.quantize('int8') gives every column of a kernel its own scale and rounds it to one of 255 steps; "
     "inputs are rounded on the fly. It changes the model in place, so Roundtrip quantises a copy. The original weights "

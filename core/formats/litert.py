@@ -26,6 +26,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
+    inside="litert",
     packages=PACKAGES,
     origin="TensorFlow Lite (2017), called LiteRT since 2024.",
     explains="Converting it is not yet running it: operations that LiteRT does not have are carried along as "

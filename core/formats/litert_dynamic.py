@@ -23,6 +23,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
+    inside="litert",
     packages=QUANTIZER,
     origin="TensorFlow Lite; today by the LiteRT quantizer.",
     explains="Kernels are 8-bit integers with one scale a channel; what flows between layers is rounded to 8 bits by "

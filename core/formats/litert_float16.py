@@ -33,6 +33,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
+    inside="litert",
     packages=QUANTIZER,
     origin="TensorFlow Lite; today by the LiteRT quantizer.",
     explains="The kernels of Dense, convolution and embedding layers are kept as float16 and widened when they are "

@@ -36,6 +36,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
+    inside="litert",
     packages=QUANTIZER,
     wants_samples=True,
     options=(

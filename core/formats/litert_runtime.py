@@ -1,7 +1,6 @@
 """LiteRT (once TensorFlow Lite): how its files are quantised, and how its interpreter answers."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ def litert_predictor(content: bytes) -> Predictor:
 
     A file that does not take batches is fed row by row.
     """
-    interpreter = _interpreter(content)
+    interpreter = open_interpreter(content)
     ask = interpreter.get_signature_runner()
     specs = tuple(_spec(name, detail) for name, detail in ask.get_input_details().items())
     if _takes_batches(content, specs):
@@ -35,7 +34,7 @@ def litert_predictor(content: bytes) -> Predictor:
     return Predictor(interpreter, specs, lambda inputs: answer(**inputs), remark=ONE_ROW)
 
 
-def _interpreter(content: bytes) -> Any:
+def open_interpreter(content: bytes) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
     return Interpreter(model_content=content)
@@ -51,7 +50,7 @@ def _spec(name: str, detail: dict[str, Any]) -> Spec:
 
 def _takes_batches(content: bytes, specs: tuple[Spec, ...]) -> bool:
     """Whether a fresh interpreter answers two rows at once with two rows."""
-    ask = _interpreter(content).get_signature_runner()
+    ask = open_interpreter(content).get_signature_runner()
     if any(detail["shape_signature"][0] == 1 for detail in ask.get_input_details().values()):
         return False
     try:
@@ -100,7 +99,7 @@ def _calls(content: bytes, samples: Arrays) -> list[Arrays]:
     Between calls the quantizer averages the ranges: row by row it cuts the extremes off, and is 14 times as far off.
     """
     predictor = litert_predictor(content)
-    fitting = replace(predictor, answer=lambda inputs: inputs).predict(samples)
+    fitting = predictor.fitted(samples)
     if _takes_batches(content, predictor.inputs):
         return [fitting]
     rows = len(next(iter(fitting.values())))
@@ -110,4 +109,4 @@ def _calls(content: bytes, samples: Arrays) -> list[Arrays]:
 def small_tensors(content: bytes) -> int:
     """How many tensors of a LiteRT file are held in fewer bits than float32: float16, int8 or int4."""
     small = {"float16", "int8", "int4"}
-    return sum(np.dtype(one["dtype"]).name in small for one in _interpreter(content).get_tensor_details())
+    return sum(np.dtype(one["dtype"]).name in small for one in open_interpreter(content).get_tensor_details())

@@ -24,13 +24,13 @@ def keras_predictor(model: Any) -> Predictor:
 
     specs = _keras_specs(model)
     # Traced once for every number of rows, where the model says what it takes.
-    fixed = [_arranged(model, {spec.name: _tensor_spec(spec) for spec in specs})] if specs else None
+    fixed = [arranged(model, {spec.name: _tensor_spec(spec) for spec in specs})] if specs else None
     graph = tf.function(
         lambda feed: model(feed, training=False), input_signature=fixed, autograph=False, reduce_retracing=True
     )
 
     def answer(inputs: Arrays) -> Arrays:
-        feed = _arranged(model, {name: tf.constant(array) for name, array in inputs.items()})
+        feed = arranged(model, {name: tf.constant(array) for name, array in inputs.items()})
         return _named_outputs(graph(feed), getattr(model, "output_names", None))
 
     return Predictor(
@@ -70,7 +70,7 @@ def _asked_as(model: Any) -> Any:
     return asked if all(hasattr(part, "dtype") for part in parts) else None
 
 
-def _arranged(model: Any, feed: dict[str, Any]) -> Any:
+def arranged(model: Any, feed: dict[str, Any]) -> Any:
     """Inputs as the model asks for them, in its order; by name where it does not say."""
     asked = _asked_as(model)
     if isinstance(asked, (list, tuple)):

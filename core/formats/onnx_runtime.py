@@ -16,17 +16,22 @@ def load(folder: Path, code: Code = NO_CODE) -> Predictor:
 
 def onnx_predictor(path: Path) -> Predictor:
     """The predictor over an ONNX file, on the processor."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = FATAL
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = open_session(str(path))
     names = [output.name for output in session.get_outputs()]
 
     def answer(inputs: Arrays) -> Arrays:
         return dict(zip(names, session.run(names, inputs), strict=True))
 
     return Predictor(session, tuple(map(_spec, session.get_inputs())), answer, weights=lambda: _initializers(path))
+
+
+def open_session(model: str | bytes) -> Any:
+    """A session over a file's path or its content, on the processor."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = FATAL
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _spec(port: Any) -> Spec:

@@ -25,6 +25,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
+    inside="openvino",
     packages=PACKAGES,
     origin="Intel (2018).",
     explains="Where the processor has bfloat16, OpenVINO computes in it unless told otherwise, and answers differ in "

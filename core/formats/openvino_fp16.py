@@ -24,6 +24,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
+    inside="openvino",
     packages=PACKAGES,
     origin="Intel (2018).",
     explains="Numbers are kept as float16 and widened on loading; Roundtrip has it compute in float32, so that what "

@@ -26,21 +26,26 @@ def load(folder: Path, code: Code = NO_CODE) -> Predictor:
 
 
 def openvino_predictor(path: Path) -> Predictor:
-    """The predictor over an IR, on the processor, computing in float32.
-
-    Left to itself OpenVINO computes in bfloat16 where the processor can, and is then off by 0.002 on a digit.
-    """
-    compiled = openvino().Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    """The predictor over an IR, on the processor, computing in float32."""
+    model = compiled(path)
     # The converter leaves scalars that nothing reads behind as outputs; an answer has a row for every input.
-    answers = [port for port in compiled.outputs if len(port.get_partial_shape())]
+    answers = [port for port in model.outputs if len(port.get_partial_shape())]
     outputs = {_name(port, f"output_{index}"): port for index, port in enumerate(answers)}
 
     def answer(inputs: Arrays) -> Arrays:
-        found = compiled(inputs)
+        found = model(inputs)
         return {name: found[port].copy() for name, port in outputs.items()}
 
-    specs = tuple(_spec(port, index) for index, port in enumerate(compiled.inputs))
-    return Predictor(compiled, specs, answer)
+    specs = tuple(_spec(port, index) for index, port in enumerate(model.inputs))
+    return Predictor(model, specs, answer)
+
+
+def compiled(model: Any) -> Any:
+    """An IR's path, or a model that was read, made ready to answer.
+
+    Left to itself OpenVINO computes in bfloat16 where the processor can, and is then off by 0.002 on a digit.
+    """
+    return openvino().Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
 
 def _name(port: Any, otherwise: str) -> str:

@@ -30,6 +30,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
+    inside="keras",
     origin="Python itself (1995).",
     explains="Loading a pickle runs whatever code its author put into it, with your rights, before anything can be "
     "checked. Roundtrip loads only pickles that it wrote itself, in a process of their own. Inside is a .keras file, "

@@ -62,6 +62,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
+    inside="keras",
     packages={"safetensors": "safetensors"},
     needs_architecture=True,
     origin="Hugging Face (2022), to replace pickled weights.",

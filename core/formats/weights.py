@@ -33,6 +33,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
+    inside="keras",
     needs_architecture=True,
     origin="Keras 3 (2023): the file inside of .keras, on its own.",
     explains="Architecture and weights are two things; this is one of them. The other must come from code or from an "

@@ -38,6 +38,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
+    inside="keras",
     needs_architecture=True,
     options=(
         Option(

@@ -7,6 +7,7 @@ from typing import Any
 from core.formats.contract import Arrays
 from core.formats.reference import BATCH
 from core.worker.asking import Child
+from core.worker.channel import Frame
 from core.worker.worker import Worker
 
 
@@ -29,9 +30,13 @@ class Loaded:
 
         Raises DoesNotLoad, InputError, ChildDied, TimedOut and Cancelled.
         """
-        with self._lock:
-            frame = self._child.ask("answer", arrays=inputs, batch=batch, seconds=self._seconds, cancelled=cancelled)
+        frame = self.ask("answer", arrays=inputs, batch=batch, cancelled=cancelled)
         return frame.arrays, frame.message["seconds"]
+
+    def ask(self, task: str, **request: Any) -> Frame:
+        """Any other task that uses what is held; `request` is what `Child.ask` takes. Raises what `answer` raises."""
+        with self._lock:
+            return self._child.ask(task, seconds=self._seconds, **request)
 
     def close(self) -> None:
         """End the child."""

@@ -18,6 +18,7 @@ from core.formats.contract import Arrays, Code, Predictor, pair_inputs
 from core.formats.live import live_predictor
 from core.formats.reference import ROWS, Reference, answer_in_batches, describe, fingerprint
 from core.worker.holding import answer, hold, hold_live
+from core.worker.looking import look_inside, read_tensor, sketch_tensor
 from core.worker.probes import one_step, probe
 from core.worker.rows import rows
 from core.worker.snapshot import code_from, rebuild, write_values
@@ -191,4 +192,7 @@ TASKS: dict[str, Callable[..., Reply]] = {
     "hold_live": hold_live,
     "answer": answer,
     "rows": rows,
+    "look_inside": look_inside,
+    "sketch_tensor": sketch_tensor,
+    "read_tensor": read_tensor,
 }
