@@ -20,8 +20,8 @@ from core.record import now
 from core.settings import Settings, settings
 from core.work.comparing import compare_work
 from core.work.disagreeing import disagree_work
-from core.work.opening import run_of
 from core.work.layers import MOST_ROWS, ROWS, TOLERANCE, layers_work, require_layers
+from core.work.opening import run_of
 from core.work.saving import save_work
 from core.work.sources import require_same_inputs, resolve_sources
 from core.work.training import train_work

@@ -1,5 +1,6 @@
 """Plotly figures; the page's theme gives the colours."""
 
+import math
 from typing import Any
 
 import plotly.graph_objects as go
@@ -69,6 +70,42 @@ def probabilities(classes: list[str], answers: dict[str, list[float]]) -> go.Fig
     figure = _dressed(figure, "class", "probability", height=300 + 14 * len(answers))
     # Below the bars, where a long list of names takes no room from them on a narrow screen.
     return figure.update_layout(legend={"y": -0.25, "yanchor": "top"})
+
+
+LAYER_COLOURS = {"differs": "#DC2626", "same": "#0D9488", "same bits": "#0D9488"}
+LEAST = 1e-9  # where the same to the last bit is drawn on a scale that has no 0
+
+
+def layer_differences(steps: list[dict[str, Any]], tolerance: float, says: list[str]) -> go.Figure:
+    """One line a layer, in order from the top: its difference as a share of its range, on a logarithmic scale.
+
+    Layers that were not compared have a hollow mark at the left; the tolerance is a dashed line.
+    """
+    shares = [max(step["relative"] or 0.0, LEAST) for step in steps]
+    colours = [LAYER_COLOURS.get(one, "#8A87A0") for one in says]
+    places = list(range(len(steps)))
+    figure = go.Figure()
+    stems = [(x, y) for share, place in zip(shares, places, strict=True) for x, y in ((LEAST, place), (share, place))]
+    broken = [one for index in range(0, len(stems), 2) for one in (*stems[index : index + 2], (None, None))]
+    line = {"color": "#8A87A0", "width": 1}
+    figure.add_scatter(x=[x for x, _ in broken], y=[y for _, y in broken], mode="lines", line=line, hoverinfo="skip")
+    symbols = ["circle" if one in LAYER_COLOURS else "circle-open" for one in says]
+    hover = [f"{step['layer']}: {one}, {step['words']}" for step, one in zip(steps, says, strict=True)]
+    marker = {"color": colours, "symbol": symbols, "size": 10}
+    figure.add_scatter(x=shares, y=places, mode="markers", marker=marker, hovertext=hover, hoverinfo="text")
+    if tolerance:
+        figure.add_vline(x=tolerance, line={"dash": "dash", "color": "#D97706"})
+        at = {"x": math.log10(tolerance), "y": 1, "yref": "paper", "yanchor": "bottom"}
+        figure.add_annotation(text="tolerance", showarrow=False, **at)
+    most = max(*shares, tolerance, 1e-3)
+    figure.update_xaxes(
+        type="log", range=[math.log10(LEAST) - 0.3, math.log10(most) + 0.4], dtick=2, exponentformat="power"
+    )
+    names = [step["layer"] for step in steps]
+    figure.update_yaxes(tickvals=places, ticktext=names, autorange="reversed", automargin=True, zeroline=False)
+    return _dressed(figure, "difference, as a share of the layer's range", "", 110 + 24 * len(steps)).update_layout(
+        showlegend=False
+    )
 
 
 def treemap(

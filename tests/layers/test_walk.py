@@ -1,7 +1,5 @@
 """Layer by layer through real copies: sound ones show no difference, and a harmed weight is found in its own layer."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
@@ -15,12 +13,24 @@ from tests.conftest import finished
 from tests.layers.conftest import EXPONENT, SIGN
 
 FLOAT = ("keras", "h5", "litert", "onnx", "openvino")
+CNN = [
+    "reshape",
+    "random_translation",
+    "conv2d",
+    "batch_normalization",
+    "activation",
+    "conv2d_1",
+    "max_pooling2d",
+    "flatten",
+    "dense",
+    "dropout",
+    "dense_1",
+]
 # Demo: its layers by the names that they have in every copy, and those that a converter may fold into their neighbours.
 SOUND = {
     "digits-mlp": (["dense", "dense_1"], []),
     "digits-cnn": (
-        ["reshape", "random_translation", "conv2d", "batch_normalization", "activation", "conv2d_1", "max_pooling2d"]
-        + ["flatten", "dense", "dropout", "dense_1"],
+        CNN,
         ["conv2d", "batch_normalization"],
     ),
     "digits-subclassed": (["dense", "dense_1"], []),

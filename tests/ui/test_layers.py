@@ -1,0 +1,63 @@
+"""The section "First layer that differs" without a browser: the verdict first, and what cannot be walked."""
+
+from collections.abc import Callable
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.jobs import Jobs
+
+
+@pytest.fixture
+def section(monkeypatch: pytest.MonkeyPatch):
+    """A function that shows the section for a baseline and others, and gives the page."""
+
+    def script(baseline: str, others: list[str]) -> None:
+        from ui.layers import show_layers
+
+        show_layers(baseline, others, {id_: f"copy {id_}" for id_ in others}, {})
+
+    def show(jobs: Jobs, baseline: str, *others: str) -> AppTest:
+        st.cache_resource.clear()
+        monkeypatch.setattr("ui.state.Jobs", lambda: jobs)
+        asked = {"baseline": baseline, "others": list(others)}
+        return AppTest.from_function(script, kwargs=asked, default_timeout=60).run()
+
+    yield show
+    st.cache_resource.clear()
+
+
+def said(app: AppTest) -> str:
+    parts = [*app.success, *app.warning, *app.info, *app.caption]
+    return "\n".join(part.value for part in parts).replace("\\", "")
+
+
+def walk(app: AppTest, jobs: Jobs) -> AppTest:
+    """Press the button, wait for the job that the address then names, and show the page again."""
+    app.button[0].click().run()
+    assert jobs.wait(app.query_params["layers"][0]).state == "done"
+    return app.run()
+
+
+def test_a_sound_copy_is_said_to_be_sound(section, jobs: Jobs, trained: Callable, saved: Callable):
+    app = walk(section(jobs, trained("digits-mlp"), saved("digits-mlp", "onnx")["artifact"]), jobs)
+    assert not app.exception
+    assert "No layer differs by more than rounding: at most" in said(app)
+    assert app.dataframe[0].value["Layer"].tolist() == ["dense", "dense_1"]
+    assert app.dataframe[0].value["Verdict"].tolist()[1] == "✓ same"
+
+
+def test_the_first_layer_that_differs_is_named_first(section, jobs: Jobs, trained: Callable, saved: Callable):
+    copy = saved("digits-mlp", "litert_int8")["artifact"]
+    app = walk(section(jobs, trained("digits-mlp"), copy), jobs)
+    assert app.warning[0].value.startswith("The first layer that differs is **dense** (Dense): by up to")
+    assert app.dataframe[0].value["Verdict"].tolist() == ["✗ differs", "✗ differs"]
+    assert "scale and zero point" in said(app)
+
+
+def test_what_cannot_be_looked_into_is_said_and_offers_no_walk(section, jobs: Jobs, saved: Callable):
+    keras, hidden = (saved("digits-mlp", key)["artifact"] for key in ("keras", "saved_model"))
+    app = section(jobs, keras, hidden)
+    assert f"copy {hidden}: No intermediate tensors can be seen in a SavedModel" in said(app).replace("**", "")
+    assert list(app.button) == []
