@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.errors import InputError
+from core.errors import InputError, RoundtripError
 from core.library import Entry
 from core.library.journal import Job
 from core.work.layers import MOST_ROWS, PAIRED, ROWS, TOLERANCE, UNPAIRED, require_layers
@@ -92,9 +92,10 @@ def _asked(fitting: list[str], names: dict[str, str]) -> tuple[str, int, float]:
 
 def _job(baseline: str, other: str, rows: int, tolerance: float) -> Job | None:
     """The job that the address names, if it is the one that is asked for here."""
-    if "layers" not in st.query_params:
+    try:
+        job = office().journal.read(st.query_params.get("layers", ""))
+    except RoundtripError:  # none, or one that is forgotten: it can be walked again
         return None
-    job = office().journal.read(st.query_params["layers"])
     asked = {"baseline": baseline, "other": other, "rows": rows, "tolerance": tolerance}
     return job if asked.items() <= job.request.items() else None
 

@@ -29,6 +29,7 @@ def section(monkeypatch: pytest.MonkeyPatch):
 
 
 def said(app: AppTest) -> str:
+    """The sentences of the section."""
     parts = [*app.success, *app.warning, *app.info, *app.caption]
     return "\n".join(part.value for part in parts).replace("\\", "")
 
@@ -36,7 +37,7 @@ def said(app: AppTest) -> str:
 def walk(app: AppTest, jobs: Jobs) -> AppTest:
     """Press the button, wait for the job that the address then names, and show the page again."""
     app.button[0].click().run()
-    assert jobs.wait(app.query_params["layers"][0]).state == "done"
+    assert jobs.wait(app.query_params["layers"]).state == "done"
     return app.run()
 
 
@@ -61,3 +62,13 @@ def test_what_cannot_be_looked_into_is_said_and_offers_no_walk(section, jobs: Jo
     app = section(jobs, keras, hidden)
     assert f"copy {hidden}: No intermediate tensors can be seen in a SavedModel" in said(app).replace("**", "")
     assert list(app.button) == []
+
+
+def test_an_address_that_names_a_forgotten_walk_offers_a_new_one(
+    section, jobs: Jobs, trained: Callable, saved: Callable
+):
+    app = section(jobs, trained("digits-mlp"), saved("digits-mlp", "onnx")["artifact"])
+    app.query_params["layers"] = "j0000000000"
+    app.run()
+    assert not app.exception
+    assert [one.label for one in app.button] == ["Walk the layers"]
