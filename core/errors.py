@@ -7,6 +7,7 @@ RoundtripError
 ├── FormatError
 │   ├── PackageMissing      the library that a format needs is not installed
 │   ├── CannotSave          this format does not take this model
+│   ├── CannotTrain         the copy answers, and nothing can train it
 │   └── DoesNotLoad         the copy did not come back
 │       └── NeedsArchitecture   the copy is weights alone
 ├── LibraryError
@@ -74,6 +75,10 @@ class PackageMissing(FormatError):
 
 class CannotSave(FormatError):
     code = "cannot-save"
+
+
+class CannotTrain(FormatError):
+    code = "cannot-train"
 
 
 class DoesNotLoad(FormatError):

@@ -22,6 +22,7 @@ from core.work.comparing import compare_work
 from core.work.disagreeing import disagree_work
 from core.work.layers import MOST_ROWS, ROWS, TOLERANCE, layers_work, require_layers
 from core.work.opening import run_of
+from core.work.resuming import resume_request, resume_work
 from core.work.saving import save_work
 from core.work.sources import require_same_inputs, resolve_sources
 from core.work.training import train_work
@@ -70,8 +71,8 @@ class Handle:
 class Jobs:
     """Everything that Roundtrip does, over one library and one worker.
 
-    `train`, `save`, `compare` and `disagree` check what they are given, start the work in the background and return its
-    Job at once; `wait` gives its end. They raise InputError and UnknownName before anything is started.
+    `train`, `save`, `compare`, `disagree` and `resume` check what they are given, start the work in the background and
+    return its Job at once; `wait` gives its end. They raise InputError and UnknownName before anything is started.
     """
 
     def __init__(self, library: Library | None = None, worker: Worker | None = None, config: Settings | None = None):
@@ -149,10 +150,7 @@ class Jobs:
 
     def _once(self, kind: str, title: str, request: dict[str, Any], ids: list[str], work: Callable, again: bool) -> Job:
         """The job of that request on the same files, if it is known, else a new one."""
-        # What is wrong with the files belongs to the request: a job is known again only while that is the same.
-        used = ids + [source for source in request["sources"].values() if source not in ("none", "demo")]
-        request["damage"] = {one: damage for one in used if (damage := self._damage(one))}
-        id_ = "j" + hashlib.sha256(json.dumps([kind, request], sort_keys=True).encode()).hexdigest()[:10]
+        id_ = self._settle(kind, request, ids)
         return self._known(id_, again) or self._start(kind, title, request, work, id_)
 
     def disagree(
@@ -182,6 +180,42 @@ class Jobs:
         request = {"a": a, "b": b, "sources": resolve_sources(self.library, artifacts, sources or {})}
         request |= {"seconds": seconds, "seed": seed, "evaluations": evaluations}
         return self._start("disagree", "Disagreement", request, disagree_work)
+
+    def resume(
+        self,
+        run_id: str,
+        artifacts: Iterable[str],
+        epochs: int = 2,
+        sources: dict[str, str] | None = None,
+        seed: int = 0,
+    ) -> Job:
+        """Train copies of a run on, and its live model too, for the same epochs over the same batches.
+
+        `sources` is as in `compare`; `seed` fixes the batches. The same request on the same, undamaged files gives the
+        same finished job again.
+        """
+        request = resume_request(self.library, run_id, artifacts, epochs, sources, seed)
+        ids = [run_id, *request["artifacts"]]
+        return self._once("resume", "Training on", request, ids, resume_work, again=True)
+
+    def resumed(
+        self,
+        run_id: str,
+        artifacts: Iterable[str],
+        epochs: int = 2,
+        sources: dict[str, str] | None = None,
+        seed: int = 0,
+    ) -> Job | None:
+        """The job that `resume` would give, however it ended; None where there is none yet."""
+        request = resume_request(self.library, run_id, artifacts, epochs, sources, seed)
+        return self._known(self._settle("resume", request, [run_id, *request["artifacts"]]), again=False)
+
+    def _settle(self, kind: str, request: dict[str, Any], ids: Iterable[str]) -> str:
+        """The id of a request's job, after what is wrong with its files has become part of the request: a job is known
+        again only while that is the same."""
+        used = [*ids, *(source for source in request["sources"].values() if source not in ("none", "demo"))]
+        request["damage"] = {one: damage for one in used if (damage := self._damage(one))}
+        return "j" + hashlib.sha256(json.dumps([kind, request], sort_keys=True).encode()).hexdigest()[:10]
 
     def _damage(self, artifact: str) -> str:
         try:

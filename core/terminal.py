@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.errors import WorkerError, from_json
+from core.errors import InputError, WorkerError, from_json
 from core.jobs import Jobs
 from core.library import Library
 from core.library.journal import Job
@@ -57,6 +57,22 @@ def finish(jobs: Jobs, job: Job) -> Job:
 def open_library() -> Library:
     """The library that `ROUNDTRIP_HOME` names."""
     return Library()
+
+
+def whole_number(name: str, text: str | None) -> int | None:
+    """The value of an option, None where it is not given. Raises InputError."""
+    try:
+        return None if text is None else int(text)
+    except ValueError as error:
+        raise InputError(f"The option --{name} takes a whole number.", received=text, cure="Give 1 or more.") from error
+
+
+def code_sources(pairs: list[str]) -> dict[str, str]:
+    """The sources of `--code ID=SOURCE`, by id. Raises InputError."""
+    for pair in pairs:
+        if "=" not in pair:
+            raise InputError("The option --code takes ID=SOURCE.", received=pair, cure="For example a0123456789=demo.")
+    return dict(pair.split("=", 1) for pair in pairs)
 
 
 class open_jobs:

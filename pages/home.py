@@ -77,7 +77,7 @@ with right:
         go(step[0])
 
 st.subheader("How it goes")
-with st.grid(5, min_column_width=180):
+with st.grid(3, min_column_width=260):
     for number, (title, words) in enumerate(
         (
             ("Train", "Pick a demo and watch it learn. The last answers of the live model become the reference."),
@@ -85,6 +85,7 @@ with st.grid(5, min_column_width=180):
             ("Library", "Find any copy again, download it, or put it in the trash."),
             ("Formats", "See what survived in which format, finding by finding, for a run of yours."),
             ("Compare", "Ask all copies the same held-out questions, and see every answer that changed."),
+            ("Resume", "Train copies on beside the live model, and see which of them lost the thread."),
         ),
         start=1,
     ):

@@ -52,6 +52,8 @@ def test_a_run_is_trained_saved_compared_shown_removed_and_restored(say):
     thrown = {entry["artifact"]: entry["format"] for entry in json.loads(say("list", "--trash", "--json")[1])}
     assert thrown[ids[0]] == "keras"
     assert say("restore", ids[0])[0] == 0
+    status, out, _ = say("resume", run, *ids, "--epochs", "1", "--json")
+    assert (status, [row["ending"] for row in json.loads(out)]) == (0, ["exact", "cannot-train"])
     status, out, _ = say("matrix", run, "--json")
     assert [row["format"] for row in json.loads(out)] == ["keras", "onnx"]
     assert say("matrix", run)[1].startswith("| format | Answers |")
@@ -68,6 +70,8 @@ def test_a_run_is_trained_saved_compared_shown_removed_and_restored(say):
         (["compare", "a0000000000"], "Nothing in the library has this id."),
         (["compare", "a0000000000", "--rows", "x"], "The option --rows takes a whole number. Received: x."),
         (["compare", "a0000000000", "--code", "x"], "The option --code takes ID=SOURCE."),
+        (["resume", "r0000000000", "a0000000000"], "Nothing in the library has this id. Received: r0000000000."),
+        (["resume", "r0000000000", "a0000000000", "--epochs", "x"], "The option --epochs takes a whole number."),
         (["verify"], "Nothing was named to verify."),
     ],
 )

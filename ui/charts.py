@@ -1,13 +1,16 @@
 """Plotly figures; the page's theme gives the colours."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
 HEIGHT = 260
 # Readable on white and on near-black.
 COLOURS = ["#6366F1", "#0D9488", "#D97706", "#DB2777", "#0284C7", "#65A30D", "#9333EA", "#DC2626", "#64748B", "#A16207"]
+
+PAST, LIVE = "#8A87A0", "rgba(138, 135, 160, 0.4)"  # what was before, and what copies are held against
+STEEP = 40  # from this ratio of the largest loss to the smallest on, small ones are seen on a logarithmic axis only
 
 # What bytes are for; white words are readable on each of them, and each on white and on near-black.
 GROUP_COLOURS = {
@@ -39,6 +42,53 @@ def metrics_of(history: list[dict[str, Any]]) -> list[str]:
     """The metrics in a history, the loss first."""
     names = [name for name in (history[0] if history else {}) if name != "epoch" and not name.startswith("val_")]
     return sorted(names, key=lambda name: (name != "loss", name))
+
+
+class Course(NamedTuple):
+    """Losses of one continued training: at which epoch of the run each was, and whose they are."""
+
+    name: str
+    epochs: list[float]
+    losses: list[float | None]
+
+
+def courses(past: Course, live: Course, copies: list[Course]) -> go.Figure:
+    """The run's own epochs, then how its live model and the copies carried on; copies lie on top of the live model."""
+    figure = go.Figure()
+    said = "epoch %{x:.2f}<br>loss %{y:.4g}"
+    for course, look in (
+        (past, {"mode": "lines+markers", "line": {"color": PAST, "width": 2}, "marker": {"size": 6}}),
+        (live, {"mode": "lines", "line": {"color": LIVE, "width": 9}}),
+        *((copy, {"mode": "lines", "line": {"color": COLOURS[at % len(COLOURS)]}}) for at, copy in enumerate(copies)),
+    ):
+        figure.add_scatter(x=course.epochs, y=course.losses, name=course.name, hovertemplate=said, **look)
+    if past.epochs:
+        figure.add_vline(past.epochs[-1], line={"dash": "dot", "color": PAST, "width": 1.5})
+        figure.add_annotation(
+            x=past.epochs[-1], y=1, yref="paper", text="training ended here ", showarrow=False, xanchor="right"
+        )
+        figure.update_xaxes(range=_mostly_after(past.epochs[-1], live.epochs or [past.epochs[-1] + 1]))
+    values = [loss for course in (past, live, *copies) for loss in course.losses if loss is not None]
+    figure.update_yaxes(type="log" if values and min(values) > 0 and max(values) > STEEP * min(values) else "linear")
+    figure = _dressed(figure, "epoch", "loss", height=400 + 22 * len(copies))
+    return figure.update_layout(legend={"y": -0.2, "yanchor": "top", "orientation": "v"})
+
+
+def _mostly_after(end: float, epochs: list[float]) -> list[float]:
+    """A stretch of the axis with no more of the past than a third; the rest is a double click away."""
+    after = max(epochs) - end
+    return [max(0.0, end - after / 2) - after * 0.02, max(epochs) + after * 0.02]
+
+
+def departure(epochs: list[float], differences: list[float | None], most: float, colour: str) -> go.Figure:
+    """How far a copy's loss is from the live model's, batch by batch; zero is the live model."""
+    figure = go.Figure(go.Scatter(x=epochs, y=differences, mode="lines", line={"color": colour, "width": 2}))
+    figure.update_traces(hovertemplate="epoch %{x:.2f} more<br>%{y:+.3g}<extra></extra>")
+    if not any(differences):
+        figure.update_yaxes(tickvals=[0])
+    figure.update_xaxes(dtick=1 if max(epochs) <= 5 else None)
+    figure.update_yaxes(range=[-1.1 * most, 1.1 * most], zeroline=True, zerolinecolor=PAST, nticks=5)
+    return _dressed(figure, "epochs more", "", height=150).update_layout(margin={"t": 8})
 
 
 def bars(names: list[str], values: list[float], title: str, hover: list[str]) -> go.Figure:

@@ -24,6 +24,7 @@ PAGES = {
     ),
     "formats": ("Formats", ":material/table_chart:", "What survives in which format, measured on a run of yours."),
     "compare": ("Compare", ":material/compare_arrows:", "Reload artifacts and hold their answers side by side."),
+    "resume": ("Resume", ":material/resume:", "Train copies on beside the live model, and see who lost the thread."),
 }
 
 log = logging.getLogger("roundtrip")

@@ -6,9 +6,8 @@ import typer
 
 from core import matrix as survived
 from core.compare import Verdict
-from core.errors import InputError
 from core.evidence import Outcome
-from core.terminal import AsJson, complain, finish, open_jobs, open_library, show, warn
+from core.terminal import AsJson, code_sources, complain, finish, open_jobs, open_library, show, warn, whole_number
 
 app = typer.Typer()
 COMPARED = {"verdict", "max_abs", "mean_abs", "changed_rows", "rows", "not_finite", "error"}
@@ -26,7 +25,7 @@ def compare(
 ) -> None:
     """Reload artifacts in fresh processes and hold their answers against the live model's reference."""
     with open_jobs() as jobs:
-        end = finish(jobs, jobs.compare(artifacts, _whole_number("rows", rows), _sources(code or [])))
+        end = finish(jobs, jobs.compare(artifacts, whole_number("rows", rows), code_sources(code or [])))
         kept = {id_: jobs.library.artifact(id_) for id_ in end.result["outcomes"]}
     outcomes = {id_: Outcome.model_validate(found) for id_, found in end.result["outcomes"].items()}
     found = [
@@ -47,20 +46,6 @@ def compare(
     )
     warn((id_, outcome.warning) for id_, outcome in outcomes.items())
     complain((row["artifact"], row["error"]) for row in found if row["verdict"] == Verdict.DOES_NOT_LOAD)
-
-
-def _whole_number(name: str, text: str | None) -> int | None:
-    try:
-        return None if text is None else int(text)
-    except ValueError as error:
-        raise InputError(f"The option --{name} takes a whole number.", received=text, cure="Give 1 or more.") from error
-
-
-def _sources(pairs: list[str]) -> dict[str, str]:
-    for pair in pairs:
-        if "=" not in pair:
-            raise InputError("The option --code takes ID=SOURCE.", received=pair, cure="For example a0123456789=demo.")
-    return dict(pair.split("=", 1) for pair in pairs)
 
 
 @app.command()

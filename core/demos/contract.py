@@ -83,6 +83,7 @@ class Progress(NamedTuple):
 
 
 Report = Callable[[Progress], None]
+Step = Callable[[Arrays, Arrays], float]  # trains on (inputs, targets); gives their mean loss before it did
 
 
 def accuracy(answers: list[np.ndarray], targets: list[np.ndarray]) -> Score:
@@ -145,7 +146,7 @@ class Demo:
     does not know. `labels` are the names of the classes, empty where answers are values, which are then in `unit`.
     `image_shapes` says for a data set how one row is drawn, where it is a picture, and `answer_shapes` how an answer
     is; `boxes` are what a person fills in where a row is no picture. `score` judges answers against targets, both in
-    output order. `step` trains a model of this demo by one step on (inputs, targets), where Keras does not do it.
+    output order. `stepper` gives the Step that trains a model of this demo, where Keras does not do it.
     """
 
     key: str
@@ -166,7 +167,7 @@ class Demo:
     answer_shapes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     boxes: tuple[Box, ...] = ()
     unit: str = ""
-    step: Callable[[Any, Arrays, Arrays], None] | None = None
+    stepper: Callable[[Any], Step] | None = None
     classes: Callable[[], dict[str, type]] = dict
     has_classes: bool = False
     defaults: TrainSettings = field(default_factory=TrainSettings)

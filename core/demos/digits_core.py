@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from core.demos import digits_data
-from core.demos.contract import Data, Demo, Progress, Report, Split, TrainSettings
+from core.demos.contract import Data, Demo, Progress, Report, Split, Step, TrainSettings
 from core.errors import InputError
-from core.formats.contract import Arrays
 
 
 def build(settings: TrainSettings):
@@ -86,7 +85,7 @@ def train(model: Any, data: Data, settings: TrainSettings, report: Report) -> No
 
 
 def training_step(model: Any) -> Any:
-    """One step of descent on the mean cross-entropy of a batch."""
+    """One step of descent on the mean cross-entropy of a batch, which it gives."""
     import tensorflow as tf
 
     variables = [variable for variable in model.variables if variable.trainable]
@@ -97,15 +96,17 @@ def training_step(model: Any) -> Any:
             losses = tf.nn.softmax_cross_entropy_with_logits(targets, model.logits(pixels))
             loss = tf.reduce_mean(losses)
         model.optimizer.apply(tape.gradient(loss, variables), variables)
+        return loss
 
     return step
 
 
-def step(model: Any, inputs: Arrays, targets: Arrays) -> None:
-    """One step on these rows. Raises InputError for a copy that came back without the code of its training."""
+def stepper(model: Any) -> Step:
+    """The Step of a classifier. Raises InputError for a copy that came back without the code of its training."""
     if not hasattr(model, "logits"):
         raise InputError("What came back answers, and has no way to train.", received=type(model).__name__)
-    training_step(model)(inputs["pixels"], targets["digit"])
+    step = training_step(model)
+    return lambda inputs, targets: float(step(inputs["pixels"], targets["digit"]))
 
 
 def _measure(model: Any, split: Split, prefix: str = "") -> dict[str, float]:
@@ -123,6 +124,6 @@ DEMO = Demo(
     model_says="TensorFlow Core: a tf.Module with four variables and a tf.function",
     shows="What a SavedModel keeps when there is no Keras model at all.",
     build=build,
-    step=step,
+    stepper=stepper,
     **digits_data.CLASSIFIER | {"kind": "module", "train": train},
 )

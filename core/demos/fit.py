@@ -1,11 +1,12 @@
 """Training a compiled Keras model with `fit`, reporting as it goes."""
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from core.demos.contract import Data, Progress, Report, Split, TrainSettings
+from core.demos.contract import Data, Progress, Report, Split, Step, TrainSettings
 from core.errors import InputError
 from core.formats.contract import Arrays
 
@@ -22,8 +23,9 @@ def fit(model: Any, data: Data, settings: TrainSettings, report: Report) -> None
     )
 
 
-def step(model: Any, inputs: Arrays, targets: Arrays) -> None:
-    """Train a compiled Keras model in place by one step on these rows.
+def stepper(model: Any, eagerly: bool = False) -> Step:
+    """The Step of a compiled Keras model; `eagerly` where it is taken once, and tracing a graph would take ten times as
+    long.
 
     Raises InputError for what is no Keras model, or was never compiled.
     """
@@ -31,13 +33,18 @@ def step(model: Any, inputs: Arrays, targets: Arrays) -> None:
         raise InputError("What came back answers, and has no way to train.", received=type(model).__name__)
     if not model.compiled:
         raise InputError("What came back has layers and no compile settings, so it cannot train as it is.")
+    model.run_eagerly = eagerly
+    model.make_train_function(force=True)  # a model that has just been trained would go on with its graph
+    return partial(_step, model)
+
+
+def _step(model: Any, inputs: Arrays, targets: Arrays) -> float:
     import tensorflow as tf
 
-    # One step is not worth a graph: tracing it would take ten times as long as taking it. Outside of a graph Keras
-    # takes no mixture of arrays and tensors.
-    model.run_eagerly = True
-    model.make_train_function(force=True)  # a model that has just been trained would go on with its graph
-    model.train_on_batch(*_pair(Split({name: tf.constant(array) for name, array in inputs.items()}, targets)))
+    # Outside of a graph Keras takes no mixture of arrays and tensors.
+    tensors = Split({name: tf.constant(array) for name, array in inputs.items()}, targets)
+    model.reset_metrics()  # Keras gives the mean over all batches since
+    return float(model.train_on_batch(*_pair(tensors), return_dict=True)["loss"])
 
 
 def _pair(split: Split) -> tuple[Any, Any]:

@@ -1,11 +1,12 @@
 """What is tried on a loaded copy, beside asking it the reference rows. Each function is shown beside its finding."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from core.demos import get_demo
-from core.demos.fit import step as keras_step
+from core.demos.fit import stepper as keras_stepper
 from core.errors import RoundtripError
 from core.explain import explain
 from core.formats.contract import Arrays, Predictor
@@ -41,19 +42,19 @@ def _ask(predictor: Predictor, inputs: Arrays, rows: int) -> str:
     try:
         answers = predictor.predict(inputs)
     except Exception as error:  # noqa: BLE001  any failure of a foreign runtime is the finding itself
-        return _first_words(error)
+        return first_words(error)
     got = {len(array) for array in answers.values()}
     return "" if got == {rows} else f"answered {got} rows instead of {rows}"
 
 
-def _draw_alike(model: Any) -> None:
+def draw_alike(model: Any) -> None:
     """Begin the random numbers of Dropout and augmentation anew: a copy that has answered more has drawn more."""
     for variable in getattr(model, "variables", None) or ():
         if "seed_generator_state" in getattr(variable, "path", ""):
             variable.assign(np.zeros(variable.shape, variable.dtype))
 
 
-def _first_words(error: Exception) -> str:
+def first_words(error: Exception) -> str:
     if isinstance(error, RoundtripError):
         return error.sentence
     found = explain(str(error))
@@ -87,8 +88,9 @@ def one_step(model: Any, inputs: Arrays, targets: Arrays, demo: str | None) -> d
     rows = [{name: array[:STEP_ROWS] for name, array in arrays.items()} for arrays in (inputs, targets)]
     keras.utils.set_random_seed(0)
     try:
-        _draw_alike(model)
-        (get_demo(demo).step or keras_step)(model, *rows)
+        draw_alike(model)
+        stepper = get_demo(demo).stepper or partial(keras_stepper, eagerly=True)
+        stepper(model)(*rows)
     except Exception as error:  # noqa: BLE001  a copy that cannot train says so in its own way
-        return {"why": _first_words(error)}
+        return {"why": first_words(error)}
     return {"weights": fingerprint([(one.name, np.asarray(one)) for one in weight_variables(model)])}

@@ -20,6 +20,7 @@ from core.formats.reference import ROWS, Reference, answer_in_batches, describe,
 from core.worker.holding import answer, hold, hold_live
 from core.worker.looking import look_inside, read_tensor, sketch_tensor
 from core.worker.probes import one_step, probe
+from core.worker.resuming import resume
 from core.worker.rows import rows
 from core.worker.snapshot import code_from, rebuild, write_values
 
@@ -195,4 +196,5 @@ TASKS: dict[str, Callable[..., Reply]] = {
     "look_inside": look_inside,
     "sketch_tensor": sketch_tensor,
     "read_tensor": read_tensor,
+    "resume": resume,
 }

@@ -18,6 +18,7 @@ TITLES = {
     "library": "Library",
     "formats": "What survives in which format",
     "compare": "Compare",
+    "resume": "Carry on training",
 }
 
 

@@ -48,6 +48,7 @@ def said(app: AppTest) -> str:
         ("save", "There is nothing to save yet", "Train a model"),
         ("library", "Nothing is saved yet", "Train a model"),
         ("compare", "There is nothing to compare yet", "Save a run"),
+        ("resume", "There is no copy to carry on with yet", "Save a run"),
     ],
 )
 def test_an_empty_library_offers_the_next_click(visit, empty_jobs: Jobs, page: str, sentence: str, button: str):
@@ -87,6 +88,20 @@ def test_a_comparison_says_its_verdicts(visit, jobs: Jobs, saved: Callable):
     assert "Different answers: " in text
     assert "of 270" in text
     assert app.dataframe[0].value["Row"].tolist() == list(range(270))
+
+
+def test_copies_that_trained_on_say_how_they_ended(visit, jobs: Jobs, trained: Callable, saved: Callable):
+    run = trained("digits-core")
+    kept = [saved("digits-core", key)["artifact"] for key in ("checkpoint", "saved_model")]
+    app = visit(jobs, "resume", run=run, artifact=kept, epochs="1")
+    assert [one.disabled for one in app.button if one.label == "Train on"] == [False]
+    assert jobs.wait(jobs.resume(run, kept, 1).id).state == "done"
+    text = said(app.run()).replace("\\", "")
+    assert not app.exception
+    assert "Every batch's loss is the live model's, to the last bit" in text
+    assert "It came back as functions that answer" in text
+    assert app.dataframe[0].value["Step count"].tolist() == ["✓ kept (80)", "✓ kept"]
+    assert [one.disabled for one in app.button if one.label == "Train on"] == [True]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,56 @@
+"""Train copies of a run on, beside its live model, and see which of them carry on where the training stopped."""
+
+import streamlit as st
+
+from core.work.resuming import EPOCHS
+from ui.courses import draw_growing
+from ui.live import follow
+from ui.resuming import ask_sources, choose_copies, choose_run, names_of, show_resumed, with_copies
+from ui.state import office
+from ui.words import empty
+
+st.title("Carry on training")
+jobs = office()
+entries = [entry for entry in jobs.library.find() if not entry.problem]
+runs = with_copies(entries, jobs.library.runs())
+if not runs:
+    empty("There is no copy to carry on with yet. Train a demo and save it first.", "Save a run", "save")
+    st.stop()
+
+run = choose_run(runs)
+own = {entry.id: entry for entry in entries if entry.run == run.id}
+names = names_of(own)
+left, right = st.columns([2, 1], gap="large")
+with left:
+    ids = choose_copies(own)
+epochs = right.slider(
+    "Epochs",
+    1,
+    EPOCHS,
+    2,
+    key="epochs",
+    bind="query-params",
+    help="How often each sees all of the training data again. All get the same rows in the same order.",
+)
+sources = ask_sources(ids, names)
+if not ids:
+    st.info("Choose at least one copy; the live model trains on beside it.", icon=":material/arrow_upward:")
+    st.stop()
+
+asked = (run.id, ids, epochs, sources)
+job = jobs.resumed(*asked)
+known = job is not None and (job.active or job.state == "done")
+st.button(
+    "Train on",
+    type="primary",
+    icon=":material/play_arrow:",
+    on_click=jobs.resume,
+    args=asked,
+    disabled=known,
+    help="The same choice gives the same result, which stands below." if known else None,
+)
+if job:
+    follow(job, lambda seen: draw_growing(seen, run, names))
+    seen = jobs.journal.read(job.id)
+    if seen.state == "done":
+        show_resumed(seen, run, names)

@@ -1,0 +1,308 @@
+"""Copies that train on beside the live model: who carries on to the last bit, who jumps, and who cannot train."""
+
+import os
+import signal
+import time
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.demos import get_demo
+from core.demos.contract import Split, TrainSettings
+from core.errors import InputError
+from core.formats import FORMATS
+from core.formats.live import live_predictor
+from core.jobs import Jobs
+from core.library.journal import Job
+from core.work.resuming import LIVE, batches_of
+from core.worker.resuming import Batches, Trainee
+from tests.conftest import finished
+
+EPOCHS = 2
+# Formats that claim the optimizer's state, and come back as layers: whoever claims that has to carry on exactly.
+WHOLE = [one.key for one in FORMATS if "optimizer state" in one.keeps and "graph" not in one.keeps]
+KEYS = {
+    "digits-mlp": (*WHOLE, "h5", "safetensors", "architecture", "saved_model", "litert"),
+    "digits-core": ("checkpoint", "safetensors", "saved_model", "frozen_graph"),
+}
+ENDS = {
+    **{("digits-mlp", key): "exact" for key in WHOLE},
+    ("digits-mlp", "h5"): "jumps",
+    ("digits-mlp", "safetensors"): "jumps",
+    ("digits-mlp", "architecture"): "starts-over",
+    ("digits-mlp", "saved_model"): "cannot-train",
+    ("digits-mlp", "litert"): "cannot-train",
+    ("digits-core", "checkpoint"): "exact",
+    ("digits-core", "safetensors"): "jumps",
+    ("digits-core", "saved_model"): "cannot-train",
+    ("digits-core", "frozen_graph"): "cannot-train",
+}
+EXACT = [pair for pair, end in ENDS.items() if end == "exact"]
+JUMPS = [pair for pair, end in ENDS.items() if end == "jumps"]
+
+
+@pytest.fixture(scope="module")
+def resumed(jobs: Jobs, trained, saved):
+    """A function that gives (job, {format: continuation}, {format: losses}) of a demo's copies, done once."""
+    done: dict[str, tuple[Job, dict[str, dict], dict[str, np.ndarray]]] = {}
+
+    def of(demo: str):
+        if demo not in done:
+            ids = {saved(demo, key)["artifact"]: key for key in KEYS[demo]}
+            job = finished(jobs, jobs.resume(trained(demo), ids, EPOCHS))
+            arrays = {ids.get(name, name): losses for name, losses in jobs.journal.arrays(job.id).items()}
+            done[demo] = job, {ids[id_]: one for id_, one in job.result["copies"].items()}, arrays
+        return done[demo]
+
+    return of
+
+
+# How each carries on
+
+
+@pytest.mark.parametrize(("demo", "key"), ENDS, ids=lambda value: value)
+def test_each_format_carries_on_as_its_state_allows(resumed, demo: str, key: str):
+    _, copies, losses = resumed(demo)
+    assert copies[key]["ending"] == ENDS[demo, key]
+    assert (key in losses) is (ENDS[demo, key] != "cannot-train")
+
+
+@pytest.mark.parametrize(("demo", "key"), EXACT, ids=lambda value: value)
+def test_a_whole_copy_has_the_live_models_losses_and_weights_bit_for_bit(resumed, demo: str, key: str):
+    _, copies, losses = resumed(demo)
+    assert losses[key].tobytes() == losses[LIVE].tobytes()
+    assert [epoch["weights"] for epoch in copies[key]["epochs"]] == [{"found": 4, "of": 4, "missing": []}] * EPOCHS
+    assert copies[key]["parts"] == dict.fromkeys(("weights", "step count", "moments", "learning rate"), True)
+    assert (copies[key]["gap"]["first"], copies[key]["remark"]) == (None, "")
+
+
+@pytest.mark.parametrize(("demo", "key"), JUMPS, ids=lambda value: value)
+def test_without_optimizer_state_the_first_loss_is_the_same_and_the_second_is_not(resumed, demo: str, key: str):
+    _, copies, losses = resumed(demo)
+    gap = copies[key]["gap"]
+    assert losses[key][0] == losses[LIVE][0]
+    assert (gap["first"], gap["after_step"]) == (2, losses[key][1] - losses[LIVE][1])
+    apart = np.abs(losses[key] - losses[LIVE])
+    assert (abs(gap["largest"]), gap["largest_at"]) == (apart.max(), apart.argmax() + 1)
+    assert copies[key]["parts"] == {"weights": True, "step count": False, "moments": False, "learning rate": True}
+    assert copies[key]["numbers"]["step count"] == 0
+    assert copies[key]["sentence"].startswith("Its optimizer state was lost. After the first step the loss is 0.0")
+
+
+def test_an_optimizer_that_came_back_broken_is_said_and_made_anew(resumed):
+    _, copies, losses = resumed("digits-mlp")
+    assert copies["h5"]["remark"] == (
+        "The optimizer came back without the model's variables, so training cannot go on as it is: a new Adam, as in "
+        "the demo's code, begins from zero."
+    )
+    assert copies["h5"]["saved"] == {"found": 2, "of": 10, "missing": copies["h5"]["saved"]["missing"]}
+    assert losses["h5"].tobytes() == losses["safetensors"].tobytes()
+
+
+def test_an_architecture_alone_starts_over(resumed):
+    _, copies, losses = resumed("digits-mlp")
+    assert losses["architecture"][0] == pytest.approx(np.log(10), rel=0.5)  # a guess among ten
+    assert copies["architecture"]["sentence"].startswith("4 of 4 weight tensors are not the run's own. Its first loss")
+    assert copies["architecture"]["epochs"][-1]["weights"]["found"] == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "sentence", "parts"),
+    [
+        ("litert", "It came back as a program that answers: the weights are constants in it", None),
+        ("saved_model", "It came back as functions that answer: no loss, and no function that takes a training", True),
+    ],
+)
+def test_what_is_made_for_answering_says_why_it_cannot_train(resumed, key: str, sentence: str, parts: bool | None):
+    _, copies, _ = resumed("digits-mlp")
+    assert copies[key]["sentence"].startswith(sentence)
+    assert copies[key]["error"]["code"] == "cannot-train"
+    assert (copies[key]["parts"]["moments"], copies[key]["epochs"]) == (parts, [])
+
+
+def test_whole_numbers_cannot_be_trained(jobs: Jobs, trained, saved):
+    id_ = saved("digits-mlp", "keras_int8")["artifact"]
+    copy = finished(jobs, jobs.resume(trained("digits-mlp"), [id_], 1)).result["copies"][id_]
+    assert copy["ending"] == "cannot-train"
+    assert copy["sentence"] == "Its weights came back as whole numbers (int8), which no step can move."
+
+
+def test_an_architecture_in_json_brings_the_compile_settings_that_weights_need(jobs: Jobs, trained, saved):
+    weights, layers = (saved("digits-mlp", key)["artifact"] for key in ("weights", "architecture"))
+    job = finished(jobs, jobs.resume(trained("digits-mlp"), [weights], 1, {weights: layers}))
+    copy = job.result["copies"][weights]
+    assert (copy["ending"], copy["remark"], copy["numbers"]["step count"]) == ("exact", "", 80)
+
+
+def test_a_model_that_was_never_compiled_gets_the_demos_loss_and_a_new_optimizer():
+    demo = get_demo("digits-mlp")
+    source = {"demo": demo.key, "settings": demo.defaults.model_dump()}
+    bare = demo.build(demo.defaults)
+    bare.compiled = False
+    trainee = Trainee(live_predictor(bare), demo, source)
+    assert trainee.facts["remark"] == (
+        "It came back without its loss and optimizer: a new Adam, as in the demo's code, begins from zero."
+    )
+    rows = {"pixels": np.ones((4, 64), "float32")}, {"digit": np.eye(10, dtype="float32")[:4]}
+    first, *_, last = (trainee.step(*rows) for _ in range(5))
+    assert first == pytest.approx(np.log(10), rel=0.5)
+    assert last < first
+    assert trainee.measure([0.5, float("nan")], Split(*rows))["loss"] is None  # no JSON has a word for it
+
+
+def test_dropout_and_augmentation_draw_alike_in_every_copy(jobs: Jobs, trained, saved):
+    ids = {saved("digits-cnn", key)["artifact"]: key for key in ("keras", "weights")}
+    copies = finished(jobs, jobs.resume(trained("digits-cnn"), ids, 1)).result["copies"]
+    assert {ids[id_]: copy["ending"] for id_, copy in copies.items()} == {"keras": "exact", "weights": "exact"}
+
+
+# The same batches, and numbers that can be checked by hand
+
+
+@pytest.mark.parametrize("demo", KEYS)
+def test_all_get_the_same_rows_in_the_same_order(jobs: Jobs, resumed, demo: str):
+    job, copies, losses = resumed(demo)
+    orders = {copy["order"] for copy in copies.values() if copy["order"]}
+    assert orders == {job.result["live"]["order"]}
+    assert job.result["batches"] == 40
+    assert {len(one) for one in losses.values()} == {40 * EPOCHS}
+
+
+def test_every_epoch_has_every_row_once_in_an_order_of_its_own():
+    batches = Batches(rows=1257, size=32, epochs=2, seed=0)
+    first, second = ([rows.tolist() for rows in batches.of(epoch)] for epoch in (0, 1))
+    assert sorted(chain(*first)) == sorted(chain(*second)) == list(range(1257))
+    assert first != second
+    assert [rows.tolist() for rows in batches.of(0)] == first
+    assert [rows.tolist() for rows in batches._replace(seed=1).of(0)] != first
+    assert [len(rows) for rows in first] == [32] * 39 + [9]
+    assert batches.each == 40
+
+
+def test_the_first_loss_is_that_of_the_snapshot_by_hand(jobs: Jobs, trained, resumed):
+    run = jobs.library.run(trained("digits-mlp"))
+    _, _, losses = resumed("digits-mlp")
+    split = get_demo("digits-mlp").data(TrainSettings(**run.settings)).train
+    rows = next(iter(batches_of(run, EPOCHS).of(0)))
+    with np.load(jobs.library.snapshot(run.id) / "variables.npz") as kept:
+        kernel, bias, out, out_bias = (kept[str(index)].astype("float64") for index in range(4))
+    hidden = np.maximum(split.inputs["pixels"][rows] @ kernel + bias, 0)
+    logits = hidden @ out + out_bias
+    likelihood = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    expected = -np.log((likelihood * split.targets["digit"][rows]).sum(axis=1)).mean()
+    assert losses[LIVE][0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_mean_loss_of_an_epoch_is_that_of_its_batches(resumed):
+    job, copies, losses = resumed("digits-mlp")
+    for epochs, own in ((job.result["live"]["epochs"], losses[LIVE]), (copies["h5"]["epochs"], losses["h5"])):
+        assert [one["loss"] for one in epochs] == pytest.approx([own[:40].mean(), own[40:].mean()], rel=1e-12)
+        assert [one["score_name"] for one in epochs] == ["accuracy", "accuracy"]
+        assert epochs[1]["score"] > 0.8
+
+
+def test_the_live_model_goes_the_same_way_every_time(jobs: Jobs, trained, saved, resumed):
+    _, _, losses = resumed("digits-core")
+    job = finished(jobs, jobs.resume(trained("digits-core"), [saved("digits-core", "checkpoint")["artifact"]], 1))
+    assert jobs.journal.arrays(job.id)[LIVE].tobytes() == losses[LIVE][:40].tobytes()
+
+
+# As a job
+
+
+def test_the_same_request_gives_the_same_job_and_it_can_be_looked_up(jobs: Jobs, trained, saved, resumed):
+    job, _, _ = resumed("digits-core")
+    asked = trained("digits-core"), job.request["artifacts"]
+    assert jobs.resume(*asked, EPOCHS) == job
+    assert jobs.resumed(*asked, EPOCHS) == job
+    assert jobs.resumed(*asked, 7) is None
+    assert jobs.resumed(*asked, EPOCHS, seed=1) is None
+
+
+def test_curves_grow_on_the_record_while_it_trains(jobs: Jobs, trained, saved):
+    seen: list[Job] = []
+    job = jobs.resume(trained("digits-mlp"), [saved("digits-mlp", "keras")["artifact"]], 15)
+    end = jobs.wait(job.id, heard=seen.append)
+    grown = [len(one.detail["curves"].get(LIVE, [])) for one in seen if "curves" in one.detail]
+    assert grown == sorted(grown)
+    assert grown[0] < grown[-1]
+    whole = jobs.journal.arrays(end.id)[LIVE][:: end.detail["every"]].tolist()
+    assert end.detail["curves"][LIVE] == whole[: len(end.detail["curves"][LIVE])]
+    assert [one.progress for one in seen] == sorted(one.progress for one in seen)
+
+
+def test_it_is_cancelled_within_a_second(jobs: Jobs, trained, saved):
+    job = jobs.resume(trained("digits-mlp"), [saved("digits-mlp", "keras")["artifact"]], 20, seed=5)
+    jobs_wait_until(jobs, job, lambda one: one.progress > 0)
+    pressed = time.monotonic()
+    jobs.cancel(job.id)
+    end = jobs.wait(job.id)
+    assert time.monotonic() - pressed < 1
+    assert (end.state, end.error["sentence"]) == ("cancelled", "It was cancelled.")
+
+
+def jobs_wait_until(jobs: Jobs, job: Job, condition) -> None:
+    deadline = time.monotonic() + 60
+    while not condition(jobs.journal.read(job.id)):
+        assert time.monotonic() < deadline, "it did not happen in time"
+
+
+class Deadly:
+    """A worker whose child is killed at its first message, where it trains a copy of one format."""
+
+    def __init__(self, worker: Any, format_key: str):
+        self._worker, self._format = worker, format_key
+
+    def run(self, task: str, **request: Any) -> Any:
+        with self._worker.open() as child:
+            if (request["copy"] or {}).get("format") == self._format:
+                request["on_progress"] = lambda _: os.kill(child.pid, signal.SIGKILL)
+            return child.ask(task, **request)
+
+
+def test_a_copy_whose_process_dies_is_one_sentence_and_the_others_go_on(jobs: Jobs, worker, trained, saved):
+    deadly = Jobs(jobs.library, Deadly(worker, "checkpoint"), jobs.config)
+    dead, good = (saved("digits-core", key)["artifact"] for key in ("checkpoint", "safetensors"))
+    copies = finished(jobs, deadly.resume(trained("digits-core"), [dead, good], 3)).result["copies"]
+    assert (copies[dead]["ending"], copies[dead]["error"]["code"]) == ("failed", "child-died")
+    assert copies[dead]["sentence"].startswith("The process that held the model ended before it answered: ")
+    assert copies[good]["ending"] == "jumps"
+
+
+def test_a_damaged_copy_says_so_and_without_the_snapshot_there_is_nothing_to_hold_copies_against(empty_jobs: Jobs):
+    run = finished(empty_jobs, empty_jobs.train("digits-core", epochs=1)).result["run"]
+    rows = finished(empty_jobs, empty_jobs.save(run, ["checkpoint", "safetensors"])).result["rows"]
+    bad, good = (row["artifact"] for row in rows.values())
+    before = empty_jobs.resume(run, [bad, good], 1)
+    assert finished(empty_jobs, before).result["copies"][bad]["ending"] == "exact"
+    (empty_jobs.library.files(bad) / "model.index").write_bytes(b"")
+    after = finished(empty_jobs, empty_jobs.resume(run, [bad, good], 1))
+    assert after.id != before.id
+    assert (after.result["copies"][bad]["ending"], after.result["copies"][good]["ending"]) == ("failed", "jumps")
+    assert after.result["copies"][bad]["error"]["code"] == "damaged"
+    (empty_jobs.library.home / "runs" / run / "snapshot" / "variables.npz").unlink()
+    end = empty_jobs.wait(empty_jobs.resume(run, [good], 1).id)
+    assert (end.state, end.error["sentence"]) == ("failed", "The file variables.npz is missing.")
+
+
+# Bad input
+
+
+@pytest.mark.parametrize("epochs", [0, 21, -1])
+def test_too_few_or_too_many_epochs_are_refused(jobs: Jobs, trained, saved, epochs: int):
+    with pytest.raises(InputError, match="It trains on for 1 to 20 epochs") as caught:
+        jobs.resume(trained("digits-core"), [saved("digits-core", "checkpoint")["artifact"]], epochs)
+    assert caught.value.received == str(epochs)
+
+
+def test_copies_of_another_run_are_refused(jobs: Jobs, trained, saved):
+    other = saved("digits-mlp", "keras")["artifact"]
+    with pytest.raises(InputError, match=f"Only copies of one run .* Received: {other} of another run"):
+        jobs.resume(trained("digits-core"), [saved("digits-core", "checkpoint")["artifact"], other])
+
+
+def test_nothing_chosen_is_refused(jobs: Jobs, trained):
+    with pytest.raises(InputError, match=r"No artifact was chosen\."):
+        jobs.resume(trained("digits-core"), [])
