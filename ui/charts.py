@@ -158,6 +158,15 @@ def layer_differences(steps: list[dict[str, Any]], tolerance: float, says: list[
     )
 
 
+def courses(rows: dict[str, list[float]], title: str) -> go.Figure:
+    """Values in their order, one line for each row."""
+    figure = go.Figure()
+    for name, values in rows.items():
+        places = list(range(1, len(values) + 1))
+        figure.add_scatter(x=places, y=values, name=name, mode="lines+markers", marker={"size": 5})
+    return _dressed(figure, "place in the row", title)
+
+
 def treemap(
     ids: list[str], labels: list[str], parents: list[str], values: list[int], colours: list[str], hover: list[str]
 ) -> go.Figure:

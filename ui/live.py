@@ -51,7 +51,9 @@ def _saying(job: Job) -> str:
 
 
 def _seconds_left(job: Job) -> float | None:
-    """From the pace so far; not said before a twentieth is done."""
+    """What the job says itself; else from the pace so far, and not before a twentieth is done."""
+    if "seconds_left" in job.detail:
+        return job.detail["seconds_left"]
     if not job.started or job.progress < 0.05:
         return None
     spent = (datetime.now(UTC) - datetime.fromisoformat(job.started)).total_seconds()
@@ -64,6 +66,7 @@ def _ending(job: Job) -> None:
     elif job.state == "cancelled":
         done = sum(row["state"] == "done" for row in job.rows.values())
         kept = f"{done} of {len(job.rows)} were done before, and are in the library" if done else "Nothing was kept"
+        kept = "The best that was found until then stands below" if job.detail.get("best") else kept
         st.info(f"Cancelled. {kept}; start it again when you like.", icon=":material/stop_circle:")
     elif job.state == "interrupted":
         st.warning(

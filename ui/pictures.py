@@ -10,6 +10,7 @@ from core.formats.contract import Format
 
 COLOURS = {"architecture": "#6366F1", "weights": "#0D9488", "optimizer state": "#D97706"}
 SHORT = {"architecture": "Architecture", "weights": "Weights", "optimizer state": "Optimizer"}
+ADDED, TAKEN = (79, 70, 229), (217, 119, 6)  # red, green, blue of ink that was added and taken away
 ROW, TOP, LEFT, WIDE, GAP = 44, 138, 136, 122, 12
 
 
@@ -72,13 +73,26 @@ def _text(x: float, y: float, words: str, fill: str, points: int, weight: int, a
 
 def row_image(values: np.ndarray, shape: tuple[int, int], side: int = 64) -> bytes:
     """One row of pixels in [0, 1] as a PNG of about `side` pixels, dark ink on white as on paper."""
+    pixels = (255 * (1 - np.clip(values.reshape(shape), 0, 1))).astype("uint8")
+    return _png(pixels, side)
+
+
+def moved_image(values: np.ndarray, origin: np.ndarray, shape: tuple[int, int], side: int = 64) -> bytes:
+    """What was changed of a row, as a PNG of about `side` pixels: violet where ink was added, orange where it was taken
+    away, each as strong as the change is beside the largest."""
+    moved = (values.astype("float64") - origin.astype("float64")).reshape(*shape, 1)
+    share = np.abs(moved) / (np.abs(moved).max() or 1.0)
+    ink = np.where(moved > 0, np.array(ADDED), np.array(TAKEN))
+    return _png((255 * (1 - share) + ink * share).astype("uint8"), side)
+
+
+def _png(pixels: np.ndarray, side: int) -> bytes:
+    """Pixels, of one value or three, as a PNG of about `side` pixels."""
     from PIL import Image
 
-    pixels = (255 * (1 - np.clip(values.reshape(shape), 0, 1))).astype("uint8")
-    scale = max(1, side // max(shape))
-    drawn = Image.fromarray(np.kron(pixels, np.ones((scale, scale), dtype="uint8")))
+    scale = max(1, side // max(pixels.shape[:2]))
     buffer = io.BytesIO()
-    drawn.save(buffer, format="PNG")
+    Image.fromarray(pixels.repeat(scale, axis=0).repeat(scale, axis=1)).save(buffer, format="PNG")
     return buffer.getvalue()
 
 

@@ -6,6 +6,8 @@ prefers its own class over the other's. An unchanged answer counts by how near i
 way on which a search comes to a changed one: d / (d + l), where d is the largest difference between the two and l the
 smaller lead of the first class over the second. Where the answer is a value and no class, both cases count by the
 largest difference in units of the standard deviation of the reference, and text counts by how many texts are others.
+Another class or another text counts above a value that moved; of several outputs the highest level counts, and then
+the mean of what all of them show.
 """
 
 from collections.abc import Mapping
@@ -14,9 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.compare import ATOL, MOVED
+from core.compare.judging import NEAR_ONE
 from core.formats.contract import Arrays
 
-SAME, CHANGED, NOT_A_NUMBER = 0, 1, 2
+SAME, MOVED_ON, OTHER, NOT_A_NUMBER = 0, 1, 2, 3
 MOST = 1e12  # an amount above which nothing is told apart any more
 
 
@@ -38,20 +41,21 @@ class Scale:
 class Measured:
     """One entry for each row, all of shape (rows,).
 
-    `level` is 0 for the same answer, 1 for a changed one, 2 where one is no number and the other is; `amount` orders
-    rows of one level; `largest` is the largest absolute difference over all outputs, and `output` the number of the
-    output that decides.
+    `level` is 0 for the same answer, 1 for a value that moved, 2 for another class or text, 3 where one is no number
+    and the other is. `output` is the number of the output that decides, `amount` what it shows, which orders rows of
+    one level; `largest` is the largest absolute difference over all outputs. `score` is the whole order as one number
+    in [0, 4): the level, and within it the mean over the outputs of their amounts, each squeezed into [0, 1).
     """
 
     level: np.ndarray
     amount: np.ndarray
     largest: np.ndarray
     output: np.ndarray
+    score: np.ndarray
 
     @property
-    def score(self) -> np.ndarray:
-        """The whole order as one number in [0, 3): the level, and within it the amount squeezed into [0, 1)."""
-        return self.level + self.amount / (1 + self.amount)
+    def changed(self) -> np.ndarray:
+        return self.level > SAME
 
 
 def scales_of(reference: Arrays, labels: int = 0) -> dict[str, Scale]:
@@ -63,14 +67,14 @@ def _scale(array: np.ndarray, labels: int) -> Scale:
     if array.dtype.kind in "SUO":
         return Scale("text")
     values = array.astype("float64")
-    if values.ndim == 2 and values.shape[1] > 1 and (values.shape[1] == labels or are_probabilities(values)):
+    if values.ndim == 2 and values.shape[1] > 1 and (values.shape[1] == labels or _are_probabilities(values)):
         return Scale("class")
     finite = values[np.isfinite(values)]
     return Scale("value", float(finite.std()) if finite.size else 0.0)
 
 
-def are_probabilities(rows: np.ndarray) -> bool:
-    return bool(np.all(rows >= 0) and np.allclose(rows.sum(axis=-1), 1, atol=1e-3))
+def _are_probabilities(rows: np.ndarray) -> bool:
+    return bool(np.all(rows >= 0) and np.allclose(rows.sum(axis=-1), 1, atol=NEAR_ONE))
 
 
 def measure(left: Arrays, right: Arrays, scales: Mapping[str, Scale]) -> Measured:
@@ -81,16 +85,18 @@ def measure(left: Arrays, right: Arrays, scales: Mapping[str, Scale]) -> Measure
     with np.errstate(over="ignore"):
         parts = [_one(left[name], right[name], scale) for name, scale in scales.items()]
     levels, amounts, largest = (np.array([part[at] for part in parts]) for at in range(3))
-    output = (levels + amounts / (1 + amounts)).argmax(axis=0)
+    squeezed = amounts / (1 + amounts)
+    output = (levels + squeezed).argmax(axis=0)
     rows = np.arange(output.size)
-    return Measured(levels[output, rows], amounts[output, rows], largest.max(axis=0), output)
+    score = levels.max(axis=0) + squeezed.mean(axis=0)
+    return Measured(levels[output, rows], amounts[output, rows], largest.max(axis=0), output, score)
 
 
 def _one(left: np.ndarray, right: np.ndarray, scale: Scale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     left, right = left.reshape(len(left), -1), right.reshape(len(right), -1)
     if scale.kind == "text":
         others = (left.astype("U") != right.astype("U")).sum(axis=1)
-        return np.minimum(others, 1), others.astype("float64"), np.zeros(len(left))
+        return np.where(others > 0, OTHER, SAME), others.astype("float64"), np.zeros(len(left))
     left, right = left.astype("float64"), right.astype("float64")
     finite = np.isfinite(left) & np.isfinite(right)
     with np.errstate(invalid="ignore"):
@@ -104,7 +110,7 @@ def _one(left: np.ndarray, right: np.ndarray, scale: Scale) -> tuple[np.ndarray,
 
 
 def _values(largest: np.ndarray, scale: Scale) -> tuple[np.ndarray, np.ndarray]:
-    return np.where(largest > scale.moved, CHANGED, SAME), largest / (scale.spread or 1.0)
+    return np.where(largest > scale.moved, MOVED_ON, SAME), largest / (scale.spread or 1.0)
 
 
 def _classes(left: np.ndarray, right: np.ndarray, largest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -114,7 +120,7 @@ def _classes(left: np.ndarray, right: np.ndarray, largest: np.ndarray) -> tuple[
     sure = np.minimum(left[rows, one] - left[rows, two], right[rows, two] - right[rows, one])
     lead = np.minimum(_lead(left), _lead(right))
     near = np.divide(largest, largest + lead, where=largest > 0, out=np.zeros_like(largest))
-    return np.where(one != two, CHANGED, SAME), np.where(one != two, sure, near)
+    return np.where(one != two, OTHER, SAME), np.where(one != two, sure, near)
 
 
 def _lead(rows: np.ndarray) -> np.ndarray:

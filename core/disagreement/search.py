@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.disagreement.measure import CHANGED, Measured, Scale, measure
+from core.disagreement.measure import SAME, Measured, Scale, measure
 from core.disagreement.seen import Seen
 from core.disagreement.stepping import Point, Proposals, Steps
 from core.formats.contract import Arrays
@@ -58,6 +58,11 @@ class Budget:
         return float("inf") if self._evaluations is None else self._evaluations - self.spent
 
     @property
+    def seconds_left(self) -> float:
+        """The longest that it may still take."""
+        return max(self._seconds - self.seconds, 0.0)
+
+    @property
     def done(self) -> float:
         """The share that is used up, in [0, 1]."""
         counted = self.spent / self._evaluations if self._evaluations else 0.0
@@ -83,7 +88,7 @@ class Find:
 
     @property
     def changed(self) -> bool:
-        return self.level >= CHANGED
+        return self.level > SAME
 
 
 class Search:
@@ -162,7 +167,7 @@ class Search:
         rows = len(measured.level)
         self.budget.spent += rows
         self.asked[phase] = self.asked.get(phase, 0) + rows
-        self.changed[phase] = self.changed.get(phase, 0) + int((measured.level >= CHANGED).sum())
+        self.changed[phase] = self.changed.get(phase, 0) + int(measured.changed.sum())
         self.largest = max(self.largest, float(measured.largest.max(initial=0.0)))
         return answers, measured
 

@@ -11,6 +11,7 @@ import pytest
 from core.demos import get_demo
 from core.disagreement import NEAR
 from core.errors import InputError, UnknownName
+from core.inputs import Inputs
 from core.library.journal import Job
 from tests.conftest import finished
 
@@ -62,11 +63,21 @@ def test_what_is_found_lies_near_a_row_of_the_data_and_is_kept_with_both_answers
     assert again.result | {"seconds": 0} == job.result | {"seconds": 0}
 
 
+def test_what_is_found_is_an_input_set_that_any_other_copy_can_be_asked(jobs, trained, other_seed):
+    job = searched(jobs, trained("digits-mlp"), other_seed, evaluations=2000)
+    kept = Inputs(jobs.library.home, jobs.config)
+    one = kept.read(job.result["inputs"])
+    assert (one.kind, one.rows, one.origin["search"]) == ("found", 1, job.id)
+    assert one.words == f"Where the live model of {trained('digits-mlp')} and the live model of {other_seed} disagree"
+    np.testing.assert_array_equal(kept.take(one.id, slice(0, 1))["pixels"], jobs.journal.arrays(job.id)["input:pixels"])
+
+
 def test_a_copy_and_its_live_model_never_disagree_and_every_number_is_the_same(jobs, trained, saved):
     copy = saved("digits-mlp", "keras")["artifact"]
     job = searched(jobs, trained("digits-mlp"), copy, evaluations=2400)
     assert (job.result["found"]["changed"], job.result["largest"]) == (False, 0.0)
     assert set(job.result["changed"].values()) == {0}
+    assert job.result["inputs"] == ""
     assert job.result["asked"]["made"] > 500
     assert job.result["notes"] == []
 
@@ -173,8 +184,8 @@ def _until(jobs, job: Job, condition) -> Job:
     return seen
 
 
-def test_two_that_take_other_inputs_are_told_so(jobs, saved):
-    one, two = saved("digits-mlp", "keras")["artifact"], saved("stocks-lstm", "keras")["artifact"]
+def test_two_that_take_other_inputs_are_told_so(jobs, saved, trained):
+    one, two = saved("digits-mlp", "keras")["artifact"], trained("names")
     end = jobs.wait(jobs.disagree(one, two, seconds=5).id)
     assert (end.state, end.error["code"]) == ("failed", "input")
     assert two in end.error["sentence"]
