@@ -158,7 +158,7 @@ def layer_differences(steps: list[dict[str, Any]], tolerance: float, says: list[
     )
 
 
-def courses(rows: dict[str, list[float]], title: str) -> go.Figure:
+def values_in_order(rows: dict[str, list[float]], title: str) -> go.Figure:
     """Values in their order, one line for each row."""
     figure = go.Figure()
     for name, values in rows.items():

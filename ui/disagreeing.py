@@ -10,7 +10,7 @@ from core.demos import DEMOS
 from core.demos.contract import Demo
 from core.formats.contract import Arrays
 from core.library import Run
-from ui.charts import CONFIG, courses, probabilities
+from ui.charts import CONFIG, probabilities, values_in_order
 from ui.pictures import moved_image, row_image
 from ui.words import plain
 
@@ -133,7 +133,8 @@ def _course(shown: Shown, name: str) -> None:
     rows = {"this row": shown.inputs[name], "where it came from": shown.origin[name]}
     drawn = {said: [float(one) for one in array.reshape(-1)] for said, array in rows.items()}
     drawn = drawn if shown.facts["steps"] else {"this row": drawn["this row"]}
-    st.plotly_chart(courses(drawn, name), config=CONFIG, key=f"course-{name}", alt=f"The values of {name}, in order")
+    figure = values_in_order(drawn, name)
+    st.plotly_chart(figure, config=CONFIG, key=f"course-{name}", alt=f"The values of {name}, in order")
 
 
 def _form(shown: Shown) -> None:
@@ -172,7 +173,7 @@ def show_answers(shown: Shown) -> None:
         _two_values(shown, answers)
     else:
         drawn = {name: [float(one) for one in array.reshape(-1)] for name, array in answers.items()}
-        figure = courses(drawn, shown.facts["output"])
+        figure = values_in_order(drawn, shown.facts["output"])
         st.plotly_chart(figure, config=CONFIG, key="disagreement-course", alt="The values that each of the two answers")
 
 
