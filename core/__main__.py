@@ -6,7 +6,7 @@ Each command takes `--json`. The exit status is 0 only if all went well; an erro
 
 import typer
 
-from core.commands import comparing, keeping, making, resuming
+from core.commands import comparing, costing, keeping, making, resuming
 from core.errors import RoundtripError
 
 app = typer.Typer(
@@ -16,7 +16,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (making, keeping, comparing, resuming):
+for group in (making, keeping, comparing, costing, resuming):
     app.add_typer(group.app)
 
 

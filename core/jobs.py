@@ -19,11 +19,14 @@ from core.library.journal import Job, Journal
 from core.record import now
 from core.settings import Settings, settings
 from core.work.comparing import compare_work
+from core.work.costing import cost_work
+from core.work.costs import MOST_REPEATS, REPEATS
 from core.work.disagreeing import disagree_work
 from core.work.layers import MOST_ROWS, ROWS, TOLERANCE, layers_work, require_layers
 from core.work.opening import run_of
 from core.work.resuming import resume_request, resume_work
 from core.work.saving import save_work
+from core.work.slots import Slots
 from core.work.sources import require_same_inputs, resolve_sources
 from core.work.training import train_work
 from core.worker import Worker
@@ -80,7 +83,7 @@ class Jobs:
         self.library = library or Library(self.config.home)
         self.worker = worker or Worker(self.config)
         self.journal = Journal(self.library.home / "jobs", self.config.keep_jobs)
-        self._slots = threading.BoundedSemaphore(max(2, self.config.parallel))
+        self._slots = Slots(max(2, self.config.parallel))
 
     def train(self, demo: str, **given: Any) -> Job:
         """Train a demo; `given` are fields of TrainSettings. The result names the run."""
@@ -217,6 +220,23 @@ class Jobs:
         request["damage"] = {one: damage for one in used if (damage := self._damage(one))}
         return "j" + hashlib.sha256(json.dumps([kind, request], sort_keys=True).encode()).hexdigest()[:10]
 
+    def cost(self, artifacts: Iterable[str], sources: dict[str, str] | None = None, repeats: int | None = None) -> Job:
+        """Measure what artifacts cost, one after another, each in fresh processes; the result is a `Costs` as JSON.
+
+        It waits until no other job runs, and others wait for it: two that ran side by side would time each other.
+        `sources` are as in `compare`; everything is measured `repeats` times. Each call measures anew.
+        """
+        ids = list(dict.fromkeys(artifacts))
+        if not ids:
+            raise InputError("No artifact was chosen.", cure="Choose at least one artifact to measure.")
+        times = REPEATS if repeats is None else repeats
+        if not 1 <= times <= MOST_REPEATS:
+            raise InputError(
+                f"A measuring is repeated 1 to {MOST_REPEATS} times.", received=times, cure=f"Choose {REPEATS}."
+            )
+        request = {"artifacts": ids, "sources": resolve_sources(self.library, ids, sources or {}), "repeats": times}
+        return self._start("cost", "What copies cost", request, cost_work, alone=True)
+
     def _damage(self, artifact: str) -> str:
         try:
             self.library.verify(artifact)
@@ -232,16 +252,19 @@ class Jobs:
             return None
         return job if job.active or job.state == "done" or not again else None
 
-    def _start(self, kind: str, title: str, request: dict[str, Any], work: Callable, id_: str = "") -> Job:
+    def _start(
+        self, kind: str, title: str, request: dict[str, Any], work: Callable, id_: str = "", alone: bool = False
+    ) -> Job:
         job = self.journal.begin(Job(id=id_ or new_id("j"), kind=kind, title=title, request=request))
-        thread = threading.Thread(target=self._run, args=(Handle(self.journal, job.model_copy(deep=True)), work))
+        handle = Handle(self.journal, job.model_copy(deep=True))
+        thread = threading.Thread(target=self._run, args=(handle, work, alone))
         thread.daemon = True
         thread.start()
         return job
 
-    def _run(self, handle: Handle, work: Callable[["Jobs", Handle], dict[str, Any]]) -> None:
+    def _run(self, handle: Handle, work: Callable[["Jobs", Handle], dict[str, Any]], alone: bool) -> None:
         try:
-            self._await_slot(handle)
+            self._await_slot(handle, alone)
         except Cancelled as error:
             return handle.finish(state="cancelled", error=error.to_json())
         try:
@@ -253,11 +276,11 @@ class Jobs:
         except Exception as error:  # noqa: BLE001  a job's end must be on record whatever ended it
             handle.finish(state="failed", note="Failed", error=translate(error, WorkerError).to_json())
         finally:
-            self._slots.release()
+            self._slots.leave()
         return None
 
-    def _await_slot(self, handle: Handle) -> None:
-        while not self._slots.acquire(timeout=LOOK_EVERY):
+    def _await_slot(self, handle: Handle, alone: bool) -> None:
+        while not self._slots.enter(alone, LOOK_EVERY):
             if handle.cancelled():
                 raise Cancelled("It was cancelled before it began.", cure="Start it again when you like.")
 

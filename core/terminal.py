@@ -12,6 +12,10 @@ from core.jobs import Jobs
 from core.library import Library
 from core.library.journal import Job
 
+Code = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ID=SOURCE", help="Where an artifact's code comes from: none, demo, or an architecture."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 

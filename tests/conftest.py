@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+from typer.testing import CliRunner
 
+from core import __main__ as command_line
+from core.errors import RoundtripError
 from core.formats import all_formats
 from core.jobs import Jobs
 from core.library import Library
@@ -94,6 +97,23 @@ def saved(jobs: Jobs, trained):
         return rows[demo, format_key]
 
     return row_of
+
+
+@pytest.fixture
+def say(monkeypatch: pytest.MonkeyPatch, jobs):
+    """A function that runs a command over the session's library and worker; gives (status, output, errors)."""
+    monkeypatch.setattr("core.terminal.Jobs", lambda: jobs)
+    monkeypatch.setattr(jobs.worker, "close", lambda: None)
+    monkeypatch.setattr("core.terminal.Library", lambda: jobs.library)
+
+    def run(*words: str) -> tuple[int, str, str]:
+        ended = CliRunner().invoke(command_line.app, list(words))
+        if isinstance(ended.exception, RoundtripError):  # what `main` prints
+            return 1, ended.stdout, str(ended.exception)
+        assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
+        return ended.exit_code, ended.stdout, ended.stderr
+
+    return run
 
 
 @pytest.fixture

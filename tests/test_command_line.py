@@ -5,30 +5,10 @@ import subprocess
 import sys
 
 import pytest
-from typer.testing import CliRunner
 
-from core import __main__ as command_line
-from core.errors import RoundtripError
 from core.settings import PROJECT
 
 RESULT = {"artifact", "format", "bytes", "seconds", "verdict", "max_abs", "changed_rows", "rows", "run"}
-
-
-@pytest.fixture
-def say(monkeypatch: pytest.MonkeyPatch, jobs):
-    """A function that runs a command over the session's library and worker; gives (status, output, errors)."""
-    monkeypatch.setattr("core.terminal.Jobs", lambda: jobs)
-    monkeypatch.setattr(jobs.worker, "close", lambda: None)
-    monkeypatch.setattr("core.terminal.Library", lambda: jobs.library)
-
-    def run(*words: str) -> tuple[int, str, str]:
-        ended = CliRunner().invoke(command_line.app, list(words))
-        if isinstance(ended.exception, RoundtripError):  # what `main` prints
-            return 1, ended.stdout, str(ended.exception)
-        assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
-        return ended.exit_code, ended.stdout, ended.stderr
-
-    return run
 
 
 def test_a_run_is_trained_saved_compared_shown_removed_and_restored(say):

@@ -8,8 +8,9 @@ import plotly.graph_objects as go
 HEIGHT = 260
 # Readable on white and on near-black.
 COLOURS = ["#6366F1", "#0D9488", "#D97706", "#DB2777", "#0284C7", "#65A30D", "#9333EA", "#DC2626", "#64748B", "#A16207"]
+NEUTRAL = "#8A87A0"  # lines that are no data, on white and on near-black
 
-PAST, LIVE = "#8A87A0", "rgba(138, 135, 160, 0.4)"  # what was before, and what copies are held against
+PAST, LIVE = NEUTRAL, "rgba(138, 135, 160, 0.4)"  # what was before, and what copies are held against
 STEEP = 40  # from this ratio of the largest loss to the smallest on, small ones are seen on a logarithmic axis only
 
 # What bytes are for; white words are readable on each of them, and each on white and on near-black.
@@ -35,7 +36,7 @@ def curves(history: list[dict[str, Any]], metric: str) -> go.Figure:
         if any(row.get(key) is not None for row in history):
             values = [row.get(key) for row in history]
             figure.add_scatter(x=epochs, y=values, name=name, mode="lines+markers", marker={"size": 5})
-    return _dressed(figure, "epoch", metric)
+    return dressed(figure, "epoch", metric)
 
 
 def metrics_of(history: list[dict[str, Any]]) -> list[str]:
@@ -70,7 +71,7 @@ def courses(past: Course, live: Course, copies: list[Course]) -> go.Figure:
         figure.update_xaxes(range=_mostly_after(past.epochs[-1], live.epochs or [past.epochs[-1] + 1]))
     values = [loss for course in (past, live, *copies) for loss in course.losses if loss is not None]
     figure.update_yaxes(type="log" if values and min(values) > 0 and max(values) > STEEP * min(values) else "linear")
-    figure = _dressed(figure, "epoch", "loss", height=400 + 22 * len(copies))
+    figure = dressed(figure, "epoch", "loss", height=400 + 22 * len(copies))
     return figure.update_layout(legend={"y": -0.2, "yanchor": "top", "orientation": "v"})
 
 
@@ -88,7 +89,7 @@ def departure(epochs: list[float], differences: list[float | None], most: float,
         figure.update_yaxes(tickvals=[0])
     figure.update_xaxes(dtick=1 if max(epochs) <= 5 else None)
     figure.update_yaxes(range=[-1.1 * most, 1.1 * most], zeroline=True, zerolinecolor=PAST, nticks=5)
-    return _dressed(figure, "epochs more", "", height=150).update_layout(margin={"t": 8})
+    return dressed(figure, "epochs more", "", height=150).update_layout(margin={"t": 8})
 
 
 def bars(names: list[str], values: list[float], title: str, hover: list[str]) -> go.Figure:
@@ -97,17 +98,31 @@ def bars(names: list[str], values: list[float], title: str, hover: list[str]) ->
         go.Bar(x=values, y=names, orientation="h", text=hover, textposition="auto", hovertext=hover, hoverinfo="y+text")
     )
     figure.update_yaxes(autorange="reversed", automargin=True)
-    return _dressed(figure, title, "", height=90 + 38 * len(names))
+    return dressed(figure, title, "", height=90 + 38 * len(names))
 
 
-def stacked_bars(names: list[str], parts: dict[str, list[float]], title: str, hover: dict[str, list[str]]) -> go.Figure:
-    """One horizontal bar for each name, made of parts that add up."""
+def stacked_bars(
+    names: list[str],
+    parts: dict[str, list[float]],
+    title: str,
+    hover: dict[str, list[str]],
+    bounds: list[tuple[float, float]] | None = None,
+) -> go.Figure:
+    """One horizontal bar for each name, made of parts that add up; `bounds` are the least and the most of the sums."""
     figure = go.Figure()
     for part, values in parts.items():
         figure.add_bar(x=values, y=names, name=part, orientation="h", hovertext=hover[part], hoverinfo="name+text")
+    if bounds:
+        sums = [sum(values) for values in zip(*parts.values(), strict=True)]
+        figure.data[-1].error_x = {
+            "array": [most - whole for (_, most), whole in zip(bounds, sums, strict=True)],
+            "arrayminus": [whole - least for (least, _), whole in zip(bounds, sums, strict=True)],
+            "color": NEUTRAL,
+            "thickness": 1.5,
+        }
     figure.update_layout(barmode="stack")
     figure.update_yaxes(autorange="reversed", automargin=True)
-    return _dressed(figure, title, "", height=110 + 38 * len(names))
+    return dressed(figure, title, "", height=110 + 38 * len(names)).update_layout(legend={"traceorder": "normal"})
 
 
 def probabilities(classes: list[str], answers: dict[str, list[float]]) -> go.Figure:
@@ -117,7 +132,7 @@ def probabilities(classes: list[str], answers: dict[str, list[float]]) -> go.Fig
         figure.add_bar(x=classes, y=values, name=name)
     figure.update_layout(barmode="group")
     figure.update_xaxes(type="category")
-    figure = _dressed(figure, "class", "probability", height=300 + 14 * len(answers))
+    figure = dressed(figure, "class", "probability", height=300 + 14 * len(answers))
     # Below the bars, where a long list of names takes no room from them on a narrow screen.
     return figure.update_layout(legend={"y": -0.25, "yanchor": "top"})
 
@@ -132,12 +147,12 @@ def layer_differences(steps: list[dict[str, Any]], tolerance: float, says: list[
     Layers that were not compared have a hollow mark at the left; the tolerance is a dashed line.
     """
     shares = [max(step["relative"] or 0.0, LEAST) for step in steps]
-    colours = [LAYER_COLOURS.get(one, "#8A87A0") for one in says]
+    colours = [LAYER_COLOURS.get(one, NEUTRAL) for one in says]
     places = list(range(len(steps)))
     figure = go.Figure()
     stems = [(x, y) for share, place in zip(shares, places, strict=True) for x, y in ((LEAST, place), (share, place))]
     broken = [one for index in range(0, len(stems), 2) for one in (*stems[index : index + 2], (None, None))]
-    line = {"color": "#8A87A0", "width": 1}
+    line = {"color": NEUTRAL, "width": 1}
     figure.add_scatter(x=[x for x, _ in broken], y=[y for _, y in broken], mode="lines", line=line, hoverinfo="skip")
     symbols = ["circle" if one in LAYER_COLOURS else "circle-open" for one in says]
     hover = [f"{step['layer']}: {one}, {step['words']}" for step, one in zip(steps, says, strict=True)]
@@ -153,7 +168,7 @@ def layer_differences(steps: list[dict[str, Any]], tolerance: float, says: list[
     )
     names = [step["layer"] for step in steps]
     figure.update_yaxes(tickvals=places, ticktext=names, autorange="reversed", automargin=True, zeroline=False)
-    return _dressed(figure, "difference, as a share of the layer's range", "", 110 + 24 * len(steps)).update_layout(
+    return dressed(figure, "difference, as a share of the layer's range", "", 110 + 24 * len(steps)).update_layout(
         showlegend=False
     )
 
@@ -189,10 +204,11 @@ def treemap(
     )
     # A word that does not fit is left to the hover, instead of shrinking until nobody can read it.
     figure.update_layout(uniformtext={"minsize": 11, "mode": "hide"})
-    return _dressed(figure, "", "", height=340).update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
+    return dressed(figure, "", "", height=340).update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
 
 
-def _dressed(figure: go.Figure, x: str, y: str, height: int = HEIGHT) -> go.Figure:
+def dressed(figure: go.Figure, x: str, y: str, height: int = HEIGHT) -> go.Figure:
+    """The figure in the style of the house, with titles on its axes."""
     figure.update_layout(
         height=height,
         colorway=COLOURS,

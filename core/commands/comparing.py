@@ -7,7 +7,18 @@ import typer
 from core import matrix as survived
 from core.compare import Verdict
 from core.evidence import Outcome
-from core.terminal import AsJson, code_sources, complain, finish, open_jobs, open_library, show, warn, whole_number
+from core.terminal import (
+    AsJson,
+    Code,
+    code_sources,
+    complain,
+    finish,
+    open_jobs,
+    open_library,
+    show,
+    warn,
+    whole_number,
+)
 
 app = typer.Typer()
 COMPARED = {"verdict", "max_abs", "mean_abs", "changed_rows", "rows", "not_finite", "error"}
@@ -17,10 +28,7 @@ COMPARED = {"verdict", "max_abs", "mean_abs", "changed_rows", "rows", "not_finit
 def compare(
     artifacts: Annotated[list[str], typer.Argument(metavar="ID...")],
     rows: Annotated[str | None, typer.Option(help="How many held-out rows to ask.")] = None,
-    code: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ID=SOURCE", help="Where an artifact's code comes from: none, demo, or an architecture."),
-    ] = None,
+    code: Code = None,
     as_json: AsJson = False,
 ) -> None:
     """Reload artifacts in fresh processes and hold their answers against the live model's reference."""

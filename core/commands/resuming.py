@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.terminal import AsJson, code_sources, complain, finish, open_jobs, show, warn, whole_number
+from core.terminal import AsJson, Code, code_sources, complain, finish, open_jobs, show, warn, whole_number
 from core.work.continuing import Ending
 
 app = typer.Typer()
@@ -16,10 +16,7 @@ def resume(
     artifacts: Annotated[list[str], typer.Argument(metavar="ID...")],
     epochs: Annotated[str, typer.Option(help="How often each sees all of the training data again, 1 to 20.")] = "2",
     seed: Annotated[str, typer.Option(help="Fixes the order of the rows, which is the same for all.")] = "0",
-    code: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ID=SOURCE", help="Where an artifact's code comes from: none, demo, or an architecture."),
-    ] = None,
+    code: Code = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a run's live model and copies of it on, over the same batches, and say where they part."""

@@ -19,6 +19,7 @@ from core.formats.live import live_predictor
 from core.formats.reference import ROWS, Reference, answer_in_batches, describe, fingerprint
 from core.worker.holding import answer, hold, hold_live
 from core.worker.looking import look_inside, read_tensor, sketch_tensor
+from core.worker.measuring import measure, rehearse, threads
 from core.worker.probes import one_step, probe
 from core.worker.resuming import resume
 from core.worker.rows import rows
@@ -197,4 +198,7 @@ TASKS: dict[str, Callable[..., Reply]] = {
     "sketch_tensor": sketch_tensor,
     "read_tensor": read_tensor,
     "resume": resume,
+    "rehearse": rehearse,
+    "measure": measure,
+    "threads": threads,
 }

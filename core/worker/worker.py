@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,6 +45,7 @@ class Worker:
         self._began = time.monotonic()
         self._folder: Path | None = None
         self._spare: Child | None = None
+        self._alone = 0
 
     def start(self) -> None:
         """Begin to warm up, and return at once. Where nothing can be forked there is nothing to warm."""
@@ -98,9 +100,24 @@ class Worker:
         threading.Thread(target=self._refill, daemon=True).start()
         return child
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """While this lasts no spare is made ready: nothing of ours runs beside a child that is being timed."""
+        with self._lock:
+            self._alone += 1
+            spare, self._spare = self._spare, None
+        if spare:
+            spare.close()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._alone -= 1
+            threading.Thread(target=self._refill, daemon=True).start()
+
     def _refill(self) -> None:
         with self._lock, contextlib.suppress(RoundtripError):
-            if self._spare is None and self._alive() and self._ready.is_set():
+            if self._spare is None and not self._alone and self._alive() and self._ready.is_set():
                 self._spare = self._connect()
 
     def _connect(self) -> Child:

@@ -1,0 +1,224 @@
+"""The work of a measuring job: one artifact after another, each in fresh children, and nothing of ours beside them."""
+
+import contextlib
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psutil
+
+from core.errors import Cancelled, RoundtripError, WorkerError
+from core.explain import translate
+from core.formats import get_format
+from core.library import Library
+from core.library.journal import Job
+from core.library.records import Artifact
+from core.record import versions
+from core.work.costs import BATCHES, TIMED, WARM_UP, Cost, Costs, Machine, Spread, Steady, protocol
+from core.work.sources import source_of
+from core.worker.asking import Child
+from core.worker.channel import Frame
+
+if TYPE_CHECKING:
+    from core.jobs import Handle, Jobs
+
+LOOK = 0.5  # seconds over which the load of the machine is looked at
+# For an estimate only: seconds until a fresh child is ready, and how much of the time for steady calls is used up.
+FORKED, SPAWNED, USED = 0.4, 15.0, 0.4
+CPUINFO = Path("/proc/cpuinfo")
+
+
+def cost_work(jobs: "Jobs", handle: "Handle") -> dict[str, Any]:
+    """Measure every artifact; gives `Costs` as JSON. What fails for one is its own row's sentence."""
+    ids, repeats = handle.job.request["artifacts"], handle.job.request["repeats"]
+    told = _Progress(handle, steps=2 * repeats * len(ids))
+    handle.tell(note="Looking at the machine")
+    with jobs.worker.alone():
+        machine = _machine(jobs, handle)
+        costs = {id_: _cost(jobs, handle, id_, told) for id_ in ids}
+    found = Costs(
+        costs=costs, repeats=repeats, batches=list(BATCHES), protocol=protocol(repeats, BATCHES), machine=machine
+    )
+    return found.model_dump(mode="json")
+
+
+class _Progress:
+    """Counts the steps of a measuring: two for each repeat of each artifact, done or given up."""
+
+    def __init__(self, handle: "Handle", steps: int):
+        self._handle, self._steps, self._begun = handle, steps, 0
+
+    def step(self, artifact: str, label: str, what: str, at: int, of: int) -> None:
+        """Say what begins now."""
+        note = f"{label}: {what}, {at} of {of}"
+        self._handle.tell(self._begun / self._steps, note, at_once=True, artifact=artifact, phase=what)
+        self._begun += 1
+
+    def skip_to(self, steps: int) -> None:
+        """Go on as if so many steps were done."""
+        self._begun = steps
+
+    @property
+    def begun(self) -> int:
+        return self._begun
+
+
+def _cost(jobs: "Jobs", handle: "Handle", id_: str, told: _Progress) -> Cost:
+    request = handle.job.request
+    cost = Cost(artifact=id_, format="unknown", source=request["sources"][id_])
+    after = told.begun + 2 * request["repeats"]
+    try:
+        artifact = jobs.library.artifact(id_)
+        cost.format, cost.bytes = artifact.format, artifact.bytes
+        jobs.library.verify(id_)
+        cost.save, remarks = _saves(jobs, handle, artifact, told)
+        return _with_answers(cost, _reloads(jobs, handle, artifact, told), remarks)
+    except Cancelled:
+        raise
+    except Exception as error:  # noqa: BLE001  what fails for one artifact is its own row's result; the others go on
+        return cost.model_copy(update={"error": translate(error, WorkerError).to_json()})
+    finally:
+        told.skip_to(after)
+
+
+@contextlib.contextmanager
+def _fresh(jobs: "Jobs", handle: "Handle") -> Iterator[Child]:
+    """A child in the state in which every measuring begins."""
+    with jobs.worker.open(handle.cancelled) as child:
+        child.ask("rehearse", seconds=jobs.config.child_seconds, cancelled=handle.cancelled)
+        yield child
+
+
+def _saves(jobs: "Jobs", handle: "Handle", artifact: Artifact, told: _Progress) -> tuple[Spread, list[str]]:
+    """Seconds to save the run's model again, several times; where that cannot be, the recorded ones, and a remark."""
+    label, repeats = get_format(artifact.format).label, handle.job.request["repeats"]
+    taken: list[float] = []
+    try:
+        for at in range(repeats):
+            told.step(artifact.id, label, "saving", at + 1, repeats)
+            taken.append(_save_again(jobs, handle, artifact))
+    except Cancelled:
+        raise
+    except RoundtripError as error:
+        why = f"It could not be saved again, so the seconds to save are those of its own saving. {error.sentence}"
+        return Spread.of([artifact.seconds]), [why]
+    return Spread.of(taken), []
+
+
+def _save_again(jobs: "Jobs", handle: "Handle", artifact: Artifact) -> float:
+    run = jobs.library.run(artifact.run)
+    asked = {"source": run.source, "kind": run.kind, "snapshot": str(jobs.library.snapshot(run.id))}
+    asked |= {"format": artifact.format, "options": artifact.options}
+    samples = {} if run.demo else jobs.library.reference(run.id).inputs
+    limits = {"seconds": jobs.config.child_seconds, "cancelled": handle.cancelled}
+    with jobs.library.staging() as scratch, _fresh(jobs, handle) as child:
+        return child.ask("save", **limits, **asked, folder=str(scratch), arrays=samples).message["seconds"]
+
+
+def _reloads(jobs: "Jobs", handle: "Handle", artifact: Artifact, told: _Progress) -> list[Frame]:
+    """What `core.worker.measuring.measure` gives, from one fresh child after another."""
+    run, repeats = jobs.library.run(artifact.run), handle.job.request["repeats"]
+    source = source_of(jobs.library, run, handle.job.request["sources"][artifact.id])
+    asked = {"format": artifact.format, "folder": str(jobs.library.files(artifact.id)), "source": source}
+    asked |= {"batches": list(BATCHES), "warm": WARM_UP, "timed": TIMED}
+    asked |= {"arrays": jobs.library.reference(run.id).head(max(BATCHES)).inputs}
+    limits = {"seconds": jobs.config.child_seconds, "cancelled": handle.cancelled}
+    frames = []
+    for at in range(repeats):
+        told.step(artifact.id, get_format(artifact.format).label, "loading and answering", at + 1, repeats)
+        with _fresh(jobs, handle) as child:
+            frames.append(child.ask("measure", **limits, **asked))
+    return frames
+
+
+def _with_answers(cost: Cost, frames: list[Frame], remarks: list[str]) -> Cost:
+    """The cost with what its children measured."""
+    facts = [frame.message for frame in frames]
+    load, first = ([one[name] for one in facts] for name in ("load_seconds", "first_seconds"))
+    return cost.model_copy(
+        update={
+            "load": Spread.of(load),
+            "first": Spread.of(first),
+            "click": Spread.of(np.add(load, first)),
+            "memory": _counted(facts, "memory"),
+            "working_memory": _counted(facts, "working_memory"),
+            "steady": [_steady(batch, frames) for batch in BATCHES],
+            "remarks": list(dict.fromkeys([*remarks, *_said(cost, facts)])),
+        }
+    )
+
+
+def _counted(facts: list[dict[str, Any]], name: str) -> Spread | None:
+    values = [one[name] for one in facts]
+    return None if None in values else Spread.of(values)
+
+
+def _said(cost: Cost, facts: list[dict[str, Any]]) -> Iterator[str]:
+    """What a person should know of the numbers."""
+    if cost.source == "demo":
+        yield "The demo's code builds the half that it lacks, as part of the load."
+    elif cost.source != "none":
+        yield f"The architecture {cost.source} brings the half that it lacks, as part of the load."
+    for one in facts:
+        if one["remark"]:
+            yield one["remark"]
+        elif by_row := [str(batch) for batch in one["by_row"]]:
+            yield f"It does not take {' or '.join(by_row)} rows at once, so those were fed row by row."
+
+
+def _steady(batch: int, frames: list[Frame]) -> Steady:
+    key = str(batch)
+    busy = [frame.message["busy"][key] for frame in frames]
+    by_row = any(batch in frame.message["by_row"] for frame in frames)
+    return Steady.of(batch, [frame.arrays[key] for frame in frames], busy, by_row)
+
+
+def _machine(jobs: "Jobs", handle: "Handle") -> Machine:
+    with _fresh(jobs, handle) as child:
+        told = child.ask("threads", seconds=jobs.config.child_seconds, cancelled=handle.cancelled).message["threads"]
+    threads = psutil.cpu_count() or 1
+    return Machine(
+        processor=_processor(),
+        cores=psutil.cpu_count(logical=False) or threads,
+        processors=threads,
+        memory=psutil.virtual_memory().total,
+        system=f"{platform.system()} {platform.release()}",
+        threads=told,
+        busy=psutil.cpu_percent(LOOK) / 100,
+        versions=versions(),
+    )
+
+
+def _processor() -> str:
+    """The processor's name, where the system says it."""
+    with contextlib.suppress(OSError):
+        for line in CPUINFO.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def estimate(library: Library, artifacts: list[str], repeats: int, forks: bool = True) -> float:
+    """Seconds that a measuring will take, roughly, from what each artifact took before. Raises UnknownName."""
+    ready = FORKED if forks else SPAWNED
+    steady = len(BATCHES) * (TIMED[1] + WARM_UP[1]) * USED
+    seconds = 0.0
+    for id_ in artifacts:
+        best = library.evidence(id_).best
+        once = (best.load_seconds or 0.0) + (best.first_seconds or 0.0)
+        seconds += library.artifact(id_).seconds + once + steady + 2 * ready
+    return ready + LOOK + seconds * repeats
+
+
+def last_cost(jobs: "Jobs", artifacts: list[str], sources: dict[str, str]) -> tuple[Job | None, Job | None]:
+    """The newest measuring of these artifacts (and perhaps others) by the same sources, however it ended, and the
+    newest that is done."""
+    fitting = [job for job in jobs.journal.all("cost") if _covers(job.request, artifacts, sources)]
+    return next(iter(fitting), None), next((job for job in fitting if job.state == "done"), None)
+
+
+def _covers(request: dict[str, Any], artifacts: list[str], sources: dict[str, str]) -> bool:
+    asked = request["sources"]
+    return all(id_ in request["artifacts"] and sources.get(id_, asked[id_]) == asked[id_] for id_ in artifacts)

@@ -1,0 +1,172 @@
+"""What copies cost, as it is kept and printed: the one place where the result of a measuring is described."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Self
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+BATCHES = (1, 32, 256)  # rows in one call
+REPEATS = 5  # fresh children in which everything is measured again
+MOST_REPEATS = 100
+WARM_UP = (20, 0.2)  # calls, seconds: whichever comes first
+TIMED = (200, 0.4)  # the same, of each child and batch size
+PERCENTILES = (50, 95, 99)
+
+
+class Spread(BaseModel):
+    """One number, measured several times: the middle one, the bounds, and all of them in the order of measuring."""
+
+    median: float
+    least: float
+    most: float
+    values: list[float]
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Self:
+        """Raises ValueError when there are none."""
+        found = [float(value) for value in values]
+        return cls(median=float(np.median(found)), least=min(found), most=max(found), values=found)
+
+
+class Steady(BaseModel):
+    """Call after call with `batch` rows each, the calls of all children taken together.
+
+    `p50`, `p95` and `p99` are seconds of a call (linear between the two nearest calls, as `numpy.percentile`),
+    `medians` the p50 of each child; `per_second` are rows; `processors` is CPU time over wall time: how many of them
+    were kept busy. `by_row` says that the copy takes no such batch, so that it was fed row by row.
+    """
+
+    batch: int
+    p50: float
+    p95: float
+    p99: float
+    per_second: float
+    calls: int
+    medians: Spread
+    processors: float
+    by_row: bool = False
+
+    @classmethod
+    def of(cls, batch: int, children: Sequence[np.ndarray], busy: Sequence[float], by_row: bool = False) -> Self:
+        """From the seconds of each call, an array for each child, and the CPU seconds of each child's calls."""
+        calls = np.concatenate(children)
+        p50, p95, p99 = (float(value) for value in np.percentile(calls, PERCENTILES))
+        return cls(
+            batch=batch,
+            p50=p50,
+            p95=p95,
+            p99=p99,
+            per_second=batch * len(calls) / float(calls.sum()),
+            calls=len(calls),
+            medians=Spread.of(float(np.median(one)) for one in children),
+            processors=sum(busy) / float(calls.sum()),
+            by_row=by_row,
+        )
+
+
+class Cost(BaseModel):
+    """What one artifact costs, or the `error` that stopped the measuring.
+
+    Seconds to `save`, to `load`, to the `first` answer after that, and of both together (`click`); `bytes` on the disk.
+    `memory` and `working_memory` are bytes by which the peak of the child's resident memory grew, from the moment
+    before the load to the first answer and to the last one; None where the system does not count it. `remarks` say in
+    sentences what a person should know of the numbers; `source` where the code came from that the copy lacks.
+    """
+
+    artifact: str
+    format: str
+    source: str = "none"
+    bytes: int = 0
+    save: Spread | None = None
+    load: Spread | None = None
+    first: Spread | None = None
+    click: Spread | None = None
+    memory: Spread | None = None
+    working_memory: Spread | None = None
+    steady: list[Steady] = Field(default_factory=list)
+    remarks: list[str] = Field(default_factory=list)
+    error: dict[str, str] | None = None
+
+    def at(self, batch: int) -> Steady | None:
+        """The calls with that many rows."""
+        return next((one for one in self.steady if one.batch == batch), None)
+
+
+class Machine(BaseModel):
+    """Where it was measured. `cores` are physical, `processors` what the system schedules on; `memory` in bytes.
+
+    `threads` is what each runtime is told to use (None: left to it); `busy` the share of all processors that was in use
+    in the moment before, 0 to 1.
+    """
+
+    processor: str
+    cores: int
+    processors: int
+    memory: int
+    system: str
+    threads: dict[str, int | None]
+    busy: float
+    versions: dict[str, str]
+
+    def in_words(self) -> list[str]:
+        """The same in sentences."""
+        told = [f"{name}: {count or 'its own choice'}" for name, count in self.threads.items()]
+        return [
+            f"{self.processor}, {self.cores} cores, {self.processors} threads, {self.memory / 1e9:.0f} GB of memory, "
+            f"{self.system}.",
+            f"Threads that each runtime is told to use: {', '.join(told)}.",
+            f"Just before, other programs kept {self.busy:.0%} of the processors busy.",
+            f"Versions: {', '.join(f'{name} {number}' for name, number in self.versions.items())}.",
+        ]
+
+
+class Costs(BaseModel):
+    """The result of a measuring, on disk, on the page and in `--json`: `costs` by artifact, in the order asked."""
+
+    costs: dict[str, Cost]
+    repeats: int
+    batches: list[int]
+    protocol: list[str]
+    machine: Machine
+
+
+def protocol(repeats: int, batches: Sequence[int] = BATCHES) -> list[str]:
+    """How it is measured, in sentences."""
+    *some, last = batches
+    sizes = f"{', '.join(map(str, some))} and {last}" if some else str(last)
+    return [
+        f"Each copy is measured {repeats} time{'s' * (repeats > 1)}, each time in a fresh process, one after another, "
+        "with nothing else of Roundtrip's running. Shown are the middle one, the least and the most.",
+        "Every process has TensorFlow imported and awake, and has seen no model: importing TensorFlow is not counted, "
+        "importing any other runtime is, as part of the load.",
+        "Save: the run's model, rebuilt and saved again into a folder that is thrown away; the time of the format "
+        "alone, until the system has taken the bytes.",
+        "Load: from the files to an object that can be asked; the system has the files in its memory already. "
+        "First answer: one row.",
+        f"Steady: {sizes} rows a call, the first held-out rows of the copy's own run. After a warm-up of up to "
+        f"{WARM_UP[0]} calls or {WARM_UP[1]:g} s, up to {TIMED[0]} calls or {TIMED[1]:g} s in each process; the calls "
+        "of all processes are taken together. A copy that takes no such batch is fed row by row.",
+        "Memory: how far the peak of the process's resident memory (VmHWM) rose above where it stood before the load, "
+        "up to the first answer, and up to the last one. Pages that the process shares with the one that it came from "
+        "count before, so what replaces those is not seen.",
+        "Size: all files of the copy.",
+    ]
+
+
+def front(points: Mapping[str, Sequence[float | None]]) -> list[str]:
+    """Who is beaten by nobody (the Pareto front), in the order given; less is better on every axis.
+
+    One beats another when it is no worse on any axis and better on at least one. Whoever has a None or a NaN cannot be
+    held against the others, and is left out.
+    """
+    known = {name: tuple(map(float, axes)) for name, axes in points.items() if not any(map(_missing, axes))}
+    return [name for name, axes in known.items() if not any(_beats(other, axes) for other in known.values())]
+
+
+def _missing(value: float | None) -> bool:
+    return value is None or bool(np.isnan(value))
+
+
+def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one != other and all(left <= right for left, right in zip(one, other, strict=True))

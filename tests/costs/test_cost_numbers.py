@@ -1,0 +1,148 @@
+"""The numbers behind a measuring: how often is called, how calls become percentiles, and who is beaten by nobody."""
+
+import statistics
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import InputError
+from core.formats.contract import Predictor, Spec
+from core.formats.litert_runtime import ONE_ROW
+from core.work.costs import BATCHES, REPEATS, TIMED, WARM_UP, Spread, Steady, front, protocol
+from core.work.slots import Slots
+from core.worker.measuring import LEAST_CALLS, _rows, reset_peak, time_calls, way_to_ask
+
+seconds = st.floats(1e-6, 1e3)
+calls = st.lists(seconds, min_size=2, max_size=60).map(np.array)
+
+
+@given(st.lists(calls, min_size=1, max_size=5), st.sampled_from(BATCHES))
+def test_percentiles_and_throughput_are_those_of_all_calls_together(children, batch):
+    every = np.concatenate(children).tolist()
+    found = Steady.of(batch, children, busy=[1.0] * len(children))
+    expected = statistics.quantiles(every, n=100, method="inclusive")
+    for name, at in (("p50", 49), ("p95", 94), ("p99", 98)):
+        assert getattr(found, name) == pytest.approx(expected[at])
+    assert found.calls == len(every)
+    assert found.per_second == pytest.approx(batch * len(every) / sum(every))
+    assert found.processors == pytest.approx(len(children) / sum(every))
+    assert found.medians.values == pytest.approx([statistics.median(one.tolist()) for one in children])
+
+
+@given(st.lists(seconds, min_size=1))
+def test_a_spread_has_its_middle_between_its_bounds_and_keeps_the_order(values):
+    found = Spread.of(values)
+    assert found.median == pytest.approx(statistics.median(values))
+    assert (found.least, found.most, found.values) == (min(values), max(values), values)
+
+
+axis = st.one_of(st.none(), st.integers(0, 4).map(float), st.just(float("nan")))
+points = st.dictionaries(st.text("abcdefgh", min_size=1, max_size=2), st.tuples(axis, axis, axis), max_size=12)
+
+
+@given(points)
+def test_nobody_on_the_front_is_beaten_and_everybody_else_is(found):
+    known = {name: axes for name, axes in found.items() if all(value is not None and value == value for value in axes)}
+
+    def beaten(name: str) -> bool:
+        for other in known.values():
+            worse = [left > right for left, right in zip(other, known[name], strict=True)]
+            better = [left < right for left, right in zip(other, known[name], strict=True)]
+            if any(better) and not any(worse):
+                return True
+        return False
+
+    assert front(found) == [name for name in known if not beaten(name)]
+
+
+def test_two_that_are_equal_in_everything_both_stay():
+    assert front({"a": (1, 1, 0), "b": (1, 1, 0), "c": (1, 2, 0)}) == ["a", "b"]
+
+
+def test_calls_are_bounded_by_count_and_by_time():
+    asked = []
+
+    def predict(rows):
+        asked.append(rows)
+
+    taken, busy = time_calls(predict, {"x": np.zeros(1)}, warm=(3, 60.0), timed=(7, 60.0))
+    assert (len(asked), len(taken), taken.dtype) == (10, 7, np.float64)
+    assert busy >= 0
+    asked.clear()
+    taken, _ = time_calls(predict, {"x": np.zeros(1)}, warm=(1, 60.0), timed=(7, 0.0))
+    assert (len(asked), len(taken)) == (1 + LEAST_CALLS, LEAST_CALLS)
+
+
+def test_too_few_rows_are_asked_again_from_the_beginning():
+    assert _rows({"x": np.arange(3)}, 7)["x"].tolist() == [0, 1, 2, 0, 1, 2, 0]
+
+
+def predictor(answer, remark: str = "") -> Predictor:
+    return Predictor(None, (Spec("x", "float32", (None, 1)),), answer, remark=remark)
+
+
+def one_row_only(inputs):
+    if len(inputs["x"]) != 1:
+        raise ValueError("Got invalid dimensions")
+    return {"y": inputs["x"] * 2}
+
+
+def test_a_copy_that_takes_no_batch_is_fed_row_by_row_and_says_so():
+    rows = {"x": np.arange(5, dtype="float32").reshape(5, 1)}
+    ask, by_row = way_to_ask(predictor(one_row_only), rows)
+    assert by_row
+    assert ask(rows)["y"].ravel().tolist() == [0, 2, 4, 6, 8]
+    assert not way_to_ask(predictor(one_row_only), {"x": rows["x"][:1]})[1]
+    assert way_to_ask(predictor(lambda inputs: inputs, ONE_ROW), rows)[1]
+    assert not way_to_ask(predictor(lambda inputs: inputs), rows)[1]
+
+
+def test_a_copy_that_takes_no_row_at_all_is_no_copy_that_takes_no_batch():
+    def broken(inputs):
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        way_to_ask(predictor(broken), {"x": np.zeros((5, 1), "float32")})
+
+
+def test_where_the_system_counts_no_peak_there_is_none(monkeypatch, tmp_path):
+    monkeypatch.setattr("core.worker.measuring.CLEAR", tmp_path / "nothing" / "here")
+    assert reset_peak() is None
+
+
+def test_the_protocol_says_what_is_done():
+    said = " ".join(protocol(REPEATS))
+    assert f"measured {REPEATS} times" in said
+    assert "1, 32 and 256 rows a call" in said
+    assert f"{WARM_UP[0]} calls or {WARM_UP[1]:g} s" in said
+    assert f"{TIMED[0]} calls or {TIMED[1]:g} s in each process" in said
+
+
+def test_one_alone_waits_for_all_and_keeps_all_out():
+    slots = Slots(2)
+    assert slots.enter(False, 0)
+    assert slots.enter(False, 0)
+    assert not slots.enter(False, 0)
+    slots.leave()
+    assert not slots.enter(True, 0)
+    slots.leave()
+    assert slots.enter(True, 0)
+    assert not slots.enter(False, 0)
+    assert not slots.enter(True, 0)
+    waiting = threading.Thread(target=slots.enter, args=(False, 60))
+    waiting.start()
+    slots.leave()
+    waiting.join(60)
+    assert not waiting.is_alive()
+    assert not slots.enter(True, 0)
+
+
+@pytest.mark.parametrize("repeats", [0, -1, 101])
+def test_a_number_of_repeats_that_makes_no_sense_is_refused(empty_jobs, repeats):
+    with pytest.raises(InputError, match="repeated 1 to 100 times"):
+        empty_jobs.cost(["a0123456789"], repeats=repeats)
+    with pytest.raises(InputError, match="No artifact was chosen"):
+        empty_jobs.cost([])

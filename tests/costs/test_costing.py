@@ -1,0 +1,251 @@
+"""A measuring end to end: every copy by one protocol, what fails is one row, and nothing is left behind."""
+
+import json
+import os
+import pickle
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from core.formats import get_format
+from core.jobs import Jobs
+from core.library import Library
+from core.work.costing import estimate, last_cost
+from core.work.costs import BATCHES, TIMED, Cost, Costs
+from tests.conftest import finished
+
+FORMATS = ("saved_model", "keras", "litert", "weights")
+FIXED = ["onnx", "litert"]
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux counts the peak")
+
+
+@pytest.fixture(scope="module")
+def measured(jobs, saved) -> tuple[dict[str, str], Costs]:
+    """Four formats of one run, measured twice: ids by format, and the result."""
+    ids = {key: saved("digits-mlp", key)["artifact"] for key in FORMATS}
+    return ids, measure(jobs, *ids.values())
+
+
+def measure(jobs: Jobs, *ids: str, repeats: int = 2, sources: dict[str, str] | None = None) -> Costs:
+    return Costs.model_validate(finished(jobs, jobs.cost(ids, sources, repeats)).result)
+
+
+def left(jobs: Jobs) -> list[str]:
+    return [one.name for one in (jobs.library.home / "staging").iterdir() if list(one.rglob("*.*"))]
+
+
+def test_everything_is_measured_as_often_as_asked(measured):
+    ids, found = measured
+    assert list(found.costs) == list(ids.values())
+    for cost in found.costs.values():
+        assert cost.error is None
+        for spread in (cost.save, cost.load, cost.first, cost.click):
+            assert len(spread.values) == 2
+            assert 0 < spread.least <= spread.median <= spread.most
+        np.testing.assert_allclose(cost.click.values, np.add(cost.load.values, cost.first.values))
+        assert [steady.batch for steady in cost.steady] == list(BATCHES)
+        for steady in cost.steady:
+            assert len(steady.medians.values) == 2
+            assert 2 <= steady.calls <= 2 * TIMED[0]
+            assert 0 < steady.p50 <= steady.p95 <= steady.p99
+            assert steady.processors > 0
+
+
+def test_size_source_and_format_are_those_of_the_artifact(jobs, measured):
+    for key, id_ in measured[0].items():
+        cost = measured[1].costs[id_]
+        assert (cost.format, cost.bytes) == (key, jobs.library.artifact(id_).bytes)
+        assert cost.source == ("demo" if get_format(key).needs_architecture else "none")
+    assert measured[1].costs[measured[0]["weights"]].remarks == [
+        "The demo's code builds the half that it lacks, as part of the load."
+    ]
+
+
+def test_the_machine_and_the_protocol_stand_beside(measured):
+    machine, said = measured[1].machine, " ".join(measured[1].machine.in_words())
+    assert machine.processors == os.cpu_count()
+    assert machine.memory > 2**30
+    assert machine.versions["tensorflow"] in said
+    assert {"TensorFlow", "LiteRT"} <= set(machine.threads)
+    assert 0 <= machine.busy <= 1
+    assert measured[1].protocol[0].startswith("Each copy is measured 2 times, each time in a fresh process")
+
+
+def test_nothing_that_was_saved_again_is_kept(jobs, measured):
+    before = jobs.library.ids()
+    measure(jobs, measured[0]["keras"], repeats=1)
+    assert jobs.library.ids() == before
+    assert left(jobs) == []
+
+
+def test_the_page_finds_the_last_measuring_again_also_of_fewer_artifacts(jobs, measured):
+    ids = list(measured[0].values())
+    newest, done = last_cost(jobs, ids[:2], {})
+    assert newest.state == done.state == "done"
+    assert set(ids[:2]) <= set(done.request["artifacts"])
+    assert last_cost(jobs, [*ids, "a0000000000"], {}) == (None, None)
+    assert last_cost(jobs, [measured[0]["weights"]], {measured[0]["weights"]: "none"}) == (None, None)
+
+
+def test_each_call_measures_anew(jobs, measured):
+    id_ = measured[0]["litert"]
+    assert jobs.cost([id_], repeats=1).id != jobs.cost([id_], repeats=1).id
+
+
+def test_more_and_slower_copies_are_expected_to_take_longer(jobs, measured):
+    ids = list(measured[0].values())
+    assert 0 < estimate(jobs.library, ids[:1], 1) < estimate(jobs.library, ids, 1) < estimate(jobs.library, ids, 5)
+
+
+class Deadly:
+    """Unpickling it ends the process."""
+
+    def __reduce__(self):
+        return os.abort, ()
+
+
+def test_a_copy_that_kills_its_process_is_one_sentence_and_the_next_is_measured(jobs, saved):
+    good = saved("digits-mlp", "pickle")["artifact"]
+    with jobs.library.staging() as staged:
+        (staged / "files").mkdir()
+        (staged / "files" / "model.pkl").write_bytes(pickle.dumps(Deadly()))
+        run = jobs.library.artifact(good).run
+        facts = {"format": "pickle", "seconds": 0.1, "options": {}}
+        deadly = jobs.library.keep_artifact(staged, run, jobs.library.evidence(good), **facts).id
+    try:
+        found = measure(jobs, deadly, good, repeats=1).costs
+    finally:
+        jobs.library.remove(deadly)
+    assert found[deadly].error["code"] == "child-died"
+    assert "it was ended by the system with SIGABRT" in found[deadly].error["sentence"]
+    assert (found[deadly].load, found[deadly].steady) == (None, [])
+    assert found[good].error is None
+    assert found[good].load.median > 0
+
+
+def test_a_damaged_copy_is_one_sentence(jobs, saved):
+    id_ = saved("digits-mlp", "h5")["artifact"]
+    file = next(path for path in jobs.library.files(id_).iterdir())
+    whole = file.read_bytes()
+    try:
+        file.write_bytes(whole[:-1])
+        cost = measure(jobs, id_, repeats=1).costs[id_]
+    finally:
+        file.write_bytes(whole)
+    assert (cost.error["code"], cost.save) == ("damaged", None)
+
+
+def test_a_measuring_is_cancelled_within_a_second_and_leaves_nothing(jobs, measured):
+    job = jobs.cost(measured[0].values(), repeats=100)
+    while not jobs.journal.read(job.id).detail.get("phase"):
+        time.sleep(0.02)
+    pressed = time.monotonic()
+    jobs.cancel(job.id)
+    end = jobs.wait(job.id)
+    assert time.monotonic() - pressed < 1
+    assert (end.state, end.error["sentence"], left(jobs)) == ("cancelled", "It was cancelled.", [])
+
+
+# Models of a person's own
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory, worker, config) -> Jobs:
+    """Jobs over a library for the models that are added here."""
+    library = Library(tmp_path_factory.mktemp("own-costs"))
+    return Jobs(library, worker, config.model_copy(update={"home": library.home}))
+
+
+def added(jobs: Jobs, model, formats: list[str], width: int) -> dict[str, str]:
+    """Ids by format."""
+    rows = np.linspace(-1, 1, 20 * width, dtype="float32").reshape(20, width)
+    found = jobs.library.add(model, inputs=rows, formats=formats, worker=jobs.worker)
+    return {one.format: one.artifact.id for one in found}
+
+
+@linux
+def test_a_model_of_36_mb_takes_that_much_more_memory_than_a_small_one(own, measured):
+    import keras
+
+    units = 3000
+    model = keras.Sequential([keras.Input((units,)), keras.layers.Dense(units)])
+    id_ = added(own, model, ["keras"], units)["keras"]
+    much = measure(own, id_, repeats=1).costs[id_]
+    little = measured[1].costs[measured[0]["keras"]]
+    assert much.bytes > units * units * 4
+    assert much.memory.median > little.memory.median + 0.9 * units * units * 4
+    assert much.working_memory.median >= much.memory.median
+
+
+def test_copies_with_a_batch_of_one_built_in_are_measured_row_by_row_and_say_so(own):
+    import tensorflow as tf
+
+    class OneRow(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([1, 3], tf.float32, name="x")])
+        def __call__(self, x):
+            return x * 2
+
+    found = own.library.add(OneRow(), inputs=np.ones((1, 3), "float32"), formats=FIXED, worker=own.worker)
+    ids = {one.format: one.artifact.id for one in found}
+    costs = measure(own, *ids.values(), repeats=1).costs
+    for key in FIXED:
+        assert [steady.by_row for steady in costs[ids[key]].steady] == [False, True, True]
+    said = {key: costs[ids[key]].remarks for key in FIXED}
+    assert said["litert"][-1] == "It takes one row at a time, so it is fed row by row."
+    assert said["onnx"][-1] == "It does not take 32 or 256 rows at once, so those were fed row by row."
+
+
+def test_what_only_the_person_s_program_could_save_again_has_the_recorded_seconds_and_says_so(own):
+    import keras
+
+    class Doubled(keras.layers.Layer):
+        def call(self, rows):
+            return rows * 2
+
+    model = keras.Sequential([keras.Input((3,)), Doubled(), keras.layers.Dense(1)])
+    id_ = added(own, model, ["saved_model"], 3)["saved_model"]
+    cost = measure(own, id_, repeats=2).costs[id_]
+    assert cost.error is None
+    assert cost.save.values == [own.library.artifact(id_).seconds]
+    assert cost.remarks[0].startswith("It could not be saved again, so the seconds to save are those of its own saving")
+    assert len(cost.load.values) == 2
+
+
+# The command line
+
+
+def test_the_command_line_prints_what_the_job_found(say, saved, jobs):
+    id_ = saved("digits-mlp", "litert")["artifact"]
+    status, out, _ = say("cost", id_, "--repeats", "1", "--json")
+    found = json.loads(out)
+    assert (status, list(found["costs"])) == (0, [id_])
+    assert found == jobs.journal.all("cost")[0].result
+    assert Cost.model_validate(found["costs"][id_]).at(32).calls > 0
+    assert (found["repeats"], found["batches"]) == (1, [1, 32, 256])
+
+
+def test_the_table_states_machine_and_protocol_below(say, saved):
+    status, out, _ = say("cost", saved("digits-mlp", "litert")["artifact"], "--repeats", "1")
+    lines = out.splitlines()
+    assert status == 0
+    assert lines[0].split()[:3] == ["artifact", "format", "size"]
+    assert [line.split()[2] for line in lines[4:7]] == ["1", "32", "256"]
+    assert "Each copy is measured 1 time" in out
+    assert "Threads that each runtime is told to use" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["a0000000000"], "Nothing in the library has this id."),
+        (["a0000000000", "--repeats", "x"], "The option --repeats takes a whole number. Received: x."),
+        (["a0000000000", "--repeats", "0"], "A measuring is repeated 1 to 100 times. Received: 0."),
+        (["a0000000000", "--code", "x"], "The option --code takes ID=SOURCE."),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(say, words, sentence):
+    status, out, errors = say("cost", *words)
+    assert (status, out) == (1, "")
+    assert errors.startswith(sentence)
