@@ -16,14 +16,14 @@ from core.work.costing import estimate, last_cost
 from core.work.costs import BATCHES, TIMED, Cost, Costs
 from tests.conftest import finished
 
-FORMATS = ("saved_model", "keras", "litert", "weights")
+FORMATS = ("keras", "litert", "weights")
 FIXED = ["onnx", "litert"]
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux counts the peak")
 
 
 @pytest.fixture(scope="module")
 def measured(jobs, saved) -> tuple[dict[str, str], Costs]:
-    """Four formats of one run, measured twice: ids by format, and the result."""
+    """Three formats of one run, measured twice: ids by format, and the result."""
     ids = {key: saved("digits-mlp", key)["artifact"] for key in FORMATS}
     return ids, measure(jobs, *ids.values())
 
