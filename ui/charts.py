@@ -179,7 +179,7 @@ def values_in_order(rows: dict[str, list[float]], title: str) -> go.Figure:
     for name, values in rows.items():
         places = list(range(1, len(values) + 1))
         figure.add_scatter(x=places, y=values, name=name, mode="lines+markers", marker={"size": 5})
-    return _dressed(figure, "place in the row", title)
+    return dressed(figure, "place in the row", title)
 
 
 def treemap(
