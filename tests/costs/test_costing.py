@@ -7,6 +7,7 @@ import sys
 import time
 
 import numpy as np
+import psutil
 import pytest
 
 from core.formats import get_format
@@ -135,6 +136,15 @@ def test_a_damaged_copy_is_one_sentence(jobs, saved):
     finally:
         file.write_bytes(whole)
     assert (cost.error["code"], cost.save) == ("damaged", None)
+
+
+def test_no_other_child_is_made_ready_beside_one_that_is_timed(worker):
+    with worker.open() as child, worker.alone():
+        child.ask("rehearse", seconds=60)
+        with worker.open() as timed:
+            timed.ask("rehearse", seconds=60)
+            running = {one.pid for one in psutil.Process(worker._process.pid).children()}
+            assert running - {child.pid, timed.pid} == set()
 
 
 def test_a_measuring_is_cancelled_within_a_second_and_leaves_nothing(jobs, measured):
