@@ -39,9 +39,12 @@ class Child:
         self._hang_up = hang_up
         # Bounded: a child that sends without end is read no faster than it is listened to.
         self._frames: queue.Queue[Frame | RoundtripError | None] = queue.Queue(maxsize=UNHEARD)
+        # Sent from a thread of its own: whoever asks looks at the clock and at Cancel, also when a child reads nothing.
+        self._requests: queue.SimpleQueue[tuple[dict[str, Any], dict[str, Any] | None] | None] = queue.SimpleQueue()
         self._limit = config.reply_mib * 2**20
         self._closed = False
         self.pid = pid
+        threading.Thread(target=self._send_all, daemon=True, name="roundtrip-to-child").start()
         threading.Thread(target=self._read, args=(stream_in,), daemon=True, name="roundtrip-child").start()
 
     def _read(self, stream: BinaryIO) -> None:
@@ -62,6 +65,16 @@ class Child:
                 self._frames.put(frame, timeout=TICK)
                 waiting = False
 
+    def _send_all(self) -> None:
+        # A child that is gone already is told apart where its reply is awaited, by what it left.
+        with contextlib.suppress(OSError, ValueError):
+            while (request := self._requests.get()) is not None:
+                write_frame(self._out, *request)
+
+    def send(self, task: str, arrays: dict[str, Any] | None = None, **args: Any) -> None:
+        """Give the child a task, and return at once; it does what it is given in order, and `receive` has the reply."""
+        self._requests.put(({"task": task, "args": args}, arrays))
+
     def ask(
         self,
         task: str,
@@ -77,8 +90,17 @@ class Child:
         Raises the error that the task raised, ChildDied when the process ended first, TimedOut after `seconds`, and
         Cancelled as soon as `cancelled()` is true; after the last three the child is gone.
         """
-        with contextlib.suppress(OSError):  # a child that is gone already is told apart below, by what it left
-            write_frame(self._out, {"task": task, "args": args}, arrays)
+        self.send(task, arrays, **args)
+        return self.receive(seconds=seconds, on_progress=on_progress, cancelled=cancelled)
+
+    def receive(
+        self,
+        *,
+        seconds: float,
+        on_progress: Callable[[dict], None] | None = None,
+        cancelled: Never = lambda: False,
+    ) -> Frame:
+        """The reply to the earliest task that was sent and is not answered yet; raises what `ask` raises."""
         deadline = time.monotonic() + seconds
         while True:
             frame = self._next(deadline, seconds, cancelled)
@@ -134,6 +156,7 @@ class Child:
     def close(self) -> None:
         """End the process, whatever it is doing."""
         self._closed = True
+        self._requests.put(None)
         if self.pid is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError, OSError):
                 os.killpg(self.pid, signal.SIGKILL) if hasattr(os, "killpg") else os.kill(self.pid, signal.SIGTERM)

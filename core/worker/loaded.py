@@ -1,7 +1,7 @@
 """The app's side of a predictor that a child holds: opened once, it answers until it is closed."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from core.formats.contract import Arrays
@@ -9,6 +9,8 @@ from core.formats.reference import BATCH
 from core.worker.asking import Child
 from core.worker.channel import Frame
 from core.worker.worker import Worker
+
+AHEAD = 1  # chunks that are sent while an earlier one is being answered
 
 
 class Loaded:
@@ -37,6 +39,25 @@ class Loaded:
         """Any other task that uses what is held; `request` is what `Child.ask` takes. Raises what `answer` raises."""
         with self._lock:
             return self._child.ask(task, seconds=self._seconds, **request)
+
+    def answer_each(
+        self, inputs: Iterable[Arrays], *, batch: int = BATCH, cancelled: Callable[[], bool] = lambda: False
+    ) -> Iterator[Arrays]:
+        """The answers to each of many chunks of rows, in order: while the child answers one, the next is on its way.
+
+        Raises as `answer`; after an error it must be closed.
+        """
+        waiting = 0
+        limits = {"seconds": self._seconds, "cancelled": cancelled}
+        with self._lock:
+            for chunk in inputs:
+                self._child.send("answer", chunk, batch=batch)
+                waiting += 1
+                if waiting > AHEAD:
+                    waiting -= 1
+                    yield self._child.receive(**limits).arrays
+            for _ in range(waiting):
+                yield self._child.receive(**limits).arrays
 
     def close(self) -> None:
         """End the child."""
