@@ -10,7 +10,9 @@ sources to hold it:
     core.__main__
     core.commands
     core.terminal
+    core.report
     core.jobs
+    core.running
     core.work
     core.matrix
     core.judges
@@ -18,10 +20,12 @@ sources to hold it:
     core.library
     core.evidence
     core.worker
+    core.figures, core.pictures
+    core.words
     core.disagreement
     core.compare, core.layers
     core.formats, core.demos
-    core.explain, core.record, core.settings
+    core.explain, core.machine, core.record, core.settings
     core.errors
 
 Two more walls:

@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-HEIGHT = 260
-# Readable on white and on near-black.
-COLOURS = ["#6366F1", "#0D9488", "#D97706", "#DB2777", "#0284C7", "#65A30D", "#9333EA", "#DC2626", "#64748B", "#A16207"]
+from core.figures import COLOURS as COLOURS
+from core.figures import CONFIG as CONFIG
+from core.figures import dressed as dressed
+
 NEUTRAL = "#8A87A0"  # lines that are no data, on white and on near-black
 
 PAST, LIVE = NEUTRAL, "rgba(138, 135, 160, 0.4)"  # what was before, and what copies are held against
@@ -205,20 +206,3 @@ def treemap(
     # A word that does not fit is left to the hover, instead of shrinking until nobody can read it.
     figure.update_layout(uniformtext={"minsize": 11, "mode": "hide"})
     return dressed(figure, "", "", height=340).update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
-
-
-def dressed(figure: go.Figure, x: str, y: str, height: int = HEIGHT) -> go.Figure:
-    """The figure in the style of the house, with titles on its axes."""
-    figure.update_layout(
-        height=height,
-        colorway=COLOURS,
-        margin={"l": 8, "r": 8, "t": 28, "b": 8},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        xaxis_title=x or None,
-        yaxis_title=y or None,
-        hovermode="closest",
-    )
-    return figure
-
-
-CONFIG = {"displayModeBar": False}

@@ -1,16 +1,11 @@
-"""Pictures: the idea of the house, drawn from what the formats claim, and rows of data that are images."""
+"""The idea of the house as a picture, drawn from what the formats claim."""
 
-import base64
-import io
 from collections.abc import Iterable
-
-import numpy as np
 
 from core.formats.contract import Format
 
 COLOURS = {"architecture": "#6366F1", "weights": "#0D9488", "optimizer state": "#D97706"}
 SHORT = {"architecture": "Architecture", "weights": "Weights", "optimizer state": "Optimizer"}
-ADDED, TAKEN = (79, 70, 229), (217, 119, 6)  # red, green, blue of ink that was added and taken away
 ROW, TOP, LEFT, WIDE, GAP = 44, 138, 136, 122, 12
 
 
@@ -69,33 +64,3 @@ def _text(x: float, y: float, words: str, fill: str, points: int, weight: int, a
         f'<text x="{x}" y="{y}" fill="{fill}" font-size="{points}" font-weight="{weight}" '
         f'text-anchor="{anchor}">{words}</text>'
     )
-
-
-def row_image(values: np.ndarray, shape: tuple[int, int], side: int = 64) -> bytes:
-    """One row of pixels in [0, 1] as a PNG of about `side` pixels, dark ink on white as on paper."""
-    pixels = (255 * (1 - np.clip(values.reshape(shape), 0, 1))).astype("uint8")
-    return _png(pixels, side)
-
-
-def moved_image(values: np.ndarray, origin: np.ndarray, shape: tuple[int, int], side: int = 64) -> bytes:
-    """What was changed of a row, as a PNG of about `side` pixels: violet where ink was added, orange where it was taken
-    away, each as strong as the change is beside the largest."""
-    moved = (values.astype("float64") - origin.astype("float64")).reshape(*shape, 1)
-    share = np.abs(moved) / (np.abs(moved).max() or 1.0)
-    ink = np.where(moved > 0, np.array(ADDED), np.array(TAKEN))
-    return _png((255 * (1 - share) + ink * share).astype("uint8"), side)
-
-
-def _png(pixels: np.ndarray, side: int) -> bytes:
-    """Pixels, of one value or three, as a PNG of about `side` pixels."""
-    from PIL import Image
-
-    scale = max(1, side // max(pixels.shape[:2]))
-    buffer = io.BytesIO()
-    Image.fromarray(pixels.repeat(scale, axis=0).repeat(scale, axis=1)).save(buffer, format="PNG")
-    return buffer.getvalue()
-
-
-def row_image_url(values: np.ndarray, shape: tuple[int, int], side: int = 32) -> str:
-    """The same as a data URL: for a table's cell, or where the next picture comes before this one could be fetched."""
-    return "data:image/png;base64," + base64.b64encode(row_image(values, shape, side)).decode()

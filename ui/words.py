@@ -1,37 +1,34 @@
 """Words on screen: sizes, times, verdicts and errors, said the same way everywhere."""
 
 import re
-from datetime import datetime
 
 import streamlit as st
 
 from core.compare import Verdict
 from core.errors import RoundtripError, from_json
+from core.words import MEANINGS, duration, moment, score, size, verdict_words
 
-# Verdict: icon, colour of its badge, and what it means to somebody who has never seen it.
-VERDICTS = {
-    Verdict.BIT_IDENTICAL: (
-        ":material/verified:",
-        "green",
-        "Every number of every answer is the same, to the last bit.",
-    ),
-    Verdict.ROUNDING: (
-        ":material/check_circle:",
-        "green",
-        "No answer changed; the numbers differ only as two correct computations round differently.",
-    ),
-    Verdict.SAME_ANSWERS: (
-        ":material/check:",
-        "blue",
-        "No answer changed, but the numbers behind the answers differ by more than rounding.",
-    ),
-    Verdict.SOME_CHANGED: (":material/warning:", "orange", "On some rows this copy answers something else."),
-    Verdict.DIFFERENT: (
-        ":material/close:",
-        "red",
-        "On most rows this copy answers something else: it is another model.",
-    ),
-    Verdict.DOES_NOT_LOAD: (":material/block:", "red", "The copy did not come back in a fresh process."),
+__all__ = [
+    "duration",
+    "empty",
+    "moment",
+    "plain",
+    "score",
+    "show_error",
+    "size",
+    "verdict_badge",
+    "verdict_words",
+]
+
+# Icon and colour of each verdict's badge.
+BADGES = {
+    Verdict.BIT_IDENTICAL: (":material/verified:", "green"),
+    Verdict.ROUNDING: (":material/check_circle:", "green"),
+    Verdict.SAME_ANSWERS: (":material/check:", "blue"),
+    Verdict.SOME_CHANGED: (":material/warning:", "orange"),
+    Verdict.DIFFERENT: (":material/close:", "red"),
+    Verdict.NOT_COMPARABLE: (":material/help:", "gray"),
+    Verdict.DOES_NOT_LOAD: (":material/block:", "red"),
 }
 
 PARTS_MEAN = {
@@ -44,43 +41,6 @@ PARTS_MEAN = {
 }
 
 
-def size(count: int | None) -> str:
-    """Bytes for people: 950 B, 12.3 kB, 4.5 MB."""
-    if count is None:
-        return "–"
-    value, unit = float(count), "B"
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            break
-        value /= 1000
-    return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds for people: 3 ms, 0.24 s, 12 s, 3 min 20 s."""
-    if seconds is None:
-        return "–"
-    if seconds < 0.0995:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 9.95:
-        return f"{seconds:.2g} s"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    return f"{int(seconds) // 60} min {int(seconds) % 60} s"
-
-
-def score(name: str, value: float | None) -> str:
-    """A score for people: shares as percent, errors as numbers."""
-    if value is None:
-        return "–"
-    return f"{value:.1%}" if name == "accuracy" else f"{value:.3g}"
-
-
-def moment(iso: str) -> str:
-    """A UTC time stamp as a short local date and time."""
-    return datetime.fromisoformat(iso).astimezone().strftime("%d %b %Y, %H:%M")
-
-
 def plain(text: str) -> str:
     """Text of a person or a file, made harmless for Markdown: shown as it is, and never a link, picture or formula."""
     # Addresses are made links after Markdown is read, whatever was escaped in them: an invisible joiner breaks them up.
@@ -88,18 +48,10 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>()#+\-.!|~$:&])", r"\\\1", apart)
 
 
-def verdict_words(verdict: str | Verdict, changed: int | None = None, rows: int | None = None) -> str:
-    """The verdict in words; where answers changed, how many."""
-    kind = Verdict(verdict)
-    if kind in (Verdict.SOME_CHANGED, Verdict.DIFFERENT) and changed is not None:
-        return f"{kind.words}: {changed:,} of {rows:,} rows"
-    return kind.words
-
-
 def verdict_badge(verdict: str | Verdict, changed: int | None = None, rows: int | None = None) -> None:
     """The verdict as a badge, with its meaning as a tooltip."""
-    icon, colour, meaning = VERDICTS[Verdict(verdict)]
-    st.badge(verdict_words(verdict, changed, rows), icon=icon, color=colour, help=meaning)
+    icon, colour = BADGES[Verdict(verdict)]
+    st.badge(verdict_words(verdict, changed, rows), icon=icon, color=colour, help=MEANINGS[Verdict(verdict)])
 
 
 def show_error(error: RoundtripError | dict[str, str], title: str | None = None) -> None:

@@ -1,0 +1,83 @@
+"""Words for people: sizes, times, scores and verdicts, said the same way on every page and in every report."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from core.compare import Verdict
+from core.formats import get_format
+
+LIVE = "Live model"
+# What each verdict means to somebody who has never seen it.
+MEANINGS = {
+    Verdict.BIT_IDENTICAL: "Every number of every answer is the same, to the last bit.",
+    Verdict.ROUNDING: "No answer changed; the numbers differ only as two correct computations round differently.",
+    Verdict.SAME_ANSWERS: "No answer changed, but the numbers behind the answers differ by more than rounding.",
+    Verdict.SOME_CHANGED: "On some rows this copy answers something else.",
+    Verdict.DIFFERENT: "On most rows this copy answers something else: it is another model.",
+    Verdict.NOT_COMPARABLE: "It takes other inputs, or gives other outputs, than what it is held against.",
+    Verdict.DOES_NOT_LOAD: "The copy did not come back in a fresh process.",
+}
+
+
+class Formatted(Protocol):
+    """Whatever was saved in a format: an artifact's record, or its line in the list."""
+
+    format: str
+
+
+def size(count: int | None) -> str:
+    """Bytes for people: 950 B, 12.3 kB, 4.5 MB."""
+    if count is None:
+        return "–"
+    value, unit = float(count), "B"
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds for people: 3 ms, 0.24 s, 12 s, 3 min 20 s."""
+    if seconds is None:
+        return "–"
+    if seconds < 0.0995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 9.95:
+        return f"{seconds:.2g} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+
+
+def score(name: str, value: float | None) -> str:
+    """A score for people: shares as percent, errors as numbers."""
+    if value is None:
+        return "–"
+    return f"{value:.1%}" if name == "accuracy" else f"{value:.3g}"
+
+
+def moment(iso: str) -> str:
+    """A UTC time stamp as a short local date and time."""
+    return datetime.fromisoformat(iso).astimezone().strftime("%d %b %Y, %H:%M")
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """How many of something: "1 row", "2 rows"."""
+    return f"{count:,} {one}" if count == 1 else f"{count:,} {many or one + 's'}"
+
+
+def verdict_words(verdict: str | Verdict, changed: int | None = None, rows: int | None = None) -> str:
+    """The verdict in words; where answers changed, how many."""
+    kind = Verdict(verdict)
+    if kind in (Verdict.SOME_CHANGED, Verdict.DIFFERENT) and changed is not None:
+        return f"{kind.words}: {changed:,} of {rows:,} rows"
+    return kind.words
+
+
+def short_names(ids: Iterable[str], entries: Mapping[str, Formatted]) -> dict[str, str]:
+    """The format's label, with the id where two copies are of one format; "Live model" for a run."""
+    labels = {id_: get_format(entries[id_].format).label if id_ in entries else LIVE for id_ in ids}
+    repeated = {label for label in labels.values() if list(labels.values()).count(label) > 1}
+    return {id_: f"{label} ({id_})" if label in repeated else label for id_, label in labels.items()}

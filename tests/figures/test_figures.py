@@ -1,0 +1,138 @@
+"""What a figure draws is what was counted."""
+
+import json
+import math
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from core.compare import compare, compare_all
+from core.figures import accuracies, agreement, by_magnitude, by_position, heat, histogram, matrix, of_one
+
+RANDOM = np.random.default_rng(3)
+LEFT = (RANDOM.normal(size=(300, 6)) * 10.0 ** RANDOM.integers(-6, 3, (300, 6))).astype("float32")
+MARKUP = "<img src=x onerror=alert(1)>"
+
+
+def numbers(left: np.ndarray, right: np.ndarray, **more) -> dict:
+    """The numbers on one output, as a job keeps them."""
+    found = compare({"y": left}, {"y": right}, **more).to_json()["outputs"][0]
+    return json.loads(json.dumps(found, allow_nan=False))
+
+
+def off(scale: float) -> np.ndarray:
+    """An answer that is right in some places, off by parts of its size in others, and nothing at all in a few."""
+    right = (LEFT * (1 + scale * RANDOM.normal(size=LEFT.shape))).astype("float32")
+    right[:50] = LEFT[:50]
+    right[60, 0], right[61, 1] = np.nan, np.inf
+    return right
+
+
+@pytest.mark.parametrize("scale", [1e-7, 1e-3, 10.0])
+def test_the_bars_of_the_histogram_are_the_counts(scale: float):
+    right = off(scale)
+    bars = histogram(numbers(LEFT, right)).data
+    apart = {bar.hovertext.split(":")[0]: bar.y[0] for bar in bars if isinstance(bar.hovertext, str)}
+    away = np.abs(LEFT.astype("float64") - right)
+    assert apart == {"exactly 0": int((away == 0).sum()), "NaN or ∞": 2}
+    assert sum(bars[0].y) == int((np.isfinite(away) & (away > 0)).sum())
+    low, high = math.floor(math.log10(away[away > 0].min()) * 2), math.log10(away[np.isfinite(away)].max()) * 2
+    assert len(bars[0].y) == math.floor(high) - low + 1
+
+
+def test_the_histogram_of_equal_sides_is_one_bar_in_words():
+    bars = histogram(numbers(LEFT, LEFT)).data
+    assert [(bar.y[0], bar.hovertext) for bar in bars] == [(1800, "exactly 0: 1,800 values")]
+
+
+@pytest.mark.parametrize("scale", [1e-7, 10.0])
+def test_difference_against_size_counts_every_finite_pair_once(scale: float):
+    left = LEFT.copy()
+    left[:40] = 0
+    right = off(scale)
+    right[:20] = 0
+    (drawn,) = by_magnitude(numbers(left, right)).data
+    counts = [round(10**cell) for row in drawn.z for cell in row if cell is not None]
+    finite = np.isfinite(right)
+    assert sum(counts) == int(finite.sum())
+    said = dict(zip(drawn.hovertext[0], drawn.z[0], strict=True))
+    both = int(((left == 0) & (right == 0)).sum())
+    assert round(10 ** said[f"{both} values of 0,<br>off by 0"]) == both == 120
+
+
+def test_the_heat_map_is_the_mean_of_each_place_and_grey_where_nothing_differs():
+    found = numbers(LEFT, off(1e-3))
+    same, differing = heat(found).data
+    means = np.array(found["heat"]["mean_abs"], float)
+    drawn = np.array(differing.z, float)
+    np.testing.assert_allclose(10 ** drawn[means > 0], means[means > 0], rtol=2e-3)
+    assert np.isnan(drawn[means == 0]).all()
+    assert [one for row in same.z for one in row].count(0) == (means == 0).sum() > 0
+    assert differing.y[0] == "rows 0 to 3"
+    assert differing.y[-1] == "rows 296 to 299"
+
+
+def test_positions_are_called_by_the_labels_where_there_are_as_many():
+    found = numbers(LEFT, off(1e-3))
+    assert by_position(found, list("abcdef")).layout.xaxis.ticktext == tuple("abcdef")
+    assert by_position(found, list("ab")).layout.xaxis.ticktext == tuple("012345")
+    assert list(by_position(found).data[0].y) == found["by_column"]
+    assert heat(found, list("abcdef")).data[0].x == tuple("abcdef")
+
+
+def test_the_table_of_agreement_keeps_disagreements_apart_from_the_diagonal():
+    table = [[5, 1, 0], [0, 7, 0], [2, 0, 9]]
+    same, other = agreement(table, ["cat", "dog", "cow"], "ONNX").data
+    assert [list(row) for row in same.z] == [[5, None, None], [None, 7, None], [None, None, 9]]
+    assert [list(row) for row in other.z] == [[None, 1, None], [None, None, None], [2, None, None]]
+    assert other.x == ("cat", "dog", "cow")
+
+
+def test_the_matrix_draws_bit_identical_pairs_apart_and_says_each_verdict():
+    near = LEFT + np.float32(0.5)
+    lost = LEFT.copy()
+    lost[0, 0] = np.nan
+    answers = {"r": {"y": LEFT}, "a": {"y": LEFT}, "b": {"y": near}, "c": {"y": lost}, "d": {"y": LEFT[:, :2]}}
+    found = {"ids": list(answers), "rows": 300, "cells": compare_all(answers)}
+    same, gone, unfit, far = matrix(found, dict.fromkeys(answers, "copy") | {"r": MARKUP}).data
+    assert places(same) == {(0, 1), (1, 0)}
+    assert places(gone) == {(0, 3), (3, 0), (1, 3), (3, 1)}
+    assert places(unfit) == {(at, 4) for at in range(4)} | {(4, at) for at in range(4)}
+    assert places(far) == {(0, 2), (2, 0), (1, 2), (2, 1), (2, 3), (3, 2)}
+    assert 10 ** far.z[0][2] == pytest.approx(float(np.abs(LEFT.astype("float64") - near).max()))
+    assert "Bit-identical" in same.hovertext[0][1]
+    assert "answers changed: 1 of 300 rows" in gone.hovertext[0][3]
+    assert "No output fits" in unfit.hovertext[0][4]
+    assert "<img" not in str(far.hovertext)
+    assert "&lt;img" in far.hovertext[0][2]
+
+
+def places(drawn: go.Heatmap) -> set[tuple[int, int]]:
+    return {(y, x) for y, row in enumerate(drawn.z) for x, one in enumerate(row) if one is not None}
+
+
+def test_accuracies_are_dots_with_their_intervals():
+    scores = RANDOM.normal(size=(200, 4)).astype("float32")
+    found = numbers(scores, -scores, classes=True, targets={"y": scores.argmax(1)})["classes"]
+    (dots,) = accuracies({"Live model": found["reference_accuracy"], MARKUP: found["answer_accuracy"]}).data
+    assert list(dots.x) == [100.0, 0.0]
+    assert list(dots.error_x.array) == pytest.approx([0, 100 * found["answer_accuracy"]["high"]])
+    assert list(dots.error_x.arrayminus) == pytest.approx([100 - 100 * found["reference_accuracy"]["low"], 0])
+    assert "<img" not in dots.hovertext[1]
+
+
+def test_text_has_a_sentence_in_place_of_each_plot():
+    found = numbers(np.array(["a", "b"]), np.array(["a", "c"]))
+    for drawn in of_one(found, [], "copy"):
+        assert not drawn.figure.data
+        assert "nothing to draw" in drawn.figure.layout.annotations[0].text
+
+
+def test_wide_outputs_are_drawn_in_groups():
+    wide = RANDOM.normal(size=(40, 30, 30)).astype("float32")
+    found = numbers(wide, wide + np.float32(1))
+    drawn = heat(found).data[1]
+    assert (len(drawn.z), len(drawn.z[0])) == (40, 64)
+    assert drawn.x[0] == "positions 0 to 13"
+    assert "By position" not in [one.title for one in of_one(found, [], "copy")]

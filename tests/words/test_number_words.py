@@ -1,0 +1,91 @@
+"""Every number has a name, a meaning and a writing; what became of the right answers is said as it is."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from core.compare import ClassNumbers, OutputNumbers, compare
+from core.words.classes import what_changed
+from core.words.numbers import EVERY, WORST, cosine, in_tolerance, plain_number
+
+UNSAID = {"output", "answer", "by", "rows", "values", "identical", "rounding"}  # headings, or said by the verdict
+DRAWN = {"histogram", "by_magnitude", "by_column", "heat", "agreement"}
+
+
+def test_every_number_has_a_name_and_a_meaning():
+    said = {one.key.partition(".")[0] for one in EVERY}
+    assert {one.name for one in fields(OutputNumbers)} - UNSAID - DRAWN == said
+    classes = {one.key.removeprefix("classes.") for one in EVERY if one.key.startswith("classes.")}
+    assert {one.name for one in fields(ClassNumbers)} - DRAWN - {"classes", "changed", "astray"} == classes
+    assert [one.key for one in EVERY if len(one.means) < 20 or not one.means.endswith(".")] == []
+
+
+def test_numbers_are_written_for_people():
+    assert [plain_number(one) for one in (0.0, 1.79e-7, 0.00123456, 756082.3, "inf", "-inf", "nan")] == [
+        "0", "1.79e-7", "0.00123", "756,082", "∞", "−∞", "NaN"
+    ]  # fmt: skip
+    assert [cosine(one) for one in (1.0, 1 - 1e-15, 1 - 2.5e-6, 0.5)] == ["1", "1", "1\u00a0−\u00a02.5e-6", "0.5"]
+    assert in_tolerance({"passed": False, "rows_failing": 3, "values_failing": 1200}) == "Fail: 1,200 values in 3 rows"
+
+
+def test_texts_have_dashes_where_numbers_make_no_sense():
+    found = compare({"y": np.array(["a", "b"])}, {"y": np.array(["a", "="])}).to_json()["outputs"][0]
+    said = {one.key: one.of(found) for one in EVERY}
+    assert said["max_abs"] == said["classes.broken"] == "–"
+    assert [said[one.key] for one in WORST] == ["row 1", "b", "="]
+
+
+TRUTH = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
+
+
+def sides(reference: list[int], answer: list[int]) -> dict:
+    rows = [np.eye(3, dtype="float32")[one] for one in (reference, answer)]
+    return compare({"y": rows[0]}, {"y": rows[1]}, True, {"y": TRUTH}).to_json()["outputs"][0]
+
+
+@pytest.mark.parametrize(
+    ("reference", "answer", "words"),
+    [
+        (
+            [0, 0, 0, 0, 1, 1, 1, 2, 2, 0],
+            [0, 0, 0, 1, 1, 1, 1, 2, 2, 2],
+            "Both are right on 90.0% of the rows, and yet 2 answers changed: 1 was right before and is wrong now, 1 "
+            "was wrong before and is right now.",
+        ),
+        (
+            [0, 0, 0, 0, 1, 1, 1, 2, 2, 0],
+            [0, 0, 0, 0, 1, 1, 1, 2, 2, 1],
+            "Both are right on 90.0% of the rows, and yet 1 answer changed: 1 was wrong before and is wrong now, in "
+            "another way.",
+        ),
+        (
+            [0, 0, 0, 0, 1, 1, 1, 2, 2, 2],
+            [1, 1, 0, 0, 1, 1, 1, 2, 2, 2],
+            "The copy is right on 80.0% of the rows, the baseline on 100.0%. 2 answers changed: 2 were right before "
+            "and are wrong now.",
+        ),
+        (
+            [0, 0, 0, 0, 1, 1, 1, 2, 2, 0],
+            [0, 0, 0, 0, 1, 1, 1, 2, 2, 0],
+            "No answer changed: both are right on the same 90.0% of the rows.",
+        ),
+    ],
+)
+def test_the_same_accuracy_is_never_said_to_be_the_same_answers(reference: list[int], answer: list[int], words: str):
+    assert what_changed(sides(reference, answer)) == words
+
+
+def test_without_the_right_answers_only_the_changed_ones_are_said():
+    rows = np.eye(3, dtype="float32")
+    found = compare({"y": rows}, {"y": rows[[0, 1, 1]]}, True).to_json()["outputs"][0]
+    assert what_changed(found) == "1 answer changed. The right answers are not known for these rows."
+    assert what_changed(compare({"y": rows}, {"y": rows}, True).to_json()["outputs"][0]) == "No answer changed."
+
+
+def test_a_row_that_holds_infinity_is_said_apart():
+    rows = np.eye(3, dtype="float32")
+    other = rows.copy()
+    other[0, 0] = np.inf
+    found = compare({"y": rows}, {"y": other}, True, {"y": np.arange(3)}).to_json()["outputs"][0]
+    assert what_changed(found).endswith("1 answer changed: 1 is of the same class, with a number that is not finite.")
