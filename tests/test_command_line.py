@@ -86,7 +86,7 @@ def test_two_demos_with_other_inputs_are_not_compared(say, saved):
     ids = [saved(demo, "keras")["artifact"] for demo in ("digits-mlp", "two-in-two-out")]
     status, _, errors = say("compare", *ids)
     assert status == 1
-    assert errors.startswith("These artifacts are of models that take different inputs")
+    assert f"{ids[1]}: This model takes 2 inputs" in errors
 
 
 def test_a_process_says_its_error_on_standard_error_and_nothing_else():
@@ -96,3 +96,20 @@ def test_a_process_says_its_error_on_standard_error_and_nothing_else():
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("There is no such demo. Received: nothing. Choose from digits-mlp,")
     assert ended.stderr.count("\n") == 1
+
+
+def test_a_comparison_is_written_as_reports_and_another_ending_is_refused_before_the_work(say, saved, tmp_path):
+    id_ = saved("digits-mlp", "keras")["artifact"]
+    paths = [tmp_path / f"a.{kind}" for kind in ("html", "json", "csv")]
+    asked = [word for path in paths for word in ("--report", str(path))]
+    status, out, _ = say("compare", id_, "--rows", "20", "--tolerance", "0", "--json", *asked)
+    (row,) = json.loads(out)
+    assert (status, row["passed"]) == (0, True)
+    told = json.loads(paths[1].read_text(encoding="utf-8"))
+    assert told["artifacts"][id_]["outputs"] == row["outputs"]
+    assert told["artifacts"][id_]["tolerance"] == row["tolerance"]
+    assert "Bit-identical" in paths[0].read_text(encoding="utf-8")
+    assert paths[2].read_text(encoding="utf-8").count("\n") == 2
+    status, out, error = say("compare", id_, "--rows", "21", "--report", str(tmp_path / "a.pdf"))
+    assert (status, out) == (1, "")
+    assert error.startswith("A report is an .html, a .json or a .csv file. Received: a.pdf.")

@@ -37,7 +37,9 @@ class ClassNumbers:
     `top5_changed`: rows whose order of the first five classes differs; of equal values the class named first is first.
     `top5_rank_change`: by how many ranks the reference's first five classes move on average, over all rows
     (Spearman's footrule over those five, divided by five; with fewer classes all of them).
-    Accuracies are None where there are no targets that are classes; a row with a NaN has no right answer.
+    Accuracies are None where there are no targets that are classes; a row with a NaN has no right answer. Then, too,
+    are `broken` (rows that only the reference has right), `fixed` (only the answer) and `astray` (neither, and they
+    say different classes).
     """
 
     classes: int
@@ -47,6 +49,9 @@ class ClassNumbers:
     top5_rank_change: float
     reference_accuracy: Accuracy | None = None
     answer_accuracy: Accuracy | None = None
+    broken: int | None = None
+    fixed: int | None = None
+    astray: int | None = None
 
 
 class Classes:
@@ -58,6 +63,7 @@ class Classes:
         self._rows = self._classes = self._reordered = self._moved = 0
         self._agreement: np.ndarray | None = None
         self._right = np.zeros(2, "int64")
+        self._turned = np.zeros(3, "int64")
 
     def add(self, block: Block) -> None:
         self._classes = block.raw[0].shape[1]
@@ -69,7 +75,13 @@ class Classes:
         self._note_order(block)
         right = self._right_answers(block.rows)
         if right is not None:
-            self._right += [np.count_nonzero(labels == right) for labels in said]
+            self._note_right(*said, right)
+
+    def _note_right(self, left: np.ndarray, right: np.ndarray, truth: np.ndarray) -> None:
+        before, after = left == truth, right == truth
+        self._right += [np.count_nonzero(before), np.count_nonzero(after)]
+        astray = (left != right) & ~(before | after)
+        self._turned += [np.count_nonzero(one) for one in (before & ~after, after & ~before, astray)]
 
     def _right_answers(self, rows: int) -> np.ndarray | None:
         if self._targets is None:
@@ -111,7 +123,8 @@ class Classes:
             return ClassNumbers(*numbers)
         if more := len(next(self._stream, ())):
             raise _other_rows(self._rows, self._rows + more)
-        return ClassNumbers(*numbers, *(wilson(int(right), self._rows) for right in self._right))
+        accuracies = [wilson(int(right), self._rows) for right in self._right]
+        return ClassNumbers(*numbers, *accuracies, *self._turned.tolist())
 
 
 def _other_rows(answers: int, targets: int) -> InputError:

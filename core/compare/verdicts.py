@@ -21,6 +21,7 @@ class Verdict(StrEnum):
     SAME_ANSWERS = "same-answers"
     SOME_CHANGED = "some-changed"
     DIFFERENT = "different"
+    NOT_COMPARABLE = "not-comparable"
     DOES_NOT_LOAD = "does-not-load"
 
     @property
@@ -39,6 +40,7 @@ _WORDS = {
     Verdict.SAME_ANSWERS: "Same answers",
     Verdict.SOME_CHANGED: "Some answers changed",
     Verdict.DIFFERENT: "Different answers",
+    Verdict.NOT_COMPARABLE: "Cannot be compared",
     Verdict.DOES_NOT_LOAD: "Does not load",
 }
 

@@ -42,6 +42,13 @@ def list_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
+def stamp(folder: Path) -> str:
+    """A hash of the names, sizes and times of all files below a folder: another one as soon as any is touched."""
+    facts = [(path.relative_to(folder).as_posix(), path.stat()) for path in list_files(folder)]
+    said = "".join(f"{name}|{one.st_size}|{one.st_mtime_ns}|{one.st_ino}\n" for name, one in facts)
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
 def seal(folder: Path) -> list[FileEntry]:
     """Hash and flush every file below `folder` to the disk, then its directories; gives their entries.
 

@@ -126,6 +126,14 @@ class Journal:
     def asked_to_cancel(self, id_: str) -> bool:
         return (self._folder / id_ / "cancel").exists()
 
+    def folder(self, id_: str) -> Path:
+        """Where a job keeps what it made. Raises UnknownName."""
+        return self._folder / checked_id(id_, "j")
+
+    def forget(self, id_: str) -> None:
+        """Delete a job's record and whatever it made."""
+        shutil.rmtree(self.folder(id_), ignore_errors=True)
+
     def keep_arrays(self, id_: str, arrays: dict[str, np.ndarray]) -> None:
         """Keep arrays beside a job, in place of those kept before; a reader finds these or those, whole."""
         beside = self._folder / id_ / "arrays.new.npz"

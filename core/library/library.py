@@ -116,6 +116,10 @@ class Library:
         else:
             self.files(id_)
 
+    def stamp(self, id_: str) -> str:
+        """Another one whenever a file of the entry is touched: a hash of names, sizes and times. Raises UnknownName."""
+        return files.stamp(self._folder(id_))
+
     def ids(self) -> list[str]:
         """Of all runs and artifacts, readable or not."""
         return sorted(folder.name for kind in KINDS.values() for folder in (self.home / kind).iterdir())

@@ -1,80 +1,220 @@
-"""The work of a comparing job."""
+"""The work of a comparing job: everybody is asked the same inputs, a chunk at a time, and held against the baseline."""
 
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.compare import Verdict
-from core.errors import Cancelled, WorkerError
-from core.evidence import Outcome, Reloaded, reload
+from core.compare import Comparison, Source, Verdict, compare_all, compare_streams
+from core.errors import Cancelled, InputError, RoundtripError, UnknownName, WorkerError
+from core.evidence import Outcome, match
 from core.explain import translate
+from core.formats.contract import Arrays
 from core.formats.reference import Reference
-from core.library.records import Artifact
-from core.work.sources import source_of
+from core.inputs import Inputs, InputSet
+from core.machine import machine
+from core.record import versions
+from core.work.answers import CHUNK, Answers
+from core.work.opening import open_participant, run_of
+from core.work.sources import renamed_inputs, resolve_sources
 
 if TYPE_CHECKING:
     from core.jobs import Handle, Jobs
 
 
+class Compared(Outcome):
+    """An outcome of a comparison: also every number by output, and what should be known of how the copy answers."""
+
+    outputs: list[dict[str, Any]] = []
+    remark: str = ""
+
+    @property
+    def answered(self) -> bool:
+        """Whether there are answers to look at."""
+        return self.error is None
+
+
+def compare_request(
+    jobs: "Jobs",
+    artifacts: Iterable[str],
+    rows: int | None,
+    sources: dict[str, str],
+    baseline: str | None,
+    inputs: str | None,
+) -> dict[str, Any]:
+    """What a comparison is asked. Raises InputError, UnknownName, and Damaged where held-out rows are."""
+    ids = list(dict.fromkeys(artifacts))
+    if not ids:
+        raise InputError("No artifact was chosen.", cure="Choose at least one artifact to compare.")
+    if rows is not None and rows < 1:
+        raise InputError("At least one row must be compared.", received=rows, cure="Choose 1 row or more.")
+    baseline, kept = baseline or run_of(jobs, ids[0]), Inputs(jobs.library.home, jobs.config)
+    asked = kept.read(inputs) if inputs else kept.held_out(jobs.library, run_of(jobs, baseline), rows)
+    asking = [id_ for id_ in dict.fromkeys([baseline, *ids]) if id_.startswith("a")]
+    resolved = resolve_sources(jobs.library, asking, sources)
+    return {"artifacts": ids, "baseline": baseline, "inputs": asked.id, "sources": resolved}
+
+
 def compare_work(jobs: "Jobs", handle: "Handle") -> dict[str, Any]:
-    """Reload every artifact; gives `{"reference": run, "rows", "outcomes": {id: outcome}}` and keeps the answers.
+    """Ask the baseline and all artifacts; gives `{"baseline", "inputs", "rows", "outcomes": {id: Compared}, "matrix",
+    "machine", "versions"}`.
 
-    The reference is that of the first artifact's run. Answers are kept as `<artifact>:<output of the reference>`.
+    Answers are kept beside the job (see `Jobs.answers`), by whoever gave them.
     """
-    request = handle.job.request
-    base = jobs.library.run(jobs.library.artifact(request["artifacts"][0]).run)
-    reference = jobs.library.reference(base.id)
-    done: dict[str, Reloaded] = {}
-
-    def one(id_: str) -> None:
-        done[id_] = _reload(jobs, handle, id_, reference)
-        handle.tell(len(done) / len(request["artifacts"]), f"{len(done)} of {len(request['artifacts'])} reloaded")
-
+    comparison = _Comparison(jobs, handle)
+    facts = comparison.ask_all()
+    artifacts = handle.job.request["artifacts"]
     with ThreadPoolExecutor(max_workers=jobs.config.parallel) as pool:
-        for future in [pool.submit(one, id_) for id_ in request["artifacts"]]:
-            future.result()
-    jobs.journal.keep_arrays(handle.job.id, _named_answers(done))
-    outcomes = {id_: done[id_].outcome.model_dump(mode="json") for id_ in request["artifacts"]}
-    rows = min(request["rows"] or reference.rows, reference.rows)
-    return {"reference": base.id, "rows": rows, "outcomes": outcomes}
-
-
-def _reload(jobs: "Jobs", handle: "Handle", id_: str, reference: Reference) -> Reloaded:
-    request = handle.job.request
-    try:
-        artifact: Artifact = jobs.library.artifact(id_)
-        run = jobs.library.run(artifact.run)
-        reloaded = reload(
-            jobs.worker,
-            artifact.format,
-            jobs.library.files(id_),
-            source_of(jobs.library, run, request["sources"][id_]),
-            jobs.library.original(run),
-            reference,
-            rows=request["rows"],
-            seconds=jobs.config.child_seconds,
-            cancelled=handle.cancelled,
-        )
-        return _with_versions(reloaded, artifact)
-    except Cancelled:
-        raise
-    except Exception as error:  # noqa: BLE001  a damaged artifact is its own row's result; the others go on
-        said = translate(error, WorkerError).to_json()
-        return Reloaded(outcome=Outcome(verdict=Verdict.DOES_NOT_LOAD, error=said))
-
-
-def _with_versions(reloaded: Reloaded, artifact: Artifact) -> Reloaded:
-    """What does not load says with which other versions it was saved: they are the likeliest reason."""
-    if (error := reloaded.outcome.error) and artifact.other_versions:
-        error["sentence"] = f"{error['sentence']} {artifact.other_versions}"
-    return reloaded
-
-
-def _named_answers(done: dict[str, Reloaded]) -> dict[str, np.ndarray]:
+        judged = pool.map(lambda id_: comparison.judge(id_, facts[id_]), artifacts)
+        outcomes = dict(zip(artifacts, judged, strict=True))
     return {
-        f"{id_}:{pair['reference']}": reloaded.answers[pair["answer"]]
-        for id_, reloaded in done.items()
-        if reloaded.answers is not None
-        for pair in reloaded.outcome.pairs
+        "baseline": comparison.baseline,
+        "inputs": comparison.asked.id,
+        "rows": comparison.asked.rows,
+        "outcomes": {id_: outcome.model_dump(mode="json") for id_, outcome in outcomes.items()},
+        "matrix": comparison.matrix([id_ for id_, outcome in outcomes.items() if outcome.answered]),
+        "machine": machine(),
+        "versions": versions(),
     }
+
+
+class _Comparison:
+    """One comparison under way: who is asked what, and the answers so far."""
+
+    def __init__(self, jobs: "Jobs", handle: "Handle"):
+        self.jobs, self.handle = jobs, handle
+        request = handle.job.request
+        self.baseline, self.artifacts = request["baseline"], request["artifacts"]
+        self.inputs = Inputs(jobs.library.home)
+        self.asked: InputSet = self.inputs.read(request["inputs"])
+        self.run = jobs.library.run(run_of(jobs, self.baseline))
+        self.answers: Answers = jobs.answers(handle.job.id)
+        self._rows_done: dict[str, int] = {}
+        self._names: dict[str, dict[str, str]] = {}
+
+    def ask_all(self) -> dict[str, dict[str, Any] | RoundtripError]:
+        """The facts of everybody's reload, or why there are none. Raises what stopped the baseline, and Cancelled."""
+        asked = list(dict.fromkeys([self.baseline, *self.artifacts]))
+        if self._is_kept():
+            asked.remove(self.baseline)
+            kept = self._reference().answers
+            self.answers.write(self.baseline, 0, {name: array[self._index] for name, array in kept.items()})
+        with ThreadPoolExecutor(max_workers=self.jobs.config.parallel) as pool:
+            facts = dict(zip(asked, pool.map(self._ask, asked), strict=True))
+        if isinstance(facts.get(self.baseline), RoundtripError):
+            raise facts[self.baseline]
+        return facts
+
+    @property
+    def _index(self) -> list[int]:
+        """Which rows of the reference are meant, where held-out rows are asked."""
+        return self.asked.origin["index"]
+
+    def _is_kept(self) -> bool:
+        """Whether the live model's answers to these inputs were kept at the end of its training."""
+        return self._is_held_out and self.asked.origin["run"] == self.baseline
+
+    def _reference(self) -> Reference:
+        return self.jobs.library.reference(self.asked.origin["run"])
+
+    def _ask(self, id_: str) -> dict[str, Any] | RoundtripError:
+        try:
+            return self._ask_in_chunks(id_)
+        except Cancelled:
+            raise
+        except Exception as error:  # noqa: BLE001  what stops one artifact is its own row's result; the others go on
+            return translate(error, WorkerError)
+
+    def _ask_in_chunks(self, id_: str) -> dict[str, Any]:
+        source = self.handle.job.request["sources"].get(id_, "none")
+        renamed = renamed_inputs(self.jobs.library, id_, [one["name"] for one in self.asked.columns])
+        first = _renamed(self.inputs.take(self.asked.id, slice(0, 1)), renamed)
+        cancelled = self.handle.cancelled
+        with open_participant(self.jobs, id_, source, first, cancelled, variables=True) as loaded:
+            asked = (_renamed(chunk, renamed) for chunk in self._chunks())
+            for number, answers in enumerate(loaded.answer_each(asked, cancelled=cancelled)):
+                self.answers.write(id_, number, {name: array[self._chosen] for name, array in answers.items()})
+                self._tell(id_, (number + 1) * CHUNK)
+        pairs = self.jobs.library.evidence(id_).best.input_pairs if renamed else loaded.facts["input_pairs"]
+        return loaded.facts | {"input_pairs": pairs}
+
+    def _chunks(self) -> Iterator[Arrays]:
+        """What is asked together. Of held-out rows whole batches are asked, as the live model was: the same computation
+        gives the same bits."""
+        if self._is_held_out:
+            yield self._reference().whole_batches(max(self._index) + 1).inputs
+        else:
+            yield from self.inputs.chunks(self.asked.id, CHUNK)
+
+    @property
+    def _chosen(self) -> list[int] | slice:
+        """Which rows of the answers to a chunk are meant."""
+        return self._index if self._is_held_out else slice(None)
+
+    @property
+    def _is_held_out(self) -> bool:
+        return self.asked.origin["kind"] == "held-out"
+
+    def _tell(self, id_: str, rows: int) -> None:
+        self._rows_done[id_] = min(rows, self.asked.rows)
+        share = sum(self._rows_done.values()) / (self.asked.rows * len({self.baseline, *self.artifacts}))
+        done = sum(rows == self.asked.rows for rows in self._rows_done.values())
+        self.handle.tell(0.95 * share, f"{done} of {len(self.artifacts)} have answered")
+
+    def judge(self, id_: str, facts: dict[str, Any] | RoundtripError) -> Compared:
+        """Hold one artifact's answers against the baseline's, and keep how far each row is."""
+        if isinstance(facts, RoundtripError):
+            return self._without_answers(id_, facts)
+        try:
+            found = self._against_baseline(id_)
+        except InputError as error:
+            return self._without_answers(id_, error)
+        run = self.jobs.library.run(run_of(self.jobs, id_))
+        return Compared(
+            **found.to_json(),
+            load_seconds=facts["load_seconds"],
+            first_seconds=facts["first_seconds"],
+            weights=match(self.jobs.library.original(run).weights, facts["weights"]),
+            inputs=facts["inputs"],
+            input_pairs=facts["input_pairs"],
+            remark=facts["remark"],
+        )
+
+    def _against_baseline(self, id_: str) -> Comparison:
+        reference, classes = self.answers.sources(self.baseline), bool(self.run.labels) or None
+        found = compare_streams(reference, self.answers.sources(id_), classes, self._targets(list(reference)))
+        self.answers.write_rows(id_, found.changed, found.distance)
+        self._names[id_] = {pair.answer: pair.reference for pair in found.pairs}
+        return found
+
+    def _targets(self, outputs: list[str]) -> dict[str, Source] | None:
+        """The truth for each output, where it is known: by its name, else in order."""
+        targets = self.inputs.targets(self.asked.id)
+        named = targets if targets.keys() <= set(outputs) else dict(zip(outputs, targets.values(), strict=False))
+        return {name: lambda array=array: _chunked(array) for name, array in named.items()}
+
+    def _without_answers(self, id_: str, error: RoundtripError) -> Compared:
+        """What cannot be compared is told from what does not load; either says with which versions it was saved."""
+        said = error.to_json()
+        if id_.startswith("a") and (others := self.jobs.library.artifact(id_).other_versions):
+            said["sentence"] += f" {others}"
+        fits = not isinstance(error, InputError) or isinstance(error, UnknownName)
+        return Compared(verdict=Verdict.DOES_NOT_LOAD if fits else Verdict.NOT_COMPARABLE, error=said)
+
+    def matrix(self, ids: list[str]) -> dict[str, Any]:
+        """All against all, on the rows of the first chunk: `{"ids", "rows", "cells"}`."""
+        first = {self.baseline: self.answers.first(self.baseline)}
+        for id_ in ids:
+            named = self._names[id_]
+            first[id_] = {named[n]: array for n, array in self.answers.first(id_).items() if n in named}
+        cells = compare_all(first, bool(self.run.labels) or None)
+        return {"ids": list(first), "rows": min(self.asked.rows, CHUNK), "cells": cells}
+
+
+def _renamed(inputs: Arrays, names: dict[str, str]) -> Arrays:
+    return {names.get(name, name): array for name, array in inputs.items()}
+
+
+def _chunked(array: np.ndarray) -> Iterator[np.ndarray]:
+    return (array[start : start + CHUNK] for start in range(0, len(array), CHUNK))

@@ -1,23 +1,34 @@
 """The work of a measuring job: one artifact after another, each in fresh children, and nothing of ours beside them."""
 
 import contextlib
-import platform
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
 
-from core.errors import Cancelled, RoundtripError, WorkerError
+from core.errors import Cancelled, InputError, RoundtripError, WorkerError
 from core.explain import translate
 from core.formats import get_format
 from core.library import Library
 from core.library.journal import Job
 from core.library.records import Artifact
+from core.machine import machine
 from core.record import versions
-from core.work.costs import BATCHES, TIMED, WARM_UP, Cost, Costs, Machine, Spread, Steady, protocol
-from core.work.sources import source_of
+from core.work.costs import (
+    BATCHES,
+    MOST_REPEATS,
+    REPEATS,
+    TIMED,
+    WARM_UP,
+    Cost,
+    Costs,
+    Machine,
+    Spread,
+    Steady,
+    protocol,
+)
+from core.work.sources import resolve_sources, source_of
 from core.worker.asking import Child
 from core.worker.channel import Frame
 
@@ -27,7 +38,17 @@ if TYPE_CHECKING:
 LOOK = 0.5  # seconds over which the load of the machine is looked at
 # For an estimate only: seconds until a fresh child is ready, and how much of the time for steady calls is used up.
 FORKED, SPAWNED, USED = 0.4, 15.0, 0.4
-CPUINFO = Path("/proc/cpuinfo")
+
+
+def cost_request(library: Library, artifacts: Iterable[str], sources: dict[str, str], repeats: int) -> dict[str, Any]:
+    """What a measuring job is asked. Raises InputError, UnknownName."""
+    ids = list(dict.fromkeys(artifacts))
+    if not ids:
+        raise InputError("No artifact was chosen.", cure="Choose at least one artifact to measure.")
+    if not 1 <= repeats <= MOST_REPEATS:
+        cure = f"Choose {REPEATS}."
+        raise InputError(f"A measuring is repeated 1 to {MOST_REPEATS} times.", received=repeats, cure=cure)
+    return {"artifacts": ids, "sources": resolve_sources(library, ids, sources), "repeats": repeats}
 
 
 def cost_work(jobs: "Jobs", handle: "Handle") -> dict[str, Any]:
@@ -178,26 +199,12 @@ def _steady(batch: int, frames: list[Frame]) -> Steady:
 def _machine(jobs: "Jobs", handle: "Handle") -> Machine:
     with _fresh(jobs, handle) as child:
         told = child.ask("threads", seconds=jobs.config.child_seconds, cancelled=handle.cancelled).message["threads"]
-    threads = psutil.cpu_count() or 1
     return Machine(
-        processor=_processor(),
-        cores=psutil.cpu_count(logical=False) or threads,
-        processors=threads,
-        memory=psutil.virtual_memory().total,
-        system=f"{platform.system()} {platform.release()}",
+        **machine(),
         threads=told,
         busy=psutil.cpu_percent(LOOK) / 100,
         versions=versions(),
     )
-
-
-def _processor() -> str:
-    """The processor's name, where the system says it."""
-    with contextlib.suppress(OSError):
-        for line in CPUINFO.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def estimate(library: Library, artifacts: list[str], repeats: int, forks: bool = True) -> float:

@@ -10,14 +10,14 @@ import numpy as np
 
 from core.compare import pair_outputs
 from core.disagreement import Budget, Find, Piece, Search, scales_of
-from core.errors import Cancelled, RoundtripError
+from core.errors import Cancelled, InputError, RoundtripError
 from core.formats.contract import Arrays
 from core.formats.reference import BATCH, Reference
 from core.inputs import Inputs
 from core.library.records import Run
 from core.work.found import arrays_of, facts_of, name_of
 from core.work.opening import open_participant, run_of
-from core.work.sources import renamed_inputs
+from core.work.sources import renamed_inputs, resolve_sources
 from core.worker.asking import Child
 from core.worker.channel import Frame
 from core.worker.loaded import Loaded
@@ -29,6 +29,22 @@ SIDES = ("a", "b")
 PIECE_BYTES = 4 * 2**20  # of the data that are asked together
 PIECE_ROWS = (64, 1024)  # and at least and at most so many rows
 KEEP_EVERY = 0.3  # seconds between two pictures of the best so far
+
+
+def disagree_request(
+    jobs: "Jobs", a: str, b: str, sources: dict[str, str], seconds: float, seed: int, evaluations: int | None
+) -> dict[str, Any]:
+    """What a search is asked. Raises InputError, UnknownName."""
+    for id_ in (a, b):
+        jobs.library.run(run_of(jobs, id_))
+    if not 0 < seconds <= 3600:
+        raise InputError("A search takes up to an hour.", received=seconds, cure="Choose 1 to 3,600 seconds.")
+    if seed < 0 or (evaluations is not None and evaluations < 1):
+        received = f"seed {seed}, evaluations {evaluations}"
+        raise InputError("The seed or the number of inputs is too small.", received=received, cure="Choose more.")
+    artifacts = [id_ for id_ in dict.fromkeys((a, b)) if id_.startswith("a")]
+    request = {"a": a, "b": b, "sources": resolve_sources(jobs.library, artifacts, sources)}
+    return request | {"seconds": seconds, "seed": seed, "evaluations": evaluations}
 
 
 def disagree_work(jobs: "Jobs", handle: "Handle") -> dict[str, Any]:

@@ -16,6 +16,7 @@ from core.formats.contract import Arrays
 from core.layers import Difference, Seen, Tensor, difference, pair_by_structure, pair_by_value
 from core.library import Library
 from core.work.opening import open_participant, run_of
+from core.work.sources import require_same_inputs, resolve_sources
 from core.worker.loaded import Loaded
 
 if TYPE_CHECKING:
@@ -74,6 +75,21 @@ def require_layers(library: Library, baseline: str, other: str) -> None:
         )
     if baseline == other:
         raise InputError("A copy cannot be held against itself.", received=other, cure="Choose two copies.")
+
+
+def layers_request(
+    library: Library, baseline: str, other: str, rows: int, tolerance: float, sources: dict[str, str]
+) -> dict[str, Any]:
+    """What a walk from layer to layer is asked. Raises InputError, UnknownName."""
+    require_layers(library, baseline, other)
+    if not 1 <= rows <= MOST_ROWS:
+        raise InputError(f"From 1 to {MOST_ROWS} rows can be asked.", received=rows, cure="Choose fewer rows.")
+    if not tolerance >= 0:
+        raise InputError("The tolerance is a share of 0 or more.", received=tolerance, cure="Give 0.0001, say.")
+    ids = [id_ for id_ in (baseline, other) if id_.startswith("a")]
+    require_same_inputs(library, ids)
+    request = {"baseline": baseline, "other": other, "rows": rows, "tolerance": tolerance}
+    return request | {"sources": resolve_sources(library, ids, sources)}
 
 
 def layers_work(jobs: "Jobs", handle: "Handle") -> dict[str, Any]:

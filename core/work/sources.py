@@ -1,4 +1,4 @@
-"""Where the code that an artifact lacks may come from, and whether artifacts can be asked the same questions."""
+"""Where the code that an artifact lacks may come from."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple

@@ -169,3 +169,22 @@ def test_one_row_that_is_no_distribution_makes_all_of_them_values(monkeypatch):
     rows[8] = [2.0, 2.0]
     found = compare({"y": rows}, {"y": rows + 1e-9})
     assert (found.outputs[0].classes, found.changed_rows) == (None, 0)
+
+
+@given(two_sides(), st.integers(0, 2**32 - 1))
+def test_changed_answers_by_what_became_of_them_are_those_counted_row_by_row(sides, seed):
+    left, right = sides
+    truth = np.random.default_rng(seed).integers(0, left.shape[1], len(left))
+    found = among(left, right, truth)
+    said = [[None if np.isnan(row.astype("float64")).any() else int(row.argmax()) for row in side] for side in sides]
+    rows = list(zip(*said, truth.tolist(), strict=True))
+    assert found.broken == sum(one == y != other for one, other, y in rows)
+    assert found.fixed == sum(one != y == other for one, other, y in rows)
+    assert found.astray == sum(y not in (one, other) and one != other for one, other, y in rows)
+    assert found.broken + found.fixed + found.astray <= found.changed
+
+
+def test_without_targets_nobody_knows_what_became_of_them():
+    left, right, _ = two_models(20)
+    found = among(left, right)
+    assert (found.broken, found.fixed, found.astray) == (None, None, None)

@@ -1,0 +1,126 @@
+"""Artifacts that stay loaded and answer together, while a person draws or types."""
+
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
+
+from core.compare import pair_outputs
+from core.errors import RoundtripError, WorkerError
+from core.explain import translate
+from core.formats.contract import Arrays
+from core.formats.reference import Reference
+from core.work.opening import open_participant, run_of
+from core.work.sources import renamed_inputs, resolve_sources
+from core.worker.loaded import Loaded
+
+if TYPE_CHECKING:
+    from core.jobs import Jobs
+
+KNOWN_ROWS = 8  # reference rows by which renamed outputs are recognised
+
+
+class Said(NamedTuple):
+    """What one of them answered, by the names of the first one's run, and in how many seconds; or why it did not."""
+
+    answers: Arrays
+    seconds: float
+    error: RoundtripError | None = None
+
+
+class Panel:
+    """Participants (artifacts' ids, or a run's id for its live model), each loaded in a child of its own.
+
+    Outputs go by the names of the first one's run. Whoever cannot be loaded, or dies, says so; the others go on. After
+    `idle` seconds without a question the children are ended, and the next question loads them again.
+    """
+
+    def __init__(self, jobs: "Jobs", ids: Iterable[str], sources: dict[str, str] | None = None, idle: float = 300):
+        self.ids = list(dict.fromkeys(ids))
+        self._jobs = jobs
+        self._idle = idle
+        artifacts = [id_ for id_ in self.ids if id_.startswith("a")]
+        self._sources = resolve_sources(jobs.library, artifacts, sources or {})
+        self._reference = jobs.library.reference(run_of(jobs, self.ids[0])).head(KNOWN_ROWS)
+        self._members: dict[str, _Member | RoundtripError] = {}
+        self._lock = threading.RLock()
+        self._timer: threading.Timer | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether everybody is loaded, or has said why not."""
+        return bool(self._members)
+
+    def open(self) -> None:
+        """Load everybody now, side by side, instead of at the first question."""
+        with self._lock:
+            if not self.is_open:
+                self._members = dict(zip(self.ids, self._each(self._open_one), strict=True))
+            self._rest()
+
+    def _each(self, do) -> list:
+        with ThreadPoolExecutor(max_workers=max(2, self._jobs.config.parallel)) as pool:
+            return list(pool.map(do, self.ids))
+
+    def _rest(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = threading.Timer(self._idle, self.close)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _open_one(self, id_: str) -> "_Member | RoundtripError":
+        try:
+            return _Member.open(self._jobs, id_, self._sources.get(id_, "none"), self._reference)
+        except Exception as error:  # noqa: BLE001  one that does not load is its own sentence; the others go on
+            return translate(error, WorkerError)
+
+    def answer(self, inputs: Arrays) -> dict[str, Said]:
+        """Everybody's answers to the same rows, by id, in the order of the ids."""
+        with self._lock:
+            self.open()
+            return dict(zip(self.ids, self._each(lambda id_: self._ask(id_, inputs)), strict=True))
+
+    def _ask(self, id_: str, inputs: Arrays) -> Said:
+        member = self._members[id_]
+        if isinstance(member, RoundtripError):
+            return Said({}, 0.0, member)
+        try:
+            return member.answer(inputs)
+        except Exception as error:  # noqa: BLE001  as above
+            return Said({}, 0.0, translate(error, WorkerError))
+
+    def close(self) -> None:
+        """End every child."""
+        with self._lock:
+            members, self._members = self._members, {}
+            if self._timer:
+                self._timer.cancel()
+        for member in members.values():
+            if isinstance(member, _Member):
+                member.loaded.close()
+
+
+class _Member(NamedTuple):
+    loaded: Loaded
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+
+    @classmethod
+    def open(cls, jobs: "Jobs", id_: str, source: str, reference: Reference) -> "_Member":
+        renamed = renamed_inputs(jobs.library, id_, reference.inputs)
+        loaded = open_participant(jobs, id_, source)
+        try:
+            known, _ = loaded.answer({renamed.get(name, name): array for name, array in reference.inputs.items()})
+            pairs = pair_outputs(reference.answers, known)
+        except BaseException:
+            loaded.close()
+            raise
+        return cls(loaded, renamed, {pair.answer: pair.reference for pair in pairs})
+
+    def answer(self, inputs: Arrays) -> Said:
+        started = time.perf_counter()
+        answers, _ = self.loaded.answer({self.inputs.get(name, name): array for name, array in inputs.items()})
+        named = {self.outputs[name]: array for name, array in answers.items() if name in self.outputs}
+        return Said(named, time.perf_counter() - started)

@@ -1,0 +1,190 @@
+"""A comparison of any copies, on any inputs, against any of them: what is kept, what is refused, and what goes on."""
+
+import numpy as np
+import psutil
+import pytest
+
+from core.errors import InputError
+from core.inputs import Inputs, specs_of
+from core.jobs import Jobs
+from core.library.journal import Job
+from core.work.answers import CHUNK
+from core.work.opening import open_participant
+from core.work.tolerances import Tolerance, held_to, tolerances
+from core.worker.loaded import Loaded
+from tests.conftest import finished
+
+
+def compared(jobs: Jobs, *artifacts: str, **asked) -> Job:
+    """A comparison that ended well."""
+    return finished(jobs, jobs.compare(artifacts, **asked))
+
+
+@pytest.fixture
+def kept(jobs) -> Inputs:
+    """The input sets of the session's library."""
+    return Inputs(jobs.library.home, jobs.config)
+
+
+@pytest.fixture
+def copies(saved):
+    """A function that gives the ids of copies of a demo, one for each format."""
+    return lambda demo, *formats: [saved(demo, key)["artifact"] for key in formats]
+
+
+def test_answers_are_kept_for_the_page_row_by_row(jobs, copies):
+    (id_,) = copies("digits-mlp", "keras")
+    job = compared(jobs, id_, rows=100)
+    answers = jobs.answers(job.id)
+    reference = jobs.library.reference(job.result["baseline"])
+    (name,) = answers.sources(id_)
+    np.testing.assert_array_equal(answers.take(id_, name, [99, 0, 7]), reference.answers[name][[99, 0, 7]])
+    changed, distance = answers.rows(id_)
+    assert (changed.shape, changed.any(), distance.max()) == ((100,), False, 0.0)
+
+
+@pytest.mark.parametrize("demo", ["digits-mlp", "digits-cnn", "tips", "two-in-two-out"])
+def test_rows_chosen_by_seed_and_class_are_still_bit_identical(jobs, kept, trained, copies, demo):
+    """A row's bits depend on the batch in which it is asked, so whole batches are asked and the rows chosen after."""
+    run = jobs.library.run(trained(demo))
+    chosen = kept.held_out(jobs.library, run.id, 11, run.labels[:2] or None, seed=5)
+    job = compared(jobs, *copies(demo, "keras", "weights"), inputs=chosen.id)
+    assert [one["verdict"] for one in job.result["outcomes"].values()] == ["bit-identical"] * 2
+    assert job.result["rows"] == 11
+
+
+def test_any_artifact_can_be_the_baseline_on_inputs_that_nobody_has_seen(jobs, kept, trained, copies):
+    run = trained("digits-mlp")
+    asked = kept.random(specs_of(jobs.library, run), 300, -2.0, 3.0, seed=4)
+    keras, litert = copies("digits-mlp", "keras", "litert")
+    job = compared(jobs, litert, baseline=keras, inputs=asked.id)
+    (outcome,) = job.result["outcomes"].values()
+    (output,) = outcome["outputs"]
+    answers = jobs.answers(job.id)
+    left, right = (
+        np.concatenate(list(next(iter(answers.sources(id_).values()))())).astype("float64") for id_ in (keras, litert)
+    )
+    assert left.shape == (300, 10)
+    assert output["max_abs"] == pytest.approx(np.abs(left - right).max(), rel=1e-6)
+    assert outcome["changed_rows"] == (left.argmax(axis=1) != right.argmax(axis=1)).sum()
+
+
+def test_the_live_model_answers_new_inputs_as_its_own_copy_does(jobs, kept, trained, copies):
+    run = trained("digits-mlp")
+    asked = kept.random(specs_of(jobs.library, run), 70, seed=1)
+    job = compared(jobs, *copies("digits-mlp", "keras"), baseline=run, inputs=asked.id)
+    (outcome,) = job.result["outcomes"].values()
+    assert outcome["verdict"] == "bit-identical"
+
+
+def test_more_rows_than_one_chunk_are_answered_as_in_one(jobs, kept, trained, copies):
+    run = trained("digits-mlp")
+    many = kept.random(specs_of(jobs.library, run), CHUNK + 100, seed=2)
+    keras, onnx = copies("digits-mlp", "keras", "onnx")
+    job = compared(jobs, onnx, baseline=keras, inputs=many.id)
+    (outcome,) = job.result["outcomes"].values()
+    assert (outcome["rows"], outcome["outputs"][0]["rows"]) == (CHUNK + 100,) * 2
+    last = kept.take(many.id, slice(CHUNK + 50, CHUNK + 100))
+    panel = jobs.panel([keras])
+    (said,) = panel.answer(last).values()
+    panel.close()
+    answers = jobs.answers(job.id).take(keras, "output_0", np.arange(CHUNK + 50, CHUNK + 100))
+    np.testing.assert_allclose(answers, next(iter(said.answers.values())), atol=1e-6)
+
+
+def test_int8_flips_exactly_the_rows_that_its_runtime_flips(jobs, copies):
+    (int8,) = copies("digits-mlp", "litert_int8")
+    job = compared(jobs, int8)
+    reference = jobs.library.reference(job.result["baseline"])
+    panel = jobs.panel([int8])
+    (said,) = panel.answer(reference.inputs).values()
+    panel.close()
+    (live,), (given,) = reference.answers.values(), said.answers.values()
+    flipped = live.argmax(axis=1) != given.argmax(axis=1)
+    np.testing.assert_array_equal(jobs.answers(job.id).rows(int8)[0], flipped)
+    table = np.array(job.result["outcomes"][int8]["outputs"][0]["classes"]["agreement"])
+    assert table.sum() - np.trace(table) == flipped.sum()
+
+
+def test_all_are_held_against_all(jobs, copies):
+    ids = copies("digits-mlp", "keras", "saved_model", "litert_int8")
+    job = compared(jobs, *ids, rows=64)
+    matrix = job.result["matrix"]
+    assert matrix["ids"] == [job.result["baseline"], *ids]
+    verdicts = {(cell["a"], cell["b"]): cell["verdict"] for cell in matrix["cells"]}
+    assert len(verdicts) == 6
+    assert verdicts[ids[0], ids[1]] == "bit-identical"
+    assert verdicts[ids[1], ids[2]] in ("same-answers", "some-changed")
+
+
+def test_a_model_that_takes_other_inputs_is_one_sentence_and_the_others_go_on(jobs, copies):
+    ids = [*copies("digits-mlp", "keras"), *copies("tips", "keras")]
+    outcomes = compared(jobs, *ids, rows=20).result["outcomes"]
+    assert [outcomes[id_]["verdict"] for id_ in ids] == ["bit-identical", "not-comparable"]
+    assert outcomes[ids[1]]["error"]["sentence"].startswith("This model takes 6 inputs")
+
+
+def test_a_model_that_answers_something_else_is_one_sentence_and_the_others_go_on(jobs, copies):
+    """The denoiser takes the same pictures, and gives a picture back."""
+    ids = [*copies("digits-mlp", "keras"), *copies("digits-denoiser", "keras")]
+    outcomes = compared(jobs, *ids, rows=20).result["outcomes"]
+    assert outcomes[ids[0]]["verdict"] == "bit-identical"
+    assert outcomes[ids[1]]["verdict"] == "not-comparable"
+
+
+def test_one_that_dies_in_the_middle_is_one_sentence_and_the_others_go_on(jobs, kept, trained, copies, monkeypatch):
+    asked = kept.random(specs_of(jobs.library, trained("digits-mlp")), 40 * CHUNK, seed=3)
+    keras, onnx, litert = copies("digits-mlp", "keras", "onnx", "litert")
+    opened = {}
+
+    def remembered(jobs: Jobs, id_: str, *rest, **more) -> Loaded:
+        opened[id_] = open_participant(jobs, id_, *rest, **more)
+        return opened[id_]
+
+    monkeypatch.setattr("core.work.comparing.open_participant", remembered)
+    job = jobs.compare([keras, litert], baseline=onnx, inputs=asked.id)
+    answered = jobs.journal.folder(job.id) / "answers" / keras
+
+    def kill_once_it_has_answered(seen: Job) -> None:
+        if answered.is_dir() and psutil.pid_exists(opened[keras]._child.pid):
+            psutil.Process(opened[keras]._child.pid).kill()
+
+    end = jobs.wait(job.id, heard=kill_once_it_has_answered)
+    assert end.state == "done", end.error
+    assert end.result["outcomes"][keras]["error"]["code"] == "child-died"
+    assert end.result["outcomes"][litert]["verdict"] == "rounding"
+
+
+def test_a_comparison_of_many_rows_is_cancelled_and_leaves_no_child(jobs, kept, trained, copies):
+    asked = kept.random(specs_of(jobs.library, trained("digits-mlp")), 40 * CHUNK, seed=3)
+    keras, saved_model = copies("digits-mlp", "keras", "saved_model")
+    job = jobs.compare([keras], baseline=saved_model, inputs=asked.id)
+
+    def cancel_once_it_has_answered(seen: Job) -> None:
+        if seen.progress > 0:
+            jobs.cancel(job.id)
+
+    assert jobs.wait(job.id, heard=cancel_once_it_has_answered).state == "cancelled"
+    spare_and_warm = psutil.Process(jobs.worker._process.pid).children(recursive=True)
+    assert len([one for one in spare_and_warm if one.status() != psutil.STATUS_ZOMBIE]) <= 1
+
+
+def test_tolerances_pass_and_fail_by_output(jobs, copies):
+    (float16,) = copies("two-in-two-out", "litert_float16")
+    job = compared(jobs, float16)
+    first, second = (one["output"] for one in job.result["outcomes"][float16]["outputs"])
+    needed = {one["output"]: one["atol_needed"] for one in job.result["outcomes"][float16]["outputs"]}
+    limits = {first: Tolerance(needed[first]), second: Tolerance(needed[second] / 2)}
+    found = held_to(jobs, job, limits)[float16]
+    assert (found[first].passed, found[second].passed) == (True, False)
+    assert found[second].rows_failing >= 1
+
+
+def test_tolerances_are_read_from_text():
+    assert tolerances(["1e-4", "a=b=0.1,2"]) == {"": Tolerance(1e-4, 0.0), "a=b": Tolerance(0.1, 2.0)}
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "nan", "1,2,3", "out=", "1,-1", "inf"])
+def test_what_is_no_tolerance_is_refused_in_words(text):
+    with pytest.raises(InputError, match="A tolerance is ATOL or ATOL,RTOL"):
+        tolerances([text])

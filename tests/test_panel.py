@@ -1,0 +1,74 @@
+"""Artifacts that stay loaded answer together as each does alone; one that fails says so, and the others go on."""
+
+import numpy as np
+import psutil
+import pytest
+
+from core.errors import ChildDied, InputError, NeedsArchitecture
+from core.work.panel import Panel
+
+FORMATS = ("keras", "saved_model", "litert", "onnx")
+
+
+@pytest.fixture
+def panel(jobs, saved):
+    """A panel of a run's live model and four copies of it."""
+    ids = [saved("digits-mlp", key)["artifact"] for key in FORMATS]
+    one = jobs.panel([jobs.library.artifact(ids[0]).run, *ids])
+    yield one
+    one.close()
+
+
+def test_a_row_is_answered_by_the_live_model_and_all_copies_under_the_names_of_the_run(jobs, panel):
+    reference = jobs.library.reference(panel.ids[0]).head(3)
+    answers = panel.answer(reference.inputs)
+    (name,) = reference.answers
+    assert list(answers) == panel.ids
+    assert [said.error for said in answers.values()] == [None] * 5
+    for said in answers.values():
+        assert said.seconds > 0
+        np.testing.assert_allclose(said.answers[name], reference.answers[name], atol=1e-5)
+
+
+def test_one_that_does_not_load_says_why_and_the_others_answer(jobs, saved):
+    ids = [saved("digits-mlp", key)["artifact"] for key in ("keras", "weights")]
+    panel = jobs.panel(ids, {ids[1]: "none"})
+    answers = panel.answer(jobs.library.reference(jobs.library.artifact(ids[0]).run).head(1).inputs)
+    panel.close()
+    assert answers[ids[0]].error is None
+    assert isinstance(answers[ids[1]].error, NeedsArchitecture)
+
+
+def test_one_whose_process_is_killed_says_so_and_the_others_answer(jobs, panel):
+    inputs = jobs.library.reference(panel.ids[0]).head(1).inputs
+    panel.open()
+    psutil.Process(panel._members[panel.ids[2]].loaded._child.pid).kill()
+    answers = panel.answer(inputs)
+    assert isinstance(answers[panel.ids[2]].error, ChildDied)
+    assert [answers[id_].error for id_ in panel.ids if id_ != panel.ids[2]] == [None] * 4
+
+
+def test_inputs_that_do_not_fit_are_a_sentence_for_each_and_end_nobody(jobs, panel):
+    wrong = panel.answer({"pixels": np.zeros((1, 5), "float32")})
+    assert all(isinstance(said.error, InputError) for said in wrong.values())
+    right = panel.answer(jobs.library.reference(panel.ids[0]).head(1).inputs)
+    assert [said.error for said in right.values()] == [None] * 5
+
+
+def test_a_closed_panel_has_no_process_left_and_opens_again_at_the_next_question(jobs, panel):
+    inputs = jobs.library.reference(panel.ids[0]).head(1).inputs
+    first = panel.answer(inputs)
+    pids = [member.loaded._child.pid for member in panel._members.values()]
+    panel.close()
+    psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=5)
+    assert [pid for pid in pids if psutil.pid_exists(pid)] == []
+    again = panel.answer(inputs)
+    for one, other in zip(first.values(), again.values(), strict=True):
+        np.testing.assert_array_equal(next(iter(one.answers.values())), next(iter(other.answers.values())))
+
+
+def test_a_panel_that_nobody_asks_closes_by_itself(jobs, saved):
+    panel = Panel(jobs, [saved("digits-mlp", "keras")["artifact"]], idle=0.05)
+    panel.open()
+    panel._timer.join(10)
+    assert not panel.is_open
