@@ -1,13 +1,25 @@
-"""Reload artifacts in fresh processes, ask all of them the same questions, and show what they answered."""
+"""Ask any copies the same questions in fresh processes, and show what each answered, how far it is off, and why."""
+
+from functools import partial
 
 import streamlit as st
+from core.inputs import Inputs, specs_of
+from ui.asking import ask_inputs
 
-from core.formats import get_format
-from core.work.sources import choices
-from ui.address import in_address
-from ui.comparing import choose_artifacts, show_comparison
+from core.work.opening import run_of
+from ui.comparing import (
+    ask_sources,
+    choose_artifacts,
+    choose_baseline,
+    finished_comparison,
+    short_names,
+    show_verdicts,
+)
+from ui.drawing import can_draw, draw_and_answer
 from ui.live import follow
-from ui.state import office, reference
+from ui.panel import show_panel
+from ui.state import office
+from ui.views import show_views
 from ui.words import empty
 
 st.title("Compare")
@@ -17,41 +29,34 @@ if not entries:
     empty("There is nothing to compare yet. Save a run in two or three formats first.", "Save a run", "save")
     st.stop()
 
-ids = choose_artifacts(entries)
+left, right = st.columns([3, 2], gap="large")
+with left:
+    ids = choose_artifacts(entries)
 if not ids:
-    st.info(
-        "Choose at least one artifact; its answers are held against the live model's.", icon=":material/arrow_upward:"
-    )
+    words = "Choose at least one copy; its answers are held against the live model's."
+    st.info(words, icon=":material/arrow_upward:")
     st.stop()
-
-most = reference(entries[ids[0]].run).rows
-left, right = st.columns([1, 2], gap="large")
-rows = left.slider(
-    "Held-out rows to ask",
-    1,
-    max(most, 2),
-    most,
-    key="rows",
-    bind="query-params",
-    help="Rows that the model never saw in training. All artifacts get the same rows, in the same order.",
-)
-sources = {}
 with right:
-    for id_ in ids:
-        offered = {choice.key: choice.words for choice in choices(jobs.library, id_)}
-        if list(offered) != ["none"] and next(iter(offered)) != "none":
-            sources[id_] = st.selectbox(
-                f"{get_format(entries[id_].format).label} ({id_}): what brings the half that it lacks?",
-                **in_address(f"code-{id_}", list(offered)),
-                format_func=offered.get,
-                help="This copy is half a model, or has layers of its own: something must bring the other half.",
-            )
+    baseline = choose_baseline(entries, ids)
+everybody = list(dict.fromkeys([baseline, *ids]))
+sources = ask_sources(entries, [one for one in everybody if one in entries])
+
+run, names = jobs.library.run(run_of(jobs, baseline)), short_names(everybody, entries)
+answering = partial(draw_and_answer, run, everybody, sources, names)
+inputs = ask_inputs(run, specs_of(jobs.library, baseline), answering if can_draw(run) else None)
+if inputs is None:
+    st.stop()
+if inputs.kind == "typed":
+    show_panel(run, everybody, sources, names, Inputs(jobs.library.home).take(inputs.id, slice(0, 1)))
 
 # Every rerun of this page asks again: what failed or was cancelled begins anew only when a person says so.
-job = jobs.compare(ids, rows, sources, again=st.session_state.pop("again", False))
+again = st.session_state.pop("again", False)
+job = jobs.compare(ids, sources=sources, again=again, baseline=baseline, inputs=inputs.id)
 follow(jobs.journal.read(job.id), lambda seen: None)
 seen = jobs.journal.read(job.id)
 if seen.state == "done":
-    show_comparison(seen, entries)
+    comparison = finished_comparison(seen, entries)
+    show_verdicts(comparison)
+    show_views(comparison, entries)
 elif not seen.active:
     st.button("Compare again", icon=":material/replay:", on_click=st.session_state.update, args=({"again": True},))

@@ -14,10 +14,10 @@ from core.inputs.pictures import frame_of
 from core.inputs.sources import Given
 from core.inputs.specs import boxes_of
 from core.library import Run
+from core.pictures import row_image
 from ui.address import in_address
 from ui.answers import values_in_words
 from ui.filling import fill_held_out, fill_random, fill_typed, fill_upload, restore
-from ui.pictures import row_image
 from ui.routes import inputs_address
 from ui.state import input_sets, reference
 from ui.words import plain, show_error, size

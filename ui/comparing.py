@@ -1,17 +1,21 @@
-"""What the Compare page shows: the choice, the verdicts, the answers row by row, and what each copy costs."""
+"""What the Compare page asks first and says first: which copies, against what, and the verdicts."""
+
+from typing import NamedTuple
 
 import streamlit as st
 
-from core.compare import Verdict
-from core.evidence import Outcome
 from core.formats import get_format
-from core.library import Entry
+from core.inputs import Inputs, InputSet
+from core.library import Entry, Run
 from core.library.journal import Job
+from core.words import short_names as short_names
+from core.words.remarks import remarks
+from core.work.comparing import Compared
+from core.work.opening import run_of
+from core.work.sources import choices
 from ui.address import in_address
-from ui.answers import show_answers
-from ui.charts import CONFIG, bars, stacked_bars
-from ui.state import office, reference
-from ui.words import duration, plain, show_error, size, verdict_badge
+from ui.state import office
+from ui.words import duration, plain, show_error, verdict_badge
 
 
 def choose_artifacts(entries: dict[str, Entry]) -> list[str]:
@@ -30,43 +34,84 @@ def _name(entry: Entry) -> str:
     return f"{get_format(entry.format).label} · {entry.run_name} · {entry.id}"
 
 
-def show_comparison(job: Job, entries: dict[str, Entry]) -> None:
-    """The verdicts first, then the answers, then the numbers behind them."""
-    base = office().library.run(job.result["reference"])
-    outcomes = {id_: Outcome.model_validate(found) for id_, found in job.result["outcomes"].items()}
-    names = _short_names(outcomes, entries)
-    st.caption(
-        f"{job.result['rows']:,} held-out rows, held against the live model of “{plain(base.name)}” at the end of its "
-        "training. Each copy was reloaded in a process of its own."
+def choose_baseline(entries: dict[str, Entry], ids: list[str]) -> str:
+    """Against what the answers are held: the live model of a run of theirs, or any other artifact."""
+    runs = {entries[id_].run: entries[id_].run_name for id_ in ids}
+    words = {run: f"The live model of “{name}”" for run, name in runs.items()}
+    words |= {id_: _name(entry) for id_, entry in entries.items()}
+    return st.selectbox(
+        "Held against",
+        **in_address("baseline", list(words)),
+        format_func=words.get,
+        help="The baseline: every answer is compared with its answer to the same input. The live model is the one that "
+        "was trained; for held-out rows its answers were kept at the end of the training.",
     )
-    _verdicts(outcomes, names, entries, job)
-    answered = {id_: outcome for id_, outcome in outcomes.items() if outcome.loads}
-    if answered:
-        arrays = office().journal.arrays(job.id)
-        show_answers(base, reference(base.id).head(job.result["rows"]), arrays, {id_: names[id_] for id_ in answered})
-    _costs(outcomes, names, entries)
 
 
-def _short_names(outcomes: dict[str, Outcome], entries: dict[str, Entry]) -> dict[str, str]:
-    """The format's label, with the id where two copies are of one format."""
-    labels = {id_: get_format(entries[id_].format).label for id_ in outcomes}
-    repeated = {label for label in labels.values() if list(labels.values()).count(label) > 1}
-    return {id_: f"{label} ({id_})" if label in repeated else label for id_, label in labels.items()}
+def ask_sources(entries: dict[str, Entry], ids: list[str]) -> dict[str, str]:
+    """Where the code that a copy lacks comes from, asked only where there is a choice to make."""
+    sources = {}
+    for id_ in ids:
+        offered = {choice.key: choice.words for choice in choices(office().library, id_)}
+        if next(iter(offered)) != "none":
+            sources[id_] = st.selectbox(
+                f"{get_format(entries[id_].format).label} ({id_}): what brings the half that it lacks?",
+                **in_address(f"code-{id_}", list(offered)),
+                format_func=offered.get,
+                help="This copy is half a model, or has layers of its own: something must bring the other half.",
+            )
+    return sources
 
 
-def _verdicts(outcomes: dict[str, Outcome], names: dict[str, str], entries: dict[str, Entry], job: Job) -> None:
+class Comparison(NamedTuple):
+    """A finished comparison as the page shows it. `names` has the baseline first, then every copy that answered."""
+
+    job: Job
+    run: Run
+    inputs: InputSet
+    outcomes: dict[str, Compared]
+    names: dict[str, str]
+    all_names: dict[str, str]
+
+    @property
+    def baseline(self) -> str:
+        """The id of the artifact against which all are held, or of the run whose live model it is."""
+        return self.job.result["baseline"]
+
+
+def finished_comparison(job: Job, entries: dict[str, Entry]) -> Comparison:
+    """What a finished job found out. Raises UnknownName when its run or its inputs are gone."""
+    baseline, jobs = job.result["baseline"], office()
+    outcomes = {id_: Compared.model_validate(found) for id_, found in job.result["outcomes"].items()}
+    all_names = short_names([baseline, *outcomes], entries)
+    names = {id_: name for id_, name in all_names.items() if id_ not in outcomes or outcomes[id_].answered}
+    run = jobs.library.run(run_of(jobs, baseline))
+    return Comparison(job, run, Inputs(jobs.library.home).read(job.result["inputs"]), outcomes, names, all_names)
+
+
+def show_verdicts(comparison: Comparison) -> None:
+    """A card for each copy: the verdict first, then the numbers, then what must not be silent."""
+    st.caption(_asked_words(comparison))
     with st.grid(3, min_column_width=270):
-        for id_, outcome in outcomes.items():
+        for id_, outcome in comparison.outcomes.items():
             with st.container(border=True, height="stretch", key=f"verdict-{id_}"):
-                st.markdown(f"**{plain(names[id_])}**")
+                st.markdown(f"**{plain(comparison.all_names[id_])}**")
                 verdict_badge(outcome.verdict, outcome.changed_rows, outcome.rows)
                 if outcome.warning:
                     st.warning(plain(outcome.warning), icon=":material/warning:")
                 _numbers(outcome)
-                _remarks(outcome, job.request["sources"].get(id_, "none"))
+                _remarks(outcome, comparison.job.request["sources"].get(id_, "none"))
 
 
-def _numbers(outcome: Outcome) -> None:
+def _asked_words(comparison: Comparison) -> str:
+    baseline = comparison.all_names[comparison.baseline]
+    live = baseline == "Live model"
+    whose = f"the live model of “{plain(comparison.run.name)}”" if live else plain(baseline)
+    asked = plain(comparison.inputs.words)
+    return f"Asked: {asked}. Held against {whose}. Each copy was reloaded in a process of its own."
+
+
+def _numbers(outcome: Compared) -> None:
     if outcome.error:
         show_error(outcome.error)
         return
@@ -77,43 +122,8 @@ def _numbers(outcome: Outcome) -> None:
     )
 
 
-def _remarks(outcome: Outcome, source: str) -> None:
+def _remarks(outcome: Compared, source: str) -> None:
     """What must not be silent: outputs that were paired by more than their name, variables that did not come back."""
-    said = {"none": "", "demo": "Given the demo's code. "}.get(source, f"Given the architecture {source}. ")
-    for what, paired in (("Inputs", outcome.input_pairs), ("Outputs", outcome.pairs)):
-        renamed = [f"{one['reference']} is {one['answer']}, by {one['by']}" for one in paired if one["by"] != "name"]
-        if renamed:
-            said += f"{what} were renamed: {', '.join(renamed)}. "
-    if outcome.weights and not outcome.weights.whole:
-        said += f"{outcome.weights.found} of {outcome.weights.of} weight tensors are the run's own. "
-    if outcome.loads:
-        st.caption(f"{plain(said)}Loaded in {duration(outcome.load_seconds)}.")
-
-
-def _costs(outcomes: dict[str, Outcome], names: dict[str, str], entries: dict[str, Entry]) -> None:
-    """Size on the disk and time to the first answer, as bars."""
-    left, right = st.columns(2)
-    bytes_ = [entries[id_].bytes or 0 for id_ in outcomes]
-    with left:
-        st.subheader("Size")
-        figure = bars(
-            [names[id_] for id_ in outcomes], [count / 1000 for count in bytes_], "kB", [size(b) for b in bytes_]
-        )
-        st.plotly_chart(figure, config=CONFIG, alt="Size of each artifact", key="sizes")
-    timed = {id_: outcome for id_, outcome in outcomes.items() if outcome.load_seconds is not None}
-    if timed:
-        with right:
-            st.subheader("From click to first answer")
-            _times(timed, names)
-    st.caption(f"Verdicts, best first: {' · '.join(verdict.words for verdict in Verdict)}.")
-
-
-def _times(timed: dict[str, Outcome], names: dict[str, str]) -> None:
-    parts = {
-        "load": [outcome.load_seconds for outcome in timed.values()],
-        "first answer": [outcome.first_seconds for outcome in timed.values()],
-    }
-    hover = {part: [duration(value) for value in values] for part, values in parts.items()}
-    milliseconds = {part: [value * 1000 for value in values] for part, values in parts.items()}
-    figure = stacked_bars([names[id_] for id_ in timed], milliseconds, "milliseconds", hover)
-    st.plotly_chart(figure, config=CONFIG, alt="Seconds to load each artifact and to its first answer", key="times")
+    if outcome.answered:
+        said = " ".join(remarks(outcome.model_dump(), source))
+        st.caption(f"{plain(said)} Loaded in {duration(outcome.load_seconds)}.".strip())

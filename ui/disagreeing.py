@@ -10,8 +10,8 @@ from core.demos import DEMOS
 from core.demos.contract import Demo
 from core.formats.contract import Arrays
 from core.library import Run
+from core.pictures import moved_image, row_image
 from ui.charts import CONFIG, probabilities, values_in_order
-from ui.pictures import moved_image, row_image
 from ui.words import plain
 
 LARGE, SMALL = 224, 88  # sides of pictures, in pixels

@@ -1,12 +1,15 @@
 """What the server answers beside the pages: is it well, and downloads that are streamed and checked."""
 
+import contextlib
 import json
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from urllib.parse import urlencode
 
 import anyio
+from starlette.background import BackgroundTask
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -17,6 +20,9 @@ from zipstream import ZipStream
 
 from core.errors import Damaged, RoundtripError, UnknownName
 from core.jobs import Jobs
+from core.library import files
+from core.report import write_report
+from core.work.tolerances import Tolerance, tolerances
 
 STATUS = {UnknownName: 404, Damaged: 409}
 
@@ -50,6 +56,28 @@ def _inputs(id_: str) -> Response:
     from ui.state import input_sets
 
     return _zip(input_sets().members(id_), f"roundtrip-inputs-{id_}.npz")
+
+
+async def report(request: Request) -> Response:
+    """A finished comparison as HTML, JSON or CSV; written when it is asked for, sent, and deleted."""
+    asked, wanted = request.path_params, request.query_params.getlist("tolerance")
+    try:
+        path, kept = await anyio.to_thread.run_sync(_report, asked["job"], asked["kind"], wanted)
+    except RoundtripError as error:
+        return PlainTextResponse(str(error), status_code=STATUS.get(type(error), 400))
+    name = f"roundtrip-comparison-{asked['job']}.{asked['kind']}"
+    return FileResponse(path, filename=name, background=BackgroundTask(kept.close))
+
+
+def _report(job_id: str, kind: str, wanted: list[str]) -> tuple[Path, contextlib.ExitStack]:
+    """The file, and what deletes it: when it is closed, or when nobody holds it any more."""
+    jobs = _office()
+    job = jobs.journal.read(job_id)
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(files.staging(jobs.library.home))
+        path = folder / f"report.{kind}"
+        write_report(jobs, job, path, tolerances(wanted))
+        return path, stack.pop_all()
 
 
 def _checked(ids: list[str]) -> Response:
@@ -90,6 +118,13 @@ def download_address(ids: list[str]) -> str:
 def inputs_address(id_: str) -> str:
     """The address of an input set as an .npz."""
     return _address(f"inputs/{id_}.npz")
+
+
+def report_address(job_id: str, kind: str, wanted: Mapping[str, Tolerance]) -> str:
+    """The address of a comparison's report, with the tolerances that copies are held to in it."""
+    texts = [f"{output}={one.atol:g},{one.rtol:g}" for output, one in wanted.items()]
+    query = urlencode({"tolerance": texts}, doseq=True)
+    return _address(f"report/{job_id}.{kind}") + (f"?{query}" if query else "")
 
 
 def _address(path: str) -> str:
@@ -145,4 +180,9 @@ def _asks_for_a_page(scope: Scope) -> bool:
 
 
 MIDDLEWARE = [Middleware(TellWhereTheServerIs)]
-ROUTES = [Route("/health", health), Route("/download/{ids}", download), Route("/inputs/{id}.npz", inputs)]
+ROUTES = [
+    Route("/health", health),
+    Route("/download/{ids}", download),
+    Route("/inputs/{id}.npz", inputs),
+    Route("/report/{job}.{kind}", report),
+]

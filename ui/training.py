@@ -11,9 +11,9 @@ from core.demos.contract import Demo, TrainSettings
 from core.formats.reference import Reference
 from core.library import Run
 from core.library.journal import Job
+from core.pictures import row_image
 from ui.answers import values_in_words
 from ui.charts import CONFIG, curves, metrics_of
-from ui.pictures import row_image
 from ui.state import reference
 from ui.words import duration, score
 

@@ -17,7 +17,7 @@ import sys
 sys.path.insert(0, {str(PROJECT)!r})
 import streamlit as st
 from ui.canvas import changed, draw
-from ui.pictures import row_image_url
+from core.pictures import row_image_url
 
 def count(name):
     st.session_state[name] = st.session_state.get(name, 0) + 1

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.jobs import Jobs
@@ -14,24 +13,6 @@ from core.settings import PROJECT
 from ui.frame import PAGES
 
 HEAVY = ("tensorflow", "keras", "h5py", "onnx", "onnxruntime", "ai_edge_litert", "openvino", "sklearn")
-
-
-@pytest.fixture
-def visit(monkeypatch: pytest.MonkeyPatch):
-    """A function that opens a page over the given jobs, with ids in its address."""
-
-    def open_page(jobs: Jobs, page: str, **address: str) -> AppTest:
-        st.cache_resource.clear()
-        st.cache_data.clear()
-        monkeypatch.setattr("ui.state.Jobs", lambda: jobs)
-        app = AppTest.from_file(str(PROJECT / "ui" / "main.py"), default_timeout=60)
-        app.query_params.update(address)
-        app.run()
-        app.switch_page(str(PROJECT / "pages" / f"{page}.py"))
-        return app.run()
-
-    yield open_page
-    st.cache_resource.clear()
 
 
 def said(app: AppTest) -> str:
@@ -82,7 +63,7 @@ def test_a_comparison_says_its_verdicts(visit, jobs: Jobs, saved: Callable):
     kept = [saved("digits-mlp", key)["artifact"] for key in ("saved_model", "architecture")]
     job = jobs.wait(jobs.compare(kept, 270).id)
     assert job.state == "done"
-    app = visit(jobs, "compare", artifact=kept)
+    app = visit(jobs, "compare", artifact=kept, order="row")
     text = said(app)
     assert "Bit-identical" in text
     assert "Different answers: " in text
@@ -121,8 +102,8 @@ def test_a_damaged_artifact_says_so_in_the_comparison_and_the_others_go_on(visit
     good = path.read_bytes()
     try:
         path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
-        jobs.wait(jobs.compare(kept, 20).id)
-        app = visit(jobs, "compare", artifact=kept, rows="20")
+        end = jobs.wait(jobs.compare(kept, 20).id)
+        app = visit(jobs, "compare", artifact=kept, inputs=end.result["inputs"])
         text = said(app).replace("\\", "")
     finally:
         path.write_bytes(good)

@@ -3,7 +3,7 @@
 import pytest
 
 from core.compare import Verdict
-from ui.words import VERDICTS, duration, plain, score, size, verdict_words
+from ui.words import BADGES, duration, plain, score, size, verdict_words
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_an_accuracy_is_a_percentage_and_an_error_a_number():
 
 
 def test_every_verdict_has_words_a_badge_and_a_meaning():
-    assert list(VERDICTS) == list(Verdict)
+    assert list(BADGES) == list(Verdict)
     assert verdict_words("some-changed", 3, 270) == "Some answers changed: 3 of 270 rows"
     assert verdict_words("bit-identical", 0, 270) == "Bit-identical"
 

@@ -1,0 +1,103 @@
+"""A comparison in numbers and pictures, and its report opened where there is no network."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urljoin
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import PICTURES, heading, picture, settled
+from tests.browser.server import Server
+
+
+@pytest.fixture(scope="module")
+def address(furnished: Server, saved: Callable[[str, str], dict]) -> str:
+    """The address of a comparison of a copy that is the same, and one that changes answers."""
+    kept = [saved("digits-mlp", key)["artifact"] for key in ("keras", "keras_int4")]
+    return f"{furnished.url}/compare?artifact={kept[0]}&artifact={kept[1]}"
+
+
+def opened(page: Page, address: str, view: str) -> None:
+    page.goto(f"{address}&view={view.replace(' ', '+')}")
+    heading(page, "Compare")
+    expect(page.get_by_role("tab", name=view, selected=True)).to_be_visible()
+    settled(page)
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_numbers_and_pictures_are_looked_at(new_page, address: str, width: int, dark: bool):
+    page = new_page(width, dark)
+    for view in ("Numbers", "Pictures", "All against all", "Report"):
+        opened(page, address, view)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        picture(page, f"compare-{view.split()[0].lower()}-{width}{'-dark' if dark else ''}")
+
+
+def test_a_tolerance_stands_in_the_address_and_what_is_none_is_said(new_page, address: str):
+    page = new_page()
+    opened(page, address, "Numbers")
+    box = page.get_by_role("textbox", name="Absolute tolerance")
+    box.fill("1e-3")
+    box.press("Enter")
+    expect(page).to_have_url(re.compile("tolerance=.*1e-3"))
+    page.reload()
+    heading(page, "Compare")
+    expect(box).to_have_value("0.001")
+    box.fill("a little")
+    box.press("Enter")
+    expect(page.get_by_text("A tolerance is ATOL or ATOL,RTOL")).to_be_visible()
+
+
+def test_one_click_leads_to_the_row_with_the_largest_difference(new_page, address: str):
+    page = new_page()
+    opened(page, address, "Numbers")
+    button = page.get_by_role("button", name="Go to row").first
+    row = button.inner_text().split()[-1]
+    button.click()
+    expect(page.get_by_role("tab", name="Rows", selected=True)).to_be_visible()
+    expect(page.get_by_text(f"Row {row}, close up")).to_be_visible()
+    assert f"row={row}" in page.url
+
+
+def test_a_report_opens_offline_and_asks_for_nothing(
+    new_page, browser: Browser, furnished: Server, address: str, tmp_path: Path
+):
+    page = new_page()
+    opened(page, f"{address}&tolerance=1e-3", "Report")
+    for kind in ("JSON", "CSV", "HTML"):
+        link = page.get_by_role("link", name=f"Download {kind}").get_attribute("href")
+        given = page.request.get(urljoin(page.url, link))
+        assert given.ok, given.text()
+        assert f".{kind.lower()}" in given.headers["content-disposition"]
+        (tmp_path / f"report.{kind.lower()}").write_bytes(given.body())
+    assert json.loads((tmp_path / "report.json").read_bytes())["tolerances"] == {"": {"atol": 0.001, "rtol": 0.0}}
+    report = tmp_path / "report.html"
+    assert 4e6 < report.stat().st_size < 8e6  # most of it draws the plots
+    assert list((furnished.home / "staging").iterdir()) == []
+    for width, dark in ((1280, False), (390, True)):
+        look_at_offline(browser, report, width, dark)
+
+
+def look_at_offline(browser: Browser, report: Path, width: int, dark: bool) -> None:
+    """Open a report from the disk without a network; every plot is drawn, nothing is asked for, nothing complains."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", offline=True
+    )
+    page, said, asked = context.new_page(), [], []
+    page.on("console", lambda line: said.append(line.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(report.as_uri())
+    expect(page.get_by_text("Some answers changed").first).to_be_visible()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(page.locator(".plot")).to_have_count(page.locator(".plot .main-svg:first-child").count())
+    assert page.locator(".plot").count() >= 6
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    PICTURES.mkdir(exist_ok=True)
+    page.screenshot(path=PICTURES / f"report-{width}{'-dark' if dark else ''}.png", full_page=True)
+    context.close()
+    assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [report.as_uri()]
+    assert said == []

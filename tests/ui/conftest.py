@@ -1,0 +1,26 @@
+"""Pages without a browser."""
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.jobs import Jobs
+from core.settings import PROJECT
+
+
+@pytest.fixture
+def visit(monkeypatch: pytest.MonkeyPatch):
+    """A function that opens a page over the given jobs, with ids in its address."""
+
+    def open_page(jobs: Jobs, page: str, **address: str) -> AppTest:
+        st.cache_resource.clear()
+        st.cache_data.clear()
+        monkeypatch.setattr("ui.state.Jobs", lambda: jobs)
+        app = AppTest.from_file(str(PROJECT / "ui" / "main.py"), default_timeout=60)
+        app.query_params.update(address)
+        app.run()
+        app.switch_page(str(PROJECT / "pages" / f"{page}.py"))
+        return app.run()
+
+    yield open_page
+    st.cache_resource.clear()
