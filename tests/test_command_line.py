@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from core.settings import PROJECT
@@ -113,3 +114,62 @@ def test_a_comparison_is_written_as_reports_and_another_ending_is_refused_before
     status, out, error = say("compare", id_, "--rows", "21", "--report", str(tmp_path / "a.pdf"))
     assert (status, out) == (1, "")
     assert error.startswith("A report is an .html, a .json or a .csv file. Received: a.pdf.")
+
+
+@pytest.fixture
+def small(saved) -> tuple[str, str]:
+    """The ids of a copy of a digits-mlp run, and of its 8-bit LiteRT copy."""
+    return saved("digits-mlp", "keras")["artifact"], saved("digits-mlp", "litert_int8")["artifact"]
+
+
+def test_a_tolerance_guards_a_pipeline(say, small):
+    status, out, _ = say("compare", *small, "--tolerance", "1.0", "--json")
+    assert (status, [row["passed"] for row in json.loads(out)]) == (0, [True, True])
+    status, out, errors = say("compare", *small, "--tolerance", "1e-6", "--json")
+    assert (status, [row["passed"] for row in json.loads(out)]) == (1, [True, False])
+    assert errors.strip() == f"{small[1]}: Out of tolerance: output_0."
+
+
+def test_the_number_of_changed_answers_guards_a_pipeline(say, small, jobs):
+    status, out, _ = say("compare", small[1], "--max-changed", "270", "--json")
+    changed = json.loads(out)[0]["changed_rows"]
+    assert status == 0
+    status, _, errors = say("compare", small[1], "--max-changed", str(changed))
+    assert (status, errors) == (0, "")
+    if changed:
+        status, _, errors = say("compare", small[1], "--max-changed", str(changed - 1))
+        assert (status, errors.strip()) == (
+            1,
+            f"{small[1]}: {changed:,} answers changed; {changed - 1:,} are allowed.",
+        )
+
+
+def test_a_file_of_inputs_is_asked_of_a_copy_and_held_against_another(say, small, tmp_path):
+    file = tmp_path / "rows.npy"
+    np.save(file, np.linspace(0, 1, 320, dtype="float32").reshape(5, 64))
+    status, out, _ = say("compare", small[1], "--baseline", small[0], "--inputs", str(file), "--json")
+    (row,) = json.loads(out)
+    assert (status, row["rows"]) == (0, 5)
+    assert row["outputs"][0]["max_abs"] == row["max_abs"]
+
+
+def test_random_rows_are_asked_by_range_and_seed(say, small):
+    asked = ("compare", small[0], "--random", "0,1", "--rows", "40", "--seed", "3", "--json")
+    first, second = (json.loads(say(*asked)[1]) for _ in range(2))
+    assert (first, first[0]["rows"], first[0]["verdict"]) == (second, 40, "bit-identical")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--random", "1"), "The option --random takes LOW,HIGH."),
+        (("--random", "0,1", "--inputs", "x.npy"), "Either --inputs or --random says what to ask, not both."),
+        (("--tolerance", "little"), "A tolerance is ATOL or ATOL,RTOL"),
+        (("--tolerance", "nothing=1"), "The baseline has no such output."),
+        (("--max-changed", "few"), "The option --max-changed takes a whole number."),
+    ],
+)
+def test_options_that_do_not_fit_are_one_sentence(say, small, options, sentence):
+    status, _, errors = say("compare", small[0], *options)
+    assert status == 1
+    assert sentence in errors

@@ -1,5 +1,7 @@
 """What a finished comparison offers to look at; only the view that is open is computed."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from core.library import Entry
@@ -11,47 +13,41 @@ from ui.disagreement import show_disagreement
 from ui.layers import show_layers
 from ui.report import show_report
 
-VIEWS = (
-    "Rows",
-    "Numbers",
-    "Pictures",
-    "All against all",
-    "Layers",
-    "Find a disagreement",
-    "Costs",
-    "Report",
-)
-
 
 def show_views(comparison: Comparison, entries: dict[str, Entry]) -> None:
     """Tabs over one comparison; which is open stands in the address."""
-    baseline, others = comparison.baseline, list(comparison.outcomes)
-    answered = [id_ for id_ in comparison.names if id_ != baseline]
-    rows, numbers, pictures, matrix, layers, disagreement, costs, report = st.tabs(
-        VIEWS, key="view", bind="query-params", on_change="rerun"
-    )
-    if rows.open and answered:
-        with rows:
-            show_answers(comparison.run, comparison.job, comparison.names)
-    if numbers.open and answered:
-        with numbers:
-            show_numbers(comparison)
-    if pictures.open and answered:
-        with pictures:
-            show_pictures(comparison)
-    if matrix.open and answered:
-        with matrix:
-            show_matrix(comparison)
-    if layers.open:
-        with layers:
-            show_layers(baseline, others, comparison.all_names, entries)
-    if disagreement.open:
-        with disagreement:
-            show_disagreement(baseline, others, comparison.all_names, entries)
-    if costs.open:
-        with costs:
-            fidelity = {id_: outcome.max_abs for id_, outcome in comparison.outcomes.items()}
-            show_costs(others, comparison.all_names, entries, fidelity)
-    if report.open:
-        with report:
-            show_report(comparison)
+    views = _of_answers(comparison) | _of_copies(comparison, entries)
+    tabs = st.tabs(list(views), key="view", bind="query-params", on_change="rerun")
+    for tab, show in zip(tabs, views.values(), strict=True):
+        if tab.open:
+            with tab:
+                show()
+
+
+def _of_answers(comparison: Comparison) -> dict[str, Callable[[], None]]:
+    """Views of what was answered."""
+    views = {
+        "Rows": lambda: show_answers(comparison.run, comparison.job, comparison.names),
+        "Numbers": lambda: show_numbers(comparison),
+        "Pictures": lambda: show_pictures(comparison),
+        "All against all": lambda: show_matrix(comparison),
+    }
+    answered = any(outcome.answered for outcome in comparison.outcomes.values())
+    return views if answered else dict.fromkeys(views, _nothing_answered)
+
+
+def _nothing_answered() -> None:
+    st.info("No copy answered, so there is nothing to look at here. The cards above say why.", icon=":material/block:")
+
+
+def _of_copies(comparison: Comparison, entries: dict[str, Entry]) -> dict[str, Callable[[], None]]:
+    """Views for which the copies are asked again, and the report."""
+    baseline, names, sources = comparison.baseline, comparison.all_names, comparison.job.request["sources"]
+    others = list(comparison.outcomes)
+    fidelity = {id_: outcome.max_abs for id_, outcome in comparison.outcomes.items()}
+    return {
+        "Layers": lambda: show_layers(baseline, others, names, entries, sources),
+        "Find a disagreement": lambda: show_disagreement(baseline, others, names, entries),
+        "Costs": lambda: show_costs(others, names, entries, fidelity, sources),
+        "Report": lambda: show_report(comparison),
+    }

@@ -17,6 +17,7 @@ FURNITURE = (
     ("digits-mlp", "keras"),
     ("digits-mlp", "architecture"),
     ("digits-custom", "keras"),
+    ("tips", "keras"),
 )
 WAIT = 60_000  # milliseconds: two slow cores
 expect.set_options(timeout=WAIT)

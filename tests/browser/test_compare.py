@@ -1,0 +1,99 @@
+"""The Compare page by mouse and keyboard: a digit is drawn, values are typed, a disagreement found, layers walked."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import heading, picture, settled
+from tests.browser.server import Server
+
+SEVEN = ((0.3, 0.2), (0.7, 0.2), (0.45, 0.8))
+
+
+@pytest.fixture
+def address(furnished: Server, saved: Callable[[str, str], dict]) -> Callable[..., str]:
+    """A function that gives the address of a comparison of a demo's copies, with more in it."""
+
+    def of(demo: str, *formats: str, **more: str) -> str:
+        asked = [f"artifact={saved(demo, key)['artifact']}" for key in formats]
+        return f"{furnished.url}/compare?" + "&".join(asked + [f"{name}={value}" for name, value in more.items()])
+
+    return of
+
+
+def draw(page: Page, points: tuple[tuple[float, float], ...]) -> None:
+    """One stroke through points in shares of the canvas."""
+    sheet = page.get_by_role("img", name="Draw a digit here")
+    expect(sheet).to_be_visible()
+    settled(page)
+    box = sheet.bounding_box()
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=8)
+    page.mouse.up()
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_every_copy_answers_a_digit_that_is_drawn_and_is_compared_on_it(
+    address: Callable[..., str], new_page: Callable[..., Page], width: int, dark: bool
+):
+    page = new_page(width, dark)
+    page.goto(address("digits-mlp", "keras", "saved_model", ask="drawn"))
+    heading(page, "Compare")
+    expect(page.get_by_text("Draw a digit, and each copy says what it sees.")).to_be_visible()
+    draw(page, SEVEN)
+    expect(page.locator("[class*=st-key-says-]")).to_have_count(3)
+    expect(page.get_by_text("same answer")).to_have_count(2)
+    expect(page.locator("[class*=st-key-panel-bars] .point").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    picture(page, f"compare-draw-{width}-{'dark' if dark else 'light'}")
+    page.get_by_role("button", name="Compare on this drawing").click()
+    expect(page.get_by_text("Asked: One drawing")).to_be_visible()
+    for key in ("Live model", "Keras file", "SavedModel"):
+        expect(page.get_by_text(key).first).to_be_visible()
+    expect(page.get_by_text("Bit-identical")).to_have_count(2)
+
+
+def test_values_are_typed_and_every_copy_answers(address: Callable[..., str], new_page: Callable[..., Page]):
+    page = new_page()
+    page.goto(address("tips", "keras", ask="typed"))
+    heading(page, "Compare")
+    expect(page.locator("[class*=st-key-says-]")).to_have_count(2)
+    expect(page.get_by_text("same answer")).to_have_count(1)
+    before = page.locator("[class*=st-key-says-] h3").first.inner_text()
+    bill = page.get_by_role("spinbutton").first
+    bill.fill("45")
+    bill.press("Enter")
+    expect(page.locator("[class*=st-key-says-] h3").first).not_to_have_text(before)
+    settled(page)
+    picture(page, "compare-type")
+
+
+def test_a_disagreement_is_found_and_every_copy_is_asked_about_it(
+    address: Callable[..., str], new_page: Callable[..., Page]
+):
+    page = new_page()
+    page.goto(address("digits-mlp", "keras_int4", "keras", view="Find+a+disagreement"))
+    heading(page, "Compare")
+    page.get_by_text("5 s", exact=True).click()
+    settled(page)
+    page.get_by_role("button", name="Find a disagreement").click()
+    again = page.get_by_role("button", name="Ask every copy about this")
+    expect(again).to_be_visible()
+    settled(page)
+    picture(page, "compare-disagreement")
+    again.click()
+    expect(page.get_by_text("Found by a search").first).to_be_visible()
+
+
+def test_the_layers_of_two_copies_are_walked(address: Callable[..., str], new_page: Callable[..., Page]):
+    page = new_page()
+    page.goto(address("digits-mlp", "keras_int4", view="Layers"))
+    heading(page, "Compare")
+    page.get_by_role("button", name="Walk the layers").click()
+    expect(page.get_by_text("The first layer that differs is")).to_be_visible()
+    settled(page)
+    picture(page, "compare-layers")
