@@ -1,13 +1,14 @@
-"""Frames between the app and a child: one JSON object, and raw arrays beside it. Never pickle.
+"""Frames between the app and a child: one JSON object, and raw arrays behind it. Never pickle.
 
-A frame is two big-endian lengths (u32 for the JSON, u64 for the arrays), the JSON, and the arrays as an npz. The child
-may have loaded a stranger's file, so the reader bounds both lengths before it reads, and refuses object arrays.
+A frame is two big-endian lengths (u32 for the JSON, u64 for the arrays), the JSON, and the bytes of the arrays one after
+another, each padded to `ALIGNED`; their names, dtypes and shapes stand in the JSON, under "@arrays". The child may
+have loaded a stranger's file, so the reader bounds both lengths before it reads, and believes no shape that the bytes do
+not bear out.
 """
 
-import io
 import json
+import math
 import struct
-import zipfile
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from core.errors import WorkerError
 
 HEAD = struct.Struct(">IQ")
 JSON_LIMIT = 16 * 1024 * 1024  # bytes of JSON in one frame
+ALIGNED = 16  # bytes; every dtype of NumPy can be read where these begin
 
 
 class Frame(NamedTuple):
@@ -24,17 +26,22 @@ class Frame(NamedTuple):
 
 
 def write_frame(stream: BinaryIO, message: dict[str, Any], arrays: dict[str, np.ndarray] | None = None) -> None:
-    """Send one frame. Raises OSError when the other end is gone."""
-    text = json.dumps(message, allow_nan=False, default=_plain).encode()
-    packed = b""
-    if arrays:
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **{str(index): array for index, array in enumerate(arrays.values())})
-        text = json.dumps({**json.loads(text), "@arrays": list(arrays)}, allow_nan=False).encode()
-        packed = buffer.getvalue()
-    stream.write(HEAD.pack(len(text), len(packed)) + text)
-    stream.write(packed)
+    """Send one frame. Raises OSError when the other end is gone, ValueError for arrays of objects."""
+    whole = {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in (arrays or {}).items()}
+    if any(array.dtype.hasobject for array in whole.values()):
+        raise ValueError("Object arrays cannot be sent")
+    listed = [[name, array.dtype.str, list(array.shape)] for name, array in whole.items()]
+    told = {**message, "@arrays": listed} if whole else message
+    text = json.dumps(told, allow_nan=False, default=_plain).encode()
+    stream.write(HEAD.pack(len(text), sum(_padded(array.nbytes) for array in whole.values())) + text)
+    for array in whole.values():
+        stream.write(array.tobytes() if array.dtype.kind in "US" else array.data)
+        stream.write(bytes(_padded(array.nbytes) - array.nbytes))
     stream.flush()
+
+
+def _padded(count: int) -> int:
+    return -(-count // ALIGNED) * ALIGNED
 
 
 def _plain(value: Any) -> Any:
@@ -64,29 +71,32 @@ def read_frame(stream: BinaryIO, limit: int) -> Frame | None:
     return _parse(_exactly(stream, json_bytes), _exactly(stream, array_bytes))
 
 
-def _exactly(stream: BinaryIO, count: int) -> bytes:
-    data = stream.read(count)
-    if len(data) < count:
-        raise WorkerError("The reply of a child broke off.", received=f"{len(data)} of {count} bytes")
+def _exactly(stream: BinaryIO, count: int) -> bytearray:
+    data = bytearray(count)
+    got = stream.readinto(data) if count else 0
+    if got < count:
+        raise WorkerError("The reply of a child broke off.", received=f"{got} of {count} bytes")
     return data
 
 
-def _parse(text: bytes, packed: bytes) -> Frame:
+def _parse(text: bytearray, packed: bytearray) -> Frame:
     try:
         message = json.loads(text)
-        names = message.pop("@arrays", [])
-        return Frame(message, _unpack(packed, names) if packed else {})
-    except Exception as error:  # whatever a stranger's bytes make of zipfile, json or NumPy, it is no reply
+        return Frame(message, _unpack(packed, message.pop("@arrays", [])))
+    except Exception as error:  # whatever a stranger's bytes make of json or NumPy, it is no reply
         raise WorkerError("The reply of a child makes no sense.", detail=str(error)) from error
 
 
-def _unpack(packed: bytes, names: list[str]) -> dict[str, np.ndarray]:
-    """The arrays of an npz as `write_frame` packs it: stored, so that no small reply becomes a large one."""
-    with zipfile.ZipFile(io.BytesIO(packed)) as kept:
-        members = kept.infolist()
-    if any(one.compress_type != zipfile.ZIP_STORED for one in members):
-        raise ValueError("the arrays are compressed")
-    if sum(one.file_size for one in members) > len(packed):
-        raise ValueError("the arrays claim more bytes than there are")
-    with np.load(io.BytesIO(packed), allow_pickle=False) as kept:
-        return {name: kept[str(index)] for index, name in enumerate(names)}
+def _unpack(packed: bytearray, listed: list[list[Any]]) -> dict[str, np.ndarray]:
+    """The arrays as `write_frame` lists them, in place: not one byte is copied. Raises ValueError where they do not add
+    up to what came."""
+    arrays, start = {}, 0
+    for name, dtype, shape in listed:
+        kind, count = np.dtype(dtype), math.prod(shape)
+        if kind.hasobject or any(size < 0 for size in shape) or start + kind.itemsize * count > len(packed):
+            raise ValueError(f"an array is said to be {dtype} {shape}")
+        arrays[name] = np.frombuffer(packed, kind, count, start).reshape(shape)
+        start += _padded(kind.itemsize * count)
+    if start != len(packed):
+        raise ValueError(f"{len(packed) - start} bytes belong to no array")
+    return arrays
