@@ -1,9 +1,9 @@
 """Frames between the app and a child: one JSON object, and raw arrays behind it. Never pickle.
 
-A frame is two big-endian lengths (u32 for the JSON, u64 for the arrays), the JSON, and the bytes of the arrays one after
-another, each padded to `ALIGNED`; their names, dtypes and shapes stand in the JSON, under "@arrays". The child may
-have loaded a stranger's file, so the reader bounds both lengths before it reads, and believes no shape that the bytes do
-not bear out.
+A frame is two big-endian lengths (u32 for the JSON, u64 for the arrays), the JSON, and the bytes of the arrays, one
+after another, each padded to `ALIGNED`; their names, dtypes and shapes stand in the JSON, under "@arrays". The child
+may have loaded a stranger's file, so the reader bounds both lengths before it reads, and believes no shape that the
+bytes do not bear out.
 """
 
 import json
