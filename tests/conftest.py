@@ -2,7 +2,8 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -137,3 +138,10 @@ def fill(path: Path) -> None:
 def write_for_ever(file: BinaryIO) -> None:
     while True:
         file.write(b"\0" * 4096)
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until something holds; fail when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"

@@ -16,7 +16,7 @@ from core.library import Library
 from core.library.journal import Job
 from core.work.sources import choices
 from core.worker import Worker
-from tests.conftest import fill, finished
+from tests.conftest import fill, finished, until
 
 OURS = ["saved_model", "keras_export", "keras", "h5", "weights", "architecture", "checkpoint"]
 
@@ -30,12 +30,6 @@ def drawn(jobs: Jobs) -> str:
     """The id of an input set of two rows that nobody has seen."""
     pixels = np.linspace(0, 1, 128, dtype="float32").reshape(2, 64)
     return Inputs(jobs.library.home).drawn({"pixels": pixels}).id
-
-
-def until(condition, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
 
 
 # The main job

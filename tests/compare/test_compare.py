@@ -34,7 +34,8 @@ def test_verdicts_stand_in_order_best_first_with_their_words():
         ("same-answers", "Same answers", 2),
         ("some-changed", "Some answers changed", 3),
         ("different", "Different answers", 4),
-        ("does-not-load", "Does not load", 5),
+        ("not-comparable", "Cannot be compared", 5),
+        ("does-not-load", "Does not load", 6),
     ]
 
 

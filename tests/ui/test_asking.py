@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -218,7 +219,9 @@ def asked(address: str) -> tuple[Response, bytes]:
         streamed = hasattr(reply, "body_iterator")
         return reply, b"".join([one async for one in reply.body_iterator]) if streamed else reply.body
 
-    return asyncio.run(whole())
+    # In a thread of its own: a browser test before this one may have left its loop running in this one.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, whole()).result()
 
 
 def test_a_set_is_downloaded_as_an_npz_that_can_be_asked_again(sets: Inputs, tmp_path):
