@@ -16,6 +16,7 @@ from core.library.entries import new_id
 from core.library.journal import Job, Journal
 from core.record import now
 from core.settings import Settings, settings
+from core.work.room import Room
 from core.work.slots import Slots
 from core.worker import Worker
 
@@ -67,6 +68,7 @@ class Runner:
         self.library = library or Library(self.config.home)
         self.worker = worker or Worker(self.config)
         self.journal = Journal(self.library.home / "jobs", self.config.keep_jobs)
+        self.room = Room(self.config.held_children)
         self._looked: dict[str, tuple[str, str]] = {}
         self._threads: weakref.WeakValueDictionary[str, threading.Thread] = weakref.WeakValueDictionary()
         self._slots = Slots(max(2, self.config.parallel))

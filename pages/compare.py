@@ -3,10 +3,10 @@
 from functools import partial
 
 import streamlit as st
-from core.inputs import Inputs, specs_of
-from ui.asking import ask_inputs
 
+from core.inputs import Inputs, specs_of
 from core.work.opening import run_of
+from ui.asking import ask_inputs
 from ui.comparing import (
     ask_sources,
     choose_artifacts,

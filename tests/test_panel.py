@@ -5,6 +5,7 @@ import psutil
 import pytest
 
 from core.errors import ChildDied, InputError, NeedsArchitecture
+from core.jobs import Jobs
 from core.work.panel import Panel
 
 FORMATS = ("keras", "saved_model", "litert", "onnx")
@@ -72,3 +73,38 @@ def test_a_panel_that_nobody_asks_closes_by_itself(jobs, saved):
     panel.open()
     panel._timer.join(10)
     assert not panel.is_open
+
+
+def test_every_copy_answers_in_the_order_of_the_runs_outputs(jobs, trained, saved):
+    """A SavedModel lists its outputs by their names."""
+    run = trained("two-in-two-out")
+    panel = jobs.panel([run, *(saved("two-in-two-out", key)["artifact"] for key in ("saved_model", "onnx", "keras"))])
+    reference = jobs.library.reference(run).head(3)
+    answers = panel.answer(reference.inputs)
+    panel.close()
+    for said in answers.values():
+        assert list(said.answers) == list(reference.answers)
+        for name, array in reference.answers.items():
+            np.testing.assert_allclose(said.answers[name], array, atol=1e-4)
+
+
+def test_one_whose_process_was_killed_answers_the_next_question(jobs, panel):
+    inputs = jobs.library.reference(panel.ids[0]).head(1).inputs
+    panel.open()
+    psutil.Process(panel._members[panel.ids[2]].loaded._child.pid).kill()
+    assert isinstance(panel.answer(inputs)[panel.ids[2]].error, ChildDied)
+    assert [said.error for said in panel.answer(inputs).values()] == [None] * 5
+
+
+def test_the_panel_that_was_asked_longest_ago_makes_room_and_answers_again_when_asked(jobs, saved):
+    jobs = Jobs(jobs.library, jobs.worker, jobs.config.model_copy(update={"held_children": 3}))
+    one, two = (saved("digits-mlp", key)["artifact"] for key in ("keras", "onnx"))
+    first, second, third = jobs.panel([one, two]), jobs.panel([one]), jobs.panel([two])
+    inputs = jobs.library.reference(jobs.library.artifact(one).run).head(1).inputs
+    for panel in (first, second, first, third):
+        panel.answer(inputs)
+    assert [panel.is_open for panel in (first, second, third)] == [True, False, True]
+    assert second.answer(inputs)[one].error is None
+    assert [panel.is_open for panel in (first, second, third)] == [False, True, True]
+    for panel in (second, third):
+        panel.close()

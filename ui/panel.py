@@ -33,8 +33,7 @@ def show_panel(run: Run, ids: list[str], sources: dict[str, str], names: dict[st
             with st.container(border=True, height="stretch", key=f"says-{id_}"):
                 _card(run, names[id_], said[id_], None if id_ == ids[0] else baseline)
     answered = {names[id_]: one for id_, one in said.items() if one.error is None}
-    if run.labels and answered:
-        _bars(run, answered)
+    _bars(run, answered)
     slowest = max((one.seconds for one in said.values()), default=0.0)
     st.caption(f"The slowest of {len(ids)} took {duration(slowest)} to answer.")
 
@@ -57,7 +56,7 @@ def _is_picture(run: Run, values: np.ndarray) -> bool:
 
 
 def _words(run: Run, values: np.ndarray) -> str:
-    if run.labels and values.shape == (len(run.labels),):
+    if _is_of_classes(run, values):
         best = int(values.argmax())
         sure = f"{values[best]:.0%} sure" if np.isfinite(values).all() else "not a number"
         return f"### {plain(run.labels[best])}\n:gray[{plain(sure)}]"
@@ -80,9 +79,15 @@ def _agreement(run: Run, said: Said, baseline: Said) -> str:
 
 
 def _bars(run: Run, answered: dict[str, Said]) -> None:
-    shown = {
-        name: [float(value) for value in np.nan_to_num(next(iter(said.answers.values()))[0].astype("float64"))]
-        for name, said in answered.items()
-    }
-    alt = "Probabilities of each class by each copy"
-    st.plotly_chart(probabilities(run.labels, shown), config=CONFIG, alt=alt, key="panel-bars")
+    """What everybody says of each class: the output that has a number for each."""
+    shown = {}
+    for name, said in answered.items():
+        rows = [values[0] for values in said.answers.values() if _is_of_classes(run, values[0])]
+        shown |= {name: [float(value) for value in np.nan_to_num(rows[0].astype("float64"))]} if rows else {}
+    if shown:
+        alt = "Probabilities of each class by each copy"
+        st.plotly_chart(probabilities(run.labels, shown), config=CONFIG, alt=alt, key="panel-bars")
+
+
+def _is_of_classes(run: Run, values: np.ndarray) -> bool:
+    return bool(run.labels) and values.shape == (len(run.labels),)

@@ -2,12 +2,12 @@
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.compare import pair_outputs
-from core.errors import RoundtripError, WorkerError
+from core.errors import ChildDied, RoundtripError, TimedOut, WorkerError
 from core.explain import translate
 from core.formats.contract import Arrays
 from core.formats.reference import Reference
@@ -32,8 +32,9 @@ class Said(NamedTuple):
 class Panel:
     """Participants (artifacts' ids, or a run's id for its live model), each loaded in a child of its own.
 
-    Outputs go by the names of the first one's run. Whoever cannot be loaded, or dies, says so; the others go on. After
-    `idle` seconds without a question the children are ended, and the next question loads them again.
+    Outputs go by the names of the first one's run, in its order. Whoever cannot be loaded says so, and whoever dies
+    says so and is loaded again for the next question; the others go on. After `idle` seconds without a question, or
+    when others are asked and there is no room for all, the children are ended; the next question loads them again.
     """
 
     def __init__(self, jobs: "Jobs", ids: Iterable[str], sources: dict[str, str] | None = None, idle: float = 300):
@@ -50,18 +51,22 @@ class Panel:
     @property
     def is_open(self) -> bool:
         """Whether everybody is loaded, or has said why not."""
-        return bool(self._members)
+        return len(self._members) == len(self.ids)
 
     def open(self) -> None:
         """Load everybody now, side by side, instead of at the first question."""
+        self._jobs.room.enter(self)
         with self._lock:
-            if not self.is_open:
-                self._members = dict(zip(self.ids, self._each(self._open_one), strict=True))
-            self._rest()
+            self._open_missing()
 
-    def _each(self, do) -> list:
+    def _open_missing(self) -> None:
+        missing = [id_ for id_ in self.ids if id_ not in self._members]
+        self._members |= self._each(self._open_one, missing)
+        self._rest()
+
+    def _each(self, do: Callable[[str], Any], ids: list[str]) -> dict[str, Any]:
         with ThreadPoolExecutor(max_workers=max(2, self._jobs.config.parallel)) as pool:
-            return list(pool.map(do, self.ids))
+            return dict(zip(ids, pool.map(do, ids), strict=True))
 
     def _rest(self) -> None:
         if self._timer:
@@ -78,9 +83,10 @@ class Panel:
 
     def answer(self, inputs: Arrays) -> dict[str, Said]:
         """Everybody's answers to the same rows, by id, in the order of the ids."""
+        self._jobs.room.enter(self)
         with self._lock:
-            self.open()
-            return dict(zip(self.ids, self._each(lambda id_: self._ask(id_, inputs)), strict=True))
+            self._open_missing()
+            return self._each(lambda id_: self._ask(id_, inputs), self.ids)
 
     def _ask(self, id_: str, inputs: Arrays) -> Said:
         member = self._members[id_]
@@ -88,6 +94,10 @@ class Panel:
             return Said({}, 0.0, member)
         try:
             return member.answer(inputs)
+        except (ChildDied, TimedOut) as error:
+            member.loaded.close()
+            del self._members[id_]
+            return Said({}, 0.0, error)
         except Exception as error:  # noqa: BLE001  as above
             return Said({}, 0.0, translate(error, WorkerError))
 
@@ -97,12 +107,15 @@ class Panel:
             members, self._members = self._members, {}
             if self._timer:
                 self._timer.cancel()
+        self._jobs.room.leave(self)
         for member in members.values():
             if isinstance(member, _Member):
                 member.loaded.close()
 
 
 class _Member(NamedTuple):
+    """`inputs` and `outputs` give its own name for each of the run's, outputs in the run's order."""
+
     loaded: Loaded
     inputs: dict[str, str]
     outputs: dict[str, str]
@@ -113,14 +126,14 @@ class _Member(NamedTuple):
         loaded = open_participant(jobs, id_, source)
         try:
             known, _ = loaded.answer({renamed.get(name, name): array for name, array in reference.inputs.items()})
-            pairs = pair_outputs(reference.answers, known)
+            own = {pair.reference: pair.answer for pair in pair_outputs(reference.answers, known)}
         except BaseException:
             loaded.close()
             raise
-        return cls(loaded, renamed, {pair.answer: pair.reference for pair in pairs})
+        return cls(loaded, renamed, {name: own[name] for name in reference.answers})
 
     def answer(self, inputs: Arrays) -> Said:
         started = time.perf_counter()
         answers, _ = self.loaded.answer({self.inputs.get(name, name): array for name, array in inputs.items()})
-        named = {self.outputs[name]: array for name, array in answers.items() if name in self.outputs}
+        named = {name: answers[own] for name, own in self.outputs.items() if own in answers}
         return Said(named, time.perf_counter() - started)
