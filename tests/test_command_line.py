@@ -164,6 +164,10 @@ def test_random_rows_are_asked_by_range_and_seed(say, small):
     [
         (("--random", "1"), "The option --random takes LOW,HIGH."),
         (("--random", "0,1", "--inputs", "x.npy"), "Either --inputs or --random says what to ask, not both."),
+        (("--inputs", "x.npy", "--rows", "5"), "All rows of a file are asked: --rows, --class and --seed choose among"),
+        (("--inputs", "x.npy", "--class", "7"), "All rows of a file are asked"),
+        (("--inputs", "x.npy", "--seed", "0"), "All rows of a file are asked"),
+        (("--random", "0,1", "--class", "7"), "Random rows have no class."),
         (("--tolerance", "little"), "A tolerance is ATOL or ATOL,RTOL"),
         (("--tolerance", "nothing=1"), "The baseline has no such output."),
         (("--max-changed", "few"), "The option --max-changed takes a whole number."),

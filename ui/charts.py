@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from core.figures import COLOURS as COLOURS
 from core.figures import CONFIG as CONFIG
 from core.figures import dressed as dressed
+from core.figures import escaped
 
 NEUTRAL = "#8A87A0"  # lines that are no data, on white and on near-black
 
@@ -129,8 +130,9 @@ def stacked_bars(
 def probabilities(classes: list[str], answers: dict[str, list[float]]) -> go.Figure:
     """The probability of each class, by who answered."""
     figure = go.Figure()
+    names = [escaped(one) for one in classes]
     for name, values in answers.items():
-        figure.add_bar(x=classes, y=values, name=name)
+        figure.add_bar(x=names, y=values, name=escaped(name))
     figure.update_layout(barmode="group")
     figure.update_xaxes(type="category")
     figure = dressed(figure, "class", "probability", height=300 + 14 * len(answers))
@@ -156,7 +158,7 @@ def layer_differences(steps: list[dict[str, Any]], tolerance: float, says: list[
     line = {"color": NEUTRAL, "width": 1}
     figure.add_scatter(x=[x for x, _ in broken], y=[y for _, y in broken], mode="lines", line=line, hoverinfo="skip")
     symbols = ["circle" if one in LAYER_COLOURS else "circle-open" for one in says]
-    hover = [f"{step['layer']}: {one}, {step['words']}" for step, one in zip(steps, says, strict=True)]
+    hover = [escaped(f"{step['layer']}: {one}, {step['words']}") for step, one in zip(steps, says, strict=True)]
     marker = {"color": colours, "symbol": symbols, "size": 10}
     figure.add_scatter(x=shares, y=places, mode="markers", marker=marker, hovertext=hover, hoverinfo="text")
     if tolerance:
@@ -167,7 +169,7 @@ def layer_differences(steps: list[dict[str, Any]], tolerance: float, says: list[
     figure.update_xaxes(
         type="log", range=[math.log10(LEAST) - 0.3, math.log10(most) + 0.4], dtick=2, exponentformat="power"
     )
-    names = [step["layer"] for step in steps]
+    names = [escaped(step["layer"]) for step in steps]
     figure.update_yaxes(tickvals=places, ticktext=names, autorange="reversed", automargin=True, zeroline=False)
     return dressed(figure, "difference, as a share of the layer's range", "", 110 + 24 * len(steps)).update_layout(
         showlegend=False
@@ -179,8 +181,8 @@ def values_in_order(rows: dict[str, list[float]], title: str) -> go.Figure:
     figure = go.Figure()
     for name, values in rows.items():
         places = list(range(1, len(values) + 1))
-        figure.add_scatter(x=places, y=values, name=name, mode="lines+markers", marker={"size": 5})
-    return dressed(figure, "place in the row", title)
+        figure.add_scatter(x=places, y=values, name=escaped(name), mode="lines+markers", marker={"size": 5})
+    return dressed(figure, "place in the row", escaped(title))
 
 
 def treemap(

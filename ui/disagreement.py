@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from core.errors import RoundtripError
 from core.library import Entry
 from core.library.journal import Job
 from core.work.opening import run_of
@@ -21,10 +22,17 @@ MADE = "made"
 BESIDE = 4  # fields of a form that find room beside the answers
 
 
-def show_disagreement(baseline: str, others: list[str], names: dict[str, str], entries: dict[str, Entry]) -> None:
+def show_disagreement(
+    baseline: str,
+    others: list[str],
+    names: dict[str, str],
+    entries: dict[str, Entry],
+    sources: dict[str, str] | None = None,
+) -> None:
     """Choose two of the given (artifacts, or a run for its live model), search, and show what was found.
 
-    `names` says how each is called on the page. The two and the search stand in the address, as `one`, `two`, `search`.
+    `names` says how each is called on the page; `sources` as in `Jobs.disagree`. The two and
+    the search stand in the address, as `one`, `two`, `search`.
     """
     ids = list(dict.fromkeys([baseline, *others]))
     names = {id_: names.get(id_) or (entries[id_].format if id_ in entries else id_) for id_ in ids}
@@ -35,12 +43,12 @@ def show_disagreement(baseline: str, others: list[str], names: dict[str, str], e
     if len(ids) < 2:
         st.info("Choose at least one copy above: it takes two to disagree.", icon=":material/arrow_upward:")
         return
-    _ask(ids, names)
-    if job := _shown_job(ids):
+    _ask(ids, names, sources or {})
+    if job := _shown_job(ids, sources or {}):
         follow(job, lambda seen: _draw(seen, names))
 
 
-def _ask(ids: list[str], names: dict[str, str]) -> None:
+def _ask(ids: list[str], names: dict[str, str], sources: dict[str, str]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = lambda id_: names[id_]  # noqa: E731
         one = st.selectbox("Between", **in_address("one", ids), format_func=label, width=260)
@@ -55,14 +63,20 @@ def _ask(ids: list[str], names: dict[str, str]) -> None:
             key="disagree-for",
         )
         if st.button("Find a disagreement", type="primary", icon=":material/search:"):
-            st.query_params["search"] = office().disagree(one, two, seconds=seconds).id
+            asked = {id_: sources[id_] for id_ in (one, two) if id_ in sources}
+            st.query_params["search"] = office().disagree(one, two, asked, seconds=seconds).id
 
 
-def _shown_job(ids: list[str]) -> Job | None:
-    """The search that the address names, if it is between two that are still chosen."""
-    known = {job.id: job for job in office().journal.all("disagree")}
-    job = known.get(st.query_params.get("search", ""))
-    return job if job and {job.request["a"], job.request["b"]} <= set(ids) else None
+def _shown_job(ids: list[str], sources: dict[str, str]) -> Job | None:
+    """The search that the address names, if it is between two that are still chosen, by the code that is chosen."""
+    try:
+        job = office().journal.read(st.query_params.get("search", ""))
+    except RoundtripError:  # none, or one that is forgotten: it can be searched again
+        return None
+    if job.kind != "disagree" or not {job.request["a"], job.request["b"]} <= set(ids):
+        return None
+    used = job.request["sources"]
+    return job if all(sources.get(id_, key) == key for id_, key in used.items()) else None
 
 
 def _draw(job: Job, names: dict[str, str]) -> None:

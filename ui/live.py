@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.library.journal import Job
 from ui.state import office
-from ui.words import duration, show_error
+from ui.words import duration, plain, show_error
 
 EVERY = 0.5  # seconds between two looks at a running job
 
@@ -47,7 +47,7 @@ def _saying(job: Job) -> str:
     if state.phase == "warming" and job.progress == 0:
         return f"TensorFlow is warming up, {duration(state.seconds)}"
     left = _seconds_left(job)
-    return f"{job.note or 'Starting'}{f' · about {duration(left)} left' if left else ''}"
+    return f"{plain(job.note) or 'Starting'}{f' · about {duration(left)} left' if left else ''}"
 
 
 def _seconds_left(job: Job) -> float | None:

@@ -88,8 +88,14 @@ def _inputs(
     kept, run = Inputs(jobs.library.home), run_of(jobs, baseline)
     if file and random:
         raise InputError("Either --inputs or --random says what to ask, not both.", cure="Leave one of them out.")
+    if file and (rows is not None or classes or seed is not None):
+        raise InputError(
+            "All rows of a file are asked: --rows, --class and --seed choose among others.", cure="Leave them out."
+        )
     if file:
         return from_file(jobs.library, file, baseline).id
+    if random and classes:
+        raise InputError("Random rows have no class.", received=", ".join(classes), cure="Leave --class out.")
     if random:
         low, high = _range(random)
         return kept.random(specs_of(jobs.library, baseline), rows or 1000, low, high, seed or 0).id

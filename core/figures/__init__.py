@@ -5,7 +5,7 @@ Whoever imports this room loads Plotly, which takes a third of a second: a comma
 
 from core.figures.accuracy import accuracies
 from core.figures.agreement import agreement
-from core.figures.dressing import COLOURS, CONFIG, dressed
+from core.figures.dressing import COLOURS, CONFIG, dressed, escaped
 from core.figures.matrix import matrix
 from core.figures.places import by_position, heat
 from core.figures.sets import Titled, all_against_all, of_one, right_answers, who_said_what
@@ -21,6 +21,7 @@ __all__ = [
     "by_magnitude",
     "by_position",
     "dressed",
+    "escaped",
     "heat",
     "histogram",
     "matrix",

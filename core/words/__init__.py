@@ -77,7 +77,14 @@ def verdict_words(verdict: str | Verdict, changed: int | None = None, rows: int 
 
 
 def short_names(ids: Iterable[str], entries: Mapping[str, Formatted]) -> dict[str, str]:
-    """The format's label, with the id where two copies are of one format; "Live model" for a run."""
-    labels = {id_: get_format(entries[id_].format).label if id_ in entries else LIVE for id_ in ids}
+    """The format's label, with the id where two copies are of one format; "Live model" for a run; of a copy that is in
+    the library no more, the id."""
+    labels = {id_: _label(id_, entries) for id_ in ids}
     repeated = {label for label in labels.values() if list(labels.values()).count(label) > 1}
     return {id_: f"{label} ({id_})" if label in repeated else label for id_, label in labels.items()}
+
+
+def _label(id_: str, entries: Mapping[str, Formatted]) -> str:
+    if id_ in entries:
+        return get_format(entries[id_].format).label
+    return LIVE if id_.startswith("r") else id_

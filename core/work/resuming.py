@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -67,12 +67,15 @@ def resume_work(jobs: "Jobs", handle: "Handle") -> dict[str, Any]:
     run = jobs.library.run(request["run"])
     original, order = jobs.library.original(run), batches_of(run, request["epochs"], request["seed"])
     curves = _Curves(handle, [LIVE, *request["artifacts"]], order)
+    over = threading.Event()  # set where the live model fails: nothing is left to hold copies against
+    stopped = lambda: over.is_set() or handle.cancelled()  # noqa: E731
     with ThreadPoolExecutor(max_workers=jobs.config.parallel) as pool:
-        live = pool.submit(_train, jobs, handle, run, LIVE, curves)
-        copies = {id_: pool.submit(_copy, jobs, handle, run, id_, curves) for id_ in request["artifacts"]}
+        live = pool.submit(_train, jobs, handle, run, LIVE, curves, handle.cancelled)
+        copies = {id_: pool.submit(_copy, jobs, handle, run, id_, curves, stopped) for id_ in request["artifacts"]}
         try:
             facts, losses = live.result()
         except Exception:
+            over.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         kept, found = {LIVE: losses}, {}
@@ -88,7 +91,9 @@ def _without_weights(facts: dict[str, Any]) -> list[dict[str, Any]]:
     return [{name: value for name, value in epoch.items() if name != "weights"} for epoch in facts["epochs"]]
 
 
-def _train(jobs: "Jobs", handle: "Handle", run: Run, who: str, curves: "_Curves") -> tuple[dict[str, Any], np.ndarray]:
+def _train(
+    jobs: "Jobs", handle: "Handle", run: Run, who: str, curves: "_Curves", cancelled: Callable[[], bool]
+) -> tuple[dict[str, Any], np.ndarray]:
     request, copy = handle.job.request, None
     snapshot = str(jobs.library.snapshot(run.id))
     if who != LIVE:
@@ -98,7 +103,7 @@ def _train(jobs: "Jobs", handle: "Handle", run: Run, who: str, curves: "_Curves"
     frame = jobs.worker.run(
         "resume",
         seconds=jobs.config.train_seconds,
-        cancelled=handle.cancelled,
+        cancelled=cancelled,
         on_progress=lambda told: curves.grow(who, told),
         run={"source": run.source, "kind": run.kind, "snapshot": snapshot},
         epochs=request["epochs"],
@@ -109,10 +114,10 @@ def _train(jobs: "Jobs", handle: "Handle", run: Run, who: str, curves: "_Curves"
     return frame.message, frame.arrays["loss"]
 
 
-def _copy(jobs: "Jobs", handle: "Handle", run: Run, id_: str, curves: "_Curves") -> Any:
+def _copy(jobs: "Jobs", handle: "Handle", run: Run, id_: str, curves: "_Curves", cancelled: Callable[[], bool]) -> Any:
     """The facts and losses of a copy, or the error that is its own; others go on."""
     try:
-        return _train(jobs, handle, run, id_, curves)
+        return _train(jobs, handle, run, id_, curves, cancelled)
     except Cancelled:
         raise
     except Exception as error:  # noqa: BLE001  what stops one copy must not stop the others

@@ -9,6 +9,7 @@ import pytest
 
 from core.compare import compare, compare_all
 from core.figures import accuracies, agreement, by_magnitude, by_position, heat, histogram, matrix, of_one
+from ui.charts import layer_differences, probabilities, values_in_order
 
 RANDOM = np.random.default_rng(3)
 LEFT = (RANDOM.normal(size=(300, 6)) * 10.0 ** RANDOM.integers(-6, 3, (300, 6))).astype("float32")
@@ -136,3 +137,14 @@ def test_wide_outputs_are_drawn_in_groups():
     assert (len(drawn.z), len(drawn.z[0])) == (40, 64)
     assert drawn.x[0] == "positions 0 to 13"
     assert "By position" not in [one.title for one in of_one(found, [], "copy")]
+
+
+def test_names_of_strangers_are_letters_and_no_markup():
+    name, safe = "<b>x</b> & y", "&lt;b&gt;x&lt;/b&gt; &amp; y"
+    bars = probabilities([name], {name: [1.0]}).data[0]
+    assert (bars.x, bars.name) == ((safe,), safe)
+    lines = values_in_order({name: [1.0, 2.0]}, name)
+    assert (lines.data[0].name, lines.layout.yaxis.title.text) == (safe, safe)
+    layers = layer_differences([{"layer": name, "relative": 0.1, "words": "It <i>differs</i>."}], 0.0, ["differs"])
+    assert layers.layout.yaxis.ticktext == (safe,)
+    assert layers.data[1].hovertext == (f"{safe}: differs, It &lt;i&gt;differs&lt;/i&gt;.",)

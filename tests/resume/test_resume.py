@@ -11,7 +11,7 @@ import pytest
 
 from core.demos import get_demo
 from core.demos.contract import Split, TrainSettings
-from core.errors import InputError
+from core.errors import Cancelled, InputError
 from core.formats import FORMATS
 from core.formats.live import live_predictor
 from core.jobs import Jobs
@@ -269,6 +269,32 @@ def test_a_copy_whose_process_dies_is_one_sentence_and_the_others_go_on(jobs: Jo
     assert (copies[dead]["ending"], copies[dead]["error"]["code"]) == ("failed", "child-died")
     assert copies[dead]["sentence"].startswith("The process that held the model ended before it answered: ")
     assert copies[good]["ending"] == "jumps"
+
+
+class Noting(Deadly):
+    """The same, and how the training of each copy ended."""
+
+    ends: list[type[Exception] | None]
+
+    def run(self, task: str, **request: Any) -> Any:
+        error = None
+        try:
+            return super().run(task, **request)
+        except Exception as caught:
+            error = type(caught)
+            raise
+        finally:
+            self.ends += [error] if request["copy"] else []
+
+
+def test_copies_stop_when_the_live_model_itself_fails(jobs: Jobs, worker, trained, saved):
+    noting = Noting(worker, None)  # the live model has no format
+    noting.ends = []
+    copies = [saved("digits-mlp", "keras")["artifact"]]
+    two_at_once = jobs.config.model_copy(update={"parallel": 2})
+    end = jobs.wait(Jobs(jobs.library, noting, two_at_once).resume(trained("digits-mlp"), copies, 20, seed=6).id)
+    assert (end.state, end.error["code"]) == ("failed", "child-died")
+    assert noting.ends == [Cancelled]
 
 
 def test_a_damaged_copy_says_so_and_without_the_snapshot_there_is_nothing_to_hold_copies_against(empty_jobs: Jobs):

@@ -16,12 +16,13 @@ from ui.disagreement import sentence
 def show(monkeypatch: pytest.MonkeyPatch, jobs: Jobs):
     """A function that shows the search between two, with an address, on a page of its own."""
 
-    def open_page(one: str, two: str, search: str = "") -> AppTest:
+    def open_page(one: str, two: str, search: str = "", sources: dict[str, str] | None = None) -> AppTest:
         st.cache_resource.clear()
         monkeypatch.setattr("ui.state.Jobs", lambda: jobs)
         app = AppTest.from_string(
             "from ui.disagreement import show_disagreement\n"
-            f"show_disagreement({one!r}, [{two!r}], {{{one!r}: 'the live model', {two!r}: 'the other'}}, {{}})",
+            f"names = {{{one!r}: 'the live model', {two!r}: 'the other'}}\n"
+            f"show_disagreement({one!r}, [{two!r}], names, {{}}, {sources})",
             default_timeout=60,
         )
         if search:
@@ -81,6 +82,17 @@ def test_a_click_begins_a_search_that_stands_in_the_address(jobs, trained, saved
         "seed": 0,
         "evaluations": None,
     }
+
+
+def test_the_code_that_is_chosen_on_the_page_is_the_code_of_the_search(jobs, trained, saved, show):
+    run, copy = trained("digits-mlp"), saved("digits-mlp", "keras")["artifact"]
+    app = show(run, copy, sources={copy: "demo", "a0123456789": "none"})
+    app.button[0].click().run()
+    id_ = in_address(app, "search")
+    jobs.cancel(id_)
+    assert jobs.wait(id_).request["sources"] == {copy: "demo"}
+    assert "Cancelled" in said(show(run, copy, id_, {copy: "demo"}))
+    assert "Cancelled" not in said(show(run, copy, id_, {copy: "none"}))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from core.compare import ClassNumbers, OutputNumbers, compare
+from core.words import short_names
 from core.words.classes import what_changed
 from core.words.numbers import EVERY, WORST, cosine, in_tolerance, plain_number
 
@@ -89,3 +90,10 @@ def test_a_row_that_holds_infinity_is_said_apart():
     other[0, 0] = np.inf
     found = compare({"y": rows}, {"y": other}, True, {"y": np.arange(3)}).to_json()["outputs"][0]
     assert what_changed(found).endswith("1 answer changed: 1 is of the same class, with a number that is not finite.")
+
+
+def test_only_a_run_is_called_the_live_model_and_a_copy_that_is_gone_keeps_its_id():
+    assert short_names(["r0123456789", "a0123456789"], {}) == {
+        "r0123456789": "Live model",
+        "a0123456789": "a0123456789",
+    }

@@ -1,0 +1,19 @@
+"""A running job on a page."""
+
+from core.library.journal import Job
+from ui.live import _saying
+
+
+class Office:
+    """A server whose worker is ready."""
+
+    class worker:
+        @staticmethod
+        def state():
+            return type("State", (), {"phase": "ready", "seconds": 0.0})
+
+
+def test_the_name_of_a_layer_in_a_note_is_no_markdown(monkeypatch):
+    monkeypatch.setattr("ui.live.office", lambda: Office)
+    job = Job(id="j0123456789", kind="layers", title="", state="running", note="3 of 4 compared: :red[**x**]")
+    assert _saying(job) == r"3 of 4 compared\: \:red\[\*\*x\*\*\]"
