@@ -22,6 +22,7 @@ from core.errors import Damaged, RoundtripError, UnknownName
 from core.jobs import Jobs
 from core.library import files
 from core.report import write_report
+from core.words.numbers import exact
 from core.work.tolerances import Tolerance, tolerances
 
 STATUS = {UnknownName: 404, Damaged: 409}
@@ -122,7 +123,7 @@ def inputs_address(id_: str) -> str:
 
 def report_address(job_id: str, kind: str, wanted: Mapping[str, Tolerance]) -> str:
     """The address of a comparison's report, with the tolerances that copies are held to in it."""
-    texts = [f"{output}={one.atol:g},{one.rtol:g}" for output, one in wanted.items()]
+    texts = [f"{output}={exact(one.atol)},{exact(one.rtol)}" for output, one in wanted.items()]
     query = urlencode({"tolerance": texts}, doseq=True)
     return _address(f"report/{job_id}.{kind}") + (f"?{query}" if query else "")
 

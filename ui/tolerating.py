@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.errors import InputError
 from core.library.journal import Job
+from core.words.numbers import exact
 from core.work.tolerances import EVERY, Tolerance, held_to, tolerances
 from ui.state import office
 from ui.words import show_error
@@ -70,8 +71,8 @@ def _read_address(outputs: Sequence[str]) -> None:
     wanted = wanted_tolerances()
     for at, output in enumerate(outputs):
         one = wanted.get(output, wanted.get(EVERY))
-        st.session_state[f"atol-{at}"] = f"{one.atol:g}" if one else ""
-        st.session_state[f"rtol-{at}"] = f"{one.rtol:g}" if one and one.rtol else ""
+        st.session_state[f"atol-{at}"] = exact(one.atol) if one else ""
+        st.session_state[f"rtol-{at}"] = exact(one.rtol) if one and one.rtol else ""
 
 
 def _write_address(outputs: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ import shlex
 from core.inputs import InputSet
 from core.library.journal import Job
 from core.words import counted
+from core.words.numbers import exact
 from core.work.tolerances import EVERY, Tolerance
 
 
@@ -17,7 +18,7 @@ def command(job: Job, inputs: InputSet | None, tolerances: dict[str, Tolerance])
         if source != "none":
             words += ["--code", f"{id_}={source}"]
     for output, one in tolerances.items():
-        numbers = f"{one.atol:g},{one.rtol:g}" if one.rtol else f"{one.atol:g}"
+        numbers = f"{exact(one.atol)},{exact(one.rtol)}" if one.rtol else exact(one.atol)
         words += ["--tolerance", numbers if output == EVERY else f"{output}={numbers}"]
     return shlex.join(words)
 
@@ -30,7 +31,8 @@ def _inputs(inputs: InputSet | None, id_: str) -> list[str]:
         chosen += [word for label in origin["classes"] for word in ("--class", label)]
         return chosen + (["--seed", str(origin["seed"])] if origin["seed"] is not None else [])
     if origin.get("kind") == "random" and not origin["sizes"]:
-        between = f"--random={origin['low']:g},{origin['high']:g}"  # one word: the first number may be below zero
+        # One word: the first number may be below zero.
+        between = f"--random={exact(origin['low'])},{exact(origin['high'])}"
         return [between, "--rows", str(origin["rows"]), "--seed", str(origin["seed"])]
     return ["--inputs", f"inputs-{id_}.npz"]
 

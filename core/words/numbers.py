@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from decimal import ROUND_CEILING, Context
 from typing import Any, NamedTuple
 
 
@@ -31,6 +32,20 @@ def plain_number(value: float | str) -> str:
     if 1000 <= abs(value) < 1e9:
         return f"{value:,.0f}"
     return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e")
+
+
+def exact(value: float) -> str:
+    """The shortest digits that are read as this very number."""
+    return repr(float(value)).removesuffix(".0")
+
+
+def needed(value: float | str) -> str:
+    """Three digits that are no less than the number and can be typed in: a limit that is rounded down would fail."""
+    value = float(value)
+    if not math.isfinite(value):
+        return plain_number(value)
+    upward = Context(prec=3, rounding=ROUND_CEILING).create_decimal(value)
+    return f"{float(upward):.3g}".replace("e-0", "e-").replace("e+0", "e")
 
 
 def count(value: float | str) -> str:
@@ -89,14 +104,14 @@ DISTANCES = (
         "Absolute tolerance needed",
         "The smallest absolute tolerance that passes when the relative one is 0. Infinite: NaN or infinity on one side "
         "only, which no tolerance passes.",
-        plain_number,
+        needed,
     ),
     Number(
         "rtol_needed",
         "Relative tolerance needed",
         "The smallest relative tolerance that passes when the absolute one is 0. Large or infinite where the value of "
         "the baseline is zero or nearly so.",
-        plain_number,
+        needed,
     ),
 )
 CLOSENESS = (

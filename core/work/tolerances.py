@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from core.compare import Passed, passes
 from core.errors import InputError
 from core.library.journal import Job
+from core.words.numbers import exact
 
 if TYPE_CHECKING:
     from core.jobs import Jobs
@@ -22,7 +23,7 @@ class Tolerance(NamedTuple):
 
     @property
     def words(self) -> str:
-        return f"{self.atol:g}" + (f" + {self.rtol:g} · |baseline|" if self.rtol else "")
+        return exact(self.atol) + (f" + {exact(self.rtol)} · |baseline|" if self.rtol else "")
 
 
 def tolerances(texts: Iterable[str]) -> dict[str, Tolerance]:

@@ -23,6 +23,7 @@ from tests.conftest import finished
 MARKUP = "<img src=x onerror=alert(1)>"
 FORMULA = "=1+1"
 WANTED = {"": Tolerance(1e-3)}
+LIMIT = {"": Tolerance(1.2345678e-7, 1e-3)}
 
 
 @pytest.fixture(scope="session")
@@ -189,16 +190,17 @@ def test_the_command_asks_the_same_inputs_again(jobs: Jobs, copies: list[str], t
     kept, run = Inputs(jobs.library.home, jobs.config), jobs.library.artifact(copies[0]).run
     specs = specs_of(jobs.library, run)
     chosen = kept.held_out(jobs.library, run, 9, ["3", "8"], seed=2)
-    random = kept.random(specs, 7, -1.5, 2.0, seed=3)
+    random = kept.random(specs, 7, -1.5, 2.0000001, seed=3)
     typed = kept.typed({specs[0]["name"]: np.zeros((1, 64), "float32")})
     ends = {
         chosen.id: "--rows 9 --class 3 --class 8 --seed 2",
-        random.id: "--random=-1.5,2 --rows 7 --seed 3",
+        random.id: "--random=-1.5,2.0000001 --rows 7 --seed 3",
         typed.id: f"--inputs inputs-{typed.id}.npz",
     }
     for id_, end in ends.items():
-        write_report(jobs, finished(jobs, jobs.compare(copies[:1], inputs=id_)), tmp_path / "a.json")
-        assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["command"].endswith(end)
+        write_report(jobs, finished(jobs, jobs.compare(copies[:1], inputs=id_)), tmp_path / "a.json", LIMIT)
+        command = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["command"]
+        assert command.endswith(f"{end} --tolerance 1.2345678e-07,0.001")
 
 
 @pytest.mark.parametrize(

@@ -93,8 +93,8 @@ def test_pictures_matrix_and_reports_are_drawn_of_the_same_job(
     cells = table(app, "Other")
     assert len(cells) == 3
     assert cells["Verdict"].tolist()[0] == "Bit-identical"
-    app = visit(jobs, "compare", **asked, view="Report", tolerance="1e-3")
+    app = visit(jobs, "compare", **asked, view="Report", tolerance="1.2345678e-3")
     urls = [one.proto.url for one in app.get("link_button")]
     assert [one for one in urls if one.startswith("/report/")] == [
-        f"/report/{compared.id}.{kind}?tolerance=%3D0.001%2C0" for kind in ("html", "json", "csv")
+        f"/report/{compared.id}.{kind}?tolerance=%3D0.0012345678%2C0" for kind in ("html", "json", "csv")
     ]

@@ -4,11 +4,13 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.compare import ClassNumbers, OutputNumbers, compare
 from core.words import short_names
 from core.words.classes import what_changed
-from core.words.numbers import EVERY, WORST, cosine, in_tolerance, plain_number
+from core.words.numbers import EVERY, WORST, cosine, exact, in_tolerance, needed, plain_number
 
 UNSAID = {"output", "answer", "by", "rows", "values", "identical", "rounding"}  # headings, or said by the verdict
 DRAWN = {"histogram", "by_magnitude", "by_column", "heat", "agreement"}
@@ -28,6 +30,19 @@ def test_numbers_are_written_for_people():
     ]  # fmt: skip
     assert [cosine(one) for one in (1.0, 1 - 1e-15, 1 - 2.5e-6, 0.5)] == ["1", "1", "1\u00a0−\u00a02.5e-6", "0.5"]
     assert in_tolerance({"passed": False, "rows_failing": 3, "values_failing": 1200}) == "Fail: 1,200 values in 3 rows"
+
+
+@given(st.floats(0, 1e300))
+def test_a_tolerance_needed_is_shown_so_that_it_passes_when_it_is_typed_in(value):
+    assert value <= float(needed(value)) <= value * 1.01 + 1e-322
+    assert float(exact(value)) == value
+
+
+def test_tolerances_needed_are_rounded_upward():
+    found = {"atol_needed": 1.2341e-5, "rtol_needed": 1234.5}
+    said = [one.of(found) for one in EVERY if one.key in found]
+    assert said == ["1.24e-5", "1.24e3"]
+    assert [needed(one) for one in (0.0, 0.5, "inf")] == ["0", "0.5", "∞"]
 
 
 def test_texts_have_dashes_where_numbers_make_no_sense():
