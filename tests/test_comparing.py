@@ -185,6 +185,17 @@ def test_tolerances_pass_and_fail_by_output(jobs, copies):
     assert found[second].rows_failing >= 1
 
 
+def test_right_answers_to_one_output_are_not_taken_for_those_to_another(jobs, kept, copies, tmp_path):
+    (keras,) = copies("two-in-two-out", "keras")
+    reference = jobs.library.reference(jobs.library.artifact(keras).run).head(4)
+    (_, truth) = reference.targets.values()
+    specs = specs_of(jobs.library, jobs.library.artifact(keras).run)
+    np.savez(tmp_path / "one.npz", **reference.inputs, **{f"target:{list(reference.answers)[1]}": truth})
+    job = compared(jobs, keras, inputs=kept.file(tmp_path / "one.npz", specs).id)
+    (by_class, _) = job.result["outcomes"][keras]["outputs"]
+    assert (by_class["classes"]["classes"], by_class["classes"]["reference_accuracy"]) == (3, None)
+
+
 def test_tolerances_are_read_from_text():
     assert tolerances(["1e-4", "a=b=0.1,2"]) == {"": Tolerance(1e-4, 0.0), "a=b": Tolerance(0.1, 2.0)}
 

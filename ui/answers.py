@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import streamlit as st
 
+from core.compare import target_of
 from core.demos import get_demo
 from core.formats.contract import Arrays
 from core.inputs import Inputs
@@ -105,7 +106,7 @@ def _shown(run: Run, job: Job, output: str, rows: np.ndarray, names: dict[str, s
             given[id_] = answers.take(id_, _own_name(job, id_, output), rows)
             changed[id_] = answers.rows(id_)[0][rows]
     shape = get_demo(run.demo).answer_shapes.get((run.settings or {}).get("dataset", "")) if run.demo else None
-    truth = _truth(kept.targets(job.result["inputs"]), output, list(answers.sources(baseline)))
+    truth = target_of(output, list(answers.sources(baseline)), kept.targets(job.result["inputs"]))
     inputs = kept.take(job.result["inputs"], rows)
     truth = None if truth is None else truth[rows]
     return Shown(rows, inputs, run.image_shape, shape, labels, truth, live, given, changed, distance[rows])
@@ -115,11 +116,6 @@ def _own_name(job: Job, id_: str, output: str) -> str:
     """How a copy calls an output of the baseline."""
     pairs = job.result["outcomes"][id_]["pairs"]
     return next(pair["answer"] for pair in pairs if pair["reference"] == output)
-
-
-def _truth(targets: Arrays, output: str, outputs: list[str]) -> np.ndarray | None:
-    at = outputs.index(output)
-    return targets.get(output, list(targets.values())[at] if at < len(targets) else None)
 
 
 def _table(shown: Shown, names: dict[str, str]) -> int | None:

@@ -168,10 +168,6 @@ def show_matrix(comparison: Comparison) -> None:
         )
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else plain_number(value)
-
-
 def _pair_in_words(cell: dict[str, Any]) -> str:
     if cell["verdict"] is None:
         return cell["error"]["sentence"]

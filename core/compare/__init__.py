@@ -7,7 +7,7 @@ answers are counted row by row.
 
 from core.compare.classes import Accuracy, ClassNumbers
 from core.compare.numbers import OutputNumbers, jsonable
-from core.compare.pairing import Pair, pair_outputs
+from core.compare.pairing import Pair, pair_outputs, target_of
 from core.compare.rows import Arrays, Source
 from core.compare.streams import Comparison, compare, compare_all, compare_streams
 from core.compare.tolerance import Passed, passes
@@ -33,4 +33,5 @@ __all__ = [
     "jsonable",
     "pair_outputs",
     "passes",
+    "target_of",
 ]

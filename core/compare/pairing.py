@@ -1,12 +1,16 @@
-"""Which output is held against which: by name, else by shape, else by the nearest values."""
+"""Which output is held against which: by name, else by shape, else by the nearest values; and its right answers."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from core.compare.rows import Arrays, is_text
 from core.compare.text import as_text
 from core.errors import InputError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,16 @@ def pair_outputs(reference: Arrays, answers: Arrays) -> tuple[Pair, ...]:
         nearest = min(fitting, key=lambda one: _distance(reference[name], answers[one]))
         pairs.append(Pair(name, nearest, "shape" if len(fitting) == 1 else "value"))
     return tuple(pairs)
+
+
+def target_of(output: str, outputs: Sequence[str], targets: Mapping[str, T]) -> T | None:
+    """The right answers to one of the `outputs`: those of its name; None where there are none.
+
+    By position only where no target has the name of any output, and there are as many of them as outputs.
+    """
+    if len(targets) != len(outputs) or not targets.keys().isdisjoint(outputs):
+        return targets.get(output)
+    return list(targets.values())[outputs.index(output)]
 
 
 def _fits(reference: np.ndarray, answer: np.ndarray | None) -> bool:

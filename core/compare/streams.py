@@ -9,7 +9,7 @@ import numpy as np
 
 from core.compare.measuring import Measured, judge_output, measure_output, measure_text
 from core.compare.numbers import OutputNumbers, jsonable
-from core.compare.pairing import Pair, pair_outputs
+from core.compare.pairing import Pair, pair_outputs, target_of
 from core.compare.rows import Arrays, Source, head, is_text, whole
 from core.compare.verdicts import Verdict, verdict_of
 from core.errors import InputError
@@ -67,7 +67,7 @@ def compare(
     `classes` says whether the answer of a row is the largest of its values (True) or the values themselves (False);
     None decides for each output by whether its reference rows are probabilities. NaN equals NaN at the same place, and
     any other value that is not finite counts as a changed row. `targets` are the right answers, class numbers or
-    one-hot, by the reference's names or in its order. Without `numbers` only the verdict and the rows are found.
+    one-hot, by the reference's names (see `target_of`). Without `numbers` only the verdict and the rows are found.
     Raises InputError when no output fits another, when the numbers of rows differ, or when there are none.
     """
     sides = [{name: whole(array) for name, array in side.items()} for side in (reference, answers, targets or {})]
@@ -88,7 +88,7 @@ def compare_streams(
     """
     heads = [{name: head(source) for name, source in side.items()} for side in (reference, answers)]
     pairs = pair_outputs(*heads)
-    right = {name: _targets_of(name, list(reference), targets or {}) for name in reference}
+    right = {name: target_of(name, list(reference), targets or {}) for name in reference}
     parts = []
     for pair in pairs:
         sides = reference[pair.reference], answers[pair.answer]
@@ -99,12 +99,6 @@ def compare_streams(
         else:
             parts.append(judge_output(*sides, classes))
     return _together(pairs, parts, numbers)
-
-
-def _targets_of(output: str, outputs: list[str], targets: dict[str, Source]) -> Source | None:
-    """Those of that name, else those at the same place."""
-    at = outputs.index(output)
-    return targets.get(output) or (list(targets.values())[at] if at < len(targets) else None)
 
 
 def _together(pairs: tuple[Pair, ...], parts: list[Measured], numbers: bool) -> Comparison:

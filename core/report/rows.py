@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from core.compare import target_of
 from core.formats.contract import Arrays
 from core.inputs import Inputs, InputSet
 from core.library import Run
@@ -82,8 +83,8 @@ class _Asked:
         self._inputs: Arrays = kept.take(inputs.id, rows) if inputs else {}
         outputs = list(jobs.answers(job.id).sources(job.result["baseline"]))
         targets = kept.targets(inputs.id) if inputs else {}
-        named = targets if targets.keys() <= set(outputs) else dict(zip(outputs, targets.values(), strict=False))
-        self._truth = {name: array[rows] for name, array in named.items()}
+        named = {name: target_of(name, outputs, targets) for name in outputs}
+        self._truth = {name: array[rows] for name, array in named.items() if array is not None}
         self._sayer = Sayer(run.labels)
 
     def words(self, at: int) -> dict[str, str]:

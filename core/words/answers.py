@@ -25,10 +25,6 @@ class Sayer:
         """Who says answers (rows, ...) of an output, where a model has these labels: by class if there are as many."""
         return cls(labels if answers.ndim == 2 and answers.shape[1] == len(labels) else ())
 
-    @property
-    def names_classes(self) -> bool:
-        return bool(self._labels)
-
     def answer(self, values: np.ndarray) -> str:
         if not self._labels:
             return values_in_words(values)

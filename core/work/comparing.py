@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.compare import Comparison, Source, Verdict, compare_all, compare_streams
+from core.compare import Comparison, Source, Verdict, compare_all, compare_streams, target_of
 from core.errors import Cancelled, InputError, RoundtripError, UnknownName, WorkerError
 from core.evidence import Outcome, match
 from core.explain import translate
@@ -189,10 +189,10 @@ class _Comparison:
         return found
 
     def _targets(self, outputs: list[str]) -> dict[str, Source] | None:
-        """The truth for each output, where it is known: by its name, else in order."""
+        """The truth for each output, where it is known."""
         targets = self.inputs.targets(self.asked.id)
-        named = targets if targets.keys() <= set(outputs) else dict(zip(outputs, targets.values(), strict=False))
-        return {name: lambda array=array: _chunked(array) for name, array in named.items()}
+        named = {name: target_of(name, outputs, targets) for name in outputs}
+        return {name: lambda array=array: _chunked(array) for name, array in named.items() if array is not None}
 
     def _without_answers(self, id_: str, error: RoundtripError) -> Compared:
         """What cannot be compared is told from what does not load; either says with which versions it was saved."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from core.compare import target_of
 from core.disagreement import Find, Search, distance
 from core.formats import get_format
 from core.formats.contract import Arrays
@@ -54,8 +55,7 @@ def _said(run: Run, answer: np.ndarray, kind: str) -> str | None:
 
 
 def _truth(run: Run, reference: Reference, find: Find, kind: str) -> Any:
-    at = list(reference.answers).index(find.output)
-    targets = find.targets.get(find.output, list(find.targets.values())[at] if at < len(find.targets) else None)
+    targets = target_of(find.output, list(reference.answers), find.targets)
     if targets is None:
         return None
     if kind == "class":

@@ -139,6 +139,13 @@ def test_targets_are_found_by_name_or_else_by_place():
     assert by_name[0].classes != by_name[1].classes
 
 
+@pytest.mark.parametrize("name", ["b", "c"])
+def test_the_right_answers_of_another_output_are_not_taken_for_ones_own(name):
+    left, right, targets = two_models(100)
+    found = compare({"a": left, "b": left}, {"a": right, "b": right}, True, {name: targets}).outputs
+    assert [one.classes.reference_accuracy is not None for one in found] == [False, name == "b"]
+
+
 def test_a_row_with_a_nan_has_no_right_answer():
     left = np.array([[0.9, 0.1], [0.9, 0.1]])
     found = among(left, np.array([[NAN, 0.1], [0.9, 0.1]]), np.array([0, 0]))
