@@ -3,9 +3,9 @@
 import contextlib
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -18,6 +18,7 @@ MEMBERS = 256  # arrays in one file
 # Deflate cannot make 1,032 bytes out of less than one (its longest match, 258 bytes, takes two bits).
 RATIO = 1032
 SLACK = 1024  # bytes for which no ratio is asked: a stream has a beginning and an end
+NUMBER = 32  # letters that NumPy gives a number among texts
 UNREADABLE = (OSError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 ROLES = ("input:", "target:")
 
@@ -119,6 +120,13 @@ def require_size(count: int, most: int) -> None:
             received=f"{count:,} bytes, of at most {most:,}",
             cure="Give fewer rows, or raise ROUNDTRIP_INPUTS_MIB.",
         )
+
+
+def text_bytes(values: Iterable[Any]) -> int:
+    """Bytes that an array of these values takes where some are text: each of them as wide as the longest."""
+    widths = [len(value) if isinstance(value, str) else -1 for value in values]
+    longest, numbers = max(widths, default=-1), -1 in widths
+    return 0 if longest < 0 else len(widths) * max(longest, NUMBER if numbers else 1) * 4
 
 
 def _header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Header:

@@ -12,6 +12,7 @@ import numpy as np
 
 from core.errors import InputError
 from core.formats.contract import Arrays
+from core.inputs.archives import require_size, text_bytes
 from core.inputs.casting import dtype_of, wrong_value
 
 LINE = 2**24  # characters in a line
@@ -58,12 +59,14 @@ def _bounded(file: Any) -> Iterator[str]:
         yield line
 
 
-def table_chunks(table: Table, places: list[Place]) -> Iterator[Arrays]:
+def table_chunks(table: Table, places: list[Place], most: int) -> Iterator[Arrays]:
     """The rows of a table as arrays by name with role. Raises InputError for a row of another width, a cell that is no
-    number where one belongs, and no row at all."""
+    number where one belongs, no row at all, and where a few long texts make more than `most` bytes of short ones."""
     start = 0
     with _lines(table.path) as lines:
         for values in _blocks(table, lines, all(dtype_of(one.spec["dtype"]).kind == "f" for one in places)):
+            if isinstance(values, list):
+                require_size(sum(text_bytes(row[at] for row in values for at in one.columns) for one in places), most)
             yield {f"input:{one.spec['name']}": _taken(values, one, start) for one in places}
             start += len(values)
     if not start:

@@ -42,13 +42,13 @@ def _single(path: Path, begins: bytes, specs: Specs, most: int) -> Source:
     require_size(path.stat().st_size, most)
     looks = begins.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if path.suffix.lower() == ".json" or (looks in (b"{", b"[") and path.suffix.lower() != ".csv"):
-        return json_source(path, specs)
+        return json_source(path, specs, most)
     if path.suffix.lower() in (".npz", ".npy", *(f".{one}" for one in PICTURES)):
         raise InputError(
             f"The file is not what its name says: it does not begin as a {path.suffix[1:].upper()} file does.",
             cure="Write it again.",
         )
-    return table_source(path, specs)
+    return table_source(path, specs, most)
 
 
 def _beginning(path: Path) -> bytes:

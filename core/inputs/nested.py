@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import InputError
+from core.inputs.archives import require_size, text_bytes
 from core.inputs.fitting import Specs
 from core.inputs.sources import Source, of_arrays
 
@@ -14,9 +15,10 @@ MOST = 64 * 2**20  # bytes: Python's own lists take ten times the room
 WAYS = 'Write {"inputs": {"name": [rows]}}, {"name": [rows]}, [rows], or {"instances": [rows]}.'
 
 
-def json_source(path: Path, specs: Specs) -> Source:
-    """The arrays of a JSON file: `{"inputs": {name: rows}}`, `{name: rows}`, a list of rows (each a value, a list, or a
-    `{name: value}`), or such a list under "instances" or "inputs". Raises InputError."""
+def json_source(path: Path, specs: Specs, most: int) -> Source:
+    """The arrays of a JSON file, together of at most `most` bytes of text: `{"inputs": {name: rows}}`, `{name: rows}`,
+    a list of rows (each a value, a list, or a `{name: value}`), or such a list under "instances" or "inputs".
+    Raises InputError."""
     if path.stat().st_size > MOST:
         raise InputError(
             "The file is too large to be read as JSON.",
@@ -24,6 +26,7 @@ def json_source(path: Path, specs: Specs) -> Source:
             cure="Give so many numbers as NPZ.",
         )
     named = _by_name(_parsed(path), [spec["name"] for spec in specs])
+    require_size(sum(text_bytes(_leaves(rows)) for rows in named.values()), most)
     return of_arrays({name: _array(name, rows) for name, rows in named.items()}, typed=False)
 
 
@@ -60,6 +63,18 @@ def _columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
                 cure=f"Give every row the names {', '.join(rows[0])[:200]}.",
             )
     return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _leaves(rows: Any) -> list[Any]:
+    """The values within lists of any depth, in their order."""
+    leaves, lists = [], [rows]
+    while lists:
+        items = lists.pop()
+        if not isinstance(items, list):
+            items = [items]
+        leaves += [item for item in items if not isinstance(item, list)]
+        lists += [item for item in items if isinstance(item, list)]
+    return leaves
 
 
 def _array(name: str, rows: Any) -> np.ndarray:

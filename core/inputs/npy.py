@@ -96,6 +96,11 @@ class RowWriter:
     def bytes(self) -> int:
         return self.rows * self.dtype.itemsize * math.prod(self.shape)
 
+    def bytes_with(self, rows: np.ndarray) -> int:
+        """What `bytes` would be after these rows: one long text makes every row as wide."""
+        item = max(self.dtype.itemsize, _width(rows) * 4) if rows.dtype.kind == "U" else rows.dtype.itemsize
+        return (self.rows + len(rows)) * item * math.prod(rows.shape[1:])
+
     def append(self, rows: np.ndarray) -> None:
         """Raises OSError when the disk refuses."""
         rows = _narrow(rows) if rows.dtype.kind == "U" else rows
@@ -137,8 +142,11 @@ class RowWriter:
 
 
 def _narrow(text: np.ndarray) -> np.ndarray:
-    width = int(np.char.str_len(text).max(initial=1)) or 1
-    return text.astype(f"U{width}")
+    return text.astype(f"U{_width(text)}")
+
+
+def _width(text: np.ndarray) -> int:
+    return int(np.char.str_len(text).max(initial=1)) or 1
 
 
 class RowReader:

@@ -13,12 +13,12 @@ from core.inputs.sources import Given, Source
 NUMBERED = 4  # columns from which on a first line of 0, 1, 2 ... is a header, as pandas writes one
 
 
-def table_source(path: Path, specs: Specs) -> Source:
+def table_source(path: Path, specs: Specs, most: int) -> Source:
     """The rows of a CSV file (UTF-8; commas, semicolons or tabs), laid out as the model takes them.
 
     A flat input of 64 values is 64 columns: `pixels_0` ... `pixels_63`, or of any names, or without a header. Columns
     of several inputs are found by their names, or stand in the order of the inputs where there is no header.
-    Raises InputError.
+    Raises InputError, also where text takes more than `most` bytes.
     """
     if not specs:
         raise InputError(
@@ -29,7 +29,7 @@ def table_source(path: Path, specs: Specs) -> Source:
     places, notes = _by_name(header, specs) if header and _knows(header, specs) else _in_order(header, first, specs)
     given = [Given(one.spec["name"], None, (len(one.columns),)) for one in places]
     table = Table(path, delimiter, len(first), header is not None)
-    return Source(given, table_chunks(table, places), notes=notes)
+    return Source(given, table_chunks(table, places, most), notes=notes)
 
 
 def _first_row(path: Path, specs: Specs) -> tuple[list[str], str]:

@@ -31,10 +31,10 @@ def write_chunks(folder: Path, chunks: Iterable[Arrays], most: int) -> Written:
         for chunk in chunks:
             if not writers:
                 writers = _writers(folder, chunk)
+            require_size(sum(writers[name].bytes_with(array) for name, array in chunk.items()), most)
             with files.disk():
                 for name, array in chunk.items():
                     writers[name].append(array)
-            require_size(sum(one.bytes for one in writers.values()), most)
     finally:
         with files.disk():
             for one in writers.values():

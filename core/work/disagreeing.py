@@ -1,6 +1,7 @@
 """The work of a search for the input on which two disagree most: the data first, then small steps around it."""
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.compare import pair_outputs
-from core.disagreement import Budget, Find, Piece, Search, scales_of
-from core.errors import Cancelled, InputError, RoundtripError
+from core.disagreement import FOR_DATA, Budget, Find, Piece, Search, scales_of
+from core.errors import Cancelled, InputError, RoundtripError, TimedOut
 from core.formats.contract import Arrays
 from core.formats.reference import BATCH, Reference
 from core.inputs import Inputs
@@ -65,6 +66,7 @@ class _Work:
         self.reference: Reference = jobs.library.reference(self.run.id)
         self.notes: list[str] = []
         self._data: Future[Child] | None = None
+        self._late = threading.Event()  # set where the data are waited for no longer
         self._kept: Find | None = None
         self._kept_at = 0.0
 
@@ -74,14 +76,14 @@ class _Work:
             pool = stack.enter_context(ThreadPoolExecutor(max_workers=len(SIDES) + 1))
             self._data = pool.submit(self._open_data, stack) if self.run.demo else None
             sides = self._open(pool, stack)
-            budget = Budget(self.request["seconds"], self.request["evaluations"])
+            self._budget = Budget(self.request["seconds"], self.request["evaluations"])
             scales = scales_of(self.reference.answers, len(self.run.labels))
 
             def ask(inputs: Arrays) -> tuple[Arrays, Arrays]:
                 left, right = pool.map(lambda side: side.answer(inputs), sides)
                 return left, right
 
-            search = Search(ask, scales, budget, self.request["seed"], self._hear)
+            search = Search(ask, scales, self._budget, self.request["seed"], self._hear)
             search.data(self._pieces())
             before = search.best
             search.steps()
@@ -108,20 +110,33 @@ class _Work:
         if self._data is None:
             return
         try:
-            yield from self._rest(self._data.result(), rows)
+            yield from self._rest(self._awaited(), rows)
         except Cancelled:
             raise
         except RoundtripError as error:  # the held-out rows are enough to begin from
             self.notes.append(f"Only held-out rows were asked: the rest of the data could not be had. {error}")
 
+    def _awaited(self) -> Child:
+        """The child that has the data. Raises TimedOut where it is not ready within their share of the time that is
+        left, and what stopped it."""
+        left = self._budget.seconds_left - (1 - FOR_DATA) * self.request["seconds"]
+        try:
+            return self._data.result(max(left, 0.0))
+        except TimeoutError as error:
+            self._late.set()
+            raise TimedOut("It was not there in time.", cure="Search for longer.") from error
+
+    def _stopped(self) -> bool:
+        return self._late.is_set() or self.handle.cancelled()
+
     def _open_data(self, stack: contextlib.ExitStack) -> Child:
         """A child that makes the data while the two are being loaded. Raises what stopped it."""
-        child = stack.enter_context(self.jobs.worker.open(self.handle.cancelled))
+        child = stack.enter_context(self.jobs.worker.open(self._stopped))
         self._ask_data(child, "held-out", 0, 0)
         return child
 
     def _ask_data(self, child: Child, split: str, start: int, count: int) -> Frame:
-        limits = {"seconds": self.jobs.config.child_seconds, "cancelled": self.handle.cancelled}
+        limits = {"seconds": self.jobs.config.child_seconds, "cancelled": self._stopped}
         asked = {"demo": self.run.demo, "settings": self.run.settings, "split": split}
         return child.ask("rows", start=start, count=count, **asked, **limits)
 

@@ -12,8 +12,10 @@ from core.demos import get_demo
 from core.disagreement import NEAR
 from core.errors import InputError, UnknownName
 from core.inputs import Inputs
+from core.jobs import Jobs
 from core.library.journal import Job
-from tests.conftest import finished
+from core.work.disagreeing import _Work
+from tests.conftest import finished, until
 
 SECONDS = 120  # never the limit here: the number of inputs is
 
@@ -204,6 +206,22 @@ def test_data_that_cannot_be_had_leaves_the_held_out_rows_and_a_note(empty_jobs)
         get_demo("gone")
     said = f"Only held-out rows were asked: the rest of the data could not be had. {caught.value}"
     assert job.result["notes"] == [said]
+
+
+def test_data_that_does_not_come_in_time_leaves_time_for_the_steps(jobs, trained, other_seed, monkeypatch):
+    ask = _Work._ask_data
+
+    def stalled(work, child, *asked):
+        until(lambda: child.pid is not None)
+        os.kill(child.pid, signal.SIGSTOP)
+        return ask(work, child, *asked)
+
+    monkeypatch.setattr(_Work, "_ask_data", stalled)
+    patient = Jobs(jobs.library, jobs.worker, jobs.config.model_copy(update={"child_seconds": 30}))
+    end = finished(jobs, patient.disagree(trained("digits-mlp"), other_seed, seconds=3))
+    assert set(end.result["asked"]) == {"held-out", "made"}
+    said = "Only held-out rows were asked: the rest of the data could not be had. It was not there in time."
+    assert end.result["notes"] == [f"{said} Search for longer."]
 
 
 @pytest.mark.parametrize("given", [{"seconds": 0}, {"seconds": 3601}, {"seed": -1}, {"evaluations": 0}])

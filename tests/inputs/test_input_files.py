@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -711,3 +712,22 @@ def test_names_of_uploads_touch_no_path_and_stand_in_the_words(store: Inputs, tm
     two = [(f"{at}.png", io.BytesIO(picture("RGB", (90, 90), 255, 0))) for at in range(2)]
     assert store.upload(two, [DIGIT], (8, 8)).words == "2 rows of 2 files, the first “0.png”"
     assert list((tmp_path / "store" / "staging").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("long.json", as_json({"day": [["x"]] * 4000 + [["y" * 50_000]]})),
+        ("mixed.json", as_json({"day": [["y" * 50_000], *([[1.5]] * 4000)]})),
+        ("long.csv", b"day\n" + b"x\n" * 4000 + b"y" * 50_000 + b"\n"),
+        ("later.csv", b"day\n" + b"y" * 50_000 + b"\n" + b"x\n" * 6000),
+        ("two.csv", b"day\n" + b"x\n" * 4096 + b"y" * 50_000 + b"\n"),
+    ],
+)
+def test_one_long_text_among_short_ones_is_refused_before_it_takes_all_memory(store, tmp_path, name, content):
+    tracemalloc.start()
+    with pytest.raises(InputError, match="larger than a set of inputs may be") as caught:
+        read(store, tmp_path, name, content, [DAY])
+    assert tracemalloc.get_traced_memory()[1] < 64 * 2**20  # the array would have 800 MB
+    tracemalloc.stop()
+    assert int(caught.value.received.split()[0].replace(",", "")) > 4000 * 50_000 * 4
