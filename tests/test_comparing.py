@@ -204,3 +204,13 @@ def test_tolerances_are_read_from_text():
 def test_what_is_no_tolerance_is_refused_in_words(text):
     with pytest.raises(InputError, match="A tolerance is ATOL or ATOL,RTOL"):
         tolerances([text])
+
+
+def test_a_row_alone_is_judged_as_among_many(jobs, copies):
+    """What counts as another value depends on how far the model's known answers spread, not on the rows asked."""
+    onnx, float16 = copies("two-in-two-out", "onnx", "litert_float16")  # either calls the outputs by names of its own
+    for baseline in (jobs.library.artifact(onnx).run, onnx):
+        many, alone = (compared(jobs, float16, baseline=baseline, rows=rows).id for rows in (64, 1))
+        (among, away), (changed, _) = (jobs.answers(id_).rows(float16) for id_ in (many, alone))
+        assert away[0] > 1e-5
+        assert (changed[0], among[0]) == (False, False)

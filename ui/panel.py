@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from core.compare import compare
+from core.compare import compare, spreads
 from core.formats.contract import Arrays
 from core.library import Run
 from core.pictures import row_image_url
@@ -65,15 +65,9 @@ def _words(run: Run, values: np.ndarray) -> str:
 
 def _agreement(run: Run, said: Said, baseline: Said) -> str:
     """A badge, as Markdown."""
-    # What counts as another number depends on how far the model's answers spread: known ones stand before the new one.
-    known = reference(run.id).answers
-    found = compare(
-        {name: np.concatenate([known[name], array]) for name, array in baseline.answers.items()},
-        {name: np.concatenate([known[name], array]) for name, array in said.answers.items()},
-        bool(run.labels) or None,
-        numbers=False,
-    )
-    if found.changed[-1]:
+    spread = spreads(reference(run.id).answers)
+    found = compare(baseline.answers, said.answers, bool(run.labels) or None, numbers=False, spread=spread)
+    if found.changed.any():
         return ":orange-badge[:material/warning: another answer]"
     return ":green-badge[:material/check: same answer]"
 

@@ -6,6 +6,7 @@ answers are counted row by row.
 """
 
 from core.compare.classes import Accuracy, ClassNumbers
+from core.compare.judging import spreads
 from core.compare.numbers import OutputNumbers, jsonable
 from core.compare.pairing import Pair, pair_outputs, target_of
 from core.compare.rows import Arrays, Source
@@ -33,5 +34,6 @@ __all__ = [
     "jsonable",
     "pair_outputs",
     "passes",
+    "spreads",
     "target_of",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from core.compare.blocks import Block, dot
-from core.compare.rows import Source, read_together
+from core.compare.rows import Arrays, Source, is_text, read_together
 from core.compare.text import as_text
 from core.compare.verdicts import ATOL, MOVED, RTOL
 
@@ -40,10 +40,12 @@ class Judge:
     """Judges one output block by block.
 
     `by_class` says whether the answer of a row is the largest of its values; None means as long as the rows of the
-    reference are probabilities, which is known for sure only when the last has been seen.
+    reference are probabilities, which is known for sure only when the last has been seen. A changed value is judged
+    against `spread`; None is that of the rows of the reference themselves.
     """
 
     by_class: bool | None
+    spread: float | None = None
     _identical: bool = True
     _rounding: bool = True
     _values: int = 0
@@ -86,14 +88,15 @@ class Judge:
         if self.by_class is not False:
             left, right = block.labels
             self._other_label.append(left != right)
-        if self.by_class is not True:
+        if self.by_class is not True and self.spread is None:
             self._spread.add(block)
 
     def end(self) -> Judged:
         """The judgement, after the last block."""
         by_class = self.by_class is not False
+        spread = self._spread.std if self.spread is None else self.spread
         away, unlike = np.concatenate(self._away, dtype="float64"), np.concatenate(self._unlike)
-        moved = np.concatenate(self._other_label) if by_class else away > max(MOVED * self._spread.std, ATOL)
+        moved = np.concatenate(self._other_label) if by_class else away > max(MOVED * spread, ATOL)
         away[unlike] = np.inf
         (reference_nan, reference_inf), (answer_nan, answer_inf) = self._counts.tolist()
         return Judged(
@@ -138,6 +141,20 @@ class Spread:
     @property
     def std(self) -> float:
         return (self._squares / self._count) ** 0.5 if self._count else 0.0
+
+
+def spread_of(answers: np.ndarray) -> float:
+    """The standard deviation of the finite values; 0 where there are none."""
+    values = answers.view(answers.real.dtype) if answers.dtype.kind == "c" else answers
+    values = values.astype("float64")
+    finite = values[np.isfinite(values)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(finite.std()) if finite.size else 0.0
+
+
+def spreads(answers: Arrays) -> dict[str, float]:
+    """By output how far its values spread, texts left out: known answers tell it where only a few rows are compared."""
+    return {name: spread_of(array) for name, array in answers.items() if not is_text(array)}
 
 
 def are_probabilities(block: Block, side: int = 0, near: float = NEAR_ONE) -> bool:

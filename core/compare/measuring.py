@@ -29,11 +29,11 @@ def measure_text(pair: Pair, reference: Source, answer: Source) -> Measured:
     return Measured(judged, OutputNumbers(**_heading(pair, judged), worst=judged.worst))
 
 
-def judge_output(reference: Source, answer: Source, classes: bool | None) -> Measured:
+def judge_output(reference: Source, answer: Source, classes: bool | None, spread: float | None = None) -> Measured:
     """Only what the verdict needs."""
 
     def work(dtype: str | None) -> Measured:
-        judge = Judge(classes)
+        judge = Judge(classes, spread)
         for block in blocks(reference, answer, dtype):
             judge.add(block)
         return Measured(judge.end(), None)
@@ -42,12 +42,17 @@ def judge_output(reference: Source, answer: Source, classes: bool | None) -> Mea
 
 
 def measure_output(
-    pair: Pair, reference: Source, answer: Source, classes: bool | None, targets: Source | None
+    pair: Pair,
+    reference: Source,
+    answer: Source,
+    classes: bool | None,
+    targets: Source | None,
+    spread: float | None = None,
 ) -> Measured:
     """Everything. Raises InputError where the numbers of rows differ."""
 
     def work(dtype: str | None) -> Measured:
-        judge, sizes, relatives = Judge(classes), Sizes(), Relative()
+        judge, sizes, relatives = Judge(classes, spread), Sizes(), Relative()
         among = Classes(targets)
         meters = [sizes, relatives, LastPlaces(), Angle(), Divergence(), Heat()]
         for block in blocks(reference, answer, dtype):

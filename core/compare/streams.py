@@ -1,5 +1,6 @@
 """The comparison of all outputs: of streams, of arrays, and of each against each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import combinations
@@ -61,6 +62,7 @@ def compare(
     targets: Arrays | None = None,
     *,
     numbers: bool = True,
+    spread: Mapping[str, float] | None = None,
 ) -> Comparison:
     """Hold answers against a reference, batch first, output by output.
 
@@ -68,10 +70,12 @@ def compare(
     None decides for each output by whether its reference rows are probabilities. NaN equals NaN at the same place, and
     any other value that is not finite counts as a changed row. `targets` are the right answers, class numbers or
     one-hot, by the reference's names (see `target_of`). Without `numbers` only the verdict and the rows are found.
+    `spread` says by output of the reference how far its values spread, against which a changed value is judged (see
+    `spreads`); where it says nothing, the rows at hand do.
     Raises InputError when no output fits another, when the numbers of rows differ, or when there are none.
     """
     sides = [{name: whole(array) for name, array in side.items()} for side in (reference, answers, targets or {})]
-    return compare_streams(*sides[:2], classes, sides[2], numbers=numbers)
+    return compare_streams(*sides[:2], classes, sides[2], numbers=numbers, spread=spread)
 
 
 def compare_streams(
@@ -81,6 +85,7 @@ def compare_streams(
     targets: dict[str, Source] | None = None,
     *,
     numbers: bool = True,
+    spread: Mapping[str, float] | None = None,
 ) -> Comparison:
     """As `compare`, for rows that come in chunks; each source is read more than once, and paired by its first rows.
 
@@ -92,12 +97,13 @@ def compare_streams(
     parts = []
     for pair in pairs:
         sides = reference[pair.reference], answers[pair.answer]
+        known = (spread or {}).get(pair.reference)
         if is_text(heads[0][pair.reference], heads[1][pair.answer]):
             parts.append(measure_text(pair, *sides))
         elif numbers:
-            parts.append(measure_output(pair, *sides, classes, right[pair.reference]))
+            parts.append(measure_output(pair, *sides, classes, right[pair.reference], known))
         else:
-            parts.append(judge_output(*sides, classes))
+            parts.append(judge_output(*sides, classes, known))
     return _together(pairs, parts, numbers)
 
 
@@ -124,18 +130,22 @@ def _together(pairs: tuple[Pair, ...], parts: list[Measured], numbers: bool) -> 
     )
 
 
-def compare_all(answers: dict[str, Arrays], classes: bool | None = None) -> list[dict[str, Any]]:
+def compare_all(
+    answers: dict[str, Arrays], classes: bool | None = None, spread: Mapping[str, float] | None = None
+) -> list[dict[str, Any]]:
     """Each against each: one record for every pair, {"a", "b", "verdict", "max_abs", "changed_rows", "rows", "error"}.
 
     `a` is the reference of the two. Where two do not fit, the numbers are None and `error` is the InputError as JSON;
     the other pairs go on.
     """
-    return [_record(a, b, answers, classes) for a, b in combinations(answers, 2)]
+    return [_record(a, b, answers, classes, spread) for a, b in combinations(answers, 2)]
 
 
-def _record(a: str, b: str, answers: dict[str, Arrays], classes: bool | None) -> dict[str, Any]:
+def _record(
+    a: str, b: str, answers: dict[str, Arrays], classes: bool | None, spread: Mapping[str, float] | None
+) -> dict[str, Any]:
     try:
-        found = compare(answers[a], answers[b], classes, numbers=False).to_json()
+        found = compare(answers[a], answers[b], classes, numbers=False, spread=spread).to_json()
     except InputError as error:
         found = {"error": error.to_json()}
     kept = {name: found.get(name) for name in ("verdict", "max_abs", "changed_rows", "rows", "error")}

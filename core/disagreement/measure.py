@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.compare import ATOL, MOVED
-from core.compare.judging import NEAR_ONE
+from core.compare.judging import NEAR_ONE, spread_of
 from core.formats.contract import Arrays
 
 SAME, MOVED_ON, OTHER, NOT_A_NUMBER = 0, 1, 2, 3
@@ -69,8 +69,7 @@ def _scale(array: np.ndarray, labels: int) -> Scale:
     values = array.astype("float64")
     if values.ndim == 2 and values.shape[1] > 1 and (values.shape[1] == labels or _are_probabilities(values)):
         return Scale("class")
-    finite = values[np.isfinite(values)]
-    return Scale("value", float(finite.std()) if finite.size else 0.0)
+    return Scale("value", spread_of(values))
 
 
 def _are_probabilities(rows: np.ndarray) -> bool:

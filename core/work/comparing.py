@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.compare import Comparison, Source, Verdict, compare_all, compare_streams, target_of
+from core.compare import Comparison, Source, Verdict, compare_all, compare_streams, spreads, target_of
 from core.errors import Cancelled, InputError, RoundtripError, UnknownName, WorkerError
 from core.evidence import Outcome, match
 from core.explain import translate
@@ -183,10 +184,20 @@ class _Comparison:
 
     def _against_baseline(self, id_: str) -> Comparison:
         reference, classes = self.answers.sources(self.baseline), bool(self.run.labels) or None
-        found = compare_streams(reference, self.answers.sources(id_), classes, self._targets(list(reference)))
+        sides, targets = (reference, self.answers.sources(id_)), self._targets(list(reference))
+        found = compare_streams(*sides, classes, targets, spread=self._spread)
         self.answers.write_rows(id_, found.changed, found.distance)
         self._names[id_] = {pair.answer: pair.reference for pair in found.pairs}
         return found
+
+    @cached_property
+    def _spread(self) -> dict[str, float]:
+        """How far the run's known answers spread, by output of the baseline: one row alone does not tell."""
+        known = spreads(self.jobs.library.reference(self.run.id).answers)
+        if self.baseline == self.run.id:
+            return known
+        pairs = self.jobs.library.evidence(self.baseline).best.pairs
+        return {pair["answer"]: known[pair["reference"]] for pair in pairs if pair["reference"] in known}
 
     def _targets(self, outputs: list[str]) -> dict[str, Source] | None:
         """The truth for each output, where it is known."""
@@ -208,7 +219,7 @@ class _Comparison:
         for id_ in ids:
             named = self._names[id_]
             first[id_] = {named[n]: array for n, array in self.answers.first(id_).items() if n in named}
-        cells = compare_all(first, bool(self.run.labels) or None)
+        cells = compare_all(first, bool(self.run.labels) or None, self._spread)
         return {"ids": list(first), "rows": min(self.asked.rows, CHUNK), "cells": cells}
 
 

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from core.compare import ATOL, MOSTLY, MOVED, RTOL, Pair, Verdict, compare, pair_outputs
+from core.compare import ATOL, MOSTLY, MOVED, RTOL, Pair, Verdict, compare, compare_all, pair_outputs, spreads
 from core.errors import InputError
 
 NAN, INF = np.nan, np.inf
@@ -102,6 +102,17 @@ def test_a_value_has_changed_when_it_moves_by_a_share_of_the_spread(share, chang
     after = before.copy()
     after[3] += share * MOVED * before.std()
     assert compare({"y": before}, {"y": after}).changed_rows == changed
+
+
+def test_one_row_is_judged_against_the_spread_that_is_known():
+    known = spreads({"y": np.linspace(0, 1, 64).reshape(64, 1), "word": np.array(["a", "b"])})
+    assert known == {"y": pytest.approx(0.293, abs=1e-3)}
+    for answer, verdict in ((3.0005, Verdict.SAME_ANSWERS), (3.005, Verdict.DIFFERENT)):
+        for numbers in (True, False):
+            assert compare(one([[3.0]]), one([[answer]]), numbers=numbers, spread=known).verdict is verdict
+    assert compare(one([[3.0]]), one([[3.0005]])).verdict is Verdict.DIFFERENT
+    cells = compare_all({"a": one([[3.0]]), "b": one([[3.0005]])}, spread=known)
+    assert [cell["verdict"] for cell in cells] == ["same-answers"]
 
 
 # Classes or values
