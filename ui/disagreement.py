@@ -206,14 +206,14 @@ def _spaced(text: str) -> str:
 
 def _ask_everybody(job: Job, what: str) -> None:
     """What was found is an input set: the address asks it of all that are compared."""
-    if found := job.result["inputs"]:
-        st.button(
-            f"Ask every copy about this {what}",
-            icon=":material/forum:",
-            on_click=st.query_params.__setitem__,
-            args=("inputs", found),
-            help="The comparison above is done again with this alone.",
-        )
+    found = job.result["inputs"]
+    if found and st.button(
+        f"Ask every copy about this {what}",
+        icon=":material/forum:",
+        help="The comparison above is done again with this alone.",
+    ):
+        st.query_params["inputs"] = found
+        st.rerun()  # the whole page, and not only the part of it that follows the search
 
 
 def _numbers(job: Job) -> None:

@@ -20,7 +20,7 @@ def can_draw(run: Run) -> bool:
 
 
 def draw_and_answer(run: Run, ids: list[str], sources: dict[str, str], names: dict[str, str]) -> Arrays | None:
-    """The canvas beside the answers of all; gives the drawing once a person asks to compare on it in depth."""
+    """The canvas beside the answers of all; gives the drawing on which a person last asked to compare in depth."""
 
     @st.fragment
     def while_drawing() -> None:
@@ -30,7 +30,7 @@ def draw_and_answer(run: Run, ids: list[str], sources: dict[str, str], names: di
             if drawing is not None:
                 _what_they_see(drawing.pixels, run.image_shape)
                 if st.button("Compare on this drawing", icon=":material/compare_arrows:", key="compare-drawing"):
-                    st.session_state[DRAWN] = drawing.pixels
+                    st.session_state[DRAWN] = {run.id: drawing.pixels}
                     st.rerun()
         with right:
             if drawing is None:
@@ -39,8 +39,8 @@ def draw_and_answer(run: Run, ids: list[str], sources: dict[str, str], names: di
                 show_panel(run, ids, sources, names, as_inputs(run, drawing.pixels))
 
     while_drawing()
-    pixels = st.session_state.pop(DRAWN, None)
-    return None if pixels is None else as_inputs(run, pixels)
+    asked = st.session_state.get(DRAWN, {}).get(run.id)
+    return None if asked is None else as_inputs(run, asked)
 
 
 def _what_they_see(pixels: np.ndarray, shape: tuple[int, int]) -> None:
