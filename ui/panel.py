@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from core.compare import compare, spreads
+from core.demos import get_demo
 from core.formats.contract import Arrays
 from core.library import Run
 from core.pictures import row_image_url
@@ -60,7 +61,10 @@ def _words(run: Run, values: np.ndarray) -> str:
         best = int(values.argmax())
         sure = f"{values[best]:.0%} sure" if np.isfinite(values).all() else "not a number"
         return f"### {plain(run.labels[best])}\n:gray[{plain(sure)}]"
-    return "" if _is_picture(run, values) else f"### {plain(values_in_words(values))}"
+    if _is_picture(run, values):
+        return ""
+    unit = get_demo(run.demo).unit if run.demo else ""
+    return f"### {plain(values_in_words(values))}" + (f"\n:gray[{plain(unit)}]" if unit else "")
 
 
 def _agreement(run: Run, said: Said, baseline: Said) -> str:
