@@ -1,5 +1,7 @@
 """A comparison of any copies, on any inputs, against any of them: what is kept, what is refused, and what goes on."""
 
+import tracemalloc
+
 import numpy as np
 import psutil
 import pytest
@@ -8,7 +10,7 @@ from core.errors import InputError
 from core.inputs import Inputs, specs_of
 from core.jobs import Jobs
 from core.library.journal import Job
-from core.work.answers import CHUNK
+from core.work.answers import CHUNK, Answers, rows_at_once
 from core.work.opening import open_participant
 from core.work.tolerances import Tolerance, held_to, tolerances
 from core.worker.loaded import Loaded
@@ -90,6 +92,48 @@ def test_more_rows_than_one_chunk_are_answered_as_in_one(jobs, kept, trained, co
     panel.close()
     answers = jobs.answers(job.id).take(keras, "output_0", np.arange(CHUNK + 50, CHUNK + 100))
     np.testing.assert_allclose(answers, next(iter(said.answers.values())), atol=1e-6)
+
+
+def test_wide_rows_are_asked_in_smaller_chunks_and_found_again_row_by_row(
+    jobs, kept, trained, copies, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("core.work.answers.CHUNK_BYTES", 64 * 4 * 130)  # two batches of digits
+    run = trained("digits-mlp")
+    (onnx,) = copies("digits-mlp", "onnx")
+    some = kept.held_out(jobs.library, run, 90, seed=3)
+    asked = {some.id: some.origin["index"], kept.random(specs_of(jobs.library, run), 300, seed=9).id: range(300)}
+    for inputs, meant in asked.items():
+        job = compared(jobs, onnx, inputs=inputs)
+        files = (jobs.journal.folder(job.id) / "answers" / onnx).glob("from-*.npz")
+        starts = sorted(int(file.stem.removeprefix("from-")) for file in files)
+        assert starts == [
+            int(np.searchsorted(meant, start)) for start in range(0, 270 if inputs == some.id else 300, 128)
+        ]
+        panel = jobs.panel([onnx])
+        (said,) = panel.answer(kept.take(inputs, slice(None))).values()
+        panel.close()
+        rows = [89, 0, 41, 41, 88, 7]
+        answers = jobs.answers(job.id)
+        taken = answers.take(onnx, next(iter(answers.sources(onnx))), rows)
+        np.testing.assert_allclose(taken, next(iter(said.answers.values()))[rows], atol=1e-6)
+        assert [cell["rows"] for cell in job.result["matrix"]["cells"]] == [[*starts, 90][1]]
+
+
+@pytest.mark.parametrize(("row_bytes", "rows"), [(1, 4096), (256, 4096), (5000, 3328), (224 * 224 * 3 * 4, 64)])
+def test_a_chunk_is_whole_batches_of_at_most_sixteen_mebibytes(row_bytes: int, rows: int):
+    assert rows_at_once(row_bytes) == rows
+
+
+def test_rows_that_are_taken_hold_one_chunk_at_a_time(tmp_path):
+    answers, wide = Answers(tmp_path), np.zeros((64, 2**15), "float32")
+    for number in range(8):
+        answers.write("a", 64 * number, {"out": wide + number})
+    tracemalloc.start()
+    taken = answers.take("a", "out", [511, 0, 300])
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert taken[:, 0].tolist() == [7, 0, 4]
+    assert most < 2.5 * wide.nbytes
 
 
 def test_int8_flips_exactly_the_rows_that_its_runtime_flips(jobs, copies):

@@ -413,6 +413,30 @@ def test_a_real_reply_above_the_limit_is_refused_by_the_app(config, worker, jobs
             child.ask("reload", format="keras", folder=str(folder), source=None, arrays=many, seconds=60)
 
 
+def test_a_request_above_the_limit_is_refused_by_the_child_in_words(config, fragile):
+    with fragile.open() as child, pytest.raises(WorkerError) as caught:
+        child.ask("answer", arrays={"x": np.zeros(config.reply_mib * 2**20 + 1, "uint8")}, seconds=60)
+    assert caught.value.to_json() | {"received": ""} == {
+        "code": "worker",
+        "sentence": "What a child was asked is larger than allowed.",
+        "received": "",
+        "cure": "Choose fewer rows, or raise ROUNDTRIP_REPLY_MIB.",
+        "detail": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("array", "args", "error"),
+    [(np.array([{}], dtype=object), {}, ValueError), (np.zeros(1), {"x": object()}, TypeError)],
+)
+def test_a_request_that_no_frame_can_hold_is_said_at_once_and_the_child_lives_on(worker, array, args, error):
+    with worker.open() as child:
+        with pytest.raises(error):
+            child.ask("answer", arrays={"x": array}, seconds=60, **args)
+        with pytest.raises(WorkerError, match="before anything was loaded"):
+            child.ask("answer", arrays={"x": np.zeros((1, 1))}, seconds=60)
+
+
 def test_numbers_that_json_does_not_know_are_never_written():
     with pytest.raises(ValueError, match="not JSON compliant"):
         framed({"ok": {"loss": float("nan")}})

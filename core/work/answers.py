@@ -6,13 +6,21 @@ from pathlib import Path
 import numpy as np
 
 from core.formats.contract import Arrays, plain
+from core.formats.reference import BATCH
 
-CHUNK = 4096  # rows that are asked, kept and compared together: whole batches
+CHUNK = 4096  # rows that are asked and kept together, at most
+CHUNK_BYTES = 16 * 2**20  # of inputs or answers in a chunk, where that leaves a whole batch
+PART = "from-"
 PREFIX = "answer:"  # before the name of each output, which may be any word, and "file" is one that NumPy keeps
 
 
+def rows_at_once(row_bytes: float) -> int:
+    """How many rows of that size make a chunk: whole batches, and at least one."""
+    return max(1, min(CHUNK, int(CHUNK_BYTES // max(row_bytes, 1))) // BATCH) * BATCH
+
+
 class Answers:
-    """Answers by who gave them, in files of `CHUNK` rows: `<id>/<number>.npz`, one array for each output.
+    """Answers by who gave them, a file a chunk: `<id>/from-<its first row>.npz`, one array for each output.
 
     `changed` (rows,) bool and `distance` (rows,) float64 say how far each row is from the baseline's.
     """
@@ -20,11 +28,11 @@ class Answers:
     def __init__(self, folder: Path):
         self._folder = folder
 
-    def write(self, id_: str, number: int, answers: Arrays) -> None:
-        """Keep the answers to one chunk."""
+    def write(self, id_: str, first: int, answers: Arrays) -> None:
+        """Keep the answers to one chunk, which begins with row `first`."""
         folder = self._folder / id_
         folder.mkdir(parents=True, exist_ok=True)
-        np.savez(folder / f"{number:06}.npz", allow_pickle=False, **_packed(answers))
+        np.savez(folder / f"{PART}{first:010}.npz", allow_pickle=False, **_packed(answers))
 
     def write_rows(self, id_: str, changed: np.ndarray, distance: np.ndarray) -> None:
         np.savez(self._folder / id_ / "rows.npz", allow_pickle=False, changed=changed, distance=distance)
@@ -34,7 +42,7 @@ class Answers:
         with np.load(self._folder / id_ / "rows.npz", allow_pickle=False) as kept:
             return kept["changed"], kept["distance"]
 
-    def first(self, id_: str, rows: int = CHUNK) -> Arrays:
+    def first(self, id_: str, rows: int) -> Arrays:
         """The answers to the first rows, at most one chunk of them."""
         with np.load(self._chunks(id_)[0], allow_pickle=False) as kept:
             return {name.removeprefix(PREFIX): kept[name][:rows] for name in kept}
@@ -49,8 +57,13 @@ class Answers:
         """Some rows of one output, in the order asked for; only the chunks that hold them are read."""
         rows = np.asarray(rows, dtype=int)
         chunks = self._chunks(id_)
-        found = {number: self._read(chunks[number], output) for number in set(rows // CHUNK)}
-        return np.array([found[row // CHUNK][row % CHUNK] for row in rows])
+        starts = np.array([int(path.stem.removeprefix(PART)) for path in chunks])
+        at = np.searchsorted(starts, rows, side="right") - 1
+        wanted = sorted(set(at.tolist())) or [0]
+        # One chunk at a time is in memory, and of it stay only the rows that are wanted.
+        found = [self._read(chunks[one], output)[rows[at == one] - starts[one]] for one in wanted]
+        places = np.concatenate([np.flatnonzero(at == one) for one in wanted])
+        return np.concatenate(found)[np.argsort(places)]
 
     def _each(self, id_: str, output: str) -> Iterator[np.ndarray]:
         for path in self._chunks(id_):
@@ -61,7 +74,7 @@ class Answers:
             return kept[PREFIX + output]
 
     def _chunks(self, id_: str) -> list[Path]:
-        return sorted((self._folder / id_).glob("[0-9]*.npz"))
+        return sorted((self._folder / id_).glob(f"{PART}*.npz"))
 
 
 def _packed(answers: Arrays) -> Arrays:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.compare import Comparison, Source, Verdict, compare_all, compare_streams, spreads, target_of
-from core.errors import Cancelled, InputError, RoundtripError, UnknownName, WorkerError
+from core.errors import Cancelled, InputError, LibraryError, RoundtripError, UnknownName, WorkerError
 from core.evidence import Outcome, match
 from core.explain import translate
 from core.formats.contract import Arrays
@@ -16,7 +16,7 @@ from core.formats.reference import Reference
 from core.inputs import Inputs, InputSet
 from core.machine import machine
 from core.record import versions
-from core.work.answers import CHUNK, Answers
+from core.work.answers import CHUNK, Answers, rows_at_once
 from core.work.opening import open_participant, run_of
 from core.work.sources import renamed_inputs, resolve_sources
 
@@ -91,8 +91,18 @@ class _Comparison:
         self.asked: InputSet = self.inputs.read(request["inputs"])
         self.run = jobs.library.run(run_of(jobs, self.baseline))
         self.answers: Answers = jobs.answers(handle.job.id)
+        self._at_once = rows_at_once(self._row_bytes())
         self._rows_done: dict[str, int] = {}
         self._names: dict[str, dict[str, str]] = {}
+
+    def _row_bytes(self) -> float:
+        """How many bytes a row of inputs has, or of the run's answers where those are more."""
+        inputs = sum(one.bytes for one in self.asked.files if one.path.startswith("input-")) / self.asked.rows
+        try:
+            known = self.jobs.library.reference(self.run.id)
+        except LibraryError:  # of a damaged run new inputs can still be asked
+            return inputs
+        return max(inputs, sum(array.nbytes for array in known.answers.values()) / known.rows)
 
     def ask_all(self) -> dict[str, dict[str, Any] | RoundtripError]:
         """The facts of everybody's reload, or why there are none. Raises what stopped the baseline, and Cancelled."""
@@ -134,24 +144,29 @@ class _Comparison:
         cancelled = self.handle.cancelled
         with open_participant(self.jobs, id_, source, first, cancelled, variables=True) as loaded:
             asked = (_renamed(chunk, renamed) for chunk in self._chunks())
-            for number, answers in enumerate(loaded.answer_each(asked, cancelled=cancelled)):
-                self.answers.write(id_, number, {name: array[self._chosen] for name, array in answers.items()})
-                self._tell(id_, (number + 1) * CHUNK)
+            given = loaded.answer_each(asked, cancelled=cancelled)
+            for (first, chosen), answers in zip(self._chosen(), given, strict=True):
+                self.answers.write(id_, first, {name: array[chosen] for name, array in answers.items()})
+                self._tell(id_, first + len(chosen))
         pairs = self.jobs.library.evidence(id_).best.input_pairs if renamed else loaded.facts["input_pairs"]
         return loaded.facts | {"input_pairs": pairs}
 
     def _chunks(self) -> Iterator[Arrays]:
         """What is asked together. Of held-out rows whole batches are asked, as the live model was: the same computation
         gives the same bits."""
-        if self._is_held_out:
-            yield self._reference().whole_batches(max(self._index) + 1).inputs
-        else:
-            yield from self.inputs.chunks(self.asked.id, CHUNK)
+        if not self._is_held_out:
+            yield from self.inputs.chunks(self.asked.id, self._at_once)
+            return
+        inputs = self._reference().whole_batches(max(self._index) + 1).inputs
+        for start in sorted({row // self._at_once * self._at_once for row in self._index}):
+            yield {name: array[start : start + self._at_once] for name, array in inputs.items()}
 
-    @property
-    def _chosen(self) -> list[int] | slice:
-        """Which rows of the answers to a chunk are meant."""
-        return self._index if self._is_held_out else slice(None)
+    def _chosen(self) -> Iterator[tuple[int, np.ndarray]]:
+        """For each chunk the first of its rows that is meant, counted among those, and which rows of it are."""
+        index = np.array(self._index) if self._is_held_out else np.arange(self.asked.rows)
+        firsts = np.flatnonzero(np.diff(index // self._at_once, prepend=-1))
+        for first, rows in zip(firsts, np.split(index, firsts[1:]), strict=True):
+            yield int(first), rows % self._at_once
 
     @property
     def _is_held_out(self) -> bool:
@@ -215,12 +230,13 @@ class _Comparison:
 
     def matrix(self, ids: list[str]) -> dict[str, Any]:
         """All against all, on the rows of the first chunk: `{"ids", "rows", "cells"}`."""
-        first = {self.baseline: self.answers.first(self.baseline)}
+        rows = len(next(self._chosen())[1])
+        first = {self.baseline: self.answers.first(self.baseline, rows)}
         for id_ in ids:
             named = self._names[id_]
-            first[id_] = {named[n]: array for n, array in self.answers.first(id_).items() if n in named}
+            first[id_] = {named[n]: array for n, array in self.answers.first(id_, rows).items() if n in named}
         cells = compare_all(first, bool(self.run.labels) or None, self._spread)
-        return {"ids": list(first), "rows": min(self.asked.rows, CHUNK), "cells": cells}
+        return {"ids": list(first), "rows": rows, "cells": cells}
 
 
 def _renamed(inputs: Arrays, names: dict[str, str]) -> Arrays:

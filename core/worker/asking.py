@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from core.errors import Cancelled, ChildDied, RoundtripError, TimedOut, WorkerError, from_json
 from core.settings import Settings
-from core.worker.channel import Frame, read_frame, write_frame
+from core.worker.channel import Frame, encode_frame, read_frame, write_pieces
 from core.worker.limits import ending
 
 UNHEARD = 64  # frames of a child that wait to be heard
@@ -40,7 +40,7 @@ class Child:
         # Bounded: a child that sends without end is read no faster than it is listened to.
         self._frames: queue.Queue[Frame | RoundtripError | None] = queue.Queue(maxsize=UNHEARD)
         # Sent from a thread of its own: whoever asks looks at the clock and at Cancel, also when a child reads nothing.
-        self._requests: queue.SimpleQueue[tuple[dict[str, Any], dict[str, Any] | None] | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[list[bytes | memoryview] | None] = queue.SimpleQueue()
         self._limit = config.reply_mib * 2**20
         self._closed = False
         self.pid = pid
@@ -69,11 +69,14 @@ class Child:
         # A child that is gone already is told apart where its reply is awaited, by what it left.
         with contextlib.suppress(OSError, ValueError):
             while (request := self._requests.get()) is not None:
-                write_frame(self._out, *request)
+                write_pieces(self._out, request)
 
     def send(self, task: str, arrays: dict[str, Any] | None = None, **args: Any) -> None:
-        """Give the child a task, and return at once; it does what it is given in order, and `receive` has the reply."""
-        self._requests.put(({"task": task, "args": args}, arrays))
+        """Give the child a task, and return at once; it does what it is given in order, and `receive` has the reply.
+
+        Raises ValueError and TypeError for what no frame can hold.
+        """
+        self._requests.put(encode_frame({"task": task, "args": args}, arrays))
 
     def ask(
         self,

@@ -25,19 +25,32 @@ class Frame(NamedTuple):
     arrays: dict[str, np.ndarray]
 
 
-def write_frame(stream: BinaryIO, message: dict[str, Any], arrays: dict[str, np.ndarray] | None = None) -> None:
-    """Send one frame. Raises OSError when the other end is gone, ValueError for arrays of objects."""
+def encode_frame(message: dict[str, Any], arrays: dict[str, np.ndarray] | None = None) -> list[bytes | memoryview]:
+    """The pieces of one frame, in order; arrays of numbers are not copied. Raises ValueError for arrays of objects and
+    for numbers that JSON does not know, TypeError for what JSON cannot say."""
     whole = {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in (arrays or {}).items()}
     if any(array.dtype.hasobject for array in whole.values()):
         raise ValueError("Object arrays cannot be sent")
     listed = [[name, array.dtype.str, list(array.shape)] for name, array in whole.items()]
     told = {**message, "@arrays": listed} if whole else message
     text = json.dumps(told, allow_nan=False, default=_plain).encode()
-    stream.write(HEAD.pack(len(text), sum(_padded(array.nbytes) for array in whole.values())) + text)
+    pieces = [HEAD.pack(len(text), sum(_padded(array.nbytes) for array in whole.values())) + text]
     for array in whole.values():
-        stream.write(array.tobytes() if array.dtype.kind in "US" else array.data)
-        stream.write(bytes(_padded(array.nbytes) - array.nbytes))
+        pieces.append(array.tobytes() if array.dtype.kind in "US" else array.data)
+        pieces.append(bytes(_padded(array.nbytes) - array.nbytes))
+    return pieces
+
+
+def write_pieces(stream: BinaryIO, pieces: list[bytes | memoryview]) -> None:
+    """Send one frame. Raises OSError when the other end is gone."""
+    for piece in pieces:
+        stream.write(piece)
     stream.flush()
+
+
+def write_frame(stream: BinaryIO, message: dict[str, Any], arrays: dict[str, np.ndarray] | None = None) -> None:
+    """Encode and send one frame; raises what either does."""
+    write_pieces(stream, encode_frame(message, arrays))
 
 
 def _padded(count: int) -> int:
@@ -51,20 +64,21 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} does not go into a frame")
 
 
-def read_frame(stream: BinaryIO, limit: int) -> Frame | None:
+def read_frame(stream: BinaryIO, limit: int, what: str = "The reply of a child") -> Frame | None:
     """Receive one frame, None at the end of the stream.
 
-    `limit` bounds the arrays, in bytes. Raises WorkerError for a reply that is too large, cut short or no frame.
+    `limit` bounds the arrays, in bytes. Raises WorkerError for one that is too large, cut short or no frame; `what`
+    names it in the sentence.
     """
     head = stream.read(HEAD.size)
     if not head:
         return None
     if len(head) < HEAD.size:
-        raise WorkerError("The reply of a child broke off.", received=f"{len(head)} bytes of a header")
+        raise WorkerError(f"{what} broke off.", received=f"{len(head)} bytes of a header")
     json_bytes, array_bytes = HEAD.unpack(head)
     if json_bytes > JSON_LIMIT or array_bytes > limit:
         raise WorkerError(
-            "The reply of a child is larger than allowed.",
+            f"{what} is larger than allowed.",
             received=f"{json_bytes + array_bytes:,} bytes",
             cure="Choose fewer rows, or raise ROUNDTRIP_REPLY_MIB.",
         )

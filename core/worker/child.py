@@ -24,8 +24,11 @@ def serve(stream_in: BinaryIO, stream_out: BinaryIO) -> None:
     _wake_tensorflow()
     if not _is_asked(stream_in):
         rehearse_once()
-    while (frame := read_frame(stream_in, settings().reply_mib * 2**20)) is not None:
-        _answer(frame.message, frame.arrays, stream_out)
+    try:
+        while (frame := read_frame(stream_in, settings().reply_mib * 2**20, "What a child was asked")) is not None:
+            _answer(frame.message, frame.arrays, stream_out)
+    except WorkerError as error:  # what follows in the stream is no frame, so it was the last
+        write_frame(stream_out, {"error": error.to_json()})
 
 
 def _wake_tensorflow() -> None:
