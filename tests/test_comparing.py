@@ -150,6 +150,15 @@ def test_int8_flips_exactly_the_rows_that_its_runtime_flips(jobs, copies):
     assert table.sum() - np.trace(table) == flipped.sum()
 
 
+def test_the_baseline_is_none_of_the_copies_that_are_held_against_it(jobs, copies):
+    keras, onnx = copies("digits-mlp", "keras", "onnx")
+    job = compared(jobs, keras, onnx, baseline=keras, rows=20)
+    assert list(job.result["outcomes"]) == [onnx]
+    assert job.id == jobs.compare([onnx], baseline=keras, rows=20).id
+    with pytest.raises(InputError, match="A copy cannot be held against itself"):
+        jobs.compare([keras], baseline=keras, rows=20)
+
+
 def test_all_are_held_against_all(jobs, copies):
     ids = copies("digits-mlp", "keras", "saved_model", "litert_int8")
     job = compared(jobs, *ids, rows=64)

@@ -8,7 +8,6 @@ import streamlit as st
 from core.compare import target_of
 from core.demos import get_demo
 from core.formats.contract import Arrays
-from core.inputs import Inputs
 from core.library import Run
 from core.library.journal import Job
 from core.pictures import row_image_url
@@ -16,7 +15,7 @@ from core.words.answers import Sayer, values_in_words
 from core.work.answers import Answers
 from ui.address import in_address
 from ui.charts import CONFIG, probabilities
-from ui.state import office
+from ui.state import input_sets, office
 from ui.words import plain
 
 SHOWN_INPUTS = 8  # columns of inputs beside the answers
@@ -96,7 +95,7 @@ def _wanted_first(rows: np.ndarray, total: int) -> np.ndarray:
 
 
 def _shown(run: Run, job: Job, output: str, rows: np.ndarray, names: dict[str, str], distance: np.ndarray) -> Shown:
-    answers, kept = office().answers(job.id), Inputs(office().library.home)
+    answers, kept = office().answers(job.id), input_sets()
     baseline = job.result["baseline"]
     live = answers.take(baseline, output, rows)
     labels = run.labels if live.ndim == 2 and live.shape[1] == len(run.labels) else []

@@ -35,10 +35,10 @@ def _name(entry: Entry) -> str:
 
 
 def choose_baseline(entries: dict[str, Entry], ids: list[str]) -> str:
-    """Against what the answers are held: the live model of a run of theirs, or any other artifact."""
+    """Against what the answers are held: the live model of a run of theirs, or any artifact but a single chosen one."""
     runs = {entries[id_].run: entries[id_].run_name for id_ in ids}
     words = {run: f"The live model of “{name}”" for run, name in runs.items()}
-    words |= {id_: _name(entry) for id_, entry in entries.items()}
+    words |= {id_: _name(entry) for id_, entry in entries.items() if [id_] != ids}
     return st.selectbox(
         "Held against",
         **in_address("baseline", list(words)),

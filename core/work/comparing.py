@@ -51,6 +51,13 @@ def compare_request(
     if rows is not None and rows < 1:
         raise InputError("At least one row must be compared.", received=rows, cure="Choose 1 row or more.")
     baseline, kept = baseline or run_of(jobs, ids[0]), Inputs(jobs.library.home, jobs.config)
+    ids = [id_ for id_ in ids if id_ != baseline]
+    if not ids:
+        raise InputError(
+            "A copy cannot be held against itself.",
+            received=baseline,
+            cure="Choose another copy beside it, or the live model as the baseline.",
+        )
     asked = kept.read(inputs) if inputs else kept.held_out(jobs.library, run_of(jobs, baseline), rows)
     asking = [id_ for id_ in dict.fromkeys([baseline, *ids]) if id_.startswith("a")]
     resolved = resolve_sources(jobs.library, asking, sources)

@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.jobs import Jobs
+from core.library import files
 from core.settings import PROJECT
 from ui.frame import PAGES
 
@@ -69,6 +70,26 @@ def test_a_comparison_says_its_verdicts(visit, jobs: Jobs, saved: Callable):
     assert "Different answers: " in text
     assert "of 270" in text
     assert app.dataframe[0].value["Row"].tolist() == list(range(270))
+
+
+def test_inputs_are_hashed_once_however_often_the_page_is_drawn(visit, jobs: Jobs, saved: Callable, monkeypatch):
+    kept = [saved("digits-mlp", key)["artifact"] for key in ("saved_model", "architecture")]
+    assert jobs.wait(jobs.compare(kept, 270).id).state == "done"
+    app, hashed = visit(jobs, "compare", artifact=kept), []
+    assert app.dataframe[0].value["Truth"].size == 270
+    check = files.check
+    monkeypatch.setattr(files, "check", lambda folder, *rest: (hashed.append(folder), check(folder, *rest)))
+    assert not app.run().exception
+    assert [folder for folder in hashed if folder.parent.name == "inputs"] == []
+
+
+def test_a_copy_is_never_held_against_itself(visit, jobs: Jobs, saved: Callable):
+    keras, saved_model = (saved("digits-mlp", key)["artifact"] for key in ("keras", "saved_model"))
+    for copies, offered in (([keras], False), ([keras, saved_model], True)):
+        app = visit(jobs, "compare", artifact=copies, baseline=keras, rows="20")
+        assert not app.exception
+        (box,) = [one for one in app.selectbox if one.label == "Held against"]
+        assert (box.value == keras, any(keras in words for words in box.options)) == (offered, offered)
 
 
 def test_copies_that_trained_on_say_how_they_ended(visit, jobs: Jobs, trained: Callable, saved: Callable):
