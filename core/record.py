@@ -52,6 +52,15 @@ def other_versions(then: dict[str, str]) -> str:
     return f"It was saved with {'; '.join(other)}." if other else ""
 
 
+def broken_record(path: Path, error: Exception) -> UnreadableRecord:
+    """What to raise where a file of ours cannot be read as what it should be."""
+    return UnreadableRecord(
+        f"The record {path.name} is missing or broken.",
+        cure="Remove the entry, or restore the file from a backup.",
+        detail=str(error).replace(str(path.parent), "…"),
+    )
+
+
 class Record(BaseModel):
     """What every record has; unknown keys are kept, so that nothing of a newer minor version is lost."""
 
@@ -67,11 +76,7 @@ class Record(BaseModel):
             found = json.loads(path.read_text(encoding="utf-8"))
             number = found["schema"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UnreadableRecord(
-                f"The record {path.name} is missing or broken.",
-                cure="Remove the entry, or restore the file from a backup.",
-                detail=str(error).replace(str(path.parent), "…"),
-            ) from error
+            raise broken_record(path, error) from error
         if number != SCHEMA:
             raise UnreadableRecord(
                 f"The record {path.name} has schema {number}, and this version of Roundtrip reads schema {SCHEMA}.",

@@ -1,6 +1,7 @@
 """The journal: what every job is doing, on disk, so that any page, tab or process can find it again."""
 
 import contextlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,8 +16,9 @@ from pydantic import Field
 from core.errors import RoundtripError
 from core.library import files
 from core.library.entries import checked_id, unknown
-from core.record import Record, now
+from core.record import Record, broken_record, now
 
+RESULT = "result.json"
 ACTIVE = ("queued", "running")
 
 
@@ -57,7 +59,8 @@ class Job(Record):
 
 
 class Journal:
-    """Job records in a folder: `<id>/job.json`, arrays beside it, and a marker file that asks for a cancel."""
+    """Job records in a folder: `<id>/job.json`, beside it what the job found (`result.json`) and its arrays, and a
+    marker file that asks for a cancel. A result may be large; whoever lists jobs does not read it."""
 
     def __init__(self, folder: Path, keep: int):
         self._folder = folder
@@ -82,14 +85,10 @@ class Journal:
 
     def write(self, job: Job) -> None:
         """Keep a job as it stands; a reader finds the last state or this one, whole."""
-        path = self._folder / job.id / "job.json"
-        beside = path.with_suffix(".new")
-        try:
-            beside.write_text(job.text(), encoding="utf-8")
-            os.replace(beside, path)
-        except OSError:
-            beside.unlink(missing_ok=True)
-            raise
+        folder = self._folder / job.id
+        if job.result:  # before the record that says that it is there
+            _replace(folder / RESULT, job.model_dump_json(include={"result"}))
+        _replace(folder / "job.json", job.model_copy(update={"result": {}}).text())
 
     def write_last(self, job: Job) -> None:
         """Keep the end of a job: on a full disk without its details, in the room that its earlier record had."""
@@ -100,7 +99,14 @@ class Journal:
             (self._folder / job.id / "job.json").write_text(short.text(), encoding="utf-8")
 
     def read(self, id_: str) -> Job:
-        """Raises UnknownName, UnreadableRecord."""
+        """A job with its result. Raises UnknownName, UnreadableRecord."""
+        job = self._record(id_)
+        path = self._folder / id_ / RESULT
+        if job.state != "done" or job.result or not path.exists():  # earlier versions kept it in the record itself
+            return job
+        return job.model_copy(update={"result": _result(path)})
+
+    def _record(self, id_: str) -> Job:
         path = self._folder / checked_id(id_, "j") / "job.json"
         if not path.is_file():
             raise unknown(id_)
@@ -110,15 +116,15 @@ class Journal:
         return job
 
     def all(self, kind: str = "") -> list[Job]:
-        """Readable jobs, newest first."""
+        """Readable jobs without their results, newest first."""
         return sorted(self._readable(kind), key=lambda job: job.created, reverse=True)
 
     def _readable(self, kind: str) -> Iterator[Job]:
         for folder in self._folder.iterdir():
             with contextlib.suppress(RoundtripError):  # a job record is news, not property: a broken one is passed over
-                job = self.read(folder.name)
+                job = self._record(folder.name)
                 if job.kind == (kind or job.kind):
-                    yield job
+                    yield job.model_copy(update={"result": {}})
 
     def ask_to_cancel(self, id_: str) -> None:
         (self._folder / checked_id(id_, "j") / "cancel").touch()
@@ -143,6 +149,24 @@ class Journal:
     def arrays(self, id_: str) -> dict[str, np.ndarray]:
         with np.load(self._folder / checked_id(id_, "j") / "arrays.npz", allow_pickle=False) as kept:
             return dict(kept)
+
+
+def _replace(path: Path, text: str) -> None:
+    """A reader finds the old text or the new one, whole."""
+    beside = path.with_suffix(".new")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _result(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["result"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise broken_record(path, error) from error
 
 
 def _lives(job: Job) -> bool:

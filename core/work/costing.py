@@ -223,7 +223,9 @@ def last_cost(jobs: "Jobs", artifacts: list[str], sources: dict[str, str]) -> tu
     """The newest measuring of these artifacts (and perhaps others) by the same sources, however it ended, and the
     newest that is done."""
     fitting = [job for job in jobs.journal.all("cost") if _covers(job.request, artifacts, sources)]
-    return next(iter(fitting), None), next((job for job in fitting if job.state == "done"), None)
+    found = next(iter(fitting), None), next((job for job in fitting if job.state == "done"), None)
+    newest, done = (one and jobs.journal.read(one.id) for one in found)
+    return newest, done
 
 
 def _covers(request: dict[str, Any], artifacts: list[str], sources: dict[str, str]) -> bool:

@@ -231,7 +231,7 @@ def test_the_command_line_prints_what_the_job_found(say, saved, jobs):
     status, out, _ = say("cost", id_, "--repeats", "1", "--json")
     found = json.loads(out)
     assert (status, list(found["costs"])) == (0, [id_])
-    assert found == jobs.journal.all("cost")[0].result
+    assert found == jobs.journal.read(jobs.journal.all("cost")[0].id).result
     assert Cost.model_validate(found["costs"][id_]).at(32).calls > 0
     assert (found["repeats"], found["batches"]) == (1, [1, 32, 256])
 

@@ -69,6 +69,30 @@ def test_jobs_are_listed_by_their_kind(journal):
     assert journal.all("compare") == []
 
 
+def test_a_result_is_read_with_its_job_and_not_with_the_list(journal, tmp_path):
+    one = journal.begin(job(1))
+    journal.write(one.model_copy(update={"state": "done", "result": {"rows": 3, "worst": float("nan")}}))
+    assert journal.read(one.id).result == {"rows": 3, "worst": None}
+    (tmp_path / one.id / "result.json").write_text("{", encoding="utf-8")
+    assert [(found.state, found.result) for found in journal.all()] == [("done", {})]
+    with pytest.raises(UnreadableRecord, match=r"The record result\.json is missing or broken"):
+        journal.read(one.id)
+
+
+def test_a_record_of_an_earlier_version_has_its_result_inside(journal, tmp_path):
+    old = job(1, state="done", result={"rows": 3})
+    (tmp_path / old.id).mkdir()
+    (tmp_path / old.id / "job.json").write_text(old.text(), encoding="utf-8")
+    assert journal.read(old.id) == old
+    assert [one.result for one in journal.all()] == [{}]
+
+
+def test_a_result_without_the_record_that_says_done_is_not_told(journal):
+    one = journal.begin(job(1, state="running"))
+    journal.write(one.model_copy(update={"result": {"rows": 3}}))
+    assert journal.read(one.id).result == {}
+
+
 def test_the_same_id_begins_anew(journal):
     journal.begin(job(state="failed", note="Failed"))
     journal.keep_arrays(job().id, {"y": np.ones(3)})
