@@ -7,6 +7,7 @@ import psutil
 import pytest
 
 from core.errors import InputError
+from core.figures import all_against_all
 from core.inputs import Inputs, specs_of
 from core.jobs import Jobs
 from core.library.journal import Job
@@ -168,6 +169,25 @@ def test_all_are_held_against_all(jobs, copies):
     assert len(verdicts) == 6
     assert verdicts[ids[0], ids[1]] == "bit-identical"
     assert verdicts[ids[1], ids[2]] in ("same-answers", "some-changed")
+
+
+def test_against_the_baseline_all_rows_count_and_of_other_pairs_the_first_are_said(jobs, kept, trained, copies):
+    asked = kept.random(specs_of(jobs.library, trained("digits-mlp")), CHUNK + 1, seed=2)
+    keras, float16, int8 = copies("digits-mlp", "keras", "litert_float16", "litert_int8")
+    result = compared(jobs, float16, int8, baseline=keras, inputs=asked.id).result
+    cells = {(one["a"], one["b"]): one for one in result["matrix"]["cells"]}
+    for id_, outcome in result["outcomes"].items():
+        for name in ("verdict", "max_abs", "changed_rows", "rows"):
+            assert cells[keras, id_][name] == outcome[name]
+    assert (result["matrix"]["rows"], cells[keras, int8]["rows"], cells[float16, int8]["rows"]) == (
+        CHUNK + 1,
+        CHUNK + 1,
+        CHUNK,
+    )
+    drawn = all_against_all(result["matrix"], dict.fromkeys(result["matrix"]["ids"], "copy"))
+    assert "on 4,097 rows; those without the baseline on the first 4,096 rows" in drawn.reads
+    told = next(one.hovertext for one in drawn.figure.data)
+    assert ["on the first 4,096 rows" in told[one][other] for one, other in ((0, 1), (0, 2), (1, 2))] == [0, 0, 1]
 
 
 def test_a_model_that_takes_other_inputs_is_one_sentence_and_the_others_go_on(jobs, copies):

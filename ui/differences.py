@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from core.figures import CONFIG, Titled, all_against_all, of_one, right_answers, who_said_what
+from core.words import first_of
 from core.words.classes import what_changed
 from core.words.numbers import CLASSES, CLOSENESS, DISTANCES, WORST, Number, in_tolerance, plain_number
 from ui.address import in_address
@@ -157,7 +158,7 @@ def show_matrix(comparison: Comparison) -> None:
             {
                 "One": [comparison.names[cell["a"]] for cell in cells],
                 "Other": [comparison.names[cell["b"]] for cell in cells],
-                "Verdict": [_pair_in_words(cell) for cell in cells],
+                "Verdict": [_pair_in_words(cell, found["rows"]) for cell in cells],
                 "Largest difference": [
                     "–" if cell["max_abs"] is None else plain_number(cell["max_abs"]) for cell in cells
                 ],
@@ -168,10 +169,11 @@ def show_matrix(comparison: Comparison) -> None:
         )
 
 
-def _pair_in_words(cell: dict[str, Any]) -> str:
+def _pair_in_words(cell: dict[str, Any], asked: int) -> str:
     if cell["verdict"] is None:
         return cell["error"]["sentence"]
-    return verdict_words(cell["verdict"], cell["changed_rows"], cell["rows"])
+    said = [verdict_words(cell["verdict"], cell["changed_rows"], cell["rows"]), first_of(cell["rows"], asked)]
+    return ", ".join(words for words in said if words)
 
 
 def _draw(drawn: Titled, key: str, whose: str) -> None:

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from core.compare import Verdict
 from core.figures.dressing import ALARM, MUTED, SAME, SCALE, broken, dressed, escaped, log10_bar, logs, number, span
-from core.words import verdict_words
+from core.words import first_of, verdict_words
 
 WRITTEN = 7  # participants up to which the differences are written into the cells
 
@@ -17,13 +17,14 @@ def matrix(found: dict[str, Any], names: Mapping[str, str]) -> go.Figure:
 
     "=" is bit-identical, "NaN" differs only by what is not finite, "?" does not fit each other.
 
-    `found` is {"ids", "rows", "cells"} of a comparison. Columns are numbered as the rows are, which have the names.
+    `found` is {"ids", "rows", "cells"} of a comparison; a cell may be on the first rows only, and then says so. Columns
+    are numbered as the rows are, which have the names.
     """
     ids, count = found["ids"], len(found["ids"])
     cells = {(one["a"], one["b"]): one for one in found["cells"]}
     pairs = [[cells.get((a, b)) or cells.get((b, a)) for b in ids] for a in ids]
     words = [
-        [_words(cell, names[a], names[b]) if cell else "" for cell, b in zip(row, ids, strict=True)]
+        [_words(cell, names[a], names[b], found["rows"]) if cell else "" for cell, b in zip(row, ids, strict=True)]
         for row, a in zip(pairs, ids, strict=True)
     ]
     shared = {"hovertext": words, "hoverinfo": "text", "hoverongaps": False, "xgap": 2, "ygap": 2}
@@ -83,9 +84,10 @@ def _is_unfit(cell: dict[str, Any]) -> bool:
 APART = (_is_same, _is_lost, _is_unfit)
 
 
-def _words(cell: dict[str, Any], a: str, b: str) -> str:
+def _words(cell: dict[str, Any], a: str, b: str, asked: int) -> str:
     both = f"<b>{escaped(a)}</b> against <b>{escaped(b)}</b>"
     if _is_unfit(cell):
         return f"{both}<br>{escaped(cell['error']['sentence'])}"
     said = verdict_words(cell["verdict"], cell["changed_rows"], cell["rows"])
-    return f"{both}<br>{said}<br>largest difference {number(cell['max_abs'])}"
+    lines = [both, said, f"largest difference {number(cell['max_abs'])}", first_of(cell["rows"], asked)]
+    return "<br>".join(line for line in lines if line)

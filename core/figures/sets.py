@@ -10,6 +10,7 @@ from core.figures.agreement import agreement
 from core.figures.matrix import matrix
 from core.figures.places import by_position, heat
 from core.figures.sizes import by_magnitude, histogram
+from core.words import counted, first_of
 
 
 class Titled(NamedTuple):
@@ -55,11 +56,13 @@ def who_said_what(numbers: dict[str, Any], labels: Sequence[str], name: str) -> 
 
 
 def all_against_all(found: dict[str, Any], names: Mapping[str, str]) -> Titled:
-    """The matrix of a comparison."""
+    """The matrix of a comparison; says on how many rows, and which pairs are on fewer."""
+    fewer = {words: None for cell in found["cells"] if (words := first_of(cell["rows"], found["rows"]))}
+    more = f"; those without the baseline {' or '.join(fewer)}" if fewer else ""
     return Titled(
         "All against all",
-        f"The largest difference between each two, on {found['rows']:,} rows. “=” is bit-identical, “NaN” differs only "
-        "by what is no finite number, “?” cannot be compared.",
+        f"The largest difference between each two, on {counted(found['rows'], 'row')}{more}. “=” is "
+        "bit-identical, “NaN” differs only by what is no finite number, “?” cannot be compared.",
         matrix(found, names),
     )
 

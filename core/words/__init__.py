@@ -76,6 +76,11 @@ def verdict_words(verdict: str | Verdict, changed: int | None = None, rows: int 
     return kind.words
 
 
+def first_of(rows: int | None, asked: int) -> str:
+    """Where fewer rows were compared than were asked: which; empty where all were, and where none could be."""
+    return f"on the first {counted(rows, 'row')}" if rows is not None and rows < asked else ""
+
+
 def short_names(ids: Iterable[str], entries: Mapping[str, Formatted]) -> dict[str, str]:
     """The format's label, with the id where two copies are of one format; "Live model" for a run; of a copy that is in
     the library no more, the id."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.compare import Comparison, Source, Verdict, compare_all, compare_streams, spreads, target_of
+from core.compare import Comparison, Source, Verdict, compare_all, compare_streams, jsonable, spreads, target_of
 from core.errors import Cancelled, InputError, LibraryError, RoundtripError, UnknownName, WorkerError
 from core.evidence import Outcome, match
 from core.explain import translate
@@ -81,7 +81,7 @@ def compare_work(jobs: "Jobs", handle: "Handle") -> dict[str, Any]:
         "inputs": comparison.asked.id,
         "rows": comparison.asked.rows,
         "outcomes": {id_: outcome.model_dump(mode="json") for id_, outcome in outcomes.items()},
-        "matrix": comparison.matrix([id_ for id_, outcome in outcomes.items() if outcome.answered]),
+        "matrix": comparison.matrix({id_: outcome for id_, outcome in outcomes.items() if outcome.answered}),
         "machine": machine(),
         "versions": versions(),
     }
@@ -215,7 +215,10 @@ class _Comparison:
     @cached_property
     def _spread(self) -> dict[str, float]:
         """How far the run's known answers spread, by output of the baseline: one row alone does not tell."""
-        known = spreads(self.jobs.library.reference(self.run.id).answers)
+        try:
+            known = spreads(self.jobs.library.reference(self.run.id).answers)
+        except LibraryError:  # as above; then the rows asked must tell
+            return {}
         if self.baseline == self.run.id:
             return known
         pairs = self.jobs.library.evidence(self.baseline).best.pairs
@@ -235,15 +238,24 @@ class _Comparison:
         fits = not isinstance(error, InputError) or isinstance(error, UnknownName)
         return Compared(verdict=Verdict.DOES_NOT_LOAD if fits else Verdict.NOT_COMPARABLE, error=said)
 
-    def matrix(self, ids: list[str]) -> dict[str, Any]:
-        """All against all, on the rows of the first chunk: `{"ids", "rows", "cells"}`."""
-        rows = len(next(self._chosen())[1])
-        first = {self.baseline: self.answers.first(self.baseline, rows)}
-        for id_ in ids:
+    def matrix(self, outcomes: dict[str, Compared]) -> dict[str, Any]:
+        """All against all: `{"ids", "rows", "cells"}`.
+
+        A cell with the baseline is the outcome itself, on all rows; of the others the first chunk is compared.
+        """
+        others = {id_: outcome for id_, outcome in outcomes.items() if id_ != self.baseline}
+        rows, first = len(next(self._chosen())[1]), {}
+        for id_ in others:
             named = self._names[id_]
             first[id_] = {named[n]: array for n, array in self.answers.first(id_, rows).items() if n in named}
-        cells = compare_all(first, bool(self.run.labels) or None, self._spread)
-        return {"ids": list(first), "rows": rows, "cells": cells}
+        cells = [self._cell(id_, outcome) for id_, outcome in others.items()]
+        cells += compare_all(first, bool(self.run.labels) or None, self._spread)
+        return {"ids": [self.baseline, *others], "rows": self.asked.rows, "cells": cells}
+
+    def _cell(self, id_: str, outcome: Compared) -> dict[str, Any]:
+        """An outcome as `compare_all` says a pair."""
+        said = outcome.model_dump(mode="json", include={"verdict", "changed_rows", "rows", "error"})
+        return {"a": self.baseline, "b": id_, "max_abs": jsonable(outcome.max_abs)} | said
 
 
 def _renamed(inputs: Arrays, names: dict[str, str]) -> Arrays:
