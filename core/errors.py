@@ -27,10 +27,12 @@ library's own words, shown only on demand. Foreign exceptions become these in `c
 class RoundtripError(Exception):
     """One plain sentence, what was received, what to do next.
 
-    `code` is stable: it crosses process borders and stands in `--json` output.
+    `code` is stable: it crosses process borders and stands in `--json` output. What is `passing` need not be the
+    fault of the copy that was at work: it may go well when it is done again.
     """
 
     code = "error"
+    passing = False
 
     def __init__(self, sentence: str, *, received: object = None, cure: str = "", detail: str = ""):
         self.sentence = sentence
@@ -103,10 +105,12 @@ class UnreadableRecord(LibraryError):
 
 class StorageFailed(LibraryError):
     code = "storage"
+    passing = True
 
 
 class WorkerError(RoundtripError):
     code = "worker"
+    passing = True
 
 
 class ChildDied(WorkerError):
@@ -138,3 +142,8 @@ def from_json(record: dict[str, str]) -> RoundtripError:
         cure=record.get("cure", ""),
         detail=record.get("detail", ""),
     )
+
+
+def is_passing(record: dict[str, str] | None) -> bool:
+    """Whether an error that `to_json` wrote may not come again; None, which is no error, does not."""
+    return record is not None and from_json(record).passing

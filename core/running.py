@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from core.errors import Cancelled, LibraryError, RoundtripError, WorkerError
+from core.errors import Cancelled, LibraryError, RoundtripError, WorkerError, is_passing
 from core.explain import translate
 from core.library import Library
 from core.library.entries import new_id
@@ -60,6 +60,13 @@ class Handle:
             self._journal.write_last(self.job)
 
 
+def is_settled(job: Job) -> bool:
+    """Whether to do a job again would give the same: it is done, and no copy in it was stopped by a passing fault."""
+    result = job.result or {}
+    copies = [*result.get("outcomes", {}).values(), *result.get("copies", {}).values()]
+    return job.state == "done" and not any(is_passing(one.get("error")) for one in copies)
+
+
 class Runner:
     """Starts work over one library and one worker in the background, and finds it again."""
 
@@ -101,12 +108,12 @@ class Runner:
         return ""
 
     def _known(self, id_: str, again: bool) -> Job | None:
-        """The job of that id, if it is under way or done; however it ended, where it is not to be done again."""
+        """The job of that id, if it is under way or settled; however it ended, where it is not to be done again."""
         try:
             job = self.journal.read(id_)
         except RoundtripError:
             return None
-        return job if job.active or job.state == "done" or not again else None
+        return job if job.active or is_settled(job) or not again else None
 
     def _start(
         self, kind: str, title: str, request: dict[str, Any], work: Callable, id_: str = "", alone: bool = False

@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from core.inputs import Inputs, specs_of
+from core.running import is_settled
 from core.work.opening import run_of
 from ui.asking import ask_inputs
 from ui.comparing import (
@@ -57,6 +58,7 @@ seen = jobs.journal.read(job.id)
 if seen.state == "done":
     comparison = finished_comparison(seen, entries)
     show_verdicts(comparison)
-    show_views(comparison, entries)
-elif not seen.active:
+if not seen.active and not is_settled(seen):
     st.button("Compare again", icon=":material/replay:", on_click=st.session_state.update, args=({"again": True},))
+if seen.state == "done":
+    show_views(comparison, entries)

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.running import is_settled
 from core.work.resuming import EPOCHS
 from ui.courses import draw_growing
 from ui.live import follow
@@ -39,7 +40,7 @@ if not ids:
 
 asked = (run.id, ids, epochs, sources)
 job = jobs.resumed(*asked)
-known = job is not None and (job.active or job.state == "done")
+known = job is not None and (job.active or is_settled(job))
 st.button(
     "Train on",
     type="primary",

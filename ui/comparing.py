@@ -96,7 +96,7 @@ def show_verdicts(comparison: Comparison) -> None:
         for id_, outcome in comparison.outcomes.items():
             with st.container(border=True, height="stretch", key=f"verdict-{id_}"):
                 st.markdown(f"**{plain(comparison.all_names[id_])}**")
-                verdict_badge(outcome.verdict, outcome.changed_rows, outcome.rows)
+                verdict_badge(outcome.verdict, outcome.changed_rows, outcome.rows, outcome.error)
                 if outcome.warning:
                     st.warning(plain(outcome.warning), icon=":material/warning:")
                 _numbers(outcome)

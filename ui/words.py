@@ -5,8 +5,8 @@ import re
 import streamlit as st
 
 from core.compare import Verdict
-from core.errors import RoundtripError, from_json
-from core.words import MEANINGS, duration, moment, score, size, verdict_words
+from core.errors import RoundtripError, from_json, is_passing
+from core.words import duration, meaning, moment, score, size, verdict_words
 
 __all__ = [
     "duration",
@@ -30,6 +30,7 @@ BADGES = {
     Verdict.NOT_COMPARABLE: (":material/help:", "gray"),
     Verdict.DOES_NOT_LOAD: (":material/block:", "red"),
 }
+UNANSWERED = (":material/sync_problem:", "orange")
 
 PARTS_MEAN = {
     "architecture": "The layers and how they are connected, as text. Without it, weights are just numbers.",
@@ -48,10 +49,15 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>()#+\-.!|~$:&])", r"\\\1", apart)
 
 
-def verdict_badge(verdict: str | Verdict, changed: int | None = None, rows: int | None = None) -> None:
-    """The verdict as a badge, with its meaning as a tooltip."""
-    icon, colour = BADGES[Verdict(verdict)]
-    st.badge(verdict_words(verdict, changed, rows), icon=icon, color=colour, help=MEANINGS[Verdict(verdict)])
+def verdict_badge(
+    verdict: str | Verdict,
+    changed: int | None = None,
+    rows: int | None = None,
+    error: dict[str, str] | None = None,
+) -> None:
+    """The verdict as a badge, with its meaning as a tooltip; where a passing `error` stopped the copy, that it did."""
+    icon, colour = UNANSWERED if is_passing(error) else BADGES[Verdict(verdict)]
+    st.badge(verdict_words(verdict, changed, rows, error), icon=icon, color=colour, help=meaning(verdict, error))
 
 
 def show_error(error: RoundtripError | dict[str, str], title: str | None = None) -> None:

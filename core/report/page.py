@@ -16,7 +16,7 @@ from core.library import Artifact
 from core.report.asking import asked, command, needs_file
 from core.report.facts import Findings
 from core.report.plots import plots
-from core.words import MEANINGS, counted, duration, moment, size, verdict_words
+from core.words import counted, duration, meaning, moment, size, verdict_words
 from core.words.classes import what_changed
 from core.words.numbers import CLASSES, CLOSENESS, DISTANCES, WORST, in_tolerance, plain_number
 from core.words.remarks import remarks
@@ -98,8 +98,8 @@ def _card(findings: Findings, id_: str) -> dict[str, Any]:
     return {
         "id": id_,
         "name": findings.names[id_],
-        "verdict": verdict_words(verdict, outcome["changed_rows"], outcome["rows"]),
-        "meaning": MEANINGS[verdict],
+        "verdict": verdict_words(verdict, outcome["changed_rows"], outcome["rows"], outcome["error"]),
+        "meaning": meaning(verdict, outcome["error"]),
         "tone": TONES[verdict],
         "outcome": outcome,
         "error": outcome["error"],

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from core.compare import Verdict
+from core.errors import is_passing
 from core.formats import get_format
 
 LIVE = "Live model"
@@ -18,6 +19,12 @@ MEANINGS = {
     Verdict.NOT_COMPARABLE: "It takes other inputs, or gives other outputs, than what it is held against.",
     Verdict.DOES_NOT_LOAD: "The copy did not come back in a fresh process.",
 }
+# What is said in place of a verdict where a passing fault stopped the copy.
+UNANSWERED = "Did not answer"
+UNANSWERED_MEANS = (
+    "Its process ended, took too long, could not be had, or found the disk full. That need not be the copy's fault: "
+    "compare again."
+)
 
 
 class Formatted(Protocol):
@@ -68,9 +75,16 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one}" if count == 1 else f"{count:,} {many or one + 's'}"
 
 
-def verdict_words(verdict: str | Verdict, changed: int | None = None, rows: int | None = None) -> str:
-    """The verdict in words; where answers changed, how many."""
+def verdict_words(
+    verdict: str | Verdict,
+    changed: int | None = None,
+    rows: int | None = None,
+    error: dict[str, str] | None = None,
+) -> str:
+    """The verdict in words; where answers changed, how many; that there is none, where `error` is a passing one."""
     kind = Verdict(verdict)
+    if is_passing(error):
+        return UNANSWERED
     if kind in (Verdict.SOME_CHANGED, Verdict.DIFFERENT) and changed is not None:
         return f"{kind.words}: {changed:,} of {rows:,} rows"
     return kind.words
@@ -79,6 +93,11 @@ def verdict_words(verdict: str | Verdict, changed: int | None = None, rows: int 
 def first_of(rows: int | None, asked: int) -> str:
     """Where fewer rows were compared than were asked: which; empty where all were, and where none could be."""
     return f"on the first {counted(rows, 'row')}" if rows is not None and rows < asked else ""
+
+
+def meaning(verdict: str | Verdict, error: dict[str, str] | None = None) -> str:
+    """What `verdict_words` mean to somebody who has never seen them."""
+    return UNANSWERED_MEANS if is_passing(error) else MEANINGS[Verdict(verdict)]
 
 
 def short_names(ids: Iterable[str], entries: Mapping[str, Formatted]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.compare import Comparison, Source, Verdict, compare_all, compare_streams, jsonable, spreads, target_of
-from core.errors import Cancelled, InputError, LibraryError, RoundtripError, UnknownName, WorkerError
+from core.errors import Cancelled, InputError, LibraryError, RoundtripError, UnknownName, WorkerError, is_passing
 from core.evidence import Outcome, match
 from core.explain import translate
 from core.formats.contract import Arrays
@@ -35,6 +35,11 @@ class Compared(Outcome):
         """Whether there are answers to look at."""
         return self.error is None
 
+    @property
+    def passing(self) -> bool:
+        """Whether it was stopped by what need not be the copy's fault, and may not happen again."""
+        return is_passing(self.error)
+
 
 def compare_request(
     jobs: "Jobs",
@@ -51,6 +56,7 @@ def compare_request(
     if rows is not None and rows < 1:
         raise InputError("At least one row must be compared.", received=rows, cure="Choose 1 row or more.")
     baseline, kept = baseline or run_of(jobs, ids[0]), Inputs(jobs.library.home, jobs.config)
+    asked = kept.read(inputs) if inputs else kept.held_out(jobs.library, run_of(jobs, baseline), rows)
     ids = [id_ for id_ in ids if id_ != baseline]
     if not ids:
         raise InputError(
@@ -58,7 +64,6 @@ def compare_request(
             received=baseline,
             cure="Choose another copy beside it, or the live model as the baseline.",
         )
-    asked = kept.read(inputs) if inputs else kept.held_out(jobs.library, run_of(jobs, baseline), rows)
     asking = [id_ for id_ in dict.fromkeys([baseline, *ids]) if id_.startswith("a")]
     resolved = resolve_sources(jobs.library, asking, sources)
     return {"artifacts": ids, "baseline": baseline, "inputs": asked.id, "sources": resolved}

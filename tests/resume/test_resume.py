@@ -269,6 +269,9 @@ def test_a_copy_whose_process_dies_is_one_sentence_and_the_others_go_on(jobs: Jo
     assert (copies[dead]["ending"], copies[dead]["error"]["code"]) == ("failed", "child-died")
     assert copies[dead]["sentence"].startswith("The process that held the model ended before it answered: ")
     assert copies[good]["ending"] == "jumps"
+    asked = trained("digits-core"), [dead, good], 3
+    assert jobs.resumed(*asked).result["copies"] == copies
+    assert finished(jobs, jobs.resume(*asked)).result["copies"][dead]["ending"] == "exact"
 
 
 class Noting(Deadly):

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.inputs import Inputs
 from core.jobs import Jobs
 from core.library import files
 from core.settings import PROJECT
+from core.work.opening import open_participant
+from core.worker.loaded import Loaded
 from ui.frame import PAGES
 
 HEAVY = ("tensorflow", "keras", "h5py", "onnx", "onnxruntime", "ai_edge_litert", "openvino", "sklearn")
@@ -70,6 +73,33 @@ def test_a_comparison_says_its_verdicts(visit, jobs: Jobs, saved: Callable):
     assert "Different answers: " in text
     assert "of 270" in text
     assert app.dataframe[0].value["Row"].tolist() == list(range(270))
+
+
+def test_a_copy_whose_process_was_killed_did_not_answer_and_is_asked_again_by_a_click(
+    visit, jobs: Jobs, saved: Callable, monkeypatch
+):
+    kept = [saved("digits-mlp", key)["artifact"] for key in ("saved_model", "keras")]
+
+    def killed(jobs: Jobs, id_: str, *rest, **more) -> Loaded:
+        loaded = open_participant(jobs, id_, *rest, **more)
+        if id_ == kept[0]:
+            loaded.close()
+        return loaded
+
+    inputs = Inputs(jobs.library.home).held_out(jobs.library, jobs.library.artifact(kept[0]).run, 19).id
+    with monkeypatch.context() as patched:
+        patched.setattr("core.work.comparing.open_participant", killed)
+        end = jobs.wait(jobs.compare(kept, inputs=inputs).id)
+    assert end.result["outcomes"][kept[0]]["error"]["code"] == "child-died"
+    app = visit(jobs, "compare", artifact=kept, inputs=inputs)
+    assert "Did not answer" in said(app)
+    assert "Does not load" not in said(app)
+    (again,) = [one for one in app.button if one.label == "Compare again"]
+    again.click().run()
+    assert jobs.wait(end.id).result["outcomes"][kept[0]]["verdict"] == "bit-identical"
+    app.run()
+    assert "Did not answer" not in said(app)
+    assert "Compare again" not in [one.label for one in app.button]
 
 
 def test_inputs_are_hashed_once_however_often_the_page_is_drawn(visit, jobs: Jobs, saved: Callable, monkeypatch):
