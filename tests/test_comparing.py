@@ -100,11 +100,11 @@ def test_wide_rows_are_asked_in_smaller_chunks_and_found_again_row_by_row(
 ):
     monkeypatch.setattr("core.work.answers.CHUNK_BYTES", 64 * 4 * 130)  # two batches of digits
     run = trained("digits-mlp")
-    (onnx,) = copies("digits-mlp", "onnx")
+    onnx, keras = copies("digits-mlp", "onnx", "keras")
     some = kept.held_out(jobs.library, run, 90, seed=3)
     asked = {some.id: some.origin["index"], kept.random(specs_of(jobs.library, run), 300, seed=9).id: range(300)}
     for inputs, meant in asked.items():
-        job = compared(jobs, onnx, inputs=inputs)
+        job = compared(jobs, onnx, keras, inputs=inputs)
         files = (jobs.journal.folder(job.id) / "answers" / onnx).glob("from-*.npz")
         starts = sorted(int(file.stem.removeprefix("from-")) for file in files)
         assert starts == [
@@ -117,7 +117,7 @@ def test_wide_rows_are_asked_in_smaller_chunks_and_found_again_row_by_row(
         answers = jobs.answers(job.id)
         taken = answers.take(onnx, next(iter(answers.sources(onnx))), rows)
         np.testing.assert_allclose(taken, next(iter(said.answers.values()))[rows], atol=1e-6)
-        assert [cell["rows"] for cell in job.result["matrix"]["cells"]] == [[*starts, 90][1]]
+        assert job.result["matrix"]["cells"][-1]["rows"] == starts[1]
 
 
 @pytest.mark.parametrize(("row_bytes", "rows"), [(1, 4096), (256, 4096), (5000, 3328), (224 * 224 * 3 * 4, 64)])
