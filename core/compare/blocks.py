@@ -105,6 +105,14 @@ class Block:
         return tuple(side.astype("float64", copy=False) for side in (self.left, self.right, self.away))
 
     @cached_property
+    def apart(self) -> np.ndarray:
+        """|left - right| in float64, (rows, values): what a tolerance is held against; `away` may be rounded."""
+        if self.away.dtype == "float64":
+            return self.away
+        left, right, _ = self.exact
+        return np.abs(left - right)
+
+    @cached_property
     def row_away(self) -> np.ndarray:
         """The largest finite difference of each row, (rows,)."""
         return self.away.max(axis=1, initial=0)

@@ -57,8 +57,8 @@ class Relative:
 
 def _needed(block: Block) -> float:
     """The smallest float64 r with |a - b| <= r · |a| for all pairs; one step up, so that rounding cannot fail it."""
-    left, _, away = block.exact
-    most = float(np.divide(away, np.abs(left), where=away > 0, out=np.zeros_like(away)).max(initial=0))
+    left, apart = block.exact[0], block.apart
+    most = float(np.divide(apart, np.abs(left), where=apart > 0, out=np.zeros_like(apart)).max(initial=0))
     return math.nextafter(most, math.inf) if most else 0.0
 
 

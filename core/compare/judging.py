@@ -18,6 +18,7 @@ class Judged:
     """One output: `changed` (rows,) bool and `distance` (rows,) float64, infinite where a pair is not finite and not
     the same; the rest over all finite pairs. `worst` is {"row", "index", "reference", "answer"}, or None where the
     sides are the same: the place of the largest finite difference, or where there is none of the first other one.
+    `atol_needed` is the largest difference in float64, where `max_abs` is in the dtype of the work.
     """
 
     identical: bool
@@ -27,6 +28,7 @@ class Judged:
     values: int = 0
     sum_abs: float = 0.0
     max_abs: float = 0.0
+    atol_needed: float = 0.0
     reference_nan: int = 0
     answer_nan: int = 0
     reference_inf: int = 0
@@ -51,6 +53,7 @@ class Judge:
     _values: int = 0
     _sum: float = 0.0
     _most: float = 0.0
+    _needed: float = 0.0
     _worst: dict[str, Any] | None = None
     _counts: np.ndarray = field(default_factory=lambda: np.zeros((2, 2), "int64"))
     _away: list[np.ndarray] = field(default_factory=list)
@@ -67,6 +70,9 @@ class Judge:
         self._unlike.append(block.row_unlike)
         self._identical = self._identical and not block.most and _same_bits(*block.raw)
         self._rounding = self._rounding and _within_rounding(block)
+        # Rounding keeps the order: no other pair is further apart than those that are so when rounded.
+        if block.most and block.most >= self._most:
+            self._needed = max(self._needed, float(block.apart.max()))
         self._note_worst(block)
         if block.finite is not None:
             self._counts += [[np.isnan(side).sum(), np.isinf(side).sum()] for side in block.given]
@@ -107,6 +113,7 @@ class Judge:
             values=self._values,
             sum_abs=self._sum,
             max_abs=self._most,
+            atol_needed=self._needed,
             reference_nan=reference_nan,
             answer_nan=answer_nan,
             reference_inf=reference_inf,

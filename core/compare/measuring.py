@@ -94,7 +94,7 @@ def _differences(judged: Judged) -> dict:
     return {
         "max_abs": judged.max_abs if judged.values else None,
         "mean_abs": judged.sum_abs / judged.values if judged.values else None,
-        "atol_needed": math.inf if unlike else judged.max_abs,
+        "atol_needed": math.inf if unlike else judged.atol_needed,
         "reference_nan": judged.reference_nan,
         "answer_nan": judged.answer_nan,
         "reference_inf": judged.reference_inf,

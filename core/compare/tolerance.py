@@ -40,9 +40,8 @@ def passes(reference: Source, answer: Source, atol: float, rtol: float) -> Passe
 
 def _failing(block: Block, atol: float, rtol: float) -> tuple[int, int]:
     """Rows and values of a block that do not pass."""
-    left, _, away = block.exact
-    limit = np.abs(left) * rtol + atol if rtol else atol
-    failing = away > limit
+    limit = np.abs(block.exact[0]) * rtol + atol if rtol else atol
+    failing = block.apart > limit
     if block.unlike is not None:
         failing |= block.unlike
     return int(np.count_nonzero(failing.any(axis=1))), int(np.count_nonzero(failing))

@@ -53,6 +53,16 @@ def test_passing_is_numpys_isclose(pair, atol, rtol):
             assert found.passed == np.allclose(right.astype("float64"), left.astype("float64"), rtol, atol, True)
 
 
+def test_a_tolerance_is_held_against_differences_that_float32_would_round():
+    pair = np.array([1.0], "float32"), np.array([-(2.0**-30)], "float32")
+    assert passed(*pair, atol=1.0) == (False, 1, 1)
+    assert passed(*pair, rtol=1.0) == (False, 1, 1)
+    found = compare({"y": pair[0]}, {"y": pair[1]}).outputs[0]
+    assert found.atol_needed == 1.0 + 2.0**-30
+    assert passed(*pair, atol=found.atol_needed).passed
+    assert passed(*pair, rtol=found.rtol_needed).passed
+
+
 def test_rows_and_values_that_fail_are_counted():
     left = np.array([[1.0, 2.0], [3.0, 4.0], [NAN, INF]])
     assert passed(left, [[1.5, 2.5], [3.0, 4.4], [NAN, INF]], atol=0.45) == (False, 1, 2)
