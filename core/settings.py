@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     inputs_total_mib: int = Field(8192, ge=1, description="all sets of inputs together, in MiB")
     keep_inputs: int = Field(50, ge=1, description="sets of inputs that are kept, those used last")
     held_children: int = Field(40, ge=1, description="children that stay loaded to answer, in all sessions together")
+    answers_mib: int = Field(4096, ge=1, description="answers of finished comparisons, together, in MiB")
     keep_jobs: int = Field(200, ge=1, description="finished jobs whose records are kept")
 
     @field_validator("home")

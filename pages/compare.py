@@ -12,7 +12,9 @@ from ui.comparing import (
     ask_sources,
     choose_artifacts,
     choose_baseline,
+    compare,
     finished_comparison,
+    in_depth,
     short_names,
     show_verdicts,
 )
@@ -49,10 +51,12 @@ if inputs is None:
     st.stop()
 if inputs.kind == "typed":
     show_panel(run, everybody, sources, names, Inputs(jobs.library.home).take(inputs.id, slice(0, 1)))
+    if not in_depth(inputs):
+        st.stop()
 
 # Every rerun of this page asks again: what failed or was cancelled begins anew only when a person says so.
 again = st.session_state.pop("again", False)
-job = jobs.compare(ids, sources=sources, again=again, baseline=baseline, inputs=inputs.id)
+job = compare(ids, sources=sources, again=again, baseline=baseline, inputs=inputs.id)
 follow(jobs.journal.read(job.id), lambda seen: None)
 seen = jobs.journal.read(job.id)
 if seen.state == "done":

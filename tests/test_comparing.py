@@ -11,6 +11,7 @@ from core.figures import all_against_all
 from core.inputs import Inputs, specs_of
 from core.jobs import Jobs
 from core.library.journal import Job
+from core.report.facts import gather
 from core.work.answers import CHUNK, Answers, rows_at_once
 from core.work.opening import open_participant
 from core.work.tolerances import Tolerance, held_to, tolerances
@@ -287,3 +288,21 @@ def test_a_row_alone_is_judged_as_among_many(jobs, copies):
         (among, away), (changed, _) = (jobs.answers(id_).rows(float16) for id_ in (many, alone))
         assert away[0] > 1e-5
         assert (changed[0], among[0]) == (False, False)
+
+
+def test_old_answers_make_room_and_are_asked_for_again(empty_jobs):
+    run = finished(empty_jobs, empty_jobs.train("digits-core", epochs=1)).result["run"]
+    copy = finished(empty_jobs, empty_jobs.save(run, ["saved_model"])).result["rows"]["saved_model"]["artifact"]
+    tight = empty_jobs.config.model_copy(update={"answers_mib": 1})
+    small = Jobs(empty_jobs.library, empty_jobs.worker, tight)
+    old = compared(small, copy, rows=31)
+    with (small.journal.folder(old.id) / "answers" / "more").open("wb") as file:
+        file.truncate(2**20)
+    newest = compared(small, copy, rows=32)
+    assert not small.answers(old.id).are_kept
+    with pytest.raises(InputError, match="The answers of this comparison are not kept any more"):
+        gather(small, small.journal.read(old.id), {})
+    assert small.compare([copy], rows=32) == newest
+    again = compared(small, copy, rows=31)
+    assert (again.id, again.created > old.created) == (old.id, True)
+    assert small.answers(old.id).rows(copy)[0].size == 31

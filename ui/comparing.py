@@ -1,13 +1,16 @@
 """What the Compare page asks first and says first: which copies, against what, and the verdicts."""
 
-from typing import NamedTuple
+import contextlib
+from typing import Any, NamedTuple
 
 import streamlit as st
 
+from core.errors import RoundtripError
 from core.formats import get_format
 from core.inputs import Inputs, InputSet
 from core.library import Entry, Run
 from core.library.journal import Job
+from core.record import now
 from core.words import short_names as short_names
 from core.words.remarks import remarks
 from core.work.comparing import Compared
@@ -16,6 +19,9 @@ from core.work.sources import choices
 from ui.address import in_address
 from ui.state import office
 from ui.words import duration, plain, show_error, verdict_badge
+
+VALUES = "compared-values"  # in the session: the set of typed values that was asked in depth
+BEGUN = "comparison-begun"  # and the comparison that it has begun
 
 
 def choose_artifacts(entries: dict[str, Entry]) -> list[str]:
@@ -61,6 +67,34 @@ def ask_sources(entries: dict[str, Entry], ids: list[str]) -> dict[str, str]:
                 help="This copy is half a model, or has layers of its own: something must bring the other half.",
             )
     return sources
+
+
+def in_depth(inputs: InputSet) -> bool:
+    """Whether a person asked to compare on exactly these values, which the panel has answered already."""
+    if st.session_state.get(VALUES) != inputs.id:
+        st.button(
+            "Compare on these values",
+            icon=":material/compare_arrows:",
+            on_click=st.session_state.__setitem__,
+            args=(VALUES, inputs.id),
+            help="Each copy is reloaded in a process of its own, and every number of its answer is compared.",
+        )
+    return st.session_state.get(VALUES) == inputs.id
+
+
+def compare(ids: list[str], **asked: Any) -> Job:
+    """What `Jobs.compare` gives; a comparison that this session has begun and asks for no more is stopped."""
+    jobs, asked_at = office(), now()
+    job = jobs.compare(ids, **asked)
+    begun = st.session_state.get(BEGUN, job.id)
+    if begun != job.id:
+        with contextlib.suppress(RoundtripError):  # forgotten since
+            if jobs.journal.read(begun).active:
+                jobs.cancel(begun)
+        del st.session_state[BEGUN]
+    if job.created >= asked_at:
+        st.session_state[BEGUN] = job.id
+    return job
 
 
 class Comparison(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.compare import Verdict
-from core.errors import UnknownName
+from core.errors import InputError, UnknownName
 from core.inputs import Inputs, InputSet
 from core.library import Artifact, Run
 from core.library.journal import Job
@@ -66,7 +66,10 @@ class Findings(NamedTuple):
 
 
 def gather(jobs: "Jobs", job: Job, tolerances: Mapping[str, Tolerance]) -> Findings:
-    """Everything on a finished comparison. Raises UnknownName when the baseline is gone, and what `held_to` raises."""
+    """Everything on a finished comparison. Raises UnknownName when the baseline is gone, and what `held_to` raises, and
+    InputError where the answers made room for newer ones."""
+    if not jobs.answers(job.id).are_kept:
+        raise InputError("The answers of this comparison are not kept any more.", cure="Compare again.")
     outcomes, baseline = job.result["outcomes"], job.result["baseline"]
     artifacts = {}
     for id_ in [baseline, *outcomes]:

@@ -1,5 +1,7 @@
 """The answers of a comparison, on disk in chunks: any number of rows is written, read and compared in little memory."""
 
+import contextlib
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -7,6 +9,8 @@ import numpy as np
 
 from core.formats.contract import Arrays, plain
 from core.formats.reference import BATCH
+from core.library.files import list_files
+from core.library.journal import Journal
 
 CHUNK = 4096  # rows that are asked and kept together, at most
 CHUNK_BYTES = 16 * 2**20  # of inputs or answers in a chunk, where that leaves a whole batch
@@ -27,6 +31,11 @@ class Answers:
 
     def __init__(self, folder: Path):
         self._folder = folder
+
+    @property
+    def are_kept(self) -> bool:
+        """Whether there are answers: those of old comparisons make room for new ones."""
+        return self._folder.is_dir()
 
     def write(self, id_: str, first: int, answers: Arrays) -> None:
         """Keep the answers to one chunk, which begins with row `first`."""
@@ -75,6 +84,17 @@ class Answers:
 
     def _chunks(self, id_: str) -> list[Path]:
         return sorted((self._folder / id_).glob(f"{PART}*.npz"))
+
+
+def make_room(journal: Journal, most: int) -> None:
+    """Delete the answers of finished comparisons, those begun first, until all together take at most `most` bytes."""
+    total = 0
+    for job in journal.all("compare"):
+        folder = journal.folder(job.id) / "answers"
+        total += 0 if job.active else sum(path.stat().st_size for path in list_files(folder))
+        if total > most and not job.active:
+            with contextlib.suppress(OSError):  # another process is doing the same
+                shutil.rmtree(folder.rename(folder.with_name("forgotten")))  # nobody finds half of them
 
 
 def _packed(answers: Arrays) -> Arrays:

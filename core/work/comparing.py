@@ -16,7 +16,7 @@ from core.formats.reference import Reference
 from core.inputs import Inputs, InputSet
 from core.machine import machine
 from core.record import versions
-from core.work.answers import CHUNK, Answers, rows_at_once
+from core.work.answers import CHUNK, Answers, make_room, rows_at_once
 from core.work.opening import open_participant, run_of
 from core.work.sources import renamed_inputs, resolve_sources
 
@@ -75,6 +75,7 @@ def compare_work(jobs: "Jobs", handle: "Handle") -> dict[str, Any]:
 
     Answers are kept beside the job (see `Jobs.answers`), by whoever gave them.
     """
+    make_room(jobs.journal, jobs.config.answers_mib * 2**20)
     comparison = _Comparison(jobs, handle)
     facts = comparison.ask_all()
     artifacts = handle.job.request["artifacts"]

@@ -14,6 +14,7 @@ from core.library import files
 from core.settings import PROJECT
 from core.work.opening import open_participant
 from core.worker.loaded import Loaded
+from tests.conftest import finished
 from ui.frame import PAGES
 
 HEAVY = ("tensorflow", "keras", "h5py", "onnx", "onnxruntime", "ai_edge_litert", "openvino", "sklearn")
@@ -111,6 +112,37 @@ def test_inputs_are_hashed_once_however_often_the_page_is_drawn(visit, jobs: Job
     monkeypatch.setattr(files, "check", lambda folder, *rest: (hashed.append(folder), check(folder, *rest)))
     assert not app.run().exception
     assert [folder for folder in hashed if folder.parent.name == "inputs"] == []
+
+
+def test_a_comparison_that_is_asked_for_no_more_is_stopped(visit, empty_jobs: Jobs):
+    run = finished(empty_jobs, empty_jobs.train("digits-core", epochs=1)).result["run"]
+    rows = finished(empty_jobs, empty_jobs.save(run, ["saved_model", "checkpoint"])).result["rows"]
+    kept = [row["artifact"] for row in rows.values()]
+    jobs = Jobs(empty_jobs.library, empty_jobs.worker, empty_jobs.config.model_copy(update={"parallel": 2}))
+    busy = [jobs.train("digits-core", epochs=500) for _ in range(2)]
+    app = visit(jobs, "compare", artifact=kept[:1])
+    (first,) = jobs.journal.all("compare")
+    app.multiselect[0].set_value(kept).run()
+    assert not app.exception
+    assert jobs.wait(first.id).state == "cancelled"
+    for one in busy:
+        jobs.cancel(one.id)
+    (second,) = [one for one in jobs.journal.all("compare") if one.id != first.id]
+    assert (finished(jobs, second).request["artifacts"], first.request["artifacts"]) == (kept, kept[:1])
+
+
+def test_typed_values_are_compared_in_depth_when_a_person_says_so(visit, jobs: Jobs, saved: Callable):
+    copy = saved("tips", "keras")["artifact"]
+    app = visit(jobs, "compare", artifact=copy, ask="typed")
+    assert "same answer" in said(app)
+    for _ in range(2):  # each set of values is asked for by itself
+        (press,) = [one for one in app.button if one.label == "Compare on these values"]
+        before = len(jobs.journal.all("compare"))
+        press.click().run()
+        assert len(jobs.journal.all("compare")) == before + 1
+        assert "Compare on these values" not in [one.label for one in app.button]
+        app.slider[0].set_value(app.slider[0].value + 1).run()
+        assert len(jobs.journal.all("compare")) == before + 1
 
 
 def test_a_copy_is_never_held_against_itself(visit, jobs: Jobs, saved: Callable):
