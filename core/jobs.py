@@ -77,14 +77,17 @@ class Jobs(Runner):
         tolerance: float = TOLERANCE,
         sources: dict[str, str] | None = None,
         again: bool = True,
+        *,
+        inputs: str | None = None,
     ) -> Job:
         """Hold two copies against one another layer by layer, and find the first that differs.
 
         `baseline` and `other` are ids of artifacts, or of a run for its live model; at least one must be a Keras model.
-        The inputs are the first `rows` reference rows of the baseline's run; `tolerance` is the share of a layer's
-        spread by which it may differ. `sources` and `again` as for `compare`.
+        `inputs` is the id of an input set, of which the first `rows` are asked (by default those of the reference of
+        the baseline's run); `tolerance` is the share of a layer's spread by which it may differ. `sources` and `again`
+        as for `compare`.
         """
-        request = layers_request(self.library, baseline, other, rows, tolerance, sources or {})
+        request = layers_request(self.library, baseline, other, rows, tolerance, sources or {}, inputs)
         return self._once("layers", "Layer by layer", request, [baseline, other], layers_work, again)
 
     def answers(self, job_id: str) -> Answers:

@@ -5,8 +5,10 @@ from typing import Any
 import streamlit as st
 
 from core.errors import InputError, RoundtripError
+from core.inputs import InputSet
 from core.library import Entry
 from core.library.journal import Job
+from core.words import counted
 from core.work.layers import MOST_ROWS, PAIRED, ROWS, TOLERANCE, UNPAIRED, require_layers
 from ui.address import in_address
 from ui.charts import CONFIG, layer_differences
@@ -25,29 +27,34 @@ def show_layers(
     names: dict[str, str],
     entries: dict[str, Entry],
     sources: dict[str, str] | None = None,
+    inputs: InputSet | None = None,
 ) -> None:
     """Ask which copy to walk against the baseline (an artifact, or a run for its live model), walk it, show the result.
 
-    `names` are what the copies are called on this page; `sources` as in `Jobs.layers`. The job stands in the address.
+    `names` are what the copies are called on this page; `sources` as in `Jobs.layers`; `inputs` is what the page asks
+    (by default held-out rows). The job stands in the address.
     """
     st.subheader("First layer that differs")
     st.caption(
-        "Both copies get the same held-out rows. What each layer makes of them is held against its partner in the "
-        "other copy, one layer after another, so that you see where a difference begins and not only how it ends."
+        f"Both copies get the same {'inputs' if inputs else 'held-out rows'}. What each layer makes of them is held "
+        "against its partner in the other copy, one layer after another, so that you see where a difference begins and "
+        "not only how it ends."
     )
     fitting = _fitting(baseline, others, names)
     if not fitting:
         return
-    other, rows, tolerance = _asked(fitting, names)
-    job = _job(baseline, other, rows, tolerance)
+    other, rows, tolerance = _asked(fitting, names, inputs)
+    asked = inputs.id if inputs else None
+    job = _job(baseline, other, rows, tolerance, asked)
     if st.button("Walk the layers", type="primary", icon=":material/footprint:", disabled=bool(job and job.active)):
-        job = office().layers(baseline, other, rows, tolerance, _only(sources or {}, (baseline, other)))
+        used = _only(sources or {}, (baseline, other))
+        job = office().layers(baseline, other, rows, tolerance, used, inputs=asked)
         st.query_params["layers"] = job.id
     if job:
         follow(job, lambda seen: None)
         seen = office().journal.read(job.id)
         if seen.state == "done":
-            _result(seen, names)
+            _result(seen, names, inputs)
 
 
 def _fitting(baseline: str, others: list[str], names: dict[str, str]) -> list[str]:
@@ -67,17 +74,19 @@ def _fitting(baseline: str, others: list[str], names: dict[str, str]) -> list[st
     return fitting
 
 
-def _asked(fitting: list[str], names: dict[str, str]) -> tuple[str, int, float]:
+def _asked(fitting: list[str], names: dict[str, str], inputs: InputSet | None) -> tuple[str, int, float]:
+    most = min(MOST_ROWS, inputs.rows) if inputs else MOST_ROWS
     with st.container(horizontal=True, vertical_alignment="bottom"):
         bound = in_address("walk", fitting)
         other = st.selectbox("Copy to walk", **bound, format_func=lambda id_: names.get(id_, id_), width=320)
         rows = st.number_input(
             "Rows",
             1,
-            MOST_ROWS,
-            ROWS,
+            most,
+            min(ROWS, most),
             width=120,
-            help="The first held-out rows. More rows find rarer differences, and take longer.",
+            help=f"The first {'of those asked above' if inputs else 'held-out rows'}. More rows find rarer "
+            "differences, and take longer.",
         )
         tolerance = st.selectbox(
             "A layer may differ by",
@@ -90,32 +99,42 @@ def _asked(fitting: list[str], names: dict[str, str]) -> tuple[str, int, float]:
     return other, int(rows), float(tolerance)
 
 
-def _job(baseline: str, other: str, rows: int, tolerance: float) -> Job | None:
+def _job(baseline: str, other: str, rows: int, tolerance: float, inputs: str | None) -> Job | None:
     """The job that the address names, if it is the one that is asked for here."""
     try:
         job = office().journal.read(st.query_params.get("layers", ""))
     except RoundtripError:  # none, or one that is forgotten: it can be walked again
         return None
     asked = {"baseline": baseline, "other": other, "rows": rows, "tolerance": tolerance}
-    return job if asked.items() <= job.request.items() else None
+    return job if asked.items() <= job.request.items() and job.request.get("inputs") == inputs else None
 
 
 def _only(sources: dict[str, str], ids: tuple[str, ...]) -> dict[str, str]:
     return {id_: key for id_, key in sources.items() if id_ in ids}
 
 
-def _result(job: Job, names: dict[str, str]) -> None:
+def _result(job: Job, names: dict[str, str], inputs: InputSet | None) -> None:
     found = job.result
     _verdict(found)
     held = plain(names.get(found["held"], found["held"]))
     said = {"structure": "by class and shape, in order", "value": "by value and shape, because formats rename them"}
     st.caption(
-        f"{_count(found)}, on {found['rows']:,} rows. Partners in {held} were found {said[found['paired_by']]}. "
+        f"{_count(found)}, on {_rows(found['rows'], inputs)}. "
+        f"Partners in {held} were found {said[found['paired_by']]}. "
         + " ".join(plain(remark) for remark in found["remarks"])
     )
     figure = layer_differences(found["steps"], found["tolerance"], [_says(step) for step in found["steps"]])
     st.plotly_chart(figure, config=CONFIG, alt="The difference of each layer, as a share of its range", key="layers")
     _table(found)
+
+
+def _rows(count: int, inputs: InputSet | None) -> str:
+    """Which rows were used."""
+    if inputs is None:
+        return f"the first {counted(count, 'held-out row')}"
+    if count < inputs.rows:
+        return f"the first {counted(count, 'row')} of what is asked above"
+    return "the row that is asked above" if count == 1 else f"the {count:,} rows that are asked above"
 
 
 def _verdict(found: dict[str, Any]) -> None:

@@ -46,7 +46,7 @@ def _of_copies(comparison: Comparison, entries: dict[str, Entry]) -> dict[str, C
     others = list(comparison.outcomes)
     fidelity = {id_: outcome.max_abs for id_, outcome in comparison.outcomes.items()}
     return {
-        "Layers": lambda: show_layers(baseline, others, names, entries, sources),
+        "Layers": lambda: show_layers(baseline, others, names, entries, sources, comparison.inputs),
         "Find a disagreement": lambda: show_disagreement(baseline, others, names, entries, sources),
         "Costs": lambda: show_costs(others, names, entries, fidelity, sources),
         "Report": lambda: show_report(comparison),

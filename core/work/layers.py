@@ -13,10 +13,11 @@ from core.compare import RTOL
 from core.errors import InputError
 from core.formats import get_format
 from core.formats.contract import Arrays
+from core.inputs import Inputs
 from core.layers import Difference, Seen, Tensor, difference, pair_by_structure, pair_by_value
 from core.library import Library
 from core.work.opening import open_participant, run_of
-from core.work.sources import require_same_inputs, resolve_sources
+from core.work.sources import renamed_inputs, require_same_inputs, resolve_sources
 from core.worker.loaded import Loaded
 
 if TYPE_CHECKING:
@@ -78,7 +79,13 @@ def require_layers(library: Library, baseline: str, other: str) -> None:
 
 
 def layers_request(
-    library: Library, baseline: str, other: str, rows: int, tolerance: float, sources: dict[str, str]
+    library: Library,
+    baseline: str,
+    other: str,
+    rows: int,
+    tolerance: float,
+    sources: dict[str, str],
+    inputs: str | None = None,
 ) -> dict[str, Any]:
     """What a walk from layer to layer is asked. Raises InputError, UnknownName."""
     require_layers(library, baseline, other)
@@ -89,14 +96,17 @@ def layers_request(
     ids = [id_ for id_ in (baseline, other) if id_.startswith("a")]
     require_same_inputs(library, ids)
     request = {"baseline": baseline, "other": other, "rows": rows, "tolerance": tolerance}
+    if inputs is not None:  # else no part of the request: that of an earlier version is still the same
+        request |= {"inputs": Inputs(library.home).read(inputs).id}
     return request | {"sources": resolve_sources(library, ids, sources)}
 
 
 def layers_work(jobs: "Jobs", handle: "Handle") -> dict[str, Any]:
-    """Walk the layers of one copy against another, on the first reference rows of the baseline's run."""
+    """Walk the layers of one copy against another, on the first rows of an input set, else of the
+    reference of the baseline's run."""
     request = handle.job.request
     baseline, other = request["baseline"], request["other"]
-    reference = jobs.library.reference(run_of(jobs, baseline)).head(request["rows"])
+    inputs = _inputs(jobs, request)
     # The Keras model is walked; where both are, the baseline.
     walked, held = (baseline, other) if inside_of(jobs.library, baseline) == "keras" else (other, baseline)
     limits = Limits(handle.cancelled, jobs.config.reply_mib * 2**20)
@@ -106,11 +116,23 @@ def layers_work(jobs: "Jobs", handle: "Handle") -> dict[str, Any]:
         sides = _both(opened)
     with sides[0], sides[1]:
         ours, theirs = (
-            Side(loaded, inside_of(jobs.library, id_), _folder(jobs, id_), reference.inputs, limits)
+            Side(loaded, inside_of(jobs.library, id_), _folder(jobs, id_), _named(jobs, id_, inputs), limits)
             for loaded, id_ in zip(sides, (walked, held), strict=True)
         )
-        found = walk(ours, theirs, reference.rows, request["tolerance"], handle.tell)
+        found = walk(ours, theirs, len(next(iter(inputs.values()))), request["tolerance"], handle.tell)
     return {"baseline": baseline, "other": other, "walked": walked, "held": held} | found
+
+
+def _inputs(jobs: "Jobs", request: dict[str, Any]) -> Arrays:
+    if "inputs" in request:
+        return Inputs(jobs.library.home, jobs.config).take(request["inputs"], slice(0, request["rows"]))
+    return jobs.library.reference(run_of(jobs, request["baseline"])).head(request["rows"]).inputs
+
+
+def _named(jobs: "Jobs", id_: str, inputs: Arrays) -> Arrays:
+    """The inputs by the names by which this copy takes them."""
+    names = renamed_inputs(jobs.library, id_, list(inputs))
+    return {names.get(name, name): array for name, array in inputs.items()}
 
 
 def _open(jobs: "Jobs", handle: "Handle", id_: str) -> Loaded:

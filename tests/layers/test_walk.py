@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from core.errors import InputError
+from core.errors import InputError, UnknownName
 from core.formats import FORMATS
+from core.inputs import Inputs
 from core.jobs import Jobs
 from core.work import layers
 from core.work.layers import Limits, Side
@@ -205,3 +206,16 @@ def test_what_does_not_fit_is_refused(jobs, trained, saved, asked, sentence):
 def test_every_format_says_as_what_its_tensors_can_be_seen():
     assert {one.inside for one in FORMATS} == {"", *MODULES}
     assert {one.key for one in FORMATS if not one.inside} == {"saved_model", "keras_export", "frozen_graph"}
+
+
+def test_the_rows_of_an_input_set_are_walked(jobs, trained, saved):
+    run, copy = trained("digits-mlp"), saved("digits-mlp", "litert_int8")["artifact"]
+    sets = Inputs(jobs.library.home, jobs.config)
+    blank = sets.typed({"pixels": np.zeros((1, 64), "float32")})
+    usual, asked = walked(jobs, run, copy), walked(jobs, run, copy, inputs=blank.id)
+    assert (usual["rows"], asked["rows"]) == (32, 1)
+    assert asked["steps"][0]["max_abs"] != usual["steps"][0]["max_abs"]
+    same = sets.held_out(jobs.library, run)
+    assert walked(jobs, run, copy, inputs=same.id) == usual
+    with pytest.raises(UnknownName, match="These inputs are not kept"):
+        jobs.layers(run, copy, inputs="i0123456789")

@@ -6,6 +6,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core.inputs import Inputs, specs_of
 from core.jobs import Jobs
 
 
@@ -13,15 +14,17 @@ from core.jobs import Jobs
 def section(monkeypatch: pytest.MonkeyPatch):
     """A function that shows the section for a baseline and others, and gives the page."""
 
-    def script(baseline: str, others: list[str]) -> None:
+    def script(baseline: str, others: list[str], inputs: str) -> None:
         from ui.layers import show_layers
+        from ui.state import input_sets
 
-        show_layers(baseline, others, {id_: f"copy {id_}" for id_ in others}, {})
+        asked = input_sets().read(inputs) if inputs else None
+        show_layers(baseline, others, {id_: f"copy {id_}" for id_ in others}, {}, None, asked)
 
-    def show(jobs: Jobs, baseline: str, *others: str) -> AppTest:
+    def show(jobs: Jobs, baseline: str, *others: str, inputs: str = "") -> AppTest:
         st.cache_resource.clear()
         monkeypatch.setattr("ui.state.Jobs", lambda: jobs)
-        asked = {"baseline": baseline, "others": list(others)}
+        asked = {"baseline": baseline, "others": list(others), "inputs": inputs}
         return AppTest.from_function(script, kwargs=asked, default_timeout=60).run()
 
     yield show
@@ -55,6 +58,18 @@ def test_the_first_layer_that_differs_is_named_first(section, jobs: Jobs, traine
     assert app.warning[0].value.startswith("The first layer that differs is **dense** (Dense): by up to")
     assert app.dataframe[0].value["Verdict"].tolist() == ["✗ differs", "✗ differs"]
     assert "scale and zero point" in said(app)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"), [(40, "on the first 32 rows of what is asked above"), (1, "on the row that is asked above")]
+)
+def test_what_the_page_asks_is_walked_and_said(section, jobs: Jobs, trained: Callable, saved: Callable, rows, words):
+    run, copy = trained("digits-mlp"), saved("digits-mlp", "onnx")["artifact"]
+    asked = Inputs(jobs.library.home, jobs.config).random(specs_of(jobs.library, run), rows)
+    app = walk(section(jobs, run, copy, inputs=asked.id), jobs)
+    assert not app.exception
+    assert words in said(app)
+    assert jobs.journal.read(app.query_params["layers"]).request["inputs"] == asked.id
 
 
 def test_what_cannot_be_looked_into_is_said_and_offers_no_walk(section, jobs: Jobs, saved: Callable):
