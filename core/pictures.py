@@ -15,7 +15,12 @@ def row_image(values: np.ndarray, shape: tuple[int, int], side: int = 64) -> byt
 
 def row_image_url(values: np.ndarray, shape: tuple[int, int], side: int = 32) -> str:
     """The same as a data URL: for a table's cell, or where the next picture comes before this one could be fetched."""
-    return "data:image/png;base64," + base64.b64encode(row_image(values, shape, side)).decode()
+    return data_url(row_image(values, shape, side))
+
+
+def data_url(png: bytes) -> str:
+    """A PNG as an address that holds all of it."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def moved_image(values: np.ndarray, origin: np.ndarray, shape: tuple[int, int], side: int = 64) -> bytes:

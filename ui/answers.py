@@ -131,7 +131,6 @@ def _table(shown: Shown, names: dict[str, str]) -> int | None:
             columns[f"{name}, bars"] = [_finite(values) for values in answers]
             meaning = f"{name}: the probability of each class, {', '.join(shown.labels)}."
             config[f"{name}, bars"] = st.column_config.BarChartColumn("Probabilities", y_min=0, y_max=1, help=meaning)
-    columns["Largest difference"] = [f"{value:.3g}" for value in shown.distance]
     event = st.dataframe(
         columns,
         hide_index=True,
@@ -150,6 +149,7 @@ def _table(shown: Shown, names: dict[str, str]) -> int | None:
 def _asked_columns(shown: Shown) -> tuple[dict[str, list[Any]], dict[str, Any]]:
     """What was asked: a picture, or the inputs as text."""
     columns: dict[str, list[Any]] = {"Row": shown.rows.tolist()}
+    columns["Largest difference"] = [f"{value:.3g}" for value in shown.distance]
     config: dict[str, Any] = {"Row": st.column_config.NumberColumn(width="small")}
     if shown.image_shape:
         pixels = next(iter(shown.inputs.values()))

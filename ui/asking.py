@@ -4,6 +4,7 @@ whose id stands in the address."""
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from core.errors import InputError, RoundtripError
@@ -14,7 +15,7 @@ from core.inputs.pictures import frame_of
 from core.inputs.sources import Given
 from core.inputs.specs import boxes_of
 from core.library import Run
-from core.pictures import row_image
+from core.pictures import row_image_url
 from ui.address import in_address
 from ui.answers import values_in_words
 from ui.filling import fill_held_out, fill_random, fill_typed, fill_upload, restore
@@ -31,6 +32,7 @@ WAYS = {
     "random": ("Random", ":material/casino:"),
     "found": ("Found", ":material/search:"),
 }
+LOOKED_AT = 4096  # rows whose range is held against that of the data
 PREVIEW = 8  # rows of a table
 PICTURES = 12  # side by side on a wide page
 SHOWN = 8  # columns of a preview
@@ -156,10 +158,25 @@ def _show(run: Run, chosen: InputSet) -> None:
                 type="tertiary",
                 help=f"{size(chosen.bytes)}. Use them again here, or with `python -m core compare --inputs FILE`.",
             )
-        for note in chosen.notes:
+        for note in [*chosen.notes, *_out_of_range(run, chosen)]:
             st.caption(f":material/info: {plain(note)}")
         if chosen.kind != "typed":
             _preview(run, chosen)
+
+
+def _out_of_range(run: Run, chosen: InputSet) -> list[str]:
+    """Numbers far outside of what the run's own data go from and to: no model answers well what it has never seen."""
+    known, said = reference(run.id).inputs, []
+    for name, array in input_sets().take(chosen.id, slice(0, LOOKED_AT)).items():
+        if name in known and array.dtype.kind in "fiu" and np.isfinite(array).any():
+            least, most = (float(of(array[np.isfinite(array)])) for of in (np.min, np.max))
+            low, high = float(np.nanmin(known[name])), float(np.nanmax(known[name]))
+            if least < low - (high - low) / 2 or most > high + (high - low) / 2:
+                said.append(
+                    f"“{name}” goes from {least:.4g} to {most:.4g}; in the data of the run it goes from {low:.4g} to "
+                    f"{high:.4g}. Answers to what a model has never seen say little of its copies."
+                )
+    return said
 
 
 def _preview(run: Run, chosen: InputSet) -> None:
@@ -182,7 +199,7 @@ def _as_specs(chosen: InputSet) -> Specs:
 def _pictures(rows: Any, shape: tuple[int, int]) -> None:
     with st.container(horizontal=True, gap="small"):
         for at, row in enumerate(rows):
-            st.image(row_image(row.astype("float32"), shape, 56), width=56, alt=f"Input {at}")
+            st.image(row_image_url(row.astype("float32"), shape, 56), width=56, alt=f"Input {at}")
 
 
 def _table(rows: Arrays) -> None:

@@ -71,8 +71,13 @@ def courses(past: Course, live: Course, copies: list[Course]) -> go.Figure:
             x=past.epochs[-1], y=1, yref="paper", text="training ended here ", showarrow=False, xanchor="right"
         )
         figure.update_xaxes(range=_mostly_after(past.epochs[-1], live.epochs or [past.epochs[-1] + 1]))
-    values = [loss for course in (past, live, *copies) for loss in course.losses if loss is not None]
-    figure.update_yaxes(type="log" if values and min(values) > 0 and max(values) > STEEP * min(values) else "linear")
+    seen = [*past.losses[-1:], *(loss for course in (live, *copies) for loss in course.losses)]
+    values = [loss for loss in seen if loss is not None]
+    if values and min(values) > 0 and max(values) > STEEP * min(values):
+        figure.update_yaxes(type="log")
+    elif values:  # the first epochs, which are mostly out of sight, would press all the rest flat
+        room = 0.06 * (max(values) - min(values)) or 0.01
+        figure.update_yaxes(range=[min(values) - room, max(values) + room])
     figure = dressed(figure, "epoch", "loss", height=400 + 22 * len(copies))
     return figure.update_layout(legend={"y": -0.2, "yanchor": "top", "orientation": "v"})
 

@@ -1,16 +1,19 @@
 """What the Compare page asks first and says first: which copies, against what, and the verdicts."""
 
 import contextlib
+from collections import Counter
 from typing import Any, NamedTuple
 
 import streamlit as st
 
+from core.compare import Verdict
 from core.errors import RoundtripError
 from core.formats import get_format
 from core.inputs import Inputs, InputSet
 from core.library import Entry, Run
 from core.library.journal import Job
 from core.record import now
+from core.words import meaning
 from core.words import short_names as short_names
 from core.words.remarks import remarks
 from core.work.comparing import Compared
@@ -33,18 +36,25 @@ def choose_artifacts(entries: dict[str, Entry]) -> list[str]:
             icon=":material/search_off:",
         )
     bound = in_address("artifact", list(entries), many=True)
-    return st.multiselect("Artifacts", **bound, format_func=lambda id_: _name(entries[id_]))
+    return st.multiselect("Copies", **bound, format_func=_list_names(entries).get)
 
 
-def _name(entry: Entry) -> str:
-    return f"{get_format(entry.format).label} · {entry.run_name} · {entry.id}"
+def _list_names(entries: dict[str, Entry]) -> dict[str, str]:
+    """What each copy is called in a list: its run only where there are several, its id only where it takes one."""
+    several = len({entry.run for entry in entries.values()}) > 1
+    names = {
+        id_: get_format(entry.format).label + (f" · {entry.run_name}" if several else "")
+        for id_, entry in entries.items()
+    }
+    counts = Counter(names.values())
+    return {id_: f"{name} · {id_}" if counts[name] > 1 else name for id_, name in names.items()}
 
 
 def choose_baseline(entries: dict[str, Entry], ids: list[str]) -> str:
     """Against what the answers are held: the live model of a run of theirs, or any artifact but a single chosen one."""
     runs = {entries[id_].run: entries[id_].run_name for id_ in ids}
     words = {run: f"The live model of “{name}”" for run, name in runs.items()}
-    words |= {id_: _name(entry) for id_, entry in entries.items() if [id_] != ids}
+    words |= {id_: name for id_, name in _list_names(entries).items() if [id_] != ids}
     return st.selectbox(
         "Held against",
         **in_address("baseline", list(words)),
@@ -61,7 +71,7 @@ def ask_sources(entries: dict[str, Entry], ids: list[str]) -> dict[str, str]:
         offered = {choice.key: choice.words for choice in choices(office().library, id_)}
         if next(iter(offered)) != "none":
             sources[id_] = st.selectbox(
-                f"{get_format(entries[id_].format).label} ({id_}): what brings the half that it lacks?",
+                f"{get_format(entries[id_].format).label} ({id_}): which code builds its layers?",
                 **in_address(f"code-{id_}", list(offered)),
                 format_func=offered.get,
                 help="This copy is half a model, or has layers of its own: something must bring the other half.",
@@ -125,7 +135,8 @@ def finished_comparison(job: Job, entries: dict[str, Entry]) -> Comparison:
 
 def show_verdicts(comparison: Comparison) -> None:
     """A card for each copy: the verdict first, then the numbers, then what must not be silent."""
-    st.caption(_asked_words(comparison))
+    verdicts = "\n".join(f"- **{verdict.words}**: {meaning(verdict)}" for verdict in Verdict)
+    st.caption(_asked_words(comparison), help=f"The verdicts, best first:\n\n{verdicts}")
     with st.grid(3, min_column_width=270):
         for id_, outcome in comparison.outcomes.items():
             with st.container(border=True, height="stretch", key=f"verdict-{id_}"):

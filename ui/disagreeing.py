@@ -10,7 +10,7 @@ from core.demos import DEMOS
 from core.demos.contract import Demo
 from core.formats.contract import Arrays
 from core.library import Run
-from core.pictures import moved_image, row_image
+from core.pictures import data_url, moved_image, row_image_url
 from ui.charts import CONFIG, probabilities, values_in_order
 from ui.words import plain
 
@@ -120,13 +120,14 @@ def _pictures(shown: Shown) -> None:
     shape = shown.run.image_shape
     found, origin = (next(iter(arrays.values()))[0].astype("float32") for arrays in (shown.inputs, shown.origin))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.image(row_image(found, shape, LARGE), "this picture", LARGE, alt="The picture on which they disagree most")
+        picture = row_image_url(found, shape, LARGE)
+        st.image(picture, "this picture", LARGE, alt="The picture on which they disagree most")
         if shown.facts["steps"]:
             with st.container(width=SMALL, gap="xsmall"):
-                st.image(row_image(origin, shape, SMALL), "began as", SMALL, alt="The row that it came from")
+                st.image(row_image_url(origin, shape, SMALL), "began as", SMALL, alt="The row that it came from")
                 moved = moved_image(found, origin, shape, SMALL)
                 alt = "The difference: violet where ink was added, orange where it was taken away"
-                st.image(moved, ":violet[added], :orange[taken]", SMALL, alt=alt)
+                st.image(data_url(moved), ":violet[added], :orange[taken]", SMALL, alt=alt)
 
 
 def _course(shown: Shown, name: str) -> None:
@@ -181,9 +182,9 @@ def _answered_pictures(answers: Arrays, shape: tuple[int, int]) -> None:
     one, two = (array.astype("float32") for array in answers.values())
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for name, array in zip(answers, (one, two), strict=True):
-            st.image(row_image(array, shape, LARGE), plain(name), LARGE, alt=f"The answer of {name}")
+            st.image(row_image_url(array, shape, LARGE), plain(name), LARGE, alt=f"The answer of {name}")
         moved = moved_image(two, one, shape, SMALL)
-        st.image(moved, "the difference", SMALL, alt="Where the two pictures differ")
+        st.image(data_url(moved), "the difference", SMALL, alt="Where the two pictures differ")
 
 
 def _two_values(shown: Shown, answers: Arrays) -> None:

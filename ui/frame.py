@@ -68,6 +68,6 @@ def log_unforeseen(error: Exception) -> None:
     """Show one plain sentence for a mistake of ours, and keep its traceback in the server's log."""
     log.error("A page failed", exc_info=(type(error), error, sys.exc_info()[2] or error.__traceback__))
     st.error(
-        "Something went wrong on our side. Reload the page; if it happens again, the server's log says where.",
+        "Something went wrong on our side. Reload the page; if that does not help, restart the server.",
         icon=":material/error:",
     )

@@ -43,7 +43,8 @@ def _nothing_answered() -> None:
 def _of_copies(comparison: Comparison, entries: dict[str, Entry]) -> dict[str, Callable[[], None]]:
     """Views for which the copies are asked again, and the report."""
     baseline, names, sources = comparison.baseline, comparison.all_names, comparison.job.request["sources"]
-    others = list(comparison.outcomes)
+    # The copy that is furthest off stands first: it is the one that one wants to look into.
+    others = sorted(comparison.outcomes, key=lambda id_: -(comparison.outcomes[id_].max_abs or 0.0))
     fidelity = {id_: outcome.max_abs for id_, outcome in comparison.outcomes.items()}
     return {
         "Layers": lambda: show_layers(baseline, others, names, entries, sources, comparison.inputs),

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -236,3 +237,12 @@ def test_a_set_is_downloaded_as_an_npz_that_can_be_asked_again(sets: Inputs, tmp
     assert sets.take(read.id, slice(None))["pixels"].tolist() == sets.take(kept.id, slice(None))["pixels"].tolist()
     reply, body = asked("/inputs/i0123456789.npz")
     assert (reply.status_code, body[:30]) == (404, b"These inputs are not kept any ")
+
+
+def test_numbers_far_outside_of_the_data_are_said(visit, jobs: Jobs, saved: Callable):
+    kept = Inputs(jobs.library.home).random(
+        [{"name": "pixels", "dtype": "float32", "shape": [None, 64]}], 5, 0.0, 16.0, seed=1
+    )
+    app = visit(jobs, "compare", artifact=[saved("digits-mlp", "keras")["artifact"]], inputs=kept.id)
+    words = "\n".join(one.value for one in app.caption).replace("\\", "")
+    assert "in the data of the run it goes from 0 to 1" in words
