@@ -44,6 +44,7 @@ def show_answers(run: Run, job: Job, names: dict[str, str]) -> None:
     `names` are those of the baseline (first) and of every copy that answered; `run` is the baseline's.
     """
     answers, baseline = office().answers(job.id), job.result["baseline"]
+    names = _furthest_first(job, names)
     outputs = list(answers.sources(baseline))
     left, middle, right = st.columns([2, 2, 2], vertical_alignment="bottom")
     output = outputs[0]
@@ -62,6 +63,13 @@ def show_answers(run: Run, job: Job, names: dict[str, str]) -> None:
     picked = _table(shown, names)
     if picked is not None:
         _close_up(shown, picked, names)
+
+
+def _furthest_first(job: Job, names: dict[str, str]) -> dict[str, str]:
+    """The baseline, then the copies that are furthest from it: on a narrow screen the last columns are out of sight."""
+    outcomes, baseline = job.result["outcomes"], job.result["baseline"]
+    others = sorted((id_ for id_ in names if id_ != baseline), key=lambda id_: -(outcomes[id_]["max_abs"] or 0.0))
+    return {id_: names[id_] for id_ in (baseline, *others)}
 
 
 def _disagreement(answers: Answers, ids: list[str]) -> tuple[np.ndarray, np.ndarray]:
