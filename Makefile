@@ -10,7 +10,7 @@ run: .venv/installed
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 test: .venv/installed-for-tests
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 bench: .venv/installed-for-tests
 	$(BIN)/python -m benchmarks
