@@ -1,16 +1,20 @@
-# make run | make test | make bench | make lint   (see README.md)
+# make run | make test | make test-trust | make bench | make lint   (see README.md)
 
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: run test bench lint clean
+.PHONY: run test test-trust bench lint clean
 
 run: .venv/installed
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 test: .venv/installed-for-tests
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not long"
+
+# Bad inputs, faults and the sandbox, with the long runs that `make test` leaves out.
+test-trust: .venv/installed-for-tests
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "trust or long" --timeout=1800
 
 bench: .venv/installed-for-tests
 	$(BIN)/python -m benchmarks

@@ -3,7 +3,8 @@
 RoundtripError
 ├── InputError              a value that a person gave does not fit
 │   ├── UnknownName         no demo, format, run, artifact or job has that name
-│   └── DataUnavailable     a data set cannot be had now
+│   ├── DataUnavailable     a data set cannot be had now
+│   └── Refused             a file from outside breaks a rule of the gate or of the inspector
 ├── FormatError
 │   ├── PackageMissing      the library that a format needs is not installed
 │   ├── CannotSave          this format does not take this model
@@ -22,6 +23,8 @@ RoundtripError
 Each carries one plain `sentence`, what was `received`, the `cure` (what to do next), and `detail`: the foreign
 library's own words, shown only on demand. Foreign exceptions become these in `core.explain`, and nowhere else.
 """
+
+from typing import Any
 
 
 class RoundtripError(Exception):
@@ -65,6 +68,18 @@ class UnknownName(InputError):
 
 class DataUnavailable(InputError):
     code = "data-unavailable"
+
+
+class Refused(InputError):
+    """A file from outside that is not let in. `rule` is the stable name of what it breaks, such as "zip-link"; the code
+    is "refused:" and the rule."""
+
+    code = "refused"
+
+    def __init__(self, sentence: str, *, rule: str = "unlike", **more: Any):
+        super().__init__(sentence, **more)
+        self.rule = rule
+        self.code = f"{Refused.code}:{rule}"
 
 
 class FormatError(RoundtripError):
@@ -135,12 +150,14 @@ def _tree(root: type[RoundtripError]) -> dict[str, type[RoundtripError]]:
 
 def from_json(record: dict[str, str]) -> RoundtripError:
     """Rebuild an error that `to_json` wrote; an unknown code becomes a plain RoundtripError."""
-    kind = _tree(RoundtripError).get(record.get("code", ""), RoundtripError)
+    code, _, rule = record.get("code", "").partition(":")
+    kind = _tree(RoundtripError).get(code, RoundtripError)
     return kind(
         record.get("sentence", "Something went wrong."),
         received=record.get("received") or None,
         cure=record.get("cure", ""),
         detail=record.get("detail", ""),
+        **({"rule": rule} if rule else {}),
     )
 
 

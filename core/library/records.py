@@ -1,10 +1,14 @@
 """The records that lie beside the files: a run, and an artifact of it. Evidence has its own room."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from core.record import Record, other_versions, versions
+
+# Where a model comes from: trained or added here, or a file that a person brought in. What is made from the one is of
+# the same trust: a copy of a stranger's model is a stranger's model, whoever converted it.
+Trust = Literal["ours", "brought in"]
 
 
 class FileEntry(BaseModel):
@@ -20,7 +24,8 @@ class Run(Record):
 
     `not_finite` counts the numbers of each weight that are NaN or infinite, where any are.
     `weights` and `optimizer` are fingerprints at the end of training; `stepped` is that of the weights one more step
-    later (see `core.worker.probes.one_step`), for copies to be held against.
+    later (see `core.worker.probes.one_step`), for copies to be held against. `brought` says of a model from outside as
+    what it came: the name of the file, its SHA-256, its format.
     """
 
     id: str
@@ -45,6 +50,8 @@ class Run(Record):
     seconds: float = 0.0
     versions: dict[str, str] = Field(default_factory=versions)
     files: list[FileEntry] = Field(default_factory=list)
+    trust: Trust = "ours"
+    brought: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def warning(self) -> str:
@@ -59,13 +66,16 @@ class Run(Record):
 
 
 class Artifact(Record):
-    """One saved copy: which run, which format, and every file of it."""
+    """One saved copy: which run, which format, and every file of it. `made_from` is the artifact whose files it was
+    converted from, where it was not saved from the live model."""
 
     id: str
     run: str
     format: str
     seconds: float
     options: dict[str, Any] = Field(default_factory=dict)
+    trust: Trust = "ours"
+    made_from: str | None = None
     versions: dict[str, str] = Field(default_factory=versions)
     files: list[FileEntry] = Field(default_factory=list)
 
