@@ -87,7 +87,7 @@ class Jobs(Runner):
         the baseline's run); `tolerance` is the share of a layer's spread by which it may differ. `sources` and `again`
         as for `compare`.
         """
-        request = layers_request(self.library, baseline, other, rows, tolerance, sources or {}, inputs)
+        request = layers_request(self, baseline, other, rows, tolerance, sources or {}, inputs)
         return self._once("layers", "Layer by layer", request, [baseline, other], layers_work, again)
 
     def answers(self, job_id: str) -> Answers:

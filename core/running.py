@@ -11,6 +11,7 @@ from typing import Any
 
 from core.errors import Cancelled, LibraryError, RoundtripError, WorkerError, is_passing
 from core.explain import translate
+from core.inputs import Inputs
 from core.library import Library
 from core.library.entries import new_id
 from core.library.journal import Job, Journal
@@ -75,6 +76,7 @@ class Runner:
         self.library = library or Library(self.config.home)
         self.worker = worker or Worker(self.config)
         self.journal = Journal(self.library.home / "jobs", self.config.keep_jobs)
+        self.inputs = Inputs(self.library.home, self.config)
         self.room = Room(self.config.held_children)
         self._looked: dict[str, tuple[str, str]] = {}
         self._threads: weakref.WeakValueDictionary[str, threading.Thread] = weakref.WeakValueDictionary()

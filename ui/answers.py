@@ -15,7 +15,7 @@ from core.words.answers import Sayer, values_in_words
 from core.work.answers import Answers
 from ui.address import in_address
 from ui.charts import CONFIG, probabilities
-from ui.state import input_sets, office
+from ui.state import office
 from ui.words import plain
 
 SHOWN_INPUTS = 8  # columns of inputs beside the answers
@@ -103,7 +103,7 @@ def _wanted_first(rows: np.ndarray, total: int) -> np.ndarray:
 
 
 def _shown(run: Run, job: Job, output: str, rows: np.ndarray, names: dict[str, str], distance: np.ndarray) -> Shown:
-    answers, kept = office().answers(job.id), input_sets()
+    answers, kept = office().answers(job.id), office().inputs
     baseline = job.result["baseline"]
     live = answers.take(baseline, output, rows)
     labels = run.labels if live.ndim == 2 and live.shape[1] == len(run.labels) else []

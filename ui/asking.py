@@ -20,7 +20,7 @@ from ui.address import in_address
 from ui.answers import values_in_words
 from ui.filling import fill_held_out, fill_random, fill_typed, fill_upload, restore
 from ui.routes import inputs_address
-from ui.state import input_sets, reference
+from ui.state import office, reference
 from ui.words import plain, show_error, size
 
 Specs = list[dict[str, Any]]
@@ -100,7 +100,7 @@ def _drawn(run: Run, row: Arrays | None) -> InputSet | None:
     if row is None:
         return None if st.session_state.get(here) else _kept(run, "drawn")
     st.session_state[here] = True
-    return input_sets().drawn(row)
+    return office().inputs.drawn(row)
 
 
 # What was chosen last in each way, in this session and by the address
@@ -113,7 +113,7 @@ def _take_from_address(run: Run, specs: Specs) -> None:
         return
     st.session_state["inputs-seen"] = asked
     try:
-        kept = input_sets().read(asked)
+        kept = office().inputs.read(asked)
         Fit([Given(one["name"], None, tuple(one["shape"])) for one in kept.columns], specs)
     except RoundtripError as error:
         other = "The inputs in the address are not for this model. " if type(error) is InputError else ""
@@ -134,7 +134,7 @@ def _remember(run: Run, chosen: InputSet) -> None:
 def _kept(run: Run, way: str) -> InputSet | None:
     """What was chosen last in this way; None where it is not kept any more."""
     try:
-        return input_sets().read(st.session_state.get(_key(run, way), ""))
+        return office().inputs.read(st.session_state.get(_key(run, way), ""))
     except RoundtripError:
         return None
 
@@ -167,7 +167,7 @@ def _show(run: Run, chosen: InputSet) -> None:
 def _out_of_range(run: Run, chosen: InputSet) -> list[str]:
     """Numbers far outside of what the run's own data go from and to: no model answers well what it has never seen."""
     known, said = reference(run.id).inputs, []
-    for name, array in input_sets().take(chosen.id, slice(0, LOOKED_AT)).items():
+    for name, array in office().inputs.take(chosen.id, slice(0, LOOKED_AT)).items():
         if name in known and array.dtype.kind in "fiu" and np.isfinite(array).any():
             least, most = (float(of(array[np.isfinite(array)])) for of in (np.min, np.max))
             low, high = float(np.nanmin(known[name])), float(np.nanmax(known[name]))
@@ -182,7 +182,7 @@ def _out_of_range(run: Run, chosen: InputSet) -> list[str]:
 def _preview(run: Run, chosen: InputSet) -> None:
     frame = frame_of(_as_specs(chosen), run.image_shape)
     drawn = frame is not None and frame.channels == 1
-    rows = input_sets().take(chosen.id, slice(0, PICTURES if drawn else PREVIEW))
+    rows = office().inputs.take(chosen.id, slice(0, PICTURES if drawn else PREVIEW))
     if drawn:
         _pictures(next(iter(rows.values())), (frame.height, frame.width))
     else:

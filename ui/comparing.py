@@ -9,7 +9,7 @@ import streamlit as st
 from core.compare import Verdict
 from core.errors import RoundtripError
 from core.formats import get_format
-from core.inputs import Inputs, InputSet
+from core.inputs import InputSet
 from core.library import Entry, Run
 from core.library.journal import Job
 from core.record import now
@@ -130,7 +130,7 @@ def finished_comparison(job: Job, entries: dict[str, Entry]) -> Comparison:
     all_names = short_names([baseline, *outcomes], entries)
     names = {id_: name for id_, name in all_names.items() if id_ not in outcomes or outcomes[id_].answered}
     run = jobs.library.run(run_of(jobs, baseline))
-    return Comparison(job, run, Inputs(jobs.library.home).read(job.result["inputs"]), outcomes, names, all_names)
+    return Comparison(job, run, jobs.inputs.read(job.result["inputs"]), outcomes, names, all_names)
 
 
 def show_verdicts(comparison: Comparison) -> None:

@@ -14,7 +14,7 @@ from core.inputs.files import PICTURES, TABLES
 from core.inputs.generating import free_axes
 from core.inputs.specs import values_of
 from core.library import Run
-from ui.state import input_sets, office, reference
+from ui.state import office, reference
 from ui.words import plain, show_error
 
 MOST_ROWS = 1_000_000
@@ -83,16 +83,16 @@ def _seed(key: str) -> int | None:
 
 @st.cache_data(show_spinner=False, max_entries=512)
 def _held_out(run_id: str, rows: int, classes: tuple[str, ...], seed: int | None) -> str:
-    return input_sets().held_out(office().library, run_id, rows, list(classes), seed).id
+    return office().inputs.held_out(office().library, run_id, rows, list(classes), seed).id
 
 
 def _read_again(make: Any, *asked: Any) -> InputSet:
     """The set of that id; made anew where it was forgotten since."""
     try:
-        return input_sets().read(make(*asked))
+        return office().inputs.read(make(*asked))
     except UnknownName:
         make.clear()
-        return input_sets().read(make(*asked))
+        return office().inputs.read(make(*asked))
 
 
 # Typed values
@@ -101,7 +101,7 @@ def _read_again(make: Any, *asked: Any) -> InputSet:
 def fill_typed(run: Run, specs: list[dict[str, Any]], boxes: Sequence[Box]) -> InputSet:
     with st.grid(3, min_column_width=220, gap="medium"):
         values = [_box(one, f"type-{run.id}-{at}") for at, one in enumerate(boxes)]
-    return input_sets().typed(row_of(run, specs, boxes, values), _typed_words(boxes, values))
+    return office().inputs.typed(row_of(run, specs, boxes, values), _typed_words(boxes, values))
 
 
 def _typed_words(boxes: Sequence[Box], values: Sequence[Any]) -> str:
@@ -177,7 +177,7 @@ def _take(run: Run, specs: list[dict[str, Any]], given: list[Any]) -> None:
     st.session_state.pop("upload-error", None)
     try:
         with st.spinner("Reading the file"):
-            kept = input_sets().upload([(one.name, one) for one in given], specs, run.image_shape)
+            kept = office().inputs.upload([(one.name, one) for one in given], specs, run.image_shape)
         st.query_params["inputs"] = kept.id
     except RoundtripError as error:
         st.session_state["upload-error"] = error.to_json()
@@ -219,7 +219,7 @@ def _make(specs: list, rows: int, low: float, high: float, seed: int, sizes: dic
     with place.container(horizontal=True, vertical_alignment="center"):
         bar = st.progress(0.0, text=words)
         st.button("Cancel", icon=":material/stop_circle:", key="random-cancel")
-    kept = input_sets().random(specs, rows, low, high, seed, sizes, lambda done: bar.progress(min(done, 1.0), words))
+    kept = office().inputs.random(specs, rows, low, high, seed, sizes, lambda done: bar.progress(min(done, 1.0), words))
     place.empty()
     return kept
 
@@ -238,7 +238,7 @@ def restore(run: Run, boxes: Sequence[Box], kept: InputSet) -> None:
         for name, sizes in origin["sizes"].items():
             st.session_state.update({f"random-size-{name}-{at}": size for at, size in enumerate(sizes)})
     elif kept.kind == "typed":
-        values = values_of(boxes, input_sets().take(kept.id, [0]))
+        values = values_of(boxes, office().inputs.take(kept.id, [0]))
         st.session_state.update({f"type-{run.id}-{at}": value for at, value in enumerate(values)})
 
 

@@ -54,9 +54,7 @@ async def inputs(request: Request) -> Response:
 
 
 def _inputs(id_: str) -> Response:
-    from ui.state import input_sets
-
-    return _zip(input_sets().members(id_), f"roundtrip-inputs-{id_}.npz")
+    return _zip(_office().inputs.members(id_), f"roundtrip-inputs-{id_}.npz")
 
 
 async def report(request: Request) -> Response:

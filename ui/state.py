@@ -4,7 +4,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.inputs import Inputs
 from core.jobs import Jobs
 
 
@@ -12,12 +11,6 @@ from core.jobs import Jobs
 def office() -> Jobs:
     """The jobs of this server, made once, and kept when a source file is edited."""
     return Jobs()
-
-
-@st.cache_resource(show_spinner=False)
-def input_sets() -> Inputs:
-    """The input sets of this server's library."""
-    return Inputs(office().library.home, office().config)
 
 
 @st.cache_data(show_spinner=False, max_entries=32)

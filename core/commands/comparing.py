@@ -7,7 +7,7 @@ import typer
 
 from core import matrix as survived
 from core.errors import InputError
-from core.inputs import Inputs, from_file, specs_of
+from core.inputs import from_file, specs_of
 from core.jobs import Jobs
 from core.library.journal import Job
 from core.report import report_kind, write_report
@@ -85,7 +85,7 @@ def _inputs(
     seed: int | None,
 ) -> str:
     """The id of the input set that the options describe."""
-    kept, run = Inputs(jobs.library.home), run_of(jobs, baseline)
+    kept, run = jobs.inputs, run_of(jobs, baseline)
     if file and random:
         raise InputError("Either --inputs or --random says what to ask, not both.", cure="Leave one of them out.")
     if file and (rows is not None or classes or seed is not None):

@@ -1,6 +1,7 @@
 """What can be said of a live model: its answers in fixed batches, its shape in words, its variables by hash."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,10 +52,11 @@ class Reference(NamedTuple):
     @classmethod
     def read(cls, path: Path) -> "Reference":
         with np.load(path, allow_pickle=False) as kept:
-            return cls(*(_under(kept, prefix) for prefix in ("input:", "answer:", "target:")))
+            return cls(*(under(prefix, kept) for prefix in ("input:", "answer:", "target:")))
 
 
-def _under(kept: Any, prefix: str) -> Arrays:
+def under(prefix: str, kept: Mapping[str, np.ndarray]) -> Arrays:
+    """The arrays whose names begin with a prefix, by what follows it."""
     return {name.removeprefix(prefix): kept[name] for name in kept if name.startswith(prefix)}
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.compare import Verdict
 from core.errors import InputError, UnknownName
-from core.inputs import Inputs, InputSet
+from core.inputs import InputSet
 from core.library import Artifact, Run
 from core.library.journal import Job
 from core.machine import machine
@@ -80,7 +80,7 @@ def gather(jobs: "Jobs", job: Job, tolerances: Mapping[str, Tolerance]) -> Findi
     run = jobs.library.run(run_of(jobs, baseline))
     inputs = None
     with contextlib.suppress(UnknownName):
-        inputs = Inputs(jobs.library.home, jobs.config).read(job.result["inputs"])
+        inputs = jobs.inputs.read(job.result["inputs"])
     return Findings(
         job=job,
         run=run,

@@ -7,7 +7,7 @@ import numpy as np
 
 from core.compare import target_of
 from core.formats.contract import Arrays
-from core.inputs import Inputs, InputSet
+from core.inputs import InputSet
 from core.library import Run
 from core.library.journal import Job
 from core.pictures import row_image_url
@@ -78,7 +78,7 @@ class _Asked:
     """What was asked in some rows, and what the right answers are."""
 
     def __init__(self, jobs: "Jobs", job: Job, run: Run, inputs: InputSet | None, rows: np.ndarray):
-        kept = Inputs(jobs.library.home, jobs.config)
+        kept = jobs.inputs
         self._shape = run.image_shape
         self._inputs: Arrays = kept.take(inputs.id, rows) if inputs else {}
         outputs = list(jobs.answers(job.id).sources(job.result["baseline"]))

@@ -1,5 +1,6 @@
 """The work of a comparing job: everybody is asked the same inputs, a chunk at a time, and held against the baseline."""
 
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -13,12 +14,12 @@ from core.evidence import Outcome, match
 from core.explain import translate
 from core.formats.contract import Arrays
 from core.formats.reference import Reference
-from core.inputs import Inputs, InputSet
+from core.inputs import InputSet
 from core.machine import machine
 from core.record import versions
 from core.work.answers import CHUNK, Answers, make_room, rows_at_once
 from core.work.opening import open_participant, run_of
-from core.work.sources import renamed_inputs, resolve_sources
+from core.work.sources import renamed, renamed_inputs, resolve_sources
 
 if TYPE_CHECKING:
     from core.jobs import Handle, Jobs
@@ -55,8 +56,8 @@ def compare_request(
         raise InputError("No artifact was chosen.", cure="Choose at least one artifact to compare.")
     if rows is not None and rows < 1:
         raise InputError("At least one row must be compared.", received=rows, cure="Choose 1 row or more.")
-    baseline, kept = baseline or run_of(jobs, ids[0]), Inputs(jobs.library.home, jobs.config)
-    asked = kept.read(inputs) if inputs else kept.held_out(jobs.library, run_of(jobs, baseline), rows)
+    baseline = baseline or run_of(jobs, ids[0])
+    asked = jobs.inputs.read(inputs) if inputs else jobs.inputs.held_out(jobs.library, run_of(jobs, baseline), rows)
     ids = [id_ for id_ in ids if id_ != baseline]
     if not ids:
         raise InputError(
@@ -64,8 +65,7 @@ def compare_request(
             received=baseline,
             cure="Choose another copy beside it, or the live model as the baseline.",
         )
-    asking = [id_ for id_ in dict.fromkeys([baseline, *ids]) if id_.startswith("a")]
-    resolved = resolve_sources(jobs.library, asking, sources)
+    resolved = resolve_sources(jobs.library, [baseline, *ids], sources)
     return {"artifacts": ids, "baseline": baseline, "inputs": asked.id, "sources": resolved}
 
 
@@ -100,10 +100,11 @@ class _Comparison:
         self.jobs, self.handle = jobs, handle
         request = handle.job.request
         self.baseline, self.artifacts = request["baseline"], request["artifacts"]
-        self.inputs = Inputs(jobs.library.home)
-        self.asked: InputSet = self.inputs.read(request["inputs"])
+        self.asked: InputSet = jobs.inputs.read(request["inputs"])
         self.run = jobs.library.run(run_of(jobs, self.baseline))
         self.answers: Answers = jobs.answers(handle.job.id)
+        self._references: dict[str, Reference] = {}
+        self._reading = threading.Lock()
         self._at_once = rows_at_once(self._row_bytes())
         self._rows_done: dict[str, int] = {}
         self._names: dict[str, dict[str, str]] = {}
@@ -112,7 +113,7 @@ class _Comparison:
         """How many bytes a row of inputs has, or of the run's answers where those are more."""
         inputs = sum(one.bytes for one in self.asked.files if one.path.startswith("input-")) / self.asked.rows
         try:
-            known = self.jobs.library.reference(self.run.id)
+            known = self._reference(self.run.id)
         except LibraryError:  # of a damaged run new inputs can still be asked
             return inputs
         return max(inputs, sum(array.nbytes for array in known.answers.values()) / known.rows)
@@ -122,7 +123,7 @@ class _Comparison:
         asked = list(dict.fromkeys([self.baseline, *self.artifacts]))
         if self._is_kept():
             asked.remove(self.baseline)
-            kept = self._reference().answers
+            kept = self._reference(self.run.id).answers
             self.answers.write(self.baseline, 0, {name: array[self._index] for name, array in kept.items()})
         with ThreadPoolExecutor(max_workers=self.jobs.config.parallel) as pool:
             facts = dict(zip(asked, pool.map(self._ask, asked), strict=True))
@@ -139,8 +140,12 @@ class _Comparison:
         """Whether the live model's answers to these inputs were kept at the end of its training."""
         return self._is_held_out and self.asked.origin["run"] == self.baseline
 
-    def _reference(self) -> Reference:
-        return self.jobs.library.reference(self.asked.origin["run"])
+    def _reference(self, run_id: str) -> Reference:
+        """Read once: a large one takes long to be held against its hash and unpacked."""
+        with self._reading:
+            if run_id not in self._references:
+                self._references[run_id] = self.jobs.library.reference(run_id)
+            return self._references[run_id]
 
     def _ask(self, id_: str) -> dict[str, Any] | RoundtripError:
         try:
@@ -152,25 +157,25 @@ class _Comparison:
 
     def _ask_in_chunks(self, id_: str) -> dict[str, Any]:
         source = self.handle.job.request["sources"].get(id_, "none")
-        renamed = renamed_inputs(self.jobs.library, id_, [one["name"] for one in self.asked.columns])
-        first = _renamed(self.inputs.take(self.asked.id, slice(0, 1)), renamed)
+        names = renamed_inputs(self.jobs.library, id_, [one["name"] for one in self.asked.columns])
+        row = renamed(self.jobs.inputs.take(self.asked.id, slice(0, 1)), names)
         cancelled = self.handle.cancelled
-        with open_participant(self.jobs, id_, source, first, cancelled, variables=True) as loaded:
-            asked = (_renamed(chunk, renamed) for chunk in self._chunks())
+        with open_participant(self.jobs, id_, source, row, cancelled, variables=True) as loaded:
+            asked = (renamed(chunk, names) for chunk in self._chunks())
             given = loaded.answer_each(asked, cancelled=cancelled)
             for (first, chosen), answers in zip(self._chosen(), given, strict=True):
                 self.answers.write(id_, first, {name: array[chosen] for name, array in answers.items()})
                 self._tell(id_, first + len(chosen))
-        pairs = self.jobs.library.evidence(id_).best.input_pairs if renamed else loaded.facts["input_pairs"]
+        pairs = self.jobs.library.evidence(id_).best.input_pairs if names else loaded.facts["input_pairs"]
         return loaded.facts | {"input_pairs": pairs}
 
     def _chunks(self) -> Iterator[Arrays]:
         """What is asked together. Of held-out rows whole batches are asked, as the live model was: the same computation
         gives the same bits."""
         if not self._is_held_out:
-            yield from self.inputs.chunks(self.asked.id, self._at_once)
+            yield from self.jobs.inputs.chunks(self.asked.id, self._at_once)
             return
-        inputs = self._reference().whole_batches(max(self._index) + 1).inputs
+        inputs = self._reference(self.asked.origin["run"]).whole_batches(max(self._index) + 1).inputs
         for start in sorted({row // self._at_once * self._at_once for row in self._index}):
             yield {name: array[start : start + self._at_once] for name, array in inputs.items()}
 
@@ -222,7 +227,7 @@ class _Comparison:
     def _spread(self) -> dict[str, float]:
         """How far the run's known answers spread, by output of the baseline: one row alone does not tell."""
         try:
-            known = spreads(self.jobs.library.reference(self.run.id).answers)
+            known = spreads(self._reference(self.run.id).answers)
         except LibraryError:  # as above; then the rows asked must tell
             return {}
         if self.baseline == self.run.id:
@@ -232,7 +237,7 @@ class _Comparison:
 
     def _targets(self, outputs: list[str]) -> dict[str, Source] | None:
         """The truth for each output, where it is known."""
-        targets = self.inputs.targets(self.asked.id)
+        targets = self.jobs.inputs.targets(self.asked.id)
         named = {name: target_of(name, outputs, targets) for name in outputs}
         return {name: lambda array=array: _chunked(array) for name, array in named.items() if array is not None}
 
@@ -262,10 +267,6 @@ class _Comparison:
         """An outcome as `compare_all` says a pair."""
         said = outcome.model_dump(mode="json", include={"verdict", "changed_rows", "rows", "error"})
         return {"a": self.baseline, "b": id_, "max_abs": jsonable(outcome.max_abs)} | said
-
-
-def _renamed(inputs: Arrays, names: dict[str, str]) -> Arrays:
-    return {names.get(name, name): array for name, array in inputs.items()}
 
 
 def _chunked(array: np.ndarray) -> Iterator[np.ndarray]:

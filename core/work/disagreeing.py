@@ -9,19 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.compare import pair_outputs
 from core.disagreement import FOR_DATA, Budget, Find, Piece, Search, scales_of
 from core.errors import Cancelled, InputError, RoundtripError, TimedOut
 from core.formats.contract import Arrays
-from core.formats.reference import BATCH, Reference
-from core.inputs import Inputs
+from core.formats.reference import BATCH, Reference, under
 from core.library.records import Run
 from core.work.found import arrays_of, facts_of, name_of
-from core.work.opening import open_participant, run_of
-from core.work.sources import renamed_inputs, resolve_sources
+from core.work.opening import Speaker, run_of
+from core.work.sources import resolve_sources
 from core.worker.asking import Child
 from core.worker.channel import Frame
-from core.worker.loaded import Loaded
 
 if TYPE_CHECKING:
     from core.jobs import Handle, Jobs
@@ -43,8 +40,7 @@ def disagree_request(
     if seed < 0 or (evaluations is not None and evaluations < 1):
         received = f"seed {seed}, evaluations {evaluations}"
         raise InputError("The seed or the number of inputs is too small.", received=received, cure="Choose more.")
-    artifacts = [id_ for id_ in dict.fromkeys((a, b)) if id_.startswith("a")]
-    request = {"a": a, "b": b, "sources": resolve_sources(jobs.library, artifacts, sources)}
+    request = {"a": a, "b": b, "sources": resolve_sources(jobs.library, (a, b), sources)}
     return request | {"seconds": seconds, "seed": seed, "evaluations": evaluations}
 
 
@@ -147,7 +143,7 @@ class _Work:
                 frame = self._ask_data(child, split, start, rows)
                 of = frame.message["rows"]
                 if start < of:
-                    yield Piece(split, start, _under(frame.arrays, "input:"), _under(frame.arrays, "target:"))
+                    yield Piece(split, start, under("input:", frame.arrays), under("target:", frame.arrays))
                 start += rows
 
     def _rows_in_piece(self) -> int:
@@ -188,7 +184,7 @@ class _Work:
         origin |= {"split": find.split, "row": find.row, "steps": find.steps}
         between = " and ".join(name_of(self.jobs.library, self.request[key]) for key in SIDES)
         words = f"Where {between} {'disagree' if find.changed else 'come closest to disagreeing'}"
-        return Inputs(self.jobs.library.home, self.jobs.config).found(find.point.inputs, origin, words).id
+        return self.jobs.inputs.found(find.point.inputs, origin, words).id
 
 
 class _Side:
@@ -196,28 +192,15 @@ class _Side:
 
     def __init__(self, jobs: "Jobs", handle: "Handle", id_: str, reference: Reference):
         self._name, self._cancelled = name_of(jobs.library, id_), handle.cancelled
-        self._inputs = renamed_inputs(jobs.library, id_, reference.inputs)
         source = handle.job.request["sources"].get(id_, "none")
         with self._named():
-            self._loaded: Loaded = open_participant(jobs, id_, source, cancelled=handle.cancelled)
-        try:
-            with self._named():
-                pairs = pair_outputs(reference.answers, self._answered(reference.inputs))
-            self._outputs = {pair.reference: pair.answer for pair in pairs}
-        except BaseException:
-            self.close()
-            raise
+            self._speaker = Speaker.open(jobs, id_, source, reference, cancelled=handle.cancelled)
 
     def answer(self, inputs: Arrays) -> Arrays:
-        with self._named():
-            answers = self._answered(inputs)
-        return {name: answers[own] for name, own in self._outputs.items()}
-
-    def _answered(self, inputs: Arrays) -> Arrays:
         """All rows in one batch: two that compute alike must be given the chance to round alike."""
         rows = len(next(iter(inputs.values())))
-        own = {self._inputs.get(name, name): array for name, array in inputs.items()}
-        return self._loaded.answer(own, batch=rows, cancelled=self._cancelled)[0]
+        with self._named():
+            return self._speaker.answer(inputs, batch=rows, cancelled=self._cancelled)
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
@@ -231,14 +214,10 @@ class _Side:
             raise
 
     def close(self) -> None:
-        self._loaded.close()
+        self._speaker.close()
 
 
 def _note(asked: dict[str, int]) -> str:
     made = asked.get("made", 0)
     data = f"Asked {sum(asked.values()) - made:,} rows of the data"
     return f"{data} and {made:,} made inputs" if made else data
-
-
-def _under(arrays: Arrays, prefix: str) -> Arrays:
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

@@ -13,11 +13,10 @@ from core.compare import RTOL
 from core.errors import InputError
 from core.formats import get_format
 from core.formats.contract import Arrays
-from core.inputs import Inputs
 from core.layers import Difference, Seen, Tensor, difference, pair_by_structure, pair_by_value
 from core.library import Library
 from core.work.opening import open_participant, run_of
-from core.work.sources import renamed_inputs, require_same_inputs, resolve_sources
+from core.work.sources import renamed, renamed_inputs, require_same_inputs, resolve_sources
 from core.worker.loaded import Loaded
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def require_layers(library: Library, baseline: str, other: str) -> None:
 
 
 def layers_request(
-    library: Library,
+    jobs: "Jobs",
     baseline: str,
     other: str,
     rows: int,
@@ -88,17 +87,16 @@ def layers_request(
     inputs: str | None = None,
 ) -> dict[str, Any]:
     """What a walk from layer to layer is asked. Raises InputError, UnknownName."""
-    require_layers(library, baseline, other)
+    require_layers(jobs.library, baseline, other)
     if not 1 <= rows <= MOST_ROWS:
         raise InputError(f"From 1 to {MOST_ROWS} rows can be asked.", received=rows, cure="Choose fewer rows.")
     if not tolerance >= 0:
         raise InputError("The tolerance is a share of 0 or more.", received=tolerance, cure="Give 0.0001, say.")
-    ids = [id_ for id_ in (baseline, other) if id_.startswith("a")]
-    require_same_inputs(library, ids)
+    require_same_inputs(jobs.library, [id_ for id_ in (baseline, other) if id_.startswith("a")])
     request = {"baseline": baseline, "other": other, "rows": rows, "tolerance": tolerance}
     if inputs is not None:  # else no part of the request: that of an earlier version is still the same
-        request |= {"inputs": Inputs(library.home).read(inputs).id}
-    return request | {"sources": resolve_sources(library, ids, sources)}
+        request |= {"inputs": jobs.inputs.read(inputs).id}
+    return request | {"sources": resolve_sources(jobs.library, [baseline, other], sources)}
 
 
 def layers_work(jobs: "Jobs", handle: "Handle") -> dict[str, Any]:
@@ -125,14 +123,13 @@ def layers_work(jobs: "Jobs", handle: "Handle") -> dict[str, Any]:
 
 def _inputs(jobs: "Jobs", request: dict[str, Any]) -> Arrays:
     if "inputs" in request:
-        return Inputs(jobs.library.home, jobs.config).take(request["inputs"], slice(0, request["rows"]))
+        return jobs.inputs.take(request["inputs"], slice(0, request["rows"]))
     return jobs.library.reference(run_of(jobs, request["baseline"])).head(request["rows"]).inputs
 
 
 def _named(jobs: "Jobs", id_: str, inputs: Arrays) -> Arrays:
     """The inputs by the names by which this copy takes them."""
-    names = renamed_inputs(jobs.library, id_, list(inputs))
-    return {names.get(name, name): array for name, array in inputs.items()}
+    return renamed(inputs, renamed_inputs(jobs.library, id_, list(inputs)))
 
 
 def _open(jobs: "Jobs", handle: "Handle", id_: str) -> Loaded:

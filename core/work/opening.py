@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from core.compare import pair_outputs
 from core.formats.contract import Arrays
-from core.work.sources import source_of
+from core.formats.reference import BATCH, Reference
+from core.work.sources import renamed, renamed_inputs, source_of
 from core.worker.loaded import Loaded, load
 
 if TYPE_CHECKING:
@@ -37,3 +39,39 @@ def open_participant(
     asked = {"format": jobs.library.artifact(id_).format, "folder": str(jobs.library.files(id_))}
     asked |= {"source": source_of(jobs.library, run, source), "variables": variables}
     return load(jobs.worker, "hold", **limits, **asked)
+
+
+class Speaker:
+    """A participant that speaks as a reference does: asked by the names of its inputs, it answers by the names of its
+    outputs, in their order. Which of its own they are was found out when it was opened, on rows with known answers."""
+
+    def __init__(self, loaded: Loaded, inputs: dict[str, str], outputs: dict[str, str]):
+        self.loaded, self._inputs, self._outputs = loaded, inputs, outputs
+
+    @classmethod
+    def open(
+        cls,
+        jobs: "Jobs",
+        id_: str,
+        source: str,
+        reference: Reference,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> "Speaker":
+        """Open a participant, and ask it the rows of `reference`; raises what `open_participant` raises."""
+        names = renamed_inputs(jobs.library, id_, reference.inputs)
+        loaded = open_participant(jobs, id_, source, cancelled=cancelled)
+        try:
+            known, _ = loaded.answer(renamed(reference.inputs, names), cancelled=cancelled)
+            own = {pair.reference: pair.answer for pair in pair_outputs(reference.answers, known)}
+        except BaseException:  # also where it is cancelled: nobody else knows of the child
+            loaded.close()
+            raise
+        return cls(loaded, names, {name: own[name] for name in reference.answers})
+
+    def answer(self, inputs: Arrays, *, batch: int = BATCH, cancelled: Callable[[], bool] = lambda: False) -> Arrays:
+        """Answers to all rows, `batch` at a time; an output that is missing this time is left out."""
+        answers, _ = self.loaded.answer(renamed(inputs, self._inputs), batch=batch, cancelled=cancelled)
+        return {name: answers[own] for name, own in self._outputs.items() if own in answers}
+
+    def close(self) -> None:
+        self.loaded.close()

@@ -6,14 +6,11 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from core.compare import pair_outputs
 from core.errors import ChildDied, RoundtripError, TimedOut, WorkerError
 from core.explain import translate
 from core.formats.contract import Arrays
-from core.formats.reference import Reference
-from core.work.opening import open_participant, run_of
-from core.work.sources import renamed_inputs, resolve_sources
-from core.worker.loaded import Loaded
+from core.work.opening import Speaker, run_of
+from core.work.sources import resolve_sources
 
 if TYPE_CHECKING:
     from core.jobs import Jobs
@@ -41,10 +38,9 @@ class Panel:
         self.ids = list(dict.fromkeys(ids))
         self._jobs = jobs
         self._idle = idle
-        artifacts = [id_ for id_ in self.ids if id_.startswith("a")]
-        self._sources = resolve_sources(jobs.library, artifacts, sources or {})
+        self._sources = resolve_sources(jobs.library, self.ids, sources or {})
         self._reference = jobs.library.reference(run_of(jobs, self.ids[0])).head(KNOWN_ROWS)
-        self._members: dict[str, _Member | RoundtripError] = {}
+        self._members: dict[str, Speaker | RoundtripError] = {}
         self._lock = threading.RLock()
         self._timer: threading.Timer | None = None
 
@@ -75,9 +71,9 @@ class Panel:
         self._timer.daemon = True
         self._timer.start()
 
-    def _open_one(self, id_: str) -> "_Member | RoundtripError":
+    def _open_one(self, id_: str) -> Speaker | RoundtripError:
         try:
-            return _Member.open(self._jobs, id_, self._sources.get(id_, "none"), self._reference)
+            return Speaker.open(self._jobs, id_, self._sources.get(id_, "none"), self._reference)
         except Exception as error:  # noqa: BLE001  one that does not load is its own sentence; the others go on
             return translate(error, WorkerError)
 
@@ -93,9 +89,10 @@ class Panel:
         if isinstance(member, RoundtripError):
             return Said({}, 0.0, member)
         try:
-            return member.answer(inputs)
+            started = time.perf_counter()
+            return Said(member.answer(inputs), time.perf_counter() - started)
         except (ChildDied, TimedOut) as error:
-            member.loaded.close()
+            member.close()
             del self._members[id_]
             return Said({}, 0.0, error)
         except Exception as error:  # noqa: BLE001  as above
@@ -109,31 +106,5 @@ class Panel:
                 self._timer.cancel()
         self._jobs.room.leave(self)
         for member in members.values():
-            if isinstance(member, _Member):
-                member.loaded.close()
-
-
-class _Member(NamedTuple):
-    """`inputs` and `outputs` give its own name for each of the run's, outputs in the run's order."""
-
-    loaded: Loaded
-    inputs: dict[str, str]
-    outputs: dict[str, str]
-
-    @classmethod
-    def open(cls, jobs: "Jobs", id_: str, source: str, reference: Reference) -> "_Member":
-        renamed = renamed_inputs(jobs.library, id_, reference.inputs)
-        loaded = open_participant(jobs, id_, source)
-        try:
-            known, _ = loaded.answer({renamed.get(name, name): array for name, array in reference.inputs.items()})
-            own = {pair.reference: pair.answer for pair in pair_outputs(reference.answers, known)}
-        except BaseException:
-            loaded.close()
-            raise
-        return cls(loaded, renamed, {name: own[name] for name in reference.answers})
-
-    def answer(self, inputs: Arrays) -> Said:
-        started = time.perf_counter()
-        answers, _ = self.loaded.answer({self.inputs.get(name, name): array for name, array in inputs.items()})
-        named = {name: answers[own] for name, own in self.outputs.items() if own in answers}
-        return Said(named, time.perf_counter() - started)
+            if isinstance(member, Speaker):
+                member.close()

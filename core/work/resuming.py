@@ -74,7 +74,7 @@ def resume_work(jobs: "Jobs", handle: "Handle") -> dict[str, Any]:
         copies = {id_: pool.submit(_copy, jobs, handle, run, id_, curves, stopped) for id_ in request["artifacts"]}
         try:
             facts, losses = live.result()
-        except Exception:
+        except Exception:  # whatever stopped it: nobody waits for the copies any more
             over.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise

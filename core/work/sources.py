@@ -1,10 +1,11 @@
 """Where the code that an artifact lacks may come from."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from core.errors import InputError
 from core.formats import get_format
+from core.formats.contract import Arrays
 from core.library import Entry, Library
 from core.library.records import Run
 
@@ -37,13 +38,13 @@ def _words(architecture: Entry, run: Run) -> str:
     return f"architecture {architecture.id} of {whose}"
 
 
-def resolve_sources(library: Library, artifacts: list[str], asked: dict[str, str]) -> dict[str, str]:
-    """The key of the choice for each artifact: what was asked, else what it needs.
+def resolve_sources(library: Library, ids: Iterable[str], asked: dict[str, str]) -> dict[str, str]:
+    """The key of the choice for each artifact: what was asked, else what it needs. A run's live model lacks no code.
 
     Raises InputError when something else was asked, UnknownName for an unknown artifact.
     """
     resolved = {}
-    for id_ in artifacts:
+    for id_ in dict.fromkeys(one for one in ids if one.startswith("a")):
         offered = [choice.key for choice in choices(library, id_)]
         resolved[id_] = asked.get(id_, offered[0])
         if resolved[id_] not in offered:
@@ -88,3 +89,8 @@ def renamed_inputs(library: Library, id_: str, given: Iterable[str]) -> dict[str
         return {}
     pairs = {pair["reference"]: pair["answer"] for pair in library.evidence(id_).best.input_pairs}
     return pairs if pairs.keys() == set(given) else {}
+
+
+def renamed(arrays: Arrays, names: Mapping[str, str]) -> Arrays:
+    """Arrays under other names, where there are others for them."""
+    return {names.get(name, name): array for name, array in arrays.items()}

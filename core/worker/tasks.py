@@ -16,7 +16,7 @@ from core.explain import translate
 from core.formats import get_format
 from core.formats.contract import Arrays, Code, Predictor, pair_inputs
 from core.formats.live import live_predictor
-from core.formats.reference import ROWS, Reference, answer_in_batches, describe, fingerprint
+from core.formats.reference import ROWS, Reference, answer_in_batches, describe, fingerprint, under
 from core.worker.holding import answer, hold, hold_live
 from core.worker.looking import look_inside, read_tensor, sketch_tensor
 from core.worker.measuring import measure, rehearse, threads
@@ -146,8 +146,7 @@ def try_out(
     arrays: Arrays, format: str, folder: Path, code: Callable[[], Code], probe_as: dict[str, Any] | None
 ) -> tuple[dict[str, Any], Arrays]:
     """See `reload`, in whatever process this is; `code` makes what the copy may lack."""
-    inputs = {name.removeprefix("input:"): array for name, array in arrays.items() if not name.startswith("target:")}
-    targets = {name.removeprefix("target:"): array for name, array in arrays.items() if name.startswith("target:")}
+    inputs, targets = under("input:", arrays), under("target:", arrays)
     try:
         load_seconds, predictor = _timed(lambda: get_format(format).load(folder, code()))
         before = None if predictor.weights is None else fingerprint(predictor.weights())

@@ -157,7 +157,7 @@ def test_the_best_so_far_is_on_record_while_it_searches_and_cancel_ends_it_withi
 def test_one_side_that_dies_is_one_sentence_with_its_name(jobs, saved, monkeypatch):
     one, two = (saved("digits-mlp", key)["artifact"] for key in ("keras", "saved_model"))
     opened = []
-    monkeypatch.setattr("core.work.disagreeing.open_participant", _noting(opened))
+    monkeypatch.setattr("core.work.opening.open_participant", _noting(opened))
     job = jobs.disagree(one, two, seconds=SECONDS)
     _until(jobs, job, lambda job: job.detail.get("asked", {}).get("made", 0) > 0)
     victim = dict(opened)[two]

@@ -16,9 +16,9 @@ def section(monkeypatch: pytest.MonkeyPatch):
 
     def script(baseline: str, others: list[str], inputs: str) -> None:
         from ui.layers import show_layers
-        from ui.state import input_sets
+        from ui.state import office
 
-        asked = input_sets().read(inputs) if inputs else None
+        asked = office().inputs.read(inputs) if inputs else None
         show_layers(baseline, others, {id_: f"copy {id_}" for id_ in others}, {}, None, asked)
 
     def show(jobs: Jobs, baseline: str, *others: str, inputs: str = "") -> AppTest:
