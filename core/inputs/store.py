@@ -23,6 +23,7 @@ from core.inputs.records import RECORD, InputSet, identity
 from core.inputs.sources import Source, of_arrays
 from core.inputs.writing import write_chunks
 from core.library import Library, files
+from core.library.checked import Checked, checked
 from core.library.entries import checked_id
 from core.settings import Settings, settings
 
@@ -210,10 +211,11 @@ class Inputs:
         with self._open(kept, "target:") as readers:
             return {name: one.read(0, kept.rows) for name, one in readers.items()}
 
-    def members(self, id_: str) -> dict[str, Path]:
+    def members(self, id_: str) -> dict[str, Checked]:
         """The files of a set by the name that each has in an .npz, checked byte for byte. Raises as `chunks` does."""
         kept = self._checked(id_)
-        return {f"{name}.npy": self._home / "inputs" / id_ / file for name, file in kept.members().items()}
+        entries = {one.path: one for one in kept.files}
+        return {f"{name}.npy": checked(self._home / "inputs" / id_, entries[at]) for name, at in kept.members().items()}
 
     def write_npz(self, id_: str, target: Path | BinaryIO) -> None:
         """Write a set as an .npz of "input:<name>" and "target:<name>", which `file` reads again; streamed.
@@ -222,9 +224,9 @@ class Inputs:
         """
         members = self.members(id_)
         with files.disk(), zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-            for name, path in members.items():
-                with path.open("rb") as file, archive.open(name, "w", force_zip64=True) as member:
-                    shutil.copyfileobj(file, member, files.CHUNK)
+            for name, one in members.items():
+                with archive.open(name, "w", force_zip64=True) as member:
+                    member.writelines(one.read(0, one.bytes))
 
     def _checked(self, id_: str) -> InputSet:
         """The set, if its files are what was kept; they are hashed once, and again when one has changed."""

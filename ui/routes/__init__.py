@@ -1,0 +1,34 @@
+"""What the server answers beside the pages: is it well, and downloads that are streamed and checked."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ui.routes.addresses import download_address, inputs_address, kit_address, report_address, serving_address
+from ui.routes.downloads import download, inputs, report
+from ui.routes.middleware import MIDDLEWARE
+
+__all__ = [
+    "MIDDLEWARE",
+    "ROUTES",
+    "download_address",
+    "inputs_address",
+    "kit_address",
+    "report_address",
+    "serving_address",
+]
+
+
+async def health(request: Request) -> Response:
+    """`{"status": "ok", "worker": phase}`: the server answers, and where its worker stands."""
+    from ui.state import office
+
+    return JSONResponse({"status": "ok", "worker": office().worker.state().phase})
+
+
+ROUTES = [
+    Route("/health", health),
+    Route("/download/{ids}", download),
+    Route("/inputs/{id}.npz", inputs),
+    Route("/report/{job}.{kind}", report),
+]

@@ -1,0 +1,44 @@
+"""Where our routes answer, below the path at which the app is served."""
+
+import os
+from collections.abc import Mapping
+from urllib.parse import quote, urlencode
+
+from core.words.numbers import exact
+from core.work.tolerances import Tolerance
+
+
+def base_path() -> str:
+    """The path at which the app is served, without slashes around it; empty for the root."""
+    return os.environ.get("STREAMLIT_SERVER_BASE_URL_PATH", "").strip("/")
+
+
+def download_address(ids: list[str]) -> str:
+    """The address of a download."""
+    return _address(f"download/{','.join(ids)}")
+
+
+def kit_address(artifact: str) -> str:
+    """The address of an artifact's proof kit."""
+    return _address(f"kit/{artifact}.zip")
+
+
+def serving_address(artifact: str, name: str, version: int) -> str:
+    """The address of a SavedModel in the layout of TensorFlow Serving, under a name that `core.kit.serving` gave."""
+    return _address(f"serving/{artifact}/{quote(name, safe='')}/{version}.zip")
+
+
+def inputs_address(id_: str) -> str:
+    """The address of an input set as an .npz."""
+    return _address(f"inputs/{id_}.npz")
+
+
+def report_address(job_id: str, kind: str, wanted: Mapping[str, Tolerance]) -> str:
+    """The address of a comparison's report, with the tolerances that copies are held to in it."""
+    texts = [f"{output}={exact(one.atol)},{exact(one.rtol)}" for output, one in wanted.items()]
+    query = urlencode({"tolerance": texts}, doseq=True)
+    return _address(f"report/{job_id}.{kind}") + (f"?{query}" if query else "")
+
+
+def _address(path: str) -> str:
+    return f"/{base}/{path}" if (base := base_path()) else f"/{path}"

@@ -1,0 +1,73 @@
+"""What can be taken out of the library: artifacts, proof kits, input sets, reports. Every byte is checked first."""
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+
+from core.errors import Damaged, RoundtripError, StorageFailed, UnknownName
+from core.jobs import Jobs
+from core.library import files
+from core.library.parcel import Parcel, take, zipped
+from core.report import write_report
+from core.work.tolerances import tolerances
+from ui.routes.sending import send
+
+STATUS = {UnknownName: 404, Damaged: 409, StorageFailed: 503}
+
+
+async def download(request: Request) -> Response:
+    """One artifact as it was written: its only file, or all of its files as a zip; several artifacts as one zip."""
+    ids = request.path_params["ids"].split(",")
+    return await _sent(request, lambda: take(_office().library, ids))
+
+
+async def inputs(request: Request) -> Response:
+    """One input set as an .npz."""
+    id_ = request.path_params["id"]
+    name = f"roundtrip-inputs-{id_}.npz"
+    return await _sent(request, lambda: zipped(_office().library, _office().inputs.members(id_), name))
+
+
+async def _sent(request: Request, packed: Callable[[], Parcel]) -> Response:
+    """Pack in a thread, and send; an error in a sentence of plain text."""
+    try:
+        return send(request, await anyio.to_thread.run_sync(packed))
+    except RoundtripError as error:
+        return sorry(error)
+
+
+def sorry(error: RoundtripError) -> Response:
+    return PlainTextResponse(str(error), status_code=STATUS.get(type(error), 400))
+
+
+async def report(request: Request) -> Response:
+    """A finished comparison as HTML, JSON or CSV; written when it is asked for, sent, and deleted."""
+    asked, wanted = request.path_params, request.query_params.getlist("tolerance")
+    try:
+        path, kept = await anyio.to_thread.run_sync(_report, asked["job"], asked["kind"], wanted)
+    except RoundtripError as error:
+        return sorry(error)
+    name = f"roundtrip-comparison-{asked['job']}.{asked['kind']}"
+    return FileResponse(path, filename=name, background=BackgroundTask(kept.close))
+
+
+def _report(job_id: str, kind: str, wanted: list[str]) -> tuple[Path, contextlib.ExitStack]:
+    """The file, and what deletes it: when it is closed, or when nobody holds it any more."""
+    jobs = _office()
+    job = jobs.journal.read(job_id)
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(files.staging(jobs.library.home))
+        path = folder / f"report.{kind}"
+        write_report(jobs, job, path, tolerances(wanted))
+        return path, stack.pop_all()
+
+
+def _office() -> Jobs:
+    from ui.state import office
+
+    return office()
