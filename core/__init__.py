@@ -16,6 +16,7 @@ sources to hold it:
     core.work
     core.matrix
     core.judges
+    core.health
     core.inputs
     core.library
     core.evidence

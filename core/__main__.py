@@ -4,10 +4,14 @@ Each command takes `--json`. The exit status is 0 only if all went well; an erro
 `ROUNDTRIP_HOME` says where the library lies.
 """
 
-import typer
+from typing import NoReturn
 
-from core.commands import comparing, costing, keeping, making, resuming
-from core.errors import RoundtripError
+import typer
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.commands import comparing, costing, health, keeping, making, resuming
+from core.errors import LibraryError, RoundtripError
+from core.explain import translate
 
 app = typer.Typer(
     help="Save a TensorFlow model every way there is, reload each copy in a fresh process, and prove what came back.",
@@ -16,7 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (making, keeping, comparing, costing, resuming):
+for group in (making, keeping, comparing, costing, resuming, health):
     app.add_typer(group.app)
 
 
@@ -24,8 +28,14 @@ def main() -> None:
     try:
         app()
     except RoundtripError as error:
-        typer.echo(str(error), err=True)
-        raise SystemExit(1) from error
+        say_and_stop(error)
+    except (OSError, SQLAlchemyError) as error:  # a disk or a database that refuses is no mistake of ours
+        say_and_stop(translate(error, LibraryError))
+
+
+def say_and_stop(error: RoundtripError) -> NoReturn:
+    typer.echo(str(error), err=True)
+    raise SystemExit(1) from error
 
 
 if __name__ == "__main__":

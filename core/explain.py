@@ -238,6 +238,11 @@ CASES = (
         OUT_OF_MEMORY[1],
     ),
     Case(
+        r"^\((?:sqlite3|psycopg\w*|pymysql|oracledb)\.",
+        "The database in which the catalog lies refused.",
+        "Look at `python -m core doctor`; `python -m core rebuild` makes the catalog anew from the folders.",
+    ),
+    Case(
         r"recursion depth exceeded",
         "The model is nested too deeply for Keras to walk through.",
         "Build it from fewer nested layers.",
@@ -266,6 +271,7 @@ STORAGE = {
     ),
     errno.EMFILE: ("This process has too many files open.", "Close other work, then try again."),
     errno.ENFILE: ("This computer has too many files open.", "Close other programs, then try again."),
+    errno.ENOMEM: ("This computer has no memory left.", "Close other programs, then try again."),
     errno.EIO: ("The disk reported an error.", "Check the disk, then try again."),
 }
 

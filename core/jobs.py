@@ -19,6 +19,7 @@ from core.work.panel import Panel
 from core.work.resuming import resume_request, resume_work
 from core.work.saving import save_work
 from core.work.training import train_work
+from core.work.verifying import rebuild_work, repair_work, verify_work
 
 __all__ = ["Handle", "Jobs"]
 
@@ -157,3 +158,16 @@ class Jobs(Runner):
         """
         request = cost_request(self.library, artifacts, sources or {}, REPEATS if repeats is None else repeats)
         return self._start("cost", "What copies cost", request, cost_work, alone=True)
+
+    def verify(self, ids: Iterable[str] | None = None) -> Job:
+        """Hold entries against their hashes, all where none are named; see `core.work.verifying` for the result."""
+        named = None if ids is None else list(dict.fromkeys(ids))
+        return self._start("verify", "Verify", {"ids": named}, verify_work)
+
+    def rebuild(self) -> Job:
+        """Make the catalog anew from the folders; the result says where it had been wrong."""
+        return self._start("rebuild", "Rebuild the catalog", {}, rebuild_work)
+
+    def repair(self, quarantine: bool = False, dry_run: bool = False) -> Job:
+        """Put the library in order, or with `dry_run` say what would be done (see `core.health.repair`)."""
+        return self._start("repair", "Repair", {"quarantine": quarantine, "dry_run": dry_run}, repair_work)

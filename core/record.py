@@ -1,5 +1,6 @@
 """What every record on disk has in common: a schema number, a date, and a reader that refuses in plain words."""
 
+import errno
 import json
 import platform
 from datetime import UTC, datetime
@@ -10,9 +11,11 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import core
-from core.errors import UnreadableRecord
+from core.errors import LibraryError, UnreadableRecord
+from core.explain import translate
 
 SCHEMA = 1
+PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)  # what says nothing of the file that was to be read
 LIBRARIES = (
     "tensorflow",
     "tensorflow-cpu",
@@ -75,7 +78,11 @@ class Record(BaseModel):
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
             number = found["schema"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except OSError as error:
+            if error.errno in PASSING:  # the record may be whole, and is not called broken
+                raise translate(error, LibraryError) from error
+            raise broken_record(path, error) from error
+        except (ValueError, KeyError, TypeError) as error:
             raise broken_record(path, error) from error
         if number != SCHEMA:
             raise UnreadableRecord(

@@ -1,8 +1,10 @@
 """What the commands share: printing, waiting for a job, complaining on standard error."""
 
+import contextlib
 import json
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +18,7 @@ Code = Annotated[
     list[str] | None,
     typer.Option(metavar="ID=SOURCE", help="Where an artifact's code comes from: none, demo, or an architecture."),
 ]
+TELL_EVERY = 0.1  # seconds between two looks at how far something is
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -37,20 +40,33 @@ def _cell(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+@contextlib.contextmanager
+def progress() -> Iterator[Callable[[float, str], None]]:
+    """What says on a terminal how far something is, ten times a second at most, and wipes it away at the end."""
+    said = 0.0
+
+    def tell(done: float, note: str) -> None:
+        nonlocal said
+        if sys.stderr.isatty() and time.monotonic() - said >= TELL_EVERY:
+            said = time.monotonic()
+            typer.echo(f"\r{done:4.0%}  {note:<40}", nl=False, err=True)
+
+    try:
+        yield tell
+    finally:
+        if sys.stderr.isatty():
+            typer.echo("\r" + " " * 60 + "\r", nl=False, err=True)
+
+
 def finish(jobs: Jobs, job: Job) -> Job:
     """Wait for a job, saying on a terminal how far it is; raises the error that it ended with."""
 
-    def hear(seen: Job) -> None:
-        if sys.stderr.isatty():
-            typer.echo(f"\r{seen.progress:4.0%}  {seen.note:<40}", nl=False, err=True)
-
-    try:
-        end = jobs.wait(job.id, hear)
-    except KeyboardInterrupt:
-        jobs.cancel(job.id)
-        end = jobs.wait(job.id)
-    if sys.stderr.isatty():
-        typer.echo("\r" + " " * 60 + "\r", nl=False, err=True)
+    with progress() as tell:
+        try:
+            end = jobs.wait(job.id, lambda seen: tell(seen.progress, seen.note))
+        except KeyboardInterrupt:
+            jobs.cancel(job.id)
+            end = jobs.wait(job.id)
     if end.error:
         raise from_json(end.error)
     if end.state != "done":

@@ -236,6 +236,10 @@ MESSAGES = [
         "'Mein Modell' is not a valid root scope name. A root scope name has to match the following pattern: ^[A-Z]",
         "The name 'Mein Modell' holds characters that a TensorFlow graph does not take.",
     ),
+    (
+        "(sqlite3.OperationalError) database is locked\n[SQL: SELECT entries.id FROM entries]",
+        "The database in which the catalog lies refused.",
+    ),
     ("No module named 'scipy'", "The Python package 'scipy' that this needs is not installed."),
 ]
 
@@ -310,6 +314,7 @@ SAID = {
     errno.ENOTDIR: "A file lies where the library needs a folder.",
     errno.EMFILE: "This process has too many files open.",
     errno.ENFILE: "This computer has too many files open.",
+    errno.ENOMEM: "This computer has no memory left.",
     errno.EIO: "The disk reported an error.",
 }
 

@@ -1,12 +1,10 @@
-"""Commands over what is kept: list, show, account for bytes, remove, restore, verify."""
+"""Commands over what is kept: list, show, account for bytes, remove, restore."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from core.errors import InputError, RoundtripError
-from core.library import Library
 from core.library.content import account
 from core.terminal import AsJson, open_library, show
 
@@ -82,27 +80,3 @@ def restore(ids: Annotated[list[str], typer.Argument(metavar="ID...")], as_json:
     """Bring entries back from the trash."""
     library = open_library()
     show([{"restored": moved} for id_ in ids for moved in library.restore(id_)], as_json, ("restored",))
-
-
-@app.command()
-def verify(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]")] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Everything in the library.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Hold every file against the hash that was kept with it."""
-    library = open_library()
-    if not ids and not all_:
-        raise InputError("Nothing was named to verify.", cure="Give ids, or --all.")
-    rows = [_verified(library, id_) for id_ in (library.ids() if all_ else ids)]
-    show(rows, as_json, ("id", "state", "sentence"))
-    if any(row["state"] != "intact" for row in rows):
-        raise typer.Exit(1)
-
-
-def _verified(library: Library, id_: str) -> dict[str, Any]:
-    try:
-        library.verify(id_)
-    except RoundtripError as error:
-        return {"id": id_, "state": error.code, "sentence": str(error)}
-    return {"id": id_, "state": "intact", "sentence": ""}

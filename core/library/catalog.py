@@ -53,6 +53,10 @@ class Catalog:
                 self._delete(url)
         raise AssertionError("SQLite in memory cannot fail to open")
 
+    def kind(self) -> str:
+        """What it is kept in: "sqlite", "postgresql" ...; "memory" where that could not be used."""
+        return "memory" if str(self._engine.url) == IN_MEMORY else self._engine.dialect.name
+
     def sync(self, stamps: dict[str, int], read: Callable[[str], Entry]) -> None:
         """Bring the rows in step with the folders: `stamps` are their ids and times, `read` makes the row of one."""
         for instead in ((self._url, IN_MEMORY), (IN_MEMORY,)):

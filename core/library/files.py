@@ -1,19 +1,28 @@
 """Files on disk: hashed, flushed, renamed into place whole; never half written, never lost without a word."""
 
 import contextlib
+import errno
 import hashlib
+import io
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from core.errors import Damaged, LibraryError
 from core.explain import translate
+from core.library.alive import birth, is_alive
 from core.library.records import FileEntry
 
 CHUNK = 4 * 2**20
+NOT_THE_FILES_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+Heard = Callable[[int], None]  # told how many bytes were read since the last time
+
+
+def unheard(_: int) -> None:
+    """Whoever hashes a file without being followed."""
 
 
 @contextlib.contextmanager
@@ -28,13 +37,27 @@ def disk() -> Iterator[None]:
 @contextlib.contextmanager
 def staging(home: Path) -> Iterator[Path]:
     """An empty folder on the disk of `home`; whatever is still in it at the end is gone."""
-    folder = home / "staging" / f"{os.getpid()}-{secrets.token_hex(4)}"
+    folder = home / "staging" / f"{os.getpid()}-{birth():.2f}-{secrets.token_hex(4)}"
     with disk():
         folder.mkdir(parents=True)
     try:
         yield folder
     finally:
         discard(folder)
+
+
+def leftovers(home: Path) -> list[Path]:
+    """What is staged by no process that is there any more."""
+    return [path for path in (home / "staging").iterdir() if not _is_used(path.name)]
+
+
+def _is_used(name: str) -> bool:
+    """Whether the process that staged it lives; earlier versions named its number only, and none of these is left."""
+    pid, _, born = name.rpartition("-")[0].partition("-")
+    try:
+        return is_alive(int(pid), float(born))
+    except ValueError:
+        return False
 
 
 def list_files(folder: Path) -> list[Path]:
@@ -69,9 +92,25 @@ def entry(path: Path, folder: Path) -> FileEntry:
     return FileEntry(path=path.relative_to(folder).as_posix(), bytes=path.stat().st_size, sha256=sha256(path))
 
 
-def sha256(path: Path) -> str:
+class _Followed(io.RawIOBase):
+    """A file that tells how much of it was read."""
+
+    def __init__(self, file: io.RawIOBase, heard: Heard):
+        self._file, self._heard = file, heard
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:
+        count = self._file.readinto(buffer)
+        self._heard(count)
+        return count
+
+
+def sha256(path: Path, heard: Heard = unheard) -> str:
+    """The hash of a file, read piece by piece; what `heard` raises ends it."""
     with path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(_Followed(file, heard), "sha256").hexdigest()
 
 
 def flush(path: Path) -> None:
@@ -107,19 +146,39 @@ def move(source: Path, target: Path) -> None:
     flush(source.parent)
 
 
-def check(folder: Path, entries: Iterable[FileEntry]) -> None:
+def check(folder: Path, entries: Iterable[FileEntry], heard: Heard = unheard) -> None:
     """Hold the files of a folder against their entries.
 
     Raises Damaged, naming the first file that is missing, cut, changed, or replaced by a link.
     """
     for one in entries:
-        path = folder / one.path
-        if path.is_symlink() or not path.is_file():
-            raise _damaged(one, "is missing")
-        if path.stat().st_size != one.bytes:
-            raise _damaged(one, f"has {path.stat().st_size:,} bytes instead of {one.bytes:,}")
-        if sha256(path) != one.sha256:
-            raise _damaged(one, "has changed since it was saved (its SHA-256 differs)")
+        if damage := wrong_with(folder, one, heard):
+            raise damage
+
+
+def wrong_with(folder: Path, one: FileEntry, heard: Heard = unheard) -> Damaged | None:
+    """What is wrong with a kept file; None where it is as it was kept. Raises StorageFailed where this process has no
+    room to look."""
+    path = folder / one.path
+    try:
+        if _is_link(folder, one.path) or not path.is_file():
+            return _damaged(one, "is missing")
+        if (count := path.stat().st_size) != one.bytes:
+            return _damaged(one, f"has {count:,} bytes instead of {one.bytes:,}")
+        if sha256(path, heard) != one.sha256:
+            return _damaged(one, "has changed since it was saved (its SHA-256 differs)")
+    except OSError as error:
+        if error.errno in NOT_THE_FILES_FAULT:
+            raise translate(error, LibraryError) from error
+        gone = error.errno == errno.ENOENT
+        return _damaged(one, "is missing" if gone else f"cannot be read ({os.strerror(error.errno or errno.EIO)})")
+    return None
+
+
+def _is_link(folder: Path, path: str) -> bool:
+    """Whether a file, or a folder on the way to it, is a link: what it points at may be another one tomorrow."""
+    parts = path.split("/")
+    return any(folder.joinpath(*parts[: depth + 1]).is_symlink() for depth in range(len(parts)))
 
 
 def _damaged(one: FileEntry, what: str) -> Damaged:

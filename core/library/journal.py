@@ -5,26 +5,20 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from pydantic import Field
 
 from core.errors import RoundtripError
 from core.library import files
+from core.library.alive import birth, is_alive
 from core.library.entries import checked_id, unknown
 from core.record import Record, broken_record, now
 
 RESULT = "result.json"
 ACTIVE = ("queued", "running")
-
-
-@cache
-def _birth() -> float:
-    return psutil.Process().create_time()
 
 
 class Job(Record):
@@ -46,7 +40,7 @@ class Job(Record):
     started: str | None = None
     finished: str | None = None
     pid: int = Field(default_factory=os.getpid)
-    born: float = Field(default_factory=_birth)
+    born: float = Field(default_factory=birth)
 
     @property
     def active(self) -> bool:
@@ -111,7 +105,7 @@ class Journal:
         if not path.is_file():
             raise unknown(id_)
         job = Job.read(path)
-        if job.active and not _lives(job):
+        if job.active and not is_alive(job.pid, job.born):
             return job.model_copy(update={"state": "interrupted", "finished": now()})
         return job
 
@@ -125,6 +119,26 @@ class Journal:
                 job = self._record(folder.name)
                 if job.kind == (kind or job.kind):
                     yield job.model_copy(update={"result": {}})
+
+    def orphans(self) -> list[Job]:
+        """Jobs whose record says that they are under way and whose process is gone, as they should be written."""
+        found = []
+        for folder in sorted(self._folder.iterdir()):
+            with contextlib.suppress(RoundtripError):
+                job = self._record(folder.name)
+                if job.state == "interrupted" and Job.read(folder / "job.json").active:
+                    found.append(job)
+        return found
+
+    def unreadable(self) -> list[tuple[Path, RoundtripError]]:
+        """What lies among the jobs and cannot be read as one, with why."""
+        found = []
+        for folder in sorted(self._folder.iterdir()):
+            try:
+                self.read(folder.name)
+            except RoundtripError as error:
+                found.append((folder, error))
+        return found
 
     def ask_to_cancel(self, id_: str) -> None:
         (self._folder / checked_id(id_, "j") / "cancel").touch()
@@ -167,11 +181,3 @@ def _result(path: Path) -> dict[str, Any]:
         return dict(json.loads(path.read_text(encoding="utf-8"))["result"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise broken_record(path, error) from error
-
-
-def _lives(job: Job) -> bool:
-    """Whether the very process that owns the job is still there; a pid alone may have been given to another."""
-    try:
-        return abs(psutil.Process(job.pid).create_time() - job.born) < 1
-    except psutil.Error:
-        return False

@@ -8,14 +8,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from core.errors import RoundtripError
 from core.evidence import Evidence, Original
 from core.formats.reference import Reference
 from core.library import files
-from core.library.catalog import Catalog
-from core.library.entries import Entry, checked_id, new_id, unknown
+from core.library.catalog import IN_MEMORY, Catalog
+from core.library.entries import ID, Entry, checked_id, new_id, unknown
 from core.library.records import Artifact, Run
 from core.settings import settings
 from core.worker import Worker
@@ -37,10 +35,10 @@ class Library:
         with files.disk():
             for name in FOLDERS:
                 (self.home / name).mkdir(parents=True, exist_ok=True)
+            self._clear_staging()
         default = f"sqlite:///{(self.home / 'catalog.sqlite').as_posix()}"
         named = catalog_url or settings().catalog_url
         self._catalog = Catalog(named or default, ours=not named)
-        self._clear_staging()
 
     # Reading
 
@@ -123,6 +121,15 @@ class Library:
     def ids(self) -> list[str]:
         """Of all runs and artifacts, readable or not."""
         return sorted(folder.name for kind in KINDS.values() for folder in (self.home / kind).iterdir())
+
+    def folder(self, id_: str) -> Path:
+        """Where an entry lies. Raises UnknownName."""
+        return self._folder(id_)
+
+    def strangers(self) -> list[Path]:
+        """What lies among runs and artifacts, and is no entry of ours."""
+        found = [one for kind in KINDS.values() for one in (self.home / kind).iterdir()]
+        return sorted(one for one in found if KINDS.get(one.name[:1]) != one.parent.name or not ID.fullmatch(one.name))
 
     def _checked(self, run_id: str, name: str) -> Path:
         folder = self._folder(run_id, "r")
@@ -238,11 +245,19 @@ class Library:
         self._catalog.clear()
         self._catalog.sync(self._stamps(), self._entry)
 
+    def catalog_kind(self) -> str:
+        """What the catalog is kept in (see `Catalog.kind`)."""
+        return self._catalog.kind()
+
+    def read_anew(self) -> list[Entry]:
+        """What `find` should give, read from the folders and past the catalog."""
+        fresh = Catalog(IN_MEMORY)
+        fresh.sync(self._stamps(), self._entry)
+        return fresh.find()
+
     def _clear_staging(self) -> None:
-        for folder in (self.home / "staging").iterdir():
-            owner = folder.name.split("-")[0]
-            if not owner.isdigit() or not psutil.pid_exists(int(owner)):
-                files.discard(folder)
+        for folder in files.leftovers(self.home):
+            files.discard(folder)
 
     # A person's own model
 

@@ -1,0 +1,101 @@
+"""The doctor says how the machine does, without importing a runtime and without telling a secret."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from core.health import doctor
+from core.health.doctor import masked, settings_in_use
+from core.settings import PROJECT, Settings
+from tests.library.conftest import keep_artifact, keep_run, spoil
+
+HEAVY = ("tensorflow", "keras", "h5py", "onnx", "onnxruntime", "ai_edge_litert", "openvino")
+
+
+def by_name(checks) -> dict[tuple[str, str], object]:
+    return {(check.about, check.name): check for check in checks}
+
+
+def test_a_library_that_is_well_has_nothing_wrong(empty_library, config):
+    keep_artifact(empty_library, keep_run(empty_library))
+    checks = by_name(doctor(empty_library, config))
+    assert [check for check in checks.values() if check.state == "wrong"] == []
+    assert checks["Versions", "tensorflow"].sentence == "2.21.0"
+    assert checks["Catalog", "artifacts"].sentence.startswith("1 artifact, listed in ")
+    assert checks["Disk", "links"].sentence == "Yes."
+    assert checks["Library", "runs"].sentence == "1 run"
+    assert list((empty_library.home / "staging").iterdir()) == []
+
+
+def test_what_cannot_be_read_is_wrong(empty_library, config):
+    spoil(
+        empty_library.home / "artifacts" / keep_artifact(empty_library, keep_run(empty_library)).id / "artifact.json",
+        "{",
+    )
+    found = by_name(doctor(empty_library, config))["Catalog", "artifacts"]
+    assert (found.state, found.sentence.endswith("1 of them cannot be read: `repair` says why.")) == ("wrong", True)
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "state"),
+    [("fsync", "flushes", "wrong"), ("rename", "renames", "wrong"), ("link", "links", "remark")],
+)
+def test_what_the_disk_does_not_do_is_said(empty_library, config, monkeypatch, function, name, state):
+    def refuse(*_, **__):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, function, refuse)
+    checks = by_name(doctor(empty_library, config))
+    assert checks["Disk", name].state == state
+    assert checks["Disk", "can be written"].state == "ok"
+
+
+def test_a_catalog_that_fell_back_to_memory_is_a_remark(empty_library, config, monkeypatch):
+    monkeypatch.setattr(empty_library, "catalog_kind", lambda: "memory")
+    assert by_name(doctor(empty_library, config))["Catalog", "kept in"].state == "remark"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://me:secret@host/db?password=secret2", "postgresql://me:***@host/db"),
+        ("sqlite:///x.db", "sqlite:///x.db"),
+        ("secret words", "not a database URL"),
+        ("", ""),
+    ],
+)
+def test_a_password_is_never_told(url, said):
+    assert masked(url) == said
+    assert "secret" not in str(settings_in_use(Settings(catalog_url=url)))
+
+
+def test_the_worker_is_started_and_timed(empty_library, config, worker):
+    found = by_name(doctor(empty_library, config, worker))["Worker", "start"]
+    assert found.state == "ok"
+    assert found.sentence.startswith("TensorFlow was ready in a fresh process after ")
+
+
+def test_the_command_imports_no_runtime_and_its_status_is_0(tmp_path):
+    code = f"""
+import sys
+from core.__main__ import app
+try:
+    app(["doctor", "--quick", "--json"])
+except SystemExit as end:
+    assert not end.code, end.code
+assert not set({HEAVY!r}) & set(sys.modules)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"ROUNDTRIP_HOME": str(tmp_path)},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert str(tmp_path) not in ended.stdout
+    assert {"Versions", "Disk", "Catalog", "Library", "Settings"} <= {one["about"] for one in json.loads(ended.stdout)}
