@@ -22,7 +22,7 @@ async def lifespan(app):
     from ui.state import office
 
     prepare()
-    warming = asyncio.get_running_loop().call_later(FIRST_PAGE_FIRST, office().worker.start)
+    warming = asyncio.get_running_loop().call_later(FIRST_PAGE_FIRST, lambda: office().worker.start(then_test=True))
     yield
     warming.cancel()
     office().worker.close()

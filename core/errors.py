@@ -18,7 +18,8 @@ RoundtripError
 └── WorkerError
     ├── ChildDied           the process that held the model ended before it answered
     ├── TimedOut            it ran longer than its limit
-    └── Cancelled           a person stopped it
+    ├── Cancelled           a person stopped it
+    └── NotConfined         what came from outside cannot be kept apart on this system, and is not run
 
 Each carries one plain `sentence`, what was `received`, the `cure` (what to do next), and `detail`: the foreign
 library's own words, shown only on demand. Foreign exceptions become these in `core.explain`, and nowhere else.
@@ -138,6 +139,11 @@ class TimedOut(WorkerError):
 
 class Cancelled(WorkerError):
     code = "cancelled"
+
+
+class NotConfined(WorkerError):
+    code = "not-confined"
+    passing = False
 
 
 def _tree(root: type[RoundtripError]) -> dict[str, type[RoundtripError]]:

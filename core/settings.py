@@ -26,6 +26,16 @@ class Settings(BaseSettings):
     child_gib: float = Field(16.0, ge=2, description="address space of one child, in GiB")
     child_seconds: float = Field(300.0, gt=0, description="wall clock of one save or reload, in seconds")
     train_seconds: float = Field(3600.0, gt=0, description="wall clock of one training, in seconds")
+    confined_gib: float = Field(4.0, ge=2, description="address space of a confined child, in GiB")
+    confined_seconds: float = Field(60.0, gt=0, description="wall clock of one request to a confined child, in seconds")
+    confined_cpu_seconds: int = Field(
+        30, ge=1, description="processor time of one request to a confined child, in seconds"
+    )
+    confined_file_mib: int = Field(64, ge=1, description="largest file that a confined child may write, in MiB")
+    confined_reply_mib: int = Field(
+        4, ge=1, description="largest reply of a confined child that was not asked for more, in MiB"
+    )
+    run_unconfined: bool = Field(False, description="run what was brought in even where it cannot be confined")
     reply_mib: int = Field(256, ge=1, description="largest reply of a child, in MiB")
     inputs_mib: int = Field(1024, ge=1, description="largest set of inputs, in MiB")
     inputs_total_mib: int = Field(8192, ge=1, description="all sets of inputs together, in MiB")

@@ -1,6 +1,8 @@
 """The process in which TensorFlow lives, and the fresh child for every job."""
 
 from core.worker.asking import Child
-from core.worker.worker import Worker, WorkerState
+from core.worker.box import Writes
+from core.worker.self_test import Probe, SelfTest
+from core.worker.worker import Worker, WorkerState, self_test
 
-__all__ = ["Child", "Worker", "WorkerState"]
+__all__ = ["Child", "Probe", "SelfTest", "Worker", "WorkerState", "Writes", "self_test"]

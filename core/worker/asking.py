@@ -7,17 +7,40 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
 from typing import Any, BinaryIO
 
-from core.errors import Cancelled, ChildDied, RoundtripError, TimedOut, WorkerError, from_json
+import psutil
+
+from core.errors import Cancelled, ChildDied, NotConfined, RoundtripError, TimedOut, WorkerError, from_json
 from core.settings import Settings
-from core.worker.channel import Frame, encode_frame, read_frame, write_pieces
-from core.worker.limits import ending
+from core.worker.box import Box, Writes, given
+from core.worker.channel import JSON_LIMIT, Frame, encode_frame, read_frame, write_pieces
+from core.worker.limits import OUT_OF_TIME, ending, renew
 
 UNHEARD = 64  # frames of a child that wait to be heard
+AWAKE_SECONDS = 180  # in which a child has confined itself, also one that must start Python first
+LARGER = 4  # times what it was lent may what it writes be: a conversion to wider numbers, with their optimizer
+TOLD_LIMIT = 4000  # characters of each text in an error that a confined child tells of
+NONSENSE = "The reply of a child makes no sense."
 TICK = 0.05  # seconds between two looks at a cancel request or a deadline
 
 Never = Callable[[], bool]
+
+
+_LONGER = "Choose less work, or raise ROUNDTRIP_CHILD_SECONDS (ROUNDTRIP_TRAIN_SECONDS for training)."
+_LONGER_CONFINED = "Choose less work, or raise ROUNDTRIP_CONFINED_SECONDS."
+_OURS = (ChildDied, TimedOut, NotConfined)
+
+
+def not_confined(why: str) -> NotConfined:
+    return NotConfined(
+        "What was brought in is not run here: this system does not keep it apart from everything else.",
+        cure="Run Roundtrip on Linux 6.2 or newer with Landlock; or, for files that you trust as you trust programs, "
+        "set ROUNDTRIP_RUN_UNCONFINED=1.",
+        detail=why,
+    )
 
 
 def cancelled_by_a_person() -> Cancelled:
@@ -34,29 +57,41 @@ class Child:
         hang_up: Callable[[], None],
         config: Settings,
         pid: int | None = None,
+        box: Box | Path | None = None,
     ):
+        """With `box` it is a confined one: its box, or the folder in which its box goes by its process's number."""
+        self.config = config
+        self.confined = box is not None
+        self._box = box
+        self._kept: Frame | RoundtripError | None = None  # what it says of its own confinement
+        self._knows = threading.Event()
         self._out = stream_out
         self._hang_up = hang_up
         # Bounded: a child that sends without end is read no faster than it is listened to.
         self._frames: queue.Queue[Frame | RoundtripError | None] = queue.Queue(maxsize=UNHEARD)
         # Sent from a thread of its own: whoever asks looks at the clock and at Cancel, also when a child reads nothing.
         self._requests: queue.SimpleQueue[list[bytes | memoryview] | None] = queue.SimpleQueue()
-        self._limit = config.reply_mib * 2**20
+        self._limit = (config.confined_reply_mib if self.confined else config.reply_mib) * 2**20
         self._closed = False
         self.pid = pid
         threading.Thread(target=self._send_all, daemon=True, name="roundtrip-to-child").start()
         threading.Thread(target=self._read, args=(stream_in,), daemon=True, name="roundtrip-child").start()
 
     def _read(self, stream: BinaryIO) -> None:
+        most = self.config.confined_reply_mib * 2**20 if self.confined else JSON_LIMIT
         try:
-            while (frame := read_frame(stream, self._limit)) is not None:
+            while (frame := read_frame(stream, lambda: self._limit, json_limit=most)) is not None:
                 if self.pid is None:  # the first frame is the warm process's own
                     self.pid = frame.message["hello"]
+                elif self.confined and not self._knows.is_set():
+                    self._kept = frame
+                    self._knows.set()
                 else:
-                    self._put(frame)
-        except (RoundtripError, OSError, ValueError, KeyError) as error:
+                    self._put(Frame(self.box.hide(frame.message), frame.arrays) if self.confined else frame)
+        except (RoundtripError, OSError, ValueError, LookupError, TypeError) as error:
             self._put(error if isinstance(error, RoundtripError) else None)
         self._put(None)
+        self._knows.set()
 
     def _put(self, frame: Frame | RoundtripError | None) -> None:
         waiting = True
@@ -71,12 +106,46 @@ class Child:
             while (request := self._requests.get()) is not None:
                 write_pieces(self._out, request)
 
-    def send(self, task: str, arrays: dict[str, Any] | None = None, **args: Any) -> None:
+    @cached_property
+    def box(self) -> Box:
+        """The box of a confined child that has said hello."""
+        return self._box if isinstance(self._box, Box) else Box(self._box / str(self.pid))
+
+    def require_confined(self) -> None:
+        """Wait until it has confined itself. Raises NotConfined where it could not, unless the settings allow that."""
+        self._knows.wait(AWAKE_SECONDS)
+        said = self._kept.message if self._kept else {}
+        if said.get("confined") is True or (self._kept and self.config.run_unconfined):
+            return
+        self.close()
+        raise not_confined(self.box.hide(str(said.get("why", ""))) if self.pid else "")
+
+    def send(
+        self, task: str, arrays: dict[str, Any] | None = None, *, reply_mib: int | None = None, **args: Any
+    ) -> None:
         """Give the child a task, and return at once; it does what it is given in order, and `receive` has the reply.
 
-        Raises ValueError and TypeError for what no frame can hold.
+        `args` may hold a `Path` that the child is to read, and `Writes`. A confined child's reply is small, unless
+        `reply_mib` asks for more. Raises ValueError and TypeError for what no frame can hold, OSError for a `Path` that
+        cannot be lent.
         """
-        self._requests.put(encode_frame({"task": task, "args": args}, arrays))
+        told = given(args, self._lend, self._scratch)
+        if self.confined:
+            self._limit = (reply_mib or self.config.confined_reply_mib) * 2**20
+            self._begin()
+        self._requests.put(encode_frame({"task": task, "args": told}, arrays))
+
+    def _lend(self, path: Path) -> str:
+        return self.box.lend(path) if self.confined else str(path)
+
+    def _scratch(self, writes: Writes) -> str:
+        return self.box.scratch(writes) if self.confined else str(writes.path)
+
+    def _begin(self) -> None:
+        """Give it the processor time of one request, and room for files as large as what it was lent may become."""
+        self._most_bytes = max(self.config.confined_file_mib * 2**20, LARGER * self.box.lent_bytes)
+        with contextlib.suppress(ImportError, ProcessLookupError, PermissionError, psutil.Error):
+            renew(self.pid, self.config.confined_cpu_seconds, self._most_bytes)
 
     def ask(
         self,
@@ -86,6 +155,7 @@ class Child:
         arrays: dict[str, Any] | None = None,
         on_progress: Callable[[dict], None] | None = None,
         cancelled: Never = lambda: False,
+        reply_mib: int | None = None,
         **args: Any,
     ) -> Frame:
         """Have the child do a task, and wait for its reply.
@@ -93,7 +163,7 @@ class Child:
         Raises the error that the task raised, ChildDied when the process ended first, TimedOut after `seconds`, and
         Cancelled as soon as `cancelled()` is true; after the last three the child is gone.
         """
-        self.send(task, arrays, **args)
+        self.send(task, arrays, reply_mib=reply_mib, **args)
         return self.receive(seconds=seconds, on_progress=on_progress, cancelled=cancelled)
 
     def receive(
@@ -104,6 +174,7 @@ class Child:
         cancelled: Never = lambda: False,
     ) -> Frame:
         """The reply to the earliest task that was sent and is not answered yet; raises what `ask` raises."""
+        seconds = min(seconds, self.config.confined_seconds) if self.confined else seconds
         deadline = time.monotonic() + seconds
         while True:
             frame = self._next(deadline, seconds, cancelled)
@@ -111,12 +182,27 @@ class Child:
                 if on_progress:
                     on_progress(frame.message["progress"])
             elif isinstance(frame.message.get("error"), dict):
-                raise from_json(frame.message["error"])
+                raise self._error(frame.message["error"])
             elif isinstance(frame.message.get("ok"), dict):
+                if self.confined:
+                    self.box.collect(self._most_bytes)
                 return Frame(frame.message["ok"], frame.arrays)
             else:
                 self.close()
-                raise WorkerError("The reply of a child makes no sense.", received=", ".join(frame.message))
+                raise WorkerError(NONSENSE, received=", ".join(frame.message)[:200])
+
+    def _error(self, told: dict[str, Any]) -> RoundtripError:
+        """The error that a child tells of; a confined one may tell anything, and is believed no more than it may."""
+        if not self.confined:
+            return from_json(told)
+        self.box.forget()
+        if not all(isinstance(one, str) for one in told.values()):
+            self.close()
+            return WorkerError(NONSENSE)
+        error = from_json({name: one[:TOLD_LIMIT] for name, one in told.items()})
+        error.cure = error.cure.replace("ROUNDTRIP_CHILD_GIB", "ROUNDTRIP_CONFINED_GIB")
+        # How it ended and who stopped it is for us to say.
+        return WorkerError(error.sentence, detail=error.detail) if type(error) in (Cancelled, *_OURS) else error
 
     def _next(self, deadline: float, seconds: float, cancelled: Never) -> Frame:
         while True:
@@ -129,7 +215,7 @@ class Child:
                 self.close()
                 raise TimedOut(
                     f"It took longer than its limit of {seconds:g} seconds, and was stopped.",
-                    cure="Choose less work, or raise ROUNDTRIP_CHILD_SECONDS (ROUNDTRIP_TRAIN_SECONDS for training).",
+                    cure=_LONGER_CONFINED if self.confined else _LONGER,
                 )
             with contextlib.suppress(queue.Empty):
                 return self._checked(self._frames.get(timeout=TICK))
@@ -141,8 +227,13 @@ class Child:
         self.close()
         how = "it hung up without a reply"
         said = ""
-        if isinstance(frame, Frame):
-            how, said = ending(frame.message["exit"]), frame.message.get("said", "")
+        if isinstance(frame, Frame) and isinstance(frame.message["exit"], int):
+            how, said = ending(frame.message["exit"]), str(frame.message.get("said", ""))[-TOLD_LIMIT:]
+            if self.confined and frame.message["exit"] == OUT_OF_TIME:
+                raise TimedOut(
+                    f"It used up its {self.config.confined_cpu_seconds} seconds of processor time, and was stopped.",
+                    cure="Choose less work, or raise ROUNDTRIP_CONFINED_CPU_SECONDS.",
+                )
         elif isinstance(frame, RoundtripError):
             how = frame.sentence.lower().rstrip(".")
         raise ChildDied(

@@ -9,6 +9,7 @@ bytes do not bear out.
 import json
 import math
 import struct
+from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -64,11 +65,13 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} does not go into a frame")
 
 
-def read_frame(stream: BinaryIO, limit: int, what: str = "The reply of a child") -> Frame | None:
+def read_frame(
+    stream: BinaryIO, limit: int | Callable[[], int], what: str = "The reply of a child", json_limit: int = JSON_LIMIT
+) -> Frame | None:
     """Receive one frame, None at the end of the stream.
 
-    `limit` bounds the arrays, in bytes. Raises WorkerError for one that is too large, cut short or no frame; `what`
-    names it in the sentence.
+    `limit` bounds the arrays, in bytes, and is asked when they come; `json_limit` bounds the JSON. Raises WorkerError
+    for one that is too large, cut short or no frame; `what` names it in the sentence.
     """
     head = stream.read(HEAD.size)
     if not head:
@@ -76,7 +79,7 @@ def read_frame(stream: BinaryIO, limit: int, what: str = "The reply of a child")
     if len(head) < HEAD.size:
         raise WorkerError(f"{what} broke off.", received=f"{len(head)} bytes of a header")
     json_bytes, array_bytes = HEAD.unpack(head)
-    if json_bytes > JSON_LIMIT or array_bytes > limit:
+    if json_bytes > json_limit or array_bytes > (limit() if callable(limit) else limit):
         raise WorkerError(
             f"{what} is larger than allowed.",
             received=f"{json_bytes + array_bytes:,} bytes",

@@ -7,20 +7,30 @@ import io
 import os
 import select
 import sys
+import tempfile
 import time
 from functools import cache
+from pathlib import Path
 from typing import BinaryIO
 
 from core.errors import RoundtripError, WorkerError
 from core.explain import translate
 from core.settings import settings
 from core.worker.channel import read_frame, write_frame
+from core.worker.confinement import confine
 from core.worker.limits import limit_child
 
 
-def serve(stream_in: BinaryIO, stream_out: BinaryIO) -> None:
-    """Answer each request frame `{"task", "args"}` with progress frames and one `{"ok"}` or `{"error"}` frame."""
-    limit_child(int(settings().child_gib * 2**30))
+def serve(stream_in: BinaryIO, stream_out: BinaryIO, box: str = "") -> None:
+    """Answer each request frame `{"task", "args"}` with progress frames and one `{"ok"}` or `{"error"}` frame.
+
+    With `box`, the folder of a confined child, nothing is answered before this process is confined, which is said
+    first; then not one thread of TensorFlow's goes free.
+    """
+    if box:
+        _confine(Path(box), stream_out)
+    else:
+        limit_child(int(settings().child_gib * 2**30))
     _wake_tensorflow()
     if not _is_asked(stream_in):
         rehearse_once()
@@ -31,11 +41,26 @@ def serve(stream_in: BinaryIO, stream_out: BinaryIO) -> None:
         write_frame(stream_out, {"error": error.to_json()})
 
 
+def _confine(box: Path, stream_out: BinaryIO) -> None:
+    """Go into the box, and say so; where that fails, say why, and end unless the owner wants it run all the same."""
+    tempfile.tempdir = str(box / "out")
+    try:
+        confine(box / "in", box / "out", settings())
+        why = ""
+    except (OSError, AttributeError, ImportError) as error:  # the last two: a system that is no Linux
+        why = str(error) or type(error).__name__
+    write_frame(stream_out, {"confined": not why, "why": why})
+    if why and not settings().run_unconfined:
+        sys.exit(1)
+
+
 def _wake_tensorflow() -> None:
     """Make TensorFlow's runtime in this process, before anybody waits for it. The warm process must run no op."""
-    import tensorflow as tf
+    started = time.perf_counter()
+    import tensorflow as tf  # at once in a fork of the warm process, and what takes time anywhere else
 
     tf.constant(0.0) + 1.0
+    print(f"TensorFlow awake in {time.perf_counter() - started:.2f} s", file=sys.stderr)
 
 
 def _is_asked(stream_in: BinaryIO) -> bool:
@@ -81,17 +106,13 @@ def _answer(message: dict, arrays: dict, out: BinaryIO) -> None:
         write_frame(out, {"error": translate(error, WorkerError).to_json()})
 
 
-def main() -> None:
+def main(box: str = "") -> None:
     """Serve over standard input and output; whatever a library prints goes to standard error instead."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    started = time.perf_counter()
-    import tensorflow  # noqa: F401  the import is what takes time
-
-    print(f"TensorFlow imported in {time.perf_counter() - started:.1f} s", file=sys.stderr)
-    serve(sys.stdin.buffer, out)
+    serve(sys.stdin.buffer, out, box)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

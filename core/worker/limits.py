@@ -4,6 +4,11 @@ import os
 import signal
 import sys
 
+import psutil
+
+CONFINED = "-confined"  # the end of the name of the warm process's second socket
+OUT_OF_TIME = -24  # SIGXCPU: how a child ends that has used up its processor time
+
 
 def die_with_parent() -> None:
     """Ask Linux to kill this process when its parent dies, so that no child outlives a killed app."""
@@ -24,6 +29,19 @@ def limit_child(address_space: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     most = address_space if hard == resource.RLIM_INFINITY else min(address_space, hard)
     resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
+def renew(pid: int, cpu_seconds: int, file_bytes: int) -> None:
+    """Give a confined child so much processor time from now on, and room for files of that size.
+
+    Raises ImportError where there are no such limits, ProcessLookupError and psutil.Error when it is gone.
+    """
+    import resource
+
+    used = sum(psutil.Process(pid).cpu_times()[:2])
+    for limit, soft in ((resource.RLIMIT_CPU, int(used) + cpu_seconds), (resource.RLIMIT_FSIZE, file_bytes)):
+        hard = resource.prlimit(pid, limit)[1]
+        resource.prlimit(pid, limit, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
 def ending(status: int) -> str:

@@ -38,7 +38,7 @@ class Loaded:
     def ask(self, task: str, **request: Any) -> Frame:
         """Any other task that uses what is held; `request` is what `Child.ask` takes. Raises what `answer` raises."""
         with self._lock:
-            return self._child.ask(task, seconds=self._seconds, **request)
+            return self._child.ask(task, seconds=self._seconds, reply_mib=self._child.config.reply_mib, **request)
 
     def answer_each(
         self, inputs: Iterable[Arrays], *, batch: int = BATCH, cancelled: Callable[[], bool] = lambda: False
@@ -51,7 +51,7 @@ class Loaded:
         limits = {"seconds": self._seconds, "cancelled": cancelled}
         with self._lock:
             for chunk in inputs:
-                self._child.send("answer", chunk, batch=batch)
+                self._child.send("answer", chunk, reply_mib=self._child.config.reply_mib, batch=batch)
                 waiting += 1
                 if waiting > AHEAD:
                     waiting -= 1
@@ -71,13 +71,21 @@ class Loaded:
 
 
 def load(
-    worker: Worker, task: str, *, seconds: float, cancelled: Callable[[], bool] = lambda: False, **request: Any
+    worker: Worker,
+    task: str,
+    *,
+    seconds: float,
+    cancelled: Callable[[], bool] = lambda: False,
+    confined: bool = False,
+    **request: Any,
 ) -> Loaded:
-    """Open a child and have it hold something: `task` is "hold" or "hold_live", `request` its arguments.
+    """Open a child, a `confined` one for a stranger's files, and have it hold something: `task` is "hold" or
+    "hold_live", `request` its arguments.
 
-    Raises DoesNotLoad, InputError, ChildDied, TimedOut, Cancelled, and WorkerError when no child can be had.
+    Raises DoesNotLoad, InputError, ChildDied, TimedOut, Cancelled, NotConfined, and WorkerError when no child can be
+    had.
     """
-    child = worker.open(cancelled)
+    child = worker.open(cancelled, confined)
     try:
         facts = child.ask(task, seconds=seconds, cancelled=cancelled, **request).message
     except BaseException:

@@ -17,6 +17,7 @@ from core.formats import get_format
 from core.formats.contract import Arrays, Code, Predictor, pair_inputs
 from core.formats.live import live_predictor
 from core.formats.reference import ROWS, Reference, answer_in_batches, describe, fingerprint, under
+from core.worker.attempts import attempt
 from core.worker.holding import answer, hold, hold_live
 from core.worker.looking import look_inside, read_tensor, sketch_tensor
 from core.worker.measuring import measure, rehearse, threads
@@ -200,4 +201,5 @@ TASKS: dict[str, Callable[..., Reply]] = {
     "rehearse": rehearse,
     "measure": measure,
     "threads": threads,
+    "attempt": attempt,
 }

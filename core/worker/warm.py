@@ -1,8 +1,10 @@
 """The warm process: imports TensorFlow once, runs no op, and forks a child for every connection.
 
-`python -m core.worker.warm SOCKET` listens on a Unix socket. Each connection is one child, and the connection is that
-child's channel. When a child ends, its last frame is ours: `{"exit": status, "said": the end of its stderr}`. Standard
-input is the lifeline: when it closes, the app is gone, and so is everything here.
+`python -m core.worker.warm SOCKET BOXES` listens on a Unix socket, and on a second one, `SOCKET-confined`. Each
+connection is one child, and the connection is that child's channel. A child of the second socket is confined before
+it does anything else (see `core.worker.confinement`), in a folder of its own below BOXES. When a child ends, its last
+frame is ours: `{"exit": status, "said": the end of its stderr}`. Standard input is the lifeline: when it closes, the
+app is gone, and so is everything here.
 """
 
 import gc
@@ -18,8 +20,9 @@ from dataclasses import dataclass
 
 from core.worker import child
 from core.worker.channel import write_frame
-from core.worker.limits import die_with_parent
+from core.worker.limits import CONFINED, die_with_parent
 
+MOST_OPEN = 2**20  # descriptors; more than a process is allowed anywhere
 SAID_LIMIT = 4000  # bytes of a child's standard error that are kept
 REAP_EVERY = 0.01  # seconds between two looks at a child that has closed its standard error and not ended yet
 
@@ -30,16 +33,23 @@ class Running:
 
     pid: int
     connection: socket.socket
+    folder: str
     said: bytes = b""
 
 
-def main(path: str) -> None:
+def main(path: str, boxes: str) -> None:
+    # By where its children keep their files: beside the socket, or in their boxes.
+    listeners = {_listen(path): os.path.dirname(path), _listen(f"{path}{CONFINED}"): boxes}
+    _import_everything()
+    print("ready", flush=True)
+    _loop(listeners, boxes)
+
+
+def _listen(path: str) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(path)
     listener.listen(64)
-    _import_everything()
-    print("ready", flush=True)
-    _loop(listener)
+    return listener
 
 
 def _import_everything() -> None:
@@ -56,16 +66,19 @@ def _import_everything() -> None:
     gc.freeze()
 
 
-def _loop(listener: socket.socket) -> None:
+def _loop(listeners: dict[socket.socket, str], boxes: str) -> None:
     children: dict[int, Running] = {}
     silent: list[Running] = []  # those that say no more: they have ended, or are about to
     with selectors.DefaultSelector() as selector:
-        selector.register(listener, selectors.EVENT_READ)
+        for listener in listeners:
+            selector.register(listener, selectors.EVENT_READ)
         selector.register(sys.stdin, selectors.EVENT_READ)
         while True:
             for key, _ in selector.select(REAP_EVERY if silent else None):
-                if key.fileobj is listener:
-                    _fork(listener, selector, children)
+                if folder := listeners.get(key.fileobj):
+                    running, pipe = _fork(key.fileobj, folder, confined=folder == boxes)
+                    children[pipe] = running
+                    selector.register(pipe, selectors.EVENT_READ)
                 elif key.fileobj is sys.stdin:
                     _end([*children.values(), *silent])
                 elif _has_fallen_silent(key.fd, children):
@@ -75,50 +88,51 @@ def _loop(listener: socket.socket) -> None:
             silent = [one for one in silent if not _reaped(one)]
 
 
-def _fork(listener: socket.socket, selector: selectors.BaseSelector, children: dict[int, Running]) -> None:
+def _fork(listener: socket.socket, folders: str, confined: bool) -> tuple[Running, int]:
+    """A child for the connection that waits, and the pipe on which it is heard."""
     connection, _ = listener.accept()
     said_read, said_write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _become_child(connection, said_write)
+        _become_child(connection, said_write, folders, confined)
     os.close(said_write)
     # The child may come to run a stranger's code: who it is, is said by us, before it has been asked anything.
     with suppress(OSError), connection.makefile("wb") as stream:
         write_frame(stream, {"hello": pid})
-    children[said_read] = Running(pid, connection)
-    selector.register(said_read, selectors.EVENT_READ)
+    return Running(pid, connection, os.path.join(folders, str(pid))), said_read
 
 
-def _become_child(connection: socket.socket, said: int) -> None:
-    """Cut every tie to the warm process, serve, and end without its clean-up."""
+def _become_child(connection: socket.socket, said: int, folders: str, confined: bool) -> None:
+    """Cut every tie to the warm process, serve, and end without its clean-up.
+
+    It ends so, too: somebody else must delete its folder.
+    """
     status = 1
     try:
         die_with_parent()
         os.setsid()
-        tempfile.tempdir = _own_folder(os.getpid())
-        os.mkdir(tempfile.tempdir)
+        tempfile.tempdir = folder = os.path.join(folders, str(os.getpid()))
+        for name in ("in", "out") if confined else ("",):
+            os.makedirs(os.path.join(folder, name))
         keep = os.dup(connection.fileno())
         null = os.open(os.devnull, os.O_RDONLY)
         for target, source in ((0, null), (1, said), (2, said)):
             os.dup2(source, target)
         os.closerange(3, keep)
-        os.closerange(keep + 1, 4096)
+        os.closerange(keep + 1, MOST_OPEN)
         with os.fdopen(keep, "rb", closefd=False) as stream_in, os.fdopen(keep, "wb", closefd=False) as stream_out:
-            child.serve(stream_in, stream_out)
+            child.serve(stream_in, stream_out, folder if confined else "")
         status = 0
     except BrokenPipeError:
         status = 0  # the app hung up: there is nobody left to tell
+    except SystemExit:  # it could not be confined, which it has said
+        status = 1
     except BaseException:  # noqa: BLE001  its end is all that is left to report
         import traceback
 
         traceback.print_exc()
     finally:
         os._exit(status)
-
-
-def _own_folder(pid: int) -> str:
-    """Where a child keeps temporary files: it ends without clean-up, so somebody else must delete them."""
-    return os.path.join(os.path.dirname(sys.argv[1]), str(pid))
 
 
 def _has_fallen_silent(pipe: int, children: dict[int, Running]) -> bool:
@@ -133,7 +147,7 @@ def _reaped(one: Running) -> bool:
     pid, status = os.waitpid(one.pid, os.WNOHANG)
     if pid == 0:
         return False
-    shutil.rmtree(_own_folder(one.pid), ignore_errors=True)
+    shutil.rmtree(one.folder, ignore_errors=True)
     message = {"exit": os.waitstatus_to_exitcode(status), "said": one.said.decode(errors="replace")}
     # The app hangs up first on most children; then there is nobody to tell.
     with suppress(OSError), one.connection, one.connection.makefile("wb") as stream:
@@ -149,4 +163,4 @@ def _end(children: list[Running]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

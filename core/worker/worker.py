@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -14,14 +15,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from core.errors import ChildDied, RoundtripError, WorkerError
+from core.explain import translate
 from core.settings import PROJECT, Settings, settings
 from core.worker.asking import TICK, Child, Never, cancelled_by_a_person
+from core.worker.box import Box, staged
 from core.worker.channel import Frame
+from core.worker.limits import CONFINED
+from core.worker.self_test import SelfTest, try_everything
 
 LAST_BREATH = 1.0  # seconds in which a killed warm process, whose children end first, ends too
 WARM_SECONDS = 180  # seconds that importing TensorFlow may take on a slow disk
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "HOME", "USERPROFILE")
 PASSED_ON_FOR_DOWNLOADS = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
+# A library that starts threads when it is imported would leave them unconfined.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 class WorkerState(NamedTuple):
@@ -44,11 +51,19 @@ class Worker:
         self._ready = threading.Event()
         self._began = time.monotonic()
         self._folder: Path | None = None
+        self._boxes: Path | None = None
         self._spare: Child | None = None
+        self._confined_spare: Child | None = None
+        self._confines = False  # whether anything from outside was ever opened: only then a spare waits for more
         self._alone = 0
+        self._testing = threading.Lock()
+        self._tested: SelfTest | None = None
 
-    def start(self) -> None:
-        """Begin to warm up, and return at once. Where nothing can be forked there is nothing to warm."""
+    def start(self, then_test: bool = False) -> None:
+        """Begin to warm up, and return at once; with `then_test`, the self-test follows. Where nothing can be forked
+        there is nothing to warm."""
+        if then_test:
+            threading.Thread(target=self._test_when_ready, daemon=True).start()
         with self._lock:
             if not self.config.forks or (self._process and self._process.poll() is None):
                 return
@@ -57,7 +72,7 @@ class Worker:
             self._forget_folder()
             self._folder = Path(tempfile.mkdtemp(prefix="roundtrip-"))
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "core.worker.warm", str(self._folder / "worker")],
+                [sys.executable, "-m", "core.worker.warm", str(self._folder / "worker"), str(self._new_boxes())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -84,30 +99,59 @@ class Worker:
     def _alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def open(self, cancelled: Never = lambda: False) -> Child:
-        """A fresh child, to be closed by the caller.
+    def open(self, cancelled: Never = lambda: False, confined: bool = False) -> Child:
+        """A fresh child, to be closed by the caller; a `confined` one for whatever a stranger has sent.
 
-        Raises WorkerError when the warm process cannot be had, after one restart, and Cancelled while waiting for it.
+        Raises WorkerError when the warm process cannot be had, after one restart, Cancelled while waiting for it, and
+        NotConfined where this system does not confine, unless the settings allow that.
         """
         if cancelled():
             raise cancelled_by_a_person()
+        if confined and not self.config.run_unconfined:
+            self.self_test().require()
+        self._confines |= confined
+        return self._opened(cancelled, confined)
+
+    def _opened(self, cancelled: Never, confined: bool) -> Child:
         if not self.config.forks:
-            return self._spawn()
+            return self._spawn(confined)
         self._require_warm(cancelled)
         with self._lock:
-            spare, self._spare = self._spare, None
-            child = spare if spare and not spare.ended and self._alive() else self._connect()
+            if confined:
+                spare, self._confined_spare = self._confined_spare, None
+            else:
+                spare, self._spare = self._spare, None
+            child = spare if spare and not spare.ended and self._alive() else self._connect(confined)
         threading.Thread(target=self._refill, daemon=True).start()
+        if confined:
+            child.require_confined()
         return child
+
+    def self_test(self, again: bool = False) -> SelfTest:
+        """What a confined child could do that it must not, tried out once in the life of this worker, or `again`.
+
+        Raises WorkerError when no child can be had.
+        """
+        with self._testing:
+            if again or self._tested is None:
+                self._tested = try_everything(lambda: self._opened(lambda: False, confined=True), self.config)
+            return self._tested
+
+    @property
+    def tested(self) -> SelfTest | None:
+        """The latest self-test, without waiting for one; None before there was any."""
+        return self._tested
+
+    def _test_when_ready(self) -> None:
+        with contextlib.suppress(RoundtripError):  # whoever brings something in will hear of it
+            self.self_test()
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """While this lasts no spare is made ready: nothing of ours runs beside a child that is being timed."""
         with self._lock:
             self._alone += 1
-            spare, self._spare = self._spare, None
-        if spare:
-            spare.close()
+        self._close_spares()
         try:
             yield
         finally:
@@ -118,12 +162,21 @@ class Worker:
     def _refill(self) -> None:
         with self._lock, contextlib.suppress(RoundtripError):
             if self._spare is None and not self._alone and self._alive() and self._ready.is_set():
-                self._spare = self._connect()
+                self._spare = self._connect(confined=False)
+            if self._confined_spare is None and self._confines and not self._alone and self._alive():
+                self._confined_spare = self._connect(confined=True)
 
-    def _connect(self) -> Child:
+    def _close_spares(self) -> None:
+        with self._lock:
+            spares = [one for one in (self._spare, self._confined_spare) if one]
+            self._spare = self._confined_spare = None
+        for spare in spares:
+            spare.close()
+
+    def _connect(self, confined: bool) -> Child:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            connection.connect(str(self._folder / "worker"))
+            connection.connect(str(self._folder / "worker") + (CONFINED if confined else ""))
         except OSError as error:
             connection.close()
             raise WorkerError("The worker does not answer.", cure="Try again.", detail=str(error)) from error
@@ -133,7 +186,20 @@ class Worker:
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
 
-        return Child(connection.makefile("rb"), connection.makefile("wb"), hang_up, self.config)
+        boxes = self._boxes if confined else None
+        return Child(connection.makefile("rb"), connection.makefile("wb"), hang_up, self.config, box=boxes)
+
+    def _new_boxes(self) -> Path:
+        """A folder for the boxes of confined children, on the library's own disk, where links to its files can be made.
+
+        The library clears it away when this process is gone.
+        """
+        self._boxes = staged(self.config.home, "boxes")
+        try:
+            self._boxes.mkdir(parents=True)
+        except OSError as error:
+            raise translate(error, WorkerError) from error
+        return self._boxes
 
     def _require_warm(self, cancelled: Never) -> None:
         """Wait for the warm process; start it, or start it again once."""
@@ -150,45 +216,50 @@ class Worker:
             cure="Run `python -c 'import tensorflow'` in the same environment: it shows what is missing.",
         )
 
-    def _spawn(self) -> Child:
+    def _spawn(self, confined: bool) -> Child:
+        surroundings, box = _surroundings(self.config), None
+        if confined:
+            box = Box(self._new_boxes() / secrets.token_hex(4))
+            box.make()
+            surroundings["env"] |= ONE_THREAD
         process = subprocess.Popen(
-            [sys.executable, "-m", "core.worker.child"],
+            [sys.executable, "-m", "core.worker.child", *([str(box.folder)] if box else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            **_surroundings(self.config),
+            **surroundings,
         )
 
         def hang_up() -> None:
             process.kill()
             process.wait()
+            if box:
+                shutil.rmtree(box.folder.parent, ignore_errors=True)
 
-        return Child(process.stdout, process.stdin, hang_up, self.config, process.pid)
+        return Child(process.stdout, process.stdin, hang_up, self.config, process.pid, box)
 
-    def run(self, task: str, **request: Any) -> Frame:
-        """Do one task in one fresh child; `request` is what `Child.ask` takes.
+    def run(self, task: str, *, confined: bool = False, **request: Any) -> Frame:
+        """Do one task in one fresh child, a `confined` one for a stranger's files; `request` is what `Child.ask` takes.
 
         When the warm process itself died under it, it is started again and the task is done once more.
         """
         cancelled = request.get("cancelled", lambda: False)
-        with self.open(cancelled) as child:
+        with self.open(cancelled, confined) as child:
             warm = self._process
             try:
                 return child.ask(task, **request)
             except ChildDied:
                 if warm is None or not _ends_now(warm):
                     raise
-        with self.open(cancelled) as child:
+        with self.open(cancelled, confined) as child:
             return child.ask(task, **request)
 
     def close(self) -> None:
         """End the warm process and everything under it."""
+        self._close_spares()
         with self._lock:
-            spare, self._spare = self._spare, None
             process, self._process = self._process, None
-        if spare:
-            spare.close()
         if process:
             process.kill()
             process.wait()
@@ -197,8 +268,17 @@ class Worker:
         self._forget_folder()
 
     def _forget_folder(self) -> None:
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        for folder in filter(None, (self._folder, self._boxes)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def self_test(config: Settings | None = None) -> SelfTest:
+    """The self-test of this system, by a worker of its own. Raises WorkerError when no child can be had."""
+    worker = Worker(config)
+    try:
+        return worker.self_test()
+    finally:
+        worker.close()
 
 
 def _ends_now(process: subprocess.Popen) -> bool:
