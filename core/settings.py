@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     keep_inputs: int = Field(50, ge=1, description="sets of inputs that are kept, those used last")
     held_children: int = Field(40, ge=1, description="children that stay loaded to answer, in all sessions together")
     answers_mib: int = Field(4096, ge=1, description="answers of finished comparisons, together, in MiB")
+    upload_mib: int = Field(512, ge=1, description="largest file that is brought in, in MiB")
+    unpacked_mib: int = Field(2048, ge=1, description="largest size of such a file when it is unpacked, in MiB")
     keep_jobs: int = Field(200, ge=1, description="finished jobs whose records are kept")
 
     @field_validator("home")

@@ -19,6 +19,7 @@ from core.formats.live import live_predictor
 from core.formats.reference import ROWS, Reference, answer_in_batches, describe, fingerprint, under
 from core.worker.attempts import attempt
 from core.worker.holding import answer, hold, hold_live
+from core.worker.inspector import inspect_brought
 from core.worker.looking import look_inside, read_tensor, sketch_tensor
 from core.worker.measuring import measure, rehearse, threads
 from core.worker.probes import one_step, probe
@@ -202,4 +203,5 @@ TASKS: dict[str, Callable[..., Reply]] = {
     "measure": measure,
     "threads": threads,
     "attempt": attempt,
+    "inspect_brought": inspect_brought,
 }

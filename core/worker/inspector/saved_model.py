@@ -1,0 +1,130 @@
+"""A SavedModel from outside, of TensorFlow 1 or 2: its graphs are read as data, and nothing in them is run."""
+
+from pathlib import Path
+from typing import Any
+
+from core.gate import limits, refused
+from core.gate.names import display, is_plain
+from core.settings import settings
+from core.worker.inspector.checkpoint import check_values
+from core.worker.inspector.graphs import MAIN, Graph, check_constants, check_saver, check_tables
+
+CHECKED = "Every operation of every graph and function, the saver, the assets and the constants of the SavedModel"
+GRAPHS = 16  # graphs by tag in one SavedModel
+LISTED = 64
+ON_LOADING = ("saved_model_main_op", "legacy_init_op", "init_op", "saved_model_init_op", "table_initializer")
+VARIABLES = {"VarHandleOp", "Variable", "VariableV2"}
+
+
+def inspect_saved_model(folder: Path) -> dict[str, Any]:
+    """Raises Refused."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    content = (folder / "saved_model.pb").read_bytes()
+    if len(content) > limits.GRAPH:
+        raise refused("saved-model-broken", f"{len(content):,} bytes")
+    model = saved_model_pb2.SavedModel.FromString(content)
+    if not model.meta_graphs or len(model.meta_graphs) > GRAPHS:
+        raise refused("saved-model-empty" if not model.meta_graphs else "saved-model-graphs")
+    tags = [sorted(one.meta_info_def.tags) for one in model.meta_graphs]
+    if any(tags.count(one) > 1 for one in tags):
+        raise refused("saved-model-graphs", ", ".join(tags[0]))
+    graphs = [_inspect_graph(one, folder) for one in model.meta_graphs]
+    values = _values(folder, any(one["variables"] for one in graphs))
+    return {"checked": [CHECKED, *values.pop("checked", [])], "graphs": graphs, "values": values}
+
+
+def _values(folder: Path, needed: bool) -> dict[str, Any]:
+    if (folder / "variables" / "variables.index").is_file():
+        return check_values(folder / "variables" / "variables")
+    if needed:
+        raise refused("variables", "no variables.index")
+    return {}
+
+
+def _inspect_graph(meta: Any, folder: Path) -> dict[str, Any]:
+    graph = Graph(meta.graph_def)
+    objects = meta.object_graph_def
+    if not meta.signature_def and not objects.concrete_functions:
+        raise refused("saved-model-empty")
+    _check_assets(meta, folder)
+    check_constants(graph, settings().unpacked_mib * 2**20)
+    check_saver(graph, meta.saver_def, _roots(meta, graph), _functions(objects))
+    check_tables(graph, {one.tensor_info.name.partition(":")[0] for one in meta.asset_file_def})
+    return {
+        "tags": sorted(display(tag) for tag in meta.meta_info_def.tags),
+        "tensorflow": display(meta.meta_info_def.tensorflow_version),
+        "signatures": {
+            display(key): _signature(meta.signature_def[key]) for key in sorted(meta.signature_def)[:LISTED]
+        },
+        "objects": len(objects.nodes),
+        "slots": sum(len(node.slot_variables) for node in objects.nodes),
+        "functions": len(graph.bodies) - 1,
+        "operations": graph.operations,
+        "variables": any(node.op in VARIABLES for node in graph.bodies[MAIN].values()),
+        "assets": len(meta.asset_file_def),
+    }
+
+
+def _roots(meta: Any, graph: Graph) -> set[str]:
+    """What in the graph itself can be asked for or is run on loading, beside the saver."""
+    saver = {meta.saver_def.save_tensor_name, meta.saver_def.restore_op_name}
+    roots = {one.name for signature in meta.signature_def.values() for one in _tensors(signature)}
+    for key, collection in meta.collection_def.items():
+        if key in ON_LOADING or "init" in key or "main_op" in key:
+            roots |= set(collection.node_list.value)
+    return {root for root in roots if root not in saver or root == ""}
+
+
+def _tensors(signature: Any) -> list[Any]:
+    """The tensors of a signature's outputs. TensorFlow 2 hides what runs on loading among signatures, under a mark."""
+    found = []
+    for info in signature.outputs.values():
+        parts = info.coo_sparse if info.HasField("coo_sparse") else None
+        found += [info] if parts is None else []
+        found += [_Named(name) for name in _sparse_names(parts)] if parts is not None else []
+        found += list(info.composite_tensor.components) if info.HasField("composite_tensor") else []
+    return found
+
+
+def _sparse_names(parts: Any) -> tuple[str, str, str]:
+    return parts.values_tensor_name, parts.indices_tensor_name, parts.dense_shape_tensor_name
+
+
+class _Named:
+    """A tensor of which only the name is known."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+
+def _functions(objects: Any) -> set[str]:
+    """The functions that a loaded object can be asked for."""
+    found = set(objects.concrete_functions)
+    for node in objects.nodes:
+        found |= set(node.function.concrete_functions) | {node.bare_concrete_function.concrete_function_name}
+    return found - {MAIN}
+
+
+def _check_assets(meta: Any, folder: Path) -> None:
+    for asset in meta.asset_file_def:
+        if not is_plain(asset.filename) or not (folder / "assets" / asset.filename).is_file():
+            raise refused("asset-name", asset.filename)
+    for node in meta.object_graph_def.nodes:
+        if node.HasField("asset") and not 0 <= node.asset.asset_file_def_index < len(meta.asset_file_def):
+            raise refused("asset-name", node.asset.asset_file_def_index)
+
+
+def _signature(signature: Any) -> dict[str, Any]:
+    return {"inputs": _ports(signature.inputs), "outputs": _ports(signature.outputs)}
+
+
+def _ports(ports: Any) -> dict[str, list[Any]]:
+    """By name, the number of the dtype and the shape, None where the rank is free."""
+    return {
+        display(name): [
+            ports[name].dtype,
+            None if ports[name].tensor_shape.unknown_rank else [one.size for one in ports[name].tensor_shape.dim],
+        ]
+        for name in sorted(ports)[:LISTED]
+    }

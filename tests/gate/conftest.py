@@ -1,0 +1,49 @@
+"""What the tests of the gate share: all bad inputs, a way through gate and inspector, and small good files."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from core.gate import Gated, gate
+from core.settings import Settings
+from core.worker import Worker
+from core.worker.asking import Child
+from tests.gate import makers_files, makers_h5
+
+REGISTERED = (makers_files, makers_h5)  # importing them fills the register
+LIMITS = Settings(upload_mib=64)
+
+
+@pytest.fixture
+def into(tmp_path: Path) -> Path:
+    """An empty folder for what passes the gate."""
+    folder = tmp_path / "into"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    """An empty folder for an upload."""
+    folder = tmp_path / "made"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def inspector(worker: Worker) -> Iterator[Child]:
+    """One child that looks into one file after another, so that hundreds take seconds."""
+    with worker.open() as child:
+        yield child
+
+
+@pytest.fixture
+def let_in(inspector: Child, into: Path) -> Callable[..., tuple[Gated, dict]]:
+    """A function that takes an upload through gate and inspector; gives what the gate says, and the facts."""
+
+    def enter(upload: Path, name: str, **parts: Path) -> tuple[Gated, dict]:
+        gated = gate(upload, name, into, config=LIMITS, parts=parts)
+        return gated, inspector.ask("inspect_brought", seconds=60, format=gated.format, folder=str(into)).message
+
+    return enter
