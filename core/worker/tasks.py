@@ -148,7 +148,8 @@ def try_out(
     arrays: Arrays, format: str, folder: Path, code: Callable[[], Code], probe_as: dict[str, Any] | None
 ) -> tuple[dict[str, Any], Arrays]:
     """See `reload`, in whatever process this is; `code` makes what the copy may lack."""
-    inputs, targets = under("input:", arrays), under("target:", arrays)
+    inputs = {name.removeprefix("input:"): array for name, array in arrays.items() if not name.startswith("target:")}
+    targets = under("target:", arrays)
     try:
         load_seconds, predictor = _timed(lambda: get_format(format).load(folder, code()))
         before = None if predictor.weights is None else fingerprint(predictor.weights())
