@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     answers_mib: int = Field(4096, ge=1, description="answers of finished comparisons, together, in MiB")
     upload_mib: int = Field(512, ge=1, description="largest file that is brought in, in MiB")
     unpacked_mib: int = Field(2048, ge=1, description="largest size of such a file when it is unpacked, in MiB")
+    trash_days: int = Field(30, ge=0, description="days until what was removed is deleted for good; 0: never")
     keep_jobs: int = Field(200, ge=1, description="finished jobs whose records are kept")
 
     @field_validator("home")

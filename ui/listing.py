@@ -94,7 +94,7 @@ def show_trash() -> None:
     if not (thrown := office().library.trashed()):
         return
     with st.expander(f"In the trash: {len(thrown)}", icon=":material/delete:"):
-        for entry in thrown[:SHOWN]:
+        for entry, *_ in thrown[:SHOWN]:
             with st.container(horizontal=True, vertical_alignment="center"):
                 what = entry.format or entry.run_name or "unreadable"
                 st.markdown(plain(f"{what} · {size(entry.bytes)} · {entry.id}"), width="content")

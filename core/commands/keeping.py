@@ -27,7 +27,7 @@ def list_(
         show(found, as_json, ("run", "name", "demo", "score_name", "score", "created"))
         return
     library = open_library()
-    found = library.trashed() if trash else library.find(search, demo or (), format or ())
+    found = [one.entry for one in library.trashed()] if trash else library.find(search, demo or (), format or ())
     rows = [
         {"artifact": entry.id, **{key: value for key, value in entry._asdict().items() if key != "id"}}
         for entry in found

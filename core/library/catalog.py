@@ -1,37 +1,34 @@
 """The catalog: what the folders hold, in a database that can be thrown away and made again at any time."""
 
 import contextlib
-from collections.abc import Callable, Iterable
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sql
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
-from core.library.entries import Entry
+from core.compare import Verdict
+from core.library import asking
+from core.library.entries import Entry, Page, Query, Source
+from core.library.tables import COUNTS, ENTRIES, HASHES, IN_MEMORY, KIND, STATE, TAGS, make_tables, open_engine
 
-COLUMNS = sql.MetaData()
-ENTRIES = sql.Table(
-    "entries",
-    COLUMNS,
-    sql.Column("id", sql.String(32), primary_key=True),
-    sql.Column("stamp", sql.BigInteger, nullable=False),
-    sql.Column("run", sql.String(32), index=True),
-    sql.Column("run_name", sql.Text),
-    sql.Column("demo", sql.String(64), index=True),
-    sql.Column("format", sql.String(64), index=True),
-    sql.Column("created", sql.String(32), index=True),
-    sql.Column("bytes", sql.BigInteger),
-    sql.Column("verdict", sql.String(32)),
-    sql.Column("needs_code", sql.Boolean),
-    sql.Column("problem", sql.Text),
-)
-IN_MEMORY = "sqlite://"
-WAIT = 60  # seconds to wait for another writer
+BATCH = 500  # ids in one statement
+PORTION = 2000  # folders that are read under one lock
+Read = Callable[[str], Source | None]
+Stamp = Callable[[str, str], int]
+Given = TypeVar("Given")
+
+
+class Lost(Exception):
+    """The rows were lost, and have to be read from the folders again."""
 
 
 class Catalog:
-    """Rows of artifacts, kept in step with the folders by their time stamps.
+    """Rows of artifacts, kept in step with the folders by their stamps.
 
     `url` is any SQLAlchemy URL. What is broken or cannot be written is replaced by a catalog in memory; a SQLite file
     that is `ours` alone is deleted and made anew before: nothing is lost, because nothing is kept only here.
@@ -40,13 +37,14 @@ class Catalog:
     def __init__(self, url: str, ours: bool = False):
         self._url = url
         self._ours = ours
+        self._turn = threading.RLock()
         self._engine = self._open(url, url, IN_MEMORY)
 
     def _open(self, *urls: str) -> sql.Engine:
         for url in urls:
-            engine = _engine(url)
+            engine = open_engine(url)
             try:
-                COLUMNS.create_all(engine)
+                self._full_text = make_tables(engine)
                 return engine
             except DatabaseError:
                 engine.dispose()
@@ -57,17 +55,6 @@ class Catalog:
         """What it is kept in: "sqlite", "postgresql" ...; "memory" where that could not be used."""
         return "memory" if str(self._engine.url) == IN_MEMORY else self._engine.dialect.name
 
-    def sync(self, stamps: dict[str, int], read: Callable[[str], Entry]) -> None:
-        """Bring the rows in step with the folders: `stamps` are their ids and times, `read` makes the row of one."""
-        for instead in ((self._url, IN_MEMORY), (IN_MEMORY,)):
-            try:
-                return self._sync(stamps, read)
-            except SQLAlchemyError:
-                self._engine.dispose()
-                self._delete(self._url)
-                self._engine = self._open(*instead)
-        return self._sync(stamps, read)
-
     def _delete(self, url: str) -> None:
         """Delete a broken SQLite file of our own; what a person named may be somebody else's."""
         if not self._ours or not url.startswith("sqlite:///"):
@@ -77,58 +64,188 @@ class Catalog:
             with contextlib.suppress(OSError):  # read-only: the catalog in memory takes over
                 Path(name).unlink(missing_ok=True)
 
-    def _sync(self, stamps: dict[str, int], read: Callable[[str], Entry]) -> None:
-        with self._engine.connect() as connection:
-            known = dict(connection.execute(sql.select(ENTRIES.c.id, ENTRIES.c.stamp)).tuples().all())
-        gone = known.keys() - stamps.keys()
-        changed = [id_ for id_, stamp in stamps.items() if known.get(id_) != stamp]
-        if not gone and not changed:
-            return
-        rows = [_row(read(id_), stamps[id_]) for id_ in changed]
-        with self._engine.begin() as connection:
-            for batch in _batches([*gone, *changed]):
-                connection.execute(ENTRIES.delete().where(ENTRIES.c.id.in_(batch)))
-            if rows:
-                connection.execute(ENTRIES.insert(), rows)
+    def _replace(self, broken: sql.Engine) -> None:
+        """Another catalog in place of a broken one: first a new file, then one in memory."""
+        with self._turn:
+            if self._engine is broken:
+                broken.dispose()
+                self._delete(self._url)
+                self._engine = self._open(*((IN_MEMORY,) if self._is_new else (self._url, IN_MEMORY)))
+                self._is_new = True
+
+    _is_new = False  # made since the rows were last whole
+
+    def _do(self, work: Callable[[sql.Connection], Given], write: bool = False) -> Given:
+        """Raises Lost when the database had to be replaced."""
+        engine = self._engine
+        # A catalog in memory is one connection, which threads take in turn.
+        with self._turn if str(engine.url) == IN_MEMORY else contextlib.nullcontext():
+            try:
+                with engine.begin() if write else engine.connect() as connection:
+                    return work(connection)
+            except SQLAlchemyError as error:
+                self._replace(engine)
+                raise Lost from error
+
+    # Writing
+
+    def sync(self, ids: Iterable[str], stamp: Stamp, read: Read, anew: bool = False) -> None:
+        """Bring all rows in step with the folders: `ids` are all there are, `stamp` gives the present stamp of a row by
+        its id and its run, `read` the line of one, or None where it is gone. `anew` reads all of them. Raises Lost."""
+        known = self._do(lambda connection: {id_: rest for id_, *rest in connection.execute(KNOWN)})
+        ids = dict.fromkeys(ids)
+        changed = [one for one in ids if anew or one not in known or known[one][0] != stamp(one, known[one][1])]
+        self._write([*changed, *(known.keys() - ids.keys())], stamp, read)
+        if anew:
+            self._do(_recount, write=True)
+        self._is_new = False
+
+    def refresh(self, ids: list[str], stamp: Stamp, read: Read) -> None:
+        """Read these entries again, and no others. Raises Lost."""
+        self._write(ids, stamp, read)
+
+    def _write(self, ids: list[str], stamp: Stamp, read: Read) -> None:
+        for start in range(0, len(ids), PORTION):
+            portion = ids[start : start + PORTION]
+            self._do(lambda connection, portion=portion: _write(connection, portion, stamp, read), write=True)
+
+    def note(self, state: str) -> None:
+        """Keep what the rows stand for. Raises Lost."""
+        self._do(lambda connection: _set(connection, "state", state), write=True)
+
+    # Reading
+
+    def state(self) -> str:
+        """What was noted last; empty for a catalog that is new. Raises Lost."""
+        asked = sql.select(STATE.c.value).where(STATE.c.name == "state")
+        return self._do(lambda connection: connection.execute(asked).scalar()) or ""
+
+    def page(self, query: Query) -> Page:
+        """Raises Lost; InputError for an order or a page that is none."""
+        asking.checked(query)
+        return self._do(lambda connection: asking.ask(connection, query, self._full_text))
 
     def find(self, search: str = "", demos: Iterable[str] = (), formats: Iterable[str] = ()) -> list[Entry]:
-        """Entries that fit, newest first. `search` is looked for in ids, run names, demos and formats."""
-        query = sql.select(*(column for column in ENTRIES.c if column.name != "stamp"))
-        if demos := list(demos):
-            query = query.where(ENTRIES.c.demo.in_(demos))
-        if formats := list(formats):
-            query = query.where(ENTRIES.c.format.in_(formats))
-        for word in search.split():
-            columns = (ENTRIES.c.id, ENTRIES.c.run, ENTRIES.c.run_name, ENTRIES.c.demo, ENTRIES.c.format)
-            query = query.where(sql.or_(*(column.icontains(word, autoescape=True) for column in columns)))
-        with self._engine.connect() as connection:
-            found = connection.execute(query.order_by(ENTRIES.c.created.desc(), ENTRIES.c.id)).mappings()
-            return [Entry(**row) for row in found]
+        """All entries that fit, newest first. Raises Lost."""
+        return self.page(Query(search, tuple(demos), tuple(formats), size=None)).entries
 
-    def clear(self) -> None:
-        """Forget every row; the next `sync` reads all folders again."""
-        with self._engine.begin() as connection:
-            connection.execute(ENTRIES.delete())
+    def tags(self) -> dict[str, int]:
+        """Every tag and how many have it. Raises Lost."""
+        return self._do(asking.tags_in_use)
+
+    def kinds(self, name: str) -> dict[Any, int]:
+        """Every value of demo, format, rank, trust, pinned or aliased, and how many have it. Raises Lost."""
+        return self._do(lambda connection: asking.kinds_in_use(connection, name))
+
+    def ids_where(self, column: str, values: Iterable[str]) -> list[str]:
+        """The ids of entries by `run` or by `made_from`. Raises Lost."""
+        wanted = list(values)
+        return self._do(lambda connection: asking.ids_where(connection, column, wanted))
 
 
-def _engine(url: str) -> sql.Engine:
-    if not url.startswith("sqlite"):
-        return sql.create_engine(url, pool_pre_ping=True)
-    if url == IN_MEMORY:
-        return sql.create_engine(url, poolclass=sql.pool.StaticPool, connect_args={"check_same_thread": False})
-    engine = sql.create_engine(url, connect_args={"timeout": WAIT})
-
-    @sql.event.listens_for(engine, "connect")
-    def _use_wal(connection: Any, _: Any) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    return engine
+KNOWN = sql.select(ENTRIES.c.id, ENTRIES.c.stamp, ENTRIES.c.run)
 
 
-def _row(entry: Entry, stamp: int) -> dict[str, Any]:
-    return {**entry._asdict(), "stamp": stamp}
+def _write(connection: sql.Connection, ids: list[str], stamp: Stamp, read: Read) -> None:
+    # The first statement writes, so that writers take turns, and what is read now is what a later one finds.
+    _set(connection, "writer", "")
+    counts = _drop(connection, ids)
+    found = [source for id_ in ids if (source := read(id_))]
+    rows = [_row(source, stamp(source.entry.id, source.entry.run or "")) for source in found]
+    if rows:
+        connection.execute(ENTRIES.insert(), rows)
+        _insert_many(connection, found)
+    for row in rows:
+        counts[_kind(row)] += 1
+        counts[_kind(row), "bytes"] += row["bytes"]
+    _count(connection, counts)
 
 
-def _batches(ids: list[str], size: int = 500) -> Iterable[list[str]]:
-    return (ids[start : start + size] for start in range(0, len(ids), size))
+def _drop(connection: sql.Connection, ids: list[str]) -> Counter:
+    """Delete rows, and give by how much the counts change."""
+    counts: Counter = Counter()
+    for batch in _batches(ids):
+        asked = sql.select(ENTRIES.c.key, ENTRIES.c.bytes, *(ENTRIES.c[name] for name in KIND))
+        old = connection.execute(asked.where(ENTRIES.c.id.in_(batch))).mappings().all()
+        keys = [row["key"] for row in old]
+        for table in (TAGS, HASHES, ENTRIES) if keys else ():
+            connection.execute(table.delete().where(table.c.key.in_(keys)))
+        for row in old:
+            counts[_kind(row)] -= 1
+            counts[_kind(row), "bytes"] -= row["bytes"]
+    return counts
+
+
+def _insert_many(connection: sql.Connection, sources: list[Source]) -> None:
+    """The tags and hashes of rows that were just inserted."""
+    keys: dict[str, int] = {}
+    for batch in _batches([source.entry.id for source in sources]):
+        asked = sql.select(ENTRIES.c.id, ENTRIES.c.key).where(ENTRIES.c.id.in_(batch))
+        keys |= dict(connection.execute(asked).tuples().all())
+    tags = [{"tag": tag, "key": keys[one.entry.id]} for one in sources for tag in one.entry.tags]
+    hashes = [{"sha256": hash_, "key": keys[one.entry.id]} for one in sources for hash_ in sorted(set(one.hashes))]
+    for table, rows in ((TAGS, tags), (HASHES, hashes)):
+        if rows:
+            connection.execute(table.insert(), rows)
+
+
+def _count(connection: sql.Connection, counts: Counter) -> None:
+    for kind in [one for one in counts if isinstance(one, str)]:
+        more = {"count": COUNTS.c["count"] + counts[kind], "bytes": COUNTS.c["bytes"] + counts[kind, "bytes"]}
+        if not connection.execute(COUNTS.update().where(COUNTS.c.kind == kind).values(more)).rowcount:
+            values = dict(zip(KIND, json.loads(kind), strict=True))
+            row = {"kind": kind, **values, "count": counts[kind], "bytes": counts[kind, "bytes"]}
+            connection.execute(COUNTS.insert(), row)
+    connection.execute(COUNTS.delete().where(COUNTS.c["count"] == 0))
+
+
+def _kind(row: Any) -> str:
+    return json.dumps([row[name] for name in KIND])
+
+
+def _recount(connection: sql.Connection) -> None:
+    """The counts again, from the rows."""
+    columns = [ENTRIES.c[name] for name in KIND]
+    asked = sql.select(*columns, sql.func.count().label("count"), sql.func.sum(ENTRIES.c.bytes).label("bytes"))
+    rows = connection.execute(asked.group_by(*columns)).mappings().all()
+    connection.execute(COUNTS.delete())
+    if rows:
+        connection.execute(COUNTS.insert(), [{"kind": _kind(row), **row} for row in rows])
+
+
+def _set(connection: sql.Connection, name: str, value: str) -> None:
+    if not connection.execute(STATE.update().where(STATE.c.name == name).values(value=value)).rowcount:
+        connection.execute(STATE.insert(), {"name": name, "value": value})
+
+
+def _row(source: Source, stamp: int) -> dict[str, Any]:
+    entry = source.entry
+    return {
+        "id": entry.id,
+        "stamp": stamp,
+        "created": entry.created or "",
+        "bytes": entry.bytes or 0,
+        "name": entry.run_name or "",
+        "demo": entry.demo or "",
+        "format": entry.format or "",
+        "rank": Verdict(entry.verdict).rank if entry.verdict else len(Verdict),
+        "trust": entry.trust or "",
+        "pinned": entry.pinned,
+        "aliased": bool(entry.aliases),
+        "run": entry.run or "",
+        "made_from": entry.made_from or "",
+        "entry": json.dumps(entry._asdict()),
+        "tags": "".join(f"\n{tag}\n" for tag in entry.tags),
+        "text": "\n".join(_said(source)).lower().replace("\0", ""),
+    }
+
+
+def _said(source: Source) -> Iterator[str]:
+    """All that is searched of an entry; a word is never found across two of these."""
+    entry = source.entry
+    yield from (entry.id, entry.run or "", entry.run_name or "", entry.demo or "", entry.format or "")
+    yield from (*entry.tags, *entry.aliases, source.note)
+
+
+def _batches(ids: list[Any]) -> Iterable[list[Any]]:
+    return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))

@@ -1,16 +1,22 @@
-"""One line of the library's list, and the ids that entries go by."""
+"""One line of the library's list, what is asked of the list, and the ids that entries go by."""
 
 import re
 import secrets
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from core.errors import UnknownName
 
 ID = re.compile(r"[aijr][0-9a-f]{10}")
+SORTS = ("created", "bytes", "name", "format", "demo", "verdict")
+UNREADABLE = "unreadable"  # asked for among the verdicts: what has a problem
 
 
 class Entry(NamedTuple):
-    """An artifact as the list shows it. `problem` says in words why it cannot be read; then little else is known."""
+    """An artifact as the list shows it. `problem` says in words why it cannot be read; then little else is known.
+
+    `note` is the beginning of its note, in one line.
+    """
 
     id: str
     run: str | None = None
@@ -22,6 +28,52 @@ class Entry(NamedTuple):
     verdict: str | None = None
     needs_code: bool | None = None
     problem: str | None = None
+    trust: str | None = None
+    made_from: str | None = None
+    pinned: bool = False
+    tags: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    note: str = ""
+
+
+class Source(NamedTuple):
+    """A line with what it is found by beside what it shows: the whole note, the SHA-256 of each of its files."""
+
+    entry: Entry
+    note: str = ""
+    hashes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which artifacts, in which order, which page of them (the first is 1).
+
+    Each word of `search` is looked for in ids, run names, demos, formats, tags, aliases and notes, or is the beginning
+    of a file's SHA-256, six digits at least. Any of `demos` ("" for those of no demo), `formats` and `verdicts` will
+    do ("unreadable" among the verdicts is what has a problem); all of `tags` must be there.
+    """
+
+    search: str = ""
+    demos: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] = ()
+    trust: str = ""
+    pinned: bool | None = None
+    alias: bool | None = None
+    run: str = ""
+    sort: str = "created"
+    descending: bool = True
+    page: int = 1
+    size: int | None = 50
+
+
+class Page(NamedTuple):
+    """One page of entries, how many there are on all pages, and their bytes."""
+
+    entries: list[Entry]
+    total: int
+    bytes: int
 
 
 def new_id(kind: str) -> str:

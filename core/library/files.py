@@ -65,9 +65,13 @@ def list_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
-def stamp(folder: Path) -> str:
-    """A hash of the names, sizes and times of all files below a folder: another one as soon as any is touched."""
-    facts = [(path.relative_to(folder).as_posix(), path.stat()) for path in list_files(folder)]
+def stamp(folder: Path, besides: Iterable[str] = ()) -> str:
+    """A hash of the names, sizes and times of all files below a folder: another one as soon as any is touched.
+
+    Files in the folder itself that have one of the names `besides` are left out.
+    """
+    kept = [path for path in list_files(folder) if path.parent != folder or path.name not in besides]
+    facts = [(path.relative_to(folder).as_posix(), path.stat()) for path in kept]
     said = "".join(f"{name}|{one.st_size}|{one.st_mtime_ns}|{one.st_ino}\n" for name, one in facts)
     return hashlib.sha256(said.encode()).hexdigest()
 

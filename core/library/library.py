@@ -3,24 +3,31 @@
 import contextlib
 import csv
 import json
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from core.errors import RoundtripError
+from filelock import FileLock
+
+from core.errors import InputError, RoundtripError
 from core.evidence import Evidence, Original
 from core.formats.reference import Reference
 from core.library import files
-from core.library.catalog import IN_MEMORY, Catalog
-from core.library.entries import ID, Entry, checked_id, new_id, unknown
+from core.library.aliases import checked_alias, no_alias, read_aliases, write_aliases
+from core.library.catalog import Catalog
+from core.library.entries import ID, Entry, Page, Query, checked_id, new_id, unknown
+from core.library.lookout import Lookout
+from core.library.marks import FILE as MARKS
+from core.library.marks import Marks, marks_or_none, read_marks, write_marks
 from core.library.records import Artifact, Run
+from core.library.tables import IN_MEMORY
+from core.library.trash import Thrown, Trash
 from core.settings import settings
 from core.worker import Worker
 
 FOLDERS = ("runs", "artifacts", "trash", "staging", "jobs")
 KINDS = {"r": "runs", "a": "artifacts"}
-RECORDS = {"r": "run.json", "a": "artifact.json"}
+WAIT = 60  # seconds to wait for another who marks or removes
 
 
 class Library:
@@ -39,13 +46,34 @@ class Library:
         default = f"sqlite:///{(self.home / 'catalog.sqlite').as_posix()}"
         named = catalog_url or settings().catalog_url
         self._catalog = Catalog(named or default, ours=not named)
+        self._lookout = Lookout(self.home, self._catalog)
+        self._trash = Trash(self.home)
 
     # Reading
 
     def find(self, search: str = "", demos: Iterable[str] = (), formats: Iterable[str] = ()) -> list[Entry]:
         """The artifacts that fit, newest first; a bad one is listed with its problem and stops nothing."""
-        self._catalog.sync(self._stamps(), self._entry)
-        return self._catalog.find(search, demos, formats)
+        return self.page(Query(search, tuple(demos), tuple(formats), size=None)).entries
+
+    def page(self, query: Query) -> Page:
+        """One page of the artifacts that fit, in the order that is asked for. Raises InputError."""
+        return self._lookout.ask(lambda catalog: catalog.page(query))
+
+    def tags(self) -> dict[str, int]:
+        """Every tag of an artifact, and how many have it."""
+        return self._lookout.ask(lambda catalog: catalog.tags())
+
+    def kinds(self, name: str) -> dict[Any, int]:
+        """Every demo, format, rank of a verdict or trust that artifacts have, by its column, and how many have it."""
+        return self._lookout.ask(lambda catalog: catalog.kinds(name))
+
+    def artifacts_of(self, run_id: str) -> list[str]:
+        """The ids of the artifacts of a run."""
+        return self._lookout.ask(lambda catalog: catalog.ids_where("run", [run_id]))
+
+    def made_from(self, artifact_id: str) -> list[str]:
+        """The ids of the artifacts that were converted from one."""
+        return self._lookout.ask(lambda catalog: catalog.ids_where("made_from", [artifact_id]))
 
     def runs(self) -> list[Run]:
         """All readable runs, newest first."""
@@ -56,8 +84,10 @@ class Library:
         return sorted(found, key=lambda run: run.created, reverse=True)
 
     def run(self, id_: str) -> Run:
-        """Raises UnknownName, UnreadableRecord."""
-        return Run.read(self._folder(id_, "r") / "run.json")
+        """A run, by the name that was given to it. Raises UnknownName, UnreadableRecord."""
+        folder = self._folder(id_, "r")
+        run, name = Run.read(folder / "run.json"), marks_or_none(folder).name
+        return run.model_copy(update={"name": name}) if name else run
 
     def artifact(self, id_: str) -> Artifact:
         """Raises UnknownName, UnreadableRecord."""
@@ -115,8 +145,11 @@ class Library:
             self.files(id_)
 
     def stamp(self, id_: str) -> str:
-        """Another one whenever a file of the entry is touched: a hash of names, sizes and times. Raises UnknownName."""
-        return files.stamp(self._folder(id_))
+        """Another one whenever a file of the entry is touched, but for its marks: a hash of names, sizes and times.
+
+        Raises UnknownName.
+        """
+        return files.stamp(self._folder(id_), besides=[MARKS])
 
     def ids(self) -> list[str]:
         """Of all runs and artifacts, readable or not."""
@@ -141,28 +174,6 @@ class Library:
         if not folder.is_dir():
             raise unknown(id_)
         return folder
-
-    def _stamps(self) -> dict[str, int]:
-        """The time of the latest change to each artifact's folder or records."""
-        return {one.name: _latest(one.path) for one in os.scandir(self.home / "artifacts")}
-
-    def _entry(self, id_: str) -> Entry:
-        try:
-            artifact, evidence = self.artifact(id_), self.evidence(id_)
-            run = self.run(artifact.run)
-        except RoundtripError as error:
-            return Entry(id=id_, problem=str(error))
-        return Entry(
-            id=id_,
-            run=run.id,
-            run_name=run.name,
-            demo=run.demo,
-            format=artifact.format,
-            created=artifact.created,
-            bytes=artifact.bytes,
-            verdict=evidence.best.verdict.value,
-            needs_code=evidence.needs_code,
-        )
 
     # Writing
 
@@ -193,57 +204,142 @@ class Library:
             files.write_text(staged / name, text)
         files.flush(staged)
         files.move(staged, self.home / KINDS[record.id[0]] / record.id)
+        self._lookout.changed(record.id)
+
+    # Marking
+
+    def marks(self, id_: str) -> Marks:
+        """What a person said of a run or an artifact. Raises UnknownName, UnreadableRecord."""
+        return read_marks(self._folder(id_))
+
+    def mark(self, id_: str, **changes: Any) -> Marks:
+        """Change marks of a run or an artifact: `name` (of a run), `tags`, `note`, `pinned`.
+
+        Raises InputError, UnknownName, UnreadableRecord, StorageFailed.
+        """
+        if "name" in changes and not id_.startswith("r"):
+            raise InputError("A copy goes by the name of its run.", received=id_[:80], cure="Rename the run.")
+        with self._alone():
+            marks = write_marks(self._folder(id_), changes)
+            self._lookout.changed(id_)
+        return marks
+
+    def tag(self, ids: Iterable[str], add: Iterable[str] = (), drop: Iterable[str] = ()) -> None:
+        """Add tags to some entries and take others off. Raises as `mark` does."""
+        add, drop = list(add), {tag.strip().lower() for tag in drop}
+        with self._alone():
+            for id_ in dict.fromkeys(ids):
+                kept = [tag for tag in read_marks(self._folder(id_)).tags if tag not in drop]
+                write_marks(self._folder(id_), {"tags": [*kept, *add]})
+                self._lookout.changed(id_)
+
+    def aliases(self) -> dict[str, str]:
+        """Alias to artifact id. Raises UnreadableRecord."""
+        return read_aliases(self.home)
+
+    def point(self, alias: str, id_: str) -> str | None:
+        """Have an alias point to an artifact; gives the id that it pointed to before.
+
+        Raises InputError, UnknownName, UnreadableRecord, StorageFailed.
+        """
+        checked_alias(alias)
+        with self._alone():
+            self._folder(id_, "a")
+            aliases = read_aliases(self.home)
+            before = aliases.get(alias)
+            write_aliases(self.home, aliases | {alias: id_})
+            self._lookout.changed(id_, *([before] if before else []))
+        return before
+
+    def drop_alias(self, alias: str) -> str:
+        """Forget an alias; gives the id that it pointed to. Raises UnknownName, UnreadableRecord, StorageFailed."""
+        with self._alone():
+            aliases = read_aliases(self.home)
+            if alias not in aliases:
+                raise no_alias(alias)
+            before = aliases.pop(alias)
+            write_aliases(self.home, aliases)
+            self._lookout.changed(before)
+        return before
+
+    def resolve(self, text: str) -> str:
+        """An id as it is, or the id that an alias points to. Raises UnknownName, UnreadableRecord."""
+        if ID.fullmatch(text):
+            return text
+        if found := read_aliases(self.home).get(text):
+            return checked_id(found, "a")
+        raise unknown(text)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One at a time, in all processes, where what was read is written back."""
+        with files.disk(), FileLock(self.home / ".lock", timeout=WAIT):
+            yield
+
+    # The trash
 
     def remove(self, id_: str) -> list[str]:
-        """Move an artifact, or a run with all of its artifacts, into the trash; gives the ids that moved."""
+        """Move an artifact, or a run with all of its artifacts, into the trash; gives the ids that moved.
+
+        Raises InputError for what is pinned or has an alias, UnknownName, StorageFailed.
+        """
+        return self.remove_all([id_])
+
+    def remove_all(self, ids: Iterable[str]) -> list[str]:
+        """As `remove`, many at once: either all of them may go, or none does."""
+        wanted = list(dict.fromkeys(one for id_ in ids for one in self._with_artifacts(id_)))
+        with self._alone():
+            for one in wanted:
+                self._require_free(one)
+            for one in wanted:
+                self._trash.throw(self._folder(one))
+                self._lookout.changed(one)
+        return wanted
+
+    def _with_artifacts(self, id_: str) -> list[str]:
         self._folder(id_)
-        ids = [entry.id for entry in self.find() if entry.run == id_] + [id_]
-        with files.disk():
-            for one in ids:
-                files.move(self._folder(one), self.home / "trash" / one)
-        return ids
+        return [*(self.artifacts_of(id_) if id_.startswith("r") else []), id_]
+
+    def _require_free(self, id_: str) -> None:
+        """Raises InputError, and UnreadableRecord where nobody can tell."""
+        names = [name for name, target in self.aliases().items() if target == id_]
+        if names:
+            raise InputError(
+                f"The alias '{names[0]}' points to it, so it is not removed.",
+                received=id_,
+                cure="Point the alias to another artifact, or drop it first.",
+            )
+        if self.marks(id_).pinned:
+            raise InputError("It is pinned, so it is not removed.", received=id_, cure="Unpin it first.")
 
     def restore(self, id_: str) -> list[str]:
         """Bring an entry back from the trash, an artifact with its run; gives the ids that came back."""
-        checked_id(id_)
-        if not (self.home / "trash" / id_).is_dir():
-            raise unknown(id_)
-        ids = self._with_run(id_)
-        with files.disk():
+        with self._alone():
+            ids = self._trash.with_run(id_)
             for one in ids:
-                files.move(self.home / "trash" / one, self.home / KINDS[one[0]] / one)
+                self._trash.take_back(one, self.home / KINDS[one[0]] / one)
+                self._lookout.changed(one)
         return ids
 
-    def _with_run(self, id_: str) -> list[str]:
-        with contextlib.suppress(RoundtripError):  # an unreadable record comes back as it went
-            if id_.startswith("a"):
-                run = Artifact.read(self.home / "trash" / id_ / "artifact.json").run
-                return [run, id_] if (self.home / "trash" / run).is_dir() else [id_]
-        return [id_]
-
     def trash(self) -> list[str]:
-        """Ids of what can be restored."""
-        return sorted(folder.name for folder in (self.home / "trash").iterdir())
+        """Ids of what can be restored, what was removed last first."""
+        return self._trash.ids()
 
-    def trashed(self) -> list[Entry]:
-        """What can be restored, with what its record says of it; the order is that of `trash`."""
-        return [self._trashed(id_) for id_ in self.trash()]
+    def trashed(self, most: int | None = None) -> list[Thrown]:
+        """What can be restored, with what its record says of it, in the order of `trash`; at most so many."""
+        return [self._trash.thrown(id_) for id_ in self._trash.ids()[:most]]
 
-    def _trashed(self, id_: str) -> Entry:
-        folder = self.home / "trash" / id_
-        try:
-            if id_.startswith("r"):
-                run = Run.read(folder / "run.json")
-                return Entry(id_, run_name=run.name, demo=run.demo, created=run.created)
-            artifact = Artifact.read(folder / "artifact.json")
-        except RoundtripError as error:
-            return Entry(id_, problem=str(error))
-        return Entry(id_, run=artifact.run, format=artifact.format, created=artifact.created, bytes=artifact.bytes)
+    def empty_trash(self, days: float) -> list[str]:
+        """Delete for good what was removed so many days ago or earlier, and is not pinned; gives the ids.
+
+        Raises StorageFailed.
+        """
+        with self._alone():
+            return self._trash.empty(days)
 
     def rebuild(self) -> None:
         """Make the catalog anew from the folders."""
-        self._catalog.clear()
-        self._catalog.sync(self._stamps(), self._entry)
+        self._lookout.rebuild()
 
     def catalog_kind(self) -> str:
         """What the catalog is kept in (see `Catalog.kind`)."""
@@ -251,9 +347,7 @@ class Library:
 
     def read_anew(self) -> list[Entry]:
         """What `find` should give, read from the folders and past the catalog."""
-        fresh = Catalog(IN_MEMORY)
-        fresh.sync(self._stamps(), self._entry)
-        return fresh.find()
+        return Lookout(self.home, Catalog(IN_MEMORY)).ask(lambda catalog: catalog.find())
 
     def _clear_staging(self) -> None:
         for folder in files.leftovers(self.home):
@@ -277,11 +371,3 @@ class Library:
 
     def __repr__(self) -> str:
         return f"Library({str(self.home)!r})"
-
-
-def _latest(folder: str) -> int:
-    times = [0]
-    for path in (folder, os.path.join(folder, "artifact.json"), os.path.join(folder, "evidence.json")):
-        with contextlib.suppress(OSError):  # missing, or removed just now: the row that is read anew will say so
-            times.append(os.stat(path).st_mtime_ns)
-    return max(times)

@@ -6,8 +6,9 @@ import threading
 import pytest
 
 from core.library import Library
-from core.library.catalog import Catalog
-from core.library.entries import Entry
+from core.library.catalog import PORTION, Catalog
+from core.library.entries import Entry, Query, Source
+from core.library.tables import ENTRIES
 from tests.library.conftest import keep_artifact, keep_run, spoil
 
 
@@ -45,7 +46,7 @@ def empty(path):
 def other_columns(path):
     delete(path)
     with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE entries (id TEXT, colour TEXT)")
+        connection.execute(f"CREATE TABLE {ENTRIES.name} (id TEXT, colour TEXT)")
 
 
 def in_the_way(path):
@@ -94,32 +95,37 @@ def test_the_catalog_equals_what_a_rebuild_gives(library):
     assert sum(entry.problem is not None for entry in once) == 1
 
 
+def in_step(one: Catalog, stamps: dict[str, int], read) -> None:
+    one.sync(stamps, lambda id_, run: stamps[id_], read)
+
+
 def test_only_what_changed_is_read_again():
     read, one = [], Catalog("sqlite://")
 
-    def entry(id_: str) -> Entry:
+    def source(id_: str) -> Source:
         read.append(id_)
-        return Entry(id=id_, created=id_)
+        return Source(Entry(id=id_, created=id_))
 
-    one.sync({"a1": 10, "a2": 10}, entry)
-    one.sync({"a1": 10, "a2": 10}, entry)
-    one.sync({"a1": 11, "a3": 10}, entry)
+    in_step(one, {"a1": 10, "a2": 10}, source)
+    in_step(one, {"a1": 10, "a2": 10}, source)
+    in_step(one, {"a1": 11, "a3": 10}, lambda id_: None if id_ == "a2" else source(id_))
     assert sorted(read) == ["a1", "a1", "a2", "a3"]
     assert [found.id for found in one.find()] == ["a3", "a1"]
 
 
-def test_a_thousand_rows_come_and_go():
-    one = Catalog("sqlite://")
-    one.sync({f"a{number}": 1 for number in range(1200)}, lambda id_: Entry(id=id_))
-    assert len(one.find()) == 1200
-    one.sync({}, lambda id_: Entry(id=id_))
-    assert one.find() == []
+def test_thousands_of_rows_come_and_go():
+    one, count = Catalog("sqlite://"), PORTION + 1200
+    in_step(one, {f"a{number}": 1 for number in range(count)}, lambda id_: Source(Entry(id=id_, bytes=2)))
+    assert len(one.find()) == count
+    assert one.page(Query(size=1))[1:] == (count, 2 * count)
+    in_step(one, {}, lambda id_: None)
+    assert one.page(Query()) == ([], 0, 0)
 
 
 def test_a_search_is_text_and_no_pattern():
     one = Catalog("sqlite://")
     names = {"a1": "50 % of _all_", "a2": "50 apples"}
-    one.sync(dict.fromkeys(names, 1), lambda id_: Entry(id=id_, run_name=names[id_]))
+    in_step(one, dict.fromkeys(names, 1), lambda id_: Source(Entry(id=id_, run_name=names[id_])))
     assert [entry.id for entry in one.find("%")] == ["a1"]
     assert [entry.id for entry in one.find("_all_")] == ["a1"]
     assert one.find("' OR 1=1 --") == []

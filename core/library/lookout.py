@@ -1,0 +1,221 @@
+"""Keeps the catalog in step with the folders without a look at every folder each time.
+
+What our own writers change they say in a log. What anybody else changes is found by a look at all folders, taken
+again and again, at a small share of the time: a library of a hundred thousand artifacts is looked at in the
+background, a small one each time.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from core.errors import RoundtripError, StorageFailed
+from core.evidence import Evidence
+from core.library import files
+from core.library.aliases import FILE as ALIASES
+from core.library.aliases import read_aliases
+from core.library.catalog import Catalog, Lost
+from core.library.changes import Changes, Position
+from core.library.entries import ID, Entry, Source, checked_id
+from core.library.marks import marks_or_none
+from core.library.records import Artifact, Run
+from core.library.stamps import OF_A_RUN, all_stamps, stamps_of
+
+EACH_TIME = 50  # artifacts: so few are looked at each time
+SHARE = 20  # a look is taken again after so many times its own duration
+BACKGROUND = 0.1  # seconds: a longer look does not hold up who asks
+LONG_AGO = 3600.0  # seconds: after these, it does
+TRIES = 3  # with the catalog as it is, with a new one, with one in memory
+RUNS = 1000  # runs that are held, so that each is not read for each of its artifacts
+
+
+class Seen(NamedTuple):
+    """What the rows of the catalog stand for: the position in the log, and the last look at all folders."""
+
+    position: Position
+    looked: float
+    took: float
+    count: int
+
+    def text(self) -> str:
+        return json.dumps([self.position.text(), self.looked, self.took, self.count])
+
+    @classmethod
+    def of(cls, text: str) -> "Seen | None":
+        try:
+            position, looked, took, count = json.loads(text)
+            return cls(found, float(looked), float(took), int(count)) if (found := Position.of(position)) else None
+        except (ValueError, TypeError):
+            return None
+
+
+class Lookout:
+    """What stands between the folders of one library and its catalog."""
+
+    def __init__(self, home: Path, catalog: Catalog):
+        self._home = home
+        self._catalog = catalog
+        self._changes = Changes(home)
+        self._seen: Seen | None = None
+        self._runs: dict[tuple, dict[str, Any]] = {}
+        self._pointing: tuple[tuple, dict[str, tuple[str, ...]]] = ((), {})
+        self._turn = threading.Lock()
+        self._background: threading.Thread | None = None
+
+    def ask(self, question: Any) -> Any:
+        """What `question`, a function of the catalog, answers once the rows are in step with the folders."""
+        error: Exception | None = None
+        for _ in range(TRIES):
+            try:
+                self._keep_in_step()
+                return question(self._catalog)
+            except Lost as lost:
+                self._seen, error = None, lost
+        raise StorageFailed(
+            "The catalog cannot be read.", cure="Set ROUNDTRIP_CATALOG_URL to a database that answers."
+        ) from error
+
+    def changed(self, *ids: str) -> None:
+        """Say that entries were changed here, after they were. Raises StorageFailed."""
+        with files.disk():
+            self._changes.note(list(ids))
+
+    def rebuild(self) -> None:
+        """Read every folder again."""
+        for _ in range(TRIES):
+            try:
+                return self._look(anew=True)
+            except Lost:
+                self._seen = None
+        return None
+
+    def _keep_in_step(self) -> None:
+        now = self._changes.position()
+        seen = self._seen
+        if seen is None or seen.position != now:
+            seen = Seen.of(self._catalog.state())
+        if seen and seen.position != now:
+            seen = self._catch_up(seen, now)
+        if seen is None:
+            return self._look()
+        self._seen = seen
+        return self._look_again(seen)
+
+    def _catch_up(self, seen: Seen, now: Position) -> Seen | None:
+        """Read what the log says that changed; None where it does not tell."""
+        ids = self._changes.since(seen.position, now)
+        if ids is None:
+            return None
+        ids = {id_ for id_ in ids if ID.fullmatch(id_)}
+        wanted = sorted({id_ for id_ in ids if id_.startswith("a")} | set(self._catalog.ids_where("run", ids)))
+        caught = seen._replace(position=now)
+        self._catalog.refresh(wanted, self._stamp_now, self.read)
+        self._catalog.note(caught.text())
+        return caught
+
+    def _look_again(self, seen: Seen) -> None:
+        age, few = time.time() - seen.looked, seen.count <= EACH_TIME
+        if not few and 0 <= age < SHARE * seen.took:
+            return
+        if few or seen.took < BACKGROUND or not 0 <= age < LONG_AGO:
+            self._look()
+        elif self._background is None or not self._background.is_alive():
+            self._background = threading.Thread(target=self._look_aside, name="look at the library", daemon=True)
+            self._background.start()
+
+    def _look_aside(self) -> None:
+        try:
+            self._look()
+        except Lost:
+            self._seen = None
+
+    def _look(self, anew: bool = False) -> None:
+        """Look at every folder, and read those that changed; `anew` reads all."""
+        with self._turn:
+            began, position = time.time(), self._changes.position()
+            clock = time.perf_counter()
+            stamps = all_stamps(self._home, self.pointing())
+            self._catalog.sync(stamps.artifacts, stamps.of, self.read, anew)
+            seen = Seen(position, began, time.perf_counter() - clock, len(stamps.artifacts))
+            if seen.count > EACH_TIME or not self._seen or self._seen[::3] != seen[::3]:
+                self._catalog.note(seen.text())  # others need not look so soon
+            self._seen = seen
+
+    # Reading
+
+    def pointing(self) -> Mapping[str, tuple[str, ...]]:
+        """The aliases of each artifact that has any; none where they cannot be read."""
+        stamp = _stat(self._home / ALIASES)
+        if stamp != self._pointing[0]:
+            self._pointing = (stamp, _turned(self._home))
+        return self._pointing[1]
+
+    def _stamp_now(self, id_: str, run: str) -> int:
+        return stamps_of(self._home, [id_], [run] if run else [], self.pointing()).of(id_, run)
+
+    def read(self, id_: str) -> Source | None:
+        """The line of an artifact as its folder has it now; None where there is no such folder."""
+        folder = self._home / "artifacts" / id_
+        if not folder.is_dir():
+            return None
+        marks = marks_or_none(folder)
+        entry = Entry(
+            id_,
+            pinned=marks.pinned,
+            tags=tuple(marks.tags),
+            aliases=self.pointing().get(id_, ()),
+            note=" ".join(marks.note[:200].split())[:100],
+        )
+        try:
+            artifact = Artifact.read(folder / "artifact.json")
+        except RoundtripError as error:
+            return Source(entry._replace(problem=str(error)), marks.note)
+        try:
+            evidence, run = Evidence.read(folder / "evidence.json"), self._run(artifact.run)
+        except RoundtripError as error:
+            return Source(entry._replace(problem=str(error), run=artifact.run), marks.note)
+        known = _known(artifact, evidence)
+        known["trust"] = run.pop("trust") if artifact.trust == "ours" else artifact.trust
+        return Source(entry._replace(**run | known), marks.note, tuple(one.sha256 for one in artifact.files))
+
+    def _run(self, id_: str) -> dict[str, Any]:
+        """What a line says of its run. Raises UnreadableRecord, UnknownName."""
+        folder = self._home / "runs" / checked_id(id_, "r")
+        key = (id_, *(_stat(folder / name) for name in OF_A_RUN))
+        if key not in self._runs:
+            run = Run.read(folder / "run.json")
+            while len(self._runs) >= RUNS:
+                self._runs.pop(next(iter(self._runs)), None)
+            name = marks_or_none(folder).name or run.name
+            self._runs[key] = {"run": id_, "run_name": name, "demo": run.demo, "trust": run.trust}
+        return dict(self._runs[key])
+
+
+def _known(artifact: Artifact, evidence: Evidence) -> dict[str, Any]:
+    return {
+        "format": artifact.format,
+        "created": artifact.created,
+        "bytes": artifact.bytes,
+        "verdict": evidence.best.verdict.value,
+        "needs_code": evidence.needs_code,
+        "made_from": artifact.made_from,
+    }
+
+
+def _stat(path: Path) -> tuple:
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _turned(home: Path) -> dict[str, tuple[str, ...]]:
+    try:
+        aliases = read_aliases(home)
+    except RoundtripError:
+        return {}
+    return {id_: tuple(sorted(name for name in aliases if aliases[name] == id_)) for id_ in set(aliases.values())}

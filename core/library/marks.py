@@ -1,0 +1,93 @@
+"""What a person says of a run or an artifact: a name, tags, a note, and that it is to stay. Beside the record, which
+never changes."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from core.errors import InputError, RoundtripError
+from core.library import files
+from core.record import Record
+
+FILE = "marks.json"
+NAME = 200  # characters
+TAG = 40  # characters
+TAGS = 30
+NOTE = 20_000  # characters
+# Control characters would break a line of a table, and marks that turn the reading direction would forge one.
+UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+class Marks(Record):
+    """`name` is given to runs alone; empty where the run goes by the name of its record."""
+
+    name: str = ""
+    tags: list[str] = Field(default_factory=list)
+    note: str = ""
+    pinned: bool = False
+
+
+def read_marks(folder: Path) -> Marks:
+    """The marks of an entry; those of one that nobody marked are empty. Raises UnreadableRecord."""
+    path = folder / FILE
+    return Marks.read(path) if path.exists() else Marks()
+
+
+def marks_or_none(folder: Path) -> Marks:
+    """As `read_marks`; what cannot be read is empty, so that a spoilt note hides no artifact."""
+    try:
+        return read_marks(folder)
+    except RoundtripError:
+        return Marks()
+
+
+def write_marks(folder: Path, changes: dict[str, Any]) -> Marks:
+    """Change some marks of an entry. Raises InputError for what does not fit, UnreadableRecord, OSError."""
+    cleaned = {key: CLEAN[key](value) for key, value in changes.items()}
+    marks = read_marks(folder).model_copy(update=cleaned)
+    files.write_text(folder / FILE, marks.text())
+    return marks
+
+
+def clean_name(text: str) -> str:
+    """A name in one line; empty takes it back."""
+    return _short("name", _line(text), NAME)
+
+
+def clean_tags(tags: Iterable[str]) -> list[str]:
+    """Tags in small letters, each once, in order. Raises InputError."""
+    cleaned = sorted({tag for text in tags if (tag := _short("tag", _line(text).lower(), TAG))})
+    if len(cleaned) > TAGS:
+        raise InputError(f"An entry takes {TAGS} tags.", received=f"{len(cleaned)} tags", cure="Leave some out.")
+    return cleaned
+
+
+def clean_note(text: str) -> str:
+    """A note with its lines. Raises InputError."""
+    lines = unicodedata.normalize("NFC", _text(text)).replace("\r\n", "\n").replace("\r", "\n")
+    return _short("note", UNSEEN.sub("", lines).strip(), NOTE)
+
+
+def _line(text: str) -> str:
+    """Text without line breaks and unseen characters, with single blanks."""
+    return " ".join(UNSEEN.sub("", unicodedata.normalize("NFC", re.sub(r"\s", " ", _text(text)))).split())
+
+
+def _text(text: str) -> str:
+    """What a disk can keep: half of a surrogate pair has no UTF-8."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _short(what: str, text: str, most: int) -> str:
+    if len(text) > most:
+        raise InputError(
+            f"A {what} has at most {most:,} characters.", received=f"{len(text):,} characters", cure="Shorten it."
+        )
+    return text
+
+
+CLEAN = {"name": clean_name, "tags": clean_tags, "note": clean_note, "pinned": bool}

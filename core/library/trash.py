@@ -1,0 +1,123 @@
+"""The trash: what was removed, when, and what has lain there long enough to be emptied."""
+
+import contextlib
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from core.errors import RoundtripError
+from core.library import files
+from core.library.entries import ID, Entry, checked_id, unknown
+from core.library.marks import marks_or_none
+from core.library.records import Artifact, Run
+from core.record import Record, now
+
+REMOVED = "removed.json"
+DAY = 86_400  # seconds
+
+
+class Removed(Record):
+    """Beside the record of what lies in the trash; it was removed when this was made."""
+
+
+class Thrown(NamedTuple):
+    """What can be restored: what its record says of it, when it was removed, and whether it is pinned."""
+
+    entry: Entry
+    removed: str
+    pinned: bool
+
+    @property
+    def days(self) -> float:
+        """How long it has lain there."""
+        return (datetime.now(UTC) - datetime.fromisoformat(self.removed)).total_seconds() / DAY
+
+
+class Trash:
+    """The trash of one library."""
+
+    def __init__(self, home: Path):
+        self._home = home
+        self._folder = home / "trash"
+
+    def ids(self) -> list[str]:
+        """Of what can be restored, what was removed last first."""
+        with os.scandir(self._folder) as found:
+            times = {one.name: one.stat(follow_symlinks=False).st_mtime_ns for one in found}
+        return sorted(times, key=lambda id_: (-times[id_], id_))
+
+    def throw(self, folder: Path) -> None:
+        """Move an entry here, and note when. Raises OSError."""
+        files.move(folder, self._folder / folder.name)
+        self._note(folder.name)
+
+    def take_back(self, id_: str, target: Path) -> None:
+        """Raises OSError."""
+        (self._folder / id_ / REMOVED).unlink(missing_ok=True)
+        files.move(self._folder / id_, target)
+
+    def with_run(self, id_: str) -> list[str]:
+        """What comes back together: an artifact with its run, where that lies here too. Raises UnknownName."""
+        if not (self._folder / checked_id(id_)).is_dir():
+            raise unknown(id_)
+        with contextlib.suppress(RoundtripError):  # an unreadable record comes back as it went
+            if id_.startswith("a"):
+                run = checked_id(Artifact.read(self._folder / id_ / "artifact.json").run, "r")
+                return [run, id_] if (self._folder / run).is_dir() else [id_]
+        return [id_]
+
+    def thrown(self, id_: str) -> Thrown:
+        """What lies here, in words; what nobody noted the time of counts from now."""
+        folder = self._folder / id_
+        with contextlib.suppress(RoundtripError):
+            return Thrown(_entry(folder), Removed.read(folder / REMOVED).created, marks_or_none(folder).pinned)
+        with contextlib.suppress(OSError):  # read-only: the next one who can will note it
+            self._note(id_)
+        return Thrown(_entry(folder), now(), marks_or_none(folder).pinned)
+
+    def empty(self, days: float) -> list[str]:
+        """Delete for good what was removed at least so many days ago, and is not pinned. Gives the ids.
+
+        Raises StorageFailed.
+        """
+        gone = []
+        for id_ in self.ids():
+            if not ID.fullmatch(id_):
+                continue
+            thrown = self.thrown(id_)
+            if not thrown.pinned and thrown.days >= days and self._delete(id_):
+                gone.append(id_)
+        return gone
+
+    def _delete(self, id_: str) -> bool:
+        """Out of the trash first, so that what was half deleted cannot be brought back."""
+        with files.disk(), files.staging(self._home) as aside:
+            try:
+                os.rename(self._folder / id_, aside / id_)
+            except FileNotFoundError:  # somebody else was faster
+                return False
+        return True
+
+    def _note(self, id_: str) -> None:
+        files.write_text(self._folder / id_ / REMOVED, Removed().text())
+
+
+def _entry(folder: Path) -> Entry:
+    id_, marks = folder.name, marks_or_none(folder)
+    marked = Entry(id_, pinned=marks.pinned, tags=tuple(marks.tags))
+    try:
+        if id_.startswith("r"):
+            run = Run.read(folder / "run.json")
+            size = sum(one.bytes for one in run.files)
+            return marked._replace(run_name=marks.name or run.name, demo=run.demo, created=run.created, bytes=size)
+        artifact = Artifact.read(folder / "artifact.json")
+    except RoundtripError as error:
+        return marked._replace(problem=str(error))
+    return marked._replace(
+        run=artifact.run,
+        format=artifact.format,
+        created=artifact.created,
+        bytes=artifact.bytes,
+        trust=artifact.trust,
+    )
