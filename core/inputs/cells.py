@@ -42,6 +42,16 @@ def first_row(path: Path, delimiter: str) -> list[str]:
         return next(filter(None, csv.reader(lines, delimiter=delimiter)), [])
 
 
+def is_quoted_right(path: Path, delimiter: str) -> bool:
+    """Whether every quoted cell of the first row ends at a delimiter: with another than the file's, few do."""
+    with _lines(path) as lines:
+        try:
+            next(filter(None, csv.reader(lines, delimiter=delimiter, strict=True)), None)
+        except csv.Error:
+            return False
+    return True
+
+
 @contextlib.contextmanager
 def _lines(path: Path) -> Iterator[Iterator[str]]:
     """The lines of a file, with their ends. Raises InputError for what is no CSV, also where it is read."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.inputs.cells import TRUTHS, Place, Table, first_row, table_chunks
+from core.inputs.cells import TRUTHS, Place, Table, first_row, is_quoted_right, table_chunks
 from core.inputs.fitting import Specs, passed_over
 from core.inputs.sources import Given, Source
 
@@ -38,7 +38,8 @@ def _first_row(path: Path, specs: Specs) -> tuple[list[str], str]:
     if not rows[","]:
         raise InputError("There are 0 rows in it.", cure="Give at least one row.")
     wanted = None if any(_width(spec) is None for spec in specs) else len(_expected(specs))
-    chosen = max(rows, key=lambda one: (len(rows[one]) == wanted, len(rows[one])))
+    fits = {one: (len(rows[one]) == wanted, is_quoted_right(path, one), len(rows[one])) for one in rows}
+    chosen = max(rows, key=fits.get)
     return rows[chosen], chosen
 
 

@@ -601,6 +601,11 @@ def test_a_line_without_an_end_is_not_read_into_memory(store: Inputs, tmp_path: 
         read(store, tmp_path, "x.csv", b"1," * 2000, [PIXELS])
 
 
+def test_a_comma_that_is_a_cell_of_its_own_is_not_taken_for_the_delimiter(store: Inputs, tmp_path: Path):
+    kept = read(store, tmp_path, "x.csv", b'"1.5";"2";","\r\n"2.5";"3";","\r\n', MIXED)
+    assert store.take(kept.id, slice(None))["day"].tolist() == [[","], [","]]
+
+
 @given(
     cells=st.lists(
         st.tuples(
