@@ -619,7 +619,7 @@ def test_a_comma_that_is_a_cell_of_its_own_is_not_taken_for_the_delimiter(store:
     header=st.booleans(),
     delimiter=st.sampled_from(",;\t"),
 )
-@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_table_that_csv_can_hold_comes_back_as_it_was(cells, header: bool, delimiter: str, tmp_path_factory):
     home = tmp_path_factory.mktemp("inputs")
     store = Inputs(home, Settings(home=home))
