@@ -9,9 +9,9 @@ from core.gate import Gated, gate
 from core.settings import Settings
 from core.worker import Worker
 from core.worker.asking import Child
-from tests.gate import makers_files, makers_h5
+from tests.gate import makers_files, makers_graphs, makers_h5, makers_runtimes
 
-REGISTERED = (makers_files, makers_h5)  # importing them fills the register
+REGISTERED = (makers_files, makers_h5, makers_graphs, makers_runtimes)  # importing them fills the register
 LIMITS = Settings(upload_mib=64)
 
 

@@ -41,6 +41,14 @@ def test_every_rule_is_a_sentence_with_a_cure_and_survives_the_way_between_proce
     assert (type(error), error.rule, error.received) == (Refused, rule, "x")
 
 
+# Broken by what no file alone can be: tested one by one below.
+NOT_BY_A_FILE = {"too-large", "changed", "part", "inspector-ended", "inspector-slow"}
+
+
+def test_every_rule_is_broken_by_at_least_one_bad_input():
+    assert RULES.keys() - {one.rule for one in BAD_INPUTS} == NOT_BY_A_FILE
+
+
 @pytest.mark.parametrize(
     "one", [pytest.param(one, id=one.id) for one in BAD_INPUTS if one.kind in ("name", "architecture")]
 )
