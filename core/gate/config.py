@@ -17,6 +17,7 @@ from core.gate.rules import refused
 CODE = {"Lambda", "__lambda__"}
 FILES = {"vocabulary", "idf_weights", "filepath", "vocabulary_file", "file_path", "filename"}
 NAMES = {"name", "layer_name", "module"}
+WORD = "word"  # what stands in a list of words is any text, and refers to nothing
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://")
 
 
@@ -103,13 +104,13 @@ def _entries(value: Any) -> Iterator[tuple[str, Any]]:
                 _check_text("name", text)
             waiting.extend(one.items())
         elif isinstance(one, list):
-            waiting.extend((key, inner) for inner in one)
+            waiting.extend((WORD if key in FILES else "", inner) for inner in one)
 
 
 def _check_text(key: str, text: str) -> None:
-    if ADDRESS.match(text):
+    if key != WORD and ADDRESS.match(text):
         raise refused("config-url", text)
-    if key in FILES and isinstance(text, str):
+    if key in FILES:
         raise refused("config-path", text)
     if key in NAMES and (len(text) > limits.NAME or leads_out(text)):
         raise refused("config-name", text)

@@ -33,8 +33,8 @@ def made(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def inspector(worker: Worker) -> Iterator[Child]:
-    """One child that looks into one file after another, so that hundreds take seconds."""
-    with worker.open() as child:
+    """One confined child that looks into one file after another, so that hundreds take seconds."""
+    with worker.open(confined=True) as child:
         yield child
 
 
@@ -44,6 +44,6 @@ def let_in(inspector: Child, into: Path) -> Callable[..., tuple[Gated, dict]]:
 
     def enter(upload: Path, name: str, **parts: Path) -> tuple[Gated, dict]:
         gated = gate(upload, name, into, config=LIMITS, parts=parts)
-        return gated, inspector.ask("inspect_brought", seconds=60, format=gated.format, folder=str(into)).message
+        return gated, inspector.ask("inspect_brought", seconds=60, format=gated.format, folder=into).message
 
     return enter

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.gate import limits, refused
+from core.gate.names import display
 
 CHECKED = "Operations, constants and graphs of the ONNX file, at every depth"
 DEPTH = 48  # graphs in graphs; protocol buffers end at 100 messages
@@ -24,6 +25,8 @@ MICROSOFT = frozenset(
 WIDTHS = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 14: 8, 15: 16, 16: 2}
 WIDTHS |= {17: 1, 18: 1, 19: 1, 20: 1, 21: 0.5, 22: 0.5, 23: 0.5, 24: 1}
 EXTERNAL = 1
+LISTED = 64
+NAMES = 1_000  # different operations that are told of
 
 
 def inspect_onnx(folder: Path) -> dict[str, Any]:
@@ -37,17 +40,22 @@ def inspect_onnx(folder: Path) -> dict[str, Any]:
     operations: dict[str, int] = {}
     for node in _nodes(model):
         _check_domain(node.domain, node.op_type, own)
-        operations[node.op_type] = operations.get(node.op_type, 0) + 1
-        if len(operations) > limits.NODES:
-            raise refused("onnx-broken")
+        count(operations, node.op_type)
     return {
         "checked": [CHECKED],
-        "opsets": {one.domain or "ai.onnx": one.version for one in model.opset_import},
-        "producer": model.producer_name[:64],
-        "inputs": [one.name for one in model.graph.input],
-        "outputs": [one.name for one in model.graph.output],
+        "opsets": {display(one.domain) or "ai.onnx": one.version for one in model.opset_import[:LISTED]},
+        "producer": display(model.producer_name),
+        "inputs": [display(one.name) for one in model.graph.input[:LISTED]],
+        "outputs": [display(one.name) for one in model.graph.output[:LISTED]],
         "operations": operations,
     }
+
+
+def count(operations: dict[str, int], name: str) -> None:
+    """One more of an operation; of names of its own a file may have any number, and only so many are told of."""
+    shown = display(name)
+    if shown in operations or len(operations) < NAMES:
+        operations[shown] = operations.get(shown, 0) + 1
 
 
 def _check_domain(domain: str, operation: str, own: set[tuple[str, str]]) -> None:

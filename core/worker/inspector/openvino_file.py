@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.gate import limits, refused
+from core.worker.inspector.onnx_file import count
 
 CHECKED = "Operations and places of constants in the OpenVINO IR"
 DEPTH = 256
@@ -60,9 +61,7 @@ def _check_layer(layer: Any, operations: dict[str, int]) -> None:
     kind, opset = layer.get("type", ""), layer.get("version", "")
     if not OPSET.fullmatch(opset) or not re.fullmatch(r"\w{1,64}", kind):
         raise refused("openvino-operation", f"{opset}.{kind}")
-    operations[kind] = operations.get(kind, 0) + 1
-    if len(operations) > limits.NODES:
-        raise refused("xml")
+    count(operations, kind)
 
 
 def _check_place(data: Any, end: int) -> None:

@@ -1,0 +1,82 @@
+"""The lists of what is allowed hold names that exist, and none that reads, writes or runs what a stranger wrote."""
+
+import subprocess
+import sys
+
+import pytest
+
+from core.errors import ChildDied, Refused, TimedOut
+from core.gate.allowed import CLASSES, FUNCTIONS
+from core.settings import PROJECT
+from core.worker.inspecting import inspect_in_child
+from core.worker.inspector.operations import ALLOWED, SAVER, TABLES
+from tests.gate.makers_graphs import BESIDE
+
+pytestmark = pytest.mark.trust
+LOOK = """
+import importlib
+from core.gate.allowed import CLASSES, FUNCTIONS, OUR_OWN
+from core.worker.inspector.operations import ALLOWED, SAVER, TABLES
+from keras.src.api_export import get_symbol_from_name
+from keras.src.saving.serialization_lib import BUILTIN_MODULES, NON_MODELING_APIS
+from tensorflow.core.framework import op_def_pb2
+from tensorflow.python.client import pywrap_tf_session
+
+def found(module, name):
+    return getattr(importlib.import_module(module), name, None)
+
+for module, names in CLASSES.items():
+    for name in names:
+        assert isinstance(found(module, name), type), (module, name)
+for module, names in FUNCTIONS.items():
+    for name in names:
+        places = BUILTIN_MODULES if module == "builtins" else [module.removeprefix("keras.")]
+        assert any(callable(get_symbol_from_name(f"keras.{place}.{name}")) for place in places), (module, name)
+        assert f"{module}.{name}" not in NON_MODELING_APIS
+operations = op_def_pb2.OpList.FromString(pywrap_tf_session.TF_GetBuffer(pywrap_tf_session.TF_GetAllOpList()))
+assert (ALLOWED | SAVER | TABLES) <= {one.name for one in operations.op}, ALLOWED - {one.name for one in operations.op}
+from core.demos import get_demo
+assert set(get_demo("digits-custom").classes()) | set(get_demo("digits-subclassed").classes()) == set(OUR_OWN)
+print("every name is there")
+"""
+
+
+@pytest.mark.long
+def test_every_name_on_the_lists_exists_in_the_installed_keras_and_tensorflow():
+    ended = subprocess.run([sys.executable, "-c", LOOK], cwd=PROJECT, capture_output=True, text=True)
+    assert ended.stdout == "every name is there\n", ended.stderr[-2000:]
+
+
+def test_no_operation_that_is_refused_by_a_bad_input_stands_on_a_list():
+    assert set(BESIDE.split()) & (ALLOWED | SAVER | TABLES) == set()
+
+
+@pytest.mark.parametrize(
+    "kind", ["Lambda", "TFSMLayer", "TorchModuleWrapper", "FlaxLayer", "JaxLayer", "Map", "Scan", "Cond"]
+)
+def test_what_takes_code_or_a_path_stands_on_no_list(kind):
+    assert not any(kind in names for names in CLASSES.values())
+
+
+@pytest.mark.parametrize("name", ["map", "scan", "while_loop", "vectorize", "cond", "deserialize", "get"])
+def test_what_takes_a_function_stands_on_no_list(name):
+    assert not any(name in names for names in FUNCTIONS.values())
+
+
+class Ending:
+    """A worker whose child ends in some way."""
+
+    def __init__(self, error: Exception):
+        self.error = error
+
+    def run(self, *_, **__):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "rule"), [(ChildDied("It died."), "inspector-ended"), (TimedOut("Too long."), "inspector-slow")]
+)
+def test_a_file_on_which_the_inspector_ends_is_refused(error, rule, tmp_path):
+    with pytest.raises(Refused) as refusal:
+        inspect_in_child(Ending(error), "h5", tmp_path)
+    assert refusal.value.rule == rule
