@@ -10,7 +10,7 @@ sources to hold it:
     core.__main__
     core.commands
     core.terminal
-    core.report
+    core.kit, core.report
     core.jobs
     core.running
     core.work

@@ -13,6 +13,7 @@ from core.library import Run
 from core.library.journal import Job
 from ui.content import show_content
 from ui.state import file_tree, office
+from ui.taking import show_taking
 from ui.words import PARTS_MEAN, duration, moment, plain, score, show_error, size, verdict_badge
 
 # Everything, a graph, the old file, and the two halves of a model.
@@ -143,6 +144,7 @@ def show_artifact(artifact_id: str, one: Format) -> None:
     st.markdown("**Files**")
     entries = tuple((entry.path, entry.bytes) for entry in artifact.files)
     st.code(file_tree(office().library.home / "artifacts" / artifact_id / "files", entries), language=None)
+    show_taking(artifact, one)
     show_content(artifact_id)
     left, right = st.columns(2)
     with left:

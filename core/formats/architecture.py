@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from core.formats import kits
 from core.formats.contract import NO_CODE, Code, Format, Predictor
 from core.formats.live import keras_predictor
 
@@ -26,6 +27,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
+    kit=kits.Kit(kits.open_architecture, "architecture.json", kits.TENSORFLOW),
     inside="keras",
     origin="Keras, from its first versions on.",
     explains="It loads without a complaint and gives answers, all of them from new random weights: nothing that was "

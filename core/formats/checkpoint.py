@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from core.errors import NeedsArchitecture
+from core.formats import kits
 from core.formats.contract import NO_CODE, Code, Format, Predictor
 from core.formats.live import build_optimizer, live_predictor
 
@@ -38,6 +39,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
+    kit=kits.Kit(kits.open_checkpoint, "model", kits.TENSORFLOW),
     inside="keras",
     needs_architecture=True,
     origin="TensorFlow; matched by object graph since 2018.",

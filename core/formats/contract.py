@@ -12,6 +12,7 @@ import numpy as np
 
 from core.errors import CannotSave, InputError
 from core.explain import translate
+from core.formats.kits import Kit
 from core.formats.options import Option
 from core.formats.quiet import quiet_inside
 
@@ -186,7 +187,8 @@ class Format:
     `needs_architecture` says that a copy is only half a model; `packages` are import names with the package to install;
     `origin` says in a sentence where the format came from; `largest` is how many bytes of weights it can hold, where
     there is a limit; `inside` says as what a loaded Keras model shows its tensors one by one ("keras", "litert",
-    "onnx", "openvino": see `core.worker.inside`), empty where it hides them.
+    "onnx", "openvino": see `core.worker.inside`), empty where it hides them; `kit` says how a person loads a copy
+    without Roundtrip.
     `save(model, folder, **options)` writes into an empty folder; with `wants_samples` it is also given `samples`, some
     training inputs by name, batch first. `load(folder, code)` gives a Predictor.
     """
@@ -208,6 +210,7 @@ class Format:
     wants_samples: bool = False
     largest: int | None = None
     inside: str = ""
+    kit: Kit | None = None
 
     @property
     def missing(self) -> list[str]:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import CannotSave
+from core.formats import kits
 from core.formats.contract import NO_CODE, Arrays, Code, Format, Named, Predictor, Spec
 from core.formats.graphs import inference_function, output_names
 
@@ -98,6 +99,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
+    kit=kits.Kit(kits.open_frozen_graph, FILE, kits.TENSORFLOW),
     largest=2**31 - 1,  # a protocol buffer
     origin="TensorFlow 1: a GraphDef with its variables as constants.",
     explains="TensorFlow 2 neither writes nor reads it by an official function any more: variables are folded into "

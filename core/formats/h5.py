@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from core.formats import kits
 from core.formats.contract import NO_CODE, Code, Format, Predictor
 from core.formats.live import keras_predictor
 
@@ -25,6 +26,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
+    kit=kits.Kit(kits.open_keras, "model.h5", kits.TENSORFLOW),
     inside="keras",
     origin="The file of Keras 1 and 2, on top of HDF5 of the HDF Group; legacy since Keras 3.",
     explains="The file holds the optimizer's moments, but Keras 3 gives back only its step and learning rate: training "

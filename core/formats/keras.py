@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from core.formats import kits
 from core.formats.contract import NO_CODE, Code, Format, Predictor
 from core.formats.live import keras_predictor
 
@@ -25,6 +26,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
+    kit=kits.Kit(kits.open_keras, "model.keras", kits.TENSORFLOW),
     inside="keras",
     origin="Keras 2.12 (2023), as the successor of .h5; the format of Keras 3.",
     explains="Custom layers are kept by name, not as code: a process without the class cannot load the file.",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from core.formats import kits
 from core.formats.contract import NO_CODE, Code, Format, Predictor
 from core.formats.live import keras_predictor
 
@@ -25,6 +26,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
+    kit=kits.Kit(kits.open_keras, "model", kits.TENSORFLOW),
     inside="keras",
     origin="Keras 3: the .keras file, not zipped.",
     explains="The same parts as in a .keras file, without the zip around them: nothing is compressed there either, but "

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from core.formats import kits
 from core.formats.contract import NO_CODE, Code, Format, Predictor
 from core.formats.live import serving_default
 from core.formats.saved_variables import saved_model_predictor
@@ -27,6 +28,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
+    kit=kits.Kit(kits.open_saved_model, "", kits.TENSORFLOW),
     origin="Keras 3 (2023), for TensorFlow Serving and other servers of SavedModels.",
     explains="A SavedModel too, so keras.models.load_model refuses it; tf.saved_model.load(folder).serve(x) and "
     "signatures['serving_default'] answer. It keeps no optimizer, so training cannot go on from it.",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from core.formats import kits
 from core.formats.contract import Format, kind_of
 from core.formats.litert_runtime import FILE, PACKAGES, load
 from core.formats.live import serving_function
@@ -26,6 +27,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
+    kit=kits.Kit(kits.open_litert, FILE, ("ai-edge-litert", "numpy")),
     inside="litert",
     packages=PACKAGES,
     origin="TensorFlow Lite (2017), called LiteRT since 2024.",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from core.formats import litert
+from core.formats import kits, litert
 from core.formats.contract import Format
 from core.formats.litert_runtime import FILE, QUANTIZER, load, quantize
 
@@ -23,6 +23,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
+    kit=kits.Kit(kits.open_litert, FILE, ("ai-edge-litert", "numpy")),
     inside="litert",
     packages=QUANTIZER,
     origin="TensorFlow Lite; today by the LiteRT quantizer.",

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from core.errors import CannotSave
-from core.formats import litert
+from core.formats import kits, litert
 from core.formats.contract import Arrays, Format, Option
 from core.formats.litert_runtime import FILE, QUANTIZER, load, quantize
 
@@ -36,6 +36,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
+    kit=kits.Kit(kits.open_litert, FILE, ("ai-edge-litert", "numpy")),
     inside="litert",
     packages=QUANTIZER,
     wants_samples=True,

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from core.formats import kits
 from core.formats.contract import Format, kind_of
 from core.formats.graphs import inference
 from core.formats.live import serving_function
@@ -25,6 +26,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
+    kit=kits.Kit(kits.open_openvino, FILE, ("openvino", "numpy")),
     inside="openvino",
     packages=PACKAGES,
     origin="Intel (2018).",

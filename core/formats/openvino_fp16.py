@@ -3,6 +3,7 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from core.formats import kits
 from core.formats import openvino as plain
 from core.formats.contract import Format
 from core.formats.openvino_runtime import FILE, PACKAGES, load, openvino
@@ -24,6 +25,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
+    kit=kits.Kit(kits.open_openvino, FILE, ("openvino", "numpy")),
     inside="openvino",
     packages=PACKAGES,
     origin="Intel (2018).",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from core.formats import kits
 from core.formats.contract import NO_CODE, Code, Format, Predictor
 from core.formats.live import keras_predictor
 
@@ -30,6 +31,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
+    kit=kits.Kit(kits.open_pickle, "model.pkl", kits.TENSORFLOW, runs_code=True),
     inside="keras",
     origin="Python itself (1995).",
     explains="Loading a pickle runs whatever code its author put into it, with your rights, before anything can be "

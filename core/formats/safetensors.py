@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import DoesNotLoad, NeedsArchitecture
+from core.formats import kits
 from core.formats.contract import NO_CODE, Code, Format, Predictor
 from core.formats.live import live_predictor, weight_variables
 
@@ -62,6 +63,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
+    kit=kits.Kit(kits.open_safetensors, "model.safetensors", ("safetensors", *kits.TENSORFLOW)),
     inside="keras",
     packages={"safetensors": "safetensors"},
     needs_architecture=True,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from core.errors import NeedsArchitecture
+from core.formats import kits
 from core.formats.contract import NO_CODE, Code, Format, Predictor
 from core.formats.live import build_optimizer, keras_predictor
 
@@ -33,6 +34,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
+    kit=kits.Kit(kits.open_weights, "model.weights.h5", kits.TENSORFLOW),
     inside="keras",
     needs_architecture=True,
     origin="Keras 3 (2023): the file inside of .keras, on its own.",

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from core.errors import NeedsArchitecture
+from core.formats import kits
 from core.formats.contract import NO_CODE, Code, Format, Option, Predictor
 from core.formats.live import build_optimizer, keras_predictor
 
@@ -38,6 +39,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
+    kit=kits.Kit(kits.open_weights, "model.weights.json", kits.TENSORFLOW),
     inside="keras",
     needs_architecture=True,
     options=(

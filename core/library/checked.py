@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
-from core.errors import Damaged
+from core.errors import Damaged, LibraryError
+from core.explain import translate
+from core.library import files
 from core.library.records import FileEntry
 
 CHUNK = 2**20
@@ -63,7 +65,7 @@ _lock = threading.Lock()
 
 def checked(folder: Path, entry: FileEntry) -> Checked:
     """The file of that entry below `folder`, held against its hash; what was held against it before, and was not
-    touched since, is not read again. Raises Damaged."""
+    touched since, is not read again. Raises Damaged, StorageFailed."""
     path = _below(folder, entry)
     try:
         with _opened(path) as file:
@@ -71,6 +73,8 @@ def checked(folder: Path, entry: FileEntry) -> Checked:
                 raise _changed(path.name)
             return _checked(path, file, entry)
     except OSError as error:  # missing, unreadable, or a link
+        if error.errno in files.NOT_THE_FILES_FAULT:
+            raise translate(error, LibraryError) from error
         raise _changed(path.name) from error
 
 
@@ -79,6 +83,8 @@ def _below(folder: Path, entry: FileEntry) -> Path:
     parts = PurePosixPath(entry.path).parts
     if not parts or entry.path.startswith("/") or ".." in parts or "\\" in entry.path:
         raise _changed("with no proper name")
+    if any(folder.joinpath(*parts[:depth]).is_symlink() for depth in range(1, len(parts))):
+        raise _changed(parts[-1])
     return folder.joinpath(*parts)
 
 

@@ -55,6 +55,10 @@ class Parcel:
             yield from _part(piece, start - first, until - first)
             start, at = until, at + 1
 
+    def holds(self, more: contextlib.ExitStack) -> None:
+        """Let go of this too at the end."""
+        self._kept.push(more)
+
     def close(self) -> None:
         self._kept.close()
 
@@ -133,11 +137,11 @@ def _linked(piece: Piece, to: Path) -> Piece:
 
 
 def _tag(members: Mapping[str, Piece]) -> str:
-    said = "".join(f"{name}\0{_length(one)}\0{_sha256(one)}\n" for name, one in members.items())
+    said = "".join(f"{name}\0{_length(one)}\0{sha256_of(one)}\n" for name, one in members.items())
     return hashlib.sha256(said.encode()).hexdigest()
 
 
-def _sha256(piece: Piece) -> str:
+def sha256_of(piece: Piece) -> str:
     return piece.sha256 if isinstance(piece, Checked) else hashlib.sha256(piece).hexdigest()
 
 
@@ -190,7 +194,7 @@ def write_out(parcel: Parcel, path: Path, force: bool = False) -> int:
     Raises InputError where there is such a file already and `force` is not set, Damaged, StorageFailed.
     """
     path = path.expanduser()
-    _require_free(path, force)
+    require_free(path, force)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     with files.disk():
         try:
@@ -205,9 +209,12 @@ def write_out(parcel: Parcel, path: Path, force: bool = False) -> int:
     return parcel.bytes
 
 
-def _require_free(path: Path, force: bool) -> None:
-    if not path.parent.is_dir():
-        raise InputError("There is no such folder.", received=path.parent.name, cure="Make it, or choose another.")
+def require_free(path: Path, force: bool, parent: Path | None = None) -> None:
+    """Raises InputError where `path` is taken, or its folder (or `parent`, from which on folders are made) is not
+    there."""
+    parent = parent or path.parent
+    if not parent.is_dir():
+        raise InputError("There is no such folder.", received=parent.name, cure="Make it, or choose another.")
     if path.is_dir():
         raise InputError("There is a folder of that name already.", received=path.name, cure="Choose another name.")
     if path.exists() and not force:

@@ -1,6 +1,7 @@
 """Downloads: whole and in ranges, every byte checked, under any name, whatever happens to the files meanwhile."""
 
 import asyncio
+import errno
 import io
 import os
 import subprocess
@@ -238,6 +239,28 @@ def test_a_damaged_file_is_not_given_out(library: Library, tmp_path, harm: str):
 
 
 @pytest.mark.trust
+def test_a_linked_folder_is_not_followed(library: Library, tmp_path):
+    one = keep(library, sub__a=CONTENT)
+    folder = kept_file(library, one, "sub")
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    assert ask(download_address([one.id])).status == 409
+
+
+@pytest.mark.trust
+def test_a_server_without_room_for_more_open_files_blames_no_file(library: Library, monkeypatch: pytest.MonkeyPatch):
+    one = keep(library, a=CONTENT)
+
+    def refuse(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(checking.os, "open", refuse)
+    reply = ask(download_address([one.id]))
+    monkeypatch.undo()
+    assert (reply.status, b"not what was saved" in reply.body) == (503, False)
+
+
+@pytest.mark.trust
 def test_a_record_does_not_lead_out_of_its_folder(library: Library):
     one = keep(library, a=CONTENT)
     (library.home / "artifacts" / one.id / "secret").write_bytes(CONTENT)
@@ -316,3 +339,22 @@ def test_where_the_disk_makes_no_links_files_are_read_in_place(library: Library,
 )
 def test_any_name_is_a_name_and_nothing_else(name: str, header: str):
     assert disposition(name) == header
+
+
+@pytest.mark.trust
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("/kit/a0123456789.zip", b"Nothing in the library has this id."),
+        ("/serving/a0123456789/digits/1.zip", b"Nothing in the library has this id."),
+        ("/serving/{id}/digits/1.zip", b"TensorFlow Serving reads SavedModels, and this copy is none."),
+        ("/serving/{id}/digits/0.zip", b"A version is a whole number."),
+        ("/serving/{id}/../1.zip", b"The name holds no letter and no digit."),
+        ("/kit/{id}.zip", b"What this copy answers cannot be held against"),
+    ],
+)
+def test_what_cannot_be_taken_is_said_in_a_sentence(library: Library, address: str, said: bytes):
+    reply = ask(address.format(id=keep(library, a=CONTENT).id))
+    assert reply.status in (400, 404)
+    assert reply.body.startswith(said)
+    assert staged(library) == []

@@ -5,7 +5,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ui.routes.addresses import download_address, inputs_address, kit_address, report_address, serving_address
-from ui.routes.downloads import download, inputs, report
+from ui.routes.downloads import download, inputs, kit, report, serving
 from ui.routes.middleware import MIDDLEWARE
 
 __all__ = [
@@ -29,6 +29,8 @@ async def health(request: Request) -> Response:
 ROUTES = [
     Route("/health", health),
     Route("/download/{ids}", download),
+    Route("/kit/{id}.zip", kit),
+    Route("/serving/{id}/{name}/{version}.zip", serving),
     Route("/inputs/{id}.npz", inputs),
     Route("/report/{job}.{kind}", report),
 ]

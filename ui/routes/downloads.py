@@ -11,6 +11,8 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from core.errors import Damaged, RoundtripError, StorageFailed, UnknownName
 from core.jobs import Jobs
+from core.kit import proof_kit
+from core.kit.serving import serving_zip
 from core.library import files
 from core.library.parcel import Parcel, take, zipped
 from core.report import write_report
@@ -24,6 +26,17 @@ async def download(request: Request) -> Response:
     """One artifact as it was written: its only file, or all of its files as a zip; several artifacts as one zip."""
     ids = request.path_params["ids"].split(",")
     return await _sent(request, lambda: take(_office().library, ids))
+
+
+async def kit(request: Request) -> Response:
+    """The proof kit of one artifact."""
+    return await _sent(request, lambda: proof_kit(_office().library, request.path_params["id"]))
+
+
+async def serving(request: Request) -> Response:
+    """A SavedModel in the layout of TensorFlow Serving."""
+    asked = request.path_params
+    return await _sent(request, lambda: serving_zip(_office().library, asked["id"], asked["name"], asked["version"]))
 
 
 async def inputs(request: Request) -> Response:

@@ -1,0 +1,193 @@
+"""How a person loads a copy without Roundtrip: the code and the packages that go into a proof kit.
+
+Each function here goes into a `load.py` as it stands, with those functions of this file that it uses. It may use
+nothing else of ours, and imports what it needs by itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+TENSORFLOW = ("tensorflow", "keras", "h5py", "numpy")  # TensorFlow itself requires the other three
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What a format's proof kit needs.
+
+    `load` gives a function that answers `{name: array}` with `{name: array}`, batch first. It takes what its parameters
+    say: `path` (of `file` in the folder of the copy; the folder itself where that is empty), `classes` (custom classes
+    by name), `build` (makes the untrained model), `weights` (the path of the numbers that an architecture lacks).
+    `needs` are packages, as the records call them. Where `runs_code`, loading runs whatever is in the file.
+    """
+
+    load: Callable[..., Callable[[dict[str, Any]], dict[str, Any]]]
+    file: str
+    needs: tuple[str, ...]
+    runs_code: bool = False
+
+
+def open_keras(path, classes):
+    import keras
+
+    return ask_model(keras.models.load_model(path, custom_objects=classes, compile=False))
+
+
+def open_pickle(path, classes):
+    import pickle
+
+    import keras
+
+    with keras.saving.custom_object_scope(classes):
+        return ask_model(pickle.loads(path.read_bytes()))
+
+
+def open_architecture(path, classes, weights):
+    import keras
+    import numpy as np
+
+    model = keras.models.model_from_json(path.read_text(encoding="utf-8"), custom_objects=classes)
+    if weights.suffix == ".h5":
+        model.load_weights(weights)
+    else:
+        with np.load(weights, allow_pickle=False) as values:
+            model.set_weights([values[name] for name in sorted(values, key=int)])
+    return ask_model(model)
+
+
+def open_weights(path, build):
+    model = build()
+    model.load_weights(path)
+    return ask_model(model)
+
+
+def open_checkpoint(path, build):
+    import tensorflow as tf
+
+    model = build()
+    status = tf.train.Checkpoint(model=model).read(path)
+    status.assert_existing_objects_matched().expect_partial()
+    return ask_model(model)
+
+
+def open_safetensors(path, build):
+    from safetensors.numpy import load_file
+
+    model, arrays, found = build(), load_file(path), set()
+    for variable in getattr(model, "weights", None) or model.variables:
+        name = base = getattr(variable, "path", variable.name).removesuffix(":0")
+        count = 1
+        while name in found:  # of several with one name the later ones are numbered
+            count += 1
+            name = f"{base}_{count}"
+        found.add(name)
+        if name in arrays:
+            variable.assign(arrays.pop(name))
+    if arrays:
+        raise ValueError(f"The model has no weights of these names: {sorted(arrays)}")
+    return ask_model(model)
+
+
+def ask_model(model):
+    """Ask a Keras model or a tf.Module as an exported graph would be: in inference mode, through one graph."""
+    import tensorflow as tf
+
+    keras_like = hasattr(model, "predict")
+    graph = tf.function(lambda x: model(x, training=False), autograph=False) if keras_like else model
+    by_name = isinstance(getattr(model, "input", None) if getattr(model, "inputs", None) else None, dict)
+
+    def answer(inputs):
+        feed = {name: tf.constant(array) for name, array in inputs.items()}
+        found = graph(next(iter(feed.values())) if len(feed) == 1 and not by_name else feed)
+        if not isinstance(found, dict):
+            several = isinstance(found, (list, tuple))
+            found = list(found) if several else [found]
+            names = list(getattr(model, "output_names", None) or ()) if several else []
+            names = names if len(names) == len(found) else [f"output_{at}" for at in range(len(found))]
+            found = dict(zip(names, found, strict=True))
+        return {name: tensor.numpy() for name, tensor in found.items()}
+
+    return answer
+
+
+def open_saved_model(path):
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(path)
+
+    def answer(inputs):
+        ask = loaded.signatures["serving_default"]
+        found = ask(**{name: tf.constant(array) for name, array in inputs.items()})
+        return {name: tensor.numpy() for name, tensor in found.items()}
+
+    return answer
+
+
+def open_frozen_graph(path):
+    import tensorflow as tf
+
+    graph = tf.compat.v1.GraphDef.FromString(path.read_bytes())
+    whole = tf.compat.v1.wrap_function(lambda: tf.compat.v1.import_graph_def(graph, name=""), [])
+    read = {name.removeprefix("^").split(":")[0] for node in graph.node for name in node.input}
+    inner = ("NoOp", "Placeholder")
+    asked = [node.name for node in graph.node if node.op == "Placeholder" and node.name in read]
+    given = [node.name for node in graph.node if node.op not in inner and node.name not in read]
+    tensors = {name: whole.graph.get_tensor_by_name(f"{name}:0") for name in asked + given}
+    ask = whole.prune([tensors[name] for name in asked], {name: tensors[name] for name in given})
+
+    def answer(inputs):
+        found = ask(*(tf.constant(inputs[name]) for name in asked))
+        return {name: tensor.numpy() for name, tensor in found.items()}
+
+    return answer
+
+
+def open_onnx(path):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return lambda inputs: dict(zip(names, session.run(names, inputs), strict=True))
+
+
+def open_litert(path):
+    import numpy as np
+    from ai_edge_litert.interpreter import Interpreter
+
+    content = path.read_bytes()  # given a path, the interpreter crashes on some damaged files
+    details = Interpreter(model_content=content).get_signature_runner().get_input_details()
+    one_row = any(detail["shape_signature"][0] == 1 for detail in details.values())
+
+    def ask(inputs):
+        return Interpreter(model_content=content).get_signature_runner()(**inputs)
+
+    def answer(inputs):
+        rows = len(next(iter(inputs.values())))
+        try:
+            found = {} if one_row else ask(inputs)
+        except (RuntimeError, ValueError):  # it takes no batch
+            found = {}
+        if found and all(len(array) == rows for array in found.values()):
+            return found
+        parts = [ask({name: array[row : row + 1] for name, array in inputs.items()}) for row in range(rows)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    return answer
+
+
+def open_openvino(path):
+    import sys
+
+    sys.modules.setdefault("openvino_telemetry", None)  # else the package reports its use to its maker
+    import openvino
+
+    # Left to itself it computes in bfloat16 where the processor can, and is off in the third digit.
+    model = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    outputs = [port for port in model.outputs if len(port.get_partial_shape())]
+    names = [min(port.get_names(), default=f"output_{at}") for at, port in enumerate(outputs)]
+
+    def answer(inputs):
+        found = model(inputs)
+        return {name: found[port].copy() for name, port in zip(names, outputs, strict=True)}
+
+    return answer

@@ -1,0 +1,167 @@
+"""Functions of ours written out as one plain file of Python: with all that they use, and no import of this project."""
+
+import ast
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+OURS = "core"
+STANDARD = sys.stdlib_module_names
+
+
+class Written(NamedTuple):
+    """Imports and definitions as text, and the packages that they import, at the top or inside."""
+
+    imports: tuple[str, ...]
+    body: str
+    packages: frozenset[str]
+
+
+def written(*functions: Callable[..., Any]) -> Written:
+    """The source of functions, of everything of ours that they use, and the imports that those need.
+
+    Raises LookupError where two things of one name would be needed, or where a function imports ours by itself.
+    """
+    found = _Found()
+    for function in functions:
+        found.take(sys.modules[function.__module__], function.__name__)
+    body, imports = "\n\n\n".join(found.texts), tuple(sorted(found.imports))
+    if any(isinstance(node, ast.AnnAssign) for node in ast.walk(ast.parse(body))):
+        imports = ("from __future__ import annotations", *imports)  # what they name is not here
+    return Written(imports, body, frozenset(_packages("\n".join([*imports, body]))))
+
+
+class _Found:
+    """What was found so far: definitions, those that others use before them."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.imports: set[str] = set()
+        self._owners: dict[str, str] = {}
+        self._done: set[str] = set()
+
+    def take(self, module: ModuleType, name: str) -> None:
+        """Take a name at the top of a module, and before it whatever it uses."""
+        node = _top(module).get(name)
+        if node is None:
+            return
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            self._take_import(module, node, name)
+        elif self._is_new(name, f"{module.__name__}:{node.lineno}"):
+            for used in _uses(node):
+                self.take(module, used)
+            for owner, used in _reaches(module, node):
+                self.take(owner, used)
+            self.texts.append(_text(module, node))
+
+    def _is_new(self, name: str, where: str) -> bool:
+        if self._owners.setdefault(name, where) != where:
+            raise LookupError(f"{name} would be written twice, from {self._owners[name]} and {where}")
+        fresh = where not in self._done
+        self._done.add(where)
+        return fresh
+
+    def _take_import(self, module: ModuleType, node: ast.Import | ast.ImportFrom, name: str) -> None:
+        if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == OURS:
+            if not _submodule(node, name):
+                self.take(importlib.import_module(node.module), name)
+            return
+        alias = next(one for one in node.names if (one.asname or one.name.partition(".")[0]) == name)
+        said = ast.Import([alias]) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, [alias], 0)
+        self.imports.add(ast.unparse(said))
+
+
+@cache
+def _source(module: ModuleType) -> str:
+    return Path(module.__file__).read_text(encoding="utf-8")
+
+
+@cache
+def _top(module: ModuleType) -> dict[str, ast.stmt]:
+    """The statement that makes each name at the top of a module."""
+    made: dict[str, ast.stmt] = {}
+    for node in ast.parse(_source(module)).body:
+        for name in _made_by(node):
+            made[name] = node
+    return made
+
+
+def _made_by(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [one.asname or one.name.partition(".")[0] for one in node.names]
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return [one.id for target in targets if target for one in ast.walk(target) if isinstance(one, ast.Name)]
+
+
+def _uses(node: ast.stmt) -> list[str]:
+    """The names that a statement reads, annotations left out: they are never evaluated."""
+    return list(dict.fromkeys(one.id for one in _walk(node) if isinstance(one, ast.Name)))
+
+
+def _walk(node: ast.AST) -> Iterator[ast.AST]:
+    yield node
+    for field, value in ast.iter_fields(node):
+        if field in ("annotation", "returns"):
+            continue
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, ast.ImportFrom) and child.module.partition(".")[0] == OURS:
+                raise LookupError(f"A function imports {child.module} by itself")
+            if isinstance(child, ast.AST):
+                yield from _walk(child)
+
+
+def _reaches(module: ModuleType, node: ast.stmt) -> list[tuple[ModuleType, str]]:
+    """What a statement reads out of other modules of ours, as `digits_data.compiled`."""
+    return [(owner, one.attr) for one in _walk(node) if (owner := _owner(module, one))]
+
+
+def _owner(module: ModuleType, node: ast.AST) -> ModuleType | None:
+    if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)):
+        return None
+    made = _top(module).get(node.value.id)
+    if isinstance(made, ast.ImportFrom) and (path := _submodule(made, node.value.id)):
+        return importlib.import_module(path)
+    return None
+
+
+def _submodule(node: ast.ImportFrom, name: str) -> str:
+    """The module that `from core.demos import digits_data` means; empty where it means something else."""
+    if node.module.partition(".")[0] != OURS:
+        return ""
+    folders = getattr(importlib.import_module(node.module), "__path__", ())
+    here = any(Path(folder, f"{name}.py").is_file() or Path(folder, name).is_dir() for folder in folders)
+    return f"{node.module}.{name}" if here else ""
+
+
+def _text(module: ModuleType, node: ast.stmt) -> str:
+    """The source of a statement, comments and all, without annotations and without the names of our modules."""
+    first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
+    lines = [line.encode() for line in _source(module).splitlines()]
+    for line, start, stop in sorted(_cuts(module, node, lines), reverse=True):
+        lines[line - 1] = lines[line - 1][:start] + lines[line - 1][stop:]
+    return b"\n".join(lines[first - 1 : node.end_lineno]).decode()
+
+
+def _cuts(module: ModuleType, node: ast.stmt, lines: list[bytes]) -> Iterator[tuple[int, int, int]]:
+    """What is left out: line, and from which byte to which."""
+    for one in ast.walk(node):
+        if isinstance(one, ast.arg) and one.annotation and one.annotation.end_lineno == one.lineno:
+            yield one.lineno, one.col_offset + len(one.arg.encode()), one.annotation.end_col_offset
+        if isinstance(one, ast.FunctionDef) and one.returns and one.returns.end_lineno == one.returns.lineno:
+            arrow = lines[one.returns.lineno - 1].rfind(b" ->", 0, one.returns.col_offset)
+            yield one.returns.lineno, arrow, one.returns.end_col_offset
+        if _owner(module, one):
+            yield one.lineno, one.value.col_offset, one.value.end_col_offset + 1
+
+
+def _packages(text: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(text)):
+        names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module] if isinstance(node, ast.ImportFrom) else []
+        yield from (name.partition(".")[0] for name in names if name.partition(".")[0] not in STANDARD)

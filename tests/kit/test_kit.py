@@ -1,0 +1,192 @@
+"""Proof kits: what is in them for every format, what they say of a copy that was changed, and when there is none."""
+
+import ast
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.compare import Verdict
+from core.errors import InputError, UnknownName
+from core.evidence import Evidence, Outcome
+from core.formats import FORMATS
+from core.formats.contract import Format
+from core.formats.reference import Reference
+from core.jobs import Jobs
+from core.kit import proof_kit
+from core.kit.asked import asked, npz
+from core.library import Library
+from core.library.values import tensors
+from core.worker.snapshot import VALUES
+from tests.kit.unpacking import run_kit, run_kits, unpack
+
+CHEAP = ("onnx", "litert", "openvino")  # they need no TensorFlow
+SPEC = {"name": "x", "dtype": "float32", "shape": [None, 2]}
+PAIRS = {"input_pairs": [{"reference": "x", "answer": "x", "by": "name"}]}
+PAIRS |= {"pairs": [{"reference": "y", "answer": "y", "by": "name"}]}
+
+
+def made(library: Library, format_key: str, demo: str | None = "digits-mlp", **outcome) -> str:
+    """An artifact of a format by hand, of a run that keeps two weights; `outcome` is what its reload showed."""
+    weights = [{"name": name, "dtype": "float32", "shape": [2], "sha256": ""} for name in ("kernel", "bias")]
+    settings = {"dataset": "digits", "hidden_units": 8, "learning_rate": 0.1} if demo else None
+    facts = {"name": "a | <b>run</b>", "demo": demo, "settings": settings, "kind": "keras", "parameters": 4}
+    with library.staging() as staged:
+        (staged / "snapshot").mkdir()
+        np.savez(staged / "snapshot" / VALUES, **{"0": np.ones(2, "f4"), "1": np.zeros(2, "f4"), "2": np.ones(3)})
+        inputs, answers = np.arange(200.0).reshape(100, 2), np.linspace(0, 1, 100, dtype="float32")[:, None]
+        Reference({"x": inputs}, {"y": answers}, {}).write(staged / "reference.npz")
+        state = [{"name": "step", "dtype": "float64", "shape": [3], "sha256": ""}]
+        run = library.keep_run(staged, facts | {"summary": "", "inputs": [], "weights": weights, "optimizer": state})
+    known = {
+        "verdict": Verdict.SAME_ANSWERS,
+        "max_abs": 0.25,
+        "rows": 100,
+        "changed_rows": 0,
+        "inputs": [SPEC],
+        **PAIRS,
+    }
+    with library.staging() as staged:
+        (staged / "files").mkdir()
+        (staged / "files" / "model.bin").write_bytes(b"numbers")
+        evidence = Evidence(without_code=Outcome(**(known | outcome)))
+        return library.keep_artifact(staged, run.id, evidence, format=format_key, seconds=0.1).id
+
+
+def members(library: Library, artifact: str) -> dict[str, bytes]:
+    with proof_kit(library, artifact) as parcel, zipfile.ZipFile(io.BytesIO(b"".join(parcel.read()))) as archive:
+        assert archive.testzip() is None
+        return {name.removeprefix(f"kit-{artifact}/"): archive.read(name) for name in archive.namelist()}
+
+
+@pytest.mark.parametrize("one", FORMATS, ids=lambda one: one.key)
+def test_every_format_has_a_kit_with_all_that_it_needs(empty_library: Library, one: Format):
+    artifact = made(empty_library, one.key)
+    kit = members(empty_library, artifact)
+    always = {"README.md", "requirements.txt", "load.py", "verify.py", "kit.json", "inputs.npz", "expected.npz"}
+    other = {"model.py"} if one.needs_architecture else {"weights.npz"} if one.key == "architecture" else set()
+    assert kit.keys() == always | other | {"artifact/model.bin"}
+    assert kit["artifact/model.bin"] == b"numbers"
+    for name in ("load.py", "verify.py", *(other & {"model.py"})):
+        assert "core" not in {
+            node.module for node in ast.walk(ast.parse(kit[name])) if isinstance(node, ast.ImportFrom)
+        }
+    assert b"\ndef load():\n" in kit["load.py"]
+    pinned = [line for line in kit["requirements.txt"].decode().splitlines() if not line.startswith("#")]
+    assert all("==" in line for line in pinned)
+    assert {line.split("==")[0].removesuffix("-cpu") for line in pinned} == set(one.kit.needs)
+    assert list(empty_library.home.joinpath("staging").iterdir()) == []
+
+
+def test_the_same_kit_has_the_same_bytes(empty_library: Library):
+    artifact = made(empty_library, "architecture")
+    kits = [proof_kit(empty_library, artifact) for _ in range(2)]
+    assert kits[0].tag == kits[1].tag
+    assert b"".join(kits[0].read()) == b"".join(kits[1].read())
+    for kit in kits:
+        kit.close()
+
+
+def test_the_readme_tells_the_evidence_and_no_markup_of_a_name(empty_library: Library):
+    text = members(empty_library, made(empty_library, "onnx"))["README.md"].decode()
+    assert "| in a fresh process, without its code | Same answers | 0.25 | 100 |" in text
+    assert "| y | 0.25 | 0.0001 |" in text
+    assert "a \\| \\<b\\>run\\</b\\>" in text
+    assert "env/bin/python verify.py" in text
+
+
+def test_a_pickle_warns(empty_library: Library):
+    kit = members(empty_library, made(empty_library, "pickle"))
+    assert b"runs whatever code is in the file, with your rights" in kit["README.md"]
+    assert json.loads(kit["kit.json"])["runs_code"] is True
+
+
+def test_the_numbers_of_an_architecture_are_the_weights_of_its_run(empty_library: Library):
+    kit = members(empty_library, made(empty_library, "architecture"))
+    with np.load(io.BytesIO(kit["weights.npz"])) as kept:
+        assert {name: kept[name].tolist() for name in kept} == {"0": [1, 1], "1": [0, 0]}
+    assert json.loads(kit["kit.json"])["tolerance"] == {"y": [1e-5, 1e-4]}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sentence"),
+    [
+        ({"verdict": Verdict.DOES_NOT_LOAD, "max_abs": None}, "did not come back"),
+        ({"verdict": Verdict.DIFFERENT, "not_finite": 3, "changed_rows": 9}, "cannot be held against"),
+        ({"verdict": Verdict.NOT_COMPARABLE, "max_abs": None}, "cannot be held against"),
+    ],
+)
+def test_a_copy_of_which_nothing_could_be_proved_has_no_kit(empty_library: Library, outcome: dict, sentence: str):
+    with pytest.raises(InputError, match=sentence):
+        proof_kit(empty_library, made(empty_library, "onnx", **outcome))
+    with pytest.raises(UnknownName):
+        proof_kit(empty_library, "a0123456789")
+
+
+def test_half_a_model_whose_other_half_nobody_kept_has_no_kit(empty_library: Library):
+    with pytest.raises(InputError, match="half a model, and its run has kept no other half"):
+        proof_kit(empty_library, made(empty_library, "weights", demo=None, verdict=Verdict.DOES_NOT_LOAD))
+
+
+def test_names_and_dtypes_are_those_of_the_copy():
+    outcome = Outcome(
+        verdict=Verdict.ROUNDING,
+        max_abs=1e-6,
+        inputs=[{"name": "args_0", "dtype": "float16", "shape": [None, 1]}],
+        input_pairs=[{"reference": "x", "answer": "args_0", "by": "shape"}],
+        pairs=[{"reference": "file", "answer": "Identity:0", "by": "shape"}],
+    )
+    reference = Reference({"x": np.ones((99, 1))}, {"file": np.ones((99, 1), "float16")}, {})
+    found = asked(reference, outcome)
+    assert (found.rows, found.inputs["args_0"].dtype, list(found.expected)) == (64, np.float16, ["Identity:0"])
+    assert found.tolerance["Identity:0"] == pytest.approx((1e-6 + 4 * 2**-10, 4 * 2**-10))
+    with np.load(io.BytesIO(npz(reference.answers | {"../a": np.array(["text"])}))) as kept:
+        assert (kept["file"].shape, kept["../a"].tolist()) == ((99, 1), ["text"])
+
+
+def test_large_rows_are_few():
+    large = np.zeros((64, 2**21), "float32")
+    assert asked(Reference({"x": large}, {"y": large[:, :1]}, {}), None).rows == 2
+
+
+@pytest.fixture(scope="module")
+def cheap(jobs: Jobs, saved: Callable, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Kits of formats that need no TensorFlow, unpacked."""
+    into = tmp_path_factory.mktemp("kits")
+    return {key: unpack(jobs.library, saved("digits-mlp", key)["artifact"], into / key) for key in CHEAP}
+
+
+def test_kits_pass_where_nothing_of_this_project_is_known(cheap: dict[str, Path]):
+    found = run_kits(cheap.values())
+    ended = {key: (ran.status, ran.said.splitlines()[-1]) for key, ran in found.items()}
+    assert ended == dict.fromkeys(CHEAP, (0, "PASS"))
+
+
+@pytest.mark.trust
+@pytest.mark.parametrize("key", ["onnx", "litert"])
+def test_a_kit_with_one_byte_of_a_weight_flipped_fails_and_says_how_far_off(
+    cheap: dict[str, Path], jobs: Jobs, saved: Callable, key: str
+):
+    [file] = [path for path in (cheap[key] / "artifact").iterdir() if path.is_file()]
+    content = bytearray(file.read_bytes())
+    content[place_of_a_weight(jobs.library, saved("digits-mlp", key)["artifact"], content) + 3] ^= 0x40
+    whole = file.read_bytes()
+    file.write_bytes(content)
+    ran = run_kit(cheap[key])
+    file.write_bytes(whole)
+    assert ran.status == 1
+    assert f"CHANGED: artifact/{file.name}" in ran.said
+    assert "the largest difference is" in ran.said
+    assert ran.said.splitlines()[-1] == "FAIL: the answers are others."
+
+
+def place_of_a_weight(library: Library, artifact: str, content: bytes) -> int:
+    """Where a float32 of the last kernel begins in a file, whichever way the format has turned it."""
+    run = library.run(library.artifact(artifact).run)
+    kernel = next(one.values for one in tensors(library.snapshot(run.id), run) if one.values.shape == (128, 10))
+    found = [content.find(np.ascontiguousarray(turned).tobytes()) for turned in (kernel, kernel.T)]
+    return max(found)

@@ -1,0 +1,58 @@
+"""Source that stands by itself: with all that it uses, and nothing of this project."""
+
+import ast
+import builtins
+
+import pytest
+
+from core.demos import DEMOS
+from core.demos.contract import Demo
+from core.formats import FORMATS
+from core.formats.contract import Format
+from core.kit.source import written
+
+
+def names_unknown(text: str) -> set[str]:
+    """Names that are read and nowhere made, Python's own left out."""
+    tree = ast.parse(text)
+    made = {one.name for one in ast.walk(tree) if isinstance(one, ast.FunctionDef | ast.ClassDef)}
+    made |= {one.arg for one in ast.walk(tree) if isinstance(one, ast.arg)}
+    imported = [one for one in ast.walk(tree) if isinstance(one, ast.Import | ast.ImportFrom)]
+    made |= {alias.asname or alias.name.partition(".")[0] for one in imported for alias in one.names}
+    names = [one for one in ast.walk(tree) if isinstance(one, ast.Name)]
+    made |= {one.id for one in names if isinstance(one.ctx, ast.Store)} | set(dir(builtins))
+    annotated = [one.annotation for one in ast.walk(tree) if isinstance(one, ast.AnnAssign)]
+    ignored = {one.id for each in annotated for one in ast.walk(each) if isinstance(one, ast.Name)}
+    return {one.id for one in names if isinstance(one.ctx, ast.Load)} - made - ignored
+
+
+@pytest.mark.parametrize("demo", DEMOS, ids=lambda one: one.key)
+def test_the_code_of_every_demo_is_whole(demo: Demo):
+    found = written(demo.build, *([demo.classes] if demo.has_classes else []))
+    assert names_unknown("\n".join([*found.imports, found.body])) == set()
+    assert "core" not in found.packages
+    compile("\n".join([*found.imports, found.body]), demo.key, "exec")
+
+
+@pytest.mark.parametrize("one", FORMATS, ids=lambda one: one.key)
+def test_every_format_has_a_kit_whose_code_is_whole_and_short(one: Format):
+    found = written(one.kit.load)
+    assert names_unknown("\n".join([*found.imports, found.body])) == set()
+    assert len(found.body.splitlines()) < 50
+    known = {name.replace("-", "_") for name in one.kit.needs} | {"numpy"}
+    assert found.packages <= known
+
+
+def test_what_a_function_of_another_module_uses_comes_along_before_it():
+    [tips] = [demo for demo in DEMOS if demo.key == "tips"]
+    body = written(tips.build).body
+    order = [body.index(f"def {name}(") for name in ("take", "split_rows", "data", "build")]
+    assert order == sorted(order)
+    assert "-> Data" not in body
+    assert "settings: TrainSettings" not in body
+
+
+def test_two_things_of_one_name_are_refused():
+    [mlp, denoiser] = [demo for demo in DEMOS if demo.key in ("digits-mlp", "digits-denoiser")]
+    with pytest.raises(LookupError, match="build would be written twice"):
+        written(mlp.build, denoiser.build)
