@@ -24,7 +24,7 @@ sources to hold it:
     core.figures, core.pictures
     core.words
     core.disagreement
-    core.compare, core.layers, core.gate
+    core.compare, core.layers, core.inspection, core.gate
     core.formats, core.demos
     core.explain, core.machine, core.record, core.settings
     core.errors

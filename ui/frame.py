@@ -22,6 +22,7 @@ PAGES = {
         ":material/inventory_2:",
         "Every saved artifact: find, download, remove, choose to compare.",
     ),
+    "inspect": ("Inspect", ":material/search_insights:", "Look into an artifact, or hold two against each other."),
     "formats": ("Formats", ":material/table_chart:", "What survives in which format, measured on a run of yours."),
     "compare": ("Compare", ":material/compare_arrows:", "Reload artifacts and hold their answers side by side."),
     "resume": ("Resume", ":material/resume:", "Train copies on beside the live model, and see who lost the thread."),

@@ -9,7 +9,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from core.errors import InputError, RoundtripError
+from core.errors import InputError, RoundtripError, UnknownName
 from core.evidence import Evidence, Original
 from core.formats.reference import Reference
 from core.library import files
@@ -123,6 +123,15 @@ class Library:
         folder = self._folder(artifact_id, "a") / "files"
         files.check(folder, self.artifact(artifact_id).files)
         return folder
+
+    def file(self, artifact_id: str, path: str) -> Path:
+        """One file of an artifact, by its path in the record, checked byte for byte. Raises UnknownName, Damaged."""
+        entries = [one for one in self.artifact(artifact_id).files if one.path == path]
+        if not entries:
+            raise UnknownName("The artifact has no such file.", received=path[:80], cure="Choose one that is listed.")
+        folder = self._folder(artifact_id, "a") / "files"
+        files.check(folder, entries)
+        return folder / path
 
     def refusals(self, run_id: str) -> dict[str, dict[str, Any]]:
         """Formats that did not take a run: by format `{"created", "error"}`. A result as any other, and kept as one."""

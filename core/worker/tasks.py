@@ -18,6 +18,9 @@ from core.formats.contract import Arrays, Code, Predictor, pair_inputs
 from core.formats.live import live_predictor
 from core.formats.reference import ROWS, Reference, answer_in_batches, describe, fingerprint, under
 from core.worker.attempts import attempt
+from core.worker.describing.asked import describe as describe_files
+from core.worker.describing.asked import describe_tensor, hold_tensor, tensor_piece
+from core.worker.describing.differing import differ
 from core.worker.holding import answer, hold, hold_live
 from core.worker.inspector import inspect_brought
 from core.worker.looking import look_inside, read_tensor, sketch_tensor
@@ -205,4 +208,9 @@ TASKS: dict[str, Callable[..., Reply]] = {
     "threads": threads,
     "attempt": attempt,
     "inspect_brought": inspect_brought,
+    "describe": describe_files,
+    "describe_tensor": describe_tensor,
+    "hold_tensor": hold_tensor,
+    "tensor_piece": tensor_piece,
+    "differ": differ,
 }

@@ -16,6 +16,7 @@ TITLES = {
     "train": "Train a demo",
     "save": "Save a run",
     "library": "Library",
+    "inspect": "Inspect",
     "formats": "What survives in which format",
     "compare": "Compare",
     "resume": "Carry on training",

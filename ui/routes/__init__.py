@@ -7,6 +7,8 @@ from starlette.routing import Route
 from ui.routes.addresses import download_address, inputs_address, kit_address, report_address, serving_address
 from ui.routes.downloads import download, inputs, kit, report, serving
 from ui.routes.middleware import MIDDLEWARE
+from ui.routes.tensors import tensor
+from ui.routes.viewer import graph
 
 __all__ = [
     "MIDDLEWARE",
@@ -33,4 +35,6 @@ ROUTES = [
     Route("/serving/{id}/{name}/{version}.zip", serving),
     Route("/inputs/{id}.npz", inputs),
     Route("/report/{job}.{kind}", report),
+    Route("/tensor/{artifact}.npy", tensor),
+    Route("/graph/{artifact}/{token}/{path:path}", graph),
 ]

@@ -40,5 +40,16 @@ def report_address(job_id: str, kind: str, wanted: Mapping[str, Tolerance]) -> s
     return _address(f"report/{job_id}.{kind}") + (f"?{query}" if query else "")
 
 
+def tensor_address(artifact: str, key: str, scaled: bool = False) -> str:
+    """The address of one tensor as an NPY file; with `scaled`, of the numbers that a quantised one stands for."""
+    query = {"key": key} | ({"scaled": "1"} if scaled else {})
+    return _address(f"tensor/{artifact}.npy") + "?" + urlencode(query)
+
+
+def graph_address(artifact: str, secret: str) -> str:
+    """The address of the page that draws an artifact, with what `ui.routes.viewer.token` gives for it."""
+    return _address(f"graph/{artifact}/{secret}/")
+
+
 def _address(path: str) -> str:
     return f"/{base}/{path}" if (base := base_path()) else f"/{path}"

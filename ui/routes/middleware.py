@@ -45,7 +45,9 @@ class TellWhereTheServerIs:
     def _with_script(self, start: Message, message: Message) -> tuple[Message, Message]:
         headers = MutableHeaders(raw=list(start["headers"]))
         body = message.get("body", b"")
-        if "text/html" in headers.get("content-type", "") and b"<head>" in body and not message.get("more_body"):
+        # A page with a policy of its own, as the graph viewer has, is not Streamlit's.
+        ours = "text/html" in headers.get("content-type", "") and "content-security-policy" not in headers
+        if ours and b"<head>" in body and not message.get("more_body"):
             body = body.replace(b"<head>", b"<head>" + self._script, 1)
             headers["content-length"] = str(len(body))
         return {**message, "body": body}, {**start, "headers": headers.raw}

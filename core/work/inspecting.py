@@ -1,0 +1,215 @@
+"""Looking into an artifact: a fresh child reads its files and says what is in them; the model is never run.
+
+What was found is kept in memory, a bounded number of answers, by the artifact and by the times of its files: as soon as
+one of these is touched, all are held against their hashes again.
+"""
+
+import io
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.lib import format as npy
+from pydantic import BaseModel, Field
+
+from core.errors import NotConfined
+from core.library.records import Run
+from core.worker.asking import Child, Never
+from core.worker.channel import Frame
+
+if TYPE_CHECKING:
+    from core.jobs import Jobs
+
+KEPT = 64  # answers
+PIECE = 2**20  # bytes of a tensor that are asked for at once
+Hear = Callable[[dict[str, Any]], None]
+Found = TypeVar("Found")
+
+
+class Statistics(BaseModel):
+    """Of one tensor's finite values; None where there are none, or no numbers."""
+
+    count: int
+    min: float | None = None
+    max: float | None = None
+    mean: float | None = None
+    std: float | None = None
+    zeros: int | None = None
+    nan: int | None = None
+    inf: int | None = None
+
+
+class TensorRow(BaseModel):
+    """One stored tensor. `alias` is what the run calls a tensor of the same bits, empty where it has none; `scaled`
+    says that its integers stand for other numbers; `problem` is why it could not be read."""
+
+    key: str
+    name: str
+    group: str
+    shape: list[int]
+    dtype: str
+    note: str = ""
+    scaled: bool = False
+    alias: str = ""
+    sha256: str = ""
+    bytes: int = 0
+    statistics: Statistics = Field(default_factory=lambda: Statistics(count=0))
+    problem: str = ""
+
+
+class TensorLook(TensorRow):
+    """One tensor with its histogram and its picture (see `core.inspection.looks`)."""
+
+    histogram: dict[str, list[float]] | None = None
+    look: str = ""
+    shown: str = ""
+
+
+class Described(BaseModel):
+    """`found` is the part that was asked for, as `core.worker.describing.contents.Contents` gives it, None where the
+    files hold no such thing; `parts` are those that they hold."""
+
+    kind: str
+    parts: list[str]
+    remarks: list[str]
+    found: Any = None
+
+    @property
+    def tensors(self) -> list[TensorRow]:
+        return [TensorRow.model_validate(one) for one in (self.found or {}).get("rows", [])]
+
+
+class _Memory:
+    """The latest answers, by whatever key; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+
+    def get(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """What is kept, else what `make` gives; two who ask at once both make it."""
+        with self._lock:
+            if key in self._found:
+                self._found.move_to_end(key)
+                return self._found[key]
+        found = make()
+        with self._lock:
+            self._found[key] = found
+            while len(self._found) > KEPT:
+                self._found.popitem(last=False)
+        return found
+
+
+memory = _Memory()
+
+
+def key_of(jobs: "Jobs", artifact_id: str) -> tuple[str, str, str]:
+    """Another one as soon as a file of the artifact is touched. Raises UnknownName."""
+    return str(jobs.library.home), artifact_id, jobs.library.stamp(artifact_id)
+
+
+def describe(
+    jobs: "Jobs", artifact_id: str, part: str, hear: Hear | None = None, cancelled: Never = lambda: False
+) -> Described:
+    """A part of what the files of an artifact tell: "signatures", "layers", "config", "operators" or "tensors".
+
+    Raises UnknownName, UnreadableRecord, Damaged, DoesNotLoad, ChildDied, TimedOut and Cancelled.
+    """
+
+    def make() -> Described:
+        asked, limits = {"folder": jobs.library.files(artifact_id), "part": part}, {"seconds": seconds_of(jobs)}
+        found = closed(jobs, [artifact_id], "describe", on_progress=hear, cancelled=cancelled, **limits, **asked)
+        described = Described.model_validate(found.message)
+        return _named(jobs, artifact_id, described) if part == "tensors" else described
+
+    return memory.get((*key_of(jobs, artifact_id), part), make)
+
+
+def seconds_of(jobs: "Jobs") -> float:
+    """Wall clock of one request."""
+    return jobs.config.confined_seconds
+
+
+def closed(jobs: "Jobs", artifact_ids: list[str], task: str, **request: Any) -> Frame:
+    """Do one task over the files of artifacts in a confined child. Where this system confines nothing, what is our own
+    is looked into by a plain one; what was brought in is not. Raises NotConfined for that."""
+    return _closed(jobs, artifact_ids, lambda confined: jobs.worker.run(task, confined=confined, **request))
+
+
+def _closed(jobs: "Jobs", artifact_ids: list[str], act: Callable[[bool], Found]) -> Found:
+    try:
+        return act(True)
+    except NotConfined:
+        if any(jobs.library.artifact(id_).trust != "ours" for id_ in artifact_ids):
+            raise
+        return act(False)
+
+
+def names_of(run: Run) -> dict[str, list[str]]:
+    """What a run calls its tensors, by the hash of their bits, in its own order."""
+    found: dict[str, list[str]] = {}
+    for one in (*run.weights, *run.optimizer):
+        found.setdefault(one["sha256"], []).append(one["name"])
+    return found
+
+
+def _named(jobs: "Jobs", artifact_id: str, described: Described) -> Described:
+    """With the run's names of those tensors that are bit for bit its own."""
+    names = names_of(jobs.library.run(jobs.library.artifact(artifact_id).run))
+    for one in (described.found or {}).get("rows", []):
+        one["alias"] = names[one["sha256"]].pop(0) if names.get(one.get("sha256")) else ""
+    return described
+
+
+def describe_tensor(
+    jobs: "Jobs", artifact_id: str, key: str, scaled: bool = False
+) -> tuple[TensorLook, np.ndarray | None]:
+    """One tensor, and the values of its picture. Raises as `describe`, and UnknownName for a key that is not there."""
+
+    def make() -> tuple[TensorLook, np.ndarray | None]:
+        asked = {"folder": jobs.library.files(artifact_id), "key": key, "scaled": scaled}
+        found = closed(jobs, [artifact_id], "describe_tensor", seconds=seconds_of(jobs), **asked)
+        return TensorLook.model_validate(found.message), found.arrays.get("picture")
+
+    return memory.get((*key_of(jobs, artifact_id), "tensor", key, scaled), make)
+
+
+class Download(BaseModel):
+    """One tensor as an NPY file: how long it is, and its bytes in pieces. Whoever has read to the end, or closes it,
+    ends the child that holds the tensor."""
+
+    model_config = {"arbitrary_types_allowed": True}
+    length: int
+    head: bytes
+    child: Any
+
+    def pieces(self) -> Iterator[bytes]:
+        try:
+            yield self.head
+            for start in range(0, self.length - len(self.head), PIECE):
+                asked = {"start": start, "count": PIECE, "seconds": 60}
+                yield self.child.ask("tensor_piece", **asked).arrays["bytes"].tobytes()
+        finally:
+            self.child.close()
+
+
+def download_tensor(jobs: "Jobs", artifact_id: str, key: str, scaled: bool = False) -> Download:
+    """One tensor as an NPY file, streamed: a piece at a time is in our memory. Raises as `describe_tensor`."""
+    folder, limits = jobs.library.files(artifact_id), {"seconds": seconds_of(jobs)}
+    child: Child = _closed(jobs, [artifact_id], lambda confined: jobs.worker.open(confined=confined))
+    try:
+        held = child.ask("hold_tensor", folder=folder, key=key, scaled=scaled, **limits).message
+    except BaseException:
+        child.close()
+        raise
+    head = npy_head(held["dtype"], tuple(held["shape"]))
+    return Download(length=len(head) + held["bytes"], head=head, child=child)
+
+
+def npy_head(dtype: str, shape: tuple[int, ...]) -> bytes:
+    """What stands in an NPY file before the values, which follow in C order."""
+    buffer = io.BytesIO()
+    npy.write_array_header_1_0(buffer, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return buffer.getvalue()

@@ -1,0 +1,58 @@
+"""Look into one artifact without running it; or hold it against another, part by part."""
+
+from functools import partial
+
+import streamlit as st
+
+from core.formats import get_format
+from core.words import short_names
+from ui.inspecting import BROUGHT, choose, show_files, show_overview, tabs
+from ui.inspecting_difference import show_difference
+from ui.inspecting_graph import show_graph
+from ui.inspecting_parts import show_config, show_layers, show_operators, show_signatures
+from ui.inspecting_weights import OPTIMIZER, WEIGHTS, show_tensors
+from ui.state import office
+from ui.words import empty, plain
+
+st.title("Inspect")
+library = office().library
+entries = {entry.id: entry for entry in library.find() if not entry.problem}
+if not entries:
+    nothing = "There is nothing to look into yet. Save a run in a few formats, and see what is in each copy."
+    empty(nothing, *(("Save a run", "save") if library.runs() else ("Train a model", "train")))
+    st.stop()
+
+chosen, beside = choose(entries)
+if not chosen:
+    words = "Choose an artifact above, and see its files, layers, weights and graph. The model is not run for that."
+    st.info(words, icon=":material/arrow_upward:")
+    st.stop()
+
+if beside:
+    names = short_names([chosen, beside], entries)
+    st.subheader(f"{plain(names[chosen])} against {plain(names[beside])}")
+    runs = [f"{which} is {id_}, of the run {entries[id_].run_name}" for which, id_ in (("A", chosen), ("B", beside))]
+    st.caption(plain("; ".join(runs)))
+    show_difference(chosen, beside)
+    st.stop()
+
+artifact = library.artifact(chosen)
+run = library.run(artifact.run)
+st.subheader(get_format(artifact.format).label)
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.caption(f"{plain(run.name)} · {artifact.id}", width="content")
+    if artifact.trust == "brought in":
+        st.badge("Brought in", icon=":material/move_to_inbox:", color="orange", help=BROUGHT)
+tabs(
+    {
+        "Overview": partial(show_overview, artifact, run),
+        "Files": partial(show_files, artifact),
+        "Signatures": partial(show_signatures, chosen),
+        "Layers": partial(show_layers, chosen),
+        "Weights": partial(show_tensors, chosen, WEIGHTS),
+        "Optimizer": partial(show_tensors, chosen, OPTIMIZER),
+        "Config": partial(show_config, chosen),
+        "Operators": partial(show_operators, chosen),
+        "Graph": partial(show_graph, artifact),
+    }
+)

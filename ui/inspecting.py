@@ -1,0 +1,159 @@
+"""The Inspect page: which artifact, what is known of it in a line, and a tab for each thing that can be seen in it."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.demos import get_demo
+from core.errors import FormatError, RoundtripError
+from core.formats import get_format
+from core.library import Entry
+from core.library.records import Artifact, Run
+from core.words import counted
+from core.work.inspecting import Described, describe
+from ui.address import in_address
+from ui.state import office
+from ui.watching import watched
+from ui.words import moment, plain, show_error, size, verdict_badge
+
+NOTHING = ""
+BROUGHT = (
+    "Somebody brought the file in; it comes from no training here. It is only ever opened in a closed-off process."
+)
+WHAT = {
+    "signatures": "Reading signatures",
+    "layers": "Reading layers",
+    "config": "Reading the configuration",
+    "operators": "Reading operations",
+    "tensors": "Reading every tensor",
+}
+
+
+def names_in_list(entries: dict[str, Entry]) -> dict[str, str]:
+    """What each artifact is called in a list: format and run, the id where two would be called the same."""
+    names = {id_: f"{get_format(one.format).label} · {one.run_name}" for id_, one in entries.items()}
+    counts = Counter(names.values())
+    return {id_: f"{name} · {id_}" if counts[name] > 1 else name for id_, name in names.items()}
+
+
+def choose(entries: dict[str, Entry]) -> tuple[str, str]:
+    """The artifact to look into, and the one beside it; both stand in the address, empty where none is chosen."""
+    names = names_in_list(entries)
+    for name in ("artifact", "beside"):
+        missing = [id_ for id_ in st.query_params.get_all(name) if id_ and id_ not in entries]
+        if missing:
+            words = f"Not in the library any more, or never was: {plain(', '.join(missing))[:200]}. Choose another one."
+            st.warning(words, icon=":material/search_off:")
+    left, right = st.columns(2)
+    first = left.selectbox(
+        "Artifact",
+        **in_address("artifact", [NOTHING, *entries]),
+        format_func=lambda id_: names.get(id_, "Choose one to look into"),
+    )
+    second = right.selectbox(
+        "Beside it",
+        **in_address("beside", [NOTHING, *(id_ for id_ in entries if id_ != first)]),
+        format_func=lambda id_: names.get(id_, "Nothing: look into one alone"),
+        help="Choose another artifact to see where the two differ: in their layers, weights, signatures, text, files.",
+        disabled=not first,
+    )
+    return first, second if first else NOTHING
+
+
+def part_of(artifact_id: str, part: str) -> Described | None:
+    """A part of what the files tell; None, after it was said why, where it was cancelled or cannot be read."""
+    try:
+        return watched(
+            f"{artifact_id}-{part}",
+            WHAT[part],
+            lambda hear, cancelled: describe(office(), artifact_id, part, hear, cancelled),
+        )
+    except FormatError as error:
+        show_error(error, "This cannot be looked into")
+        return None
+
+
+def show_overview(artifact: Artifact, run: Run) -> None:
+    """The verdict, the facts in a line each, where it comes from, and what wrote it."""
+    st.caption("What this copy is, where it came from, and what a reload of it showed.")
+    _verdict(artifact.id)
+    one = get_format(artifact.format)
+    lines = [
+        ("Format", f"{one.label}: {one.layout}. {one.good_for}"),
+        ("Size", f"{size(artifact.bytes)} in {counted(len(artifact.files), 'file')}"),
+        ("Saved", f"{moment(artifact.created)}, with {_written_by(artifact)}"),
+        ("Comes from", _lineage(artifact, run)),
+    ]
+    if artifact.options:
+        lines.append(("Options", ", ".join(f"{name} = {value}" for name, value in artifact.options.items())))
+    if run.brought:
+        lines.append(("Brought in as", ", ".join(f"{name} {value}" for name, value in run.brought.items())))
+    for name, words in lines:
+        st.markdown(f"**{name}** · {plain(words)}")
+    if artifact.other_versions:
+        st.warning(plain(artifact.other_versions), icon=":material/history:")
+
+
+def _verdict(artifact_id: str) -> None:
+    try:
+        best = office().library.evidence(artifact_id).best
+    except RoundtripError as error:
+        show_error(error)
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        verdict_badge(best.verdict, best.changed_rows, best.rows, best.error)
+        if best.weights:
+            st.markdown(f"{best.weights.found} of {best.weights.of} weights of the run, bit for bit", width="content")
+
+
+def _written_by(artifact: Artifact) -> str:
+    shown = ("tensorflow", "keras", "onnx", "tf2onnx", "ai-edge-litert", "openvino", "safetensors", "h5py", "python")
+    return ", ".join(f"{name} {artifact.versions[name]}" for name in shown if name in artifact.versions)
+
+
+def _lineage(artifact: Artifact, run: Run) -> str:
+    """Artifact, run, demo and settings, in one line."""
+    steps = [f"{artifact.id} ({get_format(artifact.format).label})"]
+    if artifact.made_from:
+        steps.append(f"converted from {artifact.made_from}")
+    steps.append(f"run {run.id} “{run.name}”")
+    if run.demo:
+        settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in (run.settings or {}).items())
+        steps.append(f"demo “{get_demo(run.demo).label}” ({settings})")
+    return " ← ".join(steps)
+
+
+def show_files(artifact: Artifact) -> None:
+    """Every file of the record, with size and hash."""
+    st.caption("The files as they lie on the disk. The hash tells any other tool whether it has the very same bytes.")
+    rows = sorted(artifact.files, key=lambda one: one.path)
+    st.dataframe(
+        {
+            "File": [one.path for one in rows],
+            "Size": [one.bytes for one in rows],
+            "SHA-256": [one.sha256 for one in rows],
+        },
+        hide_index=True,
+        alt="Files with sizes and hashes",
+        column_config={
+            "File": st.column_config.TextColumn(width="medium"),
+            "Size": st.column_config.NumberColumn(format="bytes", width="small"),
+            "SHA-256": st.column_config.TextColumn(
+                help="A fingerprint of the bytes: change one bit, and it is another.", width="large"
+            ),
+        },
+    )
+
+
+def tabs(views: dict[str, Callable[[], None]]) -> None:
+    """Tabs of which only the open one is computed; which one stands in the address. An error is shown in its tab."""
+    for tab, show in zip(
+        st.tabs(list(views), key="part", bind="query-params", on_change="rerun"), views.values(), strict=True
+    ):
+        if tab.open:
+            with tab:
+                try:
+                    show()
+                except RoundtripError as error:  # what stands around it must still be drawn
+                    show_error(error)
