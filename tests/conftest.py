@@ -18,6 +18,9 @@ from core.library import Library
 from core.library.journal import Job
 from core.settings import Settings
 from core.worker import Worker
+from tests.tallying import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown, tally
+
+__all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown", "tally"]
 
 
 @pytest.fixture(scope="session")

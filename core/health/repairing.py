@@ -4,11 +4,11 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from core.errors import LibraryError, RoundtripError
+from core.errors import LibraryError, RoundtripError, UnknownName, UnreadableRecord
 from core.explain import translate
 from core.health.rebuilding import differences
 from core.library import Library, files
@@ -51,8 +51,25 @@ def repair(library: Library, quarantine: bool = False, dry_run: bool = False) ->
     What cannot be read is moved aside into the folder "quarantine" only where `quarantine` says so. Doing it twice is
     the same as once. Nothing raises: what fails is a line of its own.
     """
-    done = [_take(step, dry_run) for step in _steps(library, quarantine)]
-    return done + [_take(step, dry_run) for step in _catalog(library)]
+    looks: list[Callable[[], Iterable[_Step]]] = [
+        lambda: _staged(library),
+        lambda: _half_written(library),
+        lambda: _runs_in_the_trash(library),
+        lambda: _unreadable(library, quarantine),
+        lambda: _strangers(library, quarantine),
+        lambda: _aliases(library),
+        lambda: _jobs(library, quarantine),
+        lambda: _catalog(library),
+    ]
+    return [_take(step, dry_run) for look in looks for step in _seen(look)]
+
+
+def _seen(look: Callable[[], Iterable[_Step]]) -> list[_Step]:
+    """What one look finds out of order; where it cannot look, that."""
+    try:
+        return list(look())
+    except (RoundtripError, OSError) as error:
+        return [_Step("look", "", "A part of the library could not be looked at.", str(translate(error, LibraryError)))]
 
 
 def _take(step: _Step, dry_run: bool) -> Mended:
@@ -67,26 +84,16 @@ def _take(step: _Step, dry_run: bool) -> Mended:
     return Mended(step.kind, step.id, "done", f"{step.what} {step.did}")
 
 
-def _steps(library: Library, quarantine: bool) -> Iterator[_Step]:
-    yield from _staged(library)
-    yield from _half_written(library)
-    yield from _runs_in_the_trash(library)
-    yield from _unreadable(library, quarantine)
-    yield from _strangers(library, quarantine)
-    yield from _jobs(library, quarantine)
-
-
 def _staged(library: Library) -> Iterator[_Step]:
-    with contextlib.suppress(OSError):
-        for folder in files.leftovers(library.home):
-            yield _Step(
-                "staging",
-                folder.name[:80],
-                "A save that a process did not end lies in staging.",
-                "It would be deleted.",
-                "It was deleted.",
-                lambda folder=folder: _delete(folder),
-            )
+    for folder in files.leftovers(library.home):
+        yield _Step(
+            "staging",
+            folder.name[:80],
+            "A save that a process did not end lies in staging.",
+            "It would be deleted.",
+            "It was deleted.",
+            lambda folder=folder: _delete(folder),
+        )
 
 
 def _half_written(library: Library) -> Iterator[_Step]:
@@ -95,7 +102,7 @@ def _half_written(library: Library) -> Iterator[_Step]:
     for place in (home, *(home / name for name in ("runs", "artifacts", "trash", "jobs"))):
         depth = "" if place == home else "*/"
         for path in sorted(one for pattern in WRITTEN_BESIDE for one in place.glob(depth + pattern)):
-            if _is_old(path):
+            if path.is_file() and _is_old(path):
                 yield _Step(
                     "half-written",
                     path.parent.name if depth else "",
@@ -108,15 +115,15 @@ def _half_written(library: Library) -> Iterator[_Step]:
 
 def _is_old(path: Path) -> bool:
     try:
-        return not path.is_dir() and time.time() - path.lstat().st_mtime > OLD
-    except OSError:  # gone just now
+        return time.time() - path.lstat().st_mtime > OLD
+    except FileNotFoundError:  # gone just now
         return False
 
 
 def _runs_in_the_trash(library: Library) -> Iterator[_Step]:
     missing: dict[str, list[str]] = {}
     for id_ in (one for one in library.ids() if one.startswith("a")):
-        with contextlib.suppress(RoundtripError):
+        with contextlib.suppress(UnreadableRecord, UnknownName):  # which are said by another look
             if not (library.home / "runs" / (run := library.artifact(id_).run)).is_dir():
                 missing.setdefault(run, []).append(id_)
     for run, of in sorted(missing.items()):
@@ -146,7 +153,7 @@ def _unreadable(library: Library, quarantine: bool) -> Iterator[_Step]:
                     yield _aside(library, folder, quarantine, f"{folder.name} holds the record of {found.id}.")
                 elif kind == "artifacts":
                     library.evidence(folder.name)
-            except RoundtripError as error:
+            except (UnreadableRecord, UnknownName) as error:
                 # A newer version of Roundtrip can read what it wrote: that is no damage.
                 newer = error.received.isdigit()
                 yield _aside(library, folder, quarantine and not newer, f"{folder.name} cannot be read: {error}")
@@ -172,6 +179,14 @@ def _aside(library: Library, path: Path, quarantine: bool, what: str) -> _Step:
     )
 
 
+def _aliases(library: Library) -> Iterator[_Step]:
+    for name, id_ in library.aliases().items():
+        if not (library.home / "artifacts" / id_).is_dir():
+            where = "Take it back from the trash" if id_ in library.trash() else "It is gone: point to another one"
+            said = f"The alias '{name}' points to {id_}, which is not in the library."
+            yield _Step("alias", name, said, f"{where}, or drop the alias.")
+
+
 def _jobs(library: Library, quarantine: bool) -> Iterator[_Step]:
     journal = Journal(library.home / "jobs", keep=0)
     for job in journal.orphans():
@@ -182,6 +197,15 @@ def _jobs(library: Library, quarantine: bool) -> Iterator[_Step]:
             "The job would be marked as interrupted.",
             "The job is marked as interrupted.",
             lambda job=job: journal.write_last(job),
+        )
+    for folder in (one for one in journal.never_begun() if _is_old(one)):
+        yield _Step(
+            "job",
+            folder.name,
+            "A job was to begin when its process ended.",
+            "It would be forgotten.",
+            "It was forgotten.",
+            lambda folder=folder: _delete(folder),
         )
     for folder, error in journal.unreadable():
         yield _aside(library, folder, quarantine, f"The record of the job {folder.name[:80]} is unreadable: {error}")

@@ -11,17 +11,16 @@ from pydantic import Field
 from core.errors import Cancelled, Damaged, LibraryError, RoundtripError, UnknownName, UnreadableRecord
 from core.explain import translate
 from core.library import Library, files
+from core.library.aliases import FILE as ALIASES
 from core.library.entries import ID
+from core.library.marks import FILE as MARKS
 from core.library.records import FileEntry, Run
 from core.record import Record
 from core.words import counted
 
 LAST = "verified.json"
 INTACT = "intact"
-OURS = {
-    "r": {"run.json", "refused.json"},
-    "a": {"artifact.json", "evidence.json"},
-}
+OF_A_RUN = {"run.json", "refused.json", MARKS}  # beside the files of a run that its record names
 NAMED = 5  # files that lie beside the kept ones and are called by their names
 
 Told = Callable[[float, str], None]
@@ -67,7 +66,7 @@ def verify(
     wanted = list(dict.fromkeys(_entries(library) if ids is None else ids))
     rows = [_followed(library, id_, at, len(wanted), told, cancelled) for at, id_ in enumerate(wanted)]
     if ids is None:
-        rows += _strangers(library)
+        rows += [*_strangers(library), *_aliases(library)]
         _note(library, rows, time.monotonic() - began)
     return rows
 
@@ -130,6 +129,7 @@ def _read_records(library: Library, id_: str) -> None:
         raise UnreadableRecord(
             "The record is that of another entry.", received=record.id, cure="Restore the entry from a backup."
         )
+    library.marks(id_)
     if isinstance(record, Run):
         library.refusals(id_)
         return
@@ -146,7 +146,7 @@ def _read_records(library: Library, id_: str) -> None:
 
 def _extra(folder: Path, entries: list[FileEntry], id_: str) -> str:
     """What lies among the kept files and was not kept, in a sentence."""
-    known = {one.path for one in entries} | (OURS["r"] if id_.startswith("r") else set())
+    known = {one.path for one in entries} | (OF_A_RUN if id_.startswith("r") else set())
     there = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if not path.is_dir()]
     extra = [one for one in there if one not in known and not one.startswith(".")]
     if not extra:
@@ -161,6 +161,16 @@ def _strangers(library: Library) -> list[Found]:
         Found(one.name[:80], "stranger", f"It lies in the folder {one.parent.name} and is no entry of the library.")
         for one in library.strangers()
     ]
+
+
+def _aliases(library: Library) -> list[Found]:
+    """What is wrong with the names that point to artifacts, where something is."""
+    try:
+        lost = [name for name, id_ in library.aliases().items() if not (library.home / "artifacts" / id_).is_dir()]
+    except RoundtripError as error:
+        return [Found(ALIASES, error.code, str(error))]
+    said = "It points to an artifact that is not in the library. Point it to another one, or drop it."
+    return [Found(name, "alias", said) for name in lost]
 
 
 def _note(library: Library, rows: list[Found], seconds: float) -> None:

@@ -14,6 +14,7 @@ from core.formats.contract import Arrays, Code, Format, kind_of
 from core.formats.live import live_predictor
 from core.formats.reference import ROWS, Reference, answer_in_batches, describe
 from core.formats.traits import custom_classes, names
+from core.library.files import disk
 from core.library.records import Artifact, Run
 from core.settings import settings
 from core.worker import Worker
@@ -104,8 +105,9 @@ def _only_input(specs: tuple) -> str:
 
 def _keep_run(library: "Library", model: Any, reference: Reference, name: str) -> Run:
     with library.staging() as staged:
-        reference.write(staged / "reference.npz")
-        (staged / "snapshot").mkdir()
+        with disk():
+            reference.write(staged / "reference.npz")
+            (staged / "snapshot").mkdir()
         try:
             write_copy(model, staged / "snapshot")
         except Exception as error:  # a model that its richest format refuses cannot be kept as a run at all

@@ -17,6 +17,7 @@ from core.library.entries import Entry, Page, Query, Source
 from core.library.tables import COUNTS, ENTRIES, HASHES, IN_MEMORY, KIND, STATE, TAGS, make_tables, open_engine
 
 BATCH = 500  # ids in one statement
+UNSURE = 0  # the stamp of a row that is to be read again
 PORTION = 2000  # folders that are read under one lock
 Read = Callable[[str], Source | None]
 Stamp = Callable[[str, str], int]
@@ -151,7 +152,7 @@ def _write(connection: sql.Connection, ids: list[str], stamp: Stamp, read: Read)
     _set(connection, "writer", "")
     counts = _drop(connection, ids)
     found = [source for id_ in ids if (source := read(id_))]
-    rows = [_row(source, stamp(source.entry.id, source.entry.run or "")) for source in found]
+    rows = [_row(source, stamp(source.entry.id, source.entry.run or "") if source.sure else UNSURE) for source in found]
     if rows:
         connection.execute(ENTRIES.insert(), rows)
         _insert_many(connection, found)

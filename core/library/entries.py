@@ -37,11 +37,15 @@ class Entry(NamedTuple):
 
 
 class Source(NamedTuple):
-    """A line with what it is found by beside what it shows: the whole note, the SHA-256 of each of its files."""
+    """A line with what it is found by beside what it shows: the whole note, the SHA-256 of each of its files.
+
+    Where the disk refused for now, the line is not `sure`, and is read again at the next look.
+    """
 
     entry: Entry
     note: str = ""
     hashes: tuple[str, ...] = ()
+    sure: bool = True
 
 
 @dataclass(frozen=True)

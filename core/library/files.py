@@ -38,24 +38,28 @@ def disk() -> Iterator[None]:
 def staging(home: Path) -> Iterator[Path]:
     """An empty folder on the disk of `home`; whatever is still in it at the end is gone."""
     folder = home / "staging" / f"{os.getpid()}-{birth():.2f}-{secrets.token_hex(4)}"
-    with disk():
-        folder.mkdir(parents=True)
     try:
+        with disk():
+            folder.mkdir(parents=True)
         yield folder
     finally:
         discard(folder)
+        _given_up.add(folder.name)
+
+
+_given_up: set[str] = set()  # by this process: what is still there could not be deleted then
 
 
 def leftovers(home: Path) -> list[Path]:
-    """What is staged by no process that is there any more."""
+    """What is staged and nobody writes into any more."""
     return [path for path in (home / "staging").iterdir() if not _is_used(path.name)]
 
 
 def _is_used(name: str) -> bool:
-    """Whether the process that staged it lives; earlier versions named its number only, and none of these is left."""
+    """Whether somebody still writes into it; earlier versions named the process's number only, and none is left."""
     pid, _, born = name.rpartition("-")[0].partition("-")
     try:
-        return is_alive(int(pid), float(born))
+        return name not in _given_up and is_alive(int(pid), float(born))
     except ValueError:
         return False
 

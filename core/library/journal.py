@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from core.errors import RoundtripError
+from core.errors import RoundtripError, UnknownName, UnreadableRecord
 from core.library import files
 from core.library.alive import birth, is_alive
-from core.library.entries import checked_id, unknown
+from core.library.entries import ID, checked_id, unknown
 from core.record import Record, broken_record, now
 
 RESULT = "result.json"
@@ -66,8 +66,9 @@ class Journal:
         with files.disk():
             (self._folder / job.id).mkdir(parents=True)
             self._write_first(job)
-        for old in [one for one in self.all() if not one.active][self._keep :]:
-            shutil.rmtree(self._folder / old.id, ignore_errors=True)
+        with contextlib.suppress(OSError, RoundtripError):  # what is not forgotten now is the next time
+            for old in [one for one in self.all() if not one.active][self._keep :]:
+                shutil.rmtree(self._folder / old.id, ignore_errors=True)
         return job
 
     def _write_first(self, job: Job) -> None:
@@ -102,20 +103,23 @@ class Journal:
 
     def _record(self, id_: str) -> Job:
         path = self._folder / checked_id(id_, "j") / "job.json"
-        if not path.is_file():
-            raise unknown(id_)
+        with files.disk():
+            if not path.is_file():
+                raise unknown(id_)
         job = Job.read(path)
         if job.active and not is_alive(job.pid, job.born):
             return job.model_copy(update={"state": "interrupted", "finished": now()})
         return job
 
     def all(self, kind: str = "") -> list[Job]:
-        """Readable jobs without their results, newest first."""
-        return sorted(self._readable(kind), key=lambda job: job.created, reverse=True)
+        """Readable jobs without their results, newest first. Raises StorageFailed."""
+        with files.disk():
+            return sorted(self._readable(kind), key=lambda job: job.created, reverse=True)
 
     def _readable(self, kind: str) -> Iterator[Job]:
         for folder in self._folder.iterdir():
-            with contextlib.suppress(RoundtripError):  # a job record is news, not property: a broken one is passed over
+            # A job record is news, not property: a broken one is passed over.
+            with contextlib.suppress(UnreadableRecord, UnknownName):
                 job = self._record(folder.name)
                 if job.kind == (kind or job.kind):
                     yield job.model_copy(update={"result": {}})
@@ -131,14 +135,19 @@ class Journal:
         return found
 
     def unreadable(self) -> list[tuple[Path, RoundtripError]]:
-        """What lies among the jobs and cannot be read as one, with why."""
-        found = []
-        for folder in sorted(self._folder.iterdir()):
+        """What lies among the jobs and cannot be read as one, with why; a folder without a record is no job."""
+        found, empty = [], set(self.never_begun())
+        for folder in sorted(set(self._folder.iterdir()) - empty):
             try:
                 self.read(folder.name)
             except RoundtripError as error:
                 found.append((folder, error))
         return found
+
+    def never_begun(self) -> list[Path]:
+        """Folders of jobs whose process ended before there was a record."""
+        ours = (folder for folder in self._folder.iterdir() if ID.fullmatch(folder.name) and folder.is_dir())
+        return sorted(folder for folder in ours if not (folder / "job.json").exists())
 
     def ask_to_cancel(self, id_: str) -> None:
         (self._folder / checked_id(id_, "j") / "cancel").touch()

@@ -9,13 +9,14 @@ from typing import Any
 
 from filelock import FileLock
 
-from core.errors import InputError, RoundtripError, UnknownName
+from core.errors import InputError, UnknownName, UnreadableRecord
 from core.evidence import Evidence, Original
 from core.formats.reference import Reference
 from core.library import files
 from core.library.aliases import checked_alias, no_alias, read_aliases, write_aliases
 from core.library.catalog import Catalog
 from core.library.entries import ID, Entry, Page, Query, checked_id, new_id, unknown
+from core.library.files import disk
 from core.library.lookout import Lookout
 from core.library.marks import FILE as MARKS
 from core.library.marks import Marks, marks_or_none, read_marks, write_marks
@@ -75,11 +76,13 @@ class Library:
         """The ids of the artifacts that were converted from one."""
         return self._lookout.ask(lambda catalog: catalog.ids_where("made_from", [artifact_id]))
 
+    @disk()
     def runs(self) -> list[Run]:
         """All readable runs, newest first."""
         found = []
         for folder in (self.home / "runs").iterdir():
-            with contextlib.suppress(RoundtripError):  # an unreadable run still shows, as its artifacts' problem
+            # An unreadable run still shows, as its artifacts' problem.
+            with contextlib.suppress(UnreadableRecord, UnknownName):
                 found.append(self.run(folder.name))
         return sorted(found, key=lambda run: run.created, reverse=True)
 
@@ -105,6 +108,7 @@ class Library:
         """Raises Damaged when it is not what was kept."""
         return Reference.read(self._checked(run_id, "reference.npz"))
 
+    @disk()
     def history(self, run_id: str) -> list[dict[str, float | None]]:
         """Losses and metrics of each epoch; None where a number was not finite. Empty for a run that a person added."""
         if not any(entry.path == "history.csv" for entry in self.run(run_id).files):
@@ -133,6 +137,7 @@ class Library:
         files.check(folder, entries)
         return folder / path
 
+    @disk()
     def refusals(self, run_id: str) -> dict[str, dict[str, Any]]:
         """Formats that did not take a run: by format `{"created", "error"}`. A result as any other, and kept as one."""
         try:
@@ -153,6 +158,7 @@ class Library:
         else:
             self.files(id_)
 
+    @disk()
     def stamp(self, id_: str) -> str:
         """Another one whenever a file of the entry is touched, but for its marks: a hash of names, sizes and times.
 
@@ -160,6 +166,7 @@ class Library:
         """
         return files.stamp(self._folder(id_), besides=[MARKS])
 
+    @disk()
     def ids(self) -> list[str]:
         """Of all runs and artifacts, readable or not."""
         return sorted(folder.name for kind in KINDS.values() for folder in (self.home / kind).iterdir())
@@ -168,6 +175,7 @@ class Library:
         """Where an entry lies. Raises UnknownName."""
         return self._folder(id_)
 
+    @disk()
     def strangers(self) -> list[Path]:
         """What lies among runs and artifacts, and is no entry of ours."""
         found = [one for kind in KINDS.values() for one in (self.home / kind).iterdir()]
@@ -178,6 +186,7 @@ class Library:
         files.check(folder, [entry for entry in self.run(run_id).files if entry.path == name])
         return folder / name
 
+    @disk()
     def _folder(self, id_: str, kinds: str = "ar") -> Path:
         folder = self.home / KINDS[checked_id(id_, kinds)[0]] / id_
         if not folder.is_dir():
@@ -330,10 +339,12 @@ class Library:
                 self._lookout.changed(one)
         return ids
 
+    @disk()
     def trash(self) -> list[str]:
         """Ids of what can be restored, what was removed last first."""
         return self._trash.ids()
 
+    @disk()
     def trashed(self, most: int | None = None) -> list[Thrown]:
         """What can be restored, with what its record says of it, in the order of `trash`; at most so many."""
         return [self._trash.thrown(id_) for id_ in self._trash.ids()[:most]]

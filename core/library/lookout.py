@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from core.errors import RoundtripError, StorageFailed
+from core.errors import StorageFailed, UnknownName, UnreadableRecord
 from core.evidence import Evidence
 from core.library import files
 from core.library.aliases import FILE as ALIASES
@@ -70,7 +70,8 @@ class Lookout:
         error: Exception | None = None
         for _ in range(TRIES):
             try:
-                self._keep_in_step()
+                with files.disk():
+                    self._keep_in_step()
                 return question(self._catalog)
             except Lost as lost:
                 self._seen, error = None, lost
@@ -87,7 +88,8 @@ class Lookout:
         """Read every folder again."""
         for _ in range(TRIES):
             try:
-                return self._look(anew=True)
+                with files.disk():
+                    return self._look(anew=True)
             except Lost:
                 self._seen = None
         return None
@@ -129,7 +131,7 @@ class Lookout:
     def _look_aside(self) -> None:
         try:
             self._look()
-        except Lost:
+        except (Lost, OSError):  # whoever asks next hears of it
             self._seen = None
 
     def _look(self, anew: bool = False) -> None:
@@ -150,7 +152,10 @@ class Lookout:
         """The aliases of each artifact that has any; none where they cannot be read."""
         stamp = _stat(self._home / ALIASES)
         if stamp != self._pointing[0]:
-            self._pointing = (stamp, _turned(self._home))
+            try:
+                self._pointing = (stamp, _turned(self._home))
+            except StorageFailed:  # not for long: asked again the next time
+                return {}
         return self._pointing[1]
 
     def _stamp_now(self, id_: str, run: str) -> int:
@@ -158,24 +163,30 @@ class Lookout:
 
     def read(self, id_: str) -> Source | None:
         """The line of an artifact as its folder has it now; None where there is no such folder."""
-        folder = self._home / "artifacts" / id_
-        if not folder.is_dir():
-            return None
+        try:
+            with files.disk():
+                folder = self._home / "artifacts" / id_
+                return self._read(folder) if folder.is_dir() else None
+        except StorageFailed as error:
+            return Source(Entry(id_, problem=str(error)), sure=False)
+
+    def _read(self, folder: Path) -> Source:
+        """Raises StorageFailed, OSError."""
         marks = marks_or_none(folder)
         entry = Entry(
-            id_,
+            folder.name,
             pinned=marks.pinned,
             tags=tuple(marks.tags),
-            aliases=self.pointing().get(id_, ()),
+            aliases=self.pointing().get(folder.name, ()),
             note=" ".join(marks.note[:200].split())[:100],
         )
         try:
             artifact = Artifact.read(folder / "artifact.json")
-        except RoundtripError as error:
+        except UnreadableRecord as error:
             return Source(entry._replace(problem=str(error)), marks.note)
         try:
             evidence, run = Evidence.read(folder / "evidence.json"), self._run(artifact.run)
-        except RoundtripError as error:
+        except (UnreadableRecord, UnknownName) as error:
             return Source(entry._replace(problem=str(error), run=artifact.run), marks.note)
         known = _known(artifact, evidence)
         known["trust"] = run.pop("trust") if artifact.trust == "ours" else artifact.trust
@@ -216,6 +227,6 @@ def _stat(path: Path) -> tuple:
 def _turned(home: Path) -> dict[str, tuple[str, ...]]:
     try:
         aliases = read_aliases(home)
-    except RoundtripError:
+    except UnreadableRecord:
         return {}
     return {id_: tuple(sorted(name for name in aliases if aliases[name] == id_)) for id_ in set(aliases.values())}

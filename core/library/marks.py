@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
-from core.errors import InputError, RoundtripError
+from core.errors import InputError, UnreadableRecord
 from core.library import files
 from core.record import Record
 
@@ -34,14 +34,16 @@ class Marks(Record):
 def read_marks(folder: Path) -> Marks:
     """The marks of an entry; those of one that nobody marked are empty. Raises UnreadableRecord."""
     path = folder / FILE
-    return Marks.read(path) if path.exists() else Marks()
+    with files.disk():
+        there = path.exists()
+    return Marks.read(path) if there else Marks()
 
 
 def marks_or_none(folder: Path) -> Marks:
-    """As `read_marks`; what cannot be read is empty, so that a spoilt note hides no artifact."""
+    """As `read_marks`; what is broken is empty, so that a spoilt note hides no artifact. Raises StorageFailed."""
     try:
         return read_marks(folder)
-    except RoundtripError:
+    except UnreadableRecord:
         return Marks()
 
 

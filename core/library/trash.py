@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from core.errors import RoundtripError
+from core.errors import RoundtripError, UnknownName, UnreadableRecord
 from core.library import files
 from core.library.entries import ID, Entry, checked_id, unknown
 from core.library.marks import marks_or_none
@@ -61,7 +61,7 @@ class Trash:
         """What comes back together: an artifact with its run, where that lies here too. Raises UnknownName."""
         if not (self._folder / checked_id(id_)).is_dir():
             raise unknown(id_)
-        with contextlib.suppress(RoundtripError):  # an unreadable record comes back as it went
+        with contextlib.suppress(UnreadableRecord, UnknownName):  # an unreadable record comes back as it went
             if id_.startswith("a"):
                 run = checked_id(Artifact.read(self._folder / id_ / "artifact.json").run, "r")
                 return [run, id_] if (self._folder / run).is_dir() else [id_]

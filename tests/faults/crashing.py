@@ -1,0 +1,46 @@
+"""`python crashing.py`: forks a process for every line on standard input, does there what the line says, and kills it.
+
+A line is JSON: `{"home", "do", "at"}`; `do` names a function of `DEEDS`, `at` is the call to the system at which the
+process is killed (0: never). The answer is one line: how the process ended, and how many calls there were.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from core.library import Library
+from tests.faults.deeds import DEEDS
+from tests.faults.injection import Calls, die, patched
+
+
+def main() -> None:
+    for line in sys.stdin:
+        asked = json.loads(line)
+        read, write = os.pipe()
+        if (pid := os.fork()) == 0:
+            _be_killed(write, **asked)
+        os.close(write)
+        with os.fdopen(read) as told:
+            said = told.read()
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        print(json.dumps({"status": status, "calls": int(said or 0)}), flush=True)
+
+
+def _be_killed(told: int, home: str, do: str, at: int) -> None:
+    status = 1
+    try:
+        library = Library(home)
+        deed: Callable = DEEDS[do](library)
+        calls = Calls(Path(home), at, die)
+        with patched(calls):
+            deed()
+        os.write(told, str(calls.count).encode())
+        status = 0
+    finally:
+        os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""One oracle for all faults: what must hold of a library whatever was killed, refused or broken (I1–I6)."""
+
+import hashlib
+from pathlib import Path
+
+from core.health import repair, verify
+from core.health.rebuilding import differences
+from core.library import Library
+from tests.library.conftest import keep_artifact, keep_run
+
+PLACES = ("runs", "artifacts", "trash")
+
+BESIDE = {"removed.json", "marks.json", "refused.json"}  # what may be written of an entry that never changes itself
+
+State = dict[str, dict[str, str]]
+
+
+def state(home: Path) -> State:
+    """Of every entry, in its place or in the trash, each file with its SHA-256."""
+    folders = [folder for place in PLACES for folder in (home / place).iterdir()]
+    return {folder.name: _files(folder) for folder in folders}
+
+
+def _files(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in BESIDE and not (path.name[0] == "." and path.suffix == ".new")
+    }
+
+
+def hold_invariants(home: Path, before: State) -> Library:
+    """Assert I1–I6 of a library, as whoever opens it next finds it; `before` is the `state` that was acknowledged.
+
+    Gives the library. It holds one more run and artifact afterwards: that it goes on working was tried.
+    """
+    library = Library(home)
+    now = state(home)
+    for id_, files in before.items():
+        assert now.get(id_) == files, f"I1, I5: {id_} is not what was acknowledged"
+    for row in verify(library):
+        assert row.intact, f"I2, I3: {row.id} is there in part: {row.sentence}"
+        assert row.remark == "", f"I2: {row.id} holds what was not kept: {row.remark}"
+    assert list((home / "staging").iterdir()) == [], "I2: something half written is left"
+    assert differences(library) == [], "I4: the catalog is not what a rebuild gives"
+    repair(library)
+    once = state(home)
+    assert (repair(library), state(home)) == ([], once), "I4: repairing twice is not the same as once"
+    _goes_on(library)
+    return library
+
+
+def _goes_on(library: Library) -> None:
+    listed = {entry.id for entry in library.find()}
+    kept = keep_artifact(library, keep_run(library))
+    assert {entry.id for entry in library.find()} == listed | {kept.id}, "I6: it does not go on"
+    assert differences(library) == [], "I4: after one more save the catalog is not what a rebuild gives"
