@@ -12,6 +12,7 @@ from ui.inspecting import part_of
 from ui.words import plain
 
 SHOWN = 1_000  # rows of one table
+PARAMETERS = "How many numbers the file holds for this layer."
 TRAINABLE = "Whether training would move these weights. What is frozen stays as it is."
 
 
@@ -149,7 +150,10 @@ def _said(value: Any) -> str:
 def _table(rows: list[dict[str, Any]], columns: dict[str, str], alt: str, select: str = "") -> int | None:
     """A table by column title and key; the row that is selected, where `select` names the table."""
     shown = {title: [one.get(key) for one in rows[:SHOWN]] for title, key in columns.items()}
-    config = {"Trainable": st.column_config.TextColumn(help=TRAINABLE)}
+    config = {
+        "Trainable": st.column_config.TextColumn(help=TRAINABLE),
+        "Parameters": st.column_config.NumberColumn(help=PARAMETERS),
+    }
     chosen = {"on_select": "rerun", "selection_mode": "single-row", "key": select} if select else {}
     event = st.dataframe(shown, hide_index=True, alt=alt, column_config=config, **chosen)
     if len(rows) > SHOWN:

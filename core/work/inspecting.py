@@ -6,6 +6,7 @@ one of these is touched, all are held against their hashes again.
 
 import io
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -176,23 +177,23 @@ def describe_tensor(
     return memory.get((*key_of(jobs, artifact_id), "tensor", key, scaled), make)
 
 
-class Download(BaseModel):
-    """One tensor as an NPY file: how long it is, and its bytes in pieces. Whoever has read to the end, or closes it,
-    ends the child that holds the tensor."""
+class Download:
+    """One tensor as an NPY file: how long it is, and its bytes in pieces. The child that holds the tensor is ended as
+    soon as all was read, or nobody holds this any more: who asked may be gone before the first byte."""
 
-    model_config = {"arbitrary_types_allowed": True}
-    length: int
-    head: bytes
-    child: Any
+    def __init__(self, child: Child, head: bytes, count: int):
+        self.length = len(head) + count
+        self._child, self._head, self._count = child, head, count
+        self._end = weakref.finalize(self, child.close)
 
     def pieces(self) -> Iterator[bytes]:
         try:
-            yield self.head
-            for start in range(0, self.length - len(self.head), PIECE):
+            yield self._head
+            for start in range(0, self._count, PIECE):
                 asked = {"start": start, "count": PIECE, "seconds": 60}
-                yield self.child.ask("tensor_piece", **asked).arrays["bytes"].tobytes()
+                yield self._child.ask("tensor_piece", **asked).arrays["bytes"].tobytes()
         finally:
-            self.child.close()
+            self._end()
 
 
 def download_tensor(jobs: "Jobs", artifact_id: str, key: str, scaled: bool = False) -> Download:
@@ -204,8 +205,7 @@ def download_tensor(jobs: "Jobs", artifact_id: str, key: str, scaled: bool = Fal
     except BaseException:
         child.close()
         raise
-    head = npy_head(held["dtype"], tuple(held["shape"]))
-    return Download(length=len(head) + held["bytes"], head=head, child=child)
+    return Download(child, npy_head(held["dtype"], tuple(held["shape"])), held["bytes"])
 
 
 def npy_head(dtype: str, shape: tuple[int, ...]) -> bytes:

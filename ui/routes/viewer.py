@@ -143,7 +143,7 @@ def _file(shown: str) -> str:
 async def graph(request: Request) -> Response:
     """The page, a file of the viewer, or a file of the artifact, held against its hash before it is sent."""
     asked = request.path_params
-    if not hmac.compare_digest(asked["token"], token(asked["artifact"])):
+    if not hmac.compare_digest(asked["token"].encode(), token(asked["artifact"]).encode()):
         return PlainTextResponse("There is nothing at this address.", status_code=404)
     try:
         answer = await anyio.to_thread.run_sync(_answer, asked["artifact"], asked["path"])
@@ -157,7 +157,8 @@ def _answer(artifact_id: str, path: str) -> Response:
     from ui.state import office
 
     if path.startswith("files/"):
-        return FileResponse(office().library.file(artifact_id, path.removeprefix("files/")))
+        file = office().library.file(artifact_id, path.removeprefix("files/"))
+        return FileResponse(file, media_type="application/octet-stream")
     if path:
         kind = TYPES.get(Path(path).suffix, "image/x-icon")
         return Response(asset(path), media_type=kind)

@@ -11,8 +11,7 @@ from core.worker.describing.contents import Contents
 
 WEIGHTS_FILE = "model.weights.h5"
 JSON_LIMIT = 64 * 2**20  # bytes of one JSON document
-PARAMETERS = "The counts of parameters are of the numbers that the file holds."
-NO_SHAPES = "The text alone tells no number of parameters: there are none in this file."
+NO_NUMBERS = "There are no numbers in this file, so that no layer has any stored."
 
 
 def from_zip(path: Path) -> Contents:
@@ -53,7 +52,7 @@ def _from_parts(documents: dict[str, Any], file: Any, kind: str, remarks: list[s
         tensors=None if file is None else lambda: found,
         layers=lambda: keras_configs.layers(config, counts),
         config=lambda: documents,
-        remarks=[*remarks, PARAMETERS],
+        remarks=remarks,
     )
 
 
@@ -77,7 +76,6 @@ def from_h5(path: Path) -> Contents:
         tensors=lambda: found,
         layers=None if config is None else lambda: keras_configs.layers(config, hdf5.values_by_layer(file, found)),
         config=lambda: documents,
-        remarks=[PARAMETERS] if config else [],
     )
 
 
@@ -88,7 +86,7 @@ def architecture(path: Path) -> Contents:
         "Keras architecture",
         layers=lambda: keras_configs.layers(config, {}),
         config=lambda: {path.name: config},
-        remarks=[NO_SHAPES],
+        remarks=[NO_NUMBERS],
     )
 
 
