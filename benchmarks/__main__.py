@@ -13,6 +13,7 @@ from benchmarks.measure import Row
 # Module and function of each benchmark; imported one by one, so that none carries the weight of another's imports.
 BENCHMARKS = {
     "reload": "benchmarks.reload:measure",
+    "sandbox": "benchmarks.sandbox:measure",
     "commit": "benchmarks.commit:measure",
     "conversions": "benchmarks.conversions:measure",
     "cancel": "benchmarks.cancel:measure",

@@ -9,11 +9,12 @@ from pydantic import BaseModel, Field
 
 from core.compare import Verdict, compare
 from core.demos import get_demo
-from core.errors import ChildDied, FormatError, InputError, TimedOut
+from core.errors import ChildDied, FormatError, InputError, TimedOut, WorkerError
 from core.formats.contract import Arrays, Code
 from core.formats.reference import Reference
 from core.record import Record
 from core.worker import Worker
+from core.worker.asking import NONSENSE
 from core.worker.tasks import try_out
 
 
@@ -105,15 +106,17 @@ def reload(
     probe_as: dict[str, Any] | None = None,
     seconds: float,
     cancelled: Callable[[], bool] = lambda: False,
+    confined: bool = False,
 ) -> Reloaded:
-    """Load a copy in a fresh child, have it answer the first `rows` reference rows, and judge what came back.
+    """Load a copy in a fresh child, a `confined` one for a stranger's copy, have it answer the first `rows` reference
+    rows, and judge what came back.
 
     `source` is the code that the child is given (see `core.worker.snapshot.code_from`); with `probe_as`, which is
     `{"demo": key}`, everything in `core.worker.probes` is tried too. A copy that does not load, or brings its child
     down, is an outcome and not an error. Raises Cancelled, and WorkerError when no child can be had.
     """
-    request = {"format": format_key, "folder": str(folder), "source": source, "probe_as": probe_as}
-    limits = {"seconds": seconds, "cancelled": cancelled}
+    request = {"format": format_key, "folder": folder, "source": source, "probe_as": probe_as}
+    limits = {"seconds": seconds, "cancelled": cancelled, "confined": confined}
     rows = min(rows or reference.rows, reference.rows)
     found = _reload_once(worker, request | limits, original, reference, rows)
     if not _guessed(found.outcome) or found.outcome.verdict.rank <= Verdict.ROUNDING.rank:
@@ -134,12 +137,16 @@ def _reload_once(
 ) -> Reloaded:
     asked = _named(reference.whole_batches(rows), with_targets=bool(request["probe_as"]))
     try:
-        facts, answers = worker.run("reload", arrays=asked, **request)
+        facts, answers = worker.run("reload", arrays=asked, reply_mib=worker.config.reply_mib, **request)
         answers = {name: array[:rows] for name, array in answers.items()}
         return Reloaded(outcome=_judge(facts, answers, original, reference.head(rows)), answers=answers)
     except (FormatError, InputError, ChildDied, TimedOut) as error:
         # What a copy does to its child says something of the copy; that a child could not be had does not.
         return Reloaded(outcome=Outcome(verdict=Verdict.DOES_NOT_LOAD, error=error.to_json()))
+    except (LookupError, TypeError, ValueError) as error:
+        if not request["confined"]:
+            raise
+        raise WorkerError(NONSENSE, detail=type(error).__name__) from error  # a stranger's word, which fits no record
 
 
 def reload_here(format_key: str, folder: Path, code: Code, original: Original, reference: Reference) -> Outcome:

@@ -1,4 +1,7 @@
-"""Writes SavedModels that a stranger might send into a folder: `python strangers.py FOLDER`."""
+"""Writes SavedModels that a stranger might send into a folder: `python strangers.py FOLDER`.
+
+Some touch files while they are loaded or asked: they write `FOLDER/canary-*`, and read `FOLDER/secret`.
+"""
 
 import sys
 from pathlib import Path
@@ -24,10 +27,48 @@ def main(folder: Path) -> None:
         with tf.control_dependencies([tf.print(line, output_stream=sys.stderr)]):
             return count + 1
 
+    def wide(x):
+        return tf.repeat(x, 4096, axis=1)
+
     def huge(x):
         return tf.reduce_sum(tf.tile(x, [2**19, 2**19]), axis=1, keepdims=True)
 
-    for name, answer in {"endless": endless, "loud": loud, "huge": huge}.items():
+    def writer(x):
+        """Eight files at once, by whichever threads are free."""
+        files = [tf.raw_ops.WriteFile(filename=str(folder / f"canary-asked-{one}"), contents="x") for one in range(8)]
+        with tf.control_dependencies(files):
+            return x * 2
+
+    def reader(x):
+        return tf.zeros_like(x, tf.string) + tf.raw_ops.ReadFile(filename=str(folder / "secret"))
+
+    class Loading(tf.saved_model.experimental.TrackableResource):
+        """What is made anew, by its own operations, whenever the SavedModel is loaded."""
+
+        def _create_resource(self):
+            return tf.raw_ops.VarHandleOp(dtype=tf.float32, shape=[], shared_name="loading")
+
+        def _initialize(self):
+            tf.raw_ops.WriteFile(filename=str(folder / "canary-loaded"), contents="x")
+
+    def write_loading():
+        module = tf.Module()
+        module.resource = Loading()
+
+        def answer(x):
+            there = tf.raw_ops.VarIsInitializedOp(resource=module.resource.resource_handle)
+            return x * 2 + 0 * tf.cast(there, tf.float32)
+
+        module.answer = tf.function(answer, input_signature=[tf.TensorSpec([None, 1], tf.float32, name="x")])
+        tf.saved_model.save(module, folder / "loading", signatures=module.answer)
+
+    write_loading()
+    for left in folder.glob("canary-*"):  # what the making of it has written
+        left.unlink()
+    (folder / "secret").write_text("the secret of somebody else", encoding="utf-8")
+    write("writer", writer)
+    write("reader", reader)
+    for name, answer in {"wide": wide, "endless": endless, "loud": loud, "huge": huge}.items():
         write(name, answer)
 
 

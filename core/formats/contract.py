@@ -41,10 +41,12 @@ class Code:
 
     `build` makes the untrained model (from the demo's code, or from an architecture artifact); `classes` are the custom
     classes by the name under which they were saved. Both are empty where the process knows nothing of the model.
+    `compiles` says whether compile settings are read too, where a copy has any.
     """
 
     build: Callable[[], Any] | None = None
     classes: Mapping[str, type] = field(default_factory=dict)
+    compiles: bool = True
 
 
 NO_CODE = Code()
@@ -188,7 +190,7 @@ class Format:
     `origin` says in a sentence where the format came from; `largest` is how many bytes of weights it can hold, where
     there is a limit; `inside` says as what a loaded Keras model shows its tensors one by one ("keras", "litert",
     "onnx", "openvino": see `core.worker.inside`), empty where it hides them; `kit` says how a person loads a copy
-    without Roundtrip.
+    without Roundtrip; `runs_code` says that loading a copy runs whatever code stands in it.
     `save(model, folder, **options)` writes into an empty folder; with `wants_samples` it is also given `samples`, some
     training inputs by name, batch first. `load(folder, code)` gives a Predictor.
     """
@@ -211,6 +213,7 @@ class Format:
     largest: int | None = None
     inside: str = ""
     kit: Kit | None = None
+    runs_code: bool = False
 
     @property
     def missing(self) -> list[str]:

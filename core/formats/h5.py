@@ -14,7 +14,8 @@ def save(model, folder: Path) -> None:
 def load(folder: Path, code: Code = NO_CODE) -> Predictor:
     import keras
 
-    return keras_predictor(keras.models.load_model(folder / "model.h5", custom_objects=dict(code.classes)))
+    asked = {"custom_objects": dict(code.classes), "compile": code.compiles, "safe_mode": True}
+    return keras_predictor(keras.models.load_model(folder / "model.h5", **asked))
 
 
 FORMAT = Format(

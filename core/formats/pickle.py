@@ -33,6 +33,7 @@ FORMAT = Format(
     load=load,
     kit=kits.Kit(kits.open_pickle, "model.pkl", kits.TENSORFLOW, runs_code=True),
     inside="keras",
+    runs_code=True,
     origin="Python itself (1995).",
     explains="Loading a pickle runs whatever code its author put into it, with your rights, before anything can be "
     "checked. Roundtrip loads only pickles that it wrote itself, in a process of their own. Inside is a .keras file, "

@@ -28,7 +28,8 @@ from core.work.costs import (
     Steady,
     protocol,
 )
-from core.work.sources import resolve_sources, source_of
+from core.work.sources import from_outside, resolve_sources, source_of
+from core.worker import Writes
 from core.worker.asking import Child
 from core.worker.channel import Frame
 
@@ -105,9 +106,9 @@ def _cost(jobs: "Jobs", handle: "Handle", id_: str, told: _Progress) -> Cost:
 
 
 @contextlib.contextmanager
-def _fresh(jobs: "Jobs", handle: "Handle") -> Iterator[Child]:
-    """A child in the state in which every measuring begins."""
-    with jobs.worker.open(handle.cancelled) as child:
+def _fresh(jobs: "Jobs", handle: "Handle", confined: bool = False) -> Iterator[Child]:
+    """A child in the state in which every measuring begins, a `confined` one for a stranger's files."""
+    with jobs.worker.open(handle.cancelled, confined) as child:
         child.ask("rehearse", seconds=jobs.config.child_seconds, cancelled=handle.cancelled)
         yield child
 
@@ -130,26 +131,28 @@ def _saves(jobs: "Jobs", handle: "Handle", artifact: Artifact, told: _Progress) 
 
 def _save_again(jobs: "Jobs", handle: "Handle", artifact: Artifact) -> float:
     run = jobs.library.run(artifact.run)
-    asked = {"source": run.source, "kind": run.kind, "snapshot": str(jobs.library.snapshot(run.id))}
+    asked = {"source": run.source, "kind": run.kind, "snapshot": jobs.library.snapshot(run.id)}
     asked |= {"format": artifact.format, "options": artifact.options}
     samples = {} if run.demo else jobs.library.reference(run.id).inputs
     limits = {"seconds": jobs.config.child_seconds, "cancelled": handle.cancelled}
-    with jobs.library.staging() as scratch, _fresh(jobs, handle) as child:
-        return child.ask("save", **limits, **asked, folder=str(scratch), arrays=samples).message["seconds"]
+    confined = from_outside(jobs.library, run)
+    with jobs.library.staging() as scratch, _fresh(jobs, handle, confined) as child:
+        return child.ask("save", **limits, **asked, folder=Writes(scratch), arrays=samples).message["seconds"]
 
 
 def _reloads(jobs: "Jobs", handle: "Handle", artifact: Artifact, told: _Progress) -> list[Frame]:
     """What `core.worker.measuring.measure` gives, from one fresh child after another."""
     run, repeats = jobs.library.run(artifact.run), handle.job.request["repeats"]
-    source = source_of(jobs.library, run, handle.job.request["sources"][artifact.id])
-    asked = {"format": artifact.format, "folder": str(jobs.library.files(artifact.id)), "source": source}
+    key = handle.job.request["sources"][artifact.id]
+    source, confined = source_of(jobs.library, run, key), from_outside(jobs.library, run, key)
+    asked = {"format": artifact.format, "folder": jobs.library.files(artifact.id), "source": source}
     asked |= {"batches": list(BATCHES), "warm": WARM_UP, "timed": TIMED}
     asked |= {"arrays": jobs.library.reference(run.id).head(max(BATCHES)).inputs}
     limits = {"seconds": jobs.config.child_seconds, "cancelled": handle.cancelled}
     frames = []
     for at in range(repeats):
         told.step(artifact.id, get_format(artifact.format).label, "loading and answering", at + 1, repeats)
-        with _fresh(jobs, handle) as child:
+        with _fresh(jobs, handle, confined) as child:
             frames.append(child.ask("measure", **limits, **asked))
     return frames
 

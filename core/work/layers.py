@@ -157,7 +157,7 @@ class Side:
 
     def __init__(self, loaded: Loaded, kind: str, folder: Path, inputs: Arrays, limits: Limits):
         self.kind, self.limits, self._loaded = kind, limits, loaded
-        facts = self._ask("look_inside", arrays=inputs, kind=kind, folder=str(folder)).message
+        facts = self._ask("look_inside", arrays=inputs, kind=kind, folder=folder).message
         self.tensors = [Tensor.from_json(one) for one in facts["tensors"]]
         self.remark: str = facts["remark"]
 

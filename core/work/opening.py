@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from core.compare import pair_outputs
 from core.formats.contract import Arrays
 from core.formats.reference import BATCH, Reference
-from core.work.sources import renamed, renamed_inputs, source_of
+from core.work.sources import from_outside, renamed, renamed_inputs, source_of
 from core.worker.loaded import Loaded, load
 
 if TYPE_CHECKING:
@@ -33,10 +33,11 @@ def open_participant(
     """
     run = jobs.library.run(run_of(jobs, id_))
     limits = {"seconds": jobs.config.child_seconds, "cancelled": cancelled, "arrays": first or {}}
+    limits |= {"confined": from_outside(jobs.library, run, source)}
     if id_ == run.id:
-        asked = {"source": run.source, "kind": run.kind, "snapshot": str(jobs.library.snapshot(id_))}
+        asked = {"source": run.source, "kind": run.kind, "snapshot": jobs.library.snapshot(id_)}
         return load(jobs.worker, "hold_live", **limits, **asked)
-    asked = {"format": jobs.library.artifact(id_).format, "folder": str(jobs.library.files(id_))}
+    asked = {"format": jobs.library.artifact(id_).format, "folder": jobs.library.files(id_)}
     asked |= {"source": source_of(jobs.library, run, source), "variables": variables}
     return load(jobs.worker, "hold", **limits, **asked)
 

@@ -13,7 +13,7 @@ from core.explain import translate
 from core.library import Library
 from core.library.records import Run
 from core.work.continuing import Continuation, Ending, judge, kept_parts
-from core.work.sources import resolve_sources, source_of
+from core.work.sources import from_outside, resolve_sources, source_of
 from core.worker.resuming import Batches
 
 if TYPE_CHECKING:
@@ -94,16 +94,18 @@ def _without_weights(facts: dict[str, Any]) -> list[dict[str, Any]]:
 def _train(
     jobs: "Jobs", handle: "Handle", run: Run, who: str, curves: "_Curves", cancelled: Callable[[], bool]
 ) -> tuple[dict[str, Any], np.ndarray]:
-    request, copy = handle.job.request, None
-    snapshot = str(jobs.library.snapshot(run.id))
+    request, copy, confined = handle.job.request, None, from_outside(jobs.library, run)
+    snapshot = jobs.library.snapshot(run.id)
     if who != LIVE:
-        artifact, folder = jobs.library.artifact(who), str(jobs.library.files(who))
+        artifact, folder = jobs.library.artifact(who), jobs.library.files(who)
         source = source_of(jobs.library, run, request["sources"][who])
+        confined = from_outside(jobs.library, run, request["sources"][who])
         copy = {"format": artifact.format, "folder": folder, "source": source}
     frame = jobs.worker.run(
         "resume",
         seconds=jobs.config.train_seconds,
         cancelled=cancelled,
+        confined=confined,
         on_progress=lambda told: curves.grow(who, told),
         run={"source": run.source, "kind": run.kind, "snapshot": snapshot},
         epochs=request["epochs"],

@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import Cancelled, ChildDied, FormatError, TimedOut, WorkerError, from_json
@@ -10,6 +11,8 @@ from core.explain import translate
 from core.formats import get_format
 from core.library.records import Artifact, Run
 from core.record import now
+from core.work.sources import from_outside
+from core.worker import Writes
 
 if TYPE_CHECKING:
     from core.jobs import Handle, Jobs
@@ -29,7 +32,7 @@ def save_work(jobs: "Jobs", handle: "Handle") -> dict[str, Any]:
         finished = sum(one["state"] == "done" for one in rows.values())
         handle.tell(done, f"{finished} of {len(rows)} done", at_once=True, rows=rows)
 
-    snapshot = str(jobs.library.snapshot(run.id))
+    snapshot = jobs.library.snapshot(run.id)
     with ThreadPoolExecutor(max_workers=jobs.config.parallel) as pool:
         futures = [pool.submit(_save, jobs, handle, run, snapshot, key, tell) for key in rows]
         for future in futures:
@@ -44,7 +47,7 @@ def _is_refusal(row: dict[str, Any]) -> bool:
     return row["state"] == "failed" and isinstance(from_json(row["error"]), (FormatError, ChildDied, TimedOut))
 
 
-def _save(jobs: "Jobs", handle: "Handle", run: Run, snapshot: str, key: str, tell: Any) -> None:
+def _save(jobs: "Jobs", handle: "Handle", run: Run, snapshot: Path, key: str, tell: Any) -> None:
     started = time.monotonic()
     try:
         tell(key, _save_one(jobs, handle, run, snapshot, key, tell))
@@ -55,22 +58,23 @@ def _save(jobs: "Jobs", handle: "Handle", run: Run, snapshot: str, key: str, tel
         tell(key, {"state": "failed", "error": said, "seconds": time.monotonic() - started})
 
 
-def _save_one(jobs: "Jobs", handle: "Handle", run: Run, snapshot: str, key: str, tell: Any) -> dict[str, Any]:
+def _save_one(jobs: "Jobs", handle: "Handle", run: Run, snapshot: Path, key: str, tell: Any) -> dict[str, Any]:
     """Saved into staging, reloaded in fresh children, hashed, flushed, renamed; gives the row of the result."""
     get_format(key).require(run.kind, run.weight_bytes)
     limits = {"seconds": jobs.config.child_seconds, "cancelled": handle.cancelled}
+    limits |= {"confined": from_outside(jobs.library, run)}
     with jobs.library.staging() as staged:
         folder = staged / "files"
         folder.mkdir()
         tell(key, {"state": "saving"})
         options = handle.job.request["options"].get(key, {})
         original, reference = jobs.library.original(run), jobs.library.reference(run.id)
-        asked = {"source": run.source, "kind": run.kind, "snapshot": snapshot, "format": key, "folder": str(folder)}
+        asked = {"source": run.source, "kind": run.kind, "snapshot": snapshot, "format": key, "folder": Writes(folder)}
         asked |= {"options": options, "arrays": {} if run.demo else reference.inputs}
         seconds = jobs.worker.run("save", **limits, **asked).message["seconds"]
         tell(key, {"state": "reloading", "seconds": seconds})
         evidence = gather(jobs.worker, key, folder, run.source, original, reference, **limits)
-        facts = {"format": key, "seconds": seconds, "options": options}
+        facts = {"format": key, "seconds": seconds, "options": options, "trust": run.trust}
         row = _row(jobs.library.keep_artifact(staged, run.id, evidence, **facts), evidence)
         return row | {"warning": f"{run.warning} {evidence.best.warning}".strip()}
 

@@ -79,7 +79,14 @@ def source_of(library: Library, run: Run, key: str) -> dict[str, Any] | None:
         return None
     if key == "demo":
         return run.source
-    return run.source | {"architecture": str(library.files(key))}
+    return run.source | {"architecture": library.files(key)}
+
+
+def from_outside(library: Library, run: Run, source: str = "none") -> bool:
+    """Whether a run's files, or those that give them their architecture, came from outside: then only a confined child
+    may load them."""
+    given = library.artifact(source).trust if source not in ("none", "demo") else "ours"
+    return "brought in" in (run.trust, given)
 
 
 def renamed_inputs(library: Library, id_: str, given: Iterable[str]) -> dict[str, str]:

@@ -65,6 +65,7 @@ class Child:
         self._box = box
         self._kept: Frame | RoundtripError | None = None  # what it says of its own confinement
         self._knows = threading.Event()
+        self._most_bytes = config.confined_file_mib * 2**20  # of all that it may leave behind
         self._out = stream_out
         self._hang_up = hang_up
         # Bounded: a child that sends without end is read no faster than it is listened to.

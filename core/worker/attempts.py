@@ -14,7 +14,7 @@ from typing import Any
 Reply = tuple[dict[str, Any], None]
 
 BEYOND = 64 * 2**30  # bytes: more memory, and a longer file, than any confined child may have
-PTRACE_ATTACH = 16
+PTRACE_SEIZE = 0x4206  # which, unlike attaching, does not stop whoever is traced
 # How a system says no. That something is not there, or does not answer, is no such word.
 REFUSALS = {errno.EPERM, errno.EACCES, errno.EXDEV, errno.EROFS, errno.ENOSYS, errno.ENOMEM, errno.EFBIG}
 
@@ -116,7 +116,7 @@ ATTEMPTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "fork": _fork,
     "signal": lambda to: os.kill(to["app"], 0),
     "signal-parent": lambda to: os.kill(os.getppid(), 0),
-    "trace": lambda to: _call("ptrace", PTRACE_ATTACH, to["app"], None, None),
+    "trace": lambda to: _call("ptrace", PTRACE_SEIZE, to["app"], None, None),
     "new-namespace": lambda to: _call("unshare", NEW_USER),
     "mount": lambda to: _call("mount", b"none", to["scratch_folder"].encode(), b"tmpfs", 0, None),
     "memory": _ask_memory,

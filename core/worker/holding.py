@@ -7,10 +7,10 @@ from typing import Any
 
 from core.errors import DoesNotLoad, WorkerError
 from core.explain import translate
-from core.formats import get_format
 from core.formats.contract import Arrays, Predictor, pair_inputs
 from core.formats.live import live_predictor
 from core.formats.reference import BATCH, answer_in_batches, fingerprint
+from core.worker.loading import load_copy
 from core.worker.snapshot import code_from, rebuild
 
 Reply = tuple[dict[str, Any], Arrays | None]
@@ -34,7 +34,7 @@ def hold(
     them, its remark, and with `variables` its weights by hash. Raises DoesNotLoad in plain words.
     """
     try:
-        return _hold(lambda: get_format(format).load(Path(folder), code_from(source)), arrays, variables)
+        return _hold(lambda: load_copy(format, Path(folder), code_from(source)), arrays, variables)
     except Exception as error:
         raise translate(error, DoesNotLoad, hide=[folder]) from error
 

@@ -15,10 +15,10 @@ from core.demos.fit import stepper as keras_stepper
 from core.demos.splitting import take
 from core.errors import CannotTrain, DoesNotLoad, InputError
 from core.explain import translate
-from core.formats import get_format
 from core.formats.contract import Arrays, Predictor
 from core.formats.live import live_predictor, weight_variables
 from core.formats.reference import answer_in_batches, fingerprint
+from core.worker.loading import load_copy
 from core.worker.probes import draw_alike, first_words
 from core.worker.snapshot import code_from, rebuild
 
@@ -93,7 +93,7 @@ def _load(run: dict[str, Any], copy: dict[str, Any] | None) -> Predictor:
     try:
         if copy is None:
             return live_predictor(rebuild(run["source"], run["kind"], Path(folder)))
-        return get_format(copy["format"]).load(Path(folder), code_from(copy["source"]))
+        return load_copy(copy["format"], Path(folder), code_from(copy["source"]))
     except Exception as error:
         raise translate(error, DoesNotLoad, hide=[folder]) from error
 

@@ -15,6 +15,7 @@ from core.errors import CannotSave, Damaged
 from core.formats import get_format
 from core.formats.contract import NO_CODE, Code, kind_of
 from core.formats.live import build_optimizer, optimizer_variables
+from core.worker.loading import load_copy
 
 VALUES = "variables.npz"
 COPIES = {"keras": "keras", "module": "saved_model"}
@@ -46,7 +47,7 @@ def rebuild(source: dict[str, Any], kind: str, folder: Path) -> Any:
 
 def _rebuild_copy(kind: str, folder: Path) -> Any:
     try:
-        return get_format(COPIES[kind]).load(folder, NO_CODE).model
+        return load_copy(COPIES[kind], folder, NO_CODE).model
     except (TypeError, ValueError) as error:
         raise CannotSave(
             "This model needs code that only your own program has.",
@@ -85,6 +86,5 @@ def code_from(source: dict[str, Any] | None) -> Code:
     if source.get("demo"):
         code = get_demo(source["demo"]).code(TrainSettings(**source["settings"]))
     if folder := source.get("architecture"):
-        loader = get_format("architecture")
-        return Code(build=lambda: loader.load(Path(folder), code).model, classes=code.classes)
+        return Code(build=lambda: load_copy("architecture", Path(folder), code).model, classes=code.classes)
     return code

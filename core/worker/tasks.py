@@ -23,6 +23,7 @@ from core.worker.describing.asked import describe_tensor, hold_tensor, tensor_pi
 from core.worker.describing.differing import differ
 from core.worker.holding import answer, hold, hold_live
 from core.worker.inspector import inspect_brought
+from core.worker.loading import load_copy, require_plain
 from core.worker.looking import look_inside, read_tensor, sketch_tensor
 from core.worker.measuring import measure, rehearse, threads
 from core.worker.probes import one_step, probe
@@ -117,6 +118,7 @@ def save(
     `arrays` are inputs to calibrate on where no demo has training data. Raises CannotSave in plain words when the
     format does not take the model.
     """
+    require_plain(get_format(format))
     _emptied(Path(folder))
     model = rebuild(source, kind, Path(snapshot))
     seconds = get_format(format).write(model, kind, Path(folder), options, lambda: _samples(source, arrays))
@@ -154,7 +156,7 @@ def try_out(
     inputs = {name.removeprefix("input:"): array for name, array in arrays.items() if not name.startswith("target:")}
     targets = under("target:", arrays)
     try:
-        load_seconds, predictor = _timed(lambda: get_format(format).load(folder, code()))
+        load_seconds, predictor = _timed(lambda: load_copy(format, folder, code()))
         before = None if predictor.weights is None else fingerprint(predictor.weights())
         first_seconds, _ = _timed(lambda: answer_in_batches(predictor, _first_batch(inputs)))
         answers = answer_in_batches(predictor, inputs)

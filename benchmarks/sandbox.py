@@ -1,0 +1,46 @@
+"""A brought-in `.keras` in a confined child, and its first answer, beside the same in a plain fresh child."""
+
+import time
+from pathlib import Path
+
+from benchmarks.house import house, saved, trained
+from benchmarks.measure import Row, Sample, in_turn, seconds
+from core.formats.contract import Arrays
+from core.jobs import Jobs
+
+REPEATS = 9
+PAUSE = 1.5  # seconds between two jobs of a person; the worker makes its next spare child in them
+
+
+def measure() -> list[Row]:
+    """Rows for a child that stands ready, for one after another without a pause, and for the self-test."""
+    with house() as jobs:
+        artifact = saved(jobs, trained(jobs), "keras")[0]
+        rows = jobs.library.reference(jobs.library.artifact(artifact).run).head(1).inputs
+        folder = jobs.library.files(artifact)
+        tested = jobs.worker.self_test()
+        if not tested.blocked:
+            raise RuntimeError(tested.sentence)
+        confined, plain = _beside(jobs, folder, rows, PAUSE)
+        at_once, again = _beside(jobs, folder, rows, 0.0)
+        tests = Sample(tuple(jobs.worker.self_test(again=True).seconds for _ in range(REPEATS)))
+    what = "sandboxed load of a .keras, first answer"
+    return [
+        Row(what, confined, plain, "the plain fresh child", at_most=1.5),
+        Row("the same, load after load without a pause", at_once, again, "the plain fresh child", note="no spare"),
+        Row(f"self-test of the sandbox, {len(tested.probes)} attempts", tests),
+    ]
+
+
+def _beside(jobs: Jobs, folder: Path, rows: Arrays, pause: float) -> list[Sample]:
+    inputs = {f"input:{name}": array for name, array in rows.items()}
+    return in_turn(
+        REPEATS, *(lambda confined=one: _load(jobs, folder, inputs, pause, confined) for one in (True, False))
+    )
+
+
+def _load(jobs: Jobs, folder: Path, inputs: Arrays, pause: float, confined: bool) -> float:
+    """Seconds from asking the worker to having the answer."""
+    time.sleep(pause)
+    request = {"format": "keras", "folder": folder, "source": None, "arrays": inputs, "confined": confined}
+    return seconds(lambda: jobs.worker.run("reload", seconds=60, **request))

@@ -1,0 +1,283 @@
+"""What a confined child can do with a stranger's file, and what becomes of one that does what it should not."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from core.errors import ChildDied, DoesNotLoad, NotConfined, Refused, TimedOut, WorkerError
+from core.settings import PROJECT, Settings
+from core.worker import Child, SelfTest, Worker, Writes
+from core.worker.box import Box, given
+from core.worker.channel import encode_frame
+from core.worker.loaded import load
+from core.worker.self_test import ATTEMPTS, Probe
+from tests.conftest import until
+
+ONE = {"input:x": np.ones((1, 1), "float32")}
+
+pytestmark = [
+    pytest.mark.trust,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux confines"),
+]
+
+
+@pytest.fixture(scope="module")
+def strangers(tmp_path_factory) -> Path:
+    """SavedModels that a stranger might send; see `tests/strangers.py`."""
+    folder = tmp_path_factory.mktemp("hostile")
+    script = Path(__file__).parents[1] / "strangers.py"
+    subprocess.run([sys.executable, script, folder], check=True, capture_output=True, cwd=PROJECT)
+    return folder
+
+
+@pytest.fixture
+def confined(worker: Worker):
+    """A confined child."""
+    with worker.open(confined=True) as child:
+        yield child
+
+
+def canaries(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("canary-*"))
+
+
+def ask(one: Child | Worker, folder: Path, **request):
+    """Have a SavedModel loaded and asked one row."""
+    do, more = (one.run, {"confined": True}) if isinstance(one, Worker) else (one.ask, {})
+    request = {"seconds": 60, "arrays": ONE} | more | request
+    return do("reload", format="saved_model", folder=folder, source=None, **request)
+
+
+# The self-test
+
+
+def test_everything_that_the_self_test_tries_is_blocked(worker):
+    tested = worker.self_test()
+    assert [probe.sentence for probe in tested.probes if not probe.blocked] == []
+    assert [probe.name for probe in tested.probes] == list(ATTEMPTS)
+    assert tested.sentence == f"Everything that a confined process tried was blocked: {len(ATTEMPTS)} attempts."
+
+
+def test_without_confinement_the_same_attempts_get_through(worker, tmp_path):
+    """Else the self-test would prove nothing; those that would end or change more than their trap are left out."""
+    for name in ("secret", "lent"):
+        (tmp_path / name).write_text(name)
+    targets = {"secret": str(tmp_path / "secret"), "outside": str(tmp_path), "lent": str(tmp_path / "lent")}
+    targets |= {"app": os.getpid(), "scratch": str(tmp_path / "scratch"), "scratch_folder": "/nowhere"}
+    targets |= {"tcp": 1, "udp": 1, "unix": "/nowhere", "abstract": "nowhere", "program": str(tmp_path / "none")}
+    told = worker.run("attempt", seconds=60, targets=targets).message["attempts"]
+    through = {name for name, one in told.items() if not one["refused"]}
+    assert through >= {"read-secret", "read-system", "list-library", "write-outside", "write-secret", "cut-lent"}
+    assert through >= {"delete-lent", "symlink", "connect-tcp", "connect-udp", "connect-unix", "execute", "fork"}
+    assert through >= {"signal", "signal-parent", "limits", "connect-abstract"}
+
+
+def test_where_something_gets_through_nothing_from_outside_is_run(config, strangers):
+    one = Worker(config)
+    leaky = Probe(name="fork", blocked=False, sentence="It could start another process.")
+    one._tested = SelfTest(probes=[leaky], created="", seconds=0.0)
+    with pytest.raises(NotConfined) as caught:
+        ask(one, strangers / "writer")
+    assert caught.value.sentence.startswith("What was brought in is not run here")
+    assert "ROUNDTRIP_RUN_UNCONFINED=1" in caught.value.cure
+    assert "It could start another process." in caught.value.detail
+    assert one.state().phase == "cold"  # not even a process was started for it
+
+
+def test_a_child_that_could_not_confine_itself_is_not_used(config):
+    said = encode_frame({"confined": False, "why": "no Landlock"})
+    with pytest.raises(NotConfined), reply_of([said], config) as child:
+        child.require_confined()
+    with reply_of([said], config.model_copy(update={"run_unconfined": True})) as child:
+        child.require_confined()
+
+
+# A hostile SavedModel: each is shown to be one in a plain child first
+
+
+@pytest.mark.parametrize(("name", "touches"), [("loading", ["canary-loaded"]), ("writer", 8)])
+def test_a_saved_model_that_writes_files_writes_none(worker, strangers, name, touches):
+    worker.run("reload", seconds=60, format="saved_model", folder=strangers / name, source=None, arrays=ONE)
+    found = canaries(strangers)
+    assert found == (touches if isinstance(touches, list) else [f"canary-asked-{one}" for one in range(touches)])
+    for one in found:
+        (strangers / one).unlink()
+    with pytest.raises(DoesNotLoad):
+        ask(worker, strangers / name)
+    assert canaries(strangers) == []
+
+
+def test_a_saved_model_that_reads_files_reads_none(worker, strangers):
+    plain = worker.run("reload", seconds=60, format="saved_model", folder=strangers / "reader", source=None, arrays=ONE)
+    assert plain.arrays["output_0"].tolist() == [["the secret of somebody else"]]
+    with pytest.raises(DoesNotLoad) as caught:
+        ask(worker, strangers / "reader")
+    assert "the secret" not in str(caught.value.to_json())
+
+
+# What it may do
+
+
+def test_a_confined_child_answers_as_any_other(worker, jobs, saved, trained):
+    rows = jobs.library.reference(trained("digits-mlp")).inputs
+    asked = {"format": "keras", "source": None, "arrays": {f"input:{name}": one for name, one in rows.items()}}
+    folder = jobs.library.files(saved("digits-mlp", "keras")["artifact"])
+    plain = worker.run("reload", seconds=60, folder=folder, **asked)
+    confined = worker.run("reload", seconds=60, folder=folder, confined=True, **asked)
+    assert [one.tobytes() for one in plain.arrays.values()] == [one.tobytes() for one in confined.arrays.values()]
+    assert confined.message["weights"] == plain.message["weights"]
+    assert (bool(plain.message["optimizer"]), confined.message["optimizer"]) == (True, [])  # no compile settings
+
+
+def test_what_it_fills_is_brought_out_and_the_rest_is_gone(worker, jobs, trained, tmp_path):
+    run = jobs.library.run(trained("digits-mlp"))
+    asked = {"source": run.source, "kind": run.kind, "snapshot": jobs.library.snapshot(run.id), "options": {}}
+    worker.run("save", seconds=60, confined=True, format="saved_model", folder=Writes(tmp_path), **asked)
+    names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert names == {
+        "fingerprint.pb",
+        "saved_model.pb",
+        "variables/variables.data-00000-of-00001",
+        "variables/variables.index",
+    }
+    until(lambda: not [one for one in worker._boxes.iterdir() if one.name != str(worker._confined_spare.pid)], 10)
+
+
+def test_a_pickle_from_outside_is_refused_before_it_is_opened(worker, tmp_path):
+    (tmp_path / "model.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    with pytest.raises(Refused) as caught:
+        load(worker, "hold", seconds=60, confined=True, format="pickle", folder=tmp_path, source=None)
+    assert caught.value.code == "refused:runs-code"
+
+
+def test_no_path_of_its_box_is_said(worker, confined, tmp_path):
+    with pytest.raises(DoesNotLoad) as caught:
+        ask(confined, tmp_path)
+    assert str(worker._boxes) not in str(caught.value.to_json())
+    assert str(tmp_path) not in str(caught.value.to_json())
+
+
+# A child that goes wrong
+
+
+def test_one_that_never_answers_is_stopped_and_gone(confined, strangers):
+    confined.config = confined.config.model_copy(update={"confined_seconds": 1.0})
+    with pytest.raises(TimedOut, match="longer than its limit of 1 seconds"):
+        ask(confined, strangers / "endless")
+    until(lambda: not psutil.pid_exists(confined.pid), 10)
+    until(lambda: not confined.box.folder.exists(), 10)
+
+
+def test_one_that_uses_up_its_processor_time_is_stopped_in_words(confined, strangers):
+    confined.config = confined.config.model_copy(update={"confined_cpu_seconds": 2})
+    with pytest.raises(TimedOut) as caught:
+        ask(confined, strangers / "endless")
+    assert caught.value.sentence == "It used up its 2 seconds of processor time, and was stopped."
+
+
+def test_one_that_asks_for_a_terabyte_is_told_which_limit_it_met(worker, strangers):
+    with pytest.raises(DoesNotLoad) as caught:
+        ask(worker, strangers / "huge")
+    assert caught.value.sentence == "The process ran out of the memory that it may use."
+    assert "ROUNDTRIP_CONFINED_GIB" in caught.value.cure
+
+
+def reply_of(frames: list, config: Settings, folder: Path = Path("/nowhere")) -> Child:
+    """A confined child whose every word is given: a real process that says it and hangs up."""
+    code = "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    for pieces in frames:
+        for piece in pieces:
+            process.stdin.write(piece)
+    process.stdin.close()
+    nowhere = open(os.devnull, "wb")  # noqa: SIM115  the child's own end closes with it
+
+    def hang_up() -> None:
+        process.kill()
+        process.wait()
+
+    return Child(process.stdout, nowhere, hang_up, config, process.pid, Box(folder))
+
+
+CONFINED = encode_frame({"confined": True, "why": ""})
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "words"),
+    [
+        ([], ChildDied, "it hung up without a reply"),
+        ([encode_frame({"tada": 1})], WorkerError, "The reply of a child makes no sense."),
+        ([[b"\xff" * 400]], ChildDied, "larger than allowed"),
+        ([encode_frame({"error": {"code": 5, "sentence": []}})], WorkerError, "makes no sense"),
+        ([encode_frame({"error": {"code": "cancelled", "sentence": "Ha."}})], WorkerError, "Ha."),
+        ([encode_frame({"exit": "now"})], ChildDied, "it hung up without a reply"),
+        ([encode_frame({"ok": {}}, {"y": np.zeros(5 * 2**20, "uint8")})], ChildDied, "larger than allowed"),
+        ([encode_frame({"ok": {"y": "x" * 5 * 2**20}})], ChildDied, "larger than allowed"),
+    ],
+)
+def test_what_a_stranger_may_say_is_a_plain_sentence(config, said, error, words):
+    with reply_of([CONFINED, *said], config) as child:
+        child.require_confined()
+        with pytest.raises(error, match=words) as caught:
+            child.receive(seconds=30)
+    assert type(caught.value) is error
+
+
+def test_a_larger_reply_comes_only_where_it_was_asked_for(worker, strangers):
+    large = {"input:x": np.ones((320, 1), "float32")}
+    frame = ask(worker, strangers / "wide", arrays=large, reply_mib=8)
+    assert frame.arrays["output_0"].nbytes == 5 * 2**20
+    with pytest.raises(ChildDied, match="the reply of a child is larger than allowed"):
+        ask(worker, strangers / "wide", arrays=large)
+
+
+# The box
+
+
+def test_a_link_that_a_child_left_is_not_followed(tmp_path):
+    box = Box(tmp_path / "box")
+    box.make()
+    (tmp_path / "there").mkdir()
+    box.scratch(Writes(tmp_path / "there"))
+    (box.folder / "out" / "filled-0" / "mine").symlink_to("/etc/passwd")
+    with pytest.raises(WorkerError, match="no plain file"):
+        box.collect(2**20)
+    assert list((tmp_path / "there").iterdir()) == []
+
+
+def test_more_than_may_be_written_is_not_brought_out(tmp_path):
+    box = Box(tmp_path / "box")
+    box.make()
+    box.scratch(Writes(tmp_path))
+    (box.folder / "out" / "filled-0" / "large").write_bytes(b"x" * 11)
+    with pytest.raises(WorkerError, match="more than it may"):
+        box.collect(10)
+
+
+def test_a_lent_file_is_the_very_file_and_a_link_in_it_is_not_lent(tmp_path):
+    (tmp_path / "copy" / "deep").mkdir(parents=True)
+    (tmp_path / "copy" / "deep" / "file").write_bytes(b"x")
+    (tmp_path / "copy" / "link").symlink_to("/etc/passwd")
+    box = Box(tmp_path / "box")
+    box.make()
+    told = given({"a": [tmp_path / "copy"], "b": tmp_path / "copy", "c": 1}, box.lend, box.scratch)
+    lent = Path(told["b"])
+    assert (told["a"], told["c"], lent.name) == ([told["b"]], 1, "copy")
+    assert [path.name for path in sorted(lent.rglob("*"))] == ["deep", "file"]
+    assert (lent / "deep" / "file").stat().st_ino == (tmp_path / "copy" / "deep" / "file").stat().st_ino
+
+
+def test_nothing_of_a_worker_remains_in_staging_when_it_closes(config, tmp_path):
+    one = Worker(config.model_copy(update={"home": tmp_path}))
+    started = time.monotonic()
+    one._new_boxes()
+    (one._boxes / "1").mkdir()
+    one.close()
+    assert list((tmp_path / "staging").iterdir()) == []
+    assert time.monotonic() - started < 10
