@@ -9,6 +9,7 @@ from core.formats.contract import Arrays
 from core.jobs import Jobs
 
 REPEATS = 9
+BARE = "without compile settings, as all that is brought in"
 PAUSE = 1.5  # seconds between two jobs of a person; the worker makes its next spare child in them
 
 
@@ -26,7 +27,7 @@ def measure() -> list[Row]:
         tests = Sample(tuple(jobs.worker.self_test(again=True).seconds for _ in range(REPEATS)))
     what = "sandboxed load of a .keras, first answer"
     return [
-        Row(what, confined, plain, "the plain fresh child", at_most=1.5),
+        Row(what, confined, plain, "the plain fresh child", at_most=1.5, note=BARE),
         Row("the same, load after load without a pause", at_once, again, "the plain fresh child", note="no spare"),
         Row(f"self-test of the sandbox, {len(tested.probes)} attempts", tests),
     ]

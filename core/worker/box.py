@@ -33,6 +33,7 @@ class Box:
     """Two folders on the library's own disk: `in`, which the child reads, and `out`, which it fills."""
 
     folder: Path
+    lent_bytes: int = 0
     _lent: dict[Path, str] = field(default_factory=dict)
     _writes: list[tuple[Path, Path]] = field(default_factory=list)
 
@@ -48,6 +49,7 @@ class Box:
             here.parent.mkdir()
             _link_all(path, here)
             self._lent[path] = str(here)
+            self.lent_bytes += sum(one.stat().st_size for one in (here, *here.rglob("*")) if one.is_file())
         return self._lent[path]
 
     def scratch(self, writes: Writes) -> str:
@@ -56,10 +58,6 @@ class Box:
         here.mkdir()
         self._writes.append((here, writes.path))
         return str(here)
-
-    @property
-    def lent_bytes(self) -> int:
-        return sum(path.stat().st_size for path in (self.folder / "in").rglob("*") if path.is_file())
 
     def collect(self, most_bytes: int) -> None:
         """Copy what the child has filled to where it was asked for, plain files alone, and empty the scratch.
