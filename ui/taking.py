@@ -7,7 +7,7 @@ from core.formats.contract import Format
 from core.kit.serving import is_served, serving_name, serving_version
 from core.library import Artifact
 from ui.routes import kit_address, serving_address
-from ui.words import show_error
+from ui.words import plain, show_error
 
 KIT_HELP = (
     "A zip with this copy, a few lines of Python that load it, the packages that they need, inputs with the answers "
@@ -36,4 +36,4 @@ def _serving(artifact: Artifact) -> None:
             show_error(error)
             return
         st.link_button("Download as a zip", address, icon=":material/download:", type="primary")
-        st.caption(f"In it: {serving_name(name)}/{version}/saved_model.pb and all that belongs to it.")
+        st.caption(f"In it: {plain(serving_name(name))}/{version}/saved_model.pb and all that belongs to it.")

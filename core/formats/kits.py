@@ -52,6 +52,9 @@ def open_architecture(path, classes, weights):
     else:
         with np.load(weights, allow_pickle=False) as values:
             model.set_weights([values[name] for name in sorted(values, key=int)])
+        for layer in model._flatten_layers():
+            if hasattr(layer, "finalize_state"):  # a scale that was learned from data is kept twice
+                layer.finalize_state()
     return ask_model(model)
 
 
@@ -73,9 +76,11 @@ def open_checkpoint(path, build):
 def open_safetensors(path, build):
     from safetensors.numpy import load_file
 
-    model, arrays, found = build(), load_file(path), set()
+    model, found = build(), set()
+    own = f"{model.name}/"  # stands before the names, or not, as the model was made
+    arrays = {name.removeprefix(own): array for name, array in load_file(path).items()}
     for variable in getattr(model, "weights", None) or model.variables:
-        name = base = getattr(variable, "path", variable.name).removesuffix(":0")
+        name = base = getattr(variable, "path", variable.name).removesuffix(":0").removeprefix(own)
         count = 1
         while name in found:  # of several with one name the later ones are numbered
             count += 1
@@ -84,7 +89,7 @@ def open_safetensors(path, build):
         if name in arrays:
             variable.assign(arrays.pop(name))
     if arrays:
-        raise ValueError(f"The model has no weights of these names: {sorted(arrays)}")
+        raise ValueError(f"The model has no weights of these names: {sorted(arrays)}; it has {sorted(found)}")
     return ask_model(model)
 
 

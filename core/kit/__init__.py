@@ -68,10 +68,10 @@ def _members(
 def _question(library: Library, run: Run, one: Format, evidence: Evidence, taken: set[str]) -> Asked:
     """What is asked and expected; a copy that the kit itself completes is as exact as the model."""
     reference, outcome = library.reference(run.id), evidence.best
-    if "weights" in taken or ("build" in taken and run.demo is None):
+    if "build" in taken and run.demo is None:  # half a model, which was never asked
         return asked(reference, None)
     require_provable(outcome, one.label)
-    return asked(reference, outcome)
+    return asked(reference, None if "weights" in taken else outcome)
 
 
 def _fresh(path: Path) -> Checked:

@@ -10,7 +10,7 @@ from core.kit.asked import Asked
 from core.kit.halves import Code
 from core.kit.source import written
 from core.library import Artifact, Run
-from core.words import size, verdict_words
+from core.words import counted, size, verdict_words
 
 FOLDER = "artifact"  # of the kit, with exactly what the format wrote
 # Packages by the name under which they are imported, where that is another; plotly reads its tables with pandas.
@@ -87,8 +87,9 @@ def readme(
         "`load.py` holds all that it takes to load the copy: `from load import load; answer = load()`, then "
         "`answer({name: array})` gives `{name: array}`, batch first.",
         "## What is asked, and what is expected",
-        f"`inputs.npz` holds {asked.rows} rows that were held out of the training, `expected.npz` what "
-        f"{_who(run)} answered to them. An answer may be off by what this copy was off when it was tried, and by what "
+        f"`inputs.npz` holds {counted(asked.rows, 'row')}{' held out of the training' if run.demo else ''}, and "
+        f"`expected.npz` what {_who(run)} answered to them. An answer may be off by what this copy was off when it was "
+        "tried, and by what "
         "two correct computations may differ by on other machines: |answer − expected| ≤ a + r · |expected|.",
         _table(("answer", "a", "r"), [(name, f"{a:.3g}", f"{r:.3g}") for name, (a, r) in asked.tolerance.items()]),
         *_renamed(asked),

@@ -1,0 +1,77 @@
+"""What a download of 1 GB costs the server in memory, and how soon its first byte comes."""
+
+import os
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from benchmarks.measure import Row, Sample
+from benchmarks.serving import ours
+from core.compare import Verdict
+from core.evidence import Evidence, Outcome
+from core.library import Library
+from tests.browser.server import Server
+from ui.routes import download_address
+
+GIGABYTE = 10**9
+BLOCK = 4 * 2**20
+REPEATS = 3
+
+
+class Got(NamedTuple):
+    """Memory that the server grew by at most, in MiB; seconds to the first byte; seconds in all."""
+
+    grown: float
+    first: float
+    whole: float
+
+
+def measure() -> list[Row]:
+    """The file itself, and a zip of it and a small one, each after a small download that loads what downloads need."""
+    with tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as folder:
+        library = Library(Path(folder) / "store")
+        small, large = _kept(library, 1000), _kept(library, GIGABYTE)
+        with ours(library.home) as server:
+            _download(server, [small])
+            one = [_download(server, [large]) for _ in range(REPEATS)]
+            packed = [_download(server, [small, large]) for _ in range(REPEATS)]
+    return [
+        Row("server memory grown by a download of 1 GB", _sample(one, "grown"), unit="MiB", at_most=16),
+        Row("server memory grown by a zip of 1 GB", _sample(packed, "grown"), unit="MiB", at_most=16),
+        Row("first byte of 1 GB, every byte hashed before", Sample((one[0].first,))),
+        Row("first byte of 1 GB, its hash known", Sample(tuple(got.first for got in one[1:]))),
+        Row("download of 1 GB", _sample(one, "whole")),
+    ]
+
+
+def _sample(found: list[Got], field: str) -> Sample:
+    return Sample(tuple(getattr(one, field) for one in found))
+
+
+def _kept(library: Library, size: int) -> str:
+    """An artifact of one file of that size: a block of random bytes, over and over; saved a while ago."""
+    block = os.urandom(min(size, BLOCK))
+    with library.staging() as staged:
+        (staged / "files").mkdir()
+        path = staged / "files" / "model.bin"
+        with path.open("wb") as file:
+            for start in range(0, size, BLOCK):
+                file.write(block[: size - start])
+        os.utime(path, (time.time() - 60,) * 2)
+        evidence = Evidence(without_code=Outcome(verdict=Verdict.BIT_IDENTICAL))
+        return library.keep_artifact(staged, "r0000000000", evidence, format="keras", seconds=0.0).id
+
+
+def _download(server: Server, ids: list[str]) -> Got:
+    process = psutil.Process(server.process.pid)
+    before, most, started = process.memory_info().rss, 0, time.perf_counter()
+    with urllib.request.urlopen(server.url + download_address(ids)) as reply:
+        reply.read(1)
+        first = time.perf_counter() - started
+        while reply.read(BLOCK):
+            most = max(most, process.memory_info().rss)
+    return Got((max(most, before) - before) / 2**20, first, time.perf_counter() - started)
