@@ -10,7 +10,7 @@ import sqlalchemy as sql
 from core.compare import Verdict
 from core.errors import InputError
 from core.library.entries import SORTS, UNREADABLE, Entry, Page, Query
-from core.library.tables import COUNTS, ENTRIES, HASHES, ORDERS, TAGS, WORDS
+from core.library.tables import COUNTS, ENTRIES, HASHES, KINDS_INDEX, ORDERS, TAGS, WORDS, index_name
 
 FEW = 1000  # rows that are sorted rather than walked to in order
 HASH = re.compile(r"[0-9a-f]{6,64}")
@@ -37,32 +37,70 @@ def checked(query: Query) -> Query:
 
 def ask(connection: sql.Connection, query: Query, full_text: bool) -> Page:
     """One page of what fits, and how much there is on all pages."""
-    narrow = list(_narrow(query, full_text))
-    few = [one for one in narrow if one.keys is not None and _is_few(connection, one.keys)]
-    conditions = [ENTRIES.c.key.in_(one.keys) if one in few else one.test for one in narrow]
-    keys = sql.select(ENTRIES.c.key).where(*_plain(ENTRIES.c, query), *conditions)
-    total, count = _totals(connection, query, narrow)
-    if query.size is not None:
-        keys = keys.order_by(*_order(query)).limit(query.size).offset((query.page - 1) * query.size)
-    found = sql.select(ENTRIES.c.entry).where(ENTRIES.c.key.in_(keys.scalar_subquery())).order_by(*_order(query))
-    return Page([_entry(text) for text in connection.execute(found).scalars()], total, count)
-
-
-def _is_few(connection: sql.Connection, keys: sql.Select) -> bool:
-    counted = sql.select(sql.func.count()).select_from(keys.limit(FEW + 1).subquery())
-    return connection.execute(counted).scalar_one() <= FEW
-
-
-def _totals(connection: sql.Connection, query: Query, narrow: list[Narrow]) -> tuple[int, int]:
-    """How many rows fit, and their bytes: from the counts where they tell."""
-    if narrow:
-        where = [one.test if one.keys is None else ENTRIES.c.key.in_(one.keys) for one in narrow]
-        columns, count = ENTRIES.c, sql.func.count()
+    plain, narrow = list(_plain(ENTRIES.c, query)), list(_narrow(query, full_text))
+    few = [one for one in narrow if one.keys is not None and _count(connection, one.keys) <= FEW]
+    where = [*plain, *(ENTRIES.c.key.in_(one.keys) if one in few else one.test for one in narrow)]
+    if not narrow:
+        total, size = _sums(connection, COUNTS.c, sql.func.sum(COUNTS.c["count"]), _plain(COUNTS.c, query))
+        index = _index(query, total)
+    elif few:
+        (total, size), index = _sums(connection, ENTRIES.c, sql.func.count(), where), ""
     else:
-        where, columns, count = [], COUNTS.c, sql.func.sum(COUNTS.c["count"])
-    asked = sql.select(count, sql.func.sum(columns["bytes"])).where(*_plain(columns, query), *where)
-    total, size = connection.execute(asked).one()
+        total, size, index = _at_least(connection, narrow, plain), None, _index(query, FEW + 1)
+    keys = sql.select(ENTRIES.c.key).where(*where)
+    if index:
+        keys = keys.with_hint(ENTRIES, f"INDEXED BY {index}", "sqlite")
+    entries = _entries(connection, keys, query) if total else []
+    return _page(query, entries, total, size)
+
+
+def _page(query: Query, entries: list[Entry], total: int, size: int | None) -> Page:
+    """Where only some rows were counted, the one beyond the page says whether there are more."""
+    if query.size is None:
+        return Page(entries, len(entries), sum(one.bytes or 0 for one in entries))
+    if size is not None:
+        return Page(entries[: query.size], total, size)
+    seen = (query.page - 1) * query.size + len(entries)
+    more = len(entries) > query.size or total > FEW
+    return Page(entries[: query.size], max(total, seen) if more else seen, None, more)
+
+
+def _entries(connection: sql.Connection, keys: sql.Select, query: Query) -> list[Entry]:
+    if query.size is not None:
+        first = (query.page - 1) * query.size
+        keys = keys.order_by(*_order(query)).limit(query.size + 1).offset(first)
+    found = sql.select(ENTRIES.c.entry).where(ENTRIES.c.key.in_(keys.scalar_subquery())).order_by(*_order(query))
+    return [_entry(text) for text in connection.execute(found).scalars()]
+
+
+def _count(connection: sql.Connection, keys: sql.Select) -> int:
+    """How many there are, up to one more than few."""
+    return connection.execute(sql.select(sql.func.count()).select_from(keys.limit(FEW + 1).subquery())).scalar_one()
+
+
+def _sums(connection: sql.Connection, columns: Any, count: Any, where: Iterable) -> tuple[int, int]:
+    """How many rows fit, and their bytes."""
+    total, size = connection.execute(sql.select(count, sql.func.sum(columns["bytes"])).where(*where)).one()
     return int(total or 0), int(size or 0)
+
+
+def _at_least(connection: sql.Connection, narrow: list[Narrow], plain: list) -> int:
+    """How many rows fit, up to one more than few: found by the keys of one condition where there are any."""
+    by_keys = next((one for one in narrow if one.keys is not None), None)
+    if by_keys is None or (len(narrow) == 1 and not plain):
+        return FEW + 1
+    tests = [one.test for one in narrow if one is not by_keys]
+    return _count(connection, sql.select(ENTRIES.c.key).where(ENTRIES.c.key.in_(by_keys.keys), *tests, *plain))
+
+
+def _index(query: Query, total: int) -> str:
+    """The index to walk: SQLite knows nothing of how often a value is there, and the counts do."""
+    single = [name for name, asked in (("format", query.formats), ("demo", query.demos)) if len(asked) == 1]
+    if total <= FEW:
+        return KINDS_INDEX if len(single) == 2 else ""
+    if single and query.sort in ("created", "bytes"):
+        return index_name(single[0], query.sort)
+    return index_name(*ORDERS[query.sort][:2])
 
 
 def _order(query: Query) -> list[sql.ColumnElement]:

@@ -73,11 +73,15 @@ class Query:
 
 
 class Page(NamedTuple):
-    """One page of entries, how many there are on all pages, and their bytes."""
+    """One page of entries, how many there are on all pages, and their bytes.
+
+    Where too many fit a search to count them all, there are `more` than `total`, and nobody knows the bytes.
+    """
 
     entries: list[Entry]
     total: int
-    bytes: int
+    bytes: int | None
+    more: bool = False
 
 
 def new_id(kind: str) -> str:

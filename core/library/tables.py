@@ -72,10 +72,19 @@ ORDERS = {
     "verdict": ("rank", "created", "id"),
 }
 # Each index holds what the filters ask for, too: a page is found without a look at the rows that it does not show.
-LEADS = (*ORDERS.values(), *((lead, "bytes", "id") for lead in ("format", "demo", "rank")))
+LEADS = (*ORDERS.values(), *((lead, "bytes", "id") for lead in ("format", "demo")))
+KINDS_INDEX = "ix_entries_2_kinds"
+
+
+def index_name(first: str, second: str) -> str:
+    """Of the index that begins with these two columns."""
+    return f"ix_entries_2_{first}_{second}"
+
+
 for lead in LEADS:
     columns = dict.fromkeys((*lead, *KIND))
-    sql.Index(f"ix_entries_2_{lead[0]}_{lead[1]}", *(ENTRIES.c[name] for name in columns))
+    sql.Index(index_name(*lead[:2]), *(ENTRIES.c[name] for name in columns))
+sql.Index(KINDS_INDEX, *(ENTRIES.c[name] for name in ("format", "demo", "rank")))
 for marked in ("pinned", "aliased"):
     sql.Index(f"ix_entries_2_{marked}", ENTRIES.c[marked])
 
