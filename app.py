@@ -13,7 +13,19 @@ import streamlit as st
 from ui.routes import MIDDLEWARE, ROUTES
 
 HERE = Path(__file__).resolve().parent
+DAY = 86_400  # seconds
 FIRST_PAGE_FIRST = 2.0  # seconds in which the first visitor's page has the processor; a job does not wait for them
+
+
+async def empty_old_trash():
+    """Once now and then daily, delete for good what has lain in the trash for the days of the settings."""
+    from ui.state import office
+    from ui.trash import empty_old
+
+    while True:
+        await asyncio.sleep(FIRST_PAGE_FIRST)
+        await asyncio.to_thread(empty_old, office())
+        await asyncio.sleep(DAY)
 
 
 @asynccontextmanager
@@ -22,9 +34,11 @@ async def lifespan(app):
     from ui.state import office
 
     prepare()
+    emptying = asyncio.create_task(empty_old_trash())
     warming = asyncio.get_running_loop().call_later(FIRST_PAGE_FIRST, lambda: office().worker.start(then_test=True))
     yield
     warming.cancel()
+    emptying.cancel()
     office().worker.close()
 
 

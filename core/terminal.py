@@ -12,8 +12,18 @@ import typer
 from core.errors import InputError, WorkerError, from_json
 from core.jobs import Jobs
 from core.library import Library
+from core.library.entries import ID
 from core.library.journal import Job
 
+
+def as_id(text: str) -> str:
+    """An id as it is, an alias as the id that it points to. Raises UnknownName."""
+    return text if ID.fullmatch(text) else open_library().resolve(text)
+
+
+Id = Annotated[str, typer.Argument(metavar="ID", parser=as_id, help="An id, or an alias.")]
+Ids = Annotated[list[str], typer.Argument(metavar="ID...", parser=as_id, help="Ids, or aliases.")]
+RunId = Annotated[str, typer.Argument(metavar="RUN", parser=as_id, help="The id of a run.")]
 Code = Annotated[
     list[str] | None,
     typer.Option(metavar="ID=SOURCE", help="Where an artifact's code comes from: none, demo, or an architecture."),
@@ -92,7 +102,8 @@ def code_sources(pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         if "=" not in pair:
             raise InputError("The option --code takes ID=SOURCE.", received=pair, cure="For example a0123456789=demo.")
-    return dict(pair.split("=", 1) for pair in pairs)
+    parted = [pair.split("=", 1) for pair in pairs]
+    return {as_id(id_): source if source in ("none", "demo") else as_id(source) for id_, source in parted}
 
 
 class open_jobs:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.formats import get_format
+from core.library import Query
 from ui.frame import go
 from ui.pictures import idea
 from ui.state import office
@@ -33,7 +34,7 @@ st.markdown(
 )
 
 run_count = len(office().library.runs())
-entries = office().library.find()
+kept = office().library.page(Query(size=1))
 left, right = st.columns([3, 2], gap="large", vertical_alignment="top")
 
 with left, st.container(border=True):
@@ -51,8 +52,8 @@ with right:
     st.subheader("In the library")
     with st.container(horizontal=True):
         st.metric("Runs", run_count, border=True, help="Trainings, and models that you added from a notebook.")
-        st.metric("Artifacts", len(entries), border=True, help="Saved copies, each with the evidence of its reload.")
-        st.metric("Space", size(sum(entry.bytes or 0 for entry in entries)), border=True)
+        st.metric("Artifacts", kept.total, border=True, help="Saved copies, each with the evidence of its reload.")
+        st.metric("Space", size(kept.bytes), border=True)
     warming = office().worker.state().phase in ("cold", "warming")
     st.fragment(run_every=1.0 if warming else None)(worker_line)(warming)
 
@@ -67,7 +68,7 @@ with right:
     if not run_count:
         st.markdown("Train your first model: a few seconds, no downloads.")
         step = ("train", "Train a model", ":material/model_training:")
-    elif not entries:
+    elif not kept.total:
         st.markdown("You have a trained model. Save it in a few formats and see which keep what.")
         step = ("save", "Save it", ":material/save:")
     else:

@@ -1,63 +1,42 @@
-"""Every artifact of every run: find, download, remove, choose to compare."""
+"""Every artifact of every run: find, mark, download, remove, choose to compare."""
 
 import streamlit as st
 
-from core.demos import DEMOS
 from core.errors import RoundtripError
-from core.formats import all_formats
-from ui.frame import go
-from ui.listing import artifact_table, detail, remove_dialog, show_trash, undo_strip
-from ui.routes import download_address
+from core.library import Query
+from ui.finding import ask, how_many, is_narrow, page_of, turn_pages
+from ui.listing import actions, artifact_table, detail, undo_strip
 from ui.state import office
-from ui.words import empty, show_error, size
+from ui.trash import show_space, show_trash
+from ui.words import empty, show_error
 
 st.title("Library")
 library = office().library
 undo_strip()
 
-left, middle, right = st.columns([2, 1, 1], vertical_alignment="bottom")
-search = left.text_input(
-    "Search", key="search", bind="query-params", type="search", placeholder="run, demo, format or id", live=True
-)
-demos = middle.multiselect("Demo", [demo.key for demo in DEMOS], key="of-demo", bind="query-params", placeholder="All")
-formats = right.multiselect(
-    "Format", [one.key for one in all_formats()], key="in-format", bind="query-params", placeholder="All"
-)
-
-entries = library.find(search or "", demos, formats)
-if not entries and not (search or demos or formats):
+if not library.page(Query(size=1)).total:
     nothing = "Nothing is saved yet. Save a run in a few formats, and each copy appears here."
     empty(nothing, *(("Save a run", "save") if library.runs() else ("Train a model", "train")))
     show_trash()
     st.stop()
-if not entries:
+
+query = ask(library)
+found = page_of(library, query)
+if not found.entries:
     st.info("No artifact fits. Clear the search or a filter.", icon=":material/search_off:")
-    show_trash()
-    st.stop()
-
-many = f"{len(entries):,} artifact{'' if len(entries) == 1 else 's'}"
-st.caption(f"{many}, {size(sum(entry.bytes or 0 for entry in entries))}. Select rows to compare, download or remove.")
-actions = st.container(horizontal=True)
-chosen = artifact_table(entries)
-good = [entry.id for entry in chosen if not entry.problem]
-
-with actions:
-    if st.button("Compare", type="primary", icon=":material/compare_arrows:", disabled=not good):
-        go("compare", artifact=good)
-    st.link_button(
-        "Download",
-        download_address(good),
-        icon=":material/download:",
-        disabled=not good,
-        help="One file comes as it is; a directory, or several artifacts, as a zip.",
-    )
-    if st.button("Remove", icon=":material/delete:", disabled=not chosen):
-        remove_dialog([entry.id for entry in chosen])
-
-if len(chosen) == 1:
-    try:
-        detail(chosen[0])
-    except RoundtripError as error:  # what stands below must still be drawn
-        show_error(error)
+else:
+    fitting = f"{how_many(found)}{' fit' if is_narrow(query) else ''}"
+    st.caption(f"{fitting}. Select rows to compare, download, tag or remove.")
+    toolbar = st.container(horizontal=True)
+    chosen = artifact_table(found.entries, f"artifacts-{hash(query)}-{len(found.entries)}")
+    turn_pages(found)
+    with toolbar:
+        actions(chosen)
+    if len(chosen) == 1:
+        try:
+            detail(chosen[0])
+        except RoundtripError as error:  # what stands below must still be drawn
+            show_error(error)
 
 show_trash()
+show_space()

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core.errors import RoundtripError
+from ui.address import aliases_to_ids
 
 HERE = Path(__file__).resolve().parent
 PAGES_FOLDER = HERE.parent / "pages"
@@ -48,6 +49,7 @@ def run() -> None:
     st.set_page_config(page_title="Roundtrip", page_icon=str(HERE / "icon.png"), layout="wide")
     chosen = st.navigation([page(key) for key in PAGES], position="top")
     try:
+        aliases_to_ids()
         chosen.run()
     except RoundtripError as error:
         from ui.words import show_error

@@ -1,29 +1,38 @@
-"""What the Library page shows: the table of artifacts, one of them in detail, and removing with a way back."""
+"""What the Library page shows: the table of artifacts, what can be done with those that are selected, and one of them
+in detail."""
 
 from datetime import datetime
 
 import streamlit as st
 
 from core.compare import Verdict
+from core.errors import RoundtripError
 from core.formats import all_formats, get_format
 from core.library import Entry
+from ui.frame import PAGES, go
+from ui.marking import edit_marks, show_lineage, tag_dialog
+from ui.routes import download_address
 from ui.saving import show_artifact
 from ui.state import office
-from ui.words import plain, size
+from ui.trash import NOT_BACK, bring_back
+from ui.words import plain, show_error, size
 
-SHOWN = 50  # entries of the trash that are listed
+BROUGHT_IN = "brought in"
+INSPECT = "inspect"
 
 
-def artifact_table(entries: list[Entry]) -> list[Entry]:
-    """The table, and the entries whose rows are selected in it."""
+def artifact_table(entries: list[Entry], key: str) -> list[Entry]:
+    """The table, and the entries whose rows are selected in it; under another key, nothing is selected."""
     labels = {one.key: one.label for one in all_formats()}
     columns = {
         "Format": [labels.get(entry.format, entry.format or "unreadable") for entry in entries],
         "Verdict of its reload": [_verdict(entry) for entry in entries],
         "Run": [entry.run_name or "" for entry in entries],
-        "Demo": [entry.demo or ("" if entry.problem else "added from a notebook") for entry in entries],
+        "Marks": [_marks(entry) for entry in entries],
+        "Demo": [entry.demo or _no_demo(entry) for entry in entries],
         "Size": [entry.bytes for entry in entries],
         "Created": [entry.created and datetime.fromisoformat(entry.created) for entry in entries],
+        "Note": [entry.note for entry in entries],
         "Id": [entry.id for entry in entries],
     }
     event = st.dataframe(
@@ -31,18 +40,37 @@ def artifact_table(entries: list[Entry]) -> list[Entry]:
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
-        key="artifacts",
+        key=key,
         alt="Artifacts with format, verdict, run, size and date",
         column_config={
             "Format": st.column_config.TextColumn(pinned=True),
             "Verdict of its reload": st.column_config.TextColumn(
                 help="What a fresh process made of the copy, on the held-out rows of its run.", width="medium"
             ),
+            "Marks": st.column_config.ListColumn(
+                help="Brought in from outside, pinned, what aliases point to it, and its tags.", width="medium"
+            ),
             "Size": st.column_config.NumberColumn(format="bytes"),
             "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
         },
     )
     return [entries[row] for row in event.selection.rows if row < len(entries)]
+
+
+def _marks(entry: Entry) -> list[str]:
+    brought = ["brought in"] if entry.trust == BROUGHT_IN else []
+    return (
+        brought
+        + ["pinned"] * entry.pinned
+        + [f"→ {name}" for name in entry.aliases]
+        + [f"#{one}" for one in entry.tags]
+    )
+
+
+def _no_demo(entry: Entry) -> str:
+    if entry.problem:
+        return ""
+    return "brought in" if entry.trust == BROUGHT_IN else "added from a notebook"
 
 
 def _verdict(entry: Entry) -> str:
@@ -52,15 +80,55 @@ def _verdict(entry: Entry) -> str:
     return f"{words}, with its code" if entry.needs_code else words
 
 
+def actions(chosen: list[Entry]) -> None:
+    """What can be done with the selected entries."""
+    good = [entry.id for entry in chosen if not entry.problem]
+    if st.button("Compare", type="primary", icon=":material/compare_arrows:", disabled=not good):
+        go("compare", artifact=good)
+    if INSPECT in PAGES and st.button(
+        "Side by side", icon=":material/splitscreen_right:", disabled=len(good) != 2, help="Select two artifacts."
+    ):
+        go(INSPECT, artifact=good[0], beside=good[1])
+    st.link_button(
+        "Download",
+        download_address(good),
+        icon=":material/download:",
+        disabled=not good,
+        help="One file comes as it is; a directory, or several artifacts, as a zip.",
+    )
+    if st.button("Tag", icon=":material/sell:", disabled=not chosen):
+        tag_dialog([entry.id for entry in chosen])
+    if st.button("Remove", icon=":material/delete:", disabled=not chosen):
+        remove_dialog([entry.id for entry in chosen])
+
+
 def detail(entry: Entry) -> None:
-    """One artifact: its evidence, its files, and the code that saves and loads it."""
+    """One artifact: what a person says of it, where it comes from, its evidence, its files, and its code."""
     if entry.problem:
         st.warning(plain(entry.problem), icon=":material/broken_image:")
         return
     one = get_format(entry.format)
-    st.subheader(f"{one.label} · {size(entry.bytes)}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(f"{one.label} · {size(entry.bytes)}", width="content")
+        _badges(entry)
+        if INSPECT in PAGES and st.button("Look inside", icon=":material/search:"):
+            go(INSPECT, artifact=entry.id)
     st.caption(f"{plain(entry.run_name or '')} · {entry.id}")
+    left, right = st.columns(2, gap="large")
+    with left:
+        edit_marks(entry)
+    with right:
+        show_lineage(entry.id)
     show_artifact(entry.id, one)
+
+
+def _badges(entry: Entry) -> None:
+    if entry.trust == BROUGHT_IN:
+        st.badge("brought in", icon=":material/input:", color="orange", help="A file from outside, or made from one.")
+    if entry.pinned:
+        st.badge("pinned", icon=":material/keep:", color="blue", help="It cannot be removed until it is unpinned.")
+    for name in entry.aliases:
+        st.badge(plain(name), icon=":material/arrow_forward:", color="violet", help="An alias that points to it.")
 
 
 @st.dialog("Remove from the library?")
@@ -72,15 +140,19 @@ def remove_dialog(ids: list[str]) -> None:
         if st.button("Keep"):
             st.rerun()
         if st.button("Remove", type="primary", icon=":material/delete:", key="remove-for-good"):
-            for id_ in ids:
-                office().library.remove(id_)
+            try:
+                office().library.remove_all(ids)
+            except RoundtripError as error:  # pinned, or what an alias points to: then none of them went
+                show_error(error)
+                return
             st.session_state["removed"] = ids
-            st.session_state.pop("artifacts", None)
             st.rerun()
 
 
 def undo_strip() -> None:
-    """After a removal: what went, and Undo."""
+    """After a removal: what went, and Undo; after bringing back, what would not come."""
+    if error := st.session_state.pop(NOT_BACK, None):
+        show_error(error)
     if not (removed := st.session_state.get("removed")):
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
@@ -89,24 +161,5 @@ def undo_strip() -> None:
         st.button("Undo", icon=":material/undo:", on_click=_undo)
 
 
-def show_trash() -> None:
-    """What is in the trash, each with the way back."""
-    if not (thrown := office().library.trashed()):
-        return
-    with st.expander(f"In the trash: {len(thrown)}", icon=":material/delete:"):
-        for entry, *_ in thrown[:SHOWN]:
-            with st.container(horizontal=True, vertical_alignment="center"):
-                what = entry.format or entry.run_name or "unreadable"
-                st.markdown(plain(f"{what} · {size(entry.bytes)} · {entry.id}"), width="content")
-                st.button("Bring back", key=f"restore-{entry.id}", on_click=_restore, args=(entry.id,))
-        if len(thrown) > SHOWN:
-            st.caption(f"And {len(thrown) - SHOWN} more: `python -m core list --trash`.")
-
-
-def _restore(id_: str) -> None:
-    office().library.restore(id_)
-
-
 def _undo() -> None:
-    for id_ in st.session_state.pop("removed"):
-        office().library.restore(id_)
+    bring_back(st.session_state.pop("removed"))

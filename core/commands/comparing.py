@@ -14,6 +14,8 @@ from core.report import report_kind, write_report
 from core.terminal import (
     AsJson,
     Code,
+    Ids,
+    as_id,
     code_sources,
     complain,
     finish,
@@ -35,9 +37,9 @@ Many = list[str] | None
 
 @app.command()
 def compare(
-    artifacts: Annotated[list[str], typer.Argument(metavar="ID...")],
+    artifacts: Ids,
     baseline: Annotated[
-        str | None, typer.Option(metavar="ID", help="An artifact, or a run for its live model.")
+        str | None, typer.Option(metavar="ID", parser=as_id, help="An artifact, or a run for its live model.")
     ] = None,
     rows: Annotated[str | None, typer.Option(help="How many held-out rows to ask, or how many random ones.")] = None,
     classes: Annotated[Many, typer.Option("--class", help="Only held-out rows of this class (repeatable).")] = None,

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.terminal import AsJson, Code, code_sources, complain, finish, open_jobs, show, warn, whole_number
+from core.terminal import AsJson, Code, Ids, code_sources, complain, finish, open_jobs, show, warn, whole_number
 from core.work.costs import Cost, Costs, Spread
 
 app = typer.Typer()
@@ -14,7 +14,7 @@ STEADY = ("artifact", "format", "rows a call", "p50", "p95", "p99", "rows/s", "c
 
 @app.command()
 def cost(
-    artifacts: Annotated[list[str], typer.Argument(metavar="ID...")],
+    artifacts: Ids,
     repeats: Annotated[str | None, typer.Option(help="How often everything is measured, in fresh processes.")] = None,
     code: Code = None,
     as_json: AsJson = False,

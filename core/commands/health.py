@@ -8,7 +8,7 @@ from core.errors import InputError
 from core.health import Found, doctor, rebuild, repair
 from core.health import verify as verify_all
 from core.settings import settings
-from core.terminal import AsJson, open_library, progress, show
+from core.terminal import AsJson, as_id, open_library, progress, show
 from core.worker import Worker
 
 app = typer.Typer()
@@ -16,7 +16,7 @@ app = typer.Typer()
 
 @app.command()
 def verify(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", parser=as_id)] = None,
     all_: Annotated[bool, typer.Option("--all", help="Everything in the library.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.terminal import AsJson, Code, code_sources, complain, finish, open_jobs, show, warn, whole_number
+from core.terminal import AsJson, Code, Ids, code_sources, complain, finish, open_jobs, show, warn, whole_number
 from core.work.continuing import Ending
 
 app = typer.Typer()
@@ -13,7 +13,7 @@ app = typer.Typer()
 @app.command()
 def resume(
     run: str,
-    artifacts: Annotated[list[str], typer.Argument(metavar="ID...")],
+    artifacts: Ids,
     epochs: Annotated[str, typer.Option(help="How often each sees all of the training data again, 1 to 20.")] = "2",
     seed: Annotated[str, typer.Option(help="Fixes the order of the rows, which is the same for all.")] = "0",
     code: Code = None,

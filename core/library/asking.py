@@ -12,6 +12,7 @@ from core.errors import InputError
 from core.library.entries import SORTS, UNREADABLE, Entry, Page, Query
 from core.library.tables import COUNTS, ENTRIES, HASHES, KINDS_INDEX, ORDERS, TAGS, WORDS, index_name
 
+FOUND = sql.table(WORDS, sql.column("rowid", sql.Integer), sql.column(WORDS))  # the index of words, as SQL knows it
 FEW = 1000  # rows that are sorted rather than walked to in order
 HASH = re.compile(r"[0-9a-f]{6,64}")
 RANKS = {**{verdict.value: verdict.rank for verdict in Verdict}, UNREADABLE: len(Verdict)}
@@ -29,6 +30,8 @@ def checked(query: Query) -> Query:
     """The query itself. Raises InputError."""
     if query.sort not in SORTS:
         raise InputError("There is no such order.", received=query.sort, cure=f"Choose from {', '.join(SORTS)}.")
+    if wrong := [one for one in query.verdicts if one not in RANKS]:
+        raise InputError("There is no such verdict.", received=wrong[0], cure=f"Choose from {', '.join(RANKS)}.")
     for name in ("page", "size"):
         if (number := getattr(query, name)) is not None and number < 1:
             raise InputError(f"The {name} is a whole number from 1.", received=number, cure="Begin at 1.")
@@ -46,7 +49,7 @@ def ask(connection: sql.Connection, query: Query, full_text: bool) -> Page:
     elif few:
         (total, size), index = _sums(connection, ENTRIES.c, sql.func.count(), where), ""
     else:
-        total, size, index = _at_least(connection, narrow, plain), None, _index(query, FEW + 1)
+        (total, size), index = _at_least(connection, narrow, plain), _index(query, FEW + 1)
     keys = sql.select(ENTRIES.c.key).where(*where)
     if index:
         keys = keys.with_hint(ENTRIES, f"INDEXED BY {index}", "sqlite")
@@ -61,8 +64,9 @@ def _page(query: Query, entries: list[Entry], total: int, size: int | None) -> P
     if size is not None:
         return Page(entries[: query.size], total, size)
     seen = (query.page - 1) * query.size + len(entries)
-    more = len(entries) > query.size or total > FEW
-    return Page(entries[: query.size], max(total, seen) if more else seen, None, more)
+    if entries and len(entries) <= query.size:
+        return Page(entries, seen, None)
+    return Page(entries[: query.size], max(total, seen) if entries else total, None, more=True)
 
 
 def _entries(connection: sql.Connection, keys: sql.Select, query: Query) -> list[Entry]:
@@ -84,13 +88,16 @@ def _sums(connection: sql.Connection, columns: Any, count: Any, where: Iterable)
     return int(total or 0), int(size or 0)
 
 
-def _at_least(connection: sql.Connection, narrow: list[Narrow], plain: list) -> int:
-    """How many rows fit, up to one more than few: found by the keys of one condition where there are any."""
+def _at_least(connection: sql.Connection, narrow: list[Narrow], plain: list) -> tuple[int, int | None]:
+    """How many rows fit, up to one more than few, and the bytes of so few: by the keys of one condition, where there
+    are any."""
     by_keys = next((one for one in narrow if one.keys is not None), None)
-    if by_keys is None or (len(narrow) == 1 and not plain):
-        return FEW + 1
-    tests = [one.test for one in narrow if one is not by_keys]
-    return _count(connection, sql.select(ENTRIES.c.key).where(ENTRIES.c.key.in_(by_keys.keys), *tests, *plain))
+    if by_keys and len(narrow) == 1 and not plain:
+        return FEW + 1, None
+    tests = [ENTRIES.c.key.in_(one.keys) if one is by_keys else one.test for one in narrow]
+    some = sql.select(ENTRIES.c.bytes).where(*tests, *plain).limit(FEW + 1).subquery()
+    total, size = connection.execute(sql.select(sql.func.count(), sql.func.sum(some.c.bytes))).one()
+    return total, None if total > FEW else int(size or 0)
 
 
 def _index(query: Query, total: int) -> str:
@@ -110,7 +117,7 @@ def _order(query: Query) -> list[sql.ColumnElement]:
 
 def _plain(columns: Any, query: Query) -> Iterator[sql.ColumnElement[bool]]:
     """The conditions that the columns of a kind hold, in either table."""
-    ranks = [RANKS[one] for one in query.verdicts if one in RANKS]
+    ranks = [RANKS[one] for one in query.verdicts]
     for column, wanted, asked in (
         (columns.demo, query.demos, query.demos),
         (columns.format, query.formats, query.formats),
@@ -126,7 +133,7 @@ def _plain(columns: Any, query: Query) -> Iterator[sql.ColumnElement[bool]]:
 
 
 def _narrow(query: Query, full_text: bool) -> Iterator[Narrow]:
-    for word in dict.fromkeys(query.search.lower().split()):
+    for word in dict.fromkeys(query.search.lower().replace("\0", "").split()):
         yield _word(word, full_text)
     for tag in dict.fromkeys(query.tags):
         test = ENTRIES.c.tags.contains(f"\n{tag}\n", autoescape=True)
@@ -137,9 +144,8 @@ def _narrow(query: Query, full_text: bool) -> Iterator[Narrow]:
 
 def _word(word: str, full_text: bool) -> Narrow:
     test, keys = ENTRIES.c.text.contains(word, autoescape=True), None
-    if full_text and len(word) >= 3 and "\0" not in word:
-        keys = sql.text(f"SELECT rowid AS key FROM {WORDS} WHERE {WORDS} MATCH :word").bindparams(word=_phrase(word))
-        keys = sql.select(keys.columns(sql.column("key", sql.Integer)).subquery().c.key)
+    if full_text and len(word) >= 3:
+        keys = sql.select(FOUND.c.rowid.label("key")).where(FOUND.c[WORDS].op("MATCH")(_phrase(word)))
     if HASH.fullmatch(word):
         hashed = sql.select(HASHES.c.key).where(HASHES.c.sha256 >= word, HASHES.c.sha256 < f"{word}g")
         test = sql.or_(test, ENTRIES.c.key.in_(hashed))

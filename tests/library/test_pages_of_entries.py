@@ -1,0 +1,340 @@
+"""The catalog answers as a plain loop over all entries would, however it finds its way; and it notices every change."""
+
+import json
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.compare import Verdict
+from core.errors import InputError
+from core.library import Library, Query
+from core.library import asking as asking_room
+from core.library import lookout as lookout_room
+from core.library.catalog import Catalog
+from core.library.entries import SORTS, UNREADABLE, Entry, Source
+from tests.library.conftest import keep_artifact, keep_run, spoil
+
+COUNT = 300
+DEMOS, FORMATS, TAGS = ("digits-mlp", "tips", None), ("keras", "h5", "onnx"), ("prod", "try", "ünïcode")
+WORDS = (
+    "digit",
+    "tips",
+    "h5",
+    "keras note",
+    "NOTE 7",
+    "prod",
+    "nothing here",
+    "e",
+    "abcdef",
+    "%",
+    "note",
+    "ünï",
+    '"x',
+    "champion",
+)
+
+
+def made_sources() -> list[Source]:
+    chance = random.Random(0)
+    return [_source(number, chance) for number in range(COUNT)]
+
+
+def _source(number: int, chance: random.Random) -> Source:
+    id_ = f"a{number:010x}"
+    tags = tuple(sorted(tag for tag in TAGS if chance.random() < 0.4))
+    marked = {"tags": tags, "pinned": chance.random() < 0.1, "aliases": ("champion",) if number == 7 else ()}
+    if number % 50 == 3:
+        return Source(Entry(id_, problem="It cannot be read.", **marked))
+    demo, verdict = chance.choice(DEMOS), chance.choice(list(Verdict))
+    return Source(
+        Entry(
+            id_,
+            run=f"r{number % 7:010x}",
+            run_name=f"Run {number % 7}",
+            demo=demo,
+            format=chance.choice(FORMATS),
+            created=f"2026-01-{1 + chance.randrange(28):02}",
+            bytes=chance.randrange(5),
+            verdict=verdict.value,
+            needs_code=False,
+            trust=chance.choice(("ours", "ours", "brought in")),
+            **marked,
+        ),
+        note=f"Note {number}" if number % 3 else "",
+        hashes=(f"{number:06x}" * 10, "abcdef" + f"{number:04d}" * 14),
+    )
+
+
+SOURCES = made_sources()
+
+
+@pytest.fixture(scope="module", params=["all words looked up", "few rows looked up", "no words looked up"])
+def catalog(request) -> Catalog:
+    """A catalog of `SOURCES`, which finds rows by its index of words, by walking, or without such an index."""
+    with pytest.MonkeyPatch.context() as patched:
+        few = {"few rows looked up": 5}.get(request.param, 1000)
+        patched.setattr(asking_room, "FEW", few)
+        one = Catalog("sqlite://")
+        one._full_text = one._full_text and request.param != "no words looked up"
+        found = {source.entry.id: source for source in SOURCES}
+        one.sync(found, lambda id_, run: 1, found.get)
+        yield one
+
+
+def fits(source: Source, query: Query) -> bool:
+    entry = source.entry
+    said = "\n".join(
+        text or ""
+        for text in (
+            entry.id,
+            entry.run,
+            entry.run_name,
+            entry.demo,
+            entry.format,
+            *entry.tags,
+            *entry.aliases,
+            source.note,
+        )
+    ).lower()
+    return (
+        all(
+            word in said or (len(word) >= 6 and any(one.startswith(word) for one in source.hashes))
+            for word in query.search.lower().split()
+        )
+        and (not query.demos or (entry.demo or "") in query.demos)
+        and (not query.formats or entry.format in query.formats)
+        and set(query.tags) <= set(entry.tags)
+        and (not query.verdicts or (entry.verdict or UNREADABLE) in query.verdicts)
+        and query.trust in ("", entry.trust)
+        and query.pinned in (None, entry.pinned)
+        and query.alias in (None, bool(entry.aliases))
+        and query.run in ("", entry.run)
+    )
+
+
+def order(query: Query) -> Callable[[Entry], tuple]:
+    rank = {verdict.value: verdict.rank for verdict in Verdict}
+    of = {
+        "created": lambda entry: (entry.created or "",),
+        "bytes": lambda entry: (entry.bytes or 0,),
+        "name": lambda entry: (entry.run_name or "", entry.created or ""),
+        "format": lambda entry: (entry.format or "", entry.created or ""),
+        "demo": lambda entry: (entry.demo or "", entry.created or ""),
+        "verdict": lambda entry: (rank.get(entry.verdict, len(rank)), entry.created or ""),
+    }[query.sort]
+    return lambda entry: (*of(entry), entry.id)
+
+
+def some(values) -> st.SearchStrategy:
+    return st.one_of(st.just(()), st.lists(st.sampled_from(values), min_size=1, max_size=2, unique=True).map(tuple))
+
+
+QUERIES = st.builds(
+    Query,
+    search=st.lists(st.sampled_from(WORDS), max_size=2).map(" ".join),
+    demos=some(("digits-mlp", "tips", "", "no-such")),
+    formats=some((*FORMATS, "no-such")),
+    tags=some((*TAGS, "no-such")),
+    verdicts=some((*(verdict.value for verdict in Verdict), UNREADABLE)),
+    trust=st.sampled_from(("", "", "ours", "brought in")),
+    pinned=st.sampled_from((None, None, True, False)),
+    alias=st.sampled_from((None, None, None, True, False)),
+    run=st.sampled_from(("", "", "", "r0000000003")),
+    sort=st.sampled_from(SORTS),
+    descending=st.booleans(),
+    page=st.integers(1, 4),
+    size=st.sampled_from((10, 50, None)),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(query=QUERIES)
+def test_a_page_is_what_a_loop_over_everything_would_give(catalog, query):
+    fitting = [source.entry for source in SOURCES if fits(source, query)]
+    wanted = sorted(fitting, key=order(query), reverse=query.descending)
+    first = 0 if query.size is None else (query.page - 1) * query.size
+    page = catalog.page(query)
+    shown = page.entries if query.size is not None else sorted(page.entries, key=order(query), reverse=query.descending)
+    assert shown == (wanted if query.size is None else wanted[first : first + query.size])
+    if page.more:
+        assert (page.total <= len(fitting), page.bytes) == (True, None)
+    elif first < len(fitting):
+        assert page.total == len(fitting)
+        assert page.bytes in (None, sum(entry.bytes or 0 for entry in fitting))
+
+
+@pytest.mark.trust
+@pytest.mark.parametrize("text", ["' OR 1=1 --", '"', "NEAR(a b)", "*", "note*", "a AND b", "(", "x" * 5000, "🙂🙂🙂"])
+def test_a_search_is_never_a_command(catalog, text):
+    query = Query(text)
+    assert [entry.id for entry in catalog.page(query).entries] == [one.entry.id for one in SOURCES if fits(one, query)]
+
+
+def test_a_character_that_ends_strings_elsewhere_is_no_word(catalog):
+    assert catalog.page(Query("\0", size=None)).total == COUNT
+    assert catalog.page(Query("ti\0ps")) == catalog.page(Query("tips"))
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        (Query(sort="colour"), "There is no such order. Received: colour."),
+        (Query(page=0), "The page is a whole number from 1."),
+        (Query(size=-1), "The size is a whole number from 1."),
+        (Query(verdicts=("good",)), "There is no such verdict. Received: good."),
+    ],
+)
+def test_what_cannot_be_asked_is_said(catalog, query, sentence):
+    with pytest.raises(InputError) as caught:
+        catalog.page(query)
+    assert str(caught.value).startswith(sentence)
+
+
+def test_the_counts_are_those_of_the_rows_after_any_change():
+    one, present = Catalog("sqlite://"), {source.entry.id: source for source in SOURCES}
+    one.sync(present, lambda id_, run: 1, present.get)
+    for id_ in list(present)[::3]:
+        del present[id_]
+    one.refresh([source.entry.id for source in SOURCES], lambda id_, run: 2, present.get)
+    kept = [source.entry for source in present.values()]
+    assert one.page(Query(size=1))[1:3] == (len(kept), sum(entry.bytes or 0 for entry in kept))
+    formats = sorted({entry.format or "" for entry in kept})
+    assert one.kinds("format") == {key: sum((entry.format or "") == key for entry in kept) for key in formats}
+    assert one.tags() == {tag: sum(tag in entry.tags for entry in kept) for tag in sorted(TAGS)}
+
+
+# In step with the folders
+
+
+@pytest.fixture
+def large(empty_library, monkeypatch) -> Library:
+    """A library that counts as large, of three artifacts: not every list looks at all folders."""
+    monkeypatch.setattr(lookout_room, "EACH_TIME", 0)
+    monkeypatch.setattr(lookout_room, "SHARE", 1e6)
+    monkeypatch.setattr(lookout_room, "BACKGROUND", 1e6)
+    run = keep_run(empty_library)
+    for _ in range(3):
+        keep_artifact(empty_library, run)
+    assert len(empty_library.find()) == 3
+    return empty_library
+
+
+@pytest.fixture
+def looks(monkeypatch) -> list[str]:
+    """The folders that were looked at, all of them each time."""
+    taken: list[str] = []
+    real = lookout_room.all_stamps
+    monkeypatch.setattr(lookout_room, "all_stamps", lambda home, *rest: (taken.append(str(home)), real(home, *rest))[1])
+    return taken
+
+
+def test_what_our_own_writers_change_is_seen_without_a_look_at_all_folders(large, looks):
+    first, *_ = ids = [entry.id for entry in large.find()]
+    run = large.runs()[0]
+    other = Library(large.home)
+    changes = {
+        "kept": lambda: keep_artifact(other, run, "h5"),
+        "removed": lambda: other.remove(ids[1]),
+        "restored": lambda: other.restore(ids[1]),
+        "marked": lambda: other.mark(first, pinned=True),
+        "pointed": lambda: other.point("champion", first),
+        "renamed": lambda: other.mark(run.id, name="Another"),
+    }
+    for change in changes.values():
+        change()
+        assert large.find() == large.read_anew()
+        looks.clear()
+        assert large.find() == other.find()
+        assert looks == []
+    assert {entry.run_name for entry in large.find()} == {"Another"}
+
+
+def test_what_a_hand_takes_away_is_seen_at_once(large, looks):
+    first = large.find()[0].id
+    os.rename(large.home / "artifacts" / first, large.home / "elsewhere")
+    assert first not in {entry.id for entry in large.find()}
+    assert len(looks) == 1
+
+
+def test_what_a_hand_changes_inside_is_seen_by_the_next_look(large, looks, monkeypatch):
+    first, second, third = (entry.id for entry in large.find())
+    spoil(large.home / "artifacts" / first / "artifact.json", "{")
+    assert all(entry.problem is None for entry in large.find())
+    assert looks == []
+    monkeypatch.setattr(lookout_room, "SHARE", 0)
+    assert {entry.id for entry in large.find() if entry.problem} == {first}
+    spoil(large.home / "runs" / large.runs()[0].id / "run.json", "{")
+    assert {entry.id for entry in large.find() if entry.problem} == {first, second, third}
+
+
+def test_a_run_that_is_mended_mends_its_artifacts(large, monkeypatch):
+    monkeypatch.setattr(lookout_room, "SHARE", 0)
+    path = large.home / "runs" / large.runs()[0].id / "run.json"
+    whole = path.read_text()
+    spoil(path, "{")
+    assert all(entry.problem for entry in large.find())
+    spoil(path, whole + " " * 7)
+    assert not any(entry.problem for entry in large.find())
+
+
+def test_a_long_look_is_taken_in_the_background(large, monkeypatch):
+    first = large.find()[0].id
+    spoil(large.home / "artifacts" / first / "artifact.json", "{")
+    monkeypatch.setattr(lookout_room, "SHARE", 0)
+    monkeypatch.setattr(lookout_room, "BACKGROUND", -1)
+    held, real = threading.Event(), lookout_room.all_stamps
+    monkeypatch.setattr(lookout_room, "all_stamps", lambda *rest: (held.wait(30), real(*rest))[1])
+    assert all(entry.problem is None for entry in large.find())  # and did not wait
+    held.set()
+    large._lookout._background.join(30)
+    monkeypatch.setattr(lookout_room, "SHARE", 1e6)
+    assert {entry.id for entry in large.find() if entry.problem} == {first}
+
+
+def test_a_look_that_was_long_ago_is_waited_for(large, monkeypatch):
+    first = large.find()[0].id
+    spoil(large.home / "artifacts" / first / "artifact.json", "{")
+    monkeypatch.setattr(lookout_room, "SHARE", 0)
+    monkeypatch.setattr(lookout_room, "BACKGROUND", -1)
+    later = time.time() + 2 * lookout_room.LONG_AGO
+    monkeypatch.setattr(lookout_room.time, "time", lambda: later)
+    assert {entry.id for entry in large.find() if entry.problem} == {first}
+
+
+def test_a_log_that_began_anew_or_went_is_no_loss(large, monkeypatch):
+    run = large.runs()[0]
+    monkeypatch.setattr("core.library.changes.MOST", 0)
+    for _ in range(3):
+        keep_artifact(large, run)
+    assert (large.home / "changes.log").stat().st_size == 12
+    assert len(large.find()) == 6
+    (large.home / "changes.log").unlink()
+    keep_artifact(large, run)
+    assert len(large.find()) == 7
+
+
+def test_nonsense_in_the_log_or_in_the_state_is_passed_over(large):
+    with (large.home / "changes.log").open("a") as log:
+        log.write("../../x\n\nnonsense\na0000000000\n")
+    assert len(large.find()) == 3
+    for state in ("", "x", "[]", '["1 2", 0, 0, 0]', json.dumps(["x y z w", "a", 0, 0])):
+        large._catalog.note(state)
+        assert len(Library(large.home).find()) == 3
+
+
+def test_a_list_during_a_rebuild_lacks_nothing(large, monkeypatch):
+    seen, read = [], large._lookout.read
+
+    def slow(id_: str) -> Source | None:
+        seen.append(len(Library(large.home)._catalog.find()))
+        return read(id_)
+
+    monkeypatch.setattr(large._lookout, "read", slow)
+    large.rebuild()
+    assert seen == [3, 3, 3]
