@@ -12,7 +12,7 @@ from core.settings import PROJECT
 def visit(monkeypatch: pytest.MonkeyPatch):
     """A function that opens a page over the given jobs, with ids in its address."""
 
-    def open_page(jobs: Jobs, page: str, **address: str) -> AppTest:
+    def open_page(jobs: Jobs, page: str, /, **address: str) -> AppTest:
         st.cache_resource.clear()
         st.cache_data.clear()
         monkeypatch.setattr("ui.state.Jobs", lambda: jobs)

@@ -64,6 +64,19 @@ def test_the_library_lists_and_filters(visit, jobs: Jobs, saved: Callable):
     assert app.dataframe[0].value["Verdict of its reload"].tolist() == ["Bit-identical"]
 
 
+def test_an_alias_in_an_address_is_the_artifact_it_points_to(visit, jobs: Jobs, saved):
+    id_ = saved("digits-mlp", "keras")["artifact"]
+    jobs.library.point("ui-champion", id_)
+    try:
+        app = visit(jobs, "compare", artifact="ui-champion", rows="20")
+        (box,) = [one for one in app.multiselect if one.label == "Copies"]
+        assert box.value == [id_]
+        assert "Not in the library" not in said(visit(jobs, "compare", artifact="ui-champion", rows="20"))
+        assert "Not in the library any more" in said(visit(jobs, "compare", artifact="no-such", rows="20"))
+    finally:
+        jobs.library.drop_alias("ui-champion")
+
+
 def test_a_comparison_says_its_verdicts(visit, jobs: Jobs, saved: Callable):
     kept = [saved("digits-mlp", key)["artifact"] for key in ("saved_model", "architecture")]
     job = jobs.wait(jobs.compare(kept, 270).id)
