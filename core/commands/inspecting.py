@@ -8,7 +8,7 @@ import typer
 from core.errors import FormatError, InputError
 from core.inspection.trees import Change
 from core.jobs import Jobs
-from core.terminal import AsJson, complain, open_jobs, show
+from core.terminal import AsJson, as_id, complain, open_jobs, show
 from core.work.differing import Difference, TensorPair, compare_all, sizes
 from core.work.inspecting import Described, TensorRow, describe
 
@@ -20,7 +20,7 @@ WIDE = 48  # letters of one cell
 
 @app.command()
 def inspect(
-    artifact: Annotated[str, typer.Argument(metavar="ARTIFACT")],
+    artifact: Annotated[str, typer.Argument(metavar="ARTIFACT", parser=as_id)],
     part: Annotated[
         list[str] | None, typer.Option(help=f"Only this: {', '.join(PARTS)} (repeatable). Default: all.")
     ] = None,
@@ -112,8 +112,8 @@ def _cut(text: str) -> str:
 
 @app.command()
 def diff(
-    a: Annotated[str, typer.Argument(metavar="A")],
-    b: Annotated[str, typer.Argument(metavar="B")],
+    a: Annotated[str, typer.Argument(metavar="A", parser=as_id)],
+    b: Annotated[str, typer.Argument(metavar="B", parser=as_id)],
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="The status is 1 where anything in the copies differs.")
     ] = False,

@@ -8,7 +8,7 @@ import typer
 from core.kit import proof_kit
 from core.kit.serving import serving_files, serving_zip, write_folder
 from core.library.parcel import Parcel, write_out
-from core.terminal import AsJson, open_library, show
+from core.terminal import AsJson, as_id, open_library, show
 
 app = typer.Typer()
 Force = Annotated[bool, typer.Option("--force", help="Replace a file of that name.")]
@@ -16,7 +16,7 @@ Force = Annotated[bool, typer.Option("--force", help="Replace a file of that nam
 
 @app.command()
 def kit(
-    artifact: Annotated[str, typer.Argument(metavar="ID")],
+    artifact: Annotated[str, typer.Argument(metavar="ID", parser=as_id)],
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Default: kit-ID-FORMAT.zip.")] = None,
     force: Force = False,
     as_json: AsJson = False,
@@ -28,7 +28,7 @@ def kit(
 
 @app.command()
 def serving(
-    artifact: Annotated[str, typer.Argument(metavar="ID")],
+    artifact: Annotated[str, typer.Argument(metavar="ID", parser=as_id)],
     name: Annotated[str, typer.Option(help="The name under which it is served.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.zip|FOLDER", help="A zip, or a folder of models.")],
     version: Annotated[str, typer.Option(help="The version's number.")] = "1",
