@@ -143,6 +143,20 @@ graph(
     node("restore", "RestoreV2", "place", "x"),
     more=saver(save=""),
 )
+graph("saver-saves-as-an-answer", "saver-operation", *SAVER, more=saver(save="save:0"), signatures=signature("save:0"))
+PLACE = node("place", "Const", **constant("/etc/secret"))
+for operation in ("IdentityN", "StringJoin", "Reshape", "Select"):
+    made = node("made", operation, "place", "x")
+    graph(
+        f"saver-place-by-{operation}",
+        "saver-operation",
+        PLACE,
+        made,
+        node("restore", "RestoreV2", "made", "x"),
+        more=saver(),
+    )
+    table = node("init", "InitializeTableFromTextFileV2", "x", "made")
+    graph(f"table-place-by-{operation}", "asset-name", PLACE, made, table)
 SAVES = library(saves=[node("w", "SaveV2", "a", "b")])
 graph(
     "saver-function-in-signature",
@@ -168,6 +182,8 @@ for id_, name in {
     "deep": "a/b",
 }.items():
     graph(f"asset-{id_}", "asset-name", more=asset(name))
+FORMER = field(1, field(1, "words:0")) + field(2, "../../secret.txt")
+graph("asset-of-tensorflow-1", "asset-name", more=entry(4, "saved_model_assets", field(5, field(1, field(2, FORMER)))))
 TABLE = node("init", "InitializeTableFromTextFileV2", "x", "place")
 graph("table-of-a-file", "asset-name", node("place", "Const", **constant("/etc/passwd")), TABLE)
 graph(

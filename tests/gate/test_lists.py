@@ -17,7 +17,6 @@ LOOK = """
 import importlib
 from core.gate.allowed import CLASSES, FUNCTIONS, OUR_OWN
 from core.worker.inspector.operations import ALLOWED, SAVER, TABLES
-from keras.src.api_export import get_symbol_from_name
 from keras.src.saving.serialization_lib import BUILTIN_MODULES, NON_MODELING_APIS
 from tensorflow.core.framework import op_def_pb2
 from tensorflow.python.client import pywrap_tf_session
@@ -31,7 +30,7 @@ for module, names in CLASSES.items():
 for module, names in FUNCTIONS.items():
     for name in names:
         places = BUILTIN_MODULES if module == "builtins" else [module.removeprefix("keras.")]
-        assert any(callable(get_symbol_from_name(f"keras.{place}.{name}")) for place in places), (module, name)
+        assert any(callable(found(f"keras.{place}", name)) for place in places), (module, name)
         assert f"{module}.{name}" not in NON_MODELING_APIS
 operations = op_def_pb2.OpList.FromString(pywrap_tf_session.TF_GetBuffer(pywrap_tf_session.TF_GetAllOpList()))
 assert (ALLOWED | SAVER | TABLES) <= {one.name for one in operations.op}, ALLOWED - {one.name for one in operations.op}

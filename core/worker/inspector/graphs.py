@@ -9,7 +9,11 @@ from core.gate import limits, refused
 from core.worker.inspector.operations import ALLOWED, READS, SAVER, TABLES, WRITES
 
 MAIN = ""  # the name under which the graph itself stands among its functions
-PASSED_ON = {"Identity", "IdentityN", "PlaceholderWithDefault", "StopGradient", "EnsureShape", "Reshape", "Squeeze"}
+PASSED_ON = {"Identity", "PlaceholderWithDefault"}
+# What may be handed to a function that reads a file: what is fed from outside, places of values, numbers.
+HANDLES = {"Placeholder", "VarHandleOp", "HashTable", "HashTableV2", "MutableDenseHashTableV2", "MutableHashTableV2"}
+HANDLES |= {"AnonymousHashTable", "AnonymousMutableHashTable", "MutableHashTableOfTensorsV2"}
+TEXT, BYTES = 7, 4  # TensorFlow's number of the dtype of text; bytes that a number of a constant is taken to have
 
 
 class Graph:
@@ -75,18 +79,18 @@ class Graph:
             waiting.extend(_node_of(one) for one in self.bodies[body][name].input)
         return found
 
-    def source(self, name: str, body: str, given: str = "") -> Any:
+    def source(self, name: str, body: str, given: set[str]) -> Any:
         """Where a value comes from, through what only passes it on: a node, or None for an argument of a function and
-        for the node `given`, which TensorFlow fills."""
+        for the nodes `given`, which TensorFlow fills."""
         seen: set[str] = set()
         while (node := self.bodies[body].get(_node_of(name))) is not None and (node.op in PASSED_ON and node.input):
-            if node.name == given:
+            if node.name in given:
                 return None
             if node.name in seen:
                 raise refused("saved-model-broken", node.name)
             seen.add(node.name)
             name = node.input[0]
-        return None if node is not None and node.name == given else node
+        return None if node is not None and node.name in given else node
 
 
 def _by_name(nodes: Iterable[Any]) -> dict[str, Any]:
@@ -136,10 +140,7 @@ def check_saver(graph: Graph, saver: Any, others: set[str], functions: set[str])
         raise refused("saver-operation", _first_operation(graph, wrong))
     if wrong := graph.functions_with(SAVER) & _called_from(graph, functions):
         raise refused("saver-operation", min(wrong))
-    given = _node_of(saver.filename_tensor_name)
-    for body in graph.bodies:
-        for name in sorted(graph.users(SAVER, body)):
-            _check_prefix(graph, body, graph.bodies[body][name], given if body == MAIN else MAIN)
+    _check_places(graph, READS, {_node_of(saver.filename_tensor_name)})
 
 
 def _first_operation(graph: Graph, names: set[str]) -> str:
@@ -156,36 +157,29 @@ def _called_from(graph: Graph, functions: set[str]) -> set[str]:
     return found
 
 
-def _check_prefix(graph: Graph, body: str, node: Any, given: str) -> None:
-    """A saver reads and writes under the name that it is given, and under no name of its own."""
-    reads = node.op in READS or (body == MAIN and graph.calls[MAIN].get(node.name, set()) & graph.functions_with(READS))
-    if not reads and node.op not in WRITES:
-        return
-    inputs = node.input if node.op not in SAVER else [node.input[1 if node.op == "MergeV2Checkpoints" else 0]]
-    for one in inputs:
-        source = graph.source(one, body, given)
-        if source is not None and _is_text(source):
-            raise refused("saver-operation", f"{node.op} of a place of its own")
-
-
 def check_tables(graph: Graph, assets: set[str]) -> None:
     """Words of tables come from assets: `assets` are the nodes of the graph that stand for one. Raises Refused."""
+    _check_places(graph, TABLES, assets)
+
+
+def _check_places(graph: Graph, reading: frozenset[str], given: set[str]) -> None:
+    """What reads a file is told where by TensorFlow, in an argument or in one of the nodes `given`, and by no text that
+    the graph itself holds or makes."""
     for body in graph.bodies:
-        for name in graph.users(TABLES, body):
-            for one in graph.bodies[body][name].input:
-                source = graph.source(one, body)
-                if source is not None and _is_text(source) and not (body == MAIN and source.name in assets):
-                    raise refused("asset-name", source.name)
+        for name in sorted(graph.users(reading, body)):
+            node = graph.bodies[body][name]
+            place = 1 if node.op in TABLES else 0
+            for one in node.input[place : place + 1] if node.op in reading else node.input:
+                source = graph.source(one, body, given if body == MAIN else set())
+                if not one.startswith("^") and source is not None and not _is_no_place(source):
+                    raise refused("asset-name" if reading is TABLES else "saver-operation", source.name)
 
 
-def _is_text(node: Any) -> bool:
-    """Whether a node gives text that it holds or makes itself."""
-    if node.op == "Const":
-        return node.attr["dtype"].type == TEXT
-    return node.op in {"Substr", "AsString", "StringFormat", "ReadVariableOp", "DecodeBase64"}
-
-
-TEXT = 7  # of TensorFlow's dtypes
+def _is_no_place(node: Any) -> bool:
+    """Whether a node gives no single text, which could be a path; lists of words are none."""
+    if node.op != "Const":
+        return node.op in HANDLES
+    return node.attr["dtype"].type != TEXT or bool(node.attr["value"].tensor.tensor_shape.dim)
 
 
 def check_constants(graph: Graph, most: int) -> None:
@@ -197,6 +191,6 @@ def check_constants(graph: Graph, most: int) -> None:
                 sizes = [one.size for one in node.attr["value"].tensor.tensor_shape.dim]
                 if any(size < 0 for size in sizes):
                     raise refused("graph-size", node.name)
-                total += math.prod(sizes) * 8 if any(size > limits.DIMENSION for size in sizes) else math.prod(sizes)
+                total += math.prod(sizes) * BYTES
                 if total > most:
                     raise refused("graph-size", node.name)

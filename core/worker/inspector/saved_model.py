@@ -13,6 +13,7 @@ CHECKED = "Every operation of every graph and function, the saver, the assets an
 GRAPHS = 16  # graphs by tag in one SavedModel
 LISTED = 64
 ON_LOADING = ("saved_model_main_op", "legacy_init_op", "init_op", "saved_model_init_op", "table_initializer")
+FORMER_ASSETS = "saved_model_assets"
 VARIABLES = {"VarHandleOp", "Variable", "VariableV2"}
 
 
@@ -47,10 +48,11 @@ def _inspect_graph(meta: Any, folder: Path) -> dict[str, Any]:
     objects = meta.object_graph_def
     if not meta.signature_def and not objects.concrete_functions:
         raise refused("saved-model-empty")
-    _check_assets(meta, folder)
+    assets = _assets(meta)
+    _check_assets(meta, assets, folder)
     check_constants(graph, settings().unpacked_mib * 2**20)
-    check_saver(graph, meta.saver_def, _roots(meta, graph), _functions(objects))
-    check_tables(graph, {one.tensor_info.name.partition(":")[0] for one in meta.asset_file_def})
+    check_saver(graph, meta.saver_def, _roots(meta), _functions(objects))
+    check_tables(graph, {one.tensor_info.name.partition(":")[0] for one in assets})
     return {
         "tags": sorted(display(tag) for tag in meta.meta_info_def.tags),
         "tensorflow": display(meta.meta_info_def.tensorflow_version),
@@ -62,18 +64,17 @@ def _inspect_graph(meta: Any, folder: Path) -> dict[str, Any]:
         "functions": len(graph.bodies) - 1,
         "operations": graph.operations,
         "variables": any(node.op in VARIABLES for node in graph.bodies[MAIN].values()),
-        "assets": len(meta.asset_file_def),
+        "assets": len(assets),
     }
 
 
-def _roots(meta: Any, graph: Graph) -> set[str]:
+def _roots(meta: Any) -> set[str]:
     """What in the graph itself can be asked for or is run on loading, beside the saver."""
-    saver = {meta.saver_def.save_tensor_name, meta.saver_def.restore_op_name}
     roots = {one.name for signature in meta.signature_def.values() for one in _tensors(signature)}
     for key, collection in meta.collection_def.items():
         if key in ON_LOADING or "init" in key or "main_op" in key:
             roots |= set(collection.node_list.value)
-    return {root for root in roots if root not in saver or root == ""}
+    return roots
 
 
 def _tensors(signature: Any) -> list[Any]:
@@ -106,8 +107,18 @@ def _functions(objects: Any) -> set[str]:
     return found - {MAIN}
 
 
-def _check_assets(meta: Any, folder: Path) -> None:
-    for asset in meta.asset_file_def:
+def _assets(meta: Any) -> list[Any]:
+    """The files that a graph names, also those of TensorFlow 1, which kept them in a collection."""
+    from tensorflow.core.protobuf import meta_graph_pb2
+
+    found = list(meta.asset_file_def)
+    for packed in meta.collection_def[FORMER_ASSETS].any_list.value if FORMER_ASSETS in meta.collection_def else ():
+        found.append(meta_graph_pb2.AssetFileDef.FromString(packed.value))
+    return found
+
+
+def _check_assets(meta: Any, assets: list[Any], folder: Path) -> None:
+    for asset in assets:
         if not is_plain(asset.filename) or not (folder / "assets" / asset.filename).is_file():
             raise refused("asset-name", asset.filename)
     for node in meta.object_graph_def.nodes:
