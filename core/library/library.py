@@ -213,7 +213,7 @@ class Library:
         """
         with files.disk():
             entries = files.seal(staged / "files")
-            artifact = Artifact(id=new_id("a"), run=run_id, files=entries, **facts)
+            artifact = Artifact(**{"id": new_id("a"), "run": run_id, "files": entries} | facts)
             self._keep(staged, artifact, {"artifact.json": artifact.text(), "evidence.json": evidence.text()})
         return artifact
 
