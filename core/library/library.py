@@ -224,6 +224,11 @@ class Library:
         files.move(staged, self.home / KINDS[record.id[0]] / record.id)
         self._lookout.changed(record.id)
 
+    def take_back(self, run_id: str) -> None:
+        """Delete a run that was kept a moment ago, where what belongs to it could not be kept."""
+        files.discard(self._folder(run_id, "r"))
+        self._lookout.changed(run_id)
+
     # Marking
 
     def marks(self, id_: str) -> Marks:

@@ -162,7 +162,7 @@ class _Import:
         try:
             return run, self.jobs.library.keep_artifact(self.artifact_folder, run.id, evidence, **told)
         except BaseException:
-            files.discard(self.jobs.library.folder(run.id))
+            self.jobs.library.take_back(run.id)
             raise
 
     def _result(self, run: Run, artifact: Artifact, reference: Reference, evidence: Evidence) -> dict[str, Any]:
