@@ -5,11 +5,14 @@ that Streamlit runs would switch on its old page discovery.
 """
 
 import asyncio
+import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
 
+from core.errors import RoundtripError
+from core.library import Library
 from ui.routes import MIDDLEWARE, ROUTES
 
 HERE = Path(__file__).resolve().parent
@@ -42,6 +45,14 @@ async def lifespan(app):
     office().worker.close()
 
 
+def require_a_library() -> None:
+    """Open the library before the server does: what is wrong with a setting or a disk is one sentence, and the end."""
+    try:
+        Library()
+    except RoundtripError as error:
+        sys.exit(str(error))
+
+
 def say_sorry(error: Exception) -> bool:
     """Show a plain sentence for what no page foresaw; the traceback goes to the server's log only."""
     from ui.frame import log_unforeseen
@@ -50,6 +61,7 @@ def say_sorry(error: Exception) -> bool:
     return True
 
 
+require_a_library()
 app = st.App(
     HERE / "ui" / "main.py", routes=ROUTES, middleware=MIDDLEWARE, lifespan=lifespan, on_script_error=say_sorry
 )

@@ -66,6 +66,7 @@ def _ending(job: Job) -> None:
     elif job.state == "cancelled":
         done = sum(row["state"] == "done" for row in job.rows.values())
         kept = f"{done} of {len(job.rows)} were done before, and are in the library" if done else "Nothing was kept"
+        kept = "Nothing was changed" if job.kind == "verify" else kept
         kept = "The best that was found until then stands below" if job.detail.get("best") else kept
         st.info(f"Cancelled. {kept}; start it again when you like.", icon=":material/stop_circle:")
     elif job.state == "interrupted":

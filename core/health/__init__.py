@@ -1,6 +1,6 @@
 """Is everything as it was kept? What verifies, rebuilds and repairs a library, and what says how this machine does."""
 
-from core.health.doctor import Check, doctor
+from core.health.doctor import Check, doctor, sandbox
 from core.health.rebuilding import Rebuilt, rebuild
 from core.health.repairing import Mended, repair
 from core.health.verifying import Found, Verified, last_verified, verify, verify_one
@@ -15,6 +15,7 @@ __all__ = [
     "last_verified",
     "rebuild",
     "repair",
+    "sandbox",
     "verify",
     "verify_one",
 ]

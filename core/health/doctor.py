@@ -19,7 +19,7 @@ from core.machine import machine
 from core.record import versions
 from core.settings import Settings
 from core.words import counted, duration, size
-from core.worker import Worker
+from core.worker import SelfTest, Worker
 
 LITTLE_ROOM = 2**30  # bytes that should be free: a few models, and what saving them takes
 NEEDED = ("tensorflow", "keras", "h5py", "numpy")
@@ -104,7 +104,7 @@ def _catalog(library: Library) -> Iterator[Check]:
     found = library.find()
     bad = sum(entry.problem is not None for entry in found)
     took = duration(time.monotonic() - started)
-    more = f" {bad:,} of them cannot be read: `repair` says why." if bad else ""
+    more = f" {bad:,} of them cannot be read; a look for repairs says why." if bad else ""
     said = f"{counted(len(found), 'artifact')}, listed in {took}.{more}"
     yield Check("Catalog", "artifacts", WRONG if bad else OK, said)
 
@@ -122,14 +122,16 @@ def _kept(library: Library) -> Iterator[Check]:
     jobs = sum(1 for _ in (library.home / "jobs").iterdir())
     yield Check("Library", "jobs", OK, f"{counted(jobs, 'job')} on record.")
     left = len(files.leftovers(library.home))
-    said = f"{counted(left, 'save')} that no process ended: `repair` clears that." if left else "Nothing is left over."
+    said = f"{counted(left, 'save')} that no process ended; a repair clears that." if left else "Nothing is left over."
     yield Check("Library", "staging", REMARK if left else OK, said)
 
 
 def _settings(config: Settings) -> Iterator[Check]:
     for name, value in settings_in_use(config).items():
-        changed = f"ROUNDTRIP_{name.upper()}" in {key.upper() for key in os.environ}
-        yield Check("Settings", name, OK, f"{value}{' (from the environment)' if changed else ''}")
+        variable = f"ROUNDTRIP_{name.upper()}"
+        meaning = Settings.model_fields[name].description or ""
+        chosen = ", as the environment says" if variable in {key.upper() for key in os.environ} else ""
+        yield Check("Settings", variable, OK, f"{value}{chosen} ({meaning})")
 
 
 def settings_in_use(config: Settings) -> dict[str, Any]:
@@ -150,6 +152,7 @@ def masked(url: str) -> str:
 
 
 def _worker(config: Settings, worker: Worker | None) -> Iterator[Check]:
+    """How long a fresh process takes, and what a confined one could do that it must not."""
     if worker is None:
         return
     started = time.monotonic()
@@ -161,3 +164,18 @@ def _worker(config: Settings, worker: Worker | None) -> Iterator[Check]:
         return
     took = duration(time.monotonic() - started)
     yield Check("Worker", "start", OK, f"TensorFlow was ready in a fresh process after {took}.")
+    yield from sandbox(worker.self_test(), config)
+
+
+def sandbox(tested: SelfTest, config: Settings) -> Iterator[Check]:
+    """What came of the self-test, and what follows from it for files that are brought in."""
+    if tested.blocked:
+        yield Check("Sandbox", "verdict", OK, tested.sentence)
+    elif config.run_unconfined:
+        said = "Files that are brought in are run all the same, because ROUNDTRIP_RUN_UNCONFINED says so."
+        yield Check("Sandbox", "verdict", WRONG, f"{tested.sentence} {said}")
+    else:
+        said = "Files that are brought in can be kept and downloaded here, and are not run."
+        yield Check("Sandbox", "verdict", REMARK, f"{tested.sentence} {said}")
+    for one in tested.probes:
+        yield Check("Sandbox", one.name, OK if one.blocked else REMARK, one.sentence)

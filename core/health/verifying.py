@@ -45,7 +45,8 @@ class Verified(Record):
     """How the last look at everything ended; `wrong` and `remarks` are `Found` as JSON."""
 
     seconds: float
-    entries: int
+    artifacts: int
+    runs: int
     bytes: int
     wrong: list[dict[str, Any]] = Field(default_factory=list)
     remarks: list[dict[str, Any]] = Field(default_factory=list)
@@ -177,7 +178,8 @@ def _note(library: Library, rows: list[Found], seconds: float) -> None:
     """Keep how it ended, for whoever asks later; a library that cannot be written is verified all the same."""
     noted = Verified(
         seconds=seconds,
-        entries=len(rows),
+        artifacts=sum(row.id.startswith("a") for row in rows if ID.fullmatch(row.id)),
+        runs=sum(row.id.startswith("r") for row in rows if ID.fullmatch(row.id)),
         bytes=sum(row.bytes for row in rows),
         wrong=[row._asdict() for row in rows if not row.intact],
         remarks=[row._asdict() for row in rows if row.remark],

@@ -37,9 +37,8 @@ def open_participant(
     if id_ == run.id:
         asked = {"source": run.source, "kind": run.kind, "snapshot": jobs.library.snapshot(id_)}
         return load(jobs.worker, "hold_live", **limits, **asked)
-    artifact = jobs.library.artifact(id_)
-    asked = {"format": artifact.format, "folder": jobs.library.files(id_)}
-    asked |= {"source": source_of(jobs.library, run, source, artifact), "variables": variables}
+    asked = {"format": jobs.library.artifact(id_).format, "folder": jobs.library.files(id_)}
+    asked |= {"source": source_of(jobs.library, run, source), "variables": variables}
     return load(jobs.worker, "hold", **limits, **asked)
 
 

@@ -20,6 +20,7 @@ TITLES = {
     "formats": "What survives in which format",
     "compare": "Compare",
     "resume": "Carry on training",
+    "condition": "Health",
 }
 
 

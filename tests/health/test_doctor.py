@@ -9,8 +9,9 @@ import sys
 import pytest
 
 from core.health import doctor
-from core.health.doctor import masked, settings_in_use
+from core.health.doctor import masked, sandbox, settings_in_use
 from core.settings import PROJECT, Settings
+from core.worker import Probe, SelfTest
 from tests.library.conftest import keep_artifact, keep_run, spoil
 
 HEAVY = ("tensorflow", "keras", "h5py", "onnx", "onnxruntime", "ai_edge_litert", "openvino")
@@ -37,7 +38,10 @@ def test_what_cannot_be_read_is_wrong(empty_library, config):
         "{",
     )
     found = by_name(doctor(empty_library, config))["Catalog", "artifacts"]
-    assert (found.state, found.sentence.endswith("1 of them cannot be read: `repair` says why.")) == ("wrong", True)
+    assert (found.state, found.sentence.endswith("1 of them cannot be read; a look for repairs says why.")) == (
+        "wrong",
+        True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,9 +78,30 @@ def test_a_password_is_never_told(url, said):
 
 
 def test_the_worker_is_started_and_timed(empty_library, config, worker):
-    found = by_name(doctor(empty_library, config, worker))["Worker", "start"]
-    assert found.state == "ok"
-    assert found.sentence.startswith("TensorFlow was ready in a fresh process after ")
+    checks = by_name(doctor(empty_library, config, worker))
+    assert checks["Worker", "start"].state == "ok"
+    assert checks["Worker", "start"].sentence.startswith("TensorFlow was ready in a fresh process after ")
+    assert checks["Sandbox", "verdict"].sentence == worker.self_test().sentence or not worker.self_test().blocked
+    assert {name for about, name in checks if about == "Sandbox"} > {"verdict"}
+
+
+def a_test(blocked: bool) -> SelfTest:
+    sentence = f"It could {'not ' if blocked else ''}start a program."
+    return SelfTest(probes=[Probe(name="execute", blocked=blocked, sentence=sentence)], created="now", seconds=0.1)
+
+
+@pytest.mark.parametrize(
+    ("blocked", "unconfined", "state", "words"),
+    [
+        (True, False, "ok", "Everything that a confined process tried was blocked"),
+        (False, False, "remark", "can be kept and downloaded here, and are not run"),
+        (False, True, "wrong", "are run all the same"),
+    ],
+)
+def test_what_a_sandbox_that_leaks_means_is_said(blocked, unconfined, state, words):
+    verdict, probe = sandbox(a_test(blocked), Settings(run_unconfined=unconfined))
+    assert (verdict.state, words in verdict.sentence) == (state, True)
+    assert (probe.name, probe.state) == ("execute", "ok" if blocked else "remark")
 
 
 def test_the_command_imports_no_runtime_and_its_status_is_0(tmp_path):

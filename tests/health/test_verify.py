@@ -129,7 +129,7 @@ def test_the_last_look_at_everything_is_on_record_and_one_entry_is_not(empty_lib
     (empty_library.home / "artifacts" / kept[1].id / "files" / "model.bin").unlink()
     verify(empty_library)
     last = last_verified(empty_library)
-    assert (last.entries, [one["id"] for one in last.wrong]) == (3, [kept[1].id])
+    assert (last.artifacts, last.runs, [one["id"] for one in last.wrong]) == (2, 1, [kept[1].id])
     assert last.bytes > 30
     (empty_library.home / "verified.json").write_text("{")
     assert last_verified(empty_library) is None

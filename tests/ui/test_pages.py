@@ -35,6 +35,7 @@ def said(app: AppTest) -> str:
         ("library", "Nothing is saved yet", "Train a model"),
         ("compare", "There is nothing to compare yet", "Save a run"),
         ("resume", "There is no copy to carry on with yet", "Save a run"),
+        ("health", "Nothing is kept yet, so there is nothing to verify", "Train a model"),
     ],
 )
 def test_an_empty_library_offers_the_next_click(visit, empty_jobs: Jobs, page: str, sentence: str, button: str):
@@ -45,7 +46,7 @@ def test_an_empty_library_offers_the_next_click(visit, empty_jobs: Jobs, page: s
 
 
 def test_every_page_of_the_navigation_is_a_script():
-    assert {path.stem.replace("_", "-") for path in (PROJECT / "pages").glob("*.py")} == set(PAGES)
+    assert {path.stem for path in (PROJECT / "pages").glob("*.py")} == set(PAGES)
 
 
 def test_formats_that_cannot_take_a_tf_module_are_disabled_with_the_reason(visit, jobs: Jobs, trained: Callable):
@@ -218,7 +219,7 @@ os.environ["ROUNDTRIP_HOME"] = {str(tmp_path)!r}
 from streamlit.testing.v1 import AppTest
 app = AppTest.from_file({str(PROJECT / "ui" / "main.py")!r}, default_timeout=60).run()
 for page in {list(PAGES)!r}:
-    app.switch_page({str(PROJECT / "pages")!r} + f"/{{page.replace('-', '_')}}.py").run()
+    app.switch_page({str(PROJECT / "pages")!r} + f"/{{page}}.py").run()
     assert not app.exception, app.exception
 print(sorted(set({HEAVY!r}) & set(sys.modules)))
 """

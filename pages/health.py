@@ -1,0 +1,15 @@
+"""Is everything as it was kept, what to do where it is not, and how this machine does."""
+
+import streamlit as st
+
+from ui.health import act, show_job, show_verdict
+from ui.machine import show_machine, show_sandbox
+from ui.state import office
+
+st.title("Health")
+show_verdict(office().library)
+act()
+if job := st.query_params.get("job"):
+    show_job(job)
+show_sandbox()
+show_machine()

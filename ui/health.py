@@ -1,0 +1,158 @@
+"""What the Health page shows of the library: whether all is as it was kept, and what puts it right."""
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from core.health import Verified, last_verified
+from core.library import Library
+from core.library.journal import Job
+from core.words import counted
+from ui.frame import go
+from ui.live import follow
+from ui.state import office
+from ui.words import duration, empty, moment, plain, size
+
+KINDS = ("verify", "rebuild", "repair")
+SHOWN = 50  # rows of one list
+STATES = {
+    "done": ":green[:material/check_circle:]",
+    "would": ":blue[:material/build:]",
+    "left": ":orange[:material/pan_tool:]",
+    "failed": ":red[:material/error:]",
+}
+
+
+def show_verdict(library: Library) -> None:
+    """What the last look at everything found; first of all whether all is as it was kept."""
+    last, kept = last_verified(library), library.ids()
+    if not kept and last is None:
+        empty("Nothing is kept yet, so there is nothing to verify.", "Train a model", "train")
+    elif last is None:
+        many = counted(len(kept), "entry", "entries")
+        said = f"**Nothing was verified yet.** {many} can be held against what was kept."
+        st.info(said, icon=":material/help:")
+    else:
+        _verdict(last, {one["id"] for one in last.wrong})
+        _say_when(last, len(kept))
+
+
+def _verdict(last: Verified, wrong: set[str]) -> None:
+    if not wrong:
+        st.success(f"**All {_all(last)} are as they were kept.**", icon=":material/verified:")
+    else:
+        what = counted(len(wrong), "entry is", "entries are")
+        st.error(f"**{what} not as it should be**, of {_all(last)}.", icon=":material/heart_broken:")
+        _list_wrong(last.wrong)
+    for one in last.remarks[:SHOWN]:
+        st.caption(f":material/info: {plain(one['id'])}: {plain(one['remark'])}")
+
+
+def _all(last: Verified) -> str:
+    return f"{counted(last.artifacts, 'artifact')} and {counted(last.runs, 'run')}"
+
+
+def _say_when(last: Verified, kept: int) -> None:
+    said = f"{size(last.bytes)} in {duration(last.seconds)}, every byte against its SHA-256, on {moment(last.created)}."
+    since = kept - last.artifacts - last.runs
+    more = f" {counted(since, 'entry has', 'entries have')} come since." if since > 0 else ""
+    st.caption(f"Looked at: {said}{more}")
+
+
+def _list_wrong(wrong: list[dict[str, Any]]) -> None:
+    for one in wrong[:SHOWN]:
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                f":red[:material/broken_image:] **{plain(one['id'])}** {plain(one['sentence'])}", width="stretch"
+            )
+            if one["id"].startswith("a") and st.button("Find it", key=f"find-{one['id']}", icon=":material/search:"):
+                go("library", search=one["id"])
+    if len(wrong) > SHOWN:
+        st.caption(f"And {len(wrong) - SHOWN:,} more: `python -m core verify --all`.")
+
+
+# What one can do
+
+
+def act() -> None:
+    """Buttons that verify, rebuild and look for what is to be repaired; one at a time."""
+    jobs = office()
+    busy = next((job for job in jobs.journal.all() if job.kind in KINDS and job.active), None)
+    if busy and "job" not in st.query_params:
+        st.query_params["job"] = busy.id  # found again by a reload and in a second tab
+    with st.container(horizontal=True):
+        _start("Verify all", ":material/fact_check:", jobs.verify, busy, "Hold every file against its hash.", "primary")
+        _start("Rebuild the catalog", ":material/refresh:", jobs.rebuild, busy, "Read every record again.")
+        _start(
+            "Look for repairs",
+            ":material/build:",
+            lambda: jobs.repair(dry_run=True),
+            busy,
+            "Find what a crash or another program left behind. Nothing is changed before you say so.",
+        )
+
+
+def _start(
+    label: str, icon: str, start: Callable[[], Job], busy: Job | None, help_: str, type_: str = "secondary"
+) -> None:
+    if st.button(label, icon=icon, type=type_, disabled=busy is not None, help=help_):
+        st.query_params["job"] = start().id
+        st.rerun()
+
+
+def show_job(id_: str) -> None:
+    """The job that the address names, while it runs and how it ended."""
+    job = office().journal.read(id_)
+    if job.kind not in KINDS:
+        return
+    follow(job, lambda seen: None)
+    if job.state == "done":
+        {"verify": _verified, "rebuild": _rebuilt, "repair": _repaired}[job.kind](job)
+
+
+def _verified(job: Job) -> None:
+    """The verdict above is its result."""
+
+
+def _rebuilt(job: Job) -> None:
+    before, after, wrong = job.result["before"], job.result["after"], job.result["differences"]
+    if not wrong:
+        said = f"The catalog was made anew: {counted(after, 'artifact')}, the same as before."
+        st.success(said, icon=":material/check:")
+        return
+    said = f"The catalog was made anew. It had been wrong: {before:,} artifacts before, {after:,} now."
+    st.warning(said, icon=":material/build:")
+    for one in wrong[:SHOWN]:
+        st.caption(plain(one))
+
+
+def _repaired(job: Job) -> None:
+    found, dry = job.result["mended"], job.request["dry_run"]
+    if not found:
+        st.success("Everything is in order: there is nothing to repair.", icon=":material/check:")
+        return
+    st.subheader("What would be done" if dry else "What was done")
+    for one in found[:SHOWN]:
+        st.markdown(f"{STATES[one['state']]} {plain(one['sentence'])}")
+    if len(found) > SHOWN:
+        st.caption(f"And {len(found) - SHOWN:,} more: `python -m core repair --dry-run`.")
+    if dry:
+        _offer(found)
+
+
+def _offer(found: list[dict[str, Any]]) -> None:
+    """The plan was seen: now it may be done."""
+    aside = False
+    if any(one["kind"] == "unreadable" for one in found):
+        aside = st.checkbox(
+            "Also move aside what cannot be read",
+            help="Into the folder quarantine of the library. Nothing is deleted; you can move it back by hand.",
+        )
+    if st.button("Repair", type="primary", icon=":material/build:", disabled=not (aside or _can(found))):
+        st.query_params["job"] = office().repair(quarantine=aside).id
+        st.rerun()
+
+
+def _can(found: list[dict[str, Any]]) -> bool:
+    return any(one["state"] == "would" for one in found)
