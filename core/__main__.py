@@ -9,7 +9,19 @@ from typing import NoReturn
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.commands import comparing, costing, health, inspecting, keeping, making, marking, resuming, taking, trashing
+from core.commands import (
+    bringing,
+    comparing,
+    costing,
+    health,
+    inspecting,
+    keeping,
+    making,
+    marking,
+    resuming,
+    taking,
+    trashing,
+)
 from core.errors import LibraryError, RoundtripError
 from core.explain import translate
 
@@ -20,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (making, keeping, marking, trashing, inspecting, comparing, costing, resuming, health, taking):
+for group in (making, bringing, keeping, marking, trashing, inspecting, comparing, costing, resuming, health, taking):
     app.add_typer(group.app)
 
 

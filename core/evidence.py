@@ -15,6 +15,7 @@ from core.formats.reference import Reference
 from core.record import Record
 from core.worker import Worker
 from core.worker.asking import NONSENSE
+from core.worker.snapshot import demo_of, without_code
 from core.worker.tasks import try_out
 
 
@@ -222,9 +223,9 @@ def gather(
     It matters where the copy did not load without, or where the demo has classes of its own. Everything is tried on
     the first of the two that loads.
     """
-    probes = {"probe_as": {"demo": source.get("demo")}}
-    without = reload(worker, format_key, folder, None, original, reference, **probes, **limits).outcome
-    if not source.get("demo") or (without.loads and not get_demo(source["demo"]).has_classes):
+    probes, demo = {"probe_as": {"demo": source.get("demo")}}, demo_of(source)
+    without = reload(worker, format_key, folder, without_code(source), original, reference, **probes, **limits).outcome
+    if demo is None or (without.loads and not get_demo(demo).has_classes):
         return Evidence(without_code=without)
     probes = {} if without.loads else probes
     with_code = reload(worker, format_key, folder, source, original, reference, **probes, **limits).outcome

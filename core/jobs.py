@@ -1,6 +1,8 @@
 """Everything that Roundtrip does, as jobs with progress, cancel and time limit. What pages and command line call."""
 
 from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from core.demos import get_demo
@@ -14,6 +16,7 @@ from core.work.comparing import compare_request, compare_work
 from core.work.costing import cost_request, cost_work
 from core.work.costs import REPEATS
 from core.work.disagreeing import disagree_request, disagree_work
+from core.work.importing import Given, import_work
 from core.work.layers import ROWS, TOLERANCE, layers_request, layers_work
 from core.work.panel import Panel
 from core.work.resuming import resume_request, resume_work
@@ -47,6 +50,29 @@ class Jobs(Runner):
         settled = {one.key: one.choose((options or {}).get(one.key)) for one in chosen}
         request = {"run": run_id, "formats": [one.key for one in chosen], "options": settled}
         return self._start("save", run.name, request, save_work)
+
+    def bring_in(
+        self,
+        path: Path,
+        name: str = "",
+        *,
+        parts: dict[str, Path] | None = None,
+        demo: str | None = None,
+        signature: str = "",
+        label: str = "",
+        ours: Path | None = None,
+    ) -> Job:
+        """Bring in a model from outside: a file, a zip, or a folder; `name` is what its owner calls it.
+
+        `parts` are further files by what they are ("architecture"), `demo` is the one whose code built the model,
+        `signature` the one that is to answer where it has several, `label` what the run is to be called. `ours` is a
+        folder that is deleted at the end. The result names the run and the artifact (see `core.work.importing`).
+        """
+        path = Path(path)
+        if not path.exists():
+            raise InputError("There is no such file.", received=path.name, cure="Check its name and place.")
+        given = Given(path, name or path.name, dict(parts or {}), demo, signature, label, ours)
+        return self._start("import", name or path.name, given.to_json(), partial(import_work, given))
 
     def compare(
         self,

@@ -17,6 +17,11 @@ PAGES_FOLDER = HERE.parent / "pages"
 PAGES = {
     "home": ("Home", ":material/home:", "What Roundtrip is, what is in the library, and what to do next."),
     "train": ("Train", ":material/model_training:", "Train a demo model and watch it learn."),
+    "bring-in": (
+        "Bring in",
+        ":material/upload_file:",
+        "Bring in a model from outside: checked, and run in a sandbox only.",
+    ),
     "save": ("Save", ":material/save:", "Save a trained model in any formats, each proven by a reload."),
     "library": (
         "Library",
@@ -44,7 +49,14 @@ def page(key: str) -> Any:
     """The page of that key."""
     title, icon, help_ = PAGES[key]
     path = ADDRESSES.get(key, key)
-    return st.Page(PAGES_FOLDER / f"{key}.py", title=title, icon=icon, help=help_, url_path=path, default=key == "home")
+    return st.Page(
+        PAGES_FOLDER / f"{key.replace('-', '_')}.py",
+        title=title,
+        icon=icon,
+        help=help_,
+        url_path=path,
+        default=key == "home",
+    )
 
 
 def go(key: str, **query: Any) -> None:

@@ -16,6 +16,7 @@ __all__ = [
     "score",
     "show_error",
     "size",
+    "trust_badge",
     "verdict_badge",
     "verdict_words",
 ]
@@ -41,6 +42,11 @@ PARTS_MEAN = {
     "signatures": "Named entry points with the names, types and shapes of inputs and outputs.",
 }
 
+BROUGHT_IN_MEANS = (
+    "It came from outside, or was made from something that did. It was checked, and is only ever run in a sandboxed "
+    "process."
+)
+
 
 def plain(text: str) -> str:
     """Text of a person or a file, made harmless for Markdown: shown as it is, and never a link, picture or formula."""
@@ -58,6 +64,12 @@ def verdict_badge(
     """The verdict as a badge, with its meaning as a tooltip; where a passing `error` stopped the copy, that it did."""
     icon, colour = UNANSWERED if is_passing(error) else BADGES[Verdict(verdict)]
     st.badge(verdict_words(verdict, changed, rows, error), icon=icon, color=colour, help=meaning(verdict, error))
+
+
+def trust_badge(trust: str) -> None:
+    """That a model came from outside, as a badge; nothing of one that was made here."""
+    if trust == "brought in":
+        st.badge("Brought in", icon=":material/input:", color="orange", help=BROUGHT_IN_MEANS)
 
 
 def show_error(error: RoundtripError | dict[str, str], title: str | None = None) -> None:

@@ -41,11 +41,13 @@ class Code:
 
     `build` makes the untrained model (from the demo's code, or from an architecture artifact); `classes` are the custom
     classes by the name under which they were saved. Both are empty where the process knows nothing of the model.
+    `signature` is the one that a person chose where a file has several.
     `compiles` says whether compile settings are read too, where a copy has any.
     """
 
     build: Callable[[], Any] | None = None
     classes: Mapping[str, type] = field(default_factory=dict)
+    signature: str = ""
     compiles: bool = True
 
 
@@ -185,7 +187,8 @@ def _cast(array: np.ndarray, spec: Spec) -> np.ndarray:
 class Format:
     """One way to save: facts that can be read before TensorFlow is loaded, and two functions.
 
-    `keeps` is a claim that the evidence checks; `accepts` names the kinds of model it takes ("keras", "module");
+    `keeps` is a claim that the evidence checks; `accepts` names the kinds of model it takes ("keras", "module", and the
+    files that some converter reads: "onnx", "litert", "openvino");
     `needs_architecture` says that a copy is only half a model; `packages` are import names with the package to install;
     `origin` says in a sentence where the format came from; `largest` is how many bytes of weights it can hold, where
     there is a limit; `inside` says as what a loaded Keras model shows its tensors one by one ("keras", "litert",
@@ -276,17 +279,36 @@ _TOO_LARGE_CURE = "Choose SavedModel, Keras weights in shards or safetensors, wh
 _REFUSALS = {
     "module": "Takes Keras models only; this is a plain tf.Module, with no Keras layers or config to write.",
     "keras": "Takes plain tf.Module models only; this is a Keras model.",
+    "onnx": "No converter leads from an ONNX file to this format.",
+    "litert": "No converter leads from a LiteRT file to this format.",
+    "openvino": "No converter leads from OpenVINO's files to this format.",
+    "unrun": "This file was kept and never loaded, because the sandbox is not whole here.",
 }
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model of which there is nothing but a runtime's file: `kind` ("onnx", "litert", "openvino") and its folder,
+    in which the files have the names that the format of that kind gives them."""
+
+    kind: str
+    folder: Path
+
+    @property
+    def bytes(self) -> int:
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
 
 
 def kind_of(model: Any) -> str:
     """Tell "keras" from "module" (a tf.Module that is no Keras model).
 
-    Raises InputError for anything else.
+    A `ModelFile` is of its own kind. Raises InputError for anything else.
     """
     import keras
     import tensorflow as tf
 
+    if isinstance(model, ModelFile):
+        return model.kind
     if isinstance(model, keras.Model):
         return "keras"
     if isinstance(model, tf.Module):
@@ -302,5 +324,7 @@ def weight_bytes(model: Any) -> int:
     """Bytes that the variables of a live model take, without reading them."""
     import tensorflow as tf
 
+    if isinstance(model, ModelFile):
+        return model.bytes
     variables = {id(one): one for one in (getattr(model, "weights", None) or model.variables)}.values()
     return sum(math.prod(one.shape) * tf.as_dtype(one.dtype).size for one in variables)

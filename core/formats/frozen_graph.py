@@ -5,8 +5,10 @@ from typing import Any
 
 from core.errors import CannotSave
 from core.formats import kits
+from core.formats.batches import by_rows
 from core.formats.contract import NO_CODE, Arrays, Code, Format, Named, Predictor, Spec
 from core.formats.graphs import inference_function, output_names
+from core.formats.live import shape_of
 
 FILE = "model.pb"
 
@@ -56,7 +58,8 @@ def load(folder: Path, code: Code = NO_CODE) -> Predictor:
         answers = function(*(tf.constant(inputs[spec.name]) for spec in specs))
         return {name: tensor.numpy() for name, tensor in answers.items()}
 
-    return Predictor(function, specs, answer, weights=lambda: _constants(graph))
+    rows = by_rows(specs, {tensor.op.name: shape_of(tensor) for tensor in fetches}, answer)
+    return Predictor(function, rows.specs, rows.answer, weights=lambda: _constants(graph), remark=rows.remark)
 
 
 def inputs_in(graph: Any) -> list[str]:
@@ -80,7 +83,7 @@ def _tensors(function: Any, names: list[str]) -> list[Any]:
 
 def _spec(tensor: Any) -> Spec:
     dtype = "object" if tensor.dtype.name == "string" else tensor.dtype.name
-    return Spec(tensor.op.name, dtype, None if tensor.shape.rank is None else tuple(tensor.shape.as_list()))
+    return Spec(tensor.op.name, dtype, shape_of(tensor))
 
 
 def _constants(graph: Any) -> Named:

@@ -1,9 +1,11 @@
 """The legacy HDF5 file of Keras 1 and 2: one file that many older tools still read."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from core.formats import kits
 from core.formats.contract import NO_CODE, Code, Format, Predictor
+from core.formats.h5_old import is_old, load_old, written_by
 from core.formats.live import keras_predictor
 
 
@@ -14,8 +16,12 @@ def save(model, folder: Path) -> None:
 def load(folder: Path, code: Code = NO_CODE) -> Predictor:
     import keras
 
-    asked = {"custom_objects": dict(code.classes), "compile": code.compiles, "safe_mode": True}
-    return keras_predictor(keras.models.load_model(folder / "model.h5", **asked))
+    path, classes = folder / "model.h5", dict(code.classes)
+    if is_old(version := written_by(path)):
+        model, remark = load_old(path, version, classes)
+        return replace(keras_predictor(model), remark=remark)
+    asked = {"custom_objects": classes, "compile": code.compiles, "safe_mode": True}
+    return keras_predictor(keras.models.load_model(path, **asked))
 
 
 FORMAT = Format(

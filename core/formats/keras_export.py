@@ -4,8 +4,7 @@ from pathlib import Path
 
 from core.formats import kits
 from core.formats.contract import NO_CODE, Code, Format, Predictor
-from core.formats.live import serving_default
-from core.formats.saved_variables import saved_model_predictor
+from core.formats.saved_variables import load_saved_model
 
 
 def save(model, folder: Path) -> None:
@@ -15,8 +14,7 @@ def save(model, folder: Path) -> None:
 def load(folder: Path, code: Code = NO_CODE) -> Predictor:
     import tensorflow as tf
 
-    root = tf.saved_model.load(folder)
-    return saved_model_predictor(serving_default(root), root, folder)
+    return load_saved_model(folder, code, tf.saved_model.load)
 
 
 FORMAT = Format(

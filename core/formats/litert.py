@@ -1,5 +1,6 @@
 """LiteRT, once TensorFlow Lite: one small file for phones, browsers and microcontrollers."""
 
+import shutil
 from pathlib import Path
 
 from core.formats import kits
@@ -11,7 +12,10 @@ from core.formats.live import serving_function
 def save(model, folder: Path) -> None:
     import tensorflow as tf
 
-    if kind_of(model) == "keras":
+    kind = kind_of(model)
+    if kind == "litert":  # for the quantised forms, which begin with the plain file
+        shutil.copyfile(model.folder / FILE, folder / FILE)
+    elif kind == "keras":
         model.export(str(folder / FILE), format="litert", verbose=False)
     else:
         converter = tf.lite.TFLiteConverter.from_concrete_functions([serving_function(model)], model)

@@ -1,37 +1,40 @@
 """LiteRT (once TensorFlow Lite): how its files are quantised, and how its interpreter answers."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core.errors import CannotSave
+from core.formats.batches import by_rows
 from core.formats.contract import NO_CODE, Arrays, Code, Predictor, Spec
+from core.formats.litert_ways import in_floats, way_through
+from core.formats.signatures import remarks
 
 FILE = "model.tflite"
 PACKAGES = {"ai_edge_litert": "ai-edge-litert"}
-ONE_ROW = "It takes one row at a time, so it is fed row by row."
 QUANTIZER = PACKAGES | {"ai_edge_quantizer": "ai-edge-quantizer"}
 
 
 def load(folder: Path, code: Code = NO_CODE) -> Predictor:
     """Read the bytes ourselves: the interpreter that is given a path crashes on some damaged files."""
-    return litert_predictor((folder / FILE).read_bytes())
+    return litert_predictor((folder / FILE).read_bytes(), code.signature)
 
 
-def litert_predictor(content: bytes) -> Predictor:
-    """The predictor over a LiteRT file, through its signature: only there do inputs and outputs have their names.
+def litert_predictor(content: bytes, signature: str = "") -> Predictor:
+    """The predictor over a LiteRT file, through its signature where it has one: only there do inputs and outputs have
+    their names.
 
-    A file that does not take batches is fed row by row.
+    A file that does not take batches is fed as `by_rows` says; integers with a scale are asked in floats.
     """
     interpreter = open_interpreter(content)
-    ask = interpreter.get_signature_runner()
-    specs = tuple(_spec(name, detail) for name, detail in ask.get_input_details().items())
-    if _takes_batches(content, specs):
-        return Predictor(interpreter, specs, lambda inputs: ask(**inputs))
-    answer = _row_by_row(ask)
-    return Predictor(interpreter, specs, lambda inputs: answer(**inputs), remark=ONE_ROW)
+    way = way_through(interpreter, signature)
+    takes_batches = _takes_batches(content, signature)
+    specs = tuple(_spec(name, detail, takes_batches) for name, detail in way.inputs.items())
+    specs, way = in_floats(way, specs)
+    outputs = {} if takes_batches else {name: _sizes(detail["shape"]) for name, detail in way.outputs.items()}
+    rows = by_rows(specs, outputs, way.call)
+    return Predictor(interpreter, rows.specs, rows.answer, remark=remarks(way.remark, rows.remark))
 
 
 def open_interpreter(content: bytes) -> Any:
@@ -40,38 +43,36 @@ def open_interpreter(content: bytes) -> Any:
     return Interpreter(model_content=content)
 
 
-def _spec(name: str, detail: dict[str, Any]) -> Spec:
+def _spec(name: str, detail: dict[str, Any], takes_batches: bool) -> Spec:
     shape = detail["shape_signature"] if len(detail["shape_signature"]) else detail["shape"]
     dtype = np.dtype(detail["dtype"])
-    # Rows are fed one by one where a batch of 1 is built in, so the batch is free in either case.
-    sizes = (None, *(None if size < 0 else int(size) for size in shape[1:]))
+    sizes = _sizes(shape)
+    if sizes:
+        sizes = (None if takes_batches else sizes[0] or 1, *sizes[1:])
     return Spec(name, "object" if dtype.kind in "SUO" else dtype.name, sizes)
 
 
-def _takes_batches(content: bytes, specs: tuple[Spec, ...]) -> bool:
-    """Whether a fresh interpreter answers two rows at once with two rows."""
-    ask = open_interpreter(content).get_signature_runner()
-    if any(detail["shape_signature"][0] == 1 for detail in ask.get_input_details().values()):
+def _sizes(shape: Any) -> tuple[int | None, ...]:
+    return tuple(None if size < 0 else int(size) for size in shape)
+
+
+def _takes_batches(content: bytes, signature: str) -> bool:
+    """Whether a fresh interpreter answers some rows at once with as many, and not only the number that it states."""
+    way = way_through(open_interpreter(content), signature)
+    stated = {int(detail["shape_signature"][0]) for detail in way.inputs.values() if len(detail["shape_signature"])}
+    if 1 in stated:
         return False
+    rows = max(stated, default=-1) + 1 or 2
     try:
-        answers = ask(**{spec.name: _blank(spec, rows=2) for spec in specs})
+        answers = way.call({name: _blank(_spec(name, detail, True), rows) for name, detail in way.inputs.items()})
     except (RuntimeError, ValueError):
         return False
-    return all(len(array) == 2 for array in answers.values())
+    return all(array.ndim and len(array) == rows for array in answers.values())
 
 
 def _blank(spec: Spec, rows: int) -> np.ndarray:
-    shape = (rows, *(size or 1 for size in spec.shape[1:]))
+    shape = (rows, *(size or 1 for size in spec.shape[1:])) if spec.shape else ()
     return np.full(shape, b"", dtype=object) if spec.dtype == "object" else np.zeros(shape, spec.dtype)
-
-
-def _row_by_row(ask: Callable[..., Arrays]) -> Callable[..., Arrays]:
-    def answer(**inputs: np.ndarray) -> Arrays:
-        rows = len(next(iter(inputs.values())))
-        parts = [ask(**{name: array[row : row + 1] for name, array in inputs.items()}) for row in range(rows)]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-    return answer
 
 
 def quantize(path: Path, recipe: list[dict[str, Any]], samples: Arrays | None = None) -> None:
@@ -81,6 +82,11 @@ def quantize(path: Path, recipe: list[dict[str, Any]], samples: Arrays | None = 
     """
     from ai_edge_quantizer.quantizer import Quantizer
 
+    if samples and not open_interpreter(path.read_bytes()).get_signature_list():
+        raise CannotSave(
+            "The quantizer measures ranges through a signature, and this file has none.",
+            cure="Choose dynamic range, which needs no measuring.",
+        )
     before = small_tensors(path.read_bytes())
     quantizer = Quantizer(path.read_bytes(), recipe)
     calibration = quantizer.calibrate({None: _calls(path.read_bytes(), samples)}) if samples else None
@@ -100,7 +106,7 @@ def _calls(content: bytes, samples: Arrays) -> list[Arrays]:
     """
     predictor = litert_predictor(content)
     fitting = predictor.fitted(samples)
-    if _takes_batches(content, predictor.inputs):
+    if _takes_batches(content, ""):
         return [fitting]
     rows = len(next(iter(fitting.values())))
     return [{name: array[row : row + 1] for name, array in fitting.items()} for row in range(rows)]

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import CannotSave, DoesNotLoad
+from core.errors import CannotSave
+from core.formats.batches import Shape, by_rows
 from core.formats.contract import Arrays, Named, Predictor, Spec, kind_of
 
 
@@ -53,7 +54,7 @@ def _keras_specs(model: Any) -> tuple[Spec, ...]:
 
 
 def _keras_spec(name: str, tensor: Any) -> Spec:
-    return Spec(name, _numpy_dtype(tensor.dtype), tuple(tensor.shape))
+    return Spec(name, numpy_dtype(tensor.dtype), tuple(tensor.shape))
 
 
 def _tensor_spec(spec: Spec) -> Any:
@@ -116,7 +117,8 @@ def _function_names(module: Any) -> list[str]:
 
 
 def signature_predictor(function: Any, root: Any, weights: Callable[[], Named] | None = None) -> Predictor:
-    """The predictor over a concrete function; `root` is the object that owns its variables."""
+    """The predictor over a concrete function; `root` is the object that owns its variables. Where the function fixes
+    the number of rows, or takes values without an axis for them, see `by_rows`."""
     import tensorflow as tf
 
     # A SavedModel gives its inputs in another order in every process.
@@ -131,29 +133,27 @@ def signature_predictor(function: Any, root: Any, weights: Callable[[], Named] |
         named = {name: tensors[name] for name in keywords}
         return _named_outputs(function(*(tensors[spec.name] for spec in positional), **named), None)
 
-    return Predictor(root, specs, answer, weights=weights)
+    asked = by_rows(specs, _output_shapes(function), answer)
+    return Predictor(root, asked.specs, asked.answer, weights=weights, remark=asked.remark)
 
 
-def serving_default(root: Any) -> Any:
-    """The signature that any loader may call on a SavedModel.
+def _output_shapes(function: Any) -> dict[str, Shape]:
+    """The shapes of the answers of a concrete function that gives a dictionary; empty for any other."""
+    outputs = function.structured_outputs
+    named = outputs if isinstance(outputs, dict) else {}
+    return {name: shape_of(tensor) for name, tensor in named.items() if hasattr(tensor, "shape")}
 
-    Raises DoesNotLoad when there is none.
-    """
-    if "serving_default" in root.signatures:
-        return root.signatures["serving_default"]
-    raise DoesNotLoad(
-        "This SavedModel loads, but has no signature named serving_default to answer through.",
-        received=", ".join(root.signatures) or "no signatures",
-        cure="Save it again with signatures={'serving_default': function}.",
-    )
+
+def shape_of(tensor: Any) -> Shape:
+    """The static shape of a tensor or its spec, None where its rank is unknown."""
+    return None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
 
 
 def _signature_spec(spec: Any, name: str) -> Spec:
-    shape = None if spec.shape.rank is None else tuple(spec.shape.as_list())
-    return Spec(name, _numpy_dtype(spec.dtype.name), shape)
+    return Spec(name, numpy_dtype(spec.dtype.name), shape_of(spec))
 
 
-def _numpy_dtype(name: str) -> str:
+def numpy_dtype(name: str) -> str:
     return "object" if name == "string" else name
 
 

@@ -7,12 +7,20 @@ from core.formats import kits
 from core.formats.contract import Format, Option, kind_of
 from core.formats.frozen_graph import frozen, inputs_in, outputs_in
 from core.formats.graphs import count_asked, inference, inputs_of
+from core.formats.litert_runtime import FILE as LITERT
+from core.formats.litert_runtime import open_interpreter
+from core.formats.litert_ways import require_floats
 from core.formats.live import serving_function
 from core.formats.onnx_runtime import FILE, count_inputs, load
 
 
 def save(model, folder: Path, opset: int = 15) -> None:
-    if kind_of(model) == "keras":
+    kind = kind_of(model)
+    if kind == "litert":
+        require_floats(open_interpreter((model.folder / LITERT).read_bytes()), "an ONNX file")
+        _tf2onnx().from_tflite(str(model.folder / LITERT), opset=opset, output_path=str(folder / FILE))
+        return
+    if kind == "keras":
         _export(model, folder / FILE, opset)
     else:
         _convert(serving_function(model), folder / FILE, opset)
@@ -56,7 +64,7 @@ FORMAT = Format(
     layout="one file",
     good_for="Everything that is not TensorFlow: ONNX Runtime on any system, other frameworks, hardware compilers.",
     keeps=frozenset({"graph"}),
-    accepts=frozenset({"keras", "module"}),
+    accepts=frozenset({"keras", "module", "litert"}),
     save=save,
     load=load,
     kit=kits.Kit(kits.open_onnx, FILE, ("onnxruntime", "numpy")),

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from core.formats.batches import by_rows
 from core.formats.contract import NO_CODE, Arrays, Code, Named, Predictor, Spec
 
 FILE = "model.onnx"
@@ -22,7 +23,9 @@ def onnx_predictor(path: Path) -> Predictor:
     def answer(inputs: Arrays) -> Arrays:
         return dict(zip(names, session.run(names, inputs), strict=True))
 
-    return Predictor(session, tuple(map(_spec, session.get_inputs())), answer, weights=lambda: _initializers(path))
+    outputs = {port.name: _spec(port).shape for port in session.get_outputs()}
+    rows = by_rows(tuple(map(_spec, session.get_inputs())), outputs, answer)
+    return Predictor(session, rows.specs, rows.answer, weights=lambda: _initializers(path), remark=rows.remark)
 
 
 def open_session(model: str | bytes) -> Any:

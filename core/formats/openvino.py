@@ -5,13 +5,26 @@ from pathlib import Path
 from core.formats import kits
 from core.formats.contract import Format, kind_of
 from core.formats.graphs import inference
+from core.formats.litert_runtime import FILE as LITERT
+from core.formats.litert_runtime import open_interpreter
+from core.formats.litert_ways import require_floats
 from core.formats.live import serving_function
+from core.formats.onnx_runtime import FILE as ONNX
 from core.formats.openvino_runtime import FILE, PACKAGES, load, openvino
+
+READS = {"onnx": ONNX, "litert": LITERT}  # files of other runtimes that OpenVINO reads itself
 
 
 def save(model, folder: Path) -> None:
     ov = openvino()
-    if kind_of(model) == "keras":
+    kind = kind_of(model)
+    if kind == "openvino":
+        ov.save_model(ov.Core().read_model(model.folder / FILE), folder / FILE, compress_to_fp16=False)
+    elif kind in READS:
+        if kind == "litert":
+            require_floats(open_interpreter((model.folder / LITERT).read_bytes()), "OpenVINO")
+        ov.save_model(ov.convert_model(model.folder / READS[kind]), folder / FILE, compress_to_fp16=False)
+    elif kind == "keras":
         inference(model).export(str(folder / FILE), format="openvino", verbose=False)
     else:
         ov.save_model(ov.convert_model(serving_function(model)), folder / FILE, compress_to_fp16=False)
@@ -23,7 +36,7 @@ FORMAT = Format(
     layout="two files",
     good_for="Serving on Intel processors and graphics: the graph is compiled for the machine when it is loaded.",
     keeps=frozenset({"graph"}),
-    accepts=frozenset({"keras", "module"}),
+    accepts=frozenset({"keras", "module", *READS}),
     save=save,
     load=load,
     kit=kits.Kit(kits.open_openvino, FILE, ("openvino", "numpy")),

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from core.formats.batches import Shape, by_rows
 from core.formats.contract import NO_CODE, Arrays, Code, Predictor, Spec
 
 FILE = "model.xml"
@@ -29,7 +30,7 @@ def openvino_predictor(path: Path) -> Predictor:
     """The predictor over an IR, on the processor, computing in float32."""
     model = compiled(path)
     # The converter leaves scalars that nothing reads behind as outputs; an answer has a row for every input.
-    answers = [port for port in model.outputs if len(port.get_partial_shape())]
+    answers = [port for port in model.outputs if _shape(port) != ()] or model.outputs
     outputs = {_name(port, f"output_{index}"): port for index, port in enumerate(answers)}
 
     def answer(inputs: Arrays) -> Arrays:
@@ -37,7 +38,8 @@ def openvino_predictor(path: Path) -> Predictor:
         return {name: found[port].copy() for name, port in outputs.items()}
 
     specs = tuple(_spec(port, index) for index, port in enumerate(model.inputs))
-    return Predictor(model, specs, answer)
+    rows = by_rows(specs, {name: _shape(port) for name, port in outputs.items()}, answer)
+    return Predictor(model, rows.specs, rows.answer, remark=rows.remark)
 
 
 def compiled(model: Any) -> Any:
@@ -54,7 +56,13 @@ def _name(port: Any, otherwise: str) -> str:
 
 
 def _spec(port: Any, index: int) -> Spec:
-    shape = tuple(size.get_length() if size.is_static else None for size in port.get_partial_shape())
     word = port.get_element_type().get_type_name()
     dtype = "object" if word == "string" else str(port.get_element_type().to_dtype())
-    return Spec(_name(port, f"input_{index}"), dtype, shape)
+    return Spec(_name(port, f"input_{index}"), dtype, _shape(port))
+
+
+def _shape(port: Any) -> Shape:
+    shape = port.get_partial_shape()
+    if shape.rank.is_dynamic:
+        return None
+    return tuple(size.get_length() if size.is_static else None for size in shape)

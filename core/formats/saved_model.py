@@ -4,8 +4,8 @@ from pathlib import Path
 
 from core.formats import kits
 from core.formats.contract import NO_CODE, Code, Format, Predictor, kind_of
-from core.formats.live import serving_default, serving_function
-from core.formats.saved_variables import saved_model_predictor
+from core.formats.live import serving_function
+from core.formats.saved_variables import load_saved_model
 
 
 def save(model, folder: Path) -> None:
@@ -20,8 +20,7 @@ def save(model, folder: Path) -> None:
 def load(folder: Path, code: Code = NO_CODE) -> Predictor:
     import tensorflow as tf
 
-    root = tf.saved_model.load(folder)
-    return saved_model_predictor(serving_default(root), root, folder)
+    return load_saved_model(folder, code, tf.saved_model.load)
 
 
 FORMAT = Format(

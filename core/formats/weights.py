@@ -1,11 +1,14 @@
 """The weights alone (`.weights.h5`): half a model, which answers only inside an architecture."""
 
 from pathlib import Path
+from typing import Any
 
 from core.errors import NeedsArchitecture
-from core.formats import kits
+from core.formats import architecture, kits
 from core.formats.contract import NO_CODE, Code, Format, Predictor
 from core.formats.live import build_optimizer, keras_predictor
+
+ARCHITECTURE = "architecture.json"
 
 
 def save(model, folder: Path) -> None:
@@ -13,16 +16,23 @@ def save(model, folder: Path) -> None:
 
 
 def load(folder: Path, code: Code = NO_CODE) -> Predictor:
-    if code.build is None:
-        raise NeedsArchitecture(
-            "These are weights alone: numbers without the layers that use them.",
-            cure="Give an architecture: the demo's code, or an architecture artifact of the same run.",
-        )
-    model = code.build()
+    model = _built(folder, code)
     # Without this the saved optimizer state is skipped, and no exception says so.
     build_optimizer(model)
     model.load_weights(folder / "model.weights.h5")
     return keras_predictor(model)
+
+
+def _built(folder: Path, code: Code) -> Any:
+    """The model that the weights go into: from the code, or from the architecture that was brought in beside them."""
+    if code.build is not None:
+        return code.build()
+    if (folder / ARCHITECTURE).is_file():
+        return architecture.load(folder, code).model
+    raise NeedsArchitecture(
+        "These are weights alone: numbers without the layers that use them.",
+        cure="Give an architecture: the demo's code, or an architecture artifact of the same run.",
+    )
 
 
 FORMAT = Format(

@@ -167,7 +167,7 @@ def _strangers(library: Library, quarantine: bool) -> Iterator[_Step]:
 def _aside(library: Library, path: Path, quarantine: bool, what: str) -> _Step:
     """Move something out of the way, where a person said so."""
     if not quarantine:
-        return _Step("unreadable", path.name[:80], what, "It is left as it is; --quarantine would move it aside.")
+        return _Step("unreadable", path.name[:80], what, "It is left as it is, until a person has it moved aside.")
     target = library.home / QUARANTINE / f"{path.name[:80]}-{secrets.token_hex(3)}"
     return _Step(
         "unreadable",

@@ -117,6 +117,13 @@ def row_shape(given: Given, spec: dict[str, Any]) -> tuple[int, ...]:
     )
 
 
+def axes_words(shape: Sequence[int | None] | None) -> str:
+    """All axes of a shape, the batch too: "? × 8 × 8", "any shape", "a single value"."""
+    if shape is None:
+        return "any shape"
+    return " × ".join("?" if size is None else str(size) for size in shape) or "a single value"
+
+
 def shape_words(shape: Sequence[int | None]) -> str:
     """A shape for people: "8 × 8 × 1", "64 values", "a single value"."""
     if not shape:

@@ -37,17 +37,34 @@ def disk() -> Iterator[None]:
 @contextlib.contextmanager
 def staging(home: Path) -> Iterator[Path]:
     """An empty folder on the disk of `home`; whatever is still in it at the end is gone."""
-    folder = home / "staging" / f"{os.getpid()}-{birth():.2f}-{secrets.token_hex(4)}"
+    folder = _own(home)
     try:
         with disk():
             folder.mkdir(parents=True)
         yield folder
     finally:
-        discard(folder)
-        _given_up.add(folder.name)
+        give_up(folder)
 
 
 _given_up: set[str] = set()  # by this process: what is still there could not be deleted then
+
+
+def _own(home: Path) -> Path:
+    return home / "staging" / f"{os.getpid()}-{birth():.2f}-{secrets.token_hex(4)}"
+
+
+def stage(home: Path) -> Path:
+    """The same for somebody who gives it up later: see `give_up`."""
+    folder = _own(home)
+    with disk():
+        folder.mkdir(parents=True)
+    return folder
+
+
+def give_up(folder: Path) -> None:
+    """Delete a staging folder of this process. What cannot be deleted now is a leftover from here on."""
+    discard(folder)
+    _given_up.add(folder.name)
 
 
 def leftovers(home: Path) -> list[Path]:

@@ -213,7 +213,7 @@ class Library:
         """
         with files.disk():
             entries = files.seal(staged / "files")
-            artifact = Artifact(id=new_id("a"), run=run_id, files=entries, **facts)
+            artifact = Artifact(**{"id": new_id("a"), "run": run_id, "files": entries} | facts)
             self._keep(staged, artifact, {"artifact.json": artifact.text(), "evidence.json": evidence.text()})
         return artifact
 
@@ -223,6 +223,11 @@ class Library:
         files.flush(staged)
         files.move(staged, self.home / KINDS[record.id[0]] / record.id)
         self._lookout.changed(record.id)
+
+    def take_back(self, run_id: str) -> None:
+        """Delete a run that was kept a moment ago, where what belongs to it could not be kept."""
+        files.discard(self._folder(run_id, "r"))
+        self._lookout.changed(run_id)
 
     # Marking
 

@@ -11,6 +11,10 @@ from core.record import Record, other_versions, versions
 Trust = Literal["ours", "brought in"]
 
 
+# What a process is told of a model from outside (see `core.worker.snapshot.code_from`).
+SOURCE = ("format", "signature", "demo", "settings")
+
+
 class FileEntry(BaseModel):
     """One kept file: its path below the entry's folder, with forward slashes; its size; its hash."""
 
@@ -25,7 +29,8 @@ class Run(Record):
     `not_finite` counts the numbers of each weight that are NaN or infinite, where any are.
     `weights` and `optimizer` are fingerprints at the end of training; `stepped` is that of the weights one more step
     later (see `core.worker.probes.one_step`), for copies to be held against. `brought` says of a model from outside as
-    what it came: the name of the file, its SHA-256, its format.
+    what it came: the "file", its "sha256" and "format", the "signature" that answers, the "demo" (with "settings")
+    whose code it was given, and the "artifact" that holds its files (see `core.work.importing`).
     """
 
     id: str
@@ -61,8 +66,9 @@ class Run(Record):
 
     @property
     def source(self) -> dict[str, Any]:
-        """Where the model's code comes from, for whoever rebuilds it."""
-        return {"demo": self.demo, "settings": self.settings}
+        """Where the model's code comes from, for whoever rebuilds it; of a model from outside, what its files are."""
+        code = {"demo": self.demo, "settings": self.settings}
+        return code | {"brought": {key: self.brought.get(key) for key in SOURCE}} if self.brought else code
 
 
 class Artifact(Record):

@@ -144,7 +144,7 @@ def _reloads(jobs: "Jobs", handle: "Handle", artifact: Artifact, told: _Progress
     """What `core.worker.measuring.measure` gives, from one fresh child after another."""
     run, repeats = jobs.library.run(artifact.run), handle.job.request["repeats"]
     key = handle.job.request["sources"][artifact.id]
-    source, confined = source_of(jobs.library, run, key), from_outside(jobs.library, run, key)
+    source, confined = source_of(jobs.library, run, key, artifact), from_outside(jobs.library, run, key)
     asked = {"format": artifact.format, "folder": jobs.library.files(artifact.id), "source": source}
     asked |= {"batches": list(BATCHES), "warm": WARM_UP, "timed": TIMED}
     asked |= {"arrays": jobs.library.reference(run.id).head(max(BATCHES)).inputs}

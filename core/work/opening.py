@@ -37,8 +37,9 @@ def open_participant(
     if id_ == run.id:
         asked = {"source": run.source, "kind": run.kind, "snapshot": jobs.library.snapshot(id_)}
         return load(jobs.worker, "hold_live", **limits, **asked)
-    asked = {"format": jobs.library.artifact(id_).format, "folder": jobs.library.files(id_)}
-    asked |= {"source": source_of(jobs.library, run, source), "variables": variables}
+    artifact = jobs.library.artifact(id_)
+    asked = {"format": artifact.format, "folder": jobs.library.files(id_)}
+    asked |= {"source": source_of(jobs.library, run, source, artifact), "variables": variables}
     return load(jobs.worker, "hold", **limits, **asked)
 
 

@@ -98,7 +98,7 @@ def _train(
     snapshot = jobs.library.snapshot(run.id)
     if who != LIVE:
         artifact, folder = jobs.library.artifact(who), jobs.library.files(who)
-        source = source_of(jobs.library, run, request["sources"][who])
+        source = source_of(jobs.library, run, request["sources"][who], artifact)
         confined = from_outside(jobs.library, run, request["sources"][who])
         copy = {"format": artifact.format, "folder": folder, "source": source}
     frame = jobs.worker.run(

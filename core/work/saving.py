@@ -13,6 +13,7 @@ from core.library.records import Artifact, Run
 from core.record import now
 from core.work.sources import from_outside
 from core.worker import Writes
+from core.worker.snapshot import of_signature
 
 if TYPE_CHECKING:
     from core.jobs import Handle, Jobs
@@ -73,8 +74,9 @@ def _save_one(jobs: "Jobs", handle: "Handle", run: Run, snapshot: Path, key: str
         asked |= {"options": options, "arrays": {} if run.demo else reference.inputs}
         seconds = jobs.worker.run("save", **limits, **asked).message["seconds"]
         tell(key, {"state": "reloading", "seconds": seconds})
-        evidence = gather(jobs.worker, key, folder, run.source, original, reference, **limits)
+        evidence = gather(jobs.worker, key, folder, of_signature(run.source, ""), original, reference, **limits)
         facts = {"format": key, "seconds": seconds, "options": options, "trust": run.trust}
+        facts |= {"made_from": run.brought.get("artifact")}
         row = _row(jobs.library.keep_artifact(staged, run.id, evidence, **facts), evidence)
         return row | {"warning": f"{run.warning} {evidence.best.warning}".strip()}
 

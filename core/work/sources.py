@@ -7,7 +7,8 @@ from core.errors import InputError
 from core.formats import get_format
 from core.formats.contract import Arrays
 from core.library import Entry, Library
-from core.library.records import Run
+from core.library.records import Artifact, Run
+from core.worker.snapshot import demo_of, of_signature, without_code
 
 
 class Choice(NamedTuple):
@@ -21,9 +22,11 @@ def choices(library: Library, artifact_id: str) -> list[Choice]:
     """Where the code of an artifact may come from; the one that it needs is first."""
     artifact = library.artifact(artifact_id)
     run = library.run(artifact.run)
-    half = get_format(artifact.format).needs_architecture
-    needs = library.evidence(artifact_id).needs_code or half
-    demo = [Choice("demo", "the demo's own code")] if run.demo else []
+    evidence = library.evidence(artifact_id)
+    # Weights that were brought in with their architecture beside them are whole.
+    half = get_format(artifact.format).needs_architecture and not evidence.without_code.loads
+    needs = evidence.needs_code or half
+    demo = [Choice("demo", "the demo's own code")] if demo_of(run.source) else []
     found = [one for one in library.find(formats=["architecture"]) if one.problem is None] if half else []
     found.sort(key=lambda one: (one.run != run.id, one.demo != run.demo))
     files = [Choice(one.id, _words(one, run)) for one in found]
@@ -73,13 +76,15 @@ def require_same_inputs(library: Library, artifacts: list[str]) -> None:
         )
 
 
-def source_of(library: Library, run: Run, key: str) -> dict[str, Any] | None:
-    """What a child is given to make the code from (see `core.worker.snapshot.code_from`), by the key of a choice."""
+def source_of(library: Library, run: Run, key: str, artifact: Artifact) -> dict[str, Any] | None:
+    """What a child is given to make the code of an artifact from (see `core.worker.snapshot.code_from`), by the key of
+    a choice; also which signature of its files answers, where a person chose one."""
+    source = of_signature(run.source, artifact.options.get("signature", ""))
     if key == "none":
-        return None
+        return without_code(source)
     if key == "demo":
-        return run.source
-    return run.source | {"architecture": library.files(key)}
+        return source
+    return source | {"architecture": library.files(key)}
 
 
 def from_outside(library: Library, run: Run, source: str = "none") -> bool:

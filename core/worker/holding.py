@@ -8,10 +8,10 @@ from typing import Any
 from core.errors import DoesNotLoad, WorkerError
 from core.explain import translate
 from core.formats.contract import Arrays, Predictor, pair_inputs
-from core.formats.live import live_predictor
 from core.formats.reference import BATCH, answer_in_batches, fingerprint
+from core.worker.bringing import described
 from core.worker.loading import load_copy
-from core.worker.snapshot import code_from, rebuild
+from core.worker.snapshot import code_from, live
 
 Reply = tuple[dict[str, Any], Arrays | None]
 
@@ -42,9 +42,20 @@ def hold(
 def hold_live(report: Any, arrays: Arrays, *, source: dict[str, Any], kind: str, snapshot: str) -> Reply:
     """Rebuild a run's live model from its snapshot and keep it in this child; as `hold`."""
     try:
-        return _hold(lambda: live_predictor(rebuild(source, kind, Path(snapshot))), arrays, False)
+        return _hold(lambda: live(source, kind, Path(snapshot)), arrays, False)
     except Exception as error:
         raise translate(error, DoesNotLoad, hide=[snapshot]) from error
+
+
+def hold_brought(report: Any, arrays: Arrays, *, folder: str, source: dict[str, Any]) -> Reply:
+    """Load a file from outside for the first time and keep it in this child; gives what a run's record says of it
+    (see `core.worker.bringing.described`). Raises DoesNotLoad in plain words."""
+    try:
+        predictor = live(source, "", Path(folder))
+        _held[:] = [predictor]
+        return described(predictor, Path(folder), source["brought"]["format"]), None
+    except Exception as error:
+        raise translate(error, DoesNotLoad, hide=[folder]) from error
 
 
 def _hold(load: Callable[[], Predictor], first: Arrays, variables: bool) -> Reply:

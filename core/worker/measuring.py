@@ -10,8 +10,8 @@ import numpy as np
 
 from core.errors import DoesNotLoad
 from core.explain import translate
+from core.formats.batches import ONE_ROW
 from core.formats.contract import Arrays, Predictor
-from core.formats.litert_runtime import ONE_ROW
 from core.formats.openvino_runtime import openvino
 from core.formats.reference import answer_in_batches
 from core.worker.holding import held, hold

@@ -1,9 +1,11 @@
 """From a run back to its live model, exactly as it was at the end of training.
 
 A demo's run is rebuilt from the demo's code and every variable by value, random state included. A model that a person
-added has no code here; its snapshot is the richest copy that its kind allows, and the same loader gives it back.
+added has no code here; its snapshot is the richest copy that its kind allows, and the same loader gives it back. The
+snapshot of a model that was brought in is the files as they came.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,14 @@ from core.demos import get_demo
 from core.demos.contract import TrainSettings
 from core.errors import CannotSave, Damaged
 from core.formats import get_format
-from core.formats.contract import NO_CODE, Code, kind_of
-from core.formats.live import build_optimizer, optimizer_variables
+from core.formats.contract import NO_CODE, Code, ModelFile, Predictor, kind_of
+from core.formats.live import build_optimizer, live_predictor, optimizer_variables
+from core.formats.serving_module import serving_module
 from core.worker.loading import load_copy
 
 VALUES = "variables.npz"
 COPIES = {"keras": "keras", "module": "saved_model"}
+RUNTIMES = ("onnx", "litert", "openvino")  # kinds of which there is a runtime's file and nothing else
 
 
 def write_values(model: Any, folder: Path) -> None:
@@ -33,16 +37,36 @@ def write_copy(model: Any, folder: Path) -> None:
 
 
 def rebuild(source: dict[str, Any], kind: str, folder: Path) -> Any:
-    """The live model of a run; `source` is the run's `{"demo", "settings"}`, the demo None where a person added it.
+    """The live model of a run; `source` is the run's `{"demo", "settings"}`, the demo None where a person added it, and
+    "brought" where it came from outside (see `Run.source`).
 
     Raises Damaged when the values do not fit the code, CannotSave when a person's own code would be needed.
     """
+    if source.get("brought"):
+        return _rebuild_brought(source, kind, folder)
     if source["demo"] is None:
         return _rebuild_copy(kind, folder)
     model = code_from(source).build()
     build_optimizer(model)
     _assign(_variables(model), folder / VALUES)
     return model
+
+
+def live(source: dict[str, Any], kind: str, folder: Path) -> Predictor:
+    """The predictor over a run's live model; of what was brought in, that over its files. Raises as `rebuild`."""
+    if brought := source.get("brought"):
+        return load_copy(brought["format"], folder, code_from(source))
+    return live_predictor(rebuild(source, kind, folder))
+
+
+def _rebuild_brought(source: dict[str, Any], kind: str, folder: Path) -> Any:
+    """What converters are given: a Keras model, a tf.Module around the signature that answers, or the file itself."""
+    brought = source["brought"]
+    if kind in RUNTIMES:
+        return ModelFile(kind, folder)
+    if brought["format"] == "saved_model":
+        return serving_module(folder, brought.get("signature", ""))
+    return live(source, kind, folder).model
 
 
 def _rebuild_copy(kind: str, folder: Path) -> Any:
@@ -78,13 +102,37 @@ def code_from(source: dict[str, Any] | None) -> Code:
     """The code that a reloading process is given.
 
     `source` is None for none at all; `{"demo", "settings"}` for the demo's own code; with `"architecture"`, the folder
-    of an architecture artifact, the layers come from there and only the classes from the demo.
+    of an architecture artifact, the layers come from there and only the classes from the demo. With `"brought"` it is a
+    file from outside: its signature and its demo are those that a person chose.
     """
     if source is None:
         return NO_CODE
-    code = NO_CODE
-    if source.get("demo"):
-        code = get_demo(source["demo"]).code(TrainSettings(**source["settings"]))
+    brought = source.get("brought") or {}
+    code = Code(signature=brought.get("signature") or "")
+    if demo := demo_of(source):
+        given = get_demo(demo).code(TrainSettings(**(source["settings"] or brought["settings"])))
+        code = replace(code, build=given.build, classes=given.classes)
     if folder := source.get("architecture"):
-        return Code(build=lambda: load_copy("architecture", Path(folder), code).model, classes=code.classes)
+        halves = code
+        code = replace(code, build=lambda: load_copy("architecture", Path(folder), halves).model)
     return code
+
+
+def demo_of(source: dict[str, Any]) -> str | None:
+    """The demo whose code belongs to a source: its own, or the one that was chosen for a file from outside."""
+    return source.get("demo") or (source.get("brought") or {}).get("demo")
+
+
+def without_code(source: dict[str, Any]) -> dict[str, Any] | None:
+    """What a process is told that has nothing of the model's code: nothing, or that it is a stranger's file."""
+    brought = source.get("brought")
+    if not brought:
+        return None
+    return {"demo": None, "settings": None, "brought": {**brought, "demo": None, "settings": None}}
+
+
+def of_signature(source: dict[str, Any], name: str) -> dict[str, Any]:
+    """The source of a file that answers through the signature of that name: of a conversion it is another than of the
+    file that it was made from."""
+    brought = source.get("brought")
+    return {**source, "brought": {**brought, "signature": name}} if brought else source

@@ -21,7 +21,7 @@ from core.worker.attempts import attempt
 from core.worker.describing.asked import describe as describe_files
 from core.worker.describing.asked import describe_tensor, hold_tensor, tensor_piece
 from core.worker.describing.differing import differ
-from core.worker.holding import answer, hold, hold_live
+from core.worker.holding import answer, hold, hold_brought, hold_live
 from core.worker.inspector import inspect_brought
 from core.worker.loading import load_copy, require_plain
 from core.worker.looking import look_inside, read_tensor, sketch_tensor
@@ -199,6 +199,7 @@ TASKS: dict[str, Callable[..., Reply]] = {
     "reload": reload,
     "hold": hold,
     "hold_live": hold_live,
+    "hold_brought": hold_brought,
     "answer": answer,
     "rows": rows,
     "look_inside": look_inside,

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InputError
+from core.formats.batches import ONE_ROW
 from core.formats.contract import Predictor, Spec
-from core.formats.litert_runtime import ONE_ROW
 from core.work.costs import BATCHES, REPEATS, TIMED, WARM_UP, Spread, Steady, front, protocol
 from core.work.slots import Slots
 from core.worker.measuring import LEAST_CALLS, _rows, reset_peak, time_calls, way_to_ask

@@ -114,7 +114,7 @@ def test_what_cannot_be_read_is_moved_aside_only_where_a_person_says_so(empty_li
     (home / "artifacts" / "notes.txt").write_text("mine")
     left = repair(empty_library)
     assert [(one.id, one.state) for one in left] == [(kept[1].id, "left"), ("notes.txt", "left")]
-    assert "--quarantine would move it aside" in left[0].sentence
+    assert "until a person has it moved aside" in left[0].sentence
     done = repair(empty_library, quarantine=True)
     assert {one.state for one in done} == {"done"}
     assert [one.id for one in empty_library.find()] == []

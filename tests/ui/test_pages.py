@@ -46,7 +46,7 @@ def test_an_empty_library_offers_the_next_click(visit, empty_jobs: Jobs, page: s
 
 
 def test_every_page_of_the_navigation_is_a_script():
-    assert {path.stem for path in (PROJECT / "pages").glob("*.py")} == set(PAGES)
+    assert {path.stem.replace("_", "-") for path in (PROJECT / "pages").glob("*.py")} == set(PAGES)
 
 
 def test_formats_that_cannot_take_a_tf_module_are_disabled_with_the_reason(visit, jobs: Jobs, trained: Callable):
@@ -219,7 +219,7 @@ os.environ["ROUNDTRIP_HOME"] = {str(tmp_path)!r}
 from streamlit.testing.v1 import AppTest
 app = AppTest.from_file({str(PROJECT / "ui" / "main.py")!r}, default_timeout=60).run()
 for page in {list(PAGES)!r}:
-    app.switch_page({str(PROJECT / "pages")!r} + f"/{{page}}.py").run()
+    app.switch_page({str(PROJECT / "pages")!r} + f"/{{page.replace('-', '_')}}.py").run()
     assert not app.exception, app.exception
 print(sorted(set({HEAVY!r}) & set(sys.modules)))
 """

@@ -1,0 +1,212 @@
+"""The work of bringing a model in: checked, looked into, loaded and asked in sandboxed processes, and kept."""
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.compare import Verdict
+from core.demos import get_demo
+from core.errors import InputError, NotConfined
+from core.evidence import Evidence, Original, Outcome, gather
+from core.formats import get_format
+from core.formats.reference import Reference
+from core.gate import Gated, gate
+from core.library import files
+from core.library.entries import new_id
+from core.library.records import Artifact, Run
+from core.work.first_questions import first_answer
+from core.worker.loaded import load
+
+if TYPE_CHECKING:
+    from core.jobs import Handle, Jobs
+
+UNRUN = "unrun"  # the kind of a run whose files were kept and never loaded
+STEPS = {
+    "Checking the file": 0.05,
+    "Looking inside in a sandboxed process": 0.2,
+    "Loading it": 0.4,
+    "Asking it": 0.6,
+    "Loading it once more, in another process": 0.75,
+    "Keeping it": 0.95,
+}
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a person brings: a file or folder, what it is called, a second file by what it is, the demo whose code
+    belongs to it, and the signature that is to answer. `ours` is a folder to be deleted when the work is done."""
+
+    path: Path
+    name: str
+    parts: dict[str, Path] = field(default_factory=dict)
+    demo: str | None = None
+    signature: str = ""
+    label: str = ""
+    ours: Path | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """For the job's record: no path of this machine."""
+        said = {"name": self.name, "parts": sorted(self.parts), "demo": self.demo, "signature": self.signature}
+        return said | {"label": self.label}
+
+
+def import_work(given: Given, jobs: "Jobs", handle: "Handle") -> dict[str, Any]:
+    """Bring a model in; gives `{"run", "artifact", ...}` (see `_Import.result`). Whatever stops it, nothing stays."""
+    try:
+        with jobs.library.staging() as staged:
+            return _Import(given, jobs, handle, staged).work()
+    finally:
+        if given.ours:
+            files.give_up(given.ours)
+
+
+class _Import:
+    """One import under way: what is known so far, told with every step."""
+
+    def __init__(self, given: Given, jobs: "Jobs", handle: "Handle", staged: Path):
+        self.given, self.jobs, self.handle = given, jobs, handle
+        self.limits = {"seconds": jobs.config.child_seconds, "cancelled": handle.cancelled}
+        self.run_folder, self.artifact_folder = staged / "run", staged / "artifact"
+        self.files = self.artifact_folder / "files"
+        self.files.mkdir(parents=True)
+        self.run_folder.mkdir()
+        self.checks: list[dict[str, str]] = []
+
+    def work(self) -> dict[str, Any]:
+        self._tell("Checking the file")
+        gated = gate(self.given.path, self.given.name, self.files, config=self.jobs.config, parts=self.given.parts)
+        self._passed("Name, size, kind and structure, before anything opened it", *gated.remarks)
+        self.brought = self._brought(gated)
+        try:
+            facts, reference, evidence = self._run(gated.format)
+        except NotConfined as error:
+            if self.jobs.worker.self_test().blocked:  # then this one process alone was at fault
+                raise
+            self._passed(f"It was not run: {error.sentence}")
+            facts, reference, evidence = _unrun(self.files, error)
+        self._tell("Keeping it")
+        run, artifact = self._keep(facts, reference, evidence)
+        return self._result(run, artifact, reference, evidence)
+
+    def _tell(self, step: str) -> None:
+        if self.handle.cancelled():
+            from core.worker.asking import cancelled_by_a_person
+
+            raise cancelled_by_a_person()
+        self.handle.tell(STEPS[step], step, at_once=True, checks=self.checks)
+
+    def _passed(self, what: str, *remarks: str) -> None:
+        self.checks.append({"what": what, "remark": " ".join(remarks)})
+
+    def _brought(self, gated: Gated) -> dict[str, Any]:
+        """What the run's record says of the file. Raises InputError where half of a model is missing."""
+        if gated.format == "architecture":
+            raise InputError(
+                "This is an architecture alone: layers, and no weights to answer with.",
+                cure="Bring in the .weights.h5, and this file with it.",
+            )
+        if get_format(gated.format).needs_architecture and not (self.given.parts or self.given.demo):
+            raise InputError(
+                "These are weights alone: numbers without the layers that use them.",
+                cure="Choose the architecture as a second file (.json), or the demo whose code built the model.",
+            )
+        settings = get_demo(self.given.demo).defaults.model_dump() if self.given.demo else None
+        return {
+            "file": gated.name,
+            "sha256": gated.sha256,
+            "format": gated.format,
+            "signature": self.given.signature,
+            "demo": self.given.demo,
+            "settings": settings,
+            "artifact": new_id("a"),
+        }
+
+    def _run(self, format: str) -> tuple[dict[str, Any], Reference, Evidence]:
+        """What sandboxed processes find out. Raises Refused, DoesNotLoad, InputError, WorkerError."""
+        source = {"demo": None, "settings": None, "brought": self.brought}
+        self._tell("Looking inside in a sandboxed process")
+        told = {"format": format, "folder": self.files}
+        self.jobs.worker.run("inspect_brought", confined=True, **told, **self.limits)
+        self._passed("What is in it and what it would do, looked at in a sandboxed process")
+        self._tell("Loading it")
+        asked = {"folder": self.files, "source": source, "confined": True}
+        with load(self.jobs.worker, "hold_brought", **asked, **self.limits) as loaded:
+            facts = dict(loaded.facts)
+            self._passed("It loads in a sandboxed process, with no code of its own", facts["remark"])
+            self._tell("Asking it")
+            question, answers = first_answer(loaded, facts["inputs"], cancelled=self.handle.cancelled)
+        self.brought |= {name: facts.pop(name) for name in ("remark", "signatures")} | {"asked": question.made}
+        reference = Reference(question.inputs, answers, {})
+        self._passed(f"It answers {question.made['rows']} random rows; these answers are its reference")
+        self._tell("Loading it once more, in another process")
+        original = Original(weights=facts["weights"], optimizer=facts["optimizer"])
+        evidence = gather(
+            self.jobs.worker, format, self.files, source, original, reference, confined=True, **self.limits
+        )
+        self._passed("Loaded again in another process", f"Its answers there: {evidence.best.verdict.words}.")
+        return facts, reference, evidence
+
+    def _keep(self, facts: dict[str, Any], reference: Reference, evidence: Evidence) -> tuple[Run, Artifact]:
+        """Keep the run, then the artifact; where the second fails, the first is taken back."""
+        _same_files(self.files, self.run_folder / "snapshot")
+        reference.write(self.run_folder / "reference.npz")
+        facts |= {"name": self.given.label or self.brought["file"], "demo": None, "settings": None}
+        facts |= {"trust": "brought in", "brought": self.brought | {"checks": self.checks}}
+        run = self.jobs.library.keep_run(self.run_folder, facts)
+        told = {"id": self.brought["artifact"], "format": self.brought["format"], "seconds": 0.0}
+        told |= {"trust": "brought in", "options": {"signature": self.given.signature} if self.given.signature else {}}
+        try:
+            return run, self.jobs.library.keep_artifact(self.artifact_folder, run.id, evidence, **told)
+        except BaseException:
+            self.jobs.library.take_back(run.id)
+            raise
+
+    def _result(self, run: Run, artifact: Artifact, reference: Reference, evidence: Evidence) -> dict[str, Any]:
+        """Ids, what it is, what it takes and gives, what was checked, what to know, and the verdict of its reload."""
+        return {
+            "run": run.id,
+            "artifact": artifact.id,
+            "format": artifact.format,
+            "name": run.name,
+            "kind": run.kind,
+            "bytes": artifact.bytes,
+            "parameters": run.parameters,
+            "inputs": run.inputs,
+            "outputs": [_output(*one) for one in reference.answers.items()],
+            "checks": self.checks,
+            "remark": self.brought.get("remark", ""),
+            "signature": self.given.signature,
+            "signatures": self.brought.get("signatures", []),
+            "verdict": evidence.best.verdict.value,
+            "error": evidence.best.error,
+        }
+
+
+def _output(name: str, array: np.ndarray) -> dict[str, Any]:
+    dtype = "object" if array.dtype.kind == "U" else array.dtype.name
+    return {"name": name, "dtype": dtype, "shape": [None, *array.shape[1:]]}
+
+
+def _same_files(source: Path, target: Path) -> None:
+    """The snapshot of what was brought in is the files as they came: linked where the disk can, else copied."""
+    shutil.copytree(source, target, copy_function=_link)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _unrun(folder: Path, error: NotConfined) -> tuple[dict[str, Any], Reference, Evidence]:
+    """What is kept of a file that may not be run here: itself, and why."""
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    facts = {"kind": UNRUN, "parameters": 0, "summary": "", "weight_bytes": size}
+    facts |= {"inputs": [], "weights": [], "optimizer": []}
+    outcome = Outcome(verdict=Verdict.DOES_NOT_LOAD, error=error.to_json())
+    return facts, Reference({}, {}, {}), Evidence(without_code=outcome)

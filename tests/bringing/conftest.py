@@ -1,0 +1,23 @@
+"""A library into which models are brought, and a function that brings one in."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.jobs import Jobs
+from core.library.journal import Job
+from core.work.receiving import receive
+
+
+@pytest.fixture
+def bring(empty_jobs: Jobs) -> Callable[..., Job]:
+    """A function that brings files in as the page does, and gives the job at its end."""
+
+    def bring_in(*paths: Path, **asked) -> Job:
+        given = receive(empty_jobs.library, [(path.name, path.open("rb")) for path in paths])
+        end = empty_jobs.wait(empty_jobs.bring_in(**given.asked(), **asked).id)
+        assert list((empty_jobs.library.home / "staging").iterdir()) == []
+        return end
+
+    return bring_in

@@ -1,0 +1,178 @@
+"""Models from outside, end to end: checked, loaded and asked in the sandbox, kept, converted, compared; or refused, and
+then nothing of them stays."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import from_json
+from core.jobs import Jobs
+from core.library.journal import Job
+from core.settings import Settings
+from tests.bringing import makers
+from tests.conftest import finished
+
+pytestmark = pytest.mark.trust
+Bring = Callable[..., Job]
+# What is brought in: how it is made, as what kind it is kept, what is said of it, and to which formats it goes with
+# which verdict.
+KINDS = {
+    "keras": (lambda f: [makers.keras_file(f)], "keras", "", {"saved_model": "bit-identical", "h5": "bit-identical"}),
+    "weights": (makers.weights_and_architecture, "keras", "", {"keras": "bit-identical"}),
+    "TensorFlow 1": (
+        lambda f: [makers.zipped(makers.tensorflow_1(f))],
+        "module",
+        "TensorFlow 1",
+        {"saved_model": "bit-identical"},
+    ),
+    "Keras 2 with slots": (
+        lambda f: [makers.zipped(makers.keras_2_with_slots(f))],
+        "module",
+        "optimizer slots of Keras 2",
+        {"onnx": "bit-identical", "openvino": "bit-identical"},
+    ),
+    "Keras 2": (lambda f: [makers.keras_2_h5(f)], "keras", "Keras 2.2.4", {"keras": "bit-identical"}),
+    "Keras 1": (lambda f: [makers.keras_1_lstm(f)], "keras", "Keras 1.2.2", {"saved_model": "bit-identical"}),
+    "LiteRT": (lambda f: [makers.tflite(f, 1)], "litert", "row by row", {"onnx": "bit-identical"}),
+    "LiteRT in integers": (lambda f: [makers.tflite_int8(f)], "litert", "takes int8", {}),
+    "ONNX": (lambda f: [makers.onnx_file(f)], "onnx", "", {"openvino": "bit-identical"}),
+    "OpenVINO": (makers.openvino_file, "openvino", "", {"openvino_fp16": "bit-identical"}),
+}
+CHEAP = ("keras", "Keras 2 with slots", "ONNX", "LiteRT")
+CASES = [one if one in CHEAP else pytest.param(one, marks=pytest.mark.long) for one in KINDS]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_model_from_outside_comes_in_is_converted_and_compared(
+    case: str, bring: Bring, empty_jobs: Jobs, tmp_path: Path
+):
+    make, kind, said, formats = KINDS[case]
+    end = bring(*make(tmp_path))
+    assert end.state == "done", end.error
+    found, library = end.result, empty_jobs.library
+    run, artifact = library.run(found["run"]), library.artifact(found["artifact"])
+    assert (run.kind, run.trust, artifact.trust, artifact.made_from) == (kind, "brought in", "brought in", None)
+    assert said in found["remark"]
+    assert found["verdict"] == "bit-identical"
+    assert len(found["checks"]) == 5
+    assert [entry.sha256 for entry in artifact.files] == [
+        entry.sha256 for entry in run.files if entry.path.startswith("snapshot/")
+    ]
+    library.verify(run.id), library.verify(artifact.id)
+    if formats:
+        rows = finished(empty_jobs, empty_jobs.save(run.id, formats)).result["rows"]
+        assert {key: row.get("verdict", row.get("error")) for key, row in rows.items()} == formats
+        copies = [library.artifact(row["artifact"]) for row in rows.values()]
+        assert {(one.trust, one.made_from) for one in copies} == {("brought in", artifact.id)}
+        compared = finished(empty_jobs, empty_jobs.compare([artifact.id, *(one.id for one in copies)])).result
+        assert {one["verdict"] for one in compared["outcomes"].values()} <= {"bit-identical", "rounding"}
+
+
+def test_the_reference_of_an_import_is_its_own_answer_to_random_inputs(bring: Bring, empty_jobs: Jobs, tmp_path: Path):
+    found = bring(makers.keras_file(tmp_path)).result
+    reference = empty_jobs.library.reference(found["run"])
+    assert {name: array.shape for name, array in reference.inputs.items()} == {"x": (64, 3)}
+    assert 0 <= reference.inputs["x"].min() < 0.1 < 0.9 < reference.inputs["x"].max() < 1
+    assert np.allclose(next(iter(reference.answers.values())), makers.linear(reference.inputs["x"]), atol=1e-6)
+
+
+def test_the_signature_that_was_chosen_answers_at_every_load(bring: Bring, empty_jobs: Jobs, tmp_path: Path):
+    path = makers.zipped(makers.saved_model(tmp_path))
+    found = bring(path, signature="sums", label="sums of rows").result
+    run = empty_jobs.library.run(found["run"])
+    assert (run.name, found["signatures"]) == ("sums of rows", ["serving_default", "sums"])
+    reference = empty_jobs.library.reference(run.id)
+    assert np.allclose(reference.answers["sum"], reference.inputs["x"].sum(axis=1), atol=1e-6)
+    compared = finished(empty_jobs, empty_jobs.compare([found["artifact"]], rows=8)).result
+    assert compared["outcomes"][found["artifact"]]["verdict"] == "bit-identical"
+
+
+def bad_magic(folder: Path) -> Path:
+    path = folder / "picture.keras"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    return path
+
+
+def lambda_inside(folder: Path) -> Path:
+    import zipfile
+
+    good, bad = makers.keras_file(folder), folder / "bad.keras"
+    with zipfile.ZipFile(good) as source, zipfile.ZipFile(bad, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == "config.json":
+                content = content.replace(b'"class_name": "Dropout"', b'"class_name": "Lambda"')
+            target.writestr(name, content)
+    return bad
+
+
+def weights_alone(folder: Path) -> Path:
+    return makers.weights_and_architecture(folder)[0]
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [(bad_magic, "refused:unlike"), (lambda_inside, "refused:config-code"), (weights_alone, "input")],
+)
+def test_of_a_file_that_is_refused_nothing_stays(
+    make: Callable[[Path], Path], code: str, bring: Bring, empty_jobs: Jobs, tmp_path: Path
+):
+    end = bring(make(tmp_path))
+    assert (end.state, end.error["code"]) == ("failed", code)
+    error = from_json(end.error)
+    assert error.cure
+    assert str(tmp_path) not in json.dumps(end.error)
+    assert empty_jobs.library.ids() == []
+
+
+def test_weights_and_architecture_must_belong_together(bring: Bring, empty_jobs: Jobs, tmp_path: Path):
+    import keras
+
+    weights, layers = makers.weights_and_architecture(tmp_path)
+    layers.write_text(keras.Sequential([keras.Input((5,)), keras.layers.Dense(7)]).to_json())
+    end = bring(weights, layers)
+    assert end.state == "failed"
+    assert from_json(end.error).sentence
+    assert empty_jobs.library.ids() == []
+
+
+@pytest.mark.long
+def test_a_checkpoint_answers_with_the_code_of_the_demo_that_was_chosen(
+    bring: Bring, jobs: Jobs, saved, empty_jobs: Jobs, tmp_path: Path
+):
+    import shutil
+
+    folder = jobs.library.files(saved("digits-mlp", "checkpoint")["artifact"])
+    path = Path(shutil.make_archive(str(tmp_path / "digits"), "zip", folder))
+    end = bring(path, demo="digits-mlp")
+    assert end.state == "done", end.error
+    assert end.result["verdict"] == "bit-identical"
+    rows = finished(empty_jobs, empty_jobs.save(end.result["run"], ["keras"])).result["rows"]
+    assert rows["keras"]["verdict"] == "bit-identical"
+
+
+def test_where_the_sandbox_is_not_whole_a_file_is_kept_and_not_run(
+    empty_jobs: Jobs, config: Settings, worker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    real = worker.self_test()
+    probes = [probe.model_copy(update={"blocked": False}) for probe in real.probes[:1]] + real.probes[1:]
+    monkeypatch.setattr(worker, "_tested", real.model_copy(update={"probes": probes}))
+    end = empty_jobs.wait(empty_jobs.bring_in(makers.keras_file(tmp_path)).id)
+    assert end.state == "done", end.error
+    assert (end.result["kind"], end.result["error"]["code"]) == ("unrun", "not-confined")
+    assert empty_jobs.library.files(end.result["artifact"]).is_dir()
+    rows = finished(empty_jobs, empty_jobs.save(end.result["run"], ["saved_model"])).result["rows"]
+    assert "never loaded" in rows["saved_model"]["error"]["sentence"]
+
+
+def test_the_command_brings_in_and_says_what_was_checked(say, jobs: Jobs, tmp_path: Path):
+    status, out, err = say("import", str(makers.keras_file(tmp_path)), "--name", "my model", "--json")
+    assert (status, err) == (0, "")
+    found = json.loads(out)
+    assert (found["name"], found["verdict"]) == ("my model", "bit-identical")
+    status, _, err = say("import", str(tmp_path / "nowhere.keras"))
+    assert (status, err.startswith("There is no such file.")) == (1, True)
+    jobs.library.remove(found["run"])

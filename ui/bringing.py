@@ -1,0 +1,172 @@
+"""What the Bring in page shows: what is taken, the files, what was checked, and what came of it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from core.demos.contract import Demo
+from core.errors import RoundtripError, from_json
+from core.formats import get_format
+from core.inputs.fitting import shape_words
+from core.jobs import Jobs
+from core.library.journal import Job
+from core.work.importing import UNRUN
+from core.work.receiving import receive
+from ui.frame import PAGES, go
+from ui.words import plain, show_error, size, trust_badge, verdict_badge
+
+TYPES = ("keras", "h5", "json", "zip", "tflite", "onnx", "xml", "bin")
+TAKEN = (
+    "Bring in `.keras`, `.h5`, `.weights.h5` with its architecture as `.json`, `.tflite`, `.onnx`, OpenVINO's `.xml` "
+    "with its `.bin`, or a `.zip` of a SavedModel, a checkpoint or OpenVINO's files."
+)
+CHECKED = (
+    "Every file is held against a list of what a model may contain, then loaded in a sandboxed process that reaches "
+    "nothing but that file. That tells what was checked, not what a stranger meant."
+)
+ANSWERS_MEAN = "What its second load, in another fresh process, answered to the same random rows."
+
+
+def say_what_is_taken(jobs: Jobs) -> None:
+    """What can be brought in, what is checked, and whether it can be run here."""
+    st.markdown(TAKEN)
+    st.caption(CHECKED)
+    state = jobs.worker.state()
+    if state.phase == "ready" and not jobs.config.run_unconfined:
+        found = _self_test(jobs)
+        if not found.blocked:
+            st.warning(
+                "The sandbox is not whole on this computer, so a file that you bring in is checked, kept and can be "
+                f"downloaded, but it is not run. {plain(found.sentence)}",
+                icon=":material/gpp_maybe:",
+            )
+
+
+@st.cache_data(show_spinner="Trying the sandbox …", ttl=3600)
+def _self_test(_jobs: Jobs) -> Any:
+    return _jobs.worker.self_test()
+
+
+def ask_files(demos: Sequence[Demo]) -> dict[str, Any] | None:
+    """The form; what was filled in when it is sent."""
+    with st.form("bring-in", enter_to_submit=False):
+        files = st.file_uploader("Model", TYPES, accept_multiple_files=True, key="brought", help=TAKEN)
+        left, right = st.columns(2)
+        name = left.text_input("Name", placeholder="as the file", help="What it is to be called in the library.")
+        keys = [None, *(demo.key for demo in demos)]
+        labels = {demo.key: demo.label for demo in demos}
+        demo = right.selectbox(
+            "Code of a demo",
+            keys,
+            format_func=lambda key: labels.get(key, "none"),
+            help="Only for a checkpoint: it holds numbers alone, and the demo's code builds the layers for them.",
+        )
+        signature = st.text_input(
+            "Signature",
+            placeholder="serving_default, or the first one",
+            help="Only where a SavedModel or LiteRT file has several ways to be asked. They are listed afterwards.",
+        )
+        sent = st.form_submit_button("Bring in", type="primary", icon=":material/upload_file:")
+    if not sent:
+        return None
+    return {"files": files, "label": name.strip(), "demo": demo, "signature": signature.strip()}
+
+
+def begin(jobs: Jobs, given: dict[str, Any]) -> Job | None:
+    """Copy the files to the disk, let go of what the widget holds, and begin."""
+    files = given.pop("files")
+    if not files:
+        st.warning("Choose a file first.", icon=":material/upload_file:")
+        return None
+    try:
+        received = receive(jobs.library, [(one.name, one) for one in files])
+        job = jobs.bring_in(**received.asked(), **given)
+    except RoundtripError as error:
+        show_error(error)
+        return None
+    st.session_state.pop("brought", None)
+    return job
+
+
+def draw_import(job: Job) -> None:
+    """What was checked so far; of a refusal, its rule."""
+    if not job.active and job.state == "failed" and job.error:
+        error = from_json(job.error)
+        rule = getattr(error, "rule", "")
+        kept = "Nothing of the file was kept."
+        st.caption(f"{kept} Rule: {plain(rule)}" if rule else kept)
+    if job.state != "done":
+        show_checks(job.detail.get("checks") or [])
+
+
+def show_checks(checks: list[dict[str, str]]) -> None:
+    """Each check that was passed, in order, with what there is to remark."""
+    for one in checks:
+        st.markdown(f":green[:material/check:] {plain(one['what'])}." + _remark(one))
+
+
+def _remark(check: dict[str, str]) -> str:
+    return f"  \n:gray[{plain(check['remark'])}]" if check["remark"] else ""
+
+
+def show_import(jobs: Jobs, job: Job) -> None:
+    """The verdict, what it is, what it takes and gives, what was checked, and the next clicks."""
+    found = job.result
+    one = get_format(found["format"])
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(plain(found["name"]), anchor=False, width="content")
+        trust_badge("brought in")
+        if found["kind"] != UNRUN:
+            verdict_badge(found["verdict"])
+    st.markdown(_what_it_is(one.label, found))
+    if found["kind"] == UNRUN:
+        show_error(found["error"])
+    _next_clicks(found)
+    left, right = st.columns(2)
+    with left:
+        _ports("Takes", found["inputs"])
+        _ports("Gives", found["outputs"])
+    with right, st.container(border=True):
+        st.markdown("**What was checked**")
+        show_checks(found["checks"])
+    _other_signatures(found)
+
+
+def _what_it_is(label: str, found: dict[str, Any]) -> str:
+    numbers = f" · {found['parameters']:,} parameters" if found["parameters"] else ""
+    return plain(f"{label} · {size(found['bytes'])}{numbers} · {found['artifact']}")
+
+
+def _next_clicks(found: dict[str, Any]) -> None:
+    with st.container(horizontal=True):
+        if "inspect" in PAGES and st.button("Inspect", icon=":material/search:"):
+            go("inspect", artifact=found["artifact"])
+        runs = found["kind"] != UNRUN
+        if st.button("Convert", type="primary", icon=":material/transform:", disabled=not runs):
+            go("save", run=found["run"])
+        if st.button("Compare", icon=":material/compare_arrows:", disabled=not runs):
+            go("compare", artifact=found["artifact"])
+
+
+def _ports(title: str, specs: list[dict[str, Any]]) -> None:
+    if not specs:
+        return
+    st.markdown(f"**{title}**")
+    columns = {
+        "Name": [one["name"] for one in specs],
+        "One row": ["of any shape" if one["shape"] is None else shape_words(one["shape"][1:]) for one in specs],
+        "Kind of value": ["text" if one["dtype"] == "object" else one["dtype"] for one in specs],
+    }
+    st.dataframe(columns, hide_index=True, alt=f"What the model {title.lower()}")
+
+
+def _other_signatures(found: dict[str, Any]) -> None:
+    if len(found["signatures"]) > 1:
+        listed = ", ".join(f"“{name}”" for name in found["signatures"])
+        st.info(
+            plain(
+                f"It can be asked in several ways: {listed}. Bring it in again and name another signature to use it."
+            ),
+            icon=":material/alt_route:",
+        )
