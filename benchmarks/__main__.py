@@ -24,6 +24,7 @@ BENCHMARKS = {
     "home": "benchmarks.server:measure_home",
     "memory": "benchmarks.server:measure_memory",
     "library": "benchmarks.server:measure_library",
+    "sessions": "benchmarks.sessions:measure",
     "download": "benchmarks.downloading:measure",
 }
 HEADER = ("what", "ours: median (least–most)", "beside it", "result", "must reach", "")

@@ -10,6 +10,15 @@ CONFINED = "-confined"  # the end of the name of the warm process's second socke
 OUT_OF_TIME = -24  # SIGXCPU: how a child ends that has used up its processor time
 
 
+BEHIND = 10  # steps of priority that a long computation stands behind whoever waits for a page
+
+
+def stand_back() -> None:
+    """Let others go first where they ask for the same processor: for work that nobody waits for by the second."""
+    if hasattr(os, "setpriority"):
+        os.setpriority(os.PRIO_PGRP, 0, BEHIND)  # the group is this child alone; so its other threads follow it
+
+
 def die_with_parent() -> None:
     """Ask Linux to kill this process when its parent dies, so that no child outlives a killed app."""
     if sys.platform.startswith("linux"):

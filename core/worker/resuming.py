@@ -18,6 +18,7 @@ from core.explain import translate
 from core.formats.contract import Arrays, Predictor
 from core.formats.live import live_predictor, weight_variables
 from core.formats.reference import answer_in_batches, fingerprint
+from core.worker.limits import stand_back
 from core.worker.loading import load_copy
 from core.worker.probes import draw_alike, first_words
 from core.worker.snapshot import code_from, rebuild
@@ -69,6 +70,7 @@ def resume(
     import keras
     import tensorflow as tf
 
+    stand_back()
     # Threads must not decide in which order gradients add up: equal models are to stay equal to the last bit. Then
     # nothing may be drawn without a seed, not even first weights that are overwritten at once.
     tf.config.experimental.enable_op_determinism()

@@ -23,6 +23,7 @@ from core.worker.describing.asked import describe_tensor, hold_tensor, tensor_pi
 from core.worker.describing.differing import differ
 from core.worker.holding import answer, hold, hold_brought, hold_live
 from core.worker.inspector import inspect_brought
+from core.worker.limits import stand_back
 from core.worker.loading import load_copy, require_plain
 from core.worker.looking import look_inside, read_tensor, sketch_tensor
 from core.worker.measuring import measure, rehearse, threads
@@ -41,6 +42,7 @@ def train(report: Report, arrays: Arrays, *, demo: str, settings: dict[str, Any]
     """Train a demo and write its history, snapshot and reference into `folder`; gives the facts of the run."""
     import keras
 
+    stand_back()
     _emptied(Path(folder))
     recipe, chosen = get_demo(demo), TrainSettings(**settings)
     keras.utils.set_random_seed(chosen.seed)
