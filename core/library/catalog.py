@@ -1,6 +1,7 @@
 """The catalog: what the folders hold, in a database that can be thrown away and made again at any time."""
 
 import contextlib
+import hashlib
 import json
 import threading
 from collections import Counter
@@ -51,6 +52,15 @@ class Catalog:
                 engine.dispose()
                 self._delete(url)
         raise AssertionError("SQLite in memory cannot fail to open")
+
+    def claim(self, home: Path) -> bool:
+        """Note whose catalog this is, where nobody has; whether it is that of the library in `home`. Raises Lost."""
+        ours = hashlib.sha256(str(home).encode()).hexdigest()
+        asked = sql.select(STATE.c.value).where(STATE.c.name == "home")
+        noted = self._do(lambda connection: connection.execute(asked).scalar())
+        if noted is None:
+            self._do(lambda connection: _set(connection, "home", ours), write=True)
+        return noted in (None, ours)
 
     def kind(self) -> str:
         """What it is kept in: "sqlite", "postgresql" ...; "memory" where that could not be used."""

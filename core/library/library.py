@@ -14,7 +14,7 @@ from core.evidence import Evidence, Original
 from core.formats.reference import Reference
 from core.library import files
 from core.library.aliases import checked_alias, no_alias, read_aliases, write_aliases
-from core.library.catalog import Catalog
+from core.library.catalog import Catalog, Lost
 from core.library.entries import ID, Entry, Page, Query, checked_id, new_id, unknown
 from core.library.files import disk
 from core.library.lookout import Lookout
@@ -47,8 +47,19 @@ class Library:
         default = f"sqlite:///{(self.home / 'catalog.sqlite').as_posix()}"
         named = catalog_url or settings().catalog_url
         self._catalog = Catalog(named or default, ours=not named)
+        if named:
+            self._require_own_catalog()
         self._lookout = Lookout(self.home, self._catalog)
         self._trash = Trash(self.home)
+
+    def _require_own_catalog(self) -> None:
+        """Of two libraries in one database each would throw out the other's rows. Raises InputError."""
+        with contextlib.suppress(Lost):  # it could not be asked, and is replaced
+            if not self._catalog.claim(self.home):
+                raise InputError(
+                    "The database that is set for the catalog belongs to another library.",
+                    cure="Give each library a database of its own; where this one was moved, empty that database.",
+                )
 
     # Reading
 

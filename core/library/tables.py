@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sql
 
 IN_MEMORY = "sqlite://"
-WAIT = 60  # seconds to wait for another writer
+WAIT = 5  # seconds to wait for another writer; ours write for parts of a second, and after these the page answers
 CACHE = 64_000  # KiB of the database that a connection keeps in memory
 
 TABLES = sql.MetaData()
