@@ -188,6 +188,8 @@ class Jobs(Runner):
     def verify(self, ids: Iterable[str] | None = None) -> Job:
         """Hold entries against their hashes, all where none are named; see `core.work.verifying` for the result."""
         named = None if ids is None else list(dict.fromkeys(ids))
+        for id_ in named or ():
+            self.library.folder(id_)
         return self._start("verify", "Verify", {"ids": named}, verify_work)
 
     def rebuild(self) -> Job:
@@ -196,4 +198,5 @@ class Jobs(Runner):
 
     def repair(self, quarantine: bool = False, dry_run: bool = False) -> Job:
         """Put the library in order, or with `dry_run` say what would be done (see `core.health.repair`)."""
+        self.library.require_whole()
         return self._start("repair", "Repair", {"quarantine": quarantine, "dry_run": dry_run}, repair_work)

@@ -1,18 +1,20 @@
 """How work runs: a thread a job, its progress and end on record, cancelled on request, done once where it is known."""
 
 import contextlib
+import copy
 import hashlib
 import json
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Self
 
 from core.errors import Cancelled, LibraryError, RoundtripError, WorkerError, is_passing
 from core.explain import translate
 from core.inputs import Inputs
 from core.library import Library
+from core.library.access import Viewer
 from core.library.entries import new_id
 from core.library.journal import Job, Journal
 from core.record import now
@@ -82,6 +84,17 @@ class Runner:
         self._threads: weakref.WeakValueDictionary[str, threading.Thread] = weakref.WeakValueDictionary()
         self._slots = Slots(max(2, self.config.parallel))
 
+    def seen_by(self, viewer: Viewer) -> Self:
+        """The same for one person: what is not theirs or shared is not there, and what they start and make is theirs.
+
+        They share the worker, its turns and its room with everybody else.
+        """
+        seen = copy.copy(self)
+        seen.library = self.library.seen_by(viewer)
+        seen.journal = self.journal.seen_by(seen.library.access)
+        seen.inputs = self.inputs.seen_by(seen.library.access)
+        return seen
+
     def _once(self, kind: str, title: str, request: dict[str, Any], ids: list[str], work: Callable, again: bool) -> Job:
         """The job of that request on the same files, if it is known, else a new one."""
         id_ = self._settle(kind, request, ids)
@@ -92,7 +105,9 @@ class Runner:
         again only while that is the same."""
         used = [*ids, *(source for source in request["sources"].values() if source not in ("none", "demo"))]
         request["damage"] = {one: damage for one in used if (damage := self._damage(one))}
-        return "j" + hashlib.sha256(json.dumps([kind, request], sort_keys=True).encode()).hexdigest()[:10]
+        me = self.library.access.me
+        text = json.dumps([kind, request, *([me] if me else [])], sort_keys=True)  # nobody takes over another's job
+        return "j" + hashlib.sha256(text.encode()).hexdigest()[:10]
 
     def _damage(self, artifact: str) -> str:
         """What is wrong with its files; looked at again only after one of them was touched. Whoever loads them looks at
@@ -126,7 +141,8 @@ class Runner:
     def _start(
         self, kind: str, title: str, request: dict[str, Any], work: Callable, id_: str = "", alone: bool = False
     ) -> Job:
-        job = self.journal.begin(Job(id=id_ or new_id("j"), kind=kind, title=title, request=request))
+        whose = self.library.access.me
+        job = self.journal.begin(Job(id=id_ or new_id("j"), kind=kind, title=title, request=request, owner=whose))
         handle = Handle(self.journal, job.model_copy(deep=True))
         thread = threading.Thread(target=self._run, args=(handle, work, alone))
         thread.daemon = True

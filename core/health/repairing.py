@@ -49,8 +49,9 @@ def repair(library: Library, quarantine: bool = False, dry_run: bool = False) ->
     """Put the library in order and say in sentences what was done; with `dry_run`, what would be.
 
     What cannot be read is moved aside into the folder "quarantine" only where `quarantine` says so. Doing it twice is
-    the same as once. Nothing raises: what fails is a line of its own.
+    the same as once. Nothing raises: what fails is a line of its own. InputError for who sees only a part of it.
     """
+    library.require_whole()
     looks: list[Callable[[], Iterable[_Step]]] = [
         lambda: _staged(library),
         lambda: _half_written(library),

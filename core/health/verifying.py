@@ -68,7 +68,8 @@ def verify(
     rows = [_followed(library, id_, at, len(wanted), told, cancelled) for at, id_ in enumerate(wanted)]
     if ids is None:
         rows += [*_strangers(library), *_aliases(library)]
-        _note(library, rows, time.monotonic() - began)
+        if library.access.me is None:  # what one person sees is no look at everything
+            _note(library, rows, time.monotonic() - began)
     return rows
 
 
@@ -189,7 +190,10 @@ def _note(library: Library, rows: list[Found], seconds: float) -> None:
 
 
 def last_verified(library: Library) -> Verified | None:
-    """How the last look at everything ended; None where there was none, or its note cannot be read."""
+    """How the last look at everything ended; None where there was none or its note cannot be read, and for one person:
+    it may name what they do not see."""
+    if library.access.me is not None:
+        return None
     with contextlib.suppress(RoundtripError):
         return Verified.read(library.home / LAST)
     return None

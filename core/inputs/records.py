@@ -11,8 +11,9 @@ from core.record import Record
 
 RECORD = "inputs.json"
 # What of an origin makes another question of the same numbers: which run's rows they are decides what they are held
-# against. Seeds and file names are news, and the same numbers are the same inputs however they came about.
-IDENTIFYING = ("kind", "run", "index")
+# against, and whose they are, so that nobody learns that another asked the same. Seeds and file names are news, and the
+# same numbers are the same inputs however they came about.
+IDENTIFYING = ("kind", "run", "index", "owner")
 
 
 class InputSet(Record):
@@ -33,6 +34,11 @@ class InputSet(Record):
     targets: list[dict[str, Any]] = Field(default_factory=list)
     rows: int
     files: list[FileEntry] = Field(default_factory=list)
+
+    @property
+    def owner(self) -> str | None:
+        """The id of the person who alone sees it; None where it was nobody who signed in."""
+        return self.origin.get("owner")
 
     @property
     def bytes(self) -> int:

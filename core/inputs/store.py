@@ -1,12 +1,13 @@
 """Input sets on disk: each kept once, under a name that its content gives it."""
 
 import contextlib
+import copy
 import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from core.inputs.records import RECORD, InputSet, identity
 from core.inputs.sources import Source, of_arrays
 from core.inputs.writing import write_chunks
 from core.library import Library, files
+from core.library.access import Access
 from core.library.checked import Checked, checked
 from core.library.entries import checked_id
 from core.settings import Settings, settings
@@ -39,6 +41,13 @@ class Inputs:
         self._home = Path(home)
         self._config = config or settings()
         self._seen: dict[str, list[int]] = {}
+        self._access = Access(self._home)
+
+    def seen_by(self, access: Access) -> Self:
+        """The same for one person: what another asked is not there."""
+        seen = copy.copy(self)
+        seen._access = access
+        return seen
 
     @property
     def most(self) -> int:
@@ -133,7 +142,8 @@ class Inputs:
     def _keep(
         self, source: Source, specs: Specs, origin: dict[str, Any], words: Callable[[int], str], notes: Iterable = ()
     ) -> InputSet:
-        fit = Fit(source.inputs, specs)
+        fit, me = Fit(source.inputs, specs), self._access.me
+        origin = origin | ({"owner": me} if me else {})
         with files.staging(self._home) as staged:
             written = write_chunks(staged, fit.through(source.chunks), self.most)
             with files.disk():
@@ -177,10 +187,11 @@ class Inputs:
         except UnknownName:
             folder = None
         if folder is None or not folder.is_dir():
-            raise UnknownName(
-                "These inputs are not kept any more, or never were.", received=id_[:80], cure="Choose them again."
-            )
-        return InputSet.read(folder / RECORD)
+            raise _forgotten(id_)
+        kept = InputSet.read(folder / RECORD)
+        if not self._access.admits(kept.owner, kept.origin):
+            raise _forgotten(id_)
+        return kept
 
     def chunks(self, id_: str, rows: int = 4096) -> Iterator[Arrays]:
         """The inputs by name, `rows` rows at a time, in their order; nothing else of them is in memory.
@@ -249,6 +260,12 @@ class Inputs:
                 for name, file in kept.members().items()
                 if name.startswith(role)
             }
+
+
+def _forgotten(id_: str) -> UnknownName:
+    return UnknownName(
+        "These inputs are not kept any more, or never were.", received=id_[:80], cure="Choose them again."
+    )
 
 
 def _taken(arrays: Arrays, rows: np.ndarray) -> Arrays:

@@ -9,6 +9,7 @@ import sqlalchemy as sql
 
 from core.compare import Verdict
 from core.errors import InputError
+from core.library.access import EVERYBODY
 from core.library.entries import SORTS, UNREADABLE, Entry, Page, Query
 from core.library.tables import COUNTS, ENTRIES, HASHES, KINDS_INDEX, ORDERS, TAGS, WORDS, index_name
 
@@ -130,6 +131,15 @@ def _plain(columns: Any, query: Query) -> Iterator[sql.ColumnElement[bool]]:
     for column, wanted in ((columns.pinned, query.pinned), (columns.aliased, query.alias)):
         if wanted is not None:
             yield column == sql.literal(wanted)
+    yield from seen(columns, query.me)
+    if query.whose and query.me:
+        yield columns.owner == query.me if query.whose == "mine" else columns.owner != query.me
+
+
+def seen(columns: Any, me: str | None) -> Iterator[sql.ColumnElement[bool]]:
+    """What that person sees; None sees all."""
+    if me is not None:
+        yield columns.only.in_([EVERYBODY, me])
 
 
 def _narrow(query: Query, full_text: bool) -> Iterator[Narrow]:
@@ -157,22 +167,26 @@ def _phrase(word: str) -> str:
     return '"' + word.replace('"', '""') + '"'
 
 
-def tags_in_use(connection: sql.Connection) -> dict[str, int]:
+def tags_in_use(connection: sql.Connection, me: str | None) -> dict[str, int]:
     """Every tag, and how many have it."""
     asked = sql.select(TAGS.c.tag, sql.func.count()).group_by(TAGS.c.tag).order_by(TAGS.c.tag)
+    if me is not None:
+        asked = asked.join(ENTRIES, ENTRIES.c.key == TAGS.c.key).where(*seen(ENTRIES.c, me))
     return dict(connection.execute(asked).tuples().all())
 
 
-def kinds_in_use(connection: sql.Connection, name: str) -> dict[Any, int]:
+def kinds_in_use(connection: sql.Connection, name: str, me: str | None) -> dict[Any, int]:
     """Every value of one column of a kind, and how many have it."""
     column = COUNTS.c[name]
-    asked = sql.select(column, sql.func.sum(COUNTS.c["count"])).group_by(column).order_by(column)
+    asked = sql.select(column, sql.func.sum(COUNTS.c["count"])).where(*seen(COUNTS.c, me))
+    asked = asked.group_by(column).order_by(column)
     return {value: int(count) for value, count in connection.execute(asked)}
 
 
-def ids_where(connection: sql.Connection, column: str, values: Iterable[str]) -> list[str]:
+def ids_where(connection: sql.Connection, column: str, values: Iterable[str], me: str | None) -> list[str]:
     """The ids of entries of one run, or that were converted from one artifact."""
-    asked = sql.select(ENTRIES.c.id).where(ENTRIES.c[column].in_(list(values))).order_by(ENTRIES.c.id)
+    asked = sql.select(ENTRIES.c.id).where(ENTRIES.c[column].in_(list(values)), *seen(ENTRIES.c, me))
+    asked = asked.order_by(ENTRIES.c.id)
     return list(connection.execute(asked).scalars())
 
 

@@ -140,18 +140,18 @@ class Catalog:
         """All entries that fit, newest first. Raises Lost."""
         return self.page(Query(search, tuple(demos), tuple(formats), size=None)).entries
 
-    def tags(self) -> dict[str, int]:
-        """Every tag and how many have it. Raises Lost."""
-        return self._do(asking.tags_in_use)
+    def tags(self, me: str | None = None) -> dict[str, int]:
+        """Every tag and how many have it, of what that person sees. Raises Lost."""
+        return self._do(lambda connection: asking.tags_in_use(connection, me))
 
-    def kinds(self, name: str) -> dict[Any, int]:
+    def kinds(self, name: str, me: str | None = None) -> dict[Any, int]:
         """Every value of demo, format, rank, trust, pinned or aliased, and how many have it. Raises Lost."""
-        return self._do(lambda connection: asking.kinds_in_use(connection, name))
+        return self._do(lambda connection: asking.kinds_in_use(connection, name, me))
 
-    def ids_where(self, column: str, values: Iterable[str]) -> list[str]:
+    def ids_where(self, column: str, values: Iterable[str], me: str | None = None) -> list[str]:
         """The ids of entries by `run` or by `made_from`. Raises Lost."""
         wanted = list(values)
-        return self._do(lambda connection: asking.ids_where(connection, column, wanted))
+        return self._do(lambda connection: asking.ids_where(connection, column, wanted, me))
 
 
 KNOWN = sql.select(ENTRIES.c.id, ENTRIES.c.stamp, ENTRIES.c.run)
@@ -243,6 +243,8 @@ def _row(source: Source, stamp: int) -> dict[str, Any]:
         "trust": entry.trust or "",
         "pinned": entry.pinned,
         "aliased": bool(entry.aliases),
+        "owner": entry.owner or "",
+        "only": source.only,
         "run": entry.run or "",
         "made_from": entry.made_from or "",
         "entry": json.dumps(entry._asdict()),

@@ -15,7 +15,7 @@ UNREADABLE = "unreadable"  # asked for among the verdicts: what has a problem
 class Entry(NamedTuple):
     """An artifact as the list shows it. `problem` says in words why it cannot be read; then little else is known.
 
-    `note` is the beginning of its note, in one line.
+    `note` is the beginning of its note, in one line; `owner` the id of whose it is, None where it is nobody's.
     """
 
     id: str
@@ -34,10 +34,13 @@ class Entry(NamedTuple):
     tags: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     note: str = ""
+    owner: str | None = None
+    shared: bool = False
 
 
 class Source(NamedTuple):
-    """A line with what it is found by beside what it shows: the whole note, the SHA-256 of each of its files.
+    """A line with what it is found by beside what it shows: the whole note, the SHA-256 of each of its files; `only` is
+    the id of the only person who sees it (see `core.library.access`).
 
     Where the disk refused for now, the line is not `sure`, and is read again at the next look.
     """
@@ -46,6 +49,7 @@ class Source(NamedTuple):
     note: str = ""
     hashes: tuple[str, ...] = ()
     sure: bool = True
+    only: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class Query:
 
     Each word of `search` is looked for in ids, run names, demos, formats, tags, aliases and notes, or is the beginning
     of a file's SHA-256, six digits at least. Any of `demos` ("" for those of no demo), `formats` and `verdicts` will
-    do ("unreadable" among the verdicts is what has a problem); all of `tags` must be there.
+    do ("unreadable" among the verdicts is what has a problem); all of `tags` must be there. `whose` is "mine" or
+    "others" for a person who signed in, whose id is `me`; None sees all.
     """
 
     search: str = ""
@@ -66,6 +71,8 @@ class Query:
     pinned: bool | None = None
     alias: bool | None = None
     run: str = ""
+    whose: str = ""
+    me: str | None = None
     sort: str = "created"
     descending: bool = True
     page: int = 1

@@ -1,18 +1,20 @@
 """The journal: what every job is doing, on disk, so that any page, tab or process can find it again."""
 
 import contextlib
+import copy
 import json
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from pydantic import Field
 
 from core.errors import RoundtripError, UnknownName, UnreadableRecord
 from core.library import files
+from core.library.access import Access
 from core.library.alive import birth, is_alive
 from core.library.entries import ID, checked_id, unknown
 from core.record import Record, broken_record, now
@@ -24,7 +26,8 @@ ACTIVE = ("queued", "running")
 class Job(Record):
     """One piece of work. `state` is queued, running, done, failed, cancelled, or interrupted (its process is gone).
 
-    `detail` is what the page of its kind shows while it runs; `result` what it left behind; `error` why it failed.
+    `detail` is what the page of its kind shows while it runs; `result` what it left behind; `error` why it failed;
+    `owner` is the id of the person who started it, who alone sees it, and None where it was nobody who signed in.
     """
 
     id: str
@@ -39,6 +42,7 @@ class Job(Record):
     error: dict[str, str] | None = None
     started: str | None = None
     finished: str | None = None
+    owner: str | None = None
     pid: int = Field(default_factory=os.getpid)
     born: float = Field(default_factory=birth)
 
@@ -59,6 +63,13 @@ class Journal:
     def __init__(self, folder: Path, keep: int):
         self._folder = folder
         self._keep = keep
+        self._access = Access(folder.parent)
+
+    def seen_by(self, access: Access) -> Self:
+        """The same journal as one person sees it: another's jobs are not there."""
+        seen = copy.copy(self)
+        seen._access = access
+        return seen
 
     def begin(self, job: Job) -> Job:
         """Write a new job, in place of any earlier one of the same id, and forget the oldest finished ones."""
@@ -106,7 +117,12 @@ class Journal:
         with files.disk():
             if not path.is_file():
                 raise unknown(id_)
-        job = Job.read(path)
+        try:
+            job = Job.read(path)
+        except UnreadableRecord as error:
+            raise error if self._access.me is None else unknown(id_) from error
+        if not self._access.admits(job.owner, job.request):
+            raise unknown(id_)
         if job.active and not is_alive(job.pid, job.born):
             return job.model_copy(update={"state": "interrupted", "finished": now()})
         return job
@@ -140,6 +156,9 @@ class Journal:
         for folder in sorted(set(self._folder.iterdir()) - empty):
             try:
                 self.read(folder.name)
+            except UnknownName as error:
+                if self._access.me is None:
+                    found.append((folder, error))
             except RoundtripError as error:
                 found.append((folder, error))
         return found
@@ -150,13 +169,19 @@ class Journal:
         return sorted(folder for folder in ours if not (folder / "job.json").exists())
 
     def ask_to_cancel(self, id_: str) -> None:
-        (self._folder / checked_id(id_, "j") / "cancel").touch()
+        (self._seen(id_) / "cancel").touch()
 
     def asked_to_cancel(self, id_: str) -> bool:
         return (self._folder / id_ / "cancel").exists()
 
     def folder(self, id_: str) -> Path:
         """Where a job keeps what it made. Raises UnknownName."""
+        return self._seen(id_)
+
+    def _seen(self, id_: str) -> Path:
+        """The folder of a job, also of one without a record, where nobody signed in. Raises UnknownName."""
+        if self._access.me is not None:
+            self._record(id_)
         return self._folder / checked_id(id_, "j")
 
     def forget(self, id_: str) -> None:
@@ -170,7 +195,7 @@ class Journal:
         os.replace(beside, self._folder / id_ / "arrays.npz")
 
     def arrays(self, id_: str) -> dict[str, np.ndarray]:
-        with np.load(self._folder / checked_id(id_, "j") / "arrays.npz", allow_pickle=False) as kept:
+        with np.load(self._seen(id_) / "arrays.npz", allow_pickle=False) as kept:
             return dict(kept)
 
 

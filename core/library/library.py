@@ -1,11 +1,13 @@
 """The library: all runs and artifacts that are kept, whole or absent, whatever is killed when."""
 
 import contextlib
+import copy
 import csv
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from filelock import FileLock
 
@@ -13,6 +15,7 @@ from core.errors import InputError, UnknownName, UnreadableRecord
 from core.evidence import Evidence, Original
 from core.formats.reference import Reference
 from core.library import files
+from core.library.access import Access, Viewer
 from core.library.aliases import checked_alias, no_alias, read_aliases, write_aliases
 from core.library.catalog import Catalog, Lost
 from core.library.entries import ID, Entry, Page, Query, checked_id, new_id, unknown
@@ -34,6 +37,8 @@ WAIT = 60  # seconds to wait for another who marks or removes
 class Library:
     """Runs and artifacts in a folder (`ROUNDTRIP_HOME`), and a catalog of them.
 
+    For one person (see `seen_by`) what is another's alone raises UnknownName, as if it were not there, and what is
+    another's and shared cannot be changed.
     Opening it makes the folder, and clears away what processes that are gone had staged.
     Raises StorageFailed when the folder cannot be made.
     """
@@ -51,6 +56,13 @@ class Library:
             self._require_own_catalog()
         self._lookout = Lookout(self.home, self._catalog)
         self._trash = Trash(self.home)
+        self.access = Access(self.home)
+
+    def seen_by(self, viewer: Viewer) -> Self:
+        """The same library as one person sees it, and in which what is made is theirs."""
+        seen = copy.copy(self)
+        seen.access = self.access.of(viewer)
+        return seen
 
     def _require_own_catalog(self) -> None:
         """Of two libraries in one database each would throw out the other's rows. Raises InputError."""
@@ -69,23 +81,24 @@ class Library:
 
     def page(self, query: Query) -> Page:
         """One page of the artifacts that fit, in the order that is asked for. Raises InputError."""
-        return self._lookout.ask(lambda catalog: catalog.page(query))
+        asked = replace(query, me=self.access.me)
+        return self._lookout.ask(lambda catalog: catalog.page(asked))
 
     def tags(self) -> dict[str, int]:
         """Every tag of an artifact, and how many have it."""
-        return self._lookout.ask(lambda catalog: catalog.tags())
+        return self._lookout.ask(lambda catalog: catalog.tags(self.access.me))
 
     def kinds(self, name: str) -> dict[Any, int]:
         """Every demo, format, rank of a verdict or trust that artifacts have, by its column, and how many have it."""
-        return self._lookout.ask(lambda catalog: catalog.kinds(name))
+        return self._lookout.ask(lambda catalog: catalog.kinds(name, self.access.me))
 
     def artifacts_of(self, run_id: str) -> list[str]:
         """The ids of the artifacts of a run."""
-        return self._lookout.ask(lambda catalog: catalog.ids_where("run", [run_id]))
+        return self._lookout.ask(lambda catalog: catalog.ids_where("run", [run_id], self.access.me))
 
     def made_from(self, artifact_id: str) -> list[str]:
         """The ids of the artifacts that were converted from one."""
-        return self._lookout.ask(lambda catalog: catalog.ids_where("made_from", [artifact_id]))
+        return self._lookout.ask(lambda catalog: catalog.ids_where("made_from", [artifact_id], self.access.me))
 
     @disk()
     def runs(self) -> list[Run]:
@@ -157,7 +170,10 @@ class Library:
             return {}
 
     def keep_refusals(self, run_id: str, refused: dict[str, dict[str, Any]], taken: Iterable[str]) -> None:
-        """Note the formats that refused a run, and forget earlier refusals of those that have taken it since."""
+        """Note the formats that refused a run, and forget earlier refusals of those that have taken it since; a run of
+        another person stays as it is."""
+        if not self.access.owns(self._folder(run_id, "r")):
+            return
         noted = {key: found for key, found in self.refusals(run_id).items() if key not in set(taken)} | refused
         with files.disk():
             files.write_text(self._folder(run_id, "r") / "refused.json", json.dumps(noted, indent=2))
@@ -180,7 +196,11 @@ class Library:
     @disk()
     def ids(self) -> list[str]:
         """Of all runs and artifacts, readable or not."""
-        return sorted(folder.name for kind in KINDS.values() for folder in (self.home / kind).iterdir())
+        folders = (folder for kind in KINDS.values() for folder in (self.home / kind).iterdir())
+        return sorted(one.name for one in folders if self.access.me is None or self._shows_folder(one))
+
+    def _shows_folder(self, folder: Path) -> bool:
+        return bool(ID.fullmatch(folder.name)) and self.access.sees(folder)
 
     def folder(self, id_: str) -> Path:
         """Where an entry lies. Raises UnknownName."""
@@ -188,7 +208,9 @@ class Library:
 
     @disk()
     def strangers(self) -> list[Path]:
-        """What lies among runs and artifacts, and is no entry of ours."""
+        """What lies among runs and artifacts, and is no entry of ours: nothing that a person who signed in is told."""
+        if self.access.me is not None:
+            return []
         found = [one for kind in KINDS.values() for one in (self.home / kind).iterdir()]
         return sorted(one for one in found if KINDS.get(one.name[:1]) != one.parent.name or not ID.fullmatch(one.name))
 
@@ -200,9 +222,28 @@ class Library:
     @disk()
     def _folder(self, id_: str, kinds: str = "ar") -> Path:
         folder = self.home / KINDS[checked_id(id_, kinds)[0]] / id_
-        if not folder.is_dir():
+        if not folder.is_dir() or not self.access.sees(folder):
             raise unknown(id_)
         return folder
+
+    def _own(self, id_: str, kinds: str = "ar") -> Path:
+        """As `_folder`, of what the person may change. Raises InputError for what is another's."""
+        folder = self._folder(id_, kinds)
+        if not self.access.owns(folder):
+            raise InputError(
+                "It is another person's, so only they can change it.",
+                received=id_,
+                cure="Save a copy of your own, or ask them.",
+            )
+        return folder
+
+    def require_whole(self) -> None:
+        """Raises InputError where a person sees only a part: what looks after everything is not theirs to start."""
+        if self.access.me is not None:
+            raise InputError(
+                "This goes over everybody's runs and artifacts, so a person who signed in cannot start it.",
+                cure="Whoever runs the server can, from the command line: python -m core repair.",
+            )
 
     # Writing
 
@@ -213,7 +254,7 @@ class Library:
     def keep_run(self, staged: Path, facts: dict[str, Any]) -> Run:
         """Keep a staged run (history.csv, snapshot/, reference.npz): hashed, flushed, renamed. Raises StorageFailed."""
         with files.disk():
-            run = Run(id=new_id("r"), files=files.seal(staged), **facts)
+            run = Run(id=new_id("r"), files=files.seal(staged), owner=self.access.me, **facts)
             self._keep(staged, run, {"run.json": run.text()})
         return run
 
@@ -222,9 +263,12 @@ class Library:
 
         Raises StorageFailed.
         """
+        if self.access.me is not None:
+            self._folder(run_id, "r")
         with files.disk():
             entries = files.seal(staged / "files")
-            artifact = Artifact(**{"id": new_id("a"), "run": run_id, "files": entries} | facts)
+            given = {"id": new_id("a"), "run": run_id, "files": entries} | facts
+            artifact = Artifact(**given | {"owner": self.access.me})
             self._keep(staged, artifact, {"artifact.json": artifact.text(), "evidence.json": evidence.text()})
         return artifact
 
@@ -237,7 +281,7 @@ class Library:
 
     def take_back(self, run_id: str) -> None:
         """Delete a run that was kept a moment ago, where what belongs to it could not be kept."""
-        files.discard(self._folder(run_id, "r"))
+        files.discard(self._own(run_id, "r"))
         self._lookout.changed(run_id)
 
     # Marking
@@ -247,15 +291,20 @@ class Library:
         return read_marks(self._folder(id_))
 
     def mark(self, id_: str, **changes: Any) -> Marks:
-        """Change marks of a run or an artifact: `name` (of a run), `tags`, `note`, `pinned`.
+        """Change marks of a run or an artifact: `name` (of a run), `tags`, `note`, `pinned`, `shared`.
 
-        Raises InputError, UnknownName, UnreadableRecord, StorageFailed.
+        Who shares a copy shares its run, without which it says little. Raises InputError, UnknownName,
+        UnreadableRecord, StorageFailed.
         """
         if "name" in changes and not id_.startswith("r"):
             raise InputError("A copy goes by the name of its run.", received=id_[:80], cure="Rename the run.")
         with self._alone():
-            marks = write_marks(self._folder(id_), changes)
-            self._lookout.changed(id_)
+            folder = self._own(id_)
+            run = self._folder(self.artifact(id_).run, "r") if changes.get("shared") and id_.startswith("a") else folder
+            marks = write_marks(folder, changes)
+            if run != folder and self.access.owns(run):
+                write_marks(run, {"shared": True})
+            self._lookout.changed(id_, run.name)
         return marks
 
     def tag(self, ids: Iterable[str], add: Iterable[str] = (), drop: Iterable[str] = ()) -> None:
@@ -263,13 +312,17 @@ class Library:
         add, drop = list(add), {tag.strip().lower() for tag in drop}
         with self._alone():
             for id_ in dict.fromkeys(ids):
-                kept = [tag for tag in read_marks(self._folder(id_)).tags if tag not in drop]
-                write_marks(self._folder(id_), {"tags": [*kept, *add]})
+                kept = [tag for tag in read_marks(self._own(id_)).tags if tag not in drop]
+                write_marks(self._own(id_), {"tags": [*kept, *add]})
                 self._lookout.changed(id_)
 
     def aliases(self) -> dict[str, str]:
         """Alias to artifact id. Raises UnreadableRecord."""
-        return read_aliases(self.home)
+        return {name: id_ for name, id_ in read_aliases(self.home).items() if self._shows(id_)}
+
+    def _shows(self, id_: str) -> bool:
+        """Whether the person may hear of an artifact, which may be gone."""
+        return self.access.admits(None, id_)
 
     def point(self, alias: str, id_: str) -> str | None:
         """Have an alias point to an artifact; gives the id that it pointed to before.
@@ -278,9 +331,10 @@ class Library:
         """
         checked_alias(alias)
         with self._alone():
-            self._folder(id_, "a")
+            self._own(id_, "a")
             aliases = read_aliases(self.home)
             before = aliases.get(alias)
+            self._require_alias(alias, before)
             write_aliases(self.home, aliases | {alias: id_})
             self._lookout.changed(id_, *([before] if before else []))
         return before
@@ -289,18 +343,25 @@ class Library:
         """Forget an alias; gives the id that it pointed to. Raises UnknownName, UnreadableRecord, StorageFailed."""
         with self._alone():
             aliases = read_aliases(self.home)
-            if alias not in aliases:
+            if alias not in aliases or not self._shows(aliases[alias]):
                 raise no_alias(alias)
             before = aliases.pop(alias)
+            self._require_alias(alias, before)
             write_aliases(self.home, aliases)
             self._lookout.changed(before)
         return before
+
+    def _require_alias(self, alias: str, before: str | None) -> None:
+        """Raises InputError where an alias points to what is another's."""
+        folder = self.home / "artifacts" / (before or "")
+        if before and folder.is_dir() and not self.access.owns(folder):
+            raise InputError("Another person uses this alias.", received=alias, cure="Choose another name.")
 
     def resolve(self, text: str) -> str:
         """An id as it is, or the id that an alias points to. Raises UnknownName, UnreadableRecord."""
         if ID.fullmatch(text):
             return text
-        if found := read_aliases(self.home).get(text):
+        if found := self.aliases().get(text):
             return checked_id(found, "a")
         raise unknown(text)
 
@@ -326,17 +387,24 @@ class Library:
             for one in wanted:
                 self._require_free(one)
             for one in wanted:
-                self._trash.throw(self._folder(one))
+                self._trash.throw(self._own(one))
                 self._lookout.changed(one)
         return wanted
 
     def _with_artifacts(self, id_: str) -> list[str]:
-        self._folder(id_)
-        return [*(self.artifacts_of(id_) if id_.startswith("r") else []), id_]
+        self._own(id_)
+        copies = self._lookout.ask(lambda catalog: catalog.ids_where("run", [id_])) if id_.startswith("r") else []
+        if not all(self.access.owns(self.home / "artifacts" / one) for one in copies):
+            raise InputError(
+                "Others have saved copies of this run, so it is not removed.",
+                received=id_,
+                cure="Make it private instead: then nobody else sees it.",
+            )
+        return [*copies, id_]
 
     def _require_free(self, id_: str) -> None:
         """Raises InputError, and UnreadableRecord where nobody can tell."""
-        names = [name for name, target in self.aliases().items() if target == id_]
+        names = [name for name, target in read_aliases(self.home).items() if target == id_]
         if names:
             raise InputError(
                 f"The alias '{names[0]}' points to it, so it is not removed.",
@@ -350,6 +418,8 @@ class Library:
         """Bring an entry back from the trash, an artifact with its run; gives the ids that came back."""
         with self._alone():
             ids = self._trash.with_run(id_)
+            if not all(self._may_take_back(one) for one in ids):
+                raise unknown(id_)
             for one in ids:
                 self._trash.take_back(one, self.home / KINDS[one[0]] / one)
                 self._lookout.changed(one)
@@ -358,12 +428,15 @@ class Library:
     @disk()
     def trash(self) -> list[str]:
         """Ids of what can be restored, what was removed last first."""
-        return self._trash.ids()
+        return [id_ for id_ in self._trash.ids() if self._may_take_back(id_)]
+
+    def _may_take_back(self, id_: str) -> bool:
+        return self.access.me is None or (bool(ID.fullmatch(id_)) and self.access.owns(self.home / "trash" / id_))
 
     @disk()
     def trashed(self, most: int | None = None) -> list[Thrown]:
         """What can be restored, with what its record says of it, in the order of `trash`; at most so many."""
-        return [self._trash.thrown(id_) for id_ in self._trash.ids()[:most]]
+        return [self._trash.thrown(id_) for id_ in self.trash()[:most]]
 
     def empty_trash(self, days: float) -> list[str]:
         """Delete for good what was removed so many days ago or earlier, and is not pinned; gives the ids.
@@ -371,7 +444,7 @@ class Library:
         Raises StorageFailed.
         """
         with self._alone():
-            return self._trash.empty(days)
+            return self._trash.empty(days, self._may_take_back)
 
     def rebuild(self) -> None:
         """Make the catalog anew from the folders."""
@@ -383,7 +456,8 @@ class Library:
 
     def read_anew(self) -> list[Entry]:
         """What `find` should give, read from the folders and past the catalog."""
-        return Lookout(self.home, Catalog(IN_MEMORY)).ask(lambda catalog: catalog.find())
+        asked = Query(size=None, me=self.access.me)
+        return Lookout(self.home, Catalog(IN_MEMORY)).ask(lambda catalog: catalog.page(asked)).entries
 
     def _clear_staging(self) -> None:
         for folder in files.leftovers(self.home):

@@ -76,7 +76,9 @@ def _record(library: "Library", id_: str) -> tuple[str, Artifact] | None:
     """An artifact and where it lies; None where it cannot be read."""
     for state, folder in (("kept", "artifacts"), ("in the trash", "trash")):
         try:
-            return state, Artifact.read(library.home / folder / checked_id(id_, "a") / "artifact.json")
+            path = library.home / folder / checked_id(id_, "a")
+            if library.access.sees(path):
+                return state, Artifact.read(path / "artifact.json")
         except RoundtripError:
             continue
     return None

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from core.errors import StorageFailed, UnknownName, UnreadableRecord
 from core.evidence import Evidence
 from core.library import files
+from core.library.access import NO_PERSON, Access, both, only
 from core.library.aliases import FILE as ALIASES
 from core.library.aliases import read_aliases
 from core.library.catalog import Catalog, Lost
@@ -57,6 +58,7 @@ class Lookout:
 
     def __init__(self, home: Path, catalog: Catalog):
         self._home = home
+        self._access = Access(home)
         self._catalog = catalog
         self._changes = Changes(home)
         self._seen: Seen | None = None
@@ -168,7 +170,7 @@ class Lookout:
                 folder = self._home / "artifacts" / id_
                 return self._read(folder) if folder.is_dir() else None
         except StorageFailed as error:
-            return Source(Entry(id_, problem=str(error)), sure=False)
+            return Source(Entry(id_, problem=str(error)), sure=False, only=NO_PERSON)
 
     def _read(self, folder: Path) -> Source:
         """Raises StorageFailed, OSError."""
@@ -178,30 +180,37 @@ class Lookout:
             pinned=marks.pinned,
             tags=tuple(marks.tags),
             aliases=self.pointing().get(folder.name, ()),
+            shared=marks.shared,
             note=" ".join(marks.note[:200].split())[:100],
         )
         try:
             artifact = Artifact.read(folder / "artifact.json")
         except UnreadableRecord as error:
-            return Source(entry._replace(problem=str(error)), marks.note)
+            return Source(entry._replace(problem=str(error)), marks.note, only=self._access.only(folder))
+        entry = entry._replace(owner=artifact.owner)
         try:
             evidence, run = Evidence.read(folder / "evidence.json"), self._run(artifact.run)
         except (UnreadableRecord, UnknownName) as error:
-            return Source(entry._replace(problem=str(error), run=artifact.run), marks.note)
+            found = entry._replace(problem=str(error), run=artifact.run)
+            return Source(found, marks.note, only=self._access.only(folder))
+        alone = both(only(artifact.owner, marks.shared), run.pop("only"))
         known = _known(artifact, evidence)
         known["trust"] = run.pop("trust") if artifact.trust == "ours" else artifact.trust
-        return Source(entry._replace(**run | known), marks.note, tuple(one.sha256 for one in artifact.files))
+        return Source(
+            entry._replace(**run | known), marks.note, tuple(one.sha256 for one in artifact.files), only=alone
+        )
 
     def _run(self, id_: str) -> dict[str, Any]:
-        """What a line says of its run. Raises UnreadableRecord, UnknownName."""
+        """What a line says of its run, and who alone sees that. Raises UnreadableRecord, UnknownName."""
         folder = self._home / "runs" / checked_id(id_, "r")
         key = (id_, *(_stat(folder / name) for name in OF_A_RUN))
         if key not in self._runs:
             run = Run.read(folder / "run.json")
             while len(self._runs) >= RUNS:
                 self._runs.pop(next(iter(self._runs)), None)
-            name = marks_or_none(folder).name or run.name
-            self._runs[key] = {"run": id_, "run_name": name, "demo": run.demo, "trust": run.trust}
+            marks = marks_or_none(folder)
+            said = {"run": id_, "run_name": marks.name or run.name, "demo": run.demo, "trust": run.trust}
+            self._runs[key] = said | {"only": only(run.owner, marks.shared)}
         return dict(self._runs[key])
 
 

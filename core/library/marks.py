@@ -1,5 +1,5 @@
-"""What a person says of a run or an artifact: a name, tags, a note, and that it is to stay. Beside the record, which
-never changes."""
+"""What a person says of a run or an artifact: a name, tags, a note, that it is to stay, that others may see it. Beside
+the record, which never changes."""
 
 import re
 import unicodedata
@@ -23,12 +23,14 @@ UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u206
 
 
 class Marks(Record):
-    """`name` is given to runs alone; empty where the run goes by the name of its record."""
+    """`name` is given to runs alone; empty where the run goes by the name of its record. `shared`: everybody who
+    signs in sees what is somebody's."""
 
     name: str = ""
     tags: list[str] = Field(default_factory=list)
     note: str = ""
     pinned: bool = False
+    shared: bool = False
 
 
 def read_marks(folder: Path) -> Marks:
@@ -92,4 +94,4 @@ def _short(what: str, text: str, most: int) -> str:
     return text
 
 
-CLEAN = {"name": clean_name, "tags": clean_tags, "note": clean_note, "pinned": bool}
+CLEAN = {"name": clean_name, "tags": clean_tags, "note": clean_note, "pinned": bool, "shared": bool}

@@ -30,7 +30,8 @@ class Run(Record):
     `weights` and `optimizer` are fingerprints at the end of training; `stepped` is that of the weights one more step
     later (see `core.worker.probes.one_step`), for copies to be held against. `brought` says of a model from outside as
     what it came: the "file", its "sha256" and "format", the "signature" that answers, the "demo" (with "settings")
-    whose code it was given, and the "artifact" that holds its files (see `core.work.importing`).
+    whose code it was given, and the "artifact" that holds its files (see `core.work.importing`). `owner` is the id of
+    the person who made it; None where nobody had signed in.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Run(Record):
     files: list[FileEntry] = Field(default_factory=list)
     trust: Trust = "ours"
     brought: dict[str, Any] = Field(default_factory=dict)
+    owner: str | None = None
 
     @property
     def warning(self) -> str:
@@ -73,7 +75,7 @@ class Run(Record):
 
 class Artifact(Record):
     """One saved copy: which run, which format, and every file of it. `made_from` is the artifact whose files it was
-    converted from, where it was not saved from the live model."""
+    converted from, where it was not saved from the live model; `owner` is as for a run."""
 
     id: str
     run: str
@@ -82,6 +84,7 @@ class Artifact(Record):
     options: dict[str, Any] = Field(default_factory=dict)
     trust: Trust = "ours"
     made_from: str | None = None
+    owner: str | None = None
     versions: dict[str, str] = Field(default_factory=versions)
     files: list[FileEntry] = Field(default_factory=list)
 

@@ -28,6 +28,8 @@ ENTRIES = sql.Table(
     sql.Column("trust", sql.String(16), nullable=False),
     sql.Column("pinned", sql.Boolean, nullable=False),
     sql.Column("aliased", sql.Boolean, nullable=False),
+    sql.Column("owner", sql.String(40), nullable=False),
+    sql.Column("only", sql.String(40), nullable=False),  # who alone sees it
     sql.Column("run", sql.String(64), nullable=False, index=True),
     sql.Column("made_from", sql.String(64), nullable=False, index=True),
     sql.Column("entry", sql.Text, nullable=False),  # the whole line as JSON
@@ -47,7 +49,7 @@ HASHES = sql.Table(
     sql.Column("key", sql.Integer, primary_key=True, index=True),
 )
 # How many entries there are of each kind, and their bytes: what a page says of all pages without a look at them.
-KIND = ("demo", "format", "rank", "trust", "pinned", "aliased")
+KIND = ("demo", "format", "rank", "trust", "pinned", "aliased", "owner", "only")
 COUNTS = sql.Table(
     "counts_2",
     TABLES,

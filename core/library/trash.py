@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -76,14 +77,14 @@ class Trash:
             self._note(id_)
         return Thrown(_entry(folder), now(), marks_or_none(folder).pinned)
 
-    def empty(self, days: float) -> list[str]:
-        """Delete for good what was removed at least so many days ago, and is not pinned. Gives the ids.
+    def empty(self, days: float, may: Callable[[str], bool] = lambda id_: True) -> list[str]:
+        """Delete for good what was removed at least so many days ago, is not pinned, and `may` go. Gives the ids.
 
         Raises StorageFailed.
         """
         gone = []
         for id_ in self.ids():
-            if not ID.fullmatch(id_):
+            if not ID.fullmatch(id_) or not may(id_):
                 continue
             thrown = self.thrown(id_)
             if not thrown.pinned and thrown.days >= days and self._delete(id_):
