@@ -13,6 +13,7 @@ import streamlit as st
 
 from core.errors import RoundtripError
 from core.library import Library
+from ui.people import people_sign_in
 from ui.routes import MIDDLEWARE, ROUTES
 
 HERE = Path(__file__).resolve().parent
@@ -22,33 +23,37 @@ FIRST_PAGE_FIRST = 2.0  # seconds in which the first visitor's page has the proc
 
 async def empty_old_trash():
     """Once now and then daily, delete for good what has lain in the trash for the days of the settings."""
-    from ui.state import office
+    from ui.state import whole_office
     from ui.trash import empty_old
 
     while True:
         await asyncio.sleep(FIRST_PAGE_FIRST)
-        await asyncio.to_thread(empty_old, office())
+        await asyncio.to_thread(empty_old, whole_office())
         await asyncio.sleep(DAY)
 
 
 @asynccontextmanager
 async def lifespan(app):
     from ui.frame import prepare
-    from ui.state import office
+    from ui.state import whole_office
 
     prepare()
     emptying = asyncio.create_task(empty_old_trash())
-    warming = asyncio.get_running_loop().call_later(FIRST_PAGE_FIRST, lambda: office().worker.start(then_test=True))
+    warming = asyncio.get_running_loop().call_later(
+        FIRST_PAGE_FIRST, lambda: whole_office().worker.start(then_test=True)
+    )
     yield
     warming.cancel()
     emptying.cancel()
-    office().worker.close()
+    whole_office().worker.close()
 
 
 def require_a_library() -> None:
-    """Open the library before the server does: what is wrong with a setting or a disk is one sentence, and the end."""
+    """Open the library before the server does: what is wrong with a setting or a disk is one sentence, and the end. So
+    is it where nobody can tell whether people sign in."""
     try:
         Library()
+        people_sign_in()
     except RoundtripError as error:
         sys.exit(str(error))
 

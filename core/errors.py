@@ -4,7 +4,8 @@ RoundtripError
 ├── InputError              a value that a person gave does not fit
 │   ├── UnknownName         no demo, format, run, artifact or job has that name
 │   ├── DataUnavailable     a data set cannot be had now
-│   └── Refused             a file from outside breaks a rule of the gate or of the inspector
+│   ├── Refused             a file from outside breaks a rule of the gate or of the inspector
+│   └── SignedOut           people sign in here, and this one has not, or not any more
 ├── FormatError
 │   ├── PackageMissing      the library that a format needs is not installed
 │   ├── CannotSave          this format does not take this model
@@ -81,6 +82,10 @@ class Refused(InputError):
         super().__init__(sentence, **more)
         self.rule = rule
         self.code = f"{Refused.code}:{rule}"
+
+
+class SignedOut(InputError):
+    code = "signed-out"
 
 
 class FormatError(RoundtripError):

@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from core.inputs import Inputs, specs_of
+from core.inputs import specs_of
 from core.running import is_settled
 from core.work.opening import run_of
 from ui.asking import ask_inputs
@@ -50,7 +50,7 @@ inputs = ask_inputs(run, specs_of(jobs.library, baseline), answering if can_draw
 if inputs is None:
     st.stop()
 if inputs.kind == "typed":
-    show_panel(run, everybody, sources, names, Inputs(jobs.library.home).take(inputs.id, slice(0, 1)))
+    show_panel(run, everybody, sources, names, jobs.inputs.take(inputs.id, slice(0, 1)))
     if not in_depth(inputs):
         st.stop()
 

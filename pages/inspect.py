@@ -11,6 +11,7 @@ from ui.inspecting_difference import show_difference
 from ui.inspecting_graph import show_graph
 from ui.inspecting_parts import show_config, show_layers, show_operators, show_signatures
 from ui.inspecting_weights import OPTIMIZER, WEIGHTS, show_tensors
+from ui.sharing import show_sharing
 from ui.state import office
 from ui.words import empty, plain
 
@@ -43,6 +44,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     st.caption(f"{plain(run.name)} · {artifact.id}", width="content")
     if artifact.trust == "brought in":
         st.badge("Brought in", icon=":material/move_to_inbox:", color="orange", help=BROUGHT)
+show_sharing(chosen)
 tabs(
     {
         "Overview": partial(show_overview, artifact, run),

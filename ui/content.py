@@ -44,6 +44,7 @@ def show_content(artifact_id: str) -> None:
     """The biggest part in words, then all parts as areas, then what could not be told."""
     st.markdown("**Where the bytes go**")
     try:
+        office().library.folder(artifact_id)
         found = _account(artifact_id)
     except RoundtripError as error:  # damaged since
         show_error(error)

@@ -55,7 +55,7 @@ def fill_held_out(run: Run) -> InputSet:
         seed = _seed(key)
     with left:
         rows = _row_count(key, most)
-    return _read_again(_held_out, run.id, rows, tuple(classes), seed)
+    return _read_again(_held_out, run.id, rows, tuple(classes), seed, office().library.access.me)
 
 
 def _row_count(key: str, most: int) -> int:
@@ -82,7 +82,7 @@ def _seed(key: str) -> int | None:
 
 
 @st.cache_data(show_spinner=False, max_entries=512)
-def _held_out(run_id: str, rows: int, classes: tuple[str, ...], seed: int | None) -> str:
+def _held_out(run_id: str, rows: int, classes: tuple[str, ...], seed: int | None, whose: str | None) -> str:
     return office().inputs.held_out(office().library, run_id, rows, list(classes), seed).id
 
 

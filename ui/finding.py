@@ -30,6 +30,7 @@ ORDERS = {
 }
 TRUST = {"": "All", "ours": "Made here", "brought in": "Brought in"}
 MARKED = {"": "All", "pinned": "Pinned", "alias": "With an alias"}
+WHOSE = {"": "All", "mine": "Mine", "others": "Of others"}  # for who signed in
 NO_DEMO = "none"  # in the address: of no demo
 UNREADABLE_SAID = (UNREADABLE, "Unreadable")
 # Views that are worth a click: what is in their address.
@@ -93,6 +94,8 @@ def _filters(library: Library) -> dict[str, Any]:
             "trust": _select("Comes from", "trust", TRUST),
         }
         marked = _select("Marked", "marked", MARKED)
+        if library.access.me:
+            found["whose"] = _select("Whose", "whose", WHOSE)
     return found | {"pinned": marked == "pinned" or None, "alias": marked == "alias" or None}
 
 

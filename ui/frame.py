@@ -2,13 +2,16 @@
 
 import logging
 import sys
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from core.errors import RoundtripError
+from core.errors import RoundtripError, SignedOut
 from ui.address import aliases_to_ids
+from ui.people import people_sign_in, person
+from ui.signing_in import ask_to_sign_in, let_in
 
 HERE = Path(__file__).resolve().parent
 PAGES_FOLDER = HERE.parent / "pages"
@@ -66,8 +69,10 @@ def go(key: str, **query: Any) -> None:
 
 def run() -> None:
     """Draw the frame and the page in it; what core refuses is shown in its place, in words."""
-    st.set_page_config(page_title="Roundtrip", page_icon=str(HERE / "icon.png"), layout="wide")
-    chosen = st.navigation([page(key) for key in PAGES], position="top")
+    inside = not people_sign_in() or person() is not None
+    st.set_page_config(page_title="Roundtrip", page_icon=_icon(inside), layout="wide")
+    chosen = st.navigation([page(key) for key in PAGES], position="top" if inside else "hidden")
+    let_in()
     try:
         aliases_to_ids()
         chosen.run()
@@ -75,6 +80,12 @@ def run() -> None:
         from ui.words import show_error
 
         show_error(error)
+
+
+def _icon(inside: bool) -> str:
+    """The page's icon: a file of the session; for whoever has not signed in, who gets none, the picture itself."""
+    path = HERE / "icon.png"
+    return str(path) if inside else f"data:image/png;base64,{b64encode(path.read_bytes()).decode()}"
 
 
 def prepare() -> None:
@@ -88,7 +99,11 @@ def prepare() -> None:
 
 
 def log_unforeseen(error: Exception) -> None:
-    """Show one plain sentence for a mistake of ours, and keep its traceback in the server's log."""
+    """Show one plain sentence for a mistake of ours, and keep its traceback in the server's log. Whose sign-in ended
+    while they clicked is asked for it."""
+    if isinstance(error, SignedOut):
+        ask_to_sign_in()
+        return
     log.error("A page failed", exc_info=(type(error), error, sys.exc_info()[2] or error.__traceback__))
     st.error(
         "Something went wrong on our side. Reload the page; if that does not help, restart the server.",

@@ -12,6 +12,7 @@ from core.formats.contract import PARTS, Format, Option
 from core.library import Run
 from core.library.journal import Job
 from ui.content import show_content
+from ui.sharing import show_sharing
 from ui.state import file_tree, office
 from ui.taking import show_taking
 from ui.words import PARTS_MEAN, duration, moment, plain, score, show_error, size, verdict_badge
@@ -127,6 +128,7 @@ def show_artifacts(job: Job) -> None:
 
 def show_artifact(artifact_id: str, one: Format) -> None:
     artifact, evidence = office().library.artifact(artifact_id), office().library.evidence(artifact_id)
+    show_sharing(artifact_id)
     if one.explains:
         st.markdown(plain(one.explains))
     if artifact.other_versions:
@@ -143,7 +145,7 @@ def show_artifact(artifact_id: str, one: Format) -> None:
                 st.caption("Not tried: the copy loads without it, and the model has no classes that it could miss.")
     st.markdown("**Files**")
     entries = tuple((entry.path, entry.bytes) for entry in artifact.files)
-    st.code(file_tree(office().library.home / "artifacts" / artifact_id / "files", entries), language=None)
+    st.code(file_tree(office().library.folder(artifact_id) / "files", entries), language=None)
     show_taking(artifact, one)
     show_content(artifact_id)
     left, right = st.columns(2)

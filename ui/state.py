@@ -1,21 +1,47 @@
-"""The one office of the server: its library, its worker and its jobs. Caching only; the work is done in core."""
+"""The one office of the server: its library, its worker and its jobs, as whoever asks may see them. Caching only; the
+work is done in core.
+
+What is cached here and elsewhere is cached for all: who asks for it is looked at before.
+"""
 
 from pathlib import Path
 
 import streamlit as st
 
+from core.errors import SignedOut
 from core.jobs import Jobs
+from ui.people import people_sign_in, viewer
 
 
 @st.cache_resource(show_spinner=False)
-def office() -> Jobs:
-    """The jobs of this server, made once, and kept when a source file is edited."""
+def whole_office() -> Jobs:
+    """The jobs of this server, made once, and kept when a source file is edited. It sees everything: for the server."""
     return Jobs()
 
 
-@st.cache_data(show_spinner=False, max_entries=32)
+def office() -> Jobs:
+    """The jobs as the person of this session or request sees them; all of them where nobody signs in.
+
+    A session whose person is signed out is begun again, and asks for it; anything else raises SignedOut.
+    """
+    if not people_sign_in():
+        return whole_office()
+    try:
+        return whole_office().seen_by(viewer())
+    except SignedOut:
+        st.rerun()  # does nothing outside of a page, and in what a click calls
+        raise
+
+
 def reference(run_id: str):
-    """The reference of a run; a run never changes, so its id is key enough."""
+    """The reference of a run. Raises UnknownName, Damaged."""
+    office().library.folder(run_id)
+    return _reference(run_id)
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _reference(run_id: str):
+    """A run never changes, so its id is key enough."""
     return office().library.reference(run_id)
 
 

@@ -51,6 +51,7 @@ def wanted_tolerances() -> dict[str, Tolerance]:
 def passed(job: Job, outputs: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
     """Which copies pass, by artifact and output; empty where nothing is wanted of any output."""
     wanted = {name: one for name, one in wanted_tolerances().items() if name in (EVERY, *outputs)}
+    office().journal.folder(job.id)
     return _held(job.id, job.finished, tuple((name, *one) for name, one in wanted.items())) if wanted else {}
 
 

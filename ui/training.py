@@ -14,6 +14,7 @@ from core.library.journal import Job
 from core.pictures import row_image
 from ui.answers import values_in_words
 from ui.charts import CONFIG, curves, metrics_of
+from ui.sharing import show_sharing
 from ui.state import reference
 from ui.words import duration, score
 
@@ -110,6 +111,7 @@ def _choose(key: str) -> None:
 
 def show_run(run: Run) -> None:
     """What a run learned: its score on rows that it never saw, some of its answers, and what it is made of."""
+    show_sharing(run.id)
     with st.container(horizontal=True):
         label = "Accuracy on held-out data" if run.score_name == "accuracy" else run.score_name.capitalize()
         st.metric(

@@ -120,7 +120,9 @@ class Journal:
         try:
             job = Job.read(path)
         except UnreadableRecord as error:
-            raise error if self._access.me is None else unknown(id_) from error
+            if self._access.me is None:
+                raise
+            raise unknown(id_) from error
         if not self._access.admits(job.owner, job.request):
             raise unknown(id_)
         if job.active and not is_alive(job.pid, job.born):

@@ -37,17 +37,17 @@ def house(empty_library: Library, config: Settings) -> Jobs:
     return Jobs(empty_library, Worker(own), own)
 
 
-def keep(jobs: Jobs, name: str = "Nobody else's business") -> Kept:
+def keep(jobs: Jobs, name: str = "Nobody else's business", job: str = "j0123456789") -> Kept:
     """Something of each kind, as `jobs` would leave it behind."""
     run = keep_run(jobs.library, name=name)
     artifact = keep_artifact(jobs.library, run)
     request = {"artifacts": [artifact.id], "sources": {}}
-    job = Job(id="j0123456789", kind="compare", title=name, state="done", request=request, owner=jobs.library.access.me)
-    job.result = {"verdict": "secret"}
-    jobs.journal.begin(job)
-    jobs.journal.keep_arrays(job.id, {"loss": np.zeros(2)})
+    one = Job(id=job, kind="compare", title=name, state="done", request=request, owner=jobs.library.access.me)
+    one.result = {"verdict": "secret"}
+    jobs.journal.begin(one)
+    jobs.journal.keep_arrays(one.id, {"loss": np.zeros(2)})
     inputs = jobs.inputs.held_out(jobs.library, run.id, 2)
-    return Kept(run.id, artifact.id, job.id, inputs.id)
+    return Kept(run.id, artifact.id, one.id, inputs.id)
 
 
 @pytest.fixture

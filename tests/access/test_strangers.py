@@ -45,6 +45,7 @@ ASKED: dict[tuple[type, str], Callable[[Any, Kept], Any]] = {
     (Library, "run"): lambda it, kept: it.run(kept.run),
     (Library, "snapshot"): lambda it, kept: it.snapshot(kept.run),
     (Library, "stamp"): lambda it, kept: it.stamp(kept.artifact),
+    (Library, "take_back"): lambda it, kept: it.take_back(kept.run),
     (Library, "tag"): lambda it, kept: it.tag([kept.artifact], ["mine"]),
     (Library, "verify"): lambda it, kept: it.verify(kept.artifact),
     (Jobs, "answers"): lambda it, kept: it.answers(kept.job),
@@ -88,13 +89,14 @@ LISTS: dict[tuple[type, str], Callable[[Any, Kept], Any]] = {
     (Library, "trash"): lambda it, kept: it.trash(),
     (Library, "trashed"): lambda it, kept: it.trashed(),
     (Journal, "all"): lambda it, kept: it.all(),
+    (Journal, "never_begun"): lambda it, kept: it.never_begun(),
     (Journal, "orphans"): lambda it, kept: it.orphans(),
     (Journal, "unreadable"): lambda it, kept: it.unreadable(),
 }
 # These take no id and tell of no entry; or they write for a job about its own record, whose id was made for it.
 OTHERS = {
     Library: "add catalog_kind drop_alias keep_run original rebuild require_whole resolve seen_by staging",
-    Jobs: "rebuild repair seen_by train",
+    Jobs: "bring_in rebuild repair seen_by train",
     Journal: "asked_to_cancel begin keep_arrays seen_by write write_last",
     Inputs: "drawn file found held_out random seen_by typed upload",
 }

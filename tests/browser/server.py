@@ -31,13 +31,15 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serve(home: Path, script: Path = PROJECT / "app.py", health: str = "/health") -> Iterator[Server]:
-    """Start a server, wait until it answers, and end it at the end."""
+def serve(
+    home: Path, script: Path = PROJECT / "app.py", health: str = "/health", options: tuple[str, ...] = ()
+) -> Iterator[Server]:
+    """Start a server with these options of Streamlit, wait until it answers, and end it at the end."""
     home.mkdir(parents=True, exist_ok=True)
     port, log = free_port(), home / "server.log"
     with log.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)],
+            [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port), *options],
             cwd=script.parent,
             env={**os.environ, "ROUNDTRIP_HOME": str(home)},
             stdout=out,

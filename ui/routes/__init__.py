@@ -23,9 +23,9 @@ __all__ = [
 
 async def health(request: Request) -> Response:
     """`{"status": "ok", "worker": phase}`: the server answers, and where its worker stands."""
-    from ui.state import office
+    from ui.state import whole_office
 
-    return JSONResponse({"status": "ok", "worker": office().worker.state().phase})
+    return JSONResponse({"status": "ok", "worker": whole_office().worker.state().phase})
 
 
 ROUTES = [

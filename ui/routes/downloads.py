@@ -9,17 +9,16 @@ from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
-from core.errors import Damaged, RoundtripError, StorageFailed, UnknownName
+from core.errors import Damaged, RoundtripError, SignedOut, StorageFailed, UnknownName
 from core.jobs import Jobs
 from core.kit import proof_kit
 from core.kit.serving import serving_zip
-from core.library import files
 from core.library.parcel import Parcel, take, zipped
 from core.report import write_report
 from core.work.tolerances import tolerances
 from ui.routes.sending import send
 
-STATUS = {UnknownName: 404, Damaged: 409, StorageFailed: 503}
+STATUS = {SignedOut: 401, UnknownName: 404, Damaged: 409, StorageFailed: 503}
 
 
 async def download(request: Request) -> Response:
@@ -74,7 +73,7 @@ def _report(job_id: str, kind: str, wanted: list[str]) -> tuple[Path, contextlib
     jobs = _office()
     job = jobs.journal.read(job_id)
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(files.staging(jobs.library.home))
+        folder = stack.enter_context(jobs.library.staging())
         path = folder / f"report.{kind}"
         write_report(jobs, job, path, tolerances(wanted))
         return path, stack.pop_all()

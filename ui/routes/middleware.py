@@ -7,6 +7,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.routes.addresses import base_path
+from ui.routes.guarding import Guard
 
 # Streamlit's page asks for its server below the path of the page first, which fails loudly on every deep link. It asks
 # once, and right, where it is told.
@@ -57,4 +58,4 @@ def _asks_for_a_page(scope: Scope) -> bool:
     return scope["method"] == "GET" and b"text/html" in dict(scope["headers"]).get(b"accept", b"")
 
 
-MIDDLEWARE = [Middleware(TellWhereTheServerIs)]
+MIDDLEWARE = [Middleware(Guard), Middleware(TellWhereTheServerIs)]

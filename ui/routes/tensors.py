@@ -6,10 +6,10 @@ import anyio
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from core.errors import Damaged, RoundtripError, UnknownName
+from core.errors import Damaged, RoundtripError, SignedOut, UnknownName
 from core.work.inspecting import Download, download_tensor
 
-STATUS = {UnknownName: 404, Damaged: 409}
+STATUS = {SignedOut: 401, UnknownName: 404, Damaged: 409}
 
 
 async def tensor(request: Request) -> Response:

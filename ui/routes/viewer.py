@@ -21,6 +21,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from core.errors import RoundtripError, UnknownName
+from core.library.access import Viewer
+from ui.people import Person, asked_by, people_sign_in, person
 
 SECRET = secrets.token_bytes(32)
 POLICY = "; ".join(
@@ -94,8 +96,24 @@ def drawn_file(format_key: str, paths: list[str]) -> str | None:
 
 
 def token(artifact_id: str) -> str:
-    """The secret part of an artifact's addresses: another one in each process."""
-    return hmac.new(SECRET, artifact_id.encode(), hashlib.sha256).hexdigest()[:32]
+    """The secret part of an artifact's addresses: another one in each process, and for each person and sign-in, whom it
+    names because the frame has no cookie."""
+    who = person() if people_sign_in() else None
+    return _signed(artifact_id, f"{who.viewer.id}.{int(who.until)}" if who else "")
+
+
+def _signed(artifact_id: str, named: str) -> str:
+    mac = hmac.new(SECRET, f"{artifact_id}.{named}".encode(), hashlib.sha256).hexdigest()[:32]
+    return f"{mac}.{named}" if named else mac
+
+
+def _whose(artifact_id: str, given: str) -> Person | None:
+    """Whom a token names, where it names anybody. Raises UnknownName for one that is not ours."""
+    _, _, named = given.partition(".")
+    if not hmac.compare_digest(given.encode(), _signed(artifact_id, named).encode()):
+        raise UnknownName("There is nothing at this address.")
+    id_, _, until = named.partition(".")
+    return Person(Viewer(id_), float(until)) if named else None
 
 
 @cache
@@ -143,10 +161,9 @@ def _file(shown: str) -> str:
 async def graph(request: Request) -> Response:
     """The page, a file of the viewer, or a file of the artifact, held against its hash before it is sent."""
     asked = request.path_params
-    if not hmac.compare_digest(asked["token"].encode(), token(asked["artifact"]).encode()):
-        return PlainTextResponse("There is nothing at this address.", status_code=404)
     try:
-        answer = await anyio.to_thread.run_sync(_answer, asked["artifact"], asked["path"])
+        with asked_by(_whose(asked["artifact"], asked["token"])):
+            answer = await anyio.to_thread.run_sync(_answer, asked["artifact"], asked["path"])
     except RoundtripError as error:
         answer = PlainTextResponse(str(error), status_code=404)
     answer.headers.update(HEADERS)

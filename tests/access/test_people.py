@@ -1,0 +1,87 @@
+"""Who is asking where there is no session: broken secrets, an office for nobody, the frame of a graph."""
+
+import time
+
+import pytest
+from streamlit import config
+from streamlit.runtime.secrets import secrets_singleton
+
+from core.errors import InputError, SignedOut, UnknownName
+from tests.access.conftest import ADA, BO
+from ui import people, state
+from ui.people import Person, asked_by, people_sign_in, person, viewer
+from ui.routes import viewer as graph
+
+pytestmark = pytest.mark.trust
+
+LATER, EARLIER = time.time() + 3600, time.time() - 1
+
+
+@pytest.fixture
+def signing_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """People sign in here."""
+    for module in (people, state, graph):
+        monkeypatch.setattr(module, "people_sign_in", lambda: True)
+
+
+@pytest.fixture
+def secrets_in(tmp_path, monkeypatch):
+    """A function that makes this text the secrets of the server."""
+    path, before = tmp_path / "secrets.toml", config.get_option("secrets.files")
+
+    def write(text: str) -> None:
+        path.write_text(text)
+        config.set_option("secrets.files", [str(path)])
+        monkeypatch.setattr(secrets_singleton, "_secrets", None)
+        people_sign_in.cache_clear()
+
+    yield write
+    config.set_option("secrets.files", before)
+    secrets_singleton._secrets = None
+    people_sign_in.cache_clear()
+
+
+@pytest.mark.parametrize("text", ["[auth\n", "auth = [", "\x00", "[auth]\nx = 1\n[auth]\n"])
+def test_broken_secrets_open_the_server_to_nobody(secrets_in, text):
+    secrets_in(text)
+    with pytest.raises(InputError, match="cannot be read"):
+        people_sign_in()
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"), [("", False), ("[other]\nx = 1\n", False), ("[auth]\n", True), ("auth = 1\n", True)]
+)
+def test_people_sign_in_where_the_secrets_say_so(secrets_in, text, asked):
+    secrets_in(text)
+    assert people_sign_in() is asked
+
+
+def test_an_office_is_given_to_nobody_who_is_not_signed_in(signing_in):
+    for who in (None, Person(ADA, EARLIER)):
+        with asked_by(who), pytest.raises(SignedOut):
+            state.office()
+
+
+def test_an_office_is_that_of_who_asks(signing_in, house, adas, monkeypatch):
+    monkeypatch.setattr(state, "whole_office", lambda: house)
+    with asked_by(Person(ADA, LATER)):
+        assert state.office().library.run(adas.run).owner == ADA.id
+    with asked_by(Person(BO, LATER)), pytest.raises(UnknownName):
+        state.office().library.run(adas.run)
+
+
+def test_the_address_of_a_graph_names_its_person_and_nobody_writes_another(signing_in):
+    with asked_by(Person(ADA, LATER)):
+        token = graph.token("a0123456789")
+    assert graph._whose("a0123456789", token) == Person((ADA.id, ""), float(int(LATER)))
+    forged = [token.replace(ADA.id, BO.id), f"{token}9", token.partition(".")[0], "", "é", token.replace(".", "..")]
+    for artifact, given in [("a0123456780", token), *(("a0123456789", one) for one in forged)]:
+        with pytest.raises(UnknownName):
+            graph._whose(artifact, given)
+
+
+def test_the_address_of_a_graph_ends_with_its_persons_sign_in(signing_in):
+    with asked_by(graph._whose("a0123456789", graph._signed("a0123456789", f"{ADA.id}.{int(EARLIER)}"))):
+        assert person() is None
+        with pytest.raises(SignedOut):
+            viewer()
