@@ -25,9 +25,9 @@ found = page_of(library, query)
 if not found.entries:
     st.info("No artifact fits. Clear the search or a filter.", icon=":material/search_off:")
 else:
-    fitting = f"{how_many(found)}{' fit' if is_narrow(query) else ''}"
-    st.caption(f"{fitting}. Select rows to compare, download, tag or remove.")
-    toolbar = st.container(horizontal=True)
+    where = " in this view" if is_narrow(query) else ""
+    st.caption(f"{how_many(found)}{where}. Select rows to compare, download, tag or remove.")
+    toolbar = st.container(horizontal=True, vertical_alignment="center")
     chosen = artifact_table(found.entries, f"artifacts-{hash(query)}-{len(found.entries)}")
     turn_pages(found)
     with toolbar:

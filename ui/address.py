@@ -56,6 +56,14 @@ def asked_page(name: str) -> int:
     return max(int(asked), 1) if asked.isascii() and asked.isdigit() and len(asked) < 9 else 1
 
 
+def tell_the_browser(name: str) -> None:
+    """Have the browser show the address that a link within the page asked for: it follows such a link without."""
+    asked = {one: st.query_params.get_all(one) for one in st.query_params}
+    if st.session_state.get(name, asked) != asked:
+        st.query_params.from_dict(asked)
+    st.session_state[name] = asked
+
+
 def _is_new(key: str, asked: list[str]) -> bool:
     """Whether the address asks for something else than it did, by a link and not by this widget."""
     if st.session_state.get(f"{key}-seen") == asked and key in st.session_state:

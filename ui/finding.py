@@ -12,7 +12,7 @@ from core.formats import all_formats
 from core.library import Library, Page, Query
 from core.library.entries import UNREADABLE
 from core.words import counted
-from ui.address import asked_page, in_address, page_in_address, text_in_address
+from ui.address import asked_page, in_address, page_in_address, tell_the_browser, text_in_address
 from ui.frame import page
 from ui.words import size
 
@@ -46,6 +46,7 @@ VIEWS = {
 
 def ask(library: Library) -> Query:
     """The widgets, and what they ask for."""
+    tell_the_browser("library-address")
     _views()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         search = st.text_input(

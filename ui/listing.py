@@ -100,6 +100,8 @@ def actions(chosen: list[Entry]) -> None:
         tag_dialog([entry.id for entry in chosen])
     if st.button("Remove", icon=":material/delete:", disabled=not chosen):
         remove_dialog([entry.id for entry in chosen])
+    if chosen:
+        st.caption(f"{len(chosen)} selected", width="content")
 
 
 def detail(entry: Entry) -> None:

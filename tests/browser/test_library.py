@@ -1,0 +1,165 @@
+"""The Library page in a browser: filters, pages and marks, many removed and brought back, and a view that its address
+gives again."""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from core.library import Library, Query
+from core.library.entries import new_id
+from tests.browser.conftest import heading, picture, settled
+from tests.browser.server import Server, serve
+from tests.library.conftest import keep_artifact, keep_run
+
+MADE = 120  # artifacts: half of them in one format, so two pages of that
+
+
+def furnish(home: Path, count: int) -> Library:
+    """A library of so many artifacts: three are kept, and the others are copies of their folders."""
+    library = Library(home)
+    run = keep_run(library)
+    originals = [keep_artifact(library, run, key, b"x" * 100) for key in ("keras", "h5")]
+    for number in range(count - len(originals)):
+        original = originals[number % 2]
+        id_, folder = new_id("a"), library.home / "artifacts"
+        shutil.copytree(folder / original.id, folder / id_, copy_function=os.link)
+        record = original.model_copy(
+            update={"id": id_, "created": f"2026-02-01T00:{number // 60 % 60:02}:{number % 60:02}Z"}
+        )
+        (folder / id_ / "artifact.json").unlink()  # a link to the record of the original
+        (folder / id_ / "artifact.json").write_text(record.text(), encoding="utf-8")
+    return library
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[tuple[Server, Library]]:
+    """A running server over made artifacts, and their library."""
+    library = furnish(tmp_path / "store", MADE)
+    with serve(library.home) as one:
+        yield one, library
+
+
+def tick(page: Page, row: int, selected: int) -> None:
+    """Tick a row of the table, after which so many are; -1 is the box in its head, which ticks all of the page."""
+    settled(page)
+    box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    page.mouse.click(box["x"] + 16, box["y"] + (18 if row < 0 else 36 + 35 * row + 17))
+    expect(page.get_by_text(f"{selected} selected")).to_be_visible()
+    settled(page)
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=re.compile(label)).first.click()
+    page.get_by_role("option", name=option, exact=True).click()
+    page.keyboard.press("Escape")
+    settled(page)
+
+
+def test_a_person_finds_marks_and_removes_many_and_the_address_gives_the_view_again(
+    shelf: tuple[Server, Library], new_page: Callable[..., Page]
+):
+    server, library = shelf
+    page = new_page()
+    page.goto(f"{server.url}/library")
+    heading(page, "Library")
+    expect(page.get_by_text(f"{MADE} artifacts,")).to_be_visible()
+    choose(page, "Format", "Keras file (.keras)")
+    expect(page.get_by_text(f"{MADE // 2} artifacts,")).to_be_visible()
+    choose(page, "Order", "Oldest first")
+    page.get_by_role("button", name="Page 2", exact=True).click()
+    expect(page).to_have_url(re.compile(r"page=2"))
+    settled(page)
+    assert {"format=keras", "sort=oldest", "page=2"} <= set(page.url.partition("?")[2].split("&"))
+    last = library.page(Query(formats=("keras",), descending=False, page=2))
+    assert len(last.entries) == 10
+
+    tick(page, -1, 10)
+    page.get_by_role("button", name="Tag", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("combobox", name=re.compile("Add")).fill("Nightly")
+    page.keyboard.press("Enter")
+    dialog.get_by_text("Tag 10 artifacts").click()
+    expect(dialog).to_have_count(0)
+    settled(page)
+    assert library.tags() == {"nightly": 10}
+
+    again = new_page(390, dark=True)
+    again.goto(page.url)
+    heading(again, "Library")
+    expect(again.get_by_text(f"{MADE // 2} artifacts,")).to_be_visible()
+    expect(again.get_by_role("combobox", name=re.compile("Order"))).to_have_value("Oldest first")
+    picture(again, "library-view-390-dark")
+
+    page.goto(f"{server.url}/library?tag=nightly&sort=oldest")
+    heading(page, "Library")
+    expect(page.get_by_text("10 artifacts,")).to_be_visible()
+    tick(page, 0, 1)
+    expect(page.get_by_text("Where it comes from")).to_be_visible()
+    first = last.entries[0].id
+    page.get_by_role("textbox", name="Aliases").fill("champion")
+    page.get_by_role("textbox", name="Note").fill("<b>The one</b>")
+    page.get_by_text("Pinned", exact=True).last.click()
+    page.get_by_role("button", name="Keep this").click()
+    expect(page.get_by_text("Kept.")).to_be_visible()
+    settled(page)
+    picture(page, "library-marked")
+    assert (library.aliases(), library.marks(first).note) == ({"champion": first}, "<b>The one</b>")
+    assert library.marks(first).pinned
+
+    page.goto(f"{server.url}/library?tag=nightly&sort=oldest")
+    heading(page, "Library")
+    tick(page, -1, 10)
+    remove(page)
+    expect(page.get_by_role("dialog").get_by_text("The alias 'champion' points to it")).to_be_visible()
+    page.get_by_role("dialog").get_by_role("button", name="Keep", exact=True).click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    tick(page, 0, 9)
+    remove(page)
+    expect(page.get_by_text("9 artifacts moved into the trash")).to_be_visible()
+    expect(page.get_by_text("1 artifact,")).to_be_visible()
+    page.get_by_text("In the trash: 9").click()
+    expect(page.get_by_text("30 days left")).to_have_count(9)
+    page.get_by_text("Space", exact=True).click()
+    expect(page.get_by_text("are free on the disk")).to_be_visible()
+    picture(page, "library-trash")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("10 artifacts,")).to_be_visible()
+    assert library.trash() == []
+
+    page.get_by_role("link", name="Pinned").click()
+    expect(page).to_have_url(re.compile(r"/library\?marked=pinned$"))
+    expect(page.get_by_text("1 artifact,")).to_be_visible()
+    page.get_by_role("link", name="All", exact=True).click()
+    expect(page.get_by_text(f"{MADE} artifacts,")).to_be_visible()
+
+
+def remove(page: Page) -> None:
+    page.get_by_role("button", name="Remove", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    settled(page)
+
+
+@pytest.mark.long
+def test_ten_thousand_artifacts_are_searched_and_paged(tmp_path: Path, new_page: Callable[..., Page]):
+    library = furnish(tmp_path / "store", 10_000)
+    library.rebuild()
+    with serve(library.home) as server:
+        page = new_page()
+        page.goto(f"{server.url}/library")
+        heading(page, "Library")
+        expect(page.get_by_text("10,000 artifacts,")).to_be_visible()
+        page.get_by_role("button", name="Page 200", exact=True).click()
+        expect(page).to_have_url(re.compile("page=200"))
+        settled(page)
+        page.get_by_role("textbox", name="Search").fill("h5")
+        expect(page.get_by_text("5,000 artifacts").or_(page.get_by_text("More than 1,000 artifacts"))).to_be_visible()
+        one = library.page(Query(page=77)).entries[7].id
+        page.get_by_role("textbox", name="Search").fill(one)
+        expect(page.get_by_text("1 artifact,")).to_be_visible()
+        picture(page, "library-ten-thousand")
+        page.context.close()
