@@ -6,14 +6,14 @@ import streamlit as st
 
 from core.formats import get_format
 from core.words import short_names
-from ui.inspecting import BROUGHT, choose, show_files, show_overview, tabs
+from ui.inspecting import choose, show_files, show_overview, tabs
 from ui.inspecting_difference import show_difference
 from ui.inspecting_graph import show_graph
 from ui.inspecting_parts import show_config, show_layers, show_operators, show_signatures
 from ui.inspecting_weights import OPTIMIZER, WEIGHTS, show_tensors
 from ui.sharing import show_sharing
 from ui.state import office
-from ui.words import empty, plain
+from ui.words import empty, plain, trust_badge
 
 st.title("Inspect")
 library = office().library
@@ -42,8 +42,7 @@ run = library.run(artifact.run)
 st.subheader(get_format(artifact.format).label)
 with st.container(horizontal=True, vertical_alignment="center"):
     st.caption(f"{plain(run.name)} · {artifact.id}", width="content")
-    if artifact.trust == "brought in":
-        st.badge("Brought in", icon=":material/move_to_inbox:", color="orange", help=BROUGHT)
+    trust_badge(artifact.trust)
 show_sharing(chosen)
 tabs(
     {

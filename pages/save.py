@@ -8,7 +8,7 @@ from ui.frame import go
 from ui.live import follow
 from ui.saving import choose_formats, describe_run, draw_rows, show_artifacts
 from ui.state import office
-from ui.words import empty, plain
+from ui.words import empty, plain, trust_badge
 
 st.title("Save a run")
 jobs = office()
@@ -26,6 +26,7 @@ if not shown:
     asked = "One training of a demo, or a model that you added from a notebook."
     bound = in_address("run", list(runs))
     run = runs[st.selectbox("Run", **bound, format_func=lambda id_: describe_run(runs[id_]), help=asked)]
+    trust_badge(run.trust)
     above = st.container(horizontal=True)
     chosen, options = choose_formats(run, all_formats())
     words = f"Save in {len(chosen)} format{'' if len(chosen) == 1 else 's'}" if chosen else "Save"

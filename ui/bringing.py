@@ -25,7 +25,7 @@ CHECKED = (
     "Every file is held against a list of what a model may contain, then loaded in a sandboxed process that reaches "
     "nothing but that file. That tells what was checked, not what a stranger meant."
 )
-ANSWERS_MEAN = "What its second load, in another fresh process, answered to the same random rows."
+LARGER = "Two files for weights or OpenVINO. A larger one, or a folder: `python -m core import PATH`."
 
 
 def say_what_is_taken(jobs: Jobs) -> None:
@@ -51,7 +51,7 @@ def _self_test(_jobs: Jobs) -> Any:
 def ask_files(demos: Sequence[Demo]) -> dict[str, Any] | None:
     """The form; what was filled in when it is sent."""
     with st.form("bring-in", enter_to_submit=False):
-        files = st.file_uploader("Model", TYPES, accept_multiple_files=True, key="brought", help=TAKEN)
+        files = st.file_uploader("Model", TYPES, accept_multiple_files=True, key="brought", help=LARGER)
         left, right = st.columns(2)
         name = left.text_input("Name", placeholder="as the file", help="What it is to be called in the library.")
         keys = [None, *(demo.key for demo in demos)]
@@ -91,6 +91,8 @@ def begin(jobs: Jobs, given: dict[str, Any]) -> Job | None:
 
 def draw_import(job: Job) -> None:
     """What was checked so far; of a refusal, its rule."""
+    if job.state != "done":
+        st.subheader(plain(job.title), anchor=False)
     if not job.active and job.state == "failed" and job.error:
         error = from_json(job.error)
         rule = getattr(error, "rule", "")
@@ -130,7 +132,7 @@ def show_import(jobs: Jobs, job: Job) -> None:
     with right, st.container(border=True):
         st.markdown("**What was checked**")
         show_checks(found["checks"])
-    _other_signatures(found)
+    _other_signatures(jobs, found)
 
 
 def _what_it_is(label: str, found: dict[str, Any]) -> str:
@@ -161,12 +163,24 @@ def _ports(title: str, specs: list[dict[str, Any]]) -> None:
     st.dataframe(columns, hide_index=True, alt=f"What the model {title.lower()}")
 
 
-def _other_signatures(found: dict[str, Any]) -> None:
-    if len(found["signatures"]) > 1:
-        listed = ", ".join(f"“{name}”" for name in found["signatures"])
-        st.info(
-            plain(
-                f"It can be asked in several ways: {listed}. Bring it in again and name another signature to use it."
-            ),
-            icon=":material/alt_route:",
-        )
+def _other_signatures(jobs: Jobs, found: dict[str, Any]) -> None:
+    """Where a file can be asked in several ways: bring the very same bytes in once more, through another."""
+    others = [name for name in found["signatures"] if name != found["signature"]]
+    if len(found["signatures"]) < 2:
+        return
+    with st.container(border=True):
+        st.markdown(f"**It can be asked in {len(found['signatures'])} ways**")
+        if found["remark"]:
+            st.caption(plain(found["remark"]))
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            chosen = st.selectbox("Signature", others, key=f"signature-{found['artifact']}", width=320)
+            pressed = st.button("Bring it in through this one", icon=":material/alt_route:")
+    if pressed:
+        go("bring-in", job=_again(jobs, found, chosen).id)
+
+
+def _again(jobs: Jobs, found: dict[str, Any], signature: str) -> Job:
+    folder, run = jobs.library.files(found["artifact"]), jobs.library.run(found["run"])
+    kept = jobs.library.artifact(found["artifact"]).files
+    path = folder / kept[0].path if len(kept) == 1 else folder
+    return jobs.bring_in(path, run.brought["file"], signature=signature, label=f"{found['name']} · {signature}")

@@ -18,9 +18,6 @@ from ui.watching import watched
 from ui.words import moment, plain, show_error, size, verdict_badge
 
 NOTHING = ""
-BROUGHT = (
-    "Somebody brought the file in; it comes from no training here. It is only ever opened in a closed-off process."
-)
 WHAT = {
     "signatures": "Reading signatures",
     "layers": "Reading layers",
@@ -88,7 +85,9 @@ def show_overview(artifact: Artifact, run: Run) -> None:
     if artifact.options:
         lines.append(("Options", ", ".join(f"{name} = {value}" for name, value in artifact.options.items())))
     if run.brought:
-        lines.append(("Brought in as", ", ".join(f"{name} {value}" for name, value in run.brought.items())))
+        said = {name: run.brought.get(name) for name in ("file", "sha256", "signature", "demo")}
+        lines.append(("Brought in as", ", ".join(f"{name} {value}" for name, value in said.items() if value)))
+        lines.append(("How it is asked", run.brought.get("remark") or "as any copy of its format"))
     for name, words in lines:
         st.markdown(f"**{name}** · {plain(words)}")
     if artifact.other_versions:

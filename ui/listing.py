@@ -15,7 +15,7 @@ from ui.routes import download_address
 from ui.saving import show_artifact
 from ui.state import office
 from ui.trash import NOT_BACK, bring_back
-from ui.words import plain, show_error, size
+from ui.words import plain, show_error, size, trust_badge
 
 BROUGHT_IN = "brought in"
 INSPECT = "inspect"
@@ -125,8 +125,7 @@ def detail(entry: Entry) -> None:
 
 
 def _badges(entry: Entry) -> None:
-    if entry.trust == BROUGHT_IN:
-        st.badge("brought in", icon=":material/input:", color="orange", help="A file from outside, or made from one.")
+    trust_badge(entry.trust or "ours")
     if entry.pinned:
         st.badge("pinned", icon=":material/keep:", color="blue", help="It cannot be removed until it is unpinned.")
     for name in entry.aliases:

@@ -96,7 +96,7 @@ def _origin(found: Lineage) -> str:
     if not run:
         return ""
     if run.brought:
-        how = f"brought in as {plain(str(run.brought.get('name', 'a file')))}"
+        how = f"brought in as {plain(str(run.brought.get('file', 'a file')))}"
     else:
         how = f"trained from the demo {plain(run.demo)}" if run.demo else "added from a program"
     return f"Run “{plain(run.name)}” ({run.run}), {how}, {moment(run.created)}"

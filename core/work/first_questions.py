@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from core.errors import DoesNotLoad, InputError, RoundtripError
 from core.formats.contract import Arrays
 from core.formats.reference import BATCH
@@ -12,8 +14,8 @@ from core.inputs.fitting import axes_words
 from core.inputs.generating import random_source, row_bytes
 
 SEED = 0
-MOST_BYTES = 4 * 2**20  # of all inputs together: large pictures are asked in fewer rows
-LEAST_ROWS = 4
+MOST_BYTES = 8 * 2**20  # of all inputs together: large pictures are asked in fewer rows
+MOST_OF_A_ROW = 64 * 2**20  # bytes: a file may claim any shape
 # Sizes for an axis that the file leaves free, in the order in which they are tried.
 PICTURES = (32, 64, 224, 299, 128)
 STEPS = (8, 16, 32, 128, 64, 4, 1)
@@ -62,7 +64,12 @@ def _settled(spec: dict[str, Any], size: int) -> tuple[int, ...]:
 
 def _question(specs: list[dict[str, Any]], below: float) -> Question:
     size = sum(row_bytes(one, one["shape"][1:]) for one in specs)
-    rows = int(min(BATCH, max(LEAST_ROWS, MOST_BYTES // max(size, 1))))
+    if size > MOST_OF_A_ROW:
+        raise InputError(
+            f"One row of its inputs would take {size:,} bytes, and at most {MOST_OF_A_ROW:,} are made up for a file.",
+            cure="Save it with the shapes that it is really asked in.",
+        )
+    rows = int(min(BATCH, max(1, MOST_BYTES // max(size, 1))))
     inputs: Arrays = {}
     for at, one in enumerate(specs):
         high = below if dtype_of(one["dtype"]).kind in "iu" else 1.0
@@ -73,8 +80,6 @@ def _question(specs: list[dict[str, Any]], below: float) -> Question:
 
 
 def _joined(chunks: Iterator[Arrays]) -> Arrays:
-    import numpy as np
-
     parts = list(chunks)
     return {name.removeprefix("input:"): np.concatenate([part[name] for part in parts]) for name in parts[0]}
 

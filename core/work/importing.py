@@ -19,6 +19,8 @@ from core.library import files
 from core.library.entries import new_id
 from core.library.records import Artifact, Run
 from core.work.first_questions import first_answer
+from core.work.told import believed
+from core.worker.asking import cancelled_by_a_person
 from core.worker.loaded import load
 
 if TYPE_CHECKING:
@@ -94,8 +96,6 @@ class _Import:
 
     def _tell(self, step: str) -> None:
         if self.handle.cancelled():
-            from core.worker.asking import cancelled_by_a_person
-
             raise cancelled_by_a_person()
         self.handle.tell(STEPS[step], step, at_once=True, checks=self.checks)
 
@@ -129,26 +129,26 @@ class _Import:
         """What sandboxed processes find out. Raises Refused, DoesNotLoad, InputError, WorkerError."""
         source = {"demo": None, "settings": None, "brought": self.brought}
         self._tell("Looking inside in a sandboxed process")
-        told = {"format": format, "folder": self.files}
-        self.jobs.worker.run("inspect_brought", confined=True, **told, **self.limits)
+        asked = {"format": format, "folder": self.files, "confined": True}
+        self.jobs.worker.run("inspect_brought", **asked, **self.limits)
         self._passed("What is in it and what it would do, looked at in a sandboxed process")
         self._tell("Loading it")
         asked = {"folder": self.files, "source": source, "confined": True}
         with load(self.jobs.worker, "hold_brought", **asked, **self.limits) as loaded:
-            facts = dict(loaded.facts)
-            self._passed("It loads in a sandboxed process, with no code of its own", facts["remark"])
+            told = believed(loaded.facts)
+            self._passed("It loads in a sandboxed process, with no code of its own", told.remark)
             self._tell("Asking it")
-            question, answers = first_answer(loaded, facts["inputs"], cancelled=self.handle.cancelled)
-        self.brought |= {name: facts.pop(name) for name in ("remark", "signatures")} | {"asked": question.made}
+            question, answers = first_answer(loaded, told.specs, cancelled=self.handle.cancelled)
+        self.brought |= {"remark": told.remark, "signatures": told.signatures, "asked": question.made}
         reference = Reference(question.inputs, answers, {})
         self._passed(f"It answers {question.made['rows']} random rows; these answers are its reference")
         self._tell("Loading it once more, in another process")
-        original = Original(weights=facts["weights"], optimizer=facts["optimizer"])
+        original = Original(weights=told.weights, optimizer=told.optimizer)
         evidence = gather(
             self.jobs.worker, format, self.files, source, original, reference, confined=True, **self.limits
         )
         self._passed("Loaded again in another process", f"Its answers there: {evidence.best.verdict.words}.")
-        return facts, reference, evidence
+        return told.facts(), reference, evidence
 
     def _keep(self, facts: dict[str, Any], reference: Reference, evidence: Evidence) -> tuple[Run, Artifact]:
         """Keep the run, then the artifact; where the second fails, the first is taken back."""

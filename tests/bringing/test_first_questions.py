@@ -1,0 +1,76 @@
+"""What a child tells of a stranger's file is believed no more than it may be, and asks for no more than there is."""
+
+import numpy as np
+import pytest
+
+from core.errors import DoesNotLoad, InputError, WorkerError
+from core.work.first_questions import first_answer, questions
+from core.work.told import believed
+
+GOOD = {"kind": "onnx", "parameters": 8, "summary": "", "weight_bytes": 32, "not_finite": {}, "traits": {}}
+GOOD |= {"weights": [], "optimizer": [], "remark": "", "signatures": []}
+GOOD |= {"inputs": [{"name": "x", "dtype": "float32", "shape": [None, 3]}]}
+
+
+def spec(shape, dtype="float32", name="x"):
+    return {"name": name, "dtype": dtype, "shape": shape}
+
+
+def test_what_a_child_says_beside_the_facts_reaches_no_record():
+    told = believed(GOOD | {"trust": "ours", "id": "r0123456789", "files": [], "labels": ["a"]})
+    assert told.facts().keys() == GOOD.keys() - {"remark", "signatures"}
+
+
+@pytest.mark.parametrize(
+    "lie", [{"kind": "unrun"}, {"parameters": "many"}, {"inputs": [{"name": "x"}]}, {"weights": [{"name": "k"}]}]
+)
+def test_facts_that_fit_no_record_are_nonsense(lie: dict):
+    with pytest.raises(WorkerError, match="makes no sense"):
+        believed(GOOD | lie)
+
+
+def test_a_claim_of_rows_larger_than_memory_is_not_made_up():
+    with pytest.raises(InputError, match=r"would take 4,000,000,000 bytes"):
+        next(questions([spec([None, 10**9])]))
+
+
+@pytest.mark.parametrize(
+    ("asked", "shape", "rows"),
+    [
+        ([None, 3], (3,), 64),
+        ([None, None, None, 3], (32, 32, 3), 64),
+        ([None, 224, 224, 3], (224, 224, 3), 13),
+        ([None, None], (8,), 64),
+        (None, (), 64),
+    ],
+)
+def test_the_likeliest_question_is_asked_first(asked, shape: tuple, rows: int):
+    question = next(questions([spec(asked)]))
+    assert question.inputs["x"].shape == (rows, *shape)
+
+
+class Picky:
+    """A loaded file that answers rows of one shape, and whole numbers below a bound, alone."""
+
+    def __init__(self, shape: tuple[int, ...], below: int):
+        self.shape, self.below, self.heard = shape, below, 0
+
+    def answer(self, inputs, **limits):
+        self.heard += 1
+        array = inputs["x"]
+        if array.shape[1:] != self.shape or array.max() >= self.below:
+            raise DoesNotLoad("Not this one.")
+        return {"y": np.zeros((len(array), 2))}, 0.0
+
+
+def test_other_sizes_and_smaller_numbers_are_tried_until_it_answers():
+    picky = Picky((16,), below=2)
+    question, answers = first_answer(picky, [spec([None, None], "int32")])
+    assert question.made["shapes"] == {"x": [16]}
+    assert (question.inputs["x"].max(), answers["y"].shape) == (1, (64, 2))
+
+
+def test_a_file_that_answers_nothing_is_said_to():
+    with pytest.raises(InputError, match="answers none of the random inputs") as caught:
+        first_answer(Picky((5,), below=0), [spec([None, 5])])
+    assert "Not this one." in caught.value.detail
