@@ -19,6 +19,13 @@ FURNITURE = (
     ("digits-custom", "keras"),
     ("tips", "keras"),
 )
+# Width and darkness: two of the four in every run, and all in the long one.
+LOOKS = [
+    (1280, False),
+    (390, True),
+    pytest.param(1280, True, marks=pytest.mark.long),
+    pytest.param(390, False, marks=pytest.mark.long),
+]
 WAIT = 60_000  # milliseconds: two slow cores
 expect.set_options(timeout=WAIT)
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import heading, picture, settled
+from tests.browser.conftest import LOOKS, heading, picture, settled
 from tests.browser.server import PROJECT, Server, serve
 
 SCRIPT = f"""
@@ -248,7 +248,7 @@ def test_a_drawing_outlives_a_run_of_the_page_a_move_on_it_and_a_visit_elsewhere
     pad.says("Nothing drawn")
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False), (390, True)])
+@pytest.mark.parametrize(("width", "dark"), LOOKS)
 def test_the_canvas_fits_in_light_and_dark_and_nothing_jumps(
     width: int, dark: bool, app: Server, new_page: Callable[..., Page]
 ):

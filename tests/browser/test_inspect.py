@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
-from tests.browser.conftest import heading, picture, settled
+from tests.browser.conftest import LOOKS, heading, picture, settled
 from tests.browser.server import Server
 
 TABS = ("Overview", "Files", "Signatures", "Layers", "Weights", "Optimizer", "Config", "Operators", "Graph")
@@ -95,7 +95,7 @@ def test_an_address_of_nothing_says_so_and_offers_a_choice(furnished: Server, ne
     expect(page.get_by_text("Choose an artifact above")).to_be_visible()
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False), (390, True)])
+@pytest.mark.parametrize(("width", "dark"), LOOKS)
 def test_overview_and_weights_fit_their_width_in_light_and_dark(
     width: int, dark: bool, address: str, saved: Callable, new_page: Callable[..., Page]
 ):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import heading, picture
+from tests.browser.conftest import LOOKS, heading, picture
 from tests.browser.server import Server, serve
 
 TITLES = {
@@ -25,7 +25,12 @@ TITLES = {
 }
 
 
-@pytest.mark.parametrize("path", TITLES)
+FIRST_VISITED = ("", "library", "condition")  # the fault was one of the server: in every run, three pages tell of it
+
+
+@pytest.mark.parametrize(
+    "path", [pytest.param(one, marks=() if one in FIRST_VISITED else pytest.mark.long) for one in TITLES]
+)
 def test_a_deep_link_works_on_a_server_that_nobody_has_visited(
     path: str, tmp_path: Path, new_page: Callable[..., Page]
 ):
@@ -37,7 +42,7 @@ def test_a_deep_link_works_on_a_server_that_nobody_has_visited(
         page.context.close()
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False), (390, True)])
+@pytest.mark.parametrize(("width", "dark"), LOOKS)
 def test_every_page_fits_its_width_in_light_and_dark(
     width: int, dark: bool, furnished: Server, new_page: Callable[..., Page]
 ):

@@ -28,7 +28,7 @@ PATHS = {
 }
 
 
-@pytest.mark.parametrize("demo", PATHS)
+@pytest.mark.parametrize("demo", ["digits-mlp", pytest.param("digits-core", marks=pytest.mark.long)])
 def test_a_person_trains_saves_lists_and_compares(demo: str, server: Server, new_page: Callable[..., Page]):
     label, chosen, disabled, verdicts = PATHS[demo]
     page = new_page()

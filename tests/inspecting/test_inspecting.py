@@ -16,7 +16,7 @@ from core.work.inspecting import describe, describe_tensor, download_tensor
 from core.worker.describing import pickles
 
 DEMO = "digits-mlp"
-QUICK = ("keras", "h5", "saved_model", "onnx", "litert_dynamic", "checkpoint", "safetensors", "pickle")
+QUICK = ("keras", "saved_model", "onnx", "pickle")
 # Formats that keep the run's tensors as they are, and those that keep none of them as such.
 EXACT = {"saved_model", "keras_export", "keras", "h5", "weights", "checkpoint", "keras_dir", "weights_sharded"}
 EXACT |= {"safetensors", "pickle", "onnx", "frozen_graph"}
@@ -150,7 +150,13 @@ def test_a_pickle_is_read_and_not_carried_out(tmp_path):
 
 
 @pytest.mark.trust
-@pytest.mark.parametrize("key", ["keras", "h5", "saved_model", "onnx", "litert_dynamic", "checkpoint", "safetensors"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("keras", "saved_model", "onnx"),
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("h5", "litert_dynamic", "checkpoint", "safetensors")),
+    ],
+)
 def test_damaged_bytes_that_nobody_noticed_are_one_sentence(key, artifact, jobs, tmp_path):
     """The reader itself, on a file cut in half: the library would have refused it before, by its hash."""
     folder = tmp_path / "files"
