@@ -24,6 +24,9 @@ BENCHMARKS = {
     "home": "benchmarks.server:measure_home",
     "memory": "benchmarks.server:measure_memory",
     "library": "benchmarks.server:measure_library",
+    "pages": "benchmarks.keeping:measure_pages",
+    "rebuild": "benchmarks.keeping:measure_rebuild",
+    "registry": "benchmarks.keeping:measure_registry",
     "sessions": "benchmarks.sessions:measure",
     "download": "benchmarks.downloading:measure",
 }

@@ -1,0 +1,105 @@
+"""How the library finds and keeps: as it grows, made anew, and beside MLflow's registry."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.house import house
+from benchmarks.made import made_library
+from benchmarks.measure import Row, Sample, in_turn, seconds
+from benchmarks.registry import Registry, registry
+from core.compare import Verdict
+from core.evidence import Evidence, Outcome
+from core.formats import get_format
+from core.library import Library, Query
+from core.library.files import discard
+
+MANY, FEW, REBUILT, VERSIONS = 100_000, 100, 10_000, 2_000
+REPEATS = 41
+# What a person asks for; together with the look whether the folders changed, which comes before each.
+ASKED = {
+    "all, newest first": Query(),
+    "one format, largest first": Query(formats=("keras",), sort="bytes"),
+    "two formats and a demo, largest first": Query(formats=("keras", "onnx"), demos=("digits-mlp",), sort="bytes"),
+    "three verdicts, by name": Query(verdicts=("rounding", "same-answers", "does-not-load"), sort="name"),
+    "a tag and a format, newest first": Query(tags=("nightly",), formats=("keras",)),
+    "a word of the notes and a format, largest first": Query("harbour", formats=("keras",), sort="bytes"),
+    "the beginning of a hash": Query("abc123"),
+}
+
+
+def measure_pages() -> list[Row]:
+    """First pages out of many artifacts and out of few, each library held in step with its folders."""
+    with tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as folder:
+        many, few = _listed(Path(folder) / "many", MANY), _listed(Path(folder) / "few", FEW)
+        return [_page(many, few, words, query) for words, query in ASKED.items()]
+
+
+def _page(many: Library, few: Library, words: str, query: Query) -> Row:
+    left, right = in_turn(REPEATS, _asking(many, query), _asking(few, query))
+    what = f"first page of 50 out of {MANY:,}: {words}"
+    return Row(what, _in_ms(left), _in_ms(right), f"out of {FEW}", unit="ms", at_most=3)
+
+
+def _listed(home: Path, count: int) -> Library:
+    made_library(home, count)
+    library = Library(home)
+    total = library.page(Query()).total
+    if total != count:
+        raise RuntimeError(f"{total} artifacts are listed of {count}")
+    return library
+
+
+def _asking(library: Library, query: Query) -> Callable[[], float]:
+    return lambda: seconds(lambda: library.page(query))
+
+
+def _in_ms(sample: Sample) -> Sample:
+    return Sample(tuple(1000 * value for value in sample.values))
+
+
+def measure_rebuild() -> list[Row]:
+    """The catalog made anew from records that lie on the disk."""
+    with tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as folder:
+        library = _listed(Path(folder), REBUILT)
+        took = Sample(tuple(seconds(library.rebuild) for _ in range(3)))
+    return [Row(f"rebuild of the catalog from {REBUILT:,} records", took, at_most=60)]
+
+
+def measure_registry() -> list[Row]:
+    """The same search, and the registration of the same model, in MLflow with its own environment and SQLite."""
+    with registry(VERSIONS) as theirs, tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as folder:
+        ours = _listed(Path(folder) / "many", MANY)
+        return [_search(ours, theirs), _registration(theirs)]
+
+
+def _search(ours: Library, theirs: Registry) -> Row:
+    query = Query(formats=("keras",), tags=("nightly",))
+    left, right = in_turn(REPEATS, _asking(ours, query), theirs.search)
+    what = f"50 newest with a tag and a format, out of {MANY:,} artifacts"
+    return Row(what, _in_ms(left), _in_ms(right), f"MLflow, {VERSIONS:,} versions", unit="ms", at_most=1)
+
+
+def _registration(theirs: Registry) -> Row:
+    import keras
+
+    model = keras.models.load_model(theirs.model)
+    with house() as jobs:
+        left, right = in_turn(7, lambda: _kept(jobs.library, model), theirs.log_model)
+    return Row("a Keras model registered: written, hashed, kept", left, right, "MLflow log_model", at_most=0.5)
+
+
+def _kept(library: Library, model) -> float:
+    """As a save does it, but for the evidence, which MLflow does not take."""
+    evidence = Evidence(without_code=Outcome(verdict=Verdict.DIFFERENT))
+
+    def keep() -> None:
+        with library.staging() as staged:
+            (staged / "files").mkdir()
+            took = get_format("keras").write(model, "keras", staged / "files")
+            library.keep_artifact(staged, "r0000000000", evidence, format="keras", seconds=took)
+
+    took = seconds(keep)
+    for folder in (library.home / "artifacts").iterdir():
+        discard(folder)
+    return took
