@@ -22,7 +22,7 @@ from core.library.entries import ID, Entry, Page, Query, checked_id, new_id, unk
 from core.library.files import disk
 from core.library.lookout import Lookout
 from core.library.marks import FILE as MARKS
-from core.library.marks import Marks, marks_or_none, read_marks, write_marks
+from core.library.marks import Marks, clean_tags, marks_or_none, read_marks, write_marks
 from core.library.records import Artifact, Run
 from core.library.tables import IN_MEMORY
 from core.library.trash import Thrown, Trash
@@ -309,12 +309,14 @@ class Library:
 
     def tag(self, ids: Iterable[str], add: Iterable[str] = (), drop: Iterable[str] = ()) -> None:
         """Add tags to some entries and take others off. Raises as `mark` does."""
-        add, drop = list(add), {tag.strip().lower() for tag in drop}
+        add, drop = list(add), set(clean_tags(drop))
         with self._alone():
-            for id_ in dict.fromkeys(ids):
-                kept = [tag for tag in read_marks(self._own(id_)).tags if tag not in drop]
-                write_marks(self._own(id_), {"tags": [*kept, *add]})
-                self._lookout.changed(id_)
+            folders = {id_: self._own(id_) for id_ in dict.fromkeys(ids)}
+            kept = {id_: [tag for tag in read_marks(folder).tags if tag not in drop] for id_, folder in folders.items()}
+            tags = {id_: clean_tags([*kept[id_], *add]) for id_ in folders}  # all of them fit before one is written
+            for id_, folder in folders.items():
+                write_marks(folder, {"tags": tags[id_]})
+            self._lookout.changed(*folders)
 
     def aliases(self) -> dict[str, str]:
         """Alias to artifact id. Raises UnreadableRecord."""

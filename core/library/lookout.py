@@ -5,7 +5,9 @@ again and again, at a small share of the time: a library of a hundred thousand a
 background, a small one each time.
 """
 
+import contextlib
 import json
+import os
 import threading
 import time
 from collections.abc import Mapping
@@ -82,9 +84,15 @@ class Lookout:
         ) from error
 
     def changed(self, *ids: str) -> None:
-        """Say that entries were changed here, after they were. Raises StorageFailed."""
-        with files.disk():
+        """Say that entries were changed here, after they were: what is done is done, also where the log takes no more.
+
+        Then a folder is touched, and the next list looks at all of them.
+        """
+        try:
             self._changes.note(list(ids))
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.utime(self._home / "artifacts")
 
     def rebuild(self) -> None:
         """Read every folder again."""

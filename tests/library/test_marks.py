@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from core.errors import InputError, UnknownName, UnreadableRecord
-from core.library import Library, Query
+from core.library import Library, Query, lookout
 from core.library.lineage import lineage
 from core.settings import PROJECT
 from tests.library.conftest import keep_artifact, keep_run, spoil
@@ -206,3 +206,21 @@ def test_a_catalog_with_marks_equals_what_a_rebuild_gives(empty_library, run, ar
     assert before.entries == empty_library.read_anew()
     empty_library.rebuild()
     assert empty_library.page(Query()) == before
+
+
+def test_tags_that_one_entry_cannot_take_are_given_to_none(empty_library, run):
+    free, full = (keep_artifact(empty_library, run).id for _ in range(2))
+    empty_library.mark(full, tags=[str(number) for number in range(30)])
+    with pytest.raises(InputError, match="An entry takes 30 tags"):
+        empty_library.tag([free, full], add=["x"])
+    assert empty_library.marks(free).tags == []
+
+
+def test_what_was_done_is_done_also_where_the_log_takes_no_more(empty_library, artifact, monkeypatch):
+    monkeypatch.setattr(lookout, "EACH_TIME", 0)
+    monkeypatch.setattr(lookout, "SHARE", 1e6)
+    assert empty_library.tags() == {}
+    (empty_library.home / "changes.log").unlink()
+    (empty_library.home / "changes.log").mkdir()
+    empty_library.tag([artifact.id], add=["x"])
+    assert empty_library.tags() == {"x": 1}
