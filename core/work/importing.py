@@ -21,6 +21,7 @@ from core.library.records import Artifact, Run
 from core.work.first_questions import first_answer
 from core.work.told import believed
 from core.worker.asking import cancelled_by_a_person
+from core.worker.inspecting import inspect_in_child
 from core.worker.loaded import load
 
 if TYPE_CHECKING:
@@ -129,8 +130,7 @@ class _Import:
         """What sandboxed processes find out. Raises Refused, DoesNotLoad, InputError, WorkerError."""
         source = {"demo": None, "settings": None, "brought": self.brought}
         self._tell("Looking inside in a sandboxed process")
-        asked = {"format": format, "folder": self.files, "confined": True}
-        self.jobs.worker.run("inspect_brought", **asked, **self.limits)
+        inspect_in_child(self.jobs.worker, format, self.files, cancelled=self.handle.cancelled)
         self._passed("What is in it and what it would do, looked at in a sandboxed process")
         self._tell("Loading it")
         asked = {"folder": self.files, "source": source, "confined": True}

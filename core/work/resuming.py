@@ -30,8 +30,9 @@ def resume_request(
     """What a resuming job is asked. Raises InputError, UnknownName, UnreadableRecord."""
     run, ids = library.run(run_id), list(dict.fromkeys(artifacts))
     if run.demo is None:
+        how = "added from a notebook" if run.trust == "ours" else "brought in"
         raise InputError(
-            "This model was added from a notebook, so there is no data here to train it on.",
+            f"This model was {how}, so there is no data here to train it on.",
             received=run.name,
             cure="Choose a run that was trained here.",
         )

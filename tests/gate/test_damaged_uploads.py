@@ -9,13 +9,13 @@ from pathlib import Path
 import psutil
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
-from hypothesis import strategies as st
 
 from core.errors import ChildDied, Refused
 from core.gate import gate
 from core.worker import Worker
 from core.worker.asking import Child
 from tests.gate.conftest import LIMITS
+from tests.gate.damaging import damage
 from tests.gate.makers import DENSE, fill_weights, h5, keras_file, sequential, text, zipped
 from tests.gate.makers_graphs import GOOD_SAVED_MODEL
 from tests.gate.makers_h5 import whole
@@ -35,35 +35,6 @@ GOOD: dict[str, Callable[[], bytes]] = {
     "model.onnx": lambda: onnx_model().SerializeToString(),
     "openvino.zip": lambda: zipped({"model.xml": GOOD_XML, "model.bin": bytes(12)}),
 }
-
-
-@st.composite
-def damage(draw: st.DrawFn) -> Callable[[bytes], bytes]:
-    """One to four faults: flipped bits, bytes put in, taken out, cut off at the end, or copied from elsewhere."""
-    kinds = draw(st.lists(st.sampled_from(["flip", "insert", "remove", "cut", "splice"]), min_size=1, max_size=4))
-    places = [(draw(st.floats(0, 1)), draw(st.floats(0, 1)), draw(st.binary(min_size=1, max_size=8))) for _ in kinds]
-
-    def change(content: bytes) -> bytes:
-        for kind, (first, second, noise) in zip(kinds, places, strict=True):
-            content = one_fault(kind, content, int(first * len(content)), int(second * len(content)), noise)
-        return content
-
-    return change
-
-
-def one_fault(kind: str, content: bytes, at: int, other: int, noise: bytes) -> bytes:
-    length = len(noise) * 4
-    match kind:
-        case "flip":
-            return content[:at] + bytes(one ^ (1 << noise[0] % 8) for one in content[at : at + 1]) + content[at + 1 :]
-        case "insert":
-            return content[:at] + noise + content[at:]
-        case "remove":
-            return content[:at] + content[at + length :]
-        case "cut":
-            return content[:at]
-        case _:
-            return content[:at] + content[other : other + length] + content[at + length :]
 
 
 class Looker:

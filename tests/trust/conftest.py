@@ -1,0 +1,205 @@
+"""One oracle for all bad inputs: a stranger's upload goes the full way, and what must hold of its end is asserted."""
+
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from core.errors import from_json
+from core.gate import RULES
+from core.jobs import Jobs
+from core.library import Library, changes
+from core.library.journal import Job
+from core.worker import Worker
+from tests.conftest import until
+from tests.gate import makers_files, makers_graphs, makers_h5, makers_runtimes
+from tests.gate.makers import Made
+from tests.gate.makers_h5 import CONFIG
+from tests.gate.makers_runtimes import onnx_model
+from tests.trust.makers_of_traps import Traps, file_of
+
+REGISTERED = (makers_files, makers_h5, makers_graphs, makers_runtimes)  # importing them fills the register
+MARKER = "the-secret-of-somebody-else-7f3a"
+GROWTH = 64 * 2**20  # bytes by which one bad input may make this process grow, and all of them together
+CPU_SECONDS = 4  # of processor for one request to a confined child; by default 30
+SECONDS = 20.0  # of the clock; by default 60
+REQUESTS = 4  # of a child at most: looked into, loaded, asked, and loaded again
+BOOKS = ("jobs", "catalog.sqlite", ".lock", changes.FILE)  # what the library writes of itself
+EVERY = 20  # bad inputs, after which a good one must come in
+
+
+class Trap:
+    """A socket on this machine that nobody may touch."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.setblocking(False)
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/words.txt"
+
+    def is_untouched(self) -> bool:
+        try:
+            self._socket.accept()[0].close()
+        except BlockingIOError:
+            return True
+        return False
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def with_architecture(made: Made) -> dict[str, Path]:
+    """Weights come with their layers, else nobody would look into them; everything else comes alone."""
+    if not made[1].endswith(".weights.h5"):
+        return {}
+    path = made[0].with_name("layers")
+    path.write_bytes(CONFIG)
+    return {"architecture": path}
+
+
+class Oracle:
+    """What must hold after each bad input, whatever it was: see `refuses`."""
+
+    def __init__(self, jobs: Jobs, place: Path, trap: Trap):
+        self.jobs, self.trap, self.tried, self.grown = jobs, trap, 0, 0
+        self.traps = Traps(place / "secret.txt", place / "canary", trap.url)
+        self.traps.secret.write_text(MARKER)
+        self.kept = self._kept()
+        self.process = self._warm()
+
+    def refuses(self, made: Made, *codes: str) -> Job:
+        """Bring in what was made; assert (1) to (6) of the oracle. The error's code is one of `codes`."""
+        before, began = psutil.Process().memory_info().rss, time.monotonic()
+        end = self.jobs.wait(self.jobs.bring_in(*made, parts=with_architecture(made)).id)
+        self.grown += (grown := psutil.Process().memory_info().rss - before)
+        self._told_in_words(end, codes, made)
+        self._nothing_remains()
+        self._nothing_was_touched(end)
+        assert max(grown, self.grown) < GROWTH, "(4) this process has grown"
+        assert self._warm() == self.process, "(4) the warm process is another one"
+        until(self._no_child_is_left, 10)
+        assert time.monotonic() - began < REQUESTS * SECONDS, "(5) it was not ended in time"
+        self.tried += 1
+        if self.tried % EVERY == 0:
+            self.lets_a_good_one_in(made[0].parent)
+        return end
+
+    def lets_a_good_one_in(self, folder: Path) -> None:
+        """(6) The next good upload works; it is taken away again."""
+        made = file_of(onnx_model(ir_version=8).SerializeToString(), "good.onnx", folder)
+        end = self.brought(made)
+        assert end.state == "done", end.error
+        assert end.result["verdict"] == "bit-identical"
+        assert self._kept() == self.kept
+
+    @contextlib.contextmanager
+    def allowing(self, **limits: Any) -> Iterator[None]:
+        """While this lasts confined processes have other limits."""
+        with allowing(self.jobs.worker, **limits):
+            yield
+
+    def brought(self, made: Made) -> Job:
+        """The end of bringing this in; what came in is taken away again."""
+        end = self.jobs.wait(self.jobs.bring_in(*made).id)
+        if end.state == "done":
+            self._take_away(end)
+        return end
+
+    def _take_away(self, end: Job) -> None:
+        self.jobs.library.remove(end.result["run"])
+        self.jobs.library.empty_trash(0)
+
+    def _told_in_words(self, end: Job, codes: tuple[str, ...], made: Made) -> None:
+        if end.state == "done":  # those that come after are not to suffer from it
+            self._take_away(end)
+        assert end.state == "failed", f"(1) it was let in: {end.result}"
+        assert end.error["code"] in codes, f"(1) {end.error}"
+        error = from_json(end.error)
+        assert "\n" not in error.sentence, "(1) one sentence"
+        assert error.sentence.endswith("."), "(1) one sentence"
+        assert error.cure, "(1) no word of what to do next"
+        for said in (error.sentence, error.received, error.cure, error.detail):
+            assert "Traceback" not in said, "(1) a traceback"
+            for path in (made[0].parent, self.jobs.library.home, Path.home(), Path(__file__).parents[2]):
+                assert str(path) not in said, f"(1) a path of this computer: {said}"
+        if rule := end.error["code"].partition(":")[2]:
+            assert (error.sentence, error.cure) == RULES[rule]
+
+    def _nothing_remains(self) -> None:
+        assert self._kept() == self.kept, "(2) something remains"
+        assert self.jobs.library.ids() == [], "(2) an entry remains"
+        assert self.jobs.library.find() == [], "(2) a row of the catalog remains"
+
+    def _kept(self) -> list[str]:
+        """Everything that lies in the library, but for the records of jobs, the library's own books."""
+        home = self.jobs.library.home
+        found = (path.relative_to(home).as_posix() for path in home.rglob("*"))
+        return sorted(one for one in found if not one.startswith(BOOKS))
+
+    def _nothing_was_touched(self, end: Job) -> None:
+        assert not self.traps.canary.exists(), "(3) a canary was written"
+        assert self.traps.secret.read_text() == MARKER, "(3) a file outside was changed"
+        assert self.trap.is_untouched(), "(3) the socket was touched"
+        record = self.jobs.journal.folder(end.id)
+        told = b"".join(path.read_bytes() for path in record.rglob("*") if path.is_file())
+        assert MARKER.encode() not in told, "(3) the secret stands in a record"
+        assert MARKER not in json.dumps(end.error), "(3) the secret stands in a record"
+
+    def _warm(self) -> int:
+        return self.jobs.worker._process.pid
+
+    def _no_child_is_left(self) -> bool:
+        """But for the spares, which have seen nothing yet."""
+        worker = self.jobs.worker
+        spares = {one.pid for one in (worker._spare, worker._confined_spare) if one}
+        return {one.pid for one in psutil.Process(self.process).children()} <= spares
+
+
+@pytest.fixture(scope="module")
+def quick(worker: Worker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
+    """Jobs over an empty library, and over the session's worker, which allows little time as long as this lasts."""
+    home = tmp_path_factory.mktemp("trust") / "store"
+    worker.self_test().require()
+    with allowing(worker, upload_mib=64, confined_cpu_seconds=CPU_SECONDS, confined_seconds=SECONDS):
+        yield Jobs(Library(home), worker, worker.config.model_copy(update={"home": home}))
+
+
+@contextlib.contextmanager
+def allowing(worker: Worker, **limits: Any) -> Iterator[None]:
+    """While this lasts the worker's children have other limits; those that wait for work have the former ones."""
+    before = worker.config
+    worker.config = before.model_copy(update=limits)
+    worker._close_spares()
+    try:
+        yield
+    finally:
+        worker.config = before
+        worker._close_spares()
+
+
+@pytest.fixture(scope="module")
+def oracle(quick: Jobs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
+    """The oracle, over a library in which nothing is."""
+    trap = Trap()
+    yield Oracle(quick, tmp_path_factory.mktemp("outside"), trap)
+    trap.close()
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether each child that is opened from here on is confined, in order."""
+    found: list[bool] = []
+    open_ = Worker.open
+
+    def noting(self: Worker, *args: object, **more: object) -> object:
+        child = open_(self, *args, **more)
+        found.append(child.confined)
+        return child
+
+    monkeypatch.setattr(Worker, "open", noting)
+    return found
