@@ -9,6 +9,7 @@ from core.demos import get_demo
 from core.demos.contract import train_settings
 from core.errors import InputError
 from core.formats import get_format
+from core.gate.names import file_name
 from core.library.journal import Job
 from core.running import Handle, Runner
 from core.work.answers import Answers
@@ -72,7 +73,7 @@ class Jobs(Runner):
         if not path.exists():
             raise InputError("There is no such file.", received=path.name, cure="Check its name and place.")
         given = Given(path, name or path.name, dict(parts or {}), demo, signature, label, ours)
-        return self._start("import", name or path.name, given.to_json(), partial(import_work, given))
+        return self._start("import", file_name(given.name), given.to_json(), partial(import_work, given))
 
     def compare(
         self,

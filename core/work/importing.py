@@ -15,6 +15,7 @@ from core.evidence import Evidence, Original, Outcome, gather
 from core.formats import get_format
 from core.formats.reference import Reference
 from core.gate import Gated, gate
+from core.gate.names import file_name
 from core.library import files
 from core.library.entries import new_id
 from core.library.records import Artifact, Run
@@ -53,7 +54,12 @@ class Given:
 
     def to_json(self) -> dict[str, Any]:
         """For the job's record: no path of this machine."""
-        said = {"name": self.name, "parts": sorted(self.parts), "demo": self.demo, "signature": self.signature}
+        said = {
+            "name": file_name(self.name),
+            "parts": sorted(self.parts),
+            "demo": self.demo,
+            "signature": self.signature,
+        }
         return said | {"label": self.label}
 
 

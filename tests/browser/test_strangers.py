@@ -52,6 +52,7 @@ def require_nothing_injected(page: Page) -> None:
     assert page.locator("img[src='x'], [onerror], script:text('alert')").count() == 0
     assert page.locator("[href*='example.com'], [src*='example.com']").count() == 0
     assert MARKER not in page.content()
+    assert "\u202e" not in page.inner_text("body")
 
 
 def test_refusals_are_shown_with_their_rule_and_what_was_sent_is_only_text(
@@ -70,7 +71,7 @@ def test_refusals_are_shown_with_their_rule_and_what_was_sent_is_only_text(
         expect(page.get_by_test_id("stFileChip")).to_have_count(0)
     assert Library(strangers.home).ids() == []
     upload(page, f"{EVIL}good.onnx", onnx_model(ir_version=8).SerializeToString(), label=MARKUP)
-    expect(page.get_by_text("What was checked")).to_be_visible()
+    expect(page.get_by_text("What was checked", exact=True)).to_be_visible()
     expect(page.get_by_role("heading").filter(has_text="<img src=x onerror=alert(1)>")).to_be_visible()
     require_nothing_injected(page)
     picture(page, "brought-in-with-markup")

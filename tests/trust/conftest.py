@@ -127,6 +127,7 @@ class Oracle:
             assert "Traceback" not in said, "(1) a traceback"
             for path in (made[0].parent, self.jobs.library.home, Path.home(), Path(__file__).parents[2]):
                 assert str(path) not in said, f"(1) a path of this computer: {said}"
+        assert (end.title + end.request["name"]).isprintable(), "(1) marks that forge what is read"
         if rule := end.error["code"].partition(":")[2]:
             assert (error.sentence, error.cure) == RULES[rule]
 
