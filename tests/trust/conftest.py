@@ -16,6 +16,7 @@ from core.gate import RULES
 from core.jobs import Jobs
 from core.library import Library, changes
 from core.library.journal import Job
+from core.settings import PROJECT
 from core.worker import Worker
 from tests.conftest import until
 from tests.gate import makers_files, makers_graphs, makers_h5, makers_runtimes
@@ -125,7 +126,7 @@ class Oracle:
         assert error.cure, "(1) no word of what to do next"
         for said in (error.sentence, error.received, error.cure, error.detail):
             assert "Traceback" not in said, "(1) a traceback"
-            for path in (made[0].parent, self.jobs.library.home, Path.home(), Path(__file__).parents[2]):
+            for path in (made[0].parent, self.jobs.library.home, PROJECT):
                 assert str(path) not in said, f"(1) a path of this computer: {said}"
         assert (end.title + end.request["name"]).isprintable(), "(1) marks that forge what is read"
         if rule := end.error["code"].partition(":")[2]:
