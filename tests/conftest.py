@@ -132,6 +132,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+def staged(home: Path) -> list[Path]:
+    """What lies in the staging of a library, beside the boxes of a worker's confined children."""
+    return [path for path in (home / "staging").iterdir() if "-boxes" not in path.name]
+
+
 def fill(path: Path) -> None:
     """Write until not one more byte fits."""
     with path.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):

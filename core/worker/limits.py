@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from contextlib import suppress
 
 import psutil
 
@@ -14,9 +15,13 @@ BEHIND = 10  # steps of priority that a long computation stands behind whoever w
 
 
 def stand_back() -> None:
-    """Let others go first where they ask for the same processor: for work that nobody waits for by the second."""
+    """Let others go first where they ask for the same processor: for work that nobody waits for by the second.
+
+    A confined child may not, and goes on as it is.
+    """
     if hasattr(os, "setpriority"):
-        os.setpriority(os.PRIO_PGRP, 0, BEHIND)  # the group is this child alone; so its other threads follow it
+        with suppress(PermissionError):
+            os.setpriority(os.PRIO_PGRP, 0, BEHIND)  # the group is this child alone; so its other threads follow it
 
 
 def die_with_parent() -> None:

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import PICTURES, heading, picture, settled
 from tests.browser.server import Server
+from tests.conftest import staged
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def test_a_report_opens_offline_and_asks_for_nothing(
     assert json.loads((tmp_path / "report.json").read_bytes())["tolerances"] == {"": {"atol": 0.001, "rtol": 0.0}}
     report = tmp_path / "report.html"
     assert 4e6 < report.stat().st_size < 8e6  # most of it draws the plots
-    assert list((furnished.home / "staging").iterdir()) == []
+    assert staged(furnished.home) == []
     for width, dark in ((1280, False), (390, True)):
         look_at_offline(browser, report, width, dark)
 

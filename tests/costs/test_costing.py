@@ -204,7 +204,7 @@ def test_copies_with_a_batch_of_one_built_in_are_measured_row_by_row_and_say_so(
         assert [steady.by_row for steady in costs[ids[key]].steady] == [False, True, True]
     said = {key: costs[ids[key]].remarks for key in FIXED}
     assert said["litert"][-1] == "It takes one row at a time, so it is fed row by row."
-    assert said["onnx"][-1] == "It does not take 32 or 256 rows at once, so those were fed row by row."
+    assert said["onnx"][-1] == "It takes one row at a time, so it is fed row by row."
 
 
 def test_what_only_the_person_s_program_could_save_again_has_the_recorded_seconds_and_says_so(own):

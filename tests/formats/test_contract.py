@@ -72,7 +72,7 @@ def test_an_unknown_key_is_refused_with_those_that_exist():
 @by_format
 def test_facts_are_whole_sentences_and_known_words(format_):
     assert format_.keeps <= set(PARTS)
-    assert format_.accepts <= {"keras", "module"}
+    assert format_.accepts <= {"keras", "module", "onnx", "litert", "openvino"}
     assert format_.accepts
     assert format_.good_for.endswith(".")
     assert format_.explains.endswith(".")

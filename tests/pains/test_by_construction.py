@@ -16,6 +16,7 @@ from core.evidence import reload
 from core.formats import get_format
 from core.library import Library
 from core.settings import PROJECT, Settings
+from tests.conftest import staged
 from tests.pains.models import ROWS, dense, unwritable
 
 
@@ -25,7 +26,7 @@ def test_p06_a_save_that_fails_leaves_the_earlier_copy_as_it_was(jobs, add):
     with pytest.raises(CannotSave):
         add(unwritable(), ["keras"])
     assert (jobs.library.files(good.id) / "model.keras").read_bytes() == before
-    assert list((jobs.library.home / "staging").iterdir()) == []
+    assert staged(jobs.library.home) == []
 
 
 KILLED = """

@@ -255,8 +255,8 @@ class Deadly:
     def __init__(self, worker: Any, format_key: str):
         self._worker, self._format = worker, format_key
 
-    def run(self, task: str, **request: Any) -> Any:
-        with self._worker.open() as child:
+    def run(self, task: str, *, confined: bool, **request: Any) -> Any:
+        with self._worker.open(confined=confined) as child:
             if (request["copy"] or {}).get("format") == self._format:
                 request["on_progress"] = lambda _: os.kill(child.pid, signal.SIGKILL)
             return child.ask(task, **request)

@@ -108,6 +108,6 @@ def test_the_page_says_and_draws_it_and_says_when_the_files_are_damaged(
     whole = file.read_bytes()
     file.write_bytes(whole[:-1])
     st.cache_data.clear()
-    assert "has 137,703 bytes instead of 137,704" in app.run().error[0].value
+    assert "has 137,703 bytes instead of 137,704" in app.run(timeout=60).error[0].value
     file.write_bytes(whole)
     st.cache_resource.clear()
