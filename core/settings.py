@@ -31,6 +31,12 @@ class Settings(BaseSettings):
     confined_cpu_seconds: int = Field(
         30, ge=1, description="processor time of one request to a confined child, in seconds"
     )
+    converting_times: int = Field(
+        4,
+        ge=1,
+        le=100,
+        description="times of these three that a confined child has for a conversion; memory up to CHILD_GIB",
+    )
     confined_file_mib: int = Field(64, ge=1, description="largest file that a confined child may write, in MiB")
     confined_reply_mib: int = Field(
         4, ge=1, description="largest reply of a confined child that was not asked for more, in MiB"

@@ -137,7 +137,9 @@ def _save_again(jobs: "Jobs", handle: "Handle", artifact: Artifact) -> float:
     limits = {"seconds": jobs.config.child_seconds, "cancelled": handle.cancelled}
     confined = from_outside(jobs.library, run)
     with jobs.library.staging() as scratch, _fresh(jobs, handle, confined) as child:
-        return child.ask("save", **limits, **asked, folder=Writes(scratch), arrays=samples).message["seconds"]
+        return child.ask("save", converts=True, **limits, **asked, folder=Writes(scratch), arrays=samples).message[
+            "seconds"
+        ]
 
 
 def _reloads(jobs: "Jobs", handle: "Handle", artifact: Artifact, told: _Progress) -> list[Frame]:

@@ -72,7 +72,7 @@ def _save_one(jobs: "Jobs", handle: "Handle", run: Run, snapshot: Path, key: str
         original, reference = jobs.library.original(run), jobs.library.reference(run.id)
         asked = {"source": run.source, "kind": run.kind, "snapshot": snapshot, "format": key, "folder": Writes(folder)}
         asked |= {"options": options, "arrays": {} if run.demo else reference.inputs}
-        seconds = jobs.worker.run("save", **limits, **asked).message["seconds"]
+        seconds = jobs.worker.run("save", converts=True, **limits, **asked).message["seconds"]
         tell(key, {"state": "reloading", "seconds": seconds})
         evidence = gather(jobs.worker, key, folder, of_signature(run.source, ""), original, reference, **limits)
         facts = {"format": key, "seconds": seconds, "options": options, "trust": run.trust}

@@ -63,6 +63,7 @@ class Child:
         self.config = config
         self.confined = box is not None
         self._box = box
+        self._times = 1  # of the time and memory of a load, that its request may take
         self._kept: Frame | RoundtripError | None = None  # what it says of its own confinement
         self._knows = threading.Event()
         self._most_bytes = config.confined_file_mib * 2**20  # of all that it may leave behind
@@ -122,17 +123,24 @@ class Child:
         raise not_confined(self.box.hide(str(said.get("why", ""))) if self.pid else "")
 
     def send(
-        self, task: str, arrays: dict[str, Any] | None = None, *, reply_mib: int | None = None, **args: Any
+        self,
+        task: str,
+        arrays: dict[str, Any] | None = None,
+        *,
+        reply_mib: int | None = None,
+        converts: bool = False,
+        **args: Any,
     ) -> None:
         """Give the child a task, and return at once; it does what it is given in order, and `receive` has the reply.
 
         `args` may hold a `Path` that the child is to read, and `Writes`. A confined child's reply is small, unless
-        `reply_mib` asks for more. Raises ValueError and TypeError for what no frame can hold, OSError for a `Path` that
-        cannot be lent.
+        `reply_mib` asks for more, and it has the time and memory of a load, unless it `converts`. Raises ValueError and
+        TypeError for what no frame can hold, OSError for a `Path` that cannot be lent.
         """
         told = given(args, self._lend, self._scratch)
         if self.confined:
             self._limit = (reply_mib or self.config.confined_reply_mib) * 2**20
+            self._times = self.config.converting_times if converts else 1
             self._begin()
         self._requests.put(encode_frame({"task": task, "args": told}, arrays))
 
@@ -145,8 +153,9 @@ class Child:
     def _begin(self) -> None:
         """Give it the processor time of one request, and room for files as large as what it was lent may become."""
         self._most_bytes = max(self.config.confined_file_mib * 2**20, LARGER * self.box.lent_bytes)
+        memory = int(self._times * self.config.confined_gib * 2**30)
         with contextlib.suppress(ImportError, ProcessLookupError, PermissionError, psutil.Error):
-            renew(self.pid, self.config.confined_cpu_seconds, self._most_bytes)
+            renew(self.pid, self._times * self.config.confined_cpu_seconds, self._most_bytes, memory)
 
     def ask(
         self,
@@ -157,6 +166,7 @@ class Child:
         on_progress: Callable[[dict], None] | None = None,
         cancelled: Never = lambda: False,
         reply_mib: int | None = None,
+        converts: bool = False,
         **args: Any,
     ) -> Frame:
         """Have the child do a task, and wait for its reply.
@@ -164,7 +174,7 @@ class Child:
         Raises the error that the task raised, ChildDied when the process ended first, TimedOut after `seconds`, and
         Cancelled as soon as `cancelled()` is true; after the last three the child is gone.
         """
-        self.send(task, arrays, reply_mib=reply_mib, **args)
+        self.send(task, arrays, reply_mib=reply_mib, converts=converts, **args)
         return self.receive(seconds=seconds, on_progress=on_progress, cancelled=cancelled)
 
     def receive(
@@ -175,7 +185,7 @@ class Child:
         cancelled: Never = lambda: False,
     ) -> Frame:
         """The reply to the earliest task that was sent and is not answered yet; raises what `ask` raises."""
-        seconds = min(seconds, self.config.confined_seconds) if self.confined else seconds
+        seconds = min(seconds, self._times * self.config.confined_seconds) if self.confined else seconds
         deadline = time.monotonic() + seconds
         while True:
             frame = self._next(deadline, seconds, cancelled)
@@ -231,8 +241,9 @@ class Child:
         if isinstance(frame, Frame) and isinstance(frame.message["exit"], int):
             how, said = ending(frame.message["exit"]), str(frame.message.get("said", ""))[-TOLD_LIMIT:]
             if self.confined and frame.message["exit"] == OUT_OF_TIME:
+                spent = self._times * self.config.confined_cpu_seconds
                 raise TimedOut(
-                    f"It used up its {self.config.confined_cpu_seconds} seconds of processor time, and was stopped.",
+                    f"It used up its {spent} seconds of processor time, and was stopped.",
                     cure="Choose less work, or raise ROUNDTRIP_CONFINED_CPU_SECONDS.",
                 )
         elif isinstance(frame, RoundtripError):

@@ -45,15 +45,16 @@ def limit_child(address_space: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 
-def renew(pid: int, cpu_seconds: int, file_bytes: int) -> None:
-    """Give a confined child so much processor time from now on, and room for files of that size.
+def renew(pid: int, cpu_seconds: int, file_bytes: int, address_space: int) -> None:
+    """Give a confined child so much processor time from now on, room for files of that size, and bytes of memory.
 
     Raises ImportError where there are no such limits, ProcessLookupError and psutil.Error when it is gone.
     """
     import resource
 
     used = sum(psutil.Process(pid).cpu_times()[:2])
-    for limit, soft in ((resource.RLIMIT_CPU, int(used) + cpu_seconds), (resource.RLIMIT_FSIZE, file_bytes)):
+    given = {resource.RLIMIT_CPU: int(used) + cpu_seconds, resource.RLIMIT_FSIZE: file_bytes}
+    for limit, soft in (given | {resource.RLIMIT_AS: address_space}).items():
         hard = resource.prlimit(pid, limit)[1]
         resource.prlimit(pid, limit, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import from_json
+from core.errors import TimedOut, from_json
 from core.jobs import Jobs
 from core.library.journal import Job
 from core.settings import Settings
+from core.worker import Writes
 from tests.bringing import makers
 from tests.conftest import finished
 
@@ -176,3 +177,21 @@ def test_the_command_brings_in_and_says_what_was_checked(say, jobs: Jobs, tmp_pa
     status, _, err = say("import", str(tmp_path / "nowhere.keras"))
     assert (status, err.startswith("There is no such file.")) == (1, True)
     jobs.library.remove(found["run"])
+
+
+def test_a_conversion_has_more_time_than_a_load(bring: Bring, empty_jobs: Jobs, tmp_path: Path):
+    found = bring(makers.keras_file(tmp_path)).result
+    asked = {"source": empty_jobs.library.run(found["run"]).source, "kind": "keras", "format": "saved_model"}
+    asked |= {"snapshot": empty_jobs.library.snapshot(found["run"]), "options": {}}
+    with empty_jobs.worker.open(confined=True) as child:
+        child.config = child.config.model_copy(update={"confined_seconds": 0.001, "converting_times": 1_000_000})
+        child.ask("save", seconds=60, converts=True, folder=Writes(empty_folder(tmp_path, "converted")), **asked)
+        with pytest.raises(TimedOut, match=r"limit of 0\.001 seconds"):
+            child.ask("save", seconds=60, folder=Writes(empty_folder(tmp_path, "late")), **asked)
+    assert (tmp_path / "converted" / "saved_model.pb").is_file()
+
+
+def empty_folder(within: Path, name: str) -> Path:
+    folder = within / name
+    folder.mkdir()
+    return folder

@@ -1,7 +1,7 @@
 """A model of each family of keras.applications, random weights in it, is brought in, inspected, converted, compared."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,7 @@ import pytest
 
 from core.jobs import Jobs
 from core.library.journal import Job
-from core.settings import Settings
 from core.work.inspecting import describe
-from core.worker import Worker
 from tests.conftest import finished
 
 pytestmark = [pytest.mark.long, pytest.mark.trust, pytest.mark.timeout(900)]
@@ -29,16 +27,6 @@ FAMILIES: dict[str, tuple[str, int, dict[str, Any]]] = {
 }
 SAME = {"bit-identical", "rounding", "same-answers"}
 FORMATS = ("saved_model", "onnx", "openvino")
-
-
-@pytest.fixture(scope="module")
-def worker(config: Settings) -> Iterator[Worker]:
-    """A worker whose confined children may use 8 GiB: to make ONNX of a ResNet50 takes more than the 4 that they have
-    by default, and then they say so."""
-    one = Worker(config.model_copy(update={"confined_gib": 8.0}))
-    one.start()
-    yield one
-    one.close()
 
 
 @pytest.mark.parametrize("family", FAMILIES)
