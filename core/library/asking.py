@@ -15,6 +15,7 @@ from core.library.tables import COUNTS, ENTRIES, HASHES, KINDS_INDEX, ORDERS, TA
 
 FOUND = sql.table(WORDS, sql.column("rowid", sql.Integer), sql.column(WORDS))  # the index of words, as SQL knows it
 FEW = 1000  # rows that are sorted rather than walked to in order
+RARE = 20  # times as many rows in all as fit
 HASH = re.compile(r"[0-9a-f]{6,64}")
 RANKS = {**{verdict.value: verdict.rank for verdict in Verdict}, UNREADABLE: len(Verdict)}
 
@@ -46,11 +47,11 @@ def ask(connection: sql.Connection, query: Query, full_text: bool) -> Page:
     where = [*plain, *(ENTRIES.c.key.in_(one.keys) if one in few else one.test for one in narrow)]
     if not narrow:
         total, size = _sums(connection, COUNTS.c, sql.func.sum(COUNTS.c["count"]), _plain(COUNTS.c, query))
-        index = _index(query, total)
+        index = _index(query, _is_rare(connection, total))
     elif few:
         (total, size), index = _sums(connection, ENTRIES.c, sql.func.count(), where), ""
     else:
-        (total, size), index = _at_least(connection, narrow, plain), _index(query, FEW + 1)
+        (total, size), index = _at_least(connection, narrow, plain), _index(query, rare=False)
     keys = sql.select(ENTRIES.c.key).where(*where)
     if index:
         keys = keys.with_hint(ENTRIES, f"INDEXED BY {index}", "sqlite")
@@ -101,10 +102,18 @@ def _at_least(connection: sql.Connection, narrow: list[Narrow], plain: list) -> 
     return total, None if total > FEW else int(size or 0)
 
 
-def _index(query: Query, total: int) -> str:
+def _is_rare(connection: sql.Connection, total: int) -> bool:
+    """Whether so few rows fit that a walk in order would pass too many others before it came to a page of them."""
+    if total > FEW:
+        return False
+    whole, _ = _sums(connection, COUNTS.c, sql.func.sum(COUNTS.c["count"]), ())
+    return whole > RARE * total
+
+
+def _index(query: Query, rare: bool) -> str:
     """The index to walk: SQLite knows nothing of how often a value is there, and the counts do."""
     single = [name for name, asked in (("format", query.formats), ("demo", query.demos)) if len(asked) == 1]
-    if total <= FEW:
+    if rare:
         return KINDS_INDEX if len(single) == 2 else ""
     if single and query.sort in ("created", "bytes"):
         return index_name(single[0], query.sort)
