@@ -58,9 +58,12 @@ class Changes:
         grown = now.log == then.log and now.size > then.size
         if not grown:
             return set() if now == then else None
-        with self._path.open("rb") as file:
-            file.seek(then.size)
-            return set(file.read(now.size - then.size).decode("ascii", "replace").split())
+        try:
+            with self._path.open("rb") as file:
+                file.seek(then.size)
+                return set(file.read(now.size - then.size).decode("ascii", "replace").split())
+        except OSError:
+            return None
 
     def _size(self) -> int:
         return self._path.stat().st_size if self._path.exists() else 0
