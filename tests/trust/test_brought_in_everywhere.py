@@ -47,7 +47,7 @@ def library_of_strangers(worker: Worker, config: Settings, tmp_path_factory: pyt
     return Jobs(Library(home), worker, config.model_copy(update={"home": home}))
 
 
-@pytest.fixture(scope="module", params=MAKERS)
+@pytest.fixture(scope="module", params=["onnx", pytest.param("keras", marks=pytest.mark.long)])
 def brought(
     request: pytest.FixtureRequest, library_of_strangers: Jobs, tmp_path_factory: pytest.TempPathFactory
 ) -> Brought:
@@ -76,7 +76,6 @@ def test_its_differences_from_its_own_conversions_are_told(brought: Brought, ope
     assert set(opened) == {True}
 
 
-@pytest.mark.parametrize("brought", ["onnx", pytest.param("keras", marks=pytest.mark.long)], indirect=True)
 def test_its_kit_proves_itself_without_roundtrip(brought: Brought, tmp_path: Path):
     folder = unpack(brought.jobs.library, brought.id, tmp_path)
     said = (folder / "README.md").read_text()

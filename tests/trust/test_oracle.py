@@ -20,7 +20,8 @@ def one_of_each_rule() -> set[str]:
     return set(first.values())
 
 
-FIRST = one_of_each_rule()
+# In every run a quarter of the rules goes the whole way; the gate and the inspector are asked by tests of their own.
+FIRST = set(sorted(one_of_each_rule())[::4])
 EVERY = [pytest.param(one, id=one.id, marks=[] if one.id in FIRST else [pytest.mark.long]) for one in BAD_INPUTS]
 IN_CI = ("wrong-shapes", "onnx-expand-1-tb", "onnx-loop-2-62")
 LOADED = [pytest.param(one, marks=[] if one in IN_CI else [pytest.mark.long]) for one in BY_LOAD]
