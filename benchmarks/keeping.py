@@ -18,12 +18,14 @@ from core.library import Library, Query
 from core.library.files import discard
 
 MANY, FEW, REBUILT, VERSIONS = 100_000, 100, 10_000, 2_000
-REPEATS = 41
+REPEATS = 101
 # What a person asks for; together with the look whether the folders changed, which comes before each.
 ASKED = {
     "all, newest first": Query(),
     "one format, largest first": Query(formats=("keras",), sort="bytes"),
-    "two formats and a demo, largest first": Query(formats=("keras", "onnx"), demos=("digits-mlp",), sort="bytes"),
+    "four formats and two demos, largest first": Query(
+        formats=("keras", "h5", "saved_model", "onnx"), demos=("digits-mlp", "tips"), sort="bytes"
+    ),
     "three verdicts, by name": Query(verdicts=("rounding", "same-answers", "does-not-load"), sort="name"),
     "a tag and a format, newest first": Query(tags=("nightly",), formats=("keras",)),
     "a word of the notes and a format, largest first": Query("harbour", formats=("keras",), sort="bytes"),

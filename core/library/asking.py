@@ -15,6 +15,7 @@ from core.library.tables import COUNTS, ENTRIES, HASHES, KINDS_INDEX, ORDERS, TA
 
 FOUND = sql.table(WORDS, sql.column("rowid", sql.Integer), sql.column(WORDS))  # the index of words, as SQL knows it
 FEW = 1000  # rows that are sorted rather than walked to in order
+BATCH = 500  # keys in one statement
 RARE = 20  # times as many rows in all as fit
 HASH = re.compile(r"[0-9a-f]{6,64}")
 RANKS = {**{verdict.value: verdict.rank for verdict in Verdict}, UNREADABLE: len(Verdict)}
@@ -45,38 +46,45 @@ def ask(connection: sql.Connection, query: Query, full_text: bool) -> Page:
     plain, narrow = list(_plain(ENTRIES.c, query)), list(_narrow(query, full_text))
     few = [one for one in narrow if one.keys is not None and _count(connection, one.keys) <= FEW]
     where = [*plain, *(ENTRIES.c.key.in_(one.keys) if one in few else one.test for one in narrow)]
-    if not narrow:
-        total, size = _sums(connection, COUNTS.c, sql.func.sum(COUNTS.c["count"]), _plain(COUNTS.c, query))
-        index = _index(query, _is_rare(connection, total))
-    elif few:
-        (total, size), index = _sums(connection, ENTRIES.c, sql.func.count(), where), ""
+    if narrow and not few:
+        return _walk(connection, query, where)
+    if narrow:
+        (total, size), index = _bytes_of(connection, sql.select(ENTRIES.c.bytes).where(*where)), ""
     else:
-        (total, size), index = _at_least(connection, narrow, plain), _index(query, rare=False)
+        total, size = _sums(connection, query)
+        index = _index(query, _is_rare(connection, total))
     keys = sql.select(ENTRIES.c.key).where(*where)
-    if index:
-        keys = keys.with_hint(ENTRIES, f"INDEXED BY {index}", "sqlite")
-    entries = _entries(connection, keys, query) if total else []
-    return _page(query, entries, total, size)
-
-
-def _page(query: Query, entries: list[Entry], total: int, size: int | None) -> Page:
-    """Where only some rows were counted, the one beyond the page says whether there are more."""
-    if query.size is None:
-        return Page(entries, len(entries), sum(one.bytes or 0 for one in entries))
-    if size is not None:
-        return Page(entries[: query.size], total, size)
-    seen = (query.page - 1) * query.size + len(entries)
-    if entries and len(entries) <= query.size:
-        return Page(entries, seen, None)
-    return Page(entries[: query.size], max(total, seen) if entries else total, None, more=True)
-
-
-def _entries(connection: sql.Connection, keys: sql.Select, query: Query) -> list[Entry]:
     if query.size is not None:
-        first = (query.page - 1) * query.size
-        keys = keys.order_by(*_order(query)).limit(query.size + 1).offset(first)
-    found = sql.select(ENTRIES.c.entry).where(ENTRIES.c.key.in_(keys.scalar_subquery())).order_by(*_order(query))
+        keys = keys.order_by(*_order(query)).limit(query.size).offset(_first(query))
+    return Page(_entries(connection, _by(index, keys), query) if total else [], total, size)
+
+
+def _walk(connection: sql.Connection, query: Query, where: list) -> Page:
+    """What many rows fit, walked past in order as far as the page goes; of the others it says only that there are."""
+    rows = sql.select(ENTRIES.c.key, ENTRIES.c.bytes).where(*where).order_by(*_order(query))
+    most = None if query.size is None else _first(query) + query.size
+    found = connection.execute(_by(_index(query, rare=False), rows.limit(most and most + 1))).all()
+    shown = found if query.size is None else found[_first(query) : _first(query) + query.size]
+    entries = [
+        entry
+        for start in range(0, len(shown), BATCH)
+        for entry in _entries(connection, [row.key for row in shown[start : start + BATCH]], query)
+    ]
+    more = most is not None and len(found) > most
+    return Page(entries, len(found), None if more else sum(row.bytes for row in found), more)
+
+
+def _entries(connection: sql.Connection, keys: sql.Select | list[int], query: Query) -> list[Entry]:
+    found = sql.select(ENTRIES.c.entry).where(ENTRIES.c.key.in_(keys)).order_by(*_order(query))
     return [_entry(text) for text in connection.execute(found).scalars()]
+
+
+def _by(index: str, rows: sql.Select) -> sql.Select:
+    return rows.with_hint(ENTRIES, f"INDEXED BY {index}", "sqlite") if index else rows
+
+
+def _first(query: Query) -> int:
+    return (query.page - 1) * query.size
 
 
 def _count(connection: sql.Connection, keys: sql.Select) -> int:
@@ -84,30 +92,23 @@ def _count(connection: sql.Connection, keys: sql.Select) -> int:
     return connection.execute(sql.select(sql.func.count()).select_from(keys.limit(FEW + 1).subquery())).scalar_one()
 
 
-def _sums(connection: sql.Connection, columns: Any, count: Any, where: Iterable) -> tuple[int, int]:
-    """How many rows fit, and their bytes."""
-    total, size = connection.execute(sql.select(count, sql.func.sum(columns["bytes"])).where(*where)).one()
+def _sums(connection: sql.Connection, query: Query) -> tuple[int, int]:
+    """How many rows fit, and their bytes: from the counts."""
+    asked = sql.select(sql.func.sum(COUNTS.c["count"]), sql.func.sum(COUNTS.c["bytes"]))
+    total, size = connection.execute(asked.where(*_plain(COUNTS.c, query))).one()
     return int(total or 0), int(size or 0)
-
-
-def _at_least(connection: sql.Connection, narrow: list[Narrow], plain: list) -> tuple[int, int | None]:
-    """How many rows fit, up to one more than few, and the bytes of so few: by the keys of one condition, where there
-    are any."""
-    by_keys = next((one for one in narrow if one.keys is not None), None)
-    if by_keys and len(narrow) == 1 and not plain:
-        return FEW + 1, None
-    tests = [ENTRIES.c.key.in_(one.keys) if one is by_keys else one.test for one in narrow]
-    some = sql.select(ENTRIES.c.bytes).where(*tests, *plain).limit(FEW + 1).subquery()
-    total, size = connection.execute(sql.select(sql.func.count(), sql.func.sum(some.c.bytes))).one()
-    return total, None if total > FEW else int(size or 0)
 
 
 def _is_rare(connection: sql.Connection, total: int) -> bool:
     """Whether so few rows fit that a walk in order would pass too many others before it came to a page of them."""
-    if total > FEW:
-        return False
-    whole, _ = _sums(connection, COUNTS.c, sql.func.sum(COUNTS.c["count"]), ())
-    return whole > RARE * total
+    return 0 < total <= FEW and _sums(connection, Query())[0] > RARE * total
+
+
+def _bytes_of(connection: sql.Connection, rows: sql.Select) -> tuple[int, int]:
+    """How many rows there are, and their bytes, which is what they have."""
+    some = rows.subquery()
+    total, size = connection.execute(sql.select(sql.func.count(), sql.func.sum(some.c[0]))).one()
+    return total, int(size or 0)
 
 
 def _index(query: Query, rare: bool) -> str:

@@ -140,16 +140,16 @@ class Lookout:
 
     def _look_aside(self) -> None:
         try:
-            self._look()
+            self._look(gently=True)
         except (Lost, OSError):  # whoever asks next hears of it
             self._seen = None
 
-    def _look(self, anew: bool = False) -> None:
+    def _look(self, anew: bool = False, gently: bool = False) -> None:
         """Look at every folder, and read those that changed; `anew` reads all."""
         with self._turn:
             began, position = time.time(), self._changes.position()
             clock = time.perf_counter()
-            stamps = all_stamps(self._home, self.pointing())
+            stamps = all_stamps(self._home, self.pointing(), gently)
             self._catalog.sync(stamps.artifacts, stamps.of, self.read, anew)
             seen = Seen(position, began, time.perf_counter() - clock, len(stamps.artifacts))
             if seen.count > EACH_TIME or not self._seen or self._seen[::3] != seen[::3]:

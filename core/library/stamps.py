@@ -2,14 +2,17 @@
 
 import contextlib
 import os
+import time
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from core.library import marks
 from core.library.entries import ID
 
+AT_ONCE = 50  # folders
+PAUSE = 0.005  # seconds
 OF_AN_ARTIFACT = ("artifact.json", "evidence.json", marks.FILE)
 OF_A_RUN = ("run.json", marks.FILE)
 
@@ -25,11 +28,14 @@ class Stamps(NamedTuple):
         return hash((self.artifacts.get(id_, 0), self.runs.get(run, 0)))
 
 
-def all_stamps(home: Path, pointing: Mapping[str, tuple[str, ...]]) -> Stamps:
-    """Of all folders that have an id for a name; `pointing` has the aliases of each artifact."""
+def all_stamps(home: Path, pointing: Mapping[str, tuple[str, ...]], gently: bool = False) -> Stamps:
+    """Of all folders that have an id for a name; `pointing` has the aliases of each artifact.
+
+    `gently` pauses again and again: whoever asks the same process for something meanwhile need not wait for this.
+    """
     return Stamps(
-        {name: _artifact(home, name, pointing) for name in _names(home / "artifacts")},
-        {name: _stamp(home / "runs" / name, OF_A_RUN) for name in _names(home / "runs")},
+        {name: _artifact(home, name, pointing) for name in _names(home / "artifacts", gently)},
+        {name: _stamp(home / "runs" / name, OF_A_RUN) for name in _names(home / "runs", gently)},
     )
 
 
@@ -41,8 +47,12 @@ def stamps_of(home: Path, ids: Iterable[str], runs: Iterable[str], pointing: Map
     )
 
 
-def _names(folder: Path) -> list[str]:
-    return [name for name in os.listdir(folder) if ID.fullmatch(name)]
+def _names(folder: Path, gently: bool) -> Iterator[str]:
+    for at, name in enumerate(os.listdir(folder)):
+        if gently and at % AT_ONCE == 0:
+            time.sleep(PAUSE)
+        if ID.fullmatch(name):
+            yield name
 
 
 def _artifact(home: Path, name: str, pointing: Mapping[str, tuple[str, ...]]) -> int:

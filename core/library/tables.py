@@ -6,6 +6,7 @@ Their names have a number: a database that a person named may hold those of anot
 from typing import Any
 
 import sqlalchemy as sql
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
 IN_MEMORY = "sqlite://"
 WAIT = 5  # seconds to wait for another writer; ours write for parts of a second, and after these the page answers
@@ -87,6 +88,8 @@ for lead in LEADS:
     columns = dict.fromkeys((*lead, *KIND))
     sql.Index(index_name(*lead[:2]), *(ENTRIES.c[name] for name in columns))
 sql.Index(KINDS_INDEX, *(ENTRIES.c[name] for name in ("format", "demo", "rank")))
+for kind in (("format",), ("demo", "format")):
+    sql.Index(f"ix_counts_2_{'_'.join(kind)}", *(COUNTS.c[name] for name in kind))
 for marked in ("pinned", "aliased"):
     sql.Index(f"ix_entries_2_{marked}", ENTRIES.c[marked])
 
@@ -103,13 +106,22 @@ FULL_TEXT = (
 )
 
 
+class _WithHints(SQLiteCompiler):
+    """SQLite takes hints after the name of a table, and SQLAlchemy does not know."""
+
+    def get_from_hint_text(self, table: Any, text: str) -> str:
+        return text
+
+
 def open_engine(url: str) -> sql.Engine:
     """An engine; a SQLite file is written ahead, so that nobody who reads waits for who writes."""
     if not url.startswith("sqlite"):
         return sql.create_engine(url, pool_pre_ping=True)
+    in_memory = {"poolclass": sql.pool.StaticPool, "connect_args": {"check_same_thread": False}}
+    engine = sql.create_engine(url, **(in_memory if url == IN_MEMORY else {"connect_args": {"timeout": WAIT}}))
+    engine.dialect.statement_compiler = _WithHints
     if url == IN_MEMORY:
-        return sql.create_engine(url, poolclass=sql.pool.StaticPool, connect_args={"check_same_thread": False})
-    engine = sql.create_engine(url, connect_args={"timeout": WAIT})
+        return engine
 
     @sql.event.listens_for(engine, "connect")
     def _set_up(connection: Any, _: Any) -> None:
