@@ -46,6 +46,7 @@ def test_every_tab_shows_what_is_in_the_file_and_stands_in_the_address(address: 
     expect(page.get_by_text(EXPECTED["Signatures"])).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_kernel_is_drawn_and_comes_as_an_npy_file(address: str, new_page: Callable[..., Page]):
     page = new_page()
     page.goto(f"{address}&part=Weights")
@@ -74,6 +75,7 @@ def test_the_graph_is_drawn_in_a_frame_of_no_origin(address: str, new_page: Call
         urllib.request.urlopen(address.split("/inspect")[0] + re.sub(r"/[0-9a-f]{32}/", f"/{'0' * 32}/", src))
 
 
+@pytest.mark.long
 def test_two_beside_each_other_differ_in_what_they_are_and_in_no_weight(
     address: str, saved: Callable, new_page: Callable[..., Page]
 ):
@@ -88,6 +90,7 @@ def test_two_beside_each_other_differ_in_what_they_are_and_in_no_weight(
     expect(page.get_by_text(re.compile("places differ"))).to_be_visible()
 
 
+@pytest.mark.long
 def test_an_address_of_nothing_says_so_and_offers_a_choice(furnished: Server, new_page: Callable[..., Page]):
     page = new_page()
     page.goto(f"{furnished.url}/inspect?artifact=a../../x")

@@ -80,6 +80,7 @@ def test_refusals_are_shown_with_their_rule_and_what_was_sent_is_only_text(
     assert "Traceback" not in strangers.log.read_text()
 
 
+@pytest.mark.long
 def test_names_tags_notes_and_addresses_of_any_text_are_shown_as_text(strangers: Server, new_page: Callable[..., Page]):
     library = Library(strangers.home)
     (artifact,) = [id_ for id_ in library.ids() if id_.startswith("a")]
