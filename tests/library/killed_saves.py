@@ -4,8 +4,7 @@ import os
 import signal
 import sys
 
-from core.library import Library, files
-from core.library import library as library_room
+from core.library import Library, files, keeping
 from tests.library.conftest import keep_artifact, keep_run
 
 # Each stage is the return from, or the call of, the n-th use of one of these functions.
@@ -37,7 +36,7 @@ def die_at(module, name: str, when: str, count: int) -> None:
 
 
 def main(home: str, stage: str) -> None:
-    assert library_room.files is files
+    assert keeping.files is files
     library = Library(home)
     run = keep_run(library)
     keep_artifact(library, run, "h5")

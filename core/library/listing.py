@@ -1,0 +1,87 @@
+"""Which runs and artifacts there are: from the catalog where there may be many, from the folders where nothing may be
+missed."""
+
+import contextlib
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from core.errors import UnknownName, UnreadableRecord
+from core.library.catalog import Catalog
+from core.library.entries import ID, Entry, Page, Query
+from core.library.files import disk
+from core.library.lookout import Lookout
+from core.library.opened import KINDS
+from core.library.reading import Reading
+from core.library.records import Run
+from core.library.tables import IN_MEMORY
+
+
+class Listing(Reading):
+    """Lists what this person sees."""
+
+    def find(self, search: str = "", demos: Iterable[str] = (), formats: Iterable[str] = ()) -> list[Entry]:
+        """The artifacts that fit, newest first; a bad one is listed with its problem and stops nothing."""
+        return self.page(Query(search, tuple(demos), tuple(formats), size=None)).entries
+
+    def page(self, query: Query) -> Page:
+        """One page of the artifacts that fit, in the order that is asked for. Raises InputError."""
+        asked = replace(query, me=self.access.me)
+        return self._lookout.ask(lambda catalog: catalog.page(asked))
+
+    def tags(self) -> dict[str, int]:
+        """Every tag of an artifact, and how many have it."""
+        return self._lookout.ask(lambda catalog: catalog.tags(self.access.me))
+
+    def kinds(self, name: str) -> dict[Any, int]:
+        """Every demo, format, rank of a verdict or trust that artifacts have, by its column, and how many have it."""
+        return self._lookout.ask(lambda catalog: catalog.kinds(name, self.access.me))
+
+    def artifacts_of(self, run_id: str) -> list[str]:
+        """The ids of the artifacts of a run."""
+        return self._lookout.ask(lambda catalog: catalog.ids_where("run", [run_id], self.access.me))
+
+    def made_from(self, artifact_id: str) -> list[str]:
+        """The ids of the artifacts that were converted from one."""
+        return self._lookout.ask(lambda catalog: catalog.ids_where("made_from", [artifact_id], self.access.me))
+
+    @disk()
+    def runs(self) -> list[Run]:
+        """All readable runs, newest first."""
+        found = []
+        for folder in (self.home / "runs").iterdir():
+            # An unreadable run still shows, as its artifacts' problem.
+            with contextlib.suppress(UnreadableRecord, UnknownName):
+                found.append(self.run(folder.name))
+        return sorted(found, key=lambda run: run.created, reverse=True)
+
+    @disk()
+    def ids(self) -> list[str]:
+        """Of all runs and artifacts, readable or not."""
+        folders = (folder for kind in KINDS.values() for folder in (self.home / kind).iterdir())
+        return sorted(one.name for one in folders if self.access.me is None or self._shows_folder(one))
+
+    def _shows_folder(self, folder: Path) -> bool:
+        return bool(ID.fullmatch(folder.name)) and self.access.sees(folder)
+
+    @disk()
+    def strangers(self) -> list[Path]:
+        """What lies among runs and artifacts, and is no entry of ours: nothing that a person who signed in is told."""
+        if self.access.me is not None:
+            return []
+        found = [one for kind in KINDS.values() for one in (self.home / kind).iterdir()]
+        return sorted(one for one in found if KINDS.get(one.name[:1]) != one.parent.name or not ID.fullmatch(one.name))
+
+    def rebuild(self) -> None:
+        """Make the catalog anew from the folders."""
+        self._lookout.rebuild()
+
+    def catalog_kind(self) -> str:
+        """What the catalog is kept in (see `Catalog.kind`)."""
+        return self._catalog.kind()
+
+    def read_anew(self) -> list[Entry]:
+        """What `find` should give, read from the folders and past the catalog."""
+        asked = Query(size=None, me=self.access.me)
+        return Lookout(self.home, Catalog(IN_MEMORY)).ask(lambda catalog: catalog.page(asked)).entries
