@@ -16,6 +16,7 @@ from core.gate.names import is_plain
 from core.gate.rules import refused
 
 END = struct.Struct("<4s4H2LH")  # of the index
+WIDE_END, LOCATOR = struct.Struct("<4sQ2H2L4Q"), struct.Struct("<4sLQL")  # the same in 64 bits, and where it is
 LOCAL = struct.Struct("<4s5H3L2H")  # beside a file
 TAIL = END.size + 65_535  # bytes in which the end of the index must lie, behind the longest comment
 ENCRYPTED, DESCRIBED_BEHIND, UTF8 = 0x1, 0x8, 0x800
@@ -54,11 +55,25 @@ class Archive:
         where = tail.rfind(b"PK\x05\x06")
         if where < 0 or len(tail) - where < END.size:
             raise refused("zip-broken")
-        _, disk, first, here, entries, length, _, comment = END.unpack_from(tail, where)
+        _, disk, first, here, entries, length, start, comment = END.unpack_from(tail, where)
         if (disk, first, here) != (0, 0, entries) or len(tail) - where != END.size + comment:
             raise refused("zip-broken")
         if entries > limits.MEMBERS or length > limits.DIRECTORY:
             raise refused("zip-many", f"{entries:,}")
+        self._check_wide_end(self._size - len(tail) + where, entries, length, start)
+
+    def _check_wide_end(self, at: int, entries: int, length: int, start: int) -> None:
+        """In front of the end there may be one in 64 bits. `zipfile` goes by it and other readers do not, so it must
+        say the same: that bounds it, too."""
+        self._stream.seek(max(0, at - LOCATOR.size - WIDE_END.size))
+        ahead = self._stream.read(min(at, LOCATOR.size + WIDE_END.size))
+        if not ahead[-LOCATOR.size :].startswith(b"PK\x06\x07"):
+            return
+        if len(ahead) < LOCATOR.size + WIDE_END.size or not ahead.startswith(b"PK\x06\x06"):
+            raise refused("zip-broken")
+        *_, here, all_, wide, first = WIDE_END.unpack_from(ahead)
+        if (here, all_, wide) != (entries, entries, length) or start not in (first, LATER):
+            raise refused("zip-broken", f"{all_:,} files in one end of its index, {entries:,} in the other")
 
     def _checked(self, most: int) -> dict[str, zipfile.ZipInfo]:
         found = self._zip.infolist()

@@ -9,6 +9,7 @@ import sqlalchemy as sql
 
 from core.compare import Verdict
 from core.errors import InputError
+from core.library import marks
 from core.library.access import EVERYBODY
 from core.library.entries import SORTS, UNREADABLE, Entry, Page, Query
 from core.library.tables import COUNTS, ENTRIES, HASHES, KINDS_INDEX, ORDERS, TAGS, WORDS, index_name
@@ -16,6 +17,10 @@ from core.library.tables import COUNTS, ENTRIES, HASHES, KINDS_INDEX, ORDERS, TA
 FOUND = sql.table(WORDS, sql.column("rowid", sql.Integer), sql.column(WORDS))  # the index of words, as SQL knows it
 FEW = 1000  # rows that are sorted rather than walked to in order
 BATCH = 500  # keys in one statement
+# More than these are no question, and databases refuse statements of a thousand conditions as they refuse broken files.
+SEARCH = 1000  # characters
+SEARCH_WORDS = 50
+LAST = 10**9  # page
 RARE = 20  # times as many rows in all as fit
 HASH = re.compile(r"[0-9a-f]{6,64}")
 RANKS = {**{verdict.value: verdict.rank for verdict in Verdict}, UNREADABLE: len(Verdict)}
@@ -36,9 +41,25 @@ def checked(query: Query) -> Query:
     if wrong := [one for one in query.verdicts if one not in RANKS]:
         raise InputError("There is no such verdict.", received=wrong[0], cure=f"Choose from {', '.join(RANKS)}.")
     for name in ("page", "size"):
-        if (number := getattr(query, name)) is not None and number < 1:
-            raise InputError(f"The {name} is a whole number from 1.", received=number, cure="Begin at 1.")
+        if (number := getattr(query, name)) is not None and not 1 <= number <= LAST:
+            raise InputError(f"The {name} is a whole number from 1.", received=str(number)[:80], cure="Begin at 1.")
+    _require_short(query)
     return query
+
+
+def _require_short(query: Query) -> None:
+    """Raises InputError for a search that no database is asked."""
+    if len(query.search) > SEARCH or len(query.search.split()) > SEARCH_WORDS:
+        raise InputError(
+            f"A search has at most {SEARCH_WORDS} words and {SEARCH:,} characters.",
+            received=query.search[:80],
+            cure="Search for less.",
+        )
+    if len(query.tags) > marks.TAGS:
+        raise InputError(f"No entry has more than {marks.TAGS} tags.", received=len(query.tags), cure="Ask for fewer.")
+    texts = (query.search, query.trust, query.run, *query.demos, *query.formats, *query.tags)
+    if any(text != text.encode("utf-8", "ignore").decode() for text in texts):
+        raise InputError("The search holds half a letter, which no text has.", cure="Type it again.")
 
 
 def ask(connection: sql.Connection, query: Query, full_text: bool) -> Page:

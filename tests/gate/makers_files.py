@@ -97,12 +97,27 @@ def many_members() -> bytes:
     return files + index + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 34_464, 34_464, len(index), len(files), 0)
 
 
+def wide_end(index: int, length: int, count: int) -> bytes:
+    """The end of an index in 64 bits: `count` files, said in `length` bytes from byte `index` on."""
+    end = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, length, index)
+    return end + struct.pack("<4sLQL", b"PK\x06\x07", 0, index + length, 1)
+
+
+def many_in_64_bits() -> bytes:
+    """10^5 members of which only the end in 64 bits knows, which is the one that `zipfile` goes by."""
+    entry = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", 20, 20, 0, 0, 0, 0x21, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    start, index = b"PK\x03\x04".ljust(30, b"\0"), entry * 100_000
+    narrow = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(entry), len(start), 0)
+    return start + index + wide_end(len(start), len(index), 100_000) + narrow
+
+
 def made_late(content, name: str):
     """A maker of a file whose content takes long to make: it is made when it is asked for."""
     return lambda folder: written(content(), name)(folder)
 
 
 bad("zip-100000", "keras", "zip-many", made_late(many_members, "model.keras"))
+bad("zip-100000-in-64-bits", "keras", "zip-broken", made_late(many_in_64_bits, "model.keras"))
 
 
 def duplicate() -> bytes:

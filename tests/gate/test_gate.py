@@ -1,6 +1,7 @@
 """Step 1 and 2 of the way of an uploaded file: what is refused, with which rule, and that nothing of it stays."""
 
 import json
+import struct
 
 import pytest
 
@@ -11,6 +12,7 @@ from core.settings import Settings
 from core.worker.inspector import inspect_brought
 from tests.gate.conftest import LIMITS
 from tests.gate.makers import BAD_INPUTS, DENSE, Bad, keras_file, sequential, text, written, zipped
+from tests.gate.makers_files import wide_end
 
 pytestmark = pytest.mark.trust
 EVERY = [pytest.param(one, id=one.id) for one in BAD_INPUTS]
@@ -117,6 +119,18 @@ def test_what_an_operating_system_adds_to_a_zip_is_left_out_and_said(made, into)
     gated = gate(upload, name, into, config=LIMITS)
     assert [path.name for path in into.iterdir()] == ["saved_model.pb"]
     assert gated.remarks == ["Files that only an operating system had put there were left out."]
+
+
+def test_a_zip_whose_end_in_64_bits_says_the_same_is_taken_and_one_that_says_another_is_not(made, into):
+    content = keras_file()
+    at = content.rindex(b"PK\x05\x06")
+    _, _, _, _, count, length, start, _ = struct.unpack("<4s4H2LH", content[at:])
+    upload, name = written(content[:at] + wide_end(start, length, count + 1) + content[at:], "model.keras")(made)
+    with pytest.raises(Refused) as refusal:
+        gate(upload, name, into, config=LIMITS)
+    assert refusal.value.rule == "zip-broken"
+    upload, name = written(content[:at] + wide_end(start, length, count) + content[at:], "model.keras")(made)
+    assert gate(upload, name, into, config=LIMITS).format == "keras"
 
 
 def test_a_task_of_the_worker_refuses_as_the_inspector_does(into):
