@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -133,9 +134,52 @@ def test_a_spare_child_that_died_unused_is_not_given_out(fragile, tmp_path):
     for spare in spares:
         spare.kill()
     until(lambda: fragile._spare.ended)
+    dead = fragile._spare
     (tmp_path / "again").mkdir()
     with fragile.open() as child:
         assert train(child, tmp_path / "again", SHORT).message["rows"]["held_out"] == 270
+    with pytest.raises(ChildDied, match=r"held the model was ended\."):  # closed: nothing waits for it
+        dead.ask("threads", seconds=5)
+
+
+def test_a_child_that_is_closed_as_soon_as_it_was_asked_is_gone(worker, tmp_path):
+    worker.open().close()  # now the warm process is there
+    child = worker._connect(confined=False)
+    child.send("train", demo="digits-core", settings=LONG, folder=str(tmp_path))
+    child.close()
+    assert child.pid is not None
+    assert gone(child.pid)
+
+
+def test_a_child_says_which_process_it_is_before_anything_else_and_can_then_be_ended_with_its_group(fragile):
+    fragile.open().close()
+    for _ in range(5):
+        with connected(fragile) as connection, connection.makefile("rb") as stream:
+            pid = read_frame(stream, 0).message["hello"]
+            assert os.getpgid(pid) == pid
+            os.killpg(pid, signal.SIGKILL)
+            assert "exit" in read_frame(stream, 0).message
+
+
+def test_a_child_that_ends_unheard_keeps_nobody_waiting(fragile):
+    fragile.open().close()
+    with connected(fragile) as connection:
+        with connection.makefile("rb") as stream:
+            pid = read_frame(stream, 0).message["hello"]
+        while select.select([], [connection], [], 2)[1]:  # it answers until its channel is full, and reads no more
+            connection.sendall(framed({"task": "unknown", "args": {}}))
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: not psutil.pid_exists(pid))
+        with fragile._connect(confined=False) as child:
+            assert child.ask("threads", seconds=30).message
+
+
+@contextlib.contextmanager
+def connected(worker: Worker) -> Iterator[socket.socket]:
+    """A child of a worker's, without the app's side of it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.connect(str(worker._folder / "worker"))
+        yield connection
 
 
 def test_a_model_that_asks_for_a_terabyte_is_refused_in_words(worker, strangers):

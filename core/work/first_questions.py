@@ -1,12 +1,13 @@
 """Random inputs for a file that nobody here has seen: made from what it says of its inputs, tried until it answers."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.errors import DoesNotLoad, InputError, RoundtripError
+from core.errors import DoesNotLoad, InputError, RoundtripError, TimedOut
 from core.formats.contract import Arrays
 from core.formats.reference import BATCH
 from core.inputs.casting import dtype_of
@@ -84,24 +85,43 @@ def _joined(chunks: Iterator[Arrays]) -> Arrays:
     return {name.removeprefix("input:"): np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def first_answer(loaded: Any, specs: list[dict[str, Any]], **limits: Any) -> tuple[Question, Arrays]:
-    """The first question that a loaded file answers with a row for each row, and its answers.
+def first_answer(
+    loaded: Any, specs: list[dict[str, Any]], *, seconds: float, cancelled: Callable[[], bool] = lambda: False
+) -> tuple[Question, Arrays]:
+    """The first question that a loaded file answers with a row for each row, and its answers. All questions together
+    may take `seconds`: on a shape that is too large for it, TensorFlow alone waits ten for more memory.
 
-    Raises InputError where it answers none, and what ends its child.
+    Raises InputError where it answers none, TimedOut where time is over before all were asked, and what ends its child.
     """
     last: RoundtripError | None = None
+    ends = time.monotonic() + seconds
     for question in questions(specs):
         try:
-            answers, _ = loaded.answer(question.inputs, **limits)
+            left = max(0.0, ends - time.monotonic())
+            answers, _ = loaded.answer(question.inputs, seconds=left, cancelled=cancelled)
             return question, _by_row(answers, question.made["rows"])
         except (DoesNotLoad, InputError) as error:
             last = error
+        except TimedOut as error:
+            raise (_late(seconds, last or error) if time.monotonic() > ends else error) from error
     raise InputError(
         UNANSWERED,
         received=", ".join(f"{one['name']} {_said(one)}" for one in specs),
         cure="Choose another of its signatures, or save it with the shapes that it takes.",
-        detail=f"{last.sentence} {last.detail}" if last else "",
+        detail=_why(last),
     ) from last
+
+
+def _late(seconds: float, last: RoundtripError) -> TimedOut:
+    return TimedOut(
+        f"It loads, and answered no random input in {seconds:g} seconds.",
+        cure="Save it with the shapes that it takes, or raise ROUNDTRIP_CONFINED_SECONDS.",
+        detail=_why(last),
+    )
+
+
+def _why(last: RoundtripError | None) -> str:
+    return f"{last.sentence} {last.detail}".strip() if last else ""
 
 
 def _by_row(answers: Arrays, rows: int) -> Arrays:

@@ -144,7 +144,8 @@ class _Import:
             told = believed(loaded.facts)
             self._passed("It loads in a sandboxed process, with no code of its own", told.remark)
             self._tell("Asking it")
-            question, answers = first_answer(loaded, told.specs, cancelled=self.handle.cancelled)
+            seconds = self.jobs.config.confined_seconds
+            question, answers = first_answer(loaded, told.specs, seconds=seconds, cancelled=self.handle.cancelled)
         self.brought |= {"remark": told.remark, "signatures": told.signatures, "asked": question.made}
         reference = Reference(question.inputs, answers, {})
         self._passed(f"It answers {question.made['rows']} random rows; these answers are its reference")

@@ -21,6 +21,7 @@ from core.worker.limits import OUT_OF_TIME, ending, renew
 
 UNHEARD = 64  # frames of a child that wait to be heard
 AWAKE_SECONDS = 180  # in which a child has confined itself, also one that must start Python first
+NAMED_SECONDS = 10  # in which the warm process has said which process a child is
 LARGER = 4  # times what it was lent may what it writes be: a conversion to wider numbers, with their optimizer
 TOLD_LIMIT = 4000  # characters of each text in an error that a confined child tells of
 NONSENSE = "The reply of a child makes no sense."
@@ -66,6 +67,7 @@ class Child:
         self._times = 1  # of the time and memory of a load, that its request may take
         self._kept: Frame | RoundtripError | None = None  # what it says of its own confinement
         self._knows = threading.Event()
+        self._named = threading.Event()  # whether its process is known, or there will be none
         self._most_bytes = config.confined_file_mib * 2**20  # of all that it may leave behind
         self._out = stream_out
         self._hang_up = hang_up
@@ -76,6 +78,8 @@ class Child:
         self._limit = (config.confined_reply_mib if self.confined else config.reply_mib) * 2**20
         self._closed = False
         self.pid = pid
+        if pid is not None:
+            self._named.set()
         threading.Thread(target=self._send_all, daemon=True, name="roundtrip-to-child").start()
         threading.Thread(target=self._read, args=(stream_in,), daemon=True, name="roundtrip-child").start()
 
@@ -85,6 +89,7 @@ class Child:
             while (frame := read_frame(stream, lambda: self._limit, json_limit=most)) is not None:
                 if self.pid is None:  # the first frame is the warm process's own
                     self.pid = frame.message["hello"]
+                    self._named.set()
                 elif self.confined and not self._knows.is_set():
                     self._kept = frame
                     self._knows.set()
@@ -93,6 +98,7 @@ class Child:
         except (RoundtripError, OSError, ValueError, LookupError, TypeError) as error:
             self._put(error if isinstance(error, RoundtripError) else None)
         self._put(None)
+        self._named.set()
         self._knows.set()
 
     def _put(self, frame: Frame | RoundtripError | None) -> None:
@@ -263,6 +269,7 @@ class Child:
         """End the process, whatever it is doing."""
         self._closed = True
         self._requests.put(None)
+        self._named.wait(NAMED_SECONDS)
         if self.pid is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError, OSError):
                 os.killpg(self.pid, signal.SIGKILL) if hasattr(os, "killpg") else os.kill(self.pid, signal.SIGTERM)

@@ -26,19 +26,26 @@ class Loaded:
         self._lock = threading.Lock()
 
     def answer(
-        self, inputs: Arrays, *, batch: int = BATCH, cancelled: Callable[[], bool] = lambda: False
+        self,
+        inputs: Arrays,
+        *,
+        batch: int = BATCH,
+        cancelled: Callable[[], bool] = lambda: False,
+        seconds: float | None = None,
     ) -> tuple[Arrays, float]:
-        """Answers by name, batch first, and the seconds that the child spent on them.
+        """Answers by name, batch first, and the seconds that the child spent on them. It may take `seconds`, where
+        these are less than it ever may.
 
         Raises DoesNotLoad, InputError, ChildDied, TimedOut and Cancelled.
         """
-        frame = self.ask("answer", arrays=inputs, batch=batch, cancelled=cancelled)
+        frame = self.ask("answer", arrays=inputs, batch=batch, cancelled=cancelled, seconds=seconds)
         return frame.arrays, frame.message["seconds"]
 
-    def ask(self, task: str, **request: Any) -> Frame:
+    def ask(self, task: str, *, seconds: float | None = None, **request: Any) -> Frame:
         """Any other task that uses what is held; `request` is what `Child.ask` takes. Raises what `answer` raises."""
+        most = self._seconds if seconds is None else min(seconds, self._seconds)
         with self._lock:
-            return self._child.ask(task, seconds=self._seconds, reply_mib=self._child.config.reply_mib, **request)
+            return self._child.ask(task, seconds=most, reply_mib=self._child.config.reply_mib, **request)
 
     def answer_each(
         self, inputs: Iterable[Arrays], *, batch: int = BATCH, cancelled: Callable[[], bool] = lambda: False

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from core.worker import child
-from core.worker.channel import write_frame
+from core.worker.channel import encode_frame, write_frame
 from core.worker.limits import CONFINED, die_with_parent
 
 MOST_OPEN = 2**20  # descriptors; more than a process is allowed anywhere
@@ -96,9 +96,6 @@ def _fork(listener: socket.socket, folders: str, confined: bool) -> tuple[Runnin
     if pid == 0:
         _become_child(connection, said_write, folders, confined)
     os.close(said_write)
-    # The child may come to run a stranger's code: who it is, is said by us, before it has been asked anything.
-    with suppress(OSError), connection.makefile("wb") as stream:
-        write_frame(stream, {"hello": pid})
     return Running(pid, connection, os.path.join(folders, str(pid))), said_read
 
 
@@ -111,6 +108,10 @@ def _become_child(connection: socket.socket, said: int, folders: str, confined: 
     try:
         die_with_parent()
         os.setsid()
+        # The child may come to run a stranger's code: who it is, is said before it has been asked anything. And said by
+        # itself, so that nothing of its own can come before, and only now that it can be ended by its group.
+        with connection.makefile("wb") as stream:
+            write_frame(stream, {"hello": os.getpid()})
         tempfile.tempdir = folder = os.path.join(folders, str(os.getpid()))
         for name in ("in", "out") if confined else ("",):
             os.makedirs(os.path.join(folder, name))
@@ -149,9 +150,10 @@ def _reaped(one: Running) -> bool:
         return False
     shutil.rmtree(one.folder, ignore_errors=True)
     message = {"exit": os.waitstatus_to_exitcode(status), "said": one.said.decode(errors="replace")}
-    # The app hangs up first on most children; then there is nobody to tell.
-    with suppress(OSError), one.connection, one.connection.makefile("wb") as stream:
-        write_frame(stream, message)
+    # The app hangs up first on most children; then there is nobody to tell. Nor is anybody waited for: what stands
+    # unread in the channel of one must not keep us from all others.
+    with suppress(OSError), one.connection:
+        one.connection.send(b"".join(encode_frame(message)), socket.MSG_DONTWAIT)
     return True
 
 

@@ -121,7 +121,10 @@ class Worker:
                 spare, self._confined_spare = self._confined_spare, None
             else:
                 spare, self._spare = self._spare, None
-            child = spare if spare and not spare.ended and self._alive() else self._connect(confined)
+            if spare and (spare.ended or not self._alive()):
+                spare.close()
+                spare = None
+            child = spare or self._connect(confined)
         threading.Thread(target=self._refill, daemon=True).start()
         if confined:
             child.require_confined()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.errors import DoesNotLoad, InputError, WorkerError
+from core.errors import DoesNotLoad, InputError, TimedOut, WorkerError
 from core.work.first_questions import first_answer, questions
 from core.work.told import believed
 
@@ -65,12 +65,33 @@ class Picky:
 
 def test_other_sizes_and_smaller_numbers_are_tried_until_it_answers():
     picky = Picky((16,), below=2)
-    question, answers = first_answer(picky, [spec([None, None], "int32")])
+    question, answers = first_answer(picky, [spec([None, None], "int32")], seconds=60)
     assert question.made["shapes"] == {"x": [16]}
     assert (question.inputs["x"].max(), answers["y"].shape) == (1, (64, 2))
 
 
 def test_a_file_that_answers_nothing_is_said_to():
     with pytest.raises(InputError, match="answers none of the random inputs") as caught:
-        first_answer(Picky((5,), below=0), [spec([None, 5])])
+        first_answer(Picky((5,), below=0), [spec([None, 5])], seconds=60)
     assert "Not this one." in caught.value.detail
+
+
+class Slow(Picky):
+    """It answers nothing, and its child is stopped where a question has no time left."""
+
+    def answer(self, inputs, *, seconds, **limits):
+        self.left = seconds
+        if seconds == 0:
+            raise TimedOut("Its time is over.")
+        return super().answer(inputs, **limits)
+
+
+def test_all_questions_together_have_the_time_of_one_request():
+    slow = Slow((3,), below=0)
+    with pytest.raises(TimedOut, match=r"no random input in 1e-09 seconds") as caught:
+        first_answer(slow, [spec(None)], seconds=1e-9)
+    assert slow.left == 0
+    assert caught.value.cure == "Save it with the shapes that it takes, or raise ROUNDTRIP_CONFINED_SECONDS."
+    with pytest.raises(InputError):
+        first_answer(slow, [spec(None)], seconds=60)
+    assert 0 < slow.left < 60

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -18,7 +19,6 @@ from core.library import Library, changes
 from core.library.journal import Job
 from core.settings import PROJECT
 from core.worker import Worker
-from tests.conftest import until
 from tests.gate import makers_files, makers_graphs, makers_h5, makers_runtimes
 from tests.gate.makers import Made
 from tests.gate.makers_h5 import CONFIG
@@ -84,7 +84,7 @@ class Oracle:
         self._nothing_was_touched(end)
         assert max(grown, self.grown) < GROWTH, "(4) this process has grown"
         assert self._warm() == self.process, "(4) the warm process is another one"
-        until(self._no_child_is_left, 10)  # (5)
+        assert self._left(10) == [], "(5) a process is left"
         assert time.monotonic() - began < REQUESTS * SECONDS, "(5) it was not ended in time"
         self.tried += 1
         if self.tried % EVERY == 0:
@@ -156,11 +156,18 @@ class Oracle:
     def _warm(self) -> int:
         return self.jobs.worker._process.pid
 
-    def _no_child_is_left(self) -> bool:
-        """But for the spares, which have seen nothing yet."""
+    def _left(self, seconds: float) -> list[str]:
+        """What there is after so many seconds of processes under the warm one, but for the spares, which wait and have
+        seen nothing yet."""
+        deadline = time.monotonic() + seconds
+        while (left := self._others()) and time.monotonic() < deadline:
+            os.sched_yield()
+        return [str(one) for one in left]
+
+    def _others(self) -> list[psutil.Process]:
         worker = self.jobs.worker
-        spares = {one.pid for one in (worker._spare, worker._confined_spare) if one}
-        return {one.pid for one in psutil.Process(self.process).children()} <= spares
+        spares = {one.pid for one in (worker._spare, worker._confined_spare) if one and not one.ended}
+        return [one for one in psutil.Process(self.process).children() if one.pid not in spares]
 
 
 @pytest.fixture(scope="module")
