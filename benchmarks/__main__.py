@@ -29,6 +29,8 @@ BENCHMARKS = {
     "registry": "benchmarks.keeping:measure_registry",
     "sessions": "benchmarks.sessions:measure",
     "download": "benchmarks.downloading:measure",
+    "bad-inputs": "benchmarks.trust:measure_inputs",
+    "faults": "benchmarks.trust:measure_faults",
 }
 HEADER = ("what", "ours: median (least–most)", "beside it", "result", "must reach", "")
 

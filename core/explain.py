@@ -273,6 +273,7 @@ STORAGE = {
     errno.ENFILE: ("This computer has too many files open.", "Close other programs, then try again."),
     errno.ENOMEM: ("This computer has no memory left.", "Close other programs, then try again."),
     errno.EIO: ("The disk reported an error.", "Check the disk, then try again."),
+    errno.ESTALE: ("The disk in the network was replaced or is gone.", "Mount it again, then try again."),
 }
 
 

@@ -15,7 +15,9 @@ from core.errors import LibraryError, UnreadableRecord
 from core.explain import translate
 
 SCHEMA = 1
-PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)  # what says nothing of the file that was to be read
+# What says that the file itself is missing, of the wrong kind, or closed to us; anything else that a disk refuses may
+# be over the next moment, and says nothing of the record.
+OF_THE_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM)
 LIBRARIES = (
     "tensorflow",
     "tensorflow-cpu",
@@ -79,9 +81,9 @@ class Record(BaseModel):
             found = json.loads(path.read_text(encoding="utf-8"))
             number = found["schema"]
         except OSError as error:
-            if error.errno in PASSING:  # the record may be whole, and is not called broken
-                raise translate(error, LibraryError) from error
-            raise broken_record(path, error) from error
+            if error.errno in OF_THE_FILE:
+                raise broken_record(path, error) from error
+            raise translate(error, LibraryError) from error  # the record may be whole, and is not called broken
         except (ValueError, KeyError, TypeError) as error:
             raise broken_record(path, error) from error
         if number != SCHEMA:

@@ -316,6 +316,7 @@ SAID = {
     errno.ENFILE: "This computer has too many files open.",
     errno.ENOMEM: "This computer has no memory left.",
     errno.EIO: "The disk reported an error.",
+    errno.ESTALE: "The disk in the network was replaced or is gone.",
 }
 
 

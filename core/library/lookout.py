@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from core.errors import StorageFailed, UnknownName, UnreadableRecord
+from core.errors import LibraryError, StorageFailed, UnknownName, UnreadableRecord
 from core.evidence import Evidence
 from core.library import files
 from core.library.access import NO_PERSON, Access, both, only
@@ -177,7 +177,7 @@ class Lookout:
             with files.disk():
                 folder = self._home / "artifacts" / id_
                 return self._read(folder) if folder.is_dir() else None
-        except StorageFailed as error:
+        except LibraryError as error:  # one that the disk does not give stops no list
             return Source(Entry(id_, problem=str(error)), sure=False, only=NO_PERSON)
 
     def _read(self, folder: Path) -> Source:

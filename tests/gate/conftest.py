@@ -1,4 +1,4 @@
-"""What the tests of the gate share: all bad inputs, a way through gate and inspector, and small good files."""
+"""What the tests of the gate share: a way through gate and inspector, and small good files."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,9 +9,7 @@ from core.gate import Gated, gate
 from core.settings import Settings
 from core.worker import Worker
 from core.worker.asking import Child
-from tests.gate import makers_files, makers_graphs, makers_h5, makers_runtimes
 
-REGISTERED = (makers_files, makers_h5, makers_graphs, makers_runtimes)  # importing them fills the register
 LIMITS = Settings(upload_mib=64)
 
 

@@ -1,6 +1,6 @@
 """Bad inputs: each is made on the spot by a function, so that no such file lies in the repository.
 
-`BAD_INPUTS` is the register of all of them, for the tests of the gate and for the one that goes through the app.
+`BAD_INPUTS` is the register that the modules of makers fill; `tests/gate/register.py` gives it full.
 """
 
 import io

@@ -11,8 +11,9 @@ from core.gate.names import display, file_name
 from core.settings import Settings
 from core.worker.inspector import inspect_brought
 from tests.gate.conftest import LIMITS
-from tests.gate.makers import BAD_INPUTS, DENSE, Bad, keras_file, sequential, text, written, zipped
+from tests.gate.makers import DENSE, Bad, keras_file, sequential, text, written, zipped
 from tests.gate.makers_files import wide_end
+from tests.gate.register import BAD_INPUTS
 
 pytestmark = pytest.mark.trust
 EVERY = [pytest.param(one, id=one.id) for one in BAD_INPUTS]
@@ -51,9 +52,7 @@ def test_every_rule_is_broken_by_at_least_one_bad_input():
     assert RULES.keys() - {one.rule for one in BAD_INPUTS} == NOT_BY_A_FILE
 
 
-@pytest.mark.parametrize(
-    "one", [pytest.param(one, id=one.id) for one in BAD_INPUTS if one.kind in ("name", "architecture")]
-)
+@pytest.mark.parametrize("one", PURE)
 def test_nothing_of_a_refused_file_stays(one, made, into):
     upload, name = one.make(made)
     with pytest.raises(Refused):

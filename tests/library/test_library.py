@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.compare import Verdict
-from core.errors import Damaged, StorageFailed, UnknownName, UnreadableRecord
+from core.errors import Damaged, LibraryError, StorageFailed, UnknownName, UnreadableRecord
 from core.library import Library
 from core.settings import PROJECT
 from tests.conftest import fill
@@ -249,6 +249,22 @@ def test_an_unreadable_record_is_listed_with_its_problem_beside_the_others(empty
     assert listed[good.id] is None
     assert listed[bad.id].startswith(sentence)
     assert str(empty_library.home) not in listed[bad.id]
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.ENOSPC, errno.EROFS, errno.ESTALE, errno.ENOLCK])
+def test_a_record_that_the_disk_does_not_give_just_now_is_not_called_broken(
+    empty_library, artifact, monkeypatch, number
+):
+    def failing(self: Path, *_: object, **__: object) -> str:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_text", failing)
+        with pytest.raises(LibraryError) as caught:
+            empty_library.artifact(artifact.id)
+        assert not isinstance(caught.value, UnreadableRecord)
+        empty_library.rebuild()
+    assert [entry.problem for entry in empty_library.find()] == [None]
 
 
 def test_a_missing_record_is_listed_too_and_can_be_removed(empty_library, artifact):

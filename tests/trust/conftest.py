@@ -19,13 +19,11 @@ from core.library import Library, changes
 from core.library.journal import Job
 from core.settings import PROJECT
 from core.worker import Worker
-from tests.gate import makers_files, makers_graphs, makers_h5, makers_runtimes
 from tests.gate.makers import Made
 from tests.gate.makers_h5 import CONFIG
 from tests.gate.makers_runtimes import onnx_model
 from tests.trust.makers_of_traps import Traps, file_of
 
-REGISTERED = (makers_files, makers_h5, makers_graphs, makers_runtimes)  # importing them fills the register
 MARKER = "the-secret-of-somebody-else-7f3a"
 GROWTH = 64 * 2**20  # bytes by which one bad input may make this process grow, and all of them together
 CPU_SECONDS = 4  # of processor for one request to a confined child; by default 30

@@ -1,0 +1,104 @@
+"""Bad inputs tried and refused, faults injected and survived, and what the checks cost a good file."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.house import house, saved, trained
+from benchmarks.measure import Row, Sample, in_turn, seconds
+from core.errors import Refused
+from core.gate import gate
+from core.jobs import Jobs
+from core.worker.asking import Child
+from tests.faults.deeds import DEEDS
+from tests.faults.homes import fresh_homes, quick_disk
+from tests.faults.refusals import calls_of, cases, survives
+from tests.gate.conftest import LIMITS
+from tests.gate.makers import Bad
+from tests.gate.register import BAD_INPUTS
+
+REPEATS = 9
+EACH = 12  # refused calls that are tried of each deed, spread over all of its calls; `make test-trust` tries every one
+
+
+def measure_inputs() -> list[Row]:
+    """How many bad inputs were let in, how long a refusal takes, and what the checks of a good file cost."""
+    with house() as jobs:
+        with jobs.worker.open(confined=True) as child:
+            spent = [_refused(child, one) for one in BAD_INPUTS]
+        checked, loaded = _good(jobs)
+    let_in = Sample((float(spent.count(None)),))
+    what = "bad inputs that were let in, or refused by another rule than theirs"
+    return [
+        Row(what, let_in, unit=f"of {len(spent)}", at_most=0),
+        Row("refusing one bad input", Sample(tuple(one for one in spent if one is not None))),
+        Row("gate and inspector of a good .keras", checked, loaded, "loading it in a fresh child"),
+    ]
+
+
+def measure_faults() -> list[Row]:
+    """How many refused calls to the system cost a library more than the deed itself."""
+    with quick_disk() as folder:
+        fresh = fresh_homes(folder)
+        held = [_held(fresh, deed) for deed in DEEDS]
+    tried, lost = sum(one for one, _ in held), sum(other for _, other in held)
+    what = f"refused calls to the system, in {len(DEEDS)} deeds, after which the library did not hold what it must"
+    return [Row(what, Sample((float(lost),)), unit=f"of {tried}", at_most=0)]
+
+
+def _refused(child: Child, one: Bad) -> float | None:
+    """Seconds until a bad input was refused by its own rule; None where it was not."""
+    with tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as folder:
+        made, into = Path(folder, "made"), Path(folder, "into")
+        made.mkdir()
+        into.mkdir()
+        upload, name = one.make(made)
+        rules: list[str] = []
+        spent = seconds(lambda: rules.append(_rule(child, upload, name, into)))
+    return spent if rules == [one.rule] else None
+
+
+def _rule(child: Child, upload: Path, name: str, into: Path) -> str:
+    """The rule by which an upload is refused; empty where it is let in."""
+    try:
+        gated = gate(upload, name, into, config=LIMITS)
+        child.ask("inspect_brought", seconds=60, format=gated.format, folder=into)
+    except Refused as error:
+        return error.rule
+    return ""
+
+
+def _good(jobs: Jobs) -> list[Sample]:
+    """Seconds to check a good .keras, and to load it and have its first answer."""
+    artifact = saved(jobs, trained(jobs), "keras")[0]
+    folder = jobs.library.files(artifact)
+    upload = next(path for path in folder.iterdir() if path.suffix == ".keras")
+    rows = jobs.library.reference(jobs.library.artifact(artifact).run).head(1).inputs
+    request = {"format": "keras", "folder": folder, "source": None}
+    arrays = {f"input:{name}": array for name, array in rows.items()}
+    return in_turn(
+        REPEATS,
+        lambda: seconds(lambda: _checked(jobs, upload)),
+        lambda: seconds(lambda: jobs.worker.run("reload", seconds=60, arrays=arrays, **request)),
+    )
+
+
+def _checked(jobs: Jobs, upload: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as into:
+        gated = gate(upload, upload.name, Path(into), config=LIMITS)
+        jobs.worker.run("inspect_brought", seconds=60, confined=True, format=gated.format, folder=Path(into))
+
+
+def _held(fresh: Callable[[], Path], deed: str) -> tuple[int, int]:
+    """How many refused calls of a deed were tried, and after how many something did not hold."""
+    total = calls_of(fresh(), deed)
+    tried = list(cases(total, max(total // EACH, 1)))
+    return len(tried), sum(not _survived(fresh(), deed, number, error) for number, error in tried)
+
+
+def _survived(home: Path, deed: str, number: int, error: int) -> bool:
+    try:
+        survives(home, deed, number, error)
+    except AssertionError:
+        return False
+    return True
