@@ -24,6 +24,7 @@ from core.commands import (
 )
 from core.errors import LibraryError, RoundtripError
 from core.explain import translate
+from core.terminal import say
 
 app = typer.Typer(
     help="Save a TensorFlow model every way there is, reload each copy in a fresh process, and prove what came back.",
@@ -46,7 +47,7 @@ def main() -> None:
 
 
 def say_and_stop(error: RoundtripError) -> NoReturn:
-    typer.echo(str(error), err=True)
+    say(str(error), err=True)
     raise SystemExit(1) from error
 
 

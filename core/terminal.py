@@ -14,6 +14,7 @@ from core.jobs import Jobs
 from core.library import Library
 from core.library.entries import ID
 from core.library.journal import Job
+from core.library.marks import UNSEEN
 
 
 def as_id(text: str) -> str:
@@ -28,8 +29,19 @@ Code = Annotated[
     list[str] | None,
     typer.Option(metavar="ID=SOURCE", help="Where an artifact's code comes from: none, demo, or an architecture."),
 ]
+STOOD_THERE = "\ufffd"
 TELL_EVERY = 0.1  # seconds between two looks at how far something is
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def say(text: str = "", err: bool = False) -> None:
+    """Print lines. What a file or a person has written may hold characters that would steer the terminal: each is
+    shown as a sign that something stood there."""
+    typer.echo(_harmless(text), err=err)
+
+
+def _harmless(text: str) -> str:
+    return UNSEEN.sub(STOOD_THERE, text.encode("utf-8", "replace").decode())
 
 
 def show(found: Any, as_json: bool, columns: Iterable[str] = ()) -> None:
@@ -41,13 +53,13 @@ def show(found: Any, as_json: bool, columns: Iterable[str] = ()) -> None:
     rows = [[_cell(row.get(name)) for name in columns] for row in found]
     widths = [max(len(name), *(len(row[at]) for row in rows)) if rows else len(name) for at, name in enumerate(columns)]
     for row in [columns, *rows]:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else _harmless(str(value)).replace("\n", STOOD_THERE)
 
 
 @contextlib.contextmanager
@@ -59,7 +71,7 @@ def progress() -> Iterator[Callable[[float, str], None]]:
         nonlocal said
         if sys.stderr.isatty() and time.monotonic() - said >= TELL_EVERY:
             said = time.monotonic()
-            typer.echo(f"\r{done:4.0%}  {note:<40}", nl=False, err=True)
+            typer.echo(f"\r{done:4.0%}  {_harmless(note):<40}", nl=False, err=True)
 
     try:
         yield tell
@@ -121,13 +133,13 @@ def warn(warnings: Iterable[tuple[str, str | None]]) -> None:
     """One line on standard error for what was done and is not as it seems; the status stays as it is."""
     for name, warning in warnings:
         if warning:
-            typer.echo(f"{name}: {warning}", err=True)
+            say(f"{name}: {warning}", err=True)
 
 
 def complain(failures: Iterable[tuple[str, dict[str, str] | None]]) -> None:
     """One line on standard error for each failure; then the status is 1."""
     said = [f"{name}: {from_json(error or {})}" for name, error in failures]
     for line in said:
-        typer.echo(line, err=True)
+        say(line, err=True)
     if said:
         raise typer.Exit(1)

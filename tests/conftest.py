@@ -109,15 +109,16 @@ def say(monkeypatch: pytest.MonkeyPatch, jobs):
     monkeypatch.setattr("core.terminal.Jobs", lambda: jobs)
     monkeypatch.setattr(jobs.worker, "close", lambda: None)
     monkeypatch.setattr("core.terminal.Library", lambda: jobs.library)
+    return command
 
-    def run(*words: str) -> tuple[int, str, str]:
-        ended = CliRunner().invoke(command_line.app, list(words))
-        if isinstance(ended.exception, RoundtripError):  # what `main` prints
-            return 1, ended.stdout, str(ended.exception)
-        assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
-        return ended.exit_code, ended.stdout, ended.stderr
 
-    return run
+def command(*words: str) -> tuple[int, str, str]:
+    """What a command ends with: status, output, errors."""
+    ended = CliRunner().invoke(command_line.app, list(words))
+    if isinstance(ended.exception, RoundtripError):  # what `main` prints
+        return 1, ended.stdout, str(ended.exception)
+    assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
+    return ended.exit_code, ended.stdout, ended.stderr
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import typer
 from core.errors import InputError
 from core.inputs.fitting import axes_words
 from core.jobs import Jobs
-from core.terminal import AsJson, finish, open_jobs, show
+from core.terminal import AsJson, finish, open_jobs, say, show
 from core.work.receiving import GRAPH, NUMBERS, receive
 
 app = typer.Typer()
@@ -37,7 +37,7 @@ def import_(
         return
     show([result], False, COLUMNS)
     for line in _said(result):
-        typer.echo(line)
+        say(line)
 
 
 def _given(jobs: Jobs, path: Path, with_: Path | None) -> dict[str, Any]:

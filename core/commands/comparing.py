@@ -21,6 +21,7 @@ from core.terminal import (
     finish,
     open_jobs,
     open_library,
+    say,
     show,
     warn,
     whole_number,
@@ -156,4 +157,4 @@ def matrix(
     if as_json:
         show([one.to_json() for one in rows], True)
         return
-    typer.echo(survived.as_csv(rows) if as_csv else survived.as_markdown(rows))
+    say(survived.as_csv(rows) if as_csv else survived.as_markdown(rows))

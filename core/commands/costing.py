@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.terminal import AsJson, Code, Ids, code_sources, complain, finish, open_jobs, show, warn, whole_number
+from core.terminal import AsJson, Code, Ids, code_sources, complain, finish, open_jobs, say, show, warn, whole_number
 from core.work.costs import Cost, Costs, Spread
 
 app = typer.Typer()
@@ -33,11 +33,11 @@ def cost(
 
 def _tables(found: Costs) -> None:
     show([_copy(one) for one in found.costs.values()], False, COPY)
-    typer.echo()
+    say()
     show([row for one in found.costs.values() for row in _steady(one)], False, STEADY)
-    typer.echo()
+    say()
     for line in (*found.machine.in_words(), *found.protocol):
-        typer.echo(line)
+        say(line)
 
 
 def _copy(one: Cost) -> dict[str, Any]:

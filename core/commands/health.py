@@ -8,7 +8,7 @@ from core.errors import InputError
 from core.health import Found, doctor, rebuild, repair
 from core.health import verify as verify_all
 from core.settings import settings
-from core.terminal import AsJson, as_id, open_library, progress, show
+from core.terminal import AsJson, as_id, open_library, progress, say, show
 from core.worker import Worker
 
 app = typer.Typer()
@@ -42,8 +42,8 @@ def rebuild_(as_json: AsJson = False) -> None:
     if as_json:
         show(made._asdict(), True)
     else:
-        typer.echo(f"{made.before:,} artifacts were listed before, and {made.after:,} are now.")
-        typer.echo("\n".join(made.differences) or "The catalog said the same before.")
+        say(f"{made.before:,} artifacts were listed before, and {made.after:,} are now.")
+        say("\n".join(made.differences) or "The catalog said the same before.")
     if made.differences:
         raise typer.Exit(1)
 
@@ -61,7 +61,7 @@ def repair_(
     if as_json:
         show([one._asdict() for one in done], True)
     else:
-        typer.echo("\n".join(one.sentence for one in done) or "Everything is in order.")
+        say("\n".join(one.sentence for one in done) or "Everything is in order.")
     if any(one.state != "done" for one in done):
         raise typer.Exit(1)
 

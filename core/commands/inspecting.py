@@ -8,7 +8,7 @@ import typer
 from core.errors import FormatError, InputError
 from core.inspection.trees import Change
 from core.jobs import Jobs
-from core.terminal import AsJson, as_id, complain, open_jobs, show
+from core.terminal import AsJson, as_id, complain, open_jobs, say, show
 from core.work.differing import Difference, TensorPair, compare_all, sizes
 from core.work.inspecting import Described, TensorRow, describe
 
@@ -57,7 +57,7 @@ def _json(one: Described) -> Any:
 
 
 def _print(name: str, one: Described) -> None:
-    typer.echo(f"\n{name.upper()}" + (" (no such part in these files)" if one.found is None else ""))
+    say(f"\n{name.upper()}" + (" (no such part in these files)" if one.found is None else ""))
     if one.found is None:
         return
     if name == "tensors":
@@ -69,7 +69,7 @@ def _print(name: str, one: Described) -> None:
     elif name == "operators":
         show([{"operation": key, "times": value} for key, value in one.found["counts"].items()], False, OPERATOR)
     else:
-        typer.echo(json.dumps(one.found, indent=2))
+        say(json.dumps(one.found, indent=2))
 
 
 OPERATOR = ("operation", "times")
@@ -96,14 +96,14 @@ def _is_shape(shape: Any) -> bool:
 
 def _signatures(found: dict[str, Any]) -> None:
     for name, value in found["facts"].items():
-        typer.echo(f"{name}: {value}")
+        say(f"{name}: {value}")
     for one in found["signatures"]:
-        typer.echo(f"signature {one['name']} {one['method']}".rstrip())
+        say(f"signature {one['name']} {one['method']}".rstrip())
         for side in ("inputs", "outputs"):
             for port in one[side]:
-                typer.echo(f"  {side[:-1]} {port['name']}: {port['dtype']} {sizes(port['shape'])} ({port['tensor']})")
+                say(f"  {side[:-1]} {port['name']}: {port['dtype']} {sizes(port['shape'])} ({port['tensor']})")
     for one in found["functions"]:
-        typer.echo(f"function {one['name']}: {one['takes']} -> {one['gives']}")
+        say(f"function {one['name']}: {one['takes']} -> {one['gives']}")
 
 
 def _cut(text: str) -> str:
@@ -141,16 +141,16 @@ def _as_json(a: str, b: str, found: Difference) -> dict[str, Any]:
 
 def _tables(found: Difference) -> None:
     for name, listed in found.changes.items():
-        typer.echo(f"\n{name.upper()}: {found.problems.get(name) or _count(len(listed))}")
+        say(f"\n{name.upper()}: {found.problems.get(name) or _count(len(listed))}")
         show([_change(one) for one in listed], False, ("place", "A", "B")) if listed else None
     away = [_pair(one) for one in found.tensors.pairs if not one.same]
     same = len(found.tensors.pairs) - len(away)
-    typer.echo(f"\nWEIGHTS: {found.problems.get('tensors') or f'{same} the same to the last bit, {len(away)} not'}")
+    say(f"\nWEIGHTS: {found.problems.get('tensors') or f'{same} the same to the last bit, {len(away)} not'}")
     if away:
         show(away, False, ("A", "B", "largest", "relative", "values", "paired by", "turned"))
     for side, rest in (("A", found.tensors.only_ours), ("B", found.tensors.only_theirs)):
         for one in rest:
-            typer.echo(f"only in {side}: {one.called} {sizes(one.shape)} {one.dtype}")
+            say(f"only in {side}: {one.called} {sizes(one.shape)} {one.dtype}")
 
 
 def _count(places: int) -> str:

@@ -9,7 +9,7 @@ from core.library import Query
 from core.library.content import account
 from core.library.entries import SORTS
 from core.library.lineage import Lineage, lineage
-from core.terminal import AsJson, Id, open_library, show, whole_number
+from core.terminal import AsJson, Id, open_library, say, show, whole_number
 
 app = typer.Typer()
 OF_A_RUN = {"name", "demo", "kind", "parameters", "score", "score_name", "seconds", "created", "trust"}
@@ -98,7 +98,7 @@ def show_(id_: Id, as_json: AsJson = False) -> None:
         show(found, True)
         return
     for name, value in found.items():
-        typer.echo(f"{name}: {value if not isinstance(value, dict | list) else json.dumps(value, indent=2)}")
+        say(f"{name}: {value if not isinstance(value, dict | list) else json.dumps(value, indent=2)}")
 
 
 @app.command("bytes")
@@ -112,7 +112,7 @@ def bytes_(artifact: Id, as_json: AsJson = False) -> None:
         show({"artifact": artifact, "bytes": total, "parts": rows, "notes": notes}, True)
         return
     show(rows, False, ("bytes", "group", "name", "where"))
-    typer.echo("\n".join(notes))
+    say("\n".join(notes))
 
 
 @app.command("lineage")
@@ -124,7 +124,7 @@ def lineage_(id_: Id, as_json: AsJson = False) -> None:
         return
     show(list(_steps(found)), False, ("what", "id", "is", "state", "created"))
     if found.problem:
-        typer.echo(found.problem)
+        say(found.problem)
 
 
 def _steps(found: Lineage):

@@ -3,10 +3,8 @@
 import json
 
 import pytest
-from typer.testing import CliRunner
 
-from core import __main__ as command_line
-from core.errors import RoundtripError
+from tests.conftest import command
 from tests.library.conftest import keep_artifact
 
 
@@ -14,15 +12,7 @@ from tests.library.conftest import keep_artifact
 def say_here(empty_library, monkeypatch):
     """A function that runs a command over the test's own library; gives (status, output, errors)."""
     monkeypatch.setattr("core.terminal.Library", lambda: empty_library)
-
-    def run(*words: str) -> tuple[int, str, str]:
-        ended = CliRunner().invoke(command_line.app, list(words))
-        if isinstance(ended.exception, RoundtripError):  # what `main` prints
-            return 1, ended.stdout, str(ended.exception)
-        assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
-        return ended.exit_code, ended.stdout, ended.stderr
-
-    return run
+    return command
 
 
 def found(say_here, *words: str) -> list[str]:
