@@ -17,7 +17,7 @@ from core.work.comparing import compare_request, compare_work
 from core.work.costing import cost_request, cost_work
 from core.work.costs import REPEATS
 from core.work.disagreeing import disagree_request, disagree_work
-from core.work.importing import Given, import_work
+from core.work.importing import Given, import_request, import_work
 from core.work.layers import ROWS, TOLERANCE, layers_request, layers_work
 from core.work.panel import Panel
 from core.work.resuming import resume_request, resume_work
@@ -67,13 +67,13 @@ class Jobs(Runner):
 
         `parts` are further files by what they are ("architecture"), `demo` is the one whose code built the model,
         `signature` the one that is to answer where it has several, `label` what the run is to be called. `ours` is a
-        folder that is deleted at the end. The result names the run and the artifact (see `core.work.importing`).
+        folder that is deleted at the end, also where the work never begins. The result names the run and the artifact
+        (see `core.work.importing`).
         """
         path = Path(path)
-        if not path.exists():
-            raise InputError("There is no such file.", received=path.name, cure="Check its name and place.")
         given = Given(path, name or path.name, dict(parts or {}), demo, signature, label, ours)
-        return self._start("import", file_name(given.name), given.to_json(), partial(import_work, given))
+        request, work = import_request(given), partial(import_work, given)
+        return self._start("import", file_name(given.name), request, work, unbegun=given.give_up)
 
     def compare(
         self,

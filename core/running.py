@@ -139,21 +139,32 @@ class Runner:
         return True
 
     def _start(
-        self, kind: str, title: str, request: dict[str, Any], work: Callable, id_: str = "", alone: bool = False
+        self,
+        kind: str,
+        title: str,
+        request: dict[str, Any],
+        work: Callable,
+        id_: str = "",
+        alone: bool = False,
+        unbegun: Callable[[], object] = lambda: None,
     ) -> Job:
+        """Begin some work, or put it in line; where it never begins, `unbegun` is called. Raises StorageFailed."""
         whose = self.library.access.me
-        job = self.journal.begin(Job(id=id_ or new_id("j"), kind=kind, title=title, request=request, owner=whose))
-        handle = Handle(self.journal, job.model_copy(deep=True))
-        thread = threading.Thread(target=self._run, args=(handle, work, alone))
-        thread.daemon = True
-        self._threads[job.id] = thread
-        thread.start()
+        with contextlib.ExitStack() as stack:
+            stack.callback(unbegun)
+            job = self.journal.begin(Job(id=id_ or new_id("j"), kind=kind, title=title, request=request, owner=whose))
+            handle = Handle(self.journal, job.model_copy(deep=True))
+            thread = threading.Thread(target=self._run, args=(handle, work, alone, unbegun), daemon=True)
+            self._threads[job.id] = thread
+            thread.start()
+            stack.pop_all()
         return job
 
-    def _run(self, handle: Handle, work: Callable[[Any, Handle], dict[str, Any]], alone: bool) -> None:
+    def _run(self, handle: Handle, work: Callable, alone: bool, unbegun: Callable[[], object]) -> None:
         try:
             self._await_slot(handle, alone)
         except Cancelled as error:
+            unbegun()
             return handle.finish(state="cancelled", error=error.to_json())
         try:
             handle.job.state, handle.job.started = "running", now()

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.compare import Verdict
 from core.demos import get_demo
-from core.errors import InputError, NotConfined
+from core.errors import InputError, NotConfined, RoundtripError
 from core.evidence import Evidence, Original, Outcome, gather
 from core.formats import get_format
 from core.formats.reference import Reference
@@ -62,6 +62,24 @@ class Given:
         }
         return said | {"label": self.label}
 
+    def give_up(self) -> None:
+        """Delete what is ours of it."""
+        if self.ours:
+            files.give_up(self.ours)
+
+
+def import_request(given: Given) -> dict[str, Any]:
+    """The request of the job. Raises InputError and UnknownName, and then nothing of ours stays."""
+    try:
+        if not given.path.exists():
+            raise InputError("There is no such file.", received=given.path.name, cure="Check its name and place.")
+        if given.demo:
+            get_demo(given.demo)
+    except RoundtripError:
+        given.give_up()
+        raise
+    return given.to_json()
+
 
 def import_work(given: Given, jobs: "Jobs", handle: "Handle") -> dict[str, Any]:
     """Bring a model in; gives `{"run", "artifact", ...}` (see `_Import.result`). Whatever stops it, nothing stays."""
@@ -69,8 +87,7 @@ def import_work(given: Given, jobs: "Jobs", handle: "Handle") -> dict[str, Any]:
         with jobs.library.staging() as staged:
             return _Import(given, jobs, handle, staged).work()
     finally:
-        if given.ours:
-            files.give_up(given.ours)
+        given.give_up()
 
 
 class _Import:

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import TimedOut, from_json
+from core.errors import StorageFailed, TimedOut, UnknownName, from_json
 from core.jobs import Jobs
 from core.library.journal import Job
 from core.settings import Settings
+from core.work.receiving import receive
 from core.worker import Writes
 from tests.bringing import makers
 from tests.conftest import finished
@@ -127,6 +128,37 @@ def test_of_a_file_that_is_refused_nothing_stays(
     assert error.cure
     assert str(tmp_path) not in json.dumps(end.error)
     assert empty_jobs.library.ids() == []
+
+
+def test_of_an_upload_whose_work_never_begins_nothing_stays(empty_jobs: Jobs, tmp_path: Path, monkeypatch):
+    def received() -> dict:
+        with bad_magic(tmp_path).open("rb") as file:
+            return receive(empty_jobs.library, [("model.keras", file)]).asked()
+
+    staging = empty_jobs.library.home / "staging"
+    assert empty_jobs._slots.enter(alone=True, timeout=0)
+    waiting = empty_jobs.bring_in(**received())
+    assert len(list(staging.iterdir())) == 1
+    empty_jobs.cancel(waiting.id)
+    assert empty_jobs.wait(waiting.id).state == "cancelled"
+    assert list(staging.iterdir()) == []
+    empty_jobs._slots.leave()
+    with pytest.raises(UnknownName):
+        empty_jobs.bring_in(**received(), demo="nowhere")
+    assert list(staging.iterdir()) == []
+    monkeypatch.setattr(empty_jobs.journal, "begin", refusing(StorageFailed("The disk is full.")))
+    with pytest.raises(StorageFailed):
+        empty_jobs.bring_in(**received())
+    assert list(staging.iterdir()) == []
+
+
+def refusing(error: Exception) -> Callable:
+    """A function that raises that."""
+
+    def refuse(*_: object) -> None:
+        raise error
+
+    return refuse
 
 
 def test_weights_and_architecture_must_belong_together(bring: Bring, empty_jobs: Jobs, tmp_path: Path):
