@@ -6,8 +6,10 @@ Each row of `CASES` finds the cause in the text, says it first, and names the cu
 """
 
 import errno
+import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 from core.errors import (
@@ -280,8 +282,8 @@ STORAGE = {
 def translate(error: BaseException, doing: type[RoundtripError], hide: Iterable[str] = ()) -> RoundtripError:
     """Make ours of a foreign exception.
 
-    `doing` is the kind of error where no better one is known (CannotSave, DoesNotLoad, ...); paths in `hide` are cut
-    out of every text that may reach a page.
+    `doing` is the kind of error where no better one is known (CannotSave, DoesNotLoad, ...); paths in `hide`, and
+    those that the system itself names, are cut out of every text that may reach a page.
     """
     if isinstance(error, RoundtripError):
         return error
@@ -319,8 +321,15 @@ def _fallback(text: str) -> str:
     return f"The library said: {line.strip()[:240]}"
 
 
+def _folders_of(error: BaseException) -> list[str]:
+    """The folders on this machine that the system's own words name; the file's name alone may be told."""
+    named = [getattr(error, name, None) for name in ("filename", "filename2")] if isinstance(error, OSError) else []
+    folders = {str(Path(os.fsdecode(one)).parent) for one in named if isinstance(one, str | bytes | os.PathLike)}
+    return sorted(folders - {".", "/"}, key=len, reverse=True)
+
+
 def _clean(error: BaseException, hide: Iterable[str]) -> str:
     text = str(error) or type(error).__name__
-    for path in hide:
+    for path in (*hide, *_folders_of(error)):
         text = text.replace(path, "…")
     return text if len(text) <= DETAIL_LIMIT else f"{text[: DETAIL_LIMIT // 2]}\n…\n{text[-DETAIL_LIMIT // 2 :]}"

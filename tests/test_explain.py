@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import re
 
 import pytest
@@ -298,6 +299,15 @@ def test_paths_of_this_computer_are_cut_out():
     error = translate(ValueError("cannot read /secret/place/model.h5"), DoesNotLoad, hide=["/secret/place"])
     assert error.sentence == "The library said: cannot read …/model.h5"
     assert "/secret" not in json.dumps(error.to_json())
+
+
+@pytest.mark.parametrize("number", [errno.ENOTEMPTY, errno.ENOENT, errno.ENOSPC, errno.ENAMETOOLONG])
+def test_folders_that_the_system_itself_names_are_cut_out(number, tmp_path):
+    error = OSError(number, os.strerror(number), str(tmp_path / "one" / "a.txt"), None, tmp_path / "b.txt")
+    said = translate(error, LibraryError).to_json()
+    assert str(tmp_path) not in "".join(said.values())
+    assert "a.txt" in said["detail"]
+    assert "b.txt" in said["detail"]
 
 
 def test_our_own_errors_pass_unchanged():

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from core.errors import InputError
+from core.errors import InputError, StorageFailed
 from core.library import files
 from core.library.access import Access, Viewer
 from core.library.catalog import Catalog, Lost
@@ -96,9 +96,17 @@ class Opened:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """One at a time, in all processes, where what was read is written back."""
-        with files.disk(), FileLock(self.home / ".lock", timeout=WAIT):
-            yield
+        """One at a time, in all processes, where what was read is written back. Raises StorageFailed."""
+        with files.disk():
+            try:
+                turn = FileLock(self.home / ".lock", timeout=WAIT).acquire()
+            except Timeout as error:
+                raise StorageFailed(
+                    f"Somebody else has been changing the library for {WAIT:g} seconds.",
+                    cure="Wait until that is done, then try again.",
+                ) from error
+            with turn:
+                yield
 
     def __repr__(self) -> str:
         return f"Library({str(self.home)!r})"

@@ -5,8 +5,9 @@ import subprocess
 import sys
 
 import pytest
+from filelock import FileLock
 
-from core.errors import InputError, UnknownName, UnreadableRecord
+from core.errors import InputError, StorageFailed, UnknownName, UnreadableRecord
 from core.library import Library, Query, lookout
 from core.library.lineage import lineage
 from core.settings import PROJECT
@@ -144,6 +145,16 @@ for number in range(10):
     library.point(f"{sys.argv[3]}-{number}", sys.argv[2])
     library.tag([sys.argv[2]], add=[f"{sys.argv[3]}-{number}"])
 """
+
+
+def test_who_waits_too_long_for_another_is_told_so_without_a_path(empty_library, artifact, monkeypatch):
+    monkeypatch.setattr("core.library.opened.WAIT", 0.01)
+    with FileLock(empty_library.home / ".lock"), pytest.raises(StorageFailed) as caught:
+        empty_library.mark(artifact.id, note="mine")
+    assert caught.value.sentence == "Somebody else has been changing the library for 0.01 seconds."
+    assert str(empty_library.home) not in "".join(caught.value.to_json().values())
+    empty_library.mark(artifact.id, note="mine")  # nothing was left behind by who waited
+    assert empty_library.marks(artifact.id).note == "mine"
 
 
 def test_two_processes_lose_no_change_of_one_another(empty_library, artifact):
