@@ -12,7 +12,7 @@ from core.demos import get_demo
 from core.errors import ChildDied, FormatError, InputError, TimedOut, WorkerError
 from core.formats.contract import Arrays, Code
 from core.formats.reference import Reference
-from core.record import Record
+from core.record import Record, Trust
 from core.worker import Worker
 from core.worker.asking import NONSENSE
 from core.worker.snapshot import demo_of, without_code
@@ -62,8 +62,10 @@ class Outcome(BaseModel):
 
 
 class Evidence(Record):
-    """What reloads in fresh processes showed: without the original code, and with it where there is any."""
+    """What reloads in fresh processes showed: without the original code, and with it where there is any; and whether
+    the copy is ours or was brought in, which says in what processes it was tried."""
 
+    trust: Trust = "ours"
     without_code: Outcome
     with_code: Outcome | None = None
 

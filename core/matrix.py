@@ -10,6 +10,7 @@ from core.evidence import Evidence
 from core.formats import all_formats, get_format
 from core.judges import Cell, Findings
 from core.library import Library, Run
+from core.words import marked
 from core.worker import probes
 
 
@@ -63,6 +64,12 @@ class Row(NamedTuple):
     artifact: str | None
     cells: dict[str, Cell]
     sentence: str = ""
+    trust: str = "ours"
+
+    @property
+    def name(self) -> str:
+        """The format's key, and whether the copy was brought in."""
+        return marked(self.format, self)
 
     def contradictions(self) -> list[str]:
         """Parts that the format claims to keep, and that this evidence shows to be lost."""
@@ -73,7 +80,7 @@ class Row(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         cells = {key: cell._asdict() for key, cell in self.cells.items()}
-        facts = {"format": self.format, "artifact": self.artifact, "sentence": self.sentence}
+        facts = {"format": self.format, "artifact": self.artifact, "trust": self.trust, "sentence": self.sentence}
         return facts | {"contradictions": self.contradictions(), "cells": cells}
 
 
@@ -82,19 +89,21 @@ def row(run: Run, format_key: str, artifact_id: str, evidence: Evidence) -> Row:
     # Everything was tried on the first reload that came back, which need not be the one with the better verdict.
     best = evidence.without_code if evidence.without_code.loads else evidence.best
     if not best.loads:
-        return _failed(format_key, artifact_id, (best.error or {}).get("sentence", "It did not load."))
+        return _failed(run, format_key, artifact_id, (best.error or {}).get("sentence", "It did not load."))
     found = Findings(run, get_format(format_key), evidence, best)
-    return Row(format_key, artifact_id, {one.key: one.judge(found) for one in COLUMNS})
+    cells = {one.key: one.judge(found) for one in COLUMNS}
+    return Row(format_key, artifact_id, cells, trust=run.trust)
 
 
-def _failed(format_key: str, artifact_id: str | None, sentence: str) -> Row:
-    return Row(format_key, artifact_id, {one.key: Cell("failed", sentence) for one in COLUMNS}, sentence)
+def _failed(run: Run, format_key: str, artifact_id: str | None, sentence: str) -> Row:
+    cells = {one.key: Cell("failed", sentence) for one in COLUMNS}
+    return Row(format_key, artifact_id, cells, sentence, run.trust)
 
 
 def matrix(library: Library, run_id: str) -> list[Row]:
     """A row for each format in which a run was saved (its newest copy) or which refused it, in the registry's order."""
     run = library.run(run_id)
-    rows = {key: _failed(key, None, found["error"]["sentence"]) for key, found in library.refusals(run_id).items()}
+    rows = {key: _failed(run, key, None, found["error"]["sentence"]) for key, found in library.refusals(run_id).items()}
     for entry in reversed(library.find(search=run_id)):
         if entry.run == run_id and not entry.problem:
             rows[entry.format] = row(run, entry.format, entry.id, library.evidence(entry.id))
@@ -105,7 +114,7 @@ def matrix(library: Library, run_id: str) -> list[Row]:
 def as_table(rows: list[Row]) -> list[list[str]]:
     """Header and rows as text: each cell its sign, its state and its words."""
     header = ["format", *(column.label for column in COLUMNS)]
-    return [header, *([one.format, *(_said(one.cells[column.key]) for column in COLUMNS)] for one in rows)]
+    return [header, *([one.name, *(_said(one.cells[column.key]) for column in COLUMNS)] for one in rows)]
 
 
 def _said(cell: Cell) -> str:

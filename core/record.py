@@ -6,13 +6,17 @@ import platform
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import core
 from core.errors import LibraryError, UnreadableRecord
 from core.explain import translate
+
+# Where a model comes from: trained or added here, or a file that a person brought in. What is made from the one is of
+# the same trust: a copy of a stranger's model is a stranger's model, whoever converted it.
+Trust = Literal["ours", "brought in"]
 
 SCHEMA = 1
 # What says that the file itself is missing, of the wrong kind, or closed to us; anything else that a disk refuses may

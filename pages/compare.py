@@ -44,7 +44,8 @@ with right:
 everybody = list(dict.fromkeys([baseline, *ids]))
 sources = ask_sources(entries, [one for one in everybody if one in entries])
 
-run, names = jobs.library.run(run_of(jobs, baseline)), short_names(everybody, entries)
+run = jobs.library.run(run_of(jobs, baseline))
+names = short_names(everybody, entries, run)
 answering = partial(draw_and_answer, run, everybody, sources, names)
 inputs = ask_inputs(run, specs_of(jobs.library, baseline), answering if can_draw(run) else None)
 if inputs is None:

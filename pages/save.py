@@ -40,7 +40,10 @@ if not shown:
     st.stop()
 
 job = jobs.journal.read(shown)
-st.subheader(plain(job.title))
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.subheader(plain(job.title), width="content")
+    if job.request["run"] in runs:
+        trust_badge(runs[job.request["run"]].trust)
 follow(job, draw_rows)
 if not job.active:
     kept = [row["artifact"] for row in job.rows.values() if row["state"] == "done"]

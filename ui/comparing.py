@@ -13,7 +13,7 @@ from core.inputs import InputSet
 from core.library import Entry, Run
 from core.library.journal import Job
 from core.record import now
-from core.words import meaning
+from core.words import live_words, marked, meaning
 from core.words import short_names as short_names
 from core.words.remarks import remarks
 from core.work.comparing import Compared
@@ -43,17 +43,21 @@ def _list_names(entries: dict[str, Entry]) -> dict[str, str]:
     """What each copy is called in a list: its run only where there are several, its id only where it takes one."""
     several = len({entry.run for entry in entries.values()}) > 1
     names = {
-        id_: get_format(entry.format).label + (f" · {entry.run_name}" if several else "")
+        id_: marked(get_format(entry.format).label + (f" · {entry.run_name}" if several else ""), entry)
         for id_, entry in entries.items()
     }
     counts = Counter(names.values())
     return {id_: f"{name} · {id_}" if counts[name] > 1 else name for id_, name in names.items()}
 
 
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
 def choose_baseline(entries: dict[str, Entry], ids: list[str]) -> str:
     """Against what the answers are held: the live model of a run of theirs, or any artifact but a single chosen one."""
     runs = {entries[id_].run: entries[id_].run_name for id_ in ids}
-    words = {run: f"The live model of “{name}”" for run, name in runs.items()}
+    words = {run: _capital(live_words(name, office().library.run(run))) for run, name in runs.items()}
     words |= {id_: name for id_, name in _list_names(entries).items() if [id_] != ids}
     return st.selectbox(
         "Held against",
@@ -127,9 +131,9 @@ def finished_comparison(job: Job, entries: dict[str, Entry]) -> Comparison:
     """What a finished job found out. Raises UnknownName when its run or its inputs are gone."""
     baseline, jobs = job.result["baseline"], office()
     outcomes = {id_: Compared.model_validate(found) for id_, found in job.result["outcomes"].items()}
-    all_names = short_names([baseline, *outcomes], entries)
-    names = {id_: name for id_, name in all_names.items() if id_ not in outcomes or outcomes[id_].answered}
     run = jobs.library.run(run_of(jobs, baseline))
+    all_names = short_names([baseline, *outcomes], entries, run)
+    names = {id_: name for id_, name in all_names.items() if id_ not in outcomes or outcomes[id_].answered}
     return Comparison(job, run, jobs.inputs.read(job.result["inputs"]), outcomes, names, all_names)
 
 
@@ -149,11 +153,10 @@ def show_verdicts(comparison: Comparison) -> None:
 
 
 def _asked_words(comparison: Comparison) -> str:
-    baseline = comparison.all_names[comparison.baseline]
-    live = baseline == "Live model"
-    whose = f"the live model of “{plain(comparison.run.name)}”" if live else plain(baseline)
+    run, baseline = comparison.run, comparison.baseline
+    whose = live_words(run.name, run) if baseline == run.id else comparison.all_names[baseline]
     asked = plain(comparison.inputs.words)
-    return f"Asked: {asked}. Held against {whose}. Each copy was reloaded in a process of its own."
+    return f"Asked: {asked}. Held against {plain(whose)}. Each copy was reloaded in a process of its own."
 
 
 def _numbers(outcome: Compared) -> None:

@@ -11,7 +11,8 @@ from core.formats.contract import PARTS, Format
 from core.judges import SIGNS
 from core.matrix import COLUMNS, Row
 from core.record import versions
-from ui.words import PARTS_MEAN, plain
+from core.words import marked
+from ui.words import PARTS_MEAN, plain, trust_badge
 
 # Beside the sign and the word, never instead of them.
 COLOURS = {
@@ -33,7 +34,7 @@ MEANS = {
 
 def show_matrix(rows: list[Row]) -> Row | None:
     """The matrix, sortable by every column, and the row that is selected in it (the first, to begin with)."""
-    columns = {"Format": [get_format(row.format).label for row in rows]}
+    columns = {"Format": [marked(get_format(row.format).label, row) for row in rows]}
     columns |= {column.label: [row.cells[column.key].text for row in rows] for column in COLUMNS}
     config = {column.label: st.column_config.TextColumn(help=column.tried, width="small") for column in COLUMNS}
     event = st.dataframe(
@@ -54,7 +55,9 @@ def show_matrix(rows: list[Row]) -> Row | None:
 def show_cell(row: Row) -> None:
     """One row, cell by cell: what was tried, what came back, and the code that tried it."""
     one = get_format(row.format)
-    st.subheader(one.label)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(one.label, width="content")
+        trust_badge(row.trust)
     if row.sentence:
         st.error(plain(row.sentence))
     for part in row.contradictions():

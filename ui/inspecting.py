@@ -10,7 +10,7 @@ from core.errors import FormatError, RoundtripError
 from core.formats import get_format
 from core.library import Entry
 from core.library.records import Artifact, Run
-from core.words import counted
+from core.words import counted, marked
 from core.work.inspecting import Described, describe
 from ui.address import in_address
 from ui.state import office
@@ -29,7 +29,7 @@ WHAT = {
 
 def names_in_list(entries: dict[str, Entry]) -> dict[str, str]:
     """What each artifact is called in a list: format and run, the id where two would be called the same."""
-    names = {id_: f"{get_format(one.format).label} · {one.run_name}" for id_, one in entries.items()}
+    names = {id_: marked(f"{get_format(one.format).label} · {one.run_name}", one) for id_, one in entries.items()}
     counts = Counter(names.values())
     return {id_: f"{name} · {id_}" if counts[name] > 1 else name for id_, name in names.items()}
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.formats import get_format
 from core.library import Entry, Run
 from core.library.journal import Job
+from core.words import short_names
 from core.work.continuing import PARTS, Continuation, Ending
 from core.work.resuming import LIVE
 from core.work.sources import choices
@@ -63,10 +63,8 @@ def choose_copies(entries: dict[str, Entry]) -> list[str]:
 
 
 def names_of(entries: dict[str, Entry]) -> dict[str, str]:
-    """The format's label, with the id where two copies are of one format."""
-    labels = {id_: get_format(entry.format).label for id_, entry in entries.items()}
-    repeated = {label for label in labels.values() if list(labels.values()).count(label) > 1}
-    return {id_: f"{label} ({id_})" if label in repeated else label for id_, label in labels.items()}
+    """What each copy is called beside the others."""
+    return short_names(entries, entries)
 
 
 def ask_sources(ids: list[str], names: dict[str, str]) -> dict[str, str]:

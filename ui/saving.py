@@ -11,6 +11,7 @@ from core.formats import get_format
 from core.formats.contract import PARTS, Format, Option
 from core.library import Run
 from core.library.journal import Job
+from core.words import marked
 from ui.content import show_content
 from ui.sharing import show_sharing
 from ui.state import file_tree, office
@@ -29,7 +30,8 @@ STATES = {
 
 def describe_run(run: Run) -> str:
     """A run in one line: its name, its score, when."""
-    return f"{run.name} · {score(run.score_name, run.score)} · {moment(run.created)}"
+    known = [score(run.score_name, run.score)] if run.score is not None else []
+    return " · ".join([marked(run.name, run), *known, moment(run.created)])
 
 
 def choose_formats(run: Run, formats: Sequence[Format]) -> tuple[list[str], dict[str, dict[str, Any]]]:

@@ -32,7 +32,8 @@ from core.work.tolerances import held_to, tolerances
 
 app = typer.Typer()
 COMPARED = {"verdict", "max_abs", "mean_abs", "changed_rows", "rows", "not_finite", "error"}
-SHOWN = ("artifact", "format", "verdict", "max_abs", "changed_rows", "rows", "not_finite", "passed", "bytes", "seconds")
+SHOWN = ("artifact", "format", "trust", "verdict", "max_abs", "changed_rows", "rows", "not_finite", "passed", "bytes")
+SHOWN += ("seconds",)
 Many = list[str] | None
 
 
@@ -115,7 +116,8 @@ def _range(text: str) -> tuple[float, float]:
 
 def _row(jobs: Jobs, id_: str, found: dict[str, Any], passed: dict[str, Any]) -> dict[str, Any]:
     outcome, artifact = Compared.model_validate(found), jobs.library.artifact(id_)
-    row = {"artifact": id_, "run": artifact.run, "format": artifact.format, "bytes": artifact.bytes}
+    row = {"artifact": id_, "run": artifact.run, "format": artifact.format, "trust": artifact.trust}
+    row["bytes"] = artifact.bytes
     row |= {"seconds": outcome.load_seconds, **outcome.model_dump(mode="json", include=COMPARED)}
     limits = {name: one._asdict() for name, one in passed.items()}
     return row | {"passed": all(one.passed for one in passed.values()) if passed else None, "tolerance": limits}

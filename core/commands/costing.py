@@ -8,7 +8,7 @@ from core.terminal import AsJson, Code, Ids, code_sources, complain, finish, ope
 from core.work.costs import Cost, Costs, Spread
 
 app = typer.Typer()
-COPY = ("artifact", "format", "size", "save", "load", "first answer", "memory", "working memory")
+COPY = ("artifact", "format", "trust", "size", "save", "load", "first answer", "memory", "working memory")
 STEADY = ("artifact", "format", "rows a call", "p50", "p95", "p99", "rows/s", "calls", "processors busy")
 
 
@@ -44,6 +44,7 @@ def _copy(one: Cost) -> dict[str, Any]:
     return {
         "artifact": one.artifact,
         "format": one.format,
+        "trust": one.trust,
         "size": _bytes(one.bytes),
         "save": _with_bounds(one.save),
         "load": _with_bounds(one.load),

@@ -9,6 +9,7 @@ from core.errors import FormatError, InputError
 from core.inspection.trees import Change
 from core.jobs import Jobs
 from core.terminal import AsJson, as_id, complain, open_jobs, say, show
+from core.words import marked
 from core.work.differing import Difference, TensorPair, compare_all, sizes
 from core.work.inspecting import Described, TensorRow, describe
 
@@ -31,10 +32,13 @@ def inspect(
         raise InputError("There is no such part.", received=strange.pop(), cure=f"Choose from {', '.join(PARTS)}.")
     with open_jobs() as jobs:
         found, problems = _parts(jobs, artifact, part or list(PARTS))
-        files = [one.model_dump() for one in jobs.library.artifact(artifact).files]
+        record = jobs.library.artifact(artifact)
+    files = [one.model_dump() for one in record.files]
     if as_json:
-        show({"artifact": artifact, "files": files, **{name: _json(one) for name, one in found.items()}}, True)
+        parts = {name: _json(one) for name, one in found.items()}
+        show({"artifact": artifact, "trust": record.trust, "files": files, **parts}, True)
     else:
+        say(marked(artifact, record))
         show(files, False, ("path", "bytes", "sha256"))
         for name, one in found.items():
             _print(name, one)
@@ -122,9 +126,11 @@ def diff(
     """Hold two artifacts against each other: records, files, signatures, layers, config, and every weight."""
     with open_jobs() as jobs:
         found = compare_all(jobs, a, b)
+        names = [marked(id_, jobs.library.artifact(id_)) for id_ in (a, b)]
     if as_json:
         show(_as_json(a, b, found), True)
     else:
+        say(f"A is {names[0]}, B is {names[1]}")
         _tables(found)
     if exit_code and found.differ:
         raise typer.Exit(1)

@@ -70,7 +70,7 @@ def _without_id(entry) -> dict:
 
 def _runs(as_json: bool) -> None:
     found = [{"run": run.id, **run.model_dump(include=OF_A_RUN)} for run in open_library().runs()]
-    show(found, as_json, ("run", "name", "demo", "score_name", "score", "created"))
+    show(found, as_json, ("run", "name", "demo", "trust", "score_name", "score", "created"))
 
 
 def _trash(as_json: bool) -> None:
@@ -129,7 +129,7 @@ def lineage_(id_: Id, as_json: AsJson = False) -> None:
 
 def _steps(found: Lineage):
     if run := found.origin:
-        came = f"{run.brought.get('name', 'a file')}, brought in" if run.brought else run.demo or "added from a program"
+        came = f"{run.brought.get('file', 'a file')}, brought in" if run.brought else run.demo or "added from a program"
         yield {"what": "run", "id": run.run, "is": f"{run.name} ({came})", "state": "kept", "created": run.created}
     for what, steps in (("converted from", reversed(found.made_from)), ("made into", found.made_into)):
         for one in steps:

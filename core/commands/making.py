@@ -7,6 +7,7 @@ import typer
 from core.demos import DEMOS
 from core.errors import InputError
 from core.formats import all_formats
+from core.library import Run
 from core.terminal import AsJson, complain, finish, open_jobs, show, warn
 
 app = typer.Typer()
@@ -70,8 +71,8 @@ def save(
         kept = jobs.library.run(run)
         every = [one.key for one in all_formats() if not one.refuses(kept.kind, kept.weight_bytes)]
         end = finish(jobs, jobs.save(run, every if formats == ["all"] else formats, _options(option or [])))
-    rows = [_saved_row(run, key, row) for key, row in end.result["rows"].items()]
-    show(rows, as_json, ("format", "artifact", "bytes", "seconds", "verdict"))
+    rows = [_saved_row(kept, key, row) for key, row in end.result["rows"].items()]
+    show(rows, as_json, ("format", "artifact", "trust", "bytes", "seconds", "verdict"))
     warn((row["format"], row["warning"]) for row in rows)
     complain((row["format"], row["error"]) for row in rows if row["error"])
 
@@ -90,8 +91,8 @@ def _options(pairs: list[str]) -> dict[str, dict[str, str]]:
     return options
 
 
-def _saved_row(run: str, key: str, row: dict[str, Any]) -> dict[str, Any]:
+def _saved_row(run: Run, key: str, row: dict[str, Any]) -> dict[str, Any]:
     facts = {
         name: row.get(name) for name in ("artifact", "bytes", "seconds", "verdict", "needs_code", "warning", "error")
     }
-    return {"run": run, "format": key} | facts
+    return {"run": run.id, "format": key, "trust": run.trust} | facts

@@ -23,12 +23,13 @@ def resume(
     numbers = whole_number("epochs", epochs), whole_number("seed", seed)
     with open_jobs() as jobs:
         end = finish(jobs, jobs.resume(run, artifacts, numbers[0], code_sources(code or []), numbers[1]))
-        formats = {id_: jobs.library.artifact(id_).format for id_ in end.result["copies"]}
+        kept = {id_: jobs.library.artifact(id_) for id_ in end.result["copies"]}
     found = [
-        {"artifact": id_, "run": run, "format": formats[id_], "first_difference": _first(copy), **copy}
+        {"artifact": id_, "run": run, "format": kept[id_].format, "trust": kept[id_].trust}
+        | {"first_difference": _first(copy), **copy}
         for id_, copy in end.result["copies"].items()
     ]
-    show(found, as_json, ("artifact", "format", "ending", "first_difference", "seconds", "sentence"))
+    show(found, as_json, ("artifact", "format", "trust", "ending", "first_difference", "seconds", "sentence"))
     warn((row["artifact"], row["remark"]) for row in found)
     complain((row["artifact"], row["error"]) for row in found if row["ending"] == Ending.FAILED)
 

@@ -42,7 +42,7 @@ def by_rows(specs: Sequence[Spec], outputs: dict[str, Shape], call: Call) -> ByR
         parts = [_one_call(call, part, scalars, size, whole) for part in _portions(inputs, scalars, size)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    return ByRows(freed, answer, _remark(size, scalars, whole))
+    return ByRows(freed, answer, _of_rows(size, scalars, whole))
 
 
 def _rows_at_once(inputs: list[Shape], outputs: list[Shape]) -> int | None:
@@ -93,7 +93,7 @@ def _each(array: np.ndarray, rows: int, size: int | None, is_whole: bool) -> np.
     return array[:rows]
 
 
-def _remark(size: int | None, scalars: list[str], whole: set[str]) -> str:
+def _of_rows(size: int | None, scalars: list[str], whole: set[str]) -> str:
     said = []
     if size is not None:
         said.append(ONE_ROW if size < 2 else f"It takes exactly {size} rows at a time; the last ones are filled up.")

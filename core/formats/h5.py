@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from core.formats import kits
+from core.formats import kits, kits_brought
 from core.formats.contract import NO_CODE, Code, Format, Predictor
 from core.formats.h5_old import is_old, load_old, written_by
 from core.formats.live import keras_predictor
@@ -33,7 +33,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_keras, "model.h5", kits.TENSORFLOW),
+    kit=kits.Kit(kits.open_keras, "model.h5", kits.TENSORFLOW, brought=kits_brought.open_old_h5),
     inside="keras",
     origin="The file of Keras 1 and 2, on top of HDF5 of the HDF Group; legacy since Keras 3.",
     explains="The file holds the optimizer's moments, but Keras 3 gives back only its step and learning rate: training "

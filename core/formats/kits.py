@@ -5,8 +5,8 @@ nothing else of ours, and imports what it needs by itself.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 TENSORFLOW = ("tensorflow", "keras", "h5py", "numpy")  # TensorFlow itself requires the other three
 
@@ -17,14 +17,21 @@ class Kit:
 
     `load` gives a function that answers `{name: array}` with `{name: array}`, batch first. It takes what its parameters
     say: `path` (of `file` in the folder of the copy; the folder itself where that is empty), `classes` (custom classes
-    by name), `build` (makes the untrained model), `weights` (the path of the numbers that an architecture lacks).
-    `needs` are packages, as the records call them. Where `runs_code`, loading runs whatever is in the file.
+    by name), `build` (makes the untrained model), `weights` (the path of the numbers that an architecture lacks),
+    `signature` (the one through which a file that was brought in is asked). `needs` are packages, as the records call
+    them. Where `runs_code`, loading runs whatever is in the file. `brought` stands for `load` where the copy came from
+    outside: it reads what only others write.
     """
 
     load: Callable[..., Callable[[dict[str, Any]], dict[str, Any]]]
     file: str
     needs: tuple[str, ...]
     runs_code: bool = False
+    brought: Callable[..., Callable[[dict[str, Any]], dict[str, Any]]] | None = None
+
+    def of(self, trust: str) -> Self:
+        """The kit of a copy of that trust."""
+        return replace(self, load=self.brought) if self.brought and trust == "brought in" else self
 
 
 def open_keras(path, classes):

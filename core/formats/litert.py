@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from core.formats import kits
+from core.formats import kits, kits_brought
 from core.formats.contract import Format, kind_of
 from core.formats.litert_runtime import FILE, PACKAGES, load
 from core.formats.live import serving_function
@@ -31,7 +31,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_litert, FILE, ("ai-edge-litert", "numpy")),
+    kit=kits.Kit(kits.open_litert, FILE, ("ai-edge-litert", "numpy"), brought=kits_brought.open_any_litert),
     inside="litert",
     packages=PACKAGES,
     origin="TensorFlow Lite (2017), called LiteRT since 2024.",

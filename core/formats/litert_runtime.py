@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import CannotSave
-from core.formats.batches import by_rows
+from core.formats.batches import ByRows, by_rows
 from core.formats.contract import NO_CODE, Arrays, Code, Predictor, Spec
 from core.formats.litert_ways import in_floats, way_through
 from core.formats.signatures import remarks
@@ -28,13 +28,19 @@ def litert_predictor(content: bytes, signature: str = "") -> Predictor:
     A file that does not take batches is fed as `by_rows` says; integers with a scale are asked in floats.
     """
     interpreter = open_interpreter(content)
+    rows = asked_in_rows(content, interpreter, signature)
+    return Predictor(interpreter, rows.specs, rows.answer, remark=rows.remark)
+
+
+def asked_in_rows(content: bytes, interpreter: Any, signature: str) -> ByRows:
+    """How an interpreter over this content answers any number of rows."""
     way = way_through(interpreter, signature)
     takes_batches = _takes_batches(content, signature)
     specs = tuple(_spec(name, detail, takes_batches) for name, detail in way.inputs.items())
     specs, way = in_floats(way, specs)
     outputs = {} if takes_batches else {name: _sizes(detail["shape"]) for name, detail in way.outputs.items()}
     rows = by_rows(specs, outputs, way.call)
-    return Predictor(interpreter, rows.specs, rows.answer, remark=remarks(way.remark, rows.remark))
+    return rows._replace(remark=remarks(way.remark, rows.remark))
 
 
 def open_interpreter(content: bytes) -> Any:

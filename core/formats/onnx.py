@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from core.formats import kits
+from core.formats import kits, kits_brought
 from core.formats.contract import Format, Option, kind_of
 from core.formats.frozen_graph import frozen, inputs_in, outputs_in
 from core.formats.graphs import count_asked, inference, inputs_of
@@ -67,7 +67,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module", "litert"}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_onnx, FILE, ("onnxruntime", "numpy")),
+    kit=kits.Kit(kits.open_onnx, FILE, ("onnxruntime", "numpy"), brought=kits_brought.open_any_onnx),
     inside="onnx",
     packages={"onnx": "onnx", "tf2onnx": "tf2onnx", "onnxruntime": "onnxruntime"},
     options=(

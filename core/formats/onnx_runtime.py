@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from core.formats.batches import by_rows
+from core.formats.batches import ByRows, by_rows
 from core.formats.contract import NO_CODE, Arrays, Code, Named, Predictor, Spec
 
 FILE = "model.onnx"
@@ -18,14 +18,19 @@ def load(folder: Path, code: Code = NO_CODE) -> Predictor:
 def onnx_predictor(path: Path) -> Predictor:
     """The predictor over an ONNX file, on the processor."""
     session = open_session(str(path))
+    rows = asked_in_rows(session)
+    return Predictor(session, rows.specs, rows.answer, weights=lambda: _initializers(path), remark=rows.remark)
+
+
+def asked_in_rows(session: Any) -> ByRows:
+    """How a session answers any number of rows."""
     names = [output.name for output in session.get_outputs()]
 
     def answer(inputs: Arrays) -> Arrays:
         return dict(zip(names, session.run(names, inputs), strict=True))
 
     outputs = {port.name: _spec(port).shape for port in session.get_outputs()}
-    rows = by_rows(tuple(map(_spec, session.get_inputs())), outputs, answer)
-    return Predictor(session, rows.specs, rows.answer, weights=lambda: _initializers(path), remark=rows.remark)
+    return by_rows(tuple(map(_spec, session.get_inputs())), outputs, answer)
 
 
 def open_session(model: str | bytes) -> Any:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from core.formats import kits
+from core.formats import kits, kits_brought
 from core.formats.contract import Format, kind_of
 from core.formats.graphs import inference
 from core.formats.litert_runtime import FILE as LITERT
@@ -39,7 +39,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module", *READS}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_openvino, FILE, ("openvino", "numpy")),
+    kit=kits.Kit(kits.open_openvino, FILE, ("openvino", "numpy"), brought=kits_brought.open_any_openvino),
     inside="openvino",
     packages=PACKAGES,
     origin="Intel (2018).",

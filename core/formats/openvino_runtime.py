@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from core.formats.batches import Shape, by_rows
+from core.formats.batches import ByRows, Shape, by_rows
 from core.formats.contract import NO_CODE, Arrays, Code, Predictor, Spec
 
 FILE = "model.xml"
@@ -29,6 +29,12 @@ def load(folder: Path, code: Code = NO_CODE) -> Predictor:
 def openvino_predictor(path: Path) -> Predictor:
     """The predictor over an IR, on the processor, computing in float32."""
     model = compiled(path)
+    rows = asked_in_rows(model)
+    return Predictor(model, rows.specs, rows.answer, remark=rows.remark)
+
+
+def asked_in_rows(model: Any) -> ByRows:
+    """How a compiled model answers any number of rows."""
     # The converter leaves scalars that nothing reads behind as outputs; an answer has a row for every input.
     answers = [port for port in model.outputs if _shape(port) != ()] or model.outputs
     outputs = {_name(port, f"output_{index}"): port for index, port in enumerate(answers)}
@@ -38,8 +44,7 @@ def openvino_predictor(path: Path) -> Predictor:
         return {name: found[port].copy() for name, port in outputs.items()}
 
     specs = tuple(_spec(port, index) for index, port in enumerate(model.inputs))
-    rows = by_rows(specs, {name: _shape(port) for name, port in outputs.items()}, answer)
-    return Predictor(model, rows.specs, rows.answer, remark=rows.remark)
+    return by_rows(specs, {name: _shape(port) for name, port in outputs.items()}, answer)
 
 
 def compiled(model: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from core.formats import kits
+from core.formats import kits, kits_brought
 from core.formats.contract import NO_CODE, Code, Format, Predictor, kind_of
 from core.formats.live import serving_function
 from core.formats.saved_variables import load_saved_model
@@ -32,7 +32,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_saved_model, "", kits.TENSORFLOW),
+    kit=kits.Kit(kits.open_saved_model, "", kits.TENSORFLOW, brought=kits_brought.open_in_session),
     origin="TensorFlow's format since 1.0 (2017); its object graph came with TensorFlow 2.",
     explains="keras.models.load_model refuses this directory in Keras 3: what it holds is a graph, and no Keras layers "
     "can be made from a graph. Load it with tf.saved_model.load and call signatures['serving_default'], or wrap it in "

@@ -28,10 +28,10 @@ def choose_signature(names: Iterable[str], asked: str = "") -> tuple[str, str]:
     if asked and asked not in found:
         raise InputError("It has no such signature.", received=asked, cure=f"Choose from {', '.join(found)}.")
     chosen = asked or (DEFAULT if DEFAULT in found else found[0])
-    return chosen, _remark(chosen, [name for name in found if name != chosen])
+    return chosen, _answers_through(chosen, [name for name in found if name != chosen])
 
 
-def _remark(chosen: str, others: list[str]) -> str:
+def _answers_through(chosen: str, others: list[str]) -> str:
     if not others:
         return "" if chosen == DEFAULT else f"It answers through its only signature, “{chosen}”."
     return f"It answers through its signature “{chosen}”; it also has {', '.join(f'“{one}”' for one in others)}."

@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from core.errors import InputError
@@ -15,6 +16,7 @@ from core.kit.halves import ARCHITECTURE, architecture_of, code_of, write_number
 from core.library import Artifact, Library, Run, files
 from core.library.checked import Checked, checked
 from core.library.parcel import Parcel, Piece, files_of, sha256_of, zipped
+from core.worker.snapshot import demo_of
 
 SCHEMA = 1
 
@@ -31,6 +33,7 @@ def proof_kit(library: Library, artifact_id: str) -> Parcel:
             f"The format {one.label} says nothing of how to load it without Roundtrip.",
             cure="Download the files as they are.",
         )
+    one = replace(one, kit=one.kit.of(artifact.trust))
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(library.staging())
         members = _members(library, artifact, run, one, evidence, folder)
@@ -48,16 +51,17 @@ def _members(
     kept: dict[str, Piece] = {f"{texts.FOLDER}/{path}": file for path, file in files_of(library, artifact.id).items()}
     kept |= {"inputs.npz": npz(question.inputs), "expected.npz": npz(question.expected)}
     code = code_of(run, taken & {"classes", "build"}, library, evidence.needs_code)
-    if "build" in taken and run.demo is None:
+    if "build" in taken and demo_of(run.source) is None:
         kept[ARCHITECTURE] = kept.pop(f"{texts.FOLDER}/{ARCHITECTURE}", None) or architecture_of(library, run)
     numbers = write_numbers(library, run, folder) if "weights" in taken else None
     if numbers:
         kept[numbers.name] = _fresh(numbers)
     wanted = texts.needed(artifact, one, code)
+    signature = run.brought.get("signature", "") if artifact.id == run.brought.get("artifact") else ""
     said = {
         "README.md": texts.readme(artifact, run, one, evidence, question, code, wanted),
         "requirements.txt": texts.requirements(artifact, wanted),
-        "load.py": texts.load_text(one, code, numbers.name if numbers else ""),
+        "load.py": texts.load_text(one, code, numbers.name if numbers else "", signature),
         "verify.py": inspect.getsource(verify),
         **({"model.py": code.text} if code else {}),
         "kit.json": _facts(artifact, run, one, evidence, question, kept, wanted),
@@ -68,7 +72,7 @@ def _members(
 def _question(library: Library, run: Run, one: Format, evidence: Evidence, taken: set[str]) -> Asked:
     """What is asked and expected; a copy that the kit itself completes is as exact as the model."""
     reference, outcome = library.reference(run.id), evidence.best
-    if "build" in taken and run.demo is None:  # half a model, which was never asked
+    if "build" in taken and demo_of(run.source) is None:  # half a model, which was never asked
         return asked(reference, None)
     require_provable(outcome, one.label)
     return asked(reference, None if "weights" in taken else outcome)

@@ -14,6 +14,7 @@ from core.errors import Damaged, InputError
 from core.kit.source import written
 from core.library import Library, Run
 from core.library.values import tensors
+from core.worker.snapshot import demo_of
 
 ARCHITECTURE = "architecture.json"
 COPY = "model.keras"  # as which the run of a person's own Keras model keeps it
@@ -49,8 +50,8 @@ class Code(NamedTuple):
 
 def code_of(run: Run, needed: set[str], library: Library, needs_code: bool) -> Code | None:
     """The `model.py` of a kit that takes `classes` or `build` (`needed`); None where the copy lacks nothing."""
-    if run.demo:
-        demo = get_demo(run.demo)
+    if key := demo_of(run.source):
+        demo = get_demo(key)
         return _of_demo(demo, run, needed) if "build" in needed or (demo.has_classes and needed) else None
     own = tuple(own_classes(library, run)) if needs_code or "build" in needed else ()
     text = OWN.format(names=", ".join(own)) if own else ""
@@ -66,7 +67,8 @@ def _of_demo(demo: Demo, run: Run, needed: set[str]) -> Code:
     imports = [*found.imports, *(["from types import SimpleNamespace"] if build else [])]
     parts = [f'"""The code of the model: {demo.model_says}."""\n\n' + "\n".join(imports), found.body]
     if build:
-        settings = ", ".join(f"{name}={value!r}" for name, value in run.settings.items())
+        chosen = run.settings or run.brought["settings"]
+        settings = ", ".join(f"{name}={value!r}" for name, value in chosen.items())
         parts.append(f"SETTINGS = SimpleNamespace({settings})")
         parts.append('def untrained():\n    """The model before its training."""\n    return build(SETTINGS)')
     return Code("\n\n\n".join(part.strip() for part in parts) + "\n", found.packages)

@@ -18,11 +18,12 @@ PACKAGES = {"sklearn": ("scikit-learn",), "plotly": ("plotly", "pandas"), "ai_ed
 LINUX = 'sys_platform == "linux" and platform_machine == "x86_64"'
 
 
-def load_text(one: Format, code: Code | None, weights: str) -> str:
+def load_text(one: Format, code: Code | None, weights: str, signature: str = "") -> str:
     """`load.py`: the format's own function, and one call of it."""
     found, taken = written(one.kit.load), inspect.signature(one.kit.load).parameters
     path = f'HERE / "{FOLDER}"' + (f' / "{one.kit.file}"' if one.kit.file else "")
     given = {"path": path, "classes": "{}", "build": "untrained", "weights": f'HERE / "{weights}"'}
+    given["signature"] = repr(signature)
     used = ["untrained"] if "build" in taken else []
     if "classes" in taken and code:
         used, given["classes"] = ["classes"], "classes()"

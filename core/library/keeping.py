@@ -34,6 +34,7 @@ class Keeping(Reading):
             entries = files.seal(staged / "files")
             given = {"id": new_id("a"), "run": run_id, "files": entries} | facts
             artifact = Artifact(**given | {"owner": self.access.me})
+            evidence = evidence.model_copy(update={"trust": artifact.trust})
             self._keep(staged, artifact, {"artifact.json": artifact.text(), "evidence.json": evidence.text()})
         return artifact
 

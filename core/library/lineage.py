@@ -6,7 +6,8 @@ from pydantic import BaseModel, Field
 
 from core.errors import RoundtripError
 from core.library.entries import checked_id
-from core.library.records import Artifact, Run, Trust
+from core.library.records import Artifact, Run
+from core.record import Trust
 
 if TYPE_CHECKING:
     from core.library.library import Library

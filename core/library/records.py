@@ -1,15 +1,10 @@
 """The records that lie beside the files: a run, and an artifact of it. Evidence has its own room."""
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Field
 
-from core.record import Record, other_versions, versions
-
-# Where a model comes from: trained or added here, or a file that a person brought in. What is made from the one is of
-# the same trust: a copy of a stranger's model is a stranger's model, whoever converted it.
-Trust = Literal["ours", "brought in"]
-
+from core.record import Record, Trust, other_versions, versions
 
 # What a process is told of a model from outside (see `core.worker.snapshot.code_from`).
 SOURCE = ("format", "signature", "demo", "settings")

@@ -12,7 +12,7 @@ from core.library.journal import Job
 from core.machine import machine
 from core.record import now, versions
 from core.report.rows import DisagreeingRows, disagreeing_rows
-from core.words import LIVE, counted, short_names
+from core.words import AS_BROUGHT, LIVE, counted, short_names
 from core.work.opening import run_of
 from core.work.tolerances import Tolerance, held_to
 
@@ -85,7 +85,7 @@ def gather(jobs: "Jobs", job: Job, tolerances: Mapping[str, Tolerance]) -> Findi
         job=job,
         run=run,
         inputs=inputs,
-        names=short_names([baseline, *outcomes], artifacts),
+        names=short_names([baseline, *outcomes], artifacts, run),
         outcomes=outcomes,
         artifacts=artifacts,
         tolerances=tolerances,
@@ -103,7 +103,7 @@ def headline(baseline: str, rows: int, outcomes: Mapping[str, Mapping[str, Any]]
     same = sum(one.rank <= Verdict.SAME_ANSWERS.rank for one in verdicts)
     silent = sum(one["error"] is not None for one in outcomes.values())
     changed, of = len(verdicts) - same - silent, len(verdicts)
-    whose = "the live model" if baseline == LIVE else baseline
+    whose = {LIVE: "the live model", AS_BROUGHT: "the model that was brought in"}.get(baseline, baseline)
     asked = f"{rows:,} row" if rows == 1 else f"all {rows:,} rows"
     if same == of:
         who = "The copy answers" if of == 1 else f"All {of} copies answer"

@@ -16,7 +16,7 @@ from core.library import Artifact
 from core.report.asking import asked, command, needs_file
 from core.report.facts import Findings
 from core.report.plots import plots
-from core.words import counted, duration, meaning, moment, size, verdict_words
+from core.words import counted, duration, live_words, meaning, moment, size, verdict_words
 from core.words.classes import what_changed
 from core.words.numbers import CLASSES, CLOSENESS, DISTANCES, WORST, in_tolerance, plain_number
 from core.words.remarks import remarks
@@ -88,7 +88,7 @@ def _policy(scripts: list[str]) -> list[str]:
 
 def _whose(findings: Findings) -> str:
     name = findings.names[findings.baseline]
-    return f"the live model of “{findings.run.name}”" if findings.baseline == findings.run.id else name
+    return live_words(findings.run.name, findings.run) if findings.baseline == findings.run.id else name
 
 
 def _card(findings: Findings, id_: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from core.errors import is_passing
 from core.formats import get_format
 
 LIVE = "Live model"
+AS_BROUGHT = "As brought in"  # what stands in its place for a run that came from outside: its own first answers
 # What each verdict means to somebody who has never seen it.
 MEANINGS = {
     Verdict.BIT_IDENTICAL: "Every number of every answer is the same, to the last bit.",
@@ -31,6 +32,13 @@ class Formatted(Protocol):
     """Whatever was saved in a format: an artifact's record, or its line in the list."""
 
     format: str
+    trust: str | None
+
+
+class Trusted(Protocol):
+    """A run, an artifact, or its line in the list."""
+
+    trust: str | None
 
 
 def size(count: int | None) -> str:
@@ -100,15 +108,30 @@ def meaning(verdict: str | Verdict, error: dict[str, str] | None = None) -> str:
     return UNANSWERED_MEANS if is_passing(error) else MEANINGS[Verdict(verdict)]
 
 
-def short_names(ids: Iterable[str], entries: Mapping[str, Formatted]) -> dict[str, str]:
-    """The format's label, with the id where two copies are of one format; "Live model" for a run; of a copy that is in
-    the library no more, the id."""
-    labels = {id_: _label(id_, entries) for id_ in ids}
+def marked(name: str, one: Trusted | None) -> str:
+    """A name that says of what came from outside that it was brought in."""
+    return f"{name} · brought in" if one and one.trust == "brought in" else name
+
+
+def live_name(run: Trusted | None) -> str:
+    """What the model of a run is called beside its copies."""
+    return AS_BROUGHT if run and run.trust == "brought in" else LIVE
+
+
+def live_words(name: str, run: Trusted) -> str:
+    """The model of a run called `name`, in a sentence."""
+    return f"“{name}” as it was brought in" if live_name(run) == AS_BROUGHT else f"the live model of “{name}”"
+
+
+def short_names(ids: Iterable[str], entries: Mapping[str, Formatted], run: Trusted | None = None) -> dict[str, str]:
+    """The format's label, with the id where two copies are of one format, and whether it was brought in; `live_name` of
+    the `run` for its id; of a copy that is in the library no more, the id."""
+    labels = {id_: _label(id_, entries, run) for id_ in ids}
     repeated = {label for label in labels.values() if list(labels.values()).count(label) > 1}
     return {id_: f"{label} ({id_})" if label in repeated else label for id_, label in labels.items()}
 
 
-def _label(id_: str, entries: Mapping[str, Formatted]) -> str:
+def _label(id_: str, entries: Mapping[str, Formatted], run: Trusted | None) -> str:
     if id_ in entries:
-        return get_format(entries[id_].format).label
-    return LIVE if id_.startswith("r") else id_
+        return marked(get_format(entries[id_].format).label, entries[id_])
+    return live_name(run) if id_.startswith("r") else id_

@@ -93,7 +93,7 @@ def _cost(jobs: "Jobs", handle: "Handle", id_: str, told: _Progress) -> Cost:
     after = told.begun + 2 * request["repeats"]
     try:
         artifact = jobs.library.artifact(id_)
-        cost.format, cost.bytes = artifact.format, artifact.bytes
+        cost.format, cost.bytes, cost.trust = artifact.format, artifact.bytes, artifact.trust
         jobs.library.verify(id_)
         cost.save, remarks = _saves(jobs, handle, artifact, told)
         return _with_answers(cost, _reloads(jobs, handle, artifact, told), remarks)

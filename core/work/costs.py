@@ -76,6 +76,7 @@ class Cost(BaseModel):
 
     artifact: str
     format: str
+    trust: str = "ours"
     source: str = "none"
     bytes: int = 0
     save: Spread | None = None

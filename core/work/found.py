@@ -11,6 +11,7 @@ from core.formats.contract import Arrays
 from core.formats.reference import Reference
 from core.library import Library
 from core.library.records import Run
+from core.words import live_words, marked
 
 SAID_IN_FULL = 1000  # values of one answer that stand in the record; arrays beside it hold all
 
@@ -18,8 +19,9 @@ SAID_IN_FULL = 1000  # values of one answer that stand in the record; arrays bes
 def name_of(library: Library, id_: str) -> str:
     """How one of the two is called in a sentence."""
     if id_.startswith("r"):
-        return f"the live model of {id_}"
-    return f"{get_format(library.artifact(id_).format).label} ({id_})"
+        return live_words(id_, library.run(id_))
+    artifact = library.artifact(id_)
+    return marked(f"{get_format(artifact.format).label} ({id_})", artifact)
 
 
 def facts_of(run: Run, reference: Reference, search: Search, find: Find) -> dict[str, Any]:

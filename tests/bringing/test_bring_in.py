@@ -1,6 +1,7 @@
 """Models from outside, end to end: checked, loaded and asked in the sandbox, kept, converted, compared; or refused, and
 then nothing of them stays."""
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,11 @@ import pytest
 
 from core.errors import StorageFailed, TimedOut, UnknownName, from_json
 from core.jobs import Jobs
+from core.library import Artifact
 from core.library.journal import Job
+from core.matrix import matrix
+from core.report.facts import gather
+from core.report.plain import as_csv, as_json
 from core.settings import Settings
 from core.work.receiving import receive
 from core.worker import Writes
@@ -69,8 +74,24 @@ def test_a_model_from_outside_comes_in_is_converted_and_compared(
         assert {key: row.get("verdict", row.get("error")) for key, row in rows.items()} == formats
         copies = [library.artifact(row["artifact"]) for row in rows.values()]
         assert {(one.trust, one.made_from) for one in copies} == {("brought in", artifact.id)}
-        compared = finished(empty_jobs, empty_jobs.compare([artifact.id, *(one.id for one in copies)])).result
-        assert {one["verdict"] for one in compared["outcomes"].values()} <= {"bit-identical", "rounding"}
+        job = finished(empty_jobs, empty_jobs.compare([artifact.id, *(one.id for one in copies)]))
+        assert {one["verdict"] for one in job.result["outcomes"].values()} <= {"bit-identical", "rounding"}
+        marked_everywhere(empty_jobs, job, [artifact, *copies])
+
+
+def marked_everywhere(jobs: Jobs, job: Job, copies: list[Artifact]) -> None:
+    """Its evidence, the matrix and every kind of report say that it was brought in."""
+    assert {jobs.library.evidence(one.id).trust for one in copies} == {"brought in"}
+    assert {row.trust for row in matrix(jobs.library, copies[0].run)} == {"brought in"}
+    findings = gather(jobs, job, {})
+    assert findings.names[findings.baseline] == "As brought in"
+    assert all(
+        name.partition(" · ")[2].startswith("brought in")
+        for id_, name in findings.names.items()
+        if id_ in findings.outcomes
+    )
+    assert {one["trust"] for one in json.loads(as_json(findings))["artifacts"].values()} == {"brought in"}
+    assert {line["trust"] for line in csv.DictReader(as_csv(findings).splitlines())} == {"brought in"}
 
 
 def test_the_reference_of_an_import_is_its_own_answer_to_random_inputs(bring: Bring, empty_jobs: Jobs, tmp_path: Path):

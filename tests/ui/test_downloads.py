@@ -358,3 +358,14 @@ def test_what_cannot_be_taken_is_said_in_a_sentence(library: Library, address: s
     assert reply.status in (400, 404)
     assert reply.body.startswith(said)
     assert staged(library) == []
+
+
+def test_an_alias_stands_for_its_artifact_in_an_address_and_moves_with_it(library: Library):
+    one, two = keep(library, a=b"one"), keep(library, a=b"two")
+    library.point("champion", one.id)
+    assert ask("/download/champion").body == b"one"
+    library.point("champion", two.id)
+    assert ask("/download/champion").body == b"two"
+    assert ask(f"/download/champion,{two.id}").body == b"two"
+    library.drop_alias("champion")
+    assert ask("/download/champion").status == 404

@@ -1,4 +1,7 @@
-"""What can be taken out of the library: artifacts, proof kits, input sets, reports. Every byte is checked first."""
+"""What can be taken out of the library: artifacts, proof kits, input sets, reports. Every byte is checked first.
+
+An alias stands for its artifact in each of these addresses.
+"""
 
 import contextlib
 from collections.abc import Callable
@@ -23,32 +26,33 @@ STATUS = {SignedOut: 401, UnknownName: 404, Damaged: 409, StorageFailed: 503}
 
 async def download(request: Request) -> Response:
     """One artifact as it was written: its only file, or all of its files as a zip; several artifacts as one zip."""
-    ids = request.path_params["ids"].split(",")
-    return await _sent(request, lambda: take(_office().library, ids))
+    asked = request.path_params["ids"].split(",")
+    return await _sent(request, lambda jobs: take(jobs.library, [jobs.library.resolve(one) for one in asked]))
 
 
 async def kit(request: Request) -> Response:
     """The proof kit of one artifact."""
-    return await _sent(request, lambda: proof_kit(_office().library, request.path_params["id"]))
+    asked = request.path_params["id"]
+    return await _sent(request, lambda jobs: proof_kit(jobs.library, jobs.library.resolve(asked)))
 
 
 async def serving(request: Request) -> Response:
     """A SavedModel in the layout of TensorFlow Serving."""
-    asked = request.path_params
-    return await _sent(request, lambda: serving_zip(_office().library, asked["id"], asked["name"], asked["version"]))
+    asked, said = request.path_params["id"], [request.path_params[name] for name in ("name", "version")]
+    return await _sent(request, lambda jobs: serving_zip(jobs.library, jobs.library.resolve(asked), *said))
 
 
 async def inputs(request: Request) -> Response:
     """One input set as an .npz."""
     id_ = request.path_params["id"]
     name = f"roundtrip-inputs-{id_}.npz"
-    return await _sent(request, lambda: zipped(_office().library, _office().inputs.members(id_), name))
+    return await _sent(request, lambda jobs: zipped(jobs.library, jobs.inputs.members(id_), name))
 
 
-async def _sent(request: Request, packed: Callable[[], Parcel]) -> Response:
+async def _sent(request: Request, packed: Callable[[Jobs], Parcel]) -> Response:
     """Pack in a thread, and send; an error in a sentence of plain text."""
     try:
-        return send(request, await anyio.to_thread.run_sync(packed))
+        return send(request, await anyio.to_thread.run_sync(lambda: packed(_office())))
     except RoundtripError as error:
         return sorry(error)
 
