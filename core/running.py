@@ -60,7 +60,7 @@ class Handle:
     def finish(self, **end: Any) -> None:
         with self._lock:
             self.job = self.job.model_copy(update={"finished": now(), **end})
-            self._journal.write_last(self.job)
+            self._journal.end(self.job)
 
 
 def is_settled(job: Job) -> bool:

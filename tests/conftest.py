@@ -1,5 +1,6 @@
 """Fixtures, named by the state that they give. One worker and one library serve the whole session: both are made to."""
 
+import contextlib
 import shutil
 import subprocess
 import time
@@ -124,13 +125,23 @@ def command(*words: str) -> tuple[int, str, str]:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 4 MiB of its own; skipped where none can be mounted."""
-    folder = tmp_path / "disk"
+    with mounted(tmp_path / "disk", 4) as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, mib: int) -> Iterator[Path]:
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", str(folder)]
     if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("mounting a small disk takes root")
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def remount(folder: Path, how: str) -> None:
+    """Make a file system that was mounted here read-only ("ro"), or writable again ("rw")."""
+    subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True)
 
 
 def staged(home: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from core.errors import LibraryError, RoundtripError, UnknownName, UnreadableRecord
 from core.explain import translate
 from core.health.rebuilding import differences
-from core.library import Library, files
+from core.library import Library, files, together
 from core.library.entries import ID
 from core.library.journal import Journal
 from core.library.records import Artifact, Run
@@ -87,13 +87,14 @@ def _take(step: _Step, dry_run: bool) -> Mended:
 
 def _staged(library: Library) -> Iterator[_Step]:
     for folder in files.leftovers(library.home):
+        whole = (folder / together.INTENT).exists()
         yield _Step(
             "staging",
             folder.name[:80],
-            "A save that a process did not end lies in staging.",
-            "It would be deleted.",
-            "It was deleted.",
-            lambda folder=folder: _delete(folder),
+            f"A save that a process did not end lies in staging{', and it is whole' if whole else ''}.",
+            "It would be kept." if whole else "It would be deleted.",
+            "It was kept." if whole else "It was deleted.",
+            lambda folder=folder: _clear(library, folder),
         )
 
 
@@ -222,6 +223,11 @@ def _catalog(library: Library) -> Iterator[_Step]:
             "It was made anew.",
             library.rebuild,
         )
+
+
+def _clear(library: Library, folder: Path) -> None:
+    together.clear(folder, library.home)
+    _delete(folder)
 
 
 def _delete(folder: Path) -> None:

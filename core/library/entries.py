@@ -8,6 +8,7 @@ from typing import NamedTuple
 from core.errors import UnknownName
 
 ID = re.compile(r"[aijr][0-9a-f]{10}")
+KINDS = {"r": "runs", "a": "artifacts"}  # the folder in which entries lie, by the first letter of their ids
 SORTS = ("created", "bytes", "name", "format", "demo", "verdict")
 UNREADABLE = "unreadable"  # asked for among the verdicts: what has a problem
 

@@ -64,6 +64,9 @@ class Journal:
         self._folder = folder
         self._keep = keep
         self._access = Access(folder.parent)
+        # What the disk has not taken holds while this process lives: ends of jobs, and wishes to cancel them.
+        self._untold: dict[str, Job] = {}
+        self._wishes: set[str] = set()
 
     def seen_by(self, access: Access) -> Self:
         """The same journal as one person sees it: another's jobs are not there."""
@@ -73,6 +76,8 @@ class Journal:
 
     def begin(self, job: Job) -> Job:
         """Write a new job, in place of any earlier one of the same id, and forget the oldest finished ones."""
+        self._untold.pop(job.id, None)
+        self._wishes.discard(job.id)
         shutil.rmtree(self._folder / job.id, ignore_errors=True)
         with files.disk():
             (self._folder / job.id).mkdir(parents=True)
@@ -102,7 +107,17 @@ class Journal:
             self.write(job)
         except OSError:
             short = job.model_copy(update={"detail": {}})
-            (self._folder / job.id / "job.json").write_text(short.text(), encoding="utf-8")
+            with (self._folder / job.id / "job.json").open("r+b") as file:  # not cut before: the room would be lost
+                file.write(short.text().encode())
+                file.truncate()
+
+    def end(self, job: Job) -> None:
+        """As `write_last`; where the disk takes nothing at all, whoever asks here is told of the end all the same."""
+        try:
+            self.write_last(job)
+            self._untold.pop(job.id, None)
+        except OSError:
+            self._untold[job.id] = job
 
     def read(self, id_: str) -> Job:
         """A job with its result. Raises UnknownName, UnreadableRecord."""
@@ -113,21 +128,30 @@ class Journal:
         return job.model_copy(update={"result": _result(path)})
 
     def _record(self, id_: str) -> Job:
-        path = self._folder / checked_id(id_, "j") / "job.json"
-        with files.disk():
-            if not path.is_file():
-                raise unknown(id_)
-        try:
-            job = Job.read(path)
-        except UnreadableRecord as error:
-            if self._access.me is None:
-                raise
-            raise unknown(id_) from error
+        job = self._told_here(checked_id(id_, "j")) or self._kept(id_)
         if not self._access.admits(job.owner, job.request):
             raise unknown(id_)
         if job.active and not is_alive(job.pid, job.born):
             return job.model_copy(update={"state": "interrupted", "finished": now()})
         return job
+
+    def _told_here(self, id_: str) -> Job | None:
+        """An end that the disk has not taken, and that it is offered again."""
+        if job := self._untold.get(id_):
+            self.end(job)
+        return job
+
+    def _kept(self, id_: str) -> Job:
+        path = self._folder / id_ / "job.json"
+        with files.disk():
+            if not path.is_file():
+                raise unknown(id_)
+        try:
+            return Job.read(path)
+        except UnreadableRecord as error:
+            if self._access.me is None:
+                raise
+            raise unknown(id_) from error
 
     def all(self, kind: str = "") -> list[Job]:
         """Readable jobs without their results, newest first. Raises StorageFailed."""
@@ -171,10 +195,13 @@ class Journal:
         return sorted(folder for folder in ours if not (folder / "job.json").exists())
 
     def ask_to_cancel(self, id_: str) -> None:
-        (self._seen(id_) / "cancel").touch()
+        marker = self._seen(id_) / "cancel"
+        self._wishes.add(id_)
+        with contextlib.suppress(OSError):  # a full disk; it is heard here, where most jobs are at work
+            marker.touch()
 
     def asked_to_cancel(self, id_: str) -> bool:
-        return (self._folder / id_ / "cancel").exists()
+        return id_ in self._wishes or (self._folder / id_ / "cancel").exists()
 
     def folder(self, id_: str) -> Path:
         """Where a job keeps what it made. Raises UnknownName."""

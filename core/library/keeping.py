@@ -3,14 +3,15 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from core.evidence import Evidence
-from core.library import files
+from core.library import files, together
 from core.library.entries import new_id
-from core.library.opened import KINDS
 from core.library.reading import Reading
 from core.library.records import Artifact, Run
+
+Kept = TypeVar("Kept", Run, Artifact)
 
 
 class Keeping(Reading):
@@ -19,8 +20,8 @@ class Keeping(Reading):
     def keep_run(self, staged: Path, facts: dict[str, Any]) -> Run:
         """Keep a staged run (history.csv, snapshot/, reference.npz): hashed, flushed, renamed. Raises StorageFailed."""
         with files.disk():
-            run = Run(id=new_id("r"), files=files.seal(staged), owner=self.access.me, **facts)
-            self._keep(staged, run, {"run.json": run.text()})
+            run = self._sealed_run(staged, facts)
+            self._keep({run.id: staged})
         return run
 
     def keep_artifact(self, staged: Path, run_id: str, evidence: Evidence, **facts: Any) -> Artifact:
@@ -31,24 +32,40 @@ class Keeping(Reading):
         if self.access.me is not None:
             self._folder(run_id, "r")
         with files.disk():
-            entries = files.seal(staged / "files")
-            given = {"id": new_id("a"), "run": run_id, "files": entries} | facts
-            artifact = Artifact(**given | {"owner": self.access.me})
-            evidence = evidence.model_copy(update={"trust": artifact.trust})
-            self._keep(staged, artifact, {"artifact.json": artifact.text(), "evidence.json": evidence.text()})
+            artifact = self._sealed_artifact(staged, run_id, evidence, facts)
+            self._keep({artifact.id: staged})
         return artifact
 
-    def _keep(self, staged: Path, record: Run | Artifact, texts: dict[str, str]) -> None:
-        for name, text in texts.items():
-            files.write_text(staged / name, text)
-        files.flush(staged)
-        files.move(staged, self.home / KINDS[record.id[0]] / record.id)
-        self._lookout.changed(record.id)
+    def keep_both(
+        self, staged_run: Path, facts: dict[str, Any], staged_artifact: Path, evidence: Evidence, **more: Any
+    ) -> tuple[Run, Artifact]:
+        """As `keep_run` and `keep_artifact`, for a run that is nothing without its copy: both are kept, or neither.
 
-    def take_back(self, run_id: str) -> None:
-        """Delete a run that was kept a moment ago, where what belongs to it could not be kept."""
-        files.discard(self._own(run_id, "r"))
-        self._lookout.changed(run_id)
+        They are staged side by side, in one folder of staging. `more` are other fields of the artifact's record.
+        """
+        with files.disk():
+            run = self._sealed_run(staged_run, facts)
+            artifact = self._sealed_artifact(staged_artifact, run.id, evidence, more)
+            self._keep({run.id: staged_run, artifact.id: staged_artifact})
+        return run, artifact
+
+    def _sealed_run(self, staged: Path, facts: dict[str, Any]) -> Run:
+        run = Run(id=new_id("r"), files=files.seal(staged), owner=self.access.me, **facts)
+        return _sealed(staged, run, {"run.json": run.text()})
+
+    def _sealed_artifact(self, staged: Path, run_id: str, evidence: Evidence, facts: dict[str, Any]) -> Artifact:
+        given = {"id": new_id("a"), "run": run_id, "files": files.seal(staged / "files")} | facts
+        artifact = Artifact(**given | {"owner": self.access.me})
+        evidence = evidence.model_copy(update={"trust": artifact.trust})
+        return _sealed(staged, artifact, {"artifact.json": artifact.text(), "evidence.json": evidence.text()})
+
+    def _keep(self, staged: dict[str, Path]) -> None:
+        if len(staged) > 1:
+            together.move(self.home, staged)
+        else:
+            for id_, folder in staged.items():
+                files.move(folder, together.place(self.home, id_))
+        self._lookout.changed(*staged)
 
     def keep_refusals(self, run_id: str, refused: dict[str, dict[str, Any]], taken: Iterable[str]) -> None:
         """Note the formats that refused a run, and forget earlier refusals of those that have taken it since; a run of
@@ -58,3 +75,11 @@ class Keeping(Reading):
         noted = {key: found for key, found in self.refusals(run_id).items() if key not in set(taken)} | refused
         with files.disk():
             files.write_text(self._folder(run_id, "r") / "refused.json", json.dumps(noted, indent=2))
+
+
+def _sealed(staged: Path, record: Kept, texts: dict[str, str]) -> Kept:
+    """The record itself, once its texts are written beside the staged files, and all of it is flushed."""
+    for name, text in texts.items():
+        files.write_text(staged / name, text)
+    files.flush(staged)
+    return record

@@ -9,10 +9,9 @@ from typing import Any
 
 from core.errors import UnknownName, UnreadableRecord
 from core.library.catalog import Catalog
-from core.library.entries import ID, Entry, Page, Query
+from core.library.entries import ID, KINDS, Entry, Page, Query
 from core.library.files import disk
 from core.library.lookout import Lookout
-from core.library.opened import KINDS
 from core.library.reading import Reading
 from core.library.records import Run
 from core.library.tables import IN_MEMORY

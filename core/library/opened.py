@@ -9,17 +9,16 @@ from typing import Self
 from filelock import FileLock, Timeout
 
 from core.errors import InputError, StorageFailed
-from core.library import files
+from core.library import files, together
 from core.library.access import Access, Viewer
 from core.library.catalog import Catalog, Lost
-from core.library.entries import checked_id, unknown
+from core.library.entries import KINDS, checked_id, unknown
 from core.library.files import disk
 from core.library.lookout import Lookout
 from core.library.trash import Trash
 from core.settings import settings
 
 FOLDERS = ("runs", "artifacts", "trash", "staging", "jobs")
-KINDS = {"r": "runs", "a": "artifacts"}
 WAIT = 60  # seconds to wait for another who marks or removes
 
 
@@ -58,7 +57,8 @@ class Opened:
 
     def _clear_staging(self) -> None:
         for folder in files.leftovers(self.home):
-            files.discard(folder)
+            with contextlib.suppress(OSError):  # a disk that takes nothing now is read all the same
+                together.clear(folder, self.home)
 
     def staging(self) -> contextlib.AbstractContextManager[Path]:
         """An empty folder on the library's own disk; whatever is still in it at the end is gone."""

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 from core.errors import InputError
 from core.library.aliases import read_aliases
-from core.library.entries import ID, unknown
+from core.library.entries import ID, KINDS, unknown
 from core.library.files import disk
 from core.library.marks import read_marks
-from core.library.opened import KINDS, Opened
+from core.library.opened import Opened
 from core.library.trash import Thrown
 
 

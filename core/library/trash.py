@@ -51,7 +51,8 @@ class Trash:
     def throw(self, folder: Path) -> None:
         """Move an entry here, and note when. Raises OSError."""
         files.move(folder, self._folder / folder.name)
-        self._note(folder.name)
+        with contextlib.suppress(OSError):  # a full disk is what a trash is emptied for: it counts from when it is seen
+            self._note(folder.name)
 
     def take_back(self, id_: str, target: Path) -> None:
         """Raises OSError."""

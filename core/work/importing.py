@@ -175,19 +175,14 @@ class _Import:
         return told.facts(), reference, evidence
 
     def _keep(self, facts: dict[str, Any], reference: Reference, evidence: Evidence) -> tuple[Run, Artifact]:
-        """Keep the run, then the artifact; where the second fails, the first is taken back."""
+        """Keep the run and its artifact, both or neither."""
         _same_files(self.files, self.run_folder / "snapshot")
         reference.write(self.run_folder / "reference.npz")
         facts |= {"name": self.given.label or self.brought["file"], "demo": None, "settings": None}
         facts |= {"trust": "brought in", "brought": self.brought | {"checks": self.checks}}
-        run = self.jobs.library.keep_run(self.run_folder, facts)
         told = {"id": self.brought["artifact"], "format": self.brought["format"], "seconds": 0.0}
         told |= {"trust": "brought in", "options": {"signature": self.given.signature} if self.given.signature else {}}
-        try:
-            return run, self.jobs.library.keep_artifact(self.artifact_folder, run.id, evidence, **told)
-        except BaseException:
-            self.jobs.library.take_back(run.id)
-            raise
+        return self.jobs.library.keep_both(self.run_folder, facts, self.artifact_folder, evidence, **told)
 
     def _result(self, run: Run, artifact: Artifact, reference: Reference, evidence: Evidence) -> dict[str, Any]:
         """Ids, what it is, what it takes and gives, what was checked, what to know, and the verdict of its reload."""

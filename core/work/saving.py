@@ -1,11 +1,12 @@
 """The work of a saving job: each format in a child of its own, side by side, and none stops another."""
 
+import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import Cancelled, ChildDied, FormatError, TimedOut, WorkerError, from_json
+from core.errors import Cancelled, ChildDied, FormatError, StorageFailed, TimedOut, WorkerError, from_json
 from core.evidence import Evidence, gather
 from core.explain import translate
 from core.formats import get_format
@@ -39,7 +40,8 @@ def save_work(jobs: "Jobs", handle: "Handle") -> dict[str, Any]:
         for future in futures:
             future.result()
     refused = {key: {"created": now(), **row} for key, row in rows.items() if _is_refusal(row)}
-    jobs.library.keep_refusals(run.id, refused, [key for key, row in rows.items() if row["state"] == "done"])
+    with contextlib.suppress(StorageFailed):  # a note that finds no room does not undo what was kept
+        jobs.library.keep_refusals(run.id, refused, [key for key, row in rows.items() if row["state"] == "done"])
     return {"rows": rows}
 
 

@@ -5,6 +5,7 @@ import secrets
 import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,8 +90,17 @@ class Box:
 
 
 def staged(home: Path, what: str) -> Path:
-    """A new place on the library's disk, named so that the library knows when nobody is there who used it."""
-    return home / "staging" / f"{os.getpid()}-{psutil.Process().create_time():.2f}-{what}{secrets.token_hex(4)}"
+    """A new folder on the library's disk, named so that the library knows when nobody is there who used it.
+
+    Where that disk is full or read-only, what lies there can be loaded all the same: then it is among the temporary
+    files. Raises OSError.
+    """
+    folder = home / "staging" / f"{os.getpid()}-{psutil.Process().create_time():.2f}-{what}{secrets.token_hex(4)}"
+    try:
+        folder.mkdir(parents=True)
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix=f"roundtrip-{what}-"))
+    return folder
 
 
 def given(value: Any, path: Callable[[Path], str], writes: Callable[[Writes], str]) -> Any:

@@ -123,7 +123,6 @@ def _probes(open_child: Callable[[], Child], config: Settings) -> list[Probe]:
 @contextlib.contextmanager
 def _set_up(home: Path) -> Iterator[Path]:
     folder = staged(home, "trap")
-    folder.mkdir(parents=True)
     try:
         yield folder
     finally:

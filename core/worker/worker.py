@@ -197,9 +197,8 @@ class Worker:
 
         The library clears it away when this process is gone.
         """
-        self._boxes = staged(self.config.home, "boxes")
         try:
-            self._boxes.mkdir(parents=True)
+            self._boxes = staged(self.config.home, "boxes")
         except OSError as error:
             raise translate(error, WorkerError) from error
         return self._boxes

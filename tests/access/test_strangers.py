@@ -45,7 +45,6 @@ ASKED: dict[tuple[type, str], Callable[[Any, Kept], Any]] = {
     (Library, "run"): lambda it, kept: it.run(kept.run),
     (Library, "snapshot"): lambda it, kept: it.snapshot(kept.run),
     (Library, "stamp"): lambda it, kept: it.stamp(kept.artifact),
-    (Library, "take_back"): lambda it, kept: it.take_back(kept.run),
     (Library, "tag"): lambda it, kept: it.tag([kept.artifact], ["mine"]),
     (Library, "verify"): lambda it, kept: it.verify(kept.artifact),
     (Jobs, "answers"): lambda it, kept: it.answers(kept.job),
@@ -95,9 +94,9 @@ LISTS: dict[tuple[type, str], Callable[[Any, Kept], Any]] = {
 }
 # These take no id and tell of no entry; or they write for a job about its own record, whose id was made for it.
 OTHERS = {
-    Library: "add catalog_kind drop_alias keep_run original rebuild require_whole resolve seen_by staging",
+    Library: "add catalog_kind drop_alias keep_both keep_run original rebuild require_whole resolve seen_by staging",
     Jobs: "bring_in rebuild repair seen_by train",
-    Journal: "asked_to_cancel begin keep_arrays seen_by write write_last",
+    Journal: "asked_to_cancel begin end keep_arrays seen_by write write_last",
     Inputs: "drawn file found held_out random seen_by typed upload",
 }
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import mounted
 from tests.faults import homes
 
 
@@ -12,6 +13,13 @@ from tests.faults import homes
 def quick_disk() -> Iterator[Path]:
     """An empty folder."""
     with homes.quick_disk() as folder:
+        yield folder
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 MiB of its own; skipped where none can be mounted."""
+    with mounted(tmp_path / "disk", 8) as folder:
         yield folder
 
 

@@ -16,17 +16,22 @@ SIGKILL = -9
 def crash(home: Path, deed: str, at: int) -> dict[str, Any]:
     """Do one of the `DEEDS` in a process of its own that is killed at that call to the system (0: never).
 
-    Gives `{"status": how it ended, "calls": how many calls there were, when it was not killed}`.
+    Gives `{"status": how it ended, "said": how many calls there were, when it was not killed}`.
     """
-    process = _mother()
-    process.stdin.write(json.dumps({"home": str(home), "do": deed, "at": at}) + "\n")
+    return ask("tests.faults.crashing", {"home": str(home), "do": deed, "at": at})
+
+
+def ask(module: str, line: dict[str, Any]) -> dict[str, Any]:
+    """What a process of that module says to a line; one is started for all lines."""
+    process = _mother(module)
+    process.stdin.write(json.dumps(line) + "\n")
     process.stdin.flush()
     return json.loads(process.stdout.readline())
 
 
 @cache
-def _mother() -> subprocess.Popen:
-    command = [sys.executable, "-m", "tests.faults.crashing"]
+def _mother(module: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", module]
     process = subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     atexit.register(process.kill)
     return process

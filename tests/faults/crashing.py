@@ -15,17 +15,19 @@ from tests.faults.deeds import DEEDS
 from tests.faults.injection import Calls, die, patched
 
 
-def main() -> None:
+def for_each_line(do: Callable[..., None]) -> None:
+    """Fork a process for every line, which does `do(told, **line)` and never returns; what it writes to `told` is JSON,
+    and is passed on with how it ended."""
     for line in sys.stdin:
         asked = json.loads(line)
         read, write = os.pipe()
         if (pid := os.fork()) == 0:
-            _be_killed(write, **asked)
+            do(write, **asked)
         os.close(write)
         with os.fdopen(read) as told:
             said = told.read()
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        print(json.dumps({"status": status, "calls": int(said or 0)}), flush=True)
+        print(json.dumps({"status": status, "said": json.loads(said or "null")}), flush=True)
 
 
 def _be_killed(told: int, home: str, do: str, at: int) -> None:
@@ -43,4 +45,4 @@ def _be_killed(told: int, home: str, do: str, at: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    for_each_line(_be_killed)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from core.health import repair
 from core.library import Library, files
 from core.library.journal import Job, Journal
-from tests.library.conftest import keep_artifact, keep_run
+from tests.library.conftest import keep_artifact, keep_both, keep_run
 
 
 def _newest(library: Library) -> str:
@@ -21,6 +21,10 @@ def _train(library: Library) -> Callable[[], object]:
     return files.disk()(lambda: keep_run(library))
 
 
+def _import(library: Library) -> Callable[[], object]:
+    return files.disk()(lambda: keep_both(library))
+
+
 def _remove(library: Library) -> Callable[[], object]:
     run = library.runs()[0].id
     return lambda: library.remove(run)
@@ -30,6 +34,12 @@ def _restore(library: Library) -> Callable[[], object]:
     artifact = library.find()[0]
     library.remove(artifact.run)
     return lambda: library.restore(artifact.id)
+
+
+def _empty(library: Library) -> Callable[[], object]:
+    """Of the trash, in which lies what nobody was told was kept for good."""
+    library.remove(keep_artifact(library, library.runs()[0]).id)
+    return lambda: library.empty_trash(0)
 
 
 def _mark(library: Library) -> Callable[[], object]:
@@ -66,8 +76,10 @@ def _verify(library: Library) -> Callable[[], object]:
 DEEDS: dict[str, Callable[[Library], Callable[[], object]]] = {
     "save": _save,
     "train": _train,
+    "import": _import,
     "remove": _remove,
     "restore": _restore,
+    "empty the trash": _empty,
     "mark": _mark,
     "note refusals": _refuse,
     "begin a job": _work,

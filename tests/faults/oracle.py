@@ -3,9 +3,10 @@
 import hashlib
 from pathlib import Path
 
+from core.errors import Damaged
 from core.health import repair, verify
 from core.health.rebuilding import differences
-from core.library import Library
+from core.library import Artifact, Library, Run, files
 from tests.library.conftest import keep_artifact, keep_run
 
 PLACES = ("runs", "artifacts", "trash")
@@ -15,9 +16,9 @@ BESIDE = {"removed.json", "marks.json", "refused.json"}  # what may be written o
 State = dict[str, dict[str, str]]
 
 
-def state(home: Path) -> State:
+def state(home: Path, places: tuple[str, ...] = PLACES) -> State:
     """Of every entry, in its place or in the trash, each file with its SHA-256."""
-    folders = [folder for place in PLACES for folder in (home / place).iterdir()]
+    folders = [folder for place in places for folder in (home / place).iterdir()]
     return {folder.name: _files(folder) for folder in folders}
 
 
@@ -36,18 +37,30 @@ def hold_invariants(home: Path, before: State) -> Library:
     """
     library = Library(home)
     now = state(home)
-    for id_, files in before.items():
-        assert now.get(id_) == files, f"I1, I5: {id_} is not what was acknowledged"
+    for id_, kept in before.items():
+        assert now.get(id_) == kept, f"I1, I5: {id_} is not what was acknowledged"
     for row in verify(library):
         assert row.intact, f"I2, I3: {row.id} is there in part: {row.sentence}"
         assert row.remark == "", f"I2: {row.id} holds what was not kept: {row.remark}"
-    assert list((home / "staging").iterdir()) == [], "I2: something half written is left"
+    for run in library.runs():
+        copy = run.brought.get("artifact", "")
+        assert not copy or copy in now, f"I2: {run.id} was brought in without its copy"
+    for id_ in library.trash():
+        assert _wrong_in_trash(home / "trash" / id_) == [], f"I2: {id_} lies in the trash in part"
+    assert [one for one in (home / "staging").iterdir() if "-boxes" not in one.name] == [], "I2: half written"
     assert differences(library) == [], "I4: the catalog is not what a rebuild gives"
     repair(library)
     once = state(home)
     assert (repair(library), state(home)) == ([], once), "I4: repairing twice is not the same as once"
     _goes_on(library)
     return library
+
+
+def _wrong_in_trash(folder: Path) -> list[Damaged]:
+    is_run = folder.name.startswith("r")
+    record = Run.read(folder / "run.json") if is_run else Artifact.read(folder / "artifact.json")
+    kept = folder if is_run else folder / "files"
+    return [damage for one in record.files if (damage := files.wrong_with(kept, one))]
 
 
 def _goes_on(library: Library) -> None:

@@ -24,7 +24,7 @@ def killed_at(home: Path, deed: str, at: int) -> None:
 def calls_of(home: Path, deed: str) -> int:
     ended = crash(home, deed, 0)
     assert ended["status"] == 0
-    return ended["calls"]
+    return ended["said"]
 
 
 @pytest.mark.parametrize("deed", ["save", "remove", "mark"])

@@ -10,6 +10,7 @@ from core.compare import Verdict
 from core.evidence import Evidence, Outcome
 from core.formats.reference import Reference
 from core.library import Artifact, Library, Run
+from core.library.entries import new_id
 
 FACTS = {
     "name": "Read a digit · 2 epochs · seed 0",
@@ -35,14 +36,32 @@ def keep_run(library: Library, **facts) -> Run:
         return library.keep_run(staged, FACTS | facts)
 
 
+IDENTICAL = Evidence(without_code=Outcome(verdict=Verdict.BIT_IDENTICAL, rows=4))
+
+
 def keep_artifact(library: Library, run: Run, format_key: str = "keras", content: bytes = b"0123456789") -> Artifact:
     """A bit-identical artifact with the files model.bin and variables/data."""
     with library.staging() as staged:
-        (staged / "files" / "variables").mkdir(parents=True)
-        (staged / "files" / "model.bin").write_bytes(content)
-        (staged / "files" / "variables" / "data").write_bytes(content * 2)
-        evidence = Evidence(without_code=Outcome(verdict=Verdict.BIT_IDENTICAL, rows=4))
-        return library.keep_artifact(staged, run.id, evidence, format=format_key, seconds=0.5)
+        _write_copy(staged, content)
+        return library.keep_artifact(staged, run.id, IDENTICAL, format=format_key, seconds=0.5)
+
+
+def keep_both(library: Library, content: bytes = b"0123456789") -> Artifact:
+    """What was brought in: a run of such an artifact, and the artifact."""
+    with library.staging() as staged:
+        _write_copy(staged / "artifact", content)
+        (staged / "run" / "snapshot").mkdir(parents=True)
+        (staged / "run" / "snapshot" / "model.bin").write_bytes(content)
+        id_ = new_id("a")
+        facts = FACTS | {"demo": None, "trust": "brought in", "brought": {"artifact": id_}}
+        more = {"id": id_, "format": "keras", "seconds": 0.0, "trust": "brought in"}
+        return library.keep_both(staged / "run", facts, staged / "artifact", IDENTICAL, **more)[1]
+
+
+def _write_copy(folder: Path, content: bytes) -> None:
+    (folder / "files" / "variables").mkdir(parents=True)
+    (folder / "files" / "model.bin").write_bytes(content)
+    (folder / "files" / "variables" / "data").write_bytes(content * 2)
 
 
 def spoil(path: Path, text: str) -> None:

@@ -12,7 +12,7 @@ from core.compare import Verdict
 from core.errors import Damaged, LibraryError, StorageFailed, UnknownName, UnreadableRecord
 from core.library import Library
 from core.settings import PROJECT
-from tests.conftest import fill
+from tests.conftest import fill, remount
 from tests.library.conftest import keep_artifact, keep_run, spoil
 from tests.library.killed_saves import STAGES
 
@@ -353,7 +353,7 @@ def test_a_full_disk_leaves_nothing_behind(small_disk):
 
 def test_a_read_only_disk_is_read_all_the_same(small_disk):
     kept = python("writer.py", str(small_disk), "1").communicate(timeout=60)[0].strip()
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    remount(small_disk, "ro")
     library = Library(small_disk)
     assert ids(library) == [kept]
     library.verify(kept)

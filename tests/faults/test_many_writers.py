@@ -1,0 +1,36 @@
+"""Many processes that write into one library at once: everything that each was told is kept is there (I1–I6)."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.library import Library
+from core.settings import PROJECT
+from tests.faults.oracle import hold_invariants, state
+
+WRITERS = "processes that wrote into one library at once, and what they kept was there"
+
+pytestmark = pytest.mark.trust
+
+
+@pytest.mark.parametrize(
+    ("writers", "count"), [(3, 2), *(pytest.param(many, 6, marks=pytest.mark.long) for many in (2, 4, 8, 16))]
+)
+def test_everything_is_there_that_many_kept_at_once(quick_disk: Path, writers: int, count: int, tally: Callable):
+    home = quick_disk / "store"
+    Library(home)
+    command = [sys.executable, "-m", "tests.faults.many_writers", str(home), str(writers), str(count)]
+    ended = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=600)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    kept = ended.stdout.split()
+    assert len(kept) == writers * count
+    library = Library(home)
+    found = {entry.id: entry for entry in library.find()}
+    assert found.keys() == set(kept)
+    assert all(len(entry.tags) == 1 for entry in found.values())
+    assert len({entry.tags for entry in found.values()}) == writers
+    hold_invariants(home, state(home))
+    tally(WRITERS, writers)
