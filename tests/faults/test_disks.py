@@ -38,7 +38,7 @@ def refusal(change: Callable[[], object]) -> RoundtripError:
 # Full
 
 
-@pytest.mark.parametrize("what", ["saves", "imports"])
+@pytest.mark.parametrize("what", ["saves", pytest.param("imports", marks=pytest.mark.long)])
 def test_a_library_is_filled_to_the_brim_and_goes_on_when_there_is_room(disk: Path, what: str, tally: Callable):
     library = Library(disk / "store")
     run = keep_run(library)

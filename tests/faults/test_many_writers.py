@@ -16,9 +16,8 @@ WRITERS = "processes that wrote into one library at once, and what they kept was
 pytestmark = pytest.mark.trust
 
 
-@pytest.mark.parametrize(
-    ("writers", "count"), [(3, 2), *(pytest.param(many, 6, marks=pytest.mark.long) for many in (2, 4, 8, 16))]
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("writers", "count"), [(2, 10), (4, 6), (8, 6), (16, 6)])
 def test_everything_is_there_that_many_kept_at_once(quick_disk: Path, writers: int, count: int, tally: Callable):
     home = quick_disk / "store"
     Library(home)
