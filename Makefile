@@ -10,11 +10,11 @@ run: .venv/installed
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 test: .venv/installed-for-tests
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not long"
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not long"
 
 # Bad inputs, faults and the sandbox, with the long runs that `make test` leaves out.
 test-trust: .venv/installed-for-tests
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "trust or long" --timeout=1800
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "trust or long" --timeout=1800
 
 bench: .venv/installed-for-tests
 	$(BIN)/python -m benchmarks

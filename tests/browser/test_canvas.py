@@ -160,6 +160,7 @@ def test_what_has_come_while_one_drew_is_not_sent_again_at_the_end(pad: Pad):
     assert pad.number("Runs of the fragment") == runs + 1
 
 
+@pytest.mark.long
 def test_values_are_sent_at_most_five_times_a_second(pad: Pad):
     sent = pad.page.evaluate_handle("[]")
     pad.page.evaluate(

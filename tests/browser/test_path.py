@@ -114,6 +114,7 @@ def select_row(page: Page, row: int) -> None:
     settled(page)
 
 
+@pytest.mark.long
 def test_a_person_saves_in_all_formats_and_opens_the_matrix(server: Server, new_page: Callable[..., Page]):
     page = new_page()
     train(page, server, "digits-cnn", epochs=2)

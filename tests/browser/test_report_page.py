@@ -28,7 +28,7 @@ def opened(page: Page, address: str, view: str) -> None:
     settled(page)
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+@pytest.mark.parametrize(("width", "dark"), [pytest.param(1280, False, marks=pytest.mark.long), (390, True)])
 def test_numbers_and_pictures_are_looked_at(new_page, address: str, width: int, dark: bool):
     page = new_page(width, dark)
     for view in ("Numbers", "Pictures", "All against all", "Report"):

@@ -51,6 +51,7 @@ def test_copies_are_chosen_trained_on_drawn_and_found_again(
         picture(again, f"resumed-{width}-{'dark' if dark else 'light'}")
 
 
+@pytest.mark.long
 def test_a_long_one_is_cancelled_and_can_be_begun_again(address: str, new_page: Callable[..., Page]):
     page = new_page()
     page.goto(f"{address}&epochs=20")

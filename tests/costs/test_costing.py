@@ -176,6 +176,7 @@ def added(jobs: Jobs, model, formats: list[str], width: int) -> dict[str, str]:
 
 
 @linux
+@pytest.mark.long
 def test_a_model_of_36_mb_takes_that_much_more_memory_than_a_small_one(own, measured):
     import keras
 

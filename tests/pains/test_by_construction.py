@@ -45,6 +45,7 @@ with Library(sys.argv[1]).staging() as staged:
 """
 
 
+@pytest.mark.long
 def test_p06_a_save_that_is_killed_half_way_costs_no_earlier_copy(empty_jobs):
     library = empty_jobs.library
     (good,) = library.add(dense(), inputs=ROWS, formats=["keras"], worker=empty_jobs.worker)
