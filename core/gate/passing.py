@@ -14,6 +14,7 @@ from core.gate.names import file_name
 from core.gate.rules import refused
 from core.gate.zips import Archive
 from core.settings import Settings
+from core.undoing import if_stopped
 
 FILES = {
     "keras": "model.keras",
@@ -44,16 +45,13 @@ def gate(upload: Path, name: str, into: Path, *, config: Settings, parts: Mappin
     `name` is what it was called where it comes from; `parts` are further files by what they are: the "architecture" of
     weights. Raises Refused, and then `into` is empty again, or StorageFailed.
     """
-    try:
-        return _passed(Path(upload), name, into, config, dict(parts or {}))
-    except BaseException as error:
-        _emptied(into)
-        if isinstance(error, OSError):
+    with if_stopped(lambda: _emptied(into)):
+        try:
+            return _passed(Path(upload), name, into, config, dict(parts or {}))
+        except OSError as error:
             sentence = "The file could not be read, or there is no room for what is in it."
-            raise StorageFailed(
-                sentence, cure="Free some space, then try again.", detail=error.strerror or ""
-            ) from error
-        raise
+            cure = "Free some space, then try again."
+            raise StorageFailed(sentence, cure=cure, detail=error.strerror or "") from error
 
 
 def _emptied(folder: Path) -> None:

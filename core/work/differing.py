@@ -8,6 +8,7 @@ from core.errors import FormatError, RoundtripError
 from core.inspection.trees import Change, changes
 from core.library.records import Artifact
 from core.work.inspecting import Hear, closed, describe, key_of, memory, names_of, seconds_of
+from core.work.told import fitting
 from core.worker.asking import Never
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def compare_tensors(
         for name, id_ in sides.items():
             asked[f"{name}_names"] = names_of(jobs.library.run(jobs.library.artifact(id_).run))
         limits = {"seconds": seconds_of(jobs), "on_progress": hear, "cancelled": cancelled}
-        return Tensors.model_validate(closed(jobs, [ours, theirs], "differ", **limits, **asked).message)
+        return fitting(Tensors, closed(jobs, [ours, theirs], "differ", **limits, **asked).message)
 
     return memory.get((*key_of(jobs, ours), *key_of(jobs, theirs), "differ"), make)
 

@@ -4,7 +4,10 @@ What was found is kept in memory, a bounded number of answers, by the artifact a
 one of these is touched, all are held against their hashes again.
 """
 
+import contextlib
 import io
+import json
+import math
 import threading
 import weakref
 from collections import OrderedDict
@@ -15,15 +18,18 @@ import numpy as np
 from numpy.lib import format as npy
 from pydantic import BaseModel, Field
 
-from core.errors import NotConfined
+from core.errors import NotConfined, WorkerError
 from core.library.records import Run
-from core.worker.asking import Child, Never
+from core.undoing import if_stopped
+from core.work.told import Count, fitting
+from core.worker.asking import NONSENSE, Child, Never
 from core.worker.channel import Frame
 
 if TYPE_CHECKING:
     from core.jobs import Jobs
 
 KEPT = 64  # answers
+KEPT_BYTES = 16 * 2**20  # of all answers together, as JSON; in memory they take about ten times as much
 PIECE = 2**20  # bytes of a tensor that are asked for at once
 Hear = Callable[[dict[str, Any]], None]
 Found = TypeVar("Found")
@@ -60,12 +66,27 @@ class TensorRow(BaseModel):
     problem: str = ""
 
 
+class Rows(BaseModel):
+    """The part "tensors": how many there are, and those that are told."""
+
+    of: Count
+    rows: list[TensorRow]
+
+
 class TensorLook(TensorRow):
     """One tensor with its histogram and its picture (see `core.inspection.looks`)."""
 
     histogram: dict[str, list[float]] | None = None
     look: str = ""
     shown: str = ""
+
+
+class Held(BaseModel):
+    """A tensor that a child keeps for a download: NumPy's name of its dtype, its shape, its bytes."""
+
+    dtype: str = Field(max_length=40)
+    shape: list[Count] = Field(max_length=32)
+    bytes: Count
 
 
 class Described(BaseModel):
@@ -82,28 +103,40 @@ class Described(BaseModel):
         return [TensorRow.model_validate(one) for one in (self.found or {}).get("rows", [])]
 
 
-class _Memory:
+class Memory:
     """The latest answers, by whatever key; safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._found: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self._found: OrderedDict[tuple[Any, ...], tuple[Any, int]] = OrderedDict()
 
     def get(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         """What is kept, else what `make` gives; two who ask at once both make it."""
         with self._lock:
             if key in self._found:
                 self._found.move_to_end(key)
-                return self._found[key]
+                return self._found[key][0]
         found = make()
         with self._lock:
-            self._found[key] = found
-            while len(self._found) > KEPT:
+            self._found[key] = found, _weight(found)
+            while len(self._found) > 1 and self._too_much():
                 self._found.popitem(last=False)
         return found
 
+    def _too_much(self) -> bool:
+        return len(self._found) > KEPT or sum(weight for _, weight in self._found.values()) > KEPT_BYTES
 
-memory = _Memory()
+
+def _weight(found: Any) -> int:
+    """Bytes of an answer: a model's as JSON, an array's own."""
+    if isinstance(found, tuple):
+        return sum(_weight(one) for one in found)
+    if isinstance(found, np.ndarray):
+        return found.nbytes
+    return len(json.dumps(found.model_dump())) if isinstance(found, BaseModel) else 0
+
+
+memory = Memory()
 
 
 def key_of(jobs: "Jobs", artifact_id: str) -> tuple[str, str, str]:
@@ -122,8 +155,11 @@ def describe(
     def make() -> Described:
         asked, limits = {"folder": jobs.library.files(artifact_id), "part": part}, {"seconds": seconds_of(jobs)}
         found = closed(jobs, [artifact_id], "describe", on_progress=hear, cancelled=cancelled, **limits, **asked)
-        described = Described.model_validate(found.message)
-        return _named(jobs, artifact_id, described) if part == "tensors" else described
+        described = fitting(Described, found.message)
+        if part == "tensors" and described.found is not None:
+            fitting(Rows, described.found)
+            _name(jobs, artifact_id, described.found["rows"])
+        return described
 
     return memory.get((*key_of(jobs, artifact_id), part), make)
 
@@ -156,12 +192,11 @@ def names_of(run: Run) -> dict[str, list[str]]:
     return found
 
 
-def _named(jobs: "Jobs", artifact_id: str, described: Described) -> Described:
-    """With the run's names of those tensors that are bit for bit its own."""
+def _name(jobs: "Jobs", artifact_id: str, rows: list[dict[str, Any]]) -> None:
+    """Note the run's names of those tensors that are bit for bit its own."""
     names = names_of(jobs.library.run(jobs.library.artifact(artifact_id).run))
-    for one in (described.found or {}).get("rows", []):
+    for one in rows:
         one["alias"] = names[one["sha256"]].pop(0) if names.get(one.get("sha256")) else ""
-    return described
 
 
 def describe_tensor(
@@ -172,7 +207,7 @@ def describe_tensor(
     def make() -> tuple[TensorLook, np.ndarray | None]:
         asked = {"folder": jobs.library.files(artifact_id), "key": key, "scaled": scaled}
         found = closed(jobs, [artifact_id], "describe_tensor", seconds=seconds_of(jobs), **asked)
-        return TensorLook.model_validate(found.message), found.arrays.get("picture")
+        return fitting(TensorLook, found.message), found.arrays.get("picture")
 
     return memory.get((*key_of(jobs, artifact_id), "tensor", key, scaled), make)
 
@@ -200,12 +235,19 @@ def download_tensor(jobs: "Jobs", artifact_id: str, key: str, scaled: bool = Fal
     """One tensor as an NPY file, streamed: a piece at a time is in our memory. Raises as `describe_tensor`."""
     folder, limits = jobs.library.files(artifact_id), {"seconds": seconds_of(jobs)}
     child: Child = _closed(jobs, [artifact_id], lambda confined: jobs.worker.open(confined=confined))
-    try:
-        held = child.ask("hold_tensor", folder=folder, key=key, scaled=scaled, **limits).message
-    except BaseException:
-        child.close()
-        raise
-    return Download(child, npy_head(held["dtype"], tuple(held["shape"])), held["bytes"])
+    with if_stopped(child.close):
+        held = fitting(Held, child.ask("hold_tensor", folder=folder, key=key, scaled=scaled, **limits).message)
+        return Download(child, npy_head(_checked_dtype(held), tuple(held.shape)), held.bytes)
+
+
+def _checked_dtype(held: Held) -> str:
+    """Raises WorkerError for an array of objects, which whoever reads the file might unpickle, and where the sizes do
+    not add up."""
+    with contextlib.suppress(TypeError, ValueError):
+        dtype = np.dtype(held.dtype)
+        if not dtype.hasobject and dtype.itemsize * math.prod(held.shape) == held.bytes:
+            return dtype.str
+    raise WorkerError(NONSENSE)
 
 
 def npy_head(dtype: str, shape: tuple[int, ...]) -> bytes:

@@ -15,6 +15,7 @@ from core.formats import get_format
 from core.formats.contract import Arrays
 from core.layers import Difference, Seen, Tensor, difference, pair_by_structure, pair_by_value
 from core.library import Library
+from core.undoing import if_stopped
 from core.work.opening import open_participant, run_of
 from core.work.sources import renamed, renamed_inputs, require_same_inputs, resolve_sources
 from core.worker.loaded import Loaded
@@ -139,13 +140,14 @@ def _open(jobs: "Jobs", handle: "Handle", id_: str) -> Loaded:
 
 def _both(opened: list[Any]) -> list[Loaded]:
     """Both copies, or the first error; then the one that did open is closed."""
-    try:
+    with if_stopped(lambda: _close_all(opened)):
         return [one.result() for one in opened]
-    except BaseException:
-        for one in opened:
-            if one.exception() is None:
-                one.result().close()
-        raise
+
+
+def _close_all(opened: list[Any]) -> None:
+    for one in opened:
+        if one.exception() is None:
+            one.result().close()
 
 
 def _folder(jobs: "Jobs", id_: str) -> Path:

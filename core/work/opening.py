@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from core.compare import pair_outputs
 from core.formats.contract import Arrays
 from core.formats.reference import BATCH, Reference
+from core.undoing import if_stopped
 from core.work.sources import from_outside, renamed, renamed_inputs, source_of
 from core.worker.loaded import Loaded, load
 
@@ -62,13 +63,10 @@ class Speaker:
         """Open a participant, and ask it the rows of `reference`; raises what `open_participant` raises."""
         names = renamed_inputs(jobs.library, id_, reference.inputs)
         loaded = open_participant(jobs, id_, source, cancelled=cancelled)
-        try:
+        with if_stopped(loaded.close):
             known, _ = loaded.answer(renamed(reference.inputs, names), cancelled=cancelled)
             own = {pair.reference: pair.answer for pair in pair_outputs(reference.answers, known)}
-        except BaseException:  # also where it is cancelled: nobody else knows of the child
-            loaded.close()
-            raise
-        return cls(loaded, names, {name: own[name] for name in reference.answers})
+            return cls(loaded, names, {name: own[name] for name in reference.answers})
 
     def answer(self, inputs: Arrays, *, batch: int = BATCH, cancelled: Callable[[], bool] = lambda: False) -> Arrays:
         """Answers to all rows, `batch` at a time; an output that is missing this time is left out."""

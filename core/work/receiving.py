@@ -7,6 +7,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from core.errors import InputError
 from core.library import Library, files
+from core.undoing import if_stopped
 
 WEIGHTS, LAYERS, GRAPH, NUMBERS = ".weights.h5", ".json", ".xml", ".bin"
 PAIR = ("model.xml", "model.bin")
@@ -33,11 +34,8 @@ def receive(library: Library, given: Sequence[tuple[str, BinaryIO]]) -> Received
     names = [name for name, _ in given]
     main, other = _sorted_out(names)
     folder = files.stage(library.home)
-    try:
+    with if_stopped(lambda: files.give_up(folder)):
         return _laid(folder, dict(given), main, other)
-    except BaseException:
-        files.give_up(folder)
-        raise
 
 
 def _sorted_out(names: list[str]) -> tuple[str, str | None]:

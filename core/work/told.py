@@ -1,6 +1,6 @@
 """What a child told of a stranger's file that it has loaded, taken for no more than it may be."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -8,6 +8,8 @@ from core.errors import WorkerError
 from core.worker.asking import NONSENSE
 
 WORDS = 2000  # characters of each text that are kept
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Record = TypeVar("Record", bound=BaseModel)
 
 
 class Port(BaseModel):
@@ -15,7 +17,7 @@ class Port(BaseModel):
 
     name: str = Field(max_length=WORDS)
     dtype: str = Field(max_length=40)
-    shape: list[int | None] | None
+    shape: list[Count | None] | None
 
 
 class Tensor(BaseModel):
@@ -23,7 +25,7 @@ class Tensor(BaseModel):
 
     name: str = Field(max_length=WORDS)
     dtype: str = Field(max_length=40)
-    shape: list[int]
+    shape: list[Count]
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
@@ -31,11 +33,11 @@ class Told(BaseModel):
     """The facts of `core.worker.bringing.described`; anything else that the child says is passed over."""
 
     kind: Literal["keras", "module", "onnx", "litert", "openvino"]
-    parameters: int = Field(ge=0)
+    parameters: Count
     summary: str
     inputs: list[Port]
-    weight_bytes: int = Field(ge=0)
-    not_finite: dict[str, int]
+    weight_bytes: Count
+    not_finite: dict[str, Count]
     weights_: list[Tensor] = Field(alias="weights")
     optimizer_: list[Tensor] = Field(alias="optimizer")
     traits: dict[str, Any]
@@ -59,10 +61,15 @@ class Told(BaseModel):
         return self.model_dump(by_alias=True, exclude={"remark", "signatures"})
 
 
-def believed(said: dict[str, Any]) -> Told:
-    """Raises WorkerError for what fits no record."""
+def fitting(kind: type[Record], said: Any) -> Record:
+    """What a child said, as a record of that kind. Raises WorkerError for what fits none."""
     try:
-        told = Told.model_validate(said)
+        return kind.model_validate(said)
     except ValidationError as error:
         raise WorkerError(NONSENSE, detail=f"{error.error_count()} facts do not fit") from error
+
+
+def believed(said: dict[str, Any]) -> Told:
+    """Raises WorkerError for what fits no record."""
+    told = fitting(Told, said)
     return told.model_copy(update={"remark": told.remark[:WORDS], "signatures": [one[:200] for one in told.signatures]})

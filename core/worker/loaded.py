@@ -6,6 +6,7 @@ from typing import Any
 
 from core.formats.contract import Arrays
 from core.formats.reference import BATCH
+from core.undoing import if_stopped
 from core.worker.asking import Child
 from core.worker.channel import Frame
 from core.worker.worker import Worker
@@ -93,9 +94,6 @@ def load(
     had.
     """
     child = worker.open(cancelled, confined)
-    try:
+    with if_stopped(child.close):
         facts = child.ask(task, seconds=seconds, cancelled=cancelled, **request).message
-    except BaseException:
-        child.close()
-        raise
     return Loaded(child, facts, seconds)

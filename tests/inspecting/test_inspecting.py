@@ -8,11 +8,13 @@ import shutil
 import numpy as np
 import pytest
 
-from core.errors import ChildDied, Damaged, DoesNotLoad, UnknownName
+from core.errors import ChildDied, Damaged, DoesNotLoad, UnknownName, WorkerError
 from core.formats import FORMATS
 from core.library.values import tensors as values_of
 from core.work.differing import compare_files, compare_part, compare_records, compare_tensors
-from core.work.inspecting import describe, describe_tensor, download_tensor
+from core.work.inspecting import Described, Memory, describe, describe_tensor, download_tensor
+from core.worker.asking import NONSENSE, Child
+from core.worker.channel import Frame
 from core.worker.describing import pickles
 
 DEMO = "digits-mlp"
@@ -132,6 +134,55 @@ def test_the_child_of_a_download_that_nobody_reads_is_ended(artifact, jobs):
     gc.collect()
     with pytest.raises(ChildDied):
         child.ask("tensor_piece", start=0, count=1, seconds=5)
+
+
+LIES = (
+    {},
+    {"dtype": "|O", "shape": [1], "bytes": 8},
+    {"dtype": "O,f4", "shape": [1], "bytes": 12},
+    {"dtype": "<f4", "shape": [-1], "bytes": -4},
+    {"dtype": "<f4", "shape": [2], "bytes": 4},
+    {"dtype": "no dtype", "shape": [], "bytes": 4},
+)
+
+
+@pytest.mark.parametrize("lie", LIES, ids=str)
+def test_what_a_child_says_of_its_tensor_is_believed_only_where_it_adds_up_and_the_child_is_ended(
+    lie, artifact, jobs, monkeypatch
+):
+    id_, asked, real = artifact("keras"), [], Child.ask
+
+    def ask(child: Child, task: str, **request) -> Frame:
+        if task != "hold_tensor":
+            return real(child, task, **request)
+        asked.append(child)
+        return Frame(lie, {})
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Child, "ask", ask)
+        with pytest.raises(WorkerError) as caught:
+            download_tensor(jobs, id_, "any")
+    assert (type(caught.value), caught.value.sentence) == (WorkerError, NONSENSE)
+    with pytest.raises(ChildDied):
+        asked[0].ask("tensor_piece", start=0, count=1, seconds=5)
+
+
+def test_answers_are_kept_by_number_and_by_size():
+    memory, made = Memory(), []
+
+    def ask(name: str, length: int = 1) -> Described:
+        return memory.get((name,), lambda: made.append(name) or Described(kind="", parts=[], remarks=["x" * length]))
+
+    ask("small"), ask("small"), ask("large", 10 * 2**20), ask("small")
+    assert made == ["small", "large"]
+    ask("as large", 10 * 2**20), ask("as large"), ask("small"), ask("large", 10 * 2**20)
+    assert made == ["small", "large", "as large", "large"]
+    ask("larger than all", 20 * 2**20), ask("larger than all"), ask("small")
+    assert made[4:] == ["larger than all", "small"]
+    for number in range(70):
+        ask(str(number))
+    ask("69"), ask("0")
+    assert made[-2:] == ["69", "0"]
 
 
 def test_a_tensor_that_is_not_there_is_refused(artifact, jobs):

@@ -1,0 +1,50 @@
+"""What a child tells of a stranger's file is taken for no more than it may be."""
+
+import pytest
+
+from core.errors import WorkerError
+from core.work.told import WORDS, believed
+from core.worker.asking import NONSENSE
+
+TOLD = {
+    "kind": "onnx",
+    "parameters": 2,
+    "summary": "",
+    "inputs": [{"name": "x", "dtype": "float32", "shape": [None, 2]}, {"name": "y", "dtype": "object", "shape": None}],
+    "weight_bytes": 8,
+    "not_finite": {},
+    "weights": [{"name": "w", "dtype": "float32", "shape": [2], "sha256": "0" * 64}],
+    "optimizer": [],
+    "traits": {},
+    "remark": "r" * 5000,
+    "signatures": ["s" * 300],
+}
+NOT_BELIEVED = {
+    "another kind": {"kind": "pickle"},
+    "fewer than none": {"parameters": -1},
+    "more than can be": {"weight_bytes": 2**63},
+    "an axis of less than nothing": {"inputs": [{"name": "x", "dtype": "float32", "shape": [None, -1]}]},
+    "an axis of text": {"inputs": [{"name": "x", "dtype": "float32", "shape": ["many"]}]},
+    "a name of a page": {"inputs": [{"name": "x" * (WORDS + 1), "dtype": "float32", "shape": [None]}]},
+    "a hash that is none": {"weights": [{"name": "w", "dtype": "float32", "shape": [2], "sha256": "../x"}]},
+    "a tensor of less than nothing": {
+        "weights": [{"name": "w", "dtype": "float32", "shape": [-2], "sha256": "0" * 64}]
+    },
+    "too many signatures": {"signatures": ["s"] * 1001},
+    "text for a list": {"optimizer": "none"},
+}
+
+
+def test_what_may_be_is_believed_and_cut():
+    told = believed(TOLD | {"more": "passed over"})
+    assert told.specs == TOLD["inputs"]
+    assert told.facts() == {name: one for name, one in TOLD.items() if name not in ("remark", "signatures")}
+    assert (told.remark, told.signatures) == ("r" * WORDS, ["s" * 200])
+
+
+@pytest.mark.parametrize("lie", NOT_BELIEVED.values(), ids=list(NOT_BELIEVED))
+def test_what_fits_no_record_is_not_believed(lie):
+    with pytest.raises(WorkerError) as caught:
+        believed(TOLD | lie)
+    assert (type(caught.value), caught.value.sentence) == (WorkerError, NONSENSE)
+    assert caught.value.detail == "1 facts do not fit"
