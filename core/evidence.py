@@ -58,7 +58,7 @@ class Outcome(BaseModel):
 
     @property
     def loads(self) -> bool:
-        return self.verdict is not Verdict.DOES_NOT_LOAD
+        return self.verdict not in (Verdict.DOES_NOT_LOAD, Verdict.NOT_RUN)
 
 
 class Evidence(Record):

@@ -12,6 +12,7 @@ from core.formats import get_format
 from core.gate.names import file_name
 from core.library.journal import Job
 from core.running import Handle, Runner
+from core.work.again import kept_as_given
 from core.work.answers import Answers
 from core.work.comparing import compare_request, compare_work
 from core.work.costing import cost_request, cost_work
@@ -22,6 +23,7 @@ from core.work.layers import ROWS, TOLERANCE, layers_request, layers_work
 from core.work.panel import Panel
 from core.work.resuming import resume_request, resume_work
 from core.work.saving import save_work
+from core.work.sources import require_run
 from core.work.training import train_work
 from core.work.verifying import rebuild_work, repair_work, verify_work
 
@@ -45,6 +47,7 @@ class Jobs(Runner):
     def save(self, run_id: str, formats: Iterable[str], options: dict[str, dict[str, Any]] | None = None) -> Job:
         """Save a run in some formats, side by side; the result has a row for each. `options` are by format."""
         run = self.library.run(run_id)
+        require_run(self.library, [run_id])
         chosen = [get_format(key) for key in dict.fromkeys(formats)]
         if not chosen:
             raise InputError("No format was chosen.", cure="Choose at least one format to save in.")
@@ -74,6 +77,12 @@ class Jobs(Runner):
         given = Given(path, name or path.name, dict(parts or {}), demo, signature, label, ours)
         request, work = import_request(given), partial(import_work, given)
         return self._start("import", file_name(given.name), request, work, unbegun=given.give_up)
+
+    def bring_in_again(self, artifact_id: str, **other: str) -> Job:
+        """Bring the kept files of an artifact in once more: what could not be run before is run at last, and takes the
+        place of what was kept; or with another `signature` or `label`, it stands beside it. As `bring_in`."""
+        given = Given(**kept_as_given(self.library, artifact_id) | other)
+        return self._start("import", file_name(given.name), given.to_json(), partial(import_work, given))
 
     def compare(
         self,

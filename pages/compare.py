@@ -7,6 +7,7 @@ import streamlit as st
 from core.inputs import specs_of
 from core.running import is_settled
 from core.work.opening import run_of
+from core.work.sources import require_run
 from ui.asking import ask_inputs
 from ui.comparing import (
     ask_sources,
@@ -42,6 +43,7 @@ if not ids:
 with right:
     baseline = choose_baseline(entries, ids)
 everybody = list(dict.fromkeys([baseline, *ids]))
+require_run(jobs.library, everybody)
 sources = ask_sources(entries, [one for one in everybody if one in entries])
 
 run = jobs.library.run(run_of(jobs, baseline))

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.formats import all_formats
+from core.work.sources import require_run
 from ui.address import in_address
 from ui.frame import go
 from ui.live import follow
@@ -27,6 +28,7 @@ if not shown:
     bound = in_address("run", list(runs))
     run = runs[st.selectbox("Run", **bound, format_func=lambda id_: describe_run(runs[id_]), help=asked)]
     trust_badge(run.trust)
+    require_run(jobs.library, [run.id])
     above = st.container(horizontal=True)
     chosen, options = choose_formats(run, all_formats())
     words = f"Save in {len(chosen)} format{'' if len(chosen) == 1 else 's'}" if chosen else "Save"

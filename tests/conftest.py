@@ -39,6 +39,15 @@ def worker(config: Settings) -> Iterator[Worker]:
     one.close()
 
 
+@pytest.fixture
+def broken(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """As if one attempt of the sandbox's self-test had got through; undone by `undo`."""
+    real = worker.self_test()
+    probes = [real.probes[0].model_copy(update={"blocked": False, "sentence": "It could read a file of the library."})]
+    monkeypatch.setattr(worker, "_tested", real.model_copy(update={"probes": probes + real.probes[1:]}))
+    return monkeypatch
+
+
 @pytest.fixture(scope="session")
 def jobs(config: Settings, worker: Worker) -> Jobs:
     """Jobs over the session's library and worker."""

@@ -5,15 +5,17 @@ from typing import Any
 
 import streamlit as st
 
+from core.compare import Verdict
 from core.demos.contract import Demo
 from core.errors import RoundtripError, from_json
 from core.formats import get_format
 from core.inputs.fitting import shape_words
 from core.jobs import Jobs
 from core.library.journal import Job
-from core.work.importing import UNRUN
 from core.work.receiving import receive
 from ui.frame import PAGES, go
+from ui.routes import download_address
+from ui.state import office
 from ui.words import plain, show_error, size, trust_badge, verdict_badge
 
 TYPES = ("keras", "h5", "json", "zip", "tflite", "onnx", "xml", "bin")
@@ -25,6 +27,7 @@ CHECKED = (
     "Every file is held against a list of what a model may contain, then loaded in a sandboxed process that reaches "
     "nothing but that file. That tells what was checked, not what a stranger meant."
 )
+RUN_NOW = "Where the sandbox works by now, it is looked into, loaded and asked. It keeps its tags, note and aliases."
 LARGER = "Two files for weights or OpenVINO. A larger one, or a folder: `python -m core import PATH`."
 
 
@@ -96,16 +99,18 @@ def draw_import(job: Job) -> None:
     if not job.active and job.state == "failed" and job.error:
         error = from_json(job.error)
         rule = getattr(error, "rule", "")
-        kept = "Nothing of the file was kept."
+        again = job.request.get("again")
+        kept = "What had been kept stays as it was." if again else "Nothing of the file was kept."
         st.caption(f"{kept} Rule: {plain(rule)}" if rule else kept)
     if job.state != "done":
         show_checks(job.detail.get("checks") or [])
 
 
 def show_checks(checks: list[dict[str, str]]) -> None:
-    """Each check that was passed, in order, with what there is to remark."""
+    """Each check that was passed, in order, with what there is to remark; what was left out has another sign."""
     for one in checks:
-        st.markdown(f":green[:material/check:] {plain(one['what'])}." + _remark(one))
+        sign = ":orange[:material/remove:]" if one.get("left") else ":green[:material/check:]"
+        st.markdown(f"{sign} {plain(one['what'])}." + _remark(one))
 
 
 def _remark(check: dict[str, str]) -> str:
@@ -119,11 +124,10 @@ def show_import(jobs: Jobs, job: Job) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(plain(found["name"]), anchor=False, width="content")
         trust_badge("brought in")
-        if found["kind"] != UNRUN:
-            verdict_badge(found["verdict"])
+        verdict_badge(found["verdict"])
     st.markdown(_what_it_is(one.label, found))
-    if found["kind"] == UNRUN:
-        show_error(found["error"])
+    if found["verdict"] == Verdict.NOT_RUN:
+        offer_to_run(found["artifact"], found["error"])
     _next_clicks(found)
     left, right = st.columns(2)
     with left:
@@ -135,6 +139,20 @@ def show_import(jobs: Jobs, job: Job) -> None:
     _other_signatures(jobs, found)
 
 
+def offer_to_run(artifact_id: str, error: dict[str, str]) -> None:
+    """That a file was only kept, and why; the next clicks are to run it, where that is possible by now, and to take
+    it."""
+    said = from_json(error)
+    st.warning(
+        plain(f"{said.sentence} It was checked and kept, and you can download it."), icon=":material/pause_circle:"
+    )
+    st.caption(plain(said.cure))
+    with st.container(horizontal=True):
+        if st.button("Run it now", icon=":material/play_arrow:", key=f"run-{artifact_id}", help=RUN_NOW):
+            go("bring-in", job=office().bring_in_again(artifact_id).id)
+        st.link_button("Download", download_address([artifact_id]), icon=":material/download:")
+
+
 def _what_it_is(label: str, found: dict[str, Any]) -> str:
     numbers = f" · {found['parameters']:,} parameters" if found["parameters"] else ""
     return plain(f"{label} · {size(found['bytes'])}{numbers} · {found['artifact']}")
@@ -144,7 +162,7 @@ def _next_clicks(found: dict[str, Any]) -> None:
     with st.container(horizontal=True):
         if "inspect" in PAGES and st.button("Inspect", icon=":material/search:"):
             go("inspect", artifact=found["artifact"])
-        runs = found["kind"] != UNRUN
+        runs = found["verdict"] != Verdict.NOT_RUN
         if st.button("Convert", type="primary", icon=":material/transform:", disabled=not runs):
             go("save", run=found["run"])
         if st.button("Compare", icon=":material/compare_arrows:", disabled=not runs):
@@ -180,7 +198,4 @@ def _other_signatures(jobs: Jobs, found: dict[str, Any]) -> None:
 
 
 def _again(jobs: Jobs, found: dict[str, Any], signature: str) -> Job:
-    folder, run = jobs.library.files(found["artifact"]), jobs.library.run(found["run"])
-    kept = jobs.library.artifact(found["artifact"]).files
-    path = folder / kept[0].path if len(kept) == 1 else folder
-    return jobs.bring_in(path, run.brought["file"], signature=signature, label=f"{found['name']} · {signature}")
+    return jobs.bring_in_again(found["artifact"], signature=signature, label=f"{found['name']} · {signature}")

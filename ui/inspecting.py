@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from core.compare import Verdict
 from core.demos import get_demo
 from core.errors import FormatError, RoundtripError
 from core.formats import get_format
@@ -13,6 +14,7 @@ from core.library.records import Artifact, Run
 from core.words import counted, marked
 from core.work.inspecting import Described, describe
 from ui.address import in_address
+from ui.bringing import offer_to_run
 from ui.state import office
 from ui.watching import watched
 from ui.words import moment, plain, show_error, size, verdict_badge
@@ -104,6 +106,8 @@ def _verdict(artifact_id: str) -> None:
         verdict_badge(best.verdict, best.changed_rows, best.rows, best.error)
         if best.weights:
             st.markdown(f"{best.weights.found} of {best.weights.of} weights of the run, bit for bit", width="content")
+    if best.verdict is Verdict.NOT_RUN:
+        offer_to_run(artifact_id, best.error)
 
 
 def _written_by(artifact: Artifact) -> str:

@@ -6,12 +6,14 @@ from typing import Any
 
 import streamlit as st
 
+from core.compare import Verdict
 from core.errors import RoundtripError
 from core.formats import get_format
 from core.formats.contract import PARTS, Format, Option
 from core.library import Run
 from core.library.journal import Job
 from core.words import marked
+from ui.bringing import offer_to_run
 from ui.content import show_content
 from ui.sharing import show_sharing
 from ui.state import file_tree, office
@@ -20,6 +22,7 @@ from ui.words import PARTS_MEAN, duration, moment, plain, score, show_error, siz
 
 # Everything, a graph, the old file, and the two halves of a model.
 TO_BEGIN_WITH = ("keras", "saved_model", "h5", "weights", "architecture", "checkpoint")
+NOT_TRIED = "Not tried: the copy loads without it, and the model has no classes that it could miss."
 STATES = {
     "waiting": ":gray[:material/schedule: waiting]",
     "saving": ":blue[:material/edit_document: saving]",
@@ -131,6 +134,8 @@ def show_artifacts(job: Job) -> None:
 def show_artifact(artifact_id: str, one: Format) -> None:
     artifact, evidence = office().library.artifact(artifact_id), office().library.evidence(artifact_id)
     show_sharing(artifact_id)
+    if unrun := evidence.best.verdict is Verdict.NOT_RUN:
+        offer_to_run(artifact_id, evidence.best.error)
     if one.explains:
         st.markdown(plain(one.explains))
     if artifact.other_versions:
@@ -144,7 +149,7 @@ def show_artifact(artifact_id: str, one: Format) -> None:
         else:
             with st.container(border=True, height="stretch"):
                 st.markdown("**With the model's code**")
-                st.caption("Not tried: the copy loads without it, and the model has no classes that it could miss.")
+                st.caption("Not tried." if unrun else NOT_TRIED)
     st.markdown("**Files**")
     entries = tuple((entry.path, entry.bytes) for entry in artifact.files)
     st.code(file_tree(office().library.folder(artifact_id) / "files", entries), language=None)
@@ -164,6 +169,9 @@ def _outcome(title: str, outcome: Any) -> None:
     with st.container(border=True, height="stretch"):
         st.markdown(f"**{title}**")
         verdict_badge(outcome.verdict, outcome.changed_rows, outcome.rows)
+        if outcome.verdict is Verdict.NOT_RUN:
+            st.caption("Nothing has loaded it yet, so nothing is known of what would come back.")
+            return
         if outcome.error:
             show_error(outcome.error)
             return

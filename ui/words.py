@@ -30,6 +30,7 @@ BADGES = {
     Verdict.DIFFERENT: (":material/close:", "red"),
     Verdict.NOT_COMPARABLE: (":material/help:", "gray"),
     Verdict.DOES_NOT_LOAD: (":material/block:", "red"),
+    Verdict.NOT_RUN: (":material/pause_circle:", "gray"),
 }
 UNANSWERED = (":material/sync_problem:", "orange")
 

@@ -6,9 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from core.errors import InputError
+from core.compare import Verdict
+from core.errors import InputError, from_json
 from core.inputs.fitting import axes_words
 from core.jobs import Jobs
+from core.library.entries import ID
+from core.library.journal import Job
 from core.terminal import AsJson, finish, open_jobs, say, show
 from core.work.receiving import GRAPH, NUMBERS, receive
 
@@ -18,7 +21,12 @@ COLUMNS = ("artifact", "run", "format", "name", "bytes", "verdict")
 
 @app.command("import")
 def import_(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A file, a zip, or the folder of a SavedModel.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PATH", help="A file, a zip, or the folder of a SavedModel; or the id of an artifact that was kept."
+        ),
+    ],
     with_: Annotated[
         Path | None, typer.Option("--with", metavar="ARCHITECTURE.json", help="The layers that weights belong to.")
     ] = None,
@@ -29,15 +37,23 @@ def import_(
 ) -> None:
     """Bring in a model from outside: checked, looked into, loaded and asked in sandboxed processes, then kept."""
     with open_jobs() as jobs:
-        given = _given(jobs, path, with_)
-        end = finish(jobs, jobs.bring_in(**given, demo=demo, signature=signature, label=name))
+        end = finish(jobs, _begun(jobs, path, with_, {"demo": demo, "signature": signature, "label": name}))
     result = end.result
     if as_json:
         show(result, True)
         return
     show([result], False, COLUMNS)
+    if result["verdict"] == Verdict.NOT_RUN:
+        say(str(from_json(result["error"])))
     for line in _said(result):
         say(line)
+
+
+def _begun(jobs: Jobs, path: Path, with_: Path | None, asked: dict[str, Any]) -> Job:
+    """The job of a file, or of one that was kept already: of that, what is asked otherwise than before."""
+    if ID.fullmatch(str(path)) and not path.exists():
+        return jobs.bring_in_again(str(path), **{name: one for name, one in asked.items() if one})
+    return jobs.bring_in(**_given(jobs, path, with_), **asked)
 
 
 def _given(jobs: Jobs, path: Path, with_: Path | None) -> dict[str, Any]:
@@ -55,7 +71,10 @@ def _given(jobs: Jobs, path: Path, with_: Path | None) -> dict[str, Any]:
 
 def _said(result: dict[str, Any]) -> list[str]:
     lines = [f"takes {_port(one)}" for one in result["inputs"]] + [f"gives {_port(one)}" for one in result["outputs"]]
-    lines += [" ".join(filter(None, (f"checked: {one['what']}.", one["remark"]))) for one in result["checks"]]
+    for one in result["checks"]:
+        lines.append(
+            " ".join(filter(None, (f"{'left out' if one.get('left') else 'checked'}: {one['what']}.", one["remark"])))
+        )
     return lines
 
 

@@ -28,6 +28,7 @@ from core.terminal import (
 )
 from core.work.comparing import Compared
 from core.work.opening import run_of
+from core.work.sources import require_run
 from core.work.tolerances import held_to, tolerances
 
 app = typer.Typer()
@@ -69,6 +70,7 @@ def compare(
     chosen, sources = (whole_number("rows", rows), classes, whole_number("seed", seed)), code_sources(code or [])
     with open_jobs() as jobs:
         against = baseline or run_of(jobs, artifacts[0])
+        require_run(jobs.library, [against, *artifacts])
         asked = _inputs(jobs, against, inputs, random, *chosen)
         end = finish(jobs, jobs.compare(artifacts, sources=sources, baseline=against, inputs=asked))
         passed = held_to(jobs, end, wanted)

@@ -23,6 +23,7 @@ class Verdict(StrEnum):
     DIFFERENT = "different"
     NOT_COMPARABLE = "not-comparable"
     DOES_NOT_LOAD = "does-not-load"
+    NOT_RUN = "not-run"
 
     @property
     def words(self) -> str:
@@ -42,6 +43,7 @@ _WORDS = {
     Verdict.DIFFERENT: "Different answers",
     Verdict.NOT_COMPARABLE: "Cannot be compared",
     Verdict.DOES_NOT_LOAD: "Does not load",
+    Verdict.NOT_RUN: "Not run",
 }
 
 

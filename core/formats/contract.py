@@ -282,7 +282,7 @@ _REFUSALS = {
     "onnx": "No converter leads from an ONNX file to this format.",
     "litert": "No converter leads from a LiteRT file to this format.",
     "openvino": "No converter leads from OpenVINO's files to this format.",
-    "unrun": "This file was kept and never loaded, because the sandbox is not whole here.",
+    "unrun": "This file was brought in and kept, and nothing has run it yet.",
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.compare.verdicts import ATOL, RTOL
+from core.compare.verdicts import ATOL, RTOL, Verdict
 from core.errors import InputError
 from core.evidence import Outcome
 from core.formats.contract import Arrays, plain
@@ -76,6 +76,12 @@ def _tolerance(answers: np.ndarray, off: float) -> tuple[float, float]:
 
 def require_provable(outcome: Outcome, label: str) -> None:
     """Raises InputError where a kit could prove nothing of a copy: it did not load, or its answers are no numbers."""
+    if outcome.verdict is Verdict.NOT_RUN:
+        raise InputError(
+            "This file was brought in and kept, and nothing has run it yet, so a kit would prove nothing.",
+            received=label,
+            cure="Run it first, or download the files as they are.",
+        )
     if not outcome.loads:
         why = (outcome.error or {}).get("sentence", "")
         raise InputError(

@@ -6,6 +6,8 @@ from pydantic import BaseModel, Field
 
 from core.record import Record, Trust, other_versions, versions
 
+# The kind of a run whose files were brought in where they could not be run: they were kept, and nothing else.
+UNRUN = "unrun"
 # What a process is told of a model from outside (see `core.worker.snapshot.code_from`).
 SOURCE = ("format", "signature", "demo", "settings")
 
@@ -54,6 +56,11 @@ class Run(Record):
     trust: Trust = "ours"
     brought: dict[str, Any] = Field(default_factory=dict)
     owner: str | None = None
+
+    @property
+    def was_run(self) -> bool:
+        """Whether it ever answered: a file from outside may have been kept and not run."""
+        return self.kind != UNRUN
 
     @property
     def warning(self) -> str:

@@ -15,7 +15,7 @@ CACHE = 64_000  # KiB of the database that a connection keeps in memory
 TABLES = sql.MetaData()
 # Text that is not there is empty and never NULL, which databases sort in different places.
 ENTRIES = sql.Table(
-    "entries_2",
+    "entries_3",
     TABLES,
     sql.Column("key", sql.Integer, primary_key=True),
     sql.Column("id", sql.String(64), nullable=False, unique=True),
@@ -38,13 +38,13 @@ ENTRIES = sql.Table(
     sql.Column("text", sql.Text, nullable=False),  # what is searched, in small letters
 )
 TAGS = sql.Table(
-    "tags_2",
+    "tags_3",
     TABLES,
     sql.Column("tag", sql.String(64), primary_key=True),
     sql.Column("key", sql.Integer, primary_key=True, index=True),
 )
 HASHES = sql.Table(
-    "hashes_2",
+    "hashes_3",
     TABLES,
     sql.Column("sha256", sql.String(64), primary_key=True),
     sql.Column("key", sql.Integer, primary_key=True, index=True),
@@ -52,7 +52,7 @@ HASHES = sql.Table(
 # How many entries there are of each kind, and their bytes: what a page says of all pages without a look at them.
 KIND = ("demo", "format", "rank", "trust", "pinned", "aliased", "owner", "only")
 COUNTS = sql.Table(
-    "counts_2",
+    "counts_3",
     TABLES,
     sql.Column("kind", sql.String(255), primary_key=True),
     *(sql.Column(name, ENTRIES.c[name].type, nullable=False) for name in KIND),
@@ -60,7 +60,7 @@ COUNTS = sql.Table(
     sql.Column("bytes", sql.BigInteger, nullable=False),
 )
 STATE = sql.Table(
-    "state_2",
+    "state_3",
     TABLES,
     sql.Column("name", sql.String(32), primary_key=True),
     sql.Column("value", sql.Text, nullable=False),
@@ -76,12 +76,12 @@ ORDERS = {
 }
 # Each index holds what the filters ask for, too: a page is found without a look at the rows that it does not show.
 LEADS = (*ORDERS.values(), *((lead, "bytes", "id") for lead in ("format", "demo")))
-KINDS_INDEX = "ix_entries_2_kinds"
+KINDS_INDEX = "ix_entries_3_kinds"
 
 
 def index_name(first: str, second: str) -> str:
     """Of the index that begins with these two columns."""
-    return f"ix_entries_2_{first}_{second}"
+    return f"ix_entries_3_{first}_{second}"
 
 
 for lead in LEADS:
@@ -91,16 +91,16 @@ sql.Index(KINDS_INDEX, *(ENTRIES.c[name] for name in ("format", "demo", "rank"))
 for kind in (("format",), ("demo", "format")):
     sql.Index(f"ix_counts_2_{'_'.join(kind)}", *(COUNTS.c[name] for name in kind))
 for marked in ("pinned", "aliased"):
-    sql.Index(f"ix_entries_2_{marked}", ENTRIES.c[marked])
+    sql.Index(f"ix_entries_3_{marked}", ENTRIES.c[marked])
 
 # An index of every three letters, for words anywhere in a text. Triggers keep it in step.
-WORDS = "words_2"
-_TRIGGER = "CREATE TRIGGER IF NOT EXISTS {words}_{when} AFTER {event} ON entries_2 BEGIN {insert} END"
+WORDS = "words_3"
+_TRIGGER = "CREATE TRIGGER IF NOT EXISTS {words}_{when} AFTER {event} ON entries_3 BEGIN {insert} END"
 _ADD = f"INSERT INTO {WORDS}(rowid, text) VALUES (new.key, new.text);"
 _DROP = f"INSERT INTO {WORDS}({WORDS}, rowid, text) VALUES ('delete', old.key, old.text);"
 FULL_TEXT = (
     f"CREATE VIRTUAL TABLE IF NOT EXISTS {WORDS} "
-    "USING fts5(text, content='entries_2', content_rowid='key', tokenize='trigram')",
+    "USING fts5(text, content='entries_3', content_rowid='key', tokenize='trigram')",
     _TRIGGER.format(words=WORDS, when="add", event="INSERT", insert=_ADD),
     _TRIGGER.format(words=WORDS, when="drop", event="DELETE", insert=_DROP),
 )

@@ -37,6 +37,7 @@ TONES = {
     Verdict.DIFFERENT: "other",
     Verdict.NOT_COMPARABLE: "none",
     Verdict.DOES_NOT_LOAD: "other",
+    Verdict.NOT_RUN: "none",
 }
 
 

@@ -19,7 +19,7 @@ from core.machine import machine
 from core.record import versions
 from core.work.answers import CHUNK, Answers, make_room, rows_at_once
 from core.work.opening import open_participant, run_of
-from core.work.sources import renamed, renamed_inputs, resolve_sources
+from core.work.sources import renamed, renamed_inputs, require_run, resolve_sources
 
 if TYPE_CHECKING:
     from core.jobs import Handle, Jobs
@@ -57,6 +57,7 @@ def compare_request(
     if rows is not None and rows < 1:
         raise InputError("At least one row must be compared.", received=rows, cure="Choose 1 row or more.")
     baseline = baseline or run_of(jobs, ids[0])
+    require_run(jobs.library, [baseline, *ids])  # before anybody looks for rows to ask
     asked = jobs.inputs.read(inputs) if inputs else jobs.inputs.held_out(jobs.library, run_of(jobs, baseline), rows)
     ids = [id_ for id_ in ids if id_ != baseline]
     if not ids:

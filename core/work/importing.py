@@ -18,7 +18,8 @@ from core.gate import Gated, gate
 from core.gate.names import file_name
 from core.library import files
 from core.library.entries import new_id
-from core.library.records import Artifact, Run
+from core.library.records import UNRUN, Artifact, Run
+from core.work.again import run_of_copy, take_over
 from core.work.first_questions import first_answer
 from core.work.told import believed
 from core.worker.asking import cancelled_by_a_person
@@ -28,7 +29,6 @@ from core.worker.loaded import load
 if TYPE_CHECKING:
     from core.jobs import Handle, Jobs
 
-UNRUN = "unrun"  # the kind of a run whose files were kept and never loaded
 STEPS = {
     "Checking the file": 0.05,
     "Looking inside in a sandboxed process": 0.2,
@@ -42,7 +42,8 @@ STEPS = {
 @dataclass(frozen=True)
 class Given:
     """What a person brings: a file or folder, what it is called, a second file by what it is, the demo whose code
-    belongs to it, and the signature that is to answer. `ours` is a folder to be deleted when the work is done."""
+    belongs to it, and the signature that is to answer. `ours` is a folder to be deleted when the work is done; `again`
+    is the artifact whose files these are, where they were kept earlier."""
 
     path: Path
     name: str
@@ -51,6 +52,7 @@ class Given:
     signature: str = ""
     label: str = ""
     ours: Path | None = None
+    again: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """For the job's record: no path of this machine."""
@@ -60,7 +62,7 @@ class Given:
             "demo": self.demo,
             "signature": self.signature,
         }
-        return said | {"label": self.label}
+        return said | {"label": self.label, "again": self.again}
 
     def give_up(self) -> None:
         """Delete what is ours of it."""
@@ -110,12 +112,14 @@ class _Import:
         try:
             facts, reference, evidence = self._run(gated.format)
         except NotConfined as error:
-            if self.jobs.worker.self_test().blocked:  # then this one process alone was at fault
+            if self.given.again:  # it is kept already
                 raise
-            self._passed(f"It was not run: {error.sentence}")
+            self.checks.append({"what": _left_out(self.checks), "remark": error.sentence, "left": "out"})
             facts, reference, evidence = _unrun(self.files, error)
         self._tell("Keeping it")
         run, artifact = self._keep(facts, reference, evidence)
+        if self.given.again:
+            take_over(self.jobs.library, self.given.again, artifact)
         return self._result(run, artifact, reference, evidence)
 
     def _tell(self, step: str) -> None:
@@ -141,13 +145,17 @@ class _Import:
         settings = get_demo(self.given.demo).defaults.model_dump() if self.given.demo else None
         return {
             "file": gated.name,
-            "sha256": gated.sha256,
+            "sha256": self._sha256(gated),
             "format": gated.format,
             "signature": self.given.signature,
             "demo": self.given.demo,
             "settings": settings,
             "artifact": new_id("a"),
         }
+
+    def _sha256(self, gated: Gated) -> str:
+        """Of the file as it came, which may have been a zip of what is kept."""
+        return run_of_copy(self.jobs.library, self.given.again).brought["sha256"] if self.given.again else gated.sha256
 
     def _run(self, format: str) -> tuple[dict[str, Any], Reference, Evidence]:
         """What sandboxed processes find out. Raises Refused, DoesNotLoad, InputError, WorkerError."""
@@ -222,10 +230,15 @@ def _link(source: str, target: str) -> None:
         shutil.copyfile(source, target)
 
 
+def _left_out(checks: list[dict[str, str]]) -> str:
+    """What was not done with a file that may not be run here; the gate, which runs nothing of it, was passed."""
+    return "It was not run" if len(checks) > 1 else "It was neither looked into nor run"
+
+
 def _unrun(folder: Path, error: NotConfined) -> tuple[dict[str, Any], Reference, Evidence]:
     """What is kept of a file that may not be run here: itself, and why."""
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     facts = {"kind": UNRUN, "parameters": 0, "summary": "", "weight_bytes": size}
     facts |= {"inputs": [], "weights": [], "optimizer": []}
-    outcome = Outcome(verdict=Verdict.DOES_NOT_LOAD, error=error.to_json())
+    outcome = Outcome(verdict=Verdict.NOT_RUN, error=error.to_json())
     return facts, Reference({}, {}, {}), Evidence(without_code=outcome)

@@ -17,7 +17,7 @@ from core.layers import Difference, Seen, Tensor, difference, pair_by_structure,
 from core.library import Library
 from core.undoing import if_stopped
 from core.work.opening import open_participant, run_of
-from core.work.sources import renamed, renamed_inputs, require_same_inputs, resolve_sources
+from core.work.sources import renamed, renamed_inputs, require_run, require_same_inputs, resolve_sources
 from core.worker.loaded import Loaded
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def layers_request(
     inputs: str | None = None,
 ) -> dict[str, Any]:
     """What a walk from layer to layer is asked. Raises InputError, UnknownName."""
+    require_run(jobs.library, [baseline, other])
     require_layers(jobs.library, baseline, other)
     if not 1 <= rows <= MOST_ROWS:
         raise InputError(f"From 1 to {MOST_ROWS} rows can be asked.", received=rows, cure="Choose fewer rows.")

@@ -41,12 +41,26 @@ def _words(architecture: Entry, run: Run) -> str:
     return f"architecture {architecture.id} of {whose}"
 
 
+def require_run(library: Library, ids: Iterable[str]) -> None:
+    """Raises InputError where a file from outside, an artifact's or a run's, was only kept: it has no answers yet."""
+    for id_ in ids:
+        run = library.run(id_ if id_.startswith("r") else library.artifact(id_).run)
+        if not run.was_run:
+            raise InputError(
+                "This file was brought in and kept, and nothing has run it yet, so it has no answers.",
+                received=run.name,
+                cure="Look at it on the Library page and choose “Run it now”, or run `python -m core import` with the "
+                f"artifact's id, {run.brought['artifact']}.",
+            )
+
+
 def resolve_sources(library: Library, ids: Iterable[str], asked: dict[str, str]) -> dict[str, str]:
     """The key of the choice for each artifact: what was asked, else what it needs. A run's live model lacks no code.
 
-    Raises InputError when something else was asked, UnknownName for an unknown artifact.
+    Raises InputError when something else was asked, and of what was never run, UnknownName for an unknown artifact.
     """
-    resolved = {}
+    resolved, ids = {}, list(ids)
+    require_run(library, ids)
     for id_ in dict.fromkeys(one for one in ids if one.startswith("a")):
         offered = [choice.key for choice in choices(library, id_)]
         resolved[id_] = asked.get(id_, offered[0])

@@ -47,6 +47,7 @@ ASKED: dict[tuple[type, str], Callable[[Any, Kept], Any]] = {
     (Library, "stamp"): lambda it, kept: it.stamp(kept.artifact),
     (Library, "tag"): lambda it, kept: it.tag([kept.artifact], ["mine"]),
     (Library, "verify"): lambda it, kept: it.verify(kept.artifact),
+    (Jobs, "bring_in_again"): lambda it, kept: it.bring_in_again(kept.artifact),
     (Jobs, "answers"): lambda it, kept: it.answers(kept.job),
     (Jobs, "cancel"): lambda it, kept: it.cancel(kept.job),
     (Jobs, "compare"): lambda it, kept: it.compare([kept.artifact]),

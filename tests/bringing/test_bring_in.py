@@ -16,7 +16,6 @@ from core.library.journal import Job
 from core.matrix import matrix
 from core.report.facts import gather
 from core.report.plain import as_csv, as_json
-from core.settings import Settings
 from core.work.receiving import receive
 from core.worker import Writes
 from tests.bringing import makers
@@ -206,20 +205,6 @@ def test_a_checkpoint_answers_with_the_code_of_the_demo_that_was_chosen(
     assert end.result["verdict"] == "bit-identical"
     rows = finished(empty_jobs, empty_jobs.save(end.result["run"], ["keras"])).result["rows"]
     assert rows["keras"]["verdict"] == "bit-identical"
-
-
-def test_where_the_sandbox_is_not_whole_a_file_is_kept_and_not_run(
-    empty_jobs: Jobs, config: Settings, worker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
-    real = worker.self_test()
-    probes = [probe.model_copy(update={"blocked": False}) for probe in real.probes[:1]] + real.probes[1:]
-    monkeypatch.setattr(worker, "_tested", real.model_copy(update={"probes": probes}))
-    end = empty_jobs.wait(empty_jobs.bring_in(makers.keras_file(tmp_path)).id)
-    assert end.state == "done", end.error
-    assert (end.result["kind"], end.result["error"]["code"]) == ("unrun", "not-confined")
-    assert empty_jobs.library.files(end.result["artifact"]).is_dir()
-    rows = finished(empty_jobs, empty_jobs.save(end.result["run"], ["saved_model"])).result["rows"]
-    assert "never loaded" in rows["saved_model"]["error"]["sentence"]
 
 
 def test_the_command_brings_in_and_says_what_was_checked(say, jobs: Jobs, tmp_path: Path):

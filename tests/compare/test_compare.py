@@ -36,6 +36,7 @@ def test_verdicts_stand_in_order_best_first_with_their_words():
         ("different", "Different answers", 4),
         ("not-comparable", "Cannot be compared", 5),
         ("does-not-load", "Does not load", 6),
+        ("not-run", "Not run", 7),
     ]
 
 

@@ -152,7 +152,7 @@ def test_what_fails_is_a_line_and_the_rest_goes_on(empty_library, kept, monkeypa
 
 def spoil_rows(library: Library) -> None:
     with sqlite3.connect(library.home / "catalog.sqlite") as connection:
-        said = """UPDATE entries_2 SET entry = replace(entry, '"bytes": 30', '"bytes": 7')"""
+        said = """UPDATE entries_3 SET entry = replace(entry, '"bytes": 30', '"bytes": 7')"""
         assert connection.execute(said).rowcount == 1
 
 
