@@ -15,6 +15,7 @@ RoundtripError
 ├── LibraryError
 │   ├── Damaged             a kept file is missing or its bytes changed
 │   ├── UnreadableRecord    a record is broken, or of a newer schema than ours
+│   ├── Gone                it was removed while it was being used
 │   └── StorageFailed       the disk refused: full, read-only, gone
 └── WorkerError
     ├── ChildDied           the process that held the model ended before it answered
@@ -122,6 +123,11 @@ class Damaged(LibraryError):
 
 class UnreadableRecord(LibraryError):
     code = "unreadable-record"
+
+
+class Gone(LibraryError):
+    code = "gone"
+    passing = True
 
 
 class StorageFailed(LibraryError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.compare import Comparison, Source, Verdict, compare_all, compare_streams, jsonable, spreads, target_of
-from core.errors import Cancelled, InputError, LibraryError, RoundtripError, UnknownName, WorkerError, is_passing
+from core.errors import Cancelled, Gone, InputError, LibraryError, RoundtripError, UnknownName, WorkerError, is_passing
 from core.evidence import Outcome, match
 from core.explain import translate
 from core.formats.contract import Arrays
@@ -102,7 +102,9 @@ class _Comparison:
         request = handle.job.request
         self.baseline, self.artifacts = request["baseline"], request["artifacts"]
         self.asked: InputSet = jobs.inputs.read(request["inputs"])
-        self.run = jobs.library.run(run_of(jobs, self.baseline))
+        # Read now: what is removed meanwhile stops its own row, and nothing else.
+        self.runs = {one: jobs.library.run(run_of(jobs, one)) for one in (self.baseline, *self.artifacts)}
+        self.run = self.runs[self.baseline]
         self.answers: Answers = jobs.answers(handle.job.id)
         self._references: dict[str, Reference] = {}
         self._reading = threading.Lock()
@@ -154,7 +156,16 @@ class _Comparison:
         except Cancelled:
             raise
         except Exception as error:  # noqa: BLE001  what stops one artifact is its own row's result; the others go on
-            return translate(error, WorkerError)
+            return self._gone(id_) or translate(error, WorkerError)
+
+    def _gone(self, id_: str) -> Gone | None:
+        """That a copy is not there any more, where it is not: then that is why it did not answer."""
+        try:
+            self.jobs.library.folder(id_)
+        except UnknownName:
+            cure = "Restore it from the trash, then compare again."
+            return Gone("It was removed while it was compared.", received=id_, cure=cure)
+        return None
 
     def _ask_in_chunks(self, id_: str) -> dict[str, Any]:
         source = self.handle.job.request["sources"].get(id_, "none")
@@ -205,12 +216,11 @@ class _Comparison:
             found = self._against_baseline(id_)
         except InputError as error:
             return self._without_answers(id_, error)
-        run = self.jobs.library.run(run_of(self.jobs, id_))
         return Compared(
             **found.to_json(),
             load_seconds=facts["load_seconds"],
             first_seconds=facts["first_seconds"],
-            weights=match(self.jobs.library.original(run).weights, facts["weights"]),
+            weights=match(self.jobs.library.original(self.runs[id_]).weights, facts["weights"]),
             inputs=facts["inputs"],
             input_pairs=facts["input_pairs"],
             remark=facts["remark"],
@@ -245,7 +255,8 @@ class _Comparison:
     def _without_answers(self, id_: str, error: RoundtripError) -> Compared:
         """What cannot be compared is told from what does not load; either says with which versions it was saved."""
         said = error.to_json()
-        if id_.startswith("a") and (others := self.jobs.library.artifact(id_).other_versions):
+        gone = self._gone(id_)
+        if id_.startswith("a") and not gone and (others := self.jobs.library.artifact(id_).other_versions):
             said["sentence"] += f" {others}"
         fits = not isinstance(error, InputError) or isinstance(error, UnknownName)
         return Compared(verdict=Verdict.DOES_NOT_LOAD if fits else Verdict.NOT_COMPARABLE, error=said)

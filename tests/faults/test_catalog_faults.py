@@ -1,0 +1,125 @@
+"""A catalog that cannot be written, whatever the reason: everything goes on, and the list is what the folders say."""
+
+import contextlib
+import shutil
+import sqlite3
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sql
+
+from core.library import Library
+from tests.faults.oracle import hold_invariants, state
+from tests.library.conftest import keep_artifact, keep_both, keep_run
+
+SURVIVED = "faults injected and survived: a catalog that is {}"
+
+pytestmark = pytest.mark.trust
+
+
+def use(library: Library) -> set[str]:
+    """All that people do, each followed by a list; gives the ids of the artifacts that are there."""
+    run, there = keep_run(library), {entry.id for entry in library.find()}
+    for _ in range(3):
+        there.add(keep_artifact(library, run).id)
+        assert listed(library) == there
+    there.add(kept := keep_both(library).id)
+    library.tag([kept], ["good"])
+    assert [entry.id for entry in library.find("good")] == [kept]
+    there -= set(library.remove(kept))
+    assert listed(library) == there
+    library.restore(kept)
+    library.rebuild()
+    assert listed(library) == there | {kept}
+    return there | {kept}
+
+
+def listed(library: Library) -> set[str]:
+    return {entry.id for entry in library.find()}
+
+
+@contextlib.contextmanager
+def locked(library: Library, how: str) -> Iterator[None]:
+    stranger = sqlite3.connect(library.home / "catalog.sqlite", isolation_level=None)
+    stranger.execute(f"BEGIN {how}")
+    try:
+        yield
+    finally:
+        stranger.close()
+
+
+@contextlib.contextmanager
+def read_only(library: Library) -> Iterator[None]:
+    """Its file alone: the folder around it can be written."""
+    path = str(library.home / "catalog.sqlite")
+    if not shutil.which("mount") or subprocess.run(["mount", "--bind", path, path], capture_output=True).returncode:
+        pytest.skip("mounting a file takes root")
+    subprocess.run(["mount", "-o", "remount,ro,bind", path], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", path], check=True)
+
+
+@contextlib.contextmanager
+def full(library: Library) -> Iterator[None]:
+    """SQLite's own limit: not one page more than there are, as on a disk that is full for it."""
+
+    def limit(connection: sqlite3.Connection, _: object) -> None:
+        if connection.execute("PRAGMA database_list").fetchone()[2]:  # which one in memory has no file for
+            connection.execute("PRAGMA max_page_count=1")
+
+    sql.event.listen(sql.Engine, "connect", limit)
+    library._catalog._engine.dispose()
+    try:
+        yield
+    finally:
+        sql.event.remove(sql.Engine, "connect", limit)
+
+
+@contextlib.contextmanager
+def deleted_again_and_again(library: Library) -> Iterator[None]:
+    stop = threading.Event()
+
+    def delete() -> None:
+        while not stop.wait(0.01):
+            for path in library.home.glob("catalog.sqlite*"):
+                path.unlink(missing_ok=True)
+
+    deleting = threading.Thread(target=delete)
+    deleting.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        deleting.join()
+
+
+FAULTS: dict[str, Callable] = {
+    "locked by a writer": lambda library: locked(library, "IMMEDIATE"),
+    "locked for all": lambda library: locked(library, "EXCLUSIVE"),
+    "read-only": read_only,
+    "full": full,
+    "deleted again and again": deleted_again_and_again,
+}
+
+
+LONG = pytest.mark.long
+
+
+@pytest.mark.parametrize("fault", [pytest.param(one, marks=() if one == "full" else LONG) for one in FAULTS])
+@pytest.mark.parametrize("opened", [pytest.param("before", marks=LONG), "meanwhile"])
+def test_all_goes_on_with_a_catalog_that_is(tmp_path: Path, monkeypatch, fault: str, opened: str, tally: Callable):
+    monkeypatch.setattr("core.library.tables.WAIT", 0.2)
+    library = Library(tmp_path / "store")
+    keep_artifact(library, keep_run(library))
+    before = listed(library)
+    with FAULTS[fault](library):
+        there = use(library if opened == "before" else Library(library.home))
+    assert before < there
+    assert listed(library) == there
+    hold_invariants(library.home, state(library.home))
+    tally(SURVIVED.format(fault))

@@ -1,0 +1,125 @@
+"""Copies that are removed, and deleted for good, while somebody loads, compares or downloads them."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.errors import from_json
+from core.jobs import Jobs
+from core.library import Library
+from core.library.parcel import take
+from core.worker import Worker
+from core.worker.asking import Child
+from tests.faults.furnishing import furnished, jobs_over
+from tests.faults.oracle import hold_invariants, state
+from tests.library.conftest import keep_artifact, keep_run
+
+SURVIVED = "faults injected and survived: a copy deleted while it is {}"
+HOW = ["removed", "deleted"]
+FORMATS = ["keras", "saved_model"]
+
+pytestmark = pytest.mark.trust
+
+
+def away(library: Library, id_: str, how: str) -> None:
+    library.remove(id_)
+    if how == "deleted":
+        assert id_ in library.empty_trash(0)
+
+
+def before_asking(monkeypatch, task: str, do: Callable[[], None]) -> list[str]:
+    """Have something done once, just before a child is asked this; gives a list that then holds the task."""
+    real, done = Child.send, []
+
+    def send(child: Child, asked: str, *rest: Any, **more: Any) -> None:
+        if asked == task and not done:
+            done.append(asked)
+            do()
+        real(child, asked, *rest, **more)
+
+    monkeypatch.setattr(Child, "send", send)
+    return done
+
+
+@pytest.fixture
+def ours(tmp_path: Path, jobs: Jobs, trained, saved, worker: Worker) -> tuple[Jobs, str, list[str]]:
+    """Jobs over a home of the test's own, and its run and copies."""
+    run, copies = trained("digits-mlp"), [saved("digits-mlp", key)["artifact"] for key in FORMATS]
+    return jobs_over(furnished(tmp_path / "store", jobs, run, *copies), worker), run, copies
+
+
+def test_a_download_goes_on_whole_whatever_is_deleted_meanwhile(tmp_path: Path, tally: Callable):
+    library = Library(tmp_path / "store")
+    run = keep_run(library)
+    for how in HOW:
+        one = keep_artifact(library, run, content=bytes(range(256)) * 8_000)
+        with take(library, [one.id]) as whole:
+            expected = b"".join(whole.read())
+        with take(library, [one.id]) as parcel:
+            coming: Iterator[bytes] = parcel.read()
+            first = next(coming) + next(coming)
+            away(library, one.id, how)
+            assert first + b"".join(coming) == expected
+            assert b"".join(parcel.read(3_000_000)) == expected[3_000_000:]  # a download that is taken up again
+        tally(SURVIVED.format("downloaded"))
+    hold_invariants(library.home, {})
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("task", ["hold", "answer"])
+@pytest.mark.parametrize("at", range(len(FORMATS)), ids=FORMATS)
+def test_a_copy_that_is_deleted_while_it_is_loaded_answers_or_says_why_not(
+    ours, monkeypatch, how: str, task: str, at: int, tally: Callable
+):
+    jobs, run, copies = ours
+    before = {id_: files for id_, files in state(jobs.library.home).items() if id_ != copies[at]}
+    done = before_asking(monkeypatch, task, lambda: away(jobs.library, copies[at], how))
+    reference = jobs.library.reference(run).head(8)
+    panel = jobs.panel([copies[at]])
+    (said,) = panel.answer(reference.inputs).values()
+    panel.close()
+    monkeypatch.undo()
+    assert done == [task]
+    if said.error:
+        assert task == "hold"
+        assert said.error.sentence.endswith(".")
+        assert said.error.cure
+        assert str(jobs.library.home) not in str(said.error) + said.error.detail
+    else:
+        for name, array in reference.answers.items():
+            np.testing.assert_array_equal(said.answers[name], array)
+    hold_invariants(jobs.library.home, before)
+    tally(SURVIVED.format("loaded"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("task", ["hold", "answer"])
+def test_a_copy_that_is_deleted_while_it_is_compared_stops_no_other_and_is_compared_anew_when_it_is_back(
+    ours, monkeypatch, how: str, task: str, tally: Callable
+):
+    jobs, _, copies = ours
+    gone, other = copies
+    before = {id_: files for id_, files in state(jobs.library.home).items() if id_ != gone}
+    done = before_asking(monkeypatch, task, lambda: away(jobs.library, gone, how))
+    end = jobs.wait(jobs.compare([gone, other]).id)
+    monkeypatch.undo()
+    assert done == [task]
+    assert end.state == "done", end.error
+    outcomes = end.result["outcomes"]
+    assert outcomes[other]["verdict"] == "bit-identical"
+    if outcomes[gone]["verdict"] != "bit-identical":
+        error = from_json(outcomes[gone]["error"])
+        assert error.sentence.endswith(".")
+        assert error.cure
+        assert error.passing, "it would be told of again when the copy is back"
+    if how == "removed":
+        jobs.library.restore(gone)
+        again = jobs.wait(jobs.compare([gone, other]).id)
+        assert {one["verdict"] for one in again.result["outcomes"].values()} == {"bit-identical"}
+    hold_invariants(jobs.library.home, before)
+    tally(SURVIVED.format("compared"))
