@@ -174,7 +174,7 @@ def from_json(record: dict[str, str]) -> RoundtripError:
         received=record.get("received") or None,
         cure=record.get("cure", ""),
         detail=record.get("detail", ""),
-        **({"rule": rule} if rule else {}),
+        **({"rule": rule} if rule and kind is Refused else {}),
     )
 
 

@@ -6,7 +6,16 @@ import re
 import pytest
 
 from core import errors
-from core.errors import Damaged, DoesNotLoad, InputError, NeedsArchitecture, RoundtripError, UnknownName, from_json
+from core.errors import (
+    Damaged,
+    DoesNotLoad,
+    InputError,
+    NeedsArchitecture,
+    RoundtripError,
+    UnknownName,
+    WorkerError,
+    from_json,
+)
 
 
 def drawn() -> list[tuple[int, str]]:
@@ -64,6 +73,13 @@ def test_the_detail_is_never_part_of_the_sentence():
 def test_an_unknown_code_becomes_a_plain_error_with_its_sentence():
     error = from_json({"code": "from-the-future", "sentence": "Later."})
     assert (type(error), error.sentence) == (RoundtripError, "Later.")
+
+
+def test_a_rule_belongs_to_a_refusal_and_is_passed_over_elsewhere():
+    for code, kind in (("input:rule", InputError), ("worker:a:b", WorkerError), ("nowhere:rule", RoundtripError)):
+        error = from_json({"code": code, "sentence": "It failed."})
+        assert (type(error), error.sentence) == (kind, "It failed.")
+    assert from_json({"code": "refused:zip-link", "sentence": "A link."}).code == "refused:zip-link"
 
 
 def test_an_empty_record_still_says_something():

@@ -9,6 +9,7 @@ from core.errors import UnknownName
 from core.evidence import Evidence, Original
 from core.formats.reference import Reference
 from core.library import files
+from core.library.checked import Checked, checked
 from core.library.files import disk
 from core.library.marks import FILE as MARKS
 from core.library.marks import marks_or_none
@@ -61,14 +62,12 @@ class Reading(Opened):
         files.check(folder, self.artifact(artifact_id).files)
         return folder
 
-    def file(self, artifact_id: str, path: str) -> Path:
-        """One file of an artifact, by its path in the record, checked byte for byte. Raises UnknownName, Damaged."""
+    def file(self, artifact_id: str, path: str) -> Checked:
+        """One file of an artifact, by its path in the record, held against its hash. Raises UnknownName, Damaged."""
         entries = [one for one in self.artifact(artifact_id).files if one.path == path]
         if not entries:
             raise UnknownName("The artifact has no such file.", received=path[:80], cure="Choose one that is listed.")
-        folder = self._folder(artifact_id, "a") / "files"
-        files.check(folder, entries)
-        return folder / path
+        return checked(self._folder(artifact_id, "a") / "files", entries[0])
 
     @disk()
     def refusals(self, run_id: str) -> dict[str, dict[str, Any]]:

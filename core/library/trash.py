@@ -44,8 +44,11 @@ class Trash:
 
     def ids(self) -> list[str]:
         """Of what can be restored, what was removed last first."""
+        times = {}
         with os.scandir(self._folder) as found:
-            times = {one.name: one.stat(follow_symlinks=False).st_mtime_ns for one in found}
+            for one in found:
+                with contextlib.suppress(FileNotFoundError):  # brought back or emptied by somebody else just now
+                    times[one.name] = one.stat(follow_symlinks=False).st_mtime_ns
         return sorted(times, key=lambda id_: (-times[id_], id_))
 
     def throw(self, folder: Path) -> None:

@@ -221,6 +221,10 @@ class Download:
         self._child, self._head, self._count = child, head, count
         self._end = weakref.finalize(self, child.close)
 
+    def close(self) -> None:
+        """End the child, where nothing is to be read."""
+        self._end()
+
     def pieces(self) -> Iterator[bytes]:
         try:
             yield self._head

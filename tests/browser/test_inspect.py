@@ -53,10 +53,16 @@ def test_a_kernel_is_drawn_and_comes_as_an_npy_file(address: str, new_page: Call
     expect(page.get_by_text("8,192 values")).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_have_count(2)
     link = page.get_by_role("link", name="Download as NPY").get_attribute("href")
-    with urllib.request.urlopen(address.split("/inspect")[0] + link) as reply:
-        content = reply.read()
+    asked = urllib.request.Request(address.split("/inspect")[0] + link)
+    with urllib.request.urlopen(asked) as reply:
+        content, headers = reply.read(), reply.headers
     assert content[:6] == b"\x93NUMPY"
     assert len(content) == 128 + 64 * 128 * 4
+    assert headers["Cache-Control"] == "private, no-store"
+    asked.method = "HEAD"
+    with urllib.request.urlopen(asked) as reply:
+        assert (reply.read(), reply.headers["Content-Length"]) == (b"", str(len(content)))
+        assert reply.headers["Content-Disposition"] == headers["Content-Disposition"]
 
 
 def test_the_graph_is_drawn_in_a_frame_of_no_origin(address: str, new_page: Callable[..., Page]):

@@ -1,6 +1,9 @@
 """The trash: what may go there, when it went, how it comes back, and what is deleted for good."""
 
+import contextlib
 import json
+import os
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -94,6 +97,23 @@ def test_the_last_that_was_removed_is_first_and_says_when(empty_library, run):
     (only,) = empty_library.trashed(most=1)
     assert (only.entry.id, only.entry.bytes, 0 <= only.days < 1) == (second, 30, True)
     assert datetime.fromisoformat(only.removed) >= began
+
+
+def test_what_goes_while_the_trash_is_listed_stops_no_list(empty_library, run, monkeypatch):
+    gone, kept = (keep_artifact(empty_library, run).id for _ in range(2))
+    empty_library.remove_all([gone, kept])
+    real, trash = os.scandir, empty_library.home / "trash"
+
+    def late(folder):
+        if folder != trash:
+            return real(folder)
+        entries = list(real(folder))
+        shutil.rmtree(trash / gone, ignore_errors=True)
+        return contextlib.nullcontext(entries)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("core.library.trash.os.scandir", late)
+        assert empty_library.trash() == [kept]
 
 
 def test_a_stranger_in_the_trash_is_left_alone(empty_library):

@@ -21,8 +21,9 @@ from core.library import Artifact, Library
 from core.library import checked as checking
 from core.library.checked import checked
 from core.library.parcel import take
-from ui.routes import ROUTES, download_address
+from ui.routes import ROUTES, download_address, downloads
 from ui.routes.sending import disposition
+from ui.routes.viewer import token
 
 CONTENT = bytes(range(256)) * 40
 FACTS = {"demo": None, "settings": None, "kind": "keras", "parameters": 1, "summary": "", "inputs": []}
@@ -309,6 +310,25 @@ def test_a_file_that_is_changed_during_its_download_breaks_it_off(library: Libra
         with pytest.raises(checking.Damaged):
             sent += list(chunks)
     assert b"".join(sent).find(b"other") == -1
+    assert staged(library) == []
+
+
+def test_the_graph_viewer_is_sent_the_very_bytes_that_were_checked(library: Library, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("ui.state.office", downloads._office)
+    one = keep(library, **{"model.keras": CONTENT})
+    address = f"/graph/{one.id}/{token(one.id)}/files/model.keras"
+    reply = ask(address)
+    assert (reply.status, reply.body, reply.headers["cache-control"]) == (200, CONTENT, "no-store")
+    assert "sandbox allow-scripts" in reply.headers["content-security-policy"]
+    assert ask(address, range="bytes=5-9").body == CONTENT[5:10]
+    assert ask(address.replace("model.keras", "../artifact.json")).status == 404
+
+    def change():
+        kept_file(library, one, "model.keras").write_bytes(b"x" * len(CONTENT))
+
+    with pytest.raises(checking.Damaged):
+        ask(address, between=change)
+    assert ask(address).status == 404
     assert staged(library) == []
 
 

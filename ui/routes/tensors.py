@@ -4,12 +4,11 @@ import re
 
 import anyio
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
-from core.errors import Damaged, RoundtripError, SignedOut, UnknownName
+from core.errors import RoundtripError
 from core.work.inspecting import Download, download_tensor
-
-STATUS = {SignedOut: 401, UnknownName: 404, Damaged: 409}
+from ui.routes.downloads import sorry
 
 
 async def tensor(request: Request) -> Response:
@@ -19,10 +18,20 @@ async def tensor(request: Request) -> Response:
     try:
         found = await anyio.to_thread.run_sync(_opened, id_, key, scaled)
     except RoundtripError as error:
-        return PlainTextResponse(str(error), status_code=STATUS.get(type(error), 400))
+        return sorry(error)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", key).strip("-")[:80] or "tensor"
-    headers = {"Content-Length": str(found.length), "Content-Disposition": f'attachment; filename="{id_}-{name}.npy"'}
-    return StreamingResponse(found.pieces(), media_type="application/octet-stream", headers=headers)
+    headers = {
+        "Content-Length": str(found.length),
+        "Content-Disposition": f'attachment; filename="{id_}-{name}.npy"',
+        "Cache-Control": "private, no-store",  # asked for anew every time, and of who asks it alone
+    }
+    if request.method == "HEAD":
+        found.close()
+        return Response(headers=headers, media_type=MEDIA)
+    return StreamingResponse(found.pieces(), media_type=MEDIA, headers=headers)
+
+
+MEDIA = "application/octet-stream"
 
 
 def _opened(artifact_id: str, key: str, scaled: bool) -> Download:

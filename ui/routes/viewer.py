@@ -18,11 +18,13 @@ from pathlib import Path
 
 import anyio
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from core.errors import RoundtripError, UnknownName
 from core.library.access import Viewer
+from core.library.parcel import only
 from ui.people import Person, asked_by, people_sign_in, person
+from ui.routes.sending import send
 
 SECRET = secrets.token_bytes(32)
 POLICY = "; ".join(
@@ -159,23 +161,23 @@ def _file(shown: str) -> str:
 
 
 async def graph(request: Request) -> Response:
-    """The page, a file of the viewer, or a file of the artifact, held against its hash before it is sent."""
+    """The page, a file of the viewer, or a file of the artifact: the very bytes that were held against their hash."""
     asked = request.path_params
     try:
         with asked_by(_whose(asked["artifact"], asked["token"])):
-            answer = await anyio.to_thread.run_sync(_answer, asked["artifact"], asked["path"])
+            answer = await anyio.to_thread.run_sync(_answer, request, asked["artifact"], asked["path"])
     except RoundtripError as error:
         answer = PlainTextResponse(str(error), status_code=404)
     answer.headers.update(HEADERS)
     return answer
 
 
-def _answer(artifact_id: str, path: str) -> Response:
+def _answer(request: Request, artifact_id: str, path: str) -> Response:
     from ui.state import office
 
     if path.startswith("files/"):
-        file = office().library.file(artifact_id, path.removeprefix("files/"))
-        return FileResponse(file, media_type="application/octet-stream")
+        library = office().library
+        return send(request, only(library, library.file(artifact_id, path.removeprefix("files/"))))
     if path:
         kind = TYPES.get(Path(path).suffix, "image/x-icon")
         return Response(asset(path), media_type=kind)
