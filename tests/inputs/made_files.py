@@ -1,0 +1,59 @@
+"""Files of inputs, made in memory, and what a model may take; `read` reads one as a person's upload."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from core.inputs import Inputs
+
+FOUR = [[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]
+FLAG = {"name": "flag", "dtype": "bool", "shape": [None, 1]}
+LARGE = {"name": "large", "dtype": "int64", "shape": [None, 1]}
+GRID = {"name": "grid", "dtype": "float32", "shape": [None, 2, 2, 1]}
+FREE = {"name": "free", "dtype": "float32", "shape": [None, None]}
+MINERALS = [
+    {"name": "a", "dtype": "float32", "shape": [None, 2]},
+    {"name": "b", "dtype": "float32", "shape": [None, 1]},
+]
+ROWS = {"bill": [[24.5], [10.0]], "guests": [[4], [2]], "day": [["Sun"], ["Fri"]]}
+
+
+def npz(**arrays) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def npy(array: np.ndarray, **more) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, **more)
+    return buffer.getvalue()
+
+
+def as_json(found) -> bytes:
+    return json.dumps(found).encode()
+
+
+def read(store: Inputs, folder: Path, name: str, content: bytes, specs: list[dict], **more):
+    (folder / name).write_bytes(content)
+    return store.file(folder / name, specs, **more)
+
+
+def values(store: Inputs, kept) -> dict[str, list]:
+    return {name: array.tolist() for name, array in store.take(kept.id, slice(None)).items()}
+
+
+DIGIT = {"name": "pixels", "dtype": "float32", "shape": [None, 64]}
+
+
+def picture(mode: str, size: tuple[int, int], paper: int, ink: int, kind: str = "PNG") -> bytes:
+    """A thick stroke from top to bottom, a little right of the middle."""
+    image = Image.new("L", size, paper)
+    width, height = size
+    ImageDraw.Draw(image).rectangle([width * 0.5, height * 0.2, width * 0.6 - 1, height * 0.8], fill=ink)
+    buffer = io.BytesIO()
+    image.convert(mode).save(buffer, kind)
+    return buffer.getvalue()

@@ -1,0 +1,123 @@
+"""Tables and texts cell by cell: what is wrong is named with its row, what is odd is read as it was meant."""
+
+import csv
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from core.errors import InputError
+from core.inputs import Inputs, nested
+from core.settings import Settings
+from tests.inputs.conftest import DAY, GUESTS, MIXED, PIXELS
+from tests.inputs.made_files import (
+    FOUR,
+    as_json,
+    npy,
+    read,
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "received"),
+    [
+        (b"1,2,3,4\n1,2,3,4\n1,oops,3,4\n", "oops in row 2"),
+        (b"w,x,y,z\n1,2,3,4\n1,2,3,four\n", "four in row 1"),
+    ],
+)
+def test_a_wrong_cell_is_named_with_its_row(content: bytes, received: str, store: Inputs, tmp_path: Path):
+    with pytest.raises(InputError) as refusal:
+        read(store, tmp_path, "x.csv", content, [PIXELS])
+    assert refusal.value.received == received
+
+
+def test_a_wrong_value_far_down_is_named_with_its_row(store: Inputs, tmp_path: Path):
+    rows = np.ones((9_000, 1))
+    rows[8_999] = 1.5
+    for name, content in (("x.npy", npy(rows)), ("x.csv", b"\n".join(str(one[0]).encode() for one in rows))):
+        with pytest.raises(InputError) as refusal:
+            read(store, tmp_path, name, content, [GUESTS])
+        assert refusal.value.received == "1.5 in row 8,999"
+
+
+@pytest.mark.parametrize("odd", ["", '"8"', "nan", " 8 ", "1_0"])
+def test_one_odd_cell_changes_nothing_about_the_rows_around_it(odd: str, store: Inputs, tmp_path: Path):
+    rows = np.arange(36_000.0).reshape(9_000, 4)
+    lines = [",".join(map(repr, row)) for row in rows.tolist()]
+    lines[5_000] = f"1,2,{odd},4"
+    rows[5_000] = [1, 2, float(odd.strip('"') or "nan"), 4]
+    kept = read(store, tmp_path, "x.csv", "\n\n".join(lines).encode(), [PIXELS])
+    np.testing.assert_array_equal(store.take(kept.id, slice(None))["pixels"], rows.astype("float32"))
+
+
+def test_a_row_of_another_width_is_named_by_its_line(store: Inputs, tmp_path: Path):
+    with pytest.raises(InputError) as refusal:
+        read(store, tmp_path, "x.csv", b"w,x,y,z\n" + b"1,2,3,4\n" * 5_000 + b"1,2,3\n", [PIXELS])
+    assert refusal.value.received == "3 on line 5,002"
+
+
+def test_json_beyond_what_python_can_hold_is_refused(store: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(nested, "MOST", 20)
+    with pytest.raises(InputError, match="The file is too large to be read as JSON"):
+        read(store, tmp_path, "x.json", as_json(FOUR), [PIXELS])
+
+
+def test_a_line_without_an_end_is_not_read_into_memory(store: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("core.inputs.cells.LINE", 1000)
+    with pytest.raises(InputError, match="A line is longer than 1,000 characters"):
+        read(store, tmp_path, "x.csv", b"1," * 2000, [PIXELS])
+
+
+def test_a_comma_that_is_a_cell_of_its_own_is_not_taken_for_the_delimiter(store: Inputs, tmp_path: Path):
+    kept = read(store, tmp_path, "x.csv", b'"1.5";"2";","\r\n"2.5";"3";","\r\n', MIXED)
+    assert store.take(kept.id, slice(None))["day"].tolist() == [[","], [","]]
+
+
+@given(
+    cells=st.lists(
+        st.tuples(
+            st.floats(width=32),
+            st.integers(-(2**31), 2**31 - 1),
+            st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6),
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+    header=st.booleans(),
+    delimiter=st.sampled_from(",;\t"),
+)
+@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_table_that_csv_can_hold_comes_back_as_it_was(cells, header: bool, delimiter: str, tmp_path_factory):
+    home = tmp_path_factory.mktemp("inputs")
+    store = Inputs(home, Settings(home=home))
+    with (home / "x.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL)
+        writer.writerows([["bill", "guests", "day"]] * header + [[repr(a), b, c] for a, b, c in cells])
+    kept = store.take(store.file(home / "x.csv", MIXED).id, slice(None))
+    bills = np.array([[a] for a, _, _ in cells], "float32")
+    np.testing.assert_array_equal(kept["bill"], bills)
+    assert kept["guests"].tolist() == [[b] for _, b, _ in cells]
+    assert kept["day"].tolist() == [[c] for _, _, c in cells]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("long.json", as_json({"day": [["x"]] * 4000 + [["y" * 50_000]]})),
+        ("mixed.json", as_json({"day": [["y" * 50_000], *([[1.5]] * 4000)]})),
+        ("long.csv", b"day\n" + b"x\n" * 4000 + b"y" * 50_000 + b"\n"),
+        ("later.csv", b"day\n" + b"y" * 50_000 + b"\n" + b"x\n" * 6000),
+        ("two.csv", b"day\n" + b"x\n" * 4096 + b"y" * 50_000 + b"\n"),
+    ],
+)
+def test_one_long_text_among_short_ones_is_refused_before_it_takes_all_memory(store, tmp_path, name, content):
+    tracemalloc.start()
+    with pytest.raises(InputError, match="larger than a set of inputs may be") as caught:
+        read(store, tmp_path, name, content, [DAY])
+    assert tracemalloc.get_traced_memory()[1] < 64 * 2**20  # the array would have 800 MB
+    tracemalloc.stop()
+    assert int(caught.value.received.split()[0].replace(",", "")) > 4000 * 50_000 * 4
