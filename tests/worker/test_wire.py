@@ -1,0 +1,166 @@
+"""What comes over the wire from a child: a stranger at the other end."""
+
+import io
+import json
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from core.errors import ChildDied, WorkerError
+from core.settings import Settings
+from core.worker import Child
+from core.worker.channel import HEAD, read_frame, write_frame
+from core.worker.limits import ending
+
+
+def reply_of(data: bytes, limit_mib: int = 1) -> Child:
+    """A child whose whole reply is `data`: a real process that says it and hangs up."""
+    code = "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process.stdin.write(data)
+    process.stdin.close()
+
+    def hang_up() -> None:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+    return Child(process.stdout, io.BytesIO(), hang_up, Settings(reply_mib=limit_mib), process.pid)
+
+
+def framed(message: dict, arrays: dict | None = None) -> bytes:
+    stream = io.BytesIO()
+    write_frame(stream, message, arrays)
+    return stream.getvalue()
+
+
+def raw(text: bytes, arrays: bytes = b"") -> bytes:
+    return HEAD.pack(len(text), len(arrays)) + text + arrays
+
+
+def listing(*listed: list) -> bytes:
+    """The JSON of a reply with these arrays: [name, dtype, shape] each."""
+    return json.dumps({"ok": {}, "@arrays": listed}).encode()
+
+
+WRONG = {
+    "nothing": (b"", "it hung up without a reply"),
+    "half a header": (b"\0\0\0", "the reply of a child broke off"),
+    "half a frame": (framed({"ok": {"rows": 3}})[:-4], "the reply of a child broke off"),
+    "half the arrays": (framed({"ok": {}}, {"y": np.ones(9)})[:-4], "the reply of a child broke off"),
+    "no JSON": (raw(b"hello"), "the reply of a child makes no sense"),
+    "JSON that is no object": (raw(b"[1, 2]"), "the reply of a child makes no sense"),
+    "text that is no UTF-8": (raw(b"\xff\xfe{}"), "the reply of a child makes no sense"),
+    "arrays that are not listed": (raw(b'{"ok": {}}', bytes(16)), "the reply of a child makes no sense"),
+    "fewer bytes than listed": (raw(listing(["y", "<f8", [3]]), bytes(16)), "the reply of a child makes no sense"),
+    "more bytes than listed": (raw(listing(["y", "<f8", [1]]), bytes(32)), "the reply of a child makes no sense"),
+    "a shape below zero": (raw(listing(["y", "<f8", [-1, -1]]), bytes(16)), "the reply of a child makes no sense"),
+    "a shape of a trillion": (raw(listing(["y", "<f8", [2**40]]), bytes(16)), "the reply of a child makes no sense"),
+    "a shape of words": (raw(listing(["y", "<f8", ["2"]]), bytes(16)), "the reply of a child makes no sense"),
+    "a dtype that is none": (raw(listing(["y", "float", []]), bytes(0)), "the reply of a child makes no sense"),
+    "arrays of objects": (raw(listing(["y", "|O", [2]]), bytes(16)), "the reply of a child makes no sense"),
+    "a listing that is none": (raw(b'{"ok": {}, "@arrays": [1]}', bytes(16)), "the reply of a child makes no sense"),
+    "more than is allowed": (
+        framed({"ok": {}}, {"y": np.zeros(2**20)}),
+        "the reply of a child is larger than allowed",
+    ),
+    "a header that claims the moon": (HEAD.pack(2**32 - 1, 2**63), "the reply of a child is larger than allowed"),
+    "an end with status 0": (framed({"exit": 0, "said": "bye"}), "it stopped with status 0"),
+}
+
+
+@pytest.mark.parametrize(("data", "how"), WRONG.values(), ids=WRONG.keys())
+def test_a_reply_that_is_none_ends_the_child_in_words(data, how):
+    with reply_of(data) as child, pytest.raises(ChildDied) as caught:
+        child.ask("reload", seconds=20)
+    assert caught.value.sentence == f"The process that held the model ended before it answered: {how}."
+
+
+def test_the_last_words_of_a_child_are_kept_for_who_asks():
+    with reply_of(framed({"exit": -11, "said": "Fatal Python error"})) as child, pytest.raises(ChildDied) as caught:
+        child.ask("reload", seconds=20)
+    assert caught.value.detail == "Fatal Python error"
+    assert "SIGSEGV" in caught.value.sentence
+
+
+def test_a_good_reply_passes_with_its_arrays_in_order():
+    arrays = {"b": np.arange(3), "a": np.array([b"x", b"yz"])}
+    with reply_of(framed({"ok": {"n": 1}}, arrays)) as child:
+        frame = child.ask("reload", seconds=20)
+    assert frame.message == {"n": 1}
+    assert {name: array.tolist() for name, array in frame.arrays.items()} == {"b": [0, 1, 2], "a": [b"x", b"yz"]}
+    assert list(frame.arrays) == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("array", "args", "error"),
+    [(np.array([{}], dtype=object), {}, ValueError), (np.zeros(1), {"x": object()}, TypeError)],
+)
+def test_a_request_that_no_frame_can_hold_is_said_at_once_and_the_child_lives_on(worker, array, args, error):
+    with worker.open() as child:
+        with pytest.raises(error):
+            child.ask("answer", arrays={"x": array}, seconds=60, **args)
+        with pytest.raises(WorkerError, match="before anything was loaded"):
+            child.ask("answer", arrays={"x": np.zeros((1, 1))}, seconds=60)
+
+
+def test_numbers_that_json_does_not_know_are_never_written():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        framed({"ok": {"loss": float("nan")}})
+
+
+def test_objects_are_never_written():
+    with pytest.raises(TypeError, match="object does not go into a frame"):
+        framed({"ok": {"model": object()}})
+    with pytest.raises(ValueError, match="Object arrays cannot be sent"):
+        framed({"ok": {}}, {"y": np.array([{}], dtype=object)})
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6, dtype="int8").reshape(2, 3),
+        np.array(2.5),
+        np.zeros((0, 4), "float32"),
+        np.arange(12.0).reshape(3, 4).T,
+        np.array([["é", "", "日本"]]),
+        np.array([True, False]),
+        np.array([np.nan, np.inf, -0.0], "float16"),
+    ],
+    ids=str,
+)
+def test_any_array_arrives_bit_for_bit_and_can_be_written_to(array):
+    frame = read_frame(io.BytesIO(framed({"ok": {}}, {"odd": np.ones(3, "int8"), "y": array})), 2**20)
+    came = frame.arrays["y"]
+    assert (came.dtype, came.shape, came.tobytes()) == (array.dtype, array.shape, array.tobytes())
+    assert came.flags.writeable
+    assert came.flags.aligned
+
+
+def test_numpy_scalars_become_plain_numbers():
+    frame = read_frame(io.BytesIO(framed({"ok": {"n": np.int64(3), "x": np.float32(0.5)}})), 0)
+    assert frame.message == {"ok": {"n": 3, "x": 0.5}}
+
+
+def test_the_end_of_a_stream_is_no_frame():
+    left, right = socket.socketpair()
+    with left, right.makefile("rb") as stream:
+        right.close()
+        left.close()
+        assert read_frame(stream, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (0, "it stopped with status 0"),
+        (3, "it stopped with status 3"),
+        (-9, "it was ended by the system with SIGKILL"),
+        (-99, "it was ended by signal 99"),
+    ],
+)
+def test_every_end_has_words(status, words):
+    assert ending(status) == words
