@@ -5,17 +5,14 @@ import streamlit as st
 from core.demos import DEMOS
 from ui.bringing import ask_files, begin, draw_import, say_what_is_taken, show_import
 from ui.frame import go
-from ui.live import follow
+from ui.live import follow, job_in_address
 from ui.state import office
 
 st.title("Bring in a model")
 jobs = office()
-active = next((job for job in jobs.journal.all("import") if job.active), None)
-if active and "job" not in st.query_params:
-    st.query_params["job"] = active.id  # so that its end, too, is found here
-shown = st.query_params.get("job")
+job = job_in_address("import")
 
-if not shown:
+if not job:
     say_what_is_taken(jobs)
     given = ask_files(DEMOS)
     if given and (job := begin(jobs, given)):
@@ -23,7 +20,6 @@ if not shown:
         st.rerun()
     st.stop()
 
-job = jobs.journal.read(shown)
 follow(job, draw_import)
 if not job.active:
     if job.state == "done":

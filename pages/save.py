@@ -6,7 +6,7 @@ from core.formats import all_formats
 from core.work.sources import require_run
 from ui.address import in_address
 from ui.frame import go
-from ui.live import follow
+from ui.live import follow, job_in_address
 from ui.saving import choose_formats, describe_run, draw_rows, show_artifacts
 from ui.state import office
 from ui.words import empty, plain, trust_badge
@@ -18,12 +18,9 @@ if not runs:
     empty("There is nothing to save yet. Train a demo first: it takes a few seconds.", "Train a model", "train")
     st.stop()
 
-active = next((job for job in jobs.journal.all("save") if job.active), None)
-if active and "job" not in st.query_params:
-    st.query_params["job"] = active.id  # so that its end, too, is found here
-shown = st.query_params.get("job")
+job = job_in_address("save")
 
-if not shown:
+if not job:
     asked = "One training of a demo, or a model that you added from a notebook."
     bound = in_address("run", list(runs))
     run = runs[st.selectbox("Run", **bound, format_func=lambda id_: describe_run(runs[id_]), help=asked)]
@@ -41,7 +38,6 @@ if not shown:
         st.rerun()
     st.stop()
 
-job = jobs.journal.read(shown)
 with st.container(horizontal=True, vertical_alignment="center"):
     st.subheader(plain(job.title), width="content")
     if job.request["run"] in runs:

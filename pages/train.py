@@ -4,18 +4,15 @@ import streamlit as st
 
 from core.demos import DEMOS
 from ui.frame import go
-from ui.live import follow
+from ui.live import follow, job_in_address
 from ui.state import office
 from ui.training import ask_settings, choose_demo, draw_curves, say_settings, show_run
 
 st.title("Train a demo")
 jobs = office()
-active = next((job for job in jobs.journal.all("train") if job.active), None)
-if active and "job" not in st.query_params:
-    st.query_params["job"] = active.id  # so that its end, too, is found here
-shown = st.query_params.get("job")
+job = job_in_address("train")
 
-if not shown:
+if not job:
     above = st.container()
     st.subheader("All demos")
     demo = choose_demo(DEMOS)
@@ -26,7 +23,6 @@ if not shown:
         st.rerun()
     st.stop()
 
-job = jobs.journal.read(shown)
 say_settings(job)
 follow(job, draw_curves)
 if not job.active:

@@ -5,11 +5,26 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from core.errors import InputError
 from core.library.journal import Job
 from ui.state import office
 from ui.words import duration, plain, show_error
 
 EVERY = 0.5  # seconds between two looks at a running job
+
+
+def job_in_address(kind: str) -> Job | None:
+    """The job that the address names; one that is under way is put there, so that a reload and a second tab find its
+    end, too. None where there is none. Raises UnknownName, and InputError for a job of another kind."""
+    jobs = office()
+    if "job" not in st.query_params and (active := next((one for one in jobs.journal.all(kind) if one.active), None)):
+        st.query_params["job"] = active.id
+    if not (shown := st.query_params.get("job")):
+        return None
+    job = jobs.journal.read(shown)
+    if job.kind != kind:
+        raise InputError("This is no job of this page.", received=shown, cure="Open it where it was started.")
+    return job
 
 
 def follow(job: Job, draw: Callable[[Job], None]) -> None:

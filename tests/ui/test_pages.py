@@ -195,6 +195,17 @@ def test_an_address_that_names_nothing_is_one_sentence(visit, jobs: Jobs, traine
     assert "Nothing in the library has this id" in app.error[0].value.replace("\\", "")
 
 
+@pytest.mark.parametrize("page", ["bring_in", "save", "train"])
+def test_a_job_of_another_page_in_the_address_is_one_sentence(visit, jobs: Jobs, saved: Callable, page: str):
+    saved("digits-mlp", "keras")
+    other = next(job for job in jobs.journal.all("train" if page == "save" else "save"))
+    app = visit(jobs, page, job=other.id)
+    assert not app.exception
+    assert [error.value for error in app.error] == [
+        f"This is no job of this page\\. Received\\: {other.id}\\. Open it where it was started\\."
+    ]
+
+
 def test_a_damaged_artifact_says_so_in_the_comparison_and_the_others_go_on(visit, jobs: Jobs, saved: Callable):
     kept = [saved("digits-mlp", key)["artifact"] for key in ("keras", "saved_model")]
     path = jobs.library.home / "artifacts" / kept[0] / "files" / "model.keras"
