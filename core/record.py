@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 import core
 from core.errors import LibraryError, UnreadableRecord
@@ -22,6 +22,8 @@ SCHEMA = 1
 # What says that the file itself is missing, of the wrong kind, or closed to us; anything else that a disk refuses may
 # be over the next moment, and says nothing of the record.
 OF_THE_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM)
+# What JSON that is none, or not what it should be, raises when it is read.
+BROKEN = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 LIBRARIES = (
     "tensorflow",
     "tensorflow-cpu",
@@ -78,6 +80,14 @@ class Record(BaseModel):
     schema_: int = Field(SCHEMA, alias="schema")
     created: str = Field(default_factory=now)
 
+    @field_validator("created")
+    @classmethod
+    def _is_a_moment(cls, text: str) -> str:
+        """Lists are sorted by it and tell it in words: what is no moment spoils its own entry, and no list."""
+        if datetime.fromisoformat(text).tzinfo is None:
+            raise ValueError("without a time zone")
+        return text
+
     @classmethod
     def read(cls, path: Path) -> Self:
         """Raises UnreadableRecord when the record is missing, broken, or of a newer schema than ours."""
@@ -88,7 +98,7 @@ class Record(BaseModel):
             if error.errno in OF_THE_FILE:
                 raise broken_record(path, error) from error
             raise translate(error, LibraryError) from error  # the record may be whole, and is not called broken
-        except (ValueError, KeyError, TypeError) as error:
+        except BROKEN as error:
             raise broken_record(path, error) from error
         if number != SCHEMA:
             raise UnreadableRecord(

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from core.library.entries import ID
 from core.library.marks import marks_or_none
+from core.record import BROKEN
 
 EVERYBODY = ""
 NO_PERSON = "nobody"  # the only one who sees what cannot be told whose it is
@@ -107,6 +108,6 @@ class Access:
             try:
                 found = json.loads((folder / PLACES[folder.name[0]][1]).read_text(encoding="utf-8"))
                 self._known[folder.name] = _Facts(found.get("owner") or None, found.get("run"))
-            except (OSError, ValueError, AttributeError, KeyError):
+            except (OSError, *BROKEN):
                 return _Facts(NO_PERSON)
         return self._known[folder.name]

@@ -18,7 +18,7 @@ FOUND = sql.table(WORDS, sql.column("rowid", sql.Integer), sql.column(WORDS))  #
 FEW = 1000  # rows that are sorted rather than walked to in order
 BATCH = 500  # keys in one statement
 # More than these are no question, and databases refuse statements of a thousand conditions as they refuse broken files.
-SEARCH = 1000  # characters
+SEARCH = 10_000  # characters: SQLite takes 50,000 bytes of a pattern
 SEARCH_WORDS = 50
 LAST = 10**9  # page
 RARE = 20  # times as many rows in all as fit

@@ -17,7 +17,7 @@ from core.library import files
 from core.library.access import Access
 from core.library.alive import birth, is_alive
 from core.library.entries import ID, checked_id, unknown
-from core.record import Record, broken_record, now
+from core.record import BROKEN, Record, broken_record, now
 
 RESULT = "result.json"
 ACTIVE = ("queued", "running")
@@ -242,5 +242,5 @@ def _replace(path: Path, text: str) -> None:
 def _result(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8"))["result"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, *BROKEN) as error:
         raise broken_record(path, error) from error

@@ -15,6 +15,7 @@ from core.library.marks import FILE as MARKS
 from core.library.marks import marks_or_none
 from core.library.opened import Opened
 from core.library.records import Artifact, Run
+from core.record import BROKEN
 
 
 class Reading(Opened):
@@ -73,8 +74,8 @@ class Reading(Opened):
     def refusals(self, run_id: str) -> dict[str, dict[str, Any]]:
         """Formats that did not take a run: by format `{"created", "error"}`. A result as any other, and kept as one."""
         try:
-            return json.loads((self._folder(run_id, "r") / "refused.json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+            return dict(json.loads((self._folder(run_id, "r") / "refused.json").read_text(encoding="utf-8")))
+        except (FileNotFoundError, *BROKEN):
             return {}
 
     def verify(self, id_: str) -> None:

@@ -237,6 +237,17 @@ RECORDS = {
         "The record artifact.json does not hold what it should: 'id' does not fit.",
     ),
     "evidence": ("evidence.json", "nonsense", "The record evidence.json is missing or broken."),
+    "deep": ("artifact.json", '{"schema":' + "[" * 100_000, "The record artifact.json is missing or broken."),
+    "no moment": (
+        "artifact.json",
+        '{"schema": 1, "created": "yesterday"}',
+        "The record artifact.json does not hold what it should: 'created' does not fit.",
+    ),
+    "somewhere's moment": (
+        "evidence.json",
+        '{"schema": 1, "created": "2026-01-01T00:00:00"}',
+        "The record evidence.json does not hold what it should: 'created' does not fit.",
+    ),
 }
 
 

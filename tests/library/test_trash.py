@@ -116,6 +116,15 @@ def test_what_goes_while_the_trash_is_listed_stops_no_list(empty_library, run, m
         assert empty_library.trash() == [kept]
 
 
+@pytest.mark.parametrize("text", ['{"schema": 1, "created": "yesterday"}', "[" * 100_000, ""], ids=len)
+def test_a_broken_note_of_the_time_stops_neither_the_list_nor_the_emptying(empty_library, artifact, text):
+    empty_library.remove(artifact.id)
+    (empty_library.home / "trash" / artifact.id / "removed.json").write_text(text)
+    assert empty_library.empty_trash(1) == []
+    (only,) = empty_library.trashed()
+    assert 0 <= only.days < 1
+
+
 def test_a_stranger_in_the_trash_is_left_alone(empty_library):
     (empty_library.home / "trash" / "notes").mkdir()
     assert empty_library.empty_trash(0) == []
