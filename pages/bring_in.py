@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.demos import DEMOS
-from ui.bringing import ask_files, begin, draw_import, say_what_is_taken, show_import
+from ui.bringing import ask_files, begin, draw_import, say_what_is_taken, show_import, show_name
 from ui.frame import go
 from ui.live import follow, job_in_address
 from ui.state import office
@@ -20,6 +20,8 @@ if not job:
         st.rerun()
     st.stop()
 
+if job.state != "done":
+    show_name(job)
 follow(job, draw_import)
 if not job.active:
     if job.state == "done":

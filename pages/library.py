@@ -26,7 +26,9 @@ if not found.entries:
     st.info("No artifact fits. Clear the search or a filter.", icon=":material/search_off:")
 else:
     where = " in this view" if is_narrow(query) else ""
-    st.caption(f"{how_many(found)}{where}. Select rows to compare, download, tag or remove.")
+    st.caption(
+        f"{how_many(found)}{where}. Select one to see all about it, or several to compare, download, tag or remove."
+    )
     toolbar = st.container(horizontal=True, vertical_alignment="center")
     chosen = artifact_table(found.entries, f"artifacts-{hash(query)}-{len(found.entries)}")
     turn_pages(found)

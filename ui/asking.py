@@ -16,6 +16,7 @@ from core.inputs.sources import Given
 from core.inputs.specs import boxes_of
 from core.library import Run
 from core.pictures import row_image_url
+from core.words import kept_rows
 from ui.address import in_address
 from ui.answers import values_in_words
 from ui.filling import fill_held_out, fill_random, fill_typed, fill_upload, restore
@@ -24,8 +25,9 @@ from ui.state import office, reference
 from ui.words import plain, show_error, size
 
 Specs = list[dict[str, Any]]
+KEPT = "held-out"
 WAYS = {
-    "held-out": ("Held-out rows", ":material/table_rows:"),
+    KEPT: ("Held-out rows", ":material/table_rows:"),
     "drawn": ("Draw", ":material/draw:"),
     "typed": ("Type", ":material/keyboard:"),
     "file": ("Upload", ":material/upload_file:"),
@@ -49,7 +51,7 @@ def ask_inputs(run: Run, specs: Specs, draw: Callable[[], Arrays | None] | None 
         "What to ask",
         **in_address("ask", _ways(run, specs, draw)),
         required=True,
-        format_func=lambda one: f"{WAYS[one][1]} {WAYS[one][0]}",
+        format_func=lambda one: f"{WAYS[one][1]} {kept_rows(run)[1].capitalize() if one == KEPT else WAYS[one][0]}",
         help="The same inputs go to every artifact, in the same order.",
     )
     try:

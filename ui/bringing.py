@@ -9,6 +9,7 @@ from core.compare import Verdict
 from core.demos.contract import Demo
 from core.errors import RoundtripError, from_json
 from core.formats import get_format
+from core.formats.signatures import choose_signature
 from core.inputs.fitting import shape_words
 from core.jobs import Jobs
 from core.library.journal import Job
@@ -18,7 +19,6 @@ from ui.routes import download_address
 from ui.state import office
 from ui.words import plain, show_error, size, trust_badge, verdict_badge
 
-TYPES = ("keras", "h5", "json", "zip", "tflite", "onnx", "xml", "bin")
 TAKEN = (
     "Bring in `.keras`, `.h5`, `.weights.h5` with its architecture as `.json`, `.tflite`, `.onnx`, OpenVINO's `.xml` "
     "with its `.bin`, or a `.zip` of a SavedModel, a checkpoint or OpenVINO's files."
@@ -28,7 +28,8 @@ CHECKED = (
     "nothing but that file. That tells what was checked, not what a stranger meant."
 )
 RUN_NOW = "Where the sandbox works by now, it is looked into, loaded and asked. It keeps its tags, note and aliases."
-LARGER = "Two files for weights or OpenVINO. A larger one, or a folder: `python -m core import PATH`."
+TWO = "Weights and their architecture, or OpenVINO's two files, are chosen together."
+RULE_MEANS = "The name of the check that it did not pass. It stays the same, for scripts and for questions."
 
 
 def say_what_is_taken(jobs: Jobs) -> None:
@@ -54,26 +55,44 @@ def _self_test(_jobs: Jobs) -> Any:
 def ask_files(demos: Sequence[Demo]) -> dict[str, Any] | None:
     """The form; what was filled in when it is sent."""
     with st.form("bring-in", enter_to_submit=False):
-        files = st.file_uploader("Model", TYPES, accept_multiple_files=True, key="brought", help=LARGER)
-        left, right = st.columns(2)
-        name = left.text_input("Name", placeholder="as the file", help="What it is to be called in the library.")
-        keys = [None, *(demo.key for demo in demos)]
-        labels = {demo.key: demo.label for demo in demos}
-        demo = right.selectbox(
-            "Code of a demo",
-            keys,
-            format_func=lambda key: labels.get(key, "none"),
-            help="Only for a checkpoint: it holds numbers alone, and the demo's code builds the layers for them.",
-        )
-        signature = st.text_input(
-            "Signature",
-            placeholder="serving_default, or the first one",
-            help="Only where a SavedModel or LiteRT file has several ways to be asked. They are listed afterwards.",
-        )
+        # Of any ending: what a file of another one is, and what to do with it, the gate says and not the browser.
+        files = st.file_uploader("Model", None, accept_multiple_files=True, key="brought", help=TWO)
+        st.caption(_larger())
+        name = st.text_input("Name", placeholder="as the file", help="What it is to be called in the library.")
+        with st.expander("For checkpoints, and for models with several signatures", icon=":material/tune:"):
+            demo, signature = _ask_more(demos)
         sent = st.form_submit_button("Bring in", type="primary", icon=":material/upload_file:")
     if not sent:
         return None
     return {"files": files, "label": name.strip(), "demo": demo, "signature": signature.strip()}
+
+
+def _larger() -> str:
+    """How much a browser may send, and the way for what is larger."""
+    here, most = st.get_option("server.maxUploadSize"), office().config.upload_mib
+    command = "or a folder: `python -m core import PATH`"
+    if most <= here:
+        return f"Up to {most:,} MiB each; {command}."
+    return f"Up to {here:,} MiB each. Larger, up to {most:,} MiB, {command}."
+
+
+def _ask_more(demos: Sequence[Demo]) -> tuple[str | None, str]:
+    """Whose code builds the layers of a checkpoint, and which signature is asked; what few files need."""
+    left, right = st.columns(2)
+    labels = {demo.key: demo.label for demo in demos}
+    demo = left.selectbox(
+        "Code of a demo",
+        [None, *labels],
+        format_func=lambda key: labels.get(key, "none"),
+        help="Only for a checkpoint: it holds numbers alone, and the demo's code builds the layers for them.",
+    )
+    signature = right.text_input(
+        "Signature",
+        placeholder="serving_default, or the first one",
+        help="A named way to ask the model. Only where a SavedModel or LiteRT file has several; they are listed "
+        "afterwards, too.",
+    )
+    return demo, signature
 
 
 def begin(jobs: Jobs, given: dict[str, Any]) -> Job | None:
@@ -92,16 +111,23 @@ def begin(jobs: Jobs, given: dict[str, Any]) -> Job | None:
     return job
 
 
+def show_name(job: Job) -> None:
+    """What is being brought in, and whether it was let in."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(plain(job.title), anchor=False, width="content")
+        if job.state == "failed":
+            said = "Not run" if job.request.get("again") else "Not brought in"
+            st.badge(said, icon=":material/block:", color="red")
+
+
 def draw_import(job: Job) -> None:
     """What was checked so far; of a refusal, its rule."""
-    if job.state != "done":
-        st.subheader(plain(job.title), anchor=False)
     if not job.active and job.state == "failed" and job.error:
         error = from_json(job.error)
         rule = getattr(error, "rule", "")
         again = job.request.get("again")
         kept = "What had been kept stays as it was." if again else "Nothing of the file was kept."
-        st.caption(f"{kept} Rule: {plain(rule)}" if rule else kept)
+        st.caption(f"{kept} Rule: {plain(rule)}" if rule else kept, help=RULE_MEANS if rule else None)
     if job.state != "done":
         show_checks(job.detail.get("checks") or [])
 
@@ -183,13 +209,14 @@ def _ports(title: str, specs: list[dict[str, Any]]) -> None:
 
 def _other_signatures(jobs: Jobs, found: dict[str, Any]) -> None:
     """Where a file can be asked in several ways: bring the very same bytes in once more, through another."""
-    others = [name for name in found["signatures"] if name != found["signature"]]
     if len(found["signatures"]) < 2:
         return
+    asked, _ = choose_signature(found["signatures"], found["signature"])
+    others = [name for name in found["signatures"] if name != asked]
     with st.container(border=True):
-        st.markdown(f"**It can be asked in {len(found['signatures'])} ways**")
-        if found["remark"]:
-            st.caption(plain(found["remark"]))
+        st.markdown(
+            f"**It can be asked in {len(found['signatures'])} ways**; here it is asked through “{plain(asked)}”."
+        )
         with st.container(horizontal=True, vertical_alignment="bottom"):
             chosen = st.selectbox("Signature", others, key=f"signature-{found['artifact']}", width=320)
             pressed = st.button("Bring it in through this one", icon=":material/alt_route:")

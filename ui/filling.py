@@ -14,6 +14,7 @@ from core.inputs.files import PICTURES, TABLES
 from core.inputs.generating import free_axes
 from core.inputs.specs import values_of
 from core.library import Run
+from core.words import kept_rows
 from ui.state import office, reference
 from ui.words import plain, show_error
 
@@ -30,6 +31,8 @@ def _state(**values: Any) -> None:
 
 
 # Held-out rows
+
+ASKED_AT_IMPORT = "Random rows that it was asked when it was brought in; copies are held against what it answered then."
 
 
 def fill_held_out(run: Run) -> InputSet:
@@ -54,11 +57,11 @@ def fill_held_out(run: Run) -> InputSet:
     with right:
         seed = _seed(key)
     with left:
-        rows = _row_count(key, most)
+        rows = _row_count(run, key, most)
     return _read_again(_held_out, run.id, rows, tuple(classes), seed, office().library.access.me)
 
 
-def _row_count(key: str, most: int) -> int:
+def _row_count(run: Run, key: str, most: int) -> int:
     if most == 1:
         st.caption("There is one such row.")
         return 1
@@ -67,8 +70,8 @@ def _row_count(key: str, most: int) -> int:
     all_ = st.session_state[f"{key}-rows"] == st.session_state.get(f"{key}-most")
     st.session_state[f"{key}-rows"] = most if all_ else min(max(st.session_state[f"{key}-rows"], 1), most)
     st.session_state[f"{key}-most"] = most
-    help_ = "Rows that the model never saw in training."
-    return st.slider("Held-out rows", 1, most, key=f"{key}-rows", help=help_, **KEEP)
+    help_ = ASKED_AT_IMPORT if run.trust == "brought in" else "Rows that the model never saw in training."
+    return st.slider(kept_rows(run)[1].capitalize(), 1, most, key=f"{key}-rows", help=help_, **KEEP)
 
 
 def _seed(key: str) -> int | None:

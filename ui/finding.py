@@ -14,7 +14,7 @@ from core.library.entries import UNREADABLE
 from core.words import counted
 from ui.address import asked_page, in_address, page_in_address, tell_the_browser, text_in_address
 from ui.frame import page
-from ui.words import size
+from ui.words import demo_label, size
 
 PAGE = 50  # artifacts on one page
 ORDERS = {
@@ -81,7 +81,7 @@ def _address() -> str:
 def _filters(library: Library) -> dict[str, Any]:
     """What there is to choose from is what the library holds."""
     labels = {one.key: one.label for one in all_formats()}
-    demos = {key or NO_DEMO: key or "of no demo" for key in library.kinds("demo")}
+    demos = {key or NO_DEMO: demo_label(key) if key else "of no demo" for key in library.kinds("demo")}
     formats = {key: labels.get(key, key) for key in library.kinds("format") if key}
     ranks = {verdict.rank: (verdict.value, verdict.words) for verdict in Verdict} | {len(Verdict): UNREADABLE_SAID}
     verdicts = dict(ranks[rank] for rank in library.kinds("rank"))

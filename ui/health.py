@@ -5,6 +5,8 @@ from typing import Any
 
 import streamlit as st
 
+from core.errors import RoundtripError
+from core.formats import get_format
 from core.health import Verified, last_verified
 from core.library import Library
 from core.library.journal import Job
@@ -30,9 +32,10 @@ def show_verdict(library: Library) -> None:
     if not kept and last is None:
         empty("Nothing is kept yet, so there is nothing to verify.", "Train a model", "train")
     elif last is None:
-        many = counted(len(kept), "entry", "entries")
-        said = f"**Nothing was verified yet.** {many} can be held against what was kept."
-        st.info(said, icon=":material/help:")
+        runs = sum(id_.startswith("r") for id_ in kept)
+        many = f"{counted(len(kept) - runs, 'artifact')} and {counted(runs, 'run')}"
+        begin = "" if library.access.me else "**Nothing was verified yet.** "
+        st.info(f"{begin}{many} can be held against the hashes that were kept with them.", icon=":material/help:")
     else:
         _verdict(last, {one["id"] for one in last.wrong})
         _say_when(last, len(kept))
@@ -112,7 +115,28 @@ def show_job(id_: str) -> None:
 
 
 def _verified(job: Job) -> None:
-    """The verdict above is its result."""
+    """What was found of those that were named; where all were, the verdict above is its result, but for one person, who
+    has none."""
+    named, wrong, library = job.request["ids"], job.result["wrong"], office().library
+    if named is None and library.access.me is None:
+        return
+    who = (
+        _called(library, named[0]) if named and len(named) == 1 else counted(job.result["entries"], "entry", "entries")
+    )
+    if wrong:
+        st.error(f"**{plain(who)}: {len(wrong):,} not as it should be.**", icon=":material/heart_broken:")
+        _list_wrong(wrong)
+        return
+    held = f"{size(job.result['bytes'])} were held against the SHA-256 that was kept with them."
+    st.success(f"**{plain(who)}: as it was kept.** {held}", icon=":material/verified:")
+
+
+def _called(library: Library, id_: str) -> str:
+    """An artifact by its format and its id."""
+    try:
+        return f"{get_format(library.artifact(id_).format).label} ({id_})"
+    except RoundtripError:  # a run, or one whose record cannot be read
+        return id_
 
 
 def _rebuilt(job: Job) -> None:

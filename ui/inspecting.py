@@ -1,20 +1,21 @@
 """The Inspect page: which artifact, what is known of it in a line, and a tab for each thing that can be seen in it."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import streamlit as st
 
 from core.compare import Verdict
-from core.demos import get_demo
 from core.errors import FormatError, RoundtripError
 from core.formats import get_format
+from core.formats.contract import Format
 from core.library import Entry
 from core.library.records import Artifact, Run
 from core.words import counted, marked
 from core.work.inspecting import Described, describe
 from ui.address import in_address
 from ui.bringing import offer_to_run
+from ui.marking import show_lineage
 from ui.state import office
 from ui.watching import watched
 from ui.words import moment, plain, show_error, size, verdict_badge
@@ -76,24 +77,31 @@ def part_of(artifact_id: str, part: str) -> Described | None:
 def show_overview(artifact: Artifact, run: Run) -> None:
     """The verdict, the facts in a line each, where it comes from, and what wrote it."""
     st.caption("What this copy is, where it came from, and what a reload of it showed.")
-    _verdict(artifact.id)
-    one = get_format(artifact.format)
-    lines = [
-        ("Format", f"{one.label}: {one.layout}. {one.good_for}"),
-        ("Size", f"{size(artifact.bytes)} in {counted(len(artifact.files), 'file')}"),
-        ("Saved", f"{moment(artifact.created)}, with {_written_by(artifact)}"),
-        ("Comes from", _lineage(artifact, run)),
-    ]
+    left, right = st.columns(2, gap="large")
+    with left:
+        _verdict(artifact.id)
+        for name, words in _facts(artifact, run):
+            st.markdown(f"**{name}**  \n{plain(words)}")
+        if artifact.other_versions:
+            st.warning(plain(artifact.other_versions), icon=":material/history:")
+    with right:
+        show_lineage(artifact.id)
+
+
+def _facts(artifact: Artifact, run: Run) -> Iterator[tuple[str, str]]:
+    one, brought = get_format(artifact.format), artifact.id == run.brought.get("artifact")
+    yield "Format", f"{one.label}: {one.layout}. {one.good_for}"
+    yield "Size", f"{size(artifact.bytes)} in {counted(len(artifact.files), 'file')}"
+    if brought:
+        yield "Brought in", f"{moment(artifact.created)}, as {run.brought.get('file') or 'a file'}"
+    else:
+        yield "Saved", f"{moment(artifact.created)}, with {_written_by(artifact, one)}"
     if artifact.options:
-        lines.append(("Options", ", ".join(f"{name} = {value}" for name, value in artifact.options.items())))
+        yield "Options", ", ".join(f"{name} = {value}" for name, value in artifact.options.items())
     if run.brought:
-        said = {name: run.brought.get(name) for name in ("file", "sha256", "signature", "demo")}
-        lines.append(("Brought in as", ", ".join(f"{name} {value}" for name, value in said.items() if value)))
-        lines.append(("How it is asked", run.brought.get("remark") or "as any copy of its format"))
-    for name, words in lines:
-        st.markdown(f"**{name}** · {plain(words)}")
-    if artifact.other_versions:
-        st.warning(plain(artifact.other_versions), icon=":material/history:")
+        yield "How it is asked", run.brought.get("remark") or "as any copy of its format"
+    if brought and run.brought.get("sha256"):
+        yield "SHA-256 of what was brought in", run.brought["sha256"]
 
 
 def _verdict(artifact_id: str) -> None:
@@ -110,21 +118,10 @@ def _verdict(artifact_id: str) -> None:
         offer_to_run(artifact_id, best.error)
 
 
-def _written_by(artifact: Artifact) -> str:
-    shown = ("tensorflow", "keras", "onnx", "tf2onnx", "ai-edge-litert", "openvino", "safetensors", "h5py", "python")
-    return ", ".join(f"{name} {artifact.versions[name]}" for name in shown if name in artifact.versions)
-
-
-def _lineage(artifact: Artifact, run: Run) -> str:
-    """Artifact, run, demo and settings, in one line."""
-    steps = [f"{artifact.id} ({get_format(artifact.format).label})"]
-    if artifact.made_from:
-        steps.append(f"converted from {artifact.made_from}")
-    steps.append(f"run {run.id} “{run.name}”")
-    if run.demo:
-        settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in (run.settings or {}).items())
-        steps.append(f"demo “{get_demo(run.demo).label}” ({settings})")
-    return " ← ".join(steps)
+def _written_by(artifact: Artifact, one: Format) -> str:
+    """The versions of what had a part in writing this format."""
+    shown = ("tensorflow", "keras", *one.packages.values(), "python")
+    return ", ".join(f"{name} {artifact.versions[name]}" for name in dict.fromkeys(shown) if name in artifact.versions)
 
 
 def show_files(artifact: Artifact) -> None:

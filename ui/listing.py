@@ -15,10 +15,11 @@ from ui.routes import download_address
 from ui.saving import show_artifact
 from ui.state import office
 from ui.trash import NOT_BACK, bring_back
-from ui.words import plain, show_error, size, trust_badge
+from ui.words import demo_label, plain, show_error, size, trust_badge
 
 BROUGHT_IN = "brought in"
 INSPECT = "inspect"
+ROWS = 16  # of the table that are seen at once
 
 
 def artifact_table(entries: list[Entry], key: str) -> list[Entry]:
@@ -29,7 +30,7 @@ def artifact_table(entries: list[Entry], key: str) -> list[Entry]:
         "Verdict of its reload": [_verdict(entry) for entry in entries],
         "Run": [entry.run_name or "" for entry in entries],
         "Marks": [_marks(entry) for entry in entries],
-        "Demo": [entry.demo or _no_demo(entry) for entry in entries],
+        "Demo": [_demo(entry) for entry in entries],
         "Size": [entry.bytes for entry in entries],
         "Created": [entry.created and datetime.fromisoformat(entry.created) for entry in entries],
         "Note": [entry.note for entry in entries],
@@ -41,6 +42,7 @@ def artifact_table(entries: list[Entry], key: str) -> list[Entry]:
         on_select="rerun",
         selection_mode="multi-row",
         key=key,
+        height=38 + 35 * min(len(entries), ROWS),
         alt="Artifacts with format, verdict, run, size and date",
         column_config={
             "Format": st.column_config.TextColumn(pinned=True),
@@ -67,10 +69,11 @@ def _marks(entry: Entry) -> list[str]:
     )
 
 
-def _no_demo(entry: Entry) -> str:
-    if entry.problem:
-        return ""
-    return "brought in" if entry.trust == BROUGHT_IN else "added from a notebook"
+def _demo(entry: Entry) -> str:
+    """The demo by its name; of a model without one, where it comes from, unless its marks say so."""
+    if entry.demo:
+        return demo_label(entry.demo)
+    return "" if entry.problem or entry.trust == BROUGHT_IN else "added from a notebook"
 
 
 def _verdict(entry: Entry) -> str:
@@ -115,6 +118,8 @@ def detail(entry: Entry) -> None:
         _badges(entry)
         if INSPECT in PAGES and st.button("Look inside", icon=":material/search:"):
             go(INSPECT, artifact=entry.id)
+        if st.button("Verify", icon=":material/fact_check:", help="Hold its files against their hashes, byte by byte."):
+            go("health", job=office().verify([entry.id]).id)
     st.caption(f"{plain(entry.run_name or '')} · {entry.id}")
     left, right = st.columns(2, gap="large")
     with left:

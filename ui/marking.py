@@ -5,12 +5,13 @@ from typing import Any
 import streamlit as st
 
 from core.errors import RoundtripError
+from core.formats import all_formats
 from core.library import Entry, Library
 from core.library.lineage import Lineage, Step, lineage
 from core.library.marks import NAME, NOTE
 from core.words import counted, moment
 from ui.state import office
-from ui.words import plain, show_error
+from ui.words import demo_label, plain, show_error
 
 KEPT = "marks-kept"  # in the session: that marks were just kept
 
@@ -86,7 +87,7 @@ def show_lineage(id_: str) -> None:
     st.markdown("\n".join(f"- {line}" for line in lines if line))
     if found.origin and found.origin.settings:
         with st.expander("The settings of the training"):
-            st.json(found.origin.settings)
+            st.table({name.replace("_", " "): plain(str(one)) for name, one in found.origin.settings.items()})
     with st.expander("The versions that wrote it"):
         st.table(_versions(found))
 
@@ -98,13 +99,15 @@ def _origin(found: Lineage) -> str:
     if run.brought:
         how = f"brought in as {plain(str(run.brought.get('file', 'a file')))}"
     else:
-        how = f"trained from the demo {plain(run.demo)}" if run.demo else "added from a program"
+        how = f"trained from the demo “{plain(demo_label(run.demo))}”" if run.demo else "added from a program"
     return f"Run “{plain(run.name)}” ({run.run}), {how}, {moment(run.created)}"
 
 
 def _step(what: str, one: Step) -> str:
     more = f", {one.state}" if one.state != "kept" else ""
-    return f"{what} {plain(one.format or 'an artifact')} ({plain(one.artifact)}){more}"
+    labels = {known.key: known.label for known in all_formats()}
+    made = labels.get(one.format or "", one.format or "an artifact")
+    return f"{what} {plain(made)} ({plain(one.artifact)}){more}"
 
 
 def _versions(found: Lineage) -> dict[str, Any]:

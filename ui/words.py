@@ -5,10 +5,12 @@ import re
 import streamlit as st
 
 from core.compare import Verdict
-from core.errors import RoundtripError, from_json, is_passing
+from core.demos import get_demo
+from core.errors import RoundtripError, UnknownName, from_json, is_passing
 from core.words import duration, meaning, moment, score, size, verdict_words
 
 __all__ = [
+    "demo_label",
     "duration",
     "empty",
     "moment",
@@ -65,6 +67,14 @@ def verdict_badge(
     """The verdict as a badge, with its meaning as a tooltip; where a passing `error` stopped the copy, that it did."""
     icon, colour = UNANSWERED if is_passing(error) else BADGES[Verdict(verdict)]
     st.badge(verdict_words(verdict, changed, rows, error), icon=icon, color=colour, help=meaning(verdict, error))
+
+
+def demo_label(key: str) -> str:
+    """A demo by its name; one that is not here any more by its key."""
+    try:
+        return get_demo(key).label
+    except UnknownName:
+        return key
 
 
 def trust_badge(trust: str) -> None:

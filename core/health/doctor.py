@@ -91,7 +91,7 @@ def _disk(library: Library) -> Iterator[Check]:
     room = shutil.disk_usage(library.home)
     enough = room.free >= LITTLE_ROOM
     said = f"{size(room.free)} of {size(room.total)} are free."
-    yield Check("Disk", "room", OK if enough else REMARK, said if enough else f"{said} A few saves may fill it.")
+    yield Check("Disk", "free space", OK if enough else REMARK, said if enough else f"{said} A few saves may fill it.")
     for name, error in probe(library.home):
         state = OK if error is None else REMARK if name == LINKS else WRONG
         more = f" {LINK_CURE}" if name == LINKS and error else ""

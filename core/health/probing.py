@@ -8,7 +8,7 @@ from core.errors import LibraryError, RoundtripError
 from core.explain import translate
 from core.library import files
 
-LINKS = "links"
+LINKS = "links files"
 LINK_CURE = "Files that a sandboxed process may read are then copied instead, which takes room and time."
 
 
@@ -41,7 +41,7 @@ def _rename(folder: Path) -> None:
 
 ATTEMPTS: dict[str, Callable[[Path], object]] = {
     "can be written": _write,
-    "flushes": lambda folder: files.flush(folder / "one"),
-    "renames": _rename,
+    "keeps what is written": lambda folder: files.flush(folder / "one"),
+    "renames in one step": _rename,
     LINKS: lambda folder: os.link(folder / "two", folder / "three"),
 }

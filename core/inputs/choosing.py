@@ -8,6 +8,7 @@ from core.errors import InputError
 from core.formats.contract import Arrays
 from core.formats.reference import Reference
 from core.library.records import Run
+from core.words import counted, kept_rows
 
 
 def classes_of(run: Run, targets: Arrays) -> np.ndarray | None:
@@ -56,7 +57,7 @@ def in_words(
 ) -> tuple[str, list[str]]:
     """What was chosen, for people, and a note where fewer rows were found than wanted."""
     data = (run.settings or {}).get("dataset") or run.name
-    count = "1 held-out row" if chosen == 1 else f"{chosen:,} held-out rows"
+    count = counted(chosen, *kept_rows(run))
     begin = f"All {count}" if chosen == of and of > 1 else count if seed is not None or chosen == of else _first(count)
     said = f"{begin} of “{data}”{_classes(classes)}"
     said += f", seed {seed}" if seed is not None and chosen < of else ""

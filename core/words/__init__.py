@@ -124,6 +124,14 @@ def live_words(name: str, run: Trusted) -> str:
     return f"“{name}” as it was brought in" if live_name(run) == AS_BROUGHT else f"the live model of “{name}”"
 
 
+def kept_rows(run: Trusted) -> tuple[str, str]:
+    """What one of the rows is called with which a run keeps answers, and what several are: nothing was held out of the
+    training of what was brought in."""
+    return (
+        ("row of the import", "rows of the import") if run.trust == "brought in" else ("held-out row", "held-out rows")
+    )
+
+
 def short_names(ids: Iterable[str], entries: Mapping[str, Formatted], run: Trusted | None = None) -> dict[str, str]:
     """The format's label, with the id where two copies are of one format, and whether it was brought in; `live_name` of
     the `run` for its id; of a copy that is in the library no more, the id."""

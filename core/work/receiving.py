@@ -41,6 +41,7 @@ def receive(library: Library, given: Sequence[tuple[str, BinaryIO]]) -> Received
 def _sorted_out(names: list[str]) -> tuple[str, str | None]:
     """The file that is meant, and the one that belongs to it."""
     if len(names) == 1:
+        _require_whole(names[0])
         return names[0], None
     for main, other in ((WEIGHTS, LAYERS), (GRAPH, NUMBERS)):
         found = [next((name for name in names if name.lower().endswith(one)), None) for one in (main, other)]
@@ -51,6 +52,17 @@ def _sorted_out(names: list[str]) -> tuple[str, str | None]:
         received=", ".join(names)[:300] or "no file",
         cure="Choose one file; or .weights.h5 with its .json; or .xml with its .bin; or a zip of a folder.",
     )
+
+
+def _require_whole(name: str) -> None:
+    """Raises InputError for one of OpenVINO's two files alone."""
+    for half, other, what in ((GRAPH, NUMBERS, "graph"), (NUMBERS, GRAPH, "numbers")):
+        if name.lower().endswith(half):
+            raise InputError(
+                f"This is one of OpenVINO's two files, the {what}, and the other is missing.",
+                received=name[:300],
+                cure=f"Choose both together: this one, and the {other} that lies beside it.",
+            )
 
 
 def _laid(folder: Path, given: dict[str, BinaryIO], main: str, other: str | None) -> Received:

@@ -1,10 +1,16 @@
 """What a child tells of a stranger's file is believed no more than it may be, and asks for no more than there is."""
 
+import io
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from core.errors import DoesNotLoad, InputError, TimedOut, WorkerError
+from core.inputs.choosing import in_words
+from core.library import Library
 from core.work.first_questions import first_answer, questions
+from core.work.receiving import receive
 from core.work.told import believed
 
 GOOD = {"kind": "onnx", "parameters": 8, "summary": "", "weight_bytes": 32, "not_finite": {}, "traits": {}}
@@ -95,3 +101,19 @@ def test_all_questions_together_have_the_time_of_one_request():
     with pytest.raises(InputError):
         first_answer(slow, [spec(None)], seconds=60)
     assert 0 < slow.left < 60
+
+
+@pytest.mark.parametrize(("name", "other"), [("graph.xml", ".bin"), ("GRAPH.BIN", ".xml")])
+def test_half_of_a_model_of_openvino_says_which_file_is_missing(empty_library: Library, name: str, other: str):
+    with pytest.raises(InputError, match="one of OpenVINO's two files") as refused:
+        receive(empty_library, [(name, io.BytesIO(b"<net/>"))])
+    assert other in refused.value.cure
+    assert list((empty_library.home / "staging").iterdir()) == []
+
+
+def test_rows_that_were_asked_at_the_import_are_not_called_held_out():
+    run = SimpleNamespace(settings=None, name="theirs.h5", trust="brought in")
+    assert in_words(run, 64, 64, None, None, None)[0] == "All 64 rows of the import of “theirs.h5”"
+    assert in_words(run, 1, 64, 1, None, None)[0] == "The first row of the import of “theirs.h5”"
+    ours = SimpleNamespace(settings={"dataset": "digits"}, name="mine", trust="ours")
+    assert in_words(ours, 64, 64, None, None, None)[0] == "All 64 held-out rows of “digits”"

@@ -27,7 +27,7 @@ def test_a_library_that_is_well_has_nothing_wrong(empty_library, config):
     assert [check for check in checks.values() if check.state == "wrong"] == []
     assert checks["Versions", "tensorflow"].sentence == "2.21.0"
     assert checks["Catalog", "artifacts"].sentence.startswith("1 artifact, listed in ")
-    assert checks["Disk", "links"].sentence == "Yes."
+    assert checks["Disk", "links files"].sentence == "Yes."
     assert checks["Library", "runs"].sentence == "1 run"
     assert list((empty_library.home / "staging").iterdir()) == []
 
@@ -46,7 +46,11 @@ def test_what_cannot_be_read_is_wrong(empty_library, config):
 
 @pytest.mark.parametrize(
     ("function", "name", "state"),
-    [("fsync", "flushes", "wrong"), ("rename", "renames", "wrong"), ("link", "links", "remark")],
+    [
+        ("fsync", "keeps what is written", "wrong"),
+        ("rename", "renames in one step", "wrong"),
+        ("link", "links files", "remark"),
+    ],
 )
 def test_what_the_disk_does_not_do_is_said(empty_library, config, monkeypatch, function, name, state):
     def refuse(*_, **__):

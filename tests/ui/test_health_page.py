@@ -33,7 +33,7 @@ def ended(app: AppTest, jobs: Jobs) -> AppTest:
 def test_a_library_that_nobody_verified_says_so_and_then_that_all_is_as_it_was_kept(visit, kept):
     jobs, _ = kept
     app = visit(jobs, "health")
-    assert "Nothing was verified yet.** 3 entries can be held" in said(app)
+    assert "Nothing was verified yet.** 2 artifacts and 1 run can be held" in said(app)
     app = ended(press(app, "Verify all"), jobs)
     assert not app.exception
     assert "All 2 artifacts and 1 run are as they were kept." in app.success[0].value
@@ -96,3 +96,14 @@ def test_names_of_strangers_are_text_on_the_page(visit, kept):
 def test_where_the_library_lies_is_not_on_the_page(visit, kept):
     jobs, _ = kept
     assert str(jobs.library.home) not in said(visit(jobs, "health"))
+
+
+def test_one_artifact_is_verified_alone_and_called_by_its_format(visit, kept):
+    jobs, (bad, good) = kept
+    (jobs.library.home / "artifacts" / bad.id / "files" / "model.bin").write_bytes(b"012345678X")
+    for one, found in ((good, "as it was kept."), (bad, "1 not as it should be.")):
+        job = jobs.wait(jobs.verify([one.id]).id)
+        text = said(visit(jobs, "health", job=job.id))
+        assert f"({one.id}): {found}" in text
+        assert ("The file model.bin has changed since it was saved" in text) == (one is bad)
+    assert "Nothing was verified yet." in said(visit(jobs, "health"))

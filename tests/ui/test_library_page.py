@@ -88,7 +88,7 @@ def test_what_is_brought_in_pinned_or_named_is_marked_in_the_list(visit, jobs_ov
     app = visit(jobs_over, "library", trust="brought in")
     table = app.dataframe[0].value
     assert list(table["Marks"][0]) == ["brought in", "pinned", "→ champion", "#try"]
-    assert table["Demo"].tolist() == ["brought in"]
+    assert table["Demo"].tolist() == [""]
     assert shown(visit(jobs_over, "library", marked="alias")) == [id_]
 
 
