@@ -12,6 +12,7 @@ from ui.inspecting import part_of
 from ui.words import plain
 
 SHOWN = 1_000  # rows of one table
+SHAPE = "How long each axis is. A question mark stands for any length, such as the number of rows; [] is one number."
 PARAMETERS = "How many numbers the file holds for this layer."
 TRAINABLE = "Whether training would move these weights. What is frozen stays as it is."
 
@@ -153,6 +154,9 @@ def _table(rows: list[dict[str, Any]], columns: dict[str, str], alt: str, select
     config = {
         "Trainable": st.column_config.TextColumn(help=TRAINABLE),
         "Parameters": st.column_config.NumberColumn(help=PARAMETERS),
+        "Shape": st.column_config.TextColumn(help=SHAPE),
+        "Output shape": st.column_config.TextColumn(help=SHAPE),
+        "Tensor": st.column_config.TextColumn(help="What the graph itself calls it."),
     }
     chosen = {"on_select": "rerun", "selection_mode": "single-row", "key": select} if select else {}
     event = st.dataframe(shown, hide_index=True, alt=alt, column_config=config, **chosen)

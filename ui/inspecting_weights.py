@@ -41,20 +41,22 @@ def show_tensors(artifact_id: str, group: str) -> None:
         return
     if found.remarks:
         st.caption(plain(" ".join(found.remarks)))
-    st.markdown(_in_words(rows))
+    st.markdown(_in_words(rows, office().library.artifact(artifact_id).trust))
     _table(rows)
     st.divider()
     _one(artifact_id, rows[:SHOWN], group)
 
 
-def _in_words(rows: list[TensorRow]) -> str:
+def _in_words(rows: list[TensorRow], trust: str) -> str:
     """How much there is, what is the run's own, and what is not finite."""
     total = sum(one.statistics.count for one in rows if one.group != OTHER)
     own = sum(bool(one.alias) for one in rows)
     lost = sum((one.statistics.nan or 0) + (one.statistics.inf or 0) for one in rows)
     words = [f"{counted(len(rows), 'tensor')}, {counted(total, 'number')}, {size(sum(one.bytes for one in rows))}."]
     if own:
-        words.append(f"{own} of them are, bit for bit, what the run ended its training with.")
+        whole = "what was brought in" if trust == "brought in" else "what the run ended its training with"
+        them = "It is" if len(rows) == 1 else "All are" if own == len(rows) else f"{own:,} of them are"
+        words.append(f"{them}, bit for bit, {whole}.")
     words.append(f"**{counted(lost, 'number')} NaN or infinite.**" if lost else "None is NaN or infinite.")
     return " ".join(words)
 

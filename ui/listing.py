@@ -15,7 +15,7 @@ from ui.routes import download_address
 from ui.saving import show_artifact
 from ui.state import office
 from ui.trash import NOT_BACK, bring_back
-from ui.words import demo_label, plain, show_error, size, trust_badge
+from ui.words import demo_label, plain, show_error, size, trust_badge, verdict_badge
 
 BROUGHT_IN = "brought in"
 INSPECT = "inspect"
@@ -130,6 +130,7 @@ def detail(entry: Entry) -> None:
 
 
 def _badges(entry: Entry) -> None:
+    verdict_badge(entry.verdict)
     trust_badge(entry.trust or "ours")
     if entry.pinned:
         st.badge("pinned", icon=":material/keep:", color="blue", help="It cannot be removed until it is unpinned.")

@@ -13,6 +13,7 @@ from core.words import counted, moment
 from ui.state import office
 from ui.words import demo_label, plain, show_error
 
+FEW = 3  # copies made from one that are listed in the open
 KEPT = "marks-kept"  # in the session: that marks were just kept
 
 
@@ -83,12 +84,16 @@ def show_lineage(id_: str) -> None:
     if found.problem:
         st.warning(plain(found.problem), icon=":material/broken_image:")
     lines = [_origin(found), *(_step("Converted from", one) for one in reversed(found.made_from))]
-    lines += [_step("Made into", one) for one in found.made_into]
-    st.markdown("\n".join(f"- {line}" for line in lines if line))
+    made = [_step("Made into", one) for one in found.made_into]
+    st.markdown("\n".join(f"- {line}" for line in [*lines, *(made if len(made) <= FEW else [])] if line))
+    if len(made) > FEW:
+        with st.expander(f"Made into {len(made):,} others"):
+            st.markdown("\n".join(f"- {line}" for line in made))
     if found.origin and found.origin.settings:
         with st.expander("The settings of the training"):
             st.table({name.replace("_", " "): plain(str(one)) for name, one in found.origin.settings.items()})
-    with st.expander("The versions that wrote it"):
+    came = found.origin and found.origin.brought and not found.made_from
+    with st.expander("The versions here when it was brought in" if came else "The versions that wrote it"):
         st.table(_versions(found))
 
 

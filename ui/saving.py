@@ -10,7 +10,7 @@ from core.compare import Verdict
 from core.errors import RoundtripError
 from core.formats import get_format
 from core.formats.contract import PARTS, Format, Option
-from core.library import Run
+from core.library import Artifact, Run
 from core.library.journal import Job
 from core.words import marked
 from ui.bringing import offer_to_run
@@ -155,13 +155,18 @@ def show_artifact(artifact_id: str, one: Format) -> None:
     st.code(file_tree(office().library.folder(artifact_id) / "files", entries), language=None)
     show_taking(artifact, one)
     show_content(artifact_id)
-    left, right = st.columns(2)
-    with left:
-        st.markdown("**The code that saved it**")
-        st.code(inspect.getsource(one.save))
-    with right:
-        st.markdown("**The code that loads it again**")
-        st.code(inspect.getsource(one.load))
+    _code(artifact, one)
+
+
+def _code(artifact: Artifact, one: Format) -> None:
+    """What saved it and what loads it; nothing here has saved what was brought in."""
+    sides = [("The code that loads it again", one.load)]
+    if office().library.run(artifact.run).brought.get("artifact") != artifact.id:
+        sides = [("The code that saved it", one.save), *sides]
+    for column, (title, function) in zip(st.columns(len(sides)), sides, strict=True):
+        with column:
+            st.markdown(f"**{title}**")
+            st.code(inspect.getsource(function))
 
 
 def _outcome(title: str, outcome: Any) -> None:

@@ -9,6 +9,7 @@ from core.figures.dressing import ALARM, COLOURS, SAME, dressed, escaped
 
 # From blue over a grey that is seen on white and on near-black to orange: zero is in the middle.
 SIGNED = [[0.0, "#2563EB"], [0.25, "#93B4F5"], [0.5, "#D4D4DC"], [0.75, "#F2B872"], [1.0, "#D97706"]]
+FEW = 12  # rows or columns of which each is numbered
 LEAST = 1e-9  # where what is bit for bit the same stands on a scale that has no zero
 
 
@@ -65,10 +66,12 @@ def _map(values: np.ndarray, square: bool) -> go.Figure:
             colorbar={"thickness": 10, "len": 1, "outlinewidth": 0, "title": {"text": "value", "side": "top"}},
         )
     )
-    tall = min(max(160, 9 * len(values)), 520) if square else min(max(140, 3 * len(values) + 60), 460)
+    tall = min(max(160, 9 * len(values)), 520) if square else min(max(220, 3 * len(values) + 60), 460)
     figure = dressed(figure, "" if square else "column", "" if square else "row", tall)
     figure.update_yaxes(autorange="reversed", showgrid=False, zeroline=False)
     figure.update_xaxes(showgrid=False, zeroline=False)
+    for axis, count in ((figure.update_xaxes, values.shape[1]), (figure.update_yaxes, len(values))):
+        axis(**({"dtick": 1} if count <= FEW else {}))  # else of so few, halves are numbered too
     if square:
         figure.update_yaxes(scaleanchor="x", visible=False)
         figure.update_xaxes(visible=False, constrain="domain")

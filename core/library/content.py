@@ -111,7 +111,8 @@ def _kept(library: Library, run: Run) -> list[Tensor]:
 
 
 def _no_values(run: Run) -> str:
-    why = "has no values that can be read" if run.demo else "was added from a notebook and keeps no single values"
+    how = "brought in" if run.trust == "brought in" else "added from a notebook"
+    why = "has no values that can be read" if run.demo else f"was {how} and keeps no single values"
     return f"The run {why}, so nothing could be looked for: bytes are named by the kind of file that they lie in."
 
 

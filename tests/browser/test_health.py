@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from core.settings import Settings
 from tests.browser.conftest import LOOKS, heading, picture, settled
 from tests.browser.server import Server
+from tests.browser.test_library import tick
 
 ADDRESS = "/condition"
 
@@ -50,7 +51,7 @@ def test_a_flipped_bit_is_found_in_all_and_in_one_and_leads_to_the_artifact(
         press(page, "Find it")
         heading(page, "Library")
         assert f"search={id_}" in page.url
-        page.locator("canvas").first.click(position={"x": 16, "y": 54})
+        tick(page, 0, 1)
         press(page, "Verify")
         heading(page, "Health")
         expect(page.get_by_text(f"Keras file (.keras) ({id_}): 1 not as it should be.")).to_be_visible()
@@ -64,6 +65,10 @@ def test_a_flipped_bit_is_found_in_all_and_in_one_and_leads_to_the_artifact(
 @pytest.mark.long
 def test_the_sandbox_is_tried_out_on_request(page: Page):
     press(page, "Try it out")
+    trying = page.get_by_text("A confined process tries to get out")
+    expect(trying).to_be_visible()
+    expect(trying).to_have_count(0)
+    settled(page)
     expect(page.get_by_text("Everything that a confined process tried was blocked")).to_be_visible()
     page.get_by_text("What was tried on").click()
     settled(page)
