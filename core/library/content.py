@@ -43,6 +43,9 @@ GROUPS = (
     SAVED,
 )
 SEARCHED = 2**30  # bytes of one artifact that are looked through
+# Bytes of one member that are unpacked into memory. Keras stores and does not compress; whoever sends a model may have
+# packed a thousandfold.
+UNPACKED = 64 * 2**20
 IS_GRAPH = {".pb", ".tflite", ".onnx", ".xml"}
 IS_METADATA = {".json", ".index", ".txt", ".yaml", ".yml", ".md"}
 HOLDS = {
@@ -179,7 +182,7 @@ class _Search:
         """Account for a compressed member as it is when read, and for what compression took off."""
         packed = region.stop - region.start
         try:
-            data = unpacked(path, region.packed, self._left)
+            data = unpacked(path, region.packed, min(self._left, UNPACKED))
         except ValueError:
             return self._keep(UNSEARCHED, f"{region.name}: compressed, not unpacked", packed, where)
         self._stretch(data, [Region(0, len(data), region.name)], where)

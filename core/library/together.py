@@ -12,6 +12,7 @@ from pathlib import Path
 
 from core.library import files
 from core.library.entries import ID, KINDS
+from core.undoing import if_stopped
 
 INTENT = "together.json"  # in the staging folder: its folders, by the id under which each is kept
 
@@ -29,12 +30,9 @@ def move(home: Path, staged: dict[str, Path]) -> None:
     intent = next(iter(staged.values())).parent / INTENT
     files.write_text(intent, json.dumps({id_: folder.name for id_, folder in staged.items()}))
     files.flush(intent.parent)
-    try:
+    with if_stopped(lambda: _undo(home, staged, intent)):
         for id_, folder in staged.items():
             files.move(folder, place(home, id_))
-    except BaseException:
-        _undo(home, staged, intent)
-        raise
 
 
 def _undo(home: Path, staged: dict[str, Path], intent: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -284,6 +285,20 @@ def test_compressed_members_are_unpacked_and_the_gain_is_named(
         Part("structure and padding", "headers and directory of the zip", len(raw) - packed, "model.keras"),
         Part("saved by compression", "model.weights.h5: compression", packed - len(inside), "model.keras"),
     }
+
+
+@pytest.mark.trust
+def test_a_member_that_was_packed_a_thousandfold_is_not_unpacked_into_memory(empty_library: Library, small_run: Run):
+    raw = zipped({"model.weights.h5": bytes(content_module.UNPACKED + 1)}, zipfile.ZIP_DEFLATED)
+    id_ = artifact_of(empty_library, small_run, model_keras=raw).id
+    tracemalloc.start()
+    found = account(empty_library, id_)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    (part,) = [part for part in found.parts if part.group == "not searched"]
+    assert (part.name, part.bytes < 2**17) == ("model.weights.h5: compressed, not unpacked", True)
+    assert sum(part.bytes for part in found.parts) == len(raw)
+    assert peak < 16 * 2**20
 
 
 def test_a_compressed_member_that_cannot_be_read_is_said_to_be_so(empty_library: Library, small_run: Run):
