@@ -35,45 +35,51 @@ BROKEN = (
 )
 
 
+def check_end(stream: BinaryIO, size: int, members: int = limits.MEMBERS, directory: int = limits.DIRECTORY) -> None:
+    """The end of the index bounds what `zipfile` will read of it, which takes far more memory than the file.
+
+    Raises Refused for more than `members` files or an index of more than `directory` bytes, and for two ends that say
+    different things.
+    """
+    stream.seek(max(0, size - TAIL))
+    tail = stream.read()
+    where = tail.rfind(b"PK\x05\x06")
+    if where < 0 or len(tail) - where < END.size:
+        raise refused("zip-broken")
+    _, disk, first, here, entries, length, start, comment = END.unpack_from(tail, where)
+    if (disk, first, here) != (0, 0, entries) or len(tail) - where != END.size + comment:
+        raise refused("zip-broken")
+    if entries > members or length > directory:
+        raise refused("zip-many", f"{entries:,}")
+    _check_wide_end(stream, size - len(tail) + where, entries, length, start)
+
+
+def _check_wide_end(stream: BinaryIO, at: int, entries: int, length: int, start: int) -> None:
+    """In front of the end there may be one in 64 bits. `zipfile` goes by it and other readers do not, so it must say
+    the same: that bounds it, too."""
+    stream.seek(max(0, at - LOCATOR.size - WIDE_END.size))
+    ahead = stream.read(min(at, LOCATOR.size + WIDE_END.size))
+    if not ahead[-LOCATOR.size :].startswith(b"PK\x06\x07"):
+        return
+    if len(ahead) < LOCATOR.size + WIDE_END.size or not ahead.startswith(b"PK\x06\x06"):
+        raise refused("zip-broken")
+    *_, here, all_, wide, first = WIDE_END.unpack_from(ahead)
+    if (here, all_, wide) != (entries, entries, length) or start not in (first, LATER):
+        raise refused("zip-broken", f"{all_:,} files in one end of its index, {entries:,} in the other")
+
+
 class Archive:
     """The files of a zip by name, as in `Folder`. Raises Refused for whatever breaks a rule of zips."""
 
     def __init__(self, stream: BinaryIO, size: int, most: int):
         self._stream, self._size = stream, size
-        self._check_end()
+        check_end(stream, size)
         try:
             self._zip = zipfile.ZipFile(stream)
         except BROKEN as error:
             raise refused("zip-broken") from error
         self._members = self._checked(most)
         self.sizes = {name: member.file_size for name, member in self._members.items()}
-
-    def _check_end(self) -> None:
-        """The end of the index bounds what `zipfile` will read of it."""
-        self._stream.seek(max(0, self._size - TAIL))
-        tail = self._stream.read()
-        where = tail.rfind(b"PK\x05\x06")
-        if where < 0 or len(tail) - where < END.size:
-            raise refused("zip-broken")
-        _, disk, first, here, entries, length, start, comment = END.unpack_from(tail, where)
-        if (disk, first, here) != (0, 0, entries) or len(tail) - where != END.size + comment:
-            raise refused("zip-broken")
-        if entries > limits.MEMBERS or length > limits.DIRECTORY:
-            raise refused("zip-many", f"{entries:,}")
-        self._check_wide_end(self._size - len(tail) + where, entries, length, start)
-
-    def _check_wide_end(self, at: int, entries: int, length: int, start: int) -> None:
-        """In front of the end there may be one in 64 bits. `zipfile` goes by it and other readers do not, so it must
-        say the same: that bounds it, too."""
-        self._stream.seek(max(0, at - LOCATOR.size - WIDE_END.size))
-        ahead = self._stream.read(min(at, LOCATOR.size + WIDE_END.size))
-        if not ahead[-LOCATOR.size :].startswith(b"PK\x06\x07"):
-            return
-        if len(ahead) < LOCATOR.size + WIDE_END.size or not ahead.startswith(b"PK\x06\x06"):
-            raise refused("zip-broken")
-        *_, here, all_, wide, first = WIDE_END.unpack_from(ahead)
-        if (here, all_, wide) != (entries, entries, length) or start not in (first, LATER):
-            raise refused("zip-broken", f"{all_:,} files in one end of its index, {entries:,} in the other")
 
     def _checked(self, most: int) -> dict[str, zipfile.ZipInfo]:
         found = self._zip.infolist()

@@ -9,8 +9,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from core.errors import InputError
+from core.errors import InputError, Refused
 from core.formats.contract import Arrays
+from core.gate.zips import check_end
 from core.inputs.npy import Header, pieces, read_header, rows_in_piece
 from core.inputs.sources import Given, Source, same_rows
 
@@ -69,12 +70,28 @@ def _given(name: str, header: Header) -> Given:
 @contextlib.contextmanager
 def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive
+        with path.open("rb") as stream:
+            _check_end(stream, path.stat().st_size)
+            with zipfile.ZipFile(stream) as archive:
+                yield archive
     except UNREADABLE as error:
         raise InputError(
             "The file is damaged, or no NPZ file.", cure="Write it again with numpy.savez.", detail=str(error)
         ) from error
+
+
+def _check_end(stream: BinaryIO, size: int) -> None:
+    """Raises InputError for more arrays than one file may have, before the index that tells of them is read."""
+    try:
+        check_end(stream, size, members=MEMBERS)
+    except Refused as error:
+        if error.rule != "zip-many":
+            raise zipfile.BadZipFile(error.sentence) from error
+        raise _too_many(error.received) from error
+
+
+def _too_many(received: str) -> InputError:
+    return InputError(f"The file holds more than {MEMBERS} arrays.", received=received, cure="Give one for each input.")
 
 
 def _members(archive: zipfile.ZipFile, size: int, most: int) -> dict[str, zipfile.ZipInfo]:
@@ -82,9 +99,7 @@ def _members(archive: zipfile.ZipFile, size: int, most: int) -> dict[str, zipfil
     encrypted, or of another kind."""
     found = archive.infolist()
     if len(found) > MEMBERS:
-        raise InputError(
-            f"The file holds more than {MEMBERS} arrays.", received=f"{len(found):,}", cure="Give one for each input."
-        )
+        raise _too_many(f"{len(found):,}")
     if strange := [one.filename for one in found if not one.filename.endswith(".npy")]:
         raise InputError(
             "The file is a zip, but not of arrays.", received=strange[0][:80], cure="Write it with numpy.savez."

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -320,3 +321,22 @@ def test_each_refusal_is_a_sentence_with_a_cure_and_nothing_is_kept(case: tuple,
     assert refusal.value.cure
     home = tmp_path / "store"
     assert [path for path in home.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.trust
+@pytest.mark.parametrize("wide", [False, True], ids=["in 32 bits", "in 64 bits"])
+def test_an_index_of_a_hundred_thousand_arrays_is_not_read(wide: bool, store: Inputs, tmp_path: Path):
+    """Read, it takes ten times the memory of the file."""
+    entry = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", 20, 20, 0, 0, 0, 0x21, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    index, count, length = entry * 100_000, 100_000 % 2**16, len(entry) * 100_000
+    if wide:
+        index += struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 100_000, 100_000, length, 0)
+        index += struct.pack("<4sLQL", b"PK\x06\x07", 0, length, 1)
+        count, length = 1, len(entry)
+    content = index + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, count, count, length, 0, 0)
+    tracemalloc.start()
+    with pytest.raises(InputError, match="The file is damaged" if wide else "more than 256 arrays"):
+        read(store, tmp_path, "x.npz", content, [PIXELS])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * 2**20
