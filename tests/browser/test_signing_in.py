@@ -119,6 +119,12 @@ def test_files_of_sessions_are_for_who_signed_in(clients):
         401,
         404,
     ]
+    upload = "/_stcore/upload_file/0123/4567"
+    assert [clients[name].put(upload, files={"file": b"x"}).status_code for name in ("nobody", "Late Ada", "Ada")] == [
+        401,
+        401,
+        403,  # for want of the page's own token
+    ]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,9 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
 }
 
+# Where Streamlit keeps files of sessions, which whoever sees the page to sign in has one of: what it shows, and what is
+# uploaded, which stays in memory whether a page asked for it or not.
+FILES = ("/media/", "/_stcore/upload_file/")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -28,8 +31,8 @@ class Guard:
 
     def __init__(self, app: ASGIApp):
         self._app = app
-        base = base_path()
-        self._media = f"/{base}/media/" if base else "/media/"
+        base = f"/{base_path()}" if base_path() else ""
+        self._files = tuple(f"{base}{place}" for place in FILES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket" and _is_neighbour(Headers(scope=scope)):
@@ -47,7 +50,7 @@ class Guard:
             app = PlainTextResponse(said, status_code=400)
         elif people_sign_in():
             who = _person(scope)
-            if who is None and scope["path"].startswith(self._media):
+            if who is None and scope["path"].startswith(self._files):
                 app = PlainTextResponse("Sign in first.", status_code=401)
         with asked_by(who):
             await app(scope, receive, send)
