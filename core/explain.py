@@ -277,6 +277,8 @@ STORAGE = {
     errno.EIO: ("The disk reported an error.", "Check the disk, then try again."),
     errno.ESTALE: ("The disk in the network was replaced or is gone.", "Mount it again, then try again."),
 }
+# Libraries put the system's own words into errors of theirs; these mean nothing else than that the disk refused.
+TOLD = {os.strerror(number): number for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE)}
 
 
 def translate(error: BaseException, doing: type[RoundtripError], hide: Iterable[str] = ()) -> RoundtripError:
@@ -293,8 +295,16 @@ def translate(error: BaseException, doing: type[RoundtripError], hide: Iterable[
     if isinstance(error, MemoryError):
         return WorkerError(OUT_OF_MEMORY[0], cure=OUT_OF_MEMORY[1])
     text = _clean(error, hide)
+    if refused := refused_by_the_disk(text, detail=text):
+        return refused
     sentence, cure = explain(text) or (_fallback(text), _FALLBACK_CURES.get(doing, "Read the details, then try again."))
     return doing(sentence, cure=cure, detail=f"{type(error).__name__}: {text}")
+
+
+def refused_by_the_disk(text: str, detail: str = "") -> StorageFailed | None:
+    """The error for a foreign text that says that the disk refused; None where it does not."""
+    number = next((number for words, number in TOLD.items() if words in text), None)
+    return StorageFailed(STORAGE[number][0], cure=STORAGE[number][1], detail=detail) if number else None
 
 
 def explain(text: str) -> tuple[str, str] | None:

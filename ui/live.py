@@ -85,7 +85,9 @@ def _ending(job: Job) -> None:
         kept = "The best that was found until then stands below" if job.detail.get("best") else kept
         st.info(f"Cancelled. {kept}; start it again when you like.", icon=":material/stop_circle:")
     elif job.state == "interrupted":
+        done = sum(row["state"] == "done" for row in job.rows.values())
+        kept = f"{done} of {len(job.rows)} were done before, and are in the library" if done else "Nothing was kept"
         st.warning(
-            "The server was stopped in the middle of this. Nothing half done was kept; start it again.",
+            f"The server was stopped in the middle of this. {kept}; start it again when you like.",
             icon=":material/warning:",
         )

@@ -1,7 +1,11 @@
 """The work of a saving job: each format in a child of its own, side by side, and none stops another."""
 
 import contextlib
+import errno
+import os
+import shutil
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +23,7 @@ from core.worker.snapshot import of_signature
 if TYPE_CHECKING:
     from core.jobs import Handle, Jobs
 
+RECORDS = 2**16  # bytes that a copy has beside its weights, at the least
 STEPS = {"waiting": 0.0, "saving": 0.2, "reloading": 0.6, "done": 1.0, "failed": 1.0}
 
 
@@ -74,13 +79,27 @@ def _save_one(jobs: "Jobs", handle: "Handle", run: Run, snapshot: Path, key: str
         original, reference = jobs.library.original(run), jobs.library.reference(run.id)
         asked = {"source": run.source, "kind": run.kind, "snapshot": snapshot, "format": key, "folder": Writes(folder)}
         asked |= {"options": options, "arrays": {} if run.demo else reference.inputs}
-        seconds = jobs.worker.run("save", converts=True, **limits, **asked).message["seconds"]
+        with _room(folder, run):
+            seconds = jobs.worker.run("save", converts=True, **limits, **asked).message["seconds"]
         tell(key, {"state": "reloading", "seconds": seconds})
         evidence = gather(jobs.worker, key, folder, of_signature(run.source, ""), original, reference, **limits)
         facts = {"format": key, "seconds": seconds, "options": options, "trust": run.trust}
         facts |= {"made_from": run.brought.get("artifact")}
         row = _row(jobs.library.keep_artifact(staged, run.id, evidence, **facts), evidence)
         return row | {"warning": f"{run.warning} {evidence.best.warning}".strip()}
+
+
+@contextlib.contextmanager
+def _room(folder: Path, run: Run) -> Iterator[None]:
+    """Say that the disk is full where a process ended while it wrote, and there is no room for what it was to write:
+    HDF5 brings its process down by that, without a word."""
+    try:
+        yield
+    except ChildDied as error:
+        if shutil.disk_usage(folder).free > run.weight_bytes + RECORDS:
+            raise
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise translate(full, WorkerError) from error
 
 
 def _row(artifact: Artifact, evidence: Evidence) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import psutil
 
 from core.errors import Cancelled, ChildDied, NotConfined, RoundtripError, TimedOut, WorkerError, from_json
+from core.explain import refused_by_the_disk
 from core.settings import Settings
 from core.worker.box import Box, Writes, given
 from core.worker.channel import JSON_LIMIT, Frame, encode_frame, read_frame, write_pieces
@@ -252,6 +253,8 @@ class Child:
                     f"It used up its {spent} seconds of processor time, and was stopped.",
                     cure="Choose less work, or raise ROUNDTRIP_CONFINED_CPU_SECONDS.",
                 )
+            if not self.confined and (refused := refused_by_the_disk(said)):  # HDF5 brings its process down by that
+                raise refused
         elif isinstance(frame, RoundtripError):
             how = frame.sentence.lower().rstrip(".")
         raise ChildDied(

@@ -10,7 +10,7 @@ from core.worker import Worker
 
 def furnished(home: Path, jobs: Jobs, *ids: str) -> Path:
     """The home itself, with copies of these runs and artifacts of another library in it."""
-    Library(home)
+    Library(home)._catalog._engine.dispose()  # which would hold a file open on a disk that is to become read-only
     for id_ in ids:
         shutil.copytree(jobs.library.folder(id_), home / ("runs" if id_.startswith("r") else "artifacts") / id_)
     return home

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
@@ -163,9 +163,10 @@ class LibraryMachine(RuleBasedStateMachine):
         assert differences(self.library) == []
 
 
-def hold(disk: Path, examples: int, steps: int, tally) -> None:
+def hold(disk: Path, examples: int, steps: int, tally, number: int = 0) -> None:
     LibraryMachine.disk = disk
     counted[0] = 0
+    seed(number)(LibraryMachine)
     LibraryMachine.TestCase.settings = settings(
         max_examples=examples,
         stateful_step_count=steps,
@@ -182,5 +183,6 @@ def test_a_library_is_what_a_dictionary_says(quick_disk, tally):
 
 
 @pytest.mark.long
-def test_a_library_is_what_a_dictionary_says_for_long(quick_disk, tally):
-    hold(quick_disk, 300, 50, tally)
+@pytest.mark.parametrize("number", range(1, 11))
+def test_a_library_is_what_a_dictionary_says_for_long(quick_disk, tally, number):
+    hold(quick_disk, 30, 50, tally, number)

@@ -1,0 +1,90 @@
+"""A real save and a real import with TensorFlow, in which a call to the system fails in the app (I1–I6)."""
+
+import errno
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.errors import RoundtripError, from_json
+from core.jobs import Jobs
+from core.library.journal import Job
+from core.worker import Worker
+from tests.faults.furnishing import furnished, jobs_over
+from tests.faults.injection import Calls, patched, refusing
+from tests.faults.oracle import hold_invariants, state
+from tests.faults.refusals import ERRORS
+
+SURVIVED = "faults injected and survived: a call to the system that fails in a real {}"
+EACH = 20  # tests that share the calls of a job among them
+
+pytestmark = [pytest.mark.trust, pytest.mark.long]
+
+
+@pytest.fixture
+def mould(tmp_path: Path, jobs: Jobs, trained, saved) -> Path:
+    """A home with a trained run; beside it, in `given`, a file to bring in."""
+    shutil.copytree(jobs.library.files(saved("digits-mlp", "keras")["artifact"]), tmp_path / "given")
+    return furnished(tmp_path / "mould", jobs, trained("digits-mlp"))
+
+
+def done(jobs: Jobs, deed: str, given: Path) -> Job | RoundtripError:
+    """The job at its end, or why it was never begun. Whoever waits does so without a call to the disk."""
+    try:
+        (file,) = given.iterdir()
+        job = jobs.save(jobs.library.runs()[0].id, ["keras"]) if deed == "save" else jobs.bring_in(file)
+    except RoundtripError as error:
+        return error
+    jobs._threads[job.id].join()
+    return job
+
+
+@pytest.mark.parametrize("part", range(EACH))
+@pytest.mark.parametrize("deed", ["save", "import"])
+def test_a_call_fails_in_a_real(mould: Path, worker: Worker, deed: str, part: int, tmp_path: Path, tally: Callable):
+    total, hits = calls_of(mould, worker, deed), 0
+    for at, number in enumerate(range(1 + part, total + 1, EACH)):
+        error = ERRORS[(at + part) % len(ERRORS)]
+        hits += survives(shutil.copytree(mould, tmp_path / str(number)), worker, deed, number, error)
+    tally(SURVIVED.format(deed), hits)
+
+
+def calls_of(mould: Path, worker: Worker, deed: str) -> int:
+    home = shutil.copytree(mould, mould.with_name("counted"))
+    ours = jobs_over(home, worker)
+    with patched(Calls(home)) as calls:
+        done(ours, deed, mould.with_name("given"))
+    assert ours.journal.all()[0].state == "done"
+    return calls.count
+
+
+def survives(home: Path, worker: Worker, deed: str, number: int, error: int) -> bool:
+    """Whether there was such a call: how often progress is noted depends on the time."""
+    ours, before = jobs_over(home, worker), state(home)
+    with patched(Calls(home, number, refusing(error))) as calls:
+        begun = done(ours, deed, home.with_name("given"))
+    end = begun if isinstance(begun, RoundtripError) else ours.journal.read(begun.id)
+    where = f"{errno.errorcode[error]} at call {number}, {calls.names[number - 1 :][:1]}"
+    for said in told(end):
+        assert said.sentence.endswith("."), where
+        assert said.cure, where
+        assert str(home) not in str(said) + said.detail, where
+    library = hold_invariants(home, before)
+    if isinstance(end, Job):
+        assert not end.active, where
+        for id_ in kept(end):
+            library.verify(id_)
+    shutil.rmtree(home)
+    return calls.count >= number
+
+
+def told(end: Job | RoundtripError) -> list[RoundtripError]:
+    if isinstance(end, RoundtripError):
+        return [end]
+    return [from_json(one) for one in (end.error, *(row.get("error") for row in end.rows.values())) if one]
+
+
+def kept(end: Job) -> list[str]:
+    rows = [row["artifact"] for row in end.rows.values() if row["state"] == "done"]
+    return rows + [end.result[key] for key in ("run", "artifact") if key in end.result]
