@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from core.settings import Settings
 from tests.browser.chromium import ARGUMENTS, get
@@ -69,9 +69,12 @@ class Guard:
         self.outside: list[str] = []
 
     def watch(self, page: Page) -> None:
-        page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        page.on("console", lambda said: self._hear(said) if said.type == "error" else None)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda request: self._see(request.url))
+
+    def _hear(self, said: ConsoleMessage) -> None:
+        self.errors.append(f"{said.text} {said.location.get('url', '')}")
 
     def _see(self, url: str) -> None:
         if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", url):

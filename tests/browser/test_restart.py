@@ -27,7 +27,7 @@ def begin_training(page: Page, server: Server, epochs: int) -> str:
     page.get_by_role("spinbutton", name="Epochs").fill(str(epochs))
     page.get_by_role("button", name="Train", exact=True).click()
     expect(page.get_by_text("Epoch ").first).to_be_visible()
-    return page.url.removeprefix(server.url)
+    return address_of_the_job(page, server)
 
 
 def begin_saving(page: Page, server: Server) -> str:
@@ -37,6 +37,11 @@ def begin_saving(page: Page, server: Server) -> str:
     heading(page, "Save a run")
     page.get_by_role("button", name=re.compile("Save in all")).click()
     expect(page.get_by_text("Bit-identical").first).to_be_visible()
+    return address_of_the_job(page, server)
+
+
+def address_of_the_job(page: Page, server: Server) -> str:
+    page.wait_for_url(re.compile(r"[?&]job=j"))
     return page.url.removeprefix(server.url)
 
 
