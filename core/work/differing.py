@@ -7,7 +7,8 @@ from pydantic import BaseModel, Field
 from core.errors import FormatError, RoundtripError
 from core.inspection.trees import Change, changes
 from core.library.records import Artifact
-from core.work.inspecting import Hear, closed, describe, key_of, memory, names_of, seconds_of
+from core.work.inspecting import Hear, closed, describe, key_of, names_of, seconds_of
+from core.work.remembering import memory
 from core.work.told import fitting
 from core.worker.asking import Never
 

@@ -1,36 +1,25 @@
 """Looking into an artifact: a fresh child reads its files and says what is in them; the model is never run.
 
-What was found is kept in memory, a bounded number of answers, by the artifact and by the times of its files: as soon as
-one of these is touched, all are held against their hashes again.
+What was found is remembered by the artifact and by the times of its files: as soon as one of these is touched, all are
+held against their hashes again.
 """
 
-import contextlib
-import io
-import json
-import math
-import threading
-import weakref
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numpy.lib import format as npy
 from pydantic import BaseModel, Field
 
-from core.errors import NotConfined, WorkerError
+from core.errors import NotConfined
 from core.library.records import Run
-from core.undoing import if_stopped
+from core.work.remembering import memory
 from core.work.told import Count, fitting
-from core.worker.asking import NONSENSE, Child, Never
+from core.worker.asking import Never
 from core.worker.channel import Frame
 
 if TYPE_CHECKING:
     from core.jobs import Jobs
 
-KEPT = 64  # answers
-KEPT_BYTES = 16 * 2**20  # of all answers together, as JSON; in memory they take about ten times as much
-PIECE = 2**20  # bytes of a tensor that are asked for at once
 Hear = Callable[[dict[str, Any]], None]
 Found = TypeVar("Found")
 
@@ -81,14 +70,6 @@ class TensorLook(TensorRow):
     shown: str = ""
 
 
-class Held(BaseModel):
-    """A tensor that a child keeps for a download: NumPy's name of its dtype, its shape, its bytes."""
-
-    dtype: str = Field(max_length=40)
-    shape: list[Count] = Field(max_length=32)
-    bytes: Count
-
-
 class Described(BaseModel):
     """`found` is the part that was asked for, as `core.worker.describing.contents.Contents` gives it, None where the
     files hold no such thing; `parts` are those that they hold."""
@@ -101,42 +82,6 @@ class Described(BaseModel):
     @property
     def tensors(self) -> list[TensorRow]:
         return [TensorRow.model_validate(one) for one in (self.found or {}).get("rows", [])]
-
-
-class Memory:
-    """The latest answers, by whatever key; safe to use from several threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._found: OrderedDict[tuple[Any, ...], tuple[Any, int]] = OrderedDict()
-
-    def get(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
-        """What is kept, else what `make` gives; two who ask at once both make it."""
-        with self._lock:
-            if key in self._found:
-                self._found.move_to_end(key)
-                return self._found[key][0]
-        found = make()
-        with self._lock:
-            self._found[key] = found, _weight(found)
-            while len(self._found) > 1 and self._too_much():
-                self._found.popitem(last=False)
-        return found
-
-    def _too_much(self) -> bool:
-        return len(self._found) > KEPT or sum(weight for _, weight in self._found.values()) > KEPT_BYTES
-
-
-def _weight(found: Any) -> int:
-    """Bytes of an answer: a model's as JSON, an array's own."""
-    if isinstance(found, tuple):
-        return sum(_weight(one) for one in found)
-    if isinstance(found, np.ndarray):
-        return found.nbytes
-    return len(json.dumps(found.model_dump())) if isinstance(found, BaseModel) else 0
-
-
-memory = Memory()
 
 
 def key_of(jobs: "Jobs", artifact_id: str) -> tuple[str, str, str]:
@@ -172,10 +117,11 @@ def seconds_of(jobs: "Jobs") -> float:
 def closed(jobs: "Jobs", artifact_ids: list[str], task: str, **request: Any) -> Frame:
     """Do one task over the files of artifacts in a confined child. Where this system confines nothing, what is our own
     is looked into by a plain one; what was brought in is not. Raises NotConfined for that."""
-    return _closed(jobs, artifact_ids, lambda confined: jobs.worker.run(task, confined=confined, **request))
+    return in_a_child(jobs, artifact_ids, lambda confined: jobs.worker.run(task, confined=confined, **request))
 
 
-def _closed(jobs: "Jobs", artifact_ids: list[str], act: Callable[[bool], Found]) -> Found:
+def in_a_child(jobs: "Jobs", artifact_ids: list[str], act: Callable[[bool], Found]) -> Found:
+    """What `act` gives, told whether its child is to be a confined one; see `closed`."""
     try:
         return act(True)
     except NotConfined:
@@ -210,52 +156,3 @@ def describe_tensor(
         return fitting(TensorLook, found.message), found.arrays.get("picture")
 
     return memory.get((*key_of(jobs, artifact_id), "tensor", key, scaled), make)
-
-
-class Download:
-    """One tensor as an NPY file: how long it is, and its bytes in pieces. The child that holds the tensor is ended as
-    soon as all was read, or nobody holds this any more: who asked may be gone before the first byte."""
-
-    def __init__(self, child: Child, head: bytes, count: int):
-        self.length = len(head) + count
-        self._child, self._head, self._count = child, head, count
-        self._end = weakref.finalize(self, child.close)
-
-    def close(self) -> None:
-        """End the child, where nothing is to be read."""
-        self._end()
-
-    def pieces(self) -> Iterator[bytes]:
-        try:
-            yield self._head
-            for start in range(0, self._count, PIECE):
-                asked = {"start": start, "count": PIECE, "seconds": 60}
-                yield self._child.ask("tensor_piece", **asked).arrays["bytes"].tobytes()
-        finally:
-            self._end()
-
-
-def download_tensor(jobs: "Jobs", artifact_id: str, key: str, scaled: bool = False) -> Download:
-    """One tensor as an NPY file, streamed: a piece at a time is in our memory. Raises as `describe_tensor`."""
-    folder, limits = jobs.library.files(artifact_id), {"seconds": seconds_of(jobs)}
-    child: Child = _closed(jobs, [artifact_id], lambda confined: jobs.worker.open(confined=confined))
-    with if_stopped(child.close):
-        held = fitting(Held, child.ask("hold_tensor", folder=folder, key=key, scaled=scaled, **limits).message)
-        return Download(child, npy_head(_checked_dtype(held), tuple(held.shape)), held.bytes)
-
-
-def _checked_dtype(held: Held) -> str:
-    """Raises WorkerError for an array of objects, which whoever reads the file might unpickle, and where the sizes do
-    not add up."""
-    with contextlib.suppress(TypeError, ValueError):
-        dtype = np.dtype(held.dtype)
-        if not dtype.hasobject and dtype.itemsize * math.prod(held.shape) == held.bytes:
-            return dtype.str
-    raise WorkerError(NONSENSE)
-
-
-def npy_head(dtype: str, shape: tuple[int, ...]) -> bytes:
-    """What stands in an NPY file before the values, which follow in C order."""
-    buffer = io.BytesIO()
-    npy.write_array_header_1_0(buffer, {"descr": dtype, "fortran_order": False, "shape": shape})
-    return buffer.getvalue()

@@ -12,7 +12,9 @@ from core.errors import ChildDied, Damaged, DoesNotLoad, UnknownName, WorkerErro
 from core.formats import FORMATS
 from core.library.values import tensors as values_of
 from core.work.differing import compare_files, compare_part, compare_records, compare_tensors
-from core.work.inspecting import Described, Memory, describe, describe_tensor, download_tensor
+from core.work.inspecting import Described, describe, describe_tensor
+from core.work.remembering import Memory
+from core.work.tensor_files import download_tensor
 from core.worker.asking import NONSENSE, Child
 from core.worker.channel import Frame
 from core.worker.describing import pickles

@@ -16,7 +16,8 @@ from core.library.parcel import take
 from core.library.records import Artifact
 from core.settings import Settings
 from core.work.differing import compare_all
-from core.work.inspecting import describe, memory
+from core.work.inspecting import describe
+from core.work.remembering import memory
 from core.worker import Worker
 from tests.bringing import makers
 from tests.conftest import finished

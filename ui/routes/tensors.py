@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from core.errors import RoundtripError
-from core.work.inspecting import Download, download_tensor
+from core.work.tensor_files import Download, download_tensor
 from ui.routes.downloads import sorry
 
 
