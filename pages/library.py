@@ -5,6 +5,7 @@ import streamlit as st
 from core.errors import RoundtripError
 from core.library import Query
 from ui.finding import ask, how_many, is_narrow, page_of, turn_pages
+from ui.frame import go
 from ui.listing import actions, artifact_table, detail, undo_strip
 from ui.state import office
 from ui.trash import show_space, show_trash
@@ -24,6 +25,8 @@ query = ask(library)
 found = page_of(library, query)
 if not found.entries:
     st.info("No artifact fits. Clear the search or a filter.", icon=":material/search_off:")
+    if st.button("Show all", icon=":material/list:"):
+        go("library")
 else:
     where = " in this view" if is_narrow(query) else ""
     st.caption(

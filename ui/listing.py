@@ -52,6 +52,7 @@ def artifact_table(entries: list[Entry], key: str) -> list[Entry]:
             "Marks": st.column_config.ListColumn(
                 help="Brought in from outside, pinned, what aliases point to it, and its tags.", width="medium"
             ),
+            "Demo": st.column_config.TextColumn(width=130),  # else as wide as the first rows need
             "Size": st.column_config.NumberColumn(format="bytes"),
             "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
         },

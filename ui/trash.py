@@ -1,14 +1,17 @@
 """The trash on a page, with the way back, and how much of the disk the library takes."""
 
+import contextlib
 import logging
 
 import streamlit as st
 
 from core.errors import RoundtripError
+from core.formats import all_formats
 from core.jobs import Jobs
+from core.library import Entry
 from core.library.space import Space, space
 from core.library.trash import Thrown
-from core.words import counted
+from core.words import counted, marked
 from ui.state import office
 from ui.words import plain, show_error, size
 
@@ -53,9 +56,20 @@ def _rule() -> None:
 def _line(thrown: Thrown) -> None:
     entry = thrown.entry
     with st.container(horizontal=True, vertical_alignment="center"):
-        what = entry.format or entry.run_name or "unreadable"
-        st.markdown(plain(f"{what} · {size(entry.bytes)} · {entry.id} · {_left(thrown)}"), width="content")
+        facts = plain(f"{size(entry.bytes)} · {entry.id} · {_left(thrown)}")
+        st.markdown(f"{plain(_called(entry))}  \n:gray[:small[{facts}]]", width="stretch")
         st.button("Bring back", key=f"restore-{entry.id}", on_click=bring_back, args=([entry.id],))
+
+
+def _called(entry: Entry) -> str:
+    """An artifact by its format and its run, a run by its name; both as where they come from."""
+    if not entry.format:
+        return marked(entry.run_name or "Unreadable", entry)
+    labels = {one.key: one.label for one in all_formats()}
+    run = ""
+    with contextlib.suppress(RoundtripError):  # the run is gone, too
+        run = f" · {office().library.run(entry.run).name}"
+    return marked(labels.get(entry.format, entry.format) + run, entry)
 
 
 def _left(thrown: Thrown) -> str:

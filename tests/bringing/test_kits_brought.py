@@ -44,6 +44,7 @@ def test_the_kit_of_a_file_that_takes_four_rows_at_a_time_asks_it_so(bring: Brin
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_kits_of_files_as_they_are_found_out_there_pass(bring: Bring, empty_jobs: Jobs, tmp_path: Path):
     kits = {}
     for at, (name, (make, asked)) in enumerate(FILES.items()):

@@ -3,6 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.formats import get_format
 from core.jobs import Jobs
 from core.library import Library
 from tests.library.conftest import keep_artifact, keep_run
@@ -99,7 +100,10 @@ def test_the_trash_is_listed_with_its_days_and_emptied_on_request(visit, jobs_ov
     app = visit(jobs_over, "library")
     app.session_state["trash"] = True
     app.run()
-    assert sum("30 days left" in one.value for one in app.markdown) == 2
+    listed = [one.value.replace("\\", "") for one in app.markdown if "30 days left" in one.value]
+    names = {f"{get_format(one.entry.format).label} · {library.run(one.entry.run).name}" for one in library.trashed()}
+    assert {one.partition("  \n")[0] for one in listed} == names
+    assert len(listed) == 2
     (back, _) = [one for one in app.button if one.label == "Bring back"]
     back.click().run()
     assert len(library.trash()) == 1
