@@ -26,7 +26,7 @@ sources to hold it:
     core.disagreement
     core.compare, core.layers, core.inspection, core.gate
     core.formats, core.demos
-    core.explain, core.machine, core.record, core.settings, core.undoing
+    core.explain, core.machine, core.packages, core.record, core.settings, core.undoing
     core.errors
 
 Two more walls:

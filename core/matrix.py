@@ -9,7 +9,7 @@ from core import judges
 from core.evidence import Evidence
 from core.formats import all_formats, get_format
 from core.judges import Cell, Findings
-from core.library import Library, Run
+from core.library import Library, Query, Run
 from core.words import marked
 from core.worker import probes
 
@@ -104,9 +104,9 @@ def matrix(library: Library, run_id: str) -> list[Row]:
     """A row for each format in which a run was saved (its newest copy) or which refused it, in the registry's order."""
     run = library.run(run_id)
     rows = {key: _failed(run, key, None, found["error"]["sentence"]) for key, found in library.refusals(run_id).items()}
-    for entry in reversed(library.find(search=run_id)):
-        if entry.run == run_id and not entry.problem:
-            rows[entry.format] = row(run, entry.format, entry.id, library.evidence(entry.id))
+    copies = [entry for entry in library.page(Query(run=run_id, size=None)).entries if not entry.problem]
+    for newest in {entry.format: entry for entry in reversed(copies)}.values():
+        rows[newest.format] = row(run, newest.format, newest.id, library.evidence(newest.id))
     order = [one.key for one in all_formats()]
     return sorted(rows.values(), key=lambda one: order.index(one.format) if one.format in order else len(order))
 

@@ -4,6 +4,7 @@ import errno
 import json
 import platform
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 import core
 from core.errors import LibraryError, UnreadableRecord
 from core.explain import translate
+from core.packages import packages_stamp
 
 # Where a model comes from: trained or added here, or a file that a person brought in. What is made from the one is of
 # the same trust: a copy of a stranger's model is a stranger's model, whoever converted it.
@@ -47,6 +49,11 @@ def now() -> str:
 
 def versions() -> dict[str, str]:
     """What writes here: our version, Python's, and those of the libraries that decide what a file holds."""
+    return dict(_versions(packages_stamp()))
+
+
+@lru_cache(maxsize=1)
+def _versions(stamp: tuple) -> dict[str, str]:
     found = {"roundtrip": core.__version__, "python": platform.python_version()}
     for package in LIBRARIES:
         try:

@@ -9,9 +9,9 @@ from core.running import is_settled
 from core.work.opening import run_of
 from core.work.sources import require_run
 from ui.asking import ask_inputs
+from ui.choosing import choose_many, offer, say_missing
 from ui.comparing import (
     ask_sources,
-    choose_artifacts,
     choose_baseline,
     compare,
     finished_comparison,
@@ -28,20 +28,22 @@ from ui.words import empty
 
 st.title("Compare")
 jobs = office()
-entries = {entry.id: entry for entry in jobs.library.find() if not entry.problem}
-if not entries:
+offered = offer("artifact", "baseline")
+if not offered:
     empty("There is nothing to compare yet. Save a run in two or three formats first.", "Save a run", "save")
     st.stop()
 
+entries = offered.entries
+say_missing(offered.missing)
 left, right = st.columns([3, 2], gap="large")
 with left:
-    ids = choose_artifacts(entries)
+    ids = choose_many(offered, "Copies", "artifact")
 if not ids:
     words = "Choose at least one copy; its answers are held against the live model's."
     st.info(words, icon=":material/arrow_upward:")
     st.stop()
 with right:
-    baseline = choose_baseline(entries, ids)
+    baseline = choose_baseline(offered, ids)
 everybody = list(dict.fromkeys([baseline, *ids]))
 require_run(jobs.library, everybody)
 sources = ask_sources(entries, [one for one in everybody if one in entries])

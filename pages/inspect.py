@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.formats import get_format
 from core.words import short_names
+from ui.choosing import offer
 from ui.inspecting import choose, show_files, show_overview, tabs
 from ui.inspecting_difference import show_difference
 from ui.inspecting_graph import show_graph
@@ -17,20 +18,20 @@ from ui.words import empty, plain, trust_badge
 
 st.title("Inspect")
 library = office().library
-entries = {entry.id: entry for entry in library.find() if not entry.problem}
-if not entries:
+offered = offer("artifact", "beside")
+if not offered:
     nothing = "There is nothing to look into yet. Save a run in a few formats, and see what is in each copy."
     empty(nothing, *(("Save a run", "save") if library.runs() else ("Train a model", "train")))
     st.stop()
 
-chosen, beside = choose(entries)
+chosen, beside = choose(offered)
 if not chosen:
     words = "Choose an artifact above, and see its files, layers, weights and graph. The model is not run for that."
     st.info(words, icon=":material/arrow_upward:")
     st.stop()
 
 if beside:
-    names = short_names([chosen, beside], entries)
+    names, entries = short_names([chosen, beside], offered.entries), offered.entries
     st.subheader(f"{plain(names[chosen])} against {plain(names[beside])}")
     runs = [f"{which} is {id_}, of the run {entries[id_].run_name}" for which, id_ in (("A", chosen), ("B", beside))]
     st.caption(plain("; ".join(runs)))

@@ -3,27 +3,29 @@
 import streamlit as st
 
 from core.running import is_settled
+from core.words import short_names
 from core.work.resuming import EPOCHS
+from ui.choosing import offer
 from ui.courses import draw_growing
 from ui.live import follow
-from ui.resuming import ask_sources, choose_copies, choose_run, names_of, show_resumed, with_copies
+from ui.resuming import ask_sources, choose_copies, choose_run, show_resumed, with_copies
 from ui.state import office
 from ui.words import empty
 
 st.title("Carry on training")
 jobs = office()
-entries = [entry for entry in jobs.library.find() if not entry.problem]
-runs = with_copies(entries, jobs.library.runs())
+runs = with_copies(jobs.library.kinds("run"), jobs.library.runs())
 if not runs:
     empty("There is no copy to carry on with yet. Train a demo and save it first.", "Save a run", "save")
     st.stop()
 
 run = choose_run(runs)
-own = {entry.id: entry for entry in entries if entry.run == run.id}
-names = names_of(own)
+offered = offer("artifact", run=run.id)
+if not offered:  # removed a moment ago
+    st.rerun()
 left, right = st.columns([2, 1], gap="large")
 with left:
-    ids = choose_copies(own)
+    ids = choose_copies(offered)
 epochs = right.slider(
     "Epochs",
     1,
@@ -33,6 +35,7 @@ epochs = right.slider(
     bind="query-params",
     help="How often each sees all of the training data again. All get the same rows in the same order.",
 )
+names = short_names(ids, offered.entries)
 sources = ask_sources(ids, names)
 if not ids:
     st.info("Choose at least one copy; the live model trains on beside it.", icon=":material/arrow_upward:")

@@ -1,7 +1,6 @@
 """What the Compare page asks first and says first: which copies, against what, and the verdicts."""
 
 import contextlib
-from collections import Counter
 from typing import Any, NamedTuple
 
 import streamlit as st
@@ -13,13 +12,14 @@ from core.inputs import InputSet
 from core.library import Entry, Run
 from core.library.journal import Job
 from core.record import now
-from core.words import live_words, marked, meaning
+from core.words import live_words, meaning
 from core.words import short_names as short_names
 from core.words.remarks import remarks
 from core.work.comparing import Compared
 from core.work.opening import run_of
 from core.work.sources import choices
 from ui.address import in_address
+from ui.choosing import Offer, choose_one
 from ui.state import office
 from ui.words import duration, plain, show_error, verdict_badge
 
@@ -27,42 +27,19 @@ VALUES = "compared-values"  # in the session: the set of typed values that was a
 BEGUN = "comparison-begun"  # and the comparison that it has begun
 
 
-def choose_artifacts(entries: dict[str, Entry]) -> list[str]:
-    """Any artifacts of the library; the choice stands in the address."""
-    missing = [id_ for id_ in st.query_params.get_all("artifact") if id_ not in entries]
-    if missing:
-        st.warning(
-            f"Not in the library any more, or never was: {plain(', '.join(missing))[:200]}. Choose others below.",
-            icon=":material/search_off:",
-        )
-    bound = in_address("artifact", list(entries), many=True)
-    return st.multiselect("Copies", **bound, format_func=_list_names(entries).get)
-
-
-def _list_names(entries: dict[str, Entry]) -> dict[str, str]:
-    """What each copy is called in a list: its run only where there are several, its id only where it takes one."""
-    several = len({entry.run for entry in entries.values()}) > 1
-    names = {
-        id_: marked(get_format(entry.format).label + (f" · {entry.run_name}" if several else ""), entry)
-        for id_, entry in entries.items()
-    }
-    counts = Counter(names.values())
-    return {id_: f"{name} · {id_}" if counts[name] > 1 else name for id_, name in names.items()}
-
-
 def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def choose_baseline(entries: dict[str, Entry], ids: list[str]) -> str:
+def choose_baseline(offered: Offer, ids: list[str]) -> str:
     """Against what the answers are held: the live model of a run of theirs, or any artifact but a single chosen one."""
-    runs = {entries[id_].run: entries[id_].run_name for id_ in ids}
-    words = {run: _capital(live_words(name, office().library.run(run))) for run, name in runs.items()}
-    words |= {id_: name for id_, name in _list_names(entries).items() if [id_] != ids}
-    return st.selectbox(
+    runs = {offered.entries[id_].run: offered.entries[id_].run_name for id_ in ids}
+    return choose_one(
+        offered,
         "Held against",
-        **in_address("baseline", list(words)),
-        format_func=words.get,
+        "baseline",
+        {run: _capital(live_words(name, office().library.run(run))) for run, name in runs.items()},
+        besides=ids if len(ids) == 1 else (),
         help="The baseline: every answer is compared with its answer to the same input. The live model is the one that "
         "was trained; for held-out rows its answers were kept at the end of the training.",
     )

@@ -1,6 +1,5 @@
 """The Inspect page: which artifact, what is known of it in a line, and a tab for each thing that can be seen in it."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 
 import streamlit as st
@@ -9,12 +8,11 @@ from core.compare import Verdict
 from core.errors import FormatError, RoundtripError
 from core.formats import get_format
 from core.formats.contract import Format
-from core.library import Entry
 from core.library.records import Artifact, Run
-from core.words import counted, marked
+from core.words import counted
 from core.work.inspecting import Described, describe
-from ui.address import in_address
 from ui.bringing import offer_to_run
+from ui.choosing import Offer, choose_one, say_missing
 from ui.marking import show_lineage
 from ui.state import office
 from ui.watching import watched
@@ -30,34 +28,22 @@ WHAT = {
 }
 
 
-def names_in_list(entries: dict[str, Entry]) -> dict[str, str]:
-    """What each artifact is called in a list: format and run, the id where two would be called the same."""
-    names = {id_: marked(f"{get_format(one.format).label} · {one.run_name}", one) for id_, one in entries.items()}
-    counts = Counter(names.values())
-    return {id_: f"{name} · {id_}" if counts[name] > 1 else name for id_, name in names.items()}
-
-
-def choose(entries: dict[str, Entry]) -> tuple[str, str]:
+def choose(offered: Offer) -> tuple[str, str]:
     """The artifact to look into, and the one beside it; both stand in the address, empty where none is chosen."""
-    names = names_in_list(entries)
-    for name in ("artifact", "beside"):
-        missing = [id_ for id_ in st.query_params.get_all(name) if id_ and id_ not in entries]
-        if missing:
-            words = f"Not in the library any more, or never was: {plain(', '.join(missing))[:200]}. Choose another one."
-            st.warning(words, icon=":material/search_off:")
+    say_missing(offered.missing)
     left, right = st.columns(2)
-    first = left.selectbox(
-        "Artifact",
-        **in_address("artifact", [NOTHING, *entries]),
-        format_func=lambda id_: names.get(id_, "Choose one to look into"),
-    )
-    second = right.selectbox(
-        "Beside it",
-        **in_address("beside", [NOTHING, *(id_ for id_ in entries if id_ != first)]),
-        format_func=lambda id_: names.get(id_, "Nothing: look into one alone"),
-        help="Choose another artifact to see where the two differ: in their layers, weights, signatures, text, files.",
-        disabled=not first,
-    )
+    with left:
+        first = choose_one(offered, "Artifact", "artifact", {NOTHING: "Choose one to look into"})
+    with right:
+        second = choose_one(
+            offered,
+            "Beside it",
+            "beside",
+            {NOTHING: "Nothing: look into one alone"},
+            besides=[first],
+            help="Choose another artifact to see where the two differ: in layers, weights, signatures, text, files.",
+            disabled=not first,
+        )
     return first, second if first else NOTHING
 
 

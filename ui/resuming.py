@@ -1,18 +1,18 @@
 """What the Resume page shows: the choice, how each copy carries on, the curves, and what each began with."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.library import Entry, Run
+from core.library import Run
 from core.library.journal import Job
-from core.words import short_names
 from core.work.continuing import PARTS, Continuation, Ending
 from core.work.resuming import LIVE
 from core.work.sources import choices
 from ui.address import in_address
+from ui.choosing import Offer, choose_many, say_missing
 from ui.courses import draw_courses, draw_departure
 from ui.formats import COLOURS as STATE_COLOURS
 from ui.saving import describe_run
@@ -49,22 +49,10 @@ def choose_run(runs: dict[str, Run]) -> Run:
     return runs[st.selectbox("Run", **in_address("run", list(runs)), format_func=lambda id_: describe_run(runs[id_]))]
 
 
-def choose_copies(entries: dict[str, Entry]) -> list[str]:
+def choose_copies(offered: Offer) -> list[str]:
     """Any copies of a run; the choice stands in the address."""
-    strange = [id_ for id_ in st.query_params.get_all("artifact") if id_ not in entries]
-    if strange:
-        st.warning(
-            f"Not a copy of this run: {plain(', '.join(strange))[:200]}. Choose others below.",
-            icon=":material/search_off:",
-        )
-    names = names_of(entries)
-    bound = in_address("artifact", list(entries), many=True)
-    return st.multiselect("Copies", **bound, format_func=names.get, placeholder="Choose copies of this run")
-
-
-def names_of(entries: dict[str, Entry]) -> dict[str, str]:
-    """What each copy is called beside the others."""
-    return short_names(entries, entries)
+    say_missing(offered.missing, "Not a copy of this run")
+    return choose_many(offered, "Copies", "artifact", placeholder="Choose copies of this run")
 
 
 def ask_sources(ids: list[str], names: dict[str, str]) -> dict[str, str]:
@@ -174,7 +162,6 @@ def _saved(one: Continuation) -> str:
     return "–" if one.saved is None else f"{one.saved.found} of {one.saved.of} tensors"
 
 
-def with_copies(entries: Iterable[Entry], runs: Iterable[Run]) -> dict[str, Run]:
-    """The runs that have copies, and data to train them on, newest first."""
-    saved = {entry.run for entry in entries}
+def with_copies(saved: Container[str], runs: Iterable[Run]) -> dict[str, Run]:
+    """The runs that have copies, and data to train them on, newest first; `saved` are the ids of the first."""
     return {run.id: run for run in runs if run.id in saved and run.demo}

@@ -5,6 +5,7 @@ names a `Format`.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from itertools import chain
@@ -12,6 +13,7 @@ from typing import Any
 
 from core.errors import PackageMissing, UnknownName
 from core.formats.contract import Format
+from core.packages import packages_stamp
 
 # One line a format, in the order in which they are shown.
 MODULES = (
@@ -47,8 +49,14 @@ def all_formats() -> tuple[Format, ...]:
 
 
 def _others() -> Iterator[Format]:
-    for entry in sorted(entry_points(group="roundtrip.formats"), key=lambda entry: entry.name):
+    for entry in _entries(packages_stamp()):
         yield _loaded(entry)
+
+
+@lru_cache(maxsize=1)
+def _entries(stamp: tuple) -> tuple[EntryPoint, ...]:
+    """Looked for again when another package is there: it takes a look into each (11 ms)."""
+    return tuple(sorted(entry_points(group="roundtrip.formats"), key=lambda entry: entry.name))
 
 
 def _loaded(entry: EntryPoint) -> Format:
@@ -70,7 +78,7 @@ def get_format(key: str) -> Format:
 
     Raises UnknownName with the keys that exist.
     """
-    # Chained, not joined: a format of ours is found without a search through every installed package (11 ms).
+    # Chained, not joined: a format of ours is found without any of a third party being imported.
     for candidate in chain(FORMATS, _others()):
         if candidate.key == key:
             return candidate

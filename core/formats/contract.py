@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from core.explain import translate
 from core.formats.kits import Kit
 from core.formats.options import Option
 from core.formats.quiet import quiet_inside
+from core.packages import packages_stamp
 
 # What a copy may hold, in the order in which it is shown.
 PARTS = ("architecture", "weights", "optimizer state", "compile settings", "graph", "signatures")
@@ -221,7 +223,8 @@ class Format:
     @property
     def missing(self) -> list[str]:
         """Packages that this format needs and that are not installed, found without importing any of them."""
-        return [package for module, package in self.packages.items() if find_spec(module) is None]
+        stamp = packages_stamp() if self.packages else ()
+        return [package for module, package in self.packages.items() if not _is_there(module, stamp)]
 
     def refuses(self, kind: str, weight_bytes: int = 0) -> str:
         """Why this format cannot take a model of this kind and size now, in a sentence; empty when it can."""
@@ -273,6 +276,12 @@ class Format:
         except Exception as error:  # every converter has errors of its own; they all mean that it cannot save
             raise translate(error, CannotSave, hide=[str(folder)]) from error
         return time.perf_counter() - started
+
+
+@lru_cache(maxsize=64)
+def _is_there(module: str, stamp: tuple) -> bool:
+    """Whether a module can be imported, as long as the packages are those of the stamp."""
+    return find_spec(module) is not None
 
 
 _TOO_LARGE_CURE = "Choose SavedModel, Keras weights in shards or safetensors, which have no such limit."

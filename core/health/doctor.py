@@ -14,7 +14,8 @@ from core.errors import LibraryError, RoundtripError
 from core.explain import translate
 from core.formats import all_formats
 from core.health.probing import LINK_CURE, LINKS, probe
-from core.library import Library, files
+from core.library import Library, Query, files
+from core.library.entries import UNREADABLE
 from core.machine import machine
 from core.record import versions
 from core.settings import Settings
@@ -101,11 +102,11 @@ def _disk(library: Library) -> Iterator[Check]:
 def _catalog(library: Library) -> Iterator[Check]:
     yield _where(library.catalog_kind())
     started = time.monotonic()
-    found = library.find()
-    bad = sum(entry.problem is not None for entry in found)
+    found = library.page(Query()).total
     took = duration(time.monotonic() - started)
+    bad = library.page(Query(verdicts=(UNREADABLE,), size=1)).total
     more = f" {bad:,} of them cannot be read; a look for repairs says why." if bad else ""
-    said = f"{counted(len(found), 'artifact')}, listed in {took}.{more}"
+    said = f"{counted(found, 'artifact')}, listed in {took}.{more}"
     yield Check("Catalog", "artifacts", WRONG if bad else OK, said)
 
 

@@ -181,6 +181,9 @@ def _narrow(query: Query, full_text: bool) -> Iterator[Narrow]:
         yield Narrow(test, sql.select(TAGS.c.key).where(TAGS.c.tag == tag))
     if query.run:
         yield Narrow(ENTRIES.c.run == query.run, sql.select(ENTRIES.c.key).where(ENTRIES.c.run == query.run))
+    if query.ids:
+        test = ENTRIES.c.id.in_(query.ids)
+        yield Narrow(test, sql.select(ENTRIES.c.key).where(test))
 
 
 def _word(word: str, full_text: bool) -> Narrow:
@@ -212,6 +215,12 @@ def kinds_in_use(connection: sql.Connection, name: str, me: str | None) -> dict[
     asked = sql.select(column, sql.func.sum(COUNTS.c["count"])).where(*seen(COUNTS.c, me))
     asked = asked.group_by(column).order_by(column)
     return {value: int(count) for value, count in connection.execute(asked)}
+
+
+def runs_in_use(connection: sql.Connection, me: str | None) -> dict[str, int]:
+    """Every run that has copies which can be read, and how many it has."""
+    asked = sql.select(ENTRIES.c.run, sql.func.count()).where(ENTRIES.c["rank"] < len(Verdict), *seen(ENTRIES.c, me))
+    return dict(connection.execute(asked.group_by(ENTRIES.c.run)).tuples().all())
 
 
 def ids_where(connection: sql.Connection, column: str, values: Iterable[str], me: str | None) -> list[str]:

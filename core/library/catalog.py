@@ -145,7 +145,9 @@ class Catalog:
         return self._do(lambda connection: asking.tags_in_use(connection, me))
 
     def kinds(self, name: str, me: str | None = None) -> dict[Any, int]:
-        """Every value of demo, format, rank, trust, pinned or aliased, and how many have it. Raises Lost."""
+        """Every value of demo, format, rank, trust, pinned, aliased or run, and how many have it. Raises Lost."""
+        if name == "run":
+            return self._do(lambda connection: asking.runs_in_use(connection, me))
         return self._do(lambda connection: asking.kinds_in_use(connection, name, me))
 
     def ids_where(self, column: str, values: Iterable[str], me: str | None = None) -> list[str]:

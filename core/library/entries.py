@@ -59,7 +59,8 @@ class Query:
 
     Each word of `search` is looked for in ids, run names, demos, formats, tags, aliases and notes, or is the beginning
     of a file's SHA-256, six digits at least. Any of `demos` ("" for those of no demo), `formats` and `verdicts` will
-    do ("unreadable" among the verdicts is what has a problem); all of `tags` must be there. `whose` is "mine" or
+    do ("unreadable" among the verdicts is what has a problem), and so will any of `ids`; all of `tags` must be there.
+    `whose` is "mine" or
     "others" for a person who signed in, whose id is `me`; None sees all.
     """
 
@@ -72,6 +73,7 @@ class Query:
     pinned: bool | None = None
     alias: bool | None = None
     run: str = ""
+    ids: tuple[str, ...] = ()
     whose: str = ""
     me: str | None = None
     sort: str = "created"

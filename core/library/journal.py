@@ -5,7 +5,8 @@ import copy
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,10 +18,12 @@ from core.library import files
 from core.library.access import Access
 from core.library.alive import birth, is_alive
 from core.library.entries import ID, checked_id, unknown
+from core.library.held import Held
 from core.record import BROKEN, Record, broken_record, now
 
 RESULT = "result.json"
 ACTIVE = ("queued", "running")
+MOST_HELD = 2**21  # bytes of records that are held for lists
 
 
 class Job(Record):
@@ -67,6 +70,7 @@ class Journal:
         # What the disk has not taken holds while this process lives: ends of jobs, and wishes to cancel them.
         self._untold: dict[str, Job] = {}
         self._wishes: set[str] = set()
+        self._held = Held(MOST_HELD)
 
     def seen_by(self, access: Access) -> Self:
         """The same journal as one person sees it: another's jobs are not there."""
@@ -127,8 +131,8 @@ class Journal:
             return job
         return job.model_copy(update={"result": _result(path)})
 
-    def _record(self, id_: str) -> Job:
-        job = self._told_here(checked_id(id_, "j")) or self._kept(id_)
+    def _record(self, id_: str, read: Callable[[Path], Job] = Job.read) -> Job:
+        job = self._told_here(checked_id(id_, "j")) or self._kept(id_, read)
         if not self._access.admits(job.owner, job.request):
             raise unknown(id_)
         if job.active and not is_alive(job.pid, job.born):
@@ -141,13 +145,13 @@ class Journal:
             self.end(job)
         return job
 
-    def _kept(self, id_: str) -> Job:
+    def _kept(self, id_: str, read: Callable[[Path], Job]) -> Job:
         path = self._folder / id_ / "job.json"
         with files.disk():
             if not path.is_file():
                 raise unknown(id_)
         try:
-            return Job.read(path)
+            return read(path)
         except UnreadableRecord as error:
             if self._access.me is None:
                 raise
@@ -162,7 +166,7 @@ class Journal:
         for folder in self._folder.iterdir():
             # A job record is news, not property: a broken one is passed over.
             with contextlib.suppress(UnreadableRecord, UnknownName):
-                job = self._record(folder.name)
+                job = self._record(folder.name, partial(self._held.get, Job.read))
                 if job.kind == (kind or job.kind):
                     yield job.model_copy(update={"result": {}})
 

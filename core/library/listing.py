@@ -4,6 +4,7 @@ missed."""
 import contextlib
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ class Listing(Reading):
         return self._lookout.ask(lambda catalog: catalog.tags(self.access.me))
 
     def kinds(self, name: str) -> dict[Any, int]:
-        """Every demo, format, rank of a verdict or trust that artifacts have, by its column, and how many have it."""
+        """Every demo, format, rank of a verdict, trust or run that artifacts have, by its column, and how many have it;
+        of runs those whose copies can be read."""
         return self._lookout.ask(lambda catalog: catalog.kinds(name, self.access.me))
 
     def artifacts_of(self, run_id: str) -> list[str]:
@@ -52,7 +54,7 @@ class Listing(Reading):
         for folder in (self.home / "runs").iterdir():
             # An unreadable run still shows, as its artifacts' problem.
             with contextlib.suppress(UnreadableRecord, UnknownName):
-                found.append(self.run(folder.name))
+                found.append(self._run(folder.name, partial(self._held.get, Run.read)))
         return sorted(found, key=lambda run: run.created, reverse=True)
 
     @disk()

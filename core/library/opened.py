@@ -14,12 +14,14 @@ from core.library.access import Access, Viewer
 from core.library.catalog import Catalog, Lost
 from core.library.entries import KINDS, checked_id, unknown
 from core.library.files import disk
+from core.library.held import Held
 from core.library.lookout import Lookout
 from core.library.trash import Trash
 from core.settings import settings
 
 FOLDERS = ("runs", "artifacts", "trash", "staging", "jobs")
 WAIT = 60  # seconds to wait for another who marks or removes
+MOST_HELD = 2**22  # bytes of records of runs that are held for lists
 
 
 class Opened:
@@ -39,6 +41,7 @@ class Opened:
         self._lookout = Lookout(self.home, self._catalog)
         self._trash = Trash(self.home)
         self.access = Access(self.home)
+        self._held = Held(MOST_HELD)
 
     def seen_by(self, viewer: Viewer) -> Self:
         """The same library as one person sees it, and in which what is made is theirs."""

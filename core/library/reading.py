@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,11 @@ class Reading(Opened):
 
     def run(self, id_: str) -> Run:
         """A run, by the name that was given to it. Raises UnknownName, UnreadableRecord."""
+        return self._run(id_, Run.read)
+
+    def _run(self, id_: str, read: Callable[[Path], Run]) -> Run:
         folder = self._folder(id_, "r")
-        run, name = Run.read(folder / "run.json"), marks_or_none(folder).name
+        run, name = read(folder / "run.json"), marks_or_none(folder).name
         return run.model_copy(update={"name": name}) if name else run
 
     def artifact(self, id_: str) -> Artifact:

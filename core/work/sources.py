@@ -1,14 +1,19 @@
 """Where the code that an artifact lacks may come from."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from core.errors import InputError
 from core.formats import get_format
 from core.formats.contract import Arrays
-from core.library import Entry, Library
+from core.library import Entry, Library, Query
+from core.library.entries import ID
 from core.library.records import Artifact, Run
 from core.worker.snapshot import demo_of, of_signature, without_code
+
+ARCHITECTURE = "architecture"  # the key of the format
+OFFERED = 50  # architectures of the run, of its demo, and of any
 
 
 class Choice(NamedTuple):
@@ -27,12 +32,19 @@ def choices(library: Library, artifact_id: str) -> list[Choice]:
     half = get_format(artifact.format).needs_architecture and not evidence.without_code.loads
     needs = evidence.needs_code or half
     demo = [Choice("demo", "the demo's own code")] if demo_of(run.source) else []
-    found = [one for one in library.find(formats=["architecture"]) if one.problem is None] if half else []
-    found.sort(key=lambda one: (one.run != run.id, one.demo != run.demo))
-    files = [Choice(one.id, _words(one, run)) for one in found]
+    files = [Choice(one.id, _words(one, run)) for one in _architectures(library, run)] if half else []
     none = [Choice("none", "none: load it as it is")]
     halves = demo + files
     return halves + none if needs else none + halves
+
+
+def _architectures(library: Library, run: Run) -> list[Entry]:
+    """Those of the run itself, then of its demo, then of any; of each the newest. More than are offered can be asked
+    for by their id (see `resolve_sources`)."""
+    asked = Query(formats=(ARCHITECTURE,), size=OFFERED)
+    near = (replace(asked, run=run.id), replace(asked, demos=(run.demo or "",)), asked)
+    found = {one.id: one for query in near for one in library.page(query).entries if one.problem is None}
+    return list(found.values())
 
 
 def _words(architecture: Entry, run: Run) -> str:
@@ -64,13 +76,19 @@ def resolve_sources(library: Library, ids: Iterable[str], asked: dict[str, str])
     for id_ in dict.fromkeys(one for one in ids if one.startswith("a")):
         offered = [choice.key for choice in choices(library, id_)]
         resolved[id_] = asked.get(id_, offered[0])
-        if resolved[id_] not in offered:
+        if resolved[id_] not in offered and not _may_give(library, resolved[id_], offered):
             raise InputError(
                 f"The architecture of {id_} cannot come from there.",
                 received=resolved[id_],
                 cure=f"Choose from {', '.join(offered)}.",
             )
     return resolved
+
+
+def _may_give(library: Library, asked: str, offered: list[str]) -> bool:
+    """Whether a copy that takes an architecture of another may take this one, which was not offered among others."""
+    takes = any(ID.fullmatch(one) for one in offered)
+    return takes and bool(ID.fullmatch(asked)) and library.artifact(asked).format == ARCHITECTURE
 
 
 def require_same_inputs(library: Library, artifacts: list[str]) -> None:

@@ -113,7 +113,7 @@ def test_a_format_whose_package_is_missing_says_how_to_install_it(format_):
 
 def test_a_format_of_a_third_party_that_fails_to_import_is_listed_with_the_reason(monkeypatch):
     entry = EntryPoint("their_format", "a_module_that_is_not_here:FORMAT", "roundtrip.formats")
-    monkeypatch.setattr("core.formats.entry_points", lambda group: [entry])
+    monkeypatch.setattr("core.formats._entries", lambda stamp: [entry])
     theirs = get_format("their_format")
     assert (all_formats()[:-1], all_formats()[-1].key) == (FORMATS, "their_format")
     assert theirs.refuses("keras").startswith("The package that brings it fails to import: ModuleNotFoundError")

@@ -5,6 +5,7 @@ import os
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -115,6 +116,7 @@ def fits(source: Source, query: Query) -> bool:
         and query.pinned in (None, entry.pinned)
         and query.alias in (None, bool(entry.aliases))
         and query.run in ("", entry.run)
+        and (not query.ids or entry.id in query.ids)
     )
 
 
@@ -146,6 +148,7 @@ QUERIES = st.builds(
     pinned=st.sampled_from((None, None, True, False)),
     alias=st.sampled_from((None, None, None, True, False)),
     run=st.sampled_from(("", "", "", "r0000000003")),
+    ids=some([f"a{number:010x}" for number in (3, 7, 8, 9, COUNT + 1)]),
     sort=st.sampled_from(SORTS),
     descending=st.booleans(),
     page=st.integers(1, 4),
@@ -167,6 +170,11 @@ def test_a_page_is_what_a_loop_over_everything_would_give(catalog, query):
     elif first < len(fitting):
         assert page.total == len(fitting)
         assert page.bytes in (None, sum(entry.bytes or 0 for entry in fitting))
+
+
+def test_runs_are_counted_by_the_copies_that_can_be_read(catalog):
+    entries = [source.entry for source in SOURCES if not source.entry.problem]
+    assert catalog.kinds("run") == Counter(entry.run for entry in entries)
 
 
 @pytest.mark.trust
