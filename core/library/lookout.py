@@ -211,7 +211,7 @@ class Lookout:
     def _run(self, id_: str) -> dict[str, Any]:
         """What a line says of its run, and who alone sees that. Raises UnreadableRecord, UnknownName."""
         folder = self._home / "runs" / checked_id(id_, "r")
-        key = (id_, *(_stat(folder / name) for name in OF_A_RUN))
+        key = (id_, *(_stat(os.path.join(folder, name)) for name in OF_A_RUN))
         if key not in self._runs:
             run = Run.read(folder / "run.json")
             while len(self._runs) >= RUNS:
@@ -233,9 +233,9 @@ def _known(artifact: Artifact, evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _stat(path: Path) -> tuple:
+def _stat(path: Path | str) -> tuple:
     try:
-        found = path.stat()
+        found = os.stat(path)
     except OSError:
         return ()
     return found.st_mtime_ns, found.st_size, found.st_ino
