@@ -15,6 +15,7 @@ from benchmarks.many import many_artifacts
 from benchmarks.measure import Row, Sample
 from benchmarks.serving import WAIT, ours
 from core.library import Library
+from core.library.journal import Journal
 from tests.browser.chromium import ARGUMENTS, get
 from tests.browser.server import Server
 
@@ -103,15 +104,24 @@ async def _click(server: Server, first: str) -> Found:
         browser = await playwright.chromium.launch(executable_path=get(), args=ARGUMENTS)
         people = [await _visit(browser, places[count % len(places)]) for count in range(SESSIONS)]
         trainings = [await _fill(browser, server.url, demo) for demo in TRAININGS]
-        await asyncio.gather(*map(_train, trainings))
+        for page in trainings:
+            await _train(page)
         before = _processor_seconds(server)
         clicks = []
         for at in range(ROUNDS):
             clicks += await asyncio.gather(*(_search(page, count, at) for count, page in enumerate(people, 1)))
             await asyncio.sleep(THINKS)
         took = _processor_seconds(server) - before
+        _require_trainings(server)
         await browser.close()
     return Found([seconds for seconds, _ in clicks], sum(strange for _, strange in clicks), took)
+
+
+def _require_trainings(server: Server) -> None:
+    """Raises RuntimeError where the trainings did not run to the last click."""
+    running = [job for job in Journal(server.home / "jobs", keep=100).all("train") if job.state == "running"]
+    if len(running) != len(TRAININGS):
+        raise RuntimeError(f"{len(running)} trainings were running at the end of {len(TRAININGS)}")
 
 
 def _processor_seconds(server: Server) -> float:

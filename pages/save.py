@@ -11,6 +11,8 @@ from ui.saving import choose_formats, describe_run, draw_rows, show_artifacts
 from ui.state import office
 from ui.words import empty, plain, trust_badge
 
+PRESSED = ("save-some", "save-all")  # keys of buttons: whoever presses one is not shown what another has begun
+
 st.title("Save a run")
 jobs = office()
 runs = {run.id: run for run in jobs.library.runs()}
@@ -18,7 +20,7 @@ if not runs:
     empty("There is nothing to save yet. Train a demo first: it takes a few seconds.", "Train a model", "train")
     st.stop()
 
-job = job_in_address("save")
+job = job_in_address("save", PRESSED)
 
 if not job:
     asked = "One training of a demo, or a model that you added from a notebook."
@@ -31,8 +33,8 @@ if not job:
     words = f"Save in {len(chosen)} format{'' if len(chosen) == 1 else 's'}" if chosen else "Save"
     every = [one.key for one in all_formats() if not one.refuses(run.kind, run.weight_bytes)]
     with above:
-        some = st.button(words, type="primary", icon=":material/save:", disabled=not chosen)
-        all_ = st.button(f"Save in all {len(every)}", icon=":material/done_all:")
+        some = st.button(words, type="primary", icon=":material/save:", disabled=not chosen, key=PRESSED[0])
+        all_ = st.button(f"Save in all {len(every)}", icon=":material/done_all:", key=PRESSED[1])
     if some or all_:
         st.query_params["job"] = jobs.save(run.id, every if all_ else chosen, options).id
         st.rerun()

@@ -6,11 +6,11 @@ from core.demos import DEMOS
 from ui.frame import go
 from ui.live import follow, job_in_address
 from ui.state import office
-from ui.training import ask_settings, choose_demo, draw_curves, say_settings, show_run
+from ui.training import TRAIN, ask_settings, choose_demo, draw_curves, say_settings, show_run
 
 st.title("Train a demo")
 jobs = office()
-job = job_in_address("train")
+job = job_in_address("train", [TRAIN])
 
 if not job:
     above = st.container()

@@ -28,6 +28,7 @@ CHECKED = (
     "nothing but that file. That tells what was checked, not what a stranger meant."
 )
 RUN_NOW = "Where the sandbox works by now, it is looked into, loaded and asked. It keeps its tags, note and aliases."
+BRING_IN = "bring-this-in"  # the key of the button
 TWO = "Weights and their architecture, or OpenVINO's two files, are chosen together."
 RULE_MEANS = "The name of the check that it did not pass. It stays the same, for scripts and for questions."
 
@@ -61,7 +62,7 @@ def ask_files(demos: Sequence[Demo]) -> dict[str, Any] | None:
         name = st.text_input("Name", placeholder="as the file", help="What it is to be called in the library.")
         with st.expander("For checkpoints, and for models with several signatures", icon=":material/tune:"):
             demo, signature = _ask_more(demos)
-        sent = st.form_submit_button("Bring in", type="primary", icon=":material/upload_file:")
+        sent = st.form_submit_button("Bring in", type="primary", icon=":material/upload_file:", key=BRING_IN)
     if not sent:
         return None
     return {"files": files, "label": name.strip(), "demo": demo, "signature": signature.strip()}

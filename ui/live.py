@@ -1,6 +1,6 @@
 """A running job on a page: drawn again and again from its record, until it ends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -13,11 +13,16 @@ from ui.words import duration, plain, show_error
 EVERY = 0.5  # seconds between two looks at a running job
 
 
-def job_in_address(kind: str) -> Job | None:
+def job_in_address(kind: str, buttons: Iterable[str] = ()) -> Job | None:
     """The job that the address names; one that is under way is put there, so that a reload and a second tab find its
-    end, too. None where there is none. Raises UnknownName, and InputError for a job of another kind."""
-    jobs = office()
-    if "job" not in st.query_params and (active := next((one for one in jobs.journal.all(kind) if one.active), None)):
+    end, too. Whoever presses one of the `buttons` (their keys) begins their own, whatever another has begun since.
+    None where there is none. Raises UnknownName, and InputError for a job of another kind."""
+    jobs, pressed = office(), any(st.session_state.get(key) for key in buttons)
+    if (
+        "job" not in st.query_params
+        and not pressed
+        and (active := next((one for one in jobs.journal.all(kind) if one.active), None))
+    ):
         st.query_params["job"] = active.id
     if not (shown := st.query_params.get("job")):
         return None

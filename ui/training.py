@@ -19,6 +19,7 @@ from ui.state import reference
 from ui.words import duration, score
 
 EXAMPLES = 12
+TRAIN = "train-this"  # the key of the button
 # Setting: its label, its step, and what it means.
 ASKED = {
     "epochs": ("Epochs", 1, "How many times the model sees all of the training data."),
@@ -48,7 +49,7 @@ def ask_settings(demo: Demo) -> dict[str, Any] | None:
                 chosen[name] = st.number_input(
                     label, *BOUNDS[name], default, step, shown_as, help=meaning, key=f"{demo.key}-{name}"
                 )
-        pressed = st.form_submit_button("Train", type="primary", icon=":material/play_arrow:")
+        pressed = st.form_submit_button("Train", type="primary", icon=":material/play_arrow:", key=TRAIN)
     return chosen if pressed else None
 
 

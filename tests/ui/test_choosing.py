@@ -4,17 +4,20 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.jobs import Jobs
+from core.library import Library
+from core.settings import Settings
+from core.worker import Worker
 from tests.library.conftest import keep_artifact, keep_run, spoil
 
 
-@pytest.fixture
-def jobs_over(empty_jobs: Jobs) -> Jobs:
-    """Jobs over 60 artifacts of two runs."""
-    library = empty_jobs.library
+@pytest.fixture(scope="module")
+def jobs_over(tmp_path_factory: pytest.TempPathFactory, worker: Worker, config: Settings) -> Jobs:
+    """Jobs over 60 artifacts of two runs; nothing here changes them."""
+    library = Library(tmp_path_factory.mktemp("choosing") / "store")
     first, second = keep_run(library), keep_run(library, demo=None, name="Mine")
     for number in range(60):
         keep_artifact(library, first if number % 3 else second, "keras" if number % 2 else "h5", b"x" * (number + 1))
-    return empty_jobs
+    return Jobs(library, worker, config.model_copy(update={"home": library.home}))
 
 
 def said(app: AppTest) -> str:
@@ -60,11 +63,12 @@ def test_what_was_chosen_stays_chosen_whatever_is_searched(visit, jobs_over):
     assert any(ids[30] in one for one in box(app, "Copies").options)
 
 
-def test_what_is_not_there_or_cannot_be_read_is_said_and_not_offered(visit, jobs_over):
-    ids = [entry.id for entry in jobs_over.library.find()]
-    spoil(jobs_over.library.home / "artifacts" / ids[0] / "artifact.json", "{")
-    jobs_over.library.rebuild()
-    app = visit(jobs_over, "inspect", artifact=ids[0], beside="a00000000ff")
+def test_what_is_not_there_or_cannot_be_read_is_said_and_not_offered(visit, empty_jobs):
+    library = empty_jobs.library
+    run = keep_run(library)
+    ids = [keep_artifact(library, run).id for _ in range(2)]
+    spoil(library.home / "artifacts" / ids[0] / "artifact.json", "{")
+    app = visit(empty_jobs, "inspect", artifact=ids[0], beside="a00000000ff")
     assert f"Not in the library any more, or never was: {ids[0]}, a00000000ff" in said(app)
     assert not any(ids[0] in one for one in box(app, "Artifact").options)
 

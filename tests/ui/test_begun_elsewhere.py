@@ -1,0 +1,38 @@
+"""Who comes to a page is shown what runs; who presses its button begins their own, whatever another has begun since."""
+
+import pytest
+
+from core.jobs import Jobs
+from core.library.journal import Job
+from tests.library.conftest import keep_run
+
+REQUESTS = {
+    "train": {"demo": "digits-mlp", "settings": {"epochs": 3}},
+    "save": {"run": "r0000000001", "formats": [], "options": {}},
+}
+
+
+def begun(jobs: Jobs, kind: str, number: int) -> Job:
+    """A job of this kind that another tab has begun, and that runs."""
+    job = Job(id=f"j{number:010}", kind=kind, title="Of another tab", state="running", request=REQUESTS[kind])
+    return jobs.journal.begin(job)
+
+
+@pytest.mark.parametrize(("page", "button"), [("train", "train-this"), ("save", "save-all")])
+def test_a_press_begins_ones_own_while_another_runs(visit, empty_jobs, monkeypatch, page, button):
+    keep_run(empty_jobs.library)
+    app = visit(empty_jobs, page)
+    begun(empty_jobs, page, 1)
+    asked = []
+    own = Job(id="j0000000002", kind=page, title="Our own", request=REQUESTS[page])
+    monkeypatch.setattr(empty_jobs, page, lambda *given, **more: asked.append(given) or empty_jobs.journal.begin(own))
+    app.button(key=button).click().run()
+    assert len(asked) == 1
+    assert app.query_params["job"] == own.id
+
+
+@pytest.mark.parametrize("page", ["train", "save"])
+def test_who_comes_is_shown_what_runs(visit, empty_jobs, page):
+    keep_run(empty_jobs.library)
+    job = begun(empty_jobs, page, 1)
+    assert visit(empty_jobs, page).query_params["job"] == job.id
