@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from core.health import repair
+from core.library import Library
 from tests.faults.crashes import SIGKILL, crash
 from tests.faults.deeds import DEEDS
+from tests.faults.injection import Calls, patched
 from tests.faults.oracle import hold_invariants, state
 
 KILLED = "faults injected and survived: a process killed in the middle"
@@ -27,6 +30,13 @@ def calls_of(home: Path, deed: str) -> int:
     return ended["said"]
 
 
+def calls_in(home: Path, deed: str) -> list[str]:
+    done = DEEDS[deed](Library(home))
+    with patched(Calls(home)) as calls:
+        done()
+    return calls.names
+
+
 @pytest.mark.parametrize("deed", ["save", "remove", "mark"])
 def test_a_process_is_killed_at_some_calls(fresh, deed, tally):
     total = calls_of(fresh(), deed)
@@ -34,6 +44,19 @@ def test_a_process_is_killed_at_some_calls(fresh, deed, tally):
     for at in some:
         killed_at(fresh(), deed, at)
     tally(KILLED, len(some))
+
+
+def test_an_import_that_was_whole_when_its_process_was_killed_is_kept_by_repair(fresh, tally):
+    names = calls_in(fresh(), "import")
+    second_rename = [at for at, name in enumerate(names, 1) if name == "rename"][1]
+    library = Library(fresh())
+    assert crash(library.home, "import", second_rename)["status"] == SIGKILL
+    (run,) = (one for one in library.runs() if one.trust == "brought in")
+    (mended,) = repair(library)
+    assert mended[2:] == ("done", "A save that a process did not end lies in staging, and it is whole. It was kept.")
+    assert library.artifacts_of(run.id) == [run.brought["artifact"]]
+    hold_invariants(library.home, state(library.home))
+    tally(KILLED)
 
 
 @pytest.mark.long

@@ -1,5 +1,6 @@
 """Job records: found again by any process, never a reason to fail."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from core.errors import UnknownName, UnreadableRecord
 from core.library.entries import checked_id, new_id
 from core.library.journal import Job, Journal
+from tests.faults.injection import Calls, patched, refusing
 
 
 @pytest.fixture
@@ -108,6 +110,18 @@ def test_a_wish_to_cancel_is_seen_by_every_process(journal, tmp_path):
     assert not journal.asked_to_cancel(job().id)
     Journal(tmp_path, keep=3).ask_to_cancel(job().id)
     assert journal.asked_to_cancel(job().id)
+
+
+@pytest.mark.trust
+def test_an_end_and_a_wish_to_cancel_are_heard_where_the_disk_takes_nothing(journal, tmp_path):
+    begun = journal.begin(job())
+    with patched(Calls(tmp_path, 1, refusing(errno.ENOSPC), from_then_on=True)):
+        journal.ask_to_cancel(begun.id)
+        journal.end(begun.model_copy(update={"state": "cancelled"}))
+    assert journal.asked_to_cancel(begun.id)
+    assert Journal(tmp_path, keep=3).read(begun.id).state == begun.state  # nothing of it is on the disk
+    assert journal.read(begun.id).state == "cancelled"
+    assert Journal(tmp_path, keep=3).read(begun.id).state == "cancelled"  # it was offered again, and taken
 
 
 def test_arrays_come_back_with_their_names_and_bits(journal):
