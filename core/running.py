@@ -19,6 +19,7 @@ from core.library.entries import new_id
 from core.library.journal import Job, Journal
 from core.record import now
 from core.settings import Settings, settings
+from core.undoing import if_stopped
 from core.work.room import Room
 from core.work.slots import Slots
 from core.worker import Worker
@@ -150,14 +151,12 @@ class Runner:
     ) -> Job:
         """Begin some work, or put it in line; where it never begins, `unbegun` is called. Raises StorageFailed."""
         whose = self.library.access.me
-        with contextlib.ExitStack() as stack:
-            stack.callback(unbegun)
+        with if_stopped(unbegun):
             job = self.journal.begin(Job(id=id_ or new_id("j"), kind=kind, title=title, request=request, owner=whose))
             handle = Handle(self.journal, job.model_copy(deep=True))
             thread = threading.Thread(target=self._run, args=(handle, work, alone, unbegun), daemon=True)
             self._threads[job.id] = thread
             thread.start()
-            stack.pop_all()
         return job
 
     def _run(self, handle: Handle, work: Callable, alone: bool, unbegun: Callable[[], object]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.compare import Verdict
 from core.demos import get_demo
-from core.errors import InputError, NotConfined, RoundtripError
+from core.errors import InputError, NotConfined
 from core.evidence import Evidence, Original, Outcome, gather
 from core.formats import get_format
 from core.formats.reference import Reference
@@ -19,6 +19,7 @@ from core.gate.names import file_name
 from core.library import files
 from core.library.entries import new_id
 from core.library.records import UNRUN, Artifact, Run
+from core.undoing import if_stopped
 from core.work.again import run_of_copy, take_over
 from core.work.first_questions import first_answer
 from core.work.told import believed
@@ -72,14 +73,11 @@ class Given:
 
 def import_request(given: Given) -> dict[str, Any]:
     """The request of the job. Raises InputError and UnknownName, and then nothing of ours stays."""
-    try:
+    with if_stopped(given.give_up):
         if not given.path.exists():
             raise InputError("There is no such file.", received=given.path.name, cure="Check its name and place.")
         if given.demo:
             get_demo(given.demo)
-    except RoundtripError:
-        given.give_up()
-        raise
     return given.to_json()
 
 

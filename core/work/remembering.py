@@ -27,8 +27,9 @@ class Memory:
                 self._found.move_to_end(key)
                 return self._found[key][0]
         found = make()
+        weighed = found, _weight(found)
         with self._lock:
-            self._found[key] = found, _weight(found)
+            self._found[key] = weighed
             while len(self._found) > 1 and self._too_much():
                 self._found.popitem(last=False)
         return found
