@@ -162,10 +162,13 @@ def test_a_child_says_which_process_it_is_before_anything_else_and_can_then_be_e
 def test_a_child_that_ends_unheard_keeps_nobody_waiting(fragile):
     fragile.open().close()
     with connected(fragile) as connection:
+        asked = b"".join(encode_frame({"task": "unknown", "args": {}}))
+        connection.sendall(asked)
         with connection.makefile("rb") as stream:
             pid = read_frame(stream, 0).message["hello"]
+            assert "error" in read_frame(stream, 0).message  # from now on it reads what it is asked
         while select.select([], [connection], [], 2)[1]:  # it answers until its channel is full, and reads no more
-            connection.sendall(b"".join(encode_frame({"task": "unknown", "args": {}})))
+            connection.sendall(asked)
         os.kill(pid, signal.SIGKILL)
         until(lambda: not psutil.pid_exists(pid))
         with fragile._connect(confined=False) as child:

@@ -19,7 +19,7 @@ MEANINGS = {
     Verdict.DIFFERENT: "On most rows this copy answers something else: it is another model.",
     Verdict.NOT_COMPARABLE: "It takes other inputs, or gives other outputs, than what it is held against.",
     Verdict.DOES_NOT_LOAD: "The copy did not come back in a fresh process.",
-    Verdict.NOT_RUN: "It was brought in and kept where it could not be kept apart, and nothing has run it yet.",
+    Verdict.NOT_RUN: "It was brought in, checked and kept; nothing has run it yet, as it could not be kept apart.",
 }
 # What is said in place of a verdict where a passing fault stopped the copy.
 UNANSWERED = "Did not answer"

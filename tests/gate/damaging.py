@@ -19,6 +19,13 @@ def damage(draw: st.DrawFn) -> Callable[[bytes], bytes]:
     return change
 
 
+@st.composite
+def one_bit(draw: st.DrawFn, size: int) -> Callable[[bytes], bytes]:
+    """One flipped bit somewhere in so many bytes: the least that can happen to a file."""
+    at, bit = draw(st.integers(0, size - 1)), draw(st.integers(0, 7))
+    return lambda content: content[:at] + bytes([content[at] ^ 1 << bit]) + content[at + 1 :]
+
+
 def one_fault(kind: str, content: bytes, at: int, other: int, noise: bytes) -> bytes:
     length = len(noise) * 4
     match kind:
