@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.settings import Settings
-from tests.browser.conftest import LOOKS, heading, picture, settled
+from tests.browser.conftest import LOOKS, WAIT, heading, picture, settled
 from tests.browser.server import Server
 from tests.browser.test_library import tick
 
@@ -67,7 +67,7 @@ def test_the_sandbox_is_tried_out_on_request(page: Page):
     press(page, "Try it out")
     trying = page.get_by_text("A confined process tries to get out")
     expect(trying).to_be_visible()
-    expect(trying).to_have_count(0)
+    expect(trying).to_have_count(0, timeout=2 * WAIT)
     settled(page)
     expect(page.get_by_text("Everything that a confined process tried was blocked")).to_be_visible()
     page.get_by_text("What was tried on").click()
