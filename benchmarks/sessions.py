@@ -21,7 +21,7 @@ from tests.browser.server import Server
 
 SESSIONS = 20
 EVERYTHING = SESSIONS * (SESSIONS + 1) // 2  # artifacts: one with the tag of the first session, two with the second's …
-ROUNDS = 12  # clicks of each session
+ROUNDS = 8  # clicks of each session
 TRAININGS = ("digits-cnn", "digits-mlp")
 EPOCHS = "500"  # more than they get through; they end with their server
 THINKS = 3.0  # seconds of a person between an answer and the next click

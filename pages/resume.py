@@ -22,7 +22,8 @@ if not runs:
 run = choose_run(runs)
 offered = offer("artifact", run=run.id)
 if not offered:  # removed a moment ago
-    st.rerun()
+    empty("The copies of this run were removed. Save it again to carry on with it.", "Save a run", "save")
+    st.stop()
 left, right = st.columns([2, 1], gap="large")
 with left:
     ids = choose_copies(offered)
