@@ -18,6 +18,8 @@ from core.worker.asking import NONSENSE
 from core.worker.snapshot import demo_of, without_code
 from core.worker.tasks import try_out
 
+KILLED = "SIGKILL"  # how `core.worker.limits.ending` says that a process was ended from outside
+
 
 class Match(BaseModel):
     """How many of the run's tensors came back with equal bits, and the names of those that did not."""
@@ -122,11 +124,19 @@ def reload(
     limits = {"seconds": seconds, "cancelled": cancelled, "confined": confined}
     rows = min(rows or reference.rows, reference.rows)
     found = _reload_once(worker, request | limits, original, reference, rows)
+    if _killed(found.outcome):
+        found = _reload_once(worker, request | limits, original, reference, rows)
     if not _guessed(found.outcome) or found.outcome.verdict.rank <= Verdict.ROUNDING.rank:
         return found
     # Frameworks that rename inputs keep them in the order given or sort them by name: the answers decide which it was.
     again = _reload_once(worker, request | limits, original, reference.sorted_inputs(), rows)
     return min(found, again, key=lambda one: one.outcome.verdict.rank)
+
+
+def _killed(outcome: Outcome) -> bool:
+    """Whether the system or a person has ended the process, which once says nothing of the copy."""
+    error = outcome.error or {}
+    return error.get("code") == ChildDied.code and KILLED in error.get("sentence", "")
 
 
 def _guessed(outcome: Outcome) -> bool:
