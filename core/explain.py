@@ -295,16 +295,22 @@ def translate(error: BaseException, doing: type[RoundtripError], hide: Iterable[
     if isinstance(error, MemoryError):
         return WorkerError(OUT_OF_MEMORY[0], cure=OUT_OF_MEMORY[1])
     text = _clean(error, hide)
-    if refused := refused_by_the_disk(text, detail=text):
+    if refused := refused_by_the_disk(text):
         return refused
     sentence, cure = explain(text) or (_fallback(text), _FALLBACK_CURES.get(doing, "Read the details, then try again."))
     return doing(sentence, cure=cure, detail=f"{type(error).__name__}: {text}")
 
 
-def refused_by_the_disk(text: str, detail: str = "") -> StorageFailed | None:
-    """The error for a foreign text that says that the disk refused; None where it does not."""
-    number = next((number for words, number in TOLD.items() if words in text), None)
-    return StorageFailed(STORAGE[number][0], cure=STORAGE[number][1], detail=detail) if number else None
+def refused_by_the_disk(text: str) -> StorageFailed | None:
+    """The error for a foreign text that says that the disk refused; None where it does not.
+
+    Of the text only these words are kept: it may name any file of this machine.
+    """
+    found = next((words for words in TOLD if words in text), None)
+    if found is None:
+        return None
+    sentence, cure = STORAGE[TOLD[found]]
+    return StorageFailed(sentence, cure=cure, detail=found)
 
 
 def explain(text: str) -> tuple[str, str] | None:

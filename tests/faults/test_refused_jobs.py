@@ -36,7 +36,8 @@ def done(jobs: Jobs, deed: str, given: Path) -> Job | RoundtripError:
         job = jobs.save(jobs.library.runs()[0].id, ["keras"]) if deed == "save" else jobs.bring_in(file)
     except RoundtripError as error:
         return error
-    jobs._threads[job.id].join()
+    if thread := jobs._threads.get(job.id):  # which is gone where it has ended already
+        thread.join()
     return job
 
 
