@@ -23,8 +23,8 @@ FIRST_PAGE_FIRST = 2.0  # seconds in which the first visitor's page has the proc
 
 async def empty_old_trash():
     """Once now and then daily, delete for good what has lain in the trash for the days of the settings."""
+    from ui.library.trash import empty_old
     from ui.state import whole_office
-    from ui.trash import empty_old
 
     while True:
         await asyncio.sleep(FIRST_PAGE_FIRST)

@@ -4,8 +4,8 @@ import streamlit as st
 
 from core.demos import DEMOS
 from ui.bringing import BRING_IN, ask_files, begin, draw_import, say_what_is_taken, show_import, show_name
-from ui.frame import go
 from ui.live import follow, job_in_address
+from ui.navigation import go
 from ui.state import office
 
 st.title("Bring in a model")

@@ -8,9 +8,9 @@ from core.inputs import specs_of
 from core.running import is_settled
 from core.work.opening import run_of
 from core.work.sources import require_run
-from ui.asking import ask_inputs
 from ui.choosing import choose_many, offer, say_missing
-from ui.comparing import (
+from ui.compare.asking import ask_inputs
+from ui.compare.comparing import (
     ask_sources,
     choose_baseline,
     compare,
@@ -19,11 +19,11 @@ from ui.comparing import (
     short_names,
     show_verdicts,
 )
-from ui.drawing import can_draw, draw_and_answer
+from ui.compare.drawing import can_draw, draw_and_answer
+from ui.compare.panel import show_panel
+from ui.compare.views import show_views
 from ui.live import follow
-from ui.panel import show_panel
 from ui.state import office
-from ui.views import show_views
 from ui.words import empty
 
 st.title("Compare")

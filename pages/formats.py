@@ -6,7 +6,7 @@ from core.formats import all_formats
 from core.matrix import as_csv, as_markdown, matrix
 from ui.address import in_address
 from ui.formats import about, show_cell, show_matrix
-from ui.frame import go
+from ui.navigation import go
 from ui.saving import describe_run
 from ui.state import office
 from ui.words import empty

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.formats import get_format
 from core.library import Query
-from ui.frame import go
+from ui.navigation import go
 from ui.pictures import idea
 from ui.state import office
 from ui.words import duration, plain, size

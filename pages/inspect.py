@@ -7,11 +7,11 @@ import streamlit as st
 from core.formats import get_format
 from core.words import short_names
 from ui.choosing import offer
-from ui.inspecting import choose, show_files, show_overview, tabs
-from ui.inspecting_difference import show_difference
-from ui.inspecting_graph import show_graph
-from ui.inspecting_parts import show_config, show_layers, show_operators, show_signatures
-from ui.inspecting_weights import OPTIMIZER, WEIGHTS, show_tensors
+from ui.inspect.difference import show_difference
+from ui.inspect.graph import show_graph
+from ui.inspect.overview import choose, show_files, show_overview, tabs
+from ui.inspect.parts import show_config, show_layers, show_operators, show_signatures
+from ui.inspect.weights import OPTIMIZER, WEIGHTS, show_tensors
 from ui.sharing import show_sharing
 from ui.state import office
 from ui.words import empty, plain, trust_badge

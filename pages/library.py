@@ -4,11 +4,11 @@ import streamlit as st
 
 from core.errors import RoundtripError
 from core.library import Query
-from ui.finding import ask, how_many, is_narrow, page_of, turn_pages
-from ui.frame import go
-from ui.listing import actions, artifact_table, detail, undo_strip
+from ui.library.finding import ask, how_many, is_narrow, page_of, turn_pages
+from ui.library.listing import actions, artifact_table, detail, undo_strip
+from ui.library.trash import show_space, show_trash
+from ui.navigation import go
 from ui.state import office
-from ui.trash import show_space, show_trash
 from ui.words import empty, show_error
 
 st.title("Library")

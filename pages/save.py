@@ -5,8 +5,8 @@ import streamlit as st
 from core.formats import all_formats
 from core.work.sources import require_run
 from ui.address import in_address
-from ui.frame import go
 from ui.live import follow, job_in_address
+from ui.navigation import go
 from ui.saving import choose_formats, describe_run, draw_rows, show_artifacts
 from ui.state import office
 from ui.words import empty, plain, trust_badge

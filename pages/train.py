@@ -3,8 +3,8 @@
 import streamlit as st
 
 from core.demos import DEMOS
-from ui.frame import go
 from ui.live import follow, job_in_address
+from ui.navigation import go
 from ui.state import office
 from ui.training import TRAIN, ask_settings, choose_demo, draw_curves, say_settings, show_run
 

@@ -14,7 +14,7 @@ from core.inputs.fitting import shape_words
 from core.jobs import Jobs
 from core.library.journal import Job
 from core.work.receiving import receive
-from ui.frame import PAGES, go
+from ui.navigation import PAGES, go
 from ui.routes import download_address
 from ui.state import office
 from ui.words import plain, show_error, size, trust_badge, verdict_badge

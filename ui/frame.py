@@ -1,70 +1,22 @@
-"""The frame around every page: the navigation, the errors shown once, and the way from page to page."""
+"""The frame around every page: the navigation, and the errors shown once."""
 
 import logging
 import sys
 from base64 import b64encode
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
 from core.errors import RoundtripError, SignedOut
 from ui.address import aliases_to_ids
+from ui.navigation import PAGES, page
 from ui.people import people_sign_in, person
 from ui.signing_in import ask_to_sign_in, let_in
+from ui.words import show_error
 
 HERE = Path(__file__).resolve().parent
-PAGES_FOLDER = HERE.parent / "pages"
-
-# Page: title, icon, and what it is for.
-PAGES = {
-    "home": ("Home", ":material/home:", "What Roundtrip is, what is in the library, and what to do next."),
-    "train": ("Train", ":material/model_training:", "Train a demo model and watch it learn."),
-    "bring-in": (
-        "Bring in",
-        ":material/upload_file:",
-        "Bring in a model from outside: checked, and run in a sandbox only.",
-    ),
-    "save": ("Save", ":material/save:", "Save a trained model in any formats, each proven by a reload."),
-    "library": (
-        "Library",
-        ":material/inventory_2:",
-        "Every saved artifact: find, download, remove, choose to compare.",
-    ),
-    "inspect": ("Inspect", ":material/search_insights:", "Look into an artifact, or hold two against each other."),
-    "formats": ("Formats", ":material/table_chart:", "What survives in which format, measured on a run of yours."),
-    "compare": ("Compare", ":material/compare_arrows:", "Reload artifacts and hold their answers side by side."),
-    "resume": ("Resume", ":material/resume:", "Train copies on beside the live model, and see who lost the thread."),
-    "health": (
-        "Health",
-        ":material/health_and_safety:",
-        "Whether everything is as it was kept, and how this machine does.",
-    ),
-}
-
-# Where a page's address is not its key: "/health" is the server's own answer to who asks whether it is up.
-ADDRESSES = {"home": None, "health": "condition"}
 
 log = logging.getLogger("roundtrip")
-
-
-def page(key: str) -> Any:
-    """The page of that key."""
-    title, icon, help_ = PAGES[key]
-    path = ADDRESSES.get(key, key)
-    return st.Page(
-        PAGES_FOLDER / f"{key.replace('-', '_')}.py",
-        title=title,
-        icon=icon,
-        help=help_,
-        url_path=path,
-        default=key == "home",
-    )
-
-
-def go(key: str, **query: Any) -> None:
-    """Go to a page, with ids for its address bar."""
-    st.switch_page(page(key), query_params=query or None)
 
 
 def run() -> None:
@@ -77,8 +29,6 @@ def run() -> None:
         aliases_to_ids()
         chosen.run()
     except RoundtripError as error:
-        from ui.words import show_error
-
         show_error(error)
 
 
@@ -92,8 +42,7 @@ def prepare() -> None:
     """Import what the first page needs before the first visitor waits for it."""
     from PIL import Image
 
-    import ui.pictures
-    import ui.words  # noqa: F401
+    import ui.pictures  # noqa: F401
 
     Image.preinit()  # Streamlit opens the page's icon with it
 

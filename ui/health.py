@@ -11,8 +11,8 @@ from core.health import Verified, last_verified
 from core.library import Library
 from core.library.journal import Job
 from core.words import counted
-from ui.frame import go
 from ui.live import follow
+from ui.navigation import go
 from ui.state import office
 from ui.words import duration, empty, moment, plain, size
 

@@ -11,6 +11,7 @@ import streamlit as st
 from core.errors import SignedOut
 from core.jobs import Jobs
 from ui.people import people_sign_in, viewer
+from ui.words import size
 
 
 @st.cache_resource(show_spinner=False)
@@ -48,8 +49,6 @@ def _reference(run_id: str):
 @st.cache_data(show_spinner=False, max_entries=256)
 def file_tree(folder: Path, entries: tuple[tuple[str, int], ...]) -> str:
     """The files of an artifact as a tree, with their sizes."""
-    from ui.words import size
-
     lines = [f"{folder.name}/"]
     seen: set[str] = set()
     for path, count in entries:

@@ -8,6 +8,7 @@ from core.compare import Verdict
 from core.demos import get_demo
 from core.errors import RoundtripError, UnknownName, from_json, is_passing
 from core.words import duration, meaning, moment, score, size, verdict_words
+from ui.navigation import go
 
 __all__ = [
     "demo_label",
@@ -99,6 +100,4 @@ def empty(sentence: str, button: str, page: str, icon: str = ":material/arrow_fo
     with st.container(border=True, horizontal_alignment="center"):
         st.markdown(sentence, text_alignment="center")
         if st.button(button, type="primary", icon=icon):
-            from ui.frame import go
-
             go(page)

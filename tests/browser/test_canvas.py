@@ -16,7 +16,7 @@ SCRIPT = f"""
 import sys
 sys.path.insert(0, {str(PROJECT)!r})
 import streamlit as st
-from ui.canvas import changed, draw
+from ui.compare.canvas import changed, draw
 from core.pictures import row_image_url
 
 def count(name):

@@ -22,7 +22,7 @@ def page(run: str, draws: bool = False) -> None:
     import streamlit as st
 
     from core.inputs import specs_of
-    from ui.asking import ask_inputs
+    from ui.compare.asking import ask_inputs
     from ui.state import office
 
     def draw():

@@ -3,7 +3,7 @@
 import numpy as np
 
 from core.work.panel import Said
-from ui import panel
+from ui.compare import panel
 
 
 def test_the_bars_are_of_the_output_that_has_a_number_for_each_class(monkeypatch, jobs, trained):

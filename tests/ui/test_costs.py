@@ -6,12 +6,12 @@ from streamlit.testing.v1 import AppTest
 
 from core.work.costs import BATCHES
 from tests.conftest import finished
-from ui.cost_figures import CLOSENESS, closeness
-from ui.costs import front_in_words
+from ui.compare.cost_figures import CLOSENESS, closeness
+from ui.compare.costs import front_in_words
 
 
 def view(ids, names, entries, fidelity):
-    from ui.costs import show_costs
+    from ui.compare.costs import show_costs
 
     show_costs(ids, names, entries, fidelity)
 

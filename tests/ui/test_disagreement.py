@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 from core.jobs import Jobs
 from core.library.records import Run
 from tests.conftest import finished
-from ui.disagreeing import Shown
-from ui.disagreement import sentence
+from ui.compare.disagreeing import Shown
+from ui.compare.disagreement import sentence
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def show(monkeypatch: pytest.MonkeyPatch, jobs: Jobs):
         st.cache_resource.clear()
         monkeypatch.setattr("ui.state.Jobs", lambda: jobs)
         app = AppTest.from_string(
-            "from ui.disagreement import show_disagreement\n"
+            "from ui.compare.disagreement import show_disagreement\n"
             f"names = {{{one!r}: 'the live model', {two!r}: 'the other'}}\n"
             f"show_disagreement({one!r}, [{two!r}], names, {{}}, {sources})",
             default_timeout=60,

@@ -15,7 +15,7 @@ def section(monkeypatch: pytest.MonkeyPatch):
     """A function that shows the section for a baseline and others, and gives the page."""
 
     def script(baseline: str, others: list[str], inputs: str) -> None:
-        from ui.layers import show_layers
+        from ui.compare.layers import show_layers
         from ui.state import office
 
         asked = office().inputs.read(inputs) if inputs else None

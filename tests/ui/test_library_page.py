@@ -111,7 +111,7 @@ def test_the_trash_is_listed_with_its_days_and_emptied_on_request(visit, jobs_ov
 
 def test_old_trash_is_emptied_by_the_server(jobs_over, caplog):
     from tests.library.test_trash import removed_days_ago
-    from ui.trash import empty_old
+    from ui.library.trash import empty_old
 
     library = jobs_over.library
     old, new = (entry.id for entry in library.find()[:2])

@@ -15,7 +15,7 @@ from core.settings import PROJECT
 from core.work.opening import open_participant
 from core.worker.loaded import Loaded
 from tests.conftest import finished
-from ui.frame import PAGES
+from ui.navigation import PAGES
 
 HEAVY = ("tensorflow", "keras", "h5py", "onnx", "onnxruntime", "ai_edge_litert", "openvino", "sklearn")
 

@@ -5,7 +5,7 @@ import pytest
 
 from core.jobs import Jobs
 from core.work.panel import Said
-from ui import panel
+from ui.compare import panel
 
 
 @pytest.mark.parametrize(("share", "words"), [(0.005, "same answer"), (0.02, "another answer")])

@@ -6,12 +6,12 @@ import streamlit as st
 
 from core.library import Entry
 from ui.answers import show_answers
-from ui.comparing import Comparison
-from ui.costs import show_costs
-from ui.differences import show_matrix, show_numbers, show_pictures
-from ui.disagreement import show_disagreement
-from ui.layers import show_layers
-from ui.report import show_report
+from ui.compare.comparing import Comparison
+from ui.compare.costs import show_costs
+from ui.compare.differences import show_matrix, show_numbers, show_pictures
+from ui.compare.disagreement import show_disagreement
+from ui.compare.layers import show_layers
+from ui.compare.report import show_report
 
 
 def show_views(comparison: Comparison, entries: dict[str, Entry]) -> None:

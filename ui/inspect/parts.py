@@ -8,7 +8,7 @@ import streamlit as st
 from core.words import counted
 from core.work.differing import sizes
 from core.work.inspecting import Described
-from ui.inspecting import part_of
+from ui.inspect.overview import part_of
 from ui.words import plain
 
 SHOWN = 1_000  # rows of one table

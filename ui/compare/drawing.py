@@ -8,8 +8,8 @@ import streamlit as st
 from core.formats.contract import Arrays
 from core.library import Run
 from core.pictures import row_image_url
-from ui.canvas import draw
-from ui.panel import show_panel
+from ui.compare.canvas import draw
+from ui.compare.panel import show_panel
 
 DRAWN = "drawn-picture"
 

@@ -21,9 +21,9 @@ from core.work.differing import (
     compare_tensors,
     sizes,
 )
-from ui.inspecting import WHAT, tabs
+from ui.inspect.overview import WHAT, tabs
+from ui.inspect.watching import watched
 from ui.state import office
-from ui.watching import watched
 from ui.words import plain, show_error
 
 SHOWN = 2_000

@@ -13,9 +13,9 @@ from core.words import counted
 from core.work.inspecting import Described, describe
 from ui.bringing import offer_to_run
 from ui.choosing import Offer, choose_one, say_missing
-from ui.marking import show_lineage
+from ui.inspect.watching import watched
+from ui.library.marking import show_lineage
 from ui.state import office
-from ui.watching import watched
 from ui.words import moment, plain, show_error, size, verdict_badge
 
 NOTHING = ""

@@ -19,7 +19,7 @@ from core.pictures import row_image_url
 from core.words import kept_rows
 from ui.address import in_address
 from ui.answers import values_in_words
-from ui.filling import fill_held_out, fill_random, fill_typed, fill_upload, restore
+from ui.compare.filling import fill_held_out, fill_random, fill_typed, fill_upload, restore
 from ui.routes import inputs_address
 from ui.state import office, reference
 from ui.words import plain, show_error, size

@@ -10,7 +10,7 @@ from core.library import Entry
 from core.library.journal import Job
 from core.work.costing import estimate, last_cost
 from core.work.costs import BATCHES, REPEATS, Cost, Costs, front
-from ui.cost_figures import CLOSENESS, closeness, show_click, show_trade_offs
+from ui.compare.cost_figures import CLOSENESS, closeness, show_click, show_trade_offs
 from ui.live import follow
 from ui.state import office
 from ui.words import duration, moment, plain, show_error

@@ -13,7 +13,7 @@ from core.library import Library, Page, Query
 from core.library.entries import UNREADABLE
 from core.words import counted
 from ui.address import asked_page, in_address, page_in_address, tell_the_browser, text_in_address
-from ui.frame import page
+from ui.navigation import page
 from ui.words import demo_label, size
 
 PAGE = 50  # artifacts on one page

@@ -10,8 +10,8 @@ from core.words import first_of
 from core.words.classes import what_changed
 from core.words.numbers import CLASSES, CLOSENESS, DISTANCES, WORST, Number, in_tolerance, plain_number
 from ui.address import in_address
-from ui.comparing import Comparison
-from ui.tolerating import ask_tolerance, passed
+from ui.compare.comparing import Comparison
+from ui.compare.tolerating import ask_tolerance, passed
 from ui.words import plain, verdict_words
 
 Numbers = dict[str, Any]  # an `OutputNumbers` as JSON

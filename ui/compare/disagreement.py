@@ -10,7 +10,7 @@ from core.library import Entry
 from core.library.journal import Job
 from core.work.opening import run_of
 from ui.address import in_address
-from ui.disagreeing import Shown, show_answers, show_input
+from ui.compare.disagreeing import Shown, show_answers, show_input
 from ui.live import follow
 from ui.state import office
 from ui.words import duration, plain

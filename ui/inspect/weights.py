@@ -10,10 +10,10 @@ from core.words.numbers import plain_number
 from core.work.differing import sizes
 from core.work.inspecting import TensorLook, TensorRow, describe_tensor
 from ui.address import in_address
-from ui.inspecting import part_of
+from ui.inspect.overview import part_of
+from ui.inspect.watching import watched
 from ui.routes.addresses import tensor_address
 from ui.state import office
-from ui.watching import watched
 from ui.words import plain, show_error, size
 
 WEIGHTS, OPTIMIZER, OTHER = "weights", "optimizer state", "other"

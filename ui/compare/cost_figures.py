@@ -7,7 +7,7 @@ import streamlit as st
 from core.compare import ATOL
 from core.work.costs import Cost
 from ui.charts import CONFIG, stacked_bars
-from ui.trade_offs import Axis, Mark, trade_offs
+from ui.compare.trade_offs import Axis, Mark, trade_offs
 from ui.words import duration, plain, size
 
 CLOSE = 0.01  # a difference that nobody sees in a probability

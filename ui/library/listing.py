@@ -9,12 +9,12 @@ from core.compare import Verdict
 from core.errors import RoundtripError
 from core.formats import all_formats, get_format
 from core.library import Entry
-from ui.frame import PAGES, go
-from ui.marking import edit_marks, show_lineage, tag_dialog
+from ui.library.marking import edit_marks, show_lineage, tag_dialog
+from ui.library.trash import NOT_BACK, bring_back
+from ui.navigation import PAGES, go
 from ui.routes import download_address
 from ui.saving import show_artifact
 from ui.state import office
-from ui.trash import NOT_BACK, bring_back
 from ui.words import demo_label, plain, show_error, size, trust_badge, verdict_badge
 
 BROUGHT_IN = "brought in"

@@ -3,9 +3,9 @@
 import streamlit as st
 
 from core.report import KINDS
-from ui.comparing import Comparison
+from ui.compare.comparing import Comparison
+from ui.compare.tolerating import wanted_tolerances
 from ui.routes import report_address
-from ui.tolerating import wanted_tolerances
 
 ICONS = {"html": ":material/article:", "json": ":material/data_object:", "csv": ":material/table:"}
 
