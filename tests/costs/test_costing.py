@@ -241,7 +241,7 @@ def test_the_table_states_machine_and_protocol_below(say, saved):
     status, out, _ = say("cost", saved("digits-mlp", "litert")["artifact"], "--repeats", "1")
     lines = out.splitlines()
     assert status == 0
-    assert lines[0].split()[:3] == ["artifact", "format", "size"]
+    assert lines[0].split()[:4] == ["artifact", "format", "trust", "size"]
     assert [line.split()[2] for line in lines[4:7]] == ["1", "32", "256"]
     assert "Each copy is measured 1 time" in out
     assert "Threads that each runtime is told to use" in out

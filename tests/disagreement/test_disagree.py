@@ -70,7 +70,8 @@ def test_what_is_found_is_an_input_set_that_any_other_copy_can_be_asked(jobs, tr
     kept = Inputs(jobs.library.home, jobs.config)
     one = kept.read(job.result["inputs"])
     assert (one.kind, one.rows, one.origin["search"]) == ("found", 1, job.id)
-    assert one.words == f"Where the live model of {trained('digits-mlp')} and the live model of {other_seed} disagree"
+    ours = trained("digits-mlp")
+    assert one.words == f"Where the live model of “{ours}” and the live model of “{other_seed}” disagree"
     np.testing.assert_array_equal(kept.take(one.id, slice(0, 1))["pixels"], jobs.journal.arrays(job.id)["input:pixels"])
 
 

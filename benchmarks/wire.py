@@ -1,0 +1,91 @@
+"""A session of our server as it goes over the wire: what a browser sends and is sent, without one that paints."""
+
+import re
+import time
+from typing import Self
+from urllib.parse import parse_qsl, urlencode
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Element_pb2 import Element
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.Markdown_pb2 import Markdown
+from streamlit.proto.TextInput_pb2 import TextInput
+from websockets.asyncio.client import ClientConnection, connect
+
+ENDED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_WITH_COMPILE_ERROR)
+
+
+class Session:
+    """One visitor of one page, who holds what the page last sent."""
+
+    def __init__(self, connection: ClientConnection, page: str, query: str):
+        self._connection = connection
+        self._page, self._query, self._script = page, query, ""
+        self._texts: dict[str, TextInput] = {}
+        self._typed: dict[str, str] = {}
+        self._captions: list[str] = []
+
+    @classmethod
+    async def visit(cls, url: str, page: str, query: str = "") -> Self:
+        """Open a page of the server at `url`, and wait until its script has ended."""
+        address = f"{url.replace('http', 'ws', 1)}/_stcore/stream"
+        session = cls(await connect(address, subprotocols=["streamlit"], origin=url, max_size=None), page, query)
+        await session._run()
+        return session
+
+    async def type(self, label: str, words: str) -> float:
+        """Type into the text field of that label; seconds until the page's script has ended. Raises KeyError."""
+        field = self._texts[label]
+        self._typed[field.id] = words
+        if field.query_param_key:  # a browser keeps the address in step
+            asked = dict(parse_qsl(self._query)) | {field.query_param_key: words}
+            self._query = urlencode({name: value for name, value in asked.items() if value})
+        started = time.perf_counter()
+        await self._run()
+        return time.perf_counter() - started
+
+    def number(self, pattern: str) -> int | None:
+        """The number that the first group of `pattern` finds in a caption of the page, if any does."""
+        for text in reversed(self._captions):
+            if found := re.match(pattern, text):
+                return int(found[1].replace(",", ""))
+        return None
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+    async def _run(self) -> None:
+        """Have the page's script run with what was typed until now. Raises RuntimeError where it cannot begin."""
+        back = BackMsg()
+        back.rerun_script.query_string = self._query
+        back.rerun_script.page_script_hash = self._script
+        back.rerun_script.page_name = "" if self._script else self._page
+        for id_, words in self._typed.items():
+            back.rerun_script.widget_states.widgets.add(id=id_, string_value=words)
+        self._captions = []
+        await self._connection.send(back.SerializeToString())
+        while (message := await self._next()).WhichOneof("type") != "script_finished" or (
+            message.script_finished not in ENDED
+        ):
+            self._take(message)
+        if message.script_finished != ForwardMsg.FINISHED_SUCCESSFULLY:
+            raise RuntimeError(f"The script of {self._page} did not run")
+
+    async def _next(self) -> ForwardMsg:
+        return ForwardMsg.FromString(await self._connection.recv())
+
+    def _take(self, message: ForwardMsg) -> None:
+        kind = message.WhichOneof("type")
+        if kind == "navigation":
+            self._script = message.navigation.page_script_hash
+        elif kind == "page_info_changed":
+            self._query = message.page_info_changed.query_string
+        elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
+            self._hold(message.delta.new_element)
+
+    def _hold(self, element: Element) -> None:
+        kind = element.WhichOneof("type")
+        if kind == "text_input":
+            self._texts[element.text_input.label] = element.text_input
+        elif kind == "markdown" and element.markdown.element_type == Markdown.CAPTION:
+            self._captions.append(element.markdown.body)
