@@ -183,6 +183,7 @@ def connected(worker: Worker) -> Iterator[socket.socket]:
         yield connection
 
 
+@pytest.mark.long
 def test_a_model_that_asks_for_a_terabyte_is_refused_in_words(worker, strangers):
     with pytest.raises(DoesNotLoad) as caught:
         reload(worker, strangers / "huge", arrays={"x": np.ones((1, 1), "float32")})

@@ -59,6 +59,7 @@ def test_the_opset_that_was_chosen_is_the_one_in_the_file(opset, with_options):
     assert evidence.best.verdict.rank <= Verdict.ROUNDING.rank
 
 
+@pytest.mark.long
 def test_constants_that_a_layer_computed_are_in_the_onnx_file_and_not_asked_for(files_of):
     """Keras' own export makes inputs of what Normalization has measured, and nobody can fill those."""
     import onnx

@@ -9,6 +9,8 @@ import pytest
 from core.formats import FORMATS
 from core.settings import PROJECT
 
+pytestmark = pytest.mark.long
+
 # Saves a live model in every format that takes it, and says what that did to the model and to the process.
 PROGRAM = """
 import io, json, sys
