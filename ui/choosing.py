@@ -50,6 +50,20 @@ def offer(*named: str, run: str = "") -> Offer | None:
     return Offer(entries, [entry.id for entry in found.entries], _names(entries, is_large, run), missing)
 
 
+def search_field(**state: Any) -> str:
+    """The field in which artifacts are searched; `state` is its key, or what keeps it and the address in step."""
+    words = st.text_input(
+        "Search",
+        type="search",
+        placeholder="run, demo, format, tag, note, id or SHA-256",
+        live=True,
+        max_chars=200,
+        width=420,
+        **state,
+    )
+    return words or ""
+
+
 def _asked(named: Iterable[str]) -> list[str]:
     return [id_ for name in named for id_ in st.query_params.get_all(name)]
 
@@ -61,15 +75,7 @@ def _is_none_or_run(id_: str) -> bool:
 def _search(every: Query, whole: Page) -> Page:
     """The search, and what fits it."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        words = st.text_input(
-            "Search",
-            type="search",
-            placeholder="run, demo, format, tag, note, id or SHA-256",
-            live=True,
-            max_chars=200,
-            width=420,
-            key="choosing",
-        )
+        words = search_field(key="choosing")
         found = office().library.page(replace(every, search=words)) if words else whole
         st.caption(_said(found, words), width="content")
     return found

@@ -13,6 +13,7 @@ from core.library import Library, Page, Query
 from core.library.entries import UNREADABLE
 from core.words import counted
 from ui.address import asked_page, in_address, page_in_address, tell_the_browser, text_in_address
+from ui.choosing import search_field
 from ui.navigation import page
 from ui.words import demo_label, size
 
@@ -49,19 +50,11 @@ def ask(library: Library) -> Query:
     tell_the_browser("library-address")
     _views()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        search = st.text_input(
-            "Search",
-            **text_in_address("search", forget="page"),
-            type="search",
-            placeholder="run, demo, format, tag, note, id or SHA-256",
-            live=True,
-            max_chars=200,
-            width=420,
-        )
+        search = search_field(**text_in_address("search", forget="page"))
         order = _select("Order", "sort", {key: words for key, (words, *_) in ORDERS.items()}, width=220)
     chosen = _filters(library)
     _, sort, descending = ORDERS[order]
-    return Query(search or "", **chosen, sort=sort, descending=descending, page=asked_page("page"), size=PAGE)
+    return Query(search, **chosen, sort=sort, descending=descending, page=asked_page("page"), size=PAGE)
 
 
 def _views() -> None:
