@@ -43,10 +43,11 @@ def offer(*named: str, run: str = "") -> Offer | None:
         return None
     if is_large := whole.total > OFFERED:
         found = _search(every, whole)
-    asked = [id_ for id_ in dict.fromkeys(_asked(named)) if ID.fullmatch(id_)][:MOST_NAMED]
+    wanted = dict.fromkeys(_asked(named))
+    asked = [id_ for id_ in wanted if ID.fullmatch(id_)][:MOST_NAMED]
     kept = library.page(Query(ids=tuple(asked), verdicts=READABLE, run=run, size=None)).entries if asked else []
     entries = {entry.id: entry for entry in (*kept, *found.entries)}
-    missing = [id_ for id_ in dict.fromkeys(_asked(named)) if id_ not in entries and not _is_none_or_run(id_)]
+    missing = [id_ for id_ in wanted if id_ not in entries and not _is_none_or_run(id_)]
     return Offer(entries, [entry.id for entry in found.entries], _names(entries, is_large, run), missing)
 
 

@@ -27,7 +27,7 @@ class Held:
 
     def get(self, read: Callable[[Path], Kind], path: Path) -> Kind:
         """What `read` gives of the file, and raises."""
-        stamp = _stamp(path)
+        stamp = file_stamp(path)
         found = self._records.get(path)
         if found and found.stamp == stamp:
             return found.record
@@ -49,9 +49,10 @@ class Held:
             self._bytes -= gone.stamp[1]
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def file_stamp(path: Path | str) -> tuple[int, int, int] | None:
+    """Another one once the file was changed or replaced; None where it cannot be seen: reading it says so in words."""
     try:
         found = os.stat(path)
-    except OSError:  # reading it says so in words
+    except OSError:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino

@@ -23,6 +23,7 @@ from core.library.aliases import read_aliases
 from core.library.catalog import Catalog, Lost
 from core.library.changes import Changes, Position
 from core.library.entries import ID, Entry, Source, checked_id
+from core.library.held import file_stamp
 from core.library.marks import marks_or_none
 from core.library.records import Artifact, Run
 from core.library.stamps import OF_A_RUN, all_stamps, stamps_of
@@ -65,7 +66,7 @@ class Lookout:
         self._changes = Changes(home)
         self._seen: Seen | None = None
         self._runs: dict[tuple, dict[str, Any]] = {}
-        self._pointing: tuple[tuple, dict[str, tuple[str, ...]]] = ((), {})
+        self._pointing: tuple[tuple | None, dict[str, tuple[str, ...]]] = (None, {})
         self._turn = threading.Lock()
         self._background: threading.Thread | None = None
 
@@ -160,7 +161,7 @@ class Lookout:
 
     def pointing(self) -> Mapping[str, tuple[str, ...]]:
         """The aliases of each artifact that has any; none where they cannot be read."""
-        stamp = _stat(self._home / ALIASES)
+        stamp = file_stamp(self._home / ALIASES)
         if stamp != self._pointing[0]:
             try:
                 self._pointing = (stamp, _turned(self._home))
@@ -211,7 +212,7 @@ class Lookout:
     def _run(self, id_: str) -> dict[str, Any]:
         """What a line says of its run, and who alone sees that. Raises UnreadableRecord, UnknownName."""
         folder = self._home / "runs" / checked_id(id_, "r")
-        key = (id_, *(_stat(os.path.join(folder, name)) for name in OF_A_RUN))
+        key = (id_, *(file_stamp(os.path.join(folder, name)) for name in OF_A_RUN))
         if key not in self._runs:
             run = Run.read(folder / "run.json")
             while len(self._runs) >= RUNS:
@@ -231,14 +232,6 @@ def _known(artifact: Artifact, evidence: Evidence) -> dict[str, Any]:
         "needs_code": evidence.needs_code,
         "made_from": artifact.made_from,
     }
-
-
-def _stat(path: Path | str) -> tuple:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return ()
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _turned(home: Path) -> dict[str, tuple[str, ...]]:
