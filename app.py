@@ -13,7 +13,7 @@ import streamlit as st
 
 from core.errors import RoundtripError
 from core.library import Library
-from ui.people import people_sign_in
+from ui.auth import people_sign_in
 from ui.routes import MIDDLEWARE, ROUTES
 
 HERE = Path(__file__).resolve().parent
@@ -24,28 +24,28 @@ FIRST_PAGE_FIRST = 2.0  # seconds in which the first visitor's page has the proc
 async def empty_old_trash():
     """Once now and then daily, delete for good what has lain in the trash for the days of the settings."""
     from ui.library.trash import empty_old
-    from ui.state import whole_office
+    from ui.session import server_jobs
 
     while True:
         await asyncio.sleep(FIRST_PAGE_FIRST)
-        await asyncio.to_thread(empty_old, whole_office())
+        await asyncio.to_thread(empty_old, server_jobs())
         await asyncio.sleep(DAY)
 
 
 @asynccontextmanager
 async def lifespan(app):
     from ui.frame import prepare
-    from ui.state import whole_office
+    from ui.session import server_jobs
 
     prepare()
     emptying = asyncio.create_task(empty_old_trash())
     warming = asyncio.get_running_loop().call_later(
-        FIRST_PAGE_FIRST, lambda: whole_office().worker.start(then_test=True)
+        FIRST_PAGE_FIRST, lambda: server_jobs().worker.start(then_test=True)
     )
     yield
     warming.cancel()
     emptying.cancel()
-    whole_office().worker.close()
+    server_jobs().worker.close()
 
 
 def require_a_library() -> None:

@@ -9,7 +9,7 @@ from core.compare import Verdict
 from core.evidence import Evidence, Outcome
 from core.formats import get_format
 from core.library import Library
-from core.library.files import discard, flush
+from core.library.storage import discard, flush
 
 REPEATS = 11
 WIDTH = 2048

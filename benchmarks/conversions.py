@@ -18,9 +18,9 @@ RAW = """
 import json, sys, tempfile
 from pathlib import Path
 from core.demos import get_demo
-from core.demos.contract import TrainSettings
+from core.demos.base import TrainSettings
 from core.formats import get_format
-from core.worker.snapshot import rebuild
+from core.worker.model_loading import rebuild
 
 source, keys, snapshot = json.loads(sys.argv[1]), sys.argv[2].split(","), Path(sys.argv[3])
 samples = get_demo(source["demo"]).data(TrainSettings(**source["settings"])).train.inputs

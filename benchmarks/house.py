@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.jobs import Jobs
 from core.library import Library
-from core.library.journal import Job
+from core.library.job_store import Job
 from core.settings import Settings
 from core.worker import Worker
 

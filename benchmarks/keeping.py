@@ -15,7 +15,7 @@ from core.compare import Verdict
 from core.evidence import Evidence, Outcome
 from core.formats import get_format
 from core.library import Library, Query
-from core.library.files import discard
+from core.library.storage import discard
 
 MANY, FEW, REBUILT, VERSIONS = 100_000, 100, 10_000, 2_000
 REPEATS = 101

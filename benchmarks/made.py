@@ -10,9 +10,8 @@ from core.demos import DEMOS
 from core.evidence import Evidence, Outcome
 from core.formats import all_formats
 from core.library import Artifact, Library, Run
-from core.library.entries import new_id
-from core.library.marks import Marks
-from core.library.records import FileEntry
+from core.library.annotations import Marks
+from core.library.records import FileEntry, new_id
 
 TAGS = ("production", "nightly", "try again", "too large")
 PER_RUN = 50  # artifacts

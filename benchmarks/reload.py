@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.house import house, saved, trained
 from benchmarks.measure import Row, in_turn, seconds, until
-from core.formats.contract import Arrays
+from core.arrays import Arrays
 from core.jobs import Jobs
 
 REPEATS = 9

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks.house import house, saved, trained
 from benchmarks.measure import Row, Sample, in_turn, seconds
-from core.formats.contract import Arrays
+from core.arrays import Arrays
 from core.jobs import Jobs
 
 REPEATS = 9

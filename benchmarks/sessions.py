@@ -22,7 +22,7 @@ from benchmarks.measure import Row, Sample
 from benchmarks.serving import WAIT, ours
 from benchmarks.wire import Session
 from core.library import Library
-from core.library.journal import Journal
+from core.library.job_store import Journal
 from tests.browser.chromium import ARGUMENTS, get
 from tests.browser.server import Server
 

@@ -7,15 +7,14 @@ from pathlib import Path
 from benchmarks.house import house, saved, trained
 from benchmarks.measure import Row, Sample, in_turn, seconds
 from core.errors import Refused
-from core.gate import gate
 from core.jobs import Jobs
-from core.worker.asking import Child
+from core.validation import gate
+from core.worker.child_handle import Child
 from tests.faults.deeds import DEEDS
 from tests.faults.homes import fresh_homes, quick_disk
 from tests.faults.refusals import calls_of, cases, survives
 from tests.gate.conftest import LIMITS
-from tests.gate.makers import Bad
-from tests.gate.register import BAD_INPUTS
+from tests.gate.makers import BAD_INPUTS, Bad
 
 REPEATS = 9
 EACH = 12  # refused calls that are tried of each deed, spread over all of its calls; `make test-trust` tries every one

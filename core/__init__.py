@@ -1,39 +1,36 @@
-"""Saving, reloading, proving and comparing TensorFlow models, without a page in sight.
+"""Save, reload, verify and compare TensorFlow models; independent of Streamlit.
 
-The law of imports
-------------------
-Imports run strictly downward; nothing imports from a line above its own, and `tests/test_walls.py` reads the
-sources to hold it:
+The layers of imports
+---------------------
+Imports run strictly downward: nothing imports from a line above its own, whether at the top of a file, inside a
+function
+or for types only, and no two modules import each other by any path. `tests/test_import_layers.py` reads the sources and
+checks both:
 
-    app.py, pages
+    app, pages
     ui
     core.__main__
-    core.commands
-    core.terminal
-    core.kit, core.report
+    core.cli
+    core.report
     core.jobs
-    core.running
-    core.work
-    core.matrix
-    core.judges
-    core.health
-    core.inputs
+    core.introspection
+    core.exports
+    core.context
+    core.compatibility, core.health, core.inputs, core.size_breakdown
     core.library
     core.evidence
     core.worker
-    core.figures, core.pictures
-    core.words
-    core.disagreement
-    core.compare, core.layers, core.inspection, core.gate
-    core.formats, core.demos
-    core.explain, core.machine, core.packages, core.record, core.settings, core.undoing
-    core.errors
+    core.figures
+    core.caching, core.readers, core.text, core.validation
+    core.activations, core.demos, core.disagreement, core.formats, core.record, core.sandbox
+    core.compare, core.explain, core.runtimes, core.settings
+    core.arrays, core.errors, core.system, core.tensors
 
-Two more walls:
+Two more rules:
 
 * Streamlit is never imported here.
 * TensorFlow, Keras, h5py and every other model runtime are imported only inside functions that run in a child of
-  the worker (or in a person's own notebook). Importing `core` and all of its rooms loads none of them, so a page
+  the worker (or in a person's own notebook). Importing `core` and all of its packages loads none of them, so a page
   paints and a command line answers before any of them is loaded.
 """
 

@@ -9,22 +9,10 @@ from typing import NoReturn
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.commands import (
-    bringing,
-    comparing,
-    costing,
-    health,
-    inspecting,
-    keeping,
-    making,
-    marking,
-    resuming,
-    taking,
-    trashing,
-)
+from core.cli import compare, health, inspect, library, models
+from core.cli.console import say
 from core.errors import LibraryError, RoundtripError
 from core.explain import translate
-from core.terminal import say
 
 app = typer.Typer(
     help="Save a TensorFlow model every way there is, reload each copy in a fresh process, and prove what came back.",
@@ -33,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (making, bringing, keeping, marking, trashing, inspecting, comparing, costing, resuming, health, taking):
+for group in (models, library, inspect, compare, health):
     app.add_typer(group.app)
 
 

@@ -1,4 +1,6 @@
-"""Every error that Roundtrip raises on purpose.
+"""Exception hierarchy and `cleanup_on_error`.
+
+Every error that Roundtrip raises on purpose.
 
 RoundtripError
 ├── InputError              a value that a person gave does not fit
@@ -25,8 +27,12 @@ RoundtripError
 
 Each carries one plain `sentence`, what was `received`, the `cure` (what to do next), and `detail`: the foreign
 library's own words, shown only on demand. Foreign exceptions become these in `core.explain`, and nowhere else.
+
+What was begun and did not come to its end is undone.
 """
 
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -181,3 +187,17 @@ def from_json(record: dict[str, str]) -> RoundtripError:
 def is_passing(record: dict[str, str] | None) -> bool:
     """Whether an error that `to_json` wrote may not come again; None, which is no error, does not."""
     return record is not None and from_json(record).passing
+
+
+@contextlib.contextmanager
+def cleanup_on_error(undo: Callable[[], object]) -> Iterator[None]:
+    """Call `undo` where what is done in here does not come to its end, whatever stops it.
+
+    Not errors alone do: a page that runs again, or whose visitor leaves, ends the call that it is in by an exception
+    that is none of `Exception`, and a process or folder that nobody knows of any more would stay.
+    """
+    try:
+        yield
+    except BaseException:
+        undo()
+        raise

@@ -7,18 +7,19 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from core.arrays import Arrays
 from core.compare import Verdict, compare
 from core.demos import get_demo
 from core.errors import ChildDied, FormatError, InputError, TimedOut, WorkerError
-from core.formats.contract import Arrays, Code
-from core.formats.reference import Reference
 from core.record import Record, Trust
+from core.runtimes.base import ModelCode
+from core.runtimes.reference import Reference
 from core.worker import Worker
-from core.worker.asking import NONSENSE
-from core.worker.snapshot import demo_of, without_code
-from core.worker.tasks import try_out
+from core.worker.child_handle import NONSENSE
+from core.worker.model_loading import demo_of, without_code
+from core.worker.tasks.save_reload import try_out
 
-KILLED = "SIGKILL"  # how `core.worker.limits.ending` says that a process was ended from outside
+KILLED = "SIGKILL"  # how `core.sandbox.limits.ending` says that a process was ended from outside
 
 
 class Match(BaseModel):
@@ -116,9 +117,9 @@ def reload(
     """Load a copy in a fresh child, a `confined` one for a stranger's copy, have it answer the first `rows` reference
     rows, and judge what came back.
 
-    `source` is the code that the child is given (see `core.worker.snapshot.code_from`); with `probe_as`, which is
-    `{"demo": key}`, everything in `core.worker.probes` is tried too. A copy that does not load, or brings its child
-    down, is an outcome and not an error. Raises Cancelled, and WorkerError when no child can be had.
+    `source` is the code that the child is given (see `core.worker.model_loading.code_from`); with `probe_as`, which is
+    `{"demo": key}`, everything in `core.worker.tasks.probes` is tried too. A copy that does not load, or brings its
+    child down, is an outcome and not an error. Raises Cancelled, and WorkerError when no child can be had.
     """
     request = {"format": format_key, "folder": folder, "source": source, "probe_as": probe_as}
     limits = {"seconds": seconds, "cancelled": cancelled, "confined": confined}
@@ -162,7 +163,7 @@ def _reload_once(
         raise WorkerError(NONSENSE, detail=type(error).__name__) from error  # a stranger's word, which fits no record
 
 
-def reload_here(format_key: str, folder: Path, code: Code, original: Original, reference: Reference) -> Outcome:
+def reload_here(format_key: str, folder: Path, code: ModelCode, original: Original, reference: Reference) -> Outcome:
     """Load a copy in this process, which has the model's code, have it answer all reference rows, and judge that.
 
     For a person's own classes, which no fresh process can be given.

@@ -12,13 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from core.errors import (
-    CannotSave,
-    DoesNotLoad,
-    RoundtripError,
-    StorageFailed,
-    WorkerError,
-)
+from core.errors import CannotSave, DoesNotLoad, RoundtripError, StorageFailed, WorkerError
 
 DETAIL_LIMIT = 4000  # characters of foreign text that are kept
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 import core
 from core.errors import LibraryError, UnreadableRecord
 from core.explain import translate
-from core.packages import packages_stamp
+from core.system import packages_stamp
 
 # Where a model comes from: trained or added here, or a file that a person brought in. What is made from the one is of
 # the same trust: a copy of a stranger's model is a stranger's model, whoever converted it.

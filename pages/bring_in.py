@@ -3,13 +3,13 @@
 import streamlit as st
 
 from core.demos import DEMOS
-from ui.bringing import BRING_IN, ask_files, begin, draw_import, say_what_is_taken, show_import, show_name
-from ui.live import follow, job_in_address
+from ui.import_model import BRING_IN, ask_files, begin, draw_import, say_what_is_taken, show_import, show_name
+from ui.job_progress import follow, job_in_address
 from ui.navigation import go
-from ui.state import office
+from ui.session import current_jobs
 
 st.title("Bring in a model")
-jobs = office()
+jobs = current_jobs()
 job = job_in_address("import", [BRING_IN])
 
 if not job:

@@ -5,29 +5,20 @@ from functools import partial
 import streamlit as st
 
 from core.inputs import specs_of
-from core.running import is_settled
-from core.work.opening import run_of
-from core.work.sources import require_run
-from ui.choosing import choose_many, offer, say_missing
-from ui.compare.asking import ask_inputs
-from ui.compare.comparing import (
-    ask_sources,
-    choose_baseline,
-    compare,
-    finished_comparison,
-    in_depth,
-    short_names,
-    show_verdicts,
-)
-from ui.compare.drawing import can_draw, draw_and_answer
-from ui.compare.panel import show_panel
-from ui.compare.views import show_views
-from ui.live import follow
-from ui.state import office
-from ui.words import empty
+from core.jobs.participants import require_run, run_of
+from core.jobs.runner import is_settled
+from core.text.labels import short_names
+from ui.artifact_picker import choose_many, offer, say_missing
+from ui.compare.inputs import ask_inputs
+from ui.compare.live import can_draw, draw_and_answer, show_panel
+from ui.compare.tabs import show_views
+from ui.compare.verdicts import ask_sources, choose_baseline, compare, finished_comparison, in_depth, show_verdicts
+from ui.components import empty
+from ui.job_progress import follow
+from ui.session import current_jobs
 
 st.title("Compare")
-jobs = office()
+jobs = current_jobs()
 offered = offer("artifact", "baseline")
 if not offered:
     empty("There is nothing to compare yet. Save a run in two or three formats first.", "Save a run", "save")

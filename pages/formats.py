@@ -2,17 +2,17 @@
 
 import streamlit as st
 
+from core.compatibility.matrix import as_csv, as_markdown, matrix
 from core.formats import all_formats
-from core.matrix import as_csv, as_markdown, matrix
-from ui.address import in_address
+from ui.components import empty
 from ui.formats import about, show_cell, show_matrix
 from ui.navigation import go
-from ui.saving import describe_run
-from ui.state import office
-from ui.words import empty
+from ui.query_params import in_address
+from ui.save import describe_run
+from ui.session import current_jobs
 
 st.title("What survives in which format")
-jobs = office()
+jobs = current_jobs()
 runs = {run.id: run for run in jobs.library.runs()}
 if not runs:
     empty("The matrix is measured on a run of yours. Train a demo first: it takes a few seconds.", "Train", "train")

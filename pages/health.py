@@ -2,12 +2,11 @@
 
 import streamlit as st
 
-from ui.health import act, show_job, show_verdict
-from ui.machine import show_machine, show_sandbox
-from ui.state import office
+from ui.health import act, show_job, show_machine, show_sandbox, show_verdict
+from ui.session import current_jobs
 
 st.title("Health")
-show_verdict(office().library)
+show_verdict(current_jobs().library)
 act()
 if job := st.query_params.get("job"):
     show_job(job)

@@ -4,17 +4,18 @@ import streamlit as st
 
 from core.formats import get_format
 from core.library import Query
+from core.text.labels import duration, size
+from ui.components import plain
+from ui.home import idea
 from ui.navigation import go
-from ui.pictures import idea
-from ui.state import office
-from ui.words import duration, plain, size
+from ui.session import current_jobs
 
 SHOWN = ("keras", "saved_model", "h5", "weights", "architecture")
 
 
 def worker_line(watched: bool) -> None:
     """Where the worker stands; looked at again while it warms up."""
-    state = office().worker.state()
+    state = current_jobs().worker.state()
     words = {
         "cold": ":material/hourglass_empty: TensorFlow is about to warm up.",
         "warming": f":material/hourglass_top: TensorFlow is warming up, {duration(state.seconds)}",
@@ -33,8 +34,8 @@ st.markdown(
     "in plain words what survived."
 )
 
-run_count = len(office().library.runs())
-kept = office().library.page(Query(size=1))
+run_count = len(current_jobs().library.runs())
+kept = current_jobs().library.page(Query(size=1))
 left, right = st.columns([3, 2], gap="large", vertical_alignment="top")
 
 with left, st.container(border=True):
@@ -54,10 +55,10 @@ with right:
         st.metric("Runs", run_count, border=True, help="Trainings, and models that you added from a notebook.")
         st.metric("Artifacts", kept.total, border=True, help="Saved copies, each with the evidence of its reload.")
         st.metric("Space", size(kept.bytes), border=True)
-    warming = office().worker.state().phase in ("cold", "warming")
+    warming = current_jobs().worker.state().phase in ("cold", "warming")
     st.fragment(run_every=1.0 if warming else None)(worker_line)(warming)
 
-    running = [job for job in office().journal.all() if job.active and job.kind in ("train", "save")]
+    running = [job for job in current_jobs().journal.all() if job.active and job.kind in ("train", "save")]
     for job in running[:3]:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(f":material/progress_activity: {plain(job.title)}: {plain(job.note) or 'waiting'}")

@@ -5,19 +5,18 @@ from functools import partial
 import streamlit as st
 
 from core.formats import get_format
-from core.words import short_names
-from ui.choosing import offer
-from ui.inspect.difference import show_difference
-from ui.inspect.graph import show_graph
-from ui.inspect.overview import choose, show_files, show_overview, tabs
-from ui.inspect.parts import show_config, show_layers, show_operators, show_signatures
-from ui.inspect.weights import OPTIMIZER, WEIGHTS, show_tensors
-from ui.sharing import show_sharing
-from ui.state import office
-from ui.words import empty, plain, trust_badge
+from core.text.labels import short_names
+from ui.artifact_picker import offer
+from ui.components import empty, plain, trust_badge
+from ui.inspect.diff import show_difference
+from ui.inspect.metadata import show_config, show_layers, show_operators, show_signatures
+from ui.inspect.overview import choose, show_files, show_graph, show_overview, tabs
+from ui.inspect.tensors import OPTIMIZER, WEIGHTS, show_tensors
+from ui.session import current_jobs
+from ui.sign_in import show_sharing
 
 st.title("Inspect")
-library = office().library
+library = current_jobs().library
 offered = offer("artifact", "beside")
 if not offered:
     nothing = "There is nothing to look into yet. Save a run in a few formats, and see what is in each copy."

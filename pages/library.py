@@ -4,15 +4,15 @@ import streamlit as st
 
 from core.errors import RoundtripError
 from core.library import Query
-from ui.library.finding import ask, how_many, is_narrow, page_of, turn_pages
-from ui.library.listing import actions, artifact_table, detail, undo_strip
+from ui.components import empty, show_error
+from ui.library.filters import ask, how_many, is_narrow, page_of, turn_pages
+from ui.library.table import actions, artifact_table, detail, undo_strip
 from ui.library.trash import show_space, show_trash
 from ui.navigation import go
-from ui.state import office
-from ui.words import empty, show_error
+from ui.session import current_jobs
 
 st.title("Library")
-library = office().library
+library = current_jobs().library
 undo_strip()
 
 if not library.page(Query(size=1)).total:

@@ -2,18 +2,17 @@
 
 import streamlit as st
 
-from core.running import is_settled
-from core.words import short_names
-from core.work.resuming import EPOCHS
-from ui.choosing import offer
-from ui.courses import draw_growing
-from ui.live import follow
-from ui.resuming import ask_sources, choose_copies, choose_run, show_resumed, with_copies
-from ui.state import office
-from ui.words import empty
+from core.jobs.resume import EPOCHS
+from core.jobs.runner import is_settled
+from core.text.labels import short_names
+from ui.artifact_picker import offer
+from ui.components import empty
+from ui.job_progress import follow
+from ui.resume import ask_sources, choose_copies, choose_run, draw_growing, show_resumed, with_copies
+from ui.session import current_jobs
 
 st.title("Carry on training")
-jobs = office()
+jobs = current_jobs()
 runs = with_copies(jobs.library.kinds("run"), jobs.library.runs())
 if not runs:
     empty("There is no copy to carry on with yet. Train a demo and save it first.", "Save a run", "save")

@@ -3,18 +3,18 @@
 import streamlit as st
 
 from core.formats import all_formats
-from core.work.sources import require_run
-from ui.address import in_address
-from ui.live import follow, job_in_address
+from core.jobs.participants import require_run
+from ui.components import empty, plain, trust_badge
+from ui.job_progress import follow, job_in_address
 from ui.navigation import go
-from ui.saving import choose_formats, describe_run, draw_rows, show_artifacts
-from ui.state import office
-from ui.words import empty, plain, trust_badge
+from ui.query_params import in_address
+from ui.save import choose_formats, describe_run, draw_rows, show_artifacts
+from ui.session import current_jobs
 
 PRESSED = ("save-some", "save-all")  # keys of buttons: whoever presses one is not shown what another has begun
 
 st.title("Save a run")
-jobs = office()
+jobs = current_jobs()
 runs = {run.id: run for run in jobs.library.runs()}
 if not runs:
     empty("There is nothing to save yet. Train a demo first: it takes a few seconds.", "Train a model", "train")

@@ -3,13 +3,13 @@
 import streamlit as st
 
 from core.demos import DEMOS
-from ui.live import follow, job_in_address
+from ui.job_progress import follow, job_in_address
 from ui.navigation import go
-from ui.state import office
-from ui.training import TRAIN, ask_settings, choose_demo, draw_curves, say_settings, show_run
+from ui.session import current_jobs
+from ui.train import TRAIN, ask_settings, choose_demo, draw_curves, say_settings, show_run
 
 st.title("Train a demo")
-jobs = office()
+jobs = current_jobs()
 job = job_in_address("train", [TRAIN])
 
 if not job:

@@ -16,7 +16,7 @@ from core.errors import RoundtripError
 from core.formats import all_formats
 from core.jobs import Jobs
 from core.library import Library
-from core.library.journal import Job
+from core.library.job_store import Job
 from core.settings import Settings
 from core.worker import Worker
 from tests.tallying import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown, tally
@@ -102,7 +102,7 @@ def saved_all(jobs: Jobs, trained):
 
 @pytest.fixture(scope="session")
 def saved(jobs: Jobs, trained):
-    """A function that gives the row of a demo saved in a format (see `core.work.saving`), saved once in the session."""
+    """A function that gives the row of a demo saved in a format (see `core.jobs.save`), saved once in the session."""
     rows: dict[tuple[str, str], dict] = {}
 
     def row_of(demo: str, format_key: str) -> dict:
@@ -116,9 +116,9 @@ def saved(jobs: Jobs, trained):
 @pytest.fixture
 def say(monkeypatch: pytest.MonkeyPatch, jobs):
     """A function that runs a command over the session's library and worker; gives (status, output, errors)."""
-    monkeypatch.setattr("core.terminal.Jobs", lambda: jobs)
+    monkeypatch.setattr("core.cli.console.Jobs", lambda: jobs)
     monkeypatch.setattr(jobs.worker, "close", lambda: None)
-    monkeypatch.setattr("core.terminal.Library", lambda: jobs.library)
+    monkeypatch.setattr("core.cli.console.Library", lambda: jobs.library)
     return command
 
 

@@ -16,8 +16,8 @@ MODULE = '''"""Weights as plain NumPy arrays: a format that only this test knows
 from pathlib import Path
 
 from core.errors import NeedsArchitecture
-from core.formats.contract import NO_CODE, Code, Format, Predictor
-from core.formats.live import keras_predictor
+from core.formats.base import NO_CODE, Code, Format, Predictor
+from core.runtimes.live import keras_predictor
 
 
 def save(model, folder: Path) -> None:
@@ -55,13 +55,13 @@ FORMAT = Format(
 COMMANDS = """
 import json
 from typer.testing import CliRunner
-import core.terminal
+import core.cli.console
 from core.__main__ import app
 from core.jobs import Jobs
 
 jobs = Jobs()
 end, jobs.worker.close = jobs.worker.close, lambda: None
-core.terminal.Jobs = lambda: jobs
+core.cli.console.Jobs = lambda: jobs
 
 def say(*words):
     ended = CliRunner().invoke(app, [*words, "--json"])

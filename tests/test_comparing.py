@@ -10,12 +10,12 @@ from core.errors import InputError
 from core.figures import all_against_all
 from core.inputs import Inputs, specs_of
 from core.jobs import Jobs
-from core.library.journal import Job
-from core.report.facts import gather
-from core.work.answers import CHUNK, Answers, rows_at_once
-from core.work.opening import open_participant
-from core.work.tolerances import Tolerance, held_to, tolerances
-from core.worker.loaded import Loaded
+from core.jobs.participants import open_participant
+from core.jobs.tolerances import Tolerance, held_to, tolerances
+from core.library.job_store import Job
+from core.library.prediction_store import CHUNK, Answers, rows_at_once
+from core.report.data import gather
+from core.worker.remote_predictor import Loaded
 from tests.conftest import finished, until
 
 
@@ -99,7 +99,7 @@ def test_more_rows_than_one_chunk_are_answered_as_in_one(jobs, kept, trained, co
 def test_wide_rows_are_asked_in_smaller_chunks_and_found_again_row_by_row(
     jobs, kept, trained, copies, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr("core.work.answers.CHUNK_BYTES", 64 * 4 * 130)  # two batches of digits
+    monkeypatch.setattr("core.library.prediction_store.CHUNK_BYTES", 64 * 4 * 130)  # two batches of digits
     run = trained("digits-mlp")
     onnx, keras = copies("digits-mlp", "onnx", "keras")
     some = kept.held_out(jobs.library, run, 90, seed=3)
@@ -215,7 +215,7 @@ def test_one_that_dies_in_the_middle_is_one_sentence_and_the_others_go_on(jobs, 
         opened[id_] = open_participant(jobs, id_, *rest, **more)
         return opened[id_]
 
-    monkeypatch.setattr("core.work.comparing.open_participant", remembered)
+    monkeypatch.setattr("core.jobs.compare.open_participant", remembered)
     job = jobs.compare([keras, litert], baseline=onnx, inputs=asked.id)
     answered = jobs.journal.folder(job.id) / "answers" / keras
 

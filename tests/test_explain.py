@@ -7,15 +7,7 @@ import re
 
 import pytest
 
-from core.errors import (
-    CannotSave,
-    Damaged,
-    DoesNotLoad,
-    LibraryError,
-    NeedsArchitecture,
-    StorageFailed,
-    WorkerError,
-)
+from core.errors import CannotSave, Damaged, DoesNotLoad, LibraryError, NeedsArchitecture, StorageFailed, WorkerError
 from core.explain import CASES, DETAIL_LIMIT, STORAGE, explain, translate
 
 MESSAGES = [

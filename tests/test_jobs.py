@@ -12,9 +12,9 @@ from core.errors import InputError, StorageFailed, UnknownName
 from core.formats import FORMATS, get_format
 from core.inputs import Inputs
 from core.jobs import Jobs
+from core.jobs.participants import choices
 from core.library import Library
-from core.library.journal import Job
-from core.work.sources import choices
+from core.library.job_store import Job
 from core.worker import Worker
 from tests.conftest import fill, finished, until
 

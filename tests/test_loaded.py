@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.errors import ChildDied, Damaged, DoesNotLoad, UnknownName, WorkerError
-from core.work.opening import open_participant
+from core.jobs.participants import open_participant
 
 
 def test_a_held_copy_answers_twice_as_the_live_model_did(jobs, saved):

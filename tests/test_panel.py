@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import ChildDied, InputError, NeedsArchitecture
 from core.jobs import Jobs
-from core.work.panel import Panel
+from core.jobs.live_session import Panel
 
 FORMATS = ("keras", "saved_model", "litert", "onnx")
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from core.demos import get_demo
-from core.demos.contract import Progress, train_settings
+from core.demos.base import Progress, train_settings
 from core.errors import Damaged
-from core.formats.live import live_predictor
-from core.worker.snapshot import code_from, rebuild, write_values
+from core.runtimes.live import live_predictor
+from core.worker.model_loading import code_from, rebuild, write_values
 
 
 def train_on(model, data, demo: str) -> None:
@@ -92,7 +92,7 @@ def test_a_process_that_is_given_the_demo_knows_its_classes(lived):
 
 def test_the_run_that_a_job_kept_has_the_same_weights_as_its_snapshot(jobs, trained):
     """Across processes: what the training child hashed is what this process rebuilds."""
-    from core.formats.reference import fingerprint
+    from core.runtimes.reference import fingerprint
 
     run = jobs.library.run(trained("digits-mlp"))
     model = rebuild(run.source, run.kind, jobs.library.snapshot(run.id))

@@ -5,8 +5,8 @@ import json
 import pytest
 import typer
 
-from core.commands.inspecting import _signatures
-from core.terminal import complain, say, show
+from core.cli.console import complain, say, show
+from core.cli.inspect import _signatures
 
 HOSTILE = "a\x1b]0;owned\x07b\x9b2Jc\rd\u202ee\ud800\x00"
 SHOWN = "a\ufffd]0;owned\ufffdb\ufffd2Jc\ufffdd\ufffde?\ufffd"

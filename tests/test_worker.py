@@ -18,11 +18,11 @@ import numpy as np
 import psutil
 import pytest
 
-from core.demos.contract import TrainSettings
+from core.demos.base import TrainSettings
 from core.errors import Cancelled, ChildDied, DoesNotLoad, NeedsArchitecture, TimedOut, WorkerError
 from core.settings import PROJECT, Settings
 from core.worker import Child, Worker
-from core.worker.channel import Frame, encode_frame, read_frame
+from core.worker.protocol import Frame, encode_frame, read_frame
 
 LONG = TrainSettings(epochs=500).model_dump()
 SHORT = TrainSettings(epochs=1).model_dump()

@@ -5,10 +5,7 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-from core.figures import COLOURS as COLOURS
-from core.figures import CONFIG as CONFIG
-from core.figures import dressed as dressed
-from core.figures import escaped
+from core.figures import COLOURS, dressed, escaped
 
 NEUTRAL = "#8A87A0"  # lines that are no data, on white and on near-black
 

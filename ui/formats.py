@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from core.compatibility.findings import SIGNS
+from core.compatibility.matrix import COLUMNS, Row
 from core.formats import get_format
-from core.formats.contract import PARTS, Format
-from core.judges import SIGNS
-from core.matrix import COLUMNS, Row
+from core.formats.base import PARTS, Format
 from core.record import versions
-from core.words import marked
-from ui.words import PARTS_MEAN, plain, trust_badge
+from core.text.labels import marked
+from ui.components import PARTS_MEAN, plain, trust_badge
 
 # Beside the sign and the word, never instead of them.
 COLOURS = {

@@ -8,11 +8,11 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import RoundtripError, SignedOut
-from ui.address import aliases_to_ids
+from ui.auth import people_sign_in, person
+from ui.components import show_error
 from ui.navigation import PAGES, page
-from ui.people import people_sign_in, person
-from ui.signing_in import ask_to_sign_in, let_in
-from ui.words import show_error
+from ui.query_params import aliases_to_ids
+from ui.sign_in import ask_to_sign_in, let_in
 
 HERE = Path(__file__).resolve().parent
 
@@ -42,7 +42,7 @@ def prepare() -> None:
     """Import what the first page needs before the first visitor waits for it."""
     from PIL import Image
 
-    import ui.pictures  # noqa: F401
+    import ui.home  # noqa: F401
 
     Image.preinit()  # Streamlit opens the page's icon with it
 

@@ -1,5 +1,11 @@
-"""What the Health page shows of the library: whether all is as it was kept, and what puts it right."""
+"""Health page.
 
+What the Health page shows of the library: whether all is as it was kept, and what puts it right.
+
+What the Health page shows of the machine: the sandbox and its self-test, versions, disk, catalog, settings.
+"""
+
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -7,14 +13,15 @@ import streamlit as st
 
 from core.errors import RoundtripError
 from core.formats import get_format
-from core.health import Verified, last_verified
+from core.health import Check, Verified, doctor, last_verified
 from core.library import Library
-from core.library.journal import Job
-from core.words import counted
-from ui.live import follow
+from core.library.job_store import Job
+from core.text.labels import counted, duration, moment, size
+from core.worker import SelfTest
+from ui.components import empty, plain
+from ui.job_progress import follow
 from ui.navigation import go
-from ui.state import office
-from ui.words import duration, empty, moment, plain, size
+from ui.session import current_jobs
 
 KINDS = ("verify", "rebuild", "repair")
 SHOWN = 50  # rows of one list
@@ -80,7 +87,7 @@ def _list_wrong(wrong: list[dict[str, Any]]) -> None:
 
 def act() -> None:
     """Buttons that verify, rebuild and look for what is to be repaired; one at a time."""
-    jobs = office()
+    jobs = current_jobs()
     busy = next((job for job in jobs.journal.all() if job.kind in KINDS and job.active), None)
     if busy and "job" not in st.query_params:
         st.query_params["job"] = busy.id  # found again by a reload and in a second tab
@@ -106,7 +113,7 @@ def _start(
 
 def show_job(id_: str) -> None:
     """The job that the address names, while it runs and how it ended."""
-    job = office().journal.read(id_)
+    job = current_jobs().journal.read(id_)
     if job.kind not in KINDS:
         return
     follow(job, lambda seen: None)
@@ -117,7 +124,7 @@ def show_job(id_: str) -> None:
 def _verified(job: Job) -> None:
     """What was found of those that were named; where all were, the verdict above is its result, but for one person, who
     has none."""
-    named, wrong, library = job.request["ids"], job.result["wrong"], office().library
+    named, wrong, library = job.request["ids"], job.result["wrong"], current_jobs().library
     if named is None and library.access.me is None:
         return
     who = (
@@ -174,9 +181,76 @@ def _offer(found: list[dict[str, Any]]) -> None:
             help="Into the folder quarantine of the library. Nothing is deleted; you can move it back by hand.",
         )
     if st.button("Repair", type="primary", icon=":material/build:", disabled=not (aside or _can(found))):
-        st.query_params["job"] = office().repair(quarantine=aside).id
+        st.query_params["job"] = current_jobs().repair(quarantine=aside).id
         st.rerun()
 
 
 def _can(found: list[dict[str, Any]]) -> bool:
     return any(one["state"] == "would" for one in found)
+
+
+ICONS = {
+    "ok": ":green[:material/check_circle:]",
+    "remark": ":orange[:material/info:]",
+    "wrong": ":red[:material/error:]",
+}
+TABS = {
+    "Disk and memory": ("Machine", "Disk"),
+    "Library": ("Catalog", "Library"),
+    "Versions": ("Versions",),
+    "Settings": ("Settings",),
+}
+
+
+def show_sandbox() -> None:
+    """What a confined process tried, and what was blocked: the latest self-test."""
+    st.subheader("Sandbox", help="A process of its own in which files that are brought in are opened and run.")
+    worker = current_jobs().worker
+    if worker.tested is None:
+        st.caption("It was not tried out since the server started.")
+    else:
+        _tested(worker.tested)
+    tries = "A confined process tries what it must not be able to do."
+    if st.button("Try it out", icon=":material/shield:", help=tries):
+        with st.spinner("A confined process tries to get out"):
+            worker.self_test(again=True)
+        st.rerun()
+
+
+def _tested(tested: SelfTest) -> None:
+    show = st.success if tested.blocked else st.warning
+    show(plain(_spoken(tested.sentence)), icon=":material/shield:" if tested.blocked else ":material/shield_question:")
+    lines = [f"{ICONS['ok' if one.blocked else 'wrong']} {plain(_spoken(one.sentence))}" for one in tested.probes]
+    half = (len(lines) + 1) // 2
+    with (
+        st.expander(f"What was tried on {moment(tested.created)}, in {duration(tested.seconds)}"),
+        st.grid(2, min_column_width=300),
+    ):
+        for part in (lines[:half], lines[half:]):
+            st.markdown("  \n".join(part))
+
+
+def _spoken(sentence: str) -> str:
+    """Without the name of the error by which the system refused."""
+    return re.sub(r" \(E[A-Z0-9]+\)", "", sentence)
+
+
+def show_machine() -> None:
+    """Everything else that was looked at; what is not as it should be stands first, in the open."""
+    st.subheader("This machine")
+    checks = doctor(current_jobs().library, current_jobs().config)
+    for check in checks:
+        if check.state != "ok":
+            st.markdown(f"{ICONS[check.state]} **{plain(check.name)}:** {plain(check.sentence)}")
+    for tab, about in zip(st.tabs(list(TABS)), TABS.values(), strict=True):
+        with tab:
+            _table([check for check in checks if check.about in about])
+
+
+def _table(checks: list[Check]) -> None:
+    rows = [f"| {ICONS[one.state]} {_cell(one.name)} | {_cell(one.sentence)} |" for one in checks]
+    st.markdown("\n".join(["| What | How it is |", "|---|---|", *rows]))
+
+
+def _cell(text: str) -> str:
+    return plain(" ".join(text.split()))

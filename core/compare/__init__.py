@@ -5,14 +5,12 @@ blocks and one flag and one distance a row. "Same accuracy" is never said here w
 answers are counted row by row.
 """
 
-from core.compare.classes import Accuracy, ClassNumbers
-from core.compare.judging import spreads
-from core.compare.numbers import OutputNumbers, jsonable
-from core.compare.pairing import Pair, pair_outputs, target_of
-from core.compare.rows import Arrays, Source
-from core.compare.streams import Comparison, compare, compare_all, compare_streams
-from core.compare.tolerance import Passed, passes
-from core.compare.verdicts import ATOL, MOSTLY, MOVED, RTOL, Verdict
+from core.compare.accumulators import spreads
+from core.compare.chunks import Arrays, Source
+from core.compare.classification import Accuracy, ClassNumbers
+from core.compare.comparison import Comparison, Passed, compare, compare_all, compare_streams, passes
+from core.compare.output_matching import Pair, pair_outputs, target_of
+from core.compare.results import ATOL, MOSTLY, MOVED, RTOL, OutputNumbers, Verdict, jsonable
 
 __all__ = [
     "ATOL",

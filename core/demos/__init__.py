@@ -13,7 +13,7 @@ from core.demos import (
     tips,
     two_in_two_out,
 )
-from core.demos.contract import Demo
+from core.demos.base import Demo
 from core.errors import UnknownName
 
 DEMOS: tuple[Demo, ...] = (

@@ -1,7 +1,7 @@
 """A convolutional network with all that tells training from inference: augmentation, BatchNormalization, Dropout."""
 
 from core.demos import digits_data
-from core.demos.contract import Demo, TrainSettings
+from core.demos.base import Demo, TrainSettings
 
 
 def build(settings: TrainSettings):

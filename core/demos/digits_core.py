@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from core.demos import digits_data
-from core.demos.contract import Data, Demo, Progress, Report, Split, Step, TrainSettings
+from core.demos.base import Data, Demo, Progress, Report, Split, Step, TrainSettings
 from core.errors import InputError
 
 

@@ -1,7 +1,7 @@
 """A layer of our own: what happens when the reloading process does not know its class."""
 
 from core.demos import digits_data
-from core.demos.contract import Demo, TrainSettings
+from core.demos.base import Demo, TrainSettings
 
 
 def classes() -> dict[str, type]:

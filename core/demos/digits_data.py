@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from core.demos.contract import Data, TrainSettings, accuracy
+from core.demos.base import Data, TrainSettings, accuracy, split_rows
 from core.demos.fit import fit
-from core.demos.splitting import split_rows
 from core.errors import DataUnavailable
 
 LABELS = tuple(str(digit) for digit in range(10))

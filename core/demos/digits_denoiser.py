@@ -3,7 +3,7 @@
 import numpy as np
 
 from core.demos import digits_data
-from core.demos.contract import Data, Demo, Split, TrainSettings, mean_absolute_error
+from core.demos.base import Data, Demo, Split, TrainSettings, mean_absolute_error
 from core.demos.fit import fit
 
 NOISE = 0.3  # standard deviation, where 1 is the step from paper to ink

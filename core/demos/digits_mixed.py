@@ -1,7 +1,7 @@
 """Half-precision arithmetic over single-precision weights, by the policy of this model and of nothing else."""
 
 from core.demos import digits_data
-from core.demos.contract import Demo, TrainSettings
+from core.demos.base import Demo, TrainSettings
 
 POLICY = "mixed_float16"
 

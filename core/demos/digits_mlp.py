@@ -1,7 +1,7 @@
 """The plain case: two Dense layers that read a handwritten digit."""
 
 from core.demos import digits_data
-from core.demos.contract import Demo, TrainSettings
+from core.demos.base import Demo, TrainSettings
 
 
 def build(settings: TrainSettings):

@@ -1,7 +1,7 @@
 """A model written as a class: its layers are Python code, and its weights exist only once it has been called."""
 
 from core.demos import digits_data
-from core.demos.contract import Demo, TrainSettings
+from core.demos.base import Demo, TrainSettings
 
 
 def classes() -> dict[str, type]:

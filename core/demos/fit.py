@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from core.demos.contract import Data, Progress, Report, Split, Step, TrainSettings
+from core.arrays import Arrays
+from core.demos.base import Data, Progress, Report, Split, Step, TrainSettings
 from core.errors import InputError
-from core.formats.contract import Arrays
 
 
 def fit(model: Any, data: Data, settings: TrainSettings, report: Report) -> None:

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from core.demos.contract import Box, Data, Demo, TrainSettings, accuracy
+from core.demos.base import Box, Data, Demo, TrainSettings, accuracy, split_rows
 from core.demos.fit import fit
-from core.demos.splitting import split_rows
 
 CONTINENTS = ("Africa", "Americas", "Asia", "Europe")
 LETTERS = 3  # longest piece of a name that is counted

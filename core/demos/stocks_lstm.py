@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from core.demos.contract import Data, Demo, TrainSettings, mean_absolute_error
+from core.demos.base import Data, Demo, TrainSettings, mean_absolute_error, take
 from core.demos.fit import fit
-from core.demos.splitting import take
 
 WEEKS = 12
 # Prices are told apart by time: what is held out lies after all that was learned from.

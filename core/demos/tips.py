@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from core.demos.contract import Box, Data, Demo, TrainSettings, mean_absolute_error
+from core.demos.base import Box, Data, Demo, TrainSettings, mean_absolute_error, split_rows
 from core.demos.fit import fit
-from core.demos.splitting import split_rows
 
 NUMBERS = ("total_bill", "size")
 CHOICES = {

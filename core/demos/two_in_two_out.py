@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from core.demos.contract import Box, Data, Demo, TrainSettings, accuracy
+from core.demos.base import Box, Data, Demo, TrainSettings, accuracy, split_rows
 from core.demos.fit import fit
-from core.demos.splitting import split_rows
 
 # The columns of each input; in scikit-learn's table they stand in this order, behind the alcohol (column 0).
 MINERALS = {

@@ -3,10 +3,9 @@
 NumPy only: whoever searches says how the two are asked.
 """
 
-from core.disagreement.measure import Measured, Scale, measure, scales_of
+from core.disagreement.metric import Measured, Scale, measure, scales_of
+from core.disagreement.proposals import NEAR, Point, Seen, Steps, distance
 from core.disagreement.search import FOR_DATA, Budget, Find, Piece, Search
-from core.disagreement.seen import Seen
-from core.disagreement.stepping import NEAR, Point, Steps, distance
 
 __all__ = [
     "FOR_DATA",

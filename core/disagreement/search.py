@@ -13,10 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.disagreement.measure import SAME, Measured, Scale, measure
-from core.disagreement.seen import Seen
-from core.disagreement.stepping import Point, Proposals, Steps
-from core.formats.contract import Arrays
+from core.arrays import Arrays
+from core.disagreement.metric import SAME, Measured, Scale, measure
+from core.disagreement.proposals import Point, Proposals, Seen, Steps
 
 STARTS = 16  # best rows of the data that are kept to begin from
 CLIMBS, STEPS = 4, 32  # climbs side by side, and steps of each that are asked together

@@ -3,13 +3,18 @@
 Whoever imports this room loads Plotly, which takes a third of a second: a command that draws nothing does without.
 """
 
-from core.figures.accuracy import accuracies
-from core.figures.agreement import agreement
-from core.figures.dressing import COLOURS, CONFIG, dressed, escaped
-from core.figures.matrix import matrix
-from core.figures.places import by_position, heat
-from core.figures.sets import Titled, all_against_all, of_one, right_answers, who_said_what
-from core.figures.sizes import by_magnitude, histogram
+from core.figures.comparison import (
+    Titled,
+    accuracies,
+    agreement,
+    all_against_all,
+    matrix,
+    of_one,
+    right_answers,
+    who_said_what,
+)
+from core.figures.distributions import by_magnitude, by_position, heat, histogram
+from core.figures.theme import COLOURS, CONFIG, dressed, escaped
 
 __all__ = [
     "COLOURS",

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import plotly.graph_objects as go
 
-from core.figures.dressing import ALARM, COLOURS, SAME, dressed, escaped
+from core.figures.theme import ALARM, COLOURS, SAME, dressed, escaped
 
 # From blue over a grey that is seen on white and on near-black to orange: zero is in the middle.
 SIGNED = [[0.0, "#2563EB"], [0.25, "#93B4F5"], [0.5, "#D4D4DC"], [0.75, "#F2B872"], [1.0, "#D97706"]]
@@ -29,7 +29,7 @@ def value_histogram(edges: list[float], counts: list[int], title: str) -> go.Fig
 
 
 def tensor_picture(kind: str, values: np.ndarray) -> go.Figure:
-    """Values as `core.inspection.looks.look` gives them."""
+    """Values as `core.tensors.statistics.look` gives them."""
     if kind == "line":
         return _line(values)
     return _map(_joined(values) if kind == "tiles" else values, square=kind == "tiles")

@@ -12,8 +12,8 @@ from itertools import chain
 from typing import Any
 
 from core.errors import PackageMissing, UnknownName
-from core.formats.contract import Format
-from core.packages import packages_stamp
+from core.formats.base import Format
+from core.system import packages_stamp
 
 # One line a format, in the order in which they are shown.
 MODULES = (

@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
-from core.formats import kits
-from core.formats.contract import NO_CODE, Code, Format, Predictor
-from core.formats.live import keras_predictor
+from core.formats import standalone
+from core.formats.base import Format
+from core.runtimes.base import NO_CODE, ModelCode, Predictor
+from core.runtimes.live import keras_predictor
 
 
 def save(model, folder: Path) -> None:
     (folder / "architecture.json").write_text(model.to_json(indent=2), encoding="utf-8")
 
 
-def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     import keras
 
     text = (folder / "architecture.json").read_text(encoding="utf-8")
@@ -27,7 +28,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_architecture, "architecture.json", kits.TENSORFLOW),
+    kit=standalone.Kit(standalone.open_architecture, "architecture.json", standalone.TENSORFLOW),
     inside="keras",
     origin="Keras, from its first versions on.",
     explains="It loads without a complaint and gives answers, all of them from new random weights: nothing that was "

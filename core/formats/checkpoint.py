@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from core.errors import NeedsArchitecture
-from core.formats import kits
-from core.formats.contract import NO_CODE, Code, Format, Predictor
-from core.formats.live import build_optimizer, live_predictor
+from core.formats import standalone
+from core.formats.base import Format
+from core.runtimes.base import NO_CODE, ModelCode, Predictor
+from core.runtimes.live import build_optimizer, live_predictor
 
 
 def save(model, folder: Path) -> None:
@@ -14,7 +15,7 @@ def save(model, folder: Path) -> None:
     tf.train.Checkpoint(model=model).write(folder / "model")
 
 
-def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     import tensorflow as tf
 
     if code.build is None:
@@ -39,7 +40,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_checkpoint, "model", kits.TENSORFLOW),
+    kit=standalone.Kit(standalone.open_checkpoint, "model", standalone.TENSORFLOW),
     inside="keras",
     needs_architecture=True,
     origin="TensorFlow; matched by object graph since 2018.",

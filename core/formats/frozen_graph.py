@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from core.arrays import Arrays
 from core.errors import CannotSave
-from core.formats import kits
-from core.formats.batches import by_rows
-from core.formats.contract import NO_CODE, Arrays, Code, Format, Named, Predictor, Spec
-from core.formats.graphs import inference_function, output_names
-from core.formats.live import shape_of
+from core.formats import standalone
+from core.formats.base import Format
+from core.runtimes.adapters import by_rows
+from core.runtimes.base import NO_CODE, ModelCode, Named, Predictor, Spec
+from core.runtimes.conversion import inference_function, output_names
+from core.runtimes.live import shape_of
 
 FILE = "model.pb"
 
@@ -45,7 +47,7 @@ def _with_names(constant: Any, names: list[str]) -> Any:
     return graph
 
 
-def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     import tensorflow as tf
 
     graph = tf.compat.v1.GraphDef.FromString((folder / FILE).read_bytes())
@@ -102,7 +104,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_frozen_graph, FILE, kits.TENSORFLOW),
+    kit=standalone.Kit(standalone.open_frozen_graph, FILE, standalone.TENSORFLOW),
     largest=2**31 - 1,  # a protocol buffer
     origin="TensorFlow 1: a GraphDef with its variables as constants.",
     explains="TensorFlow 2 neither writes nor reads it by an official function any more: variables are folded into "

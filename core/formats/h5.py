@@ -3,17 +3,18 @@
 from dataclasses import replace
 from pathlib import Path
 
-from core.formats import kits, kits_brought
-from core.formats.contract import NO_CODE, Code, Format, Predictor
-from core.formats.h5_old import is_old, load_old, written_by
-from core.formats.live import keras_predictor
+from core.formats import standalone
+from core.formats.base import Format
+from core.runtimes.base import NO_CODE, ModelCode, Predictor
+from core.runtimes.legacy_keras import is_old, load_old, written_by
+from core.runtimes.live import keras_predictor
 
 
 def save(model, folder: Path) -> None:
     model.save(folder / "model.h5")
 
 
-def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     import keras
 
     path, classes = folder / "model.h5", dict(code.classes)
@@ -33,7 +34,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_keras, "model.h5", kits.TENSORFLOW, brought=kits_brought.open_old_h5),
+    kit=standalone.Kit(standalone.open_keras, "model.h5", standalone.TENSORFLOW, brought=standalone.open_old_h5),
     inside="keras",
     origin="The file of Keras 1 and 2, on top of HDF5 of the HDF Group; legacy since Keras 3.",
     explains="The file holds the optimizer's moments, but Keras 3 gives back only its step and learning rate: training "

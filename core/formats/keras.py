@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
-from core.formats import kits
-from core.formats.contract import NO_CODE, Code, Format, Predictor
-from core.formats.live import keras_predictor
+from core.formats import standalone
+from core.formats.base import Format
+from core.runtimes.base import NO_CODE, ModelCode, Predictor
+from core.runtimes.live import keras_predictor
 
 
 def save(model, folder: Path) -> None:
     model.save(folder / "model.keras")
 
 
-def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     import keras
 
     asked = {"custom_objects": dict(code.classes), "compile": code.compiles, "safe_mode": True}
@@ -27,7 +28,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_keras, "model.keras", kits.TENSORFLOW),
+    kit=standalone.Kit(standalone.open_keras, "model.keras", standalone.TENSORFLOW),
     inside="keras",
     origin="Keras 2.12 (2023), as the successor of .h5; the format of Keras 3.",
     explains="Custom layers are kept by name, not as code: a process without the class cannot load the file.",

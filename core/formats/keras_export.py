@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
-from core.formats import kits
-from core.formats.contract import NO_CODE, Code, Format, Predictor
-from core.formats.saved_variables import load_saved_model
+from core.formats import standalone
+from core.formats.base import Format
+from core.runtimes.base import NO_CODE, ModelCode, Predictor
+from core.runtimes.saved_model import load_saved_model
 
 
 def save(model, folder: Path) -> None:
     model.export(folder, format="tf_saved_model", verbose=False)
 
 
-def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     import tensorflow as tf
 
     return load_saved_model(folder, code, tf.saved_model.load)
@@ -26,7 +27,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_saved_model, "", kits.TENSORFLOW),
+    kit=standalone.Kit(standalone.open_saved_model, "", standalone.TENSORFLOW),
     origin="Keras 3 (2023), for TensorFlow Serving and other servers of SavedModels.",
     explains="A SavedModel too, so keras.models.load_model refuses it; tf.saved_model.load(folder).serve(x) and "
     "signatures['serving_default'] answer. It keeps no optimizer, so training cannot go on from it.",

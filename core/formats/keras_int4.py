@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from core.formats import keras as keras_file
-from core.formats import kits
-from core.formats.contract import Format
+from core.formats import standalone
+from core.formats.base import Format
 from core.formats.keras_quantized import quantized
 
 
@@ -21,7 +21,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=keras_file.load,
-    kit=kits.Kit(kits.open_keras, "model.keras", kits.TENSORFLOW),
+    kit=standalone.Kit(standalone.open_keras, "model.keras", standalone.TENSORFLOW),
     inside="keras",
     origin="Keras 3.11 (2025): the same to 4 bits.",
     explains="model.quantize('int4') rounds kernels to one of 15 steps and packs two of them into a byte, so the "

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from core.formats import keras as keras_file
-from core.formats import kits
-from core.formats.contract import Format
+from core.formats import standalone
+from core.formats.base import Format
 from core.formats.keras_quantized import quantized
 
 
@@ -21,7 +21,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=keras_file.load,
-    kit=kits.Kit(kits.open_keras, "model.keras", kits.TENSORFLOW),
+    kit=standalone.Kit(standalone.open_keras, "model.keras", standalone.TENSORFLOW),
     inside="keras",
     origin="Keras 3.3 (2024): quantisation of Dense and Embedding layers to 8 bits.",
     explains="model.quantize('int8') gives every column of a kernel its own scale and rounds it to one of 255 steps; "

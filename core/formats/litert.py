@@ -3,16 +3,17 @@
 import shutil
 from pathlib import Path
 
-from core.formats import kits, kits_brought
-from core.formats.contract import Format, kind_of
-from core.formats.litert_runtime import FILE, PACKAGES, load
-from core.formats.live import serving_function
+from core.formats import standalone
+from core.formats.base import Format
+from core.runtimes.base import model_kind
+from core.runtimes.litert import FILE, PACKAGES, load
+from core.runtimes.live import serving_function
 
 
 def save(model, folder: Path) -> None:
     import tensorflow as tf
 
-    kind = kind_of(model)
+    kind = model_kind(model)
     if kind == "litert":  # for the quantised forms, which begin with the plain file
         shutil.copyfile(model.folder / FILE, folder / FILE)
     elif kind == "keras":
@@ -31,7 +32,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_litert, FILE, ("ai-edge-litert", "numpy"), brought=kits_brought.open_any_litert),
+    kit=standalone.Kit(standalone.open_litert, FILE, ("ai-edge-litert", "numpy"), brought=standalone.open_any_litert),
     inside="litert",
     packages=PACKAGES,
     origin="TensorFlow Lite (2017), called LiteRT since 2024.",

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from core.formats import kits, litert
-from core.formats.contract import Format
-from core.formats.litert_runtime import FILE, QUANTIZER, load, quantize
+from core.formats import litert, standalone
+from core.formats.base import Format
+from core.runtimes.litert import FILE, QUANTIZER, load, quantize
 
 
 def save(model, folder: Path) -> None:
@@ -23,7 +23,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module", "litert"}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_litert, FILE, ("ai-edge-litert", "numpy")),
+    kit=standalone.Kit(standalone.open_litert, FILE, ("ai-edge-litert", "numpy")),
     inside="litert",
     packages=QUANTIZER,
     origin="TensorFlow Lite; today by the LiteRT quantizer.",

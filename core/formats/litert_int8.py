@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from core.arrays import Arrays
 from core.errors import CannotSave
-from core.formats import kits, litert
-from core.formats.contract import Arrays, Format, Option
-from core.formats.litert_runtime import FILE, QUANTIZER, load, quantize
+from core.formats import litert, standalone
+from core.formats.base import Format, Option
+from core.runtimes.litert import FILE, QUANTIZER, load, quantize
 
 
 def save(model, folder: Path, calibration_rows: int = 200, samples: Arrays | None = None) -> None:
@@ -36,7 +37,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module", "litert"}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_litert, FILE, ("ai-edge-litert", "numpy")),
+    kit=standalone.Kit(standalone.open_litert, FILE, ("ai-edge-litert", "numpy")),
     inside="litert",
     packages=QUANTIZER,
     wants_samples=True,

@@ -3,19 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-from core.formats import kits, kits_brought
-from core.formats.contract import Format, Option, kind_of
+from core.formats import standalone
+from core.formats.base import Format, Option
 from core.formats.frozen_graph import frozen, inputs_in, outputs_in
-from core.formats.graphs import count_asked, inference, inputs_of
-from core.formats.litert_runtime import FILE as LITERT
-from core.formats.litert_runtime import open_interpreter
-from core.formats.litert_ways import require_floats
-from core.formats.live import serving_function
-from core.formats.onnx_runtime import FILE, count_inputs, load
+from core.runtimes.base import model_kind
+from core.runtimes.conversion import count_asked, inference, inputs_of
+from core.runtimes.litert import FILE as LITERT
+from core.runtimes.litert import open_interpreter, require_floats
+from core.runtimes.live import serving_function
+from core.runtimes.onnx import FILE, count_inputs, load
 
 
 def save(model, folder: Path, opset: int = 15) -> None:
-    kind = kind_of(model)
+    kind = model_kind(model)
     if kind == "litert":
         require_floats(open_interpreter((model.folder / LITERT).read_bytes()), "an ONNX file")
         _tf2onnx().from_tflite(str(model.folder / LITERT), opset=opset, output_path=str(folder / FILE))
@@ -67,7 +67,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module", "litert"}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_onnx, FILE, ("onnxruntime", "numpy"), brought=kits_brought.open_any_onnx),
+    kit=standalone.Kit(standalone.open_onnx, FILE, ("onnxruntime", "numpy"), brought=standalone.open_any_onnx),
     inside="onnx",
     packages={"onnx": "onnx", "tf2onnx": "tf2onnx", "onnxruntime": "onnxruntime"},
     options=(

@@ -2,22 +2,22 @@
 
 from pathlib import Path
 
-from core.formats import kits, kits_brought
-from core.formats.contract import Format, kind_of
-from core.formats.graphs import inference
-from core.formats.litert_runtime import FILE as LITERT
-from core.formats.litert_runtime import open_interpreter
-from core.formats.litert_ways import require_floats
-from core.formats.live import serving_function
-from core.formats.onnx_runtime import FILE as ONNX
-from core.formats.openvino_runtime import FILE, PACKAGES, load, openvino
+from core.formats import standalone
+from core.formats.base import Format
+from core.runtimes.base import model_kind
+from core.runtimes.conversion import inference
+from core.runtimes.litert import FILE as LITERT
+from core.runtimes.litert import open_interpreter, require_floats
+from core.runtimes.live import serving_function
+from core.runtimes.onnx import FILE as ONNX
+from core.runtimes.openvino import FILE, PACKAGES, load, openvino
 
 READS = {"onnx": ONNX, "litert": LITERT}  # files of other runtimes that OpenVINO reads itself
 
 
 def save(model, folder: Path) -> None:
     ov = openvino()
-    kind = kind_of(model)
+    kind = model_kind(model)
     if kind == "openvino":
         ov.save_model(ov.Core().read_model(model.folder / FILE), folder / FILE, compress_to_fp16=False)
     elif kind in READS:
@@ -39,7 +39,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module", *READS}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_openvino, FILE, ("openvino", "numpy"), brought=kits_brought.open_any_openvino),
+    kit=standalone.Kit(standalone.open_openvino, FILE, ("openvino", "numpy"), brought=standalone.open_any_openvino),
     inside="openvino",
     packages=PACKAGES,
     origin="Intel (2018).",

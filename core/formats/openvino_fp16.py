@@ -3,10 +3,10 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from core.formats import kits
 from core.formats import openvino as plain
-from core.formats.contract import Format
-from core.formats.openvino_runtime import FILE, PACKAGES, load, openvino
+from core.formats import standalone
+from core.formats.base import Format
+from core.runtimes.openvino import FILE, PACKAGES, load, openvino
 
 
 def save(model, folder: Path) -> None:
@@ -25,7 +25,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module", "openvino", *plain.READS}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_openvino, FILE, ("openvino", "numpy")),
+    kit=standalone.Kit(standalone.open_openvino, FILE, ("openvino", "numpy")),
     inside="openvino",
     packages=PACKAGES,
     origin="Intel (2018).",

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from core.formats import kits
-from core.formats.contract import NO_CODE, Code, Format, Predictor
-from core.formats.live import keras_predictor
+from core.formats import standalone
+from core.formats.base import Format
+from core.runtimes.base import NO_CODE, ModelCode, Predictor
+from core.runtimes.live import keras_predictor
 
 
 def save(model, folder: Path) -> None:
@@ -13,7 +14,7 @@ def save(model, folder: Path) -> None:
     (folder / "model.pkl").write_bytes(pickle.dumps(model))
 
 
-def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     import pickle
 
     import keras
@@ -31,7 +32,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_pickle, "model.pkl", kits.TENSORFLOW, runs_code=True),
+    kit=standalone.Kit(standalone.open_pickle, "model.pkl", standalone.TENSORFLOW, runs_code=True),
     inside="keras",
     runs_code=True,
     origin="Python itself (1995).",

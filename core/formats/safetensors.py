@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import DoesNotLoad, NeedsArchitecture
-from core.formats import kits
-from core.formats.contract import NO_CODE, Code, Format, Predictor
-from core.formats.live import live_predictor, weight_variables
+from core.formats import standalone
+from core.formats.base import Format
+from core.runtimes.base import NO_CODE, ModelCode, Predictor
+from core.runtimes.live import live_predictor, weight_variables
 
 
 def save(model, folder: Path) -> None:
@@ -17,7 +18,7 @@ def save(model, folder: Path) -> None:
     save_file(arrays, folder / "model.safetensors")
 
 
-def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     from safetensors.numpy import load_file
 
     if code.build is None:
@@ -63,7 +64,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_safetensors, "model.safetensors", ("safetensors", *kits.TENSORFLOW)),
+    kit=standalone.Kit(standalone.open_safetensors, "model.safetensors", ("safetensors", *standalone.TENSORFLOW)),
     inside="keras",
     packages={"safetensors": "safetensors"},
     needs_architecture=True,

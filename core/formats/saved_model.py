@@ -2,22 +2,23 @@
 
 from pathlib import Path
 
-from core.formats import kits, kits_brought
-from core.formats.contract import NO_CODE, Code, Format, Predictor, kind_of
-from core.formats.live import serving_function
-from core.formats.saved_variables import load_saved_model
+from core.formats import standalone
+from core.formats.base import Format
+from core.runtimes.base import NO_CODE, ModelCode, Predictor, model_kind
+from core.runtimes.live import serving_function
+from core.runtimes.saved_model import load_saved_model
 
 
 def save(model, folder: Path) -> None:
     import tensorflow as tf
 
-    if kind_of(model) == "module":
+    if model_kind(model) == "module":
         tf.saved_model.save(model, folder, signatures={"serving_default": serving_function(model)})
     else:
         tf.saved_model.save(model, folder)
 
 
-def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     import tensorflow as tf
 
     return load_saved_model(folder, code, tf.saved_model.load)
@@ -32,7 +33,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_saved_model, "", kits.TENSORFLOW, brought=kits_brought.open_in_session),
+    kit=standalone.Kit(standalone.open_saved_model, "", standalone.TENSORFLOW, brought=standalone.open_in_session),
     origin="TensorFlow's format since 1.0 (2017); its object graph came with TensorFlow 2.",
     explains="keras.models.load_model refuses this directory in Keras 3: what it holds is a graph, and no Keras layers "
     "can be made from a graph. Load it with tf.saved_model.load and call signatures['serving_default'], or wrap it in "

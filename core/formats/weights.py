@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import NeedsArchitecture
-from core.formats import architecture, kits
-from core.formats.contract import NO_CODE, Code, Format, Predictor
-from core.formats.live import build_optimizer, keras_predictor
+from core.formats import architecture, standalone
+from core.formats.base import Format
+from core.runtimes.base import NO_CODE, ModelCode, Predictor
+from core.runtimes.live import build_optimizer, keras_predictor
 
 ARCHITECTURE = "architecture.json"
 
@@ -15,7 +16,7 @@ def save(model, folder: Path) -> None:
     model.save_weights(folder / "model.weights.h5")
 
 
-def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     model = _built(folder, code)
     # Without this the saved optimizer state is skipped, and no exception says so.
     build_optimizer(model)
@@ -23,7 +24,7 @@ def load(folder: Path, code: Code = NO_CODE) -> Predictor:
     return keras_predictor(model)
 
 
-def _built(folder: Path, code: Code) -> Any:
+def _built(folder: Path, code: ModelCode) -> Any:
     """The model that the weights go into: from the code, or from the architecture that was brought in beside them."""
     if code.build is not None:
         return code.build()
@@ -44,7 +45,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_weights, "model.weights.h5", kits.TENSORFLOW),
+    kit=standalone.Kit(standalone.open_weights, "model.weights.h5", standalone.TENSORFLOW),
     inside="keras",
     needs_architecture=True,
     origin="Keras 3 (2023): the file inside of .keras, on its own.",

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from core.errors import NeedsArchitecture
-from core.formats import kits
-from core.formats.contract import NO_CODE, Code, Format, Option, Predictor
-from core.formats.live import build_optimizer, keras_predictor
+from core.formats import standalone
+from core.formats.base import Format, Option
+from core.runtimes.base import NO_CODE, ModelCode, Predictor
+from core.runtimes.live import build_optimizer, keras_predictor
 
 
 def save(model, folder: Path, shard_mib: float = 1.0) -> None:
@@ -17,7 +18,7 @@ def save(model, folder: Path, shard_mib: float = 1.0) -> None:
     model.save_weights(folder / "model.weights.json", max_shard_size=limit / 2**30)
 
 
-def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     if code.build is None:
         raise NeedsArchitecture(
             "These are weights alone: numbers without the layers that use them.",
@@ -39,7 +40,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=kits.Kit(kits.open_weights, "model.weights.json", kits.TENSORFLOW),
+    kit=standalone.Kit(standalone.open_weights, "model.weights.json", standalone.TENSORFLOW),
     inside="keras",
     needs_architecture=True,
     options=(

@@ -1,9 +1,8 @@
 """Is everything as it was kept? What verifies, rebuilds and repairs a library, and what says how this machine does."""
 
-from core.health.doctor import Check, doctor, sandbox
-from core.health.rebuilding import Rebuilt, rebuild
-from core.health.repairing import Mended, repair
-from core.health.verifying import Found, Verified, last_verified, verify, verify_one
+from core.health.diagnostics import Check, doctor, sandbox
+from core.health.repairs import Mended, Rebuilt, rebuild, repair
+from core.health.verification import Found, Verified, last_verified, verify, verify_one
 
 __all__ = [
     "Check",

@@ -3,8 +3,8 @@ one thing that is kept on disk, and that a comparison names by its id."""
 
 from pathlib import Path
 
-from core.inputs.records import InputSet
-from core.inputs.specs import boxes_of, row_of, specs_of
+from core.inputs.input_set import InputSet
+from core.inputs.signature import boxes_of, row_of, specs_of
 from core.inputs.store import Inputs
 from core.library import Library
 from core.settings import Settings

@@ -9,8 +9,8 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from numpy.lib import format as npy
 
+from core.arrays import plain
 from core.errors import Damaged, InputError
-from core.formats.contract import plain
 
 PIECE = 2 * 2**20  # bytes of rows that are handled together
 HEADER = 10_000  # characters of a header that are looked at; NumPy's own bound

@@ -11,22 +11,20 @@ from typing import Any, BinaryIO, Self
 
 import numpy as np
 
+from core.arrays import Arrays
 from core.errors import Damaged, InputError, UnknownName
-from core.formats.contract import Arrays
-from core.inputs.archives import require_size
-from core.inputs.choosing import choose_rows, in_words
-from core.inputs.files import KINDS, source_of
+from core.inputs.dispatch import KINDS, source_of
 from core.inputs.fitting import Fit, Specs
-from core.inputs.forgetting import discard, forget
-from core.inputs.generating import Sizes, random_source, row_bytes
+from core.inputs.from_npz import require_size
+from core.inputs.from_random import Sizes, random_source, row_bytes
+from core.inputs.held_out import choose_rows, in_words
+from core.inputs.input_set import RECORD, InputSet, discard, forget, identity, write_chunks
 from core.inputs.npy import RowReader, whole
-from core.inputs.records import RECORD, InputSet, identity
-from core.inputs.sources import Source, of_arrays
-from core.inputs.writing import write_chunks
-from core.library import Library, files
-from core.library.access import Access
-from core.library.checked import Checked, checked
-from core.library.entries import checked_id
+from core.inputs.source import Source, of_arrays
+from core.library import Library, storage
+from core.library.integrity import Checked, checked
+from core.library.permissions import Access
+from core.library.records import checked_id
 from core.settings import Settings, settings
 
 MIB = 2**20
@@ -130,13 +128,13 @@ class Inputs:
     ) -> InputSet:
         """The same from open files, each with the name that its owner gave it; they are copied to the disk first."""
         name = given[0][0] if given else ""
-        with files.staging(self._home) as folder:
+        with storage.staging(self._home) as folder:
             # Names of a stranger touch no path: only a known ending is kept of them.
             endings = [Path(one).suffix.lower() for one, _ in given]
             paths = [folder / f"{at}{one if one[1:] in KINDS else '.csv'}" for at, one in enumerate(endings)]
             for path, (_, stream) in zip(paths, given, strict=True):
-                with files.disk(), path.open("wb") as file:
-                    shutil.copyfileobj(stream, file, files.CHUNK)
+                with storage.disk(), path.open("wb") as file:
+                    shutil.copyfileobj(stream, file, storage.CHUNK)
             return self.file(paths, specs, image_shape, name)
 
     def _keep(
@@ -144,10 +142,10 @@ class Inputs:
     ) -> InputSet:
         fit, me = Fit(source.inputs, specs), self._access.me
         origin = origin | ({"owner": me} if me else {})
-        with files.staging(self._home) as staged:
+        with storage.staging(self._home) as staged:
             written = write_chunks(staged, fit.through(source.chunks), self.most)
-            with files.disk():
-                entries = files.seal(staged)
+            with storage.disk():
+                entries = storage.seal(staged)
                 kept = InputSet(
                     id=identity(written.columns, written.targets, entries, origin),
                     origin=origin,
@@ -165,14 +163,14 @@ class Inputs:
         folder = self._home / "inputs" / kept.id
         if folder.is_dir():
             try:
-                files.check(folder, kept.files)
-                return files.write_text(folder / RECORD, kept.text())
+                storage.check(folder, kept.files)
+                return storage.write_text(folder / RECORD, kept.text())
             except Damaged:
                 discard(self._home, folder)
-        files.write_text(staged / RECORD, kept.text())
-        files.flush(staged)
+        storage.write_text(staged / RECORD, kept.text())
+        storage.flush(staged)
         try:
-            files.move(staged, folder)
+            storage.move(staged, folder)
         except OSError:
             if not folder.is_dir():  # else another process kept the same inputs just now
                 raise
@@ -234,7 +232,7 @@ class Inputs:
         Raises as `chunks` does, StorageFailed when the disk refuses.
         """
         members = self.members(id_)
-        with files.disk(), zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        with storage.disk(), zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
             for name, one in members.items():
                 with archive.open(name, "w", force_zip64=True) as member:
                     member.writelines(one.read(0, one.bytes))
@@ -247,7 +245,7 @@ class Inputs:
             os.utime(folder / RECORD)  # what was used last is forgotten last
         stamps = [_stamp(folder / one.path) for one in kept.files]
         if self._seen.get(id_) != stamps:
-            files.check(folder, kept.files)
+            storage.check(folder, kept.files)
             self._seen[id_] = stamps
         return kept
 

@@ -1,7 +1,6 @@
 """All runs and artifacts that are kept: records, files on disk, and the catalog that is derived from them."""
 
-from core.library.entries import Entry, Page, Query
 from core.library.library import Library
-from core.library.records import Artifact, Run
+from core.library.records import Artifact, Entry, Page, Query, Run
 
 __all__ = ["Artifact", "Entry", "Library", "Page", "Query", "Run"]

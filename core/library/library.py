@@ -1,13 +1,98 @@
-"""The library: all runs and artifacts that are kept, whole or absent, whatever is killed when."""
+"""`Library` facade and listings.
 
+Which runs and artifacts there are: from the catalog where there may be many, from the folders where nothing may be
+missed.
+
+The library: all runs and artifacts that are kept, whole or absent, whatever is killed when.
+"""
+
+import contextlib
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from core.library.keeping import Keeping
-from core.library.listing import Listing
-from core.library.marking import Marking
-from core.library.removing import Removing
+from core.errors import UnknownName, UnreadableRecord
+from core.library.add_model import add
+from core.library.base import Reading
+from core.library.catalog.catalog import Catalog
+from core.library.catalog.schema import IN_MEMORY
+from core.library.catalog.sync import Lookout
+from core.library.records import ID, KINDS, Entry, Page, Query, Run
+from core.library.storage import disk
+from core.library.writes import Keeping, Marking, Removing
 from core.worker import Worker
+
+
+class Listing(Reading):
+    """Lists what this person sees."""
+
+    def find(self, search: str = "", demos: Iterable[str] = (), formats: Iterable[str] = ()) -> list[Entry]:
+        """The artifacts that fit, newest first; a bad one is listed with its problem and stops nothing."""
+        return self.page(Query(search, tuple(demos), tuple(formats), size=None)).entries
+
+    def page(self, query: Query) -> Page:
+        """One page of the artifacts that fit, in the order that is asked for. Raises InputError."""
+        asked = replace(query, me=self.access.me)
+        return self._lookout.ask(lambda catalog: catalog.page(asked))
+
+    def tags(self) -> dict[str, int]:
+        """Every tag of an artifact, and how many have it."""
+        return self._lookout.ask(lambda catalog: catalog.tags(self.access.me))
+
+    def kinds(self, name: str) -> dict[Any, int]:
+        """Every demo, format, rank of a verdict, trust or run that artifacts have, by its column, and how many have it;
+        of runs those whose copies can be read."""
+        return self._lookout.ask(lambda catalog: catalog.kinds(name, self.access.me))
+
+    def artifacts_of(self, run_id: str) -> list[str]:
+        """The ids of the artifacts of a run."""
+        return self._lookout.ask(lambda catalog: catalog.ids_where("run", [run_id], self.access.me))
+
+    def made_from(self, artifact_id: str) -> list[str]:
+        """The ids of the artifacts that were converted from one."""
+        return self._lookout.ask(lambda catalog: catalog.ids_where("made_from", [artifact_id], self.access.me))
+
+    @disk()
+    def runs(self) -> list[Run]:
+        """All readable runs, newest first."""
+        found = []
+        for folder in (self.home / "runs").iterdir():
+            # An unreadable run still shows, as its artifacts' problem.
+            with contextlib.suppress(UnreadableRecord, UnknownName):
+                found.append(self._run(folder.name, partial(self._held.get, Run.read)))
+        return sorted(found, key=lambda run: run.created, reverse=True)
+
+    @disk()
+    def ids(self) -> list[str]:
+        """Of all runs and artifacts, readable or not."""
+        folders = (folder for kind in KINDS.values() for folder in (self.home / kind).iterdir())
+        return sorted(one.name for one in folders if self.access.me is None or self._shows_folder(one))
+
+    def _shows_folder(self, folder: Path) -> bool:
+        return bool(ID.fullmatch(folder.name)) and self.access.sees(folder)
+
+    @disk()
+    def strangers(self) -> list[Path]:
+        """What lies among runs and artifacts, and is no entry of ours: nothing that a person who signed in is told."""
+        if self.access.me is not None:
+            return []
+        found = [one for kind in KINDS.values() for one in (self.home / kind).iterdir()]
+        return sorted(one for one in found if KINDS.get(one.name[:1]) != one.parent.name or not ID.fullmatch(one.name))
+
+    def rebuild(self) -> None:
+        """Make the catalog anew from the folders."""
+        self._lookout.rebuild()
+
+    def catalog_kind(self) -> str:
+        """What the catalog is kept in (see `Catalog.kind`)."""
+        return self._catalog.kind()
+
+    def read_anew(self) -> list[Entry]:
+        """What `find` should give, read from the folders and past the catalog."""
+        asked = Query(size=None, me=self.access.me)
+        return Lookout(self.home, Catalog(IN_MEMORY)).ask(lambda catalog: catalog.page(asked)).entries
 
 
 class Library(Listing, Keeping, Marking, Removing):
@@ -29,6 +114,4 @@ class Library(Listing, Keeping, Marking, Removing):
         With `worker`, that one reloads the copies and stays as it is; else one is started and ended.
         Raises InputError when the model or the inputs cannot be used at all, CannotSave when the model cannot be kept.
         """
-        from core.library.adding import add
-
         return add(self, model, inputs, list(formats), name, worker)

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field
 
 from core.errors import RoundtripError
-from core.library.entries import checked_id
-from core.library.records import Artifact, Run
+from core.library.records import Artifact, Run, checked_id
 from core.record import Trust
 
 if TYPE_CHECKING:

@@ -1,17 +1,22 @@
-"""The trash: what was removed, when, and what has lain there long enough to be emptied."""
+"""Trash and disk usage.
+
+The trash: what was removed, when, and what has lain there long enough to be emptied.
+
+How much of the disk a library takes, by what takes it.
+"""
 
 import contextlib
 import os
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from core.errors import RoundtripError, UnknownName, UnreadableRecord
-from core.library import files
-from core.library.entries import ID, Entry, checked_id, unknown
-from core.library.marks import marks_or_none
-from core.library.records import Artifact, Run
+from core.library import storage
+from core.library.annotations import marks_or_none
+from core.library.records import ID, Artifact, Entry, Run, checked_id, unknown
 from core.record import Record, now
 
 REMOVED = "removed.json"
@@ -53,14 +58,14 @@ class Trash:
 
     def throw(self, folder: Path) -> None:
         """Move an entry here, and note when. Raises OSError."""
-        files.move(folder, self._folder / folder.name)
+        storage.move(folder, self._folder / folder.name)
         with contextlib.suppress(OSError):  # a full disk is what a trash is emptied for: it counts from when it is seen
             self._note(folder.name)
 
     def take_back(self, id_: str, target: Path) -> None:
         """Raises OSError."""
         (self._folder / id_ / REMOVED).unlink(missing_ok=True)
-        files.move(self._folder / id_, target)
+        storage.move(self._folder / id_, target)
 
     def with_run(self, id_: str) -> list[str]:
         """What comes back together: an artifact with its run, where that lies here too. Raises UnknownName."""
@@ -97,7 +102,7 @@ class Trash:
 
     def _delete(self, id_: str) -> bool:
         """Out of the trash first, so that what was half deleted cannot be brought back."""
-        with files.disk(), files.staging(self._home) as aside:
+        with storage.disk(), storage.staging(self._home) as aside:
             try:
                 os.rename(self._folder / id_, aside / id_)
             except FileNotFoundError:  # somebody else was faster
@@ -105,7 +110,7 @@ class Trash:
         return True
 
     def _note(self, id_: str) -> None:
-        files.write_text(self._folder / id_ / REMOVED, Removed().text())
+        storage.write_text(self._folder / id_ / REMOVED, Removed().text())
 
 
 def _entry(folder: Path) -> Entry:
@@ -126,3 +131,42 @@ def _entry(folder: Path) -> Entry:
         bytes=artifact.bytes,
         trust=artifact.trust,
     )
+
+
+class Space(NamedTuple):
+    """Bytes of runs and artifacts, of the trash, of what jobs found, of sets of inputs, of the rest (the catalog, the
+    server's log); `free` is what the disk has left."""
+
+    runs: int
+    artifacts: int
+    trash: int
+    jobs: int
+    inputs: int
+    rest: int
+    free: int
+
+    @property
+    def total(self) -> int:
+        return sum(self[:-1])
+
+
+def space(home: Path) -> Space:
+    """Looks at every file below the home of a library."""
+    parts = {name: size_of(home / name) for name in ("runs", "artifacts", "trash", "jobs", "inputs")}
+    rest = sum(size_of(Path(one.path)) for one in os.scandir(home) if one.name not in parts)
+    return Space(**parts, rest=rest, free=shutil.disk_usage(home).free)
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files below a folder; links are not followed, and what goes meanwhile is nothing."""
+    try:
+        if not path.is_dir() or path.is_symlink():
+            return path.lstat().st_size
+        with os.scandir(path) as found:
+            entries = list(found)
+        return sum(
+            size_of(Path(one.path)) if one.is_dir(follow_symlinks=False) else one.stat(follow_symlinks=False).st_size
+            for one in entries
+        )
+    except OSError:
+        return 0

@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from core.context import AppContext
 from core.errors import InputError
-from core.library import files
-from core.library.journal import Job
-from core.report.facts import gather
-from core.report.plain import as_csv, as_json
-from core.work.tolerances import Tolerance
-
-if TYPE_CHECKING:
-    from core.jobs import Jobs
+from core.jobs.tolerances import Tolerance
+from core.library import storage
+from core.library.job_store import Job
+from core.report.data import gather
+from core.report.tables import as_csv, as_json
 
 KINDS = {
     "html": "one page to read and to send: verdicts, numbers, plots, rows that disagree; opens offline, about 5 MB",
@@ -33,22 +30,22 @@ def report_kind(path: Path) -> str:
     return kind
 
 
-def write_report(jobs: "Jobs", job: Job, path: Path, tolerances: Mapping[str, Tolerance] | None = None) -> None:
+def write_report(context: AppContext, job: Job, path: Path, tolerances: Mapping[str, Tolerance] | None = None) -> None:
     """Write a finished comparison to a file by its ending, whole or not at all; an earlier file is replaced.
 
-    `tolerances` are those of `core.work.tolerances`: each copy's pass or fail is then in it. Raises InputError for
+    `tolerances` are those of `core.jobs.tolerances`: each copy's pass or fail is then in it. Raises InputError for
     another ending, another job, or a tolerance of no output; StorageFailed when the disk refuses.
     """
     kind = report_kind(path)
     if job.kind != "compare" or job.state != "done":
         raise InputError("Only a finished comparison can be reported.", received=f"{job.kind}, {job.state}")
-    findings = gather(jobs, job, tolerances or {})
+    findings = gather(context, job, tolerances or {})
     if kind == "html":
         # Plotly and Jinja take half a second to import, for which no other command should wait.
-        from core.report.page import as_html
+        from core.report.html import as_html
 
         text = as_html(findings)
     else:
         text = as_json(findings) if kind == "json" else as_csv(findings)
-    with files.disk():
-        files.write_text(path.expanduser(), text)
+    with storage.disk():
+        storage.write_text(path.expanduser(), text)

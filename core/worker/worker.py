@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 
 from core.errors import ChildDied, RoundtripError, WorkerError
 from core.explain import translate
+from core.sandbox.limits import CONFINED
 from core.settings import PROJECT, Settings, settings
-from core.worker.asking import TICK, Child, Never, cancelled_by_a_person
-from core.worker.box import Box, staged
-from core.worker.channel import Frame
-from core.worker.limits import CONFINED
-from core.worker.self_test import SelfTest, try_everything
+from core.worker.child_handle import TICK, Child, Never, cancelled_by_a_person
+from core.worker.file_exchange import Box, staged
+from core.worker.protocol import Frame
+from core.worker.sandbox_test import SelfTest, try_everything
 
 LAST_BREATH = 1.0  # seconds in which a killed warm process, whose children end first, ends too
 WARM_SECONDS = 180  # seconds that importing TensorFlow may take on a slow disk
@@ -72,7 +72,7 @@ class Worker:
             self._forget_folder()
             self._folder = Path(tempfile.mkdtemp(prefix="roundtrip-"))
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "core.worker.warm", str(self._folder / "worker"), str(self._new_boxes())],
+                [sys.executable, "-m", "core.worker.forkserver", str(self._folder / "worker"), str(self._new_boxes())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -225,7 +225,7 @@ class Worker:
             box.make()
             surroundings["env"] |= ONE_THREAD
         process = subprocess.Popen(
-            [sys.executable, "-m", "core.worker.child", *([str(box.folder)] if box else [])],
+            [sys.executable, "-m", "core.worker.serve", *([str(box.folder)] if box else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -7,8 +7,8 @@ import pytest
 
 from core.jobs import Jobs
 from core.library import Library
-from core.library.access import Viewer
-from core.library.journal import Job
+from core.library.job_store import Job
+from core.library.permissions import Viewer
 from core.settings import Settings
 from core.worker import Worker
 from tests.library.conftest import keep_artifact, keep_run

@@ -8,9 +8,9 @@ from streamlit.runtime.secrets import secrets_singleton
 
 from core.errors import InputError, SignedOut, UnknownName
 from tests.access.conftest import ADA, BO
-from ui import people, state
-from ui.people import Person, asked_by, people_sign_in, person, viewer
-from ui.routes import viewer as graph
+from ui import auth, session
+from ui.auth import Person, asked_by, people_sign_in, person, viewer
+from ui.routes import graph_viewer as graph
 
 pytestmark = pytest.mark.trust
 
@@ -20,7 +20,7 @@ LATER, EARLIER = time.time() + 3600, time.time() - 1
 @pytest.fixture
 def signing_in(monkeypatch: pytest.MonkeyPatch) -> None:
     """People sign in here."""
-    for module in (people, state, graph):
+    for module in (auth, session, graph):
         monkeypatch.setattr(module, "people_sign_in", lambda: True)
 
 
@@ -59,15 +59,15 @@ def test_people_sign_in_where_the_secrets_say_so(secrets_in, text, asked):
 def test_an_office_is_given_to_nobody_who_is_not_signed_in(signing_in):
     for who in (None, Person(ADA, EARLIER)):
         with asked_by(who), pytest.raises(SignedOut):
-            state.office()
+            session.current_jobs()
 
 
 def test_an_office_is_that_of_who_asks(signing_in, house, adas, monkeypatch):
-    monkeypatch.setattr(state, "whole_office", lambda: house)
+    monkeypatch.setattr(session, "server_jobs", lambda: house)
     with asked_by(Person(ADA, LATER)):
-        assert state.office().library.run(adas.run).owner == ADA.id
+        assert session.current_jobs().library.run(adas.run).owner == ADA.id
     with asked_by(Person(BO, LATER)), pytest.raises(UnknownName):
-        state.office().library.run(adas.run)
+        session.current_jobs().library.run(adas.run)
 
 
 def test_the_address_of_a_graph_names_its_person_and_nobody_writes_another(signing_in):

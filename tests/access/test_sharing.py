@@ -5,10 +5,10 @@ import json
 import pytest
 
 from core.errors import InputError, UnknownName
+from core.exports.archive import take
 from core.health import last_verified, repair, verify
 from core.library import Query
 from core.library.lineage import lineage
-from core.library.parcel import take
 from tests.access.conftest import ADA, BO, keep
 from tests.library.conftest import keep_artifact
 

@@ -12,7 +12,7 @@ from core.errors import UnknownName
 from core.inputs import Inputs
 from core.jobs import Jobs
 from core.library import Library, Query
-from core.library.journal import Journal
+from core.library.job_store import Journal
 from tests.access.conftest import BO, Kept
 
 pytestmark = pytest.mark.trust

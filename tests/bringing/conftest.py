@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from core.jobs import Jobs
-from core.library.journal import Job
-from core.work.receiving import receive
+from core.jobs.uploads import receive
+from core.library.job_store import Job
 
 
 @pytest.fixture

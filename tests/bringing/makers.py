@@ -322,7 +322,7 @@ def onnx_file(folder: Path, batch: int | str | None = "rows", output: str = "Sta
 
 def openvino_file(folder: Path) -> tuple[Path, Path]:
     """OpenVINO's two files."""
-    from core.formats.openvino_runtime import openvino
+    from core.runtimes.openvino import openvino
 
     ov, path = openvino(), folder / "good.xml"
     ov.save_model(ov.convert_model(onnx_file(folder)), path, compress_to_fp16=False)

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.compatibility.matrix import matrix
 from core.errors import StorageFailed, TimedOut, UnknownName, from_json
 from core.jobs import Jobs
+from core.jobs.uploads import receive
 from core.library import Artifact
-from core.library.journal import Job
-from core.matrix import matrix
-from core.report.facts import gather
-from core.report.plain import as_csv, as_json
-from core.work.receiving import receive
+from core.library.job_store import Job
+from core.report.data import gather
+from core.report.tables import as_csv, as_json
 from core.worker import Writes
 from tests.bringing import makers
 from tests.conftest import finished

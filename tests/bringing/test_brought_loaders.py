@@ -7,14 +7,14 @@ import pytest
 
 from core.errors import DoesNotLoad, InputError
 from core.formats import get_format
-from core.formats.contract import Code, Predictor
+from core.runtimes.base import ModelCode, Predictor
 from tests.bringing import makers
 
 ROWS, KERNEL = makers.ROWS, makers.KERNEL
 
 
 def loaded(key: str, folder: Path, **code) -> Predictor:
-    return get_format(key).load(folder, Code(**code, compiles=False))
+    return get_format(key).load(folder, ModelCode(**code, compiles=False))
 
 
 @pytest.mark.parametrize("resource", [False, True], ids=["reference variables", "resource variables"])

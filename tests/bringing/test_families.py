@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from core.introspection.describe import describe
 from core.jobs import Jobs
-from core.library.journal import Job
-from core.work.inspecting import describe
+from core.library.job_store import Job
 from tests.conftest import finished
 
 pytestmark = [pytest.mark.long, pytest.mark.trust, pytest.mark.timeout(900)]

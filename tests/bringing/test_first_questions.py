@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from core.errors import DoesNotLoad, InputError, TimedOut, WorkerError
-from core.inputs.choosing import in_words
+from core.inputs.held_out import in_words
+from core.introspection.replies import believed
+from core.jobs.trial_inputs import first_answer, questions
+from core.jobs.uploads import receive
 from core.library import Library
-from core.work.first_questions import first_answer, questions
-from core.work.receiving import receive
-from core.work.told import believed
 
 GOOD = {"kind": "onnx", "parameters": 8, "summary": "", "weight_bytes": 32, "not_finite": {}, "traits": {}}
 GOOD |= {"weights": [], "optimizer": [], "remark": "", "signatures": []}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.jobs import Jobs
-from core.library.journal import Job
+from core.library.job_store import Job
 from tests.bringing import makers
 from tests.kit.unpacking import Ran, run_kit, run_kits, unpack
 

@@ -8,13 +8,13 @@ import pytest
 
 from core.compare import Verdict
 from core.errors import InputError, NotConfined, UnknownName
+from core.exports.archive import take
+from core.exports.proof_kit import proof_kit
+from core.introspection.describe import describe
 from core.jobs import Jobs
-from core.kit import proof_kit
 from core.library import Query
-from core.library.journal import Job
-from core.library.parcel import take
-from core.work.inspecting import describe
-from core.worker.asking import Child, not_confined
+from core.library.job_store import Job
+from core.worker.child_handle import Child, not_confined
 from tests.bringing import makers
 from tests.gate.makers import keras_file
 from tests.gate.makers_graphs import GOOD_SAVED_MODEL

@@ -3,8 +3,8 @@
 import pytest
 
 from core.errors import WorkerError
-from core.work.told import WORDS, believed
-from core.worker.asking import NONSENSE
+from core.introspection.replies import WORDS, believed
+from core.worker.child_handle import NONSENSE
 
 TOLD = {
     "kind": "onnx",

@@ -16,8 +16,8 @@ SCRIPT = f"""
 import sys
 sys.path.insert(0, {str(PROJECT)!r})
 import streamlit as st
-from ui.compare.canvas import changed, draw
-from core.pictures import row_image_url
+from ui.compare.live import changed, draw
+from core.figures.images import row_image_url
 
 def count(name):
     st.session_state[name] = st.session_state.get(name, 0) + 1

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.library import Library, Query
-from core.library.entries import new_id
+from core.library.records import new_id
 from tests.browser.conftest import heading, picture, settled
 from tests.browser.server import Server, serve
 from tests.library.conftest import keep_artifact, keep_run

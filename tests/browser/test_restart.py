@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.library import Library
-from core.library.journal import Journal
+from core.library.job_store import Journal
 from tests.browser.conftest import heading, picture, settled
 from tests.browser.server import Server, serve
 from tests.faults.oracle import hold_invariants, state

@@ -17,7 +17,7 @@ from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_N
 
 from core.jobs import Jobs
 from core.library import Library
-from core.library.access import Viewer
+from core.library.permissions import Viewer
 from core.settings import Settings
 from core.worker import Worker
 from tests.access.conftest import Kept, keep

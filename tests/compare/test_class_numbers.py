@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 from core.compare import ClassNumbers, compare
-from core.compare.classes import wilson
+from core.compare.classification import wilson
 from core.errors import InputError
 
 NAN, INF = np.nan, np.inf
@@ -169,7 +169,7 @@ def test_values_are_not_counted_as_classes_unless_they_are_said_to_be():
 
 
 def test_one_row_that_is_no_distribution_makes_all_of_them_values(monkeypatch):
-    monkeypatch.setattr("core.compare.rows.VALUES", 4)
+    monkeypatch.setattr("core.compare.chunks.VALUES", 4)
     rows = np.tile([[0.25, 0.75]], (9, 1))
     answers = rows[:, ::-1]
     assert compare({"y": rows}, {"y": answers}).outputs[0].classes.changed == 9

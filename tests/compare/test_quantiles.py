@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from core.compare import order
-from core.compare.order import Quantiles, settle
+from core.compare import quantiles as quantiles_module
+from core.compare.quantiles import Quantiles, settle
 
 
 def quantiles(values: np.ndarray, *wanted: float, chunk: int = 100) -> tuple[list[float | None], int]:
@@ -32,7 +32,7 @@ def quantiles(values: np.ndarray, *wanted: float, chunk: int = 100) -> tuple[lis
 @pytest.fixture
 def _held(request, monkeypatch):
     """How many values may be held."""
-    monkeypatch.setattr(order, "HELD", request.param)
+    monkeypatch.setattr(quantiles_module, "HELD", request.param)
 
 
 def positive(dtype: str) -> st.SearchStrategy[np.ndarray]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from strategies import two_numbers
 
 from core.compare import Passed, compare, passes
-from core.compare.rows import whole
+from core.compare.chunks import whole
 from core.errors import InputError
 
 NAN, INF = np.nan, np.inf

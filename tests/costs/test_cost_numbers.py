@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from core.formats.batches import ONE_ROW
-from core.formats.contract import Predictor, Spec
-from core.work.costs import BATCHES, REPEATS, TIMED, WARM_UP, Spread, Steady, front, protocol
-from core.work.slots import Slots
-from core.worker.measuring import LEAST_CALLS, _rows, reset_peak, time_calls, way_to_ask
+from core.jobs.benchmark_result import BATCHES, REPEATS, TIMED, WARM_UP, Spread, Steady, front, protocol
+from core.jobs.runner import Slots
+from core.runtimes.adapters import ONE_ROW
+from core.runtimes.base import Predictor, Spec
+from core.worker.tasks.benchmark import LEAST_CALLS, _rows, reset_peak, time_calls, way_to_ask
 
 seconds = st.floats(1e-6, 1e3)
 calls = st.lists(seconds, min_size=2, max_size=60).map(np.array)
@@ -109,7 +109,7 @@ def test_a_copy_that_takes_no_row_at_all_is_no_copy_that_takes_no_batch():
 
 
 def test_where_the_system_counts_no_peak_there_is_none(monkeypatch, tmp_path):
-    monkeypatch.setattr("core.worker.measuring.CLEAR", tmp_path / "nothing" / "here")
+    monkeypatch.setattr("core.worker.tasks.benchmark.CLEAR", tmp_path / "nothing" / "here")
     assert reset_peak() is None
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from core.formats import get_format
 from core.jobs import Jobs
+from core.jobs.benchmark import estimate, last_cost
+from core.jobs.benchmark_result import BATCHES, TIMED, Cost, Costs
 from core.library import Library
-from core.work.costing import estimate, last_cost
-from core.work.costs import BATCHES, TIMED, Cost, Costs
 from tests.conftest import finished
 
 FORMATS = ("keras", "litert", "weights")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from core.demos import DEMOS, get_demo
-from core.demos.contract import Demo, Score, train_settings
+from core.demos.base import Demo, Score, train_settings
 from core.errors import InputError, UnknownName
-from core.formats.live import live_predictor
-from core.formats.reference import answer_in_batches
+from core.runtimes.live import live_predictor
+from core.runtimes.reference import answer_in_batches
 
 by_demo = pytest.mark.parametrize("demo", DEMOS, ids=lambda one: one.key)
 by_keras_demo = pytest.mark.parametrize("demo", [one for one in DEMOS if one.kind == "keras"], ids=lambda one: one.key)

@@ -13,8 +13,8 @@ from core.disagreement import NEAR
 from core.errors import InputError, UnknownName
 from core.inputs import Inputs
 from core.jobs import Jobs
-from core.library.journal import Job
-from core.work.disagreeing import _Work
+from core.jobs.disagreement import _Work
+from core.library.job_store import Job
 from tests.conftest import finished, until
 
 SECONDS = 120  # never the limit here: the number of inputs is
@@ -158,7 +158,7 @@ def test_the_best_so_far_is_on_record_while_it_searches_and_cancel_ends_it_withi
 def test_one_side_that_dies_is_one_sentence_with_its_name(jobs, saved, monkeypatch):
     one, two = (saved("digits-mlp", key)["artifact"] for key in ("keras", "saved_model"))
     opened = []
-    monkeypatch.setattr("core.work.opening.open_participant", _noting(opened))
+    monkeypatch.setattr("core.jobs.participants.open_participant", _noting(opened))
     job = jobs.disagree(one, two, seconds=SECONDS)
     _until(jobs, job, lambda job: job.detail.get("asked", {}).get("made", 0) > 0)
     victim = dict(opened)[two]
@@ -170,7 +170,7 @@ def test_one_side_that_dies_is_one_sentence_with_its_name(jobs, saved, monkeypat
 
 
 def _noting(opened: list):
-    from core.work.opening import open_participant
+    from core.jobs.participants import open_participant
 
     def noting(jobs, id_, *args, **given):
         opened.append((id_, open_participant(jobs, id_, *args, **given)))

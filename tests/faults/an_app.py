@@ -13,10 +13,10 @@ from typing import Any
 
 from core.jobs import Jobs
 from core.library import Library
-from core.library.journal import Job
+from core.library.job_store import Job
 from core.settings import Settings
 from core.worker import Worker
-from core.worker.self_test import SelfTest
+from core.worker.sandbox_test import SelfTest
 from tests.faults.crashing import for_each_line
 from tests.faults.injection import die
 from tests.faults.stages import IMPORTING, SAVING, at

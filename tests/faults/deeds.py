@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from core.health import repair
-from core.library import Library, files
-from core.library.journal import Job, Journal
+from core.library import Library, storage
+from core.library.job_store import Job, Journal
 from tests.library.conftest import keep_artifact, keep_both, keep_run
 
 
@@ -14,15 +14,17 @@ def _newest(library: Library) -> str:
 
 def _save(library: Library) -> Callable[[], object]:
     run = library.runs()[0]
-    return files.disk()(lambda: keep_artifact(library, run))  # the copy itself is written by a format, which translates
+    return storage.disk()(
+        lambda: keep_artifact(library, run)
+    )  # the copy itself is written by a format, which translates
 
 
 def _train(library: Library) -> Callable[[], object]:
-    return files.disk()(lambda: keep_run(library))
+    return storage.disk()(lambda: keep_run(library))
 
 
 def _import(library: Library) -> Callable[[], object]:
-    return files.disk()(lambda: keep_both(library))
+    return storage.disk()(lambda: keep_both(library))
 
 
 def _remove(library: Library) -> Callable[[], object]:

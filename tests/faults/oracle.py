@@ -5,8 +5,8 @@ from pathlib import Path
 
 from core.errors import Damaged
 from core.health import repair, verify
-from core.health.rebuilding import differences
-from core.library import Artifact, Library, Run, files
+from core.health.repairs import differences
+from core.library import Artifact, Library, Run, storage
 from tests.library.conftest import keep_artifact, keep_run
 
 PLACES = ("runs", "artifacts", "trash")
@@ -60,7 +60,7 @@ def _wrong_in_trash(folder: Path) -> list[Damaged]:
     is_run = folder.name.startswith("r")
     record = Run.read(folder / "run.json") if is_run else Artifact.read(folder / "artifact.json")
     kept = folder if is_run else folder / "files"
-    return [damage for one in record.files if (damage := files.wrong_with(kept, one))]
+    return [damage for one in record.files if (damage := storage.wrong_with(kept, one))]
 
 
 def _goes_on(library: Library) -> None:

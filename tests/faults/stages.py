@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import core.work.importing as importing
-import core.work.saving as saving
-from core.library import files, together
-from core.library.journal import Journal
-from core.library.lookout import Lookout
+import core.jobs.import_model as import_model
+import core.jobs.save as save
+from core.library import storage
+from core.library.catalog.sync import Lookout
+from core.library.job_store import Journal
 from core.worker import Worker
-from core.worker.asking import Child
+from core.worker.child_handle import Child
 
 AT_MOST = 60  # seconds until a child has written something
 
@@ -37,28 +37,28 @@ SAVING = {
     "while the child writes": Stage(Child, "receive", "writing"),
     "when the child has saved": Stage(Worker, "run", "return"),
     "while the copy is reloaded": Stage(Child, "receive", "call", 2),
-    "when the copy was reloaded": Stage(saving, "gather", "return"),
-    "before hashing": Stage(files, "seal", "call"),
-    "after hashing": Stage(files, "seal", "return"),
-    "between record and evidence": Stage(files, "write_text", "return"),
-    "before the rename": Stage(files, "move", "call"),
-    "after the rename": Stage(files, "move", "return"),
+    "when the copy was reloaded": Stage(save, "gather", "return"),
+    "before hashing": Stage(storage, "seal", "call"),
+    "after hashing": Stage(storage, "seal", "return"),
+    "between record and evidence": Stage(storage, "write_text", "return"),
+    "before the rename": Stage(storage, "move", "call"),
+    "after the rename": Stage(storage, "move", "return"),
     **ENDING,
 }
 IMPORTING = {
-    "before the file is checked": Stage(importing, "gate", "call"),
-    "when the file was checked": Stage(importing, "gate", "return"),
-    "when a child has looked inside": Stage(importing, "inspect_in_child", "return"),
-    "when a child has loaded it": Stage(importing, "load", "return"),
-    "when it has answered": Stage(importing, "first_answer", "return"),
-    "when it was loaded again": Stage(importing, "gather", "return"),
-    "when the run is hashed": Stage(files, "seal", "return"),
-    "when the copy is hashed": Stage(files, "seal", "return", 2),
-    "before both are promised": Stage(together, "move", "call"),
-    "when both are promised": Stage(files, "move", "call"),
-    "between run and copy": Stage(files, "move", "return"),
-    "before the copy's folder is flushed": Stage(files, "move", "call", 2),
-    "after both": Stage(files, "move", "return", 2),
+    "before the file is checked": Stage(import_model, "gate", "call"),
+    "when the file was checked": Stage(import_model, "gate", "return"),
+    "when a child has looked inside": Stage(import_model, "inspect_in_child", "return"),
+    "when a child has loaded it": Stage(import_model, "load", "return"),
+    "when it has answered": Stage(import_model, "first_answer", "return"),
+    "when it was loaded again": Stage(import_model, "gather", "return"),
+    "when the run is hashed": Stage(storage, "seal", "return"),
+    "when the copy is hashed": Stage(storage, "seal", "return", 2),
+    "before both are promised": Stage(storage, "commit_entries", "call"),
+    "when both are promised": Stage(storage, "move", "call"),
+    "between run and copy": Stage(storage, "move", "return"),
+    "before the copy's folder is flushed": Stage(storage, "move", "call", 2),
+    "after both": Stage(storage, "move", "return", 2),
     **ENDING,
 }
 

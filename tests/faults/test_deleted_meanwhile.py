@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from core.errors import from_json
+from core.exports.archive import take
 from core.jobs import Jobs
 from core.library import Library
-from core.library.parcel import take
 from core.worker import Worker
-from core.worker.asking import Child
+from core.worker.child_handle import Child
 from tests.faults.furnishing import furnished, jobs_over
 from tests.faults.oracle import hold_invariants, state
 from tests.library.conftest import keep_artifact, keep_run

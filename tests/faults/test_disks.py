@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from core.errors import RoundtripError, StorageFailed
+from core.exports.archive import take
 from core.jobs import Jobs
-from core.library import Library, files
-from core.library.parcel import take
+from core.library import Library, storage
 from core.settings import Settings
 from core.worker import Worker
 from tests.conftest import fill, finished, remount
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.trust
 
 def refusal(change: Callable[[], object]) -> RoundtripError:
     with pytest.raises(StorageFailed) as caught:
-        files.disk()(change)()
+        storage.disk()(change)()
     assert caught.value.cure
     return caught.value
 

@@ -12,9 +12,9 @@ import pytest
 from core.errors import from_json
 from core.jobs import Jobs
 from core.library import Library
-from core.library.journal import Job, Journal
+from core.library.job_store import Job, Journal
 from core.worker import Worker
-from core.worker.asking import Child
+from core.worker.child_handle import Child
 from tests.conftest import finished, until
 from tests.faults.crashes import SIGKILL, ask
 from tests.faults.oracle import hold_invariants, state

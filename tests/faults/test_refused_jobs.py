@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import RoundtripError, from_json
 from core.jobs import Jobs
-from core.library.journal import Job
+from core.library.job_store import Job
 from core.worker import Worker
 from tests.faults.furnishing import furnished, jobs_over
 from tests.faults.injection import Calls, patched, refusing

@@ -11,7 +11,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from core.errors import Damaged
 from core.health import rebuild, repair, verify_one
-from core.health.rebuilding import differences
+from core.health.repairs import differences
 from core.library import Library
 from tests.faults.crashes import crash
 from tests.library.conftest import keep_artifact, keep_run

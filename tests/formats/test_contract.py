@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from core.compare import Verdict
+from core.compatibility.matrix import matrix
 from core.demos import DEMOS, get_demo
 from core.errors import CannotSave, InputError, PackageMissing, UnknownName
 from core.evidence import Outcome
 from core.formats import FORMATS, all_formats, get_format
-from core.formats.contract import NO_CODE, PARTS, Option, Predictor, Spec
-from core.matrix import matrix
+from core.formats.base import PARTS, Option
+from core.runtimes.base import NO_CODE, Predictor, Spec
 from core.settings import PROJECT
 from tests.formats.expectations import EXPECTED, HIDES_OPTIMIZER, HIDES_WEIGHTS, Refused, Saves
 

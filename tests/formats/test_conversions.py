@@ -9,7 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.tools import flatbuffer_utils
 
 from core.compare import Verdict
-from core.formats.litert_runtime import litert_predictor
+from core.runtimes.litert import litert_predictor
 from tests.conftest import finished
 
 RUN = "digits-mlp"

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from core.arrays import plain
 from core.errors import InputError
-from core.formats.contract import Predictor, Spec, plain
-from core.formats.live import keras_predictor
-from core.formats.reference import Reference, answer_in_batches
+from core.runtimes.base import Predictor, Spec
+from core.runtimes.live import keras_predictor
+from core.runtimes.reference import Reference, answer_in_batches
 
 ZETA, ALPHA = np.array([[1.0, 1.0], [2.0, 2.0]], "float32"), np.array([[10.0, 20.0], [30.0, 40.0]], "float32")
 

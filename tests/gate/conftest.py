@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from core.gate import Gated, gate
 from core.settings import Settings
+from core.validation import Gated, gate
 from core.worker import Worker
-from core.worker.asking import Child
+from core.worker.child_handle import Child
 
 LIMITS = Settings(upload_mib=64)
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 
 from core.errors import ChildDied, Refused
-from core.gate import gate
+from core.validation import gate
 from core.worker import Worker
-from core.worker.asking import Child
+from core.worker.child_handle import Child
 from tests.gate.conftest import LIMITS
 from tests.gate.damaging import damage
 from tests.gate.makers import DENSE, fill_weights, h5, keras_file, sequential, text, zipped

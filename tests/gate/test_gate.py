@@ -6,14 +6,13 @@ import struct
 import pytest
 
 from core.errors import Refused, from_json
-from core.gate import RULES, gate, refused
-from core.gate.names import display, file_name
 from core.settings import Settings
-from core.worker.inspector import inspect_brought
+from core.validation import RULES, gate, refused
+from core.validation.content import inspect_brought
+from core.validation.rules import display, file_name
 from tests.gate.conftest import LIMITS
-from tests.gate.makers import DENSE, Bad, keras_file, sequential, text, written, zipped
+from tests.gate.makers import BAD_INPUTS, DENSE, Bad, keras_file, sequential, text, written, zipped
 from tests.gate.makers_files import wide_end
-from tests.gate.register import BAD_INPUTS
 
 pytestmark = pytest.mark.trust
 EVERY = [pytest.param(one, id=one.id) for one in BAD_INPUTS]

@@ -11,8 +11,8 @@ import pytest
 
 from core.demos import DEMOS
 from core.errors import Refused
-from core.gate import gate
 from core.settings import PROJECT
+from core.validation import gate
 from tests.gate.conftest import LIMITS
 from tests.gate.makers import (
     DENSE,

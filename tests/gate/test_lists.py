@@ -6,17 +6,17 @@ import sys
 import pytest
 
 from core.errors import ChildDied, Refused, TimedOut
-from core.gate.allowed import CLASSES, FUNCTIONS
+from core.jobs.import_model import inspect_in_child
 from core.settings import PROJECT
-from core.worker.inspecting import inspect_in_child
-from core.worker.inspector.operations import ALLOWED, SAVER, TABLES
+from core.validation.content.graph_ops import ALLOWED, SAVER, TABLES
+from core.validation.keras_allowlist import CLASSES, FUNCTIONS
 from tests.gate.makers_graphs import BESIDE
 
 pytestmark = pytest.mark.trust
 LOOK = """
 import importlib
-from core.gate.allowed import CLASSES, FUNCTIONS, OUR_OWN
-from core.worker.inspector.operations import ALLOWED, SAVER, TABLES
+from core.validation.keras_allowlist import CLASSES, FUNCTIONS, OUR_OWN
+from core.validation.content.graph_ops import ALLOWED, SAVER, TABLES
 from keras.src.saving.serialization_lib import BUILTIN_MODULES, NON_MODELING_APIS
 from tensorflow.core.framework import op_def_pb2
 from tensorflow.python.client import pywrap_tf_session

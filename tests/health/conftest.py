@@ -8,5 +8,5 @@ from tests.conftest import command
 @pytest.fixture
 def say_over(monkeypatch: pytest.MonkeyPatch, empty_library):
     """The library, and a function that runs a command over it; gives (status, output, errors)."""
-    monkeypatch.setattr("core.terminal.Library", lambda: empty_library)
+    monkeypatch.setattr("core.cli.console.Library", lambda: empty_library)
     return empty_library, command

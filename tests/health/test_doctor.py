@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from core.health import doctor
-from core.health.doctor import masked, sandbox, settings_in_use
+from core.health.diagnostics import masked, sandbox, settings_in_use
 from core.settings import PROJECT, Settings
 from core.worker import Probe, SelfTest
 from tests.library.conftest import keep_artifact, keep_run, spoil

@@ -12,9 +12,9 @@ import pytest
 
 from core.errors import StorageFailed
 from core.health import rebuild, repair
-from core.health.rebuilding import differences
+from core.health.repairs import differences
 from core.library import Library
-from core.library.journal import Job, Journal
+from core.library.job_store import Job, Journal
 from tests.library.conftest import keep_artifact, keep_run, spoil
 
 
@@ -140,7 +140,7 @@ def test_what_fails_is_a_line_and_the_rest_goes_on(empty_library, kept, monkeypa
     def refuse(*_):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("core.library.files.os.rename", refuse)
+    monkeypatch.setattr("core.library.storage.os.rename", refuse)
     states = {one.kind: (one.state, one.sentence) for one in repair(empty_library, quarantine=True)}
     assert states["unreadable"][0] == "failed"
     assert "The library lies on a read-only disk." in states["unreadable"][1]
@@ -215,6 +215,6 @@ def test_opening_a_library_on_a_failing_disk_is_said_in_words(tmp_path, monkeypa
     def fail(*_, **__):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("core.library.files.leftovers", fail)
+    monkeypatch.setattr("core.library.storage.leftovers", fail)
     with pytest.raises(StorageFailed, match="The disk reported an error"):
         Library(tmp_path)

@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import Cancelled, Damaged
 from core.health import last_verified, verify, verify_one
-from core.library import files
+from core.library import storage
 from tests.library.conftest import keep_artifact, keep_run, spoil
 
 
@@ -138,7 +138,7 @@ def test_the_last_look_at_everything_is_on_record_and_one_entry_is_not(empty_lib
 def test_a_file_is_hashed_in_pieces_and_the_hash_is_the_same(tmp_path):
     path, heard = tmp_path / "big", []
     path.write_bytes(os.urandom(2**20 + 7))
-    assert files.sha256(path, heard.append) == files.sha256(path)
+    assert storage.sha256(path, heard.append) == storage.sha256(path)
     assert sum(heard) == 2**20 + 7
     assert max(heard) <= 2**18
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.formats.reference import Reference
 from core.inputs import Inputs
 from core.library import Library, Run
+from core.runtimes.reference import Reference
 from core.settings import Settings
 from tests.library.conftest import FACTS
 

@@ -11,15 +11,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from core.inputs import Inputs, nested
+from core.inputs import Inputs, from_json
 from core.settings import Settings
 from tests.inputs.conftest import DAY, GUESTS, MIXED, PIXELS
-from tests.inputs.made_files import (
-    FOUR,
-    as_json,
-    npy,
-    read,
-)
+from tests.inputs.made_files import FOUR, as_json, npy, read
 
 
 @pytest.mark.parametrize(
@@ -61,13 +56,13 @@ def test_a_row_of_another_width_is_named_by_its_line(store: Inputs, tmp_path: Pa
 
 
 def test_json_beyond_what_python_can_hold_is_refused(store: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(nested, "MOST", 20)
+    monkeypatch.setattr(from_json, "MOST", 20)
     with pytest.raises(InputError, match="The file is too large to be read as JSON"):
         read(store, tmp_path, "x.json", as_json(FOUR), [PIXELS])
 
 
 def test_a_line_without_an_end_is_not_read_into_memory(store: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("core.inputs.cells.LINE", 1000)
+    monkeypatch.setattr("core.inputs.from_csv.LINE", 1000)
     with pytest.raises(InputError, match="A line is longer than 1,000 characters"):
         read(store, tmp_path, "x.csv", b"1," * 2000, [PIXELS])
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.errors import InputError
-from core.inputs import Inputs, generating, npy
+from core.inputs import Inputs, from_random, npy
 from core.settings import Settings
 from tests.inputs.conftest import DAY, GUESTS, MIXED, PIXELS, same
 
@@ -49,7 +49,7 @@ def test_the_values_do_not_depend_on_how_many_rows_are_made_together(dtype: str,
 
 
 def chunks(specs: list[dict]) -> list[dict[str, np.ndarray]]:
-    return list(generating.random_source(specs, 100, 0, 5, seed=3).chunks)
+    return list(from_random.random_source(specs, 100, 0, 5, seed=3).chunks)
 
 
 def test_a_seed_gives_the_same_rows_again_and_another_seed_others(store: Inputs):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.errors import InputError
-from core.inputs import Inputs, archives
+from core.inputs import Inputs, from_npz
 from tests.inputs.conftest import BILL, DAY, GUESTS, MIXED, PIXELS
 from tests.inputs.made_files import FLAG, GRID, LARGE, MINERALS, npy, npz, read
 
@@ -29,7 +29,7 @@ def put(at: int, value: int):
 
 
 def many_members() -> bytes:
-    return npz(**{f"a{at}": np.zeros(1) for at in range(archives.MEMBERS + 1)})
+    return npz(**{f"a{at}": np.zeros(1) for at in range(from_npz.MEMBERS + 1)})
 
 
 def zipped(name: str, content: bytes, method: int = zipfile.ZIP_STORED) -> bytes:

@@ -7,10 +7,10 @@ from core.compare import Verdict
 from core.demos import DEMOS, get_demo
 from core.errors import InputError, UnknownName
 from core.evidence import Evidence, Outcome
-from core.formats.reference import Reference
 from core.inputs import Inputs, boxes_of, row_of, specs_of
-from core.inputs.specs import values_of
+from core.inputs.signature import values_of
 from core.library import Library, Run
+from core.runtimes.reference import Reference
 from tests.inputs.conftest import MIXED, PIXELS, keep
 
 SILENT = Reference(

@@ -8,16 +8,15 @@ import shutil
 import numpy as np
 import pytest
 
+from core.caching import Memory
 from core.errors import ChildDied, Damaged, DoesNotLoad, UnknownName, WorkerError
 from core.formats import FORMATS
-from core.library.values import tensors as values_of
-from core.work.differing import compare_files, compare_part, compare_records, compare_tensors
-from core.work.inspecting import Described, describe, describe_tensor
-from core.work.remembering import Memory
-from core.work.tensor_files import download_tensor
-from core.worker.asking import NONSENSE, Child
-from core.worker.channel import Frame
-from core.worker.describing import pickles
+from core.introspection.describe import Described, describe, describe_tensor, download_tensor
+from core.introspection.diff import compare_files, compare_part, compare_records, compare_tensors
+from core.readers import pickle
+from core.size_breakdown.tensor_search import tensors as values_of
+from core.worker.child_handle import NONSENSE, Child
+from core.worker.protocol import Frame
 
 DEMO = "digits-mlp"
 QUICK = ("keras", "saved_model", "onnx", "pickle")
@@ -197,7 +196,7 @@ def test_a_pickle_is_read_and_not_carried_out(tmp_path):
     told = tmp_path / "told"
     content = f"cos\nsystem\n(S'touch {told}'\ntR.".encode()
     (tmp_path / "model.pkl").write_bytes(content)
-    found = pickles.contents(tmp_path / "model.pkl").operators()
+    found = pickle.contents(tmp_path / "model.pkl").operators()
     assert found["facts"]["would import and may call"] == ["os.system"]
     assert not told.exists()
 

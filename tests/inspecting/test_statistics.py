@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 
-from core.inspection import distance as measuring
-from core.inspection import statistics as counting
-from core.inspection.distance import distance, turns
-from core.inspection.looks import LINE, SIDE, TILES, look
-from core.inspection.pairing import Known, pair, turn
-from core.inspection.statistics import histogram, statistics
-from core.inspection.trees import Change, changes
+from core.tensors import matching as measuring
+from core.tensors import statistics as counting
+from core.tensors.json_diff import Change, changes
+from core.tensors.matching import Known, distance, pair, turn, turns
+from core.tensors.statistics import LINE, SIDE, TILES, histogram, look, statistics
 
 RANDOM = np.random.default_rng(5)
 

@@ -13,15 +13,15 @@ import pytest
 from core.compare import Verdict
 from core.errors import InputError, UnknownName
 from core.evidence import Evidence, Outcome
+from core.exports.kit_contents import asked, npz
+from core.exports.proof_kit import proof_kit
 from core.formats import FORMATS
-from core.formats.contract import Format
-from core.formats.reference import Reference
+from core.formats.base import Format
 from core.jobs import Jobs
-from core.kit import proof_kit
-from core.kit.asked import asked, npz
 from core.library import Library
-from core.library.values import tensors
-from core.worker.snapshot import VALUES
+from core.runtimes.reference import Reference
+from core.size_breakdown.tensor_search import tensors
+from core.worker.model_loading import VALUES
 from tests.kit.unpacking import run_kit, run_kits, unpack
 
 CHEAP = ("onnx", "litert", "openvino")  # they need no TensorFlow

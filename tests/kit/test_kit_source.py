@@ -6,10 +6,10 @@ import builtins
 import pytest
 
 from core.demos import DEMOS
-from core.demos.contract import Demo
+from core.demos.base import Demo
+from core.exports.bundler import written
 from core.formats import FORMATS
-from core.formats.contract import Format
-from core.kit.source import written
+from core.formats.base import Format
 
 
 def names_unknown(text: str) -> set[str]:

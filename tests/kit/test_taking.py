@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from core.errors import Damaged, InputError, StorageFailed
+from core.exports.archive import take, write_out
+from core.exports.tf_serving import serving_name, serving_version, serving_zip
 from core.jobs import Jobs
-from core.kit.serving import serving_name, serving_version, serving_zip
-from core.library.parcel import take, write_out
 from tests.conftest import fill
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from core.kit import proof_kit
+from core.exports.proof_kit import proof_kit
 from core.library import Library
 
 RUNNER = Path(__file__).with_name("runs_kits.py")

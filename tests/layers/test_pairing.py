@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from core.layers import Seen, Tensor, difference, pair_by_structure, pair_by_value, sketch
-from core.layers.sketch import gaps, spread
+from core.activations.matching import Seen, Tensor, difference, gaps, pair_by_structure, pair_by_value, sketch, spread
 
 ROWS = 8
 numbers = st.floats(-1e6, 1e6, width=32)

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
+from core.activations import MODULES
 from core.errors import InputError, UnknownName
 from core.formats import FORMATS
 from core.inputs import Inputs
-from core.jobs import Jobs
-from core.work import layers
-from core.work.layers import Limits, Side
-from core.worker.inside import MODULES
+from core.jobs import Jobs, layers
+from core.jobs.layers import Limits, Side
 from tests.conftest import finished
 from tests.layers.conftest import EXPONENT, SIGN
 

@@ -8,9 +8,9 @@ import pytest
 
 from core.compare import Verdict
 from core.evidence import Evidence, Outcome
-from core.formats.reference import Reference
 from core.library import Artifact, Library, Run
-from core.library.entries import new_id
+from core.library.records import new_id
+from core.runtimes.reference import Reference
 
 FACTS = {
     "name": "Read a digit · 2 epochs · seed 0",

@@ -4,19 +4,19 @@ import os
 import signal
 import sys
 
-from core.library import Library, files, keeping
+from core.library import Library, storage
 from tests.library.conftest import keep_artifact, keep_run
 
 # Each stage is the return from, or the call of, the n-th use of one of these functions.
 STAGES = {
-    "before hashing": (files, "seal", "call", 1),
-    "after hashing": (files, "seal", "return", 1),
-    "before the record": (files, "write_text", "call", 1),
-    "between record and evidence": (files, "write_text", "return", 1),
+    "before hashing": (storage, "seal", "call", 1),
+    "after hashing": (storage, "seal", "return", 1),
+    "before the record": (storage, "write_text", "call", 1),
+    "between record and evidence": (storage, "write_text", "return", 1),
     "within the evidence": (os, "replace", "call", 2),
     "before the rename": (os, "rename", "call", 1),
     "after the rename": (os, "rename", "return", 1),
-    "before the parents are flushed": (files, "flush", "call", 6),
+    "before the parents are flushed": (storage, "flush", "call", 6),
 }
 
 
@@ -36,7 +36,6 @@ def die_at(module, name: str, when: str, count: int) -> None:
 
 
 def main(home: str, stage: str) -> None:
-    assert keeping.files is files
     library = Library(home)
     run = keep_run(library)
     keep_artifact(library, run, "h5")

@@ -8,9 +8,9 @@ import pytest
 
 from core.errors import InputError
 from core.library import Library
-from core.library.catalog import PORTION, Catalog
-from core.library.entries import Entry, Query, Source
-from core.library.tables import ENTRIES
+from core.library.catalog.catalog import PORTION, Catalog
+from core.library.catalog.schema import ENTRIES
+from core.library.records import Entry, Query, Source
 from tests.library.conftest import keep_artifact, keep_run, spoil
 
 
@@ -172,7 +172,7 @@ def test_two_libraries_never_share_a_catalog(library, tmp_path):
 
 @pytest.mark.trust
 def test_the_list_answers_while_a_stranger_holds_the_catalog_locked(library, monkeypatch, tally):
-    monkeypatch.setattr("core.library.tables.WAIT", 0.3)
+    monkeypatch.setattr("core.library.catalog.schema.WAIT", 0.3)
     opened = Library(library.home)
     before = opened.find()
     stranger = sqlite3.connect(catalog(library), isolation_level=None)

@@ -15,11 +15,11 @@ import pytest
 
 from core.errors import Damaged
 from core.formats import FORMATS
-from core.formats.reference import Reference, fingerprint
 from core.library import Artifact, Library, Run
-from core.library import content as content_module
-from core.library.content import Part, account, content
+from core.runtimes.reference import Reference, fingerprint
 from core.settings import PROJECT
+from core.size_breakdown import breakdown as content_module
+from core.size_breakdown.breakdown import Part, account, content
 from tests.library.conftest import FACTS, keep_artifact, keep_run
 
 WEIGHT_BYTES = 38_440  # digits-mlp: 9,610 float32
@@ -155,9 +155,9 @@ def artifact_of(library: Library, run: Run, **files: bytes) -> Artifact:
 
 
 def _entry(path: Path):
-    from core.library import files
+    from core.library import storage
 
-    return files.entry(path, path.parent)
+    return storage.entry(path, path.parent)
 
 
 @pytest.fixture

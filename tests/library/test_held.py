@@ -4,9 +4,9 @@ import os
 
 import pytest
 
+from core.caching import Held
 from core.errors import UnreadableRecord
-from core.library.held import Held
-from core.library.marks import Marks
+from core.library.annotations import Marks
 
 
 def write(path, note):

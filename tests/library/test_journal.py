@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from core.errors import UnknownName, UnreadableRecord
-from core.library.entries import checked_id, new_id
-from core.library.journal import Job, Journal
+from core.library.job_store import Job, Journal
+from core.library.records import checked_id, new_id
 from tests.faults.injection import Calls, patched, refusing
 
 

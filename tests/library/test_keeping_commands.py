@@ -11,7 +11,7 @@ from tests.library.conftest import keep_artifact
 @pytest.fixture
 def say_here(empty_library, monkeypatch):
     """A function that runs a command over the test's own library; gives (status, output, errors)."""
-    monkeypatch.setattr("core.terminal.Library", lambda: empty_library)
+    monkeypatch.setattr("core.cli.console.Library", lambda: empty_library)
     return command
 
 

@@ -8,7 +8,8 @@ import pytest
 from filelock import FileLock
 
 from core.errors import InputError, StorageFailed, UnknownName, UnreadableRecord
-from core.library import Library, Query, lookout
+from core.library import Library, Query
+from core.library.catalog import sync
 from core.library.lineage import lineage
 from core.settings import PROJECT
 from tests.library.conftest import keep_artifact, keep_run, spoil
@@ -148,7 +149,7 @@ for number in range(10):
 
 
 def test_who_waits_too_long_for_another_is_told_so_without_a_path(empty_library, artifact, monkeypatch):
-    monkeypatch.setattr("core.library.opened.WAIT", 0.01)
+    monkeypatch.setattr("core.library.base.WAIT", 0.01)
     with FileLock(empty_library.home / ".lock"), pytest.raises(StorageFailed) as caught:
         empty_library.mark(artifact.id, note="mine")
     assert caught.value.sentence == "Somebody else has been changing the library for 0.01 seconds."
@@ -228,8 +229,8 @@ def test_tags_that_one_entry_cannot_take_are_given_to_none(empty_library, run):
 
 
 def test_what_was_done_is_done_also_where_the_log_takes_no_more(empty_library, artifact, monkeypatch):
-    monkeypatch.setattr(lookout, "EACH_TIME", 0)
-    monkeypatch.setattr(lookout, "SHARE", 1e6)
+    monkeypatch.setattr(sync, "EACH_TIME", 0)
+    monkeypatch.setattr(sync, "SHARE", 1e6)
     assert empty_library.tags() == {}
     (empty_library.home / "changes.log").unlink()
     (empty_library.home / "changes.log").mkdir()

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from core.compare import Verdict
 from core.errors import InputError
 from core.library import Library, Query
-from core.library import asking as asking_room
-from core.library import lookout as lookout_room
-from core.library.catalog import Catalog
-from core.library.entries import SORTS, UNREADABLE, Entry, Source
+from core.library.catalog import queries as asking_room
+from core.library.catalog import sync as lookout_room
+from core.library.catalog.catalog import Catalog
+from core.library.records import SORTS, UNREADABLE, Entry, Source
 from tests.library.conftest import keep_artifact, keep_run, spoil
 
 COUNT = 300
@@ -330,7 +330,7 @@ def test_a_look_that_was_long_ago_is_waited_for(large, monkeypatch):
 
 def test_a_log_that_began_anew_or_went_is_no_loss(large, monkeypatch):
     run = large.runs()[0]
-    monkeypatch.setattr("core.library.changes.MOST", 0)
+    monkeypatch.setattr("core.library.catalog.change_log.MOST", 0)
     for _ in range(3):
         keep_artifact(large, run)
     assert (large.home / "changes.log").stat().st_size == 12

@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import InputError, UnknownName
 from core.library import Library
-from core.library.space import size_of, space
+from core.library.trash import size_of, space
 from tests.library.conftest import keep_artifact, keep_run
 
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from core.compatibility.matrix import Row, row
 from core.evidence import Outcome
-from core.matrix import Row, row
 from core.settings import PROJECT
 from tests.conftest import finished
 from tests.pains.models import ROWS

@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import CannotSave, InputError
 from core.formats import get_format
-from core.formats.contract import weight_bytes
+from core.runtimes.base import weight_bytes
 from tests.conftest import finished
 from tests.pains.models import PICTURES, ROWS, dense, fitted, module, scale_class, subclassed
 

@@ -6,8 +6,8 @@ import pytest
 from core.compare import Verdict
 from core.errors import CannotSave, Damaged
 from core.evidence import match
-from core.formats.live import live_predictor
-from core.formats.reference import fingerprint
+from core.runtimes.live import live_predictor
+from core.runtimes.reference import fingerprint
 from tests.pains.models import ROWS, dense, fitted, module, scale_class, subclassed
 
 OPTIMIZER = {

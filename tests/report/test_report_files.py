@@ -13,11 +13,11 @@ import pytest
 from core.errors import InputError, RoundtripError, StorageFailed
 from core.inputs import Inputs, specs_of
 from core.jobs import Jobs
-from core.library.journal import Job
+from core.jobs.tolerances import Tolerance
+from core.library.job_store import Job
 from core.report import KINDS, report_kind, write_report
-from core.report.facts import headline
-from core.words.numbers import EVERY
-from core.work.tolerances import Tolerance
+from core.report.data import headline
+from core.text.metrics import EVERY
 from tests.conftest import finished
 
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -177,7 +177,7 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one_whole(
     def refuse(source: Path, target: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("core.library.files.os.replace", refuse)
+    monkeypatch.setattr("core.library.storage.os.replace", refuse)
     with pytest.raises(StorageFailed):
         write_report(jobs, job, path)
     assert [(one.name, one.read_text(encoding="utf-8")) for one in tmp_path.iterdir()] == [(path.name, "the old one")]

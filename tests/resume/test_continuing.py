@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from core.evidence import Original
-from core.work.continuing import Ending, gap, judge
-from core.worker.resuming import optimizer_part
+from core.jobs.resume_result import Ending, gap, judge
+from core.worker.tasks.resume import optimizer_part
 
 
 def tensor(name: str, text: str) -> dict[str, Any]:
@@ -21,7 +21,7 @@ LIVE = np.array([0.5, 0.4, 0.3, 0.2])
 
 
 def course(weights=WEIGHTS, optimizer=STATE, ends=WEIGHTS) -> dict[str, Any]:
-    """Facts as `core.worker.resuming.resume` gives them, of one epoch."""
+    """Facts as `core.worker.tasks.resume.resume` gives them, of one epoch."""
     epoch = {"loss": 0.35, "score": 0.9, "score_name": "accuracy", "weights": ends}
     rest = {"numbers": {}, "remark": "", "order": "", "seconds": 1.0, "epochs": [epoch]}
     return {"weights": weights, "optimizer": optimizer, **rest}

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from core.demos import get_demo
-from core.demos.contract import Split, TrainSettings
+from core.demos.base import Split, TrainSettings
 from core.errors import Cancelled, InputError
 from core.formats import FORMATS
-from core.formats.live import live_predictor
 from core.jobs import Jobs
-from core.library.journal import Job
-from core.work.resuming import LIVE, batches_of
-from core.worker.resuming import Batches, Trainee
+from core.jobs.resume import LIVE, batches_of
+from core.library.job_store import Job
+from core.runtimes.live import live_predictor
+from core.worker.tasks.resume import Batches, Trainee
 from tests.conftest import finished
 
 EPOCHS = 2

@@ -13,11 +13,12 @@ import psutil
 import pytest
 
 from core.errors import from_json
-from core.gate import RULES
 from core.jobs import Jobs
-from core.library import Library, changes
-from core.library.journal import Job
+from core.library import Library
+from core.library.catalog import change_log
+from core.library.job_store import Job
 from core.settings import PROJECT
+from core.validation import RULES
 from core.worker import Worker
 from tests.gate.makers import Made
 from tests.gate.makers_h5 import CONFIG
@@ -29,7 +30,7 @@ GROWTH = 64 * 2**20  # bytes by which one bad input may make this process grow, 
 CPU_SECONDS = 4  # of processor for one request to a confined child; by default 30
 SECONDS = 20.0  # of the clock; by default 60
 REQUESTS = 4  # of a child at most: looked into, loaded, asked, and loaded again
-BOOKS = ("jobs", "catalog.sqlite", ".lock", changes.FILE)  # what the library writes of itself
+BOOKS = ("jobs", "catalog.sqlite", ".lock", change_log.FILE)  # what the library writes of itself
 EVERY = 20  # bad inputs, after which a good one must come in
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.formats.contract import Arrays
+from core.arrays import Arrays
 from tests.gate.makers import DENSE, h5, sequential
 from tests.gate.makers_runtimes import onnx_model, tflite
 

@@ -19,7 +19,7 @@ from hypothesis.strategies import SearchStrategy
 
 from core.jobs import Jobs
 from core.library import Library
-from core.library.journal import Job
+from core.library.job_store import Job
 from tests.gate.damaging import damage, one_bit
 from tests.gate.makers import keras_file, zipped
 from tests.gate.makers_h5 import CONFIG

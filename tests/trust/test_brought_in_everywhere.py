@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.caching import memory
 from core.errors import InputError
+from core.exports.archive import take
+from core.exports.tf_serving import serving_zip
+from core.introspection.describe import describe
+from core.introspection.diff import compare_all
 from core.jobs import Jobs
-from core.kit.serving import serving_zip
 from core.library import Library
-from core.library.parcel import take
 from core.library.records import Artifact
 from core.settings import Settings
-from core.work.differing import compare_all
-from core.work.inspecting import describe
-from core.work.remembering import memory
 from core.worker import Worker
 from tests.bringing import makers
 from tests.conftest import finished

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gate.makers import Bad, keras_file
-from tests.gate.register import BAD_INPUTS
+from tests.gate.makers import BAD_INPUTS, Bad, keras_file
 from tests.trust.conftest import Oracle
 from tests.trust.makers_of_traps import AIMED, BY_LOAD, file_of, good_graph, one_more_layer, onnx_loop, other_weights
 

@@ -15,7 +15,7 @@ def visit(monkeypatch: pytest.MonkeyPatch):
     def open_page(jobs: Jobs, page: str, /, **address: str) -> AppTest:
         st.cache_resource.clear()
         st.cache_data.clear()
-        monkeypatch.setattr("ui.state.Jobs", lambda: jobs)
+        monkeypatch.setattr("ui.session.Jobs", lambda: jobs)
         app = AppTest.from_file(str(PROJECT / "ui" / "main.py"), default_timeout=60)
         app.query_params.update(address)
         app.run()

@@ -22,13 +22,13 @@ def page(run: str, draws: bool = False) -> None:
     import streamlit as st
 
     from core.inputs import specs_of
-    from ui.compare.asking import ask_inputs
-    from ui.state import office
+    from ui.compare.inputs import ask_inputs
+    from ui.session import current_jobs
 
     def draw():
         return {"pixels": np.full((1, 64), 0.5, "float32")} if st.toggle("scribble") else None
 
-    library = office().library
+    library = current_jobs().library
     chosen = ask_inputs(library.run(run), specs_of(library, run), draw if draws else None)
     st.session_state["chosen"] = chosen and chosen.id
 
@@ -36,7 +36,7 @@ def page(run: str, draws: bool = False) -> None:
 @pytest.fixture
 def sets(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Inputs:
     """The input sets of the session's library, which the pages use, too."""
-    monkeypatch.setattr("ui.state.Jobs", lambda: jobs)
+    monkeypatch.setattr("ui.session.Jobs", lambda: jobs)
     st.cache_resource.clear()
     st.cache_data.clear()
     yield Inputs(jobs.library.home, jobs.config)
@@ -145,9 +145,9 @@ def test_random_rows_are_made_on_demand_and_stand_in_the_address(sets: Inputs, t
 
 
 def specs_of_run(sets: Inputs, run: str) -> list[dict]:
-    from ui.state import office
+    from ui.session import current_jobs
 
-    return specs_of(office().library, run)
+    return specs_of(current_jobs().library, run)
 
 
 def test_an_upload_is_read_kept_and_let_go_of(sets: Inputs, trained):

@@ -3,7 +3,7 @@
 import pytest
 
 from core.jobs import Jobs
-from core.library.journal import Job
+from core.library.job_store import Job
 from tests.library.conftest import keep_run
 
 REQUESTS = {

@@ -5,9 +5,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.jobs import Jobs
-from core.library.content import GROUPS, SAVED, Part
+from core.size_breakdown.breakdown import GROUPS, SAVED, Part
 from ui.charts import GROUP_COLOURS
-from ui.content import MEANS, MOST, areas, by_group, in_words
+from ui.size_breakdown import MEANS, MOST, areas, by_group, in_words
 
 H5 = [
     Part("optimizer state", "adam/dense_kernel_momentum", 400, "model.h5"),
@@ -86,7 +86,7 @@ def test_names_from_files_are_no_markup():
 
 
 def page(artifact: str) -> None:
-    from ui.content import show_content
+    from ui.size_breakdown import show_content
 
     show_content(artifact)
 
@@ -94,7 +94,7 @@ def page(artifact: str) -> None:
 def test_the_page_says_and_draws_it_and_says_when_the_files_are_damaged(
     monkeypatch: pytest.MonkeyPatch, jobs: Jobs, saved
 ):
-    monkeypatch.setattr("ui.state.Jobs", lambda: jobs)
+    monkeypatch.setattr("ui.session.Jobs", lambda: jobs)
     st.cache_resource.clear()
     artifact = saved("digits-mlp", "h5")["artifact"]
     app = AppTest.from_function(page, kwargs={"artifact": artifact}).run(timeout=60)

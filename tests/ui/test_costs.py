@@ -4,14 +4,14 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.work.costs import BATCHES
+from core.jobs.benchmark_result import BATCHES
 from tests.conftest import finished
-from ui.compare.cost_figures import CLOSENESS, closeness
-from ui.compare.costs import front_in_words
+from ui.compare.benchmark import front_in_words
+from ui.compare.benchmark_charts import CLOSENESS, closeness
 
 
 def view(ids, names, entries, fidelity):
-    from ui.compare.costs import show_costs
+    from ui.compare.benchmark import show_costs
 
     show_costs(ids, names, entries, fidelity)
 
@@ -20,7 +20,7 @@ def view(ids, names, entries, fidelity):
 def visit(monkeypatch: pytest.MonkeyPatch, jobs):
     """A function that draws the costs of artifacts, each so far from the baseline, over the session's jobs."""
     st.cache_resource.clear()
-    monkeypatch.setattr("ui.state.Jobs", lambda: jobs)
+    monkeypatch.setattr("ui.session.Jobs", lambda: jobs)
 
     def draw(**fidelity: float | None) -> AppTest:
         entries = {entry.id: entry for entry in jobs.library.find()}

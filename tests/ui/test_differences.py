@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.compare import passes
 from core.jobs import Jobs
-from core.library.journal import Job
-from core.words.numbers import CLASSES, CLOSENESS, DISTANCES, WORST
+from core.library.job_store import Job
+from core.text.metrics import CLASSES, CLOSENESS, DISTANCES, WORST
 from tests.conftest import finished
 
 

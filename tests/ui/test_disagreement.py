@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 from core.jobs import Jobs
 from core.library.records import Run
 from tests.conftest import finished
-from ui.compare.disagreeing import Shown
 from ui.compare.disagreement import sentence
+from ui.compare.disagreement_inputs import Shown
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def show(monkeypatch: pytest.MonkeyPatch, jobs: Jobs):
 
     def open_page(one: str, two: str, search: str = "", sources: dict[str, str] | None = None) -> AppTest:
         st.cache_resource.clear()
-        monkeypatch.setattr("ui.state.Jobs", lambda: jobs)
+        monkeypatch.setattr("ui.session.Jobs", lambda: jobs)
         app = AppTest.from_string(
             "from ui.compare.disagreement import show_disagreement\n"
             f"names = {{{one!r}: 'the live model', {two!r}: 'the other'}}\n"

@@ -16,14 +16,14 @@ from starlette.applications import Starlette
 
 from core.compare import Verdict
 from core.evidence import Evidence, Outcome
-from core.formats.reference import Reference
+from core.exports.archive import take
 from core.library import Artifact, Library
-from core.library import checked as checking
-from core.library.checked import checked
-from core.library.parcel import take
-from ui.routes import ROUTES, download_address, downloads
-from ui.routes.sending import disposition
-from ui.routes.viewer import token
+from core.library import integrity as checking
+from core.library.integrity import checked
+from core.runtimes.reference import Reference
+from ui.routes import ROUTES, download_address, endpoints
+from ui.routes.graph_viewer import token
+from ui.routes.ranges import disposition
 
 CONTENT = bytes(range(256)) * 40
 FACTS = {"demo": None, "settings": None, "kind": "keras", "parameters": 1, "summary": "", "inputs": []}
@@ -42,7 +42,7 @@ def library(empty_library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:
     class Office:
         library = empty_library
 
-    monkeypatch.setattr("ui.routes.downloads._office", lambda: Office)
+    monkeypatch.setattr("ui.routes.endpoints._office", lambda: Office)
     monkeypatch.setattr(checking, "TICK", 0)
     return empty_library
 
@@ -314,7 +314,7 @@ def test_a_file_that_is_changed_during_its_download_breaks_it_off(library: Libra
 
 
 def test_the_graph_viewer_is_sent_the_very_bytes_that_were_checked(library: Library, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("ui.state.office", downloads._office)
+    monkeypatch.setattr("ui.session.current_jobs", endpoints._office)
     one = keep(library, **{"model.keras": CONTENT})
     address = f"/graph/{one.id}/{token(one.id)}/files/model.keras"
     reply = ask(address)

@@ -16,14 +16,14 @@ def section(monkeypatch: pytest.MonkeyPatch):
 
     def script(baseline: str, others: list[str], inputs: str) -> None:
         from ui.compare.layers import show_layers
-        from ui.state import office
+        from ui.session import current_jobs
 
-        asked = office().inputs.read(inputs) if inputs else None
+        asked = current_jobs().inputs.read(inputs) if inputs else None
         show_layers(baseline, others, {id_: f"copy {id_}" for id_ in others}, {}, None, asked)
 
     def show(jobs: Jobs, baseline: str, *others: str, inputs: str = "") -> AppTest:
         st.cache_resource.clear()
-        monkeypatch.setattr("ui.state.Jobs", lambda: jobs)
+        monkeypatch.setattr("ui.session.Jobs", lambda: jobs)
         asked = {"baseline": baseline, "others": list(others), "inputs": inputs}
         return AppTest.from_function(script, kwargs=asked, default_timeout=60).run()
 

@@ -10,10 +10,10 @@ from streamlit.testing.v1 import AppTest
 
 from core.inputs import Inputs
 from core.jobs import Jobs
-from core.library import files
+from core.jobs.participants import open_participant
+from core.library import storage
 from core.settings import PROJECT
-from core.work.opening import open_participant
-from core.worker.loaded import Loaded
+from core.worker.remote_predictor import Loaded
 from tests.conftest import finished
 from ui.navigation import PAGES
 
@@ -103,7 +103,7 @@ def test_a_copy_whose_process_was_killed_did_not_answer_and_is_asked_again_by_a_
 
     inputs = Inputs(jobs.library.home).held_out(jobs.library, jobs.library.artifact(kept[0]).run, 19).id
     with monkeypatch.context() as patched:
-        patched.setattr("core.work.comparing.open_participant", killed)
+        patched.setattr("core.jobs.compare.open_participant", killed)
         end = jobs.wait(jobs.compare(kept, inputs=inputs).id)
     assert end.result["outcomes"][kept[0]]["error"]["code"] == "child-died"
     app = visit(jobs, "compare", artifact=kept, inputs=inputs)
@@ -122,8 +122,8 @@ def test_inputs_are_hashed_once_however_often_the_page_is_drawn(visit, jobs: Job
     assert jobs.wait(jobs.compare(kept, 270).id).state == "done"
     app, hashed = visit(jobs, "compare", artifact=kept), []
     assert app.dataframe[0].value["Truth"].size == 270
-    check = files.check
-    monkeypatch.setattr(files, "check", lambda folder, *rest: (hashed.append(folder), check(folder, *rest)))
+    check = storage.check
+    monkeypatch.setattr(storage, "check", lambda folder, *rest: (hashed.append(folder), check(folder, *rest)))
     assert not app.run().exception
     assert [folder for folder in hashed if folder.parent.name == "inputs"] == []
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from core.jobs import Jobs
-from core.work.panel import Said
-from ui.compare import panel
+from core.jobs.live_session import Said
+from ui.compare import live as live_module
 
 
 @pytest.mark.parametrize(("share", "words"), [(0.005, "same answer"), (0.02, "another answer")])
@@ -13,7 +13,7 @@ def test_a_value_is_another_answer_when_it_moved_by_a_hundredth_of_the_known_spr
     jobs: Jobs, trained, monkeypatch: pytest.MonkeyPatch, share: float, words: str
 ):
     run = jobs.library.run(trained("tips"))
-    monkeypatch.setattr(panel, "reference", jobs.library.reference)
+    monkeypatch.setattr(live_module, "reference", jobs.library.reference)
     ((name, known),) = jobs.library.reference(run.id).answers.items()
     live, moved = Said({name: known[:1]}, 0.0), Said({name: known[:1] + np.float32(share * known.std())}, 0.0)
-    assert words in panel._agreement(run, moved, live)
+    assert words in live_module._agreement(run, moved, live)

@@ -3,7 +3,8 @@
 import pytest
 
 from core.compare import Verdict
-from ui.words import BADGES, duration, plain, score, size, verdict_words
+from core.text.labels import duration, score, size, verdict_words
+from ui.components import BADGES, plain
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.compare import ClassNumbers, OutputNumbers, compare
-from core.words import short_names
-from core.words.classes import what_changed
-from core.words.numbers import EVERY, WORST, cosine, exact, in_tolerance, needed, plain_number
+from core.text.labels import short_names
+from core.text.metrics import EVERY, WORST, cosine, exact, in_tolerance, needed, plain_number
+from core.text.summaries import what_changed
 
 UNSAID = {"output", "answer", "by", "rows", "values", "identical", "rounding"}  # headings, or said by the verdict
 DRAWN = {"histogram", "by_magnitude", "by_column", "heat", "agreement"}

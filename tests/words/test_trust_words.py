@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
+from core.compatibility.findings import Cell
+from core.compatibility.matrix import COLUMNS, Row, as_csv, as_markdown
 from core.evidence import Outcome
-from core.judges import Cell
-from core.matrix import COLUMNS, Row, as_csv, as_markdown
-from core.report.facts import headline
-from core.words import live_words, marked, short_names
+from core.report.data import headline
+from core.text.labels import live_words, marked, short_names
 
 
 class Named(NamedTuple):

@@ -13,10 +13,10 @@ import pytest
 from core.errors import ChildDied, DoesNotLoad, NotConfined, Refused, TimedOut, WorkerError
 from core.settings import PROJECT, Settings
 from core.worker import Child, SelfTest, Worker, Writes
-from core.worker.box import Box, given
-from core.worker.channel import encode_frame
-from core.worker.loaded import load
-from core.worker.self_test import ATTEMPTS, Probe
+from core.worker.file_exchange import Box, given
+from core.worker.protocol import encode_frame
+from core.worker.remote_predictor import load
+from core.worker.sandbox_test import ATTEMPTS, Probe
 from tests.conftest import until
 
 ONE = {"input:x": np.ones((1, 1), "float32")}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from core.jobs import Jobs
+from core.jobs.participants import open_participant
 from core.library import Library
-from core.work.opening import open_participant
 from core.worker import Worker
 from tests.conftest import finished
 

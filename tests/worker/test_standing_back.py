@@ -7,13 +7,13 @@ import sys
 import psutil
 import pytest
 
+from core.sandbox.limits import BEHIND
 from core.settings import PROJECT
-from core.worker.limits import BEHIND
 from tests.conftest import until
 
 PROGRAM = """
 import json, os, threading
-from core.worker.limits import stand_back
+from core.sandbox.limits import stand_back
 
 over = threading.Event()
 threading.Thread(target=over.wait, daemon=True).start()

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from core.errors import ChildDied, WorkerError
+from core.sandbox.limits import ending
 from core.settings import Settings
 from core.worker import Child
-from core.worker.channel import HEAD, read_frame, write_frame
-from core.worker.limits import ending
+from core.worker.protocol import HEAD, read_frame, write_frame
 
 
 def reply_of(data: bytes, limit_mib: int = 1) -> Child:

@@ -6,14 +6,15 @@ import numpy as np
 import streamlit as st
 
 from core.errors import RoundtripError
+from core.jobs.participants import run_of
 from core.library import Entry
-from core.library.journal import Job
-from core.work.opening import run_of
-from ui.address import in_address
-from ui.compare.disagreeing import Shown, show_answers, show_input
-from ui.live import follow
-from ui.state import office
-from ui.words import duration, plain
+from core.library.job_store import Job
+from core.text.labels import duration
+from ui.compare.disagreement_inputs import Shown, show_answers, show_input
+from ui.components import plain
+from ui.job_progress import follow
+from ui.query_params import in_address
+from ui.session import current_jobs
 
 LIMITS = (5, 20, 60)  # seconds of a search
 SPLITS = {"held-out": "the held-out data", "training": "the training data", "validation": "the validation data"}
@@ -64,13 +65,13 @@ def _ask(ids: list[str], names: dict[str, str], sources: dict[str, str]) -> None
         )
         if st.button("Find a disagreement", type="primary", icon=":material/search:"):
             asked = {id_: sources[id_] for id_ in (one, two) if id_ in sources}
-            st.query_params["search"] = office().disagree(one, two, asked, seconds=seconds).id
+            st.query_params["search"] = current_jobs().disagree(one, two, asked, seconds=seconds).id
 
 
 def _shown_job(ids: list[str], sources: dict[str, str]) -> Job | None:
     """The search that the address names, if it is between two that are still chosen, by the code that is chosen."""
     try:
-        job = office().journal.read(st.query_params.get("search", ""))
+        job = current_jobs().journal.read(st.query_params.get("search", ""))
     except RoundtripError:  # none, or one that is forgotten: it can be searched again
         return None
     if job.kind != "disagree" or not {job.request["a"], job.request["b"]} <= set(ids):
@@ -85,10 +86,10 @@ def _draw(job: Job, names: dict[str, str]) -> None:
     if not facts:
         return
     try:
-        arrays = office().journal.arrays(job.id)
+        arrays = current_jobs().journal.arrays(job.id)
     except FileNotFoundError:  # the record was read just before the first arrays were kept
         return
-    run = office().library.run(run_of(office(), job.request["a"]))
+    run = current_jobs().library.run(run_of(current_jobs(), job.request["a"]))
     both = [names[job.request[side]] for side in ("a", "b")]
     shown = Shown(run, facts, arrays, both)
     with st.container(border=True, key="disagreement"):

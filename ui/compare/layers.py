@@ -5,16 +5,17 @@ from typing import Any
 import streamlit as st
 
 from core.errors import InputError, RoundtripError
+from core.figures.theme import CONFIG
 from core.inputs import InputSet
+from core.jobs.layers import MOST_ROWS, PAIRED, ROWS, TOLERANCE, UNPAIRED, require_layers
 from core.library import Entry
-from core.library.journal import Job
-from core.words import counted
-from core.work.layers import MOST_ROWS, PAIRED, ROWS, TOLERANCE, UNPAIRED, require_layers
-from ui.address import in_address
-from ui.charts import CONFIG, layer_differences
-from ui.live import follow
-from ui.state import office
-from ui.words import plain
+from core.library.job_store import Job
+from core.text.labels import counted
+from ui.charts import layer_differences
+from ui.components import plain
+from ui.job_progress import follow
+from ui.query_params import in_address
+from ui.session import current_jobs
 
 TOLERANCES = {0.0: "every bit", 1e-6: "0.0001 %", 1e-5: "0.001 %", TOLERANCE: "0.01 %, rounding", 1e-3: "0.1 %"}
 TOLERANCES |= {1e-2: "1 %", 1e-1: "10 %"}
@@ -48,11 +49,11 @@ def show_layers(
     job = _job(baseline, other, rows, tolerance, asked)
     if st.button("Walk the layers", type="primary", icon=":material/footprint:", disabled=bool(job and job.active)):
         used = _only(sources or {}, (baseline, other))
-        job = office().layers(baseline, other, rows, tolerance, used, inputs=asked)
+        job = current_jobs().layers(baseline, other, rows, tolerance, used, inputs=asked)
         st.query_params["layers"] = job.id
     if job:
         follow(job, lambda seen: None)
-        seen = office().journal.read(job.id)
+        seen = current_jobs().journal.read(job.id)
         if seen.state == "done":
             _result(seen, names, inputs)
 
@@ -62,7 +63,7 @@ def _fitting(baseline: str, others: list[str], names: dict[str, str]) -> list[st
     fitting, refused = [], {}
     for id_ in others:
         try:
-            require_layers(office().library, baseline, id_)
+            require_layers(current_jobs().library, baseline, id_)
             fitting.append(id_)
         except InputError as error:
             if id_ != baseline:
@@ -102,7 +103,7 @@ def _asked(fitting: list[str], names: dict[str, str], inputs: InputSet | None) -
 def _job(baseline: str, other: str, rows: int, tolerance: float, inputs: str | None) -> Job | None:
     """The job that the address names, if it is the one that is asked for here."""
     try:
-        job = office().journal.read(st.query_params.get("layers", ""))
+        job = current_jobs().journal.read(st.query_params.get("layers", ""))
     except RoundtripError:  # none, or one that is forgotten: it can be walked again
         return None
     asked = {"baseline": baseline, "other": other, "rows": rows, "tolerance": tolerance}

@@ -1,4 +1,9 @@
-"""The Inspect page: which artifact, what is known of it in a line, and a tab for each thing that can be seen in it."""
+"""Overview, files, graph.
+
+The Inspect page: which artifact, what is known of it in a line, and a tab for each thing that can be seen in it.
+
+The graph of an artifact, drawn by netron inside the page, from our own server.
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -7,16 +12,18 @@ import streamlit as st
 from core.compare import Verdict
 from core.errors import FormatError, RoundtripError
 from core.formats import get_format
-from core.formats.contract import Format
+from core.formats.base import Format
+from core.introspection.describe import Described, describe
 from core.library.records import Artifact, Run
-from core.words import counted
-from core.work.inspecting import Described, describe
-from ui.bringing import offer_to_run
-from ui.choosing import Offer, choose_one, say_missing
-from ui.inspect.watching import watched
-from ui.library.marking import show_lineage
-from ui.state import office
-from ui.words import moment, plain, show_error, size, verdict_badge
+from core.text.labels import counted, moment, size
+from ui.artifact_picker import Offer, choose_one, say_missing
+from ui.components import plain, show_error, verdict_badge
+from ui.import_model import offer_to_run
+from ui.inspect.progress import watched
+from ui.library.annotations import show_lineage
+from ui.routes.graph_viewer import NOT_DRAWN, drawn_file, token
+from ui.routes.urls import graph_address
+from ui.session import current_jobs
 
 NOTHING = ""
 WHAT = {
@@ -53,7 +60,7 @@ def part_of(artifact_id: str, part: str) -> Described | None:
         return watched(
             f"{artifact_id}-{part}",
             WHAT[part],
-            lambda hear, cancelled: describe(office(), artifact_id, part, hear, cancelled),
+            lambda hear, cancelled: describe(current_jobs(), artifact_id, part, hear, cancelled),
         )
     except FormatError as error:
         show_error(error, "This cannot be looked into")
@@ -92,7 +99,7 @@ def _facts(artifact: Artifact, run: Run) -> Iterator[tuple[str, str]]:
 
 def _verdict(artifact_id: str) -> None:
     try:
-        best = office().library.evidence(artifact_id).best
+        best = current_jobs().library.evidence(artifact_id).best
     except RoundtripError as error:
         show_error(error)
         return
@@ -143,3 +150,23 @@ def tabs(views: dict[str, Callable[[], None]]) -> None:
                     show()
                 except RoundtripError as error:  # what stands around it must still be drawn
                     show_error(error)
+
+
+HEIGHT = 640
+
+
+def show_graph(artifact: Artifact) -> None:
+    st.caption(
+        "How values flow from the inputs, at the top, to the answers. Drag to move, scroll to zoom, click a box for "
+        "its details."
+    )
+    shown = drawn_file(artifact.format, [one.path for one in artifact.files])
+    if shown is None:
+        words = NOT_DRAWN.get(artifact.format, "The viewer knows no file of this kind, so there is nothing to draw.")
+        st.info(plain(words), icon=":material/info:")
+        return
+    st.iframe(graph_address(artifact.id, token(artifact.id)), height=HEIGHT, alt="The graph of the model")
+    st.caption(
+        f"Drawn from {plain(shown)} by netron, which runs in a closed-off frame and asks for nothing outside of this "
+        "machine."
+    )

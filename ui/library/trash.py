@@ -9,11 +9,10 @@ from core.errors import RoundtripError
 from core.formats import all_formats
 from core.jobs import Jobs
 from core.library import Entry
-from core.library.space import Space, space
-from core.library.trash import Thrown
-from core.words import counted, marked
-from ui.state import office
-from ui.words import plain, show_error, size
+from core.library.trash import Space, Thrown, space
+from core.text.labels import counted, marked, size
+from ui.components import plain, show_error
+from ui.session import current_jobs
 
 NOT_BACK = "not-brought-back"  # in the session: why something would not come
 SHOWN = 50  # entries of the trash that are listed
@@ -31,7 +30,7 @@ log = logging.getLogger("roundtrip")
 
 def show_trash() -> None:
     """What is in the trash, each with the way back and the days it has left."""
-    library = office().library
+    library = current_jobs().library
     if not (count := len(library.trash())):
         return
     with st.expander(f"In the trash: {count:,}", icon=":material/delete:", key="trash", on_change="rerun") as box:
@@ -45,7 +44,7 @@ def show_trash() -> None:
 
 
 def _rule() -> None:
-    days = office().config.trash_days
+    days = current_jobs().config.trash_days
     with st.container(horizontal=True, vertical_alignment="center"):
         rule = f"Deleted for good {counted(days, 'day')} after it was removed" if days else "Kept until you empty it"
         st.caption(f"{rule}; what is pinned stays.", width="content")
@@ -68,12 +67,12 @@ def _called(entry: Entry) -> str:
     labels = {one.key: one.label for one in all_formats()}
     run = ""
     with contextlib.suppress(RoundtripError):  # the run is gone, too
-        run = f" · {office().library.run(entry.run).name}"
+        run = f" · {current_jobs().library.run(entry.run).name}"
     return marked(labels.get(entry.format, entry.format) + run, entry)
 
 
 def _left(thrown: Thrown) -> str:
-    days = office().config.trash_days
+    days = current_jobs().config.trash_days
     if thrown.pinned:
         return "pinned"
     return f"{counted(max(0, round(days - thrown.days)), 'day')} left" if days else f"{thrown.days:.0f} days here"
@@ -87,7 +86,7 @@ def _empty_dialog() -> None:
             st.rerun()
         if st.button("Delete for good", type="primary", icon=":material/delete_forever:"):
             try:
-                office().library.empty_trash(0)
+                current_jobs().library.empty_trash(0)
             except RoundtripError as error:
                 show_error(error)
                 return
@@ -97,7 +96,7 @@ def _empty_dialog() -> None:
 
 def bring_back(ids: list[str]) -> None:
     """Restore entries; the first that would not come is told of by the page."""
-    library = office().library
+    library = current_jobs().library
     try:
         for id_ in ids:
             if id_ in library.trash():  # a run that came with its artifact is back already
@@ -122,7 +121,7 @@ def show_space() -> None:
     with st.expander("Space", icon=":material/hard_drive:", key="space", on_change="rerun") as box:
         if box.open:
             with st.spinner("Looking at every file"):
-                _table(space(office().library.home))
+                _table(space(current_jobs().library.home))
 
 
 def _table(found: Space) -> None:

@@ -4,11 +4,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ui.routes.addresses import download_address, inputs_address, kit_address, report_address, serving_address
-from ui.routes.downloads import download, inputs, kit, report, serving
+from ui.routes.endpoints import download, inputs, kit, report, serving, tensor
+from ui.routes.graph_viewer import graph
 from ui.routes.middleware import MIDDLEWARE
-from ui.routes.tensors import tensor
-from ui.routes.viewer import graph
+from ui.routes.urls import download_address, inputs_address, kit_address, report_address, serving_address
 
 __all__ = [
     "MIDDLEWARE",
@@ -23,9 +22,9 @@ __all__ = [
 
 async def health(request: Request) -> Response:
     """`{"status": "ok", "worker": phase}`: the server answers, and where its worker stands."""
-    from ui.state import whole_office
+    from ui.session import server_jobs
 
-    return JSONResponse({"status": "ok", "worker": whole_office().worker.state().phase})
+    return JSONResponse({"status": "ok", "worker": server_jobs().worker.state().phase})
 
 
 ROUTES = [

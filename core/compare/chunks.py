@@ -1,0 +1,262 @@
+"""Aligned blocks of rows from two streams.
+
+Rows of one output as a stream, cut anew into blocks that fit the cache, whatever the chunks they come in.
+
+Because the blocks are always the same, every number is the same to the last bit for any chunking.
+
+A block of rows of both sides as numbers: what is finite, how far apart, and the forms that several numbers share.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+
+from core.errors import InputError
+
+Arrays = dict[str, np.ndarray]
+# Gives the rows of one output again from the first, in chunks, batch first.
+Source = Callable[[], Iterable[np.ndarray]]
+
+VALUES = 2**16  # in a block: some ten arrays of so many numbers stay in the cache of one core
+TEXT = frozenset("SUOT")
+
+
+def is_text(*arrays: np.ndarray) -> bool:
+    """Whether any of the arrays holds texts."""
+    return any(array.dtype.kind in TEXT for array in arrays)
+
+
+def whole(array: np.ndarray) -> Source:
+    """An array that is there as a stream of one chunk."""
+    return lambda: (array,)
+
+
+def read(source: Source, rows: int | None = None) -> Iterator[np.ndarray]:
+    """The rows of a source in blocks of `rows` (the last may be shorter); None takes as many as hold VALUES numbers.
+
+    Raises InputError when a chunk has no batch, or another shape or dtype than the first.
+    """
+    waiting: list[np.ndarray] = []
+    held = 0
+    for chunk in _chunks(source):
+        rows = rows or max(1, VALUES // max(1, math.prod(chunk.shape[1:])))
+        start = 0
+        while held + len(chunk) - start >= rows:
+            end = start + rows - held
+            yield np.concatenate([*waiting, chunk[start:end]]) if waiting else chunk[start:end]
+            waiting, held, start = [], 0, end
+        if start < len(chunk):
+            # A copy: whoever gives the chunks may fill the same buffer again.
+            waiting.append(chunk[start:].copy())
+            held += len(chunk) - start
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def _chunks(source: Source) -> Iterator[np.ndarray]:
+    first = None
+    for given in source():
+        chunk = np.asarray(given)
+        if chunk.ndim == 0:
+            raise InputError("An answer has no rows.", received="a single value", cure="Give arrays, batch first.")
+        first = chunk if first is None else first
+        if chunk.shape[1:] != first.shape[1:] or (chunk.dtype != first.dtype and not is_text(chunk)):
+            raise InputError(
+                "The parts of one output do not fit each other.",
+                received=f"{first.dtype} {first.shape}, then {chunk.dtype} {chunk.shape}",
+                cure="Give every part the same dtype and the same shape after the batch.",
+            )
+        if len(chunk):
+            yield chunk
+
+
+def read_together(*sources: Source) -> Iterator[tuple[np.ndarray, ...]]:
+    """The blocks of several sources side by side, cut as those of the first.
+
+    Raises InputError when one has fewer rows than another, or when there are none at all.
+    """
+    rows, seen = None, 0
+    streams = [read(sources[0])]
+    for first in streams[0]:
+        if rows is None:
+            rows = len(first)
+            streams += [read(source, rows) for source in sources[1:]]
+        blocks = [first, *(next(stream, first[:0]) for stream in streams[1:])]
+        _require_same_rows(blocks, seen)
+        seen += len(first)
+        yield tuple(blocks)
+    if not seen:
+        raise no_rows()
+    _require_same_rows([next(stream, np.empty(0)) for stream in streams], seen)
+
+
+def _require_same_rows(blocks: list[np.ndarray], seen: int) -> None:
+    counts = [len(block) for block in blocks]
+    if len(set(counts)) > 1:
+        raise InputError(
+            "The two sides do not have the same number of rows.",
+            received=" and ".join(f"{'at least ' if count else ''}{seen + count:,}" for count in counts),
+            cure="Compare answers to the same rows.",
+        )
+
+
+def no_rows() -> InputError:
+    return InputError("There are no rows to compare.", received="0 rows", cure="Choose at least one row.")
+
+
+def head(source: Source) -> np.ndarray:
+    """The first block. Raises InputError where there are no rows."""
+    for block in read(source):
+        return block
+    raise no_rows()
+
+
+NARROW = 64  # rows of up to so many values lie in memory column by column: what is asked of each row is then fast
+_SMALL = frozenset(["bool", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "float32"])
+
+T = TypeVar("T")
+
+
+class TooFarApart(Exception):
+    """Two finite float32 numbers whose difference is none: float64 is to be taken instead."""
+
+
+def with_room(work: Callable[[str | None], T]) -> T:
+    """Run what reads blocks in the smallest dtype that fits, and again in float64 where that was too small."""
+    with np.errstate(all="ignore"):
+        try:
+            return work(None)
+        except TooFarApart:
+            return work("float64")
+
+
+def blocks(reference: Source, answer: Source, dtype: str | None = None) -> Iterator["Block"]:
+    """Both sides in blocks. Raises InputError when they do not have the same number of rows."""
+    first = 0
+    for left, right in read_together(reference, answer):
+        dtype = dtype or _room(left, right)
+        yield Block(first, left, right, dtype)
+        first += len(left)
+
+
+def _room(*sides: np.ndarray) -> str:
+    """The dtype to calculate in: float32 where every value of both sides is one exactly, else float64."""
+    names = {(side.real if side.dtype.kind == "c" else side).dtype.name for side in sides}
+    return "float32" if names <= _SMALL else "float64"
+
+
+class Block:
+    """Rows of a reference and of an answer; row `first` of the whole stands at the start.
+
+    `raw` are the two sides as given, (rows, ...), complex numbers as pairs. `left`, `right` and `away` = |left - right|
+    are (rows, values) in the dtype of the work; where a pair is not finite, all three are 0 and `finite` is False.
+    `unlike` marks the pairs that are not finite and not the same. Both are None where everything is finite.
+    """
+
+    def __init__(self, first: int, left: np.ndarray, right: np.ndarray, dtype: str):
+        self.first = first
+        self.raw = _as_reals(left), _as_reals(right)
+        width = math.prod(self.raw[0].shape[1:])
+        self._order = "F" if 1 < width <= NARROW else "C"
+        self.given = tuple(side.reshape(len(left), width).astype(dtype, copy=False) for side in self.raw)
+        self.left, self.right = (np.asarray(side, order=self._order) for side in self.given)
+        self.finite = self.unlike = None
+        self.away = self._difference()
+        self.most = float(self.away.max(initial=0))
+        if not np.isfinite(self.most):
+            self._set_aside()
+
+    def _difference(self) -> np.ndarray:
+        whole = np.result_type(*(side.dtype for side in self.raw))
+        if whole.kind not in "iu" or self.left.dtype == "float32":
+            return np.abs(self.left - self.right)
+        # Exact beyond 2^53 too: the difference of two integers always fits into the unsigned ones of that size.
+        left, right = (side.reshape(self.left.shape).astype(whole, copy=False) for side in self.raw)
+        apart = (np.maximum(left, right) - np.minimum(left, right)).view(f"u{whole.itemsize}")
+        return np.asarray(apart, dtype=self.left.dtype, order=self._order)
+
+    def _set_aside(self) -> None:
+        """Take what is not finite out of the numbers."""
+        left, right = self.left, self.right
+        finite = np.isfinite(left) & np.isfinite(right)
+        if not finite.all():
+            self.unlike = ~(finite | (np.isnan(left) & np.isnan(right)) | (left == right))
+            self.finite = finite
+            self.left, self.right = np.where(finite, left, 0), np.where(finite, right, 0)
+            self.away = np.where(finite, self.away, 0)
+            self.most = float(self.away.max(initial=0))
+        if not np.isfinite(self.most) and self.away.dtype == "float32":
+            raise TooFarApart
+
+    @property
+    def rows(self) -> int:
+        return len(self.away)
+
+    @cached_property
+    def count(self) -> int:
+        """Finite pairs."""
+        return self.away.size if self.finite is None else int(np.count_nonzero(self.finite))
+
+    def flat(self, values: np.ndarray) -> np.ndarray:
+        """Numbers of this block as one row, only those of finite pairs."""
+        return values.ravel(order="K") if self.finite is None else values[self.finite]
+
+    @cached_property
+    def exact(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """`left`, `right` and `away` as float64, so that sums of them are good to the last digits."""
+        return tuple(side.astype("float64", copy=False) for side in (self.left, self.right, self.away))
+
+    @cached_property
+    def apart(self) -> np.ndarray:
+        """|left - right| in float64, (rows, values): what a tolerance is held against; `away` may be rounded."""
+        if self.away.dtype == "float64":
+            return self.away
+        left, right, _ = self.exact
+        return np.abs(left - right)
+
+    @cached_property
+    def row_away(self) -> np.ndarray:
+        """The largest finite difference of each row, (rows,)."""
+        return self.away.max(axis=1, initial=0)
+
+    @cached_property
+    def row_unlike(self) -> np.ndarray:
+        """Rows with a pair that is not finite and not the same, (rows,) bool."""
+        return np.zeros(self.rows, bool) if self.unlike is None else self.unlike.any(axis=1)
+
+    @cached_property
+    def row_sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """What each row adds up to on either side, (rows,) float64; NaN or infinite where a value is."""
+        sides = self.exact[:2] if self.finite is None else self.given
+        return tuple(side.sum(axis=1, dtype="float64") for side in sides)
+
+    @cached_property
+    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """The place of the largest value (or of the first NaN) of each row on either side, (rows,)."""
+        return tuple(side.argmax(axis=1) for side in self.given)
+
+
+def dot(left: np.ndarray, right: np.ndarray) -> float:
+    """The sum of products of two rows of numbers, in this thread.
+
+    NumPy's own goes to a BLAS library, whose threads wait for one another: on a busy machine a block took 80 ms.
+    """
+    return float(np.einsum("i,i->", left, right))
+
+
+def counted(floats: np.ndarray) -> np.ndarray:
+    """Floats as signed integers in the same order, one apart where they are neighbours; both zeros are 0."""
+    bits = floats.view(f"i{floats.itemsize}")
+    if bits.min(initial=0) >= 0:
+        return bits
+    sign = bits >> (floats.itemsize * 8 - 1)
+    return ((bits & np.iinfo(bits.dtype).max) ^ sign) - sign
+
+
+def _as_reals(side: np.ndarray) -> np.ndarray:
+    if side.dtype.kind != "c":
+        return side
+    return np.ascontiguousarray(side).view(side.real.dtype).reshape(*side.shape, 2)

@@ -1,0 +1,130 @@
+"""What a copy lacks, from what its run kept: the model's code, an architecture, the numbers."""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from core.demos import get_demo
+from core.demos.base import Demo
+from core.errors import Damaged, InputError
+from core.exports.bundler import written
+from core.library import Library, Run
+from core.size_breakdown.tensor_search import tensors
+from core.worker.model_loading import demo_of
+
+ARCHITECTURE = "architecture.json"
+COPY = "model.keras"  # as which the run of a person's own Keras model keeps it
+NUMBERS = "model.weights.h5"  # in there
+
+FROM_JSON = '''"""Makes the untrained model from the architecture beside this file."""
+
+from pathlib import Path
+
+
+def untrained():
+    import keras
+
+    text = (Path(__file__).resolve().parent / "architecture.json").read_text(encoding="utf-8")
+    return keras.models.model_from_json(text, custom_objects={classes})
+'''
+OWN = '''"""Your own classes, which are in no file of this format: write them here, or import them from your program."""
+
+
+def classes():
+    """The classes by name: {names}."""
+    raise SystemExit("model.py must give the classes {names}: put them in, and return them by name.")
+'''
+
+
+class Code(NamedTuple):
+    """A `model.py`: its text, the packages that it imports, and whether a person must complete it."""
+
+    text: str
+    packages: frozenset[str] = frozenset()
+    own: tuple[str, ...] = ()
+
+
+def code_of(run: Run, needed: set[str], library: Library, needs_code: bool) -> Code | None:
+    """The `model.py` of a kit that takes `classes` or `build` (`needed`); None where the copy lacks nothing."""
+    if key := demo_of(run.source):
+        demo = get_demo(key)
+        return _of_demo(demo, run, needed) if "build" in needed or (demo.has_classes and needed) else None
+    own = tuple(own_classes(library, run)) if needs_code or "build" in needed else ()
+    text = OWN.format(names=", ".join(own)) if own else ""
+    if "build" in needed:
+        made = FROM_JSON.format(classes="classes()" if own else "{}")
+        text = made + "\n\n" + text.partition("\n\n\n")[2] if own else made
+    return Code(text, frozenset({"keras"}), own) if text else None
+
+
+def _of_demo(demo: Demo, run: Run, needed: set[str]) -> Code:
+    build, classes = "build" in needed, demo.has_classes
+    found = written(*([demo.classes] if classes else []), *([demo.build] if build else []))
+    imports = [*found.imports, *(["from types import SimpleNamespace"] if build else [])]
+    parts = [f'"""The code of the model: {demo.model_says}."""\n\n' + "\n".join(imports), found.body]
+    if build:
+        chosen = run.settings or run.brought["settings"]
+        settings = ", ".join(f"{name}={value!r}" for name, value in chosen.items())
+        parts.append(f"SETTINGS = SimpleNamespace({settings})")
+        parts.append('def untrained():\n    """The model before its training."""\n    return build(SETTINGS)')
+    return Code("\n\n\n".join(part.strip() for part in parts) + "\n", found.packages)
+
+
+def own_classes(library: Library, run: Run) -> list[str]:
+    """Names of the classes of a person's own Keras model that are not Keras' own."""
+    try:
+        config = json.loads(architecture_of(library, run))
+    except InputError:
+        return []
+    return sorted({name for name, module in _classes(config) if module and module.partition(".")[0] != "keras"})
+
+
+def _classes(config: Any) -> Iterator[tuple[str, str | None]]:
+    if isinstance(config, dict):
+        if "class_name" in config and "module" in config:
+            yield config["class_name"], config["module"]
+        config = list(config.values())
+    if isinstance(config, list):
+        for one in config:
+            yield from _classes(one)
+
+
+def architecture_of(library: Library, run: Run) -> bytes:
+    """The architecture of a person's own Keras model as JSON. Raises InputError where the run has none."""
+    return b"".join(_member(library, run, "config.json"))
+
+
+def write_numbers(library: Library, run: Run, folder: Path) -> Path:
+    """The weights of a run in a file of `folder`: the other half of an architecture. Raises Damaged, InputError."""
+    if run.demo is None:
+        path = folder / NUMBERS
+        with path.open("wb") as file:
+            file.writelines(_member(library, run, NUMBERS))
+        return path
+    path = folder / "weights.npz"
+    weights = [one.values for one in tensors(library.snapshot(run.id), run) if one.group == "weights"]
+    with zipfile.ZipFile(path, "w") as archive:
+        for at, values in enumerate(weights):
+            with archive.open(zipfile.ZipInfo(f"{at}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(values, order="C"), allow_pickle=False)
+    return path
+
+
+def _member(library: Library, run: Run, name: str) -> Iterator[bytes]:
+    """A part of the copy that the run of a person's own model keeps."""
+    copy = library.snapshot(run.id) / COPY
+    if not copy.is_file():
+        raise InputError(
+            "This copy is half a model, and its run has kept no other half.",
+            cure="Save the model whole (.keras or SavedModel), and take the kit of that copy.",
+        )
+    try:
+        with zipfile.ZipFile(copy) as archive, archive.open(name) as member:
+            while chunk := member.read(2**20):
+                yield chunk
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise Damaged("What this run kept of its model cannot be read.", detail=str(error)) from error

@@ -1,0 +1,171 @@
+"""`Format`, `Option`: the plug-in interface.
+
+What a person may choose about a format.
+
+What a format is, what it is given to load with, and what comes back: the one contract of the house.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from core.arrays import Arrays
+from core.errors import CannotSave, InputError
+from core.explain import translate
+from core.formats.standalone import Kit
+from core.runtimes.base import Predictor, weight_bytes
+from core.runtimes.quiet import quiet_inside
+from core.system import packages_stamp
+
+
+@dataclass(frozen=True)
+class Option:
+    """Something that a person may choose about a format; it reaches `save` as a keyword argument of the same key.
+
+    With `choices` it is one of them; else it has the type of its default, and numbers lie in `least` ... `most`.
+    """
+
+    key: str
+    label: str
+    default: Any
+    help: str
+    choices: tuple[Any, ...] = ()
+    least: float | None = None
+    most: float | None = None
+
+    def check(self, value: Any) -> Any:
+        """The value itself, as the default's type. Raises InputError when it does not fit."""
+        try:
+            fitting = type(self.default)(value)
+        except (TypeError, ValueError):
+            fitting = None
+        in_bounds = fitting in self.choices if self.choices else fitting is not None and self._in_bounds(fitting)
+        if not in_bounds:
+            raise InputError(
+                f"The option '{self.label}' does not fit.", received=value, cure=f"Choose {self._allowed()}."
+            )
+        return fitting
+
+    def _in_bounds(self, value: Any) -> bool:
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+    def _allowed(self) -> str:
+        return f"one of {', '.join(map(str, self.choices))}" if self.choices else f"from {self.least} to {self.most}"
+
+
+# What a copy may hold, in the order in which it is shown.
+PARTS = ("architecture", "weights", "optimizer state", "compile settings", "graph", "signatures")
+
+
+@dataclass(frozen=True)
+class Format:
+    """One way to save: facts that can be read before TensorFlow is loaded, and two functions.
+
+    `keeps` is a claim that the evidence checks; `accepts` names the kinds of model it takes ("keras", "module", and the
+    files that some converter reads: "onnx", "litert", "openvino");
+    `needs_architecture` says that a copy is only half a model; `packages` are import names with the package to install;
+    `origin` says in a sentence where the format came from; `largest` is how many bytes of weights it can hold, where
+    there is a limit; `inside` says as what a loaded Keras model shows its tensors one by one ("keras", "litert",
+    "onnx", "openvino": see `core.activations`), empty where it hides them; `kit` says how a person loads a copy
+    without Roundtrip; `runs_code` says that loading a copy runs whatever code stands in it.
+    `save(model, folder, **options)` writes into an empty folder; with `wants_samples` it is also given `samples`, some
+    training inputs by name, batch first. `load(folder, code)` gives a Predictor.
+    """
+
+    key: str
+    label: str
+    layout: str
+    good_for: str
+    keeps: frozenset[str]
+    accepts: frozenset[str]
+    save: Callable[..., None]
+    load: Callable[..., Predictor]
+    packages: Mapping[str, str] = field(default_factory=dict)
+    needs_architecture: bool = False
+    explains: str = ""
+    origin: str = ""
+    broken: str = ""
+    options: tuple[Option, ...] = ()
+    wants_samples: bool = False
+    largest: int | None = None
+    inside: str = ""
+    kit: Kit | None = None
+    runs_code: bool = False
+
+    @property
+    def missing(self) -> list[str]:
+        """Packages that this format needs and that are not installed, found without importing any of them."""
+        stamp = packages_stamp() if self.packages else ()
+        return [package for module, package in self.packages.items() if not _is_there(module, stamp)]
+
+    def refuses(self, kind: str, weight_bytes: int = 0) -> str:
+        """Why this format cannot take a model of this kind and size now, in a sentence; empty when it can."""
+        if self.broken:
+            return self.broken
+        if kind not in self.accepts:
+            return _REFUSALS[kind]
+        if self.missing:
+            return f"Needs {', '.join(self.missing)}: pip install {' '.join(self.missing)}"
+        if self.largest and weight_bytes > self.largest:
+            return f"The weights take {weight_bytes:,} bytes, and a file of this format holds at most {self.largest:,}."
+        return ""
+
+    def require(self, kind: str, weight_bytes: int) -> None:
+        """Raises CannotSave when this format cannot take such a model, before anything is tried."""
+        if refusal := self.refuses(kind, weight_bytes):
+            large = kind in self.accepts and not self.missing
+            raise CannotSave(refusal, cure=_TOO_LARGE_CURE if large else "Choose another format.")
+
+    def choose(self, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The value of every option: what was given, else its default. Raises InputError."""
+        given = given or {}
+        if strange := given.keys() - {option.key for option in self.options}:
+            known = ", ".join(option.key for option in self.options) or "none: it has no options"
+            raise InputError(f"{self.label} has no such option.", received=strange.pop(), cure=f"Choose from {known}.")
+        return {option.key: option.check(given.get(option.key, option.default)) for option in self.options}
+
+    def write(
+        self,
+        model: Any,
+        kind: str,
+        folder: Path,
+        options: Mapping[str, Any] | None = None,
+        samples: Callable[[], Arrays] | None = None,
+    ) -> float:
+        """Save a live model into an empty folder; gives the seconds that it took.
+
+        `samples` makes training inputs, for a format that wants them. Raises CannotSave in plain words when the format
+        does not take the model, StorageFailed when the disk does not.
+        """
+        self.require(kind, weight_bytes(model))
+        arguments = self.choose(options)
+        if self.wants_samples and samples:
+            arguments["samples"] = samples()
+        started = time.perf_counter()
+        try:
+            with quiet_inside(folder):
+                self.save(model, folder, **arguments)
+        except Exception as error:  # every converter has errors of its own; they all mean that it cannot save
+            raise translate(error, CannotSave, hide=[str(folder)]) from error
+        return time.perf_counter() - started
+
+
+@lru_cache(maxsize=64)
+def _is_there(module: str, stamp: tuple) -> bool:
+    """Whether a module can be imported, as long as the packages are those of the stamp."""
+    return find_spec(module) is not None
+
+
+_TOO_LARGE_CURE = "Choose SavedModel, Keras weights in shards or safetensors, which have no such limit."
+_REFUSALS = {
+    "module": "Takes Keras models only; this is a plain tf.Module, with no Keras layers or config to write.",
+    "keras": "Takes plain tf.Module models only; this is a Keras model.",
+    "onnx": "No converter leads from an ONNX file to this format.",
+    "litert": "No converter leads from a LiteRT file to this format.",
+    "openvino": "No converter leads from OpenVINO's files to this format.",
+    "unrun": "This file was brought in and kept, and nothing has run it yet.",
+}

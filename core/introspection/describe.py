@@ -1,0 +1,225 @@
+"""Describe an artifact, download one tensor.
+
+Looking into an artifact: a fresh child reads its files and says what is in them; the model is never run.
+
+What was found is remembered by the artifact and by the times of its files: as soon as one of these is touched, all are
+held against their hashes again.
+
+One tensor of an artifact as an NPY file, streamed from the child that read it: nothing of it is held here.
+"""
+
+import contextlib
+import io
+import math
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.lib import format as npy
+from pydantic import BaseModel, Field
+
+from core.caching import memory
+from core.context import AppContext
+from core.errors import NotConfined, WorkerError, cleanup_on_error
+from core.introspection.replies import Count, fitting
+from core.library.records import Run
+from core.worker.child_handle import NONSENSE, Child, Never
+from core.worker.protocol import Frame
+
+Hear = Callable[[dict[str, Any]], None]
+Found = TypeVar("Found")
+
+
+class Statistics(BaseModel):
+    """Of one tensor's finite values; None where there are none, or no numbers."""
+
+    count: int
+    min: float | None = None
+    max: float | None = None
+    mean: float | None = None
+    std: float | None = None
+    zeros: int | None = None
+    nan: int | None = None
+    inf: int | None = None
+
+
+class TensorRow(BaseModel):
+    """One stored tensor. `alias` is what the run calls a tensor of the same bits, empty where it has none; `scaled`
+    says that its integers stand for other numbers; `problem` is why it could not be read."""
+
+    key: str
+    name: str
+    group: str
+    shape: list[int]
+    dtype: str
+    note: str = ""
+    scaled: bool = False
+    alias: str = ""
+    sha256: str = ""
+    bytes: int = 0
+    statistics: Statistics = Field(default_factory=lambda: Statistics(count=0))
+    problem: str = ""
+
+
+class Rows(BaseModel):
+    """The part "tensors": how many there are, and those that are told."""
+
+    of: Count
+    rows: list[TensorRow]
+
+
+class TensorLook(TensorRow):
+    """One tensor with its histogram and its picture (see `core.tensors.statistics`)."""
+
+    histogram: dict[str, list[float]] | None = None
+    look: str = ""
+    shown: str = ""
+
+
+class Described(BaseModel):
+    """`found` is the part that was asked for, as `core.readers.base.Contents` gives it, None where the
+    files hold no such thing; `parts` are those that they hold."""
+
+    kind: str
+    parts: list[str]
+    remarks: list[str]
+    found: Any = None
+
+    @property
+    def tensors(self) -> list[TensorRow]:
+        return [TensorRow.model_validate(one) for one in (self.found or {}).get("rows", [])]
+
+
+def key_of(context: AppContext, artifact_id: str) -> tuple[str, str, str]:
+    """Another one as soon as a file of the artifact is touched. Raises UnknownName."""
+    return str(context.library.home), artifact_id, context.library.stamp(artifact_id)
+
+
+def describe(
+    context: AppContext, artifact_id: str, part: str, hear: Hear | None = None, cancelled: Never = lambda: False
+) -> Described:
+    """A part of what the files of an artifact tell: "signatures", "layers", "config", "operators" or "tensors".
+
+    Raises UnknownName, UnreadableRecord, Damaged, DoesNotLoad, ChildDied, TimedOut and Cancelled.
+    """
+
+    def make() -> Described:
+        asked, limits = {"folder": context.library.files(artifact_id), "part": part}, {"seconds": seconds_of(context)}
+        found = closed(context, [artifact_id], "describe", on_progress=hear, cancelled=cancelled, **limits, **asked)
+        described = fitting(Described, found.message)
+        if part == "tensors" and described.found is not None:
+            fitting(Rows, described.found)
+            _name(context, artifact_id, described.found["rows"])
+        return described
+
+    return memory.get((*key_of(context, artifact_id), part), make)
+
+
+def seconds_of(context: AppContext) -> float:
+    """Wall clock of one request."""
+    return context.config.confined_seconds
+
+
+def closed(context: AppContext, artifact_ids: list[str], task: str, **request: Any) -> Frame:
+    """Do one task over the files of artifacts in a confined child. Where this system confines nothing, what is our own
+    is looked into by a plain one; what was brought in is not. Raises NotConfined for that."""
+    return in_a_child(context, artifact_ids, lambda confined: context.worker.run(task, confined=confined, **request))
+
+
+def in_a_child(context: AppContext, artifact_ids: list[str], act: Callable[[bool], Found]) -> Found:
+    """What `act` gives, told whether its child is to be a confined one; see `closed`."""
+    try:
+        return act(True)
+    except NotConfined:
+        if any(context.library.artifact(id_).trust != "ours" for id_ in artifact_ids):
+            raise
+        return act(False)
+
+
+def names_of(run: Run) -> dict[str, list[str]]:
+    """What a run calls its tensors, by the hash of their bits, in its own order."""
+    found: dict[str, list[str]] = {}
+    for one in (*run.weights, *run.optimizer):
+        found.setdefault(one["sha256"], []).append(one["name"])
+    return found
+
+
+def _name(context: AppContext, artifact_id: str, rows: list[dict[str, Any]]) -> None:
+    """Note the run's names of those tensors that are bit for bit its own."""
+    names = names_of(context.library.run(context.library.artifact(artifact_id).run))
+    for one in rows:
+        one["alias"] = names[one["sha256"]].pop(0) if names.get(one.get("sha256")) else ""
+
+
+def describe_tensor(
+    context: AppContext, artifact_id: str, key: str, scaled: bool = False
+) -> tuple[TensorLook, np.ndarray | None]:
+    """One tensor, and the values of its picture. Raises as `describe`, and UnknownName for a key that is not there."""
+
+    def make() -> tuple[TensorLook, np.ndarray | None]:
+        asked = {"folder": context.library.files(artifact_id), "key": key, "scaled": scaled}
+        found = closed(context, [artifact_id], "describe_tensor", seconds=seconds_of(context), **asked)
+        return fitting(TensorLook, found.message), found.arrays.get("picture")
+
+    return memory.get((*key_of(context, artifact_id), "tensor", key, scaled), make)
+
+
+PIECE = 2**20  # bytes of a tensor that are asked for at once
+
+
+class Held(BaseModel):
+    """A tensor that a child keeps for a download: NumPy's name of its dtype, its shape, its bytes."""
+
+    dtype: str = Field(max_length=40)
+    shape: list[Count] = Field(max_length=32)
+    bytes: Count
+
+
+class Download:
+    """One tensor as an NPY file: how long it is, and its bytes in pieces. The child that holds the tensor is ended as
+    soon as all was read, or nobody holds this any more: who asked may be gone before the first byte."""
+
+    def __init__(self, child: Child, head: bytes, count: int):
+        self.length = len(head) + count
+        self._child, self._head, self._count = child, head, count
+        self._end = weakref.finalize(self, child.close)
+
+    def close(self) -> None:
+        """End the child, where nothing is to be read."""
+        self._end()
+
+    def pieces(self) -> Iterator[bytes]:
+        try:
+            yield self._head
+            for start in range(0, self._count, PIECE):
+                asked = {"start": start, "count": PIECE, "seconds": 60}
+                yield self._child.ask("tensor_piece", **asked).arrays["bytes"].tobytes()
+        finally:
+            self._end()
+
+
+def download_tensor(context: AppContext, artifact_id: str, key: str, scaled: bool = False) -> Download:
+    """One tensor as an NPY file, streamed: a piece at a time is in our memory. Raises as `describe_tensor`."""
+    folder, limits = context.library.files(artifact_id), {"seconds": seconds_of(context)}
+    child: Child = in_a_child(context, [artifact_id], lambda confined: context.worker.open(confined=confined))
+    with cleanup_on_error(child.close):
+        held = fitting(Held, child.ask("hold_tensor", folder=folder, key=key, scaled=scaled, **limits).message)
+        return Download(child, npy_head(_checked_dtype(held), tuple(held.shape)), held.bytes)
+
+
+def _checked_dtype(held: Held) -> str:
+    """Raises WorkerError for an array of objects, which whoever reads the file might unpickle, and where the sizes do
+    not add up."""
+    with contextlib.suppress(TypeError, ValueError):
+        dtype = np.dtype(held.dtype)
+        if not dtype.hasobject and dtype.itemsize * math.prod(held.shape) == held.bytes:
+            return dtype.str
+    raise WorkerError(NONSENSE)
+
+
+def npy_head(dtype: str, shape: tuple[int, ...]) -> bytes:
+    """What stands in an NPY file before the values, which follow in C order."""
+    buffer = io.BytesIO()
+    npy.write_array_header_1_0(buffer, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return buffer.getvalue()

@@ -1,0 +1,211 @@
+"""Open an artifact or live model with the code it needs.
+
+Where the code that an artifact lacks may come from.
+
+Whoever can be asked: an artifact, or the live model of a run, opened in a child of its own.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from core.arrays import Arrays
+from core.compare import pair_outputs
+from core.context import AppContext
+from core.errors import InputError, cleanup_on_error
+from core.formats import get_format
+from core.library import Entry, Library, Query
+from core.library.records import ID, Artifact, Run
+from core.runtimes.reference import BATCH, Reference
+from core.worker.model_loading import demo_of, of_signature, without_code
+from core.worker.remote_predictor import Loaded, load
+
+ARCHITECTURE = "architecture"  # the key of the format
+OFFERED = 50  # architectures of the run, of its demo, and of any
+
+
+class Choice(NamedTuple):
+    """One place where an artifact's code may come from: "none", "demo", or the id of an architecture artifact."""
+
+    key: str
+    words: str
+
+
+def choices(library: Library, artifact_id: str) -> list[Choice]:
+    """Where the code of an artifact may come from; the one that it needs is first."""
+    artifact = library.artifact(artifact_id)
+    run = library.run(artifact.run)
+    evidence = library.evidence(artifact_id)
+    # Weights that were brought in with their architecture beside them are whole.
+    half = get_format(artifact.format).needs_architecture and not evidence.without_code.loads
+    needs = evidence.needs_code or half
+    demo = [Choice("demo", "the demo's own code")] if demo_of(run.source) else []
+    files = [Choice(one.id, _words(one, run)) for one in _architectures(library, run)] if half else []
+    none = [Choice("none", "none: load it as it is")]
+    halves = demo + files
+    return halves + none if needs else none + halves
+
+
+def _architectures(library: Library, run: Run) -> list[Entry]:
+    """Those of the run itself, then of its demo, then of any; of each the newest. More than are offered can be asked
+    for by their id (see `resolve_sources`)."""
+    asked = Query(formats=(ARCHITECTURE,), size=OFFERED)
+    near = (replace(asked, run=run.id), replace(asked, demos=(run.demo or "",)), asked)
+    found = {one.id: one for query in near for one in library.page(query).entries if one.problem is None}
+    return list(found.values())
+
+
+def _words(architecture: Entry, run: Run) -> str:
+    """Which architecture this is, and whether it is the run's own."""
+    whose = "this run" if architecture.run == run.id else f"another run: {architecture.run_name}"
+    return f"architecture {architecture.id} of {whose}"
+
+
+def require_run(library: Library, ids: Iterable[str]) -> None:
+    """Raises InputError where a file from outside, an artifact's or a run's, was only kept: it has no answers yet."""
+    for id_ in ids:
+        run = library.run(id_ if id_.startswith("r") else library.artifact(id_).run)
+        if not run.was_run:
+            raise InputError(
+                "This file was brought in and kept, and nothing has run it yet, so it has no answers.",
+                received=run.name,
+                cure="Look at it on the Library page and choose “Run it now”, or run `python -m core import` with the "
+                f"artifact's id, {run.brought['artifact']}.",
+            )
+
+
+def resolve_sources(library: Library, ids: Iterable[str], asked: dict[str, str]) -> dict[str, str]:
+    """The key of the choice for each artifact: what was asked, else what it needs. A run's live model lacks no code.
+
+    Raises InputError when something else was asked, and of what was never run, UnknownName for an unknown artifact.
+    """
+    resolved, ids = {}, list(ids)
+    require_run(library, ids)
+    for id_ in dict.fromkeys(one for one in ids if one.startswith("a")):
+        offered = [choice.key for choice in choices(library, id_)]
+        resolved[id_] = asked.get(id_, offered[0])
+        if resolved[id_] not in offered and not _may_give(library, resolved[id_], offered):
+            raise InputError(
+                f"The architecture of {id_} cannot come from there.",
+                received=resolved[id_],
+                cure=f"Choose from {', '.join(offered)}.",
+            )
+    return resolved
+
+
+def _may_give(library: Library, asked: str, offered: list[str]) -> bool:
+    """Whether a copy that takes an architecture of another may take this one, which was not offered among others."""
+    takes = any(ID.fullmatch(one) for one in offered)
+    return takes and bool(ID.fullmatch(asked)) and library.artifact(asked).format == ARCHITECTURE
+
+
+def require_same_inputs(library: Library, artifacts: list[str]) -> None:
+    """Raises InputError when not all of the artifacts take inputs of the same dtypes and shapes, whatever their names.
+
+    A run that says nothing of its inputs (a subclassed model) is given the benefit of the doubt.
+    """
+    runs = [library.run(library.artifact(id_).run) for id_ in artifacts]
+    asked = {
+        run.name: sorted((one["dtype"], str(one["shape"][1:])) for one in run.inputs) for run in runs if run.inputs
+    }
+    if len(set(map(str, asked.values()))) > 1:
+        raise InputError(
+            "These artifacts are of models that take different inputs, so they cannot be asked the same questions.",
+            received=" and ".join(asked),
+            cure="Compare copies of one run, or of runs on the same data.",
+        )
+
+
+def source_of(library: Library, run: Run, key: str, artifact: Artifact) -> dict[str, Any] | None:
+    """What a child is given to make the code of an artifact from (see `core.worker.model_loading.code_from`), by the
+    key of a choice; also which signature of its files answers, where a person chose one."""
+    source = of_signature(run.source, artifact.options.get("signature", ""))
+    if key == "none":
+        return without_code(source)
+    if key == "demo":
+        return source
+    return source | {"architecture": library.files(key)}
+
+
+def from_outside(library: Library, run: Run, source: str = "none") -> bool:
+    """Whether a run's files, or those that give them their architecture, came from outside: then only a confined child
+    may load them."""
+    given = library.artifact(source).trust if source not in ("none", "demo") else "ours"
+    return "brought in" in (run.trust, given)
+
+
+def renamed_inputs(library: Library, id_: str, given: Iterable[str]) -> dict[str, str]:
+    """How an artifact calls the inputs that its run calls `given`, as its evidence found out; empty for a live model,
+    and where the inputs go by other names than the run's."""
+    if id_.startswith("r"):
+        return {}
+    pairs = {pair["reference"]: pair["answer"] for pair in library.evidence(id_).best.input_pairs}
+    return pairs if pairs.keys() == set(given) else {}
+
+
+def renamed(arrays: Arrays, names: Mapping[str, str]) -> Arrays:
+    """Arrays under other names, where there are others for them."""
+    return {names.get(name, name): array for name, array in arrays.items()}
+
+
+def run_of(context: AppContext, id_: str) -> str:
+    """The id of the run that a participant (an artifact's id, or a run's own) belongs to. Raises UnknownName."""
+    return id_ if id_.startswith("r") else context.library.artifact(id_).run
+
+
+def open_participant(
+    context: AppContext,
+    id_: str,
+    source: str = "none",
+    first: Arrays | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+    variables: bool = False,
+) -> Loaded:
+    """Load an artifact, or rebuild a run's live model, in a fresh child, after its files are held against their hashes.
+
+    `source` is the key of a choice (see `core.jobs.participants`), `first` a row to be answered at once. Raises what
+    `core.worker.remote_predictor.load` raises, Damaged and UnknownName.
+    """
+    run = context.library.run(run_of(context, id_))
+    limits = {"seconds": context.config.child_seconds, "cancelled": cancelled, "arrays": first or {}}
+    limits |= {"confined": from_outside(context.library, run, source)}
+    if id_ == run.id:
+        asked = {"source": run.source, "kind": run.kind, "snapshot": context.library.snapshot(id_)}
+        return load(context.worker, "hold_live", **limits, **asked)
+    artifact = context.library.artifact(id_)
+    asked = {"format": artifact.format, "folder": context.library.files(id_)}
+    asked |= {"source": source_of(context.library, run, source, artifact), "variables": variables}
+    return load(context.worker, "hold", **limits, **asked)
+
+
+class Speaker:
+    """A participant that speaks as a reference does: asked by the names of its inputs, it answers by the names of its
+    outputs, in their order. Which of its own they are was found out when it was opened, on rows with known answers."""
+
+    def __init__(self, loaded: Loaded, inputs: dict[str, str], outputs: dict[str, str]):
+        self.loaded, self._inputs, self._outputs = loaded, inputs, outputs
+
+    @classmethod
+    def open(
+        cls,
+        context: AppContext,
+        id_: str,
+        source: str,
+        reference: Reference,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> "Speaker":
+        """Open a participant, and ask it the rows of `reference`; raises what `open_participant` raises."""
+        names = renamed_inputs(context.library, id_, reference.inputs)
+        loaded = open_participant(context, id_, source, cancelled=cancelled)
+        with cleanup_on_error(loaded.close):
+            known, _ = loaded.answer(renamed(reference.inputs, names), cancelled=cancelled)
+            own = {pair.reference: pair.answer for pair in pair_outputs(reference.answers, known)}
+            return cls(loaded, names, {name: own[name] for name in reference.answers})
+
+    def answer(self, inputs: Arrays, *, batch: int = BATCH, cancelled: Callable[[], bool] = lambda: False) -> Arrays:
+        """Answers to all rows, `batch` at a time; an output that is missing this time is left out."""
+        answers, _ = self.loaded.answer(renamed(inputs, self._inputs), batch=batch, cancelled=cancelled)
+        return {name: answers[own] for name, own in self._outputs.items() if own in answers}
+
+    def close(self) -> None:
+        self.loaded.close()

@@ -1,0 +1,145 @@
+"""A person's own model, saved from the program in which it lives."""
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from core.arrays import Arrays
+from core.errors import CannotSave, DoesNotLoad, InputError, RoundtripError
+from core.evidence import Evidence, gather, reload_here
+from core.explain import translate
+from core.formats import get_format
+from core.formats.base import Format
+from core.library.records import Artifact, Run
+from core.library.storage import disk
+from core.library.writes import Keeping
+from core.runtimes.base import ModelCode, model_kind
+from core.runtimes.live import live_predictor
+from core.runtimes.reference import ROWS, Reference, answer_in_batches, describe
+from core.runtimes.traits import custom_classes, names
+from core.settings import settings
+from core.worker import Worker
+from core.worker.model_loading import write_copy
+
+SCOPE = re.compile(r"[A-Za-z0-9_.\\/>-]+")  # what TensorFlow takes as a name in a graph
+
+
+class Added(NamedTuple):
+    """One format's result: an artifact with its evidence, or the error in words; `warning` says of NaN and infinity."""
+
+    format: str
+    artifact: Artifact | None = None
+    evidence: Evidence | None = None
+    error: RoundtripError | None = None
+    warning: str = ""
+
+    def __repr__(self) -> str:
+        if self.error:
+            return f"{self.format}: failed. {self.error}"
+        said = f"{self.format}: {self.artifact.id}, {self.evidence.best.verdict.words}"
+        return f"{said}. {self.warning}" if self.warning else said
+
+
+def add(
+    library: Keeping, model: Any, inputs: Any, formats: list[str], name: str, worker: Worker | None = None
+) -> list[Added]:
+    """See `Library.add`."""
+    chosen = [get_format(key) for key in formats]
+    _require_built(model)
+    _require_names(model)
+    reference = _reference(model, inputs)
+    run = _keep_run(library, model, reference, name or getattr(model, "name", "") or "A model of my own")
+    ours = worker or Worker()
+    try:
+        ours.start()
+        return [_save(library, ours, run, model, one, reference) for one in chosen]
+    finally:
+        if worker is None:
+            ours.close()
+
+
+def _require_built(model: Any) -> None:
+    """Before the reference is asked for: an answer would build the model, with weights that nobody trained."""
+    if model_kind(model) == "keras" and not model.built:
+        raise CannotSave(
+            "The model has never seen an input, so its weights do not exist yet.",
+            cure="Call it once on a batch, or give it keras.Input, then save again.",
+        )
+
+
+def _require_names(model: Any) -> None:
+    """Keras says so too, and keeps the name on its stack then: the program's next model could not be trained."""
+    for name in names(model):
+        if not SCOPE.fullmatch(name):
+            raise InputError(
+                f"The name '{name}' holds characters that a TensorFlow graph does not take.",
+                cure="Name the model and its layers with letters, digits, '_', '-' and '.' alone.",
+            )
+
+
+def _reference(model: Any, inputs: Any) -> Reference:
+    predictor = live_predictor(model)
+    named = inputs if isinstance(inputs, dict) else {_only_input(predictor.inputs): inputs}
+    arrays: Arrays = {key: np.asarray(value) for key, value in named.items()}
+    lengths = {len(array) if array.ndim else 0 for array in arrays.values()}
+    if len(lengths) != 1 or lengths == {0}:
+        raise InputError(
+            "The inputs must be arrays with the same number of rows, at least one, batch first.",
+            received={key: array.shape for key, array in arrays.items()},
+            cure="Pass a batch: model inputs of shape (rows, ...).",
+        )
+    arrays = {key: array[:ROWS] for key, array in arrays.items()}
+    try:
+        return Reference(arrays, answer_in_batches(predictor, arrays), {})
+    except RoundtripError:
+        raise
+    except Exception as error:  # whatever the model raises on these inputs, the inputs are what to look at
+        raise translate(error, InputError) from error
+
+
+def _only_input(specs: tuple) -> str:
+    return specs[0].name if len(specs) == 1 else "input_0"
+
+
+def _keep_run(library: Keeping, model: Any, reference: Reference, name: str) -> Run:
+    with library.staging() as staged:
+        with disk():
+            reference.write(staged / "reference.npz")
+            (staged / "snapshot").mkdir()
+        try:
+            write_copy(model, staged / "snapshot")
+        except Exception as error:  # a model that its richest format refuses cannot be kept as a run at all
+            raise translate(error, CannotSave, hide=[str(staged)]) from error
+        facts = describe(model) | {"name": name, "demo": None, "settings": None}
+        return library.keep_run(staged, facts)
+
+
+def _save(library: Keeping, worker: Worker, run: Run, model: Any, chosen: Format, reference: Reference) -> Added:
+    try:
+        with library.staging() as staged:
+            folder = staged / "files"
+            folder.mkdir()
+            seconds = chosen.write(model, run.kind, folder, samples=lambda: reference.inputs)
+            evidence = _evidence(library, worker, run, model, chosen, folder, reference)
+            artifact = library.keep_artifact(staged, run.id, evidence, format=chosen.key, seconds=seconds)
+            return Added(chosen.key, artifact, evidence, warning=f"{run.warning} {evidence.best.warning}".strip())
+    except RoundtripError as error:
+        return Added(chosen.key, error=error)
+
+
+def _evidence(
+    library: Keeping, worker: Worker, run: Run, model: Any, chosen: Format, folder: Path, reference: Reference
+) -> Evidence:
+    """From a fresh process; where classes of the person's own are missing there, from this one as well."""
+    original = library.original(run)
+    limits = {"seconds": settings().child_seconds}
+    evidence = gather(worker, chosen.key, folder, run.source, original, reference, **limits)
+    classes = custom_classes(model)
+    # Only layers ask for classes, and what has ended a process of its own is not let into the person's.
+    refused = (evidence.without_code.error or {}).get("code") == DoesNotLoad.code
+    if not classes or not refused or "architecture" not in chosen.keeps:
+        return evidence
+    here = reload_here(chosen.key, folder, ModelCode(classes=classes), original, reference)
+    return evidence.model_copy(update={"with_code": here})

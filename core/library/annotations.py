@@ -1,0 +1,139 @@
+"""Names, tags, notes, pins, aliases.
+
+What a person says of a run or an artifact: a name, tags, a note, that it is to stay, that others may see it. Beside
+the record, which never changes.
+
+Names that point to one artifact each and can move: "champion".
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from core.errors import InputError, UnknownName, UnreadableRecord
+from core.library import storage
+from core.library.records import ID
+from core.record import Record
+
+ANNOTATIONS_FILE = "marks.json"
+NAME = 200  # characters
+TAG = 40  # characters
+TAGS = 30
+NOTE = 20_000  # characters
+# Control characters would break a line of a table, and marks that turn the reading direction would forge one.
+UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+class Marks(Record):
+    """`name` is given to runs alone; empty where the run goes by the name of its record. `shared`: everybody who
+    signs in sees what is somebody's."""
+
+    name: str = ""
+    tags: list[str] = Field(default_factory=list)
+    note: str = ""
+    pinned: bool = False
+    shared: bool = False
+
+
+def read_marks(folder: Path) -> Marks:
+    """The marks of an entry; those of one that nobody marked are empty. Raises UnreadableRecord."""
+    path = folder / ANNOTATIONS_FILE
+    with storage.disk():
+        there = path.exists()
+    return Marks.read(path) if there else Marks()
+
+
+def marks_or_none(folder: Path) -> Marks:
+    """As `read_marks`; what is broken is empty, so that a spoilt note hides no artifact. Raises StorageFailed."""
+    try:
+        return read_marks(folder)
+    except UnreadableRecord:
+        return Marks()
+
+
+def write_marks(folder: Path, changes: dict[str, Any]) -> Marks:
+    """Change some marks of an entry. Raises InputError for what does not fit, UnreadableRecord, OSError."""
+    cleaned = {key: CLEAN[key](value) for key, value in changes.items()}
+    marks = read_marks(folder).model_copy(update=cleaned)
+    storage.write_text(folder / ANNOTATIONS_FILE, marks.text())
+    return marks
+
+
+def clean_name(text: str) -> str:
+    """A name in one line; empty takes it back."""
+    return _short("name", _line(text), NAME)
+
+
+def clean_tags(tags: Iterable[str]) -> list[str]:
+    """Tags in small letters, each once, in order. Raises InputError."""
+    cleaned = sorted({tag for text in tags if (tag := _short("tag", _line(text).lower(), TAG))})
+    if len(cleaned) > TAGS:
+        raise InputError(f"An entry takes {TAGS} tags.", received=f"{len(cleaned)} tags", cure="Leave some out.")
+    return cleaned
+
+
+def clean_note(text: str) -> str:
+    """A note with its lines. Raises InputError."""
+    lines = unicodedata.normalize("NFC", _text(text)).replace("\r\n", "\n").replace("\r", "\n")
+    return _short("note", UNSEEN.sub("", lines).strip(), NOTE)
+
+
+def _line(text: str) -> str:
+    """Text without line breaks and unseen characters, with single blanks."""
+    return " ".join(UNSEEN.sub("", unicodedata.normalize("NFC", re.sub(r"\s", " ", _text(text)))).split())
+
+
+def _text(text: str) -> str:
+    """What a disk can keep: half of a surrogate pair has no UTF-8."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _short(what: str, text: str, most: int) -> str:
+    if len(text) > most:
+        raise InputError(
+            f"A {what} has at most {most:,} characters.", received=f"{len(text):,} characters", cure="Shorten it."
+        )
+    return text
+
+
+CLEAN = {"name": clean_name, "tags": clean_tags, "note": clean_note, "pinned": bool, "shared": bool}
+
+ALIASES_FILE = "aliases.json"
+ALIAS = re.compile(r"[^\W\d_][\w.-]{0,63}")
+TAKEN = {"none", "demo"}  # what `--code ID=SOURCE` takes beside ids
+
+
+class Aliases(Record):
+    """Alias to artifact id."""
+
+    aliases: dict[str, str] = Field(default_factory=dict)
+
+
+def read_aliases(home: Path) -> dict[str, str]:
+    """Alias to artifact id. Raises UnreadableRecord."""
+    path = home / ALIASES_FILE
+    return Aliases.read(path).aliases if path.exists() else {}
+
+
+def write_aliases(home: Path, aliases: dict[str, str]) -> None:
+    """Raises OSError."""
+    storage.write_text(home / ALIASES_FILE, Aliases(aliases=dict(sorted(aliases.items()))).text())
+
+
+def checked_alias(text: str) -> str:
+    """The alias itself, if it can be one. Raises InputError."""
+    if not ALIAS.fullmatch(text) or ID.fullmatch(text) or text in TAKEN:
+        raise InputError(
+            "An alias begins with a letter and has letters, digits, '_', '-' and '.', 64 at most.",
+            received=text[:80],
+            cure="For example champion, or tips-best.",
+        )
+    return text
+
+
+def no_alias(text: str) -> UnknownName:
+    return UnknownName("There is no such alias.", received=text[:80], cure="See `python -m core alias`.")

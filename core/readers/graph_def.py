@@ -1,0 +1,98 @@
+"""TensorFlow's graphs as text: their operations, counted and one by one, and the constants in a frozen one."""
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.readers.base import MOST, OTHER, WEIGHTS, Contents, Stored, counted, port
+
+SMALL = 64  # constants of fewer numbers, and of whole numbers, are shapes and axes rather than weights
+
+
+def contents(path: Path) -> Contents:
+    """A frozen graph: no node of it is run."""
+    from tensorflow.core.framework import graph_pb2
+
+    graph = graph_pb2.GraphDef.FromString(path.read_bytes())
+    return Contents(
+        "Frozen graph",
+        tensors=lambda: constants(graph),
+        signatures=lambda: {"signatures": [_ends(graph)], "functions": [], "facts": {}},
+        operators=lambda: operators([("main", graph.node)], {"producer": graph.versions.producer}),
+        remarks=["A frozen graph has no signatures: what is fed and what nobody reads are its inputs and outputs."],
+    )
+
+
+def operators(graphs: list[tuple[str, Iterable[Any]]], facts: dict[str, Any]) -> dict[str, Any]:
+    """Operations of several graphs of one file, each with the name of its graph."""
+    every = [(name, node) for name, nodes in graphs for node in nodes]
+    return {
+        "counts": counted(node.op for _, node in every),
+        "operators": [_row(name, node) for name, node in every[:MOST]],
+        "tensors": [],
+        "facts": {name: value for name, value in facts.items() if value} | {"operations": len(every)},
+    }
+
+
+def _row(graph: str, node: Any) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "op": node.op,
+        "graph": graph,
+        "inputs": list(node.input),
+        "outputs": [],
+        "dtype": dtype_name(node.attr["dtype"].type or node.attr["T"].type) if node.attr else "",
+    }
+
+
+def dtype_name(number: int) -> str:
+    """A DataType as NumPy and TensorFlow name it; empty for none."""
+    from tensorflow.python.framework import dtypes
+
+    try:
+        return dtypes.as_dtype(number).name if number else ""
+    except TypeError:
+        return str(number)
+
+
+def shape_of(proto: Any) -> list[int | None] | None:
+    """A TensorShapeProto as a list with None where free; None where nothing is known."""
+    return None if proto.unknown_rank else [None if one.size < 0 else one.size for one in proto.dim]
+
+
+def constants(graph: Any) -> list[Stored]:
+    """Every constant of numbers, or of text."""
+    return [_constant(node) for node in graph.node if node.op == "Const"]
+
+
+def _constant(node: Any) -> Stored:
+    proto = node.attr["value"].tensor
+    shape, dtype = tuple(one.size for one in proto.tensor_shape.dim), dtype_name(proto.dtype)
+    weight = dtype.startswith(("float", "bfloat")) and bool(shape)
+    return Stored(node.name, node.name, shape, dtype, WEIGHTS if weight else OTHER, partial(_read, proto))
+
+
+def _read(proto: Any) -> np.ndarray:
+    import tensorflow as tf
+
+    return np.asarray(tf.make_ndarray(proto))
+
+
+def _ends(graph: Any) -> dict[str, Any]:
+    from core.formats.frozen_graph import inputs_in, outputs_in
+
+    nodes = {node.name: node for node in graph.node}
+    return {
+        "name": "(none: the ends of the graph)",
+        "method": "",
+        "inputs": [_end(nodes[name], "dtype") for name in inputs_in(graph)],
+        "outputs": [_end(nodes[name], "T") for name in outputs_in(graph)],
+    }
+
+
+def _end(node: Any, attribute: str) -> dict[str, Any]:
+    shape = shape_of(node.attr["shape"].shape) if "shape" in node.attr else None
+    return port(node.name, dtype_name(node.attr[attribute].type), shape, tensor=f"{node.name}:0")

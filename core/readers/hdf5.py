@@ -1,0 +1,133 @@
+"""Tensors in HDF5 files of Keras: those of `.weights.h5` (also inside of `.keras`), and those of `.h5`."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from core.readers.base import OPTIMIZER, OTHER, WEIGHTS, Stored
+
+MOST_DATASETS = 100_000
+
+
+def tensors(file: Any) -> list[Stored]:
+    """Every array in a file, in the order of its places: a layer's arrays by number, not by letter."""
+    found = [_with_scale(file, _stored(file, name, data)) for name, data in _datasets(file, "")]
+    return sorted(found, key=lambda one: [_place(part) for part in one.key.split("/")]) if _numbered(file) else found
+
+
+def _numbered(file: Any) -> bool:
+    return "model_weights" not in file
+
+
+def _place(part: str) -> tuple[int, int, str]:
+    return (0, int(part), "") if part.isdigit() else (1, 0, part)
+
+
+def _datasets(group: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Arrays below a group; links that lead out of the file, or to another place in it, are not followed."""
+    import h5py
+
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            continue
+        one = group[name]
+        if isinstance(one, h5py.Group):
+            yield from _datasets(one, f"{path}{name}/")
+        elif isinstance(one, h5py.Dataset) and one.external is None and not one.is_virtual:
+            yield f"{path}{name}", one
+
+
+def _stored(file: Any, key: str, data: Any) -> Stored:
+    return Stored(key, _name(file, key), tuple(data.shape), str(data.dtype), _group(key), partial(_read, data))
+
+
+def _read(data: Any) -> np.ndarray:
+    return np.asarray(data[()])
+
+
+def _with_scale(file: Any, one: Stored) -> Stored:
+    """A kernel that Keras has quantised to 8 bits lies before its bias and the scale of each column: it divides."""
+    base = one.key.removesuffix("/vars/0")
+    scales = [file[key] for key in (f"{base}/vars/1", f"{base}/vars/2") if key in file]
+    fits = [data for data in scales if data.dtype.kind == "f" and data.shape == one.shape[-1:]]
+    if base == one.key or one.dtype != "int8" or not fits:
+        return one
+    scale = fits[-1]
+    note = f"{scale.shape[0]} scales, beside it as {scale.name.rsplit('/', 1)[-1]}"
+    return replace(one, note=note, scaled=lambda: _read_scaled(file[one.key], scale))
+
+
+def _read_scaled(data: Any, scale: Any) -> np.ndarray:
+    return (_read(data).astype("float64") / _read(scale)).astype("float32")
+
+
+def _group(key: str) -> str:
+    if key.startswith(("optimizer/", "optimizer_weights/", "_trainer/optimizer")):
+        return OPTIMIZER
+    return OTHER if "seed_generator" in key or key.startswith("metrics") else WEIGHTS
+
+
+def _name(file: Any, key: str) -> str:
+    """In a `.h5` the name that stands there; else the layer's own name, which its group tells, and the place in it."""
+    if key.startswith("model_weights/"):
+        return key.split("/", 2)[-1]
+    if key.startswith("optimizer_weights/"):
+        return key.removeprefix("optimizer_weights/")
+    group, _, place = key.rpartition("/vars/")
+    if not group and not key.startswith("vars/"):
+        return key
+    return f"{layer_of(file, key)}/{place or key.rsplit('/', 1)[-1]}"
+
+
+def layer_of(file: Any, key: str) -> str:
+    """The name of the layer that an array belongs to, those of models around it before it."""
+    if key.startswith("model_weights/"):
+        return key.split("/")[1]
+    names, path = [], ""
+    parts = key.split("/")[:-1]
+    for part in parts:
+        path = f"{path}{part}/"
+        if f"{path}vars" in file and part not in ("layers", "vars"):
+            names.append(_said(file, f"{path}vars") or part)
+        elif part not in ("layers", "vars", "_layer_checkpoint_dependencies") and f"{path}vars" not in file:
+            names.append(part)
+    return "/".join(names) or _said(file, "vars") or "model"
+
+
+def _said(file: Any, group: str) -> str:
+    name = file[group].attrs.get("name") if group in file else None
+    return name if isinstance(name, str) else ""
+
+
+def values_by_layer(file: Any, found: list[Stored]) -> dict[str, int]:
+    """How many numbers each layer keeps, by its name and by its path."""
+    counts: Counter[str] = Counter()
+    for one in found:
+        if one.group == WEIGHTS:
+            path = layer_of(file, one.key)
+            for name in {path, path.split("/")[0]}:
+                counts[name] += int(np.prod(one.shape, dtype="int64"))
+    return dict(counts)
+
+
+def json_attribute(file: Any, name: str) -> Any:
+    """An attribute that holds JSON, which Keras 2 wrote as bytes; None where there is none."""
+    import json
+
+    text = file.attrs.get(name)
+    return None if text is None else json.loads(text)
+
+
+def text_attributes(file: Any) -> dict[str, str]:
+    """Which Keras wrote the file, as far as it says so."""
+    found = {}
+    for place in (file, file.get("model_weights") or {}):
+        for name in ("keras_version", "backend"):
+            value = getattr(place, "attrs", {}).get(name)
+            if value is not None:
+                found[name] = value.decode() if isinstance(value, bytes) else str(value)
+    return found

@@ -1,0 +1,1 @@
+"""Predictors, one module for each engine."""

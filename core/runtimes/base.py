@@ -1,0 +1,210 @@
+"""`Spec`, `Predictor`, `ModelCode`, input matching, `ModelFile`, `model_kind`.
+
+What a format is, what it is given to load with, and what comes back: the one contract of the house.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from core.arrays import Arrays, plain
+from core.errors import InputError
+
+Named = list[tuple[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One named input or output: its dtype as NumPy names it, its shape with the batch first and None where free."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...] | None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "dtype": self.dtype, "shape": None if self.shape is None else list(self.shape)}
+
+
+@dataclass(frozen=True)
+class ModelCode:
+    """What an artifact may lack and a reloading process may be given.
+
+    `build` makes the untrained model (from the demo's code, or from an architecture artifact); `classes` are the custom
+    classes by the name under which they were saved. Both are empty where the process knows nothing of the model.
+    `signature` is the one that a person chose where a file has several.
+    `compiles` says whether compile settings are read too, where a copy has any.
+    """
+
+    build: Callable[[], Any] | None = None
+    classes: Mapping[str, type] = field(default_factory=dict)
+    signature: str = ""
+    compiles: bool = True
+
+
+NO_CODE = ModelCode()
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Whatever was loaded, behind one verb.
+
+    `answer` takes and gives NumPy arrays by name, batch first. `weights` and `optimizer` list what can be seen of the
+    variables, as (name, array) pairs; `weights` is None where the format hides them. `model` is the loaded object:
+    holding it keeps a SavedModel's variables alive for as long as its signature is called. `remark` says what a person
+    should know of how it answers.
+    """
+
+    model: Any
+    inputs: tuple[Spec, ...]
+    answer: Callable[[Arrays], Arrays]
+    weights: Callable[[], Named] | None = None
+    optimizer: Callable[[], Named] | None = None
+    remark: str = ""
+
+    def predict(self, inputs: Arrays) -> Arrays:
+        """Answer `{name: array}` with `{name: array}`, batch first.
+
+        Inputs are paired with the predictor's own by `pair_inputs`, and cast to its dtypes. Answers are arrays as
+        `plain` gives them. Raises InputError when a shape, the number of inputs, or text in the place of numbers does
+        not fit.
+        """
+        return {name: plain(array) for name, array in self.answer(self.fitted(inputs)).items()}
+
+    def fitted(self, inputs: Arrays) -> Arrays:
+        """The inputs under the names and in the dtypes that the predictor asks for. Raises InputError, as `predict`."""
+        if not self.inputs:
+            return inputs
+        return {pair.spec.name: _cast(inputs[pair.given], pair.spec) for pair in pair_inputs(inputs, self.inputs)}
+
+
+class InputPair(NamedTuple):
+    """Which of the given inputs goes where, and why: by "name", or by "shape" or "order" where they were renamed."""
+
+    given: str
+    spec: Spec
+    by: str
+
+
+def pair_inputs(inputs: Arrays, specs: tuple[Spec, ...]) -> list[InputPair]:
+    """Pair given inputs with the predictor's own.
+
+    By name; else by shape and kind, where only one reading is possible; else in the order in which they are given, if
+    every one fits its place: whether that was right, only the answers can tell. Raises InputError when the number of
+    inputs does not fit, or their order does not.
+    """
+    if len(inputs) != len(specs):
+        raise InputError(
+            f"This model takes {len(specs)} inputs ({', '.join(spec.name for spec in specs)}).",
+            received=f"{len(inputs)} ({', '.join(inputs)})",
+            cure="Give one array for each of its inputs.",
+        )
+    if all(spec.name in inputs for spec in specs):
+        return [InputPair(spec.name, spec, "name") for spec in specs]
+    if len(specs) == 1:
+        return [InputPair(next(iter(inputs)), specs[0], "shape")]
+    for reading in (_by_shape, _in_order):
+        if pairs := reading(inputs, specs):
+            return pairs
+    raise InputError(
+        "The inputs were renamed, and do not fit in the order in which they are given.",
+        received=", ".join(f"{name} {array.shape}" for name, array in inputs.items()),
+        cure=f"Name them {', '.join(one.name for one in specs)}.",
+    )
+
+
+def _by_shape(inputs: Arrays, specs: tuple[Spec, ...]) -> list[InputPair]:
+    fitting = {spec: [name for name, array in inputs.items() if _fits(array, spec)] for spec in specs}
+    one_each = all(len(names) == 1 for names in fitting.values())
+    if not one_each or len({names[0] for names in fitting.values()}) < len(specs):
+        return []
+    return [InputPair(names[0], spec, "shape") for spec, names in fitting.items()]
+
+
+def _in_order(inputs: Arrays, specs: tuple[Spec, ...]) -> list[InputPair]:
+    pairs = [InputPair(name, spec, "order") for name, spec in zip(inputs, specs, strict=True)]
+    return pairs if all(_fits(inputs[pair.given], pair.spec) for pair in pairs) else []
+
+
+def _fits(array: np.ndarray, spec: Spec) -> bool:
+    return _shape_fits(array, spec) and _kind_fits(array, spec)
+
+
+def _shape_fits(array: np.ndarray, spec: Spec) -> bool:
+    if spec.shape is None:
+        return True
+    if array.ndim != len(spec.shape):
+        return False
+    return all(want is None or want == have for want, have in zip(spec.shape[1:], array.shape[1:], strict=True))
+
+
+def _kind_fits(array: np.ndarray, spec: Spec) -> bool:
+    """Whether both are text or both are numbers; an array of objects may be either."""
+    return array.dtype.kind == "O" or (array.dtype.kind in "SUT") == (spec.dtype == "object")
+
+
+def _cast(array: np.ndarray, spec: Spec) -> np.ndarray:
+    if not _shape_fits(array, spec):
+        raise InputError(
+            f"The input '{spec.name}' must have the shape {spec.shape}.",
+            received=array.shape,
+            cure="Reshape the rows, or choose an artifact of the same demo.",
+        )
+    try:
+        fitting = plain(array) if spec.dtype == "object" else np.asarray(array, dtype=spec.dtype)
+    except (TypeError, ValueError):
+        fitting = None
+    if fitting is None or not _kind_fits(array, spec):
+        raise InputError(
+            f"The input '{spec.name}' takes {'text' if spec.dtype == 'object' else 'numbers'}.",
+            received=f"an array of dtype {array.dtype}",
+            cure="Give values of that kind.",
+        )
+    return fitting
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model of which there is nothing but a runtime's file: `kind` ("onnx", "litert", "openvino") and its folder,
+    in which the files have the names that the format of that kind gives them."""
+
+    kind: str
+    folder: Path
+
+    @property
+    def bytes(self) -> int:
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+
+
+def model_kind(model: Any) -> str:
+    """Tell "keras" from "module" (a tf.Module that is no Keras model).
+
+    A `ModelFile` is of its own kind. Raises InputError for anything else.
+    """
+    import keras
+    import tensorflow as tf
+
+    if isinstance(model, ModelFile):
+        return model.kind
+    if isinstance(model, keras.Model):
+        return "keras"
+    if isinstance(model, tf.Module):
+        return "module"
+    raise InputError(
+        "Only Keras models and tf.Module objects can be saved.",
+        received=type(model).__name__,
+        cure="Pass the model itself, not its weights or a function of it.",
+    )
+
+
+def weight_bytes(model: Any) -> int:
+    """Bytes that the variables of a live model take, without reading them."""
+    import tensorflow as tf
+
+    if isinstance(model, ModelFile):
+        return model.bytes
+    variables = {id(one): one for one in (getattr(model, "weights", None) or model.variables)}.values()
+    return sum(math.prod(one.shape) * tf.as_dtype(one.dtype).size for one in variables)

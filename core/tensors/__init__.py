@@ -1,0 +1,1 @@
+"""Numbers about stored tensors: statistics, matching, differences of trees. NumPy only."""

@@ -1,0 +1,73 @@
+"""OpenVINO's IR from outside: XML without entities, operations of OpenVINO's own sets, numbers inside of the .bin."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+from core.validation import refused, rules
+from core.validation.content.onnx import count
+
+OPENVINO_CHECKS = "Operations and places of constants in the OpenVINO IR"
+DEPTH = 256
+OPSET = re.compile(r"opset([1-9]|1\d)")
+HEADS = (b"<?xml", b"<net")
+
+
+def inspect_openvino(folder: Path) -> dict[str, Any]:
+    """Raises Refused."""
+    text = (folder / "model.xml").read_bytes()
+    _check_text(text)
+    end = (folder / "model.bin").stat().st_size
+    operations: dict[str, int] = {}
+    for element in _elements(text):
+        if element.tag == "layer":
+            _check_layer(element, operations)
+        elif element.tag == "data" and "offset" in element.attrib:
+            _check_place(element, end)
+    if not operations.get("Result"):
+        raise refused("openvino-empty")
+    return {"checked": [OPENVINO_CHECKS], "operations": operations}
+
+
+def _check_text(text: bytes) -> None:
+    """OpenVINO writes UTF-8 without a document type; what could hold entities is not parsed at all."""
+    if len(text) > rules.XML or not text.lstrip().startswith(HEADS) or b"\0" in text:
+        raise refused("xml")
+    declaration = re.match(rb"\s*<\?xml[^>]*encoding\s*=\s*[\"']([^\"']*)", text)
+    if b"<!DOCTYPE" in text or b"<!ENTITY" in text or (declaration and declaration[1].lower() != b"utf-8"):
+        raise refused("xml")
+
+
+def _elements(text: bytes) -> Any:
+    """Every element with its attributes; the tree is not kept."""
+    parser, depth = ElementTree.XMLPullParser(("start", "end")), 0
+    for at in range(0, len(text), 1 << 16):
+        parser.feed(text[at : at + (1 << 16)])
+        for event, element in parser.read_events():
+            depth += 1 if event == "start" else -1
+            if depth > DEPTH:
+                raise refused("xml", f"more than {DEPTH} elements in each other")
+            if event == "start":
+                if depth == 1 and element.tag != "net":
+                    raise refused("xml", element.tag)
+                yield element
+            else:
+                element.clear()
+    parser.close()
+
+
+def _check_layer(layer: Any, operations: dict[str, int]) -> None:
+    kind, opset = layer.get("type", ""), layer.get("version", "")
+    if not OPSET.fullmatch(opset) or not re.fullmatch(r"\w{1,64}", kind):
+        raise refused("openvino-operation", f"{opset}.{kind}")
+    count(operations, kind)
+
+
+def _check_place(data: Any, end: int) -> None:
+    try:
+        offset, size = int(data.get("offset")), int(data.get("size", "-1"))
+    except ValueError as error:
+        raise refused("openvino-offset") from error
+    if offset < 0 or size < 0 or offset + size > end:
+        raise refused("openvino-offset", f"{offset:,} + {size:,} of {end:,} bytes")

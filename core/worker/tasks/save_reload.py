@@ -1,0 +1,113 @@
+"""Tasks train, save, reload; registry TASKS (train may move out).
+
+What a child can be asked to do. Each task takes `report`, the arrays of the request and plain arguments, and gives
+(facts for JSON, arrays by name). TensorFlow is loaded in here, and nowhere above.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from core.arrays import Arrays
+from core.demos import get_demo
+from core.demos.base import TrainSettings
+from core.errors import DoesNotLoad
+from core.explain import translate
+from core.formats import get_format
+from core.runtimes.base import ModelCode, Predictor, pair_inputs
+from core.runtimes.reference import answer_in_batches, fingerprint, under
+from core.worker.model_loading import code_from, load_copy, rebuild, require_plain
+from core.worker.tasks.base import Reply, Report, empty_folder
+from core.worker.tasks.probes import probe
+
+
+def save(
+    report: Report,
+    arrays: Arrays,
+    *,
+    source: dict[str, Any],
+    kind: str,
+    snapshot: str,
+    format: str,
+    folder: str,
+    options: dict[str, Any],
+) -> Reply:
+    """Rebuild a run's live model and save it in one format; gives the seconds that the format took.
+
+    `arrays` are inputs to calibrate on where no demo has training data. Raises CannotSave in plain words when the
+    format does not take the model.
+    """
+    require_plain(get_format(format))
+    empty_folder(Path(folder))
+    model = rebuild(source, kind, Path(snapshot))
+    seconds = get_format(format).write(model, kind, Path(folder), options, lambda: _samples(source, arrays))
+    return {"seconds": seconds}, None
+
+
+def _samples(source: dict[str, Any], arrays: Arrays) -> Arrays:
+    """Inputs from the training data, so that nothing is calibrated on the rows that it is judged by."""
+    if source["demo"] is None:
+        return arrays
+    return get_demo(source["demo"]).data(TrainSettings(**source["settings"])).train.inputs
+
+
+def reload(
+    report: Report,
+    arrays: Arrays,
+    *,
+    format: str,
+    folder: str,
+    source: dict[str, Any] | None,
+    probe_as: dict[str, Any] | None = None,
+) -> Reply:
+    """Load a copy in this process and answer; gives times, what can be seen of its variables, and the answers.
+
+    With `probe_as` (`{"demo": key}`), `arrays` holds `input:` and `target:` names, and everything in
+    `core.worker.tasks.probes` is tried too. Raises DoesNotLoad in plain words when it does not come back.
+    """
+    return try_out(arrays, format, Path(folder), lambda: code_from(source), probe_as)
+
+
+def try_out(
+    arrays: Arrays, format: str, folder: Path, code: Callable[[], ModelCode], probe_as: dict[str, Any] | None
+) -> tuple[dict[str, Any], Arrays]:
+    """See `reload`, in whatever process this is; `code` makes what the copy may lack."""
+    inputs = {name.removeprefix("input:"): array for name, array in arrays.items() if not name.startswith("target:")}
+    targets = under("target:", arrays)
+    try:
+        load_seconds, predictor = _timed(lambda: load_copy(format, folder, code()))
+        before = None if predictor.weights is None else fingerprint(predictor.weights())
+        first_seconds, _ = _timed(lambda: answer_in_batches(predictor, _first_batch(inputs)))
+        answers = answer_in_batches(predictor, inputs)
+    except Exception as error:
+        raise translate(error, DoesNotLoad, hide=[str(folder)]) from error
+    facts = _facts(predictor, load_seconds, first_seconds, before)
+    pairs = pair_inputs(inputs, predictor.inputs) if predictor.inputs else []
+    facts["input_pairs"] = [{"reference": one.given, "answer": one.spec.name, "by": one.by} for one in pairs]
+    if probe_as:
+        facts["probes"] = probe(predictor, inputs, targets, probe_as["demo"])
+    return facts, answers
+
+
+def _first_batch(arrays: Arrays) -> Arrays:
+    return {name: array[:1] for name, array in arrays.items()}
+
+
+def _facts(predictor: Predictor, load_seconds: float, first_seconds: float, before: Any) -> dict[str, Any]:
+    """What is seen of the variables is what came back, before the first answer; an answer may move them."""
+    after = None if predictor.weights is None else fingerprint(predictor.weights())
+    return {
+        "load_seconds": load_seconds,
+        "first_seconds": first_seconds,
+        "inputs": [spec.to_json() for spec in predictor.inputs],
+        "weights": before,
+        "moved_by_answering": 0 if after is None else sum(one != two for one, two in zip(before, after, strict=True)),
+        "optimizer": None if predictor.optimizer is None else fingerprint(predictor.optimizer()),
+    }
+
+
+def _timed(action: Callable[[], Any]) -> tuple[float, Any]:
+    started = time.perf_counter()
+    result = action()
+    return time.perf_counter() - started, result

@@ -1,0 +1,82 @@
+"""Tabs of a finished comparison.
+
+A comparison as files to keep and to send.
+
+What a finished comparison offers to look at; only the view that is open is computed.
+"""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.library import Entry
+from core.report import KINDS
+from ui.compare.benchmark import show_costs
+from ui.compare.disagreement import show_disagreement
+from ui.compare.layers import show_layers
+from ui.compare.metrics import show_matrix, show_numbers, show_pictures
+from ui.compare.tolerance import wanted_tolerances
+from ui.compare.verdicts import Comparison
+from ui.predictions import show_answers
+from ui.routes import report_address
+
+ICONS = {"html": ":material/article:", "json": ":material/data_object:", "csv": ":material/table:"}
+
+
+def show_report(comparison: Comparison) -> None:
+    """A button for each kind of report, with what is in it; a report is made when it is asked for."""
+    wanted = wanted_tolerances()
+    with st.grid(3, min_column_width=270):
+        for kind, words in KINDS.items():
+            with st.container(border=True, height="stretch", key=f"report-{kind}"):
+                st.markdown(f"**{kind.upper()}**")
+                st.markdown(f"{words[0].upper()}{words[1:]}.")
+                st.link_button(
+                    f"Download {kind.upper()}",
+                    report_address(comparison.job.id, kind, wanted),
+                    icon=ICONS[kind],
+                    type="primary" if kind == "html" else "secondary",
+                )
+    if wanted:
+        st.caption("The tolerances that you set under Numbers are in them, with who passes and who fails.")
+    st.caption("The same from the command line: `python -m core compare ID... --report FILE`.")
+
+
+def show_views(comparison: Comparison, entries: dict[str, Entry]) -> None:
+    """Tabs over one comparison; which is open stands in the address."""
+    views = _of_answers(comparison) | _of_copies(comparison, entries)
+    tabs = st.tabs(list(views), key="view", bind="query-params", on_change="rerun")
+    for tab, show in zip(tabs, views.values(), strict=True):
+        if tab.open:
+            with tab:
+                show()
+
+
+def _of_answers(comparison: Comparison) -> dict[str, Callable[[], None]]:
+    """Views of what was answered."""
+    views = {
+        "Rows": lambda: show_answers(comparison.run, comparison.job, comparison.names),
+        "Numbers": lambda: show_numbers(comparison),
+        "Pictures": lambda: show_pictures(comparison),
+        "All against all": lambda: show_matrix(comparison),
+    }
+    answered = any(outcome.answered for outcome in comparison.outcomes.values())
+    return views if answered else dict.fromkeys(views, _nothing_answered)
+
+
+def _nothing_answered() -> None:
+    st.info("No copy answered, so there is nothing to look at here. The cards above say why.", icon=":material/block:")
+
+
+def _of_copies(comparison: Comparison, entries: dict[str, Entry]) -> dict[str, Callable[[], None]]:
+    """Views for which the copies are asked again, and the report."""
+    baseline, names, sources = comparison.baseline, comparison.all_names, comparison.job.request["sources"]
+    # The copy that is furthest off stands first: it is the one that one wants to look into.
+    others = sorted(comparison.outcomes, key=lambda id_: -(comparison.outcomes[id_].max_abs or 0.0))
+    fidelity = {id_: outcome.max_abs for id_, outcome in comparison.outcomes.items()}
+    return {
+        "Layers": lambda: show_layers(baseline, others, names, entries, sources, comparison.inputs),
+        "Find a disagreement": lambda: show_disagreement(baseline, others, names, entries, sources),
+        "Costs": lambda: show_costs(others, names, entries, fidelity, sources),
+        "Report": lambda: show_report(comparison),
+    }

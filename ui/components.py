@@ -1,0 +1,103 @@
+"""Words on screen: sizes, times, verdicts and errors, said the same way everywhere."""
+
+import re
+
+import streamlit as st
+
+from core.compare import Verdict
+from core.demos import get_demo
+from core.errors import RoundtripError, UnknownName, from_json, is_passing
+from core.text.labels import duration, meaning, moment, score, size, verdict_words
+from ui.navigation import go
+
+__all__ = [
+    "demo_label",
+    "duration",
+    "empty",
+    "moment",
+    "plain",
+    "score",
+    "show_error",
+    "size",
+    "trust_badge",
+    "verdict_badge",
+    "verdict_words",
+]
+
+# Icon and colour of each verdict's badge.
+BADGES = {
+    Verdict.BIT_IDENTICAL: (":material/verified:", "green"),
+    Verdict.ROUNDING: (":material/check_circle:", "green"),
+    Verdict.SAME_ANSWERS: (":material/check:", "blue"),
+    Verdict.SOME_CHANGED: (":material/warning:", "orange"),
+    Verdict.DIFFERENT: (":material/close:", "red"),
+    Verdict.NOT_COMPARABLE: (":material/help:", "gray"),
+    Verdict.DOES_NOT_LOAD: (":material/block:", "red"),
+    Verdict.NOT_RUN: (":material/pause_circle:", "gray"),
+}
+UNANSWERED = (":material/sync_problem:", "orange")
+
+PARTS_MEAN = {
+    "architecture": "The layers and how they are connected, as text. Without it, weights are just numbers.",
+    "weights": "The numbers that were learned. Without them, the architecture gives random answers.",
+    "optimizer state": "What training needs to carry on where it stopped: the step count and running averages.",
+    "compile settings": "The loss, the metrics and the optimizer's settings.",
+    "graph": "The computation itself, frozen as operations. It runs without the original Python code.",
+    "signatures": "Named entry points with the names, types and shapes of inputs and outputs.",
+}
+
+BROUGHT_IN_MEANS = (
+    "It came from outside, or was made from something that did. It was checked, and is only ever run in a sandboxed "
+    "process."
+)
+
+
+def plain(text: str) -> str:
+    """Text of a person or a file, made harmless for Markdown: shown as it is, and never a link, picture or formula."""
+    # Addresses are made links after Markdown is read, whatever was escaped in them: an invisible joiner breaks them up.
+    apart = re.sub(r"(?i)(https?:|www|@)", "\\1\u2060", text)
+    return re.sub(r"([\\`*_{}\[\]<>()#+\-.!|~$:&])", r"\\\1", apart)
+
+
+def verdict_badge(
+    verdict: str | Verdict,
+    changed: int | None = None,
+    rows: int | None = None,
+    error: dict[str, str] | None = None,
+) -> None:
+    """The verdict as a badge, with its meaning as a tooltip; where a passing `error` stopped the copy, that it did."""
+    icon, colour = UNANSWERED if is_passing(error) else BADGES[Verdict(verdict)]
+    st.badge(verdict_words(verdict, changed, rows, error), icon=icon, color=colour, help=meaning(verdict, error))
+
+
+def demo_label(key: str) -> str:
+    """A demo by its name; one that is not here any more by its key."""
+    try:
+        return get_demo(key).label
+    except UnknownName:
+        return key
+
+
+def trust_badge(trust: str) -> None:
+    """That a model came from outside, as a badge; nothing of one that was made here."""
+    if trust == "brought in":
+        st.badge("Brought in", icon=":material/input:", color="orange", help=BROUGHT_IN_MEANS)
+
+
+def show_error(error: RoundtripError | dict[str, str], title: str | None = None) -> None:
+    """An error as a person should see it: the sentence, the cure, and the foreign library's words on demand."""
+    if isinstance(error, dict):
+        error = from_json(error)
+    said = f"Received: {error.received}." if error.received else ""
+    st.error(plain(" ".join(part for part in (error.sentence, said, error.cure) if part)), title=title)
+    if error.detail:
+        with st.expander("What the library said, in full"):
+            st.code(error.detail, language=None, wrap_lines=True)
+
+
+def empty(sentence: str, button: str, page: str, icon: str = ":material/arrow_forward:") -> None:
+    """An empty state: what is missing, and the next click."""
+    with st.container(border=True, horizontal_alignment="center"):
+        st.markdown(sentence, text_alignment="center")
+        if st.button(button, type="primary", icon=icon):
+            go(page)
