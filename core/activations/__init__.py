@@ -16,7 +16,6 @@ from core.arrays import Arrays, plain
 from core.runtimes.base import Predictor
 
 CHUNK = 8  # rows that are computed at once
-MODULES = {"keras": "keras_layers", "litert": "litert", "onnx": "onnx_nodes", "openvino": "openvino_nodes"}
 
 Compute = Callable[[Arrays], np.ndarray]
 
@@ -45,4 +44,4 @@ class Inside:
 
 def look(kind: str, predictor: Predictor, folder: Path, inputs: Arrays) -> Inside:
     """The inside of a predictor; `kind` is its format's `inside`, `inputs` are some rows under its own names."""
-    return import_module(f"{__name__}.{MODULES[kind]}").inside(predictor, folder, inputs)
+    return import_module(f"{__name__}.{kind}").inside(predictor, folder, inputs)

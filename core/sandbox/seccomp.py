@@ -203,7 +203,7 @@ def machine() -> Machine | None:
 
 LOAD, EQUAL, AT_LEAST, ANY_OF, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # of classic BPF, on a constant
 NUMBER, PROCESSOR = 0, 4  # where the kernel puts them
-ALLOW, KILL, REFUSE = 0x7FFF0000, 0x80000000, 0x00050000
+ALLOW, KILL_PROCESS, REFUSE = 0x7FFF0000, 0x80000000, 0x00050000
 
 CLONE_THREAD = 0x00010000
 CLONE_NEW = 0x7E020000  # every flag that begins a namespace
@@ -240,7 +240,7 @@ def _program(machine: Machine, pid: int) -> list[Instruction]:
     def number(pair: tuple[int | None, int | None]) -> int | None:
         return pair[machine.column]
 
-    found = [(LOAD, 0, 0, PROCESSOR), (EQUAL, 1, 0, machine.audit), (RETURN, 0, 0, KILL), (LOAD, 0, 0, NUMBER)]
+    found = [(LOAD, 0, 0, PROCESSOR), (EQUAL, 1, 0, machine.audit), (RETURN, 0, 0, KILL_PROCESS), (LOAD, 0, 0, NUMBER)]
     # Above lie calls that we do not know, and on x86-64 a second set of numbers for the same calls.
     found += [(AT_LEAST, 0, 1, LAST_KNOWN + 1), _refuse(errno.ENOSYS)]
     found += _when(number(CLONE3), [_refuse(errno.ENOSYS)])  # its flags lie where no filter can look
