@@ -13,60 +13,62 @@ import streamlit as st
 
 from core.errors import RoundtripError
 from core.library import Library
-from ui.auth import people_sign_in
+from ui.auth import is_sign_in_required
 from ui.routes import MIDDLEWARE, ROUTES
 
 HERE = Path(__file__).resolve().parent
 DAY = 86_400  # seconds
-FIRST_PAGE_FIRST = 2.0  # seconds in which the first visitor's page has the processor; a job does not wait for them
+STARTUP_DELAY = 2.0  # seconds in which the first visitor's page has the processor; a job does not wait for them
 
 
-async def empty_old_trash():
+async def empty_trash_daily():
     """Once now and then daily, delete for good what has lain in the trash for the days of the settings."""
-    from ui.library.trash import empty_old
+    from ui.library.trash import empty_expired_trash
     from ui.session import server_jobs
 
     while True:
-        await asyncio.sleep(FIRST_PAGE_FIRST)
-        await asyncio.to_thread(empty_old, server_jobs())
+        await asyncio.sleep(STARTUP_DELAY)
+        await asyncio.to_thread(empty_expired_trash, server_jobs())
         await asyncio.sleep(DAY)
 
 
 @asynccontextmanager
 async def lifespan(app):
-    from ui.frame import prepare
+    from ui.frame import preload_first_page
     from ui.session import server_jobs
 
-    prepare()
-    emptying = asyncio.create_task(empty_old_trash())
-    warming = asyncio.get_running_loop().call_later(
-        FIRST_PAGE_FIRST, lambda: server_jobs().worker.start(then_test=True)
-    )
+    preload_first_page()
+    emptying = asyncio.create_task(empty_trash_daily())
+    warming = asyncio.get_running_loop().call_later(STARTUP_DELAY, lambda: server_jobs().worker.start(then_test=True))
     yield
     warming.cancel()
     emptying.cancel()
     server_jobs().worker.close()
 
 
-def require_a_library() -> None:
+def check_startup() -> None:
     """Open the library before the server does: what is wrong with a setting or a disk is one sentence, and the end. So
     is it where nobody can tell whether people sign in."""
     try:
         Library()
-        people_sign_in()
+        is_sign_in_required()
     except RoundtripError as error:
         sys.exit(str(error))
 
 
-def say_sorry(error: Exception) -> bool:
+def handle_script_error(error: Exception) -> bool:
     """Show a plain sentence for what no page foresaw; the traceback goes to the server's log only."""
-    from ui.frame import log_unforeseen
+    from ui.frame import show_unexpected_error
 
-    log_unforeseen(error)
+    show_unexpected_error(error)
     return True
 
 
-require_a_library()
+check_startup()
 app = st.App(
-    HERE / "ui" / "main.py", routes=ROUTES, middleware=MIDDLEWARE, lifespan=lifespan, on_script_error=say_sorry
+    HERE / "ui" / "main.py",
+    routes=ROUTES,
+    middleware=MIDDLEWARE,
+    lifespan=lifespan,
+    on_script_error=handle_script_error,
 )

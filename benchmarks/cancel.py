@@ -21,12 +21,12 @@ def measure() -> list[Row]:
 
 def _cancel_once(jobs: Jobs) -> float:
     job = jobs.train("digits-mlp", epochs=EPOCHS)
-    until(lambda: jobs.journal.read(job.id).detail.get("epoch", 0) >= 3, 120, "the training to be under way")
+    until(lambda: jobs.job_store.read(job.id).detail.get("epoch", 0) >= 3, 120, "the training to be under way")
     trainer = busiest_child()
     started = time.perf_counter()
     jobs.cancel(job.id)
     until(lambda: not trainer.is_running() or trainer.status() == psutil.STATUS_ZOMBIE, 30, "the child to end")
-    until(lambda: not jobs.journal.read(job.id).active, 30, "the job to end")
+    until(lambda: not jobs.job_store.read(job.id).is_active, 30, "the job to end")
     return time.perf_counter() - started
 
 

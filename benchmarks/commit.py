@@ -6,10 +6,10 @@ from typing import Any
 from benchmarks.house import house
 from benchmarks.measure import Row, in_turn, seconds
 from core.compare import Verdict
-from core.evidence import Evidence, Outcome
+from core.evidence import Evidence, ReloadOutcome
 from core.formats import get_format
 from core.library import Library
-from core.library.storage import discard, flush
+from core.library.storage import delete_folder, fsync_path
 
 REPEATS = 11
 WIDTH = 2048
@@ -35,17 +35,17 @@ def _big_model() -> Any:
 
 
 def _kept(library: Library, model: Any) -> float:
-    evidence = Evidence(without_code=Outcome(verdict=Verdict.DIFFERENT))
+    evidence = Evidence(without_code=ReloadOutcome(verdict=Verdict.DIFFERENT))
 
     def keep() -> str:
         with library.staging() as staged:
             folder = staged / "files"
             folder.mkdir()
-            took = get_format("keras").write(model, "keras", folder)
-            return library.keep_artifact(staged, "r0000000000", evidence, format="keras", seconds=took).id
+            took = get_format("keras").save_model(model, "keras", folder)
+            return library.commit_artifact(staged, "r0000000000", evidence, format="keras", seconds=took).id
 
     took = seconds(keep)
-    discard(library.home / "artifacts")
+    delete_folder(library.home / "artifacts")
     (library.home / "artifacts").mkdir()
     return took
 
@@ -53,8 +53,8 @@ def _kept(library: Library, model: Any) -> float:
 def _raw(path: Path, model: Any) -> float:
     def save() -> None:
         model.save(path)
-        flush(path)
-        flush(path.parent)
+        fsync_path(path)
+        fsync_path(path.parent)
 
     took = seconds(save)
     path.unlink()

@@ -9,7 +9,7 @@ import psutil
 
 from benchmarks.house import finished, house, saved, trained
 from benchmarks.measure import Row, Sample, in_turn, seconds
-from core.inputs import Inputs, specs_of
+from core.inputs import Inputs, input_specs
 from core.jobs import Jobs
 from core.settings import PROJECT
 
@@ -56,7 +56,7 @@ def measure_rows() -> list[Row]:
     with house() as jobs:
         run = trained(jobs)
         ids = saved(jobs, run, *FORMATS)
-        asked = Inputs(jobs.library.home).random(specs_of(jobs.library, run), ROWS).id
+        asked = Inputs(jobs.library.home).random(input_specs(jobs.library, run), ROWS).id
         ours, loops, whole = in_turn(
             5, lambda: _ours(jobs, ids, asked), lambda: _bare(jobs, ids, asked)[0], lambda: _bare(jobs, ids, asked)[1]
         )
@@ -72,14 +72,14 @@ def _ours(jobs: Jobs, ids: list[str], asked: str) -> float:
     first, *others = ids
     found: list[str] = []
     taken = seconds(lambda: found.append(finished(jobs, jobs.compare(others, baseline=first, inputs=asked)).id))
-    jobs.journal.forget(found[0])
+    jobs.job_store.delete(found[0])
     return taken
 
 
 def _bare(jobs: Jobs, ids: list[str], asked: str) -> list[float]:
     """Seconds of the loops alone, and of loading and the loops."""
-    folders = json.dumps({key: str(jobs.library.files(id_)) for key, id_ in zip(FORMATS, ids, strict=True)})
-    (file,) = Inputs(jobs.library.home).members(asked).values()
+    folders = json.dumps({key: str(jobs.library.verified_folder(id_)) for key, id_ in zip(FORMATS, ids, strict=True)})
+    (file,) = Inputs(jobs.library.home).verified_members(asked).values()
     command = [sys.executable, "-c", BARE, folders, str(file)]
     said = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
     return [float(one) for one in said.split()[-2:]]
@@ -118,7 +118,7 @@ def main(rows: int) -> None:
     with house() as jobs:
         run = trained(jobs)
         ids = saved(jobs, run, "keras", "onnx")
-        asked = Inputs(jobs.library.home).random(specs_of(jobs.library, run), rows).id
+        asked = Inputs(jobs.library.home).random(input_specs(jobs.library, run), rows).id
         print("ready", flush=True)
         finished(jobs, jobs.compare(ids[1:], baseline=ids[0], inputs=asked))
 

@@ -13,23 +13,23 @@ from core.settings import PROJECT
 
 REPEATS = 3
 
-# What somebody would write instead: rebuild once, then one conversion after another, and no look at what came out.
+# What somebody would write instead: rebuild once, convert one after another, and no look at what came out.
 RAW = """
 import json, sys, tempfile
 from pathlib import Path
 from core.demos import get_demo
 from core.demos.base import TrainSettings
 from core.formats import get_format
-from core.worker.model_loading import rebuild
+from core.worker.model_loading import rebuild_model
 
 source, keys, snapshot = json.loads(sys.argv[1]), sys.argv[2].split(","), Path(sys.argv[3])
 samples = get_demo(source["demo"]).data(TrainSettings(**source["settings"])).train.inputs
 import tensorflow, keras, h5py
-model = rebuild(source, "keras", snapshot)
+model = rebuild_model(source, "keras", snapshot)
 spent = 0.0
 for key in keys:
     with tempfile.TemporaryDirectory() as folder:
-        spent += get_format(key).write(model, "keras", Path(folder), None, lambda: samples)
+        spent += get_format(key).save_model(model, "keras", Path(folder), None, lambda: samples)
 print(spent)
 """
 
@@ -38,7 +38,7 @@ def measure() -> list[Row]:
     """One row: every format of digits-mlp saved and verified, beside the sum of the conversions in one warm process."""
     with house() as jobs:
         run = jobs.library.run(jobs.wait(jobs.train("digits-mlp", epochs=3).id).result["run"])
-        keys = [one.key for one in all_formats() if not one.refuses(run.kind)]
+        keys = [one.key for one in all_formats() if not one.refusal_reason(run.kind)]
         ours, raw = in_turn(REPEATS, lambda: _one_click(jobs, run, keys), lambda: _raw(jobs, run, keys))
     what = f"digits-mlp saved in {len(keys)} formats and verified, with one click"
     return [Row(what, ours, raw, "the raw conversions alone, one after another", at_most=1.0)]
@@ -55,6 +55,6 @@ def _one_click(jobs: Jobs, run: Run, keys: list[str]) -> float:
 def _raw(jobs: Jobs, run: Run, keys: list[str]) -> float:
 
     snapshot = str(jobs.library.snapshot(run.id))
-    command = [sys.executable, "-c", RAW, json.dumps(run.source), ",".join(keys), snapshot]
+    command = [sys.executable, "-c", RAW, json.dumps(run.code_source), ",".join(keys), snapshot]
     said = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
     return float(said.split()[-1])

@@ -12,10 +12,10 @@ import psutil
 from benchmarks.measure import Row, Sample
 from benchmarks.serving import ours
 from core.compare import Verdict
-from core.evidence import Evidence, Outcome
+from core.evidence import Evidence, ReloadOutcome
 from core.library import Library
 from tests.browser.server import Server
-from ui.routes import download_address
+from ui.routes import download_url
 
 GIGABYTE = 10**9
 BLOCK = 4 * 2**20
@@ -62,14 +62,14 @@ def _kept(library: Library, size: int) -> str:
             for start in range(0, size, BLOCK):
                 file.write(block[: size - start])
         os.utime(path, (time.time() - 60,) * 2)
-        evidence = Evidence(without_code=Outcome(verdict=Verdict.BIT_IDENTICAL))
-        return library.keep_artifact(staged, "r0000000000", evidence, format="keras", seconds=0.0).id
+        evidence = Evidence(without_code=ReloadOutcome(verdict=Verdict.BIT_IDENTICAL))
+        return library.commit_artifact(staged, "r0000000000", evidence, format="keras", seconds=0.0).id
 
 
 def _download(server: Server, ids: list[str]) -> Got:
     process = psutil.Process(server.process.pid)
     before, most, started = process.memory_info().rss, 0, time.perf_counter()
-    with urllib.request.urlopen(server.url + download_address(ids)) as reply:
+    with urllib.request.urlopen(server.url + download_url(ids)) as reply:
         reply.read(1)
         first = time.perf_counter() - started
         while reply.read(BLOCK):

@@ -60,13 +60,13 @@ def measure() -> list[Row]:
 
 
 def _ask_children(jobs: Jobs, ids: list[str]) -> Sample:
-    panel = jobs.panel(ids)
+    panel = jobs.create_live_session(ids)
     inputs = jobs.library.reference(jobs.library.artifact(ids[0]).run).head(1).inputs
-    panel.answer(inputs)
+    panel.predict(inputs)
     times = []
     for _ in range(DRAWINGS):
         started = time.perf_counter()
-        answers = panel.answer(inputs)
+        answers = panel.predict(inputs)
         times.append(time.perf_counter() - started)
         assert all(said.error is None for said in answers.values()), answers
     panel.close()

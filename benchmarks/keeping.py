@@ -12,10 +12,10 @@ from benchmarks.made import made_library
 from benchmarks.measure import Row, Sample, in_turn, seconds
 from benchmarks.registry import Registry, registry
 from core.compare import Verdict
-from core.evidence import Evidence, Outcome
+from core.evidence import Evidence, ReloadOutcome
 from core.formats import get_format
 from core.library import Library, Query
-from core.library.storage import discard
+from core.library.storage import delete_folder
 
 MANY, FEW, REBUILT, VERSIONS = 100_000, 100, 10_000, 2_000
 REPEATS = 101
@@ -75,7 +75,7 @@ def measure_rebuild() -> list[Row]:
     """The catalog made anew from records that lie on the disk."""
     with tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as folder:
         library = _listed(Path(folder), REBUILT)
-        took = Sample(tuple(seconds(library.rebuild) for _ in range(3)))
+        took = Sample(tuple(seconds(library.rebuild_catalog) for _ in range(3)))
     return [Row(f"rebuild of the catalog from {REBUILT:,} records", took, at_most=60)]
 
 
@@ -103,15 +103,15 @@ def _registration(theirs: Registry) -> Row:
 
 def _kept(library: Library, model) -> float:
     """As a save does it, but for the evidence, which MLflow does not take."""
-    evidence = Evidence(without_code=Outcome(verdict=Verdict.DIFFERENT))
+    evidence = Evidence(without_code=ReloadOutcome(verdict=Verdict.DIFFERENT))
 
     def keep() -> None:
         with library.staging() as staged:
             (staged / "files").mkdir()
-            took = get_format("keras").write(model, "keras", staged / "files")
-            library.keep_artifact(staged, "r0000000000", evidence, format="keras", seconds=took)
+            took = get_format("keras").save_model(model, "keras", staged / "files")
+            library.commit_artifact(staged, "r0000000000", evidence, format="keras", seconds=took)
 
     took = seconds(keep)
     for folder in (library.home / "artifacts").iterdir():
-        discard(folder)
+        delete_folder(folder)
     return took

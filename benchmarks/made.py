@@ -7,10 +7,10 @@ from pathlib import Path
 
 from core.compare import Verdict
 from core.demos import DEMOS
-from core.evidence import Evidence, Outcome
+from core.evidence import Evidence, ReloadOutcome
 from core.formats import all_formats
 from core.library import Artifact, Library, Run
-from core.library.annotations import Marks
+from core.library.annotations import Annotations
 from core.library.records import FileEntry, new_id
 
 TAGS = ("production", "nightly", "try again", "too large")
@@ -30,10 +30,10 @@ def made_library(home: Path, count: int, seed: int = 0) -> None:
         record = _artifact(chance, chance.choice(runs), chance.choice(formats), when)
         folder = home / "artifacts" / record.id
         folder.mkdir()
-        (folder / "artifact.json").write_text(record.text(), encoding="utf-8")
+        (folder / "artifact.json").write_text(record.to_json_text(), encoding="utf-8")
         (folder / "evidence.json").write_text(chance.choice(evidence), encoding="utf-8")
         if number % 3 == 0:
-            (folder / "marks.json").write_text(_marks(chance).text(), encoding="utf-8")
+            (folder / "marks.json").write_text(_marks(chance).to_json_text(), encoding="utf-8")
 
 
 def _run(home: Path, chance: random.Random, number: int) -> str:
@@ -43,12 +43,12 @@ def _run(home: Path, chance: random.Random, number: int) -> str:
     run = Run(id=new_id("r"), name=name, demo=demo.key, settings={"seed": number}, kind="keras", **facts)
     folder = home / "runs" / run.id
     folder.mkdir()
-    (folder / "run.json").write_text(run.text(), encoding="utf-8")
+    (folder / "run.json").write_text(run.to_json_text(), encoding="utf-8")
     return run.id
 
 
 def _evidence(verdict: Verdict) -> str:
-    return Evidence(without_code=Outcome(verdict=verdict, rows=270)).text()
+    return Evidence(without_code=ReloadOutcome(verdict=verdict, rows=270)).to_json_text()
 
 
 def _artifact(chance: random.Random, run: str, format_key: str, when: datetime) -> Artifact:
@@ -58,6 +58,8 @@ def _artifact(chance: random.Random, run: str, format_key: str, when: datetime) 
     return Artifact(id=new_id("a"), created=created, run=run, format=format_key, seconds=0.5, files=files)
 
 
-def _marks(chance: random.Random) -> Marks:
+def _marks(chance: random.Random) -> Annotations:
     note = " ".join(chance.choices(WORDS, k=12))
-    return Marks(tags=sorted({chance.choice(TAGS), chance.choice(TAGS)}), note=note, pinned=chance.random() < 0.01)
+    return Annotations(
+        tags=sorted({chance.choice(TAGS), chance.choice(TAGS)}), note=note, pinned=chance.random() < 0.01
+    )

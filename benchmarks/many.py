@@ -30,7 +30,7 @@ def _copy(source: Library, home: Path, original: str, created: datetime) -> None
     record = source.artifact(original).model_copy(update={"id": id_, "created": when})
     # Replaced, not written into: the file is a link to the original's record.
     (folder / "artifact.json").unlink()
-    (folder / "artifact.json").write_text(record.text(), encoding="utf-8")
+    (folder / "artifact.json").write_text(record.to_json_text(), encoding="utf-8")
 
 
 def _link(source: Path, target: Path) -> None:

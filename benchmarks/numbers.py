@@ -17,7 +17,7 @@ def measure() -> list[Row]:
     """Beside the main numbers alone in one-liners, beside these and most others, and the verdict alone."""
     left, right, targets = two_models()
     ours = partial(compare, {"y": left}, {"y": right}, targets={"y": targets})
-    brief = partial(compare, {"y": left}, {"y": right}, numbers=False)
+    brief = partial(compare, {"y": left}, {"y": right}, with_metrics=False)
     jobs: list[Callable[[], Any]] = [ours, partial(asked, left, right), partial(others, left, right), brief]
     jobs.append(partial(verdict, left, right))
     found = in_turn(REPEATS, *(partial(seconds, job) for job in jobs))

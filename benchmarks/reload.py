@@ -42,7 +42,7 @@ def measure() -> list[Row]:
         rows = jobs.library.reference(jobs.library.artifact(artifact).run).head(1).inputs
         one_row = jobs.library.home / "row.npy"
         np.save(one_row, next(iter(rows.values())))
-        return _rows(jobs, jobs.library.files(artifact), rows, one_row)
+        return _rows(jobs, jobs.library.verified_folder(artifact), rows, one_row)
 
 
 def _rows(jobs: Jobs, folder: Path, rows: Arrays, one_row: Path) -> list[Row]:

@@ -18,13 +18,13 @@ def measure() -> list[Row]:
     with house() as jobs:
         artifact = saved(jobs, trained(jobs), "keras")[0]
         rows = jobs.library.reference(jobs.library.artifact(artifact).run).head(1).inputs
-        folder = jobs.library.files(artifact)
-        tested = jobs.worker.self_test()
+        folder = jobs.library.verified_folder(artifact)
+        tested = jobs.worker.run_sandbox_test()
         if not tested.blocked:
             raise RuntimeError(tested.sentence)
         confined, plain = _beside(jobs, folder, rows, PAUSE)
         at_once, again = _beside(jobs, folder, rows, 0.0)
-        tests = Sample(tuple(jobs.worker.self_test(again=True).seconds for _ in range(REPEATS)))
+        tests = Sample(tuple(jobs.worker.run_sandbox_test(again=True).seconds for _ in range(REPEATS)))
     what = "sandboxed load of a .keras, first answer"
     return [
         Row(what, confined, plain, "the plain fresh child", at_most=1.5, note=BARE),

@@ -22,7 +22,7 @@ from benchmarks.measure import Row, Sample
 from benchmarks.serving import WAIT, ours
 from benchmarks.wire import Session
 from core.library import Library
-from core.library.job_store import Journal
+from core.library.job_store import JobStore
 from tests.browser.chromium import ARGUMENTS, get
 from tests.browser.server import Server
 
@@ -127,7 +127,9 @@ async def _in_browsers(browser: Browser, server: Server, first: str) -> list[Ask
 
 def _require_trainings(server: Server) -> None:
     """Raises RuntimeError where the trainings did not run to the last click."""
-    running = [job for job in Journal(server.home / "jobs", keep=100).all("train") if job.state == "running"]
+    running = [
+        job for job in JobStore(server.home / "jobs", max_finished=100).list_jobs("train") if job.state == "running"
+    ]
     if len(running) != len(TRAININGS):
         raise RuntimeError(f"{len(running)} trainings were running at the end of {len(TRAININGS)}")
 

@@ -8,7 +8,7 @@ from benchmarks.house import house, saved, trained
 from benchmarks.measure import Row, Sample, in_turn, seconds
 from core.errors import Refused
 from core.jobs import Jobs
-from core.validation import gate
+from core.validation import validate_upload
 from core.worker.child_handle import Child
 from tests.faults.deeds import DEEDS
 from tests.faults.homes import fresh_homes, quick_disk
@@ -60,8 +60,8 @@ def _refused(child: Child, one: Bad) -> float | None:
 def _rule(child: Child, upload: Path, name: str, into: Path) -> str:
     """The rule by which an upload is refused; empty where it is let in."""
     try:
-        gated = gate(upload, name, into, config=LIMITS)
-        child.ask("inspect_brought", seconds=60, format=gated.format, folder=into)
+        gated = validate_upload(upload, name, into, config=LIMITS)
+        child.request("inspect_brought", seconds=60, format=gated.format, folder=into)
     except Refused as error:
         return error.rule
     return ""
@@ -70,7 +70,7 @@ def _rule(child: Child, upload: Path, name: str, into: Path) -> str:
 def _good(jobs: Jobs) -> list[Sample]:
     """Seconds to check a good .keras, and to load it and have its first answer."""
     artifact = saved(jobs, trained(jobs), "keras")[0]
-    folder = jobs.library.files(artifact)
+    folder = jobs.library.verified_folder(artifact)
     upload = next(path for path in folder.iterdir() if path.suffix == ".keras")
     rows = jobs.library.reference(jobs.library.artifact(artifact).run).head(1).inputs
     request = {"format": "keras", "folder": folder, "source": None}
@@ -84,7 +84,7 @@ def _good(jobs: Jobs) -> list[Sample]:
 
 def _checked(jobs: Jobs, upload: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as into:
-        gated = gate(upload, upload.name, Path(into), config=LIMITS)
+        gated = validate_upload(upload, upload.name, Path(into), config=LIMITS)
         jobs.worker.run("inspect_brought", seconds=60, confined=True, format=gated.format, folder=Path(into))
 
 

@@ -10,7 +10,7 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.cli import compare, health, inspect, library, models
-from core.cli.console import say
+from core.cli.console import print_text
 from core.errors import LibraryError, RoundtripError
 from core.explain import translate
 
@@ -29,13 +29,13 @@ def main() -> None:
     try:
         app()
     except RoundtripError as error:
-        say_and_stop(error)
+        exit_with_error(error)
     except (OSError, SQLAlchemyError) as error:  # a disk or a database that refuses is no mistake of ours
-        say_and_stop(translate(error, LibraryError))
+        exit_with_error(translate(error, LibraryError))
 
 
-def say_and_stop(error: RoundtripError) -> NoReturn:
-    say(str(error), err=True)
+def exit_with_error(error: RoundtripError) -> NoReturn:
+    print_text(str(error), to_stderr=True)
     raise SystemExit(1) from error
 
 

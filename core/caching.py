@@ -18,24 +18,24 @@ from pydantic import BaseModel
 
 from core.record import Record
 
-Kind = TypeVar("Kind", bound=Record)
+RecordT = TypeVar("Kind", bound=Record)
 
 
-class _One(NamedTuple):
+class _CachedRecord(NamedTuple):
     stamp: tuple[int, int, int]
     record: Record
 
 
-class Held:
+class RecordCache:
     """Records whose files take `most` bytes together; of more, those that came first go. Whoever gets one must not
     change it: others get the same."""
 
-    def __init__(self, most: int):
-        self._most, self._bytes = most, 0
-        self._records: dict[Path, _One] = {}
-        self._turn = threading.Lock()
+    def __init__(self, max_bytes: int):
+        self._max_bytes, self._bytes = max_bytes, 0
+        self._records: dict[Path, _CachedRecord] = {}
+        self._lock = threading.Lock()
 
-    def get(self, read: Callable[[Path], Kind], path: Path) -> Kind:
+    def get(self, read: Callable[[Path], RecordT], path: Path) -> RecordT:
         """What `read` gives of the file, and raises."""
         stamp = file_stamp(path)
         found = self._records.get(path)
@@ -43,15 +43,15 @@ class Held:
             return found.record
         record = read(path)
         if stamp:  # taken before the file was read, it can only be too early
-            self._hold(path, _One(stamp, record))
+            self._store(path, _CachedRecord(stamp, record))
         return record
 
-    def _hold(self, path: Path, one: _One) -> None:
-        with self._turn:
+    def _store(self, path: Path, cached: _CachedRecord) -> None:
+        with self._lock:
             self._drop(path)
-            self._records[path] = one
-            self._bytes += one.stamp[1]
-            while self._bytes > self._most:
+            self._records[path] = cached
+            self._bytes += cached.stamp[1]
+            while self._bytes > self._max_bytes:
                 self._drop(next(iter(self._records)))
 
     def _drop(self, path: Path) -> None:
@@ -68,42 +68,44 @@ def file_stamp(path: Path | str) -> tuple[int, int, int] | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-KEPT = 64  # answers
-KEPT_BYTES = 16 * 2**20  # of all answers together, as JSON; in memory they take about ten times as much
+MAX_RESULTS = 64  # answers
+MAX_RESULT_BYTES = 16 * 2**20  # of all answers together, as JSON; in memory they take about ten times as much
 
 
-class Memory:
+class ResultCache:
     """The latest answers, by whatever key; safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._found: OrderedDict[tuple[Any, ...], tuple[Any, int]] = OrderedDict()
+        self._results: OrderedDict[tuple[Any, ...], tuple[Any, int]] = OrderedDict()
 
-    def get(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+    def get_or_compute(self, key: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
         """What is kept, else what `make` gives; two who ask at once both make it."""
         with self._lock:
-            if key in self._found:
-                self._found.move_to_end(key)
-                return self._found[key][0]
-        found = make()
-        weighed = found, _weight(found)
+            if key in self._results:
+                self._results.move_to_end(key)
+                return self._results[key][0]
+        found = compute()
+        weighed = found, _result_bytes(found)
         with self._lock:
-            self._found[key] = weighed
-            while len(self._found) > 1 and self._too_much():
-                self._found.popitem(last=False)
+            self._results[key] = weighed
+            while len(self._results) > 1 and self._is_over_limit():
+                self._results.popitem(last=False)
         return found
 
-    def _too_much(self) -> bool:
-        return len(self._found) > KEPT or sum(weight for _, weight in self._found.values()) > KEPT_BYTES
+    def _is_over_limit(self) -> bool:
+        return (
+            len(self._results) > MAX_RESULTS or sum(weight for _, weight in self._results.values()) > MAX_RESULT_BYTES
+        )
 
 
-def _weight(found: Any) -> int:
+def _result_bytes(result: Any) -> int:
     """Bytes of an answer: a model's as JSON, an array's own."""
-    if isinstance(found, tuple):
-        return sum(_weight(one) for one in found)
-    if isinstance(found, np.ndarray):
-        return found.nbytes
-    return len(json.dumps(found.model_dump())) if isinstance(found, BaseModel) else 0
+    if isinstance(result, tuple):
+        return sum(_result_bytes(one) for one in result)
+    if isinstance(result, np.ndarray):
+        return result.nbytes
+    return len(json.dumps(result.model_dump())) if isinstance(result, BaseModel) else 0
 
 
-memory = Memory()
+result_cache = ResultCache()

@@ -44,7 +44,7 @@ class RoundtripError(Exception):
     """
 
     code = "error"
-    passing = False
+    is_transient = False
 
     def __init__(self, sentence: str, *, received: object = None, cure: str = "", detail: str = ""):
         self.sentence = sentence
@@ -133,17 +133,17 @@ class UnreadableRecord(LibraryError):
 
 class Gone(LibraryError):
     code = "gone"
-    passing = True
+    is_transient = True
 
 
 class StorageFailed(LibraryError):
     code = "storage"
-    passing = True
+    is_transient = True
 
 
 class WorkerError(RoundtripError):
     code = "worker"
-    passing = True
+    is_transient = True
 
 
 class ChildDied(WorkerError):
@@ -160,21 +160,21 @@ class Cancelled(WorkerError):
 
 class NotConfined(WorkerError):
     code = "not-confined"
-    passing = False
+    is_transient = False
 
 
-def _tree(root: type[RoundtripError]) -> dict[str, type[RoundtripError]]:
+def _errors_by_code(root: type[RoundtripError]) -> dict[str, type[RoundtripError]]:
     """Map every code in the tree below `root` to its class."""
     found = {root.code: root}
     for branch in root.__subclasses__():
-        found |= _tree(branch)
+        found |= _errors_by_code(branch)
     return found
 
 
-def from_json(record: dict[str, str]) -> RoundtripError:
+def error_from_json(record: dict[str, str]) -> RoundtripError:
     """Rebuild an error that `to_json` wrote; an unknown code becomes a plain RoundtripError."""
     code, _, rule = record.get("code", "").partition(":")
-    kind = _tree(RoundtripError).get(code, RoundtripError)
+    kind = _errors_by_code(RoundtripError).get(code, RoundtripError)
     return kind(
         record.get("sentence", "Something went wrong."),
         received=record.get("received") or None,
@@ -184,13 +184,13 @@ def from_json(record: dict[str, str]) -> RoundtripError:
     )
 
 
-def is_passing(record: dict[str, str] | None) -> bool:
+def is_transient(record: dict[str, str] | None) -> bool:
     """Whether an error that `to_json` wrote may not come again; None, which is no error, does not."""
-    return record is not None and from_json(record).passing
+    return record is not None and error_from_json(record).is_transient
 
 
 @contextlib.contextmanager
-def cleanup_on_error(undo: Callable[[], object]) -> Iterator[None]:
+def cleanup_on_error(cleanup: Callable[[], object]) -> Iterator[None]:
     """Call `undo` where what is done in here does not come to its end, whatever stops it.
 
     Not errors alone do: a page that runs again, or whose visitor leaves, ends the call that it is in by an exception
@@ -199,5 +199,5 @@ def cleanup_on_error(undo: Callable[[], object]) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        undo()
+        cleanup()
         raise

@@ -3,6 +3,8 @@
 Keras puts the cause at the end of a message that may be a thousand characters long, TensorFlow puts it in the middle.
 Each row of `CASES` finds the cause in the text, says it first, and names the cure; the foreign text stays whole in
 `detail`, for whoever asks.
+
+What is tried on a loaded copy, beside asking it the reference rows. Each function is shown beside its finding.
 """
 
 import errno
@@ -17,7 +19,7 @@ from core.errors import CannotSave, DoesNotLoad, RoundtripError, StorageFailed, 
 DETAIL_LIMIT = 4000  # characters of foreign text that are kept
 
 
-class Case(NamedTuple):
+class KnownError(NamedTuple):
     """A pattern in a foreign text, the sentence that it means ({0}, {1} are its groups), and the cure."""
 
     pattern: str
@@ -25,237 +27,239 @@ class Case(NamedTuple):
     cure: str
 
 
-CUSTOM_CLASS = (
+CUSTOM_CLASS_CURE = (
     "Load it with the class at hand (custom_objects={{'{0}': {0}}}), or save as SavedModel, which needs no class."
 )
-OUT_OF_MEMORY = (
+OUT_OF_MEMORY_EXPLANATION = (
     "The process ran out of the memory that it may use.",
     "Raise ROUNDTRIP_CHILD_GIB, or use a smaller model or batch.",
 )
 
-CASES = (
-    Case(
+KNOWN_ERRORS = (
+    KnownError(
         r"Select TensorFlow op\(s\).*?\((Flex\w+)\) failed to prepare",
         "The file needs an operation of TensorFlow itself ({0}), which the LiteRT runtime does not have.",
         "Build recurrent layers with unroll=True, use the float32 policy, keep text outside; or choose SavedModel.",
     ),
-    Case(
+    KnownError(
         r"'tf\.(\w+)' op is neither a custom op nor a flex op|Custom ops: (\w+)",
         "LiteRT has no operation for '{0}{1}'.",
         "Do that step outside of the model, or choose SavedModel, which keeps every operation.",
     ),
-    Case(
+    KnownError(
         r"No Op registered for (\w+) with domain_version of (\d+)",
         "The file is not valid ONNX: '{0}' was written down as it is, because opset {1} has no such operation.",
         "Try another opset, replace that operation (approximate=True for GELU), or choose SavedModel.",
     ),
-    Case(
+    KnownError(
         r"NOT_IMPLEMENTED.*?implementation for (\w+)",
         "ONNX Runtime has no implementation of the operation '{0}' for these types.",
         "Try another opset, or choose SavedModel, which keeps every operation.",
     ),
-    Case(
+    KnownError(
         r"No conversion rule found for operations?: ([^\n|]+)|Conversion is failed for: ([^\n|]+)",
         "OpenVINO has no operation for {0}{1}.",
         "Do that step outside of the model (a recurrent layer: build it with unroll=True), or choose SavedModel.",
     ),
-    Case(
+    KnownError(
         r"Model references undeclared parameters",
         "OpenVINO cannot hold the lookup table of this model.",
         "Look words up outside of the model, or choose SavedModel or .keras, which keep vocabularies.",
     ),
-    Case(
+    KnownError(
         r"(?:content|[Pp]rotobuf|message).{0,80}(?:larger than|exceed\w*).{0,40}(?:2 ?GB|2147483647)"
         r"|[Ff]ailed to serialize proto|too large to be serialized",
         "The model is larger than the 2 GB that one file of this format can hold.",
         "Choose SavedModel, Keras weights in shards or safetensors, which have no such limit.",
     ),
-    Case(
+    KnownError(
         r"Quantization mode='(\w+)' doesn't work well with compute_dtype='(\w+)'",
         "Keras does not quantise a model that computes in {1}.",
         "Train it with the float32 policy, or choose another format.",
     ),
-    Case(
+    KnownError(
         r"Missing QSVs? \(min/max\) for tensor|representative_dataset must be specified",
         "The ranges of some layers were never measured, so they cannot be turned into integers.",
         "Give more calibration rows, or choose dynamic range, which needs none.",
     ),
-    Case(
+    KnownError(
         r"Could not create PyBytes from string",
         "The quantizer cannot measure the ranges of a model that handles text.",
         "Choose dynamic range, which needs no calibration, or turn text into numbers outside of the model.",
     ),
-    Case(
+    KnownError(
         r"exceeds the maximum shard size (.+?)\. You",
         "One array is larger than a shard may be ({0}).",
         "Choose larger shards.",
     ),
-    Case(r"Could not locate class '([^']+)'", "This process does not know the custom class '{0}'.", CUSTOM_CLASS),
-    Case(r"Unknown layer: '([^']+)'", "This process does not know the custom layer '{0}'.", CUSTOM_CLASS),
-    Case(
+    KnownError(
+        r"Could not locate class '([^']+)'", "This process does not know the custom class '{0}'.", CUSTOM_CLASS_CURE
+    ),
+    KnownError(r"Unknown layer: '([^']+)'", "This process does not know the custom layer '{0}'.", CUSTOM_CLASS_CURE),
+    KnownError(
         r"Could not locate function '([^']+)'",
         "This process does not know the custom function '{0}'.",
         "Load it with custom_objects={{'{0}': {0}}}, or with compile=False if only training needs it.",
     ),
-    Case(
+    KnownError(
         r"Unrecognized keyword arguments passed to (\w+): (\{.*?\})",
         "The class '{0}' that was found takes other arguments than the saved one did ({1}).",
         "Give the version of the class that the model was saved with.",
     ),
-    Case(
+    KnownError(
         r"Requested the deserialization of a `?Lambda`? layer|Lambda.*arbitrary code",
         "The model contains a Lambda layer, which is stored as Python bytecode and would run on loading.",
         "Replace the Lambda by a layer class of your own, or save as SavedModel.",
     ),
-    Case(
+    KnownError(
         r"Requested the deserialization of a `?TFSMLayer`?",
         "The model refers to a SavedModel outside of itself, by its path.",
         "Save the model that the path names, not the reference to it.",
     ),
-    Case(
+    KnownError(
         r"File format not supported.*Keras 3 only supports",
         "keras.models.load_model reads .keras and .h5 files only; this is something else.",
         "Load a SavedModel directory with tf.saved_model.load, and call signatures['serving_default'].",
     ),
-    Case(
+    KnownError(
         r"The model provided has not yet been built|have not been built|never been called|has never called",
         "The model has never seen an input, so its weights do not exist yet.",
         "Call it once on a batch, or give it keras.Input, then save again.",
     ),
-    Case(
+    KnownError(
         r"non-serializable argument values|Unable to serialize|Cannot serialize|not JSON serializable",
         "The model holds an object that this format cannot write down as text.",
         "Give its layer a get_config() that returns plain values, or save as SavedModel.",
     ),
-    Case(
+    KnownError(
         r"Could not deserialize '(keras\.metrics\.\w+|keras\.losses\.\w+)'",
         "The file names its loss or metric '{0}' as a bare string, which this Keras cannot read back.",
         "Load it with compile=False, or compile with the object (keras.losses.MeanSquaredError()) before saving.",
     ),
-    Case(
+    KnownError(
         r"Unknown variable: .*This optimizer can only be called for the variables it was originally built with",
         "The optimizer came back without the model's variables, so training cannot go on as it is.",
         "Compile the model again, which starts a fresh optimizer, or save as .keras, which keeps it whole.",
     ),
-    Case(
+    KnownError(
         r"Layer count mismatch.*expected (\d+) layers, found (\d+)",
         "The file holds weights of {1} layers, and the model has {0}.",
         "Use the architecture that the weights were saved from.",
     ),
-    Case(
+    KnownError(
         r"variable\.shape=(\([^)]*\)).*?value\.shape=(\([^)]*\))",
         "A saved array has the shape {1}, and the variable that it belongs to has {0}.",
         "Use the architecture that the weights were saved from.",
     ),
-    Case(
+    KnownError(
         r"incompatible tensor with shape (\([^)]*\)).*?shape (\([^)]*\))",
         "A saved array has the shape {0}, and the variable that it belongs to has {1}.",
         "Use the architecture that the checkpoint was saved from.",
     ),
-    Case(
+    KnownError(
         r"Layer '([^']+)' expected (\d+) variables, but received (\d+) variables during loading",
         "The file holds {2} of the {1} arrays that the layer '{0}' asks for.",
         "Use the architecture that it was saved from; a quantised model with a class of its own cannot be rebuilt.",
     ),
-    Case(
+    KnownError(
         r"not bound to checkpointed values|Unresolved object in checkpoint",
         "Values in this checkpoint found no variable in the model, or variables found no value.",
         "Build the model with the same code that wrote the checkpoint.",
     ),
-    Case(
+    KnownError(
         r"Found zero restored functions|is not callable",
         "What came back holds variables, but no function to answer with.",
         "Save with signatures={{'serving_default': function}}.",
     ),
-    Case(
+    KnownError(
         r"'untracked' resource",
         "A function of the model uses a variable that does not belong to the model.",
         "Make the variable an attribute of the model, then save again; with augmentation layers, save "
         "keras.Model(inputs, model(inputs, training=False)) instead.",
     ),
-    Case(
+    KnownError(
         r"name '(\w+)' is not defined",
         "A function of the model uses '{0}', which lives in your program and was not saved with it.",
         "Import it inside of that function, make it part of a layer of your own, or save as SavedModel.",
     ),
-    Case(
+    KnownError(
         r"Could not find callback with key=pyfunc|pyfunc_\d+",
         "The model calls Python code (numpy_function or py_function), which no file can hold.",
         "Say the same with TensorFlow operations, then save again.",
     ),
-    Case(
+    KnownError(
         r"No cast function available",
         "HDF5 does not give back numbers of this dtype (bfloat16): it can write them and not read them.",
         "Save as .keras or SavedModel, or with float32 weights.",
     ),
-    Case(
+    KnownError(
         r"unsupported scale value \(-?(?:nan|inf)\)",
         "A weight of this model is NaN or infinite, so it has no range that integers could stand for.",
         "Find the step of training at which the loss became NaN; choose a smaller learning rate.",
     ),
-    Case(
+    KnownError(
         r"string indices must be integers, not 'str'",
         "The file holds a bare name where Keras looks for settings: a loss or metric of your own in .h5 does that.",
         "Load it with compile=False, or save as .keras, which needs the function by its name.",
     ),
-    Case(
+    KnownError(
         r"'([^']+)' is not a valid (?:root )?scope name",
         "The name '{0}' holds characters that a TensorFlow graph does not take.",
         "Name the model and its layers with letters, digits, '_', '-' and '.' alone.",
     ),
-    Case(
+    KnownError(
         r"Table not initialized",
         "A vocabulary was lost on the way: its lookup table is empty.",
         "Save as .keras or SavedModel, which keep vocabularies.",
     ),
-    Case(
+    KnownError(
         r"Unable to synchronously open file \(truncated file|Read less bytes than requested|not a zip file|BadZipFile",
         "The file is cut short or is not what its name says.",
         "Save it again.",
     ),
-    Case(
+    KnownError(
         r"file signature not found|No model config found|Wire format was corrupt|Cannot parse file",
         "The file is damaged or of another kind than its name says.",
         "Save it again.",
     ),
-    Case(
+    KnownError(
         r"Failed to find any matching files|No such file or directory|File not found: filepath|NOT_FOUND",
         "A file of this copy is missing.",
         "Restore it from a backup, or save the run again.",
     ),
-    Case(
+    KnownError(
         r"[Cc]hecksum does not match|Bad CRC-32",
         "Bytes of this copy have changed since they were written.",
         "Restore it from a backup, or save the run again.",
     ),
-    Case(
+    KnownError(
         r"OOM when allocating|RESOURCE_EXHAUSTED|std::bad_alloc",
-        OUT_OF_MEMORY[0],
-        OUT_OF_MEMORY[1],
+        OUT_OF_MEMORY_EXPLANATION[0],
+        OUT_OF_MEMORY_EXPLANATION[1],
     ),
-    Case(
+    KnownError(
         r"^\((?:sqlite3|psycopg\w*|pymysql|oracledb)\.",
         "The database in which the catalog lies refused.",
         "Look at `python -m core doctor`; `python -m core rebuild` makes the catalog anew from the folders.",
     ),
-    Case(
+    KnownError(
         r"recursion depth exceeded",
         "The model is nested too deeply for Keras to walk through.",
         "Build it from fewer nested layers.",
     ),
-    Case(
+    KnownError(
         r"Can't (?:pickle|get) local object '([^']+)'",
         "Python pickles a class by the place where it is imported from, and '{0}' is made inside a function.",
         "Define the class at the top of a module, or choose SavedModel, which needs no class.",
     ),
-    Case(
+    KnownError(
         r"No module named '([^']+)'",
         "The Python package '{0}' that this needs is not installed.",
         "Install it (pip install {0}), then try again.",
     ),
 )
 
-STORAGE = {
+STORAGE_ERRORS = {
     errno.ENOSPC: ("The disk is full.", "Free some space, then try again; nothing half written is left."),
     errno.EDQUOT: ("The disk quota is used up.", "Free some space, then try again; nothing half written is left."),
     errno.EROFS: ("The library lies on a read-only disk.", "Set ROUNDTRIP_HOME to a folder that can be written."),
@@ -272,10 +276,14 @@ STORAGE = {
     errno.ESTALE: ("The disk in the network was replaced or is gone.", "Mount it again, then try again."),
 }
 # Libraries put the system's own words into errors of theirs; these mean nothing else than that the disk refused.
-TOLD = {os.strerror(number): number for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE)}
+STORAGE_ERROR_TEXTS = {
+    os.strerror(number): number for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE)
+}
 
 
-def translate(error: BaseException, doing: type[RoundtripError], hide: Iterable[str] = ()) -> RoundtripError:
+def translate(
+    error: BaseException, default_type: type[RoundtripError], hidden_paths: Iterable[str] = ()
+) -> RoundtripError:
     """Make ours of a foreign exception.
 
     `doing` is the kind of error where no better one is known (CannotSave, DoesNotLoad, ...); paths in `hide`, and
@@ -283,33 +291,36 @@ def translate(error: BaseException, doing: type[RoundtripError], hide: Iterable[
     """
     if isinstance(error, RoundtripError):
         return error
-    if isinstance(error, OSError) and error.errno in STORAGE:
-        sentence, cure = STORAGE[error.errno]
-        return StorageFailed(sentence, cure=cure, detail=_clean(error, hide))
+    if isinstance(error, OSError) and error.errno in STORAGE_ERRORS:
+        sentence, cure = STORAGE_ERRORS[error.errno]
+        return StorageFailed(sentence, cure=cure, detail=_clean_message(error, hidden_paths))
     if isinstance(error, MemoryError):
-        return WorkerError(OUT_OF_MEMORY[0], cure=OUT_OF_MEMORY[1])
-    text = _clean(error, hide)
-    if refused := refused_by_the_disk(text):
+        return WorkerError(OUT_OF_MEMORY_EXPLANATION[0], cure=OUT_OF_MEMORY_EXPLANATION[1])
+    text = _clean_message(error, hidden_paths)
+    if refused := find_storage_error(text):
         return refused
-    sentence, cure = explain(text) or (_fallback(text), _FALLBACK_CURES.get(doing, "Read the details, then try again."))
-    return doing(sentence, cure=cure, detail=f"{type(error).__name__}: {text}")
+    sentence, cure = match_known_error(text) or (
+        _fallback_sentence(text),
+        _FALLBACK_CURES.get(default_type, "Read the details, then try again."),
+    )
+    return default_type(sentence, cure=cure, detail=f"{type(error).__name__}: {text}")
 
 
-def refused_by_the_disk(text: str) -> StorageFailed | None:
+def find_storage_error(text: str) -> StorageFailed | None:
     """The error for a foreign text that says that the disk refused; None where it does not.
 
     Of the text only these words are kept: it may name any file of this machine.
     """
-    found = next((words for words in TOLD if words in text), None)
+    found = next((words for words in STORAGE_ERROR_TEXTS if words in text), None)
     if found is None:
         return None
-    sentence, cure = STORAGE[TOLD[found]]
+    sentence, cure = STORAGE_ERRORS[STORAGE_ERROR_TEXTS[found]]
     return StorageFailed(sentence, cure=cure, detail=found)
 
 
-def explain(text: str) -> tuple[str, str] | None:
+def match_known_error(text: str) -> tuple[str, str] | None:
     """The sentence and the cure for a foreign text, or None where no case fits."""
-    for case in CASES:
+    for case in KNOWN_ERRORS:
         if found := re.search(case.pattern, text, re.DOTALL):
             groups = [group or "" for group in found.groups()]
             return case.sentence.format(*groups), case.cure.format(*groups)
@@ -322,7 +333,7 @@ _FALLBACK_CURES = {
 }
 
 
-def _fallback(text: str) -> str:
+def _fallback_sentence(text: str) -> str:
     """The most telling line of an unknown text: what Keras appends last, else the first line."""
     if found := re.findall(r"Exception encountered: (.+)", text):
         line = found[-1]
@@ -331,15 +342,22 @@ def _fallback(text: str) -> str:
     return f"The library said: {line.strip()[:240]}"
 
 
-def _folders_of(error: BaseException) -> list[str]:
+def _folders_named_in(error: BaseException) -> list[str]:
     """The folders on this machine that the system's own words name; the file's name alone may be told."""
     named = [getattr(error, name, None) for name in ("filename", "filename2")] if isinstance(error, OSError) else []
     folders = {str(Path(os.fsdecode(one)).parent) for one in named if isinstance(one, str | bytes | os.PathLike)}
     return sorted(folders - {".", "/"}, key=len, reverse=True)
 
 
-def _clean(error: BaseException, hide: Iterable[str]) -> str:
+def _clean_message(error: BaseException, hidden_paths: Iterable[str]) -> str:
     text = str(error) or type(error).__name__
-    for path in (*hide, *_folders_of(error)):
+    for path in (*hidden_paths, *_folders_named_in(error)):
         text = text.replace(path, "…")
     return text if len(text) <= DETAIL_LIMIT else f"{text[: DETAIL_LIMIT // 2]}\n…\n{text[-DETAIL_LIMIT // 2 :]}"
+
+
+def summarize_error(error: Exception) -> str:
+    if isinstance(error, RoundtripError):
+        return error.sentence
+    found = match_known_error(str(error))
+    return found[0] if found else f"{type(error).__name__}: {error}".splitlines()[0][:200]

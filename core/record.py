@@ -14,19 +14,27 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 import core
 from core.errors import LibraryError, UnreadableRecord
 from core.explain import translate
-from core.system import packages_stamp
+from core.system import installed_packages_fingerprint
 
 # Where a model comes from: trained or added here, or a file that a person brought in. What is made from the one is of
 # the same trust: a copy of a stranger's model is a stranger's model, whoever converted it.
 Trust = Literal["ours", "brought in"]
 
-SCHEMA = 1
+SCHEMA_VERSION = 1
 # What says that the file itself is missing, of the wrong kind, or closed to us; anything else that a disk refuses may
 # be over the next moment, and says nothing of the record.
-OF_THE_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM)
+MISSING_FILE_ERRNOS = (
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.EACCES,
+    errno.EPERM,
+)
 # What JSON that is none, or not what it should be, raises when it is read.
-BROKEN = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
-LIBRARIES = (
+INVALID_JSON_ERRORS = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+RECORDED_PACKAGES = (
     "tensorflow",
     "tensorflow-cpu",
     "keras",
@@ -47,15 +55,15 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def versions() -> dict[str, str]:
+def installed_versions() -> dict[str, str]:
     """What writes here: our version, Python's, and those of the libraries that decide what a file holds."""
-    return dict(_versions(packages_stamp()))
+    return dict(_installed_versions(installed_packages_fingerprint()))
 
 
 @lru_cache(maxsize=1)
-def _versions(stamp: tuple) -> dict[str, str]:
+def _installed_versions(fingerprint: tuple) -> dict[str, str]:
     found = {"roundtrip": core.__version__, "python": platform.python_version()}
-    for package in LIBRARIES:
+    for package in RECORDED_PACKAGES:
         try:
             found[package.removesuffix("-cpu")] = version(package)
         except PackageNotFoundError:
@@ -63,14 +71,18 @@ def _versions(stamp: tuple) -> dict[str, str]:
     return found
 
 
-def other_versions(then: dict[str, str]) -> str:
+def describe_version_changes(recorded: dict[str, str]) -> str:
     """Which of these versions are not those of this process, in a sentence; empty when all are."""
-    now_ = versions()
-    other = [f"{name} {then[name]}, now {now_.get(name, 'none')}" for name in then if then[name] != now_.get(name)]
+    now_ = installed_versions()
+    other = [
+        f"{name} {recorded[name]}, now {now_.get(name, 'none')}"
+        for name in recorded
+        if recorded[name] != now_.get(name)
+    ]
     return f"It was saved with {'; '.join(other)}." if other else ""
 
 
-def broken_record(path: Path, error: Exception) -> UnreadableRecord:
+def broken_record_error(path: Path, error: Exception) -> UnreadableRecord:
     """What to raise where a file of ours cannot be read as what it should be."""
     return UnreadableRecord(
         f"The record {path.name} is missing or broken.",
@@ -84,12 +96,12 @@ class Record(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    schema_: int = Field(SCHEMA, alias="schema")
+    schema_: int = Field(SCHEMA_VERSION, alias="schema")
     created: str = Field(default_factory=now)
 
     @field_validator("created")
     @classmethod
-    def _is_a_moment(cls, text: str) -> str:
+    def _validate_timestamp(cls, text: str) -> str:
         """Lists are sorted by it and tell it in words: what is no moment spoils its own entry, and no list."""
         if datetime.fromisoformat(text).tzinfo is None:
             raise ValueError("without a time zone")
@@ -102,23 +114,24 @@ class Record(BaseModel):
             found = json.loads(path.read_text(encoding="utf-8"))
             number = found["schema"]
         except OSError as error:
-            if error.errno in OF_THE_FILE:
-                raise broken_record(path, error) from error
+            if error.errno in MISSING_FILE_ERRNOS:
+                raise broken_record_error(path, error) from error
             raise translate(error, LibraryError) from error  # the record may be whole, and is not called broken
-        except BROKEN as error:
-            raise broken_record(path, error) from error
-        if number != SCHEMA:
+        except INVALID_JSON_ERRORS as error:
+            raise broken_record_error(path, error) from error
+        if number != SCHEMA_VERSION:
             raise UnreadableRecord(
-                f"The record {path.name} has schema {number}, and this version of Roundtrip reads schema {SCHEMA}.",
+                f"The record {path.name} has schema {number}, and this version of Roundtrip reads schema "
+                f"{SCHEMA_VERSION}.",
                 received=number,
                 cure="Open the library with the version that wrote it.",
             )
-        return cls._validated(found, path)
+        return cls._validate(found, path)
 
     @classmethod
-    def _validated(cls, found: dict[str, Any], path: Path) -> Self:
+    def _validate(cls, document: dict[str, Any], path: Path) -> Self:
         try:
-            return cls.model_validate(found)
+            return cls.model_validate(document)
         except ValidationError as error:
             field = ".".join(str(part) for part in error.errors()[0]["loc"])
             raise UnreadableRecord(
@@ -127,5 +140,5 @@ class Record(BaseModel):
                 detail=str(error),
             ) from error
 
-    def text(self) -> str:
+    def to_json_text(self) -> str:
         return self.model_dump_json(by_alias=True, indent=2)

@@ -55,11 +55,11 @@ class Settings(BaseSettings):
 
     @field_validator("home")
     @classmethod
-    def _expanded(cls, home: Path) -> Path:
+    def _expand_home(cls, home: Path) -> Path:
         return home.expanduser()
 
     @property
-    def forks(self) -> bool:
+    def can_fork(self) -> bool:
         """True where a warm process can fork children. Only Linux forks safely after TensorFlow is imported."""
         if self.worker == "auto":
             return sys.platform.startswith("linux")
@@ -67,7 +67,7 @@ class Settings(BaseSettings):
 
 
 @cache
-def settings() -> Settings:
+def get_settings() -> Settings:
     """The settings of this process, read once.
 
     Raises InputError when a variable does not fit.

@@ -3,28 +3,36 @@
 import streamlit as st
 
 from core.demos import DEMOS
-from ui.import_model import BRING_IN, ask_files, begin, draw_import, say_what_is_taken, show_import, show_name
-from ui.job_progress import follow, job_in_address
+from ui.import_model import (
+    IMPORT_BUTTON,
+    draw_import_progress,
+    show_accepted_files,
+    show_import_form,
+    show_import_result,
+    show_import_title,
+    start_import,
+)
+from ui.job_progress import follow_job, job_from_query
 from ui.navigation import go
 from ui.session import current_jobs
 
 st.title("Bring in a model")
 jobs = current_jobs()
-job = job_in_address("import", [BRING_IN])
+job = job_from_query("import", [IMPORT_BUTTON])
 
 if not job:
-    say_what_is_taken(jobs)
-    given = ask_files(DEMOS)
-    if given and (job := begin(jobs, given)):
+    show_accepted_files(jobs)
+    request = show_import_form(DEMOS)
+    if request and (job := start_import(jobs, request)):
         st.query_params["job"] = job.id
         st.rerun()
     st.stop()
 
 if job.state != "done":
-    show_name(job)
-follow(job, draw_import)
-if not job.active:
+    show_import_title(job)
+follow_job(job, draw_import_progress)
+if not job.is_active:
     if job.state == "done":
-        show_import(jobs, job)
+        show_import_result(jobs, job)
     if st.button("Bring in another", icon=":material/upload_file:"):
         go("bring-in")

@@ -4,61 +4,68 @@ from functools import partial
 
 import streamlit as st
 
-from core.inputs import specs_of
-from core.jobs.participants import require_run, run_of
-from core.jobs.runner import is_settled
-from core.text.labels import short_names
-from ui.artifact_picker import choose_many, offer, say_missing
-from ui.compare.inputs import ask_inputs
-from ui.compare.live import can_draw, draw_and_answer, show_panel
-from ui.compare.tabs import show_views
-from ui.compare.verdicts import ask_sources, choose_baseline, compare, finished_comparison, in_depth, show_verdicts
-from ui.components import empty
-from ui.job_progress import follow
+from core.inputs import input_specs
+from core.jobs.participants import require_has_been_run, run_id_of
+from core.jobs.runner import is_reusable
+from core.text.labels import short_labels
+from ui.artifact_picker import choose_artifacts, load_artifact_choices, warn_missing
+from ui.compare.inputs import choose_inputs
+from ui.compare.live import can_draw, draw_and_predict, show_live_predictions
+from ui.compare.tabs import show_comparison_tabs
+from ui.compare.verdicts import (
+    choose_baseline,
+    choose_code_sources,
+    is_comparison_requested,
+    load_comparison,
+    show_verdicts,
+    start_comparison,
+)
+from ui.components import show_empty_state
+from ui.job_progress import follow_job
 from ui.session import current_jobs
 
 st.title("Compare")
 jobs = current_jobs()
-offered = offer("artifact", "baseline")
-if not offered:
-    empty("There is nothing to compare yet. Save a run in two or three formats first.", "Save a run", "save")
+choices = load_artifact_choices("artifact", "baseline")
+if not choices:
+    show_empty_state("There is nothing to compare yet. Save a run in two or three formats first.", "Save a run", "save")
     st.stop()
 
-entries = offered.entries
-say_missing(offered.missing)
+entries = choices.entries
+warn_missing(choices.missing)
 left, right = st.columns([3, 2], gap="large")
 with left:
-    ids = choose_many(offered, "Copies", "artifact")
+    ids = choose_artifacts(choices, "Copies", "artifact")
 if not ids:
-    words = "Choose at least one copy; its answers are held against the live model's."
-    st.info(words, icon=":material/arrow_upward:")
+    message = "Choose at least one copy; its answers are held against the live model's."
+    st.info(message, icon=":material/arrow_upward:")
     st.stop()
 with right:
-    baseline = choose_baseline(offered, ids)
-everybody = list(dict.fromkeys([baseline, *ids]))
-require_run(jobs.library, everybody)
-sources = ask_sources(entries, [one for one in everybody if one in entries])
+    baseline = choose_baseline(choices, ids)
+participants = list(dict.fromkeys([baseline, *ids]))
+require_has_been_run(jobs.library, participants)
+sources = choose_code_sources(entries, [one for one in participants if one in entries])
 
-run = jobs.library.run(run_of(jobs, baseline))
-names = short_names(everybody, entries, run)
-answering = partial(draw_and_answer, run, everybody, sources, names)
-inputs = ask_inputs(run, specs_of(jobs.library, baseline), answering if can_draw(run) else None)
+run = jobs.library.run(run_id_of(jobs, baseline))
+names = short_labels(participants, entries, run)
+draw_live = partial(draw_and_predict, run, participants, sources, names)
+inputs = choose_inputs(run, input_specs(jobs.library, baseline), draw_live if can_draw(run) else None)
 if inputs is None:
     st.stop()
 if inputs.kind == "typed":
-    show_panel(run, everybody, sources, names, jobs.inputs.take(inputs.id, slice(0, 1)))
-    if not in_depth(inputs):
+    show_live_predictions(run, participants, sources, names, jobs.inputs.read_rows(inputs.id, slice(0, 1)))
+    if not is_comparison_requested(inputs):
         st.stop()
 
 # Every rerun of this page asks again: what failed or was cancelled begins anew only when a person says so.
-again = st.session_state.pop("again", False)
-job = compare(ids, sources=sources, again=again, baseline=baseline, inputs=inputs.id)
-follow(jobs.journal.read(job.id), lambda seen: None)
-seen = jobs.journal.read(job.id)
-if seen.state == "done":
-    comparison = finished_comparison(seen, entries)
+is_rerun_requested = st.session_state.pop("again", False)
+job = start_comparison(ids, sources=sources, rerun_failed=is_rerun_requested, baseline=baseline, inputs=inputs.id)
+follow_job(jobs.job_store.read(job.id), lambda seen: None)
+current = jobs.job_store.read(job.id)
+if current.state == "done":
+    comparison = load_comparison(current, entries)
     show_verdicts(comparison)
-if not seen.active and not is_settled(seen):
+if not current.is_active and not is_reusable(current):
     st.button("Compare again", icon=":material/replay:", on_click=st.session_state.update, args=({"again": True},))
-if seen.state == "done":
-    show_views(comparison, entries)
+if current.state == "done":
+    show_comparison_tabs(comparison, entries)

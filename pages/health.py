@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from ui.health import act, show_job, show_machine, show_sandbox, show_verdict
+from ui.health import show_actions, show_diagnostics, show_last_verification, show_maintenance_job, show_sandbox
 from ui.session import current_jobs
 
 st.title("Health")
-show_verdict(current_jobs().library)
-act()
+show_last_verification(current_jobs().library)
+show_actions()
 if job := st.query_params.get("job"):
-    show_job(job)
+    show_maintenance_job(job)
 show_sandbox()
-show_machine()
+show_diagnostics()

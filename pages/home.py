@@ -4,26 +4,26 @@ import streamlit as st
 
 from core.formats import get_format
 from core.library import Query
-from core.text.labels import duration, size
-from ui.components import plain
-from ui.home import idea
+from core.text.labels import format_duration, format_size
+from ui.components import escape_markdown
+from ui.home import draw_overview
 from ui.navigation import go
 from ui.session import current_jobs
 
-SHOWN = ("keras", "saved_model", "h5", "weights", "architecture")
+OVERVIEW_FORMATS = ("keras", "saved_model", "h5", "weights", "architecture")
 
 
-def worker_line(watched: bool) -> None:
+def show_worker_state(is_polling: bool) -> None:
     """Where the worker stands; looked at again while it warms up."""
     state = current_jobs().worker.state()
     words = {
         "cold": ":material/hourglass_empty: TensorFlow is about to warm up.",
-        "warming": f":material/hourglass_top: TensorFlow is warming up, {duration(state.seconds)}",
+        "warming": f":material/hourglass_top: TensorFlow is warming up, {format_duration(state.seconds)}",
         "ready": ":green[:material/check_circle:] TensorFlow is ready.",
         "failed": ":red[:material/error:] TensorFlow did not start; your next job tries again.",
     }
     st.markdown(words[state.phase])
-    if state.phase == "ready" and watched:
+    if state.phase == "ready" and is_polling:
         st.rerun()  # drawn once more, without being looked at every second
 
 
@@ -35,12 +35,12 @@ st.markdown(
 )
 
 run_count = len(current_jobs().library.runs())
-kept = current_jobs().library.page(Query(size=1))
+totals = current_jobs().library.page(Query(size=1))
 left, right = st.columns([3, 2], gap="large", vertical_alignment="top")
 
 with left, st.container(border=True):
     st.image(
-        idea([get_format(key) for key in SHOWN], dark=st.context.theme.type == "dark"),
+        draw_overview([get_format(key) for key in OVERVIEW_FORMATS], is_dark=st.context.theme.type == "dark"),
         width="stretch",
         alt="A trained model is architecture, weights and optimizer state; each format keeps all of them or some.",
     )
@@ -53,15 +53,17 @@ with right:
     st.subheader("In the library")
     with st.container(horizontal=True):
         st.metric("Runs", run_count, border=True, help="Trainings, and models that you added from a notebook.")
-        st.metric("Artifacts", kept.total, border=True, help="Saved copies, each with the evidence of its reload.")
-        st.metric("Space", size(kept.bytes), border=True)
-    warming = current_jobs().worker.state().phase in ("cold", "warming")
-    st.fragment(run_every=1.0 if warming else None)(worker_line)(warming)
+        st.metric("Artifacts", totals.total, border=True, help="Saved copies, each with the evidence of its reload.")
+        st.metric("Space", format_size(totals.bytes), border=True)
+    is_warming = current_jobs().worker.state().phase in ("cold", "warming")
+    st.fragment(run_every=1.0 if is_warming else None)(show_worker_state)(is_warming)
 
-    running = [job for job in current_jobs().journal.all() if job.active and job.kind in ("train", "save")]
+    running = [job for job in current_jobs().job_store.list_jobs() if job.is_active and job.kind in ("train", "save")]
     for job in running[:3]:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(f":material/progress_activity: {plain(job.title)}: {plain(job.note) or 'waiting'}")
+            st.markdown(
+                f":material/progress_activity: {escape_markdown(job.title)}: {escape_markdown(job.note) or 'waiting'}"
+            )
             if st.button("Open", key=f"open-{job.id}"):
                 go(job.kind, job=job.id)
 
@@ -69,7 +71,7 @@ with right:
     if not run_count:
         st.markdown("Train your first model: a few seconds, no downloads.")
         step = ("train", "Train a model", ":material/model_training:")
-    elif not kept.total:
+    elif not totals.total:
         st.markdown("You have a trained model. Save it in a few formats and see which keep what.")
         step = ("save", "Save it", ":material/save:")
     else:

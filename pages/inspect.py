@@ -5,46 +5,46 @@ from functools import partial
 import streamlit as st
 
 from core.formats import get_format
-from core.text.labels import short_names
-from ui.artifact_picker import offer
-from ui.components import empty, plain, trust_badge
-from ui.inspect.diff import show_difference
+from core.text.labels import short_labels
+from ui.artifact_picker import load_artifact_choices
+from ui.components import escape_markdown, show_empty_state, trust_badge
+from ui.inspect.diff import show_diff
 from ui.inspect.metadata import show_config, show_layers, show_operators, show_signatures
-from ui.inspect.overview import choose, show_files, show_graph, show_overview, tabs
+from ui.inspect.overview import choose_one_or_two, show_files, show_graph, show_overview, show_tabs
 from ui.inspect.tensors import OPTIMIZER, WEIGHTS, show_tensors
 from ui.session import current_jobs
 from ui.sign_in import show_sharing
 
 st.title("Inspect")
 library = current_jobs().library
-offered = offer("artifact", "beside")
-if not offered:
-    nothing = "There is nothing to look into yet. Save a run in a few formats, and see what is in each copy."
-    empty(nothing, *(("Save a run", "save") if library.runs() else ("Train a model", "train")))
+choices = load_artifact_choices("artifact", "beside")
+if not choices:
+    empty_text = "There is nothing to look into yet. Save a run in a few formats, and see what is in each copy."
+    show_empty_state(empty_text, *(("Save a run", "save") if library.runs() else ("Train a model", "train")))
     st.stop()
 
-chosen, beside = choose(offered)
+chosen, beside = choose_one_or_two(choices)
 if not chosen:
-    words = "Choose an artifact above, and see its files, layers, weights and graph. The model is not run for that."
-    st.info(words, icon=":material/arrow_upward:")
+    message = "Choose an artifact above, and see its files, layers, weights and graph. The model is not run for that."
+    st.info(message, icon=":material/arrow_upward:")
     st.stop()
 
 if beside:
-    names, entries = short_names([chosen, beside], offered.entries), offered.entries
-    st.subheader(f"{plain(names[chosen])} against {plain(names[beside])}")
+    names, entries = short_labels([chosen, beside], choices.entries), choices.entries
+    st.subheader(f"{escape_markdown(names[chosen])} against {escape_markdown(names[beside])}")
     runs = [f"{which} is {id_}, of the run {entries[id_].run_name}" for which, id_ in (("A", chosen), ("B", beside))]
-    st.caption(plain("; ".join(runs)))
-    show_difference(chosen, beside)
+    st.caption(escape_markdown("; ".join(runs)))
+    show_diff(chosen, beside)
     st.stop()
 
 artifact = library.artifact(chosen)
 run = library.run(artifact.run)
 st.subheader(get_format(artifact.format).label)
 with st.container(horizontal=True, vertical_alignment="center"):
-    st.caption(f"{plain(run.name)} · {artifact.id}", width="content")
+    st.caption(f"{escape_markdown(run.name)} · {artifact.id}", width="content")
     trust_badge(artifact.trust)
 show_sharing(chosen)
-tabs(
+show_tabs(
     {
         "Overview": partial(show_overview, artifact, run),
         "Files": partial(show_files, artifact),

@@ -4,44 +4,45 @@ import streamlit as st
 
 from core.errors import RoundtripError
 from core.library import Query
-from ui.components import empty, show_error
-from ui.library.filters import ask, how_many, is_narrow, page_of, turn_pages
-from ui.library.table import actions, artifact_table, detail, undo_strip
-from ui.library.trash import show_space, show_trash
+from ui.components import show_empty_state, show_error
+from ui.library.filters import choose_query, count_text, is_filtered, load_page, show_pagination
+from ui.library.table import show_artifact_actions, show_artifact_detail, show_artifact_table, show_undo
+from ui.library.trash import show_disk_usage, show_trash
 from ui.navigation import go
 from ui.session import current_jobs
 
 st.title("Library")
 library = current_jobs().library
-undo_strip()
+show_undo()
 
 if not library.page(Query(size=1)).total:
-    nothing = "Nothing is saved yet. Save a run in a few formats, and each copy appears here."
-    empty(nothing, *(("Save a run", "save") if library.runs() else ("Train a model", "train")))
+    empty_text = "Nothing is saved yet. Save a run in a few formats, and each copy appears here."
+    show_empty_state(empty_text, *(("Save a run", "save") if library.runs() else ("Train a model", "train")))
     show_trash()
     st.stop()
 
-query = ask(library)
-found = page_of(library, query)
-if not found.entries:
+query = choose_query(library)
+result_page = load_page(library, query)
+if not result_page.entries:
     st.info("No artifact fits. Clear the search or a filter.", icon=":material/search_off:")
     if st.button("Show all", icon=":material/list:"):
         go("library")
 else:
-    where = " in this view" if is_narrow(query) else ""
+    where = " in this view" if is_filtered(query) else ""
     st.caption(
-        f"{how_many(found)}{where}. Select one to see all about it, or several to compare, download, tag or remove."
+        f"{count_text(result_page)}{where}. Select one to see all about it, or several to compare, download, tag or "
+        f"remove."
     )
     toolbar = st.container(horizontal=True, vertical_alignment="center")
-    chosen = artifact_table(found.entries, f"artifacts-{hash(query)}-{len(found.entries)}")
-    turn_pages(found)
+    chosen = show_artifact_table(result_page.entries, f"artifacts-{hash(query)}-{len(result_page.entries)}")
+    show_pagination(result_page)
     with toolbar:
-        actions(chosen)
+        show_artifact_actions(chosen)
     if len(chosen) == 1:
         try:
-            detail(chosen[0])
+            show_artifact_detail(chosen[0])
         except RoundtripError as error:  # what stands below must still be drawn
             show_error(error)
 
 show_trash()
-show_space()
+show_disk_usage()

@@ -2,59 +2,66 @@
 
 import streamlit as st
 
-from core.jobs.resume import EPOCHS
-from core.jobs.runner import is_settled
-from core.text.labels import short_names
-from ui.artifact_picker import offer
-from ui.components import empty
-from ui.job_progress import follow
-from ui.resume import ask_sources, choose_copies, choose_run, draw_growing, show_resumed, with_copies
+from core.jobs.resume import MAX_EPOCHS
+from core.jobs.runner import is_reusable
+from core.text.labels import short_labels
+from ui.artifact_picker import load_artifact_choices
+from ui.components import show_empty_state
+from ui.job_progress import follow_job
+from ui.resume import (
+    choose_code_sources,
+    choose_copies,
+    choose_run,
+    draw_running_curves,
+    runs_with_copies,
+    show_resume_result,
+)
 from ui.session import current_jobs
 
 st.title("Carry on training")
 jobs = current_jobs()
-runs = with_copies(jobs.library.kinds("run"), jobs.library.runs())
+runs = runs_with_copies(jobs.library.count_values("run"), jobs.library.runs())
 if not runs:
-    empty("There is no copy to carry on with yet. Train a demo and save it first.", "Save a run", "save")
+    show_empty_state("There is no copy to carry on with yet. Train a demo and save it first.", "Save a run", "save")
     st.stop()
 
 run = choose_run(runs)
-offered = offer("artifact", run=run.id)
-if not offered:  # removed a moment ago
-    empty("The copies of this run were removed. Save it again to carry on with it.", "Save a run", "save")
+choices = load_artifact_choices("artifact", run=run.id)
+if not choices:  # removed a moment ago
+    show_empty_state("The copies of this run were removed. Save it again to carry on with it.", "Save a run", "save")
     st.stop()
 left, right = st.columns([2, 1], gap="large")
 with left:
-    ids = choose_copies(offered)
+    ids = choose_copies(choices)
 epochs = right.slider(
     "Epochs",
     1,
-    EPOCHS,
+    MAX_EPOCHS,
     2,
     key="epochs",
     bind="query-params",
     help="How often each sees all of the training data again. All get the same rows in the same order.",
 )
-names = short_names(ids, offered.entries)
-sources = ask_sources(ids, names)
+names = short_labels(ids, choices.entries)
+sources = choose_code_sources(ids, names)
 if not ids:
     st.info("Choose at least one copy; the live model trains on beside it.", icon=":material/arrow_upward:")
     st.stop()
 
-asked = (run.id, ids, epochs, sources)
-job = jobs.resumed(*asked)
-known = job is not None and (job.active or is_settled(job))
+request = (run.id, ids, epochs, sources)
+job = jobs.find_resume_job(*request)
+is_started_or_done = job is not None and (job.is_active or is_reusable(job))
 st.button(
     "Train on",
     type="primary",
     icon=":material/play_arrow:",
     on_click=jobs.resume,
-    args=asked,
-    disabled=known,
-    help="The same choice gives the same result, which stands below." if known else None,
+    args=request,
+    disabled=is_started_or_done,
+    help="The same choice gives the same result, which stands below." if is_started_or_done else None,
 )
 if job:
-    follow(job, lambda seen: draw_growing(seen, run, names))
-    seen = jobs.journal.read(job.id)
-    if seen.state == "done":
-        show_resumed(seen, run, names)
+    follow_job(job, lambda seen: draw_running_curves(seen, run, names))
+    current = jobs.job_store.read(job.id)
+    if current.state == "done":
+        show_resume_result(current, run, names)

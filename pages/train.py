@@ -3,29 +3,36 @@
 import streamlit as st
 
 from core.demos import DEMOS
-from ui.job_progress import follow, job_in_address
+from ui.job_progress import follow_job, job_from_query
 from ui.navigation import go
 from ui.session import current_jobs
-from ui.train import TRAIN, ask_settings, choose_demo, draw_curves, say_settings, show_run
+from ui.train import (
+    TRAIN_BUTTON,
+    choose_demo,
+    draw_training_curves,
+    show_settings_form,
+    show_train_settings,
+    show_trained_run,
+)
 
 st.title("Train a demo")
 jobs = current_jobs()
-job = job_in_address("train", [TRAIN])
+job = job_from_query("train", [TRAIN_BUTTON])
 
 if not job:
-    above = st.container()
+    settings_area = st.container()
     st.subheader("All demos")
     demo = choose_demo(DEMOS)
-    with above:
-        settings = ask_settings(demo)
+    with settings_area:
+        settings = show_settings_form(demo)
     if settings:
         st.query_params["job"] = jobs.train(demo.key, **settings).id
         st.rerun()
     st.stop()
 
-say_settings(job)
-follow(job, draw_curves)
-if not job.active:
+show_train_settings(job)
+follow_job(job, draw_training_curves)
+if not job.is_active:
     run = jobs.library.run(job.result["run"]) if job.state == "done" else None
     with st.container(horizontal=True):
         if run and st.button("Save it", type="primary", icon=":material/save:"):
@@ -33,4 +40,4 @@ if not job.active:
         if st.button("Train another", icon=":material/replay:"):
             go("train", demo=job.request["demo"])
     if run:
-        show_run(run)
+        show_trained_run(run)

@@ -16,7 +16,8 @@ MODULE = '''"""Weights as plain NumPy arrays: a format that only this test knows
 from pathlib import Path
 
 from core.errors import NeedsArchitecture
-from core.formats.base import NO_CODE, Code, Format, Predictor
+from core.formats.base import Format
+from core.runtimes.base import NO_CODE, ModelCode, Predictor
 from core.runtimes.live import keras_predictor
 
 
@@ -26,7 +27,7 @@ def save(model, folder: Path) -> None:
     np.savez(folder / "weights.npz", *model.get_weights())
 
 
-def load(folder: Path, code: Code = NO_CODE) -> Predictor:
+def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     import numpy as np
 
     if code.build is None:

@@ -7,15 +7,15 @@ import psutil
 import pytest
 
 from core.errors import InputError
-from core.figures import all_against_all
-from core.inputs import Inputs, specs_of
+from core.figures import titled_pairwise_matrix
+from core.inputs import Inputs, input_specs
 from core.jobs import Jobs
 from core.jobs.participants import open_participant
-from core.jobs.tolerances import Tolerance, held_to, tolerances
+from core.jobs.tolerances import Tolerance, check_tolerances, parse_tolerances
 from core.library.job_store import Job
-from core.library.prediction_store import CHUNK, Answers, rows_at_once
-from core.report.data import gather
-from core.worker.remote_predictor import Loaded
+from core.library.prediction_store import CHUNK_ROWS, PredictionStore, rows_per_chunk
+from core.report.data import gather_report_data
+from core.worker.remote_predictor import RemotePredictor
 from tests.conftest import finished, until
 
 
@@ -39,11 +39,11 @@ def copies(saved):
 def test_answers_are_kept_for_the_page_row_by_row(jobs, copies):
     (id_,) = copies("digits-mlp", "keras")
     job = compared(jobs, id_, rows=100)
-    answers = jobs.answers(job.id)
+    answers = jobs.predictions(job.id)
     reference = jobs.library.reference(job.result["baseline"])
-    (name,) = answers.sources(id_)
-    np.testing.assert_array_equal(answers.take(id_, name, [99, 0, 7]), reference.answers[name][[99, 0, 7]])
-    changed, distance = answers.rows(id_)
+    (name,) = answers.output_sources(id_)
+    np.testing.assert_array_equal(answers.read_rows(id_, name, [99, 0, 7]), reference.predictions[name][[99, 0, 7]])
+    changed, distance = answers.read_row_distances(id_)
     assert (changed.shape, changed.any(), distance.max()) == ((100,), False, 0.0)
 
 
@@ -51,7 +51,7 @@ def test_answers_are_kept_for_the_page_row_by_row(jobs, copies):
 def test_rows_chosen_by_seed_and_class_are_still_bit_identical(jobs, kept, trained, copies, demo):
     """A row's bits depend on the batch in which it is asked, so whole batches are asked and the rows chosen after."""
     run = jobs.library.run(trained(demo))
-    chosen = kept.held_out(jobs.library, run.id, 11, run.labels[:2] or None, seed=5)
+    chosen = kept.add_held_out(jobs.library, run.id, 11, run.labels[:2] or None, seed=5)
     job = compared(jobs, *copies(demo, "keras", "weights"), inputs=chosen.id)
     assert [one["verdict"] for one in job.result["outcomes"].values()] == ["bit-identical"] * 2
     assert job.result["rows"] == 11
@@ -59,14 +59,15 @@ def test_rows_chosen_by_seed_and_class_are_still_bit_identical(jobs, kept, train
 
 def test_any_artifact_can_be_the_baseline_on_inputs_that_nobody_has_seen(jobs, kept, trained, copies):
     run = trained("digits-mlp")
-    asked = kept.random(specs_of(jobs.library, run), 300, -2.0, 3.0, seed=4)
+    asked = kept.add_random(input_specs(jobs.library, run), 300, -2.0, 3.0, seed=4)
     keras, litert = copies("digits-mlp", "keras", "litert")
     job = compared(jobs, litert, baseline=keras, inputs=asked.id)
     (outcome,) = job.result["outcomes"].values()
     (output,) = outcome["outputs"]
-    answers = jobs.answers(job.id)
+    answers = jobs.predictions(job.id)
     left, right = (
-        np.concatenate(list(next(iter(answers.sources(id_).values()))())).astype("float64") for id_ in (keras, litert)
+        np.concatenate(list(next(iter(answers.output_sources(id_).values()))())).astype("float64")
+        for id_ in (keras, litert)
     )
     assert left.shape == (300, 10)
     assert output["max_abs"] == pytest.approx(np.abs(left - right).max(), rel=1e-6)
@@ -75,7 +76,7 @@ def test_any_artifact_can_be_the_baseline_on_inputs_that_nobody_has_seen(jobs, k
 
 def test_the_live_model_answers_new_inputs_as_its_own_copy_does(jobs, kept, trained, copies):
     run = trained("digits-mlp")
-    asked = kept.random(specs_of(jobs.library, run), 70, seed=1)
+    asked = kept.add_random(input_specs(jobs.library, run), 70, seed=1)
     job = compared(jobs, *copies("digits-mlp", "keras"), baseline=run, inputs=asked.id)
     (outcome,) = job.result["outcomes"].values()
     assert outcome["verdict"] == "bit-identical"
@@ -83,17 +84,17 @@ def test_the_live_model_answers_new_inputs_as_its_own_copy_does(jobs, kept, trai
 
 def test_more_rows_than_one_chunk_are_answered_as_in_one(jobs, kept, trained, copies):
     run = trained("digits-mlp")
-    many = kept.random(specs_of(jobs.library, run), CHUNK + 100, seed=2)
+    many = kept.add_random(input_specs(jobs.library, run), CHUNK_ROWS + 100, seed=2)
     keras, onnx = copies("digits-mlp", "keras", "onnx")
     job = compared(jobs, onnx, baseline=keras, inputs=many.id)
     (outcome,) = job.result["outcomes"].values()
-    assert (outcome["rows"], outcome["outputs"][0]["rows"]) == (CHUNK + 100,) * 2
-    last = kept.take(many.id, slice(CHUNK + 50, CHUNK + 100))
-    panel = jobs.panel([keras])
-    (said,) = panel.answer(last).values()
+    assert (outcome["rows"], outcome["outputs"][0]["rows"]) == (CHUNK_ROWS + 100,) * 2
+    last = kept.read_rows(many.id, slice(CHUNK_ROWS + 50, CHUNK_ROWS + 100))
+    panel = jobs.create_live_session([keras])
+    (said,) = panel.predict(last).values()
     panel.close()
-    answers = jobs.answers(job.id).take(keras, "output_0", np.arange(CHUNK + 50, CHUNK + 100))
-    np.testing.assert_allclose(answers, next(iter(said.answers.values())), atol=1e-6)
+    answers = jobs.predictions(job.id).read_rows(keras, "output_0", np.arange(CHUNK_ROWS + 50, CHUNK_ROWS + 100))
+    np.testing.assert_allclose(answers, next(iter(said.outputs.values())), atol=1e-6)
 
 
 def test_wide_rows_are_asked_in_smaller_chunks_and_found_again_row_by_row(
@@ -102,36 +103,36 @@ def test_wide_rows_are_asked_in_smaller_chunks_and_found_again_row_by_row(
     monkeypatch.setattr("core.library.prediction_store.CHUNK_BYTES", 64 * 4 * 130)  # two batches of digits
     run = trained("digits-mlp")
     onnx, keras = copies("digits-mlp", "onnx", "keras")
-    some = kept.held_out(jobs.library, run, 90, seed=3)
-    asked = {some.id: some.origin["index"], kept.random(specs_of(jobs.library, run), 300, seed=9).id: range(300)}
+    some = kept.add_held_out(jobs.library, run, 90, seed=3)
+    asked = {some.id: some.origin["index"], kept.add_random(input_specs(jobs.library, run), 300, seed=9).id: range(300)}
     for inputs, meant in asked.items():
         job = compared(jobs, onnx, keras, inputs=inputs)
-        files = (jobs.journal.folder(job.id) / "answers" / onnx).glob("from-*.npz")
+        files = (jobs.job_store.folder(job.id) / "answers" / onnx).glob("from-*.npz")
         starts = sorted(int(file.stem.removeprefix("from-")) for file in files)
         assert starts == [
             int(np.searchsorted(meant, start)) for start in range(0, 270 if inputs == some.id else 300, 128)
         ]
-        panel = jobs.panel([onnx])
-        (said,) = panel.answer(kept.take(inputs, slice(None))).values()
+        panel = jobs.create_live_session([onnx])
+        (said,) = panel.predict(kept.read_rows(inputs, slice(None))).values()
         panel.close()
         rows = [89, 0, 41, 41, 88, 7]
-        answers = jobs.answers(job.id)
-        taken = answers.take(onnx, next(iter(answers.sources(onnx))), rows)
-        np.testing.assert_allclose(taken, next(iter(said.answers.values()))[rows], atol=1e-6)
+        answers = jobs.predictions(job.id)
+        taken = answers.read_rows(onnx, next(iter(answers.output_sources(onnx))), rows)
+        np.testing.assert_allclose(taken, next(iter(said.outputs.values()))[rows], atol=1e-6)
         assert job.result["matrix"]["cells"][-1]["rows"] == starts[1]
 
 
 @pytest.mark.parametrize(("row_bytes", "rows"), [(1, 4096), (256, 4096), (5000, 3328), (224 * 224 * 3 * 4, 64)])
 def test_a_chunk_is_whole_batches_of_at_most_sixteen_mebibytes(row_bytes: int, rows: int):
-    assert rows_at_once(row_bytes) == rows
+    assert rows_per_chunk(row_bytes) == rows
 
 
 def test_rows_that_are_taken_hold_one_chunk_at_a_time(tmp_path):
-    answers, wide = Answers(tmp_path), np.zeros((64, 2**15), "float32")
+    answers, wide = PredictionStore(tmp_path), np.zeros((64, 2**15), "float32")
     for number in range(8):
-        answers.write("a", 64 * number, {"out": wide + number})
+        answers.write_chunk("a", 64 * number, {"out": wide + number})
     tracemalloc.start()
-    taken = answers.take("a", "out", [511, 0, 300])
+    taken = answers.read_rows("a", "out", [511, 0, 300])
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert taken[:, 0].tolist() == [7, 0, 4]
@@ -142,12 +143,12 @@ def test_int8_flips_exactly_the_rows_that_its_runtime_flips(jobs, copies):
     (int8,) = copies("digits-mlp", "litert_int8")
     job = compared(jobs, int8)
     reference = jobs.library.reference(job.result["baseline"])
-    panel = jobs.panel([int8])
-    (said,) = panel.answer(reference.inputs).values()
+    panel = jobs.create_live_session([int8])
+    (said,) = panel.predict(reference.inputs).values()
     panel.close()
-    (live,), (given,) = reference.answers.values(), said.answers.values()
+    (live,), (given,) = reference.predictions.values(), said.outputs.values()
     flipped = live.argmax(axis=1) != given.argmax(axis=1)
-    np.testing.assert_array_equal(jobs.answers(job.id).rows(int8)[0], flipped)
+    np.testing.assert_array_equal(jobs.predictions(job.id).read_row_distances(int8)[0], flipped)
     table = np.array(job.result["outcomes"][int8]["outputs"][0]["classes"]["agreement"])
     assert table.sum() - np.trace(table) == flipped.sum()
 
@@ -173,7 +174,7 @@ def test_all_are_held_against_all(jobs, copies):
 
 
 def test_against_the_baseline_all_rows_count_and_of_other_pairs_the_first_are_said(jobs, kept, trained, copies):
-    asked = kept.random(specs_of(jobs.library, trained("digits-mlp")), CHUNK + 1, seed=2)
+    asked = kept.add_random(input_specs(jobs.library, trained("digits-mlp")), CHUNK_ROWS + 1, seed=2)
     keras, float16, int8 = copies("digits-mlp", "keras", "litert_float16", "litert_int8")
     result = compared(jobs, float16, int8, baseline=keras, inputs=asked.id).result
     cells = {(one["a"], one["b"]): one for one in result["matrix"]["cells"]}
@@ -181,12 +182,12 @@ def test_against_the_baseline_all_rows_count_and_of_other_pairs_the_first_are_sa
         for name in ("verdict", "max_abs", "changed_rows", "rows"):
             assert cells[keras, id_][name] == outcome[name]
     assert (result["matrix"]["rows"], cells[keras, int8]["rows"], cells[float16, int8]["rows"]) == (
-        CHUNK + 1,
-        CHUNK + 1,
-        CHUNK,
+        CHUNK_ROWS + 1,
+        CHUNK_ROWS + 1,
+        CHUNK_ROWS,
     )
-    drawn = all_against_all(result["matrix"], dict.fromkeys(result["matrix"]["ids"], "copy"))
-    assert "on 4,097 rows; those without the baseline on the first 4,096 rows" in drawn.reads
+    drawn = titled_pairwise_matrix(result["matrix"], dict.fromkeys(result["matrix"]["ids"], "copy"))
+    assert "on 4,097 rows; those without the baseline on the first 4,096 rows" in drawn.explanation
     told = next(one.hovertext for one in drawn.figure.data)
     assert ["on the first 4,096 rows" in told[one][other] for one, other in ((0, 1), (0, 2), (1, 2))] == [0, 0, 1]
 
@@ -207,30 +208,30 @@ def test_a_model_that_answers_something_else_is_one_sentence_and_the_others_go_o
 
 
 def test_one_that_dies_in_the_middle_is_one_sentence_and_the_others_go_on(jobs, kept, trained, copies, monkeypatch):
-    asked = kept.random(specs_of(jobs.library, trained("digits-mlp")), 40 * CHUNK, seed=3)
+    asked = kept.add_random(input_specs(jobs.library, trained("digits-mlp")), 40 * CHUNK_ROWS, seed=3)
     keras, onnx, litert = copies("digits-mlp", "keras", "onnx", "litert")
     opened = {}
 
-    def remembered(jobs: Jobs, id_: str, *rest, **more) -> Loaded:
+    def remembered(jobs: Jobs, id_: str, *rest, **more) -> RemotePredictor:
         opened[id_] = open_participant(jobs, id_, *rest, **more)
         return opened[id_]
 
     monkeypatch.setattr("core.jobs.compare.open_participant", remembered)
     job = jobs.compare([keras, litert], baseline=onnx, inputs=asked.id)
-    answered = jobs.journal.folder(job.id) / "answers" / keras
+    answered = jobs.job_store.folder(job.id) / "answers" / keras
 
     def kill_once_it_has_answered(seen: Job) -> None:
         if answered.is_dir() and psutil.pid_exists(opened[keras]._child.pid):
             psutil.Process(opened[keras]._child.pid).kill()
 
-    end = jobs.wait(job.id, heard=kill_once_it_has_answered)
+    end = jobs.wait(job.id, on_update=kill_once_it_has_answered)
     assert end.state == "done", end.error
     assert end.result["outcomes"][keras]["error"]["code"] == "child-died"
     assert end.result["outcomes"][litert]["verdict"] == "rounding"
 
 
 def test_a_comparison_of_many_rows_is_cancelled_and_leaves_no_child(jobs, kept, trained, copies):
-    asked = kept.random(specs_of(jobs.library, trained("digits-mlp")), 40 * CHUNK, seed=3)
+    asked = kept.add_random(input_specs(jobs.library, trained("digits-mlp")), 40 * CHUNK_ROWS, seed=3)
     keras, saved_model = copies("digits-mlp", "keras", "saved_model")
     job = jobs.compare([keras], baseline=saved_model, inputs=asked.id)
 
@@ -238,7 +239,7 @@ def test_a_comparison_of_many_rows_is_cancelled_and_leaves_no_child(jobs, kept, 
         if seen.progress > 0:
             jobs.cancel(job.id)
 
-    assert jobs.wait(job.id, heard=cancel_once_it_has_answered).state == "cancelled"
+    assert jobs.wait(job.id, on_update=cancel_once_it_has_answered).state == "cancelled"
     until(lambda: not at_work(jobs))
 
 
@@ -255,7 +256,7 @@ def test_tolerances_pass_and_fail_by_output(jobs, copies):
     first, second = (one["output"] for one in job.result["outcomes"][float16]["outputs"])
     needed = {one["output"]: one["atol_needed"] for one in job.result["outcomes"][float16]["outputs"]}
     limits = {first: Tolerance(needed[first]), second: Tolerance(needed[second] / 2)}
-    found = held_to(jobs, job, limits)[float16]
+    found = check_tolerances(jobs, job, limits)[float16]
     assert (found[first].passed, found[second].passed) == (True, False)
     assert found[second].rows_failing >= 1
 
@@ -264,21 +265,21 @@ def test_right_answers_to_one_output_are_not_taken_for_those_to_another(jobs, ke
     (keras,) = copies("two-in-two-out", "keras")
     reference = jobs.library.reference(jobs.library.artifact(keras).run).head(4)
     truth = np.full((4, 1), 2.0, "float32")  # as an alcohol it is little, and as a class it is the third
-    specs = specs_of(jobs.library, jobs.library.artifact(keras).run)
-    np.savez(tmp_path / "one.npz", **reference.inputs, **{f"target:{list(reference.answers)[1]}": truth})
-    job = compared(jobs, keras, inputs=kept.file(tmp_path / "one.npz", specs).id)
+    specs = input_specs(jobs.library, jobs.library.artifact(keras).run)
+    np.savez(tmp_path / "one.npz", **reference.inputs, **{f"target:{list(reference.predictions)[1]}": truth})
+    job = compared(jobs, keras, inputs=kept.add_file(tmp_path / "one.npz", specs).id)
     (by_class, _) = job.result["outcomes"][keras]["outputs"]
     assert (by_class["classes"]["classes"], by_class["classes"]["reference_accuracy"]) == (3, None)
 
 
 def test_tolerances_are_read_from_text():
-    assert tolerances(["1e-4", "a=b=0.1,2"]) == {"": Tolerance(1e-4, 0.0), "a=b": Tolerance(0.1, 2.0)}
+    assert parse_tolerances(["1e-4", "a=b=0.1,2"]) == {"": Tolerance(1e-4, 0.0), "a=b": Tolerance(0.1, 2.0)}
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "nan", "1,2,3", "out=", "1,-1", "inf"])
 def test_what_is_no_tolerance_is_refused_in_words(text):
     with pytest.raises(InputError, match="A tolerance is ATOL or ATOL,RTOL"):
-        tolerances([text])
+        parse_tolerances([text])
 
 
 def test_a_row_alone_is_judged_as_among_many(jobs, copies):
@@ -286,7 +287,7 @@ def test_a_row_alone_is_judged_as_among_many(jobs, copies):
     onnx, float16 = copies("two-in-two-out", "onnx", "litert_float16")  # either calls the outputs by names of its own
     for baseline in (jobs.library.artifact(onnx).run, onnx):
         many, alone = (compared(jobs, float16, baseline=baseline, rows=rows).id for rows in (64, 1))
-        (among, away), (changed, _) = (jobs.answers(id_).rows(float16) for id_ in (many, alone))
+        (among, away), (changed, _) = (jobs.predictions(id_).read_row_distances(float16) for id_ in (many, alone))
         assert away[0] > 1e-5
         assert (changed[0], among[0]) == (False, False)
 
@@ -297,13 +298,13 @@ def test_old_answers_make_room_and_are_asked_for_again(empty_jobs):
     tight = empty_jobs.config.model_copy(update={"answers_mib": 1})
     small = Jobs(empty_jobs.library, empty_jobs.worker, tight)
     old = compared(small, copy, rows=31)
-    with (small.journal.folder(old.id) / "answers" / "more").open("wb") as file:
+    with (small.job_store.folder(old.id) / "answers" / "more").open("wb") as file:
         file.truncate(2**20)
     newest = compared(small, copy, rows=32)
-    assert not small.answers(old.id).are_kept
+    assert not small.predictions(old.id).has_predictions
     with pytest.raises(InputError, match="The answers of this comparison are not kept any more"):
-        gather(small, small.journal.read(old.id), {})
+        gather_report_data(small, small.job_store.read(old.id), {})
     assert small.compare([copy], rows=32) == newest
     again = compared(small, copy, rows=31)
     assert (again.id, again.created > old.created) == (old.id, True)
-    assert small.answers(old.id).rows(copy)[0].size == 31
+    assert small.predictions(old.id).read_row_distances(copy)[0].size == 31

@@ -14,7 +14,7 @@ from core.errors import (
     RoundtripError,
     UnknownName,
     WorkerError,
-    from_json,
+    error_from_json,
 )
 
 
@@ -50,7 +50,7 @@ def test_every_code_is_of_one_class_only():
 @pytest.mark.parametrize("kind", every(), ids=lambda kind: kind.code)
 def test_an_error_comes_back_from_json_as_it_was(kind):
     error = kind("It did not work.", received="7", cure="Try 8.", detail="line 1\nline 2 ✗")
-    back = from_json(json.loads(json.dumps(error.to_json())))
+    back = error_from_json(json.loads(json.dumps(error.to_json())))
     assert type(back) is kind
     assert back.to_json() == error.to_json()
     assert str(back) == "It did not work. Received: 7. Try 8."
@@ -71,19 +71,19 @@ def test_the_detail_is_never_part_of_the_sentence():
 
 
 def test_an_unknown_code_becomes_a_plain_error_with_its_sentence():
-    error = from_json({"code": "from-the-future", "sentence": "Later."})
+    error = error_from_json({"code": "from-the-future", "sentence": "Later."})
     assert (type(error), error.sentence) == (RoundtripError, "Later.")
 
 
 def test_a_rule_belongs_to_a_refusal_and_is_passed_over_elsewhere():
     for code, kind in (("input:rule", InputError), ("worker:a:b", WorkerError), ("nowhere:rule", RoundtripError)):
-        error = from_json({"code": code, "sentence": "It failed."})
+        error = error_from_json({"code": code, "sentence": "It failed."})
         assert (type(error), error.sentence) == (kind, "It failed.")
-    assert from_json({"code": "refused:zip-link", "sentence": "A link."}).code == "refused:zip-link"
+    assert error_from_json({"code": "refused:zip-link", "sentence": "A link."}).code == "refused:zip-link"
 
 
 def test_an_empty_record_still_says_something():
-    assert from_json({}).sentence == "Something went wrong."
+    assert error_from_json({}).sentence == "Something went wrong."
 
 
 def test_a_narrower_error_is_caught_as_the_wider_one():

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from core.errors import CannotSave, Damaged, DoesNotLoad, LibraryError, NeedsArchitecture, StorageFailed, WorkerError
-from core.explain import CASES, DETAIL_LIMIT, STORAGE, explain, translate
+from core.explain import DETAIL_LIMIT, KNOWN_ERRORS, STORAGE_ERRORS, match_known_error, translate
 
 MESSAGES = [
     (
@@ -239,19 +239,21 @@ MESSAGES = [
 
 @pytest.mark.parametrize(("text", "sentence"), MESSAGES, ids=[text[:40] for text, _ in MESSAGES])
 def test_a_foreign_text_becomes_its_sentence(text, sentence):
-    found, cure = explain(text)
+    found, cure = match_known_error(text)
     assert found == sentence
     assert cure.endswith(".")
     assert "{0}" not in cure
 
 
 def test_every_case_has_a_message_here_that_it_is_the_first_to_fit():
-    first = {next(case.pattern for case in CASES if re.search(case.pattern, text, re.DOTALL)) for text, _ in MESSAGES}
-    assert [case.pattern for case in CASES if case.pattern not in first] == []
+    first = {
+        next(case.pattern for case in KNOWN_ERRORS if re.search(case.pattern, text, re.DOTALL)) for text, _ in MESSAGES
+    }
+    assert [case.pattern for case in KNOWN_ERRORS if case.pattern not in first] == []
 
 
 def test_the_cure_names_the_class():
-    _, cure = explain("Could not locate class 'Scale'.")
+    _, cure = match_known_error("Could not locate class 'Scale'.")
     assert cure.startswith("Load it with the class at hand (custom_objects={'Scale': Scale}), or save as SavedModel")
 
 
@@ -288,7 +290,7 @@ def test_a_very_long_text_keeps_its_two_ends():
 
 
 def test_paths_of_this_computer_are_cut_out():
-    error = translate(ValueError("cannot read /secret/place/model.h5"), DoesNotLoad, hide=["/secret/place"])
+    error = translate(ValueError("cannot read /secret/place/model.h5"), DoesNotLoad, hidden_paths=["/secret/place"])
     assert error.sentence == "The library said: cannot read …/model.h5"
     assert "/secret" not in json.dumps(error.to_json())
 
@@ -325,14 +327,14 @@ SAID = {
 @pytest.mark.parametrize(("number", "sentence"), SAID.items(), ids=[errno.errorcode[number] for number in SAID])
 def test_what_a_disk_refuses_is_said_whatever_was_being_done(number, sentence):
     for doing in (LibraryError, CannotSave, WorkerError):
-        error = translate(OSError(number, "foreign words", "/secret/file"), doing, hide=["/secret"])
+        error = translate(OSError(number, "foreign words", "/secret/file"), doing, hidden_paths=["/secret"])
         assert type(error) is StorageFailed
         assert error.sentence == sentence
         assert "/secret" not in error.detail
 
 
 def test_every_storage_error_is_said_here():
-    assert SAID.keys() == STORAGE.keys()
+    assert SAID.keys() == STORAGE_ERRORS.keys()
 
 
 def test_a_missing_file_is_not_a_storage_failure():

@@ -180,7 +180,7 @@ def test_a_breach_is_seen(tmp_path):
         Import("tensorflow", True),
     ]
     assert layer_of("core.jobs") < layer_of("core.errors")
-    assert layer_of("core.demos.fit") == layer_of("core.formats.h5")
+    assert layer_of("core.demos.keras_training") == layer_of("core.formats.h5")
 
 
 def test_a_module_outside_the_layers_is_refused():

@@ -12,7 +12,7 @@ from core.errors import InputError, StorageFailed, UnknownName
 from core.formats import FORMATS, get_format
 from core.inputs import Inputs
 from core.jobs import Jobs
-from core.jobs.participants import choices
+from core.jobs.participants import list_code_sources
 from core.library import Library
 from core.library.job_store import Job
 from core.worker import Worker
@@ -29,7 +29,7 @@ def compared(jobs: Jobs, *artifacts: str, **asked) -> dict:
 def drawn(jobs: Jobs) -> str:
     """The id of an input set of two rows that nobody has seen."""
     pixels = np.linspace(0, 1, 128, dtype="float32").reshape(2, 64)
-    return Inputs(jobs.library.home).drawn({"pixels": pixels}).id
+    return Inputs(jobs.library.home).add_drawn({"pixels": pixels}).id
 
 
 # The main job
@@ -60,7 +60,7 @@ def test_a_trained_run_knows_what_it_learned(jobs, trained, demo):
     assert run.score > 0.5
     assert (run.labels, run.image_shape) == ([str(digit) for digit in range(10)], (8, 8))
     reference = jobs.library.reference(run.id)
-    answers, targets = (next(iter(arrays.values())) for arrays in (reference.answers, reference.targets))
+    answers, targets = (next(iter(arrays.values())) for arrays in (reference.predictions, reference.targets))
     assert run.score == pytest.approx((answers.argmax(axis=1) == targets.argmax(axis=1)).mean())
 
 
@@ -74,11 +74,11 @@ def test_the_same_seed_trains_the_same_model(empty_jobs):
 def test_progress_is_on_record_while_it_trains(jobs):
     seen: list[Job] = []
     job = jobs.train("digits-mlp", epochs=3)
-    end = jobs.wait(job.id, heard=seen.append)
+    end = jobs.wait(job.id, on_update=seen.append)
     assert (end.state, end.progress, end.note) == ("done", 1.0, "Done")
     assert [one.progress for one in seen] == sorted(one.progress for one in seen)
     assert [row["epoch"] for row in end.detail["history"]] == [1, 2, 3]
-    assert Jobs(jobs.library, jobs.worker, jobs.config).journal.read(job.id) == end
+    assert Jobs(jobs.library, jobs.worker, jobs.config).job_store.read(job.id) == end
 
 
 def test_evidence_keeps_the_verdict_and_not_every_number(jobs, saved):
@@ -100,7 +100,7 @@ def test_any_number_of_rows_is_bit_identical(jobs, saved, rows):
 
 def test_weights_and_an_architecture_make_a_whole(jobs, saved):
     weights, layers = (saved("digits-mlp", key)["artifact"] for key in ("weights", "architecture"))
-    offered = [choice.key for choice in choices(jobs.library, weights)]
+    offered = [choice.key for choice in list_code_sources(jobs.library, weights)]
     assert offered[0] == "demo"
     assert layers in offered
     for source in ("demo", layers):
@@ -175,7 +175,7 @@ def test_a_setting_that_does_not_fit_starts_nothing(empty_jobs, given, sentence)
     assert caught.value.sentence == sentence
     assert caught.value.received == str(next(iter(given.values())))
     assert caught.value.cure.endswith(".")
-    assert empty_jobs.journal.all() == []
+    assert empty_jobs.job_store.list_jobs() == []
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "fast"])
@@ -270,7 +270,7 @@ def test_one_format_that_fails_stops_no_other(jobs, trained):
 
 def test_a_training_is_cancelled_within_a_second_and_keeps_nothing(empty_jobs):
     job = empty_jobs.train("digits-mlp", epochs=500)
-    until(lambda: empty_jobs.journal.read(job.id).progress > 0)
+    until(lambda: empty_jobs.job_store.read(job.id).progress > 0)
     pressed = time.monotonic()
     empty_jobs.cancel(job.id)
     end = empty_jobs.wait(job.id)
@@ -283,9 +283,9 @@ def test_a_training_is_cancelled_within_a_second_and_keeps_nothing(empty_jobs):
 def test_a_job_that_waits_for_its_turn_can_be_cancelled(empty_library, worker, config):
     jobs = Jobs(empty_library, worker, config.model_copy(update={"home": empty_library.home, "parallel": 1}))
     busy = [jobs.train("digits-core", epochs=500) for _ in range(2)]
-    until(lambda: all(jobs.journal.read(one.id).state == "running" for one in busy))
+    until(lambda: all(jobs.job_store.read(one.id).state == "running" for one in busy))
     waiting = jobs.train("digits-core", epochs=1)
-    assert jobs.journal.read(waiting.id).state == "queued"
+    assert jobs.job_store.read(waiting.id).state == "queued"
     jobs.cancel(waiting.id)
     assert jobs.wait(waiting.id).error["sentence"] == "It was cancelled before it began."
     for one in busy:
@@ -307,7 +307,7 @@ def test_a_job_of_a_dead_process_is_interrupted_and_can_be_done_again(jobs, save
     done = finished(jobs, jobs.compare([id_], rows=11))
     with subprocess.Popen([sys.executable, "-c", ""]) as dead:
         dead.wait()
-    jobs.journal.write(done.model_copy(update={"state": "running", "pid": dead.pid}))
+    jobs.job_store.write(done.model_copy(update={"state": "running", "pid": dead.pid}))
     assert jobs.wait(done.id).state == "interrupted"
     again = finished(jobs, jobs.compare([id_], rows=11))
     assert (again.id, again.result["outcomes"][id_]["verdict"]) == (done.id, "bit-identical")
@@ -325,7 +325,7 @@ def test_a_comparison_is_done_again_after_damage_and_says_so(empty_jobs):
     rows = finished(empty_jobs, empty_jobs.save(run, ["saved_model", "checkpoint"])).result["rows"]
     good, bad = rows["saved_model"]["artifact"], rows["checkpoint"]["artifact"]
     before = compared(empty_jobs, good, bad)
-    path = empty_jobs.library.files(bad) / "model.index"
+    path = empty_jobs.library.verified_folder(bad) / "model.index"
     data = path.read_bytes()
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     after = compared(empty_jobs, good, bad)
@@ -343,7 +343,7 @@ def test_a_comparison_of_damaged_files_is_done_once_too(empty_jobs):
     """The page asks again with every rerun: it must find the answer, not start another search for it."""
     run = finished(empty_jobs, empty_jobs.train("digits-core", epochs=1)).result["run"]
     id_ = finished(empty_jobs, empty_jobs.save(run, ["saved_model"])).result["rows"]["saved_model"]["artifact"]
-    (empty_jobs.library.files(id_) / "saved_model.pb").unlink()
+    (empty_jobs.library.verified_folder(id_) / "saved_model.pb").unlink()
     first = finished(empty_jobs, empty_jobs.compare([id_]))
     assert first.result["outcomes"][id_]["error"]["sentence"] == "The file saved_model.pb is missing."
     assert empty_jobs.compare([id_]) == first
@@ -357,7 +357,7 @@ def test_a_comparison_that_failed_is_done_again_only_when_it_is_asked_for(empty_
     asked = {"baseline": run, "inputs": drawn(empty_jobs)}  # which no kept answer of the live model can stand for
     failed = empty_jobs.wait(empty_jobs.compare([id_], **asked).id)
     assert (failed.state, failed.error["sentence"]) == ("failed", "The file variables.npz is missing.")
-    assert empty_jobs.compare([id_], again=False, **asked) == failed
+    assert empty_jobs.compare([id_], rerun_failed=False, **asked) == failed
     assert empty_jobs.wait(empty_jobs.compare([id_], **asked).id).finished > failed.finished
 
 
@@ -374,7 +374,9 @@ def test_a_training_that_runs_away_is_kept_as_it_is(empty_jobs, demo):
     run = end.result["run"]
     text = (empty_jobs.library.home / "jobs" / end.id / "job.json").read_text(encoding="utf-8")
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
-    json.loads(empty_jobs.library.run(run).text(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    json.loads(
+        empty_jobs.library.run(run).to_json_text(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON")
+    )
     assert len(empty_jobs.library.history(run)) == 3
     row = finished(empty_jobs, empty_jobs.save(run, ["saved_model"])).result["rows"]["saved_model"]
     assert row["verdict"] == "bit-identical"
@@ -392,7 +394,7 @@ def test_two_jobs_run_side_by_side(jobs):
 def test_another_process_sees_and_cancels_a_job(empty_jobs):
     job = empty_jobs.train("digits-core", epochs=500)
     other = Jobs(Library(empty_jobs.library.home), Worker(empty_jobs.config), empty_jobs.config)
-    until(lambda: other.journal.read(job.id).progress > 0)
+    until(lambda: other.job_store.read(job.id).progress > 0)
     other.cancel(job.id)
     assert empty_jobs.wait(job.id).state == "cancelled"
 
@@ -415,14 +417,14 @@ def test_a_disk_without_room_for_a_record_begins_nothing(worker, config, small_d
     fill(small_disk / "filler")
     with pytest.raises(StorageFailed, match="The disk is full"):
         jobs.train("digits-core", epochs=1)
-    assert jobs.journal.all() == []
+    assert jobs.job_store.list_jobs() == []
 
 
 def test_a_disk_that_fills_up_under_a_job_does_not_leave_it_running_for_ever(worker, config, small_disk):
     home = small_disk / "store"
     jobs = Jobs(Library(home), worker, config.model_copy(update={"home": home}))
     job = jobs.train("digits-core", epochs=60)
-    until(lambda: jobs.journal.read(job.id).progress > 0)
+    until(lambda: jobs.job_store.read(job.id).progress > 0)
     fill(small_disk / "filler")
     end = jobs.wait(job.id)
     assert (end.state, end.error["sentence"]) == ("failed", "The disk is full.")

@@ -10,11 +10,11 @@ from core.jobs.participants import open_participant
 def test_a_held_copy_answers_twice_as_the_live_model_did(jobs, saved):
     artifact = saved("digits-mlp", "keras")["artifact"]
     reference = jobs.library.reference(jobs.library.artifact(artifact).run).head(64)
-    with open_participant(jobs, artifact, first=reference.head(1).inputs) as loaded:
-        answers = [loaded.answer(reference.inputs)[0] for _ in range(2)]
+    with open_participant(jobs, artifact, first_row=reference.head(1).inputs) as loaded:
+        answers = [loaded.predict(reference.inputs)[0] for _ in range(2)]
     assert loaded.facts["first_seconds"] > 0
     for given in answers:
-        np.testing.assert_array_equal(next(iter(given.values())), next(iter(reference.answers.values())))
+        np.testing.assert_array_equal(next(iter(given.values())), next(iter(reference.predictions.values())))
 
 
 @pytest.mark.parametrize("demo", ["digits-mlp", "digits-core", "tips"])
@@ -22,9 +22,9 @@ def test_the_live_model_of_a_run_is_rebuilt_and_answers_its_own_reference_bit_fo
     run = trained(demo)
     reference = jobs.library.reference(run).head(64)
     with open_participant(jobs, run) as loaded:
-        answers, seconds = loaded.answer(reference.inputs)
+        answers, seconds = loaded.predict(reference.inputs)
     assert seconds > 0
-    for name, array in reference.answers.items():
+    for name, array in reference.predictions.items():
         np.testing.assert_array_equal(answers[name], array)
 
 
@@ -48,16 +48,16 @@ def test_what_cannot_be_held_is_said_and_leaves_no_child(jobs, saved):
 
 def test_a_child_that_holds_nothing_or_is_gone_says_so(jobs, saved):
     with jobs.worker.open() as child, pytest.raises(WorkerError, match="before anything was loaded"):
-        child.ask("answer", arrays={"x": np.zeros((1, 1))}, seconds=60)
+        child.request("answer", arrays={"x": np.zeros((1, 1))}, seconds=60)
     loaded = open_participant(jobs, saved("digits-mlp", "keras")["artifact"])
     loaded.close()
     with pytest.raises(ChildDied):
-        loaded.answer({"pixels": np.zeros((1, 64), "float32")})
+        loaded.predict({"pixels": np.zeros((1, 64), "float32")})
 
 
 def test_damaged_files_are_never_loaded(jobs, saved, tmp_path):
     artifact = saved("digits-mlp", "h5")["artifact"]
-    file = next(path for path in jobs.library.files(artifact).iterdir() if path.is_file())
+    file = next(path for path in jobs.library.verified_folder(artifact).iterdir() if path.is_file())
     whole = file.read_bytes()
     try:
         file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))

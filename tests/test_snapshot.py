@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 
 from core.demos import get_demo
-from core.demos.base import Progress, train_settings
+from core.demos.base import Progress, make_train_settings
 from core.errors import Damaged
 from core.runtimes.live import live_predictor
-from core.worker.model_loading import code_from, rebuild, write_values
+from core.worker.model_loading import model_code_for, rebuild_model, write_variables
 
 
 def train_on(model, data, demo: str) -> None:
     """Two more steps of descent, on the same 64 rows in the same order."""
     rows, targets = data.train.inputs["pixels"][:64], data.train.targets["digit"][:64]
     if demo == "digits-core":
-        from core.demos.digits_core import training_step
+        from core.demos.digits_core import make_gradient_step
 
-        step = training_step(model)
+        step = make_gradient_step(model)
         for start in (0, 32):
             step(rows[start : start + 32], targets[start : start + 32])
     else:
@@ -27,7 +27,7 @@ def state(model) -> dict[str, list[np.ndarray]]:
     predictor = live_predictor(model)
     return {
         "weights": [array for _, array in predictor.weights()],
-        "optimizer": [array for _, array in predictor.optimizer()],
+        "optimizer": [array for _, array in predictor.optimizer_state()],
     }
 
 
@@ -42,20 +42,20 @@ def lived(request, tmp_path_factory):
     import keras
 
     demo = get_demo(request.param)
-    chosen = train_settings(demo, epochs=2, hidden_units=16)
+    chosen = make_train_settings(demo, epochs=2, hidden_units=16)
     keras.utils.set_random_seed(chosen.seed)
     data, model = demo.data(chosen), demo.build(chosen)
     heard: list[Progress] = []
     demo.train(model, data, chosen, heard.append)
     assert [one.epoch for one in heard if one.logs] == [1, 2]
     folder = tmp_path_factory.mktemp("snapshot")
-    write_values(model, folder)
+    write_variables(model, folder)
     return demo, {"demo": demo.key, "settings": chosen.model_dump()}, model, data, folder
 
 
 def test_two_more_steps_from_the_snapshot_and_from_the_live_model_are_equal(lived):
     demo, source, model, data, folder = lived
-    again = rebuild(source, demo.kind, folder)
+    again = rebuild_model(source, demo.kind, folder)
     before = state(model)
     assert_same_bits(state(again), before)
     for one in (model, again):
@@ -72,32 +72,32 @@ def test_a_snapshot_that_does_not_fit_the_code_is_refused(lived, tmp_path):
         kept = {name: values[name] for name in values.files[:-1]}
     np.savez(tmp_path / "variables.npz", **kept)
     with pytest.raises(Damaged) as caught:
-        rebuild(source, demo.kind, tmp_path)
+        rebuild_model(source, demo.kind, tmp_path)
     assert caught.value.sentence == "The snapshot of this run does not fit the demo's code."
     assert caught.value.received == f"{len(kept)} values for {len(kept) + 1} variables"
     assert caught.value.cure == "Train the demo again: its code has changed since."
 
 
 def test_a_process_that_is_given_no_code_has_none():
-    code = code_from(None)
+    code = model_code_for(None)
     assert (code.build, dict(code.classes)) == (None, {})
 
 
 def test_a_process_that_is_given_the_demo_knows_its_classes(lived):
     demo, source, *_ = lived
-    code = code_from(source)
+    code = model_code_for(source)
     assert sorted(code.classes) == (["Scale"] if demo.key == "digits-custom" else [])
     assert len(live_predictor(code.build()).weights()) == (5 if demo.key == "digits-custom" else 4)
 
 
 def test_the_run_that_a_job_kept_has_the_same_weights_as_its_snapshot(jobs, trained):
     """Across processes: what the training child hashed is what this process rebuilds."""
-    from core.runtimes.reference import fingerprint
+    from core.runtimes.reference import fingerprint_arrays
 
     run = jobs.library.run(trained("digits-mlp"))
-    model = rebuild(run.source, run.kind, jobs.library.snapshot(run.id))
+    model = rebuild_model(run.code_source, run.kind, jobs.library.snapshot(run.id))
     predictor = live_predictor(model)
-    bits = [(one["shape"], one["sha256"]) for one in fingerprint(predictor.weights())]
+    bits = [(one["shape"], one["sha256"]) for one in fingerprint_arrays(predictor.weights())]
     assert bits == [(one["shape"], one["sha256"]) for one in run.weights]
-    bits = [one["sha256"] for one in fingerprint(predictor.optimizer())]
+    bits = [one["sha256"] for one in fingerprint_arrays(predictor.optimizer_state())]
     assert bits == [one["sha256"] for one in run.optimizer]

@@ -5,22 +5,22 @@ import json
 import pytest
 import typer
 
-from core.cli.console import complain, say, show
-from core.cli.inspect import _signatures
+from core.cli.console import exit_on_failures, print_result, print_text
+from core.cli.inspect import _print_signatures
 
 HOSTILE = "a\x1b]0;owned\x07b\x9b2Jc\rd\u202ee\ud800\x00"
 SHOWN = "a\ufffd]0;owned\ufffdb\ufffd2Jc\ufffdd\ufffde?\ufffd"
 
 
 def test_what_would_steer_a_terminal_is_shown_as_a_sign_and_lines_stay_lines(capsys):
-    say(f"{HOSTILE}\n\tnext", err=True)
-    say("Grüße, 数字 ✓")
+    print_text(f"{HOSTILE}\n\tnext", to_stderr=True)
+    print_text("Grüße, 数字 ✓")
     out, err = capsys.readouterr()
     assert (out, err) == ("Grüße, 数字 ✓\n", f"{SHOWN}\n\tnext\n")
 
 
 def test_a_cell_of_a_table_is_one_line_in_step_with_its_column(capsys):
-    show([{"name": HOSTILE, "more": 1}, {"name": "two\nlines", "more": 0.5}], False, ("name", "more"))
+    print_result([{"name": HOSTILE, "more": 1}, {"name": "two\nlines", "more": 0.5}], False, ("name", "more"))
     assert capsys.readouterr().out.splitlines() == [
         f"{'name':<{len(SHOWN)}}  more",
         f"{SHOWN}  1",
@@ -29,7 +29,7 @@ def test_a_cell_of_a_table_is_one_line_in_step_with_its_column(capsys):
 
 
 def test_json_holds_every_character_and_steers_nothing(capsys):
-    show({"name": HOSTILE}, True)
+    print_result({"name": HOSTILE}, True)
     out = capsys.readouterr().out
     assert json.loads(out) == {"name": HOSTILE}
     assert out.isascii()
@@ -39,9 +39,9 @@ def test_json_holds_every_character_and_steers_nothing(capsys):
 def test_names_in_a_file_and_errors_steer_no_terminal(capsys):
     port = {"name": HOSTILE, "dtype": HOSTILE, "shape": [None, 4], "tensor": HOSTILE}
     signature = {"name": HOSTILE, "method": HOSTILE, "inputs": [port], "outputs": [port]}
-    _signatures({"facts": {HOSTILE: HOSTILE}, "signatures": [signature], "functions": []})
+    _print_signatures({"facts": {HOSTILE: HOSTILE}, "signatures": [signature], "functions": []})
     with pytest.raises(typer.Exit):
-        complain([("keras", {"code": "input", "sentence": HOSTILE})])
+        exit_on_failures([("keras", {"code": "input", "sentence": HOSTILE})])
     said = capsys.readouterr()
     assert said.out.count(SHOWN) == 10
     assert SHOWN in said.err

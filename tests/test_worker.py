@@ -55,7 +55,7 @@ def spawning(config: Settings):
 @pytest.fixture(scope="module")
 def copy_of(jobs, saved):
     """A function that gives the folder of a demo's artifact in a format."""
-    return lambda demo, format_key: jobs.library.files(saved(demo, format_key)["artifact"])
+    return lambda demo, format_key: jobs.library.verified_folder(saved(demo, format_key)["artifact"])
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def until(condition: Callable[[], bool], seconds: float = 5) -> None:
 
 def train(child: Child, tmp_path: Path, settings: dict = LONG, **request) -> Frame:
     request = {"seconds": 120} | request
-    return child.ask("train", demo="digits-core", settings=settings, folder=str(tmp_path), **request)
+    return child.request("train", demo="digits-core", settings=settings, folder=str(tmp_path), **request)
 
 
 def reload(
@@ -131,13 +131,13 @@ def test_a_spare_child_that_died_unused_is_not_given_out(fragile, tmp_path):
     spares = [one for one in psutil.Process(fragile._process.pid).children() if one.pid != child.pid]
     for spare in spares:
         spare.kill()
-    until(lambda: fragile._spare.ended)
+    until(lambda: fragile._spare.has_ended)
     dead = fragile._spare
     (tmp_path / "again").mkdir()
     with fragile.open() as child:
         assert train(child, tmp_path / "again", SHORT).message["rows"]["held_out"] == 270
     with pytest.raises(ChildDied, match=r"held the model was ended\."):  # closed: nothing waits for it
-        dead.ask("threads", seconds=5)
+        dead.request("threads", seconds=5)
 
 
 def test_a_child_that_is_closed_as_soon_as_it_was_asked_is_gone(worker, tmp_path):
@@ -172,7 +172,7 @@ def test_a_child_that_ends_unheard_keeps_nobody_waiting(fragile):
         os.kill(pid, signal.SIGKILL)
         until(lambda: not psutil.pid_exists(pid))
         with fragile._connect(confined=False) as child:
-            assert child.ask("threads", seconds=30).message
+            assert child.request("threads", seconds=30).message
 
 
 @contextlib.contextmanager
@@ -194,7 +194,7 @@ def test_a_model_that_asks_for_a_terabyte_is_refused_in_words(worker, strangers)
 def test_a_child_that_never_answers_is_stopped_at_its_limit(worker, strangers):
     request = {"format": "saved_model", "folder": str(strangers / "endless"), "source": None}
     with worker.open() as child, pytest.raises(TimedOut) as caught:
-        child.ask("reload", seconds=1.5, arrays={"x": np.ones((1, 1), "float32")}, **request)
+        child.request("reload", seconds=1.5, arrays={"x": np.ones((1, 1), "float32")}, **request)
     assert caught.value.sentence == "It took longer than its limit of 1.5 seconds, and was stopped."
     assert gone(child.pid)
 
@@ -218,16 +218,16 @@ def test_an_exception_in_a_task_is_a_sentence_and_the_child_lives_on(worker, tmp
     keras_file = copy_of("digits-mlp", "keras")
     with worker.open() as child:
         with pytest.raises(DoesNotLoad) as caught:
-            child.ask("reload", format="keras", folder=str(tmp_path), source=None, arrays=pixels, seconds=60)
+            child.request("reload", format="keras", folder=str(tmp_path), source=None, arrays=pixels, seconds=60)
         assert caught.value.sentence == "A file of this copy is missing."
         assert str(tmp_path) not in json.dumps(caught.value.to_json())
-        frame = child.ask("reload", format="keras", folder=str(keras_file), source=None, arrays=pixels, seconds=60)
+        frame = child.request("reload", format="keras", folder=str(keras_file), source=None, arrays=pixels, seconds=60)
     assert len(frame.arrays) == 1
 
 
 def test_an_unknown_task_is_an_error_and_not_the_end(worker):
     with worker.open() as child, pytest.raises(WorkerError, match="The library said: 'juggle'"):
-        child.ask("juggle", seconds=60)
+        child.request("juggle", seconds=60)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_a_file_that_was_cut_in_half_is_an_error_in_words(
     folder = shutil.copytree(copy_of("digits-mlp", format_key), tmp_path / "copy")
     data = (folder / name).read_bytes()
     (folder / name).write_bytes(data[: len(data) // 2])
-    source = jobs.library.run(trained("digits-mlp")).source if format_key == "weights" else None
+    source = jobs.library.run(trained("digits-mlp")).code_source if format_key == "weights" else None
     with pytest.raises(DoesNotLoad) as caught:
         reload(worker, folder, format_key, source, arrays=pixels)
     assert caught.value.sentence == sentence
@@ -267,8 +267,8 @@ def test_a_fresh_child_never_knows_the_classes_of_a_demo(worker, tmp_path, copy_
     """Not even after other children have trained the very model."""
     folder = copy_of("digits-custom", "keras")
     with worker.open() as child:
-        child.ask("train", seconds=120, demo="digits-custom", settings=SHORT, folder=str(tmp_path))
-        for attempt in (child.ask, worker.run):
+        child.request("train", seconds=120, demo="digits-custom", settings=SHORT, folder=str(tmp_path))
+        for attempt in (child.request, worker.run):
             with pytest.raises(DoesNotLoad, match="does not know the custom class 'Scale'"):
                 attempt("reload", seconds=60, format="keras", folder=str(folder), source=None, arrays=pixels)
 
@@ -369,20 +369,24 @@ def test_nothing_outlives_an_app_that_is_killed(config):
 def test_a_real_reply_above_the_limit_is_refused_by_the_app(config, worker, jobs, saved, pixels):
     """The same worker, with less room for replies: 270 rows of 10 probabilities do fit, 40,000 do not."""
     many = {"pixels": np.tile(pixels["pixels"], (150, 1))}
-    folder = jobs.library.files(saved("digits-mlp", "keras")["artifact"])
+    folder = jobs.library.verified_folder(saved("digits-mlp", "keras")["artifact"])
     with worker.open() as child:
-        child._limit = 2**20
+        child._reply_limit = 2**20
         assert (
-            len(child.ask("reload", format="keras", folder=str(folder), source=None, arrays=pixels, seconds=60).arrays)
+            len(
+                child.request(
+                    "reload", format="keras", folder=str(folder), source=None, arrays=pixels, seconds=60
+                ).arrays
+            )
             == 1
         )
         with pytest.raises(ChildDied, match="larger than allowed"):
-            child.ask("reload", format="keras", folder=str(folder), source=None, arrays=many, seconds=60)
+            child.request("reload", format="keras", folder=str(folder), source=None, arrays=many, seconds=60)
 
 
 def test_a_request_above_the_limit_is_refused_by_the_child_in_words(config, fragile):
     with fragile.open() as child, pytest.raises(WorkerError) as caught:
-        child.ask("answer", arrays={"x": np.zeros(config.reply_mib * 2**20 + 1, "uint8")}, seconds=60)
+        child.request("answer", arrays={"x": np.zeros(config.reply_mib * 2**20 + 1, "uint8")}, seconds=60)
     assert caught.value.to_json() | {"received": ""} == {
         "code": "worker",
         "sentence": "What a child was asked is larger than allowed.",

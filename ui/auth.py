@@ -27,15 +27,15 @@ from core.errors import InputError, SignedOut
 from core.library.permissions import Viewer
 
 
-class Person(NamedTuple):
+class SignedInUser(NamedTuple):
     """Who signed in, and until when: seconds since 1970."""
 
     viewer: Viewer
-    until: float
+    expires: float
 
 
 @cache
-def people_sign_in() -> bool:
+def is_sign_in_required() -> bool:
     """Whether this server asks people to sign in. Raises InputError where the secrets cannot be read: a server that was
     meant to ask is not opened to everybody by a slip of the pen."""
     named = [one for one in config.get_option("secrets.files") if Path(one).exists()]
@@ -48,57 +48,57 @@ def people_sign_in() -> bool:
     return bool(named) and secrets_singleton.get("auth") is not None  # an empty section, too, is meant to ask
 
 
-def providers() -> list[str | None]:
+def login_providers() -> list[str | None]:
     """Whom people may sign in with, as `st.login` calls them: None is the one that has no name."""
     section = get_secrets_auth_section()
     named = [name for name, one in section.items() if isinstance(one, Mapping) and "client_id" in one]
     return [None] if "client_id" in section or not named else list(named)
 
 
-_asking: ContextVar[Person | None] = ContextVar("asking", default=None)
+_request_user: ContextVar[SignedInUser | None] = ContextVar("asking", default=None)
 
 
-def person() -> Person | None:
+def current_user() -> SignedInUser | None:
     """The person of this session, or of this request; None where nobody is signed in any more."""
     if get_script_run_ctx(suppress_warning=True):
-        return person_of(st.user.to_dict())
-    found = _asking.get()
-    return found if found and found.until > time.time() else None
+        return user_from_claims(st.user.to_dict())
+    found = _request_user.get()
+    return found if found and found.expires > time.time() else None
 
 
-def viewer() -> Viewer:
+def current_viewer() -> Viewer:
     """Raises SignedOut."""
-    if found := person():
+    if found := current_user():
         return found.viewer
     raise SignedOut("You are not signed in any more.", cure="Sign in, then do it again.")
 
 
 @contextmanager
-def asked_by(who: Person | None) -> Iterator[None]:
+def acting_as(user: SignedInUser | None) -> Iterator[None]:
     """What is done in here outside of a session, is done for that person."""
-    before = _asking.set(who)
+    before = _request_user.set(user)
     try:
         yield
     finally:
-        _asking.reset(before)
+        _request_user.reset(before)
 
 
-def person_of(claims: Mapping[str, Any]) -> Person | None:
+def user_from_claims(claims: Mapping[str, Any]) -> SignedInUser | None:
     """Who the claims of a provider speak of; None where they are past their time, or do not say who and until when."""
     issuer, subject, until = (claims.get(name) for name in ("iss", "sub", "exp"))
-    if claims.get("is_logged_in") is not True or not _is_text(issuer) or not _is_text(subject):
+    if claims.get("is_logged_in") is not True or not _is_nonempty_text(issuer) or not _is_nonempty_text(subject):
         return None
     if isinstance(until, bool) or not isinstance(until, int | float) or not until > time.time():
         return None
-    name = next((one for one in (claims.get("name"), claims.get("email")) if _is_text(one)), "Signed in")
-    return Person(Viewer.of(issuer, subject, name), float(until))
+    name = next((one for one in (claims.get("name"), claims.get("email")) if _is_nonempty_text(one)), "Signed in")
+    return SignedInUser(Viewer.from_identity(issuer, subject, name), float(until))
 
 
-def _is_text(value: Any) -> bool:
+def _is_nonempty_text(value: Any) -> bool:
     return isinstance(value, str) and value != ""
 
 
-def person_with(cookies: Mapping[str, str]) -> Person | None:
+def user_from_cookies(cookies: Mapping[str, str]) -> SignedInUser | None:
     """Whom the cookies of a request belong to: signed with this server's secret, for the address at which it is."""
     secret = get_cookie_secret()
 
@@ -112,4 +112,4 @@ def person_with(cookies: Mapping[str, str]) -> Person | None:
         return None
     if not isinstance(claims, dict) or claims.get("origin") != get_origin_from_redirect_uri():
         return None
-    return person_of(claims)
+    return user_from_claims(claims)

@@ -5,12 +5,14 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-from core.figures import COLOURS, dressed, escaped
+from core.figures import COLOURS, apply_theme, escape_label
 
 NEUTRAL = "#8A87A0"  # lines that are no data, on white and on near-black
 
 PAST, LIVE = NEUTRAL, "rgba(138, 135, 160, 0.4)"  # what was before, and what copies are held against
-STEEP = 40  # from this ratio of the largest loss to the smallest on, small ones are seen on a logarithmic axis only
+LOG_SCALE_RATIO = (
+    40  # from this ratio of the largest loss to the smallest on, small ones are seen on a logarithmic axis only
+)
 
 # What bytes are for; white words are readable on each of them, and each on white and on near-black.
 GROUP_COLOURS = {
@@ -27,7 +29,7 @@ GROUP_COLOURS = {
 }
 
 
-def curves(history: list[dict[str, Any]], metric: str) -> go.Figure:
+def training_curves(history: list[dict[str, Any]], metric: str) -> go.Figure:
     """One metric over the epochs, for the training and the validation data."""
     epochs = [row["epoch"] for row in history]
     figure = go.Figure()
@@ -35,16 +37,16 @@ def curves(history: list[dict[str, Any]], metric: str) -> go.Figure:
         if any(row.get(key) is not None for row in history):
             values = [row.get(key) for row in history]
             figure.add_scatter(x=epochs, y=values, name=name, mode="lines+markers", marker={"size": 5})
-    return dressed(figure, "epoch", metric)
+    return apply_theme(figure, "epoch", metric)
 
 
-def metrics_of(history: list[dict[str, Any]]) -> list[str]:
+def metric_names(history: list[dict[str, Any]]) -> list[str]:
     """The metrics in a history, the loss first."""
     names = [name for name in (history[0] if history else {}) if name != "epoch" and not name.startswith("val_")]
     return sorted(names, key=lambda name: (name != "loss", name))
 
 
-class Course(NamedTuple):
+class LossCurve(NamedTuple):
     """Losses of one continued training: at which epoch of the run each was, and whose they are."""
 
     name: str
@@ -52,7 +54,7 @@ class Course(NamedTuple):
     losses: list[float | None]
 
 
-def courses(past: Course, live: Course, copies: list[Course]) -> go.Figure:
+def resume_curves(past: LossCurve, live: LossCurve, copies: list[LossCurve]) -> go.Figure:
     """The run's own epochs, then how its live model and the copies carried on; copies lie on top of the live model."""
     figure = go.Figure()
     said = "epoch %{x:.2f}<br>loss %{y:.4g}"
@@ -67,45 +69,45 @@ def courses(past: Course, live: Course, copies: list[Course]) -> go.Figure:
         figure.add_annotation(
             x=past.epochs[-1], y=1, yref="paper", text="training ended here ", showarrow=False, xanchor="right"
         )
-        figure.update_xaxes(range=_mostly_after(past.epochs[-1], live.epochs or [past.epochs[-1] + 1]))
+        figure.update_xaxes(range=_resume_range(past.epochs[-1], live.epochs or [past.epochs[-1] + 1]))
     seen = [*past.losses[-1:], *(loss for course in (live, *copies) for loss in course.losses)]
     values = [loss for loss in seen if loss is not None]
-    if values and min(values) > 0 and max(values) > STEEP * min(values):
+    if values and min(values) > 0 and max(values) > LOG_SCALE_RATIO * min(values):
         figure.update_yaxes(type="log")
     elif values:  # the first epochs, which are mostly out of sight, would press all the rest flat
         room = 0.06 * (max(values) - min(values)) or 0.01
         figure.update_yaxes(range=[min(values) - room, max(values) + room])
-    figure = dressed(figure, "epoch", "loss", height=400 + 22 * len(copies))
+    figure = apply_theme(figure, "epoch", "loss", height=400 + 22 * len(copies))
     return figure.update_layout(legend={"y": -0.2, "yanchor": "top", "orientation": "v"})
 
 
-def _mostly_after(end: float, epochs: list[float]) -> list[float]:
+def _resume_range(end: float, epochs: list[float]) -> list[float]:
     """A stretch of the axis with no more of the past than a third; the rest is a double click away."""
     after = max(epochs) - end
     return [max(0.0, end - after / 2) - after * 0.02, max(epochs) + after * 0.02]
 
 
-def departure(epochs: list[float], differences: list[float | None], most: float, colour: str) -> go.Figure:
+def loss_difference_chart(epochs: list[float], differences: list[float | None], limit: float, colour: str) -> go.Figure:
     """How far a copy's loss is from the live model's, batch by batch; zero is the live model."""
     figure = go.Figure(go.Scatter(x=epochs, y=differences, mode="lines", line={"color": colour, "width": 2}))
     figure.update_traces(hovertemplate="epoch %{x:.2f} more<br>%{y:+.3g}<extra></extra>")
     if not any(differences):
         figure.update_yaxes(tickvals=[0])
     figure.update_xaxes(dtick=1 if max(epochs) <= 5 else None)
-    figure.update_yaxes(range=[-1.1 * most, 1.1 * most], zeroline=True, zerolinecolor=PAST, nticks=5)
-    return dressed(figure, "epochs more", "", height=150).update_layout(margin={"t": 8})
+    figure.update_yaxes(range=[-1.1 * limit, 1.1 * limit], zeroline=True, zerolinecolor=PAST, nticks=5)
+    return apply_theme(figure, "epochs more", "", height=150).update_layout(margin={"t": 8})
 
 
-def bars(names: list[str], values: list[float], title: str, hover: list[str]) -> go.Figure:
+def bar_chart(names: list[str], values: list[float], title: str, hover: list[str]) -> go.Figure:
     """One horizontal bar for each name, in the given order from the top, with its words beside it."""
     figure = go.Figure(
         go.Bar(x=values, y=names, orientation="h", text=hover, textposition="auto", hovertext=hover, hoverinfo="y+text")
     )
     figure.update_yaxes(autorange="reversed", automargin=True)
-    return dressed(figure, title, "", height=90 + 38 * len(names))
+    return apply_theme(figure, title, "", height=90 + 38 * len(names))
 
 
-def stacked_bars(
+def stacked_bar_chart(
     names: list[str],
     parts: dict[str, list[float]],
     title: str,
@@ -126,41 +128,43 @@ def stacked_bars(
         }
     figure.update_layout(barmode="stack")
     figure.update_yaxes(autorange="reversed", automargin=True)
-    return dressed(figure, title, "", height=110 + 38 * len(names)).update_layout(legend={"traceorder": "normal"})
+    return apply_theme(figure, title, "", height=110 + 38 * len(names)).update_layout(legend={"traceorder": "normal"})
 
 
-def probabilities(classes: list[str], answers: dict[str, list[float]]) -> go.Figure:
+def probability_bars(classes: list[str], predictions: dict[str, list[float]]) -> go.Figure:
     """The probability of each class, by who answered."""
     figure = go.Figure()
-    names = [escaped(one) for one in classes]
-    for name, values in answers.items():
-        figure.add_bar(x=names, y=values, name=escaped(name))
+    names = [escape_label(one) for one in classes]
+    for name, values in predictions.items():
+        figure.add_bar(x=names, y=values, name=escape_label(name))
     figure.update_layout(barmode="group")
     figure.update_xaxes(type="category")
-    figure = dressed(figure, "class", "probability", height=300 + 14 * len(answers))
+    figure = apply_theme(figure, "class", "probability", height=300 + 14 * len(predictions))
     # Below the bars, where a long list of names takes no room from them on a narrow screen.
     return figure.update_layout(legend={"y": -0.25, "yanchor": "top"})
 
 
 LAYER_COLOURS = {"differs": "#DC2626", "same": "#0D9488", "same bits": "#0D9488"}
-LEAST = 1e-9  # where the same to the last bit is drawn on a scale that has no 0
+LOG_ZERO = 1e-9  # where the same to the last bit is drawn on a scale that has no 0
 
 
-def layer_differences(steps: list[dict[str, Any]], tolerance: float, says: list[str]) -> go.Figure:
+def layer_difference_chart(steps: list[dict[str, Any]], tolerance: float, states: list[str]) -> go.Figure:
     """One line a layer, in order from the top: its difference as a share of its range, on a logarithmic scale.
 
     Layers that were not compared have a hollow mark at the left; the tolerance is a dashed line.
     """
-    shares = [max(step["relative"] or 0.0, LEAST) for step in steps]
-    colours = [LAYER_COLOURS.get(one, NEUTRAL) for one in says]
+    shares = [max(step["relative"] or 0.0, LOG_ZERO) for step in steps]
+    colours = [LAYER_COLOURS.get(one, NEUTRAL) for one in states]
     places = list(range(len(steps)))
     figure = go.Figure()
-    stems = [(x, y) for share, place in zip(shares, places, strict=True) for x, y in ((LEAST, place), (share, place))]
+    stems = [
+        (x, y) for share, place in zip(shares, places, strict=True) for x, y in ((LOG_ZERO, place), (share, place))
+    ]
     broken = [one for index in range(0, len(stems), 2) for one in (*stems[index : index + 2], (None, None))]
     line = {"color": NEUTRAL, "width": 1}
     figure.add_scatter(x=[x for x, _ in broken], y=[y for _, y in broken], mode="lines", line=line, hoverinfo="skip")
-    symbols = ["circle" if one in LAYER_COLOURS else "circle-open" for one in says]
-    hover = [escaped(f"{step['layer']}: {one}, {step['words']}") for step, one in zip(steps, says, strict=True)]
+    symbols = ["circle" if one in LAYER_COLOURS else "circle-open" for one in states]
+    hover = [escape_label(f"{step['layer']}: {one}, {step['words']}") for step, one in zip(steps, states, strict=True)]
     marker = {"color": colours, "symbol": symbols, "size": 10}
     figure.add_scatter(x=shares, y=places, mode="markers", marker=marker, hovertext=hover, hoverinfo="text")
     if tolerance:
@@ -169,22 +173,22 @@ def layer_differences(steps: list[dict[str, Any]], tolerance: float, says: list[
         figure.add_annotation(text="tolerance", showarrow=False, **at)
     most = max(*shares, tolerance, 1e-3)
     figure.update_xaxes(
-        type="log", range=[math.log10(LEAST) - 0.3, math.log10(most) + 0.4], dtick=2, exponentformat="power"
+        type="log", range=[math.log10(LOG_ZERO) - 0.3, math.log10(most) + 0.4], dtick=2, exponentformat="power"
     )
-    names = [escaped(step["layer"]) for step in steps]
+    names = [escape_label(step["layer"]) for step in steps]
     figure.update_yaxes(tickvals=places, ticktext=names, autorange="reversed", automargin=True, zeroline=False)
-    return dressed(figure, "difference, as a share of the layer's range", "", 110 + 24 * len(steps)).update_layout(
+    return apply_theme(figure, "difference, as a share of the layer's range", "", 110 + 24 * len(steps)).update_layout(
         showlegend=False
     )
 
 
-def values_in_order(rows: dict[str, list[float]], title: str) -> go.Figure:
+def value_line_chart(rows: dict[str, list[float]], title: str) -> go.Figure:
     """Values in their order, one line for each row."""
     figure = go.Figure()
     for name, values in rows.items():
         places = list(range(1, len(values) + 1))
-        figure.add_scatter(x=places, y=values, name=escaped(name), mode="lines+markers", marker={"size": 5})
-    return dressed(figure, "place in the row", escaped(title))
+        figure.add_scatter(x=places, y=values, name=escape_label(name), mode="lines+markers", marker={"size": 5})
+    return apply_theme(figure, "place in the row", escape_label(title))
 
 
 def treemap(
@@ -209,4 +213,4 @@ def treemap(
     )
     # A word that does not fit is left to the hover, instead of shrinking until nobody can read it.
     figure.update_layout(uniformtext={"minsize": 11, "mode": "hide"})
-    return dressed(figure, "", "", height=340).update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
+    return apply_theme(figure, "", "", height=340).update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})

@@ -1,4 +1,11 @@
-"""Words on screen: sizes, times, verdicts and errors, said the same way everywhere."""
+"""Words on screen: sizes, times, verdicts and errors, said the same way everywhere.
+
+Save page.
+
+What can be taken along of one artifact beside its files: a proof kit, and a folder for TensorFlow Serving.
+
+What the Save page shows: formats to choose from, how each is doing, and what lies on the disk afterwards.
+"""
 
 import re
 
@@ -6,26 +13,35 @@ import streamlit as st
 
 from core.compare import Verdict
 from core.demos import get_demo
-from core.errors import RoundtripError, UnknownName, from_json, is_passing
-from core.text.labels import duration, meaning, moment, score, size, verdict_words
+from core.errors import RoundtripError, UnknownName, error_from_json, is_transient
+from core.library import Run
+from core.text.labels import (
+    format_duration,
+    format_score,
+    format_size,
+    format_timestamp,
+    mark_imported,
+    verdict_label,
+    verdict_meaning,
+)
 from ui.navigation import go
 
 __all__ = [
     "demo_label",
-    "duration",
-    "empty",
-    "moment",
-    "plain",
-    "score",
+    "escape_markdown",
+    "format_duration",
+    "format_score",
+    "format_size",
+    "format_timestamp",
+    "show_empty_state",
     "show_error",
-    "size",
     "trust_badge",
     "verdict_badge",
-    "verdict_words",
+    "verdict_label",
 ]
 
 # Icon and colour of each verdict's badge.
-BADGES = {
+VERDICT_BADGES = {
     Verdict.BIT_IDENTICAL: (":material/verified:", "green"),
     Verdict.ROUNDING: (":material/check_circle:", "green"),
     Verdict.SAME_ANSWERS: (":material/check:", "blue"),
@@ -35,9 +51,9 @@ BADGES = {
     Verdict.DOES_NOT_LOAD: (":material/block:", "red"),
     Verdict.NOT_RUN: (":material/pause_circle:", "gray"),
 }
-UNANSWERED = (":material/sync_problem:", "orange")
+NOT_VERIFIED_BADGE = (":material/sync_problem:", "orange")
 
-PARTS_MEAN = {
+PART_MEANINGS = {
     "architecture": "The layers and how they are connected, as text. Without it, weights are just numbers.",
     "weights": "The numbers that were learned. Without them, the architecture gives random answers.",
     "optimizer state": "What training needs to carry on where it stopped: the step count and running averages.",
@@ -46,13 +62,13 @@ PARTS_MEAN = {
     "signatures": "Named entry points with the names, types and shapes of inputs and outputs.",
 }
 
-BROUGHT_IN_MEANS = (
+IMPORTED_HELP = (
     "It came from outside, or was made from something that did. It was checked, and is only ever run in a sandboxed "
     "process."
 )
 
 
-def plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Text of a person or a file, made harmless for Markdown: shown as it is, and never a link, picture or formula."""
     # Addresses are made links after Markdown is read, whatever was escaped in them: an invisible joiner breaks them up.
     apart = re.sub(r"(?i)(https?:|www|@)", "\\1\u2060", text)
@@ -66,8 +82,10 @@ def verdict_badge(
     error: dict[str, str] | None = None,
 ) -> None:
     """The verdict as a badge, with its meaning as a tooltip; where a passing `error` stopped the copy, that it did."""
-    icon, colour = UNANSWERED if is_passing(error) else BADGES[Verdict(verdict)]
-    st.badge(verdict_words(verdict, changed, rows, error), icon=icon, color=colour, help=meaning(verdict, error))
+    icon, colour = NOT_VERIFIED_BADGE if is_transient(error) else VERDICT_BADGES[Verdict(verdict)]
+    st.badge(
+        verdict_label(verdict, changed, rows, error), icon=icon, color=colour, help=verdict_meaning(verdict, error)
+    )
 
 
 def demo_label(key: str) -> str:
@@ -81,23 +99,29 @@ def demo_label(key: str) -> str:
 def trust_badge(trust: str) -> None:
     """That a model came from outside, as a badge; nothing of one that was made here."""
     if trust == "brought in":
-        st.badge("Brought in", icon=":material/input:", color="orange", help=BROUGHT_IN_MEANS)
+        st.badge("Brought in", icon=":material/input:", color="orange", help=IMPORTED_HELP)
 
 
 def show_error(error: RoundtripError | dict[str, str], title: str | None = None) -> None:
     """An error as a person should see it: the sentence, the cure, and the foreign library's words on demand."""
     if isinstance(error, dict):
-        error = from_json(error)
+        error = error_from_json(error)
     said = f"Received: {error.received}." if error.received else ""
-    st.error(plain(" ".join(part for part in (error.sentence, said, error.cure) if part)), title=title)
+    st.error(escape_markdown(" ".join(part for part in (error.sentence, said, error.cure) if part)), title=title)
     if error.detail:
         with st.expander("What the library said, in full"):
             st.code(error.detail, language=None, wrap_lines=True)
 
 
-def empty(sentence: str, button: str, page: str, icon: str = ":material/arrow_forward:") -> None:
+def show_empty_state(message: str, button: str, page: str, icon: str = ":material/arrow_forward:") -> None:
     """An empty state: what is missing, and the next click."""
     with st.container(border=True, horizontal_alignment="center"):
-        st.markdown(sentence, text_alignment="center")
+        st.markdown(message, text_alignment="center")
         if st.button(button, type="primary", icon=icon):
             go(page)
+
+
+def describe_run(run: Run) -> str:
+    """A run in one line: its name, its score, when."""
+    known = [format_score(run.score_name, run.score)] if run.score is not None else []
+    return " · ".join([mark_imported(run.name, run), *known, format_timestamp(run.created)])

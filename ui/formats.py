@@ -6,24 +6,24 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from core.compatibility.findings import SIGNS
-from core.compatibility.matrix import COLUMNS, Row
+from core.compatibility.findings import STATE_SYMBOLS
+from core.compatibility.matrix import COLUMNS, MatrixRow
 from core.formats import get_format
 from core.formats.base import PARTS, Format
-from core.record import versions
-from core.text.labels import marked
-from ui.components import PARTS_MEAN, plain, trust_badge
+from core.record import installed_versions
+from core.text.labels import mark_imported
+from ui.components import PART_MEANINGS, escape_markdown, trust_badge
 
 # Beside the sign and the word, never instead of them.
-COLOURS = {
+STATE_COLOURS = {
     "kept": "color: #0D9488",
     "changed": "color: #D97706",
     "lost": "color: #DC2626",
     "failed": "color: #DC2626",
     "n/a": "color: #8A87A0",
 }
-SHORT = {"not applicable": "n/a"}
-MEANS = {
+SHORT_STATES = {"not applicable": "n/a"}
+STATE_MEANINGS = {
     "kept": "came back as it was",
     "changed": "came back, and is not the same",
     "lost": "did not come back",
@@ -32,13 +32,13 @@ MEANS = {
 }
 
 
-def show_matrix(rows: list[Row]) -> Row | None:
+def show_format_matrix(rows: list[MatrixRow]) -> MatrixRow | None:
     """The matrix, sortable by every column, and the row that is selected in it (the first, to begin with)."""
-    columns = {"Format": [marked(get_format(row.format).label, row) for row in rows]}
+    columns = {"Format": [mark_imported(get_format(row.format).label, row) for row in rows]}
     columns |= {column.label: [row.cells[column.key].text for row in rows] for column in COLUMNS}
-    config = {column.label: st.column_config.TextColumn(help=column.tried, width="small") for column in COLUMNS}
+    config = {column.label: st.column_config.TextColumn(help=column.description, width="small") for column in COLUMNS}
     event = st.dataframe(
-        pd.DataFrame(columns).style.map(lambda said: COLOURS.get(said[2:], "")),
+        pd.DataFrame(columns).style.map(lambda said: STATE_COLOURS.get(said[2:], "")),
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
@@ -47,20 +47,25 @@ def show_matrix(rows: list[Row]) -> Row | None:
         key="matrix",
         alt="For each format and each question, whether it was kept, changed or lost",
     )
-    st.caption(" · ".join(f"{SIGNS[state]} {SHORT.get(state, state)}: {meaning}" for state, meaning in MEANS.items()))
+    st.caption(
+        " · ".join(
+            f"{STATE_SYMBOLS[state]} {SHORT_STATES.get(state, state)}: {meaning}"
+            for state, meaning in STATE_MEANINGS.items()
+        )
+    )
     chosen = [row for row in event.selection.rows if row < len(rows)]
     return rows[chosen[0] if chosen else 0] if rows else None
 
 
-def show_cell(row: Row) -> None:
+def show_matrix_row(row: MatrixRow) -> None:
     """One row, cell by cell: what was tried, what came back, and the code that tried it."""
     one = get_format(row.format)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(one.label, width="content")
         trust_badge(row.trust)
     if row.sentence:
-        st.error(plain(row.sentence))
-    for part in row.contradictions():
+        st.error(escape_markdown(row.sentence))
+    for part in row.find_contradictions():
         st.warning(
             f"The format claims to keep the {part}, and this copy shows that it did not. Trust the copy.",
             title="The claim does not hold for this model",
@@ -73,34 +78,34 @@ def show_cell(row: Row) -> None:
             cell = row.cells[column.key]
             with st.container(border=True, height="stretch"):
                 st.markdown(f"**{column.label}** · {cell.text}")
-                st.markdown(plain(cell.words))
+                st.markdown(escape_markdown(cell.words))
                 if cell.state == "not applicable":
                     continue
-                st.caption(column.tried)
+                st.caption(column.description)
                 with st.popover("The code that tried it", type="tertiary", icon=":material/science:"):
-                    st.code(inspect.getsource(column.code or one.load))
+                    st.code(inspect.getsource(column.probe or one.load))
 
 
-def about(formats: Sequence[Format]) -> None:
+def show_format_descriptions(formats: Sequence[Format]) -> None:
     """What each format is for, what it claims to keep, what writes and reads it, and where it came from."""
-    installed = versions()
+    installed = installed_versions()
     for one in formats:
         with st.expander(f"{one.label} · {one.good_for}", icon=":material/description:"):
-            st.markdown(plain(one.explains))
+            st.markdown(escape_markdown(one.explains))
             with st.container(horizontal=True, gap="xsmall"):
                 for part in PARTS:
                     if part in one.keeps:
-                        st.badge(f"claims {part}", color="violet", help=PARTS_MEAN[part])
-            libraries = {name: installed.get(name, "not installed") for name in _libraries(one)}
+                        st.badge(f"claims {part}", color="violet", help=PART_MEANINGS[part])
+            libraries = {name: installed.get(name, "not installed") for name in _library_names(one)}
             st.caption(
                 f"Written and read with {', '.join(f'{name} {version}' for name, version in libraries.items())}. "
-                f"{plain(one.origin)}"
+                f"{escape_markdown(one.origin)}"
             )
 
 
-def _libraries(one: Format) -> list[str]:
+def _library_names(format_: Format) -> list[str]:
     return (
-        ["keras", "tensorflow", *one.packages.values()]
-        if "keras" in one.accepts
-        else ["tensorflow", *one.packages.values()]
+        ["keras", "tensorflow", *format_.packages.values()]
+        if "keras" in format_.accepts
+        else ["tensorflow", *format_.packages.values()]
     )

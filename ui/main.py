@@ -1,5 +1,5 @@
 """Where every visit begins: the frame, and the page that the address names."""
 
-from ui.frame import run
+from ui.frame import run_page
 
-run()
+run_page()

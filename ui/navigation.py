@@ -34,13 +34,13 @@ PAGES = {
 }
 
 # Where a page's address is not its key: "/health" is the server's own answer to who asks whether it is up.
-ADDRESSES = {"home": None, "health": "condition"}
+URL_PATHS = {"home": None, "health": "condition"}
 
 
-def page(key: str) -> Any:
+def get_page(key: str) -> Any:
     """The page of that key."""
     title, icon, help_ = PAGES[key]
-    path = ADDRESSES.get(key, key)
+    path = URL_PATHS.get(key, key)
     return st.Page(
         PAGES_FOLDER / f"{key.replace('-', '_')}.py",
         title=title,
@@ -53,4 +53,4 @@ def page(key: str) -> Any:
 
 def go(key: str, **query: Any) -> None:
     """Go to a page, with ids for its address bar."""
-    st.switch_page(page(key), query_params=query or None)
+    st.switch_page(get_page(key), query_params=query or None)

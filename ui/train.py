@@ -9,26 +9,26 @@ import streamlit as st
 from core.demos import get_demo
 from core.demos.base import Demo, TrainSettings
 from core.figures.images import row_image
-from core.figures.theme import CONFIG
+from core.figures.theme import PLOTLY_CONFIG
 from core.library import Run
 from core.library.job_store import Job
 from core.runtimes.reference import Reference
-from core.text.labels import duration, score, values_in_words
-from ui.charts import curves, metrics_of
-from ui.session import reference
+from core.text.labels import format_duration, format_score, format_values
+from ui.charts import metric_names, training_curves
+from ui.session import load_reference
 from ui.sign_in import show_sharing
 
-EXAMPLES = 12
-TRAIN = "train-this"  # the key of the button
+MAX_EXAMPLES = 12
+TRAIN_BUTTON = "train-this"  # the key of the button
 # Setting: its label, its step, and what it means.
-ASKED = {
+SETTING_FIELDS = {
     "epochs": ("Epochs", 1, "How many times the model sees all of the training data."),
     "batch_size": ("Batch size", 1, "How many rows it sees before it corrects itself."),
     "learning_rate": ("Learning rate", 0.001, "How large a correction is."),
     "hidden_units": ("Hidden units", 1, "How wide the model is."),
     "seed": ("Seed", 1, "The same seed gives the same first weights and the same order of rows."),
 }
-BOUNDS = {
+SETTING_BOUNDS = {
     "epochs": (1, 500),
     "batch_size": (1, 65_536),
     "learning_rate": (1e-6, 10.0),
@@ -37,30 +37,30 @@ BOUNDS = {
 }
 
 
-def ask_settings(demo: Demo) -> dict[str, Any] | None:
+def show_settings_form(demo: Demo) -> dict[str, Any] | None:
     """The form of the settings; their values when Train is pressed."""
     st.subheader(demo.label)
     with st.form("settings", enter_to_submit=False):
-        chosen: dict[str, Any] = {"dataset": _ask_dataset(demo)}
+        chosen: dict[str, Any] = {"dataset": _choose_dataset(demo)}
         with st.grid(5, min_column_width=150):
-            for name, (label, step, meaning) in ASKED.items():
+            for name, (label, step, meaning) in SETTING_FIELDS.items():
                 default = getattr(demo.defaults, name)
                 shown_as = "%g" if isinstance(step, float) else None
                 chosen[name] = st.number_input(
-                    label, *BOUNDS[name], default, step, shown_as, help=meaning, key=f"{demo.key}-{name}"
+                    label, *SETTING_BOUNDS[name], default, step, shown_as, help=meaning, key=f"{demo.key}-{name}"
                 )
-        pressed = st.form_submit_button("Train", type="primary", icon=":material/play_arrow:", key=TRAIN)
+        pressed = st.form_submit_button("Train", type="primary", icon=":material/play_arrow:", key=TRAIN_BUTTON)
     return chosen if pressed else None
 
 
-def _ask_dataset(demo: Demo) -> str:
+def _choose_dataset(demo: Demo) -> str:
     names = list(demo.datasets)
     if len(names) == 1:
         return names[0]
     return st.segmented_control("Data", names, default=names[0], required=True, format_func=demo.datasets.get)
 
 
-def say_settings(job: Job) -> None:
+def show_train_settings(job: Job) -> None:
     """Which demo a job trains, and how."""
     settings = TrainSettings(**job.request["settings"])
     st.subheader(get_demo(job.request["demo"]).label)
@@ -70,12 +70,12 @@ def say_settings(job: Job) -> None:
     )
 
 
-def draw_curves(job: Job) -> None:
+def draw_training_curves(job: Job) -> None:
     """The curves of a training, as far as it has come."""
     history = job.detail.get("history") or []
-    for column, metric in zip(st.columns(2), metrics_of(history)[:2], strict=False):
-        figure = curves(history, metric)
-        column.plotly_chart(figure, config=CONFIG, key=f"{job.id}-{metric}", alt=f"{metric} over the epochs")
+    for column, metric in zip(st.columns(2), metric_names(history)[:2], strict=False):
+        figure = training_curves(history, metric)
+        column.plotly_chart(figure, config=PLOTLY_CONFIG, key=f"{job.id}-{metric}", alt=f"{metric} over the epochs")
 
 
 def choose_demo(demos: Sequence[Demo]) -> Demo:
@@ -85,62 +85,62 @@ def choose_demo(demos: Sequence[Demo]) -> Demo:
     with st.grid(3, min_column_width=260):
         for demo in demos:
             with st.container(border=True, height="stretch"):
-                _card(demo, demo is current)
+                _show_demo_card(demo, demo is current)
     return current
 
 
-def _card(demo: Demo, chosen: bool) -> None:
+def _show_demo_card(demo: Demo, is_chosen: bool) -> None:
     st.markdown(f"**{demo.label}**")
-    facts = {"help": demo.predicts, "database": demo.data_says, "account_tree": demo.model_says}
+    facts = {"help": demo.predicts, "database": demo.data_description, "account_tree": demo.model_description}
     st.markdown("  \n".join(f":material/{icon}: {words}" for icon, words in facts.items()))
-    st.caption(demo.shows)
+    st.caption(demo.demonstrates)
     st.button(
-        "Chosen" if chosen else "Choose",
+        "Chosen" if is_chosen else "Choose",
         key=f"choose-{demo.key}",
-        icon=":material/check:" if chosen else None,
-        type="primary" if chosen else "secondary",
-        on_click=_choose,
+        icon=":material/check:" if is_chosen else None,
+        type="primary" if is_chosen else "secondary",
+        on_click=_select_demo,
         args=(demo.key,),
         help=f"Data: {demo.source}",
     )
 
 
-def _choose(key: str) -> None:
+def _select_demo(key: str) -> None:
     st.query_params["demo"] = key
     st.query_params.pop("job", None)
 
 
-def show_run(run: Run) -> None:
+def show_trained_run(run: Run) -> None:
     """What a run learned: its score on rows that it never saw, some of its answers, and what it is made of."""
     show_sharing(run.id)
     with st.container(horizontal=True):
         label = "Accuracy on held-out data" if run.score_name == "accuracy" else run.score_name.capitalize()
         st.metric(
             label,
-            score(run.score_name, run.score),
+            format_score(run.score_name, run.score),
             border=True,
             help=f"Measured on {run.rows.get('held_out', 0):,} rows that were kept out of the training.",
         )
         st.metric("Parameters", f"{run.parameters:,}", border=True, help="Numbers that were learned.")
-        st.metric("Took", duration(run.seconds), border=True)
-    kept = reference(run.id)
+        st.metric("Took", format_duration(run.seconds), border=True)
+    kept = load_reference(run.id)
     st.subheader("Rows that it has never seen, and its answers")
     if run.image_shape and run.labels:
-        show_pictures(run, kept)
-    elif answer_shape := _answer_shape(run):
-        show_picture_pairs(run, kept, answer_shape)
+        show_image_examples(run, kept)
+    elif answer_shape := _output_shape(run):
+        show_image_pairs(run, kept, answer_shape)
     else:
-        show_rows(run, kept)
+        show_row_examples(run, kept)
     with st.expander("model.summary()"):
         st.code(run.summary, language=None)
 
 
-def show_pictures(run: Run, kept: Reference) -> None:
+def show_image_examples(run: Run, reference: Reference) -> None:
     """Some held-out pictures with the live model's answer, right or wrong in words."""
-    pixels, answers = next(iter(kept.inputs.values())), next(iter(kept.answers.values()))
-    truth = next(iter(kept.targets.values())).argmax(axis=1)
+    pixels, answers = next(iter(reference.inputs.values())), next(iter(reference.predictions.values()))
+    truth = next(iter(reference.targets.values())).argmax(axis=1)
     with st.grid("auto", min_column_width=84):
-        for row in _telling_rows(answers.argmax(axis=1) != truth):
+        for row in _choose_example_rows(answers.argmax(axis=1) != truth):
             answer, sure = run.labels[answers[row].argmax()], answers[row].max()
             with st.container(horizontal_alignment="center", gap="xsmall"):
                 st.image(row_image(pixels[row], run.image_shape), width=64, alt=f"A held-out {run.labels[truth[row]]}")
@@ -149,37 +149,37 @@ def show_pictures(run: Run, kept: Reference) -> None:
                 st.caption(f"{':red[✗]' if wrong else ':green[✓]'} {said}  \n{sure:.0%} sure", text_alignment="center")
 
 
-def _answer_shape(run: Run) -> tuple[int, int] | None:
-    return get_demo(run.demo).answer_shapes.get(run.settings["dataset"]) if run.demo else None
+def _output_shape(run: Run) -> tuple[int, int] | None:
+    return get_demo(run.demo).output_image_shapes.get(run.settings["dataset"]) if run.demo else None
 
 
-def show_picture_pairs(run: Run, kept: Reference, answer_shape: tuple[int, int]) -> None:
+def show_image_pairs(run: Run, reference: Reference, output_shape: tuple[int, int]) -> None:
     """Some held-out pictures, each above the picture that the live model made of it."""
-    asked, answers = next(iter(kept.inputs.values())), next(iter(kept.answers.values()))
+    asked, answers = next(iter(reference.inputs.values())), next(iter(reference.predictions.values()))
     with st.grid("auto", min_column_width=84):
-        for row in range(min(EXAMPLES, kept.rows)):
+        for row in range(min(MAX_EXAMPLES, reference.rows)):
             with st.container(horizontal_alignment="center", gap="xsmall"):
                 st.image(row_image(asked[row], run.image_shape), "asked", 64, alt=f"Held-out picture {row}")
-                st.image(row_image(answers[row], answer_shape), "answered", 64, alt=f"The answer to picture {row}")
+                st.image(row_image(answers[row], output_shape), "answered", 64, alt=f"The answer to picture {row}")
 
 
-def _telling_rows(wrong: np.ndarray) -> list[int]:
+def _choose_example_rows(is_wrong: np.ndarray) -> list[int]:
     """The first rows, with up to two wrong answers among them: a model without a fault teaches less."""
-    mistakes = list(np.flatnonzero(wrong)[:2])
-    right = [row for row in np.flatnonzero(~wrong) if row not in mistakes][: EXAMPLES - len(mistakes)]
+    mistakes = list(np.flatnonzero(is_wrong)[:2])
+    right = [row for row in np.flatnonzero(~is_wrong) if row not in mistakes][: MAX_EXAMPLES - len(mistakes)]
     return sorted(int(row) for row in [*mistakes, *right])
 
 
-def show_rows(run: Run, kept: Reference) -> None:
+def show_row_examples(run: Run, reference: Reference) -> None:
     """Some held-out rows as a table: what went in, what came out, and the truth."""
     columns = {}
-    for kind, arrays in (("", kept.inputs), ("answer: ", kept.answers), ("truth: ", kept.targets)):
+    for kind, arrays in (("", reference.inputs), ("answer: ", reference.predictions), ("truth: ", reference.targets)):
         for name, array in arrays.items():
-            columns[f"{kind}{name}"] = [_cell(value, run.labels) for value in array[:EXAMPLES]]
+            columns[f"{kind}{name}"] = [_cell(value, run.labels) for value in array[:MAX_EXAMPLES]]
     st.dataframe(columns, alt="Held-out rows with the model's answers")
 
 
 def _cell(value: np.ndarray, labels: list[str]) -> str:
     if labels and value.size == len(labels):
         return labels[int(value.argmax())]
-    return values_in_words(value)
+    return format_values(value)

@@ -11,37 +11,37 @@ from pathlib import Path
 
 import numpy as np
 
-from core.activations.matching import Tensor
-from core.arrays import Arrays, plain
+from core.activations.matching import Activation
+from core.arrays import Arrays, to_plain_array
 from core.runtimes.base import Predictor
 
-CHUNK = 8  # rows that are computed at once
+CHUNK_ROWS = 8  # rows that are computed at once
 
 Compute = Callable[[Arrays], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Inside:
+class Activations:
     """`tensors` in order of execution, those that depend on the inputs; `only(key)` makes what computes one of them
     from inputs by the predictor's names, batch first; `remark` says what a person should know of the values."""
 
-    tensors: list[Tensor]
-    only: Callable[[str], Compute]
+    tensors: list[Activation]
+    build_compute: Callable[[str], Compute]
     remark: str = ""
 
-    def value(self, key: str, inputs: Arrays) -> np.ndarray | None:
+    def compute(self, key: str, inputs: Arrays) -> np.ndarray | None:
         """One tensor for all rows, in chunks; None where it has no numbers, or no row for each row of the inputs."""
-        compute, rows = self.only(key), len(next(iter(inputs.values())))
+        compute, rows = self.build_compute(key), len(next(iter(inputs.values())))
         parts = []
-        for start in range(0, rows, CHUNK):
-            chunk = {name: array[start : start + CHUNK] for name, array in inputs.items()}
-            part = plain(compute(chunk))
-            if part.dtype.kind not in "fiub" or not part.ndim or len(part) != min(CHUNK, rows - start):
+        for start in range(0, rows, CHUNK_ROWS):
+            chunk = {name: array[start : start + CHUNK_ROWS] for name, array in inputs.items()}
+            part = to_plain_array(compute(chunk))
+            if part.dtype.kind not in "fiub" or not part.ndim or len(part) != min(CHUNK_ROWS, rows - start):
                 return None
             parts.append(part)
         return np.concatenate(parts) if len({part.shape[1:] for part in parts}) == 1 and parts[0].size else None
 
 
-def look(kind: str, predictor: Predictor, folder: Path, inputs: Arrays) -> Inside:
+def open_activations(kind: str, predictor: Predictor, folder: Path, inputs: Arrays) -> Activations:
     """The inside of a predictor; `kind` is its format's `inside`, `inputs` are some rows under its own names."""
-    return import_module(f"{__name__}.{kind}").inside(predictor, folder, inputs)
+    return import_module(f"{__name__}.{kind}").build_activations(predictor, folder, inputs)

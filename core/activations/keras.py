@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.activations import Compute, Inside
-from core.activations.matching import Tensor
+from core.activations import Activations, Compute
+from core.activations.matching import Activation
 from core.arrays import Arrays
 from core.runtimes.base import Predictor
-from core.runtimes.live import arranged
+from core.runtimes.live import arrange_inputs
 
 
-class _Call(NamedTuple):
+class _LayerCall(NamedTuple):
     """One call of one layer: where it stands in the model, its class, and one tensor that it gave."""
 
     path: str
@@ -22,39 +22,40 @@ class _Call(NamedTuple):
     tensor: Any
 
 
-def inside(predictor: Predictor, folder: Path, inputs: Arrays) -> Inside:
+def build_activations(predictor: Predictor, folder: Path, inputs: Arrays) -> Activations:
     """The model is traced once, as for its answers, and every tensor is cut out of that one graph."""
     import tensorflow as tf
 
     model = predictor.model
     wanted = [tf.TensorSpec((None, *array.shape[1:]), tf.constant(array[:1]).dtype) for array in inputs.values()]
-    with _heard(model) as calls:
+    with _record_layer_calls(model) as calls:
         graph = tf.compat.v1.wrap_function(
-            lambda *tensors: model(arranged(model, dict(zip(inputs, tensors, strict=True))), training=False), wanted
+            lambda *tensors: model(arrange_inputs(model, dict(zip(inputs, tensors, strict=True))), training=False),
+            wanted,
         )
     feeds = graph.inputs[: len(wanted)]
-    used = _names_above(graph.outputs)
+    used = _upstream_names(graph.outputs)
     kept = [call for call in calls if call.tensor.graph is graph.graph and call.tensor.name in used]
-    names = _numbered([call.path for call in kept])
-    tensors = _tensors(kept, names)
+    names = _number_repeated_paths([call.path for call in kept])
+    tensors = _list_tensors(kept, names)
     found = {tensor.key: call.tensor for tensor, call in zip(tensors, kept, strict=True)}
 
     def only(key: str) -> Compute:
         part = graph.prune(feeds, found[key])
         return lambda rows: np.asarray(part(*(tf.constant(rows[name]) for name in inputs)))
 
-    return Inside(tensors, only)
+    return Activations(tensors, only)
 
 
 @contextlib.contextmanager
-def _heard(model: Any) -> Iterator[list[_Call]]:
+def _record_layer_calls(model: Any) -> Iterator[list[_LayerCall]]:
     """Every call of a layer or operation of Keras while this lasts, in the order in which they end.
 
     What a layer passes on from one inside of it, as a nested model does, is the inner one's.
     """
     import keras
 
-    calls: list[_Call] = []
+    calls: list[_LayerCall] = []
     path: list[str] = []
     original = keras.Operation.__call__
 
@@ -67,7 +68,7 @@ def _heard(model: Any) -> Iterator[list[_Call]]:
             here = "/".join(path[1:] or path)
             for tensor in keras.tree.flatten(given):
                 if hasattr(tensor, "graph") and id(tensor) not in inner:
-                    calls.append(_Call(here, type(self).__name__, tensor))
+                    calls.append(_LayerCall(here, type(self).__name__, tensor))
         finally:
             path.pop()
         return given
@@ -79,7 +80,7 @@ def _heard(model: Any) -> Iterator[list[_Call]]:
         keras.Operation.__call__ = original
 
 
-def _numbered(paths: list[str]) -> list[str]:
+def _number_repeated_paths(paths: list[str]) -> list[str]:
     """The paths, each once: a layer that is called again, or gives several tensors, is numbered."""
     seen: dict[str, int] = {}
     names = []
@@ -89,32 +90,32 @@ def _numbered(paths: list[str]) -> list[str]:
     return names
 
 
-def _tensors(calls: list[_Call], names: list[str]) -> list[Tensor]:
+def _list_tensors(calls: list[_LayerCall], names: list[str]) -> list[Activation]:
     latest: dict[str, str] = {}  # by name of the graph's tensor; a Dropout passes on the very tensor that it is given
     found = []
     for call, name in zip(calls, names, strict=True):
         tensor = call.tensor
-        after = [latest[tensor.name]] if tensor.name in latest else sorted(_nearest(tensor, latest))
+        after = [latest[tensor.name]] if tensor.name in latest else sorted(_nearest_recorded(tensor, latest))
         latest[tensor.name] = name
         shape = None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
-        found.append(Tensor(name, name, call.layer, shape, tensor.dtype.name, tuple(after)))
+        found.append(Activation(name, name, call.layer, shape, tensor.dtype.name, tuple(after)))
     return found
 
 
-def _nearest(tensor: Any, known: dict[str, str]) -> set[str]:
+def _nearest_recorded(tensor: Any, recorded: dict[str, str]) -> set[str]:
     """The known tensors that this one is computed from without another known one between."""
     found, seen, todo = set(), set(), list(tensor.op.inputs)
     while todo:
         one = todo.pop()
-        if one.name in known:
-            found.add(known[one.name])
+        if one.name in recorded:
+            found.add(recorded[one.name])
         elif one.name not in seen:
             seen.add(one.name)
             todo += one.op.inputs
     return found
 
 
-def _names_above(tensors: list[Any]) -> set[str]:
+def _upstream_names(tensors: list[Any]) -> set[str]:
     """Names of these tensors and of all that they are computed from."""
     seen, todo = set(), list(tensors)
     while todo:

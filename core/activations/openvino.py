@@ -5,27 +5,27 @@ from typing import Any
 
 import numpy as np
 
-from core.activations import Compute, Inside
-from core.activations.matching import Tensor
+from core.activations import Activations, Compute
+from core.activations.matching import Activation
 from core.arrays import Arrays
 from core.runtimes.base import Predictor
-from core.runtimes.openvino import FILE, compiled, openvino
+from core.runtimes.openvino import FILE, compile_model, import_openvino
 
 
-def inside(predictor: Predictor, folder: Path, inputs: Arrays) -> Inside:
-    ov = openvino()
+def build_activations(predictor: Predictor, folder: Path, inputs: Arrays) -> Activations:
+    ov = import_openvino()
     model = ov.Core().read_model(folder / FILE)
     names = [spec.name for spec in predictor.inputs]
-    found = _found(model)
+    found = _list_tensors(model)
 
     def only(key: str) -> Compute:
-        part = compiled(ov.Model([found[key][1]], model.get_parameters(), "part"))
+        part = compile_model(ov.Model([found[key][1]], model.get_parameters(), "part"))
         return lambda rows: np.array(part([rows[name] for name in names])[0])
 
-    return Inside([tensor for tensor, _ in found.values()], only)
+    return Activations([tensor for tensor, _ in found.values()], only)
 
 
-def _found(model: Any) -> dict[str, tuple[Tensor, Any]]:
+def _list_tensors(model: Any) -> dict[str, tuple[Activation, Any]]:
     """What the nodes give, in order of execution, with the port where it stands: those that depend on the inputs."""
     live = {parameter.get_name(): "" for parameter in model.get_parameters()}
     found = {}
@@ -38,12 +38,12 @@ def _found(model: Any) -> dict[str, tuple[Tensor, Any]]:
             key = f"{place}:{index}"
             live[node.get_name()] = key
             dtype = port.get_element_type().get_type_name()
-            tensor = Tensor(key, node.get_friendly_name(), node.get_type_name(), _shape(port), dtype, after)
+            tensor = Activation(key, node.get_friendly_name(), node.get_type_name(), _port_shape(port), dtype, after)
             found[key] = tensor, port
     return found
 
 
-def _shape(port: Any) -> tuple[int | None, ...] | None:
+def _port_shape(port: Any) -> tuple[int | None, ...] | None:
     shape = port.get_partial_shape()
     if shape.rank.is_dynamic:
         return None

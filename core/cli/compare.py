@@ -16,31 +16,31 @@ from core.cli.console import (
     AsJson,
     Code,
     Ids,
-    as_id,
-    code_sources,
-    complain,
-    finish,
+    exit_on_failures,
     open_jobs,
     open_library,
-    say,
-    show,
-    warn,
-    whole_number,
+    parse_code_sources,
+    parse_id,
+    parse_whole_number,
+    print_result,
+    print_text,
+    print_warnings,
+    wait_for_job,
 )
 from core.compatibility import matrix as survived
 from core.errors import InputError
-from core.inputs import from_file, specs_of
+from core.inputs import add_inputs_from_file, input_specs
 from core.jobs import Jobs
-from core.jobs.benchmark_result import Cost, Costs, Spread
-from core.jobs.compare import Compared
-from core.jobs.participants import require_run, run_of
-from core.jobs.resume_result import Ending
-from core.jobs.tolerances import held_to, tolerances
+from core.jobs.benchmark_result import ArtifactBenchmark, BenchmarkResult, RepeatedMeasurement
+from core.jobs.compare import ComparisonOutcome
+from core.jobs.participants import require_has_been_run, run_id_of
+from core.jobs.resume_result import ResumeVerdict
+from core.jobs.tolerances import check_tolerances, parse_tolerances
 from core.library.job_store import Job
 from core.report import report_kind, write_report
 
 app = typer.Typer()
-COMPARED = {"verdict", "max_abs", "mean_abs", "changed_rows", "rows", "not_finite", "error"}
+OUTCOME_FIELDS = {"verdict", "max_abs", "mean_abs", "changed_rows", "rows", "not_finite", "error"}
 COMPARE_COLUMNS = (
     "artifact",
     "format",
@@ -54,17 +54,19 @@ COMPARE_COLUMNS = (
     "bytes",
     "seconds",
 )
-Many = list[str] | None
+OptionalStrings = list[str] | None
 
 
 @app.command()
 def compare(
     artifacts: Ids,
     baseline: Annotated[
-        str | None, typer.Option(metavar="ID", parser=as_id, help="An artifact, or a run for its live model.")
+        str | None, typer.Option(metavar="ID", parser=parse_id, help="An artifact, or a run for its live model.")
     ] = None,
     rows: Annotated[str | None, typer.Option(help="How many held-out rows to ask, or how many random ones.")] = None,
-    classes: Annotated[Many, typer.Option("--class", help="Only held-out rows of this class (repeatable).")] = None,
+    classes: Annotated[
+        OptionalStrings, typer.Option("--class", help="Only held-out rows of this class (repeatable).")
+    ] = None,
     seed: Annotated[str | None, typer.Option(help="Choose held-out rows, or make random ones, by this seed.")] = None,
     inputs: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Ask what is in an NPZ, NPY, CSV, JSON or picture.")
@@ -72,7 +74,8 @@ def compare(
     random: Annotated[str | None, typer.Option(metavar="LOW,HIGH", help="Ask random numbers from this range.")] = None,
     code: Code = None,
     tolerance: Annotated[
-        Many, typer.Option(metavar="[OUTPUT=]ATOL[,RTOL]", help="The status is 1 where a copy is further off.")
+        OptionalStrings,
+        typer.Option(metavar="[OUTPUT=]ATOL[,RTOL]", help="The status is 1 where a copy is further off."),
     ] = None,
     max_changed: Annotated[
         str | None, typer.Option(metavar="ROWS", help="The status is 1 where more answers changed.")
@@ -83,34 +86,39 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Reload artifacts in fresh processes and hold their answers against the live model's, or another artifact's."""
-    wanted, most = tolerances(tolerance or []), whole_number("max-changed", max_changed)
+    wanted, most = parse_tolerances(tolerance or []), parse_whole_number("max-changed", max_changed)
     for path in report or []:
         report_kind(path)  # before minutes of work, not after
-    chosen, sources = (whole_number("rows", rows), classes, whole_number("seed", seed)), code_sources(code or [])
+    chosen, sources = (
+        (parse_whole_number("rows", rows), classes, parse_whole_number("seed", seed)),
+        parse_code_sources(code or []),
+    )
     with open_jobs() as jobs:
-        against = baseline or run_of(jobs, artifacts[0])
-        require_run(jobs.library, [against, *artifacts])
-        asked = _inputs(jobs, against, inputs, random, *chosen)
-        end = finish(jobs, jobs.compare(artifacts, sources=sources, baseline=against, inputs=asked))
-        passed = held_to(jobs, end, wanted)
-        found = [_row(jobs, id_, outcome, passed.get(id_, {})) for id_, outcome in end.result["outcomes"].items()]
+        against = baseline or run_id_of(jobs, artifacts[0])
+        require_has_been_run(jobs.library, [against, *artifacts])
+        asked = _make_inputs(jobs, against, inputs, random, *chosen)
+        end = wait_for_job(jobs, jobs.compare(artifacts, sources=sources, baseline=against, inputs=asked))
+        passed = check_tolerances(jobs, end, wanted)
+        found = [
+            _outcome_row(jobs, id_, outcome, passed.get(id_, {})) for id_, outcome in end.result["outcomes"].items()
+        ]
         for path in report or []:
             write_report(jobs, end, path, wanted)
-    _print(found, end, as_json)
-    _guard(found, most)
+    _print_outcomes(found, end, as_json)
+    _exit_on_violations(found, most)
 
 
-def _inputs(
+def _make_inputs(
     jobs: Jobs,
     baseline: str,
     file: Path | None,
     random: str | None,
     rows: int | None,
-    classes: Many,
+    classes: OptionalStrings,
     seed: int | None,
 ) -> str:
     """The id of the input set that the options describe."""
-    kept, run = jobs.inputs, run_of(jobs, baseline)
+    kept, run = jobs.inputs, run_id_of(jobs, baseline)
     if file and random:
         raise InputError("Either --inputs or --random says what to ask, not both.", cure="Leave one of them out.")
     if file and (rows is not None or classes or seed is not None):
@@ -118,16 +126,16 @@ def _inputs(
             "All rows of a file are asked: --rows, --class and --seed choose among others.", cure="Leave them out."
         )
     if file:
-        return from_file(jobs.library, file, baseline).id
+        return add_inputs_from_file(jobs.library, file, baseline).id
     if random and classes:
         raise InputError("Random rows have no class.", received=", ".join(classes), cure="Leave --class out.")
     if random:
-        low, high = _range(random)
-        return kept.random(specs_of(jobs.library, baseline), rows or 1000, low, high, seed or 0).id
-    return kept.held_out(jobs.library, run, rows, classes, seed).id
+        low, high = _parse_range(random)
+        return kept.add_random(input_specs(jobs.library, baseline), rows or 1000, low, high, seed or 0).id
+    return kept.add_held_out(jobs.library, run, rows, classes, seed).id
 
 
-def _range(text: str) -> tuple[float, float]:
+def _parse_range(text: str) -> tuple[float, float]:
     try:
         low, high = (float(number) for number in text.split(","))
     except ValueError as error:
@@ -135,37 +143,42 @@ def _range(text: str) -> tuple[float, float]:
     return low, high
 
 
-def _row(jobs: Jobs, id_: str, found: dict[str, Any], passed: dict[str, Any]) -> dict[str, Any]:
-    outcome, artifact = Compared.model_validate(found), jobs.library.artifact(id_)
+def _outcome_row(jobs: Jobs, id_: str, result: dict[str, Any], tolerance_results: dict[str, Any]) -> dict[str, Any]:
+    outcome, artifact = ComparisonOutcome.model_validate(result), jobs.library.artifact(id_)
     row = {"artifact": id_, "run": artifact.run, "format": artifact.format, "trust": artifact.trust}
     row["bytes"] = artifact.bytes
-    row |= {"seconds": outcome.load_seconds, **outcome.model_dump(mode="json", include=COMPARED)}
-    limits = {name: one._asdict() for name, one in passed.items()}
-    return row | {"passed": all(one.passed for one in passed.values()) if passed else None, "tolerance": limits}
+    row |= {"seconds": outcome.load_seconds, **outcome.model_dump(mode="json", include=OUTCOME_FIELDS)}
+    limits = {name: one._asdict() for name, one in tolerance_results.items()}
+    return row | {
+        "passed": all(one.passed for one in tolerance_results.values()) if tolerance_results else None,
+        "tolerance": limits,
+    }
 
 
-def _print(found: list[dict[str, Any]], end: Job, as_json: bool) -> None:
-    outcomes = {id_: Compared.model_validate(one) for id_, one in end.result["outcomes"].items()}
+def _print_outcomes(rows: list[dict[str, Any]], job: Job, as_json: bool) -> None:
+    outcomes = {id_: ComparisonOutcome.model_validate(one) for id_, one in job.result["outcomes"].items()}
     if as_json:
-        show([row | {"outputs": outcomes[row["artifact"]].outputs} for row in found], True)
+        print_result([row | {"outputs": outcomes[row["artifact"]].outputs} for row in rows], True)
     else:
-        show(found, False, COMPARE_COLUMNS)
-    warn((id_, f"{outcome.warning} {outcome.remark}".strip()) for id_, outcome in outcomes.items())
+        print_result(rows, False, COMPARE_COLUMNS)
+    print_warnings((id_, f"{outcome.warning} {outcome.remark}".strip()) for id_, outcome in outcomes.items())
 
 
-def _guard(found: list[dict[str, Any]], most: int | None) -> None:
+def _exit_on_violations(rows: list[dict[str, Any]], max_changed: int | None) -> None:
     """Complain of every copy that has no answers, is out of tolerance, or changed more answers than allowed."""
-    failures = [(row["artifact"], row["error"]) for row in found if row["error"]]
-    for row in found:
+    failures = [(row["artifact"], row["error"]) for row in rows if row["error"]]
+    for row in rows:
         outside = [name for name, one in row["tolerance"].items() if not one["passed"]]
         if outside:
-            failures.append((row["artifact"], _said(f"Out of tolerance: {', '.join(outside)}.")))
-        if most is not None and not row["error"] and row["changed_rows"] > most:
-            failures.append((row["artifact"], _said(f"{row['changed_rows']:,} answers changed; {most:,} are allowed.")))
-    complain(failures)
+            failures.append((row["artifact"], _failure(f"Out of tolerance: {', '.join(outside)}.")))
+        if max_changed is not None and not row["error"] and row["changed_rows"] > max_changed:
+            failures.append(
+                (row["artifact"], _failure(f"{row['changed_rows']:,} answers changed; {max_changed:,} are allowed."))
+            )
+    exit_on_failures(failures)
 
 
-def _said(sentence: str) -> dict[str, str]:
+def _failure(sentence: str) -> dict[str, str]:
     return InputError(sentence).to_json()
 
 
@@ -176,11 +189,11 @@ def matrix(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of Markdown.")] = False,
 ) -> None:
     """Show what each saved copy of a run has kept, cell by cell: as Markdown, CSV or JSON."""
-    rows = survived.matrix(open_library(), run)
+    rows = survived.build_matrix(open_library(), run)
     if as_json:
-        show([one.to_json() for one in rows], True)
+        print_result([one.to_json() for one in rows], True)
         return
-    say(survived.as_csv(rows) if as_csv else survived.as_markdown(rows))
+    print_text(survived.to_csv(rows) if as_csv else survived.to_markdown(rows))
 
 
 @app.command()
@@ -193,26 +206,26 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Train a run's live model and copies of it on, over the same batches, and say where they part."""
-    numbers = whole_number("epochs", epochs), whole_number("seed", seed)
+    numbers = parse_whole_number("epochs", epochs), parse_whole_number("seed", seed)
     with open_jobs() as jobs:
-        end = finish(jobs, jobs.resume(run, artifacts, numbers[0], code_sources(code or []), numbers[1]))
+        end = wait_for_job(jobs, jobs.resume(run, artifacts, numbers[0], parse_code_sources(code or []), numbers[1]))
         kept = {id_: jobs.library.artifact(id_) for id_ in end.result["copies"]}
     found = [
         {"artifact": id_, "run": run, "format": kept[id_].format, "trust": kept[id_].trust}
-        | {"first_difference": _first(copy), **copy}
+        | {"first_difference": _first_difference(copy), **copy}
         for id_, copy in end.result["copies"].items()
     ]
-    show(found, as_json, ("artifact", "format", "trust", "ending", "first_difference", "seconds", "sentence"))
-    warn((row["artifact"], row["remark"]) for row in found)
-    complain((row["artifact"], row["error"]) for row in found if row["ending"] == Ending.FAILED)
+    print_result(found, as_json, ("artifact", "format", "trust", "ending", "first_difference", "seconds", "sentence"))
+    print_warnings((row["artifact"], row["remark"]) for row in found)
+    exit_on_failures((row["artifact"], row["error"]) for row in found if row["ending"] == ResumeVerdict.FAILED)
 
 
-def _first(copy: dict[str, Any]) -> int | None:
+def _first_difference(copy: dict[str, Any]) -> int | None:
     return (copy["gap"] or {}).get("first")
 
 
-COPY = ("artifact", "format", "trust", "size", "save", "load", "first answer", "memory", "working memory")
-STEADY = ("artifact", "format", "rows a call", "p50", "p95", "p99", "rows/s", "calls", "processors busy")
+BENCHMARK_COLUMNS = ("artifact", "format", "trust", "size", "save", "load", "first answer", "memory", "working memory")
+LATENCY_COLUMNS = ("artifact", "format", "rows a call", "p50", "p95", "p99", "rows/s", "calls", "processors busy")
 
 
 @app.command()
@@ -224,55 +237,57 @@ def cost(
 ) -> None:
     """Measure what artifacts cost: to save, to load, to ask, in memory and on the disk."""
     with open_jobs() as jobs:
-        end = finish(jobs, jobs.cost(artifacts, code_sources(code or []), whole_number("repeats", repeats)))
-    found = Costs.model_validate(end.result)
+        end = wait_for_job(
+            jobs, jobs.benchmark(artifacts, parse_code_sources(code or []), parse_whole_number("repeats", repeats))
+        )
+    found = BenchmarkResult.model_validate(end.result)
     if as_json:
-        show(found.model_dump(mode="json"), True)
+        print_result(found.model_dump(mode="json"), True)
     else:
-        _tables(found)
-    warn((id_, " ".join(one.remarks)) for id_, one in found.costs.items())
-    complain((id_, one.error) for id_, one in found.costs.items() if one.error)
+        _print_benchmark(found)
+    print_warnings((id_, " ".join(one.remarks)) for id_, one in found.costs.items())
+    exit_on_failures((id_, one.error) for id_, one in found.costs.items() if one.error)
 
 
-def _tables(found: Costs) -> None:
-    show([_copy(one) for one in found.costs.values()], False, COPY)
-    say()
-    show([row for one in found.costs.values() for row in _steady(one)], False, STEADY)
-    say()
-    for line in (*found.machine.in_words(), *found.protocol):
-        say(line)
+def _print_benchmark(result: BenchmarkResult) -> None:
+    print_result([_benchmark_row(one) for one in result.costs.values()], False, BENCHMARK_COLUMNS)
+    print_text()
+    print_result([row for one in result.costs.values() for row in _latency_rows(one)], False, LATENCY_COLUMNS)
+    print_text()
+    for line in (*result.machine.describe(), *result.protocol):
+        print_text(line)
 
 
-def _copy(one: Cost) -> dict[str, Any]:
+def _benchmark_row(benchmark: ArtifactBenchmark) -> dict[str, Any]:
     return {
-        "artifact": one.artifact,
-        "format": one.format,
-        "trust": one.trust,
-        "size": _bytes(one.bytes),
-        "save": _with_bounds(one.save),
-        "load": _with_bounds(one.load),
-        "first answer": _with_bounds(one.first),
-        "memory": one.memory and _bytes(one.memory.median),
-        "working memory": one.working_memory and _bytes(one.working_memory.median),
+        "artifact": benchmark.artifact,
+        "format": benchmark.format,
+        "trust": benchmark.trust,
+        "size": _megabytes(benchmark.bytes),
+        "save": _with_bounds(benchmark.save),
+        "load": _with_bounds(benchmark.load),
+        "first answer": _with_bounds(benchmark.first),
+        "memory": benchmark.memory and _megabytes(benchmark.memory.median),
+        "working memory": benchmark.working_memory and _megabytes(benchmark.working_memory.median),
     }
 
 
-def _steady(one: Cost) -> list[dict[str, Any]]:
+def _latency_rows(benchmark: ArtifactBenchmark) -> list[dict[str, Any]]:
     return [
         {
-            "artifact": one.artifact,
-            "format": one.format,
+            "artifact": benchmark.artifact,
+            "format": benchmark.format,
             "rows a call": f"{calls.batch}{' (one by one)' if calls.by_row else ''}",
             **{name: f"{_milliseconds(getattr(calls, name))} ms" for name in ("p50", "p95", "p99")},
             "rows/s": f"{calls.per_second:,.0f}",
             "calls": calls.calls,
             "processors busy": f"{calls.processors:.1f}",
         }
-        for calls in one.steady
+        for calls in benchmark.steady
     ]
 
 
-def _with_bounds(spread: Spread | None) -> str | None:
+def _with_bounds(spread: RepeatedMeasurement | None) -> str | None:
     """The middle one, and the bounds where it was measured more than once."""
     if spread is None:
         return None
@@ -284,5 +299,5 @@ def _milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:,.0f}" if seconds >= 0.1 else f"{seconds * 1000:.3g}"
 
 
-def _bytes(count: float) -> str:
+def _megabytes(count: float) -> str:
     return f"{count / 1e6:,.3g} MB"

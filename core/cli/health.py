@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from core.cli.console import AsJson, as_id, open_library, progress, say, show
+from core.cli.console import AsJson, open_library, parse_id, print_result, print_text, progress_line
 from core.errors import InputError
-from core.health import Found, doctor, rebuild, repair
-from core.health import verify as verify_all
-from core.settings import settings
+from core.health import EntryVerification, rebuild_catalog, repair_library, run_diagnostics
+from core.health import verify_entries as verify_all
+from core.settings import get_settings
 from core.worker import Worker
 
 app = typer.Typer()
@@ -16,7 +16,7 @@ app = typer.Typer()
 
 @app.command()
 def verify(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", parser=as_id)] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", parser=parse_id)] = None,
     all_: Annotated[bool, typer.Option("--all", help="Everything in the library.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -24,44 +24,44 @@ def verify(
     library = open_library()
     if not ids and not all_:
         raise InputError("Nothing was named to verify.", cure="Give ids, or --all.")
-    with progress() as told:
+    with progress_line() as told:
         rows = verify_all(library, None if all_ else ids, told)
-    show([_line(row) for row in rows], as_json, ("id", "state", "sentence"))
-    if not all(row.intact for row in rows):
+    print_result([_verification_row(row) for row in rows], as_json, ("id", "state", "sentence"))
+    if not all(row.is_intact for row in rows):
         raise typer.Exit(1)
 
 
-def _line(row: Found) -> dict[str, object]:
+def _verification_row(row: EntryVerification) -> dict[str, object]:
     return {"id": row.id, "state": row.state, "sentence": row.sentence or row.remark, "bytes": row.bytes}
 
 
 @app.command("rebuild")
 def rebuild_(as_json: AsJson = False) -> None:
     """Make the catalog anew from the folders; the status is 1 where it had said something else."""
-    made = rebuild(open_library())
+    made = rebuild_catalog(open_library())
     if as_json:
-        show(made._asdict(), True)
+        print_result(made._asdict(), True)
     else:
-        say(f"{made.before:,} artifacts were listed before, and {made.after:,} are now.")
-        say("\n".join(made.differences) or "The catalog said the same before.")
+        print_text(f"{made.before:,} artifacts were listed before, and {made.after:,} are now.")
+        print_text("\n".join(made.differences) or "The catalog said the same before.")
     if made.differences:
         raise typer.Exit(1)
 
 
 @app.command("repair")
 def repair_(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print_text what would be done.")] = False,
     quarantine: Annotated[
         bool, typer.Option("--quarantine", help="Move what cannot be read into the folder quarantine.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Put the library in order after a crash; the status is 1 where something is left that it could not mend."""
-    done = repair(open_library(), quarantine, dry_run)
+    done = repair_library(open_library(), quarantine, dry_run)
     if as_json:
-        show([one._asdict() for one in done], True)
+        print_result([one._asdict() for one in done], True)
     else:
-        say("\n".join(one.sentence for one in done) or "Everything is in order.")
+        print_text("\n".join(one.sentence for one in done) or "Everything is in order.")
     if any(one.state != "done" for one in done):
         raise typer.Exit(1)
 
@@ -72,13 +72,13 @@ def doctor_(
     as_json: AsJson = False,
 ) -> None:
     """Say how this machine and the library do: versions, disk, catalog, settings, worker; status 1 if one is wrong."""
-    config = settings()
+    config = get_settings()
     worker = None if quick else Worker(config)
     try:
-        checks = doctor(open_library(), config, worker)
+        checks = run_diagnostics(open_library(), config, worker)
     finally:
         if worker:
             worker.close()
-    show([check._asdict() for check in checks], as_json, ("state", "about", "name", "sentence"))
+    print_result([check._asdict() for check in checks], as_json, ("state", "about", "name", "sentence"))
     if any(check.state == "wrong" for check in checks):
         raise typer.Exit(1)

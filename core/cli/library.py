@@ -12,20 +12,20 @@ from typing import Annotated
 
 import typer
 
-from core.cli.console import AsJson, Id, Ids, RunId, open_library, say, show, whole_number
+from core.cli.console import AsJson, Id, Ids, RunId, open_library, parse_whole_number, print_result, print_text
 from core.errors import InputError
 from core.library import Query
-from core.library.lineage import Lineage, lineage
-from core.library.records import SORTS
-from core.library.trash import space as space_of
-from core.settings import settings
-from core.size_breakdown.breakdown import account
-from core.text.labels import size
+from core.library.lineage import Lineage, trace_lineage
+from core.library.records import SORT_ORDERS
+from core.library.trash import measure_disk_usage as space_of
+from core.settings import get_settings
+from core.size_breakdown.breakdown import break_down_sizes
+from core.text.labels import format_size
 
 app = typer.Typer()
-OF_A_RUN = {"name", "demo", "kind", "parameters", "score", "score_name", "seconds", "created", "trust"}
-COLUMNS = ("artifact", "format", "run", "demo", "bytes", "verdict", "created", "marks", "problem")
-Many = list[str] | None
+RUN_FIELDS = {"name", "demo", "kind", "parameters", "score", "score_name", "seconds", "created", "trust"}
+ARTIFACT_COLUMNS = ("artifact", "format", "run", "demo", "bytes", "verdict", "created", "marks", "problem")
+OptionalStrings = list[str] | None
 
 
 @app.command("list")
@@ -33,17 +33,17 @@ def list_(
     search: Annotated[
         str, typer.Argument(help="Words to look for in ids, runs, demos, formats, tags, aliases, notes and hashes.")
     ] = "",
-    demo: Annotated[Many, typer.Option(help="Only of these demos.")] = None,
-    format: Annotated[Many, typer.Option(help="Only in these formats.")] = None,
-    tag: Annotated[Many, typer.Option(help="Only with all of these tags.")] = None,
-    verdict: Annotated[Many, typer.Option(help="Only with these verdicts, such as does-not-load.")] = None,
+    demo: Annotated[OptionalStrings, typer.Option(help="Only of these demos.")] = None,
+    format: Annotated[OptionalStrings, typer.Option(help="Only in these formats.")] = None,
+    tag: Annotated[OptionalStrings, typer.Option(help="Only with all of these tags.")] = None,
+    verdict: Annotated[OptionalStrings, typer.Option(help="Only with these verdicts, such as does-not-load.")] = None,
     trust: Annotated[str, typer.Option(help='Only "ours", or only "brought in".')] = "",
     pinned: Annotated[
         bool | None, typer.Option("--pinned/--not-pinned", help="Only what is pinned, or is not.")
     ] = None,
     alias: Annotated[bool | None, typer.Option("--alias/--no-alias", help="Only with an alias, or without.")] = None,
     run: Annotated[str, typer.Option(metavar="RUN", help="Only of this run.")] = "",
-    sort: Annotated[str, typer.Option(help=f"By {', '.join(SORTS)}.")] = "created",
+    sort: Annotated[str, typer.Option(help=f"By {', '.join(SORT_ORDERS)}.")] = "created",
     ascending: Annotated[bool, typer.Option("--ascending", help="The smallest or oldest first.")] = False,
     page: Annotated[str | None, typer.Option(help="Which page, from 1.")] = None,
     limit: Annotated[str | None, typer.Option(help="How many on a page; all where it is not given.")] = None,
@@ -53,10 +53,10 @@ def list_(
 ) -> None:
     """List the artifacts in the library, newest first."""
     if runs or trash:
-        (_runs if runs else _trash)(as_json)
+        (_print_runs if runs else _print_trash)(as_json)
         return
     asked = {"demos": demo, "formats": format, "tags": tag, "verdicts": verdict}
-    size = whole_number("limit", limit)
+    size = parse_whole_number("limit", limit)
     query = Query(
         search,
         **{name: tuple(values or ()) for name, values in asked.items()},
@@ -66,29 +66,30 @@ def list_(
         run=run,
         sort=sort,
         descending=not ascending,
-        page=whole_number("page", page) or 1,
+        page=parse_whole_number("page", page) or 1,
         size=50 if size is None and page else size,
     )
-    rows = [{"artifact": entry.id, **_without_id(entry)} for entry in open_library().page(query).entries]
-    show(rows, as_json, COLUMNS)
+    rows = [{"artifact": entry.id, **_artifact_row(entry)} for entry in open_library().page(query).entries]
+    print_result(rows, as_json, ARTIFACT_COLUMNS)
 
 
-def _without_id(entry) -> dict:
+def _artifact_row(entry) -> dict:
     marks = [*entry.aliases, *(f"#{tag}" for tag in entry.tags), *(["pinned"] if entry.pinned else [])]
     more = [entry.trust] if entry.trust == "brought in" else []
     return {name: value for name, value in entry._asdict().items() if name != "id"} | {"marks": " ".join(more + marks)}
 
 
-def _runs(as_json: bool) -> None:
-    found = [{"run": run.id, **run.model_dump(include=OF_A_RUN)} for run in open_library().runs()]
-    show(found, as_json, ("run", "name", "demo", "trust", "score_name", "score", "created"))
+def _print_runs(as_json: bool) -> None:
+    found = [{"run": run.id, **run.model_dump(include=RUN_FIELDS)} for run in open_library().runs()]
+    print_result(found, as_json, ("run", "name", "demo", "trust", "score_name", "score", "created"))
 
 
-def _trash(as_json: bool) -> None:
+def _print_trash(as_json: bool) -> None:
     found = [
-        {"artifact": one.entry.id, **_without_id(one.entry), "removed": one.removed} for one in open_library().trashed()
+        {"artifact": one.entry.id, **_artifact_row(one.entry), "removed": one.removed_at}
+        for one in open_library().trashed_entries()
     ]
-    show(found, as_json, ("artifact", "format", "run", "demo", "bytes", "removed", "problem"))
+    print_result(found, as_json, ("artifact", "format", "run", "demo", "bytes", "removed", "problem"))
 
 
 @app.command("show")
@@ -100,103 +101,106 @@ def show_(id_: Id, as_json: AsJson = False) -> None:
     else:
         record, evidence = library.artifact(id_), library.evidence(id_)
         found = {"artifact": id_, "bytes": record.bytes, "verdict": evidence.best.verdict.value}
-        found |= {"other_versions": record.other_versions} if record.other_versions else {}
+        found |= {"other_versions": record.version_changes} if record.version_changes else {}
         found |= record.model_dump(mode="json", by_alias=True, exclude={"id"})
         found |= {"evidence": evidence.model_dump(mode="json", by_alias=True)}
-    found["marks"] = library.marks(id_).model_dump(mode="json", include={"name", "tags", "note", "pinned"})
+    found["marks"] = library.annotations(id_).model_dump(mode="json", include={"name", "tags", "note", "pinned"})
     found["marks"] |= {"aliases": sorted(name for name, target in library.aliases().items() if target == id_)}
     if as_json:
-        show(found, True)
+        print_result(found, True)
         return
     for name, value in found.items():
-        say(f"{name}: {value if not isinstance(value, dict | list) else json.dumps(value, indent=2)}")
+        print_text(f"{name}: {value if not isinstance(value, dict | list) else json.dumps(value, indent=2)}")
 
 
 @app.command("bytes")
 def bytes_(artifact: Id, as_json: AsJson = False) -> None:
     """Show where the bytes of an artifact go: weights, optimizer state, graph, padding; they add up to its size."""
     library = open_library()
-    parts, notes = account(library, artifact)
+    parts, notes = break_down_sizes(library, artifact)
     rows = [{"artifact": artifact, **part._asdict()} for part in parts]
     if as_json:
         total = library.artifact(artifact).bytes
-        show({"artifact": artifact, "bytes": total, "parts": rows, "notes": notes}, True)
+        print_result({"artifact": artifact, "bytes": total, "parts": rows, "notes": notes}, True)
         return
-    show(rows, False, ("bytes", "group", "name", "where"))
-    say("\n".join(notes))
+    print_result(rows, False, ("bytes", "group", "name", "where"))
+    print_text("\n".join(notes))
 
 
 @app.command("lineage")
 def lineage_(id_: Id, as_json: AsJson = False) -> None:
     """Show where an artifact comes from, and what was converted from it; of a run, its artifacts."""
-    found = lineage(open_library(), id_)
+    found = trace_lineage(open_library(), id_)
     if as_json:
-        show(found.model_dump(mode="json"), True)
+        print_result(found.model_dump(mode="json"), True)
         return
-    show(list(_steps(found)), False, ("what", "id", "is", "state", "created"))
+    print_result(list(_lineage_rows(found)), False, ("what", "id", "is", "state", "created"))
     if found.problem:
-        say(found.problem)
+        print_text(found.problem)
 
 
-def _steps(found: Lineage):
-    if run := found.origin:
+def _lineage_rows(lineage_result: Lineage):
+    if run := lineage_result.origin:
         came = f"{run.brought.get('file', 'a file')}, brought in" if run.brought else run.demo or "added from a program"
         yield {"what": "run", "id": run.run, "is": f"{run.name} ({came})", "state": "kept", "created": run.created}
-    for what, steps in (("converted from", reversed(found.made_from)), ("made into", found.made_into)):
+    for what, steps in (
+        ("converted from", reversed(lineage_result.made_from)),
+        ("made into", lineage_result.made_into),
+    ):
         for one in steps:
             yield {"what": what, "id": one.artifact, "is": one.format, "state": one.state, "created": one.created}
 
 
 Tags = Annotated[list[str], typer.Option("--tag", help="The tag (repeatable).")]
-MARKS = {"name", "tags", "note", "pinned"}
+ANNOTATION_FIELDS = {"name", "tags", "note", "pinned"}
 
 
 @app.command()
 def rename(run: RunId, name: Annotated[str, typer.Argument(help="Empty: its first name.")], as_json: AsJson = False):
     """Give a run another name."""
     library = open_library()
-    library.mark(run, name=name)
-    _say([run], as_json)
+    library.annotate(run, name=name)
+    _print_annotations([run], as_json)
 
 
 @app.command()
 def tag(ids: Ids, tags: Tags, as_json: AsJson = False) -> None:
     """Add tags to runs or artifacts."""
     open_library().tag(ids, add=tags)
-    _say(ids, as_json)
+    _print_annotations(ids, as_json)
 
 
 @app.command()
 def untag(ids: Ids, tags: Tags, as_json: AsJson = False) -> None:
     """Take tags off runs or artifacts."""
     open_library().tag(ids, drop=tags)
-    _say(ids, as_json)
+    _print_annotations(ids, as_json)
 
 
 @app.command()
 def note(id_: Id, text: Annotated[str, typer.Argument(help="Empty: none.")], as_json: AsJson = False) -> None:
     """Write the note of a run or an artifact, in place of the one it has."""
-    open_library().mark(id_, note=text)
-    _say([id_], as_json)
+    open_library().annotate(id_, note=text)
+    _print_annotations([id_], as_json)
 
 
 @app.command()
 def pin(ids: Ids, as_json: AsJson = False) -> None:
     """Pin runs or artifacts: they cannot be removed until they are unpinned."""
-    _pin(ids, True, as_json)
+    _set_pinned(ids, True, as_json)
 
 
 @app.command()
 def unpin(ids: Ids, as_json: AsJson = False) -> None:
     """Unpin runs or artifacts."""
-    _pin(ids, False, as_json)
+    _set_pinned(ids, False, as_json)
 
 
-def _pin(ids: list[str], pinned: bool, as_json: bool) -> None:
+def _set_pinned(ids: list[str], pinned: bool, as_json: bool) -> None:
     library = open_library()
     for id_ in ids:
-        library.mark(id_, pinned=pinned)
-    _say(ids, as_json)
+        library.annotate(id_, pinned=pinned)
+    _print_annotations(ids, as_json)
 
 
 @app.command()
@@ -212,33 +216,33 @@ def alias(
         rows = [{"alias": name, "artifact": None, "before": library.drop_alias(name)}]
     elif artifact:
         target = library.resolve(artifact)
-        rows = [{"alias": name, "artifact": target, "before": library.point(name, target)}]
+        rows = [{"alias": name, "artifact": target, "before": library.set_alias(name, target)}]
     else:
         rows = [{"alias": one, "artifact": id_} for one, id_ in library.aliases().items() if name in ("", one)]
         if name and not rows:
             raise InputError("There is no such alias.", received=name, cure="Name an artifact for it to point to.")
-    show(rows, as_json, ("alias", "artifact", *(("before",) if drop or artifact else ())))
+    print_result(rows, as_json, ("alias", "artifact", *(("before",) if drop or artifact else ())))
 
 
-def _say(ids: list[str], as_json: bool) -> None:
+def _print_annotations(ids: list[str], as_json: bool) -> None:
     """What is said of each of them now."""
     library = open_library()
-    rows = [{"id": id_, **library.marks(id_).model_dump(include=MARKS)} for id_ in ids]
+    rows = [{"id": id_, **library.annotations(id_).model_dump(include=ANNOTATION_FIELDS)} for id_ in ids]
     texts = [row | {"tags": " ".join(row["tags"]), "note": " ".join(row["note"].split())[:60]} for row in rows]
-    show(rows if as_json else texts, as_json, ("id", "name", "tags", "pinned", "note"))
+    print_result(rows if as_json else texts, as_json, ("id", "name", "tags", "pinned", "note"))
 
 
 @app.command()
 def remove(ids: Ids, as_json: AsJson = False) -> None:
     """Move artifacts, or runs with all of their artifacts, into the trash: all of them or none."""
-    show([{"removed": moved} for moved in open_library().remove_all(ids)], as_json, ("removed",))
+    print_result([{"removed": moved} for moved in open_library().remove_all(ids)], as_json, ("removed",))
 
 
 @app.command()
 def restore(ids: Annotated[list[str], typer.Argument(metavar="ID...")], as_json: AsJson = False) -> None:
     """Bring entries back from the trash."""
     library = open_library()
-    show([{"restored": moved} for id_ in ids for moved in library.restore(id_)], as_json, ("restored",))
+    print_result([{"restored": moved} for id_ in ids for moved in library.restore(id_)], as_json, ("restored",))
 
 
 @app.command("empty-trash")
@@ -250,13 +254,13 @@ def empty_trash(
     as_json: AsJson = False,
 ) -> None:
     """Delete for good what has lain in the trash for ROUNDTRIP_TRASH_DAYS (30); never what is pinned."""
-    days = whole_number("older-than", older_than)
+    days = parse_whole_number("older-than", older_than)
     if all_ and days is not None:
         raise InputError("Either --all or --older-than says what goes, not both.", cure="Leave one of them out.")
-    if days is None and not all_ and not settings().trash_days:
+    if days is None and not all_ and not get_settings().trash_days:
         raise InputError("The trash is never emptied by itself here.", cure="Give --older-than DAYS, or --all.")
-    days = 0 if all_ else settings().trash_days if days is None else days
-    show([{"deleted": id_} for id_ in open_library().empty_trash(days)], as_json, ("deleted",))
+    days = 0 if all_ else get_settings().trash_days if days is None else days
+    print_result([{"deleted": id_} for id_ in open_library().empty_trash(days)], as_json, ("deleted",))
 
 
 @app.command()
@@ -264,11 +268,11 @@ def space(as_json: AsJson = False) -> None:
     """Show how much of the disk the library takes, by what takes it."""
     found = space_of(open_library().home)
     if as_json:
-        show(found._asdict() | {"total": found.total}, True)
+        print_result(found._asdict() | {"total": found.total}, True)
         return
     parts = {**found._asdict(), "total": found.total}
-    show(
-        [{"what": name, "size": size(count), "bytes": count} for name, count in parts.items()],
+    print_result(
+        [{"what": name, "size": format_size(count), "bytes": count} for name, count in parts.items()],
         False,
         ("what", "size", "bytes"),
     )

@@ -13,20 +13,30 @@ from typing import Annotated, Any
 
 import typer
 
-from core.cli.console import AsJson, as_id, complain, finish, open_jobs, open_library, say, show, warn
+from core.cli.console import (
+    AsJson,
+    exit_on_failures,
+    open_jobs,
+    open_library,
+    parse_id,
+    print_result,
+    print_text,
+    print_warnings,
+    wait_for_job,
+)
 from core.compare import Verdict
 from core.demos import DEMOS
-from core.errors import InputError, from_json
-from core.exports.archive import Parcel, write_out
-from core.exports.proof_kit import proof_kit
-from core.exports.tf_serving import serving_files, serving_zip, write_folder
+from core.errors import InputError, error_from_json
+from core.exports.archive import StreamedArchive, write_archive
+from core.exports.proof_kit import build_proof_kit
+from core.exports.tf_serving import build_serving_zip, list_serving_files, write_serving_folder
 from core.formats import all_formats
-from core.inputs.fitting import axes_words
+from core.inputs.fitting import describe_axes
 from core.jobs import Jobs
-from core.jobs.uploads import GRAPH, NUMBERS, receive
+from core.jobs.uploads import OPENVINO_BIN_SUFFIX, OPENVINO_XML_SUFFIX, store_upload
 from core.library import Run
 from core.library.job_store import Job
-from core.library.records import ID
+from core.library.records import ID_PATTERN
 
 app = typer.Typer()
 
@@ -34,8 +44,8 @@ app = typer.Typer()
 @app.command()
 def demos(as_json: AsJson = False) -> None:
     """List the demos that can be trained."""
-    rows = [{"demo": demo.key, "predicts": demo.predicts, "model": demo.model_says} for demo in DEMOS]
-    show(rows, as_json, ("demo", "predicts", "model"))
+    rows = [{"demo": demo.key, "predicts": demo.predicts, "model": demo.model_description} for demo in DEMOS]
+    print_result(rows, as_json, ("demo", "predicts", "model"))
 
 
 @app.command()
@@ -47,11 +57,11 @@ def formats(as_json: AsJson = False) -> None:
             "label": one.label,
             "keeps": ", ".join(sorted(one.keeps)),
             "takes": ", ".join(sorted(one.accepts)),
-            "missing": " ".join(one.missing) or None,
+            "missing": " ".join(one.missing_packages) or None,
         }
         for one in all_formats()
     ]
-    show(rows, as_json, ("format", "keeps", "takes", "missing"))
+    print_result(rows, as_json, ("format", "keeps", "takes", "missing"))
 
 
 @app.command()
@@ -69,10 +79,10 @@ def train(
     # Numbers come as text and are checked in one place, so that a wrong one gets the same sentence as on the page.
     given = {"dataset": dataset, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     with open_jobs() as jobs:
-        end = finish(jobs, jobs.train(demo, **given, hidden_units=hidden_units, seed=seed))
+        end = wait_for_job(jobs, jobs.train(demo, **given, hidden_units=hidden_units, seed=seed))
         run = jobs.library.run(end.result["run"])
     row = {"run": run.id, "demo": run.demo, run.score_name: run.score, "seconds": run.seconds, "settings": run.settings}
-    show(row if as_json else [row], as_json, ("run", "demo", run.score_name, "seconds"))
+    print_result(row if as_json else [row], as_json, ("run", "demo", run.score_name, "seconds"))
 
 
 @app.command()
@@ -87,15 +97,15 @@ def save(
     """Save a run in one or more formats, each reloaded in a fresh process before it is kept."""
     with open_jobs() as jobs:
         kept = jobs.library.run(run)
-        every = [one.key for one in all_formats() if not one.refuses(kept.kind, kept.weight_bytes)]
-        end = finish(jobs, jobs.save(run, every if formats == ["all"] else formats, _options(option or [])))
+        every = [one.key for one in all_formats() if not one.refusal_reason(kept.kind, kept.weight_bytes)]
+        end = wait_for_job(jobs, jobs.save(run, every if formats == ["all"] else formats, _parse_options(option or [])))
     rows = [_saved_row(kept, key, row) for key, row in end.result["rows"].items()]
-    show(rows, as_json, ("format", "artifact", "trust", "bytes", "seconds", "verdict"))
-    warn((row["format"], row["warning"]) for row in rows)
-    complain((row["format"], row["error"]) for row in rows if row["error"])
+    print_result(rows, as_json, ("format", "artifact", "trust", "bytes", "seconds", "verdict"))
+    print_warnings((row["format"], row["warning"]) for row in rows)
+    exit_on_failures((row["format"], row["error"]) for row in rows if row["error"])
 
 
-def _options(pairs: list[str]) -> dict[str, dict[str, str]]:
+def _parse_options(pairs: list[str]) -> dict[str, dict[str, str]]:
     """`["onnx.opset=15"]` as `{"onnx": {"opset": "15"}}`; what fits is for the format to say."""
     options: dict[str, dict[str, str]] = {}
     for pair in pairs:
@@ -116,7 +126,7 @@ def _saved_row(run: Run, key: str, row: dict[str, Any]) -> dict[str, Any]:
     return {"run": run.id, "format": key, "trust": run.trust} | facts
 
 
-COLUMNS = ("artifact", "run", "format", "name", "bytes", "verdict")
+IMPORT_COLUMNS = ("artifact", "run", "format", "name", "bytes", "verdict")
 
 
 @app.command("import")
@@ -137,40 +147,50 @@ def import_(
 ) -> None:
     """Bring in a model from outside: checked, looked into, loaded and asked in sandboxed processes, then kept."""
     with open_jobs() as jobs:
-        end = finish(jobs, _begun(jobs, path, with_, {"demo": demo, "signature": signature, "label": name}))
+        end = wait_for_job(
+            jobs, _start_import(jobs, path, with_, {"demo": demo, "signature": signature, "label": name})
+        )
     result = end.result
     if as_json:
-        show(result, True)
+        print_result(result, True)
         return
-    show([result], False, COLUMNS)
+    print_result([result], False, IMPORT_COLUMNS)
     if result["verdict"] == Verdict.NOT_RUN:
-        say(str(from_json(result["error"])))
-    for line in _said(result):
-        say(line)
+        print_text(str(error_from_json(result["error"])))
+    for line in _import_lines(result):
+        print_text(line)
 
 
-def _begun(jobs: Jobs, path: Path, with_: Path | None, asked: dict[str, Any]) -> Job:
+def _start_import(jobs: Jobs, path: Path, architecture: Path | None, options: dict[str, Any]) -> Job:
     """The job of a file, or of one that was kept already: of that, what is asked otherwise than before."""
-    if ID.fullmatch(str(path)) and not path.exists():
-        return jobs.bring_in_again(str(path), **{name: one for name, one in asked.items() if one})
-    return jobs.bring_in(**_given(jobs, path, with_), **asked)
+    if ID_PATTERN.fullmatch(str(path)) and not path.exists():
+        return jobs.reimport_model(str(path), **{name: one for name, one in options.items() if one})
+    return jobs.import_model(**_import_request(jobs, path, architecture), **options)
 
 
-def _given(jobs: Jobs, path: Path, with_: Path | None) -> dict[str, Any]:
+def _import_request(jobs: Jobs, path: Path, architecture: Path | None) -> dict[str, Any]:
     """What `Jobs.bring_in` is given. Raises InputError where a file is not there."""
-    beside = path.with_suffix(NUMBERS)
-    paths = [path, *([with_] if with_ else []), *([beside] if path.suffix.lower() == GRAPH else [])]
+    beside = path.with_suffix(OPENVINO_BIN_SUFFIX)
+    paths = [
+        path,
+        *([architecture] if architecture else []),
+        *([beside] if path.suffix.lower() == OPENVINO_XML_SUFFIX else []),
+    ]
     for one in paths:
         if not one.exists():
             raise InputError("There is no such file.", received=one.name, cure="Check its name and place.")
     if len(paths) == 1:
         return {"path": path, "name": path.resolve().name}
     with ExitStack() as stack:
-        return receive(jobs.library, [(one.name, stack.enter_context(one.open("rb"))) for one in paths]).asked()
+        return store_upload(
+            jobs.library, [(one.name, stack.enter_context(one.open("rb"))) for one in paths]
+        ).import_arguments()
 
 
-def _said(result: dict[str, Any]) -> list[str]:
-    lines = [f"takes {_port(one)}" for one in result["inputs"]] + [f"gives {_port(one)}" for one in result["outputs"]]
+def _import_lines(result: dict[str, Any]) -> list[str]:
+    lines = [f"takes {_spec_text(one)}" for one in result["inputs"]] + [
+        f"gives {_spec_text(one)}" for one in result["outputs"]
+    ]
     for one in result["checks"]:
         lines.append(
             " ".join(filter(None, (f"{'left out' if one.get('left') else 'checked'}: {one['what']}.", one["remark"])))
@@ -178,8 +198,8 @@ def _said(result: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _port(spec: dict[str, Any]) -> str:
-    return f"{spec['name']}: {axes_words(spec['shape'])}, {spec['dtype']}"
+def _spec_text(spec: dict[str, Any]) -> str:
+    return f"{spec['name']}: {describe_axes(spec['shape'])}, {spec['dtype']}"
 
 
 Force = Annotated[bool, typer.Option("--force", help="Replace a file of that name.")]
@@ -187,19 +207,21 @@ Force = Annotated[bool, typer.Option("--force", help="Replace a file of that nam
 
 @app.command()
 def kit(
-    artifact: Annotated[str, typer.Argument(metavar="ID", parser=as_id)],
-    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Default: kit-ID-FORMAT.zip.")] = None,
+    artifact: Annotated[str, typer.Argument(metavar="ID_PATTERN", parser=parse_id)],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FILE", help="Default: kit-ID_PATTERN-FORMAT.zip.")
+    ] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Write an artifact's proof kit: the copy, how to load it, what to ask it, what it must answer, as one zip."""
-    with proof_kit(open_library(), artifact) as parcel:
-        _write(parcel, out or Path(parcel.name), force, {"artifact": artifact}, as_json)
+    with build_proof_kit(open_library(), artifact) as parcel:
+        _write_archive(parcel, out or Path(parcel.name), force, {"artifact": artifact}, as_json)
 
 
 @app.command()
 def serving(
-    artifact: Annotated[str, typer.Argument(metavar="ID", parser=as_id)],
+    artifact: Annotated[str, typer.Argument(metavar="ID_PATTERN", parser=parse_id)],
     name: Annotated[str, typer.Option(help="The name under which it is served.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.zip|FOLDER", help="A zip, or a folder of models.")],
     version: Annotated[str, typer.Option(help="The version's number.")] = "1",
@@ -209,17 +231,19 @@ def serving(
     """Write a SavedModel in the layout of TensorFlow Serving: NAME/VERSION/ with its files."""
     library = open_library()
     if out.expanduser().is_dir():
-        kept = serving_files(library, artifact, name, version)
+        kept = list_serving_files(library, artifact, name, version)
         place = out / "/".join(next(iter(kept)).split("/")[:2])
-        _say({"artifact": artifact, "file": str(place), "bytes": write_folder(kept, out)}, as_json)
+        _print_written_file(
+            {"artifact": artifact, "file": str(place), "bytes": write_serving_folder(kept, out)}, as_json
+        )
         return
-    with serving_zip(library, artifact, name, version) as parcel:
-        _write(parcel, out, force, {"artifact": artifact}, as_json)
+    with build_serving_zip(library, artifact, name, version) as parcel:
+        _write_archive(parcel, out, force, {"artifact": artifact}, as_json)
 
 
-def _write(parcel: Parcel, out: Path, force: bool, facts: dict[str, Any], as_json: bool) -> None:
-    _say(facts | {"file": str(out), "bytes": write_out(parcel, out, force)}, as_json)
+def _write_archive(archive: StreamedArchive, out: Path, force: bool, facts: dict[str, Any], as_json: bool) -> None:
+    _print_written_file(facts | {"file": str(out), "bytes": write_archive(archive, out, force)}, as_json)
 
 
-def _say(found: dict[str, Any], as_json: bool) -> None:
-    show(found if as_json else [found], as_json, ("artifact", "file", "bytes"))
+def _print_written_file(row: dict[str, Any], as_json: bool) -> None:
+    print_result(row if as_json else [row], as_json, ("artifact", "file", "bytes"))

@@ -5,33 +5,34 @@ blocks and one flag and one distance a row. "Same accuracy" is never said here w
 answers are counted row by row.
 """
 
-from core.compare.accumulators import spreads
-from core.compare.chunks import Arrays, Source
-from core.compare.classification import Accuracy, ClassNumbers
-from core.compare.comparison import Comparison, Passed, compare, compare_all, compare_streams, passes
-from core.compare.output_matching import Pair, pair_outputs, target_of
-from core.compare.results import ATOL, MOSTLY, MOVED, RTOL, OutputNumbers, Verdict, jsonable
+from core.arrays import Arrays
+from core.compare.accumulators import std_by_output
+from core.compare.chunks import ChunkSource
+from core.compare.classification import Accuracy, ClassificationMetrics
+from core.compare.comparison import Comparison, ToleranceResult, check_tolerance, compare, compare_all, compare_streams
+from core.compare.output_matching import OutputMatch, find_targets, match_outputs
+from core.compare.results import ATOL, CHANGED_STD_SHARE, DIFFERENT_ROW_SHARE, RTOL, OutputMetrics, Verdict, to_jsonable
 
 __all__ = [
     "ATOL",
-    "MOSTLY",
-    "MOVED",
+    "CHANGED_STD_SHARE",
+    "DIFFERENT_ROW_SHARE",
     "RTOL",
     "Accuracy",
     "Arrays",
-    "ClassNumbers",
+    "ChunkSource",
+    "ClassificationMetrics",
     "Comparison",
-    "OutputNumbers",
-    "Pair",
-    "Passed",
-    "Source",
+    "OutputMatch",
+    "OutputMetrics",
+    "ToleranceResult",
     "Verdict",
+    "check_tolerance",
     "compare",
     "compare_all",
     "compare_streams",
-    "jsonable",
-    "pair_outputs",
-    "passes",
-    "spreads",
-    "target_of",
+    "find_targets",
+    "match_outputs",
+    "std_by_output",
+    "to_jsonable",
 ]

@@ -14,35 +14,29 @@ from typing import TypeVar
 
 import numpy as np
 
+from core.arrays import is_text
 from core.errors import InputError
 
-Arrays = dict[str, np.ndarray]
 # Gives the rows of one output again from the first, in chunks, batch first.
-Source = Callable[[], Iterable[np.ndarray]]
+ChunkSource = Callable[[], Iterable[np.ndarray]]
 
-VALUES = 2**16  # in a block: some ten arrays of so many numbers stay in the cache of one core
-TEXT = frozenset("SUOT")
-
-
-def is_text(*arrays: np.ndarray) -> bool:
-    """Whether any of the arrays holds texts."""
-    return any(array.dtype.kind in TEXT for array in arrays)
+BLOCK_VALUES = 2**16  # in a block: some ten arrays of so many numbers stay in the cache of one core
 
 
-def whole(array: np.ndarray) -> Source:
+def single_chunk(array: np.ndarray) -> ChunkSource:
     """An array that is there as a stream of one chunk."""
     return lambda: (array,)
 
 
-def read(source: Source, rows: int | None = None) -> Iterator[np.ndarray]:
+def read_blocks(source: ChunkSource, rows: int | None = None) -> Iterator[np.ndarray]:
     """The rows of a source in blocks of `rows` (the last may be shorter); None takes as many as hold VALUES numbers.
 
     Raises InputError when a chunk has no batch, or another shape or dtype than the first.
     """
     waiting: list[np.ndarray] = []
     held = 0
-    for chunk in _chunks(source):
-        rows = rows or max(1, VALUES // max(1, math.prod(chunk.shape[1:])))
+    for chunk in _validated_chunks(source):
+        rows = rows or max(1, BLOCK_VALUES // max(1, math.prod(chunk.shape[1:])))
         start = 0
         while held + len(chunk) - start >= rows:
             end = start + rows - held
@@ -56,7 +50,7 @@ def read(source: Source, rows: int | None = None) -> Iterator[np.ndarray]:
         yield np.concatenate(waiting)
 
 
-def _chunks(source: Source) -> Iterator[np.ndarray]:
+def _validated_chunks(source: ChunkSource) -> Iterator[np.ndarray]:
     first = None
     for given in source():
         chunk = np.asarray(given)
@@ -73,79 +67,81 @@ def _chunks(source: Source) -> Iterator[np.ndarray]:
             yield chunk
 
 
-def read_together(*sources: Source) -> Iterator[tuple[np.ndarray, ...]]:
+def read_aligned(*sources: ChunkSource) -> Iterator[tuple[np.ndarray, ...]]:
     """The blocks of several sources side by side, cut as those of the first.
 
     Raises InputError when one has fewer rows than another, or when there are none at all.
     """
     rows, seen = None, 0
-    streams = [read(sources[0])]
+    streams = [read_blocks(sources[0])]
     for first in streams[0]:
         if rows is None:
             rows = len(first)
-            streams += [read(source, rows) for source in sources[1:]]
+            streams += [read_blocks(source, rows) for source in sources[1:]]
         blocks = [first, *(next(stream, first[:0]) for stream in streams[1:])]
-        _require_same_rows(blocks, seen)
+        _require_equal_rows(blocks, seen)
         seen += len(first)
         yield tuple(blocks)
     if not seen:
-        raise no_rows()
-    _require_same_rows([next(stream, np.empty(0)) for stream in streams], seen)
+        raise no_rows_error()
+    _require_equal_rows([next(stream, np.empty(0)) for stream in streams], seen)
 
 
-def _require_same_rows(blocks: list[np.ndarray], seen: int) -> None:
+def _require_equal_rows(blocks: list[np.ndarray], rows_before: int) -> None:
     counts = [len(block) for block in blocks]
     if len(set(counts)) > 1:
         raise InputError(
             "The two sides do not have the same number of rows.",
-            received=" and ".join(f"{'at least ' if count else ''}{seen + count:,}" for count in counts),
+            received=" and ".join(f"{'at least ' if count else ''}{rows_before + count:,}" for count in counts),
             cure="Compare answers to the same rows.",
         )
 
 
-def no_rows() -> InputError:
+def no_rows_error() -> InputError:
     return InputError("There are no rows to compare.", received="0 rows", cure="Choose at least one row.")
 
 
-def head(source: Source) -> np.ndarray:
+def first_block(source: ChunkSource) -> np.ndarray:
     """The first block. Raises InputError where there are no rows."""
-    for block in read(source):
+    for block in read_blocks(source):
         return block
-    raise no_rows()
+    raise no_rows_error()
 
 
-NARROW = 64  # rows of up to so many values lie in memory column by column: what is asked of each row is then fast
-_SMALL = frozenset(["bool", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "float32"])
+MAX_COLUMN_MAJOR_WIDTH = (
+    64  # rows of up to so many values lie in memory column by column: what is asked of each row is then fast
+)
+_FLOAT32_EXACT_DTYPES = frozenset(["bool", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "float32"])
 
 T = TypeVar("T")
 
 
-class TooFarApart(Exception):
+class Float32Overflow(Exception):
     """Two finite float32 numbers whose difference is none: float64 is to be taken instead."""
 
 
-def with_room(work: Callable[[str | None], T]) -> T:
+def with_float64_fallback(compute: Callable[[str | None], T]) -> T:
     """Run what reads blocks in the smallest dtype that fits, and again in float64 where that was too small."""
     with np.errstate(all="ignore"):
         try:
-            return work(None)
-        except TooFarApart:
-            return work("float64")
+            return compute(None)
+        except Float32Overflow:
+            return compute("float64")
 
 
-def blocks(reference: Source, answer: Source, dtype: str | None = None) -> Iterator["Block"]:
+def aligned_blocks(reference: ChunkSource, prediction: ChunkSource, dtype: str | None = None) -> Iterator["Block"]:
     """Both sides in blocks. Raises InputError when they do not have the same number of rows."""
     first = 0
-    for left, right in read_together(reference, answer):
-        dtype = dtype or _room(left, right)
+    for left, right in read_aligned(reference, prediction):
+        dtype = dtype or _working_dtype(left, right)
         yield Block(first, left, right, dtype)
         first += len(left)
 
 
-def _room(*sides: np.ndarray) -> str:
+def _working_dtype(*sides: np.ndarray) -> str:
     """The dtype to calculate in: float32 where every value of both sides is one exactly, else float64."""
     names = {(side.real if side.dtype.kind == "c" else side).dtype.name for side in sides}
-    return "float32" if names <= _SMALL else "float64"
+    return "float32" if names <= _FLOAT32_EXACT_DTYPES else "float64"
 
 
 class Block:
@@ -157,19 +153,19 @@ class Block:
     """
 
     def __init__(self, first: int, left: np.ndarray, right: np.ndarray, dtype: str):
-        self.first = first
-        self.raw = _as_reals(left), _as_reals(right)
+        self.first_row = first
+        self.raw = _complex_as_reals(left), _complex_as_reals(right)
         width = math.prod(self.raw[0].shape[1:])
-        self._order = "F" if 1 < width <= NARROW else "C"
-        self.given = tuple(side.reshape(len(left), width).astype(dtype, copy=False) for side in self.raw)
-        self.left, self.right = (np.asarray(side, order=self._order) for side in self.given)
-        self.finite = self.unlike = None
-        self.away = self._difference()
-        self.most = float(self.away.max(initial=0))
-        if not np.isfinite(self.most):
-            self._set_aside()
+        self._order = "F" if 1 < width <= MAX_COLUMN_MAJOR_WIDTH else "C"
+        self.matrices = tuple(side.reshape(len(left), width).astype(dtype, copy=False) for side in self.raw)
+        self.left, self.right = (np.asarray(side, order=self._order) for side in self.matrices)
+        self.finite = self.mismatch = None
+        self.abs_diff = self._absolute_difference()
+        self.max_abs_diff = float(self.abs_diff.max(initial=0))
+        if not np.isfinite(self.max_abs_diff):
+            self._mask_nonfinite()
 
-    def _difference(self) -> np.ndarray:
+    def _absolute_difference(self) -> np.ndarray:
         whole = np.result_type(*(side.dtype for side in self.raw))
         if whole.kind not in "iu" or self.left.dtype == "float32":
             return np.abs(self.left - self.right)
@@ -178,68 +174,68 @@ class Block:
         apart = (np.maximum(left, right) - np.minimum(left, right)).view(f"u{whole.itemsize}")
         return np.asarray(apart, dtype=self.left.dtype, order=self._order)
 
-    def _set_aside(self) -> None:
+    def _mask_nonfinite(self) -> None:
         """Take what is not finite out of the numbers."""
         left, right = self.left, self.right
         finite = np.isfinite(left) & np.isfinite(right)
         if not finite.all():
-            self.unlike = ~(finite | (np.isnan(left) & np.isnan(right)) | (left == right))
+            self.mismatch = ~(finite | (np.isnan(left) & np.isnan(right)) | (left == right))
             self.finite = finite
             self.left, self.right = np.where(finite, left, 0), np.where(finite, right, 0)
-            self.away = np.where(finite, self.away, 0)
-            self.most = float(self.away.max(initial=0))
-        if not np.isfinite(self.most) and self.away.dtype == "float32":
-            raise TooFarApart
+            self.abs_diff = np.where(finite, self.abs_diff, 0)
+            self.max_abs_diff = float(self.abs_diff.max(initial=0))
+        if not np.isfinite(self.max_abs_diff) and self.abs_diff.dtype == "float32":
+            raise Float32Overflow
 
     @property
     def rows(self) -> int:
-        return len(self.away)
+        return len(self.abs_diff)
 
     @cached_property
-    def count(self) -> int:
+    def finite_count(self) -> int:
         """Finite pairs."""
-        return self.away.size if self.finite is None else int(np.count_nonzero(self.finite))
+        return self.abs_diff.size if self.finite is None else int(np.count_nonzero(self.finite))
 
-    def flat(self, values: np.ndarray) -> np.ndarray:
+    def flatten_finite(self, values: np.ndarray) -> np.ndarray:
         """Numbers of this block as one row, only those of finite pairs."""
         return values.ravel(order="K") if self.finite is None else values[self.finite]
 
     @cached_property
-    def exact(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def as_float64(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """`left`, `right` and `away` as float64, so that sums of them are good to the last digits."""
-        return tuple(side.astype("float64", copy=False) for side in (self.left, self.right, self.away))
+        return tuple(side.astype("float64", copy=False) for side in (self.left, self.right, self.abs_diff))
 
     @cached_property
-    def apart(self) -> np.ndarray:
+    def abs_diff_float64(self) -> np.ndarray:
         """|left - right| in float64, (rows, values): what a tolerance is held against; `away` may be rounded."""
-        if self.away.dtype == "float64":
-            return self.away
-        left, right, _ = self.exact
+        if self.abs_diff.dtype == "float64":
+            return self.abs_diff
+        left, right, _ = self.as_float64
         return np.abs(left - right)
 
     @cached_property
-    def row_away(self) -> np.ndarray:
+    def row_max_diff(self) -> np.ndarray:
         """The largest finite difference of each row, (rows,)."""
-        return self.away.max(axis=1, initial=0)
+        return self.abs_diff.max(axis=1, initial=0)
 
     @cached_property
-    def row_unlike(self) -> np.ndarray:
+    def row_mismatch(self) -> np.ndarray:
         """Rows with a pair that is not finite and not the same, (rows,) bool."""
-        return np.zeros(self.rows, bool) if self.unlike is None else self.unlike.any(axis=1)
+        return np.zeros(self.rows, bool) if self.mismatch is None else self.mismatch.any(axis=1)
 
     @cached_property
     def row_sums(self) -> tuple[np.ndarray, np.ndarray]:
         """What each row adds up to on either side, (rows,) float64; NaN or infinite where a value is."""
-        sides = self.exact[:2] if self.finite is None else self.given
+        sides = self.as_float64[:2] if self.finite is None else self.matrices
         return tuple(side.sum(axis=1, dtype="float64") for side in sides)
 
     @cached_property
-    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+    def argmax_labels(self) -> tuple[np.ndarray, np.ndarray]:
         """The place of the largest value (or of the first NaN) of each row on either side, (rows,)."""
-        return tuple(side.argmax(axis=1) for side in self.given)
+        return tuple(side.argmax(axis=1) for side in self.matrices)
 
 
-def dot(left: np.ndarray, right: np.ndarray) -> float:
+def dot_product(left: np.ndarray, right: np.ndarray) -> float:
     """The sum of products of two rows of numbers, in this thread.
 
     NumPy's own goes to a BLAS library, whose threads wait for one another: on a busy machine a block took 80 ms.
@@ -247,7 +243,7 @@ def dot(left: np.ndarray, right: np.ndarray) -> float:
     return float(np.einsum("i,i->", left, right))
 
 
-def counted(floats: np.ndarray) -> np.ndarray:
+def to_ordered_integers(floats: np.ndarray) -> np.ndarray:
     """Floats as signed integers in the same order, one apart where they are neighbours; both zeros are 0."""
     bits = floats.view(f"i{floats.itemsize}")
     if bits.min(initial=0) >= 0:
@@ -256,7 +252,7 @@ def counted(floats: np.ndarray) -> np.ndarray:
     return ((bits & np.iinfo(bits.dtype).max) ^ sign) - sign
 
 
-def _as_reals(side: np.ndarray) -> np.ndarray:
+def _complex_as_reals(side: np.ndarray) -> np.ndarray:
     if side.dtype.kind != "c":
         return side
     return np.ascontiguousarray(side).view(side.real.dtype).reshape(*side.shape, 2)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.compare.chunks import Block, Source, counted, read
+from core.compare.chunks import Block, ChunkSource, read_blocks, to_ordered_integers
 from core.errors import InputError
 
-MOST_CLASSES = 100  # up to which the table of agreement is kept
-FIRST = 5
-SORTED_AT_ONCE = 32  # classes up to which sorting all is faster than finding the largest five times
+MAX_CONFUSION_CLASSES = 100  # up to which the table of agreement is kept
+TOP_K = 5
+MAX_SORTED_CLASSES = 32  # classes up to which sorting all is faster than finding the largest five times
 Z95 = 1.959963984540054  # the 97.5 % point of the normal distribution
 
 
@@ -29,7 +29,7 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
-class ClassNumbers:
+class ClassificationMetrics:
     """`changed`: rows with a changed answer, as the verdict counts them. `agreement[i][j]`: rows of which the reference
     said class i and the answer class j; rows with a NaN say nothing and are not in it; None above 100 classes.
 
@@ -53,125 +53,127 @@ class ClassNumbers:
     astray: int | None = None
 
 
-class Classes:
+class ClassificationAccumulator:
     """Counts answers among classes, and the right ones where `targets` are given."""
 
-    def __init__(self, targets: Source | None):
+    def __init__(self, targets: ChunkSource | None):
         self._targets = targets
         self._stream: Iterator[np.ndarray] | None = None
-        self._rows = self._classes = self._reordered = self._moved = 0
-        self._agreement: np.ndarray | None = None
-        self._right = np.zeros(2, "int64")
-        self._turned = np.zeros(3, "int64")
+        self._rows = self._classes = self._reordered = self._rank_changes = 0
+        self._confusion: np.ndarray | None = None
+        self._correct = np.zeros(2, "int64")
+        self._flips = np.zeros(3, "int64")
 
     def add(self, block: Block) -> None:
         self._classes = block.raw[0].shape[1]
         self._rows += block.rows
-        said = block.labels
+        said = block.argmax_labels
         if block.finite is not None:
-            said = [_silent_where_nan(side, labels) for side, labels in zip(block.given, block.labels, strict=True)]
-        self._note_agreement(*said)
-        self._note_order(block)
-        right = self._right_answers(block.rows)
+            said = [
+                _mask_nan_labels(side, labels) for side, labels in zip(block.matrices, block.argmax_labels, strict=True)
+            ]
+        self._update_confusion(*said)
+        self._update_top_classes(block)
+        right = self._next_targets(block.rows)
         if right is not None:
-            self._note_right(*said, right)
+            self._count_correct(*said, right)
 
-    def _note_right(self, left: np.ndarray, right: np.ndarray, truth: np.ndarray) -> None:
+    def _count_correct(self, left: np.ndarray, right: np.ndarray, truth: np.ndarray) -> None:
         before, after = left == truth, right == truth
-        self._right += [np.count_nonzero(before), np.count_nonzero(after)]
+        self._correct += [np.count_nonzero(before), np.count_nonzero(after)]
         astray = (left != right) & ~(before | after)
-        self._turned += [np.count_nonzero(one) for one in (before & ~after, after & ~before, astray)]
+        self._flips += [np.count_nonzero(one) for one in (before & ~after, after & ~before, astray)]
 
-    def _right_answers(self, rows: int) -> np.ndarray | None:
+    def _next_targets(self, rows: int) -> np.ndarray | None:
         if self._targets is None:
             return None
-        self._stream = self._stream or read(self._targets, rows)
+        self._stream = self._stream or read_blocks(self._targets, rows)
         targets = next(self._stream, np.empty(0))
         if len(targets) != rows:
-            raise _other_rows(self._rows, self._rows - rows + len(targets))
-        right = right_classes(targets, self._classes)
+            raise _target_count_error(self._rows, self._rows - rows + len(targets))
+        right = target_classes(targets, self._classes)
         self._targets = None if right is None else self._targets
         return right
 
-    def _note_agreement(self, left: np.ndarray, right: np.ndarray) -> None:
-        if self._classes > MOST_CLASSES:
+    def _update_confusion(self, left: np.ndarray, right: np.ndarray) -> None:
+        if self._classes > MAX_CONFUSION_CLASSES:
             return
         spoken = (left >= 0) & (right >= 0)
         if not spoken.all():
             left, right = left[spoken], right[spoken]
         found = np.bincount(left * self._classes + right, minlength=self._classes**2)
-        self._agreement = found if self._agreement is None else self._agreement + found
+        self._confusion = found if self._confusion is None else self._confusion + found
 
-    def _note_order(self, block: Block) -> None:
-        rows = np.flatnonzero((block.row_away > 0) | block.row_unlike)
+    def _update_top_classes(self, block: Block) -> None:
+        rows = np.flatnonzero((block.row_max_diff > 0) | block.row_mismatch)
         if not len(rows):
             return
-        left, right = (side[rows] if len(rows) < block.rows else side for side in block.given)
-        one, other = first_classes(left), first_classes(right)
+        left, right = (side[rows] if len(rows) < block.rows else side for side in block.matrices)
+        one, other = top_classes(left), top_classes(right)
         differ = np.flatnonzero((one != other).any(axis=1))
         self._reordered += len(differ)
         if len(differ):
-            ranks = _ranks(right[differ], one[differ])
-            self._moved += float(np.abs(ranks - np.arange(one.shape[1])).sum())
+            ranks = _rank_classes(right[differ], one[differ])
+            self._rank_changes += float(np.abs(ranks - np.arange(one.shape[1])).sum())
 
-    def end(self, changed: int) -> ClassNumbers:
-        first = min(FIRST, self._classes)
-        square = None if self._agreement is None else self._agreement.reshape(self._classes, self._classes).tolist()
-        numbers = [self._classes, changed, square, self._reordered, self._moved / (self._rows * first)]
+    def result(self, changed: int) -> ClassificationMetrics:
+        first = min(TOP_K, self._classes)
+        square = None if self._confusion is None else self._confusion.reshape(self._classes, self._classes).tolist()
+        numbers = [self._classes, changed, square, self._reordered, self._rank_changes / (self._rows * first)]
         if self._targets is None:
-            return ClassNumbers(*numbers)
+            return ClassificationMetrics(*numbers)
         if more := len(next(self._stream, ())):
-            raise _other_rows(self._rows, self._rows + more)
-        accuracies = [wilson(int(right), self._rows) for right in self._right]
-        return ClassNumbers(*numbers, *accuracies, *self._turned.tolist())
+            raise _target_count_error(self._rows, self._rows + more)
+        accuracies = [wilson_interval(int(right), self._rows) for right in self._correct]
+        return ClassificationMetrics(*numbers, *accuracies, *self._flips.tolist())
 
 
-def _other_rows(answers: int, targets: int) -> InputError:
+def _target_count_error(rows: int, targets: int) -> InputError:
     return InputError(
         "There are not as many right answers as rows.",
-        received=f"{answers:,} rows with at least {targets:,} right answers"
-        if targets > answers
-        else f"at least {answers:,} rows with {targets:,} right answers",
+        received=f"{rows:,} rows with at least {targets:,} right answers"
+        if targets > rows
+        else f"at least {rows:,} rows with {targets:,} right answers",
         cure="Give the right answers to the same rows.",
     )
 
 
-def _silent_where_nan(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def _mask_nan_labels(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """-1 in rows with a NaN: the place of the largest value is then that of a NaN."""
     picked = values[np.arange(len(labels)), labels]
     return np.where(np.isnan(picked), -1, labels)
 
 
-def first_classes(values: np.ndarray) -> np.ndarray:
+def top_classes(values: np.ndarray) -> np.ndarray:
     """The places of the (up to) five largest values of each row in order, (rows, 5); NaN counts as the smallest."""
-    if values.dtype == "float32" and values.shape[1] <= SORTED_AT_ONCE:
-        return _sorted_at_once(values)
-    left = _ordered(values)
+    if values.dtype == "float32" and values.shape[1] <= MAX_SORTED_CLASSES:
+        return _top_classes_by_sort(values)
+    left = _replace_nan(values)
     rows = np.arange(len(left))
     found = []
-    for _ in range(min(FIRST, values.shape[1])):
+    for _ in range(min(TOP_K, values.shape[1])):
         found.append(left.argmax(axis=1))
         left[rows, found[-1]] = -np.inf
     return np.stack(found, axis=1)
 
 
-def _sorted_at_once(values: np.ndarray) -> np.ndarray:
+def _top_classes_by_sort(values: np.ndarray) -> np.ndarray:
     """The same for float32: value and place in one integer, whose order is that of the values, then of the places."""
     last = values.shape[1] - 1
-    keys = counted(_ordered(values)).astype("int64") << 32
+    keys = to_ordered_integers(_replace_nan(values)).astype("int64") << 32
     keys |= last - np.arange(last + 1)
     keys.sort(axis=1)
-    return last - (keys[:, : -FIRST - 1 : -1] & (2**32 - 1))
+    return last - (keys[:, : -TOP_K - 1 : -1] & (2**32 - 1))
 
 
-def _ordered(values: np.ndarray) -> np.ndarray:
+def _replace_nan(values: np.ndarray) -> np.ndarray:
     """A copy without NaN, in which -infinity is free to mark what is taken."""
     return np.fmax(values, np.finfo(values.dtype).min)
 
 
-def _ranks(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
+def _rank_classes(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """The rank (0 for the largest) of each of `classes` (rows, n) among `values` (rows, all)."""
-    values = _ordered(values)
+    values = _replace_nan(values)
     places = np.arange(values.shape[1])
     ranks = []
     for column in classes.T:
@@ -181,11 +183,11 @@ def _ranks(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return np.stack(ranks, axis=1)
 
 
-def right_classes(targets: np.ndarray, classes: int) -> np.ndarray | None:
+def target_classes(targets: np.ndarray, class_count: int) -> np.ndarray | None:
     """Targets as class numbers, (rows,): given as such, or one-hot. None where they are neither."""
     if targets.dtype.kind not in "biuf":
         return None
-    if targets.ndim == 2 and targets.shape[1] == classes:
+    if targets.ndim == 2 and targets.shape[1] == class_count:
         return targets.argmax(axis=1)
     numbers = targets.reshape(len(targets), -1)
     if numbers.shape[1] != 1 or not np.all(numbers == np.rint(numbers)):
@@ -193,15 +195,15 @@ def right_classes(targets: np.ndarray, classes: int) -> np.ndarray | None:
     return numbers[:, 0]
 
 
-def wilson(right: int, rows: int) -> Accuracy:
+def wilson_interval(correct: int, rows: int) -> Accuracy:
     """The share of `right` in `rows` with its 95 % score interval.
 
     Source: Wilson, "Probable inference, the law of succession, and statistical inference" (1927). Written out because
     importing SciPy's statistics costs a server about a second and 50 MB.
     """
-    share, square = right / rows, Z95**2
+    share, square = correct / rows, Z95**2
     middle = (share + square / (2 * rows)) / (1 + square / rows)
     half = Z95 / (1 + square / rows) * math.sqrt(share * (1 - share) / rows + square / (4 * rows**2))
-    low = 0.0 if right == 0 else max(0.0, middle - half)
-    high = 1.0 if right == rows else min(1.0, middle + half)
+    low = 0.0 if correct == 0 else max(0.0, middle - half)
+    high = 1.0 if correct == rows else min(1.0, middle + half)
     return Accuracy(share, low, high, rows)

@@ -16,100 +16,105 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.compare.accumulators import Judge, Judged, judge_text
-from core.compare.chunks import Arrays, Block, Source, blocks, head, is_text, whole, with_room
-from core.compare.classification import Classes
-from core.compare.error_metrics import Angle, Divergence, LastPlaces, Relative, relative
-from core.compare.histograms import Heat, Sizes
-from core.compare.output_matching import Pair, pair_outputs, target_of
-from core.compare.quantiles import settle
-from core.compare.results import OutputNumbers, Verdict, jsonable, verdict_of
+from core.arrays import Arrays, is_text
+from core.compare.accumulators import DifferenceAccumulator, OutputDifferences, compare_text
+from core.compare.chunks import Block, ChunkSource, aligned_blocks, first_block, single_chunk, with_float64_fallback
+from core.compare.classification import ClassificationAccumulator
+from core.compare.error_metrics import CosineAndSnr, KlDivergence, RelativeError, UlpError, relative_differences
+from core.compare.histograms import DifferenceHistogram, PositionHeatmap
+from core.compare.output_matching import OutputMatch, find_targets, match_outputs
+from core.compare.quantiles import complete_quantiles
+from core.compare.results import OutputMetrics, Verdict, decide_verdict, to_jsonable
 from core.errors import InputError
 
 
-class Measured(NamedTuple):
+class OutputMeasurement(NamedTuple):
     """One output: its judgement, and its numbers where they were asked for."""
 
-    judged: Judged
-    numbers: OutputNumbers | None
+    differences: OutputDifferences
+    metrics: OutputMetrics | None
 
 
-def measure_text(pair: Pair, reference: Source, answer: Source) -> Measured:
-    judged = judge_text(reference, answer)
-    return Measured(judged, OutputNumbers(**_heading(pair, judged), worst=judged.worst))
+def measure_text_output(match: OutputMatch, reference: ChunkSource, prediction: ChunkSource) -> OutputMeasurement:
+    judged = compare_text(reference, prediction)
+    return OutputMeasurement(judged, OutputMetrics(**_common_metrics(match, judged), worst=judged.worst))
 
 
-def judge_output(reference: Source, answer: Source, classes: bool | None, spread: float | None = None) -> Measured:
+def measure_differences(
+    reference: ChunkSource, prediction: ChunkSource, classes: bool | None, reference_std: float | None = None
+) -> OutputMeasurement:
     """Only what the verdict needs."""
 
-    def work(dtype: str | None) -> Measured:
-        judge = Judge(classes, spread)
-        for block in blocks(reference, answer, dtype):
+    def work(dtype: str | None) -> OutputMeasurement:
+        judge = DifferenceAccumulator(classes, reference_std)
+        for block in aligned_blocks(reference, prediction, dtype):
             judge.add(block)
-        return Measured(judge.end(), None)
+        return OutputMeasurement(judge.result(), None)
 
-    return with_room(work)
+    return with_float64_fallback(work)
 
 
 def measure_output(
-    pair: Pair,
-    reference: Source,
-    answer: Source,
+    match: OutputMatch,
+    reference: ChunkSource,
+    prediction: ChunkSource,
     classes: bool | None,
-    targets: Source | None,
-    spread: float | None = None,
-) -> Measured:
+    targets: ChunkSource | None,
+    reference_std: float | None = None,
+) -> OutputMeasurement:
     """Everything. Raises InputError where the numbers of rows differ."""
 
-    def work(dtype: str | None) -> Measured:
-        judge, sizes, relatives = Judge(classes, spread), Sizes(), Relative()
-        among = Classes(targets)
-        meters = [sizes, relatives, LastPlaces(), Angle(), Divergence(), Heat()]
-        for block in blocks(reference, answer, dtype):
+    def work(dtype: str | None) -> OutputMeasurement:
+        judge, sizes, relatives = DifferenceAccumulator(classes, reference_std), DifferenceHistogram(), RelativeError()
+        among = ClassificationAccumulator(targets)
+        meters = [sizes, relatives, UlpError(), CosineAndSnr(), KlDivergence(), PositionHeatmap()]
+        for block in aligned_blocks(reference, prediction, dtype):
             judge.add(block)
             for meter in meters:
                 meter.add(block)
-            if judge.by_class is not False:
+            if judge.is_classification is not False:
                 among.add(block)
 
         def again() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-            for block in blocks(reference, answer, dtype):
-                yield block.flat(block.away), block.flat(relative(block))
+            for block in aligned_blocks(reference, prediction, dtype):
+                yield block.flatten_finite(block.abs_diff), block.flatten_finite(relative_differences(block))
 
-        settle((sizes.quantiles, relatives.median), again)
-        judged = judge.end()
-        found = {name: value for meter in meters for name, value in meter.end().items()}
-        by_class = among.end(int(judged.changed.sum())) if judged.by_class else None
-        numbers = OutputNumbers(**_heading(pair, judged), **_differences(judged), **found, classes=by_class)
-        return Measured(judged, numbers)
+        complete_quantiles((sizes.quantiles, relatives.median), again)
+        judged = judge.result()
+        found = {name: value for meter in meters for name, value in meter.result().items()}
+        by_class = among.result(int(judged.changed.sum())) if judged.is_classification else None
+        numbers = OutputMetrics(
+            **_common_metrics(match, judged), **_difference_metrics(judged), **found, classes=by_class
+        )
+        return OutputMeasurement(judged, numbers)
 
-    return with_room(work)
+    return with_float64_fallback(work)
 
 
-def _heading(pair: Pair, judged: Judged) -> dict:
+def _common_metrics(match: OutputMatch, differences: OutputDifferences) -> dict:
     return {
-        "output": pair.reference,
-        "answer": pair.answer,
-        "by": pair.by,
-        "rows": len(judged.changed),
-        "values": judged.values,
-        "changed": int(judged.changed.sum()),
-        "identical": judged.identical,
-        "rounding": judged.rounding,
+        "output": match.reference,
+        "answer": match.answer,
+        "by": match.by,
+        "rows": len(differences.changed),
+        "values": differences.values,
+        "changed": int(differences.changed.sum()),
+        "identical": differences.identical,
+        "rounding": differences.rounding,
     }
 
 
-def _differences(judged: Judged) -> dict:
-    unlike = bool(np.isinf(judged.distance).any())
+def _difference_metrics(differences: OutputDifferences) -> dict:
+    unlike = bool(np.isinf(differences.distance).any())
     return {
-        "max_abs": judged.max_abs if judged.values else None,
-        "mean_abs": judged.sum_abs / judged.values if judged.values else None,
-        "atol_needed": math.inf if unlike else judged.atol_needed,
-        "reference_nan": judged.reference_nan,
-        "answer_nan": judged.answer_nan,
-        "reference_inf": judged.reference_inf,
-        "answer_inf": judged.answer_inf,
-        "worst": judged.worst,
+        "max_abs": differences.max_abs if differences.values else None,
+        "mean_abs": differences.sum_abs / differences.values if differences.values else None,
+        "atol_needed": math.inf if unlike else differences.atol_needed,
+        "reference_nan": differences.reference_nan,
+        "answer_nan": differences.answer_nan,
+        "reference_inf": differences.reference_inf,
+        "answer_inf": differences.answer_inf,
+        "worst": differences.worst,
     }
 
 
@@ -127,9 +132,9 @@ class Comparison:
     mean_abs: float
     changed: np.ndarray
     not_finite: int
-    pairs: tuple[Pair, ...] = field(default_factory=tuple)
+    pairs: tuple[OutputMatch, ...] = field(default_factory=tuple)
     distance: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    outputs: tuple[OutputNumbers, ...] = field(default_factory=tuple)
+    outputs: tuple[OutputMetrics, ...] = field(default_factory=tuple)
 
     @property
     def rows(self) -> int:
@@ -142,8 +147,8 @@ class Comparison:
     def to_json(self) -> dict[str, Any]:
         return {
             "verdict": self.verdict.value,
-            "max_abs": jsonable(self.max_abs),
-            "mean_abs": jsonable(self.mean_abs),
+            "max_abs": to_jsonable(self.max_abs),
+            "mean_abs": to_jsonable(self.mean_abs),
             "changed_rows": self.changed_rows,
             "rows": self.rows,
             "not_finite": self.not_finite,
@@ -154,12 +159,12 @@ class Comparison:
 
 def compare(
     reference: Arrays,
-    answers: Arrays,
+    predictions: Arrays,
     classes: bool | None = None,
     targets: Arrays | None = None,
     *,
-    numbers: bool = True,
-    spread: Mapping[str, float] | None = None,
+    with_metrics: bool = True,
+    reference_std: Mapping[str, float] | None = None,
 ) -> Comparison:
     """Hold answers against a reference, batch first, output by output.
 
@@ -171,41 +176,45 @@ def compare(
     `spreads`); where it says nothing, the rows at hand do.
     Raises InputError when no output fits another, when the numbers of rows differ, or when there are none.
     """
-    sides = [{name: whole(array) for name, array in side.items()} for side in (reference, answers, targets or {})]
-    return compare_streams(*sides[:2], classes, sides[2], numbers=numbers, spread=spread)
+    sides = [
+        {name: single_chunk(array) for name, array in side.items()} for side in (reference, predictions, targets or {})
+    ]
+    return compare_streams(*sides[:2], classes, sides[2], with_metrics=with_metrics, reference_std=reference_std)
 
 
 def compare_streams(
-    reference: dict[str, Source],
-    answers: dict[str, Source],
+    reference: dict[str, ChunkSource],
+    predictions: dict[str, ChunkSource],
     classes: bool | None = None,
-    targets: dict[str, Source] | None = None,
+    targets: dict[str, ChunkSource] | None = None,
     *,
-    numbers: bool = True,
-    spread: Mapping[str, float] | None = None,
+    with_metrics: bool = True,
+    reference_std: Mapping[str, float] | None = None,
 ) -> Comparison:
     """As `compare`, for rows that come in chunks; each source is read more than once, and paired by its first rows.
 
     Memory: a few blocks of 2^16 values, a flag and a distance for each row, and up to 2^20 values for quantiles.
     """
-    heads = [{name: head(source) for name, source in side.items()} for side in (reference, answers)]
-    pairs = pair_outputs(*heads)
-    right = {name: target_of(name, list(reference), targets or {}) for name in reference}
+    heads = [{name: first_block(source) for name, source in side.items()} for side in (reference, predictions)]
+    pairs = match_outputs(*heads)
+    right = {name: find_targets(name, list(reference), targets or {}) for name in reference}
     parts = []
     for pair in pairs:
-        sides = reference[pair.reference], answers[pair.answer]
-        known = (spread or {}).get(pair.reference)
+        sides = reference[pair.reference], predictions[pair.answer]
+        known = (reference_std or {}).get(pair.reference)
         if is_text(heads[0][pair.reference], heads[1][pair.answer]):
-            parts.append(measure_text(pair, *sides))
-        elif numbers:
+            parts.append(measure_text_output(pair, *sides))
+        elif with_metrics:
             parts.append(measure_output(pair, *sides, classes, right[pair.reference], known))
         else:
-            parts.append(judge_output(*sides, classes, known))
-    return _together(pairs, parts, numbers)
+            parts.append(measure_differences(*sides, classes, known))
+    return _merge_outputs(pairs, parts, with_metrics)
 
 
-def _together(pairs: tuple[Pair, ...], parts: list[Measured], numbers: bool) -> Comparison:
-    judged = [part.judged for part in parts]
+def _merge_outputs(
+    pairs: tuple[OutputMatch, ...], measurements: list[OutputMeasurement], with_metrics: bool
+) -> Comparison:
+    judged = [part.differences for part in measurements]
     counts = {pair.reference: len(one.changed) for pair, one in zip(pairs, judged, strict=True)}
     if len(set(counts.values())) > 1:
         raise InputError(
@@ -216,46 +225,48 @@ def _together(pairs: tuple[Pair, ...], parts: list[Measured], numbers: bool) -> 
     changed = reduce(np.logical_or, [one.changed for one in judged])
     values = sum(one.values for one in judged)
     return Comparison(
-        verdict=verdict_of(all(one.identical for one in judged), all(one.rounding for one in judged), changed),
+        verdict=decide_verdict(all(one.identical for one in judged), all(one.rounding for one in judged), changed),
         max_abs=max(one.max_abs for one in judged),
         mean_abs=sum(one.sum_abs for one in judged) / values if values else 0.0,
         changed=changed,
         not_finite=sum(one.answer_nan + one.answer_inf for one in judged),
         pairs=pairs,
         distance=reduce(np.maximum, [one.distance for one in judged]),
-        outputs=tuple(part.numbers for part in parts) if numbers else (),
+        outputs=tuple(part.metrics for part in measurements) if with_metrics else (),
     )
 
 
 def compare_all(
-    answers: dict[str, Arrays], classes: bool | None = None, spread: Mapping[str, float] | None = None
+    predictions: dict[str, Arrays], classes: bool | None = None, reference_std: Mapping[str, float] | None = None
 ) -> list[dict[str, Any]]:
     """Each against each: one record for every pair, {"a", "b", "verdict", "max_abs", "changed_rows", "rows", "error"}.
 
     `a` is the reference of the two. Where two do not fit, the numbers are None and `error` is the InputError as JSON;
     the other pairs go on.
     """
-    return [_record(a, b, answers, classes, spread) for a, b in combinations(answers, 2)]
+    return [_compare_pair(a, b, predictions, classes, reference_std) for a, b in combinations(predictions, 2)]
 
 
-def _record(
-    a: str, b: str, answers: dict[str, Arrays], classes: bool | None, spread: Mapping[str, float] | None
+def _compare_pair(
+    a: str, b: str, predictions: dict[str, Arrays], classes: bool | None, reference_std: Mapping[str, float] | None
 ) -> dict[str, Any]:
     try:
-        found = compare(answers[a], answers[b], classes, numbers=False, spread=spread).to_json()
+        found = compare(
+            predictions[a], predictions[b], classes, with_metrics=False, reference_std=reference_std
+        ).to_json()
     except InputError as error:
         found = {"error": error.to_json()}
     kept = {name: found.get(name) for name in ("verdict", "max_abs", "changed_rows", "rows", "error")}
     return {"a": a, "b": b} | kept
 
 
-class Passed(NamedTuple):
+class ToleranceResult(NamedTuple):
     passed: bool
     rows_failing: int
     values_failing: int
 
 
-def passes(reference: Source, answer: Source, atol: float, rtol: float) -> Passed:
+def check_tolerance(reference: ChunkSource, prediction: ChunkSource, atol: float, rtol: float) -> ToleranceResult:
     """Whether |a - b| <= atol + rtol · |a| for all values, a being the reference's, in float64.
 
     NaN equals NaN at the same place, and an infinity the same one; texts must be equal, and count as one value a row.
@@ -265,22 +276,22 @@ def passes(reference: Source, answer: Source, atol: float, rtol: float) -> Passe
         raise InputError(
             "A tolerance is 0 or more.", received=f"{atol} and {rtol}", cure="Give 0 or a positive number."
         )
-    if is_text(head(reference), head(answer)):
-        other = int(judge_text(reference, answer).changed.sum())
-        return Passed(not other, other, other)
+    if is_text(first_block(reference), first_block(prediction)):
+        other = int(compare_text(reference, prediction).changed.sum())
+        return ToleranceResult(not other, other, other)
 
-    def work(dtype: str | None) -> Passed:
-        failing = [_failing(block, atol, rtol) for block in blocks(reference, answer, dtype)]
+    def work(dtype: str | None) -> ToleranceResult:
+        failing = [_count_failures(block, atol, rtol) for block in aligned_blocks(reference, prediction, dtype)]
         rows, values = (sum(counts) for counts in zip(*failing, strict=True))
-        return Passed(not values, rows, values)
+        return ToleranceResult(not values, rows, values)
 
-    return with_room(work)
+    return with_float64_fallback(work)
 
 
-def _failing(block: Block, atol: float, rtol: float) -> tuple[int, int]:
+def _count_failures(block: Block, atol: float, rtol: float) -> tuple[int, int]:
     """Rows and values of a block that do not pass."""
-    limit = np.abs(block.exact[0]) * rtol + atol if rtol else atol
-    failing = block.apart > limit
-    if block.unlike is not None:
-        failing |= block.unlike
+    limit = np.abs(block.as_float64[0]) * rtol + atol if rtol else atol
+    failing = block.abs_diff_float64 > limit
+    if block.mismatch is not None:
+        failing |= block.mismatch
     return int(np.count_nonzero(failing.any(axis=1))), int(np.count_nonzero(failing))

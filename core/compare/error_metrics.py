@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from core.compare.accumulators import are_probabilities
-from core.compare.chunks import Block, counted, dot
+from core.compare.accumulators import has_probabilities
+from core.compare.chunks import Block, dot_product, to_ordered_integers
 from core.compare.quantiles import Quantiles
 
 # Answers are taken for probabilities up to here, and made to add up to 1: those of 8 bits add up to 0.99 or 1.02.
-COARSE = 0.05
-_DTYPES = {2: "float16", 4: "float32", 8: "float64"}
+COARSE_SUM_TOLERANCE = 0.05
+_FLOAT_DTYPES_BY_SIZE = {2: "float16", 4: "float32", 8: "float64"}
 
 
-def relative(block: Block) -> np.ndarray:
+def relative_differences(block: Block) -> np.ndarray:
     """|a - b| / max(|a|, |b|) of every pair: 0 where both are 0, and never above 2.
 
     Being measured against the larger of the two, it does not explode near zero as |a - b| / |a| does; a zero against
@@ -22,47 +22,47 @@ def relative(block: Block) -> np.ndarray:
     """
     larger = np.maximum(np.abs(block.left), np.abs(block.right))
     # No number but 0 is below the smallest one, so this only turns 0 / 0 into 0.
-    return block.away / np.maximum(larger, np.finfo(larger.dtype).smallest_subnormal)
+    return block.abs_diff / np.maximum(larger, np.finfo(larger.dtype).smallest_subnormal)
 
 
-class Relative:
+class RelativeError:
     """Relative differences, and the smallest relative tolerance that passes."""
 
     def __init__(self) -> None:
         self.median = Quantiles(0.5)
-        self._most = self._sum = self._needed = 0.0
+        self._max_rel = self._sum = self._rtol_needed = 0.0
         self._count = 0
-        self._unlike = False
+        self._has_mismatch = False
 
     def add(self, block: Block) -> None:
-        found = relative(block)
-        self.median.add(block.flat(found))
+        found = relative_differences(block)
+        self.median.add(block.flatten_finite(found))
         most = float(found.max(initial=0))
-        self._most = max(self._most, most)
+        self._max_rel = max(self._max_rel, most)
         self._sum += float(found.sum(dtype="float64"))
-        self._count += block.count
-        self._unlike |= block.unlike is not None and bool(block.unlike.any())
+        self._count += block.finite_count
+        self._has_mismatch |= block.mismatch is not None and bool(block.mismatch.any())
         # With a bound on this, no pair's |a - b| / |a| is above most / (1 - most): most blocks need no closer look.
-        if most >= 1 or most / (1 - most) * (1 + 1e-6) >= self._needed:
-            self._needed = max(self._needed, _needed(block))
+        if most >= 1 or most / (1 - most) * (1 + 1e-6) >= self._rtol_needed:
+            self._rtol_needed = max(self._rtol_needed, _smallest_rtol(block))
 
-    def end(self) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         return {
-            "max_rel": self._most if self._count else None,
+            "max_rel": self._max_rel if self._count else None,
             "mean_rel": self._sum / self._count if self._count else None,
-            "median_rel": self.median.at(0.5),
-            "rtol_needed": math.inf if self._unlike else self._needed,
+            "median_rel": self.median.quantile(0.5),
+            "rtol_needed": math.inf if self._has_mismatch else self._rtol_needed,
         }
 
 
-def _needed(block: Block) -> float:
+def _smallest_rtol(block: Block) -> float:
     """The smallest float64 r with |a - b| <= r · |a| for all pairs; one step up, so that rounding cannot fail it."""
-    left, apart = block.exact[0], block.apart
+    left, apart = block.as_float64[0], block.abs_diff_float64
     most = float(np.divide(apart, np.abs(left), where=apart > 0, out=np.zeros_like(apart)).max(initial=0))
     return math.nextafter(most, math.inf) if most else 0.0
 
 
-class LastPlaces:
+class UlpError:
     """Differences in units in the last place: how many numbers of the coarser of the two dtypes lie between.
 
     Floats are counted through in their order (both zeros are one), so this is exact for denormals and across zero.
@@ -71,51 +71,56 @@ class LastPlaces:
     """
 
     def __init__(self) -> None:
-        self._most: int | float = 0
+        self._max_ulp: int | float = 0
         self._sum = 0.0
         self._count = 0
 
     def add(self, block: Block) -> None:
-        steps = last_places(block)
-        self._most = max(self._most, int(steps.max(initial=0)))
+        steps = ulp_differences(block)
+        self._max_ulp = max(self._max_ulp, int(steps.max(initial=0)))
         self._sum += float(steps.sum(dtype="float64"))
-        self._count += block.count
+        self._count += block.finite_count
 
-    def end(self) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         known = self._count > 0
-        return {"max_ulp": self._most if known else None, "mean_ulp": self._sum / self._count if known else None}
+        return {"max_ulp": self._max_ulp if known else None, "mean_ulp": self._sum / self._count if known else None}
 
 
-def last_places(block: Block) -> np.ndarray:
+def ulp_differences(block: Block) -> np.ndarray:
     """The units in the last place between every finite pair, 0 elsewhere; unsigned, or float64 for integers."""
     floats = [side.dtype for side in block.raw if side.dtype.kind not in "biu"]
     if not floats:
-        return block.away
+        return block.abs_diff
     # bfloat16 and its like count as float32.
-    coarse = _DTYPES[min(min(max(one.itemsize, 4 if one.kind != "f" else 2), 8) for one in floats)]
-    left, right = (counted(side.astype(coarse, copy=False)) for side in (block.left, block.right))
+    coarse = _FLOAT_DTYPES_BY_SIZE[min(min(max(one.itemsize, 4 if one.kind != "f" else 2), 8) for one in floats)]
+    left, right = (to_ordered_integers(side.astype(coarse, copy=False)) for side in (block.left, block.right))
     return (np.maximum(left, right) - np.minimum(left, right)).view(f"u{left.itemsize}")
 
 
-class Angle:
+class CosineAndSnr:
     """Cosine similarity of all values, and the ratio of the reference's power to that of the difference in dB."""
 
     def __init__(self) -> None:
         self._sums = np.zeros(4)
 
     def add(self, block: Block) -> None:
-        left, right, away = (side.ravel(order="K") for side in block.exact)
-        self._sums += [dot(left, left), dot(right, right), dot(left, right), dot(away, away)]
+        left, right, away = (side.ravel(order="K") for side in block.as_float64)
+        self._sums += [
+            dot_product(left, left),
+            dot_product(right, right),
+            dot_product(left, right),
+            dot_product(away, away),
+        ]
 
-    def end(self) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         """`cosine` is None where a side is 0 everywhere, or where float64 cannot hold the squares."""
         left, right, both, noise = self._sums.tolist()
         norms = math.sqrt(left) * math.sqrt(right)
         known = norms > 0 and math.isfinite(norms) and math.isfinite(both)
-        return {"cosine": max(-1.0, min(1.0, both / norms)) if known else None, "snr_db": _decibel(left, noise)}
+        return {"cosine": max(-1.0, min(1.0, both / norms)) if known else None, "snr_db": _snr_db(left, noise)}
 
 
-def _decibel(signal: float, noise: float) -> float | None:
+def _snr_db(signal: float, noise: float) -> float | None:
     if noise == 0:
         return math.inf
     if not math.isfinite(signal) or not math.isfinite(noise):
@@ -123,7 +128,7 @@ def _decibel(signal: float, noise: float) -> float | None:
     return 10 * math.log10(signal / noise) if signal / noise > 0 else -math.inf
 
 
-class Divergence:
+class KlDivergence:
     """The mean over rows of KL(reference || answer) in nats; None unless both sides are probabilities in every row.
 
     Rows are first made to add up to 1, so it is never below 0. A 0 of the reference adds nothing; a 0 of the answer
@@ -135,10 +140,10 @@ class Divergence:
         self._rows = 0
 
     def add(self, block: Block) -> None:
-        if self._sum is None or not _two_distributions(block):
+        if self._sum is None or not _has_two_distributions(block):
             self._sum = None
             return
-        left, right, _ = block.exact
+        left, right, _ = block.as_float64
         terms = np.log(left / right) * left
         if not left.min() > 0:
             terms[left == 0] = 0
@@ -147,11 +152,11 @@ class Divergence:
         self._sum += float(np.maximum(rows, 0).sum())
         self._rows += block.rows
 
-    def end(self) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         return {"kl": None if self._sum is None else self._sum / self._rows}
 
 
-def _two_distributions(block: Block) -> bool:
+def _has_two_distributions(block: Block) -> bool:
     shape = block.raw[0].shape
     both = len(shape) == 2 and shape[1] > 1
-    return both and are_probabilities(block) and are_probabilities(block, side=1, near=COARSE)
+    return both and has_probabilities(block) and has_probabilities(block, side=1, tolerance=COARSE_SUM_TOLERANCE)

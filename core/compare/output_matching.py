@@ -6,15 +6,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from core.arrays import as_text
-from core.compare.chunks import Arrays, is_text
+from core.arrays import Arrays, as_text, is_text
 from core.errors import InputError
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Pair:
+class OutputMatch:
     """Which output was held against which, and why those two: by "name", or by "shape" or "value" where renamed."""
 
     reference: str
@@ -22,31 +21,35 @@ class Pair:
     by: str
 
 
-def pair_outputs(reference: Arrays, answers: Arrays) -> tuple[Pair, ...]:
+def match_outputs(reference: Arrays, predictions: Arrays) -> tuple[OutputMatch, ...]:
     """Pair outputs by name; those that were renamed by shape, and where several shapes fit by the nearest values.
 
     Raises InputError when an output of the reference finds no partner, or when the reference has none.
     """
     if not reference:
         raise InputError("There are no outputs to compare.", cure="Choose a model that answers something.")
-    pairs = [Pair(name, name, "name") for name in reference if _fits(reference[name], answers.get(name))]
+    pairs = [
+        OutputMatch(name, name, "name") for name in reference if _has_same_shape(reference[name], predictions.get(name))
+    ]
     for name in reference:
         if name in {pair.reference for pair in pairs}:
             continue
         taken = {pair.answer for pair in pairs}
-        fitting = [one for one in answers if one not in taken and _fits(reference[name], answers[one])]
+        fitting = [
+            one for one in predictions if one not in taken and _has_same_shape(reference[name], predictions[one])
+        ]
         if not fitting:
             raise InputError(
                 f"No output fits the reference's '{name}' of shape {reference[name].shape}.",
-                received=", ".join(f"{one} {array.shape}" for one, array in answers.items()) or "no outputs",
+                received=", ".join(f"{one} {array.shape}" for one, array in predictions.items()) or "no outputs",
                 cure="Compare copies of models that answer the same question on the same rows.",
             )
-        nearest = min(fitting, key=lambda one: _distance(reference[name], answers[one]))
-        pairs.append(Pair(name, nearest, "shape" if len(fitting) == 1 else "value"))
+        nearest = min(fitting, key=lambda one: _mean_difference(reference[name], predictions[one]))
+        pairs.append(OutputMatch(name, nearest, "shape" if len(fitting) == 1 else "value"))
     return tuple(pairs)
 
 
-def target_of(output: str, outputs: Sequence[str], targets: Mapping[str, T]) -> T | None:
+def find_targets(output: str, outputs: Sequence[str], targets: Mapping[str, T]) -> T | None:
     """The right answers to one of the `outputs`: those of its name; None where there are none.
 
     By position only where no target has the name of any output, and there are as many of them as outputs.
@@ -56,12 +59,12 @@ def target_of(output: str, outputs: Sequence[str], targets: Mapping[str, T]) -> 
     return list(targets.values())[outputs.index(output)]
 
 
-def _fits(reference: np.ndarray, answer: np.ndarray | None) -> bool:
-    return answer is not None and reference.shape == answer.shape
+def _has_same_shape(reference: np.ndarray, prediction: np.ndarray | None) -> bool:
+    return prediction is not None and reference.shape == prediction.shape
 
 
-def _distance(reference: np.ndarray, answer: np.ndarray) -> float:
-    if is_text(reference, answer):
-        return float(np.mean(as_text(reference) != as_text(answer)))
+def _mean_difference(reference: np.ndarray, prediction: np.ndarray) -> float:
+    if is_text(reference, prediction):
+        return float(np.mean(as_text(reference) != as_text(prediction)))
     with np.errstate(all="ignore"):
-        return float(np.nan_to_num(np.abs(reference.astype("float64") - answer.astype("float64")), nan=0.0).mean())
+        return float(np.nan_to_num(np.abs(reference.astype("float64") - prediction.astype("float64")), nan=0.0).mean())

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-HELD = 2**20  # values that are held at most, whole or of one bucket
-DIGIT = 16  # bits counted in one pass
+MAX_BUFFERED_VALUES = 2**20  # values that are held at most, whole or of one bucket
+DIGIT_BITS = 16  # bits counted in one pass
 
 
 class Quantiles:
@@ -21,40 +21,40 @@ class Quantiles:
     quantile by NumPy's definition "linear", or None where there were no numbers.
     """
 
-    def __init__(self, *wanted: float):
-        self._wanted = wanted
+    def __init__(self, *quantiles: float):
+        self._quantiles = quantiles
         self._ranks: dict[int, float] = {}
         self._buckets = [_Bucket(0, 0, 0, 0)]
         self._count: int | None = None
 
     @property
-    def open(self) -> bool:
+    def is_incomplete(self) -> bool:
         return bool(self._buckets)
 
     def add(self, values: np.ndarray) -> None:
         for bucket in self._buckets:
             bucket.add(values)
 
-    def narrow(self) -> None:
+    def end_pass(self) -> None:
         """Say that a pass has ended."""
         if self._count is None:
             self._count = self._buckets[0].size
-            self._buckets[0].ranks = sorted({rank for q in self._wanted for rank in self._around(q)[:2]})
+            self._buckets[0].ranks = sorted({rank for q in self._quantiles for rank in self._surrounding_ranks(q)[:2]})
         open_ = []
         for bucket in self._buckets:
-            open_ += bucket.narrow(self._ranks)
+            open_ += bucket.split(self._ranks)
         self._buckets = open_
 
-    def at(self, q: float) -> float | None:
+    def quantile(self, q: float) -> float | None:
         if not self._count:
             return None
-        below, above, share = self._around(q)
+        below, above, share = self._surrounding_ranks(q)
         low, high = self._ranks[below], self._ranks[above]
         if low == high:
             return low
         return high - (high - low) * (1 - share) if share >= 0.5 else low + (high - low) * share
 
-    def _around(self, q: float) -> tuple[int, int, float]:
+    def _surrounding_ranks(self, q: float) -> tuple[int, int, float]:
         place = (self._count - 1) * q
         below = max(0, math.floor(place))
         return below, max(0, min(below + 1, self._count - 1)), place - below
@@ -67,8 +67,8 @@ class _Bucket:
         self.prefix, self.bits, self.below = prefix, bits, below
         self.size = 0
         self.ranks: list[int] = []
-        self._held: list[np.ndarray] | None = [] if expected <= HELD else None
-        self._counts = np.zeros(2**DIGIT, "int64")
+        self._buffered: list[np.ndarray] | None = [] if expected <= MAX_BUFFERED_VALUES else None
+        self._counts = np.zeros(2**DIGIT_BITS, "int64")
         self._dtype = np.dtype("float64")
 
     def add(self, values: np.ndarray) -> None:
@@ -78,28 +78,28 @@ class _Bucket:
         if self.bits:
             keys = keys[keys >> (width - self.bits) == self.prefix]
         self.size += len(keys)
-        if self._held is None:
-            self._tally(keys)
+        if self._buffered is None:
+            self._count_digits(keys)
             return
         # A copy, for a view would hold the whole block.
-        self._held.append(keys if self.bits else keys.copy())
-        if self.size > HELD:
-            for held in self._held:
-                self._tally(held)
-            self._held = None
+        self._buffered.append(keys if self.bits else keys.copy())
+        if self.size > MAX_BUFFERED_VALUES:
+            for held in self._buffered:
+                self._count_digits(held)
+            self._buffered = None
 
-    def _tally(self, keys: np.ndarray) -> None:
-        digits = keys >> (keys.dtype.itemsize * 8 - self.bits - DIGIT)
+    def _count_digits(self, keys: np.ndarray) -> None:
+        digits = keys >> (keys.dtype.itemsize * 8 - self.bits - DIGIT_BITS)
         if self.bits:
-            digits &= 2**DIGIT - 1
-        self._counts += np.bincount(digits.astype("intp"), minlength=2**DIGIT)
+            digits &= 2**DIGIT_BITS - 1
+        self._counts += np.bincount(digits.astype("intp"), minlength=2**DIGIT_BITS)
 
-    def narrow(self, found: dict[int, float]) -> list["_Bucket"]:
+    def split(self, values_by_rank: dict[int, float]) -> list["_Bucket"]:
         """Write down the values of the wanted ranks that are known now, and give the buckets that hold the others."""
         if not self.size:
             return []
-        if self._held is not None:
-            return self._sort(found)
+        if self._buffered is not None:
+            return self._select_ranks(values_by_rank)
         ends = np.cumsum(self._counts)
         narrower: dict[int, _Bucket] = {}
         for rank in self.ranks:
@@ -107,31 +107,33 @@ class _Bucket:
             if digit not in narrower:
                 count = int(self._counts[digit])
                 below = self.below + int(ends[digit]) - count
-                narrower[digit] = _Bucket(self.prefix << DIGIT | digit, self.bits + DIGIT, below, count)
+                narrower[digit] = _Bucket(self.prefix << DIGIT_BITS | digit, self.bits + DIGIT_BITS, below, count)
             narrower[digit].ranks.append(rank)
-        if self.bits + DIGIT < self._dtype.itemsize * 8:
+        if self.bits + DIGIT_BITS < self._dtype.itemsize * 8:
             return list(narrower.values())
         for bucket in narrower.values():
-            found |= dict.fromkeys(bucket.ranks, self._value(bucket.prefix))
+            values_by_rank |= dict.fromkeys(bucket.ranks, self._to_float(bucket.prefix))
         return []
 
-    def _sort(self, found: dict[int, float]) -> list["_Bucket"]:
+    def _select_ranks(self, values_by_rank: dict[int, float]) -> list["_Bucket"]:
         places = [rank - self.below for rank in self.ranks]
-        keys = np.partition(np.concatenate(self._held), places)
-        found |= {rank: self._value(keys[place]) for rank, place in zip(self.ranks, places, strict=True)}
+        keys = np.partition(np.concatenate(self._buffered), places)
+        values_by_rank |= {rank: self._to_float(keys[place]) for rank, place in zip(self.ranks, places, strict=True)}
         return []
 
-    def _value(self, key: int) -> float:
+    def _to_float(self, key: int) -> float:
         return float(np.array(key, f"u{self._dtype.itemsize}").view(self._dtype))
 
 
-def settle(quantiles: tuple[Quantiles, ...], again: Callable[[], Iterable[tuple[np.ndarray, ...]]]) -> None:
+def complete_quantiles(
+    quantiles: tuple[Quantiles, ...], replay: Callable[[], Iterable[tuple[np.ndarray, ...]]]
+) -> None:
     """After a first pass, pass over the numbers (those of each in turn) until all are known."""
     for one in quantiles:
-        one.narrow()
-    while any(one.open for one in quantiles):
-        for values in again():
+        one.end_pass()
+    while any(one.is_incomplete for one in quantiles):
+        for values in replay():
             for one, of_it in zip(quantiles, values, strict=True):
                 one.add(of_it)
         for one in quantiles:
-            one.narrow()
+            one.end_pass()

@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from core.compare.classification import ClassNumbers
+from core.compare.classification import ClassificationMetrics
 
 # Two correct float32 implementations of one model differ by no more than this: |a - b| <= ATOL + RTOL · |reference|.
 ATOL = 1e-5
 RTOL = 1e-4
 # A continuous answer counts as changed when it moves by more than this share of the spread of the reference.
-MOVED = 0.01
+CHANGED_STD_SHARE = 0.01
 # From this share of changed rows on, the answers are not the same model's.
-MOSTLY = 0.5
+DIFFERENT_ROW_SHARE = 0.5
 
 
 class Verdict(StrEnum):
@@ -36,8 +36,8 @@ class Verdict(StrEnum):
     NOT_RUN = "not-run"
 
     @property
-    def words(self) -> str:
-        return _WORDS[self]
+    def label(self) -> str:
+        return _LABELS[self]
 
     @property
     def rank(self) -> int:
@@ -45,7 +45,7 @@ class Verdict(StrEnum):
         return list(Verdict).index(self)
 
 
-_WORDS = {
+_LABELS = {
     Verdict.BIT_IDENTICAL: "Bit-identical",
     Verdict.ROUNDING: "Same to rounding",
     Verdict.SAME_ANSWERS: "Same answers",
@@ -57,34 +57,34 @@ _WORDS = {
 }
 
 
-def verdict_of(identical: bool, rounding: bool, changed: np.ndarray) -> Verdict:
+def decide_verdict(identical: bool, rounding: bool, changed: np.ndarray) -> Verdict:
     """The verdict on all outputs together; `changed` has one flag a row."""
     if identical:
         return Verdict.BIT_IDENTICAL
     if changed.any():
-        return Verdict.DIFFERENT if changed.mean() > MOSTLY else Verdict.SOME_CHANGED
+        return Verdict.DIFFERENT if changed.mean() > DIFFERENT_ROW_SHARE else Verdict.SOME_CHANGED
     return Verdict.ROUNDING if rounding else Verdict.SAME_ANSWERS
 
 
-def jsonable(value: Any) -> Any:
+def to_jsonable(value: Any) -> Any:
     """Plain JSON of numbers, arrays and what holds them; what is not finite becomes "nan", "inf" or "-inf"."""
     if isinstance(value, int | str) or value is None:
         return value
     if isinstance(value, float) and not isinstance(value, np.generic):
         return value if math.isfinite(value) else str(value)
     if is_dataclass(value):
-        return jsonable(vars(value))
+        return to_jsonable(vars(value))
     if isinstance(value, dict):
-        return {str(name): jsonable(item) for name, item in value.items()}
+        return {str(name): to_jsonable(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [jsonable(item) for item in value]
+        return [to_jsonable(item) for item in value]
     if isinstance(value, np.ndarray | np.generic):
-        return jsonable(value.tolist())
+        return to_jsonable(value.tolist())
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
 
 
 @dataclass(frozen=True)
-class OutputNumbers:
+class OutputMetrics:
     """How far one output is from the reference's. None: makes no sense here (texts), or nothing finite was there.
 
     Unless said otherwise, over the finite pairs of values, of which there are `values`.
@@ -135,7 +135,7 @@ class OutputNumbers:
     by_magnitude: dict[str, Any] | None = None
     by_column: list[float | None] | None = None
     heat: dict[str, Any] | None = None
-    classes: ClassNumbers | None = None
+    classes: ClassificationMetrics | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return jsonable(self)
+        return to_jsonable(self)

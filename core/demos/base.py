@@ -30,12 +30,12 @@ class TrainSettings(BaseModel):
     seed: int = Field(0, ge=0, lt=2**32, description="fixes shuffling and the first weights")
 
 
-def train_settings(demo: "Demo", **given: Any) -> TrainSettings:
+def make_train_settings(demo: "Demo", **overrides: Any) -> TrainSettings:
     """The demo's defaults with what was given in their place.
 
     Raises InputError, naming the first setting that does not fit and the bound that it breaks.
     """
-    values = demo.defaults.model_dump() | {name: value for name, value in given.items() if value is not None}
+    values = demo.defaults.model_dump() | {name: value for name, value in overrides.items() if value is not None}
     if values["dataset"] not in demo.datasets:
         raise InputError(
             f"The demo {demo.key} has no such data set.",
@@ -83,21 +83,21 @@ class Score(NamedTuple):
 class Progress(NamedTuple):
     """One message of a training: `done` is the fraction of all steps; `logs` is there at the end of an epoch."""
 
-    done: float
+    fraction: float
     epoch: int
     logs: dict[str, float] | None = None
 
 
-Report = Callable[[Progress], None]
-Step = Callable[[Arrays, Arrays], float]  # trains on (inputs, targets); gives their mean loss before it did
+TrainingProgressCallback = Callable[[Progress], None]
+TrainStep = Callable[[Arrays, Arrays], float]  # trains on (inputs, targets); gives their mean loss before it did
 
 
-def accuracy(answers: list[np.ndarray], targets: list[np.ndarray]) -> Score:
+def accuracy_score(predictions: list[np.ndarray], targets: list[np.ndarray]) -> Score:
     """The share of rows whose largest answer is the right class, by the first output; targets are one-hot."""
-    return Score("accuracy", float((answers[0].argmax(axis=1) == targets[0].argmax(axis=1)).mean()))
+    return Score("accuracy", float((predictions[0].argmax(axis=1) == targets[0].argmax(axis=1)).mean()))
 
 
-def mean_absolute_error(unit: str, factor: float = 1.0) -> Callable[[list[np.ndarray], list[np.ndarray]], Score]:
+def mean_absolute_error_scorer(unit: str, factor: float = 1.0) -> Callable[[list[np.ndarray], list[np.ndarray]], Score]:
     """A score by the mean distance of the first output from its target, times `factor`, said in `unit`."""
 
     def score(answers: list[np.ndarray], targets: list[np.ndarray]) -> Score:
@@ -107,7 +107,7 @@ def mean_absolute_error(unit: str, factor: float = 1.0) -> Callable[[list[np.nda
     return score
 
 
-class Box(NamedTuple):
+class InputField(NamedTuple):
     """One value of one input, as a person fills it in; an input with several columns has one box for each, in order.
 
     `kind` is "number" (float32), "text" or "choice" (one of `options`); `example` is a value from real data, and a
@@ -119,20 +119,20 @@ class Box(NamedTuple):
     kind: str
     example: Any
     options: tuple[str, ...] = ()
-    least: float | None = None
-    most: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
 
-    def check(self, value: Any) -> Any:
+    def validate(self, value: Any) -> Any:
         """The value as a float or a text. Raises InputError when it is neither a number nor an option, as it must."""
         if self.kind == "number":
-            return self._number(value)
+            return self._parse_number(value)
         if self.kind == "choice" and value not in self.options:
             raise InputError(
-                f"'{self.label}' has other choices.", received=value, cure=f"Choose from {self._offers()}."
+                f"'{self.label}' has other choices.", received=value, cure=f"Choose from {self._list_options()}."
             )
         return str(value)
 
-    def _number(self, value: Any) -> float:
+    def _parse_number(self, value: Any) -> float:
         try:
             return float(value)
         except (TypeError, ValueError) as error:
@@ -140,7 +140,7 @@ class Box(NamedTuple):
                 f"'{self.label}' must be a number.", received=value, cure=f"Give one such as {self.example}."
             ) from error
 
-    def _offers(self) -> str:
+    def _list_options(self) -> str:
         return ", ".join(self.options)
 
 
@@ -158,53 +158,53 @@ class Demo:
     key: str
     label: str
     predicts: str
-    data_says: str
-    model_says: str
-    shows: str
+    data_description: str
+    model_description: str
+    demonstrates: str
     source: str
     kind: str
     datasets: Mapping[str, str]
     data: Callable[[TrainSettings], Data]
     build: Callable[[TrainSettings], Any]
-    train: Callable[[Any, Data, TrainSettings, Report], None]
+    train: Callable[[Any, Data, TrainSettings, TrainingProgressCallback], None]
     score: Callable[[list[np.ndarray], list[np.ndarray]], Score]
     labels: tuple[str, ...] = ()
     image_shapes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    answer_shapes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    boxes: tuple[Box, ...] = ()
+    output_image_shapes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    input_fields: tuple[InputField, ...] = ()
     unit: str = ""
-    stepper: Callable[[Any], Step] | None = None
+    make_train_step: Callable[[Any], TrainStep] | None = None
     classes: Callable[[], dict[str, type]] = dict
     has_classes: bool = False
     defaults: TrainSettings = field(default_factory=TrainSettings)
 
-    def judge(self, answers: Arrays, targets: Arrays) -> Score:
+    def score_predictions(self, predictions: Arrays, targets: Arrays) -> Score:
         """The score of answers on rows whose targets are known; outputs are taken by name, else in order."""
-        by_name = targets.keys() <= answers.keys()
-        ordered = [answers[name] for name in targets] if by_name else list(answers.values())
+        by_name = targets.keys() <= predictions.keys()
+        ordered = [predictions[name] for name in targets] if by_name else list(predictions.values())
         return self.score(ordered, list(targets.values()))
 
-    def row(self, values: Sequence[Any]) -> Arrays:
+    def make_input_row(self, values: Sequence[Any]) -> Arrays:
         """One row of inputs from what a person filled in, a value for each of `boxes`, in their order.
 
         Gives (1, columns) by input name: float32 for numbers, text else. Raises InputError when a value does not fit.
         """
-        if len(values) != len(self.boxes):
+        if len(values) != len(self.input_fields):
             raise InputError(
-                f"{self.label} takes {len(self.boxes)} values.", received=len(values), cure="Give them all."
+                f"{self.label} takes {len(self.input_fields)} values.", received=len(values), cure="Give them all."
             )
         columns: dict[str, list[Any]] = {}
-        for box, value in zip(self.boxes, values, strict=True):
-            columns.setdefault(box.input, []).append(box.check(value))
-        numbers = {box.input for box in self.boxes if box.kind == "number"}
+        for box, value in zip(self.input_fields, values, strict=True):
+            columns.setdefault(box.input, []).append(box.validate(value))
+        numbers = {box.input for box in self.input_fields if box.kind == "number"}
         return {name: np.array([row], dtype="float32" if name in numbers else "U") for name, row in columns.items()}
 
-    def code(self, settings: TrainSettings) -> ModelCode:
+    def model_code(self, settings: TrainSettings) -> ModelCode:
         """The original code, as a reloading process may be given it: how to build the model, and its classes."""
         return ModelCode(build=lambda: self.build(settings), classes=self.classes())
 
 
-def split_rows(inputs: Arrays, targets: Arrays, alike: np.ndarray | None = None) -> Data:
+def split_rows(inputs: Arrays, targets: Arrays, stratify: np.ndarray | None = None) -> Data:
     """Split 70 : 15 : 15, each split with the same share of every value in `alike` where it is given.
 
     The split does not depend on the seed of a training, so that runs answer the same held-out rows.
@@ -212,13 +212,13 @@ def split_rows(inputs: Arrays, targets: Arrays, alike: np.ndarray | None = None)
     from sklearn.model_selection import train_test_split
 
     rows = np.arange(len(next(iter(targets.values()))))
-    train, rest = train_test_split(rows, test_size=0.3, random_state=0, stratify=alike)
-    left = None if alike is None else alike[rest]
+    train, rest = train_test_split(rows, test_size=0.3, random_state=0, stratify=stratify)
+    left = None if stratify is None else stratify[rest]
     watch, held = train_test_split(rest, test_size=0.5, random_state=0, stratify=left)
-    return Data(*(take(inputs, targets, chosen) for chosen in (train, watch, held)))
+    return Data(*(take_rows(inputs, targets, chosen) for chosen in (train, watch, held)))
 
 
-def take(inputs: Arrays, targets: Arrays, rows: np.ndarray) -> Split:
+def take_rows(inputs: Arrays, targets: Arrays, rows: np.ndarray) -> Split:
     return Split(
         {name: array[rows] for name, array in inputs.items()}, {name: array[rows] for name, array in targets.items()}
     )

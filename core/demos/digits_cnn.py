@@ -25,16 +25,18 @@ def build(settings: TrainSettings):
             layers.Dense(10, activation="softmax"),
         ]
     )
-    return digits_data.compiled(model, settings)
+    return digits_data.compile_classifier(model, settings)
 
 
 DEMO = Demo(
     key="digits-cnn",
     label="Read a digit, by convolution",
-    data_says="1,797 handwritten digits, 8×8 pixels, shifted at random in training",
-    model_says="Keras: RandomTranslation, Conv2D, BatchNormalization, Conv2D, Dense(64, relu), Dropout, Dense(10)",
-    shows="Training mode against inference: an augmentation layer that stays awake gives random answers.",
+    data_description="1,797 handwritten digits, 8×8 pixels, shifted at random in training",
+    model_description=(
+        "Keras: RandomTranslation, Conv2D, BatchNormalization, Conv2D, Dense(64, relu), Dropout, Dense(10)"
+    ),
+    demonstrates="Training mode against inference: an augmentation layer that stays awake gives random answers.",
     build=build,
-    **digits_data.CLASSIFIER,
+    **digits_data.CLASSIFIER_FACTS,
     defaults=TrainSettings(hidden_units=64, epochs=10),
 )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from core.demos import digits_data
-from core.demos.base import Data, Demo, Progress, Report, Split, Step, TrainSettings
+from core.demos.base import Data, Demo, Progress, Split, TrainingProgressCallback, TrainSettings, TrainStep
 from core.errors import InputError
 
 
@@ -20,11 +20,11 @@ def build(settings: TrainSettings):
 
         def __init__(self):
             super().__init__(name="classifier")
-            self.hidden_kernel = tf.Variable(_glorot(width, settings.hidden_units), name="hidden_kernel")
+            self.hidden_kernel = tf.Variable(_glorot_uniform(width, settings.hidden_units), name="hidden_kernel")
             self.hidden_bias = tf.Variable(tf.zeros([settings.hidden_units]), name="hidden_bias")
-            self.output_kernel = tf.Variable(_glorot(settings.hidden_units, 10), name="output_kernel")
+            self.output_kernel = tf.Variable(_glorot_uniform(settings.hidden_units, 10), name="output_kernel")
             self.output_bias = tf.Variable(tf.zeros([10]), name="output_bias")
-            self.optimizer = _adam()(self.trainable_variables, settings.learning_rate)
+            self.optimizer = _adam_class()(self.trainable_variables, settings.learning_rate)
 
         def logits(self, pixels):
             hidden = tf.nn.relu(pixels @ self.hidden_kernel + self.hidden_bias)
@@ -37,7 +37,7 @@ def build(settings: TrainSettings):
     return Classifier()
 
 
-def _glorot(rows: int, columns: int) -> Any:
+def _glorot_uniform(rows: int, columns: int) -> Any:
     """Uniform in ±√(6 / (rows + columns)), after Glorot and Bengio (2010), equation 16."""
     import tensorflow as tf
 
@@ -45,7 +45,7 @@ def _glorot(rows: int, columns: int) -> Any:
     return tf.random.uniform([rows, columns], -limit, limit)
 
 
-def _adam() -> type:
+def _adam_class() -> type:
     import tensorflow as tf
 
     class Adam(tf.Module):
@@ -69,9 +69,9 @@ def _adam() -> type:
     return Adam
 
 
-def train(model: Any, data: Data, settings: TrainSettings, report: Report) -> None:
+def train(model: Any, data: Data, settings: TrainSettings, report: TrainingProgressCallback) -> None:
     """Train in place with a GradientTape; rows are shuffled anew each epoch by the seed."""
-    step = training_step(model)
+    step = make_gradient_step(model)
     shuffle = np.random.default_rng(settings.seed)
     steps = math.ceil(data.train.rows / settings.batch_size)
     for epoch in range(settings.epochs):
@@ -80,11 +80,11 @@ def train(model: Any, data: Data, settings: TrainSettings, report: Report) -> No
             rows = order[index * settings.batch_size : (index + 1) * settings.batch_size]
             step(data.train.inputs["pixels"][rows], data.train.targets["digit"][rows])
             report(Progress((epoch + (index + 1) / steps) / settings.epochs, epoch + 1))
-        logs = _measure(model, data.train) | _measure(model, data.validation, prefix="val_")
+        logs = _evaluate(model, data.train) | _evaluate(model, data.validation, prefix="val_")
         report(Progress((epoch + 1) / settings.epochs, epoch + 1, logs))
 
 
-def training_step(model: Any) -> Any:
+def make_gradient_step(model: Any) -> Any:
     """One step of descent on the mean cross-entropy of a batch, which it gives."""
     import tensorflow as tf
 
@@ -101,15 +101,15 @@ def training_step(model: Any) -> Any:
     return step
 
 
-def stepper(model: Any) -> Step:
+def make_train_step(model: Any) -> TrainStep:
     """The Step of a classifier. Raises InputError for a copy that came back without the code of its training."""
     if not hasattr(model, "logits"):
         raise InputError("What came back answers, and has no way to train.", received=type(model).__name__)
-    step = training_step(model)
+    step = make_gradient_step(model)
     return lambda inputs, targets: float(step(inputs["pixels"], targets["digit"]))
 
 
-def _measure(model: Any, split: Split, prefix: str = "") -> dict[str, float]:
+def _evaluate(model: Any, split: Split, prefix: str = "") -> dict[str, float]:
     """Mean cross-entropy and accuracy over a split; 1e-7 keeps the logarithm finite, as Keras does."""
     answers, targets = model(split.inputs["pixels"])["probabilities"].numpy(), split.targets["digit"]
     likelihood = np.clip((answers * targets).sum(axis=1), 1e-7, 1)
@@ -120,10 +120,10 @@ def _measure(model: Any, split: Split, prefix: str = "") -> dict[str, float]:
 DEMO = Demo(
     key="digits-core",
     label="Read a digit, without Keras",
-    data_says="1,797 handwritten digits, 8×8 pixels",
-    model_says="TensorFlow Core: a tf.Module with four variables and a tf.function",
-    shows="What a SavedModel keeps when there is no Keras model at all.",
+    data_description="1,797 handwritten digits, 8×8 pixels",
+    model_description="TensorFlow Core: a tf.Module with four variables and a tf.function",
+    demonstrates="What a SavedModel keeps when there is no Keras model at all.",
     build=build,
-    stepper=stepper,
-    **digits_data.CLASSIFIER | {"kind": "module", "train": train},
+    make_train_step=make_train_step,
+    **digits_data.CLASSIFIER_FACTS | {"kind": "module", "train": train},
 )

@@ -32,17 +32,17 @@ def build(settings: TrainSettings):
             keras.layers.Dense(10, activation="softmax"),
         ]
     )
-    return digits_data.compiled(model, settings)
+    return digits_data.compile_classifier(model, settings)
 
 
 DEMO = Demo(
     key="digits-custom",
     label="Read a digit, with a layer of our own",
-    data_says="1,797 handwritten digits, 8×8 pixels",
-    model_says="Keras: our own Scale layer, then Dense(128, relu), Dense(10, softmax)",
-    shows="Formats that keep layers by name fail without the class; a graph does not.",
+    data_description="1,797 handwritten digits, 8×8 pixels",
+    model_description="Keras: our own Scale layer, then Dense(128, relu), Dense(10, softmax)",
+    demonstrates="Formats that keep layers by name fail without the class; a graph does not.",
     build=build,
-    **digits_data.CLASSIFIER,
+    **digits_data.CLASSIFIER_FACTS,
     classes=classes,
     has_classes=True,
 )

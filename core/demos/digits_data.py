@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from core.demos.base import Data, TrainSettings, accuracy, split_rows
-from core.demos.fit import fit
+from core.demos.base import Data, TrainSettings, accuracy_score, split_rows
+from core.demos.keras_training import fit_keras
 from core.errors import DataUnavailable
 
 LABELS = tuple(str(digit) for digit in range(10))
@@ -33,18 +33,18 @@ def data(settings: TrainSettings) -> Data:
     The split does not depend on the seed of the training, so that runs answer the same held-out rows.
     Raises DataUnavailable when MNIST cannot be downloaded.
     """
-    pixels, digits = _mnist() if settings.dataset == "mnist" else _digits()
+    pixels, digits = _load_mnist() if settings.dataset == "mnist" else _load_bundled_digits()
     return split_rows({"pixels": pixels}, {"digit": np.eye(10, dtype="float32")[digits]}, digits)
 
 
-def _digits() -> tuple[np.ndarray, np.ndarray]:
+def _load_bundled_digits() -> tuple[np.ndarray, np.ndarray]:
     from sklearn.datasets import load_digits
 
     bundle = load_digits()
     return (bundle.data / 16).astype("float32"), bundle.target
 
 
-def _mnist() -> tuple[np.ndarray, np.ndarray]:
+def _load_mnist() -> tuple[np.ndarray, np.ndarray]:
     import keras
 
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
@@ -60,7 +60,7 @@ def _mnist() -> tuple[np.ndarray, np.ndarray]:
     return pixels, np.concatenate([seen_digits, unseen_digits])
 
 
-def compiled(model: Any, settings: TrainSettings) -> Any:
+def compile_classifier(model: Any, settings: TrainSettings) -> Any:
     """A Keras classifier of digits, compiled as all of them are."""
     import keras
 
@@ -73,7 +73,7 @@ def compiled(model: Any, settings: TrainSettings) -> Any:
 
 
 # What all Keras demos that read a digit have in common.
-CLASSIFIER: dict[str, Any] = {
+CLASSIFIER_FACTS: dict[str, Any] = {
     "predicts": "Which digit, 0 to 9, is in a small picture",
     "source": SOURCE,
     "kind": "keras",
@@ -81,6 +81,6 @@ CLASSIFIER: dict[str, Any] = {
     "datasets": DATASETS,
     "image_shapes": IMAGE_SHAPES,
     "data": data,
-    "train": fit,
-    "score": accuracy,
+    "train": fit_keras,
+    "score": accuracy_score,
 }

@@ -3,8 +3,8 @@
 import numpy as np
 
 from core.demos import digits_data
-from core.demos.base import Data, Demo, Split, TrainSettings, mean_absolute_error
-from core.demos.fit import fit
+from core.demos.base import Data, Demo, Split, TrainSettings, mean_absolute_error_scorer
+from core.demos.keras_training import fit_keras
 
 NOISE = 0.3  # standard deviation, where 1 is the step from paper to ink
 
@@ -16,12 +16,12 @@ def data(settings: TrainSettings) -> Data:
     """
     noise = np.random.default_rng(0)
     found = digits_data.data(settings)
-    return Data(*(_noisy(split, noise) for split in (found.train, found.validation, found.held_out)))
+    return Data(*(_add_noise(split, noise) for split in (found.train, found.validation, found.held_out)))
 
 
-def _noisy(split: Split, noise: np.random.Generator) -> Split:
+def _add_noise(split: Split, generator: np.random.Generator) -> Split:
     clean = split.inputs["pixels"]
-    grain = noise.normal(0, NOISE, clean.shape).astype("float32")
+    grain = generator.normal(0, NOISE, clean.shape).astype("float32")
     return Split({"noisy": np.clip(clean + grain, 0, 1)}, {"clean": clean})
 
 
@@ -52,18 +52,18 @@ DEMO = Demo(
     key="digits-denoiser",
     label="Clean a noisy digit",
     predicts="The picture without its noise, pixel by pixel",
-    data_says="1,797 handwritten digits, 8×8 pixels, with noise added by us",
-    model_says="Keras: three Conv2D layers from picture to picture",
-    shows="Answers that can be looked at: what a format changed is a change in a picture.",
+    data_description="1,797 handwritten digits, 8×8 pixels, with noise added by us",
+    model_description="Keras: three Conv2D layers from picture to picture",
+    demonstrates="Answers that can be looked at: what a format changed is a change in a picture.",
     source=digits_data.SOURCE,
     kind="keras",
     datasets=digits_data.DATASETS,
     image_shapes=digits_data.IMAGE_SHAPES,
-    answer_shapes=digits_data.IMAGE_SHAPES,
+    output_image_shapes=digits_data.IMAGE_SHAPES,
     unit="ink, from 0 to 1",
     data=data,
     build=build,
-    score=mean_absolute_error("% of full ink", 100),
-    train=fit,
+    score=mean_absolute_error_scorer("% of full ink", 100),
+    train=fit_keras,
     defaults=TrainSettings(hidden_units=32, epochs=15, learning_rate=0.002),
 )

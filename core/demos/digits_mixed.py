@@ -18,15 +18,15 @@ def build(settings: TrainSettings):
     )
     # By its own policy a model decides whether its loss is scaled, without which small gradients vanish.
     model.dtype_policy = POLICY
-    return digits_data.compiled(model, settings)
+    return digits_data.compile_classifier(model, settings)
 
 
 DEMO = Demo(
     key="digits-mixed",
     label="Read a digit, in half precision",
-    data_says="1,797 handwritten digits, 8×8 pixels",
-    model_says="Keras: Dense(128, relu), Dense(10, softmax) under the policy mixed_float16",
-    shows="Answers in float16, and an optimizer that scales the loss: not every copy keeps both.",
+    data_description="1,797 handwritten digits, 8×8 pixels",
+    model_description="Keras: Dense(128, relu), Dense(10, softmax) under the policy mixed_float16",
+    demonstrates="Answers in float16, and an optimizer that scales the loss: not every copy keeps both.",
     build=build,
-    **digits_data.CLASSIFIER,
+    **digits_data.CLASSIFIER_FACTS,
 )

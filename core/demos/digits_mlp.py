@@ -14,15 +14,15 @@ def build(settings: TrainSettings):
             keras.layers.Dense(10, activation="softmax"),
         ]
     )
-    return digits_data.compiled(model, settings)
+    return digits_data.compile_classifier(model, settings)
 
 
 DEMO = Demo(
     key="digits-mlp",
     label="Read a digit",
-    data_says="1,797 handwritten digits, 8×8 pixels",
-    model_says="Keras: Dense(128, relu), Dense(10, softmax)",
-    shows="The plain case: every format can take it.",
+    data_description="1,797 handwritten digits, 8×8 pixels",
+    model_description="Keras: Dense(128, relu), Dense(10, softmax)",
+    demonstrates="The plain case: every format can take it.",
     build=build,
-    **digits_data.CLASSIFIER,
+    **digits_data.CLASSIFIER_FACTS,
 )

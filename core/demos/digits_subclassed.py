@@ -31,17 +31,17 @@ def build(settings: TrainSettings):
 
     model = classes()["DigitReader"](settings.hidden_units, name="digit_reader")
     model(np.zeros((1, digits_data.pixel_count(settings.dataset)), dtype="float32"))
-    return digits_data.compiled(model, settings)
+    return digits_data.compile_classifier(model, settings)
 
 
 DEMO = Demo(
     key="digits-subclassed",
     label="Read a digit, with a model class of our own",
-    data_says="1,797 handwritten digits, 8×8 pixels",
-    model_says="Keras: our own class DigitReader(keras.Model) around Dense(128, relu), Dense(10, softmax)",
-    shows="A model that is code: only a graph comes back in a process that does not have the class.",
+    data_description="1,797 handwritten digits, 8×8 pixels",
+    model_description="Keras: our own class DigitReader(keras.Model) around Dense(128, relu), Dense(10, softmax)",
+    demonstrates="A model that is code: only a graph comes back in a process that does not have the class.",
     build=build,
-    **digits_data.CLASSIFIER,
+    **digits_data.CLASSIFIER_FACTS,
     classes=classes,
     has_classes=True,
 )

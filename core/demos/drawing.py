@@ -12,64 +12,64 @@ from PIL import Image, ImageDraw, ImageOps
 
 from core.errors import InputError
 
-FIELD = 1000  # a drawing's width and height, in the units of its strokes
-PEN = 80  # the pen's width, in the same units: about what a pen leaves of a digit that fills the field
-SIDE = 256  # pixels of a drawing's side, once it is ink
-MOST_POINTS = 20_000  # of a drawing; half an hour of scribbling
-MOST_PIXELS = 25_000_000  # of an uploaded picture: a good camera's
-LARGE = 512  # pixels of the longer side to which a picture is reduced
-FAINT = 0.1  # of the way from black to white: less contrast than this is a blank sheet
+CANVAS_SIZE = 1000  # a drawing's width and height, in the units of its strokes
+PEN_WIDTH = 80  # the pen's width, in the same units: about what a pen leaves of a digit that fills the field
+INK_SIZE = 256  # pixels of a drawing's side, once it is ink
+MAX_POINTS = 20_000  # of a drawing; half an hour of scribbling
+MAX_PIXELS = 25_000_000  # of an uploaded picture: a good camera's
+MAX_IMAGE_SIDE = 512  # pixels of the longer side to which a picture is reduced
+MIN_CONTRAST = 0.1  # of the way from black to white: less contrast than this is a blank sheet
 
 Strokes = Sequence[Sequence[float]]
 
 
-def inked(strokes: Strokes) -> np.ndarray:
+def render_strokes(strokes: Strokes) -> np.ndarray:
     """The ink of strokes, each `[x0, y0, x1, y1, ...]` in units of 1/1000 of the field, from its upper left corner.
 
     Gives (256, 256) float32 in [0, 1]. Raises InputError where that is no drawing.
     """
-    scale = 2 * SIDE / FIELD  # drawn twice as large, so that edges come out smooth
-    sheet = Image.new("L", (2 * SIDE, 2 * SIDE))
+    scale = 2 * INK_SIZE / CANVAS_SIZE  # drawn twice as large, so that edges come out smooth
+    sheet = Image.new("L", (2 * INK_SIZE, 2 * INK_SIZE))
     pen = ImageDraw.Draw(sheet)
-    for points in _checked(strokes):
-        pen.line([tuple(point) for point in points * scale], fill=255, width=round(PEN * scale))
+    for points in _validate_strokes(strokes):
+        pen.line([tuple(point) for point in points * scale], fill=255, width=round(PEN_WIDTH * scale))
         for x, y in points * scale:
-            pen.circle((x, y), PEN * scale / 2, fill=255)
+            pen.circle((x, y), PEN_WIDTH * scale / 2, fill=255)
     return np.asarray(sheet.reduce(2), "float32") / 255
 
 
-def _checked(strokes: Strokes) -> Iterator[np.ndarray]:
+def _validate_strokes(strokes: Strokes) -> Iterator[np.ndarray]:
     """Each stroke as (points, 2); strokes come from a browser, so nothing about them is sure."""
     try:
         flat = [np.asarray(stroke, "float64") for stroke in strokes]
     except (TypeError, ValueError) as error:
-        raise _no_drawing(type(error).__name__) from error
+        raise _invalid_drawing_error(type(error).__name__) from error
     if any(one.ndim != 1 or one.size % 2 or not np.isfinite(one).all() for one in flat):
-        raise _no_drawing("strokes that are no pairs of numbers")
-    if (count := sum(one.size for one in flat) // 2) > MOST_POINTS:
-        raise _no_drawing(f"{count:,} points")
-    return (np.clip(one.reshape(-1, 2), 0, FIELD) for one in flat if one.size)
+        raise _invalid_drawing_error("strokes that are no pairs of numbers")
+    if (count := sum(one.size for one in flat) // 2) > MAX_POINTS:
+        raise _invalid_drawing_error(f"{count:,} points")
+    return (np.clip(one.reshape(-1, 2), 0, CANVAS_SIZE) for one in flat if one.size)
 
 
-def _no_drawing(received: str) -> InputError:
+def _invalid_drawing_error(received: str) -> InputError:
     return InputError("This is no drawing that can be read.", received=received, cure="Clear it and draw again.")
 
 
-def opened(file: BinaryIO) -> Image.Image:
+def open_image(file: BinaryIO) -> Image.Image:
     """The picture in a PNG or JPEG file, upright as its camera was held.
 
     Raises InputError where it is none, is damaged, or has more than 25 million pixels.
     """
     try:
         picture = Image.open(file, formats=("PNG", "JPEG"))
-        if picture.width * picture.height > MOST_PIXELS:
-            raise _too_large(f"{picture.width:,} × {picture.height:,} pixels")
+        if picture.width * picture.height > MAX_PIXELS:
+            raise _image_too_large_error(f"{picture.width:,} × {picture.height:,} pixels")
         picture.load()
         return ImageOps.exif_transpose(picture)
     except InputError:
         raise
     except Image.DecompressionBombError as error:
-        raise _too_large("a picture of hundreds of millions of pixels") from error
+        raise _image_too_large_error("a picture of hundreds of millions of pixels") from error
     except Exception as error:  # a damaged file fails in whichever way its bytes suggest
         raise InputError(
             "This file is no picture that can be read.",
@@ -78,31 +78,31 @@ def opened(file: BinaryIO) -> Image.Image:
         ) from error
 
 
-def _too_large(received: str) -> InputError:
+def _image_too_large_error(received: str) -> InputError:
     return InputError("This picture is too large.", received=received, cure="Make it smaller: 1,000 × 1,000 is plenty.")
 
 
-def ink_of(picture: Image.Image) -> np.ndarray:
+def extract_ink(picture: Image.Image) -> np.ndarray:
     """The ink in a picture of a digit: dark on light or light on dark, as its border tells.
 
     Gives (height, width) float32 in [0, 1], reduced to at most 512 on the longer side. Paper and ink are stretched
     to 0 and 1, and a quarter of the way counts as paper still, so that the shadow of a photograph is no ink.
     """
-    grey = np.asarray(_reduced(picture), "float32") / 255
+    grey = np.asarray(_shrink_to_grey(picture), "float32") / 255
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     paper = float(np.median(border))
     away = paper - grey if paper - grey.min() >= grey.max() - paper else grey - paper
     most = float(away.max())
-    if most < FAINT:
+    if most < MIN_CONTRAST:
         return np.zeros_like(grey)
     return np.clip(2 * away / most - 0.5, 0, 1)
 
 
-def _reduced(picture: Image.Image) -> Image.Image:
+def _shrink_to_grey(picture: Image.Image) -> Image.Image:
     """In grey, small enough to work with; what is transparent lies on paper that its ink can be seen on."""
-    small = _deep(picture) if picture.mode.startswith("I") else picture
+    small = _convert_to_8_bit(picture) if picture.mode.startswith("I") else picture
     small = small.convert("LA" if small.has_transparency_data else "L")
-    small.thumbnail((LARGE, LARGE), Image.Resampling.BOX)
+    small.thumbnail((MAX_IMAGE_SIDE, MAX_IMAGE_SIDE), Image.Resampling.BOX)
     if small.mode == "L":
         return small
     grey, opaque = (np.asarray(small, "float32") / 255).transpose(2, 0, 1)
@@ -110,12 +110,12 @@ def _reduced(picture: Image.Image) -> Image.Image:
     return Image.fromarray(np.uint8(255 * (grey * opaque + dark * (1 - opaque)) + 0.5))
 
 
-def _deep(picture: Image.Image) -> Image.Image:
+def _convert_to_8_bit(picture: Image.Image) -> Image.Image:
     """A picture of 16 bits in 8, which Pillow would cut off and not scale."""
     return Image.fromarray(np.uint8(np.asarray(picture) // 256))
 
 
-def centred(ink: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def center_digit(ink: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Ink (height, width) in [0, 1], of any size, as one picture (rows, columns) float32 in [0, 1] of the data.
 
     Where in `ink` the digit stands, how large it is, and how dark, does not matter. A blank sheet gives zeros.
@@ -126,24 +126,24 @@ def centred(ink: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     learning applied to document recognition", Proceedings of the IEEE 86 (1998), section III A.
     """
     ink = np.clip(np.asarray(ink, "float32"), 0, 1)
-    if not ink.size or ink.max() < FAINT:
+    if not ink.size or ink.max() < MIN_CONTRAST:
         return np.zeros(shape, "float32")
-    digit = _cut_out(ink / ink.max())
-    return _counted(digit) if tuple(shape) == (8, 8) else _balanced(digit, shape)
+    digit = _crop_to_ink(ink / ink.max())
+    return _count_pixels_in_blocks(digit) if tuple(shape) == (8, 8) else _center_by_mass(digit, shape)
 
 
-def _cut_out(ink: np.ndarray) -> np.ndarray:
+def _crop_to_ink(ink: np.ndarray) -> np.ndarray:
     """The smallest rectangle with all ink in it that is darker than half."""
     rows, columns = (np.flatnonzero((ink > 0.5).any(axis=axis)) for axis in (1, 0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _scaled(ink: np.ndarray, rows: int, columns: int) -> np.ndarray:
+def _resize_by_area(ink: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """To (rows, columns), each pixel the mean of the area that it covers."""
-    return _means(_means(ink.astype("float64"), rows).T, columns).T
+    return _average_rows(_average_rows(ink.astype("float64"), rows).T, columns).T
 
 
-def _means(rows: np.ndarray, count: int) -> np.ndarray:
+def _average_rows(rows: np.ndarray, count: int) -> np.ndarray:
     """Rows as `count` rows of equal height, by the sums up to each of their edges."""
     edges = np.linspace(0, len(rows), count + 1)
     whole = np.minimum(edges.astype(int), len(rows) - 1)
@@ -152,20 +152,20 @@ def _means(rows: np.ndarray, count: int) -> np.ndarray:
     return np.diff(sums, axis=0).clip(0) * count / len(rows)
 
 
-def _balanced(digit: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _center_by_mass(digit: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """In a box of 20/28 of the frame, its aspect kept, its centre of mass in the frame's centre, to whole pixels."""
     factor = min(round(side * 20 / 28) / own for side, own in zip(shape, digit.shape, strict=True))
-    small = _scaled(digit, *(max(1, round(own * factor)) for own in digit.shape))
+    small = _resize_by_area(digit, *(max(1, round(own * factor)) for own in digit.shape))
     frame = np.zeros(shape, "float32")
-    frame[tuple(_placed(small, axis, side) for axis, side in enumerate(shape))] = np.clip(small, 0, 1)
+    frame[tuple(_centered_slice(small, axis, side) for axis, side in enumerate(shape))] = np.clip(small, 0, 1)
     return frame
 
 
-def _placed(small: np.ndarray, axis: int, side: int) -> slice:
+def _centered_slice(image: np.ndarray, axis: int, frame_side: int) -> slice:
     """Where a picture goes along an axis, for its centre of mass to be in the middle, and all of it inside."""
-    mass = small.sum(axis=1 - axis)
+    mass = image.sum(axis=1 - axis)
     centre = float(((np.arange(len(mass)) + 0.5) * mass).sum() / mass.sum())
-    start = int(np.clip(np.floor(side / 2 - centre + 0.5), 0, side - len(mass)))
+    start = int(np.clip(np.floor(frame_side / 2 - centre + 0.5), 0, frame_side - len(mass)))
     return slice(start, start + len(mass))
 
 
@@ -173,37 +173,37 @@ def _placed(small: np.ndarray, axis: int, side: int) -> slice:
 # that are written into them. The data bears them out: 98.5 % of its bitmaps have from 256 to 412 pixels set.
 
 
-def _counted(digit: np.ndarray) -> np.ndarray:
+def _count_pixels_in_blocks(digit: np.ndarray) -> np.ndarray:
     """As (8, 8) counts of set pixels, over 16, in the blocks of 4×4 of a bitmap of 32×32."""
-    bitmap = _upright(_as_thick_as_others(_stretched(digit)))
+    bitmap = _deslant(_normalize_stroke_width(_stretch_to_bitmap(digit)))
     return bitmap.reshape(8, 4, 8, 4).sum(axis=(1, 3)).astype("float32") / 16
 
 
-def _stretched(digit: np.ndarray) -> np.ndarray:
+def _stretch_to_bitmap(digit: np.ndarray) -> np.ndarray:
     """A bitmap of 32×32 with the digit stretched to 20 columns and all 32 rows; its aspect is lost, as it was there."""
     bitmap = np.zeros((32, 32), bool)
-    small = _scaled(digit, 32, 20)
+    small = _resize_by_area(digit, 32, 20)
     bitmap[:, 6:26] = small >= 0.499 * min(1.0, small.max())  # a hair line fills no pixel by half
     return bitmap
 
 
-def _as_thick_as_others(bitmap: np.ndarray) -> np.ndarray:
+def _normalize_stroke_width(bitmap: np.ndarray) -> np.ndarray:
     """Thin strokes thickened and thick ones thinned, once or twice, by how many pixels are set."""
     pixels = int(bitmap.sum())
     for step in (108, 256):
-        bitmap = _neighbours(bitmap).any(axis=0) if pixels < step else bitmap
+        bitmap = _stack_neighbours(bitmap).any(axis=0) if pixels < step else bitmap
     for step in (412, 560):
-        bitmap = _neighbours(bitmap).all(axis=0) if pixels > step else bitmap
+        bitmap = _stack_neighbours(bitmap).all(axis=0) if pixels > step else bitmap
     return bitmap
 
 
-def _neighbours(bitmap: np.ndarray) -> np.ndarray:
+def _stack_neighbours(bitmap: np.ndarray) -> np.ndarray:
     """Each pixel and its four neighbours, as (5, rows, columns); outside nothing is set."""
     wide = np.pad(bitmap, 1)
     return np.stack([wide[1:-1, 1:-1], wide[:-2, 1:-1], wide[2:, 1:-1], wide[1:-1, :-2], wide[1:-1, 2:]])
 
 
-def _upright(bitmap: np.ndarray) -> np.ndarray:
+def _deslant(bitmap: np.ndarray) -> np.ndarray:
     """Sheared until the left edge near the top stands above the left edge near the bottom."""
     rows = np.flatnonzero(bitmap.any(axis=1))
     if len(rows) < 6:

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from core.demos.base import Box, Data, Demo, TrainSettings, accuracy, split_rows
-from core.demos.fit import fit
+from core.demos.base import Data, Demo, InputField, TrainSettings, accuracy_score, split_rows
+from core.demos.keras_training import fit_keras
 
 CONTINENTS = ("Africa", "Americas", "Asia", "Europe")
-LETTERS = 3  # longest piece of a name that is counted
+MAX_NGRAM = 3  # longest piece of a name that is counted
 
 
 def data(settings: TrainSettings) -> Data:
@@ -26,7 +26,7 @@ def build(settings: TrainSettings):
     import tensorflow as tf
     from keras import layers
 
-    pieces = layers.TextVectorization(standardize="lower", split="character", ngrams=LETTERS, output_mode="count")
+    pieces = layers.TextVectorization(standardize="lower", split="character", ngrams=MAX_NGRAM, output_mode="count")
     pieces.adapt(tf.constant(data(settings).train.inputs["name"]))
     model = keras.Sequential(
         [
@@ -49,9 +49,11 @@ DEMO = Demo(
     key="names",
     label="Guess the continent",
     predicts="On which of four continents a country lies, from the letters of its name alone",
-    data_says="140 names of countries: so few that an unseen name stays a guess",
-    model_says="Keras: TextVectorization by pieces of 1 to 3 letters, Dense(64, relu), Dropout, Dense(4, softmax)",
-    shows="Text goes straight into the model: a copy without its vocabulary cannot answer.",
+    data_description="140 names of countries: so few that an unseen name stays a guess",
+    model_description=(
+        "Keras: TextVectorization by pieces of 1 to 3 letters, Dense(64, relu), Dropout, Dense(4, softmax)"
+    ),
+    demonstrates="Text goes straight into the model: a copy without its vocabulary cannot answer.",
     source=(
         "Names and continents of Gapminder's countries (gapminder.org/data), as bundled with plotly (MIT licence), "
         "which states no licence of the data alone."
@@ -59,10 +61,10 @@ DEMO = Demo(
     kind="keras",
     labels=CONTINENTS,
     datasets={"countries": "140 countries on four continents, bundled with plotly: works offline"},
-    boxes=(Box("name", "Name of a country", "text", "Uzbekistan"),),
+    input_fields=(InputField("name", "Name of a country", "text", "Uzbekistan"),),
     data=data,
     build=build,
-    score=accuracy,
-    train=fit,
+    score=accuracy_score,
+    train=fit_keras,
     defaults=TrainSettings(dataset="countries", hidden_units=64, epochs=15, batch_size=16, learning_rate=0.003),
 )

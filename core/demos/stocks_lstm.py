@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from core.demos.base import Data, Demo, TrainSettings, mean_absolute_error, take
-from core.demos.fit import fit
+from core.demos.base import Data, Demo, TrainSettings, mean_absolute_error_scorer, take_rows
+from core.demos.keras_training import fit_keras
 
-WEEKS = 12
+WINDOW_WEEKS = 12
 # Prices are told apart by time: what is held out lies after all that was learned from.
 LAST_TRAINING_WEEK, LAST_VALIDATION_WEEK = 72, 88
 
@@ -16,13 +16,13 @@ def data(settings: TrainSettings) -> Data:
     import plotly.data
 
     prices = plotly.data.stocks(indexed=True).to_numpy("float32")
-    weeks = np.arange(WEEKS, len(prices))
-    windows = np.concatenate([prices[week - WEEKS : week].T for week in weeks])[:, :, None]
+    weeks = np.arange(WINDOW_WEEKS, len(prices))
+    windows = np.concatenate([prices[week - WINDOW_WEEKS : week].T for week in weeks])[:, :, None]
     following = np.concatenate([prices[week] for week in weeks])[:, None]
     week = np.repeat(weeks, prices.shape[1])
     when = np.digitize(week, [LAST_TRAINING_WEEK, LAST_VALIDATION_WEEK])
     return Data(
-        *(take({"prices": windows}, {"next_price": following}, np.flatnonzero(when == part)) for part in range(3))
+        *(take_rows({"prices": windows}, {"next_price": following}, np.flatnonzero(when == part)) for part in range(3))
     )
 
 
@@ -31,7 +31,7 @@ def build(settings: TrainSettings):
 
     model = keras.Sequential(
         [
-            keras.Input((WEEKS, 1), name="prices"),
+            keras.Input((WINDOW_WEEKS, 1), name="prices"),
             keras.layers.LSTM(settings.hidden_units),
             keras.layers.Dense(1, name="next_price"),
         ]
@@ -45,9 +45,9 @@ DEMO = Demo(
     key="stocks-lstm",
     label="Guess next week's price",
     predicts="The price of a stock after twelve weeks that are known, as a multiple of its first price",
-    data_says="105 weekly prices of six companies, 2018 and 2019",
-    model_says="Keras: LSTM(32), Dense(1)",
-    shows="A loop inside the model: converters that know no loops refuse it. It is no advice on money.",
+    data_description="105 weekly prices of six companies, 2018 and 2019",
+    model_description="Keras: LSTM(32), Dense(1)",
+    demonstrates="A loop inside the model: converters that know no loops refuse it. It is no advice on money.",
     source=(
         "Closing prices of six technology companies, as bundled with plotly (MIT licence), which states neither their "
         "origin nor a licence of the data alone."
@@ -57,7 +57,7 @@ DEMO = Demo(
     unit="times the first price",
     data=data,
     build=build,
-    score=mean_absolute_error("% of the first price", 100),
-    train=fit,
+    score=mean_absolute_error_scorer("% of the first price", 100),
+    train=fit_keras,
     defaults=TrainSettings(dataset="stocks", hidden_units=32, epochs=30, learning_rate=0.01),
 )

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from core.demos.base import Box, Data, Demo, TrainSettings, mean_absolute_error, split_rows
-from core.demos.fit import fit
+from core.demos.base import Data, Demo, InputField, TrainSettings, mean_absolute_error_scorer, split_rows
+from core.demos.keras_training import fit_keras
 
-NUMBERS = ("total_bill", "size")
-CHOICES = {
+NUMBER_COLUMNS = ("total_bill", "size")
+CHOICE_COLUMNS = {
     "sex": ("Female", "Male"),
     "smoker": ("No", "Yes"),
     "day": ("Thur", "Fri", "Sat", "Sun"),
@@ -22,8 +22,8 @@ def data(settings: TrainSettings) -> Data:
     import plotly.data
 
     bills = plotly.data.tips().drop_duplicates()
-    inputs = {name: bills[[name]].to_numpy("float32") for name in NUMBERS}
-    inputs |= {name: bills[[name]].to_numpy("U") for name in CHOICES}
+    inputs = {name: bills[[name]].to_numpy("float32") for name in NUMBER_COLUMNS}
+    inputs |= {name: bills[[name]].to_numpy("U") for name in CHOICE_COLUMNS}
     return split_rows(inputs, {"tip": bills[["tip"]].to_numpy("float32")})
 
 
@@ -32,10 +32,10 @@ def build(settings: TrainSettings):
     import keras
 
     seen = data(settings).train.inputs
-    inputs = {name: keras.Input((1,), name=name) for name in NUMBERS}
-    inputs |= {name: keras.Input((1,), name=name, dtype="string") for name in CHOICES}
-    prepared = [_scaled(inputs[name], seen[name]) for name in NUMBERS]
-    prepared += [_encoded(inputs[name], seen[name]) for name in CHOICES]
+    inputs = {name: keras.Input((1,), name=name) for name in NUMBER_COLUMNS}
+    inputs |= {name: keras.Input((1,), name=name, dtype="string") for name in CHOICE_COLUMNS}
+    prepared = [_normalize(inputs[name], seen[name]) for name in NUMBER_COLUMNS]
+    prepared += [_one_hot_encode(inputs[name], seen[name]) for name in CHOICE_COLUMNS]
     hidden = keras.layers.Dense(settings.hidden_units, activation="relu")(keras.layers.Concatenate()(prepared))
     model = keras.Model(inputs, keras.layers.Dense(1, name="tip")(hidden), name="tips")
     model.compile(
@@ -46,21 +46,21 @@ def build(settings: TrainSettings):
     return model
 
 
-def _scaled(tensor: Any, seen: np.ndarray) -> Any:
+def _normalize(tensor: Any, training_values: np.ndarray) -> Any:
     import keras
 
     layer = keras.layers.Normalization()
-    layer.adapt(seen)
+    layer.adapt(training_values)
     return layer(tensor)
 
 
-def _encoded(tensor: Any, seen: np.ndarray) -> Any:
+def _one_hot_encode(tensor: Any, training_values: np.ndarray) -> Any:
     """One column for each word that was seen, and one for every other."""
     import keras
     import tensorflow as tf
 
     lookup = keras.layers.StringLookup()
-    lookup.adapt(tf.constant(seen))
+    lookup.adapt(tf.constant(training_values))
     return keras.layers.CategoryEncoding(lookup.vocabulary_size(), output_mode="one_hot")(lookup(tensor))
 
 
@@ -68,9 +68,9 @@ DEMO = Demo(
     key="tips",
     label="Guess the tip",
     predicts="The tip on a restaurant bill, in dollars",
-    data_says="243 bills of one restaurant: amount, table, day, guests",
-    model_says="Keras: Normalization, StringLookup and CategoryEncoding, then Dense(32, relu), Dense(1)",
-    shows="Preparation inside the model: scales and vocabularies must come back too.",
+    data_description="243 bills of one restaurant: amount, table, day, guests",
+    model_description="Keras: Normalization, StringLookup and CategoryEncoding, then Dense(32, relu), Dense(1)",
+    demonstrates="Preparation inside the model: scales and vocabularies must come back too.",
     source=(
         "Bills of one restaurant (244, one of them twice), as bundled with plotly (MIT licence), which names as their "
         "origin the table `tips` of the R package reshape2 (MIT licence), by way of Rdatasets; no licence is stated of "
@@ -78,18 +78,18 @@ DEMO = Demo(
     ),
     kind="keras",
     datasets={"tips": "243 restaurant bills, bundled with plotly: works offline"},
-    boxes=(
-        Box("total_bill", "Bill in dollars", "number", 24.59, least=3, most=51),
-        Box("size", "Guests", "number", 4, least=1, most=6),
-        Box("sex", "Who pays", "choice", "Female", CHOICES["sex"]),
-        Box("smoker", "Smokers at the table", "choice", "No", CHOICES["smoker"]),
-        Box("day", "Day", "choice", "Sun", CHOICES["day"]),
-        Box("time", "Meal", "choice", "Dinner", CHOICES["time"]),
+    input_fields=(
+        InputField("total_bill", "Bill in dollars", "number", 24.59, minimum=3, maximum=51),
+        InputField("size", "Guests", "number", 4, minimum=1, maximum=6),
+        InputField("sex", "Who pays", "choice", "Female", CHOICE_COLUMNS["sex"]),
+        InputField("smoker", "Smokers at the table", "choice", "No", CHOICE_COLUMNS["smoker"]),
+        InputField("day", "Day", "choice", "Sun", CHOICE_COLUMNS["day"]),
+        InputField("time", "Meal", "choice", "Dinner", CHOICE_COLUMNS["time"]),
     ),
     unit="dollars",
     data=data,
     build=build,
-    score=mean_absolute_error("dollars"),
-    train=fit,
+    score=mean_absolute_error_scorer("dollars"),
+    train=fit_keras,
     defaults=TrainSettings(dataset="tips", hidden_units=32, epochs=30, batch_size=16, learning_rate=0.003),
 )

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from core.demos.base import Box, Data, Demo, TrainSettings, accuracy, split_rows
-from core.demos.fit import fit
+from core.demos.base import Data, Demo, InputField, TrainSettings, accuracy_score, split_rows
+from core.demos.keras_training import fit_keras
 
 # The columns of each input; in scikit-learn's table they stand in this order, behind the alcohol (column 0).
 MINERALS = {
@@ -61,9 +61,10 @@ def build(settings: TrainSettings):
     return model
 
 
-def _boxes(name: str, columns: dict[str, tuple[float, float, float]]) -> tuple[Box, ...]:
+def _number_fields(name: str, columns: dict[str, tuple[float, float, float]]) -> tuple[InputField, ...]:
     return tuple(
-        Box(name, label, "number", example, least=least, most=most) for label, (least, most, example) in columns.items()
+        InputField(name, label, "number", example, minimum=least, maximum=most)
+        for label, (least, most, example) in columns.items()
     )
 
 
@@ -71,9 +72,9 @@ DEMO = Demo(
     key="two-in-two-out",
     label="Know a wine by its chemistry",
     predicts="The variety of grape, one of three, and the alcohol in % of volume",
-    data_says="178 Italian wines: five measurements of minerals and acids, seven of colour",
-    model_says="Keras: inputs minerals and colours, Dense(16, relu) for each, outputs variety and alcohol",
-    shows="Two inputs and two outputs by name: formats rename them, or sort them by the alphabet.",
+    data_description="178 Italian wines: five measurements of minerals and acids, seven of colour",
+    model_description="Keras: inputs minerals and colours, Dense(16, relu) for each, outputs variety and alcohol",
+    demonstrates="Two inputs and two outputs by name: formats rename them, or sort them by the alphabet.",
     source=(
         "Wine recognition data, M. Forina et al., UCI Machine Learning Repository, as bundled with scikit-learn "
         "(BSD 3-Clause licence), which states no licence of the data alone."
@@ -81,11 +82,11 @@ DEMO = Demo(
     kind="keras",
     labels=VARIETIES,
     datasets={"wine": "178 wines with 13 measurements, bundled with scikit-learn: works offline"},
-    boxes=_boxes("minerals", MINERALS) + _boxes("colours", COLOURS),
+    input_fields=_number_fields("minerals", MINERALS) + _number_fields("colours", COLOURS),
     unit="% of volume",
     data=data,
     build=build,
-    score=accuracy,
-    train=fit,
+    score=accuracy_score,
+    train=fit_keras,
     defaults=TrainSettings(dataset="wine", hidden_units=16, epochs=30, batch_size=16, learning_rate=0.003),
 )

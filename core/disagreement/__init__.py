@@ -3,23 +3,23 @@
 NumPy only: whoever searches says how the two are asked.
 """
 
-from core.disagreement.metric import Measured, Scale, measure, scales_of
-from core.disagreement.proposals import NEAR, Point, Seen, Steps, distance
-from core.disagreement.search import FOR_DATA, Budget, Find, Piece, Search
+from core.disagreement.metric import OutputScale, RowDisagreement, measure_disagreement, output_scales
+from core.disagreement.proposals import NEIGHBOURHOOD_SHARE, DataDomain, InputPoint, StepGenerator, distance_from_origin
+from core.disagreement.search import DATA_BUDGET_SHARE, DataChunk, DisagreeingInput, DisagreementSearch, SearchBudget
 
 __all__ = [
-    "FOR_DATA",
-    "NEAR",
-    "Budget",
-    "Find",
-    "Measured",
-    "Piece",
-    "Point",
-    "Scale",
-    "Search",
-    "Seen",
-    "Steps",
-    "distance",
-    "measure",
-    "scales_of",
+    "DATA_BUDGET_SHARE",
+    "NEIGHBOURHOOD_SHARE",
+    "DataChunk",
+    "DataDomain",
+    "DisagreeingInput",
+    "DisagreementSearch",
+    "InputPoint",
+    "OutputScale",
+    "RowDisagreement",
+    "SearchBudget",
+    "StepGenerator",
+    "distance_from_origin",
+    "measure_disagreement",
+    "output_scales",
 ]

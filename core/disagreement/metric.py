@@ -16,15 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.arrays import Arrays
-from core.compare import ATOL, MOVED
-from core.compare.accumulators import NEAR_ONE, spread_of
+from core.compare import ATOL, CHANGED_STD_SHARE
+from core.compare.accumulators import PROBABILITY_SUM_TOLERANCE, finite_std
 
-SAME, MOVED_ON, OTHER, NOT_A_NUMBER = 0, 1, 2, 3
-MOST = 1e12  # an amount above which nothing is told apart any more
+SAME, VALUE_MOVED, CLASS_OR_TEXT_CHANGED, NON_FINITE = 0, 1, 2, 3
+MAX_AMOUNT = 1e12  # an amount above which nothing is told apart any more
 
 
 @dataclass(frozen=True)
-class Scale:
+class OutputScale:
     """How answers of one output are held against each other: as a "class" (the largest of its values), as a "value"
     in units of `spread` (of 1 where that is 0), or as "text"."""
 
@@ -32,13 +32,13 @@ class Scale:
     spread: float = 0.0
 
     @property
-    def moved(self) -> float:
+    def change_threshold(self) -> float:
         """The difference from which a value counts as changed, as in a comparison."""
-        return max(MOVED * self.spread, ATOL)
+        return max(CHANGED_STD_SHARE * self.spread, ATOL)
 
 
 @dataclass(frozen=True)
-class Measured:
+class RowDisagreement:
     """One entry for each row, all of shape (rows,).
 
     `level` is 0 for the same answer, 1 for a value that moved, 2 for another class or text, 3 where one is no number
@@ -58,71 +58,73 @@ class Measured:
         return self.level > SAME
 
 
-def scales_of(reference: Arrays, labels: int = 0) -> dict[str, Scale]:
+def output_scales(reference: Arrays, labels: int = 0) -> dict[str, OutputScale]:
     """The scale of each output by what a reference shows; with `labels` classes, an output of so many values is one."""
-    return {name: _scale(array, labels) for name, array in reference.items()}
+    return {name: _output_scale(array, labels) for name, array in reference.items()}
 
 
-def _scale(array: np.ndarray, labels: int) -> Scale:
+def _output_scale(array: np.ndarray, labels: int) -> OutputScale:
     if array.dtype.kind in "SUO":
-        return Scale("text")
+        return OutputScale("text")
     values = array.astype("float64")
-    if values.ndim == 2 and values.shape[1] > 1 and (values.shape[1] == labels or _are_probabilities(values)):
-        return Scale("class")
-    return Scale("value", spread_of(values))
+    if values.ndim == 2 and values.shape[1] > 1 and (values.shape[1] == labels or _is_probability_rows(values)):
+        return OutputScale("class")
+    return OutputScale("value", finite_std(values))
 
 
-def _are_probabilities(rows: np.ndarray) -> bool:
-    return bool(np.all(rows >= 0) and np.allclose(rows.sum(axis=-1), 1, atol=NEAR_ONE))
+def _is_probability_rows(rows: np.ndarray) -> bool:
+    return bool(np.all(rows >= 0) and np.allclose(rows.sum(axis=-1), 1, atol=PROBABILITY_SUM_TOLERANCE))
 
 
-def measure(left: Arrays, right: Arrays, scales: Mapping[str, Scale]) -> Measured:
+def measure_disagreement(left: Arrays, right: Arrays, scales: Mapping[str, OutputScale]) -> RowDisagreement:
     """Hold the answers of two models to the same rows against each other, batch first, by the same output names.
 
     NaN equals NaN at the same place, and infinity itself.
     """
     with np.errstate(over="ignore"):
-        parts = [_one(left[name], right[name], scale) for name, scale in scales.items()]
+        parts = [_measure_output(left[name], right[name], scale) for name, scale in scales.items()]
     levels, amounts, largest = (np.array([part[at] for part in parts]) for at in range(3))
     squeezed = amounts / (1 + amounts)
     output = (levels + squeezed).argmax(axis=0)
     rows = np.arange(output.size)
     score = levels.max(axis=0) + squeezed.mean(axis=0)
-    return Measured(levels[output, rows], amounts[output, rows], largest.max(axis=0), output, score)
+    return RowDisagreement(levels[output, rows], amounts[output, rows], largest.max(axis=0), output, score)
 
 
-def _one(left: np.ndarray, right: np.ndarray, scale: Scale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _measure_output(
+    left: np.ndarray, right: np.ndarray, scale: OutputScale
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     left, right = left.reshape(len(left), -1), right.reshape(len(right), -1)
     if scale.kind == "text":
         others = (left.astype("U") != right.astype("U")).sum(axis=1)
-        return np.where(others > 0, OTHER, SAME), others.astype("float64"), np.zeros(len(left))
+        return np.where(others > 0, CLASS_OR_TEXT_CHANGED, SAME), others.astype("float64"), np.zeros(len(left))
     left, right = left.astype("float64"), right.astype("float64")
     finite = np.isfinite(left) & np.isfinite(right)
     with np.errstate(invalid="ignore"):
         apart = np.where(finite, np.abs(left - right), 0.0)
     strange = ~(finite | (np.isnan(left) & np.isnan(right)) | (left == right))
     largest = apart.max(axis=1, initial=0.0)
-    level, amount = _classes(left, right, largest) if scale.kind == "class" else _values(largest, scale)
+    level, amount = _score_classes(left, right, largest) if scale.kind == "class" else _score_values(largest, scale)
     odd = strange.any(axis=1)
-    amount = np.nan_to_num(np.minimum(amount, MOST), nan=MOST)
-    return np.where(odd, NOT_A_NUMBER, level), np.where(odd, strange.sum(axis=1), amount), largest
+    amount = np.nan_to_num(np.minimum(amount, MAX_AMOUNT), nan=MAX_AMOUNT)
+    return np.where(odd, NON_FINITE, level), np.where(odd, strange.sum(axis=1), amount), largest
 
 
-def _values(largest: np.ndarray, scale: Scale) -> tuple[np.ndarray, np.ndarray]:
-    return np.where(largest > scale.moved, MOVED_ON, SAME), largest / (scale.spread or 1.0)
+def _score_values(largest: np.ndarray, scale: OutputScale) -> tuple[np.ndarray, np.ndarray]:
+    return np.where(largest > scale.change_threshold, VALUE_MOVED, SAME), largest / (scale.spread or 1.0)
 
 
-def _classes(left: np.ndarray, right: np.ndarray, largest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _score_classes(left: np.ndarray, right: np.ndarray, largest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows in which both have the same number missing count by the others."""
     left, right = (np.where(np.isfinite(rows), rows, np.finfo("float32").min) for rows in (left, right))
     rows, one, two = np.arange(len(left)), left.argmax(axis=1), right.argmax(axis=1)
     sure = np.minimum(left[rows, one] - left[rows, two], right[rows, two] - right[rows, one])
-    lead = np.minimum(_lead(left), _lead(right))
+    lead = np.minimum(_top_margin(left), _top_margin(right))
     near = np.divide(largest, largest + lead, where=largest > 0, out=np.zeros_like(largest))
-    return np.where(one != two, OTHER, SAME), np.where(one != two, sure, near)
+    return np.where(one != two, CLASS_OR_TEXT_CHANGED, SAME), np.where(one != two, sure, near)
 
 
-def _lead(rows: np.ndarray) -> np.ndarray:
+def _top_margin(rows: np.ndarray) -> np.ndarray:
     """How far the largest value of each row stands above the second."""
     two = np.partition(rows, -2, axis=1)[:, -2:]
     return two[:, 1] - two[:, 0]

@@ -12,17 +12,17 @@ import numpy as np
 
 from core.arrays import Arrays
 
-REPEATED = 2  # a column whose values stand in this many rows on average is a choice; else it is free text
-MOST_WORDS = 10_000  # values of a column that are remembered
+MIN_REPEATS = 2  # a column whose values stand in this many rows on average is a choice; else it is free text
+MAX_VALUES = 10_000  # values of a column that are remembered
 
 
 @dataclass
-class Numbers:
+class NumberDomain:
     """Of each column the smallest and the largest finite number, and whether all were whole; shape (columns,)."""
 
     low: np.ndarray
     high: np.ndarray
-    whole: np.ndarray
+    is_integer: np.ndarray
 
     @property
     def span(self) -> np.ndarray:
@@ -33,11 +33,11 @@ class Numbers:
         finite = np.isfinite(rows)
         self.low = np.minimum(self.low, np.where(finite, rows, np.inf).min(axis=0))
         self.high = np.maximum(self.high, np.where(finite, rows, -np.inf).max(axis=0))
-        self.whole &= (~finite | (rows == np.round(rows))).all(axis=0)
+        self.is_integer &= (~finite | (rows == np.round(rows))).all(axis=0)
 
 
 @dataclass
-class Words:
+class TextDomain:
     """Of one column the texts that were seen, their letters, and the length of the longest."""
 
     values: set[str] = field(default_factory=set)
@@ -47,27 +47,27 @@ class Words:
 
     @property
     def is_choice(self) -> bool:
-        return len(self.values) * REPEATED <= self.rows
+        return len(self.values) * MIN_REPEATS <= self.rows
 
     @property
-    def movable(self) -> bool:
+    def is_movable(self) -> bool:
         return len(self.values) > 1 if self.is_choice else bool(self.letters)
 
     def add(self, column: np.ndarray) -> None:
         self.rows += len(column)
         for word in np.unique(column).tolist():
-            if len(self.values) < MOST_WORDS:
+            if len(self.values) < MAX_VALUES:
                 self.values.add(word)
             self.letters.update(word)
             self.longest = max(self.longest, len(word))
 
 
-class Seen:
+class DataDomain:
     """The columns of every input, as far as rows were shown; inputs are laid flat, row by row."""
 
     def __init__(self) -> None:
-        self.numbers: dict[str, Numbers] = {}
-        self.words: dict[str, list[Words]] = {}
+        self.numbers: dict[str, NumberDomain] = {}
+        self.texts: dict[str, list[TextDomain]] = {}
         self.rows = 0
 
     def add(self, inputs: Arrays) -> None:
@@ -75,31 +75,31 @@ class Seen:
         for name, array in inputs.items():
             rows = array.reshape(len(array), -1)
             if rows.dtype.kind in "SUO":
-                columns = self.words.setdefault(name, [Words() for _ in range(rows.shape[1])])
+                columns = self.texts.setdefault(name, [TextDomain() for _ in range(rows.shape[1])])
                 for column, values in zip(columns, rows.astype("U").T, strict=True):
                     column.add(values)
             else:
-                self.numbers.setdefault(name, _nothing(rows.shape[1])).add(rows.astype("float64"))
+                self.numbers.setdefault(name, _empty_domain(rows.shape[1])).add(rows.astype("float64"))
         self.rows += len(next(iter(inputs.values())))
 
-    def movable(self) -> dict[str, np.ndarray]:
+    def movable_columns(self) -> dict[str, np.ndarray]:
         """By input which of its columns can be another value, (columns,) bool."""
-        texts = {name: np.array([one.movable for one in columns]) for name, columns in self.words.items()}
+        texts = {name: np.array([one.is_movable for one in columns]) for name, columns in self.texts.items()}
         return {name: one.span > 0 for name, one in self.numbers.items()} | texts
 
 
-def _nothing(columns: int) -> Numbers:
-    return Numbers(np.full(columns, np.inf), np.full(columns, -np.inf), np.ones(columns, bool))
+def _empty_domain(columns: int) -> NumberDomain:
+    return NumberDomain(np.full(columns, np.inf), np.full(columns, -np.inf), np.ones(columns, bool))
 
 
 # No number moves further from the row where the steps began than this share of its column's range, and of a free text
 # no larger share of the letters is another: what is found is still a picture of that digit, a bill like that one.
-NEAR = 0.25
-DENSE = 0.5  # share of the steps that move every number at once; the others move a few columns
+NEIGHBOURHOOD_SHARE = 0.25
+DENSE_STEP_SHARE = 0.5  # share of the steps that move every number at once; the others move a few columns
 
 
 @dataclass(frozen=True)
-class Point:
+class InputPoint:
     """One row by input name, batch first; the row of the data where it began; and by input of text how many letters of
     each column were changed on the way."""
 
@@ -108,45 +108,45 @@ class Point:
     edits: Arrays = field(default_factory=dict)
 
 
-class Proposals(NamedTuple):
+class ProposedRows(NamedTuple):
     """Rows by input name, batch first, with the letters changed so far, (rows, columns) by input of text."""
 
     inputs: Arrays
     edits: Arrays
 
-    def take(self, row: int, origin: Arrays) -> Point:
+    def point_at(self, row: int, origin: Arrays) -> InputPoint:
         inputs, edits = ({name: array[row : row + 1] for name, array in arrays.items()} for arrays in self)
-        return Point(inputs, origin, edits)
+        return InputPoint(inputs, origin, edits)
 
 
-class Steps:
+class StepGenerator:
     """Makes steps of any size within what was seen; the same random numbers give the same steps."""
 
-    def __init__(self, seen: Seen, random: np.random.Generator):
-        self._seen = seen
+    def __init__(self, domain: DataDomain, random: np.random.Generator):
+        self._domain = domain
         self._random = random
-        self._movable = seen.movable()
-        self._words = {name: [_Lexicon(one) for one in columns] for name, columns in seen.words.items()}
+        self._movable = domain.movable_columns()
+        self._text_mutators = {name: [_TextMutator(one) for one in columns] for name, columns in domain.texts.items()}
 
     @property
     def can_move(self) -> bool:
         return any(columns.any() for columns in self._movable.values())
 
-    def around(self, at: Point, count: int, size: float) -> Proposals:
+    def propose(self, point: InputPoint, count: int, size: float) -> ProposedRows:
         """`count` rows one step away from a point; `size` is the standard deviation of a number's step, as a share of
         its column's range. A choice becomes another one that was seen; of a free text one letter is changed, put in or
         left out."""
-        chosen = self._choose(count)
+        chosen = self._choose_columns(count)
         inputs, edits = {}, {}
-        for name, array in at.inputs.items():
-            if name in self._seen.numbers:
-                moved = self._numbers(self._seen.numbers[name], array, at.origin[name], chosen[name], size)
+        for name, array in point.inputs.items():
+            if name in self._domain.numbers:
+                moved = self._step_numbers(self._domain.numbers[name], array, point.origin[name], chosen[name], size)
             else:
-                moved, edits[name] = self._texts(name, at, chosen[name])
+                moved, edits[name] = self._step_texts(name, point, chosen[name])
             inputs[name] = moved.reshape(count, *array.shape[1:])
-        return Proposals(inputs, edits)
+        return ProposedRows(inputs, edits)
 
-    def _choose(self, count: int) -> dict[str, np.ndarray]:
+    def _choose_columns(self, count: int) -> dict[str, np.ndarray]:
         """Which columns each step moves, (count, columns) bool by input: all numbers, or a few columns of any kind."""
         flat = np.concatenate(list(self._movable.values()))
         free = np.flatnonzero(flat)
@@ -154,20 +154,20 @@ class Steps:
         sparse = np.zeros((count, flat.size), bool)
         sparse[:, free] = self._random.random((count, free.size)) < (few / free.size)[:, None]
         sparse[np.arange(count), self._random.choice(free, size=count)] = True
-        dense = self._random.random((count, 1)) < DENSE
+        dense = self._random.random((count, 1)) < DENSE_STEP_SHARE
         ends = np.cumsum([columns.size for columns in self._movable.values()])[:-1]
         by_input = dict(zip(self._movable, np.split(sparse, ends, axis=1), strict=True))
         return {
-            name: (mask | dense) & self._movable[name] if name in self._seen.numbers else mask
+            name: (mask | dense) & self._movable[name] if name in self._domain.numbers else mask
             for name, mask in by_input.items()
         }
 
-    def _numbers(self, seen: Numbers, row: np.ndarray, origin: np.ndarray, chosen: np.ndarray, size: float):
+    def _step_numbers(self, domain: NumberDomain, row: np.ndarray, origin: np.ndarray, chosen: np.ndarray, size: float):
         """(count, columns) in the dtype of the row; what is not chosen stays as it is, to the last bit."""
-        low, high = _bounds(seen, origin.reshape(-1).astype("float64"))
+        low, high = _column_bounds(domain, origin.reshape(-1).astype("float64"))
         now = row.reshape(-1).astype("float64")
-        step = self._random.normal(size=chosen.shape) * size * seen.span
-        step = np.where(seen.whole, np.sign(step) * np.maximum(np.round(np.abs(step)), 1), step)
+        step = self._random.normal(size=chosen.shape) * size * domain.span
+        step = np.where(domain.is_integer, np.sign(step) * np.maximum(np.round(np.abs(step)), 1), step)
         with np.errstate(invalid="ignore"):
             moved = np.clip(now + step, low, high)
         rows = np.repeat(row.reshape(1, -1), len(chosen), axis=0)
@@ -175,52 +175,54 @@ class Steps:
         rows[chosen] = moved[chosen].astype(row.dtype)
         return rows
 
-    def _texts(self, name: str, at: Point, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        texts = np.repeat(at.inputs[name].reshape(1, -1), len(chosen), axis=0).astype("O")
-        edits = np.repeat(at.edits.get(name, np.zeros((1, chosen.shape[1]), int)), len(chosen), axis=0)
-        origin = at.origin[name].reshape(-1)
+    def _step_texts(self, name: str, point: InputPoint, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        texts = np.repeat(point.inputs[name].reshape(1, -1), len(chosen), axis=0).astype("O")
+        edits = np.repeat(point.edits.get(name, np.zeros((1, chosen.shape[1]), int)), len(chosen), axis=0)
+        origin = point.origin[name].reshape(-1)
         for row, column in np.argwhere(chosen):
-            lexicon = self._words[name][column]
-            found = lexicon.another(str(texts[row, column]), str(origin[column]), int(edits[row, column]), self._random)
+            lexicon = self._text_mutators[name][column]
+            found = lexicon.mutate(str(texts[row, column]), str(origin[column]), int(edits[row, column]), self._random)
             texts[row, column], edits[row, column] = found
         return texts.astype("U"), edits
 
 
-def _bounds(seen: Numbers, origin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _column_bounds(domain: NumberDomain, origin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The range of the data, cut to the neighbourhood of one row; a whole number may always move by one."""
-    near = np.where(seen.whole, np.maximum(np.floor(NEAR * seen.span), 1), NEAR * seen.span)
-    return np.fmax(seen.low, origin - near), np.fmin(seen.high, origin + near)
+    near = np.where(
+        domain.is_integer, np.maximum(np.floor(NEIGHBOURHOOD_SHARE * domain.span), 1), NEIGHBOURHOOD_SHARE * domain.span
+    )
+    return np.fmax(domain.low, origin - near), np.fmin(domain.high, origin + near)
 
 
-class _Lexicon:
+class _TextMutator:
     """What a column of text may become."""
 
-    def __init__(self, seen: Words):
-        self._values = sorted(seen.values)
-        self._letters = sorted(seen.letters)
-        self._seen = seen
+    def __init__(self, domain: TextDomain):
+        self._values = sorted(domain.values)
+        self._letters = sorted(domain.letters)
+        self._domain = domain
 
-    def another(self, text: str, origin: str, edits: int, random: np.random.Generator) -> tuple[str, int]:
+    def mutate(self, text: str, origin: str, edits: int, random: np.random.Generator) -> tuple[str, int]:
         """Another text, and how many letters were changed since the row of the data."""
-        if self._seen.is_choice:
+        if self._domain.is_choice:
             others = [one for one in self._values if one != text]
             return others[random.integers(len(others))], 0
-        most, times = max(1, round(NEAR * len(origin))), 1
+        most, times = max(1, round(NEIGHBOURHOOD_SHARE * len(origin))), 1
         if edits >= most:  # as far as it may go: begin again at the row
             text, edits, times = origin, 0, int(random.integers(1, most + 1))
         for _ in range(times):
-            text = self._edited(text, random)
+            text = self._edit_once(text, random)
         return text, edits + times
 
-    def _edited(self, text: str, random: np.random.Generator) -> str:
+    def _edit_once(self, text: str, random: np.random.Generator) -> str:
         """One letter changed, put in or left out; never empty, and never longer than the longest that was seen."""
-        ways = ["change"] * bool(text) + ["insert"] * (len(text) < self._seen.longest) + ["delete"] * (len(text) > 1)
+        ways = ["change"] * bool(text) + ["insert"] * (len(text) < self._domain.longest) + ["delete"] * (len(text) > 1)
         way, at = ways[random.integers(len(ways))], int(random.integers(max(len(text), 1)))
         letter = "" if way == "delete" else self._letters[random.integers(len(self._letters))]
         return text[:at] + letter + text[at + (way != "insert") :]
 
 
-def distance(point: Point, seen: Seen) -> dict[str, Any]:
+def distance_from_origin(point: InputPoint, domain: DataDomain) -> dict[str, Any]:
     """How far a point is from its row: `columns` that are others, of how many (`of`), and `largest`, the furthest that
     a number moved, as a share of its column's range."""
     columns = of = 0
@@ -229,7 +231,7 @@ def distance(point: Point, seen: Seen) -> dict[str, Any]:
         now, then = array.reshape(-1), point.origin[name].reshape(-1)
         same = (now == then) | ((now != now) & (then != then))
         columns, of = columns + int((~same).sum()), of + now.size
-        if name in seen.numbers and not same.all():
+        if name in domain.numbers and not same.all():
             apart = np.abs(now.astype("float64") - then.astype("float64"))[~same]
-            largest = max(largest, float((apart / seen.numbers[name].span[~same]).max()))
+            largest = max(largest, float((apart / domain.numbers[name].span[~same]).max()))
     return {"columns": columns, "of": of, "largest": largest}

@@ -14,20 +14,20 @@ from typing import NamedTuple
 import numpy as np
 
 from core.arrays import Arrays
-from core.disagreement.metric import SAME, Measured, Scale, measure
-from core.disagreement.proposals import Point, Proposals, Seen, Steps
+from core.disagreement.metric import SAME, OutputScale, RowDisagreement, measure_disagreement
+from core.disagreement.proposals import DataDomain, InputPoint, ProposedRows, StepGenerator
 
-STARTS = 16  # best rows of the data that are kept to begin from
-CLIMBS, STEPS = 4, 32  # climbs side by side, and steps of each that are asked together
-FIRST, SMALLEST = 0.1, 0.005  # size of a step, as a share of a column's range
-GROW, SHRINK = 1.3, 0.85
-FOR_DATA = 0.5  # share of the budget after which no more rows of the data are asked
-MADE = "made"
+MAX_STARTS = 16  # best rows of the data that are kept to begin from
+PARALLEL_CLIMBS, STEPS_PER_BATCH = 4, 32  # climbs side by side, and steps of each that are asked together
+INITIAL_STEP_SIZE, MIN_STEP_SIZE = 0.1, 0.005  # size of a step, as a share of a column's range
+STEP_GROWTH, STEP_SHRINKAGE = 1.3, 0.85
+DATA_BUDGET_SHARE = 0.5  # share of the budget after which no more rows of the data are asked
+GENERATED = "made"
 
-Ask = Callable[[Arrays], tuple[Arrays, Arrays]]
+PredictBoth = Callable[[Arrays], tuple[Arrays, Arrays]]
 
 
-class Piece(NamedTuple):
+class DataChunk(NamedTuple):
     """Rows of the data, batch first: from which split, from which row of it on, and the truth where it is known."""
 
     split: str
@@ -36,45 +36,45 @@ class Piece(NamedTuple):
     targets: Arrays
 
 
-class Budget:
+class SearchBudget:
     """A limit on seconds, and on inputs that are asked (None for none), whichever comes first."""
 
     def __init__(self, seconds: float, evaluations: int | None = None):
         self.spent = 0
         self._seconds = seconds
         self._evaluations = evaluations
-        self._began = time.monotonic()
+        self._started = time.monotonic()
 
     @property
-    def seconds(self) -> float:
-        return time.monotonic() - self._began
+    def seconds_used(self) -> float:
+        return time.monotonic() - self._started
 
     @property
-    def left(self) -> float:
+    def evaluations_left(self) -> float:
         """Inputs that may still be asked; infinite where only time is short."""
-        if self.seconds >= self._seconds:
+        if self.seconds_used >= self._seconds:
             return 0
         return float("inf") if self._evaluations is None else self._evaluations - self.spent
 
     @property
     def seconds_left(self) -> float:
         """The longest that it may still take."""
-        return max(self._seconds - self.seconds, 0.0)
+        return max(self._seconds - self.seconds_used, 0.0)
 
     @property
-    def done(self) -> float:
+    def share_used(self) -> float:
         """The share that is used up, in [0, 1]."""
         counted = self.spent / self._evaluations if self._evaluations else 0.0
-        return min(max(self.seconds / self._seconds, counted), 1.0)
+        return min(max(self.seconds_used / self._seconds, counted), 1.0)
 
 
 @dataclass(frozen=True)
-class Find:
+class DisagreeingInput:
     """One input, what both answered to it, and the row of the data from which so many steps led there (`began`, None
     where it is that row itself)."""
 
-    point: Point
-    answers: tuple[Arrays, Arrays]
+    point: InputPoint
+    predictions: tuple[Arrays, Arrays]
     level: int
     amount: float
     score: float
@@ -83,97 +83,103 @@ class Find:
     row: int
     targets: Arrays = field(default_factory=dict)
     steps: int = 0
-    began: "Find | None" = None
+    start: "DisagreeingInput | None" = None
 
     @property
-    def changed(self) -> bool:
+    def is_changed(self) -> bool:
         return self.level > SAME
 
 
-class Search:
+class DisagreementSearch:
     """Looks for the input on which two disagree most. `ask` gives both answers to the same rows, by the output names of
     `scales`; `hear` is told after every batch. `data` comes first, then `steps`; each ends with the budget."""
 
     def __init__(
         self,
-        ask: Ask,
-        scales: Mapping[str, Scale],
-        budget: Budget,
+        predict: PredictBoth,
+        scales: Mapping[str, OutputScale],
+        budget: SearchBudget,
         seed: int = 0,
-        hear: Callable[["Search"], None] = lambda search: None,
+        on_progress: Callable[["DisagreementSearch"], None] = lambda search: None,
     ):
-        self.scales, self.budget, self.seen = scales, budget, Seen()
-        self.asked: dict[str, int] = {}
+        self.scales, self.budget, self.domain = scales, budget, DataDomain()
+        self.evaluated: dict[str, int] = {}
         self.changed: dict[str, int] = {}
         self.largest = 0.0
-        self.best: Find | None = None
-        self.starts: list[Find] = []
-        self._ask, self._hear = ask, hear
+        self.best: DisagreeingInput | None = None
+        self.starts: list[DisagreeingInput] = []
+        self._predict, self._on_progress = predict, on_progress
         self._random = np.random.default_rng(seed)
 
-    def data(self, pieces: Iterable[Piece]) -> None:
+    def scan_data(self, chunks: Iterable[DataChunk]) -> None:
         """Ask rows as they are; no further piece is taken once half of the budget is used up."""
-        for piece in pieces:
-            rows = min(len(next(iter(piece.inputs.values()))), self.budget.left)
+        for piece in chunks:
+            rows = min(len(next(iter(piece.inputs.values()))), self.budget.evaluations_left)
             if rows < 1:
                 break
-            inputs = _head(piece.inputs, int(rows))
-            self.seen.add(inputs)
-            answers, measured = self._measure(piece.split, inputs)
-            for row in np.argsort(-measured.score, kind="stable")[:STARTS]:
-                origin = _row(inputs, row)
-                found = self._find(Point(origin, origin), answers, measured, int(row))
+            inputs = _first_rows(piece.inputs, int(rows))
+            self.domain.add(inputs)
+            answers, measured = self._evaluate(piece.split, inputs)
+            for row in np.argsort(-measured.score, kind="stable")[:MAX_STARTS]:
+                origin = _select_row(inputs, row)
+                found = self._build_input(InputPoint(origin, origin), answers, measured, int(row))
                 self.starts.append(
-                    replace(found, split=piece.split, row=piece.start + int(row), targets=_row(piece.targets, row))
+                    replace(
+                        found, split=piece.split, row=piece.start + int(row), targets=_select_row(piece.targets, row)
+                    )
                 )
-            self.starts = sorted(self.starts, key=lambda one: -one.score)[:STARTS]
-            self._better(self.starts[0])
-            self._hear(self)
-            if self.budget.done >= FOR_DATA:
+            self.starts = sorted(self.starts, key=lambda one: -one.score)[:MAX_STARTS]
+            self._update_best(self.starts[0])
+            self._on_progress(self)
+            if self.budget.share_used >= DATA_BUDGET_SHARE:
                 break
 
-    def steps(self) -> None:
+    def climb_from_best(self) -> None:
         """Climb from the best rows of the data; nothing where no column of it can be another value."""
-        steps = Steps(self.seen, self._random)
+        steps = StepGenerator(self.domain, self._random)
         if not (self.starts and steps.can_move):
             return
-        climbs = [_Climb(start) for start in self.starts[:CLIMBS]]
+        climbs = [_Climb(start) for start in self.starts[:PARALLEL_CLIMBS]]
         begun = len(climbs)
-        while (count := int(min(STEPS, self.budget.left // len(climbs)))) > 0:
-            proposals = [steps.around(one.at.point, count, one.size) for one in climbs]
-            answers, measured = self._measure(MADE, _joined([one.inputs for one in proposals]))
+        while (count := int(min(STEPS_PER_BATCH, self.budget.evaluations_left // len(climbs)))) > 0:
+            proposals = [steps.propose(one.current.point, count, one.step_size) for one in climbs]
+            answers, measured = self._evaluate(GENERATED, _concatenate([one.inputs for one in proposals]))
             for number, climb in enumerate(climbs):
-                self._climb(climb, proposals[number], answers, measured, number * count)
-                self._better(climb.at)
-                if climb.size < SMALLEST:
+                self._advance(climb, proposals[number], answers, measured, number * count)
+                self._update_best(climb.current)
+                if climb.step_size < MIN_STEP_SIZE:
                     climbs[number] = _Climb(self.starts[begun % len(self.starts)])
                     begun += 1
-            self._hear(self)
+            self._on_progress(self)
 
-    def _climb(self, climb: "_Climb", made: Proposals, answers, measured: Measured, offset: int) -> None:
+    def _advance(
+        self, climb: "_Climb", proposals: ProposedRows, predictions, measured: RowDisagreement, offset: int
+    ) -> None:
         """Take the best of a climb's own steps, which stand in the batch from `offset` on, if it is better."""
-        scores = measured.score[offset : offset + len(next(iter(made.inputs.values())))]
-        at, best = climb.at, int(scores.argmax())
-        climb.size *= GROW if (scores > at.score).mean() > 0.2 else SHRINK
+        scores = measured.score[offset : offset + len(next(iter(proposals.inputs.values())))]
+        at, best = climb.current, int(scores.argmax())
+        climb.step_size *= STEP_GROWTH if (scores > at.score).mean() > 0.2 else STEP_SHRINKAGE
         if scores[best] > at.score:
-            found = self._find(made.take(best, at.point.origin), answers, measured, offset + best)
-            came = {"split": at.split, "row": at.row, "targets": at.targets, "began": at.began or at}
-            climb.at = replace(found, steps=at.steps + 1, **came)
+            found = self._build_input(proposals.point_at(best, at.point.origin), predictions, measured, offset + best)
+            came = {"split": at.split, "row": at.row, "targets": at.targets, "start": at.start or at}
+            climb.current = replace(found, steps=at.steps + 1, **came)
 
-    def _measure(self, phase: str, inputs: Arrays) -> tuple[tuple[Arrays, Arrays], Measured]:
-        answers = self._ask(inputs)
-        measured = measure(*answers, self.scales)
+    def _evaluate(self, phase: str, inputs: Arrays) -> tuple[tuple[Arrays, Arrays], RowDisagreement]:
+        answers = self._predict(inputs)
+        measured = measure_disagreement(*answers, self.scales)
         rows = len(measured.level)
         self.budget.spent += rows
-        self.asked[phase] = self.asked.get(phase, 0) + rows
+        self.evaluated[phase] = self.evaluated.get(phase, 0) + rows
         self.changed[phase] = self.changed.get(phase, 0) + int(measured.changed.sum())
         self.largest = max(self.largest, float(measured.largest.max(initial=0.0)))
         return answers, measured
 
-    def _find(self, point: Point, answers: tuple[Arrays, Arrays], measured: Measured, row: int) -> Find:
-        return Find(
+    def _build_input(
+        self, point: InputPoint, predictions: tuple[Arrays, Arrays], measured: RowDisagreement, row: int
+    ) -> DisagreeingInput:
+        return DisagreeingInput(
             point,
-            (_row(answers[0], row), _row(answers[1], row)),
+            (_select_row(predictions[0], row), _select_row(predictions[1], row)),
             level=int(measured.level[row]),
             amount=float(measured.amount[row]),
             score=float(measured.score[row]),
@@ -182,24 +188,24 @@ class Search:
             row=0,
         )
 
-    def _better(self, found: Find) -> None:
-        if self.best is None or found.score > self.best.score:
-            self.best = found
+    def _update_best(self, candidate: DisagreeingInput) -> None:
+        if self.best is None or candidate.score > self.best.score:
+            self.best = candidate
 
 
 @dataclass
 class _Climb:
-    at: Find
-    size: float = FIRST
+    current: DisagreeingInput
+    step_size: float = INITIAL_STEP_SIZE
 
 
-def _row(arrays: Arrays, row: int) -> Arrays:
+def _select_row(arrays: Arrays, row: int) -> Arrays:
     return {name: array[row : row + 1] for name, array in arrays.items()}
 
 
-def _head(arrays: Arrays, rows: int) -> Arrays:
+def _first_rows(arrays: Arrays, rows: int) -> Arrays:
     return {name: array[:rows] for name, array in arrays.items()}
 
 
-def _joined(parts: list[Arrays]) -> Arrays:
+def _concatenate(parts: list[Arrays]) -> Arrays:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -19,24 +19,26 @@ from zlib import crc32
 
 from core.errors import InputError, StorageFailed
 from core.library import storage
-from core.library.integrity import Checked, checked
+from core.library.integrity import VerifiedFile, verify_file
 from core.library.library import Library
 
-Piece = bytes | Checked
-ZIP = "application/zip"
+ArchivePiece = bytes | VerifiedFile
+ZIP_MEDIA_TYPE = "application/zip"
 
 
-class Parcel:
+class StreamedArchive:
     """Pieces one after another, under the name of the file that they make.
 
     `tag` is another one for other bytes. Closing it lets go of what it holds; it is a context manager.
     """
 
-    def __init__(self, name: str, pieces: Iterable[Piece], tag: str, media: str, kept: contextlib.ExitStack):
-        self.name, self.tag, self.media = name, tag, media
+    def __init__(
+        self, name: str, pieces: Iterable[ArchivePiece], etag: str, media_type: str, resources: contextlib.ExitStack
+    ):
+        self.name, self.etag, self.media_type = name, etag, media_type
         self._pieces = list(pieces)
-        self._ends = list(accumulate(_length(piece) for piece in self._pieces))
-        self._kept = kept
+        self._ends = list(accumulate(_piece_length(piece) for piece in self._pieces))
+        self._resources = resources
 
     @property
     def bytes(self) -> int:
@@ -50,166 +52,172 @@ class Parcel:
         stop = self.bytes if stop is None else stop
         at = bisect_right(self._ends, start)
         while start < stop:
-            piece, first = self._pieces[at], self._ends[at] - _length(self._pieces[at])
+            piece, first = self._pieces[at], self._ends[at] - _piece_length(self._pieces[at])
             until = min(stop, self._ends[at])
-            yield from _part(piece, start - first, until - first)
+            yield from _read_piece(piece, start - first, until - first)
             start, at = until, at + 1
 
-    def holds(self, more: contextlib.ExitStack) -> None:
+    def add_resource(self, resource: contextlib.ExitStack) -> None:
         """Let go of this too at the end."""
-        self._kept.push(more)
+        self._resources.push(resource)
 
     def close(self) -> None:
-        self._kept.close()
+        self._resources.close()
 
-    def __enter__(self) -> "Parcel":
+    def __enter__(self) -> "StreamedArchive":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
 
-def _length(piece: Piece) -> int:
+def _piece_length(piece: ArchivePiece) -> int:
     return len(piece) if isinstance(piece, bytes) else piece.bytes
 
 
-def _part(piece: Piece, start: int, stop: int) -> Iterator[bytes]:
+def _read_piece(piece: ArchivePiece, start: int, stop: int) -> Iterator[bytes]:
     if isinstance(piece, bytes):
         yield piece[start:stop]
     else:
         yield from piece.read(start, stop)
 
 
-def take(library: Library, ids: Iterable[str]) -> Parcel:
+def archive_artifacts(library: Library, ids: Iterable[str]) -> StreamedArchive:
     """Artifacts as they were written: the only file of the only one as it is, everything else as a zip.
 
     Of each artifact the files in its record, and nothing else that may lie beside them. Raises UnknownName, Damaged.
     """
     ids = list(dict.fromkeys(ids))
-    kept = {f"{id_}/{path}": one for id_ in ids for path, one in files_of(library, id_).items()}
+    kept = {f"{id_}/{path}": one for id_ in ids for path, one in verify_artifact_files(library, id_).items()}
     if len(kept) == 1:
-        return only(library, next(iter(kept.values())), f"{ids[0]}-")
-    return zipped(library, kept, f"{ids[0]}.zip" if len(ids) == 1 else f"roundtrip-{len(ids)}-artifacts.zip")
+        return archive_file(library, next(iter(kept.values())), f"{ids[0]}-")
+    return archive_members(library, kept, f"{ids[0]}.zip" if len(ids) == 1 else f"roundtrip-{len(ids)}-artifacts.zip")
 
 
-def files_of(library: Library, id_: str) -> dict[str, Checked]:
+def verify_artifact_files(library: Library, id_: str) -> dict[str, VerifiedFile]:
     """The files of an artifact by their path in it, each held against its hash."""
     entries = library.artifact(id_).files
-    return {one.path: checked(library.home / "artifacts" / id_ / "files", one) for one in entries}
+    return {one.path: verify_file(library.home / "artifacts" / id_ / "files", one) for one in entries}
 
 
-def only(library: Library, one: Checked, before: str = "") -> Parcel:
+def archive_file(library: Library, file: VerifiedFile, prefix: str = "") -> StreamedArchive:
     """A single file, `before` put before its name."""
-    with _holding(library.home, {"": one}) as (held, kept):
-        return Parcel(before + one.path.name, held.values(), one.sha256, "application/octet-stream", kept)
+    with _hard_link_members(library.home, {"": file}) as (held, kept):
+        return StreamedArchive(prefix + file.path.name, held.values(), file.sha256, "application/octet-stream", kept)
 
 
-def zipped(library: Library, members: Mapping[str, Piece], name: str) -> Parcel:
+def archive_members(library: Library, members: Mapping[str, ArchivePiece], name: str) -> StreamedArchive:
     """Files and texts under their names in a zip."""
-    with _holding(library.home, members) as (held, kept):
-        return Parcel(name, _zip(held), _tag(members), ZIP, kept)
+    with _hard_link_members(library.home, members) as (held, kept):
+        return StreamedArchive(name, _zip_pieces(held), _compute_etag(members), ZIP_MEDIA_TYPE, kept)
 
 
 @contextlib.contextmanager
-def _holding(home: Path, members: Mapping[str, Piece]) -> Iterator[tuple[dict[str, Piece], contextlib.ExitStack]]:
+def _hard_link_members(
+    home: Path, members: Mapping[str, ArchivePiece]
+) -> Iterator[tuple[dict[str, ArchivePiece], contextlib.ExitStack]]:
     """The members under links of our own, which outlast a removal, and what lets go of them.
 
     Where the disk makes no links they are read in place: a removal then ends what is under way, and spoils nothing.
     """
     with contextlib.ExitStack() as stack:
         try:
-            folder = stack.enter_context(storage.staging(home)) if any(map(_is_file, members.values())) else home
-            held = {name: _linked(one, folder / str(at)) for at, (name, one) in enumerate(members.items())}
+            folder = (
+                stack.enter_context(storage.staging_folder(home))
+                if any(map(_is_verified_file, members.values()))
+                else home
+            )
+            held = {name: _link_piece(one, folder / str(at)) for at, (name, one) in enumerate(members.items())}
         except (OSError, StorageFailed):
             held = dict(members)
         yield held, stack.pop_all()
 
 
-def _is_file(piece: Piece) -> bool:
-    return isinstance(piece, Checked)
+def _is_verified_file(piece: ArchivePiece) -> bool:
+    return isinstance(piece, VerifiedFile)
 
 
-def _linked(piece: Piece, to: Path) -> Piece:
+def _link_piece(piece: ArchivePiece, target: Path) -> ArchivePiece:
     if isinstance(piece, bytes):
         return piece
-    os.link(piece.path, to, follow_symlinks=False)
-    return piece._replace(path=to)
+    os.link(piece.path, target, follow_symlinks=False)
+    return piece._replace(path=target)
 
 
-def _tag(members: Mapping[str, Piece]) -> str:
-    said = "".join(f"{name}\0{_length(one)}\0{sha256_of(one)}\n" for name, one in members.items())
+def _compute_etag(members: Mapping[str, ArchivePiece]) -> str:
+    said = "".join(f"{name}\0{_piece_length(one)}\0{piece_sha256(one)}\n" for name, one in members.items())
     return hashlib.sha256(said.encode()).hexdigest()
 
 
-def sha256_of(piece: Piece) -> str:
-    return piece.sha256 if isinstance(piece, Checked) else hashlib.sha256(piece).hexdigest()
+def piece_sha256(piece: ArchivePiece) -> str:
+    return piece.sha256 if isinstance(piece, VerifiedFile) else hashlib.sha256(piece).hexdigest()
 
 
-def _zip(members: Mapping[str, Piece]) -> Iterator[Piece]:
+def _zip_pieces(members: Mapping[str, ArchivePiece]) -> Iterator[ArchivePiece]:
     infos, at = [], 0
     for name, piece in members.items():
-        info = _info(name, piece, at)
+        info = _zip_info(name, piece, at)
         header = info.FileHeader()
         at += len(header) + info.file_size
         infos.append(info)
         yield header
         yield piece
-    yield _directory(infos, at)
+    yield _central_directory(infos, at)
 
 
-def _info(name: str, piece: Piece, at: int) -> ZipInfo:
+def _zip_info(name: str, piece: ArchivePiece, offset: int) -> ZipInfo:
     info = ZipInfo(name)  # dated 1980, always
     info.compress_type, info.create_system, info.external_attr = ZIP_STORED, 3, 0o644 << 16
-    info.file_size = info.compress_size = _length(piece)
+    info.file_size = info.compress_size = _piece_length(piece)
     info.CRC = crc32(piece) if isinstance(piece, bytes) else piece.crc
-    info.header_offset = at
+    info.header_offset = offset
     return info
 
 
-def _directory(infos: list[ZipInfo], at: int) -> bytes:
+def _central_directory(infos: list[ZipInfo], offset: int) -> bytes:
     """The end of a zip: where each member is. Python's own writer makes it, with all that large files need."""
-    end = _End(at)
+    end = _OffsetBuffer(offset)
     with ZipFile(end, "w") as archive:
         archive.filelist[:] = infos
     return end.getvalue()
 
 
-class _End(io.BytesIO):
+class _OffsetBuffer(io.BytesIO):
     """The last part of a file, whose places are counted from the beginning of the whole."""
 
-    def __init__(self, first: int):
+    def __init__(self, offset: int):
         super().__init__()
-        self._first = first
+        self._offset = offset
 
     def tell(self) -> int:
-        return self._first + super().tell()
+        return self._offset + super().tell()
 
     def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
-        return self._first + super().seek(place - self._first if whence == os.SEEK_SET else place, whence)
+        return self._offset + super().seek(place - self._offset if whence == os.SEEK_SET else place, whence)
 
 
-def write_out(parcel: Parcel, path: Path, force: bool = False) -> int:
+def write_archive(archive: StreamedArchive, path: Path, force: bool = False) -> int:
     """Write a parcel to a file, whole or not at all; gives its bytes.
 
     Raises InputError where there is such a file already and `force` is not set, Damaged, StorageFailed.
     """
     path = path.expanduser()
-    require_free(path, force)
+    require_free_path(path, force)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
-    with storage.disk():
+    with storage.translate_disk_errors():
         try:
             with beside.open("xb") as file:
-                for chunk in parcel.read():
+                for chunk in archive.read():
                     file.write(chunk)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(beside, path)
         finally:
             beside.unlink(missing_ok=True)
-    return parcel.bytes
+    return archive.bytes
 
 
-def require_free(path: Path, force: bool, parent: Path | None = None) -> None:
+def require_free_path(path: Path, force: bool, parent: Path | None = None) -> None:
     """Raises InputError where `path` is taken, or its folder (or `parent`, from which on folders are made) is not
     there."""
     parent = parent or path.parent

@@ -9,11 +9,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-OURS = "core"
-STANDARD = sys.stdlib_module_names
+PROJECT_PACKAGE = "core"
+STANDARD_MODULES = sys.stdlib_module_names
 
 
-class Written(NamedTuple):
+class BundledSource(NamedTuple):
     """Imports and definitions as text, and the packages that they import, at the top or inside."""
 
     imports: tuple[str, ...]
@@ -21,54 +21,54 @@ class Written(NamedTuple):
     packages: frozenset[str]
 
 
-def written(*functions: Callable[..., Any]) -> Written:
+def bundle_functions(*functions: Callable[..., Any]) -> BundledSource:
     """The source of functions, of everything of ours that they use, and the imports that those need.
 
     Raises LookupError where two things of one name would be needed, or where a function imports ours by itself.
     """
-    found = _Found()
+    found = _Bundle()
     for function in functions:
-        found.take(sys.modules[function.__module__], function.__name__)
+        found.add(sys.modules[function.__module__], function.__name__)
     body, imports = "\n\n\n".join(found.texts), tuple(sorted(found.imports))
     if any(isinstance(node, ast.AnnAssign) for node in ast.walk(ast.parse(body))):
         imports = ("from __future__ import annotations", *imports)  # what they name is not here
-    return Written(imports, body, frozenset(_packages("\n".join([*imports, body]))))
+    return BundledSource(imports, body, frozenset(_imported_packages("\n".join([*imports, body]))))
 
 
-class _Found:
+class _Bundle:
     """What was found so far: definitions, those that others use before them."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.imports: set[str] = set()
-        self._owners: dict[str, str] = {}
-        self._done: set[str] = set()
+        self._definition_sites: dict[str, str] = {}
+        self._added: set[str] = set()
 
-    def take(self, module: ModuleType, name: str) -> None:
+    def add(self, module: ModuleType, name: str) -> None:
         """Take a name at the top of a module, and before it whatever it uses."""
-        node = _top(module).get(name)
+        node = _top_level_statements(module).get(name)
         if node is None:
             return
         if isinstance(node, ast.Import | ast.ImportFrom):
-            self._take_import(module, node, name)
+            self._add_import(module, node, name)
         elif self._is_new(name, f"{module.__name__}:{node.lineno}"):
-            for used in _uses(node):
-                self.take(module, used)
-            for owner, used in _reaches(module, node):
-                self.take(owner, used)
-            self.texts.append(_text(module, node))
+            for used in _used_names(node):
+                self.add(module, used)
+            for owner, used in _used_module_attributes(module, node):
+                self.add(owner, used)
+            self.texts.append(_statement_source(module, node))
 
     def _is_new(self, name: str, where: str) -> bool:
-        if self._owners.setdefault(name, where) != where:
-            raise LookupError(f"{name} would be written twice, from {self._owners[name]} and {where}")
-        fresh = where not in self._done
-        self._done.add(where)
+        if self._definition_sites.setdefault(name, where) != where:
+            raise LookupError(f"{name} would be written twice, from {self._definition_sites[name]} and {where}")
+        fresh = where not in self._added
+        self._added.add(where)
         return fresh
 
-    def _take_import(self, module: ModuleType, node: ast.Import | ast.ImportFrom, name: str) -> None:
-        if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == OURS:
-            if not _submodule(node, name):
-                self.take(importlib.import_module(node.module), name)
+    def _add_import(self, module: ModuleType, node: ast.Import | ast.ImportFrom, name: str) -> None:
+        if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == PROJECT_PACKAGE:
+            if not _submodule_path(node, name):
+                self.add(importlib.import_module(node.module), name)
             return
         alias = next(one for one in node.names if (one.asname or one.name.partition(".")[0]) == name)
         said = ast.Import([alias]) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, [alias], 0)
@@ -76,21 +76,21 @@ class _Found:
 
 
 @cache
-def _source(module: ModuleType) -> str:
+def _read_source(module: ModuleType) -> str:
     return Path(module.__file__).read_text(encoding="utf-8")
 
 
 @cache
-def _top(module: ModuleType) -> dict[str, ast.stmt]:
+def _top_level_statements(module: ModuleType) -> dict[str, ast.stmt]:
     """The statement that makes each name at the top of a module."""
     made: dict[str, ast.stmt] = {}
-    for node in ast.parse(_source(module)).body:
-        for name in _made_by(node):
+    for node in ast.parse(_read_source(module)).body:
+        for name in _defined_names(node):
             made[name] = node
     return made
 
 
-def _made_by(node: ast.stmt) -> list[str]:
+def _defined_names(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return [node.name]
     if isinstance(node, ast.Import | ast.ImportFrom):
@@ -99,56 +99,57 @@ def _made_by(node: ast.stmt) -> list[str]:
     return [one.id for target in targets if target for one in ast.walk(target) if isinstance(one, ast.Name)]
 
 
-def _uses(node: ast.stmt) -> list[str]:
+def _used_names(node: ast.stmt) -> list[str]:
     """The names that a statement reads, annotations left out: they are never evaluated."""
-    return list(dict.fromkeys(one.id for one in _walk(node) if isinstance(one, ast.Name)))
+    return list(dict.fromkeys(one.id for one in _walk_code(node) if isinstance(one, ast.Name)))
 
 
-def _walk(node: ast.AST) -> Iterator[ast.AST]:
+def _walk_code(node: ast.AST) -> Iterator[ast.AST]:
     yield node
     for field, value in ast.iter_fields(node):
         if field in ("annotation", "returns"):
             continue
         for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.ImportFrom) and child.module.partition(".")[0] == OURS:
+            if isinstance(child, ast.ImportFrom) and child.module.partition(".")[0] == PROJECT_PACKAGE:
                 raise LookupError(f"A function imports {child.module} by itself")
             if isinstance(child, ast.AST):
-                yield from _walk(child)
+                yield from _walk_code(child)
 
 
-def _reaches(module: ModuleType, node: ast.stmt) -> list[tuple[ModuleType, str]]:
+def _used_module_attributes(module: ModuleType, node: ast.stmt) -> list[tuple[ModuleType, str]]:
     """What a statement reads out of other modules of ours, as `digits_data.compiled`."""
-    return [(owner, one.attr) for one in _walk(node) if (owner := _owner(module, one))]
+    return [(owner, one.attr) for one in _walk_code(node) if (owner := _attribute_module(module, one))]
 
 
-def _owner(module: ModuleType, node: ast.AST) -> ModuleType | None:
+def _attribute_module(module: ModuleType, node: ast.AST) -> ModuleType | None:
     if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)):
         return None
-    made = _top(module).get(node.value.id)
-    if isinstance(made, ast.ImportFrom) and (path := _submodule(made, node.value.id)):
+    made = _top_level_statements(module).get(node.value.id)
+    if isinstance(made, ast.ImportFrom) and (path := _submodule_path(made, node.value.id)):
         return importlib.import_module(path)
     return None
 
 
-def _submodule(node: ast.ImportFrom, name: str) -> str:
+def _submodule_path(node: ast.ImportFrom, name: str) -> str:
     """The module that `from core.demos import digits_data` means; empty where it means something else."""
-    if node.module.partition(".")[0] != OURS:
+    if node.module.partition(".")[0] != PROJECT_PACKAGE:
         return ""
+    submodule = next((alias.name for alias in node.names if (alias.asname or alias.name) == name), name)
     folders = getattr(importlib.import_module(node.module), "__path__", ())
-    here = any(Path(folder, f"{name}.py").is_file() or Path(folder, name).is_dir() for folder in folders)
-    return f"{node.module}.{name}" if here else ""
+    here = any(Path(folder, f"{submodule}.py").is_file() or Path(folder, submodule).is_dir() for folder in folders)
+    return f"{node.module}.{submodule}" if here else ""
 
 
-def _text(module: ModuleType, node: ast.stmt) -> str:
+def _statement_source(module: ModuleType, node: ast.stmt) -> str:
     """The source of a statement, comments and all, without annotations and without the names of our modules."""
     first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
-    lines = [line.encode() for line in _source(module).splitlines()]
-    for line, start, stop in sorted(_cuts(module, node, lines), reverse=True):
+    lines = [line.encode() for line in _read_source(module).splitlines()]
+    for line, start, stop in sorted(_removed_spans(module, node, lines), reverse=True):
         lines[line - 1] = lines[line - 1][:start] + lines[line - 1][stop:]
     return b"\n".join(lines[first - 1 : node.end_lineno]).decode()
 
 
-def _cuts(module: ModuleType, node: ast.stmt, lines: list[bytes]) -> Iterator[tuple[int, int, int]]:
+def _removed_spans(module: ModuleType, node: ast.stmt, lines: list[bytes]) -> Iterator[tuple[int, int, int]]:
     """What is left out: line, and from which byte to which."""
     for one in ast.walk(node):
         if isinstance(one, ast.arg) and one.annotation and one.annotation.end_lineno == one.lineno:
@@ -156,12 +157,12 @@ def _cuts(module: ModuleType, node: ast.stmt, lines: list[bytes]) -> Iterator[tu
         if isinstance(one, ast.FunctionDef) and one.returns and one.returns.end_lineno == one.returns.lineno:
             arrow = lines[one.returns.lineno - 1].rfind(b" ->", 0, one.returns.col_offset)
             yield one.returns.lineno, arrow, one.returns.end_col_offset
-        if _owner(module, one):
+        if _attribute_module(module, one):
             yield one.lineno, one.value.col_offset, one.value.end_col_offset + 1
 
 
-def _packages(text: str) -> Iterator[str]:
+def _imported_packages(text: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(text)):
         names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
         names += [node.module] if isinstance(node, ast.ImportFrom) else []
-        yield from (name.partition(".")[0] for name in names if name.partition(".")[0] not in STANDARD)
+        yield from (name.partition(".")[0] for name in names if name.partition(".")[0] not in STANDARD_MODULES)

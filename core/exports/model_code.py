@@ -11,16 +11,16 @@ import numpy as np
 from core.demos import get_demo
 from core.demos.base import Demo
 from core.errors import Damaged, InputError
-from core.exports.bundler import written
+from core.exports.bundler import bundle_functions
 from core.library import Library, Run
-from core.size_breakdown.tensor_search import tensors
-from core.worker.model_loading import demo_of
+from core.size_breakdown.tensor_search import load_run_tensors
+from core.worker.model_loading import demo_of_source
 
-ARCHITECTURE = "architecture.json"
-COPY = "model.keras"  # as which the run of a person's own Keras model keeps it
-NUMBERS = "model.weights.h5"  # in there
+ARCHITECTURE_FILE = "architecture.json"
+STORED_MODEL_FILE = "model.keras"  # as which the run of a person's own Keras model keeps it
+WEIGHTS_FILE = "model.weights.h5"  # in there
 
-FROM_JSON = '''"""Makes the untrained model from the architecture beside this file."""
+ARCHITECTURE_SCRIPT = '''"""Makes the untrained model from the architecture beside this file."""
 
 from pathlib import Path
 
@@ -31,7 +31,8 @@ def untrained():
     text = (Path(__file__).resolve().parent / "architecture.json").read_text(encoding="utf-8")
     return keras.models.model_from_json(text, custom_objects={classes})
 '''
-OWN = '''"""Your own classes, which are in no file of this format: write them here, or import them from your program."""
+CLASSES_SCRIPT = '''"""Your own classes, which are in no file of this format: write them here, or import them from
+your program."""
 
 
 def classes():
@@ -40,73 +41,73 @@ def classes():
 '''
 
 
-class Code(NamedTuple):
+class ModelScript(NamedTuple):
     """A `model.py`: its text, the packages that it imports, and whether a person must complete it."""
 
     text: str
     packages: frozenset[str] = frozenset()
-    own: tuple[str, ...] = ()
+    missing_classes: tuple[str, ...] = ()
 
 
-def code_of(run: Run, needed: set[str], library: Library, needs_code: bool) -> Code | None:
+def make_model_script(run: Run, needed: set[str], library: Library, needs_code: bool) -> ModelScript | None:
     """The `model.py` of a kit that takes `classes` or `build` (`needed`); None where the copy lacks nothing."""
-    if key := demo_of(run.source):
+    if key := demo_of_source(run.code_source):
         demo = get_demo(key)
-        return _of_demo(demo, run, needed) if "build" in needed or (demo.has_classes and needed) else None
-    own = tuple(own_classes(library, run)) if needs_code or "build" in needed else ()
-    text = OWN.format(names=", ".join(own)) if own else ""
+        return _make_demo_script(demo, run, needed) if "build" in needed or (demo.has_classes and needed) else None
+    own = tuple(list_custom_classes(library, run)) if needs_code or "build" in needed else ()
+    text = CLASSES_SCRIPT.format(names=", ".join(own)) if own else ""
     if "build" in needed:
-        made = FROM_JSON.format(classes="classes()" if own else "{}")
+        made = ARCHITECTURE_SCRIPT.format(classes="classes()" if own else "{}")
         text = made + "\n\n" + text.partition("\n\n\n")[2] if own else made
-    return Code(text, frozenset({"keras"}), own) if text else None
+    return ModelScript(text, frozenset({"keras"}), own) if text else None
 
 
-def _of_demo(demo: Demo, run: Run, needed: set[str]) -> Code:
+def _make_demo_script(demo: Demo, run: Run, needed: set[str]) -> ModelScript:
     build, classes = "build" in needed, demo.has_classes
-    found = written(*([demo.classes] if classes else []), *([demo.build] if build else []))
+    found = bundle_functions(*([demo.classes] if classes else []), *([demo.build] if build else []))
     imports = [*found.imports, *(["from types import SimpleNamespace"] if build else [])]
-    parts = [f'"""The code of the model: {demo.model_says}."""\n\n' + "\n".join(imports), found.body]
+    parts = [f'"""The code of the model: {demo.model_description}."""\n\n' + "\n".join(imports), found.body]
     if build:
         chosen = run.settings or run.brought["settings"]
         settings = ", ".join(f"{name}={value!r}" for name, value in chosen.items())
         parts.append(f"SETTINGS = SimpleNamespace({settings})")
         parts.append('def untrained():\n    """The model before its training."""\n    return build(SETTINGS)')
-    return Code("\n\n\n".join(part.strip() for part in parts) + "\n", found.packages)
+    return ModelScript("\n\n\n".join(part.strip() for part in parts) + "\n", found.packages)
 
 
-def own_classes(library: Library, run: Run) -> list[str]:
+def list_custom_classes(library: Library, run: Run) -> list[str]:
     """Names of the classes of a person's own Keras model that are not Keras' own."""
     try:
-        config = json.loads(architecture_of(library, run))
+        config = json.loads(read_architecture(library, run))
     except InputError:
         return []
-    return sorted({name for name, module in _classes(config) if module and module.partition(".")[0] != "keras"})
+    return sorted({name for name, module in _find_classes(config) if module and module.partition(".")[0] != "keras"})
 
 
-def _classes(config: Any) -> Iterator[tuple[str, str | None]]:
+def _find_classes(config: Any) -> Iterator[tuple[str, str | None]]:
     if isinstance(config, dict):
         if "class_name" in config and "module" in config:
             yield config["class_name"], config["module"]
         config = list(config.values())
     if isinstance(config, list):
         for one in config:
-            yield from _classes(one)
+            yield from _find_classes(one)
 
 
-def architecture_of(library: Library, run: Run) -> bytes:
+def read_architecture(library: Library, run: Run) -> bytes:
     """The architecture of a person's own Keras model as JSON. Raises InputError where the run has none."""
-    return b"".join(_member(library, run, "config.json"))
+    return b"".join(_read_member(library, run, "config.json"))
 
 
-def write_numbers(library: Library, run: Run, folder: Path) -> Path:
+def write_weights(library: Library, run: Run, folder: Path) -> Path:
     """The weights of a run in a file of `folder`: the other half of an architecture. Raises Damaged, InputError."""
     if run.demo is None:
-        path = folder / NUMBERS
+        path = folder / WEIGHTS_FILE
         with path.open("wb") as file:
-            file.writelines(_member(library, run, NUMBERS))
+            file.writelines(_read_member(library, run, WEIGHTS_FILE))
         return path
     path = folder / "weights.npz"
-    weights = [one.values for one in tensors(library.snapshot(run.id), run) if one.group == "weights"]
+    weights = [one.values for one in load_run_tensors(library.snapshot(run.id), run) if one.group == "weights"]
     with zipfile.ZipFile(path, "w") as archive:
         for at, values in enumerate(weights):
             with archive.open(zipfile.ZipInfo(f"{at}.npy"), "w", force_zip64=True) as member:
@@ -114,9 +115,9 @@ def write_numbers(library: Library, run: Run, folder: Path) -> Path:
     return path
 
 
-def _member(library: Library, run: Run, name: str) -> Iterator[bytes]:
+def _read_member(library: Library, run: Run, name: str) -> Iterator[bytes]:
     """A part of the copy that the run of a person's own model keeps."""
-    copy = library.snapshot(run.id) / COPY
+    copy = library.snapshot(run.id) / STORED_MODEL_FILE
     if not copy.is_file():
         raise InputError(
             "This copy is half a model, and its run has kept no other half.",

@@ -9,19 +9,19 @@ from pathlib import Path
 from core.errors import InputError
 from core.evidence import Evidence
 from core.exports import kit_contents, verify
-from core.exports.archive import Parcel, Piece, files_of, sha256_of, zipped
-from core.exports.kit_contents import Asked, asked, npz, require_provable
-from core.exports.model_code import ARCHITECTURE, architecture_of, code_of, write_numbers
+from core.exports.archive import ArchivePiece, StreamedArchive, archive_members, piece_sha256, verify_artifact_files
+from core.exports.kit_contents import ProofData, encode_npz, require_provable, select_proof_data
+from core.exports.model_code import ARCHITECTURE_FILE, make_model_script, read_architecture, write_weights
 from core.formats import get_format
 from core.formats.base import Format
 from core.library import Artifact, Library, Run, storage
-from core.library.integrity import Checked, checked
-from core.worker.model_loading import demo_of
+from core.library.integrity import VerifiedFile, verify_file
+from core.worker.model_loading import demo_of_source
 
-SCHEMA = 1
+KIT_SCHEMA_VERSION = 1
 
 
-def proof_kit(library: Library, artifact_id: str) -> Parcel:
+def build_proof_kit(library: Library, artifact_id: str) -> StreamedArchive:
     """The kit of an artifact, as a zip of one folder; the same bytes whenever it is asked for.
 
     Raises UnknownName, Damaged; InputError where the format has no kit, or a kit would prove nothing.
@@ -33,80 +33,85 @@ def proof_kit(library: Library, artifact_id: str) -> Parcel:
             f"The format {one.label} says nothing of how to load it without Roundtrip.",
             cure="Download the files as they are.",
         )
-    one = replace(one, kit=one.kit.of(artifact.trust))
+    one = replace(one, kit=one.kit.for_trust(artifact.trust))
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(library.staging())
-        members = _members(library, artifact, run, one, evidence, folder)
+        members = _kit_members(library, artifact, run, one, evidence, folder)
         named = {f"kit-{artifact.id}/{name}": piece for name, piece in members.items()}
-        parcel = zipped(library, named, f"kit-{artifact.id}-{artifact.format}.zip")
-        parcel.holds(stack.pop_all())
+        parcel = archive_members(library, named, f"kit-{artifact.id}-{artifact.format}.zip")
+        parcel.add_resource(stack.pop_all())
         return parcel
 
 
-def _members(
-    library: Library, artifact: Artifact, run: Run, one: Format, evidence: Evidence, folder: Path
-) -> dict[str, Piece]:
-    taken = set(inspect.signature(one.kit.load).parameters)
-    question = _question(library, run, one, evidence, taken)
-    kept: dict[str, Piece] = {
-        f"{kit_contents.FOLDER}/{path}": file for path, file in files_of(library, artifact.id).items()
+def _kit_members(
+    library: Library, artifact: Artifact, run: Run, format_: Format, evidence: Evidence, folder: Path
+) -> dict[str, ArchivePiece]:
+    taken = set(inspect.signature(format_.kit.load).parameters)
+    question = _select_proof_data(library, run, format_, evidence, taken)
+    kept: dict[str, ArchivePiece] = {
+        f"{kit_contents.ARTIFACT_FOLDER}/{path}": file
+        for path, file in verify_artifact_files(library, artifact.id).items()
     }
-    kept |= {"inputs.npz": npz(question.inputs), "expected.npz": npz(question.expected)}
-    code = code_of(run, taken & {"classes", "build"}, library, evidence.needs_code)
-    if "build" in taken and demo_of(run.source) is None:
-        kept[ARCHITECTURE] = kept.pop(f"{kit_contents.FOLDER}/{ARCHITECTURE}", None) or architecture_of(library, run)
-    numbers = write_numbers(library, run, folder) if "weights" in taken else None
+    kept |= {"inputs.npz": encode_npz(question.inputs), "expected.npz": encode_npz(question.expected)}
+    code = make_model_script(run, taken & {"classes", "build"}, library, evidence.needs_code)
+    if "build" in taken and demo_of_source(run.code_source) is None:
+        kept[ARCHITECTURE_FILE] = kept.pop(
+            f"{kit_contents.ARTIFACT_FOLDER}/{ARCHITECTURE_FILE}", None
+        ) or read_architecture(library, run)
+    numbers = write_weights(library, run, folder) if "weights" in taken else None
     if numbers:
-        kept[numbers.name] = _fresh(numbers)
-    wanted = kit_contents.needed(artifact, one, code)
+        kept[numbers.name] = _verify_new_file(numbers)
+    wanted = kit_contents.required_packages(artifact, format_, code)
     signature = run.brought.get("signature", "") if artifact.id == run.brought.get("artifact") else ""
     said = {
-        "README.md": kit_contents.readme(artifact, run, one, evidence, question, code, wanted),
-        "requirements.txt": kit_contents.requirements(artifact, wanted),
-        "load.py": kit_contents.load_text(one, code, numbers.name if numbers else "", signature),
+        "README.md": kit_contents.render_readme(artifact, run, format_, evidence, question, code, wanted),
+        "requirements.txt": kit_contents.render_requirements(artifact, wanted),
+        "load.py": kit_contents.render_load_script(format_, code, numbers.name if numbers else "", signature),
         "verify.py": inspect.getsource(verify),
         **({"model.py": code.text} if code else {}),
-        "kit.json": _facts(artifact, run, one, evidence, question, kept, wanted),
+        "kit.json": _kit_json(artifact, run, format_, evidence, question, kept, wanted),
     }
     return {name: text.encode() for name, text in said.items()} | kept
 
 
-def _question(library: Library, run: Run, one: Format, evidence: Evidence, taken: set[str]) -> Asked:
+def _select_proof_data(
+    library: Library, run: Run, format_: Format, evidence: Evidence, loader_parameters: set[str]
+) -> ProofData:
     """What is asked and expected; a copy that the kit itself completes is as exact as the model."""
     reference, outcome = library.reference(run.id), evidence.best
-    if "build" in taken and demo_of(run.source) is None:  # half a model, which was never asked
-        return asked(reference, None)
-    require_provable(outcome, one.label)
-    return asked(reference, None if "weights" in taken else outcome)
+    if "build" in loader_parameters and demo_of_source(run.code_source) is None:  # half a model, which was never asked
+        return select_proof_data(reference, None)
+    require_provable(outcome, format_.label)
+    return select_proof_data(reference, None if "weights" in loader_parameters else outcome)
 
 
-def _fresh(path: Path) -> Checked:
-    return checked(path.parent, storage.entry(path, path.parent))
+def _verify_new_file(path: Path) -> VerifiedFile:
+    return verify_file(path.parent, storage.make_file_entry(path, path.parent))
 
 
-def _facts(
+def _kit_json(
     artifact: Artifact,
     run: Run,
-    one: Format,
+    format_: Format,
     evidence: Evidence,
-    question: Asked,
-    kept: dict[str, Piece],
-    wanted: dict[str, str],
+    proof_data: ProofData,
+    stored: dict[str, ArchivePiece],
+    packages: dict[str, str],
 ) -> str:
     """`kit.json`: what `verify.py` reads, and what other programs may want to know."""
-    hashes = {name: sha256_of(piece) for name, piece in kept.items()}
+    hashes = {name: piece_sha256(piece) for name, piece in stored.items()}
     facts = {
-        "schema": SCHEMA,
+        "schema": KIT_SCHEMA_VERSION,
         "artifact": artifact.id,
         "run": run.id,
         "format": artifact.format,
         "trust": artifact.trust,
         "created": artifact.created,
         "verdict": evidence.best.verdict.value,
-        "runs_code": one.kit.runs_code,
-        "rows": question.rows,
-        "tolerance": question.tolerance,
-        "versions": wanted,
+        "runs_code": format_.kit.runs_code,
+        "rows": proof_data.rows,
+        "tolerance": proof_data.tolerance,
+        "versions": packages,
         "files": hashes,
     }
     return json.dumps(facts, indent=2) + "\n"

@@ -5,83 +5,85 @@ import unicodedata
 from pathlib import Path
 
 from core.errors import InputError
-from core.exports.archive import Parcel, files_of, require_free, zipped
+from core.exports.archive import StreamedArchive, archive_members, require_free_path, verify_artifact_files
 from core.formats import get_format
 from core.formats.standalone import open_saved_model
 from core.library import Library, storage
-from core.library.integrity import Checked
+from core.library.integrity import VerifiedFile
 
-LONGEST = 64  # characters of a name
-MOST = 2**63 - 1  # TensorFlow Serving keeps versions as 64-bit integers
+MAX_NAME_LENGTH = 64  # characters of a name
+MAX_VERSION = 2**63 - 1  # TensorFlow Serving keeps versions as 64-bit integers
 
 
-def serving_name(text: str) -> str:
+def normalize_serving_name(text: str) -> str:
     """A text as a name that any server takes: letters, digits, "_" and "-". Raises InputError where none is left."""
     plain = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
-    name = re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-")[:LONGEST].rstrip("-")
+    name = re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-")[:MAX_NAME_LENGTH].rstrip("-")
     if not name:
         raise InputError("The name holds no letter and no digit.", received=text[:80], cure="Give one such as digits.")
     return name
 
 
-def serving_version(text: str | int) -> int:
+def parse_serving_version(text: str | int) -> int:
     """Raises InputError for anything but a whole number of 1 or more."""
     number = int(text) if str(text).isascii() and str(text).isdigit() and len(str(text)) < 20 else 0
-    if not 1 <= number <= MOST:
+    if not 1 <= number <= MAX_VERSION:
         raise InputError(
             "A version is a whole number.", received=str(text)[:40], cure="Give 1 or more; the largest is served."
         )
     return number
 
 
-def serving_zip(library: Library, artifact_id: str, name: str, version: str | int = 1) -> Parcel:
+def build_serving_zip(library: Library, artifact_id: str, name: str, version: str | int = 1) -> StreamedArchive:
     """`name/version/...` as a zip. Raises as `serving_files`."""
-    kept = serving_files(library, artifact_id, name, version)
-    name, version = serving_name(name), serving_version(version)
-    return zipped(library, kept, f"{name}-{version}.zip")
+    kept = list_serving_files(library, artifact_id, name, version)
+    name, version = normalize_serving_name(name), parse_serving_version(version)
+    return archive_members(library, kept, f"{name}-{version}.zip")
 
 
-def serving_files(library: Library, artifact_id: str, name: str, version: str | int = 1) -> dict[str, Checked]:
+def list_serving_files(
+    library: Library, artifact_id: str, name: str, version: str | int = 1
+) -> dict[str, VerifiedFile]:
     """The files of a SavedModel by their path in a folder of models.
 
     Raises UnknownName, Damaged; InputError where the copy is no SavedModel, or name or version do not fit.
     """
-    place = f"{serving_name(name)}/{serving_version(version)}"
+    place = f"{normalize_serving_name(name)}/{parse_serving_version(version)}"
     one = get_format(library.artifact(artifact_id).format)
-    if not is_served(one.key):
+    if not is_servable(one.key):
         raise InputError(
             "TensorFlow Serving reads SavedModels, and this copy is none.",
             received=one.label,
             cure="Save the run as SavedModel or as Keras export, and take that copy.",
         )
-    return {f"{place}/{path}": file for path, file in files_of(library, artifact_id).items()}
+    return {f"{place}/{path}": file for path, file in verify_artifact_files(library, artifact_id).items()}
 
 
-def is_served(format_key: str) -> bool:
+def is_servable(format_key: str) -> bool:
     """Whether copies of this format are SavedModels."""
     kit = get_format(format_key).kit
     return kit is not None and kit.load is open_saved_model
 
 
-def write_folder(kept: dict[str, Checked], folder: Path) -> int:
+def write_serving_folder(files_by_path: dict[str, VerifiedFile], folder: Path) -> int:
     """Write the files below a folder of models, the version whole or not at all; gives its bytes.
 
     Raises InputError where that version is there already, Damaged, StorageFailed.
     """
     folder = folder.expanduser()
-    name, version = next(iter(kept)).split("/")[:2]
-    require_free(folder / name / version, force=False, parent=folder)
-    with storage.disk():
+    name, version = next(iter(files_by_path)).split("/")[:2]
+    require_free_path(folder / name / version, force=False, parent=folder)
+    with storage.translate_disk_errors():
         beside = folder / name / f".{version}.new"
-        storage.discard(beside)
+        storage.delete_folder(beside)
         try:
-            for place, one in kept.items():
+            for place, one in files_by_path.items():
                 path = beside.joinpath(*place.split("/")[2:])
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with path.open("xb") as file:
                     file.writelines(one.read(0, one.bytes))
-            storage.seal(beside)
-            storage.move(beside, folder / name / version)
+            storage.hash_and_flush(beside)
+            storage.rename_durably(beside, folder / name / version)
         finally:
-            storage.discard(beside)
-    return sum(one.bytes for one in kept.values())
+            storage.delete_folder(beside)
+    return sum(one.bytes for one in files_by_path.values())

@@ -4,33 +4,33 @@ Whoever imports this room loads Plotly, which takes a third of a second: a comma
 """
 
 from core.figures.comparison import (
-    Titled,
-    accuracies,
-    agreement,
-    all_against_all,
-    matrix,
-    of_one,
-    right_answers,
-    who_said_what,
+    TitledFigure,
+    accuracy_figure,
+    confusion_matrix,
+    output_figures,
+    pairwise_matrix,
+    titled_accuracy,
+    titled_confusion_matrix,
+    titled_pairwise_matrix,
 )
-from core.figures.distributions import by_magnitude, by_position, heat, histogram
-from core.figures.theme import COLOURS, CONFIG, dressed, escaped
+from core.figures.distributions import difference_histogram, magnitude_heatmap, position_bars, position_heatmap
+from core.figures.theme import COLOURS, PLOTLY_CONFIG, apply_theme, escape_label
 
 __all__ = [
     "COLOURS",
-    "CONFIG",
-    "Titled",
-    "accuracies",
-    "agreement",
-    "all_against_all",
-    "by_magnitude",
-    "by_position",
-    "dressed",
-    "escaped",
-    "heat",
-    "histogram",
-    "matrix",
-    "of_one",
-    "right_answers",
-    "who_said_what",
+    "PLOTLY_CONFIG",
+    "TitledFigure",
+    "accuracy_figure",
+    "apply_theme",
+    "confusion_matrix",
+    "difference_histogram",
+    "escape_label",
+    "magnitude_heatmap",
+    "output_figures",
+    "pairwise_matrix",
+    "position_bars",
+    "position_heatmap",
+    "titled_accuracy",
+    "titled_confusion_matrix",
+    "titled_pairwise_matrix",
 ]

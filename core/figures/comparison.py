@@ -15,33 +15,33 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from core.compare import Verdict
-from core.figures.distributions import by_magnitude, by_position, heat, histogram
+from core.figures.distributions import difference_histogram, magnitude_heatmap, position_bars, position_heatmap
 from core.figures.theme import (
-    ALARM,
+    CHANGED_COLOUR,
+    COLOUR_SCALE,
     COLOURS,
-    MUTED,
-    SAME,
-    SCALE,
-    broken,
-    dressed,
-    escaped,
-    log10_bar,
-    logs,
-    nothing,
-    number,
-    span,
+    IDENTICAL_COLOUR,
+    NO_DIFFERENCE_COLOUR,
+    apply_theme,
+    empty_figure,
+    escape_label,
+    log10_values,
+    log_colorbar,
+    number_or_dash,
+    value_range,
+    wrap_label,
 )
-from core.text.labels import counted, first_of, verdict_words
+from core.text.labels import first_rows_label, pluralize, verdict_label
 
 
-def accuracies(found: Mapping[str, Mapping[str, Any]]) -> go.Figure:
+def accuracy_figure(accuracies: Mapping[str, Mapping[str, Any]]) -> go.Figure:
     """A dot for the share of right answers of each name, with whiskers for its 95 % interval.
 
     `found` gives for each name an `Accuracy` as JSON; the first is the baseline.
     """
-    if not found:
-        return nothing("The right answers are not known for these rows.")
-    names, rows = list(found), list(found.values())
+    if not accuracies:
+        return empty_figure("The right answers are not known for these rows.")
+    names, rows = list(accuracies), list(accuracies.values())
     shares = [100 * one["value"] for one in rows]
     figure = go.Figure(
         go.Scatter(
@@ -57,54 +57,57 @@ def accuracies(found: Mapping[str, Mapping[str, Any]]) -> go.Figure:
                 "width": 6,
                 "color": COLOURS[8],
             },
-            hovertext=[_accuracy_text(name, one) for name, one in found.items()],
+            hovertext=[_accuracy_hover(name, one) for name, one in accuracies.items()],
             hoverinfo="text",
         )
     )
-    ticks = {"tickvals": list(range(len(names))), "ticktext": [broken(name) for name in names]}
+    ticks = {"tickvals": list(range(len(names))), "ticktext": [wrap_label(name) for name in names]}
     figure.update_yaxes(**ticks, range=[len(names) - 0.5, -0.5], automargin=True, zeroline=False)
     figure.update_xaxes(ticksuffix=" %", zeroline=False, nticks=6)
-    return dressed(figure, "right answers", "", height=100 + 40 * len(names))
+    return apply_theme(figure, "right answers", "", height=100 + 40 * len(names))
 
 
-def _accuracy_text(name: str, one: Mapping[str, Any]) -> str:
-    interval = f"{one['low']:.1%} to {one['high']:.1%}"
-    return f"<b>{escaped(name)}</b><br>{one['value']:.1%} of {one['rows']:,} rows are right<br>interval {interval}"
+def _accuracy_hover(name: str, accuracy: Mapping[str, Any]) -> str:
+    interval = f"{accuracy['low']:.1%} to {accuracy['high']:.1%}"
+    return (
+        f"<b>{escape_label(name)}</b><br>{accuracy['value']:.1%} of {accuracy['rows']:,} rows are "
+        f"right<br>interval {interval}"
+    )
 
 
-MAX_LABELLED_CLASSES = 20  # classes up to which the counts are written into the cells
-DISAGREE = ["#FCD34D", "#F59E0B", "#B45309"]  # from few to many; the counts in them stay readable
+MAX_ANNOTATED_CLASSES = 20  # classes up to which the counts are written into the cells
+DISAGREEMENT_COLOURS = ["#FCD34D", "#F59E0B", "#B45309"]  # from few to many; the counts in them stay readable
 
 
-def agreement(table: Sequence[Sequence[int]] | None, labels: Sequence[str], copy: str) -> go.Figure:
+def confusion_matrix(table: Sequence[Sequence[int]] | None, labels: Sequence[str], copy: str) -> go.Figure:
     """Rows: what the baseline said; columns: what the copy said. Agreement lies grey on the diagonal, so that
     disagreements stand out; where there is none, the cell is empty."""
     if not table:
-        return nothing("There are too many classes for a table of agreement.")
+        return empty_figure("There are too many classes for a table of agreement.")
     count = len(table)
-    names = [escaped(one) for one in labels] if len(set(labels)) == count else [f"class {n}" for n in range(count)]
+    names = [escape_label(one) for one in labels] if len(set(labels)) == count else [f"class {n}" for n in range(count)]
     same = [[n if x == y and n else None for x, n in enumerate(row)] for y, row in enumerate(table)]
     other = [[n if x != y and n else None for x, n in enumerate(row)] for y, row in enumerate(table)]
     most = max((n for row in other for n in row if n), default=1)
-    said = f"%{{z:,}} rows: the baseline says %{{y}},<br>{escaped(copy)} says %{{x}}<extra></extra>"
+    said = f"%{{z:,}} rows: the baseline says %{{y}},<br>{escape_label(copy)} says %{{x}}<extra></extra>"
     shared = {"x": names, "y": names, "hovertemplate": said, "hoverongaps": False, "showscale": False, "xgap": 2}
     shared |= {"ygap": 2}
-    if count <= MAX_LABELLED_CLASSES:
+    if count <= MAX_ANNOTATED_CLASSES:
         shared |= {"texttemplate": "%{z}", "textfont": {"size": 11}}
     figure = go.Figure()
-    figure.add_heatmap(z=same, colorscale=[[0, MUTED], [1, MUTED]], **shared)
-    figure.add_heatmap(z=other, colorscale=DISAGREE, zmin=1, zmax=max(most, 2), **shared)
-    step = max(1, count // 10) if count > MAX_LABELLED_CLASSES else 1
+    figure.add_heatmap(z=same, colorscale=[[0, NO_DIFFERENCE_COLOUR], [1, NO_DIFFERENCE_COLOUR]], **shared)
+    figure.add_heatmap(z=other, colorscale=DISAGREEMENT_COLOURS, zmin=1, zmax=max(most, 2), **shared)
+    step = max(1, count // 10) if count > MAX_ANNOTATED_CLASSES else 1
     ticks = {"type": "category", "tickvals": names[::step], "showgrid": False, "zeroline": False}
     figure.update_xaxes(**ticks, range=[-0.5, count - 0.5])
     figure.update_yaxes(**ticks, range=[count - 0.5, -0.5])
-    return dressed(figure, "the copy says", "the baseline says", height=min(520, 140 + 30 * count))
+    return apply_theme(figure, "the copy says", "the baseline says", height=min(520, 140 + 30 * count))
 
 
-MAX_LABELLED_PARTICIPANTS = 7  # participants up to which the differences are written into the cells
+MAX_ANNOTATED_MODELS = 7  # participants up to which the differences are written into the cells
 
 
-def matrix(found: dict[str, Any], names: Mapping[str, str]) -> go.Figure:
+def pairwise_matrix(comparison: dict[str, Any], names: Mapping[str, str]) -> go.Figure:
     """The largest difference of each pair, colours logarithmic.
 
     "=" is bit-identical, "NaN" differs only by what is not finite, "?" does not fit each other.
@@ -112,134 +115,152 @@ def matrix(found: dict[str, Any], names: Mapping[str, str]) -> go.Figure:
     `found` is {"ids", "rows", "cells"} of a comparison; a cell may be on the first rows only, and then says so. Columns
     are numbered as the rows are, which have the names.
     """
-    ids, count = found["ids"], len(found["ids"])
-    cells = {(one["a"], one["b"]): one for one in found["cells"]}
+    ids, count = comparison["ids"], len(comparison["ids"])
+    cells = {(one["a"], one["b"]): one for one in comparison["cells"]}
     pairs = [[cells.get((a, b)) or cells.get((b, a)) for b in ids] for a in ids]
     words = [
-        [_cell_text(cell, names[a], names[b], found["rows"]) if cell else "" for cell, b in zip(row, ids, strict=True)]
+        [
+            _cell_hover(cell, names[a], names[b], comparison["rows"]) if cell else ""
+            for cell, b in zip(row, ids, strict=True)
+        ]
         for row, a in zip(pairs, ids, strict=True)
     ]
     shared = {"hovertext": words, "hoverinfo": "text", "hoverongaps": False, "xgap": 2, "ygap": 2}
     figure = go.Figure()
-    for colour, sign, chosen in ((SAME, "=", _is_same), (ALARM, "NaN", _is_lost), (MUTED, "?", _is_unfit)):
+    for colour, sign, chosen in (
+        (IDENTICAL_COLOUR, "=", _is_identical),
+        (CHANGED_COLOUR, "NaN", _is_nonfinite_only),
+        (NO_DIFFERENCE_COLOUR, "?", _is_incomparable),
+    ):
         here = [[bool(cell) and chosen(cell) for cell in row] for row in pairs]
         signs = {"text": [[sign if one else "" for one in row] for row in here], "texttemplate": "%{text}"}
         z = [[0 if one else None for one in row] for row in here]
         figure.add_heatmap(z=z, colorscale=[[0, colour], [1, colour]], showscale=False, **signs, **shared)
     _add_differences(figure, pairs, shared)
-    numbered = [f"{broken(names[id_])} <b>{at}</b>" for at, id_ in enumerate(ids, 1)]
+    numbered = [f"{wrap_label(names[id_])} <b>{at}</b>" for at, id_ in enumerate(ids, 1)]
     ticks = {"tickvals": list(range(count)), "showgrid": False, "zeroline": False}
     figure.update_xaxes(**ticks, ticktext=[f"<b>{at}</b>" for at in range(1, count + 1)], range=[-0.5, count - 0.5])
     figure.update_yaxes(**ticks, ticktext=numbered, range=[count - 0.5, -0.5], automargin=True)
-    return dressed(figure, "", "", height=150 + max(34 * count, 90))
+    return apply_theme(figure, "", "", height=150 + max(34 * count, 90))
 
 
 def _add_differences(figure: go.Figure, pairs: list[list[dict[str, Any] | None]], shared: dict[str, Any]) -> None:
     far = [
-        [float(cell["max_abs"]) if cell and not any(one(cell) for one in APART) else None for cell in row]
+        [float(cell["max_abs"]) if cell and not any(one(cell) for one in SPECIAL_CELLS) else None for cell in row]
         for row in pairs
     ]
-    limits = span(logs(far))
+    limits = value_range(log10_values(far))
     # Of equal numbers and yet not of equal bits (0 and -0, or another dtype): the low end of the scale.
     low = limits[0] if limits else -1.0
-    z = [[None if one is None else at if at is not None else low for one, at in _both(row)] for row in far]
+    z = [[None if one is None else at if at is not None else low for one, at in _with_log10(row)] for row in far]
     if limits:
-        bar = log10_bar(*limits, "largest difference")
+        bar = log_colorbar(*limits, "largest difference")
         shared = shared | {"zmin": limits[0], "zmax": limits[1], "colorbar": bar}
-    written = {"text": [["" if one is None else _short(one) for one in row] for row in far]}
-    written |= {"texttemplate": "%{text}", "textfont": {"size": 10}} if len(pairs) <= MAX_LABELLED_PARTICIPANTS else {}
-    figure.add_heatmap(z=z, colorscale=SCALE, showscale=bool(limits), **written, **shared)
+    written = {"text": [["" if one is None else _format_exponent(one) for one in row] for row in far]}
+    written |= {"texttemplate": "%{text}", "textfont": {"size": 10}} if len(pairs) <= MAX_ANNOTATED_MODELS else {}
+    figure.add_heatmap(z=z, colorscale=COLOUR_SCALE, showscale=bool(limits), **written, **shared)
 
 
-def _short(value: float) -> str:
+def _format_exponent(value: float) -> str:
     """One digit and the power of ten: no number is longer than its cell."""
     return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e") if value else "0"
 
 
-def _both(row: list[float | None]) -> list[tuple[float | None, float | None]]:
-    return list(zip(row, logs([row])[0], strict=True))
+def _with_log10(row: list[float | None]) -> list[tuple[float | None, float | None]]:
+    return list(zip(row, log10_values([row])[0], strict=True))
 
 
-def _is_same(cell: dict[str, Any]) -> bool:
+def _is_identical(cell: dict[str, Any]) -> bool:
     return cell["verdict"] == Verdict.BIT_IDENTICAL
 
 
-def _is_lost(cell: dict[str, Any]) -> bool:
+def _is_nonfinite_only(cell: dict[str, Any]) -> bool:
     """Whether answers changed, and yet no finite number did."""
     return bool(cell["changed_rows"]) and cell["max_abs"] == 0
 
 
-def _is_unfit(cell: dict[str, Any]) -> bool:
+def _is_incomparable(cell: dict[str, Any]) -> bool:
     return cell["verdict"] is None
 
 
-APART = (_is_same, _is_lost, _is_unfit)
+SPECIAL_CELLS = (_is_identical, _is_nonfinite_only, _is_incomparable)
 
 
-def _cell_text(cell: dict[str, Any], a: str, b: str, asked: int) -> str:
-    both = f"<b>{escaped(a)}</b> against <b>{escaped(b)}</b>"
-    if _is_unfit(cell):
-        return f"{both}<br>{escaped(cell['error']['sentence'])}"
-    said = verdict_words(cell["verdict"], cell["changed_rows"], cell["rows"])
-    lines = [both, said, f"largest difference {number(cell['max_abs'])}", first_of(cell["rows"], asked)]
+def _cell_hover(cell: dict[str, Any], a: str, b: str, requested_rows: int) -> str:
+    both = f"<b>{escape_label(a)}</b> against <b>{escape_label(b)}</b>"
+    if _is_incomparable(cell):
+        return f"{both}<br>{escape_label(cell['error']['sentence'])}"
+    said = verdict_label(cell["verdict"], cell["changed_rows"], cell["rows"])
+    lines = [
+        both,
+        said,
+        f"largest difference {number_or_dash(cell['max_abs'])}",
+        first_rows_label(cell["rows"], requested_rows),
+    ]
     return "<br>".join(line for line in lines if line)
 
 
-class Titled(NamedTuple):
+class TitledFigure(NamedTuple):
     """A figure, what it shows, and how to read it."""
 
     title: str
-    reads: str
+    explanation: str
     figure: go.Figure
 
 
-def of_one(numbers: dict[str, Any], labels: Sequence[str], name: str) -> Iterator[Titled]:
+def output_figures(numbers: dict[str, Any], labels: Sequence[str], name: str) -> Iterator[TitledFigure]:
     """The figures on one output of the copy `name`; `numbers` is an `OutputNumbers` as JSON."""
-    yield Titled(
+    yield TitledFigure(
         "How large the differences are",
         "Each bar counts numbers by how far they are off; both axes are logarithmic.",
-        histogram(numbers),
+        difference_histogram(numbers),
     )
-    yield Titled(
+    yield TitledFigure(
         "Difference against size",
         "How large a number is, and how far it is off. Rounding gives a band that rises with the size.",
-        by_magnitude(numbers),
+        magnitude_heatmap(numbers),
     )
-    yield Titled(
+    yield TitledFigure(
         "Where the differences are",
         "Rows downward, positions of the output to the right. A column that stands out is a part of the output that "
         "suffers; a line is a row that does.",
-        heat(numbers, labels),
+        position_heatmap(numbers, labels),
     )
     if numbers["by_column"]:
-        yield Titled("By position", "The mean difference at each position of the output.", by_position(numbers, labels))
+        yield TitledFigure(
+            "By position", "The mean difference at each position of the output.", position_bars(numbers, labels)
+        )
     if numbers["classes"] and numbers["classes"]["agreement"]:
-        yield who_said_what(numbers, labels, name)
+        yield titled_confusion_matrix(numbers, labels, name)
 
 
-def who_said_what(numbers: dict[str, Any], labels: Sequence[str], name: str) -> Titled:
+def titled_confusion_matrix(numbers: dict[str, Any], labels: Sequence[str], name: str) -> TitledFigure:
     """The table of agreement of one copy."""
-    return Titled(
+    return TitledFigure(
         "Who said what",
         "Rows: what the baseline said; columns: what the copy said. Grey is agreement; every other colour counts "
         "changed answers.",
-        agreement(numbers["classes"]["agreement"], labels, name),
+        confusion_matrix(numbers["classes"]["agreement"], labels, name),
     )
 
 
-def all_against_all(found: dict[str, Any], names: Mapping[str, str]) -> Titled:
+def titled_pairwise_matrix(comparison: dict[str, Any], names: Mapping[str, str]) -> TitledFigure:
     """The matrix of a comparison; says on how many rows, and which pairs are on fewer."""
-    fewer = {words: None for cell in found["cells"] if (words := first_of(cell["rows"], found["rows"]))}
+    fewer = {
+        words: None for cell in comparison["cells"] if (words := first_rows_label(cell["rows"], comparison["rows"]))
+    }
     more = f"; those without the baseline {' or '.join(fewer)}" if fewer else ""
-    return Titled(
+    return TitledFigure(
         "All against all",
-        f"The largest difference between each two, on {counted(found['rows'], 'row')}{more}. “=” is "
+        f"The largest difference between each two, on {pluralize(comparison['rows'], 'row')}{more}. “=” is "
         "bit-identical, “NaN” differs only by what is no finite number, “?” cannot be compared.",
-        matrix(found, names),
+        pairwise_matrix(comparison, names),
     )
 
 
-def right_answers(numbers: Mapping[str, Mapping[str, Any]], names: Mapping[str, str], baseline: str) -> Titled | None:
+def titled_accuracy(
+    numbers: Mapping[str, Mapping[str, Any]], names: Mapping[str, str], baseline: str
+) -> TitledFigure | None:
     """The accuracy of the baseline and of each copy on one output; None where the right answers are not known.
 
     `numbers` are `OutputNumbers` as JSON, by the ids that `names` names.
@@ -249,9 +270,9 @@ def right_answers(numbers: Mapping[str, Mapping[str, Any]], names: Mapping[str, 
         return None
     shown = {names[baseline]: next(iter(known.values()))["reference_accuracy"]}
     shown |= {names[id_]: one["answer_accuracy"] for id_, one in known.items()}
-    return Titled(
+    return TitledFigure(
         "Right answers",
         "The share of rows with the right class. The whiskers hold the true share 95 times in 100. The same share of "
         "right answers is not the same answers.",
-        accuracies(shown),
+        accuracy_figure(shown),
     )

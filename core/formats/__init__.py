@@ -13,7 +13,7 @@ from typing import Any
 
 from core.errors import PackageMissing, UnknownName
 from core.formats.base import Format
-from core.system import packages_stamp
+from core.system import installed_packages_fingerprint
 
 # One line a format, in the order in which they are shown.
 MODULES = (
@@ -45,21 +45,21 @@ FORMATS: tuple[Format, ...] = tuple(import_module(f"core.formats.{name}").FORMAT
 
 def all_formats() -> tuple[Format, ...]:
     """Ours, then those of third parties, in the order of their names."""
-    return FORMATS + tuple(_others())
+    return FORMATS + tuple(_load_third_party_formats())
 
 
-def _others() -> Iterator[Format]:
-    for entry in _entries(packages_stamp()):
-        yield _loaded(entry)
+def _load_third_party_formats() -> Iterator[Format]:
+    for entry in _find_entry_points(installed_packages_fingerprint()):
+        yield _load_entry_point(entry)
 
 
 @lru_cache(maxsize=1)
-def _entries(stamp: tuple) -> tuple[EntryPoint, ...]:
+def _find_entry_points(stamp: tuple) -> tuple[EntryPoint, ...]:
     """Looked for again when another package is there: it takes a look into each (11 ms)."""
     return tuple(sorted(entry_points(group="roundtrip.formats"), key=lambda entry: entry.name))
 
 
-def _loaded(entry: EntryPoint) -> Format:
+def _load_entry_point(entry: EntryPoint) -> Format:
     """A third party's format; one that cannot be imported is listed with the reason, and stops nothing."""
     try:
         return entry.load()
@@ -70,7 +70,9 @@ def _loaded(entry: EntryPoint) -> Format:
             raise PackageMissing(why, cure="Repair or uninstall that package.")
 
         nothing: frozenset[str] = frozenset()
-        return Format(entry.name, entry.name, "unknown", "Unknown.", nothing, nothing, refuse, refuse, broken=why)
+        return Format(
+            entry.name, entry.name, "unknown", "Unknown.", nothing, nothing, refuse, refuse, unavailable_reason=why
+        )
 
 
 def get_format(key: str) -> Format:
@@ -79,7 +81,7 @@ def get_format(key: str) -> Format:
     Raises UnknownName with the keys that exist.
     """
     # Chained, not joined: a format of ours is found without any of a third party being imported.
-    for candidate in chain(FORMATS, _others()):
+    for candidate in chain(FORMATS, _load_third_party_formats()):
         if candidate.key == key:
             return candidate
     raise UnknownName(

@@ -28,8 +28,8 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=standalone.Kit(standalone.open_architecture, "architecture.json", standalone.TENSORFLOW),
-    inside="keras",
+    kit=standalone.StandaloneLoader(standalone.open_architecture, "architecture.json", standalone.TENSORFLOW_PACKAGES),
+    activations="keras",
     origin="Keras, from its first versions on.",
     explains="It loads without a complaint and gives answers, all of them from new random weights: nothing that was "
     "learned is in this file.",

@@ -16,10 +16,10 @@ from typing import Any
 from core.arrays import Arrays
 from core.errors import CannotSave, InputError
 from core.explain import translate
-from core.formats.standalone import Kit
+from core.formats.standalone import StandaloneLoader
 from core.runtimes.base import Predictor, weight_bytes
-from core.runtimes.quiet import quiet_inside
-from core.system import packages_stamp
+from core.runtimes.quiet import silence_converters
+from core.system import installed_packages_fingerprint
 
 
 @dataclass(frozen=True)
@@ -34,27 +34,29 @@ class Option:
     default: Any
     help: str
     choices: tuple[Any, ...] = ()
-    least: float | None = None
-    most: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
 
-    def check(self, value: Any) -> Any:
+    def validate(self, value: Any) -> Any:
         """The value itself, as the default's type. Raises InputError when it does not fit."""
         try:
             fitting = type(self.default)(value)
         except (TypeError, ValueError):
             fitting = None
-        in_bounds = fitting in self.choices if self.choices else fitting is not None and self._in_bounds(fitting)
+        in_bounds = fitting in self.choices if self.choices else fitting is not None and self._is_in_bounds(fitting)
         if not in_bounds:
             raise InputError(
-                f"The option '{self.label}' does not fit.", received=value, cure=f"Choose {self._allowed()}."
+                f"The option '{self.label}' does not fit.", received=value, cure=f"Choose {self._describe_allowed()}."
             )
         return fitting
 
-    def _in_bounds(self, value: Any) -> bool:
-        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+    def _is_in_bounds(self, value: Any) -> bool:
+        return (self.minimum is None or value >= self.minimum) and (self.maximum is None or value <= self.maximum)
 
-    def _allowed(self) -> str:
-        return f"one of {', '.join(map(str, self.choices))}" if self.choices else f"from {self.least} to {self.most}"
+    def _describe_allowed(self) -> str:
+        return (
+            f"one of {', '.join(map(str, self.choices))}" if self.choices else f"from {self.minimum} to {self.maximum}"
+        )
 
 
 # What a copy may hold, in the order in which it is shown.
@@ -88,47 +90,50 @@ class Format:
     needs_architecture: bool = False
     explains: str = ""
     origin: str = ""
-    broken: str = ""
+    unavailable_reason: str = ""
     options: tuple[Option, ...] = ()
     wants_samples: bool = False
-    largest: int | None = None
-    inside: str = ""
-    kit: Kit | None = None
+    max_weight_bytes: int | None = None
+    activations: str = ""
+    kit: StandaloneLoader | None = None
     runs_code: bool = False
 
     @property
-    def missing(self) -> list[str]:
+    def missing_packages(self) -> list[str]:
         """Packages that this format needs and that are not installed, found without importing any of them."""
-        stamp = packages_stamp() if self.packages else ()
-        return [package for module, package in self.packages.items() if not _is_there(module, stamp)]
+        stamp = installed_packages_fingerprint() if self.packages else ()
+        return [package for module, package in self.packages.items() if not _is_importable(module, stamp)]
 
-    def refuses(self, kind: str, weight_bytes: int = 0) -> str:
+    def refusal_reason(self, kind: str, weight_bytes: int = 0) -> str:
         """Why this format cannot take a model of this kind and size now, in a sentence; empty when it can."""
-        if self.broken:
-            return self.broken
+        if self.unavailable_reason:
+            return self.unavailable_reason
         if kind not in self.accepts:
             return _REFUSALS[kind]
-        if self.missing:
-            return f"Needs {', '.join(self.missing)}: pip install {' '.join(self.missing)}"
-        if self.largest and weight_bytes > self.largest:
-            return f"The weights take {weight_bytes:,} bytes, and a file of this format holds at most {self.largest:,}."
+        if self.missing_packages:
+            return f"Needs {', '.join(self.missing_packages)}: pip install {' '.join(self.missing_packages)}"
+        if self.max_weight_bytes and weight_bytes > self.max_weight_bytes:
+            return (
+                f"The weights take {weight_bytes:,} bytes, and a file of this format holds at most "
+                f"{self.max_weight_bytes:,}."
+            )
         return ""
 
-    def require(self, kind: str, weight_bytes: int) -> None:
+    def require_accepted(self, kind: str, weight_bytes: int) -> None:
         """Raises CannotSave when this format cannot take such a model, before anything is tried."""
-        if refusal := self.refuses(kind, weight_bytes):
-            large = kind in self.accepts and not self.missing
+        if refusal := self.refusal_reason(kind, weight_bytes):
+            large = kind in self.accepts and not self.missing_packages
             raise CannotSave(refusal, cure=_TOO_LARGE_CURE if large else "Choose another format.")
 
-    def choose(self, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def resolve_options(self, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The value of every option: what was given, else its default. Raises InputError."""
-        given = given or {}
-        if strange := given.keys() - {option.key for option in self.options}:
+        options = options or {}
+        if strange := options.keys() - {option.key for option in self.options}:
             known = ", ".join(option.key for option in self.options) or "none: it has no options"
             raise InputError(f"{self.label} has no such option.", received=strange.pop(), cure=f"Choose from {known}.")
-        return {option.key: option.check(given.get(option.key, option.default)) for option in self.options}
+        return {option.key: option.validate(options.get(option.key, option.default)) for option in self.options}
 
-    def write(
+    def save_model(
         self,
         model: Any,
         kind: str,
@@ -141,21 +146,21 @@ class Format:
         `samples` makes training inputs, for a format that wants them. Raises CannotSave in plain words when the format
         does not take the model, StorageFailed when the disk does not.
         """
-        self.require(kind, weight_bytes(model))
-        arguments = self.choose(options)
+        self.require_accepted(kind, weight_bytes(model))
+        arguments = self.resolve_options(options)
         if self.wants_samples and samples:
             arguments["samples"] = samples()
         started = time.perf_counter()
         try:
-            with quiet_inside(folder):
+            with silence_converters(folder):
                 self.save(model, folder, **arguments)
         except Exception as error:  # every converter has errors of its own; they all mean that it cannot save
-            raise translate(error, CannotSave, hide=[str(folder)]) from error
+            raise translate(error, CannotSave, hidden_paths=[str(folder)]) from error
         return time.perf_counter() - started
 
 
 @lru_cache(maxsize=64)
-def _is_there(module: str, stamp: tuple) -> bool:
+def _is_importable(module: str, stamp: tuple) -> bool:
     """Whether a module can be imported, as long as the packages are those of the stamp."""
     return find_spec(module) is not None
 

@@ -2,9 +2,9 @@
 
 import warnings
 
-from core.arrays import Arrays, plain
+from core.arrays import Arrays, to_plain_array
 from core.formats.base import PARTS, Format, Option
-from core.runtimes.base import NO_CODE, ModelFile, Named, Predictor, Spec, model_kind, pair_inputs, weight_bytes
+from core.runtimes.base import NO_CODE, ModelFile, NamedArrays, Predictor, Spec, match_inputs, model_kind, weight_bytes
 from core.runtimes.base import ModelCode as Code
 
 __all__ = [
@@ -14,13 +14,13 @@ __all__ = [
     "Code",
     "Format",
     "ModelFile",
-    "Named",
+    "NamedArrays",
     "Option",
     "Predictor",
     "Spec",
     "kind_of",
-    "pair_inputs",
-    "plain",
+    "match_inputs",
+    "to_plain_array",
     "weight_bytes",
 ]
 

@@ -7,8 +7,8 @@ from core.arrays import Arrays
 from core.errors import CannotSave
 from core.formats import standalone
 from core.formats.base import Format
-from core.runtimes.adapters import by_rows
-from core.runtimes.base import NO_CODE, ModelCode, Named, Predictor, Spec
+from core.runtimes.adapters import adapt_batch_size
+from core.runtimes.base import NO_CODE, ModelCode, NamedArrays, Predictor, Spec
 from core.runtimes.conversion import inference_function, output_names
 from core.runtimes.live import shape_of
 
@@ -16,10 +16,10 @@ FILE = "model.pb"
 
 
 def save(model, folder: Path) -> None:
-    (folder / FILE).write_bytes(frozen(model).SerializeToString())
+    (folder / FILE).write_bytes(freeze_graph(model).SerializeToString())
 
 
-def frozen(model: Any) -> Any:
+def freeze_graph(model: Any) -> Any:
     """The graph of a model as a GraphDef: its Placeholders are the inputs, and what no node reads are the outputs.
 
     Raises CannotSave when the graph holds a lookup table.
@@ -33,10 +33,10 @@ def frozen(model: Any) -> Any:
             "The model looks words up in a table, and a graph of constants cannot hold one.",
             cure="Save as SavedModel or .keras, which keep vocabularies.",
         )
-    return _with_names(constant, output_names(model, function))
+    return _rename_outputs(constant, output_names(model, function))
 
 
-def _with_names(constant: Any, names: list[str]) -> Any:
+def _rename_outputs(constant: Any, names: list[str]) -> Any:
     """Call the last nodes as the outputs: a frozen graph has no other place for their names."""
     graph = constant.graph.as_graph_def()
     renamed = {tensor.op.name: name for tensor, name in zip(constant.outputs, names, strict=True)}
@@ -52,43 +52,43 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
 
     graph = tf.compat.v1.GraphDef.FromString((folder / FILE).read_bytes())
     whole = tf.compat.v1.wrap_function(lambda: tf.compat.v1.import_graph_def(graph, name=""), [])
-    feeds, fetches = _tensors(whole, inputs_in(graph)), _tensors(whole, outputs_in(graph))
+    feeds, fetches = _get_tensors(whole, graph_input_names(graph)), _get_tensors(whole, graph_output_names(graph))
     function = whole.prune(feeds, {tensor.op.name: tensor for tensor in fetches})
-    specs = tuple(_spec(tensor) for tensor in feeds)
+    specs = tuple(_placeholder_spec(tensor) for tensor in feeds)
 
     def answer(inputs: Arrays) -> Arrays:
         answers = function(*(tf.constant(inputs[spec.name]) for spec in specs))
         return {name: tensor.numpy() for name, tensor in answers.items()}
 
-    rows = by_rows(specs, {tensor.op.name: shape_of(tensor) for tensor in fetches}, answer)
-    return Predictor(function, rows.specs, rows.answer, weights=lambda: _constants(graph), remark=rows.remark)
+    rows = adapt_batch_size(specs, {tensor.op.name: shape_of(tensor) for tensor in fetches}, answer)
+    return Predictor(function, rows.specs, rows.predict, weights=lambda: _read_constants(graph), remark=rows.remark)
 
 
-def inputs_in(graph: Any) -> list[str]:
+def graph_input_names(graph: Any) -> list[str]:
     """The placeholders that some node reads; control flow leaves others behind."""
-    return [node.name for node in graph.node if node.op == "Placeholder" and node.name in _read_in(graph)]
+    return [node.name for node in graph.node if node.op == "Placeholder" and node.name in _consumed_names(graph)]
 
 
-def outputs_in(graph: Any) -> list[str]:
+def graph_output_names(graph: Any) -> list[str]:
     """The nodes that no other node reads: these are the answers."""
-    read = _read_in(graph)
+    read = _consumed_names(graph)
     return [node.name for node in graph.node if node.name not in read and node.op not in ("NoOp", "Placeholder")]
 
 
-def _read_in(graph: Any) -> set[str]:
+def _consumed_names(graph: Any) -> set[str]:
     return {name.removeprefix("^").split(":")[0] for node in graph.node for name in node.input}
 
 
-def _tensors(function: Any, names: list[str]) -> list[Any]:
+def _get_tensors(function: Any, names: list[str]) -> list[Any]:
     return [function.graph.get_tensor_by_name(f"{name}:0") for name in names]
 
 
-def _spec(tensor: Any) -> Spec:
+def _placeholder_spec(tensor: Any) -> Spec:
     dtype = "object" if tensor.dtype.name == "string" else tensor.dtype.name
     return Spec(tensor.op.name, dtype, shape_of(tensor))
 
 
-def _constants(graph: Any) -> Named:
+def _read_constants(graph: Any) -> NamedArrays:
     import tensorflow as tf
 
     constants = [(node.name, tf.make_ndarray(node.attr["value"].tensor)) for node in graph.node if node.op == "Const"]
@@ -104,8 +104,8 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
-    kit=standalone.Kit(standalone.open_frozen_graph, FILE, standalone.TENSORFLOW),
-    largest=2**31 - 1,  # a protocol buffer
+    kit=standalone.StandaloneLoader(standalone.open_frozen_graph, FILE, standalone.TENSORFLOW_PACKAGES),
+    max_weight_bytes=2**31 - 1,  # a protocol buffer
     origin="TensorFlow 1: a GraphDef with its variables as constants.",
     explains="TensorFlow 2 neither writes nor reads it by an official function any more: variables are folded into "
     "constants, and tf.compat.v1.wrap_function imports the graph. It has no signatures: inputs and outputs are known "

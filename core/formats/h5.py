@@ -6,7 +6,7 @@ from pathlib import Path
 from core.formats import standalone
 from core.formats.base import Format
 from core.runtimes.base import NO_CODE, ModelCode, Predictor
-from core.runtimes.legacy_keras import is_old, load_old, written_by
+from core.runtimes.legacy_keras import is_legacy_version, load_legacy_h5, read_keras_version
 from core.runtimes.live import keras_predictor
 
 
@@ -18,8 +18,8 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     import keras
 
     path, classes = folder / "model.h5", dict(code.classes)
-    if is_old(version := written_by(path)):
-        model, remark = load_old(path, version, classes)
+    if is_legacy_version(version := read_keras_version(path)):
+        model, remark = load_legacy_h5(path, version, classes)
         return replace(keras_predictor(model), remark=remark)
     asked = {"custom_objects": classes, "compile": code.compiles, "safe_mode": True}
     return keras_predictor(keras.models.load_model(path, **asked))
@@ -34,8 +34,10 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=standalone.Kit(standalone.open_keras, "model.h5", standalone.TENSORFLOW, brought=standalone.open_old_h5),
-    inside="keras",
+    kit=standalone.StandaloneLoader(
+        standalone.open_keras, "model.h5", standalone.TENSORFLOW_PACKAGES, load_imported=standalone.open_old_h5
+    ),
+    activations="keras",
     origin="The file of Keras 1 and 2, on top of HDF5 of the HDF Group; legacy since Keras 3.",
     explains="The file holds the optimizer's moments, but Keras 3 gives back only its step and learning rate: training "
     "on from a reloaded .h5 fails. Custom layers are kept by name and need their class.",

@@ -28,8 +28,8 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=standalone.Kit(standalone.open_keras, "model.keras", standalone.TENSORFLOW),
-    inside="keras",
+    kit=standalone.StandaloneLoader(standalone.open_keras, "model.keras", standalone.TENSORFLOW_PACKAGES),
+    activations="keras",
     origin="Keras 2.12 (2023), as the successor of .h5; the format of Keras 3.",
     explains="Custom layers are kept by name, not as code: a process without the class cannot load the file.",
 )

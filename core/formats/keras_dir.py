@@ -28,8 +28,8 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=standalone.Kit(standalone.open_keras, "model", standalone.TENSORFLOW),
-    inside="keras",
+    kit=standalone.StandaloneLoader(standalone.open_keras, "model", standalone.TENSORFLOW_PACKAGES),
+    activations="keras",
     origin="Keras 3: the .keras file, not zipped.",
     explains="The same parts as in a .keras file, without the zip around them: nothing is compressed there either, but "
     "the zip's checksums are gone, so Keras itself would not notice a flipped bit here. Roundtrip's own do.",

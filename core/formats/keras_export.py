@@ -27,7 +27,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=standalone.Kit(standalone.open_saved_model, "", standalone.TENSORFLOW),
+    kit=standalone.StandaloneLoader(standalone.open_saved_model, "", standalone.TENSORFLOW_PACKAGES),
     origin="Keras 3 (2023), for TensorFlow Serving and other servers of SavedModels.",
     explains="A SavedModel too, so keras.models.load_model refuses it; tf.saved_model.load(folder).serve(x) and "
     "signatures['serving_default'] answer. It keeps no optimizer, so training cannot go on from it.",

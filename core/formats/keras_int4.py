@@ -5,11 +5,11 @@ from pathlib import Path
 from core.formats import keras as keras_file
 from core.formats import standalone
 from core.formats.base import Format
-from core.formats.keras_quantized import quantized
+from core.formats.keras_quantized import quantize_copy
 
 
 def save(model, folder: Path) -> None:
-    quantized(model, "int4", folder).save(folder / "model.keras")
+    quantize_copy(model, "int4", folder).save(folder / "model.keras")
 
 
 FORMAT = Format(
@@ -21,8 +21,8 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=keras_file.load,
-    kit=standalone.Kit(standalone.open_keras, "model.keras", standalone.TENSORFLOW),
-    inside="keras",
+    kit=standalone.StandaloneLoader(standalone.open_keras, "model.keras", standalone.TENSORFLOW_PACKAGES),
+    activations="keras",
     origin="Keras 3.11 (2025): the same to 4 bits.",
     explains="model.quantize('int4') rounds kernels to one of 15 steps and packs two of them into a byte, so the "
     "loaded arrays have half as many rows. Inputs stay floats. Expect more changed answers than with 8 bits. Roundtrip "

@@ -5,11 +5,11 @@ from pathlib import Path
 from core.formats import keras as keras_file
 from core.formats import standalone
 from core.formats.base import Format
-from core.formats.keras_quantized import quantized
+from core.formats.keras_quantized import quantize_copy
 
 
 def save(model, folder: Path) -> None:
-    quantized(model, "int8", folder).save(folder / "model.keras")
+    quantize_copy(model, "int8", folder).save(folder / "model.keras")
 
 
 FORMAT = Format(
@@ -21,8 +21,8 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=keras_file.load,
-    kit=standalone.Kit(standalone.open_keras, "model.keras", standalone.TENSORFLOW),
-    inside="keras",
+    kit=standalone.StandaloneLoader(standalone.open_keras, "model.keras", standalone.TENSORFLOW_PACKAGES),
+    activations="keras",
     origin="Keras 3.3 (2024): quantisation of Dense and Embedding layers to 8 bits.",
     explains="model.quantize('int8') gives every column of a kernel its own scale and rounds it to one of 255 steps; "
     "inputs are rounded on the fly. It changes the model in place, so Roundtrip quantises a copy. The original weights "

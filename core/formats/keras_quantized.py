@@ -6,12 +6,12 @@ from typing import Any
 from core.errors import CannotSave
 
 
-def quantized(model: Any, mode: str, folder: Path) -> Any:
+def quantize_copy(model: Any, mode: str, folder: Path) -> Any:
     """A copy of a Keras model whose layers are quantised, "int8" or "int4"; the model itself stays as it is.
 
     Raises CannotSave when Keras knows no quantisation for any of its layers.
     """
-    copy = _copied(model, folder / "copy.keras")
+    copy = _copy_model(model, folder / "copy.keras")
     # A layer inside another may not be built although it is in use, and Keras stops at such a layer.
     copy.quantize(mode, filters=lambda layer: layer.built)
     if not any(str(variable.dtype) == "int8" for variable in copy.weights):
@@ -23,7 +23,7 @@ def quantized(model: Any, mode: str, folder: Path) -> Any:
     return copy
 
 
-def _copied(model: Any, path: Path) -> Any:
+def _copy_model(model: Any, path: Path) -> Any:
     """The model saved and loaded in this process, where its classes are known; vocabularies come with it.
 
     `keras.models.clone_model` would lose adapted vocabularies and does not take subclassed models.

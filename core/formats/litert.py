@@ -32,8 +32,10 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
-    kit=standalone.Kit(standalone.open_litert, FILE, ("ai-edge-litert", "numpy"), brought=standalone.open_any_litert),
-    inside="litert",
+    kit=standalone.StandaloneLoader(
+        standalone.open_litert, FILE, ("ai-edge-litert", "numpy"), load_imported=standalone.open_any_litert
+    ),
+    activations="litert",
     packages=PACKAGES,
     origin="TensorFlow Lite (2017), called LiteRT since 2024.",
     explains="Converting it is not yet running it: operations that LiteRT does not have are carried along as "

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from core.formats import litert, standalone
 from core.formats.base import Format
-from core.runtimes.litert import FILE, QUANTIZER, load, quantize
+from core.runtimes.litert import FILE, QUANTIZER_PACKAGES, load, quantize
 
 
 def save(model, folder: Path) -> None:
@@ -23,9 +23,9 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module", "litert"}),
     save=save,
     load=load,
-    kit=standalone.Kit(standalone.open_litert, FILE, ("ai-edge-litert", "numpy")),
-    inside="litert",
-    packages=QUANTIZER,
+    kit=standalone.StandaloneLoader(standalone.open_litert, FILE, ("ai-edge-litert", "numpy")),
+    activations="litert",
+    packages=QUANTIZER_PACKAGES,
     origin="TensorFlow Lite; today by the LiteRT quantizer.",
     explains="Kernels are 8-bit integers with one scale a channel; what flows between layers is rounded to 8 bits by "
     "the range of each call. Features of very different size suffer: one large value takes all the steps.",

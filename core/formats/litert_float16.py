@@ -4,7 +4,7 @@ from pathlib import Path
 
 from core.formats import litert, standalone
 from core.formats.base import Format
-from core.runtimes.litert import FILE, QUANTIZER, load, quantize
+from core.runtimes.litert import FILE, QUANTIZER_PACKAGES, load, quantize
 
 
 def save(model, folder: Path) -> None:
@@ -33,9 +33,9 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module", "litert"}),
     save=save,
     load=load,
-    kit=standalone.Kit(standalone.open_litert, FILE, ("ai-edge-litert", "numpy")),
-    inside="litert",
-    packages=QUANTIZER,
+    kit=standalone.StandaloneLoader(standalone.open_litert, FILE, ("ai-edge-litert", "numpy")),
+    activations="litert",
+    packages=QUANTIZER_PACKAGES,
     origin="TensorFlow Lite; today by the LiteRT quantizer.",
     explains="The kernels of Dense, convolution and embedding layers are kept as float16 and widened when they are "
     "used. Weights above 65,504 do not fit into a float16 and become infinite, with no word said.",

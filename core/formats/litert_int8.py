@@ -6,7 +6,7 @@ from core.arrays import Arrays
 from core.errors import CannotSave
 from core.formats import litert, standalone
 from core.formats.base import Format, Option
-from core.runtimes.litert import FILE, QUANTIZER, load, quantize
+from core.runtimes.litert import FILE, QUANTIZER_PACKAGES, load, quantize
 
 
 def save(model, folder: Path, calibration_rows: int = 200, samples: Arrays | None = None) -> None:
@@ -37,9 +37,9 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module", "litert"}),
     save=save,
     load=load,
-    kit=standalone.Kit(standalone.open_litert, FILE, ("ai-edge-litert", "numpy")),
-    inside="litert",
-    packages=QUANTIZER,
+    kit=standalone.StandaloneLoader(standalone.open_litert, FILE, ("ai-edge-litert", "numpy")),
+    activations="litert",
+    packages=QUANTIZER_PACKAGES,
     wants_samples=True,
     options=(
         Option(
@@ -47,8 +47,8 @@ FORMAT = Format(
             "Calibration rows",
             200,
             "Rows of training data on which the range of every layer is measured. Few rows miss the extremes.",
-            least=1,
-            most=100_000,
+            minimum=1,
+            maximum=100_000,
         ),
     ),
     origin="TensorFlow Lite; today by the LiteRT quantizer.",

@@ -5,11 +5,11 @@ from typing import Any
 
 from core.formats import standalone
 from core.formats.base import Format, Option
-from core.formats.frozen_graph import frozen, inputs_in, outputs_in
+from core.formats.frozen_graph import freeze_graph, graph_input_names, graph_output_names
 from core.runtimes.base import model_kind
-from core.runtimes.conversion import count_asked, inference, inputs_of
+from core.runtimes.conversion import count_function_inputs, symbolic_inputs, to_inference_model
 from core.runtimes.litert import FILE as LITERT
-from core.runtimes.litert import open_interpreter, require_floats
+from core.runtimes.litert import open_interpreter, require_float_tensors
 from core.runtimes.live import serving_function
 from core.runtimes.onnx import FILE, count_inputs, load
 
@@ -17,39 +17,43 @@ from core.runtimes.onnx import FILE, count_inputs, load
 def save(model, folder: Path, opset: int = 15) -> None:
     kind = model_kind(model)
     if kind == "litert":
-        require_floats(open_interpreter((model.folder / LITERT).read_bytes()), "an ONNX file")
-        _tf2onnx().from_tflite(str(model.folder / LITERT), opset=opset, output_path=str(folder / FILE))
+        require_float_tensors(open_interpreter((model.folder / LITERT).read_bytes()), "an ONNX file")
+        _import_tf2onnx().from_tflite(str(model.folder / LITERT), opset=opset, output_path=str(folder / FILE))
         return
     if kind == "keras":
-        _export(model, folder / FILE, opset)
+        _export_keras(model, folder / FILE, opset)
     else:
-        _convert(serving_function(model), folder / FILE, opset)
-    if count_inputs(folder / FILE) > count_asked(model):
+        _convert_function(serving_function(model), folder / FILE, opset)
+    if count_inputs(folder / FILE) > count_function_inputs(model):
         # Constants that a layer computed, as Normalization does, have become inputs that nobody can fill.
-        _convert_frozen(frozen(model), folder / FILE, opset)
+        _convert_frozen_graph(freeze_graph(model), folder / FILE, opset)
 
 
-def _export(model: Any, path: Path, opset: int) -> None:
+def _export_keras(model: Any, path: Path, opset: int) -> None:
     """Keras' own export. Named inputs spare us its demand that the model was called before: a rebuilt one was not."""
-    inputs = [inputs_of(model)] if getattr(model, "inputs", None) else None
-    inference(model).export(str(path), format="onnx", opset_version=opset, input_signature=inputs, verbose=False)
+    inputs = [symbolic_inputs(model)] if getattr(model, "inputs", None) else None
+    to_inference_model(model).export(
+        str(path), format="onnx", opset_version=opset, input_signature=inputs, verbose=False
+    )
 
 
-def _convert(function: Any, path: Path, opset: int) -> None:
+def _convert_function(function: Any, path: Path, opset: int) -> None:
     """tf2onnx asks for a tf.function and traces it anew."""
     import tensorflow as tf
 
     positional, named = function.structured_input_signature
     traced = tf.function(lambda *inputs: function(*inputs))
-    _tf2onnx().from_function(traced, [*positional, *named.values()], opset=opset, output_path=str(path))
+    _import_tf2onnx().from_function(traced, [*positional, *named.values()], opset=opset, output_path=str(path))
 
 
-def _convert_frozen(graph: Any, path: Path, opset: int) -> None:
-    inputs, outputs = ([f"{name}:0" for name in names(graph)] for names in (inputs_in, outputs_in))
-    _tf2onnx().from_graph_def(graph, input_names=inputs, output_names=outputs, opset=opset, output_path=str(path))
+def _convert_frozen_graph(graph: Any, path: Path, opset: int) -> None:
+    inputs, outputs = ([f"{name}:0" for name in names(graph)] for names in (graph_input_names, graph_output_names))
+    _import_tf2onnx().from_graph_def(
+        graph, input_names=inputs, output_names=outputs, opset=opset, output_path=str(path)
+    )
 
 
-def _tf2onnx() -> Any:
+def _import_tf2onnx() -> Any:
     """The converter, with Keras' own patch that makes it work with NumPy 2."""
     import tf2onnx
     from keras.src.export.tf2onnx_lib import patch_tf2onnx
@@ -67,8 +71,10 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module", "litert"}),
     save=save,
     load=load,
-    kit=standalone.Kit(standalone.open_onnx, FILE, ("onnxruntime", "numpy"), brought=standalone.open_any_onnx),
-    inside="onnx",
+    kit=standalone.StandaloneLoader(
+        standalone.open_onnx, FILE, ("onnxruntime", "numpy"), load_imported=standalone.open_any_onnx
+    ),
+    activations="onnx",
     packages={"onnx": "onnx", "tf2onnx": "tf2onnx", "onnxruntime": "onnxruntime"},
     options=(
         Option(
@@ -79,7 +85,7 @@ FORMAT = Format(
             choices=(13, 14, 15, 16, 17, 18),
         ),
     ),
-    largest=2**31 - 1,  # a protocol buffer
+    max_weight_bytes=2**31 - 1,  # a protocol buffer
     origin="Microsoft and Facebook (2017), now under the Linux Foundation.",
     explains="The converter writes operations that it does not know as they are and reports success: only running the "
     "file shows that it is invalid. Exact GELU is one of them. Outputs are renamed, and those of a dictionary come in "

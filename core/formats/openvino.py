@@ -5,27 +5,27 @@ from pathlib import Path
 from core.formats import standalone
 from core.formats.base import Format
 from core.runtimes.base import model_kind
-from core.runtimes.conversion import inference
+from core.runtimes.conversion import to_inference_model
 from core.runtimes.litert import FILE as LITERT
-from core.runtimes.litert import open_interpreter, require_floats
+from core.runtimes.litert import open_interpreter, require_float_tensors
 from core.runtimes.live import serving_function
 from core.runtimes.onnx import FILE as ONNX
-from core.runtimes.openvino import FILE, PACKAGES, load, openvino
+from core.runtimes.openvino import FILE, PACKAGES, import_openvino, load
 
-READS = {"onnx": ONNX, "litert": LITERT}  # files of other runtimes that OpenVINO reads itself
+READABLE_FILES = {"onnx": ONNX, "litert": LITERT}  # files of other runtimes that OpenVINO reads itself
 
 
 def save(model, folder: Path) -> None:
-    ov = openvino()
+    ov = import_openvino()
     kind = model_kind(model)
     if kind == "openvino":
         ov.save_model(ov.Core().read_model(model.folder / FILE), folder / FILE, compress_to_fp16=False)
-    elif kind in READS:
+    elif kind in READABLE_FILES:
         if kind == "litert":
-            require_floats(open_interpreter((model.folder / LITERT).read_bytes()), "OpenVINO")
-        ov.save_model(ov.convert_model(model.folder / READS[kind]), folder / FILE, compress_to_fp16=False)
+            require_float_tensors(open_interpreter((model.folder / LITERT).read_bytes()), "OpenVINO")
+        ov.save_model(ov.convert_model(model.folder / READABLE_FILES[kind]), folder / FILE, compress_to_fp16=False)
     elif kind == "keras":
-        inference(model).export(str(folder / FILE), format="openvino", verbose=False)
+        to_inference_model(model).export(str(folder / FILE), format="openvino", verbose=False)
     else:
         ov.save_model(ov.convert_model(serving_function(model)), folder / FILE, compress_to_fp16=False)
 
@@ -36,11 +36,13 @@ FORMAT = Format(
     layout="two files",
     good_for="Serving on Intel processors and graphics: the graph is compiled for the machine when it is loaded.",
     keeps=frozenset({"graph"}),
-    accepts=frozenset({"keras", "module", *READS}),
+    accepts=frozenset({"keras", "module", *READABLE_FILES}),
     save=save,
     load=load,
-    kit=standalone.Kit(standalone.open_openvino, FILE, ("openvino", "numpy"), brought=standalone.open_any_openvino),
-    inside="openvino",
+    kit=standalone.StandaloneLoader(
+        standalone.open_openvino, FILE, ("openvino", "numpy"), load_imported=standalone.open_any_openvino
+    ),
+    activations="openvino",
     packages=PACKAGES,
     origin="Intel (2018).",
     explains="Where the processor has bfloat16, OpenVINO computes in it unless told otherwise, and answers differ in "

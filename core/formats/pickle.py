@@ -32,8 +32,10 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=standalone.Kit(standalone.open_pickle, "model.pkl", standalone.TENSORFLOW, runs_code=True),
-    inside="keras",
+    kit=standalone.StandaloneLoader(
+        standalone.open_pickle, "model.pkl", standalone.TENSORFLOW_PACKAGES, runs_code=True
+    ),
+    activations="keras",
     runs_code=True,
     origin="Python itself (1995).",
     explains="Loading a pickle runs whatever code its author put into it, with your rights, before anything can be "

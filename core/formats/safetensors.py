@@ -14,7 +14,7 @@ def save(model, folder: Path) -> None:
     import numpy as np
     from safetensors.numpy import save_file
 
-    arrays = {name: np.array(variable, order="C") for name, variable in _named(model).items()}
+    arrays = {name: np.array(variable, order="C") for name, variable in _variables_by_name(model).items()}
     save_file(arrays, folder / "model.safetensors")
 
 
@@ -27,13 +27,13 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
             cure="Give an architecture: the demo's code, or an architecture artifact of the same run.",
         )
     model, arrays = code.build(), load_file(folder / "model.safetensors")
-    _require_same_names(set(_named(model)), set(arrays))
-    for name, variable in _named(model).items():
+    _require_same_names(set(_variables_by_name(model)), set(arrays))
+    for name, variable in _variables_by_name(model).items():
         variable.assign(arrays[name])
     return live_predictor(model)
 
 
-def _named(model: Any) -> dict[str, Any]:
+def _variables_by_name(model: Any) -> dict[str, Any]:
     """Every weight by its path; where several have one name, the later ones are numbered in the model's own order."""
     named: dict[str, Any] = {}
     for variable in weight_variables(model):
@@ -46,12 +46,16 @@ def _named(model: Any) -> dict[str, Any]:
     return named
 
 
-def _require_same_names(wanted: set[str], found: set[str]) -> None:
-    if wanted != found:
+def _require_same_names(model_names: set[str], file_names: set[str]) -> None:
+    if model_names != file_names:
         raise DoesNotLoad(
-            f"The names in the file are not those of the model: {len(wanted & found)} of {len(wanted)} agree.",
-            received=", ".join(sorted(found - wanted)) or "nothing else",
-            cure=f"Use the architecture that it came from. Missing: {', '.join(sorted(wanted - found)) or 'none'}.",
+            f"The names in the file are not those of the model: {len(model_names & file_names)} of "
+            f"{len(model_names)} agree.",
+            received=", ".join(sorted(file_names - model_names)) or "nothing else",
+            cure=(
+                f"Use the architecture that it came from. Missing: "
+                f"{', '.join(sorted(model_names - file_names)) or 'none'}."
+            ),
         )
 
 
@@ -64,8 +68,10 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
-    kit=standalone.Kit(standalone.open_safetensors, "model.safetensors", ("safetensors", *standalone.TENSORFLOW)),
-    inside="keras",
+    kit=standalone.StandaloneLoader(
+        standalone.open_safetensors, "model.safetensors", ("safetensors", *standalone.TENSORFLOW_PACKAGES)
+    ),
+    activations="keras",
     packages={"safetensors": "safetensors"},
     needs_architecture=True,
     origin="Hugging Face (2022), to replace pickled weights.",

@@ -33,7 +33,9 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
-    kit=standalone.Kit(standalone.open_saved_model, "", standalone.TENSORFLOW, brought=standalone.open_in_session),
+    kit=standalone.StandaloneLoader(
+        standalone.open_saved_model, "", standalone.TENSORFLOW_PACKAGES, load_imported=standalone.open_in_session
+    ),
     origin="TensorFlow's format since 1.0 (2017); its object graph came with TensorFlow 2.",
     explains="keras.models.load_model refuses this directory in Keras 3: what it holds is a graph, and no Keras layers "
     "can be made from a graph. Load it with tf.saved_model.load and call signatures['serving_default'], or wrap it in "

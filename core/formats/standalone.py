@@ -15,16 +15,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from core.runtimes import litert, onnx, openvino
-from core.runtimes.adapters import by_rows
+from core.runtimes import litert as litert_runtime
+from core.runtimes import onnx as onnx_runtime
+from core.runtimes import openvino as openvino_runtime
+from core.runtimes.adapters import adapt_batch_size
 from core.runtimes.base import Spec
-from core.runtimes.legacy_keras import is_old, load_old, written_by
+from core.runtimes.legacy_keras import is_legacy_version, load_legacy_h5, read_keras_version
 
-TENSORFLOW = ("tensorflow", "keras", "h5py", "numpy")  # TensorFlow itself requires the other three
+TENSORFLOW_PACKAGES = ("tensorflow", "keras", "h5py", "numpy")  # TensorFlow itself requires the other three
 
 
 @dataclass(frozen=True)
-class Kit:
+class StandaloneLoader:
     """What a format's proof kit needs.
 
     `load` gives a function that answers `{name: array}` with `{name: array}`, batch first. It takes what its parameters
@@ -37,19 +39,19 @@ class Kit:
 
     load: Callable[..., Callable[[dict[str, Any]], dict[str, Any]]]
     file: str
-    needs: tuple[str, ...]
+    packages: tuple[str, ...]
     runs_code: bool = False
-    brought: Callable[..., Callable[[dict[str, Any]], dict[str, Any]]] | None = None
+    load_imported: Callable[..., Callable[[dict[str, Any]], dict[str, Any]]] | None = None
 
-    def of(self, trust: str) -> Self:
+    def for_trust(self, trust: str) -> Self:
         """The kit of a copy of that trust."""
-        return replace(self, load=self.brought) if self.brought and trust == "brought in" else self
+        return replace(self, load=self.load_imported) if self.load_imported and trust == "brought in" else self
 
 
 def open_keras(path, classes):
     import keras
 
-    return ask_model(keras.models.load_model(path, custom_objects=classes, compile=False))
+    return make_predict_function(keras.models.load_model(path, custom_objects=classes, compile=False))
 
 
 def open_pickle(path, classes):
@@ -58,7 +60,7 @@ def open_pickle(path, classes):
     import keras
 
     with keras.saving.custom_object_scope(classes):
-        return ask_model(pickle.loads(path.read_bytes()))
+        return make_predict_function(pickle.loads(path.read_bytes()))
 
 
 def open_architecture(path, classes, weights):
@@ -74,13 +76,13 @@ def open_architecture(path, classes, weights):
         for layer in model._flatten_layers():
             if hasattr(layer, "finalize_state"):  # a scale that was learned from data is kept twice
                 layer.finalize_state()
-    return ask_model(model)
+    return make_predict_function(model)
 
 
 def open_weights(path, build):
     model = build()
     model.load_weights(path)
-    return ask_model(model)
+    return make_predict_function(model)
 
 
 def open_checkpoint(path, build):
@@ -89,7 +91,7 @@ def open_checkpoint(path, build):
     model = build()
     status = tf.train.Checkpoint(model=model).read(path)
     status.assert_existing_objects_matched().expect_partial()
-    return ask_model(model)
+    return make_predict_function(model)
 
 
 def open_safetensors(path, build):
@@ -109,10 +111,10 @@ def open_safetensors(path, build):
             variable.assign(arrays.pop(name))
     if arrays:
         raise ValueError(f"The model has no weights of these names: {sorted(arrays)}; it has {sorted(found)}")
-    return ask_model(model)
+    return make_predict_function(model)
 
 
-def ask_model(model):
+def make_predict_function(model):
     """Ask a Keras model or a tf.Module as an exported graph would be: in inference mode, through one graph."""
     import tensorflow as tf
 
@@ -237,30 +239,30 @@ def open_in_session(path, signature):
     def answer(inputs):
         return session.run(gives, {takes[name]: array for name, array in inputs.items()})
 
-    specs = [Spec(name, tensor.dtype.name, sizes(tensor)) for name, tensor in takes.items()]
-    return by_rows(specs, {name: sizes(tensor) for name, tensor in gives.items()}, answer).answer
+    specs = [Spec(name, tensor.dtype.name, _static_shape(tensor)) for name, tensor in takes.items()]
+    return adapt_batch_size(specs, {name: _static_shape(tensor) for name, tensor in gives.items()}, answer).predict
 
 
-def sizes(tensor):
+def _static_shape(tensor):
     return None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
 
 
 def open_old_h5(path, classes):
     """A file of Keras 1 or 2 is read in the words of Keras 3; one of Keras 3 as it stands."""
-    version = written_by(path)
-    if not is_old(version):
+    version = read_keras_version(path)
+    if not is_legacy_version(version):
         return open_keras(path, classes)
-    return ask_model(load_old(path, version, classes)[0])
+    return make_predict_function(load_legacy_h5(path, version, classes)[0])
 
 
 def open_any_litert(path, signature):
     content = path.read_bytes()  # given a path, the interpreter crashes on some damaged files
-    return litert.asked_in_rows(content, litert.open_interpreter(content), signature).answer
+    return litert_runtime.adapt_interpreter(content, litert_runtime.open_interpreter(content), signature).predict
 
 
 def open_any_onnx(path):
-    return onnx.asked_in_rows(onnx.open_session(str(path))).answer
+    return onnx_runtime.adapt_session(onnx_runtime.open_session(str(path))).predict
 
 
 def open_any_openvino(path):
-    return openvino.asked_in_rows(openvino.compiled(path)).answer
+    return openvino_runtime.adapt_compiled_model(openvino_runtime.compile_model(path)).predict

@@ -9,7 +9,7 @@ from core.formats.base import Format
 from core.runtimes.base import NO_CODE, ModelCode, Predictor
 from core.runtimes.live import build_optimizer, keras_predictor
 
-ARCHITECTURE = "architecture.json"
+ARCHITECTURE_FILE = "architecture.json"
 
 
 def save(model, folder: Path) -> None:
@@ -17,18 +17,18 @@ def save(model, folder: Path) -> None:
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
-    model = _built(folder, code)
+    model = _build_model(folder, code)
     # Without this the saved optimizer state is skipped, and no exception says so.
     build_optimizer(model)
     model.load_weights(folder / "model.weights.h5")
     return keras_predictor(model)
 
 
-def _built(folder: Path, code: ModelCode) -> Any:
+def _build_model(folder: Path, code: ModelCode) -> Any:
     """The model that the weights go into: from the code, or from the architecture that was brought in beside them."""
     if code.build is not None:
         return code.build()
-    if (folder / ARCHITECTURE).is_file():
+    if (folder / ARCHITECTURE_FILE).is_file():
         return architecture.load(folder, code).model
     raise NeedsArchitecture(
         "These are weights alone: numbers without the layers that use them.",
@@ -45,8 +45,8 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=standalone.Kit(standalone.open_weights, "model.weights.h5", standalone.TENSORFLOW),
-    inside="keras",
+    kit=standalone.StandaloneLoader(standalone.open_weights, "model.weights.h5", standalone.TENSORFLOW_PACKAGES),
+    activations="keras",
     needs_architecture=True,
     origin="Keras 3 (2023): the file inside of .keras, on its own.",
     explains="Architecture and weights are two things; this is one of them. The other must come from code or from an "

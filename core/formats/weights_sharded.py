@@ -40,8 +40,8 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=standalone.Kit(standalone.open_weights, "model.weights.json", standalone.TENSORFLOW),
-    inside="keras",
+    kit=standalone.StandaloneLoader(standalone.open_weights, "model.weights.json", standalone.TENSORFLOW_PACKAGES),
+    activations="keras",
     needs_architecture=True,
     options=(
         Option(
@@ -49,8 +49,8 @@ FORMAT = Format(
             "Largest shard (MiB)",
             1.0,
             "A new file is begun above this size. An array that is larger by itself gets a file of its own.",
-            least=0.01,
-            most=1024 * 1024,
+            minimum=0.01,
+            maximum=1024 * 1024,
         ),
     ),
     origin="Keras 3.10 (2025), for weights that one file should not hold.",

@@ -1,20 +1,26 @@
 """Is everything as it was kept? What verifies, rebuilds and repairs a library, and what says how this machine does."""
 
-from core.health.diagnostics import Check, doctor, sandbox
-from core.health.repairs import Mended, Rebuilt, rebuild, repair
-from core.health.verification import Found, Verified, last_verified, verify, verify_one
+from core.health.diagnostics import HealthCheck, check_sandbox, run_diagnostics
+from core.health.repairs import RebuildResult, RepairResult, rebuild_catalog, repair_library
+from core.health.verification import (
+    EntryVerification,
+    VerificationReport,
+    read_last_report,
+    verify_entries,
+    verify_entry,
+)
 
 __all__ = [
-    "Check",
-    "Found",
-    "Mended",
-    "Rebuilt",
-    "Verified",
-    "doctor",
-    "last_verified",
-    "rebuild",
-    "repair",
-    "sandbox",
-    "verify",
-    "verify_one",
+    "EntryVerification",
+    "HealthCheck",
+    "RebuildResult",
+    "RepairResult",
+    "VerificationReport",
+    "check_sandbox",
+    "read_last_report",
+    "rebuild_catalog",
+    "repair_library",
+    "run_diagnostics",
+    "verify_entries",
+    "verify_entry",
 ]

@@ -21,27 +21,27 @@ from core.explain import translate
 from core.formats import all_formats
 from core.library import Library, Query, storage
 from core.library.records import UNREADABLE
-from core.record import versions
+from core.record import installed_versions
 from core.settings import Settings
-from core.system import machine
-from core.text.labels import counted, duration, size
-from core.worker import SelfTest, Worker
+from core.system import describe_machine
+from core.text.labels import format_duration, format_size, pluralize
+from core.worker import SandboxTest, Worker
 
-LINKS = "links files"
-LINK_CURE = "Files that a sandboxed process may read are then copied instead, which takes room and time."
+HARD_LINKS = "links files"
+HARD_LINK_CURE = "Files that a sandboxed process may read are then copied instead, which takes room and time."
 
 
-def probe(home: Path) -> Iterator[tuple[str, RoundtripError | None]]:
+def probe_disk(home: Path) -> Iterator[tuple[str, RoundtripError | None]]:
     """Each thing that the library asks of its disk, and why it does not do it, where it does not."""
     try:
-        with storage.staging(home) as folder:
-            for name, attempt in ATTEMPTS.items():
-                yield name, _tried(attempt, folder)
+        with storage.staging_folder(home) as folder:
+            for name, attempt in DISK_ATTEMPTS.items():
+                yield name, _attempt_error(attempt, folder)
     except RoundtripError as error:
         yield "can be written", error
 
 
-def _tried(attempt: Callable[[Path], object], folder: Path) -> RoundtripError | None:
+def _attempt_error(attempt: Callable[[Path], object], folder: Path) -> RoundtripError | None:
     try:
         attempt(folder)
     except OSError as error:
@@ -49,28 +49,28 @@ def _tried(attempt: Callable[[Path], object], folder: Path) -> RoundtripError | 
     return None
 
 
-def _write(folder: Path) -> None:
+def _write_file(folder: Path) -> None:
     (folder / "one").write_bytes(b"1")
 
 
-def _rename(folder: Path) -> None:
+def _rename_file(folder: Path) -> None:
     os.rename(folder / "one", folder / "two")
-    storage.flush(folder)
+    storage.fsync_path(folder)
 
 
-ATTEMPTS: dict[str, Callable[[Path], object]] = {
-    "can be written": _write,
-    "keeps what is written": lambda folder: storage.flush(folder / "one"),
-    "renames in one step": _rename,
-    LINKS: lambda folder: os.link(folder / "two", folder / "three"),
+DISK_ATTEMPTS: dict[str, Callable[[Path], object]] = {
+    "can be written": _write_file,
+    "keeps what is written": lambda folder: storage.fsync_path(folder / "one"),
+    "renames in one step": _rename_file,
+    HARD_LINKS: lambda folder: os.link(folder / "two", folder / "three"),
 }
 
-LITTLE_ROOM = 2**30  # bytes that should be free: a few models, and what saving them takes
-NEEDED = ("tensorflow", "keras", "h5py", "numpy")
-OK, REMARK, WRONG = "ok", "remark", "wrong"
+MIN_FREE_BYTES = 2**30  # bytes that should be free: a few models, and what saving them takes
+REQUIRED_PACKAGES = ("tensorflow", "keras", "h5py", "numpy")
+OK, WARNING, ERROR = "ok", "remark", "wrong"
 
 
-class Check(NamedTuple):
+class HealthCheck(NamedTuple):
     """One thing that was looked at, under which heading, and in a sentence how it is: "ok", "remark" or "wrong"."""
 
     about: str
@@ -79,112 +79,126 @@ class Check(NamedTuple):
     sentence: str
 
 
-def doctor(library: Library, config: Settings, worker: Worker | None = None) -> list[Check]:
+def run_diagnostics(library: Library, config: Settings, worker: Worker | None = None) -> list[HealthCheck]:
     """Look at everything; with `worker`, also start it and measure how long that takes (7–18 s on slow machines)."""
-    parts: list[Callable[[], Iterator[Check]]] = [
-        _versions,
-        _formats,
-        _machine,
-        lambda: _disk(library),
-        lambda: _catalog(library),
-        lambda: _kept(library),
-        lambda: _settings(config),
-        lambda: _worker(config, worker),
+    parts: list[Callable[[], Iterator[HealthCheck]]] = [
+        _check_versions,
+        _check_formats,
+        _check_machine,
+        lambda: _check_disk(library),
+        lambda: _check_catalog(library),
+        lambda: _check_library_contents(library),
+        lambda: _check_settings(config),
+        lambda: _check_worker(config, worker),
     ]
-    return [check for part in parts for check in _careful(part)]
+    return [check for part in parts for check in _run_safely(part)]
 
 
-def _careful(part: Callable[[], Iterator[Check]]) -> Iterator[Check]:
+def _run_safely(part: Callable[[], Iterator[HealthCheck]]) -> Iterator[HealthCheck]:
     """What cannot be looked at is a line of its own and stops no other."""
     try:
         yield from list(part())
     except (RoundtripError, OSError) as error:
-        yield Check("Library", "This could not be looked at", WRONG, str(translate(error, LibraryError)))
+        yield HealthCheck("Library", "This could not be looked at", ERROR, str(translate(error, LibraryError)))
 
 
-def _versions() -> Iterator[Check]:
-    found = versions()
+def _check_versions() -> Iterator[HealthCheck]:
+    found = installed_versions()
     for name, number in found.items():
-        yield Check("Versions", name, OK, number)
-    for name in NEEDED:
+        yield HealthCheck("Versions", name, OK, number)
+    for name in REQUIRED_PACKAGES:
         if name not in found:
-            yield Check("Versions", name, WRONG, "Not installed. Install what requirements.txt names.")
+            yield HealthCheck("Versions", name, ERROR, "Not installed. Install what requirements.txt names.")
 
 
-def _formats() -> Iterator[Check]:
+def _check_formats() -> Iterator[HealthCheck]:
     """Formats whose package is missing cannot be used; that is no fault of the library."""
     every = all_formats()
-    lacking = {one.key: one.broken or one.missing for one in every if one.broken or one.missing}
+    lacking = {
+        one.key: one.unavailable_reason or one.missing_packages
+        for one in every
+        if one.unavailable_reason or one.missing_packages
+    }
     if not lacking:
-        yield Check("Versions", "formats", OK, f"All {len(every)} formats can be used.")
+        yield HealthCheck("Versions", "formats", OK, f"All {len(every)} formats can be used.")
     for key, why in lacking.items():
         said = why if isinstance(why, str) else f"Needs {', '.join(why)}: pip install {' '.join(why)}"
-        yield Check("Versions", key, REMARK, said)
+        yield HealthCheck("Versions", key, WARNING, said)
 
 
-def _machine() -> Iterator[Check]:
-    found = machine()
-    words = f"{found['processor']}, {counted(found['processors'], 'processor')}, {size(found['memory'])} of memory"
-    yield Check("Machine", "computer", OK, f"{words}, {found['system']}.")
+def _check_machine() -> Iterator[HealthCheck]:
+    found = describe_machine()
+    words = (
+        f"{found['processor']}, {pluralize(found['processors'], 'processor')}, {format_size(found['memory'])} of memory"
+    )
+    yield HealthCheck("Machine", "computer", OK, f"{words}, {found['system']}.")
     forks = sys.platform.startswith("linux")
     said = "A fresh process is forked from a warm one." if forks else "A fresh process starts by itself, in seconds."
-    yield Check("Machine", "fresh processes", OK if forks else REMARK, said)
+    yield HealthCheck("Machine", "fresh processes", OK if forks else WARNING, said)
 
 
-def _disk(library: Library) -> Iterator[Check]:
+def _check_disk(library: Library) -> Iterator[HealthCheck]:
     room = shutil.disk_usage(library.home)
-    enough = room.free >= LITTLE_ROOM
-    said = f"{size(room.free)} of {size(room.total)} are free."
-    yield Check("Disk", "free space", OK if enough else REMARK, said if enough else f"{said} A few saves may fill it.")
-    for name, error in probe(library.home):
-        state = OK if error is None else REMARK if name == LINKS else WRONG
-        more = f" {LINK_CURE}" if name == LINKS and error else ""
-        yield Check("Disk", name, state, f"{error}{more}" if error else "Yes.")
+    enough = room.free >= MIN_FREE_BYTES
+    said = f"{format_size(room.free)} of {format_size(room.total)} are free."
+    yield HealthCheck(
+        "Disk", "free space", OK if enough else WARNING, said if enough else f"{said} A few saves may fill it."
+    )
+    for name, error in probe_disk(library.home):
+        state = OK if error is None else WARNING if name == HARD_LINKS else ERROR
+        more = f" {HARD_LINK_CURE}" if name == HARD_LINKS and error else ""
+        yield HealthCheck("Disk", name, state, f"{error}{more}" if error else "Yes.")
 
 
-def _catalog(library: Library) -> Iterator[Check]:
-    yield _where(library.catalog_kind())
+def _check_catalog(library: Library) -> Iterator[HealthCheck]:
+    yield _check_catalog_backend(library.catalog_backend())
     started = time.monotonic()
     found = library.page(Query()).total
-    took = duration(time.monotonic() - started)
+    took = format_duration(time.monotonic() - started)
     bad = library.page(Query(verdicts=(UNREADABLE,), size=1)).total
     more = f" {bad:,} of them cannot be read; a look for repairs says why." if bad else ""
-    said = f"{counted(found, 'artifact')}, listed in {took}.{more}"
-    yield Check("Catalog", "artifacts", WRONG if bad else OK, said)
+    said = f"{pluralize(found, 'artifact')}, listed in {took}.{more}"
+    yield HealthCheck("Catalog", "artifacts", ERROR if bad else OK, said)
 
 
-def _where(kind: str) -> Check:
+def _check_catalog_backend(kind: str) -> HealthCheck:
     if kind == "memory":
         said = "Its file or database could not be used, so it is in memory and made anew at every start."
-        return Check("Catalog", "kept in", REMARK, said)
-    return Check("Catalog", "kept in", OK, {"sqlite": "SQLite: one file in the library's folder."}.get(kind, kind))
+        return HealthCheck("Catalog", "kept in", WARNING, said)
+    return HealthCheck(
+        "Catalog", "kept in", OK, {"sqlite": "SQLite: one file in the library's folder."}.get(kind, kind)
+    )
 
 
-def _kept(library: Library) -> Iterator[Check]:
-    yield Check("Library", "runs", OK, counted(len(library.runs()), "run"))
-    yield Check("Library", "trash", OK, f"{counted(len(library.trash()), 'entry', 'entries')} can be restored.")
+def _check_library_contents(library: Library) -> Iterator[HealthCheck]:
+    yield HealthCheck("Library", "runs", OK, pluralize(len(library.runs()), "run"))
+    yield HealthCheck(
+        "Library", "trash", OK, f"{pluralize(len(library.trash_ids()), 'entry', 'entries')} can be restored."
+    )
     jobs = sum(1 for _ in (library.home / "jobs").iterdir())
-    yield Check("Library", "jobs", OK, f"{counted(jobs, 'job')} on record.")
-    left = len(storage.leftovers(library.home))
-    said = f"{counted(left, 'save')} that no process ended; a repair clears that." if left else "Nothing is left over."
-    yield Check("Library", "staging", REMARK if left else OK, said)
+    yield HealthCheck("Library", "jobs", OK, f"{pluralize(jobs, 'job')} on record.")
+    left = len(storage.find_abandoned_staging(library.home))
+    said = (
+        f"{pluralize(left, 'save')} that no process ended; a repair clears that." if left else "Nothing is left over."
+    )
+    yield HealthCheck("Library", "staging", WARNING if left else OK, said)
 
 
-def _settings(config: Settings) -> Iterator[Check]:
-    for name, value in settings_in_use(config).items():
+def _check_settings(config: Settings) -> Iterator[HealthCheck]:
+    for name, value in list_public_settings(config).items():
         variable = f"ROUNDTRIP_{name.upper()}"
         meaning = Settings.model_fields[name].description or ""
         chosen = ", as the environment says" if variable in {key.upper() for key in os.environ} else ""
-        yield Check("Settings", variable, OK, f"{value}{chosen} ({meaning})")
+        yield HealthCheck("Settings", variable, OK, f"{value}{chosen} ({meaning})")
 
 
-def settings_in_use(config: Settings) -> dict[str, Any]:
+def list_public_settings(config: Settings) -> dict[str, Any]:
     """Every setting that may be said aloud: no password, and not where the library lies."""
     found = {name: value for name, value in config.model_dump(mode="json").items() if name != "home"}
-    return found | {"catalog_url": masked(config.catalog_url) or "catalog.sqlite in the library"}
+    return found | {"catalog_url": mask_database_url(config.catalog_url) or "catalog.sqlite in the library"}
 
 
-def masked(url: str) -> str:
+def mask_database_url(url: str) -> str:
     """A database's URL without its password, also where one stands among its options."""
     if not url:
         return ""
@@ -195,31 +209,31 @@ def masked(url: str) -> str:
     return parsed.set(query={}).render_as_string(hide_password=True)
 
 
-def _worker(config: Settings, worker: Worker | None) -> Iterator[Check]:
+def _check_worker(config: Settings, worker: Worker | None) -> Iterator[HealthCheck]:
     """How long a fresh process takes, and what a confined one could do that it must not."""
     if worker is None:
         return
     started = time.monotonic()
     try:
         with worker.open() as child:
-            child.ask("rehearse", seconds=60)
+            child.request("rehearse", seconds=60)
     except RoundtripError as error:
-        yield Check("Worker", "start", WRONG, str(error))
+        yield HealthCheck("Worker", "start", ERROR, str(error))
         return
-    took = duration(time.monotonic() - started)
-    yield Check("Worker", "start", OK, f"TensorFlow was ready in a fresh process after {took}.")
-    yield from sandbox(worker.self_test(), config)
+    took = format_duration(time.monotonic() - started)
+    yield HealthCheck("Worker", "start", OK, f"TensorFlow was ready in a fresh process after {took}.")
+    yield from check_sandbox(worker.run_sandbox_test(), config)
 
 
-def sandbox(tested: SelfTest, config: Settings) -> Iterator[Check]:
+def check_sandbox(self_test: SandboxTest, config: Settings) -> Iterator[HealthCheck]:
     """What came of the self-test, and what follows from it for files that are brought in."""
-    if tested.blocked:
-        yield Check("Sandbox", "verdict", OK, tested.sentence)
+    if self_test.blocked:
+        yield HealthCheck("Sandbox", "verdict", OK, self_test.sentence)
     elif config.run_unconfined:
         said = "Files that are brought in are run all the same, because ROUNDTRIP_RUN_UNCONFINED says so."
-        yield Check("Sandbox", "verdict", WRONG, f"{tested.sentence} {said}")
+        yield HealthCheck("Sandbox", "verdict", ERROR, f"{self_test.sentence} {said}")
     else:
         said = "Files that are brought in can be kept and downloaded here, and are not run."
-        yield Check("Sandbox", "verdict", REMARK, f"{tested.sentence} {said}")
-    for one in tested.probes:
-        yield Check("Sandbox", one.name, OK if one.blocked else REMARK, one.sentence)
+        yield HealthCheck("Sandbox", "verdict", WARNING, f"{self_test.sentence} {said}")
+    for one in self_test.probes:
+        yield HealthCheck("Sandbox", one.name, OK if one.blocked else WARNING, one.sentence)

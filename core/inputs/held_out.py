@@ -8,10 +8,10 @@ from core.arrays import Arrays
 from core.errors import InputError
 from core.library.records import Run
 from core.runtimes.reference import Reference
-from core.text.labels import counted, kept_rows
+from core.text.labels import pluralize, reference_row_labels
 
 
-def classes_of(run: Run, targets: Arrays) -> np.ndarray | None:
+def class_indices(run: Run, targets: Arrays) -> np.ndarray | None:
     """The number of the class of each held-out row, (rows,) int64; None where rows have none that is known.
 
     Targets are one-hot, as wide as there are labels, or the number itself.
@@ -33,15 +33,15 @@ def choose_rows(
         raise InputError("At least one row must be asked.", received=rows, cure="Choose 1 row or more.")
     if seed is not None and seed < 0:
         raise InputError("A seed is a whole number from 0 on.", received=seed, cure="Choose another seed.")
-    fitting = _of_classes(run, reference, classes) if classes else np.arange(reference.rows)
+    fitting = _rows_of_classes(run, reference, classes) if classes else np.arange(reference.rows)
     count = min(rows or len(fitting), len(fitting))
     if seed is None:
         return fitting[:count]
     return np.sort(np.random.default_rng(seed).choice(fitting, count, replace=False))
 
 
-def _of_classes(run: Run, reference: Reference, classes: Sequence[str]) -> np.ndarray:
-    known = classes_of(run, reference.targets)
+def _rows_of_classes(run: Run, reference: Reference, classes: Sequence[str]) -> np.ndarray:
+    known = class_indices(run, reference.targets)
     if known is None:
         raise InputError("The classes of these rows are not known.", received=", ".join(classes), cure="Choose all.")
     if strange := [one for one in classes if one not in run.labels]:
@@ -52,23 +52,29 @@ def _of_classes(run: Run, reference: Reference, classes: Sequence[str]) -> np.nd
     return fitting
 
 
-def in_words(
-    run: Run, chosen: int, of: int, rows: int | None, classes: Sequence[str] | None, seed: int | None
+def describe_selection(
+    run: Run, selected: int, total: int, rows: int | None, classes: Sequence[str] | None, seed: int | None
 ) -> tuple[str, list[str]]:
     """What was chosen, for people, and a note where fewer rows were found than wanted."""
     data = (run.settings or {}).get("dataset") or run.name
-    count = counted(chosen, *kept_rows(run))
-    begin = f"All {count}" if chosen == of and of > 1 else count if seed is not None or chosen == of else _first(count)
-    said = f"{begin} of “{data}”{_classes(classes)}"
-    said += f", seed {seed}" if seed is not None and chosen < of else ""
-    return said, [f"{rows:,} rows were wanted, and there are {chosen:,}."] if rows and rows > chosen else []
+    count = pluralize(selected, *reference_row_labels(run))
+    begin = (
+        f"All {count}"
+        if selected == total and total > 1
+        else count
+        if seed is not None or selected == total
+        else _first_rows_text(count)
+    )
+    said = f"{begin} of “{data}”{_classes_text(classes)}"
+    said += f", seed {seed}" if seed is not None and selected < total else ""
+    return said, [f"{rows:,} rows were wanted, and there are {selected:,}."] if rows and rows > selected else []
 
 
-def _first(count: str) -> str:
+def _first_rows_text(count: str) -> str:
     return f"The first {count.removeprefix('1 ')}"
 
 
-def _classes(classes: Sequence[str] | None) -> str:
+def _classes_text(classes: Sequence[str] | None) -> str:
     if not classes:
         return ""
     if len(classes) == 1:

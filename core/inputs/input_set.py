@@ -20,18 +20,18 @@ from pydantic import Field
 
 from core.arrays import Arrays
 from core.errors import InputError, RoundtripError
-from core.inputs.from_npz import require_size
 from core.inputs.npy import RowWriter
+from core.inputs.source import require_size
 from core.library import storage
 from core.library.records import FileEntry
 from core.record import Record
 from core.settings import Settings
 
-RECORD = "inputs.json"
+RECORD_FILE = "inputs.json"
 # What of an origin makes another question of the same numbers: which run's rows they are decides what they are held
 # against, and whose they are, so that nobody learns that another asked the same. Seeds and file names are news, and the
 # same numbers are the same inputs however they came about.
-IDENTIFYING = ("kind", "run", "index", "owner")
+IDENTITY_KEYS = ("kind", "run", "index", "owner")
 
 
 class InputSet(Record):
@@ -72,9 +72,9 @@ class InputSet(Record):
         return named | {f"target:{one['name']}": f"target-{at}.npy" for at, one in enumerate(self.targets)}
 
 
-def identity(columns: list[dict], targets: list[dict], entries: list[FileEntry], origin: dict[str, Any]) -> str:
+def input_set_id(columns: list[dict], targets: list[dict], entries: list[FileEntry], origin: dict[str, Any]) -> str:
     """ "i" and ten digits of a SHA-256 over names, arrays (dtype, shape, bytes) and origin: same inputs, same id."""
-    kept = {key: origin[key] for key in IDENTIFYING if key in origin}
+    kept = {key: origin[key] for key in IDENTITY_KEYS if key in origin}
     hashes = {one.path: one.sha256 for one in entries}
     text = json.dumps([columns, targets, hashes, kept], sort_keys=True)
     return "i" + hashlib.sha256(text.encode()).hexdigest()[:10]
@@ -85,37 +85,37 @@ HOUR = 3600
 MIB = 2**20
 
 
-def forget(home: Path, config: Settings, newest: str) -> None:
+def evict_input_sets(home: Path, config: Settings, newest_id: str) -> None:
     """Of more sets than are kept, forget those that were not used for a day; of more bytes, for an hour."""
     total = 0
-    for at, (used, size, folder) in enumerate(sorted(_sets(home), reverse=True)):
+    for at, (used, size, folder) in enumerate(sorted(_list_sets(home), reverse=True)):
         total += size
         age = time.time() - used
         crowded = at >= config.keep_inputs and age > DAY
         too_much = total > config.inputs_total_mib * MIB and age > HOUR
-        if (crowded or too_much) and folder.name != newest:
-            discard(home, folder)
+        if (crowded or too_much) and folder.name != newest_id:
+            delete_input_set(home, folder)
 
 
-def _sets(home: Path) -> Iterator[tuple[float, int, Path]]:
+def _list_sets(home: Path) -> Iterator[tuple[float, int, Path]]:
     """When each was used last, its bytes, and where it lies."""
     for folder in (home / "inputs").iterdir():
         with contextlib.suppress(OSError):  # gone just now
-            record = folder / RECORD
+            record = folder / RECORD_FILE
             used = (record if record.exists() else folder).stat().st_mtime
             yield used, sum(one.stat().st_size for one in folder.iterdir()), folder
 
 
-def discard(home: Path, folder: Path) -> None:
+def delete_input_set(home: Path, folder: Path) -> None:
     """Delete a set: first out of its place, so that nobody finds half of it."""
-    with contextlib.suppress(RoundtripError, OSError), storage.staging(home) as staged:
+    with contextlib.suppress(RoundtripError, OSError), storage.staging_folder(home) as staged:
         os.rename(folder, staged / folder.name)
 
 
-LONGEST_NAME = 200
+MAX_NAME_LENGTH = 200
 
 
-class Written(NamedTuple):
+class WrittenArrays(NamedTuple):
     """What was written: name, dtype ("object" is text) and shape without the rows of each array, by role."""
 
     columns: list[dict[str, Any]]
@@ -123,7 +123,7 @@ class Written(NamedTuple):
     rows: int
 
 
-def write_chunks(folder: Path, chunks: Iterable[Arrays], most: int) -> Written:
+def write_chunks(folder: Path, chunks: Iterable[Arrays], max_bytes: int) -> WrittenArrays:
     """Write arrays by name with role ("input:x", "target:y") as `input-0.npy`, `target-0.npy`, at most `most` bytes.
 
     Raises InputError when they are more, or have no rows; StorageFailed when the disk refuses.
@@ -132,31 +132,31 @@ def write_chunks(folder: Path, chunks: Iterable[Arrays], most: int) -> Written:
     try:
         for chunk in chunks:
             if not writers:
-                writers = _writers(folder, chunk)
-            require_size(sum(writers[name].bytes_with(array) for name, array in chunk.items()), most)
-            with storage.disk():
+                writers = _open_writers(folder, chunk)
+            require_size(sum(writers[name].bytes_after(array) for name, array in chunk.items()), max_bytes)
+            with storage.translate_disk_errors():
                 for name, array in chunk.items():
                     writers[name].append(array)
     finally:
-        with storage.disk():
+        with storage.translate_disk_errors():
             for one in writers.values():
                 one.close()
-    return _said(writers)
+    return _describe_arrays(writers)
 
 
-def _writers(folder: Path, chunk: Arrays) -> dict[str, RowWriter]:
+def _open_writers(folder: Path, chunk: Arrays) -> dict[str, RowWriter]:
     writers: dict[str, RowWriter] = {}
     counts = {"input": 0, "target": 0}
     for name in chunk:
         role, _, bare = name.partition(":")
-        if not bare.isprintable() or len(bare) > LONGEST_NAME:
+        if not bare.isprintable() or len(bare) > MAX_NAME_LENGTH:
             raise InputError("An array has a name that cannot be shown.", received=ascii(bare)[:80], cure="Rename it.")
         writers[name] = RowWriter(folder / f"{role}-{counts[role]}.npy")
         counts[role] += 1
     return writers
 
 
-def _said(writers: dict[str, RowWriter]) -> Written:
+def _describe_arrays(writers: dict[str, RowWriter]) -> WrittenArrays:
     rows = next(iter(writers.values())).rows if writers else 0
     if not rows:
         raise InputError("There are 0 rows in it.", cure="Give at least one row.")
@@ -165,4 +165,4 @@ def _said(writers: dict[str, RowWriter]) -> Written:
         role, _, bare = name.partition(":")
         dtype = "object" if one.dtype.kind == "U" else one.dtype.name
         facts[role].append({"name": bare, "dtype": dtype, "shape": list(one.shape)})
-    return Written(facts["input"], facts["target"], rows)
+    return WrittenArrays(facts["input"], facts["target"], rows)

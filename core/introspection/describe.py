@@ -19,19 +19,19 @@ import numpy as np
 from numpy.lib import format as npy
 from pydantic import BaseModel, Field
 
-from core.caching import memory
+from core.caching import result_cache
 from core.context import AppContext
 from core.errors import NotConfined, WorkerError, cleanup_on_error
-from core.introspection.replies import Count, fitting
+from core.introspection.replies import Count, validate_reply
 from core.library.records import Run
-from core.worker.child_handle import NONSENSE, Child, Never
+from core.worker.child_handle import INVALID_REPLY, CancelCheck, Child
 from core.worker.protocol import Frame
 
-Hear = Callable[[dict[str, Any]], None]
-Found = TypeVar("Found")
+ProgressCallback = Callable[[dict[str, Any]], None]
+Result = TypeVar("Found")
 
 
-class Statistics(BaseModel):
+class TensorStatistics(BaseModel):
     """Of one tensor's finite values; None where there are none, or no numbers."""
 
     count: int
@@ -44,7 +44,7 @@ class Statistics(BaseModel):
     inf: int | None = None
 
 
-class TensorRow(BaseModel):
+class TensorSummary(BaseModel):
     """One stored tensor. `alias` is what the run calls a tensor of the same bits, empty where it has none; `scaled`
     says that its integers stand for other numbers; `problem` is why it could not be read."""
 
@@ -58,18 +58,18 @@ class TensorRow(BaseModel):
     alias: str = ""
     sha256: str = ""
     bytes: int = 0
-    statistics: Statistics = Field(default_factory=lambda: Statistics(count=0))
+    statistics: TensorStatistics = Field(default_factory=lambda: TensorStatistics(count=0))
     problem: str = ""
 
 
-class Rows(BaseModel):
+class TensorTable(BaseModel):
     """The part "tensors": how many there are, and those that are told."""
 
     of: Count
-    rows: list[TensorRow]
+    rows: list[TensorSummary]
 
 
-class TensorLook(TensorRow):
+class TensorDescription(TensorSummary):
     """One tensor with its histogram and its picture (see `core.tensors.statistics`)."""
 
     histogram: dict[str, list[float]] | None = None
@@ -77,8 +77,8 @@ class TensorLook(TensorRow):
     shown: str = ""
 
 
-class Described(BaseModel):
-    """`found` is the part that was asked for, as `core.readers.base.Contents` gives it, None where the
+class PartDescription(BaseModel):
+    """`found` is the part that was asked for, as `core.readers.base.FileContents` gives it, None where the
     files hold no such thing; `parts` are those that they hold."""
 
     kind: str
@@ -87,57 +87,68 @@ class Described(BaseModel):
     found: Any = None
 
     @property
-    def tensors(self) -> list[TensorRow]:
-        return [TensorRow.model_validate(one) for one in (self.found or {}).get("rows", [])]
+    def tensors(self) -> list[TensorSummary]:
+        return [TensorSummary.model_validate(one) for one in (self.found or {}).get("rows", [])]
 
 
-def key_of(context: AppContext, artifact_id: str) -> tuple[str, str, str]:
+def cache_key(context: AppContext, artifact_id: str) -> tuple[str, str, str]:
     """Another one as soon as a file of the artifact is touched. Raises UnknownName."""
-    return str(context.library.home), artifact_id, context.library.stamp(artifact_id)
+    return str(context.library.home), artifact_id, context.library.fingerprint(artifact_id)
 
 
-def describe(
-    context: AppContext, artifact_id: str, part: str, hear: Hear | None = None, cancelled: Never = lambda: False
-) -> Described:
+def describe_part(
+    context: AppContext,
+    artifact_id: str,
+    part: str,
+    on_progress: ProgressCallback | None = None,
+    cancelled: CancelCheck = lambda: False,
+) -> PartDescription:
     """A part of what the files of an artifact tell: "signatures", "layers", "config", "operators" or "tensors".
 
     Raises UnknownName, UnreadableRecord, Damaged, DoesNotLoad, ChildDied, TimedOut and Cancelled.
     """
 
-    def make() -> Described:
-        asked, limits = {"folder": context.library.files(artifact_id), "part": part}, {"seconds": seconds_of(context)}
-        found = closed(context, [artifact_id], "describe", on_progress=hear, cancelled=cancelled, **limits, **asked)
-        described = fitting(Described, found.message)
+    def make() -> PartDescription:
+        asked, limits = (
+            {"folder": context.library.verified_folder(artifact_id), "part": part},
+            {"seconds": request_timeout(context)},
+        )
+        found = run_confined(
+            context, [artifact_id], "describe", on_progress=on_progress, cancelled=cancelled, **limits, **asked
+        )
+        described = validate_reply(PartDescription, found.message)
         if part == "tensors" and described.found is not None:
-            fitting(Rows, described.found)
-            _name(context, artifact_id, described.found["rows"])
+            validate_reply(TensorTable, described.found)
+            _add_run_names(context, artifact_id, described.found["rows"])
         return described
 
-    return memory.get((*key_of(context, artifact_id), part), make)
+    return result_cache.get_or_compute((*cache_key(context, artifact_id), part), make)
 
 
-def seconds_of(context: AppContext) -> float:
+def request_timeout(context: AppContext) -> float:
     """Wall clock of one request."""
     return context.config.confined_seconds
 
 
-def closed(context: AppContext, artifact_ids: list[str], task: str, **request: Any) -> Frame:
+def run_confined(context: AppContext, artifact_ids: list[str], task: str, **request: Any) -> Frame:
     """Do one task over the files of artifacts in a confined child. Where this system confines nothing, what is our own
     is looked into by a plain one; what was brought in is not. Raises NotConfined for that."""
-    return in_a_child(context, artifact_ids, lambda confined: context.worker.run(task, confined=confined, **request))
+    return run_with_confinement(
+        context, artifact_ids, lambda confined: context.worker.run(task, confined=confined, **request)
+    )
 
 
-def in_a_child(context: AppContext, artifact_ids: list[str], act: Callable[[bool], Found]) -> Found:
+def run_with_confinement(context: AppContext, artifact_ids: list[str], action: Callable[[bool], Result]) -> Result:
     """What `act` gives, told whether its child is to be a confined one; see `closed`."""
     try:
-        return act(True)
+        return action(True)
     except NotConfined:
         if any(context.library.artifact(id_).trust != "ours" for id_ in artifact_ids):
             raise
-        return act(False)
+        return action(False)
 
 
-def names_of(run: Run) -> dict[str, list[str]]:
+def tensor_names_by_hash(run: Run) -> dict[str, list[str]]:
     """What a run calls its tensors, by the hash of their bits, in its own order."""
     found: dict[str, list[str]] = {}
     for one in (*run.weights, *run.optimizer):
@@ -145,30 +156,30 @@ def names_of(run: Run) -> dict[str, list[str]]:
     return found
 
 
-def _name(context: AppContext, artifact_id: str, rows: list[dict[str, Any]]) -> None:
+def _add_run_names(context: AppContext, artifact_id: str, rows: list[dict[str, Any]]) -> None:
     """Note the run's names of those tensors that are bit for bit its own."""
-    names = names_of(context.library.run(context.library.artifact(artifact_id).run))
+    names = tensor_names_by_hash(context.library.run(context.library.artifact(artifact_id).run))
     for one in rows:
         one["alias"] = names[one["sha256"]].pop(0) if names.get(one.get("sha256")) else ""
 
 
 def describe_tensor(
     context: AppContext, artifact_id: str, key: str, scaled: bool = False
-) -> tuple[TensorLook, np.ndarray | None]:
+) -> tuple[TensorDescription, np.ndarray | None]:
     """One tensor, and the values of its picture. Raises as `describe`, and UnknownName for a key that is not there."""
 
-    def make() -> tuple[TensorLook, np.ndarray | None]:
-        asked = {"folder": context.library.files(artifact_id), "key": key, "scaled": scaled}
-        found = closed(context, [artifact_id], "describe_tensor", seconds=seconds_of(context), **asked)
-        return fitting(TensorLook, found.message), found.arrays.get("picture")
+    def make() -> tuple[TensorDescription, np.ndarray | None]:
+        asked = {"folder": context.library.verified_folder(artifact_id), "key": key, "scaled": scaled}
+        found = run_confined(context, [artifact_id], "describe_tensor", seconds=request_timeout(context), **asked)
+        return validate_reply(TensorDescription, found.message), found.arrays.get("picture")
 
-    return memory.get((*key_of(context, artifact_id), "tensor", key, scaled), make)
-
-
-PIECE = 2**20  # bytes of a tensor that are asked for at once
+    return result_cache.get_or_compute((*cache_key(context, artifact_id), "tensor", key, scaled), make)
 
 
-class Held(BaseModel):
+DOWNLOAD_CHUNK_BYTES = 2**20  # bytes of a tensor that are asked for at once
+
+
+class DownloadReply(BaseModel):
     """A tensor that a child keeps for a download: NumPy's name of its dtype, its shape, its bytes."""
 
     dtype: str = Field(max_length=40)
@@ -176,49 +187,51 @@ class Held(BaseModel):
     bytes: Count
 
 
-class Download:
+class TensorDownload:
     """One tensor as an NPY file: how long it is, and its bytes in pieces. The child that holds the tensor is ended as
     soon as all was read, or nobody holds this any more: who asked may be gone before the first byte."""
 
-    def __init__(self, child: Child, head: bytes, count: int):
-        self.length = len(head) + count
-        self._child, self._head, self._count = child, head, count
-        self._end = weakref.finalize(self, child.close)
+    def __init__(self, child: Child, header: bytes, data_bytes: int):
+        self.length = len(header) + data_bytes
+        self._child, self._header, self._data_bytes = child, header, data_bytes
+        self._close_child = weakref.finalize(self, child.close)
 
     def close(self) -> None:
         """End the child, where nothing is to be read."""
-        self._end()
+        self._close_child()
 
-    def pieces(self) -> Iterator[bytes]:
+    def iter_chunks(self) -> Iterator[bytes]:
         try:
-            yield self._head
-            for start in range(0, self._count, PIECE):
-                asked = {"start": start, "count": PIECE, "seconds": 60}
-                yield self._child.ask("tensor_piece", **asked).arrays["bytes"].tobytes()
+            yield self._header
+            for start in range(0, self._data_bytes, DOWNLOAD_CHUNK_BYTES):
+                asked = {"start": start, "count": DOWNLOAD_CHUNK_BYTES, "seconds": 60}
+                yield self._child.request("tensor_piece", **asked).arrays["bytes"].tobytes()
         finally:
-            self._end()
+            self._close_child()
 
 
-def download_tensor(context: AppContext, artifact_id: str, key: str, scaled: bool = False) -> Download:
+def download_tensor(context: AppContext, artifact_id: str, key: str, scaled: bool = False) -> TensorDownload:
     """One tensor as an NPY file, streamed: a piece at a time is in our memory. Raises as `describe_tensor`."""
-    folder, limits = context.library.files(artifact_id), {"seconds": seconds_of(context)}
-    child: Child = in_a_child(context, [artifact_id], lambda confined: context.worker.open(confined=confined))
+    folder, limits = context.library.verified_folder(artifact_id), {"seconds": request_timeout(context)}
+    child: Child = run_with_confinement(context, [artifact_id], lambda confined: context.worker.open(confined=confined))
     with cleanup_on_error(child.close):
-        held = fitting(Held, child.ask("hold_tensor", folder=folder, key=key, scaled=scaled, **limits).message)
-        return Download(child, npy_head(_checked_dtype(held), tuple(held.shape)), held.bytes)
+        held = validate_reply(
+            DownloadReply, child.request("hold_tensor", folder=folder, key=key, scaled=scaled, **limits).message
+        )
+        return TensorDownload(child, npy_header(_validate_dtype(held), tuple(held.shape)), held.bytes)
 
 
-def _checked_dtype(held: Held) -> str:
+def _validate_dtype(reply: DownloadReply) -> str:
     """Raises WorkerError for an array of objects, which whoever reads the file might unpickle, and where the sizes do
     not add up."""
     with contextlib.suppress(TypeError, ValueError):
-        dtype = np.dtype(held.dtype)
-        if not dtype.hasobject and dtype.itemsize * math.prod(held.shape) == held.bytes:
+        dtype = np.dtype(reply.dtype)
+        if not dtype.hasobject and dtype.itemsize * math.prod(reply.shape) == reply.bytes:
             return dtype.str
-    raise WorkerError(NONSENSE)
+    raise WorkerError(INVALID_REPLY)
 
 
-def npy_head(dtype: str, shape: tuple[int, ...]) -> bytes:
+def npy_header(dtype: str, shape: tuple[int, ...]) -> bytes:
     """What stands in an NPY file before the values, which follow in C order."""
     buffer = io.BytesIO()
     npy.write_array_header_1_0(buffer, {"descr": dtype, "fortran_order": False, "shape": shape})

@@ -4,21 +4,28 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from core.caching import memory
+from core.caching import result_cache
 from core.context import AppContext
 from core.errors import FormatError, RoundtripError
-from core.introspection.describe import Hear, closed, describe, key_of, names_of, seconds_of
-from core.introspection.replies import fitting
+from core.introspection.describe import (
+    ProgressCallback,
+    cache_key,
+    describe_part,
+    request_timeout,
+    run_confined,
+    tensor_names_by_hash,
+)
+from core.introspection.replies import validate_reply
 from core.library.records import Artifact
-from core.tensors.json_diff import Change, changes
-from core.worker.child_handle import Never
+from core.tensors.json_diff import JsonChange, diff_json
+from core.worker.child_handle import CancelCheck
 
 PARTS = ("signatures", "layers", "config", "operators")
-LAYER = ("class", "input_shape", "output_shape", "parameters", "dtype", "trainable", "after", "config")
+LAYER_FIELDS = ("class", "input_shape", "output_shape", "parameters", "dtype", "trainable", "after", "config")
 
 
-class Distance(BaseModel):
-    """See `core.tensors.matching.distance`."""
+class TensorDistance(BaseModel):
+    """See `core.tensors.matching.tensor_distance`."""
 
     equal: bool
     changed: int = 0
@@ -29,7 +36,7 @@ class Distance(BaseModel):
     at: list[int] | None = None
 
 
-class Tensor(BaseModel):
+class DiffTensor(BaseModel):
     """One tensor of one side, as it is listed; `copy_of` names another of the same file with the same bits, where this
     one has no partner of its own."""
 
@@ -43,7 +50,7 @@ class Tensor(BaseModel):
     copy_of: str = ""
 
     @property
-    def called(self) -> str:
+    def display_name(self) -> str:
         """The run's name where it has one, else the file's."""
         return self.alias or self.name
 
@@ -52,98 +59,114 @@ class TensorPair(BaseModel):
     """Two tensors that belong together: `by` "name", "bits", "values" or "shape"; `turned` says how ours was turned to
     lie on theirs; `distance` is None where there are no numbers."""
 
-    ours: Tensor
-    theirs: Tensor
+    ours: DiffTensor
+    theirs: DiffTensor
     by: str
     turned: str = ""
-    distance: Distance | None = None
+    distance: TensorDistance | None = None
 
     @property
-    def same(self) -> bool:
+    def is_identical(self) -> bool:
         """Bit for bit, in the same shape and dtype."""
         return bool(self.distance and self.distance.equal and not self.turned)
 
 
-class Tensors(BaseModel):
+class TensorDiff(BaseModel):
     pairs: list[TensorPair] = Field(default_factory=list)
-    only_ours: list[Tensor] = Field(default_factory=list)
-    only_theirs: list[Tensor] = Field(default_factory=list)
+    only_ours: list[DiffTensor] = Field(default_factory=list)
+    only_theirs: list[DiffTensor] = Field(default_factory=list)
 
     @property
-    def differ(self) -> bool:
-        return bool(self.only_ours or self.only_theirs or any(not one.same for one in self.pairs))
+    def has_differences(self) -> bool:
+        return bool(self.only_ours or self.only_theirs or any(not one.is_identical for one in self.pairs))
 
 
-def compare_tensors(
-    context: AppContext, ours: str, theirs: str, hear: Hear | None = None, cancelled: Never = lambda: False
-) -> Tensors:
+def diff_tensors(
+    context: AppContext,
+    ours: str,
+    theirs: str,
+    on_progress: ProgressCallback | None = None,
+    cancelled: CancelCheck = lambda: False,
+) -> TensorDiff:
     """The tensors of two artifacts, paired and measured in one child. Raises what `describe` raises."""
 
-    def make() -> Tensors:
+    def make() -> TensorDiff:
         sides = {"ours": ours, "theirs": theirs}
-        asked: dict[str, Any] = {name: context.library.files(id_) for name, id_ in sides.items()}
+        asked: dict[str, Any] = {name: context.library.verified_folder(id_) for name, id_ in sides.items()}
         for name, id_ in sides.items():
-            asked[f"{name}_names"] = names_of(context.library.run(context.library.artifact(id_).run))
-        limits = {"seconds": seconds_of(context), "on_progress": hear, "cancelled": cancelled}
-        return fitting(Tensors, closed(context, [ours, theirs], "differ", **limits, **asked).message)
+            asked[f"{name}_names"] = tensor_names_by_hash(context.library.run(context.library.artifact(id_).run))
+        limits = {"seconds": request_timeout(context), "on_progress": on_progress, "cancelled": cancelled}
+        return validate_reply(TensorDiff, run_confined(context, [ours, theirs], "differ", **limits, **asked).message)
 
-    return memory.get((*key_of(context, ours), *key_of(context, theirs), "differ"), make)
+    return result_cache.get_or_compute((*cache_key(context, ours), *cache_key(context, theirs), "differ"), make)
 
 
-def compare_part(
-    context: AppContext, ours: str, theirs: str, part: str, hear: Hear | None = None, *, same: bool = False
-) -> list[Change]:
+def diff_part(
+    context: AppContext,
+    ours: str,
+    theirs: str,
+    part: str,
+    on_progress: ProgressCallback | None = None,
+    *,
+    include_equal: bool = False,
+) -> list[JsonChange]:
     """The places at which "signatures", "layers", "config" or "operators" differ. Raises what `describe` raises."""
-    left, right = (_tree(part, describe(context, id_, part, hear).found) for id_ in (ours, theirs))
-    return changes(left, right, same=same)
+    left, right = (
+        _comparable_part(part, describe_part(context, id_, part, on_progress).found) for id_ in (ours, theirs)
+    )
+    return diff_json(left, right, include_equal=include_equal)
 
 
-def _tree(part: str, found: Any) -> Any:
+def _comparable_part(part: str, contents: Any) -> Any:
     """What is worth holding against each other: layers and ports by name, of operations how many there are."""
-    if found is None:
+    if contents is None:
         return {}
-    found = _lasting(found)
+    contents = _without_object_ids(contents)
     if part == "layers":
-        return {one["name"]: {name: one[name] for name in LAYER} for one in found}
+        return {one["name"]: {name: one[name] for name in LAYER_FIELDS} for one in contents}
     if part == "operators":
-        return {"counts": found["counts"], "facts": found["facts"]}
+        return {"counts": contents["counts"], "facts": contents["facts"]}
     if part == "signatures":
-        signatures = {one["name"]: _signature(one) for one in found["signatures"]}
-        return {"signatures": signatures, "functions": _functions(found["functions"]), "facts": found["facts"]}
-    return found
+        signatures = {one["name"]: _signature_ports(one) for one in contents["signatures"]}
+        return {
+            "signatures": signatures,
+            "functions": _functions_by_name(contents["functions"]),
+            "facts": contents["facts"],
+        }
+    return contents
 
 
-def _lasting(value: Any) -> Any:
+def _without_object_ids(value: Any) -> Any:
     """A document without the numbers by which Keras tells objects apart: they are other ones with every save."""
     if isinstance(value, dict):
-        return {name: _lasting(one) for name, one in value.items() if name != "shared_object_id"}
-    return [_lasting(one) for one in value] if isinstance(value, list) else value
+        return {name: _without_object_ids(one) for name, one in value.items() if name != "shared_object_id"}
+    return [_without_object_ids(one) for one in value] if isinstance(value, list) else value
 
 
-def _signature(one: dict[str, Any]) -> dict[str, Any]:
-    sides = {side: {port["name"]: _port(port) for port in one[side]} for side in ("inputs", "outputs")}
-    return {"method": one["method"], **sides}
+def _signature_ports(signature: dict[str, Any]) -> dict[str, Any]:
+    sides = {side: {port["name"]: _port_text(port) for port in signature[side]} for side in ("inputs", "outputs")}
+    return {"method": signature["method"], **sides}
 
 
-def _port(port: dict[str, Any]) -> str:
-    return f"{port['dtype']} {sizes(port['shape'])} {port.get('note', '')}".strip()
+def _port_text(port: dict[str, Any]) -> str:
+    return f"{port['dtype']} {format_shape(port['shape'])} {port.get('note', '')}".strip()
 
 
-def sizes(shape: list[int | None] | None) -> str:
+def format_shape(shape: list[int | None] | None) -> str:
     """A shape as it is written: "[?, 64]", "?" where a size is free."""
     return "of any shape" if shape is None else f"[{', '.join('?' if one is None else str(one) for one in shape)}]"
 
 
-def _functions(found: list[dict[str, Any]]) -> dict[str, str]:
-    return {f"{one['name']} takes {one['takes']}": one["gives"] for one in found}
+def _functions_by_name(functions: list[dict[str, Any]]) -> dict[str, str]:
+    return {f"{one['name']} takes {one['takes']}": one["gives"] for one in functions}
 
 
-def compare_records(context: AppContext, ours: str, theirs: str, *, same: bool = False) -> list[Change]:
+def diff_records(context: AppContext, ours: str, theirs: str, *, include_equal: bool = False) -> list[JsonChange]:
     """What the records say: format, run, demo, settings, versions, evidence. No file is opened."""
-    return changes(*(_record(context, id_) for id_ in (ours, theirs)), same=same)
+    return diff_json(*(_artifact_summary(context, id_) for id_ in (ours, theirs)), include_equal=include_equal)
 
 
-def _record(context: AppContext, id_: str) -> dict[str, Any]:
+def _artifact_summary(context: AppContext, id_: str) -> dict[str, Any]:
     artifact = context.library.artifact(id_)
     run = context.library.run(artifact.run)
     return {
@@ -158,59 +181,63 @@ def _record(context: AppContext, id_: str) -> dict[str, Any]:
         "settings": run.settings or {},
         run.score_name or "score": run.score,
         "versions": artifact.versions,
-        "evidence": _evidence(context, id_),
+        "evidence": _evidence_summary(context, id_),
     }
 
 
-def _evidence(context: AppContext, id_: str) -> dict[str, Any]:
+def _evidence_summary(context: AppContext, id_: str) -> dict[str, Any]:
     try:
         best = context.library.evidence(id_).best
     except RoundtripError as error:
         return {"verdict": str(error)}
-    facts = {"verdict": best.verdict.words, "largest difference": best.max_abs, "answers changed": best.changed_rows}
+    facts = {"verdict": best.verdict.label, "largest difference": best.max_abs, "answers changed": best.changed_rows}
     match = {} if best.weights is None else {"weights of the run": f"{best.weights.found} of {best.weights.of}"}
     return facts | match | {"seconds to load": best.load_seconds}
 
 
-def compare_files(context: AppContext, ours: str, theirs: str, *, same: bool = False) -> list[Change]:
+def diff_files(context: AppContext, ours: str, theirs: str, *, include_equal: bool = False) -> list[JsonChange]:
     """Files by name, with size and hash."""
-    return changes(*(_files(context.library.artifact(id_)) for id_ in (ours, theirs)), same=same)
+    return diff_json(
+        *(_file_hashes(context.library.artifact(id_)) for id_ in (ours, theirs)), include_equal=include_equal
+    )
 
 
-def _files(artifact: Artifact) -> dict[str, str]:
+def _file_hashes(artifact: Artifact) -> dict[str, str]:
     return {one.path: f"{one.bytes:,} bytes, SHA-256 {one.sha256}" for one in artifact.files}
 
 
-class Difference(BaseModel):
+class ArtifactDiff(BaseModel):
     """All of it: places that differ by part, tensors, and by part in a sentence what could not be looked into."""
 
-    changes: dict[str, list[Change]]
-    tensors: Tensors
+    changes: dict[str, list[JsonChange]]
+    tensors: TensorDiff
     problems: dict[str, str] = Field(default_factory=dict)
 
     @property
-    def differ(self) -> bool:
+    def has_differences(self) -> bool:
         """Whether anything differs in what the copies hold; not that they lie in two places, or were saved at two
         times."""
         held = {name: found for name, found in self.changes.items() if name != "record"}
-        return any(held.values()) or self.tensors.differ or bool(self.problems)
+        return any(held.values()) or self.tensors.has_differences or bool(self.problems)
 
 
-def compare_all(context: AppContext, ours: str, theirs: str, hear: Hear | None = None) -> Difference:
+def diff_artifacts(
+    context: AppContext, ours: str, theirs: str, on_progress: ProgressCallback | None = None
+) -> ArtifactDiff:
     """Everything of two artifacts. What cannot be looked into is told, and stops nothing else.
 
     Raises UnknownName, UnreadableRecord, Damaged, and WorkerError when no child can be had.
     """
-    found = {"record": compare_records(context, ours, theirs), "files": compare_files(context, ours, theirs)}
+    found = {"record": diff_records(context, ours, theirs), "files": diff_files(context, ours, theirs)}
     problems: dict[str, str] = {}
-    tensors = Tensors()
+    tensors = TensorDiff()
     for part in PARTS:
         try:
-            found[part] = compare_part(context, ours, theirs, part, hear)
+            found[part] = diff_part(context, ours, theirs, part, on_progress)
         except FormatError as error:
             problems[part] = str(error)
     try:
-        tensors = compare_tensors(context, ours, theirs, hear)
+        tensors = diff_tensors(context, ours, theirs, on_progress)
     except FormatError as error:
         problems["tensors"] = str(error)
-    return Difference(changes=found, tensors=tensors, problems=problems)
+    return ArtifactDiff(changes=found, tensors=tensors, problems=problems)

@@ -5,71 +5,74 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from core.errors import WorkerError
-from core.worker.child_handle import NONSENSE
+from core.worker.child_handle import INVALID_REPLY
 
-WORDS = 2000  # characters of each text that are kept
+MAX_TEXT_LENGTH = 2000  # characters of each text that are kept
 Count = Annotated[int, Field(ge=0, lt=2**63)]
-Record = TypeVar("Record", bound=BaseModel)
+Reply = TypeVar("Record", bound=BaseModel)
 
 
-class Port(BaseModel):
+class PortReply(BaseModel):
     """One input as the file names it: its dtype, its shape with the batch first, None where free or unknown."""
 
-    name: str = Field(max_length=WORDS)
+    name: str = Field(max_length=MAX_TEXT_LENGTH)
     dtype: str = Field(max_length=40)
     shape: list[Count | None] | None
 
 
-class Tensor(BaseModel):
+class TensorReply(BaseModel):
     """One tensor of the file, by the hash of its bits."""
 
-    name: str = Field(max_length=WORDS)
+    name: str = Field(max_length=MAX_TEXT_LENGTH)
     dtype: str = Field(max_length=40)
     shape: list[Count]
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
-class Told(BaseModel):
-    """The facts of `core.worker.tasks.predict.described`; anything else that the child says is passed over."""
+class LoadedModelReply(BaseModel):
+    """The facts of `core.worker.tasks.import_model.describe_imported`; anything else that the child says is passed
+    over."""
 
     kind: Literal["keras", "module", "onnx", "litert", "openvino"]
     parameters: Count
     summary: str
-    inputs: list[Port]
+    inputs: list[PortReply]
     weight_bytes: Count
     not_finite: dict[str, Count]
-    weights_: list[Tensor] = Field(alias="weights")
-    optimizer_: list[Tensor] = Field(alias="optimizer")
+    weight_tensors: list[TensorReply] = Field(alias="weights")
+    optimizer_tensors: list[TensorReply] = Field(alias="optimizer")
     traits: dict[str, Any]
     remark: str
     signatures: list[str] = Field(max_length=1000)
 
     @property
-    def specs(self) -> list[dict[str, Any]]:
+    def input_specs(self) -> list[dict[str, Any]]:
         return [one.model_dump() for one in self.inputs]
 
     @property
     def weights(self) -> list[dict[str, Any]]:
-        return [one.model_dump() for one in self.weights_]
+        return [one.model_dump() for one in self.weight_tensors]
 
     @property
     def optimizer(self) -> list[dict[str, Any]]:
-        return [one.model_dump() for one in self.optimizer_]
+        return [one.model_dump() for one in self.optimizer_tensors]
 
-    def facts(self) -> dict[str, Any]:
+    def run_facts(self) -> dict[str, Any]:
         """What the run's record says."""
         return self.model_dump(by_alias=True, exclude={"remark", "signatures"})
 
 
-def fitting(kind: type[Record], said: Any) -> Record:
+def validate_reply(kind: type[Reply], reply: Any) -> Reply:
     """What a child said, as a record of that kind. Raises WorkerError for what fits none."""
     try:
-        return kind.model_validate(said)
+        return kind.model_validate(reply)
     except ValidationError as error:
-        raise WorkerError(NONSENSE, detail=f"{error.error_count()} facts do not fit") from error
+        raise WorkerError(INVALID_REPLY, detail=f"{error.error_count()} facts do not fit") from error
 
 
-def believed(said: dict[str, Any]) -> Told:
+def validate_model_reply(reply: dict[str, Any]) -> LoadedModelReply:
     """Raises WorkerError for what fits no record."""
-    told = fitting(Told, said)
-    return told.model_copy(update={"remark": told.remark[:WORDS], "signatures": [one[:200] for one in told.signatures]})
+    told = validate_reply(LoadedModelReply, reply)
+    return told.model_copy(
+        update={"remark": told.remark[:MAX_TEXT_LENGTH], "signatures": [one[:200] for one in told.signatures]}
+    )

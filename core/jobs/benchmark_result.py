@@ -6,15 +6,15 @@ from typing import Self
 import numpy as np
 from pydantic import BaseModel, Field
 
-BATCHES = (1, 32, 256)  # rows in one call
-REPEATS = 5  # fresh children in which everything is measured again
-MOST_REPEATS = 100
-WARM_UP = (20, 0.2)  # calls, seconds: whichever comes first
-TIMED = (200, 0.4)  # the same, of each child and batch size
+BATCH_SIZES = (1, 32, 256)  # rows in one call
+DEFAULT_REPEATS = 5  # fresh children in which everything is measured again
+MAX_REPEATS = 100
+WARM_UP_LIMITS = (20, 0.2)  # calls, seconds: whichever comes first
+TIMED_LIMITS = (200, 0.4)  # the same, of each child and batch size
 PERCENTILES = (50, 95, 99)
 
 
-class Spread(BaseModel):
+class RepeatedMeasurement(BaseModel):
     """One number, measured several times: the middle one, the bounds, and all of them in the order of measuring."""
 
     median: float
@@ -23,13 +23,13 @@ class Spread(BaseModel):
     values: list[float]
 
     @classmethod
-    def of(cls, values: Iterable[float]) -> Self:
+    def from_values(cls, values: Iterable[float]) -> Self:
         """Raises ValueError when there are none."""
         found = [float(value) for value in values]
         return cls(median=float(np.median(found)), least=min(found), most=max(found), values=found)
 
 
-class Steady(BaseModel):
+class BatchLatency(BaseModel):
     """Call after call with `batch` rows each, the calls of all children taken together.
 
     `p50`, `p95` and `p99` are seconds of a call (linear between the two nearest calls, as `numpy.percentile`),
@@ -43,14 +43,16 @@ class Steady(BaseModel):
     p99: float
     per_second: float
     calls: int
-    medians: Spread
+    medians: RepeatedMeasurement
     processors: float
     by_row: bool = False
 
     @classmethod
-    def of(cls, batch: int, children: Sequence[np.ndarray], busy: Sequence[float], by_row: bool = False) -> Self:
+    def from_calls(
+        cls, batch: int, call_seconds: Sequence[np.ndarray], cpu_seconds: Sequence[float], by_row: bool = False
+    ) -> Self:
         """From the seconds of each call, an array for each child, and the CPU seconds of each child's calls."""
-        calls = np.concatenate(children)
+        calls = np.concatenate(call_seconds)
         p50, p95, p99 = (float(value) for value in np.percentile(calls, PERCENTILES))
         return cls(
             batch=batch,
@@ -59,13 +61,13 @@ class Steady(BaseModel):
             p99=p99,
             per_second=batch * len(calls) / float(calls.sum()),
             calls=len(calls),
-            medians=Spread.of(float(np.median(one)) for one in children),
-            processors=sum(busy) / float(calls.sum()),
+            medians=RepeatedMeasurement.from_values(float(np.median(one)) for one in call_seconds),
+            processors=sum(cpu_seconds) / float(calls.sum()),
             by_row=by_row,
         )
 
 
-class Cost(BaseModel):
+class ArtifactBenchmark(BaseModel):
     """What one artifact costs, or the `error` that stopped the measuring.
 
     Seconds to `save`, to `load`, to the `first` answer after that, and of both together (`click`); `bytes` on the disk.
@@ -79,22 +81,22 @@ class Cost(BaseModel):
     trust: str = "ours"
     source: str = "none"
     bytes: int = 0
-    save: Spread | None = None
-    load: Spread | None = None
-    first: Spread | None = None
-    click: Spread | None = None
-    memory: Spread | None = None
-    working_memory: Spread | None = None
-    steady: list[Steady] = Field(default_factory=list)
+    save: RepeatedMeasurement | None = None
+    load: RepeatedMeasurement | None = None
+    first: RepeatedMeasurement | None = None
+    click: RepeatedMeasurement | None = None
+    memory: RepeatedMeasurement | None = None
+    working_memory: RepeatedMeasurement | None = None
+    steady: list[BatchLatency] = Field(default_factory=list)
     remarks: list[str] = Field(default_factory=list)
     error: dict[str, str] | None = None
 
-    def at(self, batch: int) -> Steady | None:
+    def latency_at(self, batch: int) -> BatchLatency | None:
         """The calls with that many rows."""
         return next((one for one in self.steady if one.batch == batch), None)
 
 
-class Machine(BaseModel):
+class BenchmarkMachine(BaseModel):
     """Where it was measured. `cores` are physical, `processors` what the system schedules on; `memory` in bytes.
 
     `threads` is what each runtime is told to use (None: left to it); `busy` the share of all processors that was in use
@@ -110,7 +112,7 @@ class Machine(BaseModel):
     busy: float
     versions: dict[str, str]
 
-    def in_words(self) -> list[str]:
+    def describe(self) -> list[str]:
         """The same in sentences."""
         told = [f"{name}: {count or 'its own choice'}" for name, count in self.threads.items()]
         return [
@@ -122,17 +124,17 @@ class Machine(BaseModel):
         ]
 
 
-class Costs(BaseModel):
+class BenchmarkResult(BaseModel):
     """The result of a measuring, on disk, on the page and in `--json`: `costs` by artifact, in the order asked."""
 
-    costs: dict[str, Cost]
+    costs: dict[str, ArtifactBenchmark]
     repeats: int
     batches: list[int]
     protocol: list[str]
-    machine: Machine
+    machine: BenchmarkMachine
 
 
-def protocol(repeats: int, batches: Sequence[int] = BATCHES) -> list[str]:
+def describe_protocol(repeats: int, batches: Sequence[int] = BATCH_SIZES) -> list[str]:
     """How it is measured, in sentences."""
     *some, last = batches
     sizes = f"{', '.join(map(str, some))} and {last}" if some else str(last)
@@ -146,7 +148,8 @@ def protocol(repeats: int, batches: Sequence[int] = BATCHES) -> list[str]:
         "Load: from the files to an object that can be asked; the system has the files in its memory already. "
         "First answer: one row.",
         f"Steady: {sizes} rows a call, the first held-out rows of the copy's own run. After a warm-up of up to "
-        f"{WARM_UP[0]} calls or {WARM_UP[1]:g} s, up to {TIMED[0]} calls or {TIMED[1]:g} s in each process; the calls "
+        f"{WARM_UP_LIMITS[0]} calls or {WARM_UP_LIMITS[1]:g} s, up to {TIMED_LIMITS[0]} calls or "
+        f"{TIMED_LIMITS[1]:g} s in each process; the calls "
         "of all processes are taken together. A copy that takes no such batch is fed row by row.",
         "Memory: how far the peak of the process's resident memory (VmHWM) rose above where it stood before the load, "
         "up to the first answer, and up to the last one. Pages that the process shares with the one that it came from "
@@ -155,19 +158,19 @@ def protocol(repeats: int, batches: Sequence[int] = BATCHES) -> list[str]:
     ]
 
 
-def front(points: Mapping[str, Sequence[float | None]]) -> list[str]:
+def pareto_front(points: Mapping[str, Sequence[float | None]]) -> list[str]:
     """Who is beaten by nobody (the Pareto front), in the order given; less is better on every axis.
 
     One beats another when it is no worse on any axis and better on at least one. Whoever has a None or a NaN cannot be
     held against the others, and is left out.
     """
-    known = {name: tuple(map(float, axes)) for name, axes in points.items() if not any(map(_missing, axes))}
-    return [name for name, axes in known.items() if not any(_beats(other, axes) for other in known.values())]
+    known = {name: tuple(map(float, axes)) for name, axes in points.items() if not any(map(_is_missing, axes))}
+    return [name for name, axes in known.items() if not any(_dominates(other, axes) for other in known.values())]
 
 
-def _missing(value: float | None) -> bool:
+def _is_missing(value: float | None) -> bool:
     return value is None or bool(np.isnan(value))
 
 
-def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return one != other and all(left <= right for left, right in zip(one, other, strict=True))
+def _dominates(candidate: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return candidate != other and all(left <= right for left, right in zip(candidate, other, strict=True))

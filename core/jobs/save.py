@@ -11,22 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from core.context import AppContext
-from core.errors import Cancelled, ChildDied, FormatError, StorageFailed, TimedOut, WorkerError, from_json
-from core.evidence import Evidence, gather
+from core.errors import Cancelled, ChildDied, FormatError, StorageFailed, TimedOut, WorkerError, error_from_json
+from core.evidence import Evidence, gather_evidence
 from core.explain import translate
 from core.formats import get_format
-from core.jobs.participants import from_outside
+from core.jobs.participants import is_imported
 from core.jobs.runner import JobHandle
 from core.library.records import Artifact, Run
 from core.record import now
-from core.worker import Writes
-from core.worker.model_loading import of_signature
+from core.worker import OutputFolder
+from core.worker.model_loading import source_with_signature
 
-RECORDS = 2**16  # bytes that a copy has beside its weights, at the least
-STEPS = {"waiting": 0.0, "saving": 0.2, "reloading": 0.6, "done": 1.0, "failed": 1.0}
+RECORD_BYTES = 2**16  # bytes that a copy has beside its weights, at the least
+STATE_PROGRESS = {"waiting": 0.0, "saving": 0.2, "reloading": 0.6, "done": 1.0, "failed": 1.0}
 
 
-def save_work(context: AppContext, handle: JobHandle) -> dict[str, Any]:
+def run_save(context: AppContext, handle: JobHandle) -> dict[str, Any]:
     """Save the run in every chosen format; gives `{"rows": {format: row}}`, in the order of the request."""
     request = handle.job.request
     run = context.library.run(request["run"])
@@ -34,74 +34,84 @@ def save_work(context: AppContext, handle: JobHandle) -> dict[str, Any]:
 
     def tell(key: str, row: dict[str, Any]) -> None:
         rows[key] = row
-        done = sum(STEPS[one["state"]] for one in rows.values()) / len(rows)
+        done = sum(STATE_PROGRESS[one["state"]] for one in rows.values()) / len(rows)
         finished = sum(one["state"] == "done" for one in rows.values())
-        handle.tell(done, f"{finished} of {len(rows)} done", at_once=True, rows=rows)
+        handle.report_progress(done, f"{finished} of {len(rows)} done", write_now=True, rows=rows)
 
     snapshot = context.library.snapshot(run.id)
     with ThreadPoolExecutor(max_workers=context.config.parallel) as pool:
-        futures = [pool.submit(_save, context, handle, run, snapshot, key, tell) for key in rows]
+        futures = [pool.submit(_save_format, context, handle, run, snapshot, key, tell) for key in rows]
         for future in futures:
             future.result()
     refused = {key: {"created": now(), **row} for key, row in rows.items() if _is_refusal(row)}
     with contextlib.suppress(StorageFailed):  # a note that finds no room does not undo what was kept
-        context.library.keep_refusals(run.id, refused, [key for key, row in rows.items() if row["state"] == "done"])
+        context.library.record_refusals(run.id, refused, [key for key, row in rows.items() if row["state"] == "done"])
     return {"rows": rows}
 
 
 def _is_refusal(row: dict[str, Any]) -> bool:
     """Whether a format failed by what the model is; a full disk or a worker that is gone says nothing of it."""
-    return row["state"] == "failed" and isinstance(from_json(row["error"]), (FormatError, ChildDied, TimedOut))
+    return row["state"] == "failed" and isinstance(error_from_json(row["error"]), (FormatError, ChildDied, TimedOut))
 
 
-def _save(context: AppContext, handle: JobHandle, run: Run, snapshot: Path, key: str, tell: Any) -> None:
+def _save_format(context: AppContext, handle: JobHandle, run: Run, snapshot: Path, key: str, report_row: Any) -> None:
     started = time.monotonic()
     try:
-        tell(key, _save_one(context, handle, run, snapshot, key, tell))
+        report_row(key, _save_and_reload(context, handle, run, snapshot, key, report_row))
     except Cancelled:
         raise
     except Exception as error:  # noqa: BLE001  whatever stops one format must not stop the others
         said = translate(error, WorkerError).to_json()
-        tell(key, {"state": "failed", "error": said, "seconds": time.monotonic() - started})
+        report_row(key, {"state": "failed", "error": said, "seconds": time.monotonic() - started})
 
 
-def _save_one(context: AppContext, handle: JobHandle, run: Run, snapshot: Path, key: str, tell: Any) -> dict[str, Any]:
+def _save_and_reload(
+    context: AppContext, handle: JobHandle, run: Run, snapshot: Path, key: str, report_row: Any
+) -> dict[str, Any]:
     """Saved into staging, reloaded in fresh children, hashed, flushed, renamed; gives the row of the result."""
-    get_format(key).require(run.kind, run.weight_bytes)
-    limits = {"seconds": context.config.child_seconds, "cancelled": handle.cancelled}
-    limits |= {"confined": from_outside(context.library, run)}
+    get_format(key).require_accepted(run.kind, run.weight_bytes)
+    limits = {"seconds": context.config.child_seconds, "cancelled": handle.is_cancelled}
+    limits |= {"confined": is_imported(context.library, run)}
     with context.library.staging() as staged:
         folder = staged / "files"
         folder.mkdir()
-        tell(key, {"state": "saving"})
+        report_row(key, {"state": "saving"})
         options = handle.job.request["options"].get(key, {})
         original, reference = context.library.original(run), context.library.reference(run.id)
-        asked = {"source": run.source, "kind": run.kind, "snapshot": snapshot, "format": key, "folder": Writes(folder)}
+        asked = {
+            "source": run.code_source,
+            "kind": run.kind,
+            "snapshot": snapshot,
+            "format": key,
+            "folder": OutputFolder(folder),
+        }
         asked |= {"options": options, "arrays": {} if run.demo else reference.inputs}
-        with _room(folder, run):
+        with _translate_full_disk(folder, run):
             seconds = context.worker.run("save", converts=True, **limits, **asked).message["seconds"]
-        tell(key, {"state": "reloading", "seconds": seconds})
-        evidence = gather(context.worker, key, folder, of_signature(run.source, ""), original, reference, **limits)
+        report_row(key, {"state": "reloading", "seconds": seconds})
+        evidence = gather_evidence(
+            context.worker, key, folder, source_with_signature(run.code_source, ""), original, reference, **limits
+        )
         facts = {"format": key, "seconds": seconds, "options": options, "trust": run.trust}
         facts |= {"made_from": run.brought.get("artifact")}
-        row = _row(context.library.keep_artifact(staged, run.id, evidence, **facts), evidence)
+        row = _result_row(context.library.commit_artifact(staged, run.id, evidence, **facts), evidence)
         return row | {"warning": f"{run.warning} {evidence.best.warning}".strip()}
 
 
 @contextlib.contextmanager
-def _room(folder: Path, run: Run) -> Iterator[None]:
+def _translate_full_disk(folder: Path, run: Run) -> Iterator[None]:
     """Say that the disk is full where a process ended while it wrote, and there is no room for what it was to write:
     HDF5 brings its process down by that, without a word."""
     try:
         yield
     except ChildDied as error:
-        if shutil.disk_usage(folder).free > run.weight_bytes + RECORDS:
+        if shutil.disk_usage(folder).free > run.weight_bytes + RECORD_BYTES:
             raise
         full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise translate(full, WorkerError) from error
 
 
-def _row(artifact: Artifact, evidence: Evidence) -> dict[str, Any]:
+def _result_row(artifact: Artifact, evidence: Evidence) -> dict[str, Any]:
     return {
         "state": "done",
         "artifact": artifact.id,

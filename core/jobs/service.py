@@ -6,55 +6,55 @@ from pathlib import Path
 from typing import Any
 
 from core.demos import get_demo
-from core.demos.base import train_settings
+from core.demos.base import make_train_settings
 from core.errors import InputError
 from core.formats import get_format
-from core.jobs.benchmark import cost_request, cost_work
-from core.jobs.benchmark_result import REPEATS
-from core.jobs.compare import compare_request, compare_work
-from core.jobs.disagreement import disagree_request, disagree_work
-from core.jobs.import_model import Given, import_request, import_work
-from core.jobs.layers import ROWS, TOLERANCE, layers_request, layers_work
-from core.jobs.live_session import Panel
-from core.jobs.maintenance import rebuild_work, repair_work, verify_work
-from core.jobs.participants import require_run
-from core.jobs.resume import resume_request, resume_work
-from core.jobs.runner import JobHandle, Runner
-from core.jobs.save import save_work
-from core.jobs.train import train_work
-from core.jobs.uploads import kept_as_given
+from core.jobs.benchmark import build_benchmark_request, run_benchmark
+from core.jobs.benchmark_result import DEFAULT_REPEATS
+from core.jobs.compare import build_compare_request, run_compare
+from core.jobs.disagreement import build_disagreement_request, run_disagreement
+from core.jobs.import_model import ImportRequest, build_import_request, run_import
+from core.jobs.layers import DEFAULT_ROWS, DEFAULT_TOLERANCE, build_layers_request, run_layers
+from core.jobs.live_session import LiveSession
+from core.jobs.maintenance import run_rebuild, run_repair, run_verify
+from core.jobs.participants import require_has_been_run
+from core.jobs.resume import build_resume_request, run_resume
+from core.jobs.runner import JobHandle, JobRunner
+from core.jobs.save import run_save
+from core.jobs.train import run_train
+from core.jobs.uploads import reimport_arguments
 from core.library.job_store import Job
-from core.validation.rules import file_name
+from core.validation.rules import display_file_name
 
 __all__ = ["JobHandle", "Jobs"]
 
 
-class Jobs(Runner):
+class Jobs(JobRunner):
     """Everything that Roundtrip does, over one library and one worker.
 
     Each method checks what it is given, starts the work in the background and returns its Job at once; `wait` gives
     its end. They raise InputError and UnknownName before anything is started.
     """
 
-    def train(self, demo: str, **given: Any) -> Job:
+    def train(self, demo: str, **settings: Any) -> Job:
         """Train a demo; `given` are fields of TrainSettings. The result names the run."""
         recipe = get_demo(demo)
-        chosen = train_settings(recipe, **given)
+        chosen = make_train_settings(recipe, **settings)
         request = {"demo": demo, "settings": chosen.model_dump()}
-        return self._start("train", recipe.label, request, train_work)
+        return self._start("train", recipe.label, request, run_train)
 
     def save(self, run_id: str, formats: Iterable[str], options: dict[str, dict[str, Any]] | None = None) -> Job:
         """Save a run in some formats, side by side; the result has a row for each. `options` are by format."""
         run = self.library.run(run_id)
-        require_run(self.library, [run_id])
+        require_has_been_run(self.library, [run_id])
         chosen = [get_format(key) for key in dict.fromkeys(formats)]
         if not chosen:
             raise InputError("No format was chosen.", cure="Choose at least one format to save in.")
-        settled = {one.key: one.choose((options or {}).get(one.key)) for one in chosen}
+        settled = {one.key: one.resolve_options((options or {}).get(one.key)) for one in chosen}
         request = {"run": run_id, "formats": [one.key for one in chosen], "options": settled}
-        return self._start("save", run.name, request, save_work)
+        return self._start("save", run.name, request, run_save)
 
-    def bring_in(
+    def import_model(
         self,
         path: Path,
         name: str = "",
@@ -63,7 +63,7 @@ class Jobs(Runner):
         demo: str | None = None,
         signature: str = "",
         label: str = "",
-        ours: Path | None = None,
+        temporary_folder: Path | None = None,
     ) -> Job:
         """Bring in a model from outside: a file, a zip, or a folder; `name` is what its owner calls it.
 
@@ -73,22 +73,22 @@ class Jobs(Runner):
         (see `core.jobs.import_model`).
         """
         path = Path(path)
-        given = Given(path, name or path.name, dict(parts or {}), demo, signature, label, ours)
-        request, work = import_request(given), partial(import_work, given)
-        return self._start("import", file_name(given.name), request, work, unbegun=given.give_up)
+        given = ImportRequest(path, name or path.name, dict(parts or {}), demo, signature, label, temporary_folder)
+        request, work = build_import_request(given), partial(run_import, given)
+        return self._start("import", display_file_name(given.name), request, work, on_not_started=given.discard)
 
-    def bring_in_again(self, artifact_id: str, **other: str) -> Job:
+    def reimport_model(self, artifact_id: str, **changes: str) -> Job:
         """Bring the kept files of an artifact in once more: what could not be run before is run at last, and takes the
         place of what was kept; or with another `signature` or `label`, it stands beside it. As `bring_in`."""
-        given = Given(**kept_as_given(self.library, artifact_id) | other)
-        return self._start("import", file_name(given.name), given.to_json(), partial(import_work, given))
+        given = ImportRequest(**reimport_arguments(self.library, artifact_id) | changes)
+        return self._start("import", display_file_name(given.name), given.to_json(), partial(run_import, given))
 
     def compare(
         self,
         artifacts: Iterable[str],
         rows: int | None = None,
         sources: dict[str, str] | None = None,
-        again: bool = True,
+        rerun_failed: bool = True,
         *,
         baseline: str | None = None,
         inputs: str | None = None,
@@ -101,18 +101,18 @@ class Jobs(Runner):
         artifact (by default, what it needs). The same request on the same, undamaged files gives the same finished job
         again; one that failed or was stopped is done `again`, or given as it ended.
         """
-        request = compare_request(self, artifacts, rows, sources or {}, baseline, inputs)
+        request = build_compare_request(self, artifacts, rows, sources or {}, baseline, inputs)
         used = [one for one in (request["baseline"], *request["artifacts"]) if one.startswith("a")]
-        return self._once("compare", "Comparison", request, used, compare_work, again)
+        return self._start_or_reuse("compare", "Comparison", request, used, run_compare, rerun_failed)
 
-    def layers(
+    def compare_layers(
         self,
         baseline: str,
         other: str,
-        rows: int = ROWS,
-        tolerance: float = TOLERANCE,
+        rows: int = DEFAULT_ROWS,
+        tolerance: float = DEFAULT_TOLERANCE,
         sources: dict[str, str] | None = None,
-        again: bool = True,
+        rerun_failed: bool = True,
         *,
         inputs: str | None = None,
     ) -> Job:
@@ -123,17 +123,17 @@ class Jobs(Runner):
         the baseline's run); `tolerance` is the share of a layer's spread by which it may differ. `sources` and `again`
         as for `compare`.
         """
-        request = layers_request(self, baseline, other, rows, tolerance, sources or {}, inputs)
-        return self._once("layers", "Layer by layer", request, [baseline, other], layers_work, again)
+        request = build_layers_request(self, baseline, other, rows, tolerance, sources or {}, inputs)
+        return self._start_or_reuse("layers", "Layer by layer", request, [baseline, other], run_layers, rerun_failed)
 
-    def _is_whole(self, job: Job) -> bool:
-        return job.kind != "compare" or self.answers(job.id).are_kept
+    def _has_stored_output(self, job: Job) -> bool:
+        return job.kind != "compare" or self.predictions(job.id).has_predictions
 
-    def panel(self, ids: Iterable[str], sources: dict[str, str] | None = None) -> Panel:
+    def create_live_session(self, ids: Iterable[str], sources: dict[str, str] | None = None) -> LiveSession:
         """Artifacts, or runs for their live models, loaded side by side to answer until the panel is closed."""
-        return Panel(self, ids, sources)
+        return LiveSession(self, ids, sources)
 
-    def disagree(
+    def find_disagreement(
         self,
         a: str,
         b: str,
@@ -146,11 +146,11 @@ class Jobs(Runner):
 
         First the data of the first one's run, then small steps around the best of it. The search ends after `seconds`,
         not counting the loading of both, or when `evaluations` inputs were asked; in between the seed decides every
-        step. `sources` as in `compare`. See `core.jobs.disagreement.disagree_work` for the result; the best so far is
-        in `Job.detail`.
+        step. `sources` as in `compare`. See `core.jobs.disagreement.run_disagreement` for the result; the best so far
+        is in `Job.detail`.
         """
-        request = disagree_request(self, a, b, sources or {}, seconds, seed, evaluations)
-        return self._start("disagree", "Disagreement", request, disagree_work)
+        request = build_disagreement_request(self, a, b, sources or {}, seconds, seed, evaluations)
+        return self._start("disagree", "Disagreement", request, run_disagreement)
 
     def resume(
         self,
@@ -165,11 +165,11 @@ class Jobs(Runner):
         `sources` is as in `compare`; `seed` fixes the batches. The same request on the same, undamaged files gives the
         same finished job again.
         """
-        request = resume_request(self.library, run_id, artifacts, epochs, sources, seed)
+        request = build_resume_request(self.library, run_id, artifacts, epochs, sources, seed)
         ids = [run_id, *request["artifacts"]]
-        return self._once("resume", "Training on", request, ids, resume_work, again=True)
+        return self._start_or_reuse("resume", "Training on", request, ids, run_resume, rerun_failed=True)
 
-    def resumed(
+    def find_resume_job(
         self,
         run_id: str,
         artifacts: Iterable[str],
@@ -178,30 +178,36 @@ class Jobs(Runner):
         seed: int = 0,
     ) -> Job | None:
         """The job that `resume` would give, however it ended; None where there is none yet."""
-        request = resume_request(self.library, run_id, artifacts, epochs, sources, seed)
-        return self._known(self._settle("resume", request, [run_id, *request["artifacts"]]), again=False)
+        request = build_resume_request(self.library, run_id, artifacts, epochs, sources, seed)
+        return self._find_reusable(
+            self._compute_job_id("resume", request, [run_id, *request["artifacts"]]), rerun_failed=False
+        )
 
-    def cost(self, artifacts: Iterable[str], sources: dict[str, str] | None = None, repeats: int | None = None) -> Job:
+    def benchmark(
+        self, artifacts: Iterable[str], sources: dict[str, str] | None = None, repeats: int | None = None
+    ) -> Job:
         """Measure what artifacts cost, one after another, each in fresh processes; the result is a `Costs` as JSON.
 
         It waits until no other job runs, and others wait for it: two that ran side by side would time each other.
         `sources` are as in `compare`; everything is measured `repeats` times. Each call measures anew.
         """
-        request = cost_request(self.library, artifacts, sources or {}, REPEATS if repeats is None else repeats)
-        return self._start("cost", "What copies cost", request, cost_work, alone=True)
+        request = build_benchmark_request(
+            self.library, artifacts, sources or {}, DEFAULT_REPEATS if repeats is None else repeats
+        )
+        return self._start("cost", "What copies cost", request, run_benchmark, is_exclusive=True)
 
     def verify(self, ids: Iterable[str] | None = None) -> Job:
         """Hold entries against their hashes, all where none are named; see `core.jobs.maintenance` for the result."""
         named = None if ids is None else list(dict.fromkeys(ids))
         for id_ in named or ():
             self.library.folder(id_)
-        return self._start("verify", "Verify", {"ids": named}, verify_work)
+        return self._start("verify", "Verify", {"ids": named}, run_verify)
 
     def rebuild(self) -> Job:
         """Make the catalog anew from the folders; the result says where it had been wrong."""
-        return self._start("rebuild", "Rebuild the catalog", {}, rebuild_work)
+        return self._start("rebuild", "Rebuild the catalog", {}, run_rebuild)
 
     def repair(self, quarantine: bool = False, dry_run: bool = False) -> Job:
-        """Put the library in order, or with `dry_run` say what would be done (see `core.health.repair`)."""
-        self.library.require_whole()
-        return self._start("repair", "Repair", {"quarantine": quarantine, "dry_run": dry_run}, repair_work)
+        """Put the library in order, or with `dry_run` say what would be done (see `core.health.repair_library`)."""
+        self.library.require_full_access()
+        return self._start("repair", "Repair", {"quarantine": quarantine, "dry_run": dry_run}, run_repair)

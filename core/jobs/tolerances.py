@@ -4,13 +4,13 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from core.compare import Passed, passes
+from core.compare import ToleranceResult, check_tolerance
 from core.context import AppContext
 from core.errors import InputError
 from core.library.job_store import Job
-from core.text.metrics import exact
+from core.text.metrics import format_exact
 
-EVERY = ""  # in the place of an output's name: all that have no tolerance of their own
+ALL_OUTPUTS = ""  # in the place of an output's name: all that have no tolerance of their own
 
 
 class Tolerance(NamedTuple):
@@ -20,11 +20,11 @@ class Tolerance(NamedTuple):
     rtol: float = 0.0
 
     @property
-    def words(self) -> str:
-        return exact(self.atol) + (f" + {exact(self.rtol)} · |baseline|" if self.rtol else "")
+    def label(self) -> str:
+        return format_exact(self.atol) + (f" + {format_exact(self.rtol)} · |baseline|" if self.rtol else "")
 
 
-def tolerances(texts: Iterable[str]) -> dict[str, Tolerance]:
+def parse_tolerances(texts: Iterable[str]) -> dict[str, Tolerance]:
     """`["1e-4", "logits=1e-3,1e-2"]` by output: an absolute tolerance, and after a comma a relative one.
 
     Raises InputError for anything but finite numbers of 0 or more.
@@ -35,14 +35,14 @@ def tolerances(texts: Iterable[str]) -> dict[str, Tolerance]:
         try:
             one = Tolerance(*(float(number) for number in numbers.split(",", 1)))
         except ValueError as error:
-            raise _unfit(text) from error
+            raise _invalid_tolerance(text) from error
         if not all(math.isfinite(number) and number >= 0 for number in one):
-            raise _unfit(text)
+            raise _invalid_tolerance(text)
         found[output] = one
     return found
 
 
-def _unfit(text: str) -> InputError:
+def _invalid_tolerance(text: str) -> InputError:
     return InputError(
         "A tolerance is ATOL or ATOL,RTOL, for one output OUTPUT=ATOL,RTOL.",
         received=text,
@@ -50,25 +50,27 @@ def _unfit(text: str) -> InputError:
     )
 
 
-def held_to(context: AppContext, job: Job, wanted: Mapping[str, Tolerance]) -> dict[str, dict[str, Passed]]:
+def check_tolerances(
+    context: AppContext, job: Job, tolerances: Mapping[str, Tolerance]
+) -> dict[str, dict[str, ToleranceResult]]:
     """By artifact and output whether a finished comparison stays within the tolerances, on every row.
 
     Outputs for which none is wanted, and artifacts without answers, are left out. Raises InputError for a tolerance of
     an output that the baseline does not have.
     """
-    answers, baseline = context.answers(job.id), job.result["baseline"]
-    reference = answers.sources(baseline)
-    if strange := wanted.keys() - reference.keys() - {EVERY}:
+    answers, baseline = context.predictions(job.id), job.result["baseline"]
+    reference = answers.output_sources(baseline)
+    if strange := tolerances.keys() - reference.keys() - {ALL_OUTPUTS}:
         raise InputError(
             "The baseline has no such output.", received=strange.pop(), cure=f"Choose from {', '.join(reference)}."
         )
-    found: dict[str, dict[str, Passed]] = {}
+    found: dict[str, dict[str, ToleranceResult]] = {}
     for id_, outcome in job.result["outcomes"].items():
         if outcome["error"] is None:
-            own = answers.sources(id_)
+            own = answers.output_sources(id_)
             for pair in outcome["pairs"]:
                 name = pair["reference"]
-                if limit := wanted.get(name, wanted.get(EVERY)):
-                    result = passes(reference[name], own[pair["answer"]], limit.atol, limit.rtol)
+                if limit := tolerances.get(name, tolerances.get(ALL_OUTPUTS)):
+                    result = check_tolerance(reference[name], own[pair["answer"]], limit.atol, limit.rtol)
                     found.setdefault(id_, {})[name] = result
     return found

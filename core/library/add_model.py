@@ -8,25 +8,25 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.errors import CannotSave, DoesNotLoad, InputError, RoundtripError
-from core.evidence import Evidence, gather, reload_here
+from core.evidence import Evidence, gather_evidence, reload_in_process
 from core.explain import translate
 from core.formats import get_format
 from core.formats.base import Format
 from core.library.records import Artifact, Run
-from core.library.storage import disk
-from core.library.writes import Keeping
+from core.library.storage import translate_disk_errors
+from core.library.writes import CommitMixin
 from core.runtimes.base import ModelCode, model_kind
 from core.runtimes.live import live_predictor
-from core.runtimes.reference import ROWS, Reference, answer_in_batches, describe
-from core.runtimes.traits import custom_classes, names
-from core.settings import settings
+from core.runtimes.reference import REFERENCE_ROWS, Reference, predict_in_batches
+from core.runtimes.traits import custom_classes, describe_model, model_and_layer_names
+from core.settings import get_settings
 from core.worker import Worker
-from core.worker.model_loading import write_copy
+from core.worker.model_loading import write_model_copy
 
-SCOPE = re.compile(r"[A-Za-z0-9_.\\/>-]+")  # what TensorFlow takes as a name in a graph
+GRAPH_NAME_PATTERN = re.compile(r"[A-Za-z0-9_.\\/>-]+")  # what TensorFlow takes as a name in a graph
 
 
-class Added(NamedTuple):
+class AddResult(NamedTuple):
     """One format's result: an artifact with its evidence, or the error in words; `warning` says of NaN and infinity."""
 
     format: str
@@ -38,23 +38,23 @@ class Added(NamedTuple):
     def __repr__(self) -> str:
         if self.error:
             return f"{self.format}: failed. {self.error}"
-        said = f"{self.format}: {self.artifact.id}, {self.evidence.best.verdict.words}"
+        said = f"{self.format}: {self.artifact.id}, {self.evidence.best.verdict.label}"
         return f"{said}. {self.warning}" if self.warning else said
 
 
-def add(
-    library: Keeping, model: Any, inputs: Any, formats: list[str], name: str, worker: Worker | None = None
-) -> list[Added]:
+def save_live_model(
+    library: CommitMixin, model: Any, inputs: Any, formats: list[str], name: str, worker: Worker | None = None
+) -> list[AddResult]:
     """See `Library.add`."""
     chosen = [get_format(key) for key in formats]
     _require_built(model)
-    _require_names(model)
-    reference = _reference(model, inputs)
-    run = _keep_run(library, model, reference, name or getattr(model, "name", "") or "A model of my own")
+    _require_valid_names(model)
+    reference = _compute_reference(model, inputs)
+    run = _commit_run(library, model, reference, name or getattr(model, "name", "") or "A model of my own")
     ours = worker or Worker()
     try:
         ours.start()
-        return [_save(library, ours, run, model, one, reference) for one in chosen]
+        return [_save_format(library, ours, run, model, one, reference) for one in chosen]
     finally:
         if worker is None:
             ours.close()
@@ -69,19 +69,19 @@ def _require_built(model: Any) -> None:
         )
 
 
-def _require_names(model: Any) -> None:
+def _require_valid_names(model: Any) -> None:
     """Keras says so too, and keeps the name on its stack then: the program's next model could not be trained."""
-    for name in names(model):
-        if not SCOPE.fullmatch(name):
+    for name in model_and_layer_names(model):
+        if not GRAPH_NAME_PATTERN.fullmatch(name):
             raise InputError(
                 f"The name '{name}' holds characters that a TensorFlow graph does not take.",
                 cure="Name the model and its layers with letters, digits, '_', '-' and '.' alone.",
             )
 
 
-def _reference(model: Any, inputs: Any) -> Reference:
+def _compute_reference(model: Any, inputs: Any) -> Reference:
     predictor = live_predictor(model)
-    named = inputs if isinstance(inputs, dict) else {_only_input(predictor.inputs): inputs}
+    named = inputs if isinstance(inputs, dict) else {_default_input_name(predictor.inputs): inputs}
     arrays: Arrays = {key: np.asarray(value) for key, value in named.items()}
     lengths = {len(array) if array.ndim else 0 for array in arrays.values()}
     if len(lengths) != 1 or lengths == {0}:
@@ -90,56 +90,58 @@ def _reference(model: Any, inputs: Any) -> Reference:
             received={key: array.shape for key, array in arrays.items()},
             cure="Pass a batch: model inputs of shape (rows, ...).",
         )
-    arrays = {key: array[:ROWS] for key, array in arrays.items()}
+    arrays = {key: array[:REFERENCE_ROWS] for key, array in arrays.items()}
     try:
-        return Reference(arrays, answer_in_batches(predictor, arrays), {})
+        return Reference(arrays, predict_in_batches(predictor, arrays), {})
     except RoundtripError:
         raise
     except Exception as error:  # whatever the model raises on these inputs, the inputs are what to look at
         raise translate(error, InputError) from error
 
 
-def _only_input(specs: tuple) -> str:
+def _default_input_name(specs: tuple) -> str:
     return specs[0].name if len(specs) == 1 else "input_0"
 
 
-def _keep_run(library: Keeping, model: Any, reference: Reference, name: str) -> Run:
+def _commit_run(library: CommitMixin, model: Any, reference: Reference, name: str) -> Run:
     with library.staging() as staged:
-        with disk():
+        with translate_disk_errors():
             reference.write(staged / "reference.npz")
             (staged / "snapshot").mkdir()
         try:
-            write_copy(model, staged / "snapshot")
+            write_model_copy(model, staged / "snapshot")
         except Exception as error:  # a model that its richest format refuses cannot be kept as a run at all
-            raise translate(error, CannotSave, hide=[str(staged)]) from error
-        facts = describe(model) | {"name": name, "demo": None, "settings": None}
-        return library.keep_run(staged, facts)
+            raise translate(error, CannotSave, hidden_paths=[str(staged)]) from error
+        facts = describe_model(model) | {"name": name, "demo": None, "settings": None}
+        return library.commit_run(staged, facts)
 
 
-def _save(library: Keeping, worker: Worker, run: Run, model: Any, chosen: Format, reference: Reference) -> Added:
+def _save_format(
+    library: CommitMixin, worker: Worker, run: Run, model: Any, format_: Format, reference: Reference
+) -> AddResult:
     try:
         with library.staging() as staged:
             folder = staged / "files"
             folder.mkdir()
-            seconds = chosen.write(model, run.kind, folder, samples=lambda: reference.inputs)
-            evidence = _evidence(library, worker, run, model, chosen, folder, reference)
-            artifact = library.keep_artifact(staged, run.id, evidence, format=chosen.key, seconds=seconds)
-            return Added(chosen.key, artifact, evidence, warning=f"{run.warning} {evidence.best.warning}".strip())
+            seconds = format_.save_model(model, run.kind, folder, samples=lambda: reference.inputs)
+            evidence = _gather_evidence(library, worker, run, model, format_, folder, reference)
+            artifact = library.commit_artifact(staged, run.id, evidence, format=format_.key, seconds=seconds)
+            return AddResult(format_.key, artifact, evidence, warning=f"{run.warning} {evidence.best.warning}".strip())
     except RoundtripError as error:
-        return Added(chosen.key, error=error)
+        return AddResult(format_.key, error=error)
 
 
-def _evidence(
-    library: Keeping, worker: Worker, run: Run, model: Any, chosen: Format, folder: Path, reference: Reference
+def _gather_evidence(
+    library: CommitMixin, worker: Worker, run: Run, model: Any, format_: Format, folder: Path, reference: Reference
 ) -> Evidence:
     """From a fresh process; where classes of the person's own are missing there, from this one as well."""
     original = library.original(run)
-    limits = {"seconds": settings().child_seconds}
-    evidence = gather(worker, chosen.key, folder, run.source, original, reference, **limits)
+    limits = {"seconds": get_settings().child_seconds}
+    evidence = gather_evidence(worker, format_.key, folder, run.code_source, original, reference, **limits)
     classes = custom_classes(model)
     # Only layers ask for classes, and what has ended a process of its own is not let into the person's.
     refused = (evidence.without_code.error or {}).get("code") == DoesNotLoad.code
-    if not classes or not refused or "architecture" not in chosen.keeps:
+    if not classes or not refused or "architecture" not in format_.keeps:
         return evidence
-    here = reload_here(chosen.key, folder, ModelCode(classes=classes), original, reference)
+    here = reload_in_process(format_.key, folder, ModelCode(classes=classes), original, reference)
     return evidence.model_copy(update={"with_code": here})

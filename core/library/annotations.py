@@ -16,19 +16,19 @@ from pydantic import Field
 
 from core.errors import InputError, UnknownName, UnreadableRecord
 from core.library import storage
-from core.library.records import ID
+from core.library.records import ID_PATTERN
 from core.record import Record
 
 ANNOTATIONS_FILE = "marks.json"
-NAME = 200  # characters
-TAG = 40  # characters
-TAGS = 30
-NOTE = 20_000  # characters
+MAX_NAME_LENGTH = 200  # characters
+MAX_TAG_LENGTH = 40  # characters
+MAX_TAGS = 30
+MAX_NOTE_LENGTH = 20_000  # characters
 # Control characters would break a line of a table, and marks that turn the reading direction would forge one.
-UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+INVISIBLE_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
-class Marks(Record):
+class Annotations(Record):
     """`name` is given to runs alone; empty where the run goes by the name of its record. `shared`: everybody who
     signs in sees what is somebody's."""
 
@@ -39,72 +39,78 @@ class Marks(Record):
     shared: bool = False
 
 
-def read_marks(folder: Path) -> Marks:
+def read_annotations(folder: Path) -> Annotations:
     """The marks of an entry; those of one that nobody marked are empty. Raises UnreadableRecord."""
     path = folder / ANNOTATIONS_FILE
-    with storage.disk():
+    with storage.translate_disk_errors():
         there = path.exists()
-    return Marks.read(path) if there else Marks()
+    return Annotations.read(path) if there else Annotations()
 
 
-def marks_or_none(folder: Path) -> Marks:
+def read_annotations_or_empty(folder: Path) -> Annotations:
     """As `read_marks`; what is broken is empty, so that a spoilt note hides no artifact. Raises StorageFailed."""
     try:
-        return read_marks(folder)
+        return read_annotations(folder)
     except UnreadableRecord:
-        return Marks()
+        return Annotations()
 
 
-def write_marks(folder: Path, changes: dict[str, Any]) -> Marks:
+def write_annotations(folder: Path, changes: dict[str, Any]) -> Annotations:
     """Change some marks of an entry. Raises InputError for what does not fit, UnreadableRecord, OSError."""
-    cleaned = {key: CLEAN[key](value) for key, value in changes.items()}
-    marks = read_marks(folder).model_copy(update=cleaned)
-    storage.write_text(folder / ANNOTATIONS_FILE, marks.text())
+    cleaned = {key: CLEANERS[key](value) for key, value in changes.items()}
+    marks = read_annotations(folder).model_copy(update=cleaned)
+    storage.write_text_atomically(folder / ANNOTATIONS_FILE, marks.to_json_text())
     return marks
 
 
 def clean_name(text: str) -> str:
     """A name in one line; empty takes it back."""
-    return _short("name", _line(text), NAME)
+    return _require_max_length("name", _normalize_line(text), MAX_NAME_LENGTH)
 
 
 def clean_tags(tags: Iterable[str]) -> list[str]:
     """Tags in small letters, each once, in order. Raises InputError."""
-    cleaned = sorted({tag for text in tags if (tag := _short("tag", _line(text).lower(), TAG))})
-    if len(cleaned) > TAGS:
-        raise InputError(f"An entry takes {TAGS} tags.", received=f"{len(cleaned)} tags", cure="Leave some out.")
+    cleaned = sorted(
+        {tag for text in tags if (tag := _require_max_length("tag", _normalize_line(text).lower(), MAX_TAG_LENGTH))}
+    )
+    if len(cleaned) > MAX_TAGS:
+        raise InputError(f"An entry takes {MAX_TAGS} tags.", received=f"{len(cleaned)} tags", cure="Leave some out.")
     return cleaned
 
 
 def clean_note(text: str) -> str:
     """A note with its lines. Raises InputError."""
-    lines = unicodedata.normalize("NFC", _text(text)).replace("\r\n", "\n").replace("\r", "\n")
-    return _short("note", UNSEEN.sub("", lines).strip(), NOTE)
+    lines = unicodedata.normalize("NFC", _replace_surrogates(text)).replace("\r\n", "\n").replace("\r", "\n")
+    return _require_max_length("note", INVISIBLE_CHARACTERS.sub("", lines).strip(), MAX_NOTE_LENGTH)
 
 
-def _line(text: str) -> str:
+def _normalize_line(text: str) -> str:
     """Text without line breaks and unseen characters, with single blanks."""
-    return " ".join(UNSEEN.sub("", unicodedata.normalize("NFC", re.sub(r"\s", " ", _text(text)))).split())
+    return " ".join(
+        INVISIBLE_CHARACTERS.sub(
+            "", unicodedata.normalize("NFC", re.sub(r"\s", " ", _replace_surrogates(text)))
+        ).split()
+    )
 
 
-def _text(text: str) -> str:
+def _replace_surrogates(text: str) -> str:
     """What a disk can keep: half of a surrogate pair has no UTF-8."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _short(what: str, text: str, most: int) -> str:
-    if len(text) > most:
+def _require_max_length(field: str, text: str, limit: int) -> str:
+    if len(text) > limit:
         raise InputError(
-            f"A {what} has at most {most:,} characters.", received=f"{len(text):,} characters", cure="Shorten it."
+            f"A {field} has at most {limit:,} characters.", received=f"{len(text):,} characters", cure="Shorten it."
         )
     return text
 
 
-CLEAN = {"name": clean_name, "tags": clean_tags, "note": clean_note, "pinned": bool, "shared": bool}
+CLEANERS = {"name": clean_name, "tags": clean_tags, "note": clean_note, "pinned": bool, "shared": bool}
 
 ALIASES_FILE = "aliases.json"
-ALIAS = re.compile(r"[^\W\d_][\w.-]{0,63}")
-TAKEN = {"none", "demo"}  # what `--code ID=SOURCE` takes beside ids
+ALIAS_PATTERN = re.compile(r"[^\W\d_][\w.-]{0,63}")
+RESERVED_ALIASES = {"none", "demo"}  # what `--code ID=SOURCE` takes beside ids
 
 
 class Aliases(Record):
@@ -121,12 +127,12 @@ def read_aliases(home: Path) -> dict[str, str]:
 
 def write_aliases(home: Path, aliases: dict[str, str]) -> None:
     """Raises OSError."""
-    storage.write_text(home / ALIASES_FILE, Aliases(aliases=dict(sorted(aliases.items()))).text())
+    storage.write_text_atomically(home / ALIASES_FILE, Aliases(aliases=dict(sorted(aliases.items()))).to_json_text())
 
 
-def checked_alias(text: str) -> str:
+def validate_alias(text: str) -> str:
     """The alias itself, if it can be one. Raises InputError."""
-    if not ALIAS.fullmatch(text) or ID.fullmatch(text) or text in TAKEN:
+    if not ALIAS_PATTERN.fullmatch(text) or ID_PATTERN.fullmatch(text) or text in RESERVED_ALIASES:
         raise InputError(
             "An alias begins with a letter and has letters, digits, '_', '-' and '.', 64 at most.",
             received=text[:80],
@@ -135,5 +141,5 @@ def checked_alias(text: str) -> str:
     return text
 
 
-def no_alias(text: str) -> UnknownName:
+def unknown_alias_error(text: str) -> UnknownName:
     return UnknownName("There is no such alias.", received=text[:80], cure="See `python -m core alias`.")

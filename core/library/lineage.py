@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field
 
 from core.errors import RoundtripError
-from core.library.records import Artifact, Run, checked_id
+from core.library.records import Artifact, Run, validate_id
 from core.record import Trust
 
 if TYPE_CHECKING:
     from core.library.library import Library
 
 
-class Step(BaseModel):
+class LineageStep(BaseModel):
     """One artifact in a line of conversions. `state` is kept, in the trash, or gone; of what is gone the id alone."""
 
     artifact: str
@@ -21,7 +21,7 @@ class Step(BaseModel):
     created: str | None = None
 
 
-class Origin(BaseModel):
+class RunOrigin(BaseModel):
     """The run: the training of a demo, a model that a person added, or a file that was brought in."""
 
     run: str
@@ -42,62 +42,64 @@ class Lineage(BaseModel):
 
     id: str
     versions: dict[str, str] = Field(default_factory=dict)
-    made_from: list[Step] = Field(default_factory=list)
-    origin: Origin | None = None
+    made_from: list[LineageStep] = Field(default_factory=list)
+    origin: RunOrigin | None = None
     problem: str = ""
-    made_into: list[Step] = Field(default_factory=list)
+    made_into: list[LineageStep] = Field(default_factory=list)
 
 
-def lineage(library: "Library", id_: str) -> Lineage:
+def trace_lineage(library: "Library", id_: str) -> Lineage:
     """Raises UnknownName, UnreadableRecord."""
     if id_.startswith("r"):
         library.run(id_)
-        copies = [_step(library, one) for one in library.artifacts_of(id_)]
-        return _with_origin(library, id_, Lineage(id=id_, made_into=copies))
+        copies = [_make_step(library, one) for one in library.artifacts_of(id_)]
+        return _add_origin(library, id_, Lineage(id=id_, made_into=copies))
     artifact = library.artifact(id_)
-    made_into = [_step(library, one) for one in library.made_from(id_)]
-    found = Lineage(id=id_, versions=artifact.versions, made_from=_back(library, artifact), made_into=made_into)
-    return _with_origin(library, artifact.run, found)
+    made_into = [_make_step(library, one) for one in library.conversions_of(id_)]
+    found = Lineage(
+        id=id_, versions=artifact.versions, made_from=_trace_ancestors(library, artifact), made_into=made_into
+    )
+    return _add_origin(library, artifact.run, found)
 
 
-def _back(library: "Library", artifact: Artifact) -> list[Step]:
+def _trace_ancestors(library: "Library", artifact: Artifact) -> list[LineageStep]:
     """Step by step to the one that was saved from a live model, or brought in; a record that names itself ends it."""
-    steps: list[Step] = []
+    steps: list[LineageStep] = []
     parent, seen = artifact.made_from, {artifact.id}
     while parent and parent not in seen:
         seen.add(parent)
-        steps.append(_step(library, parent))
-        found = _record(library, parent)
+        steps.append(_make_step(library, parent))
+        found = _find_artifact(library, parent)
         parent = found[1].made_from if found else None
     return steps
 
 
-def _record(library: "Library", id_: str) -> tuple[str, Artifact] | None:
+def _find_artifact(library: "Library", id_: str) -> tuple[str, Artifact] | None:
     """An artifact and where it lies; None where it cannot be read."""
     for state, folder in (("kept", "artifacts"), ("in the trash", "trash")):
         try:
-            path = library.home / folder / checked_id(id_, "a")
-            if library.access.sees(path):
+            path = library.home / folder / validate_id(id_, "a")
+            if library.access.can_see(path):
                 return state, Artifact.read(path / "artifact.json")
         except RoundtripError:
             continue
     return None
 
 
-def _step(library: "Library", id_: str) -> Step:
-    if found := _record(library, id_):
-        return Step(artifact=id_, state=found[0], format=found[1].format, created=found[1].created)
-    return Step(artifact=id_[:80], state="gone")
+def _make_step(library: "Library", id_: str) -> LineageStep:
+    if found := _find_artifact(library, id_):
+        return LineageStep(artifact=id_, state=found[0], format=found[1].format, created=found[1].created)
+    return LineageStep(artifact=id_[:80], state="gone")
 
 
-def _with_origin(library: "Library", run_id: str, found: Lineage) -> Lineage:
+def _add_origin(library: "Library", run_id: str, lineage: Lineage) -> Lineage:
     try:
         run = library.run(run_id)
     except RoundtripError as error:
-        return found.model_copy(update={"problem": str(error)})
-    return found.model_copy(update={"origin": _origin(run)})
+        return lineage.model_copy(update={"problem": str(error)})
+    return lineage.model_copy(update={"origin": _make_origin(run)})
 
 
-def _origin(run: Run) -> Origin:
+def _make_origin(run: Run) -> RunOrigin:
     facts = run.model_dump(include={"name", "demo", "settings", "created", "trust", "brought", "versions"})
-    return Origin(run=run.id, **facts)
+    return RunOrigin(run=run.id, **facts)

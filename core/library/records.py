@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, Field
 
 from core.errors import UnknownName
-from core.record import Record, Trust, other_versions, versions
+from core.record import Record, Trust, describe_version_changes, installed_versions
 
 # The kind of a run whose files were brought in where they could not be run: they were kept, and nothing else.
-UNRUN = "unrun"
-# What a process is told of a model from outside (see `core.worker.model_loading.code_from`).
-SOURCE = ("format", "signature", "demo", "settings")
+KIND_NEVER_RUN = "unrun"
+# What a process is told of a model from outside (see `core.worker.model_loading.model_code_for`).
+IMPORT_SOURCE_KEYS = ("format", "signature", "demo", "settings")
 
 
 class FileEntry(BaseModel):
@@ -34,7 +34,7 @@ class Run(Record):
 
     `not_finite` counts the numbers of each weight that are NaN or infinite, where any are.
     `weights` and `optimizer` are fingerprints at the end of training; `stepped` is that of the weights one more step
-    later (see `core.worker.tasks.probes.one_step`), for copies to be held against. `brought` says of a model from
+    later (see `core.worker.tasks.probes.train_one_step`), for copies to be held against. `brought` says of a model from
     outside as
     what it came: the "file", its "sha256" and "format", the "signature" that answers, the "demo" (with "settings")
     whose code it was given, and the "artifact" that holds its files (see `core.jobs.import_model`). `owner` is the id
@@ -62,16 +62,16 @@ class Run(Record):
     labels: list[str] = Field(default_factory=list)
     image_shape: tuple[int, int] | None = None
     seconds: float = 0.0
-    versions: dict[str, str] = Field(default_factory=versions)
+    versions: dict[str, str] = Field(default_factory=installed_versions)
     files: list[FileEntry] = Field(default_factory=list)
     trust: Trust = "ours"
     brought: dict[str, Any] = Field(default_factory=dict)
     owner: str | None = None
 
     @property
-    def was_run(self) -> bool:
+    def has_been_run(self) -> bool:
         """Whether it ever answered: a file from outside may have been kept and not run."""
-        return self.kind != UNRUN
+        return self.kind != KIND_NEVER_RUN
 
     @property
     def warning(self) -> str:
@@ -80,10 +80,10 @@ class Run(Record):
         return f"Its weights were NaN or infinite before it was saved: {counts}." if counts else ""
 
     @property
-    def source(self) -> dict[str, Any]:
+    def code_source(self) -> dict[str, Any]:
         """Where the model's code comes from, for whoever rebuilds it; of a model from outside, what its files are."""
         code = {"demo": self.demo, "settings": self.settings}
-        return code | {"brought": {key: self.brought.get(key) for key in SOURCE}} if self.brought else code
+        return code | {"brought": {key: self.brought.get(key) for key in IMPORT_SOURCE_KEYS}} if self.brought else code
 
 
 class Artifact(Record):
@@ -98,7 +98,7 @@ class Artifact(Record):
     trust: Trust = "ours"
     made_from: str | None = None
     owner: str | None = None
-    versions: dict[str, str] = Field(default_factory=versions)
+    versions: dict[str, str] = Field(default_factory=installed_versions)
     files: list[FileEntry] = Field(default_factory=list)
 
     @property
@@ -106,14 +106,14 @@ class Artifact(Record):
         return sum(entry.bytes for entry in self.files)
 
     @property
-    def other_versions(self) -> str:
+    def version_changes(self) -> str:
         """Which libraries were others when it was saved, in a sentence; empty when none were."""
-        return other_versions(self.versions)
+        return describe_version_changes(self.versions)
 
 
-ID = re.compile(r"[aijr][0-9a-f]{10}")
-KINDS = {"r": "runs", "a": "artifacts"}  # the folder in which entries lie, by the first letter of their ids
-SORTS = ("created", "bytes", "name", "format", "demo", "verdict")
+ID_PATTERN = re.compile(r"[aijr][0-9a-f]{10}")
+FOLDER_BY_KIND = {"r": "runs", "a": "artifacts"}  # the folder in which entries lie, by the first letter of their ids
+SORT_ORDERS = ("created", "bytes", "name", "format", "demo", "verdict")
 UNREADABLE = "unreadable"  # asked for among the verdicts: what has a problem
 
 
@@ -143,7 +143,7 @@ class Entry(NamedTuple):
     shared: bool = False
 
 
-class Source(NamedTuple):
+class IndexedEntry(NamedTuple):
     """A line with what it is found by beside what it shows: the whole note, the SHA-256 of each of its files; `only` is
     the id of the only person who sees it (see `core.library.permissions`).
 
@@ -153,8 +153,8 @@ class Source(NamedTuple):
     entry: Entry
     note: str = ""
     hashes: tuple[str, ...] = ()
-    sure: bool = True
-    only: str = ""
+    is_final: bool = True
+    sole_viewer: str = ""
 
 
 @dataclass(frozen=True)
@@ -178,8 +178,8 @@ class Query:
     alias: bool | None = None
     run: str = ""
     ids: tuple[str, ...] = ()
-    whose: str = ""
-    me: str | None = None
+    owner_filter: str = ""
+    viewer_id: str | None = None
     sort: str = "created"
     descending: bool = True
     page: int = 1
@@ -195,7 +195,7 @@ class Page(NamedTuple):
     entries: list[Entry]
     total: int
     bytes: int | None
-    more: bool = False
+    has_more: bool = False
 
 
 def new_id(kind: str) -> str:
@@ -203,17 +203,17 @@ def new_id(kind: str) -> str:
     return kind + secrets.token_hex(5)
 
 
-def checked_id(id_: str, kinds: str = "ar") -> str:
+def validate_id(id_: str, kinds: str = "ar") -> str:
     """The id itself, if it is one of ours; nothing else may become part of a path.
 
     Raises UnknownName.
     """
-    if ID.fullmatch(id_) and id_[0] in kinds:
+    if ID_PATTERN.fullmatch(id_) and id_[0] in kinds:
         return id_
-    raise unknown(id_)
+    raise unknown_id_error(id_)
 
 
-def unknown(id_: str) -> UnknownName:
+def unknown_id_error(id_: str) -> UnknownName:
     return UnknownName(
         "Nothing in the library has this id.",
         received=id_[:80],

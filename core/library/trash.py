@@ -15,29 +15,29 @@ from typing import NamedTuple
 
 from core.errors import RoundtripError, UnknownName, UnreadableRecord
 from core.library import storage
-from core.library.annotations import marks_or_none
-from core.library.records import ID, Artifact, Entry, Run, checked_id, unknown
+from core.library.annotations import read_annotations_or_empty
+from core.library.records import ID_PATTERN, Artifact, Entry, Run, unknown_id_error, validate_id
 from core.record import Record, now
 
-REMOVED = "removed.json"
-DAY = 86_400  # seconds
+REMOVAL_FILE = "removed.json"
+SECONDS_PER_DAY = 86_400  # seconds
 
 
-class Removed(Record):
+class RemovalRecord(Record):
     """Beside the record of what lies in the trash; it was removed when this was made."""
 
 
-class Thrown(NamedTuple):
+class TrashedEntry(NamedTuple):
     """What can be restored: what its record says of it, when it was removed, and whether it is pinned."""
 
     entry: Entry
-    removed: str
+    removed_at: str
     pinned: bool
 
     @property
-    def days(self) -> float:
+    def days_in_trash(self) -> float:
         """How long it has lain there."""
-        return (datetime.now(UTC) - datetime.fromisoformat(self.removed)).total_seconds() / DAY
+        return (datetime.now(UTC) - datetime.fromisoformat(self.removed_at)).total_seconds() / SECONDS_PER_DAY
 
 
 class Trash:
@@ -56,65 +56,69 @@ class Trash:
                     times[one.name] = one.stat(follow_symlinks=False).st_mtime_ns
         return sorted(times, key=lambda id_: (-times[id_], id_))
 
-    def throw(self, folder: Path) -> None:
+    def put(self, folder: Path) -> None:
         """Move an entry here, and note when. Raises OSError."""
-        storage.move(folder, self._folder / folder.name)
+        storage.rename_durably(folder, self._folder / folder.name)
         with contextlib.suppress(OSError):  # a full disk is what a trash is emptied for: it counts from when it is seen
-            self._note(folder.name)
+            self._write_removal_record(folder.name)
 
-    def take_back(self, id_: str, target: Path) -> None:
+    def restore(self, id_: str, target: Path) -> None:
         """Raises OSError."""
-        (self._folder / id_ / REMOVED).unlink(missing_ok=True)
-        storage.move(self._folder / id_, target)
+        (self._folder / id_ / REMOVAL_FILE).unlink(missing_ok=True)
+        storage.rename_durably(self._folder / id_, target)
 
-    def with_run(self, id_: str) -> list[str]:
+    def ids_with_run(self, id_: str) -> list[str]:
         """What comes back together: an artifact with its run, where that lies here too. Raises UnknownName."""
-        if not (self._folder / checked_id(id_)).is_dir():
-            raise unknown(id_)
+        if not (self._folder / validate_id(id_)).is_dir():
+            raise unknown_id_error(id_)
         with contextlib.suppress(UnreadableRecord, UnknownName):  # an unreadable record comes back as it went
             if id_.startswith("a"):
-                run = checked_id(Artifact.read(self._folder / id_ / "artifact.json").run, "r")
+                run = validate_id(Artifact.read(self._folder / id_ / "artifact.json").run, "r")
                 return [run, id_] if (self._folder / run).is_dir() else [id_]
         return [id_]
 
-    def thrown(self, id_: str) -> Thrown:
+    def read_entry(self, id_: str) -> TrashedEntry:
         """What lies here, in words; what nobody noted the time of counts from now."""
         folder = self._folder / id_
         with contextlib.suppress(RoundtripError):
-            return Thrown(_entry(folder), Removed.read(folder / REMOVED).created, marks_or_none(folder).pinned)
+            return TrashedEntry(
+                _read_entry(folder),
+                RemovalRecord.read(folder / REMOVAL_FILE).created,
+                read_annotations_or_empty(folder).pinned,
+            )
         with contextlib.suppress(OSError):  # read-only: the next one who can will note it
-            self._note(id_)
-        return Thrown(_entry(folder), now(), marks_or_none(folder).pinned)
+            self._write_removal_record(id_)
+        return TrashedEntry(_read_entry(folder), now(), read_annotations_or_empty(folder).pinned)
 
-    def empty(self, days: float, may: Callable[[str], bool] = lambda id_: True) -> list[str]:
+    def empty(self, days: float, is_allowed: Callable[[str], bool] = lambda id_: True) -> list[str]:
         """Delete for good what was removed at least so many days ago, is not pinned, and `may` go. Gives the ids.
 
         Raises StorageFailed.
         """
         gone = []
         for id_ in self.ids():
-            if not ID.fullmatch(id_) or not may(id_):
+            if not ID_PATTERN.fullmatch(id_) or not is_allowed(id_):
                 continue
-            thrown = self.thrown(id_)
-            if not thrown.pinned and thrown.days >= days and self._delete(id_):
+            thrown = self.read_entry(id_)
+            if not thrown.pinned and thrown.days_in_trash >= days and self._delete(id_):
                 gone.append(id_)
         return gone
 
     def _delete(self, id_: str) -> bool:
         """Out of the trash first, so that what was half deleted cannot be brought back."""
-        with storage.disk(), storage.staging(self._home) as aside:
+        with storage.translate_disk_errors(), storage.staging_folder(self._home) as aside:
             try:
                 os.rename(self._folder / id_, aside / id_)
             except FileNotFoundError:  # somebody else was faster
                 return False
         return True
 
-    def _note(self, id_: str) -> None:
-        storage.write_text(self._folder / id_ / REMOVED, Removed().text())
+    def _write_removal_record(self, id_: str) -> None:
+        storage.write_text_atomically(self._folder / id_ / REMOVAL_FILE, RemovalRecord().to_json_text())
 
 
-def _entry(folder: Path) -> Entry:
-    id_, marks = folder.name, marks_or_none(folder)
+def _read_entry(folder: Path) -> Entry:
+    id_, marks = folder.name, read_annotations_or_empty(folder)
     marked = Entry(id_, pinned=marks.pinned, tags=tuple(marks.tags))
     try:
         if id_.startswith("r"):
@@ -133,7 +137,7 @@ def _entry(folder: Path) -> Entry:
     )
 
 
-class Space(NamedTuple):
+class DiskUsage(NamedTuple):
     """Bytes of runs and artifacts, of the trash, of what jobs found, of sets of inputs, of the rest (the catalog, the
     server's log); `free` is what the disk has left."""
 
@@ -150,14 +154,14 @@ class Space(NamedTuple):
         return sum(self[:-1])
 
 
-def space(home: Path) -> Space:
+def measure_disk_usage(home: Path) -> DiskUsage:
     """Looks at every file below the home of a library."""
-    parts = {name: size_of(home / name) for name in ("runs", "artifacts", "trash", "jobs", "inputs")}
-    rest = sum(size_of(Path(one.path)) for one in os.scandir(home) if one.name not in parts)
-    return Space(**parts, rest=rest, free=shutil.disk_usage(home).free)
+    parts = {name: size_on_disk(home / name) for name in ("runs", "artifacts", "trash", "jobs", "inputs")}
+    rest = sum(size_on_disk(Path(one.path)) for one in os.scandir(home) if one.name not in parts)
+    return DiskUsage(**parts, rest=rest, free=shutil.disk_usage(home).free)
 
 
-def size_of(path: Path) -> int:
+def size_on_disk(path: Path) -> int:
     """Bytes of a file, or of all files below a folder; links are not followed, and what goes meanwhile is nothing."""
     try:
         if not path.is_dir() or path.is_symlink():
@@ -165,7 +169,9 @@ def size_of(path: Path) -> int:
         with os.scandir(path) as found:
             entries = list(found)
         return sum(
-            size_of(Path(one.path)) if one.is_dir(follow_symlinks=False) else one.stat(follow_symlinks=False).st_size
+            size_on_disk(Path(one.path))
+            if one.is_dir(follow_symlinks=False)
+            else one.stat(follow_symlinks=False).st_size
             for one in entries
         )
     except OSError:

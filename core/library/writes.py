@@ -16,102 +16,104 @@ from core.errors import InputError
 from core.evidence import Evidence
 from core.library import storage
 from core.library.annotations import (
-    Marks,
-    checked_alias,
+    Annotations,
     clean_tags,
-    no_alias,
     read_aliases,
-    read_marks,
+    read_annotations,
+    unknown_alias_error,
+    validate_alias,
     write_aliases,
-    write_marks,
+    write_annotations,
 )
-from core.library.base import Opened, Reading
-from core.library.records import ID, KINDS, Artifact, Run, checked_id, new_id, unknown
-from core.library.storage import disk
-from core.library.trash import Thrown
+from core.library.base import LibraryBase, ReadMixin
+from core.library.records import FOLDER_BY_KIND, ID_PATTERN, Artifact, Run, new_id, unknown_id_error, validate_id
+from core.library.storage import translate_disk_errors
+from core.library.trash import TrashedEntry
 
-Kept = TypeVar("Kept", Run, Artifact)
+RunOrArtifact = TypeVar("Kept", Run, Artifact)
 
 
-class Keeping(Reading):
+class CommitMixin(ReadMixin):
     """Keeps runs, artifacts, and which formats refused a run."""
 
-    def keep_run(self, staged: Path, facts: dict[str, Any]) -> Run:
+    def commit_run(self, staged: Path, facts: dict[str, Any]) -> Run:
         """Keep a staged run (history.csv, snapshot/, reference.npz): hashed, flushed, renamed. Raises StorageFailed."""
-        with storage.disk():
-            run = self._sealed_run(staged, facts)
-            self._keep({run.id: staged})
+        with storage.translate_disk_errors():
+            run = self._finalize_run(staged, facts)
+            self._commit({run.id: staged})
         return run
 
-    def keep_artifact(self, staged: Path, run_id: str, evidence: Evidence, **facts: Any) -> Artifact:
+    def commit_artifact(self, staged: Path, run_id: str, evidence: Evidence, **facts: Any) -> Artifact:
         """Keep a staged copy (its files in `files/`) with its evidence; `facts` are other fields of its record.
 
         Raises StorageFailed.
         """
-        if self.access.me is not None:
+        if self.access.viewer_id is not None:
             self._folder(run_id, "r")
-        with storage.disk():
-            artifact = self._sealed_artifact(staged, run_id, evidence, facts)
-            self._keep({artifact.id: staged})
+        with storage.translate_disk_errors():
+            artifact = self._finalize_artifact(staged, run_id, evidence, facts)
+            self._commit({artifact.id: staged})
         return artifact
 
-    def keep_both(
-        self, staged_run: Path, facts: dict[str, Any], staged_artifact: Path, evidence: Evidence, **more: Any
+    def commit_run_and_artifact(
+        self, staged_run: Path, facts: dict[str, Any], staged_artifact: Path, evidence: Evidence, **artifact_facts: Any
     ) -> tuple[Run, Artifact]:
         """As `keep_run` and `keep_artifact`, for a run that is nothing without its copy: both are kept, or neither.
 
         They are staged side by side, in one folder of staging. `more` are other fields of the artifact's record.
         """
-        with storage.disk():
-            run = self._sealed_run(staged_run, facts)
-            artifact = self._sealed_artifact(staged_artifact, run.id, evidence, more)
-            self._keep({run.id: staged_run, artifact.id: staged_artifact})
+        with storage.translate_disk_errors():
+            run = self._finalize_run(staged_run, facts)
+            artifact = self._finalize_artifact(staged_artifact, run.id, evidence, artifact_facts)
+            self._commit({run.id: staged_run, artifact.id: staged_artifact})
         return run, artifact
 
-    def _sealed_run(self, staged: Path, facts: dict[str, Any]) -> Run:
-        run = Run(id=new_id("r"), files=storage.seal(staged), owner=self.access.me, **facts)
-        return _sealed(staged, run, {"run.json": run.text()})
+    def _finalize_run(self, staged: Path, facts: dict[str, Any]) -> Run:
+        run = Run(id=new_id("r"), files=storage.hash_and_flush(staged), owner=self.access.viewer_id, **facts)
+        return _write_records(staged, run, {"run.json": run.to_json_text()})
 
-    def _sealed_artifact(self, staged: Path, run_id: str, evidence: Evidence, facts: dict[str, Any]) -> Artifact:
-        given = {"id": new_id("a"), "run": run_id, "files": storage.seal(staged / "files")} | facts
-        artifact = Artifact(**given | {"owner": self.access.me})
+    def _finalize_artifact(self, staged: Path, run_id: str, evidence: Evidence, facts: dict[str, Any]) -> Artifact:
+        given = {"id": new_id("a"), "run": run_id, "files": storage.hash_and_flush(staged / "files")} | facts
+        artifact = Artifact(**given | {"owner": self.access.viewer_id})
         evidence = evidence.model_copy(update={"trust": artifact.trust})
-        return _sealed(staged, artifact, {"artifact.json": artifact.text(), "evidence.json": evidence.text()})
+        return _write_records(
+            staged, artifact, {"artifact.json": artifact.to_json_text(), "evidence.json": evidence.to_json_text()}
+        )
 
-    def _keep(self, staged: dict[str, Path]) -> None:
+    def _commit(self, staged: dict[str, Path]) -> None:
         if len(staged) > 1:
-            storage.commit_entries(self.home, staged)
+            storage.commit_atomically(self.home, staged)
         else:
             for id_, folder in staged.items():
-                storage.move(folder, storage.place(self.home, id_))
-        self._lookout.changed(*staged)
+                storage.rename_durably(folder, storage.entry_folder(self.home, id_))
+        self._catalog_sync.log_changes(*staged)
 
-    def keep_refusals(self, run_id: str, refused: dict[str, dict[str, Any]], taken: Iterable[str]) -> None:
+    def record_refusals(self, run_id: str, refused: dict[str, dict[str, Any]], accepted: Iterable[str]) -> None:
         """Note the formats that refused a run, and forget earlier refusals of those that have taken it since; a run of
         another person stays as it is."""
-        if not self.access.owns(self._folder(run_id, "r")):
+        if not self.access.can_change(self._folder(run_id, "r")):
             return
-        noted = {key: found for key, found in self.refusals(run_id).items() if key not in set(taken)} | refused
-        with storage.disk():
-            storage.write_text(self._folder(run_id, "r") / "refused.json", json.dumps(noted, indent=2))
+        noted = {key: found for key, found in self.refusals(run_id).items() if key not in set(accepted)} | refused
+        with storage.translate_disk_errors():
+            storage.write_text_atomically(self._folder(run_id, "r") / "refused.json", json.dumps(noted, indent=2))
 
 
-def _sealed(staged: Path, record: Kept, texts: dict[str, str]) -> Kept:
+def _write_records(staged: Path, record: RunOrArtifact, json_by_name: dict[str, str]) -> RunOrArtifact:
     """The record itself, once its texts are written beside the staged files, and all of it is flushed."""
-    for name, text in texts.items():
-        storage.write_text(staged / name, text)
-    storage.flush(staged)
+    for name, text in json_by_name.items():
+        storage.write_text_atomically(staged / name, text)
+    storage.fsync_path(staged)
     return record
 
 
-class Marking(Reading):
+class AnnotationMixin(ReadMixin):
     """Marks entries and points aliases, one writer at a time."""
 
-    def marks(self, id_: str) -> Marks:
+    def annotations(self, id_: str) -> Annotations:
         """What a person said of a run or an artifact. Raises UnknownName, UnreadableRecord."""
-        return read_marks(self._folder(id_))
+        return read_annotations(self._folder(id_))
 
-    def mark(self, id_: str, **changes: Any) -> Marks:
+    def annotate(self, id_: str, **changes: Any) -> Annotations:
         """Change marks of a run or an artifact: `name` (of a run), `tags`, `note`, `pinned`, `shared`.
 
         Who shares a copy shares its run, without which it says little. Raises InputError, UnknownName,
@@ -119,77 +121,80 @@ class Marking(Reading):
         """
         if "name" in changes and not id_.startswith("r"):
             raise InputError("A copy goes by the name of its run.", received=id_[:80], cure="Rename the run.")
-        with self._alone():
-            folder = self._own(id_)
+        with self._write_lock():
+            folder = self._own_folder(id_)
             run = self._folder(self.artifact(id_).run, "r") if changes.get("shared") and id_.startswith("a") else folder
-            marks = write_marks(folder, changes)
-            if run != folder and self.access.owns(run):
-                write_marks(run, {"shared": True})
-            self._lookout.changed(id_, run.name)
+            marks = write_annotations(folder, changes)
+            if run != folder and self.access.can_change(run):
+                write_annotations(run, {"shared": True})
+            self._catalog_sync.log_changes(id_, run.name)
         return marks
 
     def tag(self, ids: Iterable[str], add: Iterable[str] = (), drop: Iterable[str] = ()) -> None:
         """Add tags to some entries and take others off. Raises as `mark` does."""
         add, drop = list(add), set(clean_tags(drop))
-        with self._alone():
-            folders = {id_: self._own(id_) for id_ in dict.fromkeys(ids)}
-            kept = {id_: [tag for tag in read_marks(folder).tags if tag not in drop] for id_, folder in folders.items()}
+        with self._write_lock():
+            folders = {id_: self._own_folder(id_) for id_ in dict.fromkeys(ids)}
+            kept = {
+                id_: [tag for tag in read_annotations(folder).tags if tag not in drop]
+                for id_, folder in folders.items()
+            }
             tags = {id_: clean_tags([*kept[id_], *add]) for id_ in folders}  # all of them fit before one is written
             for id_, folder in folders.items():
-                write_marks(folder, {"tags": tags[id_]})
-            self._lookout.changed(*folders)
+                write_annotations(folder, {"tags": tags[id_]})
+            self._catalog_sync.log_changes(*folders)
 
     def aliases(self) -> dict[str, str]:
         """Alias to artifact id. Raises UnreadableRecord."""
-        return {name: id_ for name, id_ in read_aliases(self.home).items() if self._shows(id_)}
+        return {name: id_ for name, id_ in read_aliases(self.home).items() if self._is_id_visible(id_)}
 
-    def _shows(self, id_: str) -> bool:
+    def _is_id_visible(self, id_: str) -> bool:
         """Whether the person may hear of an artifact, which may be gone."""
-        return self.access.admits(None, id_)
+        return self.access.can_see_derived(None, id_)
 
-    def point(self, alias: str, id_: str) -> str | None:
+    def set_alias(self, alias: str, id_: str) -> str | None:
         """Have an alias point to an artifact; gives the id that it pointed to before.
 
         Raises InputError, UnknownName, UnreadableRecord, StorageFailed.
         """
-        checked_alias(alias)
-        with self._alone():
-            self._own(id_, "a")
+        validate_alias(alias)
+        with self._write_lock():
+            self._own_folder(id_, "a")
             aliases = read_aliases(self.home)
             before = aliases.get(alias)
-            self._require_alias(alias, before)
+            self._require_own_alias(alias, before)
             write_aliases(self.home, aliases | {alias: id_})
-            self._lookout.changed(id_, *([before] if before else []))
+            self._catalog_sync.log_changes(id_, *([before] if before else []))
         return before
 
     def drop_alias(self, alias: str) -> str:
         """Forget an alias; gives the id that it pointed to. Raises UnknownName, UnreadableRecord, StorageFailed."""
-        with self._alone():
+        with self._write_lock():
             aliases = read_aliases(self.home)
-            if alias not in aliases or not self._shows(aliases[alias]):
-                raise no_alias(alias)
+            if alias not in aliases or not self._is_id_visible(aliases[alias]):
+                raise unknown_alias_error(alias)
             before = aliases.pop(alias)
-            self._require_alias(alias, before)
+            self._require_own_alias(alias, before)
             write_aliases(self.home, aliases)
-            self._lookout.changed(before)
+            self._catalog_sync.log_changes(before)
         return before
 
-    def _require_alias(self, alias: str, before: str | None) -> None:
+    def _require_own_alias(self, alias: str, target: str | None) -> None:
         """Raises InputError where an alias points to what is another's."""
-        folder = self.home / "artifacts" / (before or "")
-        if before and folder.is_dir() and not self.access.owns(folder):
+        folder = self.home / "artifacts" / (target or "")
+        if target and folder.is_dir() and not self.access.can_change(folder):
             raise InputError("Another person uses this alias.", received=alias, cure="Choose another name.")
 
     def resolve(self, text: str) -> str:
         """An id as it is, or the id that an alias points to. Raises UnknownName, UnreadableRecord."""
-        if ID.fullmatch(text):
+        if ID_PATTERN.fullmatch(text):
             return text
         if found := self.aliases().get(text):
-            return checked_id(found, "a")
-        raise unknown(text)
+            return validate_id(found, "a")
+        raise unknown_id_error(text)
 
 
-class Removing(Opened):
+class TrashMixin(LibraryBase):
     """Removes entries and brings them back, one at a time in all processes."""
 
     def remove(self, id_: str) -> list[str]:
@@ -201,19 +206,21 @@ class Removing(Opened):
 
     def remove_all(self, ids: Iterable[str]) -> list[str]:
         """As `remove`, many at once: either all of them may go, or none does."""
-        wanted = list(dict.fromkeys(one for id_ in ids for one in self._with_artifacts(id_)))
-        with self._alone():
+        wanted = list(dict.fromkeys(one for id_ in ids for one in self._ids_with_artifacts(id_)))
+        with self._write_lock():
             for one in wanted:
-                self._require_free(one)
+                self._require_removable(one)
             for one in wanted:
-                self._trash.throw(self._own(one))
-                self._lookout.changed(one)
+                self._trash.put(self._own_folder(one))
+                self._catalog_sync.log_changes(one)
         return wanted
 
-    def _with_artifacts(self, id_: str) -> list[str]:
-        self._own(id_)
-        copies = self._lookout.ask(lambda catalog: catalog.ids_where("run", [id_])) if id_.startswith("r") else []
-        if not all(self.access.owns(self.home / "artifacts" / one) for one in copies):
+    def _ids_with_artifacts(self, id_: str) -> list[str]:
+        self._own_folder(id_)
+        copies = (
+            self._catalog_sync.query(lambda catalog: catalog.ids_where("run", [id_])) if id_.startswith("r") else []
+        )
+        if not all(self.access.can_change(self.home / "artifacts" / one) for one in copies):
             raise InputError(
                 "Others have saved copies of this run, so it is not removed.",
                 received=id_,
@@ -221,7 +228,7 @@ class Removing(Opened):
             )
         return [*copies, id_]
 
-    def _require_free(self, id_: str) -> None:
+    def _require_removable(self, id_: str) -> None:
         """Raises InputError, and UnreadableRecord where nobody can tell."""
         names = [name for name, target in read_aliases(self.home).items() if target == id_]
         if names:
@@ -230,37 +237,39 @@ class Removing(Opened):
                 received=id_,
                 cure="Point the alias to another artifact, or drop it first.",
             )
-        if read_marks(self._folder(id_)).pinned:
+        if read_annotations(self._folder(id_)).pinned:
             raise InputError("It is pinned, so it is not removed.", received=id_, cure="Unpin it first.")
 
     def restore(self, id_: str) -> list[str]:
         """Bring an entry back from the trash, an artifact with its run; gives the ids that came back."""
-        with self._alone():
-            ids = self._trash.with_run(id_)
-            if not all(self._may_take_back(one) for one in ids):
-                raise unknown(id_)
+        with self._write_lock():
+            ids = self._trash.ids_with_run(id_)
+            if not all(self._can_restore(one) for one in ids):
+                raise unknown_id_error(id_)
             for one in ids:
-                self._trash.take_back(one, self.home / KINDS[one[0]] / one)
-                self._lookout.changed(one)
+                self._trash.restore(one, self.home / FOLDER_BY_KIND[one[0]] / one)
+                self._catalog_sync.log_changes(one)
         return ids
 
-    @disk()
-    def trash(self) -> list[str]:
+    @translate_disk_errors()
+    def trash_ids(self) -> list[str]:
         """Ids of what can be restored, what was removed last first."""
-        return [id_ for id_ in self._trash.ids() if self._may_take_back(id_)]
+        return [id_ for id_ in self._trash.ids() if self._can_restore(id_)]
 
-    def _may_take_back(self, id_: str) -> bool:
-        return self.access.me is None or (bool(ID.fullmatch(id_)) and self.access.owns(self.home / "trash" / id_))
+    def _can_restore(self, id_: str) -> bool:
+        return self.access.viewer_id is None or (
+            bool(ID_PATTERN.fullmatch(id_)) and self.access.can_change(self.home / "trash" / id_)
+        )
 
-    @disk()
-    def trashed(self, most: int | None = None) -> list[Thrown]:
+    @translate_disk_errors()
+    def trashed_entries(self, limit: int | None = None) -> list[TrashedEntry]:
         """What can be restored, with what its record says of it, in the order of `trash`; at most so many."""
-        return [self._trash.thrown(id_) for id_ in self.trash()[:most]]
+        return [self._trash.read_entry(id_) for id_ in self.trash_ids()[:limit]]
 
     def empty_trash(self, days: float) -> list[str]:
         """Delete for good what was removed so many days ago or earlier, and is not pinned; gives the ids.
 
         Raises StorageFailed.
         """
-        with self._alone():
-            return self._trash.empty(days, self._may_take_back)
+        with self._write_lock():
+            return self._trash.empty(days, self._can_restore)

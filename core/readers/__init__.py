@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from core.errors import DoesNotLoad
-from core.explain import explain, translate
+from core.explain import match_known_error, translate
 from core.readers import checkpoint, graph_def, keras, litert, onnx, openvino, pickle, safetensors, saved_model
-from core.readers.base import Contents
+from core.readers.base import FileContents
 
-Found = TypeVar("Found")
+Result = TypeVar("Found")
 UNREADABLE = (
     "These files cannot be read as what their names say they are.",
     "They are damaged, or of another kind: save the run again, or bring the file in once more.",
@@ -17,30 +17,30 @@ UNREADABLE = (
 
 # The first pattern that a file of the folder fits; the order tells `.weights.h5` from `.h5`, and a SavedModel's own
 # checkpoint from another.
-READERS: tuple[tuple[str, Callable[[Path], Contents]], ...] = (
-    ("**/saved_model.pb", saved_model.contents),
-    ("**/*.keras", keras.from_zip),
-    ("**/*.weights.json", keras.contents),
-    ("**/config.json", keras.from_folder),
-    ("**/*.weights.h5", keras.weights_alone),
-    ("**/*.h5", keras.from_h5),
-    ("**/*.hdf5", keras.from_h5),
-    ("**/*.index", checkpoint.contents),
-    ("**/*.tflite", litert.contents),
-    ("**/*.onnx", onnx.contents),
-    ("**/*.xml", openvino.contents),
-    ("**/*.safetensors", safetensors.contents),
-    ("**/*.pkl", pickle.contents),
-    ("**/*.pb", graph_def.contents),
-    ("**/*.json", keras.architecture),
+READERS: tuple[tuple[str, Callable[[Path], FileContents]], ...] = (
+    ("**/saved_model.pb", saved_model.read_saved_model),
+    ("**/*.keras", keras.read_keras_file),
+    ("**/*.weights.json", keras.read_sharded_weights),
+    ("**/config.json", keras.read_keras_folder),
+    ("**/*.weights.h5", keras.read_weights_h5),
+    ("**/*.h5", keras.read_h5),
+    ("**/*.hdf5", keras.read_h5),
+    ("**/*.index", checkpoint.read_checkpoint),
+    ("**/*.tflite", litert.read_litert),
+    ("**/*.onnx", onnx.read_onnx),
+    ("**/*.xml", openvino.read_openvino),
+    ("**/*.safetensors", safetensors.read_safetensors),
+    ("**/*.pkl", pickle.read_pickle),
+    ("**/*.pb", graph_def.read_graph_def),
+    ("**/*.json", keras.read_architecture),
 )
 
 
-def open_contents(folder: Path) -> Contents:
+def open_contents(folder: Path) -> FileContents:
     """What the files in a folder can tell. Raises DoesNotLoad, also for files of which no reader knows the kind."""
     for pattern, reader in READERS:
         if path := next(iter(sorted(folder.glob(pattern))), None):
-            return plainly(lambda: reader(path), folder)  # noqa: B023  called at once
+            return translate_read_errors(lambda: reader(path), folder)  # noqa: B023  called at once
     raise DoesNotLoad(
         "Nothing here knows how to look into files of this kind.",
         received=", ".join(sorted(path.name for path in folder.rglob("*") if path.is_file())[:5]) or "no file",
@@ -48,12 +48,16 @@ def open_contents(folder: Path) -> Contents:
     )
 
 
-def plainly(action: Callable[[], Found], folder: Path) -> Found:
+def translate_read_errors(action: Callable[[], Result], folder: Path) -> Result:
     """What an action gives; what it raises becomes DoesNotLoad in words."""
     try:
         return action()
     except Exception as error:
-        found = translate(error, DoesNotLoad, hide=[str(folder)])
-        if type(found) is DoesNotLoad and not isinstance(error, DoesNotLoad) and explain(found.detail) is None:
+        found = translate(error, DoesNotLoad, hidden_paths=[str(folder)])
+        if (
+            type(found) is DoesNotLoad
+            and not isinstance(error, DoesNotLoad)
+            and match_known_error(found.detail) is None
+        ):
             found = DoesNotLoad(UNREADABLE[0], cure=UNREADABLE[1], detail=found.detail)
         raise found from error

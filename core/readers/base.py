@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 WEIGHTS, OPTIMIZER, OTHER = "weights", "optimizer state", "other"
-MOST = 5_000  # operations, tensors or layers that are listed of one file
+MAX_ENTRIES = 5_000  # operations, tensors or layers that are listed of one file
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredTensor:
     """One tensor as a file holds it: `key` is its address in the file, `name` what it is called there.
 
     `group` is "weights", "optimizer state" or "other" (counters, vocabularies, shapes); `read` gives the array as it is
@@ -25,11 +25,11 @@ class Stored:
     group: str
     read: Callable[[], np.ndarray]
     note: str = ""
-    scaled: Callable[[], np.ndarray] | None = None
+    read_dequantized: Callable[[], np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
-class Contents:
+class FileContents:
     """One copy, open. Each part is None where such a file has none; `tensors` lists before it reads.
 
     `signatures` gives `{"signatures": [...], "functions": [...], "facts": {...}}`, `layers` a list of layers,
@@ -37,7 +37,7 @@ class Contents:
     """
 
     kind: str
-    tensors: Callable[[], Iterable[Stored]] | None = None
+    tensors: Callable[[], Iterable[StoredTensor]] | None = None
     signatures: Callable[[], dict[str, Any]] | None = None
     layers: Callable[[], list[dict[str, Any]]] | None = None
     config: Callable[[], dict[str, Any]] | None = None
@@ -45,12 +45,12 @@ class Contents:
     remarks: list[str] = field(default_factory=list)
 
 
-def port(name: str, dtype: str, shape: Iterable[int | None] | None, **more: Any) -> dict[str, Any]:
+def describe_port(name: str, dtype: str, shape: Iterable[int | None] | None, **extra: Any) -> dict[str, Any]:
     """One input or output; None stands for a free size, and for a shape of which nothing is known."""
-    return {"name": name, "dtype": dtype, "shape": None if shape is None else list(shape), **more}
+    return {"name": name, "dtype": dtype, "shape": None if shape is None else list(shape), **extra}
 
 
-def counted(operators: Iterable[str]) -> dict[str, int]:
+def count_operations(operators: Iterable[str]) -> dict[str, int]:
     """How often each operation occurs, the most frequent first."""
     found: dict[str, int] = {}
     for one in operators:

@@ -7,37 +7,39 @@ from typing import Any
 
 import numpy as np
 
-from core.readers.base import MOST, OTHER, WEIGHTS, Contents, Stored, counted, port
+from core.readers.base import MAX_ENTRIES, OTHER, WEIGHTS, FileContents, StoredTensor, count_operations, describe_port
 
-SMALL = 64  # constants of fewer numbers, and of whole numbers, are shapes and axes rather than weights
+MAX_SHAPE_CONSTANT_VALUES = (
+    64  # constants of fewer numbers, and of whole numbers, are shapes and axes rather than weights
+)
 
 
-def contents(path: Path) -> Contents:
+def read_graph_def(path: Path) -> FileContents:
     """A frozen graph: no node of it is run."""
     from tensorflow.core.framework import graph_pb2
 
     graph = graph_pb2.GraphDef.FromString(path.read_bytes())
-    return Contents(
+    return FileContents(
         "Frozen graph",
-        tensors=lambda: constants(graph),
-        signatures=lambda: {"signatures": [_ends(graph)], "functions": [], "facts": {}},
-        operators=lambda: operators([("main", graph.node)], {"producer": graph.versions.producer}),
+        tensors=lambda: list_constants(graph),
+        signatures=lambda: {"signatures": [_graph_signature(graph)], "functions": [], "facts": {}},
+        operators=lambda: describe_operations([("main", graph.node)], {"producer": graph.versions.producer}),
         remarks=["A frozen graph has no signatures: what is fed and what nobody reads are its inputs and outputs."],
     )
 
 
-def operators(graphs: list[tuple[str, Iterable[Any]]], facts: dict[str, Any]) -> dict[str, Any]:
+def describe_operations(graphs: list[tuple[str, Iterable[Any]]], facts: dict[str, Any]) -> dict[str, Any]:
     """Operations of several graphs of one file, each with the name of its graph."""
     every = [(name, node) for name, nodes in graphs for node in nodes]
     return {
-        "counts": counted(node.op for _, node in every),
-        "operators": [_row(name, node) for name, node in every[:MOST]],
+        "counts": count_operations(node.op for _, node in every),
+        "operators": [_describe_node(name, node) for name, node in every[:MAX_ENTRIES]],
         "tensors": [],
         "facts": {name: value for name, value in facts.items() if value} | {"operations": len(every)},
     }
 
 
-def _row(graph: str, node: Any) -> dict[str, Any]:
+def _describe_node(graph: str, node: Any) -> dict[str, Any]:
     return {
         "name": node.name,
         "op": node.op,
@@ -63,36 +65,38 @@ def shape_of(proto: Any) -> list[int | None] | None:
     return None if proto.unknown_rank else [None if one.size < 0 else one.size for one in proto.dim]
 
 
-def constants(graph: Any) -> list[Stored]:
+def list_constants(graph: Any) -> list[StoredTensor]:
     """Every constant of numbers, or of text."""
-    return [_constant(node) for node in graph.node if node.op == "Const"]
+    return [_constant_tensor(node) for node in graph.node if node.op == "Const"]
 
 
-def _constant(node: Any) -> Stored:
+def _constant_tensor(node: Any) -> StoredTensor:
     proto = node.attr["value"].tensor
     shape, dtype = tuple(one.size for one in proto.tensor_shape.dim), dtype_name(proto.dtype)
     weight = dtype.startswith(("float", "bfloat")) and bool(shape)
-    return Stored(node.name, node.name, shape, dtype, WEIGHTS if weight else OTHER, partial(_read, proto))
+    return StoredTensor(
+        node.name, node.name, shape, dtype, WEIGHTS if weight else OTHER, partial(_read_constant, proto)
+    )
 
 
-def _read(proto: Any) -> np.ndarray:
+def _read_constant(proto: Any) -> np.ndarray:
     import tensorflow as tf
 
     return np.asarray(tf.make_ndarray(proto))
 
 
-def _ends(graph: Any) -> dict[str, Any]:
-    from core.formats.frozen_graph import inputs_in, outputs_in
+def _graph_signature(graph: Any) -> dict[str, Any]:
+    from core.formats.frozen_graph import graph_input_names, graph_output_names
 
     nodes = {node.name: node for node in graph.node}
     return {
         "name": "(none: the ends of the graph)",
         "method": "",
-        "inputs": [_end(nodes[name], "dtype") for name in inputs_in(graph)],
-        "outputs": [_end(nodes[name], "T") for name in outputs_in(graph)],
+        "inputs": [_describe_endpoint(nodes[name], "dtype") for name in graph_input_names(graph)],
+        "outputs": [_describe_endpoint(nodes[name], "T") for name in graph_output_names(graph)],
     }
 
 
-def _end(node: Any, attribute: str) -> dict[str, Any]:
+def _describe_endpoint(node: Any, attribute: str) -> dict[str, Any]:
     shape = shape_of(node.attr["shape"].shape) if "shape" in node.attr else None
-    return port(node.name, dtype_name(node.attr[attribute].type), shape, tensor=f"{node.name}:0")
+    return describe_port(node.name, dtype_name(node.attr[attribute].type), shape, tensor=f"{node.name}:0")

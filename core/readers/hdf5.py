@@ -8,26 +8,32 @@ from typing import Any
 
 import numpy as np
 
-from core.readers.base import OPTIMIZER, OTHER, WEIGHTS, Stored
+from core.readers.base import OPTIMIZER, OTHER, WEIGHTS, StoredTensor
 
-MOST_DATASETS = 100_000
+MAX_DATASETS = 100_000
 
 
-def tensors(file: Any) -> list[Stored]:
+def list_hdf5_tensors(file: Any) -> list[StoredTensor]:
     """Every array in a file, in the order of its places: a layer's arrays by number, not by letter."""
-    found = [_with_scale(file, _stored(file, name, data)) for name, data in _datasets(file, "")]
-    return sorted(found, key=lambda one: [_place(part) for part in one.key.split("/")]) if _numbered(file) else found
+    found = [
+        _with_quantization_scale(file, _dataset_tensor(file, name, data)) for name, data in _walk_datasets(file, "")
+    ]
+    return (
+        sorted(found, key=lambda one: [_path_sort_key(part) for part in one.key.split("/")])
+        if _has_numbered_variables(file)
+        else found
+    )
 
 
-def _numbered(file: Any) -> bool:
+def _has_numbered_variables(file: Any) -> bool:
     return "model_weights" not in file
 
 
-def _place(part: str) -> tuple[int, int, str]:
+def _path_sort_key(part: str) -> tuple[int, int, str]:
     return (0, int(part), "") if part.isdigit() else (1, 0, part)
 
 
-def _datasets(group: Any, path: str) -> Iterator[tuple[str, Any]]:
+def _walk_datasets(group: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Arrays below a group; links that lead out of the file, or to another place in it, are not followed."""
     import h5py
 
@@ -36,42 +42,49 @@ def _datasets(group: Any, path: str) -> Iterator[tuple[str, Any]]:
             continue
         one = group[name]
         if isinstance(one, h5py.Group):
-            yield from _datasets(one, f"{path}{name}/")
+            yield from _walk_datasets(one, f"{path}{name}/")
         elif isinstance(one, h5py.Dataset) and one.external is None and not one.is_virtual:
             yield f"{path}{name}", one
 
 
-def _stored(file: Any, key: str, data: Any) -> Stored:
-    return Stored(key, _name(file, key), tuple(data.shape), str(data.dtype), _group(key), partial(_read, data))
+def _dataset_tensor(file: Any, key: str, data: Any) -> StoredTensor:
+    return StoredTensor(
+        key,
+        _tensor_name(file, key),
+        tuple(data.shape),
+        str(data.dtype),
+        _tensor_group(key),
+        partial(_read_dataset, data),
+    )
 
 
-def _read(data: Any) -> np.ndarray:
+def _read_dataset(data: Any) -> np.ndarray:
     return np.asarray(data[()])
 
 
-def _with_scale(file: Any, one: Stored) -> Stored:
+def _with_quantization_scale(file: Any, tensor: StoredTensor) -> StoredTensor:
     """A kernel that Keras has quantised to 8 bits lies before its bias and the scale of each column: it divides."""
-    base = one.key.removesuffix("/vars/0")
+    base = tensor.key.removesuffix("/vars/0")
     scales = [file[key] for key in (f"{base}/vars/1", f"{base}/vars/2") if key in file]
-    fits = [data for data in scales if data.dtype.kind == "f" and data.shape == one.shape[-1:]]
-    if base == one.key or one.dtype != "int8" or not fits:
-        return one
+    fits = [data for data in scales if data.dtype.kind == "f" and data.shape == tensor.shape[-1:]]
+    if base == tensor.key or tensor.dtype != "int8" or not fits:
+        return tensor
     scale = fits[-1]
     note = f"{scale.shape[0]} scales, beside it as {scale.name.rsplit('/', 1)[-1]}"
-    return replace(one, note=note, scaled=lambda: _read_scaled(file[one.key], scale))
+    return replace(tensor, note=note, scaled=lambda: _read_dequantized(file[tensor.key], scale))
 
 
-def _read_scaled(data: Any, scale: Any) -> np.ndarray:
-    return (_read(data).astype("float64") / _read(scale)).astype("float32")
+def _read_dequantized(data: Any, scale: Any) -> np.ndarray:
+    return (_read_dataset(data).astype("float64") / _read_dataset(scale)).astype("float32")
 
 
-def _group(key: str) -> str:
+def _tensor_group(key: str) -> str:
     if key.startswith(("optimizer/", "optimizer_weights/", "_trainer/optimizer")):
         return OPTIMIZER
     return OTHER if "seed_generator" in key or key.startswith("metrics") else WEIGHTS
 
 
-def _name(file: Any, key: str) -> str:
+def _tensor_name(file: Any, key: str) -> str:
     """In a `.h5` the name that stands there; else the layer's own name, which its group tells, and the place in it."""
     if key.startswith("model_weights/"):
         return key.split("/", 2)[-1]
@@ -80,10 +93,10 @@ def _name(file: Any, key: str) -> str:
     group, _, place = key.rpartition("/vars/")
     if not group and not key.startswith("vars/"):
         return key
-    return f"{layer_of(file, key)}/{place or key.rsplit('/', 1)[-1]}"
+    return f"{layer_name_of(file, key)}/{place or key.rsplit('/', 1)[-1]}"
 
 
-def layer_of(file: Any, key: str) -> str:
+def layer_name_of(file: Any, key: str) -> str:
     """The name of the layer that an array belongs to, those of models around it before it."""
     if key.startswith("model_weights/"):
         return key.split("/")[1]
@@ -92,29 +105,29 @@ def layer_of(file: Any, key: str) -> str:
     for part in parts:
         path = f"{path}{part}/"
         if f"{path}vars" in file and part not in ("layers", "vars"):
-            names.append(_said(file, f"{path}vars") or part)
+            names.append(_group_name_attribute(file, f"{path}vars") or part)
         elif part not in ("layers", "vars", "_layer_checkpoint_dependencies") and f"{path}vars" not in file:
             names.append(part)
-    return "/".join(names) or _said(file, "vars") or "model"
+    return "/".join(names) or _group_name_attribute(file, "vars") or "model"
 
 
-def _said(file: Any, group: str) -> str:
+def _group_name_attribute(file: Any, group: str) -> str:
     name = file[group].attrs.get("name") if group in file else None
     return name if isinstance(name, str) else ""
 
 
-def values_by_layer(file: Any, found: list[Stored]) -> dict[str, int]:
+def count_values_by_layer(file: Any, tensors: list[StoredTensor]) -> dict[str, int]:
     """How many numbers each layer keeps, by its name and by its path."""
     counts: Counter[str] = Counter()
-    for one in found:
+    for one in tensors:
         if one.group == WEIGHTS:
-            path = layer_of(file, one.key)
+            path = layer_name_of(file, one.key)
             for name in {path, path.split("/")[0]}:
                 counts[name] += int(np.prod(one.shape, dtype="int64"))
     return dict(counts)
 
 
-def json_attribute(file: Any, name: str) -> Any:
+def read_json_attribute(file: Any, name: str) -> Any:
     """An attribute that holds JSON, which Keras 2 wrote as bytes; None where there is none."""
     import json
 
@@ -122,7 +135,7 @@ def json_attribute(file: Any, name: str) -> Any:
     return None if text is None else json.loads(text)
 
 
-def text_attributes(file: Any) -> dict[str, str]:
+def read_version_attributes(file: Any) -> dict[str, str]:
     """Which Keras wrote the file, as far as it says so."""
     found = {}
     for place in (file, file.get("model_weights") or {}):

@@ -10,43 +10,46 @@ from pathlib import Path
 from typing import Any
 
 from core.readers import keras
-from core.readers.base import MOST, Contents, counted
+from core.readers.base import MAX_ENTRIES, FileContents, count_operations
 
-ZIP = b"PK\x03\x04"
-REMARK = "The pickle was not unpickled: its instructions were read, none was carried out."
+ZIP_MAGIC = b"PK\x03\x04"
+NOT_EXECUTED_REMARK = "The pickle was not unpickled: its instructions were read, none was carried out."
 
 
-def contents(path: Path) -> Contents:
+def read_pickle(path: Path) -> FileContents:
     data = path.read_bytes()
     steps = list(pickletools.genops(data))
-    inside = next((arg for _, arg, _ in steps if isinstance(arg, bytes | bytearray) and arg[:4] == ZIP), None)
-    found = Contents("Pickle", operators=lambda: _operators(steps), remarks=[REMARK])
+    inside = next((arg for _, arg, _ in steps if isinstance(arg, bytes | bytearray) and arg[:4] == ZIP_MAGIC), None)
+    found = FileContents("Pickle", operators=lambda: _describe_opcodes(steps), remarks=[NOT_EXECUTED_REMARK])
     if inside is None:
         return found
-    within = keras.from_archive(io.BytesIO(bytes(inside)))
-    remarks = [REMARK, "The bytes of a .keras file lie in it; layers, weights and config are read from these."]
+    within = keras.read_keras_archive(io.BytesIO(bytes(inside)))
+    remarks = [
+        NOT_EXECUTED_REMARK,
+        "The bytes of a .keras file lie in it; layers, weights and config are read from these.",
+    ]
     return replace(within, kind="Pickle", operators=found.operators, remarks=[*remarks, *within.remarks])
 
 
-def _operators(steps: list[Any]) -> dict[str, Any]:
-    named = list(_named(steps))
+def _describe_opcodes(opcodes: list[Any]) -> dict[str, Any]:
+    named = list(_imported_names(opcodes))
     rows = [{"name": name, "op": "would import", "graph": "", "inputs": [], "outputs": []} for name in named]
-    facts = {"would import and may call": named, "instructions": len(steps)}
-    protocol = next((arg for code, arg, _ in steps if code.name == "PROTO"), None)
+    facts = {"would import and may call": named, "instructions": len(opcodes)}
+    protocol = next((arg for code, arg, _ in opcodes if code.name == "PROTO"), None)
     return {
-        "counts": counted(code.name for code, _, _ in steps),
-        "operators": rows[:MOST],
+        "counts": count_operations(code.name for code, _, _ in opcodes),
+        "operators": rows[:MAX_ENTRIES],
         "tensors": [],
         "facts": facts | ({"protocol": protocol} if protocol is not None else {}),
     }
 
 
-def _named(steps: list[Any]) -> Iterator[str]:
+def _imported_names(opcodes: list[Any]) -> Iterator[str]:
     """What the instructions look up by module and name, each once."""
     texts: list[str] = []
     seen: Counter[str] = Counter()
     memo: dict[int, str] = {}
-    for code, arg, _ in steps:
+    for code, arg, _ in opcodes:
         name = ""
         if code.name in ("GLOBAL", "INST"):
             name = str(arg).replace(" ", ".", 1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from core.readers.base import WEIGHTS, Contents, Stored
+from core.readers.base import WEIGHTS, FileContents, StoredTensor
 
 HEADER_LIMIT = 100 * 2**20  # bytes, as the format itself allows
 DTYPES = {
@@ -28,18 +28,18 @@ DTYPES = {
 }
 
 
-def contents(path: Path) -> Contents:
-    header, start = _header(path)
+def read_safetensors(path: Path) -> FileContents:
+    header, start = _read_header(path)
     notes = header.pop("__metadata__", {})
-    return Contents(
+    return FileContents(
         "safetensors",
-        tensors=lambda: [_stored(path, start, name, one) for name, one in header.items()],
+        tensors=lambda: [_header_tensor(path, start, name, one) for name, one in header.items()],
         config=lambda: {"metadata": notes, "header": header},
         remarks=["The header names every tensor; there is nothing else in such a file."],
     )
 
 
-def _header(path: Path) -> tuple[dict[str, Any], int]:
+def _read_header(path: Path) -> tuple[dict[str, Any], int]:
     with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
         if length > HEADER_LIMIT or length > path.stat().st_size:
@@ -51,13 +51,15 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
     return header, 8 + length
 
 
-def _stored(path: Path, start: int, name: str, one: dict[str, Any]) -> Stored:
-    dtype, shape = DTYPES.get(one["dtype"], one["dtype"]), tuple(one["shape"])
-    first, last = one["data_offsets"]
-    return Stored(name, name, shape, dtype, WEIGHTS, partial(_read, path, start + first, last - first, dtype, shape))
+def _header_tensor(path: Path, start: int, name: str, entry: dict[str, Any]) -> StoredTensor:
+    dtype, shape = DTYPES.get(entry["dtype"], entry["dtype"]), tuple(entry["shape"])
+    first, last = entry["data_offsets"]
+    return StoredTensor(
+        name, name, shape, dtype, WEIGHTS, partial(_read_tensor, path, start + first, last - first, dtype, shape)
+    )
 
 
-def _read(path: Path, offset: int, size: int, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
+def _read_tensor(path: Path, offset: int, size: int, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     if dtype == "bfloat16":
         import ml_dtypes
 

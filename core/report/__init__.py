@@ -8,10 +8,10 @@ from core.errors import InputError
 from core.jobs.tolerances import Tolerance
 from core.library import storage
 from core.library.job_store import Job
-from core.report.data import gather
-from core.report.tables import as_csv, as_json
+from core.report.data import gather_report_data
+from core.report.tables import render_csv, render_json
 
-KINDS = {
+REPORT_KINDS = {
     "html": "one page to read and to send: verdicts, numbers, plots, rows that disagree; opens offline, about 5 MB",
     "json": "every number, for programs",
     "csv": "one line for each copy and output, for a spreadsheet",
@@ -21,7 +21,7 @@ KINDS = {
 def report_kind(path: Path) -> str:
     """The kind of report that a file's ending asks for. Raises InputError for any other ending."""
     kind = path.suffix.lower().removeprefix(".")
-    if kind not in KINDS:
+    if kind not in REPORT_KINDS:
         raise InputError(
             "A report is an .html, a .json or a .csv file.",
             received=path.name,
@@ -39,13 +39,13 @@ def write_report(context: AppContext, job: Job, path: Path, tolerances: Mapping[
     kind = report_kind(path)
     if job.kind != "compare" or job.state != "done":
         raise InputError("Only a finished comparison can be reported.", received=f"{job.kind}, {job.state}")
-    findings = gather(context, job, tolerances or {})
+    findings = gather_report_data(context, job, tolerances or {})
     if kind == "html":
         # Plotly and Jinja take half a second to import, for which no other command should wait.
-        from core.report.html import as_html
+        from core.report.html import render_html
 
-        text = as_html(findings)
+        text = render_html(findings)
     else:
-        text = as_json(findings) if kind == "json" else as_csv(findings)
-    with storage.disk():
-        storage.write_text(path.expanduser(), text)
+        text = render_json(findings) if kind == "json" else render_csv(findings)
+    with storage.translate_disk_errors():
+        storage.write_text_atomically(path.expanduser(), text)

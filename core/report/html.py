@@ -18,15 +18,30 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from core.compare import Verdict
-from core.figures import Titled, all_against_all, of_one, right_answers
+from core.figures import TitledFigure, output_figures, titled_accuracy, titled_pairwise_matrix
 from core.library import Artifact
-from core.report.data import Findings, asked, command, needs_file
-from core.text.labels import counted, duration, live_words, meaning, moment, size, verdict_words
-from core.text.metrics import CLASSES, CLOSENESS, DISTANCES, WORST, in_tolerance, plain_number
-from core.text.summaries import remarks, what_changed
+from core.report.data import ReportData, describe_inputs, make_repeat_command, needs_inputs_file
+from core.text.labels import (
+    format_duration,
+    format_size,
+    format_timestamp,
+    live_model_phrase,
+    pluralize,
+    verdict_label,
+    verdict_meaning,
+)
+from core.text.metrics import (
+    CLASSIFICATION_METRICS,
+    CLOSENESS_METRICS,
+    DISTANCE_METRICS,
+    WORST_VALUE_METRICS,
+    format_number,
+    tolerance_label,
+)
+from core.text.summaries import list_caveats, summarize_changes
 
 
-class Plot(NamedTuple):
+class ReportPlot(NamedTuple):
     """A figure's title, a sentence on how to read it, its height in pixels, and its JSON, safe inside a script."""
 
     title: str
@@ -35,55 +50,59 @@ class Plot(NamedTuple):
     json: Markup
 
     @classmethod
-    def of(cls, titled: Titled, output: str = "") -> "Plot":
+    def from_figure(cls, titled: TitledFigure, output: str = "") -> "ReportPlot":
         # The page itself gives ground, ink and letters, of day and of night.
         figure = titled.figure.update_layout(template=None, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)")
         title = titled.title + (f" · {output}" if output else "")
-        return cls(title, titled.reads, int(figure.layout.height), Markup(figure.to_json().replace("<", "\\u003c")))
+        return cls(
+            title, titled.explanation, int(figure.layout.height), Markup(figure.to_json().replace("<", "\\u003c"))
+        )
 
 
-class Plots(NamedTuple):
+class ReportPlots(NamedTuple):
     """`together` are of all copies, `each` those of one copy and output by their title; `same` are copies without."""
 
-    together: list[Plot]
-    each: dict[str, list[Plot]]
-    same: list[str]
+    all_copies: list[ReportPlot]
+    by_copy: dict[str, list[ReportPlot]]
+    identical: list[str]
 
 
-def plots(findings: Findings) -> Plots:
+def draw_plots(data: ReportData) -> ReportPlots:
     """All plots of a comparison. Of what is bit-identical there is nothing to draw."""
-    many = len(findings.outputs) > 1
+    many = len(data.outputs) > 1
     each, far, same = {}, {}, []
-    for output, numbers in findings.outputs.items():
+    for output, numbers in data.outputs.items():
         for id_, one in numbers.items():
-            title = findings.names[id_] + (f" · {output}" if many else "")
+            title = data.names[id_] + (f" · {output}" if many else "")
             if one["identical"]:
                 same.append(title)
             elif one["histogram"]:
                 far[title] = float(one["atol_needed"])
-                each[title] = [Plot.of(drawn) for drawn in of_one(one, findings.run.labels, findings.names[id_])]
+                each[title] = [
+                    ReportPlot.from_figure(drawn) for drawn in output_figures(one, data.run.labels, data.names[id_])
+                ]
     # The page opens the first: the copy that is furthest off.
     furthest = sorted(each, key=far.get, reverse=True)
-    return Plots(list(_together(findings, many)), {title: each[title] for title in furthest}, same)
+    return ReportPlots(list(_draw_overview(data, many)), {title: each[title] for title in furthest}, same)
 
 
-def _together(findings: Findings, many: bool) -> Iterator[Plot]:
-    if len(findings.job.result["matrix"]["ids"]) > 1:
-        yield Plot.of(all_against_all(findings.job.result["matrix"], findings.names))
-    for output, numbers in findings.outputs.items():
-        if drawn := right_answers(numbers, findings.names, findings.baseline):
-            yield Plot.of(drawn, output if many else "")
+def _draw_overview(data: ReportData, has_many_outputs: bool) -> Iterator[ReportPlot]:
+    if len(data.job.result["matrix"]["ids"]) > 1:
+        yield ReportPlot.from_figure(titled_pairwise_matrix(data.job.result["matrix"], data.names))
+    for output, numbers in data.outputs.items():
+        if drawn := titled_accuracy(numbers, data.names, data.baseline):
+            yield ReportPlot.from_figure(drawn, output if has_many_outputs else "")
 
 
-TEMPLATES = Path(__file__).parent / "templates"
-GROUPS = {
-    "How far apart": DISTANCES,
-    "Relative to the values": CLOSENESS,
-    "Where the largest difference is": WORST,
-    "Classes": CLASSES,
+TEMPLATE_FOLDER = Path(__file__).parent / "templates"
+METRIC_GROUPS = {
+    "How far apart": DISTANCE_METRICS,
+    "Relative to the values": CLOSENESS_METRICS,
+    "Where the largest difference is": WORST_VALUE_METRICS,
+    "Classes": CLASSIFICATION_METRICS,
 }
 # What a verdict looks like, beside its words.
-TONES = {
+TONE_BY_VERDICT = {
     Verdict.BIT_IDENTICAL: "same",
     Verdict.ROUNDING: "same",
     Verdict.SAME_ANSWERS: "close",
@@ -95,98 +114,106 @@ TONES = {
 }
 
 
-def as_html(findings: Findings) -> str:
+def render_html(data: ReportData) -> str:
     """The whole page. Its scripts are named by their hashes: the browser runs nothing else, and asks for nothing."""
-    scripts = [get_plotlyjs(), _read("report.js")]
-    found = plots(findings)
+    scripts = [get_plotlyjs(), _read_template("report.js")]
+    found = draw_plots(data)
     return (
-        _environment()
+        _template_environment()
         .get_template("report.html")
         .render(
-            findings=findings,
-            title=f"Comparison of “{findings.run.name}”",
-            asked=asked(findings.inputs, findings.job.result["rows"]),
-            whose=_whose(findings),
-            command=command(findings.job, findings.inputs, dict(findings.tolerances)),
-            needs_file=needs_file(findings.inputs),
-            cards=[_card(findings, id_) for id_ in findings.outcomes],
-            tables=[_table(findings, output) for output in findings.outputs],
-            glossary=GROUPS,
+            findings=data,
+            title=f"Comparison of “{data.run.name}”",
+            asked=describe_inputs(data.inputs, data.job.result["rows"]),
+            whose=_baseline_label(data),
+            command=make_repeat_command(data.job, data.inputs, dict(data.tolerances)),
+            needs_file=needs_inputs_file(data.inputs),
+            cards=[_verdict_card(data, id_) for id_ in data.outcomes],
+            tables=[_metric_table(data, output) for output in data.outputs],
+            glossary=METRIC_GROUPS,
             plots=found,
             plotly=version("plotly"),
-            policy="; ".join(_policy(scripts)),
-            style=Markup(_read("report.css")),
+            policy="; ".join(_content_security_policy(scripts)),
+            style=Markup(_read_template("report.css")),
             scripts=[Markup(script) for script in scripts],
         )
     )
 
 
 @cache
-def _environment() -> Environment:
-    one = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
+def _template_environment() -> Environment:
+    one = Environment(loader=FileSystemLoader(TEMPLATE_FOLDER), autoescape=True, undefined=StrictUndefined)
     one.trim_blocks = one.lstrip_blocks = True
-    words = {"size": size, "duration": duration, "moment": moment, "counted": counted, "plain_number": plain_number}
+    words = {
+        "size": format_size,
+        "duration": format_duration,
+        "moment": format_timestamp,
+        "counted": pluralize,
+        "plain_number": format_number,
+    }
     one.filters |= words
     return one
 
 
 @cache
-def _read(name: str) -> str:
-    return (TEMPLATES / name).read_text(encoding="utf-8")
+def _read_template(name: str) -> str:
+    return (TEMPLATE_FOLDER / name).read_text(encoding="utf-8")
 
 
-def _policy(scripts: list[str]) -> list[str]:
+def _content_security_policy(scripts: list[str]) -> list[str]:
     hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     allowed = " ".join(f"'sha256-{one}'" for one in hashes)
     return ["default-src 'none'", f"script-src {allowed}", "style-src 'unsafe-inline'", "img-src data: blob:"]
 
 
-def _whose(findings: Findings) -> str:
-    name = findings.names[findings.baseline]
-    return live_words(findings.run.name, findings.run) if findings.baseline == findings.run.id else name
+def _baseline_label(data: ReportData) -> str:
+    name = data.names[data.baseline]
+    return live_model_phrase(data.run.name, data.run) if data.baseline == data.run.id else name
 
 
-def _card(findings: Findings, id_: str) -> dict[str, Any]:
-    outcome, record = findings.outcomes[id_], findings.artifacts.get(id_)
+def _verdict_card(data: ReportData, id_: str) -> dict[str, Any]:
+    outcome, record = data.outcomes[id_], data.artifacts.get(id_)
     verdict = Verdict(outcome["verdict"])
-    passed = findings.passed.get(id_, {})
+    passed = data.passed.get(id_, {})
     return {
         "id": id_,
-        "name": findings.names[id_],
-        "verdict": verdict_words(verdict, outcome["changed_rows"], outcome["rows"], outcome["error"]),
-        "meaning": meaning(verdict, outcome["error"]),
-        "tone": TONES[verdict],
+        "name": data.names[id_],
+        "verdict": verdict_label(verdict, outcome["changed_rows"], outcome["rows"], outcome["error"]),
+        "meaning": verdict_meaning(verdict, outcome["error"]),
+        "tone": TONE_BY_VERDICT[verdict],
         "outcome": outcome,
         "error": outcome["error"],
-        "warning": _not_finite(outcome["not_finite"]),
-        "remarks": remarks(outcome, findings.job.request["sources"].get(id_, "none")),
-        "classes": [what_changed(one) for one in outcome["outputs"] if one["classes"]],
+        "warning": _not_finite_warning(outcome["not_finite"]),
+        "remarks": list_caveats(outcome, data.job.request["sources"].get(id_, "none")),
+        "classes": [summarize_changes(one) for one in outcome["outputs"] if one["classes"]],
         "record": record,
-        "saved_with": _saved_with(record),
+        "saved_with": _format_versions(record),
         "passed": all(one["passed"] for one in passed.values()) if passed else None,
     }
 
 
-def _not_finite(count: int) -> str:
+def _not_finite_warning(count: int) -> str:
     return f"{count:,} numbers in its answers are NaN or infinite." if count else ""
 
 
-def _saved_with(record: Artifact | None) -> str:
+def _format_versions(record: Artifact | None) -> str:
     return ", ".join(f"{name} {one}" for name, one in record.versions.items()) if record else ""
 
 
-def _table(findings: Findings, output: str) -> dict[str, Any]:
+def _metric_table(data: ReportData, output: str) -> dict[str, Any]:
     """All numbers on one output: groups of lines, in each the number's name and meaning, and a cell for each copy."""
-    numbers = findings.outputs[output]
+    numbers = data.outputs[output]
     groups = {
-        title: [(one.label, one.means, [one.of(of_copy) for of_copy in numbers.values()]) for one in lines]
-        for title, lines in GROUPS.items()
+        title: [
+            (one.label, one.description, [one.format_from(of_copy) for of_copy in numbers.values()]) for one in lines
+        ]
+        for title, lines in METRIC_GROUPS.items()
     }
     if not any(one["classes"] for one in numbers.values()):
         del groups["Classes"]
-    wanted = findings.tolerances.get(output, findings.tolerances.get(""))
+    wanted = data.tolerances.get(output, data.tolerances.get(""))
     if wanted:
-        cells = [in_tolerance(findings.passed.get(id_, {}).get(output)) for id_ in numbers]
-        means = f"Whether every number is within {wanted.words} of the baseline's."
-        groups["How far apart"].append((f"Within {wanted.words}", means, cells))
-    return {"output": output, "names": [findings.names[id_] for id_ in numbers], "groups": groups}
+        cells = [tolerance_label(data.passed.get(id_, {}).get(output)) for id_ in numbers]
+        means = f"Whether every number is within {wanted.label} of the baseline's."
+        groups["How far apart"].append((f"Within {wanted.label}", means, cells))
+    return {"output": output, "names": [data.names[id_] for id_ in numbers], "groups": groups}

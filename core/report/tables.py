@@ -5,67 +5,68 @@ import io
 import json
 from typing import Any
 
-from core.compare import jsonable
-from core.report.data import Findings, asked, command
+from core.compare import to_jsonable
+from core.report.data import ReportData, describe_inputs, make_repeat_command
 
-SCHEMA = 1
+REPORT_SCHEMA_VERSION = 1
 # Scalars of an outcome that stand on every line of its copy.
-OF_COPY = ("verdict", "load_seconds", "first_seconds", "not_finite", "remark")
-NESTED = ("classes", "worst", "reference_accuracy", "answer_accuracy")
-TABLES = ("histogram", "by_magnitude", "by_column", "heat", "agreement")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+COPY_FIELDS = ("verdict", "load_seconds", "first_seconds", "not_finite", "remark")
+NESTED_FIELDS = ("classes", "worst", "reference_accuracy", "answer_accuracy")
+TABLE_FIELDS = ("histogram", "by_magnitude", "by_column", "heat", "agreement")
+FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_json(findings: Findings) -> str:
+def render_json(data: ReportData) -> str:
     """Every number, whatever is not finite as "nan", "inf" or "-inf"; keys stay as they are within one schema."""
-    return json.dumps(jsonable(_facts(findings)), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    return json.dumps(to_jsonable(_report_json(data)), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def _facts(findings: Findings) -> dict[str, Any]:
-    job, run, inputs = findings.job, findings.run, findings.inputs
+def _report_json(data: ReportData) -> dict[str, Any]:
+    job, run, inputs = data.job, data.run, data.inputs
     return {
-        "schema": SCHEMA,
+        "schema": REPORT_SCHEMA_VERSION,
         "kind": "comparison",
         "job": job.id,
         "finished": job.finished,
-        "written": findings.written,
-        "headline": findings.headline,
+        "written": data.written,
+        "headline": data.headline,
         "run": {"id": run.id, "name": run.name, "demo": run.demo, "trust": run.trust},
-        "baseline": {"id": findings.baseline, "name": findings.names[findings.baseline]},
+        "baseline": {"id": data.baseline, "name": data.names[data.baseline]},
         "inputs": {
             "id": job.result["inputs"],
-            "words": asked(inputs, job.result["rows"]),
+            "words": describe_inputs(inputs, job.result["rows"]),
             "rows": job.result["rows"],
             "origin": inputs.origin if inputs else None,
             "columns": inputs.columns if inputs else None,
         },
-        "command": command(job, inputs, dict(findings.tolerances)),
-        "tolerances": {output: one._asdict() for output, one in findings.tolerances.items()},
-        "artifacts": {id_: _artifact(findings, id_) for id_ in findings.outcomes},
+        "command": make_repeat_command(job, inputs, dict(data.tolerances)),
+        "tolerances": {output: one._asdict() for output, one in data.tolerances.items()},
+        "artifacts": {id_: _artifact_json(data, id_) for id_ in data.outcomes},
         "matrix": job.result["matrix"],
         "rows_that_disagree": {
-            "total": findings.rows.total,
+            "total": data.rows.total,
             "rows": [
                 {
                     "row": one.row,
                     "distance": one.distance,
                     "truth": one.truth,
                     "said": {
-                        output: {id_: said._asdict() for id_, said in by.items()} for output, by in one.said.items()
+                        output: {id_: said._asdict() for id_, said in by.items()}
+                        for output, by in one.predictions.items()
                     },
                 }
-                for one in findings.rows.rows
+                for one in data.rows.rows
             ],
         },
-        "machine": findings.machine,
-        "versions": findings.versions,
+        "machine": data.machine,
+        "versions": data.versions,
     }
 
 
-def _artifact(findings: Findings, id_: str) -> dict[str, Any]:
-    record = findings.artifacts.get(id_)
+def _artifact_json(data: ReportData, id_: str) -> dict[str, Any]:
+    record = data.artifacts.get(id_)
     kept = {
-        "name": findings.names[id_],
+        "name": data.names[id_],
         "format": record.format if record else None,
         "run": record.run if record else None,
         "trust": record.trust if record else None,
@@ -74,54 +75,57 @@ def _artifact(findings: Findings, id_: str) -> dict[str, Any]:
         "files": [one.model_dump() for one in record.files] if record else None,
         "saved_with": record.versions if record else None,
     }
-    return kept | findings.outcomes[id_] | {"tolerance": findings.passed.get(id_, {})}
+    return kept | data.outcomes[id_] | {"tolerance": data.passed.get(id_, {})}
 
 
-def as_csv(findings: Findings) -> str:
+def render_csv(data: ReportData) -> str:
     """One line for each copy and output, with every scalar number; a copy without answers has one line and a reason."""
-    lines = [line for id_ in findings.outcomes for line in _lines(findings, id_)]
+    lines = [line for id_ in data.outcomes for line in _csv_rows(data, id_)]
     columns = list(dict.fromkeys(name for line in lines for name in line))
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in line.items()} for line in lines)
+    writer.writerows({name: _escape_formula(value) for name, value in line.items()} for line in lines)
     return buffer.getvalue()
 
 
-def _lines(findings: Findings, id_: str) -> list[dict[str, Any]]:
-    record, outcome = findings.artifacts.get(id_), findings.outcomes[id_]
+def _csv_rows(data: ReportData, id_: str) -> list[dict[str, Any]]:
+    record, outcome = data.artifacts.get(id_), data.outcomes[id_]
     first = {
         "artifact": id_,
         "format": record.format if record else None,
         "run": record.run if record else None,
-        "run_name": findings.run.name,
+        "run_name": data.run.name,
         "trust": record.trust if record else None,
-        "baseline": findings.baseline,
-        "inputs": findings.job.result["inputs"],
+        "baseline": data.baseline,
+        "inputs": data.job.result["inputs"],
         "bytes": record.bytes if record else None,
-        **{name: outcome[name] for name in OF_COPY},
+        **{name: outcome[name] for name in COPY_FIELDS},
         "error": (outcome["error"] or {}).get("sentence"),
     }
     outputs = outcome["outputs"] or [{}]
-    passed = findings.passed.get(id_, {})
-    return [first | _flat(one) | _flat(passed.get(one.get("output"), {}), "tolerance.") for one in outputs]
+    passed = data.passed.get(id_, {})
+    return [
+        first | _flatten_scalars(one) | _flatten_scalars(passed.get(one.get("output"), {}), "tolerance.")
+        for one in outputs
+    ]
 
 
-def _flat(found: dict[str, Any], before: str = "") -> dict[str, Any]:
+def _flatten_scalars(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Scalars by dotted names; tables and histograms are for JSON."""
     flat: dict[str, Any] = {}
-    for name, value in found.items():
-        if isinstance(value, dict) and name in NESTED:
-            flat |= _flat(value, f"{before}{name}.")
+    for name, value in record.items():
+        if isinstance(value, dict) and name in NESTED_FIELDS:
+            flat |= _flatten_scalars(value, f"{prefix}{name}.")
         elif name == "index":
-            flat[before + name] = " ".join(str(one) for one in value)
-        elif name not in TABLES and not (value is None and name in NESTED):
-            flat[before + name] = value
+            flat[prefix + name] = " ".join(str(one) for one in value)
+        elif name not in TABLE_FIELDS and not (value is None and name in NESTED_FIELDS):
+            flat[prefix + name] = value
     return flat
 
 
-def _cell(value: Any) -> Any:
+def _escape_formula(value: Any) -> Any:
     """Text that a spreadsheet would run as a formula is marked as text; numbers stay numbers."""
-    if isinstance(value, str) and value.startswith(FORMULA) and value != "-inf":
+    if isinstance(value, str) and value.startswith(FORMULA_PREFIXES) and value != "-inf":
         return "'" + value
     return value

@@ -1,6 +1,12 @@
 """`Spec`, `Predictor`, `ModelCode`, input matching, `ModelFile`, `model_kind`.
 
 What a format is, what it is given to load with, and what comes back: the one contract of the house.
+
+Choose a signature; feed models with a fixed batch size.
+
+Which signature of a file answers, where it has several.
+
+Files that fix how many rows they take at once, or take one value for all of them, asked for any number of rows.
 """
 
 import math
@@ -11,10 +17,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.arrays import Arrays, plain
+from core.arrays import Arrays, to_plain_array
 from core.errors import InputError
 
-Named = list[tuple[str, np.ndarray]]
+NamedArrays = list[tuple[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -60,9 +66,9 @@ class Predictor:
 
     model: Any
     inputs: tuple[Spec, ...]
-    answer: Callable[[Arrays], Arrays]
-    weights: Callable[[], Named] | None = None
-    optimizer: Callable[[], Named] | None = None
+    predict_fn: Callable[[Arrays], Arrays]
+    weights: Callable[[], NamedArrays] | None = None
+    optimizer_state: Callable[[], NamedArrays] | None = None
     remark: str = ""
 
     def predict(self, inputs: Arrays) -> Arrays:
@@ -72,24 +78,27 @@ class Predictor:
         `plain` gives them. Raises InputError when a shape, the number of inputs, or text in the place of numbers does
         not fit.
         """
-        return {name: plain(array) for name, array in self.answer(self.fitted(inputs)).items()}
+        return {name: to_plain_array(array) for name, array in self.predict_fn(self.prepare_inputs(inputs)).items()}
 
-    def fitted(self, inputs: Arrays) -> Arrays:
+    def prepare_inputs(self, inputs: Arrays) -> Arrays:
         """The inputs under the names and in the dtypes that the predictor asks for. Raises InputError, as `predict`."""
         if not self.inputs:
             return inputs
-        return {pair.spec.name: _cast(inputs[pair.given], pair.spec) for pair in pair_inputs(inputs, self.inputs)}
+        return {
+            pair.spec.name: _cast_input(inputs[pair.input_name], pair.spec)
+            for pair in match_inputs(inputs, self.inputs)
+        }
 
 
-class InputPair(NamedTuple):
+class InputMatch(NamedTuple):
     """Which of the given inputs goes where, and why: by "name", or by "shape" or "order" where they were renamed."""
 
-    given: str
+    input_name: str
     spec: Spec
     by: str
 
 
-def pair_inputs(inputs: Arrays, specs: tuple[Spec, ...]) -> list[InputPair]:
+def match_inputs(inputs: Arrays, specs: tuple[Spec, ...]) -> list[InputMatch]:
     """Pair given inputs with the predictor's own.
 
     By name; else by shape and kind, where only one reading is possible; else in the order in which they are given, if
@@ -103,10 +112,10 @@ def pair_inputs(inputs: Arrays, specs: tuple[Spec, ...]) -> list[InputPair]:
             cure="Give one array for each of its inputs.",
         )
     if all(spec.name in inputs for spec in specs):
-        return [InputPair(spec.name, spec, "name") for spec in specs]
+        return [InputMatch(spec.name, spec, "name") for spec in specs]
     if len(specs) == 1:
-        return [InputPair(next(iter(inputs)), specs[0], "shape")]
-    for reading in (_by_shape, _in_order):
+        return [InputMatch(next(iter(inputs)), specs[0], "shape")]
+    for reading in (_match_inputs_by_shape, _match_inputs_by_order):
         if pairs := reading(inputs, specs):
             return pairs
     raise InputError(
@@ -116,24 +125,24 @@ def pair_inputs(inputs: Arrays, specs: tuple[Spec, ...]) -> list[InputPair]:
     )
 
 
-def _by_shape(inputs: Arrays, specs: tuple[Spec, ...]) -> list[InputPair]:
-    fitting = {spec: [name for name, array in inputs.items() if _fits(array, spec)] for spec in specs}
+def _match_inputs_by_shape(inputs: Arrays, specs: tuple[Spec, ...]) -> list[InputMatch]:
+    fitting = {spec: [name for name, array in inputs.items() if _is_compatible(array, spec)] for spec in specs}
     one_each = all(len(names) == 1 for names in fitting.values())
     if not one_each or len({names[0] for names in fitting.values()}) < len(specs):
         return []
-    return [InputPair(names[0], spec, "shape") for spec, names in fitting.items()]
+    return [InputMatch(names[0], spec, "shape") for spec, names in fitting.items()]
 
 
-def _in_order(inputs: Arrays, specs: tuple[Spec, ...]) -> list[InputPair]:
-    pairs = [InputPair(name, spec, "order") for name, spec in zip(inputs, specs, strict=True)]
-    return pairs if all(_fits(inputs[pair.given], pair.spec) for pair in pairs) else []
+def _match_inputs_by_order(inputs: Arrays, specs: tuple[Spec, ...]) -> list[InputMatch]:
+    pairs = [InputMatch(name, spec, "order") for name, spec in zip(inputs, specs, strict=True)]
+    return pairs if all(_is_compatible(inputs[pair.input_name], pair.spec) for pair in pairs) else []
 
 
-def _fits(array: np.ndarray, spec: Spec) -> bool:
-    return _shape_fits(array, spec) and _kind_fits(array, spec)
+def _is_compatible(array: np.ndarray, spec: Spec) -> bool:
+    return _has_compatible_shape(array, spec) and _has_compatible_kind(array, spec)
 
 
-def _shape_fits(array: np.ndarray, spec: Spec) -> bool:
+def _has_compatible_shape(array: np.ndarray, spec: Spec) -> bool:
     if spec.shape is None:
         return True
     if array.ndim != len(spec.shape):
@@ -141,23 +150,23 @@ def _shape_fits(array: np.ndarray, spec: Spec) -> bool:
     return all(want is None or want == have for want, have in zip(spec.shape[1:], array.shape[1:], strict=True))
 
 
-def _kind_fits(array: np.ndarray, spec: Spec) -> bool:
+def _has_compatible_kind(array: np.ndarray, spec: Spec) -> bool:
     """Whether both are text or both are numbers; an array of objects may be either."""
     return array.dtype.kind == "O" or (array.dtype.kind in "SUT") == (spec.dtype == "object")
 
 
-def _cast(array: np.ndarray, spec: Spec) -> np.ndarray:
-    if not _shape_fits(array, spec):
+def _cast_input(array: np.ndarray, spec: Spec) -> np.ndarray:
+    if not _has_compatible_shape(array, spec):
         raise InputError(
             f"The input '{spec.name}' must have the shape {spec.shape}.",
             received=array.shape,
             cure="Reshape the rows, or choose an artifact of the same demo.",
         )
     try:
-        fitting = plain(array) if spec.dtype == "object" else np.asarray(array, dtype=spec.dtype)
+        fitting = to_plain_array(array) if spec.dtype == "object" else np.asarray(array, dtype=spec.dtype)
     except (TypeError, ValueError):
         fitting = None
-    if fitting is None or not _kind_fits(array, spec):
+    if fitting is None or not _has_compatible_kind(array, spec):
         raise InputError(
             f"The input '{spec.name}' takes {'text' if spec.dtype == 'object' else 'numbers'}.",
             received=f"an array of dtype {array.dtype}",
@@ -175,7 +184,7 @@ class ModelFile:
     folder: Path
 
     @property
-    def bytes(self) -> int:
+    def size_bytes(self) -> int:
         return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
 
 
@@ -205,6 +214,9 @@ def weight_bytes(model: Any) -> int:
     import tensorflow as tf
 
     if isinstance(model, ModelFile):
-        return model.bytes
+        return model.size_bytes
     variables = {id(one): one for one in (getattr(model, "weights", None) or model.variables)}.values()
     return sum(math.prod(one.shape) * tf.as_dtype(one.dtype).size for one in variables)
+
+
+Shape = tuple[int | None, ...] | None

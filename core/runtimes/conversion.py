@@ -6,7 +6,7 @@ from core.runtimes.base import model_kind
 from core.runtimes.live import serving_function
 
 
-def inference(model: Any) -> Any:
+def to_inference_model(model: Any) -> Any:
     """A Keras model over the same weights that answers as in inference, whoever calls it.
 
     An exporter calls a model without saying that it is not training, and random augmentation then acts. A subclassed
@@ -16,11 +16,11 @@ def inference(model: Any) -> Any:
 
     if not getattr(model, "inputs", None):
         return model
-    inputs = inputs_of(model)
+    inputs = symbolic_inputs(model)
     return keras.Model(inputs, model(inputs, training=False), name=model.name)
 
 
-def inputs_of(model: Any) -> Any:
+def symbolic_inputs(model: Any) -> Any:
     """The symbolic inputs of a functional or sequential model: one, or a list or dictionary of them."""
     import keras
 
@@ -40,7 +40,7 @@ def inference_function(model: Any) -> Any:
     return function.get_concrete_function(*specs)
 
 
-def count_asked(model: Any) -> int:
+def count_function_inputs(model: Any) -> int:
     """How many arrays the function of a model is given, beside what it captures."""
     function = inference_function(model)
     return len(function.inputs) - len(function.captured_inputs)

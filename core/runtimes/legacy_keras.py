@@ -17,7 +17,7 @@ import numpy as np
 
 from core.errors import DoesNotLoad
 
-CLASSES = {
+RENAMED_CLASSES = {
     "Convolution1D": "Conv1D",
     "Convolution2D": "Conv2D",
     "Convolution3D": "Conv3D",
@@ -25,7 +25,7 @@ CLASSES = {
     "Model": "Functional",
 }
 # What Keras 1 called its arguments.
-WORDS = {
+RENAMED_ARGUMENTS = {
     "bias": "use_bias",
     "border_mode": "padding",
     "subsample": "strides",
@@ -42,58 +42,69 @@ WORDS = {
     "input_dtype": "dtype",
 }
 # What only training, or an implementation that is gone, would ask for.
-PASSED_OVER = (
+IGNORED_ARGUMENTS = (
     *("init", "inner_init", "forget_bias_init", "gamma_init", "beta_init", "consume_less", "implementation", "weights"),
     *("W_regularizer", "U_regularizer", "b_regularizer", "W_constraint", "U_constraint", "b_constraint", "mode"),
     *("input_dim", "input_length", "activity_regularizer"),
 )
-ORDERINGS = {"tf": "channels_last", "th": "channels_first", "default": "channels_last"}
-MERGES = {"concat": "Concatenate", "sum": "Add", "mul": "Multiply", "ave": "Average", "max": "Maximum", "dot": "Dot"}
-HARMLESS = (None, False, 0, 1, [], {}, "")  # values of an argument that is gone, which ask for nothing
-OF_EVERY_LAYER = {"name", "trainable", "dtype", "activity_regularizer"}
-UNITS = ("Dense", "LSTM", "GRU", "SimpleRNN", "Highway", "TimeDistributedDense")
+DATA_FORMATS = {"tf": "channels_last", "th": "channels_first", "default": "channels_last"}
+MERGE_LAYERS = {
+    "concat": "Concatenate",
+    "sum": "Add",
+    "mul": "Multiply",
+    "ave": "Average",
+    "max": "Maximum",
+    "dot": "Dot",
+}
+NEUTRAL_VALUES = (None, False, 0, 1, [], {}, "")  # values of an argument that is gone, which ask for nothing
+BASE_LAYER_ARGUMENTS = {"name", "trainable", "dtype", "activity_regularizer"}
+CLASSES_WITH_UNITS = ("Dense", "LSTM", "GRU", "SimpleRNN", "Highway", "TimeDistributedDense")
 
 
-class Translation(NamedTuple):
+class ConfigTranslation(NamedTuple):
     """A config in the words of Keras 3, and what was put in other words, as "border_mode → padding"."""
 
     config: dict[str, Any]
     changes: list[str]
 
 
-def translated(config: dict[str, Any], version: str) -> Translation:
+def translate_config(config: dict[str, Any], version: str) -> ConfigTranslation:
     """A model's config as Keras 3 reads it. Raises DoesNotLoad where it has no word for something."""
-    translator = _Translator(first=version.startswith("1"))
-    return Translation(translator.layer(config), list(dict.fromkeys(translator.changes)))
+    translator = _ConfigTranslator(is_keras_1=version.startswith("1"))
+    return ConfigTranslation(translator.translate_layer(config), list(dict.fromkeys(translator.changes)))
 
 
-class _Translator:
-    def __init__(self, first: bool):
-        self.first = first
+class _ConfigTranslator:
+    def __init__(self, is_keras_1: bool):
+        self.is_keras_1 = is_keras_1
         self.changes: list[str] = []
 
-    def layer(self, said: dict[str, Any]) -> dict[str, Any]:
+    def translate_layer(self, layer: dict[str, Any]) -> dict[str, Any]:
         """One layer, or a model, with all that is in it."""
-        name = self._class_of(said)
-        config = said["config"]
+        name = self._translate_class(layer)
+        config = layer["config"]
         if isinstance(config, list) or "layers" in config:
-            return {**said, "class_name": name, "config": self._model(name, config)}
-        config = {key: self._nested(value) for key, value in config.items()}
-        if self.first:
-            config = self._first(name, config)
-        return {**said, "class_name": name, "config": self._known(name, self._later(name, config))}
+            return {**layer, "class_name": name, "config": self._translate_model(name, config)}
+        config = {key: self._translate_nested(value) for key, value in config.items()}
+        if self.is_keras_1:
+            config = self._translate_keras_1_arguments(name, config)
+        return {
+            **layer,
+            "class_name": name,
+            "config": self._drop_removed_arguments(name, self._translate_keras_2_arguments(name, config)),
+        }
 
-    def _class_of(self, said: dict[str, Any]) -> str:
-        name = said["class_name"]
+    def _translate_class(self, layer: dict[str, Any]) -> str:
+        name = layer["class_name"]
         if name == "Merge":
-            return self._merge(said["config"])
-        if name in CLASSES and name != "Model":
-            self.changes.append(f"{name} → {CLASSES[name]}")
-        return CLASSES.get(name, name)
+            return self._translate_merge(layer["config"])
+        if name in RENAMED_CLASSES and name != "Model":
+            self.changes.append(f"{name} → {RENAMED_CLASSES[name]}")
+        return RENAMED_CLASSES.get(name, name)
 
-    def _merge(self, config: dict[str, Any]) -> str:
+    def _translate_merge(self, config: dict[str, Any]) -> str:
         mode = config.get("mode")
-        if mode not in MERGES or config.get("layers"):
+        if mode not in MERGE_LAYERS or config.get("layers"):
             raise DoesNotLoad(
                 "A Merge layer of this file joins its inputs in a way that Keras 3 has no layer for.",
                 received=str(mode)[:80],
@@ -103,50 +114,54 @@ class _Translator:
         name = config["name"]
         config.clear()
         config |= {"name": name} | ({"axis": axis} if mode == "concat" else {})
-        self.changes.append(f"Merge → {MERGES[mode]}")
-        return MERGES[mode]
+        self.changes.append(f"Merge → {MERGE_LAYERS[mode]}")
+        return MERGE_LAYERS[mode]
 
-    def _nested(self, value: Any) -> Any:
+    def _translate_nested(self, value: Any) -> Any:
         is_layer = isinstance(value, dict) and isinstance(value.get("config"), dict) and "class_name" in value
-        return self.layer(value) if is_layer and ("name" in value["config"] or "layers" in value["config"]) else value
+        return (
+            self.translate_layer(value)
+            if is_layer and ("name" in value["config"] or "layers" in value["config"])
+            else value
+        )
 
-    def _model(self, name: str, config: Any) -> Any:
+    def _translate_model(self, name: str, config: Any) -> Any:
         """A model's layers. A Sequential whose first layer says what it takes gets an input layer in its place."""
         layers = config if isinstance(config, list) else config["layers"]
         shape = layers[0]["config"].get("batch_input_shape") if layers and name == "Sequential" else None
-        found = [self.layer(one) for one in layers]
+        found = [self.translate_layer(one) for one in layers]
         if shape is not None and found[0]["class_name"] != "InputLayer":
-            found.insert(0, _input_layer(shape, layers[0]))
+            found.insert(0, _make_input_layer(shape, layers[0]))
             self.changes.append("batch_input_shape → an input layer")
         return {**({"name": "sequential"} if isinstance(config, list) else config), "layers": found}
 
-    def _first(self, name: str, config: dict[str, Any]) -> dict[str, Any]:
+    def _translate_keras_1_arguments(self, name: str, config: dict[str, Any]) -> dict[str, Any]:
         """The arguments of Keras 1 in the words of Keras 2."""
         kept: dict[str, Any] = {}
         if "nb_row" in config:
             config["kernel_size"] = [config.pop("nb_row"), config.pop("nb_col")]
             self.changes.append("nb_row, nb_col → kernel_size")
         for key, value in config.items():
-            word = self._word(name, key)
+            word = self._rename_argument(name, key)
             if word == "data_format":
-                value = ORDERINGS.get(value, value)
+                value = DATA_FORMATS.get(value, value)
             if word is not None:
                 kept[word] = value
             if word not in (key, None):
                 self.changes.append(f"{key} → {word}")
         return kept
 
-    def _word(self, name: str, key: str) -> str | None:
+    def _rename_argument(self, name: str, key: str) -> str | None:
         """What Keras 2 calls an argument of Keras 1; None for what is passed over."""
-        if key == "output_dim" and name in UNITS:
+        if key == "output_dim" and name in CLASSES_WITH_UNITS:
             return "units"
         if key == "dim_ordering":
             return "data_format"
-        if key in PASSED_OVER and not (name == "Embedding" and key == "input_dim"):
+        if key in IGNORED_ARGUMENTS and not (name == "Embedding" and key == "input_dim"):
             return None
-        return WORDS.get(key, key)
+        return RENAMED_ARGUMENTS.get(key, key)
 
-    def _later(self, name: str, config: dict[str, Any]) -> dict[str, Any]:
+    def _translate_keras_2_arguments(self, name: str, config: dict[str, Any]) -> dict[str, Any]:
         """What Keras 2 said otherwise than Keras 3."""
         shape = config.pop("batch_input_shape", None)
         if name == "InputLayer" and shape is not None:
@@ -164,15 +179,15 @@ class _Translator:
                 value.get("config", {}).pop("dtype", None)
         return config
 
-    def _known(self, name: str, config: dict[str, Any]) -> dict[str, Any]:
+    def _drop_removed_arguments(self, name: str, config: dict[str, Any]) -> dict[str, Any]:
         """The config without arguments that the class no longer has, where they ask for nothing.
 
         Raises DoesNotLoad where one does.
         """
-        arguments = _arguments(name)
+        arguments = _layer_arguments(name)
         gone = {key: value for key, value in config.items() if arguments is not None and key not in arguments}
         for key, value in gone.items():
-            if (value is True or value not in HARMLESS) and key not in PASSED_OVER:
+            if (value is True or value not in NEUTRAL_VALUES) and key not in IGNORED_ARGUMENTS:
                 raise DoesNotLoad(
                     f"The layer {name} of this file asks for {key}, which Keras 3 no longer has.",
                     received=f"{key}={value!r}"[:120],
@@ -182,14 +197,14 @@ class _Translator:
         return {key: value for key, value in config.items() if key not in gone}
 
 
-def _input_layer(shape: list[int | None], first: dict[str, Any]) -> dict[str, Any]:
-    is_words = first["class_name"] == "Embedding"
-    dtype = first["config"].get("input_dtype") or ("float32" if not is_words else "int32")
-    config = {"batch_shape": shape, "dtype": dtype, "name": f"{first['config']['name']}_input"}
+def _make_input_layer(shape: list[int | None], first_layer: dict[str, Any]) -> dict[str, Any]:
+    is_words = first_layer["class_name"] == "Embedding"
+    dtype = first_layer["config"].get("input_dtype") or ("float32" if not is_words else "int32")
+    config = {"batch_shape": shape, "dtype": dtype, "name": f"{first_layer['config']['name']}_input"}
     return {"class_name": "InputLayer", "config": config}
 
 
-def _arguments(name: str) -> set[str] | None:
+def _layer_arguments(name: str) -> set[str] | None:
     """What a layer class of Keras 3 takes; None for a class that is not its own."""
     import keras
 
@@ -198,20 +213,20 @@ def _arguments(name: str) -> set[str] | None:
         return None
     # Words of Keras 2 that the class itself still understands: alpha of LeakyReLU.
     understood = {"alpha"} if name == "LeakyReLU" else set()
-    return set(inspect.signature(kind.__init__).parameters) | OF_EVERY_LAYER | understood
+    return set(inspect.signature(kind.__init__).parameters) | BASE_LAYER_ARGUMENTS | understood
 
 
 # Where each gate's kernel lies among the arrays of Keras 1, in the order in which Keras 3 joins the gates.
-GATES = {"LSTM": (0, 6, 3, 9), "GRU": (0, 3, 6)}
-PIECES = 3  # kernel, recurrent kernel and bias of each gate
+GATE_OFFSETS = {"LSTM": (0, 6, 3, 9), "GRU": (0, 3, 6)}
+ARRAYS_PER_GATE = 3  # kernel, recurrent kernel and bias of each gate
 
 
-def set_weights(model: Any, group: Any) -> None:
+def set_keras_1_weights(model: Any, group: Any) -> None:
     """Fill a model from the HDF5 group in which Keras 1 kept its weights; layers are paired in order.
 
     Raises DoesNotLoad where they do not fit.
     """
-    kept = [(name, _arrays(group[name])) for name in _names(group, "layer_names")]
+    kept = [(name, _read_weight_arrays(group[name])) for name in _read_names(group, "layer_names")]
     kept = [one for one in kept if one[1]]
     layers = [layer for layer in model.layers if layer.weights]
     if len(kept) != len(layers):
@@ -219,57 +234,60 @@ def set_weights(model: Any, group: Any) -> None:
             f"The file holds weights of {len(kept)} layers, and the model has {len(layers)}.",
             cure="Use the architecture that the weights were saved from.",
         )
-    theano = _names(group, "backend") == ["theano"]
+    theano = _read_names(group, "backend") == ["theano"]
     for layer, (_, arrays) in zip(layers, kept, strict=True):
-        layer.set_weights(as_keras_3(type(layer).__name__, arrays, theano, _is_channels_first(layer)))
+        layer.set_weights(to_keras_3_arrays(type(layer).__name__, arrays, theano, _is_channels_first(layer)))
 
 
-def _names(group: Any, attribute: str) -> list[str]:
+def _read_names(group: Any, attribute: str) -> list[str]:
     found = group.attrs.get(attribute, [])
     listed = [found] if isinstance(found, (bytes, str)) else found
     return [one.decode("utf-8") if isinstance(one, bytes) else str(one) for one in listed]
 
 
-def _arrays(group: Any) -> list[np.ndarray]:
-    return [np.asarray(group[name]) for name in _names(group, "weight_names")]
+def _read_weight_arrays(group: Any) -> list[np.ndarray]:
+    return [np.asarray(group[name]) for name in _read_names(group, "weight_names")]
 
 
 def _is_channels_first(layer: Any) -> bool:
     return getattr(layer, "data_format", "") == "channels_first"
 
 
-def as_keras_3(
-    name: str, arrays: list[np.ndarray], theano: bool = False, channels_first: bool = False
+def to_keras_3_arrays(
+    class_name: str, arrays: list[np.ndarray], is_theano: bool = False, is_channels_first: bool = False
 ) -> list[np.ndarray]:
     """The arrays of one layer as Keras 3 takes them: gates joined, one-dimensional kernels without their empty axis,
     kernels with the filters first turned to filters last, and those that Theano flips flipped back."""
-    if name in GATES and len(arrays) == PIECES * len(GATES[name]):
-        return [np.concatenate([arrays[at + piece] for at in GATES[name]], axis=-1) for piece in range(PIECES)]
-    if name == "Conv1D" and arrays[0].ndim == 4:
+    if class_name in GATE_OFFSETS and len(arrays) == ARRAYS_PER_GATE * len(GATE_OFFSETS[class_name]):
+        return [
+            np.concatenate([arrays[at + piece] for at in GATE_OFFSETS[class_name]], axis=-1)
+            for piece in range(ARRAYS_PER_GATE)
+        ]
+    if class_name == "Conv1D" and arrays[0].ndim == 4:
         return [arrays[0][:, 0], *arrays[1:]]
-    if name == "Conv2D" and arrays[0].ndim == 4:
-        kernel = arrays[0].transpose(2, 3, 1, 0) if channels_first else arrays[0]
-        kernel = kernel[::-1, ::-1] if theano else kernel
+    if class_name == "Conv2D" and arrays[0].ndim == 4:
+        kernel = arrays[0].transpose(2, 3, 1, 0) if is_channels_first else arrays[0]
+        kernel = kernel[::-1, ::-1] if is_theano else kernel
         return [kernel, *arrays[1:]]
     return arrays
 
 
-HEAD = "It was written by Keras {version}, and was read in the words of Keras 3"
+TRANSLATION_REMARK = "It was written by Keras {version}, and was read in the words of Keras 3"
 
 
-def written_by(path: Path) -> str:
+def read_keras_version(path: Path) -> str:
     """The version of Keras that wrote an `.h5` file; "1" where it does not say, as Keras 1 did not at first."""
     import h5py
 
     with h5py.File(path, "r") as file:
-        return _text(file.attrs.get("keras_version", "1"))
+        return _decode_attribute(file.attrs.get("keras_version", "1"))
 
 
-def is_old(version: str) -> bool:
+def is_legacy_version(version: str) -> bool:
     return version.split(".")[0] in ("1", "2")
 
 
-def load_old(path: Path, version: str, classes: dict[str, type]) -> tuple[Any, str]:
+def load_legacy_h5(path: Path, version: str, classes: dict[str, type]) -> tuple[Any, str]:
     """The model of an `.h5` file of Keras 1 or 2, not compiled, and what was translated.
 
     Raises DoesNotLoad where Keras 3 has no word for what the file says, and what Keras raises.
@@ -277,27 +295,27 @@ def load_old(path: Path, version: str, classes: dict[str, type]) -> tuple[Any, s
     import h5py
 
     with h5py.File(path, "r") as file:
-        translation = translated(_config(file), version)
-        model = _built(translation.config, classes)
-        changes = [*translation.changes, *_old_functions(model)]
-        _fill(model, file.get("model_weights", file), version)
-    return model, _said(version, changes)
+        translation = translate_config(_read_model_config(file), version)
+        model = _build_model(translation.config, classes)
+        changes = [*translation.changes, *_restore_legacy_activations(model)]
+        _load_weights(model, file.get("model_weights", file), version)
+    return model, _translation_remark(version, changes)
 
 
-def _config(file: Any) -> dict[str, Any]:
+def _read_model_config(file: Any) -> dict[str, Any]:
     if "model_config" not in file.attrs:
         raise DoesNotLoad(
             "This .h5 file holds weights alone: numbers without the layers that use them.",
             cure="Bring it in as .weights.h5, with its architecture as JSON.",
         )
-    return json.loads(_text(file.attrs["model_config"]))
+    return json.loads(_decode_attribute(file.attrs["model_config"]))
 
 
-def _text(value: Any) -> str:
+def _decode_attribute(value: Any) -> str:
     return value.decode("utf-8") if isinstance(value, bytes) else str(value)
 
 
-def _built(config: dict[str, Any], classes: dict[str, type]) -> Any:
+def _build_model(config: dict[str, Any], classes: dict[str, type]) -> Any:
     from keras.src.legacy.saving import saving_options
     from keras.src.legacy.saving.saving_utils import model_from_config
     from keras.src.saving.serialization_lib import SafeModeScope
@@ -313,7 +331,7 @@ def hard_sigmoid_of_keras_2(x: Any) -> Any:
     return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
-def _old_functions(model: Any) -> Iterator[str]:
+def _restore_legacy_activations(model: Any) -> Iterator[str]:
     """Put the functions back that Keras 3 has under the same names with other values."""
     import keras
 
@@ -327,15 +345,15 @@ def _old_functions(model: Any) -> Iterator[str]:
         yield "hard_sigmoid is 0.2 x + 0.5, and not the x / 6 + 0.5 of Keras 3"
 
 
-def _fill(model: Any, weights: Any, version: str) -> None:
+def _load_weights(model: Any, weights: Any, version: str) -> None:
     from keras.src.legacy.saving.legacy_h5_format import load_weights_from_hdf5_group
 
     if version.startswith("1"):
-        set_weights(model, weights)
+        set_keras_1_weights(model, weights)
     else:
         load_weights_from_hdf5_group(weights, model)
 
 
-def _said(version: str, changes: list[str]) -> str:
-    head = HEAD.format(version=version)
+def _translation_remark(version: str, changes: list[str]) -> str:
+    head = TRANSLATION_REMARK.format(version=version)
     return f"{head}: {'; '.join(dict.fromkeys(changes))}." if changes else f"{head}, which are the same."

@@ -7,8 +7,8 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.errors import CannotSave
-from core.runtimes.adapters import Shape, by_rows
-from core.runtimes.base import Named, Predictor, Spec, model_kind
+from core.runtimes.adapters import adapt_batch_size
+from core.runtimes.base import NamedArrays, Predictor, Shape, Spec, model_kind
 
 
 def live_predictor(model: Any) -> Predictor:
@@ -24,47 +24,47 @@ def keras_predictor(model: Any) -> Predictor:
     """
     import tensorflow as tf
 
-    specs = _keras_specs(model)
+    specs = _keras_input_specs(model)
     # Traced once for every number of rows, where the model says what it takes.
-    fixed = [arranged(model, {spec.name: _tensor_spec(spec) for spec in specs})] if specs else None
+    fixed = [arrange_inputs(model, {spec.name: _to_tensor_spec(spec) for spec in specs})] if specs else None
     graph = tf.function(
         lambda feed: model(feed, training=False), input_signature=fixed, autograph=False, reduce_retracing=True
     )
 
     def answer(inputs: Arrays) -> Arrays:
-        feed = arranged(model, {name: tf.constant(array) for name, array in inputs.items()})
-        return _named_outputs(graph(feed), getattr(model, "output_names", None))
+        feed = arrange_inputs(model, {name: tf.constant(array) for name, array in inputs.items()})
+        return _name_outputs(graph(feed), getattr(model, "output_names", None))
 
     return Predictor(
         model,
         specs,
         answer,
-        weights=lambda: _read(weight_variables(model)),
-        optimizer=lambda: _read(optimizer_variables(model)),
+        weights=lambda: _read_variables(weight_variables(model)),
+        optimizer_state=lambda: _read_variables(optimizer_variables(model)),
     )
 
 
-def _keras_specs(model: Any) -> tuple[Spec, ...]:
+def _keras_input_specs(model: Any) -> tuple[Spec, ...]:
     """The inputs of a model by the names under which it takes them.
 
     A subclassed model says nothing of its inputs: it has none here, and is fed what it is given.
     """
     tensors = {tensor.name: tensor for tensor in getattr(model, "inputs", None) or ()}
-    asked = _asked_as(model)
-    return tuple(_keras_spec(*one) for one in (asked if isinstance(asked, dict) else tensors).items())
+    asked = _input_structure(model)
+    return tuple(_keras_input_spec(*one) for one in (asked if isinstance(asked, dict) else tensors).items())
 
 
-def _keras_spec(name: str, tensor: Any) -> Spec:
-    return Spec(name, numpy_dtype(tensor.dtype), tuple(tensor.shape))
+def _keras_input_spec(name: str, tensor: Any) -> Spec:
+    return Spec(name, to_numpy_dtype(tensor.dtype), tuple(tensor.shape))
 
 
-def _tensor_spec(spec: Spec) -> Any:
+def _to_tensor_spec(spec: Spec) -> Any:
     import tensorflow as tf
 
     return tf.TensorSpec((None, *spec.shape[1:]), "string" if spec.dtype == "object" else spec.dtype, name=spec.name)
 
 
-def _asked_as(model: Any) -> Any:
+def _input_structure(model: Any) -> Any:
     """How a functional model asks for its inputs: a tensor, a list or a dictionary of them; None where it is not known
     or nested deeper."""
     asked = getattr(model, "input", None) if getattr(model, "inputs", None) else None
@@ -72,9 +72,9 @@ def _asked_as(model: Any) -> Any:
     return asked if all(hasattr(part, "dtype") for part in parts) else None
 
 
-def arranged(model: Any, feed: dict[str, Any]) -> Any:
+def arrange_inputs(model: Any, feed: dict[str, Any]) -> Any:
     """Inputs as the model asks for them, in its order; by name where it does not say."""
-    asked = _asked_as(model)
+    asked = _input_structure(model)
     if isinstance(asked, (list, tuple)):
         return [feed[tensor.name] for tensor in asked]
     return next(iter(feed.values())) if len(feed) == 1 and not isinstance(asked, dict) else feed
@@ -86,9 +86,9 @@ def module_predictor(module: Any) -> Predictor:
     return Predictor(
         module,
         predictor.inputs,
-        predictor.answer,
-        weights=lambda: _read(weight_variables(module)),
-        optimizer=lambda: _read(optimizer_variables(module)),
+        predictor.predict_fn,
+        weights=lambda: _read_variables(weight_variables(module)),
+        optimizer_state=lambda: _read_variables(optimizer_variables(module)),
     )
 
 
@@ -97,7 +97,7 @@ def serving_function(module: Any) -> Any:
 
     Raises CannotSave when there is none, or more than one.
     """
-    candidates = {name: getattr(module, name) for name in _function_names(module)}
+    candidates = {name: getattr(module, name) for name in _find_tf_functions(module)}
     chosen = candidates.get("__call__") or (next(iter(candidates.values())) if len(candidates) == 1 else None)
     if chosen is None:
         raise CannotSave(
@@ -108,7 +108,7 @@ def serving_function(module: Any) -> Any:
     return chosen.get_concrete_function()
 
 
-def _function_names(module: Any) -> list[str]:
+def _find_tf_functions(module: Any) -> list[str]:
     """Names of the methods that are `tf.function`s with an input signature, without calling any property."""
     return [
         name
@@ -117,7 +117,7 @@ def _function_names(module: Any) -> list[str]:
     ]
 
 
-def signature_predictor(function: Any, root: Any, weights: Callable[[], Named] | None = None) -> Predictor:
+def signature_predictor(function: Any, root: Any, weights: Callable[[], NamedArrays] | None = None) -> Predictor:
     """The predictor over a concrete function; `root` is the object that owns its variables. Where the function fixes
     the number of rows, or takes values without an axis for them, see `by_rows`."""
     import tensorflow as tf
@@ -132,10 +132,10 @@ def signature_predictor(function: Any, root: Any, weights: Callable[[], Named] |
     def answer(inputs: Arrays) -> Arrays:
         tensors = {name: tf.constant(array) for name, array in inputs.items()}
         named = {name: tensors[name] for name in keywords}
-        return _named_outputs(function(*(tensors[spec.name] for spec in positional), **named), None)
+        return _name_outputs(function(*(tensors[spec.name] for spec in positional), **named), None)
 
-    asked = by_rows(specs, _output_shapes(function), answer)
-    return Predictor(root, asked.specs, asked.answer, weights=weights, remark=asked.remark)
+    asked = adapt_batch_size(specs, _output_shapes(function), answer)
+    return Predictor(root, asked.specs, asked.predict, weights=weights, remark=asked.remark)
 
 
 def _output_shapes(function: Any) -> dict[str, Shape]:
@@ -151,27 +151,27 @@ def shape_of(tensor: Any) -> Shape:
 
 
 def _signature_spec(spec: Any, name: str) -> Spec:
-    return Spec(name, numpy_dtype(spec.dtype.name), shape_of(spec))
+    return Spec(name, to_numpy_dtype(spec.dtype.name), shape_of(spec))
 
 
-def numpy_dtype(name: str) -> str:
+def to_numpy_dtype(name: str) -> str:
     return "object" if name == "string" else name
 
 
-def _named_outputs(answers: Any, names: list[str] | None) -> Arrays:
+def _name_outputs(outputs: Any, names: list[str] | None) -> Arrays:
     """Answers by name. Raises CannotSave where they are nested: no signature and no runtime could give those."""
-    if isinstance(answers, (list, tuple)):
-        names = names if names and len(names) == len(answers) else [f"output_{index}" for index in range(len(answers))]
-        answers = dict(zip(names, answers, strict=True))
-    elif not isinstance(answers, dict):
-        answers = {"output_0": answers}
-    nested = [name for name, answer in answers.items() if isinstance(answer, (dict, list, tuple))]
+    if isinstance(outputs, (list, tuple)):
+        names = names if names and len(names) == len(outputs) else [f"output_{index}" for index in range(len(outputs))]
+        outputs = dict(zip(names, outputs, strict=True))
+    elif not isinstance(outputs, dict):
+        outputs = {"output_0": outputs}
+    nested = [name for name, answer in outputs.items() if isinstance(answer, (dict, list, tuple))]
     if nested:
         raise CannotSave(
             f"The answers of this model are nested: '{nested[0]}' holds others.",
             cure="Return one tensor, or a dictionary or list of tensors.",
         )
-    return {name: np.asarray(tensor) for name, tensor in answers.items()}
+    return {name: np.asarray(tensor) for name, tensor in outputs.items()}
 
 
 def weight_variables(model: Any) -> list[Any]:
@@ -198,5 +198,5 @@ def build_optimizer(model: Any) -> None:
         optimizer.build(model.trainable_variables)
 
 
-def _read(variables: list[Any]) -> Named:
+def _read_variables(variables: list[Any]) -> NamedArrays:
     return [(getattr(variable, "path", variable.name), np.asarray(variable)) for variable in variables]

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from core.arrays import Arrays
-from core.runtimes.adapters import ByRows, by_rows
-from core.runtimes.base import NO_CODE, ModelCode, Named, Predictor, Spec
+from core.runtimes.adapters import BatchAdapter, adapt_batch_size
+from core.runtimes.base import NO_CODE, ModelCode, NamedArrays, Predictor, Spec
 
 FILE = "model.onnx"
-DTYPES = {"float": "float32", "double": "float64", "string": "object"}  # ONNX' words where they are not NumPy's
-FATAL = 4  # what is logged on the way; every error also comes as an exception
+NUMPY_DTYPES = {"float": "float32", "double": "float64", "string": "object"}  # ONNX' words where they are not NumPy's
+LOG_FATAL_ONLY = 4  # what is logged on the way; every error also comes as an exception
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
@@ -19,19 +19,19 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
 def onnx_predictor(path: Path) -> Predictor:
     """The predictor over an ONNX file, on the processor."""
     session = open_session(str(path))
-    rows = asked_in_rows(session)
-    return Predictor(session, rows.specs, rows.answer, weights=lambda: _initializers(path), remark=rows.remark)
+    rows = adapt_session(session)
+    return Predictor(session, rows.specs, rows.predict, weights=lambda: _read_initializers(path), remark=rows.remark)
 
 
-def asked_in_rows(session: Any) -> ByRows:
+def adapt_session(session: Any) -> BatchAdapter:
     """How a session answers any number of rows."""
     names = [output.name for output in session.get_outputs()]
 
     def answer(inputs: Arrays) -> Arrays:
         return dict(zip(names, session.run(names, inputs), strict=True))
 
-    outputs = {port.name: _spec(port).shape for port in session.get_outputs()}
-    return by_rows(tuple(map(_spec, session.get_inputs())), outputs, answer)
+    outputs = {port.name: _value_spec(port).shape for port in session.get_outputs()}
+    return adapt_batch_size(tuple(map(_value_spec, session.get_inputs())), outputs, answer)
 
 
 def open_session(model: str | bytes) -> Any:
@@ -39,17 +39,17 @@ def open_session(model: str | bytes) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = FATAL
+    options.log_severity_level = LOG_FATAL_ONLY
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def _spec(port: Any) -> Spec:
-    word = port.type.removeprefix("tensor(").removesuffix(")")
-    shape = tuple(size if isinstance(size, int) else None for size in port.shape)
-    return Spec(port.name, DTYPES.get(word, word), shape)
+def _value_spec(value_info: Any) -> Spec:
+    word = value_info.type.removeprefix("tensor(").removesuffix(")")
+    shape = tuple(size if isinstance(size, int) else None for size in value_info.shape)
+    return Spec(value_info.name, NUMPY_DTYPES.get(word, word), shape)
 
 
-def _initializers(path: Path) -> Named:
+def _read_initializers(path: Path) -> NamedArrays:
     """The constants of the graph; a converter may have transposed a kernel or folded two into one."""
     import onnx
 

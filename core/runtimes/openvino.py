@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from core.arrays import Arrays
-from core.runtimes.adapters import ByRows, Shape, by_rows
-from core.runtimes.base import NO_CODE, ModelCode, Predictor, Spec
+from core.runtimes.adapters import BatchAdapter, adapt_batch_size
+from core.runtimes.base import NO_CODE, ModelCode, Predictor, Shape, Spec
 
 FILE = "model.xml"
 PACKAGES = {"openvino": "openvino"}
 
 
-def openvino() -> Any:
+def import_openvino() -> Any:
     """The package itself, imported so that it reports nothing.
 
     On import it would send usage data to its maker; where its telemetry package cannot be imported it uses a stub.
@@ -29,45 +29,45 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
 
 def openvino_predictor(path: Path) -> Predictor:
     """The predictor over an IR, on the processor, computing in float32."""
-    model = compiled(path)
-    rows = asked_in_rows(model)
-    return Predictor(model, rows.specs, rows.answer, remark=rows.remark)
+    model = compile_model(path)
+    rows = adapt_compiled_model(model)
+    return Predictor(model, rows.specs, rows.predict, remark=rows.remark)
 
 
-def asked_in_rows(model: Any) -> ByRows:
+def adapt_compiled_model(model: Any) -> BatchAdapter:
     """How a compiled model answers any number of rows."""
     # The converter leaves scalars that nothing reads behind as outputs; an answer has a row for every input.
-    answers = [port for port in model.outputs if _shape(port) != ()] or model.outputs
-    outputs = {_name(port, f"output_{index}"): port for index, port in enumerate(answers)}
+    answers = [port for port in model.outputs if _port_shape(port) != ()] or model.outputs
+    outputs = {_port_name(port, f"output_{index}"): port for index, port in enumerate(answers)}
 
     def answer(inputs: Arrays) -> Arrays:
         found = model(inputs)
         return {name: found[port].copy() for name, port in outputs.items()}
 
-    specs = tuple(_spec(port, index) for index, port in enumerate(model.inputs))
-    return by_rows(specs, {name: _shape(port) for name, port in outputs.items()}, answer)
+    specs = tuple(_port_spec(port, index) for index, port in enumerate(model.inputs))
+    return adapt_batch_size(specs, {name: _port_shape(port) for name, port in outputs.items()}, answer)
 
 
-def compiled(model: Any) -> Any:
+def compile_model(model: Any) -> Any:
     """An IR's path, or a model that was read, made ready to answer.
 
     Left to itself OpenVINO computes in bfloat16 where the processor can, and is then off by 0.002 on a digit.
     """
-    return openvino().Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return import_openvino().Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
 
-def _name(port: Any, otherwise: str) -> str:
+def _port_name(port: Any, default: str) -> str:
     """One of the names that a port has, always the same one."""
-    return min(port.get_names(), default=otherwise)
+    return min(port.get_names(), default=default)
 
 
-def _spec(port: Any, index: int) -> Spec:
+def _port_spec(port: Any, index: int) -> Spec:
     word = port.get_element_type().get_type_name()
     dtype = "object" if word == "string" else str(port.get_element_type().to_dtype())
-    return Spec(_name(port, f"input_{index}"), dtype, _shape(port))
+    return Spec(_port_name(port, f"input_{index}"), dtype, _port_shape(port))
 
 
-def _shape(port: Any) -> Shape:
+def _port_shape(port: Any) -> Shape:
     shape = port.get_partial_shape()
     if shape.rank.is_dynamic:
         return None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextmanager
-def quiet_inside(folder: Path) -> Iterator[None]:
+def silence_converters(folder: Path) -> Iterator[None]:
     """Hold back prints, warnings and logs, and keep temporary files in `folder`, where they are deleted at the end.
 
     What the converter's own C++ says still goes to the standard error of the process, which no page shows.

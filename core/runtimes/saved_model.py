@@ -15,33 +15,33 @@ from typing import Any, NamedTuple
 
 from core.arrays import Arrays
 from core.errors import CannotSave, DoesNotLoad, RoundtripError
-from core.runtimes.adapters import by_rows, choose_signature, remarks
-from core.runtimes.base import ModelCode, Named, Predictor, Spec
-from core.runtimes.live import numpy_dtype, shape_of, signature_predictor
+from core.runtimes.adapters import adapt_batch_size, choose_signature, join_remarks
+from core.runtimes.base import ModelCode, NamedArrays, Predictor, Spec
+from core.runtimes.live import shape_of, signature_predictor, to_numpy_dtype
 
-VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
-KIND = "saved_model.pb"
-SERVING = "serve"
+VARIABLE_OPS = ("VarHandleOp", "VariableV2", "Variable")
+SAVED_MODEL_FILE = "saved_model.pb"
+SERVING_TAG = "serve"
 
 
 @dataclass(frozen=True)
-class InSession:
+class SessionSignature:
     """A signature in a graph, with the session that holds its variables: inputs and outputs are tensors by name."""
 
     session: Any
     inputs: dict[str, Any]
     outputs: dict[str, Any]
 
-    def answer(self, inputs: Arrays) -> Arrays:
+    def predict(self, inputs: Arrays) -> Arrays:
         return self.session.run(self.outputs, {self.inputs[name]: array for name, array in inputs.items()})
 
-    def weights(self) -> Named:
+    def read_weights(self) -> NamedArrays:
         """The variables that the outputs depend on, in the order of the graph."""
-        handles = [one for one in _behind(self.outputs.values()) if one.type in VARIABLES]
-        read = {one.name: self._value(one) for one in handles}
+        handles = [one for one in _upstream_operations(self.outputs.values()) if one.type in VARIABLE_OPS]
+        read = {one.name: self._value_tensor(one) for one in handles}
         return list(self.session.run(read).items())
 
-    def _value(self, operation: Any) -> Any:
+    def _value_tensor(self, operation: Any) -> Any:
         import tensorflow as tf
 
         if operation.type != "VarHandleOp":
@@ -50,23 +50,23 @@ class InSession:
             return tf.raw_ops.ReadVariableOp(resource=operation.outputs[0], dtype=operation.get_attr("dtype"))
 
 
-def has_objects(folder: Path) -> bool:
+def has_object_graph(folder: Path) -> bool:
     """Whether a SavedModel says which objects it was made of; those of TensorFlow 1 do not."""
-    return any(len(one.object_graph_def.nodes) for one in _read(folder).meta_graphs)
+    return any(len(one.object_graph_def.nodes) for one in _read_saved_model_proto(folder).meta_graphs)
 
 
-def signatures_in(folder: Path) -> set[str]:
+def signature_names(folder: Path) -> set[str]:
     """The names of all signatures of a SavedModel."""
-    return {name for one in _read(folder).meta_graphs for name in one.signature_def}
+    return {name for one in _read_saved_model_proto(folder).meta_graphs for name in one.signature_def}
 
 
-def _read(folder: Path) -> Any:
+def _read_saved_model_proto(folder: Path) -> Any:
     from tensorflow.core.protobuf import saved_model_pb2
 
-    return saved_model_pb2.SavedModel.FromString((folder / KIND).read_bytes())
+    return saved_model_pb2.SavedModel.FromString((folder / SAVED_MODEL_FILE).read_bytes())
 
 
-def open_session(folder: Path, asked: str = "") -> tuple[InSession, str]:
+def open_session(folder: Path, signature_name: str = "") -> tuple[SessionSignature, str]:
     """One signature of a SavedModel in a session, and the remark of `choose_signature`.
 
     Raises DoesNotLoad, InputError, and what TensorFlow raises.
@@ -76,32 +76,36 @@ def open_session(folder: Path, asked: str = "") -> tuple[InSession, str]:
     graph = tf.Graph()
     with graph.as_default():
         session = tf.compat.v1.Session(graph=graph)
-        found = tf.compat.v1.saved_model.loader.load(session, _tags(folder), str(folder))
-    name, remark = choose_signature(found.signature_def, asked)
+        found = tf.compat.v1.saved_model.loader.load(session, _serving_tags(folder), str(folder))
+    name, remark = choose_signature(found.signature_def, signature_name)
     signature = found.signature_def[name]
-    return InSession(session, _tensors(graph, signature.inputs), _tensors(graph, signature.outputs)), remark
+    return SessionSignature(
+        session, _tensors_by_name(graph, signature.inputs), _tensors_by_name(graph, signature.outputs)
+    ), remark
 
 
-def session_predictor(held: InSession) -> Predictor:
+def session_predictor(signature: SessionSignature) -> Predictor:
     """The predictor over a signature in a session."""
-    specs = [_spec(name, tensor) for name, tensor in held.inputs.items()]
-    rows = by_rows(specs, {name: shape_of(tensor) for name, tensor in held.outputs.items()}, held.answer)
-    return Predictor(held, rows.specs, rows.answer, weights=held.weights, remark=rows.remark)
+    specs = [_session_input_spec(name, tensor) for name, tensor in signature.inputs.items()]
+    rows = adapt_batch_size(
+        specs, {name: shape_of(tensor) for name, tensor in signature.outputs.items()}, signature.predict
+    )
+    return Predictor(signature, rows.specs, rows.predict, weights=signature.read_weights, remark=rows.remark)
 
 
-def _spec(name: str, tensor: Any) -> Spec:
-    return Spec(name, numpy_dtype(tensor.dtype.base_dtype.name), shape_of(tensor))
+def _session_input_spec(name: str, tensor: Any) -> Spec:
+    return Spec(name, to_numpy_dtype(tensor.dtype.base_dtype.name), shape_of(tensor))
 
 
-def _tags(folder: Path) -> list[str]:
+def _serving_tags(folder: Path) -> list[str]:
     """The tags of the graph for serving; else of the first."""
-    tags = [list(one.meta_info_def.tags) for one in _read(folder).meta_graphs]
+    tags = [list(one.meta_info_def.tags) for one in _read_saved_model_proto(folder).meta_graphs]
     if not tags:
         raise DoesNotLoad("This SavedModel holds no graph.", cure="Save it again.")
-    return min(tags, key=lambda one: (one != [SERVING], SERVING not in one))
+    return min(tags, key=lambda one: (one != [SERVING_TAG], SERVING_TAG not in one))
 
 
-def _tensors(graph: Any, infos: Any) -> dict[str, Any]:
+def _tensors_by_name(graph: Any, infos: Any) -> dict[str, Any]:
     """Tensors by name, in the order of the alphabet: a signature has none of its own. Raises DoesNotLoad for sparse."""
     if strange := [name for name, info in infos.items() if info.WhichOneof("encoding") != "name"]:
         raise DoesNotLoad(
@@ -111,7 +115,7 @@ def _tensors(graph: Any, infos: Any) -> dict[str, Any]:
     return {name: graph.get_tensor_by_name(infos[name].name) for name in sorted(infos)}
 
 
-def _behind(tensors: Any) -> Iterator[Any]:
+def _upstream_operations(tensors: Any) -> Iterator[Any]:
     """Every operation that some tensors depend on, in the order of the graph."""
     waiting = [tensor.op for tensor in tensors]
     graph, seen = waiting[0].graph, set()
@@ -123,7 +127,7 @@ def _behind(tensors: Any) -> Iterator[Any]:
     return (one for one in graph.get_operations() if one.name in seen)
 
 
-def frozen_function(held: InSession) -> Any:
+def freeze_signature(signature: SessionSignature) -> Any:
     """The signature as a concrete function that TensorFlow 2 calls and converts, its variables made constants.
 
     Raises CannotSave where the graph needs more than variables, such as a lookup table.
@@ -131,9 +135,9 @@ def frozen_function(held: InSession) -> Any:
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_from_session_graph
 
-    nodes = sorted({tensor.op.name for tensor in held.outputs.values()})
-    graph = held.session.graph
-    constant = convert_variables_to_constants_from_session_graph(held.session, graph.as_graph_def(), nodes)
+    nodes = sorted({tensor.op.name for tensor in signature.outputs.values()})
+    graph = signature.session.graph
+    constant = convert_variables_to_constants_from_session_graph(signature.session, graph.as_graph_def(), nodes)
     if tables := [node.name for node in constant.node if "HashTable" in node.op]:
         raise CannotSave(
             "The model looks words up in a table, and a graph of constants cannot hold one.",
@@ -141,12 +145,12 @@ def frozen_function(held: InSession) -> Any:
             cure="Convert it where it was made, with the table inside of the function.",
         )
     whole = tf.compat.v1.wrap_function(lambda: tf.compat.v1.import_graph_def(constant, name=""), [])
-    feeds = [whole.graph.get_tensor_by_name(tensor.name) for tensor in held.inputs.values()]
-    fetches = {name: whole.graph.get_tensor_by_name(tensor.name) for name, tensor in held.outputs.items()}
-    return _inlined(whole.prune(feeds, fetches))
+    feeds = [whole.graph.get_tensor_by_name(tensor.name) for tensor in signature.inputs.values()]
+    fetches = {name: whole.graph.get_tensor_by_name(tensor.name) for name, tensor in signature.outputs.items()}
+    return _inline_functions(whole.prune(feeds, fetches))
 
 
-def _inlined(function: Any) -> Any:
+def _inline_functions(function: Any) -> Any:
     """The same with the functions that it calls written out: some converters know none."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
@@ -158,15 +162,17 @@ def _inlined(function: Any) -> Any:
     return whole.prune(feeds, {name: whole.graph.get_tensor_by_name(tensor.name) for name, tensor in outputs.items()})
 
 
-OLD = "It is a SavedModel of TensorFlow 1, so it was read as a graph in a session."
-AS_GRAPH = "Its Python objects do not come back here, so it was read as a graph in a session"
-ADD_SLOT = f"{AS_GRAPH}: it holds optimizer slots of Keras 2, which tf.saved_model.load fails on."
+TF1_REMARK = "It is a SavedModel of TensorFlow 1, so it was read as a graph in a session."
+GRAPH_FALLBACK_REMARK = "Its Python objects do not come back here, so it was read as a graph in a session"
+KERAS_2_SLOTS_REMARK = (
+    f"{GRAPH_FALLBACK_REMARK}: it holds optimizer slots of Keras 2, which tf.saved_model.load fails on."
+)
 
 
-Read = Callable[[Path], Any]
+SavedModelLoader = Callable[[Path], Any]
 
 
-class Opened(NamedTuple):
+class OpenedSignature(NamedTuple):
     """A SavedModel's signature: a concrete function with the object that owns its variables, or one in a session."""
 
     root: Any
@@ -174,45 +180,47 @@ class Opened(NamedTuple):
     remark: str
 
 
-def load_saved_model(folder: Path, code: ModelCode, read: Read) -> Predictor:
+def load_saved_model(folder: Path, code: ModelCode, loader: SavedModelLoader) -> Predictor:
     """The predictor over a SavedModel directory, through the signature that was chosen (see `choose_signature`).
 
     What `read`, TensorFlow's own loader, does not read, a session does; the remark says so. Raises DoesNotLoad,
     InputError.
     """
-    opened = open_saved_model(folder, code.signature, read)
-    if isinstance(opened.signature, InSession):
+    opened = open_signature(folder, code.signature, loader)
+    if isinstance(opened.signature, SessionSignature):
         predictor = session_predictor(opened.signature)
     else:
         predictor = saved_model_predictor(opened.signature, opened.root, folder)
-    return replace(predictor, remark=remarks(opened.remark, predictor.remark))
+    return replace(predictor, remark=join_remarks(opened.remark, predictor.remark))
 
 
-def open_saved_model(folder: Path, asked: str, read: Read) -> Opened:
+def open_signature(folder: Path, signature_name: str, loader: SavedModelLoader) -> OpenedSignature:
     """The signature that answers, however the SavedModel can be read. Raises as `load_saved_model`."""
-    if not has_objects(folder):
-        return _in_session(folder, asked, OLD)
+    if not has_object_graph(folder):
+        return _open_in_session(folder, signature_name, TF1_REMARK)
     try:
-        root = read(folder)
+        root = loader(folder)
     except Exception as error:  # noqa: BLE001  whatever a loader stumbles on among the objects, the graph may be whole
-        return _after(error, folder, asked)
-    name, remark = choose_signature(root.signatures, asked)
-    return Opened(root, root.signatures[name], remark)
+        return _retry_in_session(error, folder, signature_name)
+    name, remark = choose_signature(root.signatures, signature_name)
+    return OpenedSignature(root, root.signatures[name], remark)
 
 
-def _after(error: Exception, folder: Path, asked: str) -> Opened:
+def _retry_in_session(error: Exception, folder: Path, signature_name: str) -> OpenedSignature:
     """The same from a session; where that fails too, what the first loader said."""
     try:
-        return _in_session(folder, asked, ADD_SLOT if "add_slot" in str(error) else f"{AS_GRAPH}.")
+        return _open_in_session(
+            folder, signature_name, KERAS_2_SLOTS_REMARK if "add_slot" in str(error) else f"{GRAPH_FALLBACK_REMARK}."
+        )
     except RoundtripError:
         raise
     except Exception:  # noqa: BLE001  the first error is the telling one
         raise error from None
 
 
-def _in_session(folder: Path, asked: str, reason: str) -> Opened:
-    held, remark = open_session(folder, asked)
-    return Opened(held, held, remarks(reason, remark))
+def _open_in_session(folder: Path, signature_name: str, reason: str) -> OpenedSignature:
+    held, remark = open_session(folder, signature_name)
+    return OpenedSignature(held, held, join_remarks(reason, remark))
 
 
 def saved_model_predictor(signature: Any, root: Any, folder: Path) -> Predictor:
@@ -220,17 +228,17 @@ def saved_model_predictor(signature: Any, root: Any, folder: Path) -> Predictor:
     predictor = signature_predictor(signature, root)
     return replace(
         predictor,
-        weights=lambda: _used_by(signature),
-        optimizer=lambda: list(_optimizer_entries(folder)),
+        weights=lambda: _read_graph_variables(signature),
+        optimizer_state=lambda: list(_read_optimizer_state(folder)),
     )
 
 
-def _used_by(signature: Any) -> Named:
+def _read_graph_variables(signature: Any) -> NamedArrays:
     """The variables that the signature's graph reads: these are the weights that answer."""
     return [(variable.name, variable.numpy()) for variable in signature.graph.variables]
 
 
-def _optimizer_entries(folder: Path) -> Iterable[tuple[str, Any]]:
+def _read_optimizer_state(folder: Path) -> Iterable[tuple[str, Any]]:
     import tensorflow as tf
 
     if not (folder / "variables" / "variables.index").is_file():  # a model of constants alone has none
@@ -241,7 +249,7 @@ def _optimizer_entries(folder: Path) -> Iterable[tuple[str, Any]]:
             yield key, reader.get_tensor(key)
 
 
-def serving_module(folder: Path, asked: str = "") -> Any:
+def serving_module(folder: Path, signature_name: str = "") -> Any:
     """The signature of a SavedModel (see `choose_signature`) as a tf.Module with one `tf.function`, its `__call__`.
 
     It holds the variables that the signature reads; of a signature in a session it holds constants. Raises what
@@ -249,22 +257,22 @@ def serving_module(folder: Path, asked: str = "") -> Any:
     """
     import tensorflow as tf
 
-    opened = open_saved_model(folder, asked, tf.saved_model.load)
-    if isinstance(opened.signature, InSession):
+    opened = open_signature(folder, signature_name, tf.saved_model.load)
+    if isinstance(opened.signature, SessionSignature):
         names = list(opened.signature.inputs)
-        return _module(frozen_function(opened.signature), names, by_name=False)
+        return _wrap_function(freeze_signature(opened.signature), names, by_name=False)
     names = sorted(opened.signature.structured_input_signature[1])
-    module = _module(opened.signature, names, by_name=True)
+    module = _wrap_function(opened.signature, names, by_name=True)
     module.root = opened.root  # it owns the variables, and its tables
     module.read = list(opened.signature.graph.variables)
     return module
 
 
-def _module(function: Any, names: list[str], by_name: bool) -> Any:
+def _wrap_function(function: Any, names: list[str], by_name: bool) -> Any:
     import tensorflow as tf
 
     specs = function.structured_input_signature[1] if by_name else dict(zip(names, function.inputs, strict=False))
-    asked = [tf.TensorSpec(specs[name].shape, specs[name].dtype, name=identifier(name)) for name in names]
+    asked = [tf.TensorSpec(specs[name].shape, specs[name].dtype, name=to_identifier(name)) for name in names]
 
     def call(self: Any, *inputs: Any) -> Any:
         return function(**dict(zip(names, inputs, strict=True))) if by_name else function(*inputs)
@@ -275,7 +283,7 @@ def _module(function: Any, names: list[str], by_name: bool) -> Any:
     return module
 
 
-def identifier(name: str) -> str:
+def to_identifier(name: str) -> str:
     """A name that can be an argument's: other characters than letters, digits and "_" become "_"."""
     plain = re.sub(r"\W", "_", name)
     return plain if plain.isidentifier() else f"_{plain}"

@@ -5,6 +5,6 @@ be touched, a seccomp filter which calls of the kernel may be made, and limits h
 the child itself while it has one thread and has seen nothing of the file; none can be taken off again.
 """
 
-from core.sandbox.policy import confine, for_strangers, open_for_strangers
+from core.sandbox.policy import confine, is_sandboxed, mark_sandboxed
 
-__all__ = ["confine", "for_strangers", "open_for_strangers"]
+__all__ = ["confine", "is_sandboxed", "mark_sandboxed"]

@@ -13,26 +13,26 @@ from typing import Any
 
 Reply = tuple[dict[str, Any], None]
 
-BEYOND = 64 * 2**30  # bytes: more memory, and a longer file, than any confined child may have
+EXCESSIVE_BYTES = 64 * 2**30  # bytes: more memory, and a longer file, than any confined child may have
 PTRACE_SEIZE = 0x4206  # which, unlike attaching, does not stop whoever is traced
 # How a system says no. That something is not there, or does not answer, is no such word.
-REFUSALS = {errno.EPERM, errno.EACCES, errno.EXDEV, errno.EROFS, errno.ENOSYS, errno.ENOMEM, errno.EFBIG}
+REFUSAL_ERRNOS = {errno.EPERM, errno.EACCES, errno.EXDEV, errno.EROFS, errno.ENOSYS, errno.ENOMEM, errno.EFBIG}
 
 
-def attempt(report: Any, arrays: Any, *, targets: dict[str, Any]) -> Reply:
+def attempt_escapes(report: Any, arrays: Any, *, targets: dict[str, Any]) -> Reply:
     """Try everything on the targets that the self-test made; gives by name whether it was refused, how, in seconds."""
-    return {"attempts": {name: _refusal(do, targets) for name, do in ATTEMPTS.items()}}, None
+    return {"attempts": {name: _try_attempt(do, targets) for name, do in ATTEMPTS.items()}}, None
 
 
-def _refusal(do: Callable[[dict[str, Any]], Any], targets: dict[str, Any]) -> dict[str, Any]:
+def _try_attempt(action: Callable[[dict[str, Any]], Any], targets: dict[str, Any]) -> dict[str, Any]:
     started, how = time.perf_counter(), 0
     try:
-        do(targets)
+        action(targets)
     except MemoryError:
         how = errno.ENOMEM
     except OSError as error:
         how = error.errno or 0
-    found = {"refused": how in REFUSALS, "how": errno.errorcode.get(how, "done")}
+    found = {"refused": how in REFUSAL_ERRNOS, "how": errno.errorcode.get(how, "done")}
     return found | {"seconds": time.perf_counter() - started}
 
 
@@ -66,13 +66,13 @@ def _call(name: str, *arguments: Any) -> None:
         raise OSError(ctypes.get_errno(), name)
 
 
-def _ask_memory(targets: dict[str, Any]) -> None:
-    bytearray(BEYOND)
+def _allocate_memory(targets: dict[str, Any]) -> None:
+    bytearray(EXCESSIVE_BYTES)
 
 
-def _write_long(targets: dict[str, Any]) -> None:
+def _write_large_file(targets: dict[str, Any]) -> None:
     with open(targets["scratch"], "wb") as file:
-        file.truncate(BEYOND)
+        file.truncate(EXCESSIVE_BYTES)
 
 
 def _raise_limits(targets: dict[str, Any]) -> None:
@@ -90,8 +90,8 @@ def _raise_limits(targets: dict[str, Any]) -> None:
 
 UNIX, INET = socket.AF_UNIX if hasattr(socket, "AF_UNIX") else 0, socket.AF_INET
 STREAM, DATAGRAM = socket.SOCK_STREAM, socket.SOCK_DGRAM
-LENT_MODE = 0o777
-NEW_USER = 0x10000000
+ALL_PERMISSIONS = 0o777
+CLONE_NEWUSER = 0x10000000
 
 ATTEMPTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "read-secret": lambda to: _read(to["secret"]),
@@ -105,7 +105,7 @@ ATTEMPTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "delete-lent": lambda to: os.unlink(to["lent"]),
     "rename-lent": lambda to: os.rename(to["lent"], to["scratch"]),
     "link-lent": lambda to: os.link(to["lent"], to["scratch"] + "-link"),
-    "mode-of-lent": lambda to: os.chmod(to["lent"], LENT_MODE),
+    "mode-of-lent": lambda to: os.chmod(to["lent"], ALL_PERMISSIONS),
     "time-of-lent": lambda to: os.utime(to["lent"], (0, 0)),
     "symlink": lambda to: os.symlink(to["secret"], to["scratch"] + "-symlink"),
     "connect-tcp": lambda to: _connect(INET, STREAM, ("127.0.0.1", to["tcp"])),
@@ -117,9 +117,9 @@ ATTEMPTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "signal": lambda to: os.kill(to["app"], 0),
     "signal-parent": lambda to: os.kill(os.getppid(), 0),
     "trace": lambda to: _call("ptrace", PTRACE_SEIZE, to["app"], None, None),
-    "new-namespace": lambda to: _call("unshare", NEW_USER),
+    "new-namespace": lambda to: _call("unshare", CLONE_NEWUSER),
     "mount": lambda to: _call("mount", b"none", to["scratch_folder"].encode(), b"tmpfs", 0, None),
-    "memory": _ask_memory,
-    "file-size": _write_long,
+    "memory": _allocate_memory,
+    "file-size": _write_large_file,
     "limits": _raise_limits,
 }

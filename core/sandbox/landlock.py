@@ -12,24 +12,24 @@ from contextlib import suppress
 from pathlib import Path
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # the same numbers on every processor
-VERSION = 1  # the flag that asks for the version of the interface
-BENEATH = 1  # a rule on a folder, and on all below it
+GET_VERSION_FLAG = 1  # the flag that asks for the version of the interface
+PATH_BENEATH = 1  # a rule on a folder, and on all below it
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REMOVE_DIR, REMOVE_FILE = (1 << bit for bit in range(6))
 MAKE_DIR, MAKE_REG, REFER, TRUNCATE = 1 << 7, 1 << 8, 1 << 13, 1 << 14
-RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # how many rights on files each version of the interface knows
+RIGHT_COUNTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # how many rights on files each version of the interface knows
 NETWORK_SINCE, SCOPES_SINCE = 4, 6
 NETWORK = 0b11  # bind and connect TCP
 SCOPES = 0b11  # abstract Unix sockets, signals
 
 READ = READ_FILE | READ_DIR
 FILL = READ | WRITE_FILE | REMOVE_DIR | REMOVE_FILE | MAKE_DIR | MAKE_REG | REFER | TRUNCATE
-OF_A_FILE = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE
+FILE_RIGHTS = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE
 
 
-def version() -> int:
+def landlock_version() -> int:
     """The version of Landlock's interface in this kernel; 0 where there is none."""
-    found = _call(CREATE_RULESET, None, ctypes.c_size_t(0), VERSION)
+    found = _syscall(CREATE_RULESET, None, ctypes.c_size_t(0), GET_VERSION_FLAG)
     return max(found, 0)
 
 
@@ -39,39 +39,39 @@ def restrict(readable: Iterable[Path], writable: Iterable[Path], fillable: Itera
     `readable` and `fillable` are files or folders with all below them, `writable` files that may also be written as
     they are. What is not there is left out. Raises OSError where the kernel refuses.
     """
-    known = version()
-    rights = (1 << RIGHTS.get(known, 16)) - 1
+    known = landlock_version()
+    rights = (1 << RIGHT_COUNTS.get(known, 16)) - 1
     network = NETWORK if known >= NETWORK_SINCE else 0
     scopes = SCOPES if known >= SCOPES_SINCE else 0
     # A kernel takes a longer description than it knows, as long as what it does not know is nought.
     asked = struct.pack("=QQQ", rights, network, scopes)
-    rules = _checked(_call(CREATE_RULESET, asked, ctypes.c_size_t(len(asked)), 0))
+    rules = _check_result(_syscall(CREATE_RULESET, asked, ctypes.c_size_t(len(asked)), 0))
     try:
         for paths, allowed in ((readable, READ), (writable, READ_FILE | WRITE_FILE), (fillable, FILL)):
             for path in paths:
-                _allow(rules, path, allowed & rights)
-        _checked(_call(RESTRICT_SELF, rules, 0))
+                _add_rule(rules, path, allowed & rights)
+        _check_result(_syscall(RESTRICT_SELF, rules, 0))
     finally:
         os.close(rules)
 
 
-def _allow(rules: int, path: Path, rights: int) -> None:
+def _add_rule(rules: int, path: Path, rights: int) -> None:
     with suppress(FileNotFoundError, PermissionError, NotADirectoryError):
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
         try:
-            fitting = rights if path.is_dir() else rights & OF_A_FILE
-            _checked(_call(ADD_RULE, rules, BENEATH, struct.pack("=Qi", fitting, place), 0))
+            fitting = rights if path.is_dir() else rights & FILE_RIGHTS
+            _check_result(_syscall(ADD_RULE, rules, PATH_BENEATH, struct.pack("=Qi", fitting, place), 0))
         finally:
             os.close(place)
 
 
-def _call(number: int, *arguments: object) -> int:
+def _syscall(number: int, *arguments: object) -> int:
     library = ctypes.CDLL(None, use_errno=True)
     return library.syscall(ctypes.c_long(number), *arguments)
 
 
-def _checked(found: int) -> int:
-    if found < 0:
+def _check_result(result: int) -> int:
+    if result < 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
-    return found
+    return result

@@ -7,21 +7,23 @@ from contextlib import suppress
 
 import psutil
 
-CONFINED = "-confined"  # the end of the name of the warm process's second socket
-OUT_OF_TIME = -24  # SIGXCPU: how a child ends that has used up its processor time
+CONFINED_SUFFIX = "-confined"  # the end of the name of the warm process's second socket
+CPU_TIME_EXCEEDED = -24  # SIGXCPU: how a child ends that has used up its processor time
 
 
-BEHIND = 10  # steps of priority that a long computation stands behind whoever waits for a page
+LOWERED_PRIORITY = 10  # steps of priority that a long computation stands behind whoever waits for a page
 
 
-def stand_back() -> None:
+def lower_priority() -> None:
     """Let others go first where they ask for the same processor: for work that nobody waits for by the second.
 
     A confined child may not, and goes on as it is.
     """
     if hasattr(os, "setpriority"):
         with suppress(PermissionError):
-            os.setpriority(os.PRIO_PGRP, 0, BEHIND)  # the group is this child alone; so its other threads follow it
+            os.setpriority(
+                os.PRIO_PGRP, 0, LOWERED_PRIORITY
+            )  # the group is this child alone; so its other threads follow it
 
 
 def die_with_parent() -> None:
@@ -33,7 +35,7 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def limit_child(address_space: int) -> None:
+def limit_child_memory(address_space: int) -> None:
     """Bound the address space, in bytes, and leave no core dump. Windows has no such limits and goes without."""
     if os.name == "nt":
         return
@@ -45,7 +47,7 @@ def limit_child(address_space: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 
-def renew(pid: int, cpu_seconds: int, file_bytes: int, address_space: int) -> None:
+def renew_limits(pid: int, cpu_seconds: int, file_bytes: int, address_space: int) -> None:
     """Give a confined child so much processor time from now on, room for files of that size, and bytes of memory.
 
     Raises ImportError where there are no such limits, ProcessLookupError and psutil.Error when it is gone.
@@ -59,7 +61,7 @@ def renew(pid: int, cpu_seconds: int, file_bytes: int, address_space: int) -> No
         resource.prlimit(pid, limit, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
-def ending(status: int) -> str:
+def describe_exit(status: int) -> str:
     """Say how a process ended, from its return code (negative: the signal that ended it)."""
     if status >= 0:
         return f"it stopped with status {status}"

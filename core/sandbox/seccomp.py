@@ -16,23 +16,23 @@ import struct
 from typing import NamedTuple
 
 
-class Machine(NamedTuple):
+class CpuArchitecture(NamedTuple):
     """`audit` names the processor for a filter; `column` is its column in the tables here."""
 
     audit: int
     column: int
 
 
-MACHINES = {"x86_64": Machine(0xC000003E, 0), "aarch64": Machine(0xC00000B7, 1)}
-LAST_KNOWN = 462  # mseal; what came later is answered as by a kernel that does not have it
+ARCHITECTURES = {"x86_64": CpuArchitecture(0xC000003E, 0), "aarch64": CpuArchitecture(0xC00000B7, 1)}
+LAST_KNOWN_SYSCALL = 462  # mseal; what came later is answered as by a kernel that does not have it
 
-Numbers = dict[str, tuple[int | None, int | None]]
+SyscallNumbers = dict[str, tuple[int | None, int | None]]
 
 # Asked for with an argument that decides.
-CLONE, CLONE3, KILL, TGKILL = (56, 220), (435, 435), (62, 129), (234, 131)
-PRLIMIT, IOCTL, PRCTL = (302, 261), (16, 29), (157, 167)
+SYS_CLONE, SYS_CLONE3, SYS_KILL, SYS_TGKILL = (56, 220), (435, 435), (62, 129), (234, 131)
+SYS_PRLIMIT, SYS_IOCTL, SYS_PRCTL = (302, 261), (16, 29), (157, 167)
 
-FORBIDDEN: Numbers = {
+FORBIDDEN_SYSCALLS: SyscallNumbers = {
     # another program, another process, another namespace
     "execve": (59, 221),
     "execveat": (322, 281),
@@ -196,94 +196,120 @@ FORBIDDEN: Numbers = {
 }
 
 
-def machine() -> Machine | None:
+def current_architecture() -> CpuArchitecture | None:
     """The processor that this runs on; None where no filter was written for it."""
-    return MACHINES.get(platform.machine())
+    return ARCHITECTURES.get(platform.machine())
 
 
-LOAD, EQUAL, AT_LEAST, ANY_OF, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # of classic BPF, on a constant
-NUMBER, PROCESSOR = 0, 4  # where the kernel puts them
-ALLOW, KILL_PROCESS, REFUSE = 0x7FFF0000, 0x80000000, 0x00050000
+BPF_LOAD, BPF_JUMP_EQUAL, BPF_JUMP_GREATER_EQUAL, BPF_JUMP_ANY_BIT, BPF_RETURN = (
+    0x20,
+    0x15,
+    0x35,
+    0x45,
+    0x06,
+)  # of classic BPF, on a constant
+OFFSET_NUMBER, OFFSET_ARCHITECTURE = 0, 4  # where the kernel puts them
+SECCOMP_RET_ALLOW, SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 
 CLONE_THREAD = 0x00010000
-CLONE_NEW = 0x7E020000  # every flag that begins a namespace
-TERMINAL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # is it one, how large, what waits; blocking, close-on-exec
-DEATH_SIGNAL, DUMPABLE, MEMORY_MAP, TRACER = 1, 4, 35, 0x59616D61  # what prctl could undo
-SET_FILTER, NO_NEW_PRIVILEGES = 22, 38
+CLONE_NAMESPACE_FLAGS = 0x7E020000  # every flag that begins a namespace
+ALLOWED_IOCTLS = (
+    0x5401,
+    0x5413,
+    0x541B,
+    0x5421,
+    0x5450,
+    0x5451,
+)  # is it one, how large, what waits; blocking, close-on-exec
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_MM, PR_SET_PTRACER = 1, 4, 35, 0x59616D61  # what prctl could undo
+PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 22, 38
 
-Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, constant
+BpfInstruction = tuple[int, int, int, int]  # code, jump if true, jump if false, constant
 
 
-def install() -> None:
+def install_filter() -> None:
     """Refuse, from here on, what a confined child may not ask of the kernel. Raises OSError where none is taken."""
-    processor = machine()
+    processor = current_architecture()
     if processor is None:
         raise OSError(errno.ENOSYS, "no filter for this processor")
-    program = b"".join(struct.pack("=HBBI", *one) for one in _program(processor, os.getpid()))
+    program = b"".join(struct.pack("=HBBI", *one) for one in _build_filter(processor, os.getpid()))
     held = ctypes.create_string_buffer(program)
     described = struct.pack("@HP", len(program) // 8, ctypes.addressof(held))
-    _set(SET_FILTER, 2, described)
+    _prctl(PR_SET_SECCOMP, 2, described)
 
 
-def renounce() -> None:
+def set_no_new_privileges() -> None:
     """No program that this process might start can give it rights back. Landlock and filters ask for that first."""
-    _set(NO_NEW_PRIVILEGES, 1, None)
+    _prctl(PR_SET_NO_NEW_PRIVS, 1, None)
 
 
-def _set(option: int, value: int, more: bytes | None) -> None:
+def _prctl(option: int, value: int, argument: bytes | None) -> None:
     library = ctypes.CDLL(None, use_errno=True)
-    if library.prctl(option, ctypes.c_ulong(value), more, ctypes.c_ulong(0), ctypes.c_ulong(0)):
+    if library.prctl(option, ctypes.c_ulong(value), argument, ctypes.c_ulong(0), ctypes.c_ulong(0)):
         raise OSError(ctypes.get_errno(), "the kernel takes no filter")
 
 
-def _program(machine: Machine, pid: int) -> list[Instruction]:
+def _build_filter(architecture: CpuArchitecture, pid: int) -> list[BpfInstruction]:
     def number(pair: tuple[int | None, int | None]) -> int | None:
-        return pair[machine.column]
+        return pair[architecture.column]
 
-    found = [(LOAD, 0, 0, PROCESSOR), (EQUAL, 1, 0, machine.audit), (RETURN, 0, 0, KILL_PROCESS), (LOAD, 0, 0, NUMBER)]
+    found = [
+        (BPF_LOAD, 0, 0, OFFSET_ARCHITECTURE),
+        (BPF_JUMP_EQUAL, 1, 0, architecture.audit),
+        (BPF_RETURN, 0, 0, SECCOMP_RET_KILL_PROCESS),
+        (BPF_LOAD, 0, 0, OFFSET_NUMBER),
+    ]
     # Above lie calls that we do not know, and on x86-64 a second set of numbers for the same calls.
-    found += [(AT_LEAST, 0, 1, LAST_KNOWN + 1), _refuse(errno.ENOSYS)]
-    found += _when(number(CLONE3), [_refuse(errno.ENOSYS)])  # its flags lie where no filter can look
-    for one in filter(None.__ne__, map(number, FORBIDDEN.values())):
-        found += _when(one, [_refuse()])
-    threads_only = [(ANY_OF, 0, 2, CLONE_THREAD), (ANY_OF, 1, 0, CLONE_NEW), (RETURN, 0, 0, ALLOW), _refuse()]
-    found += _when(number(CLONE), [_argument(0), *threads_only])
-    for one in (KILL, TGKILL):
-        found += _when(number(one), [_argument(0), *_only(pid)])
-    found += _when(number(IOCTL), [_argument(1), *_only(*TERMINAL)])
-    found += _when(number(PRCTL), [_argument(0), *_never(DEATH_SIGNAL, DUMPABLE, MEMORY_MAP, TRACER)])
-    found += _when(number(PRLIMIT), _looking_only(pid))
-    return [*found, (RETURN, 0, 0, ALLOW)]
+    found += [(BPF_JUMP_GREATER_EQUAL, 0, 1, LAST_KNOWN_SYSCALL + 1), _return_errno(errno.ENOSYS)]
+    found += _for_syscall(number(SYS_CLONE3), [_return_errno(errno.ENOSYS)])  # its flags lie where no filter can look
+    for one in filter(None.__ne__, map(number, FORBIDDEN_SYSCALLS.values())):
+        found += _for_syscall(one, [_return_errno()])
+    threads_only = [
+        (BPF_JUMP_ANY_BIT, 0, 2, CLONE_THREAD),
+        (BPF_JUMP_ANY_BIT, 1, 0, CLONE_NAMESPACE_FLAGS),
+        (BPF_RETURN, 0, 0, SECCOMP_RET_ALLOW),
+        _return_errno(),
+    ]
+    found += _for_syscall(number(SYS_CLONE), [_load_argument(0), *threads_only])
+    for one in (SYS_KILL, SYS_TGKILL):
+        found += _for_syscall(number(one), [_load_argument(0), *_allow_only(pid)])
+    found += _for_syscall(number(SYS_IOCTL), [_load_argument(1), *_allow_only(*ALLOWED_IOCTLS)])
+    found += _for_syscall(
+        number(SYS_PRCTL),
+        [_load_argument(0), *_refuse_only(PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_MM, PR_SET_PTRACER)],
+    )
+    found += _for_syscall(number(SYS_PRLIMIT), _allow_reading_limits(pid))
+    return [*found, (BPF_RETURN, 0, 0, SECCOMP_RET_ALLOW)]
 
 
-def _refuse(error: int = errno.EPERM) -> Instruction:
-    return RETURN, 0, 0, REFUSE | error
+def _return_errno(error: int = errno.EPERM) -> BpfInstruction:
+    return BPF_RETURN, 0, 0, SECCOMP_RET_ERRNO | error
 
 
-def _argument(index: int, high: int = 0) -> Instruction:
+def _load_argument(index: int, high: int = 0) -> BpfInstruction:
     """Load the lower (or the upper) half of an argument; both processors keep the lower half first."""
-    return LOAD, 0, 0, 16 + 8 * index + 4 * high
+    return BPF_LOAD, 0, 0, 16 + 8 * index + 4 * high
 
 
-def _when(number: int | None, do: list[Instruction]) -> list[Instruction]:
+def _for_syscall(number: int | None, instructions: list[BpfInstruction]) -> list[BpfInstruction]:
     """Instructions for one call alone. Each way through `do` ends in a return."""
-    return [] if number is None else [(EQUAL, 0, len(do), number), *do]
+    return [] if number is None else [(BPF_JUMP_EQUAL, 0, len(instructions), number), *instructions]
 
 
-def _only(*values: int) -> list[Instruction]:
+def _allow_only(*values: int) -> list[BpfInstruction]:
     """Allow the values, and refuse every other."""
-    tests = [(EQUAL, len(values) - at, 0, value) for at, value in enumerate(values)]
-    return [*tests, _refuse(), (RETURN, 0, 0, ALLOW)]
+    tests = [(BPF_JUMP_EQUAL, len(values) - at, 0, value) for at, value in enumerate(values)]
+    return [*tests, _return_errno(), (BPF_RETURN, 0, 0, SECCOMP_RET_ALLOW)]
 
 
-def _never(*values: int) -> list[Instruction]:
+def _refuse_only(*values: int) -> list[BpfInstruction]:
     """Refuse the values, and allow every other."""
-    tests = [(EQUAL, len(values) - at, 0, value) for at, value in enumerate(values)]
-    return [*tests, (RETURN, 0, 0, ALLOW), _refuse()]
+    tests = [(BPF_JUMP_EQUAL, len(values) - at, 0, value) for at, value in enumerate(values)]
+    return [*tests, (BPF_RETURN, 0, 0, SECCOMP_RET_ALLOW), _return_errno()]
 
 
-def _looking_only(pid: int) -> list[Instruction]:
+def _allow_reading_limits(pid: int) -> list[BpfInstruction]:
     """Limits of this process may be read, and none may be set."""
-    whose = [_argument(0), (EQUAL, 1, 0, 0), (EQUAL, 0, 5, pid)]
-    what = [_argument(2), (EQUAL, 0, 3, 0), _argument(2, high=1), (EQUAL, 0, 1, 0)]
-    return [*whose, *what, (RETURN, 0, 0, ALLOW), _refuse()]
+    whose = [_load_argument(0), (BPF_JUMP_EQUAL, 1, 0, 0), (BPF_JUMP_EQUAL, 0, 5, pid)]
+    what = [_load_argument(2), (BPF_JUMP_EQUAL, 0, 3, 0), _load_argument(2, high=1), (BPF_JUMP_EQUAL, 0, 1, 0)]
+    return [*whose, *what, (BPF_RETURN, 0, 0, SECCOMP_RET_ALLOW), _return_errno()]

@@ -11,22 +11,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-LOCAL_HEADER = 30  # bytes before the name of a zip's member
-PADDING = 64  # zero bytes in a row that are worth a name
-UNREADABLE = (OSError, RuntimeError, NotImplementedError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
-CHUNK = 2**22  # bytes that are looked at together
+LOCAL_HEADER_BYTES = 30  # bytes before the name of a zip's member
+MIN_ZERO_RUN = 64  # zero bytes in a row that are worth a name
+ZIP_READ_ERRORS = (OSError, RuntimeError, NotImplementedError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+CHUNK_BYTES = 2**22  # bytes that are looked at together
 
 
-class Region(NamedTuple):
+class ByteRange(NamedTuple):
     """A file, a member of a zip, or what lies between members (then without a name)."""
 
     start: int
     stop: int
     name: str = ""
-    packed: zipfile.ZipInfo | None = None
+    compressed_member: zipfile.ZipInfo | None = None
 
 
-def mapped(path: Path) -> np.ndarray:
+def map_file(path: Path) -> np.ndarray:
     """The bytes of a file, uint8 with one axis, read from the disk only where they are looked at."""
     if not path.stat().st_size:
         return np.zeros(0, np.uint8)  # an empty file cannot be mapped
@@ -35,44 +35,44 @@ def mapped(path: Path) -> np.ndarray:
 
 def member_start(data: np.ndarray, member: zipfile.ZipInfo) -> int:
     """Where the bytes of a member begin in its zip."""
-    lengths = data[member.header_offset + LOCAL_HEADER - 4 : member.header_offset + LOCAL_HEADER].tobytes()
+    lengths = data[member.header_offset + LOCAL_HEADER_BYTES - 4 : member.header_offset + LOCAL_HEADER_BYTES].tobytes()
     name, extra = int.from_bytes(lengths[:2], "little"), int.from_bytes(lengths[2:], "little")
-    return member.header_offset + LOCAL_HEADER + name + extra
+    return member.header_offset + LOCAL_HEADER_BYTES + name + extra
 
 
-class Claims:
+class ClaimedRanges:
     """Stretches of bytes that are accounted for; no two overlap."""
 
     def __init__(self) -> None:
-        self._taken: list[tuple[int, int]] = []
+        self._claimed: list[tuple[int, int]] = []
 
-    def take(self, start: int, stop: int) -> bool:
+    def claim(self, start: int, stop: int) -> bool:
         """Claim a stretch, if all of it is free."""
-        at = bisect(self._taken, (start, start))
-        if any(left < stop and start < right for left, right in self._taken[max(at - 1, 0) : at + 1]):
+        at = bisect(self._claimed, (start, start))
+        if any(left < stop and start < right for left, right in self._claimed[max(at - 1, 0) : at + 1]):
             return False
-        insort(self._taken, (start, stop))
+        insort(self._claimed, (start, stop))
         return True
 
     def gaps(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
         """The free stretches between two places."""
-        for left, right in [*self._taken, (stop, stop)]:
+        for left, right in [*self._claimed, (stop, stop)]:
             if start < min(left, stop):
                 yield start, min(left, stop)
             start = max(start, right)
 
 
-def regions(path: Path, data: np.ndarray) -> list[Region]:
+def split_file(path: Path, data: np.ndarray) -> list[ByteRange]:
     """The members of a zip and what lies between them; any other file is one region. Together they are the file."""
     tiles, end = [], 0
-    for region in sorted(_members(path, data), key=lambda one: one[:2]):
+    for region in sorted(_member_ranges(path, data), key=lambda one: one[:2]):
         if end <= region.start <= region.stop <= len(data):
-            tiles += [Region(end, region.start), region]
+            tiles += [ByteRange(end, region.start), region]
             end = region.stop
-    return [*tiles, Region(end, len(data))] if tiles else [Region(0, len(data), path.name)]
+    return [*tiles, ByteRange(end, len(data))] if tiles else [ByteRange(0, len(data), path.name)]
 
 
-def _members(path: Path, data: np.ndarray) -> Iterator[Region]:
+def _member_ranges(path: Path, data: np.ndarray) -> Iterator[ByteRange]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
@@ -81,29 +81,29 @@ def _members(path: Path, data: np.ndarray) -> Iterator[Region]:
     for member in members:
         start = member_start(data, member)
         packed = None if member.compress_type == zipfile.ZIP_STORED else member
-        yield Region(start, start + member.compress_size, member.filename, packed)
+        yield ByteRange(start, start + member.compress_size, member.filename, packed)
 
 
-def unpacked(path: Path, member: zipfile.ZipInfo, most: int) -> np.ndarray:
+def decompress_member(path: Path, member: zipfile.ZipInfo, max_bytes: int) -> np.ndarray:
     """The bytes of a compressed member. Raises ValueError where they cannot be read, or are more than `most`."""
-    if member.file_size > most:
+    if member.file_size > max_bytes:
         raise ValueError("more than may be unpacked")
     try:
         with zipfile.ZipFile(path) as archive, archive.open(member) as file:
             data = file.read(member.file_size + 1)
-    except UNREADABLE as error:
+    except ZIP_READ_ERRORS as error:
         raise ValueError("not readable") from error
     if len(data) != member.file_size:
         raise ValueError("not the size that the zip says")
     return np.frombuffer(data, np.uint8)
 
 
-def zeros_in(data: np.ndarray) -> int:
+def count_zero_padding(data: np.ndarray) -> int:
     """How many bytes stand in long runs of zeros, to eight bytes."""
     count = 0
-    for start in range(0, len(data) // 8 * 8, CHUNK):
-        words = data[start : min(start + CHUNK, len(data) // 8 * 8)].view("<u8")
+    for start in range(0, len(data) // 8 * 8, CHUNK_BYTES):
+        words = data[start : min(start + CHUNK_BYTES, len(data) // 8 * 8)].view("<u8")
         edges = np.flatnonzero(np.diff(np.concatenate(([False], words == 0, [False]))))
         lengths = (edges[1::2] - edges[::2]) * 8
-        count += int(lengths[lengths >= PADDING].sum())
+        count += int(lengths[lengths >= MIN_ZERO_RUN].sum())
     return count

@@ -12,13 +12,15 @@ from typing import Protocol
 import numpy as np
 
 from core.compare import Verdict
-from core.errors import is_passing
+from core.errors import is_transient
 from core.formats import get_format
 
-LIVE = "Live model"
-AS_BROUGHT = "As brought in"  # what stands in its place for a run that came from outside: its own first answers
+LIVE_MODEL_LABEL = "Live model"
+IMPORTED_MODEL_LABEL = (
+    "As brought in"  # what stands in its place for a run that came from outside: its own first answers
+)
 # What each verdict means to somebody who has never seen it.
-MEANINGS = {
+VERDICT_MEANINGS = {
     Verdict.BIT_IDENTICAL: "Every number of every answer is the same, to the last bit.",
     Verdict.ROUNDING: "No answer changed; the numbers differ only as two correct computations round differently.",
     Verdict.SAME_ANSWERS: "No answer changed, but the numbers behind the answers differ by more than rounding.",
@@ -29,27 +31,27 @@ MEANINGS = {
     Verdict.NOT_RUN: "It was brought in, checked and kept; nothing has run it yet, as it could not be kept apart.",
 }
 # What is said in place of a verdict where a passing fault stopped the copy.
-UNANSWERED = "Did not answer"
-UNANSWERED_MEANS = (
+NO_VERDICT_LABEL = "Did not answer"
+NO_VERDICT_MEANING = (
     "Its process ended, took too long, could not be had, or found the disk full. That need not be the copy's fault: "
     "compare again."
 )
 
 
-class Formatted(Protocol):
+class HasFormat(Protocol):
     """Whatever was saved in a format: an artifact's record, or its line in the list."""
 
     format: str
     trust: str | None
 
 
-class Trusted(Protocol):
+class HasTrust(Protocol):
     """A run, an artifact, or its line in the list."""
 
     trust: str | None
 
 
-def size(count: int | None) -> str:
+def format_size(count: int | None) -> str:
     """Bytes for people: 950 B, 12.3 kB, 4.5 MB."""
     if count is None:
         return "–"
@@ -61,7 +63,7 @@ def size(count: int | None) -> str:
     return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
 
 
-def duration(seconds: float | None) -> str:
+def format_duration(seconds: float | None) -> str:
     """Seconds for people: 3 ms, 0.24 s, 12 s, 3 min 20 s."""
     if seconds is None:
         return "–"
@@ -74,24 +76,24 @@ def duration(seconds: float | None) -> str:
     return f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
-def score(name: str, value: float | None) -> str:
+def format_score(name: str, value: float | None) -> str:
     """A score for people: shares as percent, errors as numbers."""
     if value is None:
         return "–"
     return f"{value:.1%}" if name == "accuracy" else f"{value:.3g}"
 
 
-def moment(iso: str) -> str:
+def format_timestamp(iso: str) -> str:
     """A UTC time stamp as a short local date and time."""
     return datetime.fromisoformat(iso).astimezone().strftime("%d %b %Y, %H:%M")
 
 
-def counted(count: int, one: str, many: str = "") -> str:
+def pluralize(count: int, singular: str, plural: str = "") -> str:
     """How many of something: "1 row", "2 rows"."""
-    return f"{count:,} {one}" if count == 1 else f"{count:,} {many or one + 's'}"
+    return f"{count:,} {singular}" if count == 1 else f"{count:,} {plural or singular + 's'}"
 
 
-def verdict_words(
+def verdict_label(
     verdict: str | Verdict,
     changed: int | None = None,
     rows: int | None = None,
@@ -99,39 +101,43 @@ def verdict_words(
 ) -> str:
     """The verdict in words; where answers changed, how many; that there is none, where `error` is a passing one."""
     kind = Verdict(verdict)
-    if is_passing(error):
-        return UNANSWERED
+    if is_transient(error):
+        return NO_VERDICT_LABEL
     if kind in (Verdict.SOME_CHANGED, Verdict.DIFFERENT) and changed is not None:
-        return f"{kind.words}: {changed:,} of {rows:,} rows"
-    return kind.words
+        return f"{kind.label}: {changed:,} of {rows:,} rows"
+    return kind.label
 
 
-def first_of(rows: int | None, asked: int) -> str:
+def first_rows_label(rows: int | None, requested: int) -> str:
     """Where fewer rows were compared than were asked: which; empty where all were, and where none could be."""
-    return f"on the first {counted(rows, 'row')}" if rows is not None and rows < asked else ""
+    return f"on the first {pluralize(rows, 'row')}" if rows is not None and rows < requested else ""
 
 
-def meaning(verdict: str | Verdict, error: dict[str, str] | None = None) -> str:
+def verdict_meaning(verdict: str | Verdict, error: dict[str, str] | None = None) -> str:
     """What `verdict_words` mean to somebody who has never seen them."""
-    return UNANSWERED_MEANS if is_passing(error) else MEANINGS[Verdict(verdict)]
+    return NO_VERDICT_MEANING if is_transient(error) else VERDICT_MEANINGS[Verdict(verdict)]
 
 
-def marked(name: str, one: Trusted | None) -> str:
+def mark_imported(name: str, entry: HasTrust | None) -> str:
     """A name that says of what came from outside that it was brought in."""
-    return f"{name} · brought in" if one and one.trust == "brought in" else name
+    return f"{name} · brought in" if entry and entry.trust == "brought in" else name
 
 
-def live_name(run: Trusted | None) -> str:
+def live_model_label(run: HasTrust | None) -> str:
     """What the model of a run is called beside its copies."""
-    return AS_BROUGHT if run and run.trust == "brought in" else LIVE
+    return IMPORTED_MODEL_LABEL if run and run.trust == "brought in" else LIVE_MODEL_LABEL
 
 
-def live_words(name: str, run: Trusted) -> str:
+def live_model_phrase(name: str, run: HasTrust) -> str:
     """The model of a run called `name`, in a sentence."""
-    return f"“{name}” as it was brought in" if live_name(run) == AS_BROUGHT else f"the live model of “{name}”"
+    return (
+        f"“{name}” as it was brought in"
+        if live_model_label(run) == IMPORTED_MODEL_LABEL
+        else f"the live model of “{name}”"
+    )
 
 
-def kept_rows(run: Trusted) -> tuple[str, str]:
+def reference_row_labels(run: HasTrust) -> tuple[str, str]:
     """What one of the rows is called with which a run keeps answers, and what several are: nothing was held out of the
     training of what was brought in."""
     return (
@@ -139,21 +145,21 @@ def kept_rows(run: Trusted) -> tuple[str, str]:
     )
 
 
-def short_names(ids: Iterable[str], entries: Mapping[str, Formatted], run: Trusted | None = None) -> dict[str, str]:
+def short_labels(ids: Iterable[str], entries: Mapping[str, HasFormat], run: HasTrust | None = None) -> dict[str, str]:
     """The format's label, with the id where two copies are of one format, and whether it was brought in; `live_name` of
     the `run` for its id; of a copy that is in the library no more, the id."""
-    labels = {id_: _label(id_, entries, run) for id_ in ids}
+    labels = {id_: _short_label(id_, entries, run) for id_ in ids}
     repeated = {label for label in labels.values() if list(labels.values()).count(label) > 1}
     return {id_: f"{label} ({id_})" if label in repeated else label for id_, label in labels.items()}
 
 
-def _label(id_: str, entries: Mapping[str, Formatted], run: Trusted | None) -> str:
+def _short_label(id_: str, entries: Mapping[str, HasFormat], run: HasTrust | None) -> str:
     if id_ in entries:
-        return marked(get_format(entries[id_].format).label, entries[id_])
-    return live_name(run) if id_.startswith("r") else id_
+        return mark_imported(get_format(entries[id_].format).label, entries[id_])
+    return live_model_label(run) if id_.startswith("r") else id_
 
 
-def values_in_words(values: np.ndarray) -> str:
+def format_values(values: np.ndarray) -> str:
     """Up to four values as text."""
     flat = np.asarray(values).reshape(-1)
     more = " …" if flat.size > 4 else ""
@@ -162,28 +168,28 @@ def values_in_words(values: np.ndarray) -> str:
     return ", ".join(f"{value:.5g}" for value in flat[:4]) + more
 
 
-class Sayer:
+class PredictionLabeler:
     """Says answers of one output: the class with the largest value, or the values themselves."""
 
     def __init__(self, labels: Sequence[str]):
         self._labels = labels
 
     @classmethod
-    def of(cls, labels: Sequence[str], answers: np.ndarray) -> "Sayer":
+    def for_output(cls, labels: Sequence[str], predictions: np.ndarray) -> "PredictionLabeler":
         """Who says answers (rows, ...) of an output, where a model has these labels: by class if there are as many."""
-        return cls(labels if answers.ndim == 2 and answers.shape[1] == len(labels) else ())
+        return cls(labels if predictions.ndim == 2 and predictions.shape[1] == len(labels) else ())
 
-    def answer(self, values: np.ndarray) -> str:
+    def label_prediction(self, values: np.ndarray) -> str:
         if not self._labels:
-            return values_in_words(values)
+            return format_values(values)
         if np.ndim(values) and np.size(values) > 1:
             return self._labels[int(values.argmax())] if np.isfinite(values).all() else "not a number"
-        return self.truth(values)
+        return self.label_target(values)
 
-    def truth(self, target: np.ndarray) -> str:
+    def label_target(self, target: np.ndarray) -> str:
         """The right answer: a class by its number or one-hot, or values."""
         flat = np.asarray(target).reshape(-1)
         if not self._labels or flat.dtype.kind not in "biuf":
-            return values_in_words(target)
+            return format_values(target)
         number = int(flat.argmax()) if flat.size > 1 else int(flat[0])
         return self._labels[number] if 0 <= number < len(self._labels) else str(number)

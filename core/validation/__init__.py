@@ -1,6 +1,6 @@
 """The gate: what a file from outside must be before anything opens it. Pure Python, bounded, no model runtime."""
 
-from core.validation.rules import RULES, refused
-from core.validation.upload import Gated, gate
+from core.validation.rules import RULES, refusal
+from core.validation.upload import ValidatedUpload, validate_upload
 
-__all__ = ["RULES", "Gated", "gate", "refused"]
+__all__ = ["RULES", "ValidatedUpload", "refusal", "validate_upload"]

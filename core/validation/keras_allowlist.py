@@ -191,9 +191,9 @@ OPS_CORE = _names(
     """
 )
 
-FUNCTIONALS = frozenset({"Functional", "Model", "Sequential"})
+FUNCTIONAL_CLASSES = frozenset({"Functional", "Model", "Sequential"})
 
-CLASSES: dict[str, frozenset[str]] = {
+ALLOWED_CLASSES: dict[str, frozenset[str]] = {
     "keras": frozenset({"DTypePolicy", "FloatDTypePolicy", "Model", "Sequential"}),
     "keras.models": frozenset({"Model", "Sequential"}),
     "keras.src.models.functional": frozenset({"Functional"}),
@@ -220,16 +220,16 @@ CLASSES: dict[str, frozenset[str]] = {
 }
 
 # Where Keras 2 and earlier releases of Keras 3 said that a model's own class lives; this Keras finds it or says so.
-ANY_MODULE: dict[str, frozenset[str]] = {
-    "keras.engine.functional": FUNCTIONALS,
-    "keras.engine.sequential": FUNCTIONALS,
-    "keras.engine.training": FUNCTIONALS,
-    "keras.src.engine.functional": FUNCTIONALS,
-    "keras.src.engine.sequential": FUNCTIONALS,
-    "keras.src.engine.training": FUNCTIONALS,
-    "keras.src.models.functional": FUNCTIONALS,
-    "keras.src.models.sequential": FUNCTIONALS,
-    "keras.src.models.model": FUNCTIONALS,
+LEGACY_MODULE_CLASSES: dict[str, frozenset[str]] = {
+    "keras.engine.functional": FUNCTIONAL_CLASSES,
+    "keras.engine.sequential": FUNCTIONAL_CLASSES,
+    "keras.engine.training": FUNCTIONAL_CLASSES,
+    "keras.src.engine.functional": FUNCTIONAL_CLASSES,
+    "keras.src.engine.sequential": FUNCTIONAL_CLASSES,
+    "keras.src.engine.training": FUNCTIONAL_CLASSES,
+    "keras.src.models.functional": FUNCTIONAL_CLASSES,
+    "keras.src.models.sequential": FUNCTIONAL_CLASSES,
+    "keras.src.models.model": FUNCTIONAL_CLASSES,
     "keras.mixed_precision": frozenset({"Policy", "LossScaleOptimizer"}),
     "keras.optimizers.legacy": OPTIMIZERS,
     "keras.optimizers.experimental": OPTIMIZERS,
@@ -237,7 +237,7 @@ ANY_MODULE: dict[str, frozenset[str]] = {
 
 # Layers of Keras 1 and 2 that are gone, and what their files call the rest: to be read, they must be let in; what this
 # Keras does not know, it refuses by name.
-FORMER = _names(
+LEGACY_CLASSES = _names(
     """
     AtrousConvolution1D AtrousConvolution2D BatchNormalizationV1 BatchNormalizationV2 CuDNNGRU CuDNNLSTM Deconvolution2D
     GRUV2 Highway LSTMV2 LocallyConnected1D LocallyConnected2D MaxoutDense Merge Policy PolicyV1 ThresholdedReLU
@@ -245,14 +245,14 @@ FORMER = _names(
     """
 )
 
-WITHOUT_MODULE = frozenset().union(*CLASSES.values(), *ANY_MODULE.values(), FORMER)
+CLASSES_WITHOUT_MODULE = frozenset().union(*ALLOWED_CLASSES.values(), *LEGACY_MODULE_CLASSES.values(), LEGACY_CLASSES)
 
 # Values that Keras writes in the manner of classes.
-LITERALS = frozenset(
+LITERAL_CLASSES = frozenset(
     {"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__", "TensorShape"}
 )
 
-FUNCTIONS: dict[str, frozenset[str]] = {
+ALLOWED_FUNCTIONS: dict[str, frozenset[str]] = {
     "builtins": ACTIVATION_FUNCTIONS | LOSS_FUNCTIONS | METRIC_FUNCTIONS,
     "keras.activations": ACTIVATION_FUNCTIONS,
     "keras.losses": LOSS_FUNCTIONS,
@@ -268,15 +268,15 @@ FUNCTIONS: dict[str, frozenset[str]] = {
 }
 
 
-class Own(NamedTuple):
+class DemoClass(NamedTuple):
     """Where a class of a demo of ours lives, and the name under which Keras writes it."""
 
     module: str
-    registered: str
+    registered_name: str
 
 
 # By exact name: a copy of a demo's run that was taken out can be brought in again.
-OUR_OWN: dict[str, Own] = {
-    "Scale": Own("core.demos.digits_custom", "Scale"),
-    "DigitReader": Own("core.demos.digits_subclassed", "DigitReader"),
+DEMO_CLASSES: dict[str, DemoClass] = {
+    "Scale": DemoClass("core.demos.digits_custom", "Scale"),
+    "DigitReader": DemoClass("core.demos.digits_subclassed", "DigitReader"),
 }

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from core.errors import StorageFailed, cleanup_on_error
 from core.settings import Settings
 from core.validation import file_types, rules
-from core.validation.archives import Archive, Folder
-from core.validation.keras_config import check_config, read_config
-from core.validation.rules import file_name, refused
+from core.validation.archives import UntrustedFolder, UntrustedZip
+from core.validation.keras_config import check_config, parse_config
+from core.validation.rules import display_file_name, refusal
 
-FILES = {
+FILE_NAMES = {
     "keras": "model.keras",
     "h5": "model.h5",
     "weights": "model.weights.h5",
@@ -21,12 +21,12 @@ FILES = {
     "litert": "model.tflite",
     "onnx": "model.onnx",
 }
-STATE = "checkpoint"  # the file in which TensorFlow says which checkpoint is the latest
+CHECKPOINT_STATE_FILE = "checkpoint"  # the file in which TensorFlow says which checkpoint is the latest
 BLOCK = 1 << 20
-LEFT_OUT = "Files that only an operating system had put there were left out."
+SKIPPED_FILES_REMARK = "Files that only an operating system had put there were left out."
 
 
-class Gated(NamedTuple):
+class ValidatedUpload(NamedTuple):
     """An upload that passed: `format` is a key of `core.formats`, `name` what the person's file is called, for display,
     `sha256` that of the upload (of a folder, that of its list of names and hashes), `remarks` plain sentences."""
 
@@ -36,124 +36,132 @@ class Gated(NamedTuple):
     remarks: list[str]
 
 
-def gate(upload: Path, name: str, into: Path, *, config: Settings, parts: Mapping[str, Path] | None = None) -> Gated:
+def validate_upload(
+    upload: Path, name: str, target: Path, *, config: Settings, extra_files: Mapping[str, Path] | None = None
+) -> ValidatedUpload:
     """Check one upload, a file or a folder, and lay its files out in the empty folder `into`.
 
     `name` is what it was called where it comes from; `parts` are further files by what they are: the "architecture" of
     weights. Raises Refused, and then `into` is empty again, or StorageFailed.
     """
-    with cleanup_on_error(lambda: _emptied(into)):
+    with cleanup_on_error(lambda: _clear_folder(target)):
         try:
-            return _passed(Path(upload), name, into, config, dict(parts or {}))
+            return _validate_and_lay_out(Path(upload), name, target, config, dict(extra_files or {}))
         except OSError as error:
             sentence = "The file could not be read, or there is no room for what is in it."
             cure = "Free some space, then try again."
             raise StorageFailed(sentence, cure=cure, detail=error.strerror or "") from error
 
 
-def _emptied(folder: Path) -> None:
+def _clear_folder(folder: Path) -> None:
     for left in folder.iterdir() if folder.is_dir() else ():
         shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
 
 
-def _passed(upload: Path, name: str, into: Path, config: Settings, parts: dict[str, Path]) -> Gated:
-    shown, most = file_name(name), config.unpacked_mib * 2**20
+def _validate_and_lay_out(
+    upload: Path, name: str, target: Path, config: Settings, extra_files: dict[str, Path]
+) -> ValidatedUpload:
+    shown, most = display_file_name(name), config.unpacked_mib * 2**20
     if upload.is_symlink() or not (upload.is_dir() or upload.is_file()):
-        raise refused("not-a-file")
+        raise refusal("not-a-file")
     if upload.is_dir():
-        format_, remarks = _folder(upload, into, most)
-        digest = _hash_folder(into)
+        format_, remarks = _validate_folder(upload, target, most)
+        digest = _hash_folder(target)
     else:
-        kind = file_types.claimed(name)
+        kind = file_types.kind_from_name(name)
         size = upload.stat().st_size
         if size > config.upload_mib * 2**20:
-            raise refused("too-large", f"{size:,} bytes, of at most {config.upload_mib:,} MiB")
-        kept = into / FILES.get(kind, "upload.zip")
-        digest, head = _copied(upload, kept, size)
-        file_types.check_content(kind, head, size)
-        format_, remarks = _file(kind, kept, into, most)
-    if parts:
-        _part(format_, parts, into, config)
-    return Gated(format_, shown, digest, remarks)
+            raise refusal("too-large", f"{size:,} bytes, of at most {config.upload_mib:,} MiB")
+        kept = target / FILE_NAMES.get(kind, "upload.zip")
+        digest, head = _copy_and_hash(upload, kept, size)
+        file_types.check_content_type(kind, head, size)
+        format_, remarks = _validate_file(kind, kept, target, most)
+    if extra_files:
+        _add_architecture(format_, extra_files, target, config)
+    return ValidatedUpload(format_, shown, digest, remarks)
 
 
-def _copied(upload: Path, kept: Path, size: int) -> tuple[str, bytes]:
+def _copy_and_hash(upload: Path, copy: Path, size: int) -> tuple[str, bytes]:
     """Copy while hashing, so that what is checked from here on is what was hashed; gives the hash and first bytes."""
     digest, head, count = hashlib.sha256(), b"", 0
-    with upload.open("rb") as source, kept.open("xb") as out:
+    with upload.open("rb") as source, copy.open("xb") as out:
         while block := source.read(BLOCK):
-            head = head or block[: file_types.HEAD]
+            head = head or block[: file_types.HEAD_BYTES]
             count += len(block)
             if count > size:
-                raise refused("changed")
+                raise refusal("changed")
             digest.update(block)
             out.write(block)
     if count != size:
-        raise refused("changed")
+        raise refusal("changed")
     return digest.hexdigest(), head
 
 
-def _file(kind: str, kept: Path, into: Path, most: int) -> tuple[str, list[str]]:
+def _validate_file(kind: str, copy: Path, target: Path, max_bytes: int) -> tuple[str, list[str]]:
     if kind == "architecture":
-        check_config(read_config(_whole(kept)))
+        check_config(parse_config(_read_json_bytes(copy)))
     if kind == "keras":
-        _keras(kept, most)
+        _validate_keras_archive(copy, max_bytes)
     if kind != "zip":
         return kind, []
-    with kept.open("rb") as stream:
-        found = _laid_out(Archive(stream, kept.stat().st_size, most), into)
-    kept.unlink()
+    with copy.open("rb") as stream:
+        found = _lay_out_members(UntrustedZip(stream, copy.stat().st_size, max_bytes), target)
+    copy.unlink()
     return found
 
 
-def _whole(path: Path) -> bytes:
-    if path.stat().st_size > rules.JSON:
-        raise refused("json-size", f"{path.stat().st_size:,} bytes")
+def _read_json_bytes(path: Path) -> bytes:
+    if path.stat().st_size > rules.MAX_JSON_BYTES:
+        raise refusal("json-size", f"{path.stat().st_size:,} bytes")
     return path.read_bytes()
 
 
-def _keras(path: Path, most: int) -> None:
+def _validate_keras_archive(path: Path, max_bytes: int) -> None:
     """A .keras file stays as it is: its members are checked, each is unpacked once in passing, and nothing is kept."""
     with path.open("rb") as stream:
-        archive = Archive(stream, path.stat().st_size, most)
+        archive = UntrustedZip(stream, path.stat().st_size, max_bytes)
         names = {name: name for name in archive.sizes}
-        file_types.check_members(names, file_types.KERAS, ("config.json", "metadata.json", "model.weights.h5"))
-        read_config(archive.read("metadata.json", rules.JSON))
-        check_config(read_config(archive.read("config.json", rules.JSON)))
+        file_types.check_members(names, file_types.KERAS_MEMBERS, ("config.json", "metadata.json", "model.weights.h5"))
+        parse_config(archive.read("metadata.json", rules.MAX_JSON_BYTES))
+        check_config(parse_config(archive.read("config.json", rules.MAX_JSON_BYTES)))
         for name in names:
             archive.test(name)
 
 
-def _folder(upload: Path, into: Path, most: int) -> tuple[str, list[str]]:
-    folder = Folder(upload, most)
+def _validate_folder(upload: Path, target: Path, max_bytes: int) -> tuple[str, list[str]]:
+    folder = UntrustedFolder(upload, max_bytes)
     if not folder.sizes:
-        raise refused("empty")
-    return _laid_out(folder, into)
+        raise refusal("empty")
+    return _lay_out_members(folder, target)
 
 
-def _laid_out(files: Archive | Folder, into: Path) -> tuple[str, list[str]]:
+def _lay_out_members(files: UntrustedZip | UntrustedFolder, target: Path) -> tuple[str, list[str]]:
     """Unpack what is in a zip or folder under our names; gives the format and what there is to remark."""
-    kind, names = file_types.inside(files)
-    remarks = [] if len(names) == len(files.sizes) else [LEFT_OUT]
+    kind, names = file_types.detect_packed_kind(files)
+    remarks = [] if len(names) == len(files.sizes) else [SKIPPED_FILES_REMARK]
     if kind == "saved_model":
-        file_types.check_saved_model(names)
+        file_types.check_saved_model_members(names)
         names = {name: full for name, full in names.items() if not name.startswith("assets.extra/")}
     if kind == "openvino":
-        names = file_types.openvino_pair(names)
+        names = file_types.choose_openvino_files(names)
     if kind == "checkpoint":
-        names, more = _checkpoint(files, names)
+        names, more = _choose_checkpoint_files(files, names)
         remarks += more
     for name, full in names.items():
-        (into / name).parent.mkdir(parents=True, exist_ok=True)
-        files.copy(full, into / name)
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        files.copy(full, target / name)
     if kind == "checkpoint":
-        (into / STATE).write_text('model_checkpoint_path: "model"\nall_model_checkpoint_paths: "model"\n')
+        (target / CHECKPOINT_STATE_FILE).write_text(
+            'model_checkpoint_path: "model"\nall_model_checkpoint_paths: "model"\n'
+        )
     return kind, remarks
 
 
-def _checkpoint(files: Archive | Folder, names: dict[str, str]) -> tuple[dict[str, str], list[str]]:
-    state = names.get(STATE)
-    said = None if state is None else files.read(state, rules.JSON).decode("utf-8", "replace")
+def _choose_checkpoint_files(
+    files: UntrustedZip | UntrustedFolder, names: dict[str, str]
+) -> tuple[dict[str, str], list[str]]:
+    state = names.get(CHECKPOINT_STATE_FILE)
+    said = None if state is None else files.read(state, rules.MAX_JSON_BYTES).decode("utf-8", "replace")
     chosen = file_types.choose_checkpoint(names, said)
     others = sum(name.endswith(".index") for name in names) - 1
     return chosen, [f"Of {others + 1} checkpoints, the latest one was taken."] if others else []
@@ -168,14 +176,14 @@ def _hash_folder(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _part(format_: str, parts: dict[str, Path], into: Path, config: Settings) -> None:
+def _add_architecture(format_: str, extra_files: dict[str, Path], target: Path, config: Settings) -> None:
     """The architecture that weights are given lies beside them, checked as one that comes alone."""
-    if format_ != "weights" or parts.keys() != {"architecture"}:
-        raise refused("part", ", ".join(parts))
-    path, kept = parts["architecture"], into / FILES["architecture"]
+    if format_ != "weights" or extra_files.keys() != {"architecture"}:
+        raise refusal("part", ", ".join(extra_files))
+    path, kept = extra_files["architecture"], target / FILE_NAMES["architecture"]
     size = path.stat().st_size
-    if size > min(rules.JSON, config.upload_mib * 2**20):
-        raise refused("json-size", f"{size:,} bytes")
-    _, head = _copied(path, kept, size)
-    file_types.check_content("architecture", head, size)
-    check_config(read_config(_whole(kept)))
+    if size > min(rules.MAX_JSON_BYTES, config.upload_mib * 2**20):
+        raise refusal("json-size", f"{size:,} bytes")
+    _, head = _copy_and_hash(path, kept, size)
+    file_types.check_content_type("architecture", head, size)
+    check_config(parse_config(_read_json_bytes(kept)))

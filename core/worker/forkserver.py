@@ -18,31 +18,34 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 
-from core.sandbox.limits import CONFINED, die_with_parent
+from core.sandbox.limits import CONFINED_SUFFIX, die_with_parent
 from core.worker import serve
 from core.worker.protocol import encode_frame, write_frame
 
-MOST_OPEN = 2**20  # descriptors; more than a process is allowed anywhere
-SAID_LIMIT = 4000  # bytes of a child's standard error that are kept
+MAX_DESCRIPTORS = 2**20  # descriptors; more than a process is allowed anywhere
+STDERR_LIMIT = 4000  # bytes of a child's standard error that are kept
 REAP_EVERY = 0.01  # seconds between two looks at a child that has closed its standard error and not ended yet
 
 
 @dataclass
-class Running:
+class ForkedChild:
     """A child as the warm process sees it."""
 
     pid: int
     connection: socket.socket
     folder: str
-    said: bytes = b""
+    stderr: bytes = b""
 
 
-def main(path: str, boxes: str) -> None:
+def main(socket_path: str, exchange_folders: str) -> None:
     # By where its children keep their files: beside the socket, or in their boxes.
-    listeners = {_listen(path): os.path.dirname(path), _listen(f"{path}{CONFINED}"): boxes}
+    listeners = {
+        _listen(socket_path): os.path.dirname(socket_path),
+        _listen(f"{socket_path}{CONFINED_SUFFIX}"): exchange_folders,
+    }
     _import_everything()
     print("ready", flush=True)
-    _loop(listeners, boxes)
+    _serve_connections(listeners, exchange_folders)
 
 
 def _listen(path: str) -> socket.socket:
@@ -66,9 +69,9 @@ def _import_everything() -> None:
     gc.freeze()
 
 
-def _loop(listeners: dict[socket.socket, str], boxes: str) -> None:
-    children: dict[int, Running] = {}
-    silent: list[Running] = []  # those that say no more: they have ended, or are about to
+def _serve_connections(listeners: dict[socket.socket, str], exchange_folders: str) -> None:
+    children: dict[int, ForkedChild] = {}
+    silent: list[ForkedChild] = []  # those that say no more: they have ended, or are about to
     with selectors.DefaultSelector() as selector:
         for listener in listeners:
             selector.register(listener, selectors.EVENT_READ)
@@ -76,30 +79,30 @@ def _loop(listeners: dict[socket.socket, str], boxes: str) -> None:
         while True:
             for key, _ in selector.select(REAP_EVERY if silent else None):
                 if folder := listeners.get(key.fileobj):
-                    running, pipe = _fork(key.fileobj, folder, confined=folder == boxes)
+                    running, pipe = _fork_child(key.fileobj, folder, confined=folder == exchange_folders)
                     children[pipe] = running
                     selector.register(pipe, selectors.EVENT_READ)
                 elif key.fileobj is sys.stdin:
-                    _end([*children.values(), *silent])
-                elif _has_fallen_silent(key.fd, children):
+                    _kill_children([*children.values(), *silent])
+                elif _has_closed_stderr(key.fd, children):
                     selector.unregister(key.fd)
                     os.close(key.fd)
                     silent.append(children.pop(key.fd))
-            silent = [one for one in silent if not _reaped(one)]
+            silent = [one for one in silent if not _reap_child(one)]
 
 
-def _fork(listener: socket.socket, folders: str, confined: bool) -> tuple[Running, int]:
+def _fork_child(listener: socket.socket, folders: str, confined: bool) -> tuple[ForkedChild, int]:
     """A child for the connection that waits, and the pipe on which it is heard."""
     connection, _ = listener.accept()
     said_read, said_write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _become_child(connection, said_write, folders, confined)
+        _run_child(connection, said_write, folders, confined)
     os.close(said_write)
-    return Running(pid, connection, os.path.join(folders, str(pid))), said_read
+    return ForkedChild(pid, connection, os.path.join(folders, str(pid))), said_read
 
 
-def _become_child(connection: socket.socket, said: int, folders: str, confined: bool) -> None:
+def _run_child(connection: socket.socket, stderr_pipe: int, folders: str, confined: bool) -> None:
     """Cut every tie to the warm process, serve, and end without its clean-up.
 
     It ends so, too: somebody else must delete its folder.
@@ -117,12 +120,12 @@ def _become_child(connection: socket.socket, said: int, folders: str, confined: 
             os.makedirs(os.path.join(folder, name))
         keep = os.dup(connection.fileno())
         null = os.open(os.devnull, os.O_RDONLY)
-        for target, source in ((0, null), (1, said), (2, said)):
+        for target, source in ((0, null), (1, stderr_pipe), (2, stderr_pipe)):
             os.dup2(source, target)
         os.closerange(3, keep)
-        os.closerange(keep + 1, MOST_OPEN)
+        os.closerange(keep + 1, MAX_DESCRIPTORS)
         with os.fdopen(keep, "rb", closefd=False) as stream_in, os.fdopen(keep, "wb", closefd=False) as stream_out:
-            serve.serve(stream_in, stream_out, folder if confined else "")
+            serve.serve_requests(stream_in, stream_out, folder if confined else "")
         status = 0
     except BrokenPipeError:
         status = 0  # the app hung up: there is nobody left to tell
@@ -136,28 +139,28 @@ def _become_child(connection: socket.socket, said: int, folders: str, confined: 
         os._exit(status)
 
 
-def _has_fallen_silent(pipe: int, children: dict[int, Running]) -> bool:
+def _has_closed_stderr(pipe: int, children: dict[int, ForkedChild]) -> bool:
     """Keep the end of what a child says; true when it will say no more."""
     said = os.read(pipe, 65_536)
-    children[pipe].said = (children[pipe].said + said)[-SAID_LIMIT:]
+    children[pipe].stderr = (children[pipe].stderr + said)[-STDERR_LIMIT:]
     return not said
 
 
-def _reaped(one: Running) -> bool:
+def _reap_child(child: ForkedChild) -> bool:
     """Whether a silent child has ended; then its status is passed on, as the last frame of its channel."""
-    pid, status = os.waitpid(one.pid, os.WNOHANG)
+    pid, status = os.waitpid(child.pid, os.WNOHANG)
     if pid == 0:
         return False
-    shutil.rmtree(one.folder, ignore_errors=True)
-    message = {"exit": os.waitstatus_to_exitcode(status), "said": one.said.decode(errors="replace")}
+    shutil.rmtree(child.folder, ignore_errors=True)
+    message = {"exit": os.waitstatus_to_exitcode(status), "said": child.stderr.decode(errors="replace")}
     # The app hangs up first on most children; then there is nobody to tell. Nor is anybody waited for: what stands
     # unread in the channel of one must not keep us from all others.
-    with suppress(OSError), one.connection:
-        one.connection.send(b"".join(encode_frame(message)), socket.MSG_DONTWAIT)
+    with suppress(OSError), child.connection:
+        child.connection.send(b"".join(encode_frame(message)), socket.MSG_DONTWAIT)
     return True
 
 
-def _end(children: list[Running]) -> None:
+def _kill_children(children: list[ForkedChild]) -> None:
     for one in children:
         with suppress(ProcessLookupError):  # it ended a moment ago
             os.killpg(one.pid, signal.SIGKILL)

@@ -18,7 +18,7 @@ from core.errors import WorkerError
 
 HEAD = struct.Struct(">IQ")
 JSON_LIMIT = 16 * 1024 * 1024  # bytes of JSON in one frame
-ALIGNED = 16  # bytes; every dtype of NumPy can be read where these begin
+ALIGNMENT = 16  # bytes; every dtype of NumPy can be read where these begin
 
 
 class Frame(NamedTuple):
@@ -34,11 +34,11 @@ def encode_frame(message: dict[str, Any], arrays: dict[str, np.ndarray] | None =
         raise ValueError("Object arrays cannot be sent")
     listed = [[name, array.dtype.str, list(array.shape)] for name, array in whole.items()]
     told = {**message, "@arrays": listed} if whole else message
-    text = json.dumps(told, allow_nan=False, default=_plain).encode()
-    pieces = [HEAD.pack(len(text), sum(_padded(array.nbytes) for array in whole.values())) + text]
+    text = json.dumps(told, allow_nan=False, default=_encode_scalar).encode()
+    pieces = [HEAD.pack(len(text), sum(_padded_size(array.nbytes) for array in whole.values())) + text]
     for array in whole.values():
         pieces.append(array.tobytes() if array.dtype.kind in "US" else array.data)
-        pieces.append(bytes(_padded(array.nbytes) - array.nbytes))
+        pieces.append(bytes(_padded_size(array.nbytes) - array.nbytes))
     return pieces
 
 
@@ -54,11 +54,11 @@ def write_frame(stream: BinaryIO, message: dict[str, Any], arrays: dict[str, np.
     write_pieces(stream, encode_frame(message, arrays))
 
 
-def _padded(count: int) -> int:
-    return -(-count // ALIGNED) * ALIGNED
+def _padded_size(count: int) -> int:
+    return -(-count // ALIGNMENT) * ALIGNMENT
 
 
-def _plain(value: Any) -> Any:
+def _encode_scalar(value: Any) -> Any:
     """JSON for NumPy's scalars; anything else is a mistake of ours."""
     if isinstance(value, np.generic):
         return value.item()
@@ -66,7 +66,10 @@ def _plain(value: Any) -> Any:
 
 
 def read_frame(
-    stream: BinaryIO, limit: int | Callable[[], int], what: str = "The reply of a child", json_limit: int = JSON_LIMIT
+    stream: BinaryIO,
+    array_limit: int | Callable[[], int],
+    subject: str = "The reply of a child",
+    json_limit: int = JSON_LIMIT,
 ) -> Frame | None:
     """Receive one frame, None at the end of the stream.
 
@@ -77,18 +80,18 @@ def read_frame(
     if not head:
         return None
     if len(head) < HEAD.size:
-        raise WorkerError(f"{what} broke off.", received=f"{len(head)} bytes of a header")
+        raise WorkerError(f"{subject} broke off.", received=f"{len(head)} bytes of a header")
     json_bytes, array_bytes = HEAD.unpack(head)
-    if json_bytes > json_limit or array_bytes > (limit() if callable(limit) else limit):
+    if json_bytes > json_limit or array_bytes > (array_limit() if callable(array_limit) else array_limit):
         raise WorkerError(
-            f"{what} is larger than allowed.",
+            f"{subject} is larger than allowed.",
             received=f"{json_bytes + array_bytes:,} bytes",
             cure="Choose fewer rows, or raise ROUNDTRIP_REPLY_MIB.",
         )
-    return _parse(_exactly(stream, json_bytes), _exactly(stream, array_bytes))
+    return _parse(_read_exactly(stream, json_bytes), _read_exactly(stream, array_bytes))
 
 
-def _exactly(stream: BinaryIO, count: int) -> bytearray:
+def _read_exactly(stream: BinaryIO, count: int) -> bytearray:
     data = bytearray(count)
     got = stream.readinto(data) if count else 0
     if got < count:
@@ -104,16 +107,16 @@ def _parse(text: bytearray, packed: bytearray) -> Frame:
         raise WorkerError("The reply of a child makes no sense.", detail=str(error)) from error
 
 
-def _unpack(packed: bytearray, listed: list[list[Any]]) -> dict[str, np.ndarray]:
+def _unpack(packed: bytearray, specs: list[list[Any]]) -> dict[str, np.ndarray]:
     """The arrays as `write_frame` lists them, in place: not one byte is copied. Raises ValueError where they do not add
     up to what came."""
     arrays, start = {}, 0
-    for name, dtype, shape in listed:
+    for name, dtype, shape in specs:
         kind, count = np.dtype(dtype), math.prod(shape)
         if kind.hasobject or any(size < 0 for size in shape) or start + kind.itemsize * count > len(packed):
             raise ValueError(f"an array is said to be {dtype} {shape}")
         arrays[name] = np.frombuffer(packed, kind, count, start).reshape(shape)
-        start += _padded(kind.itemsize * count)
+        start += _padded_size(kind.itemsize * count)
     if start != len(packed):
         raise ValueError(f"{len(packed) - start} bytes belong to no array")
     return arrays

@@ -6,19 +6,19 @@ from typing import Any
 
 from core.arrays import Arrays
 from core.errors import cleanup_on_error
-from core.runtimes.reference import BATCH
+from core.runtimes.reference import BATCH_SIZE
 from core.worker.child_handle import Child
 from core.worker.protocol import Frame
 from core.worker.worker import Worker
 
-AHEAD = 1  # chunks that are sent while an earlier one is being answered
+CHUNKS_AHEAD = 1  # chunks that are sent while an earlier one is being answered
 
 
-class Loaded:
+class RemotePredictor:
     """One copy, or one live model, in a child of its own.
 
-    `facts` are what `core.worker.tasks.predict.hold` gives. Safe to ask from several threads: one is answered after
-    another.
+    `facts` are what `core.worker.tasks.predict.load_predictor` gives. Safe to ask from several threads: one is
+    answered after another.
     """
 
     def __init__(self, child: Child, facts: dict[str, Any], seconds: float):
@@ -27,11 +27,11 @@ class Loaded:
         self._seconds = seconds
         self._lock = threading.Lock()
 
-    def answer(
+    def predict(
         self,
         inputs: Arrays,
         *,
-        batch: int = BATCH,
+        batch: int = BATCH_SIZE,
         cancelled: Callable[[], bool] = lambda: False,
         seconds: float | None = None,
     ) -> tuple[Arrays, float]:
@@ -40,17 +40,17 @@ class Loaded:
 
         Raises DoesNotLoad, InputError, ChildDied, TimedOut and Cancelled.
         """
-        frame = self.ask("answer", arrays=inputs, batch=batch, cancelled=cancelled, seconds=seconds)
+        frame = self.request("answer", arrays=inputs, batch=batch, cancelled=cancelled, seconds=seconds)
         return frame.arrays, frame.message["seconds"]
 
-    def ask(self, task: str, *, seconds: float | None = None, **request: Any) -> Frame:
+    def request(self, task: str, *, seconds: float | None = None, **request: Any) -> Frame:
         """Any other task that uses what is held; `request` is what `Child.ask` takes. Raises what `answer` raises."""
         most = self._seconds if seconds is None else min(seconds, self._seconds)
         with self._lock:
-            return self._child.ask(task, seconds=most, reply_mib=self._child.config.reply_mib, **request)
+            return self._child.request(task, seconds=most, reply_mib=self._child.config.reply_mib, **request)
 
-    def answer_each(
-        self, inputs: Iterable[Arrays], *, batch: int = BATCH, cancelled: Callable[[], bool] = lambda: False
+    def predict_chunks(
+        self, inputs: Iterable[Arrays], *, batch: int = BATCH_SIZE, cancelled: Callable[[], bool] = lambda: False
     ) -> Iterator[Arrays]:
         """The answers to each of many chunks of rows, in order: while the child answers one, the next is on its way.
 
@@ -62,7 +62,7 @@ class Loaded:
             for chunk in inputs:
                 self._child.send("answer", chunk, reply_mib=self._child.config.reply_mib, batch=batch)
                 waiting += 1
-                if waiting > AHEAD:
+                if waiting > CHUNKS_AHEAD:
                     waiting -= 1
                     yield self._child.receive(**limits).arrays
             for _ in range(waiting):
@@ -72,14 +72,14 @@ class Loaded:
         """End the child."""
         self._child.close()
 
-    def __enter__(self) -> "Loaded":
+    def __enter__(self) -> "RemotePredictor":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
 
-def load(
+def open_remote_predictor(
     worker: Worker,
     task: str,
     *,
@@ -87,7 +87,7 @@ def load(
     cancelled: Callable[[], bool] = lambda: False,
     confined: bool = False,
     **request: Any,
-) -> Loaded:
+) -> RemotePredictor:
     """Open a child, a `confined` one for a stranger's files, and have it hold something: `task` is "hold" or
     "hold_live", `request` its arguments.
 
@@ -96,5 +96,5 @@ def load(
     """
     child = worker.open(cancelled, confined)
     with cleanup_on_error(child.close):
-        facts = child.ask(task, seconds=seconds, cancelled=cancelled, **request).message
-    return Loaded(child, facts, seconds)
+        facts = child.request(task, seconds=seconds, cancelled=cancelled, **request).message
+    return RemotePredictor(child, facts, seconds)

@@ -16,14 +16,14 @@ from pydantic import BaseModel
 from core.errors import ChildDied, NotConfined, TimedOut
 from core.record import now
 from core.settings import Settings
-from core.worker.child_handle import Child, not_confined
-from core.worker.file_exchange import WRITTEN, staged
+from core.worker.child_handle import Child, not_confined_error
+from core.worker.file_exchange import OUTPUT_FILE_MODE, create_staging_folder
 
 SECONDS = 30.0  # that all attempts together may take
 SECRET = b"nobody outside of this folder may read this"
 
 # What each attempt is, in words that stand after "It could ...".
-ATTEMPTS = {
+ATTEMPT_DESCRIPTIONS = {
     "read-secret": "read a file of the library",
     "read-system": "read the system's own files",
     "read-environment": "read the environment of the app",
@@ -56,10 +56,18 @@ ATTEMPTS = {
 
 
 # Of these, something has happened when the files that were set out are not as they were.
-CHANGES = {"write-outside", "write-secret", "write-lent", "cut-lent", "delete-lent", "mode-of-lent", "time-of-lent"}
+FILE_CHANGING_ATTEMPTS = {
+    "write-outside",
+    "write-secret",
+    "write-lent",
+    "cut-lent",
+    "delete-lent",
+    "mode-of-lent",
+    "time-of-lent",
+}
 
 
-class Probe(BaseModel):
+class EscapeAttempt(BaseModel):
     """One attempt: whether it was blocked, what happened in a sentence, and the seconds that it took."""
 
     name: str
@@ -68,10 +76,10 @@ class Probe(BaseModel):
     seconds: float = 0.0
 
 
-class SelfTest(BaseModel):
+class SandboxTest(BaseModel):
     """What a confined child tried, when, and what became of it; `detail` says why there could be no test."""
 
-    probes: list[Probe]
+    probes: list[EscapeAttempt]
     created: str
     seconds: float
     detail: str = ""
@@ -89,85 +97,91 @@ class SelfTest(BaseModel):
         got_through = [probe.sentence for probe in self.probes if not probe.blocked]
         return f"Not everything is blocked here. {' '.join(got_through)}"
 
-    def require(self) -> None:
+    def require_all_blocked(self) -> None:
         """Raises NotConfined when not everything was blocked."""
         if not self.blocked:
-            raise not_confined(f"{self.sentence} {self.detail}".strip())
+            raise not_confined_error(f"{self.sentence} {self.detail}".strip())
 
 
-def try_everything(open_child: Callable[[], Child], config: Settings) -> SelfTest:
+def run_escape_attempts(open_child: Callable[[], Child], config: Settings) -> SandboxTest:
     """Have a confined child try everything, once. Raises WorkerError when no child can be had at all."""
     started = time.perf_counter()
     try:
-        probes, detail = _probes(open_child, config), ""
+        probes, detail = _run_attempts(open_child, config), ""
     except (NotConfined, ChildDied, TimedOut) as error:  # it never came to an attempt, or ended under one
         sentence = "A process could not be confined on this system, so nothing is blocked."
-        probes, detail = [Probe(name="confine", blocked=False, sentence=sentence)], error.detail or error.sentence
-    return SelfTest(probes=probes, created=now(), seconds=time.perf_counter() - started, detail=detail)
+        probes, detail = (
+            [EscapeAttempt(name="confine", blocked=False, sentence=sentence)],
+            error.detail or error.sentence,
+        )
+    return SandboxTest(probes=probes, created=now(), seconds=time.perf_counter() - started, detail=detail)
 
 
-def _probes(open_child: Callable[[], Child], config: Settings) -> list[Probe]:
+def _run_attempts(open_child: Callable[[], Child], config: Settings) -> list[EscapeAttempt]:
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(_set_up(config.home))
-        traps = stack.enter_context(traps_set())
+        folder = stack.enter_context(_staging_folder(config.home))
+        traps = stack.enter_context(open_socket_traps())
         child = stack.enter_context(open_child())
-        lent, before = _set_out(folder), _facts(folder)
+        lent, before = _create_bait_files(folder), _stat_files(folder)
         targets = traps.addresses | {"app": os.getpid(), "outside": str(folder), "secret": str(folder / "secret")}
         targets |= {"lent": lent / "file", "program": lent / "program"}
-        targets |= {"scratch": str(child.box.folder / "out" / "tried"), "scratch_folder": str(child.box.folder / "out")}
-        told = child.ask("attempt", seconds=SECONDS, targets=targets).message["attempts"]
-        seen = traps.reached() | (set() if _facts(folder) == before else CHANGES)
-    return [_probe(name, told.get(name), name in seen) for name in ATTEMPTS]
+        targets |= {
+            "scratch": str(child.file_exchange.folder / "out" / "tried"),
+            "scratch_folder": str(child.file_exchange.folder / "out"),
+        }
+        told = child.request("attempt", seconds=SECONDS, targets=targets).message["attempts"]
+        seen = traps.reached_attempts() | (set() if _stat_files(folder) == before else FILE_CHANGING_ATTEMPTS)
+    return [_attempt_result(name, told.get(name), name in seen) for name in ATTEMPT_DESCRIPTIONS]
 
 
 @contextlib.contextmanager
-def _set_up(home: Path) -> Iterator[Path]:
-    folder = staged(home, "trap")
+def _staging_folder(home: Path) -> Iterator[Path]:
+    folder = create_staging_folder(home, "trap")
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _probe(name: str, told: Any, seen: bool) -> Probe:
+def _attempt_result(name: str, reply: Any, has_effect: bool) -> EscapeAttempt:
     """A child's word counts only against it: what we saw ourselves counts more."""
-    words = ATTEMPTS[name]
-    refused = isinstance(told, dict) and told.get("refused") is True and not seen
-    how = str(told.get("how", "")) if isinstance(told, dict) else "no answer"
-    seconds = float(told["seconds"]) if isinstance(told, dict) else 0.0
+    words = ATTEMPT_DESCRIPTIONS[name]
+    refused = isinstance(reply, dict) and reply.get("refused") is True and not has_effect
+    how = str(reply.get("how", "")) if isinstance(reply, dict) else "no answer"
+    seconds = float(reply["seconds"]) if isinstance(reply, dict) else 0.0
     sentence = f"It could not {words} ({how})." if refused else f"It could {words}."
-    return Probe(name=name, blocked=refused, sentence=sentence, seconds=seconds)
+    return EscapeAttempt(name=name, blocked=refused, sentence=sentence, seconds=seconds)
 
 
-def _set_out(folder: Path) -> Path:
+def _create_bait_files(folder: Path) -> Path:
     """A secret, and a folder to lend with a file and with what would be started, if it were a program."""
     lent = folder / "lent"
     lent.mkdir()
     (folder / "secret").write_bytes(SECRET)
     (lent / "file").write_bytes(SECRET)
     (lent / "program").write_bytes(b"\0 no program")
-    (lent / "program").chmod(WRITTEN | 0o111)
+    (lent / "program").chmod(OUTPUT_FILE_MODE | 0o111)
     return lent
 
 
-def _facts(folder: Path) -> list[tuple[str, int, int, int]]:
+def _stat_files(folder: Path) -> list[tuple[str, int, int, int]]:
     found = sorted(path for path in folder.rglob("*") if not path.is_socket())
     return [(str(one), one.stat().st_size, one.stat().st_mode, one.stat().st_mtime_ns) for one in found]
 
 
-class Traps:
+class SocketTraps:
     """Sockets of each kind, of which none may ever be reached."""
 
     def __init__(self, sockets: dict[str, socket.socket], addresses: dict[str, Any]):
         self._sockets = sockets
         self.addresses = addresses
 
-    def reached(self) -> set[str]:
+    def reached_attempts(self) -> set[str]:
         """The names of the attempts that have arrived at their trap."""
-        return {f"connect-{name}" for name, trap in self._sockets.items() if _has_caught(trap)}
+        return {f"connect-{name}" for name, trap in self._sockets.items() if _has_connection(trap)}
 
 
-def _has_caught(trap: socket.socket) -> bool:
+def _has_connection(trap: socket.socket) -> bool:
     trap.setblocking(False)
     try:
         trap.accept()[0].close() if trap.type == socket.SOCK_STREAM else trap.recv(1)
@@ -177,7 +191,7 @@ def _has_caught(trap: socket.socket) -> bool:
 
 
 @contextlib.contextmanager
-def traps_set() -> Iterator[Traps]:
+def open_socket_traps() -> Iterator[SocketTraps]:
     """Listen where a confined child will try to connect, as long as this lasts."""
     local, unix = ("127.0.0.1", 0), getattr(socket, "AF_UNIX", None)
     with contextlib.ExitStack() as stack:
@@ -194,4 +208,4 @@ def traps_set() -> Iterator[Traps]:
             if kind == socket.SOCK_STREAM:
                 sockets[name].listen(1)
         addresses |= {name: sockets[name].getsockname()[1] for name in ("tcp", "udp")}
-        yield Traps(sockets, addresses)
+        yield SocketTraps(sockets, addresses)

@@ -16,19 +16,19 @@ from typing import Any, NamedTuple
 
 from core.errors import ChildDied, RoundtripError, WorkerError
 from core.explain import translate
-from core.sandbox.limits import CONFINED
-from core.settings import PROJECT, Settings, settings
-from core.worker.child_handle import TICK, Child, Never, cancelled_by_a_person
-from core.worker.file_exchange import Box, staged
+from core.sandbox.limits import CONFINED_SUFFIX
+from core.settings import PROJECT, Settings, get_settings
+from core.worker.child_handle import POLL_SECONDS, CancelCheck, Child, cancelled_error
+from core.worker.file_exchange import FileExchange, create_staging_folder
 from core.worker.protocol import Frame
-from core.worker.sandbox_test import SelfTest, try_everything
+from core.worker.sandbox_test import SandboxTest, run_escape_attempts
 
-LAST_BREATH = 1.0  # seconds in which a killed warm process, whose children end first, ends too
-WARM_SECONDS = 180  # seconds that importing TensorFlow may take on a slow disk
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "HOME", "USERPROFILE")
-PASSED_ON_FOR_DOWNLOADS = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
+EXIT_WAIT_SECONDS = 1.0  # seconds in which a killed warm process, whose children end first, ends too
+STARTUP_SECONDS = 180  # seconds that importing TensorFlow may take on a slow disk
+PASSED_VARIABLES = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "HOME", "USERPROFILE")
+PASSED_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 # A library that starts threads when it is imported would leave them unconfined.
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+SINGLE_THREAD_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 class WorkerState(NamedTuple):
@@ -45,19 +45,21 @@ class Worker:
     """
 
     def __init__(self, config: Settings | None = None):
-        self.config = config or settings()
+        self.config = config or get_settings()
         self._lock = threading.RLock()
         self._process: subprocess.Popen | None = None
         self._ready = threading.Event()
         self._began = time.monotonic()
         self._folder: Path | None = None
-        self._boxes: Path | None = None
+        self._exchange_folders: Path | None = None
         self._spare: Child | None = None
         self._confined_spare: Child | None = None
-        self._confines = False  # whether anything from outside was ever opened: only then a spare waits for more
-        self._alone = 0
-        self._testing = threading.Lock()
-        self._tested: SelfTest | None = None
+        self._has_opened_confined = (
+            False  # whether anything from outside was ever opened: only then a spare waits for more
+        )
+        self._spares_paused = 0
+        self._sandbox_test_lock = threading.Lock()
+        self._sandbox_test: SandboxTest | None = None
 
     def start(self, then_test: bool = False) -> None:
         """Begin to warm up, and return at once; with `then_test`, the self-test follows. Where nothing can be forked
@@ -65,19 +67,25 @@ class Worker:
         if then_test:
             threading.Thread(target=self._test_when_ready, daemon=True).start()
         with self._lock:
-            if not self.config.forks or (self._process and self._process.poll() is None):
+            if not self.config.can_fork or (self._process and self._process.poll() is None):
                 return
             self._ready.clear()
             self._began = time.monotonic()
-            self._forget_folder()
+            self._remove_folders()
             self._folder = Path(tempfile.mkdtemp(prefix="roundtrip-"))
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "core.worker.forkserver", str(self._folder / "worker"), str(self._new_boxes())],
+                [
+                    sys.executable,
+                    "-m",
+                    "core.worker.forkserver",
+                    str(self._folder / "worker"),
+                    str(self._create_exchange_folders()),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
-                **_surroundings(self.config),
+                **_process_environment(self.config),
             )
             threading.Thread(target=self._await_ready, args=(self._process,), daemon=True).start()
 
@@ -86,87 +94,94 @@ class Worker:
             self._began = time.monotonic()
             self._ready.set()
             with contextlib.suppress(RoundtripError):  # whoever opens the next child will hear of it
-                self._refill()
+                self._refill_spares()
 
     def state(self) -> WorkerState:
         """Where the worker stands now, without waiting."""
-        if not self.config.forks or (self._ready.is_set() and self._alive()):
+        if not self.config.can_fork or (self._ready.is_set() and self._is_alive()):
             return WorkerState("ready", time.monotonic() - self._began)
         if self._process is None:
             return WorkerState("cold", 0.0)
-        return WorkerState("warming" if self._alive() else "failed", time.monotonic() - self._began)
+        return WorkerState("warming" if self._is_alive() else "failed", time.monotonic() - self._began)
 
-    def _alive(self) -> bool:
+    def _is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def open(self, cancelled: Never = lambda: False, confined: bool = False) -> Child:
+    def open(self, cancelled: CancelCheck = lambda: False, confined: bool = False) -> Child:
         """A fresh child, to be closed by the caller; a `confined` one for whatever a stranger has sent.
 
         Raises WorkerError when the warm process cannot be had, after one restart, Cancelled while waiting for it, and
         NotConfined where this system does not confine, unless the settings allow that.
         """
         if cancelled():
-            raise cancelled_by_a_person()
+            raise cancelled_error()
         if confined and not self.config.run_unconfined:
-            self.self_test().require()
-        self._confines |= confined
-        return self._opened(cancelled, confined)
+            self.run_sandbox_test().require_all_blocked()
+        self._has_opened_confined |= confined
+        return self._take_child(cancelled, confined)
 
-    def _opened(self, cancelled: Never, confined: bool) -> Child:
-        if not self.config.forks:
+    def _take_child(self, cancelled: CancelCheck, confined: bool) -> Child:
+        if not self.config.can_fork:
             return self._spawn(confined)
-        self._require_warm(cancelled)
+        self._require_forkserver(cancelled)
         with self._lock:
             if confined:
                 spare, self._confined_spare = self._confined_spare, None
             else:
                 spare, self._spare = self._spare, None
-            if spare and (spare.ended or not self._alive()):
+            if spare and (spare.has_ended or not self._is_alive()):
                 spare.close()
                 spare = None
             child = spare or self._connect(confined)
-        threading.Thread(target=self._refill, daemon=True).start()
+        threading.Thread(target=self._refill_spares, daemon=True).start()
         if confined:
             child.require_confined()
         return child
 
-    def self_test(self, again: bool = False) -> SelfTest:
+    def run_sandbox_test(self, again: bool = False) -> SandboxTest:
         """What a confined child could do that it must not, tried out once in the life of this worker, or `again`.
 
         Raises WorkerError when no child can be had.
         """
-        with self._testing:
-            if again or self._tested is None:
-                self._tested = try_everything(lambda: self._opened(lambda: False, confined=True), self.config)
-            return self._tested
+        with self._sandbox_test_lock:
+            if again or self._sandbox_test is None:
+                self._sandbox_test = run_escape_attempts(
+                    lambda: self._take_child(lambda: False, confined=True), self.config
+                )
+            return self._sandbox_test
 
     @property
-    def tested(self) -> SelfTest | None:
+    def latest_sandbox_test(self) -> SandboxTest | None:
         """The latest self-test, without waiting for one; None before there was any."""
-        return self._tested
+        return self._sandbox_test
 
     def _test_when_ready(self) -> None:
         with contextlib.suppress(RoundtripError):  # whoever brings something in will hear of it
-            self.self_test()
+            self.run_sandbox_test()
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
+    def without_spares(self) -> Iterator[None]:
         """While this lasts no spare is made ready: nothing of ours runs beside a child that is being timed."""
         with self._lock:
-            self._alone += 1
+            self._spares_paused += 1
         self._close_spares()
         try:
             yield
         finally:
             with self._lock:
-                self._alone -= 1
-            threading.Thread(target=self._refill, daemon=True).start()
+                self._spares_paused -= 1
+            threading.Thread(target=self._refill_spares, daemon=True).start()
 
-    def _refill(self) -> None:
+    def _refill_spares(self) -> None:
         with self._lock, contextlib.suppress(RoundtripError):
-            if self._spare is None and not self._alone and self._alive() and self._ready.is_set():
+            if self._spare is None and not self._spares_paused and self._is_alive() and self._ready.is_set():
                 self._spare = self._connect(confined=False)
-            if self._confined_spare is None and self._confines and not self._alone and self._alive():
+            if (
+                self._confined_spare is None
+                and self._has_opened_confined
+                and not self._spares_paused
+                and self._is_alive()
+            ):
                 self._confined_spare = self._connect(confined=True)
 
     def _close_spares(self) -> None:
@@ -179,7 +194,7 @@ class Worker:
     def _connect(self, confined: bool) -> Child:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            connection.connect(str(self._folder / "worker") + (CONFINED if confined else ""))
+            connection.connect(str(self._folder / "worker") + (CONFINED_SUFFIX if confined else ""))
         except OSError as error:
             connection.close()
             raise WorkerError("The worker does not answer.", cure="Try again.", detail=str(error)) from error
@@ -189,41 +204,41 @@ class Worker:
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
 
-        boxes = self._boxes if confined else None
-        return Child(connection.makefile("rb"), connection.makefile("wb"), hang_up, self.config, box=boxes)
+        boxes = self._exchange_folders if confined else None
+        return Child(connection.makefile("rb"), connection.makefile("wb"), hang_up, self.config, file_exchange=boxes)
 
-    def _new_boxes(self) -> Path:
+    def _create_exchange_folders(self) -> Path:
         """A folder for the boxes of confined children, on the library's own disk, where links to its files can be made.
 
         The library clears it away when this process is gone.
         """
         try:
-            self._boxes = staged(self.config.home, "boxes")
+            self._exchange_folders = create_staging_folder(self.config.home, "boxes")
         except OSError as error:
             raise translate(error, WorkerError) from error
-        return self._boxes
+        return self._exchange_folders
 
-    def _require_warm(self, cancelled: Never) -> None:
+    def _require_forkserver(self, cancelled: CancelCheck) -> None:
         """Wait for the warm process; start it, or start it again once."""
         for _ in range(2):
             self.start()
-            waited = time.monotonic() + WARM_SECONDS
-            while self._alive() and time.monotonic() < waited:
-                if self._ready.wait(TICK):
+            waited = time.monotonic() + STARTUP_SECONDS
+            while self._is_alive() and time.monotonic() < waited:
+                if self._ready.wait(POLL_SECONDS):
                     return
                 if cancelled():
-                    raise cancelled_by_a_person()
+                    raise cancelled_error()
         raise WorkerError(
             "The process in which TensorFlow lives could not be started, twice.",
             cure="Run `python -c 'import tensorflow'` in the same environment: it shows what is missing.",
         )
 
     def _spawn(self, confined: bool) -> Child:
-        surroundings, box = _surroundings(self.config), None
+        surroundings, box = _process_environment(self.config), None
         if confined:
-            box = Box(self._new_boxes() / secrets.token_hex(4))
+            box = FileExchange(self._create_exchange_folders() / secrets.token_hex(4))
             box.make()
-            surroundings["env"] |= ONE_THREAD
+            surroundings["env"] |= SINGLE_THREAD_ENVIRONMENT
         process = subprocess.Popen(
             [sys.executable, "-m", "core.worker.serve", *([str(box.folder)] if box else [])],
             stdin=subprocess.PIPE,
@@ -250,12 +265,12 @@ class Worker:
         with self.open(cancelled, confined) as child:
             warm = self._process
             try:
-                return child.ask(task, **request)
+                return child.request(task, **request)
             except ChildDied:
-                if warm is None or not _ends_now(warm):
+                if warm is None or not _exits_soon(warm):
                     raise
         with self.open(cancelled, confined) as child:
-            return child.ask(task, **request)
+            return child.request(task, **request)
 
     def close(self) -> None:
         """End the warm process and everything under it."""
@@ -267,34 +282,34 @@ class Worker:
             process.wait()
             process.stdin.close()
             process.stdout.close()
-        self._forget_folder()
+        self._remove_folders()
 
-    def _forget_folder(self) -> None:
-        for folder in filter(None, (self._folder, self._boxes)):
+    def _remove_folders(self) -> None:
+        for folder in filter(None, (self._folder, self._exchange_folders)):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def self_test(config: Settings | None = None) -> SelfTest:
+def run_sandbox_test(config: Settings | None = None) -> SandboxTest:
     """The self-test of this system, by a worker of its own. Raises WorkerError when no child can be had."""
     worker = Worker(config)
     try:
-        return worker.self_test()
+        return worker.run_sandbox_test()
     finally:
         worker.close()
 
 
-def _ends_now(process: subprocess.Popen) -> bool:
+def _exits_soon(process: subprocess.Popen) -> bool:
     """Whether a process is gone, or goes within a moment."""
     try:
-        process.wait(LAST_BREATH)
+        process.wait(EXIT_WAIT_SECONDS)
     except subprocess.TimeoutExpired:
         return False
     return True
 
 
-def _surroundings(config: Settings) -> dict[str, Any]:
+def _process_environment(config: Settings) -> dict[str, Any]:
     """Where a worker process runs, and the little that it sees of our environment."""
-    names = {name for name in os.environ if name.upper() in PASSED_ON + PASSED_ON_FOR_DOWNLOADS}
+    names = {name for name in os.environ if name.upper() in PASSED_VARIABLES + PASSED_PROXY_VARIABLES}
     environment = {name: os.environ[name] for name in names}
     passed_on = config.model_dump(exclude={"catalog_url"})  # which may hold a password, and no child needs it
     environment |= {f"ROUNDTRIP_{name.upper()}": str(value) for name, value in passed_on.items()}

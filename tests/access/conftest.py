@@ -13,8 +13,8 @@ from core.settings import Settings
 from core.worker import Worker
 from tests.library.conftest import keep_artifact, keep_run
 
-ADA = Viewer.of("https://provider.example", "1", "Ada")
-BO = Viewer.of("https://provider.example", "2", "Bo")
+ADA = Viewer.from_identity("https://provider.example", "1", "Ada")
+BO = Viewer.from_identity("https://provider.example", "2", "Bo")
 
 
 class Kept(NamedTuple):
@@ -42,15 +42,15 @@ def keep(jobs: Jobs, name: str = "Nobody else's business", job: str = "j01234567
     run = keep_run(jobs.library, name=name)
     artifact = keep_artifact(jobs.library, run)
     request = {"artifacts": [artifact.id], "sources": {}}
-    one = Job(id=job, kind="compare", title=name, state="done", request=request, owner=jobs.library.access.me)
+    one = Job(id=job, kind="compare", title=name, state="done", request=request, owner=jobs.library.access.viewer_id)
     one.result = {"verdict": "secret"}
-    jobs.journal.begin(one)
-    jobs.journal.keep_arrays(one.id, {"loss": np.zeros(2)})
-    inputs = jobs.inputs.held_out(jobs.library, run.id, 2)
+    jobs.job_store.create(one)
+    jobs.job_store.save_arrays(one.id, {"loss": np.zeros(2)})
+    inputs = jobs.inputs.add_held_out(jobs.library, run.id, 2)
     return Kept(run.id, artifact.id, one.id, inputs.id)
 
 
 @pytest.fixture
 def adas(house: Jobs) -> Kept:
     """What Ada keeps to herself."""
-    return keep(house.seen_by(ADA))
+    return keep(house.for_viewer(ADA))

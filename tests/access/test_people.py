@@ -9,7 +9,7 @@ from streamlit.runtime.secrets import secrets_singleton
 from core.errors import InputError, SignedOut, UnknownName
 from tests.access.conftest import ADA, BO
 from ui import auth, session
-from ui.auth import Person, asked_by, people_sign_in, person, viewer
+from ui.auth import SignedInUser, acting_as, current_user, current_viewer, is_sign_in_required
 from ui.routes import graph_viewer as graph
 
 pytestmark = pytest.mark.trust
@@ -21,7 +21,7 @@ LATER, EARLIER = time.time() + 3600, time.time() - 1
 def signing_in(monkeypatch: pytest.MonkeyPatch) -> None:
     """People sign in here."""
     for module in (auth, session, graph):
-        monkeypatch.setattr(module, "people_sign_in", lambda: True)
+        monkeypatch.setattr(module, "is_sign_in_required", lambda: True)
 
 
 @pytest.fixture
@@ -33,19 +33,19 @@ def secrets_in(tmp_path, monkeypatch):
         path.write_text(text)
         config.set_option("secrets.files", [str(path)])
         monkeypatch.setattr(secrets_singleton, "_secrets", None)
-        people_sign_in.cache_clear()
+        is_sign_in_required.cache_clear()
 
     yield write
     config.set_option("secrets.files", before)
     secrets_singleton._secrets = None
-    people_sign_in.cache_clear()
+    is_sign_in_required.cache_clear()
 
 
 @pytest.mark.parametrize("text", ["[auth\n", "auth = [", "\x00", "[auth]\nx = 1\n[auth]\n"])
 def test_broken_secrets_open_the_server_to_nobody(secrets_in, text):
     secrets_in(text)
     with pytest.raises(InputError, match="cannot be read"):
-        people_sign_in()
+        is_sign_in_required()
 
 
 @pytest.mark.parametrize(
@@ -53,35 +53,35 @@ def test_broken_secrets_open_the_server_to_nobody(secrets_in, text):
 )
 def test_people_sign_in_where_the_secrets_say_so(secrets_in, text, asked):
     secrets_in(text)
-    assert people_sign_in() is asked
+    assert is_sign_in_required() is asked
 
 
 def test_an_office_is_given_to_nobody_who_is_not_signed_in(signing_in):
-    for who in (None, Person(ADA, EARLIER)):
-        with asked_by(who), pytest.raises(SignedOut):
+    for who in (None, SignedInUser(ADA, EARLIER)):
+        with acting_as(who), pytest.raises(SignedOut):
             session.current_jobs()
 
 
 def test_an_office_is_that_of_who_asks(signing_in, house, adas, monkeypatch):
     monkeypatch.setattr(session, "server_jobs", lambda: house)
-    with asked_by(Person(ADA, LATER)):
+    with acting_as(SignedInUser(ADA, LATER)):
         assert session.current_jobs().library.run(adas.run).owner == ADA.id
-    with asked_by(Person(BO, LATER)), pytest.raises(UnknownName):
+    with acting_as(SignedInUser(BO, LATER)), pytest.raises(UnknownName):
         session.current_jobs().library.run(adas.run)
 
 
 def test_the_address_of_a_graph_names_its_person_and_nobody_writes_another(signing_in):
-    with asked_by(Person(ADA, LATER)):
-        token = graph.token("a0123456789")
-    assert graph._whose("a0123456789", token) == Person((ADA.id, ""), float(int(LATER)))
+    with acting_as(SignedInUser(ADA, LATER)):
+        token = graph.graph_token("a0123456789")
+    assert graph._user_from_token("a0123456789", token) == SignedInUser((ADA.id, ""), float(int(LATER)))
     forged = [token.replace(ADA.id, BO.id), f"{token}9", token.partition(".")[0], "", "é", token.replace(".", "..")]
     for artifact, given in [("a0123456780", token), *(("a0123456789", one) for one in forged)]:
         with pytest.raises(UnknownName):
-            graph._whose(artifact, given)
+            graph._user_from_token(artifact, given)
 
 
 def test_the_address_of_a_graph_ends_with_its_persons_sign_in(signing_in):
-    with asked_by(graph._whose("a0123456789", graph._signed("a0123456789", f"{ADA.id}.{int(EARLIER)}"))):
-        assert person() is None
+    with acting_as(graph._user_from_token("a0123456789", graph._sign_token("a0123456789", f"{ADA.id}.{int(EARLIER)}"))):
+        assert current_user() is None
         with pytest.raises(SignedOut):
-            viewer()
+            current_viewer()

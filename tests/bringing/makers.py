@@ -322,9 +322,9 @@ def onnx_file(folder: Path, batch: int | str | None = "rows", output: str = "Sta
 
 def openvino_file(folder: Path) -> tuple[Path, Path]:
     """OpenVINO's two files."""
-    from core.runtimes.openvino import openvino
+    from core.runtimes.openvino import import_openvino
 
-    ov, path = openvino(), folder / "good.xml"
+    ov, path = import_openvino(), folder / "good.xml"
     ov.save_model(ov.convert_model(onnx_file(folder)), path, compress_to_fp16=False)
     return path, path.with_suffix(".bin")
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.compatibility.matrix import matrix
-from core.errors import StorageFailed, TimedOut, UnknownName, from_json
+from core.compatibility.matrix import build_matrix
+from core.errors import StorageFailed, TimedOut, UnknownName, error_from_json
 from core.jobs import Jobs
-from core.jobs.uploads import receive
+from core.jobs.uploads import store_upload
 from core.library import Artifact
 from core.library.job_store import Job
-from core.report.data import gather
-from core.report.tables import as_csv, as_json
-from core.worker import Writes
+from core.report.data import gather_report_data
+from core.report.tables import render_csv, render_json
+from core.worker import OutputFolder
 from tests.bringing import makers
 from tests.conftest import finished
 
@@ -81,16 +81,16 @@ def test_a_model_from_outside_comes_in_is_converted_and_compared(
 def marked_everywhere(jobs: Jobs, job: Job, copies: list[Artifact]) -> None:
     """Its evidence, the matrix and every kind of report say that it was brought in."""
     assert {jobs.library.evidence(one.id).trust for one in copies} == {"brought in"}
-    assert {row.trust for row in matrix(jobs.library, copies[0].run)} == {"brought in"}
-    findings = gather(jobs, job, {})
+    assert {row.trust for row in build_matrix(jobs.library, copies[0].run)} == {"brought in"}
+    findings = gather_report_data(jobs, job, {})
     assert findings.names[findings.baseline] == "As brought in"
     assert all(
         name.partition(" · ")[2].startswith("brought in")
         for id_, name in findings.names.items()
         if id_ in findings.outcomes
     )
-    assert {one["trust"] for one in json.loads(as_json(findings))["artifacts"].values()} == {"brought in"}
-    assert {line["trust"] for line in csv.DictReader(as_csv(findings).splitlines())} == {"brought in"}
+    assert {one["trust"] for one in json.loads(render_json(findings))["artifacts"].values()} == {"brought in"}
+    assert {line["trust"] for line in csv.DictReader(render_csv(findings).splitlines())} == {"brought in"}
 
 
 def test_the_reference_of_an_import_is_its_own_answer_to_random_inputs(bring: Bring, empty_jobs: Jobs, tmp_path: Path):
@@ -98,7 +98,7 @@ def test_the_reference_of_an_import_is_its_own_answer_to_random_inputs(bring: Br
     reference = empty_jobs.library.reference(found["run"])
     assert {name: array.shape for name, array in reference.inputs.items()} == {"x": (64, 3)}
     assert 0 <= reference.inputs["x"].min() < 0.1 < 0.9 < reference.inputs["x"].max() < 1
-    assert np.allclose(next(iter(reference.answers.values())), makers.linear(reference.inputs["x"]), atol=1e-6)
+    assert np.allclose(next(iter(reference.predictions.values())), makers.linear(reference.inputs["x"]), atol=1e-6)
 
 
 def test_the_signature_that_was_chosen_answers_at_every_load(bring: Bring, empty_jobs: Jobs, tmp_path: Path):
@@ -107,7 +107,7 @@ def test_the_signature_that_was_chosen_answers_at_every_load(bring: Bring, empty
     run = empty_jobs.library.run(found["run"])
     assert (run.name, found["signatures"]) == ("sums of rows", ["serving_default", "sums"])
     reference = empty_jobs.library.reference(run.id)
-    assert np.allclose(reference.answers["sum"], reference.inputs["x"].sum(axis=1), atol=1e-6)
+    assert np.allclose(reference.predictions["sum"], reference.inputs["x"].sum(axis=1), atol=1e-6)
     compared = finished(empty_jobs, empty_jobs.compare([found["artifact"]], rows=8)).result
     assert compared["outcomes"][found["artifact"]]["verdict"] == "bit-identical"
 
@@ -144,7 +144,7 @@ def test_of_a_file_that_is_refused_nothing_stays(
 ):
     end = bring(make(tmp_path))
     assert (end.state, end.error["code"]) == ("failed", code)
-    error = from_json(end.error)
+    error = error_from_json(end.error)
     assert error.cure
     assert str(tmp_path) not in json.dumps(end.error)
     assert empty_jobs.library.ids() == []
@@ -153,22 +153,22 @@ def test_of_a_file_that_is_refused_nothing_stays(
 def test_of_an_upload_whose_work_never_begins_nothing_stays(empty_jobs: Jobs, tmp_path: Path, monkeypatch):
     def received() -> dict:
         with bad_magic(tmp_path).open("rb") as file:
-            return receive(empty_jobs.library, [("model.keras", file)]).asked()
+            return store_upload(empty_jobs.library, [("model.keras", file)]).import_arguments()
 
     staging = empty_jobs.library.home / "staging"
-    assert empty_jobs._slots.enter(alone=True, timeout=0)
-    waiting = empty_jobs.bring_in(**received())
+    assert empty_jobs._slots.acquire(is_exclusive=True, timeout=0)
+    waiting = empty_jobs.import_model(**received())
     assert len(list(staging.iterdir())) == 1
     empty_jobs.cancel(waiting.id)
     assert empty_jobs.wait(waiting.id).state == "cancelled"
     assert list(staging.iterdir()) == []
-    empty_jobs._slots.leave()
+    empty_jobs._slots.release()
     with pytest.raises(UnknownName):
-        empty_jobs.bring_in(**received(), demo="nowhere")
+        empty_jobs.import_model(**received(), demo="nowhere")
     assert list(staging.iterdir()) == []
-    monkeypatch.setattr(empty_jobs.journal, "begin", refusing(StorageFailed("The disk is full.")))
+    monkeypatch.setattr(empty_jobs.job_store, "create", refusing(StorageFailed("The disk is full.")))
     with pytest.raises(StorageFailed):
-        empty_jobs.bring_in(**received())
+        empty_jobs.import_model(**received())
     assert list(staging.iterdir()) == []
 
 
@@ -188,7 +188,7 @@ def test_weights_and_architecture_must_belong_together(bring: Bring, empty_jobs:
     layers.write_text(keras.Sequential([keras.Input((5,)), keras.layers.Dense(7)]).to_json())
     end = bring(weights, layers)
     assert end.state == "failed"
-    assert from_json(end.error).sentence
+    assert error_from_json(end.error).sentence
     assert empty_jobs.library.ids() == []
 
 
@@ -198,7 +198,7 @@ def test_a_checkpoint_answers_with_the_code_of_the_demo_that_was_chosen(
 ):
     import shutil
 
-    folder = jobs.library.files(saved("digits-mlp", "checkpoint")["artifact"])
+    folder = jobs.library.verified_folder(saved("digits-mlp", "checkpoint")["artifact"])
     path = Path(shutil.make_archive(str(tmp_path / "digits"), "zip", folder))
     end = bring(path, demo="digits-mlp")
     assert end.state == "done", end.error
@@ -219,13 +219,15 @@ def test_the_command_brings_in_and_says_what_was_checked(say, jobs: Jobs, tmp_pa
 
 def test_a_conversion_has_more_time_than_a_load(bring: Bring, empty_jobs: Jobs, tmp_path: Path):
     found = bring(makers.keras_file(tmp_path)).result
-    asked = {"source": empty_jobs.library.run(found["run"]).source, "kind": "keras", "format": "saved_model"}
+    asked = {"source": empty_jobs.library.run(found["run"]).code_source, "kind": "keras", "format": "saved_model"}
     asked |= {"snapshot": empty_jobs.library.snapshot(found["run"]), "options": {}}
     with empty_jobs.worker.open(confined=True) as child:
         child.config = child.config.model_copy(update={"confined_seconds": 0.001, "converting_times": 1_000_000})
-        child.ask("save", seconds=60, converts=True, folder=Writes(empty_folder(tmp_path, "converted")), **asked)
+        child.request(
+            "save", seconds=60, converts=True, folder=OutputFolder(empty_folder(tmp_path, "converted")), **asked
+        )
         with pytest.raises(TimedOut, match=r"limit of 0\.001 seconds"):
-            child.ask("save", seconds=60, folder=Writes(empty_folder(tmp_path, "late")), **asked)
+            child.request("save", seconds=60, folder=OutputFolder(empty_folder(tmp_path, "late")), **asked)
     assert (tmp_path / "converted" / "saved_model.pb").is_file()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.introspection.describe import describe
+from core.introspection.describe import describe_part
 from core.jobs import Jobs
 from core.library.job_store import Job
 from tests.conftest import finished
@@ -39,7 +39,7 @@ def test_a_model_of_each_family_comes_in_and_is_converted(
     assert end.state == "done", end.error
     assert end.result["verdict"] == "bit-identical"
     came = time.monotonic() - began
-    tensors = describe(empty_jobs, end.result["artifact"], "tensors").found["rows"]
+    tensors = describe_part(empty_jobs, end.result["artifact"], "tensors").found["rows"]
     assert sum(one["alias"] != "" for one in tensors) == len(empty_jobs.library.run(end.result["run"]).weights)
     rows = finished(empty_jobs, empty_jobs.save(end.result["run"], FORMATS)).result["rows"]
     assert {key: row["error"] for key, row in rows.items() if row["state"] != "done"} == {}

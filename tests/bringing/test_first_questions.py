@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from core.errors import DoesNotLoad, InputError, TimedOut, WorkerError
-from core.inputs.held_out import in_words
-from core.introspection.replies import believed
-from core.jobs.trial_inputs import first_answer, questions
-from core.jobs.uploads import receive
+from core.inputs.held_out import describe_selection
+from core.introspection.replies import validate_model_reply
+from core.jobs.trial_inputs import find_accepted_input, generate_trial_inputs
+from core.jobs.uploads import store_upload
 from core.library import Library
 
 GOOD = {"kind": "onnx", "parameters": 8, "summary": "", "weight_bytes": 32, "not_finite": {}, "traits": {}}
@@ -23,8 +23,8 @@ def spec(shape, dtype="float32", name="x"):
 
 
 def test_what_a_child_says_beside_the_facts_reaches_no_record():
-    told = believed(GOOD | {"trust": "ours", "id": "r0123456789", "files": [], "labels": ["a"]})
-    assert told.facts().keys() == GOOD.keys() - {"remark", "signatures"}
+    told = validate_model_reply(GOOD | {"trust": "ours", "id": "r0123456789", "files": [], "labels": ["a"]})
+    assert told.run_facts().keys() == GOOD.keys() - {"remark", "signatures"}
 
 
 @pytest.mark.parametrize(
@@ -32,12 +32,12 @@ def test_what_a_child_says_beside_the_facts_reaches_no_record():
 )
 def test_facts_that_fit_no_record_are_nonsense(lie: dict):
     with pytest.raises(WorkerError, match="makes no sense"):
-        believed(GOOD | lie)
+        validate_model_reply(GOOD | lie)
 
 
 def test_a_claim_of_rows_larger_than_memory_is_not_made_up():
     with pytest.raises(InputError, match=r"would take 4,000,000,000 bytes"):
-        next(questions([spec([None, 10**9])]))
+        next(generate_trial_inputs([spec([None, 10**9])]))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_claim_of_rows_larger_than_memory_is_not_made_up():
     ],
 )
 def test_the_likeliest_question_is_asked_first(asked, shape: tuple, rows: int):
-    question = next(questions([spec(asked)]))
+    question = next(generate_trial_inputs([spec(asked)]))
     assert question.inputs["x"].shape == (rows, *shape)
 
 
@@ -61,7 +61,7 @@ class Picky:
     def __init__(self, shape: tuple[int, ...], below: int):
         self.shape, self.below, self.heard = shape, below, 0
 
-    def answer(self, inputs, **limits):
+    def predict(self, inputs, **limits):
         self.heard += 1
         array = inputs["x"]
         if array.shape[1:] != self.shape or array.max() >= self.below:
@@ -71,49 +71,49 @@ class Picky:
 
 def test_other_sizes_and_smaller_numbers_are_tried_until_it_answers():
     picky = Picky((16,), below=2)
-    question, answers = first_answer(picky, [spec([None, None], "int32")], seconds=60)
-    assert question.made["shapes"] == {"x": [16]}
+    question, answers = find_accepted_input(picky, [spec([None, None], "int32")], seconds=60)
+    assert question.recipe["shapes"] == {"x": [16]}
     assert (question.inputs["x"].max(), answers["y"].shape) == (1, (64, 2))
 
 
 def test_a_file_that_answers_nothing_is_said_to():
     with pytest.raises(InputError, match="answers none of the random inputs") as caught:
-        first_answer(Picky((5,), below=0), [spec([None, 5])], seconds=60)
+        find_accepted_input(Picky((5,), below=0), [spec([None, 5])], seconds=60)
     assert "Not this one." in caught.value.detail
 
 
 class Slow(Picky):
     """It answers nothing, and its child is stopped where a question has no time left."""
 
-    def answer(self, inputs, *, seconds, **limits):
+    def predict(self, inputs, *, seconds, **limits):
         self.left = seconds
         if seconds == 0:
             raise TimedOut("Its time is over.")
-        return super().answer(inputs, **limits)
+        return super().predict(inputs, **limits)
 
 
 def test_all_questions_together_have_the_time_of_one_request():
     slow = Slow((3,), below=0)
     with pytest.raises(TimedOut, match=r"no random input in 1e-09 seconds") as caught:
-        first_answer(slow, [spec(None)], seconds=1e-9)
+        find_accepted_input(slow, [spec(None)], seconds=1e-9)
     assert slow.left == 0
     assert caught.value.cure == "Save it with the shapes that it takes, or raise ROUNDTRIP_CONFINED_SECONDS."
     with pytest.raises(InputError):
-        first_answer(slow, [spec(None)], seconds=60)
+        find_accepted_input(slow, [spec(None)], seconds=60)
     assert 0 < slow.left < 60
 
 
 @pytest.mark.parametrize(("name", "other"), [("graph.xml", ".bin"), ("GRAPH.BIN", ".xml")])
 def test_half_of_a_model_of_openvino_says_which_file_is_missing(empty_library: Library, name: str, other: str):
     with pytest.raises(InputError, match="one of OpenVINO's two files") as refused:
-        receive(empty_library, [(name, io.BytesIO(b"<net/>"))])
+        store_upload(empty_library, [(name, io.BytesIO(b"<net/>"))])
     assert other in refused.value.cure
     assert list((empty_library.home / "staging").iterdir()) == []
 
 
 def test_rows_that_were_asked_at_the_import_are_not_called_held_out():
     run = SimpleNamespace(settings=None, name="theirs.h5", trust="brought in")
-    assert in_words(run, 64, 64, None, None, None)[0] == "All 64 rows of the import of “theirs.h5”"
-    assert in_words(run, 1, 64, 1, None, None)[0] == "The first row of the import of “theirs.h5”"
+    assert describe_selection(run, 64, 64, None, None, None)[0] == "All 64 rows of the import of “theirs.h5”"
+    assert describe_selection(run, 1, 64, 1, None, None)[0] == "The first row of the import of “theirs.h5”"
     ours = SimpleNamespace(settings={"dataset": "digits"}, name="mine", trust="ours")
-    assert in_words(ours, 64, 64, None, None, None)[0] == "All 64 held-out rows of “digits”"
+    assert describe_selection(ours, 64, 64, None, None, None)[0] == "All 64 held-out rows of “digits”"

@@ -8,13 +8,13 @@ import pytest
 
 from core.compare import Verdict
 from core.errors import InputError, NotConfined, UnknownName
-from core.exports.archive import take
-from core.exports.proof_kit import proof_kit
-from core.introspection.describe import describe
+from core.exports.archive import archive_artifacts
+from core.exports.proof_kit import build_proof_kit
+from core.introspection.describe import describe_part
 from core.jobs import Jobs
 from core.library import Query
 from core.library.job_store import Job
-from core.worker.child_handle import Child, not_confined
+from core.worker.child_handle import Child, not_confined_error
 from tests.bringing import makers
 from tests.gate.makers import keras_file
 from tests.gate.makers_graphs import GOOD_SAVED_MODEL
@@ -41,51 +41,51 @@ def test_it_is_kept_with_why_and_refused_wherever_it_would_run_until_it_is_run_a
     end = bring(path, label="a stranger's")
     assert end.state == "done", end.error
     run, artifact = library.run(end.result["run"]), library.artifact(end.result["artifact"])
-    assert (end.result["verdict"], end.result["inputs"], run.was_run) == ("not-run", [], False)
+    assert (end.result["verdict"], end.result["inputs"], run.has_been_run) == ("not-run", [], False)
     assert (run.trust, artifact.trust) == ("brought in", "brought in")
     assert [one["what"] for one in end.result["checks"] if one.get("left")] == ["It was neither looked into nor run"]
     outcome = library.evidence(artifact.id).without_code
-    assert (outcome.verdict, outcome.loads, outcome.error["code"]) == (Verdict.NOT_RUN, False, "not-confined")
+    assert (outcome.verdict, outcome.has_loaded, outcome.error["code"]) == (Verdict.NOT_RUN, False, "not-confined")
     assert "It could read a file of the library." in outcome.error["detail"]
     assert [entry.verdict for entry in library.page(Query(verdicts=("not-run",))).entries] == ["not-run"]
 
-    with take(library, [artifact.id]) as parcel:
+    with archive_artifacts(library, [artifact.id]) as parcel:
         assert b"".join(parcel.read()) == path.read_bytes()
-    before, jobs = everything_of(empty_jobs), [job.id for job in empty_jobs.journal.all()]
+    before, jobs = everything_of(empty_jobs), [job.id for job in empty_jobs.job_store.list_jobs()]
     for refused in (
         lambda: empty_jobs.save(run.id, ["onnx"]),
         lambda: empty_jobs.compare([artifact.id]),
-        lambda: empty_jobs.layers(run.id, artifact.id),
-        lambda: empty_jobs.disagree(artifact.id, run.id),
-        lambda: empty_jobs.cost([artifact.id]),
-        lambda: empty_jobs.panel([artifact.id]),
+        lambda: empty_jobs.compare_layers(run.id, artifact.id),
+        lambda: empty_jobs.find_disagreement(artifact.id, run.id),
+        lambda: empty_jobs.benchmark([artifact.id]),
+        lambda: empty_jobs.create_live_session([artifact.id]),
     ):
         with pytest.raises(InputError, match=SENTENCE):
             refused()
     with pytest.raises(InputError, match=r"a kit would prove nothing"):
-        proof_kit(library, artifact.id)
+        build_proof_kit(library, artifact.id)
     with pytest.raises(NotConfined):
-        describe(empty_jobs, artifact.id, "layers")
-    assert [job.id for job in empty_jobs.journal.all()] == jobs
+        describe_part(empty_jobs, artifact.id, "layers")
+    assert [job.id for job in empty_jobs.job_store.list_jobs()] == jobs
 
-    failed = empty_jobs.wait(empty_jobs.bring_in_again(artifact.id).id)
+    failed = empty_jobs.wait(empty_jobs.reimport_model(artifact.id).id)
     assert (failed.state, failed.error["code"]) == ("failed", "not-confined")
     assert everything_of(empty_jobs) == before
 
-    library.mark(run.id, tags=["from-ada"], note="look at it")
-    library.mark(artifact.id, pinned=True)
-    library.point("theirs", artifact.id)
+    library.annotate(run.id, tags=["from-ada"], note="look at it")
+    library.annotate(artifact.id, pinned=True)
+    library.set_alias("theirs", artifact.id)
     broken.undo()
-    again = empty_jobs.wait(empty_jobs.bring_in_again(artifact.id).id)
+    again = empty_jobs.wait(empty_jobs.reimport_model(artifact.id).id)
     assert again.state == "done", again.error
     new = again.result
     assert (new["verdict"], new["name"], new["format"]) == ("bit-identical", "a stranger's", "keras")
     assert library.run(new["run"]).brought["sha256"] == run.brought["sha256"]
     assert library.artifact(new["artifact"]).files == artifact.files
-    assert (library.marks(new["run"]).tags, library.marks(new["run"]).note) == (["from-ada"], "look at it")
-    assert (library.marks(new["artifact"]).pinned, library.aliases()) == (True, {"theirs": new["artifact"]})
+    assert (library.annotations(new["run"]).tags, library.annotations(new["run"]).note) == (["from-ada"], "look at it")
+    assert (library.annotations(new["artifact"]).pinned, library.aliases()) == (True, {"theirs": new["artifact"]})
     assert sorted(library.ids()) == sorted([new["run"], new["artifact"]])
-    assert sorted(library.trash()) == sorted([run.id, artifact.id])
+    assert sorted(library.trash_ids()) == sorted([run.id, artifact.id])
 
 
 def test_where_only_its_own_process_could_not_be_confined_it_is_kept_too(
@@ -93,9 +93,9 @@ def test_where_only_its_own_process_could_not_be_confined_it_is_kept_too(
 ):
     def cannot(child: Child) -> None:
         child.close()
-        raise not_confined("no more rules of Landlock")
+        raise not_confined_error("no more rules of Landlock")
 
-    worker.self_test().require()
+    worker.run_sandbox_test().require_all_blocked()
     monkeypatch.setattr(Child, "require_confined", cannot)
     end = bring(keras(tmp_path))
     assert (end.state, end.result["verdict"]) == ("done", "not-run")
@@ -104,7 +104,7 @@ def test_where_only_its_own_process_could_not_be_confined_it_is_kept_too(
 
 def test_a_copy_that_was_made_here_was_not_brought_in(empty_jobs: Jobs):
     with pytest.raises(UnknownName):
-        empty_jobs.bring_in_again("a0123456789")
+        empty_jobs.reimport_model("a0123456789")
 
 
 def graph(folder: Path) -> list[Path]:
@@ -132,10 +132,10 @@ def test_what_was_kept_of_each_kind_is_run_later(
     kept = bring(*KINDS[kind](tmp_path)).result
     assert kept["verdict"] == "not-run"
     broken.undo()
-    end = empty_jobs.wait(empty_jobs.bring_in_again(kept["artifact"]).id)
+    end = empty_jobs.wait(empty_jobs.reimport_model(kept["artifact"]).id)
     assert end.state == "done", end.error
     assert end.result["verdict"] == "bit-identical"
-    assert kept["run"] in empty_jobs.library.trash()
+    assert kept["run"] in empty_jobs.library.trash_ids()
 
 
 @pytest.mark.long
@@ -143,17 +143,17 @@ def test_a_checkpoint_that_was_kept_is_run_with_the_code_that_was_chosen(
     broken: pytest.MonkeyPatch, bring: Bring, jobs: Jobs, saved, empty_jobs: Jobs, tmp_path: Path
 ):
     broken.undo()
-    folder = jobs.library.files(saved("digits-mlp", "checkpoint")["artifact"])
+    folder = jobs.library.verified_folder(saved("digits-mlp", "checkpoint")["artifact"])
     path = Path(shutil.make_archive(str(tmp_path / "digits"), "zip", folder))
-    worker, real = empty_jobs.worker, empty_jobs.worker.self_test()
+    worker, real = empty_jobs.worker, empty_jobs.worker.run_sandbox_test()
     probes = [real.probes[0].model_copy(update={"blocked": False})]
-    worker._tested = real.model_copy(update={"probes": probes})
+    worker._sandbox_test = real.model_copy(update={"probes": probes})
     try:
         kept = bring(path, demo="digits-mlp").result
     finally:
-        worker._tested = real
+        worker._sandbox_test = real
     assert kept["verdict"] == "not-run"
-    end = empty_jobs.wait(empty_jobs.bring_in_again(kept["artifact"]).id)
+    end = empty_jobs.wait(empty_jobs.reimport_model(kept["artifact"]).id)
     assert (end.state, end.result["verdict"]) == ("done", "bit-identical")
 
 
@@ -168,7 +168,7 @@ def test_the_command_keeps_it_with_why_and_runs_it_later_by_its_id(
     kept = next(entry for entry in jobs.library.find(search="later"))
     status, _, err = say("compare", kept.id)
     assert (status, err.startswith(SENTENCE)) == (1, True)
-    broken.setattr(jobs.worker, "_tested", None)
+    broken.setattr(jobs.worker, "_sandbox_test", None)
     status, out, err = say("import", kept.id)
     assert (status, err) == (0, "")
     assert "bit-identical" in out

@@ -3,8 +3,8 @@
 import pytest
 
 from core.errors import WorkerError
-from core.introspection.replies import WORDS, believed
-from core.worker.child_handle import NONSENSE
+from core.introspection.replies import MAX_TEXT_LENGTH, validate_model_reply
+from core.worker.child_handle import INVALID_REPLY
 
 TOLD = {
     "kind": "onnx",
@@ -25,7 +25,7 @@ NOT_BELIEVED = {
     "more than can be": {"weight_bytes": 2**63},
     "an axis of less than nothing": {"inputs": [{"name": "x", "dtype": "float32", "shape": [None, -1]}]},
     "an axis of text": {"inputs": [{"name": "x", "dtype": "float32", "shape": ["many"]}]},
-    "a name of a page": {"inputs": [{"name": "x" * (WORDS + 1), "dtype": "float32", "shape": [None]}]},
+    "a name of a page": {"inputs": [{"name": "x" * (MAX_TEXT_LENGTH + 1), "dtype": "float32", "shape": [None]}]},
     "a hash that is none": {"weights": [{"name": "w", "dtype": "float32", "shape": [2], "sha256": "../x"}]},
     "a tensor of less than nothing": {
         "weights": [{"name": "w", "dtype": "float32", "shape": [-2], "sha256": "0" * 64}]
@@ -36,15 +36,15 @@ NOT_BELIEVED = {
 
 
 def test_what_may_be_is_believed_and_cut():
-    told = believed(TOLD | {"more": "passed over"})
-    assert told.specs == TOLD["inputs"]
-    assert told.facts() == {name: one for name, one in TOLD.items() if name not in ("remark", "signatures")}
-    assert (told.remark, told.signatures) == ("r" * WORDS, ["s" * 200])
+    told = validate_model_reply(TOLD | {"more": "passed over"})
+    assert told.input_specs == TOLD["inputs"]
+    assert told.run_facts() == {name: one for name, one in TOLD.items() if name not in ("remark", "signatures")}
+    assert (told.remark, told.signatures) == ("r" * MAX_TEXT_LENGTH, ["s" * 200])
 
 
 @pytest.mark.parametrize("lie", NOT_BELIEVED.values(), ids=list(NOT_BELIEVED))
 def test_what_fits_no_record_is_not_believed(lie):
     with pytest.raises(WorkerError) as caught:
-        believed(TOLD | lie)
-    assert (type(caught.value), caught.value.sentence) == (WorkerError, NONSENSE)
+        validate_model_reply(TOLD | lie)
+    assert (type(caught.value), caught.value.sentence) == (WorkerError, INVALID_REPLY)
     assert caught.value.detail == "1 facts do not fit"

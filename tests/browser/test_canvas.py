@@ -16,7 +16,7 @@ SCRIPT = f"""
 import sys
 sys.path.insert(0, {str(PROJECT)!r})
 import streamlit as st
-from ui.compare.live import changed, draw
+from ui.compare.live import draw_canvas, has_drawing_changed
 from core.figures.images import row_image_url
 
 def count(name):
@@ -27,10 +27,11 @@ def count(name):
 def pad():
     left, right = st.columns(2)
     with left:
-        drawing = draw((8, 8), "pad")
+        drawing = draw_canvas((8, 8), "pad")
     with right:
         st.text(f"Runs of the fragment: {{count('part')}}")
-        st.text(f"Runs by the canvas: {{st.session_state.get('drawn', 0) if not changed('pad') else count('drawn')}}")
+        drawn = count('drawn') if has_drawing_changed('pad') else st.session_state.get('drawn', 0)
+        st.text(f"Runs by the canvas: {{drawn}}")
         if drawing is None:
             st.text("Nothing drawn")
         else:

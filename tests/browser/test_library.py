@@ -32,7 +32,7 @@ def furnish(home: Path, count: int) -> Library:
             update={"id": id_, "created": f"2026-02-01T00:{number // 60 % 60:02}:{number % 60:02}Z"}
         )
         (folder / id_ / "artifact.json").unlink()  # a link to the record of the original
-        (folder / id_ / "artifact.json").write_text(record.text(), encoding="utf-8")
+        (folder / id_ / "artifact.json").write_text(record.to_json_text(), encoding="utf-8")
     return library
 
 
@@ -86,7 +86,7 @@ def test_a_person_finds_marks_and_removes_many_and_the_address_gives_the_view_ag
     dialog.get_by_text("Tag 10 artifacts").click()
     expect(dialog).to_have_count(0)
     settled(page)
-    assert library.tags() == {"nightly": 10}
+    assert library.count_tags() == {"nightly": 10}
 
     again = new_page(390, dark=True)
     again.goto(page.url)
@@ -108,8 +108,8 @@ def test_a_person_finds_marks_and_removes_many_and_the_address_gives_the_view_ag
     expect(page.get_by_text("Kept.")).to_be_visible()
     settled(page)
     picture(page, "library-marked")
-    assert (library.aliases(), library.marks(first).note) == ({"champion": first}, "<b>The one</b>")
-    assert library.marks(first).pinned
+    assert (library.aliases(), library.annotations(first).note) == ({"champion": first}, "<b>The one</b>")
+    assert library.annotations(first).pinned
 
     page.goto(f"{server.url}/library?tag=nightly&sort=oldest")
     heading(page, "Library")
@@ -129,7 +129,7 @@ def test_a_person_finds_marks_and_removes_many_and_the_address_gives_the_view_ag
     picture(page, "library-trash")
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("10 artifacts,")).to_be_visible()
-    assert library.trash() == []
+    assert library.trash_ids() == []
 
     page.get_by_role("link", name="Pinned").click()
     expect(page).to_have_url(re.compile(r"/library\?marked=pinned$"))
@@ -147,7 +147,7 @@ def remove(page: Page) -> None:
 @pytest.mark.long
 def test_ten_thousand_artifacts_are_searched_and_paged(tmp_path: Path, new_page: Callable[..., Page]):
     library = furnish(tmp_path / "store", 10_000)
-    library.rebuild()
+    library.rebuild_catalog()
     with serve(library.home) as server:
         page = new_page()
         page.goto(f"{server.url}/library")

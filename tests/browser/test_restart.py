@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.library import Library
-from core.library.job_store import Journal
+from core.library.job_store import JobStore
 from tests.browser.conftest import heading, picture, settled
 from tests.browser.server import Server, serve
 from tests.faults.oracle import hold_invariants, state
@@ -90,9 +90,9 @@ def test_of_a_save_whose_server_is_restarted_what_was_done_is_there_and_the_rest
         address = begin_saving(page, server)
         page.context.close()
         stop(server, how)
-    (job,) = Journal(server.home / "jobs", 9).all("save")
-    told = {row["artifact"] for row in job.rows.values() if row["state"] == "done"}
-    left = [row for row in job.rows.values() if row["state"] not in ("done", "failed")]
+    (job,) = JobStore(server.home / "jobs", 9).list_jobs("save")
+    told = {row["artifact"] for row in job.format_rows.values() if row["state"] == "done"}
+    left = [row for row in job.format_rows.values() if row["state"] not in ("done", "failed")]
     assert job.state == "interrupted"
     assert told
     assert left
@@ -100,7 +100,7 @@ def test_of_a_save_whose_server_is_restarted_what_was_done_is_there_and_the_rest
     with serve(server.home) as again:
         page = new_page()
         page.goto(f"{again.url}{address}")
-        expect(page.get_by_text(f"{STOPPED} {len(told)} of {len(job.rows)} were done before")).to_be_visible()
+        expect(page.get_by_text(f"{STOPPED} {len(told)} of {len(job.format_rows)} were done before")).to_be_visible()
         expect(page.get_by_text("stopped, and not kept")).to_have_count(len(left))
         settled(page)
         picture(page, f"restarted-save-{how.name}")

@@ -53,7 +53,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory, issuer: Provider) -> dict[str
     jobs = Jobs(Library(config.home), Worker(config), config)
     found = {}
     for name in ("Ada", "Bo"):
-        own = jobs.seen_by(Viewer.of(issuer.url, PEOPLE[name][0], name))
+        own = jobs.for_viewer(Viewer.from_identity(issuer.url, PEOPLE[name][0], name))
         found[name] = keep(own, f"Run of {name}", job=f"j{name.lower():0<10}".replace("o", "0"))
     found["home"] = config.home
     return found

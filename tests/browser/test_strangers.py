@@ -84,10 +84,10 @@ def test_refusals_are_shown_with_their_rule_and_what_was_sent_is_only_text(
 def test_names_tags_notes_and_addresses_of_any_text_are_shown_as_text(strangers: Server, new_page: Callable[..., Page]):
     library = Library(strangers.home)
     (artifact,) = [id_ for id_ in library.ids() if id_.startswith("a")]
-    library.mark(artifact, note=MARKUP, tags=[MARKUP[:38], "=1+1", "../../etc"])
-    library.mark(library.artifact(artifact).run, name=f"../{MARKUP[:190]}", note=MARKUP)
+    library.annotate(artifact, note=MARKUP, tags=[MARKUP[:38], "=1+1", "../../etc"])
+    library.annotate(library.artifact(artifact).run, name=f"../{MARKUP[:190]}", note=MARKUP)
     with pytest.raises(InputError):
-        library.mark(artifact, note="x" * 2**20)
+        library.annotate(artifact, note="x" * 2**20)
     page, asked = new_page(), []
     page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
     said = urllib.parse.quote(f"'\"{MARKUP}")

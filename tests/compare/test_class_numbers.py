@@ -8,14 +8,14 @@ from hypothesis.extra import numpy as hnp
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, confusion_matrix
 
-from core.compare import ClassNumbers, compare
-from core.compare.classification import wilson
+from core.compare import ClassificationMetrics, compare
+from core.compare.classification import wilson_interval
 from core.errors import InputError
 
 NAN, INF = np.nan, np.inf
 
 
-def among(reference: np.ndarray, answer: np.ndarray, targets: np.ndarray | None = None) -> ClassNumbers:
+def among(reference: np.ndarray, answer: np.ndarray, targets: np.ndarray | None = None) -> ClassificationMetrics:
     right = None if targets is None else {"y": targets}
     return compare({"y": reference}, {"y": answer}, True, right).outputs[0].classes
 
@@ -100,7 +100,7 @@ def test_accuracy_is_scikit_learns_and_its_interval_scipys():
 @given(st.integers(1, 10_000), st.data())
 def test_the_interval_is_scipys_for_any_counts(rows, data):
     right = data.draw(st.integers(0, rows))
-    interval, found = binomtest(right, rows).proportion_ci(0.95, method="wilson"), wilson(right, rows)
+    interval, found = binomtest(right, rows).proportion_ci(0.95, method="wilson"), wilson_interval(right, rows)
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high), rel=1e-9, abs=1e-12)
     assert 0 <= found.low <= found.value <= found.high <= 1
 
@@ -169,7 +169,7 @@ def test_values_are_not_counted_as_classes_unless_they_are_said_to_be():
 
 
 def test_one_row_that_is_no_distribution_makes_all_of_them_values(monkeypatch):
-    monkeypatch.setattr("core.compare.chunks.VALUES", 4)
+    monkeypatch.setattr("core.compare.chunks.BLOCK_VALUES", 4)
     rows = np.tile([[0.25, 0.75]], (9, 1))
     answers = rows[:, ::-1]
     assert compare({"y": rows}, {"y": answers}).outputs[0].classes.changed == 9

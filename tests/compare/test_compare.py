@@ -8,7 +8,18 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from core.compare import ATOL, MOSTLY, MOVED, RTOL, Pair, Verdict, compare, compare_all, pair_outputs, spreads
+from core.compare import (
+    ATOL,
+    CHANGED_STD_SHARE,
+    DIFFERENT_ROW_SHARE,
+    RTOL,
+    OutputMatch,
+    Verdict,
+    compare,
+    compare_all,
+    match_outputs,
+    std_by_output,
+)
 from core.errors import InputError
 
 NAN, INF = np.nan, np.inf
@@ -28,7 +39,7 @@ def spread(rows: int = 100) -> np.ndarray:
 
 
 def test_verdicts_stand_in_order_best_first_with_their_words():
-    assert [(verdict.value, verdict.words, verdict.rank) for verdict in Verdict] == [
+    assert [(verdict.value, verdict.label, verdict.rank) for verdict in Verdict] == [
         ("bit-identical", "Bit-identical", 0),
         ("rounding", "Same to rounding", 1),
         ("same-answers", "Same answers", 2),
@@ -74,7 +85,7 @@ def test_another_class_in_a_row_is_a_changed_answer():
 def test_more_than_half_of_the_rows_are_different_answers():
     reference, answers = one(np.eye(2)[[0] * 10]), np.eye(2)[[0] * 10]
     answers[:5] = [0, 1]
-    assert compare(reference, one(answers)).changed.mean() == MOSTLY
+    assert compare(reference, one(answers)).changed.mean() == DIFFERENT_ROW_SHARE
     assert compare(reference, one(answers)).verdict is Verdict.SOME_CHANGED
     answers[5] = [0, 1]
     assert compare(reference, one(answers)).verdict is Verdict.DIFFERENT
@@ -101,18 +112,18 @@ def test_rounding_ends_at_the_tolerance(reference, moved, verdict):
 def test_a_value_has_changed_when_it_moves_by_a_share_of_the_spread(share, changed):
     before = spread()
     after = before.copy()
-    after[3] += share * MOVED * before.std()
+    after[3] += share * CHANGED_STD_SHARE * before.std()
     assert compare({"y": before}, {"y": after}).changed_rows == changed
 
 
 def test_one_row_is_judged_against_the_spread_that_is_known():
-    known = spreads({"y": np.linspace(0, 1, 64).reshape(64, 1), "word": np.array(["a", "b"])})
+    known = std_by_output({"y": np.linspace(0, 1, 64).reshape(64, 1), "word": np.array(["a", "b"])})
     assert known == {"y": pytest.approx(0.293, abs=1e-3)}
     for answer, verdict in ((3.0005, Verdict.SAME_ANSWERS), (3.005, Verdict.DIFFERENT)):
         for numbers in (True, False):
-            assert compare(one([[3.0]]), one([[answer]]), numbers=numbers, spread=known).verdict is verdict
+            assert compare(one([[3.0]]), one([[answer]]), with_metrics=numbers, reference_std=known).verdict is verdict
     assert compare(one([[3.0]]), one([[3.0005]])).verdict is Verdict.DIFFERENT
-    cells = compare_all({"a": one([[3.0]]), "b": one([[3.0005]])}, spread=known)
+    cells = compare_all({"a": one([[3.0]]), "b": one([[3.0005]])}, reference_std=known)
     assert [cell["verdict"] for cell in cells] == ["same-answers"]
 
 
@@ -214,28 +225,31 @@ def test_text_is_the_same_or_changed_whatever_holds_it(dtype):
 
 def test_outputs_are_paired_by_name_first():
     a, b = np.zeros((2, 3)), np.ones((2, 3))
-    assert pair_outputs({"a": a, "b": b}, {"b": b, "a": a}) == (Pair("a", "a", "name"), Pair("b", "b", "name"))
+    assert match_outputs({"a": a, "b": b}, {"b": b, "a": a}) == (
+        OutputMatch("a", "a", "name"),
+        OutputMatch("b", "b", "name"),
+    )
 
 
 def test_a_renamed_output_is_paired_by_its_shape():
     answers = {"output_1": np.zeros((2, 5)), "output_0": np.zeros((2, 3))}
-    assert pair_outputs({"a": np.zeros((2, 3)), "b": np.zeros((2, 5))}, answers) == (
-        Pair("a", "output_0", "shape"),
-        Pair("b", "output_1", "shape"),
+    assert match_outputs({"a": np.zeros((2, 3)), "b": np.zeros((2, 5))}, answers) == (
+        OutputMatch("a", "output_0", "shape"),
+        OutputMatch("b", "output_1", "shape"),
     )
 
 
 def test_several_renamed_outputs_of_one_shape_are_paired_by_their_values():
     reference = {"zeta": np.full((2, 3), 3.0), "alpha": np.full((2, 3), 1.0), "mid": np.full((2, 3), 2.0)}
     answers = {"output_0": reference["alpha"], "output_1": reference["mid"], "output_2": reference["zeta"]}
-    pairs = {pair.reference: (pair.answer, pair.by) for pair in pair_outputs(reference, answers)}
+    pairs = {pair.reference: (pair.answer, pair.by) for pair in match_outputs(reference, answers)}
     assert pairs == {"zeta": ("output_2", "value"), "alpha": ("output_0", "value"), "mid": ("output_1", "shape")}
     assert compare(reference, answers).verdict is Verdict.BIT_IDENTICAL
 
 
 def test_a_shared_name_with_another_shape_is_no_pair():
     answers = {"a": np.zeros((2, 9)), "b": np.zeros((2, 3))}
-    assert pair_outputs({"a": np.zeros((2, 3))}, answers) == (Pair("a", "b", "shape"),)
+    assert match_outputs({"a": np.zeros((2, 3))}, answers) == (OutputMatch("a", "b", "shape"),)
 
 
 def test_text_outputs_are_paired_by_value_too():

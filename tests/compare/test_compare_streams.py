@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import two_numbers
 
-from core.compare import Verdict, compare, compare_all, compare_streams, passes, quantiles
+from core.compare import Verdict, check_tolerance, compare, compare_all, compare_streams, quantiles
 from core.compare import chunks as chunks_module
 from core.errors import InputError
 
 
-def chunked(array: np.ndarray, cuts: list[int]) -> chunks_module.Source:
+def chunked(array: np.ndarray, cuts: list[int]) -> chunks_module.ChunkSource:
     """The rows of an array, cut before each of `cuts`; some chunks are empty."""
     return lambda: np.split(array, sorted(cut for cut in cuts if cut <= len(array)))
 
@@ -24,8 +24,8 @@ CUTS = st.lists(st.integers(0, 9), max_size=6)
 @given(two_numbers(), CUTS, CUTS, st.sampled_from([True, False, None]), st.integers(1, 12))
 def test_a_stream_gives_what_the_whole_gives_for_any_chunks(pair, cuts, other_cuts, classes, values):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunks_module, "VALUES", values)
-        patch.setattr(quantiles, "HELD", 3)
+        patch.setattr(chunks_module, "BLOCK_VALUES", values)
+        patch.setattr(quantiles, "MAX_BUFFERED_VALUES", 3)
         targets = np.arange(len(pair[0])) % 3
         whole = compare({"y": pair[0]}, {"y": pair[1]}, classes, {"y": targets})
         streamed = compare_streams(
@@ -43,8 +43,8 @@ def test_a_stream_gives_what_the_whole_gives_for_any_chunks(pair, cuts, other_cu
 def test_small_blocks_give_what_large_ones_give(pair, values, classes):
     whole = compare({"y": pair[0]}, {"y": pair[1]}, classes)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunks_module, "VALUES", values)
-        patch.setattr(quantiles, "HELD", 3)
+        patch.setattr(chunks_module, "BLOCK_VALUES", values)
+        patch.setattr(quantiles, "MAX_BUFFERED_VALUES", 3)
         small = compare({"y": pair[0]}, {"y": pair[1]}, classes)
     assert small.verdict is whole.verdict
     assert np.array_equal(small.changed, whole.changed)
@@ -74,7 +74,7 @@ def test_a_buffer_that_is_filled_again_for_each_chunk_does_no_harm():
     assert compare_streams({"y": lambda: [expected]}, {"y": generated}).verdict is Verdict.BIT_IDENTICAL
 
 
-def noise(total: int, chunk: int, seed: int) -> chunks_module.Source:
+def noise(total: int, chunk: int, seed: int) -> chunks_module.ChunkSource:
     """Probabilities that are made anew, chunk by chunk, each time."""
 
     def chunks():
@@ -88,7 +88,7 @@ def noise(total: int, chunk: int, seed: int) -> chunks_module.Source:
 
 
 def test_memory_is_bounded_whatever_the_number_of_rows(monkeypatch):
-    monkeypatch.setattr(quantiles, "HELD", 2**16)
+    monkeypatch.setattr(quantiles, "MAX_BUFFERED_VALUES", 2**16)
 
     def peak(total: int) -> int:
         tracemalloc.start()
@@ -114,7 +114,7 @@ def test_no_rows_are_refused_in_words(side):
         compare(*sides)
     assert (caught.value.sentence, caught.value.received) == ("There are no rows to compare.", "0 rows")
     with pytest.raises(InputError, match="no rows to compare"):
-        passes(*(lambda one=one: [one["y"]] for one in sides), 0, 0)
+        check_tolerance(*(lambda one=one: [one["y"]] for one in sides), 0, 0)
 
 
 def test_no_outputs_in_the_reference_are_refused_in_words():

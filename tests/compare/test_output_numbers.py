@@ -12,14 +12,14 @@ from scipy.spatial.distance import cosine
 from scipy.stats import entropy
 from strategies import INTEGERS, SHAPES, arrays, distributions, two_floats, two_numbers
 
-from core.compare import OutputNumbers, compare, jsonable
+from core.compare import OutputMetrics, compare, to_jsonable
 
 NAN, INF = np.nan, np.inf
 # What float32 differences and sums of them may lose.
 CLOSE = {"rel": 1e-6, "abs": 0}
 
 
-def numbers(reference: np.ndarray, answer: np.ndarray, classes: bool | None = None) -> OutputNumbers:
+def numbers(reference: np.ndarray, answer: np.ndarray, classes: bool | None = None) -> OutputMetrics:
     return compare({"y": reference}, {"y": answer}, classes).outputs[0]
 
 
@@ -389,12 +389,12 @@ def test_numbers_are_always_json(pair, classes):
 
 def test_json_spells_out_what_it_has_no_number_for():
     given_ = {"a": np.array([NAN, INF, 1]), "b": (-INF, np.int64(3), np.float32(0.5)), 1: b"\xff", "n": None}
-    assert jsonable(given_) == {"a": ["nan", "inf", 1.0], "b": ["-inf", 3, 0.5], "1": "\\xff", "n": None}
+    assert to_jsonable(given_) == {"a": ["nan", "inf", 1.0], "b": ["-inf", 3, 0.5], "1": "\\xff", "n": None}
 
 
 def test_only_the_verdict_can_be_asked_for():
     left, right = noisy(200, 5)
-    whole, brief = compare({"y": left}, {"y": right}), compare({"y": left}, {"y": right}, numbers=False)
+    whole, brief = compare({"y": left}, {"y": right}), compare({"y": left}, {"y": right}, with_metrics=False)
     assert brief.outputs == ()
     assert brief.to_json() == whole.to_json() | {"outputs": []}
     assert np.array_equal(whole.distance, brief.distance)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from core.compare import quantiles as quantiles_module
-from core.compare.quantiles import Quantiles, settle
+from core.compare.quantiles import Quantiles, complete_quantiles
 
 
 def quantiles(values: np.ndarray, *wanted: float, chunk: int = 100) -> tuple[list[float | None], int]:
@@ -25,14 +25,14 @@ def quantiles(values: np.ndarray, *wanted: float, chunk: int = 100) -> tuple[lis
     found = Quantiles(*wanted)
     for (part,) in again():
         found.add(part)
-    settle((found,), again)
-    return [found.at(q) for q in wanted], passes
+    complete_quantiles((found,), again)
+    return [found.quantile(q) for q in wanted], passes
 
 
 @pytest.fixture
 def _held(request, monkeypatch):
     """How many values may be held."""
-    monkeypatch.setattr(quantiles_module, "HELD", request.param)
+    monkeypatch.setattr(quantiles_module, "MAX_BUFFERED_VALUES", request.param)
 
 
 def positive(dtype: str) -> st.SearchStrategy[np.ndarray]:

@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import two_numbers
 
-from core.compare import Passed, compare, passes
-from core.compare.chunks import whole
+from core.compare import ToleranceResult, check_tolerance, compare
+from core.compare.chunks import single_chunk
 from core.errors import InputError
 
 NAN, INF = np.nan, np.inf
 
 
-def passed(reference, answer, atol: float = 0.0, rtol: float = 0.0) -> Passed:
-    return passes(whole(np.asarray(reference)), whole(np.asarray(answer)), atol, rtol)
+def passed(reference, answer, atol: float = 0.0, rtol: float = 0.0) -> ToleranceResult:
+    return check_tolerance(single_chunk(np.asarray(reference)), single_chunk(np.asarray(answer)), atol, rtol)
 
 
 @given(two_numbers())

@@ -9,20 +9,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from core.jobs.benchmark_result import BATCHES, REPEATS, TIMED, WARM_UP, Spread, Steady, front, protocol
-from core.jobs.runner import Slots
-from core.runtimes.adapters import ONE_ROW
+from core.jobs.benchmark_result import (
+    BATCH_SIZES,
+    DEFAULT_REPEATS,
+    TIMED_LIMITS,
+    WARM_UP_LIMITS,
+    BatchLatency,
+    RepeatedMeasurement,
+    describe_protocol,
+    pareto_front,
+)
+from core.jobs.runner import JobSlots
+from core.runtimes.adapters import SINGLE_ROW_REMARK
 from core.runtimes.base import Predictor, Spec
-from core.worker.tasks.benchmark import LEAST_CALLS, _rows, reset_peak, time_calls, way_to_ask
+from core.worker.tasks.benchmark import MIN_CALLS, _repeat_rows, choose_predict_function, reset_peak_memory, time_calls
 
 seconds = st.floats(1e-6, 1e3)
 calls = st.lists(seconds, min_size=2, max_size=60).map(np.array)
 
 
-@given(st.lists(calls, min_size=1, max_size=5), st.sampled_from(BATCHES))
+@given(st.lists(calls, min_size=1, max_size=5), st.sampled_from(BATCH_SIZES))
 def test_percentiles_and_throughput_are_those_of_all_calls_together(children, batch):
     every = np.concatenate(children).tolist()
-    found = Steady.of(batch, children, busy=[1.0] * len(children))
+    found = BatchLatency.from_calls(batch, children, cpu_seconds=[1.0] * len(children))
     expected = statistics.quantiles(every, n=100, method="inclusive")
     for name, at in (("p50", 49), ("p95", 94), ("p99", 98)):
         assert getattr(found, name) == pytest.approx(expected[at])
@@ -34,7 +43,7 @@ def test_percentiles_and_throughput_are_those_of_all_calls_together(children, ba
 
 @given(st.lists(seconds, min_size=1))
 def test_a_spread_has_its_middle_between_its_bounds_and_keeps_the_order(values):
-    found = Spread.of(values)
+    found = RepeatedMeasurement.from_values(values)
     assert found.median == pytest.approx(statistics.median(values))
     assert (found.least, found.most, found.values) == (min(values), max(values), values)
 
@@ -55,11 +64,11 @@ def test_nobody_on_the_front_is_beaten_and_everybody_else_is(found):
                 return True
         return False
 
-    assert front(found) == [name for name in known if not beaten(name)]
+    assert pareto_front(found) == [name for name in known if not beaten(name)]
 
 
 def test_two_that_are_equal_in_everything_both_stay():
-    assert front({"a": (1, 1, 0), "b": (1, 1, 0), "c": (1, 2, 0)}) == ["a", "b"]
+    assert pareto_front({"a": (1, 1, 0), "b": (1, 1, 0), "c": (1, 2, 0)}) == ["a", "b"]
 
 
 def test_calls_are_bounded_by_count_and_by_time():
@@ -73,11 +82,11 @@ def test_calls_are_bounded_by_count_and_by_time():
     assert busy >= 0
     asked.clear()
     taken, _ = time_calls(predict, {"x": np.zeros(1)}, warm=(1, 60.0), timed=(7, 0.0))
-    assert (len(asked), len(taken)) == (1 + LEAST_CALLS, LEAST_CALLS)
+    assert (len(asked), len(taken)) == (1 + MIN_CALLS, MIN_CALLS)
 
 
 def test_too_few_rows_are_asked_again_from_the_beginning():
-    assert _rows({"x": np.arange(3)}, 7)["x"].tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert _repeat_rows({"x": np.arange(3)}, 7)["x"].tolist() == [0, 1, 2, 0, 1, 2, 0]
 
 
 def predictor(answer, remark: str = "") -> Predictor:
@@ -92,12 +101,12 @@ def one_row_only(inputs):
 
 def test_a_copy_that_takes_no_batch_is_fed_row_by_row_and_says_so():
     rows = {"x": np.arange(5, dtype="float32").reshape(5, 1)}
-    ask, by_row = way_to_ask(predictor(one_row_only), rows)
+    ask, by_row = choose_predict_function(predictor(one_row_only), rows)
     assert by_row
     assert ask(rows)["y"].ravel().tolist() == [0, 2, 4, 6, 8]
-    assert not way_to_ask(predictor(one_row_only), {"x": rows["x"][:1]})[1]
-    assert way_to_ask(predictor(lambda inputs: inputs, ONE_ROW), rows)[1]
-    assert not way_to_ask(predictor(lambda inputs: inputs), rows)[1]
+    assert not choose_predict_function(predictor(one_row_only), {"x": rows["x"][:1]})[1]
+    assert choose_predict_function(predictor(lambda inputs: inputs, SINGLE_ROW_REMARK), rows)[1]
+    assert not choose_predict_function(predictor(lambda inputs: inputs), rows)[1]
 
 
 def test_a_copy_that_takes_no_row_at_all_is_no_copy_that_takes_no_batch():
@@ -105,44 +114,44 @@ def test_a_copy_that_takes_no_row_at_all_is_no_copy_that_takes_no_batch():
         raise RuntimeError("broken")
 
     with pytest.raises(RuntimeError, match="broken"):
-        way_to_ask(predictor(broken), {"x": np.zeros((5, 1), "float32")})
+        choose_predict_function(predictor(broken), {"x": np.zeros((5, 1), "float32")})
 
 
 def test_where_the_system_counts_no_peak_there_is_none(monkeypatch, tmp_path):
     monkeypatch.setattr("core.worker.tasks.benchmark.CLEAR", tmp_path / "nothing" / "here")
-    assert reset_peak() is None
+    assert reset_peak_memory() is None
 
 
 def test_the_protocol_says_what_is_done():
-    said = " ".join(protocol(REPEATS))
-    assert f"measured {REPEATS} times" in said
+    said = " ".join(describe_protocol(DEFAULT_REPEATS))
+    assert f"measured {DEFAULT_REPEATS} times" in said
     assert "1, 32 and 256 rows a call" in said
-    assert f"{WARM_UP[0]} calls or {WARM_UP[1]:g} s" in said
-    assert f"{TIMED[0]} calls or {TIMED[1]:g} s in each process" in said
+    assert f"{WARM_UP_LIMITS[0]} calls or {WARM_UP_LIMITS[1]:g} s" in said
+    assert f"{TIMED_LIMITS[0]} calls or {TIMED_LIMITS[1]:g} s in each process" in said
 
 
 def test_one_alone_waits_for_all_and_keeps_all_out():
-    slots = Slots(2)
-    assert slots.enter(False, 0)
-    assert slots.enter(False, 0)
-    assert not slots.enter(False, 0)
-    slots.leave()
-    assert not slots.enter(True, 0)
-    slots.leave()
-    assert slots.enter(True, 0)
-    assert not slots.enter(False, 0)
-    assert not slots.enter(True, 0)
-    waiting = threading.Thread(target=slots.enter, args=(False, 60))
+    slots = JobSlots(2)
+    assert slots.acquire(False, 0)
+    assert slots.acquire(False, 0)
+    assert not slots.acquire(False, 0)
+    slots.release()
+    assert not slots.acquire(True, 0)
+    slots.release()
+    assert slots.acquire(True, 0)
+    assert not slots.acquire(False, 0)
+    assert not slots.acquire(True, 0)
+    waiting = threading.Thread(target=slots.acquire, args=(False, 60))
     waiting.start()
-    slots.leave()
+    slots.release()
     waiting.join(60)
     assert not waiting.is_alive()
-    assert not slots.enter(True, 0)
+    assert not slots.acquire(True, 0)
 
 
 @pytest.mark.parametrize("repeats", [0, -1, 101])
 def test_a_number_of_repeats_that_makes_no_sense_is_refused(empty_jobs, repeats):
     with pytest.raises(InputError, match="repeated 1 to 100 times"):
-        empty_jobs.cost(["a0123456789"], repeats=repeats)
+        empty_jobs.benchmark(["a0123456789"], repeats=repeats)
     with pytest.raises(InputError, match="No artifact was chosen"):
-        empty_jobs.cost([])
+        empty_jobs.benchmark([])

@@ -12,8 +12,8 @@ import pytest
 
 from core.formats import get_format
 from core.jobs import Jobs
-from core.jobs.benchmark import estimate, last_cost
-from core.jobs.benchmark_result import BATCHES, TIMED, Cost, Costs
+from core.jobs.benchmark import estimate_seconds, find_last_benchmark
+from core.jobs.benchmark_result import BATCH_SIZES, TIMED_LIMITS, ArtifactBenchmark, BenchmarkResult
 from core.library import Library
 from tests.conftest import finished
 
@@ -23,14 +23,14 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Li
 
 
 @pytest.fixture(scope="module")
-def measured(jobs, saved) -> tuple[dict[str, str], Costs]:
+def measured(jobs, saved) -> tuple[dict[str, str], BenchmarkResult]:
     """Three formats of one run, measured twice: ids by format, and the result."""
     ids = {key: saved("digits-mlp", key)["artifact"] for key in FORMATS}
     return ids, measure(jobs, *ids.values())
 
 
-def measure(jobs: Jobs, *ids: str, repeats: int = 2, sources: dict[str, str] | None = None) -> Costs:
-    return Costs.model_validate(finished(jobs, jobs.cost(ids, sources, repeats)).result)
+def measure(jobs: Jobs, *ids: str, repeats: int = 2, sources: dict[str, str] | None = None) -> BenchmarkResult:
+    return BenchmarkResult.model_validate(finished(jobs, jobs.benchmark(ids, sources, repeats)).result)
 
 
 def left(jobs: Jobs) -> list[str]:
@@ -46,10 +46,10 @@ def test_everything_is_measured_as_often_as_asked(measured):
             assert len(spread.values) == 2
             assert 0 < spread.least <= spread.median <= spread.most
         np.testing.assert_allclose(cost.click.values, np.add(cost.load.values, cost.first.values))
-        assert [steady.batch for steady in cost.steady] == list(BATCHES)
+        assert [steady.batch for steady in cost.steady] == list(BATCH_SIZES)
         for steady in cost.steady:
             assert len(steady.medians.values) == 2
-            assert 2 <= steady.calls <= 2 * TIMED[0]
+            assert 2 <= steady.calls <= 2 * TIMED_LIMITS[0]
             assert 0 < steady.p50 <= steady.p95 <= steady.p99
             assert steady.processors > 0
 
@@ -65,7 +65,7 @@ def test_size_source_and_format_are_those_of_the_artifact(jobs, measured):
 
 
 def test_the_machine_and_the_protocol_stand_beside(measured):
-    machine, said = measured[1].machine, " ".join(measured[1].machine.in_words())
+    machine, said = measured[1].machine, " ".join(measured[1].machine.describe())
     assert machine.processors == os.cpu_count()
     assert machine.memory > 2**30
     assert machine.versions["tensorflow"] in said
@@ -83,21 +83,26 @@ def test_nothing_that_was_saved_again_is_kept(jobs, measured):
 
 def test_the_page_finds_the_last_measuring_again_also_of_fewer_artifacts(jobs, measured):
     ids = list(measured[0].values())
-    newest, done = last_cost(jobs, ids[:2], {})
+    newest, done = find_last_benchmark(jobs, ids[:2], {})
     assert newest.state == done.state == "done"
     assert set(ids[:2]) <= set(done.request["artifacts"])
-    assert last_cost(jobs, [*ids, "a0000000000"], {}) == (None, None)
-    assert last_cost(jobs, [measured[0]["weights"]], {measured[0]["weights"]: "none"}) == (None, None)
+    assert find_last_benchmark(jobs, [*ids, "a0000000000"], {}) == (None, None)
+    assert find_last_benchmark(jobs, [measured[0]["weights"]], {measured[0]["weights"]: "none"}) == (None, None)
 
 
 def test_each_call_measures_anew(jobs, measured):
     id_ = measured[0]["litert"]
-    assert jobs.cost([id_], repeats=1).id != jobs.cost([id_], repeats=1).id
+    assert jobs.benchmark([id_], repeats=1).id != jobs.benchmark([id_], repeats=1).id
 
 
 def test_more_and_slower_copies_are_expected_to_take_longer(jobs, measured):
     ids = list(measured[0].values())
-    assert 0 < estimate(jobs.library, ids[:1], 1) < estimate(jobs.library, ids, 1) < estimate(jobs.library, ids, 5)
+    assert (
+        0
+        < estimate_seconds(jobs.library, ids[:1], 1)
+        < estimate_seconds(jobs.library, ids, 1)
+        < estimate_seconds(jobs.library, ids, 5)
+    )
 
 
 class Deadly:
@@ -114,7 +119,7 @@ def test_a_copy_that_kills_its_process_is_one_sentence_and_the_next_is_measured(
         (staged / "files" / "model.pkl").write_bytes(pickle.dumps(Deadly()))
         run = jobs.library.artifact(good).run
         facts = {"format": "pickle", "seconds": 0.1, "options": {}}
-        deadly = jobs.library.keep_artifact(staged, run, jobs.library.evidence(good), **facts).id
+        deadly = jobs.library.commit_artifact(staged, run, jobs.library.evidence(good), **facts).id
     try:
         found = measure(jobs, deadly, good, repeats=1).costs
     finally:
@@ -128,7 +133,7 @@ def test_a_copy_that_kills_its_process_is_one_sentence_and_the_next_is_measured(
 
 def test_a_damaged_copy_is_one_sentence(jobs, saved):
     id_ = saved("digits-mlp", "h5")["artifact"]
-    file = next(path for path in jobs.library.files(id_).iterdir())
+    file = next(path for path in jobs.library.verified_folder(id_).iterdir())
     whole = file.read_bytes()
     try:
         file.write_bytes(whole[:-1])
@@ -139,17 +144,17 @@ def test_a_damaged_copy_is_one_sentence(jobs, saved):
 
 
 def test_no_other_child_is_made_ready_beside_one_that_is_timed(worker):
-    with worker.open() as child, worker.alone():
-        child.ask("rehearse", seconds=60)
+    with worker.open() as child, worker.without_spares():
+        child.request("rehearse", seconds=60)
         with worker.open() as timed:
-            timed.ask("rehearse", seconds=60)
+            timed.request("rehearse", seconds=60)
             running = {one.pid for one in psutil.Process(worker._process.pid).children()}
             assert running - {child.pid, timed.pid} == set()
 
 
 def test_a_measuring_is_cancelled_within_a_second_and_leaves_nothing(jobs, measured):
-    job = jobs.cost(measured[0].values(), repeats=100)
-    while not jobs.journal.read(job.id).detail.get("phase"):
+    job = jobs.benchmark(measured[0].values(), repeats=100)
+    while not jobs.job_store.read(job.id).detail.get("phase"):
         time.sleep(0.02)
     pressed = time.monotonic()
     jobs.cancel(job.id)
@@ -232,8 +237,8 @@ def test_the_command_line_prints_what_the_job_found(say, saved, jobs):
     status, out, _ = say("cost", id_, "--repeats", "1", "--json")
     found = json.loads(out)
     assert (status, list(found["costs"])) == (0, [id_])
-    assert found == jobs.journal.read(jobs.journal.all("cost")[0].id).result
-    assert Cost.model_validate(found["costs"][id_]).at(32).calls > 0
+    assert found == jobs.job_store.read(jobs.job_store.list_jobs("cost")[0].id).result
+    assert ArtifactBenchmark.model_validate(found["costs"][id_]).latency_at(32).calls > 0
     assert (found["repeats"], found["batches"]) == (1, [1, 32, 256])
 
 

@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 
 from core.demos import DEMOS, get_demo
-from core.demos.base import Demo, Score, train_settings
+from core.demos.base import Demo, Score, make_train_settings
 from core.errors import InputError, UnknownName
 from core.runtimes.live import live_predictor
-from core.runtimes.reference import answer_in_batches
+from core.runtimes.reference import predict_in_batches
 
 by_demo = pytest.mark.parametrize("demo", DEMOS, ids=lambda one: one.key)
 by_keras_demo = pytest.mark.parametrize("demo", [one for one in DEMOS if one.kind == "keras"], ids=lambda one: one.key)
-with_boxes = pytest.mark.parametrize("demo", [one for one in DEMOS if one.boxes], ids=lambda one: one.key)
+with_boxes = pytest.mark.parametrize("demo", [one for one in DEMOS if one.input_fields], ids=lambda one: one.key)
 
 
 def built(demo: Demo, **given):
     """The demo's untrained model, from its own seed."""
     import keras
 
-    settings = train_settings(demo, **given)
+    settings = make_train_settings(demo, **given)
     keras.utils.set_random_seed(settings.seed)
     return demo.build(settings)
 
@@ -52,9 +52,9 @@ def test_an_unknown_key_is_refused_with_those_that_exist():
 
 @by_demo
 def test_facts_are_complete(demo):
-    facts = (demo.label, demo.predicts, demo.data_says, demo.model_says, demo.shows)
+    facts = (demo.label, demo.predicts, demo.data_description, demo.model_description, demo.demonstrates)
     assert [fact for fact in facts if not fact.strip()] == []
-    assert demo.shows.endswith(".")
+    assert demo.demonstrates.endswith(".")
     assert demo.kind in ("keras", "module")
     assert demo.defaults.dataset in demo.datasets
     assert bool(demo.labels) or bool(demo.unit)
@@ -78,7 +78,7 @@ def test_a_data_set_that_works_offline_is_the_default(demo):
 
 @by_demo
 def test_splits_are_the_same_every_time_and_for_every_seed(demo):
-    first, second = demo.data(demo.defaults), demo.data(train_settings(demo, seed=7))
+    first, second = demo.data(demo.defaults), demo.data(make_train_settings(demo, seed=7))
     for one, other in zip(
         (first.train, first.validation, first.held_out), (second.train, second.validation, second.held_out), strict=True
     ):
@@ -113,8 +113,8 @@ def test_pictures_and_classes_have_the_size_that_is_declared(demo):
     inputs, targets = next(iter(split.inputs.values())), next(iter(split.targets.values()))
     if dataset in demo.image_shapes:
         assert inputs.shape[1] == np.prod(demo.image_shapes[dataset])
-    if dataset in demo.answer_shapes:
-        assert targets.shape[1] == np.prod(demo.answer_shapes[dataset])
+    if dataset in demo.output_image_shapes:
+        assert targets.shape[1] == np.prod(demo.output_image_shapes[dataset])
     if demo.labels:
         assert targets.shape[1] == len(demo.labels)
         assert targets.sum(axis=1).tolist() == [1.0] * split.rows
@@ -133,7 +133,7 @@ def test_prices_are_told_apart_by_time():
 
 @with_boxes
 def test_boxes_make_a_row_that_the_data_could_hold(demo):
-    inputs, row = splits_of(demo)[0].inputs, demo.row([box.example for box in demo.boxes])
+    inputs, row = splits_of(demo)[0].inputs, demo.make_input_row([box.example for box in demo.input_fields])
     assert set(row) == set(inputs)
     assert {name: array.shape for name, array in row.items()} == {name: (1, a.shape[1]) for name, a in inputs.items()}
     assert {name: array.dtype.kind for name, array in row.items()} == {n: a.dtype.kind for n, a in inputs.items()}
@@ -142,26 +142,26 @@ def test_boxes_make_a_row_that_the_data_could_hold(demo):
 @with_boxes
 def test_choices_and_bounds_are_those_of_the_data(demo):
     data = splits_of(demo)
-    columns = {box.input: 0 for box in demo.boxes}
-    for box in demo.boxes:
+    columns = {box.input: 0 for box in demo.input_fields}
+    for box in demo.input_fields:
         seen = np.concatenate([split.inputs[box.input][:, columns[box.input]] for split in data])
         columns[box.input] += 1
         if box.kind == "choice":
             assert set(seen) == set(box.options)
             assert box.example in box.options
         if box.kind == "number":
-            assert box.least <= seen.min() <= box.example <= seen.max() <= box.most
+            assert box.minimum <= seen.min() <= box.example <= seen.max() <= box.maximum
 
 
 def test_a_value_that_does_not_fit_its_box_is_refused():
     tips = get_demo("tips")
-    good = [box.example for box in tips.boxes]
+    good = [box.example for box in tips.input_fields]
     with pytest.raises(InputError, match=r"'Day' has other choices\. Received: Monday\."):
-        tips.row([*good[:4], "Monday", good[5]])
+        tips.make_input_row([*good[:4], "Monday", good[5]])
     with pytest.raises(InputError, match=r"'Guests' must be a number\. Received: many\."):
-        tips.row([good[0], "many", *good[2:]])
+        tips.make_input_row([good[0], "many", *good[2:]])
     with pytest.raises(InputError, match=r"takes 6 values\. Received: 5\."):
-        tips.row(good[:5])
+        tips.make_input_row(good[:5])
 
 
 # Models
@@ -185,7 +185,7 @@ def test_hidden_units_make_the_model_larger(demo):
 def test_answers_have_the_names_and_shapes_of_the_targets_and_do_not_change(demo):
     held = demo.data(demo.defaults).held_out
     predictor = live_predictor(built(demo))
-    answers, again = (answer_in_batches(predictor, held.inputs) for _ in range(2))
+    answers, again = (predict_in_batches(predictor, held.inputs) for _ in range(2))
     assert [array.shape for array in answers.values()] == [array.shape for array in held.targets.values()]
     for name, array in answers.items():
         np.testing.assert_array_equal(array, again[name])
@@ -205,7 +205,7 @@ def test_the_model_asks_for_the_inputs_of_the_data(demo):
 
 @by_demo
 def test_an_epoch_lowers_the_loss_and_is_reported(demo):
-    settings = train_settings(demo, epochs=2)
+    settings = make_train_settings(demo, epochs=2)
     data, heard = demo.data(settings), []
     model = built(demo, epochs=2)
     demo.train(model, data, settings, heard.append)
@@ -213,7 +213,7 @@ def test_an_epoch_lowers_the_loss_and_is_reported(demo):
     assert [progress.epoch for progress in history] == [1, 2]
     assert history[1].logs["loss"] < history[0].logs["loss"]
     assert history[1].logs["val_loss"] > 0
-    assert heard[-1].done == 1.0
+    assert heard[-1].fraction == 1.0
 
 
 # Scores
@@ -223,13 +223,13 @@ def test_outputs_are_judged_by_name_where_they_have_the_names_of_targets():
     demo = get_demo("two-in-two-out")
     targets = {"variety": np.eye(3, dtype="float32"), "alcohol": np.full((3, 1), 13, "float32")}
     answers = {"alcohol": np.zeros((3, 1), "float32"), "variety": np.eye(3, dtype="float32")}
-    assert demo.judge(answers, targets) == Score("accuracy", 1.0)
+    assert demo.score_predictions(answers, targets) == Score("accuracy", 1.0)
 
 
 def test_an_error_is_said_in_its_unit():
     demo = get_demo("tips")
     answers, targets = {"output_0": np.array([[2.0], [5.0]])}, {"tip": np.array([[3.0], [3.0]])}
-    assert demo.judge(answers, targets) == Score("mean absolute error in dollars", 1.5)
+    assert demo.score_predictions(answers, targets) == Score("mean absolute error in dollars", 1.5)
 
 
 # What each demo is there to show

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from core.demos.drawing import MOST_POINTS, centred, ink_of, inked, opened
+from core.demos.drawing import MAX_POINTS, center_digit, extract_ink, open_image, render_strokes
 from core.errors import InputError
 
 SHAPES = [(8, 8), (28, 28)]
@@ -58,7 +58,7 @@ def centre_of_mass(pixels: np.ndarray) -> np.ndarray:
 
 
 def test_strokes_become_ink_of_the_pens_width():
-    ink = inked([[200, 500, 800, 500]])
+    ink = render_strokes([[200, 500, 800, 500]])
     assert (ink.shape, ink.dtype) == ((256, 256), np.float32)
     assert (ink.min(), ink.max()) == (0, 1)
     assert ink.mean() == pytest.approx(0.6 * 0.08 + math.pi * 0.04**2, rel=0.02)
@@ -66,9 +66,9 @@ def test_strokes_become_ink_of_the_pens_width():
 
 
 def test_no_strokes_are_a_blank_sheet_and_a_dot_is_a_disc():
-    assert not inked([]).any()
-    assert not inked([[]]).any()
-    assert inked([[500, 500]]).mean() == pytest.approx(math.pi * 0.04**2, rel=0.06)
+    assert not render_strokes([]).any()
+    assert not render_strokes([[]]).any()
+    assert render_strokes([[500, 500]]).mean() == pytest.approx(math.pi * 0.04**2, rel=0.06)
 
 
 @pytest.mark.parametrize(
@@ -84,18 +84,18 @@ def test_no_strokes_are_a_blank_sheet_and_a_dot_is_a_disc():
         [[[1, 2]]],
         [[float("nan"), 0]],
         [[0, float("inf")]],
-        [[0, 0] * (MOST_POINTS + 1)],
+        [[0, 0] * (MAX_POINTS + 1)],
     ],
     ids=lambda wrong: repr(wrong)[:20],
 )
 def test_what_is_no_drawing_is_refused_in_words(wrong):
     with pytest.raises(InputError, match="This is no drawing that can be read") as caught:
-        inked(wrong)
+        render_strokes(wrong)
     assert caught.value.cure == "Clear it and draw again."
 
 
 def test_points_outside_of_the_field_count_as_on_its_edge():
-    assert np.array_equal(inked([[-1e9, 500, 1e9, 500]]), inked([[0, 500, 1000, 500]]))
+    assert np.array_equal(render_strokes([[-1e9, 500, 1e9, 500]]), render_strokes([[0, 500, 1000, 500]]))
 
 
 # Placed as the data was
@@ -105,7 +105,7 @@ def test_points_outside_of_the_field_count_as_on_its_edge():
 @given(strokes)
 @settings(max_examples=60, deadline=None)
 def test_any_drawing_is_a_picture_of_the_data(shape, drawn):
-    pixels = centred(inked(drawn), shape)
+    pixels = center_digit(render_strokes(drawn), shape)
     assert (pixels.shape, pixels.dtype) == (shape, np.float32)
     assert 0 <= pixels.min() <= pixels.max() <= 1
     assert pixels.max() > 0.3
@@ -115,7 +115,7 @@ def test_any_drawing_is_a_picture_of_the_data(shape, drawn):
 @given(arrays("float32", st.tuples(st.integers(1, 40), st.integers(1, 40)), elements=st.floats(0, 1, width=32)))
 @settings(max_examples=80, deadline=None)
 def test_any_ink_at_all_is_a_picture_of_the_data(shape, ink):
-    pixels = centred(ink, shape)
+    pixels = center_digit(ink, shape)
     assert (pixels.shape, pixels.dtype) == (shape, np.float32)
     assert 0 <= pixels.min() <= pixels.max() <= 1
 
@@ -124,35 +124,38 @@ def test_any_ink_at_all_is_a_picture_of_the_data(shape, ink):
 @given(strokes, st.integers(0, 144), st.integers(0, 194))
 @settings(max_examples=40, deadline=None)
 def test_where_the_digit_stands_does_not_matter(shape, drawn, top, left):
-    ink = inked(drawn)
-    assert np.array_equal(centred(on_larger_sheet(ink, top, left), shape), centred(ink, shape))
+    ink = render_strokes(drawn)
+    assert np.array_equal(center_digit(on_larger_sheet(ink, top, left), shape), center_digit(ink, shape))
 
 
 @by_shape
 @pytest.mark.parametrize("drawn", [ZERO, ONE, SEVEN], ids=["zero", "one", "seven"])
 @pytest.mark.parametrize("times", [2, 3])
 def test_how_large_and_how_dark_it_is_does_not_matter(shape, drawn, times):
-    ink = inked(drawn)
+    ink = render_strokes(drawn)
     larger = np.kron(ink, np.ones((times, times), "float32")) * 0.5
-    assert np.allclose(centred(larger, shape), centred(ink, shape), atol=1e-5)
+    assert np.allclose(center_digit(larger, shape), center_digit(ink, shape), atol=1e-5)
 
 
 @by_shape
 @pytest.mark.parametrize("blank", [np.zeros((256, 256)), np.full((9, 9), 0.05), np.zeros((0, 0))], ids=len)
 def test_a_blank_sheet_gives_zeros(shape, blank):
-    assert np.array_equal(centred(blank, shape), np.zeros(shape, "float32"))
+    assert np.array_equal(center_digit(blank, shape), np.zeros(shape, "float32"))
 
 
 def test_for_mnist_the_longer_side_has_twenty_pixels_and_the_aspect_is_kept():
-    assert extent(centred(np.ones((100, 50)), (28, 28))) == (20, 10)
-    assert extent(centred(np.ones((50, 200)), (28, 28))) == (5, 20)
-    assert extent(centred(inked(ZERO), (28, 28))) == (20, 14)  # 640 by 440 of the field, with the pen's width
+    assert extent(center_digit(np.ones((100, 50)), (28, 28))) == (20, 10)
+    assert extent(center_digit(np.ones((50, 200)), (28, 28))) == (5, 20)
+    assert extent(center_digit(render_strokes(ZERO), (28, 28))) == (
+        20,
+        14,
+    )  # 640 by 440 of the field, with the pen's width
 
 
 @given(strokes)
 @settings(max_examples=60, deadline=None)
 def test_for_mnist_the_centre_of_mass_is_in_the_middle_unless_the_digit_would_leave_the_frame(drawn):
-    pixels = centred(inked(drawn), (28, 28))
+    pixels = center_digit(render_strokes(drawn), (28, 28))
     for axis, centre in enumerate(centre_of_mass(pixels)):
         at_edge = pixels.take([0, -1], axis=axis).any()
         assert abs(centre - 14) <= 0.5 + 1e-4 or at_edge
@@ -161,19 +164,19 @@ def test_for_mnist_the_centre_of_mass_is_in_the_middle_unless_the_digit_would_le
 def test_each_pixel_is_the_mean_of_the_area_that_it_covers():
     # 30 rows become 20, so each is the mean of one and a half.
     stripes = np.tile(np.repeat([1, 0, 1], 10)[:, None], 30)
-    column = centred(stripes, (28, 28))[4:24, 14]
+    column = center_digit(stripes, (28, 28))[4:24, 14]
     assert column == pytest.approx([1] * 6 + [2 / 3] + [0] * 6 + [2 / 3] + [1] * 6, abs=1e-6)
 
 
 def test_other_shapes_have_margins_in_proportion():
-    assert extent(centred(np.ones((64, 64)), (56, 56))) == (40, 40)
-    assert extent(centred(np.ones((64, 64)), (14, 28))) == (10, 10)
+    assert extent(center_digit(np.ones((64, 64)), (56, 56))) == (40, 40)
+    assert extent(center_digit(np.ones((64, 64)), (14, 28))) == (10, 10)
 
 
 @given(strokes)
 @settings(max_examples=60, deadline=None)
 def test_for_the_bundled_digits_every_pixel_is_a_count_of_sixteen(drawn):
-    counts = 16 * centred(inked(drawn), (8, 8))
+    counts = 16 * center_digit(render_strokes(drawn), (8, 8))
     assert np.array_equal(counts, np.rint(counts))
 
 
@@ -181,7 +184,7 @@ def test_for_the_bundled_digits_the_digit_fills_all_rows_and_twenty_of_thirty_tw
     for width in (20, 60, 200):
         frame = np.zeros((100, width), "float32")
         frame[:6] = frame[-6:] = frame[:, : width // 16 + 1] = frame[:, -width // 16 :] = 1
-        counts = 16 * centred(frame, (8, 8))
+        counts = 16 * center_digit(frame, (8, 8))
         assert counts.any(axis=1).tolist() == [True] * 8
         assert counts.any(axis=0).tolist() == [False, True, True, True, True, True, True, False]
 
@@ -191,9 +194,9 @@ def test_for_the_bundled_digits_strokes_are_as_thick_as_theirs_and_slant_is_take
     for row in range(300):  # a slanted cross
         hair[row, row : row + 1] = hair[row, 299 - row : 300 - row] = 1
         brush[row, max(0, row - 60) : row + 60] = brush[row, max(0, 239 - row) : 359 - row] = 1
-    counts = [16 * centred(ink, (8, 8)).sum() for ink in (hair, brush)]
+    counts = [16 * center_digit(ink, (8, 8)).sum() for ink in (hair, brush)]
     assert counts[1] < 2.5 * counts[0]
-    slanted = 16 * centred(inked([[700, 200, 300, 800]]), (8, 8))
+    slanted = 16 * center_digit(render_strokes([[700, 200, 300, 800]]), (8, 8))
     left_edges = (slanted > 0).argmax(axis=1)
     assert left_edges.max() - left_edges.min() <= 1
 
@@ -204,51 +207,51 @@ def test_for_the_bundled_digits_strokes_are_as_thick_as_theirs_and_slant_is_take
 @pytest.mark.parametrize("format", ["PNG", "JPEG"])
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_a_picture_holds_the_same_digit_dark_on_light_and_light_on_dark(format, mode):
-    ink = inked(SEVEN)
+    ink = render_strokes(SEVEN)
     dark = as_picture(ink).convert(mode)
     light = Image.fromarray(255 - np.asarray(dark))
-    seen = [ink_of(opened(as_file(one, format))) for one in (dark, light)]
+    seen = [extract_ink(open_image(as_file(one, format))) for one in (dark, light)]
     assert [(one.shape, one.dtype, one.min(), one.max()) for one in seen] == [((256, 256), np.float32, 0, 1)] * 2
     assert np.abs(seen[0] - seen[1]).mean() < 0.01
-    assert np.abs(centred(seen[0], (28, 28)) - centred(ink, (28, 28))).mean() < 0.02
+    assert np.abs(center_digit(seen[0], (28, 28)) - center_digit(ink, (28, 28))).mean() < 0.02
 
 
 @pytest.mark.parametrize("mode", ["1", "P", "I;16", "CMYK"])
 def test_pictures_of_every_depth_hold_the_same_digit(mode):
-    ink = inked(SEVEN)
+    ink = render_strokes(SEVEN)
     grey = as_picture(ink)
     deep = Image.fromarray(np.asarray(grey).astype("uint16") * 257)
     file = as_file(deep if mode == "I;16" else grey.convert(mode), "JPEG" if mode == "CMYK" else "PNG")
-    assert np.abs(centred(ink_of(opened(file)), (28, 28)) - centred(ink, (28, 28))).mean() < 0.02
+    assert np.abs(center_digit(extract_ink(open_image(file)), (28, 28)) - center_digit(ink, (28, 28))).mean() < 0.02
 
 
 def test_grey_paper_with_a_shadow_is_paper():
-    ink = inked(ZERO)
+    ink = render_strokes(ZERO)
     shadow = np.linspace(0.85, 0.7, 256)[:, None]
     photo = Image.fromarray(np.uint8(255 * (shadow * (1 - ink) + 0.15 * ink)))
-    assert np.abs(centred(ink_of(photo), (28, 28)) - centred(ink, (28, 28))).mean() < 0.03
+    assert np.abs(center_digit(extract_ink(photo), (28, 28)) - center_digit(ink, (28, 28))).mean() < 0.03
 
 
 @pytest.mark.parametrize("ink_level", [0, 255])
 def test_ink_on_a_transparent_sheet_is_seen(ink_level):
-    ink = inked(SEVEN)
+    ink = render_strokes(SEVEN)
     layers = [np.full((256, 256), ink_level, "uint8")] * 3 + [np.uint8(255 * ink)]
-    seen = ink_of(opened(as_file(Image.fromarray(np.stack(layers, axis=-1)))))
-    assert np.abs(centred(seen, (28, 28)) - centred(ink, (28, 28))).mean() < 0.02
+    seen = extract_ink(open_image(as_file(Image.fromarray(np.stack(layers, axis=-1)))))
+    assert np.abs(center_digit(seen, (28, 28)) - center_digit(ink, (28, 28))).mean() < 0.02
 
 
 def test_a_photograph_is_turned_as_its_camera_was_held():
-    upright = as_picture(inked(SEVEN))
+    upright = as_picture(render_strokes(SEVEN))
     exif = Image.Exif()
     exif[0x0112] = 6  # held on its side: turn by 90 degrees to see it upright
     held = as_file(upright.rotate(90), "JPEG", exif=exif)
-    assert np.abs(ink_of(opened(held)) - inked(SEVEN)).mean() < 0.02
+    assert np.abs(extract_ink(open_image(held)) - render_strokes(SEVEN)).mean() < 0.02
 
 
 def test_a_large_picture_is_made_small_and_a_sheet_of_one_colour_is_blank():
-    assert ink_of(Image.new("L", (3000, 1500), 255)).shape == (256, 512)
+    assert extract_ink(Image.new("L", (3000, 1500), 255)).shape == (256, 512)
     for level in (0, 128, 255):
-        assert not ink_of(Image.new("RGB", (50, 40), (level,) * 3)).any()
+        assert not extract_ink(Image.new("RGB", (50, 40), (level,) * 3)).any()
 
 
 def damaged(file: io.BytesIO) -> io.BytesIO:
@@ -262,14 +265,14 @@ def damaged(file: io.BytesIO) -> io.BytesIO:
         io.BytesIO(b""),
         io.BytesIO(b"digit,7\n"),
         as_file(Image.new("L", (8, 8)), "GIF"),
-        damaged(as_file(as_picture(inked(ZERO)))),
-        damaged(as_file(as_picture(inked(ZERO)), "JPEG")),
+        damaged(as_file(as_picture(render_strokes(ZERO)))),
+        damaged(as_file(as_picture(render_strokes(ZERO)), "JPEG")),
     ],
     ids=["empty", "text", "another format", "half a PNG", "half a JPEG"],
 )
 def test_a_file_that_is_no_whole_png_or_jpeg_is_refused_in_words(file):
     with pytest.raises(InputError) as caught:
-        opened(file)
+        open_image(file)
     assert str(caught.value) == "This file is no picture that can be read. Give a PNG or a JPEG."
     assert caught.value.detail
 
@@ -281,7 +284,7 @@ def test_a_picture_that_would_fill_the_memory_is_refused_before_it_is_read(side)
     body = b"IHDR" + size + header[24:29]
     bomb = header[:12] + body + zlib.crc32(body).to_bytes(4, "big") + header[33:]
     with pytest.raises(InputError, match="This picture is too large") as caught:
-        opened(io.BytesIO(bomb))
+        open_image(io.BytesIO(bomb))
     assert caught.value.received
 
 
@@ -295,7 +298,7 @@ def answers(jobs, worker, artifact: str, pixels: np.ndarray) -> np.ndarray:
         "reload",
         arrays=inputs,
         format="saved_model",
-        folder=str(jobs.library.files(artifact)),
+        folder=str(jobs.library.verified_folder(artifact)),
         source=None,
         seconds=120,
     )
@@ -315,8 +318,8 @@ def test_a_trained_model_reads_drawings_and_held_out_digits_that_are_drawn_large
     run = jobs.wait(jobs.train("digits-mlp", epochs=10).id).result["run"]
     artifact = jobs.wait(jobs.save(run, ["saved_model"]).id).result["rows"]["saved_model"]["artifact"]
     rows = jobs.library.reference(run).inputs["pixels"][:200]
-    large = [centred(blown_up(row, seed), (8, 8)) for seed, row in enumerate(rows)]
-    drawn = [centred(inked(digit), (8, 8)) for digit in (ZERO, ONE, SEVEN)]
+    large = [center_digit(blown_up(row, seed), (8, 8)) for seed, row in enumerate(rows)]
+    drawn = [center_digit(render_strokes(digit), (8, 8)) for digit in (ZERO, ONE, SEVEN)]
     read = answers(jobs, worker, artifact, np.stack([*drawn, *large]))
     assert read[:3].tolist() == [0, 1, 7]
     # Measured: 92 to 94 of 100. Enlarged from 8 pixels, a digit has no more of its strokes than they showed.

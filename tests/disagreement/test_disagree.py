@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from core.demos import get_demo
-from core.disagreement import NEAR
+from core.disagreement import NEIGHBOURHOOD_SHARE
 from core.errors import InputError, UnknownName
 from core.inputs import Inputs
 from core.jobs import Jobs
-from core.jobs.disagreement import _Work
+from core.jobs.disagreement import _DisagreementJob
 from core.library.job_store import Job
 from tests.conftest import finished, until
 
@@ -27,13 +27,13 @@ def other_seed(jobs) -> str:
 
 
 def searched(jobs, a: str, b: str, evaluations: int = 4000, **given) -> Job:
-    return finished(jobs, jobs.disagree(a, b, seconds=SECONDS, evaluations=evaluations, **given))
+    return finished(jobs, jobs.find_disagreement(a, b, seconds=SECONDS, evaluations=evaluations, **given))
 
 
 def test_two_trainings_disagree_and_the_search_makes_both_surer_of_it(jobs, trained, other_seed):
     run = trained("digits-mlp")
     job = searched(jobs, run, other_seed)
-    found, data, arrays = job.result["found"], job.result["data"], jobs.journal.arrays(job.id)
+    found, data, arrays = job.result["found"], job.result["data"], jobs.job_store.load_arrays(job.id)
     assert (found["changed"], data["changed"], found["kind"]) == (True, True, "class")
     assert found["said"][0] != found["said"][1]
     assert found["amount"] > data["amount"]
@@ -50,11 +50,11 @@ def test_two_trainings_disagree_and_the_search_makes_both_surer_of_it(jobs, trai
 
 def test_what_is_found_lies_near_a_row_of_the_data_and_is_kept_with_both_answers(jobs, trained, other_seed):
     job = searched(jobs, trained("digits-mlp"), other_seed)
-    found, arrays = job.result["found"], jobs.journal.arrays(job.id)
+    found, arrays = job.result["found"], jobs.job_store.load_arrays(job.id)
     made, origin = arrays["input:pixels"], arrays["origin:pixels"]
     assert (made.shape, made.dtype) == ((1, 64), np.dtype("float32"))
     assert ((made >= 0) & (made <= 1)).all()
-    assert np.abs(made - origin).max() <= NEAR + 1e-6
+    assert np.abs(made - origin).max() <= NEIGHBOURHOOD_SHARE + 1e-6
     assert found["steps"] > 0
     assert found["distance"]["columns"] == (made != origin).sum()
     if found["split"] == "held-out":
@@ -72,7 +72,9 @@ def test_what_is_found_is_an_input_set_that_any_other_copy_can_be_asked(jobs, tr
     assert (one.kind, one.rows, one.origin["search"]) == ("found", 1, job.id)
     ours = trained("digits-mlp")
     assert one.words == f"Where the live model of “{ours}” and the live model of “{other_seed}” disagree"
-    np.testing.assert_array_equal(kept.take(one.id, slice(0, 1))["pixels"], jobs.journal.arrays(job.id)["input:pixels"])
+    np.testing.assert_array_equal(
+        kept.read_rows(one.id, slice(0, 1))["pixels"], jobs.job_store.load_arrays(job.id)["input:pixels"]
+    )
 
 
 def test_a_copy_and_its_live_model_never_disagree_and_every_number_is_the_same(jobs, trained, saved):
@@ -90,7 +92,7 @@ def test_a_table_of_numbers_and_words_is_stepped_within_its_values(jobs, saved):
     job = searched(jobs, one, two, evaluations=600)
     assert (job.result["found"]["kind"], job.result["found"]["changed"]) == ("value", False)
     assert job.result["asked"]["made"] > 300
-    assert jobs.journal.arrays(job.id)["input:day"].item() in ("Thur", "Fri", "Sat", "Sun")
+    assert jobs.job_store.load_arrays(job.id)["input:day"].item() in ("Thur", "Fri", "Sat", "Sun")
 
 
 def test_free_text_is_searched_by_its_letters(jobs, trained):
@@ -100,8 +102,8 @@ def test_free_text_is_searched_by_its_letters(jobs, trained):
     assert job.result["found"]["changed"]
     assert job.result["found"]["said"][0] in ("Africa", "Americas", "Asia", "Europe")
     assert job.result["found"]["steps"] > 0
-    word, origin = (jobs.journal.arrays(job.id)[f"{role}:name"].item() for role in ("input", "origin"))
-    assert abs(len(word) - len(origin)) <= max(1, round(NEAR * len(origin)))
+    word, origin = (jobs.job_store.load_arrays(job.id)[f"{role}:name"].item() for role in ("input", "origin"))
+    assert abs(len(word) - len(origin)) <= max(1, round(NEIGHBOURHOOD_SHARE * len(origin)))
 
 
 def test_a_disagreement_planted_beside_a_row_is_found_by_stepping_and_not_by_the_data(empty_jobs):
@@ -141,25 +143,25 @@ def _planted(centre: np.ndarray, depth: float):
 
 
 def test_the_best_so_far_is_on_record_while_it_searches_and_cancel_ends_it_within_a_second(jobs, trained, other_seed):
-    job = jobs.disagree(trained("digits-mlp"), other_seed, seconds=SECONDS)
+    job = jobs.find_disagreement(trained("digits-mlp"), other_seed, seconds=SECONDS)
     seen = _until(jobs, job, lambda one: one.detail.get("asked", {}).get("made", 0) > 500)
     best = seen.detail["best"]
     assert best["said"][0] != best["said"][1]
-    assert jobs.journal.arrays(job.id)["input:pixels"].shape == (1, 64)
+    assert jobs.job_store.load_arrays(job.id)["input:pixels"].shape == (1, 64)
     assert seen.note.endswith("made inputs")
     began = time.monotonic()
     jobs.cancel(job.id)
     end = jobs.wait(job.id)
     assert time.monotonic() - began < 1
     assert (end.state, end.detail["best"]["changed"]) == ("cancelled", True)
-    assert jobs.journal.arrays(job.id)["input:pixels"].shape == (1, 64)
+    assert jobs.job_store.load_arrays(job.id)["input:pixels"].shape == (1, 64)
 
 
 def test_one_side_that_dies_is_one_sentence_with_its_name(jobs, saved, monkeypatch):
     one, two = (saved("digits-mlp", key)["artifact"] for key in ("keras", "saved_model"))
     opened = []
     monkeypatch.setattr("core.jobs.participants.open_participant", _noting(opened))
-    job = jobs.disagree(one, two, seconds=SECONDS)
+    job = jobs.find_disagreement(one, two, seconds=SECONDS)
     _until(jobs, job, lambda job: job.detail.get("asked", {}).get("made", 0) > 0)
     victim = dict(opened)[two]
     os.kill(victim._child.pid, signal.SIGKILL)
@@ -181,15 +183,15 @@ def _noting(opened: list):
 
 def _until(jobs, job: Job, condition) -> Job:
     deadline = time.monotonic() + 60
-    while not condition(seen := jobs.journal.read(job.id)):
-        assert seen.active, seen.error
+    while not condition(seen := jobs.job_store.read(job.id)):
+        assert seen.is_active, seen.error
         assert time.monotonic() < deadline, "it did not happen in time"
     return seen
 
 
 def test_two_that_take_other_inputs_are_told_so(jobs, saved, trained):
     one, two = saved("digits-mlp", "keras")["artifact"], trained("names")
-    end = jobs.wait(jobs.disagree(one, two, seconds=5).id)
+    end = jobs.wait(jobs.find_disagreement(one, two, seconds=5).id)
     assert (end.state, end.error["code"]) == ("failed", "input")
     assert two in end.error["sentence"]
 
@@ -210,16 +212,16 @@ def test_data_that_cannot_be_had_leaves_the_held_out_rows_and_a_note(empty_jobs)
 
 
 def test_data_that_does_not_come_in_time_leaves_time_for_the_steps(jobs, trained, other_seed, monkeypatch):
-    ask = _Work._ask_data
+    ask = _DisagreementJob._request_rows
 
     def stalled(work, child, *asked):
         until(lambda: child.pid is not None)
         os.kill(child.pid, signal.SIGSTOP)
         return ask(work, child, *asked)
 
-    monkeypatch.setattr(_Work, "_ask_data", stalled)
+    monkeypatch.setattr(_DisagreementJob, "_request_rows", stalled)
     patient = Jobs(jobs.library, jobs.worker, jobs.config.model_copy(update={"child_seconds": 30}))
-    end = finished(jobs, patient.disagree(trained("digits-mlp"), other_seed, seconds=3))
+    end = finished(jobs, patient.find_disagreement(trained("digits-mlp"), other_seed, seconds=3))
     assert set(end.result["asked"]) == {"held-out", "made"}
     said = "Only held-out rows were asked: the rest of the data could not be had. It was not there in time."
     assert end.result["notes"] == [f"{said} Search for longer."]
@@ -227,14 +229,14 @@ def test_data_that_does_not_come_in_time_leaves_time_for_the_steps(jobs, trained
 
 @pytest.mark.parametrize("given", [{"seconds": 0}, {"seconds": 3601}, {"seed": -1}, {"evaluations": 0}])
 def test_a_request_that_makes_no_sense_starts_nothing(jobs, trained, given):
-    run, before = trained("digits-mlp"), len(jobs.journal.all("disagree"))
+    run, before = trained("digits-mlp"), len(jobs.job_store.list_jobs("disagree"))
     with pytest.raises(InputError):
-        jobs.disagree(run, run, **given)
+        jobs.find_disagreement(run, run, **given)
     with pytest.raises(UnknownName):
-        jobs.disagree(run, "a0000000000")
+        jobs.find_disagreement(run, "a0000000000")
     with pytest.raises(UnknownName):
-        jobs.disagree("r0000000000", run)
-    assert len(jobs.journal.all("disagree")) == before
+        jobs.find_disagreement("r0000000000", run)
+    assert len(jobs.job_store.list_jobs("disagree")) == before
 
 
 # The data in pieces
@@ -243,13 +245,13 @@ def test_a_request_that_makes_no_sense_starts_nothing(jobs, trained, given):
 def test_the_data_of_a_demo_comes_in_pieces(jobs):
     settings = {"dataset": "digits", "seed": 3}
     with jobs.worker.open() as child:
-        whole = child.ask("rows", demo="digits-mlp", settings=settings, split="training", count=5000, seconds=60)
-        part = child.ask(
+        whole = child.request("rows", demo="digits-mlp", settings=settings, split="training", count=5000, seconds=60)
+        part = child.request(
             "rows", demo="digits-mlp", settings=settings, split="training", start=1200, count=64, seconds=60
         )
-        none = child.ask("rows", demo="digits-mlp", settings=settings, split="held-out", start=270, seconds=60)
+        none = child.request("rows", demo="digits-mlp", settings=settings, split="held-out", start=270, seconds=60)
         with pytest.raises(InputError, match="There is no such split"):
-            child.ask("rows", demo="digits-mlp", settings=settings, split="seen", seconds=60)
+            child.request("rows", demo="digits-mlp", settings=settings, split="seen", seconds=60)
     assert whole.message["rows"] == part.message["rows"] == 1257
     assert whole.arrays["input:pixels"].shape == (1257, 64)
     np.testing.assert_array_equal(part.arrays["input:pixels"], whole.arrays["input:pixels"][1200:])

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from core.compare import compare
-from core.disagreement import Scale, measure, scales_of
+from core.disagreement import OutputScale, measure_disagreement, output_scales
 
-CLASS = {"y": Scale("class")}
+CLASS = {"y": OutputScale("class")}
 
 
 def measured(left, right, scale=CLASS):
-    return measure({"y": np.array(left)}, {"y": np.array(right)}, scale)
+    return measure_disagreement({"y": np.array(left)}, {"y": np.array(right)}, scale)
 
 
 def test_a_changed_answer_counts_above_any_unchanged_one():
@@ -40,7 +40,7 @@ def test_an_unchanged_answer_counts_by_how_near_it_is_to_changing():
 
 
 def test_values_count_in_units_of_the_spread_of_the_reference():
-    scales = scales_of({"y": np.array([[0.0], [10.0], [20.0]])})
+    scales = output_scales({"y": np.array([[0.0], [10.0], [20.0]])})
     assert scales["y"].kind == "value"
     assert scales["y"].spread == pytest.approx(np.std([0, 10, 20]))
     found = measured([[1.0], [1.0]], [[1.05], [3.0]], scales)
@@ -49,7 +49,7 @@ def test_values_count_in_units_of_the_spread_of_the_reference():
 
 
 def test_text_counts_by_how_many_texts_are_others():
-    scales = scales_of({"y": np.array([["a", "b"]])})
+    scales = output_scales({"y": np.array([["a", "b"]])})
     found = measured([["a", "b"], ["a", "b"], ["a", "b"]], [["a", "b"], ["a", "x"], ["x", "x"]], scales)
     assert (found.level.tolist(), found.amount.tolist()) == ([0, 2, 2], [0, 1, 2])
 
@@ -58,7 +58,7 @@ def test_what_is_no_number_on_one_side_counts_above_everything_and_nan_equals_na
     nan, inf = np.nan, np.inf
     left = [[0.9, 0.1], [nan, nan], [inf, 0.0], [nan, 0.2]]
     right = [[nan, nan], [nan, nan], [inf, 0.0], [nan, 0.2]]
-    for scale in (Scale("class"), Scale("value")):
+    for scale in (OutputScale("class"), OutputScale("value")):
         found = measured(left, right, {"y": scale})
         assert found.level.tolist() == [3, 0, 0, 0]
         assert found.amount.tolist() == [2, 0, 0, 0]
@@ -67,32 +67,32 @@ def test_what_is_no_number_on_one_side_counts_above_everything_and_nan_equals_na
 
 
 def test_numbers_beyond_all_measure_still_have_an_order():
-    scales = {"y": Scale("value", 1e-300)}
+    scales = {"y": OutputScale("value", 1e-300)}
     found = measured([[0.0], [0.0], [1e308]], [[0.0], [1e300], [-1e308]], scales)
     assert np.isfinite(found.score).all()
     assert found.level.tolist() == [0, 1, 1]
 
 
 def test_the_output_that_disagrees_more_decides():
-    scales = {"one": Scale("value", 1.0), "two": Scale("class")}
+    scales = {"one": OutputScale("value", 1.0), "two": OutputScale("class")}
     left = {"one": np.array([[0.0], [0.0]]), "two": np.array([[0.9, 0.1], [0.9, 0.1]])}
     right = {"one": np.array([[0.5], [0.0]]), "two": np.array([[0.9, 0.1], [0.2, 0.8]])}
-    found = measure(left, right, scales)
+    found = measure_disagreement(left, right, scales)
     assert (found.output.tolist(), found.level.tolist()) == ([0, 1], [1, 2])
     np.testing.assert_allclose(found.score, [1 + (0.5 / 1.5) / 2, 2 + (0.6 / 1.6) / 2])
 
 
 def test_another_class_counts_above_a_value_that_moved_however_far():
-    scales = {"one": Scale("value", 1.0), "two": Scale("class")}
+    scales = {"one": OutputScale("value", 1.0), "two": OutputScale("class")}
     left = {"one": np.array([[0.0], [0.0]]), "two": np.array([[0.9, 0.1], [0.51, 0.49]])}
     right = {"one": np.array([[900.0], [0.0]]), "two": np.array([[0.9, 0.1], [0.49, 0.51]])}
-    assert measure(left, right, scales).score.argmax() == 1
+    assert measure_disagreement(left, right, scales).score.argmax() == 1
 
 
 def test_classes_are_known_by_labels_or_by_their_sum():
     reference = {"logits": np.array([[3.0, -1.0]]), "shares": np.array([[0.4, 0.6]]), "value": np.array([[5.0]])}
-    assert [one.kind for one in scales_of(reference).values()] == ["value", "class", "value"]
-    assert [one.kind for one in scales_of(reference, labels=2).values()] == ["class", "class", "value"]
+    assert [one.kind for one in output_scales(reference).values()] == ["value", "class", "value"]
+    assert [one.kind for one in output_scales(reference, labels=2).values()] == ["class", "class", "value"]
 
 
 NUMBERS = st.floats(-1000, 1000, width=32) | st.sampled_from([np.nan, np.inf, -np.inf])
@@ -104,14 +104,16 @@ FINITE = hnp.arrays("float32", (6, 3), elements=st.floats(-1000, 1000, width=32)
 @given(left=FINITE, right=FINITE)
 def test_a_row_is_called_changed_just_as_a_comparison_calls_it(left, right):
     left, right = {"y": left}, {"y": right}
-    values = {"y": Scale("value", float(left["y"].astype("float64").std()))}
+    values = {"y": OutputScale("value", float(left["y"].astype("float64").std()))}
     for classes, scales in ((True, CLASS), (False, values)):
-        np.testing.assert_array_equal(measure(left, right, scales).changed, compare(left, right, classes).changed)
+        np.testing.assert_array_equal(
+            measure_disagreement(left, right, scales).changed, compare(left, right, classes).changed
+        )
 
 
 @settings(max_examples=50, deadline=None)
 @given(left=ROWS, right=ROWS)
 def test_every_row_has_a_score_and_a_model_never_disagrees_with_itself(left, right):
-    for scale in ({"y": Scale("class")}, {"y": Scale("value")}):
-        assert (measure({"y": left}, {"y": right}, scale).score < 4).all()
-        assert measure({"y": left}, {"y": left.copy()}, scale).score.tolist() == [0.0] * 6
+    for scale in ({"y": OutputScale("class")}, {"y": OutputScale("value")}):
+        assert (measure_disagreement({"y": left}, {"y": right}, scale).score < 4).all()
+        assert measure_disagreement({"y": left}, {"y": left.copy()}, scale).score.tolist() == [0.0] * 6

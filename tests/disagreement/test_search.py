@@ -5,9 +5,19 @@ import time
 import numpy as np
 import pytest
 
-from core.disagreement import NEAR, Budget, Piece, Point, Scale, Search, Seen, Steps, distance
+from core.disagreement import (
+    NEIGHBOURHOOD_SHARE,
+    DataChunk,
+    DataDomain,
+    DisagreementSearch,
+    InputPoint,
+    OutputScale,
+    SearchBudget,
+    StepGenerator,
+    distance_from_origin,
+)
 
-SCALES = {"y": Scale("class")}
+SCALES = {"y": OutputScale("class")}
 
 
 def shares(first: np.ndarray) -> dict[str, np.ndarray]:
@@ -15,12 +25,16 @@ def shares(first: np.ndarray) -> dict[str, np.ndarray]:
     return {"y": np.stack([first, 1 - first], axis=1)}
 
 
-def searched(one, two, inputs, evaluations=4000, seed=0, seconds=60.0, scales=SCALES, **given) -> tuple[Search, object]:
+def searched(
+    one, two, inputs, evaluations=4000, seed=0, seconds=60.0, scales=SCALES, **given
+) -> tuple[DisagreementSearch, object]:
     """The search at its end, and the best of the data alone."""
-    search = Search(lambda rows: (one(rows), two(rows)), scales, Budget(seconds, evaluations), seed, **given)
-    search.data([Piece("held-out", 0, inputs, {})])
+    search = DisagreementSearch(
+        lambda rows: (one(rows), two(rows)), scales, SearchBudget(seconds, evaluations), seed, **given
+    )
+    search.scan_data([DataChunk("held-out", 0, inputs, {})])
     before = search.best
-    search.steps()
+    search.climb_from_best()
     return search, before
 
 
@@ -36,8 +50,8 @@ def test_a_planted_disagreement_is_found_by_stepping_and_not_by_the_data_alone()
         lambda rows: shares(0.9 - 0.8 * bump(rows["x"], centre)),
         {"x": data},
     )
-    assert not before.changed
-    assert (search.best.changed, search.best.split, search.best.row) == (True, "held-out", 17)
+    assert not before.is_changed
+    assert (search.best.is_changed, search.best.split, search.best.row) == (True, "held-out", 17)
     assert search.best.steps > 0
     assert search.best.amount > 0.5  # 0.9 against 0.1 in the middle: a lead of 0.8 for both
     assert search.changed["held-out"] == 0
@@ -47,8 +61,8 @@ def test_a_planted_disagreement_is_found_by_stepping_and_not_by_the_data_alone()
 def test_a_model_and_itself_never_disagree_and_every_row_of_the_data_was_asked():
     data = np.random.default_rng(0).random((100, 4))
     search, _ = searched(lambda rows: shares(rows["x"][:, 0]), lambda rows: shares(rows["x"][:, 0]), {"x": data})
-    assert (search.best.changed, search.best.score, search.largest) == (False, 0.0, 0.0)
-    assert search.asked["held-out"] == 100
+    assert (search.best.is_changed, search.best.score, search.largest) == (False, 0.0, 0.0)
+    assert search.evaluated["held-out"] == 100
     assert 3900 < search.budget.spent <= 4000
     assert set(search.changed.values()) == {0}
 
@@ -62,33 +76,33 @@ def test_steps_stay_within_the_data_and_near_their_row():
         "flag": random.integers(0, 2, (50, 1)).astype(bool),
         "always": np.full((50, 1), 7, "float32"),
     }
-    seen = Seen()
+    seen = DataDomain()
     seen.add(data)
     origin = {name: array[:1] for name, array in data.items()}
-    point = Point(origin, origin)
-    steps = Steps(seen, np.random.default_rng(0))
+    point = InputPoint(origin, origin)
+    steps = StepGenerator(seen, np.random.default_rng(0))
     for size in (0.01, 0.3, 5.0):
-        made = steps.around(point, 64, size)
+        made = steps.propose(point, 64, size)
         for name, array in made.inputs.items():
             assert array.dtype == data[name].dtype
             assert (array >= data[name].min(axis=0)).all()
             assert (array <= data[name].max(axis=0)).all()
         span = np.ptp(data["level"], axis=0)
-        assert (np.abs(made.inputs["level"] - origin["level"]) <= NEAR * span + 1e-5).all()
+        assert (np.abs(made.inputs["level"] - origin["level"]) <= NEIGHBOURHOOD_SHARE * span + 1e-5).all()
         assert (made.inputs["guests"] == np.round(made.inputs["guests"])).all()
         assert (made.inputs["always"] == 7).all()
-        point = made.take(5, origin)
+        point = made.point_at(5, origin)
     assert len(np.unique(made.inputs["guests"])) > 1
     assert {True, False} == set(made.inputs["flag"].ravel().tolist())
-    assert distance(point, seen)["largest"] <= 1.0
+    assert distance_from_origin(point, seen)["largest"] <= 1.0
 
 
 def test_what_is_no_number_in_a_row_stays_as_it_is():
     data = {"x": np.array([[np.nan, 0.0, np.inf], [1.0, 1.0, 1.0], [2.0, 3.0, 2.0]])}
-    seen = Seen()
+    seen = DataDomain()
     seen.add(data)
     origin = {"x": data["x"][:1]}
-    made = Steps(seen, np.random.default_rng(0)).around(Point(origin, origin), 32, 0.2)
+    made = StepGenerator(seen, np.random.default_rng(0)).propose(InputPoint(origin, origin), 32, 0.2)
     assert np.isnan(made.inputs["x"][:, 0]).all()
     assert np.isinf(made.inputs["x"][:, 2]).all()
     assert made.inputs["x"][:, 1].max() > 0
@@ -96,30 +110,30 @@ def test_what_is_no_number_in_a_row_stays_as_it_is():
 
 def test_choices_become_others_that_were_seen():
     days = np.array([["Thur"], ["Fri"], ["Sat"], ["Sun"]] * 10)
-    seen = Seen()
+    seen = DataDomain()
     seen.add({"day": days})
     origin = {"day": days[:1]}
-    made = Steps(seen, np.random.default_rng(0)).around(Point(origin, origin), 64, 0.1)
+    made = StepGenerator(seen, np.random.default_rng(0)).propose(InputPoint(origin, origin), 64, 0.1)
     assert set(made.inputs["day"].ravel()) == {"Fri", "Sat", "Sun"}
     assert made.inputs["day"].shape == (64, 1)
 
 
 def test_free_text_changes_letter_by_letter_and_stays_near_its_row():
     names = np.array([["Uzbekistan"], ["Chad"], ["Peru"], ["Nepal"], ["Oman"], ["Liechtenstein"]])
-    seen = Seen()
+    seen = DataDomain()
     seen.add({"name": names})
     origin = {"name": names[:1]}
     letters = set("".join(names.ravel()))
-    point, steps = Point(origin, origin), Steps(seen, np.random.default_rng(0))
-    made = steps.around(point, 200, 0.1)
+    point, steps = InputPoint(origin, origin), StepGenerator(seen, np.random.default_rng(0))
+    made = steps.propose(point, 200, 0.1)
     lengths = {len(text) for text in made.inputs["name"].ravel()}
     assert lengths == {9, 10, 11}  # one letter left out, changed, put in
     for _ in range(20):
-        made = steps.around(point, 32, 0.1)
+        made = steps.propose(point, 32, 0.1)
         texts = made.inputs["name"].ravel()
         assert all(set(text) <= letters and 1 <= len(text) <= 13 for text in texts)
         assert made.edits["name"].max() <= 2  # a quarter of ten letters
-        point = made.take(int(made.edits["name"].argmax()), origin)
+        point = made.point_at(int(made.edits["name"].argmax()), origin)
 
 
 def test_a_word_that_parts_two_models_is_found():
@@ -128,10 +142,10 @@ def test_a_word_that_parts_two_models_is_found():
     def says(word: str):
         return lambda rows: {"y": np.array([["yes" if text == word else "no"] for text in rows["word"].ravel()])}
 
-    search, before = searched(says("cat"), says("cit"), data, scales={"y": Scale("text")})
-    assert before.changed  # "cat" itself is answered differently
-    search, before = searched(says("bat"), says("cog"), data, scales={"y": Scale("text")})
-    assert not before.changed
+    search, before = searched(says("cat"), says("cit"), data, scales={"y": OutputScale("text")})
+    assert before.is_changed  # "cat" itself is answered differently
+    search, before = searched(says("bat"), says("cog"), data, scales={"y": OutputScale("text")})
+    assert not before.is_changed
     assert search.best.point.inputs["word"].item() == "cog"  # no "b" was ever seen, so "bat" cannot be made
 
 
@@ -153,7 +167,7 @@ def test_the_same_seed_and_evaluations_give_the_same_result_and_another_seed_ano
 def test_a_budget_of_inputs_is_never_passed(rows, evaluations, asked):
     data = {"x": np.random.default_rng(0).random((rows, 2))}
     search, _ = searched(lambda rows: shares(rows["x"][:, 0]), lambda rows: shares(rows["x"][:, 1]), data, evaluations)
-    assert search.asked == asked
+    assert search.evaluated == asked
 
 
 def test_time_ends_a_search_and_leaves_half_of_itself_to_the_steps():
@@ -166,16 +180,18 @@ def test_time_ends_a_search_and_leaves_half_of_itself_to_the_steps():
 
     def pieces():
         while True:
-            yield Piece("training", 0, data, {})
+            yield DataChunk("training", 0, data, {})
 
-    search = Search(lambda rows: (slow(rows), slow(rows)), SCALES, Budget(0.6), hear=lambda one: heard.append(one))
-    search.data(pieces())
-    assert 0.3 <= search.budget.seconds < 0.5
-    search.steps()
-    assert 0.6 <= search.budget.seconds < 0.9
-    assert search.asked["training"] > 0
-    assert search.asked["made"] > 0
-    assert search.budget.done == 1.0
+    search = DisagreementSearch(
+        lambda rows: (slow(rows), slow(rows)), SCALES, SearchBudget(0.6), on_progress=lambda one: heard.append(one)
+    )
+    search.scan_data(pieces())
+    assert 0.3 <= search.budget.seconds_used < 0.5
+    search.climb_from_best()
+    assert 0.6 <= search.budget.seconds_used < 0.9
+    assert search.evaluated["training"] > 0
+    assert search.evaluated["made"] > 0
+    assert search.budget.share_used == 1.0
     assert len(heard) > 4
 
 
@@ -183,4 +199,4 @@ def test_data_of_which_nothing_can_move_is_only_asked():
     search, _ = searched(
         lambda rows: shares(rows["x"][:, 0]), lambda rows: shares(rows["x"][:, 0]), {"x": np.ones((5, 2))}
     )
-    assert search.asked == {"held-out": 5}
+    assert search.evaluated == {"held-out": 5}

@@ -16,7 +16,7 @@ from core.library import Library
 from core.library.job_store import Job
 from core.settings import Settings
 from core.worker import Worker
-from core.worker.sandbox_test import SelfTest
+from core.worker.sandbox_test import SandboxTest
 from tests.faults.crashing import for_each_line
 from tests.faults.injection import die
 from tests.faults.stages import IMPORTING, SAVING, at
@@ -27,14 +27,14 @@ class Guest(Worker):
 
     def __init__(self, config: Settings, folder: str, boxes: str, tested: dict[str, Any]):
         super().__init__(config)
-        self._folder, self._boxes = Path(folder), Path(boxes)
-        self._tested = SelfTest.model_validate(tested)
+        self._folder, self._exchange_folders = Path(folder), Path(boxes)
+        self._sandbox_test = SandboxTest.model_validate(tested)
         self._ready.set()
 
     def start(self, then_test: bool = False) -> None:
         """It has started."""
 
-    def _alive(self) -> bool:
+    def _is_alive(self) -> bool:
         return True
 
 
@@ -43,7 +43,7 @@ def save(jobs: Jobs, formats: list[str]) -> Job:
 
 
 def bring_in(jobs: Jobs, path: str) -> Job:
-    return jobs.bring_in(Path(path))
+    return jobs.import_model(Path(path))
 
 
 DEEDS: dict[str, tuple[Callable[..., Job], dict]] = {"save": (save, SAVING), "import": (bring_in, IMPORTING)}

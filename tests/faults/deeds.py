@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from core.health import repair
+from core.health import repair_library
 from core.library import Library, storage
-from core.library.job_store import Job, Journal
+from core.library.job_store import Job, JobStore
 from tests.library.conftest import keep_artifact, keep_both, keep_run
 
 
@@ -14,17 +14,17 @@ def _newest(library: Library) -> str:
 
 def _save(library: Library) -> Callable[[], object]:
     run = library.runs()[0]
-    return storage.disk()(
+    return storage.translate_disk_errors()(
         lambda: keep_artifact(library, run)
     )  # the copy itself is written by a format, which translates
 
 
 def _train(library: Library) -> Callable[[], object]:
-    return storage.disk()(lambda: keep_run(library))
+    return storage.translate_disk_errors()(lambda: keep_run(library))
 
 
 def _import(library: Library) -> Callable[[], object]:
-    return storage.disk()(lambda: keep_both(library))
+    return storage.translate_disk_errors()(lambda: keep_both(library))
 
 
 def _remove(library: Library) -> Callable[[], object]:
@@ -48,21 +48,21 @@ def _mark(library: Library) -> Callable[[], object]:
     artifact = library.find()[0]
 
     def mark() -> None:
-        library.mark(artifact.run, name="Another name")
+        library.annotate(artifact.run, name="Another name")
         library.tag([artifact.id], ["good"])
-        library.point("champion", artifact.id)
+        library.set_alias("champion", artifact.id)
 
     return mark
 
 
 def _refuse(library: Library) -> Callable[[], object]:
     run = library.runs()[0].id
-    return lambda: library.keep_refusals(run, {"h5": {"created": "now", "error": {}}}, [])
+    return lambda: library.record_refusals(run, {"h5": {"created": "now", "error": {}}}, [])
 
 
 def _work(library: Library) -> Callable[[], object]:
-    journal = Journal(library.home / "jobs", 9)
-    return lambda: journal.begin(Job(id="j0000000001", kind="save", title="A save", result={"rows": {}}))
+    journal = JobStore(library.home / "jobs", 9)
+    return lambda: journal.create(Job(id="j0000000001", kind="save", title="A save", result={"rows": {}}))
 
 
 def _list(library: Library) -> Callable[[], object]:
@@ -88,6 +88,6 @@ DEEDS: dict[str, Callable[[Library], Callable[[], object]]] = {
     "list": _list,
     "verify": _verify,
     "open": lambda library: lambda: Library(library.home),
-    "rebuild": lambda library: library.rebuild,
-    "repair": lambda library: lambda: repair(library),
+    "rebuild": lambda library: library.rebuild_catalog,
+    "repair": lambda library: lambda: repair_library(library),
 }

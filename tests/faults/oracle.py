@@ -4,8 +4,8 @@ import hashlib
 from pathlib import Path
 
 from core.errors import Damaged
-from core.health import repair, verify
-from core.health.repairs import differences
+from core.health import repair_library, verify_entries
+from core.health.repairs import find_catalog_differences
 from core.library import Artifact, Library, Run, storage
 from tests.library.conftest import keep_artifact, keep_run
 
@@ -39,19 +39,19 @@ def hold_invariants(home: Path, before: State) -> Library:
     now = state(home)
     for id_, kept in before.items():
         assert now.get(id_) == kept, f"I1, I5: {id_} is not what was acknowledged"
-    for row in verify(library):
-        assert row.intact, f"I2, I3: {row.id} is there in part: {row.sentence}"
+    for row in verify_entries(library):
+        assert row.is_intact, f"I2, I3: {row.id} is there in part: {row.sentence}"
         assert row.remark == "", f"I2: {row.id} holds what was not kept: {row.remark}"
     for run in library.runs():
         copy = run.brought.get("artifact", "")
         assert not copy or copy in now, f"I2: {run.id} was brought in without its copy"
-    for id_ in library.trash():
+    for id_ in library.trash_ids():
         assert _wrong_in_trash(home / "trash" / id_) == [], f"I2: {id_} lies in the trash in part"
     assert [one for one in (home / "staging").iterdir() if "-boxes" not in one.name] == [], "I2: half written"
-    assert differences(library) == [], "I4: the catalog is not what a rebuild gives"
-    repair(library)
+    assert find_catalog_differences(library) == [], "I4: the catalog is not what a rebuild gives"
+    repair_library(library)
     once = state(home)
-    assert (repair(library), state(home)) == ([], once), "I4: repairing twice is not the same as once"
+    assert (repair_library(library), state(home)) == ([], once), "I4: repairing twice is not the same as once"
     _goes_on(library)
     return library
 
@@ -60,11 +60,11 @@ def _wrong_in_trash(folder: Path) -> list[Damaged]:
     is_run = folder.name.startswith("r")
     record = Run.read(folder / "run.json") if is_run else Artifact.read(folder / "artifact.json")
     kept = folder if is_run else folder / "files"
-    return [damage for one in record.files if (damage := storage.wrong_with(kept, one))]
+    return [damage for one in record.files if (damage := storage.find_damage(kept, one))]
 
 
 def _goes_on(library: Library) -> None:
     listed = {entry.id for entry in library.find()}
     kept = keep_artifact(library, keep_run(library))
     assert {entry.id for entry in library.find()} == listed | {kept.id}, "I6: it does not go on"
-    assert differences(library) == [], "I4: after one more save the catalog is not what a rebuild gives"
+    assert find_catalog_differences(library) == [], "I4: after one more save the catalog is not what a rebuild gives"

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import core.jobs.import_model as import_model
 import core.jobs.save as save
 from core.library import storage
-from core.library.catalog.sync import Lookout
-from core.library.job_store import Journal
+from core.library.catalog.sync import CatalogSync
+from core.library.job_store import JobStore
 from core.worker import Worker
 from core.worker.child_handle import Child
 
@@ -28,37 +28,37 @@ class Stage(NamedTuple):
 
 
 ENDING = {
-    "before the list is told": Stage(Lookout, "changed", "call"),
-    "before the job's end is kept": Stage(Journal, "end", "call"),
-    "after the job's end is kept": Stage(Journal, "end", "return"),
+    "before the list is told": Stage(CatalogSync, "log_changes", "call"),
+    "before the job's end is kept": Stage(JobStore, "finish", "call"),
+    "after the job's end is kept": Stage(JobStore, "finish", "return"),
 }
 SAVING = {
     "before the child is asked": Stage(Worker, "run", "call"),
     "while the child writes": Stage(Child, "receive", "writing"),
     "when the child has saved": Stage(Worker, "run", "return"),
     "while the copy is reloaded": Stage(Child, "receive", "call", 2),
-    "when the copy was reloaded": Stage(save, "gather", "return"),
-    "before hashing": Stage(storage, "seal", "call"),
-    "after hashing": Stage(storage, "seal", "return"),
-    "between record and evidence": Stage(storage, "write_text", "return"),
-    "before the rename": Stage(storage, "move", "call"),
-    "after the rename": Stage(storage, "move", "return"),
+    "when the copy was reloaded": Stage(save, "gather_evidence", "return"),
+    "before hashing": Stage(storage, "hash_and_flush", "call"),
+    "after hashing": Stage(storage, "hash_and_flush", "return"),
+    "between record and evidence": Stage(storage, "write_text_atomically", "return"),
+    "before the rename": Stage(storage, "rename_durably", "call"),
+    "after the rename": Stage(storage, "rename_durably", "return"),
     **ENDING,
 }
 IMPORTING = {
-    "before the file is checked": Stage(import_model, "gate", "call"),
-    "when the file was checked": Stage(import_model, "gate", "return"),
-    "when a child has looked inside": Stage(import_model, "inspect_in_child", "return"),
-    "when a child has loaded it": Stage(import_model, "load", "return"),
-    "when it has answered": Stage(import_model, "first_answer", "return"),
-    "when it was loaded again": Stage(import_model, "gather", "return"),
-    "when the run is hashed": Stage(storage, "seal", "return"),
-    "when the copy is hashed": Stage(storage, "seal", "return", 2),
-    "before both are promised": Stage(storage, "commit_entries", "call"),
-    "when both are promised": Stage(storage, "move", "call"),
-    "between run and copy": Stage(storage, "move", "return"),
-    "before the copy's folder is flushed": Stage(storage, "move", "call", 2),
-    "after both": Stage(storage, "move", "return", 2),
+    "before the file is checked": Stage(import_model, "validate_upload", "call"),
+    "when the file was checked": Stage(import_model, "validate_upload", "return"),
+    "when a child has looked inside": Stage(import_model, "validate_content_in_child", "return"),
+    "when a child has loaded it": Stage(import_model, "open_remote_predictor", "return"),
+    "when it has answered": Stage(import_model, "find_accepted_input", "return"),
+    "when it was loaded again": Stage(import_model, "gather_evidence", "return"),
+    "when the run is hashed": Stage(storage, "hash_and_flush", "return"),
+    "when the copy is hashed": Stage(storage, "hash_and_flush", "return", 2),
+    "before both are promised": Stage(storage, "commit_atomically", "call"),
+    "when both are promised": Stage(storage, "rename_durably", "call"),
+    "between run and copy": Stage(storage, "rename_durably", "return"),
+    "before the copy's folder is flushed": Stage(storage, "rename_durably", "call", 2),
+    "after both": Stage(storage, "rename_durably", "return", 2),
     **ENDING,
 }
 

@@ -32,7 +32,7 @@ def use(library: Library) -> set[str]:
     there -= set(library.remove(kept))
     assert listed(library) == there
     library.restore(kept)
-    library.rebuild()
+    library.rebuild_catalog()
     assert listed(library) == there | {kept}
     return there | {kept}
 
@@ -113,7 +113,7 @@ LONG = pytest.mark.long
 @pytest.mark.parametrize("fault", [pytest.param(one, marks=() if one == "full" else LONG) for one in FAULTS])
 @pytest.mark.parametrize("opened", [pytest.param("before", marks=LONG), "meanwhile"])
 def test_all_goes_on_with_a_catalog_that_is(tmp_path: Path, monkeypatch, fault: str, opened: str, tally: Callable):
-    monkeypatch.setattr("core.library.catalog.schema.WAIT", 0.2)
+    monkeypatch.setattr("core.library.catalog.schema.BUSY_TIMEOUT", 0.2)
     library = Library(tmp_path / "store")
     keep_artifact(library, keep_run(library))
     before = listed(library)

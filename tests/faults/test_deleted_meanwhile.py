@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.errors import from_json
-from core.exports.archive import take
+from core.errors import error_from_json
+from core.exports.archive import archive_artifacts
 from core.jobs import Jobs
 from core.library import Library
 from core.worker import Worker
@@ -56,9 +56,9 @@ def test_a_download_goes_on_whole_whatever_is_deleted_meanwhile(tmp_path: Path, 
     run = keep_run(library)
     for how in HOW:
         one = keep_artifact(library, run, content=bytes(range(256)) * 8_000)
-        with take(library, [one.id]) as whole:
+        with archive_artifacts(library, [one.id]) as whole:
             expected = b"".join(whole.read())
-        with take(library, [one.id]) as parcel:
+        with archive_artifacts(library, [one.id]) as parcel:
             coming: Iterator[bytes] = parcel.read()
             first = next(coming) + next(coming)
             away(library, one.id, how)
@@ -79,8 +79,8 @@ def test_a_copy_that_is_deleted_while_it_is_loaded_answers_or_says_why_not(
     before = {id_: files for id_, files in state(jobs.library.home).items() if id_ != copies[at]}
     done = before_asking(monkeypatch, task, lambda: away(jobs.library, copies[at], how))
     reference = jobs.library.reference(run).head(8)
-    panel = jobs.panel([copies[at]])
-    (said,) = panel.answer(reference.inputs).values()
+    panel = jobs.create_live_session([copies[at]])
+    (said,) = panel.predict(reference.inputs).values()
     panel.close()
     monkeypatch.undo()
     assert done == [task]
@@ -113,10 +113,10 @@ def test_a_copy_that_is_deleted_while_it_is_compared_stops_no_other_and_is_compa
     outcomes = end.result["outcomes"]
     assert outcomes[other]["verdict"] == "bit-identical"
     if outcomes[gone]["verdict"] != "bit-identical":
-        error = from_json(outcomes[gone]["error"])
+        error = error_from_json(outcomes[gone]["error"])
         assert error.sentence.endswith(".")
         assert error.cure
-        assert error.passing, "it would be told of again when the copy is back"
+        assert error.is_transient, "it would be told of again when the copy is back"
     if how == "removed":
         jobs.library.restore(gone)
         again = jobs.wait(jobs.compare([gone, other]).id)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.errors import RoundtripError, StorageFailed
-from core.exports.archive import take
+from core.exports.archive import archive_artifacts
 from core.jobs import Jobs
 from core.library import Library, storage
 from core.settings import Settings
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.trust
 
 def refusal(change: Callable[[], object]) -> RoundtripError:
     with pytest.raises(StorageFailed) as caught:
-        storage.disk()(change)()
+        storage.translate_disk_errors()(change)()
     assert caught.value.cure
     return caught.value
 
@@ -84,7 +84,7 @@ def test_real_saves_until_the_disk_is_full(disk: Path, jobs: Jobs, trained, work
     before, failed = state(ours.library.home), []
     while len(failed) < 4:
         for key in FORMATS:  # one after another: of two, one makes room for the other by failing
-            row = finished(ours, ours.save(run, [key])).rows[key]
+            row = finished(ours, ours.save(run, [key])).format_rows[key]
             if row["state"] == "done":
                 before[row["artifact"]] = state(ours.library.home)[row["artifact"]]
             else:
@@ -96,7 +96,7 @@ def test_real_saves_until_the_disk_is_full(disk: Path, jobs: Jobs, trained, work
         ours.library.remove(id_)
         del before[id_]
     ours.library.empty_trash(0)
-    assert finished(ours, ours.save(run, ["keras"])).rows["keras"]["verdict"] == "bit-identical"
+    assert finished(ours, ours.save(run, ["keras"])).format_rows["keras"]["verdict"] == "bit-identical"
     hold_invariants(ours.library.home, before)
     tally(SAVED, len(failed))
 
@@ -112,7 +112,7 @@ def test_a_disk_that_fills_up_under_a_real_save(
     at(SAVING[stage], lambda: fill(disk / "filler"), ours.library.home / "staging", monkeypatch.setattr)
     end = ours.wait(ours.save(run, ["keras"]).id)
     monkeypatch.undo()
-    row = end.rows["keras"]
+    row = end.format_rows["keras"]
     assert row["state"] == ("done" if stage == "before the rename" else "failed")  # a rename takes no room here
     assert row["state"] == "done" or row["error"]["sentence"] == FULL
     (disk / "filler").unlink()
@@ -133,24 +133,24 @@ def test_a_read_only_library_is_listed_verified_and_downloaded(disk: Path, tally
     remount(disk, "ro")
     again = Library(library.home)
     assert again.find() == listed
-    assert again.trash() == [removed.id]
+    assert again.trash_ids() == [removed.id]
     again.verify(artifact.id)
-    with take(again, [artifact.id]) as parcel:
+    with archive_artifacts(again, [artifact.id]) as parcel:
         assert b"0123456789" in b"".join(parcel.read())
     changes = (
         lambda: keep_run(again),
         lambda: keep_artifact(again, run),
         lambda: keep_both(again),
-        lambda: again.mark(run.id, name="x"),
+        lambda: again.annotate(run.id, name="x"),
         lambda: again.tag([artifact.id], ["x"]),
-        lambda: again.point("champion", artifact.id),
+        lambda: again.set_alias("champion", artifact.id),
         lambda: again.remove(artifact.id),
         lambda: again.restore(removed.id),
         lambda: again.empty_trash(0),
     )
     assert {refusal(change).sentence for change in changes} == {READ_ONLY}
     assert state(library.home) == before
-    again.rebuild()
+    again.rebuild_catalog()
     assert again.find() == listed
     remount(disk, "rw")
     hold_invariants(library.home, before)
@@ -168,13 +168,13 @@ def test_a_copy_in_a_read_only_library_answers_and_nothing_is_saved(
     own = Worker(config.model_copy(update={"home": home}))
     try:
         ours = jobs_over(home, own)
-        assert own.self_test().blocked  # in boxes elsewhere
+        assert own.run_sandbox_test().blocked  # in boxes elsewhere
         reference = ours.library.reference(run).head(8)
-        panel = ours.panel([copy])
-        (said,) = panel.answer(reference.inputs).values()
+        panel = ours.create_live_session([copy])
+        (said,) = panel.predict(reference.inputs).values()
         panel.close()
-        for name, array in reference.answers.items():
-            np.testing.assert_array_equal(said.answers[name], array)
+        for name, array in reference.predictions.items():
+            np.testing.assert_array_equal(said.outputs[name], array)
         for change in (lambda: ours.save(run, ["keras"]), lambda: ours.train("digits-mlp")):
             assert refusal(change).sentence == READ_ONLY
         assert not any((home / "staging").iterdir())
@@ -203,11 +203,11 @@ def test_a_disk_that_becomes_read_only_under_a_real_save_ends_the_job_in_words(
     end = ours.wait(started.id)
     monkeypatch.undo()
     kept = stage == "before the job's end is kept"
-    assert end.rows["keras"]["state"] == ("done" if kept else "failed")
-    assert kept or end.rows["keras"]["error"]["sentence"] == READ_ONLY
-    assert [job.state for job in ours.journal.all()] == ["done"]
+    assert end.format_rows["keras"]["state"] == ("done" if kept else "failed")
+    assert kept or end.format_rows["keras"]["error"]["sentence"] == READ_ONLY
+    assert [job.state for job in ours.job_store.list_jobs()] == ["done"]
     remount(disk, "rw")
-    assert ours.journal.read(started.id).state == "done"  # which writes it down, for other processes too
-    assert jobs_over(ours.library.home, worker).journal.read(started.id).state == "done"
+    assert ours.job_store.read(started.id).state == "done"  # which writes it down, for other processes too
+    assert jobs_over(ours.library.home, worker).job_store.read(started.id).state == "done"
     hold_invariants(ours.library.home, before)
     tally(REFUSED)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.health import repair
+from core.health import repair_library
 from core.library import Library
 from tests.faults.crashes import SIGKILL, crash
 from tests.faults.deeds import DEEDS
@@ -52,7 +52,7 @@ def test_an_import_that_was_whole_when_its_process_was_killed_is_kept_by_repair(
     library = Library(fresh())
     assert crash(library.home, "import", second_rename)["status"] == SIGKILL
     (run,) = (one for one in library.runs() if one.trust == "brought in")
-    (mended,) = repair(library)
+    (mended,) = repair_library(library)
     assert mended[2:] == ("done", "A save that a process did not end lies in staging, and it is whole. It was kept.")
     assert library.artifacts_of(run.id) == [run.brought["artifact"]]
     hold_invariants(library.home, state(library.home))

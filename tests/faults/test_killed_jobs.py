@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from core.errors import from_json
+from core.errors import error_from_json
 from core.jobs import Jobs
 from core.library import Library
-from core.library.job_store import Job, Journal
+from core.library.job_store import Job, JobStore
 from core.worker import Worker
 from core.worker.child_handle import Child
 from tests.conftest import finished, until
@@ -48,7 +48,7 @@ def house(jobs: Jobs, trained, saved, tmp_path: Path) -> House:
     home, run = tmp_path / "store", trained("digits-mlp")
     Library(home)
     shutil.copytree(jobs.library.folder(run), home / "runs" / run)
-    shutil.copytree(jobs.library.files(saved("digits-mlp", "keras")["artifact"]), tmp_path / "given")
+    shutil.copytree(jobs.library.verified_folder(saved("digits-mlp", "keras")["artifact"]), tmp_path / "given")
     (file,) = (tmp_path / "given").iterdir()
     return House(home, {"save": ["keras"], "import": str(file.rename(tmp_path / "theirs.keras"))}, state(home))
 
@@ -56,8 +56,8 @@ def house(jobs: Jobs, trained, saved, tmp_path: Path) -> House:
 @pytest.fixture
 def warm(worker: Worker) -> dict[str, Any]:
     """What an app of its own needs to use the warm process of this one."""
-    tested = worker.self_test().model_dump()
-    return {"folder": str(worker._folder), "boxes": str(worker._boxes), "tested": tested}
+    tested = worker.run_sandbox_test().model_dump()
+    return {"folder": str(worker._folder), "boxes": str(worker._exchange_folders), "tested": tested}
 
 
 @pytest.fixture(scope="module")
@@ -72,15 +72,15 @@ def fragile(config) -> Iterator[Worker]:
 def hold(house: House) -> Library:
     """The oracle; beside it, that every job has ended or is said to be interrupted, and that what it says is so."""
     library = hold_invariants(house.home, house.before)
-    for job in Journal(house.home / "jobs", 9).all():
+    for job in JobStore(house.home / "jobs", 9).list_jobs():
         assert job.state in ("done", "failed", "interrupted"), "I6: a job is under way, and nobody does it"
-        acknowledged(library, Journal(house.home / "jobs", 9).read(job.id))
+        acknowledged(library, JobStore(house.home / "jobs", 9).read(job.id))
     return library
 
 
 def acknowledged(library: Library, job: Job) -> None:
     """I1: what a job says that it kept is there."""
-    kept = [row["artifact"] for row in job.rows.values() if row["state"] == "done"]
+    kept = [row["artifact"] for row in job.format_rows.values() if row["state"] == "done"]
     for id_ in kept + [job.result[key] for key in ("run", "artifact") if key in job.result]:
         library.verify(id_)
 
@@ -135,7 +135,7 @@ def test_a_warm_process_is_killed(house: House, fragile: Worker, monkeypatch, de
         killed.append(fragile._process.pid)
         os.kill(killed[0], signal.SIGKILL)
 
-    fragile.self_test()
+    fragile.run_sandbox_test()
     jobs = jobs_over(house, fragile)
     at(DEEDS[deed][stage], kill, house.home / "staging", monkeypatch.setattr)
     end = done(jobs, deed, house)
@@ -143,7 +143,10 @@ def test_a_warm_process_is_killed(house: House, fragile: Worker, monkeypatch, de
     assert len(killed) == 1
     said_well(end)
     acknowledged(hold(house), end)
-    assert finished(jobs, jobs.save(jobs.library.runs()[-1].id, ["keras"])).rows["keras"]["verdict"] == "bit-identical"
+    assert (
+        finished(jobs, jobs.save(jobs.library.runs()[-1].id, ["keras"])).format_rows["keras"]["verdict"]
+        == "bit-identical"
+    )
     tally(KILLED.format("a warm process", deed))
 
 
@@ -170,7 +173,7 @@ def test_a_child_is_killed(house: House, worker: Worker, monkeypatch, deed: str,
     told = "The process that looked into the file ended" if task == "inspect_brought" else "SIGKILL"
     assert error is None or told in error.sentence, error
     if task == "reload":  # tried once more: a kill says nothing of the copy
-        assert (end.rows["keras"] if deed == "save" else end.result)["verdict"] == "bit-identical"
+        assert (end.format_rows["keras"] if deed == "save" else end.result)["verdict"] == "bit-identical"
     acknowledged(hold(house), end)
     tally(KILLED.format("a child", deed))
 
@@ -182,18 +185,18 @@ def jobs_over(house: House, worker: Worker) -> Jobs:
 def done(jobs: Jobs, deed: str, house: House) -> Job:
     if deed == "save":
         return jobs.wait(jobs.save(jobs.library.runs()[0].id, house.given["save"]).id)
-    return jobs.wait(jobs.bring_in(Path(house.given["import"])).id)
+    return jobs.wait(jobs.import_model(Path(house.given["import"])).id)
 
 
 def said_well(end: Job):
     """What a job says that failed: a sentence and a cure; None where it went well all the same."""
     assert end.state in ("done", "failed")
-    row = end.rows.get("keras", {})
+    row = end.format_rows.get("keras", {})
     told = end.error or row.get("error")
     if told is None:
         assert end.result.get("artifact") or row["state"] == "done"
         return None
-    error = from_json(told)
+    error = error_from_json(told)
     assert error.sentence.endswith(".")
     assert error.cure
     return error

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import RoundtripError, from_json
+from core.errors import RoundtripError, error_from_json
 from core.jobs import Jobs
 from core.library.job_store import Job
 from core.worker import Worker
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.trust, pytest.mark.long]
 @pytest.fixture
 def mould(tmp_path: Path, jobs: Jobs, trained, saved) -> Path:
     """A home with a trained run; beside it, in `given`, a file to bring in."""
-    shutil.copytree(jobs.library.files(saved("digits-mlp", "keras")["artifact"]), tmp_path / "given")
+    shutil.copytree(jobs.library.verified_folder(saved("digits-mlp", "keras")["artifact"]), tmp_path / "given")
     return furnished(tmp_path / "mould", jobs, trained("digits-mlp"))
 
 
@@ -33,7 +33,7 @@ def done(jobs: Jobs, deed: str, given: Path) -> Job | RoundtripError:
     """The job at its end, or why it was never begun. Whoever waits does so without a call to the disk."""
     try:
         (file,) = given.iterdir()
-        job = jobs.save(jobs.library.runs()[0].id, ["keras"]) if deed == "save" else jobs.bring_in(file)
+        job = jobs.save(jobs.library.runs()[0].id, ["keras"]) if deed == "save" else jobs.import_model(file)
     except RoundtripError as error:
         return error
     if thread := jobs._threads.get(job.id):  # which is gone where it has ended already
@@ -56,7 +56,7 @@ def calls_of(mould: Path, worker: Worker, deed: str) -> int:
     ours = jobs_over(home, worker)
     with patched(Calls(home)) as calls:
         done(ours, deed, mould.with_name("given"))
-    assert ours.journal.all()[0].state == "done"
+    assert ours.job_store.list_jobs()[0].state == "done"
     return calls.count
 
 
@@ -65,7 +65,7 @@ def survives(home: Path, worker: Worker, deed: str, number: int, error: int) -> 
     ours, before = jobs_over(home, worker), state(home)
     with patched(Calls(home, number, refusing(error))) as calls:
         begun = done(ours, deed, home.with_name("given"))
-    end = begun if isinstance(begun, RoundtripError) else ours.journal.read(begun.id)
+    end = begun if isinstance(begun, RoundtripError) else ours.job_store.read(begun.id)
     where = f"{errno.errorcode[error]} at call {number}, {calls.names[number - 1 :][:1]}"
     for said in told(end):
         assert said.sentence.endswith("."), where
@@ -73,7 +73,7 @@ def survives(home: Path, worker: Worker, deed: str, number: int, error: int) -> 
         assert str(home) not in str(said) + said.detail, where
     library = hold_invariants(home, before)
     if isinstance(end, Job):
-        assert not end.active, where
+        assert not end.is_active, where
         for id_ in kept(end):
             library.verify(id_)
     shutil.rmtree(home)
@@ -83,9 +83,9 @@ def survives(home: Path, worker: Worker, deed: str, number: int, error: int) -> 
 def told(end: Job | RoundtripError) -> list[RoundtripError]:
     if isinstance(end, RoundtripError):
         return [end]
-    return [from_json(one) for one in (end.error, *(row.get("error") for row in end.rows.values())) if one]
+    return [error_from_json(one) for one in (end.error, *(row.get("error") for row in end.format_rows.values())) if one]
 
 
 def kept(end: Job) -> list[str]:
-    rows = [row["artifact"] for row in end.rows.values() if row["state"] == "done"]
+    rows = [row["artifact"] for row in end.format_rows.values() if row["state"] == "done"]
     return rows + [end.result[key] for key in ("run", "artifact") if key in end.result]

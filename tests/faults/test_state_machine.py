@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from core.errors import Damaged
-from core.health import rebuild, repair, verify_one
-from core.health.repairs import differences
+from core.health import rebuild_catalog, repair_library, verify_entry
+from core.health.repairs import find_catalog_differences
 from core.library import Library
 from tests.faults.crashes import crash
 from tests.library.conftest import keep_artifact, keep_run
@@ -65,18 +65,18 @@ class LibraryMachine(RuleBasedStateMachine):
             return
         if one.damaged:
             with pytest.raises(Damaged):
-                self.library.files(id_)
-            assert verify_one(self.library, id_).state == "damaged"
+                self.library.verified_folder(id_)
+            assert verify_entry(self.library, id_).state == "damaged"
         else:
-            assert (self.library.files(id_) / "model.bin").read_bytes() == one.content
-            assert verify_one(self.library, id_).intact
+            assert (self.library.verified_folder(id_) / "model.bin").read_bytes() == one.content
+            assert verify_entry(self.library, id_).is_intact
 
     @rule(id_=artifacts, name=st.text(st.characters(categories=["L", "N"]), max_size=8))
     def rename_its_run(self, id_: str, name: str) -> None:
         run = self.known[id_].run
         if (self.home / "runs" / run).is_dir():
-            self.library.mark(run, name=name)
-            self.names[run] = self.library.marks(run).name
+            self.library.annotate(run, name=name)
+            self.names[run] = self.library.annotations(run).name
 
     @rule(id_=artifacts, tag=st.sampled_from(["good", "bad", "ugly"]), on=st.booleans())
     def tag(self, id_: str, tag: str, on: bool) -> None:
@@ -133,12 +133,12 @@ class LibraryMachine(RuleBasedStateMachine):
 
     @rule()
     def mend(self) -> None:
-        repair(self.library)
-        assert repair(self.library) == []
+        repair_library(self.library)
+        assert repair_library(self.library) == []
 
     @rule()
     def make_the_catalog_anew(self) -> None:
-        assert rebuild(self.library).differences == []
+        assert rebuild_catalog(self.library).differences == []
 
     @invariant()
     def the_list_is_what_is_known(self) -> None:
@@ -155,12 +155,12 @@ class LibraryMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_trash_is_what_was_removed(self) -> None:
-        artifacts = {id_ for id_ in self.library.trash() if id_.startswith("a")}
+        artifacts = {id_ for id_ in self.library.trash_ids() if id_.startswith("a")}
         assert artifacts == {id_ for id_, one in self.known.items() if one.removed}
 
     @invariant()
     def the_catalog_is_what_a_rebuild_gives(self) -> None:
-        assert differences(self.library) == []
+        assert find_catalog_differences(self.library) == []
 
 
 def hold(disk: Path, examples: int, steps: int, tally, number: int = 0) -> None:

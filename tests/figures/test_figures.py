@@ -8,8 +8,17 @@ import plotly.graph_objects as go
 import pytest
 
 from core.compare import compare, compare_all
-from core.figures import accuracies, agreement, by_magnitude, by_position, heat, histogram, matrix, of_one
-from ui.charts import layer_differences, probabilities, values_in_order
+from core.figures import (
+    accuracy_figure,
+    confusion_matrix,
+    difference_histogram,
+    magnitude_heatmap,
+    output_figures,
+    pairwise_matrix,
+    position_bars,
+    position_heatmap,
+)
+from ui.charts import layer_difference_chart, probability_bars, value_line_chart
 
 RANDOM = np.random.default_rng(3)
 LEFT = (RANDOM.normal(size=(300, 6)) * 10.0 ** RANDOM.integers(-6, 3, (300, 6))).astype("float32")
@@ -33,7 +42,7 @@ def off(scale: float) -> np.ndarray:
 @pytest.mark.parametrize("scale", [1e-7, 1e-3, 10.0])
 def test_the_bars_of_the_histogram_are_the_counts(scale: float):
     right = off(scale)
-    bars = histogram(numbers(LEFT, right)).data
+    bars = difference_histogram(numbers(LEFT, right)).data
     apart = {bar.hovertext.split(":")[0]: bar.y[0] for bar in bars if isinstance(bar.hovertext, str)}
     away = np.abs(LEFT.astype("float64") - right)
     assert apart == {"exactly 0": int((away == 0).sum()), "NaN or ∞": 2}
@@ -43,7 +52,7 @@ def test_the_bars_of_the_histogram_are_the_counts(scale: float):
 
 
 def test_the_histogram_of_equal_sides_is_one_bar_in_words():
-    bars = histogram(numbers(LEFT, LEFT)).data
+    bars = difference_histogram(numbers(LEFT, LEFT)).data
     assert [(bar.y[0], bar.hovertext) for bar in bars] == [(1800, "exactly 0: 1,800 values")]
 
 
@@ -53,7 +62,7 @@ def test_difference_against_size_counts_every_finite_pair_once(scale: float):
     left[:40] = 0
     right = off(scale)
     right[:20] = 0
-    (drawn,) = by_magnitude(numbers(left, right)).data
+    (drawn,) = magnitude_heatmap(numbers(left, right)).data
     counts = [round(10**cell) for row in drawn.z for cell in row if cell is not None]
     finite = np.isfinite(right)
     assert sum(counts) == int(finite.sum())
@@ -64,7 +73,7 @@ def test_difference_against_size_counts_every_finite_pair_once(scale: float):
 
 def test_the_heat_map_is_the_mean_of_each_place_and_grey_where_nothing_differs():
     found = numbers(LEFT, off(1e-3))
-    same, differing = heat(found).data
+    same, differing = position_heatmap(found).data
     means = np.array(found["heat"]["mean_abs"], float)
     drawn = np.array(differing.z, float)
     np.testing.assert_allclose(10 ** drawn[means > 0], means[means > 0], rtol=2e-3)
@@ -76,15 +85,15 @@ def test_the_heat_map_is_the_mean_of_each_place_and_grey_where_nothing_differs()
 
 def test_positions_are_called_by_the_labels_where_there_are_as_many():
     found = numbers(LEFT, off(1e-3))
-    assert by_position(found, list("abcdef")).layout.xaxis.ticktext == tuple("abcdef")
-    assert by_position(found, list("ab")).layout.xaxis.ticktext == tuple("012345")
-    assert list(by_position(found).data[0].y) == found["by_column"]
-    assert heat(found, list("abcdef")).data[0].x == tuple("abcdef")
+    assert position_bars(found, list("abcdef")).layout.xaxis.ticktext == tuple("abcdef")
+    assert position_bars(found, list("ab")).layout.xaxis.ticktext == tuple("012345")
+    assert list(position_bars(found).data[0].y) == found["by_column"]
+    assert position_heatmap(found, list("abcdef")).data[0].x == tuple("abcdef")
 
 
 def test_the_table_of_agreement_keeps_disagreements_apart_from_the_diagonal():
     table = [[5, 1, 0], [0, 7, 0], [2, 0, 9]]
-    same, other = agreement(table, ["cat", "dog", "cow"], "ONNX").data
+    same, other = confusion_matrix(table, ["cat", "dog", "cow"], "ONNX").data
     assert [list(row) for row in same.z] == [[5, None, None], [None, 7, None], [None, None, 9]]
     assert [list(row) for row in other.z] == [[None, 1, None], [None, None, None], [2, None, None]]
     assert other.x == ("cat", "dog", "cow")
@@ -96,7 +105,7 @@ def test_the_matrix_draws_bit_identical_pairs_apart_and_says_each_verdict():
     lost[0, 0] = np.nan
     answers = {"r": {"y": LEFT}, "a": {"y": LEFT}, "b": {"y": near}, "c": {"y": lost}, "d": {"y": LEFT[:, :2]}}
     found = {"ids": list(answers), "rows": 300, "cells": compare_all(answers)}
-    same, gone, unfit, far = matrix(found, dict.fromkeys(answers, "copy") | {"r": MARKUP}).data
+    same, gone, unfit, far = pairwise_matrix(found, dict.fromkeys(answers, "copy") | {"r": MARKUP}).data
     assert places(same) == {(0, 1), (1, 0)}
     assert places(gone) == {(0, 3), (3, 0), (1, 3), (3, 1)}
     assert places(unfit) == {(at, 4) for at in range(4)} | {(4, at) for at in range(4)}
@@ -116,7 +125,7 @@ def places(drawn: go.Heatmap) -> set[tuple[int, int]]:
 def test_accuracies_are_dots_with_their_intervals():
     scores = RANDOM.normal(size=(200, 4)).astype("float32")
     found = numbers(scores, -scores, classes=True, targets={"y": scores.argmax(1)})["classes"]
-    (dots,) = accuracies({"Live model": found["reference_accuracy"], MARKUP: found["answer_accuracy"]}).data
+    (dots,) = accuracy_figure({"Live model": found["reference_accuracy"], MARKUP: found["answer_accuracy"]}).data
     assert list(dots.x) == [100.0, 0.0]
     assert list(dots.error_x.array) == pytest.approx([0, 100 * found["answer_accuracy"]["high"]])
     assert list(dots.error_x.arrayminus) == pytest.approx([100 - 100 * found["reference_accuracy"]["low"], 0])
@@ -125,7 +134,7 @@ def test_accuracies_are_dots_with_their_intervals():
 
 def test_text_has_a_sentence_in_place_of_each_plot():
     found = numbers(np.array(["a", "b"]), np.array(["a", "c"]))
-    for drawn in of_one(found, [], "copy"):
+    for drawn in output_figures(found, [], "copy"):
         assert not drawn.figure.data
         assert "nothing to draw" in drawn.figure.layout.annotations[0].text
 
@@ -133,18 +142,18 @@ def test_text_has_a_sentence_in_place_of_each_plot():
 def test_wide_outputs_are_drawn_in_groups():
     wide = RANDOM.normal(size=(40, 30, 30)).astype("float32")
     found = numbers(wide, wide + np.float32(1))
-    drawn = heat(found).data[1]
+    drawn = position_heatmap(found).data[1]
     assert (len(drawn.z), len(drawn.z[0])) == (40, 64)
     assert drawn.x[0] == "positions 0 to 13"
-    assert "By position" not in [one.title for one in of_one(found, [], "copy")]
+    assert "By position" not in [one.title for one in output_figures(found, [], "copy")]
 
 
 def test_names_of_strangers_are_letters_and_no_markup():
     name, safe = "<b>x</b> & y", "&lt;b&gt;x&lt;/b&gt; &amp; y"
-    bars = probabilities([name], {name: [1.0]}).data[0]
+    bars = probability_bars([name], {name: [1.0]}).data[0]
     assert (bars.x, bars.name) == ((safe,), safe)
-    lines = values_in_order({name: [1.0, 2.0]}, name)
+    lines = value_line_chart({name: [1.0, 2.0]}, name)
     assert (lines.data[0].name, lines.layout.yaxis.title.text) == (safe, safe)
-    layers = layer_differences([{"layer": name, "relative": 0.1, "words": "It <i>differs</i>."}], 0.0, ["differs"])
+    layers = layer_difference_chart([{"layer": name, "relative": 0.1, "words": "It <i>differs</i>."}], 0.0, ["differs"])
     assert layers.layout.yaxis.ticktext == (safe,)
     assert layers.data[1].hovertext == (f"{safe}: differs, It &lt;i&gt;differs&lt;/i&gt;.",)

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from core.compare import Verdict
-from core.compatibility.matrix import matrix
+from core.compatibility.matrix import build_matrix
 from core.demos import DEMOS, get_demo
 from core.errors import CannotSave, InputError, PackageMissing, UnknownName
-from core.evidence import Outcome
+from core.evidence import ReloadOutcome
 from core.formats import FORMATS, all_formats, get_format
 from core.formats.base import PARTS, Option
 from core.runtimes.base import NO_CODE, Predictor, Spec
@@ -97,7 +97,8 @@ def test_the_code_that_is_shown_is_two_whole_functions(format_):
 def test_facts_are_read_without_any_model_runtime():
     code = (
         "import sys; from core.formats import all_formats\n"
-        "facts = [(f.key, f.label, sorted(f.keeps), f.missing, f.refuses('keras')) for f in all_formats()]\n"
+        "each = all_formats()\n"
+        "facts = [(f.key, f.label, sorted(f.keeps), f.missing_packages, f.refusal_reason('keras')) for f in each]\n"
         "import json; print(json.dumps([len(facts), sorted({n.partition('.')[0] for n in sys.modules})]))"
     )
     ended = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
@@ -109,15 +110,15 @@ def test_facts_are_read_without_any_model_runtime():
 @by_format
 def test_a_format_whose_package_is_missing_says_how_to_install_it(format_):
     lacking = replace(format_, packages={"a_package_that_is_not_here": "a-package"})
-    assert lacking.refuses(sorted(format_.accepts)[0]) == "Needs a-package: pip install a-package"
+    assert lacking.refusal_reason(sorted(format_.accepts)[0]) == "Needs a-package: pip install a-package"
 
 
 def test_a_format_of_a_third_party_that_fails_to_import_is_listed_with_the_reason(monkeypatch):
     entry = EntryPoint("their_format", "a_module_that_is_not_here:FORMAT", "roundtrip.formats")
-    monkeypatch.setattr("core.formats._entries", lambda stamp: [entry])
+    monkeypatch.setattr("core.formats._find_entry_points", lambda stamp: [entry])
     theirs = get_format("their_format")
     assert (all_formats()[:-1], all_formats()[-1].key) == (FORMATS, "their_format")
-    assert theirs.refuses("keras").startswith("The package that brings it fails to import: ModuleNotFoundError")
+    assert theirs.refusal_reason("keras").startswith("The package that brings it fails to import: ModuleNotFoundError")
     with pytest.raises(PackageMissing):
         theirs.load(None)
 
@@ -127,31 +128,31 @@ def test_a_format_of_a_third_party_that_fails_to_import_is_listed_with_the_reaso
 
 def test_options_have_their_defaults():
     for one in FORMATS:
-        assert one.choose() == {option.key: option.default for option in one.options}
+        assert one.resolve_options() == {option.key: option.default for option in one.options}
 
 
 @by_format
 def test_a_strange_option_is_refused(format_):
     with pytest.raises(InputError, match="has no such option"):
-        format_.choose({"colour": "blue"})
+        format_.resolve_options({"colour": "blue"})
 
 
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [
-        (Option("rows", "Rows", 100, "", least=1, most=500), 0, "Choose from 1 to 500."),
-        (Option("rows", "Rows", 100, "", least=1, most=500), "many", "Choose from 1 to 500."),
+        (Option("rows", "Rows", 100, "", minimum=1, maximum=500), 0, "Choose from 1 to 500."),
+        (Option("rows", "Rows", 100, "", minimum=1, maximum=500), "many", "Choose from 1 to 500."),
         (Option("kind", "Kind", "float", "", choices=("float", "int8")), "int4", "Choose one of float, int8."),
     ],
 )
 def test_an_option_that_does_not_fit_is_refused(option, value, said):
     with pytest.raises(InputError) as caught:
-        option.check(value)
+        option.validate(value)
     assert caught.value.cure == said
 
 
 def test_an_option_takes_the_type_of_its_default():
-    assert Option("rows", "Rows", 100, "", least=1, most=500).check("7") == 7
+    assert Option("rows", "Rows", 100, "", minimum=1, maximum=500).validate("7") == 7
 
 
 # Inputs of a predictor
@@ -227,13 +228,13 @@ def test_a_pair_reloads_as_expected(demo, format_key, evidence_of):
 @by_kept_pair
 def test_the_code_is_given_where_it_can_matter(demo, format_key, evidence_of):
     evidence = evidence_of(demo, format_key)
-    matters = get_demo(demo).has_classes or not evidence.without_code.loads
+    matters = get_demo(demo).has_classes or not evidence.without_code.has_loaded
     assert (evidence.with_code is not None) == matters
 
 
-def _comes_back(outcome: Outcome, verdict: Verdict, changed_at_most: float | None) -> bool:
+def _comes_back(outcome: ReloadOutcome, verdict: Verdict, changed_at_most: float | None) -> bool:
     if verdict is Verdict.SOME_CHANGED and changed_at_most is not None:
-        return outcome.loads and outcome.changed_rows <= changed_at_most * outcome.rows
+        return outcome.has_loaded and outcome.changed_rows <= changed_at_most * outcome.rows
     if verdict is Verdict.ROUNDING:
         return outcome.verdict.rank <= verdict.rank
     return outcome.verdict is verdict
@@ -267,7 +268,7 @@ def test_weights_are_kept_where_that_is_claimed(demo, format_key, evidence_of, j
     claimed, expected = "weights" in get_format(format_key).keeps, EXPECTED[demo, format_key]
     by_claim = weights.of if claimed else 0
     assert weights.found == (by_claim if expected.weights_found is None else expected.weights_found)
-    assert ("weights" in expected.breaks) == (claimed and not weights.whole)
+    assert ("weights" in expected.breaks) == (claimed and not weights.is_complete)
 
 
 @by_loaded_pair
@@ -278,15 +279,15 @@ def test_optimizer_state_is_kept_where_that_is_claimed(demo, format_key, evidenc
         return
     assert (found.found, found.of) == (expected.optimizer_found, expected.optimizer_of)
     claimed = "optimizer state" in get_format(format_key).keeps
-    assert ("optimizer state" in expected.breaks) == (claimed and not found.whole)
-    assert claimed or not found.whole
+    assert ("optimizer state" in expected.breaks) == (claimed and not found.is_complete)
+    assert claimed or not found.is_complete
     assert len(found.missing) == found.of - found.found
 
 
 @by_kept_pair
 def test_an_architecture_or_a_graph_answers_without_code(demo, format_key, evidence_of):
     """A graph answers in any process; layers answer where their classes are known; values alone never."""
-    keeps, loads = get_format(format_key).keeps, evidence_of(demo, format_key).without_code.loads
+    keeps, loads = get_format(format_key).keeps, evidence_of(demo, format_key).without_code.has_loaded
     if keeps & {"graph", "architecture"}:
         unknown = get_demo(demo).has_classes and "graph" not in keeps
         lost = EXPECTED[demo, format_key].with_reason != ""
@@ -312,7 +313,7 @@ def cells_of(jobs, trained, saved_all):
 
     def of(demo: str, format_key: str):
         saved_all(demo)
-        return next(one for one in matrix(jobs.library, trained(demo)) if one.format == format_key)
+        return next(one for one in build_matrix(jobs.library, trained(demo)) if one.format == format_key)
 
     return of
 
@@ -330,8 +331,8 @@ def test_of_a_plain_model_a_keras_file_keeps_everything(cells_of):
 
 
 def test_a_claim_that_the_evidence_contradicts_is_named(cells_of):
-    assert cells_of("digits-mixed", "keras").contradictions() == ["optimizer state"]
-    assert cells_of("digits-mlp", "keras").contradictions() == []
+    assert cells_of("digits-mixed", "keras").find_contradictions() == ["optimizer state"]
+    assert cells_of("digits-mlp", "keras").find_contradictions() == []
 
 
 def test_a_format_that_refused_has_a_row_with_its_sentence(cells_of):

@@ -24,7 +24,7 @@ def with_options(jobs, trained):
         job = finished(jobs, jobs.save(trained(RUN), [format_key], {format_key: options}))
         row = job.result["rows"][format_key]
         assert row["state"] == "done", row.get("error")
-        return jobs.library.files(row["artifact"]), jobs.library.evidence(row["artifact"])
+        return jobs.library.verified_folder(row["artifact"]), jobs.library.evidence(row["artifact"])
 
     return save
 
@@ -34,7 +34,7 @@ def files_of(jobs, saved):
     """A function that gives the folder of `RUN`, or of another demo, saved in a format."""
 
     def of(format_key: str, demo: str = RUN) -> Path:
-        return jobs.library.files(saved(demo, format_key)["artifact"])
+        return jobs.library.verified_folder(saved(demo, format_key)["artifact"])
 
     return of
 
@@ -132,7 +132,7 @@ def test_shards_are_as_small_as_was_asked_and_all_in_the_index(with_options):
     assert index["metadata"]["total_size"] == sum(one.nbytes for one in _arrays(folder))
     assert len(shards) == 4
     assert evidence.with_code.verdict is Verdict.BIT_IDENTICAL
-    assert evidence.with_code.optimizer.whole
+    assert evidence.with_code.optimizer.is_complete
 
 
 def _arrays(folder: Path) -> list[np.ndarray]:
@@ -172,7 +172,7 @@ def test_safetensors_are_read_by_name_with_nothing_but_their_own_library(files_o
 @pytest.mark.parametrize(("demo", "output"), [(RUN, "output_0"), ("digits-core", "probabilities")])
 def test_a_frozen_graph_holds_no_variable_and_names_its_ends(demo, output, jobs, saved):
     outcome = jobs.library.evidence(saved(demo, "frozen_graph")["artifact"]).best
-    content = (jobs.library.files(saved(demo, "frozen_graph")["artifact"]) / "model.pb").read_bytes()
+    content = (jobs.library.verified_folder(saved(demo, "frozen_graph")["artifact"]) / "model.pb").read_bytes()
     assert outcome.verdict is Verdict.BIT_IDENTICAL
     assert [pair["answer"] for pair in outcome.pairs] == [output]
     assert (b"Placeholder" in content, b"VarHandleOp" in content) == (True, False)

@@ -31,7 +31,7 @@ with redirect_stdout(said), redirect_stderr(said):
     for one in FORMATS:
         folder = Path(sys.argv[1]) / one.key
         folder.mkdir()
-        one.write(model, "keras", folder, samples=lambda: {"pixels": rows})
+        one.save_model(model, "keras", folder, samples=lambda: {"pixels": rows})
         left[one.key] = sorted(path.name for path in folder.iterdir())
 print(json.dumps({
     "said": said.getvalue(),

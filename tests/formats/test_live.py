@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from core.arrays import plain
+from core.arrays import to_plain_array
 from core.errors import InputError
 from core.runtimes.base import Predictor, Spec
 from core.runtimes.live import keras_predictor
-from core.runtimes.reference import Reference, answer_in_batches
+from core.runtimes.reference import Reference, predict_in_batches
 
 ZETA, ALPHA = np.array([[1.0, 1.0], [2.0, 2.0]], "float32"), np.array([[10.0, 20.0], [30.0, 40.0]], "float32")
 
@@ -66,7 +66,7 @@ def test_text_comes_out_as_text_and_outlives_batches():
     back = keras.layers.StringLookup(vocabulary=["Curaçao", "Togo"], invert=True)
     predictor = keras_predictor(keras.Model(words, back(lookup(words))))
     rows = {"word": np.array([["Togo"]] * 64 + [["Curaçao"], ["Mali"]])}
-    answers = answer_in_batches(predictor, rows)["output_0"]
+    answers = predict_in_batches(predictor, rows)["output_0"]
     assert answers.dtype.kind == "U"
     assert answers[[0, 64, 65], 0].tolist() == ["Togo", "Curaçao", "[UNK]"]
 
@@ -82,14 +82,14 @@ def test_text_comes_out_as_text_and_outlives_batches():
     ],
 )
 def test_what_travels_needs_no_pickle(given, kind, values):
-    array = plain(given)
+    array = to_plain_array(given)
     assert (array.dtype.kind, array.tolist()) == (kind, values)
 
 
 def test_bfloat16_travels_as_float32():
     import ml_dtypes
 
-    array = plain(np.array([1.5, -2.0], dtype=ml_dtypes.bfloat16))
+    array = to_plain_array(np.array([1.5, -2.0], dtype=ml_dtypes.bfloat16))
     assert (array.dtype.name, array.tolist()) == ("float32", [1.5, -2.0])
 
 
@@ -98,7 +98,7 @@ def test_a_reference_of_text_is_written_and_read(tmp_path):
     Reference({"name": names}, {"output_0": np.zeros((2, 4), "float16")}, {}).write(tmp_path / "reference.npz")
     read = Reference.read(tmp_path / "reference.npz")
     assert read.inputs["name"].tolist() == names.tolist()
-    assert read.answers["output_0"].dtype == np.float16
+    assert read.predictions["output_0"].dtype == np.float16
 
 
 @pytest.mark.parametrize(

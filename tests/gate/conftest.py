@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.settings import Settings
-from core.validation import Gated, gate
+from core.validation import ValidatedUpload, validate_upload
 from core.worker import Worker
 from core.worker.child_handle import Child
 
@@ -37,11 +37,11 @@ def inspector(worker: Worker) -> Iterator[Child]:
 
 
 @pytest.fixture
-def let_in(inspector: Child, into: Path) -> Callable[..., tuple[Gated, dict]]:
+def let_in(inspector: Child, into: Path) -> Callable[..., tuple[ValidatedUpload, dict]]:
     """A function that takes an upload through gate and inspector; gives what the gate says, and the facts."""
 
-    def enter(upload: Path, name: str, **parts: Path) -> tuple[Gated, dict]:
-        gated = gate(upload, name, into, config=LIMITS, parts=parts)
-        return gated, inspector.ask("inspect_brought", seconds=60, format=gated.format, folder=into).message
+    def enter(upload: Path, name: str, **parts: Path) -> tuple[ValidatedUpload, dict]:
+        gated = validate_upload(upload, name, into, config=LIMITS, extra_files=parts)
+        return gated, inspector.request("inspect_brought", seconds=60, format=gated.format, folder=into).message
 
     return enter

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 
 from core.errors import ChildDied, Refused
-from core.validation import gate
+from core.validation import validate_upload
 from core.worker import Worker
 from core.worker.child_handle import Child
 from tests.gate.conftest import LIMITS
@@ -52,7 +52,7 @@ class Looker:
             self.child.close()
             self.child = self.worker.open(confined=True)
         try:
-            self.child.ask("inspect_brought", seconds=SECONDS, format=format, folder=folder)
+            self.child.request("inspect_brought", seconds=SECONDS, format=format, folder=folder)
         except Refused as refusal:
             self.refused.append(refusal.rule)
         except ChildDied:
@@ -81,7 +81,7 @@ def hold(name: str, examples: int, tmp_path: Path, looker: Looker) -> None:
         (tmp_path / "upload").write_bytes(change(good))
         started = time.monotonic()
         try:
-            format_ = gate(tmp_path / "upload", name, into, config=LIMITS).format
+            format_ = validate_upload(tmp_path / "upload", name, into, config=LIMITS).format
         except Refused:
             assert not list(into.iterdir())
         else:

@@ -12,7 +12,7 @@ import pytest
 from core.demos import DEMOS
 from core.errors import Refused
 from core.settings import PROJECT
-from core.validation import gate
+from core.validation import validate_upload
 from tests.gate.conftest import LIMITS
 from tests.gate.makers import (
     DENSE,
@@ -66,7 +66,7 @@ def upload_of(files: Path, key: str, made: Path, top: str = "") -> tuple[Path, s
 
 
 def check(row: dict, key: str, jobs, made: Path, let_in, into: Path, top: str = "") -> None:
-    files = jobs.library.files(row["artifact"])
+    files = jobs.library.verified_folder(row["artifact"])
     gated, facts = let_in(*upload_of(files, key, made, top))
     assert gated.format == SAME.get(key, key)
     assert facts["checked"]
@@ -89,21 +89,21 @@ def test_each_copy_of_each_demo_is_let_in(demo, key, jobs, saved_all, made, let_
         pytest.skip("this format does not take this demo")
     if (demo, key) in NEED_TENSORFLOW:
         with pytest.raises(Refused) as refusal:
-            let_in(*upload_of(jobs.library.files(row["artifact"]), key, made))
+            let_in(*upload_of(jobs.library.verified_folder(row["artifact"]), key, made))
         assert refusal.value.rule == "tflite-operation"
         return
     check(row, key, jobs, made, let_in, into)
 
 
 def test_a_folder_from_the_command_line_is_let_in_like_its_zip(jobs, saved, let_in, into):
-    gated, facts = let_in(jobs.library.files(saved("digits-mlp", "saved_model")["artifact"]), "exported")
+    gated, facts = let_in(jobs.library.verified_folder(saved("digits-mlp", "saved_model")["artifact"]), "exported")
     assert (gated.format, gated.name) == ("saved_model", "exported")
     assert list(facts["graphs"][0]["signatures"]) == ["__saved_model_init_op", "serving_default"]
 
 
 @pytest.mark.parametrize("flipped", [0.3, 0.6, 0.9])
 def test_a_flipped_bit_in_the_values_of_a_checkpoint_is_refused(flipped, jobs, saved, made, let_in):
-    shutil.copytree(jobs.library.files(saved("digits-mlp", "checkpoint")["artifact"]), made / "c")
+    shutil.copytree(jobs.library.verified_folder(saved("digits-mlp", "checkpoint")["artifact"]), made / "c")
     (values,) = (made / "c").glob("*.data-*")
     content = bytearray(values.read_bytes())
     content[int(len(content) * flipped)] ^= 1
@@ -114,7 +114,7 @@ def test_a_flipped_bit_in_the_values_of_a_checkpoint_is_refused(flipped, jobs, s
 
 
 def test_an_absolute_path_to_a_checkpoint_that_is_here_is_taken_by_its_last_part(jobs, saved, made, let_in, into):
-    files = jobs.library.files(saved("digits-mlp", "checkpoint")["artifact"])
+    files = jobs.library.verified_folder(saved("digits-mlp", "checkpoint")["artifact"])
     members = {path.name: path.read_bytes() for path in files.iterdir()}
     members["checkpoint"] = b'model_checkpoint_path: "/home/somebody/run/model"\n'
     gated, _ = let_in(*written(zipped(members), "c.zip")(made))
@@ -125,7 +125,7 @@ def test_an_absolute_path_to_a_checkpoint_that_is_here_is_taken_by_its_last_part
 def test_of_two_checkpoints_the_one_that_is_named_is_taken(made, into):
     both = {f"{name}.{end}": name.encode() for name in ("a", "b") for end in ("index", "data-00000-of-00001")}
     upload, name = written(zipped(both | {"checkpoint": b'model_checkpoint_path: "b"\n'}), "c.zip")(made)
-    gated = gate(upload, name, into, config=LIMITS)
+    gated = validate_upload(upload, name, into, config=LIMITS)
     assert gated.remarks == ["Of 2 checkpoints, the latest one was taken."]
     assert (into / "model.index").read_bytes() == b"b"
 

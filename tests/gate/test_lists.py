@@ -6,17 +6,17 @@ import sys
 import pytest
 
 from core.errors import ChildDied, Refused, TimedOut
-from core.jobs.import_model import inspect_in_child
+from core.jobs.import_model import validate_content_in_child
 from core.settings import PROJECT
-from core.validation.content.graph_ops import ALLOWED, SAVER, TABLES
-from core.validation.keras_allowlist import CLASSES, FUNCTIONS
+from core.validation.content.graph_ops import ALLOWED_OPS, SAVER_OPS, TABLE_FILE_OPS
+from core.validation.keras_allowlist import ALLOWED_CLASSES, ALLOWED_FUNCTIONS
 from tests.gate.makers_graphs import BESIDE
 
 pytestmark = pytest.mark.trust
 LOOK = """
 import importlib
-from core.validation.keras_allowlist import CLASSES, FUNCTIONS, OUR_OWN
-from core.validation.content.graph_ops import ALLOWED, SAVER, TABLES
+from core.validation.keras_allowlist import ALLOWED_CLASSES, ALLOWED_FUNCTIONS, DEMO_CLASSES
+from core.validation.content.graph_ops import ALLOWED_OPS, SAVER_OPS, TABLE_FILE_OPS
 from keras.src.saving.serialization_lib import BUILTIN_MODULES, NON_MODELING_APIS
 from tensorflow.core.framework import op_def_pb2
 from tensorflow.python.client import pywrap_tf_session
@@ -24,18 +24,19 @@ from tensorflow.python.client import pywrap_tf_session
 def found(module, name):
     return getattr(importlib.import_module(module), name, None)
 
-for module, names in CLASSES.items():
+for module, names in ALLOWED_CLASSES.items():
     for name in names:
         assert isinstance(found(module, name), type), (module, name)
-for module, names in FUNCTIONS.items():
+for module, names in ALLOWED_FUNCTIONS.items():
     for name in names:
         places = BUILTIN_MODULES if module == "builtins" else [module.removeprefix("keras.")]
         assert any(callable(found(f"keras.{place}", name)) for place in places), (module, name)
         assert f"{module}.{name}" not in NON_MODELING_APIS
 operations = op_def_pb2.OpList.FromString(pywrap_tf_session.TF_GetBuffer(pywrap_tf_session.TF_GetAllOpList()))
-assert (ALLOWED | SAVER | TABLES) <= {one.name for one in operations.op}, ALLOWED - {one.name for one in operations.op}
+known = {op.name for op in operations.op}
+assert (ALLOWED_OPS | SAVER_OPS | TABLE_FILE_OPS) <= known, ALLOWED_OPS - known
 from core.demos import get_demo
-assert set(get_demo("digits-custom").classes()) | set(get_demo("digits-subclassed").classes()) == set(OUR_OWN)
+assert set(get_demo("digits-custom").classes()) | set(get_demo("digits-subclassed").classes()) == set(DEMO_CLASSES)
 print("every name is there")
 """
 
@@ -47,19 +48,19 @@ def test_every_name_on_the_lists_exists_in_the_installed_keras_and_tensorflow():
 
 
 def test_no_operation_that_is_refused_by_a_bad_input_stands_on_a_list():
-    assert set(BESIDE.split()) & (ALLOWED | SAVER | TABLES) == set()
+    assert set(BESIDE.split()) & (ALLOWED_OPS | SAVER_OPS | TABLE_FILE_OPS) == set()
 
 
 @pytest.mark.parametrize(
     "kind", ["Lambda", "TFSMLayer", "TorchModuleWrapper", "FlaxLayer", "JaxLayer", "Map", "Scan", "Cond"]
 )
 def test_what_takes_code_or_a_path_stands_on_no_list(kind):
-    assert not any(kind in names for names in CLASSES.values())
+    assert not any(kind in names for names in ALLOWED_CLASSES.values())
 
 
 @pytest.mark.parametrize("name", ["map", "scan", "while_loop", "vectorize", "cond", "deserialize", "get"])
 def test_what_takes_a_function_stands_on_no_list(name):
-    assert not any(name in names for names in FUNCTIONS.values())
+    assert not any(name in names for names in ALLOWED_FUNCTIONS.values())
 
 
 class Ending:
@@ -77,5 +78,5 @@ class Ending:
 )
 def test_a_file_on_which_the_inspector_ends_is_refused(error, rule, tmp_path):
     with pytest.raises(Refused) as refusal:
-        inspect_in_child(Ending(error), "h5", tmp_path)
+        validate_content_in_child(Ending(error), "h5", tmp_path)
     assert refusal.value.rule == rule

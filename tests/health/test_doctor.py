@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from core.health import doctor
-from core.health.diagnostics import masked, sandbox, settings_in_use
+from core.health import run_diagnostics
+from core.health.diagnostics import check_sandbox, list_public_settings, mask_database_url
 from core.settings import PROJECT, Settings
-from core.worker import Probe, SelfTest
+from core.worker import EscapeAttempt, SandboxTest
 from tests.library.conftest import keep_artifact, keep_run, spoil
 
 HEAVY = ("tensorflow", "keras", "h5py", "onnx", "onnxruntime", "ai_edge_litert", "openvino")
@@ -23,7 +23,7 @@ def by_name(checks) -> dict[tuple[str, str], object]:
 
 def test_a_library_that_is_well_has_nothing_wrong(empty_library, config):
     keep_artifact(empty_library, keep_run(empty_library))
-    checks = by_name(doctor(empty_library, config))
+    checks = by_name(run_diagnostics(empty_library, config))
     assert [check for check in checks.values() if check.state == "wrong"] == []
     assert checks["Versions", "tensorflow"].sentence == "2.21.0"
     assert checks["Catalog", "artifacts"].sentence.startswith("1 artifact, listed in ")
@@ -37,7 +37,7 @@ def test_what_cannot_be_read_is_wrong(empty_library, config):
         empty_library.home / "artifacts" / keep_artifact(empty_library, keep_run(empty_library)).id / "artifact.json",
         "{",
     )
-    found = by_name(doctor(empty_library, config))["Catalog", "artifacts"]
+    found = by_name(run_diagnostics(empty_library, config))["Catalog", "artifacts"]
     assert (found.state, found.sentence.endswith("1 of them cannot be read; a look for repairs says why.")) == (
         "wrong",
         True,
@@ -57,14 +57,14 @@ def test_what_the_disk_does_not_do_is_said(empty_library, config, monkeypatch, f
         raise OSError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(os, function, refuse)
-    checks = by_name(doctor(empty_library, config))
+    checks = by_name(run_diagnostics(empty_library, config))
     assert checks["Disk", name].state == state
     assert checks["Disk", "can be written"].state == "ok"
 
 
 def test_a_catalog_that_fell_back_to_memory_is_a_remark(empty_library, config, monkeypatch):
-    monkeypatch.setattr(empty_library, "catalog_kind", lambda: "memory")
-    assert by_name(doctor(empty_library, config))["Catalog", "kept in"].state == "remark"
+    monkeypatch.setattr(empty_library, "catalog_backend", lambda: "memory")
+    assert by_name(run_diagnostics(empty_library, config))["Catalog", "kept in"].state == "remark"
 
 
 @pytest.mark.parametrize(
@@ -77,21 +77,26 @@ def test_a_catalog_that_fell_back_to_memory_is_a_remark(empty_library, config, m
     ],
 )
 def test_a_password_is_never_told(url, said):
-    assert masked(url) == said
-    assert "secret" not in str(settings_in_use(Settings(catalog_url=url)))
+    assert mask_database_url(url) == said
+    assert "secret" not in str(list_public_settings(Settings(catalog_url=url)))
 
 
 def test_the_worker_is_started_and_timed(empty_library, config, worker):
-    checks = by_name(doctor(empty_library, config, worker))
+    checks = by_name(run_diagnostics(empty_library, config, worker))
     assert checks["Worker", "start"].state == "ok"
     assert checks["Worker", "start"].sentence.startswith("TensorFlow was ready in a fresh process after ")
-    assert checks["Sandbox", "verdict"].sentence == worker.self_test().sentence or not worker.self_test().blocked
+    assert (
+        checks["Sandbox", "verdict"].sentence == worker.run_sandbox_test().sentence
+        or not worker.run_sandbox_test().blocked
+    )
     assert {name for about, name in checks if about == "Sandbox"} > {"verdict"}
 
 
-def a_test(blocked: bool) -> SelfTest:
+def a_test(blocked: bool) -> SandboxTest:
     sentence = f"It could {'not ' if blocked else ''}start a program."
-    return SelfTest(probes=[Probe(name="execute", blocked=blocked, sentence=sentence)], created="now", seconds=0.1)
+    return SandboxTest(
+        probes=[EscapeAttempt(name="execute", blocked=blocked, sentence=sentence)], created="now", seconds=0.1
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,7 +108,7 @@ def a_test(blocked: bool) -> SelfTest:
     ],
 )
 def test_what_a_sandbox_that_leaks_means_is_said(blocked, unconfined, state, words):
-    verdict, probe = sandbox(a_test(blocked), Settings(run_unconfined=unconfined))
+    verdict, probe = check_sandbox(a_test(blocked), Settings(run_unconfined=unconfined))
     assert (verdict.state, words in verdict.sentence) == (state, True)
     assert (probe.name, probe.state) == ("execute", "ok" if blocked else "remark")
 

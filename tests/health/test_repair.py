@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import StorageFailed
-from core.health import rebuild, repair
-from core.health.repairs import differences
+from core.health import rebuild_catalog, repair_library
+from core.health.repairs import find_catalog_differences
 from core.library import Library
-from core.library.job_store import Job, Journal
+from core.library.job_store import Job, JobStore
 from tests.library.conftest import keep_artifact, keep_run, spoil
 
 
@@ -51,14 +51,14 @@ def tree(home: Path) -> dict[str, bytes | None]:
 
 
 def test_a_library_in_order_needs_nothing(empty_library, kept):
-    assert repair(empty_library) == []
+    assert repair_library(empty_library) == []
 
 
 def test_everything_that_a_crash_leaves_is_mended_and_twice_is_once(empty_library, kept, dead):
     run, artifact = kept
     home = empty_library.home
     (home / "staging" / f"{dead}-1.00-abcd" / "files").mkdir(parents=True)
-    Journal(home / "jobs", 9).begin(Job(id="j0000000001", kind="save", title="A save", state="running", pid=dead))
+    JobStore(home / "jobs", 9).create(Job(id="j0000000001", kind="save", title="A save", state="running", pid=dead))
     leftovers = [
         half_written(home / "artifacts" / artifact.id / ".evidence.json.0123abcd.new"),
         half_written(home / "jobs" / "j0000000001" / "job.new"),
@@ -66,9 +66,9 @@ def test_everything_that_a_crash_leaves_is_mended_and_twice_is_once(empty_librar
     ]
     os.rename(home / "runs" / run.id, home / "trash" / run.id)
     before = tree(home)
-    would = repair(empty_library, dry_run=True)
+    would = repair_library(empty_library, dry_run=True)
     assert tree(home) == before
-    done = repair(empty_library)
+    done = repair_library(empty_library)
     assert [one.state for one in would] == ["would"] * 6
     assert [(one.kind, one.id) for one in done] == [(one.kind, one.id) for one in would]
     assert [one.kind for one in done] == ["staging", "half-written", "half-written", "half-written", "run", "job"]
@@ -80,7 +80,7 @@ def test_everything_that_a_crash_leaves_is_mended_and_twice_is_once(empty_librar
     assert list((home / "staging").iterdir()) == []
     assert Job.read(home / "jobs" / "j0000000001" / "job.json").state == "interrupted"
     once = tree(home)
-    assert (repair(empty_library), tree(home)) == ([], once)
+    assert (repair_library(empty_library), tree(home)) == ([], once)
     empty_library.verify(artifact.id)
 
 
@@ -88,7 +88,7 @@ def test_what_is_being_written_now_is_left_alone(empty_library, kept):
     fresh = empty_library.home / "artifacts" / kept[1].id / ".evidence.json.0123abcd.new"
     fresh.write_text("half")
     with empty_library.staging() as staged:
-        assert repair(empty_library) == []
+        assert repair_library(empty_library) == []
         assert staged.is_dir()
     assert fresh.exists()
 
@@ -103,7 +103,7 @@ def test_a_process_that_was_given_the_same_number_keeps_nothing_staged(empty_lib
 def test_a_run_that_is_nowhere_is_said_and_left(empty_library, kept):
     run, artifact = kept
     os.rename(empty_library.home / "runs" / run.id, empty_library.home.parent / "gone")
-    (one,) = repair(empty_library)
+    (one,) = repair_library(empty_library)
     assert (one.kind, one.state) == ("run", "left")
     assert one.sentence.endswith(f"Restore it from a backup, or remove what was saved from it: {artifact.id}.")
 
@@ -112,21 +112,21 @@ def test_what_cannot_be_read_is_moved_aside_only_where_a_person_says_so(empty_li
     home = empty_library.home
     spoil(home / "artifacts" / kept[1].id / "artifact.json", "{")
     (home / "artifacts" / "notes.txt").write_text("mine")
-    left = repair(empty_library)
+    left = repair_library(empty_library)
     assert [(one.id, one.state) for one in left] == [(kept[1].id, "left"), ("notes.txt", "left")]
     assert "until a person has it moved aside" in left[0].sentence
-    done = repair(empty_library, quarantine=True)
+    done = repair_library(empty_library, quarantine=True)
     assert {one.state for one in done} == {"done"}
     assert [one.id for one in empty_library.find()] == []
     aside = {path.name.rpartition("-")[0]: path for path in (home / "quarantine").iterdir()}
     assert (aside[kept[1].id] / "files" / "model.bin").read_bytes() == b"0123456789"
     assert aside["notes.txt"].read_text() == "mine"
-    assert repair(empty_library, quarantine=True) == []
+    assert repair_library(empty_library, quarantine=True) == []
 
 
 def test_what_a_newer_version_wrote_is_never_moved_aside(empty_library, kept):
     spoil(empty_library.home / "artifacts" / kept[1].id / "artifact.json", '{"schema": 2}')
-    (one,) = repair(empty_library, quarantine=True)
+    (one,) = repair_library(empty_library, quarantine=True)
     assert one.state == "left"
     assert "Open the library with the version that wrote it" in one.sentence
     assert (empty_library.home / "artifacts" / kept[1].id).is_dir()
@@ -135,13 +135,13 @@ def test_what_a_newer_version_wrote_is_never_moved_aside(empty_library, kept):
 def test_what_fails_is_a_line_and_the_rest_goes_on(empty_library, kept, monkeypatch, dead):
     home = empty_library.home
     spoil(home / "artifacts" / kept[1].id / "artifact.json", "{")
-    Journal(home / "jobs", 9).begin(Job(id="j0000000001", kind="save", title="A save", state="running", pid=dead))
+    JobStore(home / "jobs", 9).create(Job(id="j0000000001", kind="save", title="A save", state="running", pid=dead))
 
     def refuse(*_):
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr("core.library.storage.os.rename", refuse)
-    states = {one.kind: (one.state, one.sentence) for one in repair(empty_library, quarantine=True)}
+    states = {one.kind: (one.state, one.sentence) for one in repair_library(empty_library, quarantine=True)}
     assert states["unreadable"][0] == "failed"
     assert "The library lies on a read-only disk." in states["unreadable"][1]
     assert states["job"][0] == "done"
@@ -158,21 +158,21 @@ def spoil_rows(library: Library) -> None:
 
 def test_a_catalog_that_lies_is_found_out_and_made_anew(empty_library, kept):
     empty_library.find()
-    assert differences(empty_library) == []
+    assert find_catalog_differences(empty_library) == []
     spoil_rows(empty_library)
     said = f"{kept[1].id} was listed with 1 other fact: bytes."
-    assert differences(empty_library) == [said]
-    (one,) = repair(empty_library)
+    assert find_catalog_differences(empty_library) == [said]
+    (one,) = repair_library(empty_library)
     assert (one.kind, one.state) == ("catalog", "done")
     assert said in one.sentence
-    assert (differences(empty_library), repair(empty_library)) == ([], [])
+    assert (find_catalog_differences(empty_library), repair_library(empty_library)) == ([], [])
 
 
 def test_a_rebuild_says_what_had_been_wrong(empty_library, kept):
     empty_library.find()
-    assert rebuild(empty_library) == (1, 1, [])
+    assert rebuild_catalog(empty_library) == (1, 1, [])
     spoil_rows(empty_library)
-    assert rebuild(empty_library) == (1, 1, [f"{kept[1].id} was listed with 1 other fact: bytes."])
+    assert rebuild_catalog(empty_library) == (1, 1, [f"{kept[1].id} was listed with 1 other fact: bytes."])
     assert empty_library.find()[0].bytes == 30
 
 
@@ -215,6 +215,6 @@ def test_opening_a_library_on_a_failing_disk_is_said_in_words(tmp_path, monkeypa
     def fail(*_, **__):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("core.library.storage.leftovers", fail)
+    monkeypatch.setattr("core.library.storage.find_abandoned_staging", fail)
     with pytest.raises(StorageFailed, match="The disk reported an error"):
         Library(tmp_path)

@@ -25,7 +25,7 @@ def keep(library: Library, reference: Reference, **facts) -> Run:
     with library.staging() as staged:
         (staged / "snapshot").mkdir()
         reference.write(staged / "reference.npz")
-        return library.keep_run(staged, FACTS | facts)
+        return library.commit_run(staged, FACTS | facts)
 
 
 @pytest.fixture

@@ -39,11 +39,11 @@ def as_json(found) -> bytes:
 
 def read(store: Inputs, folder: Path, name: str, content: bytes, specs: list[dict], **more):
     (folder / name).write_bytes(content)
-    return store.file(folder / name, specs, **more)
+    return store.add_file(folder / name, specs, **more)
 
 
 def values(store: Inputs, kept) -> dict[str, list]:
-    return {name: array.tolist() for name, array in store.take(kept.id, slice(None)).items()}
+    return {name: array.tolist() for name, array in store.read_rows(kept.id, slice(None)).items()}
 
 
 DIGIT = {"name": "pixels", "dtype": "float32", "shape": [None, 64]}

@@ -202,7 +202,7 @@ def test_each_form_is_read_and_what_was_done_is_noted(case: tuple, store: Inputs
 
 def test_numbers_that_are_none_are_kept_and_counted(store: Inputs, tmp_path: Path):
     kept = read(store, tmp_path, "x.csv", b"1,nan,,4\ninf,-inf,1e40,0\n", [PIXELS])
-    row = store.take(kept.id, slice(None))["pixels"]
+    row = store.read_rows(kept.id, slice(None))["pixels"]
     assert (int(np.isnan(row).sum()), int(np.isinf(row).sum())) == (2, 3)
     assert kept.notes == [
         "2 of the numbers in “pixels” are NaN.",
@@ -212,9 +212,9 @@ def test_numbers_that_are_none_are_kept_and_counted(store: Inputs, tmp_path: Pat
 
 
 def test_names_of_uploads_touch_no_path_and_stand_in_the_words(store: Inputs, tmp_path: Path):
-    kept = store.upload([("../../<b>x</b>.JSON", io.BytesIO(as_json(FOUR)))], [PIXELS])
+    kept = store.add_upload([("../../<b>x</b>.JSON", io.BytesIO(as_json(FOUR)))], [PIXELS])
     assert kept.words == "2 rows of the file “../../<b>x</b>.JSON”"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store"]
     two = [(f"{at}.png", io.BytesIO(picture("RGB", (90, 90), 255, 0))) for at in range(2)]
-    assert store.upload(two, [DIGIT], (8, 8)).words == "2 rows of 2 files, the first “0.png”"
+    assert store.add_upload(two, [DIGIT], (8, 8)).words == "2 rows of 2 files, the first “0.png”"
     assert list((tmp_path / "store" / "staging").iterdir()) == []

@@ -19,7 +19,7 @@ def test_a_picture_of_a_digit_becomes_a_row_in_which_ink_is_one(
     specs = [DIGIT | {"shape": shape}]
     content = picture("RGB", (120, 90), paper, ink, kind)
     kept = read(store, tmp_path, "x.png", content, specs, image_shape=(8, 8))
-    row = store.take(kept.id, [0])["pixels"]
+    row = store.read_rows(kept.id, [0])["pixels"]
     assert row.shape == (1, *shape[1:])
     drawn = row.reshape(8, 8)
     assert drawn.max() > 0.8
@@ -30,22 +30,22 @@ def test_a_picture_of_a_digit_becomes_a_row_in_which_ink_is_one(
 def test_a_picture_for_a_model_of_no_demo_keeps_its_place(store: Inputs, tmp_path: Path):
     grey = [{"name": "x", "dtype": "uint8", "shape": [None, 10, 20, 1]}]
     kept = read(store, tmp_path, "x.png", picture("L", (200, 100), 255, 0), grey)
-    row = store.take(kept.id, [0])["x"][0, :, :, 0]
+    row = store.read_rows(kept.id, [0])["x"][0, :, :, 0]
     assert row.dtype == "uint8"
     assert row[5].tolist() == [255 if 10 <= at < 12 else 0 for at in range(20)]
     colours = [{"name": "x", "dtype": "float32", "shape": [None, 10, 20, 3]}]
     kept = read(store, tmp_path, "x.png", picture("RGB", (200, 100), 255, 0), colours)
-    assert store.take(kept.id, [0])["x"][0, 5, :, 2].tolist() == [0 if 10 <= at < 12 else 1 for at in range(20)]
+    assert store.read_rows(kept.id, [0])["x"][0, 5, :, 2].tolist() == [0 if 10 <= at < 12 else 1 for at in range(20)]
 
 
 def test_several_pictures_are_one_set_in_their_order(store: Inputs, tmp_path: Path):
     for at, size in enumerate([(80, 80), (50, 90), (300, 200)]):
         (tmp_path / f"{at}.png").write_bytes(picture("RGB", size, 255, 0))
     paths = [tmp_path / f"{at}.png" for at in range(3)]
-    kept = store.file(paths, [DIGIT], (8, 8))
+    kept = store.add_file(paths, [DIGIT], (8, 8))
     assert (kept.rows, kept.words) == (3, "3 rows of 3 files, the first “0.png”")
-    alone = [store.take(store.file(one, [DIGIT], (8, 8)).id, [0])["pixels"][0] for one in paths]
-    np.testing.assert_array_equal(store.take(kept.id, slice(None))["pixels"], alone)
+    alone = [store.read_rows(store.add_file(one, [DIGIT], (8, 8)).id, [0])["pixels"][0] for one in paths]
+    np.testing.assert_array_equal(store.read_rows(kept.id, slice(None))["pixels"], alone)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,6 @@ def test_several_files_must_all_be_pictures(store: Inputs, tmp_path: Path):
     (tmp_path / "x.csv").write_bytes(b"1,2,3,4")
     (tmp_path / "x.png").write_bytes(picture("RGB", (90, 90), 255, 0))
     with pytest.raises(InputError, match="Of several files all must be pictures"):
-        store.file([tmp_path / "x.csv", tmp_path / "x.png"], [DIGIT], (8, 8))
+        store.add_file([tmp_path / "x.csv", tmp_path / "x.png"], [DIGIT], (8, 8))
     with pytest.raises(InputError, match="There is no file"):
-        store.file([], [DIGIT])
+        store.add_file([], [DIGIT])

@@ -46,7 +46,7 @@ def test_one_odd_cell_changes_nothing_about_the_rows_around_it(odd: str, store: 
     lines[5_000] = f"1,2,{odd},4"
     rows[5_000] = [1, 2, float(odd.strip('"') or "nan"), 4]
     kept = read(store, tmp_path, "x.csv", "\n\n".join(lines).encode(), [PIXELS])
-    np.testing.assert_array_equal(store.take(kept.id, slice(None))["pixels"], rows.astype("float32"))
+    np.testing.assert_array_equal(store.read_rows(kept.id, slice(None))["pixels"], rows.astype("float32"))
 
 
 def test_a_row_of_another_width_is_named_by_its_line(store: Inputs, tmp_path: Path):
@@ -56,20 +56,20 @@ def test_a_row_of_another_width_is_named_by_its_line(store: Inputs, tmp_path: Pa
 
 
 def test_json_beyond_what_python_can_hold_is_refused(store: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(from_json, "MOST", 20)
+    monkeypatch.setattr(from_json, "MAX_FILE_BYTES", 20)
     with pytest.raises(InputError, match="The file is too large to be read as JSON"):
         read(store, tmp_path, "x.json", as_json(FOUR), [PIXELS])
 
 
 def test_a_line_without_an_end_is_not_read_into_memory(store: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("core.inputs.from_csv.LINE", 1000)
+    monkeypatch.setattr("core.inputs.from_csv.MAX_LINE_LENGTH", 1000)
     with pytest.raises(InputError, match="A line is longer than 1,000 characters"):
         read(store, tmp_path, "x.csv", b"1," * 2000, [PIXELS])
 
 
 def test_a_comma_that_is_a_cell_of_its_own_is_not_taken_for_the_delimiter(store: Inputs, tmp_path: Path):
     kept = read(store, tmp_path, "x.csv", b'"1.5";"2";","\r\n"2.5";"3";","\r\n', MIXED)
-    assert store.take(kept.id, slice(None))["day"].tolist() == [[","], [","]]
+    assert store.read_rows(kept.id, slice(None))["day"].tolist() == [[","], [","]]
 
 
 @given(
@@ -92,7 +92,7 @@ def test_any_table_that_csv_can_hold_comes_back_as_it_was(cells, header: bool, d
     with (home / "x.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL)
         writer.writerows([["bill", "guests", "day"]] * header + [[repr(a), b, c] for a, b, c in cells])
-    kept = store.take(store.file(home / "x.csv", MIXED).id, slice(None))
+    kept = store.read_rows(store.add_file(home / "x.csv", MIXED).id, slice(None))
     bills = np.array([[a] for a, _, _ in cells], "float32")
     np.testing.assert_array_equal(kept["bill"], bills)
     assert kept["guests"].tolist() == [[b] for _, b, _ in cells]

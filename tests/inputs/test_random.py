@@ -14,7 +14,7 @@ DTYPES = ("float16", "float32", "float64", "bfloat16", "int8", "uint8", "int16",
 
 
 def made(store: Inputs, specs: list[dict], rows: int, *rest, **more) -> dict[str, np.ndarray]:
-    return store.take(store.random(specs, rows, *rest, **more).id, slice(None))
+    return store.read_rows(store.add_random(specs, rows, *rest, **more).id, slice(None))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -41,7 +41,7 @@ def test_whole_numbers_take_every_value_of_the_range_and_not_its_end(store: Inpu
 def test_the_values_do_not_depend_on_how_many_rows_are_made_together(dtype: str, monkeypatch: pytest.MonkeyPatch):
     specs = [{"name": "x", "dtype": dtype, "shape": [None, 3]}, MIXED[0]]
     whole = chunks(specs)
-    monkeypatch.setattr(npy, "PIECE", 7 * 24)
+    monkeypatch.setattr(npy, "CHUNK_BYTES", 7 * 24)
     pieces = chunks(specs)
     assert len(whole) == 1
     assert len(pieces) >= 20
@@ -53,11 +53,11 @@ def chunks(specs: list[dict]) -> list[dict[str, np.ndarray]]:
 
 
 def test_a_seed_gives_the_same_rows_again_and_another_seed_others(store: Inputs):
-    first = store.random(MIXED, 50, 0, 9, seed=1)
-    assert store.random(MIXED, 50, 0, 9, seed=1).id == first.id
-    assert store.random(MIXED, 50, 0, 9, seed=2).id != first.id
+    first = store.add_random(MIXED, 50, 0, 9, seed=1)
+    assert store.add_random(MIXED, 50, 0, 9, seed=1).id == first.id
+    assert store.add_random(MIXED, 50, 0, 9, seed=2).id != first.id
     assert first.words == "50 random rows from 0 to 9, seed 1"
-    assert store.random([DAY], 1, seed=1).words == "1 random row, seed 1"
+    assert store.add_random([DAY], 1, seed=1).words == "1 random row, seed 1"
 
 
 def test_two_inputs_of_one_kind_get_different_numbers(store: Inputs):
@@ -107,7 +107,7 @@ def test_free_axes_take_the_sizes_that_are_given(store: Inputs):
 )
 def test_what_cannot_be_made_is_refused(specs: list[dict], asked: dict, sentence: str, store: Inputs):
     with pytest.raises(InputError) as refusal:
-        store.random(specs, **{"rows": 10} | asked)
+        store.add_random(specs, **{"rows": 10} | asked)
     assert refusal.value.sentence == sentence
     assert refusal.value.cure
 
@@ -117,10 +117,10 @@ def test_a_million_rows_are_made_written_and_read_in_little_memory(tmp_path):
     told: list[float] = []
     tracemalloc.start()
     try:
-        kept = store.random(MIXED, 1_000_000, 0, 10, report=told.append)
+        kept = store.add_random(MIXED, 1_000_000, 0, 10, on_progress=told.append)
         store.write_npz(kept.id, tmp_path / "million.npz")
-        again = store.file(tmp_path / "million.npz", MIXED)
-        rows = sum(len(one["bill"]) for one in store.chunks(again.id))
+        again = store.add_file(tmp_path / "million.npz", MIXED)
+        rows = sum(len(one["bill"]) for one in store.iter_chunks(again.id))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -29,7 +29,7 @@ def put(at: int, value: int):
 
 
 def many_members() -> bytes:
-    return npz(**{f"a{at}": np.zeros(1) for at in range(from_npz.MEMBERS + 1)})
+    return npz(**{f"a{at}": np.zeros(1) for at in range(from_npz.MAX_ARRAYS + 1)})
 
 
 def zipped(name: str, content: bytes, method: int = zipfile.ZIP_STORED) -> bytes:

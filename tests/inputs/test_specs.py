@@ -6,9 +6,9 @@ import pytest
 from core.compare import Verdict
 from core.demos import DEMOS, get_demo
 from core.errors import InputError, UnknownName
-from core.evidence import Evidence, Outcome
-from core.inputs import Inputs, boxes_of, row_of, specs_of
-from core.inputs.signature import values_of
+from core.evidence import Evidence, ReloadOutcome
+from core.inputs import Inputs, form_fields, input_specs, row_from_values
+from core.inputs.signature import values_from_row
 from core.library import Library, Run
 from core.runtimes.reference import Reference
 from tests.inputs.conftest import MIXED, PIXELS, keep
@@ -16,18 +16,18 @@ from tests.inputs.conftest import MIXED, PIXELS, keep
 SILENT = Reference(
     {"left": np.array([[1, 2], [3, 8]], "int32"), "word": np.array([["a"], ["b"]])}, {"y": np.zeros((2, 1))}, {}
 )
-WITH_DEMO = [one for one in DEMOS if one.boxes]
+WITH_DEMO = [one for one in DEMOS if one.input_fields]
 
 
 def test_a_run_takes_what_its_model_says(library: Library, colours: Run):
-    assert specs_of(library, colours.id) == [PIXELS]
+    assert input_specs(library, colours.id) == [PIXELS]
     with pytest.raises(UnknownName):
-        specs_of(library, "r0123456789")
+        input_specs(library, "r0123456789")
 
 
 def test_a_model_that_says_nothing_takes_what_its_reference_holds(library: Library):
     run = keep(library, SILENT)
-    assert specs_of(library, run.id) == [
+    assert input_specs(library, run.id) == [
         {"name": "left", "dtype": "int32", "shape": [None, 2]},
         {"name": "word", "dtype": "object", "shape": [None, 1]},
     ]
@@ -40,13 +40,13 @@ def test_an_artifact_of_such_a_model_takes_what_its_reload_showed_in_the_names_o
         {"name": "word", "dtype": "object", "shape": [None, 1]},
     ]
     pairs = [{"reference": "left", "answer": "args_0", "by": "shape"}]
-    outcome = Outcome(verdict=Verdict.BIT_IDENTICAL, inputs=shown, input_pairs=pairs)
+    outcome = ReloadOutcome(verdict=Verdict.BIT_IDENTICAL, inputs=shown, input_pairs=pairs)
     with library.staging() as staged:
         (staged / "files").mkdir()
         (staged / "files" / "model").write_bytes(b"x")
         evidence = Evidence(without_code=outcome)
-        artifact = library.keep_artifact(staged, run.id, evidence, format="saved_model", seconds=0)
-    assert specs_of(library, artifact.id) == [shown[0] | {"name": "left"}, shown[1]]
+        artifact = library.commit_artifact(staged, run.id, evidence, format="saved_model", seconds=0)
+    assert input_specs(library, artifact.id) == [shown[0] | {"name": "left"}, shown[1]]
 
 
 @pytest.mark.parametrize("demo", WITH_DEMO, ids=lambda one: one.key)
@@ -57,13 +57,13 @@ def test_the_examples_of_a_demo_make_a_row_of_what_its_data_holds(demo, library:
         {"name": name, "dtype": "object" if one.dtype.kind == "U" else one.dtype.name, "shape": [None, *one.shape[1:]]}
         for name, one in data.items()
     ]
-    boxes = boxes_of(run, specs)
-    assert boxes == get_demo(demo.key).boxes
-    row = row_of(run, specs, boxes, [box.example for box in boxes])
+    boxes = form_fields(run, specs)
+    assert boxes == get_demo(demo.key).input_fields
+    row = row_from_values(run, specs, boxes, [box.example for box in boxes])
     assert {name: (one.shape[1:], one.dtype.kind) for name, one in row.items()} == {
         name: (one.shape[1:], one.dtype.kind) for name, one in data.items()
     }
-    assert values_of(boxes, row) == [box.example for box in boxes]
+    assert values_from_row(boxes, row) == [box.example for box in boxes]
 
 
 def test_without_a_demo_each_value_has_a_box_with_its_range_and_an_example_from_the_data(library: Library):
@@ -76,7 +76,7 @@ def test_without_a_demo_each_value_has_a_box_with_its_range_and_an_example_from_
         "flag": np.array([[True], [False]]),
         "pixels": np.array([[[1], [np.nan]], [[0], [2]]], "float32"),
     }
-    boxes = boxes_of(run, specs, seen)
+    boxes = form_fields(run, specs, seen)
     assert [box[1:] for box in boxes] == [
         ("bill", "number", 2.5, (), 2.5, 9.0),
         ("guests", "number", 4.0, (), None, None),
@@ -86,7 +86,7 @@ def test_without_a_demo_each_value_has_a_box_with_its_range_and_an_example_from_
         ("pixels 1", "number", 0.0, (), None, None),
     ]
     values = ["3.5", 6, "Mon", "no", 0.5, -1]
-    row = row_of(run, specs, boxes, values)
+    row = row_from_values(run, specs, boxes, values)
     assert {name: (one.dtype.name, one.tolist()) for name, one in row.items()} == {
         "bill": ("float32", [[3.5]]),
         "guests": ("int32", [[6]]),
@@ -94,11 +94,11 @@ def test_without_a_demo_each_value_has_a_box_with_its_range_and_an_example_from_
         "flag": ("bool", [[False]]),
         "pixels": ("float32", [[[0.5], [-1]]]),
     }
-    assert values_of(boxes, row) == [3.5, 6.0, "Mon", "no", 0.5, -1.0]
+    assert values_from_row(boxes, row) == [3.5, 6.0, "Mon", "no", 0.5, -1.0]
     with pytest.raises(InputError, match="“guests” takes whole numbers"):
-        row_of(run, specs, boxes, ["3.5", 6.5, "Mon", "no", 0.5, -1])
+        row_from_values(run, specs, boxes, ["3.5", 6.5, "Mon", "no", 0.5, -1])
     with pytest.raises(InputError, match="takes 6 values"):
-        row_of(run, specs, boxes, values[:-1])
+        row_from_values(run, specs, boxes, values[:-1])
 
 
 @pytest.mark.parametrize(
@@ -114,13 +114,13 @@ def test_without_a_demo_each_value_has_a_box_with_its_range_and_an_example_from_
 )
 def test_there_are_no_boxes_where_nobody_could_fill_them_in(specs: list, facts: dict, library: Library):
     run = keep(library, SILENT, demo=None, settings=None, **facts)
-    assert boxes_of(run, specs) == ()
+    assert form_fields(run, specs) == ()
 
 
 def test_a_typed_row_goes_into_a_set_and_comes_back(store: Inputs, library: Library):
     run = keep(library, SILENT, demo="tips")
-    boxes = get_demo("tips").boxes
+    boxes = get_demo("tips").input_fields
     values = [24.59, 4.0, "Female", "No", "Sun", "Dinner"]
-    kept = store.typed(row_of(run, [], boxes, values), "A bill")
-    assert values_of(boxes, store.take(kept.id, [0])) == values
+    kept = store.add_typed(row_from_values(run, [], boxes, values), "A bill")
+    assert values_from_row(boxes, store.read_rows(kept.id, [0])) == values
     assert kept.columns[0] == {"name": "total_bill", "dtype": "float32", "shape": [1]}

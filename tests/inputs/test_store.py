@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from core.errors import Damaged, InputError, StorageFailed, UnknownName, UnreadableRecord
-from core.inputs import Inputs, from_file
+from core.inputs import Inputs, add_inputs_from_file
 from core.inputs.npy import RowReader, RowWriter
 from core.library import Library, Run
 from core.settings import Settings
@@ -27,7 +27,7 @@ LENIENT = hypothesis_settings(
 
 
 def everything(store: Inputs, id_: str) -> dict[str, np.ndarray]:
-    return store.take(id_, slice(None))
+    return store.read_rows(id_, slice(None))
 
 
 # Held-out rows
@@ -50,29 +50,29 @@ def everything(store: Inputs, id_: str) -> dict[str, np.ndarray]:
 def test_held_out_rows_are_the_first_ones_of_their_classes(
     asked: dict, index: list[int], words: str, store: Inputs, library: Library, colours: Run
 ):
-    kept = store.held_out(library, colours.id, **asked)
+    kept = store.add_held_out(library, colours.id, **asked)
     assert kept.origin["index"] == index
     assert kept.origin["run"] == colours.id
     assert kept.words == words
     reference = library.reference(colours.id)
     assert same(everything(store, kept.id), {"pixels": reference.inputs["pixels"][index]})
-    assert same(store.targets(kept.id), {"colour": reference.targets["colour"][index]})
+    assert same(store.read_targets(kept.id), {"colour": reference.targets["colour"][index]})
 
 
 def test_a_seed_draws_rows_without_repeating_any_and_keeps_their_order(store: Inputs, library: Library, colours: Run):
-    kept = store.held_out(library, colours.id, 10, ["red", "green"], seed=7)
+    kept = store.add_held_out(library, colours.id, 10, ["red", "green"], seed=7)
     index = kept.origin["index"]
     assert index == sorted(set(index))
     assert len(index) == 10
     assert {row % 3 for row in index} <= {0, 1}
     assert index != [row for row in range(ROWS) if row % 3 != 2][:10]
     assert kept.words == "10 held-out rows of “colours”, classes red and green, seed 7"
-    assert store.held_out(library, colours.id, 10, ["red", "green"], seed=7).id == kept.id
-    assert store.held_out(library, colours.id, 10, ["red", "green"], seed=8).id != kept.id
+    assert store.add_held_out(library, colours.id, 10, ["red", "green"], seed=7).id == kept.id
+    assert store.add_held_out(library, colours.id, 10, ["red", "green"], seed=8).id != kept.id
 
 
 def test_fewer_rows_than_wanted_are_said(store: Inputs, library: Library, colours: Run):
-    kept = store.held_out(library, colours.id, 100, ["blue"])
+    kept = store.add_held_out(library, colours.id, 100, ["blue"])
     assert kept.rows == 13
     assert kept.notes == ["100 rows were wanted, and there are 13."]
 
@@ -87,7 +87,7 @@ def test_fewer_rows_than_wanted_are_said(store: Inputs, library: Library, colour
 )
 def test_what_cannot_be_held_out_is_refused(asked: dict, sentence: str, store: Inputs, library: Library, colours: Run):
     with pytest.raises(InputError) as refusal:
-        store.held_out(library, colours.id, **asked)
+        store.add_held_out(library, colours.id, **asked)
     assert refusal.value.sentence == sentence
     assert refusal.value.cure
 
@@ -96,7 +96,7 @@ def test_what_cannot_be_held_out_is_refused(asked: dict, sentence: str, store: I
 
 
 def test_the_same_inputs_have_the_same_id_and_are_kept_once(store: Inputs, tmp_path: Path):
-    first, second = store.typed(ROW, "typed"), store.typed({"pixels": ROW["pixels"].copy()}, "typed again")
+    first, second = store.add_typed(ROW, "typed"), store.add_typed({"pixels": ROW["pixels"].copy()}, "typed again")
     assert first.id == second.id
     assert [folder.name for folder in (tmp_path / "store" / "inputs").iterdir()] == [first.id]
     assert store.read(first.id).words == "typed again"
@@ -114,19 +114,22 @@ def test_the_same_inputs_have_the_same_id_and_are_kept_once(store: Inputs, tmp_p
     ids=["a value", "a dtype", "a shape", "a name"],
 )
 def test_inputs_that_differ_in_anything_have_another_id(other: dict, store: Inputs):
-    assert store.typed(other).id != store.typed(ROW).id
+    assert store.add_typed(other).id != store.add_typed(ROW).id
 
 
 def test_how_wide_a_text_is_stored_makes_no_other_inputs(store: Inputs):
-    assert store.typed({"day": np.array([["Sun"]], "U3")}).id == store.typed({"day": np.array([["Sun"]], "U90")}).id
+    assert (
+        store.add_typed({"day": np.array([["Sun"]], "U3")}).id
+        == store.add_typed({"day": np.array([["Sun"]], "U90")}).id
+    )
 
 
 def test_drawn_and_found_inputs_know_where_they_come_from(store: Inputs):
-    assert store.drawn(ROW).origin == {"kind": "drawn"}
-    found = store.found(ROW, {"start": 3}, "On this picture they disagree")
+    assert store.add_drawn(ROW).origin == {"kind": "drawn"}
+    found = store.add_search_result(ROW, {"start": 3}, "On this picture they disagree")
     assert found.origin == {"start": 3, "kind": "found"}
     assert store.read(found.id).words == "On this picture they disagree"
-    assert len({store.typed(ROW).id, store.drawn(ROW).id, found.id}) == 3
+    assert len({store.add_typed(ROW).id, store.add_drawn(ROW).id, found.id}) == 3
 
 
 # Reading
@@ -134,24 +137,24 @@ def test_drawn_and_found_inputs_know_where_they_come_from(store: Inputs):
 
 @pytest.mark.parametrize("rows", [1, 7, ROWS, 4096])
 def test_chunks_are_all_rows_in_their_order(rows: int, store: Inputs, library: Library, colours: Run):
-    kept = store.held_out(library, colours.id)
-    pieces = list(store.chunks(kept.id, rows))
+    kept = store.add_held_out(library, colours.id)
+    pieces = list(store.iter_chunks(kept.id, rows))
     assert [len(one["pixels"]) for one in pieces[:-1]] == [rows] * (len(pieces) - 1)
     assert same({"pixels": np.concatenate([one["pixels"] for one in pieces])}, everything(store, kept.id))
 
 
 @pytest.mark.parametrize("rows", [[3, 1, 2], [5, 6, 7, 0], [], slice(2, 9, 3), slice(-2, None)], ids=str)
 def test_any_rows_can_be_taken_in_any_order(rows, store: Inputs, library: Library, colours: Run):
-    kept = store.held_out(library, colours.id)
+    kept = store.add_held_out(library, colours.id)
     wanted = library.reference(colours.id).inputs["pixels"][rows]
-    assert same(store.take(kept.id, rows), {"pixels": wanted})
+    assert same(store.read_rows(kept.id, rows), {"pixels": wanted})
 
 
 @pytest.mark.parametrize("rows", [[-1], [0, ROWS]])
 def test_rows_that_are_not_there_are_refused(rows: list[int], store: Inputs, library: Library, colours: Run):
-    kept = store.held_out(library, colours.id)
+    kept = store.add_held_out(library, colours.id)
     with pytest.raises(InputError, match=r"There is no such row"):
-        store.take(kept.id, rows)
+        store.read_rows(kept.id, rows)
 
 
 @pytest.mark.parametrize("id_", ["", "i0123456789", "../../etc", "a0123456789"])
@@ -161,16 +164,16 @@ def test_an_id_that_names_no_inputs_is_one_sentence(id_: str, store: Inputs):
 
 
 def test_a_broken_record_is_said_and_changed_files_are_not_read(store: Inputs, tmp_path: Path):
-    kept = store.typed(ROW)
+    kept = store.add_typed(ROW)
     folder = tmp_path / "store" / "inputs" / kept.id
     whole = (folder / "input-0.npy").read_bytes()
     (folder / "input-0.npy").write_bytes(whole[:-1] + b"\x01")
     with pytest.raises(Damaged, match="has changed since it was saved"):
-        list(store.chunks(kept.id))
+        list(store.iter_chunks(kept.id))
     (folder / "input-0.npy").write_bytes(whole[:-4])
     with pytest.raises(Damaged, match="missing or cut short"):
-        store.take(kept.id, [0])
-    assert store.typed(ROW).id == kept.id  # asked anew, it is whole again
+        store.read_rows(kept.id, [0])
+    assert store.add_typed(ROW).id == kept.id  # asked anew, it is whole again
     assert same(everything(store, kept.id), ROW)
     (folder / "inputs.json").write_text("{", encoding="utf-8")
     with pytest.raises(UnreadableRecord):
@@ -192,9 +195,9 @@ def test_an_npz_of_a_set_read_again_is_the_same_set(floats: np.ndarray, data, tm
     home = tmp_path_factory.mktemp("inputs")
     store = Inputs(home, Settings(home=home))
     np.savez(home / "first.npz", bill=floats, guests=whole, day=text)
-    first = store.file(home / "first.npz", MIXED)
+    first = store.add_file(home / "first.npz", MIXED)
     store.write_npz(first.id, home / "again.npz")
-    again = store.file(home / "again.npz", MIXED)
+    again = store.add_file(home / "again.npz", MIXED)
     assert again.id == first.id
     assert same(everything(store, again.id), everything(store, first.id))
     assert everything(store, first.id)["bill"].tobytes() == floats.tobytes()
@@ -202,15 +205,15 @@ def test_an_npz_of_a_set_read_again_is_the_same_set(floats: np.ndarray, data, tm
 
 
 def test_an_npz_keeps_the_targets_and_goes_to_a_stream_too(store: Inputs, library: Library, colours: Run, tmp_path):
-    kept = store.held_out(library, colours.id, 6)
+    kept = store.add_held_out(library, colours.id, 6)
     stream = io.BytesIO()
     store.write_npz(kept.id, stream)
     (tmp_path / "kept.npz").write_bytes(stream.getvalue())
     with np.load(tmp_path / "kept.npz", allow_pickle=False) as found:
         assert list(found) == ["input:pixels", "target:colour"]
-    again = store.file(tmp_path / "kept.npz", [PIXELS])
+    again = store.add_file(tmp_path / "kept.npz", [PIXELS])
     assert same(everything(store, again.id), everything(store, kept.id))
-    assert same(store.targets(again.id), store.targets(kept.id))
+    assert same(store.read_targets(again.id), store.read_targets(kept.id))
     assert again.words == "6 rows of the file “kept.npz”"
 
 
@@ -219,12 +222,12 @@ def test_a_file_is_read_for_a_run_by_one_function(
 ):
     (tmp_path / "rows.csv").write_text("1,2,3,4\n5,6,7,8\n")
     monkeypatch.setenv("HOME", str(tmp_path))
-    kept = from_file(library, "~/rows.csv", colours.id)
+    kept = add_inputs_from_file(library, "~/rows.csv", colours.id)
     assert everything(store, kept.id)["pixels"].tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
     with pytest.raises(InputError, match="There is no such file, or it may not be read"):
-        from_file(library, tmp_path / "none.csv", colours.id)
+        add_inputs_from_file(library, tmp_path / "none.csv", colours.id)
     with pytest.raises(InputError, match="There is no such file, or it may not be read"):
-        from_file(library, tmp_path, colours.id)
+        add_inputs_from_file(library, tmp_path, colours.id)
 
 
 # Arrays on disk
@@ -263,34 +266,34 @@ def one_of(number: int) -> dict[str, np.ndarray]:
 
 def test_only_sets_beyond_the_number_that_were_not_used_for_a_day_are_forgotten(tmp_path: Path):
     store = Inputs(tmp_path, Settings(home=tmp_path, keep_inputs=2))
-    ids = [store.typed(one_of(number)).id for number in range(4)]
+    ids = [store.add_typed(one_of(number)).id for number in range(4)]
     for at, id_ in enumerate(ids):
         age(tmp_path, id_, 100_000 - at)
-    list(store.chunks(ids[0]))  # the oldest is used again
-    newest = store.typed(one_of(9)).id
+    list(store.iter_chunks(ids[0]))  # the oldest is used again
+    newest = store.add_typed(one_of(9)).id
     assert {folder.name for folder in (tmp_path / "inputs").iterdir()} == {ids[0], newest}
 
 
 def test_many_fresh_sets_are_all_kept_unless_they_are_too_large_together(tmp_path: Path):
     store = Inputs(tmp_path, Settings(home=tmp_path, keep_inputs=1, inputs_total_mib=1))
-    large = [store.typed({"x": np.full((1, 150_000), number, "float32")}).id for number in range(2)]
+    large = [store.add_typed({"x": np.full((1, 150_000), number, "float32")}).id for number in range(2)]
     assert len(list((tmp_path / "inputs").iterdir())) == 2
     age(tmp_path, large[0], 4000)
-    newest = store.typed(one_of(1)).id
+    newest = store.add_typed(one_of(1)).id
     assert {folder.name for folder in (tmp_path / "inputs").iterdir()} == {large[1], newest}
 
 
 def test_a_full_disk_is_said_and_leaves_nothing_half_written(small_disk: Path):
     store = Inputs(small_disk, Settings(home=small_disk))
     with pytest.raises(StorageFailed, match="The disk is full"):
-        store.random([PIXELS], 500_000)
+        store.add_random([PIXELS], 500_000)
     assert list((small_disk / "staging").iterdir()) == []
-    assert store.random([PIXELS], 100).rows == 100
+    assert store.add_random([PIXELS], 100).rows == 100
 
 
 def test_what_numpy_packs_is_read_as_well_as_what_we_pack(store: Inputs, tmp_path: Path):
     np.savez_compressed(tmp_path / "zeros.npz", pixels=np.zeros((10_000, 4), "float32"))
-    kept = store.file(tmp_path / "zeros.npz", [PIXELS])
+    kept = store.add_file(tmp_path / "zeros.npz", [PIXELS])
     assert kept.rows == 10_000
     with zipfile.ZipFile(tmp_path / "zeros.npz") as archive:
         assert archive.infolist()[0].file_size > 300 * archive.infolist()[0].compress_size

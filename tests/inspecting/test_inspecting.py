@@ -8,14 +8,14 @@ import shutil
 import numpy as np
 import pytest
 
-from core.caching import Memory
+from core.caching import ResultCache
 from core.errors import ChildDied, Damaged, DoesNotLoad, UnknownName, WorkerError
 from core.formats import FORMATS
-from core.introspection.describe import Described, describe, describe_tensor, download_tensor
-from core.introspection.diff import compare_files, compare_part, compare_records, compare_tensors
+from core.introspection.describe import PartDescription, describe_part, describe_tensor, download_tensor
+from core.introspection.diff import diff_files, diff_part, diff_records, diff_tensors
 from core.readers import pickle
-from core.size_breakdown.tensor_search import tensors as values_of
-from core.worker.child_handle import NONSENSE, Child
+from core.size_breakdown.tensor_search import load_run_tensors as values_of
+from core.worker.child_handle import INVALID_REPLY, Child
 from core.worker.protocol import Frame
 
 DEMO = "digits-mlp"
@@ -48,7 +48,7 @@ def artifact(saved):
 def test_every_format_tells_the_tensors_of_the_run_with_the_numbers_that_numpy_gives(key, artifact, jobs, trained):
     run = jobs.library.run(trained(DEMO))
     kept = {one.name: one.values for one in values_of(jobs.library.snapshot(run.id), run) if one.group == "weights"}
-    found = {one.alias: one for one in describe(jobs, artifact(key), "tensors").tensors if one.alias in kept}
+    found = {one.alias: one for one in describe_part(jobs, artifact(key), "tensors").tensors if one.alias in kept}
     assert (set(found) == set(kept)) == (key in EXACT)
     for name, one in found.items():
         facts = one.statistics
@@ -60,7 +60,7 @@ def test_every_format_tells_the_tensors_of_the_run_with_the_numbers_that_numpy_g
 
 @every_format
 def test_every_format_tells_layers_signatures_and_optimizer_state_where_it_has_them(key, artifact, jobs, trained):
-    found = describe(jobs, artifact(key), "layers")
+    found = describe_part(jobs, artifact(key), "layers")
     assert ("layers" in found.parts) == (key in HAS_LAYERS)
     if key in HAS_LAYERS:
         dense = [one for one in found.found if one["class"] == "Dense"]
@@ -68,7 +68,7 @@ def test_every_format_tells_layers_signatures_and_optimizer_state_where_it_has_t
         stored = 64 * 128 + 128
         expected = 0 if key == "architecture" else stored
         assert dense[0]["parameters"] == expected or key.startswith("keras_int")
-    signatures = describe(jobs, artifact(key), "signatures")
+    signatures = describe_part(jobs, artifact(key), "signatures")
     assert ("signatures" in signatures.parts) == (key in HAS_SIGNATURES)
     if key in HAS_SIGNATURES:
         first = next(one for one in signatures.found["signatures"] if one["inputs"])
@@ -76,21 +76,21 @@ def test_every_format_tells_layers_signatures_and_optimizer_state_where_it_has_t
         assert [(one["name"], one["dtype"], one["shape"][1:]) for one in first["inputs"]] == [(name, "float32", [64])]
         sizes = [one["shape"] and one["shape"][1:] for one in first["outputs"]]
         assert sizes == [None if key == "frozen_graph" else [10]]  # no node of a graph says the shape of what it gives
-    state = [one for one in describe(jobs, artifact(key), "tensors").tensors if one.group == "optimizer state"]
+    state = [one for one in describe_part(jobs, artifact(key), "tensors").tensors if one.group == "optimizer state"]
     assert bool(state) == (key in HAS_STATE)
 
 
 def test_layers_tell_shapes_connections_and_versions_without_the_model_being_built(artifact, jobs):
-    found = describe(jobs, artifact("keras"), "layers").found
+    found = describe_part(jobs, artifact("keras"), "layers").found
     assert all(one["output_shape"] for one in found)
     assert [one["after"] for one in found][1:] == [[one["name"]] for one in found][:-1]
-    config = describe(jobs, artifact("keras"), "config").found
+    config = describe_part(jobs, artifact("keras"), "config").found
     assert config["metadata.json"]["keras_version"] == jobs.library.artifact(artifact("keras")).versions["keras"]
     assert config["compile settings"]["optimizer"]["class_name"] == "Adam"
 
 
 def test_a_saved_model_tells_what_its_own_tool_tells(artifact, jobs):
-    found = describe(jobs, artifact("saved_model"), "signatures").found
+    found = describe_part(jobs, artifact("saved_model"), "signatures").found
     names = [one["name"] for one in found["signatures"]]
     assert {"serving_default", "__saved_model_init_op"} <= set(names)
     default = found["signatures"][names.index("serving_default")]
@@ -98,13 +98,13 @@ def test_a_saved_model_tells_what_its_own_tool_tells(artifact, jobs):
     assert default["inputs"][0]["tensor"].endswith(":0")
     assert found["facts"]["tag sets"] == [["serve"]]
     assert any("float32 [?, 64]" in one["takes"] for one in found["functions"])
-    operators = describe(jobs, artifact("saved_model"), "operators").found["counts"]
+    operators = describe_part(jobs, artifact("saved_model"), "operators").found["counts"]
     assert operators["MatMul"] >= 2
     assert operators["SaveV2"] == 1
 
 
 def test_quantised_tensors_tell_scale_and_zero_point_and_the_numbers_that_they_stand_for(artifact, jobs):
-    found = describe(jobs, artifact("litert_dynamic"), "tensors").tensors
+    found = describe_part(jobs, artifact("litert_dynamic"), "tensors").tensors
     small = next(one for one in found if one.dtype == "int8")
     assert "zero point 0" in small.note
     stored, _ = describe_tensor(jobs, artifact("litert_dynamic"), small.key, scaled=False)
@@ -119,22 +119,22 @@ def test_quantised_tensors_tell_scale_and_zero_point_and_the_numbers_that_they_s
 def test_one_tensor_comes_as_an_npy_file_in_pieces(artifact, jobs, trained):
     run = jobs.library.run(trained(DEMO))
     kept = {one.name: one.values for one in values_of(jobs.library.snapshot(run.id), run)}
-    row = next(one for one in describe(jobs, artifact("keras"), "tensors").tensors if one.alias.endswith("kernel"))
+    row = next(one for one in describe_part(jobs, artifact("keras"), "tensors").tensors if one.alias.endswith("kernel"))
     download = download_tensor(jobs, artifact("keras"), row.key)
-    content = b"".join(download.pieces())
+    content = b"".join(download.iter_chunks())
     assert len(content) == download.length
     assert np.array_equal(np.load(io.BytesIO(content), allow_pickle=False), kept[row.alias])
 
 
 def test_the_child_of_a_download_that_nobody_reads_is_ended(artifact, jobs):
-    row = next(one for one in describe(jobs, artifact("keras"), "tensors").tensors if one.alias.endswith("kernel"))
+    row = next(one for one in describe_part(jobs, artifact("keras"), "tensors").tensors if one.alias.endswith("kernel"))
     download = download_tensor(jobs, artifact("keras"), row.key)
     child = download._child
-    pieces = download.pieces()
+    pieces = download.iter_chunks()
     del download, pieces
     gc.collect()
     with pytest.raises(ChildDied):
-        child.ask("tensor_piece", start=0, count=1, seconds=5)
+        child.request("tensor_piece", start=0, count=1, seconds=5)
 
 
 LIES = (
@@ -151,7 +151,7 @@ LIES = (
 def test_what_a_child_says_of_its_tensor_is_believed_only_where_it_adds_up_and_the_child_is_ended(
     lie, artifact, jobs, monkeypatch
 ):
-    id_, asked, real = artifact("keras"), [], Child.ask
+    id_, asked, real = artifact("keras"), [], Child.request
 
     def ask(child: Child, task: str, **request) -> Frame:
         if task != "hold_tensor":
@@ -160,19 +160,21 @@ def test_what_a_child_says_of_its_tensor_is_believed_only_where_it_adds_up_and_t
         return Frame(lie, {})
 
     with monkeypatch.context() as patched:
-        patched.setattr(Child, "ask", ask)
+        patched.setattr(Child, "request", ask)
         with pytest.raises(WorkerError) as caught:
             download_tensor(jobs, id_, "any")
-    assert (type(caught.value), caught.value.sentence) == (WorkerError, NONSENSE)
+    assert (type(caught.value), caught.value.sentence) == (WorkerError, INVALID_REPLY)
     with pytest.raises(ChildDied):
-        asked[0].ask("tensor_piece", start=0, count=1, seconds=5)
+        asked[0].request("tensor_piece", start=0, count=1, seconds=5)
 
 
 def test_answers_are_kept_by_number_and_by_size():
-    memory, made = Memory(), []
+    memory, made = ResultCache(), []
 
-    def ask(name: str, length: int = 1) -> Described:
-        return memory.get((name,), lambda: made.append(name) or Described(kind="", parts=[], remarks=["x" * length]))
+    def ask(name: str, length: int = 1) -> PartDescription:
+        return memory.get_or_compute(
+            (name,), lambda: made.append(name) or PartDescription(kind="", parts=[], remarks=["x" * length])
+        )
 
     ask("small"), ask("small"), ask("large", 10 * 2**20), ask("small")
     assert made == ["small", "large"]
@@ -196,7 +198,7 @@ def test_a_pickle_is_read_and_not_carried_out(tmp_path):
     told = tmp_path / "told"
     content = f"cos\nsystem\n(S'touch {told}'\ntR.".encode()
     (tmp_path / "model.pkl").write_bytes(content)
-    found = pickle.contents(tmp_path / "model.pkl").operators()
+    found = pickle.read_pickle(tmp_path / "model.pkl").operators()
     assert found["facts"]["would import and may call"] == ["os.system"]
     assert not told.exists()
 
@@ -214,7 +216,7 @@ def test_damaged_bytes_that_nobody_noticed_are_one_sentence(key, artifact, jobs,
     folder = tmp_path / "files"
     for one in jobs.library.artifact(artifact(key)).files:
         (folder / one.path).parent.mkdir(parents=True, exist_ok=True)
-        content = (jobs.library.files(artifact(key)) / one.path).read_bytes()
+        content = (jobs.library.verified_folder(artifact(key)) / one.path).read_bytes()
         (folder / one.path).write_bytes(content[: len(content) // 2])
     with pytest.raises(DoesNotLoad) as caught:
         jobs.worker.run("describe", confined=True, seconds=60, folder=folder, part="tensors")
@@ -227,13 +229,13 @@ def test_an_artifact_whose_file_was_touched_is_damaged_also_after_it_was_seen(em
     copied = empty_jobs.library.home
     for kind, id_ in (("artifacts", artifact("keras")), ("runs", jobs.library.artifact(artifact("keras")).run)):
         shutil.copytree(jobs.library.home / kind / id_, copied / kind / id_)
-    assert describe(empty_jobs, artifact("keras"), "layers").found
+    assert describe_part(empty_jobs, artifact("keras"), "layers").found
     path = copied / "artifacts" / artifact("keras") / "files" / "model.keras"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     with pytest.raises(Damaged, match="has changed since it was saved"):
-        describe(empty_jobs, artifact("keras"), "layers")
+        describe_part(empty_jobs, artifact("keras"), "layers")
 
 
 # Two beside each other
@@ -242,7 +244,7 @@ def test_an_artifact_whose_file_was_touched_is_damaged_also_after_it_was_seen(em
 def test_a_weight_that_moved_by_a_half_is_found_in_that_tensor_at_that_distance(artifact, jobs, tmp_path):
     from safetensors.numpy import load_file, save_file
 
-    source = jobs.library.files(artifact("safetensors")) / "model.safetensors"
+    source = jobs.library.verified_folder(artifact("safetensors")) / "model.safetensors"
     arrays = load_file(source)
     name = next(one for one in sorted(arrays) if one.endswith("kernel"))
     arrays[name] = arrays[name].copy()
@@ -260,14 +262,14 @@ def test_a_weight_that_moved_by_a_half_is_found_in_that_tensor_at_that_distance(
 
 @pytest.mark.parametrize("key", ["h5", "checkpoint", "saved_model"])
 def test_copies_that_keep_every_bit_differ_in_no_weight_whatever_they_call_them(key, artifact, jobs):
-    found = compare_tensors(jobs, artifact("keras"), artifact(key))
+    found = diff_tensors(jobs, artifact("keras"), artifact(key))
     pairs = [one for one in found.pairs if one.ours.group == "weights"]
     assert len(pairs) == 4
-    assert all(one.same and one.by == "name" for one in pairs)
+    assert all(one.is_identical and one.by == "name" for one in pairs)
 
 
 def test_a_quantised_copy_is_held_against_the_numbers_that_its_integers_stand_for(artifact, jobs):
-    found = compare_tensors(jobs, artifact("keras"), artifact("litert_dynamic"))
+    found = diff_tensors(jobs, artifact("keras"), artifact("litert_dynamic"))
     kernels = [one for one in found.pairs if one.theirs.dtype == "int8"]
     assert kernels
     for one in kernels:
@@ -277,11 +279,11 @@ def test_a_quantised_copy_is_held_against_the_numbers_that_its_integers_stand_fo
 
 def test_records_files_and_texts_are_held_against_each_other(artifact, jobs):
     both = artifact("keras"), artifact("h5")
-    assert {one.path: (one.ours, one.theirs) for one in compare_records(jobs, *both)}["format"] == ("keras", "h5")
-    assert [one.path for one in compare_files(jobs, *both)] == ["model.keras", "model.h5"]
-    layers = compare_part(jobs, *both, "layers")
+    assert {one.path: (one.ours, one.theirs) for one in diff_records(jobs, *both)}["format"] == ("keras", "h5")
+    assert [one.path for one in diff_files(jobs, *both)] == ["model.keras", "model.h5"]
+    layers = diff_part(jobs, *both, "layers")
     assert [one for one in layers if one.path.endswith((".class", ".output_shape", ".parameters"))] == []
-    assert compare_part(jobs, both[0], both[0], "config") == []
+    assert diff_part(jobs, both[0], both[0], "config") == []
 
 
 # By command

@@ -12,16 +12,16 @@ import pytest
 
 from core.compare import Verdict
 from core.errors import InputError, UnknownName
-from core.evidence import Evidence, Outcome
-from core.exports.kit_contents import asked, npz
-from core.exports.proof_kit import proof_kit
+from core.evidence import Evidence, ReloadOutcome
+from core.exports.kit_contents import encode_npz, select_proof_data
+from core.exports.proof_kit import build_proof_kit
 from core.formats import FORMATS
 from core.formats.base import Format
 from core.jobs import Jobs
 from core.library import Library
 from core.runtimes.reference import Reference
-from core.size_breakdown.tensor_search import tensors
-from core.worker.model_loading import VALUES
+from core.size_breakdown.tensor_search import load_run_tensors
+from core.worker.model_loading import VARIABLES_FILE
 from tests.kit.unpacking import run_kit, run_kits, unpack
 
 CHEAP = ("onnx", "litert", "openvino")  # they need no TensorFlow
@@ -37,11 +37,13 @@ def made(library: Library, format_key: str, demo: str | None = "digits-mlp", **o
     facts = {"name": "a | <b>run</b>", "demo": demo, "settings": settings, "kind": "keras", "parameters": 4}
     with library.staging() as staged:
         (staged / "snapshot").mkdir()
-        np.savez(staged / "snapshot" / VALUES, **{"0": np.ones(2, "f4"), "1": np.zeros(2, "f4"), "2": np.ones(3)})
+        np.savez(
+            staged / "snapshot" / VARIABLES_FILE, **{"0": np.ones(2, "f4"), "1": np.zeros(2, "f4"), "2": np.ones(3)}
+        )
         inputs, answers = np.arange(200.0).reshape(100, 2), np.linspace(0, 1, 100, dtype="float32")[:, None]
         Reference({"x": inputs}, {"y": answers}, {}).write(staged / "reference.npz")
         state = [{"name": "step", "dtype": "float64", "shape": [3], "sha256": ""}]
-        run = library.keep_run(staged, facts | {"summary": "", "inputs": [], "weights": weights, "optimizer": state})
+        run = library.commit_run(staged, facts | {"summary": "", "inputs": [], "weights": weights, "optimizer": state})
     known = {
         "verdict": Verdict.SAME_ANSWERS,
         "max_abs": 0.25,
@@ -53,12 +55,12 @@ def made(library: Library, format_key: str, demo: str | None = "digits-mlp", **o
     with library.staging() as staged:
         (staged / "files").mkdir()
         (staged / "files" / "model.bin").write_bytes(b"numbers")
-        evidence = Evidence(without_code=Outcome(**(known | outcome)))
-        return library.keep_artifact(staged, run.id, evidence, format=format_key, seconds=0.1).id
+        evidence = Evidence(without_code=ReloadOutcome(**(known | outcome)))
+        return library.commit_artifact(staged, run.id, evidence, format=format_key, seconds=0.1).id
 
 
 def members(library: Library, artifact: str) -> dict[str, bytes]:
-    with proof_kit(library, artifact) as parcel, zipfile.ZipFile(io.BytesIO(b"".join(parcel.read()))) as archive:
+    with build_proof_kit(library, artifact) as parcel, zipfile.ZipFile(io.BytesIO(b"".join(parcel.read()))) as archive:
         assert archive.testzip() is None
         return {name.removeprefix(f"kit-{artifact}/"): archive.read(name) for name in archive.namelist()}
 
@@ -78,14 +80,14 @@ def test_every_format_has_a_kit_with_all_that_it_needs(empty_library: Library, o
     assert b"\ndef load():\n" in kit["load.py"]
     pinned = [line for line in kit["requirements.txt"].decode().splitlines() if not line.startswith("#")]
     assert all("==" in line for line in pinned)
-    assert {line.split("==")[0].removesuffix("-cpu") for line in pinned} == set(one.kit.needs)
+    assert {line.split("==")[0].removesuffix("-cpu") for line in pinned} == set(one.kit.packages)
     assert list(empty_library.home.joinpath("staging").iterdir()) == []
 
 
 def test_the_same_kit_has_the_same_bytes(empty_library: Library):
     artifact = made(empty_library, "architecture")
-    kits = [proof_kit(empty_library, artifact) for _ in range(2)]
-    assert kits[0].tag == kits[1].tag
+    kits = [build_proof_kit(empty_library, artifact) for _ in range(2)]
+    assert kits[0].etag == kits[1].etag
     assert b"".join(kits[0].read()) == b"".join(kits[1].read())
     for kit in kits:
         kit.close()
@@ -122,18 +124,18 @@ def test_the_numbers_of_an_architecture_are_the_weights_of_its_run(empty_library
 )
 def test_a_copy_of_which_nothing_could_be_proved_has_no_kit(empty_library: Library, outcome: dict, sentence: str):
     with pytest.raises(InputError, match=sentence):
-        proof_kit(empty_library, made(empty_library, "onnx", **outcome))
+        build_proof_kit(empty_library, made(empty_library, "onnx", **outcome))
     with pytest.raises(UnknownName):
-        proof_kit(empty_library, "a0123456789")
+        build_proof_kit(empty_library, "a0123456789")
 
 
 def test_half_a_model_whose_other_half_nobody_kept_has_no_kit(empty_library: Library):
     with pytest.raises(InputError, match="half a model, and its run has kept no other half"):
-        proof_kit(empty_library, made(empty_library, "weights", demo=None, verdict=Verdict.DOES_NOT_LOAD))
+        build_proof_kit(empty_library, made(empty_library, "weights", demo=None, verdict=Verdict.DOES_NOT_LOAD))
 
 
 def test_names_and_dtypes_are_those_of_the_copy():
-    outcome = Outcome(
+    outcome = ReloadOutcome(
         verdict=Verdict.ROUNDING,
         max_abs=1e-6,
         inputs=[{"name": "args_0", "dtype": "float16", "shape": [None, 1]}],
@@ -141,16 +143,16 @@ def test_names_and_dtypes_are_those_of_the_copy():
         pairs=[{"reference": "file", "answer": "Identity:0", "by": "shape"}],
     )
     reference = Reference({"x": np.ones((99, 1))}, {"file": np.ones((99, 1), "float16")}, {})
-    found = asked(reference, outcome)
+    found = select_proof_data(reference, outcome)
     assert (found.rows, found.inputs["args_0"].dtype, list(found.expected)) == (64, np.float16, ["Identity:0"])
     assert found.tolerance["Identity:0"] == pytest.approx((1e-6 + 4 * 2**-10, 4 * 2**-10))
-    with np.load(io.BytesIO(npz(reference.answers | {"../a": np.array(["text"])}))) as kept:
+    with np.load(io.BytesIO(encode_npz(reference.predictions | {"../a": np.array(["text"])}))) as kept:
         assert (kept["file"].shape, kept["../a"].tolist()) == ((99, 1), ["text"])
 
 
 def test_large_rows_are_few():
     large = np.zeros((64, 2**21), "float32")
-    assert asked(Reference({"x": large}, {"y": large[:, :1]}, {}), None).rows == 2
+    assert select_proof_data(Reference({"x": large}, {"y": large[:, :1]}, {}), None).rows == 2
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +189,8 @@ def test_a_kit_with_one_byte_of_a_weight_flipped_fails_and_says_how_far_off(
 def place_of_a_weight(library: Library, artifact: str, content: bytes) -> int:
     """Where a float32 of the last kernel begins in a file, whichever way the format has turned it."""
     run = library.run(library.artifact(artifact).run)
-    kernel = next(one.values for one in tensors(library.snapshot(run.id), run) if one.values.shape == (128, 10))
+    kernel = next(
+        one.values for one in load_run_tensors(library.snapshot(run.id), run) if one.values.shape == (128, 10)
+    )
     found = [content.find(np.ascontiguousarray(turned).tobytes()) for turned in (kernel, kernel.T)]
     return max(found)

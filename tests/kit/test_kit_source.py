@@ -7,7 +7,7 @@ import pytest
 
 from core.demos import DEMOS
 from core.demos.base import Demo
-from core.exports.bundler import written
+from core.exports.bundler import bundle_functions
 from core.formats import FORMATS
 from core.formats.base import Format
 
@@ -28,7 +28,7 @@ def names_unknown(text: str) -> set[str]:
 
 @pytest.mark.parametrize("demo", DEMOS, ids=lambda one: one.key)
 def test_the_code_of_every_demo_is_whole(demo: Demo):
-    found = written(demo.build, *([demo.classes] if demo.has_classes else []))
+    found = bundle_functions(demo.build, *([demo.classes] if demo.has_classes else []))
     assert names_unknown("\n".join([*found.imports, found.body])) == set()
     assert "core" not in found.packages
     compile("\n".join([*found.imports, found.body]), demo.key, "exec")
@@ -36,17 +36,17 @@ def test_the_code_of_every_demo_is_whole(demo: Demo):
 
 @pytest.mark.parametrize("one", FORMATS, ids=lambda one: one.key)
 def test_every_format_has_a_kit_whose_code_is_whole_and_short(one: Format):
-    found = written(one.kit.load)
+    found = bundle_functions(one.kit.load)
     assert names_unknown("\n".join([*found.imports, found.body])) == set()
     assert len(found.body.splitlines()) < 50
-    known = {name.replace("-", "_") for name in one.kit.needs} | {"numpy"}
+    known = {name.replace("-", "_") for name in one.kit.packages} | {"numpy"}
     assert found.packages <= known
 
 
 def test_what_a_function_of_another_module_uses_comes_along_before_it():
     [tips] = [demo for demo in DEMOS if demo.key == "tips"]
-    body = written(tips.build).body
-    order = [body.index(f"def {name}(") for name in ("take", "split_rows", "data", "build")]
+    body = bundle_functions(tips.build).body
+    order = [body.index(f"def {name}(") for name in ("take_rows", "split_rows", "data", "build")]
     assert order == sorted(order)
     assert "-> Data" not in body
     assert "settings: TrainSettings" not in body
@@ -55,4 +55,4 @@ def test_what_a_function_of_another_module_uses_comes_along_before_it():
 def test_two_things_of_one_name_are_refused():
     [mlp, denoiser] = [demo for demo in DEMOS if demo.key in ("digits-mlp", "digits-denoiser")]
     with pytest.raises(LookupError, match="build would be written twice"):
-        written(mlp.build, denoiser.build)
+        bundle_functions(mlp.build, denoiser.build)

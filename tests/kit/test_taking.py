@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import Damaged, InputError, StorageFailed
-from core.exports.archive import take, write_out
-from core.exports.tf_serving import serving_name, serving_version, serving_zip
+from core.exports.archive import archive_artifacts, write_archive
+from core.exports.tf_serving import build_serving_zip, normalize_serving_name, parse_serving_version
 from core.jobs import Jobs
 from tests.conftest import fill
 
@@ -51,7 +51,7 @@ def test_a_saved_model_is_written_as_a_folder_of_models_expects_it(say, served: 
 
 def test_what_is_no_saved_model_is_refused_with_the_cure(jobs: Jobs, saved: Callable):
     with pytest.raises(InputError, match="TensorFlow Serving reads SavedModels") as refused:
-        serving_zip(jobs.library, saved("digits-mlp", "keras")["artifact"], "digits")
+        build_serving_zip(jobs.library, saved("digits-mlp", "keras")["artifact"], "digits")
     assert refused.value.cure == "Save the run as SavedModel or as Keras export, and take that copy."
 
 
@@ -66,35 +66,35 @@ def test_what_is_no_saved_model_is_refused_with_the_cure(jobs: Jobs, saved: Call
     ],
 )
 def test_a_name_is_cleaned(text: str, name: str):
-    assert serving_name(text) == name
+    assert normalize_serving_name(text) == name
 
 
 @pytest.mark.parametrize("text", ["", "..", "///", "数字"])
 def test_a_name_of_nothing_is_refused(text: str):
     with pytest.raises(InputError, match="no letter and no digit"):
-        serving_name(text)
+        normalize_serving_name(text)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "one", "", "9" * 30, str(2**63), "١"])
 def test_a_version_is_a_whole_number(text: str):
     with pytest.raises(InputError, match="A version is a whole number"):
-        serving_version(text)
-    assert serving_version("7") == serving_version(7) == 7
+        parse_serving_version(text)
+    assert parse_serving_version("7") == parse_serving_version(7) == 7
 
 
 @pytest.mark.trust
 def test_nothing_half_written_is_left(jobs: Jobs, served: str, tmp_path: Path):
-    with take(jobs.library, [served]) as parcel:
+    with archive_artifacts(jobs.library, [served]) as parcel:
         kept = next(one for one in parcel._pieces if not isinstance(one, bytes) and one.bytes)
         kept.path.unlink()
         with pytest.raises(Damaged):
-            write_out(parcel, tmp_path / "out.zip")
+            write_archive(parcel, tmp_path / "out.zip")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.trust
 def test_a_full_disk_is_said_and_nothing_half_written_is_left(jobs: Jobs, served: str, small_disk: Path):
     fill(small_disk / "filler")
-    with take(jobs.library, [served]) as parcel, pytest.raises(StorageFailed):
-        write_out(parcel, small_disk / "out.zip")
+    with archive_artifacts(jobs.library, [served]) as parcel, pytest.raises(StorageFailed):
+        write_archive(parcel, small_disk / "out.zip")
     assert [one.name for one in small_disk.iterdir()] == ["filler"]

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from core.exports.proof_kit import proof_kit
+from core.exports.proof_kit import build_proof_kit
 from core.library import Library
 
 RUNNER = Path(__file__).with_name("runs_kits.py")
@@ -23,7 +23,7 @@ class Ran(NamedTuple):
 
 def unpack(library: Library, artifact: str, into: Path) -> Path:
     """The kit of an artifact, unpacked below a folder; gives the kit's own folder."""
-    with proof_kit(library, artifact) as parcel:
+    with build_proof_kit(library, artifact) as parcel:
         into.mkdir(parents=True, exist_ok=True)
         packed = into / parcel.name
         packed.write_bytes(b"".join(parcel.read()))

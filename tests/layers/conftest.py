@@ -27,7 +27,7 @@ def weights(jobs: Jobs, saved: Callable) -> Callable[[str, str], np.ndarray]:
     """A function that gives the first variable of a layer of a demo, read from its .weights.h5."""
 
     def read(demo: str, layer: str) -> np.ndarray:
-        with h5py.File(jobs.library.files(saved(demo, "weights")["artifact"]) / "model.weights.h5") as file:
+        with h5py.File(jobs.library.verified_folder(saved(demo, "weights")["artifact"]) / "model.weights.h5") as file:
             found = [one for one in _groups(file) if one.name.split("/")[-2] == layer and one.name.endswith("/vars")]
             return found[0]["0"][...]
 
@@ -48,10 +48,10 @@ def harmed(jobs: Jobs, saved: Callable) -> Iterator[Callable]:
     def harm(demo: str, format_key: str, value: np.float32, bit: int = SIGN) -> str:
         sound = saved(demo, format_key)["artifact"]
         with jobs.library.staging() as staged:
-            shutil.copytree(jobs.library.files(sound), staged / "files")
+            shutil.copytree(jobs.library.verified_folder(sound), staged / "files")
             assert sum(_flip(path, value, bit) for path in (staged / "files").rglob("*") if path.is_file()) == 1
             run, evidence = jobs.library.artifact(sound).run, jobs.library.evidence(sound)
-            made.append(jobs.library.keep_artifact(staged, run, evidence, format=format_key, seconds=0.0).id)
+            made.append(jobs.library.commit_artifact(staged, run, evidence, format=format_key, seconds=0.0).id)
         return made[-1]
 
     yield harm

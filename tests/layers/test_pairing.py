@@ -8,18 +8,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from core.activations.matching import Seen, Tensor, difference, gaps, pair_by_structure, pair_by_value, sketch, spread
+from core.activations.matching import (
+    Activation,
+    SketchedActivation,
+    absolute_gaps,
+    compare_activations,
+    compute_sketch,
+    match_by_structure,
+    match_by_value,
+    value_range,
+)
 
 ROWS = 8
 numbers = st.floats(-1e6, 1e6, width=32)
 
 
-def tensor(name: str, op: str = "Dense", shape: tuple = (None, 4), after: tuple[str, ...] = ()) -> Tensor:
-    return Tensor(name, name, op, shape, "float32", after)
+def tensor(name: str, op: str = "Dense", shape: tuple = (None, 4), after: tuple[str, ...] = ()) -> Activation:
+    return Activation(name, name, op, shape, "float32", after)
 
 
-def seen(name: str, values: np.ndarray, *after: str) -> Seen:
-    return Seen(tensor(name, after=after), values.shape[1:], sketch(values))
+def seen(name: str, values: np.ndarray, *after: str) -> SketchedActivation:
+    return SketchedActivation(tensor(name, after=after), values.shape[1:], compute_sketch(values))
 
 
 def random(seed: int, *shape: int) -> np.ndarray:
@@ -37,27 +46,30 @@ def test_a_sketch_does_not_depend_on_the_layout_and_moves_no_further_than_the_va
     turned = values.transpose(0, *reversed(range(1, values.ndim)))
     # The means are sums in another order, so they may round differently.
     scale = max(float(np.abs(values).max()), 1.0)
-    np.testing.assert_allclose(sketch(turned), sketch(values), atol=1e-12 * scale)
+    np.testing.assert_allclose(compute_sketch(turned), compute_sketch(values), atol=1e-12 * scale)
     moved = values.astype("float64") + data.draw(arrays("float64", shape, elements=st.floats(-1, 1)))
-    assert gaps(sketch(values), sketch(moved)).max() <= np.abs(moved - values).max() + 1e-9 * scale
+    assert (
+        absolute_gaps(compute_sketch(values), compute_sketch(moved)).max()
+        <= np.abs(moved - values).max() + 1e-9 * scale
+    )
 
 
 def test_two_one_hot_codes_of_as_many_words_have_different_sketches():
     left, right = np.eye(3)[[0, 1, 2, 0, 1, 2, 0, 1]], np.eye(3)[[1, 1, 0, 2, 0, 0, 2, 2]]
     assert np.array_equal(np.sort(left, axis=1), np.sort(right, axis=1))
-    assert gaps(sketch(left), sketch(right)).max() > 0.05
+    assert absolute_gaps(compute_sketch(left), compute_sketch(right)).max() > 0.05
 
 
 def test_gaps_are_zero_between_equal_infinities_and_nan_and_infinite_where_one_is_a_number():
     left = np.array([1.0, np.nan, np.inf, np.inf, np.nan, 1.0])
     right = np.array([1.5, np.nan, np.inf, -np.inf, 0.0, np.inf])
-    assert gaps(left, right).tolist() == [0.5, 0, 0, np.inf, np.inf, np.inf]
+    assert absolute_gaps(left, right).tolist() == [0.5, 0, 0, np.inf, np.inf, np.inf]
 
 
 def test_the_spread_of_equal_values_is_their_magnitude():
-    assert spread(np.array([2.0, 5.0, np.nan])) == 3
-    assert spread(np.array([-4.0, -4.0])) == 4
-    assert spread(np.array([0.0, np.inf])) == 1
+    assert value_range(np.array([2.0, 5.0, np.nan])) == 3
+    assert value_range(np.array([-4.0, -4.0])) == 4
+    assert value_range(np.array([0.0, np.inf])) == 1
 
 
 # Differences
@@ -67,46 +79,46 @@ def test_the_spread_of_equal_values_is_their_magnitude():
 def test_the_order_of_the_axes_is_found(axes):
     reference = random(0, 3, 4, 5)
     other = reference.transpose(0, *axes)
-    found = difference(reference, other)
+    found = compare_activations(reference, other)
     assert found.identical
     assert np.array_equal(other.transpose(found.axes), reference)
 
 
 def test_a_square_picture_that_is_turned_is_not_taken_as_it_lies():
     reference = random(1, 6, 6)
-    found = difference(reference, reference.transpose(0, 2, 1))
+    found = compare_activations(reference, reference.transpose(0, 2, 1))
     assert (found.identical, found.axes) == (True, (0, 2, 1))
 
 
 def test_what_was_flattened_in_another_order_is_laid_back():
     picture = random(2, 4, 4, 3)
     channels_first = picture.transpose(0, 3, 1, 2).reshape(ROWS, -1)
-    assert difference(picture, channels_first).identical
-    assert difference(channels_first, picture).identical
+    assert compare_activations(picture, channels_first).identical
+    assert compare_activations(channels_first, picture).identical
 
 
 def test_one_harmed_value_is_measured_in_the_right_layout():
     reference = random(3, 4, 4, 3)
     other = reference.transpose(0, 3, 1, 2).copy()
     other[5, 2, 1, 0] += 0.5
-    found = difference(reference, other)
+    found = compare_activations(reference, other)
     assert found.axes == (0, 2, 3, 1)
     assert found.max_abs == pytest.approx(0.5)
     assert found.mean_abs == pytest.approx(0.5 / reference.size)
     assert found.relative == pytest.approx(0.5 / np.ptp(reference))
     assert found.near == pytest.approx(1 - 1 / reference.size)
-    assert found.above(0.01)
-    assert not found.above(0.5)
+    assert found.exceeds(0.01)
+    assert not found.exceeds(0.5)
 
 
 def test_a_value_that_is_finite_in_only_one_is_above_any_tolerance():
     reference = random(4, 3)
     other = reference.copy()
     other[0, 0] = np.nan
-    found = difference(reference, other)
+    found = compare_activations(reference, other)
     assert (found.max_abs, found.not_finite) == (0.0, 1)
-    assert found.above(1e9)
-    assert not difference(other, other.copy()).above(0)
+    assert found.exceeds(1e9)
+    assert not compare_activations(other, other.copy()).exceeds(0)
 
 
 # Pairs
@@ -115,26 +127,26 @@ def test_a_value_that_is_finite_in_only_one_is_above_any_tolerance():
 def test_layers_of_two_keras_models_are_paired_in_order_by_class_and_shape():
     ours = [tensor("a"), tensor("b", "Dropout"), tensor("c"), tensor("d", shape=(None, 2))]
     theirs = [tensor("x"), tensor("y"), tensor("z", shape=(None, 2))]
-    assert pair_by_structure(ours, theirs) == [0, None, 1, 2]
+    assert match_by_structure(ours, theirs) == [0, None, 1, 2]
 
 
 def test_branches_that_run_in_another_order_are_paired_by_value():
     left, right, both = random(0, 4), random(1, 4), random(2, 8)
     ours = [seen("left", left), seen("right", right), seen("both", both, "left", "right")]
     theirs = [seen("1", right), seen("2", left), seen("3", both.reshape(ROWS, 2, 4).transpose(0, 2, 1), "1", "2")]
-    assert pair_by_value(ours, theirs) == [1, 0, 2]
+    assert match_by_value(ours, theirs) == [1, 0, 2]
 
 
 def test_a_layer_that_has_no_tensor_of_its_own_finds_no_partner():
     conv, act = random(0, 6), np.maximum(random(0, 6), 0)
     ours = [seen("conv", conv), seen("relu", act, "conv")]
-    assert pair_by_value(ours, [seen("fused", act)]) == [None, 0]
+    assert match_by_value(ours, [seen("fused", act)]) == [None, 0]
 
 
 def test_of_tensors_with_the_same_values_the_one_of_the_same_shape_is_chosen():
     values = random(0, 2, 3)
     theirs = [seen("flat", values.reshape(ROWS, 6)), seen("turned", values.transpose(0, 2, 1)), seen("same", values)]
-    assert pair_by_value([seen("ours", values)], theirs) == [2]
+    assert match_by_value([seen("ours", values)], theirs) == [2]
 
 
 def test_behind_the_first_difference_layers_of_one_shape_are_paired_in_order():
@@ -147,7 +159,7 @@ def test_behind_the_first_difference_layers_of_one_shape_are_paired_in_order():
         theirs.append(seen(f"mul{layer}", before - 3, *([f"relu{layer - 1}"] if layer else [])))
         theirs.append(seen(f"add{layer}", before, f"mul{layer}"))
         theirs.append(seen(f"relu{layer}", other, f"add{layer}"))
-    assert [theirs[place].tensor.key for place in pair_by_value(ours, theirs)] == [f"relu{n}" for n in range(10)]
+    assert [theirs[place].tensor.key for place in match_by_value(ours, theirs)] == [f"relu{n}" for n in range(10)]
 
 
 def test_what_is_computed_from_a_layer_is_never_paired_with_what_stands_before_its_partner():
@@ -155,4 +167,4 @@ def test_what_is_computed_from_a_layer_is_never_paired_with_what_stands_before_i
     inputs = [random(0, 3), random(1, 5)]
     ours = [seen("a", inputs[0]), seen("b", inputs[1]), seen("a1", random(2, 4), "a"), seen("b1", random(3, 4), "b")]
     theirs = [seen("y", inputs[1]), seen("y1", random(8, 4), "y"), seen("x", inputs[0]), seen("x1", random(9, 4), "x")]
-    assert pair_by_value(ours, theirs) == [2, 0, 3, 1]
+    assert match_by_value(ours, theirs) == [2, 0, 3, 1]

@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from core.activations import MODULES
 from core.errors import InputError, UnknownName
 from core.formats import FORMATS
 from core.inputs import Inputs
 from core.jobs import Jobs, layers
-from core.jobs.layers import Limits, Side
+from core.jobs.layers import ActivationReader, LayerLimits
 from tests.conftest import finished
 from tests.layers.conftest import EXPONENT, SIGN
 
@@ -46,7 +45,7 @@ FIRST_WALKED = ("digits-mlp", "digits-cnn", "two-in-two-out")  # the others in t
 
 def walked(jobs: Jobs, baseline: str, other: str, **asked) -> dict:
     """The result of a walk that ended well."""
-    return finished(jobs, jobs.layers(baseline, other, **asked)).result
+    return finished(jobs, jobs.compare_layers(baseline, other, **asked)).result
 
 
 def first(result: dict) -> str | None:
@@ -150,14 +149,14 @@ def test_a_tolerance_of_a_persons_own_decides(jobs, trained, saved):
 
 def test_one_pair_of_tensors_is_held_at_a_time(jobs, trained, saved, monkeypatch):
     asked: list[tuple[str, int]] = []
-    original = Side._ask
+    original = ActivationReader._request
 
-    def counting(self: Side, task: str, **request):
+    def counting(self: ActivationReader, task: str, **request):
         frame = original(self, task, **request)
         asked.append((task, sum(array.nbytes for array in frame.arrays.values())))
         return frame
 
-    monkeypatch.setattr(Side, "_ask", counting)
+    monkeypatch.setattr(ActivationReader, "_request", counting)
     rows = 17
     result = walked(jobs, trained("digits-cnn"), saved("digits-cnn", "onnx")["artifact"], rows=rows)
     paired = [step for step in result["steps"] if step["state"] == "paired"]
@@ -169,8 +168,8 @@ def test_one_pair_of_tensors_is_held_at_a_time(jobs, trained, saved, monkeypatch
 
 
 def test_so_few_rows_are_read_that_a_reply_holds_them(jobs, trained, saved, monkeypatch):
-    small = Limits(reply_bytes=16 * 512 * 5)
-    monkeypatch.setattr(layers, "Limits", lambda cancelled, reply_bytes: small)
+    small = LayerLimits(reply_bytes=16 * 512 * 5)
+    monkeypatch.setattr(layers, "LayerLimits", lambda cancelled, reply_bytes: small)
     result = walked(jobs, trained("digits-cnn"), saved("digits-cnn", "keras")["artifact"], rows=16)
     rows = {step["layer"]: step["rows"] for step in result["steps"]}
     assert (rows["flatten"], rows["conv2d_1"], rows["dense_1"]) == (5, 1, 16)
@@ -186,17 +185,17 @@ def test_so_few_rows_are_read_that_a_reply_holds_them(jobs, trained, saved, monk
 )
 def test_what_has_no_layers_to_compare_is_refused_before_anything_is_started(jobs, saved, baseline, other, sentence):
     ids = [saved("digits-mlp", key)["artifact"] for key in (baseline, other)]
-    before = len(jobs.journal.all("layers"))
+    before = len(jobs.job_store.list_jobs("layers"))
     with pytest.raises(InputError) as refused:
-        jobs.layers(*ids)
+        jobs.compare_layers(*ids)
     assert refused.value.sentence == sentence
     assert refused.value.cure
-    assert len(jobs.journal.all("layers")) == before
+    assert len(jobs.job_store.list_jobs("layers")) == before
 
 
 def test_a_tf_module_has_no_layers(jobs, trained, saved):
     with pytest.raises(InputError, match=r"plain tf\.Module"):
-        jobs.layers(trained("digits-core"), saved("digits-core", "onnx")["artifact"])
+        jobs.compare_layers(trained("digits-core"), saved("digits-core", "onnx")["artifact"])
 
 
 @pytest.mark.parametrize(
@@ -204,22 +203,22 @@ def test_a_tf_module_has_no_layers(jobs, trained, saved):
 )
 def test_what_does_not_fit_is_refused(jobs, trained, saved, asked, sentence):
     with pytest.raises(InputError, match=sentence):
-        jobs.layers(trained("digits-mlp"), saved("digits-mlp", "keras")["artifact"], **asked)
+        jobs.compare_layers(trained("digits-mlp"), saved("digits-mlp", "keras")["artifact"], **asked)
 
 
 def test_every_format_says_as_what_its_tensors_can_be_seen():
-    assert {one.inside for one in FORMATS} == {"", *MODULES}
-    assert {one.key for one in FORMATS if not one.inside} == {"saved_model", "keras_export", "frozen_graph"}
+    assert {one.activations for one in FORMATS} == {"", "keras", "litert", "onnx", "openvino"}
+    assert {one.key for one in FORMATS if not one.activations} == {"saved_model", "keras_export", "frozen_graph"}
 
 
 def test_the_rows_of_an_input_set_are_walked(jobs, trained, saved):
     run, copy = trained("digits-mlp"), saved("digits-mlp", "litert_int8")["artifact"]
     sets = Inputs(jobs.library.home, jobs.config)
-    blank = sets.typed({"pixels": np.zeros((1, 64), "float32")})
+    blank = sets.add_typed({"pixels": np.zeros((1, 64), "float32")})
     usual, asked = walked(jobs, run, copy), walked(jobs, run, copy, inputs=blank.id)
     assert (usual["rows"], asked["rows"]) == (32, 1)
     assert asked["steps"][0]["max_abs"] != usual["steps"][0]["max_abs"]
-    same = sets.held_out(jobs.library, run)
+    same = sets.add_held_out(jobs.library, run)
     assert walked(jobs, run, copy, inputs=same.id) == usual
     with pytest.raises(UnknownName, match="These inputs are not kept"):
-        jobs.layers(run, copy, inputs="i0123456789")
+        jobs.compare_layers(run, copy, inputs="i0123456789")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.compare import Verdict
-from core.evidence import Evidence, Outcome
+from core.evidence import Evidence, ReloadOutcome
 from core.library import Artifact, Library, Run
 from core.library.records import new_id
 from core.runtimes.reference import Reference
@@ -33,17 +33,17 @@ def keep_run(library: Library, **facts) -> Run:
         (staged / "snapshot").mkdir()
         (staged / "snapshot" / "variables.npz").write_bytes(b"values")
         Reference({"x": np.arange(4.0)}, {"y": np.arange(4.0) * 2}, {}).write(staged / "reference.npz")
-        return library.keep_run(staged, FACTS | facts)
+        return library.commit_run(staged, FACTS | facts)
 
 
-IDENTICAL = Evidence(without_code=Outcome(verdict=Verdict.BIT_IDENTICAL, rows=4))
+IDENTICAL = Evidence(without_code=ReloadOutcome(verdict=Verdict.BIT_IDENTICAL, rows=4))
 
 
 def keep_artifact(library: Library, run: Run, format_key: str = "keras", content: bytes = b"0123456789") -> Artifact:
     """A bit-identical artifact with the files model.bin and variables/data."""
     with library.staging() as staged:
         _write_copy(staged, content)
-        return library.keep_artifact(staged, run.id, IDENTICAL, format=format_key, seconds=0.5)
+        return library.commit_artifact(staged, run.id, IDENTICAL, format=format_key, seconds=0.5)
 
 
 def keep_both(library: Library, content: bytes = b"0123456789") -> Artifact:
@@ -55,7 +55,7 @@ def keep_both(library: Library, content: bytes = b"0123456789") -> Artifact:
         id_ = new_id("a")
         facts = FACTS | {"demo": None, "trust": "brought in", "brought": {"artifact": id_}}
         more = {"id": id_, "format": "keras", "seconds": 0.0, "trust": "brought in"}
-        return library.keep_both(staged / "run", facts, staged / "artifact", IDENTICAL, **more)[1]
+        return library.commit_run_and_artifact(staged / "run", facts, staged / "artifact", IDENTICAL, **more)[1]
 
 
 def _write_copy(folder: Path, content: bytes) -> None:

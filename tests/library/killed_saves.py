@@ -9,14 +9,14 @@ from tests.library.conftest import keep_artifact, keep_run
 
 # Each stage is the return from, or the call of, the n-th use of one of these functions.
 STAGES = {
-    "before hashing": (storage, "seal", "call", 1),
-    "after hashing": (storage, "seal", "return", 1),
-    "before the record": (storage, "write_text", "call", 1),
-    "between record and evidence": (storage, "write_text", "return", 1),
+    "before hashing": (storage, "hash_and_flush", "call", 1),
+    "after hashing": (storage, "hash_and_flush", "return", 1),
+    "before the record": (storage, "write_text_atomically", "call", 1),
+    "between record and evidence": (storage, "write_text_atomically", "return", 1),
     "within the evidence": (os, "replace", "call", 2),
     "before the rename": (os, "rename", "call", 1),
     "after the rename": (os, "rename", "return", 1),
-    "before the parents are flushed": (storage, "flush", "call", 6),
+    "before the parents are flushed": (storage, "fsync_path", "call", 6),
 }
 
 

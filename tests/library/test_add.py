@@ -73,7 +73,7 @@ def test_a_keras_model_is_added_with_its_reference(library, added_sums, sums):
     assert (run.name, run.demo, run.settings, run.kind, run.parameters) == ("Sums", None, None, "keras", 4)
     reference = library.reference(run.id)
     assert reference.inputs["features"].tobytes() == ROWS.tobytes()
-    (answers,) = reference.answers.values()
+    (answers,) = reference.predictions.values()
     np.testing.assert_allclose(answers, sums.predict(ROWS, verbose=0), atol=1e-6)
     assert library.history(run.id) == []
     library.verify(run.id)

@@ -8,9 +8,9 @@ import pytest
 
 from core.errors import InputError
 from core.library import Library
-from core.library.catalog.catalog import PORTION, Catalog
+from core.library.catalog.catalog import FOLDERS_PER_TRANSACTION, Catalog
 from core.library.catalog.schema import ENTRIES
-from core.library.records import Entry, Query, Source
+from core.library.records import Entry, IndexedEntry, Query
 from tests.library.conftest import keep_artifact, keep_run, spoil
 
 
@@ -90,9 +90,9 @@ def test_the_catalog_equals_what_a_rebuild_gives(library):
     spoil(library.home / "artifacts" / library.find()[0].id / "artifact.json", "{")
     library.remove(library.find("h5")[0].id)
     before = library.find()
-    library.rebuild()
+    library.rebuild_catalog()
     once = library.find()
-    library.rebuild()
+    library.rebuild_catalog()
     assert before == once == library.find()
     assert sum(entry.problem is not None for entry in once) == 1
 
@@ -104,9 +104,9 @@ def in_step(one: Catalog, stamps: dict[str, int], read) -> None:
 def test_only_what_changed_is_read_again():
     read, one = [], Catalog("sqlite://")
 
-    def source(id_: str) -> Source:
+    def source(id_: str) -> IndexedEntry:
         read.append(id_)
-        return Source(Entry(id=id_, created=id_))
+        return IndexedEntry(Entry(id=id_, created=id_))
 
     in_step(one, {"a1": 10, "a2": 10}, source)
     in_step(one, {"a1": 10, "a2": 10}, source)
@@ -116,8 +116,8 @@ def test_only_what_changed_is_read_again():
 
 
 def test_thousands_of_rows_come_and_go():
-    one, count = Catalog("sqlite://"), PORTION + 1200
-    in_step(one, {f"a{number}": 1 for number in range(count)}, lambda id_: Source(Entry(id=id_, bytes=2)))
+    one, count = Catalog("sqlite://"), FOLDERS_PER_TRANSACTION + 1200
+    in_step(one, {f"a{number}": 1 for number in range(count)}, lambda id_: IndexedEntry(Entry(id=id_, bytes=2)))
     assert len(one.find()) == count
     assert one.page(Query(size=1))[1:3] == (count, 2 * count)
     in_step(one, {}, lambda id_: None)
@@ -127,7 +127,7 @@ def test_thousands_of_rows_come_and_go():
 def test_a_search_is_text_and_no_pattern():
     one = Catalog("sqlite://")
     names = {"a1": "50 % of _all_", "a2": "50 apples"}
-    in_step(one, dict.fromkeys(names, 1), lambda id_: Source(Entry(id=id_, run_name=names[id_])))
+    in_step(one, dict.fromkeys(names, 1), lambda id_: IndexedEntry(Entry(id=id_, run_name=names[id_])))
     assert [entry.id for entry in one.find("%")] == ["a1"]
     assert [entry.id for entry in one.find("_all_")] == ["a1"]
     assert one.find("' OR 1=1 --") == []
@@ -172,7 +172,7 @@ def test_two_libraries_never_share_a_catalog(library, tmp_path):
 
 @pytest.mark.trust
 def test_the_list_answers_while_a_stranger_holds_the_catalog_locked(library, monkeypatch, tally):
-    monkeypatch.setattr("core.library.catalog.schema.WAIT", 0.3)
+    monkeypatch.setattr("core.library.catalog.schema.BUSY_TIMEOUT", 0.3)
     opened = Library(library.home)
     before = opened.find()
     stranger = sqlite3.connect(catalog(library), isolation_level=None)

@@ -16,10 +16,10 @@ import pytest
 from core.errors import Damaged
 from core.formats import FORMATS
 from core.library import Artifact, Library, Run
-from core.runtimes.reference import Reference, fingerprint
+from core.runtimes.reference import Reference, fingerprint_arrays
 from core.settings import PROJECT
 from core.size_breakdown import breakdown as content_module
-from core.size_breakdown.breakdown import Part, account, content
+from core.size_breakdown.breakdown import SizePart, break_down_sizes, list_size_parts
 from tests.library.conftest import FACTS, keep_artifact, keep_run
 
 WEIGHT_BYTES = 38_440  # digits-mlp: 9,610 float32
@@ -35,7 +35,7 @@ MOMENT = RANDOM.normal(size=(8, 4)).astype(np.float32)
 STEP = np.array(7)
 
 
-def grouped(parts: list[Part]) -> Counter[str]:
+def grouped(parts: list[SizePart]) -> Counter[str]:
     count: Counter[str] = Counter()
     for part in parts:
         count[part.group] += part.bytes
@@ -49,10 +49,10 @@ def grouped(parts: list[Part]) -> Counter[str]:
 def parts_of(jobs, saved):
     """A function that gives the parts of digits-mlp in a format, whose sum it has checked."""
 
-    def parts(format_key: str) -> list[Part]:
+    def parts(format_key: str) -> list[SizePart]:
         row = saved("digits-mlp", format_key)
         assert row["state"] == "done", row.get("error")
-        found = content(jobs.library, row["artifact"])
+        found = list_size_parts(jobs.library, row["artifact"])
         files = (jobs.library.home / "artifacts" / row["artifact"] / "files").rglob("*")
         assert sum(part.bytes for part in found) == sum(path.stat().st_size for path in files if path.is_file())
         return found
@@ -89,7 +89,7 @@ def test_the_keras_export_holds_every_weight_twice(parts_of, jobs, saved):
     assert grouped(parts)["weights"] == 2 * WEIGHT_BYTES
     names = {part.name for part in parts if part.group == "weights"}
     assert {"sequential/dense/kernel", "sequential/dense/kernel, copy 2"} <= {_unnumbered(name) for name in names}
-    notes = account(jobs.library, saved("digits-mlp", "keras_export")["artifact"]).notes
+    notes = break_down_sizes(jobs.library, saved("digits-mlp", "keras_export")["artifact"]).notes
     assert notes[0] == "38,440 bytes are further copies of what is there already."
 
 
@@ -116,7 +116,7 @@ def test_float16_is_found_in_litert_and_openvino(parts_of):
 def test_quantised_weights_are_not_found_and_that_is_said(parts_of, jobs, saved, format_key: str, group: str):
     groups = grouped(parts_of(format_key))
     assert groups[group] >= 9_216 * (0.5 if "int4" in format_key else 1)  # a byte, or half, for each kernel's number
-    notes = account(jobs.library, saved("digits-mlp", format_key)["artifact"]).notes
+    notes = break_down_sizes(jobs.library, saved("digits-mlp", format_key)["artifact"]).notes
     found = 0 if format_key == "litert_int8" else 2  # the biases; there they are integers too
     assert notes[0].startswith(f"Weights found: {found} of 4, as trained, transposed or in float16. What is missing ")
 
@@ -135,8 +135,11 @@ def run_of(library: Library, weights: dict, optimizer: dict, between: tuple = ()
         values = [*weights.values(), *between, *optimizer.values()]
         np.savez(staged / "snapshot" / "variables.npz", **{str(at): value for at, value in enumerate(values)})
         Reference({"x": np.arange(4.0)}, {"y": np.arange(4.0)}, {}).write(staged / "reference.npz")
-        named = {"weights": fingerprint(list(weights.items())), "optimizer": fingerprint(list(optimizer.items()))}
-        return library.keep_run(staged, FACTS | named)
+        named = {
+            "weights": fingerprint_arrays(list(weights.items())),
+            "optimizer": fingerprint_arrays(list(optimizer.items())),
+        }
+        return library.commit_run(staged, FACTS | named)
 
 
 def artifact_of(library: Library, run: Run, **files: bytes) -> Artifact:
@@ -150,14 +153,14 @@ def artifact_of(library: Library, run: Run, **files: bytes) -> Artifact:
         (folder / "files" / name.replace("_", ".", 1)).write_bytes(raw)
         entries.append(_entry(folder / "files" / name.replace("_", ".", 1)))
     record = artifact.model_copy(update={"files": entries})
-    (folder / "artifact.json").write_text(record.text(), encoding="utf-8")
+    (folder / "artifact.json").write_text(record.to_json_text(), encoding="utf-8")
     return record
 
 
 def _entry(path: Path):
     from core.library import storage
 
-    return storage.entry(path, path.parent)
+    return storage.make_file_entry(path, path.parent)
 
 
 @pytest.fixture
@@ -170,17 +173,17 @@ def test_every_byte_by_hand(empty_library: Library, small_run: Run):
     raw = b"THE HEAD" + bytes(128) + KERNEL.T.tobytes() + BIAS.tobytes() + b"-" * 5
     raw += KERNEL.astype(np.float16).tobytes() + MOMENT.tobytes() + KERNEL.tobytes() + b"tail!!"
     artifact = artifact_of(empty_library, small_run, model_bin=raw, about_json=b'{"a": 1}', model_pb=b"graph")
-    found = account(empty_library, artifact.id)
+    found = break_down_sizes(empty_library, artifact.id)
     assert set(found.parts) == {
-        Part("weights", "kernel, copy 2", 128, "model.bin"),
-        Part("weights", "kernel, transposed", 128, "model.bin"),
-        Part("optimizer state", "moment", 128, "model.bin"),
-        Part("structure and padding", "runs of zeros", 128, "model.bin"),
-        Part("weights", "kernel, in float16, copy 3", 64, "model.bin"),
-        Part("weights", "bias", 16, "model.bin"),
-        Part("structure and padding", "what is left", 19, "model.bin"),
-        Part("metadata", "about.json", 8, "about.json"),
-        Part("graph", "operations and signatures", 5, "model.pb"),
+        SizePart("weights", "kernel, copy 2", 128, "model.bin"),
+        SizePart("weights", "kernel, transposed", 128, "model.bin"),
+        SizePart("optimizer state", "moment", 128, "model.bin"),
+        SizePart("structure and padding", "runs of zeros", 128, "model.bin"),
+        SizePart("weights", "kernel, in float16, copy 3", 64, "model.bin"),
+        SizePart("weights", "bias", 16, "model.bin"),
+        SizePart("structure and padding", "what is left", 19, "model.bin"),
+        SizePart("metadata", "about.json", 8, "about.json"),
+        SizePart("graph", "operations and signatures", 5, "model.pb"),
     }
     assert [part.bytes for part in found.parts] == sorted((part.bytes for part in found.parts), reverse=True)
     assert found.notes == [
@@ -192,27 +195,27 @@ def test_every_byte_by_hand(empty_library: Library, small_run: Run):
 def test_overlapping_finds_are_counted_once(empty_library: Library):
     run = run_of(empty_library, {"whole": KERNEL, "part": KERNEL[2:5].copy()}, {})
     artifact = artifact_of(empty_library, run, model_bin=b"123" + KERNEL.tobytes())
-    assert content(empty_library, artifact.id) == [
-        Part("weights", "whole", 128, "model.bin"),
-        Part("structure and converted weights", "what is left, converted weights", 3, "model.bin"),
+    assert list_size_parts(empty_library, artifact.id) == [
+        SizePart("weights", "whole", 128, "model.bin"),
+        SizePart("structure and converted weights", "what is left, converted weights", 3, "model.bin"),
     ]
 
 
 def test_equal_tensors_are_each_found(empty_library: Library):
     run = run_of(empty_library, {"kernel": KERNEL}, {"average": KERNEL})
     artifact = artifact_of(empty_library, run, model_bin=KERNEL.tobytes() * 2)
-    assert set(content(empty_library, artifact.id)) == {
-        Part("weights", "kernel", 128, "model.bin"),
-        Part("optimizer state", "average", 128, "model.bin"),
+    assert set(list_size_parts(empty_library, artifact.id)) == {
+        SizePart("weights", "kernel", 128, "model.bin"),
+        SizePart("optimizer state", "average", 128, "model.bin"),
     }
 
 
 def test_random_state_among_the_values_shifts_no_name(empty_library: Library):
     run = run_of(empty_library, {"kernel": KERNEL}, {"moment": MOMENT}, between=(np.array([1, 2], np.uint32),))
     artifact = artifact_of(empty_library, run, model_bin=MOMENT.tobytes() + KERNEL.tobytes())
-    assert set(content(empty_library, artifact.id)) == {
-        Part("weights", "kernel", 128, "model.bin"),
-        Part("optimizer state", "moment", 128, "model.bin"),
+    assert set(list_size_parts(empty_library, artifact.id)) == {
+        SizePart("weights", "kernel", 128, "model.bin"),
+        SizePart("optimizer state", "moment", 128, "model.bin"),
     }
 
 
@@ -220,7 +223,7 @@ def test_random_state_among_the_values_shifts_no_name(empty_library: Library):
 def test_uniform_tensors_are_not_looked_for(empty_library: Library, values: np.ndarray):
     run = run_of(empty_library, {"gamma": values, "kernel": KERNEL}, {})
     artifact = artifact_of(empty_library, run, model_bin=values.tobytes() + KERNEL.tobytes())
-    found = account(empty_library, artifact.id)
+    found = break_down_sizes(empty_library, artifact.id)
     assert grouped(found.parts) == {"weights": 128, "structure and padding": values.nbytes}
     assert found.notes[0].startswith(f"Not looked for: 1 tensor ({values.nbytes:,} bytes)")
 
@@ -230,7 +233,9 @@ def test_kernels_are_found_in_the_layouts_of_other_runtimes(empty_library: Libra
     kernel = RANDOM.normal(size=(3, 3, 2, 5)).astype(np.float32)
     run = run_of(empty_library, {"kernel": kernel}, {})
     artifact = artifact_of(empty_library, run, model_onnx=b"?" + kernel.transpose(axes).tobytes())
-    assert Part("weights", "kernel, transposed", kernel.nbytes, "model.onnx") in content(empty_library, artifact.id)
+    assert SizePart("weights", "kernel, transposed", kernel.nbytes, "model.onnx") in list_size_parts(
+        empty_library, artifact.id
+    )
 
 
 def test_a_tensor_across_the_pieces_that_are_read_is_found(empty_library: Library):
@@ -238,7 +243,7 @@ def test_a_tensor_across_the_pieces_that_are_read_is_found(empty_library: Librar
     run = run_of(empty_library, {"kernel": kernel, "bias": BIAS}, {})
     before = b"\x01" * (2**20 - 3)  # the bias begins three bytes before a border
     artifact = artifact_of(empty_library, run, model_h5=before + BIAS.tobytes() + kernel.tobytes())
-    assert grouped(content(empty_library, artifact.id)) == {
+    assert grouped(list_size_parts(empty_library, artifact.id)) == {
         "weights": kernel.nbytes + BIAS.nbytes,
         "structure and padding": len(before),
     }
@@ -259,11 +264,11 @@ def test_stored_members_are_searched_in_place(empty_library: Library, small_run:
     raw = zipped({"config.json": b"{}" * 20, "model.h5": b"abc" + KERNEL.tobytes()}, zipfile.ZIP_STORED)
     artifact = artifact_of(empty_library, small_run, model_keras=b"before" + raw + b"after")
     bias_is_not_there = "model.h5: HDF5 names, settings and tables, converted weights"
-    assert set(content(empty_library, artifact.id)) == {
-        Part("weights", "kernel", 128, "model.keras"),
-        Part("metadata", "config.json", 40, "model.keras"),
-        Part("structure and converted weights", bias_is_not_there, 3, "model.keras"),
-        Part("structure and padding", "headers and directory of the zip", len(raw) + 11 - 171, "model.keras"),
+    assert set(list_size_parts(empty_library, artifact.id)) == {
+        SizePart("weights", "kernel", 128, "model.keras"),
+        SizePart("metadata", "config.json", 40, "model.keras"),
+        SizePart("structure and converted weights", bias_is_not_there, 3, "model.keras"),
+        SizePart("structure and padding", "headers and directory of the zip", len(raw) + 11 - 171, "model.keras"),
     }
 
 
@@ -274,25 +279,25 @@ def test_compressed_members_are_unpacked_and_the_gain_is_named(
     inside = KERNEL.tobytes() + BIAS.tobytes() + b"abc" * 1000
     raw = zipped({"model.weights.h5": inside}, compression)
     artifact = artifact_of(empty_library, small_run, model_keras=raw)
-    parts = content(empty_library, artifact.id)
+    parts = list_size_parts(empty_library, artifact.id)
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         packed = archive.getinfo("model.weights.h5").compress_size
     assert sum(part.bytes for part in parts) == len(raw)
     assert set(parts) == {
-        Part("weights", "kernel", 128, "model.keras"),
-        Part("weights", "bias", 16, "model.keras"),
-        Part("structure and padding", "model.weights.h5: HDF5 names, settings and tables", 3000, "model.keras"),
-        Part("structure and padding", "headers and directory of the zip", len(raw) - packed, "model.keras"),
-        Part("saved by compression", "model.weights.h5: compression", packed - len(inside), "model.keras"),
+        SizePart("weights", "kernel", 128, "model.keras"),
+        SizePart("weights", "bias", 16, "model.keras"),
+        SizePart("structure and padding", "model.weights.h5: HDF5 names, settings and tables", 3000, "model.keras"),
+        SizePart("structure and padding", "headers and directory of the zip", len(raw) - packed, "model.keras"),
+        SizePart("saved by compression", "model.weights.h5: compression", packed - len(inside), "model.keras"),
     }
 
 
 @pytest.mark.trust
 def test_a_member_that_was_packed_a_thousandfold_is_not_unpacked_into_memory(empty_library: Library, small_run: Run):
-    raw = zipped({"model.weights.h5": bytes(content_module.UNPACKED + 1)}, zipfile.ZIP_DEFLATED)
+    raw = zipped({"model.weights.h5": bytes(content_module.MAX_UNPACKED_BYTES + 1)}, zipfile.ZIP_DEFLATED)
     id_ = artifact_of(empty_library, small_run, model_keras=raw).id
     tracemalloc.start()
-    found = account(empty_library, id_)
+    found = break_down_sizes(empty_library, id_)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     (part,) = [part for part in found.parts if part.group == "not searched"]
@@ -305,7 +310,7 @@ def test_a_compressed_member_that_cannot_be_read_is_said_to_be_so(empty_library:
     raw = bytearray(zipped({"model.h5": KERNEL.tobytes() + b"abc" * 1000}, zipfile.ZIP_DEFLATED))
     raw[60:80] = bytes(20)
     artifact = artifact_of(empty_library, small_run, model_keras=bytes(raw))
-    found = account(empty_library, artifact.id)
+    found = break_down_sizes(empty_library, artifact.id)
     assert sum(part.bytes for part in found.parts) == len(raw)
     assert [part.name for part in found.parts if part.group == "not searched"] == ["model.h5: compressed, not unpacked"]
     assert found.notes[-1].startswith("Not looked through: ")
@@ -314,7 +319,7 @@ def test_a_compressed_member_that_cannot_be_read_is_said_to_be_so(empty_library:
 @pytest.mark.parametrize("raw", [b"", b"PK\x03\x04", b"PK\x05\x06" + bytes(18), b"\x00", b"\xff" * 7])
 def test_odd_files_are_accounted_for(empty_library: Library, small_run: Run, raw: bytes):
     artifact = artifact_of(empty_library, small_run, model_keras=raw)
-    assert sum(part.bytes for part in content(empty_library, artifact.id)) == len(raw)
+    assert sum(part.bytes for part in list_size_parts(empty_library, artifact.id)) == len(raw)
 
 
 def test_a_zip_that_lies_about_its_members_is_still_accounted_for(empty_library: Library, small_run: Run):
@@ -323,7 +328,7 @@ def test_a_zip_that_lies_about_its_members_is_still_accounted_for(empty_library:
     for at in range(directory, len(whole)):
         raw = whole[:at] + b"\x7f" + whole[at + 1 :]
         artifact = artifact_of(empty_library, small_run, model_keras=raw)
-        assert sum(part.bytes for part in content(empty_library, artifact.id)) == len(raw)
+        assert sum(part.bytes for part in list_size_parts(empty_library, artifact.id)) == len(raw)
 
 
 # Limits, and what cannot be known
@@ -332,13 +337,13 @@ def test_a_zip_that_lies_about_its_members_is_still_accounted_for(empty_library:
 def test_beyond_the_limit_nothing_is_searched_and_that_is_said(
     empty_library: Library, small_run: Run, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(content_module, "SEARCHED", 200)
+    monkeypatch.setattr(content_module, "MAX_SEARCHED_BYTES", 200)
     artifact = artifact_of(empty_library, small_run, model_h5=KERNEL.tobytes() + b"x" * 100 + MOMENT.tobytes())
-    found = account(empty_library, artifact.id)
+    found = break_down_sizes(empty_library, artifact.id)
     assert set(found.parts) == {
-        Part("weights", "kernel", 128, "model.h5"),
-        Part("structure and padding", "HDF5 names, settings and tables", 72, "model.h5"),
-        Part("not searched", "model.h5: beyond the limit of the search", 156, "model.h5"),
+        SizePart("weights", "kernel", 128, "model.h5"),
+        SizePart("structure and padding", "HDF5 names, settings and tables", 72, "model.h5"),
+        SizePart("not searched", "model.h5: beyond the limit of the search", 156, "model.h5"),
     }
     said = "Not looked through: 156 bytes, compressed in an unknown way or beyond the first 200."
     assert found.notes[-1] == said
@@ -349,14 +354,14 @@ def test_a_tensor_that_repeats_itself_takes_no_longer(empty_library: Library):
     repeated = np.tile(row, (4000, 1))
     run = run_of(empty_library, {"embedding": repeated, "kernel": KERNEL}, {})
     artifact = artifact_of(empty_library, run, model_h5=repeated.tobytes() + KERNEL.tobytes())
-    assert grouped(content(empty_library, artifact.id)) == {"weights": repeated.nbytes + 128}
+    assert grouped(list_size_parts(empty_library, artifact.id)) == {"weights": repeated.nbytes + 128}
 
 
 def test_a_run_from_a_notebook_is_named_by_kind_of_file(empty_library: Library):
     run = keep_run(empty_library, demo=None, settings=None)
     model = zipped({"config.json": b"{}", "model.weights.h5": KERNEL.tobytes()}, zipfile.ZIP_STORED)
     artifact = artifact_of(empty_library, run, model_keras=model, model_tflite=b"graph")
-    found = account(empty_library, artifact.id)
+    found = break_down_sizes(empty_library, artifact.id)
     assert grouped(found.parts) == {
         "weights and structure": 128,
         "graph": 5,
@@ -371,8 +376,8 @@ def test_a_run_from_a_notebook_is_named_by_kind_of_file(empty_library: Library):
 
 def test_a_run_whose_values_cannot_be_read_is_named_by_kind_of_file(empty_library: Library, run: Run):
     artifact = artifact_of(empty_library, run, model_tflite=b"graph")
-    assert account(empty_library, artifact.id).parts == [
-        Part("graph and weights", "operations and signatures, weights", 5, "model.tflite")
+    assert break_down_sizes(empty_library, artifact.id).parts == [
+        SizePart("graph and weights", "operations and signatures, weights", 5, "model.tflite")
     ]
 
 
@@ -395,4 +400,4 @@ def test_damaged_files_are_refused(empty_library: Library, small_run: Run):
     artifact = artifact_of(empty_library, small_run, model_bin=b"0123")
     (empty_library.home / "artifacts" / artifact.id / "files" / "model.bin").write_bytes(b"0124")
     with pytest.raises(Damaged, match=r"The file model\.bin has changed"):
-        content(empty_library, artifact.id)
+        list_size_parts(empty_library, artifact.id)

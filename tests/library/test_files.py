@@ -25,7 +25,7 @@ def folder(tmp_path):
 
 
 def test_sealing_gives_every_file_with_its_size_and_hash_in_order(folder):
-    assert storage.seal(folder) == [
+    assert storage.hash_and_flush(folder) == [
         FileEntry(path="a.bin", bytes=0, sha256=hashlib.sha256(b"").hexdigest()),
         FileEntry(path="b.bin", bytes=2, sha256=hashlib.sha256(b"bb").hexdigest()),
         FileEntry(path="variables/modèle 1.bin", bytes=256, sha256=hashlib.sha256(bytes(range(256))).hexdigest()),
@@ -33,7 +33,7 @@ def test_sealing_gives_every_file_with_its_size_and_hash_in_order(folder):
 
 
 def test_sealing_an_empty_folder_gives_nothing(tmp_path):
-    assert storage.seal(tmp_path) == []
+    assert storage.hash_and_flush(tmp_path) == []
 
 
 def test_a_link_is_no_file_of_ours(folder):
@@ -45,20 +45,20 @@ def test_a_link_is_no_file_of_ours(folder):
 def test_every_file_and_folder_is_flushed(folder, monkeypatch):
     flushed = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: flushed.append(os.readlink(f"/proc/self/fd/{descriptor}")))
-    storage.seal(folder)
+    storage.hash_and_flush(folder)
     named = {os.path.relpath(path, folder) for path in flushed}
     assert named == {".", "a.bin", "b.bin", "variables", "variables/modèle 1.bin"}
 
 
 def test_unchanged_files_pass(folder):
-    storage.check(folder, storage.seal(folder))
+    storage.verify_files(folder, storage.hash_and_flush(folder))
 
 
 def test_the_first_file_that_does_not_fit_is_named_without_its_path(folder):
-    entries = storage.seal(folder)
+    entries = storage.hash_and_flush(folder)
     (folder / "variables" / "modèle 1.bin").unlink()
     with pytest.raises(Damaged) as caught:
-        storage.check(folder, entries)
+        storage.verify_files(folder, entries)
     assert caught.value.sentence == "The file modèle 1.bin is missing."
     assert str(folder) not in str(caught.value)
 
@@ -68,7 +68,7 @@ def sealed(tmp_path_factory):
     """A folder with one file of 200 bytes, and its entries."""
     folder = tmp_path_factory.mktemp("sealed")
     (folder / "model.bin").write_bytes(bytes(200))
-    return folder, storage.seal(folder)
+    return folder, storage.hash_and_flush(folder)
 
 
 @given(st.binary(max_size=220))
@@ -77,10 +77,10 @@ def test_no_other_bytes_ever_pass(sealed, data):
     folder, entries = sealed
     (folder / "model.bin").write_bytes(data)
     if data == bytes(200):
-        storage.check(folder, entries)
+        storage.verify_files(folder, entries)
     else:
         with pytest.raises(Damaged):
-            storage.check(folder, entries)
+            storage.verify_files(folder, entries)
 
 
 @given(st.integers(0, 199), st.integers(0, 7))
@@ -91,13 +91,13 @@ def test_no_single_flipped_bit_ever_passes(sealed, place, bit):
     data[place] ^= 1 << bit
     (folder / "model.bin").write_bytes(data)
     with pytest.raises(Damaged, match="its SHA-256 differs"):
-        storage.check(folder, entries)
+        storage.verify_files(folder, entries)
 
 
 def test_text_replaces_text_whole(tmp_path):
     path = tmp_path / "record.json"
-    storage.write_text(path, "old")
-    storage.write_text(path, "new ✓")
+    storage.write_text_atomically(path, "old")
+    storage.write_text_atomically(path, "new ✓")
     assert path.read_text(encoding="utf-8") == "new ✓"
     assert [one.name for one in tmp_path.iterdir()] == ["record.json"]
 
@@ -105,27 +105,27 @@ def test_text_replaces_text_whole(tmp_path):
 @pytest.mark.parametrize("function", ["fsync", "replace"])
 def test_text_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch, function):
     path = tmp_path / "record.json"
-    storage.write_text(path, "old")
+    storage.write_text_atomically(path, "old")
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, function, full)
     with pytest.raises(OSError, match="No space left"):
-        storage.write_text(path, "new")
+        storage.write_text_atomically(path, "new")
     monkeypatch.undo()
     assert path.read_text(encoding="utf-8") == "old"
     assert [one.name for one in tmp_path.iterdir()] == ["record.json"]
 
 
 def test_a_folder_moves_whole(folder, tmp_path):
-    storage.move(folder, tmp_path / "shelf" / "a1")
+    storage.rename_durably(folder, tmp_path / "shelf" / "a1")
     assert not folder.exists()
     assert (tmp_path / "shelf" / "a1" / "b.bin").read_bytes() == b"bb"
 
 
 def refuse(error: Exception) -> None:
-    with storage.disk():
+    with storage.translate_disk_errors():
         raise error
 
 
@@ -139,5 +139,5 @@ def test_what_a_disk_refuses_becomes_ours():
 
 
 def test_discarding_what_is_not_there_is_no_error(tmp_path):
-    storage.discard(tmp_path / "nothing")
+    storage.delete_folder(tmp_path / "nothing")
     assert list(tmp_path.iterdir()) == []

@@ -4,45 +4,47 @@ import os
 
 import pytest
 
-from core.caching import Held
+from core.caching import RecordCache
 from core.errors import UnreadableRecord
-from core.library.annotations import Marks
+from core.library.annotations import Annotations
 
 
 def write(path, note):
-    path.write_text(Marks(note=note).text(), encoding="utf-8")
+    path.write_text(Annotations(note=note).to_json_text(), encoding="utf-8")
     return path
 
 
 def test_a_record_is_read_once_as_long_as_its_file_is_not_touched(tmp_path):
-    held, path = Held(10_000), write(tmp_path / "marks.json", "one")
-    assert held.get(Marks.read, path) is held.get(Marks.read, path)
+    held, path = RecordCache(10_000), write(tmp_path / "marks.json", "one")
+    assert held.get(Annotations.read, path) is held.get(Annotations.read, path)
 
 
 def test_a_record_that_was_replaced_or_written_into_is_read_again(tmp_path):
-    held, path = Held(10_000), write(tmp_path / "marks.json", "one")
-    held.get(Marks.read, path)
+    held, path = RecordCache(10_000), write(tmp_path / "marks.json", "one")
+    held.get(Annotations.read, path)
     os.replace(write(tmp_path / "beside.json", "two"), path)
-    assert held.get(Marks.read, path).note == "two"
+    assert held.get(Annotations.read, path).note == "two"
     write(path, "three, and longer")
-    assert held.get(Marks.read, path).note == "three, and longer"
+    assert held.get(Annotations.read, path).note == "three, and longer"
 
 
 def test_what_is_gone_or_broken_is_said_and_not_held(tmp_path):
-    held, path = Held(10_000), write(tmp_path / "marks.json", "one")
-    held.get(Marks.read, path)
+    held, path = RecordCache(10_000), write(tmp_path / "marks.json", "one")
+    held.get(Annotations.read, path)
     path.unlink()
     with pytest.raises(UnreadableRecord):
-        held.get(Marks.read, path)
+        held.get(Annotations.read, path)
     path.write_text("{", encoding="utf-8")
     with pytest.raises(UnreadableRecord):
-        held.get(Marks.read, path)
+        held.get(Annotations.read, path)
 
 
 def test_no_more_is_held_than_the_bound_and_the_rest_is_read_as_before(tmp_path):
     paths = [write(tmp_path / f"{number}.json", f"note {number}") for number in range(5)]
-    held = Held(3 * paths[0].stat().st_size)
-    first = [held.get(Marks.read, path) for path in paths]
-    assert [held.get(Marks.read, path) is one for path, one in zip(paths[2:], first[2:], strict=True)] == [True] * 3
-    assert held.get(Marks.read, paths[0]).note == "note 0"
-    assert held.get(Marks.read, paths[0]) is not first[0]
+    held = RecordCache(3 * paths[0].stat().st_size)
+    first = [held.get(Annotations.read, path) for path in paths]
+    assert [held.get(Annotations.read, path) is one for path, one in zip(paths[2:], first[2:], strict=True)] == [
+        True
+    ] * 3
+    assert held.get(Annotations.read, paths[0]).note == "note 0"
+    assert held.get(Annotations.read, paths[0]) is not first[0]

@@ -44,7 +44,7 @@ def test_an_alias_stands_for_its_id_in_every_command(say_here, empty_library, ru
     assert (status, json.loads(out)) == (0, [{"alias": "champion", "artifact": artifact.id, "before": None}])
     assert json.loads(say_here("show", "champion", "--json")[1])["marks"]["aliases"] == ["champion"]
     assert say_here("note", "champion", "the one")[0] == 0
-    assert empty_library.marks(artifact.id).note == "the one"
+    assert empty_library.annotations(artifact.id).note == "the one"
     assert say_here("verify", "champion")[0] == 0
     assert json.loads(say_here("lineage", "champion", "--json")[1])["origin"]["run"] == run.id
     other = keep_artifact(empty_library, run)

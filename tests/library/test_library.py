@@ -32,7 +32,12 @@ def ids(library: Library) -> list[str]:
 
 
 def test_a_new_library_is_empty(empty_library):
-    assert (empty_library.find(), empty_library.runs(), empty_library.trash(), empty_library.ids()) == ([], [], [], [])
+    assert (empty_library.find(), empty_library.runs(), empty_library.trash_ids(), empty_library.ids()) == (
+        [],
+        [],
+        [],
+        [],
+    )
 
 
 def test_a_kept_run_is_found_again_whole(empty_library, run):
@@ -40,7 +45,7 @@ def test_a_kept_run_is_found_again_whole(empty_library, run):
     assert [one.id for one in again.runs()] == [run.id]
     assert again.run(run.id) == run
     assert [entry.path for entry in run.files] == ["history.csv", "reference.npz", "snapshot/variables.npz"]
-    assert again.reference(run.id).answers["y"].tolist() == [0.0, 2.0, 4.0, 6.0]
+    assert again.reference(run.id).predictions["y"].tolist() == [0.0, 2.0, 4.0, 6.0]
     assert again.snapshot(run.id) == empty_library.home / "runs" / run.id / "snapshot"
     again.verify(run.id)
 
@@ -60,7 +65,7 @@ def test_a_kept_artifact_is_listed_with_its_facts(empty_library, run, artifact):
 
 
 def test_the_files_are_exactly_what_was_written(empty_library, artifact):
-    folder = empty_library.files(artifact.id)
+    folder = empty_library.verified_folder(artifact.id)
     assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()) == [
         "model.bin",
         "variables/data",
@@ -97,11 +102,11 @@ def test_the_newest_is_first(empty_library, run):
 
 def test_a_removed_artifact_lies_in_the_trash_and_comes_back_whole(empty_library, artifact):
     assert empty_library.remove(artifact.id) == [artifact.id]
-    assert (ids(empty_library), empty_library.trash()) == ([], [artifact.id])
+    assert (ids(empty_library), empty_library.trash_ids()) == ([], [artifact.id])
     with pytest.raises(UnknownName):
         empty_library.artifact(artifact.id)
     assert empty_library.restore(artifact.id) == [artifact.id]
-    assert (ids(empty_library), empty_library.trash()) == ([artifact.id], [])
+    assert (ids(empty_library), empty_library.trash_ids()) == ([artifact.id], [])
     empty_library.verify(artifact.id)
 
 
@@ -114,7 +119,7 @@ def test_a_run_goes_with_its_artifacts_and_with_no_others(empty_library, run, ar
 def test_an_artifact_comes_back_with_its_run(empty_library, run, artifact):
     empty_library.remove(run.id)
     assert empty_library.restore(artifact.id) == [run.id, artifact.id]
-    assert (ids(empty_library), empty_library.trash()) == ([artifact.id], [])
+    assert (ids(empty_library), empty_library.trash_ids()) == ([artifact.id], [])
     empty_library.verify(run.id)
 
 
@@ -142,7 +147,7 @@ def test_nothing_but_an_id_becomes_part_of_a_path(empty_library, id_):
         empty_library.run,
         empty_library.artifact,
         empty_library.evidence,
-        empty_library.files,
+        empty_library.verified_folder,
         empty_library.snapshot,
         empty_library.reference,
         empty_library.history,
@@ -198,8 +203,8 @@ DAMAGE = {
 
 @pytest.mark.parametrize(("damage", "sentence"), DAMAGE.values(), ids=DAMAGE.keys())
 def test_a_damaged_artifact_is_not_given_out(empty_library, artifact, damage, sentence):
-    damage(empty_library.files(artifact.id) / "model.bin")
-    for use in (empty_library.files, empty_library.verify):
+    damage(empty_library.verified_folder(artifact.id) / "model.bin")
+    for use in (empty_library.verified_folder, empty_library.verify):
         with pytest.raises(Damaged) as caught:
             use(artifact.id)
         assert caught.value.sentence == sentence
@@ -274,7 +279,7 @@ def test_a_record_that_the_disk_does_not_give_just_now_is_not_called_broken(
         with pytest.raises(LibraryError) as caught:
             empty_library.artifact(artifact.id)
         assert not isinstance(caught.value, UnreadableRecord)
-        empty_library.rebuild()
+        empty_library.rebuild_catalog()
     assert [entry.problem for entry in empty_library.find()] == [None]
 
 
@@ -289,7 +294,7 @@ def test_a_missing_record_is_listed_too_and_can_be_removed(empty_library, artifa
 
 def test_an_artifact_without_its_run_is_listed_with_its_problem(empty_library, run, artifact):
     (empty_library.home / "runs" / run.id / "run.json").unlink()
-    empty_library.rebuild()
+    empty_library.rebuild_catalog()
     assert empty_library.find()[0].problem.startswith("The record run.json is missing or broken.")
     assert empty_library.runs() == []
 
@@ -336,7 +341,7 @@ def test_two_processes_write_and_list_at_once(tmp_path):
     library = Library(tmp_path)
     assert ids(library) == sorted(kept[0] + kept[1])
     before = library.find()
-    library.rebuild()
+    library.rebuild_catalog()
     assert library.find() == before
 
 
@@ -351,7 +356,7 @@ def test_a_full_disk_leaves_nothing_behind(small_disk):
         (staged / "files" / "model.bin").write_bytes(b"small")
         fill(small_disk / "filler")
         with pytest.raises(StorageFailed) as caught:
-            library.keep_artifact(staged, run.id, library.evidence(first.id), format="h5", seconds=1.0)
+            library.commit_artifact(staged, run.id, library.evidence(first.id), format="h5", seconds=1.0)
     assert caught.value.sentence == "The disk is full."
     assert caught.value.cure == "Free some space, then try again; nothing half written is left."
     assert list((library.home / "staging").iterdir()) == []

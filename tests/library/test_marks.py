@@ -10,7 +10,7 @@ from filelock import FileLock
 from core.errors import InputError, StorageFailed, UnknownName, UnreadableRecord
 from core.library import Library, Query
 from core.library.catalog import sync
-from core.library.lineage import lineage
+from core.library.lineage import trace_lineage
 from core.settings import PROJECT
 from tests.library.conftest import keep_artifact, keep_run, spoil
 
@@ -20,8 +20,10 @@ def ids(library: Library, **asked) -> list[str]:
 
 
 def test_marks_are_kept_beside_the_record_and_shown_in_the_list(empty_library, artifact):
-    empty_library.mark(artifact.id, tags=[" Nightly ", "best\nof all", "nightly"], note="  Try\r\nagain ", pinned=True)
-    marks = Library(empty_library.home).marks(artifact.id)
+    empty_library.annotate(
+        artifact.id, tags=[" Nightly ", "best\nof all", "nightly"], note="  Try\r\nagain ", pinned=True
+    )
+    marks = Library(empty_library.home).annotations(artifact.id)
     assert (marks.tags, marks.note, marks.pinned) == (["best of all", "nightly"], "Try\nagain", True)
     (entry,) = empty_library.find()
     assert (entry.tags, entry.note, entry.pinned) == (("best of all", "nightly"), "Try again", True)
@@ -30,15 +32,15 @@ def test_marks_are_kept_beside_the_record_and_shown_in_the_list(empty_library, a
 
 
 def test_a_run_goes_by_the_name_that_was_given_to_it_everywhere(empty_library, run, artifact):
-    empty_library.mark(run.id, name="The\tgood one")
+    empty_library.annotate(run.id, name="The\tgood one")
     assert empty_library.run(run.id).name == "The good one"
     assert [one.name for one in empty_library.runs()] == ["The good one"]
     assert [entry.run_name for entry in empty_library.find("good one")] == ["The good one"]
     assert empty_library.find("seed") == []
-    empty_library.mark(run.id, name="")
+    empty_library.annotate(run.id, name="")
     assert empty_library.run(run.id).name == run.name
     with pytest.raises(InputError, match="A copy goes by the name of its run"):
-        empty_library.mark(artifact.id, name="x")
+        empty_library.annotate(artifact.id, name="x")
 
 
 @pytest.mark.trust
@@ -53,11 +55,11 @@ def test_a_run_goes_by_the_name_that_was_given_to_it_everywhere(empty_library, r
     ],
 )
 def test_what_is_too_much_is_refused_in_words_and_changes_nothing(empty_library, run, mark, sentence):
-    empty_library.mark(run.id, note="before")
+    empty_library.annotate(run.id, note="before")
     with pytest.raises(InputError) as caught:
-        empty_library.mark(run.id, **mark)
+        empty_library.annotate(run.id, **mark)
     assert str(caught.value).startswith(sentence)
-    assert empty_library.marks(run.id).note == "before"
+    assert empty_library.annotations(run.id).note == "before"
 
 
 @pytest.mark.trust
@@ -65,42 +67,45 @@ def test_what_is_too_much_is_refused_in_words_and_changes_nothing(empty_library,
     "text", ["<script>alert(1)</script>", "[x](http://x.example)", "'; DROP TABLE x --", "../../x", "a%_b"]
 )
 def test_any_text_is_text(empty_library, artifact, text):
-    empty_library.mark(artifact.id, tags=[text], note=f"{text}\0\x1b[31m\u202e")
-    assert empty_library.marks(artifact.id).note == f"{text}[31m"
+    empty_library.annotate(artifact.id, tags=[text], note=f"{text}\0\x1b[31m\u202e")
+    assert empty_library.annotations(artifact.id).note == f"{text}[31m"
     assert ids(empty_library, tags=(text.lower(),)) == [artifact.id]
     assert ids(empty_library, search=text.split()[0]) == [artifact.id]
     assert ids(empty_library, tags=(text.lower() + "x",)) == []
 
 
 def test_an_emoji_that_was_cut_in_half_is_kept_as_something_readable(empty_library, artifact):
-    empty_library.mark(artifact.id, note="half \ud83d")
-    assert empty_library.marks(artifact.id).note == "half ?"
+    empty_library.annotate(artifact.id, note="half \ud83d")
+    assert empty_library.annotations(artifact.id).note == "half ?"
 
 
 def test_tags_are_added_and_taken_off_many_at_once(empty_library, run):
     kept = [keep_artifact(empty_library, run).id for _ in range(3)]
-    empty_library.mark(kept[0], tags=["old"])
+    empty_library.annotate(kept[0], tags=["old"])
     empty_library.tag(kept, add=["New"], drop=["OLD"])
-    assert [empty_library.marks(id_).tags for id_ in kept] == [["new"]] * 3
-    assert empty_library.tags() == {"new": 3}
+    assert [empty_library.annotations(id_).tags for id_ in kept] == [["new"]] * 3
+    assert empty_library.count_tags() == {"new": 3}
 
 
 def test_broken_marks_hide_no_artifact_and_are_not_written_over(empty_library, artifact):
-    empty_library.mark(artifact.id, note="precious", tags=["x"])
+    empty_library.annotate(artifact.id, note="precious", tags=["x"])
     path = empty_library.home / "artifacts" / artifact.id / "marks.json"
     spoil(path, "{")
     (entry,) = empty_library.find()
     assert (entry.problem, entry.tags) == (None, ())
-    for use in (lambda: empty_library.marks(artifact.id), lambda: empty_library.mark(artifact.id, pinned=True)):
+    for use in (
+        lambda: empty_library.annotations(artifact.id),
+        lambda: empty_library.annotate(artifact.id, pinned=True),
+    ):
         with pytest.raises(UnreadableRecord, match=r"The record marks\.json is missing or broken"):
             use()
     assert path.read_text() == "{"
 
 
 def test_a_mark_does_not_make_a_comparison_old(empty_library, artifact):
-    before = empty_library.stamp(artifact.id)
-    empty_library.mark(artifact.id, note="x")
-    assert empty_library.stamp(artifact.id) == before
+    before = empty_library.fingerprint(artifact.id)
+    empty_library.annotate(artifact.id, note="x")
+    assert empty_library.fingerprint(artifact.id) == before
 
 
 # Aliases
@@ -108,8 +113,8 @@ def test_a_mark_does_not_make_a_comparison_old(empty_library, artifact):
 
 def test_an_alias_points_to_one_artifact_and_moves(empty_library, run):
     first, second = keep_artifact(empty_library, run), keep_artifact(empty_library, run)
-    assert empty_library.point("champion", first.id) is None
-    assert empty_library.point("champion", second.id) == first.id
+    assert empty_library.set_alias("champion", first.id) is None
+    assert empty_library.set_alias("champion", second.id) == first.id
     assert (empty_library.aliases(), empty_library.resolve("champion")) == ({"champion": second.id}, second.id)
     assert ids(empty_library, alias=True) == ids(empty_library, search="CHAMP") == [second.id]
     assert empty_library.drop_alias("champion") == second.id
@@ -127,11 +132,11 @@ def test_an_id_resolves_to_itself(empty_library):
 )
 def test_what_could_be_an_id_or_a_path_is_no_alias(empty_library, artifact, name):
     with pytest.raises(InputError, match="An alias begins with a letter"):
-        empty_library.point(name, artifact.id)
+        empty_library.set_alias(name, artifact.id)
 
 
 def test_an_alias_that_somebody_pointed_out_of_the_library_leads_nowhere(empty_library, artifact):
-    empty_library.point("champion", artifact.id)
+    empty_library.set_alias("champion", artifact.id)
     path = empty_library.home / "aliases.json"
     path.write_text(path.read_text().replace(artifact.id, "../../x"))
     with pytest.raises(UnknownName):
@@ -143,19 +148,19 @@ import sys
 from core.library import Library
 library = Library(sys.argv[1])
 for number in range(10):
-    library.point(f"{sys.argv[3]}-{number}", sys.argv[2])
+    library.set_alias(f"{sys.argv[3]}-{number}", sys.argv[2])
     library.tag([sys.argv[2]], add=[f"{sys.argv[3]}-{number}"])
 """
 
 
 def test_who_waits_too_long_for_another_is_told_so_without_a_path(empty_library, artifact, monkeypatch):
-    monkeypatch.setattr("core.library.base.WAIT", 0.01)
+    monkeypatch.setattr("core.library.base.LOCK_TIMEOUT", 0.01)
     with FileLock(empty_library.home / ".lock"), pytest.raises(StorageFailed) as caught:
-        empty_library.mark(artifact.id, note="mine")
+        empty_library.annotate(artifact.id, note="mine")
     assert caught.value.sentence == "Somebody else has been changing the library for 0.01 seconds."
     assert str(empty_library.home) not in "".join(caught.value.to_json().values())
-    empty_library.mark(artifact.id, note="mine")  # nothing was left behind by who waited
-    assert empty_library.marks(artifact.id).note == "mine"
+    empty_library.annotate(artifact.id, note="mine")  # nothing was left behind by who waited
+    assert empty_library.annotations(artifact.id).note == "mine"
 
 
 def test_two_processes_lose_no_change_of_one_another(empty_library, artifact):
@@ -163,7 +168,7 @@ def test_two_processes_lose_no_change_of_one_another(empty_library, artifact):
     writers = [subprocess.Popen([*command, name], cwd=PROJECT) for name in ("left", "right")]
     assert [writer.wait(120) for writer in writers] == [0, 0]
     wanted = sorted(f"{name}-{number}" for name in ("left", "right") for number in range(10))
-    assert (sorted(empty_library.aliases()), empty_library.marks(artifact.id).tags) == (wanted, wanted)
+    assert (sorted(empty_library.aliases()), empty_library.annotations(artifact.id).tags) == (wanted, wanted)
     assert empty_library.find()[0].aliases == tuple(wanted)
 
 
@@ -182,57 +187,59 @@ def test_lineage_leads_back_to_the_run_and_on_to_what_was_made(empty_library, ru
 
     second = converted(first.id)
     third = converted(second)
-    found = lineage(empty_library, third)
+    found = trace_lineage(empty_library, third)
     assert [(one.artifact, one.state, one.format) for one in found.made_from] == [
         (second, "kept", "onnx"),
         (first.id, "kept", "keras"),
     ]
     assert (found.origin.run, found.origin.demo, found.origin.settings) == (run.id, "digits-mlp", {"epochs": 2})
-    assert [one.artifact for one in lineage(empty_library, first.id).made_into] == [second]
-    assert sorted(one.artifact for one in lineage(empty_library, run.id).made_into) == sorted([first.id, second, third])
+    assert [one.artifact for one in trace_lineage(empty_library, first.id).made_into] == [second]
+    assert sorted(one.artifact for one in trace_lineage(empty_library, run.id).made_into) == sorted(
+        [first.id, second, third]
+    )
     empty_library.remove(second)
-    assert [one.state for one in lineage(empty_library, third).made_from] == ["in the trash", "kept"]
+    assert [one.state for one in trace_lineage(empty_library, third).made_from] == ["in the trash", "kept"]
     empty_library.empty_trash(0)
-    assert [one.state for one in lineage(empty_library, third).made_from] == ["gone"]
+    assert [one.state for one in trace_lineage(empty_library, third).made_from] == ["gone"]
     assert path.is_dir()
 
 
 def test_a_record_that_was_made_from_itself_ends_the_line(empty_library, artifact):
     record = empty_library.home / "artifacts" / artifact.id / "artifact.json"
     spoil(record, json.dumps(json.loads(record.read_text()) | {"made_from": artifact.id}))
-    assert lineage(empty_library, artifact.id).made_from == []
+    assert trace_lineage(empty_library, artifact.id).made_from == []
 
 
 def test_an_artifact_without_its_run_has_a_lineage_that_says_so(empty_library, run, artifact):
     (empty_library.home / "runs" / run.id / "run.json").unlink()
-    found = lineage(empty_library, artifact.id)
+    found = trace_lineage(empty_library, artifact.id)
     assert (found.origin, found.problem.startswith("The record run.json is missing")) == (None, True)
 
 
 def test_a_catalog_with_marks_equals_what_a_rebuild_gives(empty_library, run, artifact):
     other = keep_artifact(empty_library, keep_run(empty_library, name="Other"), "h5")
-    empty_library.mark(run.id, name="Renamed")
+    empty_library.annotate(run.id, name="Renamed")
     empty_library.tag([artifact.id, other.id], add=["x"])
-    empty_library.point("champion", other.id)
+    empty_library.set_alias("champion", other.id)
     before = empty_library.page(Query())
-    assert before.entries == empty_library.read_anew()
-    empty_library.rebuild()
+    assert before.entries == empty_library.find_on_disk()
+    empty_library.rebuild_catalog()
     assert empty_library.page(Query()) == before
 
 
 def test_tags_that_one_entry_cannot_take_are_given_to_none(empty_library, run):
     free, full = (keep_artifact(empty_library, run).id for _ in range(2))
-    empty_library.mark(full, tags=[str(number) for number in range(30)])
+    empty_library.annotate(full, tags=[str(number) for number in range(30)])
     with pytest.raises(InputError, match="An entry takes 30 tags"):
         empty_library.tag([free, full], add=["x"])
-    assert empty_library.marks(free).tags == []
+    assert empty_library.annotations(free).tags == []
 
 
 def test_what_was_done_is_done_also_where_the_log_takes_no_more(empty_library, artifact, monkeypatch):
-    monkeypatch.setattr(sync, "EACH_TIME", 0)
-    monkeypatch.setattr(sync, "SHARE", 1e6)
-    assert empty_library.tags() == {}
+    monkeypatch.setattr(sync, "ALWAYS_SCANNED", 0)
+    monkeypatch.setattr(sync, "SCAN_INTERVAL_FACTOR", 1e6)
+    assert empty_library.count_tags() == {}
     (empty_library.home / "changes.log").unlink()
     (empty_library.home / "changes.log").mkdir()
     empty_library.tag([artifact.id], add=["x"])
-    assert empty_library.tags() == {"x": 1}
+    assert empty_library.count_tags() == {"x": 1}

@@ -18,7 +18,7 @@ from core.library import Library, Query
 from core.library.catalog import queries as asking_room
 from core.library.catalog import sync as lookout_room
 from core.library.catalog.catalog import Catalog
-from core.library.records import SORTS, UNREADABLE, Entry, Source
+from core.library.records import SORT_ORDERS, UNREADABLE, Entry, IndexedEntry
 from tests.library.conftest import keep_artifact, keep_run, spoil
 
 COUNT = 300
@@ -41,19 +41,19 @@ WORDS = (
 )
 
 
-def made_sources() -> list[Source]:
+def made_sources() -> list[IndexedEntry]:
     chance = random.Random(0)
     return [_source(number, chance) for number in range(COUNT)]
 
 
-def _source(number: int, chance: random.Random) -> Source:
+def _source(number: int, chance: random.Random) -> IndexedEntry:
     id_ = f"a{number:010x}"
     tags = tuple(sorted(tag for tag in TAGS if chance.random() < 0.4))
     marked = {"tags": tags, "pinned": chance.random() < 0.1, "aliases": ("champion",) if number == 7 else ()}
     if number % 50 == 3:
-        return Source(Entry(id_, problem="It cannot be read.", **marked))
+        return IndexedEntry(Entry(id_, problem="It cannot be read.", **marked))
     demo, verdict = chance.choice(DEMOS), chance.choice(list(Verdict))
-    return Source(
+    return IndexedEntry(
         Entry(
             id_,
             run=f"r{number % 7:010x}",
@@ -80,15 +80,15 @@ def catalog(request) -> Catalog:
     """A catalog of `SOURCES`, which finds rows by its index of words, by walking, or without such an index."""
     with pytest.MonkeyPatch.context() as patched:
         few = {"few rows looked up": 5}.get(request.param, 1000)
-        patched.setattr(asking_room, "FEW", few)
+        patched.setattr(asking_room, "MAX_SORTED_ROWS", few)
         one = Catalog("sqlite://")
-        one._full_text = one._full_text and request.param != "no words looked up"
+        one._has_full_text = one._has_full_text and request.param != "no words looked up"
         found = {source.entry.id: source for source in SOURCES}
         one.sync(found, lambda id_, run: 1, found.get)
         yield one
 
 
-def fits(source: Source, query: Query) -> bool:
+def fits(source: IndexedEntry, query: Query) -> bool:
     entry = source.entry
     said = "\n".join(
         text or ""
@@ -149,7 +149,7 @@ QUERIES = st.builds(
     alias=st.sampled_from((None, None, None, True, False)),
     run=st.sampled_from(("", "", "", "r0000000003")),
     ids=some([f"a{number:010x}" for number in (3, 7, 8, 9, COUNT + 1)]),
-    sort=st.sampled_from(SORTS),
+    sort=st.sampled_from(SORT_ORDERS),
     descending=st.booleans(),
     page=st.integers(1, 4),
     size=st.sampled_from((10, 50, None)),
@@ -165,7 +165,7 @@ def test_a_page_is_what_a_loop_over_everything_would_give(catalog, query):
     page = catalog.page(query)
     shown = page.entries if query.size is not None else sorted(page.entries, key=order(query), reverse=query.descending)
     assert shown == (wanted if query.size is None else wanted[first : first + query.size])
-    if page.more:
+    if page.has_more:
         assert (page.total <= len(fitting), page.bytes) == (True, None)
     elif first < len(fitting):
         assert page.total == len(fitting)
@@ -174,7 +174,7 @@ def test_a_page_is_what_a_loop_over_everything_would_give(catalog, query):
 
 def test_runs_are_counted_by_the_copies_that_can_be_read(catalog):
     entries = [source.entry for source in SOURCES if not source.entry.problem]
-    assert catalog.kinds("run") == Counter(entry.run for entry in entries)
+    assert catalog.count_values("run") == Counter(entry.run for entry in entries)
 
 
 @pytest.mark.trust
@@ -226,8 +226,8 @@ def test_the_counts_are_those_of_the_rows_after_any_change():
     kept = [source.entry for source in present.values()]
     assert one.page(Query(size=1))[1:3] == (len(kept), sum(entry.bytes or 0 for entry in kept))
     formats = sorted({entry.format or "" for entry in kept})
-    assert one.kinds("format") == {key: sum((entry.format or "") == key for entry in kept) for key in formats}
-    assert one.tags() == {tag: sum(tag in entry.tags for entry in kept) for tag in sorted(TAGS)}
+    assert one.count_values("format") == {key: sum((entry.format or "") == key for entry in kept) for key in formats}
+    assert one.count_tags() == {tag: sum(tag in entry.tags for entry in kept) for tag in sorted(TAGS)}
 
 
 # In step with the folders
@@ -236,9 +236,9 @@ def test_the_counts_are_those_of_the_rows_after_any_change():
 @pytest.fixture
 def large(empty_library, monkeypatch) -> Library:
     """A library that counts as large, of three artifacts: not every list looks at all folders."""
-    monkeypatch.setattr(lookout_room, "EACH_TIME", 0)
-    monkeypatch.setattr(lookout_room, "SHARE", 1e6)
-    monkeypatch.setattr(lookout_room, "BACKGROUND", 1e6)
+    monkeypatch.setattr(lookout_room, "ALWAYS_SCANNED", 0)
+    monkeypatch.setattr(lookout_room, "SCAN_INTERVAL_FACTOR", 1e6)
+    monkeypatch.setattr(lookout_room, "MAX_FOREGROUND_SCAN", 1e6)
     run = keep_run(empty_library)
     for _ in range(3):
         keep_artifact(empty_library, run)
@@ -250,8 +250,10 @@ def large(empty_library, monkeypatch) -> Library:
 def looks(monkeypatch) -> list[str]:
     """The folders that were looked at, all of them each time."""
     taken: list[str] = []
-    real = lookout_room.all_stamps
-    monkeypatch.setattr(lookout_room, "all_stamps", lambda home, *rest: (taken.append(str(home)), real(home, *rest))[1])
+    real = lookout_room.fingerprint_all
+    monkeypatch.setattr(
+        lookout_room, "fingerprint_all", lambda home, *rest: (taken.append(str(home)), real(home, *rest))[1]
+    )
     return taken
 
 
@@ -263,13 +265,13 @@ def test_what_our_own_writers_change_is_seen_without_a_look_at_all_folders(large
         "kept": lambda: keep_artifact(other, run, "h5"),
         "removed": lambda: other.remove(ids[1]),
         "restored": lambda: other.restore(ids[1]),
-        "marked": lambda: other.mark(first, pinned=True),
-        "pointed": lambda: other.point("champion", first),
-        "renamed": lambda: other.mark(run.id, name="Another"),
+        "marked": lambda: other.annotate(first, pinned=True),
+        "pointed": lambda: other.set_alias("champion", first),
+        "renamed": lambda: other.annotate(run.id, name="Another"),
     }
     for change in changes.values():
         change()
-        assert large.find() == large.read_anew()
+        assert large.find() == large.find_on_disk()
         looks.clear()
         assert large.find() == other.find()
         assert looks == []
@@ -288,14 +290,14 @@ def test_what_a_hand_changes_inside_is_seen_by_the_next_look(large, looks, monke
     spoil(large.home / "artifacts" / first / "artifact.json", "{")
     assert all(entry.problem is None for entry in large.find())
     assert looks == []
-    monkeypatch.setattr(lookout_room, "SHARE", 0)
+    monkeypatch.setattr(lookout_room, "SCAN_INTERVAL_FACTOR", 0)
     assert {entry.id for entry in large.find() if entry.problem} == {first}
     spoil(large.home / "runs" / large.runs()[0].id / "run.json", "{")
     assert {entry.id for entry in large.find() if entry.problem} == {first, second, third}
 
 
 def test_a_run_that_is_mended_mends_its_artifacts(large, monkeypatch):
-    monkeypatch.setattr(lookout_room, "SHARE", 0)
+    monkeypatch.setattr(lookout_room, "SCAN_INTERVAL_FACTOR", 0)
     path = large.home / "runs" / large.runs()[0].id / "run.json"
     whole = path.read_text()
     spoil(path, "{")
@@ -307,30 +309,30 @@ def test_a_run_that_is_mended_mends_its_artifacts(large, monkeypatch):
 def test_a_long_look_is_taken_in_the_background(large, monkeypatch):
     first = large.find()[0].id
     spoil(large.home / "artifacts" / first / "artifact.json", "{")
-    monkeypatch.setattr(lookout_room, "SHARE", 0)
-    monkeypatch.setattr(lookout_room, "BACKGROUND", -1)
-    held, real = threading.Event(), lookout_room.all_stamps
-    monkeypatch.setattr(lookout_room, "all_stamps", lambda *rest: (held.wait(30), real(*rest))[1])
+    monkeypatch.setattr(lookout_room, "SCAN_INTERVAL_FACTOR", 0)
+    monkeypatch.setattr(lookout_room, "MAX_FOREGROUND_SCAN", -1)
+    held, real = threading.Event(), lookout_room.fingerprint_all
+    monkeypatch.setattr(lookout_room, "fingerprint_all", lambda *rest: (held.wait(30), real(*rest))[1])
     assert all(entry.problem is None for entry in large.find())  # and did not wait
     held.set()
-    large._lookout._background.join(30)
-    monkeypatch.setattr(lookout_room, "SHARE", 1e6)
+    large._catalog_sync._scan_thread.join(30)
+    monkeypatch.setattr(lookout_room, "SCAN_INTERVAL_FACTOR", 1e6)
     assert {entry.id for entry in large.find() if entry.problem} == {first}
 
 
 def test_a_look_that_was_long_ago_is_waited_for(large, monkeypatch):
     first = large.find()[0].id
     spoil(large.home / "artifacts" / first / "artifact.json", "{")
-    monkeypatch.setattr(lookout_room, "SHARE", 0)
-    monkeypatch.setattr(lookout_room, "BACKGROUND", -1)
-    later = time.time() + 2 * lookout_room.LONG_AGO
+    monkeypatch.setattr(lookout_room, "SCAN_INTERVAL_FACTOR", 0)
+    monkeypatch.setattr(lookout_room, "MAX_FOREGROUND_SCAN", -1)
+    later = time.time() + 2 * lookout_room.MAX_SCAN_AGE
     monkeypatch.setattr(lookout_room.time, "time", lambda: later)
     assert {entry.id for entry in large.find() if entry.problem} == {first}
 
 
 def test_a_log_that_began_anew_or_went_is_no_loss(large, monkeypatch):
     run = large.runs()[0]
-    monkeypatch.setattr("core.library.catalog.change_log.MOST", 0)
+    monkeypatch.setattr("core.library.catalog.change_log.MAX_LOG_BYTES", 0)
     for _ in range(3):
         keep_artifact(large, run)
     assert (large.home / "changes.log").stat().st_size == 12
@@ -345,17 +347,17 @@ def test_nonsense_in_the_log_or_in_the_state_is_passed_over(large):
         log.write("../../x\n\nnonsense\na0000000000\n")
     assert len(large.find()) == 3
     for state in ("", "x", "[]", '["1 2", 0, 0, 0]', json.dumps(["x y z w", "a", 0, 0])):
-        large._catalog.note(state)
+        large._catalog.save_sync_state(state)
         assert len(Library(large.home).find()) == 3
 
 
 def test_a_list_during_a_rebuild_lacks_nothing(large, monkeypatch):
-    seen, read = [], large._lookout.read
+    seen, read = [], large._catalog_sync.read_entry
 
-    def slow(id_: str) -> Source | None:
+    def slow(id_: str) -> IndexedEntry | None:
         seen.append(len(Library(large.home)._catalog.find()))
         return read(id_)
 
-    monkeypatch.setattr(large._lookout, "read", slow)
+    monkeypatch.setattr(large._catalog_sync, "read_entry", slow)
     large.rebuild()
     assert seen == [3, 3, 3]

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from core.compatibility.matrix import Row, row
-from core.evidence import Outcome
+from core.compatibility.matrix import MatrixRow, build_row
+from core.evidence import ReloadOutcome
 from core.settings import PROJECT
 from tests.conftest import finished
 from tests.pains.models import ROWS
@@ -28,10 +28,10 @@ def add(jobs):
 def judged(jobs):
     """A function that gives the row of the matrix for an artifact."""
 
-    def row_of(artifact_id: str) -> Row:
+    def row_of(artifact_id: str) -> MatrixRow:
         library = jobs.library
         artifact = library.artifact(artifact_id)
-        return row(library.run(artifact.run), artifact.format, artifact_id, library.evidence(artifact_id))
+        return build_row(library.run(artifact.run), artifact.format, artifact_id, library.evidence(artifact_id))
 
     return row_of
 
@@ -40,10 +40,10 @@ def judged(jobs):
 def compared(jobs):
     """A function that compares one artifact, with the code from where it is told; gives the outcome."""
 
-    def outcome_of(artifact_id: str, source: str | None = None) -> Outcome:
+    def outcome_of(artifact_id: str, source: str | None = None) -> ReloadOutcome:
         sources = {artifact_id: source} if source else {}
         end = finished(jobs, jobs.compare([artifact_id], sources=sources))
-        return Outcome.model_validate(end.result["outcomes"][artifact_id])
+        return ReloadOutcome.model_validate(end.result["outcomes"][artifact_id])
 
     return outcome_of
 

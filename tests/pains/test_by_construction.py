@@ -12,7 +12,7 @@ import pytest
 
 from core.compare import Verdict
 from core.errors import CannotSave, Damaged
-from core.evidence import reload
+from core.evidence import reload_in_child
 from core.formats import get_format
 from core.library import Library
 from core.settings import PROJECT, Settings
@@ -22,10 +22,10 @@ from tests.pains.models import ROWS, dense, unwritable
 
 def test_p06_a_save_that_fails_leaves_the_earlier_copy_as_it_was(jobs, add):
     good = add(dense(), ["keras"])["keras"].artifact
-    before = (jobs.library.files(good.id) / "model.keras").read_bytes()
+    before = (jobs.library.verified_folder(good.id) / "model.keras").read_bytes()
     with pytest.raises(CannotSave):
         add(unwritable(), ["keras"])
-    assert (jobs.library.files(good.id) / "model.keras").read_bytes() == before
+    assert (jobs.library.verified_folder(good.id) / "model.keras").read_bytes() == before
     assert staged(jobs.library.home) == []
 
 
@@ -37,7 +37,7 @@ from tests.pains.models import dense
 
 with Library(sys.argv[1]).staging() as staged:
     (staged / "files").mkdir()
-    get_format("keras").write(dense(), "keras", staged / "files")
+    get_format("keras").save_model(dense(), "keras", staged / "files")
     with (staged / "files" / "model.keras").open("r+b") as file:
         file.truncate(1000)
         print("half written", flush=True)
@@ -64,7 +64,7 @@ def test_p06_a_save_that_is_killed_half_way_costs_no_earlier_copy(empty_jobs):
 
 def test_p06_a_file_that_is_cut_is_called_cut_and_not_missing(jobs, add, compared):
     artifact = add(dense(), ["keras"])["keras"].artifact
-    path = jobs.library.files(artifact.id) / "model.keras"
+    path = jobs.library.verified_folder(artifact.id) / "model.keras"
     whole = path.stat().st_size
     os.truncate(path, whole // 2)
     sentence = f"The file model.keras has {whole // 2:,} bytes instead of {whole:,}."
@@ -76,11 +76,11 @@ def test_p06_a_file_that_is_cut_is_called_cut_and_not_missing(jobs, add, compare
 
 def test_p18_a_predictor_keeps_its_saved_model_alive(jobs, add):
     added = add(dense(), ["saved_model"])["saved_model"].artifact
-    predict = get_format("saved_model").load(jobs.library.files(added.id)).predict
+    predict = get_format("saved_model").load(jobs.library.verified_folder(added.id)).predict
     gc.collect()
     answers = predict({"x": ROWS})
     reference = jobs.library.reference(added.run)
-    np.testing.assert_array_equal(*(next(iter(one.values())) for one in (answers, reference.answers)))
+    np.testing.assert_array_equal(*(next(iter(one.values())) for one in (answers, reference.predictions)))
 
 
 def test_p18_every_loader_gives_the_root_with_the_verb(jobs, add):
@@ -88,7 +88,7 @@ def test_p18_every_loader_gives_the_root_with_the_verb(jobs, add):
 
     added = add(dense(), ["saved_model", "keras_export"])
     for key, one in added.items():
-        model = get_format(key).load(jobs.library.files(one.artifact.id)).model
+        model = get_format(key).load(jobs.library.verified_folder(one.artifact.id)).model
         assert isinstance(model, tf.__internal__.tracking.AutoTrackable)
 
 
@@ -104,14 +104,14 @@ def test_p26_a_name_is_text_and_never_a_path(jobs):
     library = jobs.library
     (added,) = library.add(dense(), ROWS, ["keras"], name="../../etc/~/model.keras", worker=jobs.worker)
     assert library.run(added.artifact.run).name == "../../etc/~/model.keras"
-    assert library.files(added.artifact.id).parent.parent == library.home / "artifacts"
+    assert library.verified_folder(added.artifact.id).parent.parent == library.home / "artifacts"
 
 
 def test_p26_the_file_of_weights_holds_weights_alone(jobs, add):
     import h5py
 
     artifact = add(dense(), ["weights"])["weights"].artifact
-    with h5py.File(jobs.library.files(artifact.id) / "model.weights.h5") as file:
+    with h5py.File(jobs.library.verified_folder(artifact.id) / "model.weights.h5") as file:
         assert "model_config" not in file.attrs
         assert "layers" in file
 
@@ -126,16 +126,16 @@ def test_p26_a_home_with_a_tilde_is_the_persons_own_folder(monkeypatch, tmp_path
 
 def test_p27_a_class_that_one_reload_was_given_is_unknown_to_the_next(jobs, trained, saved):
     artifact, run = saved("digits-custom", "keras")["artifact"], jobs.library.run(trained("digits-custom"))
-    asked = jobs.library.files(artifact), jobs.library.original(run), jobs.library.reference(run.id)
+    asked = jobs.library.verified_folder(artifact), jobs.library.original(run), jobs.library.reference(run.id)
     for _ in range(3):
-        with_code, without = (_reload(jobs, source, *asked) for source in (run.source, None))
+        with_code, without = (_reload(jobs, source, *asked) for source in (run.code_source, None))
         assert with_code.verdict is Verdict.BIT_IDENTICAL
         assert without.error["sentence"] == "This process does not know the custom class 'Scale'."
 
 
 def _reload(jobs, source, folder, original, reference):
     """Through the worker itself: a comparison that was asked before would be known, and not be done again."""
-    return reload(jobs.worker, "keras", folder, source, original, reference, rows=64, seconds=60).outcome
+    return reload_in_child(jobs.worker, "keras", folder, source, original, reference, rows=64, seconds=60).outcome
 
 
 def test_p27_no_page_defines_or_registers_a_class_of_keras():

@@ -13,7 +13,7 @@ import pytest
 
 from core.compare import Verdict
 from core.errors import CannotSave, DoesNotLoad
-from core.evidence import reload
+from core.evidence import reload_in_child
 from core.explain import translate
 from tests.pains.models import dense, fitted, scale_class, unwritable
 
@@ -62,7 +62,7 @@ def test_p02_a_saved_model_is_answered_through_its_signature_and_said_to_have_no
     artifact = scaled["saved_model"].artifact.id
     assert judged(artifact).cells["architecture"] == ("changed", "Came back as a graph of operations, not as layers.")
     with pytest.raises(ValueError, match="File format not supported") as caught:
-        keras.models.load_model(jobs.library.files(artifact))
+        keras.models.load_model(jobs.library.verified_folder(artifact))
     said = translate(caught.value, DoesNotLoad)
     assert said.sentence == "keras.models.load_model reads .keras and .h5 files only; this is something else."
     assert said.cure.startswith("Load a SavedModel directory with tf.saved_model.load")
@@ -71,7 +71,7 @@ def test_p02_a_saved_model_is_answered_through_its_signature_and_said_to_have_no
 def test_p02_a_layer_over_a_saved_model_keeps_only_its_path_and_says_so(jobs, add, scaled):
     import keras
 
-    folder = str(jobs.library.files(scaled["saved_model"].artifact.id))
+    folder = str(jobs.library.verified_folder(scaled["saved_model"].artifact.id))
     wrapper = keras.layers.TFSMLayer(folder, call_endpoint="serving_default")
     error = add(keras.Sequential([keras.Input((4,)), wrapper]), ["keras"])["keras"].evidence.best.error
     assert error["sentence"] == "The model refers to a SavedModel outside of itself, by its path."
@@ -169,14 +169,14 @@ def _with_strange_code(text: bytes) -> str:
 
 def test_p10_bytecode_of_another_python_ends_its_child_and_nothing_else(jobs, lambda_, tmp_path):
     run = jobs.library.run(lambda_["pickle"].artifact.run)
-    shutil.copytree(jobs.library.files(lambda_["pickle"].artifact.id), tmp_path / "files")
+    shutil.copytree(jobs.library.verified_folder(lambda_["pickle"].artifact.id), tmp_path / "files")
     _of_another_python(tmp_path / "files" / "model.pkl")
     asked = jobs.library.original(run), jobs.library.reference(run.id)
-    error = reload(jobs.worker, "pickle", tmp_path / "files", None, *asked, seconds=60).outcome.error
+    error = reload_in_child(jobs.worker, "pickle", tmp_path / "files", None, *asked, seconds=60).outcome.error
     assert error["code"] == "child-died"
     assert error["sentence"] == (
         "The process that held the model ended before it answered: it was ended by the system with SIGSEGV."
     )
     assert error["cure"].startswith("Try again; if it happens again, the model or the file brings it down")
-    good = jobs.library.files(lambda_["saved_model"].artifact.id)
-    assert reload(jobs.worker, "saved_model", good, None, *asked, seconds=60).outcome.loads
+    good = jobs.library.verified_folder(lambda_["saved_model"].artifact.id)
+    assert reload_in_child(jobs.worker, "saved_model", good, None, *asked, seconds=60).outcome.has_loaded

@@ -41,10 +41,10 @@ def old(jobs, add):
     """The id of a .keras artifact that Keras 2.15 is said to have written."""
     new, library = add(recurrent(), ["keras"], SEQUENCES)["keras"], jobs.library
     with library.staging() as staged:
-        shutil.copytree(library.files(new.artifact.id), staged / "files")
+        shutil.copytree(library.verified_folder(new.artifact.id), staged / "files")
         _as_keras_2_wrote_it(staged / "files" / "model.keras")
         facts = {"format": "keras", "seconds": 0.1, "versions": new.artifact.versions | {"keras": "2.15.0"}}
-        return library.keep_artifact(staged, new.artifact.run, new.evidence, **facts).id
+        return library.commit_artifact(staged, new.artifact.run, new.evidence, **facts).id
 
 
 def test_p15_a_file_of_another_version_says_the_argument_and_both_versions(old, compared):
@@ -66,7 +66,7 @@ def test_p15_the_command_line_shows_what_else_was_running_then(old, command):
 
 
 def test_p15_a_copy_of_these_versions_says_nothing_of_them(jobs, add):
-    assert add(dense(), ["keras"])["keras"].artifact.other_versions == ""
+    assert add(dense(), ["keras"])["keras"].artifact.version_changes == ""
 
 
 def test_p19_a_conversion_that_succeeds_and_does_not_run_names_the_operation(add, judged):
@@ -82,7 +82,7 @@ def test_p19_a_conversion_that_succeeds_and_does_not_run_names_the_operation(add
 def test_p19_a_file_that_does_not_run_is_not_tried_again_in_the_persons_own_program(add):
     added = add(dense("gelu", scale_class()(3.0)), ["onnx", "keras"])
     assert added["onnx"].evidence.with_code is None
-    assert added["keras"].evidence.with_code.loads
+    assert added["keras"].evidence.with_code.has_loaded
 
 
 def test_p19_a_vocabulary_that_onnx_cannot_hold_is_refused(saved):
@@ -142,7 +142,7 @@ def test_p28_more_weights_than_a_file_holds_are_refused_before_anything_is_tried
     library.add(dense(), inputs=ROWS, formats=[], worker=empty_jobs.worker)
     (run,) = library.runs()
     large = run.model_copy(update={"weight_bytes": 4 * 600_000_000})
-    (library.home / "runs" / run.id / "run.json").write_text(large.text(), encoding="utf-8")
+    (library.home / "runs" / run.id / "run.json").write_text(large.to_json_text(), encoding="utf-8")
     row = finished(empty_jobs, empty_jobs.save(run.id, [format_key])).result["rows"][format_key]
     assert row["error"]["sentence"] == (
         "The weights take 2,400,000,000 bytes, and a file of this format holds at most 2,147,483,647."
@@ -154,16 +154,16 @@ def test_p28_more_weights_than_a_file_holds_are_refused_before_anything_is_tried
 def test_p28_the_size_of_a_live_model_is_asked_before_its_converter(tmp_path):
     model = dense()
     assert weight_bytes(model) == 4 * (4 * 8 + 8 + 8 * 3 + 3)
-    small = dataclasses.replace(get_format("onnx"), largest=100)
+    small = dataclasses.replace(get_format("onnx"), max_weight_bytes=100)
     with pytest.raises(CannotSave) as caught:
-        small.write(model, "keras", tmp_path)
+        small.save_model(model, "keras", tmp_path)
     assert caught.value.sentence == "The weights take 268 bytes, and a file of this format holds at most 100."
     assert (caught.value.cure, list(tmp_path.iterdir())) == (OTHERS, [])
 
 
 def test_p28_formats_in_many_files_have_no_limit():
-    assert get_format("saved_model").refuses("keras", 10**12) == ""
-    assert get_format("weights_sharded").refuses("keras", 10**12) == ""
+    assert get_format("saved_model").refusal_reason("keras", 10**12) == ""
+    assert get_format("weights_sharded").refusal_reason("keras", 10**12) == ""
 
 
 def test_p29_a_pickled_class_of_a_function_says_where_it_must_live(add):
@@ -182,7 +182,7 @@ def test_p29_what_a_saved_model_loads_as_is_no_model_and_is_refused_as_such(jobs
 
     kept = add(dense(), ["saved_model"])["saved_model"].artifact.id
     with pytest.raises(InputError) as caught:
-        add(tf.saved_model.load(jobs.library.files(kept)), ["pickle"])
+        add(tf.saved_model.load(jobs.library.verified_folder(kept)), ["pickle"])
     assert caught.value.sentence == "Only Keras models and tf.Module objects can be saved."
     assert caught.value.received == "_UserObject"
 

@@ -5,9 +5,9 @@ import pytest
 
 from core.compare import Verdict
 from core.errors import CannotSave, Damaged
-from core.evidence import match
+from core.evidence import match_by_hash
 from core.runtimes.live import live_predictor
-from core.runtimes.reference import fingerprint
+from core.runtimes.reference import fingerprint_arrays
 from tests.pains.models import ROWS, dense, fitted, module, scale_class, subclassed
 
 OPTIMIZER = {
@@ -38,8 +38,8 @@ def test_p08_weights_by_name_into_renamed_layers_are_zero_of_four(jobs, add):
 
     kept = add(fitted(dense()), ["h5"])["h5"].artifact
     renamed = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, name="a"), keras.layers.Dense(3, name="b")])
-    renamed.load_weights(jobs.library.files(kept.id) / "model.h5", by_name=True)
-    found = match(jobs.library.run(kept.run).weights, fingerprint(live_predictor(renamed).weights()))
+    renamed.load_weights(jobs.library.verified_folder(kept.id) / "model.h5", by_name=True)
+    found = match_by_hash(jobs.library.run(kept.run).weights, fingerprint_arrays(live_predictor(renamed).weights()))
     assert (found.found, found.of, len(found.missing)) == (0, 4, 4)
 
 
@@ -165,7 +165,7 @@ def flip(path, array: np.ndarray) -> None:
 def test_p25_a_flipped_bit_is_noticed_before_the_file_is_loaded(jobs, add, compared):
     model = dense()
     artifact = add(model, ["weights"])["weights"].artifact
-    path = jobs.library.files(artifact.id) / "model.weights.h5"
+    path = jobs.library.verified_folder(artifact.id) / "model.weights.h5"
     before = model.layers[0].kernel.numpy()
     flip(path, before)
     model.load_weights(path)  # Keras itself takes it without a word

@@ -159,7 +159,7 @@ def test_p24_the_optimizer_that_a_policy_loses_is_counted(mixed, judged):
     assert cells["optimizer"].state == "lost"
     assert cells["optimizer"].words.startswith("2 of 14 tensors came back bit-equal; not ")
     assert cells["policy"] == ("changed", "Came back as float32, mixed_float16.")
-    assert judged(mixed["keras"].artifact.id).contradictions() == ["optimizer state"]
+    assert judged(mixed["keras"].artifact.id).find_contradictions() == ["optimizer state"]
 
 
 def test_p24_what_cannot_compute_in_half_precision_says_so(mixed):

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from core.errors import InputError, RoundtripError, StorageFailed
-from core.inputs import Inputs, specs_of
+from core.inputs import Inputs, input_specs
 from core.jobs import Jobs
 from core.jobs.tolerances import Tolerance
 from core.library.job_store import Job
-from core.report import KINDS, report_kind, write_report
-from core.report.data import headline
-from core.text.metrics import EVERY
+from core.report import REPORT_KINDS, report_kind, write_report
+from core.report.data import summarize_outcomes
+from core.text.metrics import ALL_METRICS
 from tests.conftest import finished
 
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -43,9 +43,9 @@ def job(jobs: Jobs, copies: list[str]) -> Job:
 def written(jobs: Jobs, job: Job, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Its reports, by kind."""
     folder = tmp_path_factory.mktemp("reports")
-    for kind in KINDS:
+    for kind in REPORT_KINDS:
         write_report(jobs, job, folder / f"report.{kind}", WANTED)
-    return {kind: (folder / f"report.{kind}").read_text(encoding="utf-8") for kind in KINDS}
+    return {kind: (folder / f"report.{kind}").read_text(encoding="utf-8") for kind in REPORT_KINDS}
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_the_page_says_the_verdicts_the_numbers_and_the_hashes(jobs: Jobs, job: 
     assert unfit["error"]["sentence"].replace("'", "&#39;") in said
     for outcome in (same, changed):
         (numbers,) = outcome["outputs"]
-        lines = [(one.label, " ".join(one.of(numbers).split())) for one in EVERY]
+        lines = [(one.label, " ".join(one.format_from(numbers).split())) for one in ALL_METRICS]
         assert [line for line in lines if any(part not in said for part in line)] == []
     for id_ in job.result["outcomes"]:
         assert all(one.sha256 in said for one in jobs.library.artifact(id_).files)
@@ -117,7 +117,7 @@ def test_the_page_says_the_verdicts_the_numbers_and_the_hashes(jobs: Jobs, job: 
 
 def test_the_rows_that_disagree_are_in_the_page_with_their_pictures(jobs: Jobs, job: Job, written: dict[str, str]):
     id_ = job.request["artifacts"][1]
-    changed, distance = jobs.answers(job.id).rows(id_)
+    changed, distance = jobs.predictions(job.id).read_row_distances(id_)
     rows = np.flatnonzero(changed)
     (shown,) = re.findall(r"<h2>Rows that disagree</h2>.*?</section>", written["html"], re.DOTALL)
     listed = [int(row) for row in re.findall(r'<th scope="row">(\d+)</th>', shown)]
@@ -141,7 +141,7 @@ def test_a_name_that_is_markup_or_a_formula_stays_a_name(
 ):
     for name in (MARKUP, FORMULA, "@SUM(A1)", "-1+1", "</script><script>alert(1)</script>"):
         renamed(name)
-        for kind in KINDS:
+        for kind in REPORT_KINDS:
             write_report(jobs, job, tmp_path / f"a.{kind}")
         page = (tmp_path / "a.html").read_text(encoding="utf-8")
         assert "<img src=x" not in page
@@ -167,7 +167,7 @@ def test_a_job_that_is_no_finished_comparison_is_refused(jobs: Jobs, job: Job, t
             write_report(jobs, other, tmp_path / "a.json")
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", list(REPORT_KINDS))
 def test_a_report_that_cannot_be_written_leaves_the_old_one_whole(
     jobs: Jobs, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ):
@@ -188,10 +188,10 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one_whole(
 
 def test_the_command_asks_the_same_inputs_again(jobs: Jobs, copies: list[str], tmp_path: Path):
     kept, run = Inputs(jobs.library.home, jobs.config), jobs.library.artifact(copies[0]).run
-    specs = specs_of(jobs.library, run)
-    chosen = kept.held_out(jobs.library, run, 9, ["3", "8"], seed=2)
-    random = kept.random(specs, 7, -1.5, 2.0000001, seed=3)
-    typed = kept.typed({specs[0]["name"]: np.zeros((1, 64), "float32")})
+    specs = input_specs(jobs.library, run)
+    chosen = kept.add_held_out(jobs.library, run, 9, ["3", "8"], seed=2)
+    random = kept.add_random(specs, 7, -1.5, 2.0000001, seed=3)
+    typed = kept.add_typed({specs[0]["name"]: np.zeros((1, 64), "float32")})
     ends = {
         chosen.id: "--rows 9 --class 3 --class 8 --seed 2",
         random.id: "--random=-1.5,2.0000001 --rows 7 --seed 3",
@@ -223,7 +223,7 @@ def test_the_headline_counts_copies(outcomes: list[str], words: str):
     silent = {"does-not-load": {"error": {"sentence": "no"}, "changed_rows": None}}
     rows = {"error": None, "changed_rows": 4}
     found = {f"a{at}": {"verdict": one} | silent.get(one, rows) for at, one in enumerate(outcomes)}
-    assert headline("Live model", 270, found) == words
+    assert summarize_outcomes("Live model", 270, found) == words
 
 
 @pytest.mark.parametrize(("demo", "key"), [("two-in-two-out", "litert_dynamic"), ("digits-denoiser", "keras")])
@@ -234,7 +234,7 @@ def test_models_of_several_outputs_and_of_pictures_are_reported(
     (outcome,) = asked.result["outcomes"].values()
     outputs = [one["output"] for one in outcome["outputs"]]
     wanted = {outputs[-1]: Tolerance(0.0)}
-    for kind in KINDS:
+    for kind in REPORT_KINDS:
         write_report(jobs, asked, tmp_path / f"a.{kind}", wanted)
     lines = list(csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text(encoding="utf-8"))))
     assert [line["output"] for line in lines] == outputs

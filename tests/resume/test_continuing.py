@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.evidence import Original
-from core.jobs.resume_result import Ending, gap, judge
-from core.worker.tasks.resume import optimizer_part
+from core.evidence import OriginalFingerprint
+from core.jobs.resume_result import ResumeVerdict, compare_with_live, measure_loss_gap
+from core.worker.tasks.resume import optimizer_variable_role
 
 
 def tensor(name: str, text: str) -> dict[str, Any]:
@@ -16,19 +16,19 @@ def tensor(name: str, text: str) -> dict[str, Any]:
 
 WEIGHTS = [tensor("kernel", "k"), tensor("bias", "b")]
 STATE = [tensor("adam/iteration", "i"), tensor("adam/learning_rate", "r"), tensor("adam/kernel_momentum", "m")]
-ORIGINAL = Original(weights=WEIGHTS, optimizer=STATE)
+ORIGINAL = OriginalFingerprint(weights=WEIGHTS, optimizer=STATE)
 LIVE = np.array([0.5, 0.4, 0.3, 0.2])
 
 
 def course(weights=WEIGHTS, optimizer=STATE, ends=WEIGHTS) -> dict[str, Any]:
-    """Facts as `core.worker.tasks.resume.resume` gives them, of one epoch."""
+    """Facts as `core.worker.tasks.resume.resume_training` gives them, of one epoch."""
     epoch = {"loss": 0.35, "score": 0.9, "score_name": "accuracy", "weights": ends}
     rest = {"numbers": {}, "remark": "", "order": "", "seconds": 1.0, "epochs": [epoch]}
     return {"weights": weights, "optimizer": optimizer, **rest}
 
 
 def judged(losses, **facts):
-    return judge(ORIGINAL, course(), course(**facts), (LIVE, np.array(losses, "float64")))
+    return compare_with_live(ORIGINAL, course(), course(**facts), (LIVE, np.array(losses, "float64")))
 
 
 MOVED = [tensor("kernel", "other"), tensor("bias", "b")]
@@ -36,24 +36,24 @@ MOVED = [tensor("kernel", "other"), tensor("bias", "b")]
 
 def test_the_same_losses_and_weights_are_exact():
     one = judged(LIVE)
-    assert (one.ending, one.gap.first, one.gap.largest, one.gap.after_step) == (Ending.EXACT, None, None, 0.0)
+    assert (one.ending, one.gap.first, one.gap.largest, one.gap.after_step) == (ResumeVerdict.EXACT, None, None, 0.0)
 
 
 def test_a_small_difference_is_said_with_its_batch_and_size():
     one = judged([0.5, 0.4, 0.3 + 2e-6, 0.2 - 1e-6])
-    assert one.ending is Ending.CLOSE
+    assert one.ending is ResumeVerdict.CLOSE
     assert one.sentence == "From batch 3 on the loss differs, by up to 2e-06."
 
 
 def test_the_same_losses_with_other_weights_afterwards_are_not_exact():
     one = judged(LIVE, ends=MOVED)
-    assert one.ending is Ending.CLOSE
+    assert one.ending is ResumeVerdict.CLOSE
     assert one.sentence.endswith("loss is the live model's, and 1 of 2 weight tensors are others after epoch 1.")
 
 
 def test_lost_state_is_a_jump_and_a_jump_up_is_told_from_one_down():
     up = judged([0.5, 0.71, 0.3, 0.2], optimizer=STATE[1:2])
-    assert up.ending is Ending.JUMPS
+    assert up.ending is ResumeVerdict.JUMPS
     assert up.sentence == (
         "Its optimizer state was lost. After the first step the loss is 0.31 higher than the live model's; at most "
         "they are 0.31 apart, on batch 2."
@@ -77,12 +77,12 @@ def test_what_was_lost_is_named(optimizer, sentence):
 
 def test_state_that_was_lost_and_changes_nothing_is_still_exact():
     """Plain descent has no memory: whoever loses its step count goes the same way."""
-    assert judged(LIVE, optimizer=STATE[1:]).ending is Ending.EXACT
+    assert judged(LIVE, optimizer=STATE[1:]).ending is ResumeVerdict.EXACT
 
 
 def test_other_weights_start_over():
     one = judged([2.3, 2.2, 2.1, 2.0], weights=MOVED, ends=MOVED)
-    assert one.ending is Ending.OVER
+    assert one.ending is ResumeVerdict.STARTS_OVER
     assert one.sentence == (
         "1 of 2 weight tensors are not the run's own. Its first loss is 2.3, where the live model's is 0.5."
     )
@@ -90,19 +90,19 @@ def test_other_weights_start_over():
 
 @pytest.mark.parametrize("strange", [np.nan, np.inf])
 def test_what_is_no_number_has_no_size(strange):
-    found = gap(LIVE, np.array([0.5, 0.4, strange, 0.2]))
+    found = measure_loss_gap(LIVE, np.array([0.5, 0.4, strange, 0.2]))
     assert (found.first, found.at_first, found.largest, found.largest_at) == (3, None, None, 3)
     assert judged([0.5, 0.4, strange, 0.2]).sentence.endswith("one of both becomes infinite or no number.")
 
 
 def test_nan_on_both_sides_is_the_same():
     both = np.array([0.5, np.nan])
-    assert gap(both, both.copy()).first is None
+    assert measure_loss_gap(both, both.copy()).first is None
 
 
 def test_one_batch_alone_has_no_step_to_look_behind():
-    assert gap(np.array([0.5]), np.array([0.5])).after_step is None
-    assert gap(np.array([0.5]), np.array([0.25])).at_first == -0.25
+    assert measure_loss_gap(np.array([0.5]), np.array([0.5])).after_step is None
+    assert measure_loss_gap(np.array([0.5]), np.array([0.25])).at_first == -0.25
 
 
 @pytest.mark.parametrize(
@@ -120,4 +120,4 @@ def test_one_batch_alone_has_no_step_to_look_behind():
     ],
 )
 def test_a_variable_of_an_optimizer_is_known_by_its_name(name, part):
-    assert optimizer_part(name) == part
+    assert optimizer_variable_role(name) == part

@@ -14,10 +14,10 @@ from core.demos.base import Split, TrainSettings
 from core.errors import Cancelled, InputError
 from core.formats import FORMATS
 from core.jobs import Jobs
-from core.jobs.resume import LIVE, batches_of
+from core.jobs.resume import LIVE_MODEL, build_batches
 from core.library.job_store import Job
 from core.runtimes.live import live_predictor
-from core.worker.tasks.resume import Batches, Trainee
+from core.worker.tasks.resume import Batches, ResumableModel
 from tests.conftest import finished
 
 EPOCHS = 2
@@ -52,7 +52,7 @@ def resumed(jobs: Jobs, trained, saved):
         if demo not in done:
             ids = {saved(demo, key)["artifact"]: key for key in KEYS[demo]}
             job = finished(jobs, jobs.resume(trained(demo), ids, EPOCHS))
-            arrays = {ids.get(name, name): losses for name, losses in jobs.journal.arrays(job.id).items()}
+            arrays = {ids.get(name, name): losses for name, losses in jobs.job_store.load_arrays(job.id).items()}
             done[demo] = job, {ids[id_]: one for id_, one in job.result["copies"].items()}, arrays
         return done[demo]
 
@@ -72,7 +72,7 @@ def test_each_format_carries_on_as_its_state_allows(resumed, demo: str, key: str
 @pytest.mark.parametrize(("demo", "key"), EXACT, ids=lambda value: value)
 def test_a_whole_copy_has_the_live_models_losses_and_weights_bit_for_bit(resumed, demo: str, key: str):
     _, copies, losses = resumed(demo)
-    assert losses[key].tobytes() == losses[LIVE].tobytes()
+    assert losses[key].tobytes() == losses[LIVE_MODEL].tobytes()
     assert [epoch["weights"] for epoch in copies[key]["epochs"]] == [{"found": 4, "of": 4, "missing": []}] * EPOCHS
     assert copies[key]["parts"] == dict.fromkeys(("weights", "step count", "moments", "learning rate"), True)
     assert (copies[key]["gap"]["first"], copies[key]["remark"]) == (None, "")
@@ -82,9 +82,9 @@ def test_a_whole_copy_has_the_live_models_losses_and_weights_bit_for_bit(resumed
 def test_without_optimizer_state_the_first_loss_is_the_same_and_the_second_is_not(resumed, demo: str, key: str):
     _, copies, losses = resumed(demo)
     gap = copies[key]["gap"]
-    assert losses[key][0] == losses[LIVE][0]
-    assert (gap["first"], gap["after_step"]) == (2, losses[key][1] - losses[LIVE][1])
-    apart = np.abs(losses[key] - losses[LIVE])
+    assert losses[key][0] == losses[LIVE_MODEL][0]
+    assert (gap["first"], gap["after_step"]) == (2, losses[key][1] - losses[LIVE_MODEL][1])
+    apart = np.abs(losses[key] - losses[LIVE_MODEL])
     assert (abs(gap["largest"]), gap["largest_at"]) == (apart.max(), apart.argmax() + 1)
     assert copies[key]["parts"] == {"weights": True, "step count": False, "moments": False, "learning rate": True}
     assert copies[key]["numbers"]["step count"] == 0
@@ -141,7 +141,7 @@ def test_a_model_that_was_never_compiled_gets_the_demos_loss_and_a_new_optimizer
     source = {"demo": demo.key, "settings": demo.defaults.model_dump()}
     bare = demo.build(demo.defaults)
     bare.compiled = False
-    trainee = Trainee(live_predictor(bare), demo, source)
+    trainee = ResumableModel(live_predictor(bare), demo, source)
     assert trainee.facts["remark"] == (
         "It came back without its loss and optimizer: a new Adam, as in the demo's code, begins from zero."
     )
@@ -149,7 +149,7 @@ def test_a_model_that_was_never_compiled_gets_the_demos_loss_and_a_new_optimizer
     first, *_, last = (trainee.step(*rows) for _ in range(5))
     assert first == pytest.approx(np.log(10), rel=0.5)
     assert last < first
-    assert trainee.measure([0.5, float("nan")], Split(*rows))["loss"] is None  # no JSON has a word for it
+    assert trainee.summarize_epoch([0.5, float("nan")], Split(*rows))["loss"] is None  # no JSON has a word for it
 
 
 def test_dropout_and_augmentation_draw_alike_in_every_copy(jobs: Jobs, trained, saved):
@@ -172,32 +172,32 @@ def test_all_get_the_same_rows_in_the_same_order(jobs: Jobs, resumed, demo: str)
 
 def test_every_epoch_has_every_row_once_in_an_order_of_its_own():
     batches = Batches(rows=1257, size=32, epochs=2, seed=0)
-    first, second = ([rows.tolist() for rows in batches.of(epoch)] for epoch in (0, 1))
+    first, second = ([rows.tolist() for rows in batches.row_indices(epoch)] for epoch in (0, 1))
     assert sorted(chain(*first)) == sorted(chain(*second)) == list(range(1257))
     assert first != second
-    assert [rows.tolist() for rows in batches.of(0)] == first
-    assert [rows.tolist() for rows in batches._replace(seed=1).of(0)] != first
+    assert [rows.tolist() for rows in batches.row_indices(0)] == first
+    assert [rows.tolist() for rows in batches._replace(seed=1).row_indices(0)] != first
     assert [len(rows) for rows in first] == [32] * 39 + [9]
-    assert batches.each == 40
+    assert batches.batches_per_epoch == 40
 
 
 def test_the_first_loss_is_that_of_the_snapshot_by_hand(jobs: Jobs, trained, resumed):
     run = jobs.library.run(trained("digits-mlp"))
     _, _, losses = resumed("digits-mlp")
     split = get_demo("digits-mlp").data(TrainSettings(**run.settings)).train
-    rows = next(iter(batches_of(run, EPOCHS).of(0)))
+    rows = next(iter(build_batches(run, EPOCHS).row_indices(0)))
     with np.load(jobs.library.snapshot(run.id) / "variables.npz") as kept:
         kernel, bias, out, out_bias = (kept[str(index)].astype("float64") for index in range(4))
     hidden = np.maximum(split.inputs["pixels"][rows] @ kernel + bias, 0)
     logits = hidden @ out + out_bias
     likelihood = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     expected = -np.log((likelihood * split.targets["digit"][rows]).sum(axis=1)).mean()
-    assert losses[LIVE][0] == pytest.approx(expected, rel=1e-5)
+    assert losses[LIVE_MODEL][0] == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_mean_loss_of_an_epoch_is_that_of_its_batches(resumed):
     job, copies, losses = resumed("digits-mlp")
-    for epochs, own in ((job.result["live"]["epochs"], losses[LIVE]), (copies["h5"]["epochs"], losses["h5"])):
+    for epochs, own in ((job.result["live"]["epochs"], losses[LIVE_MODEL]), (copies["h5"]["epochs"], losses["h5"])):
         assert [one["loss"] for one in epochs] == pytest.approx([own[:40].mean(), own[40:].mean()], rel=1e-12)
         assert [one["score_name"] for one in epochs] == ["accuracy", "accuracy"]
         assert epochs[1]["score"] > 0.8
@@ -206,7 +206,7 @@ def test_the_mean_loss_of_an_epoch_is_that_of_its_batches(resumed):
 def test_the_live_model_goes_the_same_way_every_time(jobs: Jobs, trained, saved, resumed):
     _, _, losses = resumed("digits-core")
     job = finished(jobs, jobs.resume(trained("digits-core"), [saved("digits-core", "checkpoint")["artifact"]], 1))
-    assert jobs.journal.arrays(job.id)[LIVE].tobytes() == losses[LIVE][:40].tobytes()
+    assert jobs.job_store.load_arrays(job.id)[LIVE_MODEL].tobytes() == losses[LIVE_MODEL][:40].tobytes()
 
 
 # As a job
@@ -216,20 +216,20 @@ def test_the_same_request_gives_the_same_job_and_it_can_be_looked_up(jobs: Jobs,
     job, _, _ = resumed("digits-core")
     asked = trained("digits-core"), job.request["artifacts"]
     assert jobs.resume(*asked, EPOCHS) == job
-    assert jobs.resumed(*asked, EPOCHS) == job
-    assert jobs.resumed(*asked, 7) is None
-    assert jobs.resumed(*asked, EPOCHS, seed=1) is None
+    assert jobs.find_resume_job(*asked, EPOCHS) == job
+    assert jobs.find_resume_job(*asked, 7) is None
+    assert jobs.find_resume_job(*asked, EPOCHS, seed=1) is None
 
 
 def test_curves_grow_on_the_record_while_it_trains(jobs: Jobs, trained, saved):
     seen: list[Job] = []
     job = jobs.resume(trained("digits-mlp"), [saved("digits-mlp", "keras")["artifact"]], 15)
-    end = jobs.wait(job.id, heard=seen.append)
-    grown = [len(one.detail["curves"].get(LIVE, [])) for one in seen if "curves" in one.detail]
+    end = jobs.wait(job.id, on_update=seen.append)
+    grown = [len(one.detail["curves"].get(LIVE_MODEL, [])) for one in seen if "curves" in one.detail]
     assert grown == sorted(grown)
     assert grown[0] < grown[-1]
-    whole = jobs.journal.arrays(end.id)[LIVE][:: end.detail["every"]].tolist()
-    assert end.detail["curves"][LIVE] == whole[: len(end.detail["curves"][LIVE])]
+    whole = jobs.job_store.load_arrays(end.id)[LIVE_MODEL][:: end.detail["every"]].tolist()
+    assert end.detail["curves"][LIVE_MODEL] == whole[: len(end.detail["curves"][LIVE_MODEL])]
     assert [one.progress for one in seen] == sorted(one.progress for one in seen)
 
 
@@ -245,7 +245,7 @@ def test_it_is_cancelled_within_a_second(jobs: Jobs, trained, saved):
 
 def jobs_wait_until(jobs: Jobs, job: Job, condition) -> None:
     deadline = time.monotonic() + 60
-    while not condition(jobs.journal.read(job.id)):
+    while not condition(jobs.job_store.read(job.id)):
         assert time.monotonic() < deadline, "it did not happen in time"
 
 
@@ -259,7 +259,7 @@ class Deadly:
         with self._worker.open(confined=confined) as child:
             if (request["copy"] or {}).get("format") == self._format:
                 request["on_progress"] = lambda _: os.kill(child.pid, signal.SIGKILL)
-            return child.ask(task, **request)
+            return child.request(task, **request)
 
 
 def test_a_copy_whose_process_dies_is_one_sentence_and_the_others_go_on(jobs: Jobs, worker, trained, saved):
@@ -270,7 +270,7 @@ def test_a_copy_whose_process_dies_is_one_sentence_and_the_others_go_on(jobs: Jo
     assert copies[dead]["sentence"].startswith("The process that held the model ended before it answered: ")
     assert copies[good]["ending"] == "jumps"
     asked = trained("digits-core"), [dead, good], 3
-    assert jobs.resumed(*asked).result["copies"] == copies
+    assert jobs.find_resume_job(*asked).result["copies"] == copies
     assert finished(jobs, jobs.resume(*asked)).result["copies"][dead]["ending"] == "exact"
 
 
@@ -306,7 +306,7 @@ def test_a_damaged_copy_says_so_and_without_the_snapshot_there_is_nothing_to_hol
     bad, good = (row["artifact"] for row in rows.values())
     before = empty_jobs.resume(run, [bad, good], 1)
     assert finished(empty_jobs, before).result["copies"][bad]["ending"] == "exact"
-    (empty_jobs.library.files(bad) / "model.index").write_bytes(b"")
+    (empty_jobs.library.verified_folder(bad) / "model.index").write_bytes(b"")
     after = finished(empty_jobs, empty_jobs.resume(run, [bad, good], 1))
     assert after.id != before.id
     assert (after.result["copies"][bad]["ending"], after.result["copies"][good]["ending"]) == ("failed", "jumps")

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from core.errors import from_json
+from core.errors import error_from_json
 from core.jobs import Jobs
 from core.library import Library
 from core.library.catalog import change_log
@@ -30,7 +30,7 @@ GROWTH = 64 * 2**20  # bytes by which one bad input may make this process grow, 
 CPU_SECONDS = 4  # of processor for one request to a confined child; by default 30
 SECONDS = 20.0  # of the clock; by default 60
 REQUESTS = 4  # of a child at most: looked into, loaded, asked, and loaded again
-BOOKS = ("jobs", "catalog.sqlite", ".lock", change_log.FILE)  # what the library writes of itself
+BOOKS = ("jobs", "catalog.sqlite", ".lock", change_log.LOG_FILE)  # what the library writes of itself
 EVERY = 20  # bad inputs, after which a good one must come in
 
 
@@ -76,7 +76,7 @@ class Oracle:
         """Bring in what was made; assert (1) to (6) of the oracle. The error's code is one of `codes`."""
         before, began = psutil.Process().memory_info().rss, time.monotonic()
         demo = "digits-mlp" if made[1] == "c.zip" else None  # checkpoints come with the code that they belong to
-        end = self.jobs.wait(self.jobs.bring_in(*made, parts=with_architecture(made), demo=demo).id)
+        end = self.jobs.wait(self.jobs.import_model(*made, parts=with_architecture(made), demo=demo).id)
         self.grown += (grown := psutil.Process().memory_info().rss - before)
         self._told_in_words(end, codes, made)
         self._nothing_remains()
@@ -106,7 +106,7 @@ class Oracle:
 
     def brought(self, made: Made) -> Job:
         """The end of bringing this in; what came in is taken away again."""
-        end = self.jobs.wait(self.jobs.bring_in(*made).id)
+        end = self.jobs.wait(self.jobs.import_model(*made).id)
         if end.state == "done":
             self._take_away(end)
         return end
@@ -120,7 +120,7 @@ class Oracle:
             self._take_away(end)
         assert end.state == "failed", f"(1) it was let in: {end.result}"
         assert end.error["code"] in codes, f"(1) {end.error}"
-        error = from_json(end.error)
+        error = error_from_json(end.error)
         assert "\n" not in error.sentence, "(1) one sentence"
         assert error.sentence.endswith("."), "(1) one sentence"
         assert error.cure, "(1) no word of what to do next"
@@ -147,7 +147,7 @@ class Oracle:
         assert not self.traps.canary.exists(), "(3) a canary was written"
         assert self.traps.secret.read_text() == MARKER, "(3) a file outside was changed"
         assert self.trap.is_untouched(), "(3) the socket was touched"
-        record = self.jobs.journal.folder(end.id)
+        record = self.jobs.job_store.folder(end.id)
         told = b"".join(path.read_bytes() for path in record.rglob("*") if path.is_file())
         assert MARKER.encode() not in told, "(3) the secret stands in a record"
         assert MARKER not in json.dumps(end.error), "(3) the secret stands in a record"
@@ -165,7 +165,7 @@ class Oracle:
 
     def _others(self) -> list[psutil.Process]:
         worker = self.jobs.worker
-        spares = {one.pid for one in (worker._spare, worker._confined_spare) if one and not one.ended}
+        spares = {one.pid for one in (worker._spare, worker._confined_spare) if one and not one.has_ended}
         return [one for one in psutil.Process(self.process).children() if one.pid not in spares]
 
 
@@ -173,7 +173,7 @@ class Oracle:
 def quick(worker: Worker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
     """Jobs over an empty library, and over the session's worker, which allows little time as long as this lasts."""
     home = tmp_path_factory.mktemp("trust") / "store"
-    worker.self_test().require()
+    worker.run_sandbox_test().require_all_blocked()
     with allowing(worker, upload_mib=64, confined_cpu_seconds=CPU_SECONDS, confined_seconds=SECONDS):
         yield Jobs(Library(home), worker, worker.config.model_copy(update={"home": home}))
 
@@ -207,7 +207,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
     def noting(self: Worker, *args: object, **more: object) -> object:
         child = open_(self, *args, **more)
-        found.append(child.confined)
+        found.append(child.is_confined)
         return child
 
     monkeypatch.setattr(Worker, "open", noting)

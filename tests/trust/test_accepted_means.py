@@ -52,7 +52,7 @@ def brought(jobs: Jobs, content: bytes, name: str, folder: Path) -> Answered | N
     (folder / "layers").write_bytes(CONFIG)
     parts = {"architecture": folder / "layers"} if name.endswith(".weights.h5") else {}
     demo = "digits-mlp" if name == "checkpoint.zip" else None
-    end = jobs.wait(jobs.bring_in(folder / "upload", name, parts=parts, demo=demo).id)
+    end = jobs.wait(jobs.import_model(folder / "upload", name, parts=parts, demo=demo).id)
     return answered_at(jobs, end, hashlib.sha256(content).hexdigest())
 
 
@@ -67,7 +67,7 @@ def answered_at(jobs: Jobs, end: Job, sha256: str | None = None) -> Answered | N
     reference = jobs.library.reference(run.id)
     jobs.library.remove(run.id)
     jobs.library.empty_trash(0)
-    return Answered(reference.inputs, reference.answers)
+    return Answered(reference.inputs, reference.predictions)
 
 
 ENDS = ("does-not-load", "input", "child-died", "timed-out")
@@ -199,7 +199,7 @@ def test_one_flipped_bit_wherever_it_lies_changes_no_answer_but_by_what_it_hit(
 def test_many_damaged_zips_of_real_copies_that_are_let_in_answer_as_the_good_one(
     key: str, jobs: Jobs, saved, quick_jobs: Jobs, held: Held, tmp_path: Path
 ):
-    folder = jobs.library.files(saved("digits-mlp", key)["artifact"])
+    folder = jobs.library.verified_folder(saved("digits-mlp", key)["artifact"])
     members = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     held(quick_jobs, zipped(members), f"{key}.zip", 40, tmp_path, never)
 
@@ -218,14 +218,14 @@ def test_many_damaged_zips_of_real_copies_that_are_let_in_answer_as_the_good_one
 def test_damaged_variables_of_tensorflow_in_a_folder_that_are_let_in_answer_as_the_good_ones(
     key: str, member: str, jobs: Jobs, saved, quick_jobs: Jobs, held: Held, tmp_path: Path
 ):
-    original = jobs.library.files(saved("digits-mlp", key)["artifact"])
+    original = jobs.library.verified_folder(saved("digits-mlp", key)["artifact"])
 
     def in_its_folder(jobs: Jobs, content: bytes, name: str, folder: Path) -> Answered | None:
         shutil.rmtree(folder / "copy", ignore_errors=True)
         shutil.copytree(original, folder / "copy")
         (folder / "copy" / member).write_bytes(content)
         demo = "digits-mlp" if key == "checkpoint" else None
-        return answered_at(jobs, jobs.wait(jobs.bring_in(folder / "copy", name, demo=demo).id))
+        return answered_at(jobs, jobs.wait(jobs.import_model(folder / "copy", name, demo=demo).id))
 
     held(quick_jobs, (original / member).read_bytes(), "a folder", 30, tmp_path, never, in_its_folder)
 

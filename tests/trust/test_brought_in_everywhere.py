@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.caching import memory
+from core.caching import result_cache
 from core.errors import InputError
-from core.exports.archive import take
-from core.exports.tf_serving import serving_zip
-from core.introspection.describe import describe
-from core.introspection.diff import compare_all
+from core.exports.archive import archive_artifacts
+from core.exports.tf_serving import build_serving_zip
+from core.introspection.describe import describe_part
+from core.introspection.diff import diff_artifacts
 from core.jobs import Jobs
 from core.library import Library
 from core.library.records import Artifact
@@ -33,7 +33,7 @@ class Brought:
 
     def __init__(self, jobs: Jobs, upload: Path):
         self.jobs, self.upload = jobs, upload
-        found = finished(jobs, jobs.bring_in(upload)).result
+        found = finished(jobs, jobs.import_model(upload)).result
         self.run, self.id = found["run"], found["artifact"]
 
     @property
@@ -57,10 +57,10 @@ def brought(
 
 
 def test_it_is_inspected_in_confined_children(brought: Brought, opened: list[bool]):
-    memory._found.clear()
-    rows = describe(brought.jobs, brought.id, "tensors").tensors
+    result_cache._results.clear()
+    rows = describe_part(brought.jobs, brought.id, "tensors").tensors
     assert sorted(row.shape for row in rows) == [[2], [3, 2]]
-    assert describe(brought.jobs, brought.id, "operators" if brought.artifact.format == "onnx" else "layers").found
+    assert describe_part(brought.jobs, brought.id, "operators" if brought.artifact.format == "onnx" else "layers").found
     assert set(opened) == {True}
 
 
@@ -71,7 +71,7 @@ def test_its_differences_from_its_own_conversions_are_told(brought: Brought, ope
         made = brought.jobs.library.artifact(row["artifact"])
         assert (made.trust, made.made_from) == ("brought in", brought.id)
     first = next(iter(rows.values()))["artifact"]
-    tensors = compare_all(brought.jobs, brought.id, first).tensors
+    tensors = diff_artifacts(brought.jobs, brought.id, first).tensors
     assert [pair.distance.equal for pair in tensors.pairs] == [True] * len(tensors.pairs)
     assert len(tensors.pairs) == 2
     assert set(opened) == {True}
@@ -87,35 +87,35 @@ def test_its_kit_proves_itself_without_roundtrip(brought: Brought, tmp_path: Pat
 
 
 def test_a_download_is_the_bytes_that_came_in(brought: Brought):
-    with take(brought.jobs.library, [brought.id]) as parcel:
+    with archive_artifacts(brought.jobs.library, [brought.id]) as parcel:
         assert b"".join(parcel.read()) == brought.upload.read_bytes()
 
 
 def test_the_layout_of_a_server_is_refused_in_words(brought: Brought):
     with pytest.raises(InputError, match="reads SavedModels, and this copy is none"):
-        serving_zip(brought.jobs.library, brought.id, "model")
+        build_serving_zip(brought.jobs.library, brought.id, "model")
 
 
 def test_it_is_compared_panelled_and_measured_in_confined_children(brought: Brought, opened: list[bool]):
     jobs = brought.jobs
     outcomes = finished(jobs, jobs.compare([brought.id], rows=8)).result["outcomes"]
     assert outcomes[brought.id]["verdict"] == "bit-identical"
-    panel = jobs.panel([brought.run, brought.id])
+    panel = jobs.create_live_session([brought.run, brought.id])
     rows = jobs.library.reference(brought.run).head(2)
-    said = panel.answer(rows.inputs)
+    said = panel.predict(rows.inputs)
     panel.close()
     assert [one.error for one in said.values()] == [None, None]
-    (answer,) = said[brought.id].answers.values()
-    assert np.allclose(answer, next(iter(rows.answers.values())), atol=1e-6)
+    (answer,) = said[brought.id].outputs.values()
+    assert np.allclose(answer, next(iter(rows.predictions.values())), atol=1e-6)
     assert set(opened) == {True}
     del opened[:]
-    assert finished(jobs, jobs.cost([brought.id], repeats=1)).result["costs"][brought.id]["error"] is None
+    assert finished(jobs, jobs.benchmark([brought.id], repeats=1)).result["costs"][brought.id]["error"] is None
     assert (opened[0], set(opened[1:])) == (False, {True})  # the first one counts threads, and loads nothing
 
 
 def test_a_search_for_disagreement_asks_confined_children(brought: Brought, opened: list[bool]):
     jobs = brought.jobs
-    found = finished(jobs, jobs.disagree(brought.run, brought.id, seconds=60, evaluations=200)).result
+    found = finished(jobs, jobs.find_disagreement(brought.run, brought.id, seconds=60, evaluations=200)).result
     assert found["found"] is None or not found["found"]["changed"]
     assert set(opened) == {True}
 
@@ -124,9 +124,9 @@ def test_layer_by_layer_takes_it_or_says_what_it_needs(brought: Brought, opened:
     jobs = brought.jobs
     if brought.artifact.format == "onnx":
         with pytest.raises(InputError):
-            jobs.layers(brought.run, brought.id)
+            jobs.compare_layers(brought.run, brought.id)
         return
-    assert finished(jobs, jobs.layers(brought.run, brought.id)).result
+    assert finished(jobs, jobs.compare_layers(brought.run, brought.id)).result
     assert set(opened) == {True}
 
 
@@ -139,6 +139,6 @@ def test_training_it_on_is_refused_in_words(brought: Brought):
 @pytest.mark.long
 def test_a_saved_model_that_was_brought_in_is_laid_out_for_a_server(library_of_strangers: Jobs, tmp_path: Path):
     brought = Brought(library_of_strangers, makers.zipped(makers.saved_model(tmp_path)))
-    with serving_zip(brought.jobs.library, brought.id, "linear", 3) as parcel:
+    with build_serving_zip(brought.jobs.library, brought.id, "linear", 3) as parcel:
         names = zipfile.ZipFile(io.BytesIO(b"".join(parcel.read()))).namelist()
     assert "linear/3/saved_model.pb" in names

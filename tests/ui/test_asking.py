@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from streamlit.testing.v1 import AppTest
 
-from core.inputs import Inputs, specs_of
+from core.inputs import Inputs, input_specs
 from core.jobs import Jobs
 
 
@@ -21,15 +21,15 @@ def page(run: str, draws: bool = False) -> None:
     import numpy as np
     import streamlit as st
 
-    from core.inputs import specs_of
-    from ui.compare.inputs import ask_inputs
+    from core.inputs import input_specs
+    from ui.compare.inputs import choose_inputs
     from ui.session import current_jobs
 
     def draw():
         return {"pixels": np.full((1, 64), 0.5, "float32")} if st.toggle("scribble") else None
 
     library = current_jobs().library
-    chosen = ask_inputs(library.run(run), specs_of(library, run), draw if draws else None)
+    chosen = choose_inputs(library.run(run), input_specs(library, run), draw if draws else None)
     st.session_state["chosen"] = chosen and chosen.id
 
 
@@ -105,7 +105,7 @@ def test_held_out_rows_are_chosen_by_class_and_seed_and_a_reload_shows_the_same(
     app.number_input(f"held-{run}-seed").set_value(7).run()
     kept = sets.read(chosen(good(app)))
     assert kept.words == "10 held-out rows of “digits”, classes 3 and 8, seed 7"
-    assert set(np.argmax(sets.targets(kept.id)["digit"], axis=1)) == {3, 8}
+    assert set(np.argmax(sets.read_targets(kept.id)["digit"], axis=1)) == {3, 8}
     other = again(app, run)
     assert chosen(other) == kept.id
     assert other.slider(f"held-{run}-rows").value == 10
@@ -116,10 +116,10 @@ def test_held_out_rows_are_chosen_by_class_and_seed_and_a_reload_shows_the_same(
 def test_typed_values_are_a_set_at_once_and_a_reload_fills_the_boxes(sets: Inputs, trained):
     run = trained("tips")
     app = way(opened(run), "typed")
-    assert sets.take(chosen(app), [0])["day"].tolist() == [["Sun"]]
+    assert sets.read_rows(chosen(app), [0])["day"].tolist() == [["Sun"]]
     app.slider(f"type-{run}-0").set_value(30.01).run()
     app.segmented_control(f"type-{run}-4").set_value("Thur").run()
-    kept = sets.take(chosen(good(app)), [0])
+    kept = sets.read_rows(chosen(good(app)), [0])
     assert kept["total_bill"].tolist() == [[np.float32(30.01)]]
     assert kept["day"].tolist() == [["Thur"]]
     other = again(app, run)
@@ -147,7 +147,7 @@ def test_random_rows_are_made_on_demand_and_stand_in_the_address(sets: Inputs, t
 def specs_of_run(sets: Inputs, run: str) -> list[dict]:
     from ui.session import current_jobs
 
-    return specs_of(current_jobs().library, run)
+    return input_specs(current_jobs().library, run)
 
 
 def test_an_upload_is_read_kept_and_let_go_of(sets: Inputs, trained):
@@ -187,7 +187,7 @@ def test_a_drawing_is_asked_while_it_stands_and_found_again_by_the_address(sets:
 
 def test_what_a_search_found_is_shown_from_the_address(sets: Inputs, trained):
     run = trained("digits-mlp")
-    kept = sets.found({"pixels": np.zeros((1, 64), "float32")}, {}, "Here they disagree")
+    kept = sets.add_search_result({"pixels": np.zeros((1, 64), "float32")}, {}, "Here they disagree")
     app = opened(run, inputs=kept.id)
     assert chosen(app) == kept.id
     assert app.segmented_control("in-address-ask").value == "found"
@@ -202,7 +202,7 @@ def test_what_a_search_found_is_shown_from_the_address(sets: Inputs, trained):
     ],
 )
 def test_an_address_that_does_not_fit_is_said_and_the_page_goes_on(address: str, sentence: str, sets: Inputs, trained):
-    address = address or sets.typed({"day": np.array([["Sun"]])}).id
+    address = address or sets.add_typed({"day": np.array([["Sun"]])}).id
     app = opened(trained("digits-mlp"), inputs=address)
     assert sentence.replace("\\", "") in app.warning[0].value.replace("\\", "")
     assert sets.read(chosen(app)).kind == "held-out"
@@ -226,21 +226,24 @@ def asked(address: str) -> tuple[Response, bytes]:
 
 
 def test_a_set_is_downloaded_as_an_npz_that_can_be_asked_again(sets: Inputs, tmp_path):
-    from ui.routes import inputs_address
+    from ui.routes import inputs_url
 
-    kept = sets.typed({"pixels": np.full((2, 64), 0.5, "float32")})
-    reply, body = asked(inputs_address(kept.id))
+    kept = sets.add_typed({"pixels": np.full((2, 64), 0.5, "float32")})
+    reply, body = asked(inputs_url(kept.id))
     assert reply.headers["content-disposition"] == f'attachment; filename="roundtrip-inputs-{kept.id}.npz"'
     assert int(reply.headers["content-length"]) == len(body)
     (tmp_path / "x.npz").write_bytes(body)
-    read = sets.file(tmp_path / "x.npz", [{"name": "pixels", "dtype": "float32", "shape": [None, 64]}])
-    assert sets.take(read.id, slice(None))["pixels"].tolist() == sets.take(kept.id, slice(None))["pixels"].tolist()
+    read = sets.add_file(tmp_path / "x.npz", [{"name": "pixels", "dtype": "float32", "shape": [None, 64]}])
+    assert (
+        sets.read_rows(read.id, slice(None))["pixels"].tolist()
+        == sets.read_rows(kept.id, slice(None))["pixels"].tolist()
+    )
     reply, body = asked("/inputs/i0123456789.npz")
     assert (reply.status_code, body[:30]) == (404, b"These inputs are not kept any ")
 
 
 def test_numbers_far_outside_of_the_data_are_said(visit, jobs: Jobs, saved: Callable):
-    kept = Inputs(jobs.library.home).random(
+    kept = Inputs(jobs.library.home).add_random(
         [{"name": "pixels", "dtype": "float32", "shape": [None, 64]}], 5, 0.0, 16.0, seed=1
     )
     app = visit(jobs, "compare", artifact=[saved("digits-mlp", "keras")["artifact"]], inputs=kept.id)

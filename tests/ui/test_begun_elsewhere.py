@@ -15,7 +15,7 @@ REQUESTS = {
 def begun(jobs: Jobs, kind: str, number: int) -> Job:
     """A job of this kind that another tab has begun, and that runs."""
     job = Job(id=f"j{number:010}", kind=kind, title="Of another tab", state="running", request=REQUESTS[kind])
-    return jobs.journal.begin(job)
+    return jobs.job_store.create(job)
 
 
 @pytest.mark.parametrize(("page", "button"), [("train", "train-this"), ("save", "save-all")])
@@ -25,7 +25,9 @@ def test_a_press_begins_ones_own_while_another_runs(visit, empty_jobs, monkeypat
     begun(empty_jobs, page, 1)
     asked = []
     own = Job(id="j0000000002", kind=page, title="Our own", request=REQUESTS[page])
-    monkeypatch.setattr(empty_jobs, page, lambda *given, **more: asked.append(given) or empty_jobs.journal.begin(own))
+    monkeypatch.setattr(
+        empty_jobs, page, lambda *given, **more: asked.append(given) or empty_jobs.job_store.create(own)
+    )
     app.button(key=button).click().run()
     assert len(asked) == 1
     assert app.query_params["job"] == own.id

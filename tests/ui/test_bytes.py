@@ -5,21 +5,21 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.jobs import Jobs
-from core.size_breakdown.breakdown import GROUPS, SAVED, Part
+from core.size_breakdown.breakdown import GROUPS, SAVED_BY_COMPRESSION, SizePart
 from ui.charts import GROUP_COLOURS
-from ui.size_breakdown import MEANS, MOST, areas, by_group, in_words
+from ui.size_breakdown import GROUP_MEANINGS, MAX_PARTS, breakdown_sentence, breakdown_treemap, bytes_by_group
 
 H5 = [
-    Part("optimizer state", "adam/dense_kernel_momentum", 400, "model.h5"),
-    Part("weights", "sequential/dense/kernel", 400, "model.h5"),
-    Part("optimizer state", "adam/dense_kernel_velocity", 400, "model.h5"),
-    Part("structure and padding", "runs of zeros", 300, "model.h5"),
+    SizePart("optimizer state", "adam/dense_kernel_momentum", 400, "model.h5"),
+    SizePart("weights", "sequential/dense/kernel", 400, "model.h5"),
+    SizePart("optimizer state", "adam/dense_kernel_velocity", 400, "model.h5"),
+    SizePart("structure and padding", "runs of zeros", 300, "model.h5"),
 ]
 
 
 def test_every_group_has_a_colour_and_a_meaning():
-    drawn = [group for group in GROUPS if group != SAVED]
-    assert [group for group in drawn if group not in GROUP_COLOURS or group not in MEANS] == []
+    drawn = [group for group in GROUPS if group != SAVED_BY_COMPRESSION]
+    assert [group for group in drawn if group not in GROUP_COLOURS or group not in GROUP_MEANINGS] == []
 
 
 @pytest.mark.parametrize("colour", sorted(set(GROUP_COLOURS.values())))
@@ -31,9 +31,9 @@ def test_white_words_are_readable_on_every_colour(colour: str):
 
 
 def test_the_largest_group_is_said_first_with_its_share():
-    assert list(by_group(H5)) == ["optimizer state", "weights", "structure and padding"]
+    assert list(bytes_by_group(H5)) == ["optimizer state", "weights", "structure and padding"]
     said = "About half of the bytes go to optimizer state: 800 B of 1.5 kB. That is what training needs to carry on, "
-    assert in_words(H5) == said + "and no answer ever reads."
+    assert breakdown_sentence(H5) == said + "and no answer ever reads."
 
 
 @pytest.mark.parametrize(
@@ -41,23 +41,27 @@ def test_the_largest_group_is_said_first_with_its_share():
     [(1000, "Nearly all"), (220, "About two thirds"), (100, "About half"), (35, "About a quarter")],
 )
 def test_shares_are_words(weights: int, share: str):
-    others = [Part(group, "rest", 1 if weights == 1000 else 34, "model.pb") for group in GROUPS[2:5]]
-    assert in_words([Part("weights", "kernel", weights, "model.pb"), *others]).startswith(f"{share} of the bytes go to")
+    others = [SizePart(group, "rest", 1 if weights == 1000 else 34, "model.pb") for group in GROUPS[2:5]]
+    assert breakdown_sentence([SizePart("weights", "kernel", weights, "model.pb"), *others]).startswith(
+        f"{share} of the bytes go to"
+    )
 
 
 def test_a_single_group_is_all_and_nothing_is_nothing():
-    assert in_words(H5[1:2]) == "All of the bytes go to weights: 400 B. That is the numbers that were learned."
-    assert in_words([]) == "The files are empty."
+    assert (
+        breakdown_sentence(H5[1:2]) == "All of the bytes go to weights: 400 B. That is the numbers that were learned."
+    )
+    assert breakdown_sentence([]) == "The files are empty."
 
 
 def test_what_compression_took_off_is_said_and_not_drawn():
-    packed = [*H5, Part(SAVED, "model.h5: compression", -500, "model.keras")]
-    assert in_words(packed).endswith(" Compression then takes 500 B off.")
-    assert areas(packed) == areas(H5)
+    packed = [*H5, SizePart(SAVED_BY_COMPRESSION, "model.h5: compression", -500, "model.keras")]
+    assert breakdown_sentence(packed).endswith(" Compression then takes 500 B off.")
+    assert breakdown_treemap(packed) == breakdown_treemap(H5)
 
 
 def test_areas_add_up_in_groups_of_one_colour():
-    chart = areas(H5).data[0]
+    chart = breakdown_treemap(H5).data[0]
     drawn = list(zip(chart.ids, chart.parents, chart.values, chart.marker.colors, strict=True))
     assert drawn == [
         ("optimizer state", "", 800, GROUP_COLOURS["optimizer state"]),
@@ -73,22 +77,24 @@ def test_areas_add_up_in_groups_of_one_colour():
 
 
 def test_many_parts_are_drawn_as_the_largest_and_the_others_together():
-    chart = areas([Part("weights", f"layer{at}/kernel", 1000 + at, "model.h5") for at in range(MOST + 5)]).data[0]
-    assert len(chart.ids) == 1 + MOST + 1
+    chart = breakdown_treemap(
+        [SizePart("weights", f"layer{at}/kernel", 1000 + at, "model.h5") for at in range(MAX_PARTS + 5)]
+    ).data[0]
+    assert len(chart.ids) == 1 + MAX_PARTS + 1
     assert chart.labels[-1] == "5 smaller parts<br>5.0 kB"
     assert chart.values[-1] == sum(range(1000, 1005))
 
 
 def test_names_from_files_are_no_markup():
-    chart = areas([Part("weights", '<a href="x">kernel', 8, "<b>.h5")]).data[0]
+    chart = breakdown_treemap([SizePart("weights", '<a href="x">kernel', 8, "<b>.h5")]).data[0]
     assert "<a" not in chart.labels[1] + chart.hovertext[1]
     assert "<b>" not in chart.hovertext[1]
 
 
 def page(artifact: str) -> None:
-    from ui.size_breakdown import show_content
+    from ui.size_breakdown import show_size_breakdown
 
-    show_content(artifact)
+    show_size_breakdown(artifact)
 
 
 def test_the_page_says_and_draws_it_and_says_when_the_files_are_damaged(

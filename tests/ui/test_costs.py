@@ -4,16 +4,16 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.jobs.benchmark_result import BATCHES
+from core.jobs.benchmark_result import BATCH_SIZES
 from tests.conftest import finished
-from ui.compare.benchmark import front_in_words
-from ui.compare.benchmark_charts import CLOSENESS, closeness
+from ui.compare.benchmark import pareto_sentence
+from ui.compare.benchmark_charts import CLOSENESS_LABELS, closeness_label
 
 
 def view(ids, names, entries, fidelity):
-    from ui.compare.benchmark import show_costs
+    from ui.compare.benchmark import show_benchmark
 
-    show_costs(ids, names, entries, fidelity)
+    show_benchmark(ids, names, entries, fidelity)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def said_on(app: AppTest) -> str:
 def two(jobs, saved) -> list[str]:
     """Two copies of one run that nobody has measured."""
     ids = [saved("digits-core", key)["artifact"] for key in ("saved_model", "checkpoint")]
-    for job in jobs.journal.all("cost"):
+    for job in jobs.job_store.list_jobs("cost"):
         assert not set(ids) & set(job.request["artifacts"])
     return ids
 
@@ -56,7 +56,7 @@ def test_what_was_never_measured_is_offered_with_the_time_that_it_takes(visit, t
 
 def test_the_last_measuring_is_shown_again(visit, jobs, saved):
     ids = [saved("digits-mlp", key)["artifact"] for key in ("keras", "litert")]
-    job = finished(jobs, jobs.cost(ids, repeats=1))
+    job = finished(jobs, jobs.benchmark(ids, repeats=1))
     app = visit(**{ids[0]: 0.0, ids[1]: None})
     assert "Not weighed, because not compared or another model by its answers: Copy 2" in said_on(app)
     app = visit(**dict.fromkeys(ids, 0.0))
@@ -70,7 +70,7 @@ def test_the_last_measuring_is_shown_again(visit, jobs, saved):
     assert table["Size"].tolist() == pytest.approx([costs[id_]["bytes"] / 1e3 for id_ in ids])
     assert table["Load"].tolist() == pytest.approx([costs[id_]["load"]["median"] * 1e3 for id_ in ids])
     assert table["p99"].tolist() == pytest.approx([costs[id_]["steady"][0]["p99"] * 1e3 for id_ in ids])
-    app.session_state["call"] = BATCHES[2]
+    app.session_state["call"] = BATCH_SIZES[2]
     table = app.run().dataframe[0].value
     per_second = [costs[id_]["steady"][2]["per_second"] for id_ in ids]
     assert table["Rows a second"].tolist() == [round(value) for value in per_second]
@@ -88,11 +88,11 @@ def test_the_last_measuring_is_shown_again(visit, jobs, saved):
     ],
 )
 def test_who_is_beaten_by_nobody_is_a_sentence(best, of, begins):
-    assert front_in_words(best, of).startswith(begins)
+    assert pareto_sentence(best, of).startswith(begins)
 
 
 @pytest.mark.parametrize(
     ("difference", "at"), [(0.0, 0), (1e-7, 1), (1e-3, 2), (0.5, 3), (float("inf"), 3), (None, 4), (float("nan"), 4)]
 )
 def test_how_close_a_copy_is_has_words(difference, at):
-    assert closeness(difference) == CLOSENESS[at]
+    assert closeness_label(difference) == CLOSENESS_LABELS[at]

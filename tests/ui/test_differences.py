@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.compare import passes
+from core.compare import check_tolerance
 from core.jobs import Jobs
 from core.library.job_store import Job
-from core.text.metrics import CLASSES, CLOSENESS, DISTANCES, WORST
+from core.text.metrics import CLASSIFICATION_METRICS, CLOSENESS_METRICS, DISTANCE_METRICS, WORST_VALUE_METRICS
 from tests.conftest import finished
 
 
@@ -34,8 +34,8 @@ def test_every_number_of_the_job_stands_in_its_column(numbers: Callable[..., App
     app = numbers()
     assert not app.exception
     outputs = [outcome["outputs"][0] for outcome in compared.result["outcomes"].values()]
-    for one in (*DISTANCES, *CLOSENESS, *WORST, *CLASSES):
-        assert table(app, one.label)[one.label].tolist() == [one.of(output) for output in outputs]
+    for one in (*DISTANCE_METRICS, *CLOSENESS_METRICS, *WORST_VALUE_METRICS, *CLASSIFICATION_METRICS):
+        assert table(app, one.label)[one.label].tolist() == [one.format_from(output) for output in outputs]
     first = table(app, "Verdict")
     assert first["Verdict"].tolist()[0] == "Bit-identical"
     assert "Within tolerance" not in first
@@ -48,13 +48,14 @@ def test_a_tolerance_of_the_address_is_held_to(numbers: Callable[..., AppTest], 
     app = numbers(tolerance=text)
     (output,) = compared.result["outcomes"][compared.request["artifacts"][1]]["outputs"]
     limits = [float(one) for one in text.rpartition("=")[2].split(",")] + [0.0]
-    answers = jobs.answers(compared.id)
+    answers = jobs.predictions(compared.id)
     sides = [
-        answers.sources(id_)[output["output"]] for id_ in (compared.result["baseline"], *compared.request["artifacts"])
+        answers.output_sources(id_)[output["output"]]
+        for id_ in (compared.result["baseline"], *compared.request["artifacts"])
     ]
     said = table(app, "Within tolerance")["Within tolerance"].tolist()
     for other, words in zip(sides[1:], said, strict=True):
-        found = passes(sides[0], other, *limits[:2])
+        found = check_tolerance(sides[0], other, *limits[:2])
         assert words == (
             "Pass" if found.passed else f"Fail: {found.values_failing:,} values in {found.rows_failing:,} rows"
         )

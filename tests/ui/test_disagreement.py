@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 from core.jobs import Jobs
 from core.library.records import Run
 from tests.conftest import finished
-from ui.compare.disagreement import sentence
-from ui.compare.disagreement_inputs import Shown
+from ui.compare.disagreement import disagreement_sentence
+from ui.compare.disagreement_inputs import DisagreementView
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def in_address(app: AppTest, name: str) -> str:
 def test_two_that_disagree_are_shown_with_what_each_says_and_the_input_is_offered_to_all(jobs, trained, show):
     run = trained("names")
     other = finished(jobs, jobs.train("names", epochs=1, seed=9)).result["run"]
-    job = finished(jobs, jobs.disagree(run, other, seconds=120, evaluations=700))
+    job = finished(jobs, jobs.find_disagreement(run, other, seconds=120, evaluations=700))
     app = show(run, other, job.id)
     assert not app.exception
     one, two = job.result["found"]["said"]
@@ -59,7 +59,7 @@ def test_two_that_disagree_are_shown_with_what_each_says_and_the_input_is_offere
 
 def test_where_nothing_was_found_the_numbers_say_so(jobs, trained, saved, show):
     run, copy = trained("digits-mlp"), saved("digits-mlp", "keras")["artifact"]
-    job = finished(jobs, jobs.disagree(run, copy, seconds=120, evaluations=4000))
+    job = finished(jobs, jobs.find_disagreement(run, copy, seconds=120, evaluations=4000))
     app = show(run, copy, job.id)
     assert not app.exception
     assert "**The live model** and **the other** gave the same answer every time" in said(app)
@@ -118,7 +118,7 @@ def test_the_code_that_is_chosen_on_the_page_is_the_code_of_the_search(jobs, tra
 def test_the_sentence_is_what_a_person_would_say(kind, answers, given, words):
     facts = {"changed": True, "kind": kind, "said": given, "output": "y"}
     arrays = {"input:x": np.zeros((1, 3)), "a:y": np.array([answers[0]]), "b:y": np.array([answers[1]])}
-    assert words in sentence(Shown(RUN, facts, arrays, ["one", "two"]))
+    assert words in disagreement_sentence(DisagreementView(RUN, facts, arrays, ["one", "two"]))
 
 
 RUN = Run(

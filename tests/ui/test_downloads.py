@@ -15,15 +15,15 @@ import pytest
 from starlette.applications import Starlette
 
 from core.compare import Verdict
-from core.evidence import Evidence, Outcome
-from core.exports.archive import take
+from core.evidence import Evidence, ReloadOutcome
+from core.exports.archive import archive_artifacts
 from core.library import Artifact, Library
 from core.library import integrity as checking
-from core.library.integrity import checked
+from core.library.integrity import verify_file
 from core.runtimes.reference import Reference
-from ui.routes import ROUTES, download_address, endpoints
-from ui.routes.graph_viewer import token
-from ui.routes.ranges import disposition
+from ui.routes import ROUTES, download_url, endpoints
+from ui.routes.graph_viewer import graph_token
+from ui.routes.ranges import content_disposition
 
 CONTENT = bytes(range(256)) * 40
 FACTS = {"demo": None, "settings": None, "kind": "keras", "parameters": 1, "summary": "", "inputs": []}
@@ -42,8 +42,8 @@ def library(empty_library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:
     class Office:
         library = empty_library
 
-    monkeypatch.setattr("ui.routes.endpoints._office", lambda: Office)
-    monkeypatch.setattr(checking, "TICK", 0)
+    monkeypatch.setattr("ui.routes.endpoints._current_jobs", lambda: Office)
+    monkeypatch.setattr(checking, "CLOCK_TICK", 0)
     return empty_library
 
 
@@ -52,14 +52,14 @@ def keep(library: Library, **contents: bytes) -> Artifact:
     with library.staging() as staged:
         (staged / "snapshot").mkdir()
         Reference({"x": np.zeros(1)}, {"y": np.zeros(1)}, {}).write(staged / "reference.npz")
-        run = library.keep_run(staged, FACTS | {"name": "a run", "weights": [], "optimizer": []})
+        run = library.commit_run(staged, FACTS | {"name": "a run", "weights": [], "optimizer": []})
     with library.staging() as staged:
         for name, content in contents.items():
             path = staged / "files" / name.replace("__", "/")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        evidence = Evidence(without_code=Outcome(verdict=Verdict.BIT_IDENTICAL))
-        return library.keep_artifact(staged, run.id, evidence, format="keras", seconds=0.1)
+        evidence = Evidence(without_code=ReloadOutcome(verdict=Verdict.BIT_IDENTICAL))
+        return library.commit_artifact(staged, run.id, evidence, format="keras", seconds=0.1)
 
 
 def kept_file(library: Library, artifact: Artifact, name: str) -> Path:
@@ -95,7 +95,7 @@ def staged(library: Library) -> list[Path]:
 
 def test_one_file_comes_as_it_is_with_its_hash_as_its_tag(library: Library):
     one = keep(library, **{"model.keras": CONTENT})
-    reply = ask(download_address([one.id]))
+    reply = ask(download_url([one.id]))
     assert (reply.status, reply.body) == (200, CONTENT)
     assert reply.headers["etag"] == f'"{one.files[0].sha256}"'
     assert reply.headers["content-length"] == str(len(CONTENT))
@@ -117,7 +117,7 @@ def test_one_file_comes_as_it_is_with_its_hash_as_its_tag(library: Library):
 )
 def test_a_range_is_answered_with_that_range(library: Library, asked: str, part: slice):
     one = keep(library, **{"model.keras": CONTENT})
-    reply = ask(download_address([one.id]), range=asked)
+    reply = ask(download_url([one.id]), range=asked)
     start, stop, _ = part.indices(len(CONTENT))
     assert (reply.status, reply.body) == (206, CONTENT[part])
     assert reply.headers["content-range"] == f"bytes {start}-{stop - 1}/{len(CONTENT)}"
@@ -126,7 +126,7 @@ def test_a_range_is_answered_with_that_range(library: Library, asked: str, part:
 
 @pytest.mark.parametrize("asked", ["bytes=10240-", "bytes=99999-100000", "bytes=-0"])
 def test_a_range_that_is_not_in_the_file_is_refused_with_its_size(library: Library, asked: str):
-    reply = ask(download_address([keep(library, **{"model.keras": CONTENT}).id]), range=asked)
+    reply = ask(download_url([keep(library, **{"model.keras": CONTENT}).id]), range=asked)
     assert (reply.status, reply.body) == (416, b"")
     assert reply.headers["content-range"] == f"bytes */{len(CONTENT)}"
     assert staged(library) == []
@@ -134,13 +134,13 @@ def test_a_range_that_is_not_in_the_file_is_refused_with_its_size(library: Libra
 
 @pytest.mark.parametrize("asked", ["bytes=9-5", "bytes=-", "bytes=a-b", "lines=1-2", "bytes=0-1,5-6", "bytes=-1-2"])
 def test_what_is_no_single_range_gives_the_whole(library: Library, asked: str):
-    reply = ask(download_address([keep(library, **{"model.keras": CONTENT}).id]), range=asked)
+    reply = ask(download_url([keep(library, **{"model.keras": CONTENT}).id]), range=asked)
     assert (reply.status, reply.body) == (200, CONTENT)
 
 
 def test_a_range_of_other_bytes_than_those_begun_with_gives_the_whole(library: Library):
     one = keep(library, **{"model.keras": CONTENT})
-    address, tag = download_address([one.id]), f'"{one.files[0].sha256}"'
+    address, tag = download_url([one.id]), f'"{one.files[0].sha256}"'
     assert ask(address, range="bytes=3-4", if_range=tag).body == CONTENT[3:5]
     assert ask(address, range="bytes=3-4", if_range='"another"').body == CONTENT
     assert ask(address, range="bytes=3-4", if_range=f"W/{tag}").body == CONTENT
@@ -149,7 +149,7 @@ def test_a_range_of_other_bytes_than_those_begun_with_gives_the_whole(library: L
 
 
 def test_head_says_what_get_would_and_sends_nothing(library: Library):
-    address = download_address([keep(library, **{"model.keras": CONTENT}).id])
+    address = download_url([keep(library, **{"model.keras": CONTENT}).id])
     said, got = ask(address, "HEAD", range="bytes=5-9"), ask(address, range="bytes=5-9")
     assert (said.status, said.headers, said.body) == (206, got.headers, b"")
     assert ask(address, "HEAD").headers == ask(address).headers
@@ -158,7 +158,7 @@ def test_head_says_what_get_would_and_sends_nothing(library: Library):
 def test_several_files_are_a_zip_that_other_programs_open_and_that_is_the_same_every_time(library: Library, tmp_path):
     one = keep(library, **{"saved_model.pb": CONTENT, "variables__größe.bin": b"", "variables__data": CONTENT * 3})
     other = keep(library, **{"model.keras": b"k"})
-    reply = ask(download_address([one.id, other.id, one.id]))
+    reply = ask(download_url([one.id, other.id, one.id]))
     assert (reply.status, int(reply.headers["content-length"])) == (200, len(reply.body))
     assert reply.headers["content-disposition"] == 'attachment; filename="roundtrip-2-artifacts.zip"'
     with zipfile.ZipFile(io.BytesIO(reply.body)) as archive:
@@ -171,13 +171,13 @@ def test_several_files_are_a_zip_that_other_programs_open_and_that_is_the_same_e
         }
     (tmp_path / "some.zip").write_bytes(reply.body)
     subprocess.run(["python3", "-m", "zipfile", "-t", tmp_path / "some.zip"], check=True, capture_output=True)
-    again = ask(download_address([one.id, other.id]))
+    again = ask(download_url([one.id, other.id]))
     assert (again.body, again.headers["etag"]) == (reply.body, reply.headers["etag"])
-    assert ask(download_address([other.id, one.id])).headers["etag"] != reply.headers["etag"]
+    assert ask(download_url([other.id, one.id])).headers["etag"] != reply.headers["etag"]
 
 
 def test_every_range_of_a_zip_is_that_part_of_it(library: Library):
-    address = download_address([keep(library, a=b"first", b=b"", c=b"third" * 9).id])
+    address = download_url([keep(library, a=b"first", b=b"", c=b"third" * 9).id])
     whole = ask(address).body
     for start in range(0, len(whole), 13):
         for stop in (start + 1, start + 60, len(whole)):
@@ -187,7 +187,7 @@ def test_every_range_of_a_zip_is_that_part_of_it(library: Library):
 def test_what_large_archives_need_is_written(library: Library, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 100)
     monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 2)
-    body = ask(download_address([keep(library, a=CONTENT, b=b"b", c=CONTENT[::-1]).id])).body
+    body = ask(download_url([keep(library, a=CONTENT, b=b"b", c=CONTENT[::-1]).id])).body
     monkeypatch.undo()
     assert body.count(b"PK\x06\x06") == 1  # the directory of a large archive
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
@@ -196,21 +196,21 @@ def test_what_large_archives_need_is_written(library: Library, monkeypatch: pyte
 
 def test_a_file_that_was_not_touched_is_hashed_once(library: Library, monkeypatch: pytest.MonkeyPatch):
     one, read = keep(library, a=CONTENT, b=b"b"), []
-    through = checking._read_through
-    monkeypatch.setattr(checking, "_read_through", lambda file: read.append(file.name) or through(file))
-    first = ask(download_address([one.id])).body
-    assert (ask(download_address([one.id])).body, len(read)) == (first, 2)
+    through = checking._hash_stream
+    monkeypatch.setattr(checking, "_hash_stream", lambda file: read.append(file.name) or through(file))
+    first = ask(download_url([one.id])).body
+    assert (ask(download_url([one.id])).body, len(read)) == (first, 2)
     os.utime(kept_file(library, one, "a"), ns=(1, 1))
-    assert (ask(download_address([one.id])).body, len(read)) == (first, 3)
+    assert (ask(download_url([one.id])).body, len(read)) == (first, 3)
 
 
 def test_a_file_of_just_now_is_hashed_again(library: Library, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.undo()
     one, read = keep(library, a=CONTENT), []
-    through = checking._read_through
-    monkeypatch.setattr(checking, "_read_through", lambda file: read.append(1) or through(file))
+    through = checking._hash_stream
+    monkeypatch.setattr(checking, "_hash_stream", lambda file: read.append(1) or through(file))
     for _ in range(2):
-        checked(library.home / "artifacts" / one.id / "files", one.files[0])
+        verify_file(library.home / "artifacts" / one.id / "files", one.files[0])
     assert len(read) == 2
 
 
@@ -219,7 +219,7 @@ def test_a_file_of_just_now_is_hashed_again(library: Library, monkeypatch: pytes
 def test_a_damaged_file_is_not_given_out(library: Library, tmp_path, harm: str):
     one = keep(library, a=CONTENT, b=b"b")
     path = kept_file(library, one, "a")
-    ask(download_address([one.id]))
+    ask(download_url([one.id]))
     path.unlink()
     if harm == "flip":
         path.write_bytes(b"\1" + CONTENT[1:])
@@ -232,7 +232,7 @@ def test_a_damaged_file_is_not_given_out(library: Library, tmp_path, harm: str):
         path.mkdir()
     elif harm == "pipe":
         os.mkfifo(path)
-    reply = ask(download_address([one.id]))
+    reply = ask(download_url([one.id]))
     assert reply.status == 409
     assert reply.body.startswith(b"The file a is missing, or not what was saved")
     assert str(library.home).encode() not in reply.body
@@ -245,7 +245,7 @@ def test_a_linked_folder_is_not_followed(library: Library, tmp_path):
     folder = kept_file(library, one, "sub")
     folder.rename(tmp_path / "elsewhere")
     folder.symlink_to(tmp_path / "elsewhere")
-    assert ask(download_address([one.id])).status == 409
+    assert ask(download_url([one.id])).status == 409
 
 
 @pytest.mark.trust
@@ -256,7 +256,7 @@ def test_a_server_without_room_for_more_open_files_blames_no_file(library: Libra
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(checking.os, "open", refuse)
-    reply = ask(download_address([one.id]))
+    reply = ask(download_url([one.id]))
     monkeypatch.undo()
     assert (reply.status, b"not what was saved" in reply.body) == (503, False)
 
@@ -268,9 +268,9 @@ def test_a_record_does_not_lead_out_of_its_folder(library: Library):
     record = library.home / "artifacts" / one.id / "artifact.json"
     for path in ("../secret", "/etc/hostname", "..\\\\secret", ""):
         record.write_text(record.read_text().replace('"path": "a"', f'"path": "{path}"'))
-        assert ask(download_address([one.id])).status == 409
+        assert ask(download_url([one.id])).status == 409
         record.write_text(record.read_text().replace(f'"path": "{path}"', '"path": "a"'))
-    assert ask(download_address([one.id])).status == 200
+    assert ask(download_url([one.id])).status == 200
 
 
 @pytest.mark.trust
@@ -285,14 +285,14 @@ def test_nothing_of_a_request_becomes_a_path(library: Library, asked: str):
 @pytest.mark.trust
 def test_an_artifact_that_is_deleted_during_its_download_comes_whole(library: Library):
     one = keep(library, a=CONTENT, b=CONTENT * 500)
-    whole = ask(download_address([one.id])).body
+    whole = ask(download_url([one.id])).body
 
     def delete():
         library.remove(one.id)
         for path in sorted((library.home / "trash").rglob("*"), reverse=True):
             path.unlink() if path.is_file() else path.rmdir()
 
-    assert ask(download_address([one.id]), between=delete).body == whole
+    assert ask(download_url([one.id]), between=delete).body == whole
     assert staged(library) == []
 
 
@@ -300,7 +300,7 @@ def test_an_artifact_that_is_deleted_during_its_download_comes_whole(library: Li
 def test_a_file_that_is_changed_during_its_download_breaks_it_off(library: Library):
     one = keep(library, a=b"a", b=CONTENT * 500)
     path, sent = kept_file(library, one, "b"), []
-    with take(library, [one.id]) as parcel:
+    with archive_artifacts(library, [one.id]) as parcel:
         chunks = parcel.read()
         sent += [next(chunks), next(chunks), next(chunks), next(chunks)]
         with path.open("r+b") as file:
@@ -314,9 +314,9 @@ def test_a_file_that_is_changed_during_its_download_breaks_it_off(library: Libra
 
 
 def test_the_graph_viewer_is_sent_the_very_bytes_that_were_checked(library: Library, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("ui.session.current_jobs", endpoints._office)
+    monkeypatch.setattr("ui.session.current_jobs", endpoints._current_jobs)
     one = keep(library, **{"model.keras": CONTENT})
-    address = f"/graph/{one.id}/{token(one.id)}/files/model.keras"
+    address = f"/graph/{one.id}/{graph_token(one.id)}/files/model.keras"
     reply = ask(address)
     assert (reply.status, reply.body, reply.headers["cache-control"]) == (200, CONTENT, "no-store")
     assert "sandbox allow-scripts" in reply.headers["content-security-policy"]
@@ -334,13 +334,13 @@ def test_the_graph_viewer_is_sent_the_very_bytes_that_were_checked(library: Libr
 
 def test_where_the_disk_makes_no_links_files_are_read_in_place(library: Library, monkeypatch: pytest.MonkeyPatch):
     one = keep(library, a=CONTENT, b=b"b")
-    whole = ask(download_address([one.id])).body
+    whole = ask(download_url([one.id])).body
 
     def refuse(*_, **__):
         raise OSError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)
-    assert ask(download_address([one.id])).body == whole
+    assert ask(download_url([one.id])).body == whole
     assert staged(library) == []
 
 
@@ -358,7 +358,7 @@ def test_where_the_disk_makes_no_links_files_are_read_in_place(library: Library,
     ],
 )
 def test_any_name_is_a_name_and_nothing_else(name: str, header: str):
-    assert disposition(name) == header
+    assert content_disposition(name) == header
 
 
 @pytest.mark.trust
@@ -382,9 +382,9 @@ def test_what_cannot_be_taken_is_said_in_a_sentence(library: Library, address: s
 
 def test_an_alias_stands_for_its_artifact_in_an_address_and_moves_with_it(library: Library):
     one, two = keep(library, a=b"one"), keep(library, a=b"two")
-    library.point("champion", one.id)
+    library.set_alias("champion", one.id)
     assert ask("/download/champion").body == b"one"
-    library.point("champion", two.id)
+    library.set_alias("champion", two.id)
     assert ask("/download/champion").body == b"two"
     assert ask(f"/download/champion,{two.id}").body == b"two"
     library.drop_alias("champion")

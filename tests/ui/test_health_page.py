@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.jobs import Jobs
-from core.worker import Probe, SelfTest
+from core.worker import EscapeAttempt, SandboxTest
 from tests.library.conftest import keep_artifact, keep_run, spoil
 
 
@@ -75,10 +75,10 @@ def test_a_rebuild_says_that_the_catalog_was_right(visit, kept):
 
 def test_the_sandbox_says_what_was_tried(visit, kept, monkeypatch):
     jobs, _ = kept
-    probes = [Probe(name="execute", blocked=True, sentence="It could not start a program (no permission).")]
-    probes.append(Probe(name="connect-tcp", blocked=False, sentence="It could connect over TCP."))
-    tested = SelfTest(probes=probes, created="2026-01-01T00:00:00+00:00", seconds=0.2)
-    monkeypatch.setattr(jobs.worker, "_tested", tested)
+    probes = [EscapeAttempt(name="execute", blocked=True, sentence="It could not start a program (no permission).")]
+    probes.append(EscapeAttempt(name="connect-tcp", blocked=False, sentence="It could connect over TCP."))
+    tested = SandboxTest(probes=probes, created="2026-01-01T00:00:00+00:00", seconds=0.2)
+    monkeypatch.setattr(jobs.worker, "_sandbox_test", tested)
     app = visit(jobs, "health")
     assert "Not everything is blocked here. It could connect over TCP." in said(app)
     assert "It could not start a program (no permission)." in said(app)

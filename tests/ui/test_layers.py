@@ -6,7 +6,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.inputs import Inputs, specs_of
+from core.inputs import Inputs, input_specs
 from core.jobs import Jobs
 
 
@@ -65,11 +65,11 @@ def test_the_first_layer_that_differs_is_named_first(section, jobs: Jobs, traine
 )
 def test_what_the_page_asks_is_walked_and_said(section, jobs: Jobs, trained: Callable, saved: Callable, rows, words):
     run, copy = trained("digits-mlp"), saved("digits-mlp", "onnx")["artifact"]
-    asked = Inputs(jobs.library.home, jobs.config).random(specs_of(jobs.library, run), rows)
+    asked = Inputs(jobs.library.home, jobs.config).add_random(input_specs(jobs.library, run), rows)
     app = walk(section(jobs, run, copy, inputs=asked.id), jobs)
     assert not app.exception
     assert words in said(app)
-    assert jobs.journal.read(app.query_params["layers"]).request["inputs"] == asked.id
+    assert jobs.job_store.read(app.query_params["layers"]).request["inputs"] == asked.id
 
 
 def test_what_cannot_be_looked_into_is_said_and_offers_no_walk(section, jobs: Jobs, saved: Callable):

@@ -57,8 +57,8 @@ def test_what_the_address_cannot_mean_is_passed_over(visit, jobs_over, address):
 def test_marks_with_html_and_markdown_are_text(visit, jobs_over):
     library = jobs_over.library
     id_, hostile = library.find()[0].id, "<img src=x onerror=alert(1)> [a](http://x.example) $x$"
-    library.mark(id_, tags=[hostile[:40]], note=hostile)
-    library.mark(library.artifact(id_).run, name=hostile)
+    library.annotate(id_, tags=[hostile[:40]], note=hostile)
+    library.annotate(library.artifact(id_).run, name=hostile)
     app = visit(jobs_over, "library", search=id_)
     assert app.dataframe[0].value["Note"].tolist() == [hostile]
     assert app.dataframe[0].value["Run"].tolist() == [hostile]
@@ -84,8 +84,8 @@ def test_what_is_brought_in_pinned_or_named_is_marked_in_the_list(visit, jobs_ov
     library: Library = jobs_over.library
     run = keep_run(library, demo=None, trust="brought in", brought={"name": "x.h5"})
     id_ = keep_artifact(library, run).id
-    library.mark(id_, pinned=True, tags=["try"])
-    library.point("champion", id_)
+    library.annotate(id_, pinned=True, tags=["try"])
+    library.set_alias("champion", id_)
     app = visit(jobs_over, "library", trust="brought in")
     table = app.dataframe[0].value
     assert list(table["Marks"][0]) == ["brought in", "pinned", "→ champion", "#try"]
@@ -101,24 +101,26 @@ def test_the_trash_is_listed_with_its_days_and_emptied_on_request(visit, jobs_ov
     app.session_state["trash"] = True
     app.run()
     listed = [one.value.replace("\\", "") for one in app.markdown if "30 days left" in one.value]
-    names = {f"{get_format(one.entry.format).label} · {library.run(one.entry.run).name}" for one in library.trashed()}
+    names = {
+        f"{get_format(one.entry.format).label} · {library.run(one.entry.run).name}" for one in library.trashed_entries()
+    }
     assert {one.partition("  \n")[0] for one in listed} == names
     assert len(listed) == 2
     (back, _) = [one for one in app.button if one.label == "Bring back"]
     back.click().run()
-    assert len(library.trash()) == 1
+    assert len(library.trash_ids()) == 1
 
 
 def test_old_trash_is_emptied_by_the_server(jobs_over, caplog):
     from tests.library.test_trash import removed_days_ago
-    from ui.library.trash import empty_old
+    from ui.library.trash import empty_expired_trash
 
     library = jobs_over.library
     old, new = (entry.id for entry in library.find()[:2])
     library.remove_all([old, new])
     removed_days_ago(library, old, 31)
     never = Jobs(library, jobs_over.worker, jobs_over.config.model_copy(update={"trash_days": 0}))
-    empty_old(never)
-    assert len(library.trash()) == 2
-    empty_old(jobs_over)
-    assert library.trash() == [new]
+    empty_expired_trash(never)
+    assert len(library.trash_ids()) == 2
+    empty_expired_trash(jobs_over)
+    assert library.trash_ids() == [new]

@@ -19,7 +19,7 @@ def kept(broken: pytest.MonkeyPatch, empty_jobs: Jobs, tmp_path: Path) -> dict:
     """What a job says of a file that was kept and not run."""
     path = tmp_path / "theirs.keras"
     path.write_bytes(keras_file())
-    job = empty_jobs.bring_in(path)
+    job = empty_jobs.import_model(path)
     return finished(empty_jobs, job).result | {"job": job.id}
 
 
@@ -56,9 +56,9 @@ def test_run_it_now_runs_it_where_that_is_possible_by_now(
     visit, empty_jobs: Jobs, kept: dict, broken: pytest.MonkeyPatch
 ):
     inspected = visit(empty_jobs, "inspect", artifact=kept["artifact"])
-    broken.setattr(empty_jobs.worker, "_tested", None)
+    broken.setattr(empty_jobs.worker, "_sandbox_test", None)
     button(inspected, "Run it now").click().run()
-    (job,) = [one for one in empty_jobs.journal.all("import") if one.id != kept["job"]]
+    (job,) = [one for one in empty_jobs.job_store.list_jobs("import") if one.id != kept["job"]]
     found = finished(empty_jobs, job).result
     assert found["verdict"] == "bit-identical"
     assert "Bit-identical" in repr(visit(empty_jobs, "library").dataframe[0].value)
@@ -69,7 +69,7 @@ def test_run_it_now_runs_it_where_that_is_possible_by_now(
 def test_run_it_now_says_why_not_where_it_is_not_possible_yet(visit, empty_jobs: Jobs, kept: dict):
     inspected = visit(empty_jobs, "inspect", artifact=kept["artifact"])
     button(inspected, "Run it now").click().run()
-    (job,) = [one for one in empty_jobs.journal.all("import") if one.id != kept["job"]]
+    (job,) = [one for one in empty_jobs.job_store.list_jobs("import") if one.id != kept["job"]]
     end = empty_jobs.wait(job.id)
     assert end.error["code"] == "not-confined"
     assert "What had been kept stays as it was." in said(visit(empty_jobs, "bring_in", job=end.id))

@@ -13,7 +13,7 @@ from core.jobs import Jobs
 from core.jobs.participants import open_participant
 from core.library import storage
 from core.settings import PROJECT
-from core.worker.remote_predictor import Loaded
+from core.worker.remote_predictor import RemotePredictor
 from tests.conftest import finished
 from ui.navigation import PAGES
 
@@ -67,7 +67,7 @@ def test_the_library_lists_and_filters(visit, jobs: Jobs, saved: Callable):
 
 def test_an_alias_in_an_address_is_the_artifact_it_points_to(visit, jobs: Jobs, saved):
     id_ = saved("digits-mlp", "keras")["artifact"]
-    jobs.library.point("ui-champion", id_)
+    jobs.library.set_alias("ui-champion", id_)
     try:
         app = visit(jobs, "compare", artifact="ui-champion", rows="20")
         (box,) = [one for one in app.multiselect if one.label == "Copies"]
@@ -95,13 +95,13 @@ def test_a_copy_whose_process_was_killed_did_not_answer_and_is_asked_again_by_a_
 ):
     kept = [saved("digits-mlp", key)["artifact"] for key in ("saved_model", "keras")]
 
-    def killed(jobs: Jobs, id_: str, *rest, **more) -> Loaded:
+    def killed(jobs: Jobs, id_: str, *rest, **more) -> RemotePredictor:
         loaded = open_participant(jobs, id_, *rest, **more)
         if id_ == kept[0]:
             loaded.close()
         return loaded
 
-    inputs = Inputs(jobs.library.home).held_out(jobs.library, jobs.library.artifact(kept[0]).run, 19).id
+    inputs = Inputs(jobs.library.home).add_held_out(jobs.library, jobs.library.artifact(kept[0]).run, 19).id
     with monkeypatch.context() as patched:
         patched.setattr("core.jobs.compare.open_participant", killed)
         end = jobs.wait(jobs.compare(kept, inputs=inputs).id)
@@ -122,8 +122,8 @@ def test_inputs_are_hashed_once_however_often_the_page_is_drawn(visit, jobs: Job
     assert jobs.wait(jobs.compare(kept, 270).id).state == "done"
     app, hashed = visit(jobs, "compare", artifact=kept), []
     assert app.dataframe[0].value["Truth"].size == 270
-    check = storage.check
-    monkeypatch.setattr(storage, "check", lambda folder, *rest: (hashed.append(folder), check(folder, *rest)))
+    check = storage.verify_files
+    monkeypatch.setattr(storage, "verify_files", lambda folder, *rest: (hashed.append(folder), check(folder, *rest)))
     assert not app.run().exception
     assert [folder for folder in hashed if folder.parent.name == "inputs"] == []
 
@@ -135,13 +135,13 @@ def test_a_comparison_that_is_asked_for_no_more_is_stopped(visit, empty_jobs: Jo
     jobs = Jobs(empty_jobs.library, empty_jobs.worker, empty_jobs.config.model_copy(update={"parallel": 2}))
     busy = [jobs.train("digits-core", epochs=500) for _ in range(2)]
     app = visit(jobs, "compare", artifact=kept[:1])
-    (first,) = jobs.journal.all("compare")
+    (first,) = jobs.job_store.list_jobs("compare")
     app.multiselect[0].set_value(kept).run()
     assert not app.exception
     assert jobs.wait(first.id).state == "cancelled"
     for one in busy:
         jobs.cancel(one.id)
-    (second,) = [one for one in jobs.journal.all("compare") if one.id != first.id]
+    (second,) = [one for one in jobs.job_store.list_jobs("compare") if one.id != first.id]
     assert (finished(jobs, second).request["artifacts"], first.request["artifacts"]) == (kept, kept[:1])
 
 
@@ -151,12 +151,12 @@ def test_typed_values_are_compared_in_depth_when_a_person_says_so(visit, jobs: J
     assert "same answer" in said(app)
     for _ in range(2):  # each set of values is asked for by itself
         (press,) = [one for one in app.button if one.label == "Compare on these values"]
-        before = len(jobs.journal.all("compare"))
+        before = len(jobs.job_store.list_jobs("compare"))
         press.click().run()
-        assert len(jobs.journal.all("compare")) == before + 1
+        assert len(jobs.job_store.list_jobs("compare")) == before + 1
         assert "Compare on these values" not in [one.label for one in app.button]
         app.slider[0].set_value(app.slider[0].value + 1).run()
-        assert len(jobs.journal.all("compare")) == before + 1
+        assert len(jobs.job_store.list_jobs("compare")) == before + 1
 
 
 def test_a_copy_is_never_held_against_itself(visit, jobs: Jobs, saved: Callable):
@@ -198,7 +198,7 @@ def test_an_address_that_names_nothing_is_one_sentence(visit, jobs: Jobs, traine
 @pytest.mark.parametrize("page", ["bring_in", "save", "train"])
 def test_a_job_of_another_page_in_the_address_is_one_sentence(visit, jobs: Jobs, saved: Callable, page: str):
     saved("digits-mlp", "keras")
-    other = next(job for job in jobs.journal.all("train" if page == "save" else "save"))
+    other = next(job for job in jobs.job_store.list_jobs("train" if page == "save" else "save"))
     app = visit(jobs, page, job=other.id)
     assert not app.exception
     assert [error.value for error in app.error] == [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.jobs import Jobs
-from core.jobs.live_session import Said
+from core.jobs.live_session import LivePrediction
 from ui.compare import live as live_module
 
 
@@ -13,7 +13,10 @@ def test_a_value_is_another_answer_when_it_moved_by_a_hundredth_of_the_known_spr
     jobs: Jobs, trained, monkeypatch: pytest.MonkeyPatch, share: float, words: str
 ):
     run = jobs.library.run(trained("tips"))
-    monkeypatch.setattr(live_module, "reference", jobs.library.reference)
-    ((name, known),) = jobs.library.reference(run.id).answers.items()
-    live, moved = Said({name: known[:1]}, 0.0), Said({name: known[:1] + np.float32(share * known.std())}, 0.0)
-    assert words in live_module._agreement(run, moved, live)
+    monkeypatch.setattr(live_module, "load_reference", jobs.library.reference)
+    ((name, known),) = jobs.library.reference(run.id).predictions.items()
+    live, moved = (
+        LivePrediction({name: known[:1]}, 0.0),
+        LivePrediction({name: known[:1] + np.float32(share * known.std())}, 0.0),
+    )
+    assert words in live_module._agreement_badge(run, moved, live)

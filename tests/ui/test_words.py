@@ -3,8 +3,8 @@
 import pytest
 
 from core.compare import Verdict
-from core.text.labels import duration, score, size, verdict_words
-from ui.components import BADGES, plain
+from core.text.labels import format_duration, format_score, format_size, verdict_label
+from ui.components import VERDICT_BADGES, escape_markdown
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from ui.components import BADGES, plain
     ],
 )
 def test_sizes_are_said_in_the_largest_unit_that_fits(count, words: str):
-    assert size(count) == words
+    assert format_size(count) == words
 
 
 @pytest.mark.parametrize(
@@ -36,18 +36,18 @@ def test_sizes_are_said_in_the_largest_unit_that_fits(count, words: str):
     ],
 )
 def test_times_are_said_with_units(seconds, words: str):
-    assert duration(seconds) == words
+    assert format_duration(seconds) == words
 
 
 def test_an_accuracy_is_a_percentage_and_an_error_a_number():
-    assert score("accuracy", 0.9407) == "94.1%"
-    assert score("mean absolute error", 0.91849) == "0.918"
+    assert format_score("accuracy", 0.9407) == "94.1%"
+    assert format_score("mean absolute error", 0.91849) == "0.918"
 
 
 def test_every_verdict_has_words_a_badge_and_a_meaning():
-    assert list(BADGES) == list(Verdict)
-    assert verdict_words("some-changed", 3, 270) == "Some answers changed: 3 of 270 rows"
-    assert verdict_words("bit-identical", 0, 270) == "Bit-identical"
+    assert list(VERDICT_BADGES) == list(Verdict)
+    assert verdict_label("some-changed", 3, 270) == "Some answers changed: 3 of 270 rows"
+    assert verdict_label("bit-identical", 0, 270) == "Bit-identical"
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_every_verdict_has_words_a_badge_and_a_meaning():
 def test_text_of_strangers_is_no_markdown(text: str):
     from markdown_it import MarkdownIt
 
-    said = MarkdownIt("js-default").render(plain(text))
+    said = MarkdownIt("js-default").render(escape_markdown(text))
     assert "<a" not in said
     assert "<img" not in said
     assert "<script" not in said
@@ -79,4 +79,4 @@ def test_text_of_strangers_is_no_markdown(text: str):
     "address", ["http://evil.example", "HTTPS://evil.example", "www.evil.example", "a@evil.example"]
 )
 def test_addresses_are_broken_up_before_the_browser_makes_links_of_them(address: str):
-    assert address not in plain(address).replace("\\", "")
+    assert address not in escape_markdown(address).replace("\\", "")

@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from core.compatibility.findings import Cell
-from core.compatibility.matrix import COLUMNS, Row, as_csv, as_markdown
-from core.evidence import Outcome
-from core.report.data import headline
-from core.text.labels import live_words, marked, short_names
+from core.compatibility.findings import Finding
+from core.compatibility.matrix import COLUMNS, MatrixRow, to_csv, to_markdown
+from core.evidence import ReloadOutcome
+from core.report.data import summarize_outcomes
+from core.text.labels import live_model_phrase, mark_imported, short_labels
 
 
 class Named(NamedTuple):
@@ -18,32 +18,33 @@ OURS, BROUGHT = Named("onnx", "ours"), Named("onnx", "brought in")
 
 
 def test_a_copy_that_was_brought_in_is_called_so_beside_ours():
-    assert short_names(["r0123456789", "a1", "a2"], {"a1": OURS, "a2": BROUGHT}, OURS) == {
+    assert short_labels(["r0123456789", "a1", "a2"], {"a1": OURS, "a2": BROUGHT}, OURS) == {
         "r0123456789": "Live model",
         "a1": "ONNX",
         "a2": "ONNX · brought in",
     }
-    assert short_names(["a1", "a2"], {"a1": BROUGHT, "a2": BROUGHT}) == {
+    assert short_labels(["a1", "a2"], {"a1": BROUGHT, "a2": BROUGHT}) == {
         "a1": "ONNX · brought in (a1)",
         "a2": "ONNX · brought in (a2)",
     }
-    assert marked("its name", None) == "its name"
+    assert mark_imported("its name", None) == "its name"
 
 
 def test_a_run_from_outside_has_no_live_model_but_what_was_brought_in():
-    assert short_names(["r0123456789"], {}, BROUGHT) == {"r0123456789": "As brought in"}
-    assert live_words("mine", BROUGHT) == "“mine” as it was brought in"
-    assert live_words("mine", OURS) == "the live model of “mine”"
-    same = {"a": Outcome(verdict="bit-identical").model_dump()}
+    assert short_labels(["r0123456789"], {}, BROUGHT) == {"r0123456789": "As brought in"}
+    assert live_model_phrase("mine", BROUGHT) == "“mine” as it was brought in"
+    assert live_model_phrase("mine", OURS) == "the live model of “mine”"
+    same = {"a": ReloadOutcome(verdict="bit-identical").model_dump()}
     assert (
-        headline("As brought in", 5, same) == "The copy answers as the model that was brought in does, on all 5 rows."
+        summarize_outcomes("As brought in", 5, same)
+        == "The copy answers as the model that was brought in does, on all 5 rows."
     )
 
 
 def test_the_matrix_of_a_run_from_outside_says_so_in_every_line():
-    cells = {one.key: Cell("kept", "so") for one in COLUMNS}
-    rows = [Row("onnx", "a1", cells, trust="brought in"), Row("keras", "a2", cells)]
-    assert as_csv(rows).splitlines()[1].startswith("onnx · brought in,")
-    assert as_csv(rows).splitlines()[2].startswith("keras,")
-    assert as_markdown(rows).splitlines()[2].startswith("| onnx · brought in |")
+    cells = {one.key: Finding("kept", "so") for one in COLUMNS}
+    rows = [MatrixRow("onnx", "a1", cells, trust="brought in"), MatrixRow("keras", "a2", cells)]
+    assert to_csv(rows).splitlines()[1].startswith("onnx · brought in,")
+    assert to_csv(rows).splitlines()[2].startswith("keras,")
+    assert to_markdown(rows).splitlines()[2].startswith("| onnx · brought in |")
     assert [row.to_json()["trust"] for row in rows] == ["brought in", "ours"]

@@ -12,11 +12,11 @@ import pytest
 
 from core.errors import ChildDied, DoesNotLoad, NotConfined, Refused, TimedOut, WorkerError
 from core.settings import PROJECT, Settings
-from core.worker import Child, SelfTest, Worker, Writes
-from core.worker.file_exchange import Box, given
+from core.worker import Child, OutputFolder, SandboxTest, Worker
+from core.worker.file_exchange import FileExchange, substitute_paths
 from core.worker.protocol import encode_frame
-from core.worker.remote_predictor import load
-from core.worker.sandbox_test import ATTEMPTS, Probe
+from core.worker.remote_predictor import open_remote_predictor
+from core.worker.sandbox_test import ATTEMPT_DESCRIPTIONS, EscapeAttempt
 from tests.conftest import until
 
 ONE = {"input:x": np.ones((1, 1), "float32")}
@@ -49,7 +49,7 @@ def canaries(folder: Path) -> list[str]:
 
 def ask(one: Child | Worker, folder: Path, **request):
     """Have a SavedModel loaded and asked one row."""
-    do, more = (one.run, {"confined": True}) if isinstance(one, Worker) else (one.ask, {})
+    do, more = (one.run, {"confined": True}) if isinstance(one, Worker) else (one.request, {})
     request = {"seconds": 60, "arrays": ONE} | more | request
     return do("reload", format="saved_model", folder=folder, source=None, **request)
 
@@ -58,10 +58,13 @@ def ask(one: Child | Worker, folder: Path, **request):
 
 
 def test_everything_that_the_self_test_tries_is_blocked(worker):
-    tested = worker.self_test()
+    tested = worker.run_sandbox_test()
     assert [probe.sentence for probe in tested.probes if not probe.blocked] == []
-    assert [probe.name for probe in tested.probes] == list(ATTEMPTS)
-    assert tested.sentence == f"Everything that a confined process tried was blocked: {len(ATTEMPTS)} attempts."
+    assert [probe.name for probe in tested.probes] == list(ATTEMPT_DESCRIPTIONS)
+    assert (
+        tested.sentence
+        == f"Everything that a confined process tried was blocked: {len(ATTEMPT_DESCRIPTIONS)} attempts."
+    )
 
 
 def test_without_confinement_the_same_attempts_get_through(worker, tmp_path):
@@ -80,8 +83,8 @@ def test_without_confinement_the_same_attempts_get_through(worker, tmp_path):
 
 def test_where_something_gets_through_nothing_from_outside_is_run(config, strangers):
     one = Worker(config)
-    leaky = Probe(name="fork", blocked=False, sentence="It could start another process.")
-    one._tested = SelfTest(probes=[leaky], created="", seconds=0.0)
+    leaky = EscapeAttempt(name="fork", blocked=False, sentence="It could start another process.")
+    one._sandbox_test = SandboxTest(probes=[leaky], created="", seconds=0.0)
     with pytest.raises(NotConfined) as caught:
         ask(one, strangers / "writer")
     assert caught.value.sentence.startswith("What was brought in is not run here")
@@ -127,7 +130,7 @@ def test_a_saved_model_that_reads_files_reads_none(worker, strangers):
 def test_a_confined_child_answers_as_any_other(worker, jobs, saved, trained):
     rows = jobs.library.reference(trained("digits-mlp")).inputs
     asked = {"format": "keras", "source": None, "arrays": {f"input:{name}": one for name, one in rows.items()}}
-    folder = jobs.library.files(saved("digits-mlp", "keras")["artifact"])
+    folder = jobs.library.verified_folder(saved("digits-mlp", "keras")["artifact"])
     plain = worker.run("reload", seconds=60, folder=folder, **asked)
     confined = worker.run("reload", seconds=60, folder=folder, confined=True, **asked)
     assert [one.tobytes() for one in plain.arrays.values()] == [one.tobytes() for one in confined.arrays.values()]
@@ -137,8 +140,8 @@ def test_a_confined_child_answers_as_any_other(worker, jobs, saved, trained):
 
 def test_what_it_fills_is_brought_out_and_the_rest_is_gone(worker, jobs, trained, tmp_path):
     run = jobs.library.run(trained("digits-mlp"))
-    asked = {"source": run.source, "kind": run.kind, "snapshot": jobs.library.snapshot(run.id), "options": {}}
-    worker.run("save", seconds=60, confined=True, format="saved_model", folder=Writes(tmp_path), **asked)
+    asked = {"source": run.code_source, "kind": run.kind, "snapshot": jobs.library.snapshot(run.id), "options": {}}
+    worker.run("save", seconds=60, confined=True, format="saved_model", folder=OutputFolder(tmp_path), **asked)
     names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert names == {
         "fingerprint.pb",
@@ -146,20 +149,23 @@ def test_what_it_fills_is_brought_out_and_the_rest_is_gone(worker, jobs, trained
         "variables/variables.data-00000-of-00001",
         "variables/variables.index",
     }
-    until(lambda: not [one for one in worker._boxes.iterdir() if one.name != str(worker._confined_spare.pid)], 10)
+    until(
+        lambda: not [one for one in worker._exchange_folders.iterdir() if one.name != str(worker._confined_spare.pid)],
+        10,
+    )
 
 
 def test_a_pickle_from_outside_is_refused_before_it_is_opened(worker, tmp_path):
     (tmp_path / "model.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(Refused) as caught:
-        load(worker, "hold", seconds=60, confined=True, format="pickle", folder=tmp_path, source=None)
+        open_remote_predictor(worker, "hold", seconds=60, confined=True, format="pickle", folder=tmp_path, source=None)
     assert caught.value.code == "refused:runs-code"
 
 
 def test_no_path_of_its_box_is_said(worker, confined, tmp_path):
     with pytest.raises(DoesNotLoad) as caught:
         ask(confined, tmp_path)
-    assert str(worker._boxes) not in str(caught.value.to_json())
+    assert str(worker._exchange_folders) not in str(caught.value.to_json())
     assert str(tmp_path) not in str(caught.value.to_json())
 
 
@@ -171,7 +177,7 @@ def test_one_that_never_answers_is_stopped_and_gone(confined, strangers):
     with pytest.raises(TimedOut, match="longer than its limit of 1 seconds"):
         ask(confined, strangers / "endless")
     until(lambda: not psutil.pid_exists(confined.pid), 10)
-    until(lambda: not confined.box.folder.exists(), 10)
+    until(lambda: not confined.file_exchange.folder.exists(), 10)
 
 
 def test_one_that_uses_up_its_processor_time_is_stopped_in_words(confined, strangers):
@@ -202,7 +208,7 @@ def reply_of(frames: list, config: Settings, folder: Path = Path("/nowhere")) ->
         process.kill()
         process.wait()
 
-    return Child(process.stdout, nowhere, hang_up, config, process.pid, Box(folder))
+    return Child(process.stdout, nowhere, hang_up, config, process.pid, FileExchange(folder))
 
 
 CONFINED = encode_frame({"confined": True, "why": ""})
@@ -241,10 +247,10 @@ def test_a_larger_reply_comes_only_where_it_was_asked_for(worker, strangers):
 
 
 def test_a_link_that_a_child_left_is_not_followed(tmp_path):
-    box = Box(tmp_path / "box")
+    box = FileExchange(tmp_path / "box")
     box.make()
     (tmp_path / "there").mkdir()
-    box.scratch(Writes(tmp_path / "there"))
+    box.create_output_folder(OutputFolder(tmp_path / "there"))
     (box.folder / "out" / "filled-0" / "mine").symlink_to("/etc/passwd")
     with pytest.raises(WorkerError, match="no plain file"):
         box.collect(2**20)
@@ -252,9 +258,9 @@ def test_a_link_that_a_child_left_is_not_followed(tmp_path):
 
 
 def test_more_than_may_be_written_is_not_brought_out(tmp_path):
-    box = Box(tmp_path / "box")
+    box = FileExchange(tmp_path / "box")
     box.make()
-    box.scratch(Writes(tmp_path))
+    box.create_output_folder(OutputFolder(tmp_path))
     (box.folder / "out" / "filled-0" / "large").write_bytes(b"x" * 11)
     with pytest.raises(WorkerError, match="more than it may"):
         box.collect(10)
@@ -264,9 +270,11 @@ def test_a_lent_file_is_the_very_file_and_a_link_in_it_is_not_lent(tmp_path):
     (tmp_path / "copy" / "deep").mkdir(parents=True)
     (tmp_path / "copy" / "deep" / "file").write_bytes(b"x")
     (tmp_path / "copy" / "link").symlink_to("/etc/passwd")
-    box = Box(tmp_path / "box")
+    box = FileExchange(tmp_path / "box")
     box.make()
-    told = given({"a": [tmp_path / "copy"], "b": tmp_path / "copy", "c": 1}, box.lend, box.scratch)
+    told = substitute_paths(
+        {"a": [tmp_path / "copy"], "b": tmp_path / "copy", "c": 1}, box.lend, box.create_output_folder
+    )
     lent = Path(told["b"])
     assert (told["a"], told["c"], lent.name) == ([told["b"]], 1, "copy")
     assert [path.name for path in sorted(lent.rglob("*"))] == ["deep", "file"]
@@ -276,8 +284,8 @@ def test_a_lent_file_is_the_very_file_and_a_link_in_it_is_not_lent(tmp_path):
 def test_nothing_of_a_worker_remains_in_staging_when_it_closes(config, tmp_path):
     one = Worker(config.model_copy(update={"home": tmp_path}))
     started = time.monotonic()
-    one._new_boxes()
-    (one._boxes / "1").mkdir()
+    one._create_exchange_folders()
+    (one._exchange_folders / "1").mkdir()
     one.close()
     assert list((tmp_path / "staging").iterdir()) == []
     assert time.monotonic() - started < 10

@@ -39,7 +39,7 @@ def opened(monkeypatch) -> list[bool]:
 
     def noting(self, *args, **more):
         child = open_(self, *args, **more)
-        found.append(child.confined)
+        found.append(child.is_confined)
         return child
 
     monkeypatch.setattr(Worker, "open", noting)
@@ -64,9 +64,9 @@ def test_it_is_opened_to_answer_in_a_confined_child(outside, opened, live):
     jobs, run, artifact = outside
     rows = jobs.library.reference(run).head(2)
     with open_participant(jobs, run if live else artifact) as loaded:
-        answers, _ = loaded.answer(rows.inputs)
+        answers, _ = loaded.predict(rows.inputs)
     assert opened == [True]
-    assert [one.shape for one in answers.values()] == [one.shape for one in rows.answers.values()]
+    assert [one.shape for one in answers.values()] == [one.shape for one in rows.predictions.values()]
 
 
 def test_it_is_compared_in_confined_children(outside, opened):
@@ -78,13 +78,13 @@ def test_it_is_compared_in_confined_children(outside, opened):
 
 def test_its_layers_are_walked_through_in_confined_children(outside, opened):
     jobs, run, artifact = outside
-    finished(jobs, jobs.layers(run, artifact))
+    finished(jobs, jobs.compare_layers(run, artifact))
     assert set(opened) == {True}
 
 
 def test_it_is_measured_in_confined_children(outside, opened):
     jobs, _, artifact = outside
-    found = finished(jobs, jobs.cost([artifact], repeats=1)).result["costs"][artifact]
+    found = finished(jobs, jobs.benchmark([artifact], repeats=1)).result["costs"][artifact]
     assert found["error"] is None
     assert (opened[0], opened[1:]) == (False, [True, True])  # the first one counts threads, and loads nothing
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.errors import ChildDied, WorkerError
-from core.sandbox.limits import ending
+from core.sandbox.limits import describe_exit
 from core.settings import Settings
 from core.worker import Child
 from core.worker.protocol import HEAD, read_frame, write_frame
@@ -75,13 +75,13 @@ WRONG = {
 @pytest.mark.parametrize(("data", "how"), WRONG.values(), ids=WRONG.keys())
 def test_a_reply_that_is_none_ends_the_child_in_words(data, how):
     with reply_of(data) as child, pytest.raises(ChildDied) as caught:
-        child.ask("reload", seconds=20)
+        child.request("reload", seconds=20)
     assert caught.value.sentence == f"The process that held the model ended before it answered: {how}."
 
 
 def test_the_last_words_of_a_child_are_kept_for_who_asks():
     with reply_of(framed({"exit": -11, "said": "Fatal Python error"})) as child, pytest.raises(ChildDied) as caught:
-        child.ask("reload", seconds=20)
+        child.request("reload", seconds=20)
     assert caught.value.detail == "Fatal Python error"
     assert "SIGSEGV" in caught.value.sentence
 
@@ -89,7 +89,7 @@ def test_the_last_words_of_a_child_are_kept_for_who_asks():
 def test_a_good_reply_passes_with_its_arrays_in_order():
     arrays = {"b": np.arange(3), "a": np.array([b"x", b"yz"])}
     with reply_of(framed({"ok": {"n": 1}}, arrays)) as child:
-        frame = child.ask("reload", seconds=20)
+        frame = child.request("reload", seconds=20)
     assert frame.message == {"n": 1}
     assert {name: array.tolist() for name, array in frame.arrays.items()} == {"b": [0, 1, 2], "a": [b"x", b"yz"]}
     assert list(frame.arrays) == ["b", "a"]
@@ -102,9 +102,9 @@ def test_a_good_reply_passes_with_its_arrays_in_order():
 def test_a_request_that_no_frame_can_hold_is_said_at_once_and_the_child_lives_on(worker, array, args, error):
     with worker.open() as child:
         with pytest.raises(error):
-            child.ask("answer", arrays={"x": array}, seconds=60, **args)
+            child.request("answer", arrays={"x": array}, seconds=60, **args)
         with pytest.raises(WorkerError, match="before anything was loaded"):
-            child.ask("answer", arrays={"x": np.zeros((1, 1))}, seconds=60)
+            child.request("answer", arrays={"x": np.zeros((1, 1))}, seconds=60)
 
 
 def test_numbers_that_json_does_not_know_are_never_written():
@@ -163,4 +163,4 @@ def test_the_end_of_a_stream_is_no_frame():
     ],
 )
 def test_every_end_has_words(status, words):
-    assert ending(status) == words
+    assert describe_exit(status) == words

@@ -10,31 +10,31 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.library import Entry
-from core.report import KINDS
-from ui.compare.benchmark import show_costs
+from core.report import REPORT_KINDS
+from ui.compare.benchmark import show_benchmark
 from ui.compare.disagreement import show_disagreement
 from ui.compare.layers import show_layers
-from ui.compare.metrics import show_matrix, show_numbers, show_pictures
-from ui.compare.tolerance import wanted_tolerances
-from ui.compare.verdicts import Comparison
-from ui.predictions import show_answers
-from ui.routes import report_address
+from ui.compare.metrics import show_figures, show_metrics, show_pairwise_matrix
+from ui.compare.tolerance import tolerances_from_query
+from ui.compare.verdicts import FinishedComparison
+from ui.predictions import show_predictions
+from ui.routes import report_url
 
-ICONS = {"html": ":material/article:", "json": ":material/data_object:", "csv": ":material/table:"}
+REPORT_ICONS = {"html": ":material/article:", "json": ":material/data_object:", "csv": ":material/table:"}
 
 
-def show_report(comparison: Comparison) -> None:
+def show_report_downloads(comparison: FinishedComparison) -> None:
     """A button for each kind of report, with what is in it; a report is made when it is asked for."""
-    wanted = wanted_tolerances()
+    wanted = tolerances_from_query()
     with st.grid(3, min_column_width=270):
-        for kind, words in KINDS.items():
+        for kind, words in REPORT_KINDS.items():
             with st.container(border=True, height="stretch", key=f"report-{kind}"):
                 st.markdown(f"**{kind.upper()}**")
                 st.markdown(f"{words[0].upper()}{words[1:]}.")
                 st.link_button(
                     f"Download {kind.upper()}",
-                    report_address(comparison.job.id, kind, wanted),
-                    icon=ICONS[kind],
+                    report_url(comparison.job.id, kind, wanted),
+                    icon=REPORT_ICONS[kind],
                     type="primary" if kind == "html" else "secondary",
                 )
     if wanted:
@@ -42,9 +42,9 @@ def show_report(comparison: Comparison) -> None:
     st.caption("The same from the command line: `python -m core compare ID... --report FILE`.")
 
 
-def show_views(comparison: Comparison, entries: dict[str, Entry]) -> None:
+def show_comparison_tabs(comparison: FinishedComparison, entries: dict[str, Entry]) -> None:
     """Tabs over one comparison; which is open stands in the address."""
-    views = _of_answers(comparison) | _of_copies(comparison, entries)
+    views = _prediction_tabs(comparison) | _artifact_tabs(comparison, entries)
     tabs = st.tabs(list(views), key="view", bind="query-params", on_change="rerun")
     for tab, show in zip(tabs, views.values(), strict=True):
         if tab.open:
@@ -52,23 +52,23 @@ def show_views(comparison: Comparison, entries: dict[str, Entry]) -> None:
                 show()
 
 
-def _of_answers(comparison: Comparison) -> dict[str, Callable[[], None]]:
+def _prediction_tabs(comparison: FinishedComparison) -> dict[str, Callable[[], None]]:
     """Views of what was answered."""
     views = {
-        "Rows": lambda: show_answers(comparison.run, comparison.job, comparison.names),
-        "Numbers": lambda: show_numbers(comparison),
-        "Pictures": lambda: show_pictures(comparison),
-        "All against all": lambda: show_matrix(comparison),
+        "Rows": lambda: show_predictions(comparison.run, comparison.job, comparison.names),
+        "Numbers": lambda: show_metrics(comparison),
+        "Pictures": lambda: show_figures(comparison),
+        "All against all": lambda: show_pairwise_matrix(comparison),
     }
-    answered = any(outcome.answered for outcome in comparison.outcomes.values())
-    return views if answered else dict.fromkeys(views, _nothing_answered)
+    answered = any(outcome.has_predictions for outcome in comparison.outcomes.values())
+    return views if answered else dict.fromkeys(views, _show_no_predictions)
 
 
-def _nothing_answered() -> None:
+def _show_no_predictions() -> None:
     st.info("No copy answered, so there is nothing to look at here. The cards above say why.", icon=":material/block:")
 
 
-def _of_copies(comparison: Comparison, entries: dict[str, Entry]) -> dict[str, Callable[[], None]]:
+def _artifact_tabs(comparison: FinishedComparison, entries: dict[str, Entry]) -> dict[str, Callable[[], None]]:
     """Views for which the copies are asked again, and the report."""
     baseline, names, sources = comparison.baseline, comparison.all_names, comparison.job.request["sources"]
     # The copy that is furthest off stands first: it is the one that one wants to look into.
@@ -77,6 +77,6 @@ def _of_copies(comparison: Comparison, entries: dict[str, Entry]) -> dict[str, C
     return {
         "Layers": lambda: show_layers(baseline, others, names, entries, sources, comparison.inputs),
         "Find a disagreement": lambda: show_disagreement(baseline, others, names, entries, sources),
-        "Costs": lambda: show_costs(others, names, entries, fidelity, sources),
-        "Report": lambda: show_report(comparison),
+        "Costs": lambda: show_benchmark(others, names, entries, fidelity, sources),
+        "Report": lambda: show_report_downloads(comparison),
     }

@@ -9,90 +9,90 @@ from core.compare import Verdict
 from core.errors import RoundtripError
 from core.formats import get_format
 from core.inputs import InputSet
-from core.jobs.compare import Compared
-from core.jobs.participants import choices, run_of
+from core.jobs.compare import ComparisonOutcome
+from core.jobs.participants import list_code_sources, run_id_of
 from core.library import Entry, Run
 from core.library.job_store import Job
 from core.record import now
-from core.text.labels import duration, live_words, meaning, short_names
-from core.text.summaries import remarks
-from ui.artifact_picker import Offer, choose_one
-from ui.components import plain, show_error, verdict_badge
-from ui.query_params import in_address
+from core.text.labels import format_duration, live_model_phrase, short_labels, verdict_meaning
+from core.text.summaries import list_caveats
+from ui.artifact_picker import ArtifactChoices, choose_artifact
+from ui.components import escape_markdown, show_error, verdict_badge
+from ui.query_params import bind_select
 from ui.session import current_jobs
 
-VALUES = "compared-values"  # in the session: the set of typed values that was asked in depth
-BEGUN = "comparison-begun"  # and the comparison that it has begun
+COMPARED_VALUES = "compared-values"  # in the session: the set of typed values that was asked in depth
+STARTED_COMPARISON = "comparison-begun"  # and the comparison that it has begun
 
 
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
+def _capitalise(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
-def choose_baseline(offered: Offer, ids: list[str]) -> str:
+def choose_baseline(choices: ArtifactChoices, ids: list[str]) -> str:
     """Against what the answers are held: the live model of a run of theirs, or any artifact but a single chosen one."""
-    runs = {offered.entries[id_].run: offered.entries[id_].run_name for id_ in ids}
-    return choose_one(
-        offered,
+    runs = {choices.entries[id_].run: choices.entries[id_].run_name for id_ in ids}
+    return choose_artifact(
+        choices,
         "Held against",
         "baseline",
-        {run: _capital(live_words(name, current_jobs().library.run(run))) for run, name in runs.items()},
-        besides=ids if len(ids) == 1 else (),
+        {run: _capitalise(live_model_phrase(name, current_jobs().library.run(run))) for run, name in runs.items()},
+        excluded=ids if len(ids) == 1 else (),
         help="The baseline: every answer is compared with its answer to the same input. The live model is the one that "
         "was trained; for held-out rows its answers were kept at the end of the training.",
     )
 
 
-def ask_sources(entries: dict[str, Entry], ids: list[str]) -> dict[str, str]:
+def choose_code_sources(entries: dict[str, Entry], ids: list[str]) -> dict[str, str]:
     """Where the code that a copy lacks comes from, asked only where there is a choice to make."""
     sources = {}
     for id_ in ids:
-        offered = {choice.key: choice.words for choice in choices(current_jobs().library, id_)}
+        offered = {choice.key: choice.label for choice in list_code_sources(current_jobs().library, id_)}
         if next(iter(offered)) != "none":
             sources[id_] = st.selectbox(
                 f"{get_format(entries[id_].format).label} ({id_}): which code builds its layers?",
-                **in_address(f"code-{id_}", list(offered)),
+                **bind_select(f"code-{id_}", list(offered)),
                 format_func=offered.get,
                 help="This copy is half a model, or has layers of its own: something must bring the other half.",
             )
     return sources
 
 
-def in_depth(inputs: InputSet) -> bool:
+def is_comparison_requested(inputs: InputSet) -> bool:
     """Whether a person asked to compare on exactly these values, which the panel has answered already."""
-    if st.session_state.get(VALUES) != inputs.id:
+    if st.session_state.get(COMPARED_VALUES) != inputs.id:
         st.button(
             "Compare on these values",
             icon=":material/compare_arrows:",
             on_click=st.session_state.__setitem__,
-            args=(VALUES, inputs.id),
+            args=(COMPARED_VALUES, inputs.id),
             help="Each copy is reloaded in a process of its own, and every number of its answer is compared.",
         )
-    return st.session_state.get(VALUES) == inputs.id
+    return st.session_state.get(COMPARED_VALUES) == inputs.id
 
 
-def compare(ids: list[str], **asked: Any) -> Job:
+def start_comparison(ids: list[str], **request: Any) -> Job:
     """What `Jobs.compare` gives; a comparison that this session has begun and asks for no more is stopped."""
     jobs, asked_at = current_jobs(), now()
-    job = jobs.compare(ids, **asked)
-    begun = st.session_state.get(BEGUN, job.id)
+    job = jobs.compare(ids, **request)
+    begun = st.session_state.get(STARTED_COMPARISON, job.id)
     if begun != job.id:
         with contextlib.suppress(RoundtripError):  # forgotten since
-            if jobs.journal.read(begun).active:
+            if jobs.job_store.read(begun).is_active:
                 jobs.cancel(begun)
-        del st.session_state[BEGUN]
+        del st.session_state[STARTED_COMPARISON]
     if job.created >= asked_at:
-        st.session_state[BEGUN] = job.id
+        st.session_state[STARTED_COMPARISON] = job.id
     return job
 
 
-class Comparison(NamedTuple):
+class FinishedComparison(NamedTuple):
     """A finished comparison as the page shows it. `names` has the baseline first, then every copy that answered."""
 
     job: Job
     run: Run
     inputs: InputSet
-    outcomes: dict[str, Compared]
+    outcomes: dict[str, ComparisonOutcome]
     names: dict[str, str]
     all_names: dict[str, str]
 
@@ -102,39 +102,39 @@ class Comparison(NamedTuple):
         return self.job.result["baseline"]
 
 
-def finished_comparison(job: Job, entries: dict[str, Entry]) -> Comparison:
+def load_comparison(job: Job, entries: dict[str, Entry]) -> FinishedComparison:
     """What a finished job found out. Raises UnknownName when its run or its inputs are gone."""
     baseline, jobs = job.result["baseline"], current_jobs()
-    outcomes = {id_: Compared.model_validate(found) for id_, found in job.result["outcomes"].items()}
-    run = jobs.library.run(run_of(jobs, baseline))
-    all_names = short_names([baseline, *outcomes], entries, run)
-    names = {id_: name for id_, name in all_names.items() if id_ not in outcomes or outcomes[id_].answered}
-    return Comparison(job, run, jobs.inputs.read(job.result["inputs"]), outcomes, names, all_names)
+    outcomes = {id_: ComparisonOutcome.model_validate(found) for id_, found in job.result["outcomes"].items()}
+    run = jobs.library.run(run_id_of(jobs, baseline))
+    all_names = short_labels([baseline, *outcomes], entries, run)
+    names = {id_: name for id_, name in all_names.items() if id_ not in outcomes or outcomes[id_].has_predictions}
+    return FinishedComparison(job, run, jobs.inputs.read(job.result["inputs"]), outcomes, names, all_names)
 
 
-def show_verdicts(comparison: Comparison) -> None:
+def show_verdicts(comparison: FinishedComparison) -> None:
     """A card for each copy: the verdict first, then the numbers, then what must not be silent."""
-    verdicts = "\n".join(f"- **{verdict.words}**: {meaning(verdict)}" for verdict in Verdict)
-    st.caption(_asked_words(comparison), help=f"The verdicts, best first:\n\n{verdicts}")
+    verdicts = "\n".join(f"- **{verdict.label}**: {verdict_meaning(verdict)}" for verdict in Verdict)
+    st.caption(_comparison_caption(comparison), help=f"The verdicts, best first:\n\n{verdicts}")
     with st.grid(3, min_column_width=270):
         for id_, outcome in comparison.outcomes.items():
             with st.container(border=True, height="stretch", key=f"verdict-{id_}"):
-                st.markdown(f"**{plain(comparison.all_names[id_])}**")
+                st.markdown(f"**{escape_markdown(comparison.all_names[id_])}**")
                 verdict_badge(outcome.verdict, outcome.changed_rows, outcome.rows, outcome.error)
                 if outcome.warning:
-                    st.warning(plain(outcome.warning), icon=":material/warning:")
-                _numbers(outcome)
-                _remarks(outcome, comparison.job.request["sources"].get(id_, "none"))
+                    st.warning(escape_markdown(outcome.warning), icon=":material/warning:")
+                _show_numbers(outcome)
+                _show_remarks(outcome, comparison.job.request["sources"].get(id_, "none"))
 
 
-def _asked_words(comparison: Comparison) -> str:
+def _comparison_caption(comparison: FinishedComparison) -> str:
     run, baseline = comparison.run, comparison.baseline
-    whose = live_words(run.name, run) if baseline == run.id else comparison.all_names[baseline]
-    asked = plain(comparison.inputs.words)
-    return f"Asked: {asked}. Held against {plain(whose)}. Each copy was reloaded in a process of its own."
+    whose = live_model_phrase(run.name, run) if baseline == run.id else comparison.all_names[baseline]
+    asked = escape_markdown(comparison.inputs.words)
+    return f"Asked: {asked}. Held against {escape_markdown(whose)}. Each copy was reloaded in a process of its own."
 
 
-def _numbers(outcome: Compared) -> None:
+def _show_numbers(outcome: ComparisonOutcome) -> None:
     if outcome.error:
         show_error(outcome.error)
         return
@@ -145,8 +145,8 @@ def _numbers(outcome: Compared) -> None:
     )
 
 
-def _remarks(outcome: Compared, source: str) -> None:
+def _show_remarks(outcome: ComparisonOutcome, source: str) -> None:
     """What must not be silent: outputs that were paired by more than their name, variables that did not come back."""
-    if outcome.answered:
-        said = " ".join(remarks(outcome.model_dump(), source))
-        st.caption(f"{plain(said)} Loaded in {duration(outcome.load_seconds)}.".strip())
+    if outcome.has_predictions:
+        said = " ".join(list_caveats(outcome.model_dump(), source))
+        st.caption(f"{escape_markdown(said)} Loaded in {format_duration(outcome.load_seconds)}.".strip())

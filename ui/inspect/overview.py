@@ -13,20 +13,19 @@ from core.compare import Verdict
 from core.errors import FormatError, RoundtripError
 from core.formats import get_format
 from core.formats.base import Format
-from core.introspection.describe import Described, describe
+from core.introspection.describe import PartDescription, describe_part
 from core.library.records import Artifact, Run
-from core.text.labels import counted, moment, size
-from ui.artifact_picker import Offer, choose_one, say_missing
-from ui.components import plain, show_error, verdict_badge
-from ui.import_model import offer_to_run
-from ui.inspect.progress import watched
-from ui.library.annotations import show_lineage
-from ui.routes.graph_viewer import NOT_DRAWN, drawn_file, token
-from ui.routes.urls import graph_address
+from core.text.labels import format_size, format_timestamp, pluralize
+from ui.artifact_detail import show_lineage, show_not_run
+from ui.artifact_picker import ArtifactChoices, choose_artifact, warn_missing
+from ui.components import escape_markdown, show_error, verdict_badge
+from ui.inspect.progress import run_with_progress
+from ui.routes.graph_viewer import NOT_DRAWABLE_REASONS, choose_graph_file, graph_token
+from ui.routes.urls import graph_viewer_url
 from ui.session import current_jobs
 
-NOTHING = ""
-WHAT = {
+NO_ARTIFACT = ""
+PART_PROGRESS_TITLES = {
     "signatures": "Reading signatures",
     "layers": "Reading layers",
     "config": "Reading the configuration",
@@ -35,32 +34,32 @@ WHAT = {
 }
 
 
-def choose(offered: Offer) -> tuple[str, str]:
+def choose_one_or_two(choices: ArtifactChoices) -> tuple[str, str]:
     """The artifact to look into, and the one beside it; both stand in the address, empty where none is chosen."""
-    say_missing(offered.missing)
+    warn_missing(choices.missing)
     left, right = st.columns(2)
     with left:
-        first = choose_one(offered, "Artifact", "artifact", {NOTHING: "Choose one to look into"})
+        first = choose_artifact(choices, "Artifact", "artifact", {NO_ARTIFACT: "Choose one to look into"})
     with right:
-        second = choose_one(
-            offered,
+        second = choose_artifact(
+            choices,
             "Beside it",
             "beside",
-            {NOTHING: "Nothing: look into one alone"},
-            besides=[first],
+            {NO_ARTIFACT: "Nothing: look into one alone"},
+            excluded=[first],
             help="Choose another artifact to see where the two differ: in layers, weights, signatures, text, files.",
             disabled=not first,
         )
-    return first, second if first else NOTHING
+    return first, second if first else NO_ARTIFACT
 
 
-def part_of(artifact_id: str, part: str) -> Described | None:
+def load_part(artifact_id: str, part: str) -> PartDescription | None:
     """A part of what the files tell; None, after it was said why, where it was cancelled or cannot be read."""
     try:
-        return watched(
+        return run_with_progress(
             f"{artifact_id}-{part}",
-            WHAT[part],
-            lambda hear, cancelled: describe(current_jobs(), artifact_id, part, hear, cancelled),
+            PART_PROGRESS_TITLES[part],
+            lambda hear, cancelled: describe_part(current_jobs(), artifact_id, part, hear, cancelled),
         )
     except FormatError as error:
         show_error(error, "This cannot be looked into")
@@ -72,23 +71,23 @@ def show_overview(artifact: Artifact, run: Run) -> None:
     st.caption("What this copy is, where it came from, and what a reload of it showed.")
     left, right = st.columns(2, gap="large")
     with left:
-        _verdict(artifact.id)
-        for name, words in _facts(artifact, run):
-            st.markdown(f"**{name}**  \n{plain(words)}")
-        if artifact.other_versions:
-            st.warning(plain(artifact.other_versions), icon=":material/history:")
+        _show_verdict(artifact.id)
+        for name, words in _artifact_facts(artifact, run):
+            st.markdown(f"**{name}**  \n{escape_markdown(words)}")
+        if artifact.version_changes:
+            st.warning(escape_markdown(artifact.version_changes), icon=":material/history:")
     with right:
         show_lineage(artifact.id)
 
 
-def _facts(artifact: Artifact, run: Run) -> Iterator[tuple[str, str]]:
+def _artifact_facts(artifact: Artifact, run: Run) -> Iterator[tuple[str, str]]:
     one, brought = get_format(artifact.format), artifact.id == run.brought.get("artifact")
     yield "Format", f"{one.label}: {one.layout}. {one.good_for}"
-    yield "Size", f"{size(artifact.bytes)} in {counted(len(artifact.files), 'file')}"
+    yield "Size", f"{format_size(artifact.bytes)} in {pluralize(len(artifact.files), 'file')}"
     if brought:
-        yield "Brought in", f"{moment(artifact.created)}, as {run.brought.get('file') or 'a file'}"
+        yield "Brought in", f"{format_timestamp(artifact.created)}, as {run.brought.get('file') or 'a file'}"
     else:
-        yield "Saved", f"{moment(artifact.created)}, with {_written_by(artifact, one)}"
+        yield "Saved", f"{format_timestamp(artifact.created)}, with {_writer_versions(artifact, one)}"
     if artifact.options:
         yield "Options", ", ".join(f"{name} = {value}" for name, value in artifact.options.items())
     if run.brought:
@@ -97,7 +96,7 @@ def _facts(artifact: Artifact, run: Run) -> Iterator[tuple[str, str]]:
         yield "SHA-256 of what was brought in", run.brought["sha256"]
 
 
-def _verdict(artifact_id: str) -> None:
+def _show_verdict(artifact_id: str) -> None:
     try:
         best = current_jobs().library.evidence(artifact_id).best
     except RoundtripError as error:
@@ -108,12 +107,12 @@ def _verdict(artifact_id: str) -> None:
         if best.weights:
             st.markdown(f"{best.weights.found} of {best.weights.of} weights of the run, bit for bit", width="content")
     if best.verdict is Verdict.NOT_RUN:
-        offer_to_run(artifact_id, best.error)
+        show_not_run(artifact_id, best.error)
 
 
-def _written_by(artifact: Artifact, one: Format) -> str:
+def _writer_versions(artifact: Artifact, format_: Format) -> str:
     """The versions of what had a part in writing this format."""
-    shown = ("tensorflow", "keras", *one.packages.values(), "python")
+    shown = ("tensorflow", "keras", *format_.packages.values(), "python")
     return ", ".join(f"{name} {artifact.versions[name]}" for name in dict.fromkeys(shown) if name in artifact.versions)
 
 
@@ -139,7 +138,7 @@ def show_files(artifact: Artifact) -> None:
     )
 
 
-def tabs(views: dict[str, Callable[[], None]]) -> None:
+def show_tabs(views: dict[str, Callable[[], None]]) -> None:
     """Tabs of which only the open one is computed; which one stands in the address. An error is shown in its tab."""
     for tab, show in zip(
         st.tabs(list(views), key="part", bind="query-params", on_change="rerun"), views.values(), strict=True
@@ -152,7 +151,7 @@ def tabs(views: dict[str, Callable[[], None]]) -> None:
                     show_error(error)
 
 
-HEIGHT = 640
+GRAPH_HEIGHT = 640
 
 
 def show_graph(artifact: Artifact) -> None:
@@ -160,13 +159,18 @@ def show_graph(artifact: Artifact) -> None:
         "How values flow from the inputs, at the top, to the answers. Drag to move, scroll to zoom, click a box for "
         "its details."
     )
-    shown = drawn_file(artifact.format, [one.path for one in artifact.files])
+    shown = choose_graph_file(artifact.format, [one.path for one in artifact.files])
     if shown is None:
-        words = NOT_DRAWN.get(artifact.format, "The viewer knows no file of this kind, so there is nothing to draw.")
-        st.info(plain(words), icon=":material/info:")
+        words = NOT_DRAWABLE_REASONS.get(
+            artifact.format, "The viewer knows no file of this kind, so there is nothing to draw."
+        )
+        st.info(escape_markdown(words), icon=":material/info:")
         return
-    st.iframe(graph_address(artifact.id, token(artifact.id)), height=HEIGHT, alt="The graph of the model")
+    st.iframe(
+        graph_viewer_url(artifact.id, graph_token(artifact.id)), height=GRAPH_HEIGHT, alt="The graph of the model"
+    )
     st.caption(
-        f"Drawn from {plain(shown)} by netron, which runs in a closed-off frame and asks for nothing outside of this "
+        f"Drawn from {escape_markdown(shown)} by netron, which runs in a closed-off frame and asks for nothing "
+        f"outside of this "
         "machine."
     )

@@ -6,17 +6,19 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from core.text.labels import duration
-from ui.components import plain
+from core.text.labels import format_duration
+from ui.components import escape_markdown
 from ui.session import current_jobs
 
-Found = TypeVar("Found")
-Hear = Callable[[dict[str, Any]], None]
-QUIET = 0.4  # seconds before anything is shown
-EVERY = 0.25  # seconds between two looks at how far it is
+ActionResult = TypeVar("Found")
+OnProgress = Callable[[dict[str, Any]], None]
+SHOW_AFTER_SECONDS = 0.4  # seconds before anything is shown
+REDRAW_SECONDS = 0.25  # seconds between two looks at how far it is
 
 
-def watched(key: str, what: str, action: Callable[[Hear, Callable[[], bool]], Found]) -> Found | None:
+def run_with_progress(
+    key: str, title: str, action: Callable[[OnProgress, Callable[[], bool]], ActionResult]
+) -> ActionResult | None:
     """What `action(hear, cancelled)` gives; None where a person cancelled it, with a button to begin again.
 
     Raises what `action` raises.
@@ -24,52 +26,56 @@ def watched(key: str, what: str, action: Callable[[Hear, Callable[[], bool]], Fo
     stopped = f"stopped-{key}"
     if st.session_state.get(stopped):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"{what}: cancelled.", width="content")
-            st.button("Begin again", icon=":material/replay:", key=f"again-{key}", on_click=_forget, args=(stopped,))
+            st.markdown(f"{title}: cancelled.", width="content")
+            st.button(
+                "Begin again", icon=":material/replay:", key=f"again-{key}", on_click=_clear_cancelled, args=(stopped,)
+            )
         return None
     place = st.empty()
-    watch = _Watch(place, key, what)
+    watch = _ProgressBar(place, key, title)
     try:
-        return action(watch.hear, watch.look)
+        return action(watch.update, watch.poll)
     finally:
         place.empty()
 
 
-def _forget(stopped: str) -> None:
-    st.session_state.pop(stopped, None)
+def _clear_cancelled(state_key: str) -> None:
+    st.session_state.pop(state_key, None)
 
 
-class _Watch:
+class _ProgressBar:
     """A progress bar that appears after a moment. Each time it is drawn, Streamlit ends this run if a click came in."""
 
-    def __init__(self, place: Any, key: str, what: str):
-        self._place, self._key, self._what = place, key, what
-        self._began = self._drawn = time.monotonic()
+    def __init__(self, placeholder: Any, key: str, title: str):
+        self._placeholder, self._key, self._title = placeholder, key, title
+        self._started = self._last_drawn = time.monotonic()
         self._done, self._note = 0.0, ""
         self._bar: Any = None
 
-    def hear(self, progress: dict[str, Any]) -> None:
+    def update(self, progress: dict[str, Any]) -> None:
         self._done, self._note = float(progress.get("done", 0.0)), str(progress.get("note", ""))
 
-    def look(self) -> bool:
+    def poll(self) -> bool:
         """Whether to stop: never by itself, see above."""
         now = time.monotonic()
-        if now - self._began > QUIET and now - self._drawn > EVERY:
-            self._drawn = now
-            self._draw(now - self._began)
+        if now - self._started > SHOW_AFTER_SECONDS and now - self._last_drawn > REDRAW_SECONDS:
+            self._last_drawn = now
+            self._draw(now - self._started)
         return False
 
     def _draw(self, seconds: float) -> None:
         if self._bar is None:
-            with self._place.container(horizontal=True, vertical_alignment="center"):
+            with self._placeholder.container(horizontal=True, vertical_alignment="center"):
                 self._bar = st.progress(0.0)
                 stop = st.session_state.__setitem__
                 words = (f"stopped-{self._key}", True)
                 st.button("Cancel", icon=":material/stop_circle:", key=f"stop-{self._key}", on_click=stop, args=words)
-        self._bar.progress(min(max(self._done, 0.0), 1.0), text=self._saying(seconds))
+        self._bar.progress(min(max(self._done, 0.0), 1.0), text=self._text(seconds))
 
-    def _saying(self, seconds: float) -> str:
+    def _text(self, seconds: float) -> str:
         state = current_jobs().worker.state()
         if state.phase == "warming" and not self._done:
-            return f"TensorFlow is warming up, {duration(state.seconds)}"
-        return f"{self._what}, {duration(seconds)}" + (f" · {plain(self._note[:60])}" if self._note else "")
+            return f"TensorFlow is warming up, {format_duration(state.seconds)}"
+        return f"{self._title}, {format_duration(seconds)}" + (
+            f" · {escape_markdown(self._note[:60])}" if self._note else ""
+        )

@@ -9,14 +9,14 @@ from core.errors import RoundtripError
 from core.formats import all_formats
 from core.jobs import Jobs
 from core.library import Entry
-from core.library.trash import Space, Thrown, space
-from core.text.labels import counted, marked, size
-from ui.components import plain, show_error
+from core.library.trash import DiskUsage, TrashedEntry, measure_disk_usage
+from core.text.labels import format_size, mark_imported, pluralize
+from ui.components import escape_markdown, show_error
 from ui.session import current_jobs
 
-NOT_BACK = "not-brought-back"  # in the session: why something would not come
-SHOWN = 50  # entries of the trash that are listed
-PARTS = {
+RESTORE_ERROR = "not-brought-back"  # in the session: why something would not come
+MAX_LISTED = 50  # entries of the trash that are listed
+DISK_USAGE_LABELS = {
     "artifacts": "Artifacts",
     "runs": "Runs, with what their models can be rebuilt from",
     "trash": "Trash",
@@ -31,55 +31,59 @@ log = logging.getLogger("roundtrip")
 def show_trash() -> None:
     """What is in the trash, each with the way back and the days it has left."""
     library = current_jobs().library
-    if not (count := len(library.trash())):
+    if not (count := len(library.trash_ids())):
         return
     with st.expander(f"In the trash: {count:,}", icon=":material/delete:", key="trash", on_change="rerun") as box:
         if not box.open:
             return
-        _rule()
-        for thrown in library.trashed(SHOWN):
-            _line(thrown)
-        if count > SHOWN:
-            st.caption(f"And {count - SHOWN:,} more: `python -m core list --trash`.")
+        _show_retention()
+        for thrown in library.trashed_entries(MAX_LISTED):
+            _show_trash_row(thrown)
+        if count > MAX_LISTED:
+            st.caption(f"And {count - MAX_LISTED:,} more: `python -m core list --trash`.")
 
 
-def _rule() -> None:
+def _show_retention() -> None:
     days = current_jobs().config.trash_days
     with st.container(horizontal=True, vertical_alignment="center"):
-        rule = f"Deleted for good {counted(days, 'day')} after it was removed" if days else "Kept until you empty it"
+        rule = f"Deleted for good {pluralize(days, 'day')} after it was removed" if days else "Kept until you empty it"
         st.caption(f"{rule}; what is pinned stays.", width="content")
         if st.button("Empty the trash", icon=":material/delete_forever:"):
-            _empty_dialog()
+            _confirm_empty_trash()
 
 
-def _line(thrown: Thrown) -> None:
-    entry = thrown.entry
+def _show_trash_row(trashed: TrashedEntry) -> None:
+    entry = trashed.entry
     with st.container(horizontal=True, vertical_alignment="center"):
-        facts = plain(f"{size(entry.bytes)} · {entry.id} · {_left(thrown)}")
-        st.markdown(f"{plain(_called(entry))}  \n:gray[:small[{facts}]]", width="stretch")
-        st.button("Bring back", key=f"restore-{entry.id}", on_click=bring_back, args=([entry.id],))
+        facts = escape_markdown(f"{format_size(entry.bytes)} · {entry.id} · {_days_left_text(trashed)}")
+        st.markdown(f"{escape_markdown(_entry_label(entry))}  \n:gray[:small[{facts}]]", width="stretch")
+        st.button("Bring back", key=f"restore-{entry.id}", on_click=restore_entries, args=([entry.id],))
 
 
-def _called(entry: Entry) -> str:
+def _entry_label(entry: Entry) -> str:
     """An artifact by its format and its run, a run by its name; both as where they come from."""
     if not entry.format:
-        return marked(entry.run_name or "Unreadable", entry)
+        return mark_imported(entry.run_name or "Unreadable", entry)
     labels = {one.key: one.label for one in all_formats()}
     run = ""
     with contextlib.suppress(RoundtripError):  # the run is gone, too
         run = f" · {current_jobs().library.run(entry.run).name}"
-    return marked(labels.get(entry.format, entry.format) + run, entry)
+    return mark_imported(labels.get(entry.format, entry.format) + run, entry)
 
 
-def _left(thrown: Thrown) -> str:
+def _days_left_text(trashed: TrashedEntry) -> str:
     days = current_jobs().config.trash_days
-    if thrown.pinned:
+    if trashed.pinned:
         return "pinned"
-    return f"{counted(max(0, round(days - thrown.days)), 'day')} left" if days else f"{thrown.days:.0f} days here"
+    return (
+        f"{pluralize(max(0, round(days - trashed.days_in_trash)), 'day')} left"
+        if days
+        else f"{trashed.days_in_trash:.0f} days here"
+    )
 
 
 @st.dialog("Empty the trash?")
-def _empty_dialog() -> None:
+def _confirm_empty_trash() -> None:
     st.markdown("Delete everything in the trash for good, but for what is pinned? There is no way back.")
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep"):
@@ -94,18 +98,18 @@ def _empty_dialog() -> None:
             st.rerun()
 
 
-def bring_back(ids: list[str]) -> None:
+def restore_entries(ids: list[str]) -> None:
     """Restore entries; the first that would not come is told of by the page."""
     library = current_jobs().library
     try:
         for id_ in ids:
-            if id_ in library.trash():  # a run that came with its artifact is back already
+            if id_ in library.trash_ids():  # a run that came with its artifact is back already
                 library.restore(id_)
     except RoundtripError as error:
-        st.session_state[NOT_BACK] = error.to_json()
+        st.session_state[RESTORE_ERROR] = error.to_json()
 
 
-def empty_old(jobs: Jobs) -> None:
+def empty_expired_trash(jobs: Jobs) -> None:
     """Delete for good what has been in the trash for the days of the settings; what the disk refuses is logged."""
     if not (days := jobs.config.trash_days):
         return
@@ -116,14 +120,19 @@ def empty_old(jobs: Jobs) -> None:
         log.warning("The trash was not emptied: %s", error)
 
 
-def show_space() -> None:
+def show_disk_usage() -> None:
     """How much of the disk is used, by what; looked up when it is opened."""
     with st.expander("Space", icon=":material/hard_drive:", key="space", on_change="rerun") as box:
         if box.open:
             with st.spinner("Looking at every file"):
-                _table(space(current_jobs().library.home))
+                _show_disk_usage_table(measure_disk_usage(current_jobs().library.home))
 
 
-def _table(found: Space) -> None:
-    st.markdown(f"**{size(found.total)}** in all; {size(found.free)} are free on the disk.")
-    st.table({"": list(PARTS.values()), "Size": [size(getattr(found, name)) for name in PARTS]})
+def _show_disk_usage_table(usage: DiskUsage) -> None:
+    st.markdown(f"**{format_size(usage.total)}** in all; {format_size(usage.free)} are free on the disk.")
+    st.table(
+        {
+            "": list(DISK_USAGE_LABELS.values()),
+            "Size": [format_size(getattr(usage, name)) for name in DISK_USAGE_LABELS],
+        }
+    )

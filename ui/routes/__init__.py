@@ -4,23 +4,23 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ui.routes.endpoints import download, inputs, kit, report, serving, tensor
-from ui.routes.graph_viewer import graph
+from ui.routes.endpoints import get_artifacts, get_inputs, get_proof_kit, get_report, get_tensor, get_tf_serving
+from ui.routes.graph_viewer import get_graph_viewer
 from ui.routes.middleware import MIDDLEWARE
-from ui.routes.urls import download_address, inputs_address, kit_address, report_address, serving_address
+from ui.routes.urls import download_url, inputs_url, kit_url, report_url, serving_url
 
 __all__ = [
     "MIDDLEWARE",
     "ROUTES",
-    "download_address",
-    "inputs_address",
-    "kit_address",
-    "report_address",
-    "serving_address",
+    "download_url",
+    "inputs_url",
+    "kit_url",
+    "report_url",
+    "serving_url",
 ]
 
 
-async def health(request: Request) -> Response:
+async def get_health(request: Request) -> Response:
     """`{"status": "ok", "worker": phase}`: the server answers, and where its worker stands."""
     from ui.session import server_jobs
 
@@ -28,12 +28,12 @@ async def health(request: Request) -> Response:
 
 
 ROUTES = [
-    Route("/health", health),
-    Route("/download/{ids}", download),
-    Route("/kit/{id}.zip", kit),
-    Route("/serving/{id}/{name}/{version}.zip", serving),
-    Route("/inputs/{id}.npz", inputs),
-    Route("/report/{job}.{kind}", report),
-    Route("/tensor/{artifact}.npy", tensor),
-    Route("/graph/{artifact}/{token}/{path:path}", graph),
+    Route("/health", get_health),
+    Route("/download/{ids}", get_artifacts),
+    Route("/kit/{id}.zip", get_proof_kit),
+    Route("/serving/{id}/{name}/{version}.zip", get_tf_serving),
+    Route("/inputs/{id}.npz", get_inputs),
+    Route("/report/{job}.{kind}", get_report),
+    Route("/tensor/{artifact}.npy", get_tensor),
+    Route("/graph/{artifact}/{token}/{path:path}", get_graph_viewer),
 ]

@@ -21,13 +21,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from core.errors import RoundtripError, UnknownName
-from core.exports.archive import only
+from core.exports.archive import archive_file
 from core.library.permissions import Viewer
-from ui.auth import Person, asked_by, people_sign_in, person
-from ui.routes.ranges import send
+from ui.auth import SignedInUser, acting_as, current_user, is_sign_in_required
+from ui.routes.ranges import send_archive
 
-SECRET = secrets.token_bytes(32)
-POLICY = "; ".join(
+TOKEN_SECRET = secrets.token_bytes(32)
+CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
@@ -42,19 +42,19 @@ POLICY = "; ".join(
         "sandbox allow-scripts allow-downloads",
     )
 )
-HEADERS = {
-    "Content-Security-Policy": POLICY,
+VIEWER_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "cross-origin",  # its own origin is no one's, so not ours
     "Access-Control-Allow-Origin": "null",
     "Cache-Control": "no-store",
 }
-TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".png": "image/png"}
-ASSET = re.compile(r"[a-z0-9_-]+\.(js|css|json|png|ico)")
+MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".png": "image/png"}
+ASSET_NAME = re.compile(r"[a-z0-9_-]+\.(js|css|json|png|ico)")
 
 # What is cut out of the viewer, file by file; a release in which one of these is not found is not served.
-CUTS: dict[str, tuple[tuple[str, str], ...]] = {
+SCRIPT_PATCHES: dict[str, tuple[tuple[str, str], ...]] = {
     "browser.js": (
         ("await age();", ""),
         ("await consent();", ""),
@@ -70,7 +70,7 @@ CUTS: dict[str, tuple[tuple[str, str], ...]] = {
     "dagre.js": (("export const { layout, Graph } = dagre;", ""),),
     "base.js": (("https://analytics.google.com/g/collect", ""),),
 }
-PAGE_CUTS = (
+PAGE_PATCHES = (
     (r'<meta http-equiv="Content-Security-Policy"[^>]*>', ""),
     (r'<meta name="date"[^>]*>', ""),
     (r'href="https?://[^"]*"( target="[^"]*")?', ""),
@@ -78,111 +78,127 @@ PAGE_CUTS = (
 
 
 # What of an artifact the viewer is given, by the first pattern that a file fits; it fetches others beside it by itself.
-DRAWN = ("saved_model.pb", ".keras", "config.json", ".weights.h5", ".h5", ".tflite", ".onnx", ".xml", ".safetensors")
-DRAWN_LAST = (".pb", "architecture.json", ".index")
-NOT_DRAWN = {
+DRAWABLE_ENDINGS = (
+    "saved_model.pb",
+    ".keras",
+    "config.json",
+    ".weights.h5",
+    ".h5",
+    ".tflite",
+    ".onnx",
+    ".xml",
+    ".safetensors",
+)
+FALLBACK_ENDINGS = (".pb", "architecture.json", ".index")
+NOT_DRAWABLE_REASONS = {
     "pickle": "The viewer would have to follow the instructions of a pickle. See Operators for what they would import.",
     "weights_sharded": "An index of shards has no graph: see Weights for what is in them.",
 }
 
 
-def drawn_file(format_key: str, paths: list[str]) -> str | None:
+def choose_graph_file(format_key: str, paths: list[str]) -> str | None:
     """Which file of an artifact the viewer is given; None where it can do nothing with any of them."""
-    if format_key in NOT_DRAWN:
+    if format_key in NOT_DRAWABLE_REASONS:
         return None
-    for ending in (*DRAWN, *DRAWN_LAST):
+    for ending in (*DRAWABLE_ENDINGS, *FALLBACK_ENDINGS):
         for path in sorted(paths):
             if path.endswith(ending):
                 return path
     return None
 
 
-def token(artifact_id: str) -> str:
+def graph_token(artifact_id: str) -> str:
     """The secret part of an artifact's addresses: another one in each process, and for each person and sign-in, whom it
     names because the frame has no cookie."""
-    who = person() if people_sign_in() else None
-    return _signed(artifact_id, f"{who.viewer.id}.{int(who.until)}" if who else "")
+    who = current_user() if is_sign_in_required() else None
+    return _sign_token(artifact_id, f"{who.viewer.id}.{int(who.expires)}" if who else "")
 
 
-def _signed(artifact_id: str, named: str) -> str:
-    mac = hmac.new(SECRET, f"{artifact_id}.{named}".encode(), hashlib.sha256).hexdigest()[:32]
-    return f"{mac}.{named}" if named else mac
+def _sign_token(artifact_id: str, user_part: str) -> str:
+    mac = hmac.new(TOKEN_SECRET, f"{artifact_id}.{user_part}".encode(), hashlib.sha256).hexdigest()[:32]
+    return f"{mac}.{user_part}" if user_part else mac
 
 
-def _whose(artifact_id: str, given: str) -> Person | None:
+def _user_from_token(artifact_id: str, token: str) -> SignedInUser | None:
     """Whom a token names, where it names anybody. Raises UnknownName for one that is not ours."""
-    _, _, named = given.partition(".")
-    if not hmac.compare_digest(given.encode(), _signed(artifact_id, named).encode()):
+    _, _, named = token.partition(".")
+    if not hmac.compare_digest(token.encode(), _sign_token(artifact_id, named).encode()):
         raise UnknownName("There is nothing at this address.")
     id_, _, until = named.partition(".")
-    return Person(Viewer(id_), float(until)) if named else None
+    return SignedInUser(Viewer(id_), float(until)) if named else None
 
 
 @cache
-def _home() -> Path | None:
+def _netron_folder() -> Path | None:
     spec = find_spec("netron")
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
 @cache
-def asset(name: str) -> bytes:
+def read_viewer_asset(name: str) -> bytes:
     """A file of the viewer as it is served. Raises UnknownName for one that it has not, and for an unknown release."""
-    path = None if _home() is None or not ASSET.fullmatch(name) else _home() / name
+    path = None if _netron_folder() is None or not ASSET_NAME.fullmatch(name) else _netron_folder() / name
     if path is None or not path.is_file():
         raise UnknownName("The viewer has no such file.", received=name, cure="Install what requirements.txt names.")
     content = path.read_text(encoding="utf-8") if path.suffix == ".js" else ""
-    for before, after in CUTS.get(name, ()):
+    for before, after in SCRIPT_PATCHES.get(name, ()):
         if before not in content:
             raise UnknownName("This release of the viewer is not known here.", cure="Install the pinned netron.")
-        content = content.replace(before, after.format(worker=_worker()) if "{worker}" in after else after)
+        content = content.replace(
+            before, after.format(worker=_layout_worker_script()) if "{worker}" in after else after
+        )
     return content.encode() or path.read_bytes()
 
 
-def _worker() -> str:
+def _layout_worker_script() -> str:
     """The program that lays a graph out, as a text in JavaScript."""
-    return json.dumps((asset("dagre.js") + asset("worker.js")).decode())
+    return json.dumps((read_viewer_asset("dagre.js") + read_viewer_asset("worker.js")).decode())
 
 
-def page(shown: str) -> bytes:
+def render_viewer_page(file_path: str) -> bytes:
     """The viewer's page, told which file to draw; `shown` is its path in the artifact. Raises UnknownName."""
-    if _home() is None:
+    if _netron_folder() is None:
         raise UnknownName(
             "The graph viewer is not installed.", cure="pip install netron, as requirements.txt names it."
         )
-    text = (_home() / "index.html").read_text(encoding="utf-8")
-    for pattern, after in PAGE_CUTS:
+    text = (_netron_folder() / "index.html").read_text(encoding="utf-8")
+    for pattern, after in PAGE_PATCHES:
         text = re.sub(pattern, after, text)
-    told = f'<meta name="type" content="Roundtrip"><meta name="version" content="0.0.0">{_file(shown)}'
+    told = f'<meta name="type" content="Roundtrip"><meta name="version" content="0.0.0">{_file_meta_tags(file_path)}'
     return re.sub(r'<meta name="version"[^>]*>', lambda _: told, text).encode()
 
 
-def _file(shown: str) -> str:
-    return f'<meta name="file" content="/files/{escape(shown)}"><meta name="identifier" content="{escape(shown)}">'
+def _file_meta_tags(file_path: str) -> str:
+    return (
+        f'<meta name="file" content="/files/{escape(file_path)}"><meta name="identifier" content="{escape(file_path)}">'
+    )
 
 
-async def graph(request: Request) -> Response:
+async def get_graph_viewer(request: Request) -> Response:
     """The page, a file of the viewer, or a file of the artifact: the very bytes that were held against their hash."""
     asked = request.path_params
     try:
-        with asked_by(_whose(asked["artifact"], asked["token"])):
-            answer = await anyio.to_thread.run_sync(_answer, request, asked["artifact"], asked["path"])
+        with acting_as(_user_from_token(asked["artifact"], asked["token"])):
+            answer = await anyio.to_thread.run_sync(_viewer_response, request, asked["artifact"], asked["path"])
     except RoundtripError as error:
         answer = PlainTextResponse(str(error), status_code=404)
-    answer.headers.update(HEADERS)
+    answer.headers.update(VIEWER_HEADERS)
     return answer
 
 
-def _answer(request: Request, artifact_id: str, path: str) -> Response:
+def _viewer_response(request: Request, artifact_id: str, path: str) -> Response:
     from ui.session import current_jobs
 
     if path.startswith("files/"):
         library = current_jobs().library
-        return send(request, only(library, library.file(artifact_id, path.removeprefix("files/"))))
+        return send_archive(
+            request, archive_file(library, library.verified_file(artifact_id, path.removeprefix("files/")))
+        )
     if path:
-        kind = TYPES.get(Path(path).suffix, "image/x-icon")
-        return Response(asset(path), media_type=kind)
+        kind = MEDIA_TYPES.get(Path(path).suffix, "image/x-icon")
+        return Response(read_viewer_asset(path), media_type=kind)
     artifact = current_jobs().library.artifact(artifact_id)
-    shown = drawn_file(artifact.format, [one.path for one in artifact.files])
+    shown = choose_graph_file(artifact.format, [one.path for one in artifact.files])
     if shown is None:
         raise UnknownName("The viewer draws no file of this artifact.")
-    return Response(page(shown), media_type="text/html")
+    return Response(render_viewer_page(shown), media_type="text/html")

@@ -16,11 +16,11 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
-from ui.auth import Person, asked_by, people_sign_in, person_with
+from ui.auth import SignedInUser, acting_as, is_sign_in_required, user_from_cookies
 from ui.routes.urls import base_path
 
 # What a browser must not do with any answer of ours; an answer that says so itself knows better.
-HEADERS = {
+SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
     "Referrer-Policy": "same-origin",
@@ -28,59 +28,59 @@ HEADERS = {
 
 # Where Streamlit keeps files of sessions, which whoever sees the page to sign in has one of: what it shows, and what is
 # uploaded, which stays in memory whether a page asked for it or not.
-FILES = ("/media/", "/_stcore/upload_file/")
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
+SESSION_FILE_PATHS = ("/media/", "/_stcore/upload_file/")
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
-class Guard:
+class AccessMiddleware:
     """ASGI middleware: another site that has its name point to this machine is not answered (Streamlit itself looks at
     `server.allowedHosts` for its socket alone), files of sessions are for who signed in, and routes know who asks."""
 
     def __init__(self, app: ASGIApp):
         self._app = app
         base = f"/{base_path()}" if base_path() else ""
-        self._files = tuple(f"{base}{place}" for place in FILES)
+        self._session_file_paths = tuple(f"{base}{place}" for place in SESSION_FILE_PATHS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket" and _is_neighbour(Headers(scope=scope)):
+        if scope["type"] == "websocket" and _is_from_other_local_server(Headers(scope=scope)):
             await send({"type": "websocket.close", "code": 1008})
             return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        await self._answer(scope, receive, _with_headers(send))
+        await self._respond(scope, receive, _add_security_headers(send))
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         app, who = self._app, None
         if not is_host_allowed(Headers(scope=scope).get("host")):
             said = "This server does not answer under that name. Its owner can add it to server.allowedHosts."
             app = PlainTextResponse(said, status_code=400)
-        elif people_sign_in():
-            who = _person(scope)
-            if who is None and scope["path"].startswith(self._files):
+        elif is_sign_in_required():
+            who = _user_from_scope(scope)
+            if who is None and scope["path"].startswith(self._session_file_paths):
                 app = PlainTextResponse("Sign in first.", status_code=401)
-        with asked_by(who):
+        with acting_as(who):
             await app(scope, receive, send)
 
 
-def _is_neighbour(headers: Headers) -> bool:
+def _is_from_other_local_server(headers: Headers) -> bool:
     """Whether a page of another server on this machine asks, which Streamlit would let in."""
     origin = urlsplit(headers.get("origin", ""))
-    return origin.hostname in LOOPBACK and origin.netloc != headers.get("host")
+    return origin.hostname in LOOPBACK_HOSTS and origin.netloc != headers.get("host")
 
 
-def _person(scope: Scope) -> Person | None:
+def _user_from_scope(scope: Scope) -> SignedInUser | None:
     try:
-        return person_with(HTTPConnection(scope).cookies)
+        return user_from_cookies(HTTPConnection(scope).cookies)
     except (CookieError, UnicodeError):
         return None
 
 
-def _with_headers(send: Send) -> Send:
+def _add_security_headers(send: Send) -> Send:
     async def add(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
+            for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
         await send(message)
 
@@ -89,19 +89,19 @@ def _with_headers(send: Send) -> Send:
 
 # Streamlit's page asks for its server below the path of the page first, which fails loudly on every deep link. It asks
 # once, and right, where it is told.
-TOLD = b"<script>window.__streamlit = {BACKEND_BASE_URL: location.origin + %s}</script>"
+BASE_URL_SCRIPT = b"<script>window.__streamlit = {BACKEND_BASE_URL: location.origin + %s}</script>"
 
 
-class TellWhereTheServerIs:
+class BaseUrlMiddleware:
     """ASGI middleware: puts the server's own address into the HTML of the app, and touches nothing else."""
 
     def __init__(self, app: ASGIApp):
         self._app = app
         base = base_path()
-        self._script = TOLD % json.dumps(f"/{base}" if base else "").encode()
+        self._script = BASE_URL_SCRIPT % json.dumps(f"/{base}" if base else "").encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _asks_for_a_page(scope):
+        if scope["type"] != "http" or not _is_page_request(scope):
             await self._app(scope, receive, send)
             return
         start: Message = {}
@@ -112,7 +112,7 @@ class TellWhereTheServerIs:
                 start = message
                 return
             if start:
-                message, first = self._with_script(start, message)
+                message, first = self._insert_script(start, message)
                 start = {}
                 await send(first)
             await send(message)
@@ -121,7 +121,7 @@ class TellWhereTheServerIs:
         headers = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
         await self._app({**scope, "headers": headers}, receive, insert)
 
-    def _with_script(self, start: Message, message: Message) -> tuple[Message, Message]:
+    def _insert_script(self, start: Message, message: Message) -> tuple[Message, Message]:
         headers = MutableHeaders(raw=list(start["headers"]))
         body = message.get("body", b"")
         # A page with a policy of its own, as the graph viewer has, is not Streamlit's.
@@ -132,8 +132,8 @@ class TellWhereTheServerIs:
         return {**message, "body": body}, {**start, "headers": headers.raw}
 
 
-def _asks_for_a_page(scope: Scope) -> bool:
+def _is_page_request(scope: Scope) -> bool:
     return scope["method"] == "GET" and b"text/html" in dict(scope["headers"]).get(b"accept", b"")
 
 
-MIDDLEWARE = [Middleware(Guard), Middleware(TellWhereTheServerIs)]
+MIDDLEWARE = [Middleware(AccessMiddleware), Middleware(BaseUrlMiddleware)]

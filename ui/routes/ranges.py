@@ -11,53 +11,55 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from core.exports.archive import Parcel
+from core.exports.archive import StreamedArchive
 
-LONGEST = 180  # characters of a file name
-RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
+MAX_FILE_NAME_LENGTH = 180  # characters of a file name
+RANGE_HEADER = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 
 
-class Range(NamedTuple):
+class HttpRange(NamedTuple):
     """Bytes from `start` up to `stop`."""
 
     start: int
     stop: int
 
 
-class Sent(StreamingResponse):
+class ArchiveResponse(StreamingResponse):
     """A parcel, or a range of it, and the end of the parcel whatever becomes of the visitor."""
 
-    def __init__(self, parcel: Parcel, part: Range, status: int, headers: dict[str, str], bare: bool):
-        body = _nothing() if bare else _chunks(parcel, part)
-        super().__init__(body, status_code=status, media_type=parcel.media, headers=headers)
-        self._parcel = parcel
+    def __init__(
+        self, archive: StreamedArchive, byte_range: HttpRange, status: int, headers: dict[str, str], headers_only: bool
+    ):
+        body = _empty_body() if headers_only else _read_chunks(archive, byte_range)
+        super().__init__(body, status_code=status, media_type=archive.media_type, headers=headers)
+        self._archive = archive
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._parcel.close()
+            self._archive.close()
 
 
-def send(request: Request, parcel: Parcel) -> Response:
+def send_archive(request: Request, archive: StreamedArchive) -> Response:
     """What a request for a parcel is answered with: 200, 206 for a range, 304 where it is known, 416 for a range that
     is not in it. Several ranges at once, and what is no range, give the whole, as the standard allows."""
-    tag, size = f'"{parcel.tag}"', parcel.bytes
-    headers = _headers(parcel, tag)
-    if tag in _listed(request.headers.get("if-none-match", "")):
-        parcel.close()
+    tag, size = f'"{archive.etag}"', archive.bytes
+    headers = _response_headers(archive, tag)
+    if tag in _parse_etags(request.headers.get("if-none-match", "")):
+        archive.close()
         return Response(status_code=304, headers=headers)
-    part = _asked(request, tag, size)
+    part = _parse_range(request, tag, size)
     if part and part.start >= part.stop:
-        parcel.close()
+        archive.close()
         return Response(status_code=416, headers={"Content-Range": f"bytes */{size}", "ETag": tag})
-    start, stop = part or Range(0, size)
+    start, stop = part or HttpRange(0, size)
     headers["Content-Length"] = str(stop - start)
     headers |= {"Content-Range": f"bytes {start}-{stop - 1}/{size}"} if part else {}
-    return Sent(parcel, Range(start, stop), 206 if part else 200, headers, request.method == "HEAD")
+    return ArchiveResponse(archive, HttpRange(start, stop), 206 if part else 200, headers, request.method == "HEAD")
 
 
-def _headers(parcel: Parcel, tag: str) -> dict[str, str]:
+def _response_headers(archive: StreamedArchive, tag: str) -> dict[str, str]:
     return {
         "Accept-Ranges": "bytes",
         "ETag": tag,
@@ -65,45 +67,45 @@ def _headers(parcel: Parcel, tag: str) -> dict[str, str]:
         # length and no ranges.
         "Cache-Control": "private, no-cache, no-transform",
         "Content-Encoding": "identity",
-        "Content-Disposition": disposition(parcel.name),
+        "Content-Disposition": content_disposition(archive.name),
         "X-Content-Type-Options": "nosniff",
     }
 
 
-def _listed(text: str) -> list[str]:
+def _parse_etags(text: str) -> list[str]:
     return [one.strip().removeprefix("W/") for one in text.split(",")]
 
 
-def _asked(request: Request, tag: str, size: int) -> Range | None:
+def _parse_range(request: Request, tag: str, size: int) -> HttpRange | None:
     """The one range that is asked for, of the very bytes that the visitor began with (If-Range); None for the whole."""
-    found = RANGE.fullmatch(request.headers.get("range", "").replace(" ", ""))
+    found = RANGE_HEADER.fullmatch(request.headers.get("range", "").replace(" ", ""))
     if not found or request.headers.get("if-range", tag) != tag:
         return None
     first, last = found.groups()
     if not first:
-        return Range(max(0, size - int(last)), size) if last else None
+        return HttpRange(max(0, size - int(last)), size) if last else None
     if last and int(last) < int(first):
         return None
-    return Range(int(first), min(size, int(last) + 1) if last else size)
+    return HttpRange(int(first), min(size, int(last) + 1) if last else size)
 
 
-def disposition(name: str) -> str:
+def content_disposition(name: str) -> str:
     """The header under which any name reaches a person's disk as a name: nothing in it ends the header, names a folder
     or turns the direction of writing."""
     kept = "".join("_" if char in '/\\"' or unicodedata.category(char)[0] == "C" else char for char in name)
-    kept = kept[-LONGEST:].lstrip(". ") or "download"
+    kept = kept[-MAX_FILE_NAME_LENGTH:].lstrip(". ") or "download"
     plain = kept.encode("ascii", "replace").decode().replace("?", "_").replace("%", "_")
     said = f'attachment; filename="{plain}"'
     return said if plain == kept else f"{said}; filename*=UTF-8''{quote(kept, safe='')}"
 
 
-async def _chunks(parcel: Parcel, part: Range) -> AsyncIterator[bytes]:
+async def _read_chunks(archive: StreamedArchive, byte_range: HttpRange) -> AsyncIterator[bytes]:
     """Read by a thread, a chunk at a time, when the one before it has gone."""
-    chunks = parcel.read(*part)
+    chunks = archive.read(*byte_range)
     while (chunk := await anyio.to_thread.run_sync(next, chunks, None)) is not None:
         yield chunk
 
 
-async def _nothing() -> AsyncIterator[bytes]:
+async def _empty_body() -> AsyncIterator[bytes]:
     for chunk in ():
         yield chunk

@@ -24,62 +24,73 @@ from core.errors import LibraryError, StorageFailed, UnknownName, UnreadableReco
 from core.evidence import Evidence
 from core.library import annotations, storage
 from core.library.annotations import ALIASES_FILE as ALIASES
-from core.library.annotations import marks_or_none, read_aliases
-from core.library.catalog.catalog import Catalog, Lost
-from core.library.catalog.change_log import Changes, Position
-from core.library.permissions import NO_PERSON, Access, both, only
-from core.library.records import ID, Artifact, Entry, Run, Source, checked_id
+from core.library.annotations import read_aliases, read_annotations_or_empty
+from core.library.catalog.catalog import Catalog, CatalogLost
+from core.library.catalog.change_log import ChangeLog, LogPosition
+from core.library.permissions import NOBODY, AccessControl, combine_sole_viewers, sole_viewer
+from core.library.records import ID_PATTERN, Artifact, Entry, IndexedEntry, Run, validate_id
 
-AT_ONCE = 50  # folders
-PAUSE = 0.005  # seconds
-OF_AN_ARTIFACT = ("artifact.json", "evidence.json", annotations.ANNOTATIONS_FILE)
-OF_A_RUN = ("run.json", annotations.ANNOTATIONS_FILE)
+FOLDERS_PER_PAUSE = 50  # folders
+PAUSE_SECONDS = 0.005  # seconds
+ARTIFACT_FILES = ("artifact.json", "evidence.json", annotations.ANNOTATIONS_FILE)
+RUN_FILES = ("run.json", annotations.ANNOTATIONS_FILE)
 
 
-class Stamps(NamedTuple):
+class FolderFingerprints(NamedTuple):
     """Artifacts and runs with their stamps; another stamp says that a record was touched."""
 
     artifacts: dict[str, int]
     runs: dict[str, int] = {}
 
-    def of(self, id_: str, run: str) -> int:
+    def of_row(self, id_: str, run: str) -> int:
         """The stamp of a row, which shows what its run says too."""
         return hash((self.artifacts.get(id_, 0), self.runs.get(run, 0)))
 
 
-def all_stamps(home: Path, pointing: Mapping[str, tuple[str, ...]], gently: bool = False) -> Stamps:
+def fingerprint_all(
+    home: Path, aliases_by_artifact: Mapping[str, tuple[str, ...]], is_throttled: bool = False
+) -> FolderFingerprints:
     """Of all folders that have an id for a name; `pointing` has the aliases of each artifact.
 
     `gently` pauses again and again: whoever asks the same process for something meanwhile need not wait for this.
     """
-    return Stamps(
-        {name: _artifact(home, name, pointing) for name in _names(home / "artifacts", gently)},
-        {name: _stamp(home / "runs" / name, OF_A_RUN) for name in _names(home / "runs", gently)},
+    return FolderFingerprints(
+        {
+            name: _fingerprint_artifact(home, name, aliases_by_artifact)
+            for name in _list_ids(home / "artifacts", is_throttled)
+        },
+        {name: _fingerprint_files(home / "runs" / name, RUN_FILES) for name in _list_ids(home / "runs", is_throttled)},
     )
 
 
-def stamps_of(home: Path, ids: Iterable[str], runs: Iterable[str], pointing: Mapping[str, tuple[str, ...]]) -> Stamps:
+def fingerprint_some(
+    home: Path, ids: Iterable[str], runs: Iterable[str], aliases_by_artifact: Mapping[str, tuple[str, ...]]
+) -> FolderFingerprints:
     """Of some artifacts, and of some runs."""
-    return Stamps(
-        {name: _artifact(home, name, pointing) for name in ids},
-        {name: _stamp(home / "runs" / name, OF_A_RUN) for name in runs},
+    return FolderFingerprints(
+        {name: _fingerprint_artifact(home, name, aliases_by_artifact) for name in ids},
+        {name: _fingerprint_files(home / "runs" / name, RUN_FILES) for name in runs},
     )
 
 
-def _names(folder: Path, gently: bool) -> Iterator[str]:
+def _list_ids(folder: Path, is_throttled: bool) -> Iterator[str]:
     for at, name in enumerate(os.listdir(folder)):
-        if gently and at % AT_ONCE == 0:
-            time.sleep(PAUSE)
-        if ID.fullmatch(name):
+        if is_throttled and at % FOLDERS_PER_PAUSE == 0:
+            time.sleep(PAUSE_SECONDS)
+        if ID_PATTERN.fullmatch(name):
             yield name
 
 
-def _artifact(home: Path, name: str, pointing: Mapping[str, tuple[str, ...]]) -> int:
-    stamp = _stamp(home / "artifacts" / name, OF_AN_ARTIFACT)
-    return hash((stamp, zlib.crc32("\n".join(pointing[name]).encode()))) if name in pointing else stamp
+def _fingerprint_artifact(home: Path, name: str, aliases_by_artifact: Mapping[str, tuple[str, ...]]) -> int:
+    stamp = _fingerprint_files(home / "artifacts" / name, ARTIFACT_FILES)
+    return (
+        hash((stamp, zlib.crc32("\n".join(aliases_by_artifact[name]).encode())))
+        if name in aliases_by_artifact
+        else stamp
+    )
 
 
-def _stamp(folder: Path, names: tuple[str, ...]) -> int:
+def _fingerprint_files(folder: Path, names: tuple[str, ...]) -> int:
     facts: list[int] = []
     for path in (str(folder), *(f"{folder}{os.sep}{name}" for name in names)):
         with contextlib.suppress(OSError):  # missing, or removed just now: the row that is read anew will say so
@@ -89,202 +100,210 @@ def _stamp(folder: Path, names: tuple[str, ...]) -> int:
     return hash(tuple(facts))
 
 
-EACH_TIME = 50  # artifacts: so few are looked at each time
-SHARE = 20  # a look is taken again after so many times its own duration
-BACKGROUND = 0.1  # seconds: a longer look does not hold up who asks
-LONG_AGO = 3600.0  # seconds: after these, it does
-TRIES = 3  # with the catalog as it is, with a new one, with one in memory
-RUNS = 1000  # runs that are held, so that each is not read for each of its artifacts
+ALWAYS_SCANNED = 50  # artifacts: so few are looked at each time
+SCAN_INTERVAL_FACTOR = 20  # a look is taken again after so many times its own duration
+MAX_FOREGROUND_SCAN = 0.1  # seconds: a longer look does not hold up who asks
+MAX_SCAN_AGE = 3600.0  # seconds: after these, it does
+MAX_ATTEMPTS = 3  # with the catalog as it is, with a new one, with one in memory
+MAX_CACHED_RUNS = 1000  # runs that are held, so that each is not read for each of its artifacts
 
 
-class Seen(NamedTuple):
+class SyncState(NamedTuple):
     """What the rows of the catalog stand for: the position in the log, and the last look at all folders."""
 
-    position: Position
-    looked: float
-    took: float
-    count: int
+    position: LogPosition
+    scanned_at: float
+    scan_seconds: float
+    artifact_count: int
 
-    def text(self) -> str:
-        return json.dumps([self.position.text(), self.looked, self.took, self.count])
+    def to_json_text(self) -> str:
+        return json.dumps([self.position.to_text(), self.scanned_at, self.scan_seconds, self.artifact_count])
 
     @classmethod
-    def of(cls, text: str) -> "Seen | None":
+    def from_json_text(cls, text: str) -> "SyncState | None":
         try:
             position, looked, took, count = json.loads(text)
-            return cls(found, float(looked), float(took), int(count)) if (found := Position.of(position)) else None
+            return (
+                cls(found, float(looked), float(took), int(count))
+                if (found := LogPosition.from_text(position))
+                else None
+            )
         except (ValueError, TypeError):
             return None
 
 
-class Lookout:
+class CatalogSync:
     """What stands between the folders of one library and its catalog."""
 
     def __init__(self, home: Path, catalog: Catalog):
         self._home = home
-        self._access = Access(home)
+        self._access = AccessControl(home)
         self._catalog = catalog
-        self._changes = Changes(home)
-        self._seen: Seen | None = None
-        self._runs: dict[tuple, dict[str, Any]] = {}
-        self._pointing: tuple[tuple | None, dict[str, tuple[str, ...]]] = (None, {})
-        self._turn = threading.Lock()
-        self._background: threading.Thread | None = None
+        self._change_log = ChangeLog(home)
+        self._state: SyncState | None = None
+        self._run_facts_cache: dict[tuple, dict[str, Any]] = {}
+        self._alias_cache: tuple[tuple | None, dict[str, tuple[str, ...]]] = (None, {})
+        self._scan_lock = threading.Lock()
+        self._scan_thread: threading.Thread | None = None
 
-    def ask(self, question: Any) -> Any:
+    def query(self, run: Any) -> Any:
         """What `question`, a function of the catalog, answers once the rows are in step with the folders."""
         error: Exception | None = None
-        for _ in range(TRIES):
+        for _ in range(MAX_ATTEMPTS):
             try:
-                with storage.disk():
-                    self._keep_in_step()
-                return question(self._catalog)
-            except Lost as lost:
-                self._seen, error = None, lost
+                with storage.translate_disk_errors():
+                    self._synchronize()
+                return run(self._catalog)
+            except CatalogLost as lost:
+                self._state, error = None, lost
         raise StorageFailed(
             "The catalog cannot be read.", cure="Set ROUNDTRIP_CATALOG_URL to a database that answers."
         ) from error
 
-    def changed(self, *ids: str) -> None:
+    def log_changes(self, *ids: str) -> None:
         """Say that entries were changed here, after they were: what is done is done, also where the log takes no more.
 
         Then a folder is touched, and the next list looks at all of them.
         """
         try:
-            self._changes.note(list(ids))
+            self._change_log.append(list(ids))
         except OSError:
             with contextlib.suppress(OSError):
                 os.utime(self._home / "artifacts")
 
     def rebuild(self) -> None:
         """Read every folder again."""
-        for _ in range(TRIES):
+        for _ in range(MAX_ATTEMPTS):
             try:
-                with storage.disk():
-                    return self._look(anew=True)
-            except Lost:
-                self._seen = None
+                with storage.translate_disk_errors():
+                    return self._scan(reread_all=True)
+            except CatalogLost:
+                self._state = None
         return None
 
-    def _keep_in_step(self) -> None:
-        now = self._changes.position()
-        seen = self._seen
+    def _synchronize(self) -> None:
+        now = self._change_log.position()
+        seen = self._state
         if seen is None or seen.position != now:
-            seen = Seen.of(self._catalog.state())
+            seen = SyncState.from_json_text(self._catalog.load_sync_state())
         if seen and seen.position != now:
-            seen = self._catch_up(seen, now)
+            seen = self._apply_change_log(seen, now)
         if seen is None:
-            return self._look()
-        self._seen = seen
-        return self._look_again(seen)
+            return self._scan()
+        self._state = seen
+        return self._rescan_if_due(seen)
 
-    def _catch_up(self, seen: Seen, now: Position) -> Seen | None:
+    def _apply_change_log(self, state: SyncState, now: LogPosition) -> SyncState | None:
         """Read what the log says that changed; None where it does not tell."""
-        ids = self._changes.since(seen.position, now)
+        ids = self._change_log.since(state.position, now)
         if ids is None:
             return None
-        ids = {id_ for id_ in ids if ID.fullmatch(id_)}
+        ids = {id_ for id_ in ids if ID_PATTERN.fullmatch(id_)}
         wanted = sorted({id_ for id_ in ids if id_.startswith("a")} | set(self._catalog.ids_where("run", ids)))
-        caught = seen._replace(position=now)
-        self._catalog.refresh(wanted, self._stamp_now, self.read)
-        self._catalog.note(caught.text())
+        caught = state._replace(position=now)
+        self._catalog.refresh(wanted, self._current_fingerprint, self.read_entry)
+        self._catalog.save_sync_state(caught.to_json_text())
         return caught
 
-    def _look_again(self, seen: Seen) -> None:
-        age, few = time.time() - seen.looked, seen.count <= EACH_TIME
-        if not few and 0 <= age < SHARE * seen.took:
+    def _rescan_if_due(self, state: SyncState) -> None:
+        age, few = time.time() - state.scanned_at, state.artifact_count <= ALWAYS_SCANNED
+        if not few and 0 <= age < SCAN_INTERVAL_FACTOR * state.scan_seconds:
             return
-        if few or seen.took < BACKGROUND or not 0 <= age < LONG_AGO:
-            self._look()
-        elif self._background is None or not self._background.is_alive():
-            self._background = threading.Thread(target=self._look_aside, name="look at the library", daemon=True)
-            self._background.start()
+        if few or state.scan_seconds < MAX_FOREGROUND_SCAN or not 0 <= age < MAX_SCAN_AGE:
+            self._scan()
+        elif self._scan_thread is None or not self._scan_thread.is_alive():
+            self._scan_thread = threading.Thread(
+                target=self._scan_in_background, name="look at the library", daemon=True
+            )
+            self._scan_thread.start()
 
-    def _look_aside(self) -> None:
+    def _scan_in_background(self) -> None:
         try:
-            self._look(gently=True)
-        except (Lost, OSError):  # whoever asks next hears of it
-            self._seen = None
+            self._scan(is_throttled=True)
+        except (CatalogLost, OSError):  # whoever asks next hears of it
+            self._state = None
 
-    def _look(self, anew: bool = False, gently: bool = False) -> None:
+    def _scan(self, reread_all: bool = False, is_throttled: bool = False) -> None:
         """Look at every folder, and read those that changed; `anew` reads all."""
-        with self._turn:
-            began, position = time.time(), self._changes.position()
+        with self._scan_lock:
+            began, position = time.time(), self._change_log.position()
             clock = time.perf_counter()
-            stamps = all_stamps(self._home, self.pointing(), gently)
-            self._catalog.sync(stamps.artifacts, stamps.of, self.read, anew)
-            seen = Seen(position, began, time.perf_counter() - clock, len(stamps.artifacts))
-            if seen.count > EACH_TIME or not self._seen or self._seen[::3] != seen[::3]:
-                self._catalog.note(seen.text())  # others need not look so soon
-            self._seen = seen
+            stamps = fingerprint_all(self._home, self.aliases_by_artifact(), is_throttled)
+            self._catalog.sync(stamps.artifacts, stamps.of_row, self.read_entry, reread_all)
+            seen = SyncState(position, began, time.perf_counter() - clock, len(stamps.artifacts))
+            if seen.artifact_count > ALWAYS_SCANNED or not self._state or self._state[::3] != seen[::3]:
+                self._catalog.save_sync_state(seen.to_json_text())  # others need not look so soon
+            self._state = seen
 
     # Reading
 
-    def pointing(self) -> Mapping[str, tuple[str, ...]]:
+    def aliases_by_artifact(self) -> Mapping[str, tuple[str, ...]]:
         """The aliases of each artifact that has any; none where they cannot be read."""
         stamp = file_stamp(self._home / ALIASES)
-        if stamp != self._pointing[0]:
+        if stamp != self._alias_cache[0]:
             try:
-                self._pointing = (stamp, _turned(self._home))
+                self._alias_cache = (stamp, _invert_aliases(self._home))
             except StorageFailed:  # not for long: asked again the next time
                 return {}
-        return self._pointing[1]
+        return self._alias_cache[1]
 
-    def _stamp_now(self, id_: str, run: str) -> int:
-        return stamps_of(self._home, [id_], [run] if run else [], self.pointing()).of(id_, run)
+    def _current_fingerprint(self, id_: str, run: str) -> int:
+        return fingerprint_some(self._home, [id_], [run] if run else [], self.aliases_by_artifact()).of_row(id_, run)
 
-    def read(self, id_: str) -> Source | None:
+    def read_entry(self, id_: str) -> IndexedEntry | None:
         """The line of an artifact as its folder has it now; None where there is no such folder."""
         try:
-            with storage.disk():
+            with storage.translate_disk_errors():
                 folder = self._home / "artifacts" / id_
-                return self._read(folder) if folder.is_dir() else None
+                return self._read_folder(folder) if folder.is_dir() else None
         except LibraryError as error:  # one that the disk does not give stops no list
-            return Source(Entry(id_, problem=str(error)), sure=False, only=NO_PERSON)
+            return IndexedEntry(Entry(id_, problem=str(error)), is_final=False, sole_viewer=NOBODY)
 
-    def _read(self, folder: Path) -> Source:
+    def _read_folder(self, folder: Path) -> IndexedEntry:
         """Raises StorageFailed, OSError."""
-        marks = marks_or_none(folder)
+        marks = read_annotations_or_empty(folder)
         entry = Entry(
             folder.name,
             pinned=marks.pinned,
             tags=tuple(marks.tags),
-            aliases=self.pointing().get(folder.name, ()),
+            aliases=self.aliases_by_artifact().get(folder.name, ()),
             shared=marks.shared,
             note=" ".join(marks.note[:200].split())[:100],
         )
         try:
             artifact = Artifact.read(folder / "artifact.json")
         except UnreadableRecord as error:
-            return Source(entry._replace(problem=str(error)), marks.note, only=self._access.only(folder))
+            return IndexedEntry(
+                entry._replace(problem=str(error)), marks.note, sole_viewer=self._access.sole_viewer(folder)
+            )
         entry = entry._replace(owner=artifact.owner)
         try:
-            evidence, run = Evidence.read(folder / "evidence.json"), self._run(artifact.run)
+            evidence, run = Evidence.read(folder / "evidence.json"), self._read_run_facts(artifact.run)
         except (UnreadableRecord, UnknownName) as error:
             found = entry._replace(problem=str(error), run=artifact.run)
-            return Source(found, marks.note, only=self._access.only(folder))
-        alone = both(only(artifact.owner, marks.shared), run.pop("only"))
-        known = _known(artifact, evidence)
+            return IndexedEntry(found, marks.note, sole_viewer=self._access.sole_viewer(folder))
+        alone = combine_sole_viewers(sole_viewer(artifact.owner, marks.shared), run.pop("only"))
+        known = _artifact_facts(artifact, evidence)
         known["trust"] = run.pop("trust") if artifact.trust == "ours" else artifact.trust
-        return Source(
-            entry._replace(**run | known), marks.note, tuple(one.sha256 for one in artifact.files), only=alone
+        return IndexedEntry(
+            entry._replace(**run | known), marks.note, tuple(one.sha256 for one in artifact.files), sole_viewer=alone
         )
 
-    def _run(self, id_: str) -> dict[str, Any]:
+    def _read_run_facts(self, id_: str) -> dict[str, Any]:
         """What a line says of its run, and who alone sees that. Raises UnreadableRecord, UnknownName."""
-        folder = self._home / "runs" / checked_id(id_, "r")
-        key = (id_, *(file_stamp(os.path.join(folder, name)) for name in OF_A_RUN))
-        if key not in self._runs:
+        folder = self._home / "runs" / validate_id(id_, "r")
+        key = (id_, *(file_stamp(os.path.join(folder, name)) for name in RUN_FILES))
+        if key not in self._run_facts_cache:
             run = Run.read(folder / "run.json")
-            while len(self._runs) >= RUNS:
-                self._runs.pop(next(iter(self._runs)), None)
-            marks = marks_or_none(folder)
+            while len(self._run_facts_cache) >= MAX_CACHED_RUNS:
+                self._run_facts_cache.pop(next(iter(self._run_facts_cache)), None)
+            marks = read_annotations_or_empty(folder)
             said = {"run": id_, "run_name": marks.name or run.name, "demo": run.demo, "trust": run.trust}
-            self._runs[key] = said | {"only": only(run.owner, marks.shared)}
-        return dict(self._runs[key])
+            self._run_facts_cache[key] = said | {"only": sole_viewer(run.owner, marks.shared)}
+        return dict(self._run_facts_cache[key])
 
 
-def _known(artifact: Artifact, evidence: Evidence) -> dict[str, Any]:
+def _artifact_facts(artifact: Artifact, evidence: Evidence) -> dict[str, Any]:
     return {
         "format": artifact.format,
         "created": artifact.created,
@@ -295,7 +314,7 @@ def _known(artifact: Artifact, evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _turned(home: Path) -> dict[str, tuple[str, ...]]:
+def _invert_aliases(home: Path) -> dict[str, tuple[str, ...]]:
     try:
         aliases = read_aliases(home)
     except UnreadableRecord:

@@ -9,26 +9,26 @@ from typing import Any
 
 from core.arrays import Arrays
 from core.errors import Refused
-from core.validation import refused
-from core.validation.content.hdf5 import inspect_architecture, inspect_h5, inspect_keras, inspect_weights
-from core.validation.content.litert import inspect_litert
-from core.validation.content.onnx import inspect_onnx
-from core.validation.content.openvino import inspect_openvino
-from core.validation.content.saved_model import inspect_checkpoint, inspect_saved_model
+from core.validation import refusal
+from core.validation.content.hdf5 import validate_architecture, validate_h5, validate_keras, validate_weights_h5
+from core.validation.content.litert import validate_litert
+from core.validation.content.onnx import validate_onnx
+from core.validation.content.openvino import validate_openvino
+from core.validation.content.saved_model import validate_checkpoint, validate_saved_model
 
-INSPECTORS: dict[str, Callable[[Path], dict[str, Any]]] = {
-    "keras": inspect_keras,
-    "h5": inspect_h5,
-    "weights": inspect_weights,
-    "architecture": inspect_architecture,
-    "saved_model": inspect_saved_model,
-    "checkpoint": inspect_checkpoint,
-    "litert": inspect_litert,
-    "onnx": inspect_onnx,
-    "openvino": inspect_openvino,
+CONTENT_VALIDATORS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "keras": validate_keras,
+    "h5": validate_h5,
+    "weights": validate_weights_h5,
+    "architecture": validate_architecture,
+    "saved_model": validate_saved_model,
+    "checkpoint": validate_checkpoint,
+    "litert": validate_litert,
+    "onnx": validate_onnx,
+    "openvino": validate_openvino,
 }
 # What it means where a library stumbles over a file.
-BROKEN = {
+BROKEN_FILE_RULES = {
     "keras": "h5-broken",
     "h5": "h5-broken",
     "weights": "h5-broken",
@@ -41,14 +41,14 @@ BROKEN = {
 }
 
 
-def inspect_brought(report: Any, arrays: Arrays, *, format: str, folder: str) -> tuple[dict[str, Any], None]:
+def validate_content(report: Any, arrays: Arrays, *, format: str, folder: str) -> tuple[dict[str, Any], None]:
     """Look into what the gate laid out in `folder`; gives what was seen, and under "checked" what was checked.
 
     Raises Refused.
     """
     try:
-        return INSPECTORS[format](Path(folder)), None
+        return CONTENT_VALIDATORS[format](Path(folder)), None
     except Refused:
         raise
     except Exception as error:
-        raise refused(BROKEN[format]) from error
+        raise refusal(BROKEN_FILE_RULES[format]) from error

@@ -5,7 +5,7 @@ reads data sets, waits in queues, or is made for other hardware. A test holds ev
 installed.
 """
 
-ALLOWED = frozenset(
+ALLOWED_OPS = frozenset(
     """
     Abs AccumulateNV2 Acos Acosh Add AddManySparseToTensorsMap AddN AddSparseToTensorsMap AddV2 AdjustContrast
     AdjustContrastv2 AdjustHue AdjustSaturation All AllCandidateSampler Angle AnonymousHashTable
@@ -155,10 +155,10 @@ ALLOWED = frozenset(
 )
 
 # What a graph's own saver is made of: to write and to read variables under a name that TensorFlow gives it.
-WRITES = frozenset({"MergeV2Checkpoints", "Save", "SaveSlices", "SaveV2"})
-READS = frozenset({"Restore", "RestoreSlice", "RestoreV2"})
-NAMES = frozenset({"ShardedFilename", "ShardedFilespec"})
-SAVER = WRITES | READS | NAMES
+SAVER_WRITE_OPS = frozenset({"MergeV2Checkpoints", "Save", "SaveSlices", "SaveV2"})
+SAVER_READ_OPS = frozenset({"Restore", "RestoreSlice", "RestoreV2"})
+SAVER_FILE_NAME_OPS = frozenset({"ShardedFilename", "ShardedFilespec"})
+SAVER_OPS = SAVER_WRITE_OPS | SAVER_READ_OPS | SAVER_FILE_NAME_OPS
 
 # These read the words of a table from a file, which must be an asset of the model.
-TABLES = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
+TABLE_FILE_OPS = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})

@@ -12,46 +12,46 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from core.settings import settings
-from core.validation import refused, rules
-from core.validation.keras_config import check_config, check_entries, read_config
+from core.settings import get_settings
+from core.validation import refusal, rules
+from core.validation.keras_config import check_config, check_entries, parse_config
 
 DEFLATE, SHUFFLE, FLETCHER = 1, 2, 3  # the filters that Keras' users have: numbers of HDF5
-HDF5_CHECKS = "Links, outside storage, filters, types and sizes of every array in the HDF5 file"
-LISTED = 100_000  # texts in one attribute, as the names of layers are
+CHECKED_ARRAYS = "Links, outside storage, filters, types and sizes of every array in the HDF5 file"
+MAX_ATTRIBUTE_TEXTS = 100_000  # texts in one attribute, as the names of layers are
 
 
-def inspect_h5(folder: Path) -> dict[str, Any]:
+def validate_h5(folder: Path) -> dict[str, Any]:
     """A whole model of Keras 1, 2 or 3. Raises Refused."""
-    return walk(folder / "model.h5", _whole_model)
+    return validate_hdf5_objects(folder / "model.h5", _check_model_attributes)
 
 
-def inspect_weights(folder: Path) -> dict[str, Any]:
+def validate_weights_h5(folder: Path) -> dict[str, Any]:
     """Weights as Keras 3 lays them out. Raises Refused."""
-    return walk(folder / "model.weights.h5", _weights_alone)
+    return validate_hdf5_objects(folder / "model.weights.h5", _check_weights_only)
 
 
-def weights_inside(stream: BinaryIO) -> dict[str, Any]:
+def validate_embedded_weights(stream: BinaryIO) -> dict[str, Any]:
     """The weights in a .keras file. Raises Refused."""
-    return walk(stream, _weights_alone)
+    return validate_hdf5_objects(stream, _check_weights_only)
 
 
-def walk(source: Path | BinaryIO, check: Any) -> dict[str, Any]:
+def validate_hdf5_objects(source: Path | BinaryIO, check_root: Any) -> dict[str, Any]:
     """Open an HDF5 file, hold every object in it against the rules, then `check` its root; gives the facts."""
     import h5py
 
     with h5py.File(source, "r") as file:
         seen = {"arrays": 0, "numbers": 0, "bytes": 0}
-        for array in _arrays(file):
+        for array in _walk_datasets(file):
             seen["arrays"] += 1
             seen["numbers"] += math.prod(array.shape)
             seen["bytes"] += _declared(array)
-            if seen["bytes"] > settings().unpacked_mib * 2**20:
-                raise refused("h5-size", f"{seen['bytes']:,} bytes")
-        return {"checked": [HDF5_CHECKS]} | seen | check(file)
+            if seen["bytes"] > get_settings().unpacked_mib * 2**20:
+                raise refusal("h5-size", f"{seen['bytes']:,} bytes")
+        return {"checked": [CHECKED_ARRAYS]} | seen | check_root(file)
 
 
-def _arrays(file: Any) -> Iterator[Any]:
+def _walk_datasets(file: Any) -> Iterator[Any]:
     """Every dataset in the file; each object must be reached by one hard link alone."""
     import h5py
 
@@ -61,129 +61,131 @@ def _arrays(file: Any) -> Iterator[Any]:
         _check_attributes(one)
         place = h5py.h5o.get_info(one.id).addr
         if place in places:
-            raise refused("h5-link", one.name)
+            raise refusal("h5-link", one.name)
         places.add(place)
-        if len(places) > rules.H5_OBJECTS or depth > rules.H5_DEPTH:
-            raise refused("h5-many" if depth <= rules.H5_DEPTH else "h5-depth")
+        if len(places) > rules.MAX_H5_OBJECTS or depth > rules.MAX_H5_DEPTH:
+            raise refusal("h5-many" if depth <= rules.MAX_H5_DEPTH else "h5-depth")
         if isinstance(one, h5py.Dataset):
-            _check_array(one)
+            _check_dataset(one)
             yield one
         elif isinstance(one, h5py.Group):
             waiting.extend((inner, depth + 1) for inner in _children(one, len(places) + len(waiting)))
         else:
-            raise refused("h5-dtype", one.name)
+            raise refusal("h5-dtype", one.name)
 
 
-def _children(group: Any, known: int) -> list[Any]:
+def _children(group: Any, object_count: int) -> list[Any]:
     import h5py
 
-    if len(group) + known > rules.H5_OBJECTS:
-        raise refused("h5-many", f"{len(group) + known:,}")
+    if len(group) + object_count > rules.MAX_H5_OBJECTS:
+        raise refusal("h5-many", f"{len(group) + object_count:,}")
     names = list(group)
     for name in names:
         if group.id.links.get_info(name.encode("utf-8", "surrogateescape")).type != h5py.h5l.TYPE_HARD:
-            raise refused("h5-link", name)
+            raise refusal("h5-link", name)
     return [group[name] for name in names]
 
 
-def _check_attributes(one: Any) -> None:
+def _check_attributes(hdf5_object: Any) -> None:
     import h5py
 
-    if h5py.h5a.get_num_attrs(one.id) > rules.H5_ATTRIBUTES:
-        raise refused("h5-many", f"{h5py.h5a.get_num_attrs(one.id):,} attributes")
-    for index in range(h5py.h5a.get_num_attrs(one.id)):
-        attribute = h5py.h5a.open(one.id, index=index)
+    if h5py.h5a.get_num_attrs(hdf5_object.id) > rules.MAX_H5_ATTRIBUTES:
+        raise refusal("h5-many", f"{h5py.h5a.get_num_attrs(hdf5_object.id):,} attributes")
+    for index in range(h5py.h5a.get_num_attrs(hdf5_object.id)):
+        attribute = h5py.h5a.open(hdf5_object.id, index=index)
         kind = attribute.get_type().get_class()
         if kind not in (h5py.h5t.STRING, h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM):
-            raise refused("h5-dtype", attribute.name.decode("utf-8", "replace"))
+            raise refusal("h5-dtype", attribute.name.decode("utf-8", "replace"))
         count = math.prod(attribute.shape)
-        if count > LISTED or count * attribute.get_type().get_size() > rules.H5_ATTRIBUTE:
-            raise refused("h5-size", attribute.name.decode("utf-8", "replace"))
+        if count > MAX_ATTRIBUTE_TEXTS or count * attribute.get_type().get_size() > rules.MAX_H5_ATTRIBUTE_BYTES:
+            raise refusal("h5-size", attribute.name.decode("utf-8", "replace"))
 
 
-def _check_array(array: Any) -> None:
+def _check_dataset(array: Any) -> None:
     import h5py
 
     plan = array.id.get_create_plist()
     if array.is_virtual or plan.get_external_count():
-        raise refused("h5-external", array.name)
+        raise refusal("h5-external", array.name)
     filters = {plan.get_filter(index)[0] for index in range(plan.get_nfilters())}
     if filters - {DEFLATE, SHUFFLE, FLETCHER}:
-        raise refused("h5-filter", array.name)
+        raise refusal("h5-filter", array.name)
     if array.id.get_type().get_class() not in (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM):
-        raise refused("h5-dtype", array.name)
+        raise refusal("h5-dtype", array.name)
     if array.shape is None:
-        raise refused("h5-size", array.name)
+        raise refusal("h5-size", array.name)
     stored = array.id.get_storage_size()
-    if _declared(array) > max(stored * rules.EXPANSION, rules.EXPANSION_FLOOR):
-        raise refused("h5-size", f"{array.name}: {_declared(array):,} bytes, of which {stored:,} are stored")
+    if _declared(array) > max(stored * rules.MAX_EXPANSION, rules.EXPANSION_FLOOR_BYTES):
+        raise refusal("h5-size", f"{array.name}: {_declared(array):,} bytes, of which {stored:,} are stored")
 
 
 def _declared(array: Any) -> int:
     return math.prod(array.shape) * array.id.get_type().get_size()
 
 
-def _whole_model(file: Any) -> dict[str, Any]:
+def _check_model_attributes(file: Any) -> dict[str, Any]:
     if "model_config" not in file.attrs:
-        raise refused("h5-weights-only")
-    config = read_config(_text(file, "model_config"))
+        raise refusal("h5-weights-only")
+    config = parse_config(_read_text_attribute(file, "model_config"))
     check_config(config)
     if "training_config" in file.attrs:
-        check_entries(read_config(_text(file, "training_config")))
-    version = _text(file, "keras_version").decode("utf-8", "replace") if "keras_version" in file.attrs else ""
+        check_entries(parse_config(_read_text_attribute(file, "training_config")))
+    version = (
+        _read_text_attribute(file, "keras_version").decode("utf-8", "replace") if "keras_version" in file.attrs else ""
+    )
     return {"class": config["class_name"], "keras_version": version[:32]}
 
 
-def _text(file: Any, name: str) -> bytes:
+def _read_text_attribute(file: Any, name: str) -> bytes:
     """A text that hangs on the root of the file. Raises Refused for anything but one text."""
     import h5py
 
     attribute = h5py.h5a.open(file.id, name.encode())
     if attribute.shape != () or attribute.get_type().get_class() != h5py.h5t.STRING:
-        raise refused("config-shape", name)
+        raise refusal("config-shape", name)
     found = file.attrs[name]
     return found if isinstance(found, bytes) else str(found).encode("utf-8", "surrogateescape")
 
 
-def _weights_alone(file: Any) -> dict[str, Any]:
+def _check_weights_only(file: Any) -> dict[str, Any]:
     if "model_config" in file.attrs or "layer_names" in file.attrs:
-        raise refused("h5-not-weights")
+        raise refusal("h5-not-weights")
     return {"groups": sorted(file)[:64]}
 
 
-KERAS_CHECKS = "Every class and function that the description of the model names"
+CHECKED_CONFIG = "Every class and function that the description of the model names"
 NPY_HEADER = 10_000  # characters of a header that are looked at; NumPy's own bound
 
 
-def inspect_keras(folder: Path) -> dict[str, Any]:
+def validate_keras(folder: Path) -> dict[str, Any]:
     """Raises Refused."""
     with zipfile.ZipFile(folder / "model.keras") as archive:
-        metadata = read_config(archive.read("metadata.json"))
-        config = read_config(archive.read("config.json"))
+        metadata = parse_config(archive.read("metadata.json"))
+        config = parse_config(archive.read("config.json"))
         check_config(config)
         for name in archive.namelist():
             if name.startswith("assets/") and not name.endswith("/"):
                 _check_asset(archive, name)
-        facts = weights_inside(io.BytesIO(archive.read("model.weights.h5")))
+        facts = validate_embedded_weights(io.BytesIO(archive.read("model.weights.h5")))
     version = metadata.get("keras_version") if isinstance(metadata, dict) else None
-    checked = [KERAS_CHECKS, *facts["checked"]]
+    checked = [CHECKED_CONFIG, *facts["checked"]]
     return facts | {"checked": checked, "class": config["class_name"], "keras_version": str(version or "")[:32]}
 
 
-def inspect_architecture(folder: Path) -> dict[str, Any]:
+def validate_architecture(folder: Path) -> dict[str, Any]:
     """Raises Refused. It is JSON alone, so this repeats what the gate saw and adds what the model is."""
     text = (folder / "architecture.json").read_bytes()
-    if len(text) > rules.JSON:
-        raise refused("json-size")
-    config = read_config(text)
+    if len(text) > rules.MAX_JSON_BYTES:
+        raise refusal("json-size")
+    config = parse_config(text)
     check_config(config)
-    return {"checked": [KERAS_CHECKS], "class": config["class_name"]}
+    return {"checked": [CHECKED_CONFIG], "class": config["class_name"]}
 
 
 def _check_asset(archive: zipfile.ZipFile, name: str) -> None:
     with archive.open(name) as stream:
         if name.endswith(".npy"):
-            check_npy(stream, name)
+            check_npy_header(stream, name)
         else:
             _check_text(stream, name)
 
@@ -193,10 +195,10 @@ def _check_text(stream: BinaryIO, name: str) -> None:
         for _ in io.TextIOWrapper(stream, encoding="utf-8"):
             pass
     except UnicodeDecodeError as error:
-        raise refused("assets", name) from error
+        raise refusal("assets", name) from error
 
 
-def check_npy(stream: BinaryIO, name: str) -> None:
+def check_npy_header(stream: BinaryIO, name: str) -> None:
     """Hold the header of an array against the rules; not one of its values is read. Raises Refused."""
     from numpy.lib import format as npy
 
@@ -204,6 +206,6 @@ def check_npy(stream: BinaryIO, name: str) -> None:
         read = npy.read_array_header_1_0 if npy.read_magic(stream) == (1, 0) else npy.read_array_header_2_0
         shape, _, dtype = read(stream, max_header_size=NPY_HEADER)
     except (ValueError, EOFError, TypeError, SyntaxError) as error:
-        raise refused("npz", name) from error
+        raise refusal("npz", name) from error
     if dtype.hasobject or dtype.names or min(shape, default=0) < 0:
-        raise refused("npz", f"{name}: {dtype}")
+        raise refusal("npz", f"{name}: {dtype}")

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.validation import refused, rules
-from core.validation.rules import display
+from core.validation import refusal, rules
+from core.validation.rules import display_text
 
 ONNX_CHECKS = "Operations, constants and graphs of the ONNX file, at every depth"
-DEPTH = 48  # graphs in graphs; protocol buffers end at 100 messages
-DOMAINS = {"", "ai.onnx", "ai.onnx.ml"}
+MAX_GRAPH_DEPTH = 48  # graphs in graphs; protocol buffers end at 100 messages
+ALLOWED_DOMAINS = {"", "ai.onnx", "ai.onnx.ml"}
 # Operations of ONNX Runtime's own set that converters and its optimiser write.
-MICROSOFT = frozenset(
+MICROSOFT_OPS = frozenset(
     {"Attention", "BiasGelu", "BiasSoftmax", "DequantizeLinear", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul"}
     | {"EmbedLayerNormalization", "FastGelu", "FusedConv", "FusedGemm", "FusedMatMul", "Gelu", "GroupQueryAttention"}
     | {"Inverse", "LayerNormalization", "MatMulIntegerToFloat", "MatMulNBits", "MultiHeadAttention", "NhwcMaxPool"}
@@ -24,47 +24,51 @@ MICROSOFT = frozenset(
 # Bytes of one number in raw_data by ONNX' own numbering; 0 where it is text, and half bytes stand as fractions.
 WIDTHS = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 14: 8, 15: 16, 16: 2}
 WIDTHS |= {17: 1, 18: 1, 19: 1, 20: 1, 21: 0.5, 22: 0.5, 23: 0.5, 24: 1}
-EXTERNAL = 1
-LISTED = 64
-NAMES = 1_000  # different operations that are told of
+EXTERNAL_LOCATION = 1
+MAX_LISTED = 64
+MAX_OPERATION_NAMES = 1_000  # different operations that are told of
 
 
-def inspect_onnx(folder: Path) -> dict[str, Any]:
+def validate_onnx(folder: Path) -> dict[str, Any]:
     """Raises Refused."""
     import onnx
 
     model = onnx.ModelProto.FromString((folder / "model.onnx").read_bytes())
     if not model.HasField("graph") or not model.graph.output or not model.opset_import:
-        raise refused("onnx-empty")
+        raise refusal("onnx-empty")
     own = {(one.domain, one.name) for one in model.functions}
     operations: dict[str, int] = {}
-    for node in _nodes(model):
+    for node in _walk_nodes(model):
         _check_domain(node.domain, node.op_type, own)
-        count(operations, node.op_type)
+        count_operation(operations, node.op_type)
     return {
         "checked": [ONNX_CHECKS],
-        "opsets": {display(one.domain) or "ai.onnx": one.version for one in model.opset_import[:LISTED]},
-        "producer": display(model.producer_name),
-        "inputs": [display(one.name) for one in model.graph.input[:LISTED]],
-        "outputs": [display(one.name) for one in model.graph.output[:LISTED]],
+        "opsets": {display_text(one.domain) or "ai.onnx": one.version for one in model.opset_import[:MAX_LISTED]},
+        "producer": display_text(model.producer_name),
+        "inputs": [display_text(one.name) for one in model.graph.input[:MAX_LISTED]],
+        "outputs": [display_text(one.name) for one in model.graph.output[:MAX_LISTED]],
         "operations": operations,
     }
 
 
-def count(operations: dict[str, int], name: str) -> None:
+def count_operation(operations: dict[str, int], name: str) -> None:
     """One more of an operation; of names of its own a file may have any number, and only so many are told of."""
-    shown = display(name)
-    if shown in operations or len(operations) < NAMES:
+    shown = display_text(name)
+    if shown in operations or len(operations) < MAX_OPERATION_NAMES:
         operations[shown] = operations.get(shown, 0) + 1
 
 
-def _check_domain(domain: str, operation: str, own: set[tuple[str, str]]) -> None:
-    known = domain in DOMAINS or (domain == "com.microsoft" and operation in MICROSOFT) or (domain, operation) in own
+def _check_domain(domain: str, operation: str, local_functions: set[tuple[str, str]]) -> None:
+    known = (
+        domain in ALLOWED_DOMAINS
+        or (domain == "com.microsoft" and operation in MICROSOFT_OPS)
+        or (domain, operation) in local_functions
+    )
     if not known:
-        raise refused("onnx-domain", f"{domain}.{operation}")
+        raise refusal("onnx-domain", f"{domain}.{operation}")
 
 
-def _nodes(model: Any) -> Iterator[Any]:
+def _walk_nodes(model: Any) -> Iterator[Any]:
     """Every node at every depth, functions and training included; each tensor on the way is held against the rules."""
     graphs = [(model.graph, 0)]
     for info in model.training_info:
@@ -73,18 +77,18 @@ def _nodes(model: Any) -> Iterator[Any]:
     while graphs or bodies:
         if graphs:
             graph, depth = graphs.pop()
-            if depth > DEPTH:
-                raise refused("onnx-broken", f"more than {DEPTH} graphs in each other")
-            _check_constants(graph)
+            if depth > MAX_GRAPH_DEPTH:
+                raise refusal("onnx-broken", f"more than {MAX_GRAPH_DEPTH} graphs in each other")
+            _check_initializers(graph)
             bodies += [(node, depth) for node in graph.node]
         else:
             node, depth = bodies.pop()
             yield node
             for attribute in node.attribute:
-                graphs += [(inner, depth + 1) for inner in _graphs_of(attribute)]
+                graphs += [(inner, depth + 1) for inner in _attribute_graphs(attribute)]
 
 
-def _graphs_of(attribute: Any) -> list[Any]:
+def _attribute_graphs(attribute: Any) -> list[Any]:
     """The graphs in an attribute; its tensors are checked in passing."""
     for tensor in (attribute.t, *attribute.tensors):
         _check_tensor(tensor)
@@ -93,7 +97,7 @@ def _graphs_of(attribute: Any) -> list[Any]:
     return [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]
 
 
-def _check_constants(graph: Any) -> None:
+def _check_initializers(graph: Any) -> None:
     for tensor in graph.initializer:
         _check_tensor(tensor)
     for sparse in graph.sparse_initializer:
@@ -103,26 +107,26 @@ def _check_constants(graph: Any) -> None:
 def _check_sparse(sparse: Any) -> None:
     _check_tensor(sparse.values)
     _check_tensor(sparse.indices)
-    if any(not 0 <= size <= rules.DIMENSION for size in sparse.dims) or math.prod(sparse.dims) > rules.ELEMENTS:
-        raise refused("onnx-size", sparse.values.name)
+    if any(not 0 <= size <= rules.MAX_DIMENSION for size in sparse.dims) or math.prod(sparse.dims) > rules.MAX_ELEMENTS:
+        raise refusal("onnx-size", sparse.values.name)
 
 
 def _check_tensor(tensor: Any) -> None:
     """The numbers are in this file, and as many as the shape says."""
-    if tensor.data_location == EXTERNAL or tensor.external_data:
-        raise refused("onnx-external", " ".join(one.value for one in tensor.external_data))
-    if any(size < 0 for size in tensor.dims) or math.prod(tensor.dims) > rules.ELEMENTS:
-        raise refused("onnx-size", tensor.name)
+    if tensor.data_location == EXTERNAL_LOCATION or tensor.external_data:
+        raise refusal("onnx-external", " ".join(one.value for one in tensor.external_data))
+    if any(size < 0 for size in tensor.dims) or math.prod(tensor.dims) > rules.MAX_ELEMENTS:
+        raise refusal("onnx-size", tensor.name)
     if tensor.data_type and tensor.data_type not in WIDTHS and tensor.data_type != 8:
-        raise refused("onnx-size", f"{tensor.name}: an unknown dtype")
+        raise refusal("onnx-size", f"{tensor.name}: an unknown dtype")
     if tensor.HasField("raw_data"):
         if len(tensor.raw_data) != math.ceil(math.prod(tensor.dims) * WIDTHS.get(tensor.data_type, -1)):
-            raise refused("onnx-size", tensor.name)
+            raise refusal("onnx-size", tensor.name)
     elif tensor.data_type:
-        _check_count(tensor)
+        _check_value_count(tensor)
 
 
-def _check_count(tensor: Any) -> None:
+def _check_value_count(tensor: Any) -> None:
     """Numbers that stand one by one: no more are claimed than can be in there, two to an entry where they are small."""
     given = max(
         len(part)
@@ -136,4 +140,4 @@ def _check_count(tensor: Any) -> None:
         )
     )
     if math.prod(tensor.dims) > given * 2:
-        raise refused("onnx-size", tensor.name)
+        raise refusal("onnx-size", tensor.name)

@@ -5,52 +5,52 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
-from core.validation import refused, rules
-from core.validation.content.onnx import count
+from core.validation import refusal, rules
+from core.validation.content.onnx import count_operation
 
 OPENVINO_CHECKS = "Operations and places of constants in the OpenVINO IR"
-DEPTH = 256
+MAX_XML_DEPTH = 256
 OPSET = re.compile(r"opset([1-9]|1\d)")
-HEADS = (b"<?xml", b"<net")
+XML_STARTS = (b"<?xml", b"<net")
 
 
-def inspect_openvino(folder: Path) -> dict[str, Any]:
+def validate_openvino(folder: Path) -> dict[str, Any]:
     """Raises Refused."""
     text = (folder / "model.xml").read_bytes()
-    _check_text(text)
+    _check_xml_text(text)
     end = (folder / "model.bin").stat().st_size
     operations: dict[str, int] = {}
-    for element in _elements(text):
+    for element in _walk_elements(text):
         if element.tag == "layer":
             _check_layer(element, operations)
         elif element.tag == "data" and "offset" in element.attrib:
-            _check_place(element, end)
+            _check_data_range(element, end)
     if not operations.get("Result"):
-        raise refused("openvino-empty")
+        raise refusal("openvino-empty")
     return {"checked": [OPENVINO_CHECKS], "operations": operations}
 
 
-def _check_text(text: bytes) -> None:
+def _check_xml_text(text: bytes) -> None:
     """OpenVINO writes UTF-8 without a document type; what could hold entities is not parsed at all."""
-    if len(text) > rules.XML or not text.lstrip().startswith(HEADS) or b"\0" in text:
-        raise refused("xml")
+    if len(text) > rules.MAX_XML_BYTES or not text.lstrip().startswith(XML_STARTS) or b"\0" in text:
+        raise refusal("xml")
     declaration = re.match(rb"\s*<\?xml[^>]*encoding\s*=\s*[\"']([^\"']*)", text)
     if b"<!DOCTYPE" in text or b"<!ENTITY" in text or (declaration and declaration[1].lower() != b"utf-8"):
-        raise refused("xml")
+        raise refusal("xml")
 
 
-def _elements(text: bytes) -> Any:
+def _walk_elements(text: bytes) -> Any:
     """Every element with its attributes; the tree is not kept."""
     parser, depth = ElementTree.XMLPullParser(("start", "end")), 0
     for at in range(0, len(text), 1 << 16):
         parser.feed(text[at : at + (1 << 16)])
         for event, element in parser.read_events():
             depth += 1 if event == "start" else -1
-            if depth > DEPTH:
-                raise refused("xml", f"more than {DEPTH} elements in each other")
+            if depth > MAX_XML_DEPTH:
+                raise refusal("xml", f"more than {MAX_XML_DEPTH} elements in each other")
             if event == "start":
                 if depth == 1 and element.tag != "net":
-                    raise refused("xml", element.tag)
+                    raise refusal("xml", element.tag)
                 yield element
             else:
                 element.clear()
@@ -60,14 +60,14 @@ def _elements(text: bytes) -> Any:
 def _check_layer(layer: Any, operations: dict[str, int]) -> None:
     kind, opset = layer.get("type", ""), layer.get("version", "")
     if not OPSET.fullmatch(opset) or not re.fullmatch(r"\w{1,64}", kind):
-        raise refused("openvino-operation", f"{opset}.{kind}")
-    count(operations, kind)
+        raise refusal("openvino-operation", f"{opset}.{kind}")
+    count_operation(operations, kind)
 
 
-def _check_place(data: Any, end: int) -> None:
+def _check_data_range(data: Any, data_size: int) -> None:
     try:
         offset, size = int(data.get("offset")), int(data.get("size", "-1"))
     except ValueError as error:
-        raise refused("openvino-offset") from error
-    if offset < 0 or size < 0 or offset + size > end:
-        raise refused("openvino-offset", f"{offset:,} + {size:,} of {end:,} bytes")
+        raise refusal("openvino-offset") from error
+    if offset < 0 or size < 0 or offset + size > data_size:
+        raise refusal("openvino-offset", f"{offset:,} + {size:,} of {data_size:,} bytes")

@@ -9,13 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from core.arrays import Arrays
-
-Reply = tuple[dict[str, Any], Arrays | None]
 Report = Callable[[dict[str, Any]], None]
 
 
-def empty_folder(folder: Path) -> None:
+def clear_folder(folder: Path) -> None:
     """What an earlier child left when it was killed must not become part of this result."""
     for left in folder.iterdir() if folder.is_dir() else ():
         shutil.rmtree(left) if left.is_dir() else left.unlink()

@@ -14,24 +14,24 @@ from typing import Any
 
 import numpy as np
 
-from core.arrays import Arrays, plain
+from core.arrays import Arrays, to_plain_array
 from core.errors import InputError, UnknownName, WorkerError
-from core.readers import open_contents, plainly
-from core.readers.base import Contents, Stored
-from core.tensors.matching import Known, Pair, distance, pair, turn
-from core.tensors.statistics import histogram, look, statistics
+from core.readers import open_contents, translate_read_errors
+from core.readers.base import FileContents, StoredTensor
+from core.tensors.matching import TensorIdentity, TensorMatch, apply_transposition, match_tensors, tensor_distance
+from core.tensors.statistics import compute_histogram, compute_statistics, preview_tensor
 
 Reply = tuple[dict[str, Any], Arrays | None]
 Report = Callable[[dict[str, Any]], None]
 
 PARTS = ("signatures", "layers", "config", "operators", "tensors")
-ROWS = 5_000  # tensors that are told of one copy
-PIECE = 4 * 2**20  # bytes of a tensor in one reply, at most
+MAX_TENSORS = 5_000  # tensors that are told of one copy
+MAX_CHUNK_BYTES = 4 * 2**20  # bytes of a tensor in one reply, at most
 
-_kept: list[np.ndarray] = []
+_loaded_tensor: list[np.ndarray] = []
 
 
-def describe(report: Report, arrays: Arrays, *, folder: str, part: str) -> Reply:
+def describe_files(report: Report, arrays: Arrays, *, folder: str, part: str) -> Reply:
     """`{"kind", "parts" that there are, "remarks", "found"}`, where `found` is the part that is asked for, or None.
 
     Raises DoesNotLoad in plain words where the files cannot be read.
@@ -40,41 +40,53 @@ def describe(report: Report, arrays: Arrays, *, folder: str, part: str) -> Reply
     there = [name for name in PARTS if getattr(contents, name) is not None]
     facts = {"kind": contents.kind, "parts": there, "remarks": contents.remarks, "found": None}
     if part in there:
-        facts["found"] = plainly(lambda: _part(contents, part, report), Path(folder))
+        facts["found"] = translate_read_errors(lambda: _describe_part(contents, part, report), Path(folder))
     return facts, None
 
 
-def _part(contents: Contents, part: str, report: Report) -> Any:
+def _describe_part(contents: FileContents, part: str, report: Report) -> Any:
     if part != "tensors":
-        return jsonable(getattr(contents, part)())
+        return to_jsonable(getattr(contents, part)())
     listed = list(contents.tensors())
-    return {"of": len(listed), "rows": [row(one) for one in reported(listed[:ROWS], report)]}
+    return {
+        "of": len(listed),
+        "rows": [summarize_tensor(one) for one in iterate_with_progress(listed[:MAX_TENSORS], report)],
+    }
 
 
-def reported(listed: list[Stored], report: Report, start: float = 0.0, span: float = 1.0) -> Iterable[Stored]:
+def iterate_with_progress(
+    tensors: list[StoredTensor], report: Report, start: float = 0.0, span: float = 1.0
+) -> Iterable[StoredTensor]:
     """Each in turn, saying before it how far one is."""
-    for at, one in enumerate(listed):
-        report({"done": start + span * at / len(listed), "note": one.name})
+    for at, one in enumerate(tensors):
+        report({"done": start + span * at / len(tensors), "note": one.name})
         yield one
 
 
-def row(one: Stored) -> dict[str, Any]:
-    """All that is told of one tensor; the hash is of its bytes as `core.runtimes.reference.fingerprint` takes it."""
-    found = listing(one)
+def summarize_tensor(tensor: StoredTensor) -> dict[str, Any]:
+    """All that is told of one tensor; the hash is of its bytes as `core.runtimes.reference.fingerprint_arrays` takes
+    it."""
+    found = tensor_metadata(tensor)
     try:
-        values = one.read()
+        values = tensor.read()
     except (ValueError, OSError, KeyError, TypeError) as error:
         return found | {"problem": str(error)[:200]}
-    shown = plain(values)
-    return found | {"sha256": digest(values), "bytes": int(values.nbytes), "statistics": statistics(shown)}
+    shown = to_plain_array(values)
+    return found | {"sha256": hash_values(values), "bytes": int(values.nbytes), "statistics": compute_statistics(shown)}
 
 
-def listing(one: Stored) -> dict[str, Any]:
-    names = {"key": one.key, "name": one.name, "group": one.group, "note": one.note, "scaled": one.scaled is not None}
-    return names | {"shape": list(one.shape), "dtype": one.dtype}
+def tensor_metadata(tensor: StoredTensor) -> dict[str, Any]:
+    names = {
+        "key": tensor.key,
+        "name": tensor.name,
+        "group": tensor.group,
+        "note": tensor.note,
+        "scaled": tensor.read_dequantized is not None,
+    }
+    return names | {"shape": list(tensor.shape), "dtype": tensor.dtype}
 
 
-def digest(values: np.ndarray) -> str:
+def hash_values(values: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
 
 
@@ -83,56 +95,58 @@ def describe_tensor(report: Report, arrays: Arrays, *, folder: str, key: str, sc
 
     With `scaled`, of a quantised one, the numbers that its integers stand for. Raises UnknownName, DoesNotLoad.
     """
-    one = stored(Path(folder), key)
-    values = plainly(lambda: plain(read(one, scaled)), Path(folder))
-    seen = look(values)
-    facts = row(one) | {"statistics": statistics(values), "histogram": _histogram(values)}
-    return facts | {"look": seen.kind, "shown": seen.shown}, {"picture": seen.values}
+    one = find_tensor(Path(folder), key)
+    values = translate_read_errors(lambda: to_plain_array(read_tensor_values(one, scaled)), Path(folder))
+    seen = preview_tensor(values)
+    facts = summarize_tensor(one) | {"statistics": compute_statistics(values), "histogram": _histogram(values)}
+    return facts | {"look": seen.kind, "shown": seen.description}, {"picture": seen.values}
 
 
 def _histogram(values: np.ndarray) -> dict[str, list[float]] | None:
-    return histogram(values) if values.dtype.kind in "biuf" else None
+    return compute_histogram(values) if values.dtype.kind in "biuf" else None
 
 
-def read(one: Stored, scaled: bool) -> np.ndarray:
+def read_tensor_values(tensor: StoredTensor, dequantize: bool) -> np.ndarray:
     """The values as they are stored, or, of a quantised tensor, those that they stand for."""
-    return one.scaled() if scaled and one.scaled else one.read()
+    return tensor.read_dequantized() if dequantize and tensor.read_dequantized else tensor.read()
 
 
-def stored(folder: Path, key: str) -> Stored:
+def find_tensor(folder: Path, key: str) -> StoredTensor:
     """The tensor at an address. Raises UnknownName, DoesNotLoad."""
     contents = open_contents(folder)
-    listed = plainly(lambda: list(contents.tensors()) if contents.tensors else [], folder)
+    listed = translate_read_errors(lambda: list(contents.tensors()) if contents.tensors else [], folder)
     found = next((one for one in listed if one.key == key), None)
     if found is None:
         raise UnknownName("There is no such tensor.", received=key, cure="Choose one from the list of its weights.")
     return found
 
 
-def hold_tensor(report: Report, arrays: Arrays, *, folder: str, key: str, scaled: bool = False) -> Reply:
+def load_tensor(report: Report, arrays: Arrays, *, folder: str, key: str, scaled: bool = False) -> Reply:
     """Read one tensor and keep it for `tensor_piece`; gives `{"dtype", "shape", "bytes"}`, in C order, as `plain` makes
     it. Raises InputError for a tensor of objects."""
-    one = stored(Path(folder), key)
-    values = plainly(lambda: np.asarray(plain(read(one, scaled)), order="C"), Path(folder))
+    one = find_tensor(Path(folder), key)
+    values = translate_read_errors(
+        lambda: np.asarray(to_plain_array(read_tensor_values(one, scaled)), order="C"), Path(folder)
+    )
     if values.dtype.hasobject:
         raise InputError("This tensor holds objects, which no NPY file should.", cure="Choose another one.")
-    _kept[:] = [values]
+    _loaded_tensor[:] = [values]
     return {"dtype": values.dtype.str, "shape": list(values.shape), "bytes": int(values.nbytes)}, None
 
 
-def tensor_piece(report: Report, arrays: Arrays, *, start: int, count: int) -> Reply:
+def read_tensor_chunk(report: Report, arrays: Arrays, *, start: int, count: int) -> Reply:
     """`count` bytes of the tensor that is kept, from `start` on: an array of uint8."""
-    if not _kept or count > PIECE:
+    if not _loaded_tensor or count > MAX_CHUNK_BYTES:
         raise WorkerError("This process holds no such tensor.", cure="Begin again.")
-    return {}, {"bytes": _kept[-1].reshape(-1).view("uint8")[start : start + count]}
+    return {}, {"bytes": _loaded_tensor[-1].reshape(-1).view("uint8")[start : start + count]}
 
 
-def jsonable(value: Any) -> Any:
+def to_jsonable(value: Any) -> Any:
     """The same in what JSON knows: text for bytes and for numbers that are not finite."""
     if isinstance(value, dict):
-        return {str(name): jsonable(one) for name, one in value.items()}
+        return {str(name): to_jsonable(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [jsonable(one) for one in value]
+        return [to_jsonable(one) for one in value]
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     if isinstance(value, float) and not np.isfinite(value):
@@ -140,10 +154,10 @@ def jsonable(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-NUMBERS = "biuf"
+NUMERIC_KINDS = "biuf"
 
 
-def differ(
+def diff_artifacts(
     report: Report,
     arrays: Any,
     *,
@@ -157,66 +171,77 @@ def differ(
     Quantised tensors are held against others by the numbers that they stand for. At most two tensors are in memory
     beside what the readers keep. Raises DoesNotLoad.
     """
-    left, right = (_Side(Path(folder)) for folder in (ours, theirs))
-    known = [left.known(ours_names, report, 0.0), right.known(theirs_names, report, 0.3)]
-    pairs = pair(*known, left.values, right.values)
-    facts = [_row(one, left, right, report, at / max(len(pairs), 1)) for at, one in enumerate(pairs)]
+    left, right = (_ArtifactTensors(Path(folder)) for folder in (ours, theirs))
+    known = [left.matching_candidates(ours_names, report, 0.0), right.matching_candidates(theirs_names, report, 0.3)]
+    pairs = match_tensors(*known, left.read_values, right.read_values)
+    facts = [_describe_pair(one, left, right, report, at / max(len(pairs), 1)) for at, one in enumerate(pairs)]
     return {
         "pairs": facts,
-        "only_ours": left.others({one.ours for one in pairs}),
-        "only_theirs": right.others({one.theirs for one in pairs}),
+        "only_ours": left.unmatched({one.ours for one in pairs}),
+        "only_theirs": right.unmatched({one.theirs for one in pairs}),
     }, None
 
 
-class _Side:
+class _ArtifactTensors:
     """The tensors of one copy."""
 
     def __init__(self, folder: Path):
         self._folder = folder
         contents = open_contents(folder)
-        listed = plainly(lambda: list(contents.tensors()) if contents.tensors else [], folder)
-        self.stored: list[Stored] = listed[:ROWS]
+        listed = translate_read_errors(lambda: list(contents.tensors()) if contents.tensors else [], folder)
+        self.tensors: list[StoredTensor] = listed[:MAX_TENSORS]
         self.aliases: list[str] = []
-        self._bits: list[str] = []
+        self._hashes: list[str] = []
 
-    def known(self, names: dict[str, list[str]], report: Report, start: float) -> list[Known]:
+    def matching_candidates(
+        self, names_by_hash: dict[str, list[str]], report: Report, start: float
+    ) -> list[TensorIdentity]:
         """What is known of each; of tensors with equal bits each gets the next of the names that the run has for it."""
-        waiting = {key: list(found) for key, found in names.items()}
+        waiting = {key: list(found) for key, found in names_by_hash.items()}
         found = []
-        for one in reported(self.stored, report, start, 0.3):
-            values = plainly(lambda one=one: one.read(), self._folder)
-            bits = digest(values)
+        for one in iterate_with_progress(self.tensors, report, start, 0.3):
+            values = translate_read_errors(lambda one=one: one.read(), self._folder)
+            bits = hash_values(values)
             alias = (waiting.get(bits) or [""])[0]
             waiting[bits] = waiting.get(bits, [])[1:]
             self.aliases.append(alias)
-            self._bits.append(bits)
-            found.append(Known(one.name, alias, one.shape, one.dtype, bits, one.group))
+            self._hashes.append(bits)
+            found.append(TensorIdentity(one.name, alias, one.shape, one.dtype, bits, one.group))
         return found
 
-    def values(self, at: int) -> np.ndarray:
-        return plainly(lambda: plain(read(self.stored[at], scaled=True)), self._folder)
+    def read_values(self, index: int) -> np.ndarray:
+        return translate_read_errors(
+            lambda: to_plain_array(read_tensor_values(self.tensors[index], dequantize=True)), self._folder
+        )
 
-    def facts(self, at: int) -> dict[str, Any]:
-        return listing(self.stored[at]) | {"alias": self.aliases[at]}
+    def describe(self, index: int) -> dict[str, Any]:
+        return tensor_metadata(self.tensors[index]) | {"alias": self.aliases[index]}
 
-    def others(self, paired: set[int]) -> list[dict[str, Any]]:
+    def unmatched(self, paired: set[int]) -> list[dict[str, Any]]:
         """Those without a partner; `copy_of` names a paired tensor of the same bits, which the file holds twice."""
-        twice = {self._bits[at]: self.aliases[at] or self.stored[at].name for at in sorted(paired, reverse=True)}
-        rest = [at for at in range(len(self.stored)) if at not in paired]
-        return [self.facts(at) | {"copy_of": twice.get(self._bits[at], "")} for at in rest]
+        twice = {self._hashes[at]: self.aliases[at] or self.tensors[at].name for at in sorted(paired, reverse=True)}
+        rest = [at for at in range(len(self.tensors)) if at not in paired]
+        return [self.describe(at) | {"copy_of": twice.get(self._hashes[at], "")} for at in rest]
 
 
-def _row(one: Pair, left: _Side, right: _Side, report: Report, done: float) -> dict[str, Any]:
-    report({"done": 0.6 + 0.4 * done, "note": left.stored[one.ours].name})
-    found = {"ours": left.facts(one.ours), "theirs": right.facts(one.theirs), "by": one.by, "turned": one.turned}
-    return found | {"distance": _distance(one, left, right)}
+def _describe_pair(
+    pair: TensorMatch, left: _ArtifactTensors, right: _ArtifactTensors, report: Report, done: float
+) -> dict[str, Any]:
+    report({"done": 0.6 + 0.4 * done, "note": left.tensors[pair.ours].name})
+    found = {
+        "ours": left.describe(pair.ours),
+        "theirs": right.describe(pair.theirs),
+        "by": pair.by,
+        "turned": pair.transposition,
+    }
+    return found | {"distance": _pair_distance(pair, left, right)}
 
 
-def _distance(one: Pair, left: _Side, right: _Side) -> dict[str, Any] | None:
+def _pair_distance(pair: TensorMatch, left: _ArtifactTensors, right: _ArtifactTensors) -> dict[str, Any] | None:
     """None where there are no numbers to be held against each other: text, or integers whose scale nobody knows."""
-    ours, theirs = left.values(one.ours), right.values(one.theirs)
+    ours, theirs = left.read_values(pair.ours), right.read_values(pair.theirs)
     whole = [side.dtype.kind in "biu" for side in (ours, theirs)]
-    if ours.dtype.kind not in NUMBERS or theirs.dtype.kind not in NUMBERS or whole[0] != whole[1]:
+    if ours.dtype.kind not in NUMERIC_KINDS or theirs.dtype.kind not in NUMERIC_KINDS or whole[0] != whole[1]:
         same = ours.shape == theirs.shape and bool(np.array_equal(ours, theirs))
         return {"equal": True, "changed": 0, "lost": 0} if same else None
-    return distance(turn(ours, one.turned, theirs.shape), theirs)
+    return tensor_distance(apply_transposition(ours, pair.transposition, theirs.shape), theirs)

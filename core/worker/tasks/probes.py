@@ -7,69 +7,61 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.demos import get_demo
-from core.demos.fit import stepper as keras_stepper
-from core.errors import RoundtripError
-from core.explain import explain
+from core.demos.keras_training import make_keras_train_step as keras_stepper
+from core.explain import summarize_error
 from core.runtimes.base import Predictor
 from core.runtimes.live import weight_variables
-from core.runtimes.reference import BATCH, fingerprint
-from core.runtimes.traits import traits
+from core.runtimes.reference import BATCH_SIZE, fingerprint_arrays
+from core.runtimes.traits import collect_traits
 
 BATCHES = (1, 7, 64)
 STEP_ROWS = 32  # rows of the one training step
 
 
-def probe(predictor: Predictor, inputs: Arrays, targets: Arrays, demo: str | None) -> dict[str, Any]:
+def probe_predictor(predictor: Predictor, inputs: Arrays, targets: Arrays, demo: str | None) -> dict[str, Any]:
     """All findings on a loaded copy, as plain JSON; the training step is last, because it changes the model."""
     return {
-        "traits": traits(predictor.model),
-        "batches": batch_sizes(predictor, inputs),
-        "repeats": repeats(predictor, inputs),
-        "step": one_step(predictor.model, inputs, targets, demo),
+        "traits": collect_traits(predictor.model),
+        "batches": probe_batch_sizes(predictor, inputs),
+        "repeats": probe_determinism(predictor, inputs),
+        "step": train_one_step(predictor.model, inputs, targets, demo),
     }
 
 
-def batch_sizes(predictor: Predictor, inputs: Arrays) -> dict[str, str]:
+def probe_batch_sizes(predictor: Predictor, inputs: Arrays) -> dict[str, str]:
     """Ask 1, 7 and 64 rows at once; gives for each an empty text, or why it did not answer."""
-    return {str(rows): _ask(predictor, _exactly(inputs, rows), rows) for rows in BATCHES}
+    return {str(rows): _try_predict(predictor, _resize_rows(inputs, rows), rows) for rows in BATCHES}
 
 
-def _exactly(inputs: Arrays, rows: int) -> Arrays:
+def _resize_rows(inputs: Arrays, rows: int) -> Arrays:
     """The first rows, begun again from the first where there are too few."""
-    return {name: np.resize(array[:BATCH], (rows, *array.shape[1:])) for name, array in inputs.items()}
+    return {name: np.resize(array[:BATCH_SIZE], (rows, *array.shape[1:])) for name, array in inputs.items()}
 
 
-def _ask(predictor: Predictor, inputs: Arrays, rows: int) -> str:
+def _try_predict(predictor: Predictor, inputs: Arrays, rows: int) -> str:
     try:
         answers = predictor.predict(inputs)
     except Exception as error:  # noqa: BLE001  any failure of a foreign runtime is the finding itself
-        return first_words(error)
+        return summarize_error(error)
     got = {len(array) for array in answers.values()}
     return "" if got == {rows} else f"answered {got} rows instead of {rows}"
 
 
-def draw_alike(model: Any) -> None:
+def reset_random_state(model: Any) -> None:
     """Begin the random numbers of Dropout and augmentation anew: a copy that has answered more has drawn more."""
     for variable in getattr(model, "variables", None) or ():
         if "seed_generator_state" in getattr(variable, "path", ""):
             variable.assign(np.zeros(variable.shape, variable.dtype))
 
 
-def first_words(error: Exception) -> str:
-    if isinstance(error, RoundtripError):
-        return error.sentence
-    found = explain(str(error))
-    return found[0] if found else f"{type(error).__name__}: {error}".splitlines()[0][:200]
-
-
-def repeats(predictor: Predictor, inputs: Arrays) -> float:
+def probe_determinism(predictor: Predictor, inputs: Arrays) -> float:
     """Ask the same rows twice; gives the largest difference between the two answers (0.0: the same bits)."""
-    rows = {name: array[:BATCH] for name, array in inputs.items()}
+    rows = {name: array[:BATCH_SIZE] for name, array in inputs.items()}
     first, second = predictor.predict(rows), predictor.predict(rows)
-    return max(_difference(first[name], second[name]) for name in first)
+    return max(_max_difference(first[name], second[name]) for name in first)
 
 
-def _difference(first: np.ndarray, second: np.ndarray) -> float:
+def _max_difference(first: np.ndarray, second: np.ndarray) -> float:
     if first.tobytes() == second.tobytes():
         return 0.0
     if first.dtype.kind in "SU":
@@ -77,7 +69,7 @@ def _difference(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.nan_to_num(np.abs(first.astype("float64") - second.astype("float64"))).max())
 
 
-def one_step(model: Any, inputs: Arrays, targets: Arrays, demo: str | None) -> dict[str, Any]:
+def train_one_step(model: Any, inputs: Arrays, targets: Arrays, demo: str | None) -> dict[str, Any]:
     """Train one step on the first held-out rows; gives the weights afterwards by hash, or why it cannot train."""
     import keras
     import tensorflow as tf
@@ -89,9 +81,9 @@ def one_step(model: Any, inputs: Arrays, targets: Arrays, demo: str | None) -> d
     rows = [{name: array[:STEP_ROWS] for name, array in arrays.items()} for arrays in (inputs, targets)]
     keras.utils.set_random_seed(0)
     try:
-        draw_alike(model)
-        stepper = get_demo(demo).stepper or partial(keras_stepper, eagerly=True)
+        reset_random_state(model)
+        stepper = get_demo(demo).make_train_step or partial(keras_stepper, run_eagerly=True)
         stepper(model)(*rows)
     except Exception as error:  # noqa: BLE001  a copy that cannot train says so in its own way
-        return {"why": first_words(error)}
-    return {"weights": fingerprint([(one.name, np.asarray(one)) for one in weight_variables(model)])}
+        return {"why": summarize_error(error)}
+    return {"weights": fingerprint_arrays([(one.name, np.asarray(one)) for one in weight_variables(model)])}

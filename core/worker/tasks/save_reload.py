@@ -15,11 +15,12 @@ from core.demos.base import TrainSettings
 from core.errors import DoesNotLoad
 from core.explain import translate
 from core.formats import get_format
-from core.runtimes.base import ModelCode, Predictor, pair_inputs
-from core.runtimes.reference import answer_in_batches, fingerprint, under
-from core.worker.model_loading import code_from, load_copy, rebuild, require_plain
-from core.worker.tasks.base import Reply, Report, empty_folder
-from core.worker.tasks.probes import probe
+from core.runtimes.base import ModelCode, Predictor, match_inputs
+from core.runtimes.reference import fingerprint_arrays, predict_in_batches, select_by_prefix
+from core.worker.model_loading import load_artifact, model_code_for, rebuild_model, require_no_code_execution
+from core.worker.tasks.base import Report, clear_folder
+from core.worker.tasks.dataset_rows import Reply
+from core.worker.tasks.probes import probe_predictor
 
 
 def save(
@@ -38,14 +39,16 @@ def save(
     `arrays` are inputs to calibrate on where no demo has training data. Raises CannotSave in plain words when the
     format does not take the model.
     """
-    require_plain(get_format(format))
-    empty_folder(Path(folder))
-    model = rebuild(source, kind, Path(snapshot))
-    seconds = get_format(format).write(model, kind, Path(folder), options, lambda: _samples(source, arrays))
+    require_no_code_execution(get_format(format))
+    clear_folder(Path(folder))
+    model = rebuild_model(source, kind, Path(snapshot))
+    seconds = get_format(format).save_model(
+        model, kind, Path(folder), options, lambda: _calibration_inputs(source, arrays)
+    )
     return {"seconds": seconds}, None
 
 
-def _samples(source: dict[str, Any], arrays: Arrays) -> Arrays:
+def _calibration_inputs(source: dict[str, Any], arrays: Arrays) -> Arrays:
     """Inputs from the training data, so that nothing is calibrated on the rows that it is judged by."""
     if source["demo"] is None:
         return arrays
@@ -66,27 +69,27 @@ def reload(
     With `probe_as` (`{"demo": key}`), `arrays` holds `input:` and `target:` names, and everything in
     `core.worker.tasks.probes` is tried too. Raises DoesNotLoad in plain words when it does not come back.
     """
-    return try_out(arrays, format, Path(folder), lambda: code_from(source), probe_as)
+    return reload_and_predict(arrays, format, Path(folder), lambda: model_code_for(source), probe_as)
 
 
-def try_out(
+def reload_and_predict(
     arrays: Arrays, format: str, folder: Path, code: Callable[[], ModelCode], probe_as: dict[str, Any] | None
 ) -> tuple[dict[str, Any], Arrays]:
     """See `reload`, in whatever process this is; `code` makes what the copy may lack."""
     inputs = {name.removeprefix("input:"): array for name, array in arrays.items() if not name.startswith("target:")}
-    targets = under("target:", arrays)
+    targets = select_by_prefix("target:", arrays)
     try:
-        load_seconds, predictor = _timed(lambda: load_copy(format, folder, code()))
-        before = None if predictor.weights is None else fingerprint(predictor.weights())
-        first_seconds, _ = _timed(lambda: answer_in_batches(predictor, _first_batch(inputs)))
-        answers = answer_in_batches(predictor, inputs)
+        load_seconds, predictor = _timed(lambda: load_artifact(format, folder, code()))
+        before = None if predictor.weights is None else fingerprint_arrays(predictor.weights())
+        first_seconds, _ = _timed(lambda: predict_in_batches(predictor, _first_batch(inputs)))
+        answers = predict_in_batches(predictor, inputs)
     except Exception as error:
-        raise translate(error, DoesNotLoad, hide=[str(folder)]) from error
-    facts = _facts(predictor, load_seconds, first_seconds, before)
-    pairs = pair_inputs(inputs, predictor.inputs) if predictor.inputs else []
-    facts["input_pairs"] = [{"reference": one.given, "answer": one.spec.name, "by": one.by} for one in pairs]
+        raise translate(error, DoesNotLoad, hidden_paths=[str(folder)]) from error
+    facts = _reload_facts(predictor, load_seconds, first_seconds, before)
+    pairs = match_inputs(inputs, predictor.inputs) if predictor.inputs else []
+    facts["input_pairs"] = [{"reference": one.input_name, "answer": one.spec.name, "by": one.by} for one in pairs]
     if probe_as:
-        facts["probes"] = probe(predictor, inputs, targets, probe_as["demo"])
+        facts["probes"] = probe_predictor(predictor, inputs, targets, probe_as["demo"])
     return facts, answers
 
 
@@ -94,16 +97,16 @@ def _first_batch(arrays: Arrays) -> Arrays:
     return {name: array[:1] for name, array in arrays.items()}
 
 
-def _facts(predictor: Predictor, load_seconds: float, first_seconds: float, before: Any) -> dict[str, Any]:
+def _reload_facts(predictor: Predictor, load_seconds: float, first_seconds: float, before: Any) -> dict[str, Any]:
     """What is seen of the variables is what came back, before the first answer; an answer may move them."""
-    after = None if predictor.weights is None else fingerprint(predictor.weights())
+    after = None if predictor.weights is None else fingerprint_arrays(predictor.weights())
     return {
         "load_seconds": load_seconds,
         "first_seconds": first_seconds,
         "inputs": [spec.to_json() for spec in predictor.inputs],
         "weights": before,
         "moved_by_answering": 0 if after is None else sum(one != two for one, two in zip(before, after, strict=True)),
-        "optimizer": None if predictor.optimizer is None else fingerprint(predictor.optimizer()),
+        "optimizer": None if predictor.optimizer_state is None else fingerprint_arrays(predictor.optimizer_state()),
     }
 
 

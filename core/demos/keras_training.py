@@ -7,23 +7,23 @@ from typing import Any
 import numpy as np
 
 from core.arrays import Arrays
-from core.demos.base import Data, Progress, Report, Split, Step, TrainSettings
+from core.demos.base import Data, Progress, Split, TrainingProgressCallback, TrainSettings, TrainStep
 from core.errors import InputError
 
 
-def fit(model: Any, data: Data, settings: TrainSettings, report: Report) -> None:
+def fit_keras(model: Any, data: Data, settings: TrainSettings, report: TrainingProgressCallback) -> None:
     """Train in place; `report` hears of every step, and at the end of an epoch of its losses and accuracies."""
     model.fit(
-        *_pair(data.train),
-        validation_data=_pair(data.validation),
+        *_to_keras_arguments(data.train),
+        validation_data=_to_keras_arguments(data.validation),
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         verbose=0,
-        callbacks=[_reporter(math.ceil(data.train.rows / settings.batch_size), settings.epochs, report)],
+        callbacks=[_make_progress_reporter(math.ceil(data.train.rows / settings.batch_size), settings.epochs, report)],
     )
 
 
-def stepper(model: Any, eagerly: bool = False) -> Step:
+def make_keras_train_step(model: Any, run_eagerly: bool = False) -> TrainStep:
     """The Step of a compiled Keras model; `eagerly` where it is taken once, and tracing a graph would take ten times as
     long.
 
@@ -33,39 +33,39 @@ def stepper(model: Any, eagerly: bool = False) -> Step:
         raise InputError("What came back answers, and has no way to train.", received=type(model).__name__)
     if not model.compiled:
         raise InputError("What came back has layers and no compile settings, so it cannot train as it is.")
-    model.run_eagerly = eagerly
+    model.run_eagerly = run_eagerly
     model.make_train_function(force=True)  # a model that has just been trained would go on with its graph
-    return partial(_step, model)
+    return partial(_train_on_batch, model)
 
 
-def _step(model: Any, inputs: Arrays, targets: Arrays) -> float:
+def _train_on_batch(model: Any, inputs: Arrays, targets: Arrays) -> float:
     import tensorflow as tf
 
     # Outside of a graph Keras takes no mixture of arrays and tensors.
     tensors = Split({name: tf.constant(array) for name, array in inputs.items()}, targets)
     model.reset_metrics()  # Keras gives the mean over all batches since
-    return float(model.train_on_batch(*_pair(tensors), return_dict=True)["loss"])
+    return float(model.train_on_batch(*_to_keras_arguments(tensors), return_dict=True)["loss"])
 
 
-def _pair(split: Split) -> tuple[Any, Any]:
+def _to_keras_arguments(split: Split) -> tuple[Any, Any]:
     """Keras takes a single array as it is, several inputs by name, and several targets in the order of its outputs."""
-    inputs = {name: _feedable(array) for name, array in split.inputs.items()}
+    inputs = {name: _to_feedable(array) for name, array in split.inputs.items()}
     targets = list(split.targets.values())
-    return _only(inputs), targets[0] if len(targets) == 1 else targets
+    return _unwrap_single(inputs), targets[0] if len(targets) == 1 else targets
 
 
-def _only(arrays: Arrays) -> Any:
+def _unwrap_single(arrays: Arrays) -> Any:
     return next(iter(arrays.values())) if len(arrays) == 1 else arrays
 
 
-def _feedable(array: np.ndarray) -> Any:
+def _to_feedable(array: np.ndarray) -> Any:
     """Keras refuses NumPy's text, and takes TensorFlow's."""
     import tensorflow as tf
 
     return tf.constant(array) if isinstance(array, np.ndarray) and array.dtype.kind in "SU" else array
 
 
-def _reporter(steps: int, epochs: int, report: Report) -> Any:
+def _make_progress_reporter(steps: int, epochs: int, report: TrainingProgressCallback) -> Any:
     import keras
 
     class Reporter(keras.callbacks.Callback):

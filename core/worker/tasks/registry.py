@@ -1,0 +1,39 @@
+"""What a child can be asked to do: the registry of its tasks."""
+
+from collections.abc import Callable
+
+from core.sandbox.escape_attempts import attempt_escapes
+from core.validation.content import validate_content
+from core.worker.tasks.activations import list_activations, read_activation, sketch_activation
+from core.worker.tasks.benchmark import benchmark_artifact, read_thread_counts, warm_up
+from core.worker.tasks.dataset_rows import Reply, read_dataset_rows
+from core.worker.tasks.inspect import describe_files, describe_tensor, diff_artifacts, load_tensor, read_tensor_chunk
+from core.worker.tasks.predict import load_imported_predictor, load_live_predictor, load_predictor, predict_rows
+from core.worker.tasks.resume import resume_training
+from core.worker.tasks.save_reload import reload, save
+from core.worker.tasks.train import train
+
+TASKS: dict[str, Callable[..., Reply]] = {
+    "train": train,
+    "save": save,
+    "reload": reload,
+    "hold": load_predictor,
+    "hold_live": load_live_predictor,
+    "hold_brought": load_imported_predictor,
+    "answer": predict_rows,
+    "rows": read_dataset_rows,
+    "look_inside": list_activations,
+    "sketch_tensor": sketch_activation,
+    "read_tensor": read_activation,
+    "resume": resume_training,
+    "rehearse": warm_up,
+    "measure": benchmark_artifact,
+    "threads": read_thread_counts,
+    "attempt": attempt_escapes,
+    "inspect_brought": validate_content,
+    "describe": describe_files,
+    "describe_tensor": describe_tensor,
+    "hold_tensor": load_tensor,
+    "tensor_piece": read_tensor_chunk,
+    "differ": diff_artifacts,
+}
