@@ -71,7 +71,7 @@ def _with_quantization_scale(file: Any, tensor: StoredTensor) -> StoredTensor:
         return tensor
     scale = fits[-1]
     note = f"{scale.shape[0]} scales, beside it as {scale.name.rsplit('/', 1)[-1]}"
-    return replace(tensor, note=note, scaled=lambda: _read_dequantized(file[tensor.key], scale))
+    return replace(tensor, note=note, read_dequantized=lambda: _read_dequantized(file[tensor.key], scale))
 
 
 def _read_dequantized(data: Any, scale: Any) -> np.ndarray:
