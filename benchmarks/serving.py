@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser.chromium import ARGUMENTS, get
+from tests.browser.chromium import BROWSER_ARGUMENTS, find_or_install_browser
 from tests.browser.server import Server, serve
 
 HEALTH = "/_stcore/health"  # both servers are asked the same
@@ -38,7 +38,7 @@ PAINTED = """title => new Promise(done => {
 def chromium() -> Iterator[Browser]:
     """A headless Chromium."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=get(), args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=find_or_install_browser(), args=BROWSER_ARGUMENTS)
         try:
             yield browser
         finally:

@@ -23,7 +23,7 @@ from benchmarks.serving import WAIT, ours
 from benchmarks.wire import Session
 from core.library import Library
 from core.library.job_store import JobStore
-from tests.browser.chromium import ARGUMENTS, get
+from tests.browser.chromium import BROWSER_ARGUMENTS, find_or_install_browser
 from tests.browser.server import Server
 
 SESSIONS = 20
@@ -89,7 +89,7 @@ def _tag_of(count: int) -> str:
 async def _click(server: Server, first: str, enter: Enter) -> Found:
     expect.set_options(timeout=WAIT)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=get(), args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=find_or_install_browser(), args=BROWSER_ARGUMENTS)
         people = await enter(browser, server, first)
         trainings = [await _fill(browser, server.url, demo) for demo in TRAININGS]
         for page in trainings:

@@ -10,11 +10,11 @@ from core.errors import Refused
 from core.jobs import Jobs
 from core.validation import validate_upload
 from core.worker.child_handle import Child
-from tests.faults.deeds import DEEDS
-from tests.faults.homes import fresh_homes, quick_disk
-from tests.faults.refusals import calls_of, cases, survives
-from tests.gate.conftest import LIMITS
-from tests.gate.makers import BAD_INPUTS, Bad
+from tests.factories.untrusted_files import INVALID_UPLOADS, InvalidUpload
+from tests.fault_injection.failed_calls import assert_survives_failed_call, count_calls, failed_call_cases
+from tests.fault_injection.operations import OPERATIONS
+from tests.fault_injection.temporary_libraries import make_home_factory, memory_disk
+from tests.helpers import UPLOAD_SETTINGS
 
 REPEATS = 9
 EACH = 12  # refused calls that are tried of each deed, spread over all of its calls; `make test-trust` tries every one
@@ -24,7 +24,7 @@ def measure_inputs() -> list[Row]:
     """How many bad inputs were let in, how long a refusal takes, and what the checks of a good file cost."""
     with house() as jobs:
         with jobs.worker.open(confined=True) as child:
-            spent = [_refused(child, one) for one in BAD_INPUTS]
+            spent = [_refused(child, one) for one in INVALID_UPLOADS]
         checked, loaded = _good(jobs)
     let_in = Sample((float(spent.count(None)),))
     what = "bad inputs that were let in, or refused by another rule than theirs"
@@ -37,15 +37,15 @@ def measure_inputs() -> list[Row]:
 
 def measure_faults() -> list[Row]:
     """How many refused calls to the system cost a library more than the deed itself."""
-    with quick_disk() as folder:
-        fresh = fresh_homes(folder)
-        held = [_held(fresh, deed) for deed in DEEDS]
+    with memory_disk() as folder:
+        fresh = make_home_factory(folder)
+        held = [_held(fresh, deed) for deed in OPERATIONS]
     tried, lost = sum(one for one, _ in held), sum(other for _, other in held)
-    what = f"refused calls to the system, in {len(DEEDS)} deeds, after which the library did not hold what it must"
+    what = f"refused calls to the system, in {len(OPERATIONS)} deeds, after which the library did not hold what it must"
     return [Row(what, Sample((float(lost),)), unit=f"of {tried}", at_most=0)]
 
 
-def _refused(child: Child, one: Bad) -> float | None:
+def _refused(child: Child, one: InvalidUpload) -> float | None:
     """Seconds until a bad input was refused by its own rule; None where it was not."""
     with tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as folder:
         made, into = Path(folder, "made"), Path(folder, "into")
@@ -60,7 +60,7 @@ def _refused(child: Child, one: Bad) -> float | None:
 def _rule(child: Child, upload: Path, name: str, into: Path) -> str:
     """The rule by which an upload is refused; empty where it is let in."""
     try:
-        gated = validate_upload(upload, name, into, config=LIMITS)
+        gated = validate_upload(upload, name, into, config=UPLOAD_SETTINGS)
         child.request("inspect_brought", seconds=60, format=gated.format, folder=into)
     except Refused as error:
         return error.rule
@@ -84,20 +84,20 @@ def _good(jobs: Jobs) -> list[Sample]:
 
 def _checked(jobs: Jobs, upload: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as into:
-        gated = validate_upload(upload, upload.name, Path(into), config=LIMITS)
+        gated = validate_upload(upload, upload.name, Path(into), config=UPLOAD_SETTINGS)
         jobs.worker.run("inspect_brought", seconds=60, confined=True, format=gated.format, folder=Path(into))
 
 
 def _held(fresh: Callable[[], Path], deed: str) -> tuple[int, int]:
     """How many refused calls of a deed were tried, and after how many something did not hold."""
-    total = calls_of(fresh(), deed)
-    tried = list(cases(total, max(total // EACH, 1)))
+    total = count_calls(fresh(), deed)
+    tried = list(failed_call_cases(total, max(total // EACH, 1)))
     return len(tried), sum(not _survived(fresh(), deed, number, error) for number, error in tried)
 
 
 def _survived(home: Path, deed: str, number: int, error: int) -> bool:
     try:
-        survives(home, deed, number, error)
+        assert_survives_failed_call(home, deed, number, error)
     except AssertionError:
         return False
     return True

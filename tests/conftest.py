@@ -1,25 +1,21 @@
-"""Fixtures, named by the state that they give. One worker and one library serve the whole session: both are made to."""
+"""Fixtures, named by the state that they give. One worker and one library serve the whole session: both are made to.
 
-import contextlib
-import shutil
-import subprocess
-import time
-from collections.abc import Callable, Iterator
+Runs and artifacts made by hand: whole entries, without a model or a worker.
+"""
+
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
-from typer.testing import CliRunner
 
-from core import __main__ as command_line
-from core.errors import RoundtripError
 from core.formats import all_formats
 from core.jobs import Jobs
-from core.library import Library
-from core.library.job_store import Job
+from core.library import Artifact, Library, Run
 from core.settings import Settings
 from core.worker import Worker
-from tests.tallying import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown, tally
+from tests.counters import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown, tally
+from tests.factories.library_entries import make_artifact, make_run
+from tests.helpers import mounted_tmpfs, run_command, wait_until_done
 
 __all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown", "tally"]
 
@@ -40,7 +36,7 @@ def worker(config: Settings) -> Iterator[Worker]:
 
 
 @pytest.fixture
-def broken(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+def failed_sandbox_test(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """As if one attempt of the sandbox's self-test had got through; undone by `undo`."""
     real = worker.run_sandbox_test()
     probes = [real.probes[0].model_copy(update={"blocked": False, "sentence": "It could read a file of the library."})]
@@ -66,13 +62,6 @@ def empty_jobs(empty_library: Library, worker: Worker, config: Settings) -> Jobs
     return Jobs(empty_library, worker, config.model_copy(update={"home": empty_library.home}))
 
 
-def finished(jobs: Jobs, job: Job) -> Job:
-    """The job at its end, which must be a good one."""
-    end = jobs.wait(job.id)
-    assert end.state == "done", end.error
-    return end
-
-
 @pytest.fixture(scope="session")
 def trained(jobs: Jobs):
     """A function that gives the id of a demo's run, trained for two epochs once in the session."""
@@ -80,7 +69,7 @@ def trained(jobs: Jobs):
 
     def run_of(demo: str) -> str:
         if demo not in runs:
-            runs[demo] = finished(jobs, jobs.train(demo, epochs=2)).result["run"]
+            runs[demo] = wait_until_done(jobs, jobs.train(demo, epochs=2)).result["run"]
         return runs[demo]
 
     return run_of
@@ -94,7 +83,7 @@ def saved_all(jobs: Jobs, trained):
     def rows_of(demo: str) -> dict[str, dict]:
         if demo not in rows:
             keys = [one.key for one in all_formats()]
-            rows[demo] = finished(jobs, jobs.save(trained(demo), keys)).result["rows"]
+            rows[demo] = wait_until_done(jobs, jobs.save(trained(demo), keys)).result["rows"]
         return rows[demo]
 
     return rows_of
@@ -107,70 +96,37 @@ def saved(jobs: Jobs, trained):
 
     def row_of(demo: str, format_key: str) -> dict:
         if (demo, format_key) not in rows:
-            rows[demo, format_key] = finished(jobs, jobs.save(trained(demo), [format_key])).result["rows"][format_key]
+            rows[demo, format_key] = wait_until_done(jobs, jobs.save(trained(demo), [format_key])).result["rows"][
+                format_key
+            ]
         return rows[demo, format_key]
 
     return row_of
 
 
 @pytest.fixture
-def say(monkeypatch: pytest.MonkeyPatch, jobs):
+def run_cli(monkeypatch: pytest.MonkeyPatch, jobs):
     """A function that runs a command over the session's library and worker; gives (status, output, errors)."""
     monkeypatch.setattr("core.cli.console.Jobs", lambda: jobs)
     monkeypatch.setattr(jobs.worker, "close", lambda: None)
     monkeypatch.setattr("core.cli.console.Library", lambda: jobs.library)
-    return command
-
-
-def command(*words: str) -> tuple[int, str, str]:
-    """What a command ends with: status, output, errors."""
-    ended = CliRunner().invoke(command_line.app, list(words))
-    if isinstance(ended.exception, RoundtripError):  # what `main` prints
-        return 1, ended.stdout, str(ended.exception)
-    assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
-    return ended.exit_code, ended.stdout, ended.stderr
+    return run_command
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 4 MiB of its own; skipped where none can be mounted."""
-    with mounted(tmp_path / "disk", 4) as folder:
+    with mounted_tmpfs(tmp_path / "disk", 4) as folder:
         yield folder
 
 
-@contextlib.contextmanager
-def mounted(folder: Path, mib: int) -> Iterator[Path]:
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", str(folder)]
-    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("mounting a small disk takes root")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+@pytest.fixture
+def run(empty_library: Library) -> Run:
+    """A kept run in the test's library."""
+    return make_run(empty_library)
 
 
-def remount(folder: Path, how: str) -> None:
-    """Make a file system that was mounted here read-only ("ro"), or writable again ("rw")."""
-    subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True)
-
-
-def staged(home: Path) -> list[Path]:
-    """What lies in the staging of a library, beside the boxes of a worker's confined children."""
-    return [path for path in (home / "staging").iterdir() if "-boxes" not in path.name]
-
-
-def fill(path: Path) -> None:
-    """Write until not one more byte fits."""
-    with path.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
-        write_for_ever(file)
-
-
-def write_for_ever(file: BinaryIO) -> None:
-    while True:
-        file.write(b"\0" * 4096)
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait until something holds; fail when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
+@pytest.fixture
+def artifact(empty_library: Library, run: Run) -> Artifact:
+    """A kept artifact of the kept run."""
+    return make_artifact(empty_library, run)

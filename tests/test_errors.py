@@ -18,7 +18,7 @@ from core.errors import (
 )
 
 
-def drawn() -> list[tuple[int, str]]:
+def read_docstring_tree() -> list[tuple[int, str]]:
     """(depth, name) of each line of the tree in the docstring."""
     lines = [re.match(r"([│├└─ ]*)(\w+Error|\w+)", line) for line in errors.__doc__.splitlines()]
     start = next(index for index, line in enumerate(lines) if line and line[2] == "RoundtripError")
@@ -26,29 +26,29 @@ def drawn() -> list[tuple[int, str]]:
     return [(len(line[1]) // 4, line[2]) for line in tree]
 
 
-def grown(root: type[RoundtripError], depth: int = 0) -> list[tuple[int, str]]:
+def read_class_tree(root: type[RoundtripError], depth: int = 0) -> list[tuple[int, str]]:
     """The same of the classes, in the order of their definition."""
-    below = [line for branch in root.__subclasses__() for line in grown(branch, depth + 1)]
+    below = [line for branch in root.__subclasses__() for line in read_class_tree(branch, depth + 1)]
     return [(depth, root.__name__), *below]
 
 
-def every(root: type[RoundtripError] = RoundtripError) -> list[type[RoundtripError]]:
-    return [root] + [kind for branch in root.__subclasses__() for kind in every(branch)]
+def list_subclasses(root: type[RoundtripError] = RoundtripError) -> list[type[RoundtripError]]:
+    return [root] + [kind for branch in root.__subclasses__() for kind in list_subclasses(branch)]
 
 
-def test_the_tree_in_the_docstring_is_the_tree_of_classes():
-    assert drawn() == grown(RoundtripError)
-    assert (3, "NeedsArchitecture") in drawn()
+def test_error_tree_in_docstring_matches_the_classes():
+    assert read_docstring_tree() == read_class_tree(RoundtripError)
+    assert (3, "NeedsArchitecture") in read_docstring_tree()
 
 
-def test_every_code_is_of_one_class_only():
-    codes = [kind.code for kind in every()]
+def test_error_codes_are_unique():
+    codes = [kind.code for kind in list_subclasses()]
     assert sorted(set(codes)) == sorted(codes)
     assert NeedsArchitecture.code == "needs-architecture"
 
 
-@pytest.mark.parametrize("kind", every(), ids=lambda kind: kind.code)
-def test_an_error_comes_back_from_json_as_it_was(kind):
+@pytest.mark.parametrize("kind", list_subclasses(), ids=lambda kind: kind.code)
+def test_error_json_round_trip_preserves_class_and_fields(kind):
     error = kind("It did not work.", received="7", cure="Try 8.", detail="line 1\nline 2 ✗")
     back = error_from_json(json.loads(json.dumps(error.to_json())))
     assert type(back) is kind
@@ -56,36 +56,36 @@ def test_an_error_comes_back_from_json_as_it_was(kind):
     assert str(back) == "It did not work. Received: 7. Try 8."
 
 
-def test_json_has_the_same_keys_whatever_was_given():
+def test_error_json_always_has_the_same_keys():
     assert InputError("No.").to_json() == {"code": "input", "sentence": "No.", "received": "", "cure": "", "detail": ""}
 
 
-def test_what_was_received_is_text_even_when_it_is_zero_or_empty():
+def test_error_received_value_is_text_even_when_falsy():
     assert InputError("No.", received=0).received == "0"
     assert InputError("No.", received=[]).received == "[]"
 
 
-def test_the_detail_is_never_part_of_the_sentence():
+def test_error_message_excludes_detail():
     error = Damaged("The file is cut.", cure="Save it again.", detail="Traceback (most recent call last)")
     assert str(error) == "The file is cut. Save it again."
 
 
-def test_an_unknown_code_becomes_a_plain_error_with_its_sentence():
+def test_error_from_json_unknown_code_gives_base_class():
     error = error_from_json({"code": "from-the-future", "sentence": "Later."})
     assert (type(error), error.sentence) == (RoundtripError, "Later.")
 
 
-def test_a_rule_belongs_to_a_refusal_and_is_passed_over_elsewhere():
+def test_error_from_json_ignores_rule_of_other_classes():
     for code, kind in (("input:rule", InputError), ("worker:a:b", WorkerError), ("nowhere:rule", RoundtripError)):
         error = error_from_json({"code": code, "sentence": "It failed."})
         assert (type(error), error.sentence) == (kind, "It failed.")
     assert error_from_json({"code": "refused:zip-link", "sentence": "A link."}).code == "refused:zip-link"
 
 
-def test_an_empty_record_still_says_something():
+def test_error_from_json_empty_record_has_default_sentence():
     assert error_from_json({}).sentence == "Something went wrong."
 
 
-def test_a_narrower_error_is_caught_as_the_wider_one():
+def test_error_subclasses_are_caught_as_their_parents():
     assert issubclass(NeedsArchitecture, DoesNotLoad)
     assert issubclass(UnknownName, InputError)

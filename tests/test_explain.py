@@ -238,26 +238,26 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize(("text", "sentence"), MESSAGES, ids=[text[:40] for text, _ in MESSAGES])
-def test_a_foreign_text_becomes_its_sentence(text, sentence):
+def test_explain_maps_library_message_to_sentence(text, sentence):
     found, cure = match_known_error(text)
     assert found == sentence
     assert cure.endswith(".")
     assert "{0}" not in cure
 
 
-def test_every_case_has_a_message_here_that_it_is_the_first_to_fit():
+def test_explain_every_case_is_first_match_of_some_message():
     first = {
         next(case.pattern for case in KNOWN_ERRORS if re.search(case.pattern, text, re.DOTALL)) for text, _ in MESSAGES
     }
     assert [case.pattern for case in KNOWN_ERRORS if case.pattern not in first] == []
 
 
-def test_the_cure_names_the_class():
+def test_explain_cure_names_the_missing_class():
     _, cure = match_known_error("Could not locate class 'Scale'.")
     assert cure.startswith("Load it with the class at hand (custom_objects={'Scale': Scale}), or save as SavedModel")
 
 
-def test_the_cause_is_said_first_and_the_whole_text_is_kept():
+def test_translate_puts_cause_in_sentence_and_full_text_in_detail():
     text = MESSAGES[0][0]
     error = translate(TypeError(text), DoesNotLoad)
     assert type(error) is DoesNotLoad
@@ -265,38 +265,38 @@ def test_the_cause_is_said_first_and_the_whole_text_is_kept():
     assert error.detail == f"TypeError: {text}"
 
 
-def test_an_unknown_text_of_keras_gives_its_last_cause():
+def test_translate_unknown_keras_message_uses_last_cause():
     text = "could not be deserialized.\n\nException encountered: outer\n\nException encountered: the real reason"
     error = translate(ValueError(text), CannotSave)
     assert error.sentence == "The library said: the real reason"
     assert error.cure == "Read the details, or choose another format."
 
 
-def test_an_unknown_text_gives_its_first_line():
+def test_translate_unknown_message_uses_first_line():
     error = translate(RuntimeError("\n  first words\nsecond words"), DoesNotLoad)
     assert error.sentence == "The library said: first words"
     assert error.cure == "Read the details; if the model has code of its own, load it with that code."
 
 
-def test_an_exception_without_a_text_gives_its_name():
+def test_translate_empty_message_uses_exception_name():
     assert translate(KeyboardInterrupt(), WorkerError).sentence == "The library said: KeyboardInterrupt"
 
 
-def test_a_very_long_text_keeps_its_two_ends():
+def test_translate_long_message_keeps_both_ends():
     error = translate(RuntimeError("a" * 50_000 + "Exception encountered: the end"), WorkerError)
     assert error.sentence == "The library said: the end"
     assert error.detail.endswith("the end")
     assert len(error.detail) == DETAIL_LIMIT + len("\n…\n") + len("RuntimeError: ")
 
 
-def test_paths_of_this_computer_are_cut_out():
+def test_translate_removes_hidden_paths():
     error = translate(ValueError("cannot read /secret/place/model.h5"), DoesNotLoad, hidden_paths=["/secret/place"])
     assert error.sentence == "The library said: cannot read …/model.h5"
     assert "/secret" not in json.dumps(error.to_json())
 
 
 @pytest.mark.parametrize("number", [errno.ENOTEMPTY, errno.ENOENT, errno.ENOSPC, errno.ENAMETOOLONG])
-def test_folders_that_the_system_itself_names_are_cut_out(number, tmp_path):
+def test_translate_removes_folders_named_by_os_error(number, tmp_path):
     error = OSError(number, os.strerror(number), str(tmp_path / "one" / "a.txt"), None, tmp_path / "b.txt")
     said = translate(error, LibraryError).to_json()
     assert str(tmp_path) not in "".join(said.values())
@@ -304,12 +304,12 @@ def test_folders_that_the_system_itself_names_are_cut_out(number, tmp_path):
     assert "b.txt" in said["detail"]
 
 
-def test_our_own_errors_pass_unchanged():
+def test_translate_passes_own_errors_unchanged():
     ours = NeedsArchitecture("Weights alone.")
     assert translate(ours, WorkerError) is ours
 
 
-SAID = {
+SENTENCES_BY_ERRNO = {
     errno.ENOSPC: "The disk is full.",
     errno.EDQUOT: "The disk quota is used up.",
     errno.EROFS: "The library lies on a read-only disk.",
@@ -324,8 +324,10 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize(("number", "sentence"), SAID.items(), ids=[errno.errorcode[number] for number in SAID])
-def test_what_a_disk_refuses_is_said_whatever_was_being_done(number, sentence):
+@pytest.mark.parametrize(
+    ("number", "sentence"), SENTENCES_BY_ERRNO.items(), ids=[errno.errorcode[number] for number in SENTENCES_BY_ERRNO]
+)
+def test_translate_storage_errno_gives_storage_failed_for_any_default(number, sentence):
     for doing in (LibraryError, CannotSave, WorkerError):
         error = translate(OSError(number, "foreign words", "/secret/file"), doing, hidden_paths=["/secret"])
         assert type(error) is StorageFailed
@@ -333,8 +335,8 @@ def test_what_a_disk_refuses_is_said_whatever_was_being_done(number, sentence):
         assert "/secret" not in error.detail
 
 
-def test_every_storage_error_is_said_here():
-    assert SAID.keys() == STORAGE_ERRORS.keys()
+def test_storage_errnos_all_have_an_expected_sentence():
+    assert SENTENCES_BY_ERRNO.keys() == STORAGE_ERRORS.keys()
 
 
 def test_a_missing_file_is_not_a_storage_failure():
@@ -342,7 +344,7 @@ def test_a_missing_file_is_not_a_storage_failure():
     assert (type(error), error.sentence) == (Damaged, "A file of this copy is missing.")
 
 
-def test_memory_that_ran_out_names_the_setting():
+def test_translate_memory_error_names_the_setting():
     error = translate(MemoryError(), DoesNotLoad)
     assert type(error) is WorkerError
     assert error.sentence == "The process ran out of the memory that it may use."

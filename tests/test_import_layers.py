@@ -13,9 +13,9 @@ import pytest
 import core
 from core.settings import PROJECT
 
-HEAVY = {"tensorflow", "keras", "h5py", "onnx", "onnxruntime", "ai_edge_litert", "openvino", "sklearn"}
+MODEL_RUNTIMES = {"tensorflow", "keras", "h5py", "onnx", "onnxruntime", "ai_edge_litert", "openvino", "sklearn"}
 SOURCES = ("app.py", "pages", "ui", "core")
-LAZY = """
+IMPORT_ALL_SCRIPT = """
 import importlib, pkgutil, sys
 import core
 for module in pkgutil.walk_packages(core.__path__, "core."):
@@ -40,7 +40,7 @@ def written_layers() -> list[list[str]]:
 LAYERS = written_layers()
 
 
-def sources(*packages: str) -> list[Path]:
+def list_sources(*packages: str) -> list[Path]:
     every = [path for package in packages for path in (PROJECT / package, *(PROJECT / package).rglob("*.py"))]
     return sorted(path for path in every if path.suffix == ".py" and path.is_file())
 
@@ -64,22 +64,22 @@ def layer_of(module: str) -> int:
     return max(fitting)[1]
 
 
-def imports(path: Path) -> list[Import]:
-    return list(_imports(ast.parse(path.read_text(encoding="utf-8")), in_function=False))
+def list_imports(path: Path) -> list[Import]:
+    return list(_iterate_imports(ast.parse(path.read_text(encoding="utf-8")), in_function=False))
 
 
-def _imports(node: ast.AST, in_function: bool) -> Iterator[Import]:
+def _iterate_imports(node: ast.AST, in_function: bool) -> Iterator[Import]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import):
             yield from (Import(alias.name, in_function) for alias in child.names)
         elif isinstance(child, ast.ImportFrom):
-            yield from (Import(name, in_function) for name in _targets(child))
+            yield from (Import(name, in_function) for name in _import_targets(child))
         else:
             inside = in_function or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            yield from _imports(child, inside)
+            yield from _iterate_imports(child, inside)
 
 
-def _targets(node: ast.ImportFrom) -> list[str]:
+def _import_targets(node: ast.ImportFrom) -> list[str]:
     """What `from a import b` may load: the module a.b where there is such a source, else a."""
     assert node.level == 0, "a relative import hides which package it reaches into"
     return [
@@ -92,7 +92,7 @@ def _is_source(module: str, name: str) -> bool:
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
-def root(module: str) -> str:
+def top_level_package(module: str) -> str:
     return module.partition(".")[0]
 
 
@@ -103,10 +103,14 @@ def test_layers_are_read_from_the_docstring():
     assert LAYERS[-1] == ["core.arrays", "core.errors", "core.system", "core.tensors"]
 
 
-@pytest.mark.parametrize("path", sources(*SOURCES), ids=module_name)
-def test_imports_run_downward(path):
+@pytest.mark.parametrize("path", list_sources(*SOURCES), ids=module_name)
+def test_imports_follow_layer_order(path):
     own = layer_of(module_name(path))
-    ours = [imported.module for imported in imports(path) if root(imported.module) in {"app", "pages", "ui", "core"}]
+    ours = [
+        imported.module
+        for imported in list_imports(path)
+        if top_level_package(imported.module) in {"app", "pages", "ui", "core"}
+    ]
     assert [module for module in ours if layer_of(module) < own] == []
 
 
@@ -130,36 +134,44 @@ def circles(graph: dict[str, set[str]]) -> list[str]:
 
 def test_no_modules_import_each_other():
     """Imports inside functions and for types only count too."""
-    ours = {module_name(path): path for path in sources(*SOURCES)}
+    ours = {module_name(path): path for path in list_sources(*SOURCES)}
     graph = {
-        name: {imported.module for imported in imports(path)} & ours.keys() - {name} for name, path in ours.items()
+        name: {imported.module for imported in list_imports(path)} & ours.keys() - {name} for name, path in ours.items()
     }
     assert len(graph) > 250
     assert circles(graph) == []
 
 
-@pytest.mark.parametrize("path", sources("core"), ids=module_name)
-def test_core_knows_nothing_of_streamlit(path):
-    assert [imported.module for imported in imports(path) if root(imported.module) == "streamlit"] == []
-
-
-@pytest.mark.parametrize("path", sources(*SOURCES), ids=module_name)
-def test_model_runtimes_are_imported_only_inside_functions(path):
+@pytest.mark.parametrize("path", list_sources("core"), ids=module_name)
+def test_core_does_not_import_streamlit(path):
     assert [
-        imported.module for imported in imports(path) if root(imported.module) in HEAVY and not imported.in_function
+        imported.module for imported in list_imports(path) if top_level_package(imported.module) == "streamlit"
     ] == []
 
 
-@pytest.mark.parametrize("path", sources("app.py", "pages", "ui"), ids=module_name)
+@pytest.mark.parametrize("path", list_sources(*SOURCES), ids=module_name)
+def test_model_runtimes_are_imported_only_inside_functions(path):
+    assert [
+        imported.module
+        for imported in list_imports(path)
+        if top_level_package(imported.module) in MODEL_RUNTIMES and not imported.in_function
+    ] == []
+
+
+@pytest.mark.parametrize("path", list_sources("app.py", "pages", "ui"), ids=module_name)
 def test_the_server_never_imports_a_model_runtime(path):
     """A function of a page runs in the server, so there no depth is deep enough."""
-    assert [imported.module for imported in imports(path) if root(imported.module) in HEAVY] == []
+    assert [
+        imported.module for imported in list_imports(path) if top_level_package(imported.module) in MODEL_RUNTIMES
+    ] == []
 
 
-def test_importing_every_room_of_core_loads_no_model_runtime_and_no_streamlit():
-    ended = subprocess.run([sys.executable, "-c", LAZY], cwd=PROJECT, capture_output=True, text=True, check=True)
+def test_importing_core_packages_loads_no_model_runtime_or_streamlit():
+    ended = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL_SCRIPT], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
     loaded = set(ast.literal_eval(ended.stdout))
-    assert loaded & (HEAVY | {"streamlit"}) == set()
+    assert loaded & (MODEL_RUNTIMES | {"streamlit"}) == set()
     assert {"core", "numpy"} <= loaded
 
 
@@ -171,10 +183,10 @@ def test_circles_are_named_with_their_path():
     assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
 
 
-def test_a_breach_is_seen(tmp_path):
+def test_import_scan_detects_a_violation(tmp_path):
     source = "import core.jobs\nif True:\n    import keras\ndef load():\n    import tensorflow as tf\n"
     (tmp_path / "breach.py").write_text(source, encoding="utf-8")
-    assert imports(tmp_path / "breach.py") == [
+    assert list_imports(tmp_path / "breach.py") == [
         Import("core.jobs", False),
         Import("keras", False),
         Import("tensorflow", True),

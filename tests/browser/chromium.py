@@ -10,15 +10,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
-USUAL = (
+BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+USUAL_PATHS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     r"C:\Program Files\Google\Chrome\Application\chrome.exe",
     r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
 )
 # No call home: a test that says "no request leaves the machine" must not be spoilt by the browser itself.
-ARGUMENTS = [
+BROWSER_ARGUMENTS = [
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -28,18 +28,18 @@ ARGUMENTS = [
     "--disable-dev-shm-usage",
 ]
 if hasattr(os, "geteuid") and os.geteuid() == 0:
-    ARGUMENTS.append("--no-sandbox")
+    BROWSER_ARGUMENTS.append("--no-sandbox")
 
 
-def find() -> str | None:
+def find_browser() -> str | None:
     """The path of a browser that can be driven, or None."""
-    for name in NAMES:
+    for name in BROWSER_NAMES:
         if path := shutil.which(name):
             return path
-    return next((path for path in USUAL if Path(path).exists()), None) or _playwrights_own()
+    return next((path for path in USUAL_PATHS if Path(path).exists()), None) or _playwright_browser()
 
 
-def _playwrights_own() -> str | None:
+def _playwright_browser() -> str | None:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -47,7 +47,7 @@ def _playwrights_own() -> str | None:
     return path if path and Path(path).exists() else None
 
 
-def get() -> str:
+def find_or_install_browser() -> str:
     """The path of a browser, installed now where there was none. Raises SystemExit in words when none can be had."""
     for attempt in (
         [],
@@ -59,10 +59,10 @@ def get() -> str:
             print("Getting a browser for the tests:", " ".join(attempt[-2:]), flush=True)
             with contextlib.suppress(OSError, subprocess.TimeoutExpired):
                 subprocess.run(attempt, check=False, timeout=600, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if path := find():
+        if path := find_browser():
             return path
     raise SystemExit("The tests need a browser: install Chrome or Chromium, then run `make test` again.")
 
 
 if __name__ == "__main__":
-    print(get())
+    print(find_or_install_browser())

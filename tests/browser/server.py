@@ -47,7 +47,7 @@ def serve(
         )
     try:
         server = Server(f"http://127.0.0.1:{port}", process, log, home)
-        _await(server.url + health, process, log)
+        _wait_until_ready(server.url + health, process, log)
         yield server
     finally:
         process.terminate()
@@ -58,7 +58,7 @@ def serve(
             process.wait()
 
 
-def _await(url: str, process: subprocess.Popen, log: Path) -> None:
+def _wait_until_ready(url: str, process: subprocess.Popen, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.trust
 STREAM = "/_stcore/stream"
 
 
-def test_the_settings_are_the_careful_ones():
+def test_server_config_has_secure_settings():
     found = tomllib.loads((PROJECT / ".streamlit" / "config.toml").read_text())
     server = found["server"]
     assert server["address"] == "127.0.0.1"
@@ -27,25 +27,25 @@ def test_the_settings_are_the_careful_ones():
 
 @pytest.mark.parametrize("path", ["/", "/health", "/download/a0000000000", "/_stcore/health", "/no-such-page"])
 @pytest.mark.parametrize("host", ["rebound.example", "127.0.0.1.rebound.example", "localhost@rebound.example", ""])
-def test_a_site_that_points_its_name_here_is_not_answered(server, path, host):
+def test_server_refuses_foreign_host_header(server, path, host):
     reply = httpx.get(server.url + path, headers={"Host": host})
     assert (reply.status_code, reply.text[:33]) == (400, "This server does not answer under")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
-def test_its_own_names_are_answered(server, host):
+def test_server_accepts_local_host_names(server, host):
     port = server.url.rpartition(":")[2]
     assert httpx.get(f"{server.url}/health", headers={"Host": f"{host}:{port}"}).status_code == 200
 
 
 @pytest.mark.parametrize("origin", ["http://elsewhere.example", "http://127.0.0.1:1", "null"])
-def test_a_page_of_another_site_opens_no_session(server, origin):
+def test_server_refuses_websocket_from_foreign_origin(server, origin):
     with pytest.raises(InvalidStatus) as caught, connect(server.url.replace("http", "ws") + STREAM, origin=origin):
         pass
     assert caught.value.response.status_code == 403
 
 
-def test_a_name_that_points_here_opens_no_session(server):
+def test_server_refuses_websocket_with_rebound_host(server):
     address, name = server.url.replace("http", "ws") + STREAM, "http://rebound.example"
     with (
         pytest.raises(InvalidStatus) as caught,
@@ -55,7 +55,7 @@ def test_a_name_that_points_here_opens_no_session(server):
     assert caught.value.response.status_code == 403
 
 
-def test_its_own_page_opens_a_session(server):
+def test_server_accepts_websocket_from_own_origin(server):
     with connect(server.url.replace("http", "ws") + STREAM, origin=server.url) as socket:
         assert socket.state.name == "OPEN"
 
@@ -67,13 +67,13 @@ def test_an_upload_without_the_token_of_a_session_is_refused(server, token):
     assert reply.status_code == 403
 
 
-def test_another_site_reads_no_answer(server):
+def test_server_sends_no_cors_header(server):
     reply = httpx.get(f"{server.url}/health", headers={"Origin": "http://elsewhere.example"})
     assert "access-control-allow-origin" not in reply.headers
 
 
 @pytest.mark.parametrize("path", ["/", "/health", "/download/a0000000000", "/_stcore/health"])
-def test_every_answer_says_what_a_browser_must_not_do(server, path):
+def test_server_responses_have_security_headers(server, path):
 
     headers = httpx.get(server.url + path).headers
     assert headers.get_list("x-content-type-options") == ["nosniff"]
@@ -81,7 +81,7 @@ def test_every_answer_says_what_a_browser_must_not_do(server, path):
     assert headers["referrer-policy"] == "same-origin"
 
 
-def test_no_folder_is_served(server):
+def test_server_serves_no_folder(server):
     for path in ("/app/static/run.json", "/app/static/../app.py", "/static/../../app.py", "/store/catalog.sqlite"):
         reply = httpx.get(server.url + path)
         assert reply.status_code == 404 or "<!doctype html>" in reply.text.lower(), path

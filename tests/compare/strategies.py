@@ -34,14 +34,14 @@ def arrays(dtype: str, shape: tuple[int, ...]) -> st.SearchStrategy[np.ndarray]:
 
 
 @st.composite
-def two_floats(draw, shapes=SHAPES):
+def float_array_pairs(draw, shapes=SHAPES):
     """Two arrays of floats of one shape, each of a dtype of its own."""
     shape = draw(shapes)
     return draw(arrays(draw(FLOATS), shape)), draw(arrays(draw(FLOATS), shape))
 
 
 @st.composite
-def two_numbers(draw, shapes=SHAPES):
+def numeric_array_pairs(draw, shapes=SHAPES):
     """Two arrays of one shape and any numeric dtypes."""
     shape = draw(shapes)
     dtypes = st.one_of(FLOATS, INTEGERS)
@@ -49,7 +49,7 @@ def two_numbers(draw, shapes=SHAPES):
 
 
 @st.composite
-def distributions(draw):
+def probability_pairs(draw):
     """Two arrays of probabilities (rows, classes), float64, some of them 0 on both sides or only in the reference."""
     rows, classes = draw(st.integers(1, 6)), draw(st.integers(2, 8))
     weights = hnp.arrays("float64", (rows, classes), elements=st.floats(1e-6, 1))

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import two_numbers
 
 from core.compare import Verdict, check_tolerance, compare, compare_all, compare_streams, quantiles
 from core.compare import chunks as chunks_module
 from core.errors import InputError
+from tests.compare.strategies import numeric_array_pairs
 
 
-def chunked(array: np.ndarray, cuts: list[int]) -> chunks_module.ChunkSource:
+def split_into_chunks(array: np.ndarray, cuts: list[int]) -> chunks_module.ChunkSource:
     """The rows of an array, cut before each of `cuts`; some chunks are empty."""
     return lambda: np.split(array, sorted(cut for cut in cuts if cut <= len(array)))
 
@@ -21,26 +21,26 @@ def chunked(array: np.ndarray, cuts: list[int]) -> chunks_module.ChunkSource:
 CUTS = st.lists(st.integers(0, 9), max_size=6)
 
 
-@given(two_numbers(), CUTS, CUTS, st.sampled_from([True, False, None]), st.integers(1, 12))
-def test_a_stream_gives_what_the_whole_gives_for_any_chunks(pair, cuts, other_cuts, classes, values):
+@given(numeric_array_pairs(), CUTS, CUTS, st.sampled_from([True, False, None]), st.integers(1, 12))
+def test_compare_streams_equals_compare_for_any_chunks(pair, cuts, other_cuts, classes, values):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chunks_module, "BLOCK_VALUES", values)
         patch.setattr(quantiles, "MAX_BUFFERED_VALUES", 3)
         targets = np.arange(len(pair[0])) % 3
         whole = compare({"y": pair[0]}, {"y": pair[1]}, classes, {"y": targets})
         streamed = compare_streams(
-            {"y": chunked(pair[0], cuts)},
-            {"y": chunked(pair[1], other_cuts)},
+            {"y": split_into_chunks(pair[0], cuts)},
+            {"y": split_into_chunks(pair[1], other_cuts)},
             classes,
-            {"y": chunked(targets, other_cuts)},
+            {"y": split_into_chunks(targets, other_cuts)},
         )
     assert streamed.to_json() == whole.to_json()
     assert np.array_equal(streamed.changed, whole.changed)
     assert np.array_equal(streamed.distance, whole.distance)
 
 
-@given(two_numbers(), st.integers(1, 12), st.sampled_from([True, False, None]))
-def test_small_blocks_give_what_large_ones_give(pair, values, classes):
+@given(numeric_array_pairs(), st.integers(1, 12), st.sampled_from([True, False, None]))
+def test_compare_small_blocks_equal_large_blocks(pair, values, classes):
     whole = compare({"y": pair[0]}, {"y": pair[1]}, classes)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chunks_module, "BLOCK_VALUES", values)
@@ -56,14 +56,14 @@ def test_small_blocks_give_what_large_ones_give(pair, values, classes):
             assert repr(getattr(one, name)) == repr(value), name
 
 
-def test_texts_of_other_lengths_in_every_chunk_are_one_stream():
+def test_compare_streams_joins_text_chunks_of_different_widths():
     words = [np.array(["a", "bb"]), np.array(["cccc"]), np.array([b"d"], object)]
     whole = np.array(["a", "bb", "cccc", "e"])
     found = compare_streams({"y": lambda: [whole]}, {"y": lambda: [*words[:2], np.array(["d"])]})
     assert found.changed.tolist() == [False, False, False, True]
 
 
-def test_a_buffer_that_is_filled_again_for_each_chunk_does_no_harm():
+def test_compare_streams_tolerates_reused_chunk_buffer():
     def generated():
         buffer = np.zeros((3, 2), "float32")
         for start in range(0, 30, 3):
@@ -74,7 +74,7 @@ def test_a_buffer_that_is_filled_again_for_each_chunk_does_no_harm():
     assert compare_streams({"y": lambda: [expected]}, {"y": generated}).verdict is Verdict.BIT_IDENTICAL
 
 
-def noise(total: int, chunk: int, seed: int) -> chunks_module.ChunkSource:
+def make_probability_stream(total: int, chunk: int, seed: int) -> chunks_module.ChunkSource:
     """Probabilities that are made anew, chunk by chunk, each time."""
 
     def chunks():
@@ -87,12 +87,12 @@ def noise(total: int, chunk: int, seed: int) -> chunks_module.ChunkSource:
     return chunks
 
 
-def test_memory_is_bounded_whatever_the_number_of_rows(monkeypatch):
+def test_compare_streams_memory_is_bounded(monkeypatch):
     monkeypatch.setattr(quantiles, "MAX_BUFFERED_VALUES", 2**16)
 
     def peak(total: int) -> int:
         tracemalloc.start()
-        compare_streams({"y": noise(total, 2000, 1)}, {"y": noise(total, 2000, 2)})
+        compare_streams({"y": make_probability_stream(total, 2000, 1)}, {"y": make_probability_stream(total, 2000, 2)})
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return found
@@ -107,7 +107,7 @@ def test_memory_is_bounded_whatever_the_number_of_rows(monkeypatch):
 
 
 @pytest.mark.parametrize("side", [0, 1])
-def test_no_rows_are_refused_in_words(side):
+def test_compare_zero_rows_is_refused(side):
     sides = [{"y": np.zeros((3, 2))}, {"y": np.zeros((3, 2))}]
     sides[side] = {"y": np.zeros((0, 2))}
     with pytest.raises(InputError) as caught:
@@ -117,25 +117,25 @@ def test_no_rows_are_refused_in_words(side):
         check_tolerance(*(lambda one=one: [one["y"]] for one in sides), 0, 0)
 
 
-def test_no_outputs_in_the_reference_are_refused_in_words():
+def test_compare_reference_without_outputs_is_refused():
     with pytest.raises(InputError, match="There are no outputs to compare"):
         compare({}, {"y": np.zeros(3)})
 
 
-def test_a_single_value_is_no_answer():
+def test_compare_scalar_output_is_refused():
     with pytest.raises(InputError, match="An answer has no rows"):
         compare({"y": np.zeros(())}, {"y": np.zeros(())})
 
 
 @pytest.mark.parametrize("rows_", [(70_000, 70_001), (140_000, 70_000), (65_536, 65_537)])
-def test_a_side_that_ends_early_is_refused_in_words(rows_):
+def test_compare_streams_of_different_lengths_are_refused(rows_):
     sides = [{"y": lambda rows=rows: [np.zeros(rows, "float32")]} for rows in rows_]
     for one, other in (sides, sides[::-1]):
         with pytest.raises(InputError, match="do not have the same number of rows"):
             compare_streams(one, other)
 
 
-def test_outputs_of_other_numbers_of_rows_are_refused_in_words():
+def test_compare_streams_outputs_with_unequal_rows_are_refused():
     side = {"a": np.zeros(70_000, "float32"), "b": np.zeros(80_000, "float32")}
     with pytest.raises(InputError) as caught:
         compare(side, side)
@@ -143,7 +143,7 @@ def test_outputs_of_other_numbers_of_rows_are_refused_in_words():
 
 
 @pytest.mark.parametrize("other", [np.zeros((2, 3)), np.zeros((2, 2), "float32")])
-def test_chunks_that_do_not_fit_each_other_are_refused_in_words(other):
+def test_compare_streams_inconsistent_chunks_are_refused(other):
     with pytest.raises(InputError, match="parts of one output do not fit each other"):
         compare_streams({"y": lambda: [np.zeros((2, 2)), other]}, {"y": lambda: [np.zeros((4, 2))]})
 
@@ -151,7 +151,7 @@ def test_chunks_that_do_not_fit_each_other_are_refused_in_words(other):
 # Each against each
 
 
-def test_each_is_held_against_each_once():
+def test_compare_all_covers_each_pair_once():
     answers = {
         "a": {"y": np.array([[0.1, 0.9], [0.8, 0.2]])},
         "b": {"z": np.array([[0.1, 0.9], [0.8, 0.2]])},
@@ -169,7 +169,7 @@ def test_each_is_held_against_each_once():
         assert {name: one[name] for name in ("verdict", "max_abs", "changed_rows", "rows")}.items() <= whole.items()
 
 
-def test_two_that_do_not_fit_say_so_and_the_others_go_on():
+def test_compare_all_mismatched_pair_does_not_stop_others():
     answers = {"a": {"y": np.zeros((2, 2))}, "b": {"y": np.zeros((2, 3))}, "c": {"y": np.zeros((2, 2))}}
     found = {(one["a"], one["b"]): one for one in compare_all(answers)}
     assert found["a", "c"]["verdict"] == "bit-identical"

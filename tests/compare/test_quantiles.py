@@ -12,7 +12,7 @@ from core.compare import quantiles as quantiles_module
 from core.compare.quantiles import Quantiles, complete_quantiles
 
 
-def quantiles(values: np.ndarray, *wanted: float, chunk: int = 100) -> tuple[list[float | None], int]:
+def compute_quantiles(values: np.ndarray, *wanted: float, chunk: int = 100) -> tuple[list[float | None], int]:
     """The wanted quantiles, and how many passes they took."""
     passes = 0
 
@@ -30,49 +30,50 @@ def quantiles(values: np.ndarray, *wanted: float, chunk: int = 100) -> tuple[lis
 
 
 @pytest.fixture
-def _held(request, monkeypatch):
+def _max_stored_values(request, monkeypatch):
     """How many values may be held."""
     monkeypatch.setattr(quantiles_module, "MAX_BUFFERED_VALUES", request.param)
 
 
-def positive(dtype: str) -> st.SearchStrategy[np.ndarray]:
+def positive_arrays(dtype: str) -> st.SearchStrategy[np.ndarray]:
     width = np.dtype(dtype).itemsize * 8
     some = st.sampled_from([0.0, 1.0, 1.5, float(np.finfo(dtype).smallest_subnormal), float(np.finfo(dtype).max)])
     elements = st.one_of(some, st.floats(0, 1, width=width), st.floats(1, 1.125, width=width))
     return hnp.arrays(dtype, st.integers(1, 60), elements=elements)
 
 
-@pytest.mark.parametrize("_held", [0, 3, 2**20], indirect=True)
+@pytest.mark.parametrize("_max_stored_values", [0, 3, 2**20], indirect=True)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.usefixtures("_held")
-def test_any_quantile_is_numpys_whatever_can_be_held(dtype):
+@pytest.mark.usefixtures("_max_stored_values")
+def test_quantiles_equal_numpy_for_any_memory_limit(dtype):
     # One test function for all: hypothesis must not see a fixture that changes between its examples.
-    @given(positive(dtype), st.lists(st.floats(0, 1), min_size=1, max_size=3), st.integers(1, 70))
+    @given(positive_arrays(dtype), st.lists(st.floats(0, 1), min_size=1, max_size=3), st.integers(1, 70))
     def check(values, wanted, chunk):
         expected = np.quantile(values.astype("float64"), wanted, method="linear").tolist()
-        assert quantiles(values, *wanted, chunk=chunk)[0] == expected
+        assert compute_quantiles(values, *wanted, chunk=chunk)[0] == expected
 
     check()
 
 
 @pytest.mark.parametrize(
-    ("_held", "dtype", "most"), [(2**20, "float64", 1), (2000, "float32", 2), (0, "float32", 2), (0, "float64", 4)],
-    indirect=["_held"],
+    ("_max_stored_values", "dtype", "most"),
+    [(2**20, "float64", 1), (2000, "float32", 2), (0, "float32", 2), (0, "float64", 4)],
+    indirect=["_max_stored_values"],
 )  # fmt: skip
-@pytest.mark.usefixtures("_held")
-def test_passes_over_the_stream_are_few(dtype, most):
+@pytest.mark.usefixtures("_max_stored_values")
+def test_quantiles_need_few_passes_over_the_stream(dtype, most):
     values = np.abs(np.random.default_rng(0).normal(size=50_000)).astype(dtype)
-    found, passes = quantiles(values, 0.5, 0.99, chunk=7000)
+    found, passes = compute_quantiles(values, 0.5, 0.99, chunk=7000)
     assert found == np.quantile(values.astype("float64"), [0.5, 0.99]).tolist()
     assert passes == most
 
 
-@pytest.mark.parametrize("_held", [10], indirect=True)
-@pytest.mark.usefixtures("_held")
-def test_a_stream_of_nothing_but_equals_is_no_trouble():
-    assert quantiles(np.zeros(5000, "float64"), 0.5, 0.99)[0] == [0.0, 0.0]
-    assert quantiles(np.full(5000, math.inf, "float32"), 0.5)[0] == [math.inf]
+@pytest.mark.parametrize("_max_stored_values", [10], indirect=True)
+@pytest.mark.usefixtures("_max_stored_values")
+def test_quantiles_of_constant_stream_are_the_constant():
+    assert compute_quantiles(np.zeros(5000, "float64"), 0.5, 0.99)[0] == [0.0, 0.0]
+    assert compute_quantiles(np.full(5000, math.inf, "float32"), 0.5)[0] == [math.inf]
 
 
-def test_nothing_has_no_quantile():
-    assert quantiles(np.zeros(0, "float32"), 0.5) == ([None], 1)
+def test_quantiles_of_empty_stream_are_none():
+    assert compute_quantiles(np.zeros(0, "float32"), 0.5) == ([None], 1)

@@ -13,10 +13,10 @@ from core.runtimes.reference import predict_in_batches
 
 by_demo = pytest.mark.parametrize("demo", DEMOS, ids=lambda one: one.key)
 by_keras_demo = pytest.mark.parametrize("demo", [one for one in DEMOS if one.kind == "keras"], ids=lambda one: one.key)
-with_boxes = pytest.mark.parametrize("demo", [one for one in DEMOS if one.input_fields], ids=lambda one: one.key)
+by_demo_with_form = pytest.mark.parametrize("demo", [one for one in DEMOS if one.input_fields], ids=lambda one: one.key)
 
 
-def built(demo: Demo, **given):
+def build_demo_model(demo: Demo, **given):
     """The demo's untrained model, from its own seed."""
     import keras
 
@@ -25,11 +25,11 @@ def built(demo: Demo, **given):
     return demo.build(settings)
 
 
-def weights_of(model) -> list[np.ndarray]:
+def read_weights(model) -> list[np.ndarray]:
     return [array for _, array in live_predictor(model).weights()]
 
 
-def splits_of(demo: Demo) -> list:
+def read_splits(demo: Demo) -> list:
     data = demo.data(demo.defaults)
     return [data.train, data.validation, data.held_out]
 
@@ -37,21 +37,21 @@ def splits_of(demo: Demo) -> list:
 # Facts
 
 
-def test_keys_are_unique_and_fit_into_an_address():
+def test_demo_keys_are_unique_and_url_safe():
     keys = [demo.key for demo in DEMOS]
     assert sorted(set(keys)) == sorted(keys)
     assert [key for key in keys if not re.fullmatch(r"[a-z]+(-[a-z]+)*", key)] == []
     assert [get_demo(key) for key in keys] == list(DEMOS)
 
 
-def test_an_unknown_key_is_refused_with_those_that_exist():
+def test_get_demo_unknown_key_is_refused_with_choices():
     with pytest.raises(UnknownName) as caught:
         get_demo("cats")
     assert caught.value.cure == f"Choose from {', '.join(demo.key for demo in DEMOS)}."
 
 
 @by_demo
-def test_facts_are_complete(demo):
+def test_demo_metadata_is_complete(demo):
     facts = (demo.label, demo.predicts, demo.data_description, demo.model_description, demo.demonstrates)
     assert [fact for fact in facts if not fact.strip()] == []
     assert demo.demonstrates.endswith(".")
@@ -69,7 +69,7 @@ def test_source_and_licence_are_named(demo):
 
 
 @by_demo
-def test_a_data_set_that_works_offline_is_the_default(demo):
+def test_demo_default_dataset_works_offline(demo):
     assert demo.datasets[demo.defaults.dataset].endswith("works offline")
 
 
@@ -92,7 +92,7 @@ def test_splits_are_the_same_every_time_and_for_every_seed(demo):
 def test_splits_share_no_row(demo):
     rows = [
         {tuple(array[row].tobytes() for array in (*split.inputs.values(), *split.targets.values())) for row in range(n)}
-        for split in splits_of(demo)
+        for split in read_splits(demo)
         for n in [split.rows]
     ]
     assert [rows[0] & rows[1], rows[0] & rows[2], rows[1] & rows[2]] == [set(), set(), set()]
@@ -100,7 +100,7 @@ def test_splits_share_no_row(demo):
 
 @by_demo
 def test_every_array_has_the_rows_of_its_split(demo):
-    for split in splits_of(demo):
+    for split in read_splits(demo):
         arrays = [*split.inputs.values(), *split.targets.values()]
         assert [len(array) for array in arrays] == [split.rows] * len(arrays)
         assert {array.dtype.name for array in arrays if array.dtype.kind != "U"} == {"float32"}
@@ -109,7 +109,7 @@ def test_every_array_has_the_rows_of_its_split(demo):
 
 @by_demo
 def test_pictures_and_classes_have_the_size_that_is_declared(demo):
-    split, dataset = splits_of(demo)[0], demo.defaults.dataset
+    split, dataset = read_splits(demo)[0], demo.defaults.dataset
     inputs, targets = next(iter(split.inputs.values())), next(iter(split.targets.values()))
     if dataset in demo.image_shapes:
         assert inputs.shape[1] == np.prod(demo.image_shapes[dataset])
@@ -120,8 +120,8 @@ def test_pictures_and_classes_have_the_size_that_is_declared(demo):
         assert targets.sum(axis=1).tolist() == [1.0] * split.rows
 
 
-def test_prices_are_told_apart_by_time():
-    train, watch, held = splits_of(get_demo("stocks-lstm"))
+def test_stock_splits_are_separated_by_time():
+    train, watch, held = read_splits(get_demo("stocks-lstm"))
     assert (train.rows, watch.rows, held.rows) == (360, 96, 102)
     # The last price of a window is the target of the window a week before; six companies stand side by side.
     np.testing.assert_array_equal(watch.inputs["prices"][:6, -1], train.targets["next_price"][-6:])
@@ -131,17 +131,17 @@ def test_prices_are_told_apart_by_time():
 # What a person fills in
 
 
-@with_boxes
-def test_boxes_make_a_row_that_the_data_could_hold(demo):
-    inputs, row = splits_of(demo)[0].inputs, demo.make_input_row([box.example for box in demo.input_fields])
+@by_demo_with_form
+def test_input_field_examples_make_a_row_like_the_data(demo):
+    inputs, row = read_splits(demo)[0].inputs, demo.make_input_row([box.example for box in demo.input_fields])
     assert set(row) == set(inputs)
     assert {name: array.shape for name, array in row.items()} == {name: (1, a.shape[1]) for name, a in inputs.items()}
     assert {name: array.dtype.kind for name, array in row.items()} == {n: a.dtype.kind for n, a in inputs.items()}
 
 
-@with_boxes
-def test_choices_and_bounds_are_those_of_the_data(demo):
-    data = splits_of(demo)
+@by_demo_with_form
+def test_input_field_options_and_bounds_match_the_data(demo):
+    data = read_splits(demo)
     columns = {box.input: 0 for box in demo.input_fields}
     for box in demo.input_fields:
         seen = np.concatenate([split.inputs[box.input][:, columns[box.input]] for split in data])
@@ -153,7 +153,7 @@ def test_choices_and_bounds_are_those_of_the_data(demo):
             assert box.minimum <= seen.min() <= box.example <= seen.max() <= box.maximum
 
 
-def test_a_value_that_does_not_fit_its_box_is_refused():
+def test_input_field_invalid_value_is_refused():
     tips = get_demo("tips")
     good = [box.example for box in tips.input_fields]
     with pytest.raises(InputError, match=r"'Day' has other choices\. Received: Monday\."):
@@ -168,8 +168,8 @@ def test_a_value_that_does_not_fit_its_box_is_refused():
 
 
 @by_demo
-def test_one_seed_gives_the_same_first_weights(demo):
-    one, other = weights_of(built(demo)), weights_of(built(demo))
+def test_demo_build_same_seed_gives_same_initial_weights(demo):
+    one, other = read_weights(build_demo_model(demo)), read_weights(build_demo_model(demo))
     assert [array.dtype for array in one] == [array.dtype for array in other]
     for left, right in zip(one, other, strict=True):
         np.testing.assert_array_equal(left, right)
@@ -177,14 +177,14 @@ def test_one_seed_gives_the_same_first_weights(demo):
 
 @by_demo
 def test_hidden_units_make_the_model_larger(demo):
-    small, large = (weights_of(built(demo, hidden_units=width)) for width in (4, 8))
+    small, large = (read_weights(build_demo_model(demo, hidden_units=width)) for width in (4, 8))
     assert sum(array.size for array in small) < sum(array.size for array in large)
 
 
 @by_demo
-def test_answers_have_the_names_and_shapes_of_the_targets_and_do_not_change(demo):
+def test_demo_predictions_match_target_shapes_and_repeat(demo):
     held = demo.data(demo.defaults).held_out
-    predictor = live_predictor(built(demo))
+    predictor = live_predictor(build_demo_model(demo))
     answers, again = (predict_in_batches(predictor, held.inputs) for _ in range(2))
     assert [array.shape for array in answers.values()] == [array.shape for array in held.targets.values()]
     for name, array in answers.items():
@@ -194,9 +194,9 @@ def test_answers_have_the_names_and_shapes_of_the_targets_and_do_not_change(demo
 
 
 @by_keras_demo
-def test_the_model_asks_for_the_inputs_of_the_data(demo):
-    inputs = splits_of(demo)[0].inputs
-    specs = live_predictor(built(demo)).inputs
+def test_demo_model_inputs_match_the_data(demo):
+    inputs = read_splits(demo)[0].inputs
+    specs = live_predictor(build_demo_model(demo)).inputs
     declared = {spec.name: (spec.dtype, spec.shape) for spec in specs}
     words = {"U": "object", "f": "float32"}
     expected = {name: (words[array.dtype.kind], (None, *array.shape[1:])) for name, array in inputs.items()}
@@ -204,10 +204,10 @@ def test_the_model_asks_for_the_inputs_of_the_data(demo):
 
 
 @by_demo
-def test_an_epoch_lowers_the_loss_and_is_reported(demo):
+def test_demo_training_lowers_loss_and_reports_epochs(demo):
     settings = make_train_settings(demo, epochs=2)
     data, heard = demo.data(settings), []
-    model = built(demo, epochs=2)
+    model = build_demo_model(demo, epochs=2)
     demo.train(model, data, settings, heard.append)
     history = [progress for progress in heard if progress.logs is not None]
     assert [progress.epoch for progress in history] == [1, 2]
@@ -219,14 +219,14 @@ def test_an_epoch_lowers_the_loss_and_is_reported(demo):
 # Scores
 
 
-def test_outputs_are_judged_by_name_where_they_have_the_names_of_targets():
+def test_demo_score_matches_outputs_to_targets_by_name():
     demo = get_demo("two-in-two-out")
     targets = {"variety": np.eye(3, dtype="float32"), "alcohol": np.full((3, 1), 13, "float32")}
     answers = {"alcohol": np.zeros((3, 1), "float32"), "variety": np.eye(3, dtype="float32")}
     assert demo.score_predictions(answers, targets) == Score("accuracy", 1.0)
 
 
-def test_an_error_is_said_in_its_unit():
+def test_demo_score_error_names_its_unit():
     demo = get_demo("tips")
     answers, targets = {"output_0": np.array([[2.0], [5.0]])}, {"tip": np.array([[3.0], [3.0]])}
     assert demo.score_predictions(answers, targets) == Score("mean absolute error in dollars", 1.5)
@@ -235,24 +235,24 @@ def test_an_error_is_said_in_its_unit():
 # What each demo is there to show
 
 
-def test_the_outputs_of_two_in_two_out_are_not_in_the_order_of_the_alphabet():
-    names = list(splits_of(get_demo("two-in-two-out"))[0].targets)
+def test_two_in_two_out_targets_are_not_in_alphabetical_order():
+    names = list(read_splits(get_demo("two-in-two-out"))[0].targets)
     assert names == ["variety", "alcohol"] != sorted(names)
 
 
-def test_half_precision_stays_within_its_model():
+def test_digits_mixed_precision_stays_within_its_model():
     import keras
 
     demo = get_demo("digits-mixed")
-    model, rows = built(demo), splits_of(demo)[2].inputs
+    model, rows = build_demo_model(demo), read_splits(demo)[2].inputs
     assert keras.config.dtype_policy().name == "float32"
     assert type(model.optimizer).__name__ == "LossScaleOptimizer"
-    assert {array.dtype.name for array in weights_of(model)} == {"float32"}
+    assert {array.dtype.name for array in read_weights(model)} == {"float32"}
     assert live_predictor(model).predict(rows)["output_0"].dtype == np.float16
 
 
-def test_augmentation_sleeps_in_inference_mode_and_wakes_in_a_bare_call():
+def test_augmentation_is_off_in_inference_and_on_in_bare_call():
     demo = get_demo("digits-cnn")
-    model, rows = built(demo), splits_of(demo)[2].inputs["pixels"]
+    model, rows = build_demo_model(demo), read_splits(demo)[2].inputs["pixels"]
     np.testing.assert_array_equal(model(rows, training=False), model(rows, training=False))
     assert np.abs(np.asarray(model(rows)) - np.asarray(model(rows))).max() > 0

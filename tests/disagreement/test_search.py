@@ -20,12 +20,12 @@ from core.disagreement import (
 SCALES = {"y": OutputScale("class")}
 
 
-def shares(first: np.ndarray) -> dict[str, np.ndarray]:
+def two_class_probabilities(first: np.ndarray) -> dict[str, np.ndarray]:
     """The probabilities of two classes, by that of the first."""
     return {"y": np.stack([first, 1 - first], axis=1)}
 
 
-def searched(
+def run_search(
     one, two, inputs, evaluations=4000, seed=0, seconds=60.0, scales=SCALES, **given
 ) -> tuple[DisagreementSearch, object]:
     """The search at its end, and the best of the data alone."""
@@ -38,16 +38,16 @@ def searched(
     return search, before
 
 
-def bump(rows: np.ndarray, centre: np.ndarray) -> np.ndarray:
+def gaussian_bump(rows: np.ndarray, centre: np.ndarray) -> np.ndarray:
     return np.exp(-((rows - centre) ** 2).sum(axis=1) / 0.02)
 
 
-def test_a_planted_disagreement_is_found_by_stepping_and_not_by_the_data_alone():
+def test_search_finds_planted_disagreement_only_by_climbing():
     data = np.random.default_rng(3).random((200, 8))
     centre = data[17] + np.array([0.12, -0.12, 0.1, -0.1, 0.08, 0.0, 0.0, 0.0])
-    search, before = searched(
-        lambda rows: shares(np.full(len(rows["x"]), 0.9)),
-        lambda rows: shares(0.9 - 0.8 * bump(rows["x"], centre)),
+    search, before = run_search(
+        lambda rows: two_class_probabilities(np.full(len(rows["x"]), 0.9)),
+        lambda rows: two_class_probabilities(0.9 - 0.8 * gaussian_bump(rows["x"], centre)),
         {"x": data},
     )
     assert not before.is_changed
@@ -58,16 +58,20 @@ def test_a_planted_disagreement_is_found_by_stepping_and_not_by_the_data_alone()
     assert search.changed["made"] > 0
 
 
-def test_a_model_and_itself_never_disagree_and_every_row_of_the_data_was_asked():
+def test_search_of_model_with_itself_tries_every_row_without_result():
     data = np.random.default_rng(0).random((100, 4))
-    search, _ = searched(lambda rows: shares(rows["x"][:, 0]), lambda rows: shares(rows["x"][:, 0]), {"x": data})
+    search, _ = run_search(
+        lambda rows: two_class_probabilities(rows["x"][:, 0]),
+        lambda rows: two_class_probabilities(rows["x"][:, 0]),
+        {"x": data},
+    )
     assert (search.best.is_changed, search.best.score, search.largest) == (False, 0.0, 0.0)
     assert search.evaluated["held-out"] == 100
     assert 3900 < search.budget.spent <= 4000
     assert set(search.changed.values()) == {0}
 
 
-def test_steps_stay_within_the_data_and_near_their_row():
+def test_step_generator_stays_within_domain_and_near_origin():
     random = np.random.default_rng(1)
     data = {
         "level": random.normal(5, 3, (50, 3)).astype("float32"),
@@ -97,7 +101,7 @@ def test_steps_stay_within_the_data_and_near_their_row():
     assert distance_from_origin(point, seen)["largest"] <= 1.0
 
 
-def test_what_is_no_number_in_a_row_stays_as_it_is():
+def test_step_generator_keeps_non_finite_values():
     data = {"x": np.array([[np.nan, 0.0, np.inf], [1.0, 1.0, 1.0], [2.0, 3.0, 2.0]])}
     seen = DataDomain()
     seen.add(data)
@@ -108,7 +112,7 @@ def test_what_is_no_number_in_a_row_stays_as_it_is():
     assert made.inputs["x"][:, 1].max() > 0
 
 
-def test_choices_become_others_that_were_seen():
+def test_step_generator_replaces_choices_with_known_values():
     days = np.array([["Thur"], ["Fri"], ["Sat"], ["Sun"]] * 10)
     seen = DataDomain()
     seen.add({"day": days})
@@ -118,7 +122,7 @@ def test_choices_become_others_that_were_seen():
     assert made.inputs["day"].shape == (64, 1)
 
 
-def test_free_text_changes_letter_by_letter_and_stays_near_its_row():
+def test_step_generator_mutates_text_by_letters_near_origin():
     names = np.array([["Uzbekistan"], ["Chad"], ["Peru"], ["Nepal"], ["Oman"], ["Liechtenstein"]])
     seen = DataDomain()
     seen.add({"name": names})
@@ -136,27 +140,29 @@ def test_free_text_changes_letter_by_letter_and_stays_near_its_row():
         point = made.point_at(int(made.edits["name"].argmax()), origin)
 
 
-def test_a_word_that_parts_two_models_is_found():
+def test_search_finds_text_that_separates_two_models():
     data = {"word": np.array([["cat"], ["cot"], ["dog"], ["dig"]]), "kind": np.array([["a"], ["b"], ["a"], ["b"]])}
 
     def says(word: str):
         return lambda rows: {"y": np.array([["yes" if text == word else "no"] for text in rows["word"].ravel()])}
 
-    search, before = searched(says("cat"), says("cit"), data, scales={"y": OutputScale("text")})
+    search, before = run_search(says("cat"), says("cit"), data, scales={"y": OutputScale("text")})
     assert before.is_changed  # "cat" itself is answered differently
-    search, before = searched(says("bat"), says("cog"), data, scales={"y": OutputScale("text")})
+    search, before = run_search(says("bat"), says("cog"), data, scales={"y": OutputScale("text")})
     assert not before.is_changed
     assert search.best.point.inputs["word"].item() == "cog"  # no "b" was ever seen, so "bat" cannot be made
 
 
-def test_the_same_seed_and_evaluations_give_the_same_result_and_another_seed_another():
+def test_search_is_reproducible_by_seed_and_evaluations():
     data = {"x": np.random.default_rng(3).random((40, 5)), "word": np.array([["ab"], ["cd"], ["ef"], ["gh"]] * 10)}
 
     def two(rows):
-        return shares(1 / (1 + np.exp(5 * (rows["x"].sum(axis=1) - 2.4) * (1 + (rows["word"] == "cd").ravel()))))
+        return two_class_probabilities(
+            1 / (1 + np.exp(5 * (rows["x"].sum(axis=1) - 2.4) * (1 + (rows["word"] == "cd").ravel())))
+        )
 
     def found(seed: int) -> tuple:
-        search, _ = searched(lambda rows: shares(rows["x"][:, 0]), two, data, 1500, seed)
+        search, _ = run_search(lambda rows: two_class_probabilities(rows["x"][:, 0]), two, data, 1500, seed)
         return search.best.score, search.best.steps, {name: a.tolist() for name, a in search.best.point.inputs.items()}
 
     assert found(1) == found(1)
@@ -164,19 +170,24 @@ def test_the_same_seed_and_evaluations_give_the_same_result_and_another_seed_ano
 
 
 @pytest.mark.parametrize(("rows", "evaluations", "asked"), [(10, 4, {"held-out": 4}), (10, 10, {"held-out": 10})])
-def test_a_budget_of_inputs_is_never_passed(rows, evaluations, asked):
+def test_search_never_exceeds_evaluation_budget(rows, evaluations, asked):
     data = {"x": np.random.default_rng(0).random((rows, 2))}
-    search, _ = searched(lambda rows: shares(rows["x"][:, 0]), lambda rows: shares(rows["x"][:, 1]), data, evaluations)
+    search, _ = run_search(
+        lambda rows: two_class_probabilities(rows["x"][:, 0]),
+        lambda rows: two_class_probabilities(rows["x"][:, 1]),
+        data,
+        evaluations,
+    )
     assert search.evaluated == asked
 
 
-def test_time_ends_a_search_and_leaves_half_of_itself_to_the_steps():
+def test_search_time_limit_leaves_half_for_climbing():
     data = {"x": np.random.default_rng(0).random((64, 3))}
     heard = []
 
     def slow(rows):
         time.sleep(0.02)
-        return shares(rows["x"][:, 0])
+        return two_class_probabilities(rows["x"][:, 0])
 
     def pieces():
         while True:
@@ -195,8 +206,10 @@ def test_time_ends_a_search_and_leaves_half_of_itself_to_the_steps():
     assert len(heard) > 4
 
 
-def test_data_of_which_nothing_can_move_is_only_asked():
-    search, _ = searched(
-        lambda rows: shares(rows["x"][:, 0]), lambda rows: shares(rows["x"][:, 0]), {"x": np.ones((5, 2))}
+def test_search_of_constant_data_only_scans_rows():
+    search, _ = run_search(
+        lambda rows: two_class_probabilities(rows["x"][:, 0]),
+        lambda rows: two_class_probabilities(rows["x"][:, 0]),
+        {"x": np.ones((5, 2))},
     )
     assert search.evaluated == {"held-out": 5}

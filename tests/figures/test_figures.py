@@ -25,13 +25,13 @@ LEFT = (RANDOM.normal(size=(300, 6)) * 10.0 ** RANDOM.integers(-6, 3, (300, 6)))
 MARKUP = "<img src=x onerror=alert(1)>"
 
 
-def numbers(left: np.ndarray, right: np.ndarray, **more) -> dict:
+def make_metrics(left: np.ndarray, right: np.ndarray, **more) -> dict:
     """The numbers on one output, as a job keeps them."""
     found = compare({"y": left}, {"y": right}, **more).to_json()["outputs"][0]
     return json.loads(json.dumps(found, allow_nan=False))
 
 
-def off(scale: float) -> np.ndarray:
+def make_inexact_prediction(scale: float) -> np.ndarray:
     """An answer that is right in some places, off by parts of its size in others, and nothing at all in a few."""
     right = (LEFT * (1 + scale * RANDOM.normal(size=LEFT.shape))).astype("float32")
     right[:50] = LEFT[:50]
@@ -41,8 +41,8 @@ def off(scale: float) -> np.ndarray:
 
 @pytest.mark.parametrize("scale", [1e-7, 1e-3, 10.0])
 def test_the_bars_of_the_histogram_are_the_counts(scale: float):
-    right = off(scale)
-    bars = difference_histogram(numbers(LEFT, right)).data
+    right = make_inexact_prediction(scale)
+    bars = difference_histogram(make_metrics(LEFT, right)).data
     apart = {bar.hovertext.split(":")[0]: bar.y[0] for bar in bars if isinstance(bar.hovertext, str)}
     away = np.abs(LEFT.astype("float64") - right)
     assert apart == {"exactly 0": int((away == 0).sum()), "NaN or ∞": 2}
@@ -51,18 +51,18 @@ def test_the_bars_of_the_histogram_are_the_counts(scale: float):
     assert len(bars[0].y) == math.floor(high) - low + 1
 
 
-def test_the_histogram_of_equal_sides_is_one_bar_in_words():
-    bars = difference_histogram(numbers(LEFT, LEFT)).data
+def test_histogram_of_equal_outputs_is_one_labelled_bar():
+    bars = difference_histogram(make_metrics(LEFT, LEFT)).data
     assert [(bar.y[0], bar.hovertext) for bar in bars] == [(1800, "exactly 0: 1,800 values")]
 
 
 @pytest.mark.parametrize("scale", [1e-7, 10.0])
-def test_difference_against_size_counts_every_finite_pair_once(scale: float):
+def test_magnitude_heatmap_counts_every_finite_pair_once(scale: float):
     left = LEFT.copy()
     left[:40] = 0
-    right = off(scale)
+    right = make_inexact_prediction(scale)
     right[:20] = 0
-    (drawn,) = magnitude_heatmap(numbers(left, right)).data
+    (drawn,) = magnitude_heatmap(make_metrics(left, right)).data
     counts = [round(10**cell) for row in drawn.z for cell in row if cell is not None]
     finite = np.isfinite(right)
     assert sum(counts) == int(finite.sum())
@@ -71,8 +71,8 @@ def test_difference_against_size_counts_every_finite_pair_once(scale: float):
     assert round(10 ** said[f"{both} values of 0,<br>off by 0"]) == both == 120
 
 
-def test_the_heat_map_is_the_mean_of_each_place_and_grey_where_nothing_differs():
-    found = numbers(LEFT, off(1e-3))
+def test_position_heatmap_shows_means_and_greys_equal_cells():
+    found = make_metrics(LEFT, make_inexact_prediction(1e-3))
     same, differing = position_heatmap(found).data
     means = np.array(found["heat"]["mean_abs"], float)
     drawn = np.array(differing.z, float)
@@ -83,15 +83,15 @@ def test_the_heat_map_is_the_mean_of_each_place_and_grey_where_nothing_differs()
     assert differing.y[-1] == "rows 296 to 299"
 
 
-def test_positions_are_called_by_the_labels_where_there_are_as_many():
-    found = numbers(LEFT, off(1e-3))
+def test_position_bars_use_labels_if_counts_match():
+    found = make_metrics(LEFT, make_inexact_prediction(1e-3))
     assert position_bars(found, list("abcdef")).layout.xaxis.ticktext == tuple("abcdef")
     assert position_bars(found, list("ab")).layout.xaxis.ticktext == tuple("012345")
     assert list(position_bars(found).data[0].y) == found["by_column"]
     assert position_heatmap(found, list("abcdef")).data[0].x == tuple("abcdef")
 
 
-def test_the_table_of_agreement_keeps_disagreements_apart_from_the_diagonal():
+def test_confusion_matrix_separates_diagonal_from_disagreements():
     table = [[5, 1, 0], [0, 7, 0], [2, 0, 9]]
     same, other = confusion_matrix(table, ["cat", "dog", "cow"], "ONNX").data
     assert [list(row) for row in same.z] == [[5, None, None], [None, 7, None], [None, None, 9]]
@@ -99,17 +99,17 @@ def test_the_table_of_agreement_keeps_disagreements_apart_from_the_diagonal():
     assert other.x == ("cat", "dog", "cow")
 
 
-def test_the_matrix_draws_bit_identical_pairs_apart_and_says_each_verdict():
+def test_pairwise_matrix_separates_special_cells_and_shows_verdicts():
     near = LEFT + np.float32(0.5)
     lost = LEFT.copy()
     lost[0, 0] = np.nan
     answers = {"r": {"y": LEFT}, "a": {"y": LEFT}, "b": {"y": near}, "c": {"y": lost}, "d": {"y": LEFT[:, :2]}}
     found = {"ids": list(answers), "rows": 300, "cells": compare_all(answers)}
     same, gone, unfit, far = pairwise_matrix(found, dict.fromkeys(answers, "copy") | {"r": MARKUP}).data
-    assert places(same) == {(0, 1), (1, 0)}
-    assert places(gone) == {(0, 3), (3, 0), (1, 3), (3, 1)}
-    assert places(unfit) == {(at, 4) for at in range(4)} | {(4, at) for at in range(4)}
-    assert places(far) == {(0, 2), (2, 0), (1, 2), (2, 1), (2, 3), (3, 2)}
+    assert drawn_cells(same) == {(0, 1), (1, 0)}
+    assert drawn_cells(gone) == {(0, 3), (3, 0), (1, 3), (3, 1)}
+    assert drawn_cells(unfit) == {(at, 4) for at in range(4)} | {(4, at) for at in range(4)}
+    assert drawn_cells(far) == {(0, 2), (2, 0), (1, 2), (2, 1), (2, 3), (3, 2)}
     assert 10 ** far.z[0][2] == pytest.approx(float(np.abs(LEFT.astype("float64") - near).max()))
     assert "Bit-identical" in same.hovertext[0][1]
     assert "answers changed: 1 of 300 rows" in gone.hovertext[0][3]
@@ -118,13 +118,13 @@ def test_the_matrix_draws_bit_identical_pairs_apart_and_says_each_verdict():
     assert "&lt;img" in far.hovertext[0][2]
 
 
-def places(drawn: go.Heatmap) -> set[tuple[int, int]]:
+def drawn_cells(drawn: go.Heatmap) -> set[tuple[int, int]]:
     return {(y, x) for y, row in enumerate(drawn.z) for x, one in enumerate(row) if one is not None}
 
 
 def test_accuracies_are_dots_with_their_intervals():
     scores = RANDOM.normal(size=(200, 4)).astype("float32")
-    found = numbers(scores, -scores, classes=True, targets={"y": scores.argmax(1)})["classes"]
+    found = make_metrics(scores, -scores, classes=True, targets={"y": scores.argmax(1)})["classes"]
     (dots,) = accuracy_figure({"Live model": found["reference_accuracy"], MARKUP: found["answer_accuracy"]}).data
     assert list(dots.x) == [100.0, 0.0]
     assert list(dots.error_x.array) == pytest.approx([0, 100 * found["answer_accuracy"]["high"]])
@@ -132,23 +132,23 @@ def test_accuracies_are_dots_with_their_intervals():
     assert "<img" not in dots.hovertext[1]
 
 
-def test_text_has_a_sentence_in_place_of_each_plot():
-    found = numbers(np.array(["a", "b"]), np.array(["a", "c"]))
+def test_figures_of_text_output_are_replaced_by_sentence():
+    found = make_metrics(np.array(["a", "b"]), np.array(["a", "c"]))
     for drawn in output_figures(found, [], "copy"):
         assert not drawn.figure.data
         assert "nothing to draw" in drawn.figure.layout.annotations[0].text
 
 
-def test_wide_outputs_are_drawn_in_groups():
+def test_position_heatmap_groups_wide_outputs():
     wide = RANDOM.normal(size=(40, 30, 30)).astype("float32")
-    found = numbers(wide, wide + np.float32(1))
+    found = make_metrics(wide, wide + np.float32(1))
     drawn = position_heatmap(found).data[1]
     assert (len(drawn.z), len(drawn.z[0])) == (40, 64)
     assert drawn.x[0] == "positions 0 to 13"
     assert "By position" not in [one.title for one in output_figures(found, [], "copy")]
 
 
-def test_names_of_strangers_are_letters_and_no_markup():
+def test_figures_escape_markup_in_untrusted_names():
     name, safe = "<b>x</b> & y", "&lt;b&gt;x&lt;/b&gt; &amp; y"
     bars = probability_bars([name], {name: [1.0]}).data[0]
     assert (bars.x, bars.name) == ((safe,), safe)

@@ -15,12 +15,12 @@ def saved(saved_all):
 
 # Demos whose copies are saved and reloaded in the long run only: what each format does with them is of a kind with
 # what it does with the others, and all eleven take longer than every change can wait for.
-LATER = {"digits-denoiser", "digits-mixed", "digits-subclassed", "stocks-lstm"}
+LONG_DEMOS = {"digits-denoiser", "digits-mixed", "digits-subclassed", "stocks-lstm"}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
-        if item.path.parent == HERE and params.get("demo") in LATER:
+        if item.path.parent == HERE and params.get("demo") in LONG_DEMOS:
             item.add_marker(pytest.mark.long)

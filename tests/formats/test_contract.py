@@ -21,16 +21,20 @@ from core.formats import FORMATS, all_formats, get_format
 from core.formats.base import PARTS, Option
 from core.runtimes.base import NO_CODE, Predictor, Spec
 from core.settings import PROJECT
-from tests.formats.expectations import EXPECTED, HIDES_OPTIMIZER, HIDES_WEIGHTS, Refused, Saves
+from tests.formats.expectations import EXPECTED, HIDES_OPTIMIZER, HIDES_WEIGHTS, ExpectedRefusal, ExpectedSave
 
 PAIRS = [(demo.key, one.key) for demo in DEMOS for one in FORMATS]
-KEPT = [pair for pair in PAIRS if isinstance(EXPECTED.get(pair), Saves)]
-LOADED = [pair for pair in KEPT if EXPECTED[pair].with_code is not Verdict.DOES_NOT_LOAD]
-REFUSED = [pair for pair in PAIRS if isinstance(EXPECTED.get(pair), Refused)]
+SAVED_PAIRS = [pair for pair in PAIRS if isinstance(EXPECTED.get(pair), ExpectedSave)]
+LOADED_PAIRS = [pair for pair in SAVED_PAIRS if EXPECTED[pair].with_code is not Verdict.DOES_NOT_LOAD]
+REFUSED_PAIRS = [pair for pair in PAIRS if isinstance(EXPECTED.get(pair), ExpectedRefusal)]
 
 by_format = pytest.mark.parametrize("format_", FORMATS, ids=lambda one: one.key)
-by_loaded_pair = pytest.mark.parametrize(("demo", "format_key"), LOADED, ids=["-".join(pair) for pair in LOADED])
-by_kept_pair = pytest.mark.parametrize(("demo", "format_key"), KEPT, ids=["-".join(pair) for pair in KEPT])
+by_loaded_pair = pytest.mark.parametrize(
+    ("demo", "format_key"), LOADED_PAIRS, ids=["-".join(pair) for pair in LOADED_PAIRS]
+)
+by_saved_pair = pytest.mark.parametrize(
+    ("demo", "format_key"), SAVED_PAIRS, ids=["-".join(pair) for pair in SAVED_PAIRS]
+)
 
 
 @pytest.fixture(scope="session")
@@ -48,12 +52,12 @@ def evidence_of(jobs, saved):
 # Facts
 
 
-def test_every_pair_of_demo_and_format_has_an_expectation():
+def test_expectations_cover_every_pair_of_demo_and_format():
     assert [pair for pair in PAIRS if pair not in EXPECTED] == []
     assert [pair for pair in EXPECTED if pair not in PAIRS] == []
 
 
-def test_keys_are_unique_and_fit_into_an_address():
+def test_format_keys_are_unique_and_url_safe():
     keys = [one.key for one in all_formats()]
     assert sorted(set(keys)) == sorted(keys)
     assert [key for key in keys if not re.fullmatch(r"[a-z][a-z0-9_]*", key)] == []
@@ -63,7 +67,7 @@ def test_every_format_is_found_by_its_key():
     assert [get_format(one.key) for one in FORMATS] == list(FORMATS)
 
 
-def test_an_unknown_key_is_refused_with_those_that_exist():
+def test_get_format_unknown_key_is_refused_with_choices():
     with pytest.raises(UnknownName) as caught:
         get_format("hologram")
     assert caught.value.sentence == "There is no such format."
@@ -71,7 +75,7 @@ def test_an_unknown_key_is_refused_with_those_that_exist():
 
 
 @by_format
-def test_facts_are_whole_sentences_and_known_words(format_):
+def test_format_metadata_is_sentences_and_known_parts(format_):
     assert format_.keeps <= set(PARTS)
     assert format_.accepts <= {"keras", "module", "onnx", "litert", "openvino"}
     assert format_.accepts
@@ -80,12 +84,12 @@ def test_facts_are_whole_sentences_and_known_words(format_):
     assert format_.label.strip() == format_.label != ""
 
 
-def test_every_part_is_kept_by_some_format():
+def test_every_part_is_preserved_by_some_format():
     assert {part for one in FORMATS for part in one.keeps} == set(PARTS)
 
 
 @by_format
-def test_the_code_that_is_shown_is_two_whole_functions(format_):
+def test_format_save_and_load_are_self_contained_functions(format_):
     for function in (format_.save, format_.load):
         shown = ast.parse(inspect.getsource(function)).body
         assert [type(node) for node in shown] == [ast.FunctionDef]
@@ -94,7 +98,7 @@ def test_the_code_that_is_shown_is_two_whole_functions(format_):
     assert inspect.signature(format_.load).parameters["code"].default is NO_CODE
 
 
-def test_facts_are_read_without_any_model_runtime():
+def test_format_metadata_is_readable_without_model_runtimes():
     code = (
         "import sys; from core.formats import all_formats\n"
         "each = all_formats()\n"
@@ -108,12 +112,12 @@ def test_facts_are_read_without_any_model_runtime():
 
 
 @by_format
-def test_a_format_whose_package_is_missing_says_how_to_install_it(format_):
+def test_format_missing_package_names_install_command(format_):
     lacking = replace(format_, packages={"a_package_that_is_not_here": "a-package"})
     assert lacking.refusal_reason(sorted(format_.accepts)[0]) == "Needs a-package: pip install a-package"
 
 
-def test_a_format_of_a_third_party_that_fails_to_import_is_listed_with_the_reason(monkeypatch):
+def test_third_party_format_import_failure_is_listed_with_reason(monkeypatch):
     entry = EntryPoint("their_format", "a_module_that_is_not_here:FORMAT", "roundtrip.formats")
     monkeypatch.setattr("core.formats._find_entry_points", lambda stamp: [entry])
     theirs = get_format("their_format")
@@ -126,13 +130,13 @@ def test_a_format_of_a_third_party_that_fails_to_import_is_listed_with_the_reaso
 # Options
 
 
-def test_options_have_their_defaults():
+def test_format_resolve_options_returns_defaults():
     for one in FORMATS:
         assert one.resolve_options() == {option.key: option.default for option in one.options}
 
 
 @by_format
-def test_a_strange_option_is_refused(format_):
+def test_format_unknown_option_is_refused(format_):
     with pytest.raises(InputError, match="has no such option"):
         format_.resolve_options({"colour": "blue"})
 
@@ -145,94 +149,94 @@ def test_a_strange_option_is_refused(format_):
         (Option("kind", "Kind", "float", "", choices=("float", "int8")), "int4", "Choose one of float, int8."),
     ],
 )
-def test_an_option_that_does_not_fit_is_refused(option, value, said):
+def test_option_invalid_value_is_refused(option, value, said):
     with pytest.raises(InputError) as caught:
         option.validate(value)
     assert caught.value.cure == said
 
 
-def test_an_option_takes_the_type_of_its_default():
+def test_option_value_is_converted_to_type_of_default():
     assert Option("rows", "Rows", 100, "", minimum=1, maximum=500).validate("7") == 7
 
 
 # Inputs of a predictor
 
 
-def echo(*specs: Spec) -> Predictor:
+def echo_predictor(*specs: Spec) -> Predictor:
     """A predictor that answers with what it was given, as it was cast and named."""
     return Predictor(None, specs, lambda inputs: inputs)
 
 
-def test_inputs_are_cast_to_the_dtype_that_was_asked_for():
+def test_predictor_casts_inputs_to_the_spec_dtype():
     given = {"pixels": np.ones((2, 3), "float64")}
-    assert echo(Spec("pixels", "float32", (None, 3))).predict(given)["pixels"].dtype == np.float32
+    assert echo_predictor(Spec("pixels", "float32", (None, 3))).predict(given)["pixels"].dtype == np.float32
 
 
-def test_a_single_input_is_taken_under_any_name():
-    answers = echo(Spec("args_0", "float32", (None, 3))).predict({"pixels": np.ones((2, 3), "float32")})
+def test_predictor_accepts_single_input_under_any_name():
+    answers = echo_predictor(Spec("args_0", "float32", (None, 3))).predict({"pixels": np.ones((2, 3), "float32")})
     assert list(answers) == ["args_0"]
 
 
-def test_several_renamed_inputs_are_paired_by_their_shapes():
+def test_predictor_matches_renamed_inputs_by_shape():
     specs = Spec("a", "float32", (None, 3)), Spec("b", "float32", (None, 5))
-    answers = echo(*specs).predict({"x": np.zeros((2, 5)), "y": np.zeros((2, 3))})
+    answers = echo_predictor(*specs).predict({"x": np.zeros((2, 5)), "y": np.zeros((2, 3))})
     assert {name: array.shape for name, array in answers.items()} == {"a": (2, 3), "b": (2, 5)}
 
 
-def test_several_renamed_inputs_of_one_shape_are_paired_in_the_order_given():
+def test_predictor_matches_renamed_inputs_of_one_shape_by_order():
     specs = Spec("a", "float32", (None, 3)), Spec("b", "float32", (None, 3))
-    answers = echo(*specs).predict({"x": np.zeros((2, 3)), "y": np.ones((2, 3))})
+    answers = echo_predictor(*specs).predict({"x": np.zeros((2, 3)), "y": np.ones((2, 3))})
     assert (answers["a"].max(), answers["b"].min()) == (0, 1)
 
 
-def test_renamed_inputs_that_fit_in_no_way_are_refused():
+def test_predictor_refuses_unmatched_renamed_inputs():
     specs = Spec("a", "float32", (None, 3)), Spec("b", "float32", (None, 3))
     with pytest.raises(InputError) as caught:
-        echo(*specs).predict({"x": np.zeros((2, 3)), "y": np.zeros((2, 4))})
+        echo_predictor(*specs).predict({"x": np.zeros((2, 3)), "y": np.zeros((2, 4))})
     assert caught.value.sentence == "The inputs were renamed, and do not fit in the order in which they are given."
     assert caught.value.cure == "Name them a, b."
 
 
-def test_a_wrong_shape_is_refused_with_what_was_received():
+def test_predictor_refuses_wrong_shape_naming_received_shape():
     with pytest.raises(InputError) as caught:
-        echo(Spec("pixels", "float32", (None, 64))).predict({"pixels": np.zeros((2, 63))})
+        echo_predictor(Spec("pixels", "float32", (None, 64))).predict({"pixels": np.zeros((2, 63))})
     assert caught.value.sentence == "The input 'pixels' must have the shape (None, 64)."
     assert caught.value.received == "(2, 63)"
 
 
 def test_a_wrong_number_of_inputs_is_refused():
     with pytest.raises(InputError, match=r"takes 2 inputs \(a, b\)"):
-        echo(Spec("a", "float32", None), Spec("b", "float32", None)).predict({"a": np.zeros(2)})
+        echo_predictor(Spec("a", "float32", None), Spec("b", "float32", None)).predict({"a": np.zeros(2)})
 
 
 @pytest.mark.parametrize("dtype", ["S3", "U3", "object"])
-def test_text_stays_text(dtype):
+def test_predictor_keeps_text_inputs_as_text(dtype):
     words = np.array(["cat", "dog"], dtype=dtype)
-    answers = echo(Spec("words", "object", (None,))).predict({"words": words})
+    answers = echo_predictor(Spec("words", "object", (None,))).predict({"words": words})
     assert answers["words"].astype("U").tolist() == ["cat", "dog"]
 
 
 # Every demo in every format
 
 
-@by_kept_pair
+@by_saved_pair
 def test_a_pair_reloads_as_expected(demo, format_key, evidence_of):
     expected, evidence = EXPECTED[demo, format_key], evidence_of(demo, format_key)
-    assert _comes_back(evidence.without_code, expected.without_code, expected.changed_at_most)
+    assert _is_as_expected(evidence.without_code, expected.without_code, expected.changed_at_most)
     with_code = evidence.with_code or evidence.without_code  # not tried where it could not matter
-    assert _comes_back(with_code, expected.with_code, expected.changed_at_most)
+    assert _is_as_expected(with_code, expected.with_code, expected.changed_at_most)
     assert (evidence.without_code.error or {}).get("sentence", "") == expected.reason
     assert (with_code.error or {}).get("sentence", "") == expected.with_reason
 
 
-@by_kept_pair
-def test_the_code_is_given_where_it_can_matter(demo, format_key, evidence_of):
+@by_saved_pair
+def test_pair_is_reloaded_with_code_where_it_can_matter(demo, format_key, evidence_of):
     evidence = evidence_of(demo, format_key)
     matters = get_demo(demo).has_classes or not evidence.without_code.has_loaded
     assert (evidence.with_code is not None) == matters
 
 
-def _comes_back(outcome: ReloadOutcome, verdict: Verdict, changed_at_most: float | None) -> bool:
+def _is_as_expected(outcome: ReloadOutcome, verdict: Verdict, changed_at_most: float | None) -> bool:
     if verdict is Verdict.SOME_CHANGED and changed_at_most is not None:
         return outcome.has_loaded and outcome.changed_rows <= changed_at_most * outcome.rows
     if verdict is Verdict.ROUNDING:
@@ -240,8 +244,8 @@ def _comes_back(outcome: ReloadOutcome, verdict: Verdict, changed_at_most: float
     return outcome.verdict is verdict
 
 
-@by_kept_pair
-def test_a_reload_that_fails_names_its_cure_and_no_path(demo, format_key, evidence_of, jobs):
+@by_saved_pair
+def test_pair_failed_reload_names_cure_without_path(demo, format_key, evidence_of, jobs):
     error = evidence_of(demo, format_key).without_code.error
     if EXPECTED[demo, format_key].reason:
         assert error["cure"].endswith(".")
@@ -250,7 +254,7 @@ def test_a_reload_that_fails_names_its_cure_and_no_path(demo, format_key, eviden
         assert error is None
 
 
-@pytest.mark.parametrize(("demo", "format_key"), REFUSED, ids=["-".join(pair) for pair in REFUSED])
+@pytest.mark.parametrize(("demo", "format_key"), REFUSED_PAIRS, ids=["-".join(pair) for pair in REFUSED_PAIRS])
 def test_a_pair_is_refused_as_expected(demo, format_key, saved):
     row = saved(demo, format_key)
     assert row["state"] == "failed"
@@ -259,7 +263,7 @@ def test_a_pair_is_refused_as_expected(demo, format_key, saved):
 
 
 @by_loaded_pair
-def test_weights_are_kept_where_that_is_claimed(demo, format_key, evidence_of, jobs, trained):
+def test_pair_preserves_weights_where_claimed(demo, format_key, evidence_of, jobs, trained):
     weights = evidence_of(demo, format_key).best.weights
     assert (weights is None) == (format_key in HIDES_WEIGHTS)
     if weights is None:
@@ -272,7 +276,7 @@ def test_weights_are_kept_where_that_is_claimed(demo, format_key, evidence_of, j
 
 
 @by_loaded_pair
-def test_optimizer_state_is_kept_where_that_is_claimed(demo, format_key, evidence_of):
+def test_pair_preserves_optimizer_state_where_claimed(demo, format_key, evidence_of):
     expected, found = EXPECTED[demo, format_key], evidence_of(demo, format_key).best.optimizer
     assert (found is None) == (format_key in HIDES_OPTIMIZER)
     if found is None:
@@ -284,8 +288,8 @@ def test_optimizer_state_is_kept_where_that_is_claimed(demo, format_key, evidenc
     assert len(found.missing) == found.of - found.found
 
 
-@by_kept_pair
-def test_an_architecture_or_a_graph_answers_without_code(demo, format_key, evidence_of):
+@by_saved_pair
+def test_pair_with_architecture_or_graph_loads_without_code(demo, format_key, evidence_of):
     """A graph answers in any process; layers answer where their classes are known; values alone never."""
     keeps, loads = get_format(format_key).keeps, evidence_of(demo, format_key).without_code.has_loaded
     if keeps & {"graph", "architecture"}:
@@ -297,8 +301,8 @@ def test_an_architecture_or_a_graph_answers_without_code(demo, format_key, evide
         assert get_format(format_key).needs_architecture
 
 
-@by_kept_pair
-def test_a_pair_that_needs_code_says_so(demo, format_key, evidence_of):
+@by_saved_pair
+def test_pair_evidence_says_whether_code_is_needed(demo, format_key, evidence_of):
     expected = EXPECTED[demo, format_key]
     loads = [verdict is not Verdict.DOES_NOT_LOAD for verdict in (expected.without_code, expected.with_code)]
     assert evidence_of(demo, format_key).needs_code == (loads == [False, True])
@@ -308,7 +312,7 @@ def test_a_pair_that_needs_code_says_so(demo, format_key, evidence_of):
 
 
 @pytest.fixture(scope="session")
-def cells_of(jobs, trained, saved_all):
+def matrix_row_of(jobs, trained, saved_all):
     """A function that gives the row of the matrix for a demo saved in a format."""
 
     def of(demo: str, format_key: str):
@@ -319,29 +323,29 @@ def cells_of(jobs, trained, saved_all):
 
 
 @pytest.mark.parametrize("demo", [one.key for one in DEMOS])
-def test_a_checkpoint_given_its_code_trains_on_as_the_original_would(demo, cells_of):
-    cell = cells_of(demo, "checkpoint").cells.get("trainable")
+def test_checkpoint_with_code_is_trainable(demo, matrix_row_of):
+    cell = matrix_row_of(demo, "checkpoint").cells.get("trainable")
     lost_words = EXPECTED[demo, "checkpoint"].with_code is Verdict.DOES_NOT_LOAD
     assert cell.state == ("failed" if lost_words else "kept"), cell
 
 
-def test_of_a_plain_model_a_keras_file_keeps_everything(cells_of):
-    states = {key: cell.state for key, cell in cells_of("digits-mlp", "keras").cells.items()}
+def test_matrix_keras_file_of_plain_model_preserves_everything(matrix_row_of):
+    states = {key: cell.state for key, cell in matrix_row_of("digits-mlp", "keras").cells.items()}
     assert {key for key, state in states.items() if state != "kept"} == {"vocabulary", "strings"}
 
 
-def test_a_claim_that_the_evidence_contradicts_is_named(cells_of):
-    assert cells_of("digits-mixed", "keras").find_contradictions() == ["optimizer state"]
-    assert cells_of("digits-mlp", "keras").find_contradictions() == []
+def test_matrix_names_claims_contradicted_by_evidence(matrix_row_of):
+    assert matrix_row_of("digits-mixed", "keras").find_contradictions() == ["optimizer state"]
+    assert matrix_row_of("digits-mlp", "keras").find_contradictions() == []
 
 
-def test_a_format_that_refused_has_a_row_with_its_sentence(cells_of):
-    row = cells_of("digits-cnn", "saved_model")
+def test_matrix_row_of_refused_format_has_its_sentence(matrix_row_of):
+    row = matrix_row_of("digits-cnn", "saved_model")
     assert (row.artifact, {cell.state for cell in row.cells.values()}) == (None, {"failed"})
     assert row.sentence == EXPECTED["digits-cnn", "saved_model"].reason
 
 
-def test_random_answers_of_an_export_are_seen(cells_of):
-    cells = cells_of("digits-cnn", "keras_export").cells
+def test_matrix_reports_nondeterministic_export(matrix_row_of):
+    cells = matrix_row_of("digits-cnn", "keras_export").cells
     assert cells["repeats"].words.startswith("The same rows twice differ by")
     assert cells["weights"].words.endswith("Answering moves 3 of them.")

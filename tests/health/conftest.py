@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.conftest import command
+from tests.helpers import run_command
 
 
 @pytest.fixture
-def say_over(monkeypatch: pytest.MonkeyPatch, empty_library):
+def library_cli(monkeypatch: pytest.MonkeyPatch, empty_library):
     """The library, and a function that runs a command over it; gives (status, output, errors)."""
     monkeypatch.setattr("core.cli.console.Library", lambda: empty_library)
-    return empty_library, command
+    return empty_library, run_command

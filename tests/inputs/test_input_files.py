@@ -7,131 +7,147 @@ import numpy as np
 import pytest
 
 from core.inputs import Inputs
-from tests.inputs.conftest import BILL, DAY, GUESTS, MIXED, PIXELS
-from tests.inputs.made_files import (
+from tests.factories.input_files import (
+    BILL,
+    DAY,
     DIGIT,
     FLAG,
-    FOUR,
+    FOUR_COLUMNS,
     FREE,
     GRID,
+    GUESTS,
     LARGE,
     MINERALS,
-    ROWS,
-    as_json,
-    npy,
-    npz,
-    picture,
-    read,
-    values,
+    MIXED,
+    PIXELS,
+    TIPS_ROWS,
+    make_npy,
+    make_npz,
+    make_stroke_image,
+    read_input_file,
+    read_values,
+    to_json_bytes,
 )
 
 # name, content, specs, values, notes
-GOOD = {
-    "npz, one array of any name": ("x.npz", npz(x=np.array(FOUR, "float32")), [PIXELS], {"pixels": FOUR}, []),
+ACCEPTED_FILES = {
+    "npz, one array of any name": (
+        "x.npz",
+        make_npz(x=np.array(FOUR_COLUMNS, "float32")),
+        [PIXELS],
+        {"pixels": FOUR_COLUMNS},
+        [],
+    ),
     "npz, roles": (
         "x.npz",
-        npz(**{"input:pixels": np.array(FOUR, "float32"), "answer:y": np.zeros(9)}),
+        make_npz(**{"input:pixels": np.array(FOUR_COLUMNS, "float32"), "answer:y": np.zeros(9)}),
         [PIXELS],
-        {"pixels": FOUR},
+        {"pixels": FOUR_COLUMNS},
         ["Passed over: answer:y."],
     ),
     "npz, by name in another order": (
         "x.npz",
-        npz(
-            day=np.array(ROWS["day"]),
-            guests=np.array(ROWS["guests"], "int32"),
-            bill=np.array(ROWS["bill"], "float32"),
+        make_npz(
+            day=np.array(TIPS_ROWS["day"]),
+            guests=np.array(TIPS_ROWS["guests"], "int32"),
+            bill=np.array(TIPS_ROWS["bill"], "float32"),
             tip=np.zeros(2),
         ),
         MIXED,
-        ROWS,
+        TIPS_ROWS,
         ["Passed over, because no input asks for it: “tip”."],
     ),
     "npz, columns together and bytes turned": (
         "x.npz",
-        npz(x=np.asfortranarray(np.array(FOUR, ">f4"))),
+        make_npz(x=np.asfortranarray(np.array(FOUR_COLUMNS, ">f4"))),
         [PIXELS],
-        {"pixels": FOUR},
+        {"pixels": FOUR_COLUMNS},
         [],
     ),
     "npy, cast": (
         "x.npy",
-        npy(np.array(FOUR)),
+        make_npy(np.array(FOUR_COLUMNS)),
         [PIXELS],
-        {"pixels": FOUR},
+        {"pixels": FOUR_COLUMNS},
         ["“pixels” came as float64 and was turned into float32."],
     ),
     "npy, laid out anew": (
         "x.npy",
-        npy(np.array(FOUR, "float32")),
+        make_npy(np.array(FOUR_COLUMNS, "float32")),
         [GRID],
-        {"grid": np.reshape(FOUR, (2, 2, 2, 1)).tolist()},
+        {"grid": np.reshape(FOUR_COLUMNS, (2, 2, 2, 1)).tolist()},
         ["Each row of “grid” came as 4 values and was laid out as 2 × 2 × 1."],
     ),
     "npy, an axis of one missing": (
         "x.npy",
-        npy(np.array([1, 2], "float32")),
+        make_npy(np.array([1, 2], "float32")),
         [BILL],
         {"bill": [[1], [2]]},
         ["Each row of “bill” came as a single value and was laid out as 1 value."],
     ),
-    "npy, text as bytes": ("x.npy", npy(np.array([[b"Sun"], ["Fri"]], "S")), [DAY], {"day": [["Sun"], ["Fri"]]}, []),
-    "npy, a free axis": ("x.npy", npy(np.array(FOUR, "float32")), [FREE], {"free": FOUR}, []),
+    "npy, text as bytes": (
+        "x.npy",
+        make_npy(np.array([[b"Sun"], ["Fri"]], "S")),
+        [DAY],
+        {"day": [["Sun"], ["Fri"]]},
+        [],
+    ),
+    "npy, a free axis": ("x.npy", make_npy(np.array(FOUR_COLUMNS, "float32")), [FREE], {"free": FOUR_COLUMNS}, []),
     "npy, whole numbers written as floats": (
         "x.npy",
-        npy(np.array([[4.0], [2.0]])),
+        make_npy(np.array([[4.0], [2.0]])),
         [GUESTS],
         {"guests": [[4], [2]]},
         ["“guests” came as float64 and was turned into int32."],
     ),
     "npz, a model that does not say what it takes": (
         "x.npz",
-        npz(left=np.array(FOUR), right=np.array([["a"], ["b"]])),
+        make_npz(left=np.array(FOUR_COLUMNS), right=np.array([["a"], ["b"]])),
         [],
-        {"left": FOUR, "right": [["a"], ["b"]]},
+        {"left": FOUR_COLUMNS, "right": [["a"], ["b"]]},
         [],
     ),
-    "csv, no header": ("x.csv", b"1,2,3,4\n5,6,7,8\n", [PIXELS], {"pixels": FOUR}, []),
+    "csv, no header": ("x.csv", b"1,2,3,4\n5,6,7,8\n", [PIXELS], {"pixels": FOUR_COLUMNS}, []),
     "csv, names of ours in another order": (
         "x.csv",
         b"pixels_3,pixels_1,pixels_2,pixels_0\n4,2,3,1\n8,6,7,5\n",
         [PIXELS],
-        {"pixels": FOUR},
+        {"pixels": FOUR_COLUMNS},
         [],
     ),
     "csv, any names": (
         "x.csv",
         b"w,x,y,z\n1,2,3,4\n5,6,7,8\n",
         [PIXELS],
-        {"pixels": FOUR},
+        {"pixels": FOUR_COLUMNS},
         ["The first line was taken for a header: w, x, y, z."],
     ),
     "csv, numbered by pandas": (
         "x.csv",
         b"0,1,2,3\n1,2,3,4\n5,6,7,8\n",
         [PIXELS],
-        {"pixels": FOUR},
+        {"pixels": FOUR_COLUMNS},
         ["The first line was taken for a header: 0, 1, 2, 3."],
     ),
     "csv, semicolons, a byte order mark and Windows lines": (
         "x.csv",
         b"\xef\xbb\xbfbill;guests;day\r\n24.5;4;Sun\r\n10;2;Fri\r\n\r\n",
         MIXED,
-        ROWS,
+        TIPS_ROWS,
         [],
     ),
     "csv, columns by name and one too many": (
         "x.csv",
         b"day,tip,guests,bill\nSun,1,4,24.5\nFri,2,2,10\n",
         MIXED,
-        ROWS,
+        TIPS_ROWS,
         ["Passed over, because no input asks for it: “tip”."],
     ),
     "csv, several inputs without a header": (
         "x.csv",
         b"24.5,4,Sun\n10,2,Fri\n",
         MIXED,
-        ROWS,
+        TIPS_ROWS,
         ["It has no header: the columns were taken in the order “bill”, “guests”, “day”."],
     ),
     "csv, inputs of several columns": (
@@ -157,41 +173,55 @@ GOOD = {
         [],
     ),
     "csv, a free number of columns": ("x.csv", b"1,2\n3,4\n", [FREE], {"free": [[1, 2], [3, 4]]}, []),
-    "tabs in a .txt": ("x.txt", b"1\t2\t3\t4\n5\t6\t7\t8\n", [PIXELS], {"pixels": FOUR}, []),
-    "json, rows": ("x.json", as_json(FOUR), [PIXELS], {"pixels": FOUR}, []),
-    "json, by name": ("x.json", as_json(ROWS), MIXED, ROWS, []),
-    "json, inputs by name": ("x.json", as_json({"inputs": ROWS}), MIXED, ROWS, []),
-    "json, inputs of a single one": ("x.json", as_json({"inputs": FOUR}), [PIXELS], {"pixels": FOUR}, []),
+    "tabs in a .txt": ("x.txt", b"1\t2\t3\t4\n5\t6\t7\t8\n", [PIXELS], {"pixels": FOUR_COLUMNS}, []),
+    "json, rows": ("x.json", to_json_bytes(FOUR_COLUMNS), [PIXELS], {"pixels": FOUR_COLUMNS}, []),
+    "json, by name": ("x.json", to_json_bytes(TIPS_ROWS), MIXED, TIPS_ROWS, []),
+    "json, inputs by name": ("x.json", to_json_bytes({"inputs": TIPS_ROWS}), MIXED, TIPS_ROWS, []),
+    "json, inputs of a single one": (
+        "x.json",
+        to_json_bytes({"inputs": FOUR_COLUMNS}),
+        [PIXELS],
+        {"pixels": FOUR_COLUMNS},
+        [],
+    ),
     "json, an input called inputs": (
         "x.json",
-        as_json({"inputs": FOUR}),
+        to_json_bytes({"inputs": FOUR_COLUMNS}),
         [PIXELS | {"name": "inputs"}],
-        {"inputs": FOUR},
+        {"inputs": FOUR_COLUMNS},
         [],
     ),
     "json, instances": (
         "x.json",
-        as_json({"signature_name": "serving_default", "instances": FOUR}),
+        to_json_bytes({"signature_name": "serving_default", "instances": FOUR_COLUMNS}),
         [PIXELS],
-        {"pixels": FOUR},
+        {"pixels": FOUR_COLUMNS},
         [],
     ),
     "json, instances by name": (
         "x.json",
-        as_json({"instances": [{"bill": 24.5, "guests": 4, "day": "Sun"}, {"day": "Fri", "guests": 2, "bill": 10}]}),
+        to_json_bytes(
+            {"instances": [{"bill": 24.5, "guests": 4, "day": "Sun"}, {"day": "Fri", "guests": 2, "bill": 10}]}
+        ),
         MIXED,
-        ROWS,
+        TIPS_ROWS,
         [],
     ),
-    "json, in a file of another name": ("x.txt", b" [[1, 2, 3, 4], [5, 6, 7, 8]]", [PIXELS], {"pixels": FOUR}, []),
+    "json, in a file of another name": (
+        "x.txt",
+        b" [[1, 2, 3, 4], [5, 6, 7, 8]]",
+        [PIXELS],
+        {"pixels": FOUR_COLUMNS},
+        [],
+    ),
 }
 
 
-@pytest.mark.parametrize("case", GOOD.values(), ids=GOOD)
-def test_each_form_is_read_and_what_was_done_is_noted(case: tuple, store: Inputs, tmp_path: Path):
+@pytest.mark.parametrize("case", ACCEPTED_FILES.values(), ids=ACCEPTED_FILES)
+def test_input_file_is_read_with_notes(case: tuple, store: Inputs, tmp_path: Path):
     name, content, specs, wanted, notes = case
-    kept = read(store, tmp_path, name, content, specs)
-    assert values(store, kept) == wanted
+    kept = read_input_file(store, tmp_path, name, content, specs)
+    assert read_values(store, kept) == wanted
     assert kept.notes == notes
     assert kept.rows == len(next(iter(wanted.values())))
     assert kept.words == f"{kept.rows} row{'s' * (kept.rows > 1)} of the file “{name}”"
@@ -200,8 +230,8 @@ def test_each_form_is_read_and_what_was_done_is_noted(case: tuple, store: Inputs
         assert [one["dtype"] for one in kept.columns] == [one["dtype"] for one in specs]
 
 
-def test_numbers_that_are_none_are_kept_and_counted(store: Inputs, tmp_path: Path):
-    kept = read(store, tmp_path, "x.csv", b"1,nan,,4\ninf,-inf,1e40,0\n", [PIXELS])
+def test_input_file_keeps_and_counts_nan_and_infinity(store: Inputs, tmp_path: Path):
+    kept = read_input_file(store, tmp_path, "x.csv", b"1,nan,,4\ninf,-inf,1e40,0\n", [PIXELS])
     row = store.read_rows(kept.id, slice(None))["pixels"]
     assert (int(np.isnan(row).sum()), int(np.isinf(row).sum())) == (2, 3)
     assert kept.notes == [
@@ -211,10 +241,10 @@ def test_numbers_that_are_none_are_kept_and_counted(store: Inputs, tmp_path: Pat
     ]
 
 
-def test_names_of_uploads_touch_no_path_and_stand_in_the_words(store: Inputs, tmp_path: Path):
-    kept = store.add_upload([("../../<b>x</b>.JSON", io.BytesIO(as_json(FOUR)))], [PIXELS])
+def test_upload_name_is_only_a_label_never_a_path(store: Inputs, tmp_path: Path):
+    kept = store.add_upload([("../../<b>x</b>.JSON", io.BytesIO(to_json_bytes(FOUR_COLUMNS)))], [PIXELS])
     assert kept.words == "2 rows of the file “../../<b>x</b>.JSON”"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store"]
-    two = [(f"{at}.png", io.BytesIO(picture("RGB", (90, 90), 255, 0))) for at in range(2)]
+    two = [(f"{at}.png", io.BytesIO(make_stroke_image("RGB", (90, 90), 255, 0))) for at in range(2)]
     assert store.add_upload(two, [DIGIT], (8, 8)).words == "2 rows of 2 files, the first “0.png”"
     assert list((tmp_path / "store" / "staging").iterdir()) == []

@@ -18,15 +18,16 @@ from core.inputs import Inputs, add_inputs_from_file
 from core.inputs.npy import RowReader, RowWriter
 from core.library import Library, Run
 from core.settings import Settings
-from tests.inputs.conftest import MIXED, PIXELS, ROWS, same
+from tests.factories.input_files import HELD_OUT_ROWS, MIXED, PIXELS
+from tests.helpers import are_bit_identical
 
 ROW = {"pixels": np.array([[1, 2, 3, 4]], "float32")}
-LENIENT = hypothesis_settings(
+SLOW_TEST_SETTINGS = hypothesis_settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
-def everything(store: Inputs, id_: str) -> dict[str, np.ndarray]:
+def take_all(store: Inputs, id_: str) -> dict[str, np.ndarray]:
     return store.read_rows(id_, slice(None))
 
 
@@ -36,43 +37,43 @@ def everything(store: Inputs, id_: str) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize(
     ("asked", "index", "words"),
     [
-        ({}, list(range(ROWS)), "All 40 held-out rows of “colours”"),
+        ({}, list(range(HELD_OUT_ROWS)), "All 40 held-out rows of “colours”"),
         ({"rows": 5}, [0, 1, 2, 3, 4], "The first 5 held-out rows of “colours”"),
         ({"rows": 1}, [0], "The first held-out row of “colours”"),
         ({"rows": 3, "classes": ["green"]}, [1, 4, 7], "The first 3 held-out rows of “colours”, class green"),
         (
             {"classes": ["red", "blue"]},
-            [row for row in range(ROWS) if row % 3 != 1],
+            [row for row in range(HELD_OUT_ROWS) if row % 3 != 1],
             "The first 27 held-out rows of “colours”, classes red and blue",
         ),
     ],
 )
-def test_held_out_rows_are_the_first_ones_of_their_classes(
-    asked: dict, index: list[int], words: str, store: Inputs, library: Library, colours: Run
+def test_held_out_takes_first_rows_of_the_classes(
+    asked: dict, index: list[int], words: str, store: Inputs, library: Library, colours_run: Run
 ):
-    kept = store.add_held_out(library, colours.id, **asked)
+    kept = store.add_held_out(library, colours_run.id, **asked)
     assert kept.origin["index"] == index
-    assert kept.origin["run"] == colours.id
+    assert kept.origin["run"] == colours_run.id
     assert kept.words == words
-    reference = library.reference(colours.id)
-    assert same(everything(store, kept.id), {"pixels": reference.inputs["pixels"][index]})
-    assert same(store.read_targets(kept.id), {"colour": reference.targets["colour"][index]})
+    reference = library.reference(colours_run.id)
+    assert are_bit_identical(take_all(store, kept.id), {"pixels": reference.inputs["pixels"][index]})
+    assert are_bit_identical(store.read_targets(kept.id), {"colour": reference.targets["colour"][index]})
 
 
-def test_a_seed_draws_rows_without_repeating_any_and_keeps_their_order(store: Inputs, library: Library, colours: Run):
-    kept = store.add_held_out(library, colours.id, 10, ["red", "green"], seed=7)
+def test_held_out_with_seed_samples_sorted_rows_without_repeats(store: Inputs, library: Library, colours_run: Run):
+    kept = store.add_held_out(library, colours_run.id, 10, ["red", "green"], seed=7)
     index = kept.origin["index"]
     assert index == sorted(set(index))
     assert len(index) == 10
     assert {row % 3 for row in index} <= {0, 1}
-    assert index != [row for row in range(ROWS) if row % 3 != 2][:10]
+    assert index != [row for row in range(HELD_OUT_ROWS) if row % 3 != 2][:10]
     assert kept.words == "10 held-out rows of “colours”, classes red and green, seed 7"
-    assert store.add_held_out(library, colours.id, 10, ["red", "green"], seed=7).id == kept.id
-    assert store.add_held_out(library, colours.id, 10, ["red", "green"], seed=8).id != kept.id
+    assert store.add_held_out(library, colours_run.id, 10, ["red", "green"], seed=7).id == kept.id
+    assert store.add_held_out(library, colours_run.id, 10, ["red", "green"], seed=8).id != kept.id
 
 
-def test_fewer_rows_than_wanted_are_said(store: Inputs, library: Library, colours: Run):
-    kept = store.add_held_out(library, colours.id, 100, ["blue"])
+def test_held_out_fewer_rows_than_requested_has_note(store: Inputs, library: Library, colours_run: Run):
+    kept = store.add_held_out(library, colours_run.id, 100, ["blue"])
     assert kept.rows == 13
     assert kept.notes == ["100 rows were wanted, and there are 13."]
 
@@ -85,9 +86,11 @@ def test_fewer_rows_than_wanted_are_said(store: Inputs, library: Library, colour
         ({"seed": -1}, "A seed is a whole number from 0 on."),
     ],
 )
-def test_what_cannot_be_held_out_is_refused(asked: dict, sentence: str, store: Inputs, library: Library, colours: Run):
+def test_held_out_invalid_request_is_refused(
+    asked: dict, sentence: str, store: Inputs, library: Library, colours_run: Run
+):
     with pytest.raises(InputError) as refusal:
-        store.add_held_out(library, colours.id, **asked)
+        store.add_held_out(library, colours_run.id, **asked)
     assert refusal.value.sentence == sentence
     assert refusal.value.cure
 
@@ -95,7 +98,7 @@ def test_what_cannot_be_held_out_is_refused(asked: dict, sentence: str, store: I
 # Kept once, named by content
 
 
-def test_the_same_inputs_have_the_same_id_and_are_kept_once(store: Inputs, tmp_path: Path):
+def test_store_equal_inputs_share_id_and_folder(store: Inputs, tmp_path: Path):
     first, second = store.add_typed(ROW, "typed"), store.add_typed({"pixels": ROW["pixels"].copy()}, "typed again")
     assert first.id == second.id
     assert [folder.name for folder in (tmp_path / "store" / "inputs").iterdir()] == [first.id]
@@ -113,18 +116,18 @@ def test_the_same_inputs_have_the_same_id_and_are_kept_once(store: Inputs, tmp_p
     ],
     ids=["a value", "a dtype", "a shape", "a name"],
 )
-def test_inputs_that_differ_in_anything_have_another_id(other: dict, store: Inputs):
+def test_store_different_inputs_have_different_ids(other: dict, store: Inputs):
     assert store.add_typed(other).id != store.add_typed(ROW).id
 
 
-def test_how_wide_a_text_is_stored_makes_no_other_inputs(store: Inputs):
+def test_store_id_is_independent_of_text_width(store: Inputs):
     assert (
         store.add_typed({"day": np.array([["Sun"]], "U3")}).id
         == store.add_typed({"day": np.array([["Sun"]], "U90")}).id
     )
 
 
-def test_drawn_and_found_inputs_know_where_they_come_from(store: Inputs):
+def test_store_records_origin_of_drawn_and_searched_inputs(store: Inputs):
     assert store.add_drawn(ROW).origin == {"kind": "drawn"}
     found = store.add_search_result(ROW, {"start": 3}, "On this picture they disagree")
     assert found.origin == {"start": 3, "kind": "found"}
@@ -135,35 +138,35 @@ def test_drawn_and_found_inputs_know_where_they_come_from(store: Inputs):
 # Reading
 
 
-@pytest.mark.parametrize("rows", [1, 7, ROWS, 4096])
-def test_chunks_are_all_rows_in_their_order(rows: int, store: Inputs, library: Library, colours: Run):
-    kept = store.add_held_out(library, colours.id)
+@pytest.mark.parametrize("rows", [1, 7, HELD_OUT_ROWS, 4096])
+def test_chunks_are_all_rows_in_their_order(rows: int, store: Inputs, library: Library, colours_run: Run):
+    kept = store.add_held_out(library, colours_run.id)
     pieces = list(store.iter_chunks(kept.id, rows))
     assert [len(one["pixels"]) for one in pieces[:-1]] == [rows] * (len(pieces) - 1)
-    assert same({"pixels": np.concatenate([one["pixels"] for one in pieces])}, everything(store, kept.id))
+    assert are_bit_identical({"pixels": np.concatenate([one["pixels"] for one in pieces])}, take_all(store, kept.id))
 
 
 @pytest.mark.parametrize("rows", [[3, 1, 2], [5, 6, 7, 0], [], slice(2, 9, 3), slice(-2, None)], ids=str)
-def test_any_rows_can_be_taken_in_any_order(rows, store: Inputs, library: Library, colours: Run):
-    kept = store.add_held_out(library, colours.id)
-    wanted = library.reference(colours.id).inputs["pixels"][rows]
-    assert same(store.read_rows(kept.id, rows), {"pixels": wanted})
+def test_any_rows_can_be_taken_in_any_order(rows, store: Inputs, library: Library, colours_run: Run):
+    kept = store.add_held_out(library, colours_run.id)
+    wanted = library.reference(colours_run.id).inputs["pixels"][rows]
+    assert are_bit_identical(store.read_rows(kept.id, rows), {"pixels": wanted})
 
 
-@pytest.mark.parametrize("rows", [[-1], [0, ROWS]])
-def test_rows_that_are_not_there_are_refused(rows: list[int], store: Inputs, library: Library, colours: Run):
-    kept = store.add_held_out(library, colours.id)
+@pytest.mark.parametrize("rows", [[-1], [0, HELD_OUT_ROWS]])
+def test_store_read_of_missing_rows_is_refused(rows: list[int], store: Inputs, library: Library, colours_run: Run):
+    kept = store.add_held_out(library, colours_run.id)
     with pytest.raises(InputError, match=r"There is no such row"):
         store.read_rows(kept.id, rows)
 
 
 @pytest.mark.parametrize("id_", ["", "i0123456789", "../../etc", "a0123456789"])
-def test_an_id_that_names_no_inputs_is_one_sentence(id_: str, store: Inputs):
+def test_store_unknown_id_is_refused(id_: str, store: Inputs):
     with pytest.raises(UnknownName, match=r"These inputs are not kept any more, or never were"):
         store.read(id_)
 
 
-def test_a_broken_record_is_said_and_changed_files_are_not_read(store: Inputs, tmp_path: Path):
+def test_store_refuses_changed_files_and_damaged_record(store: Inputs, tmp_path: Path):
     kept = store.add_typed(ROW)
     folder = tmp_path / "store" / "inputs" / kept.id
     whole = (folder / "input-0.npy").read_bytes()
@@ -174,7 +177,7 @@ def test_a_broken_record_is_said_and_changed_files_are_not_read(store: Inputs, t
     with pytest.raises(Damaged, match="missing or cut short"):
         store.read_rows(kept.id, [0])
     assert store.add_typed(ROW).id == kept.id  # asked anew, it is whole again
-    assert same(everything(store, kept.id), ROW)
+    assert are_bit_identical(take_all(store, kept.id), ROW)
     (folder / "inputs.json").write_text("{", encoding="utf-8")
     with pytest.raises(UnreadableRecord):
         store.read(kept.id)
@@ -187,8 +190,8 @@ def test_a_broken_record_is_said_and_changed_files_are_not_read(store: Inputs, t
     floats=arrays.arrays("float32", st.tuples(st.integers(1, 6), st.just(1))),
     data=st.data(),
 )
-@LENIENT
-def test_an_npz_of_a_set_read_again_is_the_same_set(floats: np.ndarray, data, tmp_path_factory):
+@SLOW_TEST_SETTINGS
+def test_npz_of_input_set_read_again_has_the_same_id(floats: np.ndarray, data, tmp_path_factory):
     rows = len(floats)
     whole = data.draw(arrays.arrays("int32", (rows, 1)))
     text = data.draw(arrays.arrays("U5", (rows, 1), elements=st.text(max_size=5).filter(lambda one: "\0" not in one)))
@@ -199,35 +202,35 @@ def test_an_npz_of_a_set_read_again_is_the_same_set(floats: np.ndarray, data, tm
     store.write_npz(first.id, home / "again.npz")
     again = store.add_file(home / "again.npz", MIXED)
     assert again.id == first.id
-    assert same(everything(store, again.id), everything(store, first.id))
-    assert everything(store, first.id)["bill"].tobytes() == floats.tobytes()
-    assert everything(store, first.id)["day"].tolist() == text.tolist()
+    assert are_bit_identical(take_all(store, again.id), take_all(store, first.id))
+    assert take_all(store, first.id)["bill"].tobytes() == floats.tobytes()
+    assert take_all(store, first.id)["day"].tolist() == text.tolist()
 
 
-def test_an_npz_keeps_the_targets_and_goes_to_a_stream_too(store: Inputs, library: Library, colours: Run, tmp_path):
-    kept = store.add_held_out(library, colours.id, 6)
+def test_npz_of_input_set_includes_targets_and_streams(store: Inputs, library: Library, colours_run: Run, tmp_path):
+    kept = store.add_held_out(library, colours_run.id, 6)
     stream = io.BytesIO()
     store.write_npz(kept.id, stream)
     (tmp_path / "kept.npz").write_bytes(stream.getvalue())
     with np.load(tmp_path / "kept.npz", allow_pickle=False) as found:
         assert list(found) == ["input:pixels", "target:colour"]
     again = store.add_file(tmp_path / "kept.npz", [PIXELS])
-    assert same(everything(store, again.id), everything(store, kept.id))
-    assert same(store.read_targets(again.id), store.read_targets(kept.id))
+    assert are_bit_identical(take_all(store, again.id), take_all(store, kept.id))
+    assert are_bit_identical(store.read_targets(again.id), store.read_targets(kept.id))
     assert again.words == "6 rows of the file “kept.npz”"
 
 
-def test_a_file_is_read_for_a_run_by_one_function(
-    library: Library, colours: Run, store: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_from_file_reads_inputs_for_a_run(
+    library: Library, colours_run: Run, store: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     (tmp_path / "rows.csv").write_text("1,2,3,4\n5,6,7,8\n")
     monkeypatch.setenv("HOME", str(tmp_path))
-    kept = add_inputs_from_file(library, "~/rows.csv", colours.id)
-    assert everything(store, kept.id)["pixels"].tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
+    kept = add_inputs_from_file(library, "~/rows.csv", colours_run.id)
+    assert take_all(store, kept.id)["pixels"].tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
     with pytest.raises(InputError, match="There is no such file, or it may not be read"):
-        add_inputs_from_file(library, tmp_path / "none.csv", colours.id)
+        add_inputs_from_file(library, tmp_path / "none.csv", colours_run.id)
     with pytest.raises(InputError, match="There is no such file, or it may not be read"):
-        add_inputs_from_file(library, tmp_path, colours.id)
+        add_inputs_from_file(library, tmp_path, colours_run.id)
 
 
 # Arrays on disk
@@ -238,8 +241,8 @@ def test_a_file_is_read_for_a_run_by_one_function(
         st.lists(st.text(max_size=9).filter(lambda one: "\0" not in one), min_size=1), min_size=1, max_size=5
     )
 )
-@LENIENT
-def test_text_is_as_wide_as_its_longest_however_it_comes(parts: list[list[str]], tmp_path_factory):
+@SLOW_TEST_SETTINGS
+def test_row_writer_text_width_is_that_of_longest_text(parts: list[list[str]], tmp_path_factory):
     path = tmp_path_factory.mktemp("text") / "text.npy"
     writer = RowWriter(path)
     for part in parts:
@@ -255,35 +258,35 @@ def test_text_is_as_wide_as_its_longest_however_it_comes(parts: list[list[str]],
 # Forgetting, and a disk that refuses
 
 
-def age(home: Path, id_: str, seconds: float) -> None:
+def set_age(home: Path, id_: str, seconds: float) -> None:
     then = time.time() - seconds
     os.utime(home / "inputs" / id_ / "inputs.json", (then, then))
 
 
-def one_of(number: int) -> dict[str, np.ndarray]:
+def make_row(number: int) -> dict[str, np.ndarray]:
     return {"x": np.full((1, 1), number, "float32")}
 
 
-def test_only_sets_beyond_the_number_that_were_not_used_for_a_day_are_forgotten(tmp_path: Path):
+def test_store_evicts_only_sets_beyond_limit_unused_for_a_day(tmp_path: Path):
     store = Inputs(tmp_path, Settings(home=tmp_path, keep_inputs=2))
-    ids = [store.add_typed(one_of(number)).id for number in range(4)]
+    ids = [store.add_typed(make_row(number)).id for number in range(4)]
     for at, id_ in enumerate(ids):
-        age(tmp_path, id_, 100_000 - at)
+        set_age(tmp_path, id_, 100_000 - at)
     list(store.iter_chunks(ids[0]))  # the oldest is used again
-    newest = store.add_typed(one_of(9)).id
+    newest = store.add_typed(make_row(9)).id
     assert {folder.name for folder in (tmp_path / "inputs").iterdir()} == {ids[0], newest}
 
 
-def test_many_fresh_sets_are_all_kept_unless_they_are_too_large_together(tmp_path: Path):
+def test_store_retains_recent_sets_within_total_size(tmp_path: Path):
     store = Inputs(tmp_path, Settings(home=tmp_path, keep_inputs=1, inputs_total_mib=1))
     large = [store.add_typed({"x": np.full((1, 150_000), number, "float32")}).id for number in range(2)]
     assert len(list((tmp_path / "inputs").iterdir())) == 2
-    age(tmp_path, large[0], 4000)
-    newest = store.add_typed(one_of(1)).id
+    set_age(tmp_path, large[0], 4000)
+    newest = store.add_typed(make_row(1)).id
     assert {folder.name for folder in (tmp_path / "inputs").iterdir()} == {large[1], newest}
 
 
-def test_a_full_disk_is_said_and_leaves_nothing_half_written(small_disk: Path):
+def test_store_full_disk_raises_and_leaves_nothing_partial(small_disk: Path):
     store = Inputs(small_disk, Settings(home=small_disk))
     with pytest.raises(StorageFailed, match="The disk is full"):
         store.add_random([PIXELS], 500_000)
@@ -291,7 +294,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(small_disk: Path):
     assert store.add_random([PIXELS], 100).rows == 100
 
 
-def test_what_numpy_packs_is_read_as_well_as_what_we_pack(store: Inputs, tmp_path: Path):
+def test_npz_compressed_by_numpy_is_read(store: Inputs, tmp_path: Path):
     np.savez_compressed(tmp_path / "zeros.npz", pixels=np.zeros((10_000, 4), "float32"))
     kept = store.add_file(tmp_path / "zeros.npz", [PIXELS])
     assert kept.rows == 10_000

@@ -11,83 +11,84 @@ from core.library import Library
 from core.library.catalog.catalog import FOLDERS_PER_TRANSACTION, Catalog
 from core.library.catalog.schema import ENTRIES
 from core.library.records import Entry, IndexedEntry, Query
-from tests.library.conftest import keep_artifact, keep_run, spoil
+from tests.factories.library_entries import make_artifact, make_run
+from tests.helpers import overwrite_file
 
 
 @pytest.fixture
 def library(empty_library: Library) -> Library:
     """Three artifacts of two runs, listed once."""
-    first, second = keep_run(empty_library), keep_run(empty_library, demo="digits-core", name="Another")
+    first, second = make_run(empty_library), make_run(empty_library, demo="digits-core", name="Another")
     for run, format_key in ((first, "keras"), (first, "h5"), (second, "checkpoint")):
-        keep_artifact(empty_library, run, format_key)
+        make_artifact(empty_library, run, format_key)
     assert len(empty_library.find()) == 3
     return empty_library
 
 
-def catalog(library: Library):
+def catalog_path(library: Library):
     return library.home / "catalog.sqlite"
 
 
-def delete(path):
+def delete_catalog(path):
     for one in path.parent.glob("catalog.sqlite*"):
         one.unlink()
 
 
-def cut(path):
+def truncate_catalog(path):
     path.write_bytes(path.read_bytes()[:5000])
 
 
-def garbage(path):
+def write_garbage(path):
     path.write_bytes(b"this is no database " * 500)
 
 
-def empty(path):
+def empty_catalog(path):
     path.write_bytes(b"")
 
 
-def other_columns(path):
-    delete(path)
+def replace_schema(path):
+    delete_catalog(path)
     with sqlite3.connect(path) as connection:
         connection.execute(f"CREATE TABLE {ENTRIES.name} (id TEXT, colour TEXT)")
 
 
-def in_the_way(path):
-    delete(path)
+def replace_by_folder(path):
+    delete_catalog(path)
     path.mkdir()
 
 
-HARM = [delete, cut, garbage, empty, other_columns, in_the_way]
+CATALOG_DAMAGE = [delete_catalog, truncate_catalog, write_garbage, empty_catalog, replace_schema, replace_by_folder]
 
 
-@pytest.mark.parametrize("harm", HARM, ids=lambda harm: harm.__name__)
-def test_a_new_process_lists_the_same_whatever_became_of_the_catalog(library, harm):
+@pytest.mark.parametrize("harm", CATALOG_DAMAGE, ids=lambda harm: harm.__name__)
+def test_new_library_lists_the_same_after_catalog_damage(library, harm):
     before = library.find()
     library._catalog._engine.dispose()
-    harm(catalog(library))
+    harm(catalog_path(library))
     again = Library(library.home)
     assert again.find() == before
     assert again.find("checkpoint") == [entry for entry in before if entry.format == "checkpoint"]
 
 
-def test_a_file_that_a_person_named_is_never_deleted(library, tmp_path):
+def test_catalog_url_of_foreign_file_leaves_it_untouched(library, tmp_path):
     other = tmp_path / "holiday.jpg"
     other.write_bytes(b"no database " * 500)
     assert Library(library.home, f"sqlite:///{other}").find() == library.find()
     assert other.read_bytes() == b"no database " * 500
 
 
-@pytest.mark.parametrize("harm", HARM, ids=lambda harm: harm.__name__)
-def test_a_running_process_lists_the_same_whatever_became_of_the_catalog(library, harm):
+@pytest.mark.parametrize("harm", CATALOG_DAMAGE, ids=lambda harm: harm.__name__)
+def test_open_library_lists_the_same_after_catalog_damage(library, harm):
     before = library.find()
-    harm(catalog(library))
+    harm(catalog_path(library))
     assert library.find() == before
-    kept = keep_artifact(library, library.runs()[0])
+    kept = make_artifact(library, library.runs()[0])
     assert library.find()[0].id == kept.id
     assert len(library.find()) == 4
 
 
 def test_the_catalog_equals_what_a_rebuild_gives(library):
-    spoil(library.home / "artifacts" / library.find()[0].id / "artifact.json", "{")
+    overwrite_file(library.home / "artifacts" / library.find()[0].id / "artifact.json", "{")
     library.remove(library.find("h5")[0].id)
     before = library.find()
     library.rebuild_catalog()
@@ -97,37 +98,37 @@ def test_the_catalog_equals_what_a_rebuild_gives(library):
     assert sum(entry.problem is not None for entry in once) == 1
 
 
-def in_step(one: Catalog, stamps: dict[str, int], read) -> None:
+def synchronize(one: Catalog, stamps: dict[str, int], read) -> None:
     one.sync(stamps, lambda id_, run: stamps[id_], read)
 
 
-def test_only_what_changed_is_read_again():
+def test_sync_reads_only_changed_entries():
     read, one = [], Catalog("sqlite://")
 
     def source(id_: str) -> IndexedEntry:
         read.append(id_)
         return IndexedEntry(Entry(id=id_, created=id_))
 
-    in_step(one, {"a1": 10, "a2": 10}, source)
-    in_step(one, {"a1": 10, "a2": 10}, source)
-    in_step(one, {"a1": 11, "a3": 10}, lambda id_: None if id_ == "a2" else source(id_))
+    synchronize(one, {"a1": 10, "a2": 10}, source)
+    synchronize(one, {"a1": 10, "a2": 10}, source)
+    synchronize(one, {"a1": 11, "a3": 10}, lambda id_: None if id_ == "a2" else source(id_))
     assert sorted(read) == ["a1", "a1", "a2", "a3"]
     assert [found.id for found in one.find()] == ["a3", "a1"]
 
 
-def test_thousands_of_rows_come_and_go():
+def test_sync_adds_and_deletes_thousands_of_rows():
     one, count = Catalog("sqlite://"), FOLDERS_PER_TRANSACTION + 1200
-    in_step(one, {f"a{number}": 1 for number in range(count)}, lambda id_: IndexedEntry(Entry(id=id_, bytes=2)))
+    synchronize(one, {f"a{number}": 1 for number in range(count)}, lambda id_: IndexedEntry(Entry(id=id_, bytes=2)))
     assert len(one.find()) == count
     assert one.page(Query(size=1))[1:3] == (count, 2 * count)
-    in_step(one, {}, lambda id_: None)
+    synchronize(one, {}, lambda id_: None)
     assert one.page(Query())[:3] == ([], 0, 0)
 
 
 def test_a_search_is_text_and_no_pattern():
     one = Catalog("sqlite://")
     names = {"a1": "50 % of _all_", "a2": "50 apples"}
-    in_step(one, dict.fromkeys(names, 1), lambda id_: IndexedEntry(Entry(id=id_, run_name=names[id_])))
+    synchronize(one, dict.fromkeys(names, 1), lambda id_: IndexedEntry(Entry(id=id_, run_name=names[id_])))
     assert [entry.id for entry in one.find("%")] == ["a1"]
     assert [entry.id for entry in one.find("_all_")] == ["a1"]
     assert one.find("' OR 1=1 --") == []
@@ -136,7 +137,7 @@ def test_a_search_is_text_and_no_pattern():
 
 def test_a_reader_does_not_wait_for_a_writer(library):
     before = library.find()
-    with sqlite3.connect(catalog(library), isolation_level=None) as writer:
+    with sqlite3.connect(catalog_path(library), isolation_level=None) as writer:
         writer.execute("BEGIN IMMEDIATE")
         assert library.find() == before
         writer.execute("ROLLBACK")
@@ -144,17 +145,17 @@ def test_a_reader_does_not_wait_for_a_writer(library):
 
 def test_a_writer_waits_for_another(library):
     run = library.runs()[0]
-    writer = sqlite3.connect(catalog(library), isolation_level=None, check_same_thread=False)
+    writer = sqlite3.connect(catalog_path(library), isolation_level=None, check_same_thread=False)
     writer.execute("BEGIN IMMEDIATE")
     done = threading.Timer(0.5, lambda: writer.execute("COMMIT"))
     done.start()
-    kept = keep_artifact(library, run)
+    kept = make_artifact(library, run)
     assert kept.id in {entry.id for entry in library.find()}
     done.join()
     writer.close()
 
 
-def test_any_url_will_do(library, tmp_path):
+def test_catalog_url_selects_another_file(library, tmp_path):
     before = library.find()
     other = Library(library.home, f"sqlite:///{tmp_path / 'elsewhere.sqlite'}")
     assert other.find() == before
@@ -171,13 +172,13 @@ def test_two_libraries_never_share_a_catalog(library, tmp_path):
 
 
 @pytest.mark.trust
-def test_the_list_answers_while_a_stranger_holds_the_catalog_locked(library, monkeypatch, tally):
+def test_find_works_while_another_process_locks_catalog(library, monkeypatch, tally):
     monkeypatch.setattr("core.library.catalog.schema.BUSY_TIMEOUT", 0.3)
     opened = Library(library.home)
     before = opened.find()
-    stranger = sqlite3.connect(catalog(library), isolation_level=None)
+    stranger = sqlite3.connect(catalog_path(library), isolation_level=None)
     stranger.execute("BEGIN EXCLUSIVE")
-    kept = keep_artifact(opened, opened.runs()[0])
+    kept = make_artifact(opened, opened.runs()[0])
     started = time.monotonic()
     assert {entry.id for entry in opened.find()} == {kept.id, *(entry.id for entry in before)}
     assert time.monotonic() - started < 20

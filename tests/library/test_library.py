@@ -12,19 +12,19 @@ from core.compare import Verdict
 from core.errors import Damaged, LibraryError, StorageFailed, UnknownName, UnreadableRecord
 from core.library import Library
 from core.settings import PROJECT
-from tests.conftest import fill, remount
-from tests.library.conftest import keep_artifact, keep_run, spoil
-from tests.library.killed_saves import STAGES
+from tests.factories.library_entries import make_artifact, make_run
+from tests.helpers import fill_disk, overwrite_file, remount
+from tests.library.killed_save import KILL_STAGES
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(PROJECT)}
 
 
-def python(script: str, *args: str) -> subprocess.Popen:
+def start_script(script: str, *args: str) -> subprocess.Popen:
     command = [sys.executable, str(Path(__file__).with_name(script)), *args]
     return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True, cwd=PROJECT)
 
 
-def ids(library: Library) -> list[str]:
+def artifact_ids(library: Library) -> list[str]:
     return sorted(entry.id for entry in library.find())
 
 
@@ -40,7 +40,7 @@ def test_a_new_library_is_empty(empty_library):
     )
 
 
-def test_a_kept_run_is_found_again_whole(empty_library, run):
+def test_committed_run_is_read_completely(empty_library, run):
     again = Library(empty_library.home)
     assert [one.id for one in again.runs()] == [run.id]
     assert again.run(run.id) == run
@@ -50,21 +50,21 @@ def test_a_kept_run_is_found_again_whole(empty_library, run):
     again.verify(run.id)
 
 
-def test_a_history_gives_none_where_a_number_was_not_finite(empty_library, run):
+def test_history_gives_none_for_nonfinite_number(empty_library, run):
     assert empty_library.history(run.id) == [
         {"epoch": 1.0, "loss": 2.5, "accuracy": 0.25},
         {"epoch": 2.0, "loss": None, "accuracy": 0.5},
     ]
 
 
-def test_a_kept_artifact_is_listed_with_its_facts(empty_library, run, artifact):
+def test_committed_artifact_is_listed_with_its_facts(empty_library, run, artifact):
     entry = empty_library.find()[0]
     assert (entry.id, entry.run, entry.run_name) == (artifact.id, run.id, run.name)
     assert (entry.demo, entry.format, entry.bytes) == ("digits-mlp", "keras", 30)
     assert (entry.verdict, entry.needs_code, entry.problem) == ("bit-identical", False, None)
 
 
-def test_the_files_are_exactly_what_was_written(empty_library, artifact):
+def test_artifact_files_are_exactly_those_written(empty_library, artifact):
     folder = empty_library.verified_folder(artifact.id)
     assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()) == [
         "model.bin",
@@ -74,14 +74,14 @@ def test_the_files_are_exactly_what_was_written(empty_library, artifact):
     assert list((empty_library.home / "staging").iterdir()) == []
 
 
-def test_evidence_comes_back_as_it_was(empty_library, artifact):
+def test_evidence_round_trips(empty_library, artifact):
     evidence = empty_library.evidence(artifact.id)
     assert (evidence.best.verdict, evidence.best.rows, evidence.with_code) == (Verdict.BIT_IDENTICAL, 4, None)
 
 
 def test_search_takes_every_word_in_any_field(empty_library):
-    plain, custom = keep_run(empty_library), keep_run(empty_library, demo="digits-custom", name="A layer of 100 % ours")
-    first, second = keep_artifact(empty_library, plain, "keras"), keep_artifact(empty_library, custom, "h5")
+    plain, custom = make_run(empty_library), make_run(empty_library, demo="digits-custom", name="A layer of 100 % ours")
+    first, second = make_artifact(empty_library, plain, "keras"), make_artifact(empty_library, custom, "h5")
     assert [entry.id for entry in empty_library.find("digits h5")] == [second.id]
     assert [entry.id for entry in empty_library.find("KERAS")] == [first.id]
     assert [entry.id for entry in empty_library.find("100 %")] == [second.id]
@@ -91,8 +91,8 @@ def test_search_takes_every_word_in_any_field(empty_library):
     assert empty_library.find("h5", demos=["digits-mlp"]) == []
 
 
-def test_the_newest_is_first(empty_library, run):
-    kept = [keep_artifact(empty_library, run).id for _ in range(3)]
+def test_find_lists_newest_first(empty_library, run):
+    kept = [make_artifact(empty_library, run).id for _ in range(3)]
     stamps = {id_: empty_library.artifact(id_).created for id_ in kept}
     assert [entry.created for entry in empty_library.find()] == sorted(stamps.values(), reverse=True)
 
@@ -100,30 +100,30 @@ def test_the_newest_is_first(empty_library, run):
 # Remove and restore
 
 
-def test_a_removed_artifact_lies_in_the_trash_and_comes_back_whole(empty_library, artifact):
+def test_removed_artifact_is_in_trash_and_restored_completely(empty_library, artifact):
     assert empty_library.remove(artifact.id) == [artifact.id]
-    assert (ids(empty_library), empty_library.trash_ids()) == ([], [artifact.id])
+    assert (artifact_ids(empty_library), empty_library.trash_ids()) == ([], [artifact.id])
     with pytest.raises(UnknownName):
         empty_library.artifact(artifact.id)
     assert empty_library.restore(artifact.id) == [artifact.id]
-    assert (ids(empty_library), empty_library.trash_ids()) == ([artifact.id], [])
+    assert (artifact_ids(empty_library), empty_library.trash_ids()) == ([artifact.id], [])
     empty_library.verify(artifact.id)
 
 
-def test_a_run_goes_with_its_artifacts_and_with_no_others(empty_library, run, artifact):
-    other = keep_artifact(empty_library, keep_run(empty_library))
+def test_remove_run_removes_only_its_artifacts(empty_library, run, artifact):
+    other = make_artifact(empty_library, make_run(empty_library))
     assert sorted(empty_library.remove(run.id)) == sorted([artifact.id, run.id])
-    assert ids(empty_library) == [other.id]
+    assert artifact_ids(empty_library) == [other.id]
 
 
-def test_an_artifact_comes_back_with_its_run(empty_library, run, artifact):
+def test_restore_artifact_restores_its_run(empty_library, run, artifact):
     empty_library.remove(run.id)
     assert empty_library.restore(artifact.id) == [run.id, artifact.id]
-    assert (ids(empty_library), empty_library.trash_ids()) == ([artifact.id], [])
+    assert (artifact_ids(empty_library), empty_library.trash_ids()) == ([artifact.id], [])
     empty_library.verify(run.id)
 
 
-def test_what_is_not_in_the_trash_cannot_be_restored(empty_library, artifact):
+def test_restore_of_entry_outside_trash_raises_unknown_name(empty_library, artifact):
     with pytest.raises(UnknownName, match="Nothing in the library has this id"):
         empty_library.restore(artifact.id)
 
@@ -142,7 +142,7 @@ def test_what_is_not_in_the_trash_cannot_be_restored(empty_library, artifact):
         "A0123456789",
     ],
 )
-def test_nothing_but_an_id_becomes_part_of_a_path(empty_library, id_):
+def test_invalid_id_never_becomes_a_path(empty_library, id_):
     for use in (
         empty_library.run,
         empty_library.artifact,
@@ -160,7 +160,7 @@ def test_nothing_but_an_id_becomes_part_of_a_path(empty_library, id_):
         assert caught.value.received == id_
 
 
-def test_an_id_of_the_other_kind_is_unknown(empty_library, run, artifact):
+def test_id_of_wrong_kind_raises_unknown_name(empty_library, run, artifact):
     with pytest.raises(UnknownName):
         empty_library.run(artifact.id)
     with pytest.raises(UnknownName):
@@ -170,50 +170,50 @@ def test_an_id_of_the_other_kind_is_unknown(empty_library, run, artifact):
 # Damage
 
 
-def flip(path: Path) -> None:
+def flip_bit(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[3] ^= 1
     path.write_bytes(data)
 
 
-def cut(path: Path) -> None:
+def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:4])
 
 
-def link(path: Path) -> None:
+def replace_by_symlink(path: Path) -> None:
     twin = path.parent.parent / "twin"
     twin.write_bytes(path.read_bytes())
     path.unlink()
     path.symlink_to(twin)
 
 
-def folder_instead(path: Path) -> None:
+def replace_by_folder(path: Path) -> None:
     path.unlink()
     path.mkdir()
 
 
-DAMAGE = {
+FILE_DAMAGE = {
     "removed": (Path.unlink, "The file model.bin is missing."),
-    "flipped": (flip, "The file model.bin has changed since it was saved (its SHA-256 differs)."),
-    "cut": (cut, "The file model.bin has 4 bytes instead of 10."),
-    "replaced by a link": (link, "The file model.bin is missing."),
-    "replaced by a folder": (folder_instead, "The file model.bin is missing."),
+    "flipped": (flip_bit, "The file model.bin has changed since it was saved (its SHA-256 differs)."),
+    "cut": (truncate, "The file model.bin has 4 bytes instead of 10."),
+    "replaced by a link": (replace_by_symlink, "The file model.bin is missing."),
+    "replaced by a folder": (replace_by_folder, "The file model.bin is missing."),
 }
 
 
-@pytest.mark.parametrize(("damage", "sentence"), DAMAGE.values(), ids=DAMAGE.keys())
-def test_a_damaged_artifact_is_not_given_out(empty_library, artifact, damage, sentence):
+@pytest.mark.parametrize(("damage", "sentence"), FILE_DAMAGE.values(), ids=FILE_DAMAGE.keys())
+def test_files_of_damaged_artifact_raises_damaged(empty_library, artifact, damage, sentence):
     damage(empty_library.verified_folder(artifact.id) / "model.bin")
     for use in (empty_library.verified_folder, empty_library.verify):
         with pytest.raises(Damaged) as caught:
             use(artifact.id)
         assert caught.value.sentence == sentence
         assert caught.value.cure.startswith("Restore it from a backup, or save the run again")
-    assert ids(empty_library) == [artifact.id]
+    assert artifact_ids(empty_library) == [artifact.id]
 
 
-def test_a_damaged_run_is_told_apart_by_its_part(empty_library, run):
-    flip(empty_library.home / "runs" / run.id / "reference.npz")
+def test_damaged_reference_leaves_snapshot_and_history_readable(empty_library, run):
+    flip_bit(empty_library.home / "runs" / run.id / "reference.npz")
     empty_library.snapshot(run.id)
     empty_library.history(run.id)
     for use in (empty_library.reference, empty_library.verify):
@@ -221,13 +221,13 @@ def test_a_damaged_run_is_told_apart_by_its_part(empty_library, run):
             use(run.id)
 
 
-def test_a_damaged_snapshot_is_not_given_out(empty_library, run):
-    cut(empty_library.snapshot(run.id) / "variables.npz")
+def test_damaged_snapshot_raises_damaged(empty_library, run):
+    truncate(empty_library.snapshot(run.id) / "variables.npz")
     with pytest.raises(Damaged, match=r"variables\.npz has 4 bytes instead of 6"):
         empty_library.snapshot(run.id)
 
 
-RECORDS = {
+BROKEN_RECORDS = {
     "broken": ("artifact.json", "{", "The record artifact.json is missing or broken."),
     "empty": ("artifact.json", "", "The record artifact.json is missing or broken."),
     "no object": ("artifact.json", "[]", "The record artifact.json is missing or broken."),
@@ -256,11 +256,11 @@ RECORDS = {
 }
 
 
-@pytest.mark.parametrize(("name", "text", "sentence"), RECORDS.values(), ids=RECORDS.keys())
-def test_an_unreadable_record_is_listed_with_its_problem_beside_the_others(empty_library, run, name, text, sentence):
-    good, bad = keep_artifact(empty_library, run), keep_artifact(empty_library, run)
-    assert ids(empty_library) == sorted([good.id, bad.id])
-    spoil(empty_library.home / "artifacts" / bad.id / name, text)
+@pytest.mark.parametrize(("name", "text", "sentence"), BROKEN_RECORDS.values(), ids=BROKEN_RECORDS.keys())
+def test_unreadable_record_is_listed_with_its_problem(empty_library, run, name, text, sentence):
+    good, bad = make_artifact(empty_library, run), make_artifact(empty_library, run)
+    assert artifact_ids(empty_library) == sorted([good.id, bad.id])
+    overwrite_file(empty_library.home / "artifacts" / bad.id / name, text)
     listed = {entry.id: entry.problem for entry in empty_library.find()}
     assert listed[good.id] is None
     assert listed[bad.id].startswith(sentence)
@@ -268,9 +268,7 @@ def test_an_unreadable_record_is_listed_with_its_problem_beside_the_others(empty
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.ENOSPC, errno.EROFS, errno.ESTALE, errno.ENOLCK])
-def test_a_record_that_the_disk_does_not_give_just_now_is_not_called_broken(
-    empty_library, artifact, monkeypatch, number
-):
+def test_record_with_transient_read_error_is_not_reported_broken(empty_library, artifact, monkeypatch, number):
     def failing(self: Path, *_: object, **__: object) -> str:
         raise OSError(number, os.strerror(number))
 
@@ -283,7 +281,7 @@ def test_a_record_that_the_disk_does_not_give_just_now_is_not_called_broken(
     assert [entry.problem for entry in empty_library.find()] == [None]
 
 
-def test_a_missing_record_is_listed_too_and_can_be_removed(empty_library, artifact):
+def test_artifact_with_missing_record_is_listed_and_removable(empty_library, artifact):
     (empty_library.home / "artifacts" / artifact.id / "artifact.json").unlink()
     assert empty_library.find()[0].problem.startswith("The record artifact.json is missing or broken.")
     with pytest.raises(UnreadableRecord):
@@ -299,19 +297,19 @@ def test_an_artifact_without_its_run_is_listed_with_its_problem(empty_library, r
     assert empty_library.runs() == []
 
 
-def test_a_stranger_in_the_folder_stops_no_list(empty_library, artifact):
+def test_foreign_file_in_entry_folder_does_not_break_listing(empty_library, artifact):
     (empty_library.home / "artifacts" / "notes.txt").write_text("mine", encoding="utf-8")
     (empty_library.home / "runs" / "notes.txt").write_text("mine", encoding="utf-8")
-    assert artifact.id in ids(empty_library)
+    assert artifact.id in artifact_ids(empty_library)
     assert len(empty_library.runs()) == 1
 
 
 # Kills
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_save_that_is_killed_is_wholly_there_or_not_at_all(tmp_path, stage):
-    with python("killed_saves.py", str(tmp_path), stage) as killed:
+@pytest.mark.parametrize("stage", KILL_STAGES)
+def test_killed_save_is_stored_completely_or_not_at_all(tmp_path, stage):
+    with start_script("killed_save.py", str(tmp_path), stage) as killed:
         assert killed.stdout.readline() == "ready\n"
     assert killed.returncode == -9
     staged = list((tmp_path / "staging").iterdir())
@@ -325,7 +323,7 @@ def test_a_save_that_is_killed_is_wholly_there_or_not_at_all(tmp_path, stage):
         library.verify(id_)
 
 
-def test_what_a_living_process_has_staged_is_left_alone(empty_library):
+def test_staging_of_living_process_is_left_alone(empty_library):
     with empty_library.staging() as staged:
         (staged / "half").write_bytes(b"written")
         Library(empty_library.home)
@@ -335,11 +333,11 @@ def test_what_a_living_process_has_staged_is_left_alone(empty_library):
 
 def test_two_processes_write_and_list_at_once(tmp_path):
     Library(tmp_path)
-    writers = [python("writer.py", str(tmp_path), "6") for _ in range(2)]
+    writers = [start_script("entry_writer.py", str(tmp_path), "6") for _ in range(2)]
     kept = [writer.communicate(timeout=120)[0].split() for writer in writers]
     assert [writer.returncode for writer in writers] == [0, 0]
     library = Library(tmp_path)
-    assert ids(library) == sorted(kept[0] + kept[1])
+    assert artifact_ids(library) == sorted(kept[0] + kept[1])
     before = library.find()
     library.rebuild_catalog()
     assert library.find() == before
@@ -348,32 +346,32 @@ def test_two_processes_write_and_list_at_once(tmp_path):
 # Disks
 
 
-def test_a_full_disk_leaves_nothing_behind(small_disk):
+def test_commit_on_full_disk_leaves_nothing_behind(small_disk):
     library = Library(small_disk / "store")
-    first = keep_artifact(library, run := keep_run(library))
+    first = make_artifact(library, run := make_run(library))
     with library.staging() as staged:
         (staged / "files").mkdir()
         (staged / "files" / "model.bin").write_bytes(b"small")
-        fill(small_disk / "filler")
+        fill_disk(small_disk / "filler")
         with pytest.raises(StorageFailed) as caught:
             library.commit_artifact(staged, run.id, library.evidence(first.id), format="h5", seconds=1.0)
     assert caught.value.sentence == "The disk is full."
     assert caught.value.cure == "Free some space, then try again; nothing half written is left."
     assert list((library.home / "staging").iterdir()) == []
-    assert ids(library) == [first.id]
+    assert artifact_ids(library) == [first.id]
     library.verify(first.id)
     (small_disk / "filler").unlink()
-    second = keep_artifact(library, run)
-    assert ids(library) == sorted([first.id, second.id])
+    second = make_artifact(library, run)
+    assert artifact_ids(library) == sorted([first.id, second.id])
 
 
-def test_a_read_only_disk_is_read_all_the_same(small_disk):
-    kept = python("writer.py", str(small_disk), "1").communicate(timeout=60)[0].strip()
+def test_library_on_read_only_disk_is_readable(small_disk):
+    kept = start_script("entry_writer.py", str(small_disk), "1").communicate(timeout=60)[0].strip()
     remount(small_disk, "ro")
     library = Library(small_disk)
-    assert ids(library) == [kept]
+    assert artifact_ids(library) == [kept]
     library.verify(kept)
-    for change in (lambda: keep_run(library), lambda: library.remove(kept)):
+    for change in (lambda: make_run(library), lambda: library.remove(kept)):
         with pytest.raises(StorageFailed) as caught:
             change()
         assert caught.value.sentence == "The library lies on a read-only disk."
@@ -384,7 +382,7 @@ def test_a_read_only_disk_is_read_all_the_same(small_disk):
     ("number", "sentence"), [(errno.ENOSPC, "The disk is full."), (errno.EIO, "The disk reported an error.")]
 )
 @pytest.mark.parametrize("call", range(1, 8))
-def test_whichever_flush_fails_nothing_half_written_is_left(empty_library, run, monkeypatch, number, sentence, call):
+def test_commit_with_failed_fsync_leaves_no_partial_entry(empty_library, run, monkeypatch, number, sentence, call):
     real, calls = os.fsync, []
 
     def failing(descriptor: int) -> None:
@@ -395,14 +393,14 @@ def test_whichever_flush_fails_nothing_half_written_is_left(empty_library, run, 
 
     monkeypatch.setattr(os, "fsync", failing)
     with pytest.raises(StorageFailed) as caught:
-        keep_artifact(empty_library, run)
+        make_artifact(empty_library, run)
     assert caught.value.sentence == sentence
     monkeypatch.undo()
-    assert ids(empty_library) == []
+    assert artifact_ids(empty_library) == []
     assert list((empty_library.home / "staging").iterdir()) == []
 
 
-def test_a_home_that_cannot_be_made_is_said(tmp_path):
+def test_library_home_that_cannot_be_created_raises_storage_failed(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageFailed) as caught:
         Library(tmp_path / "file" / "store")

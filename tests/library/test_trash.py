@@ -9,19 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.errors import InputError, UnknownName
-from core.library import Library
 from core.library.trash import measure_disk_usage, size_on_disk
-from tests.library.conftest import keep_artifact, keep_run
+from tests.factories.library_entries import make_artifact, make_run, set_removal_age
 
 
-def removed_days_ago(library: Library, id_: str, days: float) -> None:
-    path = library.home / "trash" / id_ / "removed.json"
-    then = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="milliseconds")
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"created": then}))
-
-
-def test_many_go_at_once_and_come_back_whole(empty_library, run):
-    kept = [keep_artifact(empty_library, run).id for _ in range(4)]
+def test_remove_all_and_restore_many_artifacts(empty_library, run):
+    kept = [make_artifact(empty_library, run).id for _ in range(4)]
     assert empty_library.remove_all(kept[:3]) == kept[:3]
     assert [entry.id for entry in empty_library.find()] == kept[3:]
     assert sorted(empty_library.trash_ids()) == sorted(kept[:3])
@@ -32,8 +25,8 @@ def test_many_go_at_once_and_come_back_whole(empty_library, run):
     assert list((empty_library.home / "artifacts").glob("*/removed.json")) == []
 
 
-def test_what_is_pinned_or_has_an_alias_is_not_removed_and_nothing_with_it(empty_library, run):
-    free, pinned, named = (keep_artifact(empty_library, run).id for _ in range(3))
+def test_remove_all_with_pinned_or_aliased_entry_removes_nothing(empty_library, run):
+    free, pinned, named = (make_artifact(empty_library, run).id for _ in range(3))
     empty_library.annotate(pinned, pinned=True)
     empty_library.set_alias("champion", named)
     for ids, sentence in (
@@ -51,16 +44,16 @@ def test_what_is_pinned_or_has_an_alias_is_not_removed_and_nothing_with_it(empty
     assert len(empty_library.remove(run.id)) == 4
 
 
-def test_a_removal_of_what_is_not_there_removes_nothing(empty_library, artifact):
+def test_remove_all_with_unknown_id_removes_nothing(empty_library, artifact):
     with pytest.raises(UnknownName):
         empty_library.remove_all([artifact.id, "a0000000000"])
     assert empty_library.trash_ids() == []
 
 
-def test_only_what_has_lain_there_long_enough_is_deleted(empty_library, run):
-    old, new = (keep_artifact(empty_library, run).id for _ in range(2))
+def test_empty_trash_deletes_only_entries_of_age(empty_library, run):
+    old, new = (make_artifact(empty_library, run).id for _ in range(2))
     empty_library.remove_all([old, new])
-    removed_days_ago(empty_library, old, 31)
+    set_removal_age(empty_library, old, 31)
     assert empty_library.empty_trash(30) == [old]
     assert empty_library.trash_ids() == [new]
     assert list((empty_library.home / "staging").iterdir()) == []
@@ -68,7 +61,7 @@ def test_only_what_has_lain_there_long_enough_is_deleted(empty_library, run):
         empty_library.restore(old)
 
 
-def test_what_is_pinned_in_the_trash_stays_there(empty_library, artifact):
+def test_empty_trash_leaves_pinned_entry(empty_library, artifact):
     empty_library.annotate(artifact.id, note="x")
     empty_library.remove(artifact.id)
     path = empty_library.home / "trash" / artifact.id / "marks.json"
@@ -78,18 +71,18 @@ def test_what_is_pinned_in_the_trash_stays_there(empty_library, artifact):
     assert (thrown.pinned, thrown.entry.id) == (True, artifact.id)
 
 
-def test_what_nobody_noted_the_time_of_counts_from_when_it_is_first_seen(empty_library, artifact):
+def test_missing_removal_record_is_dated_when_first_seen(empty_library, artifact):
     empty_library.remove(artifact.id)
     note = empty_library.home / "trash" / artifact.id / "removed.json"
     note.unlink()
     assert empty_library.empty_trash(1) == []
     assert note.is_file()
-    removed_days_ago(empty_library, artifact.id, 2)
+    set_removal_age(empty_library, artifact.id, 2)
     assert empty_library.empty_trash(1) == [artifact.id]
 
 
-def test_the_last_that_was_removed_is_first_and_says_when(empty_library, run):
-    first, second = (keep_artifact(empty_library, run).id for _ in range(2))
+def test_trash_lists_last_removed_first_with_time(empty_library, run):
+    first, second = (make_artifact(empty_library, run).id for _ in range(2))
     began = datetime.now(UTC) - timedelta(milliseconds=1)
     empty_library.remove(first)
     empty_library.remove(second)
@@ -99,8 +92,8 @@ def test_the_last_that_was_removed_is_first_and_says_when(empty_library, run):
     assert datetime.fromisoformat(only.removed_at) >= began
 
 
-def test_what_goes_while_the_trash_is_listed_stops_no_list(empty_library, run, monkeypatch):
-    gone, kept = (keep_artifact(empty_library, run).id for _ in range(2))
+def test_entry_deleted_while_listing_trash_is_skipped(empty_library, run, monkeypatch):
+    gone, kept = (make_artifact(empty_library, run).id for _ in range(2))
     empty_library.remove_all([gone, kept])
     real, trash = os.scandir, empty_library.home / "trash"
 
@@ -117,7 +110,7 @@ def test_what_goes_while_the_trash_is_listed_stops_no_list(empty_library, run, m
 
 
 @pytest.mark.parametrize("text", ['{"schema": 1, "created": "yesterday"}', "[" * 100_000, ""], ids=len)
-def test_a_broken_note_of_the_time_stops_neither_the_list_nor_the_emptying(empty_library, artifact, text):
+def test_broken_removal_record_breaks_neither_list_nor_empty_trash(empty_library, artifact, text):
     empty_library.remove(artifact.id)
     (empty_library.home / "trash" / artifact.id / "removed.json").write_text(text)
     assert empty_library.empty_trash(1) == []
@@ -125,14 +118,14 @@ def test_a_broken_note_of_the_time_stops_neither_the_list_nor_the_emptying(empty
     assert 0 <= only.days_in_trash < 1
 
 
-def test_a_stranger_in_the_trash_is_left_alone(empty_library):
+def test_empty_trash_leaves_foreign_folder(empty_library):
     (empty_library.home / "trash" / "notes").mkdir()
     assert empty_library.empty_trash(0) == []
     assert (empty_library.home / "trash" / "notes").is_dir()
 
 
-def test_the_space_is_the_sum_of_all_files(empty_library, artifact):
-    other = keep_artifact(empty_library, keep_run(empty_library))
+def test_disk_usage_is_sum_of_all_files(empty_library, artifact):
+    other = make_artifact(empty_library, make_run(empty_library))
     empty_library.remove(other.id)
     (empty_library.home / "artifacts" / "link").symlink_to("/usr")
     found = measure_disk_usage(empty_library.home)

@@ -18,76 +18,76 @@ from core.library.job_store import Job
 from core.report import REPORT_KINDS, report_kind, write_report
 from core.report.data import summarize_outcomes
 from core.text.metrics import ALL_METRICS
-from tests.conftest import finished
+from tests.helpers import wait_until_done
 
 MARKUP = "<img src=x onerror=alert(1)>"
 FORMULA = "=1+1"
-WANTED = {"": Tolerance(1e-3)}
-LIMIT = {"": Tolerance(1.2345678e-7, 1e-3)}
+TOLERANCES = {"": Tolerance(1e-3)}
+PRECISE_TOLERANCES = {"": Tolerance(1.2345678e-7, 1e-3)}
 
 
 @pytest.fixture(scope="session")
-def copies(saved: Callable[[str, str], dict]) -> list[str]:
+def artifacts(saved: Callable[[str, str], dict]) -> list[str]:
     """One copy that is the same, one that changes answers, and one that is another kind of model."""
     asked = (("digits-mlp", "keras"), ("digits-mlp", "keras_int4"), ("tips", "keras"))
     return [saved(demo, key)["artifact"] for demo, key in asked]
 
 
 @pytest.fixture(scope="session")
-def job(jobs: Jobs, copies: list[str]) -> Job:
+def comparison_job(jobs: Jobs, artifacts: list[str]) -> Job:
     """A finished comparison of those, on all held-out rows."""
-    return finished(jobs, jobs.compare(copies))
+    return wait_until_done(jobs, jobs.compare(artifacts))
 
 
 @pytest.fixture(scope="session")
-def written(jobs: Jobs, job: Job, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def reports(jobs: Jobs, comparison_job: Job, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Its reports, by kind."""
     folder = tmp_path_factory.mktemp("reports")
     for kind in REPORT_KINDS:
-        write_report(jobs, job, folder / f"report.{kind}", WANTED)
+        write_report(jobs, comparison_job, folder / f"report.{kind}", TOLERANCES)
     return {kind: (folder / f"report.{kind}").read_text(encoding="utf-8") for kind in REPORT_KINDS}
 
 
 @pytest.fixture
-def renamed(jobs: Jobs, job: Job) -> Callable[[str], None]:
+def rename_run(jobs: Jobs, comparison_job: Job) -> Callable[[str], None]:
     """A function that gives the run of the comparison another name, until the end of the test."""
-    path = jobs.library.home / "runs" / job.result["baseline"] / "run.json"
+    path = jobs.library.home / "runs" / comparison_job.result["baseline"] / "run.json"
     before = path.read_text(encoding="utf-8")
     yield lambda name: path.write_text(json.dumps(json.loads(before) | {"name": name}), encoding="utf-8")
     path.write_text(before, encoding="utf-8")
 
 
-def words_of(html: str) -> str:
+def visible_text(html: str) -> str:
     """What a person reads: no scripts, no tags."""
     bare = re.sub(r"<(script|style)\b.*?</\1>", "", html, flags=re.DOTALL)
     return " ".join(re.sub(r"<[^>]*>", " ", bare).split())
 
 
-def test_the_json_has_every_number_of_the_job_and_no_word_that_is_not_json(job: Job, written: dict[str, str]):
-    found = json.loads(written["json"], parse_constant=pytest.fail)
-    assert (found["schema"], found["kind"], found["job"]) == (1, "comparison", job.id)
-    assert found["matrix"] == job.result["matrix"]
-    assert set(found["artifacts"]) == set(job.result["outcomes"])
-    for id_, outcome in job.result["outcomes"].items():
+def test_json_report_has_every_number_of_the_job(comparison_job: Job, reports: dict[str, str]):
+    found = json.loads(reports["json"], parse_constant=pytest.fail)
+    assert (found["schema"], found["kind"], found["job"]) == (1, "comparison", comparison_job.id)
+    assert found["matrix"] == comparison_job.result["matrix"]
+    assert set(found["artifacts"]) == set(comparison_job.result["outcomes"])
+    for id_, outcome in comparison_job.result["outcomes"].items():
         kept = {name: found["artifacts"][id_][name] for name in outcome}
         assert kept == outcome
-    assert found["machine"] == job.result["machine"]
-    assert found["versions"]["keras"] == job.result["versions"]["keras"]
+    assert found["machine"] == comparison_job.result["machine"]
+    assert found["versions"]["keras"] == comparison_job.result["versions"]["keras"]
 
 
-def test_the_json_knows_the_files_of_each_copy(jobs: Jobs, job: Job, written: dict[str, str]):
-    found = json.loads(written["json"])["artifacts"]
-    for id_ in job.result["outcomes"]:
+def test_json_report_lists_files_of_each_artifact(jobs: Jobs, comparison_job: Job, reports: dict[str, str]):
+    found = json.loads(reports["json"])["artifacts"]
+    for id_ in comparison_job.result["outcomes"]:
         record = jobs.library.artifact(id_)
         assert found[id_]["bytes"] == record.bytes
         assert [one["sha256"] for one in found[id_]["files"]] == [one.sha256 for one in record.files]
 
 
-def test_the_csv_has_a_line_for_each_copy_and_output_with_the_jobs_numbers(job: Job, written: dict[str, str]):
-    lines = list(csv.DictReader(io.StringIO(written["csv"])))
-    assert [line["artifact"] for line in lines] == list(job.result["outcomes"])
+def test_csv_report_has_a_line_per_artifact_and_output(comparison_job: Job, reports: dict[str, str]):
+    lines = list(csv.DictReader(io.StringIO(reports["csv"])))
+    assert [line["artifact"] for line in lines] == list(comparison_job.result["outcomes"])
     same, changed, unfit = lines
-    (numbers,) = job.result["outcomes"][changed["artifact"]]["outputs"]
+    (numbers,) = comparison_job.result["outcomes"][changed["artifact"]]["outputs"]
     for name in ("max_abs", "mean_abs", "p99_abs", "max_rel", "mean_ulp", "cosine", "atol_needed", "changed"):
         assert float(changed[name]) == numbers[name]
     assert int(changed["worst.row"]) == numbers["worst"]["row"]
@@ -95,13 +95,13 @@ def test_the_csv_has_a_line_for_each_copy_and_output_with_the_jobs_numbers(job: 
     assert float(changed["classes.answer_accuracy.low"]) == numbers["classes"]["answer_accuracy"]["low"]
     assert (same["tolerance.passed"], changed["tolerance.passed"]) == ("True", "False")
     assert (unfit["verdict"], unfit["max_abs"]) == ("not-comparable", "")
-    assert unfit["error"] == job.result["outcomes"][unfit["artifact"]]["error"]["sentence"]
+    assert unfit["error"] == comparison_job.result["outcomes"][unfit["artifact"]]["error"]["sentence"]
     assert [name for name in lines[0] if name.split(".")[-1] in ("histogram", "heat", "agreement")] == []
 
 
-def test_the_page_says_the_verdicts_the_numbers_and_the_hashes(jobs: Jobs, job: Job, written: dict[str, str]):
-    said = words_of(written["html"])
-    same, changed, unfit = job.result["outcomes"].values()
+def test_html_report_shows_verdicts_numbers_and_hashes(jobs: Jobs, comparison_job: Job, reports: dict[str, str]):
+    said = visible_text(reports["html"])
+    same, changed, unfit = comparison_job.result["outcomes"].values()
     assert "Bit-identical" in said
     assert f"Some answers changed: {changed['changed_rows']} of {changed['rows']} rows" in said
     assert unfit["error"]["sentence"].replace("'", "&#39;") in said
@@ -109,25 +109,26 @@ def test_the_page_says_the_verdicts_the_numbers_and_the_hashes(jobs: Jobs, job: 
         (numbers,) = outcome["outputs"]
         lines = [(one.label, " ".join(one.format_from(numbers).split())) for one in ALL_METRICS]
         assert [line for line in lines if any(part not in said for part in line)] == []
-    for id_ in job.result["outcomes"]:
+    for id_ in comparison_job.result["outcomes"]:
         assert all(one.sha256 in said for one in jobs.library.artifact(id_).files)
-    assert f"python -m core compare {' '.join(job.request['artifacts'])} --baseline {job.result['baseline']}" in said
+    artifacts, baseline = comparison_job.request["artifacts"], comparison_job.result["baseline"]
+    assert f"python -m core compare {' '.join(artifacts)} --baseline {baseline}" in said
     assert "--tolerance 0.001" in said
 
 
-def test_the_rows_that_disagree_are_in_the_page_with_their_pictures(jobs: Jobs, job: Job, written: dict[str, str]):
-    id_ = job.request["artifacts"][1]
-    changed, distance = jobs.predictions(job.id).read_row_distances(id_)
+def test_html_report_shows_disagreeing_rows_with_images(jobs: Jobs, comparison_job: Job, reports: dict[str, str]):
+    id_ = comparison_job.request["artifacts"][1]
+    changed, distance = jobs.predictions(comparison_job.id).read_row_distances(id_)
     rows = np.flatnonzero(changed)
-    (shown,) = re.findall(r"<h2>Rows that disagree</h2>.*?</section>", written["html"], re.DOTALL)
+    (shown,) = re.findall(r"<h2>Rows that disagree</h2>.*?</section>", reports["html"], re.DOTALL)
     listed = [int(row) for row in re.findall(r'<th scope="row">(\d+)</th>', shown)]
     assert listed == sorted(rows, key=lambda row: -distance[row])
     assert shown.count('src="data:image/png;base64,') == len(rows) > 0
     assert shown.count('class="changed"') == len(rows)
 
 
-def test_the_page_allows_its_own_scripts_alone_and_no_address(written: dict[str, str]):
-    page = written["html"]
+def test_html_report_csp_allows_only_its_own_scripts(reports: dict[str, str]):
+    page = reports["html"]
     (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
     assert policy.startswith("default-src &#39;none&#39;; script-src &#39;sha256-")
     assert "unsafe-inline&#39;; img" in policy.partition("style-src")[2]
@@ -136,13 +137,13 @@ def test_the_page_allows_its_own_scripts_alone_and_no_address(written: dict[str,
     assert re.findall(r"(?:src|href)=\"(?!data:)", outside) == []
 
 
-def test_a_name_that_is_markup_or_a_formula_stays_a_name(
-    jobs: Jobs, job: Job, renamed: Callable[[str], None], tmp_path: Path
+def test_reports_escape_markup_and_formulas_in_names(
+    jobs: Jobs, comparison_job: Job, rename_run: Callable[[str], None], tmp_path: Path
 ):
     for name in (MARKUP, FORMULA, "@SUM(A1)", "-1+1", "</script><script>alert(1)</script>"):
-        renamed(name)
+        rename_run(name)
         for kind in REPORT_KINDS:
-            write_report(jobs, job, tmp_path / f"a.{kind}")
+            write_report(jobs, comparison_job, tmp_path / f"a.{kind}")
         page = (tmp_path / "a.html").read_text(encoding="utf-8")
         assert "<img src=x" not in page
         assert "<script>alert" not in page
@@ -153,23 +154,26 @@ def test_a_name_that_is_markup_or_a_formula_stays_a_name(
 
 
 @pytest.mark.parametrize("name", ["report.pdf", "report", "report.html.txt"])
-def test_another_ending_is_refused_in_words(jobs: Jobs, job: Job, tmp_path: Path, name: str):
+def test_write_report_unknown_extension_is_refused(jobs: Jobs, comparison_job: Job, tmp_path: Path, name: str):
     with pytest.raises(InputError, match=r"an \.html, a \.json or a \.csv file") as refused:
-        write_report(jobs, job, tmp_path / name)
+        write_report(jobs, comparison_job, tmp_path / name)
     assert refused.value.received == name
     assert list(tmp_path.iterdir()) == []
     assert report_kind(Path("A.HTML")) == "html"
 
 
-def test_a_job_that_is_no_finished_comparison_is_refused(jobs: Jobs, job: Job, tmp_path: Path):
-    for other in (job.model_copy(update={"state": "failed"}), job.model_copy(update={"kind": "train"})):
+def test_write_report_unfinished_or_other_job_is_refused(jobs: Jobs, comparison_job: Job, tmp_path: Path):
+    for other in (
+        comparison_job.model_copy(update={"state": "failed"}),
+        comparison_job.model_copy(update={"kind": "train"}),
+    ):
         with pytest.raises(InputError, match="Only a finished comparison"):
             write_report(jobs, other, tmp_path / "a.json")
 
 
 @pytest.mark.parametrize("kind", list(REPORT_KINDS))
-def test_a_report_that_cannot_be_written_leaves_the_old_one_whole(
-    jobs: Jobs, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+def test_write_report_failure_leaves_existing_file_unchanged(
+    jobs: Jobs, comparison_job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ):
     path = tmp_path / f"a.{kind}"
     path.write_text("the old one", encoding="utf-8")
@@ -179,15 +183,15 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one_whole(
 
     monkeypatch.setattr("core.library.storage.os.replace", refuse)
     with pytest.raises(StorageFailed):
-        write_report(jobs, job, path)
+        write_report(jobs, comparison_job, path)
     assert [(one.name, one.read_text(encoding="utf-8")) for one in tmp_path.iterdir()] == [(path.name, "the old one")]
     monkeypatch.undo()
     with pytest.raises(RoundtripError):
-        write_report(jobs, job, tmp_path / "no such folder" / f"a.{kind}")
+        write_report(jobs, comparison_job, tmp_path / "no such folder" / f"a.{kind}")
 
 
-def test_the_command_asks_the_same_inputs_again(jobs: Jobs, copies: list[str], tmp_path: Path):
-    kept, run = Inputs(jobs.library.home, jobs.config), jobs.library.artifact(copies[0]).run
+def test_report_command_reproduces_the_inputs(jobs: Jobs, artifacts: list[str], tmp_path: Path):
+    kept, run = Inputs(jobs.library.home, jobs.config), jobs.library.artifact(artifacts[0]).run
     specs = input_specs(jobs.library, run)
     chosen = kept.add_held_out(jobs.library, run, 9, ["3", "8"], seed=2)
     random = kept.add_random(specs, 7, -1.5, 2.0000001, seed=3)
@@ -198,7 +202,12 @@ def test_the_command_asks_the_same_inputs_again(jobs: Jobs, copies: list[str], t
         typed.id: f"--inputs inputs-{typed.id}.npz",
     }
     for id_, end in ends.items():
-        write_report(jobs, finished(jobs, jobs.compare(copies[:1], inputs=id_)), tmp_path / "a.json", LIMIT)
+        write_report(
+            jobs,
+            wait_until_done(jobs, jobs.compare(artifacts[:1], inputs=id_)),
+            tmp_path / "a.json",
+            PRECISE_TOLERANCES,
+        )
         command = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["command"]
         assert command.endswith(f"{end} --tolerance 1.2345678e-07,0.001")
 
@@ -219,7 +228,7 @@ def test_the_command_asks_the_same_inputs_again(jobs: Jobs, copies: list[str], t
         ),
     ],
 )
-def test_the_headline_counts_copies(outcomes: list[str], words: str):
+def test_headline_counts_artifacts_by_verdict(outcomes: list[str], words: str):
     silent = {"does-not-load": {"error": {"sentence": "no"}, "changed_rows": None}}
     rows = {"error": None, "changed_rows": 4}
     found = {f"a{at}": {"verdict": one} | silent.get(one, rows) for at, one in enumerate(outcomes)}
@@ -227,10 +236,10 @@ def test_the_headline_counts_copies(outcomes: list[str], words: str):
 
 
 @pytest.mark.parametrize(("demo", "key"), [("two-in-two-out", "litert_dynamic"), ("digits-denoiser", "keras")])
-def test_models_of_several_outputs_and_of_pictures_are_reported(
+def test_reports_cover_multiple_outputs_and_image_outputs(
     jobs: Jobs, saved: Callable[[str, str], dict], tmp_path: Path, demo: str, key: str
 ):
-    asked = finished(jobs, jobs.compare([saved(demo, key)["artifact"]], 40))
+    asked = wait_until_done(jobs, jobs.compare([saved(demo, key)["artifact"]], 40))
     (outcome,) = asked.result["outcomes"].values()
     outputs = [one["output"] for one in outcome["outputs"]]
     wanted = {outputs[-1]: Tolerance(0.0)}
@@ -240,19 +249,21 @@ def test_models_of_several_outputs_and_of_pictures_are_reported(
     assert [line["output"] for line in lines] == outputs
     same = outcome["outputs"][-1]["max_abs"] == 0
     assert [line["tolerance.passed"] for line in lines] == [""] * (len(outputs) - 1) + [str(same)]
-    said = words_of((tmp_path / "a.html").read_text(encoding="utf-8"))
+    said = visible_text((tmp_path / "a.html").read_text(encoding="utf-8"))
     assert all(f"Output {one}" in said for one in outputs)
     with pytest.raises(InputError, match="no such output"):
         write_report(jobs, asked, tmp_path / "b.csv", {"no such": Tolerance(1.0)})
 
 
-def test_a_copy_that_left_the_library_is_still_told_of(jobs: Jobs, copies: list[str], job: Job, tmp_path: Path):
-    jobs.library.remove(copies[1])
+def test_reports_include_artifact_removed_from_library(
+    jobs: Jobs, artifacts: list[str], comparison_job: Job, tmp_path: Path
+):
+    jobs.library.remove(artifacts[1])
     try:
-        write_report(jobs, job, tmp_path / "a.html")
-        write_report(jobs, job, tmp_path / "a.json")
+        write_report(jobs, comparison_job, tmp_path / "a.html")
+        write_report(jobs, comparison_job, tmp_path / "a.json")
     finally:
-        jobs.library.restore(copies[1])
+        jobs.library.restore(artifacts[1])
     assert "This copy is not in the library any more." in (tmp_path / "a.html").read_text(encoding="utf-8")
-    found = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["artifacts"][copies[1]]
-    assert (found["files"], found["outputs"]) == (None, job.result["outcomes"][copies[1]]["outputs"])
+    found = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["artifacts"][artifacts[1]]
+    assert (found["files"], found["outputs"]) == (None, comparison_job.result["outcomes"][artifacts[1]]["outputs"])

@@ -47,7 +47,7 @@ def library(empty_library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:
     return empty_library
 
 
-def keep(library: Library, **contents: bytes) -> Artifact:
+def make_artifact_of(library: Library, **contents: bytes) -> Artifact:
     """An artifact of these files; "__" in a name is a folder's end."""
     with library.staging() as staged:
         (staged / "snapshot").mkdir()
@@ -62,11 +62,11 @@ def keep(library: Library, **contents: bytes) -> Artifact:
         return library.commit_artifact(staged, run.id, evidence, format="keras", seconds=0.1)
 
 
-def kept_file(library: Library, artifact: Artifact, name: str) -> Path:
+def stored_file(library: Library, artifact: Artifact, name: str) -> Path:
     return library.home / "artifacts" / artifact.id / "files" / name
 
 
-def ask(address: str, method: str = "GET", between=lambda: None, **headers: str) -> Reply:
+def request_route(address: str, method: str = "GET", between=lambda: None, **headers: str) -> Reply:
     """What our routes answer; `between` is done when the headers are out."""
     given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     scope = {"type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1"}
@@ -89,19 +89,19 @@ def ask(address: str, method: str = "GET", between=lambda: None, **headers: str)
     return Reply(found["status"], found["headers"], found["body"])
 
 
-def staged(library: Library) -> list[Path]:
+def list_staged(library: Library) -> list[Path]:
     return list((library.home / "staging").iterdir())
 
 
-def test_one_file_comes_as_it_is_with_its_hash_as_its_tag(library: Library):
-    one = keep(library, **{"model.keras": CONTENT})
-    reply = ask(download_url([one.id]))
+def test_download_single_file_has_its_hash_as_etag(library: Library):
+    one = make_artifact_of(library, **{"model.keras": CONTENT})
+    reply = request_route(download_url([one.id]))
     assert (reply.status, reply.body) == (200, CONTENT)
     assert reply.headers["etag"] == f'"{one.files[0].sha256}"'
     assert reply.headers["content-length"] == str(len(CONTENT))
     assert reply.headers["accept-ranges"] == "bytes"
     assert reply.headers["content-disposition"] == f'attachment; filename="{one.id}-model.keras"'
-    assert staged(library) == []
+    assert list_staged(library) == []
 
 
 @pytest.mark.parametrize(
@@ -115,9 +115,9 @@ def test_one_file_comes_as_it_is_with_its_hash_as_its_tag(library: Library):
         ("bytes=10239-20000", slice(10239, None)),
     ],
 )
-def test_a_range_is_answered_with_that_range(library: Library, asked: str, part: slice):
-    one = keep(library, **{"model.keras": CONTENT})
-    reply = ask(download_url([one.id]), range=asked)
+def test_download_range_returns_that_range(library: Library, asked: str, part: slice):
+    one = make_artifact_of(library, **{"model.keras": CONTENT})
+    reply = request_route(download_url([one.id]), range=asked)
     start, stop, _ = part.indices(len(CONTENT))
     assert (reply.status, reply.body) == (206, CONTENT[part])
     assert reply.headers["content-range"] == f"bytes {start}-{stop - 1}/{len(CONTENT)}"
@@ -125,40 +125,42 @@ def test_a_range_is_answered_with_that_range(library: Library, asked: str, part:
 
 
 @pytest.mark.parametrize("asked", ["bytes=10240-", "bytes=99999-100000", "bytes=-0"])
-def test_a_range_that_is_not_in_the_file_is_refused_with_its_size(library: Library, asked: str):
-    reply = ask(download_url([keep(library, **{"model.keras": CONTENT}).id]), range=asked)
+def test_download_range_outside_file_is_416_with_size(library: Library, asked: str):
+    reply = request_route(download_url([make_artifact_of(library, **{"model.keras": CONTENT}).id]), range=asked)
     assert (reply.status, reply.body) == (416, b"")
     assert reply.headers["content-range"] == f"bytes */{len(CONTENT)}"
-    assert staged(library) == []
+    assert list_staged(library) == []
 
 
 @pytest.mark.parametrize("asked", ["bytes=9-5", "bytes=-", "bytes=a-b", "lines=1-2", "bytes=0-1,5-6", "bytes=-1-2"])
-def test_what_is_no_single_range_gives_the_whole(library: Library, asked: str):
-    reply = ask(download_url([keep(library, **{"model.keras": CONTENT}).id]), range=asked)
+def test_download_unsupported_range_returns_whole_file(library: Library, asked: str):
+    reply = request_route(download_url([make_artifact_of(library, **{"model.keras": CONTENT}).id]), range=asked)
     assert (reply.status, reply.body) == (200, CONTENT)
 
 
-def test_a_range_of_other_bytes_than_those_begun_with_gives_the_whole(library: Library):
-    one = keep(library, **{"model.keras": CONTENT})
+def test_download_if_range_with_other_etag_returns_whole_file(library: Library):
+    one = make_artifact_of(library, **{"model.keras": CONTENT})
     address, tag = download_url([one.id]), f'"{one.files[0].sha256}"'
-    assert ask(address, range="bytes=3-4", if_range=tag).body == CONTENT[3:5]
-    assert ask(address, range="bytes=3-4", if_range='"another"').body == CONTENT
-    assert ask(address, range="bytes=3-4", if_range=f"W/{tag}").body == CONTENT
-    known = ask(address, if_none_match=f'"another", {tag}')
+    assert request_route(address, range="bytes=3-4", if_range=tag).body == CONTENT[3:5]
+    assert request_route(address, range="bytes=3-4", if_range='"another"').body == CONTENT
+    assert request_route(address, range="bytes=3-4", if_range=f"W/{tag}").body == CONTENT
+    known = request_route(address, if_none_match=f'"another", {tag}')
     assert (known.status, known.body) == (304, b"")
 
 
-def test_head_says_what_get_would_and_sends_nothing(library: Library):
-    address = download_url([keep(library, **{"model.keras": CONTENT}).id])
-    said, got = ask(address, "HEAD", range="bytes=5-9"), ask(address, range="bytes=5-9")
+def test_download_head_has_headers_of_get_and_no_body(library: Library):
+    address = download_url([make_artifact_of(library, **{"model.keras": CONTENT}).id])
+    said, got = request_route(address, "HEAD", range="bytes=5-9"), request_route(address, range="bytes=5-9")
     assert (said.status, said.headers, said.body) == (206, got.headers, b"")
-    assert ask(address, "HEAD").headers == ask(address).headers
+    assert request_route(address, "HEAD").headers == request_route(address).headers
 
 
-def test_several_files_are_a_zip_that_other_programs_open_and_that_is_the_same_every_time(library: Library, tmp_path):
-    one = keep(library, **{"saved_model.pb": CONTENT, "variables__größe.bin": b"", "variables__data": CONTENT * 3})
-    other = keep(library, **{"model.keras": b"k"})
-    reply = ask(download_url([one.id, other.id, one.id]))
+def test_download_of_several_files_is_reproducible_zip(library: Library, tmp_path):
+    one = make_artifact_of(
+        library, **{"saved_model.pb": CONTENT, "variables__größe.bin": b"", "variables__data": CONTENT * 3}
+    )
+    other = make_artifact_of(library, **{"model.keras": b"k"})
+    reply = request_route(download_url([one.id, other.id, one.id]))
     assert (reply.status, int(reply.headers["content-length"])) == (200, len(reply.body))
     assert reply.headers["content-disposition"] == 'attachment; filename="roundtrip-2-artifacts.zip"'
     with zipfile.ZipFile(io.BytesIO(reply.body)) as archive:
@@ -171,42 +173,42 @@ def test_several_files_are_a_zip_that_other_programs_open_and_that_is_the_same_e
         }
     (tmp_path / "some.zip").write_bytes(reply.body)
     subprocess.run(["python3", "-m", "zipfile", "-t", tmp_path / "some.zip"], check=True, capture_output=True)
-    again = ask(download_url([one.id, other.id]))
+    again = request_route(download_url([one.id, other.id]))
     assert (again.body, again.headers["etag"]) == (reply.body, reply.headers["etag"])
-    assert ask(download_url([other.id, one.id])).headers["etag"] != reply.headers["etag"]
+    assert request_route(download_url([other.id, one.id])).headers["etag"] != reply.headers["etag"]
 
 
-def test_every_range_of_a_zip_is_that_part_of_it(library: Library):
-    address = download_url([keep(library, a=b"first", b=b"", c=b"third" * 9).id])
-    whole = ask(address).body
+def test_download_zip_range_equals_that_part_of_whole(library: Library):
+    address = download_url([make_artifact_of(library, a=b"first", b=b"", c=b"third" * 9).id])
+    whole = request_route(address).body
     for start in range(0, len(whole), 13):
         for stop in (start + 1, start + 60, len(whole)):
-            assert ask(address, range=f"bytes={start}-{stop - 1}").body == whole[start:stop]
+            assert request_route(address, range=f"bytes={start}-{stop - 1}").body == whole[start:stop]
 
 
-def test_what_large_archives_need_is_written(library: Library, monkeypatch: pytest.MonkeyPatch):
+def test_download_zip_uses_zip64_beyond_limits(library: Library, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 100)
     monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 2)
-    body = ask(download_url([keep(library, a=CONTENT, b=b"b", c=CONTENT[::-1]).id])).body
+    body = request_route(download_url([make_artifact_of(library, a=CONTENT, b=b"b", c=CONTENT[::-1]).id])).body
     monkeypatch.undo()
     assert body.count(b"PK\x06\x06") == 1  # the directory of a large archive
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         assert [archive.read(name) for name in archive.namelist()] == [CONTENT, b"b", CONTENT[::-1]]
 
 
-def test_a_file_that_was_not_touched_is_hashed_once(library: Library, monkeypatch: pytest.MonkeyPatch):
-    one, read = keep(library, a=CONTENT, b=b"b"), []
+def test_download_unchanged_file_is_hashed_once(library: Library, monkeypatch: pytest.MonkeyPatch):
+    one, read = make_artifact_of(library, a=CONTENT, b=b"b"), []
     through = checking._hash_stream
     monkeypatch.setattr(checking, "_hash_stream", lambda file: read.append(file.name) or through(file))
-    first = ask(download_url([one.id])).body
-    assert (ask(download_url([one.id])).body, len(read)) == (first, 2)
-    os.utime(kept_file(library, one, "a"), ns=(1, 1))
-    assert (ask(download_url([one.id])).body, len(read)) == (first, 3)
+    first = request_route(download_url([one.id])).body
+    assert (request_route(download_url([one.id])).body, len(read)) == (first, 2)
+    os.utime(stored_file(library, one, "a"), ns=(1, 1))
+    assert (request_route(download_url([one.id])).body, len(read)) == (first, 3)
 
 
-def test_a_file_of_just_now_is_hashed_again(library: Library, monkeypatch: pytest.MonkeyPatch):
+def test_recently_modified_file_is_hashed_again(library: Library, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.undo()
-    one, read = keep(library, a=CONTENT), []
+    one, read = make_artifact_of(library, a=CONTENT), []
     through = checking._hash_stream
     monkeypatch.setattr(checking, "_hash_stream", lambda file: read.append(1) or through(file))
     for _ in range(2):
@@ -216,10 +218,10 @@ def test_a_file_of_just_now_is_hashed_again(library: Library, monkeypatch: pytes
 
 @pytest.mark.trust
 @pytest.mark.parametrize("harm", ["flip", "cut", "remove", "link", "folder", "pipe"])
-def test_a_damaged_file_is_not_given_out(library: Library, tmp_path, harm: str):
-    one = keep(library, a=CONTENT, b=b"b")
-    path = kept_file(library, one, "a")
-    ask(download_url([one.id]))
+def test_download_damaged_file_is_refused(library: Library, tmp_path, harm: str):
+    one = make_artifact_of(library, a=CONTENT, b=b"b")
+    path = stored_file(library, one, "a")
+    request_route(download_url([one.id]))
     path.unlink()
     if harm == "flip":
         path.write_bytes(b"\1" + CONTENT[1:])
@@ -232,74 +234,74 @@ def test_a_damaged_file_is_not_given_out(library: Library, tmp_path, harm: str):
         path.mkdir()
     elif harm == "pipe":
         os.mkfifo(path)
-    reply = ask(download_url([one.id]))
+    reply = request_route(download_url([one.id]))
     assert reply.status == 409
     assert reply.body.startswith(b"The file a is missing, or not what was saved")
     assert str(library.home).encode() not in reply.body
-    assert staged(library) == []
+    assert list_staged(library) == []
 
 
 @pytest.mark.trust
 def test_a_linked_folder_is_not_followed(library: Library, tmp_path):
-    one = keep(library, sub__a=CONTENT)
-    folder = kept_file(library, one, "sub")
+    one = make_artifact_of(library, sub__a=CONTENT)
+    folder = stored_file(library, one, "sub")
     folder.rename(tmp_path / "elsewhere")
     folder.symlink_to(tmp_path / "elsewhere")
-    assert ask(download_url([one.id])).status == 409
+    assert request_route(download_url([one.id])).status == 409
 
 
 @pytest.mark.trust
-def test_a_server_without_room_for_more_open_files_blames_no_file(library: Library, monkeypatch: pytest.MonkeyPatch):
-    one = keep(library, a=CONTENT)
+def test_download_without_free_file_descriptors_is_503(library: Library, monkeypatch: pytest.MonkeyPatch):
+    one = make_artifact_of(library, a=CONTENT)
 
     def refuse(*_):
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(checking.os, "open", refuse)
-    reply = ask(download_url([one.id]))
+    reply = request_route(download_url([one.id]))
     monkeypatch.undo()
     assert (reply.status, b"not what was saved" in reply.body) == (503, False)
 
 
 @pytest.mark.trust
-def test_a_record_does_not_lead_out_of_its_folder(library: Library):
-    one = keep(library, a=CONTENT)
+def test_download_record_path_outside_folder_is_refused(library: Library):
+    one = make_artifact_of(library, a=CONTENT)
     (library.home / "artifacts" / one.id / "secret").write_bytes(CONTENT)
     record = library.home / "artifacts" / one.id / "artifact.json"
     for path in ("../secret", "/etc/hostname", "..\\\\secret", ""):
         record.write_text(record.read_text().replace('"path": "a"', f'"path": "{path}"'))
-        assert ask(download_url([one.id])).status == 409
+        assert request_route(download_url([one.id])).status == 409
         record.write_text(record.read_text().replace(f'"path": "{path}"', '"path": "a"'))
-    assert ask(download_url([one.id])).status == 200
+    assert request_route(download_url([one.id])).status == 200
 
 
 @pytest.mark.trust
 @pytest.mark.parametrize(
     "asked", ["..", "%2e%2e", "a0123456789", "a0123456789,r0123456789", "a", "*", "a\0", "a" * 5000]
 )
-def test_nothing_of_a_request_becomes_a_path(library: Library, asked: str):
-    reply = ask(f"/download/{asked}")
+def test_download_malformed_id_is_404(library: Library, asked: str):
+    reply = request_route(f"/download/{asked}")
     assert (reply.status, reply.body[:39]) == (404, b"Nothing in the library has this id. Rec")
 
 
 @pytest.mark.trust
-def test_an_artifact_that_is_deleted_during_its_download_comes_whole(library: Library):
-    one = keep(library, a=CONTENT, b=CONTENT * 500)
-    whole = ask(download_url([one.id])).body
+def test_download_completes_when_artifact_is_deleted_meanwhile(library: Library):
+    one = make_artifact_of(library, a=CONTENT, b=CONTENT * 500)
+    whole = request_route(download_url([one.id])).body
 
     def delete():
         library.remove(one.id)
         for path in sorted((library.home / "trash").rglob("*"), reverse=True):
             path.unlink() if path.is_file() else path.rmdir()
 
-    assert ask(download_url([one.id]), between=delete).body == whole
-    assert staged(library) == []
+    assert request_route(download_url([one.id]), between=delete).body == whole
+    assert list_staged(library) == []
 
 
 @pytest.mark.trust
-def test_a_file_that_is_changed_during_its_download_breaks_it_off(library: Library):
-    one = keep(library, a=b"a", b=CONTENT * 500)
-    path, sent = kept_file(library, one, "b"), []
+def test_download_aborts_when_file_changes_meanwhile(library: Library):
+    one = make_artifact_of(library, a=b"a", b=CONTENT * 500)
+    path, sent = stored_file(library, one, "b"), []
     with archive_artifacts(library, [one.id]) as parcel:
         chunks = parcel.read()
         sent += [next(chunks), next(chunks), next(chunks), next(chunks)]
@@ -310,38 +312,38 @@ def test_a_file_that_is_changed_during_its_download_breaks_it_off(library: Libra
         with pytest.raises(checking.Damaged):
             sent += list(chunks)
     assert b"".join(sent).find(b"other") == -1
-    assert staged(library) == []
+    assert list_staged(library) == []
 
 
-def test_the_graph_viewer_is_sent_the_very_bytes_that_were_checked(library: Library, monkeypatch: pytest.MonkeyPatch):
+def test_graph_viewer_gets_only_verified_bytes(library: Library, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("ui.session.current_jobs", endpoints._current_jobs)
-    one = keep(library, **{"model.keras": CONTENT})
+    one = make_artifact_of(library, **{"model.keras": CONTENT})
     address = f"/graph/{one.id}/{graph_token(one.id)}/files/model.keras"
-    reply = ask(address)
+    reply = request_route(address)
     assert (reply.status, reply.body, reply.headers["cache-control"]) == (200, CONTENT, "no-store")
     assert "sandbox allow-scripts" in reply.headers["content-security-policy"]
-    assert ask(address, range="bytes=5-9").body == CONTENT[5:10]
-    assert ask(address.replace("model.keras", "../artifact.json")).status == 404
+    assert request_route(address, range="bytes=5-9").body == CONTENT[5:10]
+    assert request_route(address.replace("model.keras", "../artifact.json")).status == 404
 
     def change():
-        kept_file(library, one, "model.keras").write_bytes(b"x" * len(CONTENT))
+        stored_file(library, one, "model.keras").write_bytes(b"x" * len(CONTENT))
 
     with pytest.raises(checking.Damaged):
-        ask(address, between=change)
-    assert ask(address).status == 404
-    assert staged(library) == []
+        request_route(address, between=change)
+    assert request_route(address).status == 404
+    assert list_staged(library) == []
 
 
-def test_where_the_disk_makes_no_links_files_are_read_in_place(library: Library, monkeypatch: pytest.MonkeyPatch):
-    one = keep(library, a=CONTENT, b=b"b")
-    whole = ask(download_url([one.id])).body
+def test_download_without_hard_links_reads_files_in_place(library: Library, monkeypatch: pytest.MonkeyPatch):
+    one = make_artifact_of(library, a=CONTENT, b=b"b")
+    whole = request_route(download_url([one.id])).body
 
     def refuse(*_, **__):
         raise OSError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)
-    assert ask(download_url([one.id])).body == whole
-    assert staged(library) == []
+    assert request_route(download_url([one.id])).body == whole
+    assert list_staged(library) == []
 
 
 @pytest.mark.parametrize(
@@ -357,7 +359,7 @@ def test_where_the_disk_makes_no_links_files_are_read_in_place(library: Library,
         ("x" * 400 + ".h5", f'attachment; filename="{"x" * 177}.h5"'),
     ],
 )
-def test_any_name_is_a_name_and_nothing_else(name: str, header: str):
+def test_content_disposition_encodes_any_name(name: str, header: str):
     assert content_disposition(name) == header
 
 
@@ -373,19 +375,19 @@ def test_any_name_is_a_name_and_nothing_else(name: str, header: str):
         ("/kit/{id}.zip", b"What this copy answers cannot be held against"),
     ],
 )
-def test_what_cannot_be_taken_is_said_in_a_sentence(library: Library, address: str, said: bytes):
-    reply = ask(address.format(id=keep(library, a=CONTENT).id))
+def test_export_routes_refusals_are_sentences(library: Library, address: str, said: bytes):
+    reply = request_route(address.format(id=make_artifact_of(library, a=CONTENT).id))
     assert reply.status in (400, 404)
     assert reply.body.startswith(said)
-    assert staged(library) == []
+    assert list_staged(library) == []
 
 
-def test_an_alias_stands_for_its_artifact_in_an_address_and_moves_with_it(library: Library):
-    one, two = keep(library, a=b"one"), keep(library, a=b"two")
+def test_download_by_alias_follows_the_alias(library: Library):
+    one, two = make_artifact_of(library, a=b"one"), make_artifact_of(library, a=b"two")
     library.set_alias("champion", one.id)
-    assert ask("/download/champion").body == b"one"
+    assert request_route("/download/champion").body == b"one"
     library.set_alias("champion", two.id)
-    assert ask("/download/champion").body == b"two"
-    assert ask(f"/download/champion,{two.id}").body == b"two"
+    assert request_route("/download/champion").body == b"two"
+    assert request_route(f"/download/champion,{two.id}").body == b"two"
     library.drop_alias("champion")
-    assert ask("/download/champion").status == 404
+    assert request_route("/download/champion").status == 404

@@ -14,13 +14,13 @@ from core.jobs.participants import open_participant
 from core.library import storage
 from core.settings import PROJECT
 from core.worker.remote_predictor import RemotePredictor
-from tests.conftest import finished
+from tests.helpers import wait_until_done
 from ui.navigation import PAGES
 
-HEAVY = ("tensorflow", "keras", "h5py", "onnx", "onnxruntime", "ai_edge_litert", "openvino", "sklearn")
+MODEL_RUNTIMES = ("tensorflow", "keras", "h5py", "onnx", "onnxruntime", "ai_edge_litert", "openvino", "sklearn")
 
 
-def said(app: AppTest) -> str:
+def page_text(app: AppTest) -> str:
     """All text of a page."""
     parts = [*app.title, *app.markdown, *app.caption, *app.error, *app.info, *app.warning, *app.subheader]
     return "\n".join(part.value for part in parts)
@@ -38,61 +38,59 @@ def said(app: AppTest) -> str:
         ("health", "Nothing is kept yet, so there is nothing to verify", "Train a model"),
     ],
 )
-def test_an_empty_library_offers_the_next_click(visit, empty_jobs: Jobs, page: str, sentence: str, button: str):
+def test_pages_of_empty_library_offer_next_step(visit, empty_jobs: Jobs, page: str, sentence: str, button: str):
     app = visit(empty_jobs, page)
     assert not app.exception
-    assert sentence in said(app)
+    assert sentence in page_text(app)
     assert button in [one.label for one in app.button]
 
 
-def test_every_page_of_the_navigation_is_a_script():
+def test_pages_in_navigation_match_scripts():
     assert {path.stem.replace("_", "-") for path in (PROJECT / "pages").glob("*.py")} == set(PAGES)
 
 
-def test_formats_that_cannot_take_a_tf_module_are_disabled_with_the_reason(visit, jobs: Jobs, trained: Callable):
+def test_save_page_disables_formats_unfit_for_tf_module_with_reason(visit, jobs: Jobs, trained: Callable):
     app = visit(jobs, "save", run=trained("digits-core"))
     boxes = {box.label: box.disabled for box in app.checkbox}
     assert boxes["**SavedModel**"] is False
     assert boxes["**Keras file (.keras)**"] is True
-    assert "Takes Keras models only" in said(app).replace("\\", "")
+    assert "Takes Keras models only" in page_text(app).replace("\\", "")
 
 
 def test_the_library_lists_and_filters(visit, jobs: Jobs, saved: Callable):
     row = saved("digits-mlp", "saved_model")
     app = visit(jobs, "library", search=row["artifact"])
-    assert "1 artifact, " in said(app)
+    assert "1 artifact, " in page_text(app)
     assert app.dataframe[0].value["Id"].tolist() == [row["artifact"]]
     assert app.dataframe[0].value["Verdict of its reload"].tolist() == ["Bit-identical"]
 
 
-def test_an_alias_in_an_address_is_the_artifact_it_points_to(visit, jobs: Jobs, saved):
+def test_compare_page_resolves_alias_in_url(visit, jobs: Jobs, saved):
     id_ = saved("digits-mlp", "keras")["artifact"]
     jobs.library.set_alias("ui-champion", id_)
     try:
         app = visit(jobs, "compare", artifact="ui-champion", rows="20")
         (box,) = [one for one in app.multiselect if one.label == "Copies"]
         assert box.value == [id_]
-        assert "Not in the library" not in said(visit(jobs, "compare", artifact="ui-champion", rows="20"))
-        assert "Not in the library any more" in said(visit(jobs, "compare", artifact="no-such", rows="20"))
+        assert "Not in the library" not in page_text(visit(jobs, "compare", artifact="ui-champion", rows="20"))
+        assert "Not in the library any more" in page_text(visit(jobs, "compare", artifact="no-such", rows="20"))
     finally:
         jobs.library.drop_alias("ui-champion")
 
 
-def test_a_comparison_says_its_verdicts(visit, jobs: Jobs, saved: Callable):
+def test_compare_page_shows_verdicts_and_rows(visit, jobs: Jobs, saved: Callable):
     kept = [saved("digits-mlp", key)["artifact"] for key in ("saved_model", "architecture")]
     job = jobs.wait(jobs.compare(kept, 270).id)
     assert job.state == "done"
     app = visit(jobs, "compare", artifact=kept, order="row")
-    text = said(app)
+    text = page_text(app)
     assert "Bit-identical" in text
     assert "Different answers: " in text
     assert "of 270" in text
     assert app.dataframe[0].value["Row"].tolist() == list(range(270))
 
 
-def test_a_copy_whose_process_was_killed_did_not_answer_and_is_asked_again_by_a_click(
-    visit, jobs: Jobs, saved: Callable, monkeypatch
-):
+def test_compare_page_killed_child_can_be_retried_by_click(visit, jobs: Jobs, saved: Callable, monkeypatch):
     kept = [saved("digits-mlp", key)["artifact"] for key in ("saved_model", "keras")]
 
     def killed(jobs: Jobs, id_: str, *rest, **more) -> RemotePredictor:
@@ -107,17 +105,17 @@ def test_a_copy_whose_process_was_killed_did_not_answer_and_is_asked_again_by_a_
         end = jobs.wait(jobs.compare(kept, inputs=inputs).id)
     assert end.result["outcomes"][kept[0]]["error"]["code"] == "child-died"
     app = visit(jobs, "compare", artifact=kept, inputs=inputs)
-    assert "Did not answer" in said(app)
-    assert "Does not load" not in said(app)
+    assert "Did not answer" in page_text(app)
+    assert "Does not load" not in page_text(app)
     (again,) = [one for one in app.button if one.label == "Compare again"]
     again.click().run()
     assert jobs.wait(end.id).result["outcomes"][kept[0]]["verdict"] == "bit-identical"
     app.run()
-    assert "Did not answer" not in said(app)
+    assert "Did not answer" not in page_text(app)
     assert "Compare again" not in [one.label for one in app.button]
 
 
-def test_inputs_are_hashed_once_however_often_the_page_is_drawn(visit, jobs: Jobs, saved: Callable, monkeypatch):
+def test_compare_page_hashes_inputs_once_across_reruns(visit, jobs: Jobs, saved: Callable, monkeypatch):
     kept = [saved("digits-mlp", key)["artifact"] for key in ("saved_model", "architecture")]
     assert jobs.wait(jobs.compare(kept, 270).id).state == "done"
     app, hashed = visit(jobs, "compare", artifact=kept), []
@@ -128,9 +126,9 @@ def test_inputs_are_hashed_once_however_often_the_page_is_drawn(visit, jobs: Job
     assert [folder for folder in hashed if folder.parent.name == "inputs"] == []
 
 
-def test_a_comparison_that_is_asked_for_no_more_is_stopped(visit, empty_jobs: Jobs):
-    run = finished(empty_jobs, empty_jobs.train("digits-core", epochs=1)).result["run"]
-    rows = finished(empty_jobs, empty_jobs.save(run, ["saved_model", "checkpoint"])).result["rows"]
+def test_compare_page_cancels_superseded_comparison(visit, empty_jobs: Jobs):
+    run = wait_until_done(empty_jobs, empty_jobs.train("digits-core", epochs=1)).result["run"]
+    rows = wait_until_done(empty_jobs, empty_jobs.save(run, ["saved_model", "checkpoint"])).result["rows"]
     kept = [row["artifact"] for row in rows.values()]
     jobs = Jobs(empty_jobs.library, empty_jobs.worker, empty_jobs.config.model_copy(update={"parallel": 2}))
     busy = [jobs.train("digits-core", epochs=500) for _ in range(2)]
@@ -142,13 +140,13 @@ def test_a_comparison_that_is_asked_for_no_more_is_stopped(visit, empty_jobs: Jo
     for one in busy:
         jobs.cancel(one.id)
     (second,) = [one for one in jobs.job_store.list_jobs("compare") if one.id != first.id]
-    assert (finished(jobs, second).request["artifacts"], first.request["artifacts"]) == (kept, kept[:1])
+    assert (wait_until_done(jobs, second).request["artifacts"], first.request["artifacts"]) == (kept, kept[:1])
 
 
-def test_typed_values_are_compared_in_depth_when_a_person_says_so(visit, jobs: Jobs, saved: Callable):
+def test_compare_page_compares_typed_values_on_click(visit, jobs: Jobs, saved: Callable):
     copy = saved("tips", "keras")["artifact"]
     app = visit(jobs, "compare", artifact=copy, ask="typed")
-    assert "same answer" in said(app)
+    assert "same answer" in page_text(app)
     for _ in range(2):  # each set of values is asked for by itself
         (press,) = [one for one in app.button if one.label == "Compare on these values"]
         before = len(jobs.job_store.list_jobs("compare"))
@@ -159,7 +157,7 @@ def test_typed_values_are_compared_in_depth_when_a_person_says_so(visit, jobs: J
         assert len(jobs.job_store.list_jobs("compare")) == before + 1
 
 
-def test_a_copy_is_never_held_against_itself(visit, jobs: Jobs, saved: Callable):
+def test_compare_page_never_offers_only_copy_as_baseline(visit, jobs: Jobs, saved: Callable):
     keras, saved_model = (saved("digits-mlp", key)["artifact"] for key in ("keras", "saved_model"))
     name = jobs.library.run(jobs.library.artifact(keras).run).name
     own = {f"Keras file (.keras){more}" for more in ("", f" · {name}", f" · {name} · {keras}")}
@@ -170,13 +168,13 @@ def test_a_copy_is_never_held_against_itself(visit, jobs: Jobs, saved: Callable)
         assert (box.value == keras, bool(own & set(box.options))) == (offered, offered)
 
 
-def test_copies_that_trained_on_say_how_they_ended(visit, jobs: Jobs, trained: Callable, saved: Callable):
+def test_resume_page_shows_verdict_of_each_copy(visit, jobs: Jobs, trained: Callable, saved: Callable):
     run = trained("digits-core")
     kept = [saved("digits-core", key)["artifact"] for key in ("checkpoint", "saved_model")]
     app = visit(jobs, "resume", run=run, artifact=kept, epochs="1")
     assert [one.disabled for one in app.button if one.label == "Train on"] == [False]
     assert jobs.wait(jobs.resume(run, kept, 1).id).state == "done"
-    text = said(app.run()).replace("\\", "")
+    text = page_text(app.run()).replace("\\", "")
     assert not app.exception
     assert "Every batch's loss is the live model's, to the last bit" in text
     assert "It came back as functions that answer" in text
@@ -188,7 +186,7 @@ def test_copies_that_trained_on_say_how_they_ended(visit, jobs: Jobs, trained: C
     ("page", "address"),
     [("train", {"job": "j0000000000"}), ("train", {"job": "../../x"}), ("save", {"job": "j0000000000"})],
 )
-def test_an_address_that_names_nothing_is_one_sentence(visit, jobs: Jobs, trained: Callable, page: str, address: dict):
+def test_pages_unknown_job_in_url_shows_one_sentence(visit, jobs: Jobs, trained: Callable, page: str, address: dict):
     trained("digits-mlp")
     app = visit(jobs, page, **address)
     assert not app.exception
@@ -196,7 +194,7 @@ def test_an_address_that_names_nothing_is_one_sentence(visit, jobs: Jobs, traine
 
 
 @pytest.mark.parametrize("page", ["bring_in", "save", "train"])
-def test_a_job_of_another_page_in_the_address_is_one_sentence(visit, jobs: Jobs, saved: Callable, page: str):
+def test_pages_job_of_another_page_in_url_shows_one_sentence(visit, jobs: Jobs, saved: Callable, page: str):
     saved("digits-mlp", "keras")
     other = next(job for job in jobs.job_store.list_jobs("train" if page == "save" else "save"))
     app = visit(jobs, page, job=other.id)
@@ -206,7 +204,7 @@ def test_a_job_of_another_page_in_the_address_is_one_sentence(visit, jobs: Jobs,
     ]
 
 
-def test_a_damaged_artifact_says_so_in_the_comparison_and_the_others_go_on(visit, jobs: Jobs, saved: Callable):
+def test_compare_page_damaged_artifact_does_not_stop_others(visit, jobs: Jobs, saved: Callable):
     kept = [saved("digits-mlp", key)["artifact"] for key in ("keras", "saved_model")]
     path = jobs.library.home / "artifacts" / kept[0] / "files" / "model.keras"
     good = path.read_bytes()
@@ -214,7 +212,7 @@ def test_a_damaged_artifact_says_so_in_the_comparison_and_the_others_go_on(visit
         path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
         end = jobs.wait(jobs.compare(kept, 20).id)
         app = visit(jobs, "compare", artifact=kept, inputs=end.result["inputs"])
-        text = said(app).replace("\\", "")
+        text = page_text(app).replace("\\", "")
     finally:
         path.write_bytes(good)
     assert not app.exception
@@ -223,7 +221,7 @@ def test_a_damaged_artifact_says_so_in_the_comparison_and_the_others_go_on(visit
     assert "Bit-identical" in text
 
 
-def test_every_page_paints_where_no_model_runtime_is_loaded(tmp_path: Path):
+def test_pages_render_without_loading_model_runtimes(tmp_path: Path):
     code = f"""
 import os, sys
 os.environ["ROUNDTRIP_HOME"] = {str(tmp_path)!r}
@@ -232,7 +230,7 @@ app = AppTest.from_file({str(PROJECT / "ui" / "main.py")!r}, default_timeout=60)
 for page in {list(PAGES)!r}:
     app.switch_page({str(PROJECT / "pages")!r} + f"/{{page.replace('-', '_')}}.py").run()
     assert not app.exception, app.exception
-print(sorted(set({HEAVY!r}) & set(sys.modules)))
+print(sorted(set({MODEL_RUNTIMES!r}) & set(sys.modules)))
 """
     run = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False)
     assert run.stdout.strip() == "[]", run.stderr[-2000:]

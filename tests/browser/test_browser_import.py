@@ -1,0 +1,73 @@
+"""Bring in, in a browser: a good file comes in and is converted, a bad one is refused in words; every width."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.page_helpers import take_screenshot, wait_for_page, wait_until_idle
+from tests.browser.server import Server
+from tests.factories import external_models
+
+
+@pytest.fixture
+def page(server: Server, new_page: Callable[..., Page]) -> Page:
+    """The page Bring in, before anything was chosen."""
+    one = new_page()
+    one.goto(f"{server.url}/bring-in")
+    wait_for_page(one, "Bring in a model")
+    return one
+
+
+def upload_files(page: Page, *paths: Path) -> None:
+    """Choose files, wait until they have come, and send them."""
+    page.locator("input[type=file]").set_input_files(list(paths))
+    for path in paths:
+        expect(page.get_by_text(path.name, exact=True)).to_be_visible()
+    wait_until_idle(page)
+    page.get_by_role("button", name="Bring in", exact=True).click()
+
+
+def test_import_page_uploads_shows_and_converts_a_model(page: Page, new_page: Callable[..., Page], tmp_path: Path):
+    take_screenshot(page, "bring-in-1280-light")
+    upload_files(page, external_models.write_keras_file(tmp_path))
+    expect(page.get_by_text("What was checked")).to_be_visible()
+    expect(page.get_by_text("Brought in").first).to_be_visible()
+    expect(page.get_by_text("Bit-identical").first).to_be_visible()
+    expect(page.get_by_text("It answers 64 random rows")).to_be_visible()
+    for width, dark in ((1280, False), (1280, True), (390, False), (390, True)):
+        again = new_page(width, dark)
+        again.goto(page.url)
+        expect(again.get_by_text("What was checked")).to_be_visible()
+        wait_until_idle(again)
+        assert again.evaluate("document.documentElement.scrollWidth") == width
+        take_screenshot(again, f"brought-in-{width}-{'dark' if dark else 'light'}")
+        again.close()
+    page.get_by_role("button", name="Convert").click()
+    wait_for_page(page, "Save a run")
+    page.get_by_text("SavedModel", exact=True).first.click()
+    wait_until_idle(page)
+    page.get_by_role("button", name="Save in 1 format").click()
+    expect(page.get_by_text("SavedModel: files, code and evidence")).to_be_visible()
+    expect(page.get_by_text("Bit-identical").first).to_be_visible()
+
+
+def test_import_page_refuses_non_model_file_with_rule_and_cure(
+    page: Page, new_page: Callable[..., Page], tmp_path: Path
+):
+    path = tmp_path / "holiday.keras"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(200))
+    upload_files(page, path)
+    expect(page.get_by_text("The content of the file is not of the kind that its ending says")).to_be_visible()
+    expect(page.get_by_text("Give the file the ending that it was saved with")).to_be_visible()
+    expect(page.get_by_text("Nothing of the file was kept. Rule: unlike")).to_be_visible()
+    wait_until_idle(page)
+    take_screenshot(page, "refused-1280-light")
+    again = new_page(390, dark=True)
+    again.goto(page.url)
+    expect(again.get_by_text("Rule: unlike")).to_be_visible()
+    wait_until_idle(again)
+    take_screenshot(again, "refused-390-dark")
+    page.get_by_role("button", name="Bring in another").click()
+    expect(page.get_by_role("button", name="Bring in", exact=True)).to_be_visible()

@@ -1,0 +1,357 @@
+"""Distances and verdicts: each verdict at its border, numbers that are not finite, renamed outputs, text."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from core.compare import (
+    ATOL,
+    CHANGED_STD_SHARE,
+    DIFFERENT_ROW_SHARE,
+    RTOL,
+    OutputMatch,
+    Verdict,
+    compare,
+    compare_all,
+    match_outputs,
+    std_by_output,
+)
+from core.errors import InputError
+
+NAN, INF = np.nan, np.inf
+
+
+def single_output(rows, dtype="float32") -> dict[str, np.ndarray]:
+    """A single output named "y"."""
+    return {"y": np.asarray(rows, dtype=dtype)}
+
+
+def make_spread_values(rows: int = 100) -> np.ndarray:
+    """Values from 0 to 1 in one column: not probabilities, with a known spread."""
+    return np.linspace(0, 1, rows, dtype="float64").reshape(rows, 1)
+
+
+# The verdicts
+
+
+def test_verdicts_are_ordered_best_first_with_labels():
+    assert [(verdict.value, verdict.label, verdict.rank) for verdict in Verdict] == [
+        ("bit-identical", "Bit-identical", 0),
+        ("rounding", "Same to rounding", 1),
+        ("same-answers", "Same answers", 2),
+        ("some-changed", "Some answers changed", 3),
+        ("different", "Different answers", 4),
+        ("not-comparable", "Cannot be compared", 5),
+        ("does-not-load", "Does not load", 6),
+        ("not-run", "Not run", 7),
+    ]
+
+
+def test_equal_bytes_are_bit_identical():
+    found = compare(single_output([[0.25, 0.75], [0.5, 0.5]]), single_output([[0.25, 0.75], [0.5, 0.5]]))
+    assert (found.verdict, found.max_abs, found.mean_abs, found.changed_rows, found.rows) == (
+        Verdict.BIT_IDENTICAL,
+        0.0,
+        0.0,
+        0,
+        2,
+    )
+
+
+def test_verdict_one_ulp_apart_is_rounding():
+    near = np.nextafter(np.float32(0.25), np.float32(1))
+    found = compare(single_output([[0.25, 0.75]]), single_output([[near, 0.75]]))
+    assert found.verdict is Verdict.ROUNDING
+    assert found.max_abs == pytest.approx(float(near) - 0.25, rel=1e-12)
+    assert found.mean_abs == pytest.approx(found.max_abs / 2)
+
+
+def test_verdict_same_class_at_larger_distance_is_same_answers():
+    found = compare(single_output([[0.2, 0.8], [0.9, 0.1]]), single_output([[0.4, 0.6], [0.6, 0.4]]))
+    assert found.verdict is Verdict.SAME_ANSWERS
+    assert found.max_abs == pytest.approx(0.3)
+
+
+def test_verdict_other_class_in_a_row_is_some_changed():
+    found = compare(single_output([[0.2, 0.8], [0.9, 0.1]]), single_output([[0.2, 0.8], [0.1, 0.9]]))
+    assert found.verdict is Verdict.SOME_CHANGED
+    assert found.changed.tolist() == [False, True]
+
+
+def test_verdict_more_than_half_of_rows_changed_is_different():
+    reference, answers = single_output(np.eye(2)[[0] * 10]), np.eye(2)[[0] * 10]
+    answers[:5] = [0, 1]
+    assert compare(reference, single_output(answers)).changed.mean() == DIFFERENT_ROW_SHARE
+    assert compare(reference, single_output(answers)).verdict is Verdict.SOME_CHANGED
+    answers[5] = [0, 1]
+    assert compare(reference, single_output(answers)).verdict is Verdict.DIFFERENT
+
+
+@pytest.mark.parametrize(
+    ("reference", "moved", "verdict"),
+    [
+        (0.0, ATOL * 0.99, Verdict.ROUNDING),
+        (0.0, ATOL * 1.01, Verdict.SAME_ANSWERS),
+        (100.0, (ATOL + RTOL * 100) * 0.99, Verdict.ROUNDING),
+        (100.0, (ATOL + RTOL * 100) * 1.01, Verdict.SAME_ANSWERS),
+    ],
+)
+def test_rounding_ends_at_the_tolerance(reference, moved, verdict):
+    # A second row gives the spread, so that a small move of the first changes no answer.
+    before = np.array([[reference, 0.0], [reference - 10.0, 1000.0]])
+    after = before.copy()
+    after[0, 0] += moved
+    assert compare(single_output(before, "float64"), single_output(after, "float64"), classes=False).verdict is verdict
+
+
+@pytest.mark.parametrize(("share", "changed"), [(0.99, 0), (1.01, 1)])
+def test_value_is_changed_beyond_a_share_of_the_spread(share, changed):
+    before = make_spread_values()
+    after = before.copy()
+    after[3] += share * CHANGED_STD_SHARE * before.std()
+    assert compare({"y": before}, {"y": after}).changed_rows == changed
+
+
+def test_single_row_verdict_uses_given_spread():
+    known = std_by_output({"y": np.linspace(0, 1, 64).reshape(64, 1), "word": np.array(["a", "b"])})
+    assert known == {"y": pytest.approx(0.293, abs=1e-3)}
+    for answer, verdict in ((3.0005, Verdict.SAME_ANSWERS), (3.005, Verdict.DIFFERENT)):
+        for numbers in (True, False):
+            assert (
+                compare(
+                    single_output([[3.0]]), single_output([[answer]]), with_metrics=numbers, reference_std=known
+                ).verdict
+                is verdict
+            )
+    assert compare(single_output([[3.0]]), single_output([[3.0005]])).verdict is Verdict.DIFFERENT
+    cells = compare_all({"a": single_output([[3.0]]), "b": single_output([[3.0005]])}, reference_std=known)
+    assert [cell["verdict"] for cell in cells] == ["same-answers"]
+
+
+# Classes or values
+
+
+def test_probabilities_are_detected_and_compared_by_class():
+    assert compare(single_output([[0.5, 0.4, 0.1]]), single_output([[0.45, 0.4, 0.15]])).changed_rows == 0
+    assert (
+        compare(single_output([[0.5, 0.4, 0.1]]), single_output([[0.45, 0.4, 0.15]]), classes=False).changed_rows == 1
+    )
+
+
+def test_non_probability_rows_are_values_unless_classes_requested():
+    assert compare(single_output([[5.0, 4.0]]), single_output([[4.5, 4.0]])).changed_rows == 1
+    assert compare(single_output([[5.0, 4.0]]), single_output([[4.5, 4.0]]), classes=True).changed_rows == 0
+
+
+def test_single_column_output_is_compared_by_value():
+    assert compare(single_output([[1.0], [0.0]]), single_output([[0.6], [0.0]]), classes=True).changed.tolist() == [
+        True,
+        False,
+    ]
+
+
+# NaN and infinities
+
+
+def test_nan_at_the_same_place_with_the_same_bits_is_bit_identical():
+    found = compare(single_output([[NAN, 1.0], [2.0, 3.0]]), single_output([[NAN, 1.0], [2.0, 3.0]]))
+    assert (found.verdict, found.not_finite, found.changed_rows) == (Verdict.BIT_IDENTICAL, 1, 0)
+
+
+def test_nan_with_other_bits_is_rounding():
+    quiet = np.array([0x7FC00000, 0x7FC00001], dtype="uint32").view("float32").reshape(2, 1)
+    found = compare({"y": quiet[:1]}, {"y": quiet[1:]})
+    assert (found.verdict, found.changed_rows, found.max_abs) == (Verdict.ROUNDING, 0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("reference", "answer"), [(1.0, NAN), (NAN, 1.0), (1.0, INF), (INF, 1.0), (INF, -INF), (NAN, INF)]
+)
+def test_unequal_non_finite_value_changes_the_row(reference, answer):
+    found = compare(single_output([[reference], [0.5], [0.6]]), single_output([[answer], [0.5], [0.6]]))
+    assert found.changed.tolist() == [True, False, False]
+    assert found.verdict is Verdict.SOME_CHANGED
+    assert found.not_finite == int(not np.isfinite(answer))
+
+
+def test_equal_infinities_are_equal():
+    found = compare(single_output([[INF], [-INF]]), single_output([[INF], [-INF]]))
+    assert (found.verdict, found.not_finite) == (Verdict.BIT_IDENTICAL, 2)
+
+
+def test_distance_beside_equal_infinities_stays_finite():
+    found = compare(single_output([[INF], [1.0], [0.0]]), single_output([[INF], [3.0], [0.0]]))
+    assert (found.max_abs, found.mean_abs) == (2.0, 1.0)
+
+
+def test_all_nan_predictions_are_different_and_json_serializable():
+    found = compare(single_output(np.eye(3)), single_output(np.full((3, 3), NAN)))
+    assert found.verdict is Verdict.DIFFERENT
+    assert json.loads(json.dumps(found.to_json(), allow_nan=False))["not_finite"] == 9
+
+
+# Other types
+
+
+def test_equal_values_of_other_dtype_are_rounding():
+    found = compare(single_output([[0.5, 0.5]], "float32"), single_output([[0.5, 0.5]], "float64"))
+    assert (found.verdict, found.max_abs) == (Verdict.ROUNDING, 0.0)
+
+
+def test_float16_is_measured_without_overflow():
+    found = compare(single_output([[60000.0], [0.0]], "float16"), single_output([[-60000.0], [0.0]], "float16"))
+    assert (found.max_abs, found.changed.tolist()) == (120000.0, [True, False])
+
+
+def test_integers_do_not_wrap_around():
+    found = compare(single_output([[0], [9]], "uint8"), single_output([[255], [9]], "uint8"))
+    assert found.max_abs == 255.0
+
+
+def test_boolean_outputs_are_compared():
+    found = compare(single_output([[True], [False], [True]], "bool"), single_output([[True], [True], [True]], "bool"))
+    assert found.changed.tolist() == [False, True, False]
+
+
+def test_vector_output_is_compared_row_by_row():
+    found = compare({"y": np.array([1.0, 2.0, 3.0])}, {"y": np.array([1.0, 2.5, 3.0])})
+    assert (found.rows, found.changed.tolist()) == (3, [False, True, False])
+
+
+@pytest.mark.parametrize("dtype", ["S", "U", "object"])
+def test_text_comparison_is_independent_of_dtype(dtype):
+    reference = {"y": np.array(["cat", "dog", "cow"]).astype(dtype)}
+    assert compare(reference, {"y": np.array(["cat", "dog", "cow"])}).verdict is Verdict.BIT_IDENTICAL
+    found = compare(reference, {"y": np.array([b"cat", b"dot", b"cow"])})
+    assert (found.verdict, found.changed.tolist(), found.max_abs) == (Verdict.SOME_CHANGED, [False, True, False], 0.0)
+
+
+# Pairing
+
+
+def test_outputs_are_paired_by_name_first():
+    a, b = np.zeros((2, 3)), np.ones((2, 3))
+    assert match_outputs({"a": a, "b": b}, {"b": b, "a": a}) == (
+        OutputMatch("a", "a", "name"),
+        OutputMatch("b", "b", "name"),
+    )
+
+
+def test_renamed_output_is_matched_by_shape():
+    answers = {"output_1": np.zeros((2, 5)), "output_0": np.zeros((2, 3))}
+    assert match_outputs({"a": np.zeros((2, 3)), "b": np.zeros((2, 5))}, answers) == (
+        OutputMatch("a", "output_0", "shape"),
+        OutputMatch("b", "output_1", "shape"),
+    )
+
+
+def test_renamed_outputs_of_one_shape_are_matched_by_values():
+    reference = {"zeta": np.full((2, 3), 3.0), "alpha": np.full((2, 3), 1.0), "mid": np.full((2, 3), 2.0)}
+    answers = {"output_0": reference["alpha"], "output_1": reference["mid"], "output_2": reference["zeta"]}
+    pairs = {pair.reference: (pair.answer, pair.by) for pair in match_outputs(reference, answers)}
+    assert pairs == {"zeta": ("output_2", "value"), "alpha": ("output_0", "value"), "mid": ("output_1", "shape")}
+    assert compare(reference, answers).verdict is Verdict.BIT_IDENTICAL
+
+
+def test_equal_name_with_other_shape_is_not_matched():
+    answers = {"a": np.zeros((2, 9)), "b": np.zeros((2, 3))}
+    assert match_outputs({"a": np.zeros((2, 3))}, answers) == (OutputMatch("a", "b", "shape"),)
+
+
+def test_text_outputs_are_paired_by_value_too():
+    reference = {"word": np.array(["a", "b"]), "tag": np.array(["x", "y"])}
+    answers = {"o0": np.array([b"x", b"y"]), "o1": np.array([b"a", b"b"])}
+    assert compare(reference, answers).verdict is Verdict.BIT_IDENTICAL
+
+
+def test_comparison_json_contains_output_pairs():
+    found = compare({"a": np.zeros((2, 3))}, {"output_0": np.zeros((2, 3))}).to_json()
+    assert found["pairs"] == [{"reference": "a", "answer": "output_0", "by": "shape"}]
+
+
+def test_row_is_changed_if_any_output_changed():
+    reference = {"a": np.eye(2), "b": np.array([[1.0], [5.0]])}
+    found = compare(reference, {"a": np.eye(2), "b": np.array([[1.0], [9.0]])})
+    assert (found.changed.tolist(), found.max_abs, found.mean_abs) == ([False, True], 4.0, 4.0 / 6)
+
+
+# What does not fit
+
+
+def test_compare_unmatched_output_is_refused():
+    with pytest.raises(InputError) as caught:
+        compare({"y": np.zeros((4, 10))}, {"z": np.zeros((4, 3))})
+    assert caught.value.sentence == "No output fits the reference's 'y' of shape (4, 10)."
+    assert caught.value.received == "z (4, 3)"
+    assert caught.value.cure == "Compare copies of models that answer the same question on the same rows."
+
+
+def test_compare_different_row_counts_are_refused():
+    with pytest.raises(InputError, match=r"No output fits the reference's 'y' of shape \(4, 1\)"):
+        compare({"y": np.zeros((4, 1))}, {"y": np.zeros((3, 1))})
+
+
+def test_compare_without_predictions_is_refused():
+    with pytest.raises(InputError) as caught:
+        compare({"y": np.zeros((4, 1))}, {})
+    assert caught.value.received == "no outputs"
+
+
+# Whatever the numbers are
+
+FLOATS = st.floats(-1e6, 1e6, width=32)
+ANY_FLOATS = st.floats(width=32, allow_nan=True, allow_infinity=True)
+SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 4))
+
+
+@st.composite
+def array_pairs(draw, elements=FLOATS):
+    """Two arrays of one shape."""
+    shape = draw(SHAPES)
+    return draw(hnp.arrays("float32", shape, elements=elements)), draw(hnp.arrays("float32", shape, elements=elements))
+
+
+@given(array_pairs(ANY_FLOATS))
+def test_identical_predictions_are_bit_identical(pair):
+    found = compare({"y": pair[0]}, {"y": pair[0].copy()})
+    assert (found.verdict, found.max_abs, found.changed_rows) == (Verdict.BIT_IDENTICAL, 0.0, 0)
+
+
+@given(array_pairs(ANY_FLOATS))
+def test_distances_are_symmetric(pair):
+    there, back = compare({"y": pair[0]}, {"y": pair[1]}), compare({"y": pair[1]}, {"y": pair[0]})
+    assert (there.max_abs, there.mean_abs) == (back.max_abs, back.mean_abs)
+
+
+@given(array_pairs(ANY_FLOATS), st.sampled_from([True, False, None]))
+def test_comparison_json_is_valid_and_ordered(pair, classes):
+    found = compare({"y": pair[0]}, {"y": pair[1]}, classes)
+    kept = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert 0 <= kept["mean_abs"] <= kept["max_abs"] * (1 + 1e-12)
+    assert 0 <= kept["changed_rows"] <= kept["rows"] == len(pair[0])
+    assert (found.verdict is Verdict.BIT_IDENTICAL) == (pair[0].tobytes() == pair[1].tobytes())
+
+
+@given(array_pairs())
+def test_changed_row_is_never_rounding_or_same_answers(pair):
+    found = compare({"y": pair[0]}, {"y": pair[1]})
+    assume(found.changed_rows)
+    assert found.verdict in (Verdict.SOME_CHANGED, Verdict.DIFFERENT)
+
+
+@given(hnp.arrays("float32", st.tuples(st.integers(2, 6), st.integers(2, 4)), elements=st.floats(0, 1, width=32)))
+def test_reversed_rows_change_as_many_classes_as_counted(values):
+    there = compare({"y": values}, {"y": values[::-1].copy()}, classes=True)
+    changed = int((values.argmax(axis=1) != values[::-1].argmax(axis=1)).sum())
+    assert there.changed_rows == changed
+
+
+@given(hnp.arrays("float32", st.tuples(st.integers(1, 5), st.just(3)), elements=FLOATS), st.permutations(range(3)))
+def test_renamed_outputs_of_distinct_values_find_each_other(values, order):
+    reference = {f"y{index}": values + np.float32(1e7) * index for index in range(3)}
+    answers = {f"output_{place}": reference[f"y{index}"] for place, index in enumerate(order)}
+    assert compare(reference, answers).verdict is Verdict.BIT_IDENTICAL

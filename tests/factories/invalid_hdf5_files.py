@@ -1,0 +1,262 @@
+"""Bad HDF5 files: whole models, weights, and the weights in a .keras file."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.factories.untrusted_files import (
+    DENSE,
+    dense_config,
+    layer_config,
+    make_hdf5,
+    make_keras_file,
+    register_invalid,
+    sequential_config,
+    single_file_upload,
+    to_json_bytes,
+    write_dense_weights,
+)
+
+DENSE_CONFIG_JSON = to_json_bytes(sequential_config(DENSE))
+
+
+def write_whole_model(file: Any) -> None:
+    """A whole model as Keras 2 writes it."""
+    file.attrs["model_config"] = DENSE_CONFIG_JSON.decode()
+    file.attrs["keras_version"] = "2.15.0"
+    file.create_group("model_weights").attrs["layer_names"] = [b"dense"]
+    write_dense_weights(file["model_weights"])
+
+
+def make_invalid_hdf5(fill: Callable[[Any], None], begin: Callable[[Any], None] = write_dense_weights) -> bytes:
+    def both(file: Any) -> None:
+        begin(file)
+        fill(file)
+
+    return make_hdf5(both)
+
+
+def register_in_each_layout(id_: str, rule: str, fill: Callable[[Any], None]) -> None:
+    """The same fault in a whole model, in weights and in the weights of a .keras file."""
+
+    def maker(make: Callable[[], bytes], name: str) -> Any:
+        return lambda folder: single_file_upload(make(), name)(folder)
+
+    register_invalid(f"h5-{id_}", "h5", rule, maker(lambda: make_invalid_hdf5(fill, write_whole_model), "model.h5"))
+    register_invalid(f"weights-{id_}", "weights", rule, maker(lambda: make_invalid_hdf5(fill), "model.weights.h5"))
+    register_invalid(
+        f"keras-h5-{id_}", "keras", rule, maker(lambda: make_keras_file(weights=make_invalid_hdf5(fill)), "model.keras")
+    )
+
+
+def write_soft_link(file: Any) -> None:
+    import h5py
+
+    file["layers2"] = h5py.SoftLink("/layers/dense")
+
+
+def write_soft_link_to_parent(file: Any) -> None:
+    import h5py
+
+    file.create_group("a/b")["c"] = h5py.SoftLink("../..")
+
+
+def write_external_link(file: Any) -> None:
+    import h5py
+
+    file["secret"] = h5py.ExternalLink("/etc/passwd", "/")
+
+
+def write_hard_link_to_root(file: Any) -> None:
+    file["a/b/up"] = file["/"]
+
+
+def write_two_hard_links(file: Any) -> None:
+    file["one"] = [1.0]
+    file["two"] = file["one"]
+
+
+def write_external_storage(file: Any) -> None:
+    file.create_dataset("secret", shape=(64,), dtype="uint8", external=[("/etc/passwd", 0, 64)])
+
+
+def write_virtual_dataset(file: Any) -> None:
+    import h5py
+
+    layout = h5py.VirtualLayout(shape=(8,), dtype="f4")
+    layout[:] = h5py.VirtualSource("/etc/passwd", "x", shape=(8,))
+    file.create_virtual_dataset("virtual", layout)
+
+
+def write_36_tb_dataset(file: Any) -> None:
+    file.create_dataset("bomb", shape=(3_000_000, 3_000_000), dtype="f4", chunks=(1024, 1024), compression="gzip")
+
+
+def write_4_gb_dataset(file: Any) -> None:
+    file.create_dataset("bomb", shape=(1_000_000_000,), dtype="f4", chunks=(1 << 20,), compression="gzip")
+
+
+def write_500_datasets(file: Any) -> None:
+    for index in range(500):
+        file.create_dataset(f"small{index}", shape=(2_000_000,), dtype="f4", chunks=(1 << 16,))
+
+
+def write_lzf_filter(file: Any) -> None:
+    file.create_dataset("x", data=[0.0] * 64, compression="lzf")
+
+
+def write_scale_offset_filter(file: Any) -> None:
+    file.create_dataset("x", data=list(range(64)), scaleoffset=0)
+
+
+def write_compound_dtype(file: Any) -> None:
+    import numpy as np
+
+    file.create_dataset("x", data=np.zeros(3, dtype=[("a", "f4"), ("b", "i4")]))
+
+
+def write_strings(file: Any) -> None:
+    import h5py
+
+    file.create_dataset("x", data=["a", "b"], dtype=h5py.string_dtype())
+
+
+def write_fixed_strings(file: Any) -> None:
+    import numpy as np
+
+    file.create_dataset("x", data=np.array([b"ab", b"c"]))
+
+
+def write_ragged_array(file: Any) -> None:
+    import h5py
+
+    file.create_dataset("x", shape=(2,), dtype=h5py.vlen_dtype("f4"))
+
+
+def write_references(file: Any) -> None:
+    import h5py
+
+    file.create_dataset("x", data=file.ref, dtype=h5py.ref_dtype)
+
+
+def write_reference_attribute(file: Any) -> None:
+    file.attrs["x"] = file.ref
+
+
+def write_named_dtype(file: Any) -> None:
+    import numpy as np
+
+    file["x"] = np.dtype("f4")
+
+
+def write_null_dataspace(file: Any) -> None:
+    import h5py
+
+    file["x"] = h5py.Empty("f4")
+
+
+def write_50_100_links(file: Any) -> None:
+    many = file.create_group("many")
+    for index in range(50_100):
+        many.id.links.create_soft(b"%d" % index, b"/")
+
+
+def write_100_nested_groups(file: Any) -> None:
+    file.create_group("/".join(["d"] * 100))
+
+
+for one, rule in {
+    write_soft_link: "h5-link",
+    write_soft_link_to_parent: "h5-link",
+    write_external_link: "h5-link",
+    write_hard_link_to_root: "h5-link",
+    write_two_hard_links: "h5-link",
+    write_external_storage: "h5-external",
+    write_virtual_dataset: "h5-external",
+    write_36_tb_dataset: "h5-size",
+    write_4_gb_dataset: "h5-size",
+    write_500_datasets: "h5-size",
+    write_lzf_filter: "h5-filter",
+    write_scale_offset_filter: "h5-filter",
+    write_compound_dtype: "h5-dtype",
+    write_strings: "h5-dtype",
+    write_fixed_strings: "h5-dtype",
+    write_ragged_array: "h5-dtype",
+    write_references: "h5-dtype",
+    write_reference_attribute: "h5-dtype",
+    write_named_dtype: "h5-dtype",
+    write_null_dataspace: "h5-size",
+    write_100_nested_groups: "h5-depth",
+}.items():
+    register_in_each_layout(one.__name__.replace("_", "-"), rule, one)
+register_invalid(
+    "weights-groups",
+    "weights",
+    "h5-many",
+    lambda folder: single_file_upload(make_invalid_hdf5(write_50_100_links), "model.weights.h5")(folder),
+)
+
+WHOLE_MODEL = make_hdf5(write_whole_model)
+for part in range(1, 16, 2):
+    register_invalid(
+        f"h5-cut-{part}",
+        "h5",
+        "h5-broken",
+        single_file_upload(WHOLE_MODEL[: len(WHOLE_MODEL) * part // 16], "model.h5"),
+    )
+register_invalid(
+    "h5-head-alone", "h5", "h5-broken", single_file_upload(b"\x89HDF\r\n\x1a\n" + bytes(600), "model.hdf5")
+)
+register_invalid(
+    "h5-no-config", "h5", "h5-weights-only", single_file_upload(make_hdf5(write_dense_weights), "model.h5")
+)
+register_invalid("weights-of-keras-2", "weights", "h5-not-weights", single_file_upload(WHOLE_MODEL, "model.weights.h5"))
+
+
+def make_model_with_config(config: bytes, **more: Any) -> bytes:
+    import numpy as np
+
+    def fill(file: Any) -> None:
+        write_dense_weights(file.create_group("model_weights"))
+        # Long texts do not fit beside the root of a file of the oldest layout.
+        file.attrs.create("model_config", np.bytes_(config)) if len(config) < 60_000 else write_long_config(
+            file, config
+        )
+        for name, value in more.items():
+            file.attrs[name] = value
+
+    return make_hdf5(fill)
+
+
+def write_long_config(file: Any, config: bytes) -> None:
+    import h5py
+
+    file.attrs.create("model_config", config.decode(), dtype=h5py.string_dtype())
+
+
+for id_, rule, config in (
+    ("no-json", "json-text", b"not JSON"),
+    ("config-list", "config-shape", b"[1, 2]"),
+    ("padded", "json-size", DENSE_CONFIG_JSON + b" " * (17 << 20)),
+    (
+        "lambda",
+        "config-code",
+        to_json_bytes({"class_name": "Sequential", "config": [layer_config(None, "Lambda", function=["4w=="])]}),
+    ),
+    ("lambda-new", "config-code", to_json_bytes(sequential_config(layer_config("keras.layers", "Lambda")))),
+    ("module", "config-class", to_json_bytes(sequential_config(layer_config("os", "system")))),
+    ("way-up", "config-name", to_json_bytes(sequential_config(dense_config(name="../../dense")))),
+):
+    register_invalid(f"h5-config-{id_}", "h5", rule, single_file_upload(make_model_with_config(config), "model.h5"))
+register_invalid(
+    "h5-config-numbers",
+    "h5",
+    "config-shape",
+    single_file_upload(make_hdf5(lambda file: file.attrs.__setitem__("model_config", [1, 2])), "m.h5"),
+)
+LOSS = '{"loss": {"class_name": "Lambda", "config": {}}}'
+register_invalid(
+    "h5-training-lambda",
+    "h5",
+    "config-code",
+    single_file_upload(make_model_with_config(DENSE_CONFIG_JSON, training_config=LOSS), "model.h5"),
+)

@@ -1,0 +1,260 @@
+"""Bad LiteRT, ONNX and OpenVINO files."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.factories.untrusted_files import (
+    encode_field,
+    encode_uint32,
+    make_zip,
+    overwrite,
+    register_invalid,
+    single_file_upload,
+)
+
+# LiteRT
+
+
+def make_tflite(change: Callable[[Any], None] = lambda model: None) -> bytes:
+    """A LiteRT file of one addition, after `change` has changed it."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model, graph, operator, code = schema.ModelT(), schema.SubGraphT(), schema.OperatorT(), schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.ADD
+    numbers = schema.BufferT()
+    numbers.data = [0] * 12
+    graph.tensors = [make_tflite_tensor(name, [1, 3], index) for index, name in ((0, b"x"), (1, b"bias"), (0, b"y"))]
+    graph.inputs, graph.outputs, graph.operators = [0], [2], [operator]
+    operator.inputs, operator.outputs = [0, 1], [2]
+    model.version, model.operatorCodes, model.subgraphs = 3, [code], [graph]
+    model.buffers = [schema.BufferT(), numbers]
+    change(model)
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def make_tflite_tensor(name: bytes, shape: list[int], buffer: int) -> Any:
+    from ai_edge_litert import schema_py_generated as schema
+
+    one = schema.TensorT()
+    one.name, one.shape, one.buffer, one.type = name, shape, buffer, schema.TensorType.FLOAT32
+    return one
+
+
+def use_custom_operation(name: bytes) -> Callable[[Any], None]:
+    def change(model: Any) -> None:
+        model.operatorCodes[0].builtinCode = model.operatorCodes[0].deprecatedBuiltinCode = 32
+        model.operatorCodes[0].customCode = name
+
+    return change
+
+
+def set_attribute(path: str, value: Any) -> Callable[[Any], None]:
+    """A change of one part of the model: "subgraphs.0.tensors.1.buffer"."""
+
+    def change(model: Any) -> None:
+        *way, last = path.split(".")
+        for step in way:
+            model = model[int(step)] if step.isdigit() else getattr(model, step)
+        if last.isdigit():
+            model[int(last)] = value
+        else:
+            setattr(model, last, value)
+
+    return change
+
+
+def register_invalid_tflite(id_: str, rule: str, change: Callable[[Any], None]) -> None:
+    register_invalid(
+        f"tflite-{id_}", "litert", rule, lambda folder: single_file_upload(make_tflite(change), "model.tflite")(folder)
+    )
+
+
+register_invalid_tflite("custom", "tflite-operation", use_custom_operation(b"MyOperation"))
+register_invalid_tflite("flex", "tflite-operation", use_custom_operation(b"FlexWriteFile"))
+register_invalid_tflite("code-unknown", "tflite-operation", set_attribute("operatorCodes.0.builtinCode", 9_999))
+register_invalid_tflite("no-subgraph", "tflite-empty", set_attribute("subgraphs", []))
+register_invalid_tflite("no-output", "tflite-empty", set_attribute("subgraphs.0.outputs", []))
+register_invalid_tflite("version", "tflite-broken", set_attribute("version", 2))
+register_invalid_tflite("opcode", "tflite-operation", set_attribute("subgraphs.0.operators.0.opcodeIndex", 7))
+register_invalid_tflite("buffer", "tflite-tensor", set_attribute("subgraphs.0.tensors.1.buffer", 7))
+register_invalid_tflite("output-nowhere", "tflite-tensor", set_attribute("subgraphs.0.outputs", [9]))
+register_invalid_tflite("input-minus", "tflite-tensor", set_attribute("subgraphs.0.operators.0.inputs", [-7, 1]))
+register_invalid_tflite("dimension-10-9", "tflite-tensor", set_attribute("subgraphs.0.tensors.0.shape", [1, 10**9]))
+register_invalid_tflite("dimension-minus", "tflite-tensor", set_attribute("subgraphs.0.tensors.0.shape", [1, -3]))
+register_invalid_tflite("elements", "tflite-tensor", set_attribute("subgraphs.0.tensors.0.shape", [10**6, 10**6]))
+register_invalid_tflite("numbers-missing", "tflite-tensor", set_attribute("subgraphs.0.tensors.1.shape", [1, 300]))
+register_invalid_tflite(
+    "signature-minus", "tflite-tensor", set_attribute("subgraphs.0.tensors.0.shapeSignature", [-9, 3])
+)
+
+
+def write_buffer_outside_file(model: Any) -> None:
+    model.buffers[1].data, model.buffers[1].offset, model.buffers[1].size = None, 10**9, 12
+
+
+register_invalid_tflite("buffer-behind", "tflite-tensor", write_buffer_outside_file)
+register_invalid(
+    "tflite-8-bytes", "litert", "tflite-broken", single_file_upload(encode_uint32(16) + b"TFL3", "model.tflite")
+)
+register_invalid(
+    "tflite-root-nowhere",
+    "litert",
+    "tflite-broken",
+    single_file_upload(encode_uint32(0x7FFFFFFF) + b"TFL3" + bytes(64), "model.tflite"),
+)
+register_invalid(
+    "tflite-cut",
+    "litert",
+    "tflite-broken",
+    lambda folder: single_file_upload(make_tflite()[:40], "model.tflite")(folder),
+)
+
+
+# ONNX
+
+
+def make_onnx_model(nodes: list[Any] | None = None, initializers: list[Any] = (), **more: Any) -> Any:
+    import onnx
+    from onnx import helper
+
+    x = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [None, 3])
+    y = helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [None, 3])
+    nodes = [helper.make_node("Relu", ["x"], ["y"])] if nodes is None else nodes
+    graph = helper.make_graph(nodes, "small", [x], more.pop("outputs", [y]), initializer=list(initializers))
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], **more)
+
+
+def register_invalid_onnx(id_: str, rule: str, make: Callable[[], Any]) -> None:
+    def maker(folder: Any) -> Any:
+        made = make()
+        return single_file_upload(made if isinstance(made, bytes) else made.SerializeToString(), "model.onnx")(folder)
+
+    register_invalid(f"onnx-{id_}", "onnx", rule, maker)
+
+
+def make_external_initializer(place: str) -> Any:
+    """An initializer whose numbers lie in another file."""
+    import onnx
+
+    one = onnx.TensorProto(name="w", data_type=1, dims=[3], data_location=onnx.TensorProto.EXTERNAL)
+    one.external_data.add(key="location", value=place)
+    return one
+
+
+for id_, place in {
+    "way-up": "../secret",
+    "absolute": "/etc/passwd",
+    "proc": "/proc/self/environ",
+    "beside": "w.bin",
+}.items():
+    register_invalid_onnx(
+        f"external-{id_}",
+        "onnx-external",
+        lambda place=place: make_onnx_model(initializers=[make_external_initializer(place)]),
+    )
+
+
+def make_nested_external_tensor() -> Any:
+    from onnx import helper
+
+    constant = helper.make_node("Constant", [], ["c"], value=make_external_initializer("/etc/passwd"))
+    body = helper.make_graph([constant], "body", [], [])
+    return make_onnx_model([helper.make_node("If", ["x"], ["y"], then_branch=body, else_branch=body)])
+
+
+def make_onnx_model_with_operation(domain: str, operation: str) -> Any:
+    from onnx import helper
+
+    return make_onnx_model([helper.make_node(operation, ["x"], ["y"], domain=domain)])
+
+
+def make_nested_graphs(depth: int) -> bytes:
+    """A graph in a node in a graph, so many times, written by hand: no library writes as deep."""
+    graph = b""
+    for _ in range(depth):
+        attribute = encode_field(1, "body") + encode_field(6, graph) + encode_field(20, 5)
+        graph = encode_field(1, encode_field(4, "Loop") + encode_field(5, attribute))
+    output = encode_field(12, encode_field(1, "y"))
+    return encode_field(1, 8) + encode_field(8, encode_field(2, 17)) + encode_field(7, graph + output)
+
+
+def make_sized_initializer(**settings: Any) -> Any:
+    import onnx
+
+    return make_onnx_model(initializers=[onnx.TensorProto(name="w", **settings)])
+
+
+register_invalid_onnx("external-deep", "onnx-external", make_nested_external_tensor)
+register_invalid_onnx("domain", "onnx-domain", lambda: make_onnx_model_with_operation("evil.example", "Relu"))
+register_invalid_onnx("domain-aten", "onnx-domain", lambda: make_onnx_model_with_operation("org.pytorch.aten", "ATen"))
+register_invalid_onnx(
+    "domain-microsoft", "onnx-domain", lambda: make_onnx_model_with_operation("com.microsoft", "Snpe")
+)
+register_invalid_onnx("no-outputs", "onnx-empty", lambda: make_onnx_model(outputs=[]))
+register_invalid_onnx("no-graph", "onnx-empty", lambda: encode_field(1, 8) + encode_field(8, encode_field(2, 17)))
+register_invalid_onnx("nested-5000", "onnx-broken", lambda: make_nested_graphs(5_000))
+register_invalid_onnx("nested-40", "onnx-broken", lambda: make_nested_graphs(60))
+register_invalid_onnx(
+    "raw-short", "onnx-size", lambda: make_sized_initializer(data_type=1, dims=[300], raw_data=bytes(12))
+)
+register_invalid_onnx(
+    "claims-1-tb", "onnx-size", lambda: make_sized_initializer(data_type=1, dims=[10**9, 250], raw_data=bytes(12))
+)
+register_invalid_onnx(
+    "claims-many", "onnx-size", lambda: make_sized_initializer(data_type=1, dims=[10**9], float_data=[1.0])
+)
+register_invalid_onnx("minus", "onnx-size", lambda: make_sized_initializer(data_type=1, dims=[-3], raw_data=b""))
+register_invalid_onnx("dtype", "onnx-size", lambda: make_sized_initializer(data_type=99, dims=[1], raw_data=b"x"))
+register_invalid_onnx("cut", "unlike", lambda: make_onnx_model().SerializeToString()[:-9])
+register_invalid_onnx("noise-inside", "onnx-broken", lambda: encode_field(1, 8) + encode_field(7, b"\xff" * 64))
+
+
+# OpenVINO
+
+VALID_XML = b"""<?xml version="1.0"?>
+<net name="small" version="11"><layers>
+<layer id="0" name="x" type="Parameter" version="opset1"><data shape="?,3" element_type="f32"/></layer>
+<layer id="1" name="w" type="Const" version="opset1"><data offset="0" size="12" shape="3" element_type="f32"/></layer>
+<layer id="2" name="add" type="Add" version="opset1"><data auto_broadcast="numpy"/></layer>
+<layer id="3" name="y" type="Result" version="opset1"/>
+</layers><edges/></net>
+"""
+BILLION_LAUGHS_XML = (
+    b"""<?xml version="1.0"?><!DOCTYPE net [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]><net>&b;</net>"""
+)
+EXTERNAL_ENTITY_XML = (
+    b"""<?xml version="1.0"?><!DOCTYPE net [<!ENTITY s SYSTEM "file:///etc/passwd">]><net name="&s;"/>"""
+)
+
+
+def register_invalid_openvino(id_: str, rule: str, xml: bytes, numbers: bytes = bytes(12), **more: bytes) -> None:
+    members = {"model.xml": xml, "model.bin": numbers} | more
+    register_invalid(f"openvino-{id_}", "openvino", rule, single_file_upload(make_zip(members), "model.zip"))
+
+
+register_invalid_openvino("billion-laughs", "xml", BILLION_LAUGHS_XML)
+register_invalid_openvino("entity-of-a-file", "xml", EXTERNAL_ENTITY_XML)
+register_invalid_openvino("no-xml", "xml", b"\x89PNG")
+register_invalid_openvino("cut", "xml", VALID_XML[:200])
+register_invalid_openvino("other-root", "xml", VALID_XML.replace(b"<net", b"<svg").replace(b"</net", b"</svg"))
+register_invalid_openvino("utf16", "xml", VALID_XML.decode().encode("utf-16"))
+register_invalid_openvino("encoding", "xml", VALID_XML.replace(b'"1.0"?', b'"1.0" encoding="UTF-7"?'))
+register_invalid_openvino("deep", "xml", b"<net>" + b"<a>" * 3_000 + b"</a>" * 3_000 + b"</net>")
+register_invalid_openvino(
+    "extension", "openvino-operation", VALID_XML.replace(b'"Add" version="opset1"', b'"Add" version="extension"')
+)
+register_invalid_openvino(
+    "own-opset", "openvino-operation", VALID_XML.replace(b'"Add" version="opset1"', b'"Evil" version="evil"')
+)
+register_invalid_openvino("offset", "openvino-offset", overwrite(VALID_XML, b'offset="0"', b'offset="9"'))
+register_invalid_openvino("offset-minus", "openvino-offset", VALID_XML.replace(b'offset="0"', b'offset="-4"'))
+register_invalid_openvino("size", "openvino-offset", VALID_XML.replace(b'size="12"', b'size="9999999999999"'))
+register_invalid_openvino("offset-text", "openvino-offset", VALID_XML.replace(b'offset="0"', b'offset="/etc/passwd"'))
+register_invalid_openvino("no-result", "openvino-empty", VALID_XML.replace(b'"Result"', b'"Sink"'))
+register_invalid_openvino("more", "zip-member", VALID_XML, **{"plugin.so": b"\x7fELF"})
+register_invalid(
+    "openvino-no-bin", "openvino", "zip-missing", single_file_upload(make_zip({"model.xml": VALID_XML}), "model.zip")
+)

@@ -1,0 +1,366 @@
+"""Bad SavedModels and checkpoints, written as protocol buffers by hand: TensorFlow is not needed to make them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from tests.factories.untrusted_files import (
+    Upload,
+    encode_field,
+    encode_map_entry,
+    make_zip,
+    register_invalid,
+    single_file_upload,
+)
+
+FLOAT, STRING = 1, 7  # TensorFlow's numbers of dtypes
+
+
+def function_attribute(name: str) -> bytes:
+    """An attribute that names a function."""
+    return encode_field(10, encode_field(1, name))
+
+
+def text_constant_attributes(text: str) -> dict[str, bytes]:
+    """The attributes of a Const of one text."""
+    tensor = encode_field(1, STRING) + encode_field(2, b"") + encode_field(8, text)
+    return {"dtype": encode_field(6, STRING), "value": encode_field(8, tensor)}
+
+
+def make_node(name: str, op: str, *inputs: str, **attributes: bytes) -> bytes:
+    """A NodeDef."""
+    parts = [encode_field(1, name), encode_field(2, op), *(encode_field(3, one) for one in inputs)]
+    return b"".join([*parts, *(encode_map_entry(5, key, value) for key, value in attributes.items())])
+
+
+def make_function_library(**functions: Iterable[bytes]) -> bytes:
+    """Functions by name, each with its nodes."""
+    made = [
+        encode_field(1, encode_field(1, encode_field(1, name)) + b"".join(encode_field(3, one) for one in body))
+        for name, body in functions.items()
+    ]
+    return encode_field(2, b"".join(made))
+
+
+GOOD_NODES = (
+    make_node("x", "Placeholder", dtype=encode_field(6, FLOAT)),
+    make_node("y", "Identity", "x", T=encode_field(6, FLOAT)),
+)
+NO_SIGNATURE = b""
+
+
+def make_signature(output: str = "y:0") -> bytes:
+    def tensor(name: str) -> bytes:
+        return encode_field(1, name) + encode_field(2, FLOAT)
+
+    body = (
+        encode_map_entry(1, "x", tensor("x:0"))
+        + encode_map_entry(2, "y", tensor(output))
+        + encode_field(3, "tensorflow/serving/predict")
+    )
+    return encode_map_entry(5, "serving_default", body)
+
+
+def make_saver(save: str = "save", restore: str = "restore", filename: str = "file:0") -> bytes:
+    return encode_field(3, encode_field(1, filename) + encode_field(2, save) + encode_field(3, restore))
+
+
+def make_meta_graph(
+    *nodes: bytes,
+    functions: bytes = b"",
+    tags: tuple[str, ...] = ("serve",),
+    signatures: bytes | None = None,
+    more: bytes = b"",
+) -> bytes:
+    """One MetaGraphDef."""
+    graph = b"".join(encode_field(1, one) for one in (*GOOD_NODES, *nodes)) + functions
+    info = b"".join(encode_field(4, tag) for tag in tags) + encode_field(5, "1.15.0")
+    return (
+        encode_field(1, info) + encode_field(2, graph) + (make_signature() if signatures is None else signatures) + more
+    )
+
+
+def make_saved_model(*graphs: bytes) -> bytes:
+    return encode_field(1, 1) + b"".join(encode_field(2, one) for one in graphs)
+
+
+def zip_saved_model(content: bytes, **more: bytes) -> bytes:
+    """The zip of a SavedModel; further files by name, with "__" for "/"."""
+    return make_zip({"saved_model.pb": content} | {name.replace("__", "/"): raw for name, raw in more.items()})
+
+
+def register_invalid_graph(id_: str, rule: str, *nodes: bytes, **settings: Any) -> None:
+    register_invalid(
+        f"saved-model-{id_}",
+        "saved_model",
+        rule,
+        single_file_upload(zip_saved_model(make_saved_model(make_meta_graph(*nodes, **settings))), "model.zip"),
+    )
+
+
+GOOD_SAVED_MODEL = zip_saved_model(make_saved_model(make_meta_graph()))
+
+# Operations that are no computation, in the graph itself and behind everything that calls a function.
+FORBIDDEN_OPERATIONS = """
+    WriteFile ReadFile MatchingFiles PyFunc EagerPyFunc PyFuncStateless PrintV2 SaveDataset TextLineDataset
+    SqlDataset TFRecordDataset FixedLengthRecordDataset LMDBDataset DataServiceDatasetV2 WholeFileReaderV2
+    ImmutableConst DebugIdentity DumpTensor RpcClient RpcCall CreateSummaryFileWriter CreateSummaryDbWriter
+    WriteSummary LoadAndRemapMatrix Skipgram GenerateVocabRemapping FixedUnigramCandidateSampler DecodeProtoV2
+    EncodeProto _Send _Recv Send Recv CollectiveReduce XlaLaunch XlaCallModule RemoteCall Abort SleepOp
+    FileSystemSetConfiguration DistributedSave LoadDataset SnapshotDatasetV2 MlirPassthroughOp QueueDequeueV2
+    MyCustomOp
+"""
+for operation in FORBIDDEN_OPERATIONS.split():
+    register_invalid_graph(f"op-{operation}", "operation", make_node("z", operation, "x"))
+WRITING_FUNCTION = make_function_library(evil=[make_node("w", "WriteFile", "a", "b")])
+for caller, key in {
+    "If": "then_branch",
+    "StatelessIf": "else_branch",
+    "While": "body",
+    "StatelessWhile": "cond",
+    "PartitionedCall": "f",
+    "StatefulPartitionedCall": "f",
+    "MapDefun": "f",
+    "Case": "branches",
+    "For": "body",
+}.items():
+    value = (
+        encode_field(1, encode_field(9, encode_field(1, "evil"))) if key == "branches" else function_attribute("evil")
+    )
+    register_invalid_graph(
+        f"behind-{caller}", "operation", make_node("z", caller, "x", **{key: value}), functions=WRITING_FUNCTION
+    )
+register_invalid_graph("unused-function", "operation", functions=WRITING_FUNCTION)
+register_invalid_graph(
+    "function-in-function",
+    "operation",
+    make_node("z", "PartitionedCall", "x", f=function_attribute("outer")),
+    functions=make_function_library(
+        outer=[make_node("i", "PartitionedCall", "a", f=function_attribute("evil"))],
+        evil=[make_node("w", "WriteFile", "a", "b")],
+    ),
+)
+register_invalid_graph(
+    "function-that-is-missing", "operation", make_node("z", "PartitionedCall", "x", f=function_attribute("nowhere"))
+)
+ON_LOADING = encode_map_entry(4, "saved_model_main_op", encode_field(1, encode_field(1, "init")))
+register_invalid_graph("initialiser", "operation", make_node("init", "WriteFile", "x", "x"), more=ON_LOADING)
+
+# The saver's operations outside of the saver.
+SAVER = (
+    make_node("file", "Placeholder", dtype=encode_field(6, STRING)),
+    make_node("save", "SaveV2", "file", "x"),
+    make_node("restore", "RestoreV2", "file", "x"),
+)
+register_invalid_graph(
+    "saver-in-signature", "saver-operation", *SAVER, more=make_saver(), signatures=make_signature("restore:0")
+)
+register_invalid_graph("saver-in-nothing", "saver-operation", make_node("z", "SaveV2", "x", "y"))
+register_invalid_graph(
+    "saver-on-loading", "saver-operation", *SAVER, make_node("init", "Identity", "save"), more=make_saver() + ON_LOADING
+)
+register_invalid_graph(
+    "saver-writes-on-restore",
+    "saver-operation",
+    *SAVER[:2],
+    make_node("restore", "RestoreV2", "file", "x", "^save"),
+    more=make_saver(),
+)
+register_invalid_graph(
+    "saver-place-of-its-own",
+    "saver-operation",
+    SAVER[0],
+    make_node("place", "Const", **text_constant_attributes("/etc/secret")),
+    make_node("restore", "RestoreV2", "place", "x"),
+    more=make_saver(save=""),
+)
+register_invalid_graph(
+    "saver-saves-as-an-answer",
+    "saver-operation",
+    *SAVER,
+    more=make_saver(save="save:0"),
+    signatures=make_signature("save:0"),
+)
+PLACE = make_node("place", "Const", **text_constant_attributes("/etc/secret"))
+for operation in ("IdentityN", "StringJoin", "Reshape", "Select"):
+    made = make_node("made", operation, "place", "x")
+    register_invalid_graph(
+        f"saver-place-by-{operation}",
+        "saver-operation",
+        PLACE,
+        made,
+        make_node("restore", "RestoreV2", "made", "x"),
+        more=make_saver(),
+    )
+    table = make_node("init", "InitializeTableFromTextFileV2", "x", "made")
+    register_invalid_graph(f"table-place-by-{operation}", "asset-name", PLACE, made, table)
+SAVES = make_function_library(saves=[make_node("w", "SaveV2", "a", "b")])
+register_invalid_graph(
+    "saver-function-in-signature",
+    "saver-operation",
+    make_node("z", "PartitionedCall", "x", f=function_attribute("saves")),
+    functions=SAVES,
+    signatures=make_signature("z:0"),
+)
+OBJECTS = encode_field(7, encode_field(1, encode_field(4, b"")) + encode_map_entry(2, "saves", b""))
+register_invalid_graph("saver-function-of-an-object", "saver-operation", functions=SAVES, more=OBJECTS)
+
+
+# Assets and tables.
+def make_asset(name: str) -> bytes:
+    return encode_field(6, encode_field(1, encode_field(1, "words:0")) + encode_field(2, name))
+
+
+for id_, name in {
+    "way-up": "../../secret.txt",
+    "absolute": "/etc/passwd",
+    "missing": "words.txt",
+    "none": "..",
+    "deep": "a/b",
+}.items():
+    register_invalid_graph(f"asset-{id_}", "asset-name", more=make_asset(name))
+FORMER = encode_field(1, encode_field(1, "words:0")) + encode_field(2, "../../secret.txt")
+register_invalid_graph(
+    "asset-of-tensorflow-1",
+    "asset-name",
+    more=encode_map_entry(4, "saved_model_assets", encode_field(5, encode_field(1, encode_field(2, FORMER)))),
+)
+TABLE = make_node("init", "InitializeTableFromTextFileV2", "x", "place")
+register_invalid_graph(
+    "table-of-a-file", "asset-name", make_node("place", "Const", **text_constant_attributes("/etc/passwd")), TABLE
+)
+register_invalid_graph(
+    "table-in-a-function",
+    "asset-name",
+    make_node("place", "Const", **text_constant_attributes("/etc/passwd")),
+    make_node("z", "PartitionedCall", "x", "place", f=function_attribute("table")),
+    functions=make_function_library(table=[make_node("init", "InitializeTableFromTextFileV2", "a", "b")]),
+)
+
+# Constants, graphs, and the files around them.
+HUGE = encode_field(
+    8, encode_field(1, FLOAT) + encode_field(2, encode_field(2, encode_field(1, 10**12))) + encode_field(5, b"\0\0\0\0")
+)
+register_invalid_graph("constant-1-tb", "graph-size", make_node("c", "Const", dtype=encode_field(6, FLOAT), value=HUGE))
+MINUS = encode_field(8, encode_field(1, FLOAT) + encode_field(2, encode_field(2, encode_field(1, -5))))
+register_invalid_graph(
+    "constant-minus", "graph-size", make_node("c", "Const", dtype=encode_field(6, FLOAT), value=MINUS)
+)
+register_invalid_graph("no-signature", "saved-model-empty", signatures=NO_SIGNATURE)
+register_invalid_graph("node-twice", "saved-model-broken", make_node("y", "Identity", "x"))
+register_invalid_graph(
+    "function-twice", "saved-model-broken", functions=make_function_library(one=[]) + make_function_library(one=[])
+)
+register_invalid_graph(
+    "circle",
+    "saved-model-broken",
+    make_node("init", "InitializeTableFromTextFileV2", "x", "a"),
+    make_node("a", "Identity", "b"),
+    make_node("b", "Identity", "a"),
+)
+register_invalid_graph("variables-missing", "variables", make_node("v", "VarHandleOp"))
+register_invalid(
+    "saved-model-no-graph",
+    "saved_model",
+    "saved-model-empty",
+    single_file_upload(zip_saved_model(make_saved_model()), "model.zip"),
+)
+register_invalid(
+    "saved-model-same-tags",
+    "saved_model",
+    "saved-model-graphs",
+    single_file_upload(zip_saved_model(make_saved_model(make_meta_graph(), make_meta_graph())), "model.zip"),
+)
+register_invalid(
+    "saved-model-noise",
+    "saved_model",
+    "saved-model-broken",
+    single_file_upload(zip_saved_model(b"\xff" * 200), "model.zip"),
+)
+register_invalid(
+    "saved-model-cut",
+    "saved_model",
+    "saved-model-broken",
+    single_file_upload(zip_saved_model(make_saved_model(make_meta_graph())[:-7]), "model.zip"),
+)
+register_invalid(
+    "saved-model-pbtxt",
+    "saved_model",
+    "saved-model-twice",
+    single_file_upload(zip_saved_model(b"x", **{"saved_model.pbtxt": b"y"}), "m.zip"),
+)
+register_invalid(
+    "saved-model-program",
+    "saved_model",
+    "zip-member",
+    single_file_upload(zip_saved_model(b"x", **{"run.py": b"y"}), "model.zip"),
+)
+register_invalid(
+    "saved-model-folder-in-assets",
+    "saved_model",
+    "zip-member",
+    single_file_upload(zip_saved_model(b"x", assets__a__b=b"y"), "model.zip"),
+)
+register_invalid(
+    "saved-model-index-alone",
+    "saved_model",
+    "variables",
+    single_file_upload(zip_saved_model(b"x", **{"variables__variables.index": b"y"}), "m.zip"),
+)
+INDEX, DATA = "variables__variables.index", "variables__variables.data-00000-of-00001"
+register_invalid(
+    "saved-model-data-alone",
+    "saved_model",
+    "zip-missing",
+    single_file_upload(zip_saved_model(b"x", **{DATA: b"y"}), "model.zip"),
+)
+register_invalid(
+    "saved-model-shard-missing",
+    "saved_model",
+    "variables",
+    single_file_upload(zip_saved_model(b"x", **{INDEX: b"y", f"{DATA[:-1]}2": b"z"}), "m.zip"),
+)
+register_invalid(
+    "saved-model-index-noise",
+    "saved_model",
+    "variables",
+    single_file_upload(
+        zip_saved_model(make_saved_model(make_meta_graph()), **{INDEX: b"\xff" * 99, DATA: b"z"}), "m.zip"
+    ),
+)
+
+
+# Folders from the command line.
+def make_folder_with_symlink(folder: Any) -> Upload:
+    (folder / "model").mkdir()
+    (folder / "model" / "saved_model.pb").symlink_to("/etc/passwd")
+    return folder / "model", "model"
+
+
+def make_empty_folder(folder: Any) -> Upload:
+    (folder / "model").mkdir()
+    return folder / "model", "model"
+
+
+register_invalid("folder-link", "saved_model", "not-a-file", make_folder_with_symlink)
+register_invalid("folder-empty", "saved_model", "empty", make_empty_folder)
+
+
+# Checkpoints.
+def register_invalid_checkpoint(id_: str, rule: str, **members: bytes) -> None:
+    register_invalid(
+        f"checkpoint-{id_}",
+        "checkpoint",
+        rule,
+        single_file_upload(make_zip({k.replace("__", "/"): v for k, v in members.items()}), "c.zip"),
+    )
+
+
+PAIR = {"ckpt-1.index": b"\xff" * 99, "ckpt-1.data-00000-of-00001": b"data"}
+SECOND = {name.replace("1.", "2.", 1): content for name, content in PAIR.items()}
+register_invalid_checkpoint("index-alone", "variables", **{"ckpt-1.index": b"x"})
+register_invalid_checkpoint("index-noise", "variables", **PAIR)
+register_invalid_checkpoint("shard-missing", "variables", **{"ckpt-1.index": b"x", "ckpt-1.data-00001-of-00002": b"y"})
+register_invalid_checkpoint("absolute", "checkpoint-path", **PAIR, checkpoint=b'model_checkpoint_path: "/etc/other"\n')
+register_invalid_checkpoint("way-up", "checkpoint-path", **PAIR, checkpoint=b'model_checkpoint_path: "../../secret"\n')
+register_invalid_checkpoint("two-and-no-word", "checkpoint-several", **PAIR, **SECOND)
+register_invalid_checkpoint("program", "zip-member", **PAIR, **{"train.py": b"import os"})

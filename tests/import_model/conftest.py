@@ -1,0 +1,23 @@
+"""A library into which models are brought, and a function that brings one in."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.jobs import Jobs
+from core.jobs.uploads import store_upload
+from core.library.job_store import Job
+
+
+@pytest.fixture
+def import_files(empty_jobs: Jobs) -> Callable[..., Job]:
+    """A function that brings files in as the page does, and gives the job at its end."""
+
+    def bring_in(*paths: Path, **asked) -> Job:
+        given = store_upload(empty_jobs.library, [(path.name, path.open("rb")) for path in paths])
+        end = empty_jobs.wait(empty_jobs.import_model(**given.import_arguments(), **asked).id)
+        assert list((empty_jobs.library.home / "staging").iterdir()) == []
+        return end
+
+    return bring_in

@@ -1,0 +1,119 @@
+"""What a child tells of a stranger's file is believed no more than it may be, and asks for no more than there is."""
+
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from core.errors import DoesNotLoad, InputError, TimedOut, WorkerError
+from core.inputs.held_out import describe_selection
+from core.introspection.replies import validate_model_reply
+from core.jobs.trial_inputs import find_accepted_input, generate_trial_inputs
+from core.jobs.uploads import store_upload
+from core.library import Library
+
+VALID_REPLY = {"kind": "onnx", "parameters": 8, "summary": "", "weight_bytes": 32, "not_finite": {}, "traits": {}}
+VALID_REPLY |= {"weights": [], "optimizer": [], "remark": "", "signatures": []}
+VALID_REPLY |= {"inputs": [{"name": "x", "dtype": "float32", "shape": [None, 3]}]}
+
+
+def make_spec(shape, dtype="float32", name="x"):
+    return {"name": name, "dtype": dtype, "shape": shape}
+
+
+def test_validate_model_reply_drops_unknown_fields():
+    told = validate_model_reply(VALID_REPLY | {"trust": "ours", "id": "r0123456789", "files": [], "labels": ["a"]})
+    assert told.run_facts().keys() == VALID_REPLY.keys() - {"remark", "signatures"}
+
+
+@pytest.mark.parametrize(
+    "lie", [{"kind": "unrun"}, {"parameters": "many"}, {"inputs": [{"name": "x"}]}, {"weights": [{"name": "k"}]}]
+)
+def test_validate_model_reply_of_impossible_facts_raises_worker_error(lie: dict):
+    with pytest.raises(WorkerError, match="makes no sense"):
+        validate_model_reply(VALID_REPLY | lie)
+
+
+def test_generate_trial_inputs_beyond_memory_raises_input_error():
+    with pytest.raises(InputError, match=r"would take 4,000,000,000 bytes"):
+        next(generate_trial_inputs([make_spec([None, 10**9])]))
+
+
+@pytest.mark.parametrize(
+    ("asked", "shape", "rows"),
+    [
+        ([None, 3], (3,), 64),
+        ([None, None, None, 3], (32, 32, 3), 64),
+        ([None, 224, 224, 3], (224, 224, 3), 13),
+        ([None, None], (8,), 64),
+        (None, (), 64),
+    ],
+)
+def test_generate_trial_inputs_starts_with_likeliest_shape(asked, shape: tuple, rows: int):
+    question = next(generate_trial_inputs([make_spec(asked)]))
+    assert question.inputs["x"].shape == (rows, *shape)
+
+
+class SelectivePredictor:
+    """A loaded file that answers rows of one shape, and whole numbers below a bound, alone."""
+
+    def __init__(self, shape: tuple[int, ...], below: int):
+        self.shape, self.below, self.heard = shape, below, 0
+
+    def predict(self, inputs, **limits):
+        self.heard += 1
+        array = inputs["x"]
+        if array.shape[1:] != self.shape or array.max() >= self.below:
+            raise DoesNotLoad("Not this one.")
+        return {"y": np.zeros((len(array), 2))}, 0.0
+
+
+def test_find_accepted_input_tries_other_sizes_and_smaller_integers():
+    picky = SelectivePredictor((16,), below=2)
+    question, answers = find_accepted_input(picky, [make_spec([None, None], "int32")], seconds=60)
+    assert question.recipe["shapes"] == {"x": [16]}
+    assert (question.inputs["x"].max(), answers["y"].shape) == (1, (64, 2))
+
+
+def test_find_accepted_input_with_none_accepted_raises_input_error():
+    with pytest.raises(InputError, match="answers none of the random inputs") as caught:
+        find_accepted_input(SelectivePredictor((5,), below=0), [make_spec([None, 5])], seconds=60)
+    assert "Not this one." in caught.value.detail
+
+
+class SlowPredictor(SelectivePredictor):
+    """It answers nothing, and its child is stopped where a question has no time left."""
+
+    def predict(self, inputs, *, seconds, **limits):
+        self.left = seconds
+        if seconds == 0:
+            raise TimedOut("Its time is over.")
+        return super().predict(inputs, **limits)
+
+
+def test_find_accepted_input_has_one_time_limit_for_all_trials():
+    slow = SlowPredictor((3,), below=0)
+    with pytest.raises(TimedOut, match=r"no random input in 1e-09 seconds") as caught:
+        find_accepted_input(slow, [make_spec(None)], seconds=1e-9)
+    assert slow.left == 0
+    assert caught.value.cure == "Save it with the shapes that it takes, or raise ROUNDTRIP_CONFINED_SECONDS."
+    with pytest.raises(InputError):
+        find_accepted_input(slow, [make_spec(None)], seconds=60)
+    assert 0 < slow.left < 60
+
+
+@pytest.mark.parametrize(("name", "other"), [("graph.xml", ".bin"), ("GRAPH.BIN", ".xml")])
+def test_store_upload_of_one_openvino_file_names_the_missing_one(empty_library: Library, name: str, other: str):
+    with pytest.raises(InputError, match="one of OpenVINO's two files") as refused:
+        store_upload(empty_library, [(name, io.BytesIO(b"<net/>"))])
+    assert other in refused.value.cure
+    assert list((empty_library.home / "staging").iterdir()) == []
+
+
+def test_describe_selection_of_import_does_not_say_held_out():
+    run = SimpleNamespace(settings=None, name="theirs.h5", trust="brought in")
+    assert describe_selection(run, 64, 64, None, None, None)[0] == "All 64 rows of the import of “theirs.h5”"
+    assert describe_selection(run, 1, 64, 1, None, None)[0] == "The first row of the import of “theirs.h5”"
+    ours = SimpleNamespace(settings={"dataset": "digits"}, name="mine", trust="ours")
+    assert describe_selection(ours, 64, 64, None, None, None)[0] == "All 64 held-out rows of “digits”"

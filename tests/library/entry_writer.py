@@ -1,0 +1,20 @@
+"""`python entry_writer.py HOME COUNT`: keeps a run and so many artifacts, listing all of them after each."""
+
+import sys
+
+from core.library import Library
+from tests.factories.library_entries import make_artifact, make_run
+
+
+def main(home: str, count: str) -> None:
+    library = Library(home)
+    run = make_run(library)
+    kept = []
+    for _ in range(int(count)):
+        kept.append(make_artifact(library, run).id)
+        assert set(kept) <= {entry.id for entry in library.find()}
+    print(" ".join(kept))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

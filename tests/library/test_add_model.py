@@ -1,0 +1,194 @@
+"""A person's own model, saved from the program in which it lives."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from core.compare import Verdict
+from core.errors import CannotSave, InputError, UnknownName
+from core.library import Library
+from core.settings import PROJECT
+
+ROWS = np.linspace(-1, 1, 70 * 3, dtype="float32").reshape(70, 3)
+
+NOTEBOOK_CODE = """
+import numpy as np, keras
+from core.library import Library
+x = np.linspace(-1, 1, 120, dtype="float32").reshape(40, 3)
+model = keras.Sequential([keras.Input((3,), name="features"), keras.layers.Dense(1)])
+model.compile("adam", "mse")
+model.fit(x, x.sum(axis=1), verbose=0)
+for added in Library().add(model, inputs=x, formats=["keras", "saved_model"], name="Sums"):
+    print(added)
+"""
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory) -> Library:
+    """One library for the models added here."""
+    return Library(tmp_path_factory.mktemp("own"))
+
+
+@pytest.fixture(scope="module")
+def sums_model():
+    """A compiled and fitted Keras model that adds three numbers."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((3,), name="features"), keras.layers.Dense(1)], name="sums")
+    model.compile("adam", "mse")
+    model.fit(ROWS, ROWS.sum(axis=1), verbose=0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def doubler_module():
+    """A tf.Module with one variable, one function and an input signature."""
+    import tensorflow as tf
+
+    class Doubler(tf.Module):
+        def __init__(self):
+            super().__init__(name="doubler")
+            self.factor = tf.Variable(2.0)
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32, name="x")])
+        def __call__(self, x):
+            return x * self.factor
+
+    return Doubler()
+
+
+@pytest.fixture(scope="module")
+def added_sums(library, sums_model):
+    """The results of adding the Keras model in five formats."""
+    formats = ["keras", "saved_model", "h5", "weights", "architecture"]
+    return {one.format: one for one in library.add(sums_model, inputs=ROWS, formats=formats, name="Sums")}
+
+
+def test_a_keras_model_is_added_with_its_reference(library, added_sums, sums_model):
+    run = library.run(added_sums["keras"].artifact.run)
+    assert (run.name, run.demo, run.settings, run.kind, run.parameters) == ("Sums", None, None, "keras", 4)
+    reference = library.reference(run.id)
+    assert reference.inputs["features"].tobytes() == ROWS.tobytes()
+    (answers,) = reference.predictions.values()
+    np.testing.assert_allclose(answers, sums_model.predict(ROWS, verbose=0), atol=1e-6)
+    assert library.history(run.id) == []
+    library.verify(run.id)
+
+
+def test_each_format_has_an_artifact_with_its_evidence_or_an_error(added_sums):
+    verdicts = {key: one.evidence.best.verdict for key, one in added_sums.items() if one.evidence}
+    assert verdicts["keras"] is Verdict.BIT_IDENTICAL
+    assert verdicts["saved_model"] is Verdict.BIT_IDENTICAL
+    assert verdicts["weights"] is Verdict.DOES_NOT_LOAD
+    assert verdicts["architecture"] is Verdict.DIFFERENT
+    assert added_sums["keras"].evidence.with_code is None
+    assert added_sums["weights"].evidence.best.error["code"] == "needs-architecture"
+
+
+def test_h5_with_string_loss_does_not_load_and_names_it(added_sums):
+    """Keras writes 'mse' down in a way that Keras itself cannot read: see the case in `core.explain`."""
+    best = added_sums["h5"].evidence.best
+    assert best.verdict is Verdict.DOES_NOT_LOAD
+    assert best.error["sentence"] == (
+        "The file names its loss or metric 'keras.metrics.mse' as a bare string, which this Keras cannot read back."
+    )
+
+
+def test_added_artifacts_are_found_by_name(library, added_sums):
+    listed = {entry.id: entry for entry in library.find("sums")}
+    assert {one.artifact.id for one in added_sums.values() if one.artifact} == set(listed)
+    entry = listed[added_sums["keras"].artifact.id]
+    assert (entry.run_name, entry.demo, entry.format, entry.verdict) == ("Sums", None, "keras", "bit-identical")
+
+
+def test_add_result_repr_is_one_line(added_sums):
+    one = added_sums["keras"]
+    assert repr(one) == f"keras: {one.artifact.id}, Bit-identical"
+
+
+def test_add_module_is_refused_by_formats_that_need_layers(library, doubler_module):
+    first, second = library.add(doubler_module, inputs=ROWS, formats=["saved_model", "keras"])
+    assert first.evidence.best.verdict is Verdict.BIT_IDENTICAL
+    assert library.run(first.artifact.run).name == "doubler"
+    assert type(second.error) is CannotSave
+    assert second.error.sentence.startswith("Takes Keras models only; this is a plain tf.Module")
+    assert (second.artifact, second.evidence) == (None, None)
+    assert repr(second).startswith("keras: failed. Takes Keras models only")
+    assert list((library.home / "staging").iterdir()) == []
+
+
+def test_an_added_model_is_saved_again_later_without_its_program(library, added_sums, worker, config):
+    from core.jobs import Jobs
+    from tests.helpers import wait_until_done
+
+    jobs = Jobs(library, worker, config.model_copy(update={"home": library.home}))
+    run = added_sums["keras"].artifact.run
+    row = wait_until_done(jobs, jobs.save(run, ["keras_export"])).result["rows"]["keras_export"]
+    assert (row["state"], row["verdict"]) == ("done", "bit-identical")
+
+
+def test_the_notebook_of_the_readme_runs(tmp_path):
+    environment = os.environ | {"ROUNDTRIP_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT)}
+    environment |= {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    ended = subprocess.run(
+        [sys.executable, "-c", NOTEBOOK_CODE], env=environment, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    listed = {entry.format: entry for entry in Library(tmp_path).find()}
+    said = [f"{key}: {listed[key].id}, Bit-identical" for key in ("keras", "saved_model")]
+    assert ended.stdout.splitlines()[-2:] == said
+
+
+# What cannot be added
+
+
+def is_empty(library: Library) -> bool:
+    return library.ids() == [] and list((library.home / "staging").iterdir()) == []
+
+
+@pytest.mark.parametrize("model", ["a model", None, np.ones(3)], ids=["text", "nothing", "an array"])
+def test_only_models_are_added(empty_library, model):
+    with pytest.raises(InputError) as caught:
+        empty_library.add(model, inputs=ROWS, formats=["keras"])
+    assert caught.value.sentence == "Only Keras models and tf.Module objects can be saved."
+    assert caught.value.received == type(model).__name__
+    assert is_empty(empty_library)
+
+
+@pytest.mark.parametrize("inputs", [ROWS[:0], np.float32(1), {}], ids=["no rows", "a number", "no inputs"])
+def test_add_with_inputs_that_are_no_batch_raises_input_error(empty_library, sums_model, inputs):
+    with pytest.raises(InputError) as caught:
+        empty_library.add(sums_model, inputs=inputs, formats=["keras"])
+    assert caught.value.sentence == (
+        "The inputs must be arrays with the same number of rows, at least one, batch first."
+    )
+    assert is_empty(empty_library)
+
+
+def test_inputs_of_another_shape_are_refused(empty_library, sums_model):
+    with pytest.raises(InputError) as caught:
+        empty_library.add(sums_model, inputs=np.ones((5, 4), "float32"), formats=["keras"])
+    assert caught.value.sentence == "The input 'features' must have the shape (None, 3)."
+    assert is_empty(empty_library)
+
+
+def test_add_with_unknown_format_stores_nothing(empty_library, sums_model):
+    with pytest.raises(UnknownName, match="There is no such format"):
+        empty_library.add(sums_model, inputs=ROWS, formats=["keras", "zip"])
+    assert is_empty(empty_library)
+
+
+def test_a_module_without_a_signature_is_refused_with_the_cure(empty_library):
+    import tensorflow as tf
+
+    with pytest.raises(CannotSave) as caught:
+        empty_library.add(tf.Module(name="bare"), inputs=ROWS, formats=["saved_model"])
+    assert caught.value.sentence == (
+        "This tf.Module has no single tf.function with an input signature to answer through."
+    )
+    assert caught.value.cure.startswith("Decorate its __call__ with @tf.function(input_signature=")
+    assert is_empty(empty_library)

@@ -1,0 +1,368 @@
+"""The catalog answers as a plain loop over all entries would, however it finds its way; and it notices every change."""
+
+import json
+import os
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.compare import Verdict
+from core.errors import InputError
+from core.library import Library, Query
+from core.library.catalog import queries as asking_room
+from core.library.catalog import sync as lookout_room
+from core.library.catalog.catalog import Catalog
+from core.library.records import SORT_ORDERS, UNREADABLE, Entry, IndexedEntry
+from tests.factories.library_entries import make_artifact, make_run
+from tests.helpers import overwrite_file
+
+ENTRY_COUNT = 300
+DEMOS, FORMATS, TAGS = ("digits-mlp", "tips", None), ("keras", "h5", "onnx"), ("prod", "try", "ünïcode")
+SEARCH_WORDS = (
+    "digit",
+    "tips",
+    "h5",
+    "keras note",
+    "NOTE 7",
+    "prod",
+    "nothing here",
+    "e",
+    "abcdef",
+    "%",
+    "note",
+    "ünï",
+    '"x',
+    "champion",
+)
+
+
+def make_indexed_entries() -> list[IndexedEntry]:
+    chance = random.Random(0)
+    return [_make_indexed_entry(number, chance) for number in range(ENTRY_COUNT)]
+
+
+def _make_indexed_entry(number: int, chance: random.Random) -> IndexedEntry:
+    id_ = f"a{number:010x}"
+    tags = tuple(sorted(tag for tag in TAGS if chance.random() < 0.4))
+    marked = {"tags": tags, "pinned": chance.random() < 0.1, "aliases": ("champion",) if number == 7 else ()}
+    if number % 50 == 3:
+        return IndexedEntry(Entry(id_, problem="It cannot be read.", **marked))
+    demo, verdict = chance.choice(DEMOS), chance.choice(list(Verdict))
+    return IndexedEntry(
+        Entry(
+            id_,
+            run=f"r{number % 7:010x}",
+            run_name=f"Run {number % 7}",
+            demo=demo,
+            format=chance.choice(FORMATS),
+            created=f"2026-01-{1 + chance.randrange(28):02}",
+            bytes=chance.randrange(5),
+            verdict=verdict.value,
+            needs_code=False,
+            trust=chance.choice(("ours", "ours", "brought in")),
+            **marked,
+        ),
+        note=f"Note {number}" if number % 3 else "",
+        hashes=(f"{number:06x}" * 10, "abcdef" + f"{number:04d}" * 14),
+    )
+
+
+INDEXED_ENTRIES = make_indexed_entries()
+
+
+@pytest.fixture(scope="module", params=["all words looked up", "few rows looked up", "no words looked up"])
+def catalog(request) -> Catalog:
+    """A catalog of `SOURCES`, which finds rows by its index of words, by walking, or without such an index."""
+    with pytest.MonkeyPatch.context() as patched:
+        few = {"few rows looked up": 5}.get(request.param, 1000)
+        patched.setattr(asking_room, "MAX_SORTED_ROWS", few)
+        one = Catalog("sqlite://")
+        one._has_full_text = one._has_full_text and request.param != "no words looked up"
+        found = {source.entry.id: source for source in INDEXED_ENTRIES}
+        one.sync(found, lambda id_, run: 1, found.get)
+        yield one
+
+
+def matches_query(source: IndexedEntry, query: Query) -> bool:
+    entry = source.entry
+    said = "\n".join(
+        text or ""
+        for text in (
+            entry.id,
+            entry.run,
+            entry.run_name,
+            entry.demo,
+            entry.format,
+            *entry.tags,
+            *entry.aliases,
+            source.note,
+        )
+    ).lower()
+    return (
+        all(
+            word in said or (len(word) >= 6 and any(one.startswith(word) for one in source.hashes))
+            for word in query.search.lower().split()
+        )
+        and (not query.demos or (entry.demo or "") in query.demos)
+        and (not query.formats or entry.format in query.formats)
+        and set(query.tags) <= set(entry.tags)
+        and (not query.verdicts or (entry.verdict or UNREADABLE) in query.verdicts)
+        and query.trust in ("", entry.trust)
+        and query.pinned in (None, entry.pinned)
+        and query.alias in (None, bool(entry.aliases))
+        and query.run in ("", entry.run)
+        and (not query.ids or entry.id in query.ids)
+    )
+
+
+def sort_key(query: Query) -> Callable[[Entry], tuple]:
+    rank = {verdict.value: verdict.rank for verdict in Verdict}
+    of = {
+        "created": lambda entry: (entry.created or "",),
+        "bytes": lambda entry: (entry.bytes or 0,),
+        "name": lambda entry: (entry.run_name or "", entry.created or ""),
+        "format": lambda entry: (entry.format or "", entry.created or ""),
+        "demo": lambda entry: (entry.demo or "", entry.created or ""),
+        "verdict": lambda entry: (rank.get(entry.verdict, len(rank)), entry.created or ""),
+    }[query.sort]
+    return lambda entry: (*of(entry), entry.id)
+
+
+def subsets_of(values) -> st.SearchStrategy:
+    return st.one_of(st.just(()), st.lists(st.sampled_from(values), min_size=1, max_size=2, unique=True).map(tuple))
+
+
+QUERIES = st.builds(
+    Query,
+    search=st.lists(st.sampled_from(SEARCH_WORDS), max_size=2).map(" ".join),
+    demos=subsets_of(("digits-mlp", "tips", "", "no-such")),
+    formats=subsets_of((*FORMATS, "no-such")),
+    tags=subsets_of((*TAGS, "no-such")),
+    verdicts=subsets_of((*(verdict.value for verdict in Verdict), UNREADABLE)),
+    trust=st.sampled_from(("", "", "ours", "brought in")),
+    pinned=st.sampled_from((None, None, True, False)),
+    alias=st.sampled_from((None, None, None, True, False)),
+    run=st.sampled_from(("", "", "", "r0000000003")),
+    ids=subsets_of([f"a{number:010x}" for number in (3, 7, 8, 9, ENTRY_COUNT + 1)]),
+    sort=st.sampled_from(SORT_ORDERS),
+    descending=st.booleans(),
+    page=st.integers(1, 4),
+    size=st.sampled_from((10, 50, None)),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(query=QUERIES)
+def test_page_equals_filtering_all_entries(catalog, query):
+    fitting = [source.entry for source in INDEXED_ENTRIES if matches_query(source, query)]
+    wanted = sorted(fitting, key=sort_key(query), reverse=query.descending)
+    first = 0 if query.size is None else (query.page - 1) * query.size
+    page = catalog.page(query)
+    shown = (
+        page.entries if query.size is not None else sorted(page.entries, key=sort_key(query), reverse=query.descending)
+    )
+    assert shown == (wanted if query.size is None else wanted[first : first + query.size])
+    if page.has_more:
+        assert (page.total <= len(fitting), page.bytes) == (True, None)
+    elif first < len(fitting):
+        assert page.total == len(fitting)
+        assert page.bytes in (None, sum(entry.bytes or 0 for entry in fitting))
+
+
+def test_count_values_counts_runs_of_readable_artifacts(catalog):
+    entries = [source.entry for source in INDEXED_ENTRIES if not source.entry.problem]
+    assert catalog.count_values("run") == Counter(entry.run for entry in entries)
+
+
+@pytest.mark.trust
+@pytest.mark.parametrize("text", ["' OR 1=1 --", '"', "NEAR(a b)", "*", "note*", "a AND b", "(", "x" * 5000, "🙂🙂🙂"])
+def test_search_text_is_never_executed(catalog, text):
+    query = Query(text)
+    assert [entry.id for entry in catalog.page(query).entries] == [
+        one.entry.id for one in INDEXED_ENTRIES if matches_query(one, query)
+    ]
+
+
+def test_search_ignores_null_character(catalog):
+    assert catalog.page(Query("\0", size=None)).total == ENTRY_COUNT
+    assert catalog.page(Query("ti\0ps")) == catalog.page(Query("tips"))
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        (Query(sort="colour"), "There is no such order. Received: colour."),
+        (Query(page=0), "The page is a whole number from 1."),
+        (Query(size=-1), "The size is a whole number from 1."),
+        (Query(page=10**30), "The page is a whole number from 1."),
+        (Query(verdicts=("good",)), "There is no such verdict. Received: good."),
+        (Query(" ".join(f"w{n}" for n in range(1200))), "A search has at most 50 words and 10,000 characters."),
+        (Query("x" * 60_000), "A search has at most 50 words and 10,000 characters."),
+        (Query(tags=tuple(f"t{n}" for n in range(1200))), "No entry has more than 30 tags. Received: 1200."),
+        (Query("half \ud800"), "The search holds half a letter"),
+        (Query(formats=("\ud800",)), "The search holds half a letter"),
+    ],
+)
+def test_invalid_query_raises_input_error_and_keeps_catalog(catalog, query, sentence):
+    before = catalog._engine
+    with pytest.raises(InputError) as caught:
+        catalog.page(query)
+    assert str(caught.value).startswith(sentence)
+    assert catalog._engine is before
+
+
+def test_longest_allowed_search_returns_page(catalog):
+    for longest in (" ".join(f"{n}%{'_' * 190}" for n in range(50)), "%" * 10_000, "数" * 10_000, "🙂" * 10_000):
+        assert catalog.page(Query(longest, tags=tuple(f"tag {n}" for n in range(30)))).total == 0
+
+
+def test_stored_counts_equal_rows_after_changes():
+    one, present = Catalog("sqlite://"), {source.entry.id: source for source in INDEXED_ENTRIES}
+    one.sync(present, lambda id_, run: 1, present.get)
+    for id_ in list(present)[::3]:
+        del present[id_]
+    one.refresh([source.entry.id for source in INDEXED_ENTRIES], lambda id_, run: 2, present.get)
+    kept = [source.entry for source in present.values()]
+    assert one.page(Query(size=1))[1:3] == (len(kept), sum(entry.bytes or 0 for entry in kept))
+    formats = sorted({entry.format or "" for entry in kept})
+    assert one.count_values("format") == {key: sum((entry.format or "") == key for entry in kept) for key in formats}
+    assert one.count_tags() == {tag: sum(tag in entry.tags for entry in kept) for tag in sorted(TAGS)}
+
+
+# In step with the folders
+
+
+@pytest.fixture
+def large_library(empty_library, monkeypatch) -> Library:
+    """A library that counts as large, of three artifacts: not every list looks at all folders."""
+    monkeypatch.setattr(lookout_room, "ALWAYS_SCANNED", 0)
+    monkeypatch.setattr(lookout_room, "SCAN_INTERVAL_FACTOR", 1e6)
+    monkeypatch.setattr(lookout_room, "MAX_FOREGROUND_SCAN", 1e6)
+    run = make_run(empty_library)
+    for _ in range(3):
+        make_artifact(empty_library, run)
+    assert len(empty_library.find()) == 3
+    return empty_library
+
+
+@pytest.fixture
+def full_scans(monkeypatch) -> list[str]:
+    """The folders that were looked at, all of them each time."""
+    taken: list[str] = []
+    real = lookout_room.fingerprint_all
+    monkeypatch.setattr(
+        lookout_room, "fingerprint_all", lambda home, *rest: (taken.append(str(home)), real(home, *rest))[1]
+    )
+    return taken
+
+
+def test_own_writes_are_seen_without_full_scan(large_library, full_scans):
+    first, *_ = ids = [entry.id for entry in large_library.find()]
+    run = large_library.runs()[0]
+    other = Library(large_library.home)
+    changes = {
+        "kept": lambda: make_artifact(other, run, "h5"),
+        "removed": lambda: other.remove(ids[1]),
+        "restored": lambda: other.restore(ids[1]),
+        "marked": lambda: other.annotate(first, pinned=True),
+        "pointed": lambda: other.set_alias("champion", first),
+        "renamed": lambda: other.annotate(run.id, name="Another"),
+    }
+    for change in changes.values():
+        change()
+        assert large_library.find() == large_library.find_on_disk()
+        full_scans.clear()
+        assert large_library.find() == other.find()
+        assert full_scans == []
+    assert {entry.run_name for entry in large_library.find()} == {"Another"}
+
+
+def test_manually_removed_folder_is_noticed_at_once(large_library, full_scans):
+    first = large_library.find()[0].id
+    os.rename(large_library.home / "artifacts" / first, large_library.home / "elsewhere")
+    assert first not in {entry.id for entry in large_library.find()}
+    assert len(full_scans) == 1
+
+
+def test_manual_edit_is_noticed_by_next_full_scan(large_library, full_scans, monkeypatch):
+    first, second, third = (entry.id for entry in large_library.find())
+    overwrite_file(large_library.home / "artifacts" / first / "artifact.json", "{")
+    assert all(entry.problem is None for entry in large_library.find())
+    assert full_scans == []
+    monkeypatch.setattr(lookout_room, "SCAN_INTERVAL_FACTOR", 0)
+    assert {entry.id for entry in large_library.find() if entry.problem} == {first}
+    overwrite_file(large_library.home / "runs" / large_library.runs()[0].id / "run.json", "{")
+    assert {entry.id for entry in large_library.find() if entry.problem} == {first, second, third}
+
+
+def test_repaired_run_record_clears_problem_of_its_artifacts(large_library, monkeypatch):
+    monkeypatch.setattr(lookout_room, "SCAN_INTERVAL_FACTOR", 0)
+    path = large_library.home / "runs" / large_library.runs()[0].id / "run.json"
+    whole = path.read_text()
+    overwrite_file(path, "{")
+    assert all(entry.problem for entry in large_library.find())
+    overwrite_file(path, whole + " " * 7)
+    assert not any(entry.problem for entry in large_library.find())
+
+
+def test_long_scan_runs_in_background(large_library, monkeypatch):
+    first = large_library.find()[0].id
+    overwrite_file(large_library.home / "artifacts" / first / "artifact.json", "{")
+    monkeypatch.setattr(lookout_room, "SCAN_INTERVAL_FACTOR", 0)
+    monkeypatch.setattr(lookout_room, "MAX_FOREGROUND_SCAN", -1)
+    held, real = threading.Event(), lookout_room.fingerprint_all
+    monkeypatch.setattr(lookout_room, "fingerprint_all", lambda *rest: (held.wait(30), real(*rest))[1])
+    assert all(entry.problem is None for entry in large_library.find())  # and did not wait
+    held.set()
+    large_library._catalog_sync._scan_thread.join(30)
+    monkeypatch.setattr(lookout_room, "SCAN_INTERVAL_FACTOR", 1e6)
+    assert {entry.id for entry in large_library.find() if entry.problem} == {first}
+
+
+def test_overdue_scan_is_waited_for(large_library, monkeypatch):
+    first = large_library.find()[0].id
+    overwrite_file(large_library.home / "artifacts" / first / "artifact.json", "{")
+    monkeypatch.setattr(lookout_room, "SCAN_INTERVAL_FACTOR", 0)
+    monkeypatch.setattr(lookout_room, "MAX_FOREGROUND_SCAN", -1)
+    later = time.time() + 2 * lookout_room.MAX_SCAN_AGE
+    monkeypatch.setattr(lookout_room.time, "time", lambda: later)
+    assert {entry.id for entry in large_library.find() if entry.problem} == {first}
+
+
+def test_truncated_or_deleted_change_log_loses_no_entry(large_library, monkeypatch):
+    run = large_library.runs()[0]
+    monkeypatch.setattr("core.library.catalog.change_log.MAX_LOG_BYTES", 0)
+    for _ in range(3):
+        make_artifact(large_library, run)
+    assert (large_library.home / "changes.log").stat().st_size == 12
+    assert len(large_library.find()) == 6
+    (large_library.home / "changes.log").unlink()
+    make_artifact(large_library, run)
+    assert len(large_library.find()) == 7
+
+
+def test_invalid_change_log_or_sync_state_is_ignored(large_library):
+    with (large_library.home / "changes.log").open("a") as log:
+        log.write("../../x\n\nnonsense\na0000000000\n")
+    assert len(large_library.find()) == 3
+    for state in ("", "x", "[]", '["1 2", 0, 0, 0]', json.dumps(["x y z w", "a", 0, 0])):
+        large_library._catalog.save_sync_state(state)
+        assert len(Library(large_library.home).find()) == 3
+
+
+def test_find_during_rebuild_lists_all_entries(large_library, monkeypatch):
+    seen, read = [], large_library._catalog_sync.read_entry
+
+    def slow(id_: str) -> IndexedEntry | None:
+        seen.append(len(Library(large_library.home)._catalog.find()))
+        return read(id_)
+
+    monkeypatch.setattr(large_library._catalog_sync, "read_entry", slow)
+    large_library.rebuild()
+    assert seen == [3, 3, 3]

@@ -1,0 +1,295 @@
+"""What a confined child can do with a stranger's file, and what becomes of one that does what it should not."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from core.errors import ChildDied, DoesNotLoad, NotConfined, Refused, TimedOut, WorkerError
+from core.settings import PROJECT, Settings
+from core.worker import Child, OutputFolder, SandboxTest, Worker
+from core.worker.file_exchange import FileExchange, substitute_paths
+from core.worker.protocol import encode_frame
+from core.worker.remote_predictor import open_remote_predictor
+from core.worker.sandbox_test import ATTEMPT_DESCRIPTIONS, EscapeAttempt
+from tests.helpers import wait_until
+
+ONE_ROW = {"input:x": np.ones((1, 1), "float32")}
+
+pytestmark = [
+    pytest.mark.trust,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux confines"),
+]
+
+
+@pytest.fixture(scope="module")
+def hostile_saved_models(tmp_path_factory) -> Path:
+    """SavedModels that a stranger might send; see `tests/factories/hostile_saved_models.py`."""
+    folder = tmp_path_factory.mktemp("hostile")
+    script = Path(__file__).parents[1] / "factories" / "hostile_saved_models.py"
+    subprocess.run([sys.executable, script, folder], check=True, capture_output=True, cwd=PROJECT)
+    return folder
+
+
+@pytest.fixture
+def confined_child(worker: Worker):
+    """A confined child."""
+    with worker.open(confined=True) as child:
+        yield child
+
+
+def list_canaries(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("canary-*"))
+
+
+def load_and_predict(one: Child | Worker, folder: Path, **request):
+    """Have a SavedModel loaded and asked one row."""
+    do, more = (one.run, {"confined": True}) if isinstance(one, Worker) else (one.request, {})
+    request = {"seconds": 60, "arrays": ONE_ROW} | more | request
+    return do("reload", format="saved_model", folder=folder, source=None, **request)
+
+
+# The self-test
+
+
+def test_sandbox_test_blocks_every_attempt(worker):
+    tested = worker.run_sandbox_test()
+    assert [probe.sentence for probe in tested.probes if not probe.blocked] == []
+    assert [probe.name for probe in tested.probes] == list(ATTEMPT_DESCRIPTIONS)
+    assert (
+        tested.sentence
+        == f"Everything that a confined process tried was blocked: {len(ATTEMPT_DESCRIPTIONS)} attempts."
+    )
+
+
+def test_attempts_succeed_without_confinement(worker, tmp_path):
+    """Else the self-test would prove nothing; those that would end or change more than their trap are left out."""
+    for name in ("secret", "lent"):
+        (tmp_path / name).write_text(name)
+    targets = {"secret": str(tmp_path / "secret"), "outside": str(tmp_path), "lent": str(tmp_path / "lent")}
+    targets |= {"app": os.getpid(), "scratch": str(tmp_path / "scratch"), "scratch_folder": "/nowhere"}
+    targets |= {"tcp": 1, "udp": 1, "unix": "/nowhere", "abstract": "nowhere", "program": str(tmp_path / "none")}
+    told = worker.run("attempt", seconds=60, targets=targets).message["attempts"]
+    through = {name for name, one in told.items() if not one["refused"]}
+    assert through >= {"read-secret", "read-system", "list-library", "write-outside", "write-secret", "cut-lent"}
+    assert through >= {"delete-lent", "symlink", "connect-tcp", "connect-udp", "connect-unix", "execute", "fork"}
+    assert through >= {"signal", "signal-parent", "limits", "connect-abstract"}
+
+
+def test_worker_with_leaking_sandbox_refuses_untrusted_model(config, hostile_saved_models):
+    one = Worker(config)
+    leaky = EscapeAttempt(name="fork", blocked=False, sentence="It could start another process.")
+    one._sandbox_test = SandboxTest(probes=[leaky], created="", seconds=0.0)
+    with pytest.raises(NotConfined) as caught:
+        load_and_predict(one, hostile_saved_models / "writer")
+    assert caught.value.sentence.startswith("What was brought in is not run here")
+    assert "ROUNDTRIP_RUN_UNCONFINED=1" in caught.value.cure
+    assert "It could start another process." in caught.value.detail
+    assert one.state().phase == "cold"  # not even a process was started for it
+
+
+def test_require_confined_of_unconfined_child_raises_not_confined(config):
+    said = encode_frame({"confined": False, "why": "no Landlock"})
+    with pytest.raises(NotConfined), child_sending([said], config) as child:
+        child.require_confined()
+    with child_sending([said], config.model_copy(update={"run_unconfined": True})) as child:
+        child.require_confined()
+
+
+# A hostile SavedModel: each is shown to be one in a plain child first
+
+
+@pytest.mark.parametrize(("name", "touches"), [("loading", ["canary-loaded"]), ("writer", 8)])
+def test_confined_saved_model_writes_no_file(worker, hostile_saved_models, name, touches):
+    worker.run(
+        "reload", seconds=60, format="saved_model", folder=hostile_saved_models / name, source=None, arrays=ONE_ROW
+    )
+    found = list_canaries(hostile_saved_models)
+    assert found == (touches if isinstance(touches, list) else [f"canary-asked-{one}" for one in range(touches)])
+    for one in found:
+        (hostile_saved_models / one).unlink()
+    with pytest.raises(DoesNotLoad):
+        load_and_predict(worker, hostile_saved_models / name)
+    assert list_canaries(hostile_saved_models) == []
+
+
+def test_confined_saved_model_reads_no_file(worker, hostile_saved_models):
+    plain = worker.run(
+        "reload", seconds=60, format="saved_model", folder=hostile_saved_models / "reader", source=None, arrays=ONE_ROW
+    )
+    assert plain.arrays["output_0"].tolist() == [["the secret of somebody else"]]
+    with pytest.raises(DoesNotLoad) as caught:
+        load_and_predict(worker, hostile_saved_models / "reader")
+    assert "the secret" not in str(caught.value.to_json())
+
+
+# What it may do
+
+
+def test_confined_child_predicts_like_unconfined_child(worker, jobs, saved, trained):
+    rows = jobs.library.reference(trained("digits-mlp")).inputs
+    asked = {"format": "keras", "source": None, "arrays": {f"input:{name}": one for name, one in rows.items()}}
+    folder = jobs.library.verified_folder(saved("digits-mlp", "keras")["artifact"])
+    plain = worker.run("reload", seconds=60, folder=folder, **asked)
+    confined = worker.run("reload", seconds=60, folder=folder, confined=True, **asked)
+    assert [one.tobytes() for one in plain.arrays.values()] == [one.tobytes() for one in confined.arrays.values()]
+    assert confined.message["weights"] == plain.message["weights"]
+    assert (bool(plain.message["optimizer"]), confined.message["optimizer"]) == (True, [])  # no compile settings
+
+
+def test_output_of_confined_child_is_collected_and_the_rest_deleted(worker, jobs, trained, tmp_path):
+    run = jobs.library.run(trained("digits-mlp"))
+    asked = {"source": run.code_source, "kind": run.kind, "snapshot": jobs.library.snapshot(run.id), "options": {}}
+    worker.run("save", seconds=60, confined=True, format="saved_model", folder=OutputFolder(tmp_path), **asked)
+    names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert names == {
+        "fingerprint.pb",
+        "saved_model.pb",
+        "variables/variables.data-00000-of-00001",
+        "variables/variables.index",
+    }
+    wait_until(
+        lambda: not [one for one in worker._exchange_folders.iterdir() if one.name != str(worker._confined_spare.pid)],
+        10,
+    )
+
+
+def test_untrusted_pickle_is_refused_before_opening(worker, tmp_path):
+    (tmp_path / "model.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    with pytest.raises(Refused) as caught:
+        open_remote_predictor(worker, "hold", seconds=60, confined=True, format="pickle", folder=tmp_path, source=None)
+    assert caught.value.code == "refused:runs-code"
+
+
+def test_confined_child_error_names_no_exchange_path(worker, confined_child, tmp_path):
+    with pytest.raises(DoesNotLoad) as caught:
+        load_and_predict(confined_child, tmp_path)
+    assert str(worker._exchange_folders) not in str(caught.value.to_json())
+    assert str(tmp_path) not in str(caught.value.to_json())
+
+
+# A child that goes wrong
+
+
+def test_confined_child_over_time_limit_is_ended_and_cleaned_up(confined_child, hostile_saved_models):
+    confined_child.config = confined_child.config.model_copy(update={"confined_seconds": 1.0})
+    with pytest.raises(TimedOut, match="longer than its limit of 1 seconds"):
+        load_and_predict(confined_child, hostile_saved_models / "endless")
+    wait_until(lambda: not psutil.pid_exists(confined_child.pid), 10)
+    wait_until(lambda: not confined_child.file_exchange.folder.exists(), 10)
+
+
+def test_confined_child_over_cpu_limit_raises_timed_out(confined_child, hostile_saved_models):
+    confined_child.config = confined_child.config.model_copy(update={"confined_cpu_seconds": 2})
+    with pytest.raises(TimedOut) as caught:
+        load_and_predict(confined_child, hostile_saved_models / "endless")
+    assert caught.value.sentence == "It used up its 2 seconds of processor time, and was stopped."
+
+
+def test_confined_child_over_memory_limit_names_the_setting(worker, hostile_saved_models):
+    with pytest.raises(DoesNotLoad) as caught:
+        load_and_predict(worker, hostile_saved_models / "huge")
+    assert caught.value.sentence == "The process ran out of the memory that it may use."
+    assert "ROUNDTRIP_CONFINED_GIB" in caught.value.cure
+
+
+def child_sending(frames: list, config: Settings, folder: Path = Path("/nowhere")) -> Child:
+    """A confined child whose every word is given: a real process that says it and hangs up."""
+    code = "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    for pieces in frames:
+        for piece in pieces:
+            process.stdin.write(piece)
+    process.stdin.close()
+    nowhere = open(os.devnull, "wb")  # noqa: SIM115  the child's own end closes with it
+
+    def hang_up() -> None:
+        process.kill()
+        process.wait()
+
+    return Child(process.stdout, nowhere, hang_up, config, process.pid, FileExchange(folder))
+
+
+CONFINED_FRAME = encode_frame({"confined": True, "why": ""})
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "words"),
+    [
+        ([], ChildDied, "it hung up without a reply"),
+        ([encode_frame({"tada": 1})], WorkerError, "The reply of a child makes no sense."),
+        ([[b"\xff" * 400]], ChildDied, "larger than allowed"),
+        ([encode_frame({"error": {"code": 5, "sentence": []}})], WorkerError, "makes no sense"),
+        ([encode_frame({"error": {"code": "cancelled", "sentence": "Ha."}})], WorkerError, "Ha."),
+        ([encode_frame({"exit": "now"})], ChildDied, "it hung up without a reply"),
+        ([encode_frame({"ok": {}}, {"y": np.zeros(5 * 2**20, "uint8")})], ChildDied, "larger than allowed"),
+        ([encode_frame({"ok": {"y": "x" * 5 * 2**20}})], ChildDied, "larger than allowed"),
+    ],
+)
+def test_untrusted_error_reply_becomes_plain_sentence(config, said, error, words):
+    with child_sending([CONFINED_FRAME, *said], config) as child:
+        child.require_confined()
+        with pytest.raises(error, match=words) as caught:
+            child.receive(seconds=30)
+    assert type(caught.value) is error
+
+
+def test_large_reply_is_accepted_only_on_request(worker, hostile_saved_models):
+    large = {"input:x": np.ones((320, 1), "float32")}
+    frame = load_and_predict(worker, hostile_saved_models / "wide", arrays=large, reply_mib=8)
+    assert frame.arrays["output_0"].nbytes == 5 * 2**20
+    with pytest.raises(ChildDied, match="the reply of a child is larger than allowed"):
+        load_and_predict(worker, hostile_saved_models / "wide", arrays=large)
+
+
+# The box
+
+
+def test_file_exchange_does_not_follow_symlink_in_output(tmp_path):
+    box = FileExchange(tmp_path / "box")
+    box.make()
+    (tmp_path / "there").mkdir()
+    box.create_output_folder(OutputFolder(tmp_path / "there"))
+    (box.folder / "out" / "filled-0" / "mine").symlink_to("/etc/passwd")
+    with pytest.raises(WorkerError, match="no plain file"):
+        box.collect(2**20)
+    assert list((tmp_path / "there").iterdir()) == []
+
+
+def test_file_exchange_output_over_limit_raises_worker_error(tmp_path):
+    box = FileExchange(tmp_path / "box")
+    box.make()
+    box.create_output_folder(OutputFolder(tmp_path))
+    (box.folder / "out" / "filled-0" / "large").write_bytes(b"x" * 11)
+    with pytest.raises(WorkerError, match="more than it may"):
+        box.collect(10)
+
+
+def test_file_exchange_lends_same_file_and_skips_symlinks(tmp_path):
+    (tmp_path / "copy" / "deep").mkdir(parents=True)
+    (tmp_path / "copy" / "deep" / "file").write_bytes(b"x")
+    (tmp_path / "copy" / "link").symlink_to("/etc/passwd")
+    box = FileExchange(tmp_path / "box")
+    box.make()
+    told = substitute_paths(
+        {"a": [tmp_path / "copy"], "b": tmp_path / "copy", "c": 1}, box.lend, box.create_output_folder
+    )
+    lent = Path(told["b"])
+    assert (told["a"], told["c"], lent.name) == ([told["b"]], 1, "copy")
+    assert [path.name for path in sorted(lent.rglob("*"))] == ["deep", "file"]
+    assert (lent / "deep" / "file").stat().st_ino == (tmp_path / "copy" / "deep" / "file").stat().st_ino
+
+
+def test_closed_worker_leaves_nothing_in_staging(config, tmp_path):
+    one = Worker(config.model_copy(update={"home": tmp_path}))
+    started = time.monotonic()
+    one._create_exchange_folders()
+    (one._exchange_folders / "1").mkdir()
+    one.close()
+    assert list((tmp_path / "staging").iterdir()) == []
+    assert time.monotonic() - started < 10

@@ -1,0 +1,42 @@
+"""One oracle for all bad inputs: a stranger's upload goes the full way, and what must hold of its end is asserted."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from core.jobs import Jobs
+from core.library import Library
+from core.worker import Worker
+from tests.security.upload_checks import CPU_SECONDS, REQUEST_SECONDS, SocketTrap, UploadChecker, limit_worker
+
+
+@pytest.fixture(scope="module")
+def limited_jobs(worker: Worker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
+    """Jobs over an empty library, and over the session's worker, which allows little time as long as this lasts."""
+    home = tmp_path_factory.mktemp("trust") / "store"
+    worker.run_sandbox_test().require_all_blocked()
+    with limit_worker(worker, upload_mib=64, confined_cpu_seconds=CPU_SECONDS, confined_seconds=REQUEST_SECONDS):
+        yield Jobs(Library(home), worker, worker.config.model_copy(update={"home": home}))
+
+
+@pytest.fixture(scope="module")
+def upload_checker(limited_jobs: Jobs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UploadChecker]:
+    """The oracle, over a library in which nothing is."""
+    trap = SocketTrap()
+    yield UploadChecker(limited_jobs, tmp_path_factory.mktemp("outside"), trap)
+    trap.close()
+
+
+@pytest.fixture
+def opened_confined(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether each child that is opened from here on is confined, in order."""
+    found: list[bool] = []
+    open_ = Worker.open
+
+    def noting(self: Worker, *args: object, **more: object) -> object:
+        child = open_(self, *args, **more)
+        found.append(child.is_confined)
+        return child
+
+    monkeypatch.setattr(Worker, "open", noting)
+    return found

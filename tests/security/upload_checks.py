@@ -1,0 +1,180 @@
+"""One oracle for all bad inputs: a stranger's upload goes the full way, and what must hold of its end is asserted."""
+
+import contextlib
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from core.errors import error_from_json
+from core.jobs import Jobs
+from core.library.catalog import change_log
+from core.library.job_store import Job
+from core.settings import PROJECT
+from core.validation import RULES
+from core.worker import Worker
+from tests.factories.attack_files import AttackTargets, write_upload
+from tests.factories.invalid_hdf5_files import DENSE_CONFIG_JSON
+from tests.factories.invalid_runtime_files import make_onnx_model
+from tests.factories.untrusted_files import Upload
+
+SECRET_TEXT = "the-secret-of-somebody-else-7f3a"
+MAX_MEMORY_GROWTH = 64 * 2**20  # bytes by which one bad input may make this process grow, and all of them together
+CPU_SECONDS = 4  # of processor for one request to a confined child; by default 30
+REQUEST_SECONDS = 20.0  # of the clock; by default 60
+MAX_REQUESTS = 4  # of a child at most: looked into, loaded, asked, and loaded again
+LIBRARY_FILES = ("jobs", "catalog.sqlite", ".lock", change_log.LOG_FILE)  # what the library writes of itself
+VALID_UPLOAD_INTERVAL = 20  # bad inputs, after which a good one must come in
+
+
+class SocketTrap:
+    """A socket on this machine that nobody may touch."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.setblocking(False)
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/words.txt"
+
+    def is_untouched(self) -> bool:
+        try:
+            self._socket.accept()[0].close()
+        except BlockingIOError:
+            return True
+        return False
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def architecture_parts(made: Upload) -> dict[str, Path]:
+    """Weights come with their layers, else nobody would look into them; everything else comes alone."""
+    if not made[1].endswith(".weights.h5"):
+        return {}
+    path = made[0].with_name("layers")
+    path.write_bytes(DENSE_CONFIG_JSON)
+    return {"architecture": path}
+
+
+class UploadChecker:
+    """What must hold after each bad input, whatever it was: see `refuses`."""
+
+    def __init__(self, jobs: Jobs, place: Path, trap: SocketTrap):
+        self.jobs, self.trap, self.tried, self.grown = jobs, trap, 0, 0
+        self.traps = AttackTargets(place / "secret.txt", place / "canary", trap.url)
+        self.traps.secret.write_text(SECRET_TEXT)
+        self.kept = self._kept()
+        self.process = self._warm()
+
+    def refuses(self, made: Upload, *codes: str) -> Job:
+        """Bring in what was made; assert (1) to (6) of the oracle. The error's code is one of `codes`."""
+        before, began = psutil.Process().memory_info().rss, time.monotonic()
+        demo = "digits-mlp" if made[1] == "c.zip" else None  # checkpoints come with the code that they belong to
+        end = self.jobs.wait(self.jobs.import_model(*made, parts=architecture_parts(made), demo=demo).id)
+        self.grown += (grown := psutil.Process().memory_info().rss - before)
+        self._told_in_words(end, codes, made)
+        self._nothing_remains()
+        self._nothing_was_touched(end)
+        assert max(grown, self.grown) < MAX_MEMORY_GROWTH, "(4) this process has grown"
+        assert self._warm() == self.process, "(4) the warm process is another one"
+        assert self._left(10) == [], "(5) a process is left"
+        assert time.monotonic() - began < MAX_REQUESTS * REQUEST_SECONDS, "(5) it was not ended in time"
+        self.tried += 1
+        if self.tried % VALID_UPLOAD_INTERVAL == 0:
+            self.lets_a_good_one_in(made[0].parent)
+        return end
+
+    def lets_a_good_one_in(self, folder: Path) -> None:
+        """(6) The next good upload works; it is taken away again."""
+        made = write_upload(make_onnx_model(ir_version=8).SerializeToString(), "good.onnx", folder)
+        end = self.brought(made)
+        assert end.state == "done", end.error
+        assert end.result["verdict"] == "bit-identical"
+        assert self._kept() == self.kept
+
+    @contextlib.contextmanager
+    def allowing(self, **limits: Any) -> Iterator[None]:
+        """While this lasts confined processes have other limits."""
+        with limit_worker(self.jobs.worker, **limits):
+            yield
+
+    def brought(self, made: Upload) -> Job:
+        """The end of bringing this in; what came in is taken away again."""
+        end = self.jobs.wait(self.jobs.import_model(*made).id)
+        if end.state == "done":
+            self._take_away(end)
+        return end
+
+    def _take_away(self, end: Job) -> None:
+        self.jobs.library.remove(end.result["run"])
+        self.jobs.library.empty_trash(0)
+
+    def _told_in_words(self, end: Job, codes: tuple[str, ...], made: Upload) -> None:
+        if end.state == "done":  # those that come after are not to suffer from it
+            self._take_away(end)
+        assert end.state == "failed", f"(1) it was let in: {end.result}"
+        assert end.error["code"] in codes, f"(1) {end.error}"
+        error = error_from_json(end.error)
+        assert "\n" not in error.sentence, "(1) one sentence"
+        assert error.sentence.endswith("."), "(1) one sentence"
+        assert error.cure, "(1) no word of what to do next"
+        for said in (error.sentence, error.received, error.cure, error.detail):
+            assert "Traceback" not in said, "(1) a traceback"
+            for path in (made[0].parent, self.jobs.library.home, PROJECT):
+                assert str(path) not in said, f"(1) a path of this computer: {said}"
+        assert (end.title + end.request["name"]).isprintable(), "(1) marks that forge what is read"
+        if rule := end.error["code"].partition(":")[2]:
+            assert (error.sentence, error.cure) == RULES[rule]
+
+    def _nothing_remains(self) -> None:
+        assert self._kept() == self.kept, "(2) something remains"
+        assert self.jobs.library.ids() == [], "(2) an entry remains"
+        assert self.jobs.library.find() == [], "(2) a row of the catalog remains"
+
+    def _kept(self) -> list[str]:
+        """Everything that lies in the library, but for the records of jobs, the library's own books."""
+        home = self.jobs.library.home
+        found = (path.relative_to(home).as_posix() for path in home.rglob("*"))
+        return sorted(one for one in found if not one.startswith(LIBRARY_FILES))
+
+    def _nothing_was_touched(self, end: Job) -> None:
+        assert not self.traps.canary.exists(), "(3) a canary was written"
+        assert self.traps.secret.read_text() == SECRET_TEXT, "(3) a file outside was changed"
+        assert self.trap.is_untouched(), "(3) the socket was touched"
+        record = self.jobs.job_store.folder(end.id)
+        told = b"".join(path.read_bytes() for path in record.rglob("*") if path.is_file())
+        assert SECRET_TEXT.encode() not in told, "(3) the secret stands in a record"
+        assert SECRET_TEXT not in json.dumps(end.error), "(3) the secret stands in a record"
+
+    def _warm(self) -> int:
+        return self.jobs.worker._process.pid
+
+    def _left(self, seconds: float) -> list[str]:
+        """What there is after so many seconds of processes under the warm one, but for the spares, which wait and have
+        seen nothing yet."""
+        deadline = time.monotonic() + seconds
+        while (left := self._others()) and time.monotonic() < deadline:
+            os.sched_yield()
+        return [str(one) for one in left]
+
+    def _others(self) -> list[psutil.Process]:
+        worker = self.jobs.worker
+        spares = {one.pid for one in (worker._spare, worker._confined_spare) if one and not one.has_ended}
+        return [one for one in psutil.Process(self.process).children() if one.pid not in spares]
+
+
+@contextlib.contextmanager
+def limit_worker(worker: Worker, **limits: Any) -> Iterator[None]:
+    """While this lasts the worker's children have other limits; those that wait for work have the former ones."""
+    before = worker.config
+    worker.config = before.model_copy(update=limits)
+    worker._close_spares()
+    try:
+        yield
+    finally:
+        worker.config = before
+        worker._close_spares()

@@ -1,0 +1,421 @@
+"""Where the bytes go: every byte of every format is accounted for once, and tensors are found by value."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tracemalloc
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import Damaged
+from core.formats import FORMATS
+from core.library import Artifact, Library, Run
+from core.runtimes.reference import Reference, fingerprint_arrays
+from core.settings import PROJECT
+from core.size_breakdown import breakdown as content_module
+from core.size_breakdown.breakdown import SizePart, break_down_sizes, list_size_parts
+from tests.factories.library_entries import RUN_FACTS, make_artifact, make_run
+
+WEIGHT_BYTES = 38_440  # digits-mlp: 9,610 float32
+MOMENT_BYTES = 2 * WEIGHT_BYTES  # Adam keeps two numbers for each weight
+FULL_WEIGHT_FORMATS = (
+    "keras",
+    "keras_dir",
+    "h5",
+    "saved_model",
+    "weights",
+    "weights_sharded",
+    "checkpoint",
+    "safetensors",
+    "pickle",
+)
+FULL_WEIGHT_FORMATS += ("frozen_graph", "onnx", "litert", "openvino")
+WITH_OPTIMIZER = ("keras", "keras_dir", "h5", "saved_model", "weights", "weights_sharded", "checkpoint", "pickle")
+WITHOUT_OPTIMIZER = ("keras_export", "safetensors", "frozen_graph", "onnx", "litert", "litert_float16", "architecture")
+RANDOM = np.random.default_rng(0)
+KERNEL = RANDOM.normal(size=(8, 4)).astype(np.float32)
+BIAS = RANDOM.normal(size=4).astype(np.float32)
+MOMENT = RANDOM.normal(size=(8, 4)).astype(np.float32)
+STEP = np.array(7)
+
+
+def bytes_by_group(parts: list[SizePart]) -> Counter[str]:
+    count: Counter[str] = Counter()
+    for part in parts:
+        count[part.group] += part.bytes
+    return count
+
+
+# Every format of a trained model
+
+
+@pytest.fixture
+def parts_of(jobs, saved):
+    """A function that gives the parts of digits-mlp in a format, whose sum it has checked."""
+
+    def parts(format_key: str) -> list[SizePart]:
+        row = saved("digits-mlp", format_key)
+        assert row["state"] == "done", row.get("error")
+        found = list_size_parts(jobs.library, row["artifact"])
+        files = (jobs.library.home / "artifacts" / row["artifact"] / "files").rglob("*")
+        assert sum(part.bytes for part in found) == sum(path.stat().st_size for path in files if path.is_file())
+        return found
+
+    return parts
+
+
+@pytest.mark.parametrize("format_key", [one.key for one in FORMATS])
+def test_the_parts_add_up_to_the_bytes_on_disk(parts_of, format_key: str):
+    parts = parts_of(format_key)
+    assert [part for part in parts if part.bytes <= 0] == []
+    assert {part.group for part in parts} <= set(content_module.GROUPS)
+
+
+@pytest.mark.parametrize("format_key", FULL_WEIGHT_FORMATS)
+def test_all_weights_are_found(parts_of, format_key: str):
+    groups = bytes_by_group(parts_of(format_key))
+    assert groups["weights"] == WEIGHT_BYTES
+    assert not {group for group in groups if "converted" in group}
+
+
+@pytest.mark.parametrize("format_key", WITH_OPTIMIZER)
+def test_breakdown_finds_optimizer_state(parts_of, format_key: str):
+    assert bytes_by_group(parts_of(format_key))["optimizer state"] == MOMENT_BYTES
+
+
+@pytest.mark.parametrize("format_key", WITHOUT_OPTIMIZER)
+def test_breakdown_has_no_optimizer_state_where_none_is_stored(parts_of, format_key: str):
+    assert bytes_by_group(parts_of(format_key))["optimizer state"] == 0
+
+
+def test_the_keras_export_holds_every_weight_twice(parts_of, jobs, saved):
+    parts = parts_of("keras_export")
+    assert bytes_by_group(parts)["weights"] == 2 * WEIGHT_BYTES
+    names = {part.name for part in parts if part.group == "weights"}
+    assert {"sequential/dense/kernel", "sequential/dense/kernel, copy 2"} <= {
+        _strip_layer_numbers(name) for name in names
+    }
+    notes = break_down_sizes(jobs.library, saved("digits-mlp", "keras_export")["artifact"]).notes
+    assert notes[0] == "38,440 bytes are further copies of what is there already."
+
+
+def _strip_layer_numbers(name: str) -> str:
+    """A second model of one process is called sequential_1, and so are its layers."""
+    return "/".join(part.split("_")[0] if "dense_1" not in part else part for part in name.split("/"))
+
+
+def test_float16_is_found_in_litert_and_openvino(parts_of):
+    halved = [part for part in parts_of("litert_float16") if part.name.endswith("kernel, transposed, in float16")]
+    assert sorted(part.bytes for part in halved) == [128 * 10 * 2, 64 * 128 * 2]
+    assert bytes_by_group(parts_of("openvino_fp16"))["weights"] == WEIGHT_BYTES / 2
+
+
+@pytest.mark.parametrize(
+    ("format_key", "group"),
+    [
+        ("keras_int8", "structure and converted weights"),
+        ("keras_int4", "structure and converted weights"),
+        ("litert_dynamic", "graph and converted weights"),
+        ("litert_int8", "graph and converted weights"),
+    ],
+)
+def test_quantized_weights_are_not_found_and_noted(parts_of, jobs, saved, format_key: str, group: str):
+    groups = bytes_by_group(parts_of(format_key))
+    assert groups[group] >= 9_216 * (0.5 if "int4" in format_key else 1)  # a byte, or half, for each kernel's number
+    notes = break_down_sizes(jobs.library, saved("digits-mlp", format_key)["artifact"]).notes
+    found = 0 if format_key == "litert_int8" else 2  # the biases; there they are integers too
+    assert notes[0].startswith(f"Weights found: {found} of 4, as trained, transposed or in float16. What is missing ")
+
+
+def test_architecture_file_is_all_metadata(parts_of):
+    assert set(bytes_by_group(parts_of("architecture"))) == {"metadata"}
+
+
+# By hand, to the byte
+
+
+def make_run_with_arrays(library: Library, weights: dict, optimizer: dict, between: tuple = ()) -> Run:
+    """A run whose snapshot holds these arrays; `between` are random state, which its record does not name."""
+    with library.staging() as staged:
+        (staged / "snapshot").mkdir()
+        values = [*weights.values(), *between, *optimizer.values()]
+        np.savez(staged / "snapshot" / "variables.npz", **{str(at): value for at, value in enumerate(values)})
+        Reference({"x": np.arange(4.0)}, {"y": np.arange(4.0)}, {}).write(staged / "reference.npz")
+        named = {
+            "weights": fingerprint_arrays(list(weights.items())),
+            "optimizer": fingerprint_arrays(list(optimizer.items())),
+        }
+        return library.commit_run(staged, RUN_FACTS | named)
+
+
+def make_artifact_with_files(library: Library, run: Run, **files: bytes) -> Artifact:
+    """A kept artifact with these files; a name's first underscore stands for its dot."""
+    artifact = make_artifact(library, run)
+    folder = library.home / "artifacts" / artifact.id
+    for path in [path for path in (folder / "files").rglob("*") if path.is_file()]:
+        path.unlink()
+    entries = []
+    for name, raw in files.items():
+        (folder / "files" / name.replace("_", ".", 1)).write_bytes(raw)
+        entries.append(_make_file_entry(folder / "files" / name.replace("_", ".", 1)))
+    record = artifact.model_copy(update={"files": entries})
+    (folder / "artifact.json").write_text(record.to_json_text(), encoding="utf-8")
+    return record
+
+
+def _make_file_entry(path: Path):
+    from core.library import storage
+
+    return storage.make_file_entry(path, path.parent)
+
+
+@pytest.fixture
+def small_run(empty_library: Library) -> Run:
+    """A run of two weights, one moment and a step count."""
+    return make_run_with_arrays(empty_library, {"kernel": KERNEL, "bias": BIAS}, {"moment": MOMENT, "step": STEP})
+
+
+def test_breakdown_of_handmade_files_assigns_every_byte(empty_library: Library, small_run: Run):
+    raw = b"THE HEAD" + bytes(128) + KERNEL.T.tobytes() + BIAS.tobytes() + b"-" * 5
+    raw += KERNEL.astype(np.float16).tobytes() + MOMENT.tobytes() + KERNEL.tobytes() + b"tail!!"
+    artifact = make_artifact_with_files(
+        empty_library, small_run, model_bin=raw, about_json=b'{"a": 1}', model_pb=b"graph"
+    )
+    found = break_down_sizes(empty_library, artifact.id)
+    assert set(found.parts) == {
+        SizePart("weights", "kernel, copy 2", 128, "model.bin"),
+        SizePart("weights", "kernel, transposed", 128, "model.bin"),
+        SizePart("optimizer state", "moment", 128, "model.bin"),
+        SizePart("structure and padding", "runs of zeros", 128, "model.bin"),
+        SizePart("weights", "kernel, in float16, copy 3", 64, "model.bin"),
+        SizePart("weights", "bias", 16, "model.bin"),
+        SizePart("structure and padding", "what is left", 19, "model.bin"),
+        SizePart("metadata", "about.json", 8, "about.json"),
+        SizePart("graph", "operations and signatures", 5, "model.pb"),
+    }
+    assert [part.bytes for part in found.parts] == sorted((part.bytes for part in found.parts), reverse=True)
+    assert found.notes == [
+        "192 bytes are further copies of what is there already.",
+        "Not looked for: 1 tensor (8 bytes), too small or too uniform to be told from other bytes.",
+    ]
+
+
+def test_overlapping_tensors_are_counted_once(empty_library: Library):
+    run = make_run_with_arrays(empty_library, {"whole": KERNEL, "part": KERNEL[2:5].copy()}, {})
+    artifact = make_artifact_with_files(empty_library, run, model_bin=b"123" + KERNEL.tobytes())
+    assert list_size_parts(empty_library, artifact.id) == [
+        SizePart("weights", "whole", 128, "model.bin"),
+        SizePart("structure and converted weights", "what is left, converted weights", 3, "model.bin"),
+    ]
+
+
+def test_equal_tensors_are_each_found(empty_library: Library):
+    run = make_run_with_arrays(empty_library, {"kernel": KERNEL}, {"average": KERNEL})
+    artifact = make_artifact_with_files(empty_library, run, model_bin=KERNEL.tobytes() * 2)
+    assert set(list_size_parts(empty_library, artifact.id)) == {
+        SizePart("weights", "kernel", 128, "model.bin"),
+        SizePart("optimizer state", "average", 128, "model.bin"),
+    }
+
+
+def test_random_state_among_the_values_shifts_no_name(empty_library: Library):
+    run = make_run_with_arrays(
+        empty_library, {"kernel": KERNEL}, {"moment": MOMENT}, between=(np.array([1, 2], np.uint32),)
+    )
+    artifact = make_artifact_with_files(empty_library, run, model_bin=MOMENT.tobytes() + KERNEL.tobytes())
+    assert set(list_size_parts(empty_library, artifact.id)) == {
+        SizePart("weights", "kernel", 128, "model.bin"),
+        SizePart("optimizer state", "moment", 128, "model.bin"),
+    }
+
+
+@pytest.mark.parametrize("values", [np.ones((64, 64), np.float32), np.zeros(100, np.float32), np.full(50, np.pi)])
+def test_uniform_tensors_are_not_looked_for(empty_library: Library, values: np.ndarray):
+    run = make_run_with_arrays(empty_library, {"gamma": values, "kernel": KERNEL}, {})
+    artifact = make_artifact_with_files(empty_library, run, model_bin=values.tobytes() + KERNEL.tobytes())
+    found = break_down_sizes(empty_library, artifact.id)
+    assert bytes_by_group(found.parts) == {"weights": 128, "structure and padding": values.nbytes}
+    assert found.notes[0].startswith(f"Not looked for: 1 tensor ({values.nbytes:,} bytes)")
+
+
+@pytest.mark.parametrize("axes", [(3, 0, 1, 2), (3, 2, 0, 1), (2, 3, 0, 1)])
+def test_transposed_kernels_are_found(empty_library: Library, axes: tuple):
+    kernel = RANDOM.normal(size=(3, 3, 2, 5)).astype(np.float32)
+    run = make_run_with_arrays(empty_library, {"kernel": kernel}, {})
+    artifact = make_artifact_with_files(empty_library, run, model_onnx=b"?" + kernel.transpose(axes).tobytes())
+    assert SizePart("weights", "kernel, transposed", kernel.nbytes, "model.onnx") in list_size_parts(
+        empty_library, artifact.id
+    )
+
+
+def test_tensor_across_chunk_borders_is_found(empty_library: Library):
+    kernel = RANDOM.normal(size=(600, 1000)).astype(np.float32)  # 2.4 MB, over two borders of a mebibyte
+    run = make_run_with_arrays(empty_library, {"kernel": kernel, "bias": BIAS}, {})
+    before = b"\x01" * (2**20 - 3)  # the bias begins three bytes before a border
+    artifact = make_artifact_with_files(empty_library, run, model_h5=before + BIAS.tobytes() + kernel.tobytes())
+    assert bytes_by_group(list_size_parts(empty_library, artifact.id)) == {
+        "weights": kernel.nbytes + BIAS.nbytes,
+        "structure and padding": len(before),
+    }
+
+
+# Zips
+
+
+def make_zip(members: dict[str, bytes], compression: int) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, raw in members.items():
+            archive.writestr(name, raw)
+    return buffer.getvalue()
+
+
+def test_stored_members_are_searched_in_place(empty_library: Library, small_run: Run):
+    raw = make_zip({"config.json": b"{}" * 20, "model.h5": b"abc" + KERNEL.tobytes()}, zipfile.ZIP_STORED)
+    artifact = make_artifact_with_files(empty_library, small_run, model_keras=b"before" + raw + b"after")
+    bias_is_not_there = "model.h5: HDF5 names, settings and tables, converted weights"
+    assert set(list_size_parts(empty_library, artifact.id)) == {
+        SizePart("weights", "kernel", 128, "model.keras"),
+        SizePart("metadata", "config.json", 40, "model.keras"),
+        SizePart("structure and converted weights", bias_is_not_there, 3, "model.keras"),
+        SizePart("structure and padding", "headers and directory of the zip", len(raw) + 11 - 171, "model.keras"),
+    }
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_compressed_zip_members_are_unpacked_and_savings_noted(
+    empty_library: Library, small_run: Run, compression: int
+):
+    inside = KERNEL.tobytes() + BIAS.tobytes() + b"abc" * 1000
+    raw = make_zip({"model.weights.h5": inside}, compression)
+    artifact = make_artifact_with_files(empty_library, small_run, model_keras=raw)
+    parts = list_size_parts(empty_library, artifact.id)
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        packed = archive.getinfo("model.weights.h5").compress_size
+    assert sum(part.bytes for part in parts) == len(raw)
+    assert set(parts) == {
+        SizePart("weights", "kernel", 128, "model.keras"),
+        SizePart("weights", "bias", 16, "model.keras"),
+        SizePart("structure and padding", "model.weights.h5: HDF5 names, settings and tables", 3000, "model.keras"),
+        SizePart("structure and padding", "headers and directory of the zip", len(raw) - packed, "model.keras"),
+        SizePart("saved by compression", "model.weights.h5: compression", packed - len(inside), "model.keras"),
+    }
+
+
+@pytest.mark.trust
+def test_oversized_zip_member_is_not_unpacked_into_memory(empty_library: Library, small_run: Run):
+    raw = make_zip({"model.weights.h5": bytes(content_module.MAX_UNPACKED_BYTES + 1)}, zipfile.ZIP_DEFLATED)
+    id_ = make_artifact_with_files(empty_library, small_run, model_keras=raw).id
+    tracemalloc.start()
+    found = break_down_sizes(empty_library, id_)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    (part,) = [part for part in found.parts if part.group == "not searched"]
+    assert (part.name, part.bytes < 2**17) == ("model.weights.h5: compressed, not unpacked", True)
+    assert sum(part.bytes for part in found.parts) == len(raw)
+    assert peak < 16 * 2**20
+
+
+def test_unreadable_zip_member_is_noted(empty_library: Library, small_run: Run):
+    raw = bytearray(make_zip({"model.h5": KERNEL.tobytes() + b"abc" * 1000}, zipfile.ZIP_DEFLATED))
+    raw[60:80] = bytes(20)
+    artifact = make_artifact_with_files(empty_library, small_run, model_keras=bytes(raw))
+    found = break_down_sizes(empty_library, artifact.id)
+    assert sum(part.bytes for part in found.parts) == len(raw)
+    assert [part.name for part in found.parts if part.group == "not searched"] == ["model.h5: compressed, not unpacked"]
+    assert found.notes[-1].startswith("Not looked through: ")
+
+
+@pytest.mark.parametrize("raw", [b"", b"PK\x03\x04", b"PK\x05\x06" + bytes(18), b"\x00", b"\xff" * 7])
+def test_malformed_files_are_fully_accounted_for(empty_library: Library, small_run: Run, raw: bytes):
+    artifact = make_artifact_with_files(empty_library, small_run, model_keras=raw)
+    assert sum(part.bytes for part in list_size_parts(empty_library, artifact.id)) == len(raw)
+
+
+def test_zip_with_corrupted_directory_is_fully_accounted_for(empty_library: Library, small_run: Run):
+    whole = make_zip({"a.h5": KERNEL.tobytes(), "b.h5": MOMENT.tobytes()}, zipfile.ZIP_STORED)
+    directory = whole.index(b"PK\x01\x02")
+    for at in range(directory, len(whole)):
+        raw = whole[:at] + b"\x7f" + whole[at + 1 :]
+        artifact = make_artifact_with_files(empty_library, small_run, model_keras=raw)
+        assert sum(part.bytes for part in list_size_parts(empty_library, artifact.id)) == len(raw)
+
+
+# Limits, and what cannot be known
+
+
+def test_files_beyond_search_limit_are_not_searched_and_noted(
+    empty_library: Library, small_run: Run, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(content_module, "MAX_SEARCHED_BYTES", 200)
+    artifact = make_artifact_with_files(
+        empty_library, small_run, model_h5=KERNEL.tobytes() + b"x" * 100 + MOMENT.tobytes()
+    )
+    found = break_down_sizes(empty_library, artifact.id)
+    assert set(found.parts) == {
+        SizePart("weights", "kernel", 128, "model.h5"),
+        SizePart("structure and padding", "HDF5 names, settings and tables", 72, "model.h5"),
+        SizePart("not searched", "model.h5: beyond the limit of the search", 156, "model.h5"),
+    }
+    said = "Not looked through: 156 bytes, compressed in an unknown way or beyond the first 200."
+    assert found.notes[-1] == said
+
+
+def test_repetitive_tensor_is_found_in_time(empty_library: Library):
+    row = RANDOM.normal(size=16).astype(np.float32)
+    repeated = np.tile(row, (4000, 1))
+    run = make_run_with_arrays(empty_library, {"embedding": repeated, "kernel": KERNEL}, {})
+    artifact = make_artifact_with_files(empty_library, run, model_h5=repeated.tobytes() + KERNEL.tobytes())
+    assert bytes_by_group(list_size_parts(empty_library, artifact.id)) == {"weights": repeated.nbytes + 128}
+
+
+def test_breakdown_of_notebook_run_groups_by_file_kind(empty_library: Library):
+    run = make_run(empty_library, demo=None, settings=None)
+    model = make_zip({"config.json": b"{}", "model.weights.h5": KERNEL.tobytes()}, zipfile.ZIP_STORED)
+    artifact = make_artifact_with_files(empty_library, run, model_keras=model, model_tflite=b"graph")
+    found = break_down_sizes(empty_library, artifact.id)
+    assert bytes_by_group(found.parts) == {
+        "weights and structure": 128,
+        "graph": 5,
+        "metadata": 2,
+        "structure and padding": len(model) - 130,
+    }
+    assert found.notes == [
+        "The run was added from a notebook and keeps no single values, so nothing could be looked for: bytes are named "
+        "by the kind of file that they lie in."
+    ]
+
+
+def test_breakdown_of_unreadable_snapshot_groups_by_file_kind(empty_library: Library, run: Run):
+    artifact = make_artifact_with_files(empty_library, run, model_tflite=b"graph")
+    assert break_down_sizes(empty_library, artifact.id).parts == [
+        SizePart("graph and weights", "operations and signatures, weights", 5, "model.tflite")
+    ]
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_bytes_command_prints_the_same_parts(empty_library: Library, small_run: Run, as_json: bool):
+    artifact = make_artifact_with_files(empty_library, small_run, model_h5=KERNEL.tobytes() + BIAS.tobytes())
+    command = [sys.executable, "-m", "core", "bytes", artifact.id, *(["--json"] if as_json else [])]
+    environment = os.environ | {"ROUNDTRIP_HOME": str(empty_library.home)}
+    said = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True).stdout
+    if as_json:
+        found = json.loads(said)
+        assert (found["bytes"], sum(part["bytes"] for part in found["parts"])) == (144, 144)
+        assert [part["name"] for part in found["parts"]] == ["kernel", "bias"]
+    else:
+        assert said.splitlines()[1].split() == ["128", "weights", "kernel", "model.h5"]
+        assert said.splitlines()[3] == "Tensors of optimizer state found: 0 of 1."
+
+
+def test_breakdown_of_damaged_artifact_raises_damaged(empty_library: Library, small_run: Run):
+    artifact = make_artifact_with_files(empty_library, small_run, model_bin=b"0123")
+    (empty_library.home / "artifacts" / artifact.id / "files" / "model.bin").write_bytes(b"0124")
+    with pytest.raises(Damaged, match=r"The file model\.bin has changed"):
+        list_size_parts(empty_library, artifact.id)

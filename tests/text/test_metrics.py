@@ -1,0 +1,143 @@
+"""Every number has a name, a meaning and a writing; what became of the right answers is said as it is."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.compare import ClassificationMetrics, OutputMetrics, compare
+from core.text.labels import short_labels
+from core.text.metrics import (
+    ALL_METRICS,
+    WORST_VALUE_METRICS,
+    format_cosine,
+    format_exact,
+    format_number,
+    format_rounded_up,
+    tolerance_label,
+)
+from core.text.summaries import summarize_changes
+
+UNLABELLED_FIELDS = {
+    "output",
+    "answer",
+    "by",
+    "rows",
+    "values",
+    "identical",
+    "rounding",
+}  # headings, or said by the verdict
+PLOTTED_FIELDS = {"histogram", "by_magnitude", "by_column", "heat", "agreement"}
+
+
+def test_metrics_cover_every_number_with_name_and_description():
+    said = {one.key.partition(".")[0] for one in ALL_METRICS}
+    assert {one.name for one in fields(OutputMetrics)} - UNLABELLED_FIELDS - PLOTTED_FIELDS == said
+    classes = {one.key.removeprefix("classes.") for one in ALL_METRICS if one.key.startswith("classes.")}
+    assert {one.name for one in fields(ClassificationMetrics)} - PLOTTED_FIELDS - {
+        "classes",
+        "changed",
+        "astray",
+    } == classes
+    assert [one.key for one in ALL_METRICS if len(one.description) < 20 or not one.description.endswith(".")] == []
+
+
+def test_format_number_is_short_and_readable():
+    assert [format_number(one) for one in (0.0, 1.79e-7, 0.00123456, 756082.3, "inf", "-inf", "nan")] == [
+        "0", "1.79e-7", "0.00123", "756,082", "∞", "−∞", "NaN"
+    ]  # fmt: skip
+    assert [format_cosine(one) for one in (1.0, 1 - 1e-15, 1 - 2.5e-6, 0.5)] == [
+        "1",
+        "1",
+        "1\u00a0−\u00a02.5e-6",
+        "0.5",
+    ]
+    assert (
+        tolerance_label({"passed": False, "rows_failing": 3, "values_failing": 1200}) == "Fail: 1,200 values in 3 rows"
+    )
+
+
+@given(st.floats(0, 1e300))
+def test_formatted_needed_tolerance_passes_when_typed_in(value):
+    assert value <= float(format_rounded_up(value)) <= value * 1.01 + 1e-322
+    assert float(format_exact(value)) == value
+
+
+def test_tolerances_needed_are_rounded_upward():
+    found = {"atol_needed": 1.2341e-5, "rtol_needed": 1234.5}
+    said = [one.format_from(found) for one in ALL_METRICS if one.key in found]
+    assert said == ["1.24e-5", "1.24e3"]
+    assert [format_rounded_up(one) for one in (0.0, 0.5, "inf")] == ["0", "0.5", "∞"]
+
+
+def test_metrics_of_text_output_are_dashes():
+    found = compare({"y": np.array(["a", "b"])}, {"y": np.array(["a", "="])}).to_json()["outputs"][0]
+    said = {one.key: one.format_from(found) for one in ALL_METRICS}
+    assert said["max_abs"] == said["classes.broken"] == "–"
+    assert [said[one.key] for one in WORST_VALUE_METRICS] == ["row 1", "b", "="]
+
+
+TRUTH = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
+
+
+def compare_predictions(reference: list[int], answer: list[int]) -> dict:
+    rows = [np.eye(3, dtype="float32")[one] for one in (reference, answer)]
+    return compare({"y": rows[0]}, {"y": rows[1]}, True, {"y": TRUTH}).to_json()["outputs"][0]
+
+
+@pytest.mark.parametrize(
+    ("reference", "answer", "words"),
+    [
+        (
+            [0, 0, 0, 0, 1, 1, 1, 2, 2, 0],
+            [0, 0, 0, 1, 1, 1, 1, 2, 2, 2],
+            "Both are right on 90.0% of the rows, and yet 2 answers changed: 1 was right before and is wrong now, 1 "
+            "was wrong before and is right now.",
+        ),
+        (
+            [0, 0, 0, 0, 1, 1, 1, 2, 2, 0],
+            [0, 0, 0, 0, 1, 1, 1, 2, 2, 1],
+            "Both are right on 90.0% of the rows, and yet 1 answer changed: 1 was wrong before and is wrong now, in "
+            "another way.",
+        ),
+        (
+            [0, 0, 0, 0, 1, 1, 1, 2, 2, 2],
+            [1, 1, 0, 0, 1, 1, 1, 2, 2, 2],
+            "The copy is right on 80.0% of the rows, the baseline on 100.0%. 2 answers changed: 2 were right before "
+            "and are wrong now.",
+        ),
+        (
+            [0, 0, 0, 0, 1, 1, 1, 2, 2, 0],
+            [0, 0, 0, 0, 1, 1, 1, 2, 2, 0],
+            "No answer changed: both are right on the same 90.0% of the rows.",
+        ),
+    ],
+)
+def test_summarize_changes_equal_accuracy_mentions_changed_classes(reference: list[int], answer: list[int], words: str):
+    assert summarize_changes(compare_predictions(reference, answer)) == words
+
+
+def test_summarize_changes_without_targets_counts_changes_only():
+    rows = np.eye(3, dtype="float32")
+    found = compare({"y": rows}, {"y": rows[[0, 1, 1]]}, True).to_json()["outputs"][0]
+    assert summarize_changes(found) == "1 answer changed. The right answers are not known for these rows."
+    assert summarize_changes(compare({"y": rows}, {"y": rows}, True).to_json()["outputs"][0]) == "No answer changed."
+
+
+def test_summarize_changes_mentions_non_finite_rows():
+    rows = np.eye(3, dtype="float32")
+    other = rows.copy()
+    other[0, 0] = np.inf
+    found = compare({"y": rows}, {"y": other}, True, {"y": np.arange(3)}).to_json()["outputs"][0]
+    assert summarize_changes(found).endswith(
+        "1 answer changed: 1 is of the same class, with a number that is not finite."
+    )
+
+
+def test_short_labels_name_run_live_model_and_missing_copy_by_id():
+    assert short_labels(["r0123456789", "a0123456789"], {}) == {
+        "r0123456789": "Live model",
+        "a0123456789": "a0123456789",
+    }

@@ -1,0 +1,82 @@
+"""Words on screen: sizes, times, scores, and text of strangers made harmless."""
+
+import pytest
+
+from core.compare import Verdict
+from core.text.labels import format_duration, format_score, format_size, verdict_label
+from ui.components import VERDICT_BADGES, escape_markdown
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "0 B"),
+        (950, "950 B"),
+        (1000, "1.0 kB"),
+        (12_345, "12.3 kB"),
+        (118_622, "119 kB"),
+        (4.2e9, "4.2 GB"),
+        (None, "–"),
+    ],
+)
+def test_format_size_uses_largest_fitting_unit(count, words: str):
+    assert format_size(count) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.0034, "3 ms"),
+        (0.0999, "0.1 s"),
+        (0.24, "0.24 s"),
+        (3.456, "3.5 s"),
+        (12.3, "12 s"),
+        (200, "3 min 20 s"),
+        (None, "–"),
+    ],
+)
+def test_format_duration_uses_units(seconds, words: str):
+    assert format_duration(seconds) == words
+
+
+def test_format_score_accuracy_is_percentage_and_error_is_number():
+    assert format_score("accuracy", 0.9407) == "94.1%"
+    assert format_score("mean absolute error", 0.91849) == "0.918"
+
+
+def test_verdicts_have_label_and_badge():
+    assert list(VERDICT_BADGES) == list(Verdict)
+    assert verdict_label("some-changed", 3, 270) == "Some answers changed: 3 of 270 rows"
+    assert verdict_label("bit-identical", 0, 270) == "Bit-identical"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[click](http://evil.example)",
+        "![x](http://evil.example/x.png)",
+        "<script>",
+        "$x$",
+        ":red[x]",
+        "**b**",
+        "`x`",
+        "# h",
+    ],
+)
+def test_plain_text_escapes_untrusted_markdown(text: str):
+    from markdown_it import MarkdownIt
+
+    said = MarkdownIt("js-default").render(escape_markdown(text))
+    assert "<a" not in said
+    assert "<img" not in said
+    assert "<script" not in said
+    assert "<strong" not in said
+    assert "<h1" not in said
+    assert "<code" not in said
+
+
+@pytest.mark.parametrize(
+    "address", ["http://evil.example", "HTTPS://evil.example", "www.evil.example", "a@evil.example"]
+)
+def test_plain_text_breaks_up_urls_against_autolinks(address: str):
+    assert address not in escape_markdown(address).replace("\\", "")

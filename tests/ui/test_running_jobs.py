@@ -1,0 +1,40 @@
+"""Who comes to a page is shown what runs; who presses its button begins their own, whatever another has begun since."""
+
+import pytest
+
+from core.jobs import Jobs
+from core.library.job_store import Job
+from tests.factories.library_entries import make_run
+
+REQUESTS = {
+    "train": {"demo": "digits-mlp", "settings": {"epochs": 3}},
+    "save": {"run": "r0000000001", "formats": [], "options": {}},
+}
+
+
+def start_job_in_other_tab(jobs: Jobs, kind: str, number: int) -> Job:
+    """A job of this kind that another tab has begun, and that runs."""
+    job = Job(id=f"j{number:010}", kind=kind, title="Of another tab", state="running", request=REQUESTS[kind])
+    return jobs.job_store.create(job)
+
+
+@pytest.mark.parametrize(("page", "button"), [("train", "train-this"), ("save", "save-all")])
+def test_pages_button_starts_own_job_while_another_runs(visit, empty_jobs, monkeypatch, page, button):
+    make_run(empty_jobs.library)
+    app = visit(empty_jobs, page)
+    start_job_in_other_tab(empty_jobs, page, 1)
+    asked = []
+    own = Job(id="j0000000002", kind=page, title="Our own", request=REQUESTS[page])
+    monkeypatch.setattr(
+        empty_jobs, page, lambda *given, **more: asked.append(given) or empty_jobs.job_store.create(own)
+    )
+    app.button(key=button).click().run()
+    assert len(asked) == 1
+    assert app.query_params["job"] == own.id
+
+
+@pytest.mark.parametrize("page", ["train", "save"])
+def test_pages_show_the_running_job_on_visit(visit, empty_jobs, page):
+    make_run(empty_jobs.library)
+    job = start_job_in_other_tab(empty_jobs, page, 1)
+    assert visit(empty_jobs, page).query_params["job"] == job.id

@@ -1,0 +1,47 @@
+"""What the tests of the gate share: a way through gate and inspector, and small good files."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from core.validation import ValidatedUpload, validate_upload
+from core.worker import Worker
+from core.worker.child_handle import Child
+from tests.helpers import UPLOAD_SETTINGS
+
+
+@pytest.fixture
+def output_folder(tmp_path: Path) -> Path:
+    """An empty folder for what passes the gate."""
+    folder = tmp_path / "into"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def upload_folder(tmp_path: Path) -> Path:
+    """An empty folder for an upload."""
+    folder = tmp_path / "made"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def validation_child(worker: Worker) -> Iterator[Child]:
+    """One confined child that looks into one file after another, so that hundreds take seconds."""
+    with worker.open(confined=True) as child:
+        yield child
+
+
+@pytest.fixture
+def validate(validation_child: Child, output_folder: Path) -> Callable[..., tuple[ValidatedUpload, dict]]:
+    """A function that takes an upload through gate and inspector; gives what the gate says, and the facts."""
+
+    def enter(upload: Path, name: str, **parts: Path) -> tuple[ValidatedUpload, dict]:
+        gated = validate_upload(upload, name, output_folder, config=UPLOAD_SETTINGS, extra_files=parts)
+        return gated, validation_child.request(
+            "inspect_brought", seconds=60, format=gated.format, folder=output_folder
+        ).message
+
+    return enter

@@ -1,0 +1,404 @@
+"""Children that die, hang, lie or print without end, and a warm process that is killed under its work."""
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from core.demos.base import TrainSettings
+from core.errors import Cancelled, ChildDied, DoesNotLoad, NeedsArchitecture, TimedOut, WorkerError
+from core.settings import PROJECT, Settings
+from core.worker import Child, Worker
+from core.worker.protocol import Frame, encode_frame, read_frame
+
+LONG_TRAINING = TrainSettings(epochs=500).model_dump()
+SHORT_TRAINING = TrainSettings(epochs=1).model_dump()
+
+
+@pytest.fixture
+def cold_worker(config: Settings):
+    """A worker that has not begun to warm up."""
+    one = Worker(config)
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def killable_worker(config: Settings):
+    """A worker that the tests here may bring down; it gets up again."""
+    one = Worker(config)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def spawning_worker(config: Settings):
+    """A worker that starts every child by itself, as where there is no fork."""
+    one = Worker(config.model_copy(update={"worker": "spawn"}))
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def folder_of(jobs, saved):
+    """A function that gives the folder of a demo's artifact in a format."""
+    return lambda demo, format_key: jobs.library.verified_folder(saved(demo, format_key)["artifact"])
+
+
+@pytest.fixture(scope="module")
+def reference_inputs(jobs, trained) -> dict[str, np.ndarray]:
+    """The reference inputs of the demo digits-mlp."""
+    return jobs.library.reference(trained("digits-mlp")).inputs
+
+
+@pytest.fixture(scope="module")
+def hostile_saved_models(tmp_path_factory) -> Path:
+    """SavedModels that a stranger might send: "endless" never answers, "loud" prints a hundred megabytes first,
+    "huge" asks for a terabyte."""
+    folder = tmp_path_factory.mktemp("strangers")
+    script = Path(__file__).parents[1] / "factories" / "hostile_saved_models.py"
+    subprocess.run([sys.executable, script, folder], check=True, capture_output=True, cwd=PROJECT)
+    return folder
+
+
+def is_process_gone(pid: int) -> bool:
+    """Whether a process ends within five seconds."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return True
+        return process in psutil.wait_procs([process], timeout=5)[0]
+    return True
+
+
+def wait_until_polling(condition: Callable[[], bool], seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        os.sched_yield()
+
+
+def request_training(child: Child, tmp_path: Path, settings: dict = LONG_TRAINING, **request) -> Frame:
+    request = {"seconds": 120} | request
+    return child.request("train", demo="digits-core", settings=settings, folder=str(tmp_path), **request)
+
+
+def request_reload(
+    worker: Worker, folder: Path, format_key: str = "saved_model", source: dict | None = None, **request
+) -> Frame:
+    request = {"seconds": 120} | request
+    return worker.run("reload", format=format_key, folder=str(folder), source=source, **request)
+
+
+# Ways to die
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV", "SIGABRT", "SIGTERM"])
+def test_child_killed_during_task_raises_child_died_with_signal_name(worker, tmp_path, name):
+    with worker.open() as child, pytest.raises(ChildDied) as caught:
+        request_training(child, tmp_path, on_progress=lambda _: os.kill(child.pid, getattr(signal, name)))
+    assert caught.value.sentence == (
+        f"The process that held the model ended before it answered: it was ended by the system with {name}."
+    )
+    assert caught.value.cure.startswith("Try again; if it happens again")
+    assert is_process_gone(child.pid)
+
+
+def test_worker_opens_next_child_after_one_died(worker, tmp_path):
+    with worker.open() as child, pytest.raises(ChildDied):
+        request_training(child, tmp_path / "a", on_progress=lambda _: os.kill(child.pid, signal.SIGKILL))
+    (tmp_path / "b").mkdir()
+    with worker.open() as child:
+        assert request_training(child, tmp_path / "b", SHORT_TRAINING).message["rows"]["held_out"] == 270
+
+
+def test_worker_discards_dead_spare_child(killable_worker, tmp_path):
+    with killable_worker.open() as child:
+        request_training(child, tmp_path, SHORT_TRAINING)  # by its end the next child stands ready
+    spares = [one for one in psutil.Process(killable_worker._process.pid).children() if one.pid != child.pid]
+    for spare in spares:
+        spare.kill()
+    wait_until_polling(lambda: killable_worker._spare.has_ended)
+    dead = killable_worker._spare
+    (tmp_path / "again").mkdir()
+    with killable_worker.open() as child:
+        assert request_training(child, tmp_path / "again", SHORT_TRAINING).message["rows"]["held_out"] == 270
+    with pytest.raises(ChildDied, match=r"held the model was ended\."):  # closed: nothing waits for it
+        dead.request("threads", seconds=5)
+
+
+def test_child_closed_right_after_request_is_ended(worker, tmp_path):
+    worker.open().close()  # now the warm process is there
+    child = worker._connect(confined=False)
+    child.send("train", demo="digits-core", settings=LONG_TRAINING, folder=str(tmp_path))
+    child.close()
+    assert child.pid is not None
+    assert is_process_gone(child.pid)
+
+
+def test_child_sends_pid_first_and_is_killable_with_its_group(killable_worker):
+    killable_worker.open().close()
+    for _ in range(5):
+        with connect_to_forkserver(killable_worker) as connection, connection.makefile("rb") as stream:
+            pid = read_frame(stream, 0).message["hello"]
+            assert os.getpgid(pid) == pid
+            os.killpg(pid, signal.SIGKILL)
+            assert "exit" in read_frame(stream, 0).message
+
+
+def test_child_killed_with_full_channel_does_not_block_forkserver(killable_worker):
+    killable_worker.open().close()
+    with connect_to_forkserver(killable_worker) as connection:
+        asked = b"".join(encode_frame({"task": "unknown", "args": {}}))
+        connection.sendall(asked)
+        with connection.makefile("rb") as stream:
+            pid = read_frame(stream, 0).message["hello"]
+            assert "error" in read_frame(stream, 0).message  # from now on it reads what it is asked
+        while select.select([], [connection], [], 2)[1]:  # it answers until its channel is full, and reads no more
+            connection.sendall(asked)
+        os.kill(pid, signal.SIGKILL)
+        wait_until_polling(lambda: not psutil.pid_exists(pid))
+        with killable_worker._connect(confined=False) as child:
+            assert child.request("threads", seconds=30).message
+
+
+@contextlib.contextmanager
+def connect_to_forkserver(worker: Worker) -> Iterator[socket.socket]:
+    """A child of a worker's, without the app's side of it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.connect(str(worker._folder / "worker"))
+        yield connection
+
+
+@pytest.mark.long
+def test_child_model_requesting_a_terabyte_runs_out_of_memory(worker, hostile_saved_models):
+    with pytest.raises(DoesNotLoad) as caught:
+        request_reload(worker, hostile_saved_models / "huge", arrays={"x": np.ones((1, 1), "float32")})
+    assert caught.value.sentence == "The process ran out of the memory that it may use."
+    assert caught.value.cure == "Raise ROUNDTRIP_CHILD_GIB, or use a smaller model or batch."
+
+
+def test_child_without_reply_is_stopped_at_time_limit(worker, hostile_saved_models):
+    request = {"format": "saved_model", "folder": str(hostile_saved_models / "endless"), "source": None}
+    with worker.open() as child, pytest.raises(TimedOut) as caught:
+        child.request("reload", seconds=1.5, arrays={"x": np.ones((1, 1), "float32")}, **request)
+    assert caught.value.sentence == "It took longer than its limit of 1.5 seconds, and was stopped."
+    assert is_process_gone(child.pid)
+
+
+def test_child_with_endless_output_still_replies(worker, hostile_saved_models):
+    frame = request_reload(worker, hostile_saved_models / "loud", arrays={"x": np.full((2, 1), 3, "float32")})
+    assert frame.arrays["output_0"].tolist() == [[6.0], [6.0]]
+
+
+def test_a_child_is_cancelled_within_a_second(worker, tmp_path):
+    begun = []
+    with worker.open() as child:
+        with pytest.raises(Cancelled) as caught:
+            request_training(
+                child, tmp_path, on_progress=lambda _: begun.append(time.monotonic()), cancelled=lambda: bool(begun)
+            )
+        assert is_process_gone(child.pid)
+        assert time.monotonic() - begun[0] < 1
+    assert caught.value.sentence == "It was cancelled."
+
+
+def test_child_survives_exception_in_task(worker, tmp_path, folder_of, reference_inputs):
+    keras_file = folder_of("digits-mlp", "keras")
+    with worker.open() as child:
+        with pytest.raises(DoesNotLoad) as caught:
+            child.request(
+                "reload", format="keras", folder=str(tmp_path), source=None, arrays=reference_inputs, seconds=60
+            )
+        assert caught.value.sentence == "A file of this copy is missing."
+        assert str(tmp_path) not in json.dumps(caught.value.to_json())
+        frame = child.request(
+            "reload", format="keras", folder=str(keras_file), source=None, arrays=reference_inputs, seconds=60
+        )
+    assert len(frame.arrays) == 1
+
+
+def test_child_unknown_task_raises_worker_error(worker):
+    with worker.open() as child, pytest.raises(WorkerError, match="The library said: 'juggle'"):
+        child.request("juggle", seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("format_key", "name", "sentence"),
+    [
+        ("h5", "model.h5", "The file is cut short or is not what its name says."),
+        ("weights", "model.weights.h5", "The file is cut short or is not what its name says."),
+        ("saved_model", "saved_model.pb", "The file is damaged or of another kind than its name says."),
+        (
+            "saved_model",
+            "variables/variables.data-00000-of-00001",
+            "The file is cut short or is not what its name says.",
+        ),
+    ],
+)
+def test_reload_truncated_file_raises_does_not_load(
+    worker, tmp_path, folder_of, reference_inputs, jobs, trained, format_key, name, sentence
+):
+    folder = shutil.copytree(folder_of("digits-mlp", format_key), tmp_path / "copy")
+    data = (folder / name).read_bytes()
+    (folder / name).write_bytes(data[: len(data) // 2])
+    source = jobs.library.run(trained("digits-mlp")).code_source if format_key == "weights" else None
+    with pytest.raises(DoesNotLoad) as caught:
+        request_reload(worker, folder, format_key, source, arrays=reference_inputs)
+    assert caught.value.sentence == sentence
+
+
+# What a reloading process knows
+
+
+def test_reload_weights_without_code_needs_architecture(worker, folder_of, reference_inputs):
+    with pytest.raises(NeedsArchitecture):
+        request_reload(worker, folder_of("digits-mlp", "weights"), "weights", arrays=reference_inputs)
+
+
+def test_fresh_child_does_not_know_demo_classes(worker, tmp_path, folder_of, reference_inputs):
+    """Not even after other children have trained the very model."""
+    folder = folder_of("digits-custom", "keras")
+    with worker.open() as child:
+        child.request("train", seconds=120, demo="digits-custom", settings=SHORT_TRAINING, folder=str(tmp_path))
+        for attempt in (child.request, worker.run):
+            with pytest.raises(DoesNotLoad, match="does not know the custom class 'Scale'"):
+                attempt("reload", seconds=60, format="keras", folder=str(folder), source=None, arrays=reference_inputs)
+
+
+def test_spawned_child_matches_forked_child(worker, spawning_worker, folder_of, reference_inputs):
+    folder = folder_of("digits-mlp", "keras")
+    assert spawning_worker.state().phase == "ready"
+    forked, spawned = (
+        request_reload(one, folder, "keras", arrays=reference_inputs) for one in (worker, spawning_worker)
+    )
+    assert forked.arrays.keys() == spawned.arrays.keys()
+    for name, array in forked.arrays.items():
+        assert array.tobytes() == spawned.arrays[name].tobytes()
+    for fact in ("inputs", "weights", "optimizer"):
+        assert forked.message[fact] == spawned.message[fact]
+
+
+def test_spawned_child_killed_raises_child_died(spawning_worker, tmp_path):
+    with spawning_worker.open() as child, pytest.raises(ChildDied, match="it hung up without a reply"):
+        request_training(child, tmp_path, on_progress=lambda _: os.kill(child.pid, signal.SIGKILL))
+    assert is_process_gone(child.pid)
+
+
+# The warm process
+
+
+def test_forkserver_killed_during_task_restarts_and_task_completes(killable_worker, tmp_path):
+    killed = []
+
+    def kill_once(_: dict) -> None:
+        if not killed:
+            killed.append(killable_worker._process.pid)
+            os.kill(killed[0], signal.SIGKILL)
+
+    frame = killable_worker.run(
+        "train", seconds=120, demo="digits-core", settings=SHORT_TRAINING, folder=str(tmp_path), on_progress=kill_once
+    )
+    assert frame.message["rows"] == {"training": 1257, "validation": 270, "held_out": 270}
+    assert killable_worker._process.pid != killed[0]
+    assert killable_worker.state().phase == "ready"
+
+
+def test_forkserver_start_failure_is_retried_once_then_raised(cold_worker, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(WorkerError) as caught:
+        cold_worker.open()
+    assert caught.value.sentence == "The process in which TensorFlow lives could not be started, twice."
+    assert caught.value.cure.startswith("Run `python -c 'import tensorflow'`")
+    assert cold_worker.state().phase == "failed"
+
+
+def test_worker_wait_for_forkserver_can_be_cancelled(cold_worker):
+    assert cold_worker.state() == ("cold", 0.0)
+    looks = iter([False, False])  # then a person has pressed Cancel
+    with pytest.raises(Cancelled):
+        cold_worker.open(cancelled=lambda: next(looks, True))
+    assert cold_worker.state().phase == "warming"
+
+
+def test_worker_close_ends_all_processes(killable_worker, tmp_path):
+    begun = threading.Event()
+    busy, idle = killable_worker.open(), killable_worker.open()
+    at_work = threading.Thread(target=_train_until_killed, args=(busy, tmp_path, begun), daemon=True)
+    at_work.start()
+    assert begun.wait(60)
+    warm, folder = psutil.Process(killable_worker._process.pid), killable_worker._folder
+    everyone = [warm, *warm.children(recursive=True)]
+    assert busy.pid in {one.pid for one in everyone}
+    killable_worker.close()
+    assert psutil.wait_procs(everyone, timeout=5)[1] == []
+    at_work.join(10)
+    assert (folder.exists(), at_work.is_alive(), killable_worker.state().phase) == (False, False, "cold")
+    idle.close()
+
+
+def _train_until_killed(child: Child, folder: Path, begun: threading.Event) -> None:
+    with contextlib.suppress(ChildDied):
+        request_training(child, folder, on_progress=lambda _: begun.set())
+
+
+def test_killed_app_leaves_no_worker_processes(config):
+    code = (
+        "import sys; from core.worker import Worker; one = Worker(); child = one.open()\n"
+        "print(one._process.pid, flush=True); sys.stdin.read()"
+    )
+    environment = os.environ | {"ROUNDTRIP_HOME": str(config.home), "PYTHONPATH": str(PROJECT)}
+    app = subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=PROJECT
+    )
+    with app:
+        warm = psutil.Process(int(app.stdout.readline()))
+        everyone = [warm, *warm.children(recursive=True)]
+        app.kill()
+    assert psutil.wait_procs(everyone, timeout=10)[1] == []
+
+
+# How much goes over the wire
+
+
+def test_child_reply_above_limit_is_refused_by_app(config, worker, jobs, saved, reference_inputs):
+    """The same worker, with less room for replies: 270 rows of 10 probabilities do fit, 40,000 do not."""
+    many = {"pixels": np.tile(reference_inputs["pixels"], (150, 1))}
+    folder = jobs.library.verified_folder(saved("digits-mlp", "keras")["artifact"])
+    with worker.open() as child:
+        child._reply_limit = 2**20
+        assert (
+            len(
+                child.request(
+                    "reload", format="keras", folder=str(folder), source=None, arrays=reference_inputs, seconds=60
+                ).arrays
+            )
+            == 1
+        )
+        with pytest.raises(ChildDied, match="larger than allowed"):
+            child.request("reload", format="keras", folder=str(folder), source=None, arrays=many, seconds=60)
+
+
+def test_child_refuses_request_above_limit_with_sentence(config, killable_worker):
+    with killable_worker.open() as child, pytest.raises(WorkerError) as caught:
+        child.request("answer", arrays={"x": np.zeros(config.reply_mib * 2**20 + 1, "uint8")}, seconds=60)
+    assert caught.value.to_json() | {"received": ""} == {
+        "code": "worker",
+        "sentence": "What a child was asked is larger than allowed.",
+        "received": "",
+        "cure": "Choose fewer rows, or raise ROUNDTRIP_REPLY_MIB.",
+        "detail": "",
+    }
