@@ -1,111 +1,112 @@
-"""LRU caches bounded by bytes: records by file stamp, results by key.
+"""LRU caches of bounded size that threads may share. Treat what they return as read-only: others get the same."""
 
-Records that are held in memory for lists, each as long as its file is not touched.
-
-What was found out lately, kept in memory for whoever asks again: a bounded number of answers, of bounded size.
-"""
-
-import json
+import contextlib
 import os
 import threading
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from cachetools import LRUCache
 from pydantic import BaseModel
 
 from core.record import Record
 
-RecordT = TypeVar("Kind", bound=Record)
+ValueT = TypeVar("ValueT")
+RecordT = TypeVar("RecordT", bound=Record)
+
+MAX_RESULTS = 64
+MAX_RESULT_BYTES = 16 * 2**20  # of all results together, as JSON; in memory they take about ten times as much
 
 
-class _CachedRecord(NamedTuple):
-    stamp: tuple[int, int, int]
-    record: Record
+class _CacheEntry(NamedTuple):
+    stamp: Hashable
+    value: Any
+    size: int
 
 
-class RecordCache:
-    """Records whose files take `most` bytes together; of more, those that came first go. Whoever gets one must not
-    change it: others get the same."""
+class StampedCache:
+    """LRU cache whose entries hold as long as the stamp that they were stored with."""
 
-    def __init__(self, max_bytes: int):
-        self._max_bytes, self._bytes = max_bytes, 0
-        self._records: dict[Path, _CachedRecord] = {}
+    def __init__(self, max_size: int):
+        self._entries: LRUCache[Hashable, _CacheEntry] = LRUCache(max_size, getsizeof=lambda entry: entry.size)
         self._lock = threading.Lock()
 
-    def get(self, read: Callable[[Path], RecordT], path: Path) -> RecordT:
-        """What `read` gives of the file, and raises."""
-        stamp = file_stamp(path)
-        found = self._records.get(path)
-        if found and found.stamp == stamp:
-            return found.record
-        record = read(path)
-        if stamp:  # taken before the file was read, it can only be too early
-            self._store(path, _CachedRecord(stamp, record))
-        return record
+    def get_or_compute(self, key: Hashable, compute: Callable[[], ValueT], stamp: Hashable = ()) -> ValueT:
+        """Return the cached value, else compute and store it; two threads that ask at once both compute it.
 
-    def _store(self, path: Path, cached: _CachedRecord) -> None:
+        Nothing is stored where `stamp` is None, and no value that is larger than the whole cache.
+        """
         with self._lock:
-            self._drop(path)
-            self._records[path] = cached
-            self._bytes += cached.stamp[1]
-            while self._bytes > self._max_bytes:
-                self._drop(next(iter(self._records)))
+            entry = self._entries.get(key)
+        if entry is not None and entry.stamp == stamp:
+            value: ValueT = entry.value
+            return value
+        value = compute()
+        if stamp is not None:
+            entry = _CacheEntry(stamp, value, self._size_of(value, stamp))
+            with self._lock, contextlib.suppress(ValueError):  # it is larger than the cache
+                self._entries.pop(key, None)
+                self._entries[key] = entry
+        return value
 
-    def _drop(self, path: Path) -> None:
-        if gone := self._records.pop(path, None):
-            self._bytes -= gone.stamp[1]
+    def clear(self) -> None:
+        with self._lock:
+            self._entries.clear()
+
+    def _size_of(self, value: Any, stamp: Any) -> int:
+        return 1
+
+
+class RecordCache(StampedCache):
+    """LRU cache of parsed records, bounded by file bytes, invalidated by mtime, size and inode."""
+
+    def get(self, read: Callable[[Path], RecordT], path: Path) -> RecordT:
+        """Return what `read` gives of the file; raises what it raises."""
+        stamp = file_stamp(path)  # taken before the file is read, it can only be too early
+        return self.get_or_compute(path, lambda: read(path), stamp)
+
+    def _size_of(self, value: Record, stamp: tuple[int, int, int]) -> int:
+        return stamp[1]
 
 
 def file_stamp(path: Path | str) -> tuple[int, int, int] | None:
-    """Another one once the file was changed or replaced; None where it cannot be seen: reading it says so in words."""
+    """Return mtime (ns), size (bytes) and inode of a file; None where it cannot be seen."""
     try:
-        found = os.stat(path)
+        stat = os.stat(path)
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
-MAX_RESULTS = 64  # answers
-MAX_RESULT_BYTES = 16 * 2**20  # of all answers together, as JSON; in memory they take about ten times as much
-
-
-class ResultCache:
-    """The latest answers, by whatever key; safe to use from several threads."""
+class ResultCache(StampedCache):
+    """LRU cache of computed results, bounded by their number and their bytes. Their arrays are read-only."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._results: OrderedDict[tuple[Any, ...], tuple[Any, int]] = OrderedDict()
+        super().__init__(MAX_RESULT_BYTES)
 
-    def get_or_compute(self, key: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
-        """What is kept, else what `make` gives; two who ask at once both make it."""
-        with self._lock:
-            if key in self._results:
-                self._results.move_to_end(key)
-                return self._results[key][0]
-        found = compute()
-        weighed = found, _result_bytes(found)
-        with self._lock:
-            self._results[key] = weighed
-            while len(self._results) > 1 and self._is_over_limit():
-                self._results.popitem(last=False)
-        return found
+    def get_or_compute(self, key: Hashable, compute: Callable[[], ValueT], stamp: Hashable = ()) -> ValueT:
+        return super().get_or_compute(key, lambda: _freeze(compute()), stamp)
 
-    def _is_over_limit(self) -> bool:
-        return (
-            len(self._results) > MAX_RESULTS or sum(weight for _, weight in self._results.values()) > MAX_RESULT_BYTES
-        )
+    def _size_of(self, value: Any, stamp: Any) -> int:
+        return max(_result_bytes(value), MAX_RESULT_BYTES // MAX_RESULTS)  # so there are at most MAX_RESULTS
+
+
+def _freeze(result: ValueT) -> ValueT:
+    for part in result if isinstance(result, tuple) else (result,):
+        if isinstance(part, np.ndarray):
+            part.flags.writeable = False
+    return result
 
 
 def _result_bytes(result: Any) -> int:
-    """Bytes of an answer: a model's as JSON, an array's own."""
+    """Bytes of a result: of a model as JSON, of an array its own."""
     if isinstance(result, tuple):
-        return sum(_result_bytes(one) for one in result)
+        return sum(map(_result_bytes, result))
     if isinstance(result, np.ndarray):
         return result.nbytes
-    return len(json.dumps(result.model_dump())) if isinstance(result, BaseModel) else 0
+    return len(result.model_dump_json()) if isinstance(result, BaseModel) else 0
 
 
 result_cache = ResultCache()

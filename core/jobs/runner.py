@@ -16,6 +16,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from core.caching import StampedCache
 from core.context import AppContext
 from core.errors import Cancelled, LibraryError, RoundtripError, WorkerError, cleanup_on_error, is_transient
 from core.explain import translate
@@ -97,6 +98,7 @@ class SessionLimiter:
             self._sessions.pop(id(session), None)
 
 
+MAX_CACHED_DAMAGE = 4096  # artifacts of which it is known whether their files are whole
 PROGRESS_WRITE_SECONDS = 0.1  # seconds between two records of a job's progress
 POLL_SECONDS = 0.1  # seconds between two looks at whether a person asked to cancel
 
@@ -150,7 +152,7 @@ class JobRunner(AppContext):
     def __init__(self, library: Library | None = None, worker: Worker | None = None, config: Settings | None = None):
         super().__init__(library, worker, config)
         self.session_limiter = SessionLimiter(self.config.held_children)
-        self._damage_cache: dict[str, tuple[str, str]] = {}
+        self._damage_cache = StampedCache(MAX_CACHED_DAMAGE)
         self._threads: weakref.WeakValueDictionary[str, threading.Thread] = weakref.WeakValueDictionary()
         self._slots = JobSlots(max(2, self.config.parallel))
 
@@ -174,9 +176,7 @@ class JobRunner(AppContext):
         """What is wrong with its files; looked at again only after one of them was touched. Whoever loads them looks at
         every byte again."""
         stamp = self.library.fingerprint(artifact)
-        if self._damage_cache.get(artifact, ("",))[0] != stamp:
-            self._damage_cache[artifact] = stamp, self._verify_files(artifact)
-        return self._damage_cache[artifact][1]
+        return self._damage_cache.get_or_compute(artifact, lambda: self._verify_files(artifact), stamp)
 
     def _verify_files(self, artifact: str) -> str:
         try:

@@ -6,10 +6,11 @@ import stat
 import threading
 import time
 import zlib
-from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
+
+from cachetools import LRUCache
 
 from core.errors import Damaged, LibraryError
 from core.explain import translate
@@ -59,7 +60,7 @@ class VerifiedFile(NamedTuple):
             raise _changed_file_error(self.path.name) from error
 
 
-_verified: OrderedDict[tuple[Path, str], tuple[FileStamp, int]] = OrderedDict()
+_verified: LRUCache[tuple[Path, str], tuple[FileStamp, int]] = LRUCache(MAX_CACHED_CHECKS)
 _lock = threading.Lock()
 
 
@@ -106,9 +107,6 @@ def _cache_check(key: tuple[Path, str], stamp: FileStamp, crc: int) -> None:
         return
     with _lock:
         _verified[key] = stamp, crc
-        _verified.move_to_end(key)
-        while len(_verified) > MAX_CACHED_CHECKS:
-            _verified.popitem(last=False)
 
 
 def _hash_stream(file: BinaryIO) -> tuple[str, int]:

@@ -57,7 +57,7 @@ def imported_model(
 
 
 def test_imported_model_is_described_in_confined_children(imported_model: ImportedModel, opened_confined: list[bool]):
-    result_cache._results.clear()
+    result_cache.clear()
     rows = describe_part(imported_model.jobs, imported_model.id, "tensors").tensors
     assert sorted(row.shape for row in rows) == [[2], [3, 2]]
     assert describe_part(

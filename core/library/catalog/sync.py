@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from core.caching import file_stamp
+from core.caching import StampedCache, file_stamp
 from core.errors import LibraryError, StorageFailed, UnknownName, UnreadableRecord
 from core.evidence import Evidence
 from core.library import annotations, storage
@@ -141,7 +141,7 @@ class CatalogSync:
         self._catalog = catalog
         self._change_log = ChangeLog(home)
         self._state: SyncState | None = None
-        self._run_facts_cache: dict[tuple, dict[str, Any]] = {}
+        self._run_facts_cache = StampedCache(MAX_CACHED_RUNS)
         self._alias_cache: tuple[tuple | None, dict[str, tuple[str, ...]]] = (None, {})
         self._scan_lock = threading.Lock()
         self._scan_thread: threading.Thread | None = None
@@ -292,15 +292,14 @@ class CatalogSync:
     def _read_run_facts(self, id_: str) -> dict[str, Any]:
         """What a line says of its run, and who alone sees that. Raises UnreadableRecord, UnknownName."""
         folder = self._home / "runs" / validate_id(id_, "r")
-        key = (id_, *(file_stamp(os.path.join(folder, name)) for name in RUN_FILES))
-        if key not in self._run_facts_cache:
-            run = Run.read(folder / "run.json")
-            while len(self._run_facts_cache) >= MAX_CACHED_RUNS:
-                self._run_facts_cache.pop(next(iter(self._run_facts_cache)), None)
-            marks = read_annotations_or_empty(folder)
-            said = {"run": id_, "run_name": marks.name or run.name, "demo": run.demo, "trust": run.trust}
-            self._run_facts_cache[key] = said | {"only": sole_viewer(run.owner, marks.shared)}
-        return dict(self._run_facts_cache[key])
+        stamp = tuple(file_stamp(os.path.join(folder, name)) for name in RUN_FILES)
+        return dict(self._run_facts_cache.get_or_compute(id_, lambda: _run_facts(id_, folder), stamp))
+
+
+def _run_facts(id_: str, folder: Path) -> dict[str, Any]:
+    run, marks = Run.read(folder / "run.json"), read_annotations_or_empty(folder)
+    facts = {"run": id_, "run_name": marks.name or run.name, "demo": run.demo, "trust": run.trust}
+    return facts | {"only": sole_viewer(run.owner, marks.shared)}
 
 
 def _artifact_facts(artifact: Artifact, evidence: Evidence) -> dict[str, Any]:
