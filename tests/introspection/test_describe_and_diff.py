@@ -8,10 +8,9 @@ import shutil
 import numpy as np
 import pytest
 
-from core.caching import ResultCache
 from core.errors import ChildDied, Damaged, DoesNotLoad, UnknownName, WorkerError
 from core.formats import FORMATS
-from core.introspection.describe import PartDescription, describe_part, describe_tensor, download_tensor
+from core.introspection.describe import describe_part, describe_tensor, download_tensor
 from core.introspection.diff import diff_files, diff_part, diff_records, diff_tensors
 from core.readers import pickle
 from core.size_breakdown.tensor_search import load_run_tensors as values_of
@@ -168,26 +167,6 @@ def test_download_tensor_inconsistent_reply_raises_and_ends_child(lie, artifact_
     assert (type(caught.value), caught.value.sentence) == (WorkerError, INVALID_REPLY)
     with pytest.raises(ChildDied):
         asked[0].request("tensor_piece", start=0, count=1, seconds=5)
-
-
-def test_result_cache_is_limited_by_count_and_size():
-    memory, made = ResultCache(), []
-
-    def ask(name: str, length: int = 1) -> PartDescription:
-        return memory.get_or_compute(
-            (name,), lambda: made.append(name) or PartDescription(kind="", parts=[], remarks=["x" * length])
-        )
-
-    ask("small"), ask("small"), ask("large", 10 * 2**20), ask("small")
-    assert made == ["small", "large"]
-    ask("as large", 10 * 2**20), ask("as large"), ask("small"), ask("large", 10 * 2**20)
-    assert made == ["small", "large", "as large", "large"]
-    ask("larger than all", 20 * 2**20), ask("larger than all"), ask("small")
-    assert made[4:] == ["larger than all"] * 2
-    for number in range(70):
-        ask(str(number))
-    ask("69"), ask("0")
-    assert made[-2:] == ["69", "0"]
 
 
 def test_describe_tensor_unknown_key_is_refused(artifact_of, jobs):

@@ -364,5 +364,5 @@ def test_find_during_rebuild_lists_all_entries(large_library, monkeypatch):
         return read(id_)
 
     monkeypatch.setattr(large_library._catalog_sync, "read_entry", slow)
-    large_library.rebuild()
+    large_library.rebuild_catalog()
     assert seen == [3, 3, 3]
