@@ -14,6 +14,7 @@ from core.errors import StorageFailed
 from core.health import rebuild_catalog, repair_library
 from core.health.repairs import find_catalog_differences
 from core.library import Library
+from core.library.catalog.schema import ENTRIES
 from core.library.job_store import Job, JobStore
 from tests.factories.library_entries import make_artifact, make_run
 from tests.helpers import overwrite_file
@@ -153,8 +154,8 @@ def test_repair_reports_failed_step_and_continues(empty_library, stored_entries,
 
 def corrupt_catalog_rows(library: Library) -> None:
     with sqlite3.connect(library.home / "catalog.sqlite") as connection:
-        said = """UPDATE entries_3 SET entry = replace(entry, '"bytes": 30', '"bytes": 7')"""
-        assert connection.execute(said).rowcount == 1
+        statement = f"""UPDATE {ENTRIES.name} SET entry = replace(entry, '"bytes": 30', '"bytes": 7')"""
+        assert connection.execute(statement).rowcount == 1
 
 
 def test_repair_finds_and_rebuilds_wrong_catalog(empty_library, stored_entries):

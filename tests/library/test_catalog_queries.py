@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from core.compare import Verdict
 from core.errors import InputError
 from core.library import Library, Query
-from core.library.catalog import queries as asking_room
-from core.library.catalog import sync as lookout_room
+from core.library.catalog import queries, schema, sync
 from core.library.catalog.catalog import Catalog
+from core.library.catalog.schema import METADATA, open_engine
 from core.library.records import SORT_ORDERS, UNREADABLE, Entry, IndexedEntry
 from tests.factories.library_entries import make_artifact, make_run
 from tests.helpers import overwrite_file
@@ -34,6 +34,10 @@ SEARCH_WORDS = (
     "nothing here",
     "e",
     "abcdef",
+    "abcdef00070007",
+    "abcdef00070008",
+    "note 0123456789abcdef",
+    "0123456789abcdee",
     "%",
     "note",
     "ünï",
@@ -68,7 +72,7 @@ def _make_indexed_entry(number: int, chance: random.Random) -> IndexedEntry:
             trust=chance.choice(("ours", "ours", "brought in")),
             **marked,
         ),
-        note=f"Note {number}" if number % 3 else "",
+        note=f"Note {number} 0123456789abcdef" if number % 3 else "",
         hashes=(f"{number:06x}" * 10, "abcdef" + f"{number:04d}" * 14),
     )
 
@@ -76,14 +80,27 @@ def _make_indexed_entry(number: int, chance: random.Random) -> IndexedEntry:
 INDEXED_ENTRIES = make_indexed_entries()
 
 
-@pytest.fixture(scope="module", params=["all words looked up", "few rows looked up", "no words looked up"])
+def open_postgresql_catalog() -> Catalog:
+    """An empty catalog in the database of ROUNDTRIP_TEST_POSTGRESQL, a SQLAlchemy URL; its tables are dropped."""
+    url = os.environ.get("ROUNDTRIP_TEST_POSTGRESQL") or pytest.skip("no database is named for it")
+    engine = open_engine(url)
+    METADATA.drop_all(engine)
+    engine.dispose()
+    return Catalog(url)
+
+
+LOOKUPS = ["all words looked up", "few rows looked up", "no words looked up", "PostgreSQL"]
+
+
+@pytest.fixture(scope="module", params=LOOKUPS)
 def catalog(request) -> Catalog:
-    """A catalog of `SOURCES`, which finds rows by its index of words, by walking, or without such an index."""
+    """A catalog of `INDEXED_ENTRIES`, which finds rows by its index of words, by walking, or without such an index."""
     with pytest.MonkeyPatch.context() as patched:
         few = {"few rows looked up": 5}.get(request.param, 1000)
-        patched.setattr(asking_room, "MAX_SORTED_ROWS", few)
-        one = Catalog("sqlite://")
-        one._has_full_text = one._has_full_text and request.param != "no words looked up"
+        patched.setattr(queries, "MAX_SORTED_ROWS", few)
+        one = open_postgresql_catalog() if request.param == "PostgreSQL" else Catalog("sqlite://")
+        if request.param == "no words looked up":
+            one._full_text = ""
         found = {source.entry.id: source for source in INDEXED_ENTRIES}
         one.sync(found, lambda id_, run: 1, found.get)
         yield one
@@ -175,6 +192,12 @@ def test_page_equals_filtering_all_entries(catalog, query):
         assert page.bytes in (None, sum(entry.bytes or 0 for entry in fitting))
 
 
+@pytest.mark.parametrize("word", ["abcdef00070007", "abcdef00070008", "0123456789abcdef", "0123456789abcdee"])
+def test_long_hexadecimal_word_is_compared_to_its_end(catalog, word):
+    matching = {source.entry.id for source in INDEXED_ENTRIES if matches_query(source, Query(word))}
+    assert {entry.id for entry in catalog.find(word)} == matching
+
+
 def test_count_values_counts_runs_of_readable_artifacts(catalog):
     entries = [source.entry for source in INDEXED_ENTRIES if not source.entry.problem]
     assert catalog.count_values("run") == Counter(entry.run for entry in entries)
@@ -235,15 +258,37 @@ def test_stored_counts_equal_rows_after_changes():
     assert one.count_tags() == {tag: sum(tag in entry.tags for entry in kept) for tag in sorted(TAGS)}
 
 
+def test_word_index_equals_rows_after_changes():
+    catalog, notes = Catalog("sqlite://"), {f"a{number}": "harbour" for number in range(700)}
+    catalog.sync(notes, lambda id_, run: 1, lambda id_: IndexedEntry(Entry(id_), notes[id_]))
+    changed = dict.fromkeys(list(notes)[:600], "meadow")
+    read = {id_: IndexedEntry(Entry(id_), note) for id_, note in changed.items()}.get
+    catalog.refresh(list(notes), lambda id_, run: 2, read)
+    assert [catalog.page(Query(word)).total for word in ("harbour", "meadow")] == [0, 600]
+    words = schema.WORDS.name
+    with catalog._engine.begin() as connection:  # raises where the index is not that of the rows
+        connection.exec_driver_sql(f"INSERT INTO {words}({words}, rank) VALUES ('integrity-check', 1)")
+
+
+def test_rows_older_than_word_index_are_found_by_it(tmp_path, monkeypatch):
+    url = f"sqlite:///{tmp_path / 'catalog.sqlite'}"
+    with monkeypatch.context() as patched:
+        patched.setattr(schema, "FULL_TEXT_STATEMENTS", {})
+        Catalog(url).sync(["a1"], lambda id_, run: 1, lambda id_: IndexedEntry(Entry(id_), "harbour"))
+    later = Catalog(url)
+    assert later._full_text == "sqlite"
+    assert [entry.id for entry in later.find("harbour")] == ["a1"]
+
+
 # In step with the folders
 
 
 @pytest.fixture
 def large_library(empty_library, monkeypatch) -> Library:
     """A library that counts as large, of three artifacts: not every list looks at all folders."""
-    monkeypatch.setattr(lookout_room, "ALWAYS_SCANNED", 0)
-    monkeypatch.setattr(lookout_room, "SCAN_INTERVAL_FACTOR", 1e6)
-    monkeypatch.setattr(lookout_room, "MAX_FOREGROUND_SCAN", 1e6)
+    monkeypatch.setattr(sync, "ALWAYS_SCANNED", 0)
+    monkeypatch.setattr(sync, "SCAN_INTERVAL_FACTOR", 1e6)
+    monkeypatch.setattr(sync, "MAX_FOREGROUND_SCAN", 1e6)
     run = make_run(empty_library)
     for _ in range(3):
         make_artifact(empty_library, run)
@@ -255,10 +300,8 @@ def large_library(empty_library, monkeypatch) -> Library:
 def full_scans(monkeypatch) -> list[str]:
     """The folders that were looked at, all of them each time."""
     taken: list[str] = []
-    real = lookout_room.fingerprint_all
-    monkeypatch.setattr(
-        lookout_room, "fingerprint_all", lambda home, *rest: (taken.append(str(home)), real(home, *rest))[1]
-    )
+    real = sync.fingerprint_all
+    monkeypatch.setattr(sync, "fingerprint_all", lambda home, *rest: (taken.append(str(home)), real(home, *rest))[1])
     return taken
 
 
@@ -295,14 +338,14 @@ def test_manual_edit_is_noticed_by_next_full_scan(large_library, full_scans, mon
     overwrite_file(large_library.home / "artifacts" / first / "artifact.json", "{")
     assert all(entry.problem is None for entry in large_library.find())
     assert full_scans == []
-    monkeypatch.setattr(lookout_room, "SCAN_INTERVAL_FACTOR", 0)
+    monkeypatch.setattr(sync, "SCAN_INTERVAL_FACTOR", 0)
     assert {entry.id for entry in large_library.find() if entry.problem} == {first}
     overwrite_file(large_library.home / "runs" / large_library.runs()[0].id / "run.json", "{")
     assert {entry.id for entry in large_library.find() if entry.problem} == {first, second, third}
 
 
 def test_repaired_run_record_clears_problem_of_its_artifacts(large_library, monkeypatch):
-    monkeypatch.setattr(lookout_room, "SCAN_INTERVAL_FACTOR", 0)
+    monkeypatch.setattr(sync, "SCAN_INTERVAL_FACTOR", 0)
     path = large_library.home / "runs" / large_library.runs()[0].id / "run.json"
     whole = path.read_text()
     overwrite_file(path, "{")
@@ -314,24 +357,24 @@ def test_repaired_run_record_clears_problem_of_its_artifacts(large_library, monk
 def test_long_scan_runs_in_background(large_library, monkeypatch):
     first = large_library.find()[0].id
     overwrite_file(large_library.home / "artifacts" / first / "artifact.json", "{")
-    monkeypatch.setattr(lookout_room, "SCAN_INTERVAL_FACTOR", 0)
-    monkeypatch.setattr(lookout_room, "MAX_FOREGROUND_SCAN", -1)
-    held, real = threading.Event(), lookout_room.fingerprint_all
-    monkeypatch.setattr(lookout_room, "fingerprint_all", lambda *rest: (held.wait(30), real(*rest))[1])
+    monkeypatch.setattr(sync, "SCAN_INTERVAL_FACTOR", 0)
+    monkeypatch.setattr(sync, "MAX_FOREGROUND_SCAN", -1)
+    held, real = threading.Event(), sync.fingerprint_all
+    monkeypatch.setattr(sync, "fingerprint_all", lambda *rest: (held.wait(30), real(*rest))[1])
     assert all(entry.problem is None for entry in large_library.find())  # and did not wait
     held.set()
     large_library._catalog_sync._scan_thread.join(30)
-    monkeypatch.setattr(lookout_room, "SCAN_INTERVAL_FACTOR", 1e6)
+    monkeypatch.setattr(sync, "SCAN_INTERVAL_FACTOR", 1e6)
     assert {entry.id for entry in large_library.find() if entry.problem} == {first}
 
 
 def test_overdue_scan_is_waited_for(large_library, monkeypatch):
     first = large_library.find()[0].id
     overwrite_file(large_library.home / "artifacts" / first / "artifact.json", "{")
-    monkeypatch.setattr(lookout_room, "SCAN_INTERVAL_FACTOR", 0)
-    monkeypatch.setattr(lookout_room, "MAX_FOREGROUND_SCAN", -1)
-    later = time.time() + 2 * lookout_room.MAX_SCAN_AGE
-    monkeypatch.setattr(lookout_room.time, "time", lambda: later)
+    monkeypatch.setattr(sync, "SCAN_INTERVAL_FACTOR", 0)
+    monkeypatch.setattr(sync, "MAX_FOREGROUND_SCAN", -1)
+    later = time.time() + 2 * sync.MAX_SCAN_AGE
+    monkeypatch.setattr(sync.time, "time", lambda: later)
     assert {entry.id for entry in large_library.find() if entry.problem} == {first}
 
 

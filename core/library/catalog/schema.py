@@ -9,15 +9,13 @@ import sqlalchemy as sql
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
 IN_MEMORY_URL = "sqlite://"
-BUSY_TIMEOUT = (
-    5  # seconds to wait for another writer; ours write for parts of a second, and after these the page answers
-)
-CACHE_KIB = 64_000  # KiB of the database that a connection keeps in memory
+BUSY_TIMEOUT = 5  # seconds to wait for another writer; ours write for parts of a second, and then the page answers
+CACHE_KIB = 64_000  # of the database that a connection caches
 
 METADATA = sql.MetaData()
 # Text that is not there is empty and never NULL, which databases sort in different places.
 ENTRIES = sql.Table(
-    "entries_3",
+    "entries_4",
     METADATA,
     sql.Column("key", sql.Integer, primary_key=True),
     sql.Column("id", sql.String(64), nullable=False, unique=True),
@@ -33,28 +31,28 @@ ENTRIES = sql.Table(
     sql.Column("aliased", sql.Boolean, nullable=False),
     sql.Column("owner", sql.String(40), nullable=False),
     sql.Column("only", sql.String(40), nullable=False),  # who alone sees it
-    sql.Column("run", sql.String(64), nullable=False, index=True),
+    sql.Column("run", sql.String(64), nullable=False),
     sql.Column("made_from", sql.String(64), nullable=False, index=True),
-    sql.Column("entry", sql.Text, nullable=False),  # the whole line as JSON
+    sql.Column("entry", sql.Text, nullable=False),  # the whole `Entry` as JSON
     sql.Column("tags", sql.Text, nullable=False),  # each between line breaks
     sql.Column("text", sql.Text, nullable=False),  # what is searched, in small letters
 )
 TAGS = sql.Table(
-    "tags_3",
+    "tags_4",
     METADATA,
     sql.Column("tag", sql.String(64), primary_key=True),
     sql.Column("key", sql.Integer, primary_key=True, index=True),
 )
 HASHES = sql.Table(
-    "hashes_3",
+    "hashes_4",
     METADATA,
     sql.Column("sha256", sql.String(64), primary_key=True),
     sql.Column("key", sql.Integer, primary_key=True, index=True),
 )
-# How many entries there are of each kind, and their bytes: what a page says of all pages without a look at them.
+# How many entries each group of equal columns has, and their bytes: the totals of a query without a look at its rows.
 GROUP_COLUMNS = ("demo", "format", "rank", "trust", "pinned", "aliased", "owner", "only")
 COUNTS = sql.Table(
-    "counts_3",
+    "counts_4",
     METADATA,
     sql.Column("kind", sql.String(255), primary_key=True),
     *(sql.Column(name, ENTRIES.c[name].type, nullable=False) for name in GROUP_COLUMNS),
@@ -62,7 +60,7 @@ COUNTS = sql.Table(
     sql.Column("bytes", sql.BigInteger, nullable=False),
 )
 STATE = sql.Table(
-    "state_3",
+    "state_4",
     METADATA,
     sql.Column("name", sql.String(32), primary_key=True),
     sql.Column("value", sql.Text, nullable=False),
@@ -76,77 +74,97 @@ COLUMNS_BY_SORT = {
     "demo": ("demo", "created", "id"),
     "verdict": ("rank", "created", "id"),
 }
-# Each index holds what the filters ask for, too: a page is found without a look at the rows that it does not show.
-INDEX_PREFIXES = (*COLUMNS_BY_SORT.values(), *((lead, "bytes", "id") for lead in ("format", "demo")))
-GROUP_INDEX = "ix_entries_3_kinds"
 
 
 def index_name(first: str, second: str) -> str:
-    """Of the index that begins with these two columns."""
-    return f"ix_entries_3_{first}_{second}"
+    """The index that begins with these two columns."""
+    return f"ix_entries_4_{first}_{second}"
 
 
-for lead in INDEX_PREFIXES:
-    columns = dict.fromkeys((*lead, *GROUP_COLUMNS))
-    sql.Index(index_name(*lead[:2]), *(ENTRIES.c[name] for name in columns))
-sql.Index(GROUP_INDEX, *(ENTRIES.c[name] for name in ("format", "demo", "rank")))
-for kind in (("format",), ("demo", "format")):
-    sql.Index(f"ix_counts_2_{'_'.join(kind)}", *(COUNTS.c[name] for name in kind))
-for marked in ("pinned", "aliased"):
-    sql.Index(f"ix_entries_3_{marked}", ENTRIES.c[marked])
+# Each index holds what the filters ask for, too: a page is found without a look at the rows that it does not show.
+for sorted_by in (*COLUMNS_BY_SORT.values(), *((lead, "bytes", "id") for lead in ("format", "demo"))):
+    sql.Index(index_name(*sorted_by[:2]), *(ENTRIES.c[name] for name in dict.fromkeys((*sorted_by, *GROUP_COLUMNS))))
+sql.Index("ix_entries_4_run", *(ENTRIES.c[name] for name in ("run", "rank", "only")))  # to count the copies of runs
+sql.Index("ix_counts_4_format_demo", COUNTS.c.format, COUNTS.c.demo)
+for flag in ("pinned", "aliased"):
+    sql.Index(f"ix_entries_4_{flag}", ENTRIES.c[flag])
 
-# An index of every three letters, for words anywhere in a text. Triggers keep it in step.
-FULL_TEXT_TABLE = "words_3"
-_CREATE_TRIGGER = "CREATE TRIGGER IF NOT EXISTS {words}_{when} AFTER {event} ON entries_3 BEGIN {insert} END"
-_INSERT_TEXT = f"INSERT INTO {FULL_TEXT_TABLE}(rowid, text) VALUES (new.key, new.text);"
-_DELETE_TEXT = f"INSERT INTO {FULL_TEXT_TABLE}({FULL_TEXT_TABLE}, rowid, text) VALUES ('delete', old.key, old.text);"
-FULL_TEXT_STATEMENTS = (
-    f"CREATE VIRTUAL TABLE IF NOT EXISTS {FULL_TEXT_TABLE} "
-    "USING fts5(text, content='entries_3', content_rowid='key', tokenize='trigram')",
-    _CREATE_TRIGGER.format(words=FULL_TEXT_TABLE, when="add", event="INSERT", insert=_INSERT_TEXT),
-    _CREATE_TRIGGER.format(words=FULL_TEXT_TABLE, when="drop", event="DELETE", insert=_DELETE_TEXT),
-)
+# An index of every three letters, for words anywhere in a text. PostgreSQL updates its own, and SQLite does not.
+_WORDS = "words_4"  # SQLite's table, whose rows go by the keys of the entries; PostgreSQL's index
+WORDS = sql.table(_WORDS, sql.column("rowid", sql.Integer), sql.column("text", sql.Text), sql.column(_WORDS))
+FULL_TEXT_STATEMENTS = {
+    "sqlite": (
+        f"CREATE VIRTUAL TABLE IF NOT EXISTS {_WORDS} "
+        f"USING fts5(text, content='{ENTRIES.name}', content_rowid='key', tokenize='trigram')",
+        f"INSERT INTO {_WORDS}({_WORDS}) VALUES ('rebuild')",  # the rows may be older than the index
+    ),
+    "postgresql": (
+        "CREATE EXTENSION IF NOT EXISTS pg_trgm",
+        f"CREATE INDEX IF NOT EXISTS {_WORDS} ON {ENTRIES.name} USING gin (text gin_trgm_ops)",
+    ),
+}
+NO_FULL_TEXT_ERRORS = ("no such module", "no such tokenizer")  # of a SQLite that was built without
 
 
 class _HintCompiler(SQLiteCompiler):
     """SQLite takes hints after the name of a table, and SQLAlchemy does not know."""
 
-    def get_from_hint_text(self, table: Any, text: str) -> str:
+    def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
         return text
 
 
 def open_engine(url: str) -> sql.Engine:
-    """An engine; a SQLite file is written ahead, so that nobody who reads waits for who writes."""
+    """Open an engine; a SQLite file has a write-ahead log, so that no reader waits for a writer."""
     if not url.startswith("sqlite"):
         return sql.create_engine(url, pool_pre_ping=True)
-    in_memory = {"poolclass": sql.pool.StaticPool, "connect_args": {"check_same_thread": False}}
-    engine = sql.create_engine(
-        url, **(in_memory if url == IN_MEMORY_URL else {"connect_args": {"timeout": BUSY_TIMEOUT}})
-    )
-    engine.dialect.statement_compiler = _HintCompiler
     if url == IN_MEMORY_URL:
-        return engine
-
-    @sql.event.listens_for(engine, "connect")
-    def _set_up(connection: Any, _: Any) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-
+        engine = sql.create_engine(url, poolclass=sql.pool.StaticPool, connect_args={"check_same_thread": False})
+    else:
+        engine = sql.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT})
+        sql.event.listen(engine, "connect", _set_pragmas)
+    engine.dialect.statement_compiler = _HintCompiler
     return engine
 
 
-def create_tables(engine: sql.Engine) -> bool:
-    """Make the tables where they are not there. Gives whether words can be looked up; raises SQLAlchemyError."""
+def _set_pragmas(connection: Any, _: Any) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+
+
+def create_tables(engine: sql.Engine) -> str:
+    """Create the tables that are missing.
+
+    Returns the dialect whose index finds words: "sqlite" or "postgresql"; empty where every text is looked through,
+    because the database was built without such an index or does not allow it. Raises SQLAlchemyError.
+    """
     METADATA.create_all(engine)
-    if engine.dialect.name != "sqlite":
-        return False
+    dialect, schema = engine.dialect.name, sql.inspect(engine)
+    if schema.has_table(_WORDS) if dialect == "sqlite" else schema.has_index(ENTRIES.name, _WORDS):
+        return dialect
     try:
         with engine.begin() as connection:
-            for statement in FULL_TEXT_STATEMENTS:
+            for statement in FULL_TEXT_STATEMENTS.get(dialect, ()):
                 connection.exec_driver_sql(statement)
-    except sql.exc.OperationalError as error:
-        if "no such module" not in str(error) and "no such tokenizer" not in str(error):
+    except sql.exc.DatabaseError as error:
+        if dialect == "sqlite" and not any(text in str(error) for text in NO_FULL_TEXT_ERRORS):
             raise
-        return False  # a SQLite that was built without: every text is looked through
-    return True
+        return ""
+    return dialect if dialect in FULL_TEXT_STATEMENTS else ""
+
+
+def insert_words(keys: list[int]) -> sql.Insert:
+    """The statement after these rows were inserted, for SQLite's index of words."""
+    rows = sql.select(ENTRIES.c.key, ENTRIES.c.text).where(ENTRIES.c.key.in_(keys))
+    return sql.insert(WORDS).from_select(["rowid", "text"], rows)
+
+
+def delete_words(keys: list[int]) -> sql.Insert:
+    """The statement before these rows are deleted, for SQLite's index of words."""
+    rows = sql.select(sql.literal("delete"), ENTRIES.c.key, ENTRIES.c.text).where(ENTRIES.c.key.in_(keys))
+    return sql.insert(WORDS).from_select([_WORDS, "rowid", "text"], rows)
+
+
+def matches_word(word: str) -> sql.ColumnElement[bool]:
+    """The condition of a row in SQLite's index of words."""
+    return WORDS.c[_WORDS].bool_op("MATCH")('"' + word.replace('"', '""') + '"')
