@@ -20,12 +20,12 @@ from pathlib import Path
 from core.demos import get_demo
 from core.demos.base import TrainSettings
 from core.formats import get_format
-from core.worker.model_loading import rebuild_model
+from core.worker.model_loading import load_live_model
 
 source, keys, snapshot = json.loads(sys.argv[1]), sys.argv[2].split(","), Path(sys.argv[3])
 samples = get_demo(source["demo"]).data(TrainSettings(**source["settings"])).train.inputs
 import tensorflow, keras, h5py
-model = rebuild_model(source, "keras", snapshot)
+model = load_live_model(source, "keras", snapshot)
 spent = 0.0
 for key in keys:
     with tempfile.TemporaryDirectory() as folder:

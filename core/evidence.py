@@ -16,7 +16,7 @@ from core.runtimes.base import ModelCode
 from core.runtimes.reference import Reference
 from core.worker import Worker
 from core.worker.child_handle import INVALID_REPLY
-from core.worker.model_loading import demo_of_source, source_without_code
+from core.worker.model_loading import ModelSource, demo_of_source, source_without_code
 from core.worker.tasks.save_reload import reload_and_predict
 
 KILL_SIGNAL = "SIGKILL"  # how `core.sandbox.limits.describe_exit` says that a process was ended from outside
@@ -104,7 +104,7 @@ def reload_in_child(
     worker: Worker,
     format_key: str,
     folder: Path,
-    source: dict[str, Any] | None,
+    source: ModelSource | None,
     original: OriginalFingerprint,
     reference: Reference,
     *,
@@ -234,7 +234,7 @@ def gather_evidence(
     worker: Worker,
     format_key: str,
     folder: Path,
-    source: dict[str, Any],
+    source: ModelSource,
     original: OriginalFingerprint,
     reference: Reference,
     **limits: Any,

@@ -7,10 +7,11 @@ Each row of `CASES` finds the cause in the text, says it first, and names the cu
 What is tried on a loaded copy, beside asking it the reference rows. Each function is shown beside its finding.
 """
 
+import contextlib
 import errno
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -304,6 +305,15 @@ def translate(
         _FALLBACK_CURES.get(default_type, "Read the details, then try again."),
     )
     return default_type(sentence, cure=cure, detail=f"{type(error).__name__}: {text}")
+
+
+@contextlib.contextmanager
+def translated(default_type: type[RoundtripError], hidden_paths: Iterable[str] = ()) -> Iterator[None]:
+    """Raise whatever exception leaves the block as one of ours (see `translate`)."""
+    try:
+        yield
+    except Exception as error:
+        raise translate(error, default_type, hidden_paths) from error
 
 
 def find_storage_error(text: str) -> StorageFailed | None:

@@ -34,8 +34,8 @@ from core.evidence import ReloadOutcome, match_by_hash
 from core.explain import translate
 from core.inputs import InputSet
 from core.jobs.participants import (
+    load_participant,
     map_input_names,
-    open_participant,
     rename_arrays,
     require_has_been_run,
     resolve_code_sources,
@@ -203,7 +203,7 @@ class _ComparisonJob:
         names = map_input_names(self.context.library, id_, [one["name"] for one in self.input_set.columns])
         row = rename_arrays(self.context.inputs.read_rows(self.input_set.id, slice(0, 1)), names)
         cancelled = self.handle.is_cancelled
-        with open_participant(self.context, id_, source, row, cancelled, variables=True) as loaded:
+        with load_participant(self.context, id_, source, row, cancelled, variables=True) as loaded:
             asked = (rename_arrays(chunk, names) for chunk in self._input_chunks())
             given = loaded.predict_chunks(asked, cancelled=cancelled)
             for (first, chosen), answers in zip(self._selected_rows(), given, strict=True):

@@ -292,7 +292,7 @@ class _SearchSide:
         self._name, self._cancelled = participant_name(context.library, id_), handle.is_cancelled
         source = handle.job.request["sources"].get(id_, "none")
         with self._errors_with_name():
-            self._predictor = AlignedPredictor.open(context, id_, source, reference, cancelled=handle.is_cancelled)
+            self._predictor = AlignedPredictor.load(context, id_, source, reference, cancelled=handle.is_cancelled)
 
     def predict(self, inputs: Arrays) -> Arrays:
         """All rows in one batch: two that compute alike must be given the chance to round alike."""

@@ -30,7 +30,7 @@ from core.runtimes.reference import Reference
 from core.validation import ValidatedUpload, refusal, validate_upload
 from core.validation.rules import display_file_name
 from core.worker.child_handle import cancelled_error
-from core.worker.remote_predictor import open_remote_predictor
+from core.worker.remote_predictor import load_in_child
 from core.worker.worker import Worker
 
 CONTENT_VALIDATION_SECONDS = 60.0  # wall clock of one look into a file
@@ -191,7 +191,7 @@ class _ImportJob:
         self._record_check("What is in it and what it would do, looked at in a sandboxed process")
         self._start_step("Loading it")
         asked = {"folder": self.files, "source": source, "confined": True}
-        with open_remote_predictor(self.context.worker, "hold_brought", **asked, **self.limits) as loaded:
+        with load_in_child(self.context.worker, "load_imported", **asked, **self.limits) as loaded:
             told = validate_model_reply(loaded.facts)
             self._record_check("It loads in a sandboxed process, with no code of its own", told.remark)
             self._start_step("Asking it")

@@ -23,8 +23,8 @@ from core.context import AppContext
 from core.errors import InputError, cleanup_on_error
 from core.formats import get_format
 from core.jobs.participants import (
+    load_participant,
     map_input_names,
-    open_participant,
     rename_arrays,
     require_has_been_run,
     require_same_inputs,
@@ -124,7 +124,7 @@ def run_layers(context: AppContext, handle: JobHandle) -> dict[str, Any]:
     limits = LayerLimits(handle.is_cancelled, context.config.reply_mib * 2**20)
     with ThreadPoolExecutor(2) as pool:
         handle.report_progress(0.02, "Loading both copies")
-        opened = [pool.submit(_open_copy, context, handle, id_) for id_ in (walked, held)]
+        opened = [pool.submit(_load_copy, context, handle, id_) for id_ in (walked, held)]
         sides = _await_both(opened)
     with sides[0], sides[1]:
         ours, theirs = (
@@ -154,9 +154,9 @@ def _rename_inputs(context: AppContext, id_: str, inputs: Arrays) -> Arrays:
     return rename_arrays(inputs, map_input_names(context.library, id_, list(inputs)))
 
 
-def _open_copy(context: AppContext, handle: JobHandle, id_: str) -> RemotePredictor:
+def _load_copy(context: AppContext, handle: JobHandle, id_: str) -> RemotePredictor:
     source = handle.job.request["sources"].get(id_, "none")
-    return open_participant(context, id_, source, cancelled=handle.is_cancelled)
+    return load_participant(context, id_, source, cancelled=handle.is_cancelled)
 
 
 def _await_both(opened: list[Any]) -> list[RemotePredictor]:

@@ -72,7 +72,7 @@ class LiveSession:
 
     def _open_predictor(self, id_: str) -> AlignedPredictor | RoundtripError:
         try:
-            return AlignedPredictor.open(self._runner, id_, self._sources.get(id_, "none"), self._reference)
+            return AlignedPredictor.load(self._runner, id_, self._sources.get(id_, "none"), self._reference)
         except Exception as error:  # noqa: BLE001  one that does not load is its own sentence; the others go on
             return translate(error, WorkerError)
 

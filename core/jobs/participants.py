@@ -17,8 +17,8 @@ from core.formats import get_format
 from core.library import Entry, Library, Query
 from core.library.records import ID_PATTERN, Artifact, Run
 from core.runtimes.reference import BATCH_SIZE, Reference
-from core.worker.model_loading import demo_of_source, source_with_signature, source_without_code
-from core.worker.remote_predictor import RemotePredictor, open_remote_predictor
+from core.worker.model_loading import ModelSource, demo_of_source, source_with_signature, source_without_code
+from core.worker.remote_predictor import RemotePredictor, load_in_child
 
 ARCHITECTURE_FORMAT = "architecture"  # the key of the format
 MAX_ARCHITECTURES = 50  # architectures of the run, of its demo, and of any
@@ -118,7 +118,7 @@ def require_same_inputs(library: Library, artifacts: list[str]) -> None:
         )
 
 
-def build_code_source(library: Library, run: Run, key: str, artifact: Artifact) -> dict[str, Any] | None:
+def build_code_source(library: Library, run: Run, key: str, artifact: Artifact) -> ModelSource | None:
     """What a child is given to make the code of an artifact from (see `core.worker.model_loading.model_code_for`), by
     the key of a choice; also which signature of its files answers, where a person chose one."""
     source = source_with_signature(run.code_source, artifact.options.get("signature", ""))
@@ -126,7 +126,7 @@ def build_code_source(library: Library, run: Run, key: str, artifact: Artifact) 
         return source_without_code(source)
     if key == "demo":
         return source
-    return source | {"architecture": library.verified_folder(key)}
+    return {**source, "architecture": library.verified_folder(key)}
 
 
 def is_imported(library: Library, run: Run, source: str = "none") -> bool:
@@ -155,7 +155,7 @@ def run_id_of(context: AppContext, id_: str) -> str:
     return id_ if id_.startswith("r") else context.library.artifact(id_).run
 
 
-def open_participant(
+def load_participant(
     context: AppContext,
     id_: str,
     source: str = "none",
@@ -163,21 +163,26 @@ def open_participant(
     cancelled: Callable[[], bool] = lambda: False,
     variables: bool = False,
 ) -> RemotePredictor:
-    """Load an artifact, or rebuild a run's live model, in a fresh child, after its files are held against their hashes.
+    """Load an artifact, or a run's live model, in a fresh child, after its files are verified.
 
-    `source` is the key of a choice (see `core.jobs.participants`), `first` a row to be answered at once. Raises what
-    `core.worker.remote_predictor.open_remote_predictor` raises, Damaged and UnknownName.
+    Args:
+        id_: of an artifact, or of a run for its live model.
+        source: the key of a `CodeSource`.
+        first_row: a row that is predicted at once, by input name.
+        variables: whether an artifact's weights are fingerprinted.
+
+    Raises what `load_in_child` raises, Damaged and UnknownName.
     """
-    run = context.library.run(run_id_of(context, id_))
-    limits = {"seconds": context.config.child_seconds, "cancelled": cancelled, "arrays": first_row or {}}
-    limits |= {"confined": is_imported(context.library, run, source)}
+    library = context.library
+    run = library.run(run_id_of(context, id_))
+    request: dict[str, Any] = {"arrays": first_row or {}, "confined": is_imported(library, run, source)}
     if id_ == run.id:
-        asked = {"source": run.code_source, "kind": run.kind, "snapshot": context.library.snapshot(id_)}
-        return open_remote_predictor(context.worker, "hold_live", **limits, **asked)
-    artifact = context.library.artifact(id_)
-    asked = {"format": artifact.format, "folder": context.library.verified_folder(id_)}
-    asked |= {"source": build_code_source(context.library, run, source, artifact), "variables": variables}
-    return open_remote_predictor(context.worker, "hold", **limits, **asked)
+        request |= {"source": run.code_source, "kind": run.kind, "folder": library.snapshot(id_)}
+    else:
+        artifact = library.artifact(id_)
+        request |= {"format": artifact.format, "folder": library.verified_folder(id_), "variables": variables}
+        request |= {"source": build_code_source(library, run, source, artifact)}
+    return load_in_child(context.worker, seconds=context.config.child_seconds, cancelled=cancelled, **request)
 
 
 class AlignedPredictor:
@@ -188,7 +193,7 @@ class AlignedPredictor:
         self.predictor, self._input_names, self._output_names = predictor, input_names, output_names
 
     @classmethod
-    def open(
+    def load(
         cls,
         context: AppContext,
         id_: str,
@@ -196,9 +201,9 @@ class AlignedPredictor:
         reference: Reference,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> "AlignedPredictor":
-        """Open a participant, and ask it the rows of `reference`; raises what `open_participant` raises."""
+        """Load a participant, and match its outputs on the rows of `reference`. Raises as `load_participant`."""
         names = map_input_names(context.library, id_, reference.inputs)
-        loaded = open_participant(context, id_, source, cancelled=cancelled)
+        loaded = load_participant(context, id_, source, cancelled=cancelled)
         with cleanup_on_error(loaded.close):
             known, _ = loaded.predict(rename_arrays(reference.inputs, names), cancelled=cancelled)
             own = {pair.reference: pair.answer for pair in match_outputs(reference.predictions, known)}

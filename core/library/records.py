@@ -8,17 +8,16 @@ One line of the library's list, what is asked of the list, and the ids that entr
 import re
 import secrets
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from pydantic import BaseModel, Field
 
 from core.errors import UnknownName
 from core.record import Record, Trust, describe_version_changes, installed_versions
+from core.worker.model_loading import ImportedSource, ModelSource
 
 # The kind of a run whose files were brought in where they could not be run: they were kept, and nothing else.
 KIND_NEVER_RUN = "unrun"
-# What a process is told of a model from outside (see `core.worker.model_loading.model_code_for`).
-IMPORT_SOURCE_KEYS = ("format", "signature", "demo", "settings")
 
 
 class FileEntry(BaseModel):
@@ -80,10 +79,14 @@ class Run(Record):
         return f"Its weights were NaN or infinite before it was saved: {counts}." if counts else ""
 
     @property
-    def code_source(self) -> dict[str, Any]:
+    def code_source(self) -> ModelSource:
         """Where the model's code comes from, for whoever rebuilds it; of a model from outside, what its files are."""
-        code = {"demo": self.demo, "settings": self.settings}
-        return code | {"brought": {key: self.brought.get(key) for key in IMPORT_SOURCE_KEYS}} if self.brought else code
+        code: ModelSource = {"demo": self.demo, "settings": self.settings}
+        if self.brought:
+            code["brought"] = cast(
+                ImportedSource, {key: self.brought.get(key) for key in ImportedSource.__annotations__}
+            )
+        return code
 
 
 class Artifact(Record):

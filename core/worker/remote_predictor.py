@@ -1,27 +1,27 @@
-"""The app's side of a predictor that a child holds: opened once, it answers until it is closed."""
+"""The app's side of a model that a child has loaded: predict until it is closed."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from core.arrays import Arrays
 from core.errors import cleanup_on_error
 from core.runtimes.reference import BATCH_SIZE
-from core.worker.child_handle import Child
+from core.worker.child_handle import CancelCheck, Child
 from core.worker.protocol import Frame
 from core.worker.worker import Worker
 
-CHUNKS_AHEAD = 1  # chunks that are sent while an earlier one is being answered
+CHUNKS_AHEAD = 1  # chunks that are sent while an earlier one is being predicted
 
 
 class RemotePredictor:
-    """One copy, or one live model, in a child of its own.
+    """An artifact or a live model, loaded in a child of its own.
 
-    `facts` are what `core.worker.tasks.predict.load_predictor` gives. Safe to ask from several threads: one is
-    answered after another.
+    `facts` is the child's reply to the task that loaded it, of "load" a `core.worker.tasks.predict.LoadReply`. Safe to
+    use from several threads: predictions are made one after another.
     """
 
-    def __init__(self, child: Child, facts: dict[str, Any], seconds: float):
+    def __init__(self, child: Child, facts: Any, seconds: float):
         self.facts = facts
         self._child = child
         self._seconds = seconds
@@ -32,41 +32,45 @@ class RemotePredictor:
         inputs: Arrays,
         *,
         batch: int = BATCH_SIZE,
-        cancelled: Callable[[], bool] = lambda: False,
+        cancelled: CancelCheck = lambda: False,
         seconds: float | None = None,
     ) -> tuple[Arrays, float]:
-        """Answers by name, batch first, and the seconds that the child spent on them. It may take `seconds`, where
-        these are less than it ever may.
+        """Predict rows.
 
-        Raises DoesNotLoad, InputError, ChildDied, TimedOut and Cancelled.
+        Args:
+            inputs: {input: (rows, ...)}.
+            batch: rows that are computed together.
+            seconds: a shorter limit than the child's own.
+
+        Returns {output: (rows, ...)}, and the seconds that the child spent. Raises DoesNotLoad, InputError, ChildDied,
+        TimedOut and Cancelled.
         """
-        frame = self.request("answer", arrays=inputs, batch=batch, cancelled=cancelled, seconds=seconds)
+        frame = self.request("predict", arrays=inputs, batch=batch, cancelled=cancelled, seconds=seconds)
         return frame.arrays, frame.message["seconds"]
 
     def request(self, task: str, *, seconds: float | None = None, **request: Any) -> Frame:
-        """Any other task that uses what is held; `request` is what `Child.ask` takes. Raises what `answer` raises."""
-        most = self._seconds if seconds is None else min(seconds, self._seconds)
+        """Do any other task that uses the loaded model; `request` as for `Child.request`. Raises as `predict`."""
+        limit = self._seconds if seconds is None else min(seconds, self._seconds)
         with self._lock:
-            return self._child.request(task, seconds=most, reply_mib=self._child.config.reply_mib, **request)
+            return self._child.request(task, seconds=limit, reply_mib=self._child.config.reply_mib, **request)
 
     def predict_chunks(
-        self, inputs: Iterable[Arrays], *, batch: int = BATCH_SIZE, cancelled: Callable[[], bool] = lambda: False
+        self, inputs: Iterable[Arrays], *, batch: int = BATCH_SIZE, cancelled: CancelCheck = lambda: False
     ) -> Iterator[Arrays]:
-        """The answers to each of many chunks of rows, in order: while the child answers one, the next is on its way.
+        """Yield the predictions of each chunk of rows, in order; the next chunk is sent while the child computes.
 
-        Raises as `answer`; after an error it must be closed.
+        Raises as `predict`; after an error it must be closed.
         """
         waiting = 0
-        limits = {"seconds": self._seconds, "cancelled": cancelled}
         with self._lock:
             for chunk in inputs:
-                self._child.send("answer", chunk, reply_mib=self._child.config.reply_mib, batch=batch)
+                self._child.send("predict", chunk, reply_mib=self._child.config.reply_mib, batch=batch)
                 waiting += 1
                 if waiting > CHUNKS_AHEAD:
                     waiting -= 1
-                    yield self._child.receive(**limits).arrays
+                    yield self._child.receive(seconds=self._seconds, cancelled=cancelled).arrays
             for _ in range(waiting):
-                yield self._child.receive(**limits).arrays
+                yield self._child.receive(seconds=self._seconds, cancelled=cancelled).arrays
 
     def close(self) -> None:
         """End the child."""
@@ -79,20 +83,22 @@ class RemotePredictor:
         self.close()
 
 
-def open_remote_predictor(
+def load_in_child(
     worker: Worker,
-    task: str,
+    task: str = "load",
     *,
     seconds: float,
-    cancelled: Callable[[], bool] = lambda: False,
+    cancelled: CancelCheck = lambda: False,
     confined: bool = False,
     **request: Any,
 ) -> RemotePredictor:
-    """Open a child, a `confined` one for a stranger's files, and have it hold something: `task` is "hold" or
-    "hold_live", `request` its arguments.
+    """Load a model in a fresh child, a `confined` one for untrusted files.
 
-    Raises DoesNotLoad, InputError, ChildDied, TimedOut, Cancelled, NotConfined, and WorkerError when no child can be
-    had.
+    Args:
+        task: "load" or "load_imported"; `request` are its arguments (see `core.worker.tasks.predict`).
+        seconds: the limit of the load, and of each prediction.
+
+    Raises DoesNotLoad, InputError, ChildDied, TimedOut, Cancelled, NotConfined, and WorkerError without a child.
     """
     child = worker.open(cancelled, confined)
     with cleanup_on_error(child.close):

@@ -49,7 +49,7 @@ IMPORT_STAGES = {
     "before the file is checked": Stage(import_model, "validate_upload", "call"),
     "when the file was checked": Stage(import_model, "validate_upload", "return"),
     "when a child has looked inside": Stage(import_model, "validate_content_in_child", "return"),
-    "when a child has loaded it": Stage(import_model, "open_remote_predictor", "return"),
+    "when a child has loaded it": Stage(import_model, "load_in_child", "return"),
     "when it has answered": Stage(import_model, "find_accepted_input", "return"),
     "when it was loaded again": Stage(import_model, "gather_evidence", "return"),
     "when the run is hashed": Stage(storage, "hash_and_flush", "return"),

@@ -70,7 +70,7 @@ def test_download_stays_complete_when_artifact_is_deleted(tmp_path: Path, tally:
 
 @pytest.mark.long
 @pytest.mark.parametrize("how", DELETIONS)
-@pytest.mark.parametrize("task", ["hold", "answer"])
+@pytest.mark.parametrize("task", ["load", "predict"])
 @pytest.mark.parametrize("at", range(len(FORMATS)), ids=FORMATS)
 def test_artifact_deleted_during_load_predicts_or_reports_error(
     library_jobs, monkeypatch, how: str, task: str, at: int, tally: Callable
@@ -85,7 +85,7 @@ def test_artifact_deleted_during_load_predicts_or_reports_error(
     monkeypatch.undo()
     assert done == [task]
     if said.error:
-        assert task == "hold"
+        assert task == "load"
         assert said.error.sentence.endswith(".")
         assert said.error.cure
         assert str(jobs.library.home) not in str(said.error) + said.error.detail
@@ -98,7 +98,7 @@ def test_artifact_deleted_during_load_predicts_or_reports_error(
 
 @pytest.mark.long
 @pytest.mark.parametrize("how", DELETIONS)
-@pytest.mark.parametrize("task", ["hold", "answer"])
+@pytest.mark.parametrize("task", ["load", "predict"])
 def test_artifact_deleted_during_compare_fails_alone_and_is_retried(
     library_jobs, monkeypatch, how: str, task: str, tally: Callable
 ):

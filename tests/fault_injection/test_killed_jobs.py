@@ -24,7 +24,7 @@ KILLED = "faults injected and survived: {} killed in a real {}"
 IN_EVERY_RUN = ("save-before the rename",)
 STAGES_BY_JOB = {"save": SAVE_STAGES, "import": IMPORT_STAGES}
 # What a child is asked, in order: each time it is killed before it answers.
-TASKS_BY_JOB = {"save": ("save", "reload"), "import": ("inspect_brought", "hold_brought", "answer", "reload")}
+TASKS_BY_JOB = {"save": ("save", "reload"), "import": ("inspect_brought", "load_imported", "predict", "reload")}
 # When a warm process that is killed has children of ours at work, or is to give one.
 FORKSERVER_STAGES = {
     "save": ("before the child is asked", "while the child writes", "when the child has saved", "before hashing"),

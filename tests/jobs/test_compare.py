@@ -10,7 +10,7 @@ from core.errors import InputError
 from core.figures import titled_pairwise_matrix
 from core.inputs import Inputs, input_specs
 from core.jobs import Jobs
-from core.jobs.participants import open_participant
+from core.jobs.participants import load_participant
 from core.jobs.tolerances import Tolerance, check_tolerances, parse_tolerances
 from core.library.job_store import Job
 from core.library.prediction_store import CHUNK_ROWS, PredictionStore, rows_per_chunk
@@ -216,10 +216,10 @@ def test_compare_job_killed_child_fails_only_its_artifact(jobs, input_store, tra
     opened = {}
 
     def remembered(jobs: Jobs, id_: str, *rest, **more) -> RemotePredictor:
-        opened[id_] = open_participant(jobs, id_, *rest, **more)
+        opened[id_] = load_participant(jobs, id_, *rest, **more)
         return opened[id_]
 
-    monkeypatch.setattr("core.jobs.compare.open_participant", remembered)
+    monkeypatch.setattr("core.jobs.compare.load_participant", remembered)
     job = jobs.compare([keras, litert], baseline=onnx, inputs=asked.id)
     answered = jobs.job_store.folder(job.id) / "answers" / keras
 

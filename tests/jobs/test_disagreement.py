@@ -162,7 +162,7 @@ def test_search_job_records_best_so_far_and_cancels_within_a_second(jobs, traine
 def test_search_job_killed_child_fails_with_its_model_name(jobs, saved, monkeypatch):
     one, two = (saved("digits-mlp", key)["artifact"] for key in ("keras", "saved_model"))
     opened = []
-    monkeypatch.setattr("core.jobs.participants.open_participant", _record_opened(opened))
+    monkeypatch.setattr("core.jobs.participants.load_participant", _record_opened(opened))
     job = jobs.find_disagreement(one, two, seconds=SECONDS)
     _wait_until(jobs, job, lambda job: job.detail.get("asked", {}).get("made", 0) > 0)
     victim = dict(opened)[two]
@@ -174,10 +174,10 @@ def test_search_job_killed_child_fails_with_its_model_name(jobs, saved, monkeypa
 
 
 def _record_opened(opened: list):
-    from core.jobs.participants import open_participant
+    from core.jobs.participants import load_participant
 
     def noting(jobs, id_, *args, **given):
-        opened.append((id_, open_participant(jobs, id_, *args, **given)))
+        opened.append((id_, load_participant(jobs, id_, *args, **given)))
         return opened[-1][1]
 
     return noting

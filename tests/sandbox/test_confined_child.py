@@ -15,7 +15,7 @@ from core.settings import PROJECT, Settings
 from core.worker import Child, OutputFolder, SandboxTest, Worker
 from core.worker.file_exchange import FileExchange, substitute_paths
 from core.worker.protocol import encode_frame
-from core.worker.remote_predictor import open_remote_predictor
+from core.worker.remote_predictor import load_in_child
 from core.worker.sandbox_test import ATTEMPT_DESCRIPTIONS, EscapeAttempt
 from tests.helpers import wait_until
 
@@ -162,7 +162,7 @@ def test_output_of_confined_child_is_collected_and_the_rest_deleted(worker, jobs
 def test_untrusted_pickle_is_refused_before_opening(worker, tmp_path):
     (tmp_path / "model.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(Refused) as caught:
-        open_remote_predictor(worker, "hold", seconds=60, confined=True, format="pickle", folder=tmp_path, source=None)
+        load_in_child(worker, seconds=60, confined=True, format="pickle", folder=tmp_path, source=None)
     assert caught.value.code == "refused:runs-code"
 
 

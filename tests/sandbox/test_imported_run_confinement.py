@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.jobs import Jobs
-from core.jobs.participants import open_participant
+from core.jobs.participants import load_participant
 from core.library import Library
 from core.worker import Worker
 from tests.helpers import wait_until_done
@@ -63,7 +63,7 @@ def test_imported_run_is_not_pickled(imported_run):
 def test_imported_run_is_opened_in_confined_child(imported_run, opened_confined, live):
     jobs, run, artifact = imported_run
     rows = jobs.library.reference(run).head(2)
-    with open_participant(jobs, run if live else artifact) as loaded:
+    with load_participant(jobs, run if live else artifact) as loaded:
         answers, _ = loaded.predict(rows.inputs)
     assert opened_confined == [True]
     assert [one.shape for one in answers.values()] == [one.shape for one in rows.predictions.values()]

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.inputs import Inputs
 from core.jobs import Jobs
-from core.jobs.participants import open_participant
+from core.jobs.participants import load_participant
 from core.library import storage
 from core.settings import PROJECT
 from core.worker.remote_predictor import RemotePredictor
@@ -94,14 +94,14 @@ def test_compare_page_killed_child_can_be_retried_by_click(visit, jobs: Jobs, sa
     kept = [saved("digits-mlp", key)["artifact"] for key in ("saved_model", "keras")]
 
     def killed(jobs: Jobs, id_: str, *rest, **more) -> RemotePredictor:
-        loaded = open_participant(jobs, id_, *rest, **more)
+        loaded = load_participant(jobs, id_, *rest, **more)
         if id_ == kept[0]:
             loaded.close()
         return loaded
 
     inputs = Inputs(jobs.library.home).add_held_out(jobs.library, jobs.library.artifact(kept[0]).run, 19).id
     with monkeypatch.context() as patched:
-        patched.setattr("core.jobs.compare.open_participant", killed)
+        patched.setattr("core.jobs.compare.load_participant", killed)
         end = jobs.wait(jobs.compare(kept, inputs=inputs).id)
     assert end.result["outcomes"][kept[0]]["error"]["code"] == "child-died"
     app = visit(jobs, "compare", artifact=kept, inputs=inputs)

@@ -7,7 +7,7 @@ from core.demos import get_demo
 from core.demos.base import Progress, make_train_settings
 from core.errors import Damaged
 from core.runtimes.live import live_predictor
-from core.worker.model_loading import model_code_for, rebuild_model, write_variables
+from core.worker.model_loading import load_live_model, model_code_for, write_variables
 
 
 def train_on(model, data, demo: str) -> None:
@@ -55,7 +55,7 @@ def trained_model(request, tmp_path_factory):
 
 def test_snapshot_trains_on_exactly_as_the_live_model(trained_model):
     demo, source, model, data, folder = trained_model
-    again = rebuild_model(source, demo.kind, folder)
+    again = load_live_model(source, demo.kind, folder)
     before = read_state(model)
     assert_same_bits(read_state(again), before)
     for one in (model, again):
@@ -72,7 +72,7 @@ def test_rebuild_refuses_snapshot_not_matching_code(trained_model, tmp_path):
         kept = {name: values[name] for name in values.files[:-1]}
     np.savez(tmp_path / "variables.npz", **kept)
     with pytest.raises(Damaged) as caught:
-        rebuild_model(source, demo.kind, tmp_path)
+        load_live_model(source, demo.kind, tmp_path)
     assert caught.value.sentence == "The snapshot of this run does not fit the demo's code."
     assert caught.value.received == f"{len(kept)} values for {len(kept) + 1} variables"
     assert caught.value.cure == "Train the demo again: its code has changed since."
@@ -95,7 +95,7 @@ def test_run_weight_fingerprints_match_its_snapshot(jobs, trained):
     from core.runtimes.reference import fingerprint_arrays
 
     run = jobs.library.run(trained("digits-mlp"))
-    model = rebuild_model(run.code_source, run.kind, jobs.library.snapshot(run.id))
+    model = load_live_model(run.code_source, run.kind, jobs.library.snapshot(run.id))
     predictor = live_predictor(model)
     bits = [(one["shape"], one["sha256"]) for one in fingerprint_arrays(predictor.weights())]
     assert bits == [(one["shape"], one["sha256"]) for one in run.weights]

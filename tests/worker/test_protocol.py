@@ -129,9 +129,9 @@ def test_valid_reply_keeps_message_and_array_order():
 def test_unencodable_request_raises_and_child_stays_usable(worker, array, args, error):
     with worker.open() as child:
         with pytest.raises(error):
-            child.request("answer", arrays={"x": array}, seconds=60, **args)
+            child.request("predict", arrays={"x": array}, seconds=60, **args)
         with pytest.raises(WorkerError, match="before anything was loaded"):
-            child.request("answer", arrays={"x": np.zeros((1, 1))}, seconds=60)
+            child.request("predict", arrays={"x": np.zeros((1, 1))}, seconds=60)
 
 
 def test_write_frame_with_nan_in_message_raises_value_error():

@@ -394,7 +394,7 @@ def test_child_reply_above_limit_is_refused_by_app(config, worker, jobs, saved, 
 
 def test_child_refuses_request_above_limit_with_sentence(config, killable_worker):
     with killable_worker.open() as child, pytest.raises(WorkerError) as caught:
-        child.request("answer", arrays={"x": np.zeros(config.reply_mib * 2**20 + 1, "uint8")}, seconds=60)
+        child.request("predict", arrays={"x": np.zeros(config.reply_mib * 2**20 + 1, "uint8")}, seconds=60)
     assert caught.value.to_json() | {"received": ""} == {
         "code": "worker",
         "sentence": "What a child was asked is larger than allowed.",

@@ -18,8 +18,9 @@ from core.runtimes.adapters import SINGLE_ROW_REMARK
 from core.runtimes.base import Predictor
 from core.runtimes.openvino import import_openvino
 from core.runtimes.reference import predict_in_batches
+from core.worker.model_loading import ModelSource
 from core.worker.tasks.dataset_rows import Reply
-from core.worker.tasks.predict import load_predictor, loaded_predictor
+from core.worker.tasks.predict import load, loaded_predictor
 
 Predict = Callable[[Arrays], Arrays]
 
@@ -73,7 +74,7 @@ def benchmark_artifact(
     *,
     format: str,
     folder: str,
-    source: dict[str, Any] | None,
+    source: ModelSource | None,
     batches: list[int],
     warm: tuple[int, float],
     timed: tuple[int, float],
@@ -86,10 +87,8 @@ def benchmark_artifact(
     by row; the arrays hold the seconds of each call (float64) under the batch size. Raises DoesNotLoad in plain words.
     """
     before = reset_peak_memory()
-    facts, _ = load_predictor(
-        report, _repeat_rows(arrays, 1), format=format, folder=folder, source=source, variables=False
-    )
-    found = {name: facts[name] for name in ("load_seconds", "first_seconds", "remark")}
+    facts, _ = load(report, _repeat_rows(arrays, 1), format=format, folder=folder, source=source)
+    found: dict[str, Any] = {name: facts[name] for name in ("load_seconds", "first_seconds", "remark")}
     found |= {"memory": _growth(before), "busy": {}, "by_row": []}
     seconds: Arrays = {}
     try:

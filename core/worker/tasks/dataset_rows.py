@@ -14,6 +14,7 @@ What a child that holds a predictor can be asked of its inside: which tensors th
 The data of a demo, some rows at a time, for whoever wants more of it than the rows that a run keeps.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from core.arrays import Arrays, to_plain_array
@@ -21,7 +22,7 @@ from core.demos import get_demo
 from core.demos.base import Data, Split, TrainSettings
 from core.errors import InputError
 
-Reply = tuple[dict[str, Any], Arrays | None]
+Reply = tuple[Mapping[str, Any], Arrays | None]  # facts for JSON, and arrays by name
 
 
 SPLITS = {"held-out": "held_out", "validation": "validation", "training": "train"}

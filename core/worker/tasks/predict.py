@@ -1,93 +1,102 @@
-"""Tasks that use the loaded model: predict, activations, dataset rows.
-
-What a child tells of a file from outside that it has loaded for the first time.
-
-A predictor that a child holds: loaded once, then asked as often as one likes. One for each child.
-
-What a child that holds a predictor can be asked of its inside: which tensors there are, and each one by one.
-
-The data of a demo, some rows at a time, for whoever wants more of it than the rows that a run keeps.
-"""
+"""Tasks that load a model into the child and predict with it, as often as one likes."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from core.arrays import Arrays
 from core.errors import DoesNotLoad, WorkerError
-from core.explain import translate
+from core.explain import translated
 from core.runtimes.base import Predictor, match_inputs
 from core.runtimes.reference import BATCH_SIZE, fingerprint_arrays, predict_in_batches
-from core.worker.model_loading import load_artifact, model_code_for, open_live_predictor
+from core.worker.model_loading import ModelSource, load_artifact, load_live, model_code_for
 from core.worker.tasks.dataset_rows import Reply
 from core.worker.tasks.import_model import describe_imported
 
-_loaded: list[Predictor] = []
+_loaded: list[Predictor] = []  # one for each child
+
+
+class LoadReply(TypedDict):
+    """What is known of a model once it is loaded; times in seconds."""
+
+    load_seconds: float
+    first_seconds: NotRequired[float]  # of the prediction of one row, where one was sent
+    remark: str
+    inputs: list[dict[str, Any]]  # `Spec.to_json`
+    input_pairs: list[dict[str, str]]  # which input of the reference goes where, as `match_inputs` says
+    weights: list[dict[str, Any]] | None  # fingerprints, where these were asked for
 
 
 def loaded_predictor() -> Predictor:
-    """The predictor of this child. Raises WorkerError before one is held."""
+    """Return the predictor of this child. Raises WorkerError before one is loaded."""
     if not _loaded:
         raise WorkerError("This process has been asked before anything was loaded into it.", cure="Load it again.")
     return _loaded[-1]
 
 
-def load_predictor(
-    report: Any, arrays: Arrays, *, format: str, folder: str, source: dict[str, Any] | None, variables: bool = True
-) -> Reply:
-    """Load a copy, keep it in this child, and ask it `arrays`: a first row, or nothing.
+def pair_inputs(predictor: Predictor, inputs: Arrays) -> list[dict[str, str]]:
+    """Which of the inputs goes where, as records say it; nothing where the predictor names none of its own."""
+    pairs = match_inputs(inputs, predictor.inputs) if predictor.inputs else []
+    return [{"reference": pair.input_name, "answer": pair.spec.name, "by": pair.by} for pair in pairs]
 
-    Gives seconds to load and to the first answer, the inputs that it takes and how the given ones were paired with
-    them, its remark, and with `variables` its weights by hash. Raises DoesNotLoad in plain words.
+
+def load(
+    report: Any,
+    arrays: Arrays,
+    *,
+    source: ModelSource | None,
+    folder: str,
+    format: str = "",
+    kind: str = "",
+    variables: bool = False,
+) -> tuple[LoadReply, None]:
+    """Load an artifact, or a run's live model, for later predictions.
+
+    Args:
+        arrays: a first row by input name, or nothing.
+        source: of an artifact the code that it is given (see `model_code_for`), of a live model its run's source.
+        folder: the artifact's files, or the run's snapshot.
+        format: the artifact's format; empty for a live model.
+        kind: the live model's kind.
+        variables: whether to fingerprint the weights.
+
+    Raises DoesNotLoad.
     """
-    try:
-        return _load(lambda: load_artifact(format, Path(folder), model_code_for(source)), arrays, variables)
-    except Exception as error:
-        raise translate(error, DoesNotLoad, hidden_paths=[folder]) from error
-
-
-def load_live_predictor(report: Any, arrays: Arrays, *, source: dict[str, Any], kind: str, snapshot: str) -> Reply:
-    """Rebuild a run's live model from its snapshot and keep it in this child; as `hold`."""
-    try:
-        return _load(lambda: open_live_predictor(source, kind, Path(snapshot)), arrays, False)
-    except Exception as error:
-        raise translate(error, DoesNotLoad, hidden_paths=[snapshot]) from error
-
-
-def load_imported_predictor(report: Any, arrays: Arrays, *, folder: str, source: dict[str, Any]) -> Reply:
-    """Load a file from outside for the first time and keep it in this child; gives what a run's record says of it
-    (see `core.worker.tasks.import_model.describe_imported`). Raises DoesNotLoad in plain words."""
-    try:
-        predictor = open_live_predictor(source, "", Path(folder))
-        _loaded[:] = [predictor]
-        return describe_imported(predictor, Path(folder), source["brought"]["format"]), None
-    except Exception as error:
-        raise translate(error, DoesNotLoad, hidden_paths=[folder]) from error
-
-
-def _load(load: Callable[[], Predictor], first_row: Arrays, with_weights: bool) -> Reply:
-    started = time.perf_counter()
-    predictor = load()
-    facts: dict[str, Any] = {"load_seconds": time.perf_counter() - started, "remark": predictor.remark}
-    facts["inputs"] = [spec.to_json() for spec in predictor.inputs]
-    facts["weights"] = fingerprint_arrays(predictor.weights()) if with_weights and predictor.weights else None
-    facts["input_pairs"] = []
-    _loaded[:] = [predictor]
-    if first_row:
-        pairs = match_inputs(first_row, predictor.inputs) if predictor.inputs else []
-        facts["input_pairs"] = [{"reference": one.input_name, "answer": one.spec.name, "by": one.by} for one in pairs]
+    with translated(DoesNotLoad, [folder]):
         started = time.perf_counter()
-        predictor.predict(first_row)
-        facts["first_seconds"] = time.perf_counter() - started
-    return facts, None
+        if source and not format:
+            predictor = load_live(source, kind, Path(folder))
+        else:
+            predictor = load_artifact(format, Path(folder), model_code_for(source))
+        reply: LoadReply = {
+            "load_seconds": time.perf_counter() - started,
+            "remark": predictor.remark,
+            "inputs": [spec.to_json() for spec in predictor.inputs],
+            "input_pairs": [],
+            "weights": fingerprint_arrays(predictor.weights()) if variables and predictor.weights else None,
+        }
+        _loaded[:] = [predictor]
+        if arrays:
+            reply["input_pairs"] = pair_inputs(predictor, arrays)
+            started = time.perf_counter()
+            predictor.predict(arrays)
+            reply["first_seconds"] = time.perf_counter() - started
+        return reply, None
 
 
-def predict_rows(report: Any, arrays: Arrays, *, batch: int = BATCH_SIZE) -> Reply:
-    """Have the predictor that is held answer all rows, `batch` at a time; gives the seconds that it took."""
+def load_imported(report: Any, arrays: Arrays, *, folder: str, source: ModelSource) -> Reply:
+    """Load a file from outside for the first time; gives what its run's record says of it. Raises DoesNotLoad.
+
+    See `core.worker.tasks.import_model.describe_imported`.
+    """
+    with translated(DoesNotLoad, [folder]):
+        _loaded[:] = [load_live(source, "", Path(folder))]
+        return describe_imported(loaded_predictor(), Path(folder), source["brought"]["format"]), None
+
+
+def predict(report: Any, arrays: Arrays, *, batch: int = BATCH_SIZE) -> Reply:
+    """Predict all rows, `batch` at a time; gives the seconds that it took, and the predictions. Raises DoesNotLoad."""
     started = time.perf_counter()
-    try:
-        answers = predict_in_batches(loaded_predictor(), arrays, batch)
-    except Exception as error:
-        raise translate(error, DoesNotLoad) from error
-    return {"seconds": time.perf_counter() - started}, answers
+    with translated(DoesNotLoad):
+        predictions = predict_in_batches(loaded_predictor(), arrays, batch)
+    return {"seconds": time.perf_counter() - started}, predictions

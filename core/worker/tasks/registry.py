@@ -8,7 +8,7 @@ from core.worker.tasks.activations import list_activations, read_activation, ske
 from core.worker.tasks.benchmark import benchmark_artifact, read_thread_counts, warm_up
 from core.worker.tasks.dataset_rows import Reply, read_dataset_rows
 from core.worker.tasks.inspect import describe_files, describe_tensor, diff_artifacts, load_tensor, read_tensor_chunk
-from core.worker.tasks.predict import load_imported_predictor, load_live_predictor, load_predictor, predict_rows
+from core.worker.tasks.predict import load, load_imported, predict
 from core.worker.tasks.resume import resume_training
 from core.worker.tasks.save_reload import reload, save
 from core.worker.tasks.train import train
@@ -17,10 +17,9 @@ TASKS: dict[str, Callable[..., Reply]] = {
     "train": train,
     "save": save,
     "reload": reload,
-    "hold": load_predictor,
-    "hold_live": load_live_predictor,
-    "hold_brought": load_imported_predictor,
-    "answer": predict_rows,
+    "load": load,
+    "load_imported": load_imported,
+    "predict": predict,
     "rows": read_dataset_rows,
     "look_inside": list_activations,
     "sketch_tensor": sketch_activation,

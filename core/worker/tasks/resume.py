@@ -17,12 +17,12 @@ from core.demos import get_demo
 from core.demos.base import Data, Demo, Split, TrainSettings, take_rows
 from core.demos.keras_training import make_keras_train_step as keras_stepper
 from core.errors import CannotTrain, DoesNotLoad, InputError
-from core.explain import summarize_error, translate
+from core.explain import summarize_error, translate, translated
 from core.runtimes.base import Predictor
-from core.runtimes.live import live_predictor, weight_variables
+from core.runtimes.live import weight_variables
 from core.runtimes.reference import fingerprint_arrays, predict_in_batches
 from core.sandbox.limits import lower_priority
-from core.worker.model_loading import load_artifact, model_code_for, rebuild_model
+from core.worker.model_loading import ModelSource, load_artifact, load_live, model_code_for
 from core.worker.tasks.dataset_rows import Reply
 from core.worker.tasks.probes import reset_random_state
 
@@ -97,12 +97,10 @@ def resume_training(
 
 def _load_predictor(run: dict[str, Any], copy: dict[str, Any] | None) -> Predictor:
     folder = copy["folder"] if copy else run["snapshot"]
-    try:
+    with translated(DoesNotLoad, [folder]):
         if copy is None:
-            return live_predictor(rebuild_model(run["source"], run["kind"], Path(folder)))
+            return load_live(run["source"], run["kind"], Path(folder))
         return load_artifact(copy["format"], Path(folder), model_code_for(copy["source"]))
-    except Exception as error:
-        raise translate(error, DoesNotLoad, hidden_paths=[folder]) from error
 
 
 def _hash_row_order(batches: Batches) -> str:
@@ -147,7 +145,7 @@ class ResumableModel:
     demo does, which is said. Raises CannotTrain where there is nothing to train.
     """
 
-    def __init__(self, predictor: Predictor, demo: Demo, source: dict[str, Any]):
+    def __init__(self, predictor: Predictor, demo: Demo, source: ModelSource):
         self._predictor, self._model, self._demo, self._source = predictor, predictor.model, demo, source
         _require_trainable(predictor, demo)
         bare = not demo.make_train_step and not self._model.compiled

@@ -15,11 +15,18 @@ from core.demos.base import TrainSettings
 from core.errors import DoesNotLoad
 from core.explain import translate
 from core.formats import get_format
-from core.runtimes.base import ModelCode, Predictor, match_inputs
+from core.runtimes.base import ModelCode, Predictor
 from core.runtimes.reference import fingerprint_arrays, predict_in_batches, select_by_prefix
-from core.worker.model_loading import load_artifact, model_code_for, rebuild_model, require_no_code_execution
+from core.worker.model_loading import (
+    ModelSource,
+    load_artifact,
+    load_live_model,
+    model_code_for,
+    require_no_code_execution,
+)
 from core.worker.tasks.base import Report, clear_folder
 from core.worker.tasks.dataset_rows import Reply
+from core.worker.tasks.predict import pair_inputs
 from core.worker.tasks.probes import probe_predictor
 
 
@@ -27,7 +34,7 @@ def save(
     report: Report,
     arrays: Arrays,
     *,
-    source: dict[str, Any],
+    source: ModelSource,
     kind: str,
     snapshot: str,
     format: str,
@@ -41,16 +48,16 @@ def save(
     """
     require_no_code_execution(get_format(format))
     clear_folder(Path(folder))
-    model = rebuild_model(source, kind, Path(snapshot))
+    model = load_live_model(source, kind, Path(snapshot))
     seconds = get_format(format).save_model(
         model, kind, Path(folder), options, lambda: _calibration_inputs(source, arrays)
     )
     return {"seconds": seconds}, None
 
 
-def _calibration_inputs(source: dict[str, Any], arrays: Arrays) -> Arrays:
+def _calibration_inputs(source: ModelSource, arrays: Arrays) -> Arrays:
     """Inputs from the training data, so that nothing is calibrated on the rows that it is judged by."""
-    if source["demo"] is None:
+    if source["demo"] is None or source["settings"] is None:
         return arrays
     return get_demo(source["demo"]).data(TrainSettings(**source["settings"])).train.inputs
 
@@ -61,7 +68,7 @@ def reload(
     *,
     format: str,
     folder: str,
-    source: dict[str, Any] | None,
+    source: ModelSource | None,
     probe_as: dict[str, Any] | None = None,
 ) -> Reply:
     """Load a copy in this process and answer; gives times, what can be seen of its variables, and the answers.
@@ -86,8 +93,7 @@ def reload_and_predict(
     except Exception as error:
         raise translate(error, DoesNotLoad, hidden_paths=[str(folder)]) from error
     facts = _reload_facts(predictor, load_seconds, first_seconds, before)
-    pairs = match_inputs(inputs, predictor.inputs) if predictor.inputs else []
-    facts["input_pairs"] = [{"reference": one.input_name, "answer": one.spec.name, "by": one.by} for one in pairs]
+    facts["input_pairs"] = pair_inputs(predictor, inputs)
     if probe_as:
         facts["probes"] = probe_predictor(predictor, inputs, targets, probe_as["demo"])
     return facts, answers
