@@ -1,10 +1,8 @@
-"""Fixtures, named by the state that they give. One worker and one library serve the whole session: both are made to.
+"""Fixtures, named by the state that they give. One worker and one library serve the whole session: both are made to."""
 
-Runs and artifacts made by hand: whole entries, without a model or a worker.
-"""
-
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +13,8 @@ from core.settings import Settings
 from core.worker import Worker
 from tests.counters import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown, tally
 from tests.factories.library_entries import make_artifact, make_run
-from tests.helpers import mounted_tmpfs, run_command, wait_until_done
+from tests.helpers import mounted_tmpfs, run_command
+from tests.shared_entries import Rows, SharedEntries
 
 __all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown", "tally"]
 
@@ -63,45 +62,30 @@ def empty_jobs(empty_library: Library, worker: Worker, config: Settings) -> Jobs
 
 
 @pytest.fixture(scope="session")
-def trained(jobs: Jobs):
+def shared_entries(
+    jobs: Jobs, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> SharedEntries:
+    """Runs and artifacts over the session's library that each process of the test session makes or copies."""
+    base = tmp_path_factory.getbasetemp()
+    return SharedEntries((base.parent if hasattr(request.config, "workerinput") else base) / "shared-entries", jobs)
+
+
+@pytest.fixture(scope="session")
+def trained(shared_entries: SharedEntries) -> Callable[[str], str]:
     """A function that gives the id of a demo's run, trained for two epochs once in the session."""
-    runs: dict[str, str] = {}
-
-    def run_of(demo: str) -> str:
-        if demo not in runs:
-            runs[demo] = wait_until_done(jobs, jobs.train(demo, epochs=2)).result["run"]
-        return runs[demo]
-
-    return run_of
+    return shared_entries.run
 
 
 @pytest.fixture(scope="session")
-def saved_all(jobs: Jobs, trained):
-    """A function that gives the rows of a demo saved in every format, side by side, once in the session."""
-    rows: dict[str, dict[str, dict]] = {}
-
-    def rows_of(demo: str) -> dict[str, dict]:
-        if demo not in rows:
-            keys = [one.key for one in all_formats()]
-            rows[demo] = wait_until_done(jobs, jobs.save(trained(demo), keys)).result["rows"]
-        return rows[demo]
-
-    return rows_of
+def saved_all(shared_entries: SharedEntries) -> Callable[[str], Rows]:
+    """A function that gives the rows of a demo saved in every format, once in the session."""
+    return lambda demo: shared_entries.rows(demo, [format_.key for format_ in all_formats()])
 
 
 @pytest.fixture(scope="session")
-def saved(jobs: Jobs, trained):
+def saved(shared_entries: SharedEntries) -> Callable[[str, str], dict[str, Any]]:
     """A function that gives the row of a demo saved in a format (see `core.jobs.save`), saved once in the session."""
-    rows: dict[tuple[str, str], dict] = {}
-
-    def row_of(demo: str, format_key: str) -> dict:
-        if (demo, format_key) not in rows:
-            rows[demo, format_key] = wait_until_done(jobs, jobs.save(trained(demo), [format_key])).result["rows"][
-                format_key
-            ]
-        return rows[demo, format_key]
-
-    return row_of
+    return lambda demo, format_key: shared_entries.rows(demo, [format_key])[format_key]
 
 
 @pytest.fixture
