@@ -19,6 +19,31 @@ from tests.shared_entries import Rows, SharedEntries
 __all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown", "tally"]
 
 
+# Files that take longest begin first, so that no process of pytest-xdist is left alone with one of them at the end.
+LONGEST_FIRST = (
+    "browser",
+    "formats/test_contract.py",
+    "activations/test_layer_comparison.py",
+    "worker/test_worker.py",
+    "jobs",
+    "ui",
+    "library/test_add_model.py",
+    "sandbox",
+    "regressions",
+    "runtimes",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+
+    def rank(item: pytest.Item) -> int:
+        path = item.path.relative_to(here).as_posix()
+        return next((at for at, start in enumerate(LONGEST_FIRST) if path.startswith(start)), len(LONGEST_FIRST))
+
+    items.sort(key=rank)
+
+
 @pytest.fixture(scope="session")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings over a home of the session's own."""
