@@ -1,10 +1,10 @@
-# make run | make test | make test-trust | make bench | make lint   (see README.md)
+# make run | make test | make test-trust | make bench | make lint | make coverage   (see README.md)
 
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: run test test-trust bench lint clean
+.PHONY: run test test-trust bench lint coverage clean
 
 run: .venv/installed
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -22,12 +22,13 @@ bench: .venv/installed-for-tests
 lint: .venv/installed-for-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
-.venv/installed: requirements.txt
+.venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))" \
 		|| { echo "Roundtrip needs Python 3.11, 3.12 or 3.13; try: make PYTHON=python3.12 run"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -e .
 	touch $@
 
 .venv/installed-for-tests: .venv/installed tests/requirements.txt

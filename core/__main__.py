@@ -1,42 +1,43 @@
-"""The command line: `python -m core --help`. The same functions as the pages, without a browser.
+"""The command line: `roundtrip --help`, or `python -m core --help`. The same functions as the pages, without a browser.
 
 Each command takes `--json`. The exit status is 0 only if all went well; an error is one line on standard error.
 `ROUNDTRIP_HOME` says where the library lies.
 """
 
-from typing import NoReturn
-
 import typer
-from sqlalchemy.exc import SQLAlchemyError
 
-from core.cli import compare, health, inspect, library, models
-from core.cli.console import print_text
-from core.errors import LibraryError, RoundtripError
-from core.explain import translate
+from core.cli.lazy_group import LazyGroup
 
 app = typer.Typer(
-    help="Save a TensorFlow model every way there is, reload each copy in a fresh process, and prove what came back.",
+    name="roundtrip",
+    cls=LazyGroup,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (models, library, inspect, compare, health):
-    app.add_typer(group.app)
+
+
+@app.callback()
+def roundtrip() -> None:
+    """Save a TensorFlow model every way there is, reload each copy in a fresh process, and prove what came back."""
 
 
 def main() -> None:
+    """Run a command. What it refuses, and a disk or a database that does, is one sentence and exit status 1."""
     try:
-        app()
-    except RoundtripError as error:
-        exit_with_error(error)
-    except (OSError, SQLAlchemyError) as error:  # a disk or a database that refuses is no mistake of ours
-        exit_with_error(translate(error, LibraryError))
+        app(prog_name="roundtrip")
+    except Exception as error:
+        from sqlalchemy.exc import SQLAlchemyError
 
+        from core.cli.console import print_text
+        from core.errors import LibraryError, RoundtripError
+        from core.explain import translate
 
-def exit_with_error(error: RoundtripError) -> NoReturn:
-    print_text(str(error), to_stderr=True)
-    raise SystemExit(1) from error
+        if not isinstance(error, RoundtripError | OSError | SQLAlchemyError):
+            raise
+        print_text(str(translate(error, LibraryError)), to_stderr=True)
+        raise SystemExit(1) from error
 
 
 if __name__ == "__main__":

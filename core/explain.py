@@ -241,7 +241,7 @@ KNOWN_ERRORS = (
     KnownError(
         r"^\((?:sqlite3|psycopg\w*|pymysql|oracledb)\.",
         "The database in which the catalog lies refused.",
-        "Look at `python -m core doctor`; `python -m core rebuild` makes the catalog anew from the folders.",
+        "Look at `roundtrip doctor`; `roundtrip rebuild` makes the catalog anew from the folders.",
     ),
     KnownError(
         r"recursion depth exceeded",

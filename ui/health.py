@@ -83,7 +83,7 @@ def _list_damaged(wrong: list[dict[str, Any]]) -> None:
             if one["id"].startswith("a") and st.button("Find it", key=f"find-{one['id']}", icon=":material/search:"):
                 go("library", search=one["id"])
     if len(wrong) > MAX_LISTED:
-        st.caption(f"And {len(wrong) - MAX_LISTED:,} more: `python -m core verify --all`.")
+        st.caption(f"And {len(wrong) - MAX_LISTED:,} more: `roundtrip verify --all`.")
 
 
 # What one can do
@@ -175,7 +175,7 @@ def _show_repaired(job: Job) -> None:
     for one in found[:MAX_LISTED]:
         st.markdown(f"{STATE_ICONS[one['state']]} {escape_markdown(one['sentence'])}")
     if len(found) > MAX_LISTED:
-        st.caption(f"And {len(found) - MAX_LISTED:,} more: `python -m core repair --dry-run`.")
+        st.caption(f"And {len(found) - MAX_LISTED:,} more: `roundtrip repair --dry-run`.")
     if dry:
         _show_repair_form(found)
 

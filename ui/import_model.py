@@ -71,7 +71,7 @@ def show_import_form(demos: Sequence[Demo]) -> dict[str, Any] | None:
 def _upload_limits() -> str:
     """How much a browser may send, and the way for what is larger."""
     here, most = st.get_option("server.maxUploadSize"), current_jobs().config.upload_mib
-    command = "or a folder: `python -m core import PATH`"
+    command = "or a folder: `roundtrip import PATH`"
     if most <= here:
         return f"Up to {most:,} MiB each; {command}."
     return f"Up to {here:,} MiB each. Larger, up to {most:,} MiB, {command}."

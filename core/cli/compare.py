@@ -1,12 +1,6 @@
-"""compare, matrix, resume, cost.
+"""Commands that run copies beside their model: compare, matrix, resume, cost."""
 
-Commands that hold copies against their model: compare, matrix.
-
-The command that trains copies on: resume.
-
-The command that measures: cost.
-"""
-
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +10,7 @@ from core.cli.console import (
     AsJson,
     Code,
     Ids,
+    Strings,
     exit_on_failures,
     open_jobs,
     open_library,
@@ -27,7 +22,8 @@ from core.cli.console import (
     print_warnings,
     wait_for_job,
 )
-from core.compatibility import matrix as survived
+from core.compare import ToleranceResult
+from core.compatibility.matrix import build_matrix, to_csv, to_markdown
 from core.errors import InputError
 from core.inputs import add_inputs_from_file, input_specs
 from core.jobs import Jobs
@@ -36,25 +32,15 @@ from core.jobs.compare import ComparisonOutcome
 from core.jobs.participants import require_has_been_run, run_id_of
 from core.jobs.resume_result import ResumeVerdict
 from core.jobs.tolerances import check_tolerances, parse_tolerances
-from core.library.job_store import Job
+from core.library import Library
 from core.report import report_kind, write_report
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode=None)
 OUTCOME_FIELDS = {"verdict", "max_abs", "mean_abs", "changed_rows", "rows", "not_finite", "error"}
-COMPARE_COLUMNS = (
-    "artifact",
-    "format",
-    "trust",
-    "verdict",
-    "max_abs",
-    "changed_rows",
-    "rows",
-    "not_finite",
-    "passed",
-    "bytes",
-    "seconds",
-)
-OptionalStrings = list[str] | None
+COMPARE_COLUMNS = ("artifact", "format", "trust", "verdict", "max_abs", "changed_rows", "rows", "not_finite", "passed")
+RESUME_COLUMNS = ("artifact", "format", "trust", "ending", "first_difference", "seconds", "sentence")
+BENCHMARK_COLUMNS = ("artifact", "format", "trust", "size", "save", "load", "first answer", "memory", "working memory")
+LATENCY_COLUMNS = ("artifact", "format", "rows a call", "p50", "p95", "p99", "rows/s", "calls", "processors busy")
 
 
 @app.command()
@@ -64,9 +50,7 @@ def compare(
         str | None, typer.Option(metavar="ID", parser=parse_id, help="An artifact, or a run for its live model.")
     ] = None,
     rows: Annotated[str | None, typer.Option(help="How many held-out rows to ask, or how many random ones.")] = None,
-    classes: Annotated[
-        OptionalStrings, typer.Option("--class", help="Only held-out rows of this class (repeatable).")
-    ] = None,
+    classes: Annotated[Strings, typer.Option("--class", help="Only held-out rows of this class (repeatable).")] = None,
     seed: Annotated[str | None, typer.Option(help="Choose held-out rows, or make random ones, by this seed.")] = None,
     inputs: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Ask what is in an NPZ, NPY, CSV, JSON or picture.")
@@ -74,7 +58,7 @@ def compare(
     random: Annotated[str | None, typer.Option(metavar="LOW,HIGH", help="Ask random numbers from this range.")] = None,
     code: Code = None,
     tolerance: Annotated[
-        OptionalStrings,
+        Strings,
         typer.Option(metavar="[OUTPUT=]ATOL[,RTOL]", help="The status is 1 where a copy is further off."),
     ] = None,
     max_changed: Annotated[
@@ -86,26 +70,27 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Reload artifacts in fresh processes and hold their answers against the live model's, or another artifact's."""
-    wanted, most = parse_tolerances(tolerance or []), parse_whole_number("max-changed", max_changed)
+    tolerances, most_changed = parse_tolerances(tolerance or []), parse_whole_number("max-changed", max_changed)
     for path in report or []:
         report_kind(path)  # before minutes of work, not after
-    chosen, sources = (
-        (parse_whole_number("rows", rows), classes, parse_whole_number("seed", seed)),
-        parse_code_sources(code or []),
-    )
+    row_count, row_seed = parse_whole_number("rows", rows), parse_whole_number("seed", seed)
+    sources = parse_code_sources(code)
     with open_jobs() as jobs:
-        against = baseline or run_id_of(jobs, artifacts[0])
-        require_has_been_run(jobs.library, [against, *artifacts])
-        asked = _make_inputs(jobs, against, inputs, random, *chosen)
-        end = wait_for_job(jobs, jobs.compare(artifacts, sources=sources, baseline=against, inputs=asked))
-        passed = check_tolerances(jobs, end, wanted)
-        found = [
-            _outcome_row(jobs, id_, outcome, passed.get(id_, {})) for id_, outcome in end.result["outcomes"].items()
-        ]
+        reference = baseline or run_id_of(jobs, artifacts[0])
+        require_has_been_run(jobs.library, [reference, *artifacts])
+        input_set = _make_inputs(jobs, reference, inputs, random, row_count, classes, row_seed)
+        ended = wait_for_job(jobs, jobs.compare(artifacts, sources=sources, baseline=reference, inputs=input_set))
+        passed = check_tolerances(jobs, ended, tolerances)
+        outcomes = {id_: ComparisonOutcome.model_validate(item) for id_, item in ended.result["outcomes"].items()}
+        table = [_outcome_row(jobs, id_, outcome, passed.get(id_, {})) for id_, outcome in outcomes.items()]
         for path in report or []:
-            write_report(jobs, end, path, wanted)
-    _print_outcomes(found, end, as_json)
-    _exit_on_violations(found, most)
+            write_report(jobs, ended, path, tolerances)
+    if as_json:
+        print_result([row | {"outputs": outcomes[row["artifact"]].outputs} for row in table], True)
+    else:
+        print_result(table, False, (*COMPARE_COLUMNS, "bytes", "seconds"))
+    print_warnings((id_, f"{outcome.warning} {outcome.remark}".strip()) for id_, outcome in outcomes.items())
+    exit_on_failures(_violations(table, most_changed))
 
 
 def _make_inputs(
@@ -114,11 +99,10 @@ def _make_inputs(
     file: Path | None,
     random: str | None,
     rows: int | None,
-    classes: OptionalStrings,
+    classes: Strings,
     seed: int | None,
 ) -> str:
     """The id of the input set that the options describe."""
-    kept, run = jobs.inputs, run_id_of(jobs, baseline)
     if file and random:
         raise InputError("Either --inputs or --random says what to ask, not both.", cure="Leave one of them out.")
     if file and (rows is not None or classes or seed is not None):
@@ -131,8 +115,8 @@ def _make_inputs(
         raise InputError("Random rows have no class.", received=", ".join(classes), cure="Leave --class out.")
     if random:
         low, high = _parse_range(random)
-        return kept.add_random(input_specs(jobs.library, baseline), rows or 1000, low, high, seed or 0).id
-    return kept.add_held_out(jobs.library, run, rows, classes, seed).id
+        return jobs.inputs.add_random(input_specs(jobs.library, baseline), rows or 1000, low, high, seed or 0).id
+    return jobs.inputs.add_held_out(jobs.library, run_id_of(jobs, baseline), rows, classes, seed).id
 
 
 def _parse_range(text: str) -> tuple[float, float]:
@@ -143,43 +127,35 @@ def _parse_range(text: str) -> tuple[float, float]:
     return low, high
 
 
-def _outcome_row(jobs: Jobs, id_: str, result: dict[str, Any], tolerance_results: dict[str, Any]) -> dict[str, Any]:
-    outcome, artifact = ComparisonOutcome.model_validate(result), jobs.library.artifact(id_)
-    row = {"artifact": id_, "run": artifact.run, "format": artifact.format, "trust": artifact.trust}
-    row["bytes"] = artifact.bytes
-    row |= {"seconds": outcome.load_seconds, **outcome.model_dump(mode="json", include=OUTCOME_FIELDS)}
-    limits = {name: one._asdict() for name, one in tolerance_results.items()}
-    return row | {
-        "passed": all(one.passed for one in tolerance_results.values()) if tolerance_results else None,
-        "tolerance": limits,
+def _outcome_row(
+    jobs: Jobs, id_: str, outcome: ComparisonOutcome, tolerances: dict[str, ToleranceResult]
+) -> dict[str, Any]:
+    artifact = jobs.library.artifact(id_)
+    return {
+        "artifact": id_,
+        "run": artifact.run,
+        "format": artifact.format,
+        "trust": artifact.trust,
+        "bytes": artifact.bytes,
+        "seconds": outcome.load_seconds,
+        **outcome.model_dump(mode="json", include=OUTCOME_FIELDS),
+        "passed": all(result.passed for result in tolerances.values()) if tolerances else None,
+        "tolerance": {output: result._asdict() for output, result in tolerances.items()},
     }
 
 
-def _print_outcomes(rows: list[dict[str, Any]], job: Job, as_json: bool) -> None:
-    outcomes = {id_: ComparisonOutcome.model_validate(one) for id_, one in job.result["outcomes"].items()}
-    if as_json:
-        print_result([row | {"outputs": outcomes[row["artifact"]].outputs} for row in rows], True)
-    else:
-        print_result(rows, False, COMPARE_COLUMNS)
-    print_warnings((id_, f"{outcome.warning} {outcome.remark}".strip()) for id_, outcome in outcomes.items())
-
-
-def _exit_on_violations(rows: list[dict[str, Any]], max_changed: int | None) -> None:
-    """Complain of every copy that has no answers, is out of tolerance, or changed more answers than allowed."""
-    failures = [(row["artifact"], row["error"]) for row in rows if row["error"]]
+def _violations(rows: list[dict[str, Any]], most_changed: int | None) -> Iterator[tuple[str, dict[str, str]]]:
+    """An error for every copy that has no predictions, is out of tolerance, or changed more of them than allowed."""
     for row in rows:
-        outside = [name for name, one in row["tolerance"].items() if not one["passed"]]
-        if outside:
-            failures.append((row["artifact"], _failure(f"Out of tolerance: {', '.join(outside)}.")))
-        if max_changed is not None and not row["error"] and row["changed_rows"] > max_changed:
-            failures.append(
-                (row["artifact"], _failure(f"{row['changed_rows']:,} answers changed; {max_changed:,} are allowed."))
-            )
-    exit_on_failures(failures)
-
-
-def _failure(sentence: str) -> dict[str, str]:
-    return InputError(sentence).to_json()
+        if row["error"]:
+            yield row["artifact"], row["error"]
+    for row in rows:
+        if outside := [output for output, result in row["tolerance"].items() if not result["passed"]]:
+            yield row["artifact"], InputError(f"Out of tolerance: {', '.join(outside)}.").to_json()
+        changed = row["changed_rows"]
+        if most_changed is not None and not row["error"] and changed > most_changed:
+            sentence = f"{changed:,} answers changed; {most_changed:,} are allowed."
+            yield row["artifact"], InputError(sentence).to_json()
 
 
 @app.command()
@@ -189,11 +165,11 @@ def matrix(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of Markdown.")] = False,
 ) -> None:
     """Show what each saved copy of a run has kept, cell by cell: as Markdown, CSV or JSON."""
-    rows = survived.build_matrix(open_library(), run)
+    rows = build_matrix(open_library(), run)
     if as_json:
-        print_result([one.to_json() for one in rows], True)
-        return
-    print_text(survived.to_csv(rows) if as_csv else survived.to_markdown(rows))
+        print_result([row.to_json() for row in rows], True)
+    else:
+        print_text(to_csv(rows) if as_csv else to_markdown(rows))
 
 
 @app.command()
@@ -206,26 +182,19 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Train a run's live model and copies of it on, over the same batches, and say where they part."""
-    numbers = parse_whole_number("epochs", epochs), parse_whole_number("seed", seed)
+    epoch_count, row_seed = parse_whole_number("epochs", epochs), parse_whole_number("seed", seed)
     with open_jobs() as jobs:
-        end = wait_for_job(jobs, jobs.resume(run, artifacts, numbers[0], parse_code_sources(code or []), numbers[1]))
-        kept = {id_: jobs.library.artifact(id_) for id_ in end.result["copies"]}
-    found = [
-        {"artifact": id_, "run": run, "format": kept[id_].format, "trust": kept[id_].trust}
-        | {"first_difference": _first_difference(copy), **copy}
-        for id_, copy in end.result["copies"].items()
-    ]
-    print_result(found, as_json, ("artifact", "format", "trust", "ending", "first_difference", "seconds", "sentence"))
-    print_warnings((row["artifact"], row["remark"]) for row in found)
-    exit_on_failures((row["artifact"], row["error"]) for row in found if row["ending"] == ResumeVerdict.FAILED)
+        ended = wait_for_job(jobs, jobs.resume(run, artifacts, epoch_count, parse_code_sources(code), row_seed))
+        rows = [_resume_row(jobs.library, id_, copy) for id_, copy in ended.result["copies"].items()]
+    print_result(rows, as_json, RESUME_COLUMNS)
+    print_warnings((row["artifact"], row["remark"]) for row in rows)
+    exit_on_failures((row["artifact"], row["error"]) for row in rows if row["ending"] == ResumeVerdict.FAILED)
 
 
-def _first_difference(copy: dict[str, Any]) -> int | None:
-    return (copy["gap"] or {}).get("first")
-
-
-BENCHMARK_COLUMNS = ("artifact", "format", "trust", "size", "save", "load", "first answer", "memory", "working memory")
-LATENCY_COLUMNS = ("artifact", "format", "rows a call", "p50", "p95", "p99", "rows/s", "calls", "processors busy")
+def _resume_row(library: Library, id_: str, copy: dict[str, Any]) -> dict[str, Any]:
+    artifact = library.artifact(id_)
+    facts = {"artifact": id_, "run": artifact.run, "format": artifact.format, "trust": artifact.trust}
+    return facts | {"first_difference": (copy["gap"] or {}).get("first"), **copy}
 
 
 @app.command()
@@ -236,23 +205,22 @@ def cost(
     as_json: AsJson = False,
 ) -> None:
     """Measure what artifacts cost: to save, to load, to ask, in memory and on the disk."""
+    times = parse_whole_number("repeats", repeats)
     with open_jobs() as jobs:
-        end = wait_for_job(
-            jobs, jobs.benchmark(artifacts, parse_code_sources(code or []), parse_whole_number("repeats", repeats))
-        )
-    found = BenchmarkResult.model_validate(end.result)
+        ended = wait_for_job(jobs, jobs.benchmark(artifacts, parse_code_sources(code), times))
+    result = BenchmarkResult.model_validate(ended.result)
     if as_json:
-        print_result(found.model_dump(mode="json"), True)
+        print_result(result.model_dump(mode="json"), True)
     else:
-        _print_benchmark(found)
-    print_warnings((id_, " ".join(one.remarks)) for id_, one in found.costs.items())
-    exit_on_failures((id_, one.error) for id_, one in found.costs.items() if one.error)
+        _print_benchmark(result)
+    print_warnings((id_, " ".join(cost.remarks)) for id_, cost in result.costs.items())
+    exit_on_failures((id_, cost.error) for id_, cost in result.costs.items() if cost.error)
 
 
 def _print_benchmark(result: BenchmarkResult) -> None:
-    print_result([_benchmark_row(one) for one in result.costs.values()], False, BENCHMARK_COLUMNS)
+    print_result([_benchmark_row(cost) for cost in result.costs.values()], False, BENCHMARK_COLUMNS)
     print_text()
-    print_result([row for one in result.costs.values() for row in _latency_rows(one)], False, LATENCY_COLUMNS)
+    print_result([row for cost in result.costs.values() for row in _latency_rows(cost)], False, LATENCY_COLUMNS)
     print_text()
     for line in (*result.machine.describe(), *result.protocol):
         print_text(line)
@@ -288,7 +256,7 @@ def _latency_rows(benchmark: ArtifactBenchmark) -> list[dict[str, Any]]:
 
 
 def _with_bounds(spread: RepeatedMeasurement | None) -> str | None:
-    """The middle one, and the bounds where it was measured more than once."""
+    """The median, and the range where it was measured more than once, in ms."""
     if spread is None:
         return None
     bounds = f" ({_milliseconds(spread.least)}–{_milliseconds(spread.most)})" if len(spread.values) > 1 else ""

@@ -4,14 +4,13 @@ from typing import Annotated
 
 import typer
 
-from core.cli.console import AsJson, open_library, parse_id, print_result, print_text, progress_line
+from core.cli.console import AsJson, exit_with, open_library, parse_id, print_result, print_text, progress_line
 from core.errors import InputError
-from core.health import EntryVerification, rebuild_catalog, repair_library, run_diagnostics
-from core.health import verify_entries as verify_all
+from core.health import rebuild_catalog, repair_library, run_diagnostics, verify_entries
 from core.settings import get_settings
 from core.worker import Worker
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command()
@@ -24,46 +23,43 @@ def verify(
     library = open_library()
     if not ids and not all_:
         raise InputError("Nothing was named to verify.", cure="Give ids, or --all.")
-    with progress_line() as told:
-        rows = verify_all(library, None if all_ else ids, told)
-    print_result([_verification_row(row) for row in rows], as_json, ("id", "state", "sentence"))
-    if not all(row.is_intact for row in rows):
-        raise typer.Exit(1)
-
-
-def _verification_row(row: EntryVerification) -> dict[str, object]:
-    return {"id": row.id, "state": row.state, "sentence": row.sentence or row.remark, "bytes": row.bytes}
+    with progress_line() as update:
+        entries = verify_entries(library, None if all_ else ids, update)
+    rows = [
+        {"id": entry.id, "state": entry.state, "sentence": entry.sentence or entry.remark, "bytes": entry.bytes}
+        for entry in entries
+    ]
+    print_result(rows, as_json, ("id", "state", "sentence"))
+    exit_with(not all(entry.is_intact for entry in entries))
 
 
 @app.command("rebuild")
 def rebuild_(as_json: AsJson = False) -> None:
     """Make the catalog anew from the folders; the status is 1 where it had said something else."""
-    made = rebuild_catalog(open_library())
+    result = rebuild_catalog(open_library())
     if as_json:
-        print_result(made._asdict(), True)
+        print_result(result._asdict(), True)
     else:
-        print_text(f"{made.before:,} artifacts were listed before, and {made.after:,} are now.")
-        print_text("\n".join(made.differences) or "The catalog said the same before.")
-    if made.differences:
-        raise typer.Exit(1)
+        print_text(f"{result.before:,} artifacts were listed before, and {result.after:,} are now.")
+        print_text("\n".join(result.differences) or "The catalog said the same before.")
+    exit_with(bool(result.differences))
 
 
 @app.command("repair")
 def repair_(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print_text what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     quarantine: Annotated[
         bool, typer.Option("--quarantine", help="Move what cannot be read into the folder quarantine.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Put the library in order after a crash; the status is 1 where something is left that it could not mend."""
-    done = repair_library(open_library(), quarantine, dry_run)
+    repairs = repair_library(open_library(), quarantine, dry_run)
     if as_json:
-        print_result([one._asdict() for one in done], True)
+        print_result([repair._asdict() for repair in repairs], True)
     else:
-        print_text("\n".join(one.sentence for one in done) or "Everything is in order.")
-    if any(one.state != "done" for one in done):
-        raise typer.Exit(1)
+        print_text("\n".join(repair.sentence for repair in repairs) or "Everything is in order.")
+    exit_with(any(repair.state != "done" for repair in repairs))
 
 
 @app.command("doctor")
@@ -80,5 +76,4 @@ def doctor_(
         if worker:
             worker.close()
     print_result([check._asdict() for check in checks], as_json, ("state", "about", "name", "sentence"))
-    if any(check.state == "wrong" for check in checks):
-        raise typer.Exit(1)
+    exit_with(any(check.state == "wrong" for check in checks))

@@ -1,129 +1,115 @@
-"""Commands that look into what is kept: inspect, diff."""
+"""Commands that look into artifacts without running them: inspect, diff."""
 
 import json
 from typing import Annotated, Any
 
 import typer
 
-from core.cli.console import AsJson, exit_on_failures, open_jobs, parse_id, print_result, print_text
+from core.cli.console import (
+    AsJson,
+    Strings,
+    exit_on_failures,
+    exit_with,
+    open_jobs,
+    parse_id,
+    print_result,
+    print_text,
+)
 from core.errors import FormatError, InputError
 from core.introspection.describe import PartDescription, TensorSummary, describe_part
 from core.introspection.diff import ArtifactDiff, TensorPair, diff_artifacts, format_shape
-from core.jobs import Jobs
-from core.tensors.json_diff import JsonChange
 from core.text.labels import mark_imported
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode=None)
 PARTS = ("signatures", "layers", "tensors", "operators", "config")
 TENSOR_COLUMNS = ("name", "shape", "dtype", "min", "max", "mean", "std", "zeros", "nan", "inf", "of the run", "note")
-MAX_CELL_LENGTH = 48  # letters of one cell
+LAYER_COLUMNS = ("name", "class", "output_shape", "parameters", "trainable")
+PAIR_COLUMNS = ("A", "B", "largest", "relative", "values", "paired by", "turned")
+MAX_CELL_LENGTH = 48  # characters of one cell
 
 
 @app.command()
 def inspect(
     artifact: Annotated[str, typer.Argument(metavar="ARTIFACT", parser=parse_id)],
-    part: Annotated[
-        list[str] | None, typer.Option(help=f"Only this: {', '.join(PARTS)} (repeatable). Default: all.")
-    ] = None,
+    part: Annotated[Strings, typer.Option(help=f"Only this: {', '.join(PARTS)} (repeatable). Default: all.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Look into an artifact without running it: signatures, layers, weights, operations, config."""
-    if strange := set(part or []) - set(PARTS):
-        raise InputError("There is no such part.", received=strange.pop(), cure=f"Choose from {', '.join(PARTS)}.")
+    if unknown := set(part or ()) - set(PARTS):
+        raise InputError("There is no such part.", received=unknown.pop(), cure=f"Choose from {', '.join(PARTS)}.")
+    parts: dict[str, PartDescription] = {}
+    problems = []  # of parts that cannot be read: printed at the end, and none stops those after it
     with open_jobs() as jobs:
-        found, problems = _read_parts(jobs, artifact, part or list(PARTS))
         record = jobs.library.artifact(artifact)
-    files = [one.model_dump() for one in record.files]
+        for name in part or PARTS:
+            try:
+                parts[name] = describe_part(jobs, artifact, name)
+            except FormatError as error:
+                problems.append((name, error.to_json()))
+    files = [file.model_dump() for file in record.files]
     if as_json:
-        parts = {name: _part_json(one) for name, one in found.items()}
-        print_result({"artifact": artifact, "trust": record.trust, "files": files, **parts}, True)
+        facts = {"artifact": artifact, "trust": record.trust, "files": files}
+        print_result(facts | {name: _part_json(name, description) for name, description in parts.items()}, True)
     else:
         print_text(mark_imported(artifact, record))
         print_result(files, False, ("path", "bytes", "sha256"))
-        for name, one in found.items():
-            _print_part(name, one)
+        for name, description in parts.items():
+            _print_part(name, description)
     exit_on_failures(problems)
 
 
-def _read_parts(
-    jobs: Jobs, artifact: str, parts: list[str]
-) -> tuple[dict[str, PartDescription], list[tuple[str, dict]]]:
-    """What was found by part; a part that cannot be read is told at the end, and stops none after it."""
-    found, problems = {}, []
-    for name in parts:
-        try:
-            found[name] = describe_part(jobs, artifact, name)
-        except FormatError as error:
-            problems.append((name, error.to_json()))
-    return found, problems
-
-
-def _part_json(description: PartDescription) -> Any:
-    return (
-        {"of": description.found["of"], "rows": [row.model_dump() for row in description.tensors]}
-        if description.tensors
-        else description.found
-    )
+def _part_json(name: str, description: PartDescription) -> Any:
+    content = description.found
+    if name != "tensors" or not content:
+        return content
+    return {"of": content["of"], "rows": [tensor.model_dump() for tensor in description.tensors]}
 
 
 def _print_part(name: str, description: PartDescription) -> None:
-    print_text(f"\n{name.upper()}" + (" (no such part in these files)" if description.found is None else ""))
-    if description.found is None:
+    content = description.found
+    print_text(f"\n{name.upper()}" + (" (no such part in these files)" if content is None else ""))
+    if content is None:
         return
     if name == "tensors":
-        print_result([_tensor_row(row) for row in description.tensors], False, TENSOR_COLUMNS)
+        print_result([_tensor_row(tensor) for tensor in description.tensors], False, TENSOR_COLUMNS)
     elif name == "layers":
-        print_result(
-            [_layer_row(row) for row in description.found],
-            False,
-            ("name", "class", "output_shape", "parameters", "trainable"),
-        )
+        print_result([_layer_row(layer) for layer in content], False, LAYER_COLUMNS)
     elif name == "signatures":
-        _print_signatures(description.found)
+        _print_signatures(content)
     elif name == "operators":
-        print_result(
-            [{"operation": key, "times": value} for key, value in description.found["counts"].items()],
-            False,
-            OPERATION_COLUMNS,
-        )
+        rows = [{"operation": operation, "times": times} for operation, times in content["counts"].items()]
+        print_result(rows, False, ("operation", "times"))
     else:
-        print_text(json.dumps(description.found, indent=2))
+        print_text(json.dumps(content, indent=2))
 
 
-OPERATION_COLUMNS = ("operation", "times")
-
-
-def _tensor_row(row: TensorSummary) -> dict[str, Any]:
-    facts = {
-        "name": _truncate(row.name),
-        "shape": format_shape(row.shape),
-        "dtype": row.dtype,
-        "note": _truncate(row.problem or row.note),
+def _tensor_row(tensor: TensorSummary) -> dict[str, Any]:
+    return tensor.statistics.model_dump() | {
+        "name": _truncate(tensor.name),
+        "shape": format_shape(tensor.shape),
+        "dtype": tensor.dtype,
+        "note": _truncate(tensor.problem or tensor.note),
+        "of the run": _truncate(tensor.alias),
     }
-    return row.statistics.model_dump() | facts | {"of the run": _truncate(row.alias)}
 
 
-def _layer_row(row: dict[str, Any]) -> dict[str, Any]:
-    shape = row["output_shape"]
-    return row | {"output_shape": format_shape(shape) if _is_shape(shape) else json.dumps(shape)}
+def _layer_row(layer: dict[str, Any]) -> dict[str, Any]:
+    shape = layer["output_shape"]
+    is_single = shape is not None and not any(isinstance(axis, list) for axis in shape)
+    return layer | {"output_shape": format_shape(shape) if is_single else json.dumps(shape)}
 
 
-def _is_shape(shape: Any) -> bool:
-    return shape is not None and all(not isinstance(one, list) for one in shape)
-
-
-def _print_signatures(signatures: dict[str, Any]) -> None:
-    for name, value in signatures["facts"].items():
+def _print_signatures(part: dict[str, Any]) -> None:
+    for name, value in part["facts"].items():
         print_text(f"{name}: {value}")
-    for one in signatures["signatures"]:
-        print_text(f"signature {one['name']} {one['method']}".rstrip())
+    for signature in part["signatures"]:
+        print_text(f"signature {signature['name']} {signature['method']}".rstrip())
         for side in ("inputs", "outputs"):
-            for port in one[side]:
-                print_text(
-                    f"  {side[:-1]} {port['name']}: {port['dtype']} {format_shape(port['shape'])} ({port['tensor']})"
-                )
-    for one in signatures["functions"]:
-        print_text(f"function {one['name']}: {one['takes']} -> {one['gives']}")
+            for port in signature[side]:
+                shape = format_shape(port["shape"])
+                print_text(f"  {side[:-1]} {port['name']}: {port['dtype']} {shape} ({port['tensor']})")
+    for function in part["functions"]:
+        print_text(f"function {function['name']}: {function['takes']} -> {function['gives']}")
 
 
 def _truncate(text: str) -> str:
@@ -141,61 +127,55 @@ def diff(
 ) -> None:
     """Hold two artifacts against each other: records, files, signatures, layers, config, and every weight."""
     with open_jobs() as jobs:
-        found = diff_artifacts(jobs, a, b)
+        result = diff_artifacts(jobs, a, b)
         names = [mark_imported(id_, jobs.library.artifact(id_)) for id_ in (a, b)]
     if as_json:
-        print_result(_diff_json(a, b, found), True)
+        print_result({"a": a, "b": b, **_diff_json(result)}, True)
     else:
         print_text(f"A is {names[0]}, B is {names[1]}")
-        _print_diff(found)
-    if exit_code and found.has_differences:
-        raise typer.Exit(1)
+        _print_diff(result)
+    exit_with(exit_code and result.has_differences)
 
 
-def _diff_json(a: str, b: str, result: ArtifactDiff) -> dict[str, Any]:
-    places = {name: [one._asdict() for one in listed] for name, listed in result.changes.items()}
-    tensors = result.tensors.model_dump()
-    tensors["pairs"] = [
-        one | {"same": pair.is_identical} for one, pair in zip(tensors["pairs"], result.tensors.pairs, strict=True)
-    ]
+def _diff_json(result: ArtifactDiff) -> dict[str, Any]:
+    pairs = [pair.model_dump() | {"same": pair.is_identical} for pair in result.tensors.pairs]
     return {
-        "a": a,
-        "b": b,
         "differ": result.has_differences,
         "problems": result.problems,
-        "changes": places,
-        "tensors": tensors,
+        "changes": {part: [change._asdict() for change in changes] for part, changes in result.changes.items()},
+        "tensors": result.tensors.model_dump() | {"pairs": pairs},
     }
 
 
 def _print_diff(result: ArtifactDiff) -> None:
-    for name, listed in result.changes.items():
-        print_text(f"\n{name.upper()}: {result.problems.get(name) or _count_text(len(listed))}")
-        print_result([_change_row(one) for one in listed], False, ("place", "A", "B")) if listed else None
-    away = [_pair_row(one) for one in result.tensors.pairs if not one.is_identical]
-    same = len(result.tensors.pairs) - len(away)
-    print_text(f"\nWEIGHTS: {result.problems.get('tensors') or f'{same} the same to the last bit, {len(away)} not'}")
-    if away:
-        print_result(away, False, ("A", "B", "largest", "relative", "values", "paired by", "turned"))
-    for side, rest in (("A", result.tensors.only_ours), ("B", result.tensors.only_theirs)):
-        for one in rest:
-            print_text(f"only in {side}: {one.display_name} {format_shape(one.shape)} {one.dtype}")
+    for part, changes in result.changes.items():
+        count = f"{len(changes)} differ" if changes else "the same"
+        print_text(f"\n{part.upper()}: {result.problems.get(part) or count}")
+        if changes:
+            rows = [{"place": change.path, "A": _value(change.ours), "B": _value(change.theirs)} for change in changes]
+            print_result(rows, False, ("place", "A", "B"))
+    differing = [pair for pair in result.tensors.pairs if not pair.is_identical]
+    counts = f"{len(result.tensors.pairs) - len(differing)} the same to the last bit, {len(differing)} not"
+    print_text(f"\nWEIGHTS: {result.problems.get('tensors') or counts}")
+    if differing:
+        print_result([_pair_row(pair) for pair in differing], False, PAIR_COLUMNS)
+    for side, tensors in (("A", result.tensors.only_ours), ("B", result.tensors.only_theirs)):
+        for tensor in tensors:
+            print_text(f"only in {side}: {tensor.display_name} {format_shape(tensor.shape)} {tensor.dtype}")
 
 
-def _count_text(places: int) -> str:
-    return f"{places} differ" if places else "the same"
-
-
-def _change_row(change: JsonChange) -> dict[str, Any]:
-    return {"place": change.path, "A": _truncate(_value_text(change.ours)), "B": _truncate(_value_text(change.theirs))}
-
-
-def _value_text(value: Any) -> str:
-    return "–" if value is None else value if isinstance(value, str) else json.dumps(value)
+def _value(value: Any) -> str:
+    return "–" if value is None else _truncate(value if isinstance(value, str) else json.dumps(value))
 
 
 def _pair_row(pair: TensorPair) -> dict[str, Any]:
-    away = pair.distance
-    numbers = {"largest": away.max_abs, "relative": away.relative, "values": away.changed} if away else {}
-    names = {"A": _truncate(pair.ours.display_name), "B": _truncate(pair.theirs.display_name)}
-    return names | numbers | {"paired by": pair.by, "turned": pair.turned or "no"}
+    distance = pair.distance
+    return {
+        "A": _truncate(pair.ours.display_name),
+        "B": _truncate(pair.theirs.display_name),
+        "largest": distance and distance.max_abs,
+        "relative": distance and distance.relative,
+        "values": distance and distance.changed,
+        "paired by": pair.by,
+        "turned": pair.turned or "no",
+    }

@@ -1,31 +1,35 @@
-"""list, show, bytes, lineage, tags, aliases, trash.
-
-Commands over what is kept: list, show, account for bytes, lineage.
-
-Commands that say something of what is kept: rename, tag, untag, note, pin, unpin, alias.
-
-Commands that remove, bring back and delete for good; and how much space all of it takes.
-"""
+"""Commands over the library: list, show, bytes, lineage; names, tags, notes, pins, aliases; trash and disk usage."""
 
 import json
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import typer
 
-from core.cli.console import AsJson, Id, Ids, RunId, open_library, parse_whole_number, print_result, print_text
+from core.cli.console import (
+    AsJson,
+    Id,
+    Ids,
+    RunId,
+    Strings,
+    open_library,
+    parse_whole_number,
+    print_result,
+    print_text,
+)
 from core.errors import InputError
-from core.library import Query
+from core.library import Entry, Query
 from core.library.lineage import Lineage, trace_lineage
 from core.library.records import SORT_ORDERS
-from core.library.trash import measure_disk_usage as space_of
+from core.library.trash import measure_disk_usage
 from core.settings import get_settings
 from core.size_breakdown.breakdown import break_down_sizes
 from core.text.labels import format_size
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode=None)
 RUN_FIELDS = {"name", "demo", "kind", "parameters", "score", "score_name", "seconds", "created", "trust"}
 ARTIFACT_COLUMNS = ("artifact", "format", "run", "demo", "bytes", "verdict", "created", "marks", "problem")
-OptionalStrings = list[str] | None
+ANNOTATION_FIELDS = {"name", "tags", "note", "pinned"}
 
 
 @app.command("list")
@@ -33,10 +37,10 @@ def list_(
     search: Annotated[
         str, typer.Argument(help="Words to look for in ids, runs, demos, formats, tags, aliases, notes and hashes.")
     ] = "",
-    demo: Annotated[OptionalStrings, typer.Option(help="Only of these demos.")] = None,
-    format: Annotated[OptionalStrings, typer.Option(help="Only in these formats.")] = None,
-    tag: Annotated[OptionalStrings, typer.Option(help="Only with all of these tags.")] = None,
-    verdict: Annotated[OptionalStrings, typer.Option(help="Only with these verdicts, such as does-not-load.")] = None,
+    demo: Annotated[Strings, typer.Option(help="Only of these demos.")] = None,
+    format: Annotated[Strings, typer.Option(help="Only in these formats.")] = None,
+    tag: Annotated[Strings, typer.Option(help="Only with all of these tags.")] = None,
+    verdict: Annotated[Strings, typer.Option(help="Only with these verdicts, such as does-not-load.")] = None,
     trust: Annotated[str, typer.Option(help='Only "ours", or only "brought in".')] = "",
     pinned: Annotated[
         bool | None, typer.Option("--pinned/--not-pinned", help="Only what is pinned, or is not.")
@@ -55,11 +59,13 @@ def list_(
     if runs or trash:
         (_print_runs if runs else _print_trash)(as_json)
         return
-    asked = {"demos": demo, "formats": format, "tags": tag, "verdicts": verdict}
     size = parse_whole_number("limit", limit)
     query = Query(
         search,
-        **{name: tuple(values or ()) for name, values in asked.items()},
+        demos=tuple(demo or ()),
+        formats=tuple(format or ()),
+        tags=tuple(tag or ()),
+        verdicts=tuple(verdict or ()),
         trust=trust,
         pinned=pinned,
         alias=alias,
@@ -69,27 +75,25 @@ def list_(
         page=parse_whole_number("page", page) or 1,
         size=50 if size is None and page else size,
     )
-    rows = [{"artifact": entry.id, **_artifact_row(entry)} for entry in open_library().page(query).entries]
+    rows = [_artifact_row(entry) for entry in open_library().page(query).entries]
     print_result(rows, as_json, ARTIFACT_COLUMNS)
 
 
-def _artifact_row(entry) -> dict:
+def _artifact_row(entry: Entry) -> dict[str, Any]:
     marks = [*entry.aliases, *(f"#{tag}" for tag in entry.tags), *(["pinned"] if entry.pinned else [])]
-    more = [entry.trust] if entry.trust == "brought in" else []
-    return {name: value for name, value in entry._asdict().items() if name != "id"} | {"marks": " ".join(more + marks)}
+    imported = [entry.trust] if entry.trust == "brought in" else []
+    fields = entry._asdict()
+    return {"artifact": fields.pop("id"), **fields, "marks": " ".join(imported + marks)}
 
 
 def _print_runs(as_json: bool) -> None:
-    found = [{"run": run.id, **run.model_dump(include=RUN_FIELDS)} for run in open_library().runs()]
-    print_result(found, as_json, ("run", "name", "demo", "trust", "score_name", "score", "created"))
+    rows = [{"run": run.id, **run.model_dump(include=RUN_FIELDS)} for run in open_library().runs()]
+    print_result(rows, as_json, ("run", "name", "demo", "trust", "score_name", "score", "created"))
 
 
 def _print_trash(as_json: bool) -> None:
-    found = [
-        {"artifact": one.entry.id, **_artifact_row(one.entry), "removed": one.removed_at}
-        for one in open_library().trashed_entries()
-    ]
-    print_result(found, as_json, ("artifact", "format", "run", "demo", "bytes", "removed", "problem"))
+    rows = [_artifact_row(item.entry) | {"removed": item.removed_at} for item in open_library().trashed_entries()]
+    print_result(rows, as_json, ("artifact", "format", "run", "demo", "bytes", "removed", "problem"))
 
 
 @app.command("show")
@@ -97,20 +101,20 @@ def show_(id_: Id, as_json: AsJson = False) -> None:
     """Show a run, or an artifact with its evidence."""
     library = open_library()
     if id_.startswith("r"):
-        found = {"run": id_, **library.run(id_).model_dump(mode="json", by_alias=True, exclude={"id"})}
+        facts = {"run": id_, **library.run(id_).model_dump(mode="json", by_alias=True, exclude={"id"})}
     else:
         record, evidence = library.artifact(id_), library.evidence(id_)
-        found = {"artifact": id_, "bytes": record.bytes, "verdict": evidence.best.verdict.value}
-        found |= {"other_versions": record.version_changes} if record.version_changes else {}
-        found |= record.model_dump(mode="json", by_alias=True, exclude={"id"})
-        found |= {"evidence": evidence.model_dump(mode="json", by_alias=True)}
-    found["marks"] = library.annotations(id_).model_dump(mode="json", include={"name", "tags", "note", "pinned"})
-    found["marks"] |= {"aliases": sorted(name for name, target in library.aliases().items() if target == id_)}
+        facts = {"artifact": id_, "bytes": record.bytes, "verdict": evidence.best.verdict.value}
+        facts |= {"other_versions": record.version_changes} if record.version_changes else {}
+        facts |= record.model_dump(mode="json", by_alias=True, exclude={"id"})
+        facts |= {"evidence": evidence.model_dump(mode="json", by_alias=True)}
+    aliases = sorted(name for name, target in library.aliases().items() if target == id_)
+    facts["marks"] = library.annotations(id_).model_dump(mode="json", include=ANNOTATION_FIELDS) | {"aliases": aliases}
     if as_json:
-        print_result(found, True)
+        print_result(facts, True)
         return
-    for name, value in found.items():
-        print_text(f"{name}: {value if not isinstance(value, dict | list) else json.dumps(value, indent=2)}")
+    for name, value in facts.items():
+        print_text(f"{name}: {json.dumps(value, indent=2) if isinstance(value, dict | list) else value}")
 
 
 @app.command("bytes")
@@ -130,36 +134,35 @@ def bytes_(artifact: Id, as_json: AsJson = False) -> None:
 @app.command("lineage")
 def lineage_(id_: Id, as_json: AsJson = False) -> None:
     """Show where an artifact comes from, and what was converted from it; of a run, its artifacts."""
-    found = trace_lineage(open_library(), id_)
+    lineage = trace_lineage(open_library(), id_)
     if as_json:
-        print_result(found.model_dump(mode="json"), True)
+        print_result(lineage.model_dump(mode="json"), True)
         return
-    print_result(list(_lineage_rows(found)), False, ("what", "id", "is", "state", "created"))
-    if found.problem:
-        print_text(found.problem)
+    print_result(list(_lineage_rows(lineage)), False, ("what", "id", "is", "state", "created"))
+    if lineage.problem:
+        print_text(lineage.problem)
 
 
-def _lineage_rows(lineage_result: Lineage):
-    if run := lineage_result.origin:
-        came = f"{run.brought.get('file', 'a file')}, brought in" if run.brought else run.demo or "added from a program"
-        yield {"what": "run", "id": run.run, "is": f"{run.name} ({came})", "state": "kept", "created": run.created}
-    for what, steps in (
-        ("converted from", reversed(lineage_result.made_from)),
-        ("made into", lineage_result.made_into),
-    ):
-        for one in steps:
-            yield {"what": what, "id": one.artifact, "is": one.format, "state": one.state, "created": one.created}
+def _lineage_rows(lineage: Lineage) -> Iterator[dict[str, Any]]:
+    if run := lineage.origin:
+        origin = f"{run.brought.get('file', 'a file')}, brought in" if run.brought else run.demo
+        text = f"{run.name} ({origin or 'added from a program'})"
+        yield {"what": "run", "id": run.run, "is": text, "state": "kept", "created": run.created}
+    steps = [("converted from", step) for step in reversed(lineage.made_from)]
+    steps += [("made into", step) for step in lineage.made_into]
+    for what, step in steps:
+        yield {"what": what, "id": step.artifact, "is": step.format, "state": step.state, "created": step.created}
 
 
 Tags = Annotated[list[str], typer.Option("--tag", help="The tag (repeatable).")]
-ANNOTATION_FIELDS = {"name", "tags", "note", "pinned"}
 
 
 @app.command()
-def rename(run: RunId, name: Annotated[str, typer.Argument(help="Empty: its first name.")], as_json: AsJson = False):
+def rename(
+    run: RunId, name: Annotated[str, typer.Argument(help="Empty: its first name.")], as_json: AsJson = False
+) -> None:
     """Give a run another name."""
-    library = open_library()
-    library.annotate(run, name=name)
+    open_library().annotate(run, name=name)
     _print_annotations([run], as_json)
 
 
@@ -218,18 +221,19 @@ def alias(
         target = library.resolve(artifact)
         rows = [{"alias": name, "artifact": target, "before": library.set_alias(name, target)}]
     else:
-        rows = [{"alias": one, "artifact": id_} for one, id_ in library.aliases().items() if name in ("", one)]
+        rows = [{"alias": key, "artifact": id_} for key, id_ in library.aliases().items() if name in ("", key)]
         if name and not rows:
             raise InputError("There is no such alias.", received=name, cure="Name an artifact for it to point to.")
     print_result(rows, as_json, ("alias", "artifact", *(("before",) if drop or artifact else ())))
 
 
 def _print_annotations(ids: list[str], as_json: bool) -> None:
-    """What is said of each of them now."""
+    """The annotations of these runs or artifacts as they are now."""
     library = open_library()
     rows = [{"id": id_, **library.annotations(id_).model_dump(include=ANNOTATION_FIELDS)} for id_ in ids]
-    texts = [row | {"tags": " ".join(row["tags"]), "note": " ".join(row["note"].split())[:60]} for row in rows]
-    print_result(rows if as_json else texts, as_json, ("id", "name", "tags", "pinned", "note"))
+    if not as_json:
+        rows = [row | {"tags": " ".join(row["tags"]), "note": " ".join(row["note"].split())[:60]} for row in rows]
+    print_result(rows, as_json, ("id", "name", "tags", "pinned", "note"))
 
 
 @app.command()
@@ -266,13 +270,10 @@ def empty_trash(
 @app.command()
 def space(as_json: AsJson = False) -> None:
     """Show how much of the disk the library takes, by what takes it."""
-    found = space_of(open_library().home)
+    usage = measure_disk_usage(open_library().home)
+    parts = usage._asdict() | {"total": usage.total}
     if as_json:
-        print_result(found._asdict() | {"total": found.total}, True)
+        print_result(parts, True)
         return
-    parts = {**found._asdict(), "total": found.total}
-    print_result(
-        [{"what": name, "size": format_size(count), "bytes": count} for name, count in parts.items()],
-        False,
-        ("what", "size", "bytes"),
-    )
+    rows = [{"what": name, "size": format_size(count), "bytes": count} for name, count in parts.items()]
+    print_result(rows, False, ("what", "size", "bytes"))

@@ -1,12 +1,6 @@
-"""train, save, import, kit, serving.
+"""Commands that make something: demos, formats, train, save; import a model; write a proof kit or a serving layout."""
 
-Commands that make something: what can be trained and saved, train, save.
-
-The command that brings a model in from outside.
-
-Commands that take something out of the library: kit, serving.
-"""
-
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +9,7 @@ import typer
 
 from core.cli.console import (
     AsJson,
+    Strings,
     exit_on_failures,
     open_jobs,
     open_library,
@@ -27,18 +22,19 @@ from core.cli.console import (
 from core.compare import Verdict
 from core.demos import DEMOS
 from core.errors import InputError, error_from_json
-from core.exports.archive import StreamedArchive, write_archive
+from core.exports.archive import write_archive
 from core.exports.proof_kit import build_proof_kit
 from core.exports.tf_serving import build_serving_zip, list_serving_files, write_serving_folder
 from core.formats import all_formats
 from core.inputs.fitting import describe_axes
 from core.jobs import Jobs
 from core.jobs.uploads import OPENVINO_BIN_SUFFIX, OPENVINO_XML_SUFFIX, store_upload
-from core.library import Run
 from core.library.job_store import Job
 from core.library.records import ID_PATTERN
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode=None)
+SAVED_FACTS = ("artifact", "bytes", "seconds", "verdict", "needs_code", "warning", "error")
+IMPORT_COLUMNS = ("artifact", "run", "format", "name", "bytes", "verdict")
 
 
 @app.command()
@@ -53,13 +49,13 @@ def formats(as_json: AsJson = False) -> None:
     """List the formats, what each keeps, and which cannot be used here."""
     rows = [
         {
-            "format": one.key,
-            "label": one.label,
-            "keeps": ", ".join(sorted(one.keeps)),
-            "takes": ", ".join(sorted(one.accepts)),
-            "missing": " ".join(one.missing_packages) or None,
+            "format": format_.key,
+            "label": format_.label,
+            "keeps": ", ".join(sorted(format_.keeps)),
+            "takes": ", ".join(sorted(format_.accepts)),
+            "missing": " ".join(format_.missing_packages) or None,
         }
-        for one in all_formats()
+        for format_ in all_formats()
     ]
     print_result(rows, as_json, ("format", "keeps", "takes", "missing"))
 
@@ -77,10 +73,10 @@ def train(
 ) -> None:
     """Train a demo and keep the run."""
     # Numbers come as text and are checked in one place, so that a wrong one gets the same sentence as on the page.
-    given = {"dataset": dataset, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    settings = {"dataset": dataset, "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     with open_jobs() as jobs:
-        end = wait_for_job(jobs, jobs.train(demo, **given, hidden_units=hidden_units, seed=seed))
-        run = jobs.library.run(end.result["run"])
+        ended = wait_for_job(jobs, jobs.train(demo, **settings, hidden_units=hidden_units, seed=seed))
+        run = jobs.library.run(ended.result["run"])
     row = {"run": run.id, "demo": run.demo, run.score_name: run.score, "seconds": run.seconds, "settings": run.settings}
     print_result(row if as_json else [row], as_json, ("run", "demo", run.score_name, "seconds"))
 
@@ -90,16 +86,20 @@ def save(
     run: str,
     formats: Annotated[list[str], typer.Argument(metavar="FORMAT... | all")],
     option: Annotated[
-        list[str] | None, typer.Option(metavar="FORMAT.KEY=VALUE", help="For example onnx.opset=15 (repeatable).")
+        Strings, typer.Option(metavar="FORMAT.KEY=VALUE", help="For example onnx.opset=15 (repeatable).")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Save a run in one or more formats, each reloaded in a fresh process before it is kept."""
     with open_jobs() as jobs:
-        kept = jobs.library.run(run)
-        every = [one.key for one in all_formats() if not one.refusal_reason(kept.kind, kept.weight_bytes)]
-        end = wait_for_job(jobs, jobs.save(run, every if formats == ["all"] else formats, _parse_options(option or [])))
-    rows = [_saved_row(kept, key, row) for key, row in end.result["rows"].items()]
+        record = jobs.library.run(run)
+        if formats == ["all"]:
+            formats = [one.key for one in all_formats() if not one.refusal_reason(record.kind, record.weight_bytes)]
+        ended = wait_for_job(jobs, jobs.save(run, formats, _parse_options(option or [])))
+    rows = [
+        {"run": run, "format": key, "trust": record.trust, **{name: row.get(name) for name in SAVED_FACTS}}
+        for key, row in ended.result["rows"].items()
+    ]
     print_result(rows, as_json, ("format", "artifact", "trust", "bytes", "seconds", "verdict"))
     print_warnings((row["format"], row["warning"]) for row in rows)
     exit_on_failures((row["format"], row["error"]) for row in rows if row["error"])
@@ -112,21 +112,10 @@ def _parse_options(pairs: list[str]) -> dict[str, dict[str, str]]:
         name, _, value = pair.partition("=")
         format_key, _, key = name.partition(".")
         if not (key and value):
-            raise InputError(
-                "The option --option takes FORMAT.KEY=VALUE.", received=pair, cure="For example onnx.opset=15."
-            )
+            cure = "For example onnx.opset=15."
+            raise InputError("The option --option takes FORMAT.KEY=VALUE.", received=pair, cure=cure)
         options.setdefault(format_key, {})[key] = value
     return options
-
-
-def _saved_row(run: Run, key: str, row: dict[str, Any]) -> dict[str, Any]:
-    facts = {
-        name: row.get(name) for name in ("artifact", "bytes", "seconds", "verdict", "needs_code", "warning", "error")
-    }
-    return {"run": run.id, "format": key, "trust": run.trust} | facts
-
-
-IMPORT_COLUMNS = ("artifact", "run", "format", "name", "bytes", "verdict")
 
 
 @app.command("import")
@@ -146,11 +135,9 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Bring in a model from outside: checked, looked into, loaded and asked in sandboxed processes, then kept."""
+    options = {"demo": demo, "signature": signature, "label": name}
     with open_jobs() as jobs:
-        end = wait_for_job(
-            jobs, _start_import(jobs, path, with_, {"demo": demo, "signature": signature, "label": name})
-        )
-    result = end.result
+        result = wait_for_job(jobs, _start_import(jobs, path, with_, options)).result
     if as_json:
         print_result(result, True)
         return
@@ -162,44 +149,32 @@ def import_(
 
 
 def _start_import(jobs: Jobs, path: Path, architecture: Path | None, options: dict[str, Any]) -> Job:
-    """The job of a file, or of one that was kept already: of that, what is asked otherwise than before."""
+    """Start the job for a file, or for an artifact that is stored already: then the options given replace its own."""
     if ID_PATTERN.fullmatch(str(path)) and not path.exists():
-        return jobs.reimport_model(str(path), **{name: one for name, one in options.items() if one})
-    return jobs.import_model(**_import_request(jobs, path, architecture), **options)
+        return jobs.reimport_model(str(path), **{name: value for name, value in options.items() if value})
+    return jobs.import_model(**_import_arguments(jobs, path, architecture), **options)
 
 
-def _import_request(jobs: Jobs, path: Path, architecture: Path | None) -> dict[str, Any]:
-    """What `Jobs.bring_in` is given. Raises InputError where a file is not there."""
-    beside = path.with_suffix(OPENVINO_BIN_SUFFIX)
-    paths = [
-        path,
-        *([architecture] if architecture else []),
-        *([beside] if path.suffix.lower() == OPENVINO_XML_SUFFIX else []),
-    ]
-    for one in paths:
-        if not one.exists():
-            raise InputError("There is no such file.", received=one.name, cure="Check its name and place.")
+def _import_arguments(jobs: Jobs, path: Path, architecture: Path | None) -> dict[str, Any]:
+    """The arguments of `Jobs.import_model` for these files. Raises InputError for one that is not there."""
+    weights = path.with_suffix(OPENVINO_BIN_SUFFIX) if path.suffix.lower() == OPENVINO_XML_SUFFIX else None
+    paths = [path, *filter(None, (architecture, weights))]
+    for file in paths:
+        if not file.exists():
+            raise InputError("There is no such file.", received=file.name, cure="Check its name and place.")
     if len(paths) == 1:
         return {"path": path, "name": path.resolve().name}
     with ExitStack() as stack:
-        return store_upload(
-            jobs.library, [(one.name, stack.enter_context(one.open("rb"))) for one in paths]
-        ).import_arguments()
+        files = [(file.name, stack.enter_context(file.open("rb"))) for file in paths]
+        return store_upload(jobs.library, files).import_arguments()
 
 
-def _import_lines(result: dict[str, Any]) -> list[str]:
-    lines = [f"takes {_spec_text(one)}" for one in result["inputs"]] + [
-        f"gives {_spec_text(one)}" for one in result["outputs"]
-    ]
-    for one in result["checks"]:
-        lines.append(
-            " ".join(filter(None, (f"{'left out' if one.get('left') else 'checked'}: {one['what']}.", one["remark"])))
-        )
-    return lines
-
-
-def _spec_text(spec: dict[str, Any]) -> str:
-    return f"{spec['name']}: {describe_axes(spec['shape'])}, {spec['dtype']}"
+def _import_lines(result: dict[str, Any]) -> Iterator[str]:
+    for verb, specs in (("takes", result["inputs"]), ("gives", result["outputs"])):
+        for spec in specs:
+            yield f"{verb} {spec['name']}: {describe_axes(spec['shape'])}, {spec['dtype']}"
+    for check in result["checks"]:
+        yield f"{'left out' if check.get('left') else 'checked'}: {check['what']}. {check['remark'] or ''}".rstrip()
 
 
 Force = Annotated[bool, typer.Option("--force", help="Replace a file of that name.")]
@@ -207,21 +182,20 @@ Force = Annotated[bool, typer.Option("--force", help="Replace a file of that nam
 
 @app.command()
 def kit(
-    artifact: Annotated[str, typer.Argument(metavar="ID_PATTERN", parser=parse_id)],
-    out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="FILE", help="Default: kit-ID_PATTERN-FORMAT.zip.")
-    ] = None,
+    artifact: Annotated[str, typer.Argument(metavar="ID", parser=parse_id)],
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Default: kit-ID-FORMAT.zip.")] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Write an artifact's proof kit: the copy, how to load it, what to ask it, what it must answer, as one zip."""
-    with build_proof_kit(open_library(), artifact) as parcel:
-        _write_archive(parcel, out or Path(parcel.name), force, {"artifact": artifact}, as_json)
+    with build_proof_kit(open_library(), artifact) as archive:
+        path = out or Path(archive.name)
+        _print_file(artifact, path, write_archive(archive, path, force), as_json)
 
 
 @app.command()
 def serving(
-    artifact: Annotated[str, typer.Argument(metavar="ID_PATTERN", parser=parse_id)],
+    artifact: Annotated[str, typer.Argument(metavar="ID", parser=parse_id)],
     name: Annotated[str, typer.Option(help="The name under which it is served.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.zip|FOLDER", help="A zip, or a folder of models.")],
     version: Annotated[str, typer.Option(help="The version's number.")] = "1",
@@ -231,19 +205,14 @@ def serving(
     """Write a SavedModel in the layout of TensorFlow Serving: NAME/VERSION/ with its files."""
     library = open_library()
     if out.expanduser().is_dir():
-        kept = list_serving_files(library, artifact, name, version)
-        place = out / "/".join(next(iter(kept)).split("/")[:2])
-        _print_written_file(
-            {"artifact": artifact, "file": str(place), "bytes": write_serving_folder(kept, out)}, as_json
-        )
+        files = list_serving_files(library, artifact, name, version)
+        folder = out.joinpath(*next(iter(files)).split("/")[:2])
+        _print_file(artifact, folder, write_serving_folder(files, out), as_json)
         return
-    with build_serving_zip(library, artifact, name, version) as parcel:
-        _write_archive(parcel, out, force, {"artifact": artifact}, as_json)
+    with build_serving_zip(library, artifact, name, version) as archive:
+        _print_file(artifact, out, write_archive(archive, out, force), as_json)
 
 
-def _write_archive(archive: StreamedArchive, out: Path, force: bool, facts: dict[str, Any], as_json: bool) -> None:
-    _print_written_file(facts | {"file": str(out), "bytes": write_archive(archive, out, force)}, as_json)
-
-
-def _print_written_file(row: dict[str, Any], as_json: bool) -> None:
+def _print_file(artifact: str, path: Path, size: int, as_json: bool) -> None:
+    row = {"artifact": artifact, "file": str(path), "bytes": size}
     print_result(row if as_json else [row], as_json, ("artifact", "file", "bytes"))

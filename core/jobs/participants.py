@@ -71,7 +71,7 @@ def require_has_been_run(library: Library, ids: Iterable[str]) -> None:
             raise InputError(
                 "This file was brought in and kept, and nothing has run it yet, so it has no answers.",
                 received=run.name,
-                cure="Look at it on the Library page and choose “Run it now”, or run `python -m core import` with the "
+                cure="Look at it on the Library page and choose “Run it now”, or run `roundtrip import` with the "
                 f"artifact's id, {run.brought['artifact']}.",
             )
 

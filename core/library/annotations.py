@@ -142,4 +142,4 @@ def validate_alias(text: str) -> str:
 
 
 def unknown_alias_error(text: str) -> UnknownName:
-    return UnknownName("There is no such alias.", received=text[:80], cure="See `python -m core alias`.")
+    return UnknownName("There is no such alias.", received=text[:80], cure="See `roundtrip alias`.")

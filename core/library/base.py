@@ -107,7 +107,7 @@ class LibraryBase:
         if self.access.viewer_id is not None:
             raise InputError(
                 "This goes over everybody's runs and artifacts, so a person who signed in cannot start it.",
-                cure="Whoever runs the server can, from the command line: python -m core repair.",
+                cure="Whoever runs the server can, from the command line: roundtrip repair.",
             )
 
     @contextlib.contextmanager

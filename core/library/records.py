@@ -220,5 +220,5 @@ def unknown_id_error(id_: str) -> UnknownName:
     return UnknownName(
         "Nothing in the library has this id.",
         received=id_[:80],
-        cure="Look it up on the Library page, or with `python -m core list`.",
+        cure="Look it up on the Library page, or with `roundtrip list`.",
     )

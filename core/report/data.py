@@ -250,7 +250,7 @@ def summarize_outcomes(baseline: str, rows: int, outcomes: Mapping[str, Mapping[
 def make_repeat_command(job: Job, inputs: InputSet | None, tolerances: dict[str, Tolerance]) -> str:
     """The command that repeats a comparison on the machine that has its library."""
     request = job.request
-    words = ["python", "-m", "core", "compare", *request["artifacts"], "--baseline", request["baseline"]]
+    words = ["roundtrip", "compare", *request["artifacts"], "--baseline", request["baseline"]]
     words += _input_options(inputs, job.result["inputs"])
     for id_, source in request["sources"].items():
         if source != "none":

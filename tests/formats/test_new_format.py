@@ -56,13 +56,13 @@ FORMAT = Format(
 COMMANDS_SCRIPT = """
 import json
 from typer.testing import CliRunner
-import core.cli.console
+import core.jobs
 from core.__main__ import app
 from core.jobs import Jobs
 
 jobs = Jobs()
 end, jobs.worker.close = jobs.worker.close, lambda: None
-core.cli.console.Jobs = lambda: jobs
+core.jobs.Jobs = lambda: jobs
 
 def say(*words):
     ended = CliRunner().invoke(app, [*words, "--json"])

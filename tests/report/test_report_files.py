@@ -112,7 +112,7 @@ def test_html_report_shows_verdicts_numbers_and_hashes(jobs: Jobs, comparison_jo
     for id_ in comparison_job.result["outcomes"]:
         assert all(one.sha256 in said for one in jobs.library.artifact(id_).files)
     artifacts, baseline = comparison_job.request["artifacts"], comparison_job.result["baseline"]
-    assert f"python -m core compare {' '.join(artifacts)} --baseline {baseline}" in said
+    assert f"roundtrip compare {' '.join(artifacts)} --baseline {baseline}" in said
     assert "--tolerance 0.001" in said
 
 

@@ -171,8 +171,7 @@ def _show_inputs(run: Run, input_set: InputSet) -> None:
                 icon=":material/download:",
                 type="tertiary",
                 help=(
-                    f"{format_size(input_set.bytes)}. Use them again here, or with `python -m core compare "
-                    f"--inputs FILE`."
+                    f"{format_size(input_set.bytes)}. Use them again here, or with `roundtrip compare --inputs FILE`."
                 ),
             )
         for note in [*input_set.notes, *_range_notes(run, input_set)]:

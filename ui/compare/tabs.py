@@ -39,7 +39,7 @@ def show_report_downloads(comparison: FinishedComparison) -> None:
                 )
     if wanted:
         st.caption("The tolerances that you set under Numbers are in them, with who passes and who fails.")
-    st.caption("The same from the command line: `python -m core compare ID... --report FILE`.")
+    st.caption("The same from the command line: `roundtrip compare ID... --report FILE`.")
 
 
 def show_comparison_tabs(comparison: FinishedComparison, entries: dict[str, Entry]) -> None:

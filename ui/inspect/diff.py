@@ -86,7 +86,7 @@ def _show_changes(changes: list[JsonChange], part: str) -> None:
             column_config={"Place": st.column_config.TextColumn(pinned=True)},
         )
     if len(changes) > MAX_ROWS:
-        st.caption(f"The first {MAX_ROWS:,} of {len(changes):,}; all of them: `python -m core diff A B --json`.")
+        st.caption(f"The first {MAX_ROWS:,} of {len(changes):,}; all of them: `roundtrip diff A B --json`.")
 
 
 def _value_text(value: Any) -> str:

@@ -163,6 +163,6 @@ def _show_table(rows: list[dict[str, Any]], columns: dict[str, str], alt: str, w
     chosen = {"on_select": "rerun", "selection_mode": "single-row", "key": widget_key} if widget_key else {}
     event = st.dataframe(shown, hide_index=True, alt=alt, column_config=config, **chosen)
     if len(rows) > MAX_ROWS:
-        st.caption(f"The first {MAX_ROWS:,} of {len(rows):,}; all of them: `python -m core inspect ID --json`.")
+        st.caption(f"The first {MAX_ROWS:,} of {len(rows):,}; all of them: `roundtrip inspect ID --json`.")
     picked = event.selection.rows if widget_key else []
     return picked[0] if picked and picked[0] < len(rows) else None

@@ -97,7 +97,7 @@ def _show_tensor_table(rows: list[TensorSummary]) -> None:
         },
     )
     if len(rows) > MAX_ROWS:
-        st.caption(f"The first {MAX_ROWS:,} of {len(rows):,}; all of them: `python -m core inspect ID --part tensors`.")
+        st.caption(f"The first {MAX_ROWS:,} of {len(rows):,}; all of them: `roundtrip inspect ID --part tensors`.")
 
 
 def _choose_tensor(artifact_id: str, rows: list[TensorSummary], group: str) -> None:

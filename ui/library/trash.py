@@ -40,7 +40,7 @@ def show_trash() -> None:
         for thrown in library.trashed_entries(MAX_LISTED):
             _show_trash_row(thrown)
         if count > MAX_LISTED:
-            st.caption(f"And {count - MAX_LISTED:,} more: `python -m core list --trash`.")
+            st.caption(f"And {count - MAX_LISTED:,} more: `roundtrip list --trash`.")
 
 
 def _show_retention() -> None:
