@@ -1,0 +1,333 @@
+"""A library that version 0.1.0 wrote is listed, read, verified, annotated and rebuilt with the values that it had."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.compare import Verdict
+from core.errors import Damaged, UnknownName
+from core.evidence import Evidence
+from core.health import read_last_report, rebuild_catalog, verify_entries
+from core.inputs import Inputs, InputSet
+from core.jobs import Jobs
+from core.jobs.benchmark_result import BenchmarkResult
+from core.jobs.compare import ComparisonOutcome
+from core.jobs.resume_result import ResumeResult
+from core.library import Artifact, Entry, Library, Query, Run
+from core.library.annotations import Aliases, Annotations
+from core.library.job_store import Job, JobStore
+from core.library.lineage import trace_lineage
+from core.library.permissions import Viewer
+from core.library.prediction_store import PredictionStore
+from core.settings import Settings
+from core.worker import Worker
+from tests.factories.jobs_of_0_1 import JOBS, write_jobs_of_0_1
+from tests.factories.library_of_0_1 import (
+    BILLS,
+    CHECKS,
+    CONVERTED,
+    DAYS,
+    H5,
+    IMPORTED,
+    IMPORTED_RUN,
+    INPUTS,
+    KERAS,
+    OWNED,
+    OWNER,
+    PREDICTIONS,
+    REFUSAL,
+    RUN,
+    SETTINGS,
+    SPECS,
+    TIPS,
+    TRASHED,
+    VERSIONS,
+    WEIGHTS,
+    write_library_of_0_1,
+)
+
+RECORDS = {
+    "runs/*/run.json": Run,
+    "*/a*/artifact.json": Artifact,
+    "*/a*/evidence.json": Evidence,
+    "*/*/marks.json": Annotations,
+    "aliases.json": Aliases,
+    "inputs/*/inputs.json": InputSet,
+    "jobs/*/job.json": Job,
+}
+LISTED = [
+    Entry(
+        OWNED,
+        run=RUN,
+        run_name="Tips, first",
+        demo="tips",
+        format="keras",
+        created="2026-11-29T04:48:00.000+00:00",
+        bytes=4,
+        verdict="bit-identical",
+        needs_code=False,
+        trust="ours",
+        owner=OWNER,
+    ),
+    Entry(
+        CONVERTED,
+        run=IMPORTED_RUN,
+        run_name="My model",
+        format="onnx",
+        created="2026-11-29T04:47:00.000+00:00",
+        bytes=13,
+        verdict="bit-identical",
+        needs_code=False,
+        trust="brought in",
+        made_from=IMPORTED,
+    ),
+    Entry(
+        IMPORTED,
+        run=IMPORTED_RUN,
+        run_name="My model",
+        format="keras",
+        created="2026-11-29T04:46:10.911+00:00",
+        bytes=20,
+        verdict="bit-identical",
+        needs_code=False,
+        trust="brought in",
+    ),
+    Entry(
+        H5,
+        run=RUN,
+        run_name="Tips, first",
+        demo="tips",
+        format="h5",
+        created="2026-11-29T04:45:26.103+00:00",
+        bytes=4,
+        verdict="does-not-load",
+        needs_code=False,
+        trust="ours",
+        tags=("h5",),
+        shared=True,
+    ),
+    Entry(
+        KERAS,
+        run=RUN,
+        run_name="Tips, first",
+        demo="tips",
+        format="keras",
+        created="2026-11-29T04:45:25.399+00:00",
+        bytes=5,
+        verdict="bit-identical",
+        needs_code=False,
+        trust="ours",
+        aliases=("champion",),
+    ),
+]
+
+
+@pytest.fixture
+def old_home(tmp_path) -> Path:
+    """A folder that version 0.1.0 wrote."""
+    home = tmp_path / "store"
+    write_library_of_0_1(home)
+    write_jobs_of_0_1(home / "jobs")
+    return home
+
+
+@pytest.fixture
+def old_library(old_home) -> Library:
+    """The library in it."""
+    return Library(old_home)
+
+
+@pytest.fixture
+def old_jobs(old_library) -> Jobs:
+    """Its jobs, with a worker that was not started: what is not found again fails."""
+    return Jobs(old_library, Worker(), Settings(home=old_library.home))
+
+
+def read_records(home: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for pattern in RECORDS for path in home.glob(pattern)}
+
+
+# Records
+
+
+@pytest.mark.parametrize(("pattern", "kind"), RECORDS.items())
+def test_record_is_written_again_with_the_same_text(old_home, pattern, kind):
+    paths = list(old_home.glob(pattern))
+    assert paths
+    for path in paths:
+        assert kind.read(path).to_json_text() == path.read_text(encoding="utf-8")
+
+
+def test_old_entries_are_listed_with_their_values(old_library):
+    assert old_library.find() == LISTED
+    assert old_library.catalog_backend() == "sqlite"  # beside the tables of the old one
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        (Query("tips"), [OWNED, H5, KERAS]),
+        (Query("champion"), [KERAS]),
+        (Query(tags=("h5",)), [H5]),
+        (Query(verdicts=("does-not-load",)), [H5]),
+        (Query(trust="brought in"), [CONVERTED, IMPORTED]),
+        (Query(run=IMPORTED_RUN, formats=("onnx",)), [CONVERTED]),
+        (Query(alias=True), [KERAS]),
+    ],
+)
+def test_old_entries_are_found_by_what_they_hold(old_library, query, ids):
+    assert [entry.id for entry in old_library.page(query).entries] == ids
+
+
+def test_old_run_is_read_with_its_files(old_library):
+    run = old_library.run(RUN)
+    assert (run.name, run.demo, run.settings, run.kind) == ("Tips, first", "tips", SETTINGS, "keras")
+    assert (run.inputs, run.weights, run.stepped, run.versions) == (SPECS, WEIGHTS, WEIGHTS, VERSIONS)
+    assert (run.score, run.rows["held_out"], run.trust, run.owner) == (3.2413261304231913, 3, "ours", None)
+    assert run.code_source == {"demo": "tips", "settings": SETTINGS}
+    assert old_library.history(RUN) == [{"epoch": 1.0, "loss": 12.039474487304688, "val_loss": None}]
+    assert np.load(old_library.snapshot(RUN) / "variables.npz")["tip/bias"].tolist() == [0.0]
+    reference = old_library.reference(RUN)
+    assert np.array_equal(reference.inputs["total_bill"], BILLS)
+    assert np.array_equal(reference.inputs["day"], DAYS)
+    assert np.array_equal(reference.predictions["output_0"], PREDICTIONS)
+    assert np.array_equal(reference.targets["tip"], TIPS)
+    assert old_library.refusals(RUN)["onnx"]["error"] == REFUSAL
+
+
+def test_old_imported_run_is_read_with_its_origin(old_library):
+    run, artifact = old_library.run(IMPORTED_RUN), old_library.artifact(CONVERTED)
+    assert (run.trust, run.has_been_run, run.brought["artifact"], run.brought["checks"]) == (
+        "brought in",
+        True,
+        IMPORTED,
+        CHECKS,
+    )
+    imported = {"format": "keras", "signature": "", "demo": None, "settings": None}
+    assert run.code_source == {"demo": None, "settings": None, "brought": imported}
+    assert (artifact.trust, artifact.made_from, artifact.options) == ("brought in", IMPORTED, {"opset": 15})
+    lineage = trace_lineage(old_library, CONVERTED)
+    assert [(step.artifact, step.state) for step in lineage.made_from] == [(IMPORTED, "kept")]
+    assert lineage.origin.brought == run.brought
+
+
+def test_old_evidence_is_read_with_its_verdict(old_library):
+    loads, lost = old_library.evidence(KERAS), old_library.evidence(H5)
+    assert (loads.best.verdict, loads.best.weights.found, loads.with_code) == (Verdict.BIT_IDENTICAL, 1, None)
+    assert (lost.best.verdict, lost.best.error["code"]) == (Verdict.DOES_NOT_LOAD, "does-not-load")
+
+
+def test_old_entries_belong_to_their_owner(old_library):
+    mine, theirs = (old_library.for_viewer(Viewer(id_)) for id_ in (OWNER, "p" + "0" * 24))
+    assert mine.find() == LISTED
+    assert theirs.find() == [entry for entry in LISTED if entry.id != OWNED]
+    with pytest.raises(UnknownName):
+        theirs.artifact(OWNED)
+
+
+# What is done with them
+
+
+def test_old_files_are_verified_against_their_hashes(old_library):
+    assert read_last_report(old_library).bytes == 549551
+    assert [(row.sentence, row.remark) for row in verify_entries(old_library) if not row.is_intact or row.remark] == []
+    path = old_library.verified_folder(CONVERTED) / "weights" / "0.bin"
+    path.write_bytes(b"\1" * 9)
+    with pytest.raises(Damaged):
+        old_library.verify(CONVERTED)
+
+
+def test_old_entries_are_annotated_and_keep_their_records(old_library):
+    before = {path: text for path, text in read_records(old_library.home).items() if "marks" not in path.name}
+    assert old_library.annotations(RUN).note == "A note\nof two lines"
+    old_library.annotate(RUN, name="Tips, second")
+    old_library.annotate(KERAS, note="As good as new", pinned=True)
+    old_library.tag([H5, OWNED], add=["prod"])
+    marks = old_library.annotations(RUN)
+    assert (marks.name, marks.tags, marks.pinned, marks.shared) == ("Tips, second", ["prod", "x"], True, True)
+    entries = {entry.id: entry for entry in old_library.find()}
+    assert entries[KERAS] == LISTED[-1]._replace(run_name="Tips, second", note="As good as new", pinned=True)
+    assert (entries[H5].tags, entries[OWNED].tags) == (("h5", "prod"), ("prod",))
+    assert old_library.set_alias("champion", H5) == KERAS
+    del before[old_library.home / "aliases.json"]
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_old_trash_is_restored(old_library):
+    [thrown] = old_library.trashed_entries()
+    assert (thrown.entry.id, thrown.entry.format, thrown.removed_at) == (
+        TRASHED,
+        "pickle",
+        "2026-11-29T04:46:23.142+00:00",
+    )
+    assert old_library.restore(TRASHED) == [TRASHED]
+    old_library.verify(TRASHED)
+    assert TRASHED in {entry.id for entry in old_library.find()}
+
+
+def test_old_library_is_rebuilt_with_the_same_entries(old_library):
+    before = read_records(old_library.home)
+    assert old_library.find() == LISTED
+    assert rebuild_catalog(old_library).differences == []
+    assert old_library.find() == old_library.find_on_disk() == LISTED
+    assert read_records(old_library.home) == before
+
+
+# Inputs and jobs
+
+
+def test_old_inputs_are_read_and_known_again(old_library):
+    inputs = Inputs(old_library.home)
+    [chunk] = inputs.iter_chunks(INPUTS)
+    assert np.array_equal(chunk["total_bill"], BILLS)
+    assert np.array_equal(chunk["day"], DAYS)
+    assert np.array_equal(inputs.read_targets(INPUTS)["tip"], TIPS)
+    assert inputs.read(INPUTS).words == "All 3 held-out rows of “tips”"
+    assert inputs.add_held_out(old_library, RUN).id == INPUTS
+
+
+def test_old_jobs_are_read_with_kind_state_and_result(old_home):
+    job_store = JobStore(old_home / "jobs", max_finished=200)
+    jobs = {name: job_store.read(id_) for name, id_ in JOBS.items()}
+    assert {name: job.kind for name, job in jobs.items()} == {name: name for name in JOBS} | {"stopped": "train"}
+    states = dict.fromkeys(JOBS, "done") | {"layers": "failed", "stopped": "interrupted"}
+    assert {name: job.state for name, job in jobs.items()} == states
+    assert {job.id for job in job_store.list_jobs()} == set(JOBS.values())
+    assert jobs["train"].result == {"run": RUN}
+    assert jobs["save"].format_rows["keras"]["artifact"] == KERAS
+    assert jobs["import"].result["checks"] == CHECKS
+    assert jobs["disagree"].result["found"]["split"] == "held-out"
+    assert jobs["layers"].error["code"] == "does-not-load"
+
+
+def test_old_job_results_are_parsed_by_their_models(old_home):
+    job_store = JobStore(old_home / "jobs", max_finished=200)
+    outcomes = job_store.read(JOBS["compare"]).result["outcomes"]
+    compared, lost = (ComparisonOutcome.model_validate(outcomes[id_]) for id_ in (KERAS, H5))
+    assert (compared.verdict, compared.outputs[0]["snr_db"], lost.verdict) == (
+        Verdict.BIT_IDENTICAL,
+        "inf",
+        Verdict.DOES_NOT_LOAD,
+    )
+    resumed = job_store.read(JOBS["resume"]).result["copies"][KERAS]
+    assert ResumeResult.model_validate(resumed).model_dump(mode="json") == resumed
+    costs = job_store.read(JOBS["cost"]).result
+    assert BenchmarkResult.model_validate(costs).model_dump(mode="json") == costs
+
+
+def test_old_job_arrays_and_predictions_are_read(old_home):
+    job_store = JobStore(old_home / "jobs", max_finished=200)
+    assert job_store.load_arrays(JOBS["resume"])["live"].tolist() == [6.5, 5.25]
+    assert job_store.load_arrays(JOBS["disagree"])["input:day"].tolist() == [["Sun"]]
+    predictions = PredictionStore(job_store.folder(JOBS["compare"]) / "answers")
+    assert predictions.read_rows(RUN, "output_0", [2, 0]).tolist() == [[4.0], [1.25]]
+    changed, distance = predictions.read_row_distances(KERAS)
+    assert (changed.any(), distance.tolist()) == (False, [0.0, 0.5, 0.25])
+
+
+def test_request_that_an_old_job_answered_is_not_run_again(old_jobs):
+    compared = old_jobs.compare([KERAS, H5])
+    assert (compared.id, compared.state) == (JOBS["compare"], "done")
+    resumed = old_jobs.resume(RUN, [KERAS], epochs=1)
+    assert (resumed.id, resumed.state) == (JOBS["resume"], "done")
