@@ -5,12 +5,13 @@ from functools import partial
 import streamlit as st
 
 from core.inputs import input_specs
+from core.inputs.options import offered_inputs
 from core.jobs.participants import require_has_been_run, run_id_of
 from core.jobs.runner import is_reusable
 from core.text.labels import short_labels
 from ui.artifact_picker import choose_artifacts, load_artifact_choices, warn_missing
 from ui.compare.inputs import choose_inputs
-from ui.compare.live import can_draw, draw_and_predict, show_live_predictions
+from ui.compare.live import draw_and_predict, show_live_predictions
 from ui.compare.tabs import show_comparison_tabs
 from ui.compare.verdicts import (
     choose_baseline,
@@ -22,7 +23,7 @@ from ui.compare.verdicts import (
 )
 from ui.components import show_empty_state
 from ui.job_progress import follow_job
-from ui.session import current_jobs
+from ui.session import current_jobs, load_reference
 
 st.title("Compare")
 jobs = current_jobs()
@@ -49,7 +50,8 @@ sources = choose_code_sources(entries, [one for one in participants if one in en
 run = jobs.library.run(run_id_of(jobs, baseline))
 names = short_labels(participants, entries, run)
 draw_live = partial(draw_and_predict, run, participants, sources, names)
-inputs = choose_inputs(run, input_specs(jobs.library, baseline), draw_live if can_draw(run) else None)
+options = offered_inputs(run, input_specs(jobs.library, baseline), load_reference(run.id))
+inputs = choose_inputs(options, draw_live)
 if inputs is None:
     st.stop()
 if inputs.kind == "typed":

@@ -1,4 +1,4 @@
-"""A file of inputs, of whichever kind it is: told by its bytes, and by its name only where those leave a choice."""
+"""Choose the parser of an input file by its first bytes, and by its name only where those leave a choice."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,20 +20,19 @@ IMAGE_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 def open_source(
     paths: Sequence[Path], specs: InputSpecs, image_shape: Sequence[int] | None, max_bytes: int
 ) -> InputSource:
-    """The inputs in a NPZ, NPY, CSV or JSON file of at most `most` bytes, or in one or more PNG or JPEG pictures.
+    """Open the inputs in a NPZ, NPY, CSV or JSON file of at most `max_bytes`, or in one or more PNG or JPEG images.
 
     Raises InputError when there is no such file, or nothing in it that fits.
     """
     if not paths:
         raise InputError("There is no file.", cure="Choose one.")
-    begins = [_read_magic(path) for path in paths]
-    if all(one.startswith(IMAGE_MAGIC) for one in begins):
+    magics = [_read_magic(path) for path in paths]
+    if all(magic.startswith(IMAGE_MAGIC) for magic in magics):
         return image_source(paths, specs, image_shape)
     if len(paths) > 1:
-        raise InputError(
-            "Of several files all must be pictures.", received=f"{len(paths)} files", cure="Choose a single other file."
-        )
-    return _open_single(paths[0], begins[0], specs, max_bytes)
+        sentence = "Of several files all must be pictures."
+        raise InputError(sentence, received=f"{len(paths)} files", cure="Choose a single other file.")
+    return _open_single(paths[0], magics[0], specs, max_bytes)
 
 
 def _open_single(path: Path, magic: bytes, specs: InputSpecs, max_bytes: int) -> InputSource:
@@ -42,10 +41,10 @@ def _open_single(path: Path, magic: bytes, specs: InputSpecs, max_bytes: int) ->
     if magic.startswith(b"\x93NUMPY"):
         return npy_source(path, max_bytes)
     require_size(path.stat().st_size, max_bytes)
-    looks = magic.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if path.suffix.lower() == ".json" or (looks in (b"{", b"[") and path.suffix.lower() != ".csv"):
+    first, suffix = magic.removeprefix(b"\xef\xbb\xbf").lstrip()[:1], path.suffix.lower()[1:]
+    if suffix == "json" or (first in (b"{", b"[") and suffix != "csv"):
         return json_source(path, specs, max_bytes)
-    if path.suffix.lower() in (".npz", ".npy", *(f".{one}" for one in IMAGE_SUFFIXES)):
+    if suffix in ("npz", "npy", *IMAGE_SUFFIXES):
         raise InputError(
             f"The file is not what its name says: it does not begin as a {path.suffix[1:].upper()} file does.",
             cure="Write it again.",
@@ -54,16 +53,16 @@ def _open_single(path: Path, magic: bytes, specs: InputSpecs, max_bytes: int) ->
 
 
 def _read_magic(path: Path) -> bytes:
-    """Its first bytes. Raises InputError when it cannot be read, or is empty."""
+    """Return the first bytes of a file. Raises InputError when it cannot be read, or is empty."""
     try:
         with path.open("rb") as file:
-            begins = file.read(64)
+            magic = file.read(64)
     except OSError as error:
         raise InputError(
             "There is no such file, or it may not be read.",
             received=str(path)[-200:],
             cure="Give the path of a NPZ, NPY, CSV, JSON, PNG or JPEG file.",
         ) from error
-    if not begins:
+    if not magic:
         raise InputError("The file is empty.", received=path.name, cure="Write it again.")
-    return begins
+    return magic

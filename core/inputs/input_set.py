@@ -1,11 +1,4 @@
-"""Record, chunked writer, eviction.
-
-The record of an input set: what was asked, kept once, and named by what it holds.
-
-Input sets that nobody has used for long make room for new ones; they are work, not property.
-
-Chunks of arrays written into a folder, a file for each array, in bounded memory.
-"""
+"""One input set in its folder: its record, its arrays, its id; and which sets make room for new ones."""
 
 import contextlib
 import hashlib
@@ -17,93 +10,114 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import Field
+from typing_extensions import TypedDict  # the one of Python 3.11 cannot be a field of a record
 
 from core.arrays import Arrays
 from core.errors import InputError, RoundtripError
+from core.inputs.fitting import InputSpec
 from core.inputs.npy import RowWriter
-from core.inputs.source import require_size
+from core.inputs.source import no_rows_error, require_size
 from core.library import storage
 from core.library.records import FileEntry
 from core.record import Record
 from core.settings import Settings
 
 RECORD_FILE = "inputs.json"
-# What of an origin makes another question of the same numbers: which run's rows they are decides what they are held
-# against, and whose they are, so that nobody learns that another asked the same. Seeds and file names are news, and the
-# same numbers are the same inputs however they came about.
+MAX_NAME_LENGTH = 200
+HOUR = 3600  # seconds
+DAY = 24 * HOUR
+MIB = 2**20
+# The keys of an origin that make another input set of the same numbers: which run's rows they are decides against what
+# predictions are verified, and whose they are, so that nobody learns that another used the same. Seeds and file names
+# are news, and the same numbers are the same inputs however they came about.
 IDENTITY_KEYS = ("kind", "run", "index", "owner")
 
 
-class InputSet(Record):
-    """Inputs that can be asked of any artifact, in the same order.
+class StoredArray(TypedDict):
+    """One array of a set: its dtype as NumPy names it ("object" is text), and its shape without the rows."""
 
-    `origin` says in `kind` how they came about ("held-out", "random", "file", "typed", "drawn", "found"), and what is
-    needed to make them again; of held-out rows, `run` and `index` are the run and the rows of its reference. `words`
-    says the same for people, and `notes` what was changed or found on the way. `columns` and `targets` name each array
-    with its dtype ("object" is text) and its shape without the rows. Array number n of each is `input-n.npy` and
-    `target-n.npy` in `files`.
+    name: str
+    dtype: str
+    shape: list[int]
+
+
+class InputSet(Record):
+    """Inputs of which any model can be asked, in the same order.
+
+    Attributes:
+        origin: In `kind` how they came about ("held-out", "random", "file", "typed", "drawn", "found"), and what is
+            needed to make them again; of held-out rows, `run` and `index` are the run and the rows of its reference.
+        words: The same for people.
+        notes: What was changed or is odd, in sentences.
+        columns: The inputs; number n is the file `input-n.npy`.
+        targets: The true values, where they are known; number n is the file `target-n.npy`.
     """
 
     id: str
     origin: dict[str, Any]
     words: str
     notes: list[str] = Field(default_factory=list)
-    columns: list[dict[str, Any]]
-    targets: list[dict[str, Any]] = Field(default_factory=list)
+    columns: list[StoredArray]
+    targets: list[StoredArray] = Field(default_factory=list)
     rows: int
     files: list[FileEntry] = Field(default_factory=list)
 
     @property
     def owner(self) -> str | None:
-        """The id of the person who alone sees it; None where it was nobody who signed in."""
+        """The id of the person who alone sees it; None where nobody had signed in."""
         return self.origin.get("owner")
 
     @property
     def bytes(self) -> int:
-        return sum(one.bytes for one in self.files)
+        return sum(entry.bytes for entry in self.files)
 
     @property
     def kind(self) -> str:
-        return self.origin["kind"]
+        return str(self.origin["kind"])
+
+    @property
+    def specs(self) -> list[InputSpec]:
+        """The inputs as a model would describe them."""
+        return [{"name": one["name"], "dtype": one["dtype"], "shape": [None, *one["shape"]]} for one in self.columns]
 
     def members(self) -> dict[str, str]:
-        """For each array its name with its role ("input:pixels"), and the file that holds it."""
-        named = {f"input:{one['name']}": f"input-{at}.npy" for at, one in enumerate(self.columns)}
-        return named | {f"target:{one['name']}": f"target-{at}.npy" for at, one in enumerate(self.targets)}
+        """Return for each array its name with its role ("input:pixels"), and the file that holds it."""
+        return {
+            f"{role}:{array['name']}": f"{role}-{at}.npy"
+            for role, arrays in (("input", self.columns), ("target", self.targets))
+            for at, array in enumerate(arrays)
+        }
 
 
-def input_set_id(columns: list[dict], targets: list[dict], entries: list[FileEntry], origin: dict[str, Any]) -> str:
-    """ "i" and ten digits of a SHA-256 over names, arrays (dtype, shape, bytes) and origin: same inputs, same id."""
-    kept = {key: origin[key] for key in IDENTITY_KEYS if key in origin}
-    hashes = {one.path: one.sha256 for one in entries}
-    text = json.dumps([columns, targets, hashes, kept], sort_keys=True)
+def input_set_id(
+    columns: list[StoredArray], targets: list[StoredArray], entries: list[FileEntry], origin: dict[str, Any]
+) -> str:
+    """Return "i" and ten digits of a SHA-256 over names, arrays (dtype, shape, bytes) and origin."""
+    identity = {key: origin[key] for key in IDENTITY_KEYS if key in origin}
+    hashes = {entry.path: entry.sha256 for entry in entries}
+    text = json.dumps([columns, targets, hashes, identity], sort_keys=True)
     return "i" + hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-DAY = 24 * 3600
-HOUR = 3600
-MIB = 2**20
-
-
 def evict_input_sets(home: Path, config: Settings, newest_id: str) -> None:
-    """Of more sets than are kept, forget those that were not used for a day; of more bytes, for an hour."""
+    """Delete sets over the limits: by number those not used for a day, by bytes those not used for an hour."""
     total = 0
     for at, (used, size, folder) in enumerate(sorted(_list_sets(home), reverse=True)):
         total += size
         age = time.time() - used
-        crowded = at >= config.keep_inputs and age > DAY
-        too_much = total > config.inputs_total_mib * MIB and age > HOUR
-        if (crowded or too_much) and folder.name != newest_id:
+        is_one_too_many = at >= config.keep_inputs and age > DAY
+        is_too_large = total > config.inputs_total_mib * MIB and age > HOUR
+        if (is_one_too_many or is_too_large) and folder.name != newest_id:
             delete_input_set(home, folder)
 
 
 def _list_sets(home: Path) -> Iterator[tuple[float, int, Path]]:
-    """When each was used last, its bytes, and where it lies."""
+    """Yield when each was used last, its bytes, and its folder."""
     for folder in (home / "inputs").iterdir():
-        with contextlib.suppress(OSError):  # gone just now
+        with contextlib.suppress(OSError):  # deleted just now
             record = folder / RECORD_FILE
             used = (record if record.exists() else folder).stat().st_mtime
-            yield used, sum(one.stat().st_size for one in folder.iterdir()), folder
+            yield used, sum(file.stat().st_size for file in folder.iterdir()), folder
 
 
 def delete_input_set(home: Path, folder: Path) -> None:
@@ -112,39 +126,38 @@ def delete_input_set(home: Path, folder: Path) -> None:
         os.rename(folder, staged / folder.name)
 
 
-MAX_NAME_LENGTH = 200
-
-
 class WrittenArrays(NamedTuple):
-    """What was written: name, dtype ("object" is text) and shape without the rows of each array, by role."""
+    """What was written, by role, with the number of rows."""
 
-    columns: list[dict[str, Any]]
-    targets: list[dict[str, Any]]
+    columns: list[StoredArray]
+    targets: list[StoredArray]
     rows: int
 
 
 def write_chunks(folder: Path, chunks: Iterable[Arrays], max_bytes: int) -> WrittenArrays:
-    """Write arrays by name with role ("input:x", "target:y") as `input-0.npy`, `target-0.npy`, at most `most` bytes.
+    """Write arrays by name with role ("input:x", "target:y") as `input-0.npy`, `target-0.npy`, in little memory.
 
-    Raises InputError when they are more, or have no rows; StorageFailed when the disk refuses.
+    Raises InputError when they are more than `max_bytes` or have no rows, StorageFailed when the disk refuses.
     """
     writers: dict[str, RowWriter] = {}
     try:
         for chunk in chunks:
-            if not writers:
-                writers = _open_writers(folder, chunk)
+            writers = writers or _create_writers(folder, chunk)
             require_size(sum(writers[name].bytes_after(array) for name, array in chunk.items()), max_bytes)
             with storage.translate_disk_errors():
                 for name, array in chunk.items():
                     writers[name].append(array)
     finally:
         with storage.translate_disk_errors():
-            for one in writers.values():
-                one.close()
-    return _describe_arrays(writers)
+            for writer in writers.values():
+                writer.close()
+    rows = next(iter(writers.values())).rows if writers else 0
+    if not rows:
+        raise no_rows_error()
+    return WrittenArrays(_describe_arrays(writers, "input:"), _describe_arrays(writers, "target:"), rows)
 
 
-def _open_writers(folder: Path, chunk: Arrays) -> dict[str, RowWriter]:
+def _create_writers(folder: Path, chunk: Arrays) -> dict[str, RowWriter]:
     writers: dict[str, RowWriter] = {}
     counts = {"input": 0, "target": 0}
     for name in chunk:
@@ -156,13 +169,13 @@ def _open_writers(folder: Path, chunk: Arrays) -> dict[str, RowWriter]:
     return writers
 
 
-def _describe_arrays(writers: dict[str, RowWriter]) -> WrittenArrays:
-    rows = next(iter(writers.values())).rows if writers else 0
-    if not rows:
-        raise InputError("There are 0 rows in it.", cure="Give at least one row.")
-    facts = {"input": [], "target": []}
-    for name, one in writers.items():
-        role, _, bare = name.partition(":")
-        dtype = "object" if one.dtype.kind == "U" else one.dtype.name
-        facts[role].append({"name": bare, "dtype": dtype, "shape": list(one.shape)})
-    return WrittenArrays(facts["input"], facts["target"], rows)
+def _describe_arrays(writers: dict[str, RowWriter], role: str) -> list[StoredArray]:
+    return [
+        {
+            "name": name.removeprefix(role),
+            "dtype": "object" if writer.dtype.kind == "U" else writer.dtype.name,
+            "shape": list(writer.shape),
+        }
+        for name, writer in writers.items()
+        if name.startswith(role)
+    ]

@@ -1,7 +1,4 @@
-"""Where inputs come from, however they came: arrays by name, some rows at a time.
-
-NPZ and NPY files of a stranger: no claim is believed unchecked, and rows are read as they are asked for.
-"""
+"""`InputSource`: named arrays in chunks of rows, whatever they are read from; and the limits of every source."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,11 +11,11 @@ from core.errors import InputError
 from core.inputs.npy import rows_per_chunk
 
 ROWS_CURE = "Give at least one row, and as many of each input as of every other."
+NUMBER_CHARACTERS = 32  # letters that NumPy gives a number among texts
 
 
 class SourceArray(NamedTuple):
-    """One array as its source offers it: `shape` without the rows; `dtype` None where the source is text (CSV, JSON),
-    which has no dtype of its own to lose."""
+    """One array of a source: `shape` without the rows; `dtype` None where it is read from text (CSV, JSON)."""
 
     name: str
     dtype: np.dtype | None
@@ -27,9 +24,13 @@ class SourceArray(NamedTuple):
 
 @dataclass
 class InputSource:
-    """`chunks` gives arrays by name with their role ("input:pixels", "target:digit"), the same rows of all at a time.
+    """Inputs and targets that are still to be read.
 
-    `notes` says in words how the source was read.
+    Attributes:
+        inputs: The arrays by which a model is asked.
+        chunks: Arrays by name with role ("input:pixels", "target:digit"), the same rows of all at a time.
+        targets: The arrays of true values; none where they are not known.
+        notes: How the source was read, in sentences.
     """
 
     inputs: list[SourceArray]
@@ -39,19 +40,16 @@ class InputSource:
 
 
 def source_from_arrays(inputs: Arrays, targets: Arrays | None = None, has_dtypes: bool = True) -> InputSource:
-    """A source over arrays that are in memory already. Raises InputError when they are not as many rows of each."""
+    """Return a source over arrays in memory. Raises InputError when they have no rows, or not the same number."""
     targets = targets or {}
     require_same_rows({name: np.shape(array) for name, array in (inputs | targets).items()})
+    arrays = {f"input:{name}": array for name, array in inputs.items()}
+    arrays |= {f"target:{name}": array for name, array in targets.items()}
     return InputSource(
         [SourceArray(name, array.dtype if has_dtypes else None, array.shape[1:]) for name, array in inputs.items()],
-        _slice_chunks(add_roles(inputs, targets)),
+        _slice_chunks(arrays),
         [SourceArray(name, array.dtype, array.shape[1:]) for name, array in targets.items()],
     )
-
-
-def add_roles(inputs: Arrays, targets: Arrays) -> Arrays:
-    named = {f"input:{name}": array for name, array in inputs.items()}
-    return named | {f"target:{name}": array for name, array in targets.items()}
 
 
 def _slice_chunks(arrays: Arrays) -> Iterator[Arrays]:
@@ -61,26 +59,34 @@ def _slice_chunks(arrays: Arrays) -> Iterator[Arrays]:
         yield {name: array[start : start + step] for name, array in arrays.items()}
 
 
-def require_same_rows(shapes: dict[str, tuple[int, ...]]) -> int:
-    """The number of rows that all of these shapes have. Raises InputError when there are none, or not the same."""
+def require_same_rows(shapes: dict[str, tuple[int, ...]]) -> None:
+    """Raise InputError unless all of these shapes have the same number of rows, and at least one."""
     if not shapes:
         raise InputError("There are no inputs in it.", cure=ROWS_CURE)
     if scalars := [name for name, shape in shapes.items() if not shape]:
         raise InputError(f"“{scalars[0]}” is a single value, without an axis of rows.", cure="Put the rows first.")
     counts = {name: shape[0] for name, shape in shapes.items()}
     if len(set(counts.values())) > 1:
-        said = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-        raise InputError("The arrays do not have the same number of rows.", received=said, cure=ROWS_CURE)
-    if not next(iter(counts.values())):
-        raise InputError("There are 0 rows in it.", cure=ROWS_CURE)
-    return next(iter(counts.values()))
+        received = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+        raise InputError("The arrays do not have the same number of rows.", received=received, cure=ROWS_CURE)
+    if 0 in counts.values():
+        raise no_rows_error(cure=ROWS_CURE)
 
 
-NUMBER_CHARACTERS = 32  # letters that NumPy gives a number among texts
+def no_rows_error(which: str = "", cure: str = "Give at least one row.") -> InputError:
+    return InputError(f"There are 0 rows in it{which}.", cure=cure)
+
+
+def require_row_request(rows: int | None, seed: int | None, what: str) -> None:
+    """Raise InputError unless one row or more, and a seed that NumPy takes, are wanted."""
+    if rows is not None and rows < 1:
+        raise InputError(f"At least one row must be {what}.", received=rows, cure="Choose 1 row or more.")
+    if seed is not None and seed < 0:
+        raise InputError("A seed is a whole number from 0 on.", received=seed, cure="Choose another seed.")
 
 
 def require_size(count: int, max_bytes: int) -> None:
-    """Raises InputError when that many bytes are more than a set of inputs may have."""
+    """Raise InputError when that many bytes are more than an input set may have."""
     if count > max_bytes:
         raise InputError(
             "These inputs are larger than a set of inputs may be.",
@@ -90,7 +96,7 @@ def require_size(count: int, max_bytes: int) -> None:
 
 
 def text_bytes(values: Iterable[Any]) -> int:
-    """Bytes that an array of these values takes where some are text: each of them as wide as the longest."""
+    """Return the bytes of an array of these values where some are text: each is as wide as the longest."""
     widths = [len(value) if isinstance(value, str) else -1 for value in values]
-    longest, numbers = max(widths, default=-1), -1 in widths
-    return 0 if longest < 0 else len(widths) * max(longest, NUMBER_CHARACTERS if numbers else 1) * 4
+    longest, has_numbers = max(widths, default=-1), -1 in widths
+    return 0 if longest < 0 else len(widths) * max(longest, NUMBER_CHARACTERS if has_numbers else 1) * 4

@@ -22,6 +22,7 @@ def draw_page(run: str, draws: bool = False) -> None:
     import streamlit as st
 
     from core.inputs import input_specs
+    from core.inputs.options import offered_inputs
     from ui.compare.inputs import choose_inputs
     from ui.session import current_jobs
 
@@ -29,7 +30,8 @@ def draw_page(run: str, draws: bool = False) -> None:
         return {"pixels": np.full((1, 64), 0.5, "float32")} if st.toggle("scribble") else None
 
     library = current_jobs().library
-    chosen = choose_inputs(library.run(run), input_specs(library, run), draw if draws else None)
+    options = offered_inputs(library.run(run), input_specs(library, run), library.reference(run))
+    chosen = choose_inputs(options, draw if draws else None)
     st.session_state["chosen"] = chosen and chosen.id
 
 

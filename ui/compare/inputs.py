@@ -1,167 +1,205 @@
-"""How inputs are asked for: held-out rows, a drawing, typed values, a file, random numbers. Each becomes an input set,
-whose id stands in the address."""
+"""Choose the inputs of a comparison: held-out rows, a drawing, typed values, a file, random numbers.
+
+Each becomes an input set, whose id stands in the address.
+"""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from core.arrays import Arrays
-from core.errors import InputError, RoundtripError
+from core.errors import InputError, RoundtripError, UnknownName
 from core.figures.images import row_image_url
 from core.inputs import InputSet
-from core.inputs.fitting import InputFitter
+from core.inputs.fitting import InputSpecs
 from core.inputs.from_images import image_frame
-from core.inputs.signature import form_fields
-from core.inputs.source import SourceArray
-from core.library import Run
+from core.inputs.options import (
+    DrawnChoice,
+    FileChoice,
+    InputChoice,
+    InputOptions,
+    RandomChoice,
+    make_inputs,
+    read_choice,
+)
+from core.inputs.store import ProgressCallback, ignore_progress
 from core.text.labels import format_size, format_values, reference_row_labels
 from ui.compare.input_widgets import (
+    choose_file,
+    choose_held_out,
+    choose_random,
+    choose_typed,
+    discard_upload,
     restore_widgets,
-    show_held_out_widgets,
-    show_random_widgets,
-    show_typed_widgets,
-    show_upload_widget,
 )
 from ui.components import escape_markdown, show_error
 from ui.query_params import bind_select
 from ui.routes import inputs_url
-from ui.session import current_jobs, load_reference
+from ui.session import current_jobs
 
-Specs = list[dict[str, Any]]
-HELD_OUT = "held-out"
 INPUT_KINDS = {
-    HELD_OUT: ("Held-out rows", ":material/table_rows:"),
+    "held-out": ("Held-out rows", ":material/table_rows:"),
     "drawn": ("Draw", ":material/draw:"),
     "typed": ("Type", ":material/keyboard:"),
     "file": ("Upload", ":material/upload_file:"),
     "random": ("Random", ":material/casino:"),
     "found": ("Found", ":material/search:"),
 }
-RANGE_CHECK_ROWS = 4096  # rows whose range is held against that of the data
+RANGE_CHECK_ROWS = 4096  # rows whose range is compared with that of the data
 PREVIEW_ROWS = 8  # rows of a table
 PREVIEW_IMAGES = 12  # side by side on a wide page
 PREVIEW_COLUMNS = 8  # columns of a preview
 
 
-def choose_inputs(run: Run, specs: Specs, draw: Callable[[], Arrays | None] | None = None) -> InputSet | None:
-    """Let a person choose what is asked of models that take what `run` takes; None until something is chosen.
+def choose_inputs(options: InputOptions, draw: Callable[[], Arrays | None] | None = None) -> InputSet | None:
+    """Let a person choose of what the models are asked; None until something is chosen.
 
-    `draw` shows a canvas and gives one row of inputs by name, None while it is blank; without it, there is no drawing.
     What was chosen stands in the address (`?inputs=`), with the way of choosing (`?ask=`), for a reload to find.
+
+    Args:
+        draw: Shows a canvas and gives one row of inputs by name, None while it is blank; without it nothing is drawn.
     """
-    _restore_from_query(run, specs)
-    way = st.segmented_control(
+    _restore_from_query(options)
+    kinds = [kind for kind in options.kinds if kind != "drawn" or draw]
+    kind = st.segmented_control(
         "What to ask",
-        **bind_select("ask", _available_kinds(run, specs, draw)),
+        **bind_select("ask", kinds + ["found"] * (_last_inputs(options, "found") is not None)),
         required=True,
-        format_func=lambda one: (
-            f"{INPUT_KINDS[one][1]} "
-            f"{reference_row_labels(run)[1].capitalize() if one == HELD_OUT else INPUT_KINDS[one][0]}"
-        ),
+        format_func=lambda kind: f"{INPUT_KINDS[kind][1]} {_kind_label(options, kind)}",
         help="The same inputs go to every artifact, in the same order.",
     )
     try:
-        chosen = _make_inputs(way, run, specs, draw)
+        input_set = _choose_of_kind(kind, options, draw)
     except RoundtripError as error:
         show_error(error)
-        chosen = None
-    if chosen is None:
+        input_set = None
+    if input_set is None:
         st.query_params.pop("inputs", None)
         return None
-    _remember_inputs(run, chosen)
-    _show_inputs(run, chosen)
-    return chosen
+    st.session_state[_session_key(options, input_set.kind)] = input_set.id
+    st.session_state["inputs-seen"] = input_set.id
+    if st.query_params.get("inputs") != input_set.id:
+        st.query_params["inputs"] = input_set.id
+    _show_inputs(options, input_set)
+    return input_set
 
 
-def _available_kinds(run: Run, specs: Specs, draw: Callable | None) -> list[str]:
-    """Those that fit this model, and what was found where something was."""
-    fitting = {
-        "held-out": True,
-        "drawn": draw is not None,
-        "typed": bool(_form_fields(run, specs)),
-        "file": True,
-        "random": bool(specs) and all(one["shape"] is not None for one in specs),
-        "found": _last_inputs(run, "found") is not None,
-    }
-    return [way for way in INPUT_KINDS if fitting[way]]
+def _kind_label(options: InputOptions, kind: str) -> str:
+    return reference_row_labels(options.run)[1].capitalize() if kind == "held-out" else INPUT_KINDS[kind][0]
 
 
-def _form_fields(run: Run, specs: Specs) -> tuple:
-    return form_fields(run, specs, load_reference(run.id).inputs)
+def _choose_of_kind(kind: str, options: InputOptions, draw: Callable[[], Arrays | None] | None) -> InputSet | None:
+    """Show the widgets of a kind; return the set that they make, else the one that was chosen in this way before."""
+    match kind:
+        case "held-out":
+            return _cached_inputs(options, choose_held_out(options))
+        case "typed":
+            return _cached_inputs(options, choose_typed(options))
+        case "random" if choice := choose_random(options):
+            return _make_random(options, choice)
+        case "drawn" if draw:
+            return _make_drawn(options, draw())
+        case "file":
+            if uploaded := choose_file(options):
+                _store_upload(options, uploaded)
+            if error := st.session_state.get("upload-error"):
+                show_error(error)
+                return None
+    return _last_inputs(options, kind)
 
 
-def _make_inputs(kind: str, run: Run, specs: Specs, draw: Callable[[], Arrays | None] | None) -> InputSet | None:
-    if kind == "held-out":
-        return show_held_out_widgets(run)
-    if kind == "typed":
-        return show_typed_widgets(run, specs, _form_fields(run, specs))
-    if kind == "drawn":
-        return _drawn_inputs(run, draw())
-    if kind == "file":
-        return (
-            _last_inputs(run, kind)
-            if show_upload_widget(run, specs, image_frame(specs, run.image_shape) is not None)
-            else None
-        )
-    return (show_random_widgets(specs) if kind == "random" else None) or _last_inputs(run, kind)
+def _cached_inputs(options: InputOptions, choice: InputChoice) -> InputSet:
+    """Read the set of a choice; made again where it was evicted since."""
+    jobs = current_jobs()
+    key = (options.run.id, options.specs, choice, jobs.library.access.viewer_id)
+    try:
+        return jobs.inputs.read(_cached_id(*key, options))
+    except UnknownName:
+        _cached_id.clear(*key, options)
+        return jobs.inputs.read(_cached_id(*key, options))
 
 
-def _drawn_inputs(run: Run, row: Arrays | None) -> InputSet | None:
+@st.cache_data(show_spinner=False, max_entries=512)
+def _cached_id(run_id: str, specs: InputSpecs, choice: InputChoice, owner: str | None, _options: InputOptions) -> str:
+    return _make(_options, choice).id
+
+
+def _make(options: InputOptions, choice: InputChoice, on_progress: ProgressCallback = ignore_progress) -> InputSet:
+    return make_inputs(options, choice, current_jobs().inputs, current_jobs().library, on_progress)
+
+
+def _make_random(options: InputOptions, choice: RandomChoice) -> InputSet:
+    """Make rows with progress; a press of Cancel runs the page again, which ends this before anything is stored."""
+    place, words = st.empty(), f"Making {choice.rows:,} rows"
+    with place.container(horizontal=True, vertical_alignment="center"):
+        bar = st.progress(0.0, text=words)
+        st.button("Cancel", icon=":material/stop_circle:", key="random-cancel")
+    input_set = _make(options, choice, lambda fraction: bar.progress(min(fraction, 1.0), words))
+    place.empty()
+    return input_set
+
+
+def _make_drawn(options: InputOptions, row: Arrays | None) -> InputSet | None:
     """What stands on the canvas; until something is drawn here, what the address asks for."""
-    here = f"drawn-here-{run.id}"
+    here = f"drawn-here-{options.run.id}"
     if row is None:
-        return None if st.session_state.get(here) else _last_inputs(run, "drawn")
+        return None if st.session_state.get(here) else _last_inputs(options, "drawn")
     st.session_state[here] = True
-    return current_jobs().inputs.add_drawn(row)
+    return _make(options, DrawnChoice(row))
+
+
+def _store_upload(options: InputOptions, choice: FileChoice) -> None:
+    """Store what was uploaded, let go of its bytes, and run the page again."""
+    st.session_state.pop("upload-error", None)
+    try:
+        with st.spinner("Reading the file"):
+            st.query_params["inputs"] = _make(options, choice).id
+    except RoundtripError as error:
+        st.session_state["upload-error"] = error.to_json()
+    discard_upload(choice)
+    st.rerun()
 
 
 # What was chosen last in each way, in this session and by the address
 
 
-def _restore_from_query(run: Run, specs: Specs) -> None:
-    """What the address asks for, taken once: its way is shown, and its widgets stand as they stood."""
-    asked = st.query_params.get("inputs")
-    if not asked or asked == st.session_state.get("inputs-seen"):
+def _restore_from_query(options: InputOptions) -> None:
+    """Take what the address asks for, once: its way is shown, and its widgets stand as they stood."""
+    requested, inputs = st.query_params.get("inputs"), current_jobs().inputs
+    if not requested or requested == st.session_state.get("inputs-seen"):
         return
-    st.session_state["inputs-seen"] = asked
+    st.session_state["inputs-seen"] = requested
     try:
-        kept = current_jobs().inputs.read(asked)
-        InputFitter([SourceArray(one["name"], None, tuple(one["shape"])) for one in kept.columns], specs)
+        input_set = inputs.read(requested)
+        options.require_fit(input_set)
     except RoundtripError as error:
-        other = "The inputs in the address are not for this model. " if type(error) is InputError else ""
-        st.warning(other + escape_markdown(str(error)), icon=":material/search_off:")
+        reason = "The inputs in the address are not for this model. " if type(error) is InputError else ""
+        st.warning(reason + escape_markdown(str(error)), icon=":material/search_off:")
         return
-    st.session_state[_session_key(run, kept.kind)] = kept.id
-    st.query_params["ask"] = kept.kind
-    restore_widgets(run, _form_fields(run, specs), kept)
+    st.session_state[_session_key(options, input_set.kind)] = input_set.id
+    st.query_params["ask"] = input_set.kind
+    restore_widgets(options.run.id, read_choice(options, input_set, inputs))
 
 
-def _remember_inputs(run: Run, input_set: InputSet) -> None:
-    st.session_state[_session_key(run, input_set.kind)] = input_set.id
-    st.session_state["inputs-seen"] = input_set.id
-    if st.query_params.get("inputs") != input_set.id:
-        st.query_params["inputs"] = input_set.id
-
-
-def _last_inputs(run: Run, kind: str) -> InputSet | None:
-    """What was chosen last in this way; None where it is not kept any more."""
+def _last_inputs(options: InputOptions, kind: str) -> InputSet | None:
+    """What was chosen last in this way; None where it is not stored any more."""
     try:
-        return current_jobs().inputs.read(st.session_state.get(_session_key(run, kind), ""))
+        return current_jobs().inputs.read(st.session_state.get(_session_key(options, kind), ""))
     except RoundtripError:
         return None
 
 
-def _session_key(run: Run, kind: str) -> str:
-    return f"inputs-{run.id}-{kind}"
+def _session_key(options: InputOptions, kind: str) -> str:
+    return f"inputs-{options.run.id}-{kind}"
 
 
 # What is shown of it
 
 
-def _show_inputs(run: Run, input_set: InputSet) -> None:
+def _show_inputs(options: InputOptions, input_set: InputSet) -> None:
     """The chosen inputs in words, what was noted about them, a few of them, and all of them to download."""
+    seen = current_jobs().inputs.read_rows(input_set.id, slice(0, RANGE_CHECK_ROWS))
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"**{escape_markdown(input_set.words)}**", width="content")
@@ -170,56 +208,34 @@ def _show_inputs(run: Run, input_set: InputSet) -> None:
                 inputs_url(input_set.id),
                 icon=":material/download:",
                 type="tertiary",
-                help=(
-                    f"{format_size(input_set.bytes)}. Use them again here, or with `roundtrip compare --inputs FILE`."
-                ),
+                help=f"{format_size(input_set.bytes)}. Use them again here, or with `roundtrip compare --inputs FILE`.",
             )
-        for note in [*input_set.notes, *_range_notes(run, input_set)]:
+        for note in [*input_set.notes, *options.range_notes(seen)]:
             st.caption(f":material/info: {escape_markdown(note)}")
         if input_set.kind != "typed":
-            _show_preview(run, input_set)
+            _show_preview(options, input_set, seen)
 
 
-def _range_notes(run: Run, input_set: InputSet) -> list[str]:
-    """Numbers far outside of what the run's own data go from and to: no model answers well what it has never seen."""
-    known, said = load_reference(run.id).inputs, []
-    for name, array in current_jobs().inputs.read_rows(input_set.id, slice(0, RANGE_CHECK_ROWS)).items():
-        if name in known and array.dtype.kind in "fiu" and np.isfinite(array).any():
-            least, most = (float(of(array[np.isfinite(array)])) for of in (np.min, np.max))
-            low, high = float(np.nanmin(known[name])), float(np.nanmax(known[name]))
-            if least < low - (high - low) / 2 or most > high + (high - low) / 2:
-                said.append(
-                    f"“{name}” goes from {least:.4g} to {most:.4g}; in the data of the run it goes from {low:.4g} to "
-                    f"{high:.4g}. Answers to what a model has never seen say little of its copies."
-                )
-    return said
-
-
-def _show_preview(run: Run, input_set: InputSet) -> None:
-    frame = image_frame(_column_specs(input_set), run.image_shape)
-    drawn = frame is not None and frame.channels == 1
-    rows = current_jobs().inputs.read_rows(input_set.id, slice(0, PREVIEW_IMAGES if drawn else PREVIEW_ROWS))
-    if drawn:
-        _show_images(next(iter(rows.values())), (frame.height, frame.width))
+def _show_preview(options: InputOptions, input_set: InputSet, inputs: Arrays) -> None:
+    frame = image_frame(input_set.specs, options.run.image_shape)
+    if frame is not None and frame.channels == 1:
+        count = _show_images(next(iter(inputs.values()))[:PREVIEW_IMAGES], frame[:2])
     else:
-        _show_table(rows)
-    count = len(next(iter(rows.values())))
+        count = _show_table({name: array[:PREVIEW_ROWS] for name, array in inputs.items()})
     if count < input_set.rows:
         st.caption(f"The first {count:,} of {input_set.rows:,}.")
 
 
-def _column_specs(input_set: InputSet) -> Specs:
-    return [one | {"shape": [None, *one["shape"]]} for one in input_set.columns]
-
-
-def _show_images(rows: Any, shape: tuple[int, int]) -> None:
+def _show_images(rows: np.ndarray, shape: tuple[int, int]) -> int:
     with st.container(horizontal=True, gap="small"):
         for at, row in enumerate(rows):
             st.image(row_image_url(row.astype("float32"), shape, 56), width=56, alt=f"Input {at}")
+    return len(rows)
 
 
-def _show_table(rows: Arrays) -> None:
+def _show_table(rows: Arrays) -> int:
     columns = {name: [format_values(row) for row in array] for name, array in list(rows.items())[:PREVIEW_COLUMNS]}
     st.dataframe(columns, hide_index=True, row_height=32, alt="The first inputs, a line a row")
     if len(rows) > PREVIEW_COLUMNS:
         st.caption(f"And {len(rows) - PREVIEW_COLUMNS} more inputs.")
+    return len(next(iter(rows.values())))

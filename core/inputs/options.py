@@ -1,0 +1,181 @@
+"""What can be asked of the models of a run, worked out once; and what a person chose of it, as an input set."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from core.arrays import Arrays
+from core.demos.base import InputField
+from core.inputs.fitting import InputFitter, InputSpecs
+from core.inputs.from_images import image_frame
+from core.inputs.from_random import count_free_axes
+from core.inputs.held_out import class_indices
+from core.inputs.input_set import InputSet
+from core.inputs.signature import form_fields, row_from_values, values_from_row
+from core.inputs.source import SourceArray
+from core.inputs.store import Inputs, ProgressCallback, ignore_progress
+from core.library import Library
+from core.library.records import Run
+from core.runtimes.reference import Reference
+
+MAX_NAMED_VALUES = 4  # values of a typed row that its words name
+
+
+class HeldOutChoice(NamedTuple):
+    """Held-out rows: how many, of which classes (none: all), drawn by a seed (None: the first ones)."""
+
+    rows: int
+    classes: tuple[str, ...]
+    seed: int | None
+
+
+class TypedChoice(NamedTuple):
+    """One row: a value for each form field."""
+
+    values: tuple[Any, ...]
+
+
+class DrawnChoice(NamedTuple):
+    """One row, as a drawing gave it."""
+
+    inputs: Arrays
+
+
+class FileChoice(NamedTuple):
+    """Uploaded files, each with the name that its owner gave it."""
+
+    uploads: Sequence[tuple[str, BinaryIO]]
+
+
+class RandomChoice(NamedTuple):
+    """Random rows: how many, between which numbers, by which seed, with a size for each free axis of an input."""
+
+    rows: int
+    low: float
+    high: float
+    seed: int
+    sizes: Mapping[str, Sequence[int]]
+
+
+InputChoice = HeldOutChoice | TypedChoice | DrawnChoice | FileChoice | RandomChoice
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    """What can be asked of models that take what a run takes.
+
+    Attributes:
+        kinds: The ways that fit, of "held-out", "drawn", "typed", "file" and "random".
+        rows: Number of held-out rows.
+        class_counts: How many of them are of each class; empty where that is not known.
+        fields: What a person fills in for one row; empty where that is too much.
+        takes_images: Whether files may be images.
+        free_axes: For an input that leaves axes free, how many sizes random rows need.
+        random_high: Where random numbers end unless a person says otherwise.
+        ranges: The least and the greatest number of each input in the run's data.
+    """
+
+    run: Run
+    specs: InputSpecs
+    kinds: tuple[str, ...]
+    rows: int
+    class_counts: dict[str, int]
+    fields: tuple[InputField, ...]
+    takes_images: bool
+    free_axes: dict[str, int]
+    random_high: float
+    ranges: dict[str, tuple[float, float]]
+
+    def require_fit(self, input_set: InputSet) -> None:
+        """Raise InputError when a set is not for these models."""
+        InputFitter([SourceArray(one["name"], None, tuple(one["shape"])) for one in input_set.columns], self.specs)
+
+    def range_notes(self, inputs: Arrays) -> list[str]:
+        """Return a note on each input whose numbers go far beyond those in the run's data."""
+        notes = []
+        for name, array in inputs.items():
+            if name not in self.ranges or array.dtype.kind not in "fiu" or not np.isfinite(array).any():
+                continue
+            finite, (low, high) = array[np.isfinite(array)], self.ranges[name]
+            least, most, margin = float(finite.min()), float(finite.max()), (high - low) / 2
+            if least < low - margin or most > high + margin:
+                notes.append(
+                    f"“{name}” goes from {least:.4g} to {most:.4g}; in the data of the run it goes from {low:.4g} to "
+                    f"{high:.4g}. Answers to what a model has never seen say little of its copies."
+                )
+        return notes
+
+
+def offered_inputs(run: Run, specs: InputSpecs, reference: Reference) -> InputOptions:
+    """Work out what can be asked of models of `run` that take `specs` (see `input_specs`)."""
+    indices = class_indices(run, reference.targets)
+    labels = [] if indices is None else run.labels
+    fields = form_fields(run, specs, reference.inputs)
+    is_fitting = {
+        "held-out": True,
+        "drawn": bool(run.image_shape) and len(run.inputs) == 1,
+        "typed": bool(fields),
+        "file": True,
+        "random": bool(specs) and all(spec["shape"] is not None for spec in specs),
+    }
+    return InputOptions(
+        run,
+        specs,
+        kinds=tuple(kind for kind in is_fitting if is_fitting[kind]),
+        rows=reference.rows,
+        class_counts={label: int(np.count_nonzero(indices == labels.index(label))) for label in labels},
+        fields=fields,
+        takes_images=image_frame(specs, run.image_shape) is not None,
+        free_axes={spec["name"]: count for spec in specs if (count := count_free_axes(spec))},
+        random_high=10.0 if any(spec["dtype"].startswith(("int", "uint")) for spec in specs) else 1.0,
+        ranges={
+            name: (float(np.nanmin(array)), float(np.nanmax(array)))
+            for name, array in reference.inputs.items()
+            if array.dtype.kind in "fiu" and not np.isnan(array).all()
+        },
+    )
+
+
+def make_inputs(
+    options: InputOptions,
+    choice: InputChoice,
+    inputs: Inputs,
+    library: Library,
+    on_progress: ProgressCallback = ignore_progress,
+) -> InputSet:
+    """Make what a person chose an input set. Raises as the `add_*` methods of `Inputs` do."""
+    run, specs = options.run, options.specs
+    match choice:
+        case HeldOutChoice():
+            return inputs.add_held_out(library, run.id, choice.rows, choice.classes, choice.seed)
+        case TypedChoice(values):
+            row = row_from_values(run, specs, options.fields, values)
+            return inputs.add_typed(row, _typed_words(options.fields, values))
+        case DrawnChoice(row):
+            return inputs.add_drawn(row)
+        case FileChoice(uploads):
+            return inputs.add_upload(uploads, specs, run.image_shape)
+        case RandomChoice():
+            return inputs.add_random(specs, *choice, on_progress)
+
+
+def _typed_words(fields: Sequence[InputField], values: Sequence[Any]) -> str:
+    if len(fields) > MAX_NAMED_VALUES:
+        return "One row, typed"
+    texts = [f"{value:g}" if isinstance(value, float) else f"“{value[:40]}”" for value in values]
+    return "Typed: " + ", ".join(f"{field.label} {text}" for field, text in zip(fields, texts, strict=True))
+
+
+def read_choice(options: InputOptions, input_set: InputSet, inputs: Inputs) -> InputChoice | None:
+    """Return the choice that makes a set again; None where it cannot be made from these options."""
+    origin = input_set.origin
+    match input_set.kind:
+        case "held-out" if origin["run"] == options.run.id:
+            return HeldOutChoice(input_set.rows, tuple(origin["classes"]), origin["seed"])
+        case "random":
+            return RandomChoice(origin["rows"], origin["low"], origin["high"], origin["seed"], origin["sizes"])
+        case "typed":
+            return TypedChoice(tuple(values_from_row(options.fields, inputs.read_rows(input_set.id, [0]))))
+    return None
