@@ -3,9 +3,8 @@
 The layers of imports
 ---------------------
 Imports run strictly downward: nothing imports from a line above its own, whether at the top of a file, inside a
-function
-or for types only, and no two modules import each other by any path. `tests/test_import_layers.py` reads the sources and
-checks both:
+function or for types only, and no two modules import each other by any path. `tests/test_import_layers.py` reads the
+sources and checks both:
 
     app, pages
     ui
@@ -30,8 +29,8 @@ Two more rules:
 
 * Streamlit is never imported here.
 * TensorFlow, Keras, h5py and every other model runtime are imported only inside functions that run in a child of
-  the worker (or in a person's own notebook). Importing `core` and all of its packages loads none of them, so a page
-  paints and a command line answers before any of them is loaded.
+  the worker (or in a user's own notebook). Importing `core` and all of its packages loads none of them, so pages and
+  commands are ready before any of them is loaded.
 """
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""LRU caches of bounded size that threads may share. Treat what they return as read-only: others get the same."""
+"""LRU caches of bounded size that threads may share; treat what they return as read-only."""
 
 import contextlib
 import os
@@ -34,9 +34,10 @@ class StampedCache:
         self._lock = threading.Lock()
 
     def get_or_compute(self, key: Hashable, compute: Callable[[], ValueT], stamp: Hashable = ()) -> ValueT:
-        """Return the cached value, else compute and store it; two threads that ask at once both compute it.
+        """Return the cached value, else compute and store it.
 
-        Nothing is stored where `stamp` is None, and no value that is larger than the whole cache.
+        Two threads that ask at once both compute it. Nothing is stored where `stamp` is None, and no value that is
+        larger than the whole cache.
         """
         with self._lock:
             entry = self._entries.get(key)
@@ -81,7 +82,7 @@ def file_stamp(path: Path | str) -> tuple[int, int, int] | None:
 
 
 class ResultCache(StampedCache):
-    """LRU cache of computed results, bounded by their number and their bytes. Their arrays are read-only."""
+    """LRU cache of results, bounded by their number and bytes; their arrays are read-only."""
 
     def __init__(self) -> None:
         super().__init__(MAX_RESULT_BYTES)

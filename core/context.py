@@ -1,4 +1,4 @@
-"""What every job works with: the library, the worker, the input sets, the settings and the records of jobs."""
+"""`AppContext`: what every job works with, from the library to the worker and the settings."""
 
 import copy
 from typing import Self
@@ -13,7 +13,7 @@ from core.worker import Worker
 
 
 class AppContext:
-    """One library and one worker, and what is read and written beside them."""
+    """One library and one worker, with their settings, input sets and job records."""
 
     def __init__(self, library: Library | None = None, worker: Worker | None = None, config: Settings | None = None):
         self.config = config or get_settings()
@@ -23,16 +23,17 @@ class AppContext:
         self.inputs = Inputs(self.library.home, self.config)
 
     def for_viewer(self, viewer: Viewer) -> Self:
-        """Return the same for one user: entries that are neither theirs nor shared are absent, new ones are theirs.
+        """Return the same as one user sees it.
 
-        The worker, its job slots and its loaded children are shared with all users.
+        Entries that are neither theirs nor shared are absent, and new ones are theirs. The worker, its job slots and
+        its loaded children are shared with all users.
         """
-        seen = copy.copy(self)
-        seen.library = self.library.for_viewer(viewer)
-        seen.job_store = self.job_store.with_access(seen.library.access)
-        seen.inputs = self.inputs.for_viewer(seen.library.access)
-        return seen
+        context = copy.copy(self)
+        context.library = self.library.for_viewer(viewer)
+        context.job_store = self.job_store.with_access(context.library.access)
+        context.inputs = self.inputs.for_viewer(context.library.access)
+        return context
 
     def predictions(self, job_id: str) -> PredictionStore:
-        """The answers that a comparison kept."""
+        """Return the predictions that a comparison stored."""
         return PredictionStore(self.job_store.folder(job_id) / "answers")

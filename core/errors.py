@@ -1,34 +1,30 @@
-"""Exception hierarchy and `cleanup_on_error`.
-
-Every error that Roundtrip raises on purpose.
+"""The exceptions that Roundtrip raises on purpose, and `cleanup_on_error`.
 
 RoundtripError
-├── InputError              a value that a person gave does not fit
+├── InputError              a value from the user does not fit
 │   ├── UnknownName         no demo, format, run, artifact or job has that name
-│   ├── DataUnavailable     a data set cannot be had now
-│   ├── Refused             a file from outside breaks a rule of the gate or of the inspector
-│   └── SignedOut           people sign in here, and this one has not, or not any more
+│   ├── DataUnavailable     a data set cannot be loaded now
+│   ├── Refused             an untrusted file breaks a rule of the validation
+│   └── SignedOut           users sign in here, and this one has not, or not any more
 ├── FormatError
-│   ├── PackageMissing      the library that a format needs is not installed
+│   ├── PackageMissing      the package that a format needs is not installed
 │   ├── CannotSave          this format does not take this model
-│   ├── CannotTrain         the copy answers, and nothing can train it
+│   ├── CannotTrain         the copy predicts, and cannot be trained
 │   └── DoesNotLoad         the copy did not come back
 │       └── NeedsArchitecture   the copy is weights alone
 ├── LibraryError
-│   ├── Damaged             a kept file is missing or its bytes changed
+│   ├── Damaged             a stored file is missing or its bytes changed
 │   ├── UnreadableRecord    a record is broken, or of a newer schema than ours
 │   ├── Gone                it was removed while it was being used
 │   └── StorageFailed       the disk refused: full, read-only, gone
 └── WorkerError
-    ├── ChildDied           the process that held the model ended before it answered
+    ├── ChildDied           the process that held the model ended before it replied
     ├── TimedOut            it ran longer than its limit
-    ├── Cancelled           a person stopped it
-    └── NotConfined         what came from outside cannot be kept apart on this system, and is not run
+    ├── Cancelled           a user stopped it
+    └── NotConfined         this system has no sandbox for an untrusted model, which is not run
 
-Each carries one plain `sentence`, what was `received`, the `cure` (what to do next), and `detail`: the foreign
-library's own words, shown only on demand. Foreign exceptions become these in `core.explain`, and nowhere else.
-
-What was begun and did not come to its end is undone.
+Each carries one plain `sentence`, what was `received`, the `cure` (what to do next), and `detail`: the message of the
+foreign library, shown only on demand. Foreign exceptions become these in `core.explain`, and nowhere else.
 """
 
 import contextlib
@@ -39,8 +35,8 @@ from typing import Any
 class RoundtripError(Exception):
     """One plain sentence, what was received, what to do next.
 
-    `code` is stable: it crosses process borders and stands in `--json` output. What is `passing` need not be the
-    fault of the copy that was at work: it may go well when it is done again.
+    `code` is stable: it crosses process borders and stands in `--json` output. A transient error need not be the fault
+    of the copy: the same may succeed when it is tried again.
     """
 
     code = "error"
@@ -58,13 +54,7 @@ class RoundtripError(Exception):
         return " ".join(part for part in (self.sentence, received, self.cure) if part)
 
     def to_json(self) -> dict[str, str]:
-        return {
-            "code": self.code,
-            "sentence": self.sentence,
-            "received": self.received,
-            "cure": self.cure,
-            "detail": self.detail,
-        }
+        return {name: getattr(self, name) for name in ("code", "sentence", "received", "cure", "detail")}
 
 
 class InputError(RoundtripError):
@@ -80,8 +70,10 @@ class DataUnavailable(InputError):
 
 
 class Refused(InputError):
-    """A file from outside that is not let in. `rule` is the stable name of what it breaks, such as "zip-link"; the code
-    is "refused:" and the rule."""
+    """An untrusted file is not imported.
+
+    `rule` is the stable name of what it breaks, such as "zip-link"; the code is "refused:" and the rule.
+    """
 
     code = "refused"
 
@@ -165,10 +157,10 @@ class NotConfined(WorkerError):
 
 def _errors_by_code(root: type[RoundtripError]) -> dict[str, type[RoundtripError]]:
     """Map every code in the tree below `root` to its class."""
-    found = {root.code: root}
+    classes = {root.code: root}
     for branch in root.__subclasses__():
-        found |= _errors_by_code(branch)
-    return found
+        classes |= _errors_by_code(branch)
+    return classes
 
 
 def error_from_json(record: dict[str, str]) -> RoundtripError:
@@ -185,16 +177,15 @@ def error_from_json(record: dict[str, str]) -> RoundtripError:
 
 
 def is_transient(record: dict[str, str] | None) -> bool:
-    """Whether an error that `to_json` wrote may not come again; None, which is no error, does not."""
+    """Whether the error that `to_json` wrote may not come again; False for None."""
     return record is not None and error_from_json(record).is_transient
 
 
 @contextlib.contextmanager
 def cleanup_on_error(cleanup: Callable[[], object]) -> Iterator[None]:
-    """Call `undo` where what is done in here does not come to its end, whatever stops it.
+    """Call `cleanup` if the block exits by any exception.
 
-    Not errors alone do: a page that runs again, or whose visitor leaves, ends the call that it is in by an exception
-    that is none of `Exception`, and a process or folder that nobody knows of any more would stay.
+    KeyboardInterrupt and the reruns of Streamlit are included, which are none of `Exception`.
     """
     try:
         yield

@@ -1,7 +1,7 @@
-"""What survived: each copy is reloaded in fresh processes, and what came back is held against the run."""
+"""Reload each copy in fresh processes, and compare what came back with the run."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,11 @@ from core.worker.model_loading import ModelSource, demo_of_source, source_withou
 from core.worker.tasks.save_reload import reload_and_predict
 
 KILL_SIGNAL = "SIGKILL"  # how `core.sandbox.limits.describe_exit` says that a process was ended from outside
+REPORTED_FACTS = ("load_seconds", "first_seconds", "moved_by_answering", "inputs", "input_pairs")
 
 
 class TensorMatchCount(BaseModel):
-    """How many of the run's tensors came back with equal bits, and the names of those that did not."""
+    """How many of the run's tensors came back with equal bits, and the names of the others."""
 
     found: int
     of: int
@@ -35,7 +36,10 @@ class TensorMatchCount(BaseModel):
 
 
 class ReloadOutcome(BaseModel):
-    """One reload in one fresh process; `not_finite` counts the numbers in its answers that are NaN or infinite."""
+    """One reload in one fresh process.
+
+    `not_finite` counts the numbers in its predictions that are NaN or infinite; times are in seconds.
+    """
 
     verdict: Verdict
     error: dict[str, str] | None = None
@@ -56,7 +60,7 @@ class ReloadOutcome(BaseModel):
 
     @property
     def warning(self) -> str:
-        """That its answers are no numbers, in a sentence; empty when all are."""
+        """That its predictions are not all numbers, in a sentence; empty when they are."""
         return f"{self.not_finite:,} numbers in its answers are NaN or infinite." if self.not_finite else ""
 
     @property
@@ -65,8 +69,10 @@ class ReloadOutcome(BaseModel):
 
 
 class Evidence(Record):
-    """What reloads in fresh processes showed: without the original code, and with it where there is any; and whether
-    the copy is ours or was brought in, which says in what processes it was tried."""
+    """What reloads in fresh processes showed: without the original code, and with it.
+
+    `trust` says whether the copy is ours or imported, and so in what processes it was tried.
+    """
 
     trust: Trust = "ours"
     without_code: ReloadOutcome
@@ -74,7 +80,7 @@ class Evidence(Record):
 
     @property
     def best(self) -> ReloadOutcome:
-        """The reload that came back best; without the code where both are equal."""
+        """The reload with the best verdict; that without the code where both are equal."""
         outcomes = [self.without_code] + ([self.with_code] if self.with_code else [])
         return min(outcomes, key=lambda outcome: outcome.verdict.rank)
 
@@ -84,7 +90,7 @@ class Evidence(Record):
 
 
 class OriginalFingerprint(BaseModel):
-    """What a copy is held against: the run's variables by hash, and whether its answers are classes."""
+    """What a copy is verified against: variables by hash, and whether predictions are classes."""
 
     weights: list[dict[str, Any]]
     optimizer: list[dict[str, Any]]
@@ -92,7 +98,7 @@ class OriginalFingerprint(BaseModel):
 
 
 class ReloadResult(BaseModel):
-    """An outcome, and the answers behind it (none where it does not load)."""
+    """An outcome, and the predictions behind it (None where it does not load)."""
 
     outcome: ReloadOutcome
     predictions: Arrays | None = None
@@ -114,34 +120,39 @@ def reload_in_child(
     cancelled: Callable[[], bool] = lambda: False,
     confined: bool = False,
 ) -> ReloadResult:
-    """Load a copy in a fresh child, a `confined` one for a stranger's copy, have it answer the first `rows` reference
-    rows, and judge what came back.
+    """Reload a copy in a fresh child and compare its predictions with the reference.
 
-    `source` is the code that the child is given (see `core.worker.model_loading.model_code_for`); with `probe_as`,
-    which is `{"demo": key}`, everything in `core.worker.tasks.probes` is tried too. A copy that does not load, or
-    brings its child down, is an outcome and not an error. Raises Cancelled, and WorkerError when no child can be had.
+    Args:
+        source: The code that the child is given (see `core.worker.model_loading.model_code_for`).
+        rows: How many reference rows it predicts, from the first on; all of them by default.
+        probe_as: `{"demo": key}`, to try everything in `core.worker.tasks.probes` too.
+        seconds: Wall clock of one request.
+        confined: In a sandboxed child, for an untrusted copy.
+
+    A copy that does not load, or brings its child down, is an outcome and not an error. Raises Cancelled, and
+    WorkerError when there is no child.
     """
     request = {"format": format_key, "folder": folder, "source": source, "probe_as": probe_as}
-    limits = {"seconds": seconds, "cancelled": cancelled, "confined": confined}
+    request |= {"seconds": seconds, "cancelled": cancelled, "confined": confined}
     rows = min(rows or reference.rows, reference.rows)
-    found = _reload_once(worker, request | limits, original, reference, rows)
-    if _was_killed(found.outcome):
-        found = _reload_once(worker, request | limits, original, reference, rows)
-    if not _is_input_order_guessed(found.outcome) or found.outcome.verdict.rank <= Verdict.ROUNDING.rank:
-        return found
-    # Frameworks that rename inputs keep them in the order given or sort them by name: the answers decide which it was.
-    again = _reload_once(worker, request | limits, original, reference.with_sorted_inputs(), rows)
-    return min(found, again, key=lambda one: one.outcome.verdict.rank)
+    result = _reload_once(worker, request, original, reference, rows)
+    if _was_killed(result.outcome):
+        result = _reload_once(worker, request, original, reference, rows)
+    if not _is_input_order_guessed(result.outcome) or result.outcome.verdict.rank <= Verdict.ROUNDING.rank:
+        return result
+    # Frameworks that rename inputs preserve their order or sort them by name: the predictions decide which it was.
+    sorted_result = _reload_once(worker, request, original, reference.with_sorted_inputs(), rows)
+    return min(result, sorted_result, key=lambda result: result.outcome.verdict.rank)
 
 
 def _was_killed(outcome: ReloadOutcome) -> bool:
-    """Whether the system or a person has ended the process, which once says nothing of the copy."""
+    """Whether the process was killed from outside, which once says nothing of the copy."""
     error = outcome.error or {}
     return error.get("code") == ChildDied.code and KILL_SIGNAL in error.get("sentence", "")
 
 
 def _is_input_order_guessed(outcome: ReloadOutcome) -> bool:
-    """Whether renamed inputs were paired by their order alone, or could not be paired in the order given."""
+    """Whether renamed inputs were matched by their order alone, or could not be matched in it."""
     renamed = (outcome.error or {}).get("sentence", "").startswith("The inputs were renamed")
     return renamed or any(pair["by"] == "order" for pair in outcome.input_pairs)
 
@@ -149,74 +160,65 @@ def _is_input_order_guessed(outcome: ReloadOutcome) -> bool:
 def _reload_once(
     worker: Worker, request: dict[str, Any], original: OriginalFingerprint, reference: Reference, rows: int
 ) -> ReloadResult:
-    asked = _arrays_by_role(reference.head_in_whole_batches(rows), with_targets=bool(request["probe_as"]))
+    arrays = _arrays_by_role(reference.head_in_whole_batches(rows), with_targets=bool(request["probe_as"]))
     try:
-        facts, answers = worker.run("reload", arrays=asked, reply_mib=worker.config.reply_mib, **request)
-        answers = {name: array[:rows] for name, array in answers.items()}
-        return ReloadResult(
-            outcome=_compare_with_original(facts, answers, original, reference.head(rows)), predictions=answers
-        )
+        facts, predictions = worker.run("reload", arrays=arrays, reply_mib=worker.config.reply_mib, **request)
+        predictions = {name: array[:rows] for name, array in predictions.items()}
+        outcome = _compare_with_original(facts, predictions, original, reference.head(rows))
+        return ReloadResult(outcome=outcome, predictions=predictions)
     except (FormatError, InputError, ChildDied, TimedOut) as error:
-        # What a copy does to its child says something of the copy; that a child could not be had does not.
+        # What a copy does to its child says something of the copy; that there was no child does not.
         return ReloadResult(outcome=ReloadOutcome(verdict=Verdict.DOES_NOT_LOAD, error=error.to_json()))
     except (LookupError, TypeError, ValueError) as error:
         if not request["confined"]:
             raise
-        raise WorkerError(
-            INVALID_REPLY, detail=type(error).__name__
-        ) from error  # a stranger's word, which fits no record
+        # An untrusted reply that fits no record.
+        raise WorkerError(INVALID_REPLY, detail=type(error).__name__) from error
 
 
 def reload_in_process(
     format_key: str, folder: Path, code: ModelCode, original: OriginalFingerprint, reference: Reference
 ) -> ReloadOutcome:
-    """Load a copy in this process, which has the model's code, have it answer all reference rows, and judge that.
+    """Reload a copy in this process, which has the model's code, and compare all predictions.
 
-    For a person's own classes, which no fresh process can be given.
+    For a user's own classes, which no fresh process has.
     """
-    asked = _arrays_by_role(reference, with_targets=False)
+    arrays = _arrays_by_role(reference, with_targets=False)
     try:
-        facts, answers = reload_and_predict(asked, format_key, folder, lambda: code, {"demo": None})
-        return _compare_with_original(facts, answers, original, reference)
+        facts, predictions = reload_and_predict(arrays, format_key, folder, lambda: code, {"demo": None})
+        return _compare_with_original(facts, predictions, original, reference)
     except (FormatError, InputError) as error:
         return ReloadOutcome(verdict=Verdict.DOES_NOT_LOAD, error=error.to_json())
 
 
 def _compare_with_original(
-    facts: dict[str, Any], predictions: Arrays, original: OriginalFingerprint, reference: Reference
+    facts: Mapping[str, Any], predictions: Arrays, original: OriginalFingerprint, reference: Reference
 ) -> ReloadOutcome:
-    found = compare(reference.predictions, predictions, original.classes, with_metrics=False).to_json()
-    # The numbers on each output are for those who look closer: a record stays small.
-    del found["outputs"]
+    comparison = compare(reference.predictions, predictions, original.classes, with_metrics=False).to_json()
+    del comparison["outputs"]  # a record stays small; the metrics of each output are computed by a comparison
     return ReloadOutcome(
-        **found,
-        load_seconds=facts["load_seconds"],
-        first_seconds=facts["first_seconds"],
+        **comparison,
+        **{name: facts[name] for name in REPORTED_FACTS},
         weights=match_by_hash(original.weights, facts["weights"]),
         optimizer=match_by_hash(original.optimizer, facts["optimizer"]),
-        moved_by_answering=facts["moved_by_answering"],
-        inputs=facts["inputs"],
-        input_pairs=facts["input_pairs"],
         probes=facts.get("probes", {}),
     )
 
 
 def _arrays_by_role(reference: Reference, with_targets: bool) -> Arrays:
-    asked = {f"input:{name}": array for name, array in reference.inputs.items()}
-    if with_targets:
-        asked |= {f"target:{name}": array for name, array in reference.targets.items()}
-    return asked
+    inputs = {f"input:{name}": array for name, array in reference.inputs.items()}
+    return inputs | {f"target:{name}": array for name, array in reference.targets.items() if with_targets}
 
 
 def match_by_hash(original: list[dict[str, Any]], reloaded: list[dict[str, Any]] | None) -> TensorMatchCount | None:
-    """Count the original's tensors whose dtype, shape and bits came back, each found tensor used once.
+    """Count the original's tensors whose dtype, shape and bits came back.
 
-    Names are not asked for, because formats rename variables. None where there was nothing to keep, or where the format
-    hides its variables.
+    Formats rename variables, so names are ignored, and each reloaded tensor is matched once. None where the original
+    has no tensors, or where the format hides its variables.
     """
     if not original or reloaded is None:
         return None
-    available = Counter(_tensor_key(tensor) for tensor in reloaded)
+    available = Counter(map(_tensor_key, reloaded))
     missing = []
     for tensor in original:
         if available[_tensor_key(tensor)]:
@@ -239,17 +241,18 @@ def gather_evidence(
     reference: Reference,
     **limits: Any,
 ) -> Evidence:
-    """Reload a copy in a fresh child without the original code, and in another with the code, where that can matter.
+    """Reload a copy without the original code, and in another child with it where it matters.
 
-    It matters where the copy did not load without, or where the demo has classes of its own. Everything is tried on
-    the first of the two that loads.
+    It matters where the copy did not load without, or where the demo has classes of its own. The probes are tried on
+    the first of the two that loads. `limits` are those of `reload_in_child`.
     """
-    probes, demo = {"probe_as": {"demo": source.get("demo")}}, demo_of_source(source)
+    demo = demo_of_source(source)
+    probing = limits | {"probe_as": {"demo": source.get("demo")}}
     without = reload_in_child(
-        worker, format_key, folder, source_without_code(source), original, reference, **probes, **limits
+        worker, format_key, folder, source_without_code(source), original, reference, **probing
     ).outcome
     if demo is None or (without.has_loaded and not get_demo(demo).has_classes):
         return Evidence(without_code=without)
-    probes = {} if without.has_loaded else probes
-    with_code = reload_in_child(worker, format_key, folder, source, original, reference, **probes, **limits).outcome
+    limits = limits if without.has_loaded else probing
+    with_code = reload_in_child(worker, format_key, folder, source, original, reference, **limits).outcome
     return Evidence(without_code=without, with_code=with_code)

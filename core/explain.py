@@ -1,10 +1,7 @@
-"""Foreign exceptions in plain words: the one place where a library's error becomes one of ours.
+"""Foreign exceptions in plain words: the one place where they become ours.
 
-Keras puts the cause at the end of a message that may be a thousand characters long, TensorFlow puts it in the middle.
-Each row of `CASES` finds the cause in the text, says it first, and names the cure; the foreign text stays whole in
-`detail`, for whoever asks.
-
-What is tried on a loaded copy, beside asking it the reference rows. Each function is shown beside its finding.
+Keras puts the cause at the end of a message of up to a thousand characters, TensorFlow in the middle. Each row of
+`KNOWN_ERRORS` matches the cause, states it, and names the cure; the foreign text stays whole in `detail`.
 """
 
 import contextlib
@@ -21,7 +18,7 @@ DETAIL_LIMIT = 4000  # characters of foreign text that are kept
 
 
 class KnownError(NamedTuple):
-    """A pattern in a foreign text, the sentence that it means ({0}, {1} are its groups), and the cure."""
+    """A pattern in a foreign text, what it means ({0}, {1} are its groups), and the cure."""
 
     pattern: str
     sentence: str
@@ -31,10 +28,8 @@ class KnownError(NamedTuple):
 CUSTOM_CLASS_CURE = (
     "Load it with the class at hand (custom_objects={{'{0}': {0}}}), or save as SavedModel, which needs no class."
 )
-OUT_OF_MEMORY_EXPLANATION = (
-    "The process ran out of the memory that it may use.",
-    "Raise ROUNDTRIP_CHILD_GIB, or use a smaller model or batch.",
-)
+OUT_OF_MEMORY = "The process ran out of the memory that it may use."
+OUT_OF_MEMORY_CURE = "Raise ROUNDTRIP_CHILD_GIB, or use a smaller model or batch."
 
 KNOWN_ERRORS = (
     KnownError(
@@ -233,11 +228,7 @@ KNOWN_ERRORS = (
         "Bytes of this copy have changed since they were written.",
         "Restore it from a backup, or save the run again.",
     ),
-    KnownError(
-        r"OOM when allocating|RESOURCE_EXHAUSTED|std::bad_alloc",
-        OUT_OF_MEMORY_EXPLANATION[0],
-        OUT_OF_MEMORY_EXPLANATION[1],
-    ),
+    KnownError(r"OOM when allocating|RESOURCE_EXHAUSTED|std::bad_alloc", OUT_OF_MEMORY, OUT_OF_MEMORY_CURE),
     KnownError(
         r"^\((?:sqlite3|psycopg\w*|pymysql|oracledb)\.",
         "The database in which the catalog lies refused.",
@@ -260,50 +251,53 @@ KNOWN_ERRORS = (
     ),
 )
 
+FREE_SPACE = "Free some space, then try again; nothing half written is left."
+MOVE_HOME = "Set ROUNDTRIP_HOME to a folder that can be written."
 STORAGE_ERRORS = {
-    errno.ENOSPC: ("The disk is full.", "Free some space, then try again; nothing half written is left."),
-    errno.EDQUOT: ("The disk quota is used up.", "Free some space, then try again; nothing half written is left."),
-    errno.EROFS: ("The library lies on a read-only disk.", "Set ROUNDTRIP_HOME to a folder that can be written."),
-    errno.EACCES: ("The library may not be written here.", "Set ROUNDTRIP_HOME to a folder that can be written."),
-    errno.EPERM: ("The library may not be written here.", "Set ROUNDTRIP_HOME to a folder that can be written."),
-    errno.ENOTDIR: (
-        "A file lies where the library needs a folder.",
-        "Set ROUNDTRIP_HOME to a folder that can be written.",
-    ),
+    errno.ENOSPC: ("The disk is full.", FREE_SPACE),
+    errno.EDQUOT: ("The disk quota is used up.", FREE_SPACE),
+    errno.EROFS: ("The library lies on a read-only disk.", MOVE_HOME),
+    errno.EACCES: ("The library may not be written here.", MOVE_HOME),
+    errno.EPERM: ("The library may not be written here.", MOVE_HOME),
+    errno.ENOTDIR: ("A file lies where the library needs a folder.", MOVE_HOME),
     errno.EMFILE: ("This process has too many files open.", "Close other work, then try again."),
     errno.ENFILE: ("This computer has too many files open.", "Close other programs, then try again."),
     errno.ENOMEM: ("This computer has no memory left.", "Close other programs, then try again."),
     errno.EIO: ("The disk reported an error.", "Check the disk, then try again."),
     errno.ESTALE: ("The disk in the network was replaced or is gone.", "Mount it again, then try again."),
 }
-# Libraries put the system's own words into errors of theirs; these mean nothing else than that the disk refused.
+# Libraries put the system's message into errors of their own; these messages mean only that the disk refused.
 STORAGE_ERROR_TEXTS = {
     os.strerror(number): number for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE)
+}
+FALLBACK_CURES: dict[type[RoundtripError], str] = {
+    CannotSave: "Read the details, or choose another format.",
+    DoesNotLoad: "Read the details; if the model has code of its own, load it with that code.",
 }
 
 
 def translate(
     error: BaseException, default_type: type[RoundtripError], hidden_paths: Iterable[str] = ()
 ) -> RoundtripError:
-    """Make ours of a foreign exception.
+    """Make one of our errors of a foreign exception; ours are returned as they are.
 
-    `doing` is the kind of error where no better one is known (CannotSave, DoesNotLoad, ...); paths in `hide`, and
-    those that the system itself names, are cut out of every text that may reach a page.
+    Args:
+        error: Any exception.
+        default_type: The class where no better one is known (CannotSave, DoesNotLoad, ...).
+        hidden_paths: Cut out of every text that may reach a page, as are the paths that the system itself names.
     """
     if isinstance(error, RoundtripError):
         return error
+    if isinstance(error, MemoryError):
+        return WorkerError(OUT_OF_MEMORY, cure=OUT_OF_MEMORY_CURE)
+    text = _clean_message(error, hidden_paths)
     if isinstance(error, OSError) and error.errno in STORAGE_ERRORS:
         sentence, cure = STORAGE_ERRORS[error.errno]
-        return StorageFailed(sentence, cure=cure, detail=_clean_message(error, hidden_paths))
-    if isinstance(error, MemoryError):
-        return WorkerError(OUT_OF_MEMORY_EXPLANATION[0], cure=OUT_OF_MEMORY_EXPLANATION[1])
-    text = _clean_message(error, hidden_paths)
-    if refused := find_storage_error(text):
-        return refused
-    sentence, cure = match_known_error(text) or (
-        _fallback_sentence(text),
-        _FALLBACK_CURES.get(default_type, "Read the details, then try again."),
-    )
+        return StorageFailed(sentence, cure=cure, detail=text)
+    if storage_error := find_storage_error(text):
+        return storage_error
+    fallback = _fallback_sentence(text), FALLBACK_CURES.get(default_type, "Read the details, then try again.")
+    sentence, cure = match_known_error(text) or fallback
     return default_type(sentence, cure=cure, detail=f"{type(error).__name__}: {text}")
 
 
@@ -317,57 +311,50 @@ def translated(default_type: type[RoundtripError], hidden_paths: Iterable[str] =
 
 
 def find_storage_error(text: str) -> StorageFailed | None:
-    """The error for a foreign text that says that the disk refused; None where it does not.
+    """Return the error for a foreign text that says that the disk refused, else None.
 
-    Of the text only these words are kept: it may name any file of this machine.
+    Only the system's message goes into `detail`: the text may name any file of this machine.
     """
-    found = next((words for words in STORAGE_ERROR_TEXTS if words in text), None)
-    if found is None:
+    message = next((message for message in STORAGE_ERROR_TEXTS if message in text), None)
+    if message is None:
         return None
-    sentence, cure = STORAGE_ERRORS[STORAGE_ERROR_TEXTS[found]]
-    return StorageFailed(sentence, cure=cure, detail=found)
+    sentence, cure = STORAGE_ERRORS[STORAGE_ERROR_TEXTS[message]]
+    return StorageFailed(sentence, cure=cure, detail=message)
 
 
 def match_known_error(text: str) -> tuple[str, str] | None:
-    """The sentence and the cure for a foreign text, or None where no case fits."""
-    for case in KNOWN_ERRORS:
-        if found := re.search(case.pattern, text, re.DOTALL):
-            groups = [group or "" for group in found.groups()]
-            return case.sentence.format(*groups), case.cure.format(*groups)
+    """Return the sentence and the cure for a foreign text, or None where no known error matches."""
+    for known in KNOWN_ERRORS:
+        if match := re.search(known.pattern, text, re.DOTALL):
+            groups = match.groups(default="")
+            return known.sentence.format(*groups), known.cure.format(*groups)
     return None
-
-
-_FALLBACK_CURES = {
-    CannotSave: "Read the details, or choose another format.",
-    DoesNotLoad: "Read the details; if the model has code of its own, load it with that code.",
-}
 
 
 def _fallback_sentence(text: str) -> str:
     """The most telling line of an unknown text: what Keras appends last, else the first line."""
-    if found := re.findall(r"Exception encountered: (.+)", text):
-        line = found[-1]
-    else:
-        line = next((line for line in text.splitlines() if line.strip()), "no message")
-    return f"The library said: {line.strip()[:240]}"
+    causes = re.findall(r"Exception encountered: (.+)", text)
+    lines = [line for line in text.splitlines() if line.strip()] or ["no message"]
+    return f"The library said: {[lines[0], *causes][-1].strip()[:240]}"
 
 
-def _folders_named_in(error: BaseException) -> list[str]:
-    """The folders on this machine that the system's own words name; the file's name alone may be told."""
-    named = [getattr(error, name, None) for name in ("filename", "filename2")] if isinstance(error, OSError) else []
-    folders = {str(Path(os.fsdecode(one)).parent) for one in named if isinstance(one, str | bytes | os.PathLike)}
+def _named_folders(error: BaseException) -> list[str]:
+    """The folders that the system names in its message; the name of a file may be shown."""
+    paths = [error.filename, error.filename2] if isinstance(error, OSError) else []
+    folders = {str(Path(os.fsdecode(path)).parent) for path in paths if isinstance(path, str | bytes | os.PathLike)}
     return sorted(folders - {".", "/"}, key=len, reverse=True)
 
 
 def _clean_message(error: BaseException, hidden_paths: Iterable[str]) -> str:
     text = str(error) or type(error).__name__
-    for path in (*hidden_paths, *_folders_named_in(error)):
+    for path in (*hidden_paths, *_named_folders(error)):
         text = text.replace(path, "…")
     return text if len(text) <= DETAIL_LIMIT else f"{text[: DETAIL_LIMIT // 2]}\n…\n{text[-DETAIL_LIMIT // 2 :]}"
 
 
 def summarize_error(error: Exception) -> str:
+    """Say in one line what went wrong."""
     if isinstance(error, RoundtripError):
         return error.sentence
-    found = match_known_error(str(error))
-    return found[0] if found else f"{type(error).__name__}: {error}".splitlines()[0][:200]
+    known = match_known_error(str(error))
+    return known[0] if known else f"{type(error).__name__}: {error}".splitlines()[0][:200]

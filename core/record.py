@@ -1,5 +1,6 @@
-"""What every record on disk has in common: a schema number, a date, and a reader that refuses in plain words."""
+"""Base class of every JSON record on disk: schema number, timestamp, validating reader."""
 
+import contextlib
 import errno
 import json
 import platform
@@ -16,74 +17,50 @@ from core.errors import LibraryError, UnreadableRecord
 from core.explain import translate
 from core.system import installed_packages_fingerprint
 
-# Where a model comes from: trained or added here, or a file that a person brought in. What is made from the one is of
-# the same trust: a copy of a stranger's model is a stranger's model, whoever converted it.
+# Where a model comes from: trained or added here, or imported from an untrusted file. Whatever is made from a model has
+# the trust of that model: a copy of an untrusted model is untrusted, whoever converted it.
 Trust = Literal["ours", "brought in"]
 
 SCHEMA_VERSION = 1
-# What says that the file itself is missing, of the wrong kind, or closed to us; anything else that a disk refuses may
-# be over the next moment, and says nothing of the record.
-MISSING_FILE_ERRNOS = (
-    errno.ENOENT,
-    errno.ENOTDIR,
-    errno.EISDIR,
-    errno.ELOOP,
-    errno.ENAMETOOLONG,
-    errno.EACCES,
-    errno.EPERM,
-)
-# What JSON that is none, or not what it should be, raises when it is read.
+# The file itself is missing, of the wrong kind, or not readable for us. Any other error of the disk may be over the
+# next moment, and says nothing of the record.
+MISSING_FILE_ERRNOS = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG}
+MISSING_FILE_ERRNOS |= {errno.EACCES, errno.EPERM}
+# Raised while JSON is read that is invalid or not of the expected structure.
 INVALID_JSON_ERRORS = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
-RECORDED_PACKAGES = (
-    "tensorflow",
-    "tensorflow-cpu",
-    "keras",
-    "numpy",
-    "h5py",
-    "safetensors",
-    "onnx",
-    "tf2onnx",
-    "onnxruntime",
-    "ai-edge-litert",
-    "ai-edge-quantizer",
-    "openvino",
-)
+RECORDED_PACKAGES = ["tensorflow", "tensorflow-cpu", "keras", "numpy", "h5py", "safetensors", "onnx", "tf2onnx"]
+RECORDED_PACKAGES += ["onnxruntime", "ai-edge-litert", "ai-edge-quantizer", "openvino"]
 
 
 def now() -> str:
-    """This moment in UTC, to the millisecond, as ISO 8601."""
+    """Return the current time in UTC, to the millisecond, as ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def installed_versions() -> dict[str, str]:
-    """What writes here: our version, Python's, and those of the libraries that decide what a file holds."""
+    """Return the versions of Roundtrip, Python and the packages that write model files."""
     return dict(_installed_versions(installed_packages_fingerprint()))
 
 
 @lru_cache(maxsize=1)
 def _installed_versions(fingerprint: tuple) -> dict[str, str]:
-    found = {"roundtrip": core.__version__, "python": platform.python_version()}
+    versions = {"roundtrip": core.__version__, "python": platform.python_version()}
     for package in RECORDED_PACKAGES:
-        try:
-            found[package.removesuffix("-cpu")] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+        with contextlib.suppress(PackageNotFoundError):
+            versions[package.removesuffix("-cpu")] = version(package)
+    return versions
 
 
 def describe_version_changes(recorded: dict[str, str]) -> str:
-    """Which of these versions are not those of this process, in a sentence; empty when all are."""
+    """Say which recorded versions are not those of this process; empty when all are."""
     now_ = installed_versions()
-    other = [
-        f"{name} {recorded[name]}, now {now_.get(name, 'none')}"
-        for name in recorded
-        if recorded[name] != now_.get(name)
-    ]
-    return f"It was saved with {'; '.join(other)}." if other else ""
+    changed = [name for name, number in recorded.items() if number != now_.get(name)]
+    changes = "; ".join(f"{name} {recorded[name]}, now {now_.get(name, 'none')}" for name in changed)
+    return f"It was saved with {changes}." if changes else ""
 
 
 def broken_record_error(path: Path, error: Exception) -> UnreadableRecord:
-    """What to raise where a file of ours cannot be read as what it should be."""
+    """Make the error for a record that cannot be read."""
     return UnreadableRecord(
         f"The record {path.name} is missing or broken.",
         cure="Remove the entry, or restore the file from a backup.",
@@ -92,7 +69,7 @@ def broken_record_error(path: Path, error: Exception) -> UnreadableRecord:
 
 
 class Record(BaseModel):
-    """What every record has; unknown keys are kept, so that nothing of a newer minor version is lost."""
+    """A JSON record with its schema number; unknown keys are preserved for newer versions."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -102,21 +79,21 @@ class Record(BaseModel):
     @field_validator("created")
     @classmethod
     def _validate_timestamp(cls, text: str) -> str:
-        """Lists are sorted by it and tell it in words: what is no moment spoils its own entry, and no list."""
+        """Lists are sorted by it: an invalid timestamp makes its own record unreadable, and no list."""
         if datetime.fromisoformat(text).tzinfo is None:
             raise ValueError("without a time zone")
         return text
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Raises UnreadableRecord when the record is missing, broken, or of a newer schema than ours."""
+        """Read and validate a record. Raises UnreadableRecord, StorageFailed, LibraryError."""
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            number = found["schema"]
+            document = json.loads(path.read_text(encoding="utf-8"))
+            number = document["schema"]
         except OSError as error:
             if error.errno in MISSING_FILE_ERRNOS:
                 raise broken_record_error(path, error) from error
-            raise translate(error, LibraryError) from error  # the record may be whole, and is not called broken
+            raise translate(error, LibraryError) from error  # the record may be intact
         except INVALID_JSON_ERRORS as error:
             raise broken_record_error(path, error) from error
         if number != SCHEMA_VERSION:
@@ -126,7 +103,7 @@ class Record(BaseModel):
                 received=number,
                 cure="Open the library with the version that wrote it.",
             )
-        return cls._validate(found, path)
+        return cls._validate(document, path)
 
     @classmethod
     def _validate(cls, document: dict[str, Any], path: Path) -> Self:

@@ -15,7 +15,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 class Settings(BaseSettings):
-    """How this installation behaves; each field is read from `ROUNDTRIP_<FIELD>`."""
+    """Settings of this installation; each field is read from `ROUNDTRIP_<FIELD>`."""
 
     model_config = SettingsConfigDict(env_prefix="ROUNDTRIP_", frozen=True)
 
@@ -60,7 +60,7 @@ class Settings(BaseSettings):
 
     @property
     def can_fork(self) -> bool:
-        """True where a warm process can fork children. Only Linux forks safely after TensorFlow is imported."""
+        """Whether a warm process can fork: only Linux does so safely with TensorFlow loaded."""
         if self.worker == "auto":
             return sys.platform.startswith("linux")
         return self.worker == "fork"
@@ -68,10 +68,7 @@ class Settings(BaseSettings):
 
 @cache
 def get_settings() -> Settings:
-    """The settings of this process, read once.
-
-    Raises InputError when a variable does not fit.
-    """
+    """Return the settings of this process, read once. Raises InputError for a bad variable."""
     try:
         return Settings()
     except ValidationError as error:

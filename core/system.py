@@ -1,21 +1,4 @@
-"""Staging, hashing, fsync, atomic (multi-)rename, process identity.
-
-Whether a process is still there: a number alone may have been given to another one since.
-
-Files on disk: hashed, flushed, renamed into place whole; never half written, never lost without a word.
-
-Entries that belong together (what was brought in is a run and its copy): all of them are kept or none, whatever is
-killed when.
-
-One rename is whole or absent, two are not. So what is about to be renamed is written down first; whoever later clears
-away the staging of a process that is gone, ends what it had begun.
-
-Machine facts and installed-package fingerprint.
-
-What this machine is, for whoever reads a result later.
-
-Which packages are installed, asked once and not on every page.
-"""
+"""What is known of this machine and its processes: identity, hardware, installed packages."""
 
 import contextlib
 import os
@@ -23,11 +6,22 @@ import platform
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import psutil
 
-START_TIME_TOLERANCE = 1.0  # seconds by which two readings of one process's birth may differ
+START_TIME_TOLERANCE = 1.0  # seconds by which two readings of one process's start may differ
+CPUINFO = Path("/proc/cpuinfo")
+
+
+class Machine(TypedDict):
+    """What a result was computed on, without names of users or networks; `memory` in bytes."""
+
+    processor: str
+    cores: int
+    processors: int
+    memory: int
+    system: str
 
 
 @cache
@@ -36,23 +30,20 @@ def _start_time(pid: int) -> float:
 
 
 def process_start_time() -> float:
-    """When this process began, in seconds since 1970."""
-    return _start_time(os.getpid())  # a forked child is another one, and not in the cache
+    """Return when this process began, in seconds since 1970."""
+    return _start_time(os.getpid())  # a forked child has another pid, which is not in the cache
 
 
 def is_process_alive(pid: int, started: float) -> bool:
-    """Whether the very process lives that has this number and began at that time."""
+    """Whether the process of this pid still runs that `started` then (s): pids are reused."""
     try:
         return abs(psutil.Process(pid).create_time() - started) < START_TIME_TOLERANCE
     except psutil.Error:
         return False
 
 
-CPUINFO = Path("/proc/cpuinfo")
-
-
-def describe_machine() -> dict[str, Any]:
-    """`{"processor", "cores", "processors", "memory" (bytes), "system"}`; nothing that names a person or a network."""
+def describe_machine() -> Machine:
+    """Return the processor, its cores, the memory and the operating system of this machine."""
     return {
         "processor": _processor_name(),
         "cores": psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
@@ -63,7 +54,6 @@ def describe_machine() -> dict[str, Any]:
 
 
 def _processor_name() -> str:
-    """The processor's name, where the system says it."""
     with contextlib.suppress(OSError):
         for line in CPUINFO.read_text().splitlines():
             if line.startswith("model name"):
@@ -72,10 +62,9 @@ def _processor_name() -> str:
 
 
 def installed_packages_fingerprint() -> tuple[tuple[str, int], ...]:
-    """Another one once a package was installed or removed where Python looks for them: a question about packages takes
-    milliseconds, and has the same answer until then."""
-    found = []
+    """Return a cache key that changes when a package is installed or removed on `sys.path`."""
+    fingerprint = []
     for path in sys.path:
         with contextlib.suppress(OSError):
-            found.append((path, os.stat(path or ".").st_mtime_ns))
-    return tuple(found)
+            fingerprint.append((path, os.stat(path or ".").st_mtime_ns))
+    return tuple(fingerprint)

@@ -1,7 +1,7 @@
-"""Is everything as it was kept? What verifies, rebuilds and repairs a library, and what says how this machine does."""
+"""Health of a library and its machine: verify, repair, rebuild, diagnose."""
 
 from core.health.diagnostics import HealthCheck, check_sandbox, run_diagnostics
-from core.health.repairs import RebuildResult, RepairResult, rebuild_catalog, repair_library
+from core.health.repairs import rebuild_catalog, repair_library
 from core.health.verification import (
     EntryVerification,
     VerificationReport,
@@ -13,8 +13,6 @@ from core.health.verification import (
 __all__ = [
     "EntryVerification",
     "HealthCheck",
-    "RebuildResult",
-    "RepairResult",
     "VerificationReport",
     "check_sandbox",
     "read_last_report",

@@ -1,15 +1,11 @@
-"""Repair the library, rebuild the catalog.
-
-The catalog, made anew from the folders, and held against what it said before.
-
-What a crash, a careless program or another version left behind, put in order; nothing is deleted that was kept.
-"""
+"""Repair a library after crashes and rebuild its catalog; no whole entry is ever deleted."""
 
 import contextlib
 import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,9 +16,17 @@ from core.library.job_store import JobStore
 from core.library.records import ID_PATTERN, Artifact, Run
 from core.text.labels import pluralize
 
+QUARANTINE_FOLDER = "quarantine"
+MIN_AGE_SECONDS = 600  # after which no process is still writing a small file
+RECORD_BY_FOLDER: dict[str, tuple[type[Run] | type[Artifact], str]] = {
+    "runs": (Run, "run.json"),
+    "artifacts": (Artifact, "artifact.json"),
+}
+TEMPORARY_FILE_PATTERNS = ("*.new", "*.new.npz", "*.part")
+
 
 class RebuildResult(NamedTuple):
-    """How many artifacts the catalog knew `before` and knows `after`, and in sentences where it had been wrong."""
+    """How many artifacts the catalog listed and lists now, and in sentences where it was wrong."""
 
     before: int
     after: int
@@ -30,7 +34,7 @@ class RebuildResult(NamedTuple):
 
 
 def rebuild_catalog(library: Library) -> RebuildResult:
-    """Make the catalog anew; it should have said the same before. Raises StorageFailed."""
+    """Rebuild the catalog from the folders, and compare with what it was. Raises StorageFailed."""
     before = library.find()
     library.rebuild_catalog()
     after = library.find()
@@ -38,39 +42,27 @@ def rebuild_catalog(library: Library) -> RebuildResult:
 
 
 def find_catalog_differences(library: Library) -> list[str]:
-    """Where the catalog says something else than the folders, in sentences; nothing is changed but what every list
-    brings in step."""
+    """Say where the catalog differs from the folders, after the sync that every list does."""
     return _describe_differences(library.find(), library.find_on_disk())
 
 
 def _describe_differences(before: list[Entry], after: list[Entry]) -> list[str]:
-    known, found = ({entry.id: entry for entry in entries} for entries in (before, after))
-    lost = [f"{id_} was listed and is not there." for id_ in known.keys() - found.keys()]
-    new = [f"{id_} is there and was not listed." for id_ in found.keys() - known.keys()]
-    other = [
-        _describe_changed_entry(known[id_], found[id_])
-        for id_ in known.keys() & found.keys()
-        if known[id_] != found[id_]
-    ]
-    order = [entry.id for entry in before] != [entry.id for entry in after]
-    said = ["The order of the list was another one."] if order and not (lost or new or other) else []
-    return sorted(lost + new + other) + said
-
-
-def _describe_changed_entry(before: Entry, after: Entry) -> str:
-    fields = [name for name in Entry._fields if getattr(before, name) != getattr(after, name)]
-    return f"{after.id} was listed with {pluralize(len(fields), 'other fact')}: {', '.join(fields)}."
-
-
-QUARANTINE_FOLDER = "quarantine"
-MIN_AGE_SECONDS = 600  # seconds after which nobody is still writing a small file
-RECORD_BY_FOLDER = {"runs": (Run, "run.json"), "artifacts": (Artifact, "artifact.json")}
-TEMPORARY_FILE_PATTERNS = ("*.new", "*.new.npz", "*.part")
+    old, new = ({entry.id: entry for entry in entries} for entries in (before, after))
+    differences = [f"{id_} was listed and is not there." for id_ in old.keys() - new.keys()]
+    differences += [f"{id_} is there and was not listed." for id_ in new.keys() - old.keys()]
+    for id_ in old.keys() & new.keys():
+        if fields := [name for name in Entry._fields if getattr(old[id_], name) != getattr(new[id_], name)]:
+            differences.append(f"{id_} was listed with {pluralize(len(fields), 'other fact')}: {', '.join(fields)}.")
+    if not differences and list(old) != list(new):
+        return ["The order of the list was another one."]
+    return sorted(differences)
 
 
 class RepairResult(NamedTuple):
-    """One thing that was out of order. `state` is "done", "would" (it would be done), "left" (it is for a person to
-    decide) or "failed"; `sentence` says which, and why."""
+    """One thing that was out of order, and in a sentence what became of it.
+
+    `state` is "done", "would" (it would be done), "left" (a user must decide) or "failed".
+    """
 
     kind: str
     id: str
@@ -79,8 +71,7 @@ class RepairResult(NamedTuple):
 
 
 class _RepairStep(NamedTuple):
-    """Something out of order: in words what is so, what would be done about it and what then was done; `do` does it,
-    and is None where nothing can be."""
+    """Something out of order: what would be done, what then was done, and how (None: nothing)."""
 
     kind: str
     id: str
@@ -91,13 +82,13 @@ class _RepairStep(NamedTuple):
 
 
 def repair_library(library: Library, quarantine: bool = False, dry_run: bool = False) -> list[RepairResult]:
-    """Put the library in order and say in sentences what was done; with `dry_run`, what would be.
+    """Put the library in order, or with `dry_run` say what would be done.
 
-    What cannot be read is moved aside into the folder "quarantine" only where `quarantine` says so. Doing it twice is
-    the same as once. Nothing raises: what fails is a line of its own. InputError for who sees only a part of it.
+    What cannot be read is moved into the folder "quarantine" only with `quarantine`. Doing it twice is the same as
+    once. What fails is a line of its own. Raises InputError for a user who sees only a part of the library.
     """
     library.require_full_access()
-    looks: list[Callable[[], Iterable[_RepairStep]]] = [
+    searches: list[Callable[[], Iterable[_RepairStep]]] = [
         lambda: _abandoned_staging_steps(library),
         lambda: _half_written_file_steps(library),
         lambda: _missing_run_steps(library),
@@ -107,61 +98,47 @@ def repair_library(library: Library, quarantine: bool = False, dry_run: bool = F
         lambda: _job_steps(library, quarantine),
         lambda: _catalog_steps(library),
     ]
-    return [_apply_step(step, dry_run) for look in looks for step in _collect_steps(look)]
+    return [_apply_step(step, dry_run) for search in searches for step in _collect_steps(search)]
 
 
-def _collect_steps(find_steps: Callable[[], Iterable[_RepairStep]]) -> list[_RepairStep]:
-    """What one look finds out of order; where it cannot look, that."""
+def _collect_steps(search: Callable[[], Iterable[_RepairStep]]) -> list[_RepairStep]:
     try:
-        return list(find_steps())
+        return list(search())
     except (RoundtripError, OSError) as error:
-        return [
-            _RepairStep(
-                "look", "", "A part of the library could not be looked at.", str(translate(error, LibraryError))
-            )
-        ]
+        why = str(translate(error, LibraryError))
+        return [_RepairStep("look", "", "A part of the library could not be looked at.", why)]
 
 
 def _apply_step(step: _RepairStep, dry_run: bool) -> RepairResult:
-    if step.action is None:
-        return RepairResult(step.kind, step.id, "left", f"{step.problem} {step.proposal}")
-    if dry_run:
-        return RepairResult(step.kind, step.id, "would", f"{step.problem} {step.proposal}")
-    try:
-        step.action()
-    except (RoundtripError, OSError) as error:
-        return RepairResult(step.kind, step.id, "failed", f"{step.problem} {translate(error, LibraryError)}")
-    return RepairResult(step.kind, step.id, "done", f"{step.problem} {step.outcome}")
+    state, effect = "done", step.outcome
+    if step.action is None or dry_run:
+        state, effect = "would" if step.action else "left", step.proposal
+    else:
+        try:
+            step.action()
+        except (RoundtripError, OSError) as error:
+            state, effect = "failed", str(translate(error, LibraryError))
+    return RepairResult(step.kind, step.id, state, f"{step.problem} {effect}")
 
 
 def _abandoned_staging_steps(library: Library) -> Iterator[_RepairStep]:
     for folder in storage.find_abandoned_staging(library.home):
-        whole = (folder / storage.INTENT_FILE).exists()
-        yield _RepairStep(
-            "staging",
-            folder.name[:80],
-            f"A save that a process did not end lies in staging{', and it is whole' if whole else ''}.",
-            "It would be kept." if whole else "It would be deleted.",
-            "It was kept." if whole else "It was deleted.",
-            lambda folder=folder: _recover_and_delete(library, folder),
-        )
+        is_whole = (folder / storage.INTENT_FILE).exists()
+        problem = f"A save that a process did not end lies in staging{', and it is whole' if is_whole else ''}."
+        effect = "kept" if is_whole else "deleted"
+        action = partial(_recover_and_delete, library, folder)
+        yield _RepairStep("staging", folder.name[:80], problem, f"It would be {effect}.", f"It was {effect}.", action)
 
 
 def _half_written_file_steps(library: Library) -> Iterator[_RepairStep]:
-    """Small files that were being written when their process ended; the old ones stand whole beside them."""
+    """Small files whose process ended while it wrote them; the old ones stand whole beside them."""
     home = library.home
-    for place in (home, *(home / name for name in ("runs", "artifacts", "trash", "jobs"))):
-        depth = "" if place == home else "*/"
-        for path in sorted(one for pattern in TEMPORARY_FILE_PATTERNS for one in place.glob(depth + pattern)):
+    for folder in ("", *(f"{name}/*/" for name in ("runs", "artifacts", "trash", "jobs"))):
+        for path in sorted(path for pattern in TEMPORARY_FILE_PATTERNS for path in home.glob(folder + pattern)):
             if path.is_file() and _is_old(path):
-                yield _RepairStep(
-                    "half-written",
-                    path.parent.name if depth else "",
-                    f"{path.name} was being written when its process ended; what it was to replace is whole.",
-                    "It would be deleted.",
-                    "It was deleted.",
-                    path.unlink,
-                )
+                id_ = path.parent.name if folder else ""
+                problem = f"{path.name} was being written when its process ended; what it was to replace is whole."
+                yield _RepairStep("half-written", id_, problem, "It would be deleted.", "It was deleted.", path.unlink)
 
 
 def _is_old(path: Path) -> bool:
@@ -173,115 +150,81 @@ def _is_old(path: Path) -> bool:
 
 def _missing_run_steps(library: Library) -> Iterator[_RepairStep]:
     missing: dict[str, list[str]] = {}
-    for id_ in (one for one in library.ids() if one.startswith("a")):
-        with contextlib.suppress(UnreadableRecord, UnknownName):  # which are said by another look
-            if not (library.home / "runs" / (run := library.artifact(id_).run)).is_dir():
+    for id_ in library.ids():
+        with contextlib.suppress(UnreadableRecord, UnknownName):  # which another search reports
+            if id_.startswith("a") and not (library.home / "runs" / (run := library.artifact(id_).run)).is_dir():
                 missing.setdefault(run, []).append(id_)
-    for run, of in sorted(missing.items()):
-        what = f"The run {run} of {pluralize(len(of), 'artifact')} is not in the library."
+    for run, ids in sorted(missing.items()):
+        problem = f"The run {run} of {pluralize(len(ids), 'artifact')} is not in the library."
         if run in library.trash_ids():
-            yield _RepairStep(
-                "run",
-                run,
-                what,
-                "It would be taken back from the trash.",
-                "It was taken back from the trash.",
-                lambda run=run: library.restore(run),
-            )
+            effect, action = "taken back from the trash.", partial(library.restore, run)
+            yield _RepairStep("run", run, problem, f"It would be {effect}", f"It was {effect}", action)
         else:
             cure = "Restore it from a backup, or remove what was saved from it:"
-            yield _RepairStep("run", run, what, f"{cure} {', '.join(of[:5])}{' …' if len(of) > 5 else ''}.")
+            yield _RepairStep("run", run, problem, f"{cure} {', '.join(ids[:5])}{' …' if len(ids) > 5 else ''}.")
 
 
 def _unreadable_record_steps(library: Library, quarantine: bool) -> Iterator[_RepairStep]:
-    for kind, (record, name) in RECORD_BY_FOLDER.items():
+    for kind, (record_type, name) in RECORD_BY_FOLDER.items():
         for folder in sorted((library.home / kind).iterdir()):
             if not ID_PATTERN.fullmatch(folder.name):
                 continue
             try:
-                found = record.read(folder / name)
-                if found.id != folder.name:
-                    yield _quarantine_step(
-                        library, folder, quarantine, f"{folder.name} holds the record of {found.id}."
-                    )
+                record = record_type.read(folder / name)
+                if record.id != folder.name:
+                    problem = f"{folder.name} holds the record of {record.id}."
+                    yield _quarantine_step(library, folder, quarantine, problem)
                 elif kind == "artifacts":
                     library.evidence(folder.name)
             except (UnreadableRecord, UnknownName) as error:
-                # A newer version of Roundtrip can read what it wrote: that is no damage.
-                newer = error.received.isdigit()
-                yield _quarantine_step(
-                    library, folder, quarantine and not newer, f"{folder.name} cannot be read: {error}"
-                )
+                is_newer = error.received.isdigit()  # another version of Roundtrip can read it: that is no damage
+                problem = f"{folder.name} cannot be read: {error}"
+                yield _quarantine_step(library, folder, quarantine and not is_newer, problem)
 
 
 def _foreign_path_steps(library: Library, quarantine: bool) -> Iterator[_RepairStep]:
     for path in library.foreign_paths():
-        yield _quarantine_step(
-            library, path, quarantine, f"{path.name[:80]} in {path.parent.name} is no entry of the library."
-        )
+        problem = f"{path.name[:80]} in {path.parent.name} is no entry of the library."
+        yield _quarantine_step(library, path, quarantine, problem)
 
 
 def _quarantine_step(library: Library, path: Path, quarantine: bool, problem: str) -> _RepairStep:
-    """Move something out of the way, where a person said so."""
+    name = path.name[:80]
     if not quarantine:
-        return _RepairStep(
-            "unreadable", path.name[:80], problem, "It is left as it is, until a person has it moved aside."
-        )
-    target = library.home / QUARANTINE_FOLDER / f"{path.name[:80]}-{secrets.token_hex(3)}"
-    return _RepairStep(
-        "unreadable",
-        path.name[:80],
-        problem,
-        "It would be moved into the folder quarantine.",
-        f"It was moved into the folder quarantine, as {target.name}.",
-        lambda: storage.rename_durably(path, target),
-    )
+        return _RepairStep("unreadable", name, problem, "It is left as it is, until a person has it moved aside.")
+    target = library.home / QUARANTINE_FOLDER / f"{name}-{secrets.token_hex(3)}"
+    proposal, outcome = (f"It {verb} moved into the folder quarantine" for verb in ("would be", "was"))
+    action = partial(storage.rename_durably, path, target)
+    return _RepairStep("unreadable", name, problem, f"{proposal}.", f"{outcome}, as {target.name}.", action)
 
 
 def _dangling_alias_steps(library: Library) -> Iterator[_RepairStep]:
     for name, id_ in library.aliases().items():
         if not (library.home / "artifacts" / id_).is_dir():
-            where = "Take it back from the trash" if id_ in library.trash_ids() else "It is gone: point to another one"
-            said = f"The alias '{name}' points to {id_}, which is not in the library."
-            yield _RepairStep("alias", name, said, f"{where}, or drop the alias.")
+            cure = "Take it back from the trash" if id_ in library.trash_ids() else "It is gone: point to another one"
+            problem = f"The alias '{name}' points to {id_}, which is not in the library."
+            yield _RepairStep("alias", name, problem, f"{cure}, or drop the alias.")
 
 
 def _job_steps(library: Library, quarantine: bool) -> Iterator[_RepairStep]:
-    journal = JobStore(library.home / "jobs", max_finished=0)
-    for job in journal.orphans():
-        yield _RepairStep(
-            "job",
-            job.id,
-            f"The process that did “{job.title}” is gone.",
-            "The job would be marked as interrupted.",
-            "The job is marked as interrupted.",
-            lambda job=job: journal.write_final(job),
-        )
-    for folder in (one for one in journal.unstarted_folders() if _is_old(one)):
-        yield _RepairStep(
-            "job",
-            folder.name,
-            "A job was to begin when its process ended.",
-            "It would be forgotten.",
-            "It was forgotten.",
-            lambda folder=folder: _delete(folder),
-        )
-    for folder, error in journal.unreadable_jobs():
-        yield _quarantine_step(
-            library, folder, quarantine, f"The record of the job {folder.name[:80]} is unreadable: {error}"
-        )
+    store = JobStore(library.home / "jobs", max_finished=0)
+    for job in store.orphans():
+        problem = f"The process that did “{job.title}” is gone."
+        proposal, outcome = (f"The job {verb} marked as interrupted." for verb in ("would be", "is"))
+        yield _RepairStep("job", job.id, problem, proposal, outcome, partial(store.write_final, job))
+    for folder in filter(_is_old, store.unstarted_folders()):
+        problem, action = "A job was to begin when its process ended.", partial(_delete, folder)
+        yield _RepairStep("job", folder.name, problem, "It would be forgotten.", "It was forgotten.", action)
+    for folder, error in store.unreadable_jobs():
+        problem = f"The record of the job {folder.name[:80]} is unreadable: {error}"
+        yield _quarantine_step(library, folder, quarantine, problem)
 
 
 def _catalog_steps(library: Library) -> Iterator[_RepairStep]:
-    if wrong := find_catalog_differences(library):
-        yield _RepairStep(
-            "catalog",
-            "",
-            f"The catalog said something else than the folders: {' '.join(wrong[:5])}",
-            "It would be made anew.",
-            "It was made anew.",
-            library.rebuild_catalog,
-        )
+    if differences := find_catalog_differences(library):
+        problem = f"The catalog said something else than the folders: {' '.join(differences[:5])}"
+        action = library.rebuild_catalog
+        yield _RepairStep("catalog", "", problem, "It would be made anew.", "It was made anew.", action)
 
 
 def _recover_and_delete(library: Library, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every file that is kept, held against the hash that was kept with it; every record, read."""
+"""Verify every stored file against its recorded hash, and read every record."""
 
 import contextlib
 import time
@@ -11,23 +11,25 @@ from pydantic import Field
 from core.errors import Cancelled, Damaged, LibraryError, RoundtripError, UnknownName, UnreadableRecord
 from core.explain import translate
 from core.library import Library, storage
-from core.library.annotations import ALIASES_FILE as ALIASES
-from core.library.annotations import ANNOTATIONS_FILE as MARKS
+from core.library.annotations import ALIASES_FILE, ANNOTATIONS_FILE
 from core.library.records import ID_PATTERN, FileEntry, Run
 from core.record import Record
 from core.text.labels import pluralize
 
 LAST_REPORT_FILE = "verified.json"
 INTACT = "intact"
-RUN_RECORD_FILES = {"run.json", "refused.json", MARKS}  # beside the files of a run that its record names
-MAX_NAMED_FILES = 5  # files that lie beside the kept ones and are called by their names
+RUN_RECORD_FILES = {"run.json", "refused.json", ANNOTATIONS_FILE}  # beside the files that a run's record names
+MAX_NAMED_FILES = 5  # extra files that a remark names
 
-VerifyProgressCallback = Callable[[float, str], None]
+VerifyProgress = Callable[[float, str], None]
 
 
 class EntryVerification(NamedTuple):
-    """What verifying one entry found. `state` is "intact" or the code of what is wrong with it, which `sentence` says;
-    `remark` is what is worth knowing of an entry that is as it was kept. `bytes` were hashed."""
+    """What verifying one entry showed.
+
+    `state` is "intact" or the code of what is wrong, which `sentence` describes; `remark` is what is worth knowing of
+    an intact entry; `bytes` were hashed.
+    """
 
     id: str
     state: str
@@ -41,7 +43,7 @@ class EntryVerification(NamedTuple):
 
 
 class VerificationReport(Record):
-    """How the last look at everything ended; `wrong` and `remarks` are `Found` as JSON."""
+    """How the last verification of everything ended; rows are `EntryVerification` as JSON."""
 
     seconds: float
     artifacts: int
@@ -54,29 +56,28 @@ class VerificationReport(Record):
 def verify_entries(
     library: Library,
     ids: Iterable[str] | None = None,
-    on_progress: VerifyProgressCallback = lambda done, note: None,
+    on_progress: VerifyProgress = lambda done, note: None,
     is_cancelled: Callable[[], bool] = lambda: False,
 ) -> list[EntryVerification]:
-    """Hold entries against what was kept, in their order; all of the library, where none are named.
+    """Verify entries in their order, and write a report where all are verified.
 
-    `told` hears the fraction that is done and what is looked at. That all were looked at is noted in the library.
+    Args:
+        ids: The entries; None for the whole library, foreign paths and aliases included.
+        on_progress: Called with the fraction that is done, and what is verified now.
+
     Raises Cancelled. What is wrong with an entry is its own row, never an exception.
     """
-    began = time.monotonic()
-    wanted = list(dict.fromkeys(_list_entry_ids(library) if ids is None else ids))
+    started = time.monotonic()
+    entry_ids = list(dict.fromkeys(filter(ID_PATTERN.fullmatch, library.ids()) if ids is None else ids))
+    total = len(entry_ids)
     rows = [
-        _verify_with_progress(library, id_, at, len(wanted), on_progress, is_cancelled) for at, id_ in enumerate(wanted)
+        _verify_with_progress(library, id_, at, total, on_progress, is_cancelled) for at, id_ in enumerate(entry_ids)
     ]
     if ids is None:
         rows += [*_find_foreign_paths(library), *_find_dangling_aliases(library)]
-        if library.access.viewer_id is None:  # what one person sees is no look at everything
-            _write_report(library, rows, time.monotonic() - began)
+        if library.access.viewer_id is None:  # one user may not see everything
+            _write_report(library, rows, time.monotonic() - started)
     return rows
-
-
-def _list_entry_ids(library: Library) -> list[str]:
-    """The ids of all entries; what is no id is a stranger."""
-    return [id_ for id_ in library.ids() if ID_PATTERN.fullmatch(id_)]
 
 
 def _verify_with_progress(
@@ -84,39 +85,33 @@ def _verify_with_progress(
     id_: str,
     index: int,
     total: int,
-    on_progress: VerifyProgressCallback,
+    on_progress: VerifyProgress,
     is_cancelled: Callable[[], bool],
 ) -> EntryVerification:
-    read = 0
+    read, size = 0, 1
+    with contextlib.suppress(RoundtripError):
+        size = max(sum(entry.bytes for entry in _stored_files(library, id_)[1]), 1)
+    note = f"{id_}, {index + 1} of {pluralize(total, 'entry', 'entries')}"
 
-    def heard(count: int) -> None:
+    def on_read(count: int) -> None:
         nonlocal read
         read += count
         if is_cancelled():
             raise Cancelled("It was cancelled; what was looked at until then was not changed.", cure="Start it again.")
-        on_progress(
-            (index + min(read / size, 1.0)) / total, f"{id_}, {index + 1} of {pluralize(total, 'entry', 'entries')}"
-        )
+        on_progress((index + min(read / size, 1.0)) / total, note)
 
-    size = max(_count_stored_bytes(library, id_), 1)
-    heard(0)
-    return verify_entry(library, id_, heard)
-
-
-def _count_stored_bytes(library: Library, id_: str) -> int:
-    with contextlib.suppress(RoundtripError):
-        return sum(one.bytes for one in _stored_files(library, id_)[1])
-    return 0
+    on_read(0)
+    return verify_entry(library, id_, on_read)
 
 
 def verify_entry(
     library: Library, id_: str, on_read: storage.BytesReadCallback = storage.ignore_progress
 ) -> EntryVerification:
-    """Hold one run or artifact against its records and hashes."""
+    """Verify one run or artifact against its records and hashes. Raises what `on_read` raises."""
     try:
-        folder, entries = _stored_files(library, id_)
+        folder, files = _stored_files(library, id_)
         _verify_records(library, id_)
-        damage = [one for one in (storage.find_damage(folder, entry, on_read) for entry in entries) if one]
+        damage = list(filter(None, (storage.find_damage(folder, entry, on_read) for entry in files)))
     except Cancelled:
         raise
     except RoundtripError as error:
@@ -126,20 +121,19 @@ def verify_entry(
     if damage:
         more = f" So it is with {pluralize(len(damage) - 1, 'more file')}." if len(damage) > 1 else ""
         return EntryVerification(id_, damage[0].code, f"{damage[0]}{more}")
-    return EntryVerification(
-        id_, INTACT, remark=_describe_extra_files(folder, entries, id_), bytes=sum(one.bytes for one in entries)
-    )
+    remark, size = _describe_extra_files(folder, files, id_), sum(entry.bytes for entry in files)
+    return EntryVerification(id_, INTACT, remark=remark, bytes=size)
 
 
 def _stored_files(library: Library, id_: str) -> tuple[Path, list[FileEntry]]:
-    """The folder to which the paths of an entry's files are relative, and these. Raises RoundtripError."""
+    """The folder to which an entry's files are relative, and these. Raises RoundtripError."""
     if id_.startswith("r"):
         return library.folder(id_), library.run(id_).files
     return library.folder(id_) / "files", library.artifact(id_).files
 
 
 def _verify_records(library: Library, id_: str) -> None:
-    """Raises UnreadableRecord where a record does not say what it should, Damaged where an artifact's run is gone."""
+    """Raises UnreadableRecord for a bad record, Damaged where an artifact's run is gone."""
     record = library.run(id_) if id_.startswith("r") else library.artifact(id_)
     if record.id != id_:
         raise UnreadableRecord(
@@ -160,11 +154,11 @@ def _verify_records(library: Library, id_: str) -> None:
         ) from error
 
 
-def _describe_extra_files(folder: Path, entries: list[FileEntry], id_: str) -> str:
-    """What lies among the kept files and was not kept, in a sentence."""
-    known = {one.path for one in entries} | (RUN_RECORD_FILES if id_.startswith("r") else set())
-    there = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if not path.is_dir()]
-    extra = [one for one in there if one not in known and not one.startswith(".")]
+def _describe_extra_files(folder: Path, files: list[FileEntry], id_: str) -> str:
+    """Name the files in the folder that no record names, in a sentence."""
+    known = {entry.path for entry in files} | (RUN_RECORD_FILES if id_.startswith("r") else set())
+    paths = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if not path.is_dir()]
+    extra = [path for path in paths if path not in known and not path.startswith(".")]
     if not extra:
         return ""
     more = f" and {len(extra) - MAX_NAMED_FILES:,} more" if len(extra) > MAX_NAMED_FILES else ""
@@ -172,42 +166,42 @@ def _describe_extra_files(folder: Path, entries: list[FileEntry], id_: str) -> s
 
 
 def _find_foreign_paths(library: Library) -> list[EntryVerification]:
-    """What lies among runs and artifacts and is no entry."""
+    sentence = "It lies in the folder {} and is no entry of the library."
     return [
-        EntryVerification(
-            one.name[:80], "stranger", f"It lies in the folder {one.parent.name} and is no entry of the library."
-        )
-        for one in library.foreign_paths()
+        EntryVerification(path.name[:80], "stranger", sentence.format(path.parent.name))
+        for path in library.foreign_paths()
     ]
 
 
 def _find_dangling_aliases(library: Library) -> list[EntryVerification]:
-    """What is wrong with the names that point to artifacts, where something is."""
     try:
-        lost = [name for name, id_ in library.aliases().items() if not (library.home / "artifacts" / id_).is_dir()]
+        dangling = [name for name, id_ in library.aliases().items() if not (library.home / "artifacts" / id_).is_dir()]
     except RoundtripError as error:
-        return [EntryVerification(ALIASES, error.code, str(error))]
-    said = "It points to an artifact that is not in the library. Point it to another one, or drop it."
-    return [EntryVerification(name, "alias", said) for name in lost]
+        return [EntryVerification(ALIASES_FILE, error.code, str(error))]
+    sentence = "It points to an artifact that is not in the library. Point it to another one, or drop it."
+    return [EntryVerification(name, "alias", sentence) for name in dangling]
 
 
 def _write_report(library: Library, rows: list[EntryVerification], seconds: float) -> None:
-    """Keep how it ended, for whoever asks later; a library that cannot be written is verified all the same."""
-    noted = VerificationReport(
+    """Store how it ended; a library that cannot be written is verified all the same."""
+    kinds = [row.id[0] for row in rows if ID_PATTERN.fullmatch(row.id)]
+    report = VerificationReport(
         seconds=seconds,
-        artifacts=sum(row.id.startswith("a") for row in rows if ID_PATTERN.fullmatch(row.id)),
-        runs=sum(row.id.startswith("r") for row in rows if ID_PATTERN.fullmatch(row.id)),
+        artifacts=kinds.count("a"),
+        runs=kinds.count("r"),
         bytes=sum(row.bytes for row in rows),
         wrong=[row._asdict() for row in rows if not row.is_intact],
         remarks=[row._asdict() for row in rows if row.remark],
     )
     with contextlib.suppress(OSError):
-        storage.write_text_atomically(library.home / LAST_REPORT_FILE, noted.to_json_text())
+        storage.write_text_atomically(library.home / LAST_REPORT_FILE, report.to_json_text())
 
 
 def read_last_report(library: Library) -> VerificationReport | None:
-    """How the last look at everything ended; None where there was none or its note cannot be read, and for one person:
-    it may name what they do not see."""
+    """Return how the last verification of everything ended.
+
+    None where there was none or its report cannot be read, and for a single user: it may name what they do not see.
+    """
     if library.access.viewer_id is not None:
         return None
     with contextlib.suppress(RoundtripError):

@@ -94,10 +94,7 @@ def pluralize(count: int, singular: str, plural: str = "") -> str:
 
 
 def verdict_label(
-    verdict: str | Verdict,
-    changed: int | None = None,
-    rows: int | None = None,
-    error: dict[str, str] | None = None,
+    verdict: str | Verdict, changed: int | None = None, rows: int | None = None, error: dict[str, str] | None = None
 ) -> str:
     """The verdict in words; where answers changed, how many; that there is none, where `error` is a passing one."""
     kind = Verdict(verdict)
