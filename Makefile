@@ -1,10 +1,10 @@
-# make run | make test | make test-trust | make bench | make lint | make coverage   (see README.md)
+# make run | make test | make test-trust | make bench | make lint | make docs | make coverage   (see README.md)
 
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: run test test-trust bench lint coverage clean
+.PHONY: run test test-trust bench lint docs coverage clean
 
 run: .venv/installed
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -24,6 +24,11 @@ lint: .venv/installed-for-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Warnings are errors; the second line checks links and paths, also those of pages that Sphinx does not read.
+docs: .venv/installed-for-docs
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+	$(BIN)/python -m pytest tests/docs -k "links or paths"
+
 .venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))" \
 		|| { echo "Roundtrip needs Python 3.11, 3.12 or 3.13; try: make PYTHON=python3.12 run"; exit 1; }
@@ -34,6 +39,10 @@ lint: .venv/installed-for-tests
 .venv/installed-for-tests: .venv/installed tests/requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	$(BIN)/python -m tests.browser.chromium
+	touch $@
+
+.venv/installed-for-docs: .venv/installed-for-tests docs/requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r docs/requirements.txt
 	touch $@
 
 clean:

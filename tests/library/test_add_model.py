@@ -1,29 +1,13 @@
 """A person's own model, saved from the program in which it lives."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from core.compare import Verdict
 from core.errors import CannotSave, InputError, UnknownName
 from core.library import Library
-from core.settings import PROJECT
 
 ROWS = np.linspace(-1, 1, 70 * 3, dtype="float32").reshape(70, 3)
-
-NOTEBOOK_CODE = """
-import numpy as np, keras
-from core.library import Library
-x = np.linspace(-1, 1, 120, dtype="float32").reshape(40, 3)
-model = keras.Sequential([keras.Input((3,), name="features"), keras.layers.Dense(1)])
-model.compile("adam", "mse")
-model.fit(x, x.sum(axis=1), verbose=0)
-for added in Library().add(model, inputs=x, formats=["keras", "saved_model"], name="Sums"):
-    print(added)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -129,18 +113,6 @@ def test_an_added_model_is_saved_again_later_without_its_program(library, added_
     run = added_sums["keras"].artifact.run
     row = wait_until_done(jobs, jobs.save(run, ["keras_export"])).result["rows"]["keras_export"]
     assert (row["state"], row["verdict"]) == ("done", "bit-identical")
-
-
-def test_the_notebook_of_the_readme_runs(tmp_path):
-    environment = os.environ | {"ROUNDTRIP_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT)}
-    environment |= {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    ended = subprocess.run(
-        [sys.executable, "-c", NOTEBOOK_CODE], env=environment, capture_output=True, text=True, cwd=tmp_path
-    )
-    assert ended.returncode == 0, ended.stderr[-2000:]
-    listed = {entry.format: entry for entry in Library(tmp_path).find()}
-    said = [f"{key}: {listed[key].id}, Bit-identical" for key in ("keras", "saved_model")]
-    assert ended.stdout.splitlines()[-2:] == said
 
 
 # What cannot be added

@@ -1,0 +1,74 @@
+"""The documentation: its Python examples run, what it links to exists, and its figures are those of the code."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.demos import DEMOS
+from core.formats import FORMATS
+from core.library import Library
+from core.settings import PROJECT
+
+PAGES = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").glob("*.md")])
+
+
+def _code_blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_python_api_examples_run_in_order_and_print_verdicts(tmp_path: Path):
+    code = "\n".join(_code_blocks(PROJECT / "docs" / "python_api.md", "python"))
+    environment = os.environ | {"ROUNDTRIP_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT)}
+    environment |= {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    ids = {entry.format: entry.id for entry in Library(tmp_path).find()}
+    printed = ended.stdout.splitlines()
+    first = printed.index(f"keras: {ids['keras']}, Bit-identical")
+    assert printed[first + 1] == f"saved_model: {ids['saved_model']}, Bit-identical"
+    assert printed[-3:-1] == [f"{ids[key]} bit-identical" for key in ("keras", "saved_model")]
+    assert printed[-1].endswith(" 0")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(PROJECT).as_posix())
+def test_page_links_lead_to_files_that_exist(page: Path):
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    targets = [target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text)]
+    local = [target for target in targets if target and "://" not in target]
+    assert [target for target in local if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(PROJECT).as_posix())
+def test_page_names_only_paths_that_exist(page: Path):
+    paths = re.findall(r"`((?:core|ui|pages|tests|benchmarks|docs)/[\w/.*]+)`", page.read_text(encoding="utf-8"))
+    assert [path for path in paths if not list(PROJECT.glob(path.rstrip("/")))] == [
+        path for path in paths if path in ("docs/_build/html",)
+    ]
+
+
+def test_documented_counts_of_formats_and_demos_are_those_of_the_registries():
+    assert f"in {len(FORMATS)} formats" in (PROJECT / "README.md").read_text(encoding="utf-8")
+    assert f"{len(FORMATS)} formats and {len(DEMOS)} demos" in (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_add_a_format_example_saves_and_loads(tmp_path: Path):
+    (code,) = (block for block in _code_blocks(PROJECT / "docs" / "add_a_format.md", "python"))
+    script = code + (
+        "\nimport sys, keras, numpy as np\n"
+        "model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])\n"
+        "build = lambda: keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])\n"
+        "FORMAT.save(model, Path(sys.argv[1]))\n"
+        "predictor = FORMAT.load(Path(sys.argv[1]), ModelCode(build=build))\n"
+        "x = np.ones((1, 3), 'float32')\n"
+        "(name,) = (spec.name for spec in predictor.inputs)\n"
+        "(prediction,) = predictor.predict({name: x}).values()\n"
+        "print(FORMAT.key, np.array_equal(prediction, model.predict(x, verbose=0)))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert ended.stdout.splitlines()[-1:] == ["plain_numpy True"], ended.stderr[-2000:]
