@@ -4,7 +4,7 @@ Third parties add theirs without touching this file, through the entry-point gro
 names a `Format`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -45,47 +45,40 @@ FORMATS: tuple[Format, ...] = tuple(import_module(f"core.formats.{name}").FORMAT
 
 def all_formats() -> tuple[Format, ...]:
     """Ours, then those of third parties, in the order of their names."""
-    return FORMATS + tuple(_load_third_party_formats())
+    return (*FORMATS, *_load_third_party_formats())
 
 
 def _load_third_party_formats() -> Iterator[Format]:
-    for entry in _find_entry_points(installed_packages_fingerprint()):
-        yield _load_entry_point(entry)
+    return map(_load_entry_point, _find_entry_points(installed_packages_fingerprint()))
 
 
 @lru_cache(maxsize=1)
-def _find_entry_points(stamp: tuple) -> tuple[EntryPoint, ...]:
-    """Looked for again when another package is there: it takes a look into each (11 ms)."""
+def _find_entry_points(stamp: Hashable) -> tuple[EntryPoint, ...]:
+    """Searched again when another package is installed: it takes a look into each (11 ms)."""
     return tuple(sorted(entry_points(group="roundtrip.formats"), key=lambda entry: entry.name))
 
 
 def _load_entry_point(entry: EntryPoint) -> Format:
     """A third party's format; one that cannot be imported is listed with the reason, and stops nothing."""
     try:
-        return entry.load()
-    except Exception as error:  # noqa: BLE001  whatever a stranger's module raises, ours must go on
+        format_: Format = entry.load()
+        return format_
+    except Exception as error:  # noqa: BLE001  whatever an untrusted module raises, ours must go on
         why = f"The package that brings it fails to import: {type(error).__name__}: {error}"
 
-        def refuse(*_: Any, **__: Any) -> Any:
-            raise PackageMissing(why, cure="Repair or uninstall that package.")
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise PackageMissing(why, cure="Repair or uninstall that package.")
 
-        nothing: frozenset[str] = frozenset()
-        return Format(
-            entry.name, entry.name, "unknown", "Unknown.", nothing, nothing, refuse, refuse, unavailable_reason=why
-        )
+    nothing: frozenset[str] = frozenset()
+    facts = entry.name, entry.name, "unknown", "Unknown.", nothing, nothing
+    return Format(*facts, refuse, refuse, unavailable_reason=why)
 
 
 def get_format(key: str) -> Format:
-    """The format of that key.
-
-    Raises UnknownName with the keys that exist.
-    """
+    """The format of that key. Raises UnknownName with the keys that exist."""
     # Chained, not joined: a format of ours is found without any of a third party being imported.
     for candidate in chain(FORMATS, _load_third_party_formats()):
         if candidate.key == key:
             return candidate
-    raise UnknownName(
-        "There is no such format.",
-        received=key,
-        cure=f"Choose from {', '.join(one.key for one in all_formats())}.",
-    )
+    cure = f"Choose from {', '.join(format_.key for format_ in all_formats())}."
+    raise UnknownName("There is no such format.", received=key, cure=cure)

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from core.formats import standalone
 from core.formats.base import Format
-from core.runtimes.base import NO_CODE, ModelCode, Predictor
+from core.formats.standalone import StandaloneLoader, open_architecture
+from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.live import keras_predictor
 
 
-def save(model, folder: Path) -> None:
+def save(model: Model, folder: Path) -> None:
     (folder / "architecture.json").write_text(model.to_json(indent=2), encoding="utf-8")
 
 
@@ -28,7 +28,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=standalone.StandaloneLoader(standalone.open_architecture, "architecture.json", standalone.TENSORFLOW_PACKAGES),
+    kit=StandaloneLoader(open_architecture, "architecture.json"),
     activations="keras",
     origin="Keras, from its first versions on.",
     explains="It loads without a complaint and gives answers, all of them from new random weights: nothing that was "

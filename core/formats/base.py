@@ -1,12 +1,7 @@
-"""`Format`, `Option`: the plug-in interface.
-
-What a person may choose about a format.
-
-What a format is, what it is given to load with, and what comes back: the one contract of the house.
-"""
+"""The plug-in interface: what a format is (`Format`), and what a person may choose about it (`Option`)."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.util import find_spec
@@ -17,16 +12,19 @@ from core.arrays import Arrays
 from core.errors import CannotSave, InputError
 from core.explain import translate
 from core.formats.standalone import StandaloneLoader
-from core.runtimes.base import Predictor, weight_bytes
+from core.runtimes.base import Model, Predictor, weight_bytes
 from core.runtimes.quiet import silence_converters
 from core.system import installed_packages_fingerprint
+
+# What a copy may hold, in the order in which it is shown.
+PARTS = ("architecture", "weights", "optimizer state", "compile settings", "graph", "signatures")
 
 
 @dataclass(frozen=True)
 class Option:
     """Something that a person may choose about a format; it reaches `save` as a keyword argument of the same key.
 
-    With `choices` it is one of them; else it has the type of its default, and numbers lie in `least` ... `most`.
+    With `choices` it is one of them; else it has the type of its default, and numbers lie in `minimum` ... `maximum`.
     """
 
     key: str
@@ -43,39 +41,37 @@ class Option:
             fitting = type(self.default)(value)
         except (TypeError, ValueError):
             fitting = None
-        in_bounds = fitting in self.choices if self.choices else fitting is not None and self._is_in_bounds(fitting)
-        if not in_bounds:
-            raise InputError(
-                f"The option '{self.label}' does not fit.", received=value, cure=f"Choose {self._describe_allowed()}."
-            )
+        if fitting is None or not self._allows(fitting):
+            choices = f"one of {', '.join(map(str, self.choices))}"
+            allowed = choices if self.choices else f"from {self.minimum} to {self.maximum}"
+            raise InputError(f"The option '{self.label}' does not fit.", received=value, cure=f"Choose {allowed}.")
         return fitting
 
-    def _is_in_bounds(self, value: Any) -> bool:
+    def _allows(self, value: Any) -> bool:
+        if self.choices:
+            return value in self.choices
         return (self.minimum is None or value >= self.minimum) and (self.maximum is None or value <= self.maximum)
-
-    def _describe_allowed(self) -> str:
-        return (
-            f"one of {', '.join(map(str, self.choices))}" if self.choices else f"from {self.minimum} to {self.maximum}"
-        )
-
-
-# What a copy may hold, in the order in which it is shown.
-PARTS = ("architecture", "weights", "optimizer state", "compile settings", "graph", "signatures")
 
 
 @dataclass(frozen=True)
 class Format:
     """One way to save: facts that can be read before TensorFlow is loaded, and two functions.
 
-    `keeps` is a claim that the evidence checks; `accepts` names the kinds of model it takes ("keras", "module", and the
-    files that some converter reads: "onnx", "litert", "openvino");
-    `needs_architecture` says that a copy is only half a model; `packages` are import names with the package to install;
-    `origin` says in a sentence where the format came from; `largest` is how many bytes of weights it can hold, where
-    there is a limit; `inside` says as what a loaded Keras model shows its tensors one by one ("keras", "litert",
-    "onnx", "openvino": see `core.activations`), empty where it hides them; `kit` says how a person loads a copy
-    without Roundtrip; `runs_code` says that loading a copy runs whatever code stands in it.
-    `save(model, folder, **options)` writes into an empty folder; with `wants_samples` it is also given `samples`, some
-    training inputs by name, batch first. `load(folder, code)` gives a Predictor.
+    Attributes:
+        keeps: The parts that a copy claims to hold; the evidence checks it.
+        accepts: Kinds of model that it takes: "keras", "module", and the files that some converter reads ("onnx",
+            "litert", "openvino").
+        save: `save(model, folder, **options)` writes into an empty folder; with `wants_samples` it is also given
+            `samples`, some training inputs by name, batch first.
+        load: `load(folder, code)` returns a Predictor.
+        packages: Import names with the package to install.
+        needs_architecture: Whether a copy is only half a model.
+        origin: Where the format came from, in a sentence.
+        max_weight_bytes: How many bytes of weights it can hold, where there is a limit.
+        activations: As what a loaded model shows its tensors one by one ("keras", "litert", "onnx", "openvino": see
+            `core.activations`), empty where it hides them.
+        kit: How a person loads a copy without Roundtrip.
+        runs_code: Whether loading a copy runs whatever code stands in it.
     """
 
     key: str
@@ -110,38 +106,37 @@ class Format:
             return self.unavailable_reason
         if kind not in self.accepts:
             return _REFUSALS[kind]
-        if self.missing_packages:
-            return f"Needs {', '.join(self.missing_packages)}: pip install {' '.join(self.missing_packages)}"
+        if missing := self.missing_packages:
+            return f"Needs {', '.join(missing)}: pip install {' '.join(missing)}"
         if self.max_weight_bytes and weight_bytes > self.max_weight_bytes:
-            return (
-                f"The weights take {weight_bytes:,} bytes, and a file of this format holds at most "
-                f"{self.max_weight_bytes:,}."
-            )
+            limit = f"a file of this format holds at most {self.max_weight_bytes:,}"
+            return f"The weights take {weight_bytes:,} bytes, and {limit}."
         return ""
 
     def require_accepted(self, kind: str, weight_bytes: int) -> None:
         """Raises CannotSave when this format cannot take such a model, before anything is tried."""
         if refusal := self.refusal_reason(kind, weight_bytes):
-            large = kind in self.accepts and not self.missing_packages
-            raise CannotSave(refusal, cure=_TOO_LARGE_CURE if large else "Choose another format.")
+            is_too_large = kind in self.accepts and not self.missing_packages
+            raise CannotSave(refusal, cure=_TOO_LARGE_CURE if is_too_large else "Choose another format.")
 
     def resolve_options(self, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The value of every option: what was given, else its default. Raises InputError."""
+        """The value of every option: the chosen one, else its default. Raises InputError."""
         options = options or {}
-        if strange := options.keys() - {option.key for option in self.options}:
-            known = ", ".join(option.key for option in self.options) or "none: it has no options"
-            raise InputError(f"{self.label} has no such option.", received=strange.pop(), cure=f"Choose from {known}.")
+        keys = [option.key for option in self.options]
+        if unknown := options.keys() - set(keys):
+            cure = f"Choose from {', '.join(keys) or 'none: it has no options'}."
+            raise InputError(f"{self.label} has no such option.", received=unknown.pop(), cure=cure)
         return {option.key: option.validate(options.get(option.key, option.default)) for option in self.options}
 
     def save_model(
         self,
-        model: Any,
+        model: Model,
         kind: str,
         folder: Path,
         options: Mapping[str, Any] | None = None,
         samples: Callable[[], Arrays] | None = None,
     ) -> float:
-        """Save a live model into an empty folder; gives the seconds that it took.
+        """Save a live model into an empty folder; returns the seconds that it took.
 
         `samples` makes training inputs, for a format that wants them. Raises CannotSave in plain words when the format
         does not take the model, StorageFailed when the disk does not.
@@ -160,7 +155,7 @@ class Format:
 
 
 @lru_cache(maxsize=64)
-def _is_importable(module: str, stamp: tuple) -> bool:
+def _is_importable(module: str, stamp: Hashable) -> bool:
     """Whether a module can be imported, as long as the packages are those of the stamp."""
     return find_spec(module) is not None
 

@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from core.errors import NeedsArchitecture
-from core.formats import standalone
 from core.formats.base import Format
-from core.runtimes.base import NO_CODE, ModelCode, Predictor
+from core.formats.standalone import StandaloneLoader, open_checkpoint
+from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.live import build_optimizer, live_predictor
 
 
-def save(model, folder: Path) -> None:
+def save(model: Model, folder: Path) -> None:
     import tensorflow as tf
 
     tf.train.Checkpoint(model=model).write(folder / "model")
@@ -18,12 +17,7 @@ def save(model, folder: Path) -> None:
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     import tensorflow as tf
 
-    if code.build is None:
-        raise NeedsArchitecture(
-            "A checkpoint holds values of variables, and no layers or graph to put them into.",
-            cure="Give an architecture: the demo's code, or an architecture artifact of the same run.",
-        )
-    model = code.build()
+    model = code.build_model("A checkpoint holds values of variables, and no layers or graph to put them into.")
     build_optimizer(model)
     status = tf.train.Checkpoint(model=model).read(folder / "model")
     # `read` raises nothing when not a single value finds its variable; this does.
@@ -40,7 +34,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
-    kit=standalone.StandaloneLoader(standalone.open_checkpoint, "model", standalone.TENSORFLOW_PACKAGES),
+    kit=StandaloneLoader(open_checkpoint, "model"),
     activations="keras",
     needs_architecture=True,
     origin="TensorFlow; matched by object graph since 2018.",

@@ -5,21 +5,21 @@ from typing import Any
 
 from core.arrays import Arrays
 from core.errors import CannotSave
-from core.formats import standalone
 from core.formats.base import Format
+from core.formats.standalone import StandaloneLoader, open_frozen_graph
 from core.runtimes.adapters import adapt_batch_size
-from core.runtimes.base import NO_CODE, ModelCode, NamedArrays, Predictor, Spec
-from core.runtimes.conversion import inference_function, output_names
-from core.runtimes.live import shape_of
+from core.runtimes.base import NO_CODE, Model, ModelCode, NamedArrays, Predictor, Spec
+from core.runtimes.conversion import import_frozen_graph, inference_function, output_names
+from core.runtimes.live import shape_of, to_numpy_dtype
 
 FILE = "model.pb"
 
 
-def save(model, folder: Path) -> None:
+def save(model: Model, folder: Path) -> None:
     (folder / FILE).write_bytes(freeze_graph(model).SerializeToString())
 
 
-def freeze_graph(model: Any) -> Any:
+def freeze_graph(model: Model) -> Any:
     """The graph of a model as a GraphDef: its Placeholders are the inputs, and what no node reads are the outputs.
 
     Raises CannotSave when the graph holds a lookup table.
@@ -51,41 +51,16 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     import tensorflow as tf
 
     graph = tf.compat.v1.GraphDef.FromString((folder / FILE).read_bytes())
-    whole = tf.compat.v1.wrap_function(lambda: tf.compat.v1.import_graph_def(graph, name=""), [])
-    feeds, fetches = _get_tensors(whole, graph_input_names(graph)), _get_tensors(whole, graph_output_names(graph))
-    function = whole.prune(feeds, {tensor.op.name: tensor for tensor in fetches})
-    specs = tuple(_placeholder_spec(tensor) for tensor in feeds)
+    function = import_frozen_graph(graph)
+    specs = [Spec(tensor.op.name, to_numpy_dtype(tensor.dtype.name), shape_of(tensor)) for tensor in function.inputs]
 
-    def answer(inputs: Arrays) -> Arrays:
-        answers = function(*(tf.constant(inputs[spec.name]) for spec in specs))
-        return {name: tensor.numpy() for name, tensor in answers.items()}
+    def predict(inputs: Arrays) -> Arrays:
+        outputs = function(*(tf.constant(inputs[spec.name]) for spec in specs))
+        return {name: tensor.numpy() for name, tensor in outputs.items()}
 
-    rows = adapt_batch_size(specs, {tensor.op.name: shape_of(tensor) for tensor in fetches}, answer)
-    return Predictor(function, rows.specs, rows.predict, weights=lambda: _read_constants(graph), remark=rows.remark)
-
-
-def graph_input_names(graph: Any) -> list[str]:
-    """The placeholders that some node reads; control flow leaves others behind."""
-    return [node.name for node in graph.node if node.op == "Placeholder" and node.name in _consumed_names(graph)]
-
-
-def graph_output_names(graph: Any) -> list[str]:
-    """The nodes that no other node reads: these are the answers."""
-    read = _consumed_names(graph)
-    return [node.name for node in graph.node if node.name not in read and node.op not in ("NoOp", "Placeholder")]
-
-
-def _consumed_names(graph: Any) -> set[str]:
-    return {name.removeprefix("^").split(":")[0] for node in graph.node for name in node.input}
-
-
-def _get_tensors(function: Any, names: list[str]) -> list[Any]:
-    return [function.graph.get_tensor_by_name(f"{name}:0") for name in names]
-
-
-def _placeholder_spec(tensor: Any) -> Spec:
-    dtype = "object" if tensor.dtype.name == "string" else tensor.dtype.name
-    return Spec(tensor.op.name, dtype, shape_of(tensor))
+    shapes = {name: shape_of(tensor) for name, tensor in function.structured_outputs.items()}
+    adapter = adapt_batch_size(specs, shapes, predict)
+    return Predictor(function, adapter.specs, adapter.predict, lambda: _read_constants(graph), remark=adapter.remark)
 
 
 def _read_constants(graph: Any) -> NamedArrays:
@@ -104,7 +79,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
-    kit=standalone.StandaloneLoader(standalone.open_frozen_graph, FILE, standalone.TENSORFLOW_PACKAGES),
+    kit=StandaloneLoader(open_frozen_graph, FILE),
     max_weight_bytes=2**31 - 1,  # a protocol buffer
     origin="TensorFlow 1: a GraphDef with its variables as constants.",
     explains="TensorFlow 2 neither writes nor reads it by an official function any more: variables are folded into "

@@ -3,14 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
-from core.formats import standalone
 from core.formats.base import Format
-from core.runtimes.base import NO_CODE, ModelCode, Predictor
+from core.formats.standalone import StandaloneLoader, open_keras, open_old_h5
+from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.legacy_keras import is_legacy_version, load_legacy_h5, read_keras_version
 from core.runtimes.live import keras_predictor
 
 
-def save(model, folder: Path) -> None:
+def save(model: Model, folder: Path) -> None:
     model.save(folder / "model.h5")
 
 
@@ -21,8 +21,7 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     if is_legacy_version(version := read_keras_version(path)):
         model, remark = load_legacy_h5(path, version, classes)
         return replace(keras_predictor(model), remark=remark)
-    asked = {"custom_objects": classes, "compile": code.compiles, "safe_mode": True}
-    return keras_predictor(keras.models.load_model(path, **asked))
+    return keras_predictor(keras.models.load_model(path, classes, compile=code.compiles, safe_mode=True))
 
 
 FORMAT = Format(
@@ -34,9 +33,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=standalone.StandaloneLoader(
-        standalone.open_keras, "model.h5", standalone.TENSORFLOW_PACKAGES, load_imported=standalone.open_old_h5
-    ),
+    kit=StandaloneLoader(open_keras, "model.h5", load_imported=open_old_h5),
     activations="keras",
     origin="The file of Keras 1 and 2, on top of HDF5 of the HDF Group; legacy since Keras 3.",
     explains="The file holds the optimizer's moments, but Keras 3 gives back only its step and learning rate: training "

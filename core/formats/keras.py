@@ -2,21 +2,21 @@
 
 from pathlib import Path
 
-from core.formats import standalone
 from core.formats.base import Format
-from core.runtimes.base import NO_CODE, ModelCode, Predictor
+from core.formats.standalone import StandaloneLoader, open_keras
+from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.live import keras_predictor
 
 
-def save(model, folder: Path) -> None:
+def save(model: Model, folder: Path) -> None:
     model.save(folder / "model.keras")
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     import keras
 
-    asked = {"custom_objects": dict(code.classes), "compile": code.compiles, "safe_mode": True}
-    return keras_predictor(keras.models.load_model(folder / "model.keras", **asked))
+    model = keras.models.load_model(folder / "model.keras", dict(code.classes), compile=code.compiles, safe_mode=True)
+    return keras_predictor(model)
 
 
 FORMAT = Format(
@@ -28,7 +28,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=standalone.StandaloneLoader(standalone.open_keras, "model.keras", standalone.TENSORFLOW_PACKAGES),
+    kit=StandaloneLoader(open_keras, "model.keras"),
     activations="keras",
     origin="Keras 2.12 (2023), as the successor of .h5; the format of Keras 3.",
     explains="Custom layers are kept by name, not as code: a process without the class cannot load the file.",

@@ -2,20 +2,14 @@
 
 from pathlib import Path
 
-from core.formats import standalone
 from core.formats.base import Format
-from core.runtimes.base import NO_CODE, ModelCode, Predictor
-from core.runtimes.saved_model import load_saved_model
+from core.formats.saved_model import load
+from core.formats.standalone import StandaloneLoader, open_saved_model
+from core.runtimes.base import Model
 
 
-def save(model, folder: Path) -> None:
+def save(model: Model, folder: Path) -> None:
     model.export(folder, format="tf_saved_model", verbose=False)
-
-
-def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
-    import tensorflow as tf
-
-    return load_saved_model(folder, code, tf.saved_model.load)
 
 
 FORMAT = Format(
@@ -27,7 +21,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=standalone.StandaloneLoader(standalone.open_saved_model, "", standalone.TENSORFLOW_PACKAGES),
+    kit=StandaloneLoader(open_saved_model, ""),
     origin="Keras 3 (2023), for TensorFlow Serving and other servers of SavedModels.",
     explains="A SavedModel too, so keras.models.load_model refuses it; tf.saved_model.load(folder).serve(x) and "
     "signatures['serving_default'] answer. It keeps no optimizer, so training cannot go on from it.",

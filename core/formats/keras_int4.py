@@ -1,28 +1,24 @@
 """A Keras file whose Dense and Embedding kernels are 4-bit integers."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from core.formats import keras as keras_file
-from core.formats import standalone
-from core.formats.base import Format
+from core.formats import keras
 from core.formats.keras_quantized import quantize_copy
+from core.runtimes.base import Model
 
 
-def save(model, folder: Path) -> None:
+def save(model: Model, folder: Path) -> None:
     quantize_copy(model, "int4", folder).save(folder / "model.keras")
 
 
-FORMAT = Format(
+FORMAT = replace(
+    keras.FORMAT,
     key="keras_int4",
     label="Keras file, 4-bit integers",
-    layout="one file",
     good_for="An eighth of the bytes for large Dense and Embedding layers, where answers may change a little.",
     keeps=frozenset({"architecture"}),
-    accepts=frozenset({"keras"}),
     save=save,
-    load=keras_file.load,
-    kit=standalone.StandaloneLoader(standalone.open_keras, "model.keras", standalone.TENSORFLOW_PACKAGES),
-    activations="keras",
     origin="Keras 3.11 (2025): the same to 4 bits.",
     explains="model.quantize('int4') rounds kernels to one of 15 steps and packs two of them into a byte, so the "
     "loaded arrays have half as many rows. Inputs stay floats. Expect more changed answers than with 8 bits. Roundtrip "

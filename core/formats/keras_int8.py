@@ -1,28 +1,24 @@
 """A Keras file whose Dense and Embedding kernels are 8-bit integers."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from core.formats import keras as keras_file
-from core.formats import standalone
-from core.formats.base import Format
+from core.formats import keras
 from core.formats.keras_quantized import quantize_copy
+from core.runtimes.base import Model
 
 
-def save(model, folder: Path) -> None:
+def save(model: Model, folder: Path) -> None:
     quantize_copy(model, "int8", folder).save(folder / "model.keras")
 
 
-FORMAT = Format(
+FORMAT = replace(
+    keras.FORMAT,
     key="keras_int8",
     label="Keras file, 8-bit integers",
-    layout="one file",
     good_for="A quarter of the bytes for large Dense and Embedding layers, still as Keras layers.",
     keeps=frozenset({"architecture"}),
-    accepts=frozenset({"keras"}),
     save=save,
-    load=keras_file.load,
-    kit=standalone.StandaloneLoader(standalone.open_keras, "model.keras", standalone.TENSORFLOW_PACKAGES),
-    activations="keras",
     origin="Keras 3.3 (2024): quantisation of Dense and Embedding layers to 8 bits.",
     explains="model.quantize('int8') gives every column of a kernel its own scale and rounds it to one of 255 steps; "
     "inputs are rounded on the fly. It changes the model in place, so Roundtrip quantises a copy. The original weights "

@@ -1,16 +1,17 @@
 """LiteRT, once TensorFlow Lite: one small file for phones, browsers and microcontrollers."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
-from core.formats import standalone
 from core.formats.base import Format
-from core.runtimes.base import model_kind
-from core.runtimes.litert import FILE, PACKAGES, load
+from core.formats.standalone import StandaloneLoader, open_any_litert, open_litert
+from core.runtimes.base import Model, model_kind
+from core.runtimes.litert import FILE, PACKAGES, QUANTIZER_PACKAGES, load
 from core.runtimes.live import serving_function
 
 
-def save(model, folder: Path) -> None:
+def save(model: Model, folder: Path) -> None:
     import tensorflow as tf
 
     kind = model_kind(model)
@@ -32,9 +33,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
-    kit=standalone.StandaloneLoader(
-        standalone.open_litert, FILE, ("ai-edge-litert", "numpy"), load_imported=standalone.open_any_litert
-    ),
+    kit=StandaloneLoader(open_litert, FILE, ("ai-edge-litert", "numpy"), load_imported=open_any_litert),
     activations="litert",
     packages=PACKAGES,
     origin="TensorFlow Lite (2017), called LiteRT since 2024.",
@@ -42,4 +41,13 @@ FORMAT = Format(
     "TensorFlow operations, and the runtime stops at them. Outputs keep their names only in the signature; by position "
     "their order may differ from the model's. The weights are inside, laid out for the kernels, so they cannot be "
     "compared by bits.",
+)
+
+# What the quantised forms have in common; each changes the rest.
+QUANTIZED = replace(
+    FORMAT,
+    accepts=FORMAT.accepts | {"litert"},
+    packages=QUANTIZER_PACKAGES,
+    kit=StandaloneLoader(open_litert, FILE, ("ai-edge-litert", "numpy")),
+    origin="TensorFlow Lite; today by the LiteRT quantizer.",
 )

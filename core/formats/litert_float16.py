@@ -1,13 +1,14 @@
 """LiteRT with weights in half precision: half the size, answers equal to three digits or so."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from core.formats import litert, standalone
-from core.formats.base import Format
-from core.runtimes.litert import FILE, QUANTIZER_PACKAGES, load, quantize
+from core.formats import litert
+from core.runtimes.base import Model
+from core.runtimes.litert import FILE, quantize
 
 
-def save(model, folder: Path) -> None:
+def save(model: Model, folder: Path) -> None:
     from ai_edge_quantizer.algorithm_manager import AlgorithmName
     from ai_edge_quantizer.qtyping import QuantGranularity, TFLOperationName
     from ai_edge_quantizer.recipe_manager import RecipeManager
@@ -24,19 +25,12 @@ def save(model, folder: Path) -> None:
     quantize(folder / FILE, recipe.get_quantization_recipe())
 
 
-FORMAT = Format(
+FORMAT = replace(
+    litert.QUANTIZED,
     key="litert_float16",
     label="LiteRT, half precision",
-    layout="one file",
     good_for="Half the size at next to no cost in answers, and graphics processors that compute in half precision.",
-    keeps=frozenset({"graph", "signatures"}),
-    accepts=frozenset({"keras", "module", "litert"}),
     save=save,
-    load=load,
-    kit=standalone.StandaloneLoader(standalone.open_litert, FILE, ("ai-edge-litert", "numpy")),
-    activations="litert",
-    packages=QUANTIZER_PACKAGES,
-    origin="TensorFlow Lite; today by the LiteRT quantizer.",
     explains="The kernels of Dense, convolution and embedding layers are kept as float16 and widened when they are "
     "used. Weights above 65,504 do not fit into a float16 and become infinite, with no word said.",
 )

@@ -1,15 +1,17 @@
 """LiteRT in whole numbers: weights and everything between the layers in 8 bits, by ranges measured on training data."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from core.arrays import Arrays
 from core.errors import CannotSave
-from core.formats import litert, standalone
-from core.formats.base import Format, Option
-from core.runtimes.litert import FILE, QUANTIZER_PACKAGES, load, quantize
+from core.formats import litert
+from core.formats.base import Option
+from core.runtimes.base import Model
+from core.runtimes.litert import FILE, quantize
 
 
-def save(model, folder: Path, calibration_rows: int = 200, samples: Arrays | None = None) -> None:
+def save(model: Model, folder: Path, calibration_rows: int = 200, samples: Arrays | None = None) -> None:
     from ai_edge_quantizer.algorithm_manager import AlgorithmName
     from ai_edge_quantizer.qtyping import TFLOperationName
     from ai_edge_quantizer.recipe_manager import RecipeManager
@@ -28,18 +30,12 @@ def save(model, folder: Path, calibration_rows: int = 200, samples: Arrays | Non
     quantize(folder / FILE, recipe.get_quantization_recipe(), chosen)
 
 
-FORMAT = Format(
+FORMAT = replace(
+    litert.QUANTIZED,
     key="litert_int8",
     label="LiteRT, 8-bit integers",
-    layout="one file",
     good_for="Microcontrollers and neural processors, which compute in integers: a quarter of the size, fast there.",
-    keeps=frozenset({"graph", "signatures"}),
-    accepts=frozenset({"keras", "module", "litert"}),
     save=save,
-    load=load,
-    kit=standalone.StandaloneLoader(standalone.open_litert, FILE, ("ai-edge-litert", "numpy")),
-    activations="litert",
-    packages=QUANTIZER_PACKAGES,
     wants_samples=True,
     options=(
         Option(
@@ -51,7 +47,6 @@ FORMAT = Format(
             maximum=100_000,
         ),
     ),
-    origin="TensorFlow Lite; today by the LiteRT quantizer.",
     explains="Ranges are measured on training data, never on the rows that it is judged by. Inputs and outputs stay "
     "float32, and are rounded and widened at the border: inside everything is integers. Look at how many answers "
     "changed, not at the distance: values outside the measured ranges are cut off.",

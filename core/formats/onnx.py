@@ -3,36 +3,36 @@
 from pathlib import Path
 from typing import Any
 
-from core.formats import standalone
 from core.formats.base import Format, Option
-from core.formats.frozen_graph import freeze_graph, graph_input_names, graph_output_names
-from core.runtimes.base import model_kind
-from core.runtimes.conversion import count_function_inputs, symbolic_inputs, to_inference_model
+from core.formats.frozen_graph import freeze_graph
+from core.formats.standalone import StandaloneLoader, open_any_onnx, open_onnx
+from core.runtimes import conversion
+from core.runtimes.base import Model, model_kind
 from core.runtimes.litert import FILE as LITERT
-from core.runtimes.litert import open_interpreter, require_float_tensors
+from core.runtimes.litert import require_float_tensors
 from core.runtimes.live import serving_function
 from core.runtimes.onnx import FILE, count_inputs, load
 
 
-def save(model, folder: Path, opset: int = 15) -> None:
+def save(model: Model, folder: Path, opset: int = 15) -> None:
     kind = model_kind(model)
     if kind == "litert":
-        require_float_tensors(open_interpreter((model.folder / LITERT).read_bytes()), "an ONNX file")
+        require_float_tensors(model.folder / LITERT, "an ONNX file")
         _import_tf2onnx().from_tflite(str(model.folder / LITERT), opset=opset, output_path=str(folder / FILE))
         return
     if kind == "keras":
         _export_keras(model, folder / FILE, opset)
     else:
         _convert_function(serving_function(model), folder / FILE, opset)
-    if count_inputs(folder / FILE) > count_function_inputs(model):
+    if count_inputs(folder / FILE) > conversion.count_function_inputs(model):
         # Constants that a layer computed, as Normalization does, have become inputs that nobody can fill.
         _convert_frozen_graph(freeze_graph(model), folder / FILE, opset)
 
 
-def _export_keras(model: Any, path: Path, opset: int) -> None:
+def _export_keras(model: Model, path: Path, opset: int) -> None:
     """Keras' own export. Named inputs spare us its demand that the model was called before: a rebuilt one was not."""
-    inputs = [symbolic_inputs(model)] if getattr(model, "inputs", None) else None
-    to_inference_model(model).export(
+    inputs = [conversion.symbolic_inputs(model)] if getattr(model, "inputs", None) else None
+    conversion.to_inference_model(model).export(
         str(path), format="onnx", opset_version=opset, input_signature=inputs, verbose=False
     )
 
@@ -47,7 +47,8 @@ def _convert_function(function: Any, path: Path, opset: int) -> None:
 
 
 def _convert_frozen_graph(graph: Any, path: Path, opset: int) -> None:
-    inputs, outputs = ([f"{name}:0" for name in names(graph)] for names in (graph_input_names, graph_output_names))
+    names = conversion.graph_input_names(graph), conversion.graph_output_names(graph)
+    inputs, outputs = ([f"{name}:0" for name in side] for side in names)
     _import_tf2onnx().from_graph_def(
         graph, input_names=inputs, output_names=outputs, opset=opset, output_path=str(path)
     )
@@ -71,9 +72,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module", "litert"}),
     save=save,
     load=load,
-    kit=standalone.StandaloneLoader(
-        standalone.open_onnx, FILE, ("onnxruntime", "numpy"), load_imported=standalone.open_any_onnx
-    ),
+    kit=StandaloneLoader(open_onnx, FILE, ("onnxruntime", "numpy"), load_imported=open_any_onnx),
     activations="onnx",
     packages={"onnx": "onnx", "tf2onnx": "tf2onnx", "onnxruntime": "onnxruntime"},
     options=(

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from core.formats import standalone
 from core.formats.base import Format
-from core.runtimes.base import model_kind
+from core.formats.standalone import StandaloneLoader, open_any_openvino, open_openvino
+from core.runtimes.base import Model, model_kind
 from core.runtimes.conversion import to_inference_model
 from core.runtimes.litert import FILE as LITERT
-from core.runtimes.litert import open_interpreter, require_float_tensors
+from core.runtimes.litert import require_float_tensors
 from core.runtimes.live import serving_function
 from core.runtimes.onnx import FILE as ONNX
 from core.runtimes.openvino import FILE, PACKAGES, import_openvino, load
@@ -15,14 +15,14 @@ from core.runtimes.openvino import FILE, PACKAGES, import_openvino, load
 READABLE_FILES = {"onnx": ONNX, "litert": LITERT}  # files of other runtimes that OpenVINO reads itself
 
 
-def save(model, folder: Path) -> None:
+def save(model: Model, folder: Path) -> None:
     ov = import_openvino()
     kind = model_kind(model)
     if kind == "openvino":
         ov.save_model(ov.Core().read_model(model.folder / FILE), folder / FILE, compress_to_fp16=False)
     elif kind in READABLE_FILES:
         if kind == "litert":
-            require_float_tensors(open_interpreter((model.folder / LITERT).read_bytes()), "OpenVINO")
+            require_float_tensors(model.folder / LITERT, "OpenVINO")
         ov.save_model(ov.convert_model(model.folder / READABLE_FILES[kind]), folder / FILE, compress_to_fp16=False)
     elif kind == "keras":
         to_inference_model(model).export(str(folder / FILE), format="openvino", verbose=False)
@@ -39,9 +39,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module", *READABLE_FILES}),
     save=save,
     load=load,
-    kit=standalone.StandaloneLoader(
-        standalone.open_openvino, FILE, ("openvino", "numpy"), load_imported=standalone.open_any_openvino
-    ),
+    kit=StandaloneLoader(open_openvino, FILE, ("openvino", "numpy"), load_imported=open_any_openvino),
     activations="openvino",
     packages=PACKAGES,
     origin="Intel (2018).",

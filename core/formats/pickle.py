@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from core.formats import standalone
 from core.formats.base import Format
-from core.runtimes.base import NO_CODE, ModelCode, Predictor
+from core.formats.standalone import StandaloneLoader, open_pickle
+from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.live import keras_predictor
 
 
-def save(model, folder: Path) -> None:
+def save(model: Model, folder: Path) -> None:
     import pickle
 
     (folder / "model.pkl").write_bytes(pickle.dumps(model))
@@ -32,9 +32,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=standalone.StandaloneLoader(
-        standalone.open_pickle, "model.pkl", standalone.TENSORFLOW_PACKAGES, runs_code=True
-    ),
+    kit=StandaloneLoader(open_pickle, "model.pkl", runs_code=True),
     activations="keras",
     runs_code=True,
     origin="Python itself (1995).",

@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from core.errors import DoesNotLoad, NeedsArchitecture
-from core.formats import standalone
+from core.errors import DoesNotLoad
 from core.formats.base import Format
-from core.runtimes.base import NO_CODE, ModelCode, Predictor
+from core.formats.standalone import TENSORFLOW_PACKAGES, StandaloneLoader, open_safetensors
+from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.live import live_predictor, weight_variables
 
 
-def save(model, folder: Path) -> None:
+def save(model: Model, folder: Path) -> None:
     import numpy as np
     from safetensors.numpy import save_file
 
@@ -21,19 +21,15 @@ def save(model, folder: Path) -> None:
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     from safetensors.numpy import load_file
 
-    if code.build is None:
-        raise NeedsArchitecture(
-            "These are weights alone: numbers by name, without the layers that use them.",
-            cure="Give an architecture: the demo's code, or an architecture artifact of the same run.",
-        )
-    model, arrays = code.build(), load_file(folder / "model.safetensors")
-    _require_same_names(set(_variables_by_name(model)), set(arrays))
-    for name, variable in _variables_by_name(model).items():
+    model = code.build_model("These are weights alone: numbers by name, without the layers that use them.")
+    arrays, variables = load_file(folder / "model.safetensors"), _variables_by_name(model)
+    _require_same_names(set(variables), set(arrays))
+    for name, variable in variables.items():
         variable.assign(arrays[name])
     return live_predictor(model)
 
 
-def _variables_by_name(model: Any) -> dict[str, Any]:
+def _variables_by_name(model: Model) -> dict[str, Any]:
     """Every weight by its path; where several have one name, the later ones are numbered in the model's own order."""
     named: dict[str, Any] = {}
     for variable in weight_variables(model):
@@ -68,9 +64,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
-    kit=standalone.StandaloneLoader(
-        standalone.open_safetensors, "model.safetensors", ("safetensors", *standalone.TENSORFLOW_PACKAGES)
-    ),
+    kit=StandaloneLoader(open_safetensors, "model.safetensors", ("safetensors", *TENSORFLOW_PACKAGES)),
     activations="keras",
     packages={"safetensors": "safetensors"},
     needs_architecture=True,

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from core.formats import standalone
 from core.formats.base import Format
-from core.runtimes.base import NO_CODE, ModelCode, Predictor, model_kind
+from core.formats.standalone import TENSORFLOW_PACKAGES, StandaloneLoader, open_in_session, open_saved_model
+from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor, model_kind
 from core.runtimes.live import serving_function
 from core.runtimes.saved_model import load_saved_model
 
 
-def save(model, folder: Path) -> None:
+def save(model: Model, folder: Path) -> None:
     import tensorflow as tf
 
     if model_kind(model) == "module":
@@ -33,9 +33,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
-    kit=standalone.StandaloneLoader(
-        standalone.open_saved_model, "", standalone.TENSORFLOW_PACKAGES, load_imported=standalone.open_in_session
-    ),
+    kit=StandaloneLoader(open_saved_model, "", TENSORFLOW_PACKAGES, load_imported=open_in_session),
     origin="TensorFlow's format since 1.0 (2017); its object graph came with TensorFlow 2.",
     explains="keras.models.load_model refuses this directory in Keras 3: what it holds is a graph, and no Keras layers "
     "can be made from a graph. Load it with tf.saved_model.load and call signatures['serving_default'], or wrap it in "

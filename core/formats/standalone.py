@@ -1,60 +1,59 @@
-"""Loader functions copied into proof kits.
+"""How a person loads a copy without Roundtrip: the functions and packages that go into a proof kit.
 
-How a person loads a copy without Roundtrip: the code and the packages that go into a proof kit.
-
-Each function here goes into a `load.py` as it stands, with those functions of this file that it uses. It may use
-nothing else of ours, and imports what it needs by itself.
-
-How a person loads a file that was brought in, without Roundtrip: as `core.formats.standalone`, for what only others
-write.
-
-Each function goes into a `load.py` with all of ours that it uses.
+Each `open_*` function is written into a `load.py` with all of ours that it uses, and imports other packages by itself.
+`open_any_*`, `open_in_session` and `open_old_h5` read imported files, in which there is what only others write.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
+from core.arrays import Arrays
 from core.runtimes import litert as litert_runtime
 from core.runtimes import onnx as onnx_runtime
 from core.runtimes import openvino as openvino_runtime
-from core.runtimes.adapters import adapt_batch_size
-from core.runtimes.base import Spec
+from core.runtimes import saved_model as saved_model_runtime
+from core.runtimes.base import Model, PredictFunction
+from core.runtimes.conversion import import_frozen_graph
 from core.runtimes.legacy_keras import is_legacy_version, load_legacy_h5, read_keras_version
 
 TENSORFLOW_PACKAGES = ("tensorflow", "keras", "h5py", "numpy")  # TensorFlow itself requires the other three
+Classes = dict[str, type]
 
 
 @dataclass(frozen=True)
 class StandaloneLoader:
     """What a format's proof kit needs.
 
-    `load` gives a function that answers `{name: array}` with `{name: array}`, batch first. It takes what its parameters
-    say: `path` (of `file` in the folder of the copy; the folder itself where that is empty), `classes` (custom classes
-    by name), `build` (makes the untrained model), `weights` (the path of the numbers that an architecture lacks),
-    `signature` (the one through which a file that was brought in is asked). `needs` are packages, as the records call
-    them. Where `runs_code`, loading runs whatever is in the file. `brought` stands for `load` where the copy came from
-    outside: it reads what only others write.
+    Attributes:
+        load: Returns a function from inputs by name to outputs by name, batch first. It takes what its parameters say:
+            `path` (of `file` in the folder of the copy; the folder itself where that is empty), `classes` (custom
+            classes by name), `build` (makes the untrained model), `weights` (the path of the numbers that an
+            architecture lacks), `signature` (the one through which an imported file predicts).
+        packages: Packages that it needs, as the records call them.
+        runs_code: Whether loading runs whatever is in the file.
+        load_imported: Stands for `load` where the copy was imported.
     """
 
-    load: Callable[..., Callable[[dict[str, Any]], dict[str, Any]]]
+    load: Callable[..., PredictFunction]
     file: str
-    packages: tuple[str, ...]
+    packages: tuple[str, ...] = TENSORFLOW_PACKAGES
     runs_code: bool = False
-    load_imported: Callable[..., Callable[[dict[str, Any]], dict[str, Any]]] | None = None
+    load_imported: Callable[..., PredictFunction] | None = None
 
     def for_trust(self, trust: str) -> Self:
-        """The kit of a copy of that trust."""
+        """The loader of a copy of that trust."""
         return replace(self, load=self.load_imported) if self.load_imported and trust == "brought in" else self
 
 
-def open_keras(path, classes):
+def open_keras(path: Path, classes: Classes) -> PredictFunction:
     import keras
 
     return make_predict_function(keras.models.load_model(path, custom_objects=classes, compile=False))
 
 
-def open_pickle(path, classes):
+def open_pickle(path: Path, classes: Classes) -> PredictFunction:
     import pickle
 
     import keras
@@ -63,7 +62,7 @@ def open_pickle(path, classes):
         return make_predict_function(pickle.loads(path.read_bytes()))
 
 
-def open_architecture(path, classes, weights):
+def open_architecture(path: Path, classes: Classes, weights: Path) -> PredictFunction:
     import keras
     import numpy as np
 
@@ -74,18 +73,18 @@ def open_architecture(path, classes, weights):
         with np.load(weights, allow_pickle=False) as values:
             model.set_weights([values[name] for name in sorted(values, key=int)])
         for layer in model._flatten_layers():
-            if hasattr(layer, "finalize_state"):  # a scale that was learned from data is kept twice
+            if hasattr(layer, "finalize_state"):  # a scale that was learned from data is stored twice
                 layer.finalize_state()
     return make_predict_function(model)
 
 
-def open_weights(path, build):
+def open_weights(path: Path, build: Callable[[], Model]) -> PredictFunction:
     model = build()
     model.load_weights(path)
     return make_predict_function(model)
 
 
-def open_checkpoint(path, build):
+def open_checkpoint(path: Path, build: Callable[[], Model]) -> PredictFunction:
     import tensorflow as tf
 
     model = build()
@@ -94,81 +93,76 @@ def open_checkpoint(path, build):
     return make_predict_function(model)
 
 
-def open_safetensors(path, build):
+def open_safetensors(path: Path, build: Callable[[], Model]) -> PredictFunction:
     from safetensors.numpy import load_file
 
-    model, found = build(), set()
+    model, names = build(), set[str]()
     own = f"{model.name}/"  # stands before the names, or not, as the model was made
     arrays = {name.removeprefix(own): array for name, array in load_file(path).items()}
     for variable in getattr(model, "weights", None) or model.variables:
         name = base = getattr(variable, "path", variable.name).removesuffix(":0").removeprefix(own)
         count = 1
-        while name in found:  # of several with one name the later ones are numbered
+        while name in names:  # of several with one name the later ones are numbered
             count += 1
             name = f"{base}_{count}"
-        found.add(name)
+        names.add(name)
         if name in arrays:
             variable.assign(arrays.pop(name))
     if arrays:
-        raise ValueError(f"The model has no weights of these names: {sorted(arrays)}; it has {sorted(found)}")
+        raise ValueError(f"The model has no weights of these names: {sorted(arrays)}; it has {sorted(names)}")
     return make_predict_function(model)
 
 
-def make_predict_function(model):
-    """Ask a Keras model or a tf.Module as an exported graph would be: in inference mode, through one graph."""
+def make_predict_function(model: Model) -> PredictFunction:
+    """Predict with a Keras model or a tf.Module as an exported graph would: in inference mode, through one graph."""
     import tensorflow as tf
 
-    keras_like = hasattr(model, "predict")
-    graph = tf.function(lambda x: model(x, training=False), autograph=False) if keras_like else model
+    is_keras = hasattr(model, "predict")
+    graph = tf.function(lambda x: model(x, training=False), autograph=False) if is_keras else model
     by_name = isinstance(getattr(model, "input", None) if getattr(model, "inputs", None) else None, dict)
 
-    def answer(inputs):
+    def predict(inputs: Arrays) -> Arrays:
         feed = {name: tf.constant(array) for name, array in inputs.items()}
-        found = graph(next(iter(feed.values())) if len(feed) == 1 and not by_name else feed)
-        if not isinstance(found, dict):
-            several = isinstance(found, (list, tuple))
-            found = list(found) if several else [found]
+        outputs = graph(next(iter(feed.values())) if len(feed) == 1 and not by_name else feed)
+        if not isinstance(outputs, dict):
+            several = isinstance(outputs, (list, tuple))
+            outputs = list(outputs) if several else [outputs]
             names = list(getattr(model, "output_names", None) or ()) if several else []
-            names = names if len(names) == len(found) else [f"output_{at}" for at in range(len(found))]
-            found = dict(zip(names, found, strict=True))
-        return {name: tensor.numpy() for name, tensor in found.items()}
+            names = names if len(names) == len(outputs) else [f"output_{index}" for index in range(len(outputs))]
+            outputs = dict(zip(names, outputs, strict=True))
+        return to_numpy(outputs)
 
-    return answer
+    return predict
 
 
-def open_saved_model(path):
+def to_numpy(tensors: Mapping[str, Any]) -> Arrays:
+    return {name: tensor.numpy() for name, tensor in tensors.items()}
+
+
+def open_saved_model(path: Path) -> PredictFunction:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(path)
 
-    def answer(inputs):
-        ask = loaded.signatures["serving_default"]
-        found = ask(**{name: tf.constant(array) for name, array in inputs.items()})
-        return {name: tensor.numpy() for name, tensor in found.items()}
+    def predict(inputs: Arrays) -> Arrays:
+        signature = loaded.signatures["serving_default"]
+        return to_numpy(signature(**{name: tf.constant(array) for name, array in inputs.items()}))
 
-    return answer
+    return predict
 
 
-def open_frozen_graph(path):
+def open_frozen_graph(path: Path) -> PredictFunction:
     import tensorflow as tf
 
-    graph = tf.compat.v1.GraphDef.FromString(path.read_bytes())
-    whole = tf.compat.v1.wrap_function(lambda: tf.compat.v1.import_graph_def(graph, name=""), [])
-    read = {name.removeprefix("^").split(":")[0] for node in graph.node for name in node.input}
-    inner = ("NoOp", "Placeholder")
-    asked = [node.name for node in graph.node if node.op == "Placeholder" and node.name in read]
-    given = [node.name for node in graph.node if node.op not in inner and node.name not in read]
-    tensors = {name: whole.graph.get_tensor_by_name(f"{name}:0") for name in asked + given}
-    ask = whole.prune([tensors[name] for name in asked], {name: tensors[name] for name in given})
+    function = import_frozen_graph(tf.compat.v1.GraphDef.FromString(path.read_bytes()))
 
-    def answer(inputs):
-        found = ask(*(tf.constant(inputs[name]) for name in asked))
-        return {name: tensor.numpy() for name, tensor in found.items()}
+    def predict(inputs: Arrays) -> Arrays:
+        return to_numpy(function(*(tf.constant(inputs[tensor.op.name]) for tensor in function.inputs)))
 
-    return answer
+    return predict
 
 
-def open_onnx(path):
+def open_onnx(path: Path) -> PredictFunction:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -176,7 +170,7 @@ def open_onnx(path):
     return lambda inputs: dict(zip(names, session.run(names, inputs), strict=True))
 
 
-def open_litert(path):
+def open_litert(path: Path) -> PredictFunction:
     import numpy as np
     from ai_edge_litert.interpreter import Interpreter
 
@@ -184,70 +178,41 @@ def open_litert(path):
     details = Interpreter(model_content=content).get_signature_runner().get_input_details()
     one_row = any(detail["shape_signature"][0] == 1 for detail in details.values())
 
-    def ask(inputs):
-        return Interpreter(model_content=content).get_signature_runner()(**inputs)
+    def run(inputs: Arrays) -> Arrays:
+        return dict(Interpreter(model_content=content).get_signature_runner()(**inputs))
 
-    def answer(inputs):
+    def predict(inputs: Arrays) -> Arrays:
         rows = len(next(iter(inputs.values())))
         try:
-            found = {} if one_row else ask(inputs)
+            outputs = {} if one_row else run(inputs)
         except (RuntimeError, ValueError):  # it takes no batch
-            found = {}
-        if found and all(len(array) == rows for array in found.values()):
-            return found
-        parts = [ask({name: array[row : row + 1] for name, array in inputs.items()}) for row in range(rows)]
+            outputs = {}
+        if outputs and all(len(array) == rows for array in outputs.values()):
+            return outputs
+        parts = [run({name: array[row : row + 1] for name, array in inputs.items()}) for row in range(rows)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    return answer
+    return predict
 
 
-def open_openvino(path):
-    import sys
+def open_openvino(path: Path) -> PredictFunction:
+    model = openvino_runtime.compile_model(path)
+    ports = [port for port in model.outputs if len(port.get_partial_shape())]
+    names = [min(port.get_names(), default=f"output_{index}") for index, port in enumerate(ports)]
 
-    sys.modules.setdefault("openvino_telemetry", None)  # else the package reports its use to its maker
-    import openvino
+    def predict(inputs: Arrays) -> Arrays:
+        results = model(inputs)
+        return {name: results[port].copy() for name, port in zip(names, ports, strict=True)}
 
-    # Left to itself it computes in bfloat16 where the processor can, and is off in the third digit.
-    model = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    outputs = [port for port in model.outputs if len(port.get_partial_shape())]
-    names = [min(port.get_names(), default=f"output_{at}") for at, port in enumerate(outputs)]
-
-    def answer(inputs):
-        found = model(inputs)
-        return {name: found[port].copy() for name, port in zip(names, outputs, strict=True)}
-
-    return answer
+    return predict
 
 
-def open_in_session(path, signature):
+def open_in_session(path: Path, signature: str) -> PredictFunction:
     """As TensorFlow 1 read its models: a graph in a session. It reads those of TensorFlow 2, too."""
-    import tensorflow as tf
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    kept = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
-    tags = [list(one.meta_info_def.tags) for one in kept.meta_graphs]
-    tags = min(tags, key=lambda one: (one != ["serve"], "serve" not in one))
-    graph = tf.Graph()
-    with graph.as_default():
-        session = tf.compat.v1.Session(graph=graph)
-        found = tf.compat.v1.saved_model.loader.load(session, tags, str(path)).signature_def
-    names = sorted(name for name in found if not name.startswith("__saved_model"))
-    asked = found[signature or ("serving_default" if "serving_default" in names else names[0])]
-    takes = {name: graph.get_tensor_by_name(asked.inputs[name].name) for name in sorted(asked.inputs)}
-    gives = {name: graph.get_tensor_by_name(asked.outputs[name].name) for name in sorted(asked.outputs)}
-
-    def answer(inputs):
-        return session.run(gives, {takes[name]: array for name, array in inputs.items()})
-
-    specs = [Spec(name, tensor.dtype.name, _static_shape(tensor)) for name, tensor in takes.items()]
-    return adapt_batch_size(specs, {name: _static_shape(tensor) for name, tensor in gives.items()}, answer).predict
+    return saved_model_runtime.adapt_session(saved_model_runtime.open_session(path, signature)[0]).predict
 
 
-def _static_shape(tensor):
-    return None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
-
-
-def open_old_h5(path, classes):
+def open_old_h5(path: Path, classes: Classes) -> PredictFunction:
     """A file of Keras 1 or 2 is read in the words of Keras 3; one of Keras 3 as it stands."""
     version = read_keras_version(path)
     if not is_legacy_version(version):
@@ -255,14 +220,14 @@ def open_old_h5(path, classes):
     return make_predict_function(load_legacy_h5(path, version, classes)[0])
 
 
-def open_any_litert(path, signature):
+def open_any_litert(path: Path, signature: str) -> PredictFunction:
     content = path.read_bytes()  # given a path, the interpreter crashes on some damaged files
     return litert_runtime.adapt_interpreter(content, litert_runtime.open_interpreter(content), signature).predict
 
 
-def open_any_onnx(path):
+def open_any_onnx(path: Path) -> PredictFunction:
     return onnx_runtime.adapt_session(onnx_runtime.open_session(str(path))).predict
 
 
-def open_any_openvino(path):
+def open_any_openvino(path: Path) -> PredictFunction:
     return openvino_runtime.adapt_compiled_model(openvino_runtime.compile_model(path)).predict

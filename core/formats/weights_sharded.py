@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from core.errors import NeedsArchitecture
-from core.formats import standalone
 from core.formats.base import Format, Option
-from core.runtimes.base import NO_CODE, ModelCode, Predictor
+from core.formats.standalone import StandaloneLoader, open_weights
+from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.live import build_optimizer, keras_predictor
 
 
-def save(model, folder: Path, shard_mib: float = 1.0) -> None:
+def save(model: Model, folder: Path, shard_mib: float = 1.0) -> None:
     import numpy as np
 
     # Keras refuses a limit that a single array exceeds.
@@ -19,12 +18,7 @@ def save(model, folder: Path, shard_mib: float = 1.0) -> None:
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
-    if code.build is None:
-        raise NeedsArchitecture(
-            "These are weights alone: numbers without the layers that use them.",
-            cure="Give an architecture: the demo's code, or an architecture artifact of the same run.",
-        )
-    model = code.build()
+    model = code.build_model("These are weights alone: numbers without the layers that use them.")
     # Without this the saved optimizer state is skipped, and no exception says so.
     build_optimizer(model)
     model.load_weights(folder / "model.weights.json")
@@ -40,7 +34,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=standalone.StandaloneLoader(standalone.open_weights, "model.weights.json", standalone.TENSORFLOW_PACKAGES),
+    kit=StandaloneLoader(open_weights, "model.weights.json"),
     activations="keras",
     needs_architecture=True,
     options=(

@@ -86,7 +86,7 @@ def _read_constant(proto: Any) -> np.ndarray:
 
 
 def _graph_signature(graph: Any) -> dict[str, Any]:
-    from core.formats.frozen_graph import graph_input_names, graph_output_names
+    from core.runtimes.conversion import graph_input_names, graph_output_names
 
     nodes = {node.name: node for node in graph.node}
     return {

@@ -1,11 +1,9 @@
-"""Choose a signature; feed models with a fixed batch size.
+"""What a runtime's own predictor lacks: a signature chosen, and any number of rows where a file fixes how many.
 
-Which signature of a file answers, where it has several.
-
-Files that fix how many rows they take at once, or take one value for all of them, asked for any number of rows.
+A file may take exactly so many rows at once, one value for all of them, or no axis for rows at all.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -14,9 +12,11 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.errors import DoesNotLoad, InputError
-from core.runtimes.base import Shape, Spec
+from core.runtimes.base import PredictFunction, Shape, Spec
 
 DEFAULT_SIGNATURE = "serving_default"
+SINGLE_ROW_REMARK = "It takes one row at a time, so it is fed row by row."
+NO_BATCH_AXIS_REMARK = "Its inputs have no axis for rows."
 
 
 def selectable_signatures(names: Iterable[str]) -> list[str]:
@@ -25,81 +25,78 @@ def selectable_signatures(names: Iterable[str]) -> list[str]:
 
 
 def choose_signature(names: Iterable[str], requested: str = "") -> tuple[str, str]:
-    """The signature that answers, and a remark where it is not the one that everybody expects: the asked one; else
-    serving_default; else the first.
+    """Choose the requested signature, else serving_default, else the first.
 
-    Raises DoesNotLoad where there is none, InputError where the asked one is not there.
+    Returns its name, and a remark where it is not the one that is usually expected. Raises DoesNotLoad where there is
+    none, InputError where the requested one is not there.
     """
-    found = selectable_signatures(names)
-    if not found:
+    selectable = selectable_signatures(names)
+    if not selectable:
         raise DoesNotLoad(
             "This file loads, but has no signature to answer through.",
             received="no signatures",
             cure="Save it again with signatures={'serving_default': function}.",
         )
-    if requested and requested not in found:
-        raise InputError("It has no such signature.", received=requested, cure=f"Choose from {', '.join(found)}.")
-    chosen = requested or (DEFAULT_SIGNATURE if DEFAULT_SIGNATURE in found else found[0])
-    return chosen, _signature_remark(chosen, [name for name in found if name != chosen])
+    if requested and requested not in selectable:
+        raise InputError("It has no such signature.", received=requested, cure=f"Choose from {', '.join(selectable)}.")
+    chosen = requested or (DEFAULT_SIGNATURE if DEFAULT_SIGNATURE in selectable else selectable[0])
+    return chosen, _signature_remark(chosen, [name for name in selectable if name != chosen])
 
 
 def _signature_remark(chosen: str, others: list[str]) -> str:
     if not others:
         return "" if chosen == DEFAULT_SIGNATURE else f"It answers through its only signature, “{chosen}”."
-    return f"It answers through its signature “{chosen}”; it also has {', '.join(f'“{one}”' for one in others)}."
+    return f"It answers through its signature “{chosen}”; it also has {', '.join(f'“{name}”' for name in others)}."
 
 
 def join_remarks(*sentences: str) -> str:
-    """Remarks, one after another."""
-    return " ".join(one for one in sentences if one)
-
-
-PredictFunction = Callable[[Arrays], Arrays]
-
-SINGLE_ROW_REMARK = "It takes one row at a time, so it is fed row by row."
-NO_BATCH_AXIS_REMARK = "Its inputs have no axis for rows."
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
 class BatchAdapter(NamedTuple):
-    """Inputs with a free number of rows, what answers them, and what a person should know of how it does."""
+    """Inputs with a free number of rows, what predicts from them, and a remark on how it does."""
 
     specs: tuple[Spec, ...]
     predict: PredictFunction
     remark: str
 
 
-def adapt_batch_size(specs: Sequence[Spec], outputs: dict[str, Shape], predict: PredictFunction) -> BatchAdapter:
-    """Make of `call`, which takes inputs of exactly the shapes of `specs`, one that takes any number of rows.
+def adapt_batch_size(specs: Sequence[Spec], outputs: Mapping[str, Shape], call: PredictFunction) -> BatchAdapter:
+    """Let a function that takes inputs of fixed shapes take any number of rows.
 
-    `outputs` are the shapes that the file states for its answers. Where the first axis is fixed, rows are fed in
-    portions, and the last one is filled up; an input without any axis is fed one value for rows that share it; an
-    answer that is no row for each row is repeated for each.
+    Where the first axis is fixed, rows are fed in portions, and the last one is filled up; an input without any axis is
+    fed one value for rows that share it; an output that has no row for each row is repeated for each.
+
+    Args:
+        specs: The inputs of `call`, in exactly the shapes that it takes.
+        outputs: The shapes that the file states for its outputs.
+        call: Predicts from inputs of those shapes.
     """
     scalars = [spec.name for spec in specs if spec.shape == ()]
     size = _fixed_batch_size([spec.shape for spec in specs if spec.shape != ()], list(outputs.values()))
-    whole = {name for name, shape in outputs.items() if _is_shared_output(shape, size)}
+    shared = {name for name, shape in outputs.items() if _is_shared_output(shape, size)}
     freed = tuple(_free_batch_axis(spec, size) for spec in specs)
-    if size is None and not scalars and not whole and None not in outputs.values():
-        return BatchAdapter(freed, predict, "")
+    if size is None and not scalars and not shared and None not in outputs.values():
+        return BatchAdapter(freed, call, "")
 
-    def answer(inputs: Arrays) -> Arrays:
-        parts = [_run_call(predict, part, scalars, size, whole) for part in _split_into_calls(inputs, scalars, size)]
+    def predict(inputs: Arrays) -> Arrays:
+        parts = [_run_call(call, part, scalars, size, shared) for part in _split_into_calls(inputs, scalars, size)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    return BatchAdapter(freed, answer, _batch_size_remark(size, scalars, whole))
+    return BatchAdapter(freed, predict, _batch_size_remark(size, scalars, shared))
 
 
 def _fixed_batch_size(inputs: list[Shape], outputs: list[Shape]) -> int | None:
     """How many rows a call takes: None for any number, 0 where the inputs have no axis for rows."""
-    firsts = {shape[0] if shape else None for shape in inputs}
-    if len(firsts) != 1 or None in firsts:
-        return 0 if inputs and None not in firsts else None
-    size = firsts.pop()
+    sizes = {shape[0] if shape else None for shape in inputs}
+    if len(sizes) != 1 or None in sizes:
+        return 0 if inputs and None not in sizes else None
+    size = sizes.pop()
     return size if size == 1 or any(shape and shape[0] == size for shape in outputs) else 0
 
 
 def _is_shared_output(shape: Shape, batch_size: int | None) -> bool:
-    """Whether an answer is one for all rows of a call, by what the file says of its shape."""
+    """Whether an output is one for all rows of a call, by what the file says of its shape."""
     return shape is not None and (not shape or batch_size == 0 or shape[0] not in (None, 1, batch_size))
 
 
@@ -110,22 +107,21 @@ def _free_batch_axis(spec: Spec, batch_size: int | None) -> Spec:
 
 
 def _split_into_calls(inputs: Arrays, scalars: list[str], batch_size: int | None) -> list[Arrays]:
-    """Rows that can be asked in one call: as many as it takes, with the same value in each input without an axis."""
+    """Rows that fit into one call: as many as it takes, with the same value in each input without an axis."""
     rows = len(next(iter(inputs.values())))
     changes = [np.flatnonzero(inputs[name][1:] != inputs[name][:-1]) + 1 for name in scalars]
     step = max(batch_size, 1) if batch_size is not None else max(rows, 1)
-    cuts = sorted({0, rows, *range(0, rows, step), *(int(one) for found in changes for one in found)})
+    cuts = sorted({0, rows, *range(0, rows, step), *(int(row) for change in changes for row in change)})
     return [{name: array[start:end] for name, array in inputs.items()} for start, end in pairwise(cuts)]
 
 
 def _run_call(
-    call: PredictFunction, part: Arrays, scalars: list[str], batch_size: int | None, shared_outputs: set[str]
+    call: PredictFunction, part: Arrays, scalars: list[str], batch_size: int | None, shared: set[str]
 ) -> Arrays:
     rows = len(next(iter(part.values())))
-    fed = {name: _pad_input(array, name in scalars, batch_size) for name, array in part.items()}
+    outputs = call({name: _pad_input(array, name in scalars, batch_size) for name, array in part.items()})
     return {
-        name: _expand_output(np.asarray(array), rows, batch_size, name in shared_outputs)
-        for name, array in call(fed).items()
+        name: _expand_output(np.asarray(array), rows, batch_size, name in shared) for name, array in outputs.items()
     }
 
 
@@ -136,24 +132,23 @@ def _pad_input(array: np.ndarray, is_scalar: bool, batch_size: int | None) -> np
 
 
 def _expand_output(array: np.ndarray, rows: int, batch_size: int | None, is_shared: bool) -> np.ndarray:
-    """An answer with one row for each row that was asked."""
+    """An output with one row for each row of the inputs."""
     if is_shared or not array.ndim or len(array) != (batch_size or rows):
         return np.broadcast_to(array, (rows, *array.shape))
     return array[:rows]
 
 
-def _batch_size_remark(batch_size: int | None, scalars: list[str], shared_outputs: set[str]) -> str:
-    said = []
+def _batch_size_remark(batch_size: int | None, scalars: list[str], shared: set[str]) -> str:
+    remarks = []
     if batch_size is not None:
-        said.append(
-            SINGLE_ROW_REMARK
-            if batch_size < 2
-            else f"It takes exactly {batch_size} rows at a time; the last ones are filled up."
-        )
+        several = f"It takes exactly {batch_size} rows at a time; the last ones are filled up."
+        remarks.append(several if batch_size > 1 else SINGLE_ROW_REMARK)
     if batch_size == 0:
-        said.append(NO_BATCH_AXIS_REMARK)
+        remarks.append(NO_BATCH_AXIS_REMARK)
     if scalars:
-        said.append(f"One value for all rows of a call: {', '.join(scalars)}. Rows that share it are asked together.")
-    if shared_outputs and batch_size != 0:
-        said.append(f"One answer for all rows of a call, repeated for each: {', '.join(sorted(shared_outputs))}.")
-    return " ".join(said)
+        remarks.append(
+            f"One value for all rows of a call: {', '.join(scalars)}. Rows that share it are asked together."
+        )
+    if shared and batch_size != 0:
+        remarks.append(f"One answer for all rows of a call, repeated for each: {', '.join(sorted(shared))}.")
+    return " ".join(remarks)

@@ -1,13 +1,4 @@
-"""`Spec`, `Predictor`, `ModelCode`, input matching, `ModelFile`, `model_kind`.
-
-What a format is, what it is given to load with, and what comes back: the one contract of the house.
-
-Choose a signature; feed models with a fixed batch size.
-
-Which signature of a file answers, where it has several.
-
-Files that fix how many rows they take at once, or take one value for all of them, asked for any number of rows.
-"""
+"""What every loaded model looks like: named inputs, one verb (`predict`), and what can be read of its variables."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -18,9 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.arrays import Arrays, to_plain_array
-from core.errors import InputError
+from core.errors import InputError, NeedsArchitecture
 
+Model = Any  # a keras.Model, a tf.Module or a ModelFile: neither package is imported for the sake of a type
 NamedArrays = list[tuple[str, np.ndarray]]
+PredictFunction = Callable[[Arrays], Arrays]
+Shape = tuple[int | None, ...] | None  # None where not even the number of axes is known
 
 
 @dataclass(frozen=True)
@@ -29,7 +23,7 @@ class Spec:
 
     name: str
     dtype: str
-    shape: tuple[int | None, ...] | None
+    shape: Shape
 
     def to_json(self) -> dict[str, Any]:
         return {"name": self.name, "dtype": self.dtype, "shape": None if self.shape is None else list(self.shape)}
@@ -39,16 +33,24 @@ class Spec:
 class ModelCode:
     """What an artifact may lack and a reloading process may be given.
 
-    `build` makes the untrained model (from the demo's code, or from an architecture artifact); `classes` are the custom
-    classes by the name under which they were saved. Both are empty where the process knows nothing of the model.
-    `signature` is the one that a person chose where a file has several.
-    `compiles` says whether compile settings are read too, where a copy has any.
+    Attributes:
+        build: Makes the untrained model, from the demo's code or from an architecture artifact.
+        classes: The custom classes by the name under which they were saved.
+        signature: The one that a person chose where a file has several.
+        compiles: Whether compile settings are read too, where a copy has any.
     """
 
-    build: Callable[[], Any] | None = None
+    build: Callable[[], Model] | None = None
     classes: Mapping[str, type] = field(default_factory=dict)
     signature: str = ""
     compiles: bool = True
+
+    def build_model(self, lack: str) -> Model:
+        """The untrained model that weights go into. Raises NeedsArchitecture, with `lack` as its sentence."""
+        if self.build is None:
+            cure = "Give an architecture: the demo's code, or an architecture artifact of the same run."
+            raise NeedsArchitecture(lack, cure=cure)
+        return self.build()
 
 
 NO_CODE = ModelCode()
@@ -58,40 +60,40 @@ NO_CODE = ModelCode()
 class Predictor:
     """Whatever was loaded, behind one verb.
 
-    `answer` takes and gives NumPy arrays by name, batch first. `weights` and `optimizer` list what can be seen of the
-    variables, as (name, array) pairs; `weights` is None where the format hides them. `model` is the loaded object:
-    holding it keeps a SavedModel's variables alive for as long as its signature is called. `remark` says what a person
-    should know of how it answers.
+    Attributes:
+        model: The loaded object; holding it keeps a SavedModel's variables alive while its signature is called.
+        inputs: What it takes; empty where the model does not say.
+        predict_fn: Takes and returns arrays by name, batch first, under the model's own names and in its dtypes.
+        weights: Lists the variables as (name, array); None where the format hides them.
+        optimizer_state: The same for the optimizer's variables.
+        remark: What a person should know of how it predicts.
     """
 
-    model: Any
+    model: Model
     inputs: tuple[Spec, ...]
-    predict_fn: Callable[[Arrays], Arrays]
+    predict_fn: PredictFunction
     weights: Callable[[], NamedArrays] | None = None
     optimizer_state: Callable[[], NamedArrays] | None = None
     remark: str = ""
 
     def predict(self, inputs: Arrays) -> Arrays:
-        """Answer `{name: array}` with `{name: array}`, batch first.
+        """Predict outputs by name from inputs by name, batch first.
 
-        Inputs are paired with the predictor's own by `pair_inputs`, and cast to its dtypes. Answers are arrays as
-        `plain` gives them. Raises InputError when a shape, the number of inputs, or text in the place of numbers does
-        not fit.
+        Inputs go through `prepare_inputs`, outputs through `to_plain_array`. Raises InputError when a shape, the
+        number of inputs, or text in the place of numbers does not fit.
         """
         return {name: to_plain_array(array) for name, array in self.predict_fn(self.prepare_inputs(inputs)).items()}
 
     def prepare_inputs(self, inputs: Arrays) -> Arrays:
-        """The inputs under the names and in the dtypes that the predictor asks for. Raises InputError, as `predict`."""
+        """The inputs under the names and in the dtypes that the model takes. Raises InputError, as `predict`."""
         if not self.inputs:
             return inputs
-        return {
-            pair.spec.name: _cast_input(inputs[pair.input_name], pair.spec)
-            for pair in match_inputs(inputs, self.inputs)
-        }
+        matches = match_inputs(inputs, self.inputs)
+        return {match.spec.name: _cast_input(inputs[match.input_name], match.spec) for match in matches}
 
 
 class InputMatch(NamedTuple):
-    """Which of the given inputs goes where, and why: by "name", or by "shape" or "order" where they were renamed."""
+    """Which input goes where, and why: by "name", or by "shape" or "order" where they were renamed."""
 
     input_name: str
     spec: Spec
@@ -99,11 +101,11 @@ class InputMatch(NamedTuple):
 
 
 def match_inputs(inputs: Arrays, specs: tuple[Spec, ...]) -> list[InputMatch]:
-    """Pair given inputs with the predictor's own.
+    """Match the inputs with the model's own.
 
     By name; else by shape and kind, where only one reading is possible; else in the order in which they are given, if
-    every one fits its place: whether that was right, only the answers can tell. Raises InputError when the number of
-    inputs does not fit, or their order does not.
+    every one fits its place: whether that was right, only the predictions can tell. Raises InputError when the number
+    of inputs does not fit, or their order does not.
     """
     if len(inputs) != len(specs):
         raise InputError(
@@ -115,13 +117,12 @@ def match_inputs(inputs: Arrays, specs: tuple[Spec, ...]) -> list[InputMatch]:
         return [InputMatch(spec.name, spec, "name") for spec in specs]
     if len(specs) == 1:
         return [InputMatch(next(iter(inputs)), specs[0], "shape")]
-    for reading in (_match_inputs_by_shape, _match_inputs_by_order):
-        if pairs := reading(inputs, specs):
-            return pairs
+    if matches := _match_inputs_by_shape(inputs, specs) or _match_inputs_by_order(inputs, specs):
+        return matches
     raise InputError(
         "The inputs were renamed, and do not fit in the order in which they are given.",
         received=", ".join(f"{name} {array.shape}" for name, array in inputs.items()),
-        cure=f"Name them {', '.join(one.name for one in specs)}.",
+        cure=f"Name them {', '.join(spec.name for spec in specs)}.",
     )
 
 
@@ -134,8 +135,8 @@ def _match_inputs_by_shape(inputs: Arrays, specs: tuple[Spec, ...]) -> list[Inpu
 
 
 def _match_inputs_by_order(inputs: Arrays, specs: tuple[Spec, ...]) -> list[InputMatch]:
-    pairs = [InputMatch(name, spec, "order") for name, spec in zip(inputs, specs, strict=True)]
-    return pairs if all(_is_compatible(inputs[pair.input_name], pair.spec) for pair in pairs) else []
+    matches = [InputMatch(name, spec, "order") for name, spec in zip(inputs, specs, strict=True)]
+    return matches if all(_is_compatible(inputs[match.input_name], match.spec) for match in matches) else []
 
 
 def _is_compatible(array: np.ndarray, spec: Spec) -> bool:
@@ -188,10 +189,10 @@ class ModelFile:
         return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
 
 
-def model_kind(model: Any) -> str:
-    """Tell "keras" from "module" (a tf.Module that is no Keras model).
+def model_kind(model: Model) -> str:
+    """Tell "keras" from "module" (a tf.Module that is no Keras model); a `ModelFile` is of its own kind.
 
-    A `ModelFile` is of its own kind. Raises InputError for anything else.
+    Raises InputError for anything else.
     """
     import keras
     import tensorflow as tf
@@ -209,14 +210,11 @@ def model_kind(model: Any) -> str:
     )
 
 
-def weight_bytes(model: Any) -> int:
+def weight_bytes(model: Model) -> int:
     """Bytes that the variables of a live model take, without reading them."""
     import tensorflow as tf
 
     if isinstance(model, ModelFile):
         return model.size_bytes
-    variables = {id(one): one for one in (getattr(model, "weights", None) or model.variables)}.values()
-    return sum(math.prod(one.shape) * tf.as_dtype(one.dtype).size for one in variables)
-
-
-Shape = tuple[int | None, ...] | None
+    variables = {id(variable): variable for variable in getattr(model, "weights", None) or model.variables}
+    return sum(math.prod(variable.shape) * tf.as_dtype(variable.dtype).size for variable in variables.values())

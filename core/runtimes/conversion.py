@@ -1,16 +1,17 @@
-"""A model of either kind as converters want it: in inference mode, as a Keras model or as one function."""
+"""A model of either kind as converters want it, in inference mode; and a graph of TensorFlow 1 as a function."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from core.runtimes.base import model_kind
+from core.runtimes.base import Model, model_kind
 from core.runtimes.live import serving_function
 
 
-def to_inference_model(model: Any) -> Any:
-    """A Keras model over the same weights that answers as in inference, whoever calls it.
+def to_inference_model(model: Model) -> Model:
+    """A Keras model over the same weights that predicts as in inference, whoever calls it.
 
     An exporter calls a model without saying that it is not training, and random augmentation then acts. A subclassed
-    model says nothing of its inputs, so it cannot be wrapped, and is given back as it is.
+    model says nothing of its inputs, so it cannot be wrapped, and is returned as it is.
     """
     import keras
 
@@ -20,15 +21,15 @@ def to_inference_model(model: Any) -> Any:
     return keras.Model(inputs, model(inputs, training=False), name=model.name)
 
 
-def symbolic_inputs(model: Any) -> Any:
+def symbolic_inputs(model: Model) -> Any:
     """The symbolic inputs of a functional or sequential model: one, or a list or dictionary of them."""
     import keras
 
     return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
 
 
-def inference_function(model: Any) -> Any:
-    """The concrete function through which a model of either kind answers in inference mode, with named inputs."""
+def inference_function(model: Model) -> Any:
+    """The concrete function through which a model of either kind predicts in inference mode, with named inputs."""
     import keras
     import tensorflow as tf
     from keras.src.export.export_utils import get_input_signature, make_tf_tensor_spec
@@ -40,16 +41,47 @@ def inference_function(model: Any) -> Any:
     return function.get_concrete_function(*specs)
 
 
-def count_function_inputs(model: Any) -> int:
-    """How many arrays the function of a model is given, beside what it captures."""
+def count_function_inputs(model: Model) -> int:
+    """How many arrays the function of a model takes, beside what it captures."""
     function = inference_function(model)
     return len(function.inputs) - len(function.captured_inputs)
 
 
-def output_names(model: Any, function: Any) -> list[str]:
+def output_names(model: Model, function: Any) -> list[str]:
     """Names of a function's outputs in its own order: the keys of a dictionary, else what the model calls them."""
     if isinstance(function.structured_outputs, dict):
         return sorted(function.structured_outputs)
     count = len(function.outputs)
-    named = list(getattr(model, "output_names", None) or ()) if count > 1 else []
-    return named if len(named) == count else [f"output_{index}" for index in range(count)]
+    names = list(getattr(model, "output_names", None) or ()) if count > 1 else []
+    return names if len(names) == count else [f"output_{index}" for index in range(count)]
+
+
+def import_graph(graph: Any, inputs: Iterable[str], outputs: Mapping[str, str]) -> Any:
+    """A GraphDef as a concrete function; its inputs, and its outputs by name, are names of tensors ("x:0")."""
+    import tensorflow as tf
+
+    whole = tf.compat.v1.wrap_function(lambda: tf.compat.v1.import_graph_def(graph, name=""), [])
+    find = whole.graph.get_tensor_by_name
+    return whole.prune([find(name) for name in inputs], {name: find(tensor) for name, tensor in outputs.items()})
+
+
+def import_frozen_graph(graph: Any) -> Any:
+    """A GraphDef of constants as a concrete function from its placeholders to the ends of the graph, all by name."""
+    outputs = {name: f"{name}:0" for name in graph_output_names(graph)}
+    return import_graph(graph, [f"{name}:0" for name in graph_input_names(graph)], outputs)
+
+
+def graph_input_names(graph: Any) -> list[str]:
+    """The placeholders of a GraphDef that some node reads; control flow leaves others behind."""
+    consumed = _consumed_names(graph)
+    return [node.name for node in graph.node if node.op == "Placeholder" and node.name in consumed]
+
+
+def graph_output_names(graph: Any) -> list[str]:
+    """The nodes of a GraphDef that no other node reads: these are the outputs."""
+    consumed = _consumed_names(graph)
+    return [node.name for node in graph.node if node.name not in consumed and node.op not in ("NoOp", "Placeholder")]
+
+
+def _consumed_names(graph: Any) -> set[str]:
+    return {name.removeprefix("^").split(":")[0] for node in graph.node for name in node.input}

@@ -1,21 +1,18 @@
-"""Keras 1/2 configs and weights translated to Keras 3.
+"""`.h5` files of Keras 1 and 2: their configs in the words of Keras 3, each change noted, and their weights.
 
-The words of Keras 1 and 2 in a model's config, and those of Keras 3 in their place.
-
-Weights as Keras 1 laid them out, as the layers of Keras 3 take them.
-
-`.h5` files of Keras 1 and 2: their configs in the words of Keras 3, and every word of it said.
+A config is translated argument by argument; weights of Keras 1 are laid out as the layers of Keras 3 take them.
 """
 
 import inspect
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from core.errors import DoesNotLoad
+from core.runtimes.base import Model
 
 RENAMED_CLASSES = {
     "Convolution1D": "Conv1D",
@@ -56,53 +53,96 @@ MERGE_LAYERS = {
     "max": "Maximum",
     "dot": "Dot",
 }
-NEUTRAL_VALUES = (None, False, 0, 1, [], {}, "")  # values of an argument that is gone, which ask for nothing
+# Values of an argument that is gone, which ask for nothing.
+NEUTRAL_VALUES: tuple[Any, ...] = (None, False, 0, 1, [], {}, "")
 BASE_LAYER_ARGUMENTS = {"name", "trainable", "dtype", "activity_regularizer"}
+TRANSLATION_REMARK = "It was written by Keras {version}, and was read in the words of Keras 3"
+# Where each gate's kernel lies among the arrays of Keras 1, in the order in which Keras 3 joins the gates.
+GATE_OFFSETS = {"LSTM": (0, 6, 3, 9), "GRU": (0, 3, 6)}
+ARRAYS_PER_GATE = 3  # kernel, recurrent kernel and bias of each gate
 CLASSES_WITH_UNITS = ("Dense", "LSTM", "GRU", "SimpleRNN", "Highway", "TimeDistributedDense")
 
-
-class ConfigTranslation(NamedTuple):
-    """A config in the words of Keras 3, and what was put in other words, as "border_mode → padding"."""
-
-    config: dict[str, Any]
-    changes: list[str]
+Config = dict[str, Any]
 
 
-def translate_config(config: dict[str, Any], version: str) -> ConfigTranslation:
-    """A model's config as Keras 3 reads it. Raises DoesNotLoad where it has no word for something."""
+def read_keras_version(path: Path) -> str:
+    """The version of Keras that wrote an `.h5` file; "1" where it does not say, as Keras 1 did not at first."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return _decode(file.attrs.get("keras_version", "1"))
+
+
+def is_legacy_version(version: str) -> bool:
+    return version.split(".")[0] in ("1", "2")
+
+
+def load_legacy_h5(path: Path, version: str, classes: dict[str, type]) -> tuple[Model, str]:
+    """The model of an `.h5` file of Keras 1 or 2, not compiled, and a remark on what was translated.
+
+    Raises DoesNotLoad where Keras 3 has no word for what the file says, and what Keras raises.
+    """
+    import h5py
+
     translator = _ConfigTranslator(is_keras_1=version.startswith("1"))
-    return ConfigTranslation(translator.translate_layer(config), list(dict.fromkeys(translator.changes)))
+    with h5py.File(path, "r") as file:
+        model = _build_model(translator.translate_layer(_read_model_config(file)), classes)
+        changes = [*translator.changes, *_restore_legacy_activations(model)]
+        _load_weights(model, file.get("model_weights", file), version)
+    remark = TRANSLATION_REMARK.format(version=version)
+    return model, f"{remark}: {'; '.join(dict.fromkeys(changes))}." if changes else f"{remark}, which are the same."
+
+
+def _read_model_config(file: Any) -> Any:
+    if "model_config" not in file.attrs:
+        raise DoesNotLoad(
+            "This .h5 file holds weights alone: numbers without the layers that use them.",
+            cure="Bring it in as .weights.h5, with its architecture as JSON.",
+        )
+    return json.loads(_decode(file.attrs["model_config"]))
+
+
+def _decode(value: Any) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+def _build_model(config: Config, classes: dict[str, type]) -> Model:
+    from keras.src.legacy.saving import saving_options
+    from keras.src.legacy.saving.saving_utils import model_from_config
+    from keras.src.saving.serialization_lib import SafeModeScope
+
+    with saving_options.keras_option_scope(use_legacy_config=True), SafeModeScope(True):
+        return model_from_config(config, custom_objects=classes)
 
 
 class _ConfigTranslator:
+    """Translates configs to Keras 3; `changes` are what was put in other words, as "border_mode → padding"."""
+
     def __init__(self, is_keras_1: bool):
         self.is_keras_1 = is_keras_1
         self.changes: list[str] = []
 
-    def translate_layer(self, layer: dict[str, Any]) -> dict[str, Any]:
-        """One layer, or a model, with all that is in it."""
-        name = self._translate_class(layer)
-        config = layer["config"]
+    def translate_layer(self, layer: Config) -> Config:
+        """One layer, or a model, with all that is in it. Raises DoesNotLoad where Keras 3 has no word for something."""
+        name, config = self._translate_class(layer), layer["config"]
         if isinstance(config, list) or "layers" in config:
-            return {**layer, "class_name": name, "config": self._translate_model(name, config)}
-        config = {key: self._translate_nested(value) for key, value in config.items()}
-        if self.is_keras_1:
-            config = self._translate_keras_1_arguments(name, config)
-        return {
-            **layer,
-            "class_name": name,
-            "config": self._drop_removed_arguments(name, self._translate_keras_2_arguments(name, config)),
-        }
+            config = self._translate_model(name, config)
+        else:
+            config = {key: self._translate_nested(value) for key, value in config.items()}
+            if self.is_keras_1:
+                config = self._translate_keras_1_arguments(name, config)
+            config = self._drop_removed_arguments(name, self._translate_keras_2_arguments(name, config))
+        return {**layer, "class_name": name, "config": config}
 
-    def _translate_class(self, layer: dict[str, Any]) -> str:
-        name = layer["class_name"]
+    def _translate_class(self, layer: Config) -> str:
+        name: str = layer["class_name"]
         if name == "Merge":
             return self._translate_merge(layer["config"])
         if name in RENAMED_CLASSES and name != "Model":
             self.changes.append(f"{name} → {RENAMED_CLASSES[name]}")
         return RENAMED_CLASSES.get(name, name)
 
-    def _translate_merge(self, config: dict[str, Any]) -> str:
+    def _translate_merge(self, config: Config) -> str:
         mode = config.get("mode")
         if mode not in MERGE_LAYERS or config.get("layers"):
             raise DoesNotLoad(
@@ -110,58 +150,44 @@ class _ConfigTranslator:
                 received=str(mode)[:80],
                 cure="Save the model again with Keras 2, with one of its own merge layers.",
             )
-        axis = config.get("concat_axis", -1)
-        name = config["name"]
+        arguments = {"name": config["name"]} | ({"axis": config.get("concat_axis", -1)} if mode == "concat" else {})
         config.clear()
-        config |= {"name": name} | ({"axis": axis} if mode == "concat" else {})
+        config |= arguments
         self.changes.append(f"Merge → {MERGE_LAYERS[mode]}")
         return MERGE_LAYERS[mode]
 
     def _translate_nested(self, value: Any) -> Any:
-        is_layer = isinstance(value, dict) and isinstance(value.get("config"), dict) and "class_name" in value
-        return (
-            self.translate_layer(value)
-            if is_layer and ("name" in value["config"] or "layers" in value["config"])
-            else value
-        )
+        if not (isinstance(value, dict) and isinstance(value.get("config"), dict) and "class_name" in value):
+            return value
+        is_layer = "name" in value["config"] or "layers" in value["config"]
+        return self.translate_layer(value) if is_layer else value
 
     def _translate_model(self, name: str, config: Any) -> Any:
         """A model's layers. A Sequential whose first layer says what it takes gets an input layer in its place."""
         layers = config if isinstance(config, list) else config["layers"]
         shape = layers[0]["config"].get("batch_input_shape") if layers and name == "Sequential" else None
-        found = [self.translate_layer(one) for one in layers]
-        if shape is not None and found[0]["class_name"] != "InputLayer":
-            found.insert(0, _make_input_layer(shape, layers[0]))
+        translated = [self.translate_layer(layer) for layer in layers]
+        if shape is not None and translated[0]["class_name"] != "InputLayer":
+            translated.insert(0, _make_input_layer(shape, layers[0]))
             self.changes.append("batch_input_shape → an input layer")
-        return {**({"name": "sequential"} if isinstance(config, list) else config), "layers": found}
+        return {**({"name": "sequential"} if isinstance(config, list) else config), "layers": translated}
 
-    def _translate_keras_1_arguments(self, name: str, config: dict[str, Any]) -> dict[str, Any]:
+    def _translate_keras_1_arguments(self, name: str, config: Config) -> Config:
         """The arguments of Keras 1 in the words of Keras 2."""
-        kept: dict[str, Any] = {}
         if "nb_row" in config:
             config["kernel_size"] = [config.pop("nb_row"), config.pop("nb_col")]
             self.changes.append("nb_row, nb_col → kernel_size")
+        translated: Config = {}
         for key, value in config.items():
-            word = self._rename_argument(name, key)
-            if word == "data_format":
-                value = DATA_FORMATS.get(value, value)
-            if word is not None:
-                kept[word] = value
-            if word not in (key, None):
-                self.changes.append(f"{key} → {word}")
-        return kept
+            argument = _rename_keras_1_argument(name, key)
+            if argument is None:
+                continue
+            translated[argument] = DATA_FORMATS.get(value, value) if argument == "data_format" else value
+            if argument != key:
+                self.changes.append(f"{key} → {argument}")
+        return translated
 
-    def _rename_argument(self, name: str, key: str) -> str | None:
-        """What Keras 2 calls an argument of Keras 1; None for what is passed over."""
-        if key == "output_dim" and name in CLASSES_WITH_UNITS:
-            return "units"
-        if key == "dim_ordering":
-            return "data_format"
-        if key in IGNORED_ARGUMENTS and not (name == "Embedding" and key == "input_dim"):
-            return None
-        return RENAMED_ARGUMENTS.get(key, key)
-
-    def _translate_keras_2_arguments(self, name: str, config: dict[str, Any]) -> dict[str, Any]:
+    def _translate_keras_2_arguments(self, name: str, config: Config) -> Config:
         """What Keras 2 said otherwise than Keras 3."""
         shape = config.pop("batch_input_shape", None)
         if name == "InputLayer" and shape is not None:
@@ -179,27 +205,38 @@ class _ConfigTranslator:
                 value.get("config", {}).pop("dtype", None)
         return config
 
-    def _drop_removed_arguments(self, name: str, config: dict[str, Any]) -> dict[str, Any]:
+    def _drop_removed_arguments(self, name: str, config: Config) -> Config:
         """The config without arguments that the class no longer has, where they ask for nothing.
 
         Raises DoesNotLoad where one does.
         """
         arguments = _layer_arguments(name)
-        gone = {key: value for key, value in config.items() if arguments is not None and key not in arguments}
-        for key, value in gone.items():
+        removed = {key: value for key, value in config.items() if arguments is not None and key not in arguments}
+        for key, value in removed.items():
             if (value is True or value not in NEUTRAL_VALUES) and key not in IGNORED_ARGUMENTS:
                 raise DoesNotLoad(
                     f"The layer {name} of this file asks for {key}, which Keras 3 no longer has.",
                     received=f"{key}={value!r}"[:120],
                     cure="Save the model again as a SavedModel, with the version of Keras that wrote it.",
                 )
-        self.changes += [f"{key} of {name} left out" for key in gone]
-        return {key: value for key, value in config.items() if key not in gone}
+        self.changes += [f"{key} of {name} left out" for key in removed]
+        return {key: value for key, value in config.items() if key not in removed}
 
 
-def _make_input_layer(shape: list[int | None], first_layer: dict[str, Any]) -> dict[str, Any]:
-    is_words = first_layer["class_name"] == "Embedding"
-    dtype = first_layer["config"].get("input_dtype") or ("float32" if not is_words else "int32")
+def _rename_keras_1_argument(class_name: str, key: str) -> str | None:
+    """What Keras 2 calls an argument of Keras 1; None for what is passed over."""
+    if key == "output_dim" and class_name in CLASSES_WITH_UNITS:
+        return "units"
+    if key == "dim_ordering":
+        return "data_format"
+    if key in IGNORED_ARGUMENTS and not (class_name == "Embedding" and key == "input_dim"):
+        return None
+    return RENAMED_ARGUMENTS.get(key, key)
+
+
+def _make_input_layer(shape: list[int | None], first_layer: Config) -> Config:
+    default = "int32" if first_layer["class_name"] == "Embedding" else "float32"
+    dtype = first_layer["config"].get("input_dtype") or default
     config = {"batch_shape": shape, "dtype": dtype, "name": f"{first_layer['config']['name']}_input"}
     return {"class_name": "InputLayer", "config": config}
 
@@ -216,114 +253,6 @@ def _layer_arguments(name: str) -> set[str] | None:
     return set(inspect.signature(kind.__init__).parameters) | BASE_LAYER_ARGUMENTS | understood
 
 
-# Where each gate's kernel lies among the arrays of Keras 1, in the order in which Keras 3 joins the gates.
-GATE_OFFSETS = {"LSTM": (0, 6, 3, 9), "GRU": (0, 3, 6)}
-ARRAYS_PER_GATE = 3  # kernel, recurrent kernel and bias of each gate
-
-
-def set_keras_1_weights(model: Any, group: Any) -> None:
-    """Fill a model from the HDF5 group in which Keras 1 kept its weights; layers are paired in order.
-
-    Raises DoesNotLoad where they do not fit.
-    """
-    kept = [(name, _read_weight_arrays(group[name])) for name in _read_names(group, "layer_names")]
-    kept = [one for one in kept if one[1]]
-    layers = [layer for layer in model.layers if layer.weights]
-    if len(kept) != len(layers):
-        raise DoesNotLoad(
-            f"The file holds weights of {len(kept)} layers, and the model has {len(layers)}.",
-            cure="Use the architecture that the weights were saved from.",
-        )
-    theano = _read_names(group, "backend") == ["theano"]
-    for layer, (_, arrays) in zip(layers, kept, strict=True):
-        layer.set_weights(to_keras_3_arrays(type(layer).__name__, arrays, theano, _is_channels_first(layer)))
-
-
-def _read_names(group: Any, attribute: str) -> list[str]:
-    found = group.attrs.get(attribute, [])
-    listed = [found] if isinstance(found, (bytes, str)) else found
-    return [one.decode("utf-8") if isinstance(one, bytes) else str(one) for one in listed]
-
-
-def _read_weight_arrays(group: Any) -> list[np.ndarray]:
-    return [np.asarray(group[name]) for name in _read_names(group, "weight_names")]
-
-
-def _is_channels_first(layer: Any) -> bool:
-    return getattr(layer, "data_format", "") == "channels_first"
-
-
-def to_keras_3_arrays(
-    class_name: str, arrays: list[np.ndarray], is_theano: bool = False, is_channels_first: bool = False
-) -> list[np.ndarray]:
-    """The arrays of one layer as Keras 3 takes them: gates joined, one-dimensional kernels without their empty axis,
-    kernels with the filters first turned to filters last, and those that Theano flips flipped back."""
-    if class_name in GATE_OFFSETS and len(arrays) == ARRAYS_PER_GATE * len(GATE_OFFSETS[class_name]):
-        return [
-            np.concatenate([arrays[at + piece] for at in GATE_OFFSETS[class_name]], axis=-1)
-            for piece in range(ARRAYS_PER_GATE)
-        ]
-    if class_name == "Conv1D" and arrays[0].ndim == 4:
-        return [arrays[0][:, 0], *arrays[1:]]
-    if class_name == "Conv2D" and arrays[0].ndim == 4:
-        kernel = arrays[0].transpose(2, 3, 1, 0) if is_channels_first else arrays[0]
-        kernel = kernel[::-1, ::-1] if is_theano else kernel
-        return [kernel, *arrays[1:]]
-    return arrays
-
-
-TRANSLATION_REMARK = "It was written by Keras {version}, and was read in the words of Keras 3"
-
-
-def read_keras_version(path: Path) -> str:
-    """The version of Keras that wrote an `.h5` file; "1" where it does not say, as Keras 1 did not at first."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        return _decode_attribute(file.attrs.get("keras_version", "1"))
-
-
-def is_legacy_version(version: str) -> bool:
-    return version.split(".")[0] in ("1", "2")
-
-
-def load_legacy_h5(path: Path, version: str, classes: dict[str, type]) -> tuple[Any, str]:
-    """The model of an `.h5` file of Keras 1 or 2, not compiled, and what was translated.
-
-    Raises DoesNotLoad where Keras 3 has no word for what the file says, and what Keras raises.
-    """
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        translation = translate_config(_read_model_config(file), version)
-        model = _build_model(translation.config, classes)
-        changes = [*translation.changes, *_restore_legacy_activations(model)]
-        _load_weights(model, file.get("model_weights", file), version)
-    return model, _translation_remark(version, changes)
-
-
-def _read_model_config(file: Any) -> dict[str, Any]:
-    if "model_config" not in file.attrs:
-        raise DoesNotLoad(
-            "This .h5 file holds weights alone: numbers without the layers that use them.",
-            cure="Bring it in as .weights.h5, with its architecture as JSON.",
-        )
-    return json.loads(_decode_attribute(file.attrs["model_config"]))
-
-
-def _decode_attribute(value: Any) -> str:
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
-
-
-def _build_model(config: dict[str, Any], classes: dict[str, type]) -> Any:
-    from keras.src.legacy.saving import saving_options
-    from keras.src.legacy.saving.saving_utils import model_from_config
-    from keras.src.saving.serialization_lib import SafeModeScope
-
-    with saving_options.keras_option_scope(use_legacy_config=True), SafeModeScope(True):
-        return model_from_config(config, custom_objects=classes)
-
-
 def hard_sigmoid_of_keras_2(x: Any) -> Any:
     """0.2 x + 0.5, cut off at 0 and 1. Keras 3 calls another line by the same name: x / 6 + 0.5."""
     import keras
@@ -331,29 +260,70 @@ def hard_sigmoid_of_keras_2(x: Any) -> Any:
     return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
-def _restore_legacy_activations(model: Any) -> Iterator[str]:
+def _restore_legacy_activations(model: Model) -> Iterator[str]:
     """Put the functions back that Keras 3 has under the same names with other values."""
     import keras
 
-    found = False
+    is_changed = False
     for layer in model._flatten_layers(recursive=True):
         for name in ("activation", "recurrent_activation"):
             if vars(layer).get(name) is keras.activations.hard_sigmoid:
                 setattr(layer, name, hard_sigmoid_of_keras_2)
-                found = True
-    if found:
+                is_changed = True
+    if is_changed:
         yield "hard_sigmoid is 0.2 x + 0.5, and not the x / 6 + 0.5 of Keras 3"
 
 
-def _load_weights(model: Any, weights: Any, version: str) -> None:
+def _load_weights(model: Model, group: Any, version: str) -> None:
     from keras.src.legacy.saving.legacy_h5_format import load_weights_from_hdf5_group
 
     if version.startswith("1"):
-        set_keras_1_weights(model, weights)
+        _set_keras_1_weights(model, group)
     else:
-        load_weights_from_hdf5_group(weights, model)
+        load_weights_from_hdf5_group(group, model)
 
 
-def _translation_remark(version: str, changes: list[str]) -> str:
-    head = TRANSLATION_REMARK.format(version=version)
-    return f"{head}: {'; '.join(dict.fromkeys(changes))}." if changes else f"{head}, which are the same."
+def _set_keras_1_weights(model: Model, group: Any) -> None:
+    """Fill a model from the HDF5 group in which Keras 1 wrote its weights; layers are matched in order.
+
+    Raises DoesNotLoad where they do not fit.
+    """
+    stored = [_read_weight_arrays(group[name]) for name in _read_names(group, "layer_names")]
+    stored = [arrays for arrays in stored if arrays]
+    layers = [layer for layer in model.layers if layer.weights]
+    if len(stored) != len(layers):
+        raise DoesNotLoad(
+            f"The file holds weights of {len(stored)} layers, and the model has {len(layers)}.",
+            cure="Use the architecture that the weights were saved from.",
+        )
+    is_theano = _read_names(group, "backend") == ["theano"]
+    for layer, arrays in zip(layers, stored, strict=True):
+        layer.set_weights(_to_keras_3_arrays(layer, arrays, is_theano))
+
+
+def _read_names(group: Any, attribute: str) -> list[str]:
+    names = group.attrs.get(attribute, [])
+    return [_decode(name) for name in ([names] if isinstance(names, (bytes, str)) else names)]
+
+
+def _read_weight_arrays(group: Any) -> list[np.ndarray]:
+    return [np.asarray(group[name]) for name in _read_names(group, "weight_names")]
+
+
+def _to_keras_3_arrays(layer: Any, arrays: list[np.ndarray], is_theano: bool) -> list[np.ndarray]:
+    """The arrays of one layer as Keras 3 takes them.
+
+    Gates are joined, one-dimensional kernels lose their empty axis, kernels with the filters first are turned to
+    filters last, and those that Theano flips are flipped back.
+    """
+    kind = type(layer).__name__
+    if kind in GATE_OFFSETS and len(arrays) == ARRAYS_PER_GATE * len(GATE_OFFSETS[kind]):
+        gates = [[arrays[offset + piece] for offset in GATE_OFFSETS[kind]] for piece in range(ARRAYS_PER_GATE)]
+        return [np.concatenate(pieces, axis=-1) for pieces in gates]
+    if kind == "Conv1D" and arrays[0].ndim == 4:
+        return [arrays[0][:, 0], *arrays[1:]]
+    if kind == "Conv2D" and arrays[0].ndim == 4:
+        is_channels_first = getattr(layer, "data_format", "") == "channels_first"
+        kernel = arrays[0].transpose(2, 3, 1, 0) if is_channels_first else arrays[0]
+        return [kernel[::-1, ::-1] if is_theano else kernel, *arrays[1:]]
+    return arrays

@@ -1,4 +1,4 @@
-"""ONNX Runtime: how an ONNX file answers, and what can be read of its weights."""
+"""ONNX Runtime: how an ONNX file predicts, and what can be read of its weights."""
 
 from pathlib import Path
 from typing import Any
@@ -13,25 +13,22 @@ LOG_FATAL_ONLY = 4  # what is logged on the way; every error also comes as an ex
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
-    return onnx_predictor(folder / FILE)
-
-
-def onnx_predictor(path: Path) -> Predictor:
-    """The predictor over an ONNX file, on the processor."""
+    """Load on the processor."""
+    path = folder / FILE
     session = open_session(str(path))
-    rows = adapt_session(session)
-    return Predictor(session, rows.specs, rows.predict, weights=lambda: _read_initializers(path), remark=rows.remark)
+    adapter = adapt_session(session)
+    return Predictor(session, adapter.specs, adapter.predict, lambda: _read_initializers(path), remark=adapter.remark)
 
 
 def adapt_session(session: Any) -> BatchAdapter:
-    """How a session answers any number of rows."""
+    """How a session predicts any number of rows."""
     names = [output.name for output in session.get_outputs()]
 
-    def answer(inputs: Arrays) -> Arrays:
+    def predict(inputs: Arrays) -> Arrays:
         return dict(zip(names, session.run(names, inputs), strict=True))
 
     outputs = {port.name: _value_spec(port).shape for port in session.get_outputs()}
-    return adapt_batch_size(tuple(map(_value_spec, session.get_inputs())), outputs, answer)
+    return adapt_batch_size(tuple(map(_value_spec, session.get_inputs())), outputs, predict)
 
 
 def open_session(model: str | bytes) -> Any:
@@ -43,22 +40,22 @@ def open_session(model: str | bytes) -> Any:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def _value_spec(value_info: Any) -> Spec:
-    word = value_info.type.removeprefix("tensor(").removesuffix(")")
-    shape = tuple(size if isinstance(size, int) else None for size in value_info.shape)
-    return Spec(value_info.name, NUMPY_DTYPES.get(word, word), shape)
+def _value_spec(port: Any) -> Spec:
+    dtype = port.type.removeprefix("tensor(").removesuffix(")")
+    shape = tuple(size if isinstance(size, int) else None for size in port.shape)
+    return Spec(port.name, NUMPY_DTYPES.get(dtype, dtype), shape)
 
 
 def _read_initializers(path: Path) -> NamedArrays:
     """The constants of the graph; a converter may have transposed a kernel or folded two into one."""
     import onnx
 
-    return [(one.name, onnx.numpy_helper.to_array(one)) for one in onnx.load(path).graph.initializer]
+    return [(tensor.name, onnx.numpy_helper.to_array(tensor)) for tensor in onnx.load(path).graph.initializer]
 
 
 def count_inputs(path: Path) -> int:
-    """How many arrays an ONNX file must be given, beside those that it holds itself."""
+    """How many arrays an ONNX file takes, beside those that it holds itself."""
     import onnx
 
     graph = onnx.load(path, load_external_data=False).graph
-    return len({port.name for port in graph.input} - {one.name for one in graph.initializer})
+    return len({port.name for port in graph.input} - {tensor.name for tensor in graph.initializer})

@@ -1,4 +1,4 @@
-"""OpenVINO: how its files are written without a word sent home, and how its runtime answers."""
+"""OpenVINO: how its files are written without a message sent home, and how its runtime predicts."""
 
 import sys
 from pathlib import Path
@@ -13,43 +13,39 @@ PACKAGES = {"openvino": "openvino"}
 
 
 def import_openvino() -> Any:
-    """The package itself, imported so that it reports nothing.
+    """Import the package so that it reports nothing.
 
     On import it would send usage data to its maker; where its telemetry package cannot be imported it uses a stub.
     """
-    sys.modules.setdefault("openvino_telemetry", None)
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None is how Python notes "not there"
     import openvino
 
     return openvino
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
-    return openvino_predictor(folder / FILE)
-
-
-def openvino_predictor(path: Path) -> Predictor:
-    """The predictor over an IR, on the processor, computing in float32."""
-    model = compile_model(path)
-    rows = adapt_compiled_model(model)
-    return Predictor(model, rows.specs, rows.predict, remark=rows.remark)
+    """Load on the processor, to compute in float32."""
+    model = compile_model(folder / FILE)
+    adapter = adapt_compiled_model(model)
+    return Predictor(model, adapter.specs, adapter.predict, remark=adapter.remark)
 
 
 def adapt_compiled_model(model: Any) -> BatchAdapter:
-    """How a compiled model answers any number of rows."""
-    # The converter leaves scalars that nothing reads behind as outputs; an answer has a row for every input.
-    answers = [port for port in model.outputs if _port_shape(port) != ()] or model.outputs
-    outputs = {_port_name(port, f"output_{index}"): port for index, port in enumerate(answers)}
+    """How a compiled model predicts any number of rows."""
+    # The converter leaves scalars that nothing reads behind as outputs; a prediction has a row for every input.
+    ports = [port for port in model.outputs if _port_shape(port) != ()] or model.outputs
+    outputs = {_port_name(port, f"output_{index}"): port for index, port in enumerate(ports)}
 
-    def answer(inputs: Arrays) -> Arrays:
-        found = model(inputs)
-        return {name: found[port].copy() for name, port in outputs.items()}
+    def predict(inputs: Arrays) -> Arrays:
+        results = model(inputs)
+        return {name: results[port].copy() for name, port in outputs.items()}
 
     specs = tuple(_port_spec(port, index) for index, port in enumerate(model.inputs))
-    return adapt_batch_size(specs, {name: _port_shape(port) for name, port in outputs.items()}, answer)
+    return adapt_batch_size(specs, {name: _port_shape(port) for name, port in outputs.items()}, predict)
 
 
 def compile_model(model: Any) -> Any:
-    """An IR's path, or a model that was read, made ready to answer.
+    """Compile an IR's path, or a model that was read.
 
     Left to itself OpenVINO computes in bfloat16 where the processor can, and is then off by 0.002 on a digit.
     """
@@ -62,8 +58,8 @@ def _port_name(port: Any, default: str) -> str:
 
 
 def _port_spec(port: Any, index: int) -> Spec:
-    word = port.get_element_type().get_type_name()
-    dtype = "object" if word == "string" else str(port.get_element_type().to_dtype())
+    element = port.get_element_type()
+    dtype = "object" if element.get_type_name() == "string" else str(element.to_dtype())
     return Spec(_port_name(port, f"input_{index}"), dtype, _port_shape(port))
 
 

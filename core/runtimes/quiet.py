@@ -1,4 +1,4 @@
-"""Converters talk, warn and leave files behind; here they do none of that."""
+"""Converters print, warn and leave files behind; here they do none of that."""
 
 import io
 import logging
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def silence_converters(folder: Path) -> Iterator[None]:
-    """Hold back prints, warnings and logs, and keep temporary files in `folder`, where they are deleted at the end.
+    """Hold back prints, warnings and logs; keep temporary files in `folder`, where they are deleted at the end.
 
     What the converter's own C++ says still goes to the standard error of the process, which no page shows.
     """

@@ -1,14 +1,11 @@
-"""What a live Keras model is beside its numbers: layers, compile settings, dtype policies, vocabularies.
-
-What can be said of a live model: its answers in fixed batches, its shape in words, its variables by hash.
-"""
+"""What a live model is beside its numbers: its size in words, layers, compile settings, policies and vocabularies."""
 
 import hashlib
 import inspect
 import json
-from typing import Any
+from typing import Any, TypedDict
 
-from core.runtimes.base import NamedArrays, model_kind
+from core.runtimes.base import Model, NamedArrays, model_kind
 from core.runtimes.live import live_predictor
 from core.runtimes.reference import count_nonfinite, fingerprint_arrays
 
@@ -16,88 +13,110 @@ from core.runtimes.reference import count_nonfinite, fingerprint_arrays
 NON_ARCHITECTURE_KEYS = ("build_config", "compile_config", "shared_object_id", "module", "registered_name")
 
 
-def collect_traits(model: Any) -> dict[str, Any]:
-    """Traits of a Keras model, each None or empty where the model has none; empty for everything else.
+class Traits(TypedDict, total=False):
+    """Traits of a Keras model, each None or empty where it has none.
 
     `architecture`, `compile` and `vocabularies` are hashes: what counts is whether they are the same again. A model
-    whose code cannot be written down as a config has no `architecture`. `forgotten` names the arguments that a class of
-    one's own takes and its `get_config()` leaves out.
+    whose code cannot be written down as a config has no `architecture`. `forgotten` names the arguments that a custom
+    class takes and its `get_config()` leaves out.
     """
+
+    architecture: str | None
+    forgotten: list[str]
+    layers: list[str]
+    compile: str | None
+    compile_words: str
+    policies: list[str]
+    vocabularies: dict[str, str]
+    outputs: list[str]
+
+
+def collect_traits(model: Model) -> Traits:
+    """Traits of a Keras model; empty for everything else."""
     if not _is_keras_model(model):
         return {}
+    layers = _all_layers(model)
     return {
         "architecture": _hash_json(_architecture_config(model)),
         "forgotten": _find_unserialized_arguments(model),
-        "layers": [type(layer).__name__ for layer in _all_layers(model)],
+        "layers": [type(layer).__name__ for layer in layers],
         "compile": _hash_json(_compile_config(model)),
         "compile_words": _describe_compile_settings(model),
-        "policies": [layer.dtype_policy.name for layer in _all_layers(model)],
+        "policies": [layer.dtype_policy.name for layer in layers],
         "vocabularies": {
-            layer.name: _describe_vocabulary(layer) for layer in _all_layers(model) if hasattr(layer, "get_vocabulary")
+            layer.name: _describe_vocabulary(layer) for layer in layers if hasattr(layer, "get_vocabulary")
         },
         "outputs": list(getattr(model, "output_names", None) or ()),
     }
 
 
-def model_and_layer_names(model: Any) -> list[str]:
+def model_and_layer_names(model: Model) -> list[str]:
     """Names of a Keras model and of its layers, the model's own first; empty for everything else."""
-    return [one.name for one in (model, *_all_layers(model))] if _is_keras_model(model) else []
+    return [part.name for part in _model_and_layers(model)]
 
 
-def custom_classes(model: Any) -> dict[str, type]:
+def custom_classes(model: Model) -> dict[str, type]:
     """The classes of a Keras model and its layers that are not Keras' own, by name; empty for everything else."""
-    if not _is_keras_model(model):
-        return {}
-    kinds = {type(one) for one in (model, *_all_layers(model))}
+    kinds = {type(part) for part in _model_and_layers(model)}
     return {kind.__name__: kind for kind in kinds if kind.__module__.partition(".")[0] != "keras"}
 
 
-def _find_unserialized_arguments(model: Any) -> list[str]:
-    """As "Scale: factor": a layer that is rebuilt without it takes its default, and nobody is told."""
-    own = tuple(custom_classes(model).values())
-    found = []
-    for layer in (model, *_all_layers(model)):
-        if isinstance(layer, own):
-            found += [f"{type(layer).__name__}: {name}" for name in _arguments_missing_from_config(layer)]
-    return sorted(set(found))
+def _model_and_layers(model: Model) -> list[Any]:
+    return [model, *_all_layers(model)] if _is_keras_model(model) else []
+
+
+def _find_unserialized_arguments(model: Model) -> list[str]:
+    """As "Scale: factor": a layer that is rebuilt without it takes its default, and nothing is reported."""
+    custom = tuple(custom_classes(model).values())
+    return sorted(
+        {
+            f"{type(part).__name__}: {name}"
+            for part in _model_and_layers(model)
+            if isinstance(part, custom)
+            for name in _arguments_missing_from_config(part)
+        }
+    )
 
 
 def _arguments_missing_from_config(layer: Any) -> list[str]:
     try:
         config = layer.get_config()
-    except (NotImplementedError, TypeError, ValueError):  # it cannot be written down at all, which is said elsewhere
+    except (
+        NotImplementedError,
+        TypeError,
+        ValueError,
+    ):  # it cannot be written down at all, which is reported elsewhere
         return []
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    asked = inspect.signature(type(layer).__init__).parameters.values()
-    return [one.name for one in asked if one.kind in named and one.name != "self" and one.name not in config]
+    parameters = inspect.signature(type(layer).__init__).parameters
+    return [name for name, parameter in parameters.items() if parameter.kind in named and name not in {"self", *config}]
 
 
-def _is_keras_model(model: Any) -> bool:
+def _is_keras_model(model: Model) -> bool:
     try:
         return model_kind(model) == "keras"
     except Exception:  # noqa: BLE001  whatever was loaded is then simply no Keras model
         return False
 
 
-def _all_layers(model: Any) -> list[Any]:
+def _all_layers(model: Model) -> list[Any]:
     return list(model._flatten_layers(include_self=False, recursive=True))
 
 
-def _architecture_config(model: Any) -> Any:
+def _architecture_config(model: Model) -> Any:
     try:
         return _drop_keys(json.loads(model.to_json()), NON_ARCHITECTURE_KEYS)
     except (NotImplementedError, TypeError, ValueError):
         return None
 
 
-def _compile_config(model: Any) -> Any:
+def _compile_config(model: Model) -> Any:
     """Optimizer with its settings, loss and metrics; a loss by name and one by object are the same loss."""
     if not getattr(model, "compiled", False):
         return None
     config = model.get_compile_config() or {}
-    optimizer = _drop_keys(config.get("optimizer"), (*NON_ARCHITECTURE_KEYS, "name"))
     return {
-        "optimizer": optimizer,
+        "optimizer": _drop_keys(config.get("optimizer"), (*NON_ARCHITECTURE_KEYS, "name")),
         "loss": _names_in_config(config.get("loss")),
         "metrics": _names_in_config(config.get("metrics")),
     }
@@ -109,22 +128,20 @@ def _names_in_config(part: Any) -> Any:
         return part.get("config", {}).get("name") if isinstance(part.get("config"), dict) else part.get("config")
     if isinstance(part, dict):
         return {key: _names_in_config(value) for key, value in part.items()}
-    return [_names_in_config(one) for one in part] if isinstance(part, (list, tuple)) else part
+    return [_names_in_config(item) for item in part] if isinstance(part, (list, tuple)) else part
 
 
-def _describe_compile_settings(model: Any) -> str:
+def _describe_compile_settings(model: Model) -> str:
     if not getattr(model, "compiled", False):
         return ""
-    return f"{type(model.optimizer).__name__}, loss {_loss_name(model.loss)}"
-
-
-def _loss_name(loss: Any) -> str:
-    return loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", "of its own")
+    loss = model.loss
+    name = loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", "of its own")
+    return f"{type(model.optimizer).__name__}, loss {name}"
 
 
 def _describe_vocabulary(layer: Any) -> str:
-    words = layer.get_vocabulary()
-    return f"{len(words)} words, {_hash_json([str(word) for word in words])[:12]}"
+    tokens = [str(token) for token in layer.get_vocabulary()]
+    return f"{len(tokens)} words, {_sha256(tokens)[:12]}"
 
 
 def _drop_keys(config: Any, keys: tuple[str, ...]) -> Any:
@@ -137,15 +154,17 @@ def _drop_keys(config: Any, keys: tuple[str, ...]) -> Any:
 
 
 def _hash_json(document: Any) -> str | None:
-    if document is None:
-        return None
+    return None if document is None else _sha256(document)
+
+
+def _sha256(document: Any) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def describe_model(model: Any) -> dict[str, Any]:
-    """Kind, size, summary, and the fingerprints of weights and optimizer state of a live model."""
+def describe_model(model: Model) -> dict[str, Any]:
+    """What a `Run` records of a live model, under the names of its fields."""
     predictor = live_predictor(model)
-    weights = predictor.weights()
+    weights, optimizer = (read() if read else [] for read in (predictor.weights, predictor.optimizer_state))
     return {
         "kind": model_kind(model),
         "parameters": int(sum(array.size for _, array in weights)),
@@ -154,19 +173,17 @@ def describe_model(model: Any) -> dict[str, Any]:
         "weight_bytes": sum(array.nbytes for _, array in weights),
         "not_finite": count_nonfinite(weights),
         "weights": fingerprint_arrays(weights),
-        "optimizer": fingerprint_arrays(predictor.optimizer_state()),
+        "optimizer": fingerprint_arrays(optimizer),
         "traits": collect_traits(model),
     }
 
 
-def summarize_model(model: Any, weights: NamedArrays) -> str:
+def summarize_model(model: Model, weights: NamedArrays) -> str:
     """`model.summary()` for Keras; for a tf.Module, its variables as a table of the same kind."""
     if model_kind(model) == "keras":
         lines: list[str] = []
         model.summary(print_fn=lambda line, **_: lines.append(line), line_length=80)
         return "\n".join(lines)
     rows = [f"{name:<40}{array.shape!s:<20}{array.size:>12,}" for name, array in weights]
-    total = sum(array.size for _, array in weights)
-    return "\n".join(
-        [f"tf.Module: {model.name}", f"{'Variable':<40}{'Shape':<20}{'Values':>12}", *rows, f"{total:>72,}"]
-    )
+    heading = [f"tf.Module: {model.name}", f"{'Variable':<40}{'Shape':<20}{'Values':>12}"]
+    return "\n".join([*heading, *rows, f"{sum(array.size for _, array in weights):>72,}"])
