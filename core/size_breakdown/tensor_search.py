@@ -9,9 +9,9 @@ The values that a run kept, read in place: a snapshot of gigabytes takes no memo
 
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
@@ -219,7 +219,7 @@ def _pair_by_hash(expected: list[tuple[str, dict]], values: list[np.ndarray]) ->
     ]
 
 
-def _tensor_key(fingerprint: dict) -> tuple:
+def _tensor_key(fingerprint: Mapping[str, Any]) -> tuple:
     return tuple(fingerprint["shape"]), fingerprint["sha256"]
 
 

@@ -8,7 +8,7 @@ from core.arrays import Arrays
 from core.errors import DoesNotLoad, WorkerError
 from core.explain import translated
 from core.runtimes.base import Predictor, match_inputs
-from core.runtimes.reference import BATCH_SIZE, fingerprint_arrays, predict_in_batches
+from core.runtimes.reference import BATCH_SIZE, Fingerprint, fingerprint_arrays, predict_in_batches
 from core.worker.model_loading import ModelSource, load_artifact, load_live, model_code_for
 from core.worker.tasks.dataset_rows import Reply
 from core.worker.tasks.import_model import describe_imported
@@ -24,7 +24,7 @@ class LoadReply(TypedDict):
     remark: str
     inputs: list[dict[str, Any]]  # `Spec.to_json`
     input_pairs: list[dict[str, str]]  # which input of the reference goes where, as `match_inputs` says
-    weights: list[dict[str, Any]] | None  # fingerprints, where these were asked for
+    weights: list[Fingerprint] | None  # fingerprints, where these were asked for
 
 
 def loaded_predictor() -> Predictor:
