@@ -4,13 +4,13 @@ import time
 
 import pytest
 from streamlit import config
-from streamlit.runtime.secrets import secrets_singleton
 
 from core.errors import InputError, SignedOut, UnknownName
 from tests.factories.private_entries import ADA, BO
 from ui import auth, session
 from ui.auth import SignedInUser, acting_as, current_user, current_viewer, is_sign_in_required
 from ui.routes import graph_viewer as graph
+from ui.streamlit_internals import secrets_singleton
 
 pytestmark = pytest.mark.trust
 

@@ -3,8 +3,6 @@
 from typing import Any
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.demos.base import InputField
 from core.inputs.dispatch import DATA_SUFFIXES, IMAGE_SUFFIXES
@@ -12,6 +10,7 @@ from core.inputs.fitting import InputSpec, InputSpecs
 from core.inputs.options import FileChoice, HeldOutChoice, InputChoice, InputOptions, RandomChoice, TypedChoice
 from core.text.labels import reference_row_labels
 from ui.components import escape_markdown
+from ui.streamlit_internals import release_uploads
 
 MAX_ROWS = 1_000_000
 MAX_SEED = 2**32 - 1
@@ -145,10 +144,7 @@ def _spec_text(spec: InputSpec) -> str:
 
 def discard_upload(choice: FileChoice) -> None:
     """Free the bytes of uploaded files, which else stay in memory while the session lasts."""
-    context = get_script_run_ctx()
-    for _, file in choice.uploads:
-        if context and isinstance(file, UploadedFile):
-            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+    release_uploads(file for _, file in choice.uploads)
     st.session_state["upload-count"] += 1
 
 

@@ -14,10 +14,10 @@ from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 from ui.auth import SignedInUser, acting_as, is_sign_in_required, user_from_cookies
 from ui.routes.urls import base_path
+from ui.streamlit_internals import SESSION_FILE_PATHS, is_host_allowed
 
 # What a browser must not do with any answer of ours; an answer that says so itself knows better.
 SECURITY_HEADERS = {
@@ -26,9 +26,6 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "same-origin",
 }
 
-# Where Streamlit keeps files of sessions, which whoever sees the page to sign in has one of: what it shows, and what is
-# uploaded, which stays in memory whether a page asked for it or not.
-SESSION_FILE_PATHS = ("/media/", "/_stcore/upload_file/")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 

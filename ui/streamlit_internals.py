@@ -1,0 +1,77 @@
+"""What is used of Streamlit beyond its documented interface: the one module that imports any of it.
+
+Signing in, guarding the routes and letting go of uploads need what Streamlit offers to nobody. When its version is to
+change, read anew the modules that are imported here, then change `WRITTEN_FOR`; a test compares it with the pinned
+version, and another looks for such imports elsewhere.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from streamlit.auth_util import get_cookie_with_chunks, get_origin_from_redirect_uri, get_secrets_auth_section
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.secrets import secrets_singleton
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+from streamlit.web.server.server_util import get_cookie_secret
+from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
+from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
+from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
+
+__all__ = [
+    "SESSION_FILE_PATHS",
+    "WRITTEN_FOR",
+    "is_host_allowed",
+    "is_in_session",
+    "read_auth_section",
+    "read_sign_in_origin",
+    "read_signed_cookie",
+    "read_top_level_secret",
+    "release_uploads",
+]
+
+WRITTEN_FOR = "1.67.0"
+
+# Where Streamlit serves the files of sessions. Whoever sees the page to sign in has a session: what it shows, and what
+# is uploaded to it, which stays in memory whether a page asked for it or not.
+SESSION_FILE_PATHS = ("/media/", "/_stcore/upload_file/")
+
+
+def is_in_session() -> bool:
+    """Whether a script of a session runs here, and not a request to a route, a thread or the start of the server."""
+    return get_script_run_ctx(suppress_warning=True) is not None
+
+
+def release_uploads(files: Iterable[object]) -> None:
+    """Free the bytes of those of these files that were uploaded: else they stay in memory while the session lasts."""
+    context = get_script_run_ctx()
+    for file in files:
+        if context and isinstance(file, UploadedFile):
+            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+
+
+def read_top_level_secret(name: str) -> Any | None:
+    """A section or value of the secrets. Raises ValueError when there are files of secrets that cannot be read."""
+    if not secrets_singleton.load_if_toml_exists():
+        raise ValueError("The file of secrets cannot be read")
+    return secrets_singleton.get(name)
+
+
+def read_auth_section() -> Mapping[str, Any]:
+    """The section [auth] of the secrets, empty where there is none."""
+    return get_secrets_auth_section()
+
+
+def read_sign_in_origin() -> str | None:
+    """Scheme, host and port at which people sign in, from `redirect_uri` in the secrets."""
+    return get_origin_from_redirect_uri()
+
+
+def read_signed_cookie(cookies: Mapping[str, str]) -> bytes | None:
+    """The JSON that `st.login` wrote about a user into these cookies; None unless it is signed with our secret."""
+    secret = get_cookie_secret()
+
+    def read_chunk(name: str) -> bytes | None:
+        value = cookies.get(name)
+        return decode_signed_value(secret, name, value.encode("latin-1", "replace")) if value else None
+
+    return get_cookie_with_chunks(read_chunk, USER_COOKIE_NAME)
