@@ -10,12 +10,12 @@ from pydantic import BaseModel, Field
 from core.arrays import Arrays
 from core.compare import Verdict, compare
 from core.demos import get_demo
-from core.errors import ChildDied, FormatError, InputError, TimedOut, WorkerError
+from core.errors import ChildDied, FormatError, InputError, TimedOut
 from core.record import Record, Trust
 from core.runtimes.base import ModelCode
 from core.runtimes.reference import Reference
 from core.worker import Worker
-from core.worker.child_handle import INVALID_REPLY
+from core.worker.child_handle import invalid_reply_error
 from core.worker.model_loading import ModelSource, demo_of_source, source_without_code
 from core.worker.tasks.save_reload import reload_and_predict
 
@@ -173,7 +173,7 @@ def _reload_once(
         if not request["confined"]:
             raise
         # An untrusted reply that fits no record.
-        raise WorkerError(INVALID_REPLY, detail=type(error).__name__) from error
+        raise invalid_reply_error(detail=type(error).__name__) from error
 
 
 def reload_in_process(

@@ -102,16 +102,16 @@ def _read_members(archive: zipfile.ZipFile, size: int, max_bytes: int) -> dict[s
     if others := [member.filename for member in members if not member.filename.endswith(".npy")]:
         sentence = "The file is a zip, but not of arrays."
         raise InputError(sentence, received=others[0][:80], cure="Write it with numpy.savez.")
-    if any(_is_zip_bomb(member) for member in members) or sum(member.compress_size for member in members) > size:
+    if any(_claims_too_much(member) for member in members) or sum(member.compress_size for member in members) > size:
         raise InputError(
-            "The file claims to unpack to more than it can hold, as a zip bomb does.",
+            "The file claims to unpack to more than it can hold.",
             cure="Write it again with numpy.savez.",
         )
     require_size(sum(member.file_size for member in members), max_bytes)
     return {member.filename.removesuffix(".npy"): member for member in members}
 
 
-def _is_zip_bomb(member: zipfile.ZipInfo) -> bool:
+def _claims_too_much(member: zipfile.ZipInfo) -> bool:
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or member.flag_bits & 1:
         raise InputError(
             "An array in the file is encrypted, or compressed in a way that NumPy does not write.",

@@ -21,10 +21,10 @@ from pydantic import BaseModel, Field
 
 from core.caching import result_cache
 from core.context import AppContext
-from core.errors import NotConfined, WorkerError, cleanup_on_error
+from core.errors import NotConfined, cleanup_on_error
 from core.introspection.replies import Count, validate_reply
 from core.library.records import Run
-from core.worker.child_handle import INVALID_REPLY, CancelCheck, Child
+from core.worker.child_handle import CancelCheck, Child, invalid_reply_error
 from core.worker.protocol import Frame
 
 ProgressCallback = Callable[[dict[str, Any]], None]
@@ -228,7 +228,7 @@ def _validate_dtype(reply: DownloadReply) -> str:
         dtype = np.dtype(reply.dtype)
         if not dtype.hasobject and dtype.itemsize * math.prod(reply.shape) == reply.bytes:
             return dtype.str
-    raise WorkerError(INVALID_REPLY)
+    raise invalid_reply_error()
 
 
 def npy_header(dtype: str, shape: tuple[int, ...]) -> bytes:

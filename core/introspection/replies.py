@@ -4,8 +4,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
-from core.errors import WorkerError
-from core.worker.child_handle import INVALID_REPLY
+from core.worker.child_handle import invalid_reply_error
 
 MAX_TEXT_LENGTH = 2000  # characters of each text that are kept
 Count = Annotated[int, Field(ge=0, lt=2**63)]
@@ -67,7 +66,7 @@ def validate_reply(kind: type[Reply], reply: Any) -> Reply:
     try:
         return kind.model_validate(reply)
     except ValidationError as error:
-        raise WorkerError(INVALID_REPLY, detail=f"{error.error_count()} facts do not fit") from error
+        raise invalid_reply_error(detail=f"{error.error_count()} facts do not fit") from error
 
 
 def validate_model_reply(reply: dict[str, Any]) -> LoadedModelReply:

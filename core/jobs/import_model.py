@@ -27,7 +27,7 @@ from core.jobs.uploads import replace_unrun_import, run_of_artifact
 from core.library import storage
 from core.library.records import KIND_NEVER_RUN, Artifact, Run, new_id
 from core.runtimes.reference import Reference
-from core.validation import ValidatedUpload, refusal, validate_upload
+from core.validation import ValidatedUpload, limits, refusal, validate_upload
 from core.validation.rules import display_file_name
 from core.worker.child_handle import cancelled_error
 from core.worker.remote_predictor import load_in_child
@@ -44,6 +44,7 @@ def validate_content_in_child(
     Raises Refused, NotConfined where this system does not confine, Cancelled, and WorkerError when no child can be had.
     """
     request = {"format": format, "folder": folder, "seconds": CONTENT_VALIDATION_SECONDS, "cancelled": cancelled}
+    request["bounds"] = limits.current_limits(worker.config.unpacked_mib)
     try:
         return worker.run("inspect_brought", confined=True, **request).message
     except ChildDied as error:

@@ -2,8 +2,8 @@
 
 A stranger's zip: its index is checked in full before one byte is unpacked, and against what stands beside the files.
 
-Only what every reader reads in the same way gets through: files that lie one behind the other without a gap, no name
-twice, nothing encrypted, no link, each of the size that it says.
+What is let in: files that lie one behind the other without a gap, no name twice, nothing encrypted, no link, each of
+the size that it says.
 
 A folder that the command line was given: the same view as of a zip, with links and devices refused.
 """
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from core.validation import rules
+from core.validation import limits
 from core.validation.rules import is_plain_name, refusal
 
 END_RECORD = struct.Struct("<4s4H2LH")  # of the index
@@ -44,16 +44,11 @@ ZIP_ERRORS = (
 )
 
 
-def check_end_record(
-    stream: BinaryIO,
-    size: int,
-    max_members: int = rules.MAX_MEMBERS,
-    max_directory_bytes: int = rules.MAX_DIRECTORY_BYTES,
-) -> None:
-    """The end of the index bounds what `zipfile` will read of it, which takes far more memory than the file.
+def check_end_record(stream: BinaryIO, size: int, max_members: int | None = None) -> None:
+    """Check the end record, which says how large the index is, against the limits before the index is read.
 
-    Raises Refused for more than `members` files or an index of more than `directory` bytes, and for two ends that say
-    different things.
+    Raises Refused for more than `max_members` files (by default as many as a model may have), for an index that is
+    longer than one may be, and for two end records that say different things.
     """
     stream.seek(max(0, size - TAIL))
     tail = stream.read()
@@ -63,14 +58,13 @@ def check_end_record(
     _, disk, first, here, entries, length, start, comment = END_RECORD.unpack_from(tail, where)
     if (disk, first, here) != (0, 0, entries) or len(tail) - where != END_RECORD.size + comment:
         raise refusal("zip-broken")
-    if entries > max_members or length > max_directory_bytes:
+    if entries > (max_members or limits.MAX_MEMBERS) or length > limits.MAX_DIRECTORY_BYTES:
         raise refusal("zip-many", f"{entries:,}")
     _check_zip64_end_record(stream, size - len(tail) + where, entries, length, start)
 
 
 def _check_zip64_end_record(stream: BinaryIO, end_offset: int, entries: int, length: int, start: int) -> None:
-    """In front of the end there may be one in 64 bits. `zipfile` goes by it and other readers do not, so it must say
-    the same: that bounds it, too."""
+    """In front of the end record there may be one in 64 bits, which must say the same."""
     stream.seek(max(0, end_offset - ZIP64_LOCATOR.size - ZIP64_END_RECORD.size))
     ahead = stream.read(min(end_offset, ZIP64_LOCATOR.size + ZIP64_END_RECORD.size))
     if not ahead[-ZIP64_LOCATOR.size :].startswith(b"PK\x06\x07"):
@@ -97,7 +91,7 @@ class UntrustedZip:
 
     def _check_members(self, max_bytes: int) -> dict[str, zipfile.ZipInfo]:
         found = self._zip.infolist()
-        if len(found) > rules.MAX_MEMBERS:
+        if len(found) > limits.MAX_MEMBERS:
             raise refusal("zip-many", f"{len(found):,}")
         for member in found:
             _check_member(member)
@@ -156,7 +150,7 @@ class UntrustedZip:
     def read(self, name: str, max_bytes: int) -> bytes:
         """The content of a file of at most `most` bytes. Raises Refused for more, and for a wrong checksum."""
         if self.sizes[name] > max_bytes:
-            raise refusal("zip-bomb" if max_bytes > rules.MAX_JSON_BYTES else "json-size", name)
+            raise refusal("zip-bomb" if max_bytes > limits.MAX_JSON_BYTES else "json-size", name)
         with self._open_member(name) as stream:
             return _read_member_bytes(stream, self.sizes[name], name)
 
@@ -209,14 +203,14 @@ def _check_member(member: zipfile.ZipInfo) -> None:
         raise refusal("zip-link", name)
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise refusal("zip-method", name)
-    if _is_zip_bomb(member):
+    if _claims_too_much(member):
         raise refusal("zip-bomb", name)
 
 
-def _is_zip_bomb(member: zipfile.ZipInfo) -> bool:
+def _claims_too_much(member: zipfile.ZipInfo) -> bool:
     if member.compress_type == zipfile.ZIP_STORED or member.is_dir():
         return member.file_size != member.compress_size
-    return member.file_size > member.compress_size * rules.MAX_DEFLATE_RATIO + rules.DEFLATE_RATIO_SLACK
+    return member.file_size > member.compress_size * limits.MAX_DEFLATE_RATIO + limits.DEFLATE_RATIO_SLACK
 
 
 def _raw_name(member: zipfile.ZipInfo) -> bytes:
@@ -254,8 +248,8 @@ class UntrustedFolder:
             where, before = waiting.pop()
             for entry in sorted(os.scandir(where), key=lambda one: one.name):
                 count += 1
-                if count > rules.MAX_MEMBERS:
-                    raise refusal("zip-many", f"more than {rules.MAX_MEMBERS:,}")
+                if count > limits.MAX_MEMBERS:
+                    raise refusal("zip-many", f"more than {limits.MAX_MEMBERS:,}")
                 name = f"{before}{entry.name}"
                 mode = entry.stat(follow_symlinks=False).st_mode
                 if not is_plain_name(entry.name):

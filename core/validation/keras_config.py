@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.errors import Refused
-from core.validation import rules
+from core.validation import limits
 from core.validation.keras_allowlist import (
     ALLOWED_CLASSES,
     ALLOWED_FUNCTIONS,
@@ -29,7 +29,8 @@ URL_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://")
 
 def parse_config(text: bytes) -> Any:
     """The value of a strict JSON text. Raises Refused for one too large, deep or ambiguous, before it is built."""
-    if len(text) > rules.MAX_JSON_BYTES or sum(text.count(mark) for mark in (b",", b"[", b"{")) > rules.MAX_JSON_ITEMS:
+    items = sum(text.count(mark) for mark in (b",", b"[", b"{"))
+    if len(text) > limits.MAX_JSON_BYTES or items > limits.MAX_JSON_ITEMS:
         raise refusal("json-size", f"{len(text):,} bytes")
     try:
         value = json.loads(
@@ -68,7 +69,7 @@ def _parse_float(digits: str) -> float:
 
 
 def _check_digits(digits: str) -> None:
-    if len(digits) > rules.MAX_DIGITS:
+    if len(digits) > limits.MAX_DIGITS:
         raise refusal("json-number", f"{len(digits):,} digits")
 
 
@@ -76,7 +77,7 @@ def _check_depth(value: Any) -> None:
     level, depth = [value], 0
     while level:
         depth += 1
-        if depth > rules.MAX_JSON_DEPTH:
+        if depth > limits.MAX_JSON_DEPTH:
             raise refusal("json-depth")
         level = [inner for one in level for inner in _child_values(one)]
 
@@ -122,7 +123,7 @@ def _check_text(key: str, text: str) -> None:
         raise refusal("config-url", text)
     if key in FILE_PATH_KEYS:
         raise refusal("config-path", text)
-    if key in NAME_KEYS and (len(text) > rules.MAX_NAME_LENGTH or leaves_folder(text)):
+    if key in NAME_KEYS and (len(text) > limits.MAX_NAME_LENGTH or leaves_folder(text)):
         raise refusal("config-name", text)
 
 

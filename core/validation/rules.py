@@ -243,25 +243,3 @@ def refusal(rule: str, received: object = None) -> Refused:
     return Refused(
         means, rule=rule, cure=cure, received=None if received is None else display_text(str(received)) or None
     )
-
-
-MAX_MEMBERS = 2_000  # files in one zip or folder
-MAX_DIRECTORY_BYTES = 1 * 2**20  # bytes of a zip's index
-MAX_DEFLATE_RATIO = 1032  # deflate cannot make more bytes out of one
-DEFLATE_RATIO_SLACK = 1024  # bytes for which no ratio is asked: a stream has a beginning and an end
-MAX_JSON_BYTES = 16 * 2**20  # bytes of a config; the largest of keras.applications has 2 MB
-MAX_JSON_ITEMS = 1_000_000  # commas and brackets in a config
-MAX_JSON_DEPTH = 256
-MAX_DIGITS = 64  # characters of one number
-MAX_NAME_LENGTH = 512  # characters of the name of a layer
-MAX_H5_OBJECTS = 50_000  # groups and arrays
-MAX_H5_DEPTH = 64
-MAX_H5_ATTRIBUTE_BYTES = 64 * 2**20  # bytes of one attribute: HDF5 itself splits lists of names above 64 kB
-MAX_H5_ATTRIBUTES = 4_096  # attributes of one object
-MAX_EXPANSION = 1_000  # times the stored bytes that an array may claim, above the floor
-EXPANSION_FLOOR_BYTES = 16 * 2**20  # bytes below which no expansion is asked
-MAX_GRAPH_BYTES = 2**31 - 1  # bytes of a protocol buffer
-MAX_GRAPH_NODES = 1_000_000  # operations in a graph and its functions
-MAX_XML_BYTES = 64 * 2**20  # bytes
-MAX_DIMENSION = 10**8  # size of one axis of a tensor
-MAX_ELEMENTS = 2**33  # numbers of one tensor

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from core.errors import StorageFailed, cleanup_on_error
 from core.settings import Settings
-from core.validation import file_types, rules
+from core.validation import file_types, limits
 from core.validation.archives import UntrustedFolder, UntrustedZip
 from core.validation.keras_config import check_config, parse_config
 from core.validation.rules import display_file_name, refusal
@@ -111,7 +111,7 @@ def _validate_file(kind: str, copy: Path, target: Path, max_bytes: int) -> tuple
 
 
 def _read_json_bytes(path: Path) -> bytes:
-    if path.stat().st_size > rules.MAX_JSON_BYTES:
+    if path.stat().st_size > limits.MAX_JSON_BYTES:
         raise refusal("json-size", f"{path.stat().st_size:,} bytes")
     return path.read_bytes()
 
@@ -122,8 +122,8 @@ def _validate_keras_archive(path: Path, max_bytes: int) -> None:
         archive = UntrustedZip(stream, path.stat().st_size, max_bytes)
         names = {name: name for name in archive.sizes}
         file_types.check_members(names, file_types.KERAS_MEMBERS, ("config.json", "metadata.json", "model.weights.h5"))
-        parse_config(archive.read("metadata.json", rules.MAX_JSON_BYTES))
-        check_config(parse_config(archive.read("config.json", rules.MAX_JSON_BYTES)))
+        parse_config(archive.read("metadata.json", limits.MAX_JSON_BYTES))
+        check_config(parse_config(archive.read("config.json", limits.MAX_JSON_BYTES)))
         for name in names:
             archive.test(name)
 
@@ -161,7 +161,7 @@ def _choose_checkpoint_files(
     files: UntrustedZip | UntrustedFolder, names: dict[str, str]
 ) -> tuple[dict[str, str], list[str]]:
     state = names.get(CHECKPOINT_STATE_FILE)
-    said = None if state is None else files.read(state, rules.MAX_JSON_BYTES).decode("utf-8", "replace")
+    said = None if state is None else files.read(state, limits.MAX_JSON_BYTES).decode("utf-8", "replace")
     chosen = file_types.choose_checkpoint(names, said)
     others = sum(name.endswith(".index") for name in names) - 1
     return chosen, [f"Of {others + 1} checkpoints, the latest one was taken."] if others else []
@@ -182,7 +182,7 @@ def _add_architecture(format_: str, extra_files: dict[str, Path], target: Path, 
         raise refusal("part", ", ".join(extra_files))
     path, kept = extra_files["architecture"], target / FILE_NAMES["architecture"]
     size = path.stat().st_size
-    if size > min(rules.MAX_JSON_BYTES, config.upload_mib * 2**20):
+    if size > min(limits.MAX_JSON_BYTES, config.upload_mib * 2**20):
         raise refusal("json-size", f"{size:,} bytes")
     _, head = _copy_and_hash(path, kept, size)
     file_types.check_content_type("architecture", head, size)

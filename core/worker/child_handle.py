@@ -38,6 +38,12 @@ _CONFINED_TIMEOUT_CURE = "Choose less work, or raise ROUNDTRIP_CONFINED_SECONDS.
 _APP_SIDE_ERRORS = (ChildDied, TimedOut, NotConfined)
 
 
+def invalid_reply_error(**context: str) -> WorkerError:
+    """Return the error for a reply of a child that cannot be what was requested."""
+    cure = "Try again; if it happens again, bring in the model in another format."
+    return WorkerError(INVALID_REPLY, cure=cure, **context)
+
+
 def not_confined_error(reason: str) -> NotConfined:
     return NotConfined(
         "What was brought in is not run here: this system does not keep it apart from everything else.",
@@ -221,7 +227,7 @@ class Child:
                 return Frame(frame.message["ok"], frame.arrays)
             else:
                 self.close()
-                raise WorkerError(INVALID_REPLY, received=", ".join(frame.message)[:200])
+                raise invalid_reply_error(received=", ".join(frame.message)[:200])
 
     def _to_error(self, payload: dict[str, Any]) -> RoundtripError:
         """The error that a child tells of; a confined one may tell anything, and is believed no more than it may."""
@@ -230,7 +236,7 @@ class Child:
         self.file_exchange.discard_outputs()
         if not all(isinstance(one, str) for one in payload.values()):
             self.close()
-            return WorkerError(INVALID_REPLY)
+            return invalid_reply_error()
         error = error_from_json({name: one[:ERROR_TEXT_LIMIT] for name, one in payload.items()})
         error.cure = error.cure.replace("ROUNDTRIP_CHILD_GIB", "ROUNDTRIP_CONFINED_GIB")
         # How it ended and who stopped it is for us to say.

@@ -44,6 +44,8 @@ class Worker:
     One spare child is always kept ready: it has TensorFlow awake and has seen no model.
     """
 
+    PROGRAM = "core.worker.forkserver"  # the module that is run as the warm process
+
     def __init__(self, config: Settings | None = None):
         self.config = config or get_settings()
         self._lock = threading.RLock()
@@ -74,13 +76,7 @@ class Worker:
             self._remove_folders()
             self._folder = Path(tempfile.mkdtemp(prefix="roundtrip-"))
             self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "core.worker.forkserver",
-                    str(self._folder / "worker"),
-                    str(self._create_exchange_folders()),
-                ],
+                [sys.executable, "-m", self.PROGRAM, self._folder / "worker", self._create_exchange_folders()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

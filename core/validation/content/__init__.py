@@ -1,4 +1,4 @@
-"""Look into a file from outside, in a confined child: what must be parsed by a library that the file may crash.
+"""Look into a file from outside, in a confined child: what a library must parse that may stumble over it.
 
 Nothing is run and no model is built. Each format has a short module; each gives facts for JSON or raises Refused.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 from core.arrays import Arrays
 from core.errors import Refused
-from core.validation import refusal
+from core.validation import limits, refusal
 from core.validation.content.hdf5 import validate_architecture, validate_h5, validate_keras, validate_weights_h5
 from core.validation.content.litert import validate_litert
 from core.validation.content.onnx import validate_onnx
@@ -41,11 +41,14 @@ BROKEN_FILE_RULES = {
 }
 
 
-def validate_content(report: Any, arrays: Arrays, *, format: str, folder: str) -> tuple[dict[str, Any], None]:
+def validate_content(
+    report: Any, arrays: Arrays, *, format: str, folder: str, bounds: dict[str, int] | None = None
+) -> tuple[dict[str, Any], None]:
     """Look into what the gate laid out in `folder`; gives what was seen, and under "checked" what was checked.
 
-    Raises Refused.
+    `bounds` are the limits of the app, as `core.validation.limits.current_limits` gives them. Raises Refused.
     """
+    limits.apply_limits(bounds or {})
     try:
         return CONTENT_VALIDATORS[format](Path(folder)), None
     except Refused:

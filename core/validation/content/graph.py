@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from core.validation import refusal, rules
+from core.validation import limits, refusal
 from core.validation.content.graph_ops import ALLOWED_OPS, SAVER_OPS, SAVER_READ_OPS, SAVER_WRITE_OPS, TABLE_FILE_OPS
 
 MAIN = ""  # the name under which the graph itself stands among its functions
@@ -29,7 +29,7 @@ class GraphIndex:
             if function.signature.name in self.bodies:
                 raise refusal("saved-model-broken", function.signature.name)
             self.bodies[function.signature.name] = _by_name(function.node_def)
-        if sum(len(body) for body in self.bodies.values()) > rules.MAX_GRAPH_NODES:
+        if sum(len(body) for body in self.bodies.values()) > limits.MAX_GRAPH_NODES:
             raise refusal("saved-model-broken", "more operations than any model has")
         self.gradients = {one.function_name: one.gradient_func for one in definition.library.gradient}
         self.calls = {name: _find_calls(body, self) for name, body in self.bodies.items()}

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from core.settings import get_settings
-from core.validation import refusal, rules
+from core.validation import limits, refusal
 from core.validation.keras_config import check_config, check_entries, parse_config
 
 DEFLATE, SHUFFLE, FLETCHER = 1, 2, 3  # the filters that Keras' users have: numbers of HDF5
@@ -46,7 +45,7 @@ def validate_hdf5_objects(source: Path | BinaryIO, check_root: Any) -> dict[str,
             seen["arrays"] += 1
             seen["numbers"] += math.prod(array.shape)
             seen["bytes"] += _declared(array)
-            if seen["bytes"] > get_settings().unpacked_mib * 2**20:
+            if seen["bytes"] > limits.max_unpacked_bytes():
                 raise refusal("h5-size", f"{seen['bytes']:,} bytes")
         return {"checked": [CHECKED_ARRAYS]} | seen | check_root(file)
 
@@ -63,8 +62,8 @@ def _walk_datasets(file: Any) -> Iterator[Any]:
         if place in places:
             raise refusal("h5-link", one.name)
         places.add(place)
-        if len(places) > rules.MAX_H5_OBJECTS or depth > rules.MAX_H5_DEPTH:
-            raise refusal("h5-many" if depth <= rules.MAX_H5_DEPTH else "h5-depth")
+        if len(places) > limits.MAX_H5_OBJECTS or depth > limits.MAX_H5_DEPTH:
+            raise refusal("h5-many" if depth <= limits.MAX_H5_DEPTH else "h5-depth")
         if isinstance(one, h5py.Dataset):
             _check_dataset(one)
             yield one
@@ -77,7 +76,7 @@ def _walk_datasets(file: Any) -> Iterator[Any]:
 def _children(group: Any, object_count: int) -> list[Any]:
     import h5py
 
-    if len(group) + object_count > rules.MAX_H5_OBJECTS:
+    if len(group) + object_count > limits.MAX_H5_OBJECTS:
         raise refusal("h5-many", f"{len(group) + object_count:,}")
     names = list(group)
     for name in names:
@@ -89,7 +88,7 @@ def _children(group: Any, object_count: int) -> list[Any]:
 def _check_attributes(hdf5_object: Any) -> None:
     import h5py
 
-    if h5py.h5a.get_num_attrs(hdf5_object.id) > rules.MAX_H5_ATTRIBUTES:
+    if h5py.h5a.get_num_attrs(hdf5_object.id) > limits.MAX_H5_ATTRIBUTES:
         raise refusal("h5-many", f"{h5py.h5a.get_num_attrs(hdf5_object.id):,} attributes")
     for index in range(h5py.h5a.get_num_attrs(hdf5_object.id)):
         attribute = h5py.h5a.open(hdf5_object.id, index=index)
@@ -97,7 +96,7 @@ def _check_attributes(hdf5_object: Any) -> None:
         if kind not in (h5py.h5t.STRING, h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM):
             raise refusal("h5-dtype", attribute.name.decode("utf-8", "replace"))
         count = math.prod(attribute.shape)
-        if count > MAX_ATTRIBUTE_TEXTS or count * attribute.get_type().get_size() > rules.MAX_H5_ATTRIBUTE_BYTES:
+        if count > MAX_ATTRIBUTE_TEXTS or count * attribute.get_type().get_size() > limits.MAX_H5_ATTRIBUTE_BYTES:
             raise refusal("h5-size", attribute.name.decode("utf-8", "replace"))
 
 
@@ -115,7 +114,7 @@ def _check_dataset(array: Any) -> None:
     if array.shape is None:
         raise refusal("h5-size", array.name)
     stored = array.id.get_storage_size()
-    if _declared(array) > max(stored * rules.MAX_EXPANSION, rules.EXPANSION_FLOOR_BYTES):
+    if _declared(array) > max(stored * limits.MAX_EXPANSION, limits.EXPANSION_FLOOR_BYTES):
         raise refusal("h5-size", f"{array.name}: {_declared(array):,} bytes, of which {stored:,} are stored")
 
 
@@ -175,7 +174,7 @@ def validate_keras(folder: Path) -> dict[str, Any]:
 def validate_architecture(folder: Path) -> dict[str, Any]:
     """Raises Refused. It is JSON alone, so this repeats what the gate saw and adds what the model is."""
     text = (folder / "architecture.json").read_bytes()
-    if len(text) > rules.MAX_JSON_BYTES:
+    if len(text) > limits.MAX_JSON_BYTES:
         raise refusal("json-size")
     config = parse_config(text)
     check_config(config)

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from core.validation import refusal, rules
+from core.validation import limits, refusal
 
 LITERT_CHECKS = "Operations, tensors and buffers of every graph of the LiteRT file"
 CUSTOM, DELEGATE, PLACEHOLDER = 32, 51, 127
@@ -105,9 +105,11 @@ def _check_indices(indices: list[int], tensors: int) -> None:
 def _check_tensor(tensor: Any, buffer_sizes: list[int]) -> None:
     shape = [int(tensor.Shape(index)) for index in range(_check_rank(tensor.ShapeLength()))]
     signature = [int(tensor.ShapeSignature(index)) for index in range(_check_rank(tensor.ShapeSignatureLength()))]
-    if any(not 0 <= size <= rules.MAX_DIMENSION for size in shape) or math.prod(shape) > rules.MAX_ELEMENTS:
+    if any(not 0 <= size <= limits.MAX_DIMENSION for size in shape) or math.prod(shape) > limits.MAX_ELEMENTS:
         raise refusal("tflite-tensor", shape)
-    if any(not -1 <= size <= rules.MAX_DIMENSION for size in signature) or not 0 <= tensor.Buffer() < len(buffer_sizes):
+    if any(not -1 <= size <= limits.MAX_DIMENSION for size in signature):
+        raise refusal("tflite-tensor", signature)
+    if not 0 <= tensor.Buffer() < len(buffer_sizes):
         raise refusal("tflite-tensor", signature)
     held, width = buffer_sizes[tensor.Buffer()], WIDTHS.get(tensor.Type())
     if held and width and tensor.Sparsity() is None and held != math.ceil(math.prod(shape) * width):

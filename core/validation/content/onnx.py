@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.validation import refusal, rules
+from core.validation import limits, refusal
 from core.validation.rules import display_text
 
 ONNX_CHECKS = "Operations, constants and graphs of the ONNX file, at every depth"
-MAX_GRAPH_DEPTH = 48  # graphs in graphs; protocol buffers end at 100 messages
 ALLOWED_DOMAINS = {"", "ai.onnx", "ai.onnx.ml"}
 # Operations of ONNX Runtime's own set that converters and its optimiser write.
 MICROSOFT_OPS = frozenset(
@@ -77,8 +76,8 @@ def _walk_nodes(model: Any) -> Iterator[Any]:
     while graphs or bodies:
         if graphs:
             graph, depth = graphs.pop()
-            if depth > MAX_GRAPH_DEPTH:
-                raise refusal("onnx-broken", f"more than {MAX_GRAPH_DEPTH} graphs in each other")
+            if depth > limits.MAX_ONNX_DEPTH:
+                raise refusal("onnx-broken", f"more than {limits.MAX_ONNX_DEPTH} graphs in each other")
             _check_initializers(graph)
             bodies += [(node, depth) for node in graph.node]
         else:
@@ -107,7 +106,8 @@ def _check_initializers(graph: Any) -> None:
 def _check_sparse(sparse: Any) -> None:
     _check_tensor(sparse.values)
     _check_tensor(sparse.indices)
-    if any(not 0 <= size <= rules.MAX_DIMENSION for size in sparse.dims) or math.prod(sparse.dims) > rules.MAX_ELEMENTS:
+    sizes = sparse.dims
+    if any(not 0 <= size <= limits.MAX_DIMENSION for size in sizes) or math.prod(sizes) > limits.MAX_ELEMENTS:
         raise refusal("onnx-size", sparse.values.name)
 
 
@@ -115,7 +115,7 @@ def _check_tensor(tensor: Any) -> None:
     """The numbers are in this file, and as many as the shape says."""
     if tensor.data_location == EXTERNAL_LOCATION or tensor.external_data:
         raise refusal("onnx-external", " ".join(one.value for one in tensor.external_data))
-    if any(size < 0 for size in tensor.dims) or math.prod(tensor.dims) > rules.MAX_ELEMENTS:
+    if any(size < 0 for size in tensor.dims) or math.prod(tensor.dims) > limits.MAX_ELEMENTS:
         raise refusal("onnx-size", tensor.name)
     if tensor.data_type and tensor.data_type not in WIDTHS and tensor.data_type != 8:
         raise refusal("onnx-size", f"{tensor.name}: an unknown dtype")

@@ -5,11 +5,10 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
-from core.validation import refusal, rules
+from core.validation import limits, refusal
 from core.validation.content.onnx import count_operation
 
 OPENVINO_CHECKS = "Operations and places of constants in the OpenVINO IR"
-MAX_XML_DEPTH = 256
 OPSET = re.compile(r"opset([1-9]|1\d)")
 XML_STARTS = (b"<?xml", b"<net")
 
@@ -32,7 +31,7 @@ def validate_openvino(folder: Path) -> dict[str, Any]:
 
 def _check_xml_text(text: bytes) -> None:
     """OpenVINO writes UTF-8 without a document type; what could hold entities is not parsed at all."""
-    if len(text) > rules.MAX_XML_BYTES or not text.lstrip().startswith(XML_STARTS) or b"\0" in text:
+    if len(text) > limits.MAX_XML_BYTES or not text.lstrip().startswith(XML_STARTS) or b"\0" in text:
         raise refusal("xml")
     declaration = re.match(rb"\s*<\?xml[^>]*encoding\s*=\s*[\"']([^\"']*)", text)
     if b"<!DOCTYPE" in text or b"<!ENTITY" in text or (declaration and declaration[1].lower() != b"utf-8"):
@@ -46,8 +45,8 @@ def _walk_elements(text: bytes) -> Any:
         parser.feed(text[at : at + (1 << 16)])
         for event, element in parser.read_events():
             depth += 1 if event == "start" else -1
-            if depth > MAX_XML_DEPTH:
-                raise refusal("xml", f"more than {MAX_XML_DEPTH} elements in each other")
+            if depth > limits.MAX_XML_DEPTH:
+                raise refusal("xml", f"more than {limits.MAX_XML_DEPTH} elements in each other")
             if event == "start":
                 if depth == 1 and element.tag != "net":
                     raise refusal("xml", element.tag)

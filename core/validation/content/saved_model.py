@@ -9,8 +9,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from core.settings import get_settings
-from core.validation import refusal, rules
+from core.validation import limits, refusal
 from core.validation.content.graph import MAIN, GraphIndex, check_constants, check_saver, check_tables
 from core.validation.rules import display_text, is_plain_name
 
@@ -59,7 +58,7 @@ def validate_saved_model(folder: Path) -> dict[str, Any]:
     from tensorflow.core.protobuf import saved_model_pb2
 
     content = (folder / "saved_model.pb").read_bytes()
-    if len(content) > rules.MAX_GRAPH_BYTES:
+    if len(content) > limits.MAX_GRAPH_BYTES:
         raise refusal("saved-model-broken", f"{len(content):,} bytes")
     model = saved_model_pb2.SavedModel.FromString(content)
     if not model.meta_graphs or len(model.meta_graphs) > MAX_GRAPHS:
@@ -87,7 +86,7 @@ def _validate_meta_graph(meta: Any, folder: Path) -> dict[str, Any]:
         raise refusal("saved-model-empty")
     assets = _list_assets(meta)
     _check_assets(meta, assets, folder)
-    check_constants(graph, get_settings().unpacked_mib * 2**20)
+    check_constants(graph, limits.max_unpacked_bytes())
     check_saver(graph, meta.saver_def, _root_names(meta), _callable_functions(objects))
     check_tables(graph, {one.tensor_info.name.partition(":")[0] for one in assets})
     return {
@@ -116,7 +115,7 @@ def _root_names(meta: Any) -> set[str]:
 
 
 def _output_tensors(signature: Any) -> list[Any]:
-    """The tensors of a signature's outputs. TensorFlow 2 hides what runs on loading among signatures, under a mark."""
+    """The tensors of a signature's outputs. TensorFlow 2 lists what runs on loading as a signature, too."""
     found = []
     for info in signature.outputs.values():
         parts = info.coo_sparse if info.HasField("coo_sparse") else None
