@@ -8,9 +8,11 @@ from benchmarks.house import house, saved, trained
 from benchmarks.measure import Row, Sample, in_turn, seconds
 from core.errors import Refused
 from core.jobs import Jobs
-from core.validation import validate_upload
+from core.settings import Settings
+from core.validation import limits, validate_upload
 from core.worker.child_handle import Child
-from tests.factories.untrusted_files import INVALID_UPLOADS, InvalidUpload
+from tests.factories.invalid_files import INVALID_UPLOADS
+from tests.factories.untrusted_files import InvalidUpload
 from tests.fault_injection.failed_calls import assert_survives_failed_call, count_calls, failed_call_cases
 from tests.fault_injection.operations import OPERATIONS
 from tests.fault_injection.temporary_libraries import make_home_factory, memory_disk
@@ -53,15 +55,17 @@ def _refused(child: Child, one: InvalidUpload) -> float | None:
         into.mkdir()
         upload, name = one.make(made)
         rules: list[str] = []
-        spent = seconds(lambda: rules.append(_rule(child, upload, name, into)))
+        with one.lowered(UPLOAD_SETTINGS) as config:
+            spent = seconds(lambda: rules.append(_rule(child, upload, name, into, config)))
     return spent if rules == [one.rule] else None
 
 
-def _rule(child: Child, upload: Path, name: str, into: Path) -> str:
+def _rule(child: Child, upload: Path, name: str, into: Path, config: Settings) -> str:
     """The rule by which an upload is refused; empty where it is let in."""
     try:
-        gated = validate_upload(upload, name, into, config=UPLOAD_SETTINGS)
-        child.request("inspect_brought", seconds=60, format=gated.format, folder=into)
+        gated = validate_upload(upload, name, into, config=config)
+        bounds = limits.current_limits(config.unpacked_mib)
+        child.request("inspect_brought", seconds=60, format=gated.format, folder=into, bounds=bounds)
     except Refused as error:
         return error.rule
     return ""

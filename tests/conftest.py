@@ -13,6 +13,7 @@ from core.settings import Settings
 from core.worker import Worker
 from tests.counters import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown, tally
 from tests.factories.library_entries import make_artifact, make_run
+from tests.factories.misbehaving_worker import MisbehavingWorker
 from tests.helpers import mounted_tmpfs, run_command
 from tests.shared_entries import Rows, SharedEntries
 
@@ -55,6 +56,14 @@ def worker(config: Settings) -> Iterator[Worker]:
     """A warm worker."""
     one = Worker(config)
     one.start()
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="session")
+def misbehaving_worker(config: Settings) -> Iterator[Worker]:
+    """A worker whose children also know tasks of our own, see `tests/factories/misbehaving_worker.py`."""
+    one = MisbehavingWorker(config)
     yield one
     one.close()
 

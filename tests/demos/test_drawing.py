@@ -284,9 +284,9 @@ def test_open_image_decompression_bomb_is_refused_from_header(side):
     header = image_file(Image.new("1", (8, 8))).getvalue()
     size = side.to_bytes(4, "big") * 2
     body = b"IHDR" + size + header[24:29]
-    bomb = header[:12] + body + zlib.crc32(body).to_bytes(4, "big") + header[33:]
+    large = header[:12] + body + zlib.crc32(body).to_bytes(4, "big") + header[33:]
     with pytest.raises(InputError, match="This picture is too large") as caught:
-        open_image(io.BytesIO(bomb))
+        open_image(io.BytesIO(large))
     assert caught.value.received
 
 

@@ -1,4 +1,4 @@
-"""Damage at random, as transport and malice do it."""
+"""Damage at random, as it comes on the way."""
 
 from collections.abc import Callable
 

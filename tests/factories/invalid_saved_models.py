@@ -88,18 +88,19 @@ def zip_saved_model(content: bytes, **more: bytes) -> bytes:
     return make_zip({"saved_model.pb": content} | {name.replace("__", "/"): raw for name, raw in more.items()})
 
 
-def register_invalid_graph(id_: str, rule: str, *nodes: bytes, **settings: Any) -> None:
+def register_invalid_graph(
+    id_: str, rule: str, *nodes: bytes, limits: dict[str, int] | None = None, **settings: Any
+) -> None:
+    content = zip_saved_model(make_saved_model(make_meta_graph(*nodes, **settings)))
     register_invalid(
-        f"saved-model-{id_}",
-        "saved_model",
-        rule,
-        single_file_upload(zip_saved_model(make_saved_model(make_meta_graph(*nodes, **settings))), "model.zip"),
+        f"saved-model-{id_}", "saved_model", rule, single_file_upload(content, "model.zip"), **(limits or {})
     )
 
 
 GOOD_SAVED_MODEL = zip_saved_model(make_saved_model(make_meta_graph()))
 
-# Operations that are no computation, in the graph itself and behind everything that calls a function.
+# Operations that are on no list, in the graph itself and behind everything that calls a function. None of these nodes
+# says what its operation needs, so TensorFlow refuses them all.
 FORBIDDEN_OPERATIONS = """
     WriteFile ReadFile MatchingFiles PyFunc EagerPyFunc PyFuncStateless PrintV2 SaveDataset TextLineDataset
     SqlDataset TFRecordDataset FixedLengthRecordDataset LMDBDataset DataServiceDatasetV2 WholeFileReaderV2
@@ -111,7 +112,7 @@ FORBIDDEN_OPERATIONS = """
 """
 for operation in FORBIDDEN_OPERATIONS.split():
     register_invalid_graph(f"op-{operation}", "operation", make_node("z", operation, "x"))
-WRITING_FUNCTION = make_function_library(evil=[make_node("w", "WriteFile", "a", "b")])
+OTHER = make_function_library(other=[make_node("w", "MyOperation", "a", "b")])
 for caller, key in {
     "If": "then_branch",
     "StatelessIf": "else_branch",
@@ -124,26 +125,26 @@ for caller, key in {
     "For": "body",
 }.items():
     value = (
-        encode_field(1, encode_field(9, encode_field(1, "evil"))) if key == "branches" else function_attribute("evil")
+        encode_field(1, encode_field(9, encode_field(1, "other"))) if key == "branches" else function_attribute("other")
     )
     register_invalid_graph(
-        f"behind-{caller}", "operation", make_node("z", caller, "x", **{key: value}), functions=WRITING_FUNCTION
+        f"behind-{caller}", "operation", make_node("z", caller, "x", **{key: value}), functions=OTHER
     )
-register_invalid_graph("unused-function", "operation", functions=WRITING_FUNCTION)
+register_invalid_graph("unused-function", "operation", functions=OTHER)
 register_invalid_graph(
     "function-in-function",
     "operation",
     make_node("z", "PartitionedCall", "x", f=function_attribute("outer")),
     functions=make_function_library(
-        outer=[make_node("i", "PartitionedCall", "a", f=function_attribute("evil"))],
-        evil=[make_node("w", "WriteFile", "a", "b")],
+        outer=[make_node("i", "PartitionedCall", "a", f=function_attribute("other"))],
+        other=[make_node("w", "MyOperation", "a", "b")],
     ),
 )
 register_invalid_graph(
     "function-that-is-missing", "operation", make_node("z", "PartitionedCall", "x", f=function_attribute("nowhere"))
 )
 ON_LOADING = encode_map_entry(4, "saved_model_main_op", encode_field(1, encode_field(1, "init")))
-register_invalid_graph("initialiser", "operation", make_node("init", "WriteFile", "x", "x"), more=ON_LOADING)
+register_invalid_graph("initialiser", "operation", make_node("init", "MyOperation", "x", "x"), more=ON_LOADING)
 
 # The saver's operations outside of the saver.
 SAVER = (
@@ -169,7 +170,7 @@ register_invalid_graph(
     "saver-place-of-its-own",
     "saver-operation",
     SAVER[0],
-    make_node("place", "Const", **text_constant_attributes("/etc/secret")),
+    make_node("place", "Const", **text_constant_attributes("elsewhere")),
     make_node("restore", "RestoreV2", "place", "x"),
     more=make_saver(save=""),
 )
@@ -180,7 +181,7 @@ register_invalid_graph(
     more=make_saver(save="save:0"),
     signatures=make_signature("save:0"),
 )
-PLACE = make_node("place", "Const", **text_constant_attributes("/etc/secret"))
+PLACE = make_node("place", "Const", **text_constant_attributes("elsewhere"))
 for operation in ("IdentityN", "StringJoin", "Reshape", "Select"):
     made = make_node("made", operation, "place", "x")
     register_invalid_graph(
@@ -211,14 +212,14 @@ def make_asset(name: str) -> bytes:
 
 
 for id_, name in {
-    "way-up": "../../secret.txt",
-    "absolute": "/etc/passwd",
+    "way-up": "../words.txt",
+    "absolute": "/words.txt",
     "missing": "words.txt",
     "none": "..",
     "deep": "a/b",
 }.items():
     register_invalid_graph(f"asset-{id_}", "asset-name", more=make_asset(name))
-FORMER = encode_field(1, encode_field(1, "words:0")) + encode_field(2, "../../secret.txt")
+FORMER = encode_field(1, encode_field(1, "words:0")) + encode_field(2, "../words.txt")
 register_invalid_graph(
     "asset-of-tensorflow-1",
     "asset-name",
@@ -226,24 +227,42 @@ register_invalid_graph(
 )
 TABLE = make_node("init", "InitializeTableFromTextFileV2", "x", "place")
 register_invalid_graph(
-    "table-of-a-file", "asset-name", make_node("place", "Const", **text_constant_attributes("/etc/passwd")), TABLE
+    "table-of-a-file", "asset-name", make_node("place", "Const", **text_constant_attributes("words.txt")), TABLE
 )
 register_invalid_graph(
     "table-in-a-function",
     "asset-name",
-    make_node("place", "Const", **text_constant_attributes("/etc/passwd")),
+    make_node("place", "Const", **text_constant_attributes("words.txt")),
     make_node("z", "PartitionedCall", "x", "place", f=function_attribute("table")),
     functions=make_function_library(table=[make_node("init", "InitializeTableFromTextFileV2", "a", "b")]),
 )
 
 # Constants, graphs, and the files around them.
-HUGE = encode_field(
-    8, encode_field(1, FLOAT) + encode_field(2, encode_field(2, encode_field(1, 10**12))) + encode_field(5, b"\0\0\0\0")
+LARGE = encode_field(
+    8,
+    encode_field(1, FLOAT) + encode_field(2, encode_field(2, encode_field(1, 300_000))) + encode_field(5, b"\0\0\0\0"),
 )
-register_invalid_graph("constant-1-tb", "graph-size", make_node("c", "Const", dtype=encode_field(6, FLOAT), value=HUGE))
+register_invalid_graph(
+    "constant-1-mib",
+    "graph-size",
+    make_node("c", "Const", dtype=encode_field(6, FLOAT), value=LARGE),
+    limits={"unpacked_mib": 1},
+)
 MINUS = encode_field(8, encode_field(1, FLOAT) + encode_field(2, encode_field(2, encode_field(1, -5))))
 register_invalid_graph(
     "constant-minus", "graph-size", make_node("c", "Const", dtype=encode_field(6, FLOAT), value=MINUS)
+)
+register_invalid_graph(
+    "40-nodes",
+    "saved-model-broken",
+    *(make_node(f"i{at}", "Identity", "x", T=encode_field(6, FLOAT)) for at in range(40)),
+    limits={"MAX_GRAPH_NODES": 30},
+)
+register_invalid_graph(
+    "80-kib",
+    "saved-model-broken",
+    make_node("c", "Const", **text_constant_attributes("word " * (16 << 10))),
+    limits={"MAX_GRAPH_BYTES": 64 << 10},
 )
 register_invalid_graph("no-signature", "saved-model-empty", signatures=NO_SIGNATURE)
 register_invalid_graph("node-twice", "saved-model-broken", make_node("y", "Identity", "x"))
@@ -332,7 +351,8 @@ register_invalid(
 # Folders from the command line.
 def make_folder_with_symlink(folder: Any) -> Upload:
     (folder / "model").mkdir()
-    (folder / "model" / "saved_model.pb").symlink_to("/etc/passwd")
+    (folder / "beside").write_bytes(make_saved_model(make_meta_graph()))
+    (folder / "model" / "saved_model.pb").symlink_to(folder / "beside")
     return folder / "model", "model"
 
 
@@ -360,7 +380,7 @@ SECOND = {name.replace("1.", "2.", 1): content for name, content in PAIR.items()
 register_invalid_checkpoint("index-alone", "variables", **{"ckpt-1.index": b"x"})
 register_invalid_checkpoint("index-noise", "variables", **PAIR)
 register_invalid_checkpoint("shard-missing", "variables", **{"ckpt-1.index": b"x", "ckpt-1.data-00001-of-00002": b"y"})
-register_invalid_checkpoint("absolute", "checkpoint-path", **PAIR, checkpoint=b'model_checkpoint_path: "/etc/other"\n')
-register_invalid_checkpoint("way-up", "checkpoint-path", **PAIR, checkpoint=b'model_checkpoint_path: "../../secret"\n')
+register_invalid_checkpoint("absolute", "checkpoint-path", **PAIR, checkpoint=b'model_checkpoint_path: "/other"\n')
+register_invalid_checkpoint("way-up", "checkpoint-path", **PAIR, checkpoint=b'model_checkpoint_path: "../other"\n')
 register_invalid_checkpoint("two-and-no-word", "checkpoint-several", **PAIR, **SECOND)
-register_invalid_checkpoint("program", "zip-member", **PAIR, **{"train.py": b"import os"})
+register_invalid_checkpoint("program", "zip-member", **PAIR, **{"train.py": b"x"})

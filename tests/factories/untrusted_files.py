@@ -1,34 +1,64 @@
 """Bad inputs: each is made on the spot by a function, so that no such file lies in the repository.
 
-`BAD_INPUTS` is the register that the modules of makers fill; `tests/factories/invalid_files.py` gives it full.
+They break our rules and are harmless to outside software: what loads such files loads them, or raises a plain error. A
+limit is met by a small valid file after the limit was lowered, a list by a valid file after a name was taken off it
+(see `InvalidUpload.lowered`).
+
+`INVALID_UPLOADS` is the register that the modules of makers fill; `tests/factories/invalid_files.py` gives it full.
 """
 
+import contextlib
 import io
 import json
 import struct
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import pytest
+
+from core.settings import Settings
+from core.validation import keras_config as lists
+from core.validation import limits
 
 Upload = tuple[Path, str]  # the file or folder, and what a stranger calls it
 
 
 class InvalidUpload(NamedTuple):
-    """One bad input: `make` writes it into an empty folder; `rule` is the one that it breaks."""
+    """One bad input: `make` writes it into an empty folder; `rule` is the one that it breaks, when the `limits` are as
+    low as these and the names `without` are off the lists of classes and functions."""
 
     id: str
     kind: str
     make: Callable[[Path], Upload]
     rule: str
+    limits: Mapping[str, int]
+    without: frozenset[str]
+
+    @contextlib.contextmanager
+    def lowered(self, config: Settings) -> Iterator[Settings]:
+        """While this lasts this process goes by those limits and lists; gives the settings with theirs."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.limits.items():
+                if name.isupper():
+                    patch.setattr(limits, name, value)
+            patch.setattr(lists, "CLASSES_WITHOUT_MODULE", lists.CLASSES_WITHOUT_MODULE - self.without)
+            for name in ("ALLOWED_CLASSES", "ALLOWED_FUNCTIONS"):
+                short = {module: names - self.without for module, names in getattr(lists, name).items()}
+                patch.setattr(lists, name, short)
+            yield config.model_copy(update={name: value for name, value in self.limits.items() if name.islower()})
 
 
 INVALID_UPLOADS: list[InvalidUpload] = []
 
 
-def register_invalid(id: str, kind: str, rule: str, make: Callable[[Path], Upload]) -> None:
+def register_invalid(
+    id: str, kind: str, rule: str, make: Callable[[Path], Upload], without: Iterable[str] = (), **limits: int
+) -> None:
+    """Register a bad input. `limits` are names of `core.validation.limits`, or in small letters of the settings."""
     assert id not in {one.id for one in INVALID_UPLOADS}, id
-    INVALID_UPLOADS.append(InvalidUpload(id, kind, make, rule))
+    INVALID_UPLOADS.append(InvalidUpload(id, kind, make, rule, limits, frozenset(without)))
 
 
 def single_file_upload(content: bytes, name: str) -> Callable[[Path], Upload]:

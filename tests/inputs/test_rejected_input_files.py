@@ -52,7 +52,7 @@ def make_zip(name: str, content: bytes, method: int = zipfile.ZIP_STORED) -> byt
 
 
 def make_overlapping_members() -> bytes:
-    """Two names for one member, as in a zip bomb that overlaps itself."""
+    """Two names for one member."""
     data = make_zip("x.npy", make_npy(np.zeros((200, 4), "float32")))
     at = data.index(b"PK\x01\x02")
     end = data.index(b"PK\x05\x06")
@@ -174,13 +174,13 @@ REJECTED_FILES = {
     "a negative shape": ("x.npy", make_npy_with_header("(-1, 4)"), [PIXELS], "“x.npy” has no axis of rows."),
     "a shape beyond the file": (
         "x.npy",
-        make_npy_with_header("(900000000000, 4)"),
+        make_npy_with_header("(70000, 4)"),
         [PIXELS],
         "These inputs are larger than a set of inputs may be.",
     ),
     "a shape beyond the file, in a zip": (
         "x.npz",
-        make_zip("x.npy", make_npy_with_header("(900000000000, 4)")),
+        make_zip("x.npy", make_npy_with_header("(70000, 4)")),
         [PIXELS],
         "These inputs are larger than a set of inputs may be.",
     ),
@@ -197,23 +197,23 @@ REJECTED_FILES = {
         [PIXELS],
         "The file is a zip, but not of arrays.",
     ),
-    "a bomb that says so": (
+    "an array that is larger, well packed": (
         "x.npz",
         make_zip("x.npy", make_npy(np.zeros((600_000, 4), "float32")), zipfile.ZIP_DEFLATED),
         [PIXELS],
         "These inputs are larger than a set of inputs may be.",
     ),
-    "a bomb by its ratio": (
+    "an array that claims more than it holds": (
         "x.npz",
-        make_broken_npz(overwrite_uint32(24, 2**31)),
+        make_broken_npz(overwrite_uint32(24, 2**17)),
         [PIXELS],
-        "The file claims to unpack to more than it can hold, as a zip bomb does.",
+        "The file claims to unpack to more than it can hold.",
     ),
-    "a bomb that overlaps itself": (
+    "two names for one array": (
         "x.npz",
         make_overlapping_members(),
         [PIXELS],
-        "The file claims to unpack to more than it can hold, as a zip bomb does.",
+        "The file claims to unpack to more than it can hold.",
     ),
     "too many arrays": ("x.npz", make_too_many_members(), [PIXELS], "The file holds more than 256 arrays."),
     "an encrypted array": (

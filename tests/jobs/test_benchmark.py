@@ -2,7 +2,6 @@
 
 import json
 import os
-import pickle
 import sys
 import time
 
@@ -15,6 +14,7 @@ from core.jobs import Jobs
 from core.jobs.benchmark import estimate_seconds, find_last_benchmark
 from core.jobs.benchmark_result import BATCH_SIZES, TIMED_LIMITS, ArtifactBenchmark, BenchmarkResult
 from core.library import Library
+from tests.factories.misbehaving_worker import misbehave
 from tests.helpers import wait_until_done
 
 FORMATS = ("keras", "litert", "weights")
@@ -105,25 +105,10 @@ def test_benchmark_estimate_grows_with_artifacts_and_repeats(jobs, benchmarked):
     )
 
 
-class AbortOnUnpickle:
-    """Unpickling it ends the process."""
-
-    def __reduce__(self):
-        return os.abort, ()
-
-
-def test_benchmark_killed_child_fails_only_its_artifact(jobs, saved):
-    good = saved("digits-mlp", "pickle")["artifact"]
-    with jobs.library.staging() as staged:
-        (staged / "files").mkdir()
-        (staged / "files" / "model.pkl").write_bytes(pickle.dumps(AbortOnUnpickle()))
-        run = jobs.library.artifact(good).run
-        facts = {"format": "pickle", "seconds": 0.1, "options": {}}
-        deadly = jobs.library.commit_artifact(staged, run, jobs.library.evidence(good), **facts).id
-    try:
-        found = run_benchmark(jobs, deadly, good, repeats=1).costs
-    finally:
-        jobs.library.remove(deadly)
+def test_benchmark_killed_child_fails_only_its_artifact(jobs, misbehaving_worker, saved):
+    good, deadly = (saved("digits-mlp", key)["artifact"] for key in ("pickle", "keras"))
+    with misbehave("crashing", "measure", jobs.library.verified_folder(deadly)):
+        found = run_benchmark(Jobs(jobs.library, misbehaving_worker, jobs.config), deadly, good, repeats=1).costs
     assert found[deadly].error["code"] == "child-died"
     assert "it was ended by the system with SIGABRT" in found[deadly].error["sentence"]
     assert (found[deadly].load, found[deadly].steady) == (None, [])

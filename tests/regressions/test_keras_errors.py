@@ -1,14 +1,5 @@
 """What stops with an exception, of Keras and of code: the cause is said first, and the cure is named."""
 
-import base64
-import dis
-import io
-import json
-import marshal
-import pickle
-import shutil
-import zipfile
-
 import pytest
 
 from core.compare import Verdict
@@ -16,6 +7,7 @@ from core.errors import CannotSave, DoesNotLoad
 from core.evidence import reload_in_child
 from core.explain import translate
 from tests.factories.keras_models import build_dense_model, build_unserializable_model, fit, make_scale_layer_class
+from tests.factories.misbehaving_worker import misbehave
 
 NO_CLASS_CURE = (
     "Load it with the class at hand (custom_objects={'Scale': Scale}), or save as SavedModel, which needs no class."
@@ -135,56 +127,17 @@ def test_p10_a_global_that_the_lambda_needs_is_named(lambda_artifacts):
     assert lambda_artifacts["saved_model"].evidence.best.verdict is Verdict.BIT_IDENTICAL
 
 
-def _foreign_bytecode() -> str:
-    """Bytecode as of another Python: it asks for a constant far beyond those that it has."""
-    far = [(dis.opmap["EXTENDED_ARG"], 0x7F), (dis.opmap["EXTENDED_ARG"], 0xFF), (dis.opmap["EXTENDED_ARG"], 0xFF)]
-    steps = [(dis.opmap["RESUME"], 0), *far, (dis.opmap["LOAD_CONST"], 0xFF), (dis.opmap["RETURN_VALUE"], 0)]
-    code = (lambda x: x).__code__.replace(co_code=bytes(byte for step in steps for byte in step), co_consts=())
-    return base64.b64encode(marshal.dumps(code)).decode()
-
-
-class _PickledModel:
-    """Pickles as a model does, over the bytes of a .keras file that are given."""
-
-    def __init__(self, unpickle, content: bytes):
-        self.parts = unpickle, (io.BytesIO(content),)
-
-    def __reduce__(self):
-        return self.parts
-
-
-def _replace_lambda_bytecode(path) -> None:
-    """Put the strange bytecode into the Lambda of a pickled model."""
-    import keras
-
-    found = io.BytesIO()
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x, output_shape=(4,))])
-    unpickle, (content,) = model.__reduce__()
-    with zipfile.ZipFile(content) as before, zipfile.ZipFile(found, "w") as after:
-        for name in before.namelist():
-            after.writestr(
-                name, _insert_foreign_bytecode(before.read(name)) if name == "config.json" else before.read(name)
-            )
-    path.write_bytes(pickle.dumps(_PickledModel(unpickle, found.getvalue())))
-
-
-def _insert_foreign_bytecode(text: bytes) -> str:
-    config = json.loads(text)
-    function = next(one for one in config["config"]["layers"] if one["class_name"] == "Lambda")["config"]["function"]
-    function["config"]["code"] = _foreign_bytecode()
-    return json.dumps(config)
-
-
-def test_p10_bytecode_of_another_python_ends_only_its_child(jobs, lambda_artifacts, tmp_path):
+def test_p10_lambda_that_ends_its_child_ends_only_its_child(jobs, misbehaving_worker, lambda_artifacts):
+    """As bytecode of another Python may; here the child ends by a task of our own."""
     run = jobs.library.run(lambda_artifacts["pickle"].artifact.run)
-    shutil.copytree(jobs.library.verified_folder(lambda_artifacts["pickle"].artifact.id), tmp_path / "files")
-    _replace_lambda_bytecode(tmp_path / "files" / "model.pkl")
+    files = jobs.library.verified_folder(lambda_artifacts["pickle"].artifact.id)
     asked = jobs.library.original(run), jobs.library.reference(run.id)
-    error = reload_in_child(jobs.worker, "pickle", tmp_path / "files", None, *asked, seconds=60).outcome.error
+    with misbehave("faulting", "reload", files):
+        error = reload_in_child(misbehaving_worker, "pickle", files, None, *asked, seconds=60).outcome.error
     assert error["code"] == "child-died"
     assert error["sentence"] == (
         "The process that held the model ended before it answered: it was ended by the system with SIGSEGV."
     )
     assert error["cure"].startswith("Try again; if it happens again, the model or the file brings it down")
     good = jobs.library.verified_folder(lambda_artifacts["saved_model"].artifact.id)
-    assert reload_in_child(jobs.worker, "saved_model", good, None, *asked, seconds=60).outcome.has_loaded
+    assert reload_in_child(misbehaving_worker, "saved_model", good, None, *asked, seconds=60).outcome.has_loaded

@@ -6,17 +6,21 @@ import pytest
 
 from core.jobs import Jobs
 from core.library import Library
+from core.settings import Settings
 from core.worker import Worker
-from tests.security.upload_checks import CPU_SECONDS, REQUEST_SECONDS, SocketTrap, UploadChecker, limit_worker
+from tests.factories.misbehaving_worker import MisbehavingWorker
+from tests.security.upload_checks import CPU_SECONDS, REQUEST_SECONDS, SocketTrap, UploadChecker
 
 
 @pytest.fixture(scope="module")
-def limited_jobs(worker: Worker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
-    """Jobs over an empty library, and over the session's worker, which allows little time as long as this lasts."""
+def limited_jobs(config: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
+    """Jobs over an empty library, and over a worker that allows little time and whose children know our own tasks."""
     home = tmp_path_factory.mktemp("trust") / "store"
+    little = {"upload_mib": 64, "confined_cpu_seconds": CPU_SECONDS, "confined_seconds": REQUEST_SECONDS}
+    worker = MisbehavingWorker(config.model_copy(update=little))
     worker.run_sandbox_test().require_all_blocked()
-    with limit_worker(worker, upload_mib=64, confined_cpu_seconds=CPU_SECONDS, confined_seconds=REQUEST_SECONDS):
-        yield Jobs(Library(home), worker, worker.config.model_copy(update={"home": home}))
+    yield Jobs(Library(home), worker, worker.config.model_copy(update={"home": home}))
+    worker.close()
 
 
 @pytest.fixture(scope="module")

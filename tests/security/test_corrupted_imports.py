@@ -20,7 +20,6 @@ from hypothesis.strategies import SearchStrategy
 from core.jobs import Jobs
 from core.library import Library
 from core.library.job_store import Job
-from tests.factories.attack_files import make_valid_graph
 from tests.factories.corruption import corruptions, single_bit_flips
 from tests.factories.files_with_known_weights import (
     BIAS_OF_THREE,
@@ -36,6 +35,7 @@ from tests.factories.files_with_known_weights import (
     make_valid_weights_file,
 )
 from tests.factories.invalid_hdf5_files import DENSE_CONFIG_JSON
+from tests.factories.targeted_files import make_valid_graph
 from tests.factories.untrusted_files import make_keras_file, make_zip
 
 pytestmark = pytest.mark.trust

@@ -7,7 +7,6 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -17,11 +16,10 @@ from core.library.catalog import change_log
 from core.library.job_store import Job
 from core.settings import PROJECT
 from core.validation import RULES
-from core.worker import Worker
-from tests.factories.attack_files import AttackTargets, write_upload
 from tests.factories.invalid_hdf5_files import DENSE_CONFIG_JSON
 from tests.factories.invalid_runtime_files import make_onnx_model
-from tests.factories.untrusted_files import Upload
+from tests.factories.targeted_files import Targets, write_upload
+from tests.factories.untrusted_files import InvalidUpload, Upload
 
 SECRET_TEXT = "the-secret-of-somebody-else-7f3a"
 MAX_MEMORY_GROWTH = 64 * 2**20  # bytes by which one bad input may make this process grow, and all of them together
@@ -65,16 +63,18 @@ class UploadChecker:
 
     def __init__(self, jobs: Jobs, place: Path, trap: SocketTrap):
         self.jobs, self.trap, self.tried, self.grown = jobs, trap, 0, 0
-        self.traps = AttackTargets(place / "secret.txt", place / "canary", trap.url)
+        self.traps = Targets(place / "secret.txt", place / "canary", trap.url)
         self.traps.secret.write_text(SECRET_TEXT)
         self.kept = self._kept()
         self.process = self._warm()
 
-    def refuses(self, made: Upload, *codes: str) -> Job:
-        """Bring in what was made; assert (1) to (6) of the oracle. The error's code is one of `codes`."""
+    def refuses(self, made: Upload, *codes: str, under: contextlib.AbstractContextManager | None = None) -> Job:
+        """Bring in what was made, `under` some circumstances; assert (1) to (6) of the oracle. The error's code is one
+        of `codes`."""
         before, began = psutil.Process().memory_info().rss, time.monotonic()
         demo = "digits-mlp" if made[1] == "c.zip" else None  # checkpoints come with the code that they belong to
-        end = self.jobs.wait(self.jobs.import_model(*made, parts=architecture_parts(made), demo=demo).id)
+        with under or contextlib.nullcontext():
+            end = self.jobs.wait(self.jobs.import_model(*made, parts=architecture_parts(made), demo=demo).id)
         self.grown += (grown := psutil.Process().memory_info().rss - before)
         self._told_in_words(end, codes, made)
         self._nothing_remains()
@@ -97,10 +97,16 @@ class UploadChecker:
         assert self._kept() == self.kept
 
     @contextlib.contextmanager
-    def allowing(self, **limits: Any) -> Iterator[None]:
-        """While this lasts confined processes have other limits."""
-        with limit_worker(self.jobs.worker, **limits):
-            yield
+    def lowered(self, one: InvalidUpload) -> Iterator[None]:
+        """While this lasts the app goes by the limits and lists of a bad input, and tells its children."""
+        before = self.jobs.config, self.jobs.worker.config
+        with one.lowered(self.jobs.config) as config:
+            self.jobs.config = config
+            self.jobs.worker.config = self.jobs.worker.config.model_copy(update={"unpacked_mib": config.unpacked_mib})
+            try:
+                yield
+            finally:
+                self.jobs.config, self.jobs.worker.config = before
 
     def brought(self, made: Upload) -> Job:
         """The end of bringing this in; what came in is taken away again."""
@@ -165,16 +171,3 @@ class UploadChecker:
         worker = self.jobs.worker
         spares = {one.pid for one in (worker._spare, worker._confined_spare) if one and not one.has_ended}
         return [one for one in psutil.Process(self.process).children() if one.pid not in spares]
-
-
-@contextlib.contextmanager
-def limit_worker(worker: Worker, **limits: Any) -> Iterator[None]:
-    """While this lasts the worker's children have other limits; those that wait for work have the former ones."""
-    before = worker.config
-    worker.config = before.model_copy(update=limits)
-    worker._close_spares()
-    try:
-        yield
-    finally:
-        worker.config = before
-        worker._close_spares()

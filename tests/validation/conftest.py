@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core.validation import ValidatedUpload, validate_upload
+from core.settings import Settings
+from core.validation import ValidatedUpload, limits, validate_upload
 from core.worker import Worker
 from core.worker.child_handle import Child
 from tests.helpers import UPLOAD_SETTINGS
@@ -38,10 +39,15 @@ def validation_child(worker: Worker) -> Iterator[Child]:
 def validate(validation_child: Child, output_folder: Path) -> Callable[..., tuple[ValidatedUpload, dict]]:
     """A function that takes an upload through gate and inspector; gives what the gate says, and the facts."""
 
-    def enter(upload: Path, name: str, **parts: Path) -> tuple[ValidatedUpload, dict]:
-        gated = validate_upload(upload, name, output_folder, config=UPLOAD_SETTINGS, extra_files=parts)
-        return gated, validation_child.request(
-            "inspect_brought", seconds=60, format=gated.format, folder=output_folder
-        ).message
+    def enter(
+        upload: Path, name: str, config: Settings = UPLOAD_SETTINGS, **parts: Path
+    ) -> tuple[ValidatedUpload, dict]:
+        gated = validate_upload(upload, name, output_folder, config=config, extra_files=parts)
+        request = {
+            "format": gated.format,
+            "folder": output_folder,
+            "bounds": limits.current_limits(config.unpacked_mib),
+        }
+        return gated, validation_child.request("inspect_brought", seconds=60, **request).message
 
     return enter

@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import ChildDied, Refused, TimedOut
 from core.jobs.import_model import validate_content_in_child
-from core.settings import PROJECT
+from core.settings import PROJECT, Settings
 from core.validation.content.graph_ops import ALLOWED_OPS, SAVER_OPS, TABLE_FILE_OPS
 from core.validation.keras_allowlist import ALLOWED_CLASSES, ALLOWED_FUNCTIONS
 from tests.factories.invalid_saved_models import FORBIDDEN_OPERATIONS
@@ -63,8 +63,22 @@ def test_allowlists_hold_no_function_that_takes_functions(name):
     assert not any(name in names for names in ALLOWED_FUNCTIONS.values())
 
 
+@pytest.mark.parametrize("name", ["load_model", "save_model", "load_weights", "load_data", "get_file", "load_img"])
+def test_allowlists_exclude_functions_that_read_write_or_fetch(name):
+    assert not any(name in names for names in (*ALLOWED_FUNCTIONS.values(), *ALLOWED_CLASSES.values()))
+
+
+def test_allowed_functions_belong_to_five_modules():
+    assert ALLOWED_FUNCTIONS.keys() == {"builtins", "keras.activations", "keras.losses", "keras.metrics", "keras.ops"}
+    assert ALLOWED_FUNCTIONS["builtins"] >= set().union(
+        *(ALLOWED_FUNCTIONS[f"keras.{one}"] for one in ("activations", "losses"))
+    )
+
+
 class FailingWorker:
     """A worker whose child ends in some way."""
+
+    config = Settings()
 
     def __init__(self, error: Exception):
         self.error = error

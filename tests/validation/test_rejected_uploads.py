@@ -1,25 +1,26 @@
 """Step 1 and 2 of the way of an uploaded file: what is refused, with which rule, and that nothing of it stays."""
 
 import json
-import struct
 
 import pytest
 
 from core.errors import Refused, error_from_json
 from core.settings import Settings
-from core.validation import RULES, refusal, validate_upload
+from core.validation import RULES, limits, refusal, validate_upload
 from core.validation.content import validate_content
 from core.validation.rules import display_file_name, display_text
-from tests.factories.invalid_keras_files import make_zip64_end
+from tests.factories.invalid_files import INVALID_UPLOADS
+from tests.factories.invalid_keras_files import with_wide_end
 from tests.factories.untrusted_files import (
     DENSE,
-    INVALID_UPLOADS,
     InvalidUpload,
+    make_hdf5,
     make_keras_file,
     make_zip,
     sequential_config,
     single_file_upload,
     to_json_bytes,
+    write_dense_weights,
 )
 from tests.helpers import UPLOAD_SETTINGS
 
@@ -33,8 +34,8 @@ INVALID_WITHOUT_CHILD = [
 @pytest.mark.parametrize("one", ALL_INVALID)
 def test_invalid_upload_is_rejected_by_its_rule_in_one_sentence(one: InvalidUpload, upload_folder, validate):
     upload, name = one.make(upload_folder)
-    with pytest.raises(Refused) as refusal:
-        validate(upload, name)
+    with one.lowered(UPLOAD_SETTINGS) as config, pytest.raises(Refused) as refusal:
+        validate(upload, name, config=config)
     error = refusal.value
     assert (error.rule, error.code) == (one.rule, f"refused:{one.rule}")
     assert (error.sentence, error.cure) == RULES[one.rule]
@@ -62,11 +63,33 @@ def test_every_rule_has_an_invalid_upload():
     assert RULES.keys() - {one.rule for one in INVALID_UPLOADS} == RULES_WITHOUT_FILE
 
 
+# Met by files of their own size, or by what a process may have: see `limits.MAX_UNPACKED_BYTES`.
+NOT_LOWERED = {"MAX_DIGITS", "MAX_NAME_LENGTH", "DEFLATE_RATIO_SLACK", "MAX_UNPACKED_BYTES"}
+
+
+def test_every_limit_is_met_by_an_invalid_upload():
+    lowered = {name for one in INVALID_UPLOADS for name in one.limits}
+    assert limits.current_limits(1).keys() - lowered == NOT_LOWERED
+
+
+def test_validate_content_applies_the_limits_of_the_app(upload_folder, validate, monkeypatch):
+    upload, name = single_file_upload(make_hdf5(write_dense_weights), "model.weights.h5")(upload_folder)
+    monkeypatch.setattr(limits, "MAX_H5_OBJECTS", 3)
+    with pytest.raises(Refused) as refusal:
+        validate(upload, name)
+    assert refusal.value.rule == "h5-many"
+
+
+def test_apply_limits_with_unknown_name_raises_key_error():
+    with pytest.raises(KeyError):
+        limits.apply_limits({"current_limits": 1})
+
+
 @pytest.mark.parametrize("one", INVALID_WITHOUT_CHILD)
 def test_validate_upload_of_rejected_file_leaves_no_output(one, upload_folder, output_folder):
     upload, name = one.make(upload_folder)
-    with pytest.raises(Refused):
-        validate_upload(upload, name, output_folder, config=UPLOAD_SETTINGS)
+    with one.lowered(UPLOAD_SETTINGS) as config, pytest.raises(Refused):
+        validate_upload(upload, name, output_folder, config=config)
     assert list(output_folder.iterdir()) == []
 
 
@@ -142,18 +165,11 @@ def test_validate_upload_skips_operating_system_files_with_remark(upload_folder,
 
 
 def test_zip64_end_record_must_agree_with_end_record(upload_folder, output_folder):
-    content = make_keras_file()
-    at = content.rindex(b"PK\x05\x06")
-    _, _, _, _, count, length, start, _ = struct.unpack("<4s4H2LH", content[at:])
-    upload, name = single_file_upload(
-        content[:at] + make_zip64_end(start, length, count + 1) + content[at:], "model.keras"
-    )(upload_folder)
+    upload, name = single_file_upload(with_wide_end(make_keras_file(), 1), "model.keras")(upload_folder)
     with pytest.raises(Refused) as refusal:
         validate_upload(upload, name, output_folder, config=UPLOAD_SETTINGS)
     assert refusal.value.rule == "zip-broken"
-    upload, name = single_file_upload(
-        content[:at] + make_zip64_end(start, length, count) + content[at:], "model.keras"
-    )(upload_folder)
+    upload, name = single_file_upload(with_wide_end(make_keras_file()), "model.keras")(upload_folder)
     assert validate_upload(upload, name, output_folder, config=UPLOAD_SETTINGS).format == "keras"
 
 

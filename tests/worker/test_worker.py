@@ -1,4 +1,4 @@
-"""Children that die, hang, lie or print without end, and a warm process that is killed under its work."""
+"""Children that die, are late, lie or print a lot, and a warm process that is killed under its work."""
 
 import contextlib
 import json
@@ -62,16 +62,6 @@ def folder_of(jobs, saved):
 def reference_inputs(jobs, trained) -> dict[str, np.ndarray]:
     """The reference inputs of the demo digits-mlp."""
     return jobs.library.reference(trained("digits-mlp")).inputs
-
-
-@pytest.fixture(scope="module")
-def hostile_saved_models(tmp_path_factory) -> Path:
-    """SavedModels that a stranger might send: "endless" never answers, "loud" prints a hundred megabytes first,
-    "huge" asks for a terabyte."""
-    folder = tmp_path_factory.mktemp("strangers")
-    script = Path(__file__).parents[1] / "factories" / "hostile_saved_models.py"
-    subprocess.run([sys.executable, script, folder], check=True, capture_output=True, cwd=PROJECT)
-    return folder
 
 
 def is_process_gone(pid: int) -> bool:
@@ -184,24 +174,23 @@ def connect_to_forkserver(worker: Worker) -> Iterator[socket.socket]:
 
 
 @pytest.mark.long
-def test_child_model_requesting_a_terabyte_runs_out_of_memory(worker, hostile_saved_models):
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere nothing bounds the memory of a child")
+def test_child_over_memory_limit_names_the_setting(misbehaving_worker):
     with pytest.raises(DoesNotLoad) as caught:
-        request_reload(worker, hostile_saved_models / "huge", arrays={"x": np.ones((1, 1), "float32")})
+        misbehaving_worker.run("ask_memory", seconds=60, gib=misbehaving_worker.config.child_gib)
     assert caught.value.sentence == "The process ran out of the memory that it may use."
     assert caught.value.cure == "Raise ROUNDTRIP_CHILD_GIB, or use a smaller model or batch."
 
 
-def test_child_without_reply_is_stopped_at_time_limit(worker, hostile_saved_models):
-    request = {"format": "saved_model", "folder": str(hostile_saved_models / "endless"), "source": None}
-    with worker.open() as child, pytest.raises(TimedOut) as caught:
-        child.request("reload", seconds=1.5, arrays={"x": np.ones((1, 1), "float32")}, **request)
+def test_child_without_reply_is_stopped_at_time_limit(misbehaving_worker):
+    with misbehaving_worker.open() as child, pytest.raises(TimedOut) as caught:
+        child.request("wait", seconds=1.5)
     assert caught.value.sentence == "It took longer than its limit of 1.5 seconds, and was stopped."
     assert is_process_gone(child.pid)
 
 
-def test_child_with_endless_output_still_replies(worker, hostile_saved_models):
-    frame = request_reload(worker, hostile_saved_models / "loud", arrays={"x": np.full((2, 1), 3, "float32")})
-    assert frame.arrays["output_0"].tolist() == [[6.0], [6.0]]
+def test_child_with_long_output_still_replies(misbehaving_worker):
+    assert misbehaving_worker.run("print_lines", seconds=60, lines=20_000).message == {"lines": 20_000}
 
 
 def test_a_child_is_cancelled_within_a_second(worker, tmp_path):

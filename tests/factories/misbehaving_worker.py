@@ -1,0 +1,192 @@
+"""A warm process whose children also know tasks of the tests: they wait, compute, print, ask for memory, touch files,
+end or give a wrong reply, each within bounds of its own.
+
+What becomes of a child that does so is thus tested without a file that would make it do so. In each step of an import
+a child can do so as well: see `misbehave`.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.errors import DoesNotLoad
+from core.explain import translate
+from core.worker import Child, Worker
+
+Reply = tuple[dict[str, Any], dict[str, np.ndarray] | None]
+IMPORT_TASKS = ("inspect_brought", "load_imported", "predict")  # of an import
+OTHERS = ("reload", "measure")  # what else a child is asked to do with a copy
+SECONDS = 5.0  # that a child takes which is late or busy
+LIMIT = 1.0  # seconds that it is given
+
+
+class MisbehavingWorker(Worker):
+    """A worker whose children know the tasks of this module."""
+
+    PROGRAM = "tests.factories.misbehaving_worker"
+
+
+def wait(report: Any, arrays: Any, *, seconds: float = SECONDS) -> Reply:
+    """Reply after so many seconds."""
+    time.sleep(seconds)
+    return {}, None
+
+
+def compute(report: Any, arrays: Any, *, seconds: float = SECONDS) -> Reply:
+    """Use so many seconds of the processor."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+    return {}, None
+
+
+def ask_memory(report: Any, arrays: Any, *, gib: float) -> Reply:
+    """Have TensorFlow ask for memory. Raises DoesNotLoad where it is not given."""
+    import tensorflow as tf
+
+    return _by_tensorflow(lambda: {"bytes": int(tf.size(tf.zeros([int(gib * 2**28)]))) * 4})
+
+
+def print_lines(report: Any, arrays: Any, *, lines: int) -> Reply:
+    """Print so many lines of a kilobyte."""
+    for _ in range(lines):
+        os.write(2, b"word " * 200 + b"\n")
+    return {"lines": lines}, None
+
+
+def reply_with(report: Any, arrays: Any, *, mib: int) -> Reply:
+    """A reply of so many MiB."""
+    return {}, {"y": np.zeros(mib * 2**20, "uint8")}
+
+
+def write_files(report: Any, arrays: Any, *, folder: str, count: int) -> Reply:
+    """Have TensorFlow write files at once, by whichever of its threads are free."""
+    import tensorflow as tf
+
+    @tf.function
+    def write():
+        for one in range(count):
+            tf.io.write_file(os.path.join(folder, f"canary-{one}"), "x")
+
+    return _by_tensorflow(lambda: {"written": write() is None})
+
+
+def read_file(report: Any, arrays: Any, *, path: str) -> Reply:
+    """Have TensorFlow read a file."""
+    import tensorflow as tf
+
+    return _by_tensorflow(lambda: {"text": tf.function(tf.io.read_file)(path).numpy().decode()})
+
+
+def _by_tensorflow(do: Callable[[], dict[str, Any]]) -> Reply:
+    try:
+        return do(), None
+    except Exception as error:
+        raise translate(error, DoesNotLoad) from error
+
+
+def end(report: Any, arrays: Any, **_: Any) -> Reply:
+    """End without a reply."""
+    os._exit(0)
+
+
+def abort(report: Any, arrays: Any, **_: Any) -> Reply:
+    """End as by an error in a library."""
+    os.abort()
+
+
+def fault(report: Any, arrays: Any, **_: Any) -> Reply:
+    """End as by an access to memory that is none."""
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return {}, None
+
+
+OWN = (wait, compute, ask_memory, print_lines, reply_with, write_files, read_file, end, abort, fault)
+
+
+# As a step of an import, or of something else that is done with a copy
+
+
+def late(do: Callable[..., Reply]) -> Callable[..., Reply]:
+    return lambda *given, **request: (wait(*given), do(*given, **request))[1]
+
+
+def busy(do: Callable[..., Reply]) -> Callable[..., Reply]:
+    return lambda *given, **request: (compute(*given), do(*given, **request))[1]
+
+
+def greedy(do: Callable[..., Reply]) -> Callable[..., Reply]:
+    return lambda *given, **request: (ask_memory(*given, gib=5), do(*given, **request))[1]
+
+
+def dead(do: Callable[..., Reply]) -> Callable[..., Reply]:
+    return end
+
+
+def crashing(do: Callable[..., Reply]) -> Callable[..., Reply]:
+    return abort
+
+
+def faulting(do: Callable[..., Reply]) -> Callable[..., Reply]:
+    return fault
+
+
+def lying(do: Callable[..., Reply]) -> Callable[..., Reply]:
+    """Other facts than were asked for, and one row too many."""
+
+    def answer(*given: Any, **request: Any) -> Reply:
+        _, answers = do(*given, **request)
+        return {"seconds": 0.0}, {name: np.repeat(one, 2, axis=0) for name, one in (answers or {}).items()}
+
+    return answer
+
+
+MISBEHAVIOURS = (late, busy, greedy, dead, crashing, lying)
+
+
+@contextlib.contextmanager
+def misbehave(way: str, step: str, folder: Path | None = None) -> Iterator[None]:
+    """While this lasts a child does this step in that way, for the files in `folder` alone where one is given. It has
+    one second of the clock or of the processor for it where it is late or busy."""
+    request_before = Child.request
+
+    def asking(self: Child, task: str, **request: Any) -> Any:
+        if task != step or folder not in (None, request.get("folder")):
+            return request_before(self, task, **request)
+        if way == "late":
+            request["seconds"] = LIMIT
+        if way == "busy":
+            self.config = self.config.model_copy(update={"confined_cpu_seconds": int(LIMIT)})
+        return request_before(self, f"{task}, {way}", **request)
+
+    Child.request = asking
+    try:
+        yield
+    finally:
+        Child.request = request_before
+
+
+def main(socket: str, boxes: str) -> None:
+    from core.worker import forkserver
+    from core.worker.tasks.registry import TASKS
+
+    TASKS.update({one.__name__: one for one in OWN})
+    TASKS.update(
+        {
+            f"{step}, {way.__name__}": way(TASKS[step])
+            for step in IMPORT_TASKS + OTHERS
+            for way in (*MISBEHAVIOURS, faulting)
+        }
+    )
+    forkserver.main(socket, boxes)
+
+
+if __name__ == "__main__":
+    main(*(str(Path(one)) for one in sys.argv[1:]))
