@@ -6,6 +6,7 @@ import numpy as np
 
 Arrays = dict[str, np.ndarray]
 TEXT_KINDS = frozenset("SUOT")
+NUMERIC_KINDS = frozenset("biuf")  # kinds of dtype that have a minimum and a mean
 
 
 def is_text(*arrays: np.ndarray) -> bool:

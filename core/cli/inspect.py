@@ -152,7 +152,7 @@ def _print_diff(result: ArtifactDiff) -> None:
         count = f"{len(changes)} differ" if changes else "the same"
         print_text(f"\n{part.upper()}: {result.problems.get(part) or count}")
         if changes:
-            rows = [{"place": change.path, "A": _value(change.ours), "B": _value(change.theirs)} for change in changes]
+            rows = [{"place": change.path, "A": _value(change.left), "B": _value(change.right)} for change in changes]
             print_result(rows, False, ("place", "A", "B"))
     differing = [pair for pair in result.tensors.pairs if not pair.is_identical]
     counts = f"{len(result.tensors.pairs) - len(differing)} the same to the last bit, {len(differing)} not"

@@ -1,1 +1,1 @@
-"""Numbers about stored tensors: statistics, matching, differences of trees. NumPy only."""
+"""Stored tensors and documents in numbers: statistics, matching, differences. NumPy only."""

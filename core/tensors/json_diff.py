@@ -1,63 +1,58 @@
-"""Two JSON documents beside each other: every place where they differ, and what stands there on each side."""
+"""Compare two JSON documents: every place where they differ, and the value of each side."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-MISSING = "–"
-
 
 class JsonChange(NamedTuple):
-    """One place of two documents: its path, and what stands there; `kind` is "changed", "only in A", "only in B" or
-    "same". A list of objects that have names is read by these names, any other by place."""
+    """One place of two documents, and what stands there.
+
+    `kind` is "changed", "only in A", "only in B" or "same". A list of named objects is compared by these names, any
+    other by position.
+    """
 
     path: str
     kind: str
-    ours: Any
-    theirs: Any
+    left: Any
+    right: Any
 
 
-def diff_json(ours: Any, theirs: Any, *, include_equal: bool = False) -> list[JsonChange]:
-    """All leaves that differ, in the order of our document; with `same`, the others too."""
-    return [one for one in _walk_diff("", ours, theirs) if include_equal or one.kind != "same"]
+def diff_json(left: Any, right: Any, *, include_equal: bool = False) -> list[JsonChange]:
+    """Return the leaves that differ, in the left document's order; with `include_equal`, all."""
+    return [change for change in _walk("", left, right) if include_equal or change.kind != "same"]
 
 
-def _walk_diff(path: str, ours: Any, theirs: Any) -> Iterator[JsonChange]:
-    left, right = _children(ours), _children(theirs)
-    if left is None or right is None or type(ours) is not type(theirs):
-        yield JsonChange(path, "same" if _is_equal(ours, theirs) else "changed", ours, theirs)
+def _walk(path: str, left: Any, right: Any) -> Iterator[JsonChange]:
+    a, b = _children(left), _children(right)
+    if a is None or b is None or type(left) is not type(right):
+        is_equal = type(left) is type(right) and left == right
+        yield JsonChange(path, "same" if is_equal else "changed", left, right)
         return
-    for name in dict.fromkeys([*left, *right]):
-        inner = f"{path}.{name}" if path else str(name)
-        if name not in right:
-            yield JsonChange(inner, "only in A", left[name], None)
-        elif name not in left:
-            yield JsonChange(inner, "only in B", None, right[name])
+    for name in dict.fromkeys([*a, *b]):
+        inner = f"{path}.{name}" if path else name
+        if name not in b:
+            yield JsonChange(inner, "only in A", a[name], None)
+        elif name not in a:
+            yield JsonChange(inner, "only in B", None, b[name])
         else:
-            yield from _walk_diff(inner, left[name], right[name])
-
-
-def _is_equal(ours: Any, theirs: Any) -> bool:
-    return type(ours) is type(theirs) and ours == theirs
+            yield from _walk(inner, a[name], b[name])
 
 
 def _children(value: Any) -> dict[str, Any] | None:
-    """The parts of an object or a list by name or place; None for a leaf, and for what is empty."""
+    """The parts of an object or a list by name or position; None for leaves and empty ones."""
     if isinstance(value, dict) and value:
-        return {str(name): one for name, one in value.items()}
-    if isinstance(value, list) and value and any(isinstance(one, dict | list) for one in value):
-        names = [_object_name(one) for one in value]
-        return dict(zip(names if _is_distinct(names) else [f"[{at}]" for at in range(len(value))], value, strict=True))
+        return {str(name): child for name, child in value.items()}
+    if isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        names = [name for item in value if (name := _object_name(item)) is not None]
+        is_named = len(set(names)) == len(value)
+        return dict(zip(names if is_named else [f"[{at}]" for at in range(len(value))], value, strict=True))
     return None
 
 
-def _is_distinct(names: list[str | None]) -> bool:
-    return None not in names and len(set(names)) == len(names)
-
-
 def _object_name(value: Any) -> str | None:
-    """What an object calls itself, or what Keras says of the layer in it."""
+    """The name of an object, or that in the config of a Keras layer."""
     if not isinstance(value, dict):
         return None
-    inner = value.get("config")
-    found = value.get("name") or (inner.get("name") if isinstance(inner, dict) else None)
-    return found if isinstance(found, str) else None
+    config = value.get("config")
+    name = value.get("name") or (config.get("name") if isinstance(config, dict) else None)
+    return name if isinstance(name, str) else None

@@ -1,9 +1,4 @@
-"""Match stored tensors of two artifacts; distance, transposes.
-
-How far two tensors of one shape are from each other, and in what way one is the other turned around.
-
-Which tensor of one artifact is which of another: by name, else by their bits, else by shape and nearness.
-"""
+"""Match the tensors of two artifacts by name, bits, values or shape; measure distances."""
 
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -12,37 +7,41 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from core.arrays import NUMERIC_KINDS
+
 CHUNK_VALUES = 2**20
-MAX_TRANSPOSED_AXES = 5  # from more axes on, the ways to turn a tensor are too many to try
-SKETCH_VALUES = 1024  # values by which two tensors are held against each other before all are
+MAX_TRANSPOSED_AXES = 5  # with more axes, there are too many transpositions to try
+SKETCH_VALUES = 1024  # values by which two tensors are compared before all are
+MAX_MATCH_DISTANCE = 0.2  # up to here two sketches are of one tensor, also where it was rounded or transposed
 
 
-def tensor_distance(ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:
-    """`{"equal" bit for bit, "max_abs", "mean_abs", "relative", "changed", "lost", "at"}` of two arrays of one shape.
+def tensor_distance(left: np.ndarray, right: np.ndarray) -> dict[str, Any]:
+    """Measure how far two arrays of one shape are from each other.
 
-    `relative` is the length of the difference as a share of ours; `changed` counts values that differ, `lost` those
-    that are NaN or infinite on one side only; `at` is the index of the largest difference. Numbers are float64, of
-    those values that are finite on both sides; None where there are none.
+    Returns:
+        `{"equal", "changed", "lost", "max_abs", "mean_abs", "relative", "at"}`: whether they are equal bit for bit, how
+        many values differ, how many are NaN or infinite on one side only; the largest and the mean difference,
+        |left - right| / |left| by the Euclidean norm, and the index of the largest difference. Numbers are float64,
+        over the values that are finite on both sides; None where there are none.
     """
-    left, right = ours.reshape(-1), theirs.reshape(-1)
-    equal = ours.dtype == theirs.dtype and np.array_equal(_as_bytes(ours), _as_bytes(theirs))
-    found: dict[str, Any] = {"equal": equal, "changed": 0, "lost": 0}
-    most, where, total, squares, length, many = -1.0, 0, 0.0, 0.0, 0.0, 0
-    for start in range(0, left.size, CHUNK_VALUES):
-        a, b = (side[start : start + CHUNK_VALUES].astype("float64") for side in (left, right))
-        same = (a == b) | (np.isnan(a) & np.isnan(b))
-        fine = np.isfinite(a) & np.isfinite(b)
-        found["changed"] += int(np.count_nonzero(~same))
-        found["lost"] += int(np.count_nonzero(~same & ~fine))
-        away = np.where(fine, np.abs(np.where(fine, a, 0) - np.where(fine, b, 0)), 0)
-        if away.size and away.max() > most:
-            most, where = float(away.max()), start + int(away.argmax())
-        total, many = total + float(away.sum()), many + int(fine.sum())
-        squares, length = squares + float(np.square(away).sum()), length + float(np.square(a[fine]).sum())
-    found |= {"max_abs": most if many else None, "mean_abs": total / many if many else None}
-    found["relative"] = _root_ratio(squares, length) if many else None
-    found["at"] = [int(one) for one in np.unravel_index(where, ours.shape)] if found["changed"] else None
-    return _replace_nonfinite(found)
+    a, b = left.reshape(-1), right.reshape(-1)
+    equal = left.dtype == right.dtype and np.array_equal(_as_bytes(left), _as_bytes(right))
+    changed, lost, finite, largest, where = 0, 0, 0, -1.0, 0
+    total = squares = length = 0.0
+    for start in range(0, a.size, CHUNK_VALUES):
+        x, y = (side[start : start + CHUNK_VALUES].astype("float64") for side in (a, b))
+        same, is_finite = (x == y) | (np.isnan(x) & np.isnan(y)), np.isfinite(x) & np.isfinite(y)
+        changed += int(np.count_nonzero(~same))
+        lost += int(np.count_nonzero(~same & ~is_finite))
+        distance = np.abs(np.subtract(x, y, where=is_finite, out=np.zeros_like(x)))
+        if distance.size and distance.max() > largest:
+            largest, where = float(distance.max()), start + int(distance.argmax())
+        total, finite = total + float(distance.sum()), finite + int(is_finite.sum())
+        squares, length = squares + float(np.square(distance).sum()), length + float(np.square(x[is_finite]).sum())
+    numbers = {"max_abs": largest, "mean_abs": total / max(finite, 1), "relative": _root_ratio(squares, length)}
+    at = [int(index) for index in np.unravel_index(where, left.shape)] if changed else None
+    known = {name: value if finite and np.isfinite(value) else None for name, value in numbers.items()}
+    return {"equal": equal, "changed": changed, "lost": lost, **known, "at": at}
 
 
 def _as_bytes(array: np.ndarray) -> np.ndarray:
@@ -50,27 +49,21 @@ def _as_bytes(array: np.ndarray) -> np.ndarray:
 
 
 def _root_ratio(squares: float, length: float) -> float:
-    """The root of one sum of squares beside that of another; infinite beside nothing."""
+    """The root of one sum of squares over another; infinite over nothing."""
     if not squares:
         return 0.0
     return float(np.sqrt(squares / length)) if length else float("inf")
 
 
-def _replace_nonfinite(numbers: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: None if isinstance(value, float) and not np.isfinite(value) else value for name, value in numbers.items()
-    }
-
-
 def find_transpositions(shape: tuple[int, ...], target_shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """The ways to transpose an array of one shape into another, the one that turns nothing first."""
+    """Return every order of axes that turns one shape into another, the identity first."""
     if sorted(shape) != sorted(target_shape) or len(shape) > MAX_TRANSPOSED_AXES:
         return []
     return [axes for axes in permutations(range(len(shape))) if tuple(shape[axis] for axis in axes) == target_shape]
 
 
 def sketch_tensor(array: np.ndarray, axes: tuple[int, ...] | None = None) -> np.ndarray:
-    """At most `SKETCHED` values, evenly spaced, float64; of the array transposed by `axes` where these are given."""
+    """Sample SKETCH_VALUES values or fewer, evenly, float64, of the array transposed by `axes`."""
     turned = array if axes is None else array.transpose(axes)
     if turned.ndim < 2:
         turned = turned.reshape(-1)
@@ -78,23 +71,25 @@ def sketch_tensor(array: np.ndarray, axes: tuple[int, ...] | None = None) -> np.
     return turned[np.unravel_index(places, turned.shape)].astype("float64").reshape(-1) if turned.size else np.empty(0)
 
 
-def sketch_distance(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """How far two sketches are, as a share of their lengths: 0 for the same, about 1 for two that have nothing in
-    common, infinite for what is not finite."""
+def sketch_distance(left: np.ndarray, right: np.ndarray) -> float:
+    """Return the distance of two sketches as a share of their lengths.
+
+    0 for equal ones, about 1 for two that have nothing in common, infinite for what is not finite.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
-        length = np.sqrt(np.square(ours).sum() + np.square(theirs).sum())
-        away = np.sqrt(np.square(ours - theirs).sum())
-    if not np.isfinite(away) or not np.isfinite(length):
+        length = np.sqrt(np.square(left).sum() + np.square(right).sum())
+        distance = np.sqrt(np.square(left - right).sum())
+    if not np.isfinite(distance) or not np.isfinite(length):
         return float("inf")
-    return float(away / length) if length else 0.0
-
-
-MAX_MATCH_DISTANCE = 0.2  # up to here two sketches are of the same tensor, also where it was rounded or turned
+    return float(distance / length) if length else 0.0
 
 
 class TensorIdentity(NamedTuple):
-    """What is known of a tensor before it is read again: `name` is its own, `alias` what the run calls a tensor of the
-    same bits (else empty); `digest` is of its bytes, its shape left out; `group` is what it is for."""
+    """What is known of a tensor before its values are read.
+
+    `name` is its own, `alias` what the run calls a tensor of the same bits (else empty); `digest` is of its bytes, its
+    shape left out; `group` is what it is for.
+    """
 
     name: str
     alias: str
@@ -105,145 +100,124 @@ class TensorIdentity(NamedTuple):
 
 
 class TensorMatch(NamedTuple):
-    """Places on both sides, why they belong together ("name", "bits", "shape", "values"), and how theirs was turned:
-    "" for not at all, "reshaped", or "transposed 1, 0"."""
+    """Indices on both sides, what they were matched by, and how the left one lies on the right.
 
-    ours: int
-    theirs: int
+    `by` is "name", "bits", "shape" or "values"; `transposition` "" (as it is), "reshaped", or "transposed 1, 0".
+    """
+
+    left: int
+    right: int
     by: str
     transposition: str = ""
 
 
+Identities = list[TensorIdentity]
 TensorLoader = Callable[[int], np.ndarray]
 
 
+class _Unmatched:
+    """The tensors of both sides that have no partner yet, and the matches so far."""
+
+    def __init__(self, left: Identities, right: Identities):
+        self.left, self.right = dict(enumerate(left)), dict(enumerate(right))
+        self.matches: list[TensorMatch] = []
+
+    def add(self, matches: Iterator[TensorMatch]) -> None:
+        for match in matches:
+            if match.left in self.left and match.right in self.right:
+                del self.left[match.left], self.right[match.right]
+                self.matches.append(match)
+
+    def pair_by(self, keys: Callable[[TensorIdentity], set[Any]]) -> Iterator[tuple[int, int]]:
+        """Pair each tensor of the left with the first of the right that shares a key with it."""
+        left, right = ({at: keys(tensor) for at, tensor in side.items()} for side in (self.left, self.right))
+        for i, own in left.items():
+            partner = next((j for j in self.right if not own.isdisjoint(right[j])), None)
+            if partner is not None:
+                yield i, partner
+
+
+# What tells a tensor without its values, in this order: its name or that in the run, then its bits.
+IDENTITY_KEYS: list[tuple[str, str, Callable[[TensorIdentity], set[Any]]]] = [
+    ("name", "", lambda tensor: {(tensor.shape, tensor.name)}),
+    ("name", "", lambda tensor: {(tensor.shape, tensor.alias)} if tensor.alias else set()),
+    ("name", "", lambda tensor: {(tensor.shape, name) for name in (tensor.name, tensor.alias) if name}),
+    ("bits", "", lambda tensor: {(tensor.shape, tensor.dtype, tensor.digest)}),
+    ("bits", "reshaped", lambda tensor: {(tensor.dtype, tensor.digest)}),
+]
+
+
 def match_tensors(
-    ours: list[TensorIdentity], theirs: list[TensorIdentity], load_ours: TensorLoader, load_theirs: TensorLoader
+    left: Identities, right: Identities, load_left: TensorLoader, load_right: TensorLoader
 ) -> list[TensorMatch]:
-    """Pairs in our order. Only what neither names nor bits tell is read, two tensors at a time."""
-    free = _Unmatched(set(range(len(ours))), set(range(len(theirs))), [])
-    for how in (_match_by_name, _match_by_bits):
-        free.claim(how(ours, theirs, free))
-    free.claim(_match_by_values(ours, theirs, load_ours, load_theirs, free))
-    free.claim(_match_by_shape(ours, theirs, free))
-    return sorted(free.matches)
+    """Match tensors in the order of the left side.
+
+    Values are loaded only of those that neither names nor bits tell, two tensors at a time.
+    """
+    unmatched = _Unmatched(left, right)
+    for by, transposition, keys in IDENTITY_KEYS:
+        unmatched.add(TensorMatch(i, j, by, transposition) for i, j in unmatched.pair_by(keys))
+    unmatched.add(_match_by_values(unmatched, load_left, load_right))
+    unmatched.add(_match_by_shape(unmatched))
+    return sorted(unmatched.matches)
 
 
-class _Unmatched(NamedTuple):
-    left: set[int]
-    right: set[int]
-    matches: list[TensorMatch]
-
-    def claim(self, pairs: Iterator[TensorMatch]) -> None:
-        for one in pairs:
-            if one.ours in self.left and one.theirs in self.right:
-                self.left.remove(one.ours)
-                self.right.remove(one.theirs)
-                self.matches.append(one)
-
-
-def _match_by_name(
-    ours: list[TensorIdentity], theirs: list[TensorIdentity], unmatched: _Unmatched
-) -> Iterator[TensorMatch]:
-    """The same name and shape, as the file or as the run calls it."""
-    for names in (lambda one: {one.name}, lambda one: {one.alias} - {""}, lambda one: {one.name, one.alias} - {""}):
-        for i in sorted(unmatched.left):
-            for j in sorted(unmatched.right):
-                if ours[i].shape == theirs[j].shape and names(ours[i]) & names(theirs[j]):
-                    yield TensorMatch(i, j, "name")
-                    break
-
-
-def _match_by_bits(
-    ours: list[TensorIdentity], theirs: list[TensorIdentity], unmatched: _Unmatched
-) -> Iterator[TensorMatch]:
-    """The same bytes, those of the same shape first."""
-    for reshaped in (False, True):
-        for i in sorted(unmatched.left):
-            for j in sorted(unmatched.right):
-                alike = ours[i].digest == theirs[j].digest and ours[i].dtype == theirs[j].dtype
-                if alike and (reshaped or ours[i].shape == theirs[j].shape):
-                    yield TensorMatch(i, j, "bits", "reshaped" if reshaped else "")
-                    break
-
-
-class _MatchCandidate(NamedTuple):
-    distance: float
-    ours: int
-    theirs: int
-    transposition: str
-
-
-def _match_by_values(
-    ours: list[TensorIdentity],
-    theirs: list[TensorIdentity],
-    load_ours: TensorLoader,
-    load_theirs: TensorLoader,
-    unmatched: _Unmatched,
-) -> Iterator[TensorMatch]:
-    """The nearest first, in every way that ours can be turned into the other shape; never two that are far apart."""
+def _match_by_values(unmatched: _Unmatched, load_left: TensorLoader, load_right: TensorLoader) -> Iterator[TensorMatch]:
+    """The nearest first, over every transposition; never two that are far from each other."""
 
     @cache
-    def ways(i: int, wanted: tuple[int, ...]) -> list[tuple[str, np.ndarray]]:
-        return _sketch_transpositions(load_ours(i), wanted)
+    def sketches(i: int, shape: tuple[int, ...]) -> list[tuple[str, np.ndarray]]:
+        return _sketch_transpositions(load_left(i), shape)
 
-    found: list[_MatchCandidate] = []
-    for j in sorted(unmatched.right):
-        alike = [i for i in sorted(unmatched.left) if _is_comparable(ours[i], theirs[j])]
-        wanted = _sketch_numeric(load_theirs(j)) if alike else None
-        for i in alike if wanted is not None else ():
-            away = [_MatchCandidate(sketch_distance(one, wanted), i, j, how) for how, one in ways(i, theirs[j].shape)]
-            found += sorted(away)[:1]
-    for one in sorted(found):
-        if one.distance <= MAX_MATCH_DISTANCE:
-            yield TensorMatch(one.ours, one.theirs, "values", one.transposition)
-
-
-def _is_comparable(ours: TensorIdentity, theirs: TensorIdentity) -> bool:
-    """As many values, more than one, and for the same."""
-    size = _value_count(ours)
-    return size > 1 and size == _value_count(theirs) and ours.group == theirs.group
+    candidates: list[tuple[float, int, int, str]] = []
+    for j, tensor in unmatched.right.items():
+        comparable = [i for i, other in unmatched.left.items() if _is_comparable(other, tensor)]
+        values = load_right(j) if comparable else np.empty(0, "U")
+        if values.dtype.kind not in NUMERIC_KINDS:
+            continue
+        sketch = sketch_tensor(values)
+        for i in comparable:
+            distances = [(sketch_distance(other, sketch), i, j, how) for how, other in sketches(i, tensor.shape)]
+            candidates += sorted(distances)[:1]
+    for distance, i, j, transposition in sorted(candidates):
+        if distance <= MAX_MATCH_DISTANCE:
+            yield TensorMatch(i, j, "values", transposition)
 
 
-def _value_count(tensor: TensorIdentity) -> int:
-    return int(np.prod(tensor.shape, dtype="int64"))
+def _is_comparable(a: TensorIdentity, b: TensorIdentity) -> bool:
+    """Whether both have as many values, more than one, for the same purpose."""
+    size, other = (int(np.prod(tensor.shape, dtype="int64")) for tensor in (a, b))
+    return size > 1 and size == other and a.group == b.group
 
 
-def _sketch_numeric(values: np.ndarray) -> np.ndarray | None:
-    """None where there are no numbers."""
-    return sketch_tensor(values) if values.dtype.kind in "biuf" else None
-
-
-def _sketch_transpositions(values: np.ndarray, target_shape: tuple[int, ...]) -> list[tuple[str, np.ndarray]]:
-    """Sketches of an array in every way that it can be turned into a shape; none of what are no numbers."""
-    if values.dtype.kind not in "biuf":
+def _sketch_transpositions(values: np.ndarray, shape: tuple[int, ...]) -> list[tuple[str, np.ndarray]]:
+    """Sketches of an array in every way that it fits a shape; none of text."""
+    if values.dtype.kind not in NUMERIC_KINDS:
         return []
-    found = [
-        (describe_transposition(axes), sketch_tensor(values, axes))
-        for axes in find_transpositions(values.shape, target_shape)
-    ]
-    return found or [("" if values.shape == target_shape else "reshaped", sketch_tensor(values))]
+    orders = find_transpositions(values.shape, shape)
+    if not orders:
+        return [("" if values.shape == shape else "reshaped", sketch_tensor(values))]
+    return [(_describe_transposition(axes), sketch_tensor(values, axes)) for axes in orders]
 
 
-def describe_transposition(axes: tuple[int, ...]) -> str:
-    """The words for a transposition; none where it turns nothing."""
+def _describe_transposition(axes: tuple[int, ...]) -> str:
     return "" if list(axes) == sorted(axes) else f"transposed {', '.join(map(str, axes))}"
 
 
 def apply_transposition(array: np.ndarray, transposition: str, shape: tuple[int, ...]) -> np.ndarray:
-    """An array turned as a pair says, into the other's shape."""
+    """Lay an array on the shape of its match, as `TensorMatch.transposition` says."""
     if transposition.startswith("transposed "):
         array = array.transpose([int(axis) for axis in transposition.removeprefix("transposed ").split(", ")])
     return array.reshape(shape)
 
 
-def _match_by_shape(
-    ours: list[TensorIdentity], theirs: list[TensorIdentity], unmatched: _Unmatched
-) -> Iterator[TensorMatch]:
-    """What is left, where both sides have as many of a shape: in order."""
-    kinds = dict.fromkeys((ours[i].shape, ours[i].group) for i in sorted(unmatched.left))
+def _match_by_shape(unmatched: _Unmatched) -> Iterator[TensorMatch]:
+    """The rest in order, where both sides have as many of a shape and group."""
+    kinds = dict.fromkeys((tensor.shape, tensor.group) for tensor in unmatched.left.values())
     for kind in kinds:
-        left = [i for i in sorted(unmatched.left) if (ours[i].shape, ours[i].group) == kind]
-        right = [j for j in sorted(unmatched.right) if (theirs[j].shape, theirs[j].group) == kind]
+        left, right = (
+            [at for at, tensor in side.items() if (tensor.shape, tensor.group) == kind]
+            for side in (unmatched.left, unmatched.right)
+        )
         if len(left) == len(right):
             yield from (TensorMatch(i, j, "shape") for i, j in zip(left, right, strict=True))

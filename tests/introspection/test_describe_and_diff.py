@@ -260,7 +260,7 @@ def test_diff_tensors_compares_dequantized_values(artifact_of, jobs):
 
 def test_diff_records_files_and_parts_lists_differences(artifact_of, jobs):
     both = artifact_of("keras"), artifact_of("h5")
-    assert {one.path: (one.ours, one.theirs) for one in diff_records(jobs, *both)}["format"] == ("keras", "h5")
+    assert {one.path: (one.left, one.right) for one in diff_records(jobs, *both)}["format"] == ("keras", "h5")
     assert [one.path for one in diff_files(jobs, *both)] == ["model.keras", "model.h5"]
     layers = diff_part(jobs, *both, "layers")
     assert [one for one in layers if one.path.endswith((".class", ".output_shape", ".parameters"))] == []

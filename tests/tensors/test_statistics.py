@@ -108,7 +108,7 @@ def test_find_transpositions_lists_all_axis_orders():
 
 def test_renamed_tensors_are_paired_by_their_bits():
     arrays = [RANDOM.normal(size=(3, 4)) for _ in range(4)]
-    assert [(one.ours, one.theirs, one.by) for one in match_arrays(arrays, arrays[::-1])] == [
+    assert [(one.left, one.right, one.by) for one in match_arrays(arrays, arrays[::-1])] == [
         (at, 3 - at, "bits") for at in range(4)
     ]
 
@@ -117,7 +117,7 @@ def test_match_tensors_transposed_and_rounded_kernels_by_values():
     kernels = [RANDOM.normal(size=(3, 3, 4, 5)).astype("float32") for _ in range(3)]
     turned = [one.transpose(3, 0, 1, 2).astype("float16").astype("float32") for one in (kernels[2], kernels[0])]
     found = match_arrays(kernels, turned)
-    assert [(one.ours, one.theirs, one.by, one.transposition) for one in found] == [
+    assert [(one.left, one.right, one.by, one.transposition) for one in found] == [
         (0, 1, "values", "transposed 3, 0, 1, 2"),
         (2, 0, "values", "transposed 3, 0, 1, 2"),
     ]

@@ -77,8 +77,8 @@ def _show_changes(changes: list[JsonChange], part: str) -> None:
         st.dataframe(
             {
                 "Place": [one.path for one in changes[:MAX_ROWS]],
-                "A": [_value_text(one.ours) for one in changes[:MAX_ROWS]],
-                "B": [_value_text(one.theirs) for one in changes[:MAX_ROWS]],
+                "A": [_value_text(one.left) for one in changes[:MAX_ROWS]],
+                "B": [_value_text(one.right) for one in changes[:MAX_ROWS]],
                 "": [one.kind for one in changes[:MAX_ROWS]],
             },
             hide_index=True,

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from core.arrays import Arrays, to_plain_array
+from core.arrays import NUMERIC_KINDS, Arrays, to_plain_array
 from core.errors import InputError, UnknownName, WorkerError
 from core.readers import open_contents, translate_read_errors
 from core.readers.base import FileContents, StoredTensor
@@ -98,12 +98,8 @@ def describe_tensor(report: Report, arrays: Arrays, *, folder: str, key: str, sc
     one = find_tensor(Path(folder), key)
     values = translate_read_errors(lambda: to_plain_array(read_tensor_values(one, scaled)), Path(folder))
     seen = preview_tensor(values)
-    facts = summarize_tensor(one) | {"statistics": compute_statistics(values), "histogram": _histogram(values)}
+    facts = summarize_tensor(one) | {"statistics": compute_statistics(values), "histogram": compute_histogram(values)}
     return facts | {"look": seen.kind, "shown": seen.description}, {"picture": seen.values}
-
-
-def _histogram(values: np.ndarray) -> dict[str, list[float]] | None:
-    return compute_histogram(values) if values.dtype.kind in "biuf" else None
 
 
 def read_tensor_values(tensor: StoredTensor, dequantize: bool) -> np.ndarray:
@@ -154,9 +150,6 @@ def to_jsonable(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-NUMERIC_KINDS = "biuf"
-
-
 def diff_artifacts(
     report: Report,
     arrays: Any,
@@ -177,8 +170,8 @@ def diff_artifacts(
     facts = [_describe_pair(one, left, right, report, at / max(len(pairs), 1)) for at, one in enumerate(pairs)]
     return {
         "pairs": facts,
-        "only_ours": left.unmatched({one.ours for one in pairs}),
-        "only_theirs": right.unmatched({one.theirs for one in pairs}),
+        "only_ours": left.unmatched({one.left for one in pairs}),
+        "only_theirs": right.unmatched({one.right for one in pairs}),
     }, None
 
 
@@ -227,10 +220,10 @@ class _ArtifactTensors:
 def _describe_pair(
     pair: TensorMatch, left: _ArtifactTensors, right: _ArtifactTensors, report: Report, done: float
 ) -> dict[str, Any]:
-    report({"done": 0.6 + 0.4 * done, "note": left.tensors[pair.ours].name})
+    report({"done": 0.6 + 0.4 * done, "note": left.tensors[pair.left].name})
     found = {
-        "ours": left.describe(pair.ours),
-        "theirs": right.describe(pair.theirs),
+        "ours": left.describe(pair.left),
+        "theirs": right.describe(pair.right),
         "by": pair.by,
         "turned": pair.transposition,
     }
@@ -239,7 +232,7 @@ def _describe_pair(
 
 def _pair_distance(pair: TensorMatch, left: _ArtifactTensors, right: _ArtifactTensors) -> dict[str, Any] | None:
     """None where there are no numbers to be held against each other: text, or integers whose scale nobody knows."""
-    ours, theirs = left.read_values(pair.ours), right.read_values(pair.theirs)
+    ours, theirs = left.read_values(pair.left), right.read_values(pair.right)
     whole = [side.dtype.kind in "biu" for side in (ours, theirs)]
     if ours.dtype.kind not in NUMERIC_KINDS or theirs.dtype.kind not in NUMERIC_KINDS or whole[0] != whole[1]:
         same = ours.shape == theirs.shape and bool(np.array_equal(ours, theirs))
