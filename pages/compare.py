@@ -1,6 +1,4 @@
-"""Ask any copies the same questions in fresh processes, and show what each answered, how far it is off, and why."""
-
-from functools import partial
+"""Ask any copies the same inputs in fresh processes; show what each predicts, how far it is off, and why."""
 
 import streamlit as st
 
@@ -11,7 +9,7 @@ from core.jobs.runner import is_reusable
 from core.text.labels import short_labels
 from ui.artifact_picker import choose_artifacts, load_artifact_choices, warn_missing
 from ui.compare.inputs import choose_inputs
-from ui.compare.live import draw_and_predict, show_live_predictions
+from ui.compare.live import LivePanel
 from ui.compare.tabs import show_comparison_tabs
 from ui.compare.verdicts import (
     choose_baseline,
@@ -45,17 +43,16 @@ with right:
     baseline = choose_baseline(choices, ids)
 participants = list(dict.fromkeys([baseline, *ids]))
 require_has_been_run(jobs.library, participants)
-sources = choose_code_sources(entries, [one for one in participants if one in entries])
+sources = choose_code_sources(entries, [id_ for id_ in participants if id_ in entries])
 
 run = jobs.library.run(run_id_of(jobs, baseline))
-names = short_labels(participants, entries, run)
-draw_live = partial(draw_and_predict, run, participants, sources, names)
+live = LivePanel(run, participants, sources, short_labels(participants, entries, run))
 options = offered_inputs(run, input_specs(jobs.library, baseline), load_reference(run.id))
-inputs = choose_inputs(options, draw_live)
+inputs = choose_inputs(options, live.draw)
 if inputs is None:
     st.stop()
 if inputs.kind == "typed":
-    show_live_predictions(run, participants, sources, names, jobs.inputs.read_rows(inputs.id, slice(0, 1)))
+    live.show_predictions(jobs.inputs.read_rows(inputs.id, slice(0, 1)))
     if not is_comparison_requested(inputs):
         st.stop()
 

@@ -19,7 +19,7 @@ def open_layers_section(monkeypatch: pytest.MonkeyPatch):
         from ui.session import current_jobs
 
         asked = current_jobs().inputs.read(inputs) if inputs else None
-        show_layers(baseline, others, {id_: f"copy {id_}" for id_ in others}, {}, None, asked)
+        show_layers(baseline, others, {id_: f"copy {id_}" for id_ in others}, None, asked)
 
     def show(jobs: Jobs, baseline: str, *others: str, inputs: str = "") -> AppTest:
         st.cache_resource.clear()

@@ -1,19 +1,19 @@
 """What copies cost: measured on a click, shown as bars, as a table, and as size against speed against fidelity."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 
 from core.compare import Verdict
 from core.jobs.benchmark import estimate_seconds, find_last_benchmark
-from core.jobs.benchmark_result import BATCH_SIZES, DEFAULT_REPEATS, ArtifactBenchmark, BenchmarkResult, pareto_front
+from core.jobs.benchmark_result import BATCH_SIZES, DEFAULT_REPEATS, BenchmarkResult, pareto_front
 from core.library import Entry
 from core.library.job_store import Job
 from core.text.labels import format_duration, format_timestamp
 from ui.compare.benchmark_charts import (
     CLOSENESS_LABELS,
-    closeness_label,
+    BenchmarkView,
     show_first_prediction_chart,
     show_trade_off_chart,
 )
@@ -32,25 +32,35 @@ def show_benchmark(
     fidelity: dict[str, float | None],
     sources: dict[str, str] | None = None,
 ) -> None:
-    """The button, a measuring under way, and the last one of these artifacts.
+    """Show the button, a benchmark under way, and the last one of these artifacts.
 
-    `fidelity` is the largest difference of each from the baseline (None where it did not load or was not compared);
-    `sources` says where the code that an artifact lacks comes from (see `Jobs.cost`).
+    Args:
+        fidelity: Largest difference of each from the baseline; None where it did not load or was not compared.
+        sources: Where the code that an artifact lacks comes from (see `Jobs.benchmark`).
     """
     newest, done = find_last_benchmark(current_jobs(), ids, sources or {})
-    if newest and newest.is_active:
-        follow_job(newest, lambda seen: None)
-    else:
+    if not newest or not newest.is_active:
         _show_measure_button(ids, sources, is_repeat=done is not None)
-        if newest and newest.state != "done":
-            follow_job(newest, lambda seen: None)
-    if done:
-        _show_result(done, BenchmarkResult.model_validate(done.result), ids, names, entries, fidelity)
+    if newest and newest.state != "done":
+        follow_job(newest, lambda seen: None)
+    if not done:
+        return
+    result = BenchmarkResult.model_validate(done.result)
+    good = {}
+    for id_ in ids:
+        if error := result.costs[id_].error:
+            show_error(error, title=escape_markdown(names[id_]))
+        else:
+            good[id_] = result.costs[id_]
+    if good:
+        batch = _choose_batch(result.machine.busy)
+        _show_result(BenchmarkView(good, names, entries, fidelity, batch))
+        _show_method(done, result)
 
 
 def _show_measure_button(ids: list[str], sources: dict[str, str] | None, is_repeat: bool) -> None:
     jobs = current_jobs()
-    takes = format_duration(estimate_seconds(jobs.library, ids, DEFAULT_REPEATS, jobs.config.can_fork))
+    duration = format_duration(estimate_seconds(jobs.library, ids, DEFAULT_REPEATS, jobs.config.can_fork))
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(
             "Measure again" if is_repeat else "Measure what they cost",
@@ -61,30 +71,17 @@ def _show_measure_button(ids: list[str], sources: dict[str, str] | None, is_repe
         ):
             jobs.benchmark(ids, sources)
             st.rerun()
-        st.caption(f"Seconds to save, load and answer, and memory. Takes about {takes}; other work waits meanwhile.")
+        st.caption(f"Seconds to save, load and answer, and memory. Takes about {duration}; other work waits meanwhile.")
 
 
-def _show_result(
-    job: Job,
-    result: BenchmarkResult,
-    ids: list[str],
-    names: dict[str, str],
-    entries: dict[str, Entry],
-    fidelity: dict[str, float | None],
-) -> None:
-    costs = {id_: result.costs[id_] for id_ in ids}
-    good = {id_: cost for id_, cost in costs.items() if not cost.error}
-    for id_ in costs.keys() - good.keys():
-        show_error(costs[id_].error, title=escape_markdown(names[id_]))
-    if not good:
-        return
-    if result.machine.busy > MAX_BUSY_SHARE:
+def _choose_batch(busy_share: float) -> int:
+    if busy_share > MAX_BUSY_SHARE:
         st.warning(
-            f"Just before, other programs kept {result.machine.busy:.0%} of the processors busy, so these times are "
-            "longer than they need be. Measure again when the machine is quiet.",
+            f"Just before, other programs kept {busy_share:.0%} of the processors busy, so these times are longer than "
+            "they need be. Measure again when the machine is quiet.",
             icon=":material/speed:",
         )
-    batch = st.segmented_control(
+    return st.segmented_control(
         "Rows in one call",
         BATCH_SIZES,
         default=BATCH_SIZES[0],
@@ -93,55 +90,45 @@ def _show_result(
         bind="query-params",
         help="How many rows are asked at once. One is a person who waits; many are a table that is worked through.",
     )
-    rivals = _comparable_benchmarks(good, entries, fidelity)
-    best = _pareto_ids(rivals, fidelity, batch)
-    st.markdown(pareto_sentence([f"**{escape_markdown(names[id_])}**" for id_ in best], len(rivals)))
-    if left_out := [names[id_] for id_ in good if id_ not in rivals]:
-        st.caption(
-            f"Not weighed, because not compared or another model by its answers: "
-            f"{escape_markdown(', '.join(left_out))}."
-        )
+
+
+def _show_result(view: BenchmarkView) -> None:
+    names, comparable = view.names, _comparable_ids(view)
+    costs = {id_: (view.benchmarks[id_].bytes, view.latency(id_).p50) for id_ in comparable}
+    best = sorted(pareto_front({id_: (*costs[id_], view.fidelity[id_]) for id_ in costs}), key=lambda id_: costs[id_])
+    st.markdown(pareto_sentence([f"**{escape_markdown(names[id_])}**" for id_ in best], len(comparable)))
+    if left_out := ", ".join(names[id_] for id_ in view.benchmarks if id_ not in comparable):
+        reason = "Not weighed, because not compared or another model by its answers"
+        st.caption(f"{reason}: {escape_markdown(left_out)}.")
     left, right = st.columns(2, gap="large")
     with left:
-        show_first_prediction_chart(good, names)
+        show_first_prediction_chart(view)
     with right:
-        show_trade_off_chart(good, names, fidelity, best, batch)
-    _show_benchmark_table(good, names, entries, fidelity, batch)
-    _show_remarks(good, names)
-    _show_method(job, result)
+        show_trade_off_chart(view, best)
+    _show_benchmark_table(view)
+    _show_remarks(view)
 
 
-def _comparable_benchmarks(
-    benchmarks: dict[str, ArtifactBenchmark], entries: dict[str, Entry], fidelity: dict[str, float | None]
-) -> dict[str, ArtifactBenchmark]:
-    """Those that can be weighed against one another: what answers as another model is no rival, however small."""
-    compared = {
-        id_: cost for id_, cost in benchmarks.items() if closeness_label(fidelity.get(id_)) != CLOSENESS_LABELS[-1]
-    }
-    return {id_: cost for id_, cost in compared.items() if entries[id_].verdict != Verdict.DIFFERENT}
-
-
-def _pareto_ids(benchmarks: dict[str, ArtifactBenchmark], fidelity: dict[str, float | None], batch: int) -> list[str]:
-    """Those that nothing beats, the smallest first."""
-    best = pareto_front(
-        {id_: (cost.bytes, cost.latency_at(batch).p50, fidelity[id_]) for id_, cost in benchmarks.items()}
-    )
-    return sorted(best, key=lambda id_: (benchmarks[id_].bytes, benchmarks[id_].latency_at(batch).p50))
+def _comparable_ids(view: BenchmarkView) -> list[str]:
+    """Return those that can be weighed against one another: no copy that predicts as another model, however small."""
+    return [
+        id_
+        for id_ in view.benchmarks
+        if view.closeness(id_) != CLOSENESS_LABELS[-1] and view.entries[id_].verdict != Verdict.DIFFERENT
+    ]
 
 
 def pareto_sentence(best: list[str], total: int) -> str:
-    """Who of so many is beaten by nobody, in a sentence of Markdown; the names are Markdown too."""
+    """Return which of `total` copies nothing beats, in a sentence of Markdown; the names are Markdown too."""
     if total < 2:
         return "Measure and compare two or more copies of one model to see which of them nothing beats."
     if len(best) == total:
         return f"None of these {_number_word(total)} beats another: each is smaller, faster or closer to the original."
     if len(best) == 1:
         return f"Nothing beats {best[0]}: no other is smaller, faster or closer to the original."
-    listed = f"{', '.join(best[:-1])} and {best[-1]}"
     return (
-        f"Nothing beats these {_number_word(len(best))}: {listed}. Each of the others is matched or beaten in size, "
-        f"speed "
-        "and fidelity by one of them."
+        f"Nothing beats these {_number_word(len(best))}: {', '.join(best[:-1])} and {best[-1]}. Each of the others is "
+        "matched or beaten in size, speed and fidelity by one of them."
     )
 
 
@@ -149,87 +136,77 @@ def _number_word(number: int) -> str:
     return NUMBER_WORDS[number] if number < len(NUMBER_WORDS) else str(number)
 
 
-def _show_benchmark_table(
-    benchmarks: dict[str, ArtifactBenchmark],
-    names: dict[str, str],
-    entries: dict[str, Entry],
-    fidelity: dict[str, float | None],
-    batch: int,
-) -> None:
+class _Column(NamedTuple):
+    """A column of numbers: how a copy's value (seconds, bytes) is read, scaled and written, and what it means."""
+
+    title: str
+    value: Callable[[str], float | None]
+    scale: float
+    format: str
+    help: str
+
+
+def _show_benchmark_table(view: BenchmarkView) -> None:
     """One line a copy, with its run where there are several; every number sorts as a number."""
-    columns: dict[str, list[Any]] = {"Copy": [names[id_] for id_ in benchmarks]}
+    ids = list(view.benchmarks)
+    columns: dict[str, list[Any]] = {"Copy": [view.names[id_] for id_ in ids]}
     config: dict[str, Any] = {"Copy": st.column_config.TextColumn(pinned=True)}
-    if len({entries[id_].run for id_ in benchmarks}) > 1:
-        columns["Run"] = [entries[id_].run_name for id_ in benchmarks]
-    columns["Difference"] = [fidelity.get(id_) for id_ in benchmarks]
-    config["Difference"] = st.column_config.NumberColumn(format="%.2g", help="The largest one from the baseline.")
-
-    def add(title: str, value: Callable[[ArtifactBenchmark], float | None], unit: str, scale: float, help: str) -> None:
-        columns[title] = [None if value(cost) is None else value(cost) * scale for cost in benchmarks.values()]
-        config[title] = st.column_config.NumberColumn(format=unit, help=help)
-
-    for title, value, unit, scale, help_ in _table_columns(batch, max(cost.bytes for cost in benchmarks.values())):
-        add(title, value, unit, scale, help_)
+    if len({view.entries[id_].run for id_ in ids}) > 1:
+        columns["Run"] = [view.entries[id_].run_name for id_ in ids]
+    for title, value, scale, format_, help_ in _table_columns(view):
+        values = [value(id_) for id_ in ids]
+        columns[title] = [None if number is None else number * scale for number in values]
+        config[title] = st.column_config.NumberColumn(format=format_, help=help_)
     alt = "What each copy costs, a line for each"
     st.dataframe(columns, hide_index=True, column_config=config, height="content", key="cost-table", alt=alt)
 
 
-def _table_columns(
-    batch: int, largest: int
-) -> list[tuple[str, Callable[[ArtifactBenchmark], float | None], str, float, str]]:
-    """Title, value in seconds or bytes, how it is written, in which scale, and what it means."""
-    unit, scale = ("%.1f kB", 1e-3) if largest < 1e6 else ("%.2f MB", 1e-6)
-    in_rows = "one row" if batch == 1 else f"{batch} rows"
+def _table_columns(view: BenchmarkView) -> list[_Column]:
+    is_small = max(cost.bytes for cost in view.benchmarks.values()) < 1e6
+    calls = f"calls of {'one row' if view.batch == 1 else f'{view.batch} rows'}"
 
-    def steady(name: str) -> Callable[[ArtifactBenchmark], float]:
-        return lambda cost: getattr(cost.latency_at(batch), name)
+    def latency(name: str) -> Callable[[str], float]:
+        return lambda id_: getattr(view.latency(id_), name)
 
-    def middle(name: str) -> Callable[[ArtifactBenchmark], float | None]:
-        return lambda cost: spread.median if (spread := getattr(cost, name)) else None
+    def median(name: str) -> Callable[[str], float | None]:
+        return lambda id_: spread.median if (spread := getattr(view.benchmarks[id_], name)) else None
 
+    ms, fine_ms, mb = (1e3, "%.0f ms"), (1e3, "%.3f ms"), (1e-6, "%.1f MB")
+    size = (1e-3, "%.1f kB") if is_small else (1e-6, "%.2f MB")
+    throughput = f"Throughput in {calls}, one at a time."
     return [
-        ("Size", lambda cost: cost.bytes, unit, scale, "All files of the copy."),
-        ("Save", middle("save"), "%.0f ms", 1e3, "To save the run's model in this format again; the middle one."),
-        ("Load", middle("load"), "%.0f ms", 1e3, "In a fresh process, until it can be asked; the middle one."),
-        ("First answer", middle("first"), "%.1f ms", 1e3, "To one row, right after the load; the middle one."),
-        ("p50", steady("p50"), "%.3f ms", 1e3, f"Half of all calls of {in_rows} were faster than this."),
-        ("p95", steady("p95"), "%.3f ms", 1e3, f"95 of 100 calls of {in_rows} were faster than this."),
-        ("p99", steady("p99"), "%.3f ms", 1e3, f"99 of 100 calls of {in_rows} were faster than this."),
-        (
-            "Rows a second",
-            lambda cost: round(cost.latency_at(batch).per_second),
-            "localized",
-            1,
-            f"Throughput in calls of {in_rows}, one at a time.",
-        ),
-        ("Processors", steady("processors"), "%.1f", 1, "How many processors the calls kept busy."),
-        ("Memory", middle("memory"), "%.1f MB", 1e-6, "Growth of the process's peak until the first answer."),
-        ("Memory at work", middle("working_memory"), "%.1f MB", 1e-6, "The same, until the last answer to 256 rows."),
+        _Column("Difference", view.fidelity.get, 1, "%.2g", "The largest one from the baseline."),
+        _Column("Size", lambda id_: view.benchmarks[id_].bytes, *size, "All files of the copy."),
+        _Column("Save", median("save"), *ms, "To save the run's model in this format again; the middle one."),
+        _Column("Load", median("load"), *ms, "In a fresh process, until it can be asked; the middle one."),
+        _Column("First answer", median("first"), 1e3, "%.1f ms", "To one row, right after the load; the middle one."),
+        _Column("p50", latency("p50"), *fine_ms, f"Half of all {calls} were faster than this."),
+        _Column("p95", latency("p95"), *fine_ms, f"95 of 100 {calls} were faster than this."),
+        _Column("p99", latency("p99"), *fine_ms, f"99 of 100 {calls} were faster than this."),
+        _Column("Rows a second", lambda id_: round(view.latency(id_).per_second), 1, "localized", throughput),
+        _Column("Processors", latency("processors"), 1, "%.1f", "How many processors the calls kept busy."),
+        _Column("Memory", median("memory"), *mb, "Growth of the process's peak until the first answer."),
+        _Column("Memory at work", median("working_memory"), *mb, "The same, until the last answer to 256 rows."),
     ]
 
 
-def _show_remarks(benchmarks: dict[str, ArtifactBenchmark], names: dict[str, str]) -> None:
-    """What must not be silent, each sentence once with the copies that it is said of."""
-    said: dict[str, list[str]] = {}
-    for id_, cost in benchmarks.items():
+def _show_remarks(view: BenchmarkView) -> None:
+    """Show what must not be silent, each sentence once with the copies that it is about."""
+    copies: dict[str, list[str]] = {}
+    for id_, cost in view.benchmarks.items():
         for remark in cost.remarks:
-            said.setdefault(remark, []).append(names[id_])
-    st.caption(
-        "  \n".join(
-            f"**{escape_markdown(', '.join(whose))}**: {escape_markdown(remark)}" for remark, whose in said.items()
-        )
-    )
-    if any(cost.memory is None for cost in benchmarks.values()):
+            copies.setdefault(remark, []).append(view.names[id_])
+    lines = [f"**{escape_markdown(', '.join(names))}**: {escape_markdown(remark)}" for remark, names in copies.items()]
+    st.caption("  \n".join(lines))
+    if any(cost.memory is None for cost in view.benchmarks.values()):
         st.caption("This system does not count the peak of a process's memory, so there are no numbers for it.")
 
 
 def _show_method(job: Job, result: BenchmarkResult) -> None:
-    """Machine and protocol, in words."""
-    left, right = st.columns(2, gap="large")
-    with left:
-        st.markdown("**The machine**")
-        lines = [f"Measured {format_timestamp(job.finished or job.created)}.", *result.machine.describe()]
-        st.caption("\n".join(f"- {escape_markdown(line)}" for line in lines))
-    with right:
-        st.markdown("**How it was measured**")
-        st.caption("\n".join(f"- {escape_markdown(line)}" for line in result.protocol))
+    """Show machine and protocol, in words."""
+    machine = [f"Measured {format_timestamp(job.finished or job.created)}.", *result.machine.describe()]
+    titles = {"The machine": machine, "How it was measured": result.protocol}
+    for column, (title, lines) in zip(st.columns(2, gap="large"), titles.items(), strict=True):
+        with column:
+            st.markdown(f"**{title}**")
+            st.caption("\n".join(f"- {escape_markdown(line)}" for line in lines))

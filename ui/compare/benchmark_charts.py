@@ -1,92 +1,24 @@
-"""Benchmark charts.
-
-A Plotly figure of points that trade one thing against another, on logarithmic axes.
-
-What copies cost, drawn: from click to first answer, and size against speed against fidelity.
-"""
+"""What copies cost, drawn: from click to first prediction, and size against speed against fidelity."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from core.compare import ATOL
 from core.figures.theme import PLOTLY_CONFIG, apply_theme
-from core.jobs.benchmark_result import ArtifactBenchmark
+from core.jobs.benchmark_result import ArtifactBenchmark, BatchLatency, RepeatedMeasurement
+from core.library import Entry
 from core.text.labels import format_duration, format_size
 from ui.charts import NEUTRAL, stacked_bar_chart
 from ui.components import escape_markdown
 
-# Kinds from best to worst, told apart by colour and by shape.
-KIND_COLOURS = ["#0D9488", "#0284C7", "#D97706", "#DC2626", NEUTRAL]
-KIND_SYMBOLS = ["circle", "square", "diamond", "x", "circle-open"]
-
-
-class TradeOffPoint(NamedTuple):
-    """One point of `trade_offs`: where, of which kind, its words, and its number where it lies on the line."""
-
-    x: float
-    y: float
-    kind: str
-    hover: str
-    number: int | None = None
-
-
-class LogAxis(NamedTuple):
-    """A logarithmic axis: its title, and how a value on it is written."""
-
-    title: str
-    format_value: Callable[[float], str]
-
-
-def trade_off_chart(points: list[TradeOffPoint], x: LogAxis, y: LogAxis, kinds: Sequence[str]) -> go.Figure:
-    """Points on logarithmic axes, each kind with a colour and a shape of its own; those with a number are joined in
-    the order of their numbers."""
-    figure = go.Figure()
-    joined = sorted((one for one in points if one.number is not None), key=lambda one: one.number)
-    line = {"color": NEUTRAL, "width": 1.5, "dash": "dot"}
-    xs, ys = [one.x for one in joined], [one.y for one in joined]
-    figure.add_scatter(x=xs, y=ys, mode="lines", line=line, hoverinfo="skip", name="nothing beats these")
-    for kind, colour, symbol in zip(kinds, KIND_COLOURS, KIND_SYMBOLS, strict=True):
-        if found := [one for one in points if one.kind == kind]:
-            figure.add_scatter(
-                x=[one.x for one in found],
-                y=[one.y for one in found],
-                name=kind,
-                mode="markers+text",
-                text=["" if one.number is None else f"<b>{one.number}</b>" for one in found],
-                textposition="top center",
-                hovertext=[one.hover for one in found],
-                hoverinfo="text",
-                marker={
-                    "color": colour,
-                    "symbol": symbol,
-                    "size": [10 if one.number is None else 14 for one in found],
-                    "opacity": [0.6 if one.number is None else 1.0 for one in found],
-                },
-            )
-    figure.update_xaxes(**_log_axis([one.x for one in points], x.format_value))
-    figure.update_yaxes(**_log_axis([one.y for one in points], y.format_value))
-    return apply_theme(figure, x.title, y.title, height=440).update_layout(legend={"y": -0.2, "yanchor": "top"})
-
-
-def _log_axis(values: list[float], format_value: Callable[[float], str]) -> dict[str, Any]:
-    """An axis with room around the outermost points, and a few round numbers on it."""
-    least, most = math.log10(min(values)), math.log10(max(values))
-    room = max(0.1 * (most - least), 0.15)
-    bounds = [least - room, most + room]
-    steps = (1,) if bounds[1] - bounds[0] > 2 else (1, 2, 5)
-    powers = range(math.floor(bounds[0]), math.ceil(bounds[1]) + 1)
-    ticks = [step * 10.0**power for power in powers for step in steps]
-    ticks = [tick for tick in ticks if bounds[0] <= math.log10(tick) <= bounds[1]]
-    return {"type": "log", "range": bounds, "tickvals": ticks, "ticktext": [format_value(tick) for tick in ticks]}
-
-
 CLOSE_DIFFERENCE = 0.01  # a difference that nobody sees in a probability
-# How far from the baseline, in words; best first.
+# How far from the baseline, best first; each with a colour and a shape of its own.
 CLOSENESS_LABELS = (
     "exactly the same",
     "same to rounding",
@@ -94,72 +26,125 @@ CLOSENESS_LABELS = (
     f"off by more than {CLOSE_DIFFERENCE:g}",
     "not compared",
 )
+CLOSENESS_COLOURS = ("#0D9488", "#0284C7", "#D97706", "#DC2626", NEUTRAL)
+CLOSENESS_SYMBOLS = ("circle", "square", "diamond", "x", "circle-open")
 
 
-def show_first_prediction_chart(benchmarks: dict[str, ArtifactBenchmark], names: dict[str, str]) -> None:
-    st.subheader("From click to first answer")
-    order = sorted(benchmarks, key=lambda id_: benchmarks[id_].click.median)
-    whole = [benchmarks[id_].click for id_ in order]
-    parts = {
-        "load": [benchmarks[id_].load.median * 1000 for id_ in order],
-        "first answer": [benchmarks[id_].first.median * 1000 for id_ in order],
-    }
-    hover = {part: [f"{part}: {format_duration(value / 1000)}" for value in values] for part, values in parts.items()}
-    bounds = [(spread.least * 1000, spread.most * 1000) for spread in whole]
-    figure = stacked_bar_chart([names[id_] for id_ in order], parts, "milliseconds", hover, bounds)
-    said = ", ".join(f"{names[id_]} {format_duration(benchmarks[id_].click.median)}" for id_ in order)
-    st.plotly_chart(figure, config=PLOTLY_CONFIG, key="cost-click", alt=f"Time from click to first answer: {said}")
+@dataclass(frozen=True)
+class BenchmarkView:
+    """The benchmarks of copies that loaded, by artifact.
 
+    Attributes:
+        fidelity: Largest difference of each from the baseline; None where it was not compared.
+        batch: Rows in one call.
+    """
 
-def show_trade_off_chart(
-    benchmarks: dict[str, ArtifactBenchmark],
-    names: dict[str, str],
-    fidelity: dict[str, float | None],
-    pareto_ids: list[str],
-    batch: int,
-) -> None:
-    st.subheader("Size, speed, fidelity")
-    numbers = {id_: at for at, id_ in enumerate(pareto_ids, 1)}
-    said = {
-        id_: (
-            format_size(cost.bytes),
-            f"{_call_duration(cost.latency_at(batch).p50)} a call",
-            closeness_label(fidelity.get(id_)),
-        )
-        for id_, cost in benchmarks.items()
-    }
-    marks = [
-        TradeOffPoint(
-            x=cost.bytes,
-            y=cost.latency_at(batch).p50,
-            kind=said[id_][2],
-            hover=f"<b>{escape(names[id_])}</b><br>{'<br>'.join(said[id_])}",
-            number=numbers.get(id_),
-        )
-        for id_, cost in benchmarks.items()
-    ]
-    call = f"time of a call of {'1 row' if batch == 1 else f'{batch} rows'}"
-    figure = trade_off_chart(
-        marks, LogAxis("size on disk", format_size), LogAxis(call, _call_duration), CLOSENESS_LABELS
-    )
-    alt = "; ".join(f"{names[id_]}: {', '.join(words)}" for id_, words in said.items())
-    st.plotly_chart(figure, config=PLOTLY_CONFIG, key="cost-trade-offs", alt=f"Size against time of a call. {alt}")
-    st.caption("Further left is smaller, further down is faster. Numbered and joined: those that nothing beats.")
-    key = [
-        f"**{number} {escape_markdown(names[id_])}**: {escape_markdown(', '.join(said[id_]))}"
-        for id_, number in numbers.items()
-    ]
-    st.caption("  \n".join(key))
+    benchmarks: dict[str, ArtifactBenchmark]
+    names: dict[str, str]
+    entries: dict[str, Entry]
+    fidelity: dict[str, float | None]
+    batch: int
+
+    def latency(self, id_: str) -> BatchLatency:
+        return {latency.batch: latency for latency in self.benchmarks[id_].steady}[self.batch]
+
+    def closeness(self, id_: str) -> str:
+        return closeness_label(self.fidelity.get(id_))
 
 
 def closeness_label(difference: float | None) -> str:
-    """The largest difference as one of `CLOSENESS`."""
-    if difference is None or difference != difference:
+    """Return the largest difference as one of `CLOSENESS_LABELS`."""
+    if difference is None or math.isnan(difference):
         return CLOSENESS_LABELS[4]
     bounds = (0.0, ATOL, CLOSE_DIFFERENCE)
     return CLOSENESS_LABELS[next((at for at, bound in enumerate(bounds) if difference <= bound), 3)]
 
 
+def show_first_prediction_chart(view: BenchmarkView) -> None:
+    st.subheader("From click to first answer")
+    clicks = {id_: _milliseconds(cost.click) for id_, cost in view.benchmarks.items()}
+    ids = sorted(clicks, key=lambda id_: clicks[id_][0])
+    names, costs = [view.names[id_] for id_ in ids], [view.benchmarks[id_] for id_ in ids]
+    parts = {
+        "load": [_milliseconds(cost.load)[0] for cost in costs],
+        "first answer": [_milliseconds(cost.first)[0] for cost in costs],
+    }
+    hover = {part: [f"{part}: {format_duration(value / 1000)}" for value in values] for part, values in parts.items()}
+    figure = stacked_bar_chart(names, parts, "milliseconds", hover, [clicks[id_][1:] for id_ in ids])
+    texts = ", ".join(f"{view.names[id_]} {format_duration(clicks[id_][0] / 1000)}" for id_ in ids)
+    st.plotly_chart(figure, config=PLOTLY_CONFIG, key="cost-click", alt=f"Time from click to first answer: {texts}")
+
+
+def _milliseconds(measurement: RepeatedMeasurement | None) -> tuple[float, float, float]:
+    """Return the median, the least and the most of seconds, in milliseconds."""
+    if measurement is None:
+        return 0.0, 0.0, 0.0
+    return measurement.median * 1000, measurement.least * 1000, measurement.most * 1000
+
+
+def show_trade_off_chart(view: BenchmarkView, pareto_ids: list[str]) -> None:
+    st.subheader("Size, speed, fidelity")
+    texts = {
+        id_: f"{format_size(cost.bytes)}, {_call_duration(view.latency(id_).p50)} a call, {view.closeness(id_)}"
+        for id_, cost in view.benchmarks.items()
+    }
+    figure = _trade_off_chart(view, pareto_ids, texts)
+    alt = "; ".join(f"{view.names[id_]}: {text}" for id_, text in texts.items())
+    st.plotly_chart(figure, config=PLOTLY_CONFIG, key="cost-trade-offs", alt=f"Size against time of a call. {alt}")
+    st.caption("Further left is smaller, further down is faster. Numbered and joined: those that nothing beats.")
+    keys = [
+        f"**{number} {escape_markdown(view.names[id_])}**: {escape_markdown(texts[id_])}"
+        for number, id_ in enumerate(pareto_ids, 1)
+    ]
+    st.caption("  \n".join(keys))
+
+
+def _trade_off_chart(view: BenchmarkView, pareto_ids: list[str], texts: dict[str, str]) -> go.Figure:
+    """Points on logarithmic axes, each closeness in a colour and shape of its own; a line joins the Pareto front."""
+    places = {id_: (cost.bytes, view.latency(id_).p50) for id_, cost in view.benchmarks.items()}
+    figure = go.Figure()
+
+    def add(ids: list[str], **options: Any) -> None:
+        figure.add_scatter(x=[places[id_][0] for id_ in ids], y=[places[id_][1] for id_ in ids], **options)
+
+    line = {"color": NEUTRAL, "width": 1.5, "dash": "dot"}
+    add(pareto_ids, mode="lines", line=line, hoverinfo="skip", name="nothing beats these")
+    for label, colour, symbol in zip(CLOSENESS_LABELS, CLOSENESS_COLOURS, CLOSENESS_SYMBOLS, strict=True):
+        if ids := [id_ for id_ in places if view.closeness(id_) == label]:
+            is_best = [id_ in pareto_ids for id_ in ids]
+            marker = {
+                "color": colour,
+                "symbol": symbol,
+                "size": [14 if best else 10 for best in is_best],
+                "opacity": [1.0 if best else 0.6 for best in is_best],
+            }
+            add(
+                ids,
+                name=label,
+                mode="markers+text",
+                text=[f"<b>{pareto_ids.index(id_) + 1}</b>" if id_ in pareto_ids else "" for id_ in ids],
+                textposition="top center",
+                hovertext=[f"<b>{escape(view.names[id_])}</b><br>{texts[id_].replace(', ', '<br>')}" for id_ in ids],
+                hoverinfo="text",
+                marker=marker,
+            )
+    figure.update_xaxes(**_log_axis([x for x, _ in places.values()], format_size))
+    figure.update_yaxes(**_log_axis([y for _, y in places.values()], _call_duration))
+    title = f"time of a call of {'1 row' if view.batch == 1 else f'{view.batch} rows'}"
+    return apply_theme(figure, "size on disk", title, height=440).update_layout(legend={"y": -0.2, "yanchor": "top"})
+
+
+def _log_axis(values: list[float], format_value: Callable[[Any], str]) -> dict[str, Any]:
+    """Return an axis with room around the outermost points, and a few round numbers on it."""
+    least, most = math.log10(min(values)), math.log10(max(values))
+    room = max(0.1 * (most - least), 0.15)
+    low, high = least - room, most + room
+    steps = (1,) if high - low > 2 else (1, 2, 5)
+    powers = range(math.floor(low), math.ceil(high) + 1)
+    ticks = [step * 10.0**power for power in powers for step in steps if low <= math.log10(step * 10.0**power) <= high]
+    return {"type": "log", "range": [low, high], "tickvals": ticks, "ticktext": [format_value(tick) for tick in ticks]}
+
+
 def _call_duration(seconds: float) -> str:
-    """Times of a call, down to microseconds."""
+    """Return the time of a call, down to microseconds."""
     return format_duration(seconds) if seconds >= 0.001 else f"{seconds * 1e6:.0f} µs"

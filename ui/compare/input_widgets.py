@@ -10,7 +10,6 @@ from core.inputs.fitting import InputSpec, InputSpecs
 from core.inputs.options import FileChoice, HeldOutChoice, InputChoice, InputOptions, RandomChoice, TypedChoice
 from core.text.labels import reference_row_labels
 from ui.components import escape_markdown
-from ui.streamlit_internals import release_uploads
 
 MAX_ROWS = 1_000_000
 MAX_SEED = 2**32 - 1
@@ -140,12 +139,6 @@ def _spec_text(spec: InputSpec) -> str:
     sizes = [size for size in (spec["shape"] or [None])[1:] if size != 1]
     noun = "text" if spec["dtype"] == "object" else "numbers" if sizes else "a number"
     return f"{' × '.join('any' if size is None else str(size) for size in sizes)} {noun}".strip()
-
-
-def discard_upload(choice: FileChoice) -> None:
-    """Free the bytes of uploaded files, which else stay in memory while the session lasts."""
-    release_uploads(file for _, file in choice.uploads)
-    st.session_state["upload-count"] += 1
 
 
 # Random numbers

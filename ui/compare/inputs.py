@@ -30,13 +30,13 @@ from ui.compare.input_widgets import (
     choose_held_out,
     choose_random,
     choose_typed,
-    discard_upload,
     restore_widgets,
 )
 from ui.components import escape_markdown, show_error
 from ui.query_params import bind_select
 from ui.routes import inputs_url
 from ui.session import current_jobs
+from ui.streamlit_internals import release_uploads
 
 INPUT_KINDS = {
     "held-out": ("Held-out rows", ":material/table_rows:"),
@@ -157,7 +157,8 @@ def _store_upload(options: InputOptions, choice: FileChoice) -> None:
             st.query_params["inputs"] = _make(options, choice).id
     except RoundtripError as error:
         st.session_state["upload-error"] = error.to_json()
-    discard_upload(choice)
+    release_uploads(file for _, file in choice.uploads)
+    st.session_state["upload-count"] += 1
     st.rerun()
 
 

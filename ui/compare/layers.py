@@ -8,7 +8,6 @@ from core.errors import InputError, RoundtripError
 from core.figures.theme import PLOTLY_CONFIG
 from core.inputs import InputSet
 from core.jobs.layers import DEFAULT_ROWS, DEFAULT_TOLERANCE, MAX_ROWS, PAIRED, UNPAIRED, require_comparable_layers
-from core.library import Entry
 from core.library.job_store import Job
 from core.text.labels import pluralize
 from ui.charts import layer_difference_chart
@@ -23,23 +22,28 @@ TOLERANCE_OPTIONS = {
     1e-5: "0.001 %",
     DEFAULT_TOLERANCE: "0.01 %, rounding",
     1e-3: "0.1 %",
+    1e-2: "1 %",
+    1e-1: "10 %",
 }
-TOLERANCE_OPTIONS |= {1e-2: "1 %", 1e-1: "10 %"}
+LayerStep = dict[str, Any]
 STATE_SIGNS = {"same bits": "✓", "same": "✓", "differs": "✗", "fused or missing": "–", "no numbers": "–"}
+PAIRED_BY = {"structure": "by class and shape, in order", "value": "by value and shape, because formats rename them"}
 
 
 def show_layers(
     baseline: str,
     others: list[str],
     names: dict[str, str],
-    entries: dict[str, Entry],
     sources: dict[str, str] | None = None,
     inputs: InputSet | None = None,
 ) -> None:
-    """Ask which copy to walk against the baseline (an artifact, or a run for its live model), walk it, show the result.
+    """Choose which copy to walk against the baseline, walk it, show the result; the job stands in the address.
 
-    `names` are what the copies are called on this page; `sources` as in `Jobs.layers`; `inputs` is what the page asks
-    (by default held-out rows). The job stands in the address.
+    Args:
+        baseline: An artifact, or a run for its live model.
+        names: What the copies are called on this page.
+        sources: As in `Jobs.compare_layers`.
+        inputs: What the page compares on; held-out rows where it is None.
     """
     st.subheader("First layer that differs")
     st.caption(
@@ -47,98 +51,91 @@ def show_layers(
         "against its partner in the other copy, one layer after another, so that you see where a difference begins and "
         "not only how it ends."
     )
-    fitting = _comparable_ids(baseline, others, names)
-    if not fitting:
+    ids = _comparable_ids(baseline, others, names)
+    if not ids:
         return
-    other, rows, tolerance = _choose_settings(fitting, names, inputs)
-    asked = inputs.id if inputs else None
-    job = _job_from_query(baseline, other, rows, tolerance, asked)
+    other, rows, tolerance = _choose_settings(ids, names, inputs)
+    inputs_id = inputs.id if inputs else None
+    job = _job_from_query(baseline, other, rows, tolerance, inputs_id)
     if st.button("Walk the layers", type="primary", icon=":material/footprint:", disabled=bool(job and job.is_active)):
-        used = _sources_of(sources or {}, (baseline, other))
-        job = current_jobs().compare_layers(baseline, other, rows, tolerance, used, inputs=asked)
+        used = {id_: key for id_, key in (sources or {}).items() if id_ in (baseline, other)}
+        job = current_jobs().compare_layers(baseline, other, rows, tolerance, used, inputs=inputs_id)
         st.query_params["layers"] = job.id
     if job:
         follow_job(job, lambda seen: None)
         seen = current_jobs().job_store.read(job.id)
         if seen.state == "done":
-            _show_result(seen, names, inputs)
+            _show_result(seen.result, names, inputs)
 
 
 def _comparable_ids(baseline: str, others: list[str], names: dict[str, str]) -> list[str]:
-    """The copies that can be walked against the baseline; why the rest cannot is said."""
-    fitting, refused = [], {}
+    """Return the copies that can be walked against the baseline, and show why the rest cannot."""
+    ids: list[str] = []
+    refused: dict[str, list[str]] = {}
     for id_ in others:
         try:
             require_comparable_layers(current_jobs().library, baseline, id_)
-            fitting.append(id_)
+            ids.append(id_)
         except InputError as error:
             if id_ != baseline:
                 refused.setdefault(f"{error.sentence} {error.cure}", []).append(names.get(id_, id_))
-    for why, which in refused.items():
-        st.info(f"**{escape_markdown(', '.join(which))}**: {escape_markdown(why)}", icon=":material/visibility_off:")
+    for reason, copies in refused.items():
+        st.info(
+            f"**{escape_markdown(', '.join(copies))}**: {escape_markdown(reason)}", icon=":material/visibility_off:"
+        )
     if not others or others == [baseline]:
         st.info("Choose another copy above, to be walked against the first.", icon=":material/arrow_upward:")
-    return fitting
+    return ids
 
 
 def _choose_settings(ids: list[str], names: dict[str, str], inputs: InputSet | None) -> tuple[str, int, float]:
+    """Return the copy to walk, the number of rows, and the tolerance."""
     most = min(MAX_ROWS, inputs.rows) if inputs else MAX_ROWS
+    rows_help = (
+        f"The first {'of those asked above' if inputs else 'held-out rows'}. More rows find rarer differences, and "
+        "take longer."
+    )
+    tolerance_help = "As a share of the layer's range: from its smallest to its largest value on these rows."
     with st.container(horizontal=True, vertical_alignment="bottom"):
         bound = bind_select("walk", ids)
         other = st.selectbox("Copy to walk", **bound, format_func=lambda id_: names.get(id_, id_), width=320)
-        rows = st.number_input(
-            "Rows",
-            1,
-            most,
-            min(DEFAULT_ROWS, most),
-            width=120,
-            help=f"The first {'of those asked above' if inputs else 'held-out rows'}. More rows find rarer "
-            "differences, and take longer.",
-        )
+        rows = st.number_input("Rows", 1, most, min(DEFAULT_ROWS, most), width=120, help=rows_help)
         tolerance = st.selectbox(
             "A layer may differ by",
-            list(TOLERANCE_OPTIONS),
+            TOLERANCE_OPTIONS,
             index=list(TOLERANCE_OPTIONS).index(DEFAULT_TOLERANCE),
-            format_func=TOLERANCE_OPTIONS.get,
+            format_func=TOLERANCE_OPTIONS.__getitem__,
             width=200,
-            help="As a share of the layer's range: from its smallest to its largest value on these rows.",
+            help=tolerance_help,
         )
     return other, int(rows), float(tolerance)
 
 
 def _job_from_query(baseline: str, other: str, rows: int, tolerance: float, inputs: str | None) -> Job | None:
-    """The job that the address names, if it is the one that is asked for here."""
+    """Return the job that the address names, if it is the one that is chosen here."""
     try:
         job = current_jobs().job_store.read(st.query_params.get("layers", ""))
-    except RoundtripError:  # none, or one that is forgotten: it can be walked again
+    except RoundtripError:  # none, or one that was deleted: it can be walked again
         return None
-    asked = {"baseline": baseline, "other": other, "rows": rows, "tolerance": tolerance}
-    return job if asked.items() <= job.request.items() and job.request.get("inputs") == inputs else None
+    request = {"baseline": baseline, "other": other, "rows": rows, "tolerance": tolerance}
+    return job if request.items() <= job.request.items() and job.request.get("inputs") == inputs else None
 
 
-def _sources_of(sources: dict[str, str], ids: tuple[str, ...]) -> dict[str, str]:
-    return {id_: key for id_, key in sources.items() if id_ in ids}
-
-
-def _show_result(job: Job, names: dict[str, str], inputs: InputSet | None) -> None:
-    found = job.result
-    _show_verdict(found)
-    held = escape_markdown(names.get(found["held"], found["held"]))
-    said = {"structure": "by class and shape, in order", "value": "by value and shape, because formats rename them"}
+def _show_result(result: dict[str, Any], names: dict[str, str], inputs: InputSet | None) -> None:
+    _show_verdict(result)
+    steps, other = result["steps"], escape_markdown(names.get(result["held"], result["held"]))
     st.caption(
-        f"{_layer_count_text(found)}, on {_rows_text(found['rows'], inputs)}. "
-        f"Partners in {held} were found {said[found['paired_by']]}. "
-        + " ".join(escape_markdown(remark) for remark in found["remarks"])
+        f"{_layer_count_text(steps)}, on {_rows_text(result['rows'], inputs)}. "
+        f"Partners in {other} were found {PAIRED_BY[result['paired_by']]}. "
+        + " ".join(escape_markdown(remark) for remark in result["remarks"])
     )
-    figure = layer_difference_chart(found["steps"], found["tolerance"], [_step_state(step) for step in found["steps"]])
-    st.plotly_chart(
-        figure, config=PLOTLY_CONFIG, alt="The difference of each layer, as a share of its range", key="layers"
-    )
-    _show_layer_table(found)
+    figure = layer_difference_chart(steps, result["tolerance"], [_step_state(step) for step in steps])
+    alt = "The difference of each layer, as a share of its range"
+    st.plotly_chart(figure, config=PLOTLY_CONFIG, alt=alt, key="layers")
+    _show_layer_table(steps)
 
 
 def _rows_text(count: int, inputs: InputSet | None) -> str:
-    """Which rows were used."""
     if inputs is None:
         return f"the first {pluralize(count, 'held-out row')}"
     if count < inputs.rows:
@@ -147,52 +144,50 @@ def _rows_text(count: int, inputs: InputSet | None) -> str:
 
 
 def _show_verdict(result: dict[str, Any]) -> None:
-    """First of all, in one sentence."""
-    measured = [step["relative"] for step in result["steps"] if step["state"] == PAIRED]
+    """Show the verdict in one sentence."""
     if result["first"] is None:
-        most = (
-            "every bit is the same" if not any(measured) else f"at most {_share_text(max(measured))} of a layer's range"
-        )
+        most = max((step["relative"] or 0.0 for step in result["steps"] if step["state"] == PAIRED), default=0.0)
+        text = f"at most {_share_text(most)} of a layer's range" if most else "every bit is the same"
         limit = "rounding" if result["tolerance"] == DEFAULT_TOLERANCE else "the tolerance"
-        st.success(f"No layer differs by more than {limit}: {most}.", icon=":material/check_circle:")
+        st.success(f"No layer differs by more than {limit}: {text}.", icon=":material/check_circle:")
         return
     step = result["steps"][result["first"]]
-    by = f"by up to {step['max_abs']:.2g}, {_share_text(step['relative'])} of its range"
+    difference = f"by up to {step['max_abs']:.2g}, {_share_text(step['relative'])} of its range"
     if step["not_finite"]:
-        by = f"{step['not_finite']:,} of its values are NaN or infinite in only one of the two"
+        difference = f"{step['not_finite']:,} of its values are NaN or infinite in only one of the two"
     together = ""
     if result["together"]:
-        layers = " and ".join(f"**{escape_markdown(one)}**" for one in result["together"])
+        layers = " and ".join(f"**{escape_markdown(name)}**" for name in result["together"])
         together = f" The other copy computes it together with {layers}: the cause may lie in any of them."
     st.warning(
         f"The first layer that differs is **{escape_markdown(step['layer'])}** ({escape_markdown(step['class'])}): "
-        f"{by}.{together}",
+        f"{difference}.{together}",
         icon=":material/search:",
     )
 
 
-def _layer_count_text(result: dict[str, Any]) -> str:
-    layers, without = len(result["steps"]), sum(step["state"] == UNPAIRED for step in result["steps"])
-    own = "1 has no tensor of its own" if without == 1 else f"{without} have no tensor of their own"
-    return f"{layers:,} layers" + (f", of which {own} in the other copy (fused or missing)" if without else "")
+def _layer_count_text(steps: list[LayerStep]) -> str:
+    unpaired = sum(step["state"] == UNPAIRED for step in steps)
+    own = "1 has no tensor of its own" if unpaired == 1 else f"{unpaired} have no tensor of their own"
+    return f"{len(steps):,} layers" + (f", of which {own} in the other copy (fused or missing)" if unpaired else "")
 
 
-def _step_state(step: dict[str, Any]) -> str:
+def _step_state(step: LayerStep) -> str:
     if step["state"] != PAIRED:
         return step["state"]
     return "differs" if step["above"] else "same" if step["max_abs"] else "same bits"
 
 
 def _share_text(value: float) -> str:
-    """A share for people: 12 %, 0.4 %, 3e-07."""
+    """Return a share for people: 12 %, 0.4 %, 3e-07."""
     return f"{value:.2g}" if value < 1e-5 else f"{100 * value:.2g} %"
 
 
-def _show_layer_table(result: dict[str, Any]) -> None:
-    steps = result["steps"]
+def _show_layer_table(steps: list[LayerStep]) -> None:
+    states = [_step_state(step) for step in steps]
     columns = {
         "Layer": [step["layer"] for step in steps],
-        "Verdict": [f"{STATE_SIGNS[says]} {says}" for says in map(_step_state, steps)],
+        "Verdict": [f"{STATE_SIGNS[state]} {state}" for state in states],
         "Share of range": [step["relative"] for step in steps],
         "Largest difference": [step["max_abs"] for step in steps],
         "Mean difference": [step["mean_abs"] for step in steps],
@@ -202,23 +197,27 @@ def _show_layer_table(result: dict[str, Any]) -> None:
         "Partner's axes": [_axes_text(step) for step in steps],
         "In words": [step["words"] for step in steps],
     }
-    number = {"format": "%.2e"}
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    axes_help = "The order in which the partner's axes lie like the layer's; 0 is the batch."
     config = {
-        "Layer": st.column_config.TextColumn(pinned=True),
-        "Share of range": st.column_config.NumberColumn(**number, help="Largest difference by the layer's range."),
-        "Largest difference": st.column_config.NumberColumn(**number),
-        "Mean difference": st.column_config.NumberColumn(**number),
-        "Partner": st.column_config.TextColumn(help="The operation in the other copy, and its name there."),
-        "Partner's axes": st.column_config.TextColumn(
-            help="The order in which the partner's axes lie like the layer's; 0 is the batch.", width="small"
-        ),
+        "Layer": text(pinned=True),
+        "Share of range": number(format="%.2e", help="Largest difference by the layer's range."),
+        "Largest difference": number(format="%.2e"),
+        "Mean difference": number(format="%.2e"),
+        "Partner": text(help="The operation in the other copy, and its name there."),
+        "Partner's axes": text(help=axes_help, width="small"),
     }
-    height = min(38 + 35 * len(steps), 800)
-    table = {"hide_index": True, "column_config": config, "height": height, "key": "layer-table"}
-    st.dataframe(columns, **table, alt="Each layer and its partner")
+    st.dataframe(
+        columns,
+        hide_index=True,
+        column_config=config,
+        height=min(38 + 35 * len(steps), 800),
+        key="layer-table",
+        alt="Each layer and its partner",
+    )
 
 
-def _axes_text(step: dict[str, Any]) -> str:
+def _axes_text(step: LayerStep) -> str:
     if step["state"] != PAIRED:
         return "–"
     return "flattened otherwise" if step["permutation"] is None else ", ".join(map(str, step["permutation"]))

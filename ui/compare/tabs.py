@@ -1,9 +1,4 @@
-"""Tabs of a finished comparison.
-
-A comparison as files to keep and to send.
-
-What a finished comparison offers to look at; only the view that is open is computed.
-"""
+"""Tabs of a finished comparison, of which only the open one is computed; and its reports to download."""
 
 from collections.abc import Callable
 
@@ -23,25 +18,6 @@ from ui.routes import report_url
 REPORT_ICONS = {"html": ":material/article:", "json": ":material/data_object:", "csv": ":material/table:"}
 
 
-def show_report_downloads(comparison: FinishedComparison) -> None:
-    """A button for each kind of report, with what is in it; a report is made when it is asked for."""
-    wanted = tolerances_from_query()
-    with st.grid(3, min_column_width=270):
-        for kind, words in REPORT_KINDS.items():
-            with st.container(border=True, height="stretch", key=f"report-{kind}"):
-                st.markdown(f"**{kind.upper()}**")
-                st.markdown(f"{words[0].upper()}{words[1:]}.")
-                st.link_button(
-                    f"Download {kind.upper()}",
-                    report_url(comparison.job.id, kind, wanted),
-                    icon=REPORT_ICONS[kind],
-                    type="primary" if kind == "html" else "secondary",
-                )
-    if wanted:
-        st.caption("The tolerances that you set under Numbers are in them, with who passes and who fails.")
-    st.caption("The same from the command line: `roundtrip compare ID... --report FILE`.")
-
-
 def show_comparison_tabs(comparison: FinishedComparison, entries: dict[str, Entry]) -> None:
     """Tabs over one comparison; which is open stands in the address."""
     views = _prediction_tabs(comparison) | _artifact_tabs(comparison, entries)
@@ -53,15 +29,15 @@ def show_comparison_tabs(comparison: FinishedComparison, entries: dict[str, Entr
 
 
 def _prediction_tabs(comparison: FinishedComparison) -> dict[str, Callable[[], None]]:
-    """Views of what was answered."""
-    views = {
+    """Views of the predictions."""
+    views: dict[str, Callable[[], None]] = {
         "Rows": lambda: show_predictions(comparison.run, comparison.job, comparison.names),
         "Numbers": lambda: show_metrics(comparison),
         "Pictures": lambda: show_figures(comparison),
         "All against all": lambda: show_pairwise_matrix(comparison),
     }
-    answered = any(outcome.has_predictions for outcome in comparison.outcomes.values())
-    return views if answered else dict.fromkeys(views, _show_no_predictions)
+    has_any = any(outcome.has_predictions for outcome in comparison.outcomes.values())
+    return views if has_any else dict.fromkeys(views, _show_no_predictions)
 
 
 def _show_no_predictions() -> None:
@@ -69,14 +45,33 @@ def _show_no_predictions() -> None:
 
 
 def _artifact_tabs(comparison: FinishedComparison, entries: dict[str, Entry]) -> dict[str, Callable[[], None]]:
-    """Views for which the copies are asked again, and the report."""
+    """Views for which the copies are loaded again, and the report."""
     baseline, names, sources = comparison.baseline, comparison.all_names, comparison.job.request["sources"]
-    # The copy that is furthest off stands first: it is the one that one wants to look into.
-    others = sorted(comparison.outcomes, key=lambda id_: -(comparison.outcomes[id_].max_abs or 0.0))
     fidelity = {id_: outcome.max_abs for id_, outcome in comparison.outcomes.items()}
+    # The copy that is furthest off stands first: it is the one that a person wants to look into.
+    others = sorted(fidelity, key=lambda id_: -(fidelity[id_] or 0.0))
     return {
-        "Layers": lambda: show_layers(baseline, others, names, entries, sources, comparison.inputs),
+        "Layers": lambda: show_layers(baseline, others, names, sources, comparison.inputs),
         "Find a disagreement": lambda: show_disagreement(baseline, others, names, entries, sources),
         "Costs": lambda: show_benchmark(others, names, entries, fidelity, sources),
-        "Report": lambda: show_report_downloads(comparison),
+        "Report": lambda: _show_report_downloads(comparison.job.id),
     }
+
+
+def _show_report_downloads(job_id: str) -> None:
+    """A button for each kind of report, with what is in it; a report is made when it is downloaded."""
+    tolerances = tolerances_from_query()
+    with st.grid(3, min_column_width=270):
+        for kind, words in REPORT_KINDS.items():
+            with st.container(border=True, height="stretch", key=f"report-{kind}"):
+                st.markdown(f"**{kind.upper()}**")
+                st.markdown(f"{words[0].upper()}{words[1:]}.")
+                st.link_button(
+                    f"Download {kind.upper()}",
+                    report_url(job_id, kind, tolerances),
+                    icon=REPORT_ICONS[kind],
+                    type="primary" if kind == "html" else "secondary",
+                )
+    if tolerances:
+        st.caption("The tolerances that you set under Numbers are in them, with who passes and who fails.")
+    st.caption("The same from the command line: `roundtrip compare ID... --report FILE`.")

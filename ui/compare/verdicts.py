@@ -1,4 +1,4 @@
-"""What the Compare page asks first and says first: which copies, against what, and the verdicts."""
+"""What the Compare page asks first and shows first: the baseline, the code of copies, and the verdicts."""
 
 import contextlib
 from typing import Any, NamedTuple
@@ -21,22 +21,19 @@ from ui.components import escape_markdown, show_error, verdict_badge
 from ui.query_params import bind_select
 from ui.session import current_jobs
 
-COMPARED_VALUES = "compared-values"  # in the session: the set of typed values that was asked in depth
-STARTED_COMPARISON = "comparison-begun"  # and the comparison that it has begun
-
-
-def _capitalise(text: str) -> str:
-    return text[:1].upper() + text[1:]
+COMPARED_VALUES = "compared-values"  # in the session: the set of typed values that was compared in depth
+STARTED_COMPARISON = "comparison-begun"  # and the comparison that it has started
 
 
 def choose_baseline(choices: ArtifactChoices, ids: list[str]) -> str:
-    """Against what the answers are held: the live model of a run of theirs, or any artifact but a single chosen one."""
+    """Choose what copies are compared with: the live model of one of their runs, or an artifact but a single copy."""
     runs = {choices.entries[id_].run: choices.entries[id_].run_name for id_ in ids}
+    phrases = {id_: live_model_phrase(name, current_jobs().library.run(id_)) for id_, name in runs.items()}
     return choose_artifact(
         choices,
         "Held against",
         "baseline",
-        {run: _capitalise(live_model_phrase(name, current_jobs().library.run(run))) for run, name in runs.items()},
+        {id_: phrase[:1].upper() + phrase[1:] for id_, phrase in phrases.items()},
         excluded=ids if len(ids) == 1 else (),
         help="The baseline: every answer is compared with its answer to the same input. The live model is the one that "
         "was trained; for held-out rows its answers were kept at the end of the training.",
@@ -44,22 +41,22 @@ def choose_baseline(choices: ArtifactChoices, ids: list[str]) -> str:
 
 
 def choose_code_sources(entries: dict[str, Entry], ids: list[str]) -> dict[str, str]:
-    """Where the code that a copy lacks comes from, asked only where there is a choice to make."""
+    """Choose where the code that a copy lacks comes from, only where there is a choice to make."""
     sources = {}
     for id_ in ids:
-        offered = {choice.key: choice.label for choice in list_code_sources(current_jobs().library, id_)}
-        if next(iter(offered)) != "none":
+        labels = {source.key: source.label for source in list_code_sources(current_jobs().library, id_)}
+        if next(iter(labels)) != "none":
             sources[id_] = st.selectbox(
                 f"{get_format(entries[id_].format).label} ({id_}): which code builds its layers?",
-                **bind_select(f"code-{id_}", list(offered)),
-                format_func=offered.get,
+                **bind_select(f"code-{id_}", list(labels)),
+                format_func=labels.__getitem__,
                 help="This copy is half a model, or has layers of its own: something must bring the other half.",
             )
     return sources
 
 
 def is_comparison_requested(inputs: InputSet) -> bool:
-    """Whether a person asked to compare on exactly these values, which the panel has answered already."""
+    """Whether a person asked to compare on exactly these values, which the live panel has shown already."""
     if st.session_state.get(COMPARED_VALUES) != inputs.id:
         st.button(
             "Compare on these values",
@@ -72,22 +69,25 @@ def is_comparison_requested(inputs: InputSet) -> bool:
 
 
 def start_comparison(ids: list[str], **request: Any) -> Job:
-    """What `Jobs.compare` gives; a comparison that this session has begun and asks for no more is stopped."""
-    jobs, asked_at = current_jobs(), now()
+    """Start what `Jobs.compare` starts, and cancel the comparison that this session started before."""
+    jobs, requested = current_jobs(), now()
     job = jobs.compare(ids, **request)
-    begun = st.session_state.get(STARTED_COMPARISON, job.id)
-    if begun != job.id:
-        with contextlib.suppress(RoundtripError):  # forgotten since
-            if jobs.job_store.read(begun).is_active:
-                jobs.cancel(begun)
+    previous = st.session_state.get(STARTED_COMPARISON, job.id)
+    if previous != job.id:
+        with contextlib.suppress(RoundtripError):  # deleted since
+            if jobs.job_store.read(previous).is_active:
+                jobs.cancel(previous)
         del st.session_state[STARTED_COMPARISON]
-    if job.created >= asked_at:
+    if job.created >= requested:
         st.session_state[STARTED_COMPARISON] = job.id
     return job
 
 
 class FinishedComparison(NamedTuple):
-    """A finished comparison as the page shows it. `names` has the baseline first, then every copy that answered."""
+    """A finished comparison as the page shows it.
+
+    `all_names` has the baseline first, then every copy; `names` without the copies that gave no predictions.
+    """
 
     job: Job
     run: Run
@@ -98,14 +98,14 @@ class FinishedComparison(NamedTuple):
 
     @property
     def baseline(self) -> str:
-        """The id of the artifact against which all are held, or of the run whose live model it is."""
+        """The id of the artifact with which all are compared, or of the run whose live model it is."""
         return self.job.result["baseline"]
 
 
 def load_comparison(job: Job, entries: dict[str, Entry]) -> FinishedComparison:
-    """What a finished job found out. Raises UnknownName when its run or its inputs are gone."""
+    """Read what a finished job found out. Raises UnknownName when its run or its inputs are gone."""
     baseline, jobs = job.result["baseline"], current_jobs()
-    outcomes = {id_: ComparisonOutcome.model_validate(found) for id_, found in job.result["outcomes"].items()}
+    outcomes = {id_: ComparisonOutcome.model_validate(fields) for id_, fields in job.result["outcomes"].items()}
     run = jobs.library.run(run_id_of(jobs, baseline))
     all_names = short_labels([baseline, *outcomes], entries, run)
     names = {id_: name for id_, name in all_names.items() if id_ not in outcomes or outcomes[id_].has_predictions}
@@ -113,9 +113,15 @@ def load_comparison(job: Job, entries: dict[str, Entry]) -> FinishedComparison:
 
 
 def show_verdicts(comparison: FinishedComparison) -> None:
-    """A card for each copy: the verdict first, then the numbers, then what must not be silent."""
+    """Show a card for each copy: the verdict first, then the numbers, then what must not be silent."""
+    run, baseline = comparison.run, comparison.baseline
+    reference = live_model_phrase(run.name, run) if baseline == run.id else comparison.all_names[baseline]
     verdicts = "\n".join(f"- **{verdict.label}**: {verdict_meaning(verdict)}" for verdict in Verdict)
-    st.caption(_comparison_caption(comparison), help=f"The verdicts, best first:\n\n{verdicts}")
+    st.caption(
+        f"Asked: {escape_markdown(comparison.inputs.words)}. Held against {escape_markdown(reference)}. Each copy was "
+        "reloaded in a process of its own.",
+        help=f"The verdicts, best first:\n\n{verdicts}",
+    )
     with st.grid(3, min_column_width=270):
         for id_, outcome in comparison.outcomes.items():
             with st.container(border=True, height="stretch", key=f"verdict-{id_}"):
@@ -124,14 +130,10 @@ def show_verdicts(comparison: FinishedComparison) -> None:
                 if outcome.warning:
                     st.warning(escape_markdown(outcome.warning), icon=":material/warning:")
                 _show_numbers(outcome)
-                _show_remarks(outcome, comparison.job.request["sources"].get(id_, "none"))
-
-
-def _comparison_caption(comparison: FinishedComparison) -> str:
-    run, baseline = comparison.run, comparison.baseline
-    whose = live_model_phrase(run.name, run) if baseline == run.id else comparison.all_names[baseline]
-    asked = escape_markdown(comparison.inputs.words)
-    return f"Asked: {asked}. Held against {escape_markdown(whose)}. Each copy was reloaded in a process of its own."
+                if outcome.has_predictions:
+                    source = comparison.job.request["sources"].get(id_, "none")
+                    caveats = escape_markdown(" ".join(list_caveats(outcome.model_dump(), source)))
+                    st.caption(f"{caveats} Loaded in {format_duration(outcome.load_seconds)}.".strip())
 
 
 def _show_numbers(outcome: ComparisonOutcome) -> None:
@@ -143,10 +145,3 @@ def _show_numbers(outcome: ComparisonOutcome) -> None:
         f"Largest difference: **{outcome.max_abs:.3g}**  \n"
         f"Mean difference: **{outcome.mean_abs:.3g}**"
     )
-
-
-def _show_remarks(outcome: ComparisonOutcome, source: str) -> None:
-    """What must not be silent: outputs that were paired by more than their name, variables that did not come back."""
-    if outcome.has_predictions:
-        said = " ".join(list_caveats(outcome.model_dump(), source))
-        st.caption(f"{escape_markdown(said)} Loaded in {format_duration(outcome.load_seconds)}.".strip())
