@@ -17,10 +17,11 @@ sources and checks both:
     core.context
     core.compatibility, core.health, core.inputs, core.size_breakdown
     core.library
-    core.evidence
+    core.reload
     core.worker
     core.figures
     core.caching, core.readers, core.text, core.validation
+    core.evidence
     core.activations, core.demos, core.disagreement, core.formats, core.record, core.sandbox
     core.compare, core.explain, core.runtimes, core.settings
     core.arrays, core.errors, core.system, core.tensors

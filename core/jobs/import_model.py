@@ -18,7 +18,7 @@ from core.compare import Verdict
 from core.context import AppContext
 from core.demos import get_demo
 from core.errors import ChildDied, InputError, NotConfined, TimedOut, cleanup_on_error
-from core.evidence import Evidence, OriginalFingerprint, ReloadOutcome, gather_evidence
+from core.evidence import Evidence, OriginalFingerprint, ReloadOutcome
 from core.formats import get_format
 from core.introspection.replies import validate_model_reply
 from core.jobs.runner import JobHandle
@@ -26,6 +26,7 @@ from core.jobs.trial_inputs import find_accepted_input
 from core.jobs.uploads import replace_unrun_import, run_of_artifact
 from core.library import storage
 from core.library.records import KIND_NEVER_RUN, Artifact, Run, new_id
+from core.reload import gather_evidence
 from core.runtimes.reference import Reference
 from core.validation import ValidatedUpload, limits, refusal, validate_upload
 from core.validation.rules import display_file_name

@@ -16,8 +16,9 @@ from core.errors import InputError, cleanup_on_error
 from core.formats import get_format
 from core.library import Entry, Library, Query
 from core.library.records import ID_PATTERN, Artifact, Run
+from core.runtimes.base import ModelSource
 from core.runtimes.reference import BATCH_SIZE, Reference
-from core.worker.model_loading import ModelSource, demo_of_source, source_with_signature, source_without_code
+from core.worker.model_loading import demo_of_source, source_with_signature, source_without_code
 from core.worker.remote_predictor import RemotePredictor, load_in_child
 
 ARCHITECTURE_FORMAT = "architecture"  # the key of the format

@@ -12,13 +12,14 @@ from typing import Any
 
 from core.context import AppContext
 from core.errors import Cancelled, ChildDied, FormatError, StorageFailed, TimedOut, WorkerError, error_from_json
-from core.evidence import Evidence, gather_evidence
+from core.evidence import Evidence
 from core.explain import translate
 from core.formats import get_format
 from core.jobs.participants import is_imported
 from core.jobs.runner import JobHandle
 from core.library.records import Artifact, Run
 from core.record import now
+from core.reload import gather_evidence
 from core.worker import OutputFolder
 from core.worker.model_loading import source_with_signature
 

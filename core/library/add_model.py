@@ -8,13 +8,14 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.errors import CannotSave, DoesNotLoad, InputError, RoundtripError
-from core.evidence import Evidence, gather_evidence, reload_in_process
+from core.evidence import Evidence
 from core.explain import translate
 from core.formats import get_format
 from core.formats.base import Format
 from core.library.records import Artifact, Run
 from core.library.storage import translate_disk_errors
 from core.library.writes import CommitMixin
+from core.reload import gather_evidence, reload_in_process
 from core.runtimes.base import ModelCode, model_kind
 from core.runtimes.live import live_predictor
 from core.runtimes.reference import REFERENCE_ROWS, Reference, predict_in_batches

@@ -11,10 +11,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.errors import UnknownName, UnreadableRecord
-from core.library.add_model import save_live_model
 from core.library.base import ReadMixin
 from core.library.catalog.catalog import Catalog
 from core.library.catalog.schema import IN_MEMORY_URL
@@ -22,7 +21,10 @@ from core.library.catalog.sync import CatalogSync
 from core.library.records import FOLDER_BY_KIND, ID_PATTERN, Entry, Page, Query, Run
 from core.library.storage import translate_disk_errors
 from core.library.writes import AnnotationMixin, CommitMixin, TrashMixin
-from core.worker import Worker
+
+if TYPE_CHECKING:
+    from core.library.add_model import AddResult
+    from core.worker import Worker
 
 
 class ListingMixin(ReadMixin):
@@ -111,8 +113,8 @@ class Library(ListingMixin, CommitMixin, AnnotationMixin, TrashMixin):
     """
 
     def add(
-        self, model: Any, inputs: Any, formats: Iterable[str], name: str = "", worker: Worker | None = None
-    ) -> list[Any]:
+        self, model: Any, inputs: Any, formats: Iterable[str], name: str = "", worker: "Worker | None" = None
+    ) -> list["AddResult"]:
         """Save a Keras model or tf.Module of your own, from a notebook or a script, with its reference.
 
         `inputs` is an array, batch first, or a dictionary of them; the model's answers to it become the reference.
@@ -120,4 +122,6 @@ class Library(ListingMixin, CommitMixin, AnnotationMixin, TrashMixin):
         With `worker`, that one reloads the copies and stays as it is; else one is started and ended.
         Raises InputError when the model or the inputs cannot be used at all, CannotSave when the model cannot be kept.
         """
+        from core.library.add_model import save_live_model  # with all formats and demos, which nothing else here needs
+
         return save_live_model(self, model, inputs, list(formats), name, worker)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from core.errors import UnknownName
 from core.record import Record, Trust, describe_version_changes, installed_versions
-from core.worker.model_loading import ImportedSource, ModelSource
+from core.runtimes.base import ImportedSource, ModelSource
 
 # The kind of a run whose files were brought in where they could not be run: they were kept, and nothing else.
 KIND_NEVER_RUN = "unrun"

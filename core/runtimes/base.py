@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 
@@ -54,6 +54,24 @@ class ModelCode:
 
 
 NO_CODE = ModelCode()
+
+
+class ImportedSource(TypedDict):
+    """An imported file: its format, the signature that answers, and the demo whose code a person chose for it."""
+
+    format: str
+    signature: str | None
+    demo: str | None
+    settings: dict[str, Any] | None
+
+
+class ModelSource(TypedDict):
+    """Where the code of a model comes from, as a child is told it."""
+
+    demo: str | None  # None where the model is not a demo's
+    settings: dict[str, Any] | None  # of the demo, as `TrainSettings` dumps them
+    brought: NotRequired[ImportedSource]  # of an imported model alone
+    architecture: NotRequired[Path | str]  # the folder of an architecture artifact; then only classes are the demo's
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ is its files as they came.
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 import numpy as np
 
@@ -16,28 +16,10 @@ from core.demos.base import TrainSettings
 from core.errors import CannotSave, Damaged, Refused
 from core.formats import get_format
 from core.formats.base import Format
-from core.runtimes.base import NO_CODE, ModelCode, ModelFile, Predictor, model_kind
+from core.runtimes.base import NO_CODE, ModelCode, ModelFile, ModelSource, Predictor, model_kind
 from core.runtimes.live import build_optimizer, live_predictor, optimizer_variables
 from core.runtimes.saved_model import serving_module
 from core.sandbox import is_sandboxed
-
-
-class ImportedSource(TypedDict):
-    """An imported file: its format, the signature that answers, and the demo whose code a person chose for it."""
-
-    format: str
-    signature: str | None
-    demo: str | None
-    settings: dict[str, Any] | None
-
-
-class ModelSource(TypedDict):
-    """Where the code of a model comes from, as a child is told it."""
-
-    demo: str | None  # None where the model is not a demo's
-    settings: dict[str, Any] | None  # of the demo, as `TrainSettings` dumps them
-    brought: NotRequired[ImportedSource]  # of an imported model alone
-    architecture: NotRequired[Path | str]  # the folder of an architecture artifact; then only classes are the demo's
 
 
 def load_artifact(format_key: str, folder: Path, code: ModelCode) -> Predictor:

@@ -12,9 +12,9 @@ import pytest
 
 from core.compare import Verdict
 from core.errors import CannotSave, Damaged
-from core.evidence import reload_in_child
 from core.formats import get_format
 from core.library import Library
+from core.reload import reload_in_child
 from core.settings import PROJECT, Settings
 from tests.factories.keras_models import ROWS, build_dense_model, build_unserializable_model
 from tests.helpers import list_staged

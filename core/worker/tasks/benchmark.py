@@ -15,10 +15,9 @@ from core.arrays import Arrays
 from core.errors import DoesNotLoad
 from core.explain import translate
 from core.runtimes.adapters import SINGLE_ROW_REMARK
-from core.runtimes.base import Predictor
+from core.runtimes.base import ModelSource, Predictor
 from core.runtimes.openvino import import_openvino
 from core.runtimes.reference import predict_in_batches
-from core.worker.model_loading import ModelSource
 from core.worker.tasks.dataset_rows import Reply
 from core.worker.tasks.predict import load, loaded_predictor
 

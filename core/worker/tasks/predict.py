@@ -7,9 +7,9 @@ from typing import Any, NotRequired, TypedDict
 from core.arrays import Arrays
 from core.errors import DoesNotLoad, WorkerError
 from core.explain import translated
-from core.runtimes.base import Predictor, match_inputs
+from core.runtimes.base import ModelSource, Predictor, match_inputs
 from core.runtimes.reference import BATCH_SIZE, Fingerprint, fingerprint_arrays, predict_in_batches
-from core.worker.model_loading import ModelSource, load_artifact, load_live, model_code_for
+from core.worker.model_loading import load_artifact, load_live, model_code_for
 from core.worker.tasks.dataset_rows import Reply
 from core.worker.tasks.import_model import describe_imported
 

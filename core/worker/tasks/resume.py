@@ -18,11 +18,11 @@ from core.demos.base import Data, Demo, Split, TrainSettings, take_rows
 from core.demos.keras_training import make_keras_train_step as keras_stepper
 from core.errors import CannotTrain, DoesNotLoad, InputError
 from core.explain import summarize_error, translate, translated
-from core.runtimes.base import Predictor
+from core.runtimes.base import ModelSource, Predictor
 from core.runtimes.live import weight_variables
 from core.runtimes.reference import fingerprint_arrays, predict_in_batches
 from core.sandbox.limits import lower_priority
-from core.worker.model_loading import ModelSource, load_artifact, load_live, model_code_for
+from core.worker.model_loading import load_artifact, load_live, model_code_for
 from core.worker.tasks.dataset_rows import Reply
 from core.worker.tasks.probes import reset_random_state
 

@@ -15,15 +15,9 @@ from core.demos.base import TrainSettings
 from core.errors import DoesNotLoad
 from core.explain import translate
 from core.formats import get_format
-from core.runtimes.base import ModelCode, Predictor
+from core.runtimes.base import ModelCode, ModelSource, Predictor
 from core.runtimes.reference import fingerprint_arrays, predict_in_batches, select_by_prefix
-from core.worker.model_loading import (
-    ModelSource,
-    load_artifact,
-    load_live_model,
-    model_code_for,
-    require_no_code_execution,
-)
+from core.worker.model_loading import load_artifact, load_live_model, model_code_for, require_no_code_execution
 from core.worker.tasks.base import Report, clear_folder
 from core.worker.tasks.dataset_rows import Reply
 from core.worker.tasks.predict import pair_inputs
