@@ -1,8 +1,8 @@
-"""Two sets of answers to the same inputs, how far apart they are, and the verdict. NumPy only.
+"""Two sets of predictions from the same inputs, how far apart they are, and the verdict. NumPy only.
 
 Every number is computed once, block by block in a stream of rows, so that 10^6 rows need no more memory than a few
 blocks and one flag and one distance a row. "Same accuracy" is never said here where "same answers" is meant: changed
-answers are counted row by row.
+predictions are counted row by row.
 """
 
 from core.arrays import Arrays

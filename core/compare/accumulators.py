@@ -1,127 +1,118 @@
 """What the verdict on one output needs: the largest difference, what is not finite, and which rows changed."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from core.arrays import Arrays, as_text, is_text
 from core.compare.chunks import Block, ChunkSource, dot_product, read_aligned
-from core.compare.results import ATOL, CHANGED_STD_SHARE, RTOL
+from core.compare.results import ATOL, CHANGED_STD_SHARE, RTOL, WorstValue
 
 PROBABILITY_SUM_TOLERANCE = 1e-3  # how far from 1 the values of a row of probabilities may add up
+NONFINITE_COUNTS = ("reference_nan", "reference_inf", "answer_nan", "answer_inf")
 
 
-@dataclass(frozen=True)
+@dataclass
 class OutputDifferences:
-    """One output: `changed` (rows,) bool and `distance` (rows,) float64, infinite where a pair is not finite and not
-    the same; the rest over all finite pairs. `worst` is {"row", "index", "reference", "answer"}, or None where the
-    sides are the same: the place of the largest finite difference, or where there is none of the first other one.
-    `atol_needed` is the largest difference in float64, where `max_abs` is in the dtype of the work.
+    """How far one output is from the reference's, over all finite pairs of values.
+
+    Attributes:
+        identical: Whether all bits are the same.
+        rounding: Whether all values are the same to rounding.
+        changed: (rows,) bool, rows with a changed prediction.
+        distance: (rows,) float64, the largest difference; infinite where a pair is not finite and not the same.
+        values: How many pairs are finite.
+        max_abs: The largest difference, in the dtype of the work; `atol_needed` is the same in float64.
+        nonfinite: Values by NONFINITE_COUNTS; empty for texts.
+        worst: The place of the largest finite difference, or where there is none of the first other one; None where
+            the sides are the same.
+        is_classification: Whether the prediction of a row is the largest of its values.
     """
 
-    identical: bool
-    rounding: bool
-    changed: np.ndarray
-    distance: np.ndarray
+    identical: bool = True
+    rounding: bool = True
+    changed: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    distance: np.ndarray = field(default_factory=lambda: np.zeros(0))
     values: int = 0
     sum_abs: float = 0.0
     max_abs: float = 0.0
     atol_needed: float = 0.0
-    reference_nan: int = 0
-    answer_nan: int = 0
-    reference_inf: int = 0
-    answer_inf: int = 0
-    worst: dict[str, Any] | None = None
+    nonfinite: dict[str, int] = field(default_factory=dict)
+    worst: WorstValue | None = None
     is_classification: bool = False
 
 
-@dataclass
 class DifferenceAccumulator:
-    """Judges one output block by block.
+    """Finds the differences of one output block by block.
 
-    `by_class` says whether the answer of a row is the largest of its values; None means as long as the rows of the
-    reference are probabilities, which is known for sure only when the last has been seen. A changed value is judged
-    against `spread`; None is that of the rows of the reference themselves.
+    Args:
+        is_classification: Whether the prediction of a row is the largest of its values; None means as long as the rows
+            of the reference are probabilities, which is known for sure only when the last has been seen.
+        reference_std: The deviation with which a changed value is compared; None is that of the reference's own rows.
     """
 
-    is_classification: bool | None
-    reference_std: float | None = None
-    _identical: bool = True
-    _rounding: bool = True
-    _values: int = 0
-    _sum: float = 0.0
-    _max_abs: float = 0.0
-    _atol_needed: float = 0.0
-    _worst: dict[str, Any] | None = None
-    _counts: np.ndarray = field(default_factory=lambda: np.zeros((2, 2), "int64"))
-    _row_differences: list[np.ndarray] = field(default_factory=list)
-    _row_mismatches: list[np.ndarray] = field(default_factory=list)
-    _label_changes: list[np.ndarray] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
+    def __init__(self, is_classification: bool | None, reference_std: float | None = None):
+        self.is_classification = is_classification
+        self._reference_std = reference_std
         self._running_std = RunningStd()
+        self._total = OutputDifferences()
+        self._nonfinite = np.zeros((2, 2), "int64")  # side by NaN, infinite
+        self._row_differences: list[np.ndarray] = []
+        self._row_mismatches: list[np.ndarray] = []
+        self._label_changes: list[np.ndarray] = []
 
     def add(self, block: Block) -> None:
-        self._values += block.finite_count
-        self._sum += float(block.as_float64[2].sum())
-        self._row_differences.append(block.row_max_diff)
-        self._row_mismatches.append(block.row_mismatch)
-        self._identical = self._identical and not block.max_abs_diff and _has_same_bits(*block.raw)
-        self._rounding = self._rounding and _is_within_rounding(block)
+        total = self._total
+        total.values += block.finite_count
+        total.sum_abs += float(block.as_float64[2].sum())
+        total.identical = total.identical and not block.max_abs_diff and _has_same_bits(*block.raw)
+        total.rounding = total.rounding and _is_within_rounding(block)
         # Rounding keeps the order: no other pair is further apart than those that are so when rounded.
-        if block.max_abs_diff and block.max_abs_diff >= self._max_abs:
-            self._atol_needed = max(self._atol_needed, float(block.abs_diff_float64.max()))
+        if block.max_abs_diff and block.max_abs_diff >= total.max_abs:
+            total.atol_needed = max(total.atol_needed, float(block.abs_diff_float64.max()))
         self._update_worst(block)
         if block.finite is not None:
-            self._counts += [[np.isnan(side).sum(), np.isinf(side).sum()] for side in block.matrices]
+            self._nonfinite += [[np.isnan(side).sum(), np.isinf(side).sum()] for side in block.matrices]
+        self._row_differences.append(block.row_max_diff)
+        self._row_mismatches.append(block.row_mismatch)
         self._update_changed(block)
 
     def _update_worst(self, block: Block) -> None:
-        if block.max_abs_diff > self._max_abs:
+        total = self._total
+        if block.max_abs_diff > total.max_abs:
             row = int(block.row_max_diff.argmax())
-            self._worst = _locate_value(block, row, int(block.abs_diff[row].argmax()))
-            self._max_abs = block.max_abs_diff
-        elif self._worst is None and block.mismatch is not None and block.mismatch.any():
+            total.worst = _locate_value(block, row, int(block.abs_diff[row].argmax()))
+            total.max_abs = block.max_abs_diff
+        elif total.worst is None and block.mismatch is not None and block.mismatch.any():
             row = int(block.row_mismatch.argmax())
-            self._worst = _locate_value(block, row, int(block.mismatch[row].argmax()))
+            total.worst = _locate_value(block, row, int(block.mismatch[row].argmax()))
 
     def _update_changed(self, block: Block) -> None:
-        has_classes = block.raw[0].ndim == 2 and block.raw[0].shape[1] > 1
         if self.is_classification is not False:
-            self.is_classification = has_classes and (
-                self.is_classification or (None if has_probabilities(block) else False)
-            )
+            has_classes = block.raw[0].ndim == 2 and block.raw[0].shape[1] > 1
+            is_sure = self.is_classification or (None if has_probabilities(block) else False)
+            self.is_classification = has_classes and is_sure
         if self.is_classification is not False:
             left, right = block.argmax_labels
             self._label_changes.append(left != right)
-        if self.is_classification is not True and self.reference_std is None:
+        if self.is_classification is not True and self._reference_std is None:
             self._running_std.add(block)
 
     def result(self) -> OutputDifferences:
-        """The judgement, after the last block."""
-        by_class = self.is_classification is not False
-        spread = self._running_std.std if self.reference_std is None else self.reference_std
-        away, unlike = np.concatenate(self._row_differences, dtype="float64"), np.concatenate(self._row_mismatches)
-        moved = np.concatenate(self._label_changes) if by_class else away > max(CHANGED_STD_SHARE * spread, ATOL)
-        away[unlike] = np.inf
-        (reference_nan, reference_inf), (answer_nan, answer_inf) = self._counts.tolist()
-        return OutputDifferences(
-            identical=self._identical,
-            rounding=self._rounding,
-            changed=unlike | moved,
-            distance=away,
-            values=self._values,
-            sum_abs=self._sum,
-            max_abs=self._max_abs,
-            atol_needed=self._atol_needed,
-            reference_nan=reference_nan,
-            answer_nan=answer_nan,
-            reference_inf=reference_inf,
-            answer_inf=answer_inf,
-            worst=self._worst,
-            is_classification=by_class,
-        )
+        """The differences, after the last block."""
+        total = self._total
+        total.is_classification = self.is_classification is not False
+        total.nonfinite = dict(zip(NONFINITE_COUNTS, self._nonfinite.ravel().tolist(), strict=True))
+        total.distance = np.concatenate(self._row_differences, dtype="float64")
+        if total.is_classification:
+            total.changed = np.concatenate(self._label_changes)
+        else:
+            std = self._running_std.std if self._reference_std is None else self._reference_std
+            total.changed = total.distance > max(CHANGED_STD_SHARE * std, ATOL)
+        mismatch = np.concatenate(self._row_mismatches)
+        total.changed = total.changed | mismatch
+        total.distance[mismatch] = np.inf
+        return total
 
 
 class RunningStd:
@@ -140,15 +131,15 @@ class RunningStd:
         if not values.size:
             return
         mean = float(values.mean())
-        away = values - mean
+        deviations = values - mean
         count, step = self._count + values.size, mean - self._mean
-        self._squares += dot_product(away, away) + step * step * self._count * values.size / count
+        self._squares += dot_product(deviations, deviations) + step * step * self._count * values.size / count
         self._mean += step * values.size / count
         self._count = count
 
     @property
     def std(self) -> float:
-        return (self._squares / self._count) ** 0.5 if self._count else 0.0
+        return float((self._squares / self._count) ** 0.5) if self._count else 0.0
 
 
 def finite_std(predictions: np.ndarray) -> float:
@@ -161,12 +152,12 @@ def finite_std(predictions: np.ndarray) -> float:
 
 
 def std_by_output(predictions: Arrays) -> dict[str, float]:
-    """By output how far its values spread, texts left out: known answers tell it where only a few rows are compared."""
+    """The deviation of each output, texts left out: known predictions tell it where only a few rows are compared."""
     return {name: finite_std(array) for name, array in predictions.items() if not is_text(array)}
 
 
 def has_probabilities(block: Block, side: int = 0, tolerance: float = PROBABILITY_SUM_TOLERANCE) -> bool:
-    """Whether every row of the reference (side 0) or of the answer (1) is of probabilities: none negative, sum 1."""
+    """Whether every row of the reference (side 0) or the prediction (1) is of probabilities: none negative, sum 1."""
     sums = block.row_sums[side]
     return bool(np.all(np.abs(sums - 1) <= tolerance) and block.matrices[side].min(initial=0) >= 0)
 
@@ -184,29 +175,26 @@ def _is_within_rounding(block: Block) -> bool:
     return block.max_abs_diff <= ATOL or bool(np.all(block.abs_diff <= ATOL + RTOL * np.abs(block.left)))
 
 
-def _locate_value(block: Block, row: int, value: int) -> dict[str, Any]:
-    index = np.unravel_index(value, block.raw[0].shape[1:])
+def _locate_value(block: Block, row: int, value: int) -> WorstValue:
+    index = [int(axis) for axis in np.unravel_index(value, block.raw[0].shape[1:])]
     reference, answer = (side[(row, *index)].item() for side in block.raw)
-    return {
-        "row": block.first_row + row,
-        "index": [int(one) for one in index],
-        "reference": reference,
-        "answer": answer,
-    }
+    return WorstValue(row=block.first_row + row, index=index, reference=reference, answer=answer)
 
 
 def compare_text(reference: ChunkSource, prediction: ChunkSource) -> OutputDifferences:
-    """Texts are the same or they are not."""
-    changed, worst, first = [], None, 0
+    """The differences of texts, which are the same or not."""
+    parts: list[np.ndarray] = []
+    worst: WorstValue | None = None
+    first = 0
     for sides in read_aligned(reference, prediction):
         left, right = (as_text(side) for side in sides)
-        other = left != right
-        changed.append(other.reshape(len(other), -1).any(axis=1) if other.size else np.zeros(len(other), bool))
-        if worst is None and other.any():
-            row, *index = (int(one) for one in np.argwhere(other)[0])
-            place = (row, *index)
-            worst = {"row": first + row, "index": index, "reference": str(left[place]), "answer": str(right[place])}
-        first += len(other)
-    changed = np.concatenate(changed)
+        differs = left != right
+        parts.append(differs.reshape(len(differs), -1).any(axis=1) if differs.size else np.zeros(len(differs), bool))
+        if worst is None and differs.any():
+            row, *index = (int(axis) for axis in np.argwhere(differs)[0])
+            values = (str(side[(row, *index)]) for side in (left, right))
+            worst = WorstValue(row=first + row, index=index, reference=next(values), answer=next(values))
+        first += len(differs)
+    changed = np.concatenate(parts)
     same = not changed.any()
     return OutputDifferences(same, same, changed, changed.astype("float64"), worst=worst)

@@ -1,16 +1,13 @@
-"""Aligned blocks of rows from two streams.
+"""Aligned blocks of rows from two streams, with the forms of their numbers that several metrics share.
 
-Rows of one output as a stream, cut anew into blocks that fit the cache, whatever the chunks they come in.
-
-Because the blocks are always the same, every number is the same to the last bit for any chunking.
-
-A block of rows of both sides as numbers: what is finite, how far apart, and the forms that several numbers share.
+Rows of one output come as a stream and are cut anew into blocks that fit the cache. Because the blocks are always the
+same, every number is the same to the last bit for any chunking.
 """
 
 import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -21,39 +18,43 @@ from core.errors import InputError
 ChunkSource = Callable[[], Iterable[np.ndarray]]
 
 BLOCK_VALUES = 2**16  # in a block: some ten arrays of so many numbers stay in the cache of one core
+# Rows of up to so many values lie in memory column by column: what is computed for each row is then fast.
+MAX_COLUMN_MAJOR_WIDTH = 64
+_FLOAT32_EXACT_DTYPES = frozenset(["bool", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "float32"])
+
+T = TypeVar("T")
 
 
 def single_chunk(array: np.ndarray) -> ChunkSource:
-    """An array that is there as a stream of one chunk."""
+    """An array in memory as a stream of one chunk."""
     return lambda: (array,)
 
 
 def read_blocks(source: ChunkSource, rows: int | None = None) -> Iterator[np.ndarray]:
-    """The rows of a source in blocks of `rows` (the last may be shorter); None takes as many as hold VALUES numbers.
+    """Yield the rows of a source in blocks of `rows` (the last may be shorter); None: of BLOCK_VALUES numbers.
 
     Raises InputError when a chunk has no batch, or another shape or dtype than the first.
     """
     waiting: list[np.ndarray] = []
-    held = 0
+    count = 0
     for chunk in _validated_chunks(source):
         rows = rows or max(1, BLOCK_VALUES // max(1, math.prod(chunk.shape[1:])))
         start = 0
-        while held + len(chunk) - start >= rows:
-            end = start + rows - held
+        while count + len(chunk) - start >= rows:
+            end = start + rows - count
             yield np.concatenate([*waiting, chunk[start:end]]) if waiting else chunk[start:end]
-            waiting, held, start = [], 0, end
+            waiting, count, start = [], 0, end
         if start < len(chunk):
-            # A copy: whoever gives the chunks may fill the same buffer again.
+            # A copy: the source may fill the same buffer again.
             waiting.append(chunk[start:].copy())
-            held += len(chunk) - start
+            count += len(chunk) - start
     if waiting:
         yield np.concatenate(waiting)
 
 
 def _validated_chunks(source: ChunkSource) -> Iterator[np.ndarray]:
     first = None
-    for given in source():
-        chunk = np.asarray(given)
+    for chunk in map(np.asarray, source()):
         if chunk.ndim == 0:
             raise InputError("An answer has no rows.", received="a single value", cure="Give arrays, batch first.")
         first = chunk if first is None else first
@@ -68,7 +69,7 @@ def _validated_chunks(source: ChunkSource) -> Iterator[np.ndarray]:
 
 
 def read_aligned(*sources: ChunkSource) -> Iterator[tuple[np.ndarray, ...]]:
-    """The blocks of several sources side by side, cut as those of the first.
+    """Yield the blocks of several sources side by side, cut as those of the first.
 
     Raises InputError when one has fewer rows than another, or when there are none at all.
     """
@@ -83,7 +84,7 @@ def read_aligned(*sources: ChunkSource) -> Iterator[tuple[np.ndarray, ...]]:
         seen += len(first)
         yield tuple(blocks)
     if not seen:
-        raise no_rows_error()
+        raise _no_rows_error()
     _require_equal_rows([next(stream, np.empty(0)) for stream in streams], seen)
 
 
@@ -97,23 +98,15 @@ def _require_equal_rows(blocks: list[np.ndarray], rows_before: int) -> None:
         )
 
 
-def no_rows_error() -> InputError:
-    return InputError("There are no rows to compare.", received="0 rows", cure="Choose at least one row.")
-
-
 def first_block(source: ChunkSource) -> np.ndarray:
     """The first block. Raises InputError where there are no rows."""
     for block in read_blocks(source):
         return block
-    raise no_rows_error()
+    raise _no_rows_error()
 
 
-MAX_COLUMN_MAJOR_WIDTH = (
-    64  # rows of up to so many values lie in memory column by column: what is asked of each row is then fast
-)
-_FLOAT32_EXACT_DTYPES = frozenset(["bool", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "float32"])
-
-T = TypeVar("T")
+def _no_rows_error() -> InputError:
+    return InputError("There are no rows to compare.", received="0 rows", cure="Choose at least one row.")
 
 
 class Float32Overflow(Exception):
@@ -130,7 +123,7 @@ def with_float64_fallback(compute: Callable[[str | None], T]) -> T:
 
 
 def aligned_blocks(reference: ChunkSource, prediction: ChunkSource, dtype: str | None = None) -> Iterator["Block"]:
-    """Both sides in blocks. Raises InputError when they do not have the same number of rows."""
+    """Yield both sides in blocks. Raises InputError when they do not have the same number of rows."""
     first = 0
     for left, right in read_aligned(reference, prediction):
         dtype = dtype or _working_dtype(left, right)
@@ -145,33 +138,39 @@ def _working_dtype(*sides: np.ndarray) -> str:
 
 
 class Block:
-    """Rows of a reference and of an answer; row `first` of the whole stands at the start.
+    """Rows of a reference and of a prediction.
 
-    `raw` are the two sides as given, (rows, ...), complex numbers as pairs. `left`, `right` and `away` = |left - right|
-    are (rows, values) in the dtype of the work; where a pair is not finite, all three are 0 and `finite` is False.
-    `unlike` marks the pairs that are not finite and not the same. Both are None where everything is finite.
+    Attributes:
+        first_row: The row of the whole with which the block begins.
+        raw: The two sides as they came, (rows, ...), complex numbers as pairs.
+        matrices: The two sides as (rows, values), in the dtype of the work.
+        left, right, abs_diff: The two sides and |left - right| as (rows, values), all three 0 where a pair is not
+            finite.
+        finite: (rows, values) bool, the finite pairs; None where all are.
+        mismatch: (rows, values) bool, pairs that are not finite and not the same; None where all are finite.
     """
 
-    def __init__(self, first: int, left: np.ndarray, right: np.ndarray, dtype: str):
-        self.first_row = first
+    def __init__(self, first_row: int, left: np.ndarray, right: np.ndarray, dtype: str):
+        self.first_row = first_row
         self.raw = _complex_as_reals(left), _complex_as_reals(right)
         width = math.prod(self.raw[0].shape[1:])
-        self._order = "F" if 1 < width <= MAX_COLUMN_MAJOR_WIDTH else "C"
+        self._order: Literal["F", "C"] = "F" if 1 < width <= MAX_COLUMN_MAJOR_WIDTH else "C"
         self.matrices = tuple(side.reshape(len(left), width).astype(dtype, copy=False) for side in self.raw)
         self.left, self.right = (np.asarray(side, order=self._order) for side in self.matrices)
-        self.finite = self.mismatch = None
+        self.finite: np.ndarray | None = None
+        self.mismatch: np.ndarray | None = None
         self.abs_diff = self._absolute_difference()
         self.max_abs_diff = float(self.abs_diff.max(initial=0))
         if not np.isfinite(self.max_abs_diff):
             self._mask_nonfinite()
 
     def _absolute_difference(self) -> np.ndarray:
-        whole = np.result_type(*(side.dtype for side in self.raw))
-        if whole.kind not in "iu" or self.left.dtype == "float32":
-            return np.abs(self.left - self.right)
+        common = np.result_type(*(side.dtype for side in self.raw))
+        if common.kind not in "iu" or self.left.dtype == "float32":
+            return np.asarray(np.abs(self.left - self.right))
         # Exact beyond 2^53 too: the difference of two integers always fits into the unsigned ones of that size.
-        left, right = (side.reshape(self.left.shape).astype(whole, copy=False) for side in self.raw)
-        apart = (np.maximum(left, right) - np.minimum(left, right)).view(f"u{whole.itemsize}")
+        left, right = (side.reshape(self.left.shape).astype(common, copy=False) for side in self.raw)
+        apart = (np.maximum(left, right) - np.minimum(left, right)).view(f"u{common.itemsize}")
         return np.asarray(apart, dtype=self.left.dtype, order=self._order)
 
     def _mask_nonfinite(self) -> None:
@@ -201,37 +200,35 @@ class Block:
         return values.ravel(order="K") if self.finite is None else values[self.finite]
 
     @cached_property
-    def as_float64(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """`left`, `right` and `away` as float64, so that sums of them are good to the last digits."""
+    def as_float64(self) -> tuple[np.ndarray, ...]:
+        """`left`, `right` and `abs_diff` as float64, so that sums of them are good to the last digits."""
         return tuple(side.astype("float64", copy=False) for side in (self.left, self.right, self.abs_diff))
 
     @cached_property
     def abs_diff_float64(self) -> np.ndarray:
-        """|left - right| in float64, (rows, values): what a tolerance is held against; `away` may be rounded."""
-        if self.abs_diff.dtype == "float64":
-            return self.abs_diff
+        """|left - right| in float64, (rows, values): for tolerances; `abs_diff` may be rounded."""
         left, right, _ = self.as_float64
-        return np.abs(left - right)
+        return self.abs_diff if self.abs_diff.dtype == "float64" else np.asarray(np.abs(left - right))
 
     @cached_property
     def row_max_diff(self) -> np.ndarray:
         """The largest finite difference of each row, (rows,)."""
-        return self.abs_diff.max(axis=1, initial=0)
+        return np.asarray(self.abs_diff.max(axis=1, initial=0))
 
     @cached_property
     def row_mismatch(self) -> np.ndarray:
         """Rows with a pair that is not finite and not the same, (rows,) bool."""
-        return np.zeros(self.rows, bool) if self.mismatch is None else self.mismatch.any(axis=1)
+        return np.zeros(self.rows, bool) if self.mismatch is None else np.asarray(self.mismatch.any(axis=1))
 
     @cached_property
-    def row_sums(self) -> tuple[np.ndarray, np.ndarray]:
+    def row_sums(self) -> tuple[np.ndarray, ...]:
         """What each row adds up to on either side, (rows,) float64; NaN or infinite where a value is."""
         sides = self.as_float64[:2] if self.finite is None else self.matrices
         return tuple(side.sum(axis=1, dtype="float64") for side in sides)
 
     @cached_property
-    def argmax_labels(self) -> tuple[np.ndarray, np.ndarray]:
-        """The place of the largest value (or of the first NaN) of each row on either side, (rows,)."""
+    def argmax_labels(self) -> tuple[np.ndarray, ...]:
+        """The index of the largest value (or of the first NaN) of each row on either side, (rows,)."""
         return tuple(side.argmax(axis=1) for side in self.matrices)
 
 
@@ -249,7 +246,7 @@ def to_ordered_integers(floats: np.ndarray) -> np.ndarray:
     if bits.min(initial=0) >= 0:
         return bits
     sign = bits >> (floats.itemsize * 8 - 1)
-    return ((bits & np.iinfo(bits.dtype).max) ^ sign) - sign
+    return np.asarray(((bits & np.iinfo(bits.dtype).max) ^ sign) - sign)
 
 
 def _complex_as_reals(side: np.ndarray) -> np.ndarray:

@@ -1,18 +1,14 @@
-"""`compare`, `compare_streams`, tolerance check.
+"""Compare the outputs of two sides, or of each with each; pass or fail for a tolerance that a person sets.
 
-All numbers on one output, in one pass over both sides (and a few more where quantiles do not fit into memory).
-
-The comparison of all outputs: of streams, of arrays, and of each against each.
-
-Pass or fail for a tolerance that a person sets.
+Every number on one output comes from one pass over both sides, and a few more where quantiles do not fit into memory.
 """
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import reduce
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, Protocol, TypedDict
 
 import numpy as np
 
@@ -27,104 +23,45 @@ from core.compare.quantiles import complete_quantiles
 from core.compare.results import OutputMetrics, Verdict, decide_verdict, to_jsonable
 from core.errors import InputError
 
-
-class OutputMeasurement(NamedTuple):
-    """One output: its judgement, and its numbers where they were asked for."""
-
-    differences: OutputDifferences
-    metrics: OutputMetrics | None
+Sides = tuple[ChunkSource, ChunkSource]  # the reference and the prediction
 
 
-def measure_text_output(match: OutputMatch, reference: ChunkSource, prediction: ChunkSource) -> OutputMeasurement:
-    judged = compare_text(reference, prediction)
-    return OutputMeasurement(judged, OutputMetrics(**_common_metrics(match, judged), worst=judged.worst))
+class ComparisonJson(TypedDict):
+    """A comparison in records and replies; `outputs` are `OutputMetrics`, left out of evidence, `pairs` `OutputMatch`."""
+
+    verdict: str
+    max_abs: float | str
+    mean_abs: float | str
+    changed_rows: int
+    rows: int
+    not_finite: int
+    pairs: list[dict[str, str]]
+    outputs: NotRequired[list[dict[str, Any]]]
 
 
-def measure_differences(
-    reference: ChunkSource, prediction: ChunkSource, classes: bool | None, reference_std: float | None = None
-) -> OutputMeasurement:
-    """Only what the verdict needs."""
+class PairJson(TypedDict):
+    """The comparison of one of several with another; the numbers are None where the two do not fit."""
 
-    def work(dtype: str | None) -> OutputMeasurement:
-        judge = DifferenceAccumulator(classes, reference_std)
-        for block in aligned_blocks(reference, prediction, dtype):
-            judge.add(block)
-        return OutputMeasurement(judge.result(), None)
-
-    return with_float64_fallback(work)
-
-
-def measure_output(
-    match: OutputMatch,
-    reference: ChunkSource,
-    prediction: ChunkSource,
-    classes: bool | None,
-    targets: ChunkSource | None,
-    reference_std: float | None = None,
-) -> OutputMeasurement:
-    """Everything. Raises InputError where the numbers of rows differ."""
-
-    def work(dtype: str | None) -> OutputMeasurement:
-        judge, sizes, relatives = DifferenceAccumulator(classes, reference_std), DifferenceHistogram(), RelativeError()
-        among = ClassificationAccumulator(targets)
-        meters = [sizes, relatives, UlpError(), CosineAndSnr(), KlDivergence(), PositionHeatmap()]
-        for block in aligned_blocks(reference, prediction, dtype):
-            judge.add(block)
-            for meter in meters:
-                meter.add(block)
-            if judge.is_classification is not False:
-                among.add(block)
-
-        def again() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-            for block in aligned_blocks(reference, prediction, dtype):
-                yield block.flatten_finite(block.abs_diff), block.flatten_finite(relative_differences(block))
-
-        complete_quantiles((sizes.quantiles, relatives.median), again)
-        judged = judge.result()
-        found = {name: value for meter in meters for name, value in meter.result().items()}
-        by_class = among.result(int(judged.changed.sum())) if judged.is_classification else None
-        numbers = OutputMetrics(
-            **_common_metrics(match, judged), **_difference_metrics(judged), **found, classes=by_class
-        )
-        return OutputMeasurement(judged, numbers)
-
-    return with_float64_fallback(work)
-
-
-def _common_metrics(match: OutputMatch, differences: OutputDifferences) -> dict:
-    return {
-        "output": match.reference,
-        "answer": match.answer,
-        "by": match.by,
-        "rows": len(differences.changed),
-        "values": differences.values,
-        "changed": int(differences.changed.sum()),
-        "identical": differences.identical,
-        "rounding": differences.rounding,
-    }
-
-
-def _difference_metrics(differences: OutputDifferences) -> dict:
-    unlike = bool(np.isinf(differences.distance).any())
-    return {
-        "max_abs": differences.max_abs if differences.values else None,
-        "mean_abs": differences.sum_abs / differences.values if differences.values else None,
-        "atol_needed": math.inf if unlike else differences.atol_needed,
-        "reference_nan": differences.reference_nan,
-        "answer_nan": differences.answer_nan,
-        "reference_inf": differences.reference_inf,
-        "answer_inf": differences.answer_inf,
-        "worst": differences.worst,
-    }
+    a: str
+    b: str
+    verdict: str | None
+    max_abs: float | str | None
+    changed_rows: int | None
+    rows: int | None
+    error: dict[str, str] | None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """`max_abs` and `mean_abs` are over all outputs and finite values; `changed` has one flag a row.
+    """The comparison of all outputs.
 
-    `distance` (rows,) float64 is how far each row is from the reference: its largest absolute difference over all
-    outputs, infinite where a value is not finite on one side and not the same on the other; 1 where a text changed.
-    `outputs` are the numbers on each output; empty where only the verdict was asked for.
+    Attributes:
+        max_abs, mean_abs: |a - b| over all outputs and finite values.
+        changed: (rows,) bool, rows with a changed prediction.
+        not_finite: How many values of the prediction are NaN or infinite.
+        distance: (rows,) float64, the largest absolute difference over all outputs; infinite where a value is not
+            finite on one side and not the same on the other; 1 where a text changed.
+        outputs: The numbers on each output; empty where only the verdict was asked for.
     """
 
     verdict: Verdict
@@ -132,9 +69,9 @@ class Comparison:
     mean_abs: float
     changed: np.ndarray
     not_finite: int
-    pairs: tuple[OutputMatch, ...] = field(default_factory=tuple)
-    distance: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    outputs: tuple[OutputMetrics, ...] = field(default_factory=tuple)
+    pairs: tuple[OutputMatch, ...]
+    distance: np.ndarray
+    outputs: tuple[OutputMetrics, ...]
 
     @property
     def rows(self) -> int:
@@ -144,7 +81,7 @@ class Comparison:
     def changed_rows(self) -> int:
         return int(self.changed.sum())
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> ComparisonJson:
         return {
             "verdict": self.verdict.value,
             "max_abs": to_jsonable(self.max_abs),
@@ -166,20 +103,27 @@ def compare(
     with_metrics: bool = True,
     reference_std: Mapping[str, float] | None = None,
 ) -> Comparison:
-    """Hold answers against a reference, batch first, output by output.
+    """Compare predictions with a reference, output by output.
 
-    `classes` says whether the answer of a row is the largest of its values (True) or the values themselves (False);
-    None decides for each output by whether its reference rows are probabilities. NaN equals NaN at the same place, and
-    any other value that is not finite counts as a changed row. `targets` are the right answers, class numbers or
-    one-hot, by the reference's names (see `target_of`). Without `numbers` only the verdict and the rows are found.
-    `spread` says by output of the reference how far its values spread, against which a changed value is judged (see
-    `spreads`); where it says nothing, the rows at hand do.
+    NaN equals NaN at the same place, and any other value that is not finite counts as a changed row.
+
+    Args:
+        reference, predictions: {output: (rows, …)}.
+        classes: Whether the prediction of a row is the largest of its values (True) or the values themselves (False);
+            None decides for each output by whether its reference rows are probabilities.
+        targets: The right answers, class numbers or one-hot, by the reference's names (see `find_targets`).
+        with_metrics: Whether all metrics are computed, and not only the verdict and the rows.
+        reference_std: By output of the reference its standard deviation, with which a changed value is compared (see
+            `std_by_output`); of other outputs it is that of the rows at hand.
+
     Raises InputError when no output fits another, when the numbers of rows differ, or when there are none.
     """
-    sides = [
-        {name: single_chunk(array) for name, array in side.items()} for side in (reference, predictions, targets or {})
-    ]
-    return compare_streams(*sides[:2], classes, sides[2], with_metrics=with_metrics, reference_std=reference_std)
+    left, right, truth = map(_single_chunks, (reference, predictions, targets or {}))
+    return compare_streams(left, right, classes, truth, with_metrics=with_metrics, reference_std=reference_std)
+
+
+def _single_chunks(arrays: Arrays) -> dict[str, ChunkSource]:
+    return {name: single_chunk(array) for name, array in arrays.items()}
 
 
 def compare_streams(
@@ -191,73 +135,150 @@ def compare_streams(
     with_metrics: bool = True,
     reference_std: Mapping[str, float] | None = None,
 ) -> Comparison:
-    """As `compare`, for rows that come in chunks; each source is read more than once, and paired by its first rows.
+    """As `compare`, for rows that come in chunks; each source is read more than once, and matched by its first rows.
 
     Memory: a few blocks of 2^16 values, a flag and a distance for each row, and up to 2^20 values for quantiles.
     """
     heads = [{name: first_block(source) for name, source in side.items()} for side in (reference, predictions)]
-    pairs = match_outputs(*heads)
-    right = {name: find_targets(name, list(reference), targets or {}) for name in reference}
-    parts = []
-    for pair in pairs:
-        sides = reference[pair.reference], predictions[pair.answer]
-        known = (reference_std or {}).get(pair.reference)
-        if is_text(heads[0][pair.reference], heads[1][pair.answer]):
-            parts.append(measure_text_output(pair, *sides))
+    matches = match_outputs(*heads)
+    outputs = []
+    for match in matches:
+        sides = reference[match.reference], predictions[match.answer]
+        std = (reference_std or {}).get(match.reference)
+        if is_text(heads[0][match.reference], heads[1][match.answer]):
+            outputs.append(_measure_text(match, sides))
         elif with_metrics:
-            parts.append(measure_output(pair, *sides, classes, right[pair.reference], known))
+            truth = find_targets(match.reference, list(reference), targets or {})
+            outputs.append(_measure_output(match, sides, classes, truth, std))
         else:
-            parts.append(measure_differences(*sides, classes, known))
-    return _merge_outputs(pairs, parts, with_metrics)
+            outputs.append(_measure_differences(sides, classes, std))
+    return _merge_outputs(matches, outputs, with_metrics)
 
 
-def _merge_outputs(
-    pairs: tuple[OutputMatch, ...], measurements: list[OutputMeasurement], with_metrics: bool
-) -> Comparison:
-    judged = [part.differences for part in measurements]
-    counts = {pair.reference: len(one.changed) for pair, one in zip(pairs, judged, strict=True)}
+class _Output(NamedTuple):
+    """One output: its differences, and its metrics where these are computed."""
+
+    differences: OutputDifferences
+    metrics: OutputMetrics | None
+
+
+class _Metric(Protocol):
+    def add(self, block: Block) -> None: ...
+
+    def result(self) -> dict[str, Any]: ...
+
+
+def _measure_text(match: OutputMatch, sides: Sides) -> _Output:
+    differences = compare_text(*sides)
+    return _Output(differences, _to_metrics(match, differences, {"worst": differences.worst}))
+
+
+def _measure_differences(sides: Sides, classes: bool | None, std: float | None) -> _Output:
+    """Only what the verdict needs."""
+
+    def measure(dtype: str | None) -> _Output:
+        differences = DifferenceAccumulator(classes, std)
+        for block in aligned_blocks(*sides, dtype):
+            differences.add(block)
+        return _Output(differences.result(), None)
+
+    return with_float64_fallback(measure)
+
+
+def _measure_output(
+    match: OutputMatch, sides: Sides, classes: bool | None, targets: ChunkSource | None, std: float | None
+) -> _Output:
+    """Everything. Raises InputError where the numbers of rows differ."""
+
+    def measure(dtype: str | None) -> _Output:
+        accumulator, by_class = DifferenceAccumulator(classes, std), ClassificationAccumulator(targets)
+        sizes, relative = DifferenceHistogram(), RelativeError()
+        metrics: list[_Metric] = [sizes, relative, UlpError(), CosineAndSnr(), KlDivergence(), PositionHeatmap()]
+        for block in aligned_blocks(*sides, dtype):
+            accumulator.add(block)
+            for metric in metrics:
+                metric.add(block)
+            if accumulator.is_classification is not False:
+                by_class.add(block)
+
+        def replay() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for block in aligned_blocks(*sides, dtype):
+                yield block.flatten_finite(block.abs_diff), block.flatten_finite(relative_differences(block))
+
+        complete_quantiles((sizes.quantiles, relative.median), replay)
+        differences = accumulator.result()
+        numbers = _difference_metrics(differences)
+        for metric in metrics:
+            numbers |= metric.result()
+        if differences.is_classification:
+            numbers["classes"] = by_class.result(int(differences.changed.sum()))
+        return _Output(differences, _to_metrics(match, differences, numbers))
+
+    return with_float64_fallback(measure)
+
+
+def _to_metrics(match: OutputMatch, differences: OutputDifferences, numbers: dict[str, Any]) -> OutputMetrics:
+    rows, changed = len(differences.changed), int(differences.changed.sum())
+    counts = rows, differences.values, changed, differences.identical, differences.rounding
+    return OutputMetrics(match.reference, match.answer, match.by, *counts, **numbers)
+
+
+def _difference_metrics(differences: OutputDifferences) -> dict[str, Any]:
+    has_mismatch, values = bool(np.isinf(differences.distance).any()), differences.values
+    return {
+        "max_abs": differences.max_abs if values else None,
+        "mean_abs": differences.sum_abs / values if values else None,
+        "atol_needed": math.inf if has_mismatch else differences.atol_needed,
+        "worst": differences.worst,
+        **differences.nonfinite,
+    }
+
+
+def _merge_outputs(matches: tuple[OutputMatch, ...], outputs: list[_Output], with_metrics: bool) -> Comparison:
+    parts = [output.differences for output in outputs]
+    counts = {match.reference: len(part.changed) for match, part in zip(matches, parts, strict=True)}
     if len(set(counts.values())) > 1:
         raise InputError(
             "The outputs do not have the same number of rows.",
             received=", ".join(f"{name} {rows:,}" for name, rows in counts.items()),
             cure="Compare answers to the same rows.",
         )
-    changed = reduce(np.logical_or, [one.changed for one in judged])
-    values = sum(one.values for one in judged)
+    changed = reduce(np.logical_or, [part.changed for part in parts])
+    values = sum(part.values for part in parts)
     return Comparison(
-        verdict=decide_verdict(all(one.identical for one in judged), all(one.rounding for one in judged), changed),
-        max_abs=max(one.max_abs for one in judged),
-        mean_abs=sum(one.sum_abs for one in judged) / values if values else 0.0,
+        verdict=decide_verdict(all(part.identical for part in parts), all(part.rounding for part in parts), changed),
+        max_abs=max(part.max_abs for part in parts),
+        mean_abs=sum(part.sum_abs for part in parts) / values if values else 0.0,
         changed=changed,
-        not_finite=sum(one.answer_nan + one.answer_inf for one in judged),
-        pairs=pairs,
-        distance=reduce(np.maximum, [one.distance for one in judged]),
-        outputs=tuple(part.metrics for part in measurements) if with_metrics else (),
+        not_finite=sum(part.nonfinite.get(name, 0) for part in parts for name in ("answer_nan", "answer_inf")),
+        pairs=matches,
+        distance=reduce(np.maximum, [part.distance for part in parts]),
+        outputs=tuple(output.metrics for output in outputs if output.metrics) if with_metrics else (),
     )
 
 
 def compare_all(
     predictions: dict[str, Arrays], classes: bool | None = None, reference_std: Mapping[str, float] | None = None
-) -> list[dict[str, Any]]:
-    """Each against each: one record for every pair, {"a", "b", "verdict", "max_abs", "changed_rows", "rows", "error"}.
+) -> list[PairJson]:
+    """Compare each with each: one record for every pair, of which `a` is the reference.
 
-    `a` is the reference of the two. Where two do not fit, the numbers are None and `error` is the InputError as JSON;
-    the other pairs go on.
+    Where two do not fit, `error` is the InputError as JSON; the other pairs go on.
     """
     return [_compare_pair(a, b, predictions, classes, reference_std) for a, b in combinations(predictions, 2)]
 
 
 def _compare_pair(
     a: str, b: str, predictions: dict[str, Arrays], classes: bool | None, reference_std: Mapping[str, float] | None
-) -> dict[str, Any]:
+) -> PairJson:
+    pair = PairJson(a=a, b=b, verdict=None, max_abs=None, changed_rows=None, rows=None, error=None)
+    sides = predictions[a], predictions[b]
     try:
-        found = compare(
-            predictions[a], predictions[b], classes, with_metrics=False, reference_std=reference_std
-        ).to_json()
+        compared = compare(*sides, classes, with_metrics=False, reference_std=reference_std)
+        pair["verdict"], pair["max_abs"] = compared.verdict.value, to_jsonable(compared.max_abs)
+        pair["changed_rows"], pair["rows"] = compared.changed_rows, compared.rows
     except InputError as error:
-        found = {"error": error.to_json()}
-    kept = {name: found.get(name) for name in ("verdict", "max_abs", "changed_rows", "rows", "error")}
-    return {"a": a, "b": b} | kept
+        pair["error"] = error.to_json()
+    return pair
 
 
 class ToleranceResult(NamedTuple):
@@ -273,19 +294,18 @@ def check_tolerance(reference: ChunkSource, prediction: ChunkSource, atol: float
     Raises InputError when a tolerance is negative or NaN, when the numbers of rows differ, or when there are none.
     """
     if not (atol >= 0 and rtol >= 0):
-        raise InputError(
-            "A tolerance is 0 or more.", received=f"{atol} and {rtol}", cure="Give 0 or a positive number."
-        )
+        cure = "Give 0 or a positive number."
+        raise InputError("A tolerance is 0 or more.", received=f"{atol} and {rtol}", cure=cure)
     if is_text(first_block(reference), first_block(prediction)):
-        other = int(compare_text(reference, prediction).changed.sum())
-        return ToleranceResult(not other, other, other)
+        changed = int(compare_text(reference, prediction).changed.sum())
+        return ToleranceResult(not changed, changed, changed)
 
-    def work(dtype: str | None) -> ToleranceResult:
+    def check(dtype: str | None) -> ToleranceResult:
         failing = [_count_failures(block, atol, rtol) for block in aligned_blocks(reference, prediction, dtype)]
         rows, values = (sum(counts) for counts in zip(*failing, strict=True))
         return ToleranceResult(not values, rows, values)
 
-    return with_float64_fallback(work)
+    return with_float64_fallback(check)
 
 
 def _count_failures(block: Block, atol: float, rtol: float) -> tuple[int, int]:

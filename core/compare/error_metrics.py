@@ -1,4 +1,4 @@
-"""How close the values are: relative differences, units in the last place, angle, noise, divergence."""
+"""How close values are: relative differences, units in the last place, cosine, signal to noise, KL divergence."""
 
 import math
 from typing import Any
@@ -9,7 +9,7 @@ from core.compare.accumulators import has_probabilities
 from core.compare.chunks import Block, dot_product, to_ordered_integers
 from core.compare.quantiles import Quantiles
 
-# Answers are taken for probabilities up to here, and made to add up to 1: those of 8 bits add up to 0.99 or 1.02.
+# Predictions are taken for probabilities up to here, and made to add up to 1: those of 8 bits add up to 0.99 or 1.02.
 COARSE_SUM_TOLERANCE = 0.05
 _FLOAT_DTYPES_BY_SIZE = {2: "float16", 4: "float32", 8: "float64"}
 
@@ -22,7 +22,7 @@ def relative_differences(block: Block) -> np.ndarray:
     """
     larger = np.maximum(np.abs(block.left), np.abs(block.right))
     # No number but 0 is below the smallest one, so this only turns 0 / 0 into 0.
-    return block.abs_diff / np.maximum(larger, np.finfo(larger.dtype).smallest_subnormal)
+    return np.asarray(block.abs_diff / np.maximum(larger, np.finfo(larger.dtype).smallest_subnormal))
 
 
 class RelativeError:
@@ -35,15 +35,15 @@ class RelativeError:
         self._has_mismatch = False
 
     def add(self, block: Block) -> None:
-        found = relative_differences(block)
-        self.median.add(block.flatten_finite(found))
-        most = float(found.max(initial=0))
-        self._max_rel = max(self._max_rel, most)
-        self._sum += float(found.sum(dtype="float64"))
+        relative = relative_differences(block)
+        self.median.add(block.flatten_finite(relative))
+        largest = float(relative.max(initial=0))
+        self._max_rel = max(self._max_rel, largest)
+        self._sum += float(relative.sum(dtype="float64"))
         self._count += block.finite_count
         self._has_mismatch |= block.mismatch is not None and bool(block.mismatch.any())
-        # With a bound on this, no pair's |a - b| / |a| is above most / (1 - most): most blocks need no closer look.
-        if most >= 1 or most / (1 - most) * (1 + 1e-6) >= self._rtol_needed:
+        # With a bound on this, no pair's |a - b| / |a| is above it / (1 - it): most blocks need no closer look.
+        if largest >= 1 or largest / (1 - largest) * (1 + 1e-6) >= self._rtol_needed:
             self._rtol_needed = max(self._rtol_needed, _smallest_rtol(block))
 
     def result(self) -> dict[str, Any]:
@@ -57,9 +57,9 @@ class RelativeError:
 
 def _smallest_rtol(block: Block) -> float:
     """The smallest float64 r with |a - b| <= r · |a| for all pairs; one step up, so that rounding cannot fail it."""
-    left, apart = block.as_float64[0], block.abs_diff_float64
-    most = float(np.divide(apart, np.abs(left), where=apart > 0, out=np.zeros_like(apart)).max(initial=0))
-    return math.nextafter(most, math.inf) if most else 0.0
+    left, diff = block.as_float64[0], block.abs_diff_float64
+    largest = float(np.divide(diff, np.abs(left), where=diff > 0, out=np.zeros_like(diff)).max(initial=0))
+    return math.nextafter(largest, math.inf) if largest else 0.0
 
 
 class UlpError:
@@ -71,7 +71,7 @@ class UlpError:
     """
 
     def __init__(self) -> None:
-        self._max_ulp: int | float = 0
+        self._max_ulp = 0
         self._sum = 0.0
         self._count = 0
 
@@ -92,9 +92,9 @@ def ulp_differences(block: Block) -> np.ndarray:
     if not floats:
         return block.abs_diff
     # bfloat16 and its like count as float32.
-    coarse = _FLOAT_DTYPES_BY_SIZE[min(min(max(one.itemsize, 4 if one.kind != "f" else 2), 8) for one in floats)]
+    coarse = _FLOAT_DTYPES_BY_SIZE[min(min(max(dtype.itemsize, 4 if dtype.kind != "f" else 2), 8) for dtype in floats)]
     left, right = (to_ordered_integers(side.astype(coarse, copy=False)) for side in (block.left, block.right))
-    return (np.maximum(left, right) - np.minimum(left, right)).view(f"u{left.itemsize}")
+    return np.asarray((np.maximum(left, right) - np.minimum(left, right)).view(f"u{left.itemsize}"))
 
 
 class CosineAndSnr:
@@ -104,13 +104,8 @@ class CosineAndSnr:
         self._sums = np.zeros(4)
 
     def add(self, block: Block) -> None:
-        left, right, away = (side.ravel(order="K") for side in block.as_float64)
-        self._sums += [
-            dot_product(left, left),
-            dot_product(right, right),
-            dot_product(left, right),
-            dot_product(away, away),
-        ]
+        left, right, diff = (side.ravel(order="K") for side in block.as_float64)
+        self._sums += [dot_product(*pair) for pair in ((left, left), (right, right), (left, right), (diff, diff))]
 
     def result(self) -> dict[str, Any]:
         """`cosine` is None where a side is 0 everywhere, or where float64 cannot hold the squares."""
@@ -129,9 +124,9 @@ def _snr_db(signal: float, noise: float) -> float | None:
 
 
 class KlDivergence:
-    """The mean over rows of KL(reference || answer) in nats; None unless both sides are probabilities in every row.
+    """The mean over rows of KL(reference || prediction) in nats; None unless both are probabilities in every row.
 
-    Rows are first made to add up to 1, so it is never below 0. A 0 of the reference adds nothing; a 0 of the answer
+    Rows are first made to add up to 1, so it is never below 0. A 0 of the reference adds nothing; a 0 of the prediction
     where the reference has none makes it infinite.
     """
 
@@ -158,5 +153,5 @@ class KlDivergence:
 
 def _has_two_distributions(block: Block) -> bool:
     shape = block.raw[0].shape
-    both = len(shape) == 2 and shape[1] > 1
-    return both and has_probabilities(block) and has_probabilities(block, side=1, tolerance=COARSE_SUM_TOLERANCE)
+    has_classes = len(shape) == 2 and shape[1] > 1
+    return has_classes and has_probabilities(block) and has_probabilities(block, side=1, tolerance=COARSE_SUM_TOLERANCE)

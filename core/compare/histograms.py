@@ -1,4 +1,4 @@
-"""Where the differences are: by size, by size of the value, by position, and over rows and positions."""
+"""Histograms of differences: by size, by size of the value, by position, and over rows and positions."""
 
 from functools import cache
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 
 from core.compare.chunks import Block
 from core.compare.quantiles import Quantiles
+from core.compare.results import DifferenceBins, Heatmap, MagnitudeBins
 
 # Decades from 10^LOW to 10^HIGH; two bins a decade for differences, one for values.
 MIN_EXPONENT, MAX_EXPONENT = -20, 10
@@ -28,35 +29,30 @@ class DifferenceHistogram:
         self._nonfinite_count = 0
 
     def add(self, block: Block) -> None:
-        away = block.flatten_finite(block.abs_diff)
-        self.quantiles.add(away)
-        bins = _bin_indices(np.abs(block.flatten_finite(block.left)), 1) * self._shape[1] + _bin_indices(away, 2)
+        diff = block.flatten_finite(block.abs_diff)
+        self.quantiles.add(diff)
+        bins = _bin_indices(np.abs(block.flatten_finite(block.left)), 1) * self._shape[1] + _bin_indices(diff, 2)
         self._counts += np.bincount(bins.astype("intp"), minlength=len(self._counts))
         self._nonfinite_count += block.abs_diff.size - block.finite_count
 
     def result(self) -> dict[str, Any]:
         table = self._counts.reshape(self._shape)
         zero, below, *counts, above = table.sum(axis=0).tolist()
-        values = _decade_edges(1)
+        edges, nonfinite = [*_decade_edges(2)], self._nonfinite_count
         return {
             "median_abs": self.quantiles.quantile(0.5),
             "p99_abs": self.quantiles.quantile(0.99),
-            "histogram": {
-                "edges": [*_decade_edges(2)],
-                "counts": counts,
-                "zero": zero,
-                "below": below,
-                "above": above,
-                "not_finite": self._nonfinite_count,
-            },
-            "by_magnitude": {
-                "reference_edges": [0.0, *values, np.inf],
-                "difference_edges": [0.0, *_decade_edges(2), np.inf],
-                "counts": table[1:, 1:].tolist(),
-                "reference_zero": table[0, 1:].tolist(),
-                "difference_zero": table[1:, 0].tolist(),
-                "both_zero": int(table[0, 0]),
-            },
+            "histogram": DifferenceBins(
+                edges=edges, counts=counts, zero=zero, below=below, above=above, not_finite=nonfinite
+            ),
+            "by_magnitude": MagnitudeBins(
+                reference_edges=[0.0, *_decade_edges(1), np.inf],
+                difference_edges=[0.0, *edges, np.inf],
+                counts=table[1:, 1:].tolist(),
+                reference_zero=table[0, 1:].tolist(),
+                difference_zero=table[1:, 0].tolist(),
+                both_zero=int(table[0, 0]),
+            ),
         }
 
 
@@ -78,20 +74,20 @@ def _bin_indices(values: np.ndarray, bins_per_decade: int) -> np.ndarray:
 class PositionHeatmap:
     """The mean difference of each position, and of blocks of rows by groups of positions.
 
-    How many rows there will be is not known: whenever there are more than HEAT_ROWS blocks, each two become one.
+    How many rows there will be is not known: whenever there are more than HEATMAP_ROWS blocks, each two become one.
     """
 
     def __init__(self) -> None:
-        self._rows_per_block = 1  # rows in a block
+        self._rows_per_block = 1
         self._width = 0
-        self._column_starts = np.zeros(0, int)  # the first position of each kept column
+        self._column_starts = np.zeros(0, int)  # the first position of each column
         self._sums = self._counts = np.zeros((0, 0))
 
     def add(self, block: Block) -> None:
         if not block.abs_diff.shape[1]:
             return
         if not len(self._sums):
-            self._initialize(block.abs_diff.shape[1])
+            self._set_width(block.abs_diff.shape[1])
         edges = np.arange(-block.first_row % self._rows_per_block, block.rows, self._rows_per_block)
         edges = edges if len(edges) and edges[0] == 0 else np.concatenate([[0], edges])
         sums, counts = self._sum_by_position(block, edges)
@@ -104,7 +100,7 @@ class PositionHeatmap:
             self._sums, self._counts = _merge_adjacent(self._sums), _merge_adjacent(self._counts)
             self._rows_per_block *= 2
 
-    def _initialize(self, width: int) -> None:
+    def _set_width(self, width: int) -> None:
         self._width = width
         self._column_starts = np.arange(width) if width <= MAX_COLUMNS else _column_group_starts(width)
         self._sums = self._counts = np.zeros((0, len(self._column_starts)))
@@ -122,10 +118,10 @@ class PositionHeatmap:
         by_column = _finite_means(sums.sum(axis=0), counts.sum(axis=0)) if self._width <= MAX_COLUMNS else None
         if len(starts) > HEATMAP_COLUMNS:
             starts = _column_group_starts(self._width)
-            sums, counts = (np.add.reduceat(one, starts, axis=1) for one in (sums, counts))
+            sums, counts = (np.add.reduceat(table, starts, axis=1) for table in (sums, counts))
         rows = [self._rows_per_block * row for row in range(len(sums))]
         means = [_finite_means(*row) for row in zip(sums, counts, strict=True)]
-        return {"by_column": by_column, "heat": {"rows": rows, "columns": starts.tolist(), "mean_abs": means}}
+        return {"by_column": by_column, "heat": Heatmap(rows=rows, columns=starts.tolist(), mean_abs=means)}
 
 
 def _column_group_starts(width: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Which output is held against which: by name, else by shape, else by the nearest values; and its right answers."""
+"""Match the outputs of two sides: by name, else by shape, else by the nearest values; and find their targets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class OutputMatch:
-    """Which output was held against which, and why those two: by "name", or by "shape" or "value" where renamed."""
+    """Which output is compared with which, and why those two: by "name", or by "shape" or "value" where renamed."""
 
     reference: str
     answer: str
@@ -22,45 +22,46 @@ class OutputMatch:
 
 
 def match_outputs(reference: Arrays, predictions: Arrays) -> tuple[OutputMatch, ...]:
-    """Pair outputs by name; those that were renamed by shape, and where several shapes fit by the nearest values.
+    """Match outputs by name; those that were renamed by shape, and where several shapes fit by the nearest values.
 
     Raises InputError when an output of the reference finds no partner, or when the reference has none.
     """
     if not reference:
         raise InputError("There are no outputs to compare.", cure="Choose a model that answers something.")
-    pairs = [
-        OutputMatch(name, name, "name") for name in reference if _has_same_shape(reference[name], predictions.get(name))
+    matches = [
+        OutputMatch(name, name, "name")
+        for name, array in reference.items()
+        if name in predictions and array.shape == predictions[name].shape
     ]
-    for name in reference:
-        if name in {pair.reference for pair in pairs}:
-            continue
-        taken = {pair.answer for pair in pairs}
-        fitting = [
-            one for one in predictions if one not in taken and _has_same_shape(reference[name], predictions[one])
-        ]
-        if not fitting:
-            raise InputError(
-                f"No output fits the reference's '{name}' of shape {reference[name].shape}.",
-                received=", ".join(f"{one} {array.shape}" for one, array in predictions.items()) or "no outputs",
-                cure="Compare copies of models that answer the same question on the same rows.",
-            )
-        nearest = min(fitting, key=lambda one: _mean_difference(reference[name], predictions[one]))
-        pairs.append(OutputMatch(name, nearest, "shape" if len(fitting) == 1 else "value"))
-    return tuple(pairs)
+    by_name = {match.reference for match in matches}
+    for name, array in reference.items():
+        if name not in by_name:
+            taken = {match.answer for match in matches}
+            matches.append(_match_renamed(name, array, predictions, taken))
+    return tuple(matches)
+
+
+def _match_renamed(name: str, array: np.ndarray, predictions: Arrays, taken: set[str]) -> OutputMatch:
+    """The output of its shape whose values are nearest, among those that are not taken."""
+    fitting = [other for other, values in predictions.items() if other not in taken and values.shape == array.shape]
+    if not fitting:
+        raise InputError(
+            f"No output fits the reference's '{name}' of shape {array.shape}.",
+            received=", ".join(f"{other} {values.shape}" for other, values in predictions.items()) or "no outputs",
+            cure="Compare copies of models that answer the same question on the same rows.",
+        )
+    nearest = min(fitting, key=lambda other: _mean_difference(array, predictions[other]))
+    return OutputMatch(name, nearest, "shape" if len(fitting) == 1 else "value")
 
 
 def find_targets(output: str, outputs: Sequence[str], targets: Mapping[str, T]) -> T | None:
-    """The right answers to one of the `outputs`: those of its name; None where there are none.
+    """The targets of one of the `outputs`: those of its name; None where there are none.
 
     By position only where no target has the name of any output, and there are as many of them as outputs.
     """
     if len(targets) != len(outputs) or not targets.keys().isdisjoint(outputs):
         return targets.get(output)
     return list(targets.values())[outputs.index(output)]
-
-
-def _has_same_shape(reference: np.ndarray, prediction: np.ndarray | None) -> bool:
-    return prediction is not None and reference.shape == prediction.shape
 
 
 def _mean_difference(reference: np.ndarray, prediction: np.ndarray) -> float:

@@ -1,8 +1,8 @@
-"""Exact quantiles of a stream that is too long to hold: radix selection on the bit patterns.
+"""Exact quantiles of a stream that does not fit into memory: radix selection on the bit patterns.
 
 The bit patterns of floats that are not negative, read as unsigned integers, stand in the order of the floats. A pass
-over the stream counts the next 16 bits of what lies in the bucket that holds the wanted rank, which narrows it; as soon
-as a bucket can be held it is sorted as far as needed. float32 takes two passes at most, float64 four.
+over the stream counts the next 16 bits of what lies in the bucket with the wanted rank, which narrows it; as soon as a
+bucket fits into memory it is sorted as far as needed. float32 takes two passes at most, float64 four.
 """
 
 import math
@@ -10,22 +10,21 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-MAX_BUFFERED_VALUES = 2**20  # values that are held at most, whole or of one bucket
+MAX_BUFFERED_VALUES = 2**20  # values in memory at most, whole or of one bucket
 DIGIT_BITS = 16  # bits counted in one pass
 
 
 class Quantiles:
-    """The quantiles `wanted` (0 to 1) of numbers of one dtype that are neither negative nor NaN.
+    """Quantiles (0 to 1) of numbers of one dtype that are neither negative nor NaN.
 
-    Feed a whole pass with `add`, then call `narrow`; while `open`, feed the same numbers again. `at(q)` then gives the
-    quantile by NumPy's definition "linear", or None where there were no numbers.
+    Feed a whole pass with `add`, then call `end_pass`; while `is_incomplete`, feed the same numbers again.
     """
 
     def __init__(self, *quantiles: float):
         self._quantiles = quantiles
         self._ranks: dict[int, float] = {}
         self._buckets = [_Bucket(0, 0, 0, 0)]
-        self._count: int | None = None
+        self._count = -1  # how many numbers there are, once the first pass has ended
 
     @property
     def is_incomplete(self) -> bool:
@@ -37,16 +36,14 @@ class Quantiles:
 
     def end_pass(self) -> None:
         """Say that a pass has ended."""
-        if self._count is None:
+        if self._count < 0:
             self._count = self._buckets[0].size
             self._buckets[0].ranks = sorted({rank for q in self._quantiles for rank in self._surrounding_ranks(q)[:2]})
-        open_ = []
-        for bucket in self._buckets:
-            open_ += bucket.split(self._ranks)
-        self._buckets = open_
+        self._buckets = [narrower for bucket in self._buckets for narrower in bucket.split(self._ranks)]
 
     def quantile(self, q: float) -> float | None:
-        if not self._count:
+        """The quantile by NumPy's definition "linear"; None where there were no numbers."""
+        if self._count < 1:
             return None
         below, above, share = self._surrounding_ranks(q)
         low, high = self._ranks[below], self._ranks[above]
@@ -55,9 +52,9 @@ class Quantiles:
         return high - (high - low) * (1 - share) if share >= 0.5 else low + (high - low) * share
 
     def _surrounding_ranks(self, q: float) -> tuple[int, int, float]:
-        place = (self._count - 1) * q
-        below = max(0, math.floor(place))
-        return below, max(0, min(below + 1, self._count - 1)), place - below
+        position = (self._count - 1) * q
+        below = max(0, math.floor(position))
+        return below, max(0, min(below + 1, self._count - 1)), position - below
 
 
 class _Bucket:
@@ -84,8 +81,8 @@ class _Bucket:
         # A copy, for a view would hold the whole block.
         self._buffered.append(keys if self.bits else keys.copy())
         if self.size > MAX_BUFFERED_VALUES:
-            for held in self._buffered:
-                self._count_digits(held)
+            for buffered in self._buffered:
+                self._count_digits(buffered)
             self._buffered = None
 
     def _count_digits(self, keys: np.ndarray) -> None:
@@ -95,11 +92,14 @@ class _Bucket:
         self._counts += np.bincount(digits.astype("intp"), minlength=2**DIGIT_BITS)
 
     def split(self, values_by_rank: dict[int, float]) -> list["_Bucket"]:
-        """Write down the values of the wanted ranks that are known now, and give the buckets that hold the others."""
+        """Write down the values of the wanted ranks that are known now; returns the buckets with the others."""
         if not self.size:
             return []
         if self._buffered is not None:
-            return self._select_ranks(values_by_rank)
+            places = [rank - self.below for rank in self.ranks]
+            keys = np.partition(np.concatenate(self._buffered), places)[places]
+            values_by_rank |= dict(zip(self.ranks, map(self._to_float, keys), strict=True))
+            return []
         ends = np.cumsum(self._counts)
         narrower: dict[int, _Bucket] = {}
         for rank in self.ranks:
@@ -115,12 +115,6 @@ class _Bucket:
             values_by_rank |= dict.fromkeys(bucket.ranks, self._to_float(bucket.prefix))
         return []
 
-    def _select_ranks(self, values_by_rank: dict[int, float]) -> list["_Bucket"]:
-        places = [rank - self.below for rank in self.ranks]
-        keys = np.partition(np.concatenate(self._buffered), places)
-        values_by_rank |= {rank: self._to_float(keys[place]) for rank, place in zip(self.ranks, places, strict=True)}
-        return []
-
     def _to_float(self, key: int) -> float:
         return float(np.array(key, f"u{self._dtype.itemsize}").view(self._dtype))
 
@@ -128,12 +122,12 @@ class _Bucket:
 def complete_quantiles(
     quantiles: tuple[Quantiles, ...], replay: Callable[[], Iterable[tuple[np.ndarray, ...]]]
 ) -> None:
-    """After a first pass, pass over the numbers (those of each in turn) until all are known."""
-    for one in quantiles:
-        one.end_pass()
-    while any(one.is_incomplete for one in quantiles):
+    """After a first pass, pass over the numbers until all are known; `replay` yields those of each in turn."""
+    for each in quantiles:
+        each.end_pass()
+    while any(each.is_incomplete for each in quantiles):
         for values in replay():
-            for one, of_it in zip(quantiles, values, strict=True):
-                one.add(of_it)
-        for one in quantiles:
-            one.end_pass()
+            for each, numbers in zip(quantiles, values, strict=True):
+                each.add(numbers)
+        for each in quantiles:
+            each.end_pass()

@@ -1,14 +1,9 @@
-"""`Verdict`, `OutputMetrics`, JSON encoding.
-
-The verdict: what a person is told first, and where one verdict ends and the next begins.
-
-Every number on one output, and the one way in which numbers become JSON.
-"""
+"""What a comparison says: the verdict, every number on one output, and the one way in which numbers become JSON."""
 
 import math
 from dataclasses import dataclass, is_dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -17,14 +12,14 @@ from core.compare.classification import ClassificationMetrics
 # Two correct float32 implementations of one model differ by no more than this: |a - b| <= ATOL + RTOL · |reference|.
 ATOL = 1e-5
 RTOL = 1e-4
-# A continuous answer counts as changed when it moves by more than this share of the spread of the reference.
+# A continuous prediction counts as changed when it moves by more than this share of the reference's deviation.
 CHANGED_STD_SHARE = 0.01
-# From this share of changed rows on, the answers are not the same model's.
+# From this share of changed rows on, the predictions are not the same model's.
 DIFFERENT_ROW_SHARE = 0.5
 
 
 class Verdict(StrEnum):
-    """What a person is told first; in order, best first."""
+    """What a person sees first; in order, best first."""
 
     BIT_IDENTICAL = "bit-identical"
     ROUNDING = "rounding"
@@ -58,7 +53,7 @@ _LABELS = {
 
 
 def decide_verdict(identical: bool, rounding: bool, changed: np.ndarray) -> Verdict:
-    """The verdict on all outputs together; `changed` has one flag a row."""
+    """The verdict on all outputs together; `changed` (rows,) bool."""
     if identical:
         return Verdict.BIT_IDENTICAL
     if changed.any():
@@ -66,21 +61,43 @@ def decide_verdict(identical: bool, rounding: bool, changed: np.ndarray) -> Verd
     return Verdict.ROUNDING if rounding else Verdict.SAME_ANSWERS
 
 
-def to_jsonable(value: Any) -> Any:
-    """Plain JSON of numbers, arrays and what holds them; what is not finite becomes "nan", "inf" or "-inf"."""
-    if isinstance(value, int | str) or value is None:
-        return value
-    if isinstance(value, float) and not isinstance(value, np.generic):
-        return value if math.isfinite(value) else str(value)
-    if is_dataclass(value):
-        return to_jsonable(vars(value))
-    if isinstance(value, dict):
-        return {str(name): to_jsonable(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_jsonable(item) for item in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return to_jsonable(value.tolist())
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
+class WorstValue(TypedDict):
+    """Where the largest difference sits: its row, its index within the row, and the value on both sides."""
+
+    row: int
+    index: list[int]
+    reference: Any
+    answer: Any
+
+
+class DifferenceBins(TypedDict):
+    """Counts of |a - b| by half decades; `zero` exactly, `below` and `above` the edges."""
+
+    edges: list[float]
+    counts: list[int]
+    zero: int
+    below: int
+    above: int
+    not_finite: int
+
+
+class MagnitudeBins(TypedDict):
+    """Counts by decade of |a| (rows) and half decade of |a - b| (columns)."""
+
+    reference_edges: list[float]
+    difference_edges: list[float]
+    counts: list[list[int]]
+    reference_zero: list[int]
+    difference_zero: list[int]
+    both_zero: int
+
+
+class Heatmap(TypedDict):
+    """Mean |a - b| in blocks of rows and groups of positions: `rows` and `columns` are the first of each."""
+
+    rows: list[int]
+    columns: list[int]
+    mean_abs: list[list[float | None]]
 
 
 @dataclass(frozen=True)
@@ -89,19 +106,15 @@ class OutputMetrics:
 
     Unless said otherwise, over the finite pairs of values, of which there are `values`.
 
-    - `output`, `answer`, `by`: the reference's name, the name on the other side, why these two (see `Pair`).
+    - `output`, `answer`, `by`: the reference's name, the name on the other side, why these two (see `OutputMatch`).
     - `max_abs`, `mean_abs`, `median_abs`, `p99_abs`: |a - b|.
     - `max_rel`, `mean_rel`, `median_rel`: |a - b| / max(|a|, |b|), 0 for 0 / 0, from 0 to 2.
     - `max_ulp`, `mean_ulp`: units in the last place of the coarser dtype; for integers the plain difference.
     - `cosine`: similarity of all values; `snr_db`: 10 · log10(Σ a² / Σ (a - b)²), infinite when equal.
     - `kl`: nats, mean over rows; only where both are probabilities.
-    - `worst`: row, index, and both values where the largest difference sits.
     - `atol_needed`, `rtol_needed`: the smallest tolerance that passes when the other is 0.
-    - `changed`: rows with a changed answer; `identical`, `rounding`: whether bit by bit, whether to rounding.
-    - `histogram`: counts of |a - b| by half decades; `zero` exactly, `below` and `above` the edges.
-    - `by_magnitude`: counts by decade of |a| (rows) and half decade of |a - b| (columns).
+    - `changed`: rows with a changed prediction; `identical`, `rounding`: whether bit by bit, whether to rounding.
     - `by_column`: mean |a - b| at each position of a row, where a row has at most 256.
-    - `heat`: mean |a - b| in blocks of rows and groups of positions: `rows` and `columns` give the first of each.
     """
 
     output: str
@@ -128,14 +141,31 @@ class OutputMetrics:
     answer_nan: int | None = None
     reference_inf: int | None = None
     answer_inf: int | None = None
-    worst: dict[str, Any] | None = None
+    worst: WorstValue | None = None
     atol_needed: float | None = None
     rtol_needed: float | None = None
-    histogram: dict[str, Any] | None = None
-    by_magnitude: dict[str, Any] | None = None
+    histogram: DifferenceBins | None = None
+    by_magnitude: MagnitudeBins | None = None
     by_column: list[float | None] | None = None
-    heat: dict[str, Any] | None = None
+    heat: Heatmap | None = None
     classes: ClassificationMetrics | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return to_jsonable(self)
+        return dict(to_jsonable(self))
+
+
+def to_jsonable(value: Any) -> Any:
+    """Plain JSON of numbers, arrays and what holds them; what is not finite becomes "nan", "inf" or "-inf"."""
+    if isinstance(value, int | str) or value is None:
+        return value
+    if isinstance(value, float) and not isinstance(value, np.generic):
+        return value if math.isfinite(value) else str(value)
+    if is_dataclass(value):
+        return to_jsonable(vars(value))
+    if isinstance(value, dict):
+        return {str(name): to_jsonable(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_jsonable(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return to_jsonable(value.tolist())
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value

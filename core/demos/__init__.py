@@ -1,44 +1,32 @@
-"""The demos, written down: a new one is one file here and one line in `DEMOS`."""
+"""The demos, written down: a new one is one file here and one line in `MODULES`."""
 
-from core.demos import (
-    digits_cnn,
-    digits_core,
-    digits_custom,
-    digits_denoiser,
-    digits_mixed,
-    digits_mlp,
-    digits_subclassed,
-    names,
-    stocks_lstm,
-    tips,
-    two_in_two_out,
-)
+from importlib import import_module
+
 from core.demos.base import Demo
 from core.errors import UnknownName
 
-DEMOS: tuple[Demo, ...] = (
-    digits_mlp.DEMO,
-    digits_core.DEMO,
-    digits_custom.DEMO,
-    digits_cnn.DEMO,
-    digits_denoiser.DEMO,
-    digits_mixed.DEMO,
-    digits_subclassed.DEMO,
-    tips.DEMO,
-    names.DEMO,
-    two_in_two_out.DEMO,
-    stocks_lstm.DEMO,
+# One line a demo, in the order in which they are shown.
+MODULES = (
+    "digits_mlp",
+    "digits_core",
+    "digits_custom",
+    "digits_cnn",
+    "digits_denoiser",
+    "digits_mixed",
+    "digits_subclassed",
+    "tips",
+    "names",
+    "two_in_two_out",
+    "stocks_lstm",
 )
+
+DEMOS: tuple[Demo, ...] = tuple(import_module(f"core.demos.{name}").DEMO for name in MODULES)
 
 
 def get_demo(key: str) -> Demo:
-    """The demo of that key.
-
-    Raises UnknownName with the keys that exist.
-    """
+    """The demo of that key. Raises UnknownName with the keys that exist."""
     for demo in DEMOS:
         if demo.key == key:
             return demo
-    raise UnknownName(
-        "There is no such demo.", received=key, cure=f"Choose from {', '.join(one.key for one in DEMOS)}."
-    )
+    cure = f"Choose from {', '.join(demo.key for demo in DEMOS)}."
+    raise UnknownName("There is no such demo.", received=key, cure=cure)

@@ -1,10 +1,10 @@
 """A convolutional network with all that tells training from inference: augmentation, BatchNormalization, Dropout."""
 
 from core.demos import digits_data
-from core.demos.base import Demo, TrainSettings
+from core.demos.base import Demo, Model, TrainSettings
 
 
-def build(settings: TrainSettings):
+def build(settings: TrainSettings) -> Model:
     import keras
     from keras import layers
 
@@ -31,12 +31,11 @@ def build(settings: TrainSettings):
 DEMO = Demo(
     key="digits-cnn",
     label="Read a digit, by convolution",
-    data_description="1,797 handwritten digits, 8×8 pixels, shifted at random in training",
-    model_description=(
-        "Keras: RandomTranslation, Conv2D, BatchNormalization, Conv2D, Dense(64, relu), Dropout, Dense(10)"
-    ),
+    model_description="Keras: RandomTranslation, Conv2D, BatchNormalization, Conv2D, Dense(64, relu), Dropout, "
+    "Dense(10)",
     demonstrates="Training mode against inference: an augmentation layer that stays awake gives random answers.",
     build=build,
-    **digits_data.CLASSIFIER_FACTS,
+    **digits_data.CLASSIFIER_FACTS
+    | {"data_description": "1,797 handwritten digits, 8×8 pixels, shifted at random in training"},
     defaults=TrainSettings(hidden_units=64, epochs=10),
 )

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from core.demos import digits_data
-from core.demos.base import Data, Demo, Progress, Split, TrainingProgressCallback, TrainSettings, TrainStep
+from core.demos.base import Data, Demo, Model, Progress, Split, TrainingProgressCallback, TrainSettings, TrainStep
 from core.errors import InputError
 
 
-def build(settings: TrainSettings):
+def build(settings: TrainSettings) -> Model:
     import tensorflow as tf
 
     width = digits_data.pixel_count(settings.dataset)
@@ -55,8 +55,8 @@ def _adam_class() -> type:
             super().__init__(name="adam")
             self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
             self.learning_rate = tf.Variable(learning_rate, trainable=False, name="learning_rate")
-            self.first = [tf.Variable(tf.zeros_like(one), trainable=False, name="first") for one in variables]
-            self.second = [tf.Variable(tf.zeros_like(one), trainable=False, name="second") for one in variables]
+            self.first = [tf.Variable(tf.zeros_like(weight), trainable=False, name="first") for weight in variables]
+            self.second = [tf.Variable(tf.zeros_like(weight), trainable=False, name="second") for weight in variables]
 
         def apply(self, gradients, variables):
             time = tf.cast(self.step.assign_add(1), tf.float32)
@@ -69,7 +69,7 @@ def _adam_class() -> type:
     return Adam
 
 
-def train(model: Any, data: Data, settings: TrainSettings, report: TrainingProgressCallback) -> None:
+def train(model: Model, data: Data, settings: TrainSettings, report: TrainingProgressCallback) -> None:
     """Train in place with a GradientTape; rows are shuffled anew each epoch by the seed."""
     step = make_gradient_step(model)
     shuffle = np.random.default_rng(settings.seed)
@@ -84,8 +84,8 @@ def train(model: Any, data: Data, settings: TrainSettings, report: TrainingProgr
         report(Progress((epoch + 1) / settings.epochs, epoch + 1, logs))
 
 
-def make_gradient_step(model: Any) -> Any:
-    """One step of descent on the mean cross-entropy of a batch, which it gives."""
+def make_gradient_step(model: Model) -> Any:
+    """One step of descent on the mean cross-entropy of a batch, which it returns."""
     import tensorflow as tf
 
     variables = [variable for variable in model.variables if variable.trainable]
@@ -93,34 +93,32 @@ def make_gradient_step(model: Any) -> Any:
     @tf.function(reduce_retracing=True)
     def step(pixels, targets):
         with tf.GradientTape() as tape:
-            losses = tf.nn.softmax_cross_entropy_with_logits(targets, model.logits(pixels))
-            loss = tf.reduce_mean(losses)
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, model.logits(pixels)))
         model.optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
 
     return step
 
 
-def make_train_step(model: Any) -> TrainStep:
-    """The Step of a classifier. Raises InputError for a copy that came back without the code of its training."""
+def make_train_step(model: Model) -> TrainStep:
+    """The train step of a classifier. Raises InputError for a copy that came back without the code of its training."""
     if not hasattr(model, "logits"):
         raise InputError("What came back answers, and has no way to train.", received=type(model).__name__)
     step = make_gradient_step(model)
     return lambda inputs, targets: float(step(inputs["pixels"], targets["digit"]))
 
 
-def _evaluate(model: Any, split: Split, prefix: str = "") -> dict[str, float]:
+def _evaluate(model: Model, split: Split, prefix: str = "") -> dict[str, float]:
     """Mean cross-entropy and accuracy over a split; 1e-7 keeps the logarithm finite, as Keras does."""
-    answers, targets = model(split.inputs["pixels"])["probabilities"].numpy(), split.targets["digit"]
-    likelihood = np.clip((answers * targets).sum(axis=1), 1e-7, 1)
-    right = answers.argmax(axis=1) == targets.argmax(axis=1)
-    return {f"{prefix}loss": float(-np.log(likelihood).mean()), f"{prefix}accuracy": float(right.mean())}
+    predictions, targets = model(split.inputs["pixels"])["probabilities"].numpy(), split.targets["digit"]
+    likelihood = np.clip((predictions * targets).sum(axis=1), 1e-7, 1)
+    correct = predictions.argmax(axis=1) == targets.argmax(axis=1)
+    return {f"{prefix}loss": float(-np.log(likelihood).mean()), f"{prefix}accuracy": float(correct.mean())}
 
 
 DEMO = Demo(
     key="digits-core",
     label="Read a digit, without Keras",
-    data_description="1,797 handwritten digits, 8×8 pixels",
     model_description="TensorFlow Core: a tf.Module with four variables and a tf.function",
     demonstrates="What a SavedModel keeps when there is no Keras model at all.",
     build=build,

@@ -1,7 +1,7 @@
 """A layer of our own: what happens when the reloading process does not know its class."""
 
 from core.demos import digits_data
-from core.demos.base import Demo, TrainSettings
+from core.demos.base import Demo, Model, TrainSettings
 
 
 def classes() -> dict[str, type]:
@@ -20,7 +20,7 @@ def classes() -> dict[str, type]:
     return {"Scale": Scale}
 
 
-def build(settings: TrainSettings):
+def build(settings: TrainSettings) -> Model:
     import keras
 
     scale = classes()["Scale"]
@@ -38,7 +38,6 @@ def build(settings: TrainSettings):
 DEMO = Demo(
     key="digits-custom",
     label="Read a digit, with a layer of our own",
-    data_description="1,797 handwritten digits, 8×8 pixels",
     model_description="Keras: our own Scale layer, then Dense(128, relu), Dense(10, softmax)",
     demonstrates="Formats that keep layers by name fail without the class; a graph does not.",
     build=build,

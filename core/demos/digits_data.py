@@ -1,11 +1,12 @@
 """Handwritten digits: 8×8 from scikit-learn's bundle, or MNIST's 28×28 when it can be downloaded."""
 
+import math
 import socket
 from typing import Any
 
 import numpy as np
 
-from core.demos.base import Data, TrainSettings, accuracy_score, split_rows
+from core.demos.base import Data, Model, TrainSettings, accuracy_score, split_rows
 from core.demos.keras_training import fit_keras
 from core.errors import DataUnavailable
 
@@ -23,14 +24,13 @@ DOWNLOAD_TIMEOUT = 20  # seconds without a byte: keras.datasets itself would wai
 
 
 def pixel_count(dataset: str) -> int:
-    height, width = IMAGE_SHAPES[dataset]
-    return height * width
+    return math.prod(IMAGE_SHAPES[dataset])
 
 
 def data(settings: TrainSettings) -> Data:
     """Digits as rows of float32 pixels in [0, 1], with one-hot float32 targets, split 70 : 15 : 15 by class.
 
-    The split does not depend on the seed of the training, so that runs answer the same held-out rows.
+    The split does not depend on the seed of the training, so that all runs predict the same held-out rows.
     Raises DataUnavailable when MNIST cannot be downloaded.
     """
     pixels, digits = _load_mnist() if settings.dataset == "mnist" else _load_bundled_digits()
@@ -49,31 +49,28 @@ def _load_mnist() -> tuple[np.ndarray, np.ndarray]:
 
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
     try:
-        (seen, seen_digits), (unseen, unseen_digits) = keras.datasets.mnist.load_data()
+        (train, train_digits), (test, test_digits) = keras.datasets.mnist.load_data()
     except Exception as error:  # urllib, ssl, socket and Keras' own bare Exception all mean one thing here
         raise DataUnavailable(
             "MNIST is not on this computer yet, and downloading it failed.",
             cure="Connect to the internet and try again, or choose the bundled 8×8 digits.",
             detail=f"{type(error).__name__}: {error}",
         ) from error
-    pixels = np.concatenate([seen, unseen]).reshape(-1, 784).astype("float32") / 255
-    return pixels, np.concatenate([seen_digits, unseen_digits])
+    pixels = np.concatenate([train, test]).reshape(-1, 784).astype("float32") / 255
+    return pixels, np.concatenate([train_digits, test_digits])
 
 
-def compile_classifier(model: Any, settings: TrainSettings) -> Any:
-    """A Keras classifier of digits, compiled as all of them are."""
+def compile_classifier(model: Model, settings: TrainSettings) -> Model:
+    """Compile a Keras classifier of digits as all of them are."""
     import keras
 
-    model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
-        loss="categorical_crossentropy",
-        metrics=["accuracy"],
-    )
+    model.compile(keras.optimizers.Adam(settings.learning_rate), loss="categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
 # What all Keras demos that read a digit have in common.
 CLASSIFIER_FACTS: dict[str, Any] = {
+    "data_description": "1,797 handwritten digits, 8×8 pixels",
     "predicts": "Which digit, 0 to 9, is in a small picture",
     "source": SOURCE,
     "kind": "keras",

@@ -3,7 +3,7 @@
 import numpy as np
 
 from core.demos import digits_data
-from core.demos.base import Data, Demo, Split, TrainSettings, mean_absolute_error_scorer
+from core.demos.base import Data, Demo, Model, Split, TrainSettings, mean_absolute_error_scorer
 from core.demos.keras_training import fit_keras
 
 NOISE = 0.3  # standard deviation, where 1 is the step from paper to ink
@@ -14,9 +14,8 @@ def data(settings: TrainSettings) -> Data:
 
     Raises DataUnavailable when MNIST cannot be downloaded.
     """
-    noise = np.random.default_rng(0)
-    found = digits_data.data(settings)
-    return Data(*(_add_noise(split, noise) for split in (found.train, found.validation, found.held_out)))
+    generator, digits = np.random.default_rng(0), digits_data.data(settings)
+    return Data(*(_add_noise(split, generator) for split in (digits.train, digits.validation, digits.held_out)))
 
 
 def _add_noise(split: Split, generator: np.random.Generator) -> Split:
@@ -25,7 +24,7 @@ def _add_noise(split: Split, generator: np.random.Generator) -> Split:
     return Split({"noisy": np.clip(clean + grain, 0, 1)}, {"clean": clean})
 
 
-def build(settings: TrainSettings):
+def build(settings: TrainSettings) -> Model:
     import keras
     from keras import layers
 
@@ -40,11 +39,7 @@ def build(settings: TrainSettings):
             layers.Reshape((height * width,), name="clean"),
         ]
     )
-    model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
-        loss=keras.losses.MeanSquaredError(),
-        metrics=["mae"],
-    )
+    model.compile(keras.optimizers.Adam(settings.learning_rate), loss=keras.losses.MeanSquaredError(), metrics=["mae"])
     return model
 
 

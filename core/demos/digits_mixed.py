@@ -1,12 +1,12 @@
 """Half-precision arithmetic over single-precision weights, by the policy of this model and of nothing else."""
 
 from core.demos import digits_data
-from core.demos.base import Demo, TrainSettings
+from core.demos.base import Demo, Model, TrainSettings
 
 POLICY = "mixed_float16"
 
 
-def build(settings: TrainSettings):
+def build(settings: TrainSettings) -> Model:
     import keras
 
     model = keras.Sequential(
@@ -24,7 +24,6 @@ def build(settings: TrainSettings):
 DEMO = Demo(
     key="digits-mixed",
     label="Read a digit, in half precision",
-    data_description="1,797 handwritten digits, 8×8 pixels",
     model_description="Keras: Dense(128, relu), Dense(10, softmax) under the policy mixed_float16",
     demonstrates="Answers in float16, and an optimizer that scales the loss: not every copy keeps both.",
     build=build,

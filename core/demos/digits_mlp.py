@@ -1,10 +1,10 @@
 """The plain case: two Dense layers that read a handwritten digit."""
 
 from core.demos import digits_data
-from core.demos.base import Demo, TrainSettings
+from core.demos.base import Demo, Model, TrainSettings
 
 
-def build(settings: TrainSettings):
+def build(settings: TrainSettings) -> Model:
     import keras
 
     model = keras.Sequential(
@@ -20,7 +20,6 @@ def build(settings: TrainSettings):
 DEMO = Demo(
     key="digits-mlp",
     label="Read a digit",
-    data_description="1,797 handwritten digits, 8×8 pixels",
     model_description="Keras: Dense(128, relu), Dense(10, softmax)",
     demonstrates="The plain case: every format can take it.",
     build=build,

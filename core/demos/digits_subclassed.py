@@ -1,7 +1,7 @@
 """A model written as a class: its layers are Python code, and its weights exist only once it has been called."""
 
 from core.demos import digits_data
-from core.demos.base import Demo, TrainSettings
+from core.demos.base import Demo, Model, TrainSettings
 
 
 def classes() -> dict[str, type]:
@@ -26,7 +26,7 @@ def classes() -> dict[str, type]:
     return {"DigitReader": DigitReader}
 
 
-def build(settings: TrainSettings):
+def build(settings: TrainSettings) -> Model:
     import numpy as np
 
     model = classes()["DigitReader"](settings.hidden_units, name="digit_reader")
@@ -37,7 +37,6 @@ def build(settings: TrainSettings):
 DEMO = Demo(
     key="digits-subclassed",
     label="Read a digit, with a model class of our own",
-    data_description="1,797 handwritten digits, 8×8 pixels",
     model_description="Keras: our own class DigitReader(keras.Model) around Dense(128, relu), Dense(10, softmax)",
     demonstrates="A model that is code: only a graph comes back in a process that does not have the class.",
     build=build,

@@ -1,6 +1,6 @@
-"""A digit that somebody drew or photographed, put into the form in which the data of the demos was made.
+"""Drawn or photographed digits, put into the form in which the data of the demos was made.
 
-It goes in three steps: strokes or a picture become ink, a large array in which 1 is ink and 0 is paper; the ink is
+It goes in three steps: strokes or an image become ink, a large array in which 1 is ink and 0 is paper; the ink is
 scaled and placed as the digits of the data set were; what comes out is one row of that data.
 """
 
@@ -26,7 +26,7 @@ Strokes = Sequence[Sequence[float]]
 def render_strokes(strokes: Strokes) -> np.ndarray:
     """The ink of strokes, each `[x0, y0, x1, y1, ...]` in units of 1/1000 of the field, from its upper left corner.
 
-    Gives (256, 256) float32 in [0, 1]. Raises InputError where that is no drawing.
+    Returns (256, 256) float32 in [0, 1]. Raises InputError where that is no drawing.
     """
     scale = 2 * INK_SIZE / CANVAS_SIZE  # drawn twice as large, so that edges come out smooth
     sheet = Image.new("L", (2 * INK_SIZE, 2 * INK_SIZE))
@@ -44,11 +44,11 @@ def _validate_strokes(strokes: Strokes) -> Iterator[np.ndarray]:
         flat = [np.asarray(stroke, "float64") for stroke in strokes]
     except (TypeError, ValueError) as error:
         raise _invalid_drawing_error(type(error).__name__) from error
-    if any(one.ndim != 1 or one.size % 2 or not np.isfinite(one).all() for one in flat):
+    if any(stroke.ndim != 1 or stroke.size % 2 or not np.isfinite(stroke).all() for stroke in flat):
         raise _invalid_drawing_error("strokes that are no pairs of numbers")
-    if (count := sum(one.size for one in flat) // 2) > MAX_POINTS:
+    if (count := sum(stroke.size for stroke in flat) // 2) > MAX_POINTS:
         raise _invalid_drawing_error(f"{count:,} points")
-    return (np.clip(one.reshape(-1, 2), 0, CANVAS_SIZE) for one in flat if one.size)
+    return (np.clip(stroke.reshape(-1, 2), 0, CANVAS_SIZE) for stroke in flat if stroke.size)
 
 
 def _invalid_drawing_error(received: str) -> InputError:
@@ -61,13 +61,10 @@ def open_image(file: BinaryIO) -> Image.Image:
     Raises InputError where it is none, is damaged, or has more than 25 million pixels.
     """
     try:
-        picture = Image.open(file, formats=("PNG", "JPEG"))
-        if picture.width * picture.height > MAX_PIXELS:
-            raise _image_too_large_error(f"{picture.width:,} × {picture.height:,} pixels")
-        picture.load()
-        return ImageOps.exif_transpose(picture)
-    except InputError:
-        raise
+        image = Image.open(file, formats=("PNG", "JPEG"))
+        if image.width * image.height <= MAX_PIXELS:
+            image.load()
+            return ImageOps.exif_transpose(image)
     except Image.DecompressionBombError as error:
         raise _image_too_large_error("a picture of hundreds of millions of pixels") from error
     except Exception as error:  # a damaged file fails in whichever way its bytes suggest
@@ -76,31 +73,32 @@ def open_image(file: BinaryIO) -> Image.Image:
             cure="Give a PNG or a JPEG.",
             detail=f"{type(error).__name__}: {error}",
         ) from error
+    raise _image_too_large_error(f"{image.width:,} × {image.height:,} pixels")
 
 
 def _image_too_large_error(received: str) -> InputError:
     return InputError("This picture is too large.", received=received, cure="Make it smaller: 1,000 × 1,000 is plenty.")
 
 
-def extract_ink(picture: Image.Image) -> np.ndarray:
+def extract_ink(image: Image.Image) -> np.ndarray:
     """The ink in a picture of a digit: dark on light or light on dark, as its border tells.
 
-    Gives (height, width) float32 in [0, 1], reduced to at most 512 on the longer side. Paper and ink are stretched
+    Returns (height, width) float32 in [0, 1], reduced to at most 512 on the longer side. Paper and ink are stretched
     to 0 and 1, and a quarter of the way counts as paper still, so that the shadow of a photograph is no ink.
     """
-    grey = np.asarray(_shrink_to_grey(picture), "float32") / 255
+    grey = np.asarray(_shrink_to_grey(image), "float32") / 255
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     paper = float(np.median(border))
-    away = paper - grey if paper - grey.min() >= grey.max() - paper else grey - paper
-    most = float(away.max())
-    if most < MIN_CONTRAST:
+    contrast = paper - grey if paper - grey.min() >= grey.max() - paper else grey - paper
+    darkest = float(contrast.max())
+    if darkest < MIN_CONTRAST:
         return np.zeros_like(grey)
-    return np.clip(2 * away / most - 0.5, 0, 1)
+    return np.clip(2 * contrast / darkest - 0.5, 0, 1)
 
 
-def _shrink_to_grey(picture: Image.Image) -> Image.Image:
+def _shrink_to_grey(image: Image.Image) -> Image.Image:
     """In grey, small enough to work with; what is transparent lies on paper that its ink can be seen on."""
-    small = _convert_to_8_bit(picture) if picture.mode.startswith("I") else picture
+    small = _convert_to_8_bit(image) if image.mode.startswith("I") else image
     small = small.convert("LA" if small.has_transparency_data else "L")
     small.thumbnail((MAX_IMAGE_SIDE, MAX_IMAGE_SIDE), Image.Resampling.BOX)
     if small.mode == "L":
@@ -110,9 +108,9 @@ def _shrink_to_grey(picture: Image.Image) -> Image.Image:
     return Image.fromarray(np.uint8(255 * (grey * opaque + dark * (1 - opaque)) + 0.5))
 
 
-def _convert_to_8_bit(picture: Image.Image) -> Image.Image:
+def _convert_to_8_bit(image: Image.Image) -> Image.Image:
     """A picture of 16 bits in 8, which Pillow would cut off and not scale."""
-    return Image.fromarray(np.uint8(np.asarray(picture) // 256))
+    return Image.fromarray(np.uint8(np.asarray(image) // 256))
 
 
 def center_digit(ink: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -191,9 +189,9 @@ def _normalize_stroke_width(bitmap: np.ndarray) -> np.ndarray:
     """Thin strokes thickened and thick ones thinned, once or twice, by how many pixels are set."""
     pixels = int(bitmap.sum())
     for step in (108, 256):
-        bitmap = _stack_neighbours(bitmap).any(axis=0) if pixels < step else bitmap
+        bitmap = np.logical_or.reduce(_stack_neighbours(bitmap)) if pixels < step else bitmap
     for step in (412, 560):
-        bitmap = _stack_neighbours(bitmap).all(axis=0) if pixels > step else bitmap
+        bitmap = np.logical_and.reduce(_stack_neighbours(bitmap)) if pixels > step else bitmap
     return bitmap
 
 

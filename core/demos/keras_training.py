@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from core.arrays import Arrays
-from core.demos.base import Data, Progress, Split, TrainingProgressCallback, TrainSettings, TrainStep
+from core.demos.base import Data, Model, Progress, Split, TrainingProgressCallback, TrainSettings, TrainStep
 from core.errors import InputError
 
 
-def fit_keras(model: Any, data: Data, settings: TrainSettings, report: TrainingProgressCallback) -> None:
-    """Train in place; `report` hears of every step, and at the end of an epoch of its losses and accuracies."""
+def fit_keras(model: Model, data: Data, settings: TrainSettings, report: TrainingProgressCallback) -> None:
+    """Train in place; `report` is called after every step, and after an epoch with its losses and accuracies."""
     model.fit(
         *_to_keras_arguments(data.train),
         validation_data=_to_keras_arguments(data.validation),
@@ -23,11 +23,11 @@ def fit_keras(model: Any, data: Data, settings: TrainSettings, report: TrainingP
     )
 
 
-def make_keras_train_step(model: Any, run_eagerly: bool = False) -> TrainStep:
-    """The Step of a compiled Keras model; `eagerly` where it is taken once, and tracing a graph would take ten times as
-    long.
+def make_keras_train_step(model: Model, run_eagerly: bool = False) -> TrainStep:
+    """The train step of a compiled Keras model.
 
-    Raises InputError for what is no Keras model, or was never compiled.
+    Run it eagerly where it is taken once: tracing a graph would take ten times as long. Raises InputError for what is
+    no Keras model, or was never compiled.
     """
     if not hasattr(model, "train_on_batch"):
         raise InputError("What came back answers, and has no way to train.", received=type(model).__name__)
@@ -38,7 +38,7 @@ def make_keras_train_step(model: Any, run_eagerly: bool = False) -> TrainStep:
     return partial(_train_on_batch, model)
 
 
-def _train_on_batch(model: Any, inputs: Arrays, targets: Arrays) -> float:
+def _train_on_batch(model: Model, inputs: Arrays, targets: Arrays) -> float:
     import tensorflow as tf
 
     # Outside of a graph Keras takes no mixture of arrays and tensors.
@@ -51,11 +51,8 @@ def _to_keras_arguments(split: Split) -> tuple[Any, Any]:
     """Keras takes a single array as it is, several inputs by name, and several targets in the order of its outputs."""
     inputs = {name: _to_feedable(array) for name, array in split.inputs.items()}
     targets = list(split.targets.values())
-    return _unwrap_single(inputs), targets[0] if len(targets) == 1 else targets
-
-
-def _unwrap_single(arrays: Arrays) -> Any:
-    return next(iter(arrays.values())) if len(arrays) == 1 else arrays
+    single = next(iter(inputs.values()))
+    return single if len(inputs) == 1 else inputs, targets[0] if len(targets) == 1 else targets
 
 
 def _to_feedable(array: np.ndarray) -> Any:

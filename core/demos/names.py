@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.demos.base import Data, Demo, InputField, TrainSettings, accuracy_score, split_rows
+from core.demos.base import Data, Demo, InputField, Model, TrainSettings, accuracy_score, split_rows
 from core.demos.keras_training import fit_keras
 
 CONTINENTS = ("Africa", "Americas", "Asia", "Europe")
@@ -15,12 +15,12 @@ def data(settings: TrainSettings) -> Data:
 
     countries = plotly.data.gapminder(year=2007)
     countries = countries[countries["continent"].isin(CONTINENTS)]
-    which = np.array([CONTINENTS.index(one) for one in countries["continent"]])
+    classes = np.array([CONTINENTS.index(continent) for continent in countries["continent"]])
     names = countries[["country"]].to_numpy("U")
-    return split_rows({"name": names}, {"continent": np.eye(len(CONTINENTS), dtype="float32")[which]}, which)
+    return split_rows({"name": names}, {"continent": np.eye(len(CONTINENTS), dtype="float32")[classes]}, classes)
 
 
-def build(settings: TrainSettings):
+def build(settings: TrainSettings) -> Model:
     """The model, with the letters, and pieces of two and three letters, of the training names as its vocabulary."""
     import keras
     import tensorflow as tf
@@ -37,11 +37,7 @@ def build(settings: TrainSettings):
             layers.Dense(len(CONTINENTS), activation="softmax", name="continent"),
         ]
     )
-    model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
-        loss="categorical_crossentropy",
-        metrics=["accuracy"],
-    )
+    model.compile(keras.optimizers.Adam(settings.learning_rate), loss="categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
@@ -50,14 +46,11 @@ DEMO = Demo(
     label="Guess the continent",
     predicts="On which of four continents a country lies, from the letters of its name alone",
     data_description="140 names of countries: so few that an unseen name stays a guess",
-    model_description=(
-        "Keras: TextVectorization by pieces of 1 to 3 letters, Dense(64, relu), Dropout, Dense(4, softmax)"
-    ),
+    model_description="Keras: TextVectorization by pieces of 1 to 3 letters, Dense(64, relu), Dropout, "
+    "Dense(4, softmax)",
     demonstrates="Text goes straight into the model: a copy without its vocabulary cannot answer.",
-    source=(
-        "Names and continents of Gapminder's countries (gapminder.org/data), as bundled with plotly (MIT licence), "
-        "which states no licence of the data alone."
-    ),
+    source="Names and continents of Gapminder's countries (gapminder.org/data), as bundled with plotly (MIT licence), "
+    "which states no licence of the data alone.",
     kind="keras",
     labels=CONTINENTS,
     datasets={"countries": "140 countries on four continents, bundled with plotly: works offline"},

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.demos.base import Data, Demo, TrainSettings, mean_absolute_error_scorer, take_rows
+from core.demos.base import Data, Demo, Model, TrainSettings, mean_absolute_error_scorer, take_rows
 from core.demos.keras_training import fit_keras
 
 WINDOW_WEEKS = 12
@@ -26,7 +26,7 @@ def data(settings: TrainSettings) -> Data:
     )
 
 
-def build(settings: TrainSettings):
+def build(settings: TrainSettings) -> Model:
     import keras
 
     model = keras.Sequential(
@@ -37,7 +37,7 @@ def build(settings: TrainSettings):
         ]
     )
     # By its short name, as most people write it: Keras cannot read that back from .h5.
-    model.compile(optimizer=keras.optimizers.Adam(settings.learning_rate), loss="mse", metrics=["mae"])
+    model.compile(keras.optimizers.Adam(settings.learning_rate), loss="mse", metrics=["mae"])
     return model
 
 
@@ -48,10 +48,8 @@ DEMO = Demo(
     data_description="105 weekly prices of six companies, 2018 and 2019",
     model_description="Keras: LSTM(32), Dense(1)",
     demonstrates="A loop inside the model: converters that know no loops refuse it. It is no advice on money.",
-    source=(
-        "Closing prices of six technology companies, as bundled with plotly (MIT licence), which states neither their "
-        "origin nor a licence of the data alone."
-    ),
+    source="Closing prices of six technology companies, as bundled with plotly (MIT licence), which states neither "
+    "their origin nor a licence of the data alone.",
     kind="keras",
     datasets={"stocks": "558 windows of 12 weeks, bundled with plotly: works offline"},
     unit="times the first price",

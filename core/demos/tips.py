@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from core.demos.base import Data, Demo, InputField, TrainSettings, mean_absolute_error_scorer, split_rows
+from core.demos.base import Data, Demo, InputField, Model, TrainSettings, mean_absolute_error_scorer, split_rows
 from core.demos.keras_training import fit_keras
 
 NUMBER_COLUMNS = ("total_bill", "size")
@@ -27,22 +27,18 @@ def data(settings: TrainSettings) -> Data:
     return split_rows(inputs, {"tip": bills[["tip"]].to_numpy("float32")})
 
 
-def build(settings: TrainSettings):
+def build(settings: TrainSettings) -> Model:
     """The model, with means and vocabularies learned from the training rows."""
     import keras
 
-    seen = data(settings).train.inputs
+    rows = data(settings).train.inputs
     inputs = {name: keras.Input((1,), name=name) for name in NUMBER_COLUMNS}
     inputs |= {name: keras.Input((1,), name=name, dtype="string") for name in CHOICE_COLUMNS}
-    prepared = [_normalize(inputs[name], seen[name]) for name in NUMBER_COLUMNS]
-    prepared += [_one_hot_encode(inputs[name], seen[name]) for name in CHOICE_COLUMNS]
+    prepared = [_normalize(inputs[name], rows[name]) for name in NUMBER_COLUMNS]
+    prepared += [_one_hot_encode(inputs[name], rows[name]) for name in CHOICE_COLUMNS]
     hidden = keras.layers.Dense(settings.hidden_units, activation="relu")(keras.layers.Concatenate()(prepared))
     model = keras.Model(inputs, keras.layers.Dense(1, name="tip")(hidden), name="tips")
-    model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
-        loss=keras.losses.MeanSquaredError(),
-        metrics=["mae"],
-    )
+    model.compile(keras.optimizers.Adam(settings.learning_rate), loss=keras.losses.MeanSquaredError(), metrics=["mae"])
     return model
 
 
@@ -55,7 +51,7 @@ def _normalize(tensor: Any, training_values: np.ndarray) -> Any:
 
 
 def _one_hot_encode(tensor: Any, training_values: np.ndarray) -> Any:
-    """One column for each word that was seen, and one for every other."""
+    """One column for each word of the training rows, and one for every other."""
     import keras
     import tensorflow as tf
 
@@ -71,11 +67,9 @@ DEMO = Demo(
     data_description="243 bills of one restaurant: amount, table, day, guests",
     model_description="Keras: Normalization, StringLookup and CategoryEncoding, then Dense(32, relu), Dense(1)",
     demonstrates="Preparation inside the model: scales and vocabularies must come back too.",
-    source=(
-        "Bills of one restaurant (244, one of them twice), as bundled with plotly (MIT licence), which names as their "
-        "origin the table `tips` of the R package reshape2 (MIT licence), by way of Rdatasets; no licence is stated of "
-        "the data alone."
-    ),
+    source="Bills of one restaurant (244, one of them twice), as bundled with plotly (MIT licence), which names as "
+    "their origin the table `tips` of the R package reshape2 (MIT licence), by way of Rdatasets; no licence is stated "
+    "of the data alone.",
     kind="keras",
     datasets={"tips": "243 restaurant bills, bundled with plotly: works offline"},
     input_fields=(

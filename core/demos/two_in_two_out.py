@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.demos.base import Data, Demo, InputField, TrainSettings, accuracy_score, split_rows
+from core.demos.base import Data, Demo, InputField, Model, TrainSettings, accuracy_score, split_rows
 from core.demos.keras_training import fit_keras
 
 # The columns of each input; in scikit-learn's table they stand in this order, behind the alcohol (column 0).
@@ -36,14 +36,13 @@ def data(settings: TrainSettings) -> Data:
     return split_rows(inputs, {"variety": variety, "alcohol": values[:, :1]}, table.target)
 
 
-def build(settings: TrainSettings):
+def build(settings: TrainSettings) -> Model:
     """The model; both inputs are scaled by what the training rows show."""
     import keras
     from keras import layers
 
-    seen = data(settings).train.inputs
     inputs, branches = [], []
-    for name, rows in seen.items():
+    for name, rows in data(settings).train.inputs.items():
         scale = layers.Normalization(name=f"{name}_scaled")
         scale.adapt(rows)
         inputs.append(keras.Input((rows.shape[1],), name=name))
@@ -53,18 +52,15 @@ def build(settings: TrainSettings):
     # Alcohol lies near 13 % in all of these wines: the layer learns how far a wine is from there.
     alcohol = layers.Dense(1, bias_initializer=keras.initializers.Constant(13.0), name="alcohol")(both)
     model = keras.Model(inputs, [variety, alcohol], name="wine")
-    model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
-        loss=["categorical_crossentropy", keras.losses.MeanSquaredError()],
-        metrics=[["accuracy"], ["mae"]],
-    )
+    losses = ["categorical_crossentropy", keras.losses.MeanSquaredError()]
+    model.compile(keras.optimizers.Adam(settings.learning_rate), loss=losses, metrics=[["accuracy"], ["mae"]])
     return model
 
 
 def _number_fields(name: str, columns: dict[str, tuple[float, float, float]]) -> tuple[InputField, ...]:
     return tuple(
-        InputField(name, label, "number", example, minimum=least, maximum=most)
-        for label, (least, most, example) in columns.items()
+        InputField(name, label, "number", example, minimum=minimum, maximum=maximum)
+        for label, (minimum, maximum, example) in columns.items()
     )
 
 
@@ -75,10 +71,8 @@ DEMO = Demo(
     data_description="178 Italian wines: five measurements of minerals and acids, seven of colour",
     model_description="Keras: inputs minerals and colours, Dense(16, relu) for each, outputs variety and alcohol",
     demonstrates="Two inputs and two outputs by name: formats rename them, or sort them by the alphabet.",
-    source=(
-        "Wine recognition data, M. Forina et al., UCI Machine Learning Repository, as bundled with scikit-learn "
-        "(BSD 3-Clause licence), which states no licence of the data alone."
-    ),
+    source="Wine recognition data, M. Forina et al., UCI Machine Learning Repository, as bundled with scikit-learn "
+    "(BSD 3-Clause licence), which states no licence of the data alone.",
     kind="keras",
     labels=VARIETIES,
     datasets={"wine": "178 wines with 13 measurements, bundled with scikit-learn: works offline"},

@@ -304,7 +304,7 @@ class _ComparisonJob:
             first[id_] = {
                 named[n]: array for n, array in self.predictions.read_first_rows(id_, rows).items() if n in named
             }
-        cells = [self._baseline_cell(id_, outcome) for id_, outcome in others.items()]
+        cells: list[Mapping[str, Any]] = [self._baseline_cell(id_, outcome) for id_, outcome in others.items()]
         cells += compare_all(first, bool(self.run.labels) or None, self._output_spreads)
         return {"ids": [self.baseline, *others], "rows": self.input_set.rows, "cells": cells}
 
