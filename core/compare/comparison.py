@@ -27,7 +27,7 @@ Sides = tuple[ChunkSource, ChunkSource]  # the reference and the prediction
 
 
 class ComparisonJson(TypedDict):
-    """A comparison in records and replies; `outputs` are `OutputMetrics`, left out of evidence, `pairs` `OutputMatch`."""
+    """A comparison in records and replies: `pairs` of `OutputMatch`, `outputs` of `OutputMetrics` (not in evidence)."""
 
     verdict: str
     max_abs: float | str

@@ -1,7 +1,7 @@
 """The work of a comparing job: everybody is asked the same inputs, a chunk at a time, and held against the baseline."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any

@@ -179,8 +179,8 @@ def test_p29_pickled_local_class_names_its_required_location(add):
     model(ROWS)
     error = add(model, ["pickle"])["pickle"].error
     assert error.sentence == (
-        "Python pickles a class by the place where it is imported from, and 'subclassed.<locals>.Reader' is made "
-        "inside a function."
+        "Python pickles a class by the place where it is imported from, and "
+        "'build_subclassed_model.<locals>.Reader' is made inside a function."
     )
     assert error.cure.startswith("Define the class at the top of a module")
 
