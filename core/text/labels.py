@@ -1,25 +1,20 @@
-"""Sizes, durations, verdict and prediction labels.
+"""Sizes, durations, verdicts and predictions in words, the same on pages and in reports."""
 
-Words for people: sizes, times, scores and verdicts, said the same way on every page and in every report.
-
-Answers in words: a class by its name, or the values themselves.
-"""
-
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 import numpy as np
 
+from core.arrays import NUMERIC_KINDS, as_text, is_text
 from core.compare import Verdict
 from core.errors import is_transient
 from core.formats import get_format
 
 LIVE_MODEL_LABEL = "Live model"
-IMPORTED_MODEL_LABEL = (
-    "As brought in"  # what stands in its place for a run that came from outside: its own first answers
-)
-# What each verdict means to somebody who has never seen it.
+IMPORTED_MODEL_LABEL = "As brought in"  # in its place for an imported run: what its file predicted first
+# What each verdict means, for who sees it for the first time.
 VERDICT_MEANINGS = {
     Verdict.BIT_IDENTICAL: "Every number of every answer is the same, to the last bit.",
     Verdict.ROUNDING: "No answer changed; the numbers differ only as two correct computations round differently.",
@@ -30,7 +25,7 @@ VERDICT_MEANINGS = {
     Verdict.DOES_NOT_LOAD: "The copy did not come back in a fresh process.",
     Verdict.NOT_RUN: "It was brought in, checked and kept; nothing has run it yet, as it could not be kept apart.",
 }
-# What is said in place of a verdict where a passing fault stopped the copy.
+# In place of a verdict where a transient error stopped the copy.
 NO_VERDICT_LABEL = "Did not answer"
 NO_VERDICT_MEANING = (
     "Its process ended, took too long, could not be had, or found the disk full. That need not be the copy's fault: "
@@ -38,21 +33,22 @@ NO_VERDICT_MEANING = (
 )
 
 
-class HasFormat(Protocol):
-    """Whatever was saved in a format: an artifact's record, or its line in the list."""
-
-    format: str
-    trust: str | None
-
-
 class HasTrust(Protocol):
     """A run, an artifact, or its line in the list."""
 
-    trust: str | None
+    @property
+    def trust(self) -> str | None: ...
+
+
+class HasFormat(HasTrust, Protocol):
+    """An artifact, or its line in the list."""
+
+    @property
+    def format(self) -> str: ...
 
 
 def format_size(count: int | None) -> str:
-    """Bytes for people: 950 B, 12.3 kB, 4.5 MB."""
+    """Format a number of bytes: 950 B, 12.3 kB, 4.5 MB."""
     if count is None:
         return "–"
     value, unit = float(count), "B"
@@ -64,7 +60,7 @@ def format_size(count: int | None) -> str:
 
 
 def format_duration(seconds: float | None) -> str:
-    """Seconds for people: 3 ms, 0.24 s, 12 s, 3 min 20 s."""
+    """Format seconds: 3 ms, 0.24 s, 12 s, 3 min 20 s."""
     if seconds is None:
         return "–"
     if seconds < 0.0995:
@@ -77,26 +73,26 @@ def format_duration(seconds: float | None) -> str:
 
 
 def format_score(name: str, value: float | None) -> str:
-    """A score for people: shares as percent, errors as numbers."""
+    """Format a score: an accuracy as percent, an error as a number."""
     if value is None:
         return "–"
     return f"{value:.1%}" if name == "accuracy" else f"{value:.3g}"
 
 
 def format_timestamp(iso: str) -> str:
-    """A UTC time stamp as a short local date and time."""
+    """Format a UTC timestamp as a short local date and time."""
     return datetime.fromisoformat(iso).astimezone().strftime("%d %b %Y, %H:%M")
 
 
 def pluralize(count: int, singular: str, plural: str = "") -> str:
-    """How many of something: "1 row", "2 rows"."""
+    """Format a count with its noun: "1 row", "2 rows"."""
     return f"{count:,} {singular}" if count == 1 else f"{count:,} {plural or singular + 's'}"
 
 
 def verdict_label(
     verdict: str | Verdict, changed: int | None = None, rows: int | None = None, error: dict[str, str] | None = None
 ) -> str:
-    """The verdict in words; where answers changed, how many; that there is none, where `error` is a passing one."""
+    """Name the verdict, with the changed rows; a transient `error` gives no verdict."""
     kind = Verdict(verdict)
     if is_transient(error):
         return NO_VERDICT_LABEL
@@ -106,48 +102,45 @@ def verdict_label(
 
 
 def first_rows_label(rows: int | None, requested: int) -> str:
-    """Where fewer rows were compared than were asked: which; empty where all were, and where none could be."""
+    """Say which rows were compared where they are fewer than requested, else nothing."""
     return f"on the first {pluralize(rows, 'row')}" if rows is not None and rows < requested else ""
 
 
 def verdict_meaning(verdict: str | Verdict, error: dict[str, str] | None = None) -> str:
-    """What `verdict_words` mean to somebody who has never seen them."""
+    """Explain `verdict_label`."""
     return NO_VERDICT_MEANING if is_transient(error) else VERDICT_MEANINGS[Verdict(verdict)]
 
 
 def mark_imported(name: str, entry: HasTrust | None) -> str:
-    """A name that says of what came from outside that it was brought in."""
+    """Mark the name of an imported model."""
     return f"{name} · brought in" if entry and entry.trust == "brought in" else name
 
 
 def live_model_label(run: HasTrust | None) -> str:
-    """What the model of a run is called beside its copies."""
+    """Name the model of a run beside its copies."""
     return IMPORTED_MODEL_LABEL if run and run.trust == "brought in" else LIVE_MODEL_LABEL
 
 
 def live_model_phrase(name: str, run: HasTrust) -> str:
-    """The model of a run called `name`, in a sentence."""
-    return (
-        f"“{name}” as it was brought in"
-        if live_model_label(run) == IMPORTED_MODEL_LABEL
-        else f"the live model of “{name}”"
-    )
+    """Name the model of the run `name` in a sentence."""
+    return f"“{name}” as it was brought in" if run.trust == "brought in" else f"the live model of “{name}”"
 
 
 def reference_row_labels(run: HasTrust) -> tuple[str, str]:
-    """What one of the rows is called with which a run keeps answers, and what several are: nothing was held out of the
-    training of what was brought in."""
-    return (
-        ("row of the import", "rows of the import") if run.trust == "brought in" else ("held-out row", "held-out rows")
-    )
+    """Name one reference row and several; an imported run has no held-out rows."""
+    if run.trust == "brought in":
+        return "row of the import", "rows of the import"
+    return "held-out row", "held-out rows"
 
 
 def short_labels(ids: Iterable[str], entries: Mapping[str, HasFormat], run: HasTrust | None = None) -> dict[str, str]:
-    """The format's label, with the id where two copies are of one format, and whether it was brought in; `live_name` of
-    the `run` for its id; of a copy that is in the library no more, the id."""
+    """Name copies by their format and trust, and by their id too where a name would stand twice.
+
+    The live model is named as that of `run`; a copy that is not in the library any more by its id.
+    """
     labels = {id_: _short_label(id_, entries, run) for id_ in ids}
-    repeated = {label for label in labels.values() if list(labels.values()).count(label) > 1}
-    return {id_: f"{label} ({id_})" if label in repeated else label for id_, label in labels.items()}
+    counts = Counter(labels.values())
+    return {id_: f"{label} ({id_})" if counts[label] > 1 else label for id_, label in labels.items()}
 
 
 def _short_label(id_: str, entries: Mapping[str, HasFormat], run: HasTrust | None) -> str:
@@ -157,23 +150,21 @@ def _short_label(id_: str, entries: Mapping[str, HasFormat], run: HasTrust | Non
 
 
 def format_values(values: np.ndarray) -> str:
-    """Up to four values as text."""
+    """Format up to four values as text."""
     flat = np.asarray(values).reshape(-1)
-    more = " …" if flat.size > 4 else ""
-    if flat.dtype.kind in "SUO":
-        return ", ".join(item.decode() if isinstance(item, bytes) else str(item) for item in flat[:4]) + more
-    return ", ".join(f"{value:.5g}" for value in flat[:4]) + more
+    shown = as_text(flat[:4]) if is_text(flat) else [f"{value:.5g}" for value in flat[:4]]
+    return ", ".join(shown) + (" …" if flat.size > 4 else "")
 
 
 class PredictionLabeler:
-    """Says answers of one output: the class with the largest value, or the values themselves."""
+    """Format predictions of one output: the class with the largest value, or the values."""
 
     def __init__(self, labels: Sequence[str]):
         self._labels = labels
 
     @classmethod
     def for_output(cls, labels: Sequence[str], predictions: np.ndarray) -> "PredictionLabeler":
-        """Who says answers (rows, ...) of an output, where a model has these labels: by class if there are as many."""
+        """Make the labeler of an output (rows, ...): by class if it has one value for each label."""
         return cls(labels if predictions.ndim == 2 and predictions.shape[1] == len(labels) else ())
 
     def label_prediction(self, values: np.ndarray) -> str:
@@ -184,9 +175,9 @@ class PredictionLabeler:
         return self.label_target(values)
 
     def label_target(self, target: np.ndarray) -> str:
-        """The right answer: a class by its number or one-hot, or values."""
+        """Format the right answer: a class by its number or one-hot, or values."""
         flat = np.asarray(target).reshape(-1)
-        if not self._labels or flat.dtype.kind not in "biuf":
+        if not self._labels or flat.dtype.kind not in NUMERIC_KINDS:
             return format_values(target)
         number = int(flat.argmax()) if flat.size > 1 else int(flat[0])
         return self._labels[number] if 0 <= number < len(self._labels) else str(number)
