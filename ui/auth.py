@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import streamlit as st
 
@@ -97,7 +97,7 @@ def user_from_claims(claims: Mapping[str, Any]) -> SignedInUser | None:
     return SignedInUser(Viewer.from_identity(issuer, subject, name), float(until))
 
 
-def _is_nonempty_text(value: Any) -> bool:
+def _is_nonempty_text(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and value != ""
 
 

@@ -46,7 +46,8 @@ def release_uploads(files: Iterable[object]) -> None:
     context = get_script_run_ctx()
     for file in files:
         if context and isinstance(file, UploadedFile):
-            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+            manager: Any = context.uploaded_file_mgr  # the server's keeps files in memory, and removes them one by one
+            manager.remove_file(context.session_id, file.file_id)
 
 
 def read_top_level_secret(name: str) -> Any | None:

@@ -42,7 +42,7 @@ def library(empty_library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:
     class Office:
         library = empty_library
 
-    monkeypatch.setattr("ui.routes.endpoints._current_jobs", lambda: Office)
+    monkeypatch.setattr("ui.routes.endpoints.current_jobs", lambda: Office)
     monkeypatch.setattr(checking, "CLOCK_TICK", 0)
     return empty_library
 
@@ -316,7 +316,7 @@ def test_download_aborts_when_file_changes_meanwhile(library: Library):
 
 
 def test_graph_viewer_gets_only_verified_bytes(library: Library, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("ui.session.current_jobs", endpoints._current_jobs)
+    monkeypatch.setattr("ui.routes.graph_viewer.current_jobs", endpoints.current_jobs)
     one = make_artifact_of(library, **{"model.keras": CONTENT})
     address = f"/graph/{one.id}/{graph_token(one.id)}/files/model.keras"
     reply = request_route(address)

@@ -1,39 +1,43 @@
-"""What the server answers beside the pages: is it well, and downloads that are streamed and checked."""
+"""The routes beside the pages: whether the server is well, verified and streamed downloads, the graph viewer."""
 
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+
+import anyio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ui.routes.endpoints import get_artifacts, get_inputs, get_proof_kit, get_report, get_tensor, get_tf_serving
-from ui.routes.graph_viewer import get_graph_viewer
 from ui.routes.middleware import MIDDLEWARE
 from ui.routes.urls import download_url, inputs_url, kit_url, report_url, serving_url
 
-__all__ = [
-    "MIDDLEWARE",
-    "ROUTES",
-    "download_url",
-    "inputs_url",
-    "kit_url",
-    "report_url",
-    "serving_url",
-]
+__all__ = ["MIDDLEWARE", "ROUTES", "download_url", "inputs_url", "kit_url", "report_url", "serving_url"]
 
 
 async def get_health(request: Request) -> Response:
-    """`{"status": "ok", "worker": phase}`: the server answers, and where its worker stands."""
+    """`{"status": "ok", "worker": phase}`: the server answers, and what its worker is at."""
     from ui.session import server_jobs
 
     return JSONResponse({"status": "ok", "worker": server_jobs().worker.state().phase})
 
 
+def _lazy(module: str, function: str) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint whose module is imported at its first request: a server starts, and pages are shown, without."""
+
+    async def respond(request: Request) -> Response:
+        endpoints = await anyio.to_thread.run_sync(import_module, f"ui.routes.{module}")
+        return await getattr(endpoints, function)(request)
+
+    return respond
+
+
 ROUTES = [
     Route("/health", get_health),
-    Route("/download/{ids}", get_artifacts),
-    Route("/kit/{id}.zip", get_proof_kit),
-    Route("/serving/{id}/{name}/{version}.zip", get_tf_serving),
-    Route("/inputs/{id}.npz", get_inputs),
-    Route("/report/{job}.{kind}", get_report),
-    Route("/tensor/{artifact}.npy", get_tensor),
-    Route("/graph/{artifact}/{token}/{path:path}", get_graph_viewer),
+    Route("/download/{ids}", _lazy("endpoints", "get_artifacts")),
+    Route("/kit/{id}.zip", _lazy("endpoints", "get_proof_kit")),
+    Route("/serving/{id}/{name}/{version}.zip", _lazy("endpoints", "get_tf_serving")),
+    Route("/inputs/{id}.npz", _lazy("endpoints", "get_inputs")),
+    Route("/report/{job}.{kind}", _lazy("endpoints", "get_report")),
+    Route("/tensor/{artifact}.npy", _lazy("endpoints", "get_tensor")),
+    Route("/graph/{artifact}/{token}/{path:path}", _lazy("graph_viewer", "get_graph_viewer")),
 ]

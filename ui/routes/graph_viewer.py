@@ -1,9 +1,9 @@
-"""The graph viewer netron, served from here: nothing of it asks for anything outside of this machine.
+"""The graph viewer netron, served from here, patched and sandboxed: it asks for nothing outside of this machine.
 
 Its package brings a page that would send usage figures, ask where the visitor is, ask for consent, and refuse to work
-half a year after its release. All of that is cut out of what is served. Beside that, the answer's policy lets the page
-speak to this server alone, and gives it an origin of its own: what a stranger's file might make it do reaches neither
-our pages nor their cookies. Such a page has no cookie either, so its addresses hold a secret of this process.
+half a year after its release. All of that is cut out of what is served. Beside that, the response's policy lets the
+page speak to this server alone, and gives it an origin of its own: what an untrusted file might make it do reaches
+neither our pages nor their cookies. Such a page has no cookie either, so its addresses hold a secret of this process.
 """
 
 import hashlib
@@ -25,28 +25,19 @@ from core.exports.archive import archive_file
 from core.library.permissions import Viewer
 from ui.auth import SignedInUser, acting_as, current_user, is_sign_in_required
 from ui.routes.ranges import send_archive
+from ui.session import current_jobs
 
 TOKEN_SECRET = secrets.token_bytes(32)
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:",
-        "connect-src 'self'",
-        "worker-src blob:",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-src 'none'",
-        "frame-ancestors 'self'",
-        "sandbox allow-scripts allow-downloads",
-    )
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "connect-src 'self'; worker-src blob:; base-uri 'none'; form-action 'none'; frame-src 'none'; "
+    "frame-ancestors 'self'; sandbox allow-scripts allow-downloads"
 )
 VIEWER_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "cross-origin",  # its own origin is no one's, so not ours
+    "Cross-Origin-Resource-Policy": "cross-origin",  # its own origin is nobody's, so not ours
     "Access-Control-Allow-Origin": "null",
     "Cache-Control": "no-store",
 }
@@ -77,19 +68,9 @@ PAGE_PATCHES = (
 )
 
 
-# What of an artifact the viewer is given, by the first pattern that a file fits; it fetches others beside it by itself.
-DRAWABLE_ENDINGS = (
-    "saved_model.pb",
-    ".keras",
-    "config.json",
-    ".weights.h5",
-    ".h5",
-    ".tflite",
-    ".onnx",
-    ".xml",
-    ".safetensors",
-)
-FALLBACK_ENDINGS = (".pb", "architecture.json", ".index")
+# The file of an artifact that the viewer is given is the first that fits; it fetches others beside it by itself.
+DRAWABLE_ENDINGS = ("saved_model.pb", ".keras", "config.json", ".weights.h5", ".h5", ".tflite", ".onnx", ".xml")
+FALLBACK_ENDINGS = (".safetensors", ".pb", "architecture.json", ".index")
 NOT_DRAWABLE_REASONS = {
     "pickle": "The viewer would have to follow the instructions of a pickle. See Operators for what they would import.",
     "weights_sharded": "An index of shards has no graph: see Weights for what is in them.",
@@ -100,18 +81,17 @@ def choose_graph_file(format_key: str, paths: list[str]) -> str | None:
     """Which file of an artifact the viewer is given; None where it can do nothing with any of them."""
     if format_key in NOT_DRAWABLE_REASONS:
         return None
-    for ending in (*DRAWABLE_ENDINGS, *FALLBACK_ENDINGS):
-        for path in sorted(paths):
-            if path.endswith(ending):
-                return path
-    return None
+    endings = (*DRAWABLE_ENDINGS, *FALLBACK_ENDINGS)
+    return next((path for ending in endings for path in sorted(paths) if path.endswith(ending)), None)
 
 
 def graph_token(artifact_id: str) -> str:
-    """The secret part of an artifact's addresses: another one in each process, and for each person and sign-in, whom it
-    names because the frame has no cookie."""
-    who = current_user() if is_sign_in_required() else None
-    return _sign_token(artifact_id, f"{who.viewer.id}.{int(who.expires)}" if who else "")
+    """The secret part of an artifact's addresses: another one in each process, and for each user and sign-in.
+
+    It names the user because the frame has no cookie.
+    """
+    user = current_user() if is_sign_in_required() else None
+    return _sign_token(artifact_id, f"{user.viewer.id}.{int(user.expires)}" if user else "")
 
 
 def _sign_token(artifact_id: str, user_part: str) -> str:
@@ -120,12 +100,12 @@ def _sign_token(artifact_id: str, user_part: str) -> str:
 
 
 def _user_from_token(artifact_id: str, token: str) -> SignedInUser | None:
-    """Whom a token names, where it names anybody. Raises UnknownName for one that is not ours."""
-    _, _, named = token.partition(".")
-    if not hmac.compare_digest(token.encode(), _sign_token(artifact_id, named).encode()):
+    """The user that a token names, if any. Raises UnknownName for a token that is not ours."""
+    _, _, user_part = token.partition(".")
+    if not hmac.compare_digest(token.encode(), _sign_token(artifact_id, user_part).encode()):
         raise UnknownName("There is nothing at this address.")
-    id_, _, until = named.partition(".")
-    return SignedInUser(Viewer(id_), float(until)) if named else None
+    id_, _, expires = user_part.partition(".")
+    return SignedInUser(Viewer(id_), float(expires)) if user_part else None
 
 
 @cache
@@ -137,68 +117,59 @@ def _netron_folder() -> Path | None:
 @cache
 def read_viewer_asset(name: str) -> bytes:
     """A file of the viewer as it is served. Raises UnknownName for one that it has not, and for an unknown release."""
-    path = None if _netron_folder() is None or not ASSET_NAME.fullmatch(name) else _netron_folder() / name
+    folder = _netron_folder()
+    path = folder / name if folder and ASSET_NAME.fullmatch(name) else None
     if path is None or not path.is_file():
         raise UnknownName("The viewer has no such file.", received=name, cure="Install what requirements.txt names.")
     content = path.read_text(encoding="utf-8") if path.suffix == ".js" else ""
     for before, after in SCRIPT_PATCHES.get(name, ()):
         if before not in content:
             raise UnknownName("This release of the viewer is not known here.", cure="Install the pinned netron.")
-        content = content.replace(
-            before, after.format(worker=_layout_worker_script()) if "{worker}" in after else after
-        )
+        content = content.replace(before, after.format(worker=_worker_script()) if "{worker}" in after else after)
     return content.encode() or path.read_bytes()
 
 
-def _layout_worker_script() -> str:
-    """The program that lays a graph out, as a text in JavaScript."""
+def _worker_script() -> str:
+    """The program that lays a graph out, as a string literal in JavaScript."""
     return json.dumps((read_viewer_asset("dagre.js") + read_viewer_asset("worker.js")).decode())
 
 
 def render_viewer_page(file_path: str) -> bytes:
-    """The viewer's page, told which file to draw; `shown` is its path in the artifact. Raises UnknownName."""
-    if _netron_folder() is None:
-        raise UnknownName(
-            "The graph viewer is not installed.", cure="pip install netron, as requirements.txt names it."
-        )
-    text = (_netron_folder() / "index.html").read_text(encoding="utf-8")
+    """The viewer's page, told which file of the artifact to draw. Raises UnknownName where netron is not installed."""
+    folder = _netron_folder()
+    if folder is None:
+        cure = "pip install netron, as requirements.txt names it."
+        raise UnknownName("The graph viewer is not installed.", cure=cure)
+    text = (folder / "index.html").read_text(encoding="utf-8")
     for pattern, after in PAGE_PATCHES:
         text = re.sub(pattern, after, text)
-    told = f'<meta name="type" content="Roundtrip"><meta name="version" content="0.0.0">{_file_meta_tags(file_path)}'
-    return re.sub(r'<meta name="version"[^>]*>', lambda _: told, text).encode()
-
-
-def _file_meta_tags(file_path: str) -> str:
-    return (
-        f'<meta name="file" content="/files/{escape(file_path)}"><meta name="identifier" content="{escape(file_path)}">'
-    )
+    path = escape(file_path)
+    facts = {"type": "Roundtrip", "version": "0.0.0", "file": f"/files/{path}", "identifier": path}
+    tags = "".join(f'<meta name="{name}" content="{content}">' for name, content in facts.items())
+    return re.sub(r'<meta name="version"[^>]*>', lambda _: tags, text).encode()
 
 
 async def get_graph_viewer(request: Request) -> Response:
-    """The page, a file of the viewer, or a file of the artifact: the very bytes that were held against their hash."""
-    asked = request.path_params
+    """The page, a file of the viewer, or a file of the artifact: the very bytes that were verified."""
+    artifact_id, token, path = (request.path_params[key] for key in ("artifact", "token", "path"))
     try:
-        with acting_as(_user_from_token(asked["artifact"], asked["token"])):
-            answer = await anyio.to_thread.run_sync(_viewer_response, request, asked["artifact"], asked["path"])
+        with acting_as(_user_from_token(artifact_id, token)):
+            response = await anyio.to_thread.run_sync(_viewer_response, request, artifact_id, path)
     except RoundtripError as error:
-        answer = PlainTextResponse(str(error), status_code=404)
-    answer.headers.update(VIEWER_HEADERS)
-    return answer
+        response = PlainTextResponse(str(error), status_code=404)
+    response.headers.update(VIEWER_HEADERS)
+    return response
 
 
 def _viewer_response(request: Request, artifact_id: str, path: str) -> Response:
-    from ui.session import current_jobs
-
-    if path.startswith("files/"):
-        library = current_jobs().library
-        return send_archive(
-            request, archive_file(library, library.verified_file(artifact_id, path.removeprefix("files/")))
-        )
+    if path and not path.startswith("files/"):
+        return Response(read_viewer_asset(path), media_type=MEDIA_TYPES.get(Path(path).suffix, "image/x-icon"))
+    library = current_jobs().library
     if path:
-        kind = MEDIA_TYPES.get(Path(path).suffix, "image/x-icon")
-        return Response(read_viewer_asset(path), media_type=kind)
-    artifact = current_jobs().library.artifact(artifact_id)
-    shown = choose_graph_file(artifact.format, [one.path for one in artifact.files])
-    if shown is None:
+        file = library.verified_file(artifact_id, path.removeprefix("files/"))
+        return send_archive(request, archive_file(library, file))
+    artifact = library.artifact(artifact_id)
+    graph_file = choose_graph_file(artifact.format, [file.path for file in artifact.files])
+    if graph_file is None:
         raise UnknownName("The viewer draws no file of this artifact.")
-    return Response(render_viewer_page(shown), media_type="text/html")
+    return Response(render_viewer_page(graph_file), media_type="text/html")

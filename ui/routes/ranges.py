@@ -1,4 +1,4 @@
-"""A parcel over HTTP: whole, a range of it, or nothing but its headers; streamed from the disk."""
+"""An archive over HTTP: whole, a range of it, or nothing but its headers; streamed from the disk."""
 
 import re
 import unicodedata
@@ -25,7 +25,7 @@ class HttpRange(NamedTuple):
 
 
 class ArchiveResponse(StreamingResponse):
-    """A parcel, or a range of it, and the end of the parcel whatever becomes of the visitor."""
+    """An archive, or a range of it; the archive is closed whatever becomes of the visitor."""
 
     def __init__(
         self, archive: StreamedArchive, byte_range: HttpRange, status: int, headers: dict[str, str], headers_only: bool
@@ -42,8 +42,10 @@ class ArchiveResponse(StreamingResponse):
 
 
 def send_archive(request: Request, archive: StreamedArchive) -> Response:
-    """What a request for a parcel is answered with: 200, 206 for a range, 304 where it is known, 416 for a range that
-    is not in it. Several ranges at once, and what is no range, give the whole, as the standard allows."""
+    """Respond to a request for an archive: 200, 206 for a range, 304 where it is known, 416 for a range outside of it.
+
+    Several ranges at once, and what is no range, give the whole, as RFC 9110 allows.
+    """
     tag, size = f'"{archive.etag}"', archive.bytes
     headers = _response_headers(archive, tag)
     if tag in _parse_etags(request.headers.get("if-none-match", "")):
@@ -63,7 +65,7 @@ def _response_headers(archive: StreamedArchive, tag: str) -> dict[str, str]:
     return {
         "Accept-Ranges": "bytes",
         "ETag": tag,
-        # Asked about every time: it may have been removed or damaged since. Compressed on the way it would have another
+        # Revalidated every time: it may have been removed or damaged since. Compressed on the way it would have another
         # length and no ranges.
         "Cache-Control": "private, no-cache, no-transform",
         "Content-Encoding": "identity",
@@ -73,15 +75,15 @@ def _response_headers(archive: StreamedArchive, tag: str) -> dict[str, str]:
 
 
 def _parse_etags(text: str) -> list[str]:
-    return [one.strip().removeprefix("W/") for one in text.split(",")]
+    return [etag.strip().removeprefix("W/") for etag in text.split(",")]
 
 
 def _parse_range(request: Request, tag: str, size: int) -> HttpRange | None:
-    """The one range that is asked for, of the very bytes that the visitor began with (If-Range); None for the whole."""
-    found = RANGE_HEADER.fullmatch(request.headers.get("range", "").replace(" ", ""))
-    if not found or request.headers.get("if-range", tag) != tag:
+    """The range that is asked for, of the very bytes that the visitor began with (If-Range); None for the whole."""
+    match = RANGE_HEADER.fullmatch(request.headers.get("range", "").replace(" ", ""))
+    if not match or request.headers.get("if-range", tag) != tag:
         return None
-    first, last = found.groups()
+    first, last = match.groups()
     if not first:
         return HttpRange(max(0, size - int(last)), size) if last else None
     if last and int(last) < int(first):
@@ -90,19 +92,21 @@ def _parse_range(request: Request, tag: str, size: int) -> HttpRange | None:
 
 
 def content_disposition(name: str) -> str:
-    """The header under which any name reaches a person's disk as a name: nothing in it ends the header, names a folder
-    or turns the direction of writing."""
-    kept = "".join("_" if char in '/\\"' or unicodedata.category(char)[0] == "C" else char for char in name)
-    kept = kept[-MAX_FILE_NAME_LENGTH:].lstrip(". ") or "download"
-    plain = kept.encode("ascii", "replace").decode().replace("?", "_").replace("%", "_")
-    said = f'attachment; filename="{plain}"'
-    return said if plain == kept else f"{said}; filename*=UTF-8''{quote(kept, safe='')}"
+    """The header with which any name reaches a disk as a file name.
+
+    Nothing in it ends the header, names a folder or turns the direction of writing.
+    """
+    safe = "".join("_" if char in '/\\"' or unicodedata.category(char)[0] == "C" else char for char in name)
+    safe = safe[-MAX_FILE_NAME_LENGTH:].lstrip(". ") or "download"
+    plain = safe.encode("ascii", "replace").decode().replace("?", "_").replace("%", "_")
+    header = f'attachment; filename="{plain}"'
+    return header if plain == safe else f"{header}; filename*=UTF-8''{quote(safe, safe='')}"
 
 
 async def _read_chunks(archive: StreamedArchive, byte_range: HttpRange) -> AsyncIterator[bytes]:
-    """Read by a thread, a chunk at a time, when the one before it has gone."""
+    """Read by a thread, a chunk at a time, when the one before it is sent."""
     chunks = archive.read(*byte_range)
-    while (chunk := await anyio.to_thread.run_sync(next, chunks, None)) is not None:
+    while (chunk := await anyio.to_thread.run_sync(lambda: next(chunks, None))) is not None:
         yield chunk
 
 
