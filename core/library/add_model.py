@@ -28,7 +28,7 @@ GRAPH_NAME_PATTERN = re.compile(r"[A-Za-z0-9_.\\/>-]+")  # what TensorFlow takes
 
 
 class AddResult(NamedTuple):
-    """One format's result: an artifact with its evidence, or the error in words; `warning` says of NaN and infinity."""
+    """One format's result: an artifact with its evidence, or the error; `warning` says of NaN and infinity."""
 
     format: str
     artifact: Artifact | None = None
@@ -37,10 +37,10 @@ class AddResult(NamedTuple):
     warning: str = ""
 
     def __repr__(self) -> str:
-        if self.error:
+        if self.artifact is None or self.evidence is None:
             return f"{self.format}: failed. {self.error}"
-        said = f"{self.format}: {self.artifact.id}, {self.evidence.best.verdict.label}"
-        return f"{said}. {self.warning}" if self.warning else said
+        text = f"{self.format}: {self.artifact.id}, {self.evidence.best.verdict.label}"
+        return f"{text}. {self.warning}" if self.warning else text
 
 
 def save_live_model(
@@ -48,30 +48,29 @@ def save_live_model(
 ) -> list[AddResult]:
     """See `Library.add`."""
     chosen = [get_format(key) for key in formats]
-    _require_built(model)
-    _require_valid_names(model)
+    _require_savable(model)
     reference = _compute_reference(model, inputs)
     run = _commit_run(library, model, reference, name or getattr(model, "name", "") or "A model of my own")
-    ours = worker or Worker()
+    started = worker or Worker()
     try:
-        ours.start()
-        return [_save_format(library, ours, run, model, one, reference) for one in chosen]
+        started.start()
+        return [_save_format(library, started, run, model, format_, reference) for format_ in chosen]
     finally:
         if worker is None:
-            ours.close()
+            started.close()
 
 
-def _require_built(model: Any) -> None:
-    """Before the reference is asked for: an answer would build the model, with weights that nobody trained."""
+def _require_savable(model: Any) -> None:
+    """Raises CannotSave, InputError.
+
+    Before the reference is computed: a prediction would build the model, with weights that nobody trained. Keras
+    refuses such names too, and keeps them on its stack then: the program's next model could not be trained.
+    """
     if model_kind(model) == "keras" and not model.built:
         raise CannotSave(
             "The model has never seen an input, so its weights do not exist yet.",
             cure="Call it once on a batch, or give it keras.Input, then save again.",
         )
-
-
-def _require_valid_names(model: Any) -> None:
-    """Keras says so too, and keeps the name on its stack then: the program's next model could not be trained."""
     for name in model_and_layer_names(model):
         if not GRAPH_NAME_PATTERN.fullmatch(name):
             raise InputError(
@@ -82,7 +81,8 @@ def _require_valid_names(model: Any) -> None:
 
 def _compute_reference(model: Any, inputs: Any) -> Reference:
     predictor = live_predictor(model)
-    named = inputs if isinstance(inputs, dict) else {_default_input_name(predictor.inputs): inputs}
+    specs = predictor.inputs
+    named = inputs if isinstance(inputs, dict) else {specs[0].name if len(specs) == 1 else "input_0": inputs}
     arrays: Arrays = {key: np.asarray(value) for key, value in named.items()}
     lengths = {len(array) if array.ndim else 0 for array in arrays.values()}
     if len(lengths) != 1 or lengths == {0}:
@@ -100,10 +100,6 @@ def _compute_reference(model: Any, inputs: Any) -> Reference:
         raise translate(error, InputError) from error
 
 
-def _default_input_name(specs: tuple) -> str:
-    return specs[0].name if len(specs) == 1 else "input_0"
-
-
 def _commit_run(library: CommitMixin, model: Any, reference: Reference, name: str) -> Run:
     with library.staging() as staged:
         with translate_disk_errors():
@@ -111,7 +107,7 @@ def _commit_run(library: CommitMixin, model: Any, reference: Reference, name: st
             (staged / "snapshot").mkdir()
         try:
             write_model_copy(model, staged / "snapshot")
-        except Exception as error:  # a model that its richest format refuses cannot be kept as a run at all
+        except Exception as error:  # a model that its richest format refuses cannot be stored as a run at all
             raise translate(error, CannotSave, hidden_paths=[str(staged)]) from error
         facts = describe_model(model) | {"name": name, "demo": None, "settings": None}
         return library.commit_run(staged, facts)
@@ -135,14 +131,13 @@ def _save_format(
 def _gather_evidence(
     library: CommitMixin, worker: Worker, run: Run, model: Any, format_: Format, folder: Path, reference: Reference
 ) -> Evidence:
-    """From a fresh process; where classes of the person's own are missing there, from this one as well."""
-    original = library.original(run)
-    limits = {"seconds": get_settings().child_seconds}
-    evidence = gather_evidence(worker, format_.key, folder, run.code_source, original, reference, **limits)
+    """Reload in a fresh process; where classes of the person's own are missing there, in this one as well."""
+    original, seconds = library.original(run), get_settings().child_seconds
+    evidence = gather_evidence(worker, format_.key, folder, run.code_source, original, reference, seconds=seconds)
     classes = custom_classes(model)
-    # Only layers ask for classes, and what has ended a process of its own is not let into the person's.
-    refused = (evidence.without_code.error or {}).get("code") == DoesNotLoad.code
-    if not classes or not refused or "architecture" not in format_.keeps:
+    # Only layers need classes, and what has ended a process of its own is not let into the person's.
+    is_refused = (evidence.without_code.error or {}).get("code") == DoesNotLoad.code
+    if not classes or not is_refused or "architecture" not in format_.keeps:
         return evidence
-    here = reload_in_process(format_.key, folder, ModelCode(classes=classes), original, reference)
-    return evidence.model_copy(update={"with_code": here})
+    outcome = reload_in_process(format_.key, folder, ModelCode(classes=classes), original, reference)
+    return evidence.model_copy(update={"with_code": outcome})

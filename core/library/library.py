@@ -1,13 +1,10 @@
-"""`Library` facade and listings.
+"""The library: all runs and artifacts that are stored.
 
-Which runs and artifacts there are: from the catalog where there may be many, from the folders where nothing may be
-missed.
-
-The library: all runs and artifacts that are kept, whole or absent, whatever is killed when.
+Lists come from the catalog where there may be many entries, and from the folders where nothing may be missed.
 """
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,85 +28,80 @@ class ListingMixin(ReadMixin):
     """Lists what this person sees."""
 
     def find(self, search: str = "", demos: Iterable[str] = (), formats: Iterable[str] = ()) -> list[Entry]:
-        """The artifacts that fit, newest first; a bad one is listed with its problem and stops nothing."""
+        """The artifacts that match, newest first; an unreadable one is listed with its problem."""
         return self.page(Query(search, tuple(demos), tuple(formats), size=None)).entries
 
     def page(self, query: Query) -> Page:
-        """One page of the artifacts that fit, in the order that is asked for. Raises InputError."""
-        asked = replace(query, viewer_id=self.access.viewer_id)
-        return self._catalog_sync.query(lambda catalog: catalog.page(asked))
+        """One page of the artifacts that match, in the order of the query. Raises InputError."""
+        return self._catalog_sync.query(Catalog.page, replace(query, viewer_id=self.access.viewer_id))
 
     def count_tags(self) -> dict[str, int]:
-        """Every tag of an artifact, and how many have it."""
-        return self._catalog_sync.query(lambda catalog: catalog.count_tags(self.access.viewer_id))
+        """Every tag of an artifact, and how many artifacts have it."""
+        return self._catalog_sync.query(Catalog.count_tags, self.access.viewer_id)
 
     def count_values(self, column: str) -> dict[Any, int]:
-        """Every demo, format, rank of a verdict, trust or run that artifacts have, by its column, and how many have it;
-        of runs those whose copies can be read."""
-        return self._catalog_sync.query(lambda catalog: catalog.count_values(column, self.access.viewer_id))
+        """Every demo, format, rank of a verdict, trust or run of an artifact, and how many artifacts have it; of runs
+        those that have readable artifacts."""
+        return self._catalog_sync.query(Catalog.count_values, column, self.access.viewer_id)
 
     def artifacts_of(self, run_id: str) -> list[str]:
         """The ids of the artifacts of a run."""
-        return self._catalog_sync.query(lambda catalog: catalog.ids_where("run", [run_id], self.access.viewer_id))
+        return self._catalog_sync.query(Catalog.ids_where, "run", [run_id], self.access.viewer_id)
 
     def conversions_of(self, artifact_id: str) -> list[str]:
         """The ids of the artifacts that were converted from one."""
-        return self._catalog_sync.query(
-            lambda catalog: catalog.ids_where("made_from", [artifact_id], self.access.viewer_id)
-        )
+        return self._catalog_sync.query(Catalog.ids_where, "made_from", [artifact_id], self.access.viewer_id)
 
     @translate_disk_errors()
     def runs(self) -> list[Run]:
         """All readable runs, newest first."""
-        found = []
+        runs = []
         for folder in (self.home / "runs").iterdir():
             # An unreadable run still shows, as its artifacts' problem.
             with contextlib.suppress(UnreadableRecord, UnknownName):
-                found.append(self._read_run(folder.name, partial(self._run_cache.get, Run.read)))
-        return sorted(found, key=lambda run: run.created, reverse=True)
+                runs.append(self._read_run(folder.name, partial(self._run_cache.get, Run.read)))
+        return sorted(runs, key=lambda run: run.created, reverse=True)
 
     @translate_disk_errors()
     def ids(self) -> list[str]:
-        """Of all runs and artifacts, readable or not."""
-        folders = (folder for kind in FOLDER_BY_KIND.values() for folder in (self.home / kind).iterdir())
-        return sorted(one.name for one in folders if self.access.viewer_id is None or self._is_visible(one))
+        """The ids of all runs and artifacts, readable or not."""
+        return sorted(path.name for path in self._list_paths() if self.access.viewer_id is None or self._is_seen(path))
 
-    def _is_visible(self, folder: Path) -> bool:
-        return bool(ID_PATTERN.fullmatch(folder.name)) and self.access.can_see(folder)
+    def _is_seen(self, path: Path) -> bool:
+        return bool(ID_PATTERN.fullmatch(path.name)) and self.access.can_see(path)
+
+    def _list_paths(self) -> Iterator[Path]:
+        return (path for folder in FOLDER_BY_KIND.values() for path in (self.home / folder).iterdir())
 
     @translate_disk_errors()
     def foreign_paths(self) -> list[Path]:
-        """What lies among runs and artifacts, and is no entry of ours: nothing that a person who signed in is told."""
-        if self.access.viewer_id is not None:
-            return []
-        found = [one for kind in FOLDER_BY_KIND.values() for one in (self.home / kind).iterdir()]
+        """What lies among runs and artifacts and is no entry of ours; empty for a person who signed in."""
         return sorted(
-            one
-            for one in found
-            if FOLDER_BY_KIND.get(one.name[:1]) != one.parent.name or not ID_PATTERN.fullmatch(one.name)
+            path
+            for path in (self._list_paths() if self.access.viewer_id is None else ())
+            if FOLDER_BY_KIND.get(path.name[:1]) != path.parent.name or not ID_PATTERN.fullmatch(path.name)
         )
 
     def rebuild_catalog(self) -> None:
-        """Make the catalog anew from the folders."""
+        """Read every folder again into the catalog."""
         self._catalog_sync.rebuild()
 
     def catalog_backend(self) -> str:
-        """What the catalog is kept in (see `Catalog.kind`)."""
+        """See `Catalog.backend`."""
         return self._catalog.backend()
 
     def find_on_disk(self) -> list[Entry]:
-        """What `find` should give, read from the folders and past the catalog."""
-        asked = Query(size=None, viewer_id=self.access.viewer_id)
-        return CatalogSync(self.home, Catalog(IN_MEMORY_URL)).query(lambda catalog: catalog.page(asked)).entries
+        """What `find` should return, read from the folders and past the catalog."""
+        every = Query(size=None, viewer_id=self.access.viewer_id)
+        return CatalogSync(self.home, Catalog(IN_MEMORY_URL)).query(Catalog.page, every).entries
 
 
 class Library(ListingMixin, CommitMixin, AnnotationMixin, TrashMixin):
     """Runs and artifacts in a folder (`ROUNDTRIP_HOME`), and a catalog of them.
 
-    For one person (see `seen_by`) what is another's alone raises UnknownName, as if it were not there, and what is
-    another's and shared cannot be changed.
-    Opening it makes the folder, and clears away what processes that are gone had staged.
-    Raises StorageFailed when the folder cannot be made.
+    For one person (see `for_viewer`) what is another's alone raises UnknownName, as if it were not there, and what is
+    another's and shared cannot be changed. Opening a library makes its folder, and clears away what processes that are
+    gone had staged. Raises StorageFailed when the folder cannot be made.
     """
 
     def add(
@@ -117,10 +109,12 @@ class Library(ListingMixin, CommitMixin, AnnotationMixin, TrashMixin):
     ) -> list["AddResult"]:
         """Save a Keras model or tf.Module of your own, from a notebook or a script, with its reference.
 
-        `inputs` is an array, batch first, or a dictionary of them; the model's answers to it become the reference.
-        Gives one `Added` for each format, in order: its artifact and evidence, or the error that the format raised.
-        With `worker`, that one reloads the copies and stays as it is; else one is started and ended.
-        Raises InputError when the model or the inputs cannot be used at all, CannotSave when the model cannot be kept.
+        Args:
+            inputs: An array, rows first, or arrays by input name; the model's predictions become the reference.
+            worker: Reloads the copies and stays as it is; without one, a worker is started and ended.
+
+        Returns one result for each format, in order. Raises InputError when the model or the inputs cannot be used at
+        all, CannotSave when the model cannot be stored.
         """
         from core.library.add_model import save_live_model  # with all formats and demos, which nothing else here needs
 

@@ -1,15 +1,13 @@
 """Where an artifact comes from, and what was made from it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, Field
 
 from core.errors import RoundtripError
-from core.library.records import Artifact, Run, validate_id
+from core.library.library import Library
+from core.library.records import Artifact, validate_id
 from core.record import Trust
-
-if TYPE_CHECKING:
-    from core.library.library import Library
 
 
 class LineageStep(BaseModel):
@@ -22,7 +20,7 @@ class LineageStep(BaseModel):
 
 
 class RunOrigin(BaseModel):
-    """The run: the training of a demo, a model that a person added, or a file that was brought in."""
+    """The run: the training of a demo, a model that a person added, or an imported file."""
 
     run: str
     name: str
@@ -48,22 +46,30 @@ class Lineage(BaseModel):
     made_into: list[LineageStep] = Field(default_factory=list)
 
 
-def trace_lineage(library: "Library", id_: str) -> Lineage:
+def trace_lineage(library: Library, id_: str) -> Lineage:
     """Raises UnknownName, UnreadableRecord."""
     if id_.startswith("r"):
         library.run(id_)
-        copies = [_make_step(library, one) for one in library.artifacts_of(id_)]
-        return _add_origin(library, id_, Lineage(id=id_, made_into=copies))
-    artifact = library.artifact(id_)
-    made_into = [_make_step(library, one) for one in library.conversions_of(id_)]
-    found = Lineage(
-        id=id_, versions=artifact.versions, made_from=_trace_ancestors(library, artifact), made_into=made_into
-    )
-    return _add_origin(library, artifact.run, found)
+        run_id, lineage, copies = id_, Lineage(id=id_), library.artifacts_of(id_)
+    else:
+        artifact = library.artifact(id_)
+        run_id, copies = artifact.run, library.conversions_of(id_)
+        lineage = Lineage(id=id_, versions=artifact.versions, made_from=_trace_ancestors(library, artifact))
+    lineage.made_into = [_make_step(library, copy) for copy in copies]
+    try:
+        lineage.origin = _read_origin(library, run_id)
+    except RoundtripError as error:
+        lineage.problem = str(error)
+    return lineage
 
 
-def _trace_ancestors(library: "Library", artifact: Artifact) -> list[LineageStep]:
-    """Step by step to the one that was saved from a live model, or brought in; a record that names itself ends it."""
+def _read_origin(library: Library, run_id: str) -> RunOrigin:
+    facts = library.run(run_id).model_dump(include=set(RunOrigin.model_fields) - {"run"})
+    return RunOrigin(run=run_id, **facts)
+
+
+def _trace_ancestors(library: Library, artifact: Artifact) -> list[LineageStep]:
+    """Step by step to the one that was saved from a live model, or imported; a record that names itself ends it."""
     steps: list[LineageStep] = []
     parent, seen = artifact.made_from, {artifact.id}
     while parent and parent not in seen:
@@ -74,7 +80,14 @@ def _trace_ancestors(library: "Library", artifact: Artifact) -> list[LineageStep
     return steps
 
 
-def _find_artifact(library: "Library", id_: str) -> tuple[str, Artifact] | None:
+def _make_step(library: Library, id_: str) -> LineageStep:
+    if not (found := _find_artifact(library, id_)):
+        return LineageStep(artifact=id_[:80], state="gone")
+    state, artifact = found
+    return LineageStep(artifact=id_, state=state, format=artifact.format, created=artifact.created)
+
+
+def _find_artifact(library: Library, id_: str) -> tuple[str, Artifact] | None:
     """An artifact and where it lies; None where it cannot be read."""
     for state, folder in (("kept", "artifacts"), ("in the trash", "trash")):
         try:
@@ -84,22 +97,3 @@ def _find_artifact(library: "Library", id_: str) -> tuple[str, Artifact] | None:
         except RoundtripError:
             continue
     return None
-
-
-def _make_step(library: "Library", id_: str) -> LineageStep:
-    if found := _find_artifact(library, id_):
-        return LineageStep(artifact=id_, state=found[0], format=found[1].format, created=found[1].created)
-    return LineageStep(artifact=id_[:80], state="gone")
-
-
-def _add_origin(library: "Library", run_id: str, lineage: Lineage) -> Lineage:
-    try:
-        run = library.run(run_id)
-    except RoundtripError as error:
-        return lineage.model_copy(update={"problem": str(error)})
-    return lineage.model_copy(update={"origin": _make_origin(run)})
-
-
-def _make_origin(run: Run) -> RunOrigin:
-    facts = run.model_dump(include={"name", "demo", "settings", "created", "trust", "brought", "versions"})
-    return RunOrigin(run=run.id, **facts)

@@ -1,7 +1,7 @@
 """Who may see and change what: the one check through which everything that is read or written for a person goes.
 
-Entries from before people signed in and from the command line are nobody's: everybody sees and changes them. Somebody's
-are theirs alone until they share them; a copy is seen only by who may see its run, too.
+Entries from before people signed in and from the command line have no owner: everybody sees and changes them. Others
+are seen by their owner alone until that one shares them; a copy is seen only by who may see its run, too.
 """
 
 import hashlib
@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from core.library.annotations import read_annotations_or_empty
-from core.library.records import ID_PATTERN
+from core.library.records import FOLDER_BY_KIND, ID_PATTERN
 from core.record import INVALID_JSON_ERRORS
 
 EVERYONE = ""
-NOBODY = "nobody"  # the only one who sees what cannot be told whose it is
-RECORD_PATHS = {"a": ("artifacts", "artifact.json"), "r": ("runs", "run.json")}
+NOBODY = "nobody"  # the only viewer of what has an unknown owner
+RECORD_BY_KIND = {"a": "artifact.json", "r": "run.json"}
 
 
 class Viewer(NamedTuple):
@@ -27,12 +27,12 @@ class Viewer(NamedTuple):
     @classmethod
     def from_identity(cls, issuer: str, subject: str, name: str = "") -> "Viewer":
         """The person whom a provider calls `subject`. An e-mail address may be given to somebody else later, and is no
-        part of it."""
+        part of the id."""
         return cls("p" + hashlib.sha256(json.dumps([issuer, subject]).encode()).hexdigest()[:24], name)
 
 
 def sole_viewer(owner: str | None, shared: bool) -> str:
-    """The id of the only person who sees an entry, taken by itself; EVERYBODY."""
+    """The id of the only person who sees an entry, taken by itself; EVERYONE."""
     return EVERYONE if shared or not owner else owner
 
 
@@ -42,7 +42,7 @@ def combine_sole_viewers(first: str, second: str) -> str:
 
 
 class _Ownership(NamedTuple):
-    """Of a record: whose it is, and its run."""
+    """The owner and the run of a record."""
 
     owner: str | None
     run: str | None = None
@@ -58,7 +58,7 @@ class AccessControl:
 
     def for_viewer(self, viewer: Viewer) -> "AccessControl":
         """The same for a person. Nobody becomes another one by it."""
-        return AccessControl(self._home, viewer if self.viewer is None else self.viewer, self._ownership_cache)
+        return AccessControl(self._home, self.viewer or viewer, self._ownership_cache)
 
     @property
     def viewer_id(self) -> str | None:
@@ -70,44 +70,44 @@ class AccessControl:
         return self.viewer_id is None or self.sole_viewer(folder) in (EVERYONE, self.viewer_id)
 
     def can_change(self, folder: Path) -> bool:
-        """Whether an entry may be changed, and taken back from the trash."""
-        return self.viewer_id is None or self._read_ownership(folder).owner in (None, self.viewer_id)
+        """Whether an entry may be changed, and restored from the trash."""
+        return self.viewer_id is None or self.owner(folder) in (None, self.viewer_id)
 
     def owner(self, folder: Path) -> str | None:
+        """The id of an entry's owner; None where it has none, NOBODY where that is unknown."""
         return self._read_ownership(folder).owner
 
     def sole_viewer(self, folder: Path) -> str:
-        """The id of the only person who sees an entry; EVERYBODY, or NO_PERSON."""
-        facts = self._read_ownership(folder)
-        alone = sole_viewer(facts.owner, read_annotations_or_empty(folder).shared)
-        run = self._find_folder(facts.run, "r") if folder.name.startswith("a") and facts.run else None
-        return combine_sole_viewers(alone, self.sole_viewer(run)) if run else alone
+        """The id of the only person who sees an entry; EVERYONE, or NOBODY."""
+        ownership = self._read_ownership(folder)
+        viewer_id = sole_viewer(ownership.owner, read_annotations_or_empty(folder).shared)
+        run = self._find_folder(ownership.run, "r") if folder.name.startswith("a") and ownership.run else None
+        return combine_sole_viewers(viewer_id, self.sole_viewer(run)) if run else viewer_id
 
     def can_see_derived(self, owner: str | None, references: Any = ()) -> bool:
-        """Whether something that is made from entries is shown: a job, a set of inputs. `named` is anything that JSON
-        can hold; every id in it must be one that may be seen, or be gone for good."""
+        """Whether something that is made from entries is shown: a job, an input set.
+
+        `references` is anything that JSON can hold; every id in it must be one that may be seen, or be gone for good.
+        """
         if self.viewer_id is None:
             return True
         if owner not in (None, self.viewer_id):
             return False
-        return all(self._can_reference(id_) for id_ in set(ID_PATTERN.findall(json.dumps(references, default=str))))
-
-    def _can_reference(self, id_: str) -> bool:
-        folder = self._find_folder(id_)
-        return folder is None or self.can_see(folder)
+        folders = map(self._find_folder, set(ID_PATTERN.findall(json.dumps(references, default=str))))
+        return all(folder is None or self.can_see(folder) for folder in folders)
 
     def _find_folder(self, id_: str, kinds: str = "ar") -> Path | None:
-        """Where a run or an artifact lies, kept or in the trash; None for what is neither."""
+        """Where a run or an artifact lies, in its place or in the trash; None for what is neither."""
         if not ID_PATTERN.fullmatch(id_) or id_[0] not in kinds:
             return None
-        folders = (self._home / RECORD_PATHS[id_[0]][0] / id_, self._home / "trash" / id_)
-        return next((one for one in folders if one.is_dir()), None)
+        folders = (self._home / FOLDER_BY_KIND[id_[0]] / id_, self._home / "trash" / id_)
+        return next((folder for folder in folders if folder.is_dir()), None)
 
     def _read_ownership(self, folder: Path) -> _Ownership:
         if folder.name not in self._ownership_cache:
             try:
-                found = json.loads((folder / RECORD_PATHS[folder.name[0]][1]).read_text(encoding="utf-8"))
-                self._ownership_cache[folder.name] = _Ownership(found.get("owner") or None, found.get("run"))
+                record = json.loads((folder / RECORD_BY_KIND[folder.name[0]]).read_text(encoding="utf-8"))
+                self._ownership_cache[folder.name] = _Ownership(record.get("owner") or None, record.get("run"))
             except (OSError, *INVALID_JSON_ERRORS):
                 return _Ownership(NOBODY)
         return self._ownership_cache[folder.name]

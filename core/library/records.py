@@ -1,14 +1,12 @@
-"""`Run`, `Artifact`, `Entry`, `Query`, `Page`, ids.
+"""Records of runs and artifacts, the entries and queries of their list, and the ids that they go by.
 
-The records that lie beside the files: a run, and an artifact of it. Evidence has its own room.
-
-One line of the library's list, what is asked of the list, and the ids that entries go by.
+Evidence has a module of its own, `core.evidence`.
 """
 
 import re
 import secrets
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict, cast
 
 from pydantic import BaseModel, Field
 
@@ -16,12 +14,40 @@ from core.errors import UnknownName
 from core.record import Record, Trust, describe_version_changes, installed_versions
 from core.runtimes.base import ImportedSource, ModelSource
 
-# The kind of a run whose files were brought in where they could not be run: they were kept, and nothing else.
-KIND_NEVER_RUN = "unrun"
+KIND_NEVER_RUN = "unrun"  # of an imported run that could not be sandboxed: its files are stored, and nothing else
+
+
+class ImportRecord(TypedDict, total=False):
+    """What an imported model came as (see `core.jobs.import_model`)."""
+
+    file: str  # its name
+    sha256: str
+    format: str
+    signature: str  # that predicts
+    demo: str | None  # whose code it was given
+    settings: dict[str, Any] | None  # of that demo
+    artifact: str  # that holds the files
+    remark: str
+    signatures: list[str]  # that it has
+    asked: dict[str, Any]  # the recipe of its reference inputs
+    checks: list[dict[str, str]]
+
+
+class Refusal(TypedDict):
+    """Why a format did not take a run, in `refused.json`: the row of the job that tried it."""
+
+    created: str
+    error: dict[str, str]  # as `RoundtripError.to_json` writes it
+    state: NotRequired[str]
+    seconds: NotRequired[float]
+
+
+if not TYPE_CHECKING:  # pydantic takes such a dictionary as it is; a TypedDict it refuses before Python 3.12
+    ImportRecord = dict[str, Any]
 
 
 class FileEntry(BaseModel):
-    """One kept file: its path below the entry's folder, with forward slashes; its size; its hash."""
+    """One stored file: its path below the entry's folder, with forward slashes; its bytes; its hash."""
 
     path: str
     bytes: int
@@ -29,16 +55,12 @@ class FileEntry(BaseModel):
 
 
 class Run(Record):
-    """One training of a demo, or one model that a person added (`demo` is None).
+    """One training of a demo, or one model that a person added or imported (`demo` is None).
 
-    `not_finite` counts the numbers of each weight that are NaN or infinite, where any are.
-    `weights` and `optimizer` are fingerprints at the end of training; `stepped` is that of the weights one more step
-    later (see `core.worker.tasks.probes.train_one_step`), for copies to be held against. `brought` says of a model from
-    outside as
-    what it came: the "file", its "sha256" and "format", the "signature" that answers, the "demo" (with "settings")
-    whose code it was given, and the "artifact" that holds its files (see `core.jobs.import_model`). `owner` is the id
-    of
-    the person who made it; None where nobody had signed in.
+    `not_finite` counts the numbers of each weight that are NaN or infinite, where any are. `weights` and `optimizer`
+    are fingerprints at the end of training; `stepped` is that of the weights one step later (see
+    `core.worker.tasks.probes.train_one_step`), to compare copies with. `owner` is the id of the person who made it;
+    None where nobody had signed in.
     """
 
     id: str
@@ -64,12 +86,12 @@ class Run(Record):
     versions: dict[str, str] = Field(default_factory=installed_versions)
     files: list[FileEntry] = Field(default_factory=list)
     trust: Trust = "ours"
-    brought: dict[str, Any] = Field(default_factory=dict)
+    brought: ImportRecord = Field(default_factory=ImportRecord)
     owner: str | None = None
 
     @property
     def has_been_run(self) -> bool:
-        """Whether it ever answered: a file from outside may have been kept and not run."""
+        """Whether it ever predicted: an imported file may have been stored and not run."""
         return self.kind != KIND_NEVER_RUN
 
     @property
@@ -80,13 +102,12 @@ class Run(Record):
 
     @property
     def code_source(self) -> ModelSource:
-        """Where the model's code comes from, for whoever rebuilds it; of a model from outside, what its files are."""
-        code: ModelSource = {"demo": self.demo, "settings": self.settings}
+        """Where the model's code comes from; of an imported model, what its files are."""
+        source: ModelSource = {"demo": self.demo, "settings": self.settings}
         if self.brought:
-            code["brought"] = cast(
-                ImportedSource, {key: self.brought.get(key) for key in ImportedSource.__annotations__}
-            )
-        return code
+            imported = {key: self.brought.get(key) for key in ImportedSource.__annotations__}
+            source["brought"] = cast(ImportedSource, imported)
+        return source
 
 
 class Artifact(Record):
@@ -115,15 +136,15 @@ class Artifact(Record):
 
 
 ID_PATTERN = re.compile(r"[aijr][0-9a-f]{10}")
-FOLDER_BY_KIND = {"r": "runs", "a": "artifacts"}  # the folder in which entries lie, by the first letter of their ids
+FOLDER_BY_KIND = {"r": "runs", "a": "artifacts"}  # by the first letter of an id
 SORT_ORDERS = ("created", "bytes", "name", "format", "demo", "verdict")
-UNREADABLE = "unreadable"  # asked for among the verdicts: what has a problem
+UNREADABLE = "unreadable"  # among the verdicts of a query: entries that have a problem
 
 
 class Entry(NamedTuple):
-    """An artifact as the list shows it. `problem` says in words why it cannot be read; then little else is known.
+    """An artifact as lists show it. `problem` says why it cannot be read; then little else is known.
 
-    `note` is the beginning of its note, in one line; `owner` the id of whose it is, None where it is nobody's.
+    `note` is the beginning of its note, in one line; `owner` the id of its owner, None where it has none.
     """
 
     id: str
@@ -147,10 +168,10 @@ class Entry(NamedTuple):
 
 
 class IndexedEntry(NamedTuple):
-    """A line with what it is found by beside what it shows: the whole note, the SHA-256 of each of its files; `only` is
-    the id of the only person who sees it (see `core.library.permissions`).
+    """An entry with what it is found by: its whole note, the SHA-256 of each of its files, and the id of the only
+    person who sees it (see `core.library.permissions`).
 
-    Where the disk refused for now, the line is not `sure`, and is read again at the next look.
+    Where the disk refused for now, it is not final, and is read again at the next scan.
     """
 
     entry: Entry
@@ -165,10 +186,9 @@ class Query:
     """Which artifacts, in which order, which page of them (the first is 1).
 
     Each word of `search` is looked for in ids, run names, demos, formats, tags, aliases and notes, or is the beginning
-    of a file's SHA-256, six digits at least. Any of `demos` ("" for those of no demo), `formats` and `verdicts` will
-    do ("unreadable" among the verdicts is what has a problem), and so will any of `ids`; all of `tags` must be there.
-    `whose` is "mine" or
-    "others" for a person who signed in, whose id is `me`; None sees all.
+    of a file's SHA-256, six digits at least. Any of `demos` ("" for those of no demo), `formats`, `verdicts`
+    (`UNREADABLE` too) and `ids` will do; all of `tags` must be there. `viewer_id` is the person who signed in; None
+    sees all.
     """
 
     search: str = ""
@@ -181,7 +201,7 @@ class Query:
     alias: bool | None = None
     run: str = ""
     ids: tuple[str, ...] = ()
-    owner_filter: str = ""
+    owner_filter: str = ""  # "mine" or "others", where somebody signed in
     viewer_id: str | None = None
     sort: str = "created"
     descending: bool = True
@@ -192,7 +212,7 @@ class Query:
 class Page(NamedTuple):
     """One page of entries, how many there are on all pages, and their bytes.
 
-    Where too many fit a search to count them all, there are `more` than `total`, and nobody knows the bytes.
+    Where too many match a search to count them all, `has_more` is True and `bytes` is None.
     """
 
     entries: list[Entry]
@@ -207,10 +227,7 @@ def new_id(kind: str) -> str:
 
 
 def validate_id(id_: str, kinds: str = "ar") -> str:
-    """The id itself, if it is one of ours; nothing else may become part of a path.
-
-    Raises UnknownName.
-    """
+    """The id itself, if it is one of ours; nothing else may become part of a path. Raises UnknownName."""
     if ID_PATTERN.fullmatch(id_) and id_[0] in kinds:
         return id_
     raise unknown_id_error(id_)

@@ -1,15 +1,10 @@
-"""Trash and disk usage.
-
-The trash: what was removed, when, and what has lain there long enough to be emptied.
-
-How much of the disk a library takes, by what takes it.
-"""
+"""The trash: what was removed, when, and what has lain there long enough to be emptied; and the disk usage."""
 
 import contextlib
 import os
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,24 +15,25 @@ from core.library.records import ID_PATTERN, Artifact, Entry, Run, unknown_id_er
 from core.record import Record, now
 
 REMOVAL_FILE = "removed.json"
-SECONDS_PER_DAY = 86_400  # seconds
 
 
 class RemovalRecord(Record):
-    """Beside the record of what lies in the trash; it was removed when this was made."""
+    """Beside the record of what lies in the trash; `created` is when it was removed."""
 
 
 class TrashedEntry(NamedTuple):
-    """What can be restored: what its record says of it, when it was removed, and whether it is pinned."""
+    """What can be restored: what its record says, and when it was removed."""
 
     entry: Entry
     removed_at: str
-    pinned: bool
+
+    @property
+    def pinned(self) -> bool:
+        return self.entry.pinned
 
     @property
     def days_in_trash(self) -> float:
-        """How long it has lain there."""
-        return (datetime.now(UTC) - datetime.fromisoformat(self.removed_at)).total_seconds() / SECONDS_PER_DAY
+        return (datetime.now(UTC) - datetime.fromisoformat(self.removed_at)) / timedelta(days=1)
 
 
 class Trash:
@@ -48,12 +44,12 @@ class Trash:
         self._folder = home / "trash"
 
     def ids(self) -> list[str]:
-        """Of what can be restored, what was removed last first."""
+        """The ids of what can be restored, what was removed last first."""
         times = {}
-        with os.scandir(self._folder) as found:
-            for one in found:
-                with contextlib.suppress(FileNotFoundError):  # brought back or emptied by somebody else just now
-                    times[one.name] = one.stat(follow_symlinks=False).st_mtime_ns
+        with os.scandir(self._folder) as folders:
+            for folder in folders:
+                with contextlib.suppress(FileNotFoundError):  # restored or emptied by another process just now
+                    times[folder.name] = folder.stat(follow_symlinks=False).st_mtime_ns
         return sorted(times, key=lambda id_: (-times[id_], id_))
 
     def put(self, folder: Path) -> None:
@@ -68,48 +64,45 @@ class Trash:
         storage.rename_durably(self._folder / id_, target)
 
     def ids_with_run(self, id_: str) -> list[str]:
-        """What comes back together: an artifact with its run, where that lies here too. Raises UnknownName."""
+        """What is restored together: an artifact with its run, where that lies here too. Raises UnknownName."""
         if not (self._folder / validate_id(id_)).is_dir():
             raise unknown_id_error(id_)
-        with contextlib.suppress(UnreadableRecord, UnknownName):  # an unreadable record comes back as it went
+        with contextlib.suppress(UnreadableRecord, UnknownName):  # an unreadable record is restored as it went
             if id_.startswith("a"):
                 run = validate_id(Artifact.read(self._folder / id_ / "artifact.json").run, "r")
                 return [run, id_] if (self._folder / run).is_dir() else [id_]
         return [id_]
 
     def read_entry(self, id_: str) -> TrashedEntry:
-        """What lies here, in words; what nobody noted the time of counts from now."""
-        folder = self._folder / id_
-        with contextlib.suppress(RoundtripError):
-            return TrashedEntry(
-                _read_entry(folder),
-                RemovalRecord.read(folder / REMOVAL_FILE).created,
-                read_annotations_or_empty(folder).pinned,
-            )
-        with contextlib.suppress(OSError):  # read-only: the next one who can will note it
-            self._write_removal_record(id_)
-        return TrashedEntry(_read_entry(folder), now(), read_annotations_or_empty(folder).pinned)
+        """What lies here; where nobody noted the time it counts from now."""
+        entry = _read_entry(self._folder / id_)
+        try:
+            return TrashedEntry(entry, RemovalRecord.read(self._folder / id_ / REMOVAL_FILE).created)
+        except RoundtripError:
+            with contextlib.suppress(OSError):  # read-only: the next one who can will note it
+                self._write_removal_record(id_)
+            return TrashedEntry(entry, now())
 
     def empty(self, days: float, is_allowed: Callable[[str], bool] = lambda id_: True) -> list[str]:
-        """Delete for good what was removed at least so many days ago, is not pinned, and `may` go. Gives the ids.
+        """Delete for good what was removed at least that many days ago, is not pinned, and `is_allowed` to go.
 
-        Raises StorageFailed.
+        Returns the ids. Raises StorageFailed.
         """
-        gone = []
+        deleted = []
         for id_ in self.ids():
             if not ID_PATTERN.fullmatch(id_) or not is_allowed(id_):
                 continue
-            thrown = self.read_entry(id_)
-            if not thrown.pinned and thrown.days_in_trash >= days and self._delete(id_):
-                gone.append(id_)
-        return gone
+            trashed = self.read_entry(id_)
+            if not trashed.pinned and trashed.days_in_trash >= days and self._delete(id_):
+                deleted.append(id_)
+        return deleted
 
     def _delete(self, id_: str) -> bool:
-        """Out of the trash first, so that what was half deleted cannot be brought back."""
-        with storage.translate_disk_errors(), storage.staging_folder(self._home) as aside:
+        """Out of the trash first, so that what was half deleted cannot be restored."""
+        with storage.translate_disk_errors(), storage.staging_folder(self._home) as staged:
             try:
-                os.rename(self._folder / id_, aside / id_)
-            except FileNotFoundError:  # somebody else was faster
+                os.rename(self._folder / id_, staged / id_)
+            except FileNotFoundError:  # another process was faster
                 return False
         return True
 
@@ -118,28 +111,24 @@ class Trash:
 
 
 def _read_entry(folder: Path) -> Entry:
-    id_, marks = folder.name, read_annotations_or_empty(folder)
-    marked = Entry(id_, pinned=marks.pinned, tags=tuple(marks.tags))
+    annotations = read_annotations_or_empty(folder)
+    entry = Entry(folder.name, pinned=annotations.pinned, tags=tuple(annotations.tags))
     try:
-        if id_.startswith("r"):
+        if entry.id.startswith("r"):
             run = Run.read(folder / "run.json")
-            size = sum(one.bytes for one in run.files)
-            return marked._replace(run_name=marks.name or run.name, demo=run.demo, created=run.created, bytes=size)
+            size = sum(file.bytes for file in run.files)
+            name = annotations.name or run.name
+            return entry._replace(run_name=name, demo=run.demo, created=run.created, bytes=size)
         artifact = Artifact.read(folder / "artifact.json")
     except RoundtripError as error:
-        return marked._replace(problem=str(error))
-    return marked._replace(
-        run=artifact.run,
-        format=artifact.format,
-        created=artifact.created,
-        bytes=artifact.bytes,
-        trust=artifact.trust,
-    )
+        return entry._replace(problem=str(error))
+    facts = {name: getattr(artifact, name) for name in ("run", "format", "created", "bytes", "trust")}
+    return entry._replace(**facts)
 
 
 class DiskUsage(NamedTuple):
-    """Bytes of runs and artifacts, of the trash, of what jobs found, of sets of inputs, of the rest (the catalog, the
-    server's log); `free` is what the disk has left."""
+    """Bytes of runs and artifacts, of the trash, of jobs with their results, of input sets, of the rest (the catalog,
+    the server's log); `free` is what the disk has left."""
 
     runs: int
     artifacts: int
@@ -155,24 +144,18 @@ class DiskUsage(NamedTuple):
 
 
 def measure_disk_usage(home: Path) -> DiskUsage:
-    """Looks at every file below the home of a library."""
+    """Look at every file below the home of a library."""
     parts = {name: size_on_disk(home / name) for name in ("runs", "artifacts", "trash", "jobs", "inputs")}
-    rest = sum(size_on_disk(Path(one.path)) for one in os.scandir(home) if one.name not in parts)
+    rest = sum(size_on_disk(path) for path in home.iterdir() if path.name not in parts)
     return DiskUsage(**parts, rest=rest, free=shutil.disk_usage(home).free)
 
 
-def size_on_disk(path: Path) -> int:
+def size_on_disk(path: Path | os.DirEntry[str]) -> int:
     """Bytes of a file, or of all files below a folder; links are not followed, and what goes meanwhile is nothing."""
     try:
-        if not path.is_dir() or path.is_symlink():
-            return path.lstat().st_size
-        with os.scandir(path) as found:
-            entries = list(found)
-        return sum(
-            size_on_disk(Path(one.path))
-            if one.is_dir(follow_symlinks=False)
-            else one.stat(follow_symlinks=False).st_size
-            for one in entries
-        )
+        if path.is_dir() and not path.is_symlink():
+            with os.scandir(path) as entries:
+                return sum(size_on_disk(entry) for entry in entries)
+        return path.stat(follow_symlinks=False).st_size
     except OSError:
         return 0

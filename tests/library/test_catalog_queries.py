@@ -195,7 +195,7 @@ def test_page_equals_filtering_all_entries(catalog, query):
 @pytest.mark.parametrize("word", ["abcdef00070007", "abcdef00070008", "0123456789abcdef", "0123456789abcdee"])
 def test_long_hexadecimal_word_is_compared_to_its_end(catalog, word):
     matching = {source.entry.id for source in INDEXED_ENTRIES if matches_query(source, Query(word))}
-    assert {entry.id for entry in catalog.find(word)} == matching
+    assert {entry.id for entry in catalog.page(Query(word, size=None)).entries} == matching
 
 
 def test_count_values_counts_runs_of_readable_artifacts(catalog):
@@ -277,7 +277,7 @@ def test_rows_older_than_word_index_are_found_by_it(tmp_path, monkeypatch):
         Catalog(url).sync(["a1"], lambda id_, run: 1, lambda id_: IndexedEntry(Entry(id_), "harbour"))
     later = Catalog(url)
     assert later._full_text == "sqlite"
-    assert [entry.id for entry in later.find("harbour")] == ["a1"]
+    assert [entry.id for entry in later.page(Query("harbour")).entries] == ["a1"]
 
 
 # In step with the folders
@@ -403,7 +403,7 @@ def test_find_during_rebuild_lists_all_entries(large_library, monkeypatch):
     seen, read = [], large_library._catalog_sync.read_entry
 
     def slow(id_: str) -> IndexedEntry | None:
-        seen.append(len(Library(large_library.home)._catalog.find()))
+        seen.append(len(Library(large_library.home)._catalog.page(Query(size=None)).entries))
         return read(id_)
 
     monkeypatch.setattr(large_library._catalog_sync, "read_entry", slow)

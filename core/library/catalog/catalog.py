@@ -27,15 +27,17 @@ from core.library.catalog.schema import (
     insert_words,
     open_engine,
 )
-from core.library.records import Entry, IndexedEntry, Page, Query
+from core.library.records import IndexedEntry, Page, Query
 
 IDS_PER_STATEMENT = 500
 FOLDERS_PER_TRANSACTION = 2000  # that are read under one lock
 PROVISIONAL_STAMP = 0  # of a row that is to be read again
+TEXT_COLUMNS = ("id", "created", "demo", "format", "trust", "owner", "run", "made_from")  # as in the entry
 EntryReader = Callable[[str], IndexedEntry | None]
 FingerprintLookup = Callable[[str, str], int]
 ResultT = TypeVar("ResultT")
 ItemT = TypeVar("ItemT")
+CountChange = tuple[str, int, int]  # a group, and how many entries and bytes more it has
 Row = dict[str, Any] | sql.RowMapping
 
 
@@ -154,10 +156,6 @@ class Catalog:
         queries.validate_query(query)
         return self._execute(queries.query_page, query, self._full_text)
 
-    def find(self, search: str = "", demos: Iterable[str] = (), formats: Iterable[str] = ()) -> list[Entry]:
-        """All entries that fit, newest first."""
-        return self.page(Query(search, tuple(demos), tuple(formats), size=None)).entries
-
     def count_tags(self, viewer_id: str | None = None) -> dict[str, int]:
         """Every tag, and how many of the entries that the viewer sees have it."""
         return self._execute(queries.count_tags, viewer_id)
@@ -189,32 +187,17 @@ def _write_rows(
 ) -> None:
     # The first statement writes, so that writers take turns, and what is read now is what a later one finds.
     _set_state(connection, "writer", "")
-    counts = _delete_rows(connection, ids, has_words)
+    changes = _delete_rows(connection, ids, has_words)
     entries = [indexed for id_ in ids if (indexed := read(id_))]
     rows = [_entry_row(indexed, fingerprint_of) for indexed in entries]
-    if rows:
-        connection.execute(ENTRIES.insert(), rows)
-        _insert_tags_hashes_words(connection, entries, has_words)
-    for row in rows:
-        counts.add(row, 1)
-    _update_counts(connection, counts)
+    _insert(connection, ENTRIES, rows)
+    _insert_tags_hashes_words(connection, entries, has_words)
+    changes += [(_group_key(row), 1, row["bytes"]) for row in rows]
+    _update_counts(connection, changes)
 
 
-class _CountChanges:
-    """By how much the counts of each group change: entries, and their bytes."""
-
-    def __init__(self) -> None:
-        self.entries: Counter[str] = Counter()
-        self.bytes: Counter[str] = Counter()
-
-    def add(self, row: Row, sign: int) -> None:
-        group = _group_key(row)
-        self.entries[group] += sign
-        self.bytes[group] += sign * row["bytes"]
-
-
-def _delete_rows(connection: sql.Connection, ids: list[str], has_words: bool) -> _CountChanges:
-    counts = _CountChanges()
+def _delete_rows(connection: sql.Connection, ids: list[str], has_words: bool) -> list[CountChange]:
+    changes: list[CountChange] = []
     select = sql.select(ENTRIES.c.key, ENTRIES.c.bytes, *(ENTRIES.c[name] for name in GROUP_COLUMNS))
     for batch in _batches(ids):
         rows = connection.execute(select.where(ENTRIES.c.id.in_(batch))).mappings().all()
@@ -223,9 +206,8 @@ def _delete_rows(connection: sql.Connection, ids: list[str], has_words: bool) ->
             connection.execute(delete_words(keys))
         for table in (TAGS, HASHES, ENTRIES) if keys else ():
             connection.execute(table.delete().where(table.c.key.in_(keys)))
-        for row in rows:
-            counts.add(row, -1)
-    return counts
+        changes += [(_group_key(row), -1, -row["bytes"]) for row in rows]
+    return changes
 
 
 def _insert_tags_hashes_words(connection: sql.Connection, entries: list[IndexedEntry], has_words: bool) -> None:
@@ -238,39 +220,35 @@ def _insert_tags_hashes_words(connection: sql.Connection, entries: list[IndexedE
     hashes = [
         {"sha256": sha256, "key": keys[indexed.entry.id]} for indexed in entries for sha256 in sorted({*indexed.hashes})
     ]
-    _execute_many(connection, TAGS.insert(), tags)
-    _execute_many(connection, HASHES.insert(), hashes)
+    _insert(connection, TAGS, tags)
+    _insert(connection, HASHES, hashes)
     for key_batch in _batches(list(keys.values())) if has_words else ():
         connection.execute(insert_words(key_batch))
 
 
-def _execute_many(connection: sql.Connection, statement: Any, rows: list[dict[str, Any]]) -> None:
+def _insert(connection: sql.Connection, table: sql.Table, rows: list[dict[str, Any]]) -> None:
     if rows:
-        connection.execute(statement, rows)
+        connection.execute(table.insert(), rows)
 
 
-INCREMENT_COUNTS = (
-    COUNTS.update()
-    .where(COUNTS.c.kind == sql.bindparam("group"))
-    .values({"count": COUNTS.c["count"] + sql.bindparam("entries"), "bytes": COUNTS.c["bytes"] + sql.bindparam("size")})
-)
+def _update_counts(connection: sql.Connection, changes: list[CountChange]) -> None:
+    """Write the counts of all groups at once, of which there are a thousand in a thousand entries."""
+    counts, sizes = Counter[str](), Counter[str]()
+    for group, count, size in changes:
+        counts[group] += count
+        sizes[group] += size
+    for batch in _batches(list(counts)):
+        where = COUNTS.c.kind.in_(batch)
+        for row in connection.execute(COUNTS.select().where(where)).mappings().all():
+            counts[row["kind"]] += row["count"]
+            sizes[row["kind"]] += row["bytes"]
+        connection.execute(COUNTS.delete().where(where))
+    _insert(connection, COUNTS, [_count_row(group, count, sizes[group]) for group, count in counts.items() if count])
 
 
-def _update_counts(connection: sql.Connection, counts: _CountChanges) -> None:
-    """Change the counts of all groups at once, of which there are a thousand in a thousand entries."""
-    known: set[str] = set()
-    for batch in _batches(list(counts.entries)):
-        known.update(connection.execute(sql.select(COUNTS.c.kind).where(COUNTS.c.kind.in_(batch))).scalars())
-    changes = [(group, number, counts.bytes[group]) for group, number in counts.entries.items()]
-    more = [{"group": group, "entries": number, "size": size} for group, number, size in changes if group in known]
-    new = [
-        {**dict(zip(GROUP_COLUMNS, json.loads(group), strict=True)), "kind": group, "count": number, "bytes": size}
-        for group, number, size in changes
-        if group not in known
-    ]
-    _execute_many(connection, INCREMENT_COUNTS, more)
-    _execute_many(connection, COUNTS.insert(), new)
-    connection.execute(COUNTS.delete().where(COUNTS.c["count"] == 0))
+def _count_row(group: str, count: int, size: int) -> dict[str, Any]:
+    values = dict(zip(GROUP_COLUMNS, json.loads(group), strict=True))
+    return values | {"kind": group, "count": count, "bytes": size}
 
 
 def _group_key(row: Row) -> str:
@@ -282,27 +260,20 @@ def _rebuild_counts(connection: sql.Connection) -> None:
     select = sql.select(*columns, sql.func.count().label("count"), sql.func.sum(ENTRIES.c.bytes).label("bytes"))
     rows = connection.execute(select.group_by(*columns)).mappings().all()
     connection.execute(COUNTS.delete())
-    _execute_many(connection, COUNTS.insert(), [{"kind": _group_key(row), **row} for row in rows])
+    _insert(connection, COUNTS, [{"kind": _group_key(row), **row} for row in rows])
 
 
 def _entry_row(indexed: IndexedEntry, fingerprint_of: FingerprintLookup) -> dict[str, Any]:
     entry = indexed.entry
     return {
-        "id": entry.id,
+        **{name: getattr(entry, name) or "" for name in TEXT_COLUMNS},
         "stamp": fingerprint_of(entry.id, entry.run or "") if indexed.is_final else PROVISIONAL_STAMP,
-        "created": entry.created or "",
         "bytes": entry.bytes or 0,
         "name": entry.run_name or "",
-        "demo": entry.demo or "",
-        "format": entry.format or "",
         "rank": Verdict(entry.verdict).rank if entry.verdict else len(Verdict),
-        "trust": entry.trust or "",
         "pinned": entry.pinned,
         "aliased": bool(entry.aliases),
-        "owner": entry.owner or "",
         "only": indexed.sole_viewer,
-        "run": entry.run or "",
-        "made_from": entry.made_from or "",
         "entry": json.dumps(entry._asdict()),
         "tags": "".join(f"\n{tag}\n" for tag in entry.tags),
         "text": "\n".join(_searched_texts(indexed)).lower().replace("\0", ""),

@@ -1,31 +1,25 @@
-"""What our own writers changed, one id a line, so that whoever lists need not look at every folder.
+"""An append-only log of the ids that our own writers changed, so that lists need not look at every folder.
 
-The file is news and no record: what it does not say, the next look at all folders finds.
+The log is news and no record: what it does not say, the next scan of all folders finds.
 """
 
 import os
 from pathlib import Path
 from typing import NamedTuple
 
+from core.caching import file_stamp
+
 LOG_FILE = "changes.log"
-MAX_LOG_BYTES = 2**20  # bytes; then it begins anew
+MAX_LOG_BYTES = 2**20  # then it begins anew
 WATCHED_FOLDERS = ("artifacts", "runs")
 
 
 class LogPosition(NamedTuple):
-    """How far the log was read, and when the folders that hold all others last changed, in nanoseconds."""
+    """How far the log was read, and when the folders that hold all others last changed (ns)."""
 
     inode: int
     size: int
     folder_mtimes: tuple[int, ...]
-
-    def to_text(self) -> str:
-        return " ".join(str(number) for number in (self.inode, self.size, *self.folder_mtimes))
-
-    @classmethod
-    def from_text(cls, text: str) -> "LogPosition | None":
-        numbers = [int(word) for word in text.split() if word.lstrip("-").isdigit()]
-        return cls(numbers[0], numbers[1], tuple(numbers[2:])) if len(numbers) == 2 + len(WATCHED_FOLDERS) else None
 
 
 class ChangeLog:
@@ -36,27 +30,25 @@ class ChangeLog:
         self._path = home / LOG_FILE
 
     def append(self, ids: list[str]) -> None:
-        """Say that entries changed, after they have. Raises OSError."""
-        if self._size() > MAX_LOG_BYTES:
-            beside = self._path.with_suffix(f".{os.getpid()}.new")
-            beside.touch()
-            os.replace(beside, self._path)
+        """Log entries after they were changed. Raises OSError."""
+        if self.position().size > MAX_LOG_BYTES:
+            new = self._path.with_suffix(f".{os.getpid()}.new")
+            new.touch()
+            os.replace(new, self._path)
         with self._path.open("ab", buffering=0) as file:
             file.write("".join(f"{id_}\n" for id_ in ids).encode())
 
     def position(self) -> LogPosition:
-        """Where things stand now. Taken before anything is read, it can only be too early."""
-        try:
-            log = self._path.stat()
-            found = (log.st_ino, log.st_size)
-        except OSError:
-            found = (0, 0)
-        return LogPosition(*found, tuple(_mtime(self._home / name) for name in WATCHED_FOLDERS))
+        """Where the log ends now. Taken before anything is read, it can only be too early."""
+        (_, size, inode), *folders = (self._stamp(name) for name in (LOG_FILE, *WATCHED_FOLDERS))
+        return LogPosition(inode, size, tuple(mtime for mtime, _, _ in folders))
+
+    def _stamp(self, name: str) -> tuple[int, int, int]:
+        return file_stamp(self._home / name) or (0, 0, 0)
 
     def since(self, then: LogPosition, now: LogPosition) -> set[str] | None:
         """The ids that changed between two positions; None where only the folders can tell."""
-        grown = now.inode == then.inode and now.size > then.size
-        if not grown:
+        if now.inode != then.inode or now.size <= then.size:
             return set() if now == then else None
         try:
             with self._path.open("rb") as file:
@@ -64,13 +56,3 @@ class ChangeLog:
                 return set(file.read(now.size - then.size).decode("ascii", "replace").split())
         except OSError:
             return None
-
-    def _size(self) -> int:
-        return self._path.stat().st_size if self._path.exists() else 0
-
-
-def _mtime(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
