@@ -1,5 +1,6 @@
-"""One input on which two were asked, as a picture, a course or a form; and what both answered, side by side."""
+"""One input on which two models disagree, as an image, a line chart or a form; and both predictions, side by side."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,26 +13,37 @@ from core.demos.base import Demo
 from core.figures.images import change_image, data_url, row_image_url
 from core.figures.theme import PLOTLY_CONFIG
 from core.library import Run
+from core.runtimes.reference import select_by_prefix
 from ui.charts import probability_bars, value_line_chart
 from ui.components import escape_markdown
 
-LARGE_IMAGE, SMALL_IMAGE = 224, 88  # sides of pictures, in pixels
-MIN_CHART_VALUES = 8  # numbers of one input without names from which on they are drawn as a course
+LARGE_IMAGE, SMALL_IMAGE = 224, 88  # sides of images, in pixels
+MIN_CHART_VALUES = 8  # numbers of one input without names from which on they are drawn as a line
 MAX_FIELDS = 24  # values of a row that are listed
 
 
 @dataclass(frozen=True)
 class DisagreementView:
-    """What is shown: facts and arrays as `core.jobs.disagreement` keeps them, and how the two are called."""
+    """What is shown: facts and arrays as `core.jobs.disagreement` stores them, and what the two are called."""
 
     run: Run
-    facts: dict[str, Any]
+    facts: Mapping[str, Any]
     arrays: Arrays
     names: list[str]
 
     @property
     def demo(self) -> Demo | None:
         return next((demo for demo in DEMOS if demo.key == self.run.demo), None)
+
+    @property
+    def inputs(self) -> Arrays:
+        """The input, rows first (one row), by name."""
+        return select_by_prefix("input:", self.arrays)
+
+    @property
+    def origin(self) -> Arrays:
+        """The row of the data that it came from."""
+        return select_by_prefix("origin:", self.arrays)
 
     @property
     def input_noun(self) -> str:
@@ -46,67 +58,52 @@ class DisagreementView:
 
     @property
     def charted_inputs(self) -> list[str]:
-        """Inputs of many numbers without names, which are drawn as a course."""
+        """Inputs of many numbers without names, which are drawn as a line."""
         if self.run.image_shape:
             return []
-        many = [
-            name for name, array in self.inputs.items() if array.dtype.kind != "U" and array.size >= MIN_CHART_VALUES
-        ]
-        return [name for name in many if name not in self._column_labels]
+        labelled = self._column_labels
+        numbers = {name: array for name, array in self.inputs.items() if array.dtype.kind != "U"}
+        return [name for name in numbers if numbers[name].size >= MIN_CHART_VALUES and name not in labelled]
 
     @property
     def fields(self) -> list[tuple[str, Any, Any]]:
-        """What each value is called where it is not drawn, what it is now, and what it was in the row of the data."""
+        """Of each value that is not drawn its label, what it is, and what it was in the row of the data."""
+        fields: list[tuple[str, Any, Any]] = []
         if self.run.image_shape:
-            return []
-        fields = []
+            return fields
         for name in [name for name in self.inputs if name not in self.charted_inputs]:
-            now, then = self.inputs[name].reshape(-1), self.origin[name].reshape(-1)
-            numbered = [name if now.size == 1 else f"{name} {at}" for at in range(now.size)]
-            fields += zip(self._column_labels.get(name, numbered), now, then, strict=True)
+            values, origins = self.inputs[name].reshape(-1), self.origin[name].reshape(-1)
+            numbered = [name if values.size == 1 else f"{name} {at}" for at in range(values.size)]
+            fields += zip(self._column_labels.get(name, numbered), values, origins, strict=True)
         return fields
 
     @property
     def _column_labels(self) -> dict[str, list[str]]:
-        """By input what each of its columns is called, where the demo says so."""
+        """By input the label of each of its columns, where the demo has form fields."""
         labels: dict[str, list[str]] = {}
-        for box in self.demo.input_fields if self.demo else ():
-            labels.setdefault(box.input, []).append(box.label)
+        for field in self.demo.input_fields if self.demo else ():
+            labels.setdefault(field.input, []).append(field.label)
         return labels
 
-    @property
-    def inputs(self) -> Arrays:
-        return self._arrays_with_prefix("input:")
-
-    @property
-    def origin(self) -> Arrays:
-        return self._arrays_with_prefix("origin:")
-
-    def _arrays_with_prefix(self, prefix: str) -> Arrays:
-        return {name.removeprefix(prefix): array for name, array in self.arrays.items() if name.startswith(prefix)}
-
     def prediction(self, side: int) -> np.ndarray:
-        """What one of the two answered to the input, of the output that decides, without the batch."""
+        """Return what one of the two predicts for the input, of the output that decides, without the batch."""
         return self.arrays[f"{'ab'[side]}:{self.facts['output']}"][0]
 
     def origin_prediction(self, side: int) -> str | None:
-        """What one of the two answered to the row of the data; None where that is many values."""
-        answer = self.arrays[f"origin-{'ab'[side]}:{self.facts['output']}"][0]
-        if self.facts["kind"] == "class":
-            return (
-                self.class_labels(answer)[int(answer.argmax())]
-                if np.isfinite(answer).all()
-                else "nothing that is a number"
-            )
-        return self.format_value(answer.reshape(-1)[0]) if answer.size == 1 else None
+        """Return what one of the two predicts for the row of the data; None where that is many values."""
+        prediction = self.arrays[f"origin-{'ab'[side]}:{self.facts['output']}"][0]
+        if self.facts["kind"] != "class":
+            return self.format_value(prediction.reshape(-1)[0]) if prediction.size == 1 else None
+        if not np.isfinite(prediction).all():
+            return "nothing that is a number"
+        return self.class_labels(prediction)[int(prediction.argmax())]
 
     def class_labels(self, prediction: np.ndarray) -> list[str]:
-        return (
-            self.run.labels if len(self.run.labels) == prediction.size else [str(one) for one in range(prediction.size)]
-        )
+        labels = self.run.labels
+        return labels if len(labels) == prediction.size else [str(at) for at in range(prediction.size)]
 
     def format_value(self, value: Any) -> str:
-        """One value with its unit, where the demo says which."""
+        """Return one value with its unit, where the demo has one."""
         if isinstance(value, str):
             return f"“{value}”"
         unit = f" {self.demo.unit}" if self.demo and self.demo.unit else ""
@@ -114,56 +111,57 @@ class DisagreementView:
 
 
 def show_input(view: DisagreementView) -> None:
-    """The input, with the row of the data that it came from beside it."""
+    """Show the input, with the row of the data that it came from beside it."""
     if view.run.image_shape:
-        _show_images(view)
+        _show_images(view, view.run.image_shape)
     for name in view.charted_inputs:
-        _show_value_chart(view, name)
+        rows = {"this row": view.inputs[name]}
+        if view.facts["steps"]:
+            rows["where it came from"] = view.origin[name]
+        _show_value_chart(rows, name, f"course-{name}", f"The values of {name}, in order")
     _show_fields(view)
 
 
-def _show_images(view: DisagreementView) -> None:
-    """The picture large, and beside it the one that it came from and what was changed of that."""
-    shape = view.run.image_shape
-    found, origin = (next(iter(arrays.values()))[0].astype("float32") for arrays in (view.inputs, view.origin))
+def _show_images(view: DisagreementView, shape: tuple[int, int]) -> None:
+    """Show the image large, and beside it the one that it came from and what was changed of that."""
+    image, origin = (next(iter(arrays.values()))[0].astype("float32") for arrays in (view.inputs, view.origin))
     with st.container(horizontal=True, vertical_alignment="center"):
-        picture = row_image_url(found, shape, LARGE_IMAGE)
-        st.image(picture, "this picture", LARGE_IMAGE, alt="The picture on which they disagree most")
+        url = row_image_url(image, shape, LARGE_IMAGE)
+        st.image(url, "this picture", LARGE_IMAGE, alt="The picture on which they disagree most")
         if view.facts["steps"]:
             with st.container(width=SMALL_IMAGE, gap="xsmall"):
-                st.image(
-                    row_image_url(origin, shape, SMALL_IMAGE), "began as", SMALL_IMAGE, alt="The row that it came from"
-                )
-                moved = change_image(found, origin, shape, SMALL_IMAGE)
+                url = row_image_url(origin, shape, SMALL_IMAGE)
+                st.image(url, "began as", SMALL_IMAGE, alt="The row that it came from")
+                url = data_url(change_image(image, origin, shape, SMALL_IMAGE))
                 alt = "The difference: violet where ink was added, orange where it was taken away"
-                st.image(data_url(moved), ":violet[added], :orange[taken]", SMALL_IMAGE, alt=alt)
+                st.image(url, ":violet[added], :orange[taken]", SMALL_IMAGE, alt=alt)
 
 
-def _show_value_chart(view: DisagreementView, name: str) -> None:
-    rows = {"this row": view.inputs[name], "where it came from": view.origin[name]}
-    drawn = {said: [float(one) for one in array.reshape(-1)] for said, array in rows.items()}
-    drawn = drawn if view.facts["steps"] else {"this row": drawn["this row"]}
-    figure = value_line_chart(drawn, name)
-    st.plotly_chart(figure, config=PLOTLY_CONFIG, key=f"course-{name}", alt=f"The values of {name}, in order")
+def _show_value_chart(rows: Arrays, title: str, key: str, alt: str) -> None:
+    figure = value_line_chart({name: _numbers(array) for name, array in rows.items()}, title)
+    st.plotly_chart(figure, config=PLOTLY_CONFIG, key=key, alt=alt)
+
+
+def _numbers(array: np.ndarray) -> list[float]:
+    return [float(value) for value in array.reshape(-1)]
 
 
 def _show_fields(view: DisagreementView) -> None:
-    """Values as a form would have them, those that were changed with what they were."""
+    """Show values as a form would have them, those that were changed with what they were."""
     fields = view.fields
     with st.grid(min_column_width=260 if view.input_noun == "text" else 150):
-        for label, now, then in fields[:MAX_FIELDS]:
-            same = now == then or (now != now and then != then)
-            _show_field(label, _value_text(now), "" if same else f"was {_value_text(then)}")
+        for label, value, origin in fields[:MAX_FIELDS]:
+            is_same = value == origin or (value != value and origin != origin)
+            _show_field(label, _value_text(value), "" if is_same else f"was {_value_text(origin)}")
     if len(fields) > MAX_FIELDS:
         st.caption(f"The first {MAX_FIELDS} of {len(fields)} values.")
 
 
 def _show_field(label: str, value: str, previous: str = "") -> None:
+    was = f" :small[:violet[{escape_markdown(previous)}]]" if previous else ""
     with st.container(border=True, height="stretch", gap="xsmall"):
         st.caption(escape_markdown(label))
-        st.markdown(
-            f"**{escape_markdown(value)}**" + (f" :small[:violet[{escape_markdown(previous)}]]" if previous else "")
-        )
+        st.markdown(f"**{escape_markdown(value)}**{was}")
 
 
 def _value_text(value: Any) -> str:
@@ -171,43 +169,31 @@ def _value_text(value: Any) -> str:
 
 
 def show_both_predictions(view: DisagreementView) -> None:
-    """Both answers: bars for classes, pictures for pictures, else the values."""
-    answers = {name: view.prediction(side) for side, name in enumerate(view.names)}
+    """Show both predictions: bars for classes, images for images, else the values."""
+    predictions = {name: view.prediction(side) for side, name in enumerate(view.names)}
     shape = (view.demo.output_image_shapes if view.demo else {}).get((view.run.settings or {}).get("dataset", ""))
-    first = next(iter(answers.values()))
+    first = next(iter(predictions.values()))
     if view.facts["kind"] == "class":
-        drawn = {name: [float(one) for one in np.nan_to_num(array)] for name, array in answers.items()}
-        figure = probability_bars(view.class_labels(first), drawn)
-        st.plotly_chart(
-            figure, config=PLOTLY_CONFIG, key="disagreement-bars", alt="What each of the two makes of every class"
-        )
+        bars = {name: _numbers(np.nan_to_num(array)) for name, array in predictions.items()}
+        figure, alt = probability_bars(view.class_labels(first), bars), "What each of the two makes of every class"
+        st.plotly_chart(figure, config=PLOTLY_CONFIG, key="disagreement-bars", alt=alt)
     elif shape and first.size == shape[0] * shape[1]:
-        _show_output_images(answers, shape)
+        _show_output_images(predictions, shape)
     elif first.size == 1:
-        _show_two_values(view, answers)
+        with st.grid(min_column_width=220):
+            for name, array in predictions.items():
+                _show_field(name, view.format_value(array.reshape(-1)[0]))
     else:
-        drawn = {name: [float(one) for one in array.reshape(-1)] for name, array in answers.items()}
-        figure = value_line_chart(drawn, view.facts["output"])
-        st.plotly_chart(
-            figure, config=PLOTLY_CONFIG, key="disagreement-course", alt="The values that each of the two answers"
-        )
+        alt = "The values that each of the two answers"
+        _show_value_chart(predictions, view.facts["output"], "disagreement-course", alt)
 
 
 def _show_output_images(predictions: Arrays, shape: tuple[int, int]) -> None:
-    one, two = (array.astype("float32") for array in predictions.values())
+    images = {name: array.astype("float32") for name, array in predictions.items()}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        for name, array in zip(predictions, (one, two), strict=True):
-            st.image(
-                row_image_url(array, shape, LARGE_IMAGE),
-                escape_markdown(name),
-                LARGE_IMAGE,
-                alt=f"The answer of {name}",
-            )
-        moved = change_image(two, one, shape, SMALL_IMAGE)
-        st.image(data_url(moved), "the difference", SMALL_IMAGE, alt="Where the two pictures differ")
-
-
-def _show_two_values(view: DisagreementView, predictions: Arrays) -> None:
-    with st.grid(min_column_width=220):
-        for name, array in predictions.items():
-            _show_field(name, view.format_value(array.reshape(-1)[0]))
+        for name, image in images.items():
+            url = row_image_url(image, shape, LARGE_IMAGE)
+            st.image(url, escape_markdown(name), LARGE_IMAGE, alt=f"The answer of {name}")
+        first, second = images.values()
+        url = data_url(change_image(second, first, shape, SMALL_IMAGE))
+        st.image(url, "the difference", SMALL_IMAGE, alt="Where the two pictures differ")

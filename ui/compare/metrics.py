@@ -29,81 +29,70 @@ from ui.compare.verdicts import FinishedComparison
 from ui.components import escape_markdown
 from ui.query_params import bind_select
 
-MetricsJson = dict[str, Any]  # an `OutputNumbers` as JSON
+CopyMetrics = dict[str, dict[str, Any]]  # by artifact an `OutputMetrics` as JSON
 
 
 def show_metrics(comparison: FinishedComparison) -> None:
-    """Every number on each output, tolerances to hold the copies to, and what became of the right answers."""
+    """Show every number of each output, fields for tolerances, and what became of the right answers."""
     outputs = _metrics_by_output(comparison)
-    for at, (output, numbers) in enumerate(outputs.items()):
+    for at, (output, metrics) in enumerate(outputs.items()):
         if len(outputs) > 1:
             st.subheader(f"Output {escape_markdown(output)}")
         show_tolerance_fields(at, list(outputs))
-        within = {id_: found.get(output) for id_, found in check_job_tolerances(comparison.job, list(outputs)).items()}
-        _show_distances(comparison, output, numbers, within)
-        _show_metric_table("Relative to the values", CLOSENESS_METRICS, comparison, output, numbers)
-        _show_metric_table("Where the largest difference is", WORST_VALUE_METRICS, comparison, output, numbers)
-        _show_row_buttons(comparison, at, numbers)
-        if any(one["classes"] for one in numbers.values()):
-            _show_classification(comparison, output, numbers)
+        results = {id_: found.get(output) for id_, found in check_job_tolerances(comparison.job, list(outputs)).items()}
+        outcomes = [comparison.outcomes[id_] for id_ in metrics]
+        first = {"Verdict": [verdict_label(one.verdict, one.changed_rows, one.rows) for one in outcomes]}
+        if results:
+            first["Within tolerance"] = [tolerance_label(results.get(id_)) for id_ in metrics]
+        _show_metric_table("How far apart", DISTANCE_METRICS, comparison, output, metrics, first)
+        _show_metric_table("Relative to the values", CLOSENESS_METRICS, comparison, output, metrics)
+        _show_metric_table("Where the largest difference is", WORST_VALUE_METRICS, comparison, output, metrics)
+        _show_row_buttons(comparison, at, metrics)
+        if with_classes := {id_: copy for id_, copy in metrics.items() if copy["classes"]}:
+            _show_classification(comparison, output, with_classes)
 
 
-def _metrics_by_output(comparison: FinishedComparison) -> dict[str, dict[str, MetricsJson]]:
-    """The numbers of each copy that answered, by the baseline's output and the copy's id."""
-    found: dict[str, dict[str, MetricsJson]] = {}
+def _metrics_by_output(comparison: FinishedComparison) -> dict[str, CopyMetrics]:
+    """Return the metrics of each copy with predictions, by the baseline's output and the copy's id."""
+    by_output: dict[str, CopyMetrics] = {}
     for id_, outcome in comparison.outcomes.items():
-        for one in outcome.outputs:
-            found.setdefault(one["output"], {})[id_] = one
-    return found
-
-
-def _show_distances(
-    comparison: FinishedComparison,
-    output: str,
-    metrics: dict[str, MetricsJson],
-    tolerance_results: dict[str, dict[str, Any] | None],
-) -> None:
-    """The verdict first, whether it is within the tolerance, then how far."""
-    outcomes = comparison.outcomes
-    said = [verdict_label(outcomes[id_].verdict, outcomes[id_].changed_rows, outcomes[id_].rows) for id_ in metrics]
-    first = {"Verdict": said}
-    if tolerance_results:
-        first["Within tolerance"] = [tolerance_label(tolerance_results.get(id_)) for id_ in metrics]
-    _show_metric_table("How far apart", DISTANCE_METRICS, comparison, output, metrics, first)
+        for metrics in outcome.outputs:
+            by_output.setdefault(metrics["output"], {})[id_] = metrics
+    return by_output
 
 
 def _show_metric_table(
     title: str,
-    columns_shown: Sequence[Metric],
+    shown: Sequence[Metric],
     comparison: FinishedComparison,
     output: str,
-    metrics: dict[str, MetricsJson],
-    leading_columns: dict[str, list[str]] | None = None,
+    metrics: CopyMetrics,
+    first: dict[str, list[str]] | None = None,
 ) -> None:
-    """A line for each copy, a column for each number with its meaning as a tooltip."""
-    columns = {"Copy": [comparison.names[id_] for id_ in metrics]} | (leading_columns or {})
-    columns |= {one.label: [one.format_from(of_copy) for of_copy in metrics.values()] for one in columns_shown}
-    config = {one.label: st.column_config.TextColumn(help=one.description, alignment="right") for one in columns_shown}
-    config["Copy"] = st.column_config.TextColumn(pinned=True, width=150)
+    """Show a line for each copy, a column for each number with its meaning as a tooltip, after the `first` columns."""
+    columns = {"Copy": [comparison.names[id_] for id_ in metrics]} | (first or {})
+    columns |= {metric.label: [metric.format_from(copy) for copy in metrics.values()] for metric in shown}
+    text = st.column_config.TextColumn
+    config = {metric.label: text(help=metric.description, alignment="right") for metric in shown}
     st.markdown(f"**{title}**")
     st.dataframe(
         columns,
         hide_index=True,
-        column_config=config,
+        column_config={"Copy": text(pinned=True, width=150)} | config,
         height="content",
         key=f"{title}-{output}",
         alt=f"{title}: numbers on the output {output}, a line for each copy",
     )
 
 
-def _show_row_buttons(comparison: FinishedComparison, output_index: int, metrics: dict[str, MetricsJson]) -> None:
-    """A button for each row in which somebody's largest difference sits."""
-    where: dict[int, list[str]] = {}
-    for id_, one in metrics.items():
-        if one["worst"]:
-            where.setdefault(one["worst"]["row"], []).append(comparison.names[id_])
+def _show_row_buttons(comparison: FinishedComparison, output_index: int, metrics: CopyMetrics) -> None:
+    """Show a button for each row that holds the largest difference of a copy."""
+    copies: dict[int, list[str]] = {}
+    for id_, copy in metrics.items():
+        if copy["worst"]:
+            copies.setdefault(copy["worst"]["row"], []).append(comparison.names[id_])
     with st.container(horizontal=True):
-        for row, names in where.items():
+        for row, names in copies.items():
             st.button(
                 f"Go to row {row:,}",
                 key=f"go-{output_index}-{row}",
@@ -119,67 +108,63 @@ def _go_to_row(row: int) -> None:
     st.session_state["view"] = "Rows"
 
 
-def _show_classification(comparison: FinishedComparison, output: str, metrics: dict[str, MetricsJson]) -> None:
-    """What became of the right answers, in sentences first; then who said what."""
-    by_class = {id_: one for id_, one in metrics.items() if one["classes"]}
-    _show_metric_table("Classes", CLASSIFICATION_METRICS, comparison, output, by_class)
-    said: dict[str, list[str]] = {}
-    for id_, one in by_class.items():
-        said.setdefault(summarize_changes(one), []).append(comparison.names[id_])
-    for sentence, names in said.items():
+def _show_classification(comparison: FinishedComparison, output: str, metrics: CopyMetrics) -> None:
+    """Show what became of the right answers, in sentences first; then classes against classes."""
+    _show_metric_table("Classes", CLASSIFICATION_METRICS, comparison, output, metrics)
+    copies: dict[str, list[str]] = {}
+    for id_, copy in metrics.items():
+        copies.setdefault(summarize_changes(copy), []).append(comparison.names[id_])
+    for sentence, names in copies.items():
         st.markdown(f"**{escape_markdown(', '.join(names))}** — {escape_markdown(sentence)}")
     left, right = st.columns(2, gap="large")
     with left:
-        changed = [id_ for id_, one in by_class.items() if one["classes"]["changed"]] or list(by_class)
-        id_ = changed[0]
-        if len(changed) > 1:
-            id_ = st.selectbox(
-                "Who said what: against", changed, format_func=comparison.names.get, key=f"agreement-{output}"
-            )
-        drawn = titled_confusion_matrix(by_class[id_], comparison.run.labels, comparison.names[id_])
-        _show_figure(drawn, f"agreement-of-{output}", comparison.names[id_])
+        ids = [id_ for id_, copy in metrics.items() if copy["classes"]["changed"]] or list(metrics)
+        id_, name_of = ids[0], comparison.names.__getitem__
+        if len(ids) > 1:
+            id_ = st.selectbox("Who said what: against", ids, format_func=name_of, key=f"agreement-{output}") or id_
+        matrix = titled_confusion_matrix(metrics[id_], comparison.run.labels, comparison.names[id_])
+        _show_figure(matrix, f"agreement-of-{output}", comparison.names[id_])
     with right:
-        if drawn := titled_accuracy(by_class, comparison.names, comparison.baseline):
-            _show_figure(drawn, f"accuracy-of-{output}", ", ".join(comparison.names.values()))
+        if accuracy := titled_accuracy(metrics, comparison.names, comparison.baseline):
+            _show_figure(accuracy, f"accuracy-of-{output}", ", ".join(comparison.names.values()))
 
 
 def show_figures(comparison: FinishedComparison) -> None:
-    """The figures of one copy and one output."""
-    outputs = _metrics_by_output(comparison)
+    """Show the figures of one copy and one output."""
+    outputs, names = _metrics_by_output(comparison), comparison.names
     left, right = st.columns(2)
-    output = next(iter(outputs))
+    output: str = next(iter(outputs))
     if len(outputs) > 1:
         output = right.selectbox("Output", **bind_select("output", list(outputs)), format_func=escape_markdown)
     # The copy that is furthest off stands first.
-    copies = sorted(outputs[output], key=lambda id_: float(outputs[output][id_]["atol_needed"] or 0), reverse=True)
-    id_ = left.selectbox("Copy", **bind_select("copy", copies), format_func=comparison.names.get)
-    numbers = outputs[output][id_]
-    if numbers["identical"]:
+    ids = sorted(outputs[output], key=lambda id_: float(outputs[output][id_]["atol_needed"] or 0), reverse=True)
+    id_: str = left.selectbox("Copy", **bind_select("copy", ids), format_func=names.__getitem__)
+    metrics = outputs[output][id_]
+    if metrics["identical"]:
         st.success("Bit-identical: every number is the same, so there is nothing to draw.", icon=":material/verified:")
         return
-    if not numbers["histogram"]:
+    if not metrics["histogram"]:
         st.info("This output is text, which has no distances to draw; its rows are under Rows.", icon=":material/info:")
         return
     with st.grid(2, min_column_width=380, gap="large"):
-        for at, drawn in enumerate(output_figures(numbers, comparison.run.labels, comparison.names[id_])):
+        for at, figure in enumerate(output_figures(metrics, comparison.run.labels, names[id_])):
             with st.container(key=f"figure-{at}"):
-                _show_figure(drawn, f"figure-of-{id_}-{output}-{at}", comparison.names[id_])
+                _show_figure(figure, f"figure-of-{id_}-{output}-{at}", names[id_])
 
 
 def show_pairwise_matrix(comparison: FinishedComparison) -> None:
-    """All against all, and the same as a table."""
-    found = comparison.job.result["matrix"]
-    _show_figure(titled_pairwise_matrix(found, comparison.names), "matrix", ", ".join(comparison.names.values()))
-    cells = found["cells"]
+    """Show all against all, and the same as a table."""
+    matrix, names = comparison.job.result["matrix"], comparison.names
+    _show_figure(titled_pairwise_matrix(matrix, names), "matrix", ", ".join(names.values()))
+    cells = matrix["cells"]
+    largest = ["–" if cell["max_abs"] is None else format_number(cell["max_abs"]) for cell in cells]
     with st.expander("The same as a table"):
         st.dataframe(
             {
-                "One": [comparison.names[cell["a"]] for cell in cells],
-                "Other": [comparison.names[cell["b"]] for cell in cells],
-                "Verdict": [_pair_text(cell, found["rows"]) for cell in cells],
-                "Largest difference": [
-                    "–" if cell["max_abs"] is None else format_number(cell["max_abs"]) for cell in cells
-                ],
+                "One": [names[cell["a"]] for cell in cells],
+                "Other": [names[cell["b"]] for cell in cells],
+                "Verdict": [_pair_text(cell, matrix["rows"]) for cell in cells],
+                "Largest difference": largest,
             },
             hide_index=True,
             key="matrix-table",
@@ -190,11 +175,8 @@ def show_pairwise_matrix(comparison: FinishedComparison) -> None:
 def _pair_text(cell: dict[str, Any], total_rows: int) -> str:
     if cell["verdict"] is None:
         return cell["error"]["sentence"]
-    said = [
-        verdict_label(cell["verdict"], cell["changed_rows"], cell["rows"]),
-        first_rows_label(cell["rows"], total_rows),
-    ]
-    return ", ".join(words for words in said if words)
+    verdict = verdict_label(cell["verdict"], cell["changed_rows"], cell["rows"])
+    return ", ".join(filter(None, [verdict, first_rows_label(cell["rows"], total_rows)]))
 
 
 def _show_figure(titled: TitledFigure, key: str, names: str) -> None:
