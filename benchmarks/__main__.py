@@ -29,6 +29,8 @@ BENCHMARKS = {
     "registry": "benchmarks.keeping:measure_registry",
     "sessions": "benchmarks.sessions:measure",
     "download": "benchmarks.downloading:measure",
+    "help": "benchmarks.startup:measure_help",
+    "imports": "benchmarks.startup:measure_imports",
     "bad-inputs": "benchmarks.trust:measure_inputs",
     "faults": "benchmarks.trust:measure_faults",
 }

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -30,7 +30,7 @@ class ArchiveResponse(StreamingResponse):
     def __init__(
         self, archive: StreamedArchive, byte_range: HttpRange, status: int, headers: dict[str, str], headers_only: bool
     ):
-        body = _empty_body() if headers_only else _read_chunks(archive, byte_range)
+        body: AsyncIterable[bytes] | Iterable[bytes] = () if headers_only else _read_chunks(archive, byte_range)
         super().__init__(body, status_code=status, media_type=archive.media_type, headers=headers)
         self._archive = archive
 
@@ -106,10 +106,5 @@ def content_disposition(name: str) -> str:
 async def _read_chunks(archive: StreamedArchive, byte_range: HttpRange) -> AsyncIterator[bytes]:
     """Read by a thread, a chunk at a time, when the one before it is sent."""
     chunks = archive.read(*byte_range)
-    while (chunk := await anyio.to_thread.run_sync(lambda: next(chunks, None))) is not None:
-        yield chunk
-
-
-async def _empty_body() -> AsyncIterator[bytes]:
-    for chunk in ():
+    while (chunk := await anyio.to_thread.run_sync(next, chunks, None)) is not None:
         yield chunk
