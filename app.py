@@ -39,7 +39,7 @@ async def lifespan(app):
 
     preload_first_page()
     emptying = asyncio.create_task(empty_trash_daily())
-    warming = asyncio.get_running_loop().call_later(STARTUP_DELAY, lambda: server_jobs().worker.start(then_test=True))
+    warming = asyncio.get_running_loop().call_later(STARTUP_DELAY, lambda: server_jobs().worker.start(then_check=True))
     yield
     warming.cancel()
     emptying.cancel()

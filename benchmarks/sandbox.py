@@ -19,12 +19,12 @@ def measure() -> list[Row]:
         artifact = saved(jobs, trained(jobs), "keras")[0]
         rows = jobs.library.reference(jobs.library.artifact(artifact).run).head(1).inputs
         folder = jobs.library.verified_folder(artifact)
-        tested = jobs.worker.run_sandbox_test()
+        tested = jobs.worker.run_sandbox_check()
         if not tested.blocked:
             raise RuntimeError(tested.sentence)
         confined, plain = _beside(jobs, folder, rows, PAUSE)
         at_once, again = _beside(jobs, folder, rows, 0.0)
-        tests = Sample(tuple(jobs.worker.run_sandbox_test(again=True).seconds for _ in range(REPEATS)))
+        tests = Sample(tuple(jobs.worker.run_sandbox_check(again=True).seconds for _ in range(REPEATS)))
     what = "sandboxed load of a .keras, first answer"
     return [
         Row(what, confined, plain, "the plain fresh child", at_most=1.5, note=BARE),
@@ -43,5 +43,5 @@ def _beside(jobs: Jobs, folder: Path, rows: Arrays, pause: float) -> list[Sample
 def _load(jobs: Jobs, folder: Path, inputs: Arrays, pause: float, confined: bool) -> float:
     """Seconds from asking the worker to having the answer."""
     time.sleep(pause)
-    request = {"format": "keras", "folder": folder, "source": None, "arrays": inputs, "confined": confined}
+    request = {"format": "keras", "folder": folder, "source": None, "arrays": inputs, "sandboxed": confined}
     return seconds(lambda: jobs.worker.run("reload", seconds=60, **request))

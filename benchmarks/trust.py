@@ -25,7 +25,7 @@ EACH = 12  # refused calls that are tried of each deed, spread over all of its c
 def measure_inputs() -> list[Row]:
     """How many bad inputs were let in, how long a refusal takes, and what the checks of a good file cost."""
     with house() as jobs:
-        with jobs.worker.open(confined=True) as child:
+        with jobs.worker.open(sandboxed=True) as child:
             spent = [_refused(child, one) for one in INVALID_UPLOADS]
         checked, loaded = _good(jobs)
     let_in = Sample((float(spent.count(None)),))
@@ -89,7 +89,7 @@ def _good(jobs: Jobs) -> list[Sample]:
 def _checked(jobs: Jobs, upload: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as into:
         gated = validate_upload(upload, upload.name, Path(into), config=UPLOAD_SETTINGS)
-        jobs.worker.run("inspect_brought", seconds=60, confined=True, format=gated.format, folder=Path(into))
+        jobs.worker.run("inspect_brought", seconds=60, sandboxed=True, format=gated.format, folder=Path(into))
 
 
 def _held(fresh: Callable[[], Path], deed: str) -> tuple[int, int]:

@@ -43,7 +43,7 @@ def reload_in_child(
     probe_as: dict[str, Any] | None = None,
     seconds: float,
     cancelled: Callable[[], bool] = lambda: False,
-    confined: bool = False,
+    sandboxed: bool = False,
 ) -> ReloadResult:
     """Reload a copy in a fresh child and compare its predictions with the reference.
 
@@ -52,13 +52,13 @@ def reload_in_child(
         rows: How many reference rows it predicts, from the first on; all of them by default.
         probe_as: `{"demo": key}`, to try everything in `core.worker.tasks.probes` too.
         seconds: Wall clock of one request.
-        confined: In a sandboxed child, for an untrusted copy.
+        sandboxed: In a sandboxed child, for an untrusted copy.
 
     A copy that does not load, or brings its child down, is an outcome and not an error. Raises Cancelled, and
     WorkerError when there is no child.
     """
     request = {"format": format_key, "folder": folder, "source": source, "probe_as": probe_as}
-    request |= {"seconds": seconds, "cancelled": cancelled, "confined": confined}
+    request |= {"seconds": seconds, "cancelled": cancelled, "sandboxed": sandboxed}
     rows = min(rows or reference.rows, reference.rows)
     result = _reload_once(worker, request, original, reference, rows)
     if _was_killed(result.outcome):
@@ -95,7 +95,7 @@ def _reload_once(
         # What a copy does to its child says something of the copy; that there was no child does not.
         return ReloadResult(outcome=ReloadOutcome(verdict=Verdict.DOES_NOT_LOAD, error=error.to_json()))
     except (LookupError, TypeError, ValueError) as error:
-        if not request["confined"]:
+        if not request["sandboxed"]:
             raise
         # An untrusted reply that fits no record.
         raise invalid_reply_error(detail=type(error).__name__) from error

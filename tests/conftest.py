@@ -71,9 +71,9 @@ def misbehaving_worker(config: Settings) -> Iterator[Worker]:
 @pytest.fixture
 def failed_sandbox_test(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """As if one attempt of the sandbox's self-test had got through; undone by `undo`."""
-    real = worker.run_sandbox_test()
+    real = worker.run_sandbox_check()
     probes = [real.probes[0].model_copy(update={"blocked": False, "sentence": "It could read a file of the library."})]
-    monkeypatch.setattr(worker, "_sandbox_test", real.model_copy(update={"probes": probes + real.probes[1:]}))
+    monkeypatch.setattr(worker, "_sandbox_check", real.model_copy(update={"probes": probes + real.probes[1:]}))
     return monkeypatch
 
 

@@ -17,7 +17,7 @@ from core.health import HealthCheck, VerificationReport, read_last_report, run_d
 from core.library import Library
 from core.library.job_store import Job
 from core.text.labels import format_duration, format_size, format_timestamp, pluralize
-from core.worker import SandboxTest
+from core.worker import SandboxCheck
 from ui.components import escape_markdown, show_empty_state
 from ui.job_progress import follow_job
 from ui.navigation import go
@@ -214,18 +214,18 @@ def show_sandbox() -> None:
     """What a confined process tried, and what was blocked: the latest self-test."""
     st.subheader("Sandbox", help="A process of its own in which files that are brought in are opened and run.")
     worker = current_jobs().worker
-    if worker.latest_sandbox_test is None:
+    if worker.latest_sandbox_check is None:
         st.caption("It was not tried out since the server started.")
     else:
-        _show_sandbox_test(worker.latest_sandbox_test)
+        _show_sandbox_check(worker.latest_sandbox_check)
     tries = "A confined process tries what it must not be able to do."
     if st.button("Try it out", icon=":material/shield:", help=tries):
         with st.spinner("A confined process tries to get out"):
-            worker.run_sandbox_test(again=True)
+            worker.run_sandbox_check(again=True)
         st.rerun()
 
 
-def _show_sandbox_test(sandbox_test: SandboxTest) -> None:
+def _show_sandbox_check(sandbox_test: SandboxCheck) -> None:
     show = st.success if sandbox_test.blocked else st.warning
     show(
         escape_markdown(_without_error_code(sandbox_test.sentence)),

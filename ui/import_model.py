@@ -39,7 +39,7 @@ def show_accepted_files(jobs: Jobs) -> None:
     st.caption(VALIDATION_CAPTION)
     state = jobs.worker.state()
     if state.phase == "ready" and not jobs.config.run_unconfined:
-        found = _cached_sandbox_test(jobs)
+        found = _cached_sandbox_check(jobs)
         if not found.blocked:
             st.warning(
                 "The sandbox is not whole on this computer, so a file that you bring in is checked, kept and can be "
@@ -49,8 +49,8 @@ def show_accepted_files(jobs: Jobs) -> None:
 
 
 @st.cache_data(show_spinner="Trying the sandbox …", ttl=3600)
-def _cached_sandbox_test(_jobs: Jobs) -> Any:
-    return _jobs.worker.run_sandbox_test()
+def _cached_sandbox_check(_jobs: Jobs) -> Any:
+    return _jobs.worker.run_sandbox_check()
 
 
 def show_import_form(demos: Sequence[Demo]) -> dict[str, Any] | None:

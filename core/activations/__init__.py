@@ -1,13 +1,14 @@
-"""Looking inside of a predictor: which tensors it computes on the way to its answers, and one of them at a time.
+"""Activations: list and compute the intermediate tensors of a predictor.
 
-Each runtime has a module here with one function: `inside(predictor, folder, inputs) -> Inside`. Never are all tensors
-kept: what is asked for becomes an output of its own, and the runtime frees the others as it goes.
+Each runtime has a module here with one function, `build_activations(predictor, folder, inputs)`. Never are all tensors
+in memory: the one that is computed becomes an output of its own, and the runtime frees the others as it goes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,8 +23,11 @@ Compute = Callable[[Arrays], np.ndarray]
 
 @dataclass(frozen=True)
 class Activations:
-    """`tensors` in order of execution, those that depend on the inputs; `only(key)` makes what computes one of them
-    from inputs by the predictor's names, batch first; `remark` says what a person should know of the values."""
+    """The tensors that depend on the inputs, in order of execution.
+
+    `build_compute(key)` makes the function that computes one of them from inputs by the predictor's names, batch first;
+    `remark` says what a person should know of the values.
+    """
 
     tensors: list[Activation]
     build_compute: Callable[[str], Compute]
@@ -42,6 +46,11 @@ class Activations:
         return np.concatenate(parts) if len({part.shape[1:] for part in parts}) == 1 and parts[0].size else None
 
 
+def predecessors(keys: Mapping[Any, str], sources: Iterable[Any]) -> tuple[str, ...]:
+    """The keys of those sources that are activations themselves, each once; an input of the model has the key ""."""
+    return tuple(dict.fromkeys(keys[source] for source in sources if keys.get(source)))
+
+
 def open_activations(kind: str, predictor: Predictor, folder: Path, inputs: Arrays) -> Activations:
-    """The inside of a predictor; `kind` is its format's `inside`, `inputs` are some rows under its own names."""
+    """Open the activations of a predictor; `kind` is its format's `activations`, `inputs` some rows by its names."""
     return import_module(f"{__name__}.{kind}").build_activations(predictor, folder, inputs)

@@ -1,4 +1,4 @@
-"""Inside a Keras model: what each of its layers gives, nested ones too, whatever kind of model it is."""
+"""Layer outputs of Keras models of every kind, those of nested layers too."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ from core.activations import Activations, Compute
 from core.activations.matching import Activation
 from core.arrays import Arrays
 from core.runtimes.base import Predictor
-from core.runtimes.live import arrange_inputs
+from core.runtimes.live import arrange_inputs, shape_of
 
 
 class _LayerCall(NamedTuple):
-    """One call of one layer: where it stands in the model, its class, and one tensor that it gave."""
+    """One call of one layer: where it stands in the model, its class, and one tensor that it returned."""
 
     path: str
     layer: str
@@ -23,33 +23,32 @@ class _LayerCall(NamedTuple):
 
 
 def build_activations(predictor: Predictor, folder: Path, inputs: Arrays) -> Activations:
-    """The model is traced once, as for its answers, and every tensor is cut out of that one graph."""
+    """Trace the model once, as for its predictions, and cut every tensor out of that one graph."""
     import tensorflow as tf
 
     model = predictor.model
-    wanted = [tf.TensorSpec((None, *array.shape[1:]), tf.constant(array[:1]).dtype) for array in inputs.values()]
-    with _record_layer_calls(model) as calls:
+    specs = [tf.TensorSpec((None, *array.shape[1:]), tf.constant(array[:1]).dtype) for array in inputs.values()]
+    with _record_layer_calls(model) as recorded:
         graph = tf.compat.v1.wrap_function(
             lambda *tensors: model(arrange_inputs(model, dict(zip(inputs, tensors, strict=True))), training=False),
-            wanted,
+            specs,
         )
-    feeds = graph.inputs[: len(wanted)]
+    feeds = graph.inputs[: len(specs)]
     used = _upstream_names(graph.outputs)
-    kept = [call for call in calls if call.tensor.graph is graph.graph and call.tensor.name in used]
-    names = _number_repeated_paths([call.path for call in kept])
-    tensors = _list_tensors(kept, names)
-    found = {tensor.key: call.tensor for tensor, call in zip(tensors, kept, strict=True)}
+    calls = [call for call in recorded if call.tensor.graph is graph.graph and call.tensor.name in used]
+    activations = _list_activations(calls)
+    tensors = {activation.key: call.tensor for activation, call in zip(activations, calls, strict=True)}
 
-    def only(key: str) -> Compute:
-        part = graph.prune(feeds, found[key])
+    def build_compute(key: str) -> Compute:
+        part = graph.prune(feeds, tensors[key])
         return lambda rows: np.asarray(part(*(tf.constant(rows[name]) for name in inputs)))
 
-    return Activations(tensors, only)
+    return Activations(activations, build_compute)
 
 
 @contextlib.contextmanager
 def _record_layer_calls(model: Any) -> Iterator[list[_LayerCall]]:
-    """Every call of a layer or operation of Keras while this lasts, in the order in which they end.
+    """Record every call of a layer or operation of Keras while this lasts, in the order in which they end.
 
     What a layer passes on from one inside of it, as a nested model does, is the inner one's.
     """
@@ -59,68 +58,60 @@ def _record_layer_calls(model: Any) -> Iterator[list[_LayerCall]]:
     path: list[str] = []
     original = keras.Operation.__call__
 
-    def heard(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def recording_call(self: Any, *args: Any, **kwargs: Any) -> Any:
         began = len(calls)
         path.append(self.name)
         try:
-            given = original(self, *args, **kwargs)
+            outputs = original(self, *args, **kwargs)
             inner = {id(call.tensor) for call in calls[began:]}
-            here = "/".join(path[1:] or path)
-            for tensor in keras.tree.flatten(given):
+            place = "/".join(path[1:] or path)
+            for tensor in keras.tree.flatten(outputs):
                 if hasattr(tensor, "graph") and id(tensor) not in inner:
-                    calls.append(_LayerCall(here, type(self).__name__, tensor))
+                    calls.append(_LayerCall(place, type(self).__name__, tensor))
         finally:
             path.pop()
-        return given
+        return outputs
 
-    keras.Operation.__call__ = heard
+    keras.Operation.__call__ = recording_call
     try:
         yield calls
     finally:
         keras.Operation.__call__ = original
 
 
-def _number_repeated_paths(paths: list[str]) -> list[str]:
-    """The paths, each once: a layer that is called again, or gives several tensors, is numbered."""
-    seen: dict[str, int] = {}
-    names = []
-    for path in paths:
-        seen[path] = seen.get(path, 0) + 1
-        names.append(path if seen[path] == 1 else f"{path} ({seen[path]})")
-    return names
-
-
-def _list_tensors(calls: list[_LayerCall], names: list[str]) -> list[Activation]:
+def _list_activations(calls: list[_LayerCall]) -> list[Activation]:
+    """An activation for each call; a layer that is called again, or returns several tensors, is numbered."""
+    counts: dict[str, int] = {}
     latest: dict[str, str] = {}  # by name of the graph's tensor; a Dropout passes on the very tensor that it is given
-    found = []
-    for call, name in zip(calls, names, strict=True):
-        tensor = call.tensor
+    activations = []
+    for path, layer, tensor in calls:
+        counts[path] = counts.get(path, 0) + 1
+        name = path if counts[path] == 1 else f"{path} ({counts[path]})"
         after = [latest[tensor.name]] if tensor.name in latest else sorted(_nearest_recorded(tensor, latest))
         latest[tensor.name] = name
-        shape = None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
-        found.append(Activation(name, name, call.layer, shape, tensor.dtype.name, tuple(after)))
-    return found
+        activations.append(Activation(name, name, layer, shape_of(tensor), tensor.dtype.name, tuple(after)))
+    return activations
 
 
 def _nearest_recorded(tensor: Any, recorded: dict[str, str]) -> set[str]:
-    """The known tensors that this one is computed from without another known one between."""
-    found, seen, todo = set(), set(), list(tensor.op.inputs)
-    while todo:
-        one = todo.pop()
-        if one.name in recorded:
-            found.add(recorded[one.name])
-        elif one.name not in seen:
-            seen.add(one.name)
-            todo += one.op.inputs
-    return found
+    """The recorded tensors from which this one is computed without another recorded one between."""
+    nearest, seen, queue = set(), set(), list(tensor.op.inputs)
+    while queue:
+        source = queue.pop()
+        if source.name in recorded:
+            nearest.add(recorded[source.name])
+        elif source.name not in seen:
+            seen.add(source.name)
+            queue += source.op.inputs
+    return nearest
 
 
 def _upstream_names(tensors: list[Any]) -> set[str]:
-    """Names of these tensors and of all that they are computed from."""
-    seen, todo = set(), list(tensors)
-    while todo:
-        one = todo.pop()
-        if one.name not in seen:
-            seen.add(one.name)
-            todo += one.op.inputs
-    return seen
+    """Names of these tensors and of all from which they are computed."""
+    names, queue = set(), list(tensors)
+    while queue:
+        tensor = queue.pop()
+        if tensor.name not in names:
+            names.add(tensor.name)
+            queue += tensor.op.inputs
+    return names

@@ -23,7 +23,7 @@ from core.record import installed_versions
 from core.settings import Settings
 from core.system import describe_machine
 from core.text.labels import format_duration, format_size, pluralize
-from core.worker import SandboxTest, Worker
+from core.worker import SandboxCheck, Worker
 
 HARD_LINKS = "links files"
 HARD_LINK_CURE = "Files that a sandboxed process may read are then copied instead, which takes room and time."
@@ -204,10 +204,10 @@ def _check_worker(config: Settings, worker: Worker | None) -> Iterator[HealthChe
         return
     took = format_duration(time.monotonic() - started)
     yield HealthCheck("Worker", "start", OK, f"TensorFlow was ready in a fresh process after {took}.")
-    yield from check_sandbox(worker.run_sandbox_test(), config)
+    yield from check_sandbox(worker.run_sandbox_check(), config)
 
 
-def check_sandbox(self_test: SandboxTest, config: Settings) -> Iterator[HealthCheck]:
+def check_sandbox(self_test: SandboxCheck, config: Settings) -> Iterator[HealthCheck]:
     """Report the sandbox's self-test, and what follows from it for imported models."""
     if self_test.blocked:
         yield HealthCheck("Sandbox", "verdict", OK, self_test.sentence)

@@ -134,7 +134,7 @@ def run_confined(context: AppContext, artifact_ids: list[str], task: str, **requ
     """Do one task over the files of artifacts in a confined child. Where this system confines nothing, what is our own
     is looked into by a plain one; what was brought in is not. Raises NotConfined for that."""
     return run_with_confinement(
-        context, artifact_ids, lambda confined: context.worker.run(task, confined=confined, **request)
+        context, artifact_ids, lambda sandboxed: context.worker.run(task, sandboxed=sandboxed, **request)
     )
 
 
@@ -213,7 +213,9 @@ class TensorDownload:
 def download_tensor(context: AppContext, artifact_id: str, key: str, scaled: bool = False) -> TensorDownload:
     """One tensor as an NPY file, streamed: a piece at a time is in our memory. Raises as `describe_tensor`."""
     folder, limits = context.library.verified_folder(artifact_id), {"seconds": request_timeout(context)}
-    child: Child = run_with_confinement(context, [artifact_id], lambda confined: context.worker.open(confined=confined))
+    child: Child = run_with_confinement(
+        context, [artifact_id], lambda sandboxed: context.worker.open(sandboxed=sandboxed)
+    )
     with cleanup_on_error(child.close):
         held = validate_reply(
             DownloadReply, child.request("hold_tensor", folder=folder, key=key, scaled=scaled, **limits).message

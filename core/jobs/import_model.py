@@ -47,7 +47,7 @@ def validate_content_in_child(
     request = {"format": format, "folder": folder, "seconds": CONTENT_VALIDATION_SECONDS, "cancelled": cancelled}
     request["bounds"] = limits.current_limits(worker.config.unpacked_mib)
     try:
-        return worker.run("inspect_brought", confined=True, **request).message
+        return worker.run("inspect_brought", sandboxed=True, **request).message
     except ChildDied as error:
         raise refusal("inspector-ended") from error
     except TimedOut as error:
@@ -192,7 +192,7 @@ class _ImportJob:
         validate_content_in_child(self.context.worker, format, self.files, cancelled=self.handle.is_cancelled)
         self._record_check("What is in it and what it would do, looked at in a sandboxed process")
         self._start_step("Loading it")
-        asked = {"folder": self.files, "source": source, "confined": True}
+        asked = {"folder": self.files, "source": source, "sandboxed": True}
         with load_in_child(self.context.worker, "load_imported", **asked, **self.limits) as loaded:
             told = validate_model_reply(loaded.facts)
             self._record_check("It loads in a sandboxed process, with no code of its own", told.remark)
@@ -207,7 +207,7 @@ class _ImportJob:
         self._start_step("Loading it once more, in another process")
         original = OriginalFingerprint(weights=told.weights, optimizer=told.optimizer)
         evidence = gather_evidence(
-            self.context.worker, format, self.files, source, original, reference, confined=True, **self.limits
+            self.context.worker, format, self.files, source, original, reference, sandboxed=True, **self.limits
         )
         self._record_check("Loaded again in another process", f"Its answers there: {evidence.best.verdict.label}.")
         return told.run_facts(), reference, evidence

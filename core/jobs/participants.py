@@ -176,7 +176,7 @@ def load_participant(
     """
     library = context.library
     run = library.run(run_id_of(context, id_))
-    request: dict[str, Any] = {"arrays": first_row or {}, "confined": is_imported(library, run, source)}
+    request: dict[str, Any] = {"arrays": first_row or {}, "sandboxed": is_imported(library, run, source)}
     if id_ == run.id:
         request |= {"source": run.code_source, "kind": run.kind, "folder": library.snapshot(id_)}
     else:

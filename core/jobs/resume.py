@@ -112,7 +112,7 @@ def _train_participant(
         "resume",
         seconds=context.config.train_seconds,
         cancelled=cancelled,
-        confined=confined,
+        sandboxed=confined,
         on_progress=lambda told: curves.extend(participant, told),
         run={"source": run.code_source, "kind": run.kind, "snapshot": snapshot},
         epochs=request["epochs"],

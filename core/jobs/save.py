@@ -72,7 +72,7 @@ def _save_and_reload(
     """Saved into staging, reloaded in fresh children, hashed, flushed, renamed; gives the row of the result."""
     get_format(key).require_accepted(run.kind, run.weight_bytes)
     limits = {"seconds": context.config.child_seconds, "cancelled": handle.is_cancelled}
-    limits |= {"confined": is_imported(context.library, run)}
+    limits |= {"sandboxed": is_imported(context.library, run)}
     with context.library.staging() as staged:
         folder = staged / "files"
         folder.mkdir()

@@ -1,25 +1,22 @@
-"""Which reader a folder of files asks for, by what lies in it: so a format of a third party is looked into as well."""
+"""Readers of model files: one for each kind of file, chosen by what lies in the folder."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 from core.errors import DoesNotLoad
 from core.explain import match_known_error, translate
 from core.readers import checkpoint, graph_def, keras, litert, onnx, openvino, pickle, safetensors, saved_model
 from core.readers.base import FileContents
 
-Result = TypeVar("Found")
-UNREADABLE = (
-    "These files cannot be read as what their names say they are.",
-    "They are damaged, or of another kind: save the run again, or bring the file in once more.",
-)
+UNREADABLE = "These files cannot be read as what their names say they are."
+UNREADABLE_CURE = "They are damaged, or of another kind: save the run again, or bring the file in once more."
 
 # The first pattern that a file of the folder fits; the order tells `.weights.h5` from `.h5`, and a SavedModel's own
-# checkpoint from another.
+# checkpoint from another. Formats of third parties are read by them as well.
 READERS: tuple[tuple[str, Callable[[Path], FileContents]], ...] = (
     ("**/saved_model.pb", saved_model.read_saved_model),
-    ("**/*.keras", keras.read_keras_file),
+    ("**/*.keras", keras.read_keras_archive),
     ("**/*.weights.json", keras.read_sharded_weights),
     ("**/config.json", keras.read_keras_folder),
     ("**/*.weights.h5", keras.read_weights_h5),
@@ -37,10 +34,11 @@ READERS: tuple[tuple[str, Callable[[Path], FileContents]], ...] = (
 
 
 def open_contents(folder: Path) -> FileContents:
-    """What the files in a folder can tell. Raises DoesNotLoad, also for files of which no reader knows the kind."""
+    """Open the files in a folder. Raises DoesNotLoad, also for files that no reader knows."""
     for pattern, reader in READERS:
-        if path := next(iter(sorted(folder.glob(pattern))), None):
-            return translate_read_errors(lambda: reader(path), folder)  # noqa: B023  called at once
+        if path := min(folder.glob(pattern), default=None):
+            with translated_read_errors(folder):
+                return reader(path)
     raise DoesNotLoad(
         "Nothing here knows how to look into files of this kind.",
         received=", ".join(sorted(path.name for path in folder.rglob("*") if path.is_file())[:5]) or "no file",
@@ -48,16 +46,15 @@ def open_contents(folder: Path) -> FileContents:
     )
 
 
-def translate_read_errors(action: Callable[[], Result], folder: Path) -> Result:
-    """What an action gives; what it raises becomes DoesNotLoad in words."""
+@contextlib.contextmanager
+def translated_read_errors(folder: Path) -> Iterator[None]:
+    """Raise any exception of the block as DoesNotLoad in plain words."""
     try:
-        return action()
+        yield
+    except DoesNotLoad:
+        raise
     except Exception as error:
-        found = translate(error, DoesNotLoad, hidden_paths=[str(folder)])
-        if (
-            type(found) is DoesNotLoad
-            and not isinstance(error, DoesNotLoad)
-            and match_known_error(found.detail) is None
-        ):
-            found = DoesNotLoad(UNREADABLE[0], cure=UNREADABLE[1], detail=found.detail)
-        raise found from error
+        translation = translate(error, DoesNotLoad, hidden_paths=[str(folder)])
+        if type(translation) is DoesNotLoad and match_known_error(translation.detail) is None:
+            translation = DoesNotLoad(UNREADABLE, cure=UNREADABLE_CURE, detail=translation.detail)
+        raise translation from error

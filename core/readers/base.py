@@ -1,4 +1,4 @@
-"""What the files of a copy can tell of themselves, part by part, without the model being run."""
+"""What the files of an artifact tell, part by part, without the model being run."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -6,16 +6,21 @@ from typing import Any
 
 import numpy as np
 
+from core.readers.parts import Operators, Signatures
+
 WEIGHTS, OPTIMIZER, OTHER = "weights", "optimizer state", "other"
-MAX_ENTRIES = 5_000  # operations, tensors or layers that are listed of one file
+MAX_OBJECTS = 2_000  # objects of a program's object graph that are listed
+# Dtypes as safetensors and OpenVINO write them.
+SHORT_DTYPES = {f"{name[0]}{bits}": f"{name}{bits}" for name in ("int", "uint") for bits in (8, 16, 32, 64)}
+SHORT_DTYPES |= {f"f{bits}": f"float{bits}" for bits in (16, 32, 64)}
 
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """One tensor as a file holds it: `key` is its address in the file, `name` what it is called there.
+    """One tensor of a file: `key` is its address in the file, `name` what it is called there.
 
-    `group` is "weights", "optimizer state" or "other" (counters, vocabularies, shapes); `read` gives the array as it is
-    stored; `scaled`, of a quantised one, the numbers that its integers stand for, which `note` explains.
+    `group` is "weights", "optimizer state" or "other" (counters, vocabularies, shapes); `read` returns the array as it
+    is stored; `read_dequantized`, of a quantised one, the numbers that its integers stand for, which `note` explains.
     """
 
     key: str
@@ -27,32 +32,26 @@ class StoredTensor:
     note: str = ""
     read_dequantized: Callable[[], np.ndarray] | None = None
 
+    def read_values(self, dequantize: bool) -> np.ndarray:
+        """The values as they are stored, or, of a quantised tensor, those that they stand for."""
+        return self.read_dequantized() if dequantize and self.read_dequantized else self.read()
+
 
 @dataclass(frozen=True)
 class FileContents:
-    """One copy, open. Each part is None where such a file has none; `tensors` lists before it reads.
+    """The contents of one artifact. A part is None where its files have none; `tensors` lists before it reads.
 
-    `signatures` gives `{"signatures": [...], "functions": [...], "facts": {...}}`, `layers` a list of layers,
-    `config` JSON documents by name, `operators` `{"counts", "operators", "tensors", "facts"}`. `remarks` are sentences.
+    `layers` are as `core.readers.keras.list_layers` gives them, `config` are JSON documents by name, `remarks`
+    sentences.
     """
 
     kind: str
     tensors: Callable[[], Iterable[StoredTensor]] | None = None
-    signatures: Callable[[], dict[str, Any]] | None = None
+    signatures: Callable[[], Signatures] | None = None
     layers: Callable[[], list[dict[str, Any]]] | None = None
     config: Callable[[], dict[str, Any]] | None = None
-    operators: Callable[[], dict[str, Any]] | None = None
+    operators: Callable[[], Operators] | None = None
     remarks: list[str] = field(default_factory=list)
 
-
-def describe_port(name: str, dtype: str, shape: Iterable[int | None] | None, **extra: Any) -> dict[str, Any]:
-    """One input or output; None stands for a free size, and for a shape of which nothing is known."""
-    return {"name": name, "dtype": dtype, "shape": None if shape is None else list(shape), **extra}
-
-
-def count_operations(operators: Iterable[str]) -> dict[str, int]:
-    """How often each operation occurs, the most frequent first."""
-    found: dict[str, int] = {}
-    for one in operators:
-        found[one] = found.get(one, 0) + 1
-    return dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
+    def list_tensors(self) -> list[StoredTensor]:
+        return list(self.tensors()) if self.tensors else []

@@ -1,4 +1,4 @@
-"""TensorFlow's checkpoints: what variables there are, by where they sit in the object graph."""
+"""Variables of TensorFlow checkpoints, by where they sit in the object graph."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -7,41 +7,39 @@ from typing import Any
 
 import numpy as np
 
-from core.readers.base import OPTIMIZER, OTHER, WEIGHTS, FileContents, StoredTensor
+from core.readers.base import MAX_OBJECTS, OPTIMIZER, OTHER, WEIGHTS, FileContents, StoredTensor
 
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 OBJECT_GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 
 def read_checkpoint(path: Path) -> FileContents:
-    """A checkpoint by its `.index` file."""
-    reader = open_checkpoint_reader(str(path.with_suffix("")))
+    """Read a checkpoint by its `.index` file."""
+    reader = open_checkpoint_reader(path.with_suffix(""))
     return FileContents(
         "Checkpoint",
-        tensors=lambda: list(list_checkpoint_tensors(reader)),
-        config=lambda: {"object graph": {"nodes": describe_object_graph(reader)}},
+        tensors=lambda: list_checkpoint_tensors(reader),
+        config=lambda: {"object graph": {"nodes": _describe_objects(reader)}},
         remarks=["Names are places in the graph of objects that was saved: model/layer/variable."],
     )
 
 
-def open_checkpoint_reader(prefix: str) -> Any:
+def open_checkpoint_reader(prefix: Path) -> Any:
     from tensorflow.python.training import py_checkpoint_reader
 
-    return py_checkpoint_reader.NewCheckpointReader(prefix)
+    return py_checkpoint_reader.NewCheckpointReader(str(prefix))
 
 
 def list_checkpoint_tensors(reader: Any) -> Iterator[StoredTensor]:
-    """Every variable: of each its place, shape and dtype, before a number of it is read."""
+    """Every variable with its place, shape and dtype, before a number of it is read."""
     dtypes = reader.get_variable_to_dtype_map()
-    names = full_names(reader)
+    attributes = (attribute for node in _nodes(reader) for attribute in node.attributes)
+    names = {attribute.checkpoint_key: attribute.full_name for attribute in attributes if attribute.full_name}
     for key, shape in sorted(reader.get_variable_to_shape_map().items()):
         if key != OBJECT_GRAPH_KEY:
-            name = key.removesuffix(VALUE)
-            dtype = dtypes[key].name
-            note = f"named {names[key]}" if names.get(key) else ""
-            yield StoredTensor(
-                key, name, tuple(shape), dtype, _tensor_group(key, dtype), partial(_read_variable, reader, key), note
-            )
+            dtype, read = dtypes[key].name, partial(_read_variable, reader, key)
+            note = f"named {names[key]}" if key in names else ""
+            yield StoredTensor(key, key.removesuffix(VALUE), tuple(shape), dtype, _tensor_group(key, dtype), read, note)
 
 
 def _read_variable(reader: Any, key: str) -> np.ndarray:
@@ -51,8 +49,8 @@ def _read_variable(reader: Any, key: str) -> np.ndarray:
 def _tensor_group(key: str, dtype: str) -> str:
     if "optimizer" in key.split("/")[0:3] or "/.OPTIMIZER_SLOT/" in key:
         return OPTIMIZER
-    odd = dtype == "string" or "seed_generator" in key or "save_counter" in key or "keras_api/metrics" in key
-    return OTHER if odd else WEIGHTS
+    is_other = dtype == "string" or any(part in key for part in ("seed_generator", "save_counter", "keras_api/metrics"))
+    return OTHER if is_other else WEIGHTS
 
 
 def _nodes(reader: Any) -> Any:
@@ -63,14 +61,9 @@ def _nodes(reader: Any) -> Any:
     return trackable_object_graph_pb2.TrackableObjectGraph.FromString(reader.get_tensor(OBJECT_GRAPH_KEY)).nodes
 
 
-def full_names(reader: Any) -> dict[str, str]:
-    """What the program called each variable, by its place."""
-    return {one.checkpoint_key: one.full_name for node in _nodes(reader) for one in node.attributes if one.full_name}
-
-
-def describe_object_graph(reader: Any, max_nodes: int = 2000) -> list[dict[str, Any]]:
+def _describe_objects(reader: Any) -> list[dict[str, Any]]:
     """The objects that were saved, with the names of their parts."""
     return [
-        {"name": str(at), "children": [f"{child.local_name} → {child.node_id}" for child in node.children]}
-        for at, node in enumerate(_nodes(reader)[:max_nodes])
+        {"name": str(index), "children": [f"{child.local_name} → {child.node_id}" for child in node.children]}
+        for index, node in enumerate(_nodes(reader)[:MAX_OBJECTS])
     ]

@@ -1,4 +1,4 @@
-"""TensorFlow's graphs as text: their operations, counted and one by one, and the constants in a frozen one."""
+"""Operations and constants of TensorFlow's GraphDefs."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -7,39 +7,37 @@ from typing import Any
 
 import numpy as np
 
-from core.readers.base import MAX_ENTRIES, OTHER, WEIGHTS, FileContents, StoredTensor, count_operations, describe_port
-
-MAX_SHAPE_CONSTANT_VALUES = (
-    64  # constants of fewer numbers, and of whole numbers, are shapes and axes rather than weights
-)
+from core.readers import parts
+from core.readers.base import OTHER, WEIGHTS, FileContents, StoredTensor
+from core.runtimes.conversion import graph_input_names, graph_output_names
 
 
 def read_graph_def(path: Path) -> FileContents:
-    """A frozen graph: no node of it is run."""
+    """Read a frozen graph; no node of it is run."""
     from tensorflow.core.framework import graph_pb2
 
     graph = graph_pb2.GraphDef.FromString(path.read_bytes())
     return FileContents(
         "Frozen graph",
-        tensors=lambda: list_constants(graph),
+        tensors=lambda: [_constant_tensor(node) for node in graph.node if node.op == "Const"],
         signatures=lambda: {"signatures": [_graph_signature(graph)], "functions": [], "facts": {}},
-        operators=lambda: describe_operations([("main", graph.node)], {"producer": graph.versions.producer}),
+        operators=lambda: describe_graphs([("main", graph.node)], {"producer": graph.versions.producer}),
         remarks=["A frozen graph has no signatures: what is fed and what nobody reads are its inputs and outputs."],
     )
 
 
-def describe_operations(graphs: list[tuple[str, Iterable[Any]]], facts: dict[str, Any]) -> dict[str, Any]:
-    """Operations of several graphs of one file, each with the name of its graph."""
+def describe_graphs(graphs: Iterable[tuple[str, Iterable[Any]]], facts: parts.Facts) -> parts.Operators:
+    """Operations of several graphs of one file, given by name and nodes."""
     every = [(name, node) for name, nodes in graphs for node in nodes]
     return {
-        "counts": count_operations(node.op for _, node in every),
-        "operators": [_describe_node(name, node) for name, node in every[:MAX_ENTRIES]],
+        "counts": parts.count_operations(node.op for _, node in every),
+        "operators": [_describe_node(name, node) for name, node in every[: parts.MAX_ENTRIES]],
         "tensors": [],
-        "facts": {name: value for name, value in facts.items() if value} | {"operations": len(every)},
+        "facts": parts.drop_empty(facts) | {"operations": len(every)},
     }
 
 
-def _describe_node(graph: str, node: Any) -> dict[str, Any]:
+def _describe_node(graph: str, node: Any) -> parts.Operation:
     return {
         "name": node.name,
         "op": node.op,
@@ -51,7 +49,7 @@ def _describe_node(graph: str, node: Any) -> dict[str, Any]:
 
 
 def dtype_name(number: int) -> str:
-    """A DataType as NumPy and TensorFlow name it; empty for none."""
+    """The name of a DataType; empty for none."""
     from tensorflow.python.framework import dtypes
 
     try:
@@ -60,23 +58,16 @@ def dtype_name(number: int) -> str:
         return str(number)
 
 
-def shape_of(proto: Any) -> list[int | None] | None:
-    """A TensorShapeProto as a list with None where free; None where nothing is known."""
-    return None if proto.unknown_rank else [None if one.size < 0 else one.size for one in proto.dim]
-
-
-def list_constants(graph: Any) -> list[StoredTensor]:
-    """Every constant of numbers, or of text."""
-    return [_constant_tensor(node) for node in graph.node if node.op == "Const"]
+def shape_of(proto: Any) -> parts.Shape:
+    """A TensorShapeProto as a list."""
+    return None if proto.unknown_rank else [None if dim.size < 0 else dim.size for dim in proto.dim]
 
 
 def _constant_tensor(node: Any) -> StoredTensor:
     proto = node.attr["value"].tensor
-    shape, dtype = tuple(one.size for one in proto.tensor_shape.dim), dtype_name(proto.dtype)
-    weight = dtype.startswith(("float", "bfloat")) and bool(shape)
-    return StoredTensor(
-        node.name, node.name, shape, dtype, WEIGHTS if weight else OTHER, partial(_read_constant, proto)
-    )
+    shape, dtype = tuple(dim.size for dim in proto.tensor_shape.dim), dtype_name(proto.dtype)
+    group = WEIGHTS if dtype.startswith(("float", "bfloat")) and shape else OTHER
+    return StoredTensor(node.name, node.name, shape, dtype, group, partial(_read_constant, proto))
 
 
 def _read_constant(proto: Any) -> np.ndarray:
@@ -85,9 +76,7 @@ def _read_constant(proto: Any) -> np.ndarray:
     return np.asarray(tf.make_ndarray(proto))
 
 
-def _graph_signature(graph: Any) -> dict[str, Any]:
-    from core.runtimes.conversion import graph_input_names, graph_output_names
-
+def _graph_signature(graph: Any) -> parts.Signature:
     nodes = {node.name: node for node in graph.node}
     return {
         "name": "(none: the ends of the graph)",
@@ -97,6 +86,7 @@ def _graph_signature(graph: Any) -> dict[str, Any]:
     }
 
 
-def _describe_endpoint(node: Any, attribute: str) -> dict[str, Any]:
+def _describe_endpoint(node: Any, attribute: str) -> parts.Port:
     shape = shape_of(node.attr["shape"].shape) if "shape" in node.attr else None
-    return describe_port(node.name, dtype_name(node.attr[attribute].type), shape, tensor=f"{node.name}:0")
+    dtype = dtype_name(node.attr[attribute].type)
+    return parts.Port(name=node.name, dtype=dtype, shape=shape, tensor=f"{node.name}:0")

@@ -1,5 +1,6 @@
-"""Tensors in HDF5 files of Keras: those of `.weights.h5` (also inside of `.keras`), and those of `.h5`."""
+"""Tensors in HDF5 files of Keras: `.weights.h5` (also inside of `.keras`) and `.h5`."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,23 +11,15 @@ import numpy as np
 
 from core.readers.base import OPTIMIZER, OTHER, WEIGHTS, StoredTensor
 
-MAX_DATASETS = 100_000
+NOT_IN_NAMES = ("layers", "vars", "_layer_checkpoint_dependencies")  # groups of Keras that are no layer
 
 
 def list_hdf5_tensors(file: Any) -> list[StoredTensor]:
-    """Every array in a file, in the order of its places: a layer's arrays by number, not by letter."""
-    found = [
-        _with_quantization_scale(file, _dataset_tensor(file, name, data)) for name, data in _walk_datasets(file, "")
-    ]
-    return (
-        sorted(found, key=lambda one: [_path_sort_key(part) for part in one.key.split("/")])
-        if _has_numbered_variables(file)
-        else found
-    )
-
-
-def _has_numbered_variables(file: Any) -> bool:
-    return "model_weights" not in file
+    """Every array in a file, in the order of their places; a layer's arrays by number, not by letter."""
+    tensors = [_describe_dataset(file, key, data) for key, data in _walk_datasets(file, "")]
+    if "model_weights" in file:  # where arrays have names, no numbers
+        return tensors
+    return sorted(tensors, key=lambda tensor: [_path_sort_key(part) for part in tensor.key.split("/")])
 
 
 def _path_sort_key(part: str) -> tuple[int, int, str]:
@@ -40,22 +33,17 @@ def _walk_datasets(group: Any, path: str) -> Iterator[tuple[str, Any]]:
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             continue
-        one = group[name]
-        if isinstance(one, h5py.Group):
-            yield from _walk_datasets(one, f"{path}{name}/")
-        elif isinstance(one, h5py.Dataset) and one.external is None and not one.is_virtual:
-            yield f"{path}{name}", one
+        item = group[name]
+        if isinstance(item, h5py.Group):
+            yield from _walk_datasets(item, f"{path}{name}/")
+        elif isinstance(item, h5py.Dataset) and item.external is None and not item.is_virtual:
+            yield f"{path}{name}", item
 
 
-def _dataset_tensor(file: Any, key: str, data: Any) -> StoredTensor:
-    return StoredTensor(
-        key,
-        _tensor_name(file, key),
-        tuple(data.shape),
-        str(data.dtype),
-        _tensor_group(key),
-        partial(_read_dataset, data),
-    )
+def _describe_dataset(file: Any, key: str, data: Any) -> StoredTensor:
+    read = partial(_read_dataset, data)
+    tensor = StoredTensor(key, _tensor_name(file, key), tuple(data.shape), str(data.dtype), _tensor_group(key), read)
+    return _with_quantization_scale(file, tensor)
 
 
 def _read_dataset(data: Any) -> np.ndarray:
@@ -66,12 +54,12 @@ def _with_quantization_scale(file: Any, tensor: StoredTensor) -> StoredTensor:
     """A kernel that Keras has quantised to 8 bits lies before its bias and the scale of each column: it divides."""
     base = tensor.key.removesuffix("/vars/0")
     scales = [file[key] for key in (f"{base}/vars/1", f"{base}/vars/2") if key in file]
-    fits = [data for data in scales if data.dtype.kind == "f" and data.shape == tensor.shape[-1:]]
-    if base == tensor.key or tensor.dtype != "int8" or not fits:
+    fitting = [data for data in scales if data.dtype.kind == "f" and data.shape == tensor.shape[-1:]]
+    if base == tensor.key or tensor.dtype != "int8" or not fitting:
         return tensor
-    scale = fits[-1]
+    scale = fitting[-1]
     note = f"{scale.shape[0]} scales, beside it as {scale.name.rsplit('/', 1)[-1]}"
-    return replace(tensor, note=note, read_dequantized=lambda: _read_dequantized(file[tensor.key], scale))
+    return replace(tensor, note=note, read_dequantized=partial(_read_dequantized, file[tensor.key], scale))
 
 
 def _read_dequantized(data: Any, scale: Any) -> np.ndarray:
@@ -85,7 +73,7 @@ def _tensor_group(key: str) -> str:
 
 
 def _tensor_name(file: Any, key: str) -> str:
-    """In a `.h5` the name that stands there; else the layer's own name, which its group tells, and the place in it."""
+    """In a `.h5` the name that stands there; else the layer's own name, which its group has, and the place in it."""
     if key.startswith("model_weights/"):
         return key.split("/", 2)[-1]
     if key.startswith("optimizer_weights/"):
@@ -101,12 +89,11 @@ def layer_name_of(file: Any, key: str) -> str:
     if key.startswith("model_weights/"):
         return key.split("/")[1]
     names, path = [], ""
-    parts = key.split("/")[:-1]
-    for part in parts:
+    for part in key.split("/")[:-1]:
         path = f"{path}{part}/"
         if f"{path}vars" in file and part not in ("layers", "vars"):
             names.append(_group_name_attribute(file, f"{path}vars") or part)
-        elif part not in ("layers", "vars", "_layer_checkpoint_dependencies") and f"{path}vars" not in file:
+        elif part not in NOT_IN_NAMES and f"{path}vars" not in file:
             names.append(part)
     return "/".join(names) or _group_name_attribute(file, "vars") or "model"
 
@@ -117,30 +104,28 @@ def _group_name_attribute(file: Any, group: str) -> str:
 
 
 def count_values_by_layer(file: Any, tensors: list[StoredTensor]) -> dict[str, int]:
-    """How many numbers each layer keeps, by its name and by its path."""
+    """How many numbers each layer stores, by its name and by its path."""
     counts: Counter[str] = Counter()
-    for one in tensors:
-        if one.group == WEIGHTS:
-            path = layer_name_of(file, one.key)
+    for tensor in tensors:
+        if tensor.group == WEIGHTS:
+            path = layer_name_of(file, tensor.key)
             for name in {path, path.split("/")[0]}:
-                counts[name] += int(np.prod(one.shape, dtype="int64"))
+                counts[name] += int(np.prod(tensor.shape, dtype="int64"))
     return dict(counts)
 
 
 def read_json_attribute(file: Any, name: str) -> Any:
     """An attribute that holds JSON, which Keras 2 wrote as bytes; None where there is none."""
-    import json
-
     text = file.attrs.get(name)
     return None if text is None else json.loads(text)
 
 
 def read_version_attributes(file: Any) -> dict[str, str]:
     """Which Keras wrote the file, as far as it says so."""
-    found = {}
-    for place in (file, file.get("model_weights") or {}):
+    versions = {}
+    for group in (file, file.get("model_weights") or {}):
         for name in ("keras_version", "backend"):
-            value = getattr(place, "attrs", {}).get(name)
+            value = getattr(group, "attrs", {}).get(name)
             if value is not None:
-                found[name] = value.decode() if isinstance(value, bytes) else str(value)
-    return found
+                versions[name] = value.decode() if isinstance(value, bytes) else str(value)
+    return versions

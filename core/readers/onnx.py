@@ -1,4 +1,4 @@
-"""An ONNX file read as what it says: operations, tensors, metadata. Its data outside of the file is not looked for."""
+"""Operations, tensors and metadata of an ONNX file. Data outside of the file is not looked for."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from core.readers.base import MAX_ENTRIES, OTHER, WEIGHTS, FileContents, StoredTensor, count_operations, describe_port
+from core.readers import parts
+from core.readers.base import OTHER, WEIGHTS, FileContents, StoredTensor
 
 
 def read_onnx(path: Path) -> FileContents:
@@ -16,32 +17,29 @@ def read_onnx(path: Path) -> FileContents:
     model = onnx.load(path, load_external_data=False)
     return FileContents(
         "ONNX",
-        tensors=lambda: [_initializer_tensor(one) for one in model.graph.initializer],
-        signatures=lambda: {
-            "signatures": [_graph_signature(model.graph)],
-            "functions": _list_functions(model),
-            "facts": model_info(model),
-        },
+        tensors=lambda: map(_initializer_tensor, model.graph.initializer),
+        signatures=lambda: _describe_signatures(model),
         config=lambda: {
-            "metadata": {one.key: one.value for one in model.metadata_props},
-            "written by": model_info(model),
+            "metadata": {entry.key: entry.value for entry in model.metadata_props},
+            "written by": _facts(model),
         },
         operators=lambda: _describe_operations(model),
     )
 
 
-def model_info(model: Any) -> dict[str, Any]:
-    """Versions of the format and of whatever wrote it."""
-    found = {
-        "IR version": model.ir_version,
-        "opsets": [f"{one.domain or 'ai.onnx'} {one.version}" for one in model.opset_import],
-        "producer": f"{model.producer_name} {model.producer_version}".strip(),
-        "domain": model.domain,
-        "model version": model.model_version,
-        "described as": model.doc_string or model.graph.doc_string,
-        "graph": model.graph.name,
-    }
-    return {name: value for name, value in found.items() if value}
+def _facts(model: Any) -> parts.Facts:
+    """Versions of the format and of the program that wrote it."""
+    return parts.drop_empty(
+        {
+            "IR version": model.ir_version,
+            "opsets": [f"{opset.domain or 'ai.onnx'} {opset.version}" for opset in model.opset_import],
+            "producer": f"{model.producer_name} {model.producer_version}".strip(),
+            "domain": model.domain,
+            "model version": model.model_version,
+            "described as": model.doc_string or model.graph.doc_string,
+            "graph": model.graph.name,
+        }
+    )
 
 
 def _dtype_name(number: int) -> str:
@@ -54,16 +52,9 @@ def _dtype_name(number: int) -> str:
 
 
 def _initializer_tensor(initializer: Any) -> StoredTensor:
-    dtype = _dtype_name(initializer.data_type)
-    weight = dtype.startswith(("float", "bfloat", "int8", "uint8")) and bool(initializer.dims)
-    return StoredTensor(
-        initializer.name,
-        initializer.name,
-        tuple(initializer.dims),
-        dtype,
-        WEIGHTS if weight else OTHER,
-        partial(_read_initializer, initializer),
-    )
+    name, dtype, shape = initializer.name, _dtype_name(initializer.data_type), tuple(initializer.dims)
+    group = WEIGHTS if dtype.startswith(("float", "bfloat", "int8", "uint8")) and shape else OTHER
+    return StoredTensor(name, name, shape, dtype, group, partial(_read_initializer, initializer))
 
 
 def _read_initializer(initializer: Any) -> np.ndarray:
@@ -74,53 +65,47 @@ def _read_initializer(initializer: Any) -> np.ndarray:
     return np.asarray(numpy_helper.to_array(initializer))
 
 
-def _graph_signature(graph: Any) -> dict[str, Any]:
-    known = {one.name for one in graph.initializer}
-    return {
+def _describe_signatures(model: Any) -> parts.Signatures:
+    graph = model.graph
+    constants = {initializer.name for initializer in graph.initializer}
+    signature: parts.Signature = {
         "name": graph.name,
         "method": "",
-        "inputs": [_describe_value_info(one) for one in graph.input if one.name not in known],
-        "outputs": [_describe_value_info(one) for one in graph.output],
+        "inputs": [_describe_port(port) for port in graph.input if port.name not in constants],
+        "outputs": [_describe_port(port) for port in graph.output],
     }
+    functions = [_describe_function(function) for function in model.functions]
+    return {"signatures": [signature], "functions": functions, "facts": _facts(model)}
 
 
-def _describe_value_info(value_info: Any) -> dict[str, Any]:
+def _describe_function(function: Any) -> parts.Function:
+    name, takes, gives = f"{function.domain}.{function.name}", ", ".join(function.input), ", ".join(function.output)
+    return {"name": name, "takes": takes, "gives": gives}
+
+
+def _describe_port(value_info: Any) -> parts.Port:
     kind = value_info.type.tensor_type
     shape = [_dimension_size(size) for size in kind.shape.dim] if kind.HasField("shape") else None
-    return describe_port(value_info.name, _dtype_name(kind.elem_type), shape, tensor=value_info.name)
+    return parts.Port(name=value_info.name, dtype=_dtype_name(kind.elem_type), shape=shape, tensor=value_info.name)
 
 
 def _dimension_size(dimension: Any) -> int | None:
     return dimension.dim_value if dimension.HasField("dim_value") else None
 
 
-def _list_functions(model: Any) -> list[dict[str, Any]]:
-    return [
-        {"name": f"{one.domain}.{one.name}", "takes": ", ".join(one.input), "gives": ", ".join(one.output)}
-        for one in model.functions
-    ]
+def _describe_operations(model: Any) -> parts.Operators:
+    graph = model.graph
+    roles = {"input": graph.input, "output": graph.output, "between": graph.value_info}
+    tensors = [_describe_tensor(value_info, role) for role, infos in roles.items() for value_info in infos]
+    return parts.make_operators(list(_walk_nodes(graph, "main")), _facts(model), tensors)
 
 
-def _describe_operations(model: Any) -> dict[str, Any]:
-    every = list(_walk_nodes(model.graph, "main"))
-    tensors = [
-        {"name": one["name"], "shape": one["shape"], "dtype": one["dtype"], "role": role}
-        for role, ports in (
-            ("input", model.graph.input),
-            ("output", model.graph.output),
-            ("between", model.graph.value_info),
-        )
-        for one in map(_describe_value_info, ports)
-    ]
-    return {
-        "counts": count_operations(row["op"] for row in every),
-        "operators": every[:MAX_ENTRIES],
-        "tensors": tensors[:MAX_ENTRIES],
-        "facts": model_info(model) | {"operations": len(every)},
-    }
+def _describe_tensor(value_info: Any, role: str) -> parts.GraphTensor:
+    port = _describe_port(value_info)
+    return {"name": port["name"], "shape": port["shape"], "dtype": port["dtype"], "role": role}
 
 
-def _walk_nodes(graph: Any, name: str) -> Iterator[dict[str, Any]]:
+def _walk_nodes(graph: Any, name: str) -> Iterator[parts.Operation]:
     """The nodes of a graph, those of the graphs within its loops and branches after each."""
     for node in graph.node:
         yield {
@@ -129,7 +114,7 @@ def _walk_nodes(graph: Any, name: str) -> Iterator[dict[str, Any]]:
             "graph": name,
             "inputs": list(node.input),
             "outputs": list(node.output),
-            "attributes": ", ".join(_format_attribute(one) for one in node.attribute),
+            "attributes": ", ".join(map(_format_attribute, node.attribute)),
         }
         for attribute in node.attribute:
             if attribute.HasField("g"):
@@ -140,9 +125,7 @@ def _format_attribute(attribute: Any) -> str:
     import onnx
 
     value = onnx.helper.get_attribute_value(attribute) if attribute.type in (1, 2, 3, 6, 7, 8) else "…"
-    text = (
-        value.decode("utf-8", "replace")
-        if isinstance(value, bytes)
-        else str(list(value) if attribute.type > 5 else value)
-    )
+    if attribute.type > 5:  # several values
+        value = list(value)
+    text = parts.decode_text(value) if isinstance(value, bytes) else str(value)
     return f"{attribute.name}={text[:80]}"

@@ -55,6 +55,11 @@ def open_interpreter(content: bytes) -> Any:
     return Interpreter(model_content=content)
 
 
+def enum_names(enum: Any) -> dict[int, str]:
+    """The names of an enumeration of LiteRT's schema, by their numbers."""
+    return {number: name for name, number in vars(enum).items() if isinstance(number, int)}
+
+
 def adapt_interpreter(content: bytes, interpreter: Any, signature: str) -> BatchAdapter:
     """How an interpreter over this content predicts any number of rows."""
     call = _bind_signature(interpreter, signature)

@@ -1,6 +1,6 @@
-"""What a confined child must not be able to do, tried by one: each attempt is what a stranger's code would begin with.
+"""What a sandboxed child must not be able to do, tried by one: what untrusted code would begin with.
 
-An attempt that gets through does no harm: it is aimed at what the self-test made for it, or takes no effect.
+An attempt that gets through does no harm: it is aimed at what the check made for it, or takes no effect.
 """
 
 import ctypes
@@ -9,31 +9,43 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple, TypedDict
 
-Reply = tuple[dict[str, Any], None]
+Targets = dict[str, Any]  # files, folders, ports and processes, by what they are
 
-EXCESSIVE_BYTES = 64 * 2**30  # bytes: more memory, and a longer file, than any confined child may have
-PTRACE_SEIZE = 0x4206  # which, unlike attaching, does not stop whoever is traced
-# How a system says no. That something is not there, or does not answer, is no such word.
+EXCESSIVE_BYTES = 64 * 2**30  # bytes: more memory, and a longer file, than any sandboxed child may have
+PTRACE_SEIZE = 0x4206  # which, unlike attaching, does not stop the process that is traced
+# How a system refuses. That something is not there, or does not answer, is no refusal.
 REFUSAL_ERRNOS = {errno.EPERM, errno.EACCES, errno.EXDEV, errno.EROFS, errno.ENOSYS, errno.ENOMEM, errno.EFBIG}
+UNIX, INET = socket.AF_UNIX if hasattr(socket, "AF_UNIX") else 0, socket.AF_INET
+STREAM, DATAGRAM = socket.SOCK_STREAM, socket.SOCK_DGRAM
+ALL_PERMISSIONS = 0o777
+CLONE_NEWUSER = 0x10000000
 
 
-def attempt_escapes(report: Any, arrays: Any, *, targets: dict[str, Any]) -> Reply:
-    """Try everything on the targets that the self-test made; gives by name whether it was refused, how, in seconds."""
-    return {"attempts": {name: _try_attempt(do, targets) for name, do in ATTEMPTS.items()}}, None
+class AttemptReply(TypedDict):
+    """Whether one attempt was refused, with which errno's name, and its seconds; untrusted where it comes from."""
+
+    refused: bool
+    how: str
+    seconds: float
 
 
-def _try_attempt(action: Callable[[dict[str, Any]], Any], targets: dict[str, Any]) -> dict[str, Any]:
-    started, how = time.perf_counter(), 0
+def attempt_escapes(report: Any, arrays: Any, *, targets: Targets) -> tuple[dict[str, dict[str, AttemptReply]], None]:
+    """Task: try everything on the targets that the check made; returns a reply for each attempt."""
+    return {"attempts": {name: _try_attempt(attempt.action, targets) for name, attempt in ATTEMPTS.items()}}, None
+
+
+def _try_attempt(action: Callable[[Targets], Any], targets: Targets) -> AttemptReply:
+    started, number = time.perf_counter(), 0
     try:
         action(targets)
     except MemoryError:
-        how = errno.ENOMEM
+        number = errno.ENOMEM
     except OSError as error:
-        how = error.errno or 0
-    found = {"refused": how in REFUSAL_ERRNOS, "how": errno.errorcode.get(how, "done")}
-    return found | {"seconds": time.perf_counter() - started}
+        number = error.errno or 0
+    seconds = time.perf_counter() - started
+    return {"refused": number in REFUSAL_ERRNOS, "how": errno.errorcode.get(number, "done"), "seconds": seconds}
 
 
 def _read(path: str) -> None:
@@ -47,13 +59,13 @@ def _write(path: str) -> None:
 
 
 def _connect(family: int, kind: int, address: Any) -> None:
-    with socket.socket(family, kind) as one:
-        one.settimeout(1)
-        one.connect(address)
-        one.send(b"x")
+    with socket.socket(family, kind) as connection:
+        connection.settimeout(1)
+        connection.connect(address)
+        connection.send(b"x")
 
 
-def _fork(targets: dict[str, Any]) -> None:
+def _fork(targets: Targets) -> None:
     pid = os.fork()
     if pid == 0:
         os._exit(0)
@@ -66,60 +78,67 @@ def _call(name: str, *arguments: Any) -> None:
         raise OSError(ctypes.get_errno(), name)
 
 
-def _allocate_memory(targets: dict[str, Any]) -> None:
-    bytearray(EXCESSIVE_BYTES)
-
-
-def _write_large_file(targets: dict[str, Any]) -> None:
+def _write_large_file(targets: Targets) -> None:
     with open(targets["scratch"], "wb") as file:
         file.truncate(EXCESSIVE_BYTES)
 
 
-def _raise_limits(targets: dict[str, Any]) -> None:
+def _raise_limits(targets: Targets) -> None:
     import resource
 
     limits = (resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_AS)
-    if any(resource.getrlimit(one)[0] == resource.RLIM_INFINITY for one in limits):
+    if any(resource.getrlimit(limit)[0] == resource.RLIM_INFINITY for limit in limits):
         return
-    for one in limits:
+    for limit in limits:
         try:
-            resource.setrlimit(one, resource.getrlimit(one))
-        except ValueError as error:  # so Python says that it is not permitted
+            resource.setrlimit(limit, resource.getrlimit(limit))
+        except ValueError as error:  # Python's word for "not permitted"
             raise PermissionError(errno.EPERM, str(error)) from error
 
 
-UNIX, INET = socket.AF_UNIX if hasattr(socket, "AF_UNIX") else 0, socket.AF_INET
-STREAM, DATAGRAM = socket.SOCK_STREAM, socket.SOCK_DGRAM
-ALL_PERMISSIONS = 0o777
-CLONE_NEWUSER = 0x10000000
+class Attempt(NamedTuple):
+    """`description` is in words that stand after "It could ..."."""
 
-ATTEMPTS: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "read-secret": lambda to: _read(to["secret"]),
-    "read-system": lambda to: _read("/etc/passwd"),
-    "read-environment": lambda to: _read(f"/proc/{to['app']}/environ"),
-    "list-library": lambda to: os.listdir(to["outside"]),
-    "write-outside": lambda to: _write(os.path.join(to["outside"], "written")),
-    "write-secret": lambda to: _write(to["secret"]),
-    "write-lent": lambda to: _write(to["lent"]),
-    "cut-lent": lambda to: os.truncate(to["lent"], 0),
-    "delete-lent": lambda to: os.unlink(to["lent"]),
-    "rename-lent": lambda to: os.rename(to["lent"], to["scratch"]),
-    "link-lent": lambda to: os.link(to["lent"], to["scratch"] + "-link"),
-    "mode-of-lent": lambda to: os.chmod(to["lent"], ALL_PERMISSIONS),
-    "time-of-lent": lambda to: os.utime(to["lent"], (0, 0)),
-    "symlink": lambda to: os.symlink(to["secret"], to["scratch"] + "-symlink"),
-    "connect-tcp": lambda to: _connect(INET, STREAM, ("127.0.0.1", to["tcp"])),
-    "connect-udp": lambda to: _connect(INET, DATAGRAM, ("127.0.0.1", to["udp"])),
-    "connect-unix": lambda to: _connect(UNIX, STREAM, to["unix"]),
-    "connect-abstract": lambda to: _connect(UNIX, STREAM, "\0" + to["abstract"]),
-    "execute": lambda to: os.execv(to["program"], ["program"]),  # which is none, so that nothing would start
-    "fork": _fork,
-    "signal": lambda to: os.kill(to["app"], 0),
-    "signal-parent": lambda to: os.kill(os.getppid(), 0),
-    "trace": lambda to: _call("ptrace", PTRACE_SEIZE, to["app"], None, None),
-    "new-namespace": lambda to: _call("unshare", CLONE_NEWUSER),
-    "mount": lambda to: _call("mount", b"none", to["scratch_folder"].encode(), b"tmpfs", 0, None),
-    "memory": _allocate_memory,
-    "file-size": _write_large_file,
-    "limits": _raise_limits,
+    description: str
+    action: Callable[[Targets], Any]
+
+
+ATTEMPTS = {
+    "read-secret": Attempt("read a file of the library", lambda to: _read(to["secret"])),
+    "read-system": Attempt("read the system's own files", lambda to: _read("/etc/passwd")),
+    "read-environment": Attempt("read the environment of the app", lambda to: _read(f"/proc/{to['app']}/environ")),
+    "list-library": Attempt("list the library's folders", lambda to: os.listdir(to["outside"])),
+    "write-outside": Attempt("write beside the library", lambda to: _write(os.path.join(to["outside"], "written"))),
+    "write-secret": Attempt("write into a file of the library", lambda to: _write(to["secret"])),
+    "write-lent": Attempt("write into the file that it was lent", lambda to: _write(to["lent"])),
+    "cut-lent": Attempt("cut the file that it was lent", lambda to: os.truncate(to["lent"], 0)),
+    "delete-lent": Attempt("delete the file that it was lent", lambda to: os.unlink(to["lent"])),
+    "rename-lent": Attempt("move the file that it was lent", lambda to: os.rename(to["lent"], to["scratch"])),
+    "link-lent": Attempt(
+        "give the file that it was lent a second name", lambda to: os.link(to["lent"], to["scratch"] + "-link")
+    ),
+    "mode-of-lent": Attempt(
+        "change the mode of the file that it was lent", lambda to: os.chmod(to["lent"], ALL_PERMISSIONS)
+    ),
+    "time-of-lent": Attempt("change the time of the file that it was lent", lambda to: os.utime(to["lent"], (0, 0))),
+    "symlink": Attempt("leave a link to another file", lambda to: os.symlink(to["secret"], to["scratch"] + "-symlink")),
+    "connect-tcp": Attempt("connect over TCP", lambda to: _connect(INET, STREAM, ("127.0.0.1", to["tcp"]))),
+    "connect-udp": Attempt("send over UDP", lambda to: _connect(INET, DATAGRAM, ("127.0.0.1", to["udp"]))),
+    "connect-unix": Attempt("connect to a socket in a folder", lambda to: _connect(UNIX, STREAM, to["unix"])),
+    "connect-abstract": Attempt(
+        "connect to a socket without a folder", lambda to: _connect(UNIX, STREAM, "\0" + to["abstract"])
+    ),
+    # No program, so that nothing would start.
+    "execute": Attempt("start a program", lambda to: os.execv(to["program"], ["program"])),
+    "fork": Attempt("start another process", _fork),
+    "signal": Attempt("send a signal to the app", lambda to: os.kill(to["app"], 0)),
+    "signal-parent": Attempt("send a signal to the worker", lambda to: os.kill(os.getppid(), 0)),
+    "trace": Attempt("read the app's memory", lambda to: _call("ptrace", PTRACE_SEIZE, to["app"], None, None)),
+    "new-namespace": Attempt("begin a namespace of its own", lambda to: _call("unshare", CLONE_NEWUSER)),
+    "mount": Attempt(
+        "mount a file system", lambda to: _call("mount", b"none", to["scratch_folder"].encode(), b"tmpfs", 0, None)
+    ),
+    "memory": Attempt("use more memory than it may", lambda to: bytearray(EXCESSIVE_BYTES)),
+    "file-size": Attempt("write a longer file than it may", _write_large_file),
+    "limits": Attempt("set its own limits", _raise_limits),
 }

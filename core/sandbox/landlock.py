@@ -1,4 +1,4 @@
-"""Landlock: which files a process may touch, by the kernel's own word (Linux 5.13 and later), through three calls.
+"""Landlock system calls: the kernel restricts which files a process may touch (Linux 5.13 and later).
 
 The numbers are those of `linux/landlock.h`; what an older kernel does not know is left out, and the self-test then
 finds what is not blocked.
@@ -29,23 +29,26 @@ FILE_RIGHTS = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE
 
 def landlock_version() -> int:
     """The version of Landlock's interface in this kernel; 0 where there is none."""
-    found = _syscall(CREATE_RULESET, None, ctypes.c_size_t(0), GET_VERSION_FLAG)
-    return max(found, 0)
+    return max(_syscall(CREATE_RULESET, None, ctypes.c_size_t(0), GET_VERSION_FLAG), 0)
 
 
 def restrict(readable: Iterable[Path], writable: Iterable[Path], fillable: Iterable[Path]) -> None:
-    """Allow this thread and what it will start only this of the file system, and no network.
+    """Allow this thread and what it will start only these paths of the file system, and no network.
 
-    `readable` and `fillable` are files or folders with all below them, `writable` files that may also be written as
-    they are. What is not there is left out. Raises OSError where the kernel refuses.
+    Args:
+        readable: files, and folders with all below them; those that do not exist are left out.
+        writable: files that may also be written as they are.
+        fillable: folders in which files may be made and deleted.
+
+    Raises OSError where the kernel refuses.
     """
-    known = landlock_version()
-    rights = (1 << RIGHT_COUNTS.get(known, 16)) - 1
-    network = NETWORK if known >= NETWORK_SINCE else 0
-    scopes = SCOPES if known >= SCOPES_SINCE else 0
+    version = landlock_version()
+    rights = (1 << RIGHT_COUNTS.get(version, 16)) - 1
+    network = NETWORK if version >= NETWORK_SINCE else 0
+    scopes = SCOPES if version >= SCOPES_SINCE else 0
     # A kernel takes a longer description than it knows, as long as what it does not know is nought.
-    asked = struct.pack("=QQQ", rights, network, scopes)
-    rules = _check_result(_syscall(CREATE_RULESET, asked, ctypes.c_size_t(len(asked)), 0))
+    attributes = struct.pack("=QQQ", rights, network, scopes)
+    rules = _check_result(_syscall(CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0))
     try:
         for paths, allowed in ((readable, READ), (writable, READ_FILE | WRITE_FILE), (fillable, FILL)):
             for path in paths:
@@ -57,12 +60,12 @@ def restrict(readable: Iterable[Path], writable: Iterable[Path], fillable: Itera
 
 def _add_rule(rules: int, path: Path, rights: int) -> None:
     with suppress(FileNotFoundError, PermissionError, NotADirectoryError):
-        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
         try:
-            fitting = rights if path.is_dir() else rights & FILE_RIGHTS
-            _check_result(_syscall(ADD_RULE, rules, PATH_BENEATH, struct.pack("=Qi", fitting, place), 0))
+            allowed = rights if path.is_dir() else rights & FILE_RIGHTS
+            _check_result(_syscall(ADD_RULE, rules, PATH_BENEATH, struct.pack("=Qi", allowed, descriptor), 0))
         finally:
-            os.close(place)
+            os.close(descriptor)
 
 
 def _syscall(number: int, *arguments: object) -> int:

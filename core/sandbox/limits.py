@@ -1,4 +1,4 @@
-"""What a child may use, and what ends it when its parent ends."""
+"""Resource limits, priority and exit status of a child, and what ends it when its parent ends."""
 
 import os
 import signal
@@ -8,22 +8,19 @@ from contextlib import suppress
 import psutil
 
 CONFINED_SUFFIX = "-confined"  # the end of the name of the warm process's second socket
-CPU_TIME_EXCEEDED = -24  # SIGXCPU: how a child ends that has used up its processor time
-
-
+CPU_TIME_EXCEEDED = -24  # exit status (SIGXCPU) of a child that has used up its processor time
 LOWERED_PRIORITY = 10  # steps of priority that a long computation stands behind whoever waits for a page
 
 
 def lower_priority() -> None:
-    """Let others go first where they ask for the same processor: for work that nobody waits for by the second.
+    """Let other processes go first: for work that nobody waits for by the second.
 
-    A confined child may not, and goes on as it is.
+    A sandboxed child may not, and goes on as it is.
     """
     if hasattr(os, "setpriority"):
         with suppress(PermissionError):
-            os.setpriority(
-                os.PRIO_PGRP, 0, LOWERED_PRIORITY
-            )  # the group is this child alone; so its other threads follow it
+            # The group is this child alone; so its other threads follow it.
+            os.setpriority(os.PRIO_PGRP, 0, LOWERED_PRIORITY)
 
 
 def die_with_parent() -> None:
@@ -43,22 +40,28 @@ def limit_child_memory(address_space: int) -> None:
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    most = address_space if hard == resource.RLIM_INFINITY else min(address_space, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    resource.setrlimit(resource.RLIMIT_AS, (bounded_limit(address_space, hard), hard))
+
+
+def bounded_limit(soft: int, hard: int) -> int:
+    """A soft limit that the hard one allows, which may be RLIM_INFINITY."""
+    import resource
+
+    return soft if hard == resource.RLIM_INFINITY else min(soft, hard)
 
 
 def renew_limits(pid: int, cpu_seconds: int, file_bytes: int, address_space: int) -> None:
-    """Give a confined child so much processor time from now on, room for files of that size, and bytes of memory.
+    """Set the limits of a sandboxed child for one request: seconds from now on, largest file, memory in bytes.
 
     Raises ImportError where there are no such limits, ProcessLookupError and psutil.Error when it is gone.
     """
     import resource
 
-    used = sum(psutil.Process(pid).cpu_times()[:2])
-    given = {resource.RLIMIT_CPU: int(used) + cpu_seconds, resource.RLIMIT_FSIZE: file_bytes}
-    for limit, soft in (given | {resource.RLIMIT_AS: address_space}).items():
+    cpu_seconds += int(sum(psutil.Process(pid).cpu_times()[:2]))
+    limits = {resource.RLIMIT_CPU: cpu_seconds, resource.RLIMIT_FSIZE: file_bytes, resource.RLIMIT_AS: address_space}
+    for limit, soft in limits.items():
         hard = resource.prlimit(pid, limit)[1]
-        resource.prlimit(pid, limit, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+        resource.prlimit(pid, limit, (bounded_limit(soft, hard), hard))
 
 
 def describe_exit(status: int) -> str:

@@ -1,4 +1,4 @@
-"""The box of a confined child, seen from the app: what it is lent, what it leaves behind, and how it is hidden."""
+"""Files lent to a sandboxed child and collected from it, and the paths that its replies must not name."""
 
 import os
 import secrets
@@ -17,14 +17,15 @@ from core.errors import WorkerError
 from core.settings import PROJECT
 
 MAX_OUTPUT_FILES = 10_000  # that a child may leave behind
-OUTPUT_FILE_MODE = 0o644  # mode of what is taken out
+OUTPUT_FILE_MODE = 0o644  # mode of the files that are collected
 REDACTED = "…"
+_CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 @dataclass(frozen=True)
 class OutputFolder:
-    """An empty folder that a child fills: as a value in a request, the child is given a folder to fill, and what is in
-    it when the reply comes is put into `path`."""
+    """An empty folder for a child to fill: an argument of a request, filled when the reply comes."""
 
     path: Path
 
@@ -39,61 +40,61 @@ class FileExchange:
     _output_folders: list[tuple[Path, Path]] = field(default_factory=list)
 
     def make(self) -> None:
-        """Raises OSError."""
+        """Make both folders. Raises OSError."""
         for name in ("in", "out"):
             (self.folder / name).mkdir(parents=True)
 
     def lend(self, path: Path) -> str:
-        """The same file, or folder with all files below it, where the child may read it. Raises OSError."""
+        """Make a file, or a folder with all files below it, readable for the child; returns its path there.
+
+        Raises OSError.
+        """
         if path not in self._lent_paths:
-            here = self.folder / "in" / str(len(self._lent_paths)) / path.name
-            here.parent.mkdir()
-            _link_all(path, here)
-            self._lent_paths[path] = str(here)
-            self.lent_bytes += sum(one.stat().st_size for one in (here, *here.rglob("*")) if one.is_file())
+            target = self.folder / "in" / str(len(self._lent_paths)) / path.name
+            target.parent.mkdir()
+            _link_tree(path, target)
+            self._lent_paths[path] = str(target)
+            self.lent_bytes += sum(file.stat().st_size for file in (target, *target.rglob("*")) if file.is_file())
         return self._lent_paths[path]
 
     def create_output_folder(self, output: OutputFolder) -> str:
-        """A folder for the child to fill, whose content goes to `writes.path`."""
-        here = self.folder / "out" / f"filled-{len(self._output_folders)}"
-        here.mkdir()
-        self._output_folders.append((here, output.path))
-        return str(here)
+        """Make a folder for the child to fill; `collect` copies its files to `output.path`."""
+        folder = self.folder / "out" / f"filled-{len(self._output_folders)}"
+        folder.mkdir()
+        self._output_folders.append((folder, output.path))
+        return str(folder)
 
     def collect(self, max_bytes: int) -> None:
-        """Copy what the child has filled to where it was asked for, plain files alone, and empty the scratch.
+        """Copy the files that the child has written to where they were requested.
 
-        Copies: the child may still hold its own files open. Raises WorkerError for anything that is no plain file, and
-        for more than `most_bytes`.
+        Copies, because the child may still have its own files open. Raises WorkerError for anything but plain files,
+        and for more than `max_bytes`.
         """
-        for here, there in self._output_folders:
-            _copy_out(here, there, max_bytes)
-            shutil.rmtree(here)
+        for folder, destination in self._output_folders:
+            _copy_files(folder, destination, max_bytes)
+            shutil.rmtree(folder)
         self._output_folders.clear()
 
     def discard_outputs(self) -> None:
-        """What the child was to fill is not wanted any more: it failed."""
+        """Collect nothing of a request that failed."""
         self._output_folders.clear()
 
     def redact_paths(self, value: Any) -> Any:
-        """What a child said, without the paths of this machine."""
+        """A reply without the paths of this machine."""
         if isinstance(value, str):
-            for place in (str(self.folder), str(PROJECT), sys.prefix, sys.base_prefix + "/lib"):
-                value = value.replace(place, REDACTED)
+            for path in (str(self.folder), str(PROJECT), sys.prefix, sys.base_prefix + "/lib"):
+                value = value.replace(path, REDACTED)
             return value
         if isinstance(value, dict):
-            return {self.redact_paths(key): self.redact_paths(one) for key, one in value.items()}
-        return [self.redact_paths(one) for one in value] if isinstance(value, list) else value
-
-    def remove(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+            return {self.redact_paths(key): self.redact_paths(item) for key, item in value.items()}
+        return [self.redact_paths(item) for item in value] if isinstance(value, list) else value
 
 
 def create_staging_folder(home: Path, purpose: str) -> Path:
-    """A new folder on the library's disk, named so that the library knows when nobody is there who used it.
+    """Make a folder on the library's disk, named so that the library deletes it once this process is gone.
 
-    Where that disk is full or read-only, what lies there can be loaded all the same: then it is among the temporary
-    files. Raises OSError.
+    Where that disk is full or read-only, it is a temporary folder: what lies there can be loaded all the same. Raises
+    OSError.
     """
     folder = home / "staging" / f"{os.getpid()}-{psutil.Process().create_time():.2f}-{purpose}{secrets.token_hex(4)}"
     try:
@@ -106,70 +107,64 @@ def create_staging_folder(home: Path, purpose: str) -> Path:
 def substitute_paths(
     value: Any, replace_path: Callable[[Path], str], replace_output: Callable[[OutputFolder], str]
 ) -> Any:
-    """A request's value with every `Path` and `Writes` in it, however deep, as what a child is told instead."""
+    """An argument of a request with every `Path` and `OutputFolder` in it, however deep, as a path for the child."""
     if isinstance(value, Path):
         return replace_path(value)
     if isinstance(value, OutputFolder):
         return replace_output(value)
     if isinstance(value, dict):
-        return {key: substitute_paths(one, replace_path, replace_output) for key, one in value.items()}
-    return (
-        [substitute_paths(one, replace_path, replace_output) for one in value]
-        if isinstance(value, list | tuple)
-        else value
-    )
+        return {key: substitute_paths(item, replace_path, replace_output) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [substitute_paths(item, replace_path, replace_output) for item in value]
+    return value
 
 
-def _link_all(source: Path, target: Path) -> None:
-    """The same files below another folder: the very bytes that were hashed. A link is not followed and not lent."""
+def _link_tree(source: Path, target: Path) -> None:
+    """Hard-link a file, or the files below a folder: the very bytes that were hashed. Symbolic links are left out."""
     if not source.is_dir():
-        return _link(source, target)
+        try:
+            os.link(source, target, follow_symlinks=False)
+        except OSError:  # another disk, another owner, or a file system without such links
+            shutil.copyfile(source, target)
+        return
     target.mkdir()
-    for one in os.scandir(source):
-        if one.is_dir(follow_symlinks=False) or one.is_file(follow_symlinks=False):
-            _link_all(Path(one.path), target / one.name)
-    return None
+    for entry in os.scandir(source):
+        if entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False):
+            _link_tree(Path(entry.path), target / entry.name)
 
 
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError:  # another disk, another owner, or a file system without such links
-        shutil.copyfile(source, target)
-
-
-def _copy_out(source: Path, destination: Path, max_bytes: int) -> None:
-    found = [*_plain_files(source)]
-    if len(found) > MAX_OUTPUT_FILES or sum(size for _, size in found) > max_bytes:
+def _copy_files(source: Path, destination: Path, max_bytes: int) -> None:
+    files = [*_plain_files(source)]
+    total = sum(size for _, size in files)
+    if len(files) > MAX_OUTPUT_FILES or total > max_bytes:
         raise WorkerError(
             "A confined process has written more than it may.",
-            received=f"{len(found):,} files, {sum(size for _, size in found):,} bytes",
+            received=f"{len(files):,} files, {total:,} bytes",
             cure="Raise ROUNDTRIP_CONFINED_FILE_MIB if the model is as large as that.",
         )
-    for path, size in found:
+    for path, size in files:
         target = destination / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
-        _copy(path, target, size)
+        _copy_file(path, target, size)
 
 
 def _plain_files(folder: Path) -> Iterator[tuple[Path, int]]:
-    for one in os.scandir(folder):
-        facts = one.stat(follow_symlinks=False)
-        if not one.name.isprintable() or not (stat.S_ISDIR(facts.st_mode) or stat.S_ISREG(facts.st_mode)):
+    for entry in os.scandir(folder):
+        status = entry.stat(follow_symlinks=False)
+        if not entry.name.isprintable() or not (stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode)):
             raise WorkerError("A confined process has left something behind that is no plain file.")
-        if stat.S_ISDIR(facts.st_mode):
-            yield from _plain_files(Path(one.path))
+        if stat.S_ISDIR(status.st_mode):
+            yield from _plain_files(Path(entry.path))
         else:
-            yield Path(one.path), facts.st_size
+            yield Path(entry.path), status.st_size
 
 
-def _copy(source: Path, target: Path, size: int) -> None:
+def _copy_file(source: Path, target: Path, size: int) -> None:
     """At most `size` bytes of a file that may still be written to."""
-    reading = os.open(source, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(reading, "rb") as one, open(os.open(target, _CREATE_FLAGS, OUTPUT_FILE_MODE), "wb") as other:
-        while size > 0 and (chunk := one.read(min(size, 2**20))):
-            other.write(chunk)
+    with (
+        os.fdopen(os.open(source, _READ_FLAGS), "rb") as reader,
+        os.fdopen(os.open(target, _CREATE_FLAGS, OUTPUT_FILE_MODE), "wb") as writer,
+    ):
+        while size > 0 and (chunk := reader.read(min(size, 2**20))):
+            writer.write(chunk)
             size -= len(chunk)
-
-
-_CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)

@@ -19,7 +19,11 @@ from core.formats.base import Format
 from core.runtimes.base import NO_CODE, ModelCode, ModelFile, ModelSource, Predictor, model_kind
 from core.runtimes.live import build_optimizer, live_predictor, optimizer_variables
 from core.runtimes.saved_model import serving_module
-from core.sandbox import is_sandboxed
+from core.sandbox import handles_untrusted
+
+VARIABLES_FILE = "variables.npz"
+SNAPSHOT_FORMATS = {"keras": "keras", "module": "saved_model"}
+RUNTIME_KINDS = ("onnx", "litert", "openvino")  # kinds of which there is a runtime's file and nothing else
 
 
 def load_artifact(format_key: str, folder: Path, code: ModelCode) -> Predictor:
@@ -28,7 +32,7 @@ def load_artifact(format_key: str, folder: Path, code: ModelCode) -> Predictor:
     Raises Refused for an imported format that runs code, and what the format raises.
     """
     format_ = get_format(format_key)
-    if not is_sandboxed():
+    if not handles_untrusted():
         return format_.load(folder, code)
     if format_.runs_code:
         raise Refused(
@@ -42,22 +46,17 @@ def load_artifact(format_key: str, folder: Path, code: ModelCode) -> Predictor:
 
 def require_no_code_execution(format_: Format) -> None:
     """Raise CannotSave where an imported model would be put into a file that runs code."""
-    if is_sandboxed() and format_.runs_code:
+    if handles_untrusted() and format_.runs_code:
         raise CannotSave(
             "A file of this format runs code when it is loaded, so no model from outside is put into one.",
             cure="Choose another format.",
         )
 
 
-VARIABLES_FILE = "variables.npz"
-SNAPSHOT_FORMATS = {"keras": "keras", "module": "saved_model"}
-RUNTIME_KINDS = ("onnx", "litert", "openvino")  # kinds of which there is a runtime's file and nothing else
-
-
 def write_variables(model: Any, folder: Path) -> None:
     """Store every variable of the model and of its optimizer, in order."""
-    values = [np.asarray(variable) for variable in _all_variables(model)]
-    np.savez(folder / VARIABLES_FILE, allow_pickle=False, **{str(index): value for index, value in enumerate(values)})
+    values = {str(index): np.asarray(variable) for index, variable in enumerate(_all_variables(model))}
+    np.savez(folder / VARIABLES_FILE, allow_pickle=False, **values)
 
 
 def write_model_copy(model: Any, folder: Path) -> None:
@@ -104,8 +103,7 @@ def _load_model_copy(kind: str, folder: Path) -> Any:
 
 def _all_variables(model: Any) -> list[Any]:
     """All variables, each once: weights, random state, optimizer."""
-    every = [*model.variables, *optimizer_variables(model)]
-    return list({id(variable): variable for variable in every}.values())
+    return list({id(variable): variable for variable in (*model.variables, *optimizer_variables(model))}.values())
 
 
 def _assign_variables(variables: list[Any], path: Path) -> None:

@@ -1,19 +1,21 @@
-"""Frames between the app and a child: one JSON object, and raw arrays behind it. Never pickle.
+"""Frames between the app and a child: one JSON object, and raw arrays behind it; never pickle.
 
 A frame is two big-endian lengths (u32 for the JSON, u64 for the arrays), the JSON, and the bytes of the arrays, one
-after another, each padded to `ALIGNED`; their names, dtypes and shapes stand in the JSON, under "@arrays". The child
-may have loaded a stranger's file, so the reader bounds both lengths before it reads, and believes no shape that the
-bytes do not bear out.
+after another, each padded to `ALIGNMENT`; their names, dtypes and shapes stand in the JSON, under "@arrays". The child
+may have loaded an untrusted file: the reader bounds both lengths before it reads, and validates every shape against
+the bytes.
 """
 
+import io
 import json
 import math
 import struct
-from collections.abc import Callable
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 
+from core.arrays import Arrays
 from core.errors import WorkerError
 
 HEAD = struct.Struct(">IQ")
@@ -23,20 +25,22 @@ ALIGNMENT = 16  # bytes; every dtype of NumPy can be read where these begin
 
 class Frame(NamedTuple):
     message: dict[str, Any]
-    arrays: dict[str, np.ndarray]
+    arrays: Arrays
 
 
-def encode_frame(message: dict[str, Any], arrays: dict[str, np.ndarray] | None = None) -> list[bytes | memoryview]:
-    """The pieces of one frame, in order; arrays of numbers are not copied. Raises ValueError for arrays of objects and
-    for numbers that JSON does not know, TypeError for what JSON cannot say."""
-    whole = {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in (arrays or {}).items()}
-    if any(array.dtype.hasobject for array in whole.values()):
+def encode_frame(message: Mapping[str, Any], arrays: Arrays | None = None) -> list[bytes | memoryview]:
+    """Encode one frame as pieces, in order; arrays of numbers are not copied.
+
+    Raises ValueError for arrays of objects and for NaN in the JSON, TypeError for what JSON cannot hold.
+    """
+    plain = {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in (arrays or {}).items()}
+    if any(array.dtype.hasobject for array in plain.values()):
         raise ValueError("Object arrays cannot be sent")
-    listed = [[name, array.dtype.str, list(array.shape)] for name, array in whole.items()]
-    told = {**message, "@arrays": listed} if whole else message
-    text = json.dumps(told, allow_nan=False, default=_encode_scalar).encode()
-    pieces = [HEAD.pack(len(text), sum(_padded_size(array.nbytes) for array in whole.values())) + text]
-    for array in whole.values():
+    specs = {"@arrays": [[name, array.dtype.str, list(array.shape)] for name, array in plain.items()]} if plain else {}
+    text = json.dumps({**message, **specs}, allow_nan=False, default=_encode_scalar).encode()
+    total = sum(_padded_size(array.nbytes) for array in plain.values())
+    pieces: list[bytes | memoryview] = [HEAD.pack(len(text), total) + text]
+    for array in plain.values():
         pieces.append(array.tobytes() if array.dtype.kind in "US" else array.data)
         pieces.append(bytes(_padded_size(array.nbytes) - array.nbytes))
     return pieces
@@ -49,8 +53,8 @@ def write_pieces(stream: BinaryIO, pieces: list[bytes | memoryview]) -> None:
     stream.flush()
 
 
-def write_frame(stream: BinaryIO, message: dict[str, Any], arrays: dict[str, np.ndarray] | None = None) -> None:
-    """Encode and send one frame; raises what either does."""
+def write_frame(stream: BinaryIO, message: Mapping[str, Any], arrays: Arrays | None = None) -> None:
+    """Encode and send one frame. Raises as `encode_frame` and `write_pieces`."""
     write_pieces(stream, encode_frame(message, arrays))
 
 
@@ -59,7 +63,7 @@ def _padded_size(count: int) -> int:
 
 
 def _encode_scalar(value: Any) -> Any:
-    """JSON for NumPy's scalars; anything else is a mistake of ours."""
+    """JSON for NumPy's scalars; anything else is a programming error."""
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"{type(value).__name__} does not go into a frame")
@@ -73,8 +77,12 @@ def read_frame(
 ) -> Frame | None:
     """Receive one frame, None at the end of the stream.
 
-    `limit` bounds the arrays, in bytes, and is asked when they come; `json_limit` bounds the JSON. Raises WorkerError
-    for one that is too large, cut short or no frame; `what` names it in the sentence.
+    Args:
+        array_limit: most bytes of arrays; a function is called when they come.
+        subject: what the frame is, for the sentence of an error.
+        json_limit: most bytes of JSON.
+
+    Raises WorkerError for what is too large, cut short or no frame.
     """
     head = stream.read(HEAD.size)
     if not head:
@@ -93,9 +101,9 @@ def read_frame(
 
 def _read_exactly(stream: BinaryIO, count: int) -> bytearray:
     data = bytearray(count)
-    got = stream.readinto(data) if count else 0
-    if got < count:
-        raise WorkerError("The reply of a child broke off.", received=f"{got} of {count} bytes")
+    size = cast(io.BufferedReader, stream).readinto(data) if count else 0
+    if size < count:
+        raise WorkerError("The reply of a child broke off.", received=f"{size} of {count} bytes")
     return data
 
 
@@ -103,20 +111,20 @@ def _parse(text: bytearray, packed: bytearray) -> Frame:
     try:
         message = json.loads(text)
         return Frame(message, _unpack(packed, message.pop("@arrays", [])))
-    except Exception as error:  # whatever a stranger's bytes make of json or NumPy, it is no reply
+    except Exception as error:  # whatever untrusted bytes make of json or NumPy, it is no reply
         raise WorkerError("The reply of a child makes no sense.", detail=str(error)) from error
 
 
-def _unpack(packed: bytearray, specs: list[list[Any]]) -> dict[str, np.ndarray]:
-    """The arrays as `write_frame` lists them, in place: not one byte is copied. Raises ValueError where they do not add
-    up to what came."""
-    arrays, start = {}, 0
-    for name, dtype, shape in specs:
-        kind, count = np.dtype(dtype), math.prod(shape)
-        if kind.hasobject or any(size < 0 for size in shape) or start + kind.itemsize * count > len(packed):
-            raise ValueError(f"an array is said to be {dtype} {shape}")
-        arrays[name] = np.frombuffer(packed, kind, count, start).reshape(shape)
-        start += _padded_size(kind.itemsize * count)
+def _unpack(packed: bytearray, specs: list[tuple[str, str, list[int]]]) -> Arrays:
+    """The arrays as `encode_frame` lists them, not copied. Raises ValueError where they do not fit the bytes."""
+    arrays: Arrays = {}
+    start = 0
+    for name, dtype_name, shape in specs:
+        dtype, count = np.dtype(dtype_name), math.prod(shape)
+        if dtype.hasobject or any(size < 0 for size in shape) or start + dtype.itemsize * count > len(packed):
+            raise ValueError(f"an array is said to be {dtype_name} {shape}")
+        arrays[name] = np.frombuffer(packed, dtype, count, start).reshape(shape)
+        start += _padded_size(dtype.itemsize * count)
     if start != len(packed):
         raise ValueError(f"{len(packed) - start} bytes belong to no array")
     return arrays

@@ -7,7 +7,7 @@ from typing import Any
 from core.arrays import Arrays
 from core.errors import cleanup_on_error
 from core.runtimes.reference import BATCH_SIZE
-from core.worker.child_handle import CancelCheck, Child
+from core.worker.child_handle import CancelCheck, Child, never_cancelled
 from core.worker.protocol import Frame
 from core.worker.worker import Worker
 
@@ -32,7 +32,7 @@ class RemotePredictor:
         inputs: Arrays,
         *,
         batch: int = BATCH_SIZE,
-        cancelled: CancelCheck = lambda: False,
+        cancelled: CancelCheck = never_cancelled,
         seconds: float | None = None,
     ) -> tuple[Arrays, float]:
         """Predict rows.
@@ -55,7 +55,7 @@ class RemotePredictor:
             return self._child.request(task, seconds=limit, reply_mib=self._child.config.reply_mib, **request)
 
     def predict_chunks(
-        self, inputs: Iterable[Arrays], *, batch: int = BATCH_SIZE, cancelled: CancelCheck = lambda: False
+        self, inputs: Iterable[Arrays], *, batch: int = BATCH_SIZE, cancelled: CancelCheck = never_cancelled
     ) -> Iterator[Arrays]:
         """Yield the predictions of each chunk of rows, in order; the next chunk is sent while the child computes.
 
@@ -68,9 +68,9 @@ class RemotePredictor:
                 waiting += 1
                 if waiting > CHUNKS_AHEAD:
                     waiting -= 1
-                    yield self._child.receive(seconds=self._seconds, cancelled=cancelled).arrays
+                    yield self._child.receive(self._seconds, cancelled=cancelled).arrays
             for _ in range(waiting):
-                yield self._child.receive(seconds=self._seconds, cancelled=cancelled).arrays
+                yield self._child.receive(self._seconds, cancelled=cancelled).arrays
 
     def close(self) -> None:
         """End the child."""
@@ -88,11 +88,11 @@ def load_in_child(
     task: str = "load",
     *,
     seconds: float,
-    cancelled: CancelCheck = lambda: False,
-    confined: bool = False,
+    cancelled: CancelCheck = never_cancelled,
+    sandboxed: bool = False,
     **request: Any,
 ) -> RemotePredictor:
-    """Load a model in a fresh child, a `confined` one for untrusted files.
+    """Load a model in a fresh child, a sandboxed one for untrusted files.
 
     Args:
         task: "load" or "load_imported"; `request` are its arguments (see `core.worker.tasks.predict`).
@@ -100,7 +100,7 @@ def load_in_child(
 
     Raises DoesNotLoad, InputError, ChildDied, TimedOut, Cancelled, NotConfined, and WorkerError without a child.
     """
-    child = worker.open(cancelled, confined)
+    child = worker.open(cancelled, sandboxed)
     with cleanup_on_error(child.close):
         facts = child.request(task, seconds=seconds, cancelled=cancelled, **request).message
     return RemotePredictor(child, facts, seconds)

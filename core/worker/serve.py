@@ -1,8 +1,6 @@
-"""Main loop of a child.
+"""Main loop of a child: it does one request after another, and ends when the app hangs up.
 
-The life of one child: answer requests one after another, leave when the app hangs up.
-
-Forked from the warm process, or started by itself (`python -m core.worker.serve`) where there is no fork.
+Forked from the forkserver, or started by itself (`python -m core.worker.serve`) where there is no fork.
 """
 
 import os
@@ -10,8 +8,9 @@ import select
 import sys
 import tempfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from core.arrays import Arrays
 from core.errors import RoundtripError, WorkerError
 from core.explain import translate
 from core.sandbox import confine
@@ -22,35 +21,36 @@ from core.worker.warmup import start_tensorflow, warm_up_once
 
 
 def serve_requests(stream_in: BinaryIO, stream_out: BinaryIO, exchange_folder: str = "") -> None:
-    """Answer each request frame `{"task", "args"}` with progress frames and one `{"ok"}` or `{"error"}` frame.
+    """Reply to each request frame `{"task", "args"}` with progress frames and one `{"ok"}` or `{"error"}` frame.
 
-    With `box`, the folder of a confined child, nothing is answered before this process is confined, which is said
-    first; then not one thread of TensorFlow's goes free.
+    With `exchange_folder`, that of a sandboxed child, this process confines itself first and says so: then no thread of
+    TensorFlow's is outside of the sandbox.
     """
+    config = get_settings()
     if exchange_folder:
         _confine_process(Path(exchange_folder), stream_out)
     else:
-        limit_child_memory(int(get_settings().child_gib * 2**30))
+        limit_child_memory(int(config.child_gib * 2**30))
     start_tensorflow()
     if not _has_pending_request(stream_in):
         warm_up_once()
     try:
-        while (frame := read_frame(stream_in, get_settings().reply_mib * 2**20, "What a child was asked")) is not None:
+        while (frame := read_frame(stream_in, config.reply_mib * 2**20, "What a child was asked")) is not None:
             _handle_request(frame.message, frame.arrays, stream_out)
     except WorkerError as error:  # what follows in the stream is no frame, so it was the last
         write_frame(stream_out, {"error": error.to_json()})
 
 
 def _confine_process(exchange_folder: Path, stream_out: BinaryIO) -> None:
-    """Go into the box, and say so; where that fails, say why, and end unless the owner wants it run all the same."""
+    """Confine this process, and report it; where that fails, end, unless the settings allow to run unconfined."""
     tempfile.tempdir = str(exchange_folder / "out")
+    reason = ""
     try:
         confine(exchange_folder / "in", exchange_folder / "out", get_settings())
-        why = ""
     except (OSError, AttributeError, ImportError) as error:  # the last two: a system that is no Linux
-        why = str(error) or type(error).__name__
-    write_frame(stream_out, {"confined": not why, "why": why})
-    if why and not get_settings().run_unconfined:
+        reason = str(error) or type(error).__name__
+    write_frame(stream_out, {"confined": not reason, "why": reason})
+    if reason and not get_settings().run_unconfined:
         sys.exit(1)
 
 
@@ -59,29 +59,29 @@ def _has_pending_request(stream_in: BinaryIO) -> bool:
     return os.name == "nt" or bool(select.select([stream_in], [], [], 0)[0])
 
 
-def _handle_request(message: dict, arrays: dict, out: BinaryIO) -> None:
+def _handle_request(message: dict[str, Any], arrays: Arrays, stream_out: BinaryIO) -> None:
     from core.worker.tasks.registry import TASKS
 
-    def report(progress: dict) -> None:
-        write_frame(out, {"progress": progress})
+    def report(progress: dict[str, Any]) -> None:
+        write_frame(stream_out, {"progress": progress})
 
     try:
-        facts, answers = TASKS[message["task"]](report, arrays, **message["args"])
-        write_frame(out, {"ok": facts}, answers)
+        facts, reply_arrays = TASKS[message["task"]](report, arrays, **message["args"])
+        write_frame(stream_out, {"ok": facts}, reply_arrays)
     except BrokenPipeError:
         raise
     except RoundtripError as error:
-        write_frame(out, {"error": error.to_json()})
+        write_frame(stream_out, {"error": error.to_json()})
     except Exception as error:  # noqa: BLE001  whatever a library throws must reach the app as a sentence, not end this child
-        write_frame(out, {"error": translate(error, WorkerError).to_json()})
+        write_frame(stream_out, {"error": translate(error, WorkerError).to_json()})
 
 
 def main(exchange_folder: str = "") -> None:
     """Serve over standard input and output; whatever a library prints goes to standard error instead."""
-    out = os.fdopen(os.dup(1), "wb")
+    stream_out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    serve_requests(sys.stdin.buffer, out, exchange_folder)
+    serve_requests(sys.stdin.buffer, stream_out, exchange_folder)
 
 
 if __name__ == "__main__":

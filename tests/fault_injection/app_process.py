@@ -16,7 +16,7 @@ from core.library import Library
 from core.library.job_store import Job
 from core.settings import Settings
 from core.worker import Worker
-from core.worker.sandbox_test import SandboxTest
+from core.worker.sandbox_check import SandboxCheck
 from tests.fault_injection.crash_server import serve_requests
 from tests.fault_injection.job_stages import IMPORT_STAGES, SAVE_STAGES, run_at_stage
 from tests.fault_injection.system_calls import kill_self
@@ -28,10 +28,10 @@ class SharedForkserverWorker(Worker):
     def __init__(self, config: Settings, folder: str, boxes: str, tested: dict[str, Any]):
         super().__init__(config)
         self._folder, self._exchange_folders = Path(folder), Path(boxes)
-        self._sandbox_test = SandboxTest.model_validate(tested)
+        self._sandbox_check = SandboxCheck.model_validate(tested)
         self._ready.set()
 
-    def start(self, then_test: bool = False) -> None:
+    def start(self, then_check: bool = False) -> None:
         """It has started."""
 
     def _is_alive(self) -> bool:

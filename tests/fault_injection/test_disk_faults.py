@@ -179,7 +179,7 @@ def test_read_only_library_predicts_and_refuses_jobs(
     own = Worker(config.model_copy(update={"home": home}))
     try:
         ours = make_jobs(home, own)
-        assert own.run_sandbox_test().blocked  # in boxes elsewhere
+        assert own.run_sandbox_check().blocked  # in boxes elsewhere
         reference = ours.library.reference(run).head(8)
         panel = ours.create_live_session([copy])
         (said,) = panel.predict(reference.inputs).values()

@@ -56,7 +56,7 @@ def job_home(jobs: Jobs, trained, saved, tmp_path: Path) -> JobHome:
 @pytest.fixture
 def forkserver_access(worker: Worker) -> dict[str, Any]:
     """What an app of its own needs to use the warm process of this one."""
-    tested = worker.run_sandbox_test().model_dump()
+    tested = worker.run_sandbox_check().model_dump()
     return {"folder": str(worker._folder), "boxes": str(worker._exchange_folders), "tested": tested}
 
 
@@ -161,7 +161,7 @@ def test_forkserver_killed_at_stage_keeps_invariants(
         killed.append(killable_worker._process.pid)
         os.kill(killed[0], signal.SIGKILL)
 
-    killable_worker.run_sandbox_test()
+    killable_worker.run_sandbox_check()
     jobs = make_home_jobs(job_home, killable_worker)
     run_at_stage(STAGES_BY_JOB[deed][stage], kill, job_home.home / "staging", monkeypatch.setattr)
     end = run_job(jobs, deed, job_home)

@@ -11,7 +11,7 @@ import pytest
 from core.health import run_diagnostics
 from core.health.diagnostics import check_sandbox, list_public_settings, mask_database_url
 from core.settings import PROJECT, Settings
-from core.worker import EscapeAttempt, SandboxTest
+from core.worker import EscapeAttempt, SandboxCheck
 from tests.factories.library_entries import make_artifact, make_run
 from tests.helpers import overwrite_file
 
@@ -87,15 +87,15 @@ def test_run_diagnostics_starts_and_times_worker(empty_library, config, worker):
     assert checks["Worker", "start"].state == "ok"
     assert checks["Worker", "start"].sentence.startswith("TensorFlow was ready in a fresh process after ")
     assert (
-        checks["Sandbox", "verdict"].sentence == worker.run_sandbox_test().sentence
-        or not worker.run_sandbox_test().blocked
+        checks["Sandbox", "verdict"].sentence == worker.run_sandbox_check().sentence
+        or not worker.run_sandbox_check().blocked
     )
     assert {name for about, name in checks if about == "Sandbox"} > {"verdict"}
 
 
-def make_sandbox_test(blocked: bool) -> SandboxTest:
+def make_sandbox_test(blocked: bool) -> SandboxCheck:
     sentence = f"It could {'not ' if blocked else ''}start a program."
-    return SandboxTest(
+    return SandboxCheck(
         probes=[EscapeAttempt(name="execute", blocked=blocked, sentence=sentence)], created="now", seconds=0.1
     )
 

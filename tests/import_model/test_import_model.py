@@ -241,7 +241,7 @@ def test_conversion_has_longer_time_limit_than_load(import_files: ImportFiles, e
     found = import_files(external_models.write_keras_file(tmp_path)).result
     asked = {"source": empty_jobs.library.run(found["run"]).code_source, "kind": "keras", "format": "saved_model"}
     asked |= {"snapshot": empty_jobs.library.snapshot(found["run"]), "options": {}}
-    with empty_jobs.worker.open(confined=True) as child:
+    with empty_jobs.worker.open(sandboxed=True) as child:
         child.config = child.config.model_copy(update={"confined_seconds": 0.001, "converting_times": 1_000_000})
         child.request(
             "save", seconds=60, converts=True, folder=OutputFolder(make_folder(tmp_path, "converted")), **asked

@@ -95,7 +95,7 @@ def test_import_with_child_that_cannot_be_confined_is_stored_unrun(
         child.close()
         raise not_confined_error("no more rules of Landlock")
 
-    worker.run_sandbox_test().require_all_blocked()
+    worker.run_sandbox_check().require_all_blocked()
     monkeypatch.setattr(Child, "require_confined", cannot)
     end = import_files(write_keras_file(tmp_path))
     assert (end.state, end.result["verdict"]) == ("done", "not-run")
@@ -150,13 +150,13 @@ def test_unrun_checkpoint_runs_later_with_code_of_chosen_demo(
     failed_sandbox_test.undo()
     folder = jobs.library.verified_folder(saved("digits-mlp", "checkpoint")["artifact"])
     path = Path(shutil.make_archive(str(tmp_path / "digits"), "zip", folder))
-    worker, real = empty_jobs.worker, empty_jobs.worker.run_sandbox_test()
+    worker, real = empty_jobs.worker, empty_jobs.worker.run_sandbox_check()
     probes = [real.probes[0].model_copy(update={"blocked": False})]
-    worker._sandbox_test = real.model_copy(update={"probes": probes})
+    worker._sandbox_check = real.model_copy(update={"probes": probes})
     try:
         kept = import_files(path, demo="digits-mlp").result
     finally:
-        worker._sandbox_test = real
+        worker._sandbox_check = real
     assert kept["verdict"] == "not-run"
     end = empty_jobs.wait(empty_jobs.reimport_model(kept["artifact"]).id)
     assert (end.state, end.result["verdict"]) == ("done", "bit-identical")
@@ -173,7 +173,7 @@ def test_import_command_stores_unrun_model_and_runs_it_later_by_id(
     kept = next(entry for entry in jobs.library.find(search="later"))
     status, _, err = run_cli("compare", kept.id)
     assert (status, err.startswith(NOT_RUN_SENTENCE)) == (1, True)
-    failed_sandbox_test.setattr(jobs.worker, "_sandbox_test", None)
+    failed_sandbox_test.setattr(jobs.worker, "_sandbox_check", None)
     status, out, err = run_cli("import", kept.id)
     assert (status, err) == (0, "")
     assert "bit-identical" in out

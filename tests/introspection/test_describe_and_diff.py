@@ -200,7 +200,7 @@ def test_describe_truncated_file_raises_does_not_load(key, artifact_of, jobs, tm
         content = (jobs.library.verified_folder(artifact_of(key)) / one.path).read_bytes()
         (folder / one.path).write_bytes(content[: len(content) // 2])
     with pytest.raises(DoesNotLoad) as caught:
-        jobs.worker.run("describe", confined=True, seconds=60, folder=folder, part="tensors")
+        jobs.worker.run("describe", sandboxed=True, seconds=60, folder=folder, part="tensors")
     assert str(tmp_path) not in json.dumps(caught.value.to_json())
     assert caught.value.sentence.endswith(".")
 
@@ -233,7 +233,7 @@ def test_diff_tensors_locates_one_changed_weight(artifact_of, jobs, tmp_path):
     (tmp_path / "b").mkdir()
     save_file(arrays, tmp_path / "b" / "model.safetensors")
     asked = {"ours": source.parent, "theirs": tmp_path / "b", "ours_names": {}, "theirs_names": {}}
-    found = jobs.worker.run("differ", confined=True, seconds=60, **asked).message
+    found = jobs.worker.run("differ", sandboxed=True, seconds=60, **asked).message
     away = {one["ours"]["name"]: one["distance"] for one in found["pairs"] if not one["distance"]["equal"]}
     assert list(away) == [name]
     assert away[name]["max_abs"] == pytest.approx(0.5, abs=1e-6)

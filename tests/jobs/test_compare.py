@@ -248,7 +248,7 @@ def test_compare_job_cancelled_midway_leaves_no_child(jobs, input_store, trained
 
 def list_busy_children(jobs: Jobs) -> list[psutil.Process]:
     """The living children of the warm process, but for the spares, which have seen nothing yet."""
-    spares = {one.pid for one in (jobs.worker._spare, jobs.worker._confined_spare) if one}
+    spares = {one.pid for one in jobs.worker._spares.values()}
     found = psutil.Process(jobs.worker._process.pid).children(recursive=True)
     return [one for one in found if one.pid not in spares and one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 

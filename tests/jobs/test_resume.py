@@ -142,14 +142,14 @@ def test_trainee_uncompiled_model_gets_demo_loss_and_new_optimizer():
     bare = demo.build(demo.defaults)
     bare.compiled = False
     trainee = ResumableModel(live_predictor(bare), demo, source)
-    assert trainee.facts["remark"] == (
+    assert trainee.initial_state["remark"] == (
         "It came back without its loss and optimizer: a new Adam, as in the demo's code, begins from zero."
     )
     rows = {"pixels": np.ones((4, 64), "float32")}, {"digit": np.eye(10, dtype="float32")[:4]}
     first, *_, last = (trainee.step(*rows) for _ in range(5))
     assert first == pytest.approx(np.log(10), rel=0.5)
     assert last < first
-    assert trainee.summarize_epoch([0.5, float("nan")], Split(*rows))["loss"] is None  # no JSON has a word for it
+    assert trainee.summarize_epoch(1, [0.5, float("nan")], Split(*rows))["loss"] is None  # no JSON has a word for it
 
 
 def test_resume_job_dropout_and_augmentation_are_equal_in_all_copies(jobs: Jobs, trained, saved):
@@ -257,8 +257,8 @@ class KillingWorker:
     def __init__(self, worker: Any, format_key: str):
         self._worker, self._format = worker, format_key
 
-    def run(self, task: str, *, confined: bool, **request: Any) -> Any:
-        with self._worker.open(confined=confined) as child:
+    def run(self, task: str, *, sandboxed: bool, **request: Any) -> Any:
+        with self._worker.open(sandboxed=sandboxed) as child:
             if (request["copy"] or {}).get("format") == self._format:
                 request["on_progress"] = lambda _: os.kill(child.pid, signal.SIGKILL)
             return child.request(task, **request)

@@ -15,12 +15,13 @@ import psutil
 import pytest
 
 from core.errors import ChildDied, DoesNotLoad, NotConfined, Refused, TimedOut, WorkerError
+from core.sandbox.escape_attempts import ATTEMPTS
 from core.settings import Settings
-from core.worker import Child, OutputFolder, SandboxTest, Worker
+from core.worker import Child, OutputFolder, SandboxCheck, Worker
 from core.worker.file_exchange import FileExchange, substitute_paths
 from core.worker.protocol import encode_frame
 from core.worker.remote_predictor import load_in_child
-from core.worker.sandbox_test import ATTEMPT_DESCRIPTIONS, EscapeAttempt
+from core.worker.sandbox_check import EscapeAttempt
 from tests.helpers import wait_until
 
 ONE_ROW = {"input:x": np.ones((1, 1), "float32")}
@@ -34,7 +35,7 @@ pytestmark = [
 @pytest.fixture
 def confined_child(misbehaving_worker: Worker):
     """A confined child that also knows tasks of our own."""
-    with misbehaving_worker.open(confined=True) as child:
+    with misbehaving_worker.open(sandboxed=True) as child:
         yield child
 
 
@@ -44,7 +45,7 @@ def list_canaries(folder: Path) -> list[str]:
 
 def load_and_predict(one: Child | Worker, folder: Path):
     """Have a SavedModel loaded and asked one row."""
-    do, more = (one.run, {"confined": True}) if isinstance(one, Worker) else (one.request, {})
+    do, more = (one.run, {"sandboxed": True}) if isinstance(one, Worker) else (one.request, {})
     return do("reload", format="saved_model", folder=folder, source=None, seconds=60, arrays=ONE_ROW, **more)
 
 
@@ -52,13 +53,10 @@ def load_and_predict(one: Child | Worker, folder: Path):
 
 
 def test_sandbox_test_blocks_every_attempt(worker):
-    tested = worker.run_sandbox_test()
+    tested = worker.run_sandbox_check()
     assert [probe.sentence for probe in tested.probes if not probe.blocked] == []
-    assert [probe.name for probe in tested.probes] == list(ATTEMPT_DESCRIPTIONS)
-    assert (
-        tested.sentence
-        == f"Everything that a confined process tried was blocked: {len(ATTEMPT_DESCRIPTIONS)} attempts."
-    )
+    assert [probe.name for probe in tested.probes] == list(ATTEMPTS)
+    assert tested.sentence == f"Everything that a confined process tried was blocked: {len(ATTEMPTS)} attempts."
 
 
 def test_attempts_succeed_without_confinement(worker, tmp_path):
@@ -78,7 +76,7 @@ def test_attempts_succeed_without_confinement(worker, tmp_path):
 def test_worker_with_leaking_sandbox_refuses_untrusted_model(config, tmp_path):
     one = Worker(config)
     leaky = EscapeAttempt(name="fork", blocked=False, sentence="It could start another process.")
-    one._sandbox_test = SandboxTest(probes=[leaky], created="", seconds=0.0)
+    one._sandbox_check = SandboxCheck(probes=[leaky], created="", seconds=0.0)
     with pytest.raises(NotConfined) as caught:
         load_and_predict(one, tmp_path)
     assert caught.value.sentence.startswith("What was brought in is not run here")
@@ -126,7 +124,7 @@ def test_confined_child_predicts_like_unconfined_child(worker, jobs, saved, trai
     asked = {"format": "keras", "source": None, "arrays": {f"input:{name}": one for name, one in rows.items()}}
     folder = jobs.library.verified_folder(saved("digits-mlp", "keras")["artifact"])
     plain = worker.run("reload", seconds=60, folder=folder, **asked)
-    confined = worker.run("reload", seconds=60, folder=folder, confined=True, **asked)
+    confined = worker.run("reload", seconds=60, folder=folder, sandboxed=True, **asked)
     assert [one.tobytes() for one in plain.arrays.values()] == [one.tobytes() for one in confined.arrays.values()]
     assert confined.message["weights"] == plain.message["weights"]
     assert (bool(plain.message["optimizer"]), confined.message["optimizer"]) == (True, [])  # no compile settings
@@ -135,7 +133,7 @@ def test_confined_child_predicts_like_unconfined_child(worker, jobs, saved, trai
 def test_output_of_confined_child_is_collected_and_the_rest_deleted(worker, jobs, trained, tmp_path):
     run = jobs.library.run(trained("digits-mlp"))
     asked = {"source": run.code_source, "kind": run.kind, "snapshot": jobs.library.snapshot(run.id), "options": {}}
-    worker.run("save", seconds=60, confined=True, format="saved_model", folder=OutputFolder(tmp_path), **asked)
+    worker.run("save", seconds=60, sandboxed=True, format="saved_model", folder=OutputFolder(tmp_path), **asked)
     names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert names == {
         "fingerprint.pb",
@@ -144,7 +142,7 @@ def test_output_of_confined_child_is_collected_and_the_rest_deleted(worker, jobs
         "variables/variables.index",
     }
     wait_until(
-        lambda: not [one for one in worker._exchange_folders.iterdir() if one.name != str(worker._confined_spare.pid)],
+        lambda: not [one for one in worker._exchange_folders.iterdir() if one.name != str(worker._spares[True].pid)],
         10,
     )
 
@@ -152,7 +150,7 @@ def test_output_of_confined_child_is_collected_and_the_rest_deleted(worker, jobs
 def test_untrusted_pickle_is_refused_before_opening(worker, tmp_path):
     (tmp_path / "model.pkl").write_bytes(pickle.dumps([1, 2]))
     with pytest.raises(Refused) as caught:
-        load_in_child(worker, seconds=60, confined=True, format="pickle", folder=tmp_path, source=None)
+        load_in_child(worker, seconds=60, sandboxed=True, format="pickle", folder=tmp_path, source=None)
     assert caught.value.code == "refused:runs-code"
 
 

@@ -39,7 +39,7 @@ def opened_confined(monkeypatch) -> list[bool]:
 
     def noting(self, *args, **more):
         child = open_(self, *args, **more)
-        found.append(child.is_confined)
+        found.append(child.is_untrusted)
         return child
 
     monkeypatch.setattr(Worker, "open", noting)

@@ -18,7 +18,7 @@ def limited_jobs(config: Settings, tmp_path_factory: pytest.TempPathFactory) -> 
     home = tmp_path_factory.mktemp("trust") / "store"
     little = {"upload_mib": 64, "confined_cpu_seconds": CPU_SECONDS, "confined_seconds": REQUEST_SECONDS}
     worker = MisbehavingWorker(config.model_copy(update=little))
-    worker.run_sandbox_test().require_all_blocked()
+    worker.run_sandbox_check().require_all_blocked()
     yield Jobs(Library(home), worker, worker.config.model_copy(update={"home": home}))
     worker.close()
 
@@ -39,7 +39,7 @@ def opened_confined(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
     def noting(self: Worker, *args: object, **more: object) -> object:
         child = open_(self, *args, **more)
-        found.append(child.is_confined)
+        found.append(child.is_untrusted)
         return child
 
     monkeypatch.setattr(Worker, "open", noting)

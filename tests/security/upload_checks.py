@@ -169,5 +169,5 @@ class UploadChecker:
 
     def _others(self) -> list[psutil.Process]:
         worker = self.jobs.worker
-        spares = {one.pid for one in (worker._spare, worker._confined_spare) if one and not one.has_ended}
+        spares = {one.pid for one in worker._spares.values() if not one.has_ended}
         return [one for one in psutil.Process(self.process).children() if one.pid not in spares]

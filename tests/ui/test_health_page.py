@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.jobs import Jobs
-from core.worker import EscapeAttempt, SandboxTest
+from core.worker import EscapeAttempt, SandboxCheck
 from tests.factories.library_entries import make_artifact, make_run
 from tests.helpers import overwrite_file
 
@@ -78,8 +78,8 @@ def test_health_page_shows_sandbox_test_results(visit, jobs_and_artifacts, monke
     jobs, _ = jobs_and_artifacts
     probes = [EscapeAttempt(name="execute", blocked=True, sentence="It could not start a program (no permission).")]
     probes.append(EscapeAttempt(name="connect-tcp", blocked=False, sentence="It could connect over TCP."))
-    tested = SandboxTest(probes=probes, created="2026-01-01T00:00:00+00:00", seconds=0.2)
-    monkeypatch.setattr(jobs.worker, "_sandbox_test", tested)
+    tested = SandboxCheck(probes=probes, created="2026-01-01T00:00:00+00:00", seconds=0.2)
+    monkeypatch.setattr(jobs.worker, "_sandbox_check", tested)
     app = visit(jobs, "health")
     assert "Not everything is blocked here. It could connect over TCP." in page_text(app)
     assert "It could not start a program (no permission)." in page_text(app)

@@ -58,7 +58,7 @@ def test_run_it_now_runs_import_once_sandbox_works(
     visit, empty_jobs: Jobs, unrun_import: dict, failed_sandbox_test: pytest.MonkeyPatch
 ):
     inspected = visit(empty_jobs, "inspect", artifact=unrun_import["artifact"])
-    failed_sandbox_test.setattr(empty_jobs.worker, "_sandbox_test", None)
+    failed_sandbox_test.setattr(empty_jobs.worker, "_sandbox_check", None)
     find_button(inspected, "Run it now").click().run()
     (job,) = [one for one in empty_jobs.job_store.list_jobs("import") if one.id != unrun_import["job"]]
     found = wait_until_done(empty_jobs, job).result

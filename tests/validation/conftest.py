@@ -31,7 +31,7 @@ def upload_folder(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def validation_child(worker: Worker) -> Iterator[Child]:
     """One confined child that looks into one file after another, so that hundreds take seconds."""
-    with worker.open(confined=True) as child:
+    with worker.open(sandboxed=True) as child:
         yield child
 
 

@@ -52,20 +52,20 @@ class RestartingValidator:
         self.worker, self.ended = worker, 0
         self.refused: list[str] = []
         self.looked = 0
-        self.child: Child = worker.open(confined=True)
+        self.child: Child = worker.open(sandboxed=True)
 
     def look(self, format: str, folder: Path) -> None:
         self.looked += 1
         if self.looked % FILES_PER_CHILD == 0:
             self.child.close()
-            self.child = self.worker.open(confined=True)
+            self.child = self.worker.open(sandboxed=True)
         try:
             self.child.request("inspect_brought", seconds=SECONDS, format=format, folder=folder)
         except Refused as refusal:
             self.refused.append(refusal.rule)
         except ChildDied:
             self.ended += 1
-            self.child = self.worker.open(confined=True)
+            self.child = self.worker.open(sandboxed=True)
 
 
 @pytest.fixture(scope="module")

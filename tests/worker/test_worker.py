@@ -121,8 +121,8 @@ def test_worker_discards_dead_spare_child(killable_worker, tmp_path):
     spares = [one for one in psutil.Process(killable_worker._process.pid).children() if one.pid != child.pid]
     for spare in spares:
         spare.kill()
-    wait_until_polling(lambda: killable_worker._spare.has_ended)
-    dead = killable_worker._spare
+    wait_until_polling(lambda: killable_worker._spares[False].has_ended)
+    dead = killable_worker._spares[False]
     (tmp_path / "again").mkdir()
     with killable_worker.open() as child:
         assert request_training(child, tmp_path / "again", SHORT_TRAINING).message["rows"]["held_out"] == 270
@@ -132,7 +132,7 @@ def test_worker_discards_dead_spare_child(killable_worker, tmp_path):
 
 def test_child_closed_right_after_request_is_ended(worker, tmp_path):
     worker.open().close()  # now the warm process is there
-    child = worker._connect(confined=False)
+    child = worker._connect(sandboxed=False)
     child.send("train", demo="digits-core", settings=LONG_TRAINING, folder=str(tmp_path))
     child.close()
     assert child.pid is not None
@@ -161,7 +161,7 @@ def test_child_killed_with_full_channel_does_not_block_forkserver(killable_worke
             connection.sendall(asked)
         os.kill(pid, signal.SIGKILL)
         wait_until_polling(lambda: not psutil.pid_exists(pid))
-        with killable_worker._connect(confined=False) as child:
+        with killable_worker._connect(sandboxed=False) as child:
             assert child.request("threads", seconds=30).message
 
 

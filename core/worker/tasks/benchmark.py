@@ -1,46 +1,67 @@
-"""Load time, latency, memory.
-
-What a copy costs, timed in the child that pays: its load, first answer, answer after answer, and memory.
-"""
+"""Tasks: what an artifact costs, timed in the child that pays: load, first prediction, latency, memory."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
 from core.arrays import Arrays
 from core.errors import DoesNotLoad
-from core.explain import translate
+from core.explain import translated
 from core.runtimes.adapters import SINGLE_ROW_REMARK
 from core.runtimes.base import ModelSource, Predictor
 from core.runtimes.openvino import import_openvino
 from core.runtimes.reference import predict_in_batches
-from core.worker.tasks.dataset_rows import Reply
+from core.worker.tasks.base import Reply, Report
 from core.worker.tasks.predict import load, loaded_predictor
+from core.worker.warmup import warm_up_once
 
 Predict = Callable[[Arrays], Arrays]
+CallLimits = tuple[int, float]  # calls and seconds, at most
 
 MIN_CALLS = 2  # that are timed, however long one of them takes
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")
-RESET_PEAK = "5"  # what the kernel is told to begin its count of the peak anew
+RESET_PEAK = "5"  # the command by which the kernel counts the peak anew
 
 
-def warm_up(report: Any, arrays: Arrays) -> Reply:
-    """Bring a fresh child into the state in which every measuring begins: awake, rehearsed, without a model."""
-    from core.worker.warmup import warm_up_once
+class ThreadCounts(TypedDict):
+    """Threads by runtime; None where the number is left to the runtime."""
 
+    threads: dict[str, int | None]
+
+
+class BenchmarkReply(TypedDict):
+    """Costs of one artifact in one child.
+
+    `memory` and `working_memory` are bytes by which the peak of resident memory grew until the first prediction and
+    until the last (None where the system does not count it); `busy` is CPU seconds of all timed calls by batch size,
+    `by_row` the batch sizes that were fed row by row. The arrays are seconds of each call, (calls,) float64, by batch
+    size.
+    """
+
+    load_seconds: float
+    first_seconds: float
+    remark: str
+    memory: int | None
+    working_memory: int | None
+    busy: dict[str, float]
+    by_row: list[int]
+
+
+def warm_up(report: Report, arrays: Arrays) -> Reply:
+    """Bring a fresh child into the state in which every benchmark begins: warmed up, without a model."""
     warm_up_once()
     return {}, None
 
 
-def read_thread_counts(report: Any, arrays: Arrays) -> Reply:
-    """How many threads each installed runtime is told to use: a number, or None where that is left to it."""
-    asked = {name: ask() or None for module, (name, ask) in _THREAD_COUNTS.items() if find_spec(module)}
-    return {"threads": asked}, None
+def read_thread_counts(report: Report, arrays: Arrays) -> Reply:
+    """Return how many threads each installed runtime uses (`ThreadCounts`)."""
+    counts = {name: count() or None for module, (name, count) in _THREAD_COUNTS.items() if find_spec(module)}
+    return ThreadCounts(threads=counts), None
 
 
 def _tensorflow_threads() -> int:
@@ -68,39 +89,42 @@ _THREAD_COUNTS: dict[str, tuple[str, Callable[[], int | None]]] = {
 
 
 def benchmark_artifact(
-    report: Callable[[dict[str, Any]], None],
+    report: Report,
     arrays: Arrays,
     *,
     format: str,
     folder: str,
     source: ModelSource | None,
     batches: list[int],
-    warm: tuple[int, float],
-    timed: tuple[int, float],
+    warm: CallLimits,
+    timed: CallLimits,
 ) -> Reply:
-    """Load a copy, have it answer one row of `arrays`, then call after call in each batch size.
+    """Load an artifact, predict one row of `arrays`, then call after call in each batch size (`BenchmarkReply`).
 
-    `warm` and `timed` bound the calls of each batch size by count and by seconds. Gives seconds to load and to the
-    first answer, bytes by which the peak of resident memory grew until the first answer and until the last one (None
-    where the system does not count it), the CPU seconds of all timed calls of each batch size, and which were fed row
-    by row; the arrays hold the seconds of each call (float64) under the batch size. Raises DoesNotLoad in plain words.
+    `warm` and `timed` limit the calls of each batch size. Raises DoesNotLoad.
     """
     before = reset_peak_memory()
-    facts, _ = load(report, _repeat_rows(arrays, 1), format=format, folder=folder, source=source)
-    found: dict[str, Any] = {name: facts[name] for name in ("load_seconds", "first_seconds", "remark")}
-    found |= {"memory": _growth(before), "busy": {}, "by_row": []}
+    row = _repeat_rows(arrays, 1)
+    loaded, _ = load(report, row, format=format, folder=folder, source=source)
+    memory, busy, by_row = _memory_growth(before), {}, []
     seconds: Arrays = {}
-    try:
+    with translated(DoesNotLoad, [folder]):
         for batch in batches:
             report({"batch": batch})
-            predict, by_row = choose_predict_function(loaded_predictor(), _repeat_rows(arrays, batch))
-            seconds[str(batch)], found["busy"][str(batch)] = time_calls(
-                predict, _repeat_rows(arrays, batch), warm, timed
-            )
-            found["by_row"] += [batch] if by_row else []
-    except Exception as error:
-        raise translate(error, DoesNotLoad, hidden_paths=[folder]) from error
-    return found | {"working_memory": _growth(before)}, seconds
+            rows = _repeat_rows(arrays, batch)
+            predict, is_by_row = choose_predict_function(loaded_predictor(), rows)
+            seconds[str(batch)], busy[str(batch)] = time_calls(predict, rows, warm, timed)
+            by_row += [batch] if is_by_row else []
+    reply = BenchmarkReply(
+        load_seconds=loaded["load_seconds"],
+        first_seconds=loaded["first_seconds"],
+        remark=loaded["remark"],
+        memory=memory,
+        working_memory=_memory_growth(before),
+        busy=busy,
+        by_row=by_row,
+    )
+    return reply, seconds
 
 
 def _repeat_rows(arrays: Arrays, count: int) -> Arrays:
@@ -109,22 +133,19 @@ def _repeat_rows(arrays: Arrays, count: int) -> Arrays:
 
 
 def choose_predict_function(predictor: Predictor, inputs: Arrays) -> tuple[Predict, bool]:
-    """How these rows can be asked, and whether that is row by row because the copy takes no such batch."""
+    """How these rows can be predicted, and whether that is row by row because the artifact takes no such batch."""
     if SINGLE_ROW_REMARK in predictor.remark:
         return predictor.predict, len(next(iter(inputs.values()))) > 1
     try:
         predictor.predict(inputs)
     except Exception:  # noqa: BLE001  whatever its runtime throws at a batch that it does not take
-        predictor.predict(
-            _repeat_rows(inputs, 1)
-        )  # what is wrong with one row too is wrong with the copy, and is raised
+        # What is wrong with one row too is wrong with the artifact, and is raised.
+        predictor.predict(_repeat_rows(inputs, 1))
         return lambda rows: predict_in_batches(predictor, rows, 1), True
     return predictor.predict, False
 
 
-def time_calls(
-    predict: Predict, inputs: Arrays, warm: tuple[int, float], timed: tuple[int, float]
-) -> tuple[np.ndarray, float]:
+def time_calls(predict: Predict, inputs: Arrays, warm: CallLimits, timed: CallLimits) -> tuple[np.ndarray, float]:
     """Seconds of each call after the warm-up, and the CPU seconds that all of them took, over all threads."""
     _time_each_call(predict, inputs, *warm)
     busy = time.process_time()
@@ -133,18 +154,18 @@ def time_calls(
 
 
 def _time_each_call(predict: Predict, inputs: Arrays, max_calls: int, max_seconds: float) -> list[float]:
-    """Seconds of each of up to `most` calls; no more are begun after `limit` seconds, but for LEAST_CALLS."""
-    taken: list[float] = []
+    """Seconds of each of up to `max_calls` calls; none begins after `max_seconds`, but for `MIN_CALLS`."""
+    seconds: list[float] = []
     ends = time.perf_counter() + max_seconds
-    while len(taken) < max_calls and (len(taken) < MIN_CALLS or time.perf_counter() < ends):
+    while len(seconds) < max_calls and (len(seconds) < MIN_CALLS or time.perf_counter() < ends):
         started = time.perf_counter()
         predict(inputs)
-        taken.append(time.perf_counter() - started)
-    return taken
+        seconds.append(time.perf_counter() - started)
+    return seconds
 
 
 def reset_peak_memory() -> int | None:
-    """Have the system count the peak of this process's resident memory anew; gives where it stands, in bytes.
+    """Have the system count this process's peak resident memory anew; returns the present value in bytes.
 
     None where the system offers no such count: only Linux does.
     """
@@ -155,12 +176,11 @@ def reset_peak_memory() -> int | None:
         return None
 
 
-def _growth(before: int | None) -> int | None:
+def _memory_growth(before: int | None) -> int | None:
     return None if before is None else max(0, _read_proc_status("VmHWM") - before)
 
 
 def _read_proc_status(field: str) -> int:
     """A size in this process's status, in bytes. Raises LookupError where there is no such line."""
-    lines: Iterable[str] = STATUS.read_text().splitlines()
-    found = dict(line.split(":", 1) for line in lines if ":" in line)
-    return int(found[field].split()[0]) * 1024
+    values = dict(line.split(":", 1) for line in STATUS.read_text().splitlines() if ":" in line)
+    return int(values[field].split()[0]) * 1024

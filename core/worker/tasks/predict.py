@@ -1,17 +1,16 @@
 """Tasks that load a model into the child and predict with it, as often as one likes."""
 
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from core.arrays import Arrays
 from core.errors import DoesNotLoad, WorkerError
 from core.explain import translated
-from core.runtimes.base import ModelSource, Predictor, match_inputs
+from core.runtimes.base import ModelSource, Predictor
 from core.runtimes.reference import BATCH_SIZE, Fingerprint, fingerprint_arrays, predict_in_batches
 from core.worker.model_loading import load_artifact, load_live, model_code_for
-from core.worker.tasks.dataset_rows import Reply
-from core.worker.tasks.import_model import describe_imported
+from core.worker.tasks.base import InputPair, Reply, Report, pair_inputs, timed
 
 _loaded: list[Predictor] = []  # one for each child
 
@@ -23,7 +22,7 @@ class LoadReply(TypedDict):
     first_seconds: NotRequired[float]  # of the prediction of one row, where one was sent
     remark: str
     inputs: list[dict[str, Any]]  # `Spec.to_json`
-    input_pairs: list[dict[str, str]]  # which input of the reference goes where, as `match_inputs` says
+    input_pairs: list[InputPair]
     weights: list[Fingerprint] | None  # fingerprints, where these were asked for
 
 
@@ -34,14 +33,15 @@ def loaded_predictor() -> Predictor:
     return _loaded[-1]
 
 
-def pair_inputs(predictor: Predictor, inputs: Arrays) -> list[dict[str, str]]:
-    """Which of the inputs goes where, as records say it; nothing where the predictor names none of its own."""
-    pairs = match_inputs(inputs, predictor.inputs) if predictor.inputs else []
-    return [{"reference": pair.input_name, "answer": pair.spec.name, "by": pair.by} for pair in pairs]
+def load_into_child(make: Callable[[], Predictor]) -> tuple[float, Predictor]:
+    """Load a predictor for later requests; returns the seconds that it took, and the predictor."""
+    seconds, predictor = timed(make)
+    _loaded[:] = [predictor]
+    return seconds, predictor
 
 
 def load(
-    report: Any,
+    report: Report,
     arrays: Arrays,
     *,
     source: ModelSource | None,
@@ -62,41 +62,34 @@ def load(
 
     Raises DoesNotLoad.
     """
-    with translated(DoesNotLoad, [folder]):
-        started = time.perf_counter()
+
+    def make() -> Predictor:
         if source and not format:
-            predictor = load_live(source, kind, Path(folder))
-        else:
-            predictor = load_artifact(format, Path(folder), model_code_for(source))
+            return load_live(source, kind, Path(folder))
+        return load_artifact(format, Path(folder), model_code_for(source))
+
+    with translated(DoesNotLoad, [folder]):
+        seconds, predictor = load_into_child(make)
         reply: LoadReply = {
-            "load_seconds": time.perf_counter() - started,
+            "load_seconds": seconds,
             "remark": predictor.remark,
             "inputs": [spec.to_json() for spec in predictor.inputs],
-            "input_pairs": [],
+            "input_pairs": pair_inputs(predictor, arrays) if arrays else [],
             "weights": fingerprint_arrays(predictor.weights()) if variables and predictor.weights else None,
         }
-        _loaded[:] = [predictor]
         if arrays:
-            reply["input_pairs"] = pair_inputs(predictor, arrays)
-            started = time.perf_counter()
-            predictor.predict(arrays)
-            reply["first_seconds"] = time.perf_counter() - started
-        return reply, None
+            reply["first_seconds"], _ = timed(lambda: predictor.predict(arrays))
+    return reply, None
 
 
-def load_imported(report: Any, arrays: Arrays, *, folder: str, source: ModelSource) -> Reply:
-    """Load a file from outside for the first time; gives what its run's record says of it. Raises DoesNotLoad.
+class PredictReply(TypedDict):
+    """Seconds that all rows took; the arrays are the predictions."""
 
-    See `core.worker.tasks.import_model.describe_imported`.
-    """
-    with translated(DoesNotLoad, [folder]):
-        _loaded[:] = [load_live(source, "", Path(folder))]
-        return describe_imported(loaded_predictor(), Path(folder), source["brought"]["format"]), None
+    seconds: float
 
 
-def predict(report: Any, arrays: Arrays, *, batch: int = BATCH_SIZE) -> Reply:
-    """Predict all rows, `batch` at a time; gives the seconds that it took, and the predictions. Raises DoesNotLoad."""
-    started = time.perf_counter()
+def predict(report: Report, arrays: Arrays, *, batch: int = BATCH_SIZE) -> Reply:
+    """Predict all rows, `batch` at a time (`PredictReply`). Raises DoesNotLoad."""
     with translated(DoesNotLoad):
-        predictions = predict_in_batches(loaded_predictor(), arrays, batch)
-    return {"seconds": time.perf_counter() - started}, predictions
+        seconds, predictions = timed(lambda: predict_in_batches(loaded_predictor(), arrays, batch))
+    return PredictReply(seconds=seconds), predictions

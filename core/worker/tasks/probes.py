@@ -1,4 +1,7 @@
-"""What is tried on a loaded copy, beside asking it the reference rows. Each function is shown beside its finding."""
+"""Probes of a loaded artifact: batch sizes, determinism, one training step.
+
+The source of each function is shown beside its finding.
+"""
 
 from functools import partial
 from typing import Any
@@ -7,9 +10,9 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.demos import get_demo
-from core.demos.keras_training import make_keras_train_step as keras_stepper
+from core.demos.keras_training import make_keras_train_step
 from core.explain import summarize_error
-from core.runtimes.base import Predictor
+from core.runtimes.base import NamedArrays, Predictor
 from core.runtimes.live import weight_variables
 from core.runtimes.reference import BATCH_SIZE, fingerprint_arrays
 from core.runtimes.traits import collect_traits
@@ -19,7 +22,7 @@ STEP_ROWS = 32  # rows of the one training step
 
 
 def probe_predictor(predictor: Predictor, inputs: Arrays, targets: Arrays, demo: str | None) -> dict[str, Any]:
-    """All findings on a loaded copy, as plain JSON; the training step is last, because it changes the model."""
+    """Run all probes on a loaded artifact; the training step is last, because it changes the model."""
     return {
         "traits": collect_traits(predictor.model),
         "batches": probe_batch_sizes(predictor, inputs),
@@ -29,7 +32,7 @@ def probe_predictor(predictor: Predictor, inputs: Arrays, targets: Arrays, demo:
 
 
 def probe_batch_sizes(predictor: Predictor, inputs: Arrays) -> dict[str, str]:
-    """Ask 1, 7 and 64 rows at once; gives for each an empty text, or why it did not answer."""
+    """Predict 1, 7 and 64 rows at once; returns for each an empty text, or why that failed."""
     return {str(rows): _try_predict(predictor, _resize_rows(inputs, rows), rows) for rows in BATCHES}
 
 
@@ -40,22 +43,22 @@ def _resize_rows(inputs: Arrays, rows: int) -> Arrays:
 
 def _try_predict(predictor: Predictor, inputs: Arrays, rows: int) -> str:
     try:
-        answers = predictor.predict(inputs)
+        predictions = predictor.predict(inputs)
     except Exception as error:  # noqa: BLE001  any failure of a foreign runtime is the finding itself
         return summarize_error(error)
-    got = {len(array) for array in answers.values()}
-    return "" if got == {rows} else f"answered {got} rows instead of {rows}"
+    counts = {len(array) for array in predictions.values()}
+    return "" if counts == {rows} else f"answered {counts} rows instead of {rows}"
 
 
 def reset_random_state(model: Any) -> None:
-    """Begin the random numbers of Dropout and augmentation anew: a copy that has answered more has drawn more."""
+    """Begin the random numbers of Dropout and augmentation anew: a copy that has predicted more has drawn more."""
     for variable in getattr(model, "variables", None) or ():
         if "seed_generator_state" in getattr(variable, "path", ""):
             variable.assign(np.zeros(variable.shape, variable.dtype))
 
 
 def probe_determinism(predictor: Predictor, inputs: Arrays) -> float:
-    """Ask the same rows twice; gives the largest difference between the two answers (0.0: the same bits)."""
+    """Predict the same rows twice; returns the largest difference between the two (0.0: the same bits)."""
     rows = {name: array[:BATCH_SIZE] for name, array in inputs.items()}
     first, second = predictor.predict(rows), predictor.predict(rows)
     return max(_max_difference(first[name], second[name]) for name in first)
@@ -70,7 +73,7 @@ def _max_difference(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def train_one_step(model: Any, inputs: Arrays, targets: Arrays, demo: str | None) -> dict[str, Any]:
-    """Train one step on the first held-out rows; gives the weights afterwards by hash, or why it cannot train."""
+    """Train one step on the first held-out rows; returns the weights afterwards by hash, or why it cannot train."""
     import keras
     import tensorflow as tf
 
@@ -82,8 +85,13 @@ def train_one_step(model: Any, inputs: Arrays, targets: Arrays, demo: str | None
     keras.utils.set_random_seed(0)
     try:
         reset_random_state(model)
-        stepper = get_demo(demo).make_train_step or partial(keras_stepper, run_eagerly=True)
-        stepper(model)(*rows)
+        make_step = get_demo(demo).make_train_step or partial(make_keras_train_step, run_eagerly=True)
+        make_step(model)(*rows)
     except Exception as error:  # noqa: BLE001  a copy that cannot train says so in its own way
         return {"why": summarize_error(error)}
-    return {"weights": fingerprint_arrays([(one.name, np.asarray(one)) for one in weight_variables(model)])}
+    return {"weights": fingerprint_arrays(read_weights(model))}
+
+
+def read_weights(model: Any) -> NamedArrays:
+    """The weights of a live model, by the variables' own names."""
+    return [(variable.name, np.asarray(variable)) for variable in weight_variables(model)]

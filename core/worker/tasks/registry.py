@@ -1,14 +1,16 @@
-"""What a child can be asked to do: the registry of its tasks."""
+"""The registry of tasks: the names by which the app requests them."""
 
 from collections.abc import Callable
 
 from core.sandbox.escape_attempts import attempt_escapes
 from core.validation.content import validate_content
 from core.worker.tasks.activations import list_activations, read_activation, sketch_activation
+from core.worker.tasks.base import Reply
 from core.worker.tasks.benchmark import benchmark_artifact, read_thread_counts, warm_up
-from core.worker.tasks.dataset_rows import Reply, read_dataset_rows
+from core.worker.tasks.dataset_rows import read_dataset_rows
+from core.worker.tasks.import_model import load_imported
 from core.worker.tasks.inspect import describe_files, describe_tensor, diff_artifacts, load_tensor, read_tensor_chunk
-from core.worker.tasks.predict import load, load_imported, predict
+from core.worker.tasks.predict import load, predict
 from core.worker.tasks.resume import resume_training
 from core.worker.tasks.save_reload import reload, save
 from core.worker.tasks.train import train

@@ -1,45 +1,85 @@
-"""Continue training.
-
-Training on: a copy, or a run's live model, over batches that are the same for all of them.
-"""
+"""Task: continue the training of an artifact, or of a run's live model, over batches that are the same for all."""
 
 import hashlib
 import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
 from core.arrays import Arrays
 from core.demos import get_demo
 from core.demos.base import Data, Demo, Split, TrainSettings, take_rows
-from core.demos.keras_training import make_keras_train_step as keras_stepper
+from core.demos.keras_training import make_keras_train_step
 from core.errors import CannotTrain, DoesNotLoad, InputError
-from core.explain import summarize_error, translate, translated
+from core.explain import summarize_error, translated
 from core.runtimes.base import ModelSource, Predictor
-from core.runtimes.live import weight_variables
-from core.runtimes.reference import fingerprint_arrays, predict_in_batches
+from core.runtimes.reference import Fingerprint, fingerprint_arrays, predict_in_batches
 from core.sandbox.limits import lower_priority
 from core.worker.model_loading import load_artifact, load_live, model_code_for
-from core.worker.tasks.dataset_rows import Reply
-from core.worker.tasks.probes import reset_random_state
+from core.worker.tasks.base import Reply, Report
+from core.worker.tasks.probes import read_weights, reset_random_state
 
 REPORT_EVERY = 0.2  # seconds between two messages
 STEP_COUNT, LEARNING_RATE, LOSS_SCALE, MOMENTS = "step count", "learning rate", "loss scale", "moments"
 OPTIMIZER_VARIABLE_ROLES = {"iteration": STEP_COUNT, "step": STEP_COUNT, "learning_rate": LEARNING_RATE}
 
 
+class RunSnapshot(TypedDict):
+    """The run whose live model is rebuilt; `snapshot` is its folder."""
+
+    source: ModelSource
+    kind: str
+    snapshot: str
+
+
+class ArtifactCopy(TypedDict):
+    """The artifact to load."""
+
+    format: str
+    folder: str
+    source: ModelSource | None
+
+
+class EpochReply(TypedDict):
+    """One epoch: its mean loss (None where not finite), the score on the validation rows, the weights by hash."""
+
+    epoch: int
+    loss: float | None
+    score: float
+    score_name: str
+    weights: list[Fingerprint]
+
+
+class InitialState(TypedDict):
+    """Fingerprints as the training begins, numbers of the optimizer then, and what had to be done before."""
+
+    weights: list[Fingerprint]
+    optimizer: list[Fingerprint]
+    numbers: dict[str, float]
+    remark: str
+
+
+class ResumeReply(InitialState):
+    """A resumed training; `order` is the SHA-256 of all row numbers. The array "loss" is (batches,) float64, of every
+    batch before its step."""
+
+    epochs: list[EpochReply]
+    order: str
+    seconds: float
+
+
 def optimizer_variable_role(name: str) -> str:
     """What a variable of an optimizer is for, by its name: a step count, a learning rate, a loss scale, or moments."""
     owner, _, last = name.removesuffix(":0").rpartition("/")
-    # The wrapper has a count and a rate of its own, which no step asks for.
+    # The wrapper has a count and a rate of its own, which no step reads.
     return LOSS_SCALE if owner == "loss_scale_optimizer" else OPTIMIZER_VARIABLE_ROLES.get(last, MOMENTS)
 
 
 class Batches(NamedTuple):
-    """Which rows are learned from, and when: every row once an epoch, in an order that the seed and the epoch fix."""
+    """Which rows are trained on, and when: every row once an epoch, in an order that the seed and the epoch fix."""
 
     rows: int
     size: int
@@ -56,17 +96,21 @@ class Batches(NamedTuple):
         order = np.random.default_rng([self.seed, epoch]).permutation(self.rows)
         yield from (order[start : start + self.size] for start in range(0, self.rows, self.size))
 
+    def order_hash(self) -> str:
+        """The SHA-256 of all row numbers, in order."""
+        digest = hashlib.sha256()
+        for epoch in range(self.epochs):
+            for rows in self.row_indices(epoch):
+                digest.update(rows.astype("<i8").tobytes())
+        return digest.hexdigest()
+
 
 def resume_training(
-    report: Any, arrays: Arrays, *, run: dict[str, Any], epochs: int, seed: int, copy: dict[str, Any] | None = None
+    report: Report, arrays: Arrays, *, run: RunSnapshot, epochs: int, seed: int, copy: ArtifactCopy | None = None
 ) -> Reply:
-    """Train a copy (`{"format", "folder", "source"}`), or without one the live model of `run`
-    (`{"source", "kind", "snapshot"}`), for some epochs on the demo's training data.
+    """Train an artifact, or without one the live model of `run`, for some epochs on the demo's training data.
 
-    Gives the array `loss` (float64, of every batch before its step) and facts: fingerprints of `weights` and
-    `optimizer` as the training begins, `numbers` of the optimizer then, what had to be done before in `remark`, for
-    each of `epochs` its mean loss, the score on the validation rows and the fingerprint of the weights, and the SHA-256
-    of all row numbers in `order`. Raises DoesNotLoad, and CannotTrain where nothing can train what came back.
+    Returns a `ResumeReply`. Raises DoesNotLoad, and CannotTrain where nothing can train what came back.
     """
     import keras
     import tensorflow as tf
@@ -79,23 +123,18 @@ def resume_training(
     source, started = run["source"], time.perf_counter()
     predictor = _load_predictor(run, copy)
     keras.utils.set_random_seed(seed)
-    recipe, settings = get_demo(source["demo"]), TrainSettings(**source["settings"])
-    data = recipe.data(settings)
+    demo, settings = get_demo(source["demo"] or ""), TrainSettings(**source["settings"] or {})
+    data = demo.data(settings)
     batches = Batches(data.train.rows, settings.batch_size, epochs, seed)
-    try:
-        trainee = ResumableModel(predictor, recipe, source)
-        losses, marks = _train_epochs(trainee, data, batches, report)
-    except Exception as error:
-        raise translate(error, CannotTrain) from error
-    facts = trainee.facts | {
-        "epochs": marks,
-        "order": _hash_row_order(batches),
-        "seconds": time.perf_counter() - started,
-    }
-    return facts, {"loss": np.array(losses, "float64")}
+    with translated(CannotTrain):
+        model = ResumableModel(predictor, demo, source)
+        losses, results = _train_epochs(model, data, batches, report)
+    seconds = time.perf_counter() - started
+    reply = ResumeReply(**model.initial_state, epochs=results, order=batches.order_hash(), seconds=seconds)
+    return reply, {"loss": np.array(losses, "float64")}
 
 
-def _load_predictor(run: dict[str, Any], copy: dict[str, Any] | None) -> Predictor:
+def _load_predictor(run: RunSnapshot, copy: ArtifactCopy | None) -> Predictor:
     folder = copy["folder"] if copy else run["snapshot"]
     with translated(DoesNotLoad, [folder]):
         if copy is None:
@@ -103,62 +142,48 @@ def _load_predictor(run: dict[str, Any], copy: dict[str, Any] | None) -> Predict
         return load_artifact(copy["format"], Path(folder), model_code_for(copy["source"]))
 
 
-def _hash_row_order(batches: Batches) -> str:
-    found = hashlib.sha256()
-    for epoch in range(batches.epochs):
-        for rows in batches.row_indices(epoch):
-            found.update(rows.astype("<i8").tobytes())
-    return found.hexdigest()
-
-
 def _train_epochs(
-    model: "ResumableModel", data: Data, batches: Batches, report: Any
-) -> tuple[list[float], list[dict[str, Any]]]:
+    model: "ResumableModel", data: Data, batches: Batches, report: Report
+) -> tuple[list[float], list[EpochReply]]:
     losses: list[float] = []
-    marks: list[dict[str, Any]] = []
-    told, last = 0, 0.0
+    results: list[EpochReply] = []
+    reported, last = 0, 0.0
     for epoch in range(batches.epochs):
         for rows in batches.row_indices(epoch):
             losses.append(model.step(*take_rows(*data.train, rows)))
             if time.monotonic() - last >= REPORT_EVERY:
-                report(
-                    {
-                        "done": len(losses) / (batches.batches_per_epoch * batches.epochs),
-                        "losses": _replace_non_finite(losses[told:]),
-                    }
-                )
-                told, last = len(losses), time.monotonic()
-        marks.append(
-            {"epoch": epoch + 1, **model.summarize_epoch(losses[-batches.batches_per_epoch :], data.validation)}
-        )
-    return losses, marks
+                done = len(losses) / (batches.batches_per_epoch * batches.epochs)
+                report({"done": done, "losses": [_finite_or_none(loss) for loss in losses[reported:]]})
+                reported, last = len(losses), time.monotonic()
+        results.append(model.summarize_epoch(epoch + 1, losses[-batches.batches_per_epoch :], data.validation))
+    return losses, results
 
 
-def _replace_non_finite(losses: list[float]) -> list[float | None]:
-    return [loss if math.isfinite(loss) else None for loss in losses]
+def _finite_or_none(loss: float) -> float | None:
+    return loss if math.isfinite(loss) else None
 
 
 class ResumableModel:
-    """What was loaded, made ready to train; `facts` say in which state it began.
+    """A loaded model, made ready to train; `initial_state` is that in which it began.
 
     What came back without compile settings, or with an optimizer that fails at the first step, is compiled anew as the
-    demo does, which is said. Raises CannotTrain where there is nothing to train.
+    demo does, and a remark says so. Raises CannotTrain where there is nothing to train.
     """
 
     def __init__(self, predictor: Predictor, demo: Demo, source: ModelSource):
         self._predictor, self._model, self._demo, self._source = predictor, predictor.model, demo, source
         _require_trainable(predictor, demo)
-        bare = not demo.make_train_step and not self._model.compiled
-        self._start(self._recompile("It came back without its loss and optimizer") if bare else "")
+        is_uncompiled = not demo.make_train_step and not self._model.compiled
+        self._start(self._recompile("It came back without its loss and optimizer") if is_uncompiled else "")
 
     def _start(self, remark: str) -> None:
         reset_random_state(self._model)
-        self.facts = _initial_state(self._predictor) | {"remark": remark}
-        self._step = (self._demo.make_train_step or keras_stepper)(self._model)
+        self.initial_state = _initial_state(self._predictor, remark)
+        self._step = (self._demo.make_train_step or make_keras_train_step)(self._model)
         self._has_stepped = bool(remark) or bool(self._demo.make_train_step)
 
     def step(self, inputs: Arrays, targets: Arrays) -> float:
-        """Train on one batch; gives its loss before the step."""
+        """Train on one batch; returns its loss before the step."""
         try:
             loss = self._step(inputs, targets)
         except Exception as error:
@@ -170,25 +195,30 @@ class ResumableModel:
         return loss
 
     def _recompile(self, reason: str) -> str:
-        self._model.compile_from_config(model_code_for(self._source).build().get_compile_config())
+        untrained = self._demo.build(TrainSettings(**self._source["settings"] or {}))
+        self._model.compile_from_config(untrained.get_compile_config())
         optimizer = getattr(self._model.optimizer, "inner_optimizer", self._model.optimizer)
         return f"{reason}: a new {type(optimizer).__name__}, as in the demo's code, begins from zero."
 
-    def summarize_epoch(self, losses: list[float], validation: Split) -> dict[str, Any]:
-        """At the end of an epoch: its mean loss, the score on the validation rows, and the weights by hash."""
+    def summarize_epoch(self, epoch: int, losses: list[float], validation: Split) -> EpochReply:
+        """The state at the end of an epoch, whose number counts from 1."""
         score = self._demo.score_predictions(predict_in_batches(self._predictor, validation.inputs), validation.targets)
-        mean = math.fsum(losses) / len(losses) if all(map(math.isfinite, losses)) else None
-        weights = [(one.name, np.asarray(one)) for one in weight_variables(self._model)]
-        return {"loss": mean, "score": score.value, "score_name": score.name, "weights": fingerprint_arrays(weights)}
+        return EpochReply(
+            epoch=epoch,
+            loss=math.fsum(losses) / len(losses) if all(map(math.isfinite, losses)) else None,
+            score=score.value,
+            score_name=score.name,
+            weights=fingerprint_arrays(read_weights(self._model)),
+        )
 
 
 def _require_trainable(predictor: Predictor, demo: Demo) -> None:
     model = predictor.model
     try:
-        able = demo.make_train_step(model) if demo.make_train_step else hasattr(model, "train_on_batch")
+        is_trainable = demo.make_train_step(model) if demo.make_train_step else hasattr(model, "train_on_batch")
     except InputError:
-        able = False
-    if not able:
+        is_trainable = False
+    if not is_trainable:
         raise CannotTrain(_not_trainable_reason(predictor))
     layers = model._flatten_layers() if hasattr(model, "_flatten_layers") else ()
     if modes := {mode for layer in layers if (mode := getattr(layer, "quantization_mode", None))}:
@@ -201,11 +231,12 @@ def _not_trainable_reason(predictor: Predictor) -> str:
     return "It came back as functions that answer: no loss, and no function that takes a training step, is among them."
 
 
-def _initial_state(predictor: Predictor) -> dict[str, Any]:
-    optimizer = predictor.optimizer_state()
+def _initial_state(predictor: Predictor, remark: str) -> InitialState:
+    weights, optimizer = (read() if read else [] for read in (predictor.weights, predictor.optimizer_state))
     numbers = {optimizer_variable_role(name): array.item() for name, array in optimizer if array.size == 1}
-    return {
-        "weights": fingerprint_arrays(predictor.weights()),
-        "optimizer": fingerprint_arrays(optimizer),
-        "numbers": {part: numbers[part] for part in (STEP_COUNT, LEARNING_RATE) if part in numbers},
-    }
+    return InitialState(
+        weights=fingerprint_arrays(weights),
+        optimizer=fingerprint_arrays(optimizer),
+        numbers={role: numbers[role] for role in (STEP_COUNT, LEARNING_RATE) if role in numbers},
+        remark=remark,
+    )

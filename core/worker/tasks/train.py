@@ -1,6 +1,4 @@
-"""What a child can be asked to do. Each task takes `report`, the arrays of the request and plain arguments, and gives
-(facts for JSON, arrays by name). TensorFlow is loaded in here, and nowhere above.
-"""
+"""Task: train a demo, and write what a run stores of it."""
 
 import csv
 import math
@@ -17,42 +15,41 @@ from core.runtimes.reference import REFERENCE_ROWS, Reference, predict_in_batche
 from core.runtimes.traits import describe_model
 from core.sandbox.limits import lower_priority
 from core.worker.model_loading import write_variables
-from core.worker.tasks.base import Report, clear_folder
-from core.worker.tasks.dataset_rows import Reply
+from core.worker.tasks.base import Reply, Report, clear_folder
 from core.worker.tasks.probes import train_one_step
 
 REPORT_EVERY = 0.1  # seconds between two messages within an epoch
+History = list[dict[str, Any]]  # of each epoch its number, and the values of Keras' logs
 
 
 def train(report: Report, arrays: Arrays, *, demo: str, settings: dict[str, Any], folder: str) -> Reply:
-    """Train a demo and write its history, snapshot and reference into `folder`; gives the facts of the run."""
+    """Train a demo and write its history, snapshot and reference into `folder`.
+
+    Returns the facts of `core.library.records.Run` that the training decides, and its history.
+    """
     import keras
 
     lower_priority()
     clear_folder(Path(folder))
-    recipe, chosen = get_demo(demo), TrainSettings(**settings)
-    keras.utils.set_random_seed(chosen.seed)
-    data = recipe.data(chosen)
-    _check_batch(chosen, data)
-    model = recipe.build(chosen)
-    history = _train_model(recipe, model, data, chosen, report)
+    recipe, train_settings = get_demo(demo), TrainSettings(**settings)
+    keras.utils.set_random_seed(train_settings.seed)
+    data = recipe.data(train_settings)
+    if train_settings.batch_size > data.train.rows:
+        raise InputError(
+            f"The batch size is above the {data.train.rows:,} rows of training data.",
+            received=train_settings.batch_size,
+            cure=f"Choose {data.train.rows:,} or fewer.",
+        )
+    model = recipe.build(train_settings)
+    history = _train_model(recipe, model, data, train_settings, report)
     return _write_run(recipe, model, data, history, Path(folder)), None
 
 
-def _check_batch(settings: TrainSettings, data: Data) -> None:
-    if settings.batch_size > data.train.rows:
-        raise InputError(
-            f"The batch size is above the {data.train.rows:,} rows of training data.",
-            received=settings.batch_size,
-            cure=f"Choose {data.train.rows:,} or fewer.",
-        )
-
-
-def _train_model(demo: Demo, model: Any, data: Data, settings: TrainSettings, report: Report) -> list[dict]:
-    history: list[dict[str, Any]] = []
+def _train_model(demo: Demo, model: Any, data: Data, settings: TrainSettings, report: Report) -> History:
+    history: History = []
     last = 0.0
 
-    def hear(progress: Progress) -> None:
+    def on_progress(progress: Progress) -> None:
         nonlocal last
         if progress.logs is not None:
             logs = {name: value if math.isfinite(value) else None for name, value in progress.logs.items()}
@@ -63,22 +60,23 @@ def _train_model(demo: Demo, model: Any, data: Data, settings: TrainSettings, re
         report({"done": progress.fraction, "epoch": progress.epoch, "history": history})
 
     report({"done": 0.0, "epoch": 0, "history": []})
-    demo.train(model, data, settings, hear)
+    demo.train(model, data, settings, on_progress)
     return history
 
 
-def _write_run(demo: Demo, model: Any, data: Data, history: list[dict], folder: Path) -> dict[str, Any]:
-    answers = predict_in_batches(live_predictor(model), data.held_out.inputs)
-    Reference(data.held_out.inputs, answers, data.held_out.targets).head(REFERENCE_ROWS).write(folder / "reference.npz")
+def _write_run(demo: Demo, model: Any, data: Data, history: History, folder: Path) -> dict[str, Any]:
+    inputs, targets = data.held_out
+    predictions = predict_in_batches(live_predictor(model), inputs)
+    Reference(inputs, predictions, targets).head(REFERENCE_ROWS).write(folder / "reference.npz")
     (folder / "snapshot").mkdir()
     write_variables(model, folder / "snapshot")
     with (folder / "history.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(history[0]))
         writer.writeheader()
         writer.writerows(history)
-    score = demo.score_predictions(answers, data.held_out.targets)
+    score = demo.score_predictions(predictions, targets)
     rows = {"training": data.train.rows, "validation": data.validation.rows, "held_out": data.held_out.rows}
     facts = describe_model(model) | {"score": score.value, "score_name": score.name, "history": history, "rows": rows}
     # Last of all, because it moves the weights on: where would the next step lead?
-    step = train_one_step(model, data.held_out.inputs, data.held_out.targets, demo.key)
+    step = train_one_step(model, inputs, targets, demo.key)
     return facts | {"stepped": step.get("weights", [])}
