@@ -170,7 +170,7 @@ class Catalog:
 
 
 def _read_stamps(connection: sql.Connection) -> Sequence[tuple[str, int, str]]:
-    return connection.execute(sql.select(ENTRIES.c.id, ENTRIES.c.stamp, ENTRIES.c.run)).tuples().all()
+    return connection.execute(sql.select(ENTRIES.c.id, ENTRIES.c.stamp, ENTRIES.c.run)).all()
 
 
 def _read_state(connection: sql.Connection, name: str) -> str | None:
@@ -215,7 +215,7 @@ def _insert_tags_hashes_words(connection: sql.Connection, entries: list[IndexedE
     keys: dict[str, int] = {}
     for batch in _batches([indexed.entry.id for indexed in entries]):
         select = sql.select(ENTRIES.c.id, ENTRIES.c.key).where(ENTRIES.c.id.in_(batch))
-        keys |= dict(connection.execute(select).tuples().all())
+        keys |= dict(connection.execute(select).all())
     tags = [{"tag": tag, "key": keys[indexed.entry.id]} for indexed in entries for tag in indexed.entry.tags]
     hashes = [
         {"sha256": sha256, "key": keys[indexed.entry.id]} for indexed in entries for sha256 in sorted({*indexed.hashes})

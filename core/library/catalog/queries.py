@@ -221,7 +221,7 @@ def count_tags(connection: sql.Connection, viewer_id: str | None) -> dict[str, i
     select = sql.select(TAGS.c.tag, sql.func.count()).group_by(TAGS.c.tag).order_by(TAGS.c.tag)
     if viewer_id is not None:
         select = select.join(ENTRIES, ENTRIES.c.key == TAGS.c.key).where(*_visibility_conditions(ENTRIES.c, viewer_id))
-    return dict(connection.execute(select).tuples().all())
+    return dict(connection.execute(select).all())
 
 
 def count_values(connection: sql.Connection, name: str, viewer_id: str | None) -> dict[Any, int]:
