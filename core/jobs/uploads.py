@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 from core.errors import InputError, RoundtripError, cleanup_on_error
 from core.library import Library, storage
 from core.library.records import Artifact, Run
-from core.validation.upload import FILE_NAMES
+from core.validation.file_types import FILE_NAMES
 
 WEIGHTS_SUFFIX, ARCHITECTURE_SUFFIX, OPENVINO_XML_SUFFIX, OPENVINO_BIN_SUFFIX = ".weights.h5", ".json", ".xml", ".bin"
 OPENVINO_FILES = ("model.xml", "model.bin")

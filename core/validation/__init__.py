@@ -1,4 +1,4 @@
-"""The gate: what a file from outside must be before anything opens it. Pure Python, bounded, no model runtime."""
+"""Validate an untrusted file before anything opens it: pure Python, bounded, without any model runtime."""
 
 from core.validation.rules import RULES, refusal
 from core.validation.upload import ValidatedUpload, validate_upload

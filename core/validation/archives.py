@@ -1,11 +1,8 @@
-"""Zip and directory listings checked before extraction.
+"""The files of an untrusted zip or folder, checked before one byte of them is unpacked.
 
-A stranger's zip: its index is checked in full before one byte is unpacked, and against what stands beside the files.
-
-What is let in: files that lie one behind the other without a gap, no name twice, nothing encrypted, no link, each of
-the size that it says.
-
-A folder that the command line was given: the same view as of a zip, with links and devices refused.
+A zip's index is checked in full, and compared with the header beside each file. What is let in: files that lie one
+behind the other without a gap, no name twice, nothing encrypted, no link, each of the size that it says. A folder,
+which the command line may be given, is read in the same way, without links and devices.
 """
 
 import os
@@ -16,32 +13,21 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from core.validation import limits
 from core.validation.rules import is_plain_name, refusal
 
 END_RECORD = struct.Struct("<4s4H2LH")  # of the index
-ZIP64_END_RECORD, ZIP64_LOCATOR = (
-    struct.Struct("<4sQ2H2L4Q"),
-    struct.Struct("<4sLQL"),
-)  # the same in 64 bits, and where it is
+ZIP64_END_RECORD = struct.Struct("<4sQ2H2L4Q")  # the same in 64 bits
+ZIP64_LOCATOR = struct.Struct("<4sLQL")  # and where it is
 LOCAL_HEADER = struct.Struct("<4s5H3L2H")  # beside a file
-TAIL = END_RECORD.size + 65_535  # bytes in which the end of the index must lie, behind the longest comment
-ENCRYPTED, FLAG_DATA_DESCRIPTOR, UTF8 = 0x1, 0x8, 0x800
-DATA_DESCRIPTOR_SIZES = {12, 16, 20, 24}  # bytes that may follow a file whose size was not known before
+TAIL = END_RECORD.size + 65_535  # bytes in which the end record must lie, behind the longest comment
+ENCRYPTED, DATA_DESCRIPTOR, STRONG_ENCRYPTION, UTF8, MASKED_INDEX = 0x1, 0x8, 0x40, 0x800, 0x2000  # flags of a file
+DATA_DESCRIPTOR_SIZES = (24, 20, 16, 12)  # bytes that may follow a file whose size was not known before
 ZIP64_SIZE_MARKER = 0xFFFFFFFF  # where a size stands in the extra field
 BLOCK = 1 << 20
-ZIP_ERRORS = (
-    OSError,
-    EOFError,
-    RuntimeError,
-    NotImplementedError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-)
+ZIP_ERRORS = (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error, struct.error)
 
 
 def check_end_record(stream: BinaryIO, size: int, max_members: int | None = None) -> None:
@@ -52,35 +38,36 @@ def check_end_record(stream: BinaryIO, size: int, max_members: int | None = None
     """
     stream.seek(max(0, size - TAIL))
     tail = stream.read()
-    where = tail.rfind(b"PK\x05\x06")
-    if where < 0 or len(tail) - where < END_RECORD.size:
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) - at < END_RECORD.size:
         raise refusal("zip-broken")
-    _, disk, first, here, entries, length, start, comment = END_RECORD.unpack_from(tail, where)
-    if (disk, first, here) != (0, 0, entries) or len(tail) - where != END_RECORD.size + comment:
+    _, disk, first, here, entries, length, start, comment = END_RECORD.unpack_from(tail, at)
+    if (disk, first, here) != (0, 0, entries) or len(tail) - at != END_RECORD.size + comment:
         raise refusal("zip-broken")
     if entries > (max_members or limits.MAX_MEMBERS) or length > limits.MAX_DIRECTORY_BYTES:
         raise refusal("zip-many", f"{entries:,}")
-    _check_zip64_end_record(stream, size - len(tail) + where, entries, length, start)
+    _check_zip64_end_record(stream, size - len(tail) + at, entries, length, start)
 
 
 def _check_zip64_end_record(stream: BinaryIO, end_offset: int, entries: int, length: int, start: int) -> None:
-    """In front of the end record there may be one in 64 bits, which must say the same."""
-    stream.seek(max(0, end_offset - ZIP64_LOCATOR.size - ZIP64_END_RECORD.size))
-    ahead = stream.read(min(end_offset, ZIP64_LOCATOR.size + ZIP64_END_RECORD.size))
+    """Check the end record of 64 bits that may stand in front of the other one, and must say the same."""
+    size = ZIP64_END_RECORD.size + ZIP64_LOCATOR.size
+    stream.seek(max(0, end_offset - size))
+    ahead = stream.read(min(end_offset, size))
     if not ahead[-ZIP64_LOCATOR.size :].startswith(b"PK\x06\x07"):
         return
-    if len(ahead) < ZIP64_LOCATOR.size + ZIP64_END_RECORD.size or not ahead.startswith(b"PK\x06\x06"):
+    if len(ahead) < size or not ahead.startswith(b"PK\x06\x06"):
         raise refusal("zip-broken")
-    *_, here, all_, wide, first = ZIP64_END_RECORD.unpack_from(ahead)
-    if (here, all_, wide) != (entries, entries, length) or start not in (first, ZIP64_SIZE_MARKER):
-        raise refusal("zip-broken", f"{all_:,} files in one end of its index, {entries:,} in the other")
+    *_, here, total, wide_length, wide_start = ZIP64_END_RECORD.unpack_from(ahead)
+    if (here, total, wide_length) != (entries, entries, length) or start not in (wide_start, ZIP64_SIZE_MARKER):
+        raise refusal("zip-broken", f"{total:,} files in one end of its index, {entries:,} in the other")
 
 
 class UntrustedZip:
-    """The files of a zip by name, as in `Folder`. Raises Refused for whatever breaks a rule of zips."""
+    """The files of a zip: their sizes in bytes by name. Raises Refused for whatever breaks a rule of zips."""
 
     def __init__(self, stream: BinaryIO, size: int, max_bytes: int):
-        self._stream, self._size = stream, size
+        self._stream = stream
         check_end_record(stream, size)
         try:
             self._zip = zipfile.ZipFile(stream)
@@ -90,113 +77,105 @@ class UntrustedZip:
         self.sizes = {name: member.file_size for name, member in self._members.items()}
 
     def _check_members(self, max_bytes: int) -> dict[str, zipfile.ZipInfo]:
-        found = self._zip.infolist()
-        if len(found) > limits.MAX_MEMBERS:
-            raise refusal("zip-many", f"{len(found):,}")
-        for member in found:
+        members = self._zip.infolist()
+        if len(members) > limits.MAX_MEMBERS:
+            raise refusal("zip-many", f"{len(members):,}")
+        for member in members:
             _check_member(member)
-        names = [member.filename.rstrip("/") for member in found]
-        seen: set[str] = set()
-        for name in (one.casefold() for one in names):
-            if name in seen:
+        names: set[str] = set()
+        for name in (member.filename.rstrip("/").casefold() for member in members):
+            if name in names:
                 raise refusal("zip-duplicate", name)
-            seen.add(name)
-        if sum(member.file_size for member in found) > max_bytes:
-            raise refusal("unpacked-size", f"{sum(member.file_size for member in found):,} bytes")
-        self._check_layout(found)
-        return {member.filename: member for member in found if not member.is_dir()}
+            names.add(name)
+        if (total := sum(member.file_size for member in members)) > max_bytes:
+            raise refusal("unpacked-size", f"{total:,} bytes")
+        self._check_layout(members)
+        return {member.filename: member for member in members if not member.is_dir()}
 
     def _check_layout(self, members: list[zipfile.ZipInfo]) -> None:
         """Each file begins where the one before it ends, and the index behind the last."""
-        at = 0
-        for member in sorted(members, key=lambda one: one.header_offset):
-            gap = member.header_offset - at
-            if gap:
+        end = 0
+        for member in sorted(members, key=lambda member: member.header_offset):
+            if member.header_offset != end:
                 raise refusal("zip-overlap", member.filename)
-            at = self._member_end(member)
-        if at != self._zip.start_dir:
+            end = self._member_end(member)
+        if end != self._zip.start_dir:
             raise refusal("zip-overlap")
 
     def _member_end(self, member: zipfile.ZipInfo) -> int:
-        """Where a file of the zip ends, its header read and held against the index."""
+        """Return where a file of the zip ends, after comparing its header with the index."""
         self._stream.seek(member.header_offset)
         header = self._stream.read(LOCAL_HEADER.size)
         if len(header) < LOCAL_HEADER.size or header[:4] != b"PK\x03\x04":
             raise refusal("zip-header", member.filename)
         _, _, flags, method, _, _, crc, packed, unpacked, name_length, extra_length = LOCAL_HEADER.unpack(header)
-        name = self._stream.read(name_length)
-        extra = self._stream.read(extra_length)
+        name, extra = self._stream.read(name_length), self._stream.read(extra_length)
         if name != _raw_name(member) or (flags | 6, method) != (member.flag_bits | 6, member.compress_type):
             raise refusal("zip-header", member.filename)
-        behind = bool(flags & FLAG_DATA_DESCRIPTOR)
-        if not behind and (crc, *_header_sizes(packed, unpacked, extra)) != (
-            member.CRC,
-            member.compress_size,
-            member.file_size,
-        ):
+        end: int = member.header_offset + LOCAL_HEADER.size + name_length + extra_length + member.compress_size
+        if flags & DATA_DESCRIPTOR:
+            return end + self._data_descriptor_size(end)
+        sizes = _header_sizes(packed, unpacked, extra)
+        if (crc, *sizes) != (member.CRC, member.compress_size, member.file_size):
             raise refusal("zip-header", member.filename)
-        end = member.header_offset + LOCAL_HEADER.size + name_length + extra_length + member.compress_size
-        return end + self._data_descriptor_size(end) if behind else end
+        return end
 
     def _data_descriptor_size(self, offset: int) -> int:
-        """Bytes of the description behind a file: what follows it must be a header of the zip."""
+        """Return the bytes of the descriptor behind a file; what follows it must be a header of the zip."""
         self._stream.seek(offset)
         following = self._stream.read(max(DATA_DESCRIPTOR_SIZES) + 4)
-        for length in sorted(DATA_DESCRIPTOR_SIZES, reverse=True):
+        for length in DATA_DESCRIPTOR_SIZES:
             if following[length : length + 2] == b"PK":
                 return length
         raise refusal("zip-overlap")
 
-    def read(self, name: str, max_bytes: int) -> bytes:
-        """The content of a file of at most `most` bytes. Raises Refused for more, and for a wrong checksum."""
-        if self.sizes[name] > max_bytes:
-            raise refusal("zip-bomb" if max_bytes > limits.MAX_JSON_BYTES else "json-size", name)
-        with self._open_member(name) as stream:
-            return _read_member_bytes(stream, self.sizes[name], name)
+    def read(self, name: str) -> bytes:
+        """Return the content of a text file. Raises Refused for one that is too long, or a wrong checksum."""
+        if self.sizes[name] > limits.MAX_JSON_BYTES:
+            raise refusal("json-size", name)
+        return b"".join(self._unpack(name))
 
     def copy(self, name: str, path: Path) -> None:
         """Unpack a file to a path of ours, never more bytes than it was declared to have."""
-        left = self.sizes[name]
-        with self._open_member(name) as stream, path.open("xb") as out:
-            while left:
-                block = _read_member_bytes(stream, min(BLOCK, left), name)
-                out.write(block)
-                left -= len(block)
-            if _read_member_bytes(stream, 1, name, whole=False):
-                raise refusal("zip-header", name)
+        with path.open("xb") as out:
+            out.writelines(self._unpack(name))
 
     def test(self, name: str) -> None:
         """Unpack a file into nothing. Raises Refused for a wrong checksum, or another length than declared."""
+        for _ in self._unpack(name):
+            pass
+
+    def _unpack(self, name: str) -> Iterator[bytes]:
+        """Yield the content of a file in blocks; at its end the checksum is compared."""
         left = self.sizes[name]
         with self._open_member(name) as stream:
-            while left:
-                left -= len(_read_member_bytes(stream, min(BLOCK, left), name))
-            if _read_member_bytes(stream, 1, name, whole=False):
-                raise refusal("zip-header", name)
+            while block := _read_block(stream, min(BLOCK, left) or 1, name):
+                if not left:
+                    raise refusal("zip-header", name)
+                left -= len(block)
+                yield block
+        if left:
+            raise refusal("zip-broken", name)
 
-    def _open_member(self, name: str) -> zipfile.ZipExtFile:
+    def _open_member(self, name: str) -> IO[bytes]:
         try:
             return self._zip.open(self._members[name])
         except ZIP_ERRORS as error:
             raise refusal("zip-header", name) from error
 
 
-def _read_member_bytes(stream: zipfile.ZipExtFile, count: int, name: str, whole: bool = True) -> bytes:
-    """So many bytes; at the end of a file its checksum is compared."""
+def _read_block(stream: IO[bytes], size: int, name: str) -> bytes:
     try:
-        data = stream.read(count)
+        return stream.read(size)
     except ZIP_ERRORS as error:
         raise refusal("zip-crc", name) from error
-    if whole and len(data) != count:
-        raise refusal("zip-broken", name)
-    return data
 
 
 def _check_member(member: zipfile.ZipInfo) -> None:
     name = member.filename
     if member.orig_filename != name or not all(is_plain_name(part) for part in name.removesuffix("/").split("/")):
         raise refusal("zip-name", member.orig_filename)
-    if member.flag_bits & ENCRYPTED or member.flag_bits & 0x2040:  # strong encryption, a masked index
+    if member.flag_bits & (ENCRYPTED | STRONG_ENCRYPTION | MASKED_INDEX):
         raise refusal("zip-encrypted", name)
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFDIR if member.is_dir() else stat.S_IFREG):
@@ -218,52 +197,50 @@ def _raw_name(member: zipfile.ZipInfo) -> bytes:
 
 
 def _header_sizes(packed: int, unpacked: int, extra: bytes) -> tuple[int, int]:
-    """The packed and the unpacked size that a header gives, those of 64 bits out of its extra field."""
+    """Return the packed and the unpacked size of a header, those of 64 bits out of its extra field."""
     at = 0
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<HH", extra, at)
         if kind == 1 and ZIP64_SIZE_MARKER in (packed, unpacked) and length >= 16:
-            wide = struct.unpack_from("<QQ", extra, at + 4)
+            wide_unpacked, wide_packed = struct.unpack_from("<QQ", extra, at + 4)
             return (
-                wide[1] if packed == ZIP64_SIZE_MARKER else packed,
-                wide[0] if unpacked == ZIP64_SIZE_MARKER else unpacked,
+                wide_packed if packed == ZIP64_SIZE_MARKER else packed,
+                wide_unpacked if unpacked == ZIP64_SIZE_MARKER else unpacked,
             )
         at += 4 + length
     return packed, unpacked
 
 
 class UntrustedFolder:
-    """The files under a folder by their name in it, such as "variables/variables.index". Raises Refused."""
+    """The files of a folder: their sizes in bytes by name, such as "variables/variables.index". Raises Refused."""
 
     def __init__(self, root: Path, max_bytes: int):
         self._root = root
-        self.sizes = dict(self._walk(root, ""))
-        if sum(self.sizes.values()) > max_bytes:
-            raise refusal("unpacked-size", f"{sum(self.sizes.values()):,} bytes")
+        self.sizes = dict(self._walk())
+        if (total := sum(self.sizes.values())) > max_bytes:
+            raise refusal("unpacked-size", f"{total:,} bytes")
 
-    def _walk(self, folder: Path, prefix: str) -> Iterator[tuple[str, int]]:
-        count = 0
-        waiting = [(folder, prefix)]
-        while waiting:
-            where, before = waiting.pop()
-            for entry in sorted(os.scandir(where), key=lambda one: one.name):
+    def _walk(self) -> Iterator[tuple[str, int]]:
+        count, folders = 0, [self._root]
+        while folders:
+            for entry in sorted(os.scandir(folders.pop()), key=lambda entry: entry.name):
                 count += 1
                 if count > limits.MAX_MEMBERS:
                     raise refusal("zip-many", f"more than {limits.MAX_MEMBERS:,}")
-                name = f"{before}{entry.name}"
-                mode = entry.stat(follow_symlinks=False).st_mode
+                name = Path(entry).relative_to(self._root).as_posix()
+                status = entry.stat(follow_symlinks=False)
                 if not is_plain_name(entry.name):
                     raise refusal("zip-name", name)
-                if stat.S_ISDIR(mode):
-                    waiting.append((where / entry.name, f"{name}/"))
-                elif stat.S_ISREG(mode):
-                    yield name, entry.stat(follow_symlinks=False).st_size
+                if stat.S_ISDIR(status.st_mode):
+                    folders.append(Path(entry))
+                elif stat.S_ISREG(status.st_mode):
+                    yield name, status.st_size
                 else:
                     raise refusal("not-a-file", name)
 
-    def read(self, name: str, max_bytes: int) -> bytes:
-        """The content of a file of at most `most` bytes. Raises Refused for more."""
-        if self.sizes[name] > max_bytes:
+    def read(self, name: str) -> bytes:
+        """Return the content of a text file. Raises Refused for one that is too long."""
+        if self.sizes[name] > limits.MAX_JSON_BYTES:
             raise refusal("json-size", name)
         return (self._root / name).read_bytes()
 

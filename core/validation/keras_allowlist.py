@@ -1,7 +1,7 @@
-"""The classes and functions of Keras 3.15 that a model from outside may name, written down.
+"""The classes and functions of Keras 3.15 that an untrusted model may name.
 
 What is on no list is refused: what takes a function of Python (Lambda, Map, Scan, Cond), what reads a path (TFSMLayer),
-and what wraps other frameworks. A test holds every name against the Keras that is installed.
+and what wraps other frameworks. A test compares every name with the installed Keras.
 """
 
 from typing import NamedTuple
@@ -11,8 +11,7 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-LAYERS = _names(
-    """
+LAYERS = _names("""
     Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D
     AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add AdditiveAttention AlphaDropout Attention
     AugMix AutoContrast Average AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D
@@ -35,54 +34,36 @@ LAYERS = _names(
     SpatialDropout2D SpatialDropout3D SpectralNormalization StackedRNNCells StringLookup Subtract TextVectorization
     TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D Wrapper ZeroPadding1D ZeroPadding2D
     ZeroPadding3D
-    """
-)
+""")
 
-INITIALIZERS = _names(
-    """
+INITIALIZERS = _names("""
     Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity IdentityInitializer LecunNormal LecunUniform
     Ones Orthogonal OrthogonalInitializer RandomNormal RandomUniform STFT STFTInitializer TruncatedNormal
     VarianceScaling Zeros constant glorot_normal glorot_uniform he_normal he_uniform identity lecun_normal
     lecun_uniform ones orthogonal random_normal random_uniform stft truncated_normal variance_scaling zeros
-    """
-)
+""")
 
-REGULARIZERS = _names(
-    """
-    L1 L1L2 L2 OrthogonalRegularizer l1 l1_l2 l2 orthogonal_regularizer
-    """
-)
+REGULARIZERS = _names("L1 L1L2 L2 OrthogonalRegularizer l1 l1_l2 l2 orthogonal_regularizer")
 
-CONSTRAINTS = _names(
-    """
-    MaxNorm MinMaxNorm NonNeg UnitNorm max_norm min_max_norm non_neg unit_norm
-    """
-)
+CONSTRAINTS = _names("MaxNorm MinMaxNorm NonNeg UnitNorm max_norm min_max_norm non_neg unit_norm")
 
-OPTIMIZERS = _names(
-    """
+OPTIMIZERS = _names("""
     Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer MultiOptimizer Muon Nadam
     OptimizerMap RMSprop SGD ScheduleFreeAdamW
-    """
-)
+""")
 
-SCHEDULES = _names(
-    """
+SCHEDULES = _names("""
     CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay
-    """
-)
+""")
 
-LOSSES = _names(
-    """
+LOSSES = _names("""
     BinaryCrossentropy BinaryFocalCrossentropy CTC CategoricalCrossentropy CategoricalFocalCrossentropy
     CategoricalGeneralizedCrossEntropy CategoricalHinge Circle CosineSimilarity Dice Hinge Huber KLDivergence
     LogCosh MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError Poisson
     SparseCategoricalCrossentropy SquaredHinge Tversky
-    """
-)
+""")
 
-METRICS = _names(
-    """
+METRICS = _names("""
     AUC Accuracy BinaryAccuracy BinaryCrossentropy BinaryIoU CategoricalAccuracy CategoricalCrossentropy
     CategoricalHinge ConcordanceCorrelation CosineSimilarity F1Score FBetaScore FalseNegatives FalsePositives Hinge
     IoU KLDivergence LogCoshError Mean MeanAbsoluteError MeanAbsolutePercentageError MeanIoU MeanMetricWrapper
@@ -90,52 +71,40 @@ METRICS = _names(
     PrecisionAtRecall R2Score Recall RecallAtPrecision RootMeanSquaredError SensitivityAtSpecificity
     SparseCategoricalAccuracy SparseCategoricalCrossentropy SparseTopKCategoricalAccuracy SpecificityAtSensitivity
     SquaredHinge Sum TopKCategoricalAccuracy TrueNegatives TruePositives
-    """
-)
+""")
 
-DTYPE_POLICIES = _names(
-    """
+DTYPE_POLICIES = _names("""
     AWQDTypePolicy DTypePolicy DTypePolicyMap FloatDTypePolicy GPTQDTypePolicy Int4DTypePolicy QuantizedDTypePolicy
     QuantizedFloat8DTypePolicy
-    """
-)
+""")
 
-QUANTIZERS = _names(
-    """
+QUANTIZERS = _names("""
     AWQConfig AbsMaxQuantizer Float8QuantizationConfig GPTQConfig Int4QuantizationConfig Int8QuantizationConfig
     QuantizationConfig
-    """
-)
+""")
 
-ACTIVATION_FUNCTIONS = _names(
-    """
+ACTIVATION_FUNCTIONS = _names("""
     celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear
     log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus
     sparse_sigmoid sparsemax squareplus swish tanh tanh_shrink threshold
-    """
-)
+""")
 
-LOSS_FUNCTIONS = _names(
-    """
+LOSS_FUNCTIONS = _names("""
     binary_crossentropy binary_focal_crossentropy categorical_crossentropy categorical_focal_crossentropy
     categorical_generalized_cross_entropy categorical_hinge circle cosine_similarity ctc dice hinge huber
     kl_divergence log_cosh mean_absolute_error mean_absolute_percentage_error mean_squared_error
     mean_squared_logarithmic_error poisson sparse_categorical_crossentropy squared_hinge tversky
-    """
-)
+""")
 
-METRIC_FUNCTIONS = _names(
-    """
+METRIC_FUNCTIONS = _names("""
     binary_accuracy binary_crossentropy binary_focal_crossentropy categorical_accuracy categorical_crossentropy
     categorical_focal_crossentropy categorical_hinge concordance_correlation hinge huber kl_divergence log_cosh
     mean_absolute_error mean_absolute_percentage_error mean_squared_error mean_squared_logarithmic_error
     pearson_correlation poisson sparse_categorical_accuracy sparse_categorical_crossentropy
     sparse_top_k_categorical_accuracy squared_hinge top_k_categorical_accuracy
-    """
-)
+""")
 
-OPS_NUMPY = _names(
-    """
+OPS_NUMPY = _names("""
     Rot90 Absolute Abs Fabs Add All AllClose Angle Any Amax Amin Append Arange Arccos Arccosh Arcsin Arcsinh Arctan
     Arctan2 Arctanh Argmax Argmin Argsort Array View Average Heaviside Bincount BitwiseAnd BitwiseInvert BitwiseNot
     BitwiseOr BitwiseXor BitwiseLeftShift LeftShift BitwiseRightShift RightShift BroadcastTo Cbrt Ceil Clip
@@ -151,45 +120,34 @@ OPS_NUMPY = _names(
     Vstack Vsplit Where Subtract Multiply Divide DivideNoNan TrueDivide Power Negative Nextafter Square Sqrt Squeeze
     Transpose Trapezoid Mean Vander Var Sum FloorDivide LogicalXor Corrcoef Correlate Select Slogdet Argpartition
     Histogram ArraySplit Unique Dsplit
-    """
-)
+""")
 
-OPS_NN = _names(
-    """
+OPS_NN = _names("""
     Relu Relu6 Sigmoid SparseSigmoid Softplus Softsign SoftShrink SparsePlus Silu Squareplus LogSigmoid LeakyRelu
     HardSigmoid HardSilu Elu Selu Gelu Celu Glu TanhShrink HardTanh HardShrink Threshold Softmax LogSoftmax
     Sparsemax MaxPool AdaptiveMaxPool AveragePool AdaptiveAveragePool Conv DepthwiseConv SeparableConv ConvTranspose
     OneHot BinaryCrossentropy CategoricalCrossentropy SparseCategoricalCrossentropy MultiHot Moments BatchNorm
     CTCLoss CTCDecode Normalize PSNR DotProductAttention RMSNorm LayerNorm Polar Unfold Fold DepthToSpace
     SpaceToDepth
-    """
-)
+""")
 
-OPS_MATH = _names(
-    """
+OPS_MATH = _names("""
     SegmentReduction SegmentSum SegmentMax SegmentMin SegmentProd TopK InTopK Logsumexp CDist ExtractSequences FFT
     FFT2 IFFT2 RFFT IRFFT STFT ISTFT Rsqrt Erf Erfc Erfinv Logdet ViewAsComplex ViewAsReal
-    """
-)
+""")
 
-OPS_LINALG = _names(
-    """
+OPS_LINALG = _names("""
     Cholesky CholeskyInverse Det Eig Eigh Inv LuFactor Norm Qr Solve SolveTriangular SVD Lstsq MatrixRank Pinv
-    """
-)
+""")
 
-OPS_IMAGE = _names(
-    """
+OPS_IMAGE = _names("""
     RGBToGrayscale RGBToHSV HSVToRGB Resize AffineTransform ExtractPatches MapCoordinates PadImages CropImages
     PerspectiveTransform GaussianBlur ElasticTransform ScaleAndTranslate SobelEdges SSIM
-    """
-)
+""")
 
-OPS_CORE = _names(
-    """
+OPS_CORE = _names("""
     Scatter ScatterUpdate Slice SliceUpdate StopGradient Unstack Cast SaturateCast ConvertToTensor
-    """
-)
+""")
 
 FUNCTIONAL_CLASSES = frozenset({"Functional", "Model", "Sequential"})
 
@@ -219,35 +177,30 @@ ALLOWED_CLASSES: dict[str, frozenset[str]] = {
     "keras.src.applications.inception_resnet_v2": frozenset({"CustomScaleLayer"}),
 }
 
-# Where Keras 2 and earlier releases of Keras 3 said that a model's own class lives; this Keras finds it or says so.
+# Where Keras 2 and earlier releases of Keras 3 placed a model's own class; this Keras finds it or says so.
+LEGACY_MODEL_MODULES = _names("""
+    keras.engine.functional keras.engine.sequential keras.engine.training keras.src.engine.functional
+    keras.src.engine.sequential keras.src.engine.training keras.src.models.functional keras.src.models.model
+    keras.src.models.sequential
+""")
 LEGACY_MODULE_CLASSES: dict[str, frozenset[str]] = {
-    "keras.engine.functional": FUNCTIONAL_CLASSES,
-    "keras.engine.sequential": FUNCTIONAL_CLASSES,
-    "keras.engine.training": FUNCTIONAL_CLASSES,
-    "keras.src.engine.functional": FUNCTIONAL_CLASSES,
-    "keras.src.engine.sequential": FUNCTIONAL_CLASSES,
-    "keras.src.engine.training": FUNCTIONAL_CLASSES,
-    "keras.src.models.functional": FUNCTIONAL_CLASSES,
-    "keras.src.models.sequential": FUNCTIONAL_CLASSES,
-    "keras.src.models.model": FUNCTIONAL_CLASSES,
+    **dict.fromkeys(LEGACY_MODEL_MODULES, FUNCTIONAL_CLASSES),
     "keras.mixed_precision": frozenset({"Policy", "LossScaleOptimizer"}),
     "keras.optimizers.legacy": OPTIMIZERS,
     "keras.optimizers.experimental": OPTIMIZERS,
 }
 
-# Layers of Keras 1 and 2 that are gone, and what their files call the rest: to be read, they must be let in; what this
-# Keras does not know, it refuses by name.
-LEGACY_CLASSES = _names(
-    """
+# Layers of Keras 1 and 2 that are gone, and former names of others: let in, since this Keras refuses by name what it
+# does not know.
+LEGACY_CLASSES = _names("""
     AtrousConvolution1D AtrousConvolution2D BatchNormalizationV1 BatchNormalizationV2 CuDNNGRU CuDNNLSTM Deconvolution2D
     GRUV2 Highway LSTMV2 LocallyConnected1D LocallyConnected2D MaxoutDense Merge Policy PolicyV1 ThresholdedReLU
     TimeDistributedDense WeightRegularizer
-    """
-)
+""")
 
 CLASSES_WITHOUT_MODULE = frozenset().union(*ALLOWED_CLASSES.values(), *LEGACY_MODULE_CLASSES.values(), LEGACY_CLASSES)
 
-# Values that Keras writes in the manner of classes.
+# Values that Keras writes as if they were objects of a class.
 LITERAL_CLASSES = frozenset(
     {"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__", "TensorShape"}
 )
@@ -258,13 +211,11 @@ ALLOWED_FUNCTIONS: dict[str, frozenset[str]] = {
     "keras.losses": LOSS_FUNCTIONS,
     "keras.metrics": METRIC_FUNCTIONS,
     # An activation that is also an operation is saved under either name.
-    "keras.ops": _names(
-        """
+    "keras.ops": _names("""
         abs absolute celu elu exp gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu
         log_sigmoid log_softmax negative relu relu6 selu sigmoid silu sin cos soft_shrink softmax softplus softsign
         sparse_plus sparsemax sqrt square squareplus swish tanh tanh_shrink threshold
-        """
-    ),
+    """),
 }
 
 
@@ -275,8 +226,19 @@ class DemoClass(NamedTuple):
     registered_name: str
 
 
-# By exact name: a copy of a demo's run that was taken out can be brought in again.
+# By exact name: an exported copy of a demo's run can be imported again.
 DEMO_CLASSES: dict[str, DemoClass] = {
     "Scale": DemoClass("core.demos.digits_custom", "Scale"),
     "DigitReader": DemoClass("core.demos.digits_subclassed", "DigitReader"),
 }
+
+
+def is_allowed_class(name: str, module: str | None) -> bool:
+    """Whether a config may name this class; those of early releases come without their module."""
+    if module is None:
+        return name in CLASSES_WITHOUT_MODULE
+    return name in ALLOWED_CLASSES.get(module, ()) or name in LEGACY_MODULE_CLASSES.get(module, ())
+
+
+def is_allowed_function(name: str, module: str | None) -> bool:
+    return name in ALLOWED_FUNCTIONS.get(module or "builtins", ())

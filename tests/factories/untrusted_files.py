@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from core.settings import Settings
-from core.validation import keras_config as lists
+from core.validation import keras_allowlist as lists
 from core.validation import limits
 
 Upload = tuple[Path, str]  # the file or folder, and what a stranger calls it

@@ -1,8 +1,8 @@
 """What a graph of TensorFlow 1 or 2 uses and reaches: its nodes, the functions in its library, who calls whom."""
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from core.validation import limits, refusal
@@ -13,175 +13,161 @@ PASS_THROUGH_OPS = {"Identity", "PlaceholderWithDefault"}
 # What may be handed to a function that reads a file: what is fed from outside, places of values, numbers.
 HANDLE_OPS = {"Placeholder", "VarHandleOp", "HashTable", "HashTableV2", "MutableDenseHashTableV2", "MutableHashTableV2"}
 HANDLE_OPS |= {"AnonymousHashTable", "AnonymousMutableHashTable", "MutableHashTableOfTensorsV2"}
-DT_STRING, BYTES_PER_VALUE = (
-    7,
-    4,
-)  # TensorFlow's number of the dtype of text; bytes that a number of a constant is taken to have
+DT_STRING = 7  # TensorFlow's number of the dtype of text
+BYTES_PER_VALUE = 4  # that a number of a constant is taken to have
+Nodes = dict[str, Any]  # NodeDef by name
 
 
 class GraphIndex:
     """A graph and its functions: `bodies` are the nodes of each by name. Raises Refused for operations not allowed."""
 
     def __init__(self, definition: Any):
-        library = definition.library.function
-        self.bodies: dict[str, dict[str, Any]] = {MAIN: _by_name(definition.node)}
-        for function in library:
+        self.bodies: dict[str, Nodes] = {MAIN: _by_name(definition.node)}
+        for function in definition.library.function:
             if function.signature.name in self.bodies:
                 raise refusal("saved-model-broken", function.signature.name)
             self.bodies[function.signature.name] = _by_name(function.node_def)
-        if sum(len(body) for body in self.bodies.values()) > limits.MAX_GRAPH_NODES:
+        if sum(map(len, self.bodies.values())) > limits.MAX_GRAPH_NODES:
             raise refusal("saved-model-broken", "more operations than any model has")
-        self.gradients = {one.function_name: one.gradient_func for one in definition.library.gradient}
-        self.calls = {name: _find_calls(body, self) for name, body in self.bodies.items()}
-        self.callers: dict[str, set[str]] = {name: set() for name in self.bodies}
-        for name, called in self.calls.items():
-            for inner in set().union(*called.values()):
-                self.callers[inner].add(name)
-        self._functions_by_operations: dict[frozenset[str], set[str]] = {}
+        self._gradients = {pair.function_name: pair.gradient_func for pair in definition.library.gradient}
+        self.calls = {name: self._find_calls(body) for name, body in self.bodies.items()}
+        self._callers: dict[str, set[str]] = {name: set() for name in self.bodies}
+        for name in self.bodies:
+            for inner in self.called_by(name):
+                self._callers[inner].add(name)
+        self._users: dict[frozenset[str], set[str]] = {}
         self.operation_counts = self._count_operations()
 
+    def _find_calls(self, body: Nodes) -> dict[str, set[str]]:
+        """Return the functions that each node of a body refers to, gradients included."""
+        return {name: called for name, node in body.items() if (called := set(self._called_functions(node)))}
+
+    def _called_functions(self, node: Any) -> Iterator[str]:
+        names = [node.op] if node.op in self.bodies else []
+        for value in node.attr.values():
+            names += [value.func.name] if value.HasField("func") else []
+            names += [function.name for function in value.list.func] if value.HasField("list") else []
+        for name in names:
+            if name not in self.bodies:
+                raise refusal("operation", name)
+            yield name
+            if name in self._gradients:
+                yield self._gradients[name]
+
     def _count_operations(self) -> dict[str, int]:
-        counts: dict[str, int] = defaultdict(int)
-        for body in self.bodies.values():
-            for node in body.values():
-                if (
-                    node.op not in self.bodies
-                    and node.op not in ALLOWED_OPS
-                    and node.op not in SAVER_OPS | TABLE_FILE_OPS
-                ):
-                    raise refusal("operation", node.op)
-                counts[node.op] += 1
+        counts = Counter(node.op for body in self.bodies.values() for node in body.values())
+        for name in counts:
+            if name not in self.bodies and name not in ALLOWED_OPS | SAVER_OPS | TABLE_FILE_OPS:
+                raise refusal("operation", name)
         return dict(counts)
 
+    def called_by(self, function: str) -> set[str]:
+        return set().union(*self.calls[function].values())
+
     def functions_using(self, operations: frozenset[str]) -> set[str]:
-        """The functions that use one of these operations, or call one that does."""
-        if operations not in self._functions_by_operations:
-            waiting = [name for name, body in self.bodies.items() if any(one.op in operations for one in body.values())]
-            found: set[str] = set()
-            while waiting:
-                name = waiting.pop()
-                if name not in found:
-                    found.add(name)
-                    waiting.extend(self.callers[name])
-            self._functions_by_operations[operations] = found - {MAIN}
-        return self._functions_by_operations[operations]
+        """Return the functions that use one of these operations, or call one that does."""
+        if operations not in self._users:
+            users = [name for name, body in self.bodies.items() if any(node.op in operations for node in body.values())]
+            self._users[operations] = _closure(users, lambda name: self._callers[name]) - {MAIN}
+        return self._users[operations]
 
     def nodes_using(self, operations: frozenset[str], body: str) -> set[str]:
-        """Nodes of a body that are one of these operations, or call a function that uses one."""
-        inside = self.functions_using(operations)
-        return {
-            name
-            for name, node in self.bodies[body].items()
-            if node.op in operations or self.calls[body].get(name, set()) & inside
-        }
+        """Return the nodes of a body that are one of these operations, or call a function that uses one."""
+        functions, calls = self.functions_using(operations), self.calls[body]
+        nodes = self.bodies[body].items()
+        return {name for name, node in nodes if node.op in operations or calls.get(name, set()) & functions}
 
-    def upstream_nodes(self, roots: Iterable[str], body: str = MAIN) -> set[str]:
-        """Names of the nodes from which the given ones can be computed, these included."""
-        waiting, found = [_node_name(root) for root in roots if root], set()
-        while waiting:
-            name = waiting.pop()
-            if name in found or name not in self.bodies[body]:
-                continue
-            found.add(name)
-            waiting.extend(_node_name(one) for one in self.bodies[body][name].input)
-        return found
+    def upstream_nodes(self, roots: Iterable[str]) -> set[str]:
+        """Return the nodes of the graph itself from which these can be computed, these included."""
+        nodes = self.bodies[MAIN]
+
+        def inputs(name: str) -> set[str]:
+            return {node_name(input_) for input_ in nodes[name].input} & nodes.keys()
+
+        return _closure({node_name(root) for root in roots if root} & nodes.keys(), inputs)
 
     def value_source(self, name: str, body: str, fed_nodes: set[str]) -> Any:
-        """Where a value comes from, through what only passes it on: a node, or None for an argument of a function and
-        for the nodes `given`, which TensorFlow fills."""
+        """Return the node that a value comes from, through what only passes it on.
+
+        None for an argument of a function, and for `fed_nodes`, which TensorFlow fills.
+        """
         seen: set[str] = set()
-        while (node := self.bodies[body].get(_node_name(name))) is not None and (
-            node.op in PASS_THROUGH_OPS and node.input
-        ):
+        while (node := self.bodies[body].get(node_name(name))) is not None:
             if node.name in fed_nodes:
                 return None
+            if node.op not in PASS_THROUGH_OPS or not node.input:
+                return node
             if node.name in seen:
                 raise refusal("saved-model-broken", node.name)
             seen.add(node.name)
             name = node.input[0]
-        return None if node is not None and node.name in fed_nodes else node
+        return None
 
 
-def _by_name(nodes: Iterable[Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _by_name(nodes: Iterable[Any]) -> Nodes:
+    named: Nodes = {}
     for node in nodes:
-        if node.name in found:
+        if node.name in named:
             raise refusal("saved-model-broken", node.name)
-        found[node.name] = node
-    return found
+        named[node.name] = node
+    return named
 
 
-def _node_name(name: str) -> str:
-    """The node of an input as it is written: "^x", "x:0" and "x:out:0" are all of x."""
+def node_name(name: str) -> str:
+    """Return the node of an input as it is written: "^x", "x:0" and "x:out:0" are all of x."""
     return name.removeprefix("^").partition(":")[0]
 
 
-def _find_calls(body: dict[str, Any], graph: GraphIndex) -> dict[str, set[str]]:
-    """The functions that each node of a body refers to, gradients included."""
-    return {name: called for name, node in body.items() if (called := set(_called_functions(node, graph)))}
-
-
-def _called_functions(node: Any, graph: GraphIndex) -> Iterator[str]:
-    names = [node.op] if node.op in graph.bodies else []
-    for value in node.attr.values():
-        names += [value.func.name] if value.HasField("func") else []
-        names += [one.name for one in value.list.func] if value.HasField("list") else []
-    for name in names:
-        if name not in graph.bodies:
-            raise refusal("operation", name)
-        yield name
-        if name in graph.gradients:
-            yield graph.gradients[name]
+def _closure(roots: Iterable[str], successors: Callable[[str], Iterable[str]]) -> set[str]:
+    """Return the roots and everything that is reached from them."""
+    waiting, reached = list(roots), set()
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting.extend(successors(name))
+    return reached
 
 
 def check_saver(graph: GraphIndex, saver: Any, other_roots: set[str], callable_functions: set[str]) -> None:
-    """Operations of a saver stand only where the saver alone reaches: not in what answers or runs on loading.
+    """Check that operations of a saver stand only where the saver alone reaches: not in what answers or loads.
 
-    `others` are the roots of everything else in the graph itself, `functions` those that can be called from outside.
-    Raises Refused.
+    Args:
+        other_roots: The roots of everything else in the graph itself.
+        callable_functions: Those that can be called from outside.
+
+    Raises:
+        Refused: One of them stands elsewhere, or restores from a place that the graph itself says.
     """
     users = graph.nodes_using(SAVER_OPS, MAIN)
     save, restore = graph.upstream_nodes([saver.save_tensor_name]), graph.upstream_nodes([saver.restore_op_name])
-    reached_too = graph.upstream_nodes(other_roots) | (users - save - restore)
-    if wrong := users & reached_too:
-        raise refusal("saver-operation", _first_operation(graph, wrong))
-    if wrong := graph.nodes_using(SAVER_WRITE_OPS, MAIN) & restore:
-        raise refusal("saver-operation", _first_operation(graph, wrong))
-    if wrong := graph.functions_using(SAVER_OPS) & _reachable_functions(graph, callable_functions):
+    elsewhere = users & (graph.upstream_nodes(other_roots) | (users - save - restore))
+    for wrong in (elsewhere, graph.nodes_using(SAVER_WRITE_OPS, MAIN) & restore):
+        if wrong:
+            raise refusal("saver-operation", graph.bodies[MAIN][min(wrong)].op)
+    reachable = _closure(callable_functions & graph.bodies.keys(), graph.called_by)
+    if wrong := graph.functions_using(SAVER_OPS) & reachable:
         raise refusal("saver-operation", min(wrong))
-    _check_file_name_sources(graph, SAVER_READ_OPS, {_node_name(saver.filename_tensor_name)})
-
-
-def _first_operation(graph: GraphIndex, names: set[str]) -> str:
-    return graph.bodies[MAIN][min(names)].op
-
-
-def _reachable_functions(graph: GraphIndex, functions: set[str]) -> set[str]:
-    waiting, found = list(functions & graph.bodies.keys()), set()
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting.extend(inner for called in graph.calls[name].values() for inner in called)
-    return found
+    _check_file_name_sources(graph, SAVER_READ_OPS, {node_name(saver.filename_tensor_name)}, "saver-operation")
 
 
 def check_tables(graph: GraphIndex, assets: set[str]) -> None:
-    """Words of tables come from assets: `assets` are the nodes of the graph that stand for one. Raises Refused."""
-    _check_file_name_sources(graph, TABLE_FILE_OPS, assets)
+    """Check that the words of tables come from assets: nodes of the graph that stand for one. Raises Refused."""
+    _check_file_name_sources(graph, TABLE_FILE_OPS, assets, "asset-name")
 
 
-def _check_file_name_sources(graph: GraphIndex, file_ops: frozenset[str], fed_nodes: set[str]) -> None:
-    """What reads a file is told where by TensorFlow, in an argument or in one of the nodes `given`, and by no text that
-    the graph itself holds or makes."""
-    for body in graph.bodies:
+def _check_file_name_sources(graph: GraphIndex, file_ops: frozenset[str], fed_nodes: set[str], rule: str) -> None:
+    """Check that what reads a file is told where by TensorFlow, in an argument or in one of `fed_nodes`, and by no text
+    that the graph itself holds or makes."""
+    for body, nodes in graph.bodies.items():
+        fed = fed_nodes if body == MAIN else set()
         for name in sorted(graph.nodes_using(file_ops, body)):
-            node = graph.bodies[body][name]
-            place = 1 if node.op in TABLE_FILE_OPS else 0
-            for one in node.input[place : place + 1] if node.op in file_ops else node.input:
-                source = graph.value_source(one, body, fed_nodes if body == MAIN else set())
-                if not one.startswith("^") and source is not None and not _cannot_be_path(source):
-                    raise refusal("asset-name" if file_ops is TABLE_FILE_OPS else "saver-operation", source.name)
+            node = nodes[name]
+            position = 1 if node.op in TABLE_FILE_OPS else 0
+            for input_ in node.input[position : position + 1] if node.op in file_ops else node.input:
+                source = None if input_.startswith("^") else graph.value_source(input_, body, fed)
+                if source is not None and not _cannot_be_path(source):
+                    raise refusal(rule, source.name)
 
 
 def _cannot_be_path(node: Any) -> bool:
@@ -192,14 +178,10 @@ def _cannot_be_path(node: Any) -> bool:
 
 
 def check_constants(graph: GraphIndex, max_bytes: int) -> None:
-    """No constant unfolds to more than `most` bytes, all of them together. Raises Refused."""
+    """Check that all constants together unfold to no more than `max_bytes`. Raises Refused."""
     total = 0
-    for body in graph.bodies.values():
-        for node in body.values():
-            if node.op == "Const":
-                sizes = [one.size for one in node.attr["value"].tensor.tensor_shape.dim]
-                if any(size < 0 for size in sizes):
-                    raise refusal("graph-size", node.name)
-                total += math.prod(sizes) * BYTES_PER_VALUE
-                if total > max_bytes:
-                    raise refusal("graph-size", node.name)
+    for node in (node for body in graph.bodies.values() for node in body.values() if node.op == "Const"):
+        sizes = [axis.size for axis in node.attr["value"].tensor.tensor_shape.dim]
+        total += math.prod(sizes) * BYTES_PER_VALUE
+        if any(size < 0 for size in sizes) or total > max_bytes:
+            raise refusal("graph-size", node.name)

@@ -1,29 +1,33 @@
-"""SavedModel and checkpoint contents.
-
-The values of variables as TensorFlow writes them, an index and its data: all there, of the size that it says.
-
-A SavedModel from outside, of TensorFlow 1 or 2: its graphs are read as data, and nothing in them is run.
-"""
+"""Validate a SavedModel of TensorFlow 1 or 2, whose graphs are read as data, and the values of a checkpoint."""
 
 import math
 from pathlib import Path
 from typing import Any
 
 from core.validation import limits, refusal
+from core.validation.content.facts import ContentFacts, GraphFacts
 from core.validation.content.graph import MAIN, GraphIndex, check_constants, check_saver, check_tables
 from core.validation.rules import display_text, is_plain_name
 
+CHECKED_GRAPHS = (
+    "Every operation of every graph and function, the saver, the assets and the constants of the SavedModel"
+)
 CHECKED_VARIABLES = "Every value of the checkpoint: its place, size and checksum"
 MIN_TEXT_BYTES = 1  # a text takes at least one byte: its length
+MAX_GRAPHS = 16  # graphs by tag in one SavedModel
+MAX_LISTED = 64
+TF1_ASSETS_COLLECTION = "saved_model_assets"
+VARIABLE_OPS = {"VarHandleOp", "Variable", "VariableV2"}
 
 
-def validate_checkpoint(folder: Path) -> dict[str, Any]:
+def validate_checkpoint(folder: Path) -> ContentFacts:
     """Raises Refused."""
-    return check_checkpoint_variables(folder / "model")
+    arrays = _check_variables(folder / "model")
+    return {"checked": [CHECKED_VARIABLES], "arrays": arrays}
 
 
-def check_checkpoint_variables(prefix: Path) -> dict[str, Any]:
-    """Read every value once, so that each checksum is compared. Raises Refused for one that is not whole."""
+def _check_variables(prefix: Path) -> int:
+    """Read every value once, so that each checksum is compared; returns their number. Raises Refused."""
     import tensorflow as tf
 
     stored = sum(path.stat().st_size for path in prefix.parent.glob(f"{prefix.name}.data-*"))
@@ -40,20 +44,10 @@ def check_checkpoint_variables(prefix: Path) -> dict[str, Any]:
             reader.get_tensor(name)
         except Exception as error:
             raise refusal("variables", name) from error
-    return {"checked": [CHECKED_VARIABLES], "arrays": len(shapes), "bytes": declared, "names": sorted(shapes)[:64]}
+    return len(shapes)
 
 
-CHECKED_GRAPHS = (
-    "Every operation of every graph and function, the saver, the assets and the constants of the SavedModel"
-)
-MAX_GRAPHS = 16  # graphs by tag in one SavedModel
-MAX_LISTED = 64
-LOADING_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "init_op", "saved_model_init_op", "table_initializer")
-TF1_ASSETS_COLLECTION = "saved_model_assets"
-VARIABLE_OPS = {"VarHandleOp", "Variable", "VariableV2"}
-
-
-def validate_saved_model(folder: Path) -> dict[str, Any]:
+def validate_saved_model(folder: Path) -> ContentFacts:
     """Raises Refused."""
     from tensorflow.core.protobuf import saved_model_pb2
 
@@ -61,26 +55,25 @@ def validate_saved_model(folder: Path) -> dict[str, Any]:
     if len(content) > limits.MAX_GRAPH_BYTES:
         raise refusal("saved-model-broken", f"{len(content):,} bytes")
     model = saved_model_pb2.SavedModel.FromString(content)
-    if not model.meta_graphs or len(model.meta_graphs) > MAX_GRAPHS:
-        raise refusal("saved-model-empty" if not model.meta_graphs else "saved-model-graphs")
-    tags = [sorted(one.meta_info_def.tags) for one in model.meta_graphs]
+    if not model.meta_graphs:
+        raise refusal("saved-model-empty")
+    if len(model.meta_graphs) > MAX_GRAPHS:
+        raise refusal("saved-model-graphs")
+    tags = [sorted(meta.meta_info_def.tags) for meta in model.meta_graphs]
     if any(tags.count(one) > 1 for one in tags):
         raise refusal("saved-model-graphs", ", ".join(tags[0]))
-    graphs = [_validate_meta_graph(one, folder) for one in model.meta_graphs]
-    values = _check_variables(folder, any(one["variables"] for one in graphs))
-    return {"checked": [CHECKED_GRAPHS, *values.pop("checked", [])], "graphs": graphs, "values": values}
-
-
-def _check_variables(folder: Path, is_required: bool) -> dict[str, Any]:
+    graphs = [GraphIndex(meta.graph_def) for meta in model.meta_graphs]
+    checked = [_check_graph(meta, graph, folder) for meta, graph in zip(model.meta_graphs, graphs, strict=True)]
+    facts: ContentFacts = {"checked": [CHECKED_GRAPHS], "graphs": checked}
     if (folder / "variables" / "variables.index").is_file():
-        return check_checkpoint_variables(folder / "variables" / "variables")
-    if is_required:
+        facts["arrays"] = _check_variables(folder / "variables" / "variables")
+        facts["checked"].append(CHECKED_VARIABLES)
+    elif any(node.op in VARIABLE_OPS for graph in graphs for node in graph.bodies[MAIN].values()):
         raise refusal("variables", "no variables.index")
-    return {}
+    return facts
 
 
-def _validate_meta_graph(meta: Any, folder: Path) -> dict[str, Any]:
-    graph = GraphIndex(meta.graph_def)
+def _check_graph(meta: Any, graph: GraphIndex, folder: Path) -> GraphFacts:
     objects = meta.object_graph_def
     if not meta.signature_def and not objects.concrete_functions:
         raise refusal("saved-model-empty")
@@ -88,74 +81,54 @@ def _validate_meta_graph(meta: Any, folder: Path) -> dict[str, Any]:
     _check_assets(meta, assets, folder)
     check_constants(graph, limits.max_unpacked_bytes())
     check_saver(graph, meta.saver_def, _root_names(meta), _callable_functions(objects))
-    check_tables(graph, {one.tensor_info.name.partition(":")[0] for one in assets})
+    check_tables(graph, {asset.tensor_info.name.partition(":")[0] for asset in assets})
     return {
-        "tags": sorted(display_text(tag) for tag in meta.meta_info_def.tags),
-        "tensorflow": display_text(meta.meta_info_def.tensorflow_version),
-        "signatures": {
-            display_text(key): _describe_signature(meta.signature_def[key])
-            for key in sorted(meta.signature_def)[:MAX_LISTED]
-        },
+        "signatures": [display_text(key) for key in sorted(meta.signature_def)[:MAX_LISTED]],
         "objects": len(objects.nodes),
-        "slots": sum(len(node.slot_variables) for node in objects.nodes),
-        "functions": len(graph.bodies) - 1,
-        "operations": graph.operation_counts,
-        "variables": any(node.op in VARIABLE_OPS for node in graph.bodies[MAIN].values()),
         "assets": len(assets),
+        "operations": graph.operation_counts,
     }
 
 
 def _root_names(meta: Any) -> set[str]:
-    """What in the graph itself can be asked for or is run on loading, beside the saver."""
-    roots = {one.name for signature in meta.signature_def.values() for one in _output_tensors(signature)}
+    """Return what in the graph itself can be asked for or is run on loading, beside the saver."""
+    roots = {name for signature in meta.signature_def.values() for name in _output_names(signature)}
     for key, collection in meta.collection_def.items():
-        if key in LOADING_COLLECTIONS or "init" in key or "main_op" in key:
+        if "init" in key or "main_op" in key:
             roots |= set(collection.node_list.value)
     return roots
 
 
-def _output_tensors(signature: Any) -> list[Any]:
-    """The tensors of a signature's outputs. TensorFlow 2 lists what runs on loading as a signature, too."""
-    found = []
+def _output_names(signature: Any) -> set[str]:
+    """Return the tensors of a signature's outputs; TensorFlow 2 lists what runs on loading as a signature, too."""
+    names: set[str] = set()
     for info in signature.outputs.values():
-        parts = info.coo_sparse if info.HasField("coo_sparse") else None
-        found += [info] if parts is None else []
-        found += [_NamedTensor(name) for name in _sparse_names(parts)] if parts is not None else []
-        found += list(info.composite_tensor.components) if info.HasField("composite_tensor") else []
-    return found
-
-
-def _sparse_names(sparse_tensor: Any) -> tuple[str, str, str]:
-    return sparse_tensor.values_tensor_name, sparse_tensor.indices_tensor_name, sparse_tensor.dense_shape_tensor_name
-
-
-class _NamedTensor:
-    """A tensor of which only the name is known."""
-
-    def __init__(self, name: str):
-        self.name = name
+        if info.HasField("coo_sparse"):
+            sparse = info.coo_sparse
+            names |= {sparse.values_tensor_name, sparse.indices_tensor_name, sparse.dense_shape_tensor_name}
+        else:
+            names.add(info.name)
+        names |= {component.name for component in info.composite_tensor.components}
+    return names
 
 
 def _callable_functions(objects: Any) -> set[str]:
-    """The functions that a loaded object can be asked for."""
-    found = set(objects.concrete_functions)
+    """Return the functions that a loaded object can be asked for."""
+    functions = set(objects.concrete_functions)
     for node in objects.nodes:
-        found |= set(node.function.concrete_functions) | {node.bare_concrete_function.concrete_function_name}
-    return found - {MAIN}
+        functions |= set(node.function.concrete_functions) | {node.bare_concrete_function.concrete_function_name}
+    return functions - {MAIN}
 
 
 def _list_assets(meta: Any) -> list[Any]:
-    """The files that a graph names, also those of TensorFlow 1, which kept them in a collection."""
+    """Return the files that a graph names, also those of TensorFlow 1, which kept them in a collection."""
     from tensorflow.core.protobuf import meta_graph_pb2
 
-    found = list(meta.asset_file_def)
-    for packed in (
-        meta.collection_def[TF1_ASSETS_COLLECTION].any_list.value
-        if TF1_ASSETS_COLLECTION in meta.collection_def
-        else ()
-    ):
-        found.append(meta_graph_pb2.AssetFileDef.FromString(packed.value))
-    return found
+    assets = list(meta.asset_file_def)
+    if TF1_ASSETS_COLLECTION in meta.collection_def:
+        packed = meta.collection_def[TF1_ASSETS_COLLECTION].any_list.value
+        assets += [meta_graph_pb2.AssetFileDef.FromString(asset.value) for asset in packed]
+    return assets
 
 
 def _check_assets(meta: Any, assets: list[Any], folder: Path) -> None:
@@ -165,20 +138,3 @@ def _check_assets(meta: Any, assets: list[Any], folder: Path) -> None:
     for node in meta.object_graph_def.nodes:
         if node.HasField("asset") and not 0 <= node.asset.asset_file_def_index < len(meta.asset_file_def):
             raise refusal("asset-name", node.asset.asset_file_def_index)
-
-
-def _describe_signature(signature: Any) -> dict[str, Any]:
-    return {"inputs": _describe_tensor_infos(signature.inputs), "outputs": _describe_tensor_infos(signature.outputs)}
-
-
-def _describe_tensor_infos(tensor_infos: Any) -> dict[str, list[Any]]:
-    """By name, the number of the dtype and the shape, None where the rank is free."""
-    return {
-        display_text(name): [
-            tensor_infos[name].dtype,
-            None
-            if tensor_infos[name].tensor_shape.unknown_rank
-            else [one.size for one in tensor_infos[name].tensor_shape.dim],
-        ]
-        for name in sorted(tensor_infos)[:MAX_LISTED]
-    }
