@@ -1,4 +1,4 @@
-"""All runs and artifacts that are kept: records, files on disk, and the catalog that is derived from them."""
+"""All runs and artifacts that are stored: records, files on disk, and the catalog that is derived from them."""
 
 from core.library.library import Library
 from core.library.records import Artifact, Entry, Page, Query, Run

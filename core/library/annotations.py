@@ -5,7 +5,7 @@ An alias ("champion") points to one artifact and can move.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -108,13 +108,7 @@ def _require_max_length(field: str, text: str, limit: int) -> str:
     return text
 
 
-CLEANERS: dict[str, Callable[[Any], Any]] = {
-    "name": clean_name,
-    "tags": clean_tags,
-    "note": clean_note,
-    "pinned": bool,
-    "shared": bool,
-}
+CLEANERS: dict[str, Any] = {"name": clean_name, "tags": clean_tags, "note": clean_note, "pinned": bool, "shared": bool}
 
 
 def read_aliases(home: Path) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Where an artifact comes from, and what was made from it."""
 
+import contextlib
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -55,17 +56,13 @@ def trace_lineage(library: Library, id_: str) -> Lineage:
         artifact = library.artifact(id_)
         run_id, copies = artifact.run, library.conversions_of(id_)
         lineage = Lineage(id=id_, versions=artifact.versions, made_from=_trace_ancestors(library, artifact))
-    lineage.made_into = [_make_step(library, copy) for copy in copies]
+    lineage.made_into = [_read_step(library, copy)[0] for copy in copies]
     try:
-        lineage.origin = _read_origin(library, run_id)
+        facts = library.run(run_id).model_dump(include=set(RunOrigin.model_fields) - {"run"})
+        lineage.origin = RunOrigin(run=run_id, **facts)
     except RoundtripError as error:
         lineage.problem = str(error)
     return lineage
-
-
-def _read_origin(library: Library, run_id: str) -> RunOrigin:
-    facts = library.run(run_id).model_dump(include=set(RunOrigin.model_fields) - {"run"})
-    return RunOrigin(run=run_id, **facts)
 
 
 def _trace_ancestors(library: Library, artifact: Artifact) -> list[LineageStep]:
@@ -74,26 +71,19 @@ def _trace_ancestors(library: Library, artifact: Artifact) -> list[LineageStep]:
     parent, seen = artifact.made_from, {artifact.id}
     while parent and parent not in seen:
         seen.add(parent)
-        steps.append(_make_step(library, parent))
-        found = _find_artifact(library, parent)
-        parent = found[1].made_from if found else None
+        step, ancestor = _read_step(library, parent)
+        steps.append(step)
+        parent = ancestor.made_from if ancestor else None
     return steps
 
 
-def _make_step(library: Library, id_: str) -> LineageStep:
-    if not (found := _find_artifact(library, id_)):
-        return LineageStep(artifact=id_[:80], state="gone")
-    state, artifact = found
-    return LineageStep(artifact=id_, state=state, format=artifact.format, created=artifact.created)
-
-
-def _find_artifact(library: Library, id_: str) -> tuple[str, Artifact] | None:
-    """An artifact and where it lies; None where it cannot be read."""
+def _read_step(library: Library, id_: str) -> tuple[LineageStep, Artifact | None]:
+    """An artifact as a step, and its record where that can be read."""
     for state, folder in (("kept", "artifacts"), ("in the trash", "trash")):
-        try:
+        with contextlib.suppress(RoundtripError):
             path = library.home / folder / validate_id(id_, "a")
             if library.access.can_see(path):
-                return state, Artifact.read(path / "artifact.json")
-        except RoundtripError:
-            continue
-    return None
+                artifact = Artifact.read(path / "artifact.json")
+                step = LineageStep(artifact=id_, state=state, format=artifact.format, created=artifact.created)
+                return step, artifact
+    return LineageStep(artifact=id_[:80], state="gone"), None

@@ -88,8 +88,7 @@ class PredictionStore:
 
 def _read_output(path: Path, output: str) -> np.ndarray:
     with np.load(path, allow_pickle=False) as archive:
-        array: np.ndarray = archive[OUTPUT_PREFIX + output]
-        return array
+        return np.asarray(archive[OUTPUT_PREFIX + output])
 
 
 def evict_predictions(job_store: JobStore, max_bytes: int) -> None:

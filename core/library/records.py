@@ -6,7 +6,7 @@ Evidence has a module of its own, `core.evidence`.
 import re
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, cast
 
 from pydantic import BaseModel, Field
 
@@ -34,12 +34,10 @@ class ImportRecord(TypedDict, total=False):
 
 
 class Refusal(TypedDict):
-    """Why a format did not take a run, in `refused.json`: the row of the job that tried it."""
+    """Why a format did not take a run, in `refused.json`, beside what else the job that tried it said."""
 
     created: str
     error: dict[str, str]  # as `RoundtripError.to_json` writes it
-    state: NotRequired[str]
-    seconds: NotRequired[float]
 
 
 if not TYPE_CHECKING:  # pydantic takes such a dictionary as it is; a TypedDict it refuses before Python 3.12

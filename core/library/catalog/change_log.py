@@ -40,11 +40,9 @@ class ChangeLog:
 
     def position(self) -> LogPosition:
         """Where the log ends now. Taken before anything is read, it can only be too early."""
-        (_, size, inode), *folders = (self._stamp(name) for name in (LOG_FILE, *WATCHED_FOLDERS))
+        stamps = [file_stamp(self._home / name) or (0, 0, 0) for name in (LOG_FILE, *WATCHED_FOLDERS)]
+        (_, size, inode), *folders = stamps
         return LogPosition(inode, size, tuple(mtime for mtime, _, _ in folders))
-
-    def _stamp(self, name: str) -> tuple[int, int, int]:
-        return file_stamp(self._home / name) or (0, 0, 0)
 
     def since(self, then: LogPosition, now: LogPosition) -> set[str] | None:
         """The ids that changed between two positions; None where only the folders can tell."""

@@ -95,7 +95,7 @@ def _page_in_sort_order(connection: sql.Connection, query: Query, where: list[Co
     """Walk past many rows in order as far as the page goes; of the others it says only that there are."""
     last = None if query.size is None else query.page * query.size
     select = _select_sorted(query, where).limit(last and last + 1)
-    rows = connection.execute(_with_index(_sort_index(query), select)).all()
+    rows = connection.execute(_walk_in_order(select, query)).all()
     has_more = last is not None and len(rows) > last
     total_bytes = None if has_more else sum(row.bytes for row in rows)
     return Page(_read_page(connection, query, rows), len(rows), total_bytes, has_more)
@@ -106,12 +106,12 @@ def _page_with_counts(connection: sql.Connection, query: Query, where: list[Cond
     totals = sql.select(sql.func.sum(COUNTS.c["count"]), sql.func.sum(COUNTS.c["bytes"]))
     row = connection.execute(totals.where(*_column_conditions(COUNTS.c, query))).one()
     total, total_bytes = (int(number or 0) for number in row)
-    keys = sql.select(ENTRIES.c.key).where(*where)
+    keys: Select = sql.select(ENTRIES.c.key).where(*where)
     if query.size is not None:
         keys = keys.order_by(*_sort_columns(query)).limit(query.size).offset(_page_slice(query).start)
-    # Where few rows fit, a walk in order would pass too many others before it came to a page of them.
-    index = _sort_index(query) if total > MAX_SORTED_ROWS else ""
-    return Page(_read_entries(connection, _with_index(index, keys), query) if total else [], total, total_bytes)
+    if total > MAX_SORTED_ROWS:  # else a walk in order would pass too many others before it came to a page of them
+        keys = _walk_in_order(keys, query)
+    return Page(_read_entries(connection, keys, query) if total else [], total, total_bytes)
 
 
 def _select_sorted(query: Query, where: list[Condition]) -> sql.Select[int, int]:
@@ -139,16 +139,11 @@ def _read_entries(connection: sql.Connection, keys: Select | list[int], query: Q
     return [Entry(**row | {"tags": tuple(row["tags"]), "aliases": tuple(row["aliases"])}) for row in documents]
 
 
-def _with_index(index: str, select: Select) -> Select:
-    return select.with_hint(ENTRIES, f"INDEXED BY {index}", "sqlite") if index else select
-
-
-def _sort_index(query: Query) -> str:
-    """The index of the sort order, which SQLite would leave for any that a filter begins; empty where that one has the
-    same order."""
-    is_single = len(query.formats) == 1 or len(query.demos) == 1
-    by_filter = is_single and query.sort in ("created", "bytes")
-    return "" if by_filter else index_name(*COLUMNS_BY_SORT[query.sort][:2])
+def _walk_in_order(select: Select, query: Query) -> Select:
+    """Hint SQLite at the index of the sort order, which it would leave for any that a filter begins."""
+    if (len(query.formats) == 1 or len(query.demos) == 1) and query.sort in ("created", "bytes"):
+        return select  # that index has the same order
+    return select.with_hint(ENTRIES, f"INDEXED BY {index_name(*COLUMNS_BY_SORT[query.sort][:2])}", "sqlite")
 
 
 def _sort_columns(query: Query) -> list[sql.ColumnElement[Any]]:

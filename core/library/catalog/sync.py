@@ -239,7 +239,9 @@ class CatalogSync:
         try:
             artifact = Artifact.read(folder / "artifact.json")
             entry = entry._replace(owner=artifact.owner, run=artifact.run)
-            evidence, run = Evidence.read(folder / "evidence.json"), self._read_run(artifact.run)
+            evidence = Evidence.read(folder / "evidence.json")
+            run_folder = self._home / "runs" / validate_id(artifact.run, "r")
+            run = _read_run_facts(run_folder, tuple(file_stamp(run_folder / name) for name in RUN_FILES))
         except (UnreadableRecord, UnknownName) as error:
             entry = entry._replace(problem=str(error))
             return IndexedEntry(entry, annotations.note, sole_viewer=self._access.sole_viewer(folder))
@@ -256,11 +258,6 @@ class CatalogSync:
         )
         only = combine_sole_viewers(sole_viewer(artifact.owner, annotations.shared), run.sole_viewer)
         return IndexedEntry(entry, annotations.note, tuple(file.sha256 for file in artifact.files), sole_viewer=only)
-
-    def _read_run(self, id_: str) -> "_RunFacts":
-        """Raises UnreadableRecord, UnknownName."""
-        folder = self._home / "runs" / validate_id(id_, "r")
-        return _read_run_facts(folder, tuple(file_stamp(folder / name) for name in RUN_FILES))
 
 
 class _RunFacts(NamedTuple):
