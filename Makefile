@@ -24,6 +24,13 @@ lint: .venv/installed-for-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Which lines the tests run, in forked children of the worker too: make coverage TESTS=tests/cli
+coverage: .venv/installed-for-tests
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -p tests.coverage_of_children -m "not long and not browser" $(TESTS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 # Warnings are errors; the second line checks links and paths, also those of pages that Sphinx does not read.
 docs: .venv/installed-for-docs
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
