@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-from core.figures import COLOURS, apply_theme, escape_label
+from core.figures.theme import COLOURS, apply_theme, escape_label
 
 NEUTRAL = "#8A87A0"  # lines that are no data, on white and on near-black
 

@@ -1,4 +1,4 @@
-"""How every figure is dressed, and how its labels are written."""
+"""Layout, colours and labels that all figures share."""
 
 import math
 from collections.abc import Sequence
@@ -19,15 +19,17 @@ PLOTLY_CONFIG = {"displayModeBar": False}
 # a dark ground.
 COLOUR_SCALE = sample_colorscale("Cividis", [0.1 + 0.1 * step for step in range(10)])
 NO_DIFFERENCE_COLOUR = "#94A3B8"  # where nothing differs, and nothing is to be seen
+NO_GRID = {"showgrid": False, "zeroline": False}
 IDENTICAL_COLOUR = "#5EEAD4"  # bit-identical, and nothing else
 CHANGED_COLOUR = "#F59E0B"  # answers changed
+MAX_BAR_TICKS = 5
 MAX_LINE_LENGTH = 22  # letters of a name in one line
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def apply_theme(figure: go.Figure, x: str, y: str, height: int = DEFAULT_HEIGHT) -> go.Figure:
-    """The figure with our colours, margins and axis titles; the page or the report gives ground and ink."""
+    """Set colours, margins and axis titles; the page or the report gives ground and ink."""
     figure.update_layout(
         height=height,
         colorway=COLOURS,
@@ -43,52 +45,53 @@ def apply_theme(figure: go.Figure, x: str, y: str, height: int = DEFAULT_HEIGHT)
 
 
 def empty_figure(sentence: str) -> go.Figure:
-    """A low figure that says why there is nothing to draw."""
+    """Make a low figure that says why there is nothing to draw."""
     figure = apply_theme(go.Figure(), "", "", height=90)
     figure.add_annotation(text=sentence, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
     return figure.update_xaxes(visible=False).update_yaxes(visible=False)
 
 
+def single_colour(colour: str) -> list[list[Any]]:
+    """Make the colour scale of a heat map in one colour."""
+    return [[0, colour], [1, colour]]
+
+
 def power_of_ten(exponent: int) -> str:
-    """A power of ten as it is written by hand."""
+    """Format a power of ten as it is written by hand."""
     return "1" if exponent == 0 else "10" + str(exponent).translate(_SUPERSCRIPTS)
 
 
 def number_or_dash(value: float | str | None) -> str:
-    """A number for a hover, a dash where there is none."""
+    """Format a number for a hover, or a dash."""
     return "–" if value is None else format_number(value)
 
 
 def wrap_label(name: str, max_length: int = MAX_LINE_LENGTH) -> str:
-    """A name in short lines, as Plotly's text: nothing in it is markup."""
+    """Wrap a name in short lines, as Plotly's text: nothing in it is markup."""
     lines = wrap(name, max_length, break_long_words=True) or [name]
     return "<br>".join(escape_label(line) for line in lines)
 
 
 def escape_label(text: str) -> str:
-    """Plotly reads a few HTML tags in any text; in a name they are letters."""
+    """Escape the HTML tags that Plotly reads in any text."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def decade_ticks(low: int, high: int, max_ticks: int = 7) -> list[int]:
-    """Exponents to be written below an axis from 10^low to 10^high, at most so many."""
-    step = max(1, math.ceil((high - low + 1) / max_ticks))
-    return [one for one in range(low, high + 1) if one % step == 0]
-
-
 def log_colorbar(low: float, high: float, title: str) -> dict[str, Any]:
-    """A colour bar of values that are logarithms, with the numbers themselves written beside it.
+    """Make a colour bar of base-10 logarithms, labelled with the numbers themselves.
 
     It lies above the figure: at the side it would take a third of a narrow screen.
     """
-    ticks = decade_ticks(math.floor(low), math.ceil(high), 5)
-    ticks = [one for one in ticks if low <= one <= high]
-    inside = (high - low) / 50
-    ticks = ticks if len(ticks) > 1 else [low + inside, high - inside]
+    first, last = math.floor(low), math.ceil(high)
+    step = max(1, math.ceil((last - first + 1) / MAX_BAR_TICKS))
+    ticks: list[float] = [tick for tick in range(first, last + 1) if tick % step == 0 and low <= tick <= high]
+    if len(ticks) < 2:
+        margin = (high - low) / 50
+        ticks = [low + margin, high - margin]
     return {
         "title": {"text": title, "side": "top"},
         "tickvals": ticks,
-        "ticktext": [power_of_ten(one) if float(one).is_integer() else number_or_dash(10**one) for one in ticks],
+        "ticktext": [power_of_ten(int(at)) if float(at).is_integer() else number_or_dash(10**at) for at in ticks],
         "orientation": "h",
         "thickness": 10,
         "len": 1,
@@ -101,14 +104,14 @@ def log_colorbar(low: float, high: float, title: str) -> dict[str, Any]:
 
 
 def log10_values(rows: Sequence[Sequence[float | None]]) -> list[list[float | None]]:
-    """The logarithm of every positive number, None for all others."""
-    return [[math.log10(one) if one is not None and one > 0 else None for one in row] for row in rows]
+    """Take the logarithm of every positive number; None for all others."""
+    return [[math.log10(value) if value is not None and value > 0 else None for value in row] for row in rows]
 
 
 def value_range(rows: Sequence[Sequence[float | None]]) -> tuple[float, float] | None:
-    """The smallest and the largest number of a table, a little apart where they are one; None where there is none."""
-    found = [one for row in rows for one in row if one is not None]
-    if not found:
+    """Find the smallest and the largest number of a table, with a distance between them."""
+    values = [value for row in rows for value in row if value is not None]
+    if not values:
         return None
-    low, high = min(found), max(found)
+    low, high = min(values), max(values)
     return (low, high) if high - low > 1e-9 else (low - 0.5, high + 0.5)

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from core.compare import Verdict
-from core.figures import TitledFigure, output_figures, titled_accuracy, titled_pairwise_matrix
+from core.figures.comparison import TitledFigure, output_figures, titled_accuracy, titled_pairwise_matrix
 from core.library import Artifact
 from core.report.data import ReportData, describe_inputs, make_repeat_command, needs_inputs_file
 from core.text.labels import (

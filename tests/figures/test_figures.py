@@ -8,16 +8,8 @@ import plotly.graph_objects as go
 import pytest
 
 from core.compare import compare, compare_all
-from core.figures import (
-    accuracy_figure,
-    confusion_matrix,
-    difference_histogram,
-    magnitude_heatmap,
-    output_figures,
-    pairwise_matrix,
-    position_bars,
-    position_heatmap,
-)
+from core.figures.comparison import accuracy_figure, confusion_matrix, output_figures, pairwise_matrix
+from core.figures.distributions import difference_histogram, magnitude_heatmap, position_bars, position_heatmap
 from ui.charts import layer_difference_chart, probability_bars, value_line_chart
 
 RANDOM = np.random.default_rng(3)

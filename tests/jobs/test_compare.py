@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from core.errors import InputError
-from core.figures import titled_pairwise_matrix
+from core.figures.comparison import titled_pairwise_matrix
 from core.inputs import Inputs, input_specs
 from core.jobs import Jobs
 from core.jobs.participants import load_participant

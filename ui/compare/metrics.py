@@ -5,14 +5,14 @@ from typing import Any
 
 import streamlit as st
 
-from core.figures import (
-    PLOTLY_CONFIG,
+from core.figures.comparison import (
     TitledFigure,
     output_figures,
     titled_accuracy,
     titled_confusion_matrix,
     titled_pairwise_matrix,
 )
+from core.figures.theme import PLOTLY_CONFIG
 from core.text.labels import first_rows_label, verdict_label
 from core.text.metrics import (
     CLASSIFICATION_METRICS,
