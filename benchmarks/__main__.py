@@ -47,10 +47,10 @@ def main() -> int:
             rows[name] = _benchmark(name)()
         except Exception:  # noqa: BLE001  the others still have something to say
             traceback.print_exc()
-    print(_table([row for found in rows.values() for row in found]))
+    print(_table([row for results in rows.values() for row in results]))
     if options.json:
-        found = {name: [row.to_json() for row in found] for name, found in rows.items()}
-        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        result = {name: [row.to_json() for row in results] for name, results in rows.items()}
+        options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return 0 if len(rows) == len(options.only or BENCHMARKS) else 1
 
 

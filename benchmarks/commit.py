@@ -20,11 +20,11 @@ def measure() -> list[Row]:
     """One row: save + hash + fsync + record + rename, beside save + fsync. The evidence is not part of a commit."""
     with house() as jobs:
         model = _big_model()
-        ours, raw = in_turn(
+        left, raw = in_turn(
             REPEATS, lambda: _kept(jobs.library, model), lambda: _raw(jobs.library.home / "raw.keras", model)
         )
     what = f"an {4 * model.count_params() / 1e6:.0f} MB Keras model saved into the library"
-    return [Row(what, ours, raw, "model.save + fsync", at_most=1.3)]
+    return [Row(what, left, raw, "model.save + fsync", at_most=1.3)]
 
 
 def _big_model() -> Any:

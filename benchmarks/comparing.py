@@ -56,23 +56,26 @@ def measure_rows() -> list[Row]:
     with house() as jobs:
         run = trained(jobs)
         ids = saved(jobs, run, *FORMATS)
-        asked = Inputs(jobs.library.home).random(input_specs(jobs.library, run), ROWS).id
-        ours, loops, whole = in_turn(
-            5, lambda: _ours(jobs, ids, asked), lambda: _bare(jobs, ids, asked)[0], lambda: _bare(jobs, ids, asked)[1]
+        request = Inputs(jobs.library.home).random(input_specs(jobs.library, run), ROWS).id
+        left, loops, whole = in_turn(
+            5,
+            lambda: _ours(jobs, ids, request),
+            lambda: _bare(jobs, ids, request)[0],
+            lambda: _bare(jobs, ids, request)[1],
         )
     what = f"{ROWS:,} rows through SavedModel, ONNX and LiteRT: loaded, answered, all numbers"
     return [
-        Row(what, ours, loops, "the runtimes' own loops alone, loading not counted", at_most=1.2),
-        Row(what, ours, whole, "the runtimes' own loops, loading counted too"),
+        Row(what, left, loops, "the runtimes' own loops alone, loading not counted", at_most=1.2),
+        Row(what, left, whole, "the runtimes' own loops, loading counted too"),
     ]
 
 
 def _ours(jobs: Jobs, ids: list[str], asked: str) -> float:
     """From the request to its result; the job that was done before is forgotten first."""
     first, *others = ids
-    found: list[str] = []
-    taken = seconds(lambda: found.append(finished(jobs, jobs.compare(others, baseline=first, inputs=asked)).id))
-    jobs.job_store.delete(found[0])
+    result: list[str] = []
+    taken = seconds(lambda: result.append(finished(jobs, jobs.compare(others, baseline=first, inputs=asked)).id))
+    jobs.job_store.delete(result[0])
     return taken
 
 
@@ -81,8 +84,8 @@ def _bare(jobs: Jobs, ids: list[str], asked: str) -> list[float]:
     folders = json.dumps({key: str(jobs.library.verified_folder(id_)) for key, id_ in zip(FORMATS, ids, strict=True)})
     (file,) = Inputs(jobs.library.home).verified_members(asked).values()
     command = [sys.executable, "-c", BARE, folders, str(file)]
-    said = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
-    return [float(one) for one in said.split()[-2:]]
+    output = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    return [float(word) for word in output.split()[-2:]]
 
 
 def measure_memory() -> list[Row]:
@@ -118,9 +121,9 @@ def main(rows: int) -> None:
     with house() as jobs:
         run = trained(jobs)
         ids = saved(jobs, run, "keras", "onnx")
-        asked = Inputs(jobs.library.home).random(input_specs(jobs.library, run), rows).id
+        request = Inputs(jobs.library.home).random(input_specs(jobs.library, run), rows).id
         print("ready", flush=True)
-        finished(jobs, jobs.compare(ids[1:], baseline=ids[0], inputs=asked))
+        finished(jobs, jobs.compare(ids[1:], baseline=ids[0], inputs=request))
 
 
 if __name__ == "__main__":

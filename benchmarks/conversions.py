@@ -38,10 +38,10 @@ def measure() -> list[Row]:
     """One row: every format of digits-mlp saved and verified, beside the sum of the conversions in one warm process."""
     with house() as jobs:
         run = jobs.library.run(jobs.wait(jobs.train("digits-mlp", epochs=3).id).result["run"])
-        keys = [one.key for one in all_formats() if not one.refusal_reason(run.kind)]
-        ours, raw = in_turn(REPEATS, lambda: _one_click(jobs, run, keys), lambda: _raw(jobs, run, keys))
+        keys = [format_.key for format_ in all_formats() if not format_.refusal_reason(run.kind)]
+        left, raw = in_turn(REPEATS, lambda: _one_click(jobs, run, keys), lambda: _raw(jobs, run, keys))
     what = f"digits-mlp saved in {len(keys)} formats and verified, with one click"
-    return [Row(what, ours, raw, "the raw conversions alone, one after another", at_most=1.0)]
+    return [Row(what, left, raw, "the raw conversions alone, one after another", at_most=1.0)]
 
 
 def _one_click(jobs: Jobs, run: Run, keys: list[str]) -> float:
@@ -56,5 +56,5 @@ def _raw(jobs: Jobs, run: Run, keys: list[str]) -> float:
 
     snapshot = str(jobs.library.snapshot(run.id))
     command = [sys.executable, "-c", RAW, json.dumps(run.code_source), ",".join(keys), snapshot]
-    said = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
-    return float(said.split()[-1])
+    output = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    return float(output.split()[-1])

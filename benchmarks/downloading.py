@@ -37,19 +37,19 @@ def measure() -> list[Row]:
         small, large = _kept(library, 1000), _kept(library, GIGABYTE)
         with ours(library.home) as server:
             _download(server, [small])
-            one = [_download(server, [large]) for _ in range(REPEATS)]
+            item = [_download(server, [large]) for _ in range(REPEATS)]
             packed = [_download(server, [small, large]) for _ in range(REPEATS)]
     return [
-        Row("server memory grown by a download of 1 GB", _sample(one, "grown"), unit="MiB", at_most=16),
+        Row("server memory grown by a download of 1 GB", _sample(item, "grown"), unit="MiB", at_most=16),
         Row("server memory grown by a zip of 1 GB", _sample(packed, "grown"), unit="MiB", at_most=16),
-        Row("first byte of 1 GB, every byte hashed before", Sample((one[0].first,))),
-        Row("first byte of 1 GB, its hash known", Sample(tuple(got.first for got in one[1:]))),
-        Row("download of 1 GB", _sample(one, "whole")),
+        Row("first byte of 1 GB, every byte hashed before", Sample((item[0].first,))),
+        Row("first byte of 1 GB, its hash known", Sample(tuple(got.first for got in item[1:]))),
+        Row("download of 1 GB", _sample(item, "whole")),
     ]
 
 
 def _sample(found: list[Got], field: str) -> Sample:
-    return Sample(tuple(getattr(one, field) for one in found))
+    return Sample(tuple(getattr(item, field) for item in found))
 
 
 def _kept(library: Library, size: int) -> str:

@@ -68,7 +68,7 @@ def _ask_children(jobs: Jobs, ids: list[str]) -> Sample:
         started = time.perf_counter()
         answers = panel.predict(inputs)
         times.append(time.perf_counter() - started)
-        assert all(said.error is None for said in answers.values()), answers
+        assert all(answer.error is None for answer in answers.values()), answers
     panel.close()
     return Sample(tuple(times))
 
@@ -80,7 +80,7 @@ def _draw(page: Page, address: str) -> Sample:
     canvas = page.locator(".pad svg").first
     canvas.wait_for()
     times = [_stroke(page, canvas.bounding_box(), turn) for turn in range(DRAWINGS + 1)]
-    good = [one / 1000 for one in times[1:] if one is not None]  # the first loads the copies
+    good = [item / 1000 for item in times[1:] if item is not None]  # the first loads the copies
     if len(good) < DRAWINGS / 2:
         raise RuntimeError(f"The bars were redrawn after {len(good)} of {DRAWINGS} strokes only")
     assert statistics.median(good) > 0

@@ -81,8 +81,8 @@ def measure_rebuild() -> list[Row]:
 
 def measure_registry() -> list[Row]:
     """The same search, and the registration of the same model, in MLflow with its own environment and SQLite."""
-    with registry(VERSIONS) as theirs:
-        return [_search(_many(), theirs), _registration(theirs)]
+    with registry(VERSIONS) as right:
+        return [_search(_many(), right), _registration(right)]
 
 
 def _search(ours: Library, theirs: Registry) -> Row:

@@ -23,7 +23,7 @@ def made_library(home: Path, count: int, seed: int = 0) -> None:
     Library(home)
     chance = random.Random(seed)
     runs = [_run(home, chance, number) for number in range(max(count // PER_RUN, 1))]
-    formats, evidence = [one.key for one in all_formats()], [_evidence(verdict) for verdict in Verdict]
+    formats, evidence = [format_.key for format_ in all_formats()], [_evidence(verdict) for verdict in Verdict]
     began = datetime(2026, 1, 1, tzinfo=UTC)
     for number in range(count):
         when = began + timedelta(seconds=chance.randrange(365 * 86_400))

@@ -25,8 +25,8 @@ def main(folder: str, versions: str, model: str, packages: str) -> None:
 
     def search() -> None:
         wanted = "tags.format = 'keras' and tags.stage = 'nightly'"
-        found = client.search_model_versions(wanted, max_results=50, order_by=["creation_timestamp DESC"])
-        assert len(found) == 50
+        result = client.search_model_versions(wanted, max_results=50, order_by=["creation_timestamp DESC"])
+        assert len(result) == 50
 
     sys.path.append(packages)
     import keras

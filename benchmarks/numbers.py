@@ -16,12 +16,12 @@ REPEATS = 5
 def measure() -> list[Row]:
     """Beside the main numbers alone in one-liners, beside these and most others, and the verdict alone."""
     left, right, targets = two_models()
-    ours = partial(compare, {"y": left}, {"y": right}, targets={"y": targets})
+    own = partial(compare, {"y": left}, {"y": right}, targets={"y": targets})
     brief = partial(compare, {"y": left}, {"y": right}, with_metrics=False)
-    jobs: list[Callable[[], Any]] = [ours, partial(asked, left, right), partial(others, left, right), brief]
+    jobs: list[Callable[[], Any]] = [own, partial(asked, left, right), partial(others, left, right), brief]
     jobs.append(partial(verdict, left, right))
-    found = in_turn(REPEATS, *(partial(seconds, job) for job in jobs))
-    every, few, more, only, bare = found
+    result = in_turn(REPEATS, *(partial(seconds, job) for job in jobs))
+    every, few, more, only, bare = result
     # Both scripts were run in each round: together they are one that gives what ours gives.
     same = Sample(tuple(a + b for a, b in zip(few.values, more.values, strict=True)))
     size = f"{ROWS:,} × {CLASSES} float32"

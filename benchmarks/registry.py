@@ -53,9 +53,9 @@ def registry(versions: int) -> Iterator[Registry]:
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=folder
         ) as process:
-            one = Registry(process, model)
-            one._seconds()
-            yield one
+            item = Registry(process, model)
+            item._seconds()
+            yield item
             process.stdin.close()
 
 

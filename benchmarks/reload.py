@@ -48,7 +48,7 @@ def measure() -> list[Row]:
 def _rows(jobs: Jobs, folder: Path, rows: Arrays, one_row: Path) -> list[Row]:
     arguments = [str(folder / "model.keras"), str(one_row)]
     with _python(WARM_PYTHON, arguments) as warm:
-        ours, fresh, same = in_turn(
+        left, fresh, same = in_turn(
             REPEATS, lambda: _paused(jobs, folder, rows), lambda: _new_python(arguments), lambda: _ask(warm)
         )
         at_once, again = in_turn(REPEATS, lambda: _reload(jobs, folder, rows), lambda: _ask(warm))
@@ -56,8 +56,8 @@ def _rows(jobs: Jobs, folder: Path, rows: Arrays, one_row: Path) -> list[Row]:
     what = ".keras reloaded in a fresh child, first answer"
     warm_says = "load_model + predict in a warm process"
     return [
-        Row(what, ours, fresh, "a new python: import, load, answer", at_least=20),
-        Row(what, ours, same, warm_says, at_most=2.5),
+        Row(what, left, fresh, "a new python: import, load, answer", at_least=20),
+        Row(what, left, same, warm_says, at_most=2.5),
         Row("the same, reload after reload without a pause", at_once, again, warm_says, note="the spare is not ready"),
     ]
 

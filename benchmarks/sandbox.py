@@ -36,7 +36,7 @@ def measure() -> list[Row]:
 def _beside(jobs: Jobs, folder: Path, rows: Arrays, pause: float) -> list[Sample]:
     inputs = {f"input:{name}": array for name, array in rows.items()}
     return in_turn(
-        REPEATS, *(lambda confined=one: _load(jobs, folder, inputs, pause, confined) for one in (True, False))
+        REPEATS, *(lambda confined=item: _load(jobs, folder, inputs, pause, confined) for item in (True, False))
     )
 
 

@@ -75,7 +75,7 @@ def _mebibytes(server: Server) -> float:
 def _tensorflow_files(server: Server) -> int:
     """How many files of the heavy packages the process has mapped: any import of them maps some."""
     mapped = psutil.Process(server.process.pid).memory_maps()
-    return sum(any(f"/{name}/" in one.path for name in ("tensorflow", "keras", "h5py")) for one in mapped)
+    return sum(any(f"/{name}/" in item.path for name in ("tensorflow", "keras", "h5py")) for item in mapped)
 
 
 def measure_library() -> list[Row]:

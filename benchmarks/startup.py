@@ -22,16 +22,16 @@ OUR_IMPORT = re.compile(r"import time:\s+(\d+) \|\s+\d+ \| +(?:core|ui|pages)(?:
 def measure_help() -> list[Row]:
     """`roundtrip --help`, from the start of the process to its end."""
     with earlier_checkout() as earlier:
-        ours, beside = in_turn(REPEATS, lambda: _help(PROJECT), lambda: _help(earlier))
-    return [Row("roundtrip --help", ours, beside, f"at commit {EARLIER}", at_most=0.5)]
+        left, beside = in_turn(REPEATS, lambda: _help(PROJECT), lambda: _help(earlier))
+    return [Row("roundtrip --help", left, beside, f"at commit {EARLIER}", at_most=0.5)]
 
 
 def measure_imports() -> list[Row]:
     """`import app`: the time that our modules themselves take, without those that they import."""
     with earlier_checkout() as earlier, tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as home:
-        ours, beside = in_turn(REPEATS, lambda: _imports(PROJECT, home), lambda: _imports(earlier, home))
+        left, beside = in_turn(REPEATS, lambda: _imports(PROJECT, home), lambda: _imports(earlier, home))
     what = "our modules' share of the import of the server"
-    return [Row(what, ours, beside, f"at commit {EARLIER}", unit="ms", at_most=0.5)]
+    return [Row(what, left, beside, f"at commit {EARLIER}", unit="ms", at_most=0.5)]
 
 
 @contextlib.contextmanager

@@ -26,13 +26,13 @@ def measure_inputs() -> list[Row]:
     """How many bad inputs were let in, how long a refusal takes, and what the checks of a good file cost."""
     with house() as jobs:
         with jobs.worker.open(sandboxed=True) as child:
-            spent = [_refused(child, one) for one in INVALID_UPLOADS]
+            spent = [_refused(child, upload) for upload in INVALID_UPLOADS]
         checked, loaded = _good(jobs)
     let_in = Sample((float(spent.count(None)),))
     what = "bad inputs that were let in, or refused by another rule than theirs"
     return [
         Row(what, let_in, unit=f"of {len(spent)}", at_most=0),
-        Row("refusing one bad input", Sample(tuple(one for one in spent if one is not None))),
+        Row("refusing one bad input", Sample(tuple(item for item in spent if item is not None))),
         Row("gate and inspector of a good .keras", checked, loaded, "loading it in a fresh child"),
     ]
 
@@ -41,8 +41,8 @@ def measure_faults() -> list[Row]:
     """How many refused calls to the system cost a library more than the deed itself."""
     with memory_disk() as folder:
         fresh = make_home_factory(folder)
-        held = [_held(fresh, deed) for deed in OPERATIONS]
-    tried, lost = sum(one for one, _ in held), sum(other for _, other in held)
+        loaded = [_held(fresh, operation) for operation in OPERATIONS]
+    tried, lost = sum(item for item, _ in loaded), sum(other for _, other in loaded)
     what = f"refused calls to the system, in {len(OPERATIONS)} deeds, after which the library did not hold what it must"
     return [Row(what, Sample((float(lost),)), unit=f"of {tried}", at_most=0)]
 

@@ -38,8 +38,8 @@ class Session:
         field = self._texts[label]
         self._typed[field.id] = words
         if field.query_param_key:  # a browser keeps the address in step
-            asked = dict(parse_qsl(self._query)) | {field.query_param_key: words}
-            self._query = urlencode({name: value for name, value in asked.items() if value})
+            request = dict(parse_qsl(self._query)) | {field.query_param_key: words}
+            self._query = urlencode({name: value for name, value in request.items() if value})
         started = time.perf_counter()
         await self._run()
         return time.perf_counter() - started
@@ -47,8 +47,8 @@ class Session:
     def number(self, pattern: str) -> int | None:
         """The number that the first group of `pattern` finds in a caption of the page, if any does."""
         for text in reversed(self._captions):
-            if found := re.match(pattern, text):
-                return int(found[1].replace(",", ""))
+            if match := re.match(pattern, text):
+                return int(match[1].replace(",", ""))
         return None
 
     async def close(self) -> None:

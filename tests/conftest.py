@@ -54,18 +54,18 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="session")
 def worker(config: Settings) -> Iterator[Worker]:
     """A warm worker."""
-    one = Worker(config)
-    one.start()
-    yield one
-    one.close()
+    item = Worker(config)
+    item.start()
+    yield item
+    item.close()
 
 
 @pytest.fixture(scope="session")
 def misbehaving_worker(config: Settings) -> Iterator[Worker]:
     """A worker whose children also know tasks of our own, see `tests/factories/misbehaving_worker.py`."""
-    one = MisbehavingWorker(config)
-    yield one
-    one.close()
+    item = MisbehavingWorker(config)
+    yield item
+    item.close()
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def pytest_testnodedown(node: Any, error: object) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    if found := get_counter(config):
+    if result := get_counter(config):
         terminalreporter.section("counted")
-        for kind, number in sorted(found.items()):
+        for kind, number in sorted(result.items()):
             terminalreporter.write_line(f"{number:>9,}  {kind}")

@@ -46,7 +46,7 @@ def test_record_cache_evicts_beyond_its_byte_limit(tmp_path):
     paths = [write_annotations_file(tmp_path / f"{number}.json", f"note {number}") for number in range(5)]
     cache = RecordCache(3 * paths[0].stat().st_size)
     first = [cache.get(Annotations.read, path) for path in paths]
-    assert [cache.get(Annotations.read, path) is one for path, one in zip(paths[2:], first[2:], strict=True)] == [
+    assert [cache.get(Annotations.read, path) is item for path, item in zip(paths[2:], first[2:], strict=True)] == [
         True
     ] * 3
     assert cache.get(Annotations.read, paths[0]).note == "note 0"

@@ -239,8 +239,8 @@ MESSAGES = [
 
 @pytest.mark.parametrize(("text", "sentence"), MESSAGES, ids=[text[:40] for text, _ in MESSAGES])
 def test_explain_maps_library_message_to_sentence(text, sentence):
-    found, cure = match_known_error(text)
-    assert found == sentence
+    result, cure = match_known_error(text)
+    assert result == sentence
     assert cure.endswith(".")
     assert "{0}" not in cure
 
@@ -298,15 +298,15 @@ def test_translate_removes_hidden_paths():
 @pytest.mark.parametrize("number", [errno.ENOTEMPTY, errno.ENOENT, errno.ENOSPC, errno.ENAMETOOLONG])
 def test_translate_removes_folders_named_by_os_error(number, tmp_path):
     error = OSError(number, os.strerror(number), str(tmp_path / "one" / "a.txt"), None, tmp_path / "b.txt")
-    said = translate(error, LibraryError).to_json()
-    assert str(tmp_path) not in "".join(said.values())
-    assert "a.txt" in said["detail"]
-    assert "b.txt" in said["detail"]
+    record = translate(error, LibraryError).to_json()
+    assert str(tmp_path) not in "".join(record.values())
+    assert "a.txt" in record["detail"]
+    assert "b.txt" in record["detail"]
 
 
 def test_translate_passes_own_errors_unchanged():
-    ours = NeedsArchitecture("Weights alone.")
-    assert translate(ours, WorkerError) is ours
+    architecture = NeedsArchitecture("Weights alone.")
+    assert translate(architecture, WorkerError) is architecture
 
 
 SENTENCES_BY_ERRNO = {

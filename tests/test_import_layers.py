@@ -106,12 +106,12 @@ def test_layers_are_read_from_the_docstring():
 @pytest.mark.parametrize("path", list_sources(*SOURCES), ids=module_name)
 def test_imports_follow_layer_order(path):
     own = layer_of(module_name(path))
-    ours = [
+    left = [
         imported.module
         for imported in list_imports(path)
         if top_level_package(imported.module) in {"app", "pages", "ui", "core"}
     ]
-    assert [module for module in ours if layer_of(module) < own] == []
+    assert [module for module in left if layer_of(module) < own] == []
 
 
 def circles(graph: dict[str, set[str]]) -> list[str]:
@@ -134,9 +134,9 @@ def circles(graph: dict[str, set[str]]) -> list[str]:
 
 def test_no_modules_import_each_other():
     """Imports inside functions and for types only count too."""
-    ours = {module_name(path): path for path in list_sources(*SOURCES)}
+    left = {module_name(path): path for path in list_sources(*SOURCES)}
     graph = {
-        name: {imported.module for imported in list_imports(path)} & ours.keys() - {name} for name, path in ours.items()
+        name: {imported.module for imported in list_imports(path)} & left.keys() - {name} for name, path in left.items()
     }
     assert len(graph) > 250
     assert circles(graph) == []

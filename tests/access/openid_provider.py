@@ -55,11 +55,11 @@ class _Handler(BaseHTTPRequestHandler):
         }.get(parts.path, lambda _: self._send("", 204))(query)
 
     def _metadata(self, _: dict[str, str]) -> None:
-        found: dict[str, Any] = {"issuer": self._url, "id_token_signing_alg_values_supported": ["RS256"]}
+        result: dict[str, Any] = {"issuer": self._url, "id_token_signing_alg_values_supported": ["RS256"]}
         for name, path in (("authorization", "authorize"), ("token", "token")):
-            found[f"{name}_endpoint"] = f"{self._url}/{path}"
-        found |= {"jwks_uri": f"{self._url}/jwks", "code_challenge_methods_supported": ["S256"]}
-        self._send(json.dumps(found | {"response_types_supported": ["code"], "subject_types_supported": ["public"]}))
+            result[f"{name}_endpoint"] = f"{self._url}/{path}"
+        result |= {"jwks_uri": f"{self._url}/jwks", "code_challenge_methods_supported": ["S256"]}
+        self._send(json.dumps(result | {"response_types_supported": ["code"], "subject_types_supported": ["public"]}))
 
     def _ask(self, query: dict[str, str]) -> None:
         links = [f'<p><a href="/chosen?{escape(urlencode(query | {"name": name}))}">{name}</a></p>' for name in PEOPLE]
@@ -75,15 +75,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        asked = self.codes.pop(form["code"][0])
+        request = self.codes.pop(form["code"][0])
         basic = base64.b64encode(":".join(CLIENT.values()).encode()).decode()
         proof = base64.urlsafe_b64encode(hashlib.sha256(form["code_verifier"][0].encode()).digest()).rstrip(b"=")
-        if self.headers["Authorization"] != f"Basic {basic}" or asked["code_challenge"] != proof.decode():
+        if self.headers["Authorization"] != f"Basic {basic}" or request["code_challenge"] != proof.decode():
             self._send(json.dumps({"error": "invalid_client"}), 400)
             return
-        subject, seconds = PEOPLE[asked["name"]]
-        claims = {"iss": self._url, "sub": subject, "aud": CLIENT["client_id"], "nonce": asked["nonce"]}
-        claims |= {"name": asked["name"], "email": "same@provider.example", "iat": int(time.time()) - TOKEN_SECONDS}
+        subject, seconds = PEOPLE[request["name"]]
+        claims = {"iss": self._url, "sub": subject, "aud": CLIENT["client_id"], "nonce": request["nonce"]}
+        claims |= {"name": request["name"], "email": "same@provider.example", "iat": int(time.time()) - TOKEN_SECONDS}
         claims |= {"exp": int(time.time()) + seconds}
         token = jwt.encode({"alg": "RS256", "kid": "one"}, claims, self.key)
         self._send(json.dumps({"access_token": "unused", "token_type": "Bearer", "id_token": token}))

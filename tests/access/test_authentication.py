@@ -75,7 +75,7 @@ def test_graph_token_identifies_user_and_rejects_forgeries(sign_in_required):
         token = graph.graph_token("a0123456789")
     assert graph._user_from_token("a0123456789", token) == SignedInUser((ADA.id, ""), float(int(NOT_EXPIRED)))
     forged = [token.replace(ADA.id, BO.id), f"{token}9", token.partition(".")[0], "", "é", token.replace(".", "..")]
-    for artifact, given in [("a0123456780", token), *(("a0123456789", one) for one in forged)]:
+    for artifact, given in [("a0123456780", token), *(("a0123456789", item) for item in forged)]:
         with pytest.raises(UnknownName):
             graph._user_from_token(artifact, given)
 

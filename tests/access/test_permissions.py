@@ -126,10 +126,10 @@ def test_unreadable_record_is_hidden_from_users_and_shown_to_cli(server_jobs, ad
 
 
 def test_same_request_of_two_users_gives_two_jobs(server_jobs, ada_entries):
-    asked = ["compare", {"artifacts": [], "sources": {}}, []]
+    request = ["compare", {"artifacts": [], "sources": {}}, []]
     ids = {
-        one._compute_job_id(*json.loads(json.dumps(asked)))
-        for one in (server_jobs, server_jobs.for_viewer(ADA), server_jobs.for_viewer(BO))
+        item._compute_job_id(*json.loads(json.dumps(request)))
+        for item in (server_jobs, server_jobs.for_viewer(ADA), server_jobs.for_viewer(BO))
     }
     assert len(ids) == 3
 
@@ -137,10 +137,10 @@ def test_same_request_of_two_users_gives_two_jobs(server_jobs, ada_entries):
 def test_same_inputs_of_two_users_give_two_input_sets(server_jobs):
     arrays = {"x": [[1.0]]}
     sets = [
-        one.inputs.add_typed(arrays) for one in (server_jobs, server_jobs.for_viewer(ADA), server_jobs.for_viewer(BO))
+        item.inputs.add_typed(arrays) for item in (server_jobs, server_jobs.for_viewer(ADA), server_jobs.for_viewer(BO))
     ]
-    assert len({one.id for one in sets}) == 3
-    assert [one.owner for one in sets] == [None, ADA.id, BO.id]
+    assert len({item.id for item in sets}) == 3
+    assert [item.owner for item in sets] == [None, ADA.id, BO.id]
 
 
 def test_unowned_job_over_private_entries_is_hidden_from_others(server_jobs, ada_entries):

@@ -26,9 +26,9 @@ SERVICES: dict[type, Callable[[Jobs], Any]] = {
 }
 # How each method is asked for what `kept` names. A method that is in no table fails the test below.
 CALLS_WITH_ID: dict[tuple[type, str], Callable[[Any, PrivateEntries], Any]] = {
-    (Library, "artifact"): lambda it, kept: it.artifact(kept.artifact),
-    (Library, "evidence"): lambda it, kept: it.evidence(kept.artifact),
-    (Library, "verified_file"): lambda it, kept: it.verified_file(kept.artifact, "model.bin"),
+    (Library, "artifact"): lambda it, stored: it.artifact(stored.artifact),
+    (Library, "evidence"): lambda it, remaining: it.evidence(remaining.artifact),
+    (Library, "verified_file"): lambda it, selected: it.verified_file(selected.artifact, "model.bin"),
     (Library, "verified_folder"): lambda it, kept: it.verified_folder(kept.artifact),
     (Library, "folder"): lambda it, kept: it.folder(kept.artifact),
     (Library, "history"): lambda it, kept: it.history(kept.run),
@@ -111,33 +111,33 @@ def public_methods(room: type) -> set[str]:
 
 @pytest.mark.parametrize("room", SERVICES, ids=lambda room: room.__name__)
 def test_every_public_method_is_listed_for_isolation_checks(room):
-    known = {name for one, name in [*CALLS_WITH_ID, *LISTING_CALLS] if one is room} | set(
+    known = {name for item, name in [*CALLS_WITH_ID, *LISTING_CALLS] if item is room} | set(
         METHODS_WITHOUT_ID[room].split()
     )
     assert known == public_methods(room)
 
 
-@pytest.mark.parametrize(("room", "name"), CALLS_WITH_ID, ids=lambda one: getattr(one, "__name__", one))
+@pytest.mark.parametrize(("room", "name"), CALLS_WITH_ID, ids=lambda item: getattr(item, "__name__", item))
 def test_private_id_raises_same_error_as_unknown_id(server_jobs, ada_entries, room, name):
     bos = SERVICES[room](server_jobs.for_viewer(BO))
-    said = {}
-    for kept in (ada_entries, UNKNOWN_IDS):
+    text = {}
+    for stored in (ada_entries, UNKNOWN_IDS):
         with pytest.raises(UnknownName) as caught:
-            CALLS_WITH_ID[room, name](bos, kept)
-        said[kept] = re.sub("[aijr][0-9a-f]{10}", "ID", str(caught.value))
-    assert said[ada_entries] == said[UNKNOWN_IDS]
+            CALLS_WITH_ID[room, name](bos, stored)
+        text[stored] = re.sub("[aijr][0-9a-f]{10}", "ID", str(caught.value))
+    assert text[ada_entries] == text[UNKNOWN_IDS]
     assert sorted(server_jobs.library.ids()) == sorted([ada_entries.run, ada_entries.artifact])
     assert server_jobs.job_store.read(ada_entries.job).result == {"verdict": "secret"}
 
 
-@pytest.mark.parametrize(("room", "name"), LISTING_CALLS, ids=lambda one: getattr(one, "__name__", one))
+@pytest.mark.parametrize(("room", "name"), LISTING_CALLS, ids=lambda item: getattr(item, "__name__", item))
 def test_listing_hides_private_entries_of_other_users(server_jobs, ada_entries, room, name):
     server_jobs.library.annotate(ada_entries.artifact, tags=["business"], note="business")
     server_jobs.library.set_alias("business", ada_entries.artifact)
     for _ in range(2):
-        said = repr(LISTING_CALLS[room, name](SERVICES[room](server_jobs.for_viewer(BO)), ada_entries))
-        assert not any(id_ in said for id_ in ada_entries.all)
-        assert not re.search("business|keras|digits", said)
+        text = repr(LISTING_CALLS[room, name](SERVICES[room](server_jobs.for_viewer(BO)), ada_entries))
+        assert not any(id_ in text for id_ in ada_entries.all)
+        assert not re.search("business|keras|digits", text)
         if "trash" in name:
             server_jobs.library.drop_alias("business") if server_jobs.library.aliases() else None
             server_jobs.library.remove(ada_entries.run) if server_jobs.library.ids() else None

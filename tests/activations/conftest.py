@@ -25,10 +25,12 @@ def first_weights(jobs: Jobs, saved: Callable) -> Callable[[str, str], np.ndarra
 
     def read(demo: str, layer: str) -> np.ndarray:
         with h5py.File(jobs.library.verified_folder(saved(demo, "weights")["artifact"]) / "model.weights.h5") as file:
-            found = [
-                one for one in _variable_groups(file) if one.name.split("/")[-2] == layer and one.name.endswith("/vars")
+            result = [
+                group
+                for group in _variable_groups(file)
+                if group.name.split("/")[-2] == layer and group.name.endswith("/vars")
             ]
-            return found[0]["0"][...]
+            return result[0]["0"][...]
 
     return read
 

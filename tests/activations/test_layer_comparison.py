@@ -53,7 +53,7 @@ def first_different_layer(result: dict) -> str | None:
 
 
 @pytest.mark.parametrize(
-    "demo", [pytest.param(one, marks=() if one in FAST_DEMOS else pytest.mark.long) for one in EXPECTED_LAYERS]
+    "demo", [pytest.param(layer, marks=() if layer in FAST_DEMOS else pytest.mark.long) for layer in EXPECTED_LAYERS]
 )
 @pytest.mark.parametrize("format_key", FLOAT_FORMATS)
 def test_layers_job_lossless_copy_differs_in_no_layer(jobs: Jobs, trained, saved, demo: str, format_key: str):
@@ -160,23 +160,23 @@ def test_layers_job_user_tolerance_decides_first_difference(jobs, trained, saved
 
 
 def test_layers_job_reads_one_pair_of_tensors_at_a_time(jobs, trained, saved, monkeypatch):
-    asked: list[tuple[str, int]] = []
+    requested: list[tuple[str, int]] = []
     original = ActivationReader._request
 
     def counting(self: ActivationReader, task: str, **request):
         frame = original(self, task, **request)
-        asked.append((task, sum(array.nbytes for array in frame.arrays.values())))
+        requested.append((task, sum(array.nbytes for array in frame.arrays.values())))
         return frame
 
     monkeypatch.setattr(ActivationReader, "_request", counting)
     rows = 17
     result = compare_layers(jobs, trained("digits-cnn"), saved("digits-cnn", "onnx")["artifact"], rows=rows)
     paired = [step for step in result["steps"] if step["state"] == "paired"]
-    reads = [size for task, size in asked if task == "read_tensor"]
+    reads = [size for task, size in requested if task == "read_tensor"]
     assert len(reads) == 2 * len(paired)
     assert reads == [size for step in paired for size in [4 * rows * int(np.prod(step["shape"][1:]))] * 2]
     # What is sent to tell tensors apart does not grow with them: 33 numbers for each row and each of 4 means.
-    assert {size for task, size in asked if task == "sketch_tensor"} <= {0, 8 * 33 * (rows + 4)}
+    assert {size for task, size in requested if task == "sketch_tensor"} <= {0, 8 * 33 * (rows + 4)}
 
 
 def test_layers_job_limits_rows_to_reply_size(jobs, trained, saved, monkeypatch):
@@ -219,17 +219,21 @@ def test_layers_invalid_rows_or_tolerance_is_refused(jobs, trained, saved, asked
 
 
 def test_every_format_declares_its_activation_reader():
-    assert {one.activations for one in FORMATS} == {"", "keras", "litert", "onnx", "openvino"}
-    assert {one.key for one in FORMATS if not one.activations} == {"saved_model", "keras_export", "frozen_graph"}
+    assert {format_.activations for format_ in FORMATS} == {"", "keras", "litert", "onnx", "openvino"}
+    assert {format_.key for format_ in FORMATS if not format_.activations} == {
+        "saved_model",
+        "keras_export",
+        "frozen_graph",
+    }
 
 
 def test_layers_job_uses_rows_of_input_set(jobs, trained, saved):
     run, copy = trained("digits-mlp"), saved("digits-mlp", "litert_int8")["artifact"]
     sets = Inputs(jobs.library.home, jobs.config)
     blank = sets.add_typed({"pixels": np.zeros((1, 64), "float32")})
-    usual, asked = compare_layers(jobs, run, copy), compare_layers(jobs, run, copy, inputs=blank.id)
-    assert (usual["rows"], asked["rows"]) == (32, 1)
-    assert asked["steps"][0]["max_abs"] != usual["steps"][0]["max_abs"]
+    usual, request = compare_layers(jobs, run, copy), compare_layers(jobs, run, copy, inputs=blank.id)
+    assert (usual["rows"], request["rows"]) == (32, 1)
+    assert request["steps"][0]["max_abs"] != usual["steps"][0]["max_abs"]
     same = sets.add_held_out(jobs.library, run)
     assert compare_layers(jobs, run, copy, inputs=same.id) == usual
     with pytest.raises(UnknownName, match="These inputs are not kept"):

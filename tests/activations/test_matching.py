@@ -79,15 +79,15 @@ def test_value_range_of_equal_values_is_their_magnitude():
 def test_compare_activations_finds_axis_order(axes):
     reference = random_array(0, 3, 4, 5)
     other = reference.transpose(0, *axes)
-    found = compare_activations(reference, other)
-    assert found.identical
-    assert np.array_equal(other.transpose(found.axes), reference)
+    result = compare_activations(reference, other)
+    assert result.identical
+    assert np.array_equal(other.transpose(result.axes), reference)
 
 
 def test_compare_activations_detects_transposed_square_image():
     reference = random_array(1, 6, 6)
-    found = compare_activations(reference, reference.transpose(0, 2, 1))
-    assert (found.identical, found.axes) == (True, (0, 2, 1))
+    result = compare_activations(reference, reference.transpose(0, 2, 1))
+    assert (result.identical, result.axes) == (True, (0, 2, 1))
 
 
 def test_compare_activations_restores_flattened_channel_order():
@@ -101,23 +101,23 @@ def test_compare_activations_measures_one_changed_value_in_layout():
     reference = random_array(3, 4, 4, 3)
     other = reference.transpose(0, 3, 1, 2).copy()
     other[5, 2, 1, 0] += 0.5
-    found = compare_activations(reference, other)
-    assert found.axes == (0, 2, 3, 1)
-    assert found.max_abs == pytest.approx(0.5)
-    assert found.mean_abs == pytest.approx(0.5 / reference.size)
-    assert found.relative == pytest.approx(0.5 / np.ptp(reference))
-    assert found.near == pytest.approx(1 - 1 / reference.size)
-    assert found.exceeds(0.01)
-    assert not found.exceeds(0.5)
+    result = compare_activations(reference, other)
+    assert result.axes == (0, 2, 3, 1)
+    assert result.max_abs == pytest.approx(0.5)
+    assert result.mean_abs == pytest.approx(0.5 / reference.size)
+    assert result.relative == pytest.approx(0.5 / np.ptp(reference))
+    assert result.near == pytest.approx(1 - 1 / reference.size)
+    assert result.exceeds(0.01)
+    assert not result.exceeds(0.5)
 
 
 def test_activation_difference_non_finite_exceeds_any_tolerance():
     reference = random_array(4, 3)
     other = reference.copy()
     other[0, 0] = np.nan
-    found = compare_activations(reference, other)
-    assert (found.max_abs, found.not_finite) == (0.0, 1)
-    assert found.exceeds(1e9)
+    result = compare_activations(reference, other)
+    assert (result.max_abs, result.not_finite) == (0.0, 1)
+    assert result.exceeds(1e9)
     assert not compare_activations(other, other.copy()).exceeds(0)
 
 
@@ -125,68 +125,68 @@ def test_activation_difference_non_finite_exceeds_any_tolerance():
 
 
 def test_match_by_structure_uses_order_class_and_shape():
-    ours = [make_tensor("a"), make_tensor("b", "Dropout"), make_tensor("c"), make_tensor("d", shape=(None, 2))]
-    theirs = [make_tensor("x"), make_tensor("y"), make_tensor("z", shape=(None, 2))]
-    assert match_by_structure(ours, theirs) == [0, None, 1, 2]
+    left = [make_tensor("a"), make_tensor("b", "Dropout"), make_tensor("c"), make_tensor("d", shape=(None, 2))]
+    right = [make_tensor("x"), make_tensor("y"), make_tensor("z", shape=(None, 2))]
+    assert match_by_structure(left, right) == [0, None, 1, 2]
 
 
 def test_match_by_value_matches_reordered_branches():
     left, right, both = random_array(0, 4), random_array(1, 4), random_array(2, 8)
-    ours = [
+    own = [
         make_sketched_tensor("left", left),
         make_sketched_tensor("right", right),
         make_sketched_tensor("both", both, "left", "right"),
     ]
-    theirs = [
+    other = [
         make_sketched_tensor("1", right),
         make_sketched_tensor("2", left),
         make_sketched_tensor("3", both.reshape(ROWS, 2, 4).transpose(0, 2, 1), "1", "2"),
     ]
-    assert match_by_value(ours, theirs) == [1, 0, 2]
+    assert match_by_value(own, other) == [1, 0, 2]
 
 
 def test_match_by_value_leaves_fused_layer_unmatched():
     conv, act = random_array(0, 6), np.maximum(random_array(0, 6), 0)
-    ours = [make_sketched_tensor("conv", conv), make_sketched_tensor("relu", act, "conv")]
-    assert match_by_value(ours, [make_sketched_tensor("fused", act)]) == [None, 0]
+    left = [make_sketched_tensor("conv", conv), make_sketched_tensor("relu", act, "conv")]
+    assert match_by_value(left, [make_sketched_tensor("fused", act)]) == [None, 0]
 
 
 def test_match_by_value_prefers_equal_shape_among_equal_values():
     values = random_array(0, 2, 3)
-    theirs = [
+    right = [
         make_sketched_tensor("flat", values.reshape(ROWS, 6)),
         make_sketched_tensor("turned", values.transpose(0, 2, 1)),
         make_sketched_tensor("same", values),
     ]
-    assert match_by_value([make_sketched_tensor("ours", values)], theirs) == [2]
+    assert match_by_value([make_sketched_tensor("ours", values)], right) == [2]
 
 
 def test_match_by_value_keeps_order_after_first_difference():
     """Ten layers of one width, the other side with three tensors for each; from the third on nothing is the same."""
-    ours, theirs = [], []
+    left, right = [], []
     for layer in range(10):
         before, values = random_array(100 + layer, 16), np.maximum(random_array(layer, 16), 0)
         other = values if layer < 3 else np.maximum(values + 0.3 * random_array(50 + layer, 16), 0)
-        ours.append(make_sketched_tensor(f"dense{layer}", values, *([f"dense{layer - 1}"] if layer else [])))
-        theirs.append(make_sketched_tensor(f"mul{layer}", before - 3, *([f"relu{layer - 1}"] if layer else [])))
-        theirs.append(make_sketched_tensor(f"add{layer}", before, f"mul{layer}"))
-        theirs.append(make_sketched_tensor(f"relu{layer}", other, f"add{layer}"))
-    assert [theirs[place].tensor.key for place in match_by_value(ours, theirs)] == [f"relu{n}" for n in range(10)]
+        left.append(make_sketched_tensor(f"dense{layer}", values, *([f"dense{layer - 1}"] if layer else [])))
+        right.append(make_sketched_tensor(f"mul{layer}", before - 3, *([f"relu{layer - 1}"] if layer else [])))
+        right.append(make_sketched_tensor(f"add{layer}", before, f"mul{layer}"))
+        right.append(make_sketched_tensor(f"relu{layer}", other, f"add{layer}"))
+    assert [right[place].tensor.key for place in match_by_value(left, right)] == [f"relu{n}" for n in range(10)]
 
 
 def test_match_by_value_respects_graph_order_of_branches():
     """Two branches of one shape, both changed beyond recognition: each stays within its own branch."""
     inputs = [random_array(0, 3), random_array(1, 5)]
-    ours = [
+    left = [
         make_sketched_tensor("a", inputs[0]),
         make_sketched_tensor("b", inputs[1]),
         make_sketched_tensor("a1", random_array(2, 4), "a"),
         make_sketched_tensor("b1", random_array(3, 4), "b"),
     ]
-    theirs = [
+    right = [
         make_sketched_tensor("y", inputs[1]),
         make_sketched_tensor("y1", random_array(8, 4), "y"),
         make_sketched_tensor("x", inputs[0]),
         make_sketched_tensor("x1", random_array(9, 4), "x"),
     ]
-    assert match_by_value(ours, theirs) == [2, 0, 3, 1]
+    assert match_by_value(left, right) == [2, 0, 3, 1]

@@ -30,16 +30,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def browser() -> Iterator[Browser]:
     """A headless Chromium."""
     with sync_playwright() as playwright:
-        one = playwright.chromium.launch(executable_path=find_or_install_browser(), args=BROWSER_ARGUMENTS)
-        yield one
-        one.close()
+        item = playwright.chromium.launch(executable_path=find_or_install_browser(), args=BROWSER_ARGUMENTS)
+        yield item
+        item.close()
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running server over an empty library; the tests of one path share it."""
-    with serve(tmp_path_factory.mktemp("browser") / "store") as one:
-        yield one
+    with serve(tmp_path_factory.mktemp("browser") / "store") as item:
+        yield item
 
 
 @pytest.fixture(scope="session")
@@ -47,8 +47,8 @@ def populated_server(config: Settings, saved: Callable[[str, str], dict]) -> Ite
     """A running server over a library with copies of two demos in it."""
     for demo, format_key in SAVED_ARTIFACTS:
         assert saved(demo, format_key)["state"] == "done"
-    with serve(config.home) as one:
-        yield one
+    with serve(config.home) as item:
+        yield item
 
 
 @pytest.fixture

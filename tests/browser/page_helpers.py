@@ -29,7 +29,7 @@ class PageGuard:
         self.outside: list[str] = []
 
     def watch(self, page: Page) -> None:
-        page.on("console", lambda said: self._hear(said) if said.type == "error" else None)
+        page.on("console", lambda text: self._hear(text) if text.type == "error" else None)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda request: self._see(request.url))
 

@@ -61,8 +61,8 @@ def canvas_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("canvas")
     shutil.copytree(PROJECT / ".streamlit", folder / ".streamlit")
     (folder / "drawing.py").write_text(SCRIPT, encoding="utf-8")
-    with serve(folder / "store", folder / "drawing.py", "/_stcore/health") as one:
-        yield one
+    with serve(folder / "store", folder / "drawing.py", "/_stcore/health") as server:
+        yield server
 
 
 class CanvasPage(NamedTuple):
@@ -119,9 +119,9 @@ def canvas(canvas_app: Server, new_page: Callable[..., Page]) -> CanvasPage:
 def open_canvas(app: Server, page: Page) -> CanvasPage:
     page.goto(app.url)
     wait_for_page(page, "Canvas")
-    one = CanvasPage(page, page.get_by_role("img", name="Draw a digit here"))
-    one.says("Nothing drawn")
-    return one
+    item = CanvasPage(page, page.get_by_role("img", name="Draw a digit here"))
+    item.says("Nothing drawn")
+    return item
 
 
 ZERO = [(0.5 + 0.2 * math.sin(turn / 5), 0.5 - 0.3 * math.cos(turn / 5)) for turn in range(32)]

@@ -17,9 +17,9 @@ def comparison_url(populated_server: Server, saved: Callable[[str, str], dict]) 
     """A function that gives the address of a comparison of a demo's copies, with more in it."""
 
     def of(demo: str, *formats: str, **more: str) -> str:
-        asked = [f"artifact={saved(demo, key)['artifact']}" for key in formats]
+        request = [f"artifact={saved(demo, key)['artifact']}" for key in formats]
         return f"{populated_server.url}/compare?" + "&".join(
-            asked + [f"{name}={value}" for name, value in more.items()]
+            request + [f"{name}={value}" for name, value in more.items()]
         )
 
     return of

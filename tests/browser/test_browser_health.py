@@ -15,10 +15,10 @@ HEALTH_PATH = "/condition"
 @pytest.fixture
 def page(populated_server: Server, new_page: Callable[..., Page]) -> Page:
     """The page Health over a library with copies of two demos."""
-    one = new_page()
-    one.goto(populated_server.url + HEALTH_PATH)
-    wait_for_page(one, "Health")
-    return one
+    item = new_page()
+    item.goto(populated_server.url + HEALTH_PATH)
+    wait_for_page(item, "Health")
+    return item
 
 
 def press_button(page: Page, name: str) -> None:

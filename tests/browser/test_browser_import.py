@@ -14,10 +14,10 @@ from tests.factories import external_models
 @pytest.fixture
 def page(server: Server, new_page: Callable[..., Page]) -> Page:
     """The page Bring in, before anything was chosen."""
-    one = new_page()
-    one.goto(f"{server.url}/bring-in")
-    wait_for_page(one, "Bring in a model")
-    return one
+    item = new_page()
+    item.goto(f"{server.url}/bring-in")
+    wait_for_page(item, "Bring in a model")
+    return item
 
 
 def upload_files(page: Page, *paths: Path) -> None:

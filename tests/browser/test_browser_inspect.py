@@ -53,14 +53,14 @@ def test_inspect_page_plots_tensor_and_downloads_npy(inspect_url: str, new_page:
     expect(page.get_by_text("8,192 values")).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_have_count(2)
     link = page.get_by_role("link", name="Download as NPY").get_attribute("href")
-    asked = urllib.request.Request(inspect_url.split("/inspect")[0] + link)
-    with urllib.request.urlopen(asked) as reply:
+    request = urllib.request.Request(inspect_url.split("/inspect")[0] + link)
+    with urllib.request.urlopen(request) as reply:
         content, headers = reply.read(), reply.headers
     assert content[:6] == b"\x93NUMPY"
     assert len(content) == 128 + 64 * 128 * 4
     assert headers["Cache-Control"] == "private, no-store"
-    asked.method = "HEAD"
-    with urllib.request.urlopen(asked) as reply:
+    request.method = "HEAD"
+    with urllib.request.urlopen(request) as reply:
         assert (reply.read(), reply.headers["Content-Length"]) == (b"", str(len(content)))
         assert reply.headers["Content-Disposition"] == headers["Content-Disposition"]
 

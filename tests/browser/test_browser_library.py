@@ -41,8 +41,8 @@ def populate_library(home: Path, count: int) -> Library:
 def large_library(tmp_path: Path) -> Iterator[tuple[Server, Library]]:
     """A running server over made artifacts, and their library."""
     library = populate_library(tmp_path / "store", ARTIFACT_COUNT)
-    with serve(library.home) as one:
-        yield one, library
+    with serve(library.home) as server:
+        yield server, library
 
 
 def choose_option(page: Page, label: str, option: str) -> None:
@@ -150,8 +150,8 @@ def test_ten_thousand_artifacts_are_searched_and_paged(tmp_path: Path, new_page:
         wait_until_idle(page)
         page.get_by_role("searchbox", name="Search").fill("h5")
         expect(page.get_by_text("5,000 artifacts").or_(page.get_by_text("More than 50 artifacts"))).to_be_visible()
-        one = library.page(Query(page=77)).entries[7].id
-        page.get_by_role("searchbox", name="Search").fill(one)
+        item = library.page(Query(page=77)).entries[7].id
+        page.get_by_role("searchbox", name="Search").fill(item)
         expect(page.get_by_text("1 artifact,")).to_be_visible()
         take_screenshot(page, "library-ten-thousand")
         page.context.close()

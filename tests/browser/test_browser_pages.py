@@ -29,7 +29,7 @@ FIRST_VISITED = ("", "library", "condition")  # the fault was one of the server:
 
 
 @pytest.mark.parametrize(
-    "path", [pytest.param(one, marks=() if one in FIRST_VISITED else pytest.mark.long) for one in TITLES]
+    "path", [pytest.param(title, marks=() if title in FIRST_VISITED else pytest.mark.long) for title in TITLES]
 )
 def test_pages_deep_link_works_on_fresh_server(path: str, tmp_path: Path, new_page: Callable[..., Page]):
     with serve(tmp_path / "store") as cold:

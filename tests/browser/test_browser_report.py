@@ -17,8 +17,8 @@ from tests.helpers import list_staged
 @pytest.fixture(scope="module")
 def comparison_url(populated_server: Server, saved: Callable[[str, str], dict]) -> str:
     """The address of a comparison of a copy that is the same, and one that changes answers."""
-    kept = [saved("digits-mlp", key)["artifact"] for key in ("keras", "keras_int4")]
-    return f"{populated_server.url}/compare?artifact={kept[0]}&artifact={kept[1]}"
+    artifact_ids = [saved("digits-mlp", key)["artifact"] for key in ("keras", "keras_int4")]
+    return f"{populated_server.url}/compare?artifact={artifact_ids[0]}&artifact={artifact_ids[1]}"
 
 
 def open_view(page: Page, address: str, view: str) -> None:
@@ -87,10 +87,10 @@ def check_offline_report(browser: Browser, report: Path, width: int, dark: bool)
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", offline=True
     )
-    page, said, asked = context.new_page(), [], []
-    page.on("console", lambda line: said.append(line.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
+    page, text, requested = context.new_page(), [], []
+    page.on("console", lambda line: text.append(line.text))
+    page.on("pageerror", lambda error: text.append(str(error)))
+    page.on("request", lambda request: requested.append(request.url))
     page.goto(report.as_uri())
     expect(page.get_by_text("Some answers changed").first).to_be_visible()
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
@@ -100,5 +100,5 @@ def check_offline_report(browser: Browser, report: Path, width: int, dark: bool)
     SCREENSHOT_FOLDER.mkdir(exist_ok=True)
     page.screenshot(path=SCREENSHOT_FOLDER / f"report-{width}{'-dark' if dark else ''}.png", full_page=True)
     context.close()
-    assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [report.as_uri()]
-    assert said == []
+    assert [url for url in requested if not url.startswith(("data:", "blob:"))] == [report.as_uri()]
+    assert text == []

@@ -91,16 +91,16 @@ def test_save_page_after_server_restart_lists_only_finished_artifacts(
         page.context.close()
         stop_server(server, how)
     (job,) = JobStore(server.home / "jobs", 9).list_jobs("save")
-    told = {row["artifact"] for row in job.format_rows.values() if row["state"] == "done"}
+    reply = {row["artifact"] for row in job.format_rows.values() if row["state"] == "done"}
     left = [row for row in job.format_rows.values() if row["state"] not in ("done", "failed")]
     assert job.state == "interrupted"
-    assert told
+    assert reply
     assert left
     before = hash_entries(server.home)
     with serve(server.home) as again:
         page = new_page()
         page.goto(f"{again.url}{address}")
-        expect(page.get_by_text(f"{STOPPED} {len(told)} of {len(job.format_rows)} were done before")).to_be_visible()
+        expect(page.get_by_text(f"{STOPPED} {len(reply)} of {len(job.format_rows)} were done before")).to_be_visible()
         expect(page.get_by_text("stopped, and not kept")).to_have_count(len(left))
         wait_until_idle(page)
         take_screenshot(page, f"restarted-save-{how.name}")
@@ -108,8 +108,8 @@ def test_save_page_after_server_restart_lists_only_finished_artifacts(
         wait_for_page(page, "Library")
         page.context.close()
     there = set(Library(server.home).artifacts_of(job.request["run"]))
-    assert told <= there
-    assert len(there - told) <= len(left)
+    assert reply <= there
+    assert len(there - reply) <= len(left)
     assert_invariants(server.home, before)
     tally(SURVIVED)
 

@@ -42,8 +42,8 @@ ENTRY_URLS = (
 @pytest.fixture(scope="module")
 def openid_provider() -> Iterator[OpenIdProvider]:
     """A running provider."""
-    with run_provider() as one:
-        yield one
+    with run_provider() as item:
+        yield item
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +53,12 @@ def private_entries(
     """What Ada and Bo keep, by name, in one library."""
     config = Settings(home=tmp_path_factory.mktemp("signed-in") / "store")
     jobs = Jobs(Library(config.home), Worker(config), config)
-    found = {}
+    result = {}
     for name in ("Ada", "Bo"):
         own = jobs.for_viewer(Viewer.from_identity(openid_provider.url, PEOPLE[name][0], name))
-        found[name] = make_private_entries(own, f"Run of {name}", job=f"j{name.lower():0<10}".replace("o", "0"))
-    found["home"] = config.home
-    return found
+        result[name] = make_private_entries(own, f"Run of {name}", job=f"j{name.lower():0<10}".replace("o", "0"))
+    result["home"] = config.home
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +70,8 @@ def sign_in_server(
     """A server over that library, whose people sign in."""
     path = tmp_path_factory.mktemp("secrets") / "secrets.toml"
     path.write_text(openid_provider.secrets(SECRET))
-    with serve(private_entries["home"], options=("--secrets.files", str(path))) as one:
-        yield one
+    with serve(private_entries["home"], options=("--secrets.files", str(path))) as server:
+        yield server
 
 
 @contextlib.contextmanager
@@ -80,9 +80,9 @@ def sign_in_client(house: Server, name: str) -> Iterator[httpx.Client]:
     claims = {"provider": "default", "exp": int(time.time()) + 60}
     token = jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(SECRET))
     with httpx.Client(base_url=house.url, follow_redirects=True, timeout=30) as client:
-        asked = client.get("/auth/login", params={"provider": token})
-        (link,) = re.findall(f'href="([^"]*)">{name}<', asked.text)
-        client.get(str(asked.url.join(unescape(link))))
+        response = client.get("/auth/login", params={"provider": token})
+        (link,) = re.findall(f'href="([^"]*)">{name}<', response.text)
+        client.get(str(response.url.join(unescape(link))))
         assert USER_COOKIE_NAME in client.cookies
         yield client
 
@@ -91,8 +91,8 @@ def sign_in_client(house: Server, name: str) -> Iterator[httpx.Client]:
 def clients(sign_in_server: Server) -> Iterator[dict[str, httpx.Client]]:
     """Everybody, signed in, and nobody."""
     with contextlib.ExitStack() as stack:
-        found = {name: stack.enter_context(sign_in_client(sign_in_server, name)) for name in PEOPLE}
-        yield found | {"nobody": stack.enter_context(httpx.Client(base_url=sign_in_server.url))}
+        result = {name: stack.enter_context(sign_in_client(sign_in_server, name)) for name in PEOPLE}
+        yield result | {"nobody": stack.enter_context(httpx.Client(base_url=sign_in_server.url))}
 
 
 def fetch_redacted(client: httpx.Client, address: str, one: PrivateEntries) -> tuple[int, str]:
@@ -112,8 +112,8 @@ def test_private_entries_of_another_user_respond_like_unknown_ids(clients, priva
 @pytest.mark.parametrize("address", ENTRY_URLS)
 def test_requests_without_valid_sign_in_get_401(clients, private_entries, address):
     for name in ("nobody", "Late Ada"):
-        status, said = fetch_redacted(clients[name], address, private_entries["Ada"])
-        assert (status, said[:30]) == (401, "You are not signed in any more")
+        status, text = fetch_redacted(clients[name], address, private_entries["Ada"])
+        assert (status, text[:30]) == (401, "You are not signed in any more")
 
 
 def test_own_entries_download_completely(clients, private_entries):
@@ -219,9 +219,9 @@ def test_signed_in_users_see_own_and_shared_entries(
         wait_for_page(page, "Save a model. Reload it. See what came back.")
         expect(page.get_by_text(re.compile(rf"person\s*{name}$"))).to_be_visible()
         take_screenshot(page, f"signed-in-{name}")
-    for one in (private_entries["Ada"], UNKNOWN_IDS):
-        open_artifact(bo, sign_in_server, one)
-        expect(bo.get_by_text(f"Not in the library any more, or never was: {one.artifact}")).to_be_visible()
+    for item in (private_entries["Ada"], UNKNOWN_IDS):
+        open_artifact(bo, sign_in_server, item)
+        expect(bo.get_by_text(f"Not in the library any more, or never was: {item.artifact}")).to_be_visible()
         expect(bo.get_by_text("Run of Ada")).to_have_count(0)
     open_artifact(ada, sign_in_server, private_entries["Ada"])
     ada.get_by_text("Private: only you").click()

@@ -32,8 +32,8 @@ def isolated_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
     """A server over an empty library; a secret stands in its surroundings."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROUNDTRIP_TEST_SECRET", MARKER)
-        with serve(tmp_path_factory.mktemp("strangers") / "store") as one:
-            yield one
+        with serve(tmp_path_factory.mktemp("strangers") / "store") as server:
+            yield server
 
 
 def upload_file(page: Page, name: str, content: bytes, label: str = "") -> None:
@@ -58,8 +58,8 @@ def assert_nothing_injected(page: Page) -> None:
 def test_import_page_shows_refusals_with_rule_and_escapes_uploads(
     isolated_server: Server, new_page: Callable[..., Page]
 ):
-    page, asked = new_page(), []
-    page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    page, request = new_page(), []
+    page.on("dialog", lambda dialog: (request.append(dialog.message), dialog.dismiss()))
     page.goto(f"{isolated_server.url}/bring-in")
     wait_for_page(page, "Bring in a model")
     for name, (content, rule) in REJECTED_FILES.items():
@@ -75,7 +75,7 @@ def test_import_page_shows_refusals_with_rule_and_escapes_uploads(
     expect(page.get_by_role("heading").filter(has_text="<img src=x onerror=alert(1)>")).to_be_visible()
     assert_nothing_injected(page)
     take_screenshot(page, "brought-in-with-markup")
-    assert asked == []
+    assert request == []
     assert MARKER not in isolated_server.log.read_text()
     assert "Traceback" not in isolated_server.log.read_text()
 
@@ -88,16 +88,16 @@ def test_pages_escape_untrusted_names_tags_notes_and_urls(isolated_server: Serve
     library.annotate(library.artifact(artifact).run, name=f"../{MARKUP[:190]}", note=MARKUP)
     with pytest.raises(InputError):
         library.annotate(artifact, note="x" * 2**20)
-    page, asked = new_page(), []
-    page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
-    said = urllib.parse.quote(f"'\"{MARKUP}")
+    page, request = new_page(), []
+    page.on("dialog", lambda dialog: (request.append(dialog.message), dialog.dismiss()))
+    text = urllib.parse.quote(f"'\"{MARKUP}")
     for address in (
         "library",
-        f"library?search={said}&tag={said}&order={said}&page=-1&artifact=../../x",
+        f"library?search={text}&tag={text}&order={text}&page=-1&artifact=../../x",
         f"inspect?artifact={artifact}",
-        f"inspect?artifact={said}&beside=..%2F..%2Fetc&part={said}&tensor={said}",
-        f"inspect?artifact={artifact}&part=Weights&tensor={said}",
-        f"bring-in?job={said}",
+        f"inspect?artifact={text}&beside=..%2F..%2Fetc&part={text}&tensor={text}",
+        f"inspect?artifact={artifact}&part=Weights&tensor={text}",
+        f"bring-in?job={text}",
         f"library?search={'x' * 8_000}",
     ):
         page.goto(f"{isolated_server.url}/{address}")
@@ -107,5 +107,5 @@ def test_pages_escape_untrusted_names_tags_notes_and_urls(isolated_server: Serve
     page.goto(f"{isolated_server.url}/library")
     wait_for_page(page, "Library")
     take_screenshot(page, "library-with-markup")
-    assert asked == []
+    assert request == []
     assert "Traceback" not in isolated_server.log.read_text()

@@ -15,14 +15,14 @@ STREAM = "/_stcore/stream"
 
 
 def test_server_config_has_secure_settings():
-    found = tomllib.loads((PROJECT / ".streamlit" / "config.toml").read_text())
-    server = found["server"]
+    document = tomllib.loads((PROJECT / ".streamlit" / "config.toml").read_text())
+    server = document["server"]
     assert server["address"] == "127.0.0.1"
     assert server["allowedHosts"] == ["127.0.0.1", "localhost", "::1"]
     assert (server["enableCORS"], server["enableXsrfProtection"], server["enableStaticServing"]) == (True, True, False)
     assert server["maxUploadSize"] <= 64
-    assert found["browser"]["gatherUsageStats"] is False
-    assert found["client"]["showErrorDetails"] == "none"
+    assert document["browser"]["gatherUsageStats"] is False
+    assert document["client"]["showErrorDetails"] == "none"
 
 
 @pytest.mark.parametrize("path", ["/", "/health", "/download/a0000000000", "/_stcore/health", "/no-such-page"])

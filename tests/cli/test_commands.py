@@ -102,13 +102,13 @@ def test_cli_process_prints_only_one_line_to_stderr_on_error():
 def test_cli_compare_writes_reports_and_refuses_unknown_extension_early(run_cli, saved, tmp_path):
     id_ = saved("digits-mlp", "keras")["artifact"]
     paths = [tmp_path / f"a.{kind}" for kind in ("html", "json", "csv")]
-    asked = [word for path in paths for word in ("--report", str(path))]
-    status, out, _ = run_cli("compare", id_, "--rows", "20", "--tolerance", "0", "--json", *asked)
+    request = [word for path in paths for word in ("--report", str(path))]
+    status, out, _ = run_cli("compare", id_, "--rows", "20", "--tolerance", "0", "--json", *request)
     (row,) = json.loads(out)
     assert (status, row["passed"]) == (0, True)
-    told = json.loads(paths[1].read_text(encoding="utf-8"))
-    assert told["artifacts"][id_]["outputs"] == row["outputs"]
-    assert told["artifacts"][id_]["tolerance"] == row["tolerance"]
+    document = json.loads(paths[1].read_text(encoding="utf-8"))
+    assert document["artifacts"][id_]["outputs"] == row["outputs"]
+    assert document["artifacts"][id_]["tolerance"] == row["tolerance"]
     assert "Bit-identical" in paths[0].read_text(encoding="utf-8")
     assert paths[2].read_text(encoding="utf-8").count("\n") == 2
     status, out, error = run_cli("compare", id_, "--rows", "21", "--report", str(tmp_path / "a.pdf"))
@@ -156,8 +156,8 @@ def test_cli_compare_uses_input_file_and_baseline_artifact(run_cli, float_and_in
 
 
 def test_cli_compare_random_rows_repeat_for_same_range_and_seed(run_cli, float_and_int8):
-    asked = ("compare", float_and_int8[0], "--random", "0,1", "--rows", "40", "--seed", "3", "--json")
-    first, second = (json.loads(run_cli(*asked)[1]) for _ in range(2))
+    request = ("compare", float_and_int8[0], "--random", "0,1", "--rows", "40", "--seed", "3", "--json")
+    first, second = (json.loads(run_cli(*request)[1]) for _ in range(2))
     assert (first, first[0]["rows"], first[0]["verdict"]) == (second, 40, "bit-identical")
 
 

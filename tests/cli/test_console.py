@@ -42,7 +42,7 @@ def test_console_escapes_file_names_and_errors(capsys):
     _print_signatures({"facts": {HOSTILE: HOSTILE}, "signatures": [signature], "functions": []})
     with pytest.raises(typer.Exit):
         exit_on_failures([("keras", {"code": "input", "sentence": HOSTILE})])
-    said = capsys.readouterr()
-    assert said.out.count(SANITIZED) == 10
-    assert SANITIZED in said.err
-    assert all(one.isprintable() or one == "\n" for one in said.out + said.err)
+    text = capsys.readouterr()
+    assert text.out.count(SANITIZED) == 10
+    assert SANITIZED in text.err
+    assert all(item.isprintable() or item == "\n" for item in text.out + text.err)

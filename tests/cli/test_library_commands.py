@@ -22,23 +22,23 @@ def list_artifact_ids(say_here, *words: str) -> list[str]:
 
 
 def test_list_command_filters_sorts_and_pages(run_library_command, empty_library, run):
-    kept = [
+    stored = [
         make_artifact(empty_library, run, key, b"x" * size).id for key, size in (("keras", 9), ("h5", 1), ("h5", 5))
     ]
-    assert list_artifact_ids(run_library_command, "--format", "h5", "--sort", "bytes") == [kept[2], kept[1]]
+    assert list_artifact_ids(run_library_command, "--format", "h5", "--sort", "bytes") == [stored[2], stored[1]]
     assert list_artifact_ids(run_library_command, "--sort", "bytes", "--ascending", "--limit", "1", "--page", "2") == [
-        kept[2]
+        stored[2]
     ]
     assert list_artifact_ids(run_library_command, "--verdict", "does-not-load") == []
-    assert run_library_command("tag", kept[0], kept[1], "--tag", "Prod")[0] == 0
-    assert run_library_command("pin", kept[1])[0] == 0
-    assert sorted(list_artifact_ids(run_library_command, "--tag", "prod")) == sorted(kept[:2])
-    assert list_artifact_ids(run_library_command, "--tag", "prod", "--pinned") == [kept[1]]
-    assert list_artifact_ids(run_library_command, "--run", run.id, "--not-pinned", "--tag", "prod") == [kept[0]]
-    assert run_library_command("untag", kept[0], "--tag", "prod")[0] == 0
-    assert list_artifact_ids(run_library_command, "--tag", "prod") == [kept[1]]
-    sha = empty_library.artifact(kept[0]).files[0].sha256
-    assert list_artifact_ids(run_library_command, sha[:12]) == [kept[0]]
+    assert run_library_command("tag", stored[0], stored[1], "--tag", "Prod")[0] == 0
+    assert run_library_command("pin", stored[1])[0] == 0
+    assert sorted(list_artifact_ids(run_library_command, "--tag", "prod")) == sorted(stored[:2])
+    assert list_artifact_ids(run_library_command, "--tag", "prod", "--pinned") == [stored[1]]
+    assert list_artifact_ids(run_library_command, "--run", run.id, "--not-pinned", "--tag", "prod") == [stored[0]]
+    assert run_library_command("untag", stored[0], "--tag", "prod")[0] == 0
+    assert list_artifact_ids(run_library_command, "--tag", "prod") == [stored[1]]
+    sha = empty_library.artifact(stored[0]).files[0].sha256
+    assert list_artifact_ids(run_library_command, sha[:12]) == [stored[0]]
 
 
 def test_an_alias_stands_for_its_id_in_every_command(run_library_command, empty_library, run, artifact):
@@ -66,16 +66,16 @@ def test_rename_command_changes_run_name_everywhere(run_library_command, artifac
 
 
 def test_empty_trash_command_deletes_by_age_or_all(run_library_command, empty_library, run):
-    kept = [make_artifact(empty_library, run).id for _ in range(2)]
-    assert run_library_command("remove", *kept)[0] == 0
+    stored = [make_artifact(empty_library, run).id for _ in range(2)]
+    assert run_library_command("remove", *stored)[0] == 0
     assert json.loads(run_library_command("empty-trash", "--json")[1]) == []
     assert sorted(row["artifact"] for row in json.loads(run_library_command("list", "--trash", "--json")[1])) == sorted(
-        kept
+        stored
     )
-    assert run_library_command("restore", kept[0])[0] == 0
-    assert json.loads(run_library_command("empty-trash", "--all", "--json")[1]) == [{"deleted": kept[1]}]
-    told = json.loads(run_library_command("space", "--json")[1])
-    assert (told["trash"], told["artifacts"] > 30, run_library_command("space")[0]) == (0, True, 0)
+    assert run_library_command("restore", stored[0])[0] == 0
+    assert json.loads(run_library_command("empty-trash", "--all", "--json")[1]) == [{"deleted": stored[1]}]
+    document = json.loads(run_library_command("space", "--json")[1])
+    assert (document["trash"], document["artifacts"] > 30, run_library_command("space")[0]) == (0, True, 0)
 
 
 @pytest.mark.parametrize(

@@ -53,47 +53,47 @@ def order_by_sorting(values: np.ndarray) -> list[list[int]]:
 
 def test_agreement_matches_scikit_learn_confusion_matrix():
     left, right, _ = make_two_models()
-    found = classification_metrics(left, right)
-    assert found.agreement == confusion_matrix(left.argmax(axis=1), right.argmax(axis=1)).tolist()
-    assert found.changed == (left.argmax(axis=1) != right.argmax(axis=1)).sum() > 100
+    result = classification_metrics(left, right)
+    assert result.agreement == confusion_matrix(left.argmax(axis=1), right.argmax(axis=1)).tolist()
+    assert result.changed == (left.argmax(axis=1) != right.argmax(axis=1)).sum() > 100
 
 
 @given(score_pairs())
 def test_agreement_excludes_rows_with_nan(sides):
     spoken = ~np.any([np.isnan(side.astype("float64")).any(axis=1) for side in sides], axis=0)
-    said = [side.argmax(axis=1)[spoken] for side in sides]
+    text = [side.argmax(axis=1)[spoken] for side in sides]
     classes = range(sides[0].shape[1])
-    expected = confusion_matrix(*said, labels=classes) if spoken.any() else np.zeros((len(classes),) * 2, int)
+    expected = confusion_matrix(*text, labels=classes) if spoken.any() else np.zeros((len(classes),) * 2, int)
     assert classification_metrics(*sides).agreement == expected.tolist()
 
 
 def test_agreement_is_computed_up_to_a_hundred_classes():
     assert np.sum(classification_metrics(*make_two_models(50, 100)[:2]).agreement) == 50
-    found = classification_metrics(*make_two_models(50, 101)[:2])
-    assert (found.agreement, found.classes) == (None, 101)
+    result = classification_metrics(*make_two_models(50, 101)[:2])
+    assert (result.agreement, result.classes) == (None, 101)
 
 
 @given(score_pairs())
 def test_top5_order_matches_plain_sort(sides):
     left, right = (order_by_sorting(side) for side in sides)
     first = min(5, len(left[0]))
-    found = classification_metrics(*sides)
-    assert found.top5_changed == sum(a[:first] != b[:first] for a, b in zip(left, right, strict=True))
+    result = classification_metrics(*sides)
+    assert result.top5_changed == sum(a[:first] != b[:first] for a, b in zip(left, right, strict=True))
     moves = [abs(b.index(a[rank]) - rank) for a, b in zip(left, right, strict=True) for rank in range(first)]
-    assert found.top5_rank_change == pytest.approx(sum(moves) / len(moves))
+    assert result.top5_rank_change == pytest.approx(sum(moves) / len(moves))
 
 
 def test_top5_swap_below_first_changes_order_and_no_class():
-    found = classification_metrics(
+    result = classification_metrics(
         np.array([[0.6, 0.3, 0.1], [0.6, 0.3, 0.1]]), np.array([[0.6, 0.1, 0.3], [0.6, 0.3, 0.1]])
     )
-    assert (found.changed, found.top5_changed, found.top5_rank_change) == (0, 1, pytest.approx(2 / 6))
+    assert (result.changed, result.top5_changed, result.top5_rank_change) == (0, 1, pytest.approx(2 / 6))
 
 
 def test_accuracy_matches_scikit_learn_and_interval_matches_scipy():
     left, right, targets = make_two_models()
-    found = classification_metrics(left, right, targets)
-    for side, accuracy in ((left, found.reference_accuracy), (right, found.answer_accuracy)):
+    result = classification_metrics(left, right, targets)
+    for side, accuracy in ((left, result.reference_accuracy), (right, result.answer_accuracy)):
         right_ones = int((side.argmax(axis=1) == targets).sum())
         interval = binomtest(right_ones, len(side)).proportion_ci(0.95, method="wilson")
         assert accuracy.value == accuracy_score(targets, side.argmax(axis=1))
@@ -104,9 +104,9 @@ def test_accuracy_matches_scikit_learn_and_interval_matches_scipy():
 @given(st.integers(1, 10_000), st.data())
 def test_wilson_interval_matches_scipy_for_any_counts(rows, data):
     right = data.draw(st.integers(0, rows))
-    interval, found = binomtest(right, rows).proportion_ci(0.95, method="wilson"), wilson_interval(right, rows)
-    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), rel=1e-9, abs=1e-12)
-    assert 0 <= found.low <= found.value <= found.high <= 1
+    interval, result = binomtest(right, rows).proportion_ci(0.95, method="wilson"), wilson_interval(right, rows)
+    assert (result.low, result.high) == pytest.approx((interval.low, interval.high), rel=1e-9, abs=1e-12)
+    assert 0 <= result.low <= result.value <= result.high <= 1
 
 
 @pytest.mark.parametrize("form", ["integers", "column", "floats", "one-hot"])
@@ -124,8 +124,8 @@ def test_targets_as_class_numbers_or_one_hot_give_same_result(form):
 
 @pytest.mark.parametrize("targets", [np.full(300, 0.5), np.zeros((300, 3)), np.array(["a"] * 300)])
 def test_targets_that_are_no_classes_give_no_accuracy(targets):
-    found = classification_metrics(*make_two_models(300)[:2], targets)
-    assert (found.reference_accuracy, found.answer_accuracy) == (None, None)
+    result = classification_metrics(*make_two_models(300)[:2], targets)
+    assert (result.reference_accuracy, result.answer_accuracy) == (None, None)
 
 
 @pytest.mark.parametrize("rows", [299, 301, 0])
@@ -139,29 +139,29 @@ def test_targets_are_matched_by_name_then_by_position():
     sides = {"a": left, "b": left}, {"a": right, "b": right}
     by_name = compare(*sides, True, {"b": targets, "a": (targets + 1) % 10}).outputs
     by_place = compare(*sides, True, {"first": (targets + 1) % 10, "second": targets}).outputs
-    assert [one.classes for one in by_name] == [one.classes for one in by_place]
+    assert [item.classes for item in by_name] == [item.classes for item in by_place]
     assert by_name[0].classes != by_name[1].classes
 
 
 @pytest.mark.parametrize("name", ["b", "c"])
 def test_targets_of_another_output_are_not_used(name):
     left, right, targets = make_two_models(100)
-    found = compare({"a": left, "b": left}, {"a": right, "b": right}, True, {name: targets}).outputs
-    assert [one.classes.reference_accuracy is not None for one in found] == [False, name == "b"]
+    result = compare({"a": left, "b": left}, {"a": right, "b": right}, True, {name: targets}).outputs
+    assert [item.classes.reference_accuracy is not None for item in result] == [False, name == "b"]
 
 
 def test_accuracy_counts_row_with_nan_as_wrong():
     left = np.array([[0.9, 0.1], [0.9, 0.1]])
-    found = classification_metrics(left, np.array([[NAN, 0.1], [0.9, 0.1]]), np.array([0, 0]))
-    assert (found.reference_accuracy.value, found.answer_accuracy.value) == (1.0, 0.5)
+    result = classification_metrics(left, np.array([[NAN, 0.1], [0.9, 0.1]]), np.array([0, 0]))
+    assert (result.reference_accuracy.value, result.answer_accuracy.value) == (1.0, 0.5)
 
 
 def test_equal_accuracy_does_not_mean_equal_classes():
     left, right = np.eye(2)[[0, 0, 1, 1]], np.eye(2)[[1, 1, 0, 0]]
-    found = classification_metrics(left, right, np.array([0, 1, 0, 1]))
-    assert found.reference_accuracy == found.answer_accuracy
-    assert found.changed == 4
-    assert found.agreement == [[0, 2], [2, 0]]
+    result = classification_metrics(left, right, np.array([0, 1, 0, 1]))
+    assert result.reference_accuracy == result.answer_accuracy
+    assert result.changed == 4
+    assert result.agreement == [[0, 2], [2, 0]]
 
 
 def test_values_are_classes_only_if_requested():
@@ -178,24 +178,24 @@ def test_single_row_without_distribution_makes_output_values(monkeypatch):
     answers = rows[:, ::-1]
     assert compare({"y": rows}, {"y": answers}).outputs[0].classes.changed == 9
     rows[8] = [2.0, 2.0]
-    found = compare({"y": rows}, {"y": rows + 1e-9})
-    assert (found.outputs[0].classes, found.changed_rows) == (None, 0)
+    comparison = compare({"y": rows}, {"y": rows + 1e-9})
+    assert (comparison.outputs[0].classes, comparison.changed_rows) == (None, 0)
 
 
 @given(score_pairs(), st.integers(0, 2**32 - 1))
 def test_broken_fixed_and_astray_counts_match_row_by_row_count(sides, seed):
     left, right = sides
     truth = np.random.default_rng(seed).integers(0, left.shape[1], len(left))
-    found = classification_metrics(left, right, truth)
-    said = [[None if np.isnan(row.astype("float64")).any() else int(row.argmax()) for row in side] for side in sides]
-    rows = list(zip(*said, truth.tolist(), strict=True))
-    assert found.broken == sum(one == y != other for one, other, y in rows)
-    assert found.fixed == sum(one != y == other for one, other, y in rows)
-    assert found.astray == sum(y not in (one, other) and one != other for one, other, y in rows)
-    assert found.broken + found.fixed + found.astray <= found.changed
+    result = classification_metrics(left, right, truth)
+    text = [[None if np.isnan(row.astype("float64")).any() else int(row.argmax()) for row in side] for side in sides]
+    rows = list(zip(*text, truth.tolist(), strict=True))
+    assert result.broken == sum(item == y != other for item, other, y in rows)
+    assert result.fixed == sum(item != y == other for item, other, y in rows)
+    assert result.astray == sum(y not in (item, other) and item != other for item, other, y in rows)
+    assert result.broken + result.fixed + result.astray <= result.changed
 
 
 def test_broken_fixed_and_astray_are_none_without_targets():
     left, right, _ = make_two_models(20)
-    found = classification_metrics(left, right)
-    assert (found.broken, found.fixed, found.astray) == (None, None, None)
+    result = classification_metrics(left, right)
+    assert (result.broken, result.fixed, result.astray) == (None, None, None)

@@ -48,19 +48,19 @@ def test_compare_small_blocks_equal_large_blocks(pair, values, classes):
         small = compare({"y": pair[0]}, {"y": pair[1]}, classes)
     assert small.verdict is whole.verdict
     assert np.array_equal(small.changed, whole.changed)
-    one, other = small.outputs[0], whole.outputs[0]
+    item, other = small.outputs[0], whole.outputs[0]
     for name, value in vars(other).items():
         if isinstance(value, float):
-            assert getattr(one, name) == pytest.approx(value, rel=1e-9, abs=1e-12), name
+            assert getattr(item, name) == pytest.approx(value, rel=1e-9, abs=1e-12), name
         elif name not in {"heat", "by_column"}:
-            assert repr(getattr(one, name)) == repr(value), name
+            assert repr(getattr(item, name)) == repr(value), name
 
 
 def test_compare_streams_joins_text_chunks_of_different_widths():
     words = [np.array(["a", "bb"]), np.array(["cccc"]), np.array([b"d"], object)]
     whole = np.array(["a", "bb", "cccc", "e"])
-    found = compare_streams({"y": lambda: [whole]}, {"y": lambda: [*words[:2], np.array(["d"])]})
-    assert found.changed.tolist() == [False, False, False, True]
+    result = compare_streams({"y": lambda: [whole]}, {"y": lambda: [*words[:2], np.array(["d"])]})
+    assert result.changed.tolist() == [False, False, False, True]
 
 
 def test_compare_streams_tolerates_reused_chunk_buffer():
@@ -93,9 +93,9 @@ def test_compare_streams_memory_is_bounded(monkeypatch):
     def peak(total: int) -> int:
         tracemalloc.start()
         compare_streams({"y": make_probability_stream(total, 2000, 1)}, {"y": make_probability_stream(total, 2000, 2)})
-        found = tracemalloc.get_traced_memory()[1]
+        result = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        return found
+        return result
 
     peak(20_000)
     few, many = peak(20_000), peak(200_000)
@@ -114,7 +114,7 @@ def test_compare_zero_rows_is_refused(side):
         compare(*sides)
     assert (caught.value.sentence, caught.value.received) == ("There are no rows to compare.", "0 rows")
     with pytest.raises(InputError, match="no rows to compare"):
-        check_tolerance(*(lambda one=one: [one["y"]] for one in sides), 0, 0)
+        check_tolerance(*(lambda item=item: [item["y"]] for item in sides), 0, 0)
 
 
 def test_compare_reference_without_outputs_is_refused():
@@ -130,9 +130,9 @@ def test_compare_scalar_output_is_refused():
 @pytest.mark.parametrize("rows_", [(70_000, 70_001), (140_000, 70_000), (65_536, 65_537)])
 def test_compare_streams_of_different_lengths_are_refused(rows_):
     sides = [{"y": lambda rows=rows: [np.zeros(rows, "float32")]} for rows in rows_]
-    for one, other in (sides, sides[::-1]):
+    for item, other in (sides, sides[::-1]):
         with pytest.raises(InputError, match="do not have the same number of rows"):
-            compare_streams(one, other)
+            compare_streams(item, other)
 
 
 def test_compare_streams_outputs_with_unequal_rows_are_refused():
@@ -157,22 +157,22 @@ def test_compare_all_covers_each_pair_once():
         "b": {"z": np.array([[0.1, 0.9], [0.8, 0.2]])},
         "c": {"y": np.array([[0.9, 0.1], [0.8, 0.2]])},
     }
-    found = compare_all(answers)
-    assert [(one["a"], one["b"], one["verdict"], one["changed_rows"], one["rows"]) for one in found] == [
+    result = compare_all(answers)
+    assert [(entry["a"], entry["b"], entry["verdict"], entry["changed_rows"], entry["rows"]) for entry in result] == [
         ("a", "b", "bit-identical", 0, 2),
         ("a", "c", "some-changed", 1, 2),
         ("b", "c", "some-changed", 1, 2),
     ]
-    assert [one["max_abs"] for one in found] == [0.0, pytest.approx(0.8), pytest.approx(0.8)]
-    for one in found:
-        whole = compare(answers[one["a"]], answers[one["b"]]).to_json()
-        assert {name: one[name] for name in ("verdict", "max_abs", "changed_rows", "rows")}.items() <= whole.items()
+    assert [entry["max_abs"] for entry in result] == [0.0, pytest.approx(0.8), pytest.approx(0.8)]
+    for item in result:
+        whole = compare(answers[item["a"]], answers[item["b"]]).to_json()
+        assert {name: item[name] for name in ("verdict", "max_abs", "changed_rows", "rows")}.items() <= whole.items()
 
 
 def test_compare_all_mismatched_pair_does_not_stop_others():
     answers = {"a": {"y": np.zeros((2, 2))}, "b": {"y": np.zeros((2, 3))}, "c": {"y": np.zeros((2, 2))}}
-    found = {(one["a"], one["b"]): one for one in compare_all(answers)}
-    assert found["a", "c"]["verdict"] == "bit-identical"
-    assert found["a", "c"]["error"] is None
-    assert found["a", "b"]["error"]["sentence"] == "No output fits the reference's 'y' of shape (2, 2)."
-    assert found["a", "b"]["verdict"] is None
+    result = {(item["a"], item["b"]): item for item in compare_all(answers)}
+    assert result["a", "c"]["verdict"] == "bit-identical"
+    assert result["a", "c"]["error"] is None
+    assert result["a", "b"]["error"]["sentence"] == "No output fits the reference's 'y' of shape (2, 2)."
+    assert result["a", "b"]["verdict"] is None

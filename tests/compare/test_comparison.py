@@ -52,8 +52,8 @@ def test_verdicts_are_ordered_best_first_with_labels():
 
 
 def test_equal_bytes_are_bit_identical():
-    found = compare(single_output([[0.25, 0.75], [0.5, 0.5]]), single_output([[0.25, 0.75], [0.5, 0.5]]))
-    assert (found.verdict, found.max_abs, found.mean_abs, found.changed_rows, found.rows) == (
+    comparison = compare(single_output([[0.25, 0.75], [0.5, 0.5]]), single_output([[0.25, 0.75], [0.5, 0.5]]))
+    assert (comparison.verdict, comparison.max_abs, comparison.mean_abs, comparison.changed_rows, comparison.rows) == (
         Verdict.BIT_IDENTICAL,
         0.0,
         0.0,
@@ -64,22 +64,22 @@ def test_equal_bytes_are_bit_identical():
 
 def test_verdict_one_ulp_apart_is_rounding():
     near = np.nextafter(np.float32(0.25), np.float32(1))
-    found = compare(single_output([[0.25, 0.75]]), single_output([[near, 0.75]]))
-    assert found.verdict is Verdict.ROUNDING
-    assert found.max_abs == pytest.approx(float(near) - 0.25, rel=1e-12)
-    assert found.mean_abs == pytest.approx(found.max_abs / 2)
+    comparison = compare(single_output([[0.25, 0.75]]), single_output([[near, 0.75]]))
+    assert comparison.verdict is Verdict.ROUNDING
+    assert comparison.max_abs == pytest.approx(float(near) - 0.25, rel=1e-12)
+    assert comparison.mean_abs == pytest.approx(comparison.max_abs / 2)
 
 
 def test_verdict_same_class_at_larger_distance_is_same_answers():
-    found = compare(single_output([[0.2, 0.8], [0.9, 0.1]]), single_output([[0.4, 0.6], [0.6, 0.4]]))
-    assert found.verdict is Verdict.SAME_ANSWERS
-    assert found.max_abs == pytest.approx(0.3)
+    comparison = compare(single_output([[0.2, 0.8], [0.9, 0.1]]), single_output([[0.4, 0.6], [0.6, 0.4]]))
+    assert comparison.verdict is Verdict.SAME_ANSWERS
+    assert comparison.max_abs == pytest.approx(0.3)
 
 
 def test_verdict_other_class_in_a_row_is_some_changed():
-    found = compare(single_output([[0.2, 0.8], [0.9, 0.1]]), single_output([[0.2, 0.8], [0.1, 0.9]]))
-    assert found.verdict is Verdict.SOME_CHANGED
-    assert found.changed.tolist() == [False, True]
+    comparison = compare(single_output([[0.2, 0.8], [0.9, 0.1]]), single_output([[0.2, 0.8], [0.1, 0.9]]))
+    assert comparison.verdict is Verdict.SOME_CHANGED
+    assert comparison.changed.tolist() == [False, True]
 
 
 def test_verdict_more_than_half_of_rows_changed_is_different():
@@ -158,76 +158,82 @@ def test_single_column_output_is_compared_by_value():
 
 
 def test_nan_at_the_same_place_with_the_same_bits_is_bit_identical():
-    found = compare(single_output([[NAN, 1.0], [2.0, 3.0]]), single_output([[NAN, 1.0], [2.0, 3.0]]))
-    assert (found.verdict, found.not_finite, found.changed_rows) == (Verdict.BIT_IDENTICAL, 1, 0)
+    comparison = compare(single_output([[NAN, 1.0], [2.0, 3.0]]), single_output([[NAN, 1.0], [2.0, 3.0]]))
+    assert (comparison.verdict, comparison.not_finite, comparison.changed_rows) == (Verdict.BIT_IDENTICAL, 1, 0)
 
 
 def test_nan_with_other_bits_is_rounding():
     quiet = np.array([0x7FC00000, 0x7FC00001], dtype="uint32").view("float32").reshape(2, 1)
-    found = compare({"y": quiet[:1]}, {"y": quiet[1:]})
-    assert (found.verdict, found.changed_rows, found.max_abs) == (Verdict.ROUNDING, 0, 0.0)
+    comparison = compare({"y": quiet[:1]}, {"y": quiet[1:]})
+    assert (comparison.verdict, comparison.changed_rows, comparison.max_abs) == (Verdict.ROUNDING, 0, 0.0)
 
 
 @pytest.mark.parametrize(
     ("reference", "answer"), [(1.0, NAN), (NAN, 1.0), (1.0, INF), (INF, 1.0), (INF, -INF), (NAN, INF)]
 )
 def test_unequal_non_finite_value_changes_the_row(reference, answer):
-    found = compare(single_output([[reference], [0.5], [0.6]]), single_output([[answer], [0.5], [0.6]]))
-    assert found.changed.tolist() == [True, False, False]
-    assert found.verdict is Verdict.SOME_CHANGED
-    assert found.not_finite == int(not np.isfinite(answer))
+    comparison = compare(single_output([[reference], [0.5], [0.6]]), single_output([[answer], [0.5], [0.6]]))
+    assert comparison.changed.tolist() == [True, False, False]
+    assert comparison.verdict is Verdict.SOME_CHANGED
+    assert comparison.not_finite == int(not np.isfinite(answer))
 
 
 def test_equal_infinities_are_equal():
-    found = compare(single_output([[INF], [-INF]]), single_output([[INF], [-INF]]))
-    assert (found.verdict, found.not_finite) == (Verdict.BIT_IDENTICAL, 2)
+    comparison = compare(single_output([[INF], [-INF]]), single_output([[INF], [-INF]]))
+    assert (comparison.verdict, comparison.not_finite) == (Verdict.BIT_IDENTICAL, 2)
 
 
 def test_distance_beside_equal_infinities_stays_finite():
-    found = compare(single_output([[INF], [1.0], [0.0]]), single_output([[INF], [3.0], [0.0]]))
-    assert (found.max_abs, found.mean_abs) == (2.0, 1.0)
+    comparison = compare(single_output([[INF], [1.0], [0.0]]), single_output([[INF], [3.0], [0.0]]))
+    assert (comparison.max_abs, comparison.mean_abs) == (2.0, 1.0)
 
 
 def test_all_nan_predictions_are_different_and_json_serializable():
-    found = compare(single_output(np.eye(3)), single_output(np.full((3, 3), NAN)))
-    assert found.verdict is Verdict.DIFFERENT
-    assert json.loads(json.dumps(found.to_json(), allow_nan=False))["not_finite"] == 9
+    comparison = compare(single_output(np.eye(3)), single_output(np.full((3, 3), NAN)))
+    assert comparison.verdict is Verdict.DIFFERENT
+    assert json.loads(json.dumps(comparison.to_json(), allow_nan=False))["not_finite"] == 9
 
 
 # Other types
 
 
 def test_equal_values_of_other_dtype_are_rounding():
-    found = compare(single_output([[0.5, 0.5]], "float32"), single_output([[0.5, 0.5]], "float64"))
-    assert (found.verdict, found.max_abs) == (Verdict.ROUNDING, 0.0)
+    comparison = compare(single_output([[0.5, 0.5]], "float32"), single_output([[0.5, 0.5]], "float64"))
+    assert (comparison.verdict, comparison.max_abs) == (Verdict.ROUNDING, 0.0)
 
 
 def test_float16_is_measured_without_overflow():
-    found = compare(single_output([[60000.0], [0.0]], "float16"), single_output([[-60000.0], [0.0]], "float16"))
-    assert (found.max_abs, found.changed.tolist()) == (120000.0, [True, False])
+    comparison = compare(single_output([[60000.0], [0.0]], "float16"), single_output([[-60000.0], [0.0]], "float16"))
+    assert (comparison.max_abs, comparison.changed.tolist()) == (120000.0, [True, False])
 
 
 def test_integers_do_not_wrap_around():
-    found = compare(single_output([[0], [9]], "uint8"), single_output([[255], [9]], "uint8"))
-    assert found.max_abs == 255.0
+    comparison = compare(single_output([[0], [9]], "uint8"), single_output([[255], [9]], "uint8"))
+    assert comparison.max_abs == 255.0
 
 
 def test_boolean_outputs_are_compared():
-    found = compare(single_output([[True], [False], [True]], "bool"), single_output([[True], [True], [True]], "bool"))
-    assert found.changed.tolist() == [False, True, False]
+    comparison = compare(
+        single_output([[True], [False], [True]], "bool"), single_output([[True], [True], [True]], "bool")
+    )
+    assert comparison.changed.tolist() == [False, True, False]
 
 
 def test_vector_output_is_compared_row_by_row():
-    found = compare({"y": np.array([1.0, 2.0, 3.0])}, {"y": np.array([1.0, 2.5, 3.0])})
-    assert (found.rows, found.changed.tolist()) == (3, [False, True, False])
+    comparison = compare({"y": np.array([1.0, 2.0, 3.0])}, {"y": np.array([1.0, 2.5, 3.0])})
+    assert (comparison.rows, comparison.changed.tolist()) == (3, [False, True, False])
 
 
 @pytest.mark.parametrize("dtype", ["S", "U", "object"])
 def test_text_comparison_is_independent_of_dtype(dtype):
     reference = {"y": np.array(["cat", "dog", "cow"]).astype(dtype)}
     assert compare(reference, {"y": np.array(["cat", "dog", "cow"])}).verdict is Verdict.BIT_IDENTICAL
-    found = compare(reference, {"y": np.array([b"cat", b"dot", b"cow"])})
-    assert (found.verdict, found.changed.tolist(), found.max_abs) == (Verdict.SOME_CHANGED, [False, True, False], 0.0)
+    comparison = compare(reference, {"y": np.array([b"cat", b"dot", b"cow"])})
+    assert (comparison.verdict, comparison.changed.tolist(), comparison.max_abs) == (
+        Verdict.SOME_CHANGED,
+        [False, True, False],
+        0.0,
+    )
 
 
 # Pairing
@@ -269,14 +275,14 @@ def test_text_outputs_are_paired_by_value_too():
 
 
 def test_comparison_json_contains_output_pairs():
-    found = compare({"a": np.zeros((2, 3))}, {"output_0": np.zeros((2, 3))}).to_json()
-    assert found["pairs"] == [{"reference": "a", "answer": "output_0", "by": "shape"}]
+    record = compare({"a": np.zeros((2, 3))}, {"output_0": np.zeros((2, 3))}).to_json()
+    assert record["pairs"] == [{"reference": "a", "answer": "output_0", "by": "shape"}]
 
 
 def test_row_is_changed_if_any_output_changed():
     reference = {"a": np.eye(2), "b": np.array([[1.0], [5.0]])}
-    found = compare(reference, {"a": np.eye(2), "b": np.array([[1.0], [9.0]])})
-    assert (found.changed.tolist(), found.max_abs, found.mean_abs) == ([False, True], 4.0, 4.0 / 6)
+    comparison = compare(reference, {"a": np.eye(2), "b": np.array([[1.0], [9.0]])})
+    assert (comparison.changed.tolist(), comparison.max_abs, comparison.mean_abs) == ([False, True], 4.0, 4.0 / 6)
 
 
 # What does not fit
@@ -317,8 +323,8 @@ def array_pairs(draw, elements=FLOATS):
 
 @given(array_pairs(ANY_FLOATS))
 def test_identical_predictions_are_bit_identical(pair):
-    found = compare({"y": pair[0]}, {"y": pair[0].copy()})
-    assert (found.verdict, found.max_abs, found.changed_rows) == (Verdict.BIT_IDENTICAL, 0.0, 0)
+    comparison = compare({"y": pair[0]}, {"y": pair[0].copy()})
+    assert (comparison.verdict, comparison.max_abs, comparison.changed_rows) == (Verdict.BIT_IDENTICAL, 0.0, 0)
 
 
 @given(array_pairs(ANY_FLOATS))
@@ -329,18 +335,18 @@ def test_distances_are_symmetric(pair):
 
 @given(array_pairs(ANY_FLOATS), st.sampled_from([True, False, None]))
 def test_comparison_json_is_valid_and_ordered(pair, classes):
-    found = compare({"y": pair[0]}, {"y": pair[1]}, classes)
-    kept = json.loads(json.dumps(found.to_json(), allow_nan=False))
-    assert 0 <= kept["mean_abs"] <= kept["max_abs"] * (1 + 1e-12)
-    assert 0 <= kept["changed_rows"] <= kept["rows"] == len(pair[0])
-    assert (found.verdict is Verdict.BIT_IDENTICAL) == (pair[0].tobytes() == pair[1].tobytes())
+    comparison = compare({"y": pair[0]}, {"y": pair[1]}, classes)
+    document = json.loads(json.dumps(comparison.to_json(), allow_nan=False))
+    assert 0 <= document["mean_abs"] <= document["max_abs"] * (1 + 1e-12)
+    assert 0 <= document["changed_rows"] <= document["rows"] == len(pair[0])
+    assert (comparison.verdict is Verdict.BIT_IDENTICAL) == (pair[0].tobytes() == pair[1].tobytes())
 
 
 @given(array_pairs())
 def test_changed_row_is_never_rounding_or_same_answers(pair):
-    found = compare({"y": pair[0]}, {"y": pair[1]})
-    assume(found.changed_rows)
-    assert found.verdict in (Verdict.SOME_CHANGED, Verdict.DIFFERENT)
+    comparison = compare({"y": pair[0]}, {"y": pair[1]})
+    assume(comparison.changed_rows)
+    assert comparison.verdict in (Verdict.SOME_CHANGED, Verdict.DIFFERENT)
 
 
 @given(hnp.arrays("float32", st.tuples(st.integers(2, 6), st.integers(2, 4)), elements=st.floats(0, 1, width=32)))

@@ -42,54 +42,54 @@ def make_noisy_pair(
 
 @given(numeric_array_pairs())
 def test_absolute_differences_match_longdouble(pair):
-    found, (left, right) = output_metrics(*pair), finite_pairs(*pair)
-    assert found.values == len(left)
+    result, (left, right) = output_metrics(*pair), finite_pairs(*pair)
+    assert result.values == len(left)
     if not len(left):
-        assert (found.max_abs, found.mean_abs, found.median_abs, found.p99_abs) == (None, None, None, None)
+        assert (result.max_abs, result.mean_abs, result.median_abs, result.p99_abs) == (None, None, None, None)
         return
     away = np.abs(left - right)
-    assert found.max_abs == pytest.approx(float(away.max()), **CLOSE)
-    assert found.mean_abs == pytest.approx(float(away.mean()), **CLOSE)
-    assert found.median_abs == pytest.approx(float(np.median(away)), **CLOSE)
-    assert found.p99_abs == pytest.approx(float(np.quantile(away, 0.99)), **CLOSE)
+    assert result.max_abs == pytest.approx(float(away.max()), **CLOSE)
+    assert result.mean_abs == pytest.approx(float(away.mean()), **CLOSE)
+    assert result.median_abs == pytest.approx(float(np.median(away)), **CLOSE)
+    assert result.p99_abs == pytest.approx(float(np.quantile(away, 0.99)), **CLOSE)
 
 
 @given(numeric_array_pairs())
 def test_relative_differences_are_against_the_larger_of_the_two(pair):
-    found, (left, right) = output_metrics(*pair), finite_pairs(*pair)
+    result, (left, right) = output_metrics(*pair), finite_pairs(*pair)
     if not len(left):
-        assert (found.max_rel, found.mean_rel, found.median_rel) == (None, None, None)
+        assert (result.max_rel, result.mean_rel, result.median_rel) == (None, None, None)
         return
     larger = np.maximum(np.abs(left), np.abs(right))
     relative = np.abs(left - right) / np.where(larger == 0, 1, larger)
-    assert found.max_rel == pytest.approx(float(relative.max()), **CLOSE)
-    assert found.mean_rel == pytest.approx(float(relative.mean()), **CLOSE)
-    assert found.median_rel == pytest.approx(float(np.median(relative)), **CLOSE)
+    assert result.max_rel == pytest.approx(float(relative.max()), **CLOSE)
+    assert result.mean_rel == pytest.approx(float(relative.mean()), **CLOSE)
+    assert result.median_rel == pytest.approx(float(np.median(relative)), **CLOSE)
 
 
 def test_relative_differences_near_zero_are_bounded():
-    found = output_metrics(np.array([0.0, 0.0, 1e-30, -1e-30]), np.array([0.0, 1e-30, 0.0, 1e-30]))
-    assert (found.max_rel, found.median_rel, found.mean_rel) == (2.0, 1.0, 1.0)
+    result = output_metrics(np.array([0.0, 0.0, 1e-30, -1e-30]), np.array([0.0, 1e-30, 0.0, 1e-30]))
+    assert (result.max_rel, result.median_rel, result.mean_rel) == (2.0, 1.0, 1.0)
 
 
 @given(st.integers(1, 200), st.integers(1, 6))
 def test_median_and_percentile_equal_numpy_exactly(rows, width):
     left, right = make_noisy_pair(rows, width, dtype="float64")
-    found, away = output_metrics(left, right), np.abs(left - right)
-    assert (found.median_abs, found.p99_abs) == (np.quantile(away, 0.5), np.quantile(away, 0.99))
+    result, away = output_metrics(left, right), np.abs(left - right)
+    assert (result.median_abs, result.p99_abs) == (np.quantile(away, 0.5), np.quantile(away, 0.99))
 
 
 def test_differences_beyond_float32_range_stay_finite():
     side = np.array([[3e38, 1.0], [-2e38, 0.0]], "float32")
-    found = output_metrics(side, -side)
-    assert found.max_abs == 2 * float(side[0, 0])
-    assert found.median_abs == 0.5 * (2.0 + 2 * abs(float(side[1, 0])))
-    assert found.snr_db == pytest.approx(-20 * math.log10(2))
+    result = output_metrics(side, -side)
+    assert result.max_abs == 2 * float(side[0, 0])
+    assert result.median_abs == 0.5 * (2.0 + 2 * abs(float(side[1, 0])))
+    assert result.snr_db == pytest.approx(-20 * math.log10(2))
 
 
 def test_int64_differences_are_exact_beyond_float64_precision():
-    found = output_metrics(np.array([2**62, -(2**63)]), np.array([2**62 + 1, 2**63 - 1]))
-    assert (found.max_ulp, found.median_abs, found.worst["row"]) == (2**64, 2**63, 1)
+    result = output_metrics(np.array([2**62, -(2**63)]), np.array([2**62 + 1, 2**63 - 1]))
+    assert (result.max_ulp, result.median_abs, result.worst["row"]) == (2**64, 2**63, 1)
     assert output_metrics(np.array([2**62]), np.array([2**62 + 1])).max_abs == 1.0
 
 
@@ -106,7 +106,7 @@ def float_ordinal(value: float, dtype: np.dtype) -> int:
 
 @given(float_array_pairs())
 def test_units_in_the_last_place_count_the_floats_between(pair):
-    found = output_metrics(*pair)
+    result = output_metrics(*pair)
     coarse = min((side.dtype for side in pair), key=lambda dtype: dtype.itemsize)
     left, right = (side.astype("longdouble").ravel() for side in pair)
     finite = np.isfinite(left) & np.isfinite(right)
@@ -116,8 +116,8 @@ def test_units_in_the_last_place_count_the_floats_between(pair):
         abs(float_ordinal(a, coarse) - float_ordinal(b, coarse))
         for a, b in zip(*(c.tolist() for c in cast), strict=True)
     ]
-    assert found.max_ulp == (max(steps) if steps else None)
-    assert found.mean_ulp == (pytest.approx(sum(steps) / len(steps)) if steps else None)
+    assert result.max_ulp == (max(steps) if steps else None)
+    assert result.mean_ulp == (pytest.approx(sum(steps) / len(steps)) if steps else None)
 
 
 @given(st.sampled_from(["float32", "float64"]), st.data())
@@ -141,8 +141,8 @@ def test_ulps_equal_the_number_of_nextafter_steps(dtype, start):
 
 def test_ulps_across_zero_count_both_zeros_as_one():
     assert output_metrics(np.array([5e-324]), np.array([-5e-324])).max_ulp == 2
-    found = output_metrics(np.array([0.0, 1.0]), np.array([-0.0, 1.0]))
-    assert (found.max_ulp, found.identical) == (0, False)
+    result = output_metrics(np.array([0.0, 1.0]), np.array([-0.0, 1.0]))
+    assert (result.max_ulp, result.identical) == (0, False)
 
 
 def test_units_are_those_of_the_coarser_dtype():
@@ -219,23 +219,23 @@ def test_kl_normalizes_coarse_probabilities():
 
 @given(float_array_pairs())
 def test_non_finite_values_are_counted_on_both_sides(pair):
-    found = output_metrics(*pair)
-    assert (found.reference_nan, found.answer_nan) == tuple(int(np.isnan(side).sum()) for side in pair)
-    assert (found.reference_inf, found.answer_inf) == tuple(int(np.isinf(side).sum()) for side in pair)
+    result = output_metrics(*pair)
+    assert (result.reference_nan, result.answer_nan) == tuple(int(np.isnan(side).sum()) for side in pair)
+    assert (result.reference_inf, result.answer_inf) == tuple(int(np.isinf(side).sum()) for side in pair)
 
 
 @given(numeric_array_pairs())
 def test_the_worst_place_holds_the_largest_difference(pair):
-    found = output_metrics(*pair)
-    if not found.worst:
-        assert not found.max_abs
+    result = output_metrics(*pair)
+    if not result.worst:
+        assert not result.max_abs
         assert np.array_equal(pair[0].astype("longdouble"), pair[1].astype("longdouble"), equal_nan=True)
         return
-    place = (found.worst["row"], *found.worst["index"])
-    assert [repr(found.worst[name]) for name in ("reference", "answer")] == [repr(side[place].item()) for side in pair]
-    if found.max_abs:
+    place = (result.worst["row"], *result.worst["index"])
+    assert [repr(result.worst[name]) for name in ("reference", "answer")] == [repr(side[place].item()) for side in pair]
+    if result.max_abs:
         left, right = (side[place].astype("longdouble") for side in pair)
-        assert float(abs(left - right)) == pytest.approx(found.max_abs, rel=1e-6)
+        assert float(abs(left - right)) == pytest.approx(result.max_abs, rel=1e-6)
 
 
 def test_worst_value_of_ties_is_the_first():
@@ -247,8 +247,8 @@ def test_worst_value_of_ties_is_the_first():
 def test_worst_value_is_nan_where_all_else_is_equal():
     left, right = np.zeros((4, 2)), np.zeros((4, 2))
     right[2, 1] = NAN
-    found = output_metrics(left, right)
-    assert found.to_json()["worst"] == {"row": 2, "index": [1], "reference": 0.0, "answer": "nan"}
+    result = output_metrics(left, right)
+    assert result.to_json()["worst"] == {"row": 2, "index": [1], "reference": 0.0, "answer": "nan"}
     right[3, 0] = 0.5
     assert output_metrics(left, right).worst["row"] == 3
 
@@ -261,46 +261,46 @@ def test_difference_histogram_matches_numpy():
     right[:7] = left[:7]
     right[7, 0], right[8, 0], right[9, 0] = NAN, left[8, 0] + 1e12, left[9, 0]
     left[10, 0], right[10, 0] = 0.0, 1e-25
-    found, (a, b) = output_metrics(left, right).histogram, finite_pairs(left, right)
+    result, (a, b) = output_metrics(left, right).histogram, finite_pairs(left, right)
     away = np.abs(a - b).astype("float64")
-    edges = np.array([0.0, 5e-324, *found["edges"], INF])
+    edges = np.array([0.0, 5e-324, *result["edges"], INF])
     expected = np.histogram(away, edges)[0].tolist()
-    assert [found["zero"], found["below"], *found["counts"], found["above"]] == expected
-    assert (found["zero"], found["below"], found["above"], found["not_finite"]) == (71, 1, 1, 1)
+    assert [result["zero"], result["below"], *result["counts"], result["above"]] == expected
+    assert (result["zero"], result["below"], result["above"], result["not_finite"]) == (71, 1, 1, 1)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_difference_histogram_power_of_ten_is_in_bin_it_begins(dtype):
     tens = np.array([float(f"1e{power}") for power in range(-20, 11)], dtype)
     for power, ten in zip(range(-20, 11), tens, strict=True):
-        found = output_metrics(np.zeros(1, dtype), ten[None]).histogram
-        counts = [*found["counts"], found["above"]]
+        result = output_metrics(np.zeros(1, dtype), ten[None]).histogram
+        counts = [*result["counts"], result["above"]]
         assert counts[2 * (power + 20)] == 1
-    assert np.log10(found["edges"]) == pytest.approx(np.arange(-20, 10.5, 0.5), abs=1e-6)
+    assert np.log10(result["edges"]) == pytest.approx(np.arange(-20, 10.5, 0.5), abs=1e-6)
 
 
 def test_magnitude_histogram_matches_numpy():
     left, right = make_noisy_pair(400, 10, dtype="float64")
     left *= 10.0 ** np.random.default_rng(0).integers(-5, 5, size=left.shape)
     left[0], right[1], right[2], left[2] = 0.0, left[1], 0.0, 0.0
-    found = output_metrics(left, right).by_magnitude
-    edges = [[0.0, 5e-324, *found[name][1:]] for name in ("reference_edges", "difference_edges")]
+    result = output_metrics(left, right).by_magnitude
+    edges = [[0.0, 5e-324, *result[name][1:]] for name in ("reference_edges", "difference_edges")]
     expected = np.histogram2d(np.abs(left).ravel(), np.abs(left - right).ravel(), edges)[0].astype(int)
-    assert found["counts"] == expected[1:, 1:].tolist()
-    assert found["reference_zero"] == expected[0, 1:].tolist()
-    assert found["difference_zero"] == expected[1:, 0].tolist()
-    assert found["both_zero"] == expected[0, 0] == 10
+    assert result["counts"] == expected[1:, 1:].tolist()
+    assert result["reference_zero"] == expected[0, 1:].tolist()
+    assert result["difference_zero"] == expected[1:, 0].tolist()
+    assert result["both_zero"] == expected[0, 0] == 10
 
 
 @given(numeric_array_pairs())
 def test_histograms_count_every_value_once(pair):
-    found = output_metrics(*pair)
-    bins = found.histogram
-    assert sum(bins["counts"]) + bins["zero"] + bins["below"] + bins["above"] == found.values
-    assert bins["not_finite"] == pair[0].size - found.values
-    table = found.by_magnitude
+    result = output_metrics(*pair)
+    bins = result.histogram
+    assert sum(bins["counts"]) + bins["zero"] + bins["below"] + bins["above"] == result.values
+    assert bins["not_finite"] == pair[0].size - result.values
+    table = result.by_magnitude
     parts = [np.sum(table[name]) for name in ("counts", "reference_zero", "difference_zero", "both_zero")]
-    assert sum(parts) == found.values
+    assert sum(parts) == result.values
 
 
 @pytest.mark.parametrize("width", [1, 10, 64, 65, 256, 257, 1000])
@@ -308,12 +308,12 @@ def test_column_means_match_numpy_up_to_256_columns(width):
     left, right = make_noisy_pair(50, width)
     left[:, 0], right[1, -1] = NAN, INF
     expected = np.where(np.isfinite(left) & np.isfinite(right), np.abs(left - right).astype("float64"), NAN)
-    found = output_metrics(left, right).by_column
+    result = output_metrics(left, right).by_column
     if width > 256:
-        assert found is None
+        assert result is None
         return
-    assert found[0] is None
-    assert found[1:] == pytest.approx(np.nanmean(expected[:, 1:], axis=0) if width > 1 else [])
+    assert result[0] is None
+    assert result[1:] == pytest.approx(np.nanmean(expected[:, 1:], axis=0) if width > 1 else [])
 
 
 @pytest.mark.parametrize(("rows", "step"), [(1, 1), (100, 1), (101, 2), (1000, 16), (30_000, 512)])
@@ -343,24 +343,24 @@ def test_row_distance_is_its_largest_difference(pair):
     with np.errstate(invalid="ignore"):
         away = np.where(same, 0, np.abs(left - right))
     away = np.where(np.isnan(away), INF, away).max(axis=1)
-    found = compare({"y": pair[0]}, {"y": pair[1]})
-    assert found.distance.dtype == "float64"
-    assert found.distance.tolist() == pytest.approx(away.astype("float64").tolist(), **CLOSE)
+    comparison = compare({"y": pair[0]}, {"y": pair[1]})
+    assert comparison.distance.dtype == "float64"
+    assert comparison.distance.tolist() == pytest.approx(away.astype("float64").tolist(), **CLOSE)
 
 
 def test_row_distance_covers_all_outputs_and_is_1_for_changed_text():
     reference = {"y": np.array([1.0, 2.0, NAN, INF]), "word": np.array(["a", "b", "c", "d"])}
-    found = compare(reference, {"y": np.array([1.0, 2.25, 3.0, INF]), "word": np.array(["a", "b", "c", "e"])})
-    assert found.distance.tolist() == [0.0, 0.25, INF, 1.0]
+    comparison = compare(reference, {"y": np.array([1.0, 2.25, 3.0, INF]), "word": np.array(["a", "b", "c", "e"])})
+    assert comparison.distance.tolist() == [0.0, 0.25, INF, 1.0]
 
 
 def test_numeric_metrics_of_text_are_none():
     left, right = np.array([["a", "é"], ["b", "c"]]), np.array([[b"a", "é".encode()], [b"b", b"d"]], object)
-    found = output_metrics(left, right)
-    assert (found.rows, found.changed, found.identical, found.rounding) == (2, 1, False, False)
-    assert found.worst == {"row": 1, "index": [1], "reference": "c", "answer": "d"}
-    said = {"output", "answer", "by", "rows", "values", "changed", "identical", "rounding", "worst"}
-    assert {name for name, value in vars(found).items() if value is not None} == said
+    result = output_metrics(left, right)
+    assert (result.rows, result.changed, result.identical, result.rounding) == (2, 1, False, False)
+    assert result.worst == {"row": 1, "index": [1], "reference": "c", "answer": "d"}
+    text = {"output", "answer", "by", "rows", "values", "changed", "identical", "rounding", "worst"}
+    assert {name for name, value in vars(result).items() if value is not None} == text
 
 
 def test_invalid_utf8_bytes_are_compared():
@@ -368,21 +368,21 @@ def test_invalid_utf8_bytes_are_compared():
 
 
 def test_complex_values_are_compared_as_pairs():
-    found = output_metrics(np.array([[1 + 2j], [3 + 4j]]), np.array([[1 + 2j], [3 + 4.5j]]))
-    assert (found.max_abs, found.values, found.worst["index"]) == (0.5, 4, [0, 1])
+    result = output_metrics(np.array([[1 + 2j], [3 + 4j]]), np.array([[1 + 2j], [3 + 4.5j]]))
+    assert (result.max_abs, result.values, result.worst["index"]) == (0.5, 4, [0, 1])
 
 
 def test_rows_without_values_are_bit_identical():
-    found = compare({"y": np.zeros((3, 0))}, {"y": np.zeros((3, 0))})
-    assert (found.verdict, found.rows, found.outputs[0].max_abs) == ("bit-identical", 3, None)
+    comparison = compare({"y": np.zeros((3, 0))}, {"y": np.zeros((3, 0))})
+    assert (comparison.verdict, comparison.rows, comparison.outputs[0].max_abs) == ("bit-identical", 3, None)
 
 
 @given(numeric_array_pairs(), st.sampled_from([True, False, None]))
 def test_output_metrics_are_always_json_serializable(pair, classes):
-    found = compare({"y": pair[0]}, {"y": pair[1]}, classes, {"y": np.zeros(len(pair[0]), int)})
-    kept = json.loads(json.dumps(found.to_json(), allow_nan=False))
-    assert set(kept["outputs"][0]) == set(vars(found.outputs[0]))
-    assert set(kept) == {
+    comparison = compare({"y": pair[0]}, {"y": pair[1]}, classes, {"y": np.zeros(len(pair[0]), int)})
+    document = json.loads(json.dumps(comparison.to_json(), allow_nan=False))
+    assert set(document["outputs"][0]) == set(vars(comparison.outputs[0]))
+    assert set(document) == {
         "verdict",
         "max_abs",
         "mean_abs",

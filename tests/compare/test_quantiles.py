@@ -22,11 +22,11 @@ def compute_quantiles(values: np.ndarray, *wanted: float, chunk: int = 100) -> t
         for start in range(0, len(values), chunk):
             yield (values[start : start + chunk],)
 
-    found = Quantiles(*wanted)
+    quantiles = Quantiles(*wanted)
     for (part,) in again():
-        found.add(part)
-    complete_quantiles((found,), again)
-    return [found.quantile(q) for q in wanted], passes
+        quantiles.add(part)
+    complete_quantiles((quantiles,), again)
+    return [quantiles.quantile(q) for q in wanted], passes
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def test_quantiles_equal_numpy_for_any_memory_limit(dtype):
 @pytest.mark.usefixtures("_max_stored_values")
 def test_quantiles_need_few_passes_over_the_stream(dtype, most):
     values = np.abs(np.random.default_rng(0).normal(size=50_000)).astype(dtype)
-    found, passes = compute_quantiles(values, 0.5, 0.99, chunk=7000)
-    assert found == np.quantile(values.astype("float64"), [0.5, 0.99]).tolist()
+    result, passes = compute_quantiles(values, 0.5, 0.99, chunk=7000)
+    assert result == np.quantile(values.astype("float64"), [0.5, 0.99]).tolist()
     assert passes == most
 
 

@@ -21,8 +21,8 @@ def check_arrays(reference, answer, atol: float = 0.0, rtol: float = 0.0) -> Tol
 
 @given(numeric_array_pairs())
 def test_needed_tolerance_passes_and_smaller_fails(pair):
-    found = compare({"y": pair[0]}, {"y": pair[1]}).outputs[0]
-    atol, rtol = found.atol_needed, found.rtol_needed
+    result = compare({"y": pair[0]}, {"y": pair[1]}).outputs[0]
+    atol, rtol = result.atol_needed, result.rtol_needed
     if math.isfinite(atol):
         assert check_arrays(*pair, atol=atol).passed
         assert atol == 0 or not check_arrays(*pair, atol=math.nextafter(atol, 0)).passed
@@ -44,23 +44,23 @@ def test_check_tolerance_matches_numpy_isclose(pair, atol, rtol):
         away, limit = np.abs(left - right), atol + rtol * np.abs(left)
         border = both & (np.abs(away - limit) <= 1e-6 * np.maximum(away, limit))
     failing = ~same & ~(both & (away <= limit))
-    found = check_arrays(*pair, atol, rtol)
-    assert (failing & ~border).sum() <= found.values_failing <= (failing | border).sum()
+    result = check_arrays(*pair, atol, rtol)
+    assert (failing & ~border).sum() <= result.values_failing <= (failing | border).sum()
     if not border.any():
-        assert found.rows_failing == failing.reshape(len(failing), -1).any(axis=1).sum()
-        assert found.passed == (not failing.any())
+        assert result.rows_failing == failing.reshape(len(failing), -1).any(axis=1).sum()
+        assert result.passed == (not failing.any())
         with np.errstate(over="ignore", invalid="ignore"):
-            assert found.passed == np.allclose(right.astype("float64"), left.astype("float64"), rtol, atol, True)
+            assert result.passed == np.allclose(right.astype("float64"), left.astype("float64"), rtol, atol, True)
 
 
 def test_check_tolerance_uses_differences_beyond_float32():
     pair = np.array([1.0], "float32"), np.array([-(2.0**-30)], "float32")
     assert check_arrays(*pair, atol=1.0) == (False, 1, 1)
     assert check_arrays(*pair, rtol=1.0) == (False, 1, 1)
-    found = compare({"y": pair[0]}, {"y": pair[1]}).outputs[0]
-    assert found.atol_needed == 1.0 + 2.0**-30
-    assert check_arrays(*pair, atol=found.atol_needed).passed
-    assert check_arrays(*pair, rtol=found.rtol_needed).passed
+    result = compare({"y": pair[0]}, {"y": pair[1]}).outputs[0]
+    assert result.atol_needed == 1.0 + 2.0**-30
+    assert check_arrays(*pair, atol=result.atol_needed).passed
+    assert check_arrays(*pair, rtol=result.rtol_needed).passed
 
 
 def test_rows_and_values_that_fail_are_counted():
@@ -76,15 +76,15 @@ def test_the_tolerance_is_relative_to_the_reference():
 
 
 def test_rtol_needed_for_changed_zero_is_infinite():
-    found = compare({"y": np.array([0.0, 1.0])}, {"y": np.array([1e-9, 1.0])}).outputs[0]
-    assert (found.atol_needed, found.rtol_needed) == (1e-9, INF)
-    assert found.to_json()["rtol_needed"] == "inf"
+    result = compare({"y": np.array([0.0, 1.0])}, {"y": np.array([1e-9, 1.0])}).outputs[0]
+    assert (result.atol_needed, result.rtol_needed) == (1e-9, INF)
+    assert result.to_json()["rtol_needed"] == "inf"
 
 
 @pytest.mark.parametrize("answer", [[NAN, 1.0], [INF, 1.0]])
 def test_needed_tolerance_for_non_finite_value_is_infinite(answer):
-    found = compare({"y": np.array([2.0, 1.0])}, {"y": np.array(answer)}).outputs[0]
-    assert (found.atol_needed, found.rtol_needed, found.max_abs) == (INF, INF, 0.0)
+    result = compare({"y": np.array([2.0, 1.0])}, {"y": np.array(answer)}).outputs[0]
+    assert (result.atol_needed, result.rtol_needed, result.max_abs) == (INF, INF, 0.0)
 
 
 def test_check_tolerance_text_passes_only_if_equal():

@@ -11,9 +11,13 @@ from core.errors import InputError, UnknownName
 from core.runtimes.live import live_predictor
 from core.runtimes.reference import predict_in_batches
 
-by_demo = pytest.mark.parametrize("demo", DEMOS, ids=lambda one: one.key)
-by_keras_demo = pytest.mark.parametrize("demo", [one for one in DEMOS if one.kind == "keras"], ids=lambda one: one.key)
-by_demo_with_form = pytest.mark.parametrize("demo", [one for one in DEMOS if one.input_fields], ids=lambda one: one.key)
+by_demo = pytest.mark.parametrize("demo", DEMOS, ids=lambda item: item.key)
+by_keras_demo = pytest.mark.parametrize(
+    "demo", [item for item in DEMOS if item.kind == "keras"], ids=lambda entry: entry.key
+)
+by_demo_with_form = pytest.mark.parametrize(
+    "demo", [item for item in DEMOS if item.input_fields], ids=lambda one: one.key
+)
 
 
 def build_demo_model(demo: Demo, **given):
@@ -79,12 +83,12 @@ def test_demo_default_dataset_works_offline(demo):
 @by_demo
 def test_splits_are_the_same_every_time_and_for_every_seed(demo):
     first, second = demo.data(demo.defaults), demo.data(make_train_settings(demo, seed=7))
-    for one, other in zip(
+    for item, other in zip(
         (first.train, first.validation, first.held_out), (second.train, second.validation, second.held_out), strict=True
     ):
-        for name, array in one.inputs.items():
+        for name, array in item.inputs.items():
             np.testing.assert_array_equal(array, other.inputs[name])
-        for name, array in one.targets.items():
+        for name, array in item.targets.items():
             np.testing.assert_array_equal(array, other.targets[name])
 
 
@@ -121,11 +125,11 @@ def test_pictures_and_classes_have_the_size_that_is_declared(demo):
 
 
 def test_stock_splits_are_separated_by_time():
-    train, watch, held = read_splits(get_demo("stocks-lstm"))
-    assert (train.rows, watch.rows, held.rows) == (360, 96, 102)
+    train, watch, loaded = read_splits(get_demo("stocks-lstm"))
+    assert (train.rows, watch.rows, loaded.rows) == (360, 96, 102)
     # The last price of a window is the target of the window a week before; six companies stand side by side.
     np.testing.assert_array_equal(watch.inputs["prices"][:6, -1], train.targets["next_price"][-6:])
-    np.testing.assert_array_equal(held.inputs["prices"][:6, -1], watch.targets["next_price"][-6:])
+    np.testing.assert_array_equal(loaded.inputs["prices"][:6, -1], watch.targets["next_price"][-6:])
 
 
 # What a person fills in
@@ -169,9 +173,9 @@ def test_input_field_invalid_value_is_refused():
 
 @by_demo
 def test_demo_build_same_seed_gives_same_initial_weights(demo):
-    one, other = read_weights(build_demo_model(demo)), read_weights(build_demo_model(demo))
-    assert [array.dtype for array in one] == [array.dtype for array in other]
-    for left, right in zip(one, other, strict=True):
+    item, other = read_weights(build_demo_model(demo)), read_weights(build_demo_model(demo))
+    assert [array.dtype for array in item] == [array.dtype for array in other]
+    for left, right in zip(item, other, strict=True):
         np.testing.assert_array_equal(left, right)
 
 
@@ -183,14 +187,14 @@ def test_hidden_units_make_the_model_larger(demo):
 
 @by_demo
 def test_demo_predictions_match_target_shapes_and_repeat(demo):
-    held = demo.data(demo.defaults).held_out
+    loaded = demo.data(demo.defaults).held_out
     predictor = live_predictor(build_demo_model(demo))
-    answers, again = (predict_in_batches(predictor, held.inputs) for _ in range(2))
-    assert [array.shape for array in answers.values()] == [array.shape for array in held.targets.values()]
+    answers, again = (predict_in_batches(predictor, loaded.inputs) for _ in range(2))
+    assert [array.shape for array in answers.values()] == [array.shape for array in loaded.targets.values()]
     for name, array in answers.items():
         np.testing.assert_array_equal(array, again[name])
-    if len(held.targets) > 1:
-        assert list(answers) == list(held.targets)
+    if len(loaded.targets) > 1:
+        assert list(answers) == list(loaded.targets)
 
 
 @by_keras_demo
@@ -206,14 +210,14 @@ def test_demo_model_inputs_match_the_data(demo):
 @by_demo
 def test_demo_training_lowers_loss_and_reports_epochs(demo):
     settings = make_train_settings(demo, epochs=2)
-    data, heard = demo.data(settings), []
+    data, received = demo.data(settings), []
     model = build_demo_model(demo, epochs=2)
-    demo.train(model, data, settings, heard.append)
-    history = [progress for progress in heard if progress.logs is not None]
+    demo.train(model, data, settings, received.append)
+    history = [progress for progress in received if progress.logs is not None]
     assert [progress.epoch for progress in history] == [1, 2]
     assert history[1].logs["loss"] < history[0].logs["loss"]
     assert history[1].logs["val_loss"] > 0
-    assert heard[-1].fraction == 1.0
+    assert received[-1].fraction == 1.0
 
 
 # Scores

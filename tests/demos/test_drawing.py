@@ -212,8 +212,8 @@ def test_extract_ink_is_independent_of_polarity(format, mode):
     ink = render_strokes(SEVEN_STROKES)
     dark = to_image(ink).convert(mode)
     light = Image.fromarray(255 - np.asarray(dark))
-    seen = [extract_ink(open_image(image_file(one, format))) for one in (dark, light)]
-    assert [(one.shape, one.dtype, one.min(), one.max()) for one in seen] == [((256, 256), np.float32, 0, 1)] * 2
+    seen = [extract_ink(open_image(image_file(item, format))) for item in (dark, light)]
+    assert [(item.shape, item.dtype, item.min(), item.max()) for item in seen] == [((256, 256), np.float32, 0, 1)] * 2
     assert np.abs(seen[0] - seen[1]).mean() < 0.01
     assert np.abs(center_digit(seen[0], (28, 28)) - center_digit(ink, (28, 28))).mean() < 0.02
 
@@ -246,8 +246,8 @@ def test_extract_ink_applies_exif_orientation():
     upright = to_image(render_strokes(SEVEN_STROKES))
     exif = Image.Exif()
     exif[0x0112] = 6  # held on its side: turn by 90 degrees to see it upright
-    held = image_file(upright.rotate(90), "JPEG", exif=exif)
-    assert np.abs(extract_ink(open_image(held)) - render_strokes(SEVEN_STROKES)).mean() < 0.02
+    loaded = image_file(upright.rotate(90), "JPEG", exif=exif)
+    assert np.abs(extract_ink(open_image(loaded)) - render_strokes(SEVEN_STROKES)).mean() < 0.02
 
 
 def test_extract_ink_shrinks_large_and_blanks_uniform_images():

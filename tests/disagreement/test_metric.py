@@ -19,39 +19,39 @@ def measure_arrays(left, right, scale=CLASS_SCALE):
 def test_changed_class_scores_above_any_unchanged_row():
     left = [[0.51, 0.49, 0.0], [0.98, 0.01, 0.01]]
     right = [[0.49, 0.51, 0.0], [0.34, 0.33, 0.33]]
-    found = measure_arrays(left, right)
-    assert found.level.tolist() == [2, 0]
-    assert found.score[0] > found.score[1]
-    np.testing.assert_allclose(found.largest, [0.02, 0.64])
+    result = measure_arrays(left, right)
+    assert result.level.tolist() == [2, 0]
+    assert result.score[0] > result.score[1]
+    np.testing.assert_allclose(result.largest, [0.02, 0.64])
 
 
 def test_changed_class_score_grows_with_smaller_top_margin():
     left = [[0.9, 0.1], [0.99, 0.01], [0.6, 0.4]]
     right = [[0.2, 0.8], [0.49, 0.51], [0.1, 0.9]]
-    found = measure_arrays(left, right)
-    np.testing.assert_allclose(found.amount, [0.6, 0.02, 0.2])  # the smaller lead of the two
-    assert np.argsort(-found.score).tolist() == [0, 2, 1]
+    result = measure_arrays(left, right)
+    np.testing.assert_allclose(result.amount, [0.6, 0.02, 0.2])  # the smaller lead of the two
+    assert np.argsort(-result.score).tolist() == [0, 2, 1]
 
 
 def test_unchanged_class_scores_by_nearness_to_changing():
-    found = measure_arrays([[0.7, 0.3], [0.52, 0.48], [0.7, 0.3]], [[0.6, 0.4], [0.51, 0.49], [0.7, 0.3]])
-    np.testing.assert_allclose(found.amount, [0.1 / (0.1 + 0.2), 0.01 / (0.01 + 0.02), 0])
-    assert found.level.tolist() == [0, 0, 0]
+    result = measure_arrays([[0.7, 0.3], [0.52, 0.48], [0.7, 0.3]], [[0.6, 0.4], [0.51, 0.49], [0.7, 0.3]])
+    np.testing.assert_allclose(result.amount, [0.1 / (0.1 + 0.2), 0.01 / (0.01 + 0.02), 0])
+    assert result.level.tolist() == [0, 0, 0]
 
 
 def test_values_score_in_units_of_the_reference_spread():
     scales = output_scales({"y": np.array([[0.0], [10.0], [20.0]])})
     assert scales["y"].kind == "value"
     assert scales["y"].spread == pytest.approx(np.std([0, 10, 20]))
-    found = measure_arrays([[1.0], [1.0]], [[1.05], [3.0]], scales)
-    assert found.level.tolist() == [0, 1]  # from 1 % of the spread on it has moved, as in a comparison
-    np.testing.assert_allclose(found.amount, np.array([0.05, 2.0]) / np.std([0, 10, 20]))
+    result = measure_arrays([[1.0], [1.0]], [[1.05], [3.0]], scales)
+    assert result.level.tolist() == [0, 1]  # from 1 % of the spread on it has moved, as in a comparison
+    np.testing.assert_allclose(result.amount, np.array([0.05, 2.0]) / np.std([0, 10, 20]))
 
 
 def test_text_scores_by_number_of_changed_texts():
     scales = output_scales({"y": np.array([["a", "b"]])})
-    found = measure_arrays([["a", "b"], ["a", "b"], ["a", "b"]], [["a", "b"], ["a", "x"], ["x", "x"]], scales)
-    assert (found.level.tolist(), found.amount.tolist()) == ([0, 2, 2], [0, 1, 2])
+    result = measure_arrays([["a", "b"], ["a", "b"], ["a", "b"]], [["a", "b"], ["a", "x"], ["x", "x"]], scales)
+    assert (result.level.tolist(), result.amount.tolist()) == ([0, 2, 2], [0, 1, 2])
 
 
 def test_one_sided_non_finite_scores_highest_and_nan_equals_nan():
@@ -59,27 +59,27 @@ def test_one_sided_non_finite_scores_highest_and_nan_equals_nan():
     left = [[0.9, 0.1], [nan, nan], [inf, 0.0], [nan, 0.2]]
     right = [[nan, nan], [nan, nan], [inf, 0.0], [nan, 0.2]]
     for scale in (OutputScale("class"), OutputScale("value")):
-        found = measure_arrays(left, right, {"y": scale})
-        assert found.level.tolist() == [3, 0, 0, 0]
-        assert found.amount.tolist() == [2, 0, 0, 0]
-        assert np.isfinite(found.score).all()
-    assert found.score[0] > measure_arrays([[1.0, 0.0]], [[0.0, 1.0]]).score[0]
+        result = measure_arrays(left, right, {"y": scale})
+        assert result.level.tolist() == [3, 0, 0, 0]
+        assert result.amount.tolist() == [2, 0, 0, 0]
+        assert np.isfinite(result.score).all()
+    assert result.score[0] > measure_arrays([[1.0, 0.0]], [[0.0, 1.0]]).score[0]
 
 
 def test_huge_values_have_finite_ordered_scores():
     scales = {"y": OutputScale("value", 1e-300)}
-    found = measure_arrays([[0.0], [0.0], [1e308]], [[0.0], [1e300], [-1e308]], scales)
-    assert np.isfinite(found.score).all()
-    assert found.level.tolist() == [0, 1, 1]
+    result = measure_arrays([[0.0], [0.0], [1e308]], [[0.0], [1e300], [-1e308]], scales)
+    assert np.isfinite(result.score).all()
+    assert result.level.tolist() == [0, 1, 1]
 
 
 def test_output_with_larger_disagreement_decides_the_score():
     scales = {"one": OutputScale("value", 1.0), "two": OutputScale("class")}
     left = {"one": np.array([[0.0], [0.0]]), "two": np.array([[0.9, 0.1], [0.9, 0.1]])}
     right = {"one": np.array([[0.5], [0.0]]), "two": np.array([[0.9, 0.1], [0.2, 0.8]])}
-    found = measure_disagreement(left, right, scales)
-    assert (found.output.tolist(), found.level.tolist()) == ([0, 1], [1, 2])
-    np.testing.assert_allclose(found.score, [1 + (0.5 / 1.5) / 2, 2 + (0.6 / 1.6) / 2])
+    result = measure_disagreement(left, right, scales)
+    assert (result.output.tolist(), result.level.tolist()) == ([0, 1], [1, 2])
+    np.testing.assert_allclose(result.score, [1 + (0.5 / 1.5) / 2, 2 + (0.6 / 1.6) / 2])
 
 
 def test_changed_class_scores_above_any_moved_value():
@@ -91,8 +91,8 @@ def test_changed_class_scores_above_any_moved_value():
 
 def test_output_scales_detect_classes_by_labels_or_sum():
     reference = {"logits": np.array([[3.0, -1.0]]), "shares": np.array([[0.4, 0.6]]), "value": np.array([[5.0]])}
-    assert [one.kind for one in output_scales(reference).values()] == ["value", "class", "value"]
-    assert [one.kind for one in output_scales(reference, labels=2).values()] == ["class", "class", "value"]
+    assert [scale.kind for scale in output_scales(reference).values()] == ["value", "class", "value"]
+    assert [scale.kind for scale in output_scales(reference, labels=2).values()] == ["class", "class", "value"]
 
 
 NUMBERS = st.floats(-1000, 1000, width=32) | st.sampled_from([np.nan, np.inf, -np.inf])

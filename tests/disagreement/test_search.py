@@ -183,7 +183,7 @@ def test_search_never_exceeds_evaluation_budget(rows, evaluations, asked):
 
 def test_search_time_limit_leaves_half_for_climbing():
     data = {"x": np.random.default_rng(0).random((64, 3))}
-    heard = []
+    received = []
 
     def slow(rows):
         time.sleep(0.02)
@@ -194,7 +194,7 @@ def test_search_time_limit_leaves_half_for_climbing():
             yield DataChunk("training", 0, data, {})
 
     search = DisagreementSearch(
-        lambda rows: (slow(rows), slow(rows)), SCALES, SearchBudget(0.6), on_progress=lambda one: heard.append(one)
+        lambda rows: (slow(rows), slow(rows)), SCALES, SearchBudget(0.6), on_progress=lambda item: received.append(item)
     )
     search.scan_data(pieces())
     assert 0.3 <= search.budget.seconds_used < 0.5
@@ -203,7 +203,7 @@ def test_search_time_limit_leaves_half_for_climbing():
     assert search.evaluated["training"] > 0
     assert search.evaluated["made"] > 0
     assert search.budget.share_used == 1.0
-    assert len(heard) > 4
+    assert len(received) > 4
 
 
 def test_search_of_constant_data_only_scans_rows():

@@ -14,13 +14,13 @@ def run_kit_in_process(folder: str) -> dict:
     if "keras" in sys.modules:  # a kit is alone in its process, and names its layers anew
         sys.modules["keras"].utils.clear_session()
     sys.path[:] = [path for path in sys.path if not Path(path, "kit.json").is_file()]
-    said, status = io.StringIO(), None
-    with contextlib.redirect_stdout(said):
+    text, status = io.StringIO(), None
+    with contextlib.redirect_stdout(text):
         try:
             runpy.run_path(str(Path(folder, "verify.py")), run_name="__main__")
         except SystemExit as ended:
             status = ended.code
-    return {"folder": folder, "status": status, "said": said.getvalue()}
+    return {"folder": folder, "status": status, "said": text.getvalue()}
 
 
 if __name__ == "__main__":

@@ -50,4 +50,4 @@ def run_kits(
     ended = subprocess.run(command, cwd=given[0], capture_output=True, text=True, timeout=seconds, check=False)
     lines = [json.loads(line[4:]) for line in ended.stdout.splitlines() if line.startswith("KIT ")]
     assert len(lines) == len(given), ended.stderr[-2000:]
-    return {Path(one["folder"]).parent.name: KitResult(one["status"], one["said"]) for one in lines}
+    return {Path(item["folder"]).parent.name: KitResult(item["status"], item["said"]) for item in lines}

@@ -15,32 +15,32 @@ from core.formats.base import Format
 def undefined_names(text: str) -> set[str]:
     """Names that are read and nowhere made, Python's own left out."""
     tree = ast.parse(text)
-    made = {one.name for one in ast.walk(tree) if isinstance(one, ast.FunctionDef | ast.ClassDef)}
-    made |= {one.arg for one in ast.walk(tree) if isinstance(one, ast.arg)}
-    imported = [one for one in ast.walk(tree) if isinstance(one, ast.Import | ast.ImportFrom)]
-    made |= {alias.asname or alias.name.partition(".")[0] for one in imported for alias in one.names}
-    names = [one for one in ast.walk(tree) if isinstance(one, ast.Name)]
-    made |= {one.id for one in names if isinstance(one.ctx, ast.Store)} | set(dir(builtins))
-    annotated = [one.annotation for one in ast.walk(tree) if isinstance(one, ast.AnnAssign)]
-    ignored = {one.id for each in annotated for one in ast.walk(each) if isinstance(one, ast.Name)}
-    return {one.id for one in names if isinstance(one.ctx, ast.Load)} - made - ignored
+    made = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    made |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    imported = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    made |= {alias.asname or alias.name.partition(".")[0] for item in imported for alias in item.names}
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    made |= {name.id for name in names if isinstance(name.ctx, ast.Store)} | set(dir(builtins))
+    annotated = [node.annotation for node in ast.walk(tree) if isinstance(node, ast.AnnAssign)]
+    ignored = {node.id for each in annotated for node in ast.walk(each) if isinstance(node, ast.Name)}
+    return {name.id for name in names if isinstance(name.ctx, ast.Load)} - made - ignored
 
 
-@pytest.mark.parametrize("demo", DEMOS, ids=lambda one: one.key)
+@pytest.mark.parametrize("demo", DEMOS, ids=lambda item: item.key)
 def test_bundler_code_of_every_demo_is_self_contained(demo: Demo):
-    found = bundle_functions(demo.build, *([demo.classes] if demo.has_classes else []))
-    assert undefined_names("\n".join([*found.imports, found.body])) == set()
-    assert "core" not in found.packages
-    compile("\n".join([*found.imports, found.body]), demo.key, "exec")
+    result = bundle_functions(demo.build, *([demo.classes] if demo.has_classes else []))
+    assert undefined_names("\n".join([*result.imports, result.body])) == set()
+    assert "core" not in result.packages
+    compile("\n".join([*result.imports, result.body]), demo.key, "exec")
 
 
-@pytest.mark.parametrize("one", FORMATS, ids=lambda one: one.key)
+@pytest.mark.parametrize("one", FORMATS, ids=lambda item: item.key)
 def test_bundler_loader_of_every_format_is_self_contained_and_short(one: Format):
-    found = bundle_functions(one.kit.load)
-    assert undefined_names("\n".join([*found.imports, found.body])) == set()
-    assert len(found.body.splitlines()) < 50
+    result = bundle_functions(one.kit.load)
+    assert undefined_names("\n".join([*result.imports, result.body])) == set()
+    assert len(result.body.splitlines()) < 50
     known = {name.replace("-", "_") for name in one.kit.packages} | {"numpy"}
-    assert found.packages <= known
+    assert result.packages <= known
 
 
 def test_bundler_includes_dependencies_before_their_users():

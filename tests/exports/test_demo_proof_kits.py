@@ -26,10 +26,10 @@ def test_proof_kits_of_demo_pass_in_every_saved_format(demo: str, jobs: Jobs, sa
             kits[key] = unpack_kit(jobs.library, artifact, tmp_path / key)
         except RoundtripError:
             refused.add((demo, key))
-    assert refused == {one for one in REFUSED if one[0] == demo}
-    found = run_kits(kits.values())
-    assert {key: ran for key, ran in found.items() if ran.status != 0 or not ran.said.endswith("PASS\n")} == {}
-    assert found.keys() == kits.keys()
+    assert refused == {item for item in REFUSED if item[0] == demo}
+    result = run_kits(kits.values())
+    assert {key: ran for key, ran in result.items() if ran.status != 0 or not ran.said.endswith("PASS\n")} == {}
+    assert result.keys() == kits.keys()
 
 
 @pytest.mark.long

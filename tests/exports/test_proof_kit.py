@@ -65,7 +65,7 @@ def read_members(library: Library, artifact: str) -> dict[str, bytes]:
         return {name.removeprefix(f"kit-{artifact}/"): archive.read(name) for name in archive.namelist()}
 
 
-@pytest.mark.parametrize("one", FORMATS, ids=lambda one: one.key)
+@pytest.mark.parametrize("one", FORMATS, ids=lambda item: item.key)
 def test_proof_kit_of_every_format_has_all_files(empty_library: Library, one: Format):
     artifact = make_artifact_with_outcome(empty_library, one.key)
     kit = read_members(empty_library, artifact)
@@ -109,8 +109,8 @@ def test_proof_kit_of_pickle_warns_that_it_runs_code(empty_library: Library):
 
 def test_proof_kit_of_architecture_includes_weights_of_its_run(empty_library: Library):
     kit = read_members(empty_library, make_artifact_with_outcome(empty_library, "architecture"))
-    with np.load(io.BytesIO(kit["weights.npz"])) as kept:
-        assert {name: kept[name].tolist() for name in kept} == {"0": [1, 1], "1": [0, 0]}
+    with np.load(io.BytesIO(kit["weights.npz"])) as stored:
+        assert {name: stored[name].tolist() for name in stored} == {"0": [1, 1], "1": [0, 0]}
     assert json.loads(kit["kit.json"])["tolerance"] == {"y": [1e-5, 1e-4]}
 
 
@@ -146,11 +146,11 @@ def test_select_proof_data_uses_names_and_dtypes_of_artifact():
         pairs=[{"reference": "file", "answer": "Identity:0", "by": "shape"}],
     )
     reference = Reference({"x": np.ones((99, 1))}, {"file": np.ones((99, 1), "float16")}, {})
-    found = select_proof_data(reference, outcome)
-    assert (found.rows, found.inputs["args_0"].dtype, list(found.expected)) == (64, np.float16, ["Identity:0"])
-    assert found.tolerance["Identity:0"] == pytest.approx((1e-6 + 4 * 2**-10, 4 * 2**-10))
-    with np.load(io.BytesIO(encode_npz(reference.predictions | {"../a": np.array(["text"])}))) as kept:
-        assert (kept["file"].shape, kept["../a"].tolist()) == ((99, 1), ["text"])
+    result = select_proof_data(reference, outcome)
+    assert (result.rows, result.inputs["args_0"].dtype, list(result.expected)) == (64, np.float16, ["Identity:0"])
+    assert result.tolerance["Identity:0"] == pytest.approx((1e-6 + 4 * 2**-10, 4 * 2**-10))
+    with np.load(io.BytesIO(encode_npz(reference.predictions | {"../a": np.array(["text"])}))) as stored:
+        assert (stored["file"].shape, stored["../a"].tolist()) == ((99, 1), ["text"])
 
 
 def test_select_proof_data_limits_number_of_large_rows():
@@ -166,8 +166,8 @@ def unpacked_kits(jobs: Jobs, saved: Callable, tmp_path_factory: pytest.TempPath
 
 
 def test_proof_kits_pass_without_this_project(unpacked_kits: dict[str, Path]):
-    found = run_kits(unpacked_kits.values())
-    ended = {key: (ran.status, ran.said.splitlines()[-1]) for key, ran in found.items()}
+    result = run_kits(unpacked_kits.values())
+    ended = {key: (ran.status, ran.said.splitlines()[-1]) for key, ran in result.items()}
     assert ended == dict.fromkeys(FAST_FORMATS, (0, "PASS"))
 
 
@@ -193,7 +193,7 @@ def find_weight_offset(library: Library, artifact: str, content: bytes) -> int:
     """Where a float32 of the last kernel begins in a file, whichever way the format has turned it."""
     run = library.run(library.artifact(artifact).run)
     kernel = next(
-        one.values for one in load_run_tensors(library.snapshot(run.id), run) if one.values.shape == (128, 10)
+        tensor.values for tensor in load_run_tensors(library.snapshot(run.id), run) if tensor.values.shape == (128, 10)
     )
-    found = [content.find(np.ascontiguousarray(turned).tobytes()) for turned in (kernel, kernel.T)]
-    return max(found)
+    result = [content.find(np.ascontiguousarray(turned).tobytes()) for turned in (kernel, kernel.T)]
+    return max(result)

@@ -29,17 +29,17 @@ def run_in_own_environments(folders: Iterable[Path], tmp_path: Path) -> dict[str
     alike: dict[str, list[Path]] = {}
     for folder in folders:
         alike.setdefault((folder / "requirements.txt").read_text(), []).append(folder)
-    found: dict[str, KitResult] = {}
+    result: dict[str, KitResult] = {}
     for at, (requirements, some) in enumerate(alike.items()):
-        found |= run_kits(some, make_environment(tmp_path / f"environment-{at}", requirements))
-    return found
+        result |= run_kits(some, make_environment(tmp_path / f"environment-{at}", requirements))
+    return result
 
 
 @pytest.mark.long
 @pytest.mark.timeout(60 * TIMEOUT_SECONDS)
 def test_proof_kits_run_with_only_their_requirements_installed(jobs: Jobs, saved_all: Callable, tmp_path: Path):
     rows = saved_all("digits-custom")
-    kits = [unpack_kit(jobs.library, rows[one.key]["artifact"], tmp_path / one.key) for one in FORMATS]
-    found = run_in_own_environments(kits, tmp_path)
-    assert {key: ran for key, ran in found.items() if ran.status != 0 or not ran.said.endswith("PASS\n")} == {}
-    assert len(found) == len(FORMATS)
+    kits = [unpack_kit(jobs.library, rows[format_.key]["artifact"], tmp_path / format_.key) for format_ in FORMATS]
+    result = run_in_own_environments(kits, tmp_path)
+    assert {key: ran for key, ran in result.items() if ran.status != 0 or not ran.said.endswith("PASS\n")} == {}
+    assert len(result) == len(FORMATS)

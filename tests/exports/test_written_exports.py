@@ -22,8 +22,8 @@ def saved_model_artifact(saved: Callable) -> str:
 
 def test_cli_kit_replaces_existing_file_only_with_force(run_cli, saved_model_artifact: str, tmp_path: Path):
     out = tmp_path / "kit.zip"
-    status, said, _ = run_cli("kit", saved_model_artifact, "-o", str(out), "--json")
-    assert (status, json.loads(said)["bytes"]) == (0, out.stat().st_size)
+    status, output, _ = run_cli("kit", saved_model_artifact, "-o", str(out), "--json")
+    assert (status, json.loads(output)["bytes"]) == (0, out.stat().st_size)
     assert f"kit-{saved_model_artifact}/verify.py" in zipfile.ZipFile(out).namelist()
     out.write_bytes(b"mine")
     status, _, error = run_cli("kit", saved_model_artifact, "-o", str(out))
@@ -32,7 +32,7 @@ def test_cli_kit_replaces_existing_file_only_with_force(run_cli, saved_model_art
     assert run_cli("kit", saved_model_artifact, "-o", str(out), "--force")[0] == 0
     assert zipfile.is_zipfile(out)
     assert run_cli("kit", saved_model_artifact, "-o", str(tmp_path / "none" / "kit.zip"))[0] == 1
-    assert [one.name for one in tmp_path.iterdir()] == ["kit.zip"]
+    assert [path.name for path in tmp_path.iterdir()] == ["kit.zip"]
 
 
 def test_cli_serving_writes_tf_serving_layout(run_cli, saved_model_artifact: str, tmp_path: Path):
@@ -42,7 +42,7 @@ def test_cli_serving_writes_tf_serving_layout(run_cli, saved_model_artifact: str
     folder = tmp_path / "Digits-gro-er" / "3"
     assert (status, (folder / "saved_model.pb").is_file()) == (0, True)
     assert (folder / "variables" / "variables.index").is_file()
-    assert [one.name for one in folder.parent.iterdir()] == ["3"]
+    assert [path.name for path in folder.parent.iterdir()] == ["3"]
     assert (
         run_cli("serving", saved_model_artifact, "--name", "Digits, größer!", "--version", "3", "-o", str(tmp_path))[0]
         == 1
@@ -90,8 +90,8 @@ def test_serving_version_must_be_a_positive_integer(text: str):
 @pytest.mark.trust
 def test_write_archive_damaged_source_leaves_no_partial_file(jobs: Jobs, saved_model_artifact: str, tmp_path: Path):
     with archive_artifacts(jobs.library, [saved_model_artifact]) as parcel:
-        kept = next(one for one in parcel._pieces if not isinstance(one, bytes) and one.bytes)
-        kept.path.unlink()
+        stored = next(piece for piece in parcel._pieces if not isinstance(piece, bytes) and piece.bytes)
+        stored.path.unlink()
         with pytest.raises(Damaged):
             write_archive(parcel, tmp_path / "out.zip")
     assert list(tmp_path.iterdir()) == []
@@ -102,4 +102,4 @@ def test_write_archive_full_disk_leaves_no_partial_file(jobs: Jobs, saved_model_
     fill_disk(small_disk / "filler")
     with archive_artifacts(jobs.library, [saved_model_artifact]) as parcel, pytest.raises(StorageFailed):
         write_archive(parcel, small_disk / "out.zip")
-    assert [one.name for one in small_disk.iterdir()] == ["filler"]
+    assert [path.name for path in small_disk.iterdir()] == ["filler"]

@@ -10,9 +10,9 @@ SIGN_BIT, EXPONENT_BIT = 0x80, 0x40  # of the last byte of a little-endian float
 
 
 def _variable_groups(file: h5py.File) -> list[h5py.Group]:
-    found: list[h5py.Group] = []
-    file.visititems(lambda name, one: found.append(one) if isinstance(one, h5py.Group) and "0" in one else None)
-    return found
+    result: list[h5py.Group] = []
+    file.visititems(lambda name, item: result.append(item) if isinstance(item, h5py.Group) and "0" in item else None)
+    return result
 
 
 def flip_bit_in_file(path: Path, value: np.float32, bit: int) -> int:
@@ -21,8 +21,8 @@ def flip_bit_in_file(path: Path, value: np.float32, bit: int) -> int:
         changed, count = flip_bit(path.read_bytes(), value, bit)
         path.write_bytes(changed)
         return count
-    with zipfile.ZipFile(path) as kept:
-        members = {name: kept.read(name) for name in kept.namelist()}
+    with zipfile.ZipFile(path) as stored:
+        members = {name: stored.read(name) for name in stored.namelist()}
     changed, count = flip_bit(members["model.weights.h5"], value, bit)
     with zipfile.ZipFile(path, "w") as again:
         for name, content in (members | {"model.weights.h5": changed}).items():

@@ -30,7 +30,7 @@ def corrupt_once(kind: str, content: bytes, at: int, other: int, noise: bytes) -
     length = len(noise) * 4
     match kind:
         case "flip":
-            return content[:at] + bytes(one ^ (1 << noise[0] % 8) for one in content[at : at + 1]) + content[at + 1 :]
+            return content[:at] + bytes(item ^ (1 << noise[0] % 8) for item in content[at : at + 1]) + content[at + 1 :]
         case "insert":
             return content[:at] + noise + content[at:]
         case "remove":

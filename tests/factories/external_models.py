@@ -43,22 +43,22 @@ def write_tf1_saved_model(folder: Path, resource: bool = False) -> Path:
     nobody knows; no serving_default."""
     import tensorflow as tf
 
-    one = tf.compat.v1
+    item = tf.compat.v1
     path = folder / f"tensorflow-1{'-resource' if resource else ''}"
-    with tf.Graph().as_default() as graph, one.variable_scope("", use_resource=resource):
-        x, keep = one.placeholder("float32", [None, 3], "x"), one.placeholder("float32", [], "keep")
-        kernel = one.get_variable("kernel", initializer=KERNEL)
+    with tf.Graph().as_default() as graph, item.variable_scope("", use_resource=resource):
+        x, keep = item.placeholder("float32", [None, 3], "x"), item.placeholder("float32", [], "keep")
+        kernel = item.get_variable("kernel", initializer=KERNEL)
         y = tf.identity(x @ kernel * keep, "y")
         mean = tf.reduce_mean(x, name="mean")
-        u = one.placeholder("float32", None, "u")
-        asked = one.saved_model.predict_signature_def
+        u = item.placeholder("float32", None, "u")
+        request = item.saved_model.predict_signature_def
         ways = {
-            "predict": asked({"x": x, "keep": keep}, {"y": y, "mean": mean}),
-            "twice": asked({"u": u}, {"v": u * 2}),
+            "predict": request({"x": x, "keep": keep}, {"y": y, "mean": mean}),
+            "twice": request({"u": u}, {"v": u * 2}),
         }
-        with one.Session(graph=graph) as session:
-            session.run(one.global_variables_initializer())
-            builder = one.saved_model.Builder(str(path))
+        with item.Session(graph=graph) as session:
+            session.run(item.global_variables_initializer())
+            builder = item.saved_model.Builder(str(path))
             builder.add_meta_graph_and_variables(session, ["serve"], ways)
             builder.save()
     return path
@@ -85,7 +85,7 @@ def write_keras2_saved_model_with_slots(folder: Path) -> Path:
     file = path / "saved_model.pb"
     saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     nodes = saved.meta_graphs[0].object_graph_def.nodes
-    child = {one.local_name: one.node_id for one in nodes[0].children}
+    child = {item.local_name: item.node_id for item in nodes[0].children}
     slot = nodes[child["optimizer"]].slot_variables.add()
     slot.original_variable_node_id, slot.slot_variable_node_id = child["kernel"], child["moment"]
     slot.slot_name = "m"
@@ -145,7 +145,7 @@ def compute_keras1_lstm(rows: np.ndarray) -> np.ndarray:
     def gate(at: int, x: np.ndarray) -> np.ndarray:
         return x @ arrays[3 * at] + hidden @ arrays[3 * at + 1] + arrays[3 * at + 2]
 
-    arrays = [one.astype("float64") for one in build_lstm_arrays()]
+    arrays = [array.astype("float64") for array in build_lstm_arrays()]
     hidden, cell = np.zeros((len(rows), 2)), np.zeros((len(rows), 2))
     for step in rows.astype("float64").transpose(1, 0, 2):
         entering, leaving, forgetting = (np.clip(0.2 * gate(at, step) + 0.5, 0, 1) for at in (0, 3, 2))
@@ -213,12 +213,12 @@ def write_legacy_h5(path: Path, config: dict[str, Any], arrays: dict[str, list[n
         file.attrs["keras_version"] = version.encode()
         group = file.create_group("model_weights")
         group.attrs["layer_names"] = [name.encode() for name in arrays]
-        for name, kept in arrays.items():
+        for name, stored in arrays.items():
             layer = group.create_group(name)
-            names = [f"{name}_{at}:0".encode() for at in range(len(kept))]
+            names = [f"{name}_{at}:0".encode() for at in range(len(stored))]
             layer.attrs["weight_names"] = names
-            for one, array in zip(names, kept, strict=True):
-                layer.create_dataset(one.decode(), data=array)
+            for item, array in zip(names, stored, strict=True):
+                layer.create_dataset(item.decode(), data=array)
     return path
 
 

@@ -43,9 +43,9 @@ def _without_weights(content: bytes) -> bytes:
     import onnx
 
     model = onnx.ModelProto.FromString(content)
-    for one in model.graph.initializer:
-        one.raw_data = bytes(len(one.raw_data))
-        del one.float_data[:]
+    for item in model.graph.initializer:
+        item.raw_data = bytes(len(item.raw_data))
+        del item.float_data[:]
     return model.SerializeToString(deterministic=True)
 
 
@@ -99,9 +99,9 @@ def matches_hdf5_weights(where: str, kernel: str, bias: str) -> AllowedDifferenc
         import h5py
 
         with h5py.File(io.BytesIO(damaged)) as file:
-            said = json.loads(file.attrs["model_config"]) if "model_config" in file.attrs else sequential_config(DENSE)
+            text = json.loads(file.attrs["model_config"]) if "model_config" in file.attrs else sequential_config(DENSE)
             values = file[where][kernel][()], file[where][bias][()]
-        return said == sequential_config(DENSE) and matches_dense_layer(answered, *values)
+        return text == sequential_config(DENSE) and matches_dense_layer(answered, *values)
 
     return may_differ
 
@@ -132,12 +132,18 @@ def _read_litert_graph(content: bytes) -> list[Any]:
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     graph = model.subgraphs[0]
     code, operator = model.operatorCodes[0], graph.operators[0]
-    wires = [graph.inputs, graph.outputs, operator.inputs, operator.outputs, *(one.shape for one in graph.tensors)]
+    wires = [
+        graph.inputs,
+        graph.outputs,
+        operator.inputs,
+        operator.outputs,
+        *(tensor.shape for tensor in graph.tensors),
+    ]
     return [
         (code.builtinCode, code.deprecatedBuiltinCode, operator.builtinOptionsType),
-        [(one.buffer, one.type) for one in graph.tensors],
-        [len(one.data) if one.data is not None else 0 for one in model.buffers],
-        [[int(number) for number in one] if one is not None else None for one in wires],
+        [(tensor.buffer, tensor.type) for tensor in graph.tensors],
+        [len(buffer.data) if buffer.data is not None else 0 for buffer in model.buffers],
+        [[int(number) for number in wire] if wire is not None else None for wire in wires],
     ]
 
 

@@ -259,10 +259,10 @@ def register_invalid_config(id_: str, rule: str, config: object, without: Iterab
 
 def nested(depth: int, key: str = "") -> object:
     """Lists in each other, or dictionaries with this key."""
-    found: object = 0
+    result: object = 0
     for _ in range(depth):
-        found = {key: found} if key else [found]
-    return found
+        result = {key: result} if key else [result]
+    return result
 
 
 def noted(notes: object) -> dict:

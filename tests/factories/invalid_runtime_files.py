@@ -38,9 +38,9 @@ def make_tflite(change: Callable[[Any], None] = lambda model: None) -> bytes:
 def make_tflite_tensor(name: bytes, shape: list[int], buffer: int) -> Any:
     from ai_edge_litert import schema_py_generated as schema
 
-    one = schema.TensorT()
-    one.name, one.shape, one.buffer, one.type = name, shape, buffer, schema.TensorType.FLOAT32
-    return one
+    t = schema.TensorT()
+    t.name, t.shape, t.buffer, t.type = name, shape, buffer, schema.TensorType.FLOAT32
+    return t
 
 
 def use_custom_operation(name: bytes) -> Callable[[Any], None]:
@@ -145,9 +145,9 @@ def make_external_initializer(place: str) -> Any:
     """An initializer whose numbers lie in another file."""
     import onnx
 
-    one = onnx.TensorProto(name="w", data_type=1, dims=[3], data_location=onnx.TensorProto.EXTERNAL)
-    one.external_data.add(key="location", value=place)
-    return one
+    proto = onnx.TensorProto(name="w", data_type=1, dims=[3], data_location=onnx.TensorProto.EXTERNAL)
+    proto.external_data.add(key="location", value=place)
+    return proto
 
 
 def adding(numbers: Any) -> Any:

@@ -28,14 +28,14 @@ def text_constant_attributes(text: str) -> dict[str, bytes]:
 
 def make_node(name: str, op: str, *inputs: str, **attributes: bytes) -> bytes:
     """A NodeDef."""
-    parts = [encode_field(1, name), encode_field(2, op), *(encode_field(3, one) for one in inputs)]
+    parts = [encode_field(1, name), encode_field(2, op), *(encode_field(3, item) for item in inputs)]
     return b"".join([*parts, *(encode_map_entry(5, key, value) for key, value in attributes.items())])
 
 
 def make_function_library(**functions: Iterable[bytes]) -> bytes:
     """Functions by name, each with its nodes."""
     made = [
-        encode_field(1, encode_field(1, encode_field(1, name)) + b"".join(encode_field(3, one) for one in body))
+        encode_field(1, encode_field(1, encode_field(1, name)) + b"".join(encode_field(3, item) for item in body))
         for name, body in functions.items()
     ]
     return encode_field(2, b"".join(made))
@@ -72,7 +72,7 @@ def make_meta_graph(
     more: bytes = b"",
 ) -> bytes:
     """One MetaGraphDef."""
-    graph = b"".join(encode_field(1, one) for one in (*GOOD_NODES, *nodes)) + functions
+    graph = b"".join(encode_field(1, node) for node in (*GOOD_NODES, *nodes)) + functions
     info = b"".join(encode_field(4, tag) for tag in tags) + encode_field(5, "1.15.0")
     return (
         encode_field(1, info) + encode_field(2, graph) + (make_signature() if signatures is None else signatures) + more
@@ -80,7 +80,7 @@ def make_meta_graph(
 
 
 def make_saved_model(*graphs: bytes) -> bytes:
-    return encode_field(1, 1) + b"".join(encode_field(2, one) for one in graphs)
+    return encode_field(1, 1) + b"".join(encode_field(2, graph) for graph in graphs)
 
 
 def zip_saved_model(content: bytes, **more: bytes) -> bytes:

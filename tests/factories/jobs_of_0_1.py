@@ -168,7 +168,7 @@ def _write_resume(folder: Path) -> None:
 
 
 def _write_disagreement(folder: Path) -> None:
-    found = {
+    results = {
         "changed": False,
         "level": 0,
         "amount": 0.0,
@@ -185,8 +185,8 @@ def _write_disagreement(folder: Path) -> None:
     }
     counts = {"asked": {"held-out": 20}, "changed": {"held-out": 0}, "largest": 0.0}
     request = {"a": KERAS, "b": H5, "sources": {KERAS: "none", H5: "none"}, "seconds": 20.0, "seed": 0}
-    result = {"run": RUN, "found": found, "data": found} | counts | {"inputs": "", "notes": [], "seconds": 0.026}
-    detail = {"seconds_left": 19.97804608199931} | counts | {"best": found}
+    result = {"run": RUN, "found": results, "data": results} | counts | {"inputs": "", "notes": [], "seconds": 0.026}
+    detail = {"seconds_left": 19.97804608199931} | counts | {"best": results}
     _write_job(folder, "disagree", "Disagreement", request | {"evaluations": 20}, result, detail=detail)
     arrays = {
         "input:day": DAYS[:1],

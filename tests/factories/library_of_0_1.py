@@ -107,7 +107,7 @@ def _write_runs(runs: Path) -> None:
     folder = runs / IMPORTED_RUN
     _write_bytes(folder / "snapshot" / "model.keras", b"a model from outside")
     _write_reference(folder / "reference.npz")
-    brought = {
+    imported = {
         "file": "model.keras",
         "sha256": _entry(folder / "snapshot", "model.keras")["sha256"],
         "format": "keras",
@@ -133,7 +133,7 @@ def _write_runs(runs: Path) -> None:
         rows={},
         seconds=0.0,
         trust="brought in",
-        brought=brought,
+        brought=imported,
     )
 
 

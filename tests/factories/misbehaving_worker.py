@@ -72,8 +72,8 @@ def write_files(report: Any, arrays: Any, *, folder: str, count: int) -> Reply:
 
     @tf.function
     def write():
-        for one in range(count):
-            tf.io.write_file(os.path.join(folder, f"canary-{one}"), "x")
+        for item in range(count):
+            tf.io.write_file(os.path.join(folder, f"canary-{item}"), "x")
 
     return _by_tensorflow(lambda: {"written": write() is None})
 
@@ -143,7 +143,7 @@ def lying(do: Callable[..., Reply]) -> Callable[..., Reply]:
 
     def answer(*given: Any, **request: Any) -> Reply:
         _, answers = do(*given, **request)
-        return {"seconds": 0.0}, {name: np.repeat(one, 2, axis=0) for name, one in (answers or {}).items()}
+        return {"seconds": 0.0}, {name: np.repeat(item, 2, axis=0) for name, item in (answers or {}).items()}
 
     return answer
 
@@ -177,7 +177,7 @@ def main(socket: str, boxes: str) -> None:
     from core.worker import forkserver
     from core.worker.tasks.registry import TASKS
 
-    TASKS.update({one.__name__: one for one in OWN})
+    TASKS.update({item.__name__: item for item in OWN})
     TASKS.update(
         {
             f"{step}, {way.__name__}": way(TASKS[step])
@@ -189,4 +189,4 @@ def main(socket: str, boxes: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*(str(Path(one)) for one in sys.argv[1:]))
+    main(*(str(Path(item)) for item in sys.argv[1:]))

@@ -31,9 +31,9 @@ def make_private_entries(jobs: Jobs, name: str = "Nobody else's business", job: 
     run = make_run(jobs.library, name=name)
     artifact = make_artifact(jobs.library, run)
     request = {"artifacts": [artifact.id], "sources": {}}
-    one = Job(id=job, kind="compare", title=name, state="done", request=request, owner=jobs.library.access.viewer_id)
-    one.result = {"verdict": "secret"}
-    jobs.job_store.create(one)
-    jobs.job_store.save_arrays(one.id, {"loss": np.zeros(2)})
+    item = Job(id=job, kind="compare", title=name, state="done", request=request, owner=jobs.library.access.viewer_id)
+    item.result = {"verdict": "secret"}
+    jobs.job_store.create(item)
+    jobs.job_store.save_arrays(item.id, {"loss": np.zeros(2)})
     inputs = jobs.inputs.add_held_out(jobs.library, run.id, 2)
-    return PrivateEntries(run.id, artifact.id, one.id, inputs.id)
+    return PrivateEntries(run.id, artifact.id, item.id, inputs.id)

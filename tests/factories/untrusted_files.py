@@ -57,7 +57,7 @@ def register_invalid(
     id: str, kind: str, rule: str, make: Callable[[Path], Upload], without: Iterable[str] = (), **limits: int
 ) -> None:
     """Register a bad input. `limits` are names of `core.validation.limits`, or in small letters of the settings."""
-    assert id not in {one.id for one in INVALID_UPLOADS}, id
+    assert id not in {upload.id for upload in INVALID_UPLOADS}, id
     INVALID_UPLOADS.append(InvalidUpload(id, kind, make, rule, limits, frozenset(without)))
 
 

@@ -58,10 +58,10 @@ def run_job_and_die(told: int, home: str, do: str, what: Any, stage: str, warm: 
     try:
         config = Settings(home=Path(home))
         jobs = Jobs(Library(config.home), SharedForkserverWorker(config, **warm), config)
-        deed, stages = JOBS_BY_KIND[do]
+        operation, stages = JOBS_BY_KIND[do]
         if stage:
             run_at_stage(stages[stage], kill_self, config.home / "staging")
-        end = jobs.wait(deed(jobs, what).id)
+        end = jobs.wait(operation(jobs, what).id)
         os.write(told, end.model_dump_json().encode())
         status = 0
     except BaseException:

@@ -15,8 +15,8 @@ def main(home: str, writers: str, count: str) -> int:
     pids = [_fork_writer(home, int(count), write) for _, write in pipes]
     for read, write in pipes:
         os.close(write)
-        with os.fdopen(read) as kept:
-            print(kept.read())
+        with os.fdopen(read) as stored:
+            print(stored.read())
     return sum(os.waitpid(pid, 0)[1] for pid in pids)
 
 
@@ -33,15 +33,15 @@ def _fork_writer(home: str, count: int, told: int) -> int:
 
 
 def _write_artifacts(library: Library, count: int) -> list[str]:
-    run, kept = make_run(library), []
+    run, stored = make_run(library), []
     for number in range(count):
-        kept.append(make_artifact(library, run, content=f"{os.getpid()} {number}".encode()).id)
-        assert set(kept) <= {entry.id for entry in library.find()}
-        library.tag([kept[-1]], [f"from-{os.getpid()}"])
-    library.remove(kept[0])
-    assert kept[0] not in {entry.id for entry in library.find()}
-    library.restore(kept[0])
-    return kept
+        stored.append(make_artifact(library, run, content=f"{os.getpid()} {number}".encode()).id)
+        assert set(stored) <= {entry.id for entry in library.find()}
+        library.tag([stored[-1]], [f"from-{os.getpid()}"])
+    library.remove(stored[0])
+    assert stored[0] not in {entry.id for entry in library.find()}
+    library.restore(stored[0])
+    return stored
 
 
 if __name__ == "__main__":

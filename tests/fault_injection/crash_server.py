@@ -19,25 +19,25 @@ def serve_requests(do: Callable[..., None]) -> None:
     """Fork a process for every line, which does `do(told, **line)` and never returns; what it writes to `told` is JSON,
     and is passed on with how it ended."""
     for line in sys.stdin:
-        asked = json.loads(line)
+        document = json.loads(line)
         read, write = os.pipe()
         if (pid := os.fork()) == 0:
-            do(write, **asked)
+            do(write, **document)
         os.close(write)
-        with os.fdopen(read) as told:
-            said = told.read()
+        with os.fdopen(read) as reply:
+            text = reply.read()
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        print(json.dumps({"status": status, "said": json.loads(said or "null")}), flush=True)
+        print(json.dumps({"status": status, "said": json.loads(text or "null")}), flush=True)
 
 
 def _run_operation_and_die(told: int, home: str, do: str, at: int) -> None:
     status = 1
     try:
         library = Library(home)
-        deed: Callable = OPERATIONS[do](library)
+        operation: Callable = OPERATIONS[do](library)
         calls = FaultInjector(Path(home), at, kill_self)
         with patch_system_calls(calls):
-            deed()
+            operation()
         os.write(told, str(calls.count).encode())
         status = 0
     finally:

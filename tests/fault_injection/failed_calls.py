@@ -26,8 +26,8 @@ def assert_survives_failed_call(home: Path, deed: str, number: int, error: int, 
     done = OPERATIONS[deed](Library(home))
     before |= hash_entries(home, ("runs", "artifacts"))  # what lies in the trash by now may be emptied
     with patch_system_calls(FaultInjector(home, number, raising_errno(error), from_then_on)):
-        said = catch_error(done)
-    assert said is None or (said.sentence and said.cure and str(home) not in str(said)), said
+        text = catch_error(done)
+    assert text is None or (text.sentence and text.cure and str(home) not in str(text)), text
     assert_invariants(home, before)
     shutil.rmtree(home)
 

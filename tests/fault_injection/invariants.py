@@ -41,8 +41,8 @@ def assert_invariants(home: Path, before: EntryHashes) -> Library:
     """
     library = Library(home)
     now = hash_entries(home)
-    for id_, kept in before.items():
-        assert now.get(id_) == kept, f"I1, I5: {id_} is not what was acknowledged"
+    for id_, stored in before.items():
+        assert now.get(id_) == stored, f"I1, I5: {id_} is not what was acknowledged"
     for row in verify_entries(library):
         assert row.is_intact, f"I2, I3: {row.id} is there in part: {row.sentence}"
         assert row.remark == "", f"I2: {row.id} holds what was not kept: {row.remark}"
@@ -51,7 +51,7 @@ def assert_invariants(home: Path, before: EntryHashes) -> Library:
         assert not copy or copy in now, f"I2: {run.id} was brought in without its copy"
     for id_ in library.trash_ids():
         assert _find_trash_damage(home / "trash" / id_) == [], f"I2: {id_} lies in the trash in part"
-    assert [one for one in (home / "staging").iterdir() if "-boxes" not in one.name] == [], "I2: half written"
+    assert [path for path in (home / "staging").iterdir() if "-boxes" not in path.name] == [], "I2: half written"
     assert find_catalog_differences(library) == [], "I4: the catalog is not what a rebuild gives"
     repair_library(library)
     once = hash_entries(home)
@@ -63,12 +63,12 @@ def assert_invariants(home: Path, before: EntryHashes) -> Library:
 def _find_trash_damage(folder: Path) -> list[Damaged]:
     is_run = folder.name.startswith("r")
     record = Run.read(folder / "run.json") if is_run else Artifact.read(folder / "artifact.json")
-    kept = folder if is_run else folder / "files"
-    return [damage for one in record.files if (damage := storage.find_damage(kept, one))]
+    stored = folder if is_run else folder / "files"
+    return [damage for file in record.files if (damage := storage.find_damage(stored, file))]
 
 
 def _assert_still_usable(library: Library) -> None:
     listed = {entry.id for entry in library.find()}
-    kept = make_artifact(library, make_run(library))
-    assert {entry.id for entry in library.find()} == listed | {kept.id}, "I6: it does not go on"
+    artifact = make_artifact(library, make_run(library))
+    assert {entry.id for entry in library.find()} == listed | {artifact.id}, "I6: it does not go on"
     assert find_catalog_differences(library) == [], "I4: after one more save the catalog is not what a rebuild gives"

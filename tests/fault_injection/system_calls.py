@@ -46,12 +46,12 @@ class FaultInjector:
 
     def by_path(self, name: str, real: Callable) -> Callable:
         def call(path: Any = ".", *rest: Any, **more: Any) -> Any:
-            ours = self._concerns(path, more)
-            if ours:
+            left = self._concerns(path, more)
+            if left:
                 self._hit(name)
             result = real(path, *rest, **more)
             if name == "open":
-                (self._ours.add if ours else self._ours.discard)(result)
+                (self._ours.add if left else self._ours.discard)(result)
             return result
 
         return call

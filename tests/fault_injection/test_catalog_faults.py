@@ -26,15 +26,15 @@ def use_library(library: Library) -> set[str]:
     for _ in range(3):
         there.add(make_artifact(library, run).id)
         assert list_ids(library) == there
-    there.add(kept := make_imported_artifact(library).id)
-    library.tag([kept], ["good"])
-    assert [entry.id for entry in library.find("good")] == [kept]
-    there -= set(library.remove(kept))
+    there.add(stored := make_imported_artifact(library).id)
+    library.tag([stored], ["good"])
+    assert [entry.id for entry in library.find("good")] == [stored]
+    there -= set(library.remove(stored))
     assert list_ids(library) == there
-    library.restore(kept)
+    library.restore(stored)
     library.rebuild_catalog()
-    assert list_ids(library) == there | {kept}
-    return there | {kept}
+    assert list_ids(library) == there | {stored}
+    return there | {stored}
 
 
 def list_ids(library: Library) -> set[str]:
@@ -43,12 +43,12 @@ def list_ids(library: Library) -> set[str]:
 
 @contextlib.contextmanager
 def locked_catalog(library: Library, how: str) -> Iterator[None]:
-    stranger = sqlite3.connect(library.home / "catalog.sqlite", isolation_level=None)
-    stranger.execute(f"BEGIN {how}")
+    connection = sqlite3.connect(library.home / "catalog.sqlite", isolation_level=None)
+    connection.execute(f"BEGIN {how}")
     try:
         yield
     finally:
-        stranger.close()
+        connection.close()
 
 
 @contextlib.contextmanager
@@ -110,7 +110,7 @@ FAULTS: dict[str, Callable] = {
 LONG = pytest.mark.long
 
 
-@pytest.mark.parametrize("fault", [pytest.param(one, marks=() if one == "full" else LONG) for one in FAULTS])
+@pytest.mark.parametrize("fault", [pytest.param(item, marks=() if item == "full" else LONG) for item in FAULTS])
 @pytest.mark.parametrize("opened", [pytest.param("before", marks=LONG), "meanwhile"])
 def test_library_stays_usable_with_catalog_fault(tmp_path: Path, monkeypatch, fault: str, opened: str, tally: Callable):
     monkeypatch.setattr("core.library.catalog.schema.BUSY_TIMEOUT", 0.2)

@@ -55,13 +55,13 @@ def test_download_stays_complete_when_artifact_is_deleted(tmp_path: Path, tally:
     library = Library(tmp_path / "store")
     run = make_run(library)
     for how in DELETIONS:
-        one = make_artifact(library, run, content=bytes(range(256)) * 8_000)
-        with archive_artifacts(library, [one.id]) as whole:
+        artifact = make_artifact(library, run, content=bytes(range(256)) * 8_000)
+        with archive_artifacts(library, [artifact.id]) as whole:
             expected = b"".join(whole.read())
-        with archive_artifacts(library, [one.id]) as parcel:
+        with archive_artifacts(library, [artifact.id]) as parcel:
             coming: Iterator[bytes] = parcel.read()
             first = next(coming) + next(coming)
-            delete_artifact(library, one.id, how)
+            delete_artifact(library, artifact.id, how)
             assert first + b"".join(coming) == expected
             assert b"".join(parcel.read(3_000_000)) == expected[3_000_000:]  # a download that is taken up again
         tally(SURVIVED.format("downloaded"))
@@ -80,18 +80,18 @@ def test_artifact_deleted_during_load_predicts_or_reports_error(
     done = run_before_request(monkeypatch, task, lambda: delete_artifact(jobs.library, copies[at], how))
     reference = jobs.library.reference(run).head(8)
     panel = jobs.create_live_session([copies[at]])
-    (said,) = panel.predict(reference.inputs).values()
+    (prediction,) = panel.predict(reference.inputs).values()
     panel.close()
     monkeypatch.undo()
     assert done == [task]
-    if said.error:
+    if prediction.error:
         assert task == "load"
-        assert said.error.sentence.endswith(".")
-        assert said.error.cure
-        assert str(jobs.library.home) not in str(said.error) + said.error.detail
+        assert prediction.error.sentence.endswith(".")
+        assert prediction.error.cure
+        assert str(jobs.library.home) not in str(prediction.error) + prediction.error.detail
     else:
         for name, array in reference.answers.items():
-            np.testing.assert_array_equal(said.answers[name], array)
+            np.testing.assert_array_equal(prediction.answers[name], array)
     assert_invariants(jobs.library.home, before)
     tally(SURVIVED.format("loaded"))
 
@@ -120,6 +120,6 @@ def test_artifact_deleted_during_compare_fails_alone_and_is_retried(
     if how == "removed":
         jobs.library.restore(gone)
         again = jobs.wait(jobs.compare([gone, other]).id)
-        assert {one["verdict"] for one in again.result["outcomes"].values()} == {"bit-identical"}
+        assert {outcome["verdict"] for outcome in again.result["outcomes"].values()} == {"bit-identical"}
     assert_invariants(jobs.library.home, before)
     tally(SURVIVED.format("compared"))

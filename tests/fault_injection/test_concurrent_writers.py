@@ -24,12 +24,12 @@ def test_concurrent_writers_lose_no_artifact(memory_disk: Path, writers: int, co
     command = [sys.executable, "-m", "tests.fault_injection.concurrent_writers", str(home), str(writers), str(count)]
     ended = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=600)
     assert ended.returncode == 0, ended.stderr[-2000:]
-    kept = ended.stdout.split()
-    assert len(kept) == writers * count
+    stored = ended.stdout.split()
+    assert len(stored) == writers * count
     library = Library(home)
-    found = {entry.id: entry for entry in library.find()}
-    assert found.keys() == set(kept)
-    assert all(len(entry.tags) == 1 for entry in found.values())
-    assert len({entry.tags for entry in found.values()}) == writers
+    result = {entry.id: entry for entry in library.find()}
+    assert result.keys() == set(stored)
+    assert all(len(entry.tags) == 1 for entry in result.values())
+    assert len({entry.tags for entry in result.values()}) == writers
     assert_invariants(home, hash_entries(home))
     tally(WRITERS_TALLY, writers)

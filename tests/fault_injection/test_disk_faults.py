@@ -42,7 +42,7 @@ def catch_storage_error(change: Callable[[], object]) -> RoundtripError:
 def test_library_on_full_disk_recovers_once_space_is_freed(small_tmpfs: Path, what: str, tally: Callable):
     library = Library(small_tmpfs / "store")
     run = make_run(library)
-    kept = [make_artifact(library, run).id]
+    stored = [make_artifact(library, run).id]
 
     def keep(size: int) -> str:
         content = random.Random(size).randbytes(size)
@@ -53,32 +53,32 @@ def test_library_on_full_disk_recovers_once_space_is_freed(small_tmpfs: Path, wh
         ).id
 
     for size in SIZES:
-        kept += save_until_full(library, lambda size=size: keep(size), tally)
+        stored += save_until_full(library, lambda size=size: keep(size), tally)
     before = hash_entries(library.home)
-    assert {entry.id for entry in library.find()} == set(kept)
-    assert library.remove(kept[0]) == [kept[0]]
-    assert library.empty_trash(0) == [kept[0]]
-    del before[kept[0]]
+    assert {entry.id for entry in library.find()} == set(stored)
+    assert library.remove(stored[0]) == [stored[0]]
+    assert library.empty_trash(0) == [stored[0]]
+    del before[stored[0]]
     assert make_artifact(library, run).id in {entry.id for entry in library.find()}
-    for id_ in kept[1:5]:
+    for id_ in stored[1:5]:
         library.remove(id_)
     assert_invariants(library.home, before)
 
 
 def save_until_full(library: Library, keep: Callable[[], str], tally: Callable) -> list[str]:
-    kept: list[str] = []
+    stored: list[str] = []
     before = [hash_entries(library.home)]
 
     def keep_on() -> None:
         while True:
-            kept.append(keep())
+            stored.append(keep())
             before[0] = hash_entries(library.home)
 
     assert catch_storage_error(keep_on).sentence == FULL
     assert hash_entries(library.home) == before[0]
     assert list((library.home / "staging").iterdir()) == []
     tally(SURVIVED_FULL)
-    return kept
+    return stored
 
 
 @pytest.mark.long
@@ -86,24 +86,24 @@ def test_save_jobs_until_disk_is_full_keep_invariants(
     small_tmpfs: Path, jobs: Jobs, trained, worker: Worker, tally: Callable
 ):
     run = trained("digits-mlp")
-    ours = make_jobs(populate_library(small_tmpfs / "store", jobs, run), worker)
-    before, failed = hash_entries(ours.library.home), []
+    left = make_jobs(populate_library(small_tmpfs / "store", jobs, run), worker)
+    before, failed = hash_entries(left.library.home), []
     while len(failed) < 4:
         for key in FORMATS:  # one after another: of two, one makes room for the other by failing
-            row = wait_until_done(ours, ours.save(run, [key])).format_rows[key]
+            row = wait_until_done(left, left.save(run, [key])).format_rows[key]
             if row["state"] == "done":
-                before[row["artifact"]] = hash_entries(ours.library.home)[row["artifact"]]
+                before[row["artifact"]] = hash_entries(left.library.home)[row["artifact"]]
             else:
                 failed.append(row["error"]["sentence"])
         assert len(before) < 200, "the disk is never full"
     assert set(failed) == {FULL}
-    assert ours.library.refusals(run) == {}
+    assert left.library.refusals(run) == {}
     for id_ in [id_ for id_ in before if id_.startswith("a")][:8]:
-        ours.library.remove(id_)
+        left.library.remove(id_)
         del before[id_]
-    ours.library.empty_trash(0)
-    assert wait_until_done(ours, ours.save(run, ["keras"])).format_rows["keras"]["verdict"] == "bit-identical"
-    assert_invariants(ours.library.home, before)
+    left.library.empty_trash(0)
+    assert wait_until_done(left, left.save(run, ["keras"])).format_rows["keras"]["verdict"] == "bit-identical"
+    assert_invariants(left.library.home, before)
     tally(SURVIVED_FULL, len(failed))
 
 
@@ -113,21 +113,21 @@ def test_save_job_on_disk_filled_at_stage_keeps_invariants(
     small_tmpfs: Path, jobs: Jobs, trained, worker: Worker, monkeypatch, stage: str, tally: Callable
 ):
     run = trained("digits-mlp")
-    ours = make_jobs(populate_library(small_tmpfs / "store", jobs, run), worker)
-    before = hash_entries(ours.library.home)
+    left = make_jobs(populate_library(small_tmpfs / "store", jobs, run), worker)
+    before = hash_entries(left.library.home)
     run_at_stage(
         SAVE_STAGES[stage],
         lambda: fill_disk(small_tmpfs / "filler"),
-        ours.library.home / "staging",
+        left.library.home / "staging",
         monkeypatch.setattr,
     )
-    end = ours.wait(ours.save(run, ["keras"]).id)
+    end = left.wait(left.save(run, ["keras"]).id)
     monkeypatch.undo()
     row = end.format_rows["keras"]
     assert row["state"] == ("done" if stage == "before the rename" else "failed")  # a rename takes no room here
     assert row["state"] == "done" or row["error"]["sentence"] == FULL
     (small_tmpfs / "filler").unlink()
-    assert_invariants(ours.library.home, before)
+    assert_invariants(left.library.home, before)
     tally(SURVIVED_FULL)
 
 
@@ -178,15 +178,15 @@ def test_read_only_library_predicts_and_refuses_jobs(
     remount(small_tmpfs, "ro")
     own = Worker(config.model_copy(update={"home": home}))
     try:
-        ours = make_jobs(home, own)
+        left = make_jobs(home, own)
         assert own.run_sandbox_check().blocked  # in boxes elsewhere
-        reference = ours.library.reference(run).head(8)
-        panel = ours.create_live_session([copy])
-        (said,) = panel.predict(reference.inputs).values()
+        reference = left.library.reference(run).head(8)
+        panel = left.create_live_session([copy])
+        (prediction,) = panel.predict(reference.inputs).values()
         panel.close()
         for name, array in reference.predictions.items():
-            np.testing.assert_array_equal(said.outputs[name], array)
-        for change in (lambda: ours.save(run, ["keras"]), lambda: ours.train("digits-mlp")):
+            np.testing.assert_array_equal(prediction.outputs[name], array)
+        for change in (lambda: left.save(run, ["keras"]), lambda: left.train("digits-mlp")):
             assert catch_storage_error(change).sentence == READ_ONLY
         assert not any((home / "staging").iterdir())
     finally:
@@ -202,23 +202,23 @@ def test_save_job_on_disk_turned_read_only_ends_with_error(
     small_tmpfs: Path, jobs: Jobs, trained, worker: Worker, monkeypatch, stage: str, tally: Callable
 ):
     run = trained("digits-mlp")
-    ours = make_jobs(populate_library(small_tmpfs / "store", jobs, run), worker)
-    before = hash_entries(ours.library.home)
+    left = make_jobs(populate_library(small_tmpfs / "store", jobs, run), worker)
+    before = hash_entries(left.library.home)
 
     def become_read_only() -> None:
-        ours.library._catalog._engine.dispose()
+        left.library._catalog._engine.dispose()
         remount(small_tmpfs, "ro")
 
-    run_at_stage(SAVE_STAGES[stage], become_read_only, ours.library.home / "staging", monkeypatch.setattr)
-    started = ours.save(run, ["keras"])
-    end = ours.wait(started.id)
+    run_at_stage(SAVE_STAGES[stage], become_read_only, left.library.home / "staging", monkeypatch.setattr)
+    started = left.save(run, ["keras"])
+    end = left.wait(started.id)
     monkeypatch.undo()
-    kept = stage == "before the job's end is kept"
-    assert end.format_rows["keras"]["state"] == ("done" if kept else "failed")
-    assert kept or end.format_rows["keras"]["error"]["sentence"] == READ_ONLY
-    assert [job.state for job in ours.job_store.list_jobs()] == ["done"]
+    stored = stage == "before the job's end is kept"
+    assert end.format_rows["keras"]["state"] == ("done" if stored else "failed")
+    assert stored or end.format_rows["keras"]["error"]["sentence"] == READ_ONLY
+    assert [job.state for job in left.job_store.list_jobs()] == ["done"]
     remount(small_tmpfs, "rw")
-    assert ours.job_store.read(started.id).state == "done"  # which writes it down, for other processes too
-    assert make_jobs(ours.library.home, worker).job_store.read(started.id).state == "done"
-    assert_invariants(ours.library.home, before)
+    assert left.job_store.read(started.id).state == "done"  # which writes it down, for other processes too
+    assert make_jobs(left.library.home, worker).job_store.read(started.id).state == "done"
+    assert_invariants(left.library.home, before)
     tally(SURVIVED_READ_ONLY)

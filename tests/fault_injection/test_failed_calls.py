@@ -24,7 +24,7 @@ def test_operation_with_sampled_failed_calls_keeps_invariants(make_library_home,
 
 @pytest.mark.long
 @pytest.mark.parametrize("from_then_on", [False, True], ids=["once", "from then on"])
-@pytest.mark.parametrize("error", DISK_ERRNOS, ids=[errno.errorcode[one] for one in DISK_ERRNOS])
+@pytest.mark.parametrize("error", DISK_ERRNOS, ids=[errno.errorcode[item] for item in DISK_ERRNOS])
 @pytest.mark.parametrize("deed", OPERATIONS)
 def test_operation_with_every_failed_call_keeps_invariants(make_library_home, deed, error, from_then_on, tally):
     total = count_calls(make_library_home(), deed)

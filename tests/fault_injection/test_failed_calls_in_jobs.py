@@ -57,24 +57,24 @@ def test_job_with_failed_system_call_keeps_invariants(
 
 def count_calls(mould: Path, worker: Worker, deed: str) -> int:
     home = shutil.copytree(mould, mould.with_name("counted"))
-    ours = make_jobs(home, worker)
+    jobs = make_jobs(home, worker)
     with patch_system_calls(FaultInjector(home)) as calls:
-        run_job(ours, deed, mould.with_name("given"))
-    assert ours.job_store.list_jobs()[0].state == "done"
+        run_job(jobs, deed, mould.with_name("given"))
+    assert jobs.job_store.list_jobs()[0].state == "done"
     return calls.count
 
 
 def assert_survives_failed_call(home: Path, worker: Worker, deed: str, number: int, error: int) -> bool:
     """Whether there was such a call: how often progress is noted depends on the time."""
-    ours, before = make_jobs(home, worker), hash_entries(home)
+    left, before = make_jobs(home, worker), hash_entries(home)
     with patch_system_calls(FaultInjector(home, number, raising_errno(error))) as calls:
-        begun = run_job(ours, deed, home.with_name("given"))
-    end = begun if isinstance(begun, RoundtripError) else ours.job_store.read(begun.id)
+        begun = run_job(left, deed, home.with_name("given"))
+    end = begun if isinstance(begun, RoundtripError) else left.job_store.read(begun.id)
     where = f"{errno.errorcode[error]} at call {number}, {calls.names[number - 1 :][:1]}"
-    for said in reported_errors(end):
-        assert said.sentence.endswith("."), where
-        assert said.cure, where
-        assert str(home) not in str(said) + said.detail, where
+    for text in reported_errors(end):
+        assert text.sentence.endswith("."), where
+        assert text.cure, where
+        assert str(home) not in str(text) + text.detail, where
     library = assert_invariants(home, before)
     if isinstance(end, Job):
         assert not end.is_active, where
@@ -87,7 +87,9 @@ def assert_survives_failed_call(home: Path, worker: Worker, deed: str, number: i
 def reported_errors(end: Job | RoundtripError) -> list[RoundtripError]:
     if isinstance(end, RoundtripError):
         return [end]
-    return [error_from_json(one) for one in (end.error, *(row.get("error") for row in end.format_rows.values())) if one]
+    return [
+        error_from_json(item) for item in (end.error, *(row.get("error") for row in end.format_rows.values())) if item
+    ]
 
 
 def stored_ids(end: Job) -> list[str]:

@@ -63,10 +63,10 @@ def forkserver_access(worker: Worker) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def killable_worker(config) -> Iterator[Worker]:
     """A worker whose warm process may be killed."""
-    one = Worker(config)
-    one.start()
-    yield one
-    one.close()
+    worker = Worker(config)
+    worker.start()
+    yield worker
+    worker.close()
 
 
 def assert_job_invariants(house: JobHome) -> Library:
@@ -80,14 +80,14 @@ def assert_job_invariants(house: JobHome) -> Library:
 
 def assert_acknowledged_stored(library: Library, job: Job) -> None:
     """I1: what a job says that it kept is there."""
-    kept = [row["artifact"] for row in job.format_rows.values() if row["state"] == "done"]
-    for id_ in kept + [job.result[key] for key in ("run", "artifact") if key in job.result]:
+    artifact_ids = [row["artifact"] for row in job.format_rows.values() if row["state"] == "done"]
+    for id_ in artifact_ids + [job.result[key] for key in ("run", "artifact") if key in job.result]:
         library.verify(id_)
 
 
 def stage_params() -> list[Any]:
-    ids = {f"{deed}-{stage}": (deed, stage) for deed, names in STAGES_BY_JOB.items() for stage in names}
-    return [pytest.param(*one, id=id_, marks=[] if id_ in IN_EVERY_RUN else LONG) for id_, one in ids.items()]
+    ids = {f"{operation}-{stage}": (operation, stage) for operation, names in STAGES_BY_JOB.items() for stage in names}
+    return [pytest.param(*item, id=id_, marks=[] if id_ in IN_EVERY_RUN else LONG) for id_, item in ids.items()]
 
 
 LONG = pytest.mark.long
@@ -150,7 +150,7 @@ def test_app_without_kill_completes_its_job(job_home: JobHome, forkserver_access
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("deed", "stage"), [(deed, stage) for deed, names in FORKSERVER_STAGES.items() for stage in names]
+    ("deed", "stage"), [(operation, stage) for operation, names in FORKSERVER_STAGES.items() for stage in names]
 )
 def test_forkserver_killed_at_stage_keeps_invariants(
     job_home: JobHome, killable_worker: Worker, monkeypatch, deed: str, stage: str, tally: Callable
@@ -177,7 +177,9 @@ def test_forkserver_killed_at_stage_keeps_invariants(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("deed", "task"), [(deed, task) for deed, tasks in TASKS_BY_JOB.items() for task in tasks])
+@pytest.mark.parametrize(
+    ("deed", "task"), [(operation, task) for operation, tasks in TASKS_BY_JOB.items() for task in tasks]
+)
 def test_child_killed_during_task_keeps_invariants(
     job_home: JobHome, worker: Worker, monkeypatch, deed: str, task: str, tally: Callable
 ):
@@ -198,8 +200,8 @@ def test_child_killed_during_task_keeps_invariants(
     end = run_job(jobs, deed, job_home)
     assert len(killed) == 1
     error = assert_failure_explained(end)
-    told = "The process that looked into the file ended" if task == "inspect_brought" else "SIGKILL"
-    assert error is None or told in error.sentence, error
+    reply = "The process that looked into the file ended" if task == "inspect_brought" else "SIGKILL"
+    assert error is None or reply in error.sentence, error
     if task == "reload":  # tried once more: a kill says nothing of the copy
         assert (end.format_rows["keras"] if deed == "save" else end.result)["verdict"] == "bit-identical"
     assert_acknowledged_stored(assert_job_invariants(job_home), end)
@@ -220,11 +222,11 @@ def assert_failure_explained(end: Job):
     """What a job says that failed: a sentence and a cure; None where it went well all the same."""
     assert end.state in ("done", "failed")
     row = end.format_rows.get("keras", {})
-    told = end.error or row.get("error")
-    if told is None:
+    reply = end.error or row.get("error")
+    if reply is None:
         assert end.result.get("artifact") or row["state"] == "done"
         return None
-    error = error_from_json(told)
+    error = error_from_json(reply)
     assert error.sentence.endswith(".")
     assert error.cure
     return error

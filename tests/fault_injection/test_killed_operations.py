@@ -51,9 +51,9 @@ def test_complete_staged_import_of_killed_process_is_stored_by_repair(make_libra
     second_rename = [at for at, name in enumerate(names, 1) if name == "rename"][1]
     library = Library(make_library_home())
     assert run_and_kill(library.home, "import", second_rename)["status"] == SIGKILL
-    (run,) = (one for one in library.runs() if one.trust == "brought in")
-    (mended,) = repair_library(library)
-    assert mended[2:] == ("done", "A save that a process did not end lies in staging, and it is whole. It was kept.")
+    (run,) = (item for item in library.runs() if item.trust == "brought in")
+    (repaired,) = repair_library(library)
+    assert repaired[2:] == ("done", "A save that a process did not end lies in staging, and it is whole. It was kept.")
     assert library.artifacts_of(run.id) == [run.brought["artifact"]]
     assert_invariants(library.home, hash_entries(library.home))
     tally(KILLED)

@@ -54,21 +54,21 @@ class LibraryMachine(RuleBasedStateMachine):
             self.run = make_run(self.library).id
         if not (self.home / "runs" / self.run).is_dir():
             self.library.restore(self.run)
-        kept = make_artifact(self.library, self.library.run(self.run), content=content)
-        self.known[kept.id] = ExpectedArtifact(self.run, content)
-        return kept.id
+        artifact = make_artifact(self.library, self.library.run(self.run), content=content)
+        self.known[artifact.id] = ExpectedArtifact(self.run, content)
+        return artifact.id
 
     @rule(id_=artifacts)
     def load(self, id_: str) -> None:
-        one = self.known[id_]
-        if one.removed:
+        item = self.known[id_]
+        if item.removed:
             return
-        if one.damaged:
+        if item.damaged:
             with pytest.raises(Damaged):
                 self.library.verified_folder(id_)
             assert verify_entry(self.library, id_).state == "damaged"
         else:
-            assert (self.library.verified_folder(id_) / "model.bin").read_bytes() == one.content
+            assert (self.library.verified_folder(id_) / "model.bin").read_bytes() == item.content
             assert verify_entry(self.library, id_).is_intact
 
     @rule(id_=artifacts, name=st.text(st.characters(categories=["L", "N"]), max_size=8))
@@ -80,10 +80,10 @@ class LibraryMachine(RuleBasedStateMachine):
 
     @rule(id_=artifacts, tag=st.sampled_from(["good", "bad", "ugly"]), on=st.booleans())
     def tag(self, id_: str, tag: str, on: bool) -> None:
-        one = self.known[id_]
-        if not one.removed:
+        item = self.known[id_]
+        if not item.removed:
             self.library.tag([id_], [tag] if on else [], [] if on else [tag])
-            (one.tags.add if on else one.tags.discard)(tag)
+            (item.tags.add if on else item.tags.discard)(tag)
 
     @rule(id_=artifacts)
     def remove(self, id_: str) -> None:
@@ -97,10 +97,10 @@ class LibraryMachine(RuleBasedStateMachine):
         if not (self.home / "runs" / run).is_dir():
             return
         gone = self.library.remove(run)
-        there = {one for one, kept in self.known.items() if kept.run == run and not kept.removed}
+        there = {entry for entry, stored in self.known.items() if stored.run == run and not stored.removed}
         assert set(gone) == there | {run}
-        for one in there:
-            self.known[one].removed = True
+        for item in there:
+            self.known[item].removed = True
 
     @rule(id_=artifacts)
     def restore(self, id_: str) -> None:
@@ -110,11 +110,11 @@ class LibraryMachine(RuleBasedStateMachine):
 
     @rule(id_=artifacts)
     def corrupt(self, id_: str) -> None:
-        one = self.known[id_]
-        if not one.removed:
+        item = self.known[id_]
+        if not item.removed:
             path = self.home / "artifacts" / id_ / "files" / "model.bin"
-            path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + one.content[1:])
-            one.damaged = not one.damaged  # the same bit twice is as it was
+            path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + item.content[1:])
+            item.damaged = not item.damaged  # the same bit twice is as it was
 
     @rule(at=st.integers(1, 70))
     def crash_while_saving(self, at: int) -> None:
@@ -142,12 +142,14 @@ class LibraryMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_list_is_what_is_known(self) -> None:
-        found = {entry.id: entry for entry in self.library.find()}
-        there = {id_: one for id_, one in self.known.items() if not one.removed}
-        assert found.keys() == there.keys()
-        assert {id_: set(entry.tags) for id_, entry in found.items()} == {id_: one.tags for id_, one in there.items()}
-        assert all(entry.problem is None for entry in found.values())
-        assert all(found[id_].run_name == name for id_, name in self._named(found))
+        result = {entry.id: entry for entry in self.library.find()}
+        there = {id_: item for id_, item in self.known.items() if not item.removed}
+        assert result.keys() == there.keys()
+        assert {id_: set(entry.tags) for id_, entry in result.items()} == {
+            id_: item.tags for id_, item in there.items()
+        }
+        assert all(entry.problem is None for entry in result.values())
+        assert all(result[id_].run_name == name for id_, name in self._named(result))
         step_counter[0] += 1
 
     def _named(self, found: dict) -> list[tuple[str, str]]:
@@ -156,7 +158,7 @@ class LibraryMachine(RuleBasedStateMachine):
     @invariant()
     def the_trash_is_what_was_removed(self) -> None:
         artifacts = {id_ for id_ in self.library.trash_ids() if id_.startswith("a")}
-        assert artifacts == {id_ for id_, one in self.known.items() if one.removed}
+        assert artifacts == {id_ for id_, item in self.known.items() if item.removed}
 
     @invariant()
     def the_catalog_is_what_a_rebuild_gives(self) -> None:

@@ -19,8 +19,8 @@ MARKUP = "<img src=x onerror=alert(1)>"
 
 def make_metrics(left: np.ndarray, right: np.ndarray, **more) -> dict:
     """The numbers on one output, as a job keeps them."""
-    found = compare({"y": left}, {"y": right}, **more).to_json()["outputs"][0]
-    return json.loads(json.dumps(found, allow_nan=False))
+    result = compare({"y": left}, {"y": right}, **more).to_json()["outputs"][0]
+    return json.loads(json.dumps(result, allow_nan=False))
 
 
 def make_inexact_prediction(scale: float) -> np.ndarray:
@@ -58,29 +58,29 @@ def test_magnitude_heatmap_counts_every_finite_pair_once(scale: float):
     counts = [round(10**cell) for row in drawn.z for cell in row if cell is not None]
     finite = np.isfinite(right)
     assert sum(counts) == int(finite.sum())
-    said = dict(zip(drawn.hovertext[0], drawn.z[0], strict=True))
+    text = dict(zip(drawn.hovertext[0], drawn.z[0], strict=True))
     both = int(((left == 0) & (right == 0)).sum())
-    assert round(10 ** said[f"{both} values of 0,<br>off by 0"]) == both == 120
+    assert round(10 ** text[f"{both} values of 0,<br>off by 0"]) == both == 120
 
 
 def test_position_heatmap_shows_means_and_greys_equal_cells():
-    found = make_metrics(LEFT, make_inexact_prediction(1e-3))
-    same, differing = position_heatmap(found).data
-    means = np.array(found["heat"]["mean_abs"], float)
+    metrics = make_metrics(LEFT, make_inexact_prediction(1e-3))
+    same, differing = position_heatmap(metrics).data
+    means = np.array(metrics["heat"]["mean_abs"], float)
     drawn = np.array(differing.z, float)
     np.testing.assert_allclose(10 ** drawn[means > 0], means[means > 0], rtol=2e-3)
     assert np.isnan(drawn[means == 0]).all()
-    assert [one for row in same.z for one in row].count(0) == (means == 0).sum() > 0
+    assert [item for row in same.z for item in row].count(0) == (means == 0).sum() > 0
     assert differing.y[0] == "rows 0 to 3"
     assert differing.y[-1] == "rows 296 to 299"
 
 
 def test_position_bars_use_labels_if_counts_match():
-    found = make_metrics(LEFT, make_inexact_prediction(1e-3))
-    assert position_bars(found, list("abcdef")).layout.xaxis.ticktext == tuple("abcdef")
-    assert position_bars(found, list("ab")).layout.xaxis.ticktext == tuple("012345")
-    assert list(position_bars(found).data[0].y) == found["by_column"]
-    assert position_heatmap(found, list("abcdef")).data[0].x == tuple("abcdef")
+    metrics = make_metrics(LEFT, make_inexact_prediction(1e-3))
+    assert position_bars(metrics, list("abcdef")).layout.xaxis.ticktext == tuple("abcdef")
+    assert position_bars(metrics, list("ab")).layout.xaxis.ticktext == tuple("012345")
+    assert list(position_bars(metrics).data[0].y) == metrics["by_column"]
+    assert position_heatmap(metrics, list("abcdef")).data[0].x == tuple("abcdef")
 
 
 def test_confusion_matrix_separates_diagonal_from_disagreements():
@@ -96,8 +96,8 @@ def test_pairwise_matrix_separates_special_cells_and_shows_verdicts():
     lost = LEFT.copy()
     lost[0, 0] = np.nan
     answers = {"r": {"y": LEFT}, "a": {"y": LEFT}, "b": {"y": near}, "c": {"y": lost}, "d": {"y": LEFT[:, :2]}}
-    found = {"ids": list(answers), "rows": 300, "cells": compare_all(answers)}
-    same, gone, unfit, far = pairwise_matrix(found, dict.fromkeys(answers, "copy") | {"r": MARKUP}).data
+    result = {"ids": list(answers), "rows": 300, "cells": compare_all(answers)}
+    same, gone, unfit, far = pairwise_matrix(result, dict.fromkeys(answers, "copy") | {"r": MARKUP}).data
     assert drawn_cells(same) == {(0, 1), (1, 0)}
     assert drawn_cells(gone) == {(0, 3), (3, 0), (1, 3), (3, 1)}
     assert drawn_cells(unfit) == {(at, 4) for at in range(4)} | {(4, at) for at in range(4)}
@@ -111,33 +111,33 @@ def test_pairwise_matrix_separates_special_cells_and_shows_verdicts():
 
 
 def drawn_cells(drawn: go.Heatmap) -> set[tuple[int, int]]:
-    return {(y, x) for y, row in enumerate(drawn.z) for x, one in enumerate(row) if one is not None}
+    return {(y, x) for y, row in enumerate(drawn.z) for x, item in enumerate(row) if item is not None}
 
 
 def test_accuracies_are_dots_with_their_intervals():
     scores = RANDOM.normal(size=(200, 4)).astype("float32")
-    found = make_metrics(scores, -scores, classes=True, targets={"y": scores.argmax(1)})["classes"]
-    (dots,) = accuracy_figure({"Live model": found["reference_accuracy"], MARKUP: found["answer_accuracy"]}).data
+    classes = make_metrics(scores, -scores, classes=True, targets={"y": scores.argmax(1)})["classes"]
+    (dots,) = accuracy_figure({"Live model": classes["reference_accuracy"], MARKUP: classes["answer_accuracy"]}).data
     assert list(dots.x) == [100.0, 0.0]
-    assert list(dots.error_x.array) == pytest.approx([0, 100 * found["answer_accuracy"]["high"]])
-    assert list(dots.error_x.arrayminus) == pytest.approx([100 - 100 * found["reference_accuracy"]["low"], 0])
+    assert list(dots.error_x.array) == pytest.approx([0, 100 * classes["answer_accuracy"]["high"]])
+    assert list(dots.error_x.arrayminus) == pytest.approx([100 - 100 * classes["reference_accuracy"]["low"], 0])
     assert "<img" not in dots.hovertext[1]
 
 
 def test_figures_of_text_output_are_replaced_by_sentence():
-    found = make_metrics(np.array(["a", "b"]), np.array(["a", "c"]))
-    for drawn in output_figures(found, [], "copy"):
+    metrics = make_metrics(np.array(["a", "b"]), np.array(["a", "c"]))
+    for drawn in output_figures(metrics, [], "copy"):
         assert not drawn.figure.data
         assert "nothing to draw" in drawn.figure.layout.annotations[0].text
 
 
 def test_position_heatmap_groups_wide_outputs():
     wide = RANDOM.normal(size=(40, 30, 30)).astype("float32")
-    found = make_metrics(wide, wide + np.float32(1))
-    drawn = position_heatmap(found).data[1]
+    metrics = make_metrics(wide, wide + np.float32(1))
+    drawn = position_heatmap(metrics).data[1]
     assert (len(drawn.z), len(drawn.z[0])) == (40, 64)
     assert drawn.x[0] == "positions 0 to 13"
-    assert "By position" not in [one.title for one in output_figures(found, [], "copy")]
+    assert "By position" not in [figure.title for figure in output_figures(metrics, [], "copy")]
 
 
 def test_figures_escape_markup_in_untrusted_names():

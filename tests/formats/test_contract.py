@@ -23,12 +23,12 @@ from core.runtimes.base import NO_CODE, Predictor, Spec
 from core.settings import PROJECT
 from tests.formats.expectations import EXPECTED, HIDES_OPTIMIZER, HIDES_WEIGHTS, ExpectedRefusal, ExpectedSave
 
-PAIRS = [(demo.key, one.key) for demo in DEMOS for one in FORMATS]
+PAIRS = [(demo.key, item.key) for demo in DEMOS for item in FORMATS]
 SAVED_PAIRS = [pair for pair in PAIRS if isinstance(EXPECTED.get(pair), ExpectedSave)]
 LOADED_PAIRS = [pair for pair in SAVED_PAIRS if EXPECTED[pair].with_code is not Verdict.DOES_NOT_LOAD]
 REFUSED_PAIRS = [pair for pair in PAIRS if isinstance(EXPECTED.get(pair), ExpectedRefusal)]
 
-by_format = pytest.mark.parametrize("format_", FORMATS, ids=lambda one: one.key)
+by_format = pytest.mark.parametrize("format_", FORMATS, ids=lambda item: item.key)
 by_loaded_pair = pytest.mark.parametrize(
     ("demo", "format_key"), LOADED_PAIRS, ids=["-".join(pair) for pair in LOADED_PAIRS]
 )
@@ -58,20 +58,20 @@ def test_expectations_cover_every_pair_of_demo_and_format():
 
 
 def test_format_keys_are_unique_and_url_safe():
-    keys = [one.key for one in all_formats()]
+    keys = [format_.key for format_ in all_formats()]
     assert sorted(set(keys)) == sorted(keys)
     assert [key for key in keys if not re.fullmatch(r"[a-z][a-z0-9_]*", key)] == []
 
 
 def test_every_format_is_found_by_its_key():
-    assert [get_format(one.key) for one in FORMATS] == list(FORMATS)
+    assert [get_format(format_.key) for format_ in FORMATS] == list(FORMATS)
 
 
 def test_get_format_unknown_key_is_refused_with_choices():
     with pytest.raises(UnknownName) as caught:
         get_format("hologram")
     assert caught.value.sentence == "There is no such format."
-    assert caught.value.cure == f"Choose from {', '.join(one.key for one in all_formats())}."
+    assert caught.value.cure == f"Choose from {', '.join(format_.key for format_ in all_formats())}."
 
 
 @by_format
@@ -85,7 +85,7 @@ def test_format_metadata_is_sentences_and_known_parts(format_):
 
 
 def test_every_part_is_preserved_by_some_format():
-    assert {part for one in FORMATS for part in one.keeps} == set(PARTS)
+    assert {part for format_ in FORMATS for part in format_.keeps} == set(PARTS)
 
 
 @by_format
@@ -120,19 +120,19 @@ def test_format_missing_package_names_install_command(format_):
 def test_third_party_format_import_failure_is_listed_with_reason(monkeypatch):
     entry = EntryPoint("their_format", "a_module_that_is_not_here:FORMAT", "roundtrip.formats")
     monkeypatch.setattr("core.formats._find_entry_points", lambda stamp: [entry])
-    theirs = get_format("their_format")
+    right = get_format("their_format")
     assert (all_formats()[:-1], all_formats()[-1].key) == (FORMATS, "their_format")
-    assert theirs.refusal_reason("keras").startswith("The package that brings it fails to import: ModuleNotFoundError")
+    assert right.refusal_reason("keras").startswith("The package that brings it fails to import: ModuleNotFoundError")
     with pytest.raises(PackageMissing):
-        theirs.load(None)
+        right.load(None)
 
 
 # Options
 
 
 def test_format_resolve_options_returns_defaults():
-    for one in FORMATS:
-        assert one.resolve_options() == {option.key: option.default for option in one.options}
+    for format_ in FORMATS:
+        assert format_.resolve_options() == {option.key: option.default for option in format_.options}
 
 
 @by_format
@@ -277,15 +277,15 @@ def test_pair_preserves_weights_where_claimed(demo, format_key, evidence_of, job
 
 @by_loaded_pair
 def test_pair_preserves_optimizer_state_where_claimed(demo, format_key, evidence_of):
-    expected, found = EXPECTED[demo, format_key], evidence_of(demo, format_key).best.optimizer
-    assert (found is None) == (format_key in HIDES_OPTIMIZER)
-    if found is None:
+    expected, result = EXPECTED[demo, format_key], evidence_of(demo, format_key).best.optimizer
+    assert (result is None) == (format_key in HIDES_OPTIMIZER)
+    if result is None:
         return
-    assert (found.found, found.of) == (expected.optimizer_found, expected.optimizer_of)
+    assert (result.found, result.of) == (expected.optimizer_found, expected.optimizer_of)
     claimed = "optimizer state" in get_format(format_key).keeps
-    assert ("optimizer state" in expected.breaks) == (claimed and not found.is_complete)
-    assert claimed or not found.is_complete
-    assert len(found.missing) == found.of - found.found
+    assert ("optimizer state" in expected.breaks) == (claimed and not result.is_complete)
+    assert claimed or not result.is_complete
+    assert len(result.missing) == result.of - result.found
 
 
 @by_saved_pair
@@ -317,12 +317,12 @@ def matrix_row_of(jobs, trained, saved_all):
 
     def of(demo: str, format_key: str):
         saved_all(demo)
-        return next(one for one in build_matrix(jobs.library, trained(demo)) if one.format == format_key)
+        return next(item for item in build_matrix(jobs.library, trained(demo)) if item.format == format_key)
 
     return of
 
 
-@pytest.mark.parametrize("demo", [one.key for one in DEMOS])
+@pytest.mark.parametrize("demo", [item.key for item in DEMOS])
 def test_checkpoint_with_code_is_trainable(demo, matrix_row_of):
     cell = matrix_row_of(demo, "checkpoint").cells.get("trainable")
     lost_words = EXPECTED[demo, "checkpoint"].with_code is Verdict.DOES_NOT_LOAD

@@ -44,7 +44,7 @@ def read_tensor_details(folder: Path) -> list[dict]:
 
 
 def read_dtypes(folder: Path) -> set[str]:
-    return {np.dtype(one["dtype"]).name for one in read_tensor_details(folder)}
+    return {np.dtype(detail["dtype"]).name for detail in read_tensor_details(folder)}
 
 
 # ONNX
@@ -92,16 +92,16 @@ def test_litert_file_has_the_dtypes_of_its_format(format_key, held, folder_of):
 def test_litert_int8_file_is_float_only_at_inputs_and_outputs(folder_of):
     content = (folder_of("litert_int8") / "model.tflite").read_bytes()
     interpreter = Interpreter(model_content=content)
-    border = {one["index"] for one in interpreter.get_input_details() + interpreter.get_output_details()}
+    border = {detail["index"] for detail in interpreter.get_input_details() + interpreter.get_output_details()}
     assert {
-        one["index"] for one in read_tensor_details(folder_of("litert_int8")) if one["dtype"] is np.float32
+        detail["index"] for detail in read_tensor_details(folder_of("litert_int8")) if detail["dtype"] is np.float32
     } == border
 
 
 def test_few_calibration_rows_cost_precision(save_with_options):
-    one, many = (save_with_options("litert_int8", calibration_rows=rows)[1].best for rows in (1, 200))
-    assert many.max_abs < one.max_abs
-    assert many.changed_rows <= one.changed_rows
+    item, many = (save_with_options("litert_int8", calibration_rows=rows)[1].best for rows in (1, 200))
+    assert many.max_abs < item.max_abs
+    assert many.changed_rows <= item.changed_rows
 
 
 def test_litert_signature_preserves_input_and_output_names(folder_of):
@@ -131,7 +131,7 @@ def test_weight_shards_have_requested_size_and_are_all_indexed(save_with_options
     named = {name for names in index["weight_map"].values() for name in ([names] if isinstance(names, str) else names)}
     shards = sorted(path.name for path in folder.glob("*.h5"))
     assert shards == sorted(named) == [f"model_{number:05}.weights.h5" for number in range(len(shards))]
-    assert index["metadata"]["total_size"] == sum(one.nbytes for one in _read_arrays(folder))
+    assert index["metadata"]["total_size"] == sum(array.nbytes for array in _read_arrays(folder))
     assert len(shards) == 4
     assert evidence.with_code.verdict is Verdict.BIT_IDENTICAL
     assert evidence.with_code.optimizer.is_complete
@@ -140,11 +140,11 @@ def test_weight_shards_have_requested_size_and_are_all_indexed(save_with_options
 def _read_arrays(folder: Path) -> list[np.ndarray]:
     import h5py
 
-    found: list[np.ndarray] = []
+    result: list[np.ndarray] = []
     for path in folder.glob("*.h5"):
         with h5py.File(path) as file:
-            file.visititems(lambda _, item: found.append(item[()]) if isinstance(item, h5py.Dataset) else None)
-    return found
+            file.visititems(lambda _, item: result.append(item[()]) if isinstance(item, h5py.Dataset) else None)
+    return result
 
 
 @pytest.mark.parametrize("format_key", ["keras_int8", "keras_int4"])

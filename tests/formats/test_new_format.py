@@ -114,10 +114,10 @@ def run_python(house: Path, *arguments: str) -> str:
 
 
 def test_third_party_format_appears_in_cli_matrix_pages_and_tests(source_copy: Path):
-    said = json.loads(run_python(source_copy, "-c", COMMANDS_SCRIPT).splitlines()[-1])
-    assert said["formats"][0]["format"] == "plain_numpy"
-    assert (said["save"][0]["verdict"], said["save"][0]["needs_code"]) == ("bit-identical", True)
-    cells = said["matrix"][0]
+    document = json.loads(run_python(source_copy, "-c", COMMANDS_SCRIPT).splitlines()[-1])
+    assert document["formats"][0]["format"] == "plain_numpy"
+    assert (document["save"][0]["verdict"], document["save"][0]["needs_code"]) == ("bit-identical", True)
+    cells = document["matrix"][0]
     assert cells["format"] == "plain_numpy"
     assert cells["cells"]["weights"] == {"state": "kept", "words": "4 of 4 tensors came back bit-equal."}
     assert cells["contradictions"] == []

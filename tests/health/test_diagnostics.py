@@ -38,8 +38,8 @@ def test_run_diagnostics_with_unreadable_record_reports_error(empty_library, con
         empty_library.home / "artifacts" / make_artifact(empty_library, make_run(empty_library)).id / "artifact.json",
         "{",
     )
-    found = index_checks(run_diagnostics(empty_library, config))["Catalog", "artifacts"]
-    assert (found.state, found.sentence.endswith("1 of them cannot be read; a look for repairs says why.")) == (
+    result = index_checks(run_diagnostics(empty_library, config))["Catalog", "artifacts"]
+    assert (result.state, result.sentence.endswith("1 of them cannot be read; a look for repairs says why.")) == (
         "wrong",
         True,
     )
@@ -133,4 +133,6 @@ assert not set({MODEL_RUNTIMES!r}) & set(sys.modules)
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert str(tmp_path) not in ended.stdout
-    assert {"Versions", "Disk", "Catalog", "Library", "Settings"} <= {one["about"] for one in json.loads(ended.stdout)}
+    assert {"Versions", "Disk", "Catalog", "Library", "Settings"} <= {
+        load["about"] for load in json.loads(ended.stdout)
+    }

@@ -71,10 +71,10 @@ def test_repair_removes_crash_leftovers_and_is_idempotent(empty_library, stored_
     would = repair_library(empty_library, dry_run=True)
     assert read_tree(home) == before
     done = repair_library(empty_library)
-    assert [one.state for one in would] == ["would"] * 6
-    assert [(one.kind, one.id) for one in done] == [(one.kind, one.id) for one in would]
-    assert [one.kind for one in done] == ["staging", "half-written", "half-written", "half-written", "run", "job"]
-    assert {one.state for one in done} == {"done"}
+    assert [item.state for item in would] == ["would"] * 6
+    assert [(item.kind, item.id) for item in done] == [(item.kind, item.id) for item in would]
+    assert [item.kind for item in done] == ["staging", "half-written", "half-written", "half-written", "run", "job"]
+    assert {item.state for item in done} == {"done"}
     assert done[4].sentence == (
         f"The run {run.id} of 1 artifact is not in the library. It was taken back from the trash."
     )
@@ -105,9 +105,9 @@ def test_staging_of_reused_pid_is_cleared(empty_library):
 def test_repair_reports_and_leaves_missing_run(empty_library, stored_entries):
     run, artifact = stored_entries
     os.rename(empty_library.home / "runs" / run.id, empty_library.home.parent / "gone")
-    (one,) = repair_library(empty_library)
-    assert (one.kind, one.state) == ("run", "left")
-    assert one.sentence.endswith(f"Restore it from a backup, or remove what was saved from it: {artifact.id}.")
+    (item,) = repair_library(empty_library)
+    assert (item.kind, item.state) == ("run", "left")
+    assert item.sentence.endswith(f"Restore it from a backup, or remove what was saved from it: {artifact.id}.")
 
 
 def test_repair_quarantines_unreadable_entries_only_on_request(empty_library, stored_entries):
@@ -115,11 +115,11 @@ def test_repair_quarantines_unreadable_entries_only_on_request(empty_library, st
     overwrite_file(home / "artifacts" / stored_entries[1].id / "artifact.json", "{")
     (home / "artifacts" / "notes.txt").write_text("mine")
     left = repair_library(empty_library)
-    assert [(one.id, one.state) for one in left] == [(stored_entries[1].id, "left"), ("notes.txt", "left")]
+    assert [(item.id, item.state) for item in left] == [(stored_entries[1].id, "left"), ("notes.txt", "left")]
     assert "until a person has it moved aside" in left[0].sentence
     done = repair_library(empty_library, quarantine=True)
-    assert {one.state for one in done} == {"done"}
-    assert [one.id for one in empty_library.find()] == []
+    assert {item.state for item in done} == {"done"}
+    assert [item.id for item in empty_library.find()] == []
     aside = {path.name.rpartition("-")[0]: path for path in (home / "quarantine").iterdir()}
     assert (aside[stored_entries[1].id] / "files" / "model.bin").read_bytes() == b"0123456789"
     assert aside["notes.txt"].read_text() == "mine"
@@ -128,9 +128,9 @@ def test_repair_quarantines_unreadable_entries_only_on_request(empty_library, st
 
 def test_repair_never_quarantines_records_of_newer_version(empty_library, stored_entries):
     overwrite_file(empty_library.home / "artifacts" / stored_entries[1].id / "artifact.json", '{"schema": 2}')
-    (one,) = repair_library(empty_library, quarantine=True)
-    assert one.state == "left"
-    assert "Open the library with the version that wrote it" in one.sentence
+    (item,) = repair_library(empty_library, quarantine=True)
+    assert item.state == "left"
+    assert "Open the library with the version that wrote it" in item.sentence
     assert (empty_library.home / "artifacts" / stored_entries[1].id).is_dir()
 
 
@@ -143,7 +143,7 @@ def test_repair_reports_failed_step_and_continues(empty_library, stored_entries,
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr("core.library.storage.os.rename", refuse)
-    states = {one.kind: (one.state, one.sentence) for one in repair_library(empty_library, quarantine=True)}
+    states = {item.kind: (item.state, item.sentence) for item in repair_library(empty_library, quarantine=True)}
     assert states["unreadable"][0] == "failed"
     assert "The library lies on a read-only disk." in states["unreadable"][1]
     assert states["job"][0] == "done"
@@ -162,11 +162,11 @@ def test_repair_finds_and_rebuilds_wrong_catalog(empty_library, stored_entries):
     empty_library.find()
     assert find_catalog_differences(empty_library) == []
     corrupt_catalog_rows(empty_library)
-    said = f"{stored_entries[1].id} was listed with 1 other fact: bytes."
-    assert find_catalog_differences(empty_library) == [said]
-    (one,) = repair_library(empty_library)
-    assert (one.kind, one.state) == ("catalog", "done")
-    assert said in one.sentence
+    text = f"{stored_entries[1].id} was listed with 1 other fact: bytes."
+    assert find_catalog_differences(empty_library) == [text]
+    (item,) = repair_library(empty_library)
+    assert (item.kind, item.state) == ("catalog", "done")
+    assert text in item.sentence
     assert (find_catalog_differences(empty_library), repair_library(empty_library)) == ([], [])
 
 
@@ -188,7 +188,7 @@ def test_repair_and_rebuild_commands_report_results(library_cli):
     )
     overwrite_file(library.home / "artifacts" / artifact.id / "artifact.json", "{")
     status, out, _ = say("repair", "--dry-run", "--quarantine", "--json")
-    assert (status, [one["state"] for one in json.loads(out)]) == (1, ["would"])
+    assert (status, [load["state"] for load in json.loads(out)]) == (1, ["would"])
     assert say("repair", "--quarantine")[0] == 0
     assert library.ids() == [library.runs()[0].id]
 

@@ -25,18 +25,18 @@ def states_by_id(rows) -> dict[str, str]:
 
 def test_verify_entries_of_unchanged_library_are_intact(empty_library, stored_entries):
     rows = verify_entries(empty_library)
-    assert states_by_id(rows) == {one.id: "intact" for one in stored_entries}
+    assert states_by_id(rows) == {entry.id: "intact" for entry in stored_entries}
     assert {row.id: row.bytes for row in rows}[stored_entries[1].id] == 30
     assert all((row.sentence, row.remark) == ("", "") for row in rows)
 
 
 def test_verify_entries_reports_progress_from_0_to_1(empty_library, stored_entries):
-    told = []
-    verify_entries(empty_library, on_progress=lambda done, note: told.append((done, note)))
-    fractions = [done for done, _ in told]
+    reply = []
+    verify_entries(empty_library, on_progress=lambda done, note: reply.append((done, note)))
+    fractions = [done for done, _ in reply]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)
-    assert told[-1][1] == f"{stored_entries[0].id}, 3 of 3 entries"
+    assert reply[-1][1] == f"{stored_entries[0].id}, 3 of 3 entries"
 
 
 def test_verify_entries_is_cancelled_within_a_file(empty_library, stored_entries):
@@ -130,18 +130,18 @@ def test_only_full_verification_is_recorded_as_last_report(empty_library, stored
     (empty_library.home / "artifacts" / stored_entries[1].id / "files" / "model.bin").unlink()
     verify_entries(empty_library)
     last = read_last_report(empty_library)
-    assert (last.artifacts, last.runs, [one["id"] for one in last.wrong]) == (2, 1, [stored_entries[1].id])
+    assert (last.artifacts, last.runs, [item["id"] for item in last.wrong]) == (2, 1, [stored_entries[1].id])
     assert last.bytes > 30
     (empty_library.home / "verified.json").write_text("{")
     assert read_last_report(empty_library) is None
 
 
 def test_compute_sha256_with_progress_gives_same_hash(tmp_path):
-    path, heard = tmp_path / "big", []
+    path, received = tmp_path / "big", []
     path.write_bytes(os.urandom(2**20 + 7))
-    assert storage.compute_sha256(path, heard.append) == storage.compute_sha256(path)
-    assert sum(heard) == 2**20 + 7
-    assert max(heard) <= 2**18
+    assert storage.compute_sha256(path, received.append) == storage.compute_sha256(path)
+    assert sum(received) == 2**20 + 7
+    assert max(received) <= 2**18
 
 
 def test_verify_job_names_damaged_entries(empty_jobs):
@@ -150,9 +150,9 @@ def test_verify_job_names_damaged_entries(empty_jobs):
     (empty_jobs.library.home / "artifacts" / bad.id / "files" / "model.bin").write_bytes(b"012345678X")
     end = empty_jobs.wait(empty_jobs.verify().id)
     assert (end.kind, end.state, end.result["entries"]) == ("verify", "done", 3)
-    assert [one["id"] for one in end.result["wrong"]] == [bad.id]
-    one = empty_jobs.wait(empty_jobs.verify([good.id]).id)
-    assert (one.result["entries"], one.result["wrong"]) == (1, [])
+    assert [item["id"] for item in end.result["wrong"]] == [bad.id]
+    job = empty_jobs.wait(empty_jobs.verify([good.id]).id)
+    assert (job.result["entries"], job.result["wrong"]) == (1, [])
 
 
 def test_verify_command_prints_json_and_exits_with_1_on_damage(library_cli):

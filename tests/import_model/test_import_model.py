@@ -58,22 +58,22 @@ KINDS = {
     "OpenVINO": (external_models.write_openvino_files, "openvino", "", {"openvino_fp16": "bit-identical"}),
 }
 FAST_CASES = ("keras", "Keras 2 with slots", "ONNX", "LiteRT")
-CASES = [one if one in FAST_CASES else pytest.param(one, marks=pytest.mark.long) for one in KINDS]
+CASES = [item if item in FAST_CASES else pytest.param(item, marks=pytest.mark.long) for item in KINDS]
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_external_model_is_imported_converted_and_compared(
     case: str, import_files: ImportFiles, empty_jobs: Jobs, tmp_path: Path
 ):
-    make, kind, said, formats = KINDS[case]
+    make, kind, text, formats = KINDS[case]
     end = import_files(*make(tmp_path))
     assert end.state == "done", end.error
-    found, library = end.result, empty_jobs.library
-    run, artifact = library.run(found["run"]), library.artifact(found["artifact"])
+    result, library = end.result, empty_jobs.library
+    run, artifact = library.run(result["run"]), library.artifact(result["artifact"])
     assert (run.kind, run.trust, artifact.trust, artifact.made_from) == (kind, "brought in", "brought in", None)
-    assert said in found["remark"]
-    assert found["verdict"] == "bit-identical"
-    assert len(found["checks"]) == 5
+    assert text in result["remark"]
+    assert result["verdict"] == "bit-identical"
+    assert len(result["checks"]) == 5
     assert [entry.sha256 for entry in artifact.files] == [
         entry.sha256 for entry in run.files if entry.path.startswith("snapshot/")
     ]
@@ -82,15 +82,15 @@ def test_external_model_is_imported_converted_and_compared(
         rows = wait_until_done(empty_jobs, empty_jobs.save(run.id, formats)).result["rows"]
         assert {key: row.get("verdict", row.get("error")) for key, row in rows.items()} == formats
         copies = [library.artifact(row["artifact"]) for row in rows.values()]
-        assert {(one.trust, one.made_from) for one in copies} == {("brought in", artifact.id)}
-        job = wait_until_done(empty_jobs, empty_jobs.compare([artifact.id, *(one.id for one in copies)]))
-        assert {one["verdict"] for one in job.result["outcomes"].values()} <= {"bit-identical", "rounding"}
+        assert {(copy.trust, copy.made_from) for copy in copies} == {("brought in", artifact.id)}
+        job = wait_until_done(empty_jobs, empty_jobs.compare([artifact.id, *(copy.id for copy in copies)]))
+        assert {outcome["verdict"] for outcome in job.result["outcomes"].values()} <= {"bit-identical", "rounding"}
         assert_marked_as_imported(empty_jobs, job, [artifact, *copies])
 
 
 def assert_marked_as_imported(jobs: Jobs, job: Job, copies: list[Artifact]) -> None:
     """Its evidence, the matrix and every kind of report say that it was brought in."""
-    assert {jobs.library.evidence(one.id).trust for one in copies} == {"brought in"}
+    assert {jobs.library.evidence(copy.id).trust for copy in copies} == {"brought in"}
     assert {row.trust for row in build_matrix(jobs.library, copies[0].run)} == {"brought in"}
     findings = gather_report_data(jobs, job, {})
     assert findings.names[findings.baseline] == "As brought in"
@@ -99,15 +99,15 @@ def assert_marked_as_imported(jobs: Jobs, job: Job, copies: list[Artifact]) -> N
         for id_, name in findings.names.items()
         if id_ in findings.outcomes
     )
-    assert {one["trust"] for one in json.loads(render_json(findings))["artifacts"].values()} == {"brought in"}
+    assert {artifact["trust"] for artifact in json.loads(render_json(findings))["artifacts"].values()} == {"brought in"}
     assert {line["trust"] for line in csv.DictReader(render_csv(findings).splitlines())} == {"brought in"}
 
 
 def test_import_reference_holds_own_predictions_on_random_inputs(
     import_files: ImportFiles, empty_jobs: Jobs, tmp_path: Path
 ):
-    found = import_files(external_models.write_keras_file(tmp_path)).result
-    reference = empty_jobs.library.reference(found["run"])
+    result = import_files(external_models.write_keras_file(tmp_path)).result
+    reference = empty_jobs.library.reference(result["run"])
     assert {name: array.shape for name, array in reference.inputs.items()} == {"x": (64, 3)}
     assert 0 <= reference.inputs["x"].min() < 0.1 < 0.9 < reference.inputs["x"].max() < 1
     assert np.allclose(
@@ -121,13 +121,13 @@ def test_import_with_chosen_signature_uses_it_at_every_load(
     import_files: ImportFiles, empty_jobs: Jobs, tmp_path: Path
 ):
     path = external_models.zip_folder(external_models.write_saved_model(tmp_path))
-    found = import_files(path, signature="sums", label="sums of rows").result
-    run = empty_jobs.library.run(found["run"])
-    assert (run.name, found["signatures"]) == ("sums of rows", ["serving_default", "sums"])
+    result = import_files(path, signature="sums", label="sums of rows").result
+    run = empty_jobs.library.run(result["run"])
+    assert (run.name, result["signatures"]) == ("sums of rows", ["serving_default", "sums"])
     reference = empty_jobs.library.reference(run.id)
     assert np.allclose(reference.predictions["sum"], reference.inputs["x"].sum(axis=1), atol=1e-6)
-    compared = wait_until_done(empty_jobs, empty_jobs.compare([found["artifact"]], rows=8)).result
-    assert compared["outcomes"][found["artifact"]]["verdict"] == "bit-identical"
+    compared = wait_until_done(empty_jobs, empty_jobs.compare([result["artifact"]], rows=8)).result
+    assert compared["outcomes"][result["artifact"]]["verdict"] == "bit-identical"
 
 
 def write_bad_magic(folder: Path) -> Path:
@@ -230,24 +230,24 @@ def test_import_command_reports_verdict_and_checks(run_cli, jobs: Jobs, tmp_path
         "import", str(external_models.write_keras_file(tmp_path)), "--name", "my model", "--json"
     )
     assert (status, err) == (0, "")
-    found = json.loads(out)
-    assert (found["name"], found["verdict"]) == ("my model", "bit-identical")
+    document = json.loads(out)
+    assert (document["name"], document["verdict"]) == ("my model", "bit-identical")
     status, _, err = run_cli("import", str(tmp_path / "nowhere.keras"))
     assert (status, err.startswith("There is no such file.")) == (1, True)
-    jobs.library.remove(found["run"])
+    jobs.library.remove(document["run"])
 
 
 def test_conversion_has_longer_time_limit_than_load(import_files: ImportFiles, empty_jobs: Jobs, tmp_path: Path):
-    found = import_files(external_models.write_keras_file(tmp_path)).result
-    asked = {"source": empty_jobs.library.run(found["run"]).code_source, "kind": "keras", "format": "saved_model"}
-    asked |= {"snapshot": empty_jobs.library.snapshot(found["run"]), "options": {}}
+    result = import_files(external_models.write_keras_file(tmp_path)).result
+    request = {"source": empty_jobs.library.run(result["run"]).code_source, "kind": "keras", "format": "saved_model"}
+    request |= {"snapshot": empty_jobs.library.snapshot(result["run"]), "options": {}}
     with empty_jobs.worker.open(sandboxed=True) as child:
         child.config = child.config.model_copy(update={"confined_seconds": 0.001, "converting_times": 1_000_000})
         child.request(
-            "save", seconds=60, converts=True, folder=OutputFolder(make_folder(tmp_path, "converted")), **asked
+            "save", seconds=60, converts=True, folder=OutputFolder(make_folder(tmp_path, "converted")), **request
         )
         with pytest.raises(TimedOut, match=r"limit of 0\.001 seconds"):
-            child.request("save", seconds=60, folder=OutputFolder(make_folder(tmp_path, "late")), **asked)
+            child.request("save", seconds=60, folder=OutputFolder(make_folder(tmp_path, "late")), **request)
     assert (tmp_path / "converted" / "saved_model.pb").is_file()
 
 

@@ -56,9 +56,9 @@ def test_proof_kit_of_fixed_batch_onnx_file_passes(import_files: ImportFiles, em
 @pytest.mark.timeout(900)
 def test_proof_kits_of_external_files_pass(import_files: ImportFiles, empty_jobs: Jobs, tmp_path: Path):
     kits = {}
-    for at, (name, (make, asked)) in enumerate(CASES.items()):
+    for at, (name, (make, request)) in enumerate(CASES.items()):
         (folder := tmp_path / str(at)).mkdir()
-        kits[name] = unpack_imported_kit(empty_jobs, import_files(*make(folder), **asked), folder)
-    found = run_kits(kits.values())
-    ended = {name: status_and_last_line(found[kit.parent.name]) for name, kit in kits.items()}
+        kits[name] = unpack_imported_kit(empty_jobs, import_files(*make(folder), **request), folder)
+    result = run_kits(kits.values())
+    ended = {name: status_and_last_line(result[kit.parent.name]) for name, kit in kits.items()}
     assert ended == dict.fromkeys(CASES, (0, "PASS"))

@@ -40,18 +40,18 @@ def test_model_of_each_keras_family_is_imported_and_converted(
     assert end.result["verdict"] == "bit-identical"
     came = time.monotonic() - began
     tensors = describe_part(empty_jobs, end.result["artifact"], "tensors").found["rows"]
-    assert sum(one["alias"] != "" for one in tensors) == len(empty_jobs.library.run(end.result["run"]).weights)
+    assert sum(tensor["alias"] != "" for tensor in tensors) == len(empty_jobs.library.run(end.result["run"]).weights)
     rows = wait_until_done(empty_jobs, empty_jobs.save(end.result["run"], FORMATS)).result["rows"]
     assert {key: row["error"] for key, row in rows.items() if row["state"] != "done"} == {}
     assert {row["verdict"] for row in rows.values()} <= ACCEPTED_VERDICTS, [row["reason"] for row in rows.values()]
     copies = [row["artifact"] for row in rows.values()]
     compared = wait_until_done(empty_jobs, empty_jobs.compare([end.result["artifact"], *copies])).result
-    found = {one["verdict"] for one in compared["outcomes"].values()}
-    assert found <= ACCEPTED_VERDICTS
+    result = {outcome["verdict"] for outcome in compared["outcomes"].values()}
+    assert result <= ACCEPTED_VERDICTS
     with capsys.disabled():
-        said = {key: row["verdict"] for key, row in rows.items()}
+        text = {key: row["verdict"] for key, row in rows.items()}
         print(
-            f"\n{family}: {path.stat().st_size:,} bytes, in {came:.1f} s, all {time.monotonic() - began:.1f} s, {said}"
+            f"\n{family}: {path.stat().st_size:,} bytes, in {came:.1f} s, all {time.monotonic() - began:.1f} s, {text}"
         )
 
 

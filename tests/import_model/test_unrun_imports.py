@@ -43,7 +43,9 @@ def test_unrun_import_is_refused_everywhere_and_replaced_once_run(
     run, artifact = library.run(end.result["run"]), library.artifact(end.result["artifact"])
     assert (end.result["verdict"], end.result["inputs"], run.has_been_run) == ("not-run", [], False)
     assert (run.trust, artifact.trust) == ("brought in", "brought in")
-    assert [one["what"] for one in end.result["checks"] if one.get("left")] == ["It was neither looked into nor run"]
+    assert [check["what"] for check in end.result["checks"] if check.get("left")] == [
+        "It was neither looked into nor run"
+    ]
     outcome = library.evidence(artifact.id).without_code
     assert (outcome.verdict, outcome.has_loaded, outcome.error["code"]) == (Verdict.NOT_RUN, False, "not-confined")
     assert "It could read a file of the library." in outcome.error["detail"]
@@ -129,13 +131,13 @@ KINDS = {
 def test_unrun_import_of_each_kind_runs_later(
     kind: str, failed_sandbox_test: pytest.MonkeyPatch, import_files: ImportFiles, empty_jobs: Jobs, tmp_path: Path
 ):
-    kept = import_files(*KINDS[kind](tmp_path)).result
-    assert kept["verdict"] == "not-run"
+    result = import_files(*KINDS[kind](tmp_path)).result
+    assert result["verdict"] == "not-run"
     failed_sandbox_test.undo()
-    end = empty_jobs.wait(empty_jobs.reimport_model(kept["artifact"]).id)
+    end = empty_jobs.wait(empty_jobs.reimport_model(result["artifact"]).id)
     assert end.state == "done", end.error
     assert end.result["verdict"] == "bit-identical"
-    assert kept["run"] in empty_jobs.library.trash_ids()
+    assert result["run"] in empty_jobs.library.trash_ids()
 
 
 @pytest.mark.long
@@ -154,11 +156,11 @@ def test_unrun_checkpoint_runs_later_with_code_of_chosen_demo(
     probes = [real.probes[0].model_copy(update={"blocked": False})]
     worker._sandbox_check = real.model_copy(update={"probes": probes})
     try:
-        kept = import_files(path, demo="digits-mlp").result
+        result = import_files(path, demo="digits-mlp").result
     finally:
         worker._sandbox_check = real
-    assert kept["verdict"] == "not-run"
-    end = empty_jobs.wait(empty_jobs.reimport_model(kept["artifact"]).id)
+    assert result["verdict"] == "not-run"
+    end = empty_jobs.wait(empty_jobs.reimport_model(result["artifact"]).id)
     assert (end.state, end.result["verdict"]) == ("done", "bit-identical")
 
 
@@ -170,11 +172,11 @@ def test_import_command_stores_unrun_model_and_runs_it_later_by_id(
     assert (status, err) == (0, "")
     assert "left out: It was neither looked into nor run." in out
     assert "What was brought in is not run here" in out
-    kept = next(entry for entry in jobs.library.find(search="later"))
-    status, _, err = run_cli("compare", kept.id)
+    stored = next(entry for entry in jobs.library.find(search="later"))
+    status, _, err = run_cli("compare", stored.id)
     assert (status, err.startswith(NOT_RUN_SENTENCE)) == (1, True)
     failed_sandbox_test.setattr(jobs.worker, "_sandbox_check", None)
-    status, out, err = run_cli("import", kept.id)
+    status, out, err = run_cli("import", stored.id)
     assert (status, err) == (0, "")
     assert "bit-identical" in out
     run = next(entry for entry in jobs.library.find(search="later")).run

@@ -41,7 +41,7 @@ def test_csv_invalid_cell_is_named_with_its_row(content: bytes, received: str, s
 def test_csv_and_npy_invalid_value_far_down_is_named_with_its_row(store: Inputs, tmp_path: Path):
     rows = np.ones((9_000, 1))
     rows[8_999] = 1.5
-    for name, content in (("x.npy", make_npy(rows)), ("x.csv", b"\n".join(str(one[0]).encode() for one in rows))):
+    for name, content in (("x.npy", make_npy(rows)), ("x.csv", b"\n".join(str(row[0]).encode() for row in rows))):
         with pytest.raises(InputError) as refusal:
             read_input_file(store, tmp_path, name, content, [GUESTS])
         assert refusal.value.received == "1.5 in row 8,999"
@@ -53,8 +53,8 @@ def test_csv_unusual_cell_does_not_affect_other_rows(odd: str, store: Inputs, tm
     lines = [",".join(map(repr, row)) for row in rows.tolist()]
     lines[5_000] = f"1,2,{odd},4"
     rows[5_000] = [1, 2, float(odd.strip('"') or "nan"), 4]
-    kept = read_input_file(store, tmp_path, "x.csv", "\n\n".join(lines).encode(), [PIXELS])
-    np.testing.assert_array_equal(store.read_rows(kept.id, slice(None))["pixels"], rows.astype("float32"))
+    input_file = read_input_file(store, tmp_path, "x.csv", "\n\n".join(lines).encode(), [PIXELS])
+    np.testing.assert_array_equal(store.read_rows(input_file.id, slice(None))["pixels"], rows.astype("float32"))
 
 
 def test_csv_row_of_wrong_width_is_named_by_its_line(store: Inputs, tmp_path: Path):
@@ -76,8 +76,8 @@ def test_csv_overlong_line_is_refused(store: Inputs, tmp_path: Path, monkeypatch
 
 
 def test_csv_quoted_comma_cell_is_not_the_delimiter(store: Inputs, tmp_path: Path):
-    kept = read_input_file(store, tmp_path, "x.csv", b'"1.5";"2";","\r\n"2.5";"3";","\r\n', MIXED)
-    assert store.read_rows(kept.id, slice(None))["day"].tolist() == [[","], [","]]
+    input_file = read_input_file(store, tmp_path, "x.csv", b'"1.5";"2";","\r\n"2.5";"3";","\r\n', MIXED)
+    assert store.read_rows(input_file.id, slice(None))["day"].tolist() == [[","], [","]]
 
 
 @given(
@@ -100,11 +100,11 @@ def test_csv_any_table_round_trips(cells, header: bool, delimiter: str, tmp_path
     with (home / "x.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL)
         writer.writerows([["bill", "guests", "day"]] * header + [[repr(a), b, c] for a, b, c in cells])
-    kept = store.read_rows(store.add_file(home / "x.csv", MIXED).id, slice(None))
+    rows = store.read_rows(store.add_file(home / "x.csv", MIXED).id, slice(None))
     bills = np.array([[a] for a, _, _ in cells], "float32")
-    np.testing.assert_array_equal(kept["bill"], bills)
-    assert kept["guests"].tolist() == [[b] for _, b, _ in cells]
-    assert kept["day"].tolist() == [[c] for _, _, c in cells]
+    np.testing.assert_array_equal(rows["bill"], bills)
+    assert rows["guests"].tolist() == [[b] for _, b, _ in cells]
+    assert rows["day"].tolist() == [[c] for _, _, c in cells]
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ def test_image_of_digit_becomes_row_with_ink_as_one(
 ):
     specs = [DIGIT | {"shape": shape}]
     content = make_stroke_image("RGB", (120, 90), paper, ink, kind)
-    kept = read_input_file(store, tmp_path, "x.png", content, specs, image_shape=(8, 8))
-    row = store.read_rows(kept.id, [0])["pixels"]
+    input_file = read_input_file(store, tmp_path, "x.png", content, specs, image_shape=(8, 8))
+    row = store.read_rows(input_file.id, [0])["pixels"]
     assert row.shape == (1, *shape[1:])
     drawn = row.reshape(8, 8)
     assert drawn.max() > 0.8
@@ -29,23 +29,25 @@ def test_image_of_digit_becomes_row_with_ink_as_one(
 
 def test_image_for_model_without_demo_preserves_position(store: Inputs, tmp_path: Path):
     grey = [{"name": "x", "dtype": "uint8", "shape": [None, 10, 20, 1]}]
-    kept = read_input_file(store, tmp_path, "x.png", make_stroke_image("L", (200, 100), 255, 0), grey)
-    row = store.read_rows(kept.id, [0])["x"][0, :, :, 0]
+    input_file = read_input_file(store, tmp_path, "x.png", make_stroke_image("L", (200, 100), 255, 0), grey)
+    row = store.read_rows(input_file.id, [0])["x"][0, :, :, 0]
     assert row.dtype == "uint8"
     assert row[5].tolist() == [255 if 10 <= at < 12 else 0 for at in range(20)]
     colours = [{"name": "x", "dtype": "float32", "shape": [None, 10, 20, 3]}]
-    kept = read_input_file(store, tmp_path, "x.png", make_stroke_image("RGB", (200, 100), 255, 0), colours)
-    assert store.read_rows(kept.id, [0])["x"][0, 5, :, 2].tolist() == [0 if 10 <= at < 12 else 1 for at in range(20)]
+    input_file = read_input_file(store, tmp_path, "x.png", make_stroke_image("RGB", (200, 100), 255, 0), colours)
+    assert store.read_rows(input_file.id, [0])["x"][0, 5, :, 2].tolist() == [
+        0 if 10 <= at < 12 else 1 for at in range(20)
+    ]
 
 
 def test_several_images_form_one_ordered_input_set(store: Inputs, tmp_path: Path):
     for at, size in enumerate([(80, 80), (50, 90), (300, 200)]):
         (tmp_path / f"{at}.png").write_bytes(make_stroke_image("RGB", size, 255, 0))
     paths = [tmp_path / f"{at}.png" for at in range(3)]
-    kept = store.add_file(paths, [DIGIT], (8, 8))
-    assert (kept.rows, kept.words) == (3, "3 rows of 3 files, the first “0.png”")
-    alone = [store.read_rows(store.add_file(one, [DIGIT], (8, 8)).id, [0])["pixels"][0] for one in paths]
-    np.testing.assert_array_equal(store.read_rows(kept.id, slice(None))["pixels"], alone)
+    input_set = store.add_file(paths, [DIGIT], (8, 8))
+    assert (input_set.rows, input_set.words) == (3, "3 rows of 3 files, the first “0.png”")
+    alone = [store.read_rows(store.add_file(path, [DIGIT], (8, 8)).id, [0])["pixels"][0] for path in paths]
+    np.testing.assert_array_equal(store.read_rows(input_set.id, slice(None))["pixels"], alone)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_random_values_are_independent_of_chunk_size(dtype: str, monkeypatch: py
     pieces = read_random_chunks(specs)
     assert len(whole) == 1
     assert len(pieces) >= 20
-    assert are_bit_identical({name: np.concatenate([one[name] for one in pieces]) for name in whole[0]}, whole[0])
+    assert are_bit_identical({name: np.concatenate([piece[name] for piece in pieces]) for name in whole[0]}, whole[0])
 
 
 def read_random_chunks(specs: list[dict]) -> list[dict[str, np.ndarray]]:
@@ -115,18 +115,18 @@ def test_random_inputs_invalid_request_is_refused(specs: list[dict], asked: dict
 
 def test_random_inputs_million_rows_use_bounded_memory(tmp_path):
     store = Inputs(tmp_path, Settings(home=tmp_path))
-    told: list[float] = []
+    reply: list[float] = []
     tracemalloc.start()
     try:
-        kept = store.add_random(MIXED, 1_000_000, 0, 10, on_progress=told.append)
-        store.write_npz(kept.id, tmp_path / "million.npz")
+        input_set = store.add_random(MIXED, 1_000_000, 0, 10, on_progress=reply.append)
+        store.write_npz(input_set.id, tmp_path / "million.npz")
         again = store.add_file(tmp_path / "million.npz", MIXED)
-        rows = sum(len(one["bill"]) for one in store.iter_chunks(again.id))
+        rows = sum(len(chunk["bill"]) for chunk in store.iter_chunks(again.id))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert rows == again.rows == kept.rows == 1_000_000
-    assert kept.bytes > 40e6
+    assert rows == again.rows == input_set.rows == 1_000_000
+    assert input_set.bytes > 40e6
     assert peak < 24e6, f"{peak:,}"
-    assert told == sorted(told)
-    assert told[-1] == 1
+    assert reply == sorted(reply)
+    assert reply[-1] == 1

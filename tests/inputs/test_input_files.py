@@ -220,21 +220,21 @@ ACCEPTED_FILES = {
 @pytest.mark.parametrize("case", ACCEPTED_FILES.values(), ids=ACCEPTED_FILES)
 def test_input_file_is_read_with_notes(case: tuple, store: Inputs, tmp_path: Path):
     name, content, specs, wanted, notes = case
-    kept = read_input_file(store, tmp_path, name, content, specs)
-    assert read_values(store, kept) == wanted
-    assert kept.notes == notes
-    assert kept.rows == len(next(iter(wanted.values())))
-    assert kept.words == f"{kept.rows} row{'s' * (kept.rows > 1)} of the file “{name}”"
+    input_file = read_input_file(store, tmp_path, name, content, specs)
+    assert read_values(store, input_file) == wanted
+    assert input_file.notes == notes
+    assert input_file.rows == len(next(iter(wanted.values())))
+    assert input_file.words == f"{input_file.rows} row{'s' * (input_file.rows > 1)} of the file “{name}”"
     if specs:
-        assert [one["name"] for one in kept.columns] == [one["name"] for one in specs]
-        assert [one["dtype"] for one in kept.columns] == [one["dtype"] for one in specs]
+        assert [column["name"] for column in input_file.columns] == [spec["name"] for spec in specs]
+        assert [column["dtype"] for column in input_file.columns] == [spec["dtype"] for spec in specs]
 
 
 def test_input_file_keeps_and_counts_nan_and_infinity(store: Inputs, tmp_path: Path):
-    kept = read_input_file(store, tmp_path, "x.csv", b"1,nan,,4\ninf,-inf,1e40,0\n", [PIXELS])
-    row = store.read_rows(kept.id, slice(None))["pixels"]
+    input_file = read_input_file(store, tmp_path, "x.csv", b"1,nan,,4\ninf,-inf,1e40,0\n", [PIXELS])
+    row = store.read_rows(input_file.id, slice(None))["pixels"]
     assert (int(np.isnan(row).sum()), int(np.isinf(row).sum())) == (2, 3)
-    assert kept.notes == [
+    assert input_file.notes == [
         "2 of the numbers in “pixels” are NaN.",
         "2 of the numbers in “pixels” are infinite.",
         "1 of the numbers in “pixels” are too large for float32 and became infinite.",
@@ -242,8 +242,8 @@ def test_input_file_keeps_and_counts_nan_and_infinity(store: Inputs, tmp_path: P
 
 
 def test_upload_name_is_only_a_label_never_a_path(store: Inputs, tmp_path: Path):
-    kept = store.add_upload([("../../<b>x</b>.JSON", io.BytesIO(to_json_bytes(FOUR_COLUMNS)))], [PIXELS])
-    assert kept.words == "2 rows of the file “../../<b>x</b>.JSON”"
+    input_set = store.add_upload([("../../<b>x</b>.JSON", io.BytesIO(to_json_bytes(FOUR_COLUMNS)))], [PIXELS])
+    assert input_set.words == "2 rows of the file “../../<b>x</b>.JSON”"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store"]
     two = [(f"{at}.png", io.BytesIO(make_stroke_image("RGB", (90, 90), 255, 0))) for at in range(2)]
     assert store.add_upload(two, [DIGIT], (8, 8)).words == "2 rows of 2 files, the first “0.png”"

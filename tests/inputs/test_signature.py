@@ -17,7 +17,7 @@ from tests.factories.library_entries import make_run_with_reference
 UNNAMED_REFERENCE = Reference(
     {"left": np.array([[1, 2], [3, 8]], "int32"), "word": np.array([["a"], ["b"]])}, {"y": np.zeros((2, 1))}, {}
 )
-DEMOS_WITH_FORM = [one for one in DEMOS if one.input_fields]
+DEMOS_WITH_FORM = [item for item in DEMOS if item.input_fields]
 
 
 def test_input_specs_of_run_come_from_its_model(library: Library, colours_run: Run):
@@ -50,19 +50,23 @@ def test_input_specs_of_artifact_come_from_evidence_with_run_names(library: Libr
     assert input_specs(library, artifact.id) == [shown[0] | {"name": "left"}, shown[1]]
 
 
-@pytest.mark.parametrize("demo", DEMOS_WITH_FORM, ids=lambda one: one.key)
+@pytest.mark.parametrize("demo", DEMOS_WITH_FORM, ids=lambda item: item.key)
 def test_form_fields_of_demo_make_a_row_like_its_data(demo, library: Library):
     data = demo.data(demo.defaults).held_out.inputs
     run = make_run_with_reference(library, UNNAMED_REFERENCE, demo=demo.key)
     specs = [
-        {"name": name, "dtype": "object" if one.dtype.kind == "U" else one.dtype.name, "shape": [None, *one.shape[1:]]}
-        for name, one in data.items()
+        {
+            "name": name,
+            "dtype": "object" if item.dtype.kind == "U" else item.dtype.name,
+            "shape": [None, *item.shape[1:]],
+        }
+        for name, item in data.items()
     ]
     boxes = form_fields(run, specs)
     assert boxes == get_demo(demo.key).input_fields
     row = row_from_values(run, specs, boxes, [box.example for box in boxes])
-    assert {name: (one.shape[1:], one.dtype.kind) for name, one in row.items()} == {
-        name: (one.shape[1:], one.dtype.kind) for name, one in data.items()
+    assert {name: (item.shape[1:], item.dtype.kind) for name, item in row.items()} == {
+        name: (item.shape[1:], item.dtype.kind) for name, item in data.items()
     }
     assert values_from_row(boxes, row) == [box.example for box in boxes]
 
@@ -88,7 +92,7 @@ def test_form_fields_without_demo_have_range_and_example_from_data(library: Libr
     ]
     values = ["3.5", 6, "Mon", "no", 0.5, -1]
     row = row_from_values(run, specs, boxes, values)
-    assert {name: (one.dtype.name, one.tolist()) for name, one in row.items()} == {
+    assert {name: (item.dtype.name, item.tolist()) for name, item in row.items()} == {
         "bill": ("float32", [[3.5]]),
         "guests": ("int32", [[6]]),
         "day": ("str96", [["Mon"]]),
@@ -122,6 +126,6 @@ def test_typed_row_round_trips_through_input_set(store: Inputs, library: Library
     run = make_run_with_reference(library, UNNAMED_REFERENCE, demo="tips")
     boxes = get_demo("tips").input_fields
     values = [24.59, 4.0, "Female", "No", "Sun", "Dinner"]
-    kept = store.add_typed(row_from_values(run, [], boxes, values), "A bill")
-    assert values_from_row(boxes, store.read_rows(kept.id, [0])) == values
-    assert kept.columns[0] == {"name": "total_bill", "dtype": "float32", "shape": [1]}
+    input_set = store.add_typed(row_from_values(run, [], boxes, values), "A bill")
+    assert values_from_row(boxes, store.read_rows(input_set.id, [0])) == values
+    assert input_set.columns[0] == {"name": "total_bill", "dtype": "float32", "shape": [1]}

@@ -51,31 +51,31 @@ def take_all(store: Inputs, id_: str) -> dict[str, np.ndarray]:
 def test_held_out_takes_first_rows_of_the_classes(
     asked: dict, index: list[int], words: str, store: Inputs, library: Library, colours_run: Run
 ):
-    kept = store.add_held_out(library, colours_run.id, **asked)
-    assert kept.origin["index"] == index
-    assert kept.origin["run"] == colours_run.id
-    assert kept.words == words
+    input_set = store.add_held_out(library, colours_run.id, **asked)
+    assert input_set.origin["index"] == index
+    assert input_set.origin["run"] == colours_run.id
+    assert input_set.words == words
     reference = library.reference(colours_run.id)
-    assert are_bit_identical(take_all(store, kept.id), {"pixels": reference.inputs["pixels"][index]})
-    assert are_bit_identical(store.read_targets(kept.id), {"colour": reference.targets["colour"][index]})
+    assert are_bit_identical(take_all(store, input_set.id), {"pixels": reference.inputs["pixels"][index]})
+    assert are_bit_identical(store.read_targets(input_set.id), {"colour": reference.targets["colour"][index]})
 
 
 def test_held_out_with_seed_samples_sorted_rows_without_repeats(store: Inputs, library: Library, colours_run: Run):
-    kept = store.add_held_out(library, colours_run.id, 10, ["red", "green"], seed=7)
-    index = kept.origin["index"]
+    input_set = store.add_held_out(library, colours_run.id, 10, ["red", "green"], seed=7)
+    index = input_set.origin["index"]
     assert index == sorted(set(index))
     assert len(index) == 10
     assert {row % 3 for row in index} <= {0, 1}
     assert index != [row for row in range(HELD_OUT_ROWS) if row % 3 != 2][:10]
-    assert kept.words == "10 held-out rows of “colours”, classes red and green, seed 7"
-    assert store.add_held_out(library, colours_run.id, 10, ["red", "green"], seed=7).id == kept.id
-    assert store.add_held_out(library, colours_run.id, 10, ["red", "green"], seed=8).id != kept.id
+    assert input_set.words == "10 held-out rows of “colours”, classes red and green, seed 7"
+    assert store.add_held_out(library, colours_run.id, 10, ["red", "green"], seed=7).id == input_set.id
+    assert store.add_held_out(library, colours_run.id, 10, ["red", "green"], seed=8).id != input_set.id
 
 
 def test_held_out_fewer_rows_than_requested_has_note(store: Inputs, library: Library, colours_run: Run):
-    kept = store.add_held_out(library, colours_run.id, 100, ["blue"])
-    assert kept.rows == 13
-    assert kept.notes == ["100 rows were wanted, and there are 13."]
+    input_set = store.add_held_out(library, colours_run.id, 100, ["blue"])
+    assert input_set.rows == 13
+    assert input_set.notes == ["100 rows were wanted, and there are 13."]
 
 
 @pytest.mark.parametrize(
@@ -129,10 +129,10 @@ def test_store_id_is_independent_of_text_width(store: Inputs):
 
 def test_store_records_origin_of_drawn_and_searched_inputs(store: Inputs):
     assert store.add_drawn(ROW).origin == {"kind": "drawn"}
-    found = store.add_search_result(ROW, {"start": 3}, "On this picture they disagree")
-    assert found.origin == {"start": 3, "kind": "found"}
-    assert store.read(found.id).words == "On this picture they disagree"
-    assert len({store.add_typed(ROW).id, store.add_drawn(ROW).id, found.id}) == 3
+    input_set = store.add_search_result(ROW, {"start": 3}, "On this picture they disagree")
+    assert input_set.origin == {"start": 3, "kind": "found"}
+    assert store.read(input_set.id).words == "On this picture they disagree"
+    assert len({store.add_typed(ROW).id, store.add_drawn(ROW).id, input_set.id}) == 3
 
 
 # Reading
@@ -140,24 +140,26 @@ def test_store_records_origin_of_drawn_and_searched_inputs(store: Inputs):
 
 @pytest.mark.parametrize("rows", [1, 7, HELD_OUT_ROWS, 4096])
 def test_chunks_are_all_rows_in_their_order(rows: int, store: Inputs, library: Library, colours_run: Run):
-    kept = store.add_held_out(library, colours_run.id)
-    pieces = list(store.iter_chunks(kept.id, rows))
-    assert [len(one["pixels"]) for one in pieces[:-1]] == [rows] * (len(pieces) - 1)
-    assert are_bit_identical({"pixels": np.concatenate([one["pixels"] for one in pieces])}, take_all(store, kept.id))
+    input_set = store.add_held_out(library, colours_run.id)
+    pieces = list(store.iter_chunks(input_set.id, rows))
+    assert [len(piece["pixels"]) for piece in pieces[:-1]] == [rows] * (len(pieces) - 1)
+    assert are_bit_identical(
+        {"pixels": np.concatenate([piece["pixels"] for piece in pieces])}, take_all(store, input_set.id)
+    )
 
 
 @pytest.mark.parametrize("rows", [[3, 1, 2], [5, 6, 7, 0], [], slice(2, 9, 3), slice(-2, None)], ids=str)
 def test_any_rows_can_be_taken_in_any_order(rows, store: Inputs, library: Library, colours_run: Run):
-    kept = store.add_held_out(library, colours_run.id)
+    input_set = store.add_held_out(library, colours_run.id)
     wanted = library.reference(colours_run.id).inputs["pixels"][rows]
-    assert are_bit_identical(store.read_rows(kept.id, rows), {"pixels": wanted})
+    assert are_bit_identical(store.read_rows(input_set.id, rows), {"pixels": wanted})
 
 
 @pytest.mark.parametrize("rows", [[-1], [0, HELD_OUT_ROWS]])
 def test_store_read_of_missing_rows_is_refused(rows: list[int], store: Inputs, library: Library, colours_run: Run):
-    kept = store.add_held_out(library, colours_run.id)
+    input_set = store.add_held_out(library, colours_run.id)
     with pytest.raises(InputError, match=r"There is no such row"):
-        store.read_rows(kept.id, rows)
+        store.read_rows(input_set.id, rows)
 
 
 @pytest.mark.parametrize("id_", ["", "i0123456789", "../../etc", "a0123456789"])
@@ -167,20 +169,20 @@ def test_store_unknown_id_is_refused(id_: str, store: Inputs):
 
 
 def test_store_refuses_changed_files_and_damaged_record(store: Inputs, tmp_path: Path):
-    kept = store.add_typed(ROW)
-    folder = tmp_path / "store" / "inputs" / kept.id
+    input_set = store.add_typed(ROW)
+    folder = tmp_path / "store" / "inputs" / input_set.id
     whole = (folder / "input-0.npy").read_bytes()
     (folder / "input-0.npy").write_bytes(whole[:-1] + b"\x01")
     with pytest.raises(Damaged, match="has changed since it was saved"):
-        list(store.iter_chunks(kept.id))
+        list(store.iter_chunks(input_set.id))
     (folder / "input-0.npy").write_bytes(whole[:-4])
     with pytest.raises(Damaged, match="missing or cut short"):
-        store.read_rows(kept.id, [0])
-    assert store.add_typed(ROW).id == kept.id  # asked anew, it is whole again
-    assert are_bit_identical(take_all(store, kept.id), ROW)
+        store.read_rows(input_set.id, [0])
+    assert store.add_typed(ROW).id == input_set.id  # asked anew, it is whole again
+    assert are_bit_identical(take_all(store, input_set.id), ROW)
     (folder / "inputs.json").write_text("{", encoding="utf-8")
     with pytest.raises(UnreadableRecord):
-        store.read(kept.id)
+        store.read(input_set.id)
 
 
 # To a file and back
@@ -194,7 +196,7 @@ def test_store_refuses_changed_files_and_damaged_record(store: Inputs, tmp_path:
 def test_npz_of_input_set_read_again_has_the_same_id(floats: np.ndarray, data, tmp_path_factory):
     rows = len(floats)
     whole = data.draw(arrays.arrays("int32", (rows, 1)))
-    text = data.draw(arrays.arrays("U5", (rows, 1), elements=st.text(max_size=5).filter(lambda one: "\0" not in one)))
+    text = data.draw(arrays.arrays("U5", (rows, 1), elements=st.text(max_size=5).filter(lambda item: "\0" not in item)))
     home = tmp_path_factory.mktemp("inputs")
     store = Inputs(home, Settings(home=home))
     np.savez(home / "first.npz", bill=floats, guests=whole, day=text)
@@ -208,15 +210,15 @@ def test_npz_of_input_set_read_again_has_the_same_id(floats: np.ndarray, data, t
 
 
 def test_npz_of_input_set_includes_targets_and_streams(store: Inputs, library: Library, colours_run: Run, tmp_path):
-    kept = store.add_held_out(library, colours_run.id, 6)
+    input_set = store.add_held_out(library, colours_run.id, 6)
     stream = io.BytesIO()
-    store.write_npz(kept.id, stream)
+    store.write_npz(input_set.id, stream)
     (tmp_path / "kept.npz").write_bytes(stream.getvalue())
-    with np.load(tmp_path / "kept.npz", allow_pickle=False) as found:
-        assert list(found) == ["input:pixels", "target:colour"]
+    with np.load(tmp_path / "kept.npz", allow_pickle=False) as result:
+        assert list(result) == ["input:pixels", "target:colour"]
     again = store.add_file(tmp_path / "kept.npz", [PIXELS])
-    assert are_bit_identical(take_all(store, again.id), take_all(store, kept.id))
-    assert are_bit_identical(store.read_targets(again.id), store.read_targets(kept.id))
+    assert are_bit_identical(take_all(store, again.id), take_all(store, input_set.id))
+    assert are_bit_identical(store.read_targets(again.id), store.read_targets(input_set.id))
     assert again.words == "6 rows of the file “kept.npz”"
 
 
@@ -225,8 +227,8 @@ def test_from_file_reads_inputs_for_a_run(
 ):
     (tmp_path / "rows.csv").write_text("1,2,3,4\n5,6,7,8\n")
     monkeypatch.setenv("HOME", str(tmp_path))
-    kept = add_inputs_from_file(library, "~/rows.csv", colours_run.id)
-    assert take_all(store, kept.id)["pixels"].tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
+    stored = add_inputs_from_file(library, "~/rows.csv", colours_run.id)
+    assert take_all(store, stored.id)["pixels"].tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
     with pytest.raises(InputError, match="There is no such file, or it may not be read"):
         add_inputs_from_file(library, tmp_path / "none.csv", colours_run.id)
     with pytest.raises(InputError, match="There is no such file, or it may not be read"):
@@ -238,7 +240,7 @@ def test_from_file_reads_inputs_for_a_run(
 
 @given(
     parts=st.lists(
-        st.lists(st.text(max_size=9).filter(lambda one: "\0" not in one), min_size=1), min_size=1, max_size=5
+        st.lists(st.text(max_size=9).filter(lambda item: "\0" not in item), min_size=1), min_size=1, max_size=5
     )
 )
 @SLOW_TEST_SETTINGS
@@ -248,7 +250,7 @@ def test_row_writer_text_width_is_that_of_longest_text(parts: list[list[str]], t
     for part in parts:
         writer.append(np.array(part))
     writer.close()
-    every = [one for part in parts for one in part]
+    every = [item for part in parts for item in part]
     with RowReader(path) as reader:
         assert reader.read(0, len(every)).tolist() == every
         assert reader.header.dtype == np.dtype(f"U{max(1, *map(len, every), 1)}")
@@ -296,7 +298,7 @@ def test_store_full_disk_raises_and_leaves_nothing_partial(small_disk: Path):
 
 def test_npz_compressed_by_numpy_is_read(store: Inputs, tmp_path: Path):
     np.savez_compressed(tmp_path / "zeros.npz", pixels=np.zeros((10_000, 4), "float32"))
-    kept = store.add_file(tmp_path / "zeros.npz", [PIXELS])
-    assert kept.rows == 10_000
+    input_set = store.add_file(tmp_path / "zeros.npz", [PIXELS])
+    assert input_set.rows == 10_000
     with zipfile.ZipFile(tmp_path / "zeros.npz") as archive:
         assert archive.infolist()[0].file_size > 300 * archive.infolist()[0].compress_size

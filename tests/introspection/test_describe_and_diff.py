@@ -27,7 +27,8 @@ HAS_SIGNATURES = {"saved_model", "keras_export", "frozen_graph", "onnx", "openvi
 HAS_SIGNATURES |= {"litert", "litert_float16", "litert_dynamic", "litert_int8"}
 HAS_STATE = {"saved_model", "keras", "h5", "weights", "checkpoint", "keras_dir", "weights_sharded", "pickle"}
 every_format = pytest.mark.parametrize(
-    "key", [pytest.param(one.key, marks=() if one.key in FAST_FORMATS else pytest.mark.long) for one in FORMATS]
+    "key",
+    [pytest.param(format_.key, marks=() if format_.key in FAST_FORMATS else pytest.mark.long) for format_ in FORMATS],
 )
 
 
@@ -46,65 +47,77 @@ def artifact_of(saved):
 @every_format
 def test_describe_tensors_of_every_format_match_numpy_statistics(key, artifact_of, jobs, trained):
     run = jobs.library.run(trained(DEMO))
-    kept = {one.name: one.values for one in values_of(jobs.library.snapshot(run.id), run) if one.group == "weights"}
-    found = {one.alias: one for one in describe_part(jobs, artifact_of(key), "tensors").tensors if one.alias in kept}
-    assert (set(found) == set(kept)) == (key in EXACT_FORMATS)
-    for name, one in found.items():
-        facts = one.statistics
-        wide = kept[name].astype("float64")
-        assert (tuple(one.shape), facts.count) == (kept[name].shape, kept[name].size) or key.startswith("openvino")
+    stored = {
+        entry.name: entry.values for entry in values_of(jobs.library.snapshot(run.id), run) if entry.group == "weights"
+    }
+    result = {
+        tensor.alias: tensor
+        for tensor in describe_part(jobs, artifact_of(key), "tensors").tensors
+        if tensor.alias in stored
+    }
+    assert (set(result) == set(stored)) == (key in EXACT_FORMATS)
+    for name, item in result.items():
+        facts = item.statistics
+        wide = stored[name].astype("float64")
+        assert (tuple(item.shape), facts.count) == (stored[name].shape, stored[name].size) or key.startswith("openvino")
         assert (facts.min, facts.max, facts.zeros) == (wide.min(), wide.max(), int((wide == 0).sum()))
         assert (facts.mean, facts.std) == (pytest.approx(wide.mean()), pytest.approx(wide.std()))
 
 
 @every_format
 def test_describe_layers_signatures_and_optimizer_state_per_format(key, artifact_of, jobs, trained):
-    found = describe_part(jobs, artifact_of(key), "layers")
-    assert ("layers" in found.parts) == (key in HAS_LAYERS)
+    part = describe_part(jobs, artifact_of(key), "layers")
+    assert ("layers" in part.parts) == (key in HAS_LAYERS)
     if key in HAS_LAYERS:
-        dense = [one for one in found.found if one["class"] == "Dense"]
-        assert [one["output_shape"] for one in dense] == [[None, 128], [None, 10]]
+        dense = [item for item in part.found if item["class"] == "Dense"]
+        assert [item["output_shape"] for item in dense] == [[None, 128], [None, 10]]
         stored = 64 * 128 + 128
         expected = 0 if key == "architecture" else stored
         assert dense[0]["parameters"] == expected or key.startswith("keras_int")
     signatures = describe_part(jobs, artifact_of(key), "signatures")
     assert ("signatures" in signatures.parts) == (key in HAS_SIGNATURES)
     if key in HAS_SIGNATURES:
-        first = next(one for one in signatures.found["signatures"] if one["inputs"])
+        first = next(signature for signature in signatures.found["signatures"] if signature["inputs"])
         name = "inputs" if key == "saved_model" else "pixels"
-        assert [(one["name"], one["dtype"], one["shape"][1:]) for one in first["inputs"]] == [(name, "float32", [64])]
-        sizes = [one["shape"] and one["shape"][1:] for one in first["outputs"]]
+        assert [(item["name"], item["dtype"], item["shape"][1:]) for item in first["inputs"]] == [
+            (name, "float32", [64])
+        ]
+        sizes = [output["shape"] and output["shape"][1:] for output in first["outputs"]]
         assert sizes == [None if key == "frozen_graph" else [10]]  # no node of a graph says the shape of what it gives
-    state = [one for one in describe_part(jobs, artifact_of(key), "tensors").tensors if one.group == "optimizer state"]
+    state = [
+        tensor
+        for tensor in describe_part(jobs, artifact_of(key), "tensors").tensors
+        if tensor.group == "optimizer state"
+    ]
     assert bool(state) == (key in HAS_STATE)
 
 
 def test_describe_layers_needs_no_model_built(artifact_of, jobs):
-    found = describe_part(jobs, artifact_of("keras"), "layers").found
-    assert all(one["output_shape"] for one in found)
-    assert [one["after"] for one in found][1:] == [[one["name"]] for one in found][:-1]
+    result = describe_part(jobs, artifact_of("keras"), "layers").found
+    assert all(item["output_shape"] for item in result)
+    assert [item["after"] for item in result][1:] == [[item["name"]] for item in result][:-1]
     config = describe_part(jobs, artifact_of("keras"), "config").found
     assert config["metadata.json"]["keras_version"] == jobs.library.artifact(artifact_of("keras")).versions["keras"]
     assert config["compile settings"]["optimizer"]["class_name"] == "Adam"
 
 
 def test_describe_saved_model_matches_saved_model_cli(artifact_of, jobs):
-    found = describe_part(jobs, artifact_of("saved_model"), "signatures").found
-    names = [one["name"] for one in found["signatures"]]
+    result = describe_part(jobs, artifact_of("saved_model"), "signatures").found
+    names = [signature["name"] for signature in result["signatures"]]
     assert {"serving_default", "__saved_model_init_op"} <= set(names)
-    default = found["signatures"][names.index("serving_default")]
+    default = result["signatures"][names.index("serving_default")]
     assert (default["method"], default["tags"]) == ("tensorflow/serving/predict", "serve")
     assert default["inputs"][0]["tensor"].endswith(":0")
-    assert found["facts"]["tag sets"] == [["serve"]]
-    assert any("float32 [?, 64]" in one["takes"] for one in found["functions"])
+    assert result["facts"]["tag sets"] == [["serve"]]
+    assert any("float32 [?, 64]" in function["takes"] for function in result["functions"])
     operators = describe_part(jobs, artifact_of("saved_model"), "operators").found["counts"]
     assert operators["MatMul"] >= 2
     assert operators["SaveV2"] == 1
 
 
 def test_describe_tensor_of_quantized_shows_scale_and_real_values(artifact_of, jobs):
-    found = describe_part(jobs, artifact_of("litert_dynamic"), "tensors").tensors
-    small = next(one for one in found if one.dtype == "int8")
+    tensors = describe_part(jobs, artifact_of("litert_dynamic"), "tensors").tensors
+    small = next(item for item in tensors if item.dtype == "int8")
     assert "zero point 0" in small.note
     stored, _ = describe_tensor(jobs, artifact_of("litert_dynamic"), small.key, scaled=False)
     meant, picture = describe_tensor(jobs, artifact_of("litert_dynamic"), small.key, scaled=True)
@@ -117,19 +130,23 @@ def test_describe_tensor_of_quantized_shows_scale_and_real_values(artifact_of, j
 
 def test_download_tensor_streams_npy_file(artifact_of, jobs, trained):
     run = jobs.library.run(trained(DEMO))
-    kept = {one.name: one.values for one in values_of(jobs.library.snapshot(run.id), run)}
+    stored = {item.name: item.values for item in values_of(jobs.library.snapshot(run.id), run)}
     row = next(
-        one for one in describe_part(jobs, artifact_of("keras"), "tensors").tensors if one.alias.endswith("kernel")
+        tensor
+        for tensor in describe_part(jobs, artifact_of("keras"), "tensors").tensors
+        if tensor.alias.endswith("kernel")
     )
     download = download_tensor(jobs, artifact_of("keras"), row.key)
     content = b"".join(download.iter_chunks())
     assert len(content) == download.length
-    assert np.array_equal(np.load(io.BytesIO(content), allow_pickle=False), kept[row.alias])
+    assert np.array_equal(np.load(io.BytesIO(content), allow_pickle=False), stored[row.alias])
 
 
 def test_download_tensor_unread_ends_its_child(artifact_of, jobs):
     row = next(
-        one for one in describe_part(jobs, artifact_of("keras"), "tensors").tensors if one.alias.endswith("kernel")
+        tensor
+        for tensor in describe_part(jobs, artifact_of("keras"), "tensors").tensors
+        if tensor.alias.endswith("kernel")
     )
     download = download_tensor(jobs, artifact_of("keras"), row.key)
     child = download._child
@@ -152,12 +169,12 @@ INVALID_REPLIES = (
 
 @pytest.mark.parametrize("lie", INVALID_REPLIES, ids=str)
 def test_download_tensor_inconsistent_reply_raises_and_ends_child(lie, artifact_of, jobs, monkeypatch):
-    id_, asked, real = artifact_of("keras"), [], Child.request
+    id_, requested, real = artifact_of("keras"), [], Child.request
 
     def ask(child: Child, task: str, **request) -> Frame:
         if task != "hold_tensor":
             return real(child, task, **request)
-        asked.append(child)
+        requested.append(child)
         return Frame(lie, {})
 
     with monkeypatch.context() as patched:
@@ -166,7 +183,7 @@ def test_download_tensor_inconsistent_reply_raises_and_ends_child(lie, artifact_
             download_tensor(jobs, id_, "any")
     assert (type(caught.value), caught.value.sentence) == (WorkerError, INVALID_REPLY)
     with pytest.raises(ChildDied):
-        asked[0].request("tensor_piece", start=0, count=1, seconds=5)
+        requested[0].request("tensor_piece", start=0, count=1, seconds=5)
 
 
 def test_describe_tensor_unknown_key_is_refused(artifact_of, jobs):
@@ -176,12 +193,12 @@ def test_describe_tensor_unknown_key_is_refused(artifact_of, jobs):
 
 def test_pickle_reader_does_not_execute_the_file(tmp_path):
     """It would write a file if it were."""
-    told = tmp_path / "told"
-    content = f"cos\nsystem\n(S'touch {told}'\ntR.".encode()
+    reply = tmp_path / "told"
+    content = f"cos\nsystem\n(S'touch {reply}'\ntR.".encode()
     (tmp_path / "model.pkl").write_bytes(content)
-    found = pickle.read_pickle(tmp_path / "model.pkl").operators()
-    assert found["facts"]["would import and may call"] == ["os.system"]
-    assert not told.exists()
+    result = pickle.read_pickle(tmp_path / "model.pkl").operators()
+    assert result["facts"]["would import and may call"] == ["os.system"]
+    assert not reply.exists()
 
 
 @pytest.mark.trust
@@ -189,16 +206,16 @@ def test_pickle_reader_does_not_execute_the_file(tmp_path):
     "key",
     [
         *("keras", "saved_model", "onnx"),
-        *(pytest.param(one, marks=pytest.mark.long) for one in ("h5", "litert_dynamic", "checkpoint", "safetensors")),
+        *(pytest.param(item, marks=pytest.mark.long) for item in ("h5", "litert_dynamic", "checkpoint", "safetensors")),
     ],
 )
 def test_describe_truncated_file_raises_does_not_load(key, artifact_of, jobs, tmp_path):
     """The reader itself, on a file cut in half: the library would have refused it before, by its hash."""
     folder = tmp_path / "files"
-    for one in jobs.library.artifact(artifact_of(key)).files:
-        (folder / one.path).parent.mkdir(parents=True, exist_ok=True)
-        content = (jobs.library.verified_folder(artifact_of(key)) / one.path).read_bytes()
-        (folder / one.path).write_bytes(content[: len(content) // 2])
+    for file in jobs.library.artifact(artifact_of(key)).files:
+        (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
+        content = (jobs.library.verified_folder(artifact_of(key)) / file.path).read_bytes()
+        (folder / file.path).write_bytes(content[: len(content) // 2])
     with pytest.raises(DoesNotLoad) as caught:
         jobs.worker.run("describe", sandboxed=True, seconds=60, folder=folder, part="tensors")
     assert str(tmp_path) not in json.dumps(caught.value.to_json())
@@ -227,43 +244,46 @@ def test_diff_tensors_locates_one_changed_weight(artifact_of, jobs, tmp_path):
 
     source = jobs.library.verified_folder(artifact_of("safetensors")) / "model.safetensors"
     arrays = load_file(source)
-    name = next(one for one in sorted(arrays) if one.endswith("kernel"))
+    name = next(array for array in sorted(arrays) if array.endswith("kernel"))
     arrays[name] = arrays[name].copy()
     arrays[name][3, 5] += 0.5
     (tmp_path / "b").mkdir()
     save_file(arrays, tmp_path / "b" / "model.safetensors")
-    asked = {"ours": source.parent, "theirs": tmp_path / "b", "ours_names": {}, "theirs_names": {}}
-    found = jobs.worker.run("differ", sandboxed=True, seconds=60, **asked).message
-    away = {one["ours"]["name"]: one["distance"] for one in found["pairs"] if not one["distance"]["equal"]}
+    request = {"ours": source.parent, "theirs": tmp_path / "b", "ours_names": {}, "theirs_names": {}}
+    message = jobs.worker.run("differ", sandboxed=True, seconds=60, **request).message
+    away = {pair["ours"]["name"]: pair["distance"] for pair in message["pairs"] if not pair["distance"]["equal"]}
     assert list(away) == [name]
     assert away[name]["max_abs"] == pytest.approx(0.5, abs=1e-6)
     assert (away[name]["changed"], away[name]["at"]) == (1, [3, 5])
-    assert found["only_ours"] == found["only_theirs"] == []
+    assert message["only_ours"] == message["only_theirs"] == []
 
 
 @pytest.mark.parametrize("key", ["h5", "checkpoint", "saved_model"])
 def test_diff_tensors_of_lossless_formats_are_equal(key, artifact_of, jobs):
-    found = diff_tensors(jobs, artifact_of("keras"), artifact_of(key))
-    pairs = [one for one in found.pairs if one.ours.group == "weights"]
+    result = diff_tensors(jobs, artifact_of("keras"), artifact_of(key))
+    pairs = [pair for pair in result.pairs if pair.ours.group == "weights"]
     assert len(pairs) == 4
-    assert all(one.is_identical and one.by == "name" for one in pairs)
+    assert all(pair.is_identical and pair.by == "name" for pair in pairs)
 
 
 def test_diff_tensors_compares_dequantized_values(artifact_of, jobs):
-    found = diff_tensors(jobs, artifact_of("keras"), artifact_of("litert_dynamic"))
-    kernels = [one for one in found.pairs if one.theirs.dtype == "int8"]
+    result = diff_tensors(jobs, artifact_of("keras"), artifact_of("litert_dynamic"))
+    kernels = [pair for pair in result.pairs if pair.theirs.dtype == "int8"]
     assert kernels
-    for one in kernels:
-        assert one.turned == "transposed 1, 0"
-        assert 0 < one.distance.relative < 0.02
+    for kernel in kernels:
+        assert kernel.turned == "transposed 1, 0"
+        assert 0 < kernel.distance.relative < 0.02
 
 
 def test_diff_records_files_and_parts_lists_differences(artifact_of, jobs):
     both = artifact_of("keras"), artifact_of("h5")
-    assert {one.path: (one.left, one.right) for one in diff_records(jobs, *both)}["format"] == ("keras", "h5")
-    assert [one.path for one in diff_files(jobs, *both)] == ["model.keras", "model.h5"]
+    assert {record.path: (record.left, record.right) for record in diff_records(jobs, *both)}["format"] == (
+        "keras",
+        "h5",
+    )
+    assert [file.path for file in diff_files(jobs, *both)] == ["model.keras", "model.h5"]
     layers = diff_part(jobs, *both, "layers")
-    assert [one for one in layers if one.path.endswith((".class", ".output_shape", ".parameters"))] == []
+    assert [layer for layer in layers if layer.path.endswith((".class", ".output_shape", ".parameters"))] == []
     assert diff_part(jobs, both[0], both[0], "config") == []
 
 
@@ -279,7 +299,7 @@ def test_inspect_prints_every_part_and_json(run_cli, artifact_of):
     status, out, _ = run_cli("inspect", artifact_of("keras"), "--part", "tensors", "--json")
     rows = json.loads(out)["tensors"]["rows"]
     assert status == 0
-    assert sum(one["statistics"]["count"] for one in rows if one["group"] == "weights") == 9610
+    assert sum(row["statistics"]["count"] for row in rows if row["group"] == "weights") == 9610
 
 
 def test_cli_diff_sets_exit_status_only_with_exit_code(run_cli, artifact_of):
@@ -288,6 +308,6 @@ def test_cli_diff_sets_exit_status_only_with_exit_code(run_cli, artifact_of):
     status, out, _ = run_cli("diff", *both, "--exit-code", "--json")
     assert (status, json.loads(out)["differ"]) == (1, True)
     status, out, _ = run_cli("diff", both[0], both[0], "--exit-code", "--json")
-    found = json.loads(out)
-    assert (status, found["differ"]) == (0, False)
-    assert all(one["same"] for one in found["tensors"]["pairs"])
+    document = json.loads(out)
+    assert (status, document["differ"]) == (0, False)
+    assert all(pair["same"] for pair in document["tensors"]["pairs"])

@@ -36,10 +36,12 @@ INVALID_FIELDS = {
 
 
 def test_validate_model_reply_truncates_long_text():
-    told = validate_model_reply(VALID_REPLY | {"more": "passed over"})
-    assert told.input_specs == VALID_REPLY["inputs"]
-    assert told.run_facts() == {name: one for name, one in VALID_REPLY.items() if name not in ("remark", "signatures")}
-    assert (told.remark, told.signatures) == ("r" * MAX_TEXT_LENGTH, ["s" * 200])
+    reply = validate_model_reply(VALID_REPLY | {"more": "passed over"})
+    assert reply.input_specs == VALID_REPLY["inputs"]
+    assert reply.run_facts() == {
+        name: item for name, item in VALID_REPLY.items() if name not in ("remark", "signatures")
+    }
+    assert (reply.remark, reply.signatures) == ("r" * MAX_TEXT_LENGTH, ["s" * 200])
 
 
 @pytest.mark.parametrize("lie", INVALID_FIELDS.values(), ids=list(INVALID_FIELDS))

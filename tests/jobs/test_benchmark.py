@@ -34,13 +34,13 @@ def run_benchmark(jobs: Jobs, *ids: str, repeats: int = 2, sources: dict[str, st
 
 
 def list_leftovers(jobs: Jobs) -> list[str]:
-    return [one.name for one in (jobs.library.home / "staging").iterdir() if list(one.rglob("*.*"))]
+    return [path.name for path in (jobs.library.home / "staging").iterdir() if list(path.rglob("*.*"))]
 
 
 def test_benchmark_measures_each_artifact_as_often_as_requested(benchmarked):
-    ids, found = benchmarked
-    assert list(found.costs) == list(ids.values())
-    for cost in found.costs.values():
+    ids, result = benchmarked
+    assert list(result.costs) == list(ids.values())
+    for cost in result.costs.values():
         assert cost.error is None
         for spread in (cost.save, cost.load, cost.first, cost.click):
             assert len(spread.values) == 2
@@ -65,10 +65,10 @@ def test_benchmark_records_size_source_and_format_of_artifact(jobs, benchmarked)
 
 
 def test_benchmark_records_machine_and_protocol(benchmarked):
-    machine, said = benchmarked[1].machine, " ".join(benchmarked[1].machine.describe())
+    machine, text = benchmarked[1].machine, " ".join(benchmarked[1].machine.describe())
     assert machine.processors == os.cpu_count()
     assert machine.memory > 2**30
-    assert machine.versions["tensorflow"] in said
+    assert machine.versions["tensorflow"] in text
     assert {"TensorFlow", "LiteRT"} <= set(machine.threads)
     assert 0 <= machine.busy <= 1
     assert benchmarked[1].protocol[0].startswith("Each copy is measured 2 times, each time in a fresh process")
@@ -108,12 +108,12 @@ def test_benchmark_estimate_grows_with_artifacts_and_repeats(jobs, benchmarked):
 def test_benchmark_killed_child_fails_only_its_artifact(jobs, misbehaving_worker, saved):
     good, deadly = (saved("digits-mlp", key)["artifact"] for key in ("pickle", "keras"))
     with misbehave("crashing", "measure", jobs.library.verified_folder(deadly)):
-        found = run_benchmark(Jobs(jobs.library, misbehaving_worker, jobs.config), deadly, good, repeats=1).costs
-    assert found[deadly].error["code"] == "child-died"
-    assert "it was ended by the system with SIGABRT" in found[deadly].error["sentence"]
-    assert (found[deadly].load, found[deadly].steady) == (None, [])
-    assert found[good].error is None
-    assert found[good].load.median > 0
+        result = run_benchmark(Jobs(jobs.library, misbehaving_worker, jobs.config), deadly, good, repeats=1).costs
+    assert result[deadly].error["code"] == "child-died"
+    assert "it was ended by the system with SIGABRT" in result[deadly].error["sentence"]
+    assert (result[deadly].load, result[deadly].steady) == (None, [])
+    assert result[good].error is None
+    assert result[good].load.median > 0
 
 
 def test_benchmark_damaged_artifact_has_error(jobs, saved):
@@ -133,7 +133,7 @@ def test_worker_prepares_no_spare_child_while_timing(worker):
         child.request("rehearse", seconds=60)
         with worker.open() as timed:
             timed.request("rehearse", seconds=60)
-            running = {one.pid for one in psutil.Process(worker._process.pid).children()}
+            running = {item.pid for item in psutil.Process(worker._process.pid).children()}
             assert running - {child.pid, timed.pid} == set()
 
 
@@ -161,8 +161,8 @@ def own_models_jobs(tmp_path_factory, worker, config) -> Jobs:
 def add_model(jobs: Jobs, model, formats: list[str], width: int) -> dict[str, str]:
     """Ids by format."""
     rows = np.linspace(-1, 1, 20 * width, dtype="float32").reshape(20, width)
-    found = jobs.library.add(model, inputs=rows, formats=formats, worker=jobs.worker)
-    return {one.format: one.artifact.id for one in found}
+    result = jobs.library.add(model, inputs=rows, formats=formats, worker=jobs.worker)
+    return {item.format: item.artifact.id for item in result}
 
 
 @linux
@@ -188,16 +188,16 @@ def test_benchmark_fixed_batch_of_one_is_row_by_row_with_remark(own_models_jobs)
         def __call__(self, x):
             return x * 2
 
-    found = own_models_jobs.library.add(
+    result = own_models_jobs.library.add(
         OneRow(), inputs=np.ones((1, 3), "float32"), formats=FIXED_BATCH_FORMATS, worker=own_models_jobs.worker
     )
-    ids = {one.format: one.artifact.id for one in found}
+    ids = {item.format: item.artifact.id for item in result}
     costs = run_benchmark(own_models_jobs, *ids.values(), repeats=1).costs
     for key in FIXED_BATCH_FORMATS:
         assert [steady.by_row for steady in costs[ids[key]].steady] == [False, True, True]
-    said = {key: costs[ids[key]].remarks for key in FIXED_BATCH_FORMATS}
-    assert said["litert"][-1] == "It takes one row at a time, so it is fed row by row."
-    assert said["onnx"][-1] == "It takes one row at a time, so it is fed row by row."
+    text = {key: costs[ids[key]].remarks for key in FIXED_BATCH_FORMATS}
+    assert text["litert"][-1] == "It takes one row at a time, so it is fed row by row."
+    assert text["onnx"][-1] == "It takes one row at a time, so it is fed row by row."
 
 
 def test_benchmark_unsavable_model_uses_recorded_save_seconds(own_models_jobs):
@@ -222,11 +222,11 @@ def test_benchmark_unsavable_model_uses_recorded_save_seconds(own_models_jobs):
 def test_cli_cost_prints_the_job_result(run_cli, saved, jobs):
     id_ = saved("digits-mlp", "litert")["artifact"]
     status, out, _ = run_cli("cost", id_, "--repeats", "1", "--json")
-    found = json.loads(out)
-    assert (status, list(found["costs"])) == (0, [id_])
-    assert found == jobs.job_store.read(jobs.job_store.list_jobs("cost")[0].id).result
-    assert ArtifactBenchmark.model_validate(found["costs"][id_]).latency_at(32).calls > 0
-    assert (found["repeats"], found["batches"]) == (1, [1, 32, 256])
+    document = json.loads(out)
+    assert (status, list(document["costs"])) == (0, [id_])
+    assert document == jobs.job_store.read(jobs.job_store.list_jobs("cost")[0].id).result
+    assert ArtifactBenchmark.model_validate(document["costs"][id_]).latency_at(32).calls > 0
+    assert (document["repeats"], document["batches"]) == (1, [1, 32, 256])
 
 
 def test_cli_cost_table_shows_machine_and_protocol(run_cli, saved):

@@ -31,21 +31,21 @@ calls = st.lists(seconds, min_size=2, max_size=60).map(np.array)
 @given(st.lists(calls, min_size=1, max_size=5), st.sampled_from(BATCH_SIZES))
 def test_batch_latency_pools_calls_of_all_children(children, batch):
     every = np.concatenate(children).tolist()
-    found = BatchLatency.from_calls(batch, children, cpu_seconds=[1.0] * len(children))
+    result = BatchLatency.from_calls(batch, children, cpu_seconds=[1.0] * len(children))
     expected = statistics.quantiles(every, n=100, method="inclusive")
     for name, at in (("p50", 49), ("p95", 94), ("p99", 98)):
-        assert getattr(found, name) == pytest.approx(expected[at])
-    assert found.calls == len(every)
-    assert found.per_second == pytest.approx(batch * len(every) / sum(every))
-    assert found.processors == pytest.approx(len(children) / sum(every))
-    assert found.medians.values == pytest.approx([statistics.median(one.tolist()) for one in children])
+        assert getattr(result, name) == pytest.approx(expected[at])
+    assert result.calls == len(every)
+    assert result.per_second == pytest.approx(batch * len(every) / sum(every))
+    assert result.processors == pytest.approx(len(children) / sum(every))
+    assert result.medians.values == pytest.approx([statistics.median(item.tolist()) for item in children])
 
 
 @given(st.lists(seconds, min_size=1))
 def test_repeated_measurement_has_median_bounds_and_order(values):
-    found = RepeatedMeasurement.from_values(values)
-    assert found.median == pytest.approx(statistics.median(values))
-    assert (found.least, found.most, found.values) == (min(values), max(values), values)
+    result = RepeatedMeasurement.from_values(values)
+    assert result.median == pytest.approx(statistics.median(values))
+    assert (result.least, result.most, result.values) == (min(values), max(values), values)
 
 
 axis = st.one_of(st.none(), st.integers(0, 4).map(float), st.just(float("nan")))
@@ -72,17 +72,17 @@ def test_pareto_front_keeps_ties():
 
 
 def test_calls_are_bounded_by_count_and_by_time():
-    asked = []
+    request = []
 
     def predict(rows):
-        asked.append(rows)
+        request.append(rows)
 
     taken, busy = time_calls(predict, {"x": np.zeros(1)}, warm=(3, 60.0), timed=(7, 60.0))
-    assert (len(asked), len(taken), taken.dtype) == (10, 7, np.float64)
+    assert (len(request), len(taken), taken.dtype) == (10, 7, np.float64)
     assert busy >= 0
-    asked.clear()
+    request.clear()
     taken, _ = time_calls(predict, {"x": np.zeros(1)}, warm=(1, 60.0), timed=(7, 0.0))
-    assert (len(asked), len(taken)) == (1 + MIN_CALLS, MIN_CALLS)
+    assert (len(request), len(taken)) == (1 + MIN_CALLS, MIN_CALLS)
 
 
 def test_benchmark_rows_repeat_from_the_beginning():
@@ -123,11 +123,11 @@ def test_reset_peak_without_system_support_is_none(monkeypatch, tmp_path):
 
 
 def test_protocol_describes_repeats_batches_and_limits():
-    said = " ".join(describe_protocol(DEFAULT_REPEATS))
-    assert f"measured {DEFAULT_REPEATS} times" in said
-    assert "1, 32 and 256 rows a call" in said
-    assert f"{WARM_UP_LIMITS[0]} calls or {WARM_UP_LIMITS[1]:g} s" in said
-    assert f"{TIMED_LIMITS[0]} calls or {TIMED_LIMITS[1]:g} s in each process" in said
+    text = " ".join(describe_protocol(DEFAULT_REPEATS))
+    assert f"measured {DEFAULT_REPEATS} times" in text
+    assert "1, 32 and 256 rows a call" in text
+    assert f"{WARM_UP_LIMITS[0]} calls or {WARM_UP_LIMITS[1]:g} s" in text
+    assert f"{TIMED_LIMITS[0]} calls or {TIMED_LIMITS[1]:g} s in each process" in text
 
 
 def test_job_slots_exclusive_waits_for_all_and_blocks_others():

@@ -53,15 +53,15 @@ def test_compare_job_rows_sampled_by_seed_and_class_are_bit_identical(jobs, inpu
     run = jobs.library.run(trained(demo))
     chosen = input_store.add_held_out(jobs.library, run.id, 11, run.labels[:2] or None, seed=5)
     job = run_comparison(jobs, *artifact_ids(demo, "keras", "weights"), inputs=chosen.id)
-    assert [one["verdict"] for one in job.result["outcomes"].values()] == ["bit-identical"] * 2
+    assert [outcome["verdict"] for outcome in job.result["outcomes"].values()] == ["bit-identical"] * 2
     assert job.result["rows"] == 11
 
 
 def test_compare_job_accepts_artifact_baseline_and_random_inputs(jobs, input_store, trained, artifact_ids):
     run = trained("digits-mlp")
-    asked = input_store.add_random(input_specs(jobs.library, run), 300, -2.0, 3.0, seed=4)
+    input_set = input_store.add_random(input_specs(jobs.library, run), 300, -2.0, 3.0, seed=4)
     keras, litert = artifact_ids("digits-mlp", "keras", "litert")
-    job = run_comparison(jobs, litert, baseline=keras, inputs=asked.id)
+    job = run_comparison(jobs, litert, baseline=keras, inputs=input_set.id)
     (outcome,) = job.result["outcomes"].values()
     (output,) = outcome["outputs"]
     answers = jobs.predictions(job.id)
@@ -76,8 +76,8 @@ def test_compare_job_accepts_artifact_baseline_and_random_inputs(jobs, input_sto
 
 def test_compare_job_live_model_matches_its_copy_on_new_inputs(jobs, input_store, trained, artifact_ids):
     run = trained("digits-mlp")
-    asked = input_store.add_random(input_specs(jobs.library, run), 70, seed=1)
-    job = run_comparison(jobs, *artifact_ids("digits-mlp", "keras"), baseline=run, inputs=asked.id)
+    input_set = input_store.add_random(input_specs(jobs.library, run), 70, seed=1)
+    job = run_comparison(jobs, *artifact_ids("digits-mlp", "keras"), baseline=run, inputs=input_set.id)
     (outcome,) = job.result["outcomes"].values()
     assert outcome["verdict"] == "bit-identical"
 
@@ -91,10 +91,10 @@ def test_compare_job_rows_beyond_one_chunk_match_single_prediction(jobs, input_s
     assert (outcome["rows"], outcome["outputs"][0]["rows"]) == (CHUNK_ROWS + 100,) * 2
     last = input_store.read_rows(many.id, slice(CHUNK_ROWS + 50, CHUNK_ROWS + 100))
     panel = jobs.create_live_session([keras])
-    (said,) = panel.predict(last).values()
+    (prediction,) = panel.predict(last).values()
     panel.close()
     answers = jobs.predictions(job.id).read_rows(keras, "output_0", np.arange(CHUNK_ROWS + 50, CHUNK_ROWS + 100))
-    np.testing.assert_allclose(answers, next(iter(said.outputs.values())), atol=1e-6)
+    np.testing.assert_allclose(answers, next(iter(prediction.outputs.values())), atol=1e-6)
 
 
 def test_compare_job_wide_rows_use_smaller_chunks_and_read_back_by_row(
@@ -104,11 +104,11 @@ def test_compare_job_wide_rows_use_smaller_chunks_and_read_back_by_row(
     run = trained("digits-mlp")
     onnx, keras = artifact_ids("digits-mlp", "onnx", "keras")
     some = input_store.add_held_out(jobs.library, run, 90, seed=3)
-    asked = {
+    request = {
         some.id: some.origin["index"],
         input_store.add_random(input_specs(jobs.library, run), 300, seed=9).id: range(300),
     }
-    for inputs, meant in asked.items():
+    for inputs, meant in request.items():
         job = run_comparison(jobs, onnx, keras, inputs=inputs)
         files = (jobs.job_store.folder(job.id) / "answers" / onnx).glob("from-*.npz")
         starts = sorted(int(file.stem.removeprefix("from-")) for file in files)
@@ -116,12 +116,12 @@ def test_compare_job_wide_rows_use_smaller_chunks_and_read_back_by_row(
             int(np.searchsorted(meant, start)) for start in range(0, 270 if inputs == some.id else 300, 128)
         ]
         panel = jobs.create_live_session([onnx])
-        (said,) = panel.predict(input_store.read_rows(inputs, slice(None))).values()
+        (prediction,) = panel.predict(input_store.read_rows(inputs, slice(None))).values()
         panel.close()
         rows = [89, 0, 41, 41, 88, 7]
         answers = jobs.predictions(job.id)
         taken = answers.read_rows(onnx, next(iter(answers.output_sources(onnx))), rows)
-        np.testing.assert_allclose(taken, next(iter(said.outputs.values()))[rows], atol=1e-6)
+        np.testing.assert_allclose(taken, next(iter(prediction.outputs.values()))[rows], atol=1e-6)
         assert job.result["matrix"]["cells"][-1]["rows"] == starts[1]
 
 
@@ -147,9 +147,9 @@ def test_compare_job_int8_changed_rows_match_direct_predictions(jobs, artifact_i
     job = run_comparison(jobs, int8)
     reference = jobs.library.reference(job.result["baseline"])
     panel = jobs.create_live_session([int8])
-    (said,) = panel.predict(reference.inputs).values()
+    (prediction,) = panel.predict(reference.inputs).values()
     panel.close()
-    (live,), (given,) = reference.predictions.values(), said.outputs.values()
+    (live,), (given,) = reference.predictions.values(), prediction.outputs.values()
     flipped = live.argmax(axis=1) != given.argmax(axis=1)
     np.testing.assert_array_equal(jobs.predictions(job.id).read_row_distances(int8)[0], flipped)
     table = np.array(job.result["outcomes"][int8]["outputs"][0]["classes"]["agreement"])
@@ -177,10 +177,10 @@ def test_compare_job_matrix_has_every_pair(jobs, artifact_ids):
 
 
 def test_compare_job_matrix_uses_all_rows_only_against_baseline(jobs, input_store, trained, artifact_ids):
-    asked = input_store.add_random(input_specs(jobs.library, trained("digits-mlp")), CHUNK_ROWS + 1, seed=2)
+    input_set = input_store.add_random(input_specs(jobs.library, trained("digits-mlp")), CHUNK_ROWS + 1, seed=2)
     keras, float16, int8 = artifact_ids("digits-mlp", "keras", "litert_float16", "litert_int8")
-    result = run_comparison(jobs, float16, int8, baseline=keras, inputs=asked.id).result
-    cells = {(one["a"], one["b"]): one for one in result["matrix"]["cells"]}
+    result = run_comparison(jobs, float16, int8, baseline=keras, inputs=input_set.id).result
+    cells = {(cell["a"], cell["b"]): cell for cell in result["matrix"]["cells"]}
     for id_, outcome in result["outcomes"].items():
         for name in ("verdict", "max_abs", "changed_rows", "rows"):
             assert cells[keras, id_][name] == outcome[name]
@@ -191,8 +191,8 @@ def test_compare_job_matrix_uses_all_rows_only_against_baseline(jobs, input_stor
     )
     drawn = titled_pairwise_matrix(result["matrix"], dict.fromkeys(result["matrix"]["ids"], "copy"))
     assert "on 4,097 rows; those without the baseline on the first 4,096 rows" in drawn.explanation
-    told = next(one.hovertext for one in drawn.figure.data)
-    assert ["on the first 4,096 rows" in told[one][other] for one, other in ((0, 1), (0, 2), (1, 2))] == [0, 0, 1]
+    reply = next(item.hovertext for item in drawn.figure.data)
+    assert ["on the first 4,096 rows" in reply[item][other] for item, other in ((0, 1), (0, 2), (1, 2))] == [0, 0, 1]
 
 
 def test_compare_job_model_with_other_inputs_is_not_comparable(jobs, artifact_ids):
@@ -211,7 +211,7 @@ def test_compare_job_model_with_other_outputs_is_not_comparable(jobs, artifact_i
 
 
 def test_compare_job_killed_child_fails_only_its_artifact(jobs, input_store, trained, artifact_ids, monkeypatch):
-    asked = input_store.add_random(input_specs(jobs.library, trained("digits-mlp")), 40 * CHUNK_ROWS, seed=3)
+    input_set = input_store.add_random(input_specs(jobs.library, trained("digits-mlp")), 40 * CHUNK_ROWS, seed=3)
     keras, onnx, litert = artifact_ids("digits-mlp", "keras", "onnx", "litert")
     opened = {}
 
@@ -220,7 +220,7 @@ def test_compare_job_killed_child_fails_only_its_artifact(jobs, input_store, tra
         return opened[id_]
 
     monkeypatch.setattr("core.jobs.compare.load_participant", remembered)
-    job = jobs.compare([keras, litert], baseline=onnx, inputs=asked.id)
+    job = jobs.compare([keras, litert], baseline=onnx, inputs=input_set.id)
     answered = jobs.job_store.folder(job.id) / "answers" / keras
 
     def kill_once_it_has_answered(seen: Job) -> None:
@@ -234,9 +234,9 @@ def test_compare_job_killed_child_fails_only_its_artifact(jobs, input_store, tra
 
 
 def test_compare_job_cancelled_midway_leaves_no_child(jobs, input_store, trained, artifact_ids):
-    asked = input_store.add_random(input_specs(jobs.library, trained("digits-mlp")), 40 * CHUNK_ROWS, seed=3)
+    input_set = input_store.add_random(input_specs(jobs.library, trained("digits-mlp")), 40 * CHUNK_ROWS, seed=3)
     keras, saved_model = artifact_ids("digits-mlp", "keras", "saved_model")
-    job = jobs.compare([keras], baseline=saved_model, inputs=asked.id)
+    job = jobs.compare([keras], baseline=saved_model, inputs=input_set.id)
 
     def cancel_once_it_has_answered(seen: Job) -> None:
         if seen.progress > 0:
@@ -248,20 +248,24 @@ def test_compare_job_cancelled_midway_leaves_no_child(jobs, input_store, trained
 
 def list_busy_children(jobs: Jobs) -> list[psutil.Process]:
     """The living children of the warm process, but for the spares, which have seen nothing yet."""
-    spares = {one.pid for one in jobs.worker._spares.values()}
-    found = psutil.Process(jobs.worker._process.pid).children(recursive=True)
-    return [one for one in found if one.pid not in spares and one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    spares = {spare.pid for spare in jobs.worker._spares.values()}
+    result = psutil.Process(jobs.worker._process.pid).children(recursive=True)
+    return [
+        item
+        for item in result
+        if item.pid not in spares and item.is_running() and item.status() != psutil.STATUS_ZOMBIE
+    ]
 
 
 def test_tolerances_pass_and_fail_by_output(jobs, artifact_ids):
     (float16,) = artifact_ids("two-in-two-out", "litert_float16")
     job = run_comparison(jobs, float16)
-    first, second = (one["output"] for one in job.result["outcomes"][float16]["outputs"])
-    needed = {one["output"]: one["atol_needed"] for one in job.result["outcomes"][float16]["outputs"]}
+    first, second = (output["output"] for output in job.result["outcomes"][float16]["outputs"])
+    needed = {output["output"]: output["atol_needed"] for output in job.result["outcomes"][float16]["outputs"]}
     limits = {first: Tolerance(needed[first]), second: Tolerance(needed[second] / 2)}
-    found = check_tolerances(jobs, job, limits)[float16]
-    assert (found[first].passed, found[second].passed) == (True, False)
-    assert found[second].rows_failing >= 1
+    result = check_tolerances(jobs, job, limits)[float16]
+    assert (result[first].passed, result[second].passed) == (True, False)
+    assert result[second].rows_failing >= 1
 
 
 def test_compare_job_targets_of_one_output_are_not_used_for_another(jobs, input_store, artifact_ids, tmp_path):

@@ -33,47 +33,47 @@ def run_search(jobs, a: str, b: str, evaluations: int = 4000, **given) -> Job:
 def test_search_job_increases_disagreement_beyond_the_data(jobs, trained, other_seed_run):
     run = trained("digits-mlp")
     job = run_search(jobs, run, other_seed_run)
-    found, data, arrays = job.result["found"], job.result["data"], jobs.job_store.load_arrays(job.id)
-    assert (found["changed"], data["changed"], found["kind"]) == (True, True, "class")
-    assert found["said"][0] != found["said"][1]
-    assert found["amount"] > data["amount"]
+    result, data, arrays = job.result["found"], job.result["data"], jobs.job_store.load_arrays(job.id)
+    assert (result["changed"], data["changed"], result["kind"]) == (True, True, "class")
+    assert result["said"][0] != result["said"][1]
+    assert result["amount"] > data["amount"]
     assert job.result["asked"]["held-out"] == 270
     assert job.result["asked"]["training"] == 1257
     assert job.result["asked"]["validation"] == 270
     assert 2000 < job.result["asked"]["made"] <= 4000 - 1797
     (left,), (right,) = ([array[0] for name, array in arrays.items() if name.startswith(side)] for side in ("a:", "b:"))
-    one, two = left.argmax(), right.argmax()
-    assert [str(one), str(two)] == found["said"]
-    assert found["amount"] == pytest.approx(min(left[one] - left[two], right[two] - right[one]))
-    assert next(iter(found["answers"][0].values())) == pytest.approx(left.tolist())
+    item, two = left.argmax(), right.argmax()
+    assert [str(item), str(two)] == result["said"]
+    assert result["amount"] == pytest.approx(min(left[item] - left[two], right[two] - right[item]))
+    assert next(iter(result["answers"][0].values())) == pytest.approx(left.tolist())
 
 
 def test_search_job_result_is_near_its_origin_row_with_predictions(jobs, trained, other_seed_run):
     job = run_search(jobs, trained("digits-mlp"), other_seed_run)
-    found, arrays = job.result["found"], jobs.job_store.load_arrays(job.id)
+    result, arrays = job.result["found"], jobs.job_store.load_arrays(job.id)
     made, origin = arrays["input:pixels"], arrays["origin:pixels"]
     assert (made.shape, made.dtype) == ((1, 64), np.dtype("float32"))
     assert ((made >= 0) & (made <= 1)).all()
     assert np.abs(made - origin).max() <= NEIGHBOURHOOD_SHARE + 1e-6
-    assert found["steps"] > 0
-    assert found["distance"]["columns"] == (made != origin).sum()
-    if found["split"] == "held-out":
-        kept = jobs.library.reference(job.result["run"])
-        np.testing.assert_array_equal(origin[0], kept.inputs["pixels"][found["row"]])
-        assert found["truth"] == str(next(iter(kept.targets.values()))[found["row"]].argmax())
+    assert result["steps"] > 0
+    assert result["distance"]["columns"] == (made != origin).sum()
+    if result["split"] == "held-out":
+        stored = jobs.library.reference(job.result["run"])
+        np.testing.assert_array_equal(origin[0], stored.inputs["pixels"][result["row"]])
+        assert result["truth"] == str(next(iter(stored.targets.values()))[result["row"]].argmax())
     again = run_search(jobs, trained("digits-mlp"), other_seed_run)
     assert again.result | {"seconds": 0} == job.result | {"seconds": 0}
 
 
 def test_search_job_stores_result_as_input_set(jobs, trained, other_seed_run):
     job = run_search(jobs, trained("digits-mlp"), other_seed_run, evaluations=2000)
-    kept = Inputs(jobs.library.home, jobs.config)
-    one = kept.read(job.result["inputs"])
-    assert (one.kind, one.rows, one.origin["search"]) == ("found", 1, job.id)
-    ours = trained("digits-mlp")
-    assert one.words == f"Where the live model of “{ours}” and the live model of “{other_seed_run}” disagree"
+    inputs = Inputs(jobs.library.home, jobs.config)
+    item = inputs.read(job.result["inputs"])
+    assert (item.kind, item.rows, item.origin["search"]) == ("found", 1, job.id)
+    left = trained("digits-mlp")
+    assert item.words == f"Where the live model of “{left}” and the live model of “{other_seed_run}” disagree"
     np.testing.assert_array_equal(
-        kept.read_rows(one.id, slice(0, 1))["pixels"], jobs.job_store.load_arrays(job.id)["input:pixels"]
+        inputs.read_rows(item.id, slice(0, 1))["pixels"], jobs.job_store.load_arrays(job.id)["input:pixels"]
     )
 
 
@@ -88,8 +88,8 @@ def test_search_job_identical_copy_never_disagrees(jobs, trained, saved):
 
 
 def test_search_job_mixed_table_stays_within_known_values(jobs, saved):
-    one, two = (saved("tips", key)["artifact"] for key in ("keras", "saved_model"))
-    job = run_search(jobs, one, two, evaluations=600)
+    item, two = (saved("tips", key)["artifact"] for key in ("keras", "saved_model"))
+    job = run_search(jobs, item, two, evaluations=600)
     assert (job.result["found"]["kind"], job.result["found"]["changed"]) == ("value", False)
     assert job.result["asked"]["made"] > 300
     assert jobs.job_store.load_arrays(job.id)["input:day"].item() in ("Thur", "Fri", "Sat", "Sun")
@@ -116,11 +116,11 @@ def test_search_job_finds_planted_disagreement_only_by_climbing(empty_jobs):
         for depth in (0.0, 0.8)
     )
     job = run_search(empty_jobs, plain.artifact.id, odd.artifact.id, evaluations=4000)
-    found = job.result["found"]
+    result = job.result["found"]
     assert not job.result["data"]["changed"]
-    assert (found["changed"], found["said"], found["split"], found["row"]) == (True, ["0", "1"], "held-out", 11)
+    assert (result["changed"], result["said"], result["split"], result["row"]) == (True, ["0", "1"], "held-out", 11)
     assert job.result["asked"] == {"held-out": 96, "made": job.result["asked"]["made"]}
-    assert found["truth"] is None
+    assert result["truth"] is None
 
 
 def _make_planted_module(centre: np.ndarray, depth: float):
@@ -146,7 +146,7 @@ def _make_planted_module(centre: np.ndarray, depth: float):
 
 def test_search_job_records_best_so_far_and_cancels_within_a_second(jobs, trained, other_seed_run):
     job = jobs.find_disagreement(trained("digits-mlp"), other_seed_run, seconds=SECONDS)
-    seen = _wait_until(jobs, job, lambda one: one.detail.get("asked", {}).get("made", 0) > 500)
+    seen = _wait_until(jobs, job, lambda item: item.detail.get("asked", {}).get("made", 0) > 500)
     best = seen.detail["best"]
     assert best["said"][0] != best["said"][1]
     assert jobs.job_store.load_arrays(job.id)["input:pixels"].shape == (1, 64)
@@ -160,10 +160,10 @@ def test_search_job_records_best_so_far_and_cancels_within_a_second(jobs, traine
 
 
 def test_search_job_killed_child_fails_with_its_model_name(jobs, saved, monkeypatch):
-    one, two = (saved("digits-mlp", key)["artifact"] for key in ("keras", "saved_model"))
+    item, two = (saved("digits-mlp", key)["artifact"] for key in ("keras", "saved_model"))
     opened = []
     monkeypatch.setattr("core.jobs.participants.load_participant", _record_opened(opened))
-    job = jobs.find_disagreement(one, two, seconds=SECONDS)
+    job = jobs.find_disagreement(item, two, seconds=SECONDS)
     _wait_until(jobs, job, lambda job: job.detail.get("asked", {}).get("made", 0) > 0)
     victim = dict(opened)[two]
     os.kill(victim._child.pid, signal.SIGKILL)
@@ -192,8 +192,8 @@ def _wait_until(jobs, job: Job, condition) -> Job:
 
 
 def test_search_job_models_with_different_inputs_fails(jobs, saved, trained):
-    one, two = saved("digits-mlp", "keras")["artifact"], trained("names")
-    end = jobs.wait(jobs.find_disagreement(one, two, seconds=5).id)
+    item, two = saved("digits-mlp", "keras")["artifact"], trained("names")
+    end = jobs.wait(jobs.find_disagreement(item, two, seconds=5).id)
     assert (end.state, end.error["code"]) == ("failed", "input")
     assert two in end.error["sentence"]
 
@@ -209,8 +209,8 @@ def test_search_job_unavailable_data_uses_held_out_rows_with_note(empty_jobs):
     assert set(job.result["asked"]) == {"held-out", "made"}
     with pytest.raises(UnknownName) as caught:
         get_demo("gone")
-    said = f"Only held-out rows were asked: the rest of the data could not be had. {caught.value}"
-    assert job.result["notes"] == [said]
+    text = f"Only held-out rows were asked: the rest of the data could not be had. {caught.value}"
+    assert job.result["notes"] == [text]
 
 
 def test_search_job_stalled_data_leaves_time_for_climbing(jobs, trained, other_seed_run, monkeypatch):
@@ -225,8 +225,8 @@ def test_search_job_stalled_data_leaves_time_for_climbing(jobs, trained, other_s
     patient = Jobs(jobs.library, jobs.worker, jobs.config.model_copy(update={"child_seconds": 30}))
     end = wait_until_done(jobs, patient.find_disagreement(trained("digits-mlp"), other_seed_run, seconds=3))
     assert set(end.result["asked"]) == {"held-out", "made"}
-    said = "Only held-out rows were asked: the rest of the data could not be had. It was not there in time."
-    assert end.result["notes"] == [f"{said} Search for longer."]
+    text = "Only held-out rows were asked: the rest of the data could not be had. It was not there in time."
+    assert end.result["notes"] == [f"{text} Search for longer."]
 
 
 @pytest.mark.parametrize("given", [{"seconds": 0}, {"seconds": 3601}, {"seed": -1}, {"evaluations": 0}])

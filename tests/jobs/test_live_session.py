@@ -15,9 +15,9 @@ FORMATS = ("keras", "saved_model", "litert", "onnx")
 def live_session(jobs, saved):
     """A panel of a run's live model and four copies of it."""
     ids = [saved("digits-mlp", key)["artifact"] for key in FORMATS]
-    one = jobs.create_live_session([jobs.library.artifact(ids[0]).run, *ids])
-    yield one
-    one.close()
+    item = jobs.create_live_session([jobs.library.artifact(ids[0]).run, *ids])
+    yield item
+    item.close()
 
 
 def test_live_session_predictions_use_output_names_of_the_run(jobs, live_session):
@@ -25,10 +25,10 @@ def test_live_session_predictions_use_output_names_of_the_run(jobs, live_session
     answers = live_session.predict(reference.inputs)
     (name,) = reference.predictions
     assert list(answers) == live_session.ids
-    assert [said.error for said in answers.values()] == [None] * 5
-    for said in answers.values():
-        assert said.seconds > 0
-        np.testing.assert_allclose(said.outputs[name], reference.predictions[name], atol=1e-5)
+    assert [text.error for text in answers.values()] == [None] * 5
+    for answer in answers.values():
+        assert answer.seconds > 0
+        np.testing.assert_allclose(answer.outputs[name], reference.predictions[name], atol=1e-5)
 
 
 def test_live_session_unloadable_artifact_does_not_stop_others(jobs, saved):
@@ -51,9 +51,9 @@ def test_live_session_killed_child_does_not_stop_others(jobs, live_session):
 
 def test_live_session_invalid_inputs_fail_without_ending_children(jobs, live_session):
     wrong = live_session.predict({"pixels": np.zeros((1, 5), "float32")})
-    assert all(isinstance(said.error, InputError) for said in wrong.values())
+    assert all(isinstance(text.error, InputError) for text in wrong.values())
     right = live_session.predict(jobs.library.reference(live_session.ids[0]).head(1).inputs)
-    assert [said.error for said in right.values()] == [None] * 5
+    assert [text.error for text in right.values()] == [None] * 5
 
 
 def test_live_session_closed_ends_children_and_reopens_on_predict(jobs, live_session):
@@ -64,8 +64,8 @@ def test_live_session_closed_ends_children_and_reopens_on_predict(jobs, live_ses
     psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=5)
     assert [pid for pid in pids if psutil.pid_exists(pid)] == []
     again = live_session.predict(inputs)
-    for one, other in zip(first.values(), again.values(), strict=True):
-        np.testing.assert_array_equal(next(iter(one.outputs.values())), next(iter(other.outputs.values())))
+    for item, other in zip(first.values(), again.values(), strict=True):
+        np.testing.assert_array_equal(next(iter(item.outputs.values())), next(iter(other.outputs.values())))
 
 
 def test_live_session_closes_after_idle_time(jobs, saved):
@@ -84,10 +84,10 @@ def test_live_session_outputs_follow_order_of_the_run(jobs, trained, saved):
     reference = jobs.library.reference(run).head(3)
     answers = panel.predict(reference.inputs)
     panel.close()
-    for said in answers.values():
-        assert list(said.outputs) == list(reference.predictions)
+    for answer in answers.values():
+        assert list(answer.outputs) == list(reference.predictions)
         for name, array in reference.predictions.items():
-            np.testing.assert_allclose(said.outputs[name], array, atol=1e-4)
+            np.testing.assert_allclose(answer.outputs[name], array, atol=1e-4)
 
 
 def test_live_session_killed_child_recovers_on_next_predict(jobs, live_session):
@@ -95,22 +95,22 @@ def test_live_session_killed_child_recovers_on_next_predict(jobs, live_session):
     live_session.open()
     psutil.Process(live_session._predictors[live_session.ids[2]].predictor._child.pid).kill()
     assert isinstance(live_session.predict(inputs)[live_session.ids[2]].error, ChildDied)
-    assert [said.error for said in live_session.predict(inputs).values()] == [None] * 5
+    assert [text.error for text in live_session.predict(inputs).values()] == [None] * 5
 
 
 def test_live_session_least_recently_used_is_closed_at_limit(jobs, saved):
     jobs = Jobs(jobs.library, jobs.worker, jobs.config.model_copy(update={"held_children": 3}))
-    one, two = (saved("digits-mlp", key)["artifact"] for key in ("keras", "onnx"))
+    item, two = (saved("digits-mlp", key)["artifact"] for key in ("keras", "onnx"))
     first, second, third = (
-        jobs.create_live_session([one, two]),
-        jobs.create_live_session([one]),
+        jobs.create_live_session([item, two]),
+        jobs.create_live_session([item]),
         jobs.create_live_session([two]),
     )
-    inputs = jobs.library.reference(jobs.library.artifact(one).run).head(1).inputs
+    inputs = jobs.library.reference(jobs.library.artifact(item).run).head(1).inputs
     for panel in (first, second, first, third):
         panel.predict(inputs)
     assert [panel.is_open for panel in (first, second, third)] == [True, False, True]
-    assert second.predict(inputs)[one].error is None
+    assert second.predict(inputs)[item].error is None
     assert [panel.is_open for panel in (first, second, third)] == [False, True, True]
     for panel in (second, third):
         panel.close()

@@ -22,7 +22,9 @@ from tests.helpers import wait_until_done
 
 EPOCHS = 2
 # Formats that claim the optimizer's state, and come back as layers: whoever claims that has to carry on exactly.
-FULL_STATE_FORMATS = [one.key for one in FORMATS if "optimizer state" in one.keeps and "graph" not in one.keeps]
+FULL_STATE_FORMATS = [
+    format_.key for format_ in FORMATS if "optimizer state" in format_.keeps and "graph" not in format_.keeps
+]
 KEYS = {
     "digits-mlp": (*FULL_STATE_FORMATS, "h5", "safetensors", "architecture", "saved_model", "litert"),
     "digits-core": ("checkpoint", "safetensors", "saved_model", "frozen_graph"),
@@ -53,7 +55,7 @@ def resume_demo(jobs: Jobs, trained, saved):
             ids = {saved(demo, key)["artifact"]: key for key in KEYS[demo]}
             job = wait_until_done(jobs, jobs.resume(trained(demo), ids, EPOCHS))
             arrays = {ids.get(name, name): losses for name, losses in jobs.job_store.load_arrays(job.id).items()}
-            done[demo] = job, {ids[id_]: one for id_, one in job.result["copies"].items()}, arrays
+            done[demo] = job, {ids[id_]: item for id_, item in job.result["copies"].items()}, arrays
         return done[demo]
 
     return of
@@ -167,7 +169,7 @@ def test_resume_job_all_copies_get_same_rows_in_same_order(jobs: Jobs, resume_de
     orders = {copy["order"] for copy in copies.values() if copy["order"]}
     assert orders == {job.result["live"]["order"]}
     assert job.result["batches"] == 40
-    assert {len(one) for one in losses.values()} == {40 * EPOCHS}
+    assert {len(loss) for loss in losses.values()} == {40 * EPOCHS}
 
 
 def test_batches_epoch_has_every_row_once_in_own_order():
@@ -186,8 +188,8 @@ def test_resume_job_first_loss_matches_hand_computation(jobs: Jobs, trained, res
     _, _, losses = resume_demo("digits-mlp")
     split = get_demo("digits-mlp").data(TrainSettings(**run.settings)).train
     rows = next(iter(build_batches(run, EPOCHS).row_indices(0)))
-    with np.load(jobs.library.snapshot(run.id) / "variables.npz") as kept:
-        kernel, bias, out, out_bias = (kept[str(index)].astype("float64") for index in range(4))
+    with np.load(jobs.library.snapshot(run.id) / "variables.npz") as stored:
+        kernel, bias, out, out_bias = (stored[str(index)].astype("float64") for index in range(4))
     hidden = np.maximum(split.inputs["pixels"][rows] @ kernel + bias, 0)
     logits = hidden @ out + out_bias
     likelihood = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -198,8 +200,8 @@ def test_resume_job_first_loss_matches_hand_computation(jobs: Jobs, trained, res
 def test_resume_job_epoch_loss_is_mean_of_its_batches(resume_demo):
     job, copies, losses = resume_demo("digits-mlp")
     for epochs, own in ((job.result["live"]["epochs"], losses[LIVE_MODEL]), (copies["h5"]["epochs"], losses["h5"])):
-        assert [one["loss"] for one in epochs] == pytest.approx([own[:40].mean(), own[40:].mean()], rel=1e-12)
-        assert [one["score_name"] for one in epochs] == ["accuracy", "accuracy"]
+        assert [epoch["loss"] for epoch in epochs] == pytest.approx([own[:40].mean(), own[40:].mean()], rel=1e-12)
+        assert [epoch["score_name"] for epoch in epochs] == ["accuracy", "accuracy"]
         assert epochs[1]["score"] > 0.8
 
 
@@ -216,28 +218,28 @@ def test_resume_job_live_model_losses_are_reproducible(jobs: Jobs, trained, save
 
 def test_resume_same_request_reuses_and_finds_the_job(jobs: Jobs, trained, saved, resume_demo):
     job, _, _ = resume_demo("digits-core")
-    asked = trained("digits-core"), job.request["artifacts"]
-    assert jobs.resume(*asked, EPOCHS) == job
-    assert jobs.find_resume_job(*asked, EPOCHS) == job
-    assert jobs.find_resume_job(*asked, 7) is None
-    assert jobs.find_resume_job(*asked, EPOCHS, seed=1) is None
+    request = trained("digits-core"), job.request["artifacts"]
+    assert jobs.resume(*request, EPOCHS) == job
+    assert jobs.find_resume_job(*request, EPOCHS) == job
+    assert jobs.find_resume_job(*request, 7) is None
+    assert jobs.find_resume_job(*request, EPOCHS, seed=1) is None
 
 
 def test_resume_job_records_learning_curves_while_running(jobs: Jobs, trained, saved):
     seen: list[Job] = []
     job = jobs.resume(trained("digits-mlp"), [saved("digits-mlp", "keras")["artifact"]], 15)
     end = jobs.wait(job.id, on_update=seen.append)
-    grown = [len(one.detail["curves"].get(LIVE_MODEL, [])) for one in seen if "curves" in one.detail]
+    grown = [len(item.detail["curves"].get(LIVE_MODEL, [])) for item in seen if "curves" in item.detail]
     assert grown == sorted(grown)
     assert grown[0] < grown[-1]
     whole = jobs.job_store.load_arrays(end.id)[LIVE_MODEL][:: end.detail["every"]].tolist()
     assert end.detail["curves"][LIVE_MODEL] == whole[: len(end.detail["curves"][LIVE_MODEL])]
-    assert [one.progress for one in seen] == sorted(one.progress for one in seen)
+    assert [item.progress for item in seen] == sorted(item.progress for item in seen)
 
 
 def test_resume_job_cancel_ends_within_a_second(jobs: Jobs, trained, saved):
     job = jobs.resume(trained("digits-mlp"), [saved("digits-mlp", "keras")["artifact"]], 20, seed=5)
-    wait_for_job(jobs, job, lambda one: one.progress > 0)
+    wait_for_job(jobs, job, lambda item: item.progress > 0)
     pressed = time.monotonic()
     jobs.cancel(job.id)
     end = jobs.wait(job.id)
@@ -271,9 +273,9 @@ def test_resume_job_killed_child_fails_only_its_copy(jobs: Jobs, worker, trained
     assert (copies[dead]["ending"], copies[dead]["error"]["code"]) == ("failed", "child-died")
     assert copies[dead]["sentence"].startswith("The process that held the model ended before it answered: ")
     assert copies[good]["ending"] == "jumps"
-    asked = trained("digits-core"), [dead, good], 3
-    assert jobs.find_resume_job(*asked).result["copies"] == copies
-    assert wait_until_done(jobs, jobs.resume(*asked)).result["copies"][dead]["ending"] == "exact"
+    request = trained("digits-core"), [dead, good], 3
+    assert jobs.find_resume_job(*request).result["copies"] == copies
+    assert wait_until_done(jobs, jobs.resume(*request)).result["copies"][dead]["ending"] == "exact"
 
 
 class RecordingWorker(KillingWorker):

@@ -41,20 +41,25 @@ CHANGED_WEIGHTS = [make_tensor("kernel", "other"), make_tensor("bias", "b")]
 
 
 def test_resume_verdict_equal_losses_and_weights_is_exact():
-    one = judge_losses(LIVE_LOSSES)
-    assert (one.ending, one.gap.first, one.gap.largest, one.gap.after_step) == (ResumeVerdict.EXACT, None, None, 0.0)
+    item = judge_losses(LIVE_LOSSES)
+    assert (item.ending, item.gap.first, item.gap.largest, item.gap.after_step) == (
+        ResumeVerdict.EXACT,
+        None,
+        None,
+        0.0,
+    )
 
 
 def test_resume_verdict_small_difference_names_batch_and_size():
-    one = judge_losses([0.5, 0.4, 0.3 + 2e-6, 0.2 - 1e-6])
-    assert one.ending is ResumeVerdict.CLOSE
-    assert one.sentence == "From batch 3 on the loss differs, by up to 2e-06."
+    item = judge_losses([0.5, 0.4, 0.3 + 2e-6, 0.2 - 1e-6])
+    assert item.ending is ResumeVerdict.CLOSE
+    assert item.sentence == "From batch 3 on the loss differs, by up to 2e-06."
 
 
 def test_resume_verdict_equal_losses_other_weights_is_close():
-    one = judge_losses(LIVE_LOSSES, ends=CHANGED_WEIGHTS)
-    assert one.ending is ResumeVerdict.CLOSE
-    assert one.sentence.endswith("loss is the live model's, and 1 of 2 weight tensors are others after epoch 1.")
+    item = judge_losses(LIVE_LOSSES, ends=CHANGED_WEIGHTS)
+    assert item.ending is ResumeVerdict.CLOSE
+    assert item.sentence.endswith("loss is the live model's, and 1 of 2 weight tensors are others after epoch 1.")
 
 
 def test_resume_verdict_lost_state_jumps_with_direction():
@@ -87,17 +92,17 @@ def test_resume_verdict_lost_state_without_effect_is_exact():
 
 
 def test_resume_verdict_other_weights_starts_over():
-    one = judge_losses([2.3, 2.2, 2.1, 2.0], weights=CHANGED_WEIGHTS, ends=CHANGED_WEIGHTS)
-    assert one.ending is ResumeVerdict.STARTS_OVER
-    assert one.sentence == (
+    item = judge_losses([2.3, 2.2, 2.1, 2.0], weights=CHANGED_WEIGHTS, ends=CHANGED_WEIGHTS)
+    assert item.ending is ResumeVerdict.STARTS_OVER
+    assert item.sentence == (
         "1 of 2 weight tensors are not the run's own. Its first loss is 2.3, where the live model's is 0.5."
     )
 
 
 @pytest.mark.parametrize("strange", [np.nan, np.inf])
 def test_loss_gap_non_finite_loss_has_no_size(strange):
-    found = measure_loss_gap(LIVE_LOSSES, np.array([0.5, 0.4, strange, 0.2]))
-    assert (found.first, found.at_first, found.largest, found.largest_at) == (3, None, None, 3)
+    result = measure_loss_gap(LIVE_LOSSES, np.array([0.5, 0.4, strange, 0.2]))
+    assert (result.first, result.at_first, result.largest, result.largest_at) == (3, None, None, 3)
     assert judge_losses([0.5, 0.4, strange, 0.2]).sentence.endswith("one of both becomes infinite or no number.")
 
 

@@ -78,16 +78,16 @@ def test_train_job_records_progress_while_running(jobs):
     job = jobs.train("digits-mlp", epochs=3)
     end = jobs.wait(job.id, on_update=seen.append)
     assert (end.state, end.progress, end.note) == ("done", 1.0, "Done")
-    assert [one.progress for one in seen] == sorted(one.progress for one in seen)
+    assert [item.progress for item in seen] == sorted(item.progress for item in seen)
     assert [row["epoch"] for row in end.detail["history"]] == [1, 2, 3]
     assert Jobs(jobs.library, jobs.worker, jobs.config).job_store.read(job.id) == end
 
 
 def test_stored_evidence_has_verdict_without_histograms(jobs, saved):
     id_ = saved("digits-mlp", "keras")["artifact"]
-    kept = (jobs.library.home / "artifacts" / id_ / "evidence.json").read_text(encoding="utf-8")
-    assert '"verdict"' in kept
-    assert '"histogram"' not in kept
+    text = (jobs.library.home / "artifacts" / id_ / "evidence.json").read_text(encoding="utf-8")
+    assert '"verdict"' in text
+    assert '"histogram"' not in text
 
 
 @pytest.mark.parametrize("rows", [1, 63, 64, 65, 10_000])
@@ -212,7 +212,7 @@ def test_save_unknown_format_is_refused_with_choices(jobs, trained):
     with pytest.raises(UnknownName) as caught:
         jobs.save(trained("digits-mlp"), ["keras", "zip"])
     assert (caught.value.sentence, caught.value.received) == ("There is no such format.", "zip")
-    assert caught.value.cure.startswith("Choose from " + ", ".join(one.key for one in FORMATS[:3]))
+    assert caught.value.cure.startswith("Choose from " + ", ".join(format_.key for format_ in FORMATS[:3]))
 
 
 @pytest.mark.parametrize("id_", ["r0000000000", "", "../x", "a0000000000"])
@@ -287,14 +287,14 @@ def test_train_job_cancel_ends_within_a_second_and_stores_nothing(empty_jobs):
 def test_queued_job_can_be_cancelled(empty_library, worker, config):
     jobs = Jobs(empty_library, worker, config.model_copy(update={"home": empty_library.home, "parallel": 1}))
     busy = [jobs.train("digits-core", epochs=500) for _ in range(2)]
-    wait_until(lambda: all(jobs.job_store.read(one.id).state == "running" for one in busy))
+    wait_until(lambda: all(jobs.job_store.read(entry.id).state == "running" for entry in busy))
     waiting = jobs.train("digits-core", epochs=1)
     assert jobs.job_store.read(waiting.id).state == "queued"
     jobs.cancel(waiting.id)
     assert jobs.wait(waiting.id).error["sentence"] == "It was cancelled before it began."
-    for one in busy:
-        jobs.cancel(one.id)
-        assert jobs.wait(one.id).state == "cancelled"
+    for item in busy:
+        jobs.cancel(item.id)
+        assert jobs.wait(item.id).state == "cancelled"
 
 
 def test_train_job_beyond_time_limit_fails_as_timed_out(empty_library, worker, config):
@@ -333,7 +333,7 @@ def test_compare_repeats_after_damage_and_reports_it(empty_jobs):
     data = path.read_bytes()
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     after = run_comparison(empty_jobs, good, bad)
-    assert [one["verdict"] for one in before["outcomes"].values()] == ["bit-identical", "bit-identical"]
+    assert [outcome["verdict"] for outcome in before["outcomes"].values()] == ["bit-identical", "bit-identical"]
     assert after["outcomes"][good]["verdict"] == "bit-identical"
     assert (after["outcomes"][bad]["verdict"], after["outcomes"][bad]["error"]["code"]) == ("does-not-load", "damaged")
     assert after["outcomes"][bad]["error"]["sentence"] == (
@@ -358,14 +358,14 @@ def test_compare_failed_job_repeats_only_on_explicit_request(empty_jobs):
     run = wait_until_done(empty_jobs, empty_jobs.train("digits-core", epochs=1)).result["run"]
     id_ = wait_until_done(empty_jobs, empty_jobs.save(run, ["saved_model"])).result["rows"]["saved_model"]["artifact"]
     (empty_jobs.library.home / "runs" / run / "snapshot" / "variables.npz").unlink()
-    asked = {
+    request = {
         "baseline": run,
         "inputs": make_drawn_inputs(empty_jobs),
     }  # which no kept answer of the live model can stand for
-    failed = empty_jobs.wait(empty_jobs.compare([id_], **asked).id)
+    failed = empty_jobs.wait(empty_jobs.compare([id_], **request).id)
     assert (failed.state, failed.error["sentence"]) == ("failed", "The file variables.npz is missing.")
-    assert empty_jobs.compare([id_], rerun_failed=False, **asked) == failed
-    assert empty_jobs.wait(empty_jobs.compare([id_], **asked).id).finished > failed.finished
+    assert empty_jobs.compare([id_], rerun_failed=False, **request) == failed
+    assert empty_jobs.wait(empty_jobs.compare([id_], **request).id).finished > failed.finished
 
 
 def test_save_job_of_damaged_run_fails(empty_jobs):
@@ -394,7 +394,7 @@ def test_train_job_with_diverged_loss_is_stored_as_valid_json(empty_jobs, demo):
 
 def test_two_jobs_run_side_by_side(jobs):
     first, second = jobs.train("digits-core", epochs=1, seed=1), jobs.train("digits-core", epochs=1, seed=2)
-    runs = {wait_until_done(jobs, one).result["run"] for one in (first, second)}
+    runs = {wait_until_done(jobs, item).result["run"] for item in (first, second)}
     assert len(runs) == 2
 
 

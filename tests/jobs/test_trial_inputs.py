@@ -23,8 +23,8 @@ def make_spec(shape, dtype="float32", name="x"):
 
 
 def test_validate_model_reply_drops_unknown_fields():
-    told = validate_model_reply(VALID_REPLY | {"trust": "ours", "id": "r0123456789", "files": [], "labels": ["a"]})
-    assert told.run_facts().keys() == VALID_REPLY.keys() - {"remark", "signatures"}
+    reply = validate_model_reply(VALID_REPLY | {"trust": "ours", "id": "r0123456789", "files": [], "labels": ["a"]})
+    assert reply.run_facts().keys() == VALID_REPLY.keys() - {"remark", "signatures"}
 
 
 @pytest.mark.parametrize(
@@ -115,5 +115,5 @@ def test_describe_selection_of_import_does_not_say_held_out():
     run = SimpleNamespace(settings=None, name="theirs.h5", trust="brought in")
     assert describe_selection(run, 64, 64, None, None, None)[0] == "All 64 rows of the import of “theirs.h5”"
     assert describe_selection(run, 1, 64, 1, None, None)[0] == "The first row of the import of “theirs.h5”"
-    ours = SimpleNamespace(settings={"dataset": "digits"}, name="mine", trust="ours")
-    assert describe_selection(ours, 64, 64, None, None, None)[0] == "All 64 held-out rows of “digits”"
+    namespace = SimpleNamespace(settings={"dataset": "digits"}, name="mine", trust="ours")
+    assert describe_selection(namespace, 64, 64, None, None, None)[0] == "All 64 held-out rows of “digits”"

@@ -9,11 +9,11 @@ from tests.factories.library_entries import make_artifact, make_run
 def main(home: str, count: str) -> None:
     library = Library(home)
     run = make_run(library)
-    kept = []
+    stored = []
     for _ in range(int(count)):
-        kept.append(make_artifact(library, run).id)
-        assert set(kept) <= {entry.id for entry in library.find()}
-    print(" ".join(kept))
+        stored.append(make_artifact(library, run).id)
+        assert set(stored) <= {entry.id for entry in library.find()}
+    print(" ".join(stored))
 
 
 if __name__ == "__main__":

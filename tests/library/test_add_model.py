@@ -49,7 +49,7 @@ def doubler_module():
 def added_sums(library, sums_model):
     """The results of adding the Keras model in five formats."""
     formats = ["keras", "saved_model", "h5", "weights", "architecture"]
-    return {one.format: one for one in library.add(sums_model, inputs=ROWS, formats=formats, name="Sums")}
+    return {item.format: item for item in library.add(sums_model, inputs=ROWS, formats=formats, name="Sums")}
 
 
 def test_a_keras_model_is_added_with_its_reference(library, added_sums, sums_model):
@@ -64,7 +64,7 @@ def test_a_keras_model_is_added_with_its_reference(library, added_sums, sums_mod
 
 
 def test_each_format_has_an_artifact_with_its_evidence_or_an_error(added_sums):
-    verdicts = {key: one.evidence.best.verdict for key, one in added_sums.items() if one.evidence}
+    verdicts = {key: item.evidence.best.verdict for key, item in added_sums.items() if item.evidence}
     assert verdicts["keras"] is Verdict.BIT_IDENTICAL
     assert verdicts["saved_model"] is Verdict.BIT_IDENTICAL
     assert verdicts["weights"] is Verdict.DOES_NOT_LOAD
@@ -84,14 +84,14 @@ def test_h5_with_string_loss_does_not_load_and_names_it(added_sums):
 
 def test_added_artifacts_are_found_by_name(library, added_sums):
     listed = {entry.id: entry for entry in library.find("sums")}
-    assert {one.artifact.id for one in added_sums.values() if one.artifact} == set(listed)
+    assert {item.artifact.id for item in added_sums.values() if item.artifact} == set(listed)
     entry = listed[added_sums["keras"].artifact.id]
     assert (entry.run_name, entry.demo, entry.format, entry.verdict) == ("Sums", None, "keras", "bit-identical")
 
 
 def test_add_result_repr_is_one_line(added_sums):
-    one = added_sums["keras"]
-    assert repr(one) == f"keras: {one.artifact.id}, Bit-identical"
+    item = added_sums["keras"]
+    assert repr(item) == f"keras: {item.artifact.id}, Bit-identical"
 
 
 def test_add_module_is_refused_by_formats_that_need_layers(library, doubler_module):

@@ -35,7 +35,7 @@ def test_annotations_are_stored_beside_record_and_listed(empty_library, artifact
 def test_annotated_run_name_is_used_everywhere(empty_library, run, artifact):
     empty_library.annotate(run.id, name="The\tgood one")
     assert empty_library.run(run.id).name == "The good one"
-    assert [one.name for one in empty_library.runs()] == ["The good one"]
+    assert [item.name for item in empty_library.runs()] == ["The good one"]
     assert [entry.run_name for entry in empty_library.find("good one")] == ["The good one"]
     assert empty_library.find("seed") == []
     empty_library.annotate(run.id, name="")
@@ -81,10 +81,10 @@ def test_annotation_with_lone_surrogate_is_stored_with_replacement(empty_library
 
 
 def test_tags_are_added_and_removed_for_many_entries_at_once(empty_library, run):
-    kept = [make_artifact(empty_library, run).id for _ in range(3)]
-    empty_library.annotate(kept[0], tags=["old"])
-    empty_library.tag(kept, add=["New"], drop=["OLD"])
-    assert [empty_library.annotations(id_).tags for id_ in kept] == [["new"]] * 3
+    stored = [make_artifact(empty_library, run).id for _ in range(3)]
+    empty_library.annotate(stored[0], tags=["old"])
+    empty_library.tag(stored, add=["New"], drop=["OLD"])
+    assert [empty_library.annotations(id_).tags for id_ in stored] == [["new"]] * 3
     assert empty_library.count_tags() == {"new": 3}
 
 
@@ -188,20 +188,20 @@ def test_lineage_traces_to_run_and_to_conversions(empty_library, run):
 
     second = converted(first.id)
     third = converted(second)
-    found = trace_lineage(empty_library, third)
-    assert [(one.artifact, one.state, one.format) for one in found.made_from] == [
+    result = trace_lineage(empty_library, third)
+    assert [(item.artifact, item.state, item.format) for item in result.made_from] == [
         (second, "kept", "onnx"),
         (first.id, "kept", "keras"),
     ]
-    assert (found.origin.run, found.origin.demo, found.origin.settings) == (run.id, "digits-mlp", {"epochs": 2})
-    assert [one.artifact for one in trace_lineage(empty_library, first.id).made_into] == [second]
-    assert sorted(one.artifact for one in trace_lineage(empty_library, run.id).made_into) == sorted(
+    assert (result.origin.run, result.origin.demo, result.origin.settings) == (run.id, "digits-mlp", {"epochs": 2})
+    assert [item.artifact for item in trace_lineage(empty_library, first.id).made_into] == [second]
+    assert sorted(item.artifact for item in trace_lineage(empty_library, run.id).made_into) == sorted(
         [first.id, second, third]
     )
     empty_library.remove(second)
-    assert [one.state for one in trace_lineage(empty_library, third).made_from] == ["in the trash", "kept"]
+    assert [item.state for item in trace_lineage(empty_library, third).made_from] == ["in the trash", "kept"]
     empty_library.empty_trash(0)
-    assert [one.state for one in trace_lineage(empty_library, third).made_from] == ["gone"]
+    assert [item.state for item in trace_lineage(empty_library, third).made_from] == ["gone"]
     assert path.is_dir()
 
 
@@ -213,8 +213,8 @@ def test_lineage_of_artifact_made_from_itself_terminates(empty_library, artifact
 
 def test_lineage_of_artifact_without_run_reports_problem(empty_library, run, artifact):
     (empty_library.home / "runs" / run.id / "run.json").unlink()
-    found = trace_lineage(empty_library, artifact.id)
-    assert (found.origin, found.problem.startswith("The record run.json is missing")) == (None, True)
+    result = trace_lineage(empty_library, artifact.id)
+    assert (result.origin, result.problem.startswith("The record run.json is missing")) == (None, True)
 
 
 def test_catalog_with_annotations_equals_rebuilt_catalog(empty_library, run, artifact):

@@ -30,8 +30,8 @@ def catalog_path(library: Library):
 
 
 def delete_catalog(path):
-    for one in path.parent.glob("catalog.sqlite*"):
-        one.unlink()
+    for item in path.parent.glob("catalog.sqlite*"):
+        item.unlink()
 
 
 def truncate_catalog(path):
@@ -82,8 +82,8 @@ def test_open_library_lists_the_same_after_catalog_damage(library, harm):
     before = library.find()
     harm(catalog_path(library))
     assert library.find() == before
-    kept = make_artifact(library, library.runs()[0])
-    assert library.find()[0].id == kept.id
+    artifact = make_artifact(library, library.runs()[0])
+    assert library.find()[0].id == artifact.id
     assert len(library.find()) == 4
 
 
@@ -107,36 +107,36 @@ def find_all(one: Catalog, search: str = "") -> list[Entry]:
 
 
 def test_sync_reads_only_changed_entries():
-    read, one = [], Catalog("sqlite://")
+    read, item = [], Catalog("sqlite://")
 
     def source(id_: str) -> IndexedEntry:
         read.append(id_)
         return IndexedEntry(Entry(id=id_, created=id_))
 
-    synchronize(one, {"a1": 10, "a2": 10}, source)
-    synchronize(one, {"a1": 10, "a2": 10}, source)
-    synchronize(one, {"a1": 11, "a3": 10}, lambda id_: None if id_ == "a2" else source(id_))
+    synchronize(item, {"a1": 10, "a2": 10}, source)
+    synchronize(item, {"a1": 10, "a2": 10}, source)
+    synchronize(item, {"a1": 11, "a3": 10}, lambda id_: None if id_ == "a2" else source(id_))
     assert sorted(read) == ["a1", "a1", "a2", "a3"]
-    assert [found.id for found in find_all(one)] == ["a3", "a1"]
+    assert [result.id for result in find_all(item)] == ["a3", "a1"]
 
 
 def test_sync_adds_and_deletes_thousands_of_rows():
-    one, count = Catalog("sqlite://"), FOLDERS_PER_TRANSACTION + 1200
-    synchronize(one, {f"a{number}": 1 for number in range(count)}, lambda id_: IndexedEntry(Entry(id=id_, bytes=2)))
-    assert len(find_all(one)) == count
-    assert one.page(Query(size=1))[1:3] == (count, 2 * count)
-    synchronize(one, {}, lambda id_: None)
-    assert one.page(Query())[:3] == ([], 0, 0)
+    item, count = Catalog("sqlite://"), FOLDERS_PER_TRANSACTION + 1200
+    synchronize(item, {f"a{number}": 1 for number in range(count)}, lambda id_: IndexedEntry(Entry(id=id_, bytes=2)))
+    assert len(find_all(item)) == count
+    assert item.page(Query(size=1))[1:3] == (count, 2 * count)
+    synchronize(item, {}, lambda id_: None)
+    assert item.page(Query())[:3] == ([], 0, 0)
 
 
 def test_a_search_is_text_and_no_pattern():
-    one = Catalog("sqlite://")
+    catalog = Catalog("sqlite://")
     names = {"a1": "50 % of _all_", "a2": "50 apples"}
-    synchronize(one, dict.fromkeys(names, 1), lambda id_: IndexedEntry(Entry(id=id_, run_name=names[id_])))
-    assert [entry.id for entry in find_all(one, "%")] == ["a1"]
-    assert [entry.id for entry in find_all(one, "_all_")] == ["a1"]
-    assert find_all(one, "' OR 1=1 --") == []
-    assert len(find_all(one, "   ")) == 2
+    synchronize(catalog, dict.fromkeys(names, 1), lambda id_: IndexedEntry(Entry(id=id_, run_name=names[id_])))
+    assert [entry.id for entry in find_all(catalog, "%")] == ["a1"]
+    assert [entry.id for entry in find_all(catalog, "_all_")] == ["a1"]
+    assert find_all(catalog, "' OR 1=1 --") == []
+    assert len(find_all(catalog, "   ")) == 2
 
 
 def test_a_reader_does_not_wait_for_a_writer(library):
@@ -153,8 +153,8 @@ def test_a_writer_waits_for_another(library):
     writer.execute("BEGIN IMMEDIATE")
     done = threading.Timer(0.5, lambda: writer.execute("COMMIT"))
     done.start()
-    kept = make_artifact(library, run)
-    assert kept.id in {entry.id for entry in library.find()}
+    artifact = make_artifact(library, run)
+    assert artifact.id in {entry.id for entry in library.find()}
     done.join()
     writer.close()
 
@@ -180,12 +180,12 @@ def test_find_works_while_another_process_locks_catalog(library, monkeypatch, ta
     monkeypatch.setattr("core.library.catalog.schema.BUSY_TIMEOUT", 0.3)
     opened = Library(library.home)
     before = opened.find()
-    stranger = sqlite3.connect(catalog_path(library), isolation_level=None)
-    stranger.execute("BEGIN EXCLUSIVE")
-    kept = make_artifact(opened, opened.runs()[0])
+    connection = sqlite3.connect(catalog_path(library), isolation_level=None)
+    connection.execute("BEGIN EXCLUSIVE")
+    artifact = make_artifact(opened, opened.runs()[0])
     started = time.monotonic()
-    assert {entry.id for entry in opened.find()} == {kept.id, *(entry.id for entry in before)}
+    assert {entry.id for entry in opened.find()} == {artifact.id, *(entry.id for entry in before)}
     assert time.monotonic() - started < 20
-    stranger.close()
+    connection.close()
     assert len(opened.find()) == 4
     tally("faults injected and survived: a catalog that is locked")

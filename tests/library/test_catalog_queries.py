@@ -98,17 +98,17 @@ def catalog(request) -> Catalog:
     with pytest.MonkeyPatch.context() as patched:
         few = {"few rows looked up": 5}.get(request.param, 1000)
         patched.setattr(queries, "MAX_SORTED_ROWS", few)
-        one = open_postgresql_catalog() if request.param == "PostgreSQL" else Catalog("sqlite://")
+        item = open_postgresql_catalog() if request.param == "PostgreSQL" else Catalog("sqlite://")
         if request.param == "no words looked up":
-            one._full_text = ""
-        found = {source.entry.id: source for source in INDEXED_ENTRIES}
-        one.sync(found, lambda id_, run: 1, found.get)
-        yield one
+            item._full_text = ""
+        result = {source.entry.id: source for source in INDEXED_ENTRIES}
+        item.sync(result, lambda id_, run: 1, result.get)
+        yield item
 
 
 def matches_query(source: IndexedEntry, query: Query) -> bool:
     entry = source.entry
-    said = "\n".join(
+    output = "\n".join(
         text or ""
         for text in (
             entry.id,
@@ -123,7 +123,7 @@ def matches_query(source: IndexedEntry, query: Query) -> bool:
     ).lower()
     return (
         all(
-            word in said or (len(word) >= 6 and any(one.startswith(word) for one in source.hashes))
+            word in output or (len(word) >= 6 and any(hashe.startswith(word) for hashe in source.hashes))
             for word in query.search.lower().split()
         )
         and (not query.demos or (entry.demo or "") in query.demos)
@@ -208,7 +208,7 @@ def test_count_values_counts_runs_of_readable_artifacts(catalog):
 def test_search_text_is_never_executed(catalog, text):
     query = Query(text)
     assert [entry.id for entry in catalog.page(query).entries] == [
-        one.entry.id for one in INDEXED_ENTRIES if matches_query(one, query)
+        item.entry.id for item in INDEXED_ENTRIES if matches_query(item, query)
     ]
 
 
@@ -246,16 +246,16 @@ def test_longest_allowed_search_returns_page(catalog):
 
 
 def test_stored_counts_equal_rows_after_changes():
-    one, present = Catalog("sqlite://"), {source.entry.id: source for source in INDEXED_ENTRIES}
-    one.sync(present, lambda id_, run: 1, present.get)
+    item, present = Catalog("sqlite://"), {source.entry.id: source for source in INDEXED_ENTRIES}
+    item.sync(present, lambda id_, run: 1, present.get)
     for id_ in list(present)[::3]:
         del present[id_]
-    one.refresh([source.entry.id for source in INDEXED_ENTRIES], lambda id_, run: 2, present.get)
-    kept = [source.entry for source in present.values()]
-    assert one.page(Query(size=1))[1:3] == (len(kept), sum(entry.bytes or 0 for entry in kept))
-    formats = sorted({entry.format or "" for entry in kept})
-    assert one.count_values("format") == {key: sum((entry.format or "") == key for entry in kept) for key in formats}
-    assert one.count_tags() == {tag: sum(tag in entry.tags for entry in kept) for tag in sorted(TAGS)}
+    item.refresh([source.entry.id for source in INDEXED_ENTRIES], lambda id_, run: 2, present.get)
+    stored = [source.entry for source in present.values()]
+    assert item.page(Query(size=1))[1:3] == (len(stored), sum(entry.bytes or 0 for entry in stored))
+    formats = sorted({entry.format or "" for entry in stored})
+    assert item.count_values("format") == {key: sum((entry.format or "") == key for entry in stored) for key in formats}
+    assert item.count_tags() == {tag: sum(tag in entry.tags for entry in stored) for tag in sorted(TAGS)}
 
 
 def test_word_index_equals_rows_after_changes():
@@ -359,10 +359,10 @@ def test_long_scan_runs_in_background(large_library, monkeypatch):
     overwrite_file(large_library.home / "artifacts" / first / "artifact.json", "{")
     monkeypatch.setattr(sync, "SCAN_INTERVAL_FACTOR", 0)
     monkeypatch.setattr(sync, "MAX_FOREGROUND_SCAN", -1)
-    held, real = threading.Event(), sync.fingerprint_all
-    monkeypatch.setattr(sync, "fingerprint_all", lambda *rest: (held.wait(30), real(*rest))[1])
+    loaded, real = threading.Event(), sync.fingerprint_all
+    monkeypatch.setattr(sync, "fingerprint_all", lambda *rest: (loaded.wait(30), real(*rest))[1])
     assert all(entry.problem is None for entry in large_library.find())  # and did not wait
-    held.set()
+    loaded.set()
     large_library._catalog_sync._scan_thread.join(30)
     monkeypatch.setattr(sync, "SCAN_INTERVAL_FACTOR", 1e6)
     assert {entry.id for entry in large_library.find() if entry.problem} == {first}

@@ -25,26 +25,26 @@ def make_job(number: int = 0, **facts) -> Job:
 
 
 def test_job_store_reads_job_as_created(job_store):
-    kept = job_store.create(make_job(request={"demo": "digits-mlp"}, detail={"loss": None}))
-    assert job_store.read(kept.id) == kept
-    assert (kept.state, kept.is_active, kept.pid) == ("queued", True, os.getpid())
+    stored = job_store.create(make_job(request={"demo": "digits-mlp"}, detail={"loss": None}))
+    assert job_store.read(stored.id) == stored
+    assert (stored.state, stored.is_active, stored.pid) == ("queued", True, os.getpid())
 
 
 def test_a_job_shows_its_last_state(job_store):
-    one = job_store.create(make_job())
-    one.state, one.progress, one.note = "running", 0.5, "Epoch 3"
-    job_store.write(one)
-    found = job_store.read(one.id)
-    assert (found.state, found.progress, found.note) == ("running", 0.5, "Epoch 3")
+    item = job_store.create(make_job())
+    item.state, item.progress, item.note = "running", 0.5, "Epoch 3"
+    job_store.write(item)
+    result = job_store.read(item.id)
+    assert (result.state, result.progress, result.note) == ("running", 0.5, "Epoch 3")
 
 
 def test_job_of_dead_process_is_interrupted(job_store):
     with subprocess.Popen([sys.executable, "-c", ""]) as dead:
         dead.wait()
     job_store.create(make_job(state="running", pid=dead.pid))
-    found = job_store.read(make_job().id)
-    assert (found.state, found.is_active) == ("interrupted", False)
-    assert found.finished is not None
+    result = job_store.read(make_job().id)
+    assert (result.state, result.is_active) == ("interrupted", False)
+    assert result.finished is not None
 
 
 def test_job_of_reused_pid_is_interrupted(job_store):
@@ -61,24 +61,24 @@ def test_list_jobs_is_newest_first_and_drops_oldest_finished(job_store):
     for number in range(6):
         job_store.create(make_job(number, state="done", created=f"2026-01-0{number + 1}T00:00:00+00:00"))
     job_store.create(make_job(9, created="2025-01-01T00:00:00+00:00"))
-    assert [one.id for one in job_store.list_jobs()] == [make_job(5).id, make_job(4).id, make_job(3).id, make_job(9).id]
+    assert [job.id for job in job_store.list_jobs()] == [make_job(5).id, make_job(4).id, make_job(3).id, make_job(9).id]
 
 
 def test_jobs_are_listed_by_their_kind(job_store):
     job_store.create(make_job(1))
     job_store.create(Job(id=make_job(2).id, kind="save", title="Another"))
-    assert [one.id for one in job_store.list_jobs("save")] == [make_job(2).id]
+    assert [job.id for job in job_store.list_jobs("save")] == [make_job(2).id]
     assert job_store.list_jobs("compare") == []
 
 
 def test_result_is_loaded_with_read_but_not_with_list_jobs(job_store, tmp_path):
-    one = job_store.create(make_job(1))
-    job_store.write(one.model_copy(update={"state": "done", "result": {"rows": 3, "worst": float("nan")}}))
-    assert job_store.read(one.id).result == {"rows": 3, "worst": None}
-    (tmp_path / one.id / "result.json").write_text("{", encoding="utf-8")
-    assert [(found.state, found.result) for found in job_store.list_jobs()] == [("done", {})]
+    item = job_store.create(make_job(1))
+    job_store.write(item.model_copy(update={"state": "done", "result": {"rows": 3, "worst": float("nan")}}))
+    assert job_store.read(item.id).result == {"rows": 3, "worst": None}
+    (tmp_path / item.id / "result.json").write_text("{", encoding="utf-8")
+    assert [(job.state, job.result) for job in job_store.list_jobs()] == [("done", {})]
     with pytest.raises(UnreadableRecord, match=r"The record result\.json is missing or broken"):
-        job_store.read(one.id)
+        job_store.read(item.id)
 
 
 def test_a_record_of_an_earlier_version_has_its_result_inside(job_store, tmp_path):
@@ -86,13 +86,13 @@ def test_a_record_of_an_earlier_version_has_its_result_inside(job_store, tmp_pat
     (tmp_path / old.id).mkdir()
     (tmp_path / old.id / "job.json").write_text(old.to_json_text(), encoding="utf-8")
     assert job_store.read(old.id) == old
-    assert [one.result for one in job_store.list_jobs()] == [{}]
+    assert [job.result for job in job_store.list_jobs()] == [{}]
 
 
 def test_result_of_unfinished_job_is_not_returned(job_store):
-    one = job_store.create(make_job(1, state="running"))
-    job_store.write(one.model_copy(update={"result": {"rows": 3}}))
-    assert job_store.read(one.id).result == {}
+    item = job_store.create(make_job(1, state="running"))
+    job_store.write(item.model_copy(update={"result": {"rows": 3}}))
+    assert job_store.read(item.id).result == {}
 
 
 def test_create_job_with_same_id_starts_over(job_store):
@@ -128,9 +128,9 @@ def test_arrays_come_back_with_their_names_and_bits(job_store):
     job_store.create(make_job())
     arrays = {"a0123456789:digit": np.array([[0.1, 0.9]], "float32"), "a0123456789:word": np.array(["ä", "b"])}
     job_store.save_arrays(make_job().id, arrays)
-    found = job_store.load_arrays(make_job().id)
-    assert found.keys() == arrays.keys()
-    assert all(found[name].tobytes() == array.tobytes() for name, array in arrays.items())
+    result = job_store.load_arrays(make_job().id)
+    assert result.keys() == arrays.keys()
+    assert all(result[name].tobytes() == array.tobytes() for name, array in arrays.items())
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 2}', '{"schema": 1}'])
@@ -138,7 +138,7 @@ def test_broken_job_record_is_skipped_in_list_and_raises_on_read(job_store, tmp_
     job_store.create(make_job(1))
     job_store.create(make_job(2))
     (tmp_path / make_job(1).id / "job.json").write_text(text, encoding="utf-8")
-    assert [one.id for one in job_store.list_jobs()] == [make_job(2).id]
+    assert [job.id for job in job_store.list_jobs()] == [make_job(2).id]
     with pytest.raises(UnreadableRecord, match=r"The record job\.json"):
         job_store.read(make_job(1).id)
 
@@ -159,7 +159,7 @@ def test_read_unknown_job_raises_unknown_name(job_store):
 def test_new_ids_are_valid_and_unique():
     made = {new_id(kind) for kind in "raj" for _ in range(100)}
     assert len(made) == 300
-    assert all(validate_id(one, "raj") == one for one in made)
+    assert all(validate_id(item, "raj") == item for item in made)
 
 
 def test_validate_id_truncates_invalid_id_in_error():

@@ -42,7 +42,7 @@ def test_a_new_library_is_empty(empty_library):
 
 def test_committed_run_is_read_completely(empty_library, run):
     again = Library(empty_library.home)
-    assert [one.id for one in again.runs()] == [run.id]
+    assert [item.id for item in again.runs()] == [run.id]
     assert again.run(run.id) == run
     assert [entry.path for entry in run.files] == ["history.csv", "reference.npz", "snapshot/variables.npz"]
     assert again.reference(run.id).predictions["y"].tolist() == [0.0, 2.0, 4.0, 6.0]
@@ -92,8 +92,8 @@ def test_search_takes_every_word_in_any_field(empty_library):
 
 
 def test_find_lists_newest_first(empty_library, run):
-    kept = [make_artifact(empty_library, run).id for _ in range(3)]
-    stamps = {id_: empty_library.artifact(id_).created for id_ in kept}
+    stored = [make_artifact(empty_library, run).id for _ in range(3)]
+    stamps = {id_: empty_library.artifact(id_).created for id_ in stored}
     assert [entry.created for entry in empty_library.find()] == sorted(stamps.values(), reverse=True)
 
 
@@ -334,10 +334,10 @@ def test_staging_of_living_process_is_left_alone(empty_library):
 def test_two_processes_write_and_list_at_once(tmp_path):
     Library(tmp_path)
     writers = [start_script("entry_writer.py", str(tmp_path), "6") for _ in range(2)]
-    kept = [writer.communicate(timeout=120)[0].split() for writer in writers]
+    stored = [writer.communicate(timeout=120)[0].split() for writer in writers]
     assert [writer.returncode for writer in writers] == [0, 0]
     library = Library(tmp_path)
-    assert artifact_ids(library) == sorted(kept[0] + kept[1])
+    assert artifact_ids(library) == sorted(stored[0] + stored[1])
     before = library.find()
     library.rebuild_catalog()
     assert library.find() == before
@@ -366,12 +366,12 @@ def test_commit_on_full_disk_leaves_nothing_behind(small_disk):
 
 
 def test_library_on_read_only_disk_is_readable(small_disk):
-    kept = start_script("entry_writer.py", str(small_disk), "1").communicate(timeout=60)[0].strip()
+    text = start_script("entry_writer.py", str(small_disk), "1").communicate(timeout=60)[0].strip()
     remount(small_disk, "ro")
     library = Library(small_disk)
-    assert artifact_ids(library) == [kept]
-    library.verify(kept)
-    for change in (lambda: make_run(library), lambda: library.remove(kept)):
+    assert artifact_ids(library) == [text]
+    library.verify(text)
+    for change in (lambda: make_run(library), lambda: library.remove(text)):
         with pytest.raises(StorageFailed) as caught:
             change()
         assert caught.value.sentence == "The library lies on a read-only disk."

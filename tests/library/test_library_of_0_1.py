@@ -219,11 +219,11 @@ def test_old_evidence_is_read_with_its_verdict(old_library):
 
 
 def test_old_entries_belong_to_their_owner(old_library):
-    mine, theirs = (old_library.for_viewer(Viewer(id_)) for id_ in (OWNER, "p" + "0" * 24))
+    mine, right = (old_library.for_viewer(Viewer(id_)) for id_ in (OWNER, "p" + "0" * 24))
     assert mine.find() == LISTED
-    assert theirs.find() == [entry for entry in LISTED if entry.id != OWNED]
+    assert right.find() == [entry for entry in LISTED if entry.id != OWNED]
     with pytest.raises(UnknownName):
-        theirs.artifact(OWNED)
+        right.artifact(OWNED)
 
 
 # What is done with them

@@ -99,7 +99,7 @@ def test_write_text_atomically_replaces_content(tmp_path):
     storage.write_text_atomically(path, "old")
     storage.write_text_atomically(path, "new ✓")
     assert path.read_text(encoding="utf-8") == "new ✓"
-    assert [one.name for one in tmp_path.iterdir()] == ["record.json"]
+    assert [item.name for item in tmp_path.iterdir()] == ["record.json"]
 
 
 @pytest.mark.parametrize("function", ["fsync", "replace"])
@@ -115,7 +115,7 @@ def test_write_text_atomically_on_error_leaves_old_content(tmp_path, monkeypatch
         storage.write_text_atomically(path, "new")
     monkeypatch.undo()
     assert path.read_text(encoding="utf-8") == "old"
-    assert [one.name for one in tmp_path.iterdir()] == ["record.json"]
+    assert [item.name for item in tmp_path.iterdir()] == ["record.json"]
 
 
 def test_rename_durably_moves_folder(folder, tmp_path):

@@ -14,14 +14,14 @@ from tests.factories.library_entries import make_artifact, make_run, set_removal
 
 
 def test_remove_all_and_restore_many_artifacts(empty_library, run):
-    kept = [make_artifact(empty_library, run).id for _ in range(4)]
-    assert empty_library.remove_all(kept[:3]) == kept[:3]
-    assert [entry.id for entry in empty_library.find()] == kept[3:]
-    assert sorted(empty_library.trash_ids()) == sorted(kept[:3])
-    for id_ in kept[:3]:
+    stored = [make_artifact(empty_library, run).id for _ in range(4)]
+    assert empty_library.remove_all(stored[:3]) == stored[:3]
+    assert [entry.id for entry in empty_library.find()] == stored[3:]
+    assert sorted(empty_library.trash_ids()) == sorted(stored[:3])
+    for id_ in stored[:3]:
         empty_library.restore(id_)
         empty_library.verify(id_)
-    assert sorted(entry.id for entry in empty_library.find()) == sorted(kept)
+    assert sorted(entry.id for entry in empty_library.find()) == sorted(stored)
     assert list((empty_library.home / "artifacts").glob("*/removed.json")) == []
 
 
@@ -93,8 +93,8 @@ def test_trash_lists_last_removed_first_with_time(empty_library, run):
 
 
 def test_entry_deleted_while_listing_trash_is_skipped(empty_library, run, monkeypatch):
-    gone, kept = (make_artifact(empty_library, run).id for _ in range(2))
-    empty_library.remove_all([gone, kept])
+    gone, stored = (make_artifact(empty_library, run).id for _ in range(2))
+    empty_library.remove_all([gone, stored])
     real, trash = os.scandir, empty_library.home / "trash"
 
     def late(folder):
@@ -106,7 +106,7 @@ def test_entry_deleted_while_listing_trash_is_skipped(empty_library, run, monkey
 
     with monkeypatch.context() as patched:
         patched.setattr("core.library.trash.os.scandir", late)
-        assert empty_library.trash_ids() == [kept]
+        assert empty_library.trash_ids() == [stored]
 
 
 @pytest.mark.parametrize("text", ['{"schema": 1, "created": "yesterday"}', "[" * 100_000, ""], ids=len)
@@ -128,9 +128,9 @@ def test_disk_usage_is_sum_of_all_files(empty_library, artifact):
     other = make_artifact(empty_library, make_run(empty_library))
     empty_library.remove(other.id)
     (empty_library.home / "artifacts" / "link").symlink_to("/usr")
-    found = measure_disk_usage(empty_library.home)
+    result = measure_disk_usage(empty_library.home)
     files = [path for path in empty_library.home.rglob("*") if path.is_file() and not path.is_symlink()]
     link = empty_library.home / "artifacts" / "link"
-    assert found.total == sum(path.stat().st_size for path in files) + link.lstat().st_size
-    assert found.trash == size_on_disk(empty_library.home / "trash" / other.id) > 30
-    assert (found.jobs, found.inputs, found.free > 0) == (0, 0, True)
+    assert result.total == sum(path.stat().st_size for path in files) + link.lstat().st_size
+    assert result.trash == size_on_disk(empty_library.home / "trash" / other.id) > 30
+    assert (result.jobs, result.inputs, result.free > 0) == (0, 0, True)

@@ -19,7 +19,7 @@ def add(jobs):
 
     def add_model(model, formats, inputs=ROWS):
         results = jobs.library.add(model, inputs=inputs, formats=formats, worker=jobs.worker)
-        return {one.format: one for one in results}
+        return {result.format: result for result in results}
 
     return add_model
 

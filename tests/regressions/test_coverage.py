@@ -12,7 +12,7 @@ def collect_regression_ids() -> list[str]:
     sources = [path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("test_*.py"))]
     nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
     names = [node.name for node in nodes if isinstance(node, ast.FunctionDef)]
-    return [found[1] for name in names if (found := re.match(r"test_(p\d\d)_", name))]
+    return [match[1] for name in names if (match := re.match(r"test_(p\d\d)_", name))]
 
 
 def test_every_regression_id_has_a_test():

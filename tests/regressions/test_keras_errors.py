@@ -61,9 +61,9 @@ def test_p02_saved_model_predicts_by_signature_and_reports_no_layers(scale_artif
     )
     with pytest.raises(ValueError, match="File format not supported") as caught:
         keras.models.load_model(jobs.library.verified_folder(artifact))
-    said = translate(caught.value, DoesNotLoad)
-    assert said.sentence == "keras.models.load_model reads .keras and .h5 files only; this is something else."
-    assert said.cure.startswith("Load a SavedModel directory with tf.saved_model.load")
+    text = translate(caught.value, DoesNotLoad)
+    assert text.sentence == "keras.models.load_model reads .keras and .h5 files only; this is something else."
+    assert text.cure.startswith("Load a SavedModel directory with tf.saved_model.load")
 
 
 def test_p02_tfsm_layer_stores_only_a_path_and_reports_it(jobs, add, scale_artifacts):
@@ -131,13 +131,13 @@ def test_p10_lambda_that_ends_its_child_ends_only_its_child(jobs, misbehaving_wo
     """As bytecode of another Python may; here the child ends by a task of our own."""
     run = jobs.library.run(lambda_artifacts["pickle"].artifact.run)
     files = jobs.library.verified_folder(lambda_artifacts["pickle"].artifact.id)
-    asked = jobs.library.original(run), jobs.library.reference(run.id)
+    request = jobs.library.original(run), jobs.library.reference(run.id)
     with misbehave("faulting", "reload", files):
-        error = reload_in_child(misbehaving_worker, "pickle", files, None, *asked, seconds=60).outcome.error
+        error = reload_in_child(misbehaving_worker, "pickle", files, None, *request, seconds=60).outcome.error
     assert error["code"] == "child-died"
     assert error["sentence"] == (
         "The process that held the model ended before it answered: it was ended by the system with SIGSEGV."
     )
     assert error["cure"].startswith("Try again; if it happens again, the model or the file brings it down")
     good = jobs.library.verified_folder(lambda_artifacts["saved_model"].artifact.id)
-    assert reload_in_child(misbehaving_worker, "saved_model", good, None, *asked, seconds=60).outcome.has_loaded
+    assert reload_in_child(misbehaving_worker, "saved_model", good, None, *request, seconds=60).outcome.has_loaded

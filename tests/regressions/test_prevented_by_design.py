@@ -80,15 +80,15 @@ def test_p18_a_predictor_keeps_its_saved_model_alive(jobs, add):
     gc.collect()
     answers = predict({"x": ROWS})
     reference = jobs.library.reference(added.run)
-    np.testing.assert_array_equal(*(next(iter(one.values())) for one in (answers, reference.predictions)))
+    np.testing.assert_array_equal(*(next(iter(item.values())) for item in (answers, reference.predictions)))
 
 
 def test_p18_loader_returns_trackable_root_object(jobs, add):
     import tensorflow as tf
 
     added = add(build_dense_model(), ["saved_model", "keras_export"])
-    for key, one in added.items():
-        model = get_format(key).load(jobs.library.verified_folder(one.artifact.id)).model
+    for key, item in added.items():
+        model = get_format(key).load(jobs.library.verified_folder(item.artifact.id)).model
         assert isinstance(model, tf.__internal__.tracking.AutoTrackable)
 
 
@@ -126,9 +126,9 @@ def test_p26_tilde_in_home_is_expanded(monkeypatch, tmp_path):
 
 def test_p27_class_given_to_one_reload_is_unknown_to_the_next(jobs, trained, saved):
     artifact, run = saved("digits-custom", "keras")["artifact"], jobs.library.run(trained("digits-custom"))
-    asked = jobs.library.verified_folder(artifact), jobs.library.original(run), jobs.library.reference(run.id)
+    request = jobs.library.verified_folder(artifact), jobs.library.original(run), jobs.library.reference(run.id)
     for _ in range(3):
-        with_code, without = (_reload(jobs, source, *asked) for source in (run.code_source, None))
+        with_code, without = (_reload(jobs, source, *request) for source in (run.code_source, None))
         assert with_code.verdict is Verdict.BIT_IDENTICAL
         assert without.error["sentence"] == "This process does not know the custom class 'Scale'."
 

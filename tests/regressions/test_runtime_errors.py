@@ -37,7 +37,7 @@ def _add_keras2_argument(path) -> None:
     with zipfile.ZipFile(path) as before:
         parts = {name: before.read(name) for name in before.namelist()}
     config = json.loads(parts["config.json"])
-    next(one for one in config["config"]["layers"] if one["class_name"] == "LSTM")["config"]["time_major"] = False
+    next(layer for layer in config["config"]["layers"] if layer["class_name"] == "LSTM")["config"]["time_major"] = False
     parts["config.json"] = json.dumps(config).encode()
     with zipfile.ZipFile(path, "w") as after:
         for name, content in parts.items():
@@ -69,8 +69,8 @@ def test_p15_file_of_other_keras_names_argument_and_both_versions(keras2_artifac
 def test_p15_show_command_prints_other_versions(keras2_artifact, run_command_process):
     import keras
 
-    found = json.loads(run_command_process("show", keras2_artifact, "--json").stdout)
-    assert found["other_versions"] == f"It was saved with keras 2.15.0, now {keras.__version__}."
+    document = json.loads(run_command_process("show", keras2_artifact, "--json").stdout)
+    assert document["other_versions"] == f"It was saved with keras 2.15.0, now {keras.__version__}."
 
 
 def test_p15_artifact_of_current_versions_mentions_no_versions(jobs, add):
@@ -139,9 +139,9 @@ def test_p26_refused_name_does_not_affect_next_model(add):
 @pytest.mark.parametrize("wrong", ["model.keras", "../KERAS"])
 def test_p26_save_command_refuses_path_as_format(add, run_command_process, wrong):
     run = add(build_dense_model(), ["keras"])["keras"].artifact.run
-    said = run_command_process("save", run, wrong)
-    assert said.returncode == 1
-    assert said.stderr.startswith(f"There is no such format. Received: {wrong}. Choose from saved_model, ")
+    text = run_command_process("save", run, wrong)
+    assert text.returncode == 1
+    assert text.stderr.startswith(f"There is no such format. Received: {wrong}. Choose from saved_model, ")
 
 
 @pytest.mark.parametrize("format_key", ["onnx", "frozen_graph"])
@@ -188,9 +188,9 @@ def test_p29_pickled_local_class_names_its_required_location(add):
 def test_p29_loaded_saved_model_object_is_refused(jobs, add):
     import tensorflow as tf
 
-    kept = add(build_dense_model(), ["saved_model"])["saved_model"].artifact.id
+    stored = add(build_dense_model(), ["saved_model"])["saved_model"].artifact.id
     with pytest.raises(InputError) as caught:
-        add(tf.saved_model.load(jobs.library.verified_folder(kept)), ["pickle"])
+        add(tf.saved_model.load(jobs.library.verified_folder(stored)), ["pickle"])
     assert caught.value.sentence == "Only Keras models and tf.Module objects can be saved."
     assert caught.value.received == "_UserObject"
 

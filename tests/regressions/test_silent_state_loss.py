@@ -43,11 +43,11 @@ def test_p05_training_step_after_reload_matches_live_model(saved, matrix_row_of,
 def test_p08_weights_by_name_into_renamed_layers_match_none(jobs, add):
     import keras
 
-    kept = add(fit(build_dense_model()), ["h5"])["h5"].artifact
+    stored = add(fit(build_dense_model()), ["h5"])["h5"].artifact
     renamed = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, name="a"), keras.layers.Dense(3, name="b")])
-    renamed.load_weights(jobs.library.verified_folder(kept.id) / "model.h5", by_name=True)
-    found = match_by_hash(jobs.library.run(kept.run).weights, fingerprint_arrays(live_predictor(renamed).weights()))
-    assert (found.found, found.of, len(found.missing)) == (0, 4, 4)
+    renamed.load_weights(jobs.library.verified_folder(stored.id) / "model.h5", by_name=True)
+    result = match_by_hash(jobs.library.run(stored.run).weights, fingerprint_arrays(live_predictor(renamed).weights()))
+    assert (result.found, result.of, len(result.missing)) == (0, 4, 4)
 
 
 def test_p08_file_without_weights_matches_none_and_is_lost(add, matrix_row_of):

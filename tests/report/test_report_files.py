@@ -29,8 +29,8 @@ PRECISE_TOLERANCES = {"": Tolerance(1.2345678e-7, 1e-3)}
 @pytest.fixture(scope="session")
 def artifacts(saved: Callable[[str, str], dict]) -> list[str]:
     """One copy that is the same, one that changes answers, and one that is another kind of model."""
-    asked = (("digits-mlp", "keras"), ("digits-mlp", "keras_int4"), ("tips", "keras"))
-    return [saved(demo, key)["artifact"] for demo, key in asked]
+    request = (("digits-mlp", "keras"), ("digits-mlp", "keras_int4"), ("tips", "keras"))
+    return [saved(demo, key)["artifact"] for demo, key in request]
 
 
 @pytest.fixture(scope="session")
@@ -64,23 +64,23 @@ def visible_text(html: str) -> str:
 
 
 def test_json_report_has_every_number_of_the_job(comparison_job: Job, reports: dict[str, str]):
-    found = json.loads(reports["json"], parse_constant=pytest.fail)
-    assert (found["schema"], found["kind"], found["job"]) == (1, "comparison", comparison_job.id)
-    assert found["matrix"] == comparison_job.result["matrix"]
-    assert set(found["artifacts"]) == set(comparison_job.result["outcomes"])
+    document = json.loads(reports["json"], parse_constant=pytest.fail)
+    assert (document["schema"], document["kind"], document["job"]) == (1, "comparison", comparison_job.id)
+    assert document["matrix"] == comparison_job.result["matrix"]
+    assert set(document["artifacts"]) == set(comparison_job.result["outcomes"])
     for id_, outcome in comparison_job.result["outcomes"].items():
-        kept = {name: found["artifacts"][id_][name] for name in outcome}
-        assert kept == outcome
-    assert found["machine"] == comparison_job.result["machine"]
-    assert found["versions"]["keras"] == comparison_job.result["versions"]["keras"]
+        stored = {name: document["artifacts"][id_][name] for name in outcome}
+        assert stored == outcome
+    assert document["machine"] == comparison_job.result["machine"]
+    assert document["versions"]["keras"] == comparison_job.result["versions"]["keras"]
 
 
 def test_json_report_lists_files_of_each_artifact(jobs: Jobs, comparison_job: Job, reports: dict[str, str]):
-    found = json.loads(reports["json"])["artifacts"]
+    result = json.loads(reports["json"])["artifacts"]
     for id_ in comparison_job.result["outcomes"]:
         record = jobs.library.artifact(id_)
-        assert found[id_]["bytes"] == record.bytes
-        assert [one["sha256"] for one in found[id_]["files"]] == [one.sha256 for one in record.files]
+        assert result[id_]["bytes"] == record.bytes
+        assert [file["sha256"] for file in result[id_]["files"]] == [file.sha256 for file in record.files]
 
 
 def test_csv_report_has_a_line_per_artifact_and_output(comparison_job: Job, reports: dict[str, str]):
@@ -100,20 +100,20 @@ def test_csv_report_has_a_line_per_artifact_and_output(comparison_job: Job, repo
 
 
 def test_html_report_shows_verdicts_numbers_and_hashes(jobs: Jobs, comparison_job: Job, reports: dict[str, str]):
-    said = visible_text(reports["html"])
+    text = visible_text(reports["html"])
     same, changed, unfit = comparison_job.result["outcomes"].values()
-    assert "Bit-identical" in said
-    assert f"Some answers changed: {changed['changed_rows']} of {changed['rows']} rows" in said
-    assert unfit["error"]["sentence"].replace("'", "&#39;") in said
+    assert "Bit-identical" in text
+    assert f"Some answers changed: {changed['changed_rows']} of {changed['rows']} rows" in text
+    assert unfit["error"]["sentence"].replace("'", "&#39;") in text
     for outcome in (same, changed):
         (numbers,) = outcome["outputs"]
-        lines = [(one.label, " ".join(one.format_from(numbers).split())) for one in ALL_METRICS]
-        assert [line for line in lines if any(part not in said for part in line)] == []
+        lines = [(metric.label, " ".join(metric.format_from(numbers).split())) for metric in ALL_METRICS]
+        assert [line for line in lines if any(part not in text for part in line)] == []
     for id_ in comparison_job.result["outcomes"]:
-        assert all(one.sha256 in said for one in jobs.library.artifact(id_).files)
+        assert all(file.sha256 in text for file in jobs.library.artifact(id_).files)
     artifacts, baseline = comparison_job.request["artifacts"], comparison_job.result["baseline"]
-    assert f"roundtrip compare {' '.join(artifacts)} --baseline {baseline}" in said
-    assert "--tolerance 0.001" in said
+    assert f"roundtrip compare {' '.join(artifacts)} --baseline {baseline}" in text
+    assert "--tolerance 0.001" in text
 
 
 def test_html_report_shows_disagreeing_rows_with_images(jobs: Jobs, comparison_job: Job, reports: dict[str, str]):
@@ -184,18 +184,20 @@ def test_write_report_failure_leaves_existing_file_unchanged(
     monkeypatch.setattr("core.library.storage.os.replace", refuse)
     with pytest.raises(StorageFailed):
         write_report(jobs, comparison_job, path)
-    assert [(one.name, one.read_text(encoding="utf-8")) for one in tmp_path.iterdir()] == [(path.name, "the old one")]
+    assert [(item.name, item.read_text(encoding="utf-8")) for item in tmp_path.iterdir()] == [
+        (path.name, "the old one")
+    ]
     monkeypatch.undo()
     with pytest.raises(RoundtripError):
         write_report(jobs, comparison_job, tmp_path / "no such folder" / f"a.{kind}")
 
 
 def test_report_command_reproduces_the_inputs(jobs: Jobs, artifacts: list[str], tmp_path: Path):
-    kept, run = Inputs(jobs.library.home, jobs.config), jobs.library.artifact(artifacts[0]).run
+    stored, run = Inputs(jobs.library.home, jobs.config), jobs.library.artifact(artifacts[0]).run
     specs = input_specs(jobs.library, run)
-    chosen = kept.add_held_out(jobs.library, run, 9, ["3", "8"], seed=2)
-    random = kept.add_random(specs, 7, -1.5, 2.0000001, seed=3)
-    typed = kept.add_typed({specs[0]["name"]: np.zeros((1, 64), "float32")})
+    chosen = stored.add_held_out(jobs.library, run, 9, ["3", "8"], seed=2)
+    random = stored.add_random(specs, 7, -1.5, 2.0000001, seed=3)
+    typed = stored.add_typed({specs[0]["name"]: np.zeros((1, 64), "float32")})
     ends = {
         chosen.id: "--rows 9 --class 3 --class 8 --seed 2",
         random.id: "--random=-1.5,2.0000001 --rows 7 --seed 3",
@@ -231,28 +233,28 @@ def test_report_command_reproduces_the_inputs(jobs: Jobs, artifacts: list[str], 
 def test_headline_counts_artifacts_by_verdict(outcomes: list[str], words: str):
     silent = {"does-not-load": {"error": {"sentence": "no"}, "changed_rows": None}}
     rows = {"error": None, "changed_rows": 4}
-    found = {f"a{at}": {"verdict": one} | silent.get(one, rows) for at, one in enumerate(outcomes)}
-    assert summarize_outcomes("Live model", 270, found) == words
+    result = {f"a{at}": {"verdict": item} | silent.get(item, rows) for at, item in enumerate(outcomes)}
+    assert summarize_outcomes("Live model", 270, result) == words
 
 
 @pytest.mark.parametrize(("demo", "key"), [("two-in-two-out", "litert_dynamic"), ("digits-denoiser", "keras")])
 def test_reports_cover_multiple_outputs_and_image_outputs(
     jobs: Jobs, saved: Callable[[str, str], dict], tmp_path: Path, demo: str, key: str
 ):
-    asked = wait_until_done(jobs, jobs.compare([saved(demo, key)["artifact"]], 40))
-    (outcome,) = asked.result["outcomes"].values()
-    outputs = [one["output"] for one in outcome["outputs"]]
+    request = wait_until_done(jobs, jobs.compare([saved(demo, key)["artifact"]], 40))
+    (outcome,) = request.result["outcomes"].values()
+    outputs = [output["output"] for output in outcome["outputs"]]
     wanted = {outputs[-1]: Tolerance(0.0)}
     for kind in REPORT_KINDS:
-        write_report(jobs, asked, tmp_path / f"a.{kind}", wanted)
+        write_report(jobs, request, tmp_path / f"a.{kind}", wanted)
     lines = list(csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text(encoding="utf-8"))))
     assert [line["output"] for line in lines] == outputs
     same = outcome["outputs"][-1]["max_abs"] == 0
     assert [line["tolerance.passed"] for line in lines] == [""] * (len(outputs) - 1) + [str(same)]
-    said = visible_text((tmp_path / "a.html").read_text(encoding="utf-8"))
-    assert all(f"Output {one}" in said for one in outputs)
+    text = visible_text((tmp_path / "a.html").read_text(encoding="utf-8"))
+    assert all(f"Output {output}" in text for output in outputs)
     with pytest.raises(InputError, match="no such output"):
-        write_report(jobs, asked, tmp_path / "b.csv", {"no such": Tolerance(1.0)})
+        write_report(jobs, request, tmp_path / "b.csv", {"no such": Tolerance(1.0)})
 
 
 def test_reports_include_artifact_removed_from_library(
@@ -265,5 +267,5 @@ def test_reports_include_artifact_removed_from_library(
     finally:
         jobs.library.restore(artifacts[1])
     assert "This copy is not in the library any more." in (tmp_path / "a.html").read_text(encoding="utf-8")
-    found = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["artifacts"][artifacts[1]]
-    assert (found["files"], found["outputs"]) == (None, comparison_job.result["outcomes"][artifacts[1]]["outputs"])
+    result = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["artifacts"][artifacts[1]]
+    assert (result["files"], result["outputs"]) == (None, comparison_job.result["outcomes"][artifacts[1]]["outputs"])

@@ -63,8 +63,8 @@ def test_keras1_lstm_matches_keras1_equations(tmp_path: Path):
     rows = np.random.default_rng(0).normal(size=(5, 4, 3)).astype("float32")
     answer = next(iter(predictor.predict({"lstm_1_input": rows}).values()))
     assert np.allclose(answer, external_models.compute_keras1_lstm(rows), atol=1e-5)
-    for said in ("Keras 1.2.2", "output_dim → units", "inner_activation → recurrent_activation", "0.2 x + 0.5"):
-        assert said in predictor.remark
+    for text in ("Keras 1.2.2", "output_dim → units", "inner_activation → recurrent_activation", "0.2 x + 0.5"):
+        assert text in predictor.remark
 
 
 def test_keras2_h5_predicts_like_the_model_it_was_saved_from(tmp_path: Path):
@@ -81,8 +81,8 @@ def test_keras2_h5_predicts_like_the_model_it_was_saved_from(tmp_path: Path):
     image = np.random.default_rng(0).normal(size=(3, 4, 4, 2)).astype("float32")
     answer = next(iter(predictor.predict({"image": image}).values()))
     assert answer.shape == (3, 2)
-    for said in ("Keras 2.2.4", "groups of DepthwiseConv2D left out", "reset_after=False"):
-        assert said in predictor.remark
+    for text in ("Keras 2.2.4", "groups of DepthwiseConv2D left out", "reset_after=False"):
+        assert text in predictor.remark
 
 
 def test_weights_file_predicts_with_architecture_beside_it(tmp_path: Path):
@@ -101,8 +101,8 @@ def test_litert_file_predicts_any_number_of_rows(batch: int | None, signature: b
     answers = predictor.predict({predictor.inputs[0].name: ROWS})
     assert np.allclose(next(iter(answers.values())), ROWS @ KERNEL, atol=1e-6)
     assert ("no signature" in predictor.remark) is not signature
-    said = {None: "", 1: "one row at a time", 2: "exactly 2 rows at a time"}[batch]
-    assert said in predictor.remark
+    text = {None: "", 1: "one row at a time", 2: "exactly 2 rows at a time"}[batch]
+    assert text in predictor.remark
 
 
 def test_int8_litert_file_takes_and_returns_floats(tmp_path: Path):

@@ -66,7 +66,7 @@ def test_converters_print_and_warn_nothing(conversion_report):
 
 
 def test_converters_leave_no_temporary_file_in_output(conversion_report):
-    assert set(conversion_report["left"]) == {one.key for one in FORMATS}
+    assert set(conversion_report["left"]) == {format_.key for format_ in FORMATS}
     assert [
         key
         for key, names in conversion_report["left"].items()

@@ -66,30 +66,30 @@ def test_attempts_succeed_without_confinement(worker, tmp_path):
     targets = {"secret": str(tmp_path / "secret"), "outside": str(tmp_path), "lent": str(tmp_path / "lent")}
     targets |= {"app": os.getpid(), "scratch": str(tmp_path / "scratch"), "scratch_folder": "/nowhere"}
     targets |= {"tcp": 1, "udp": 1, "unix": "/nowhere", "abstract": "nowhere", "program": str(tmp_path / "none")}
-    told = worker.run("attempt", seconds=60, targets=targets).message["attempts"]
-    through = {name for name, one in told.items() if not one["refused"]}
+    attempts = worker.run("attempt", seconds=60, targets=targets).message["attempts"]
+    through = {name for name, item in attempts.items() if not item["refused"]}
     assert through >= {"read-secret", "read-system", "list-library", "write-outside", "write-secret", "cut-lent"}
     assert through >= {"delete-lent", "symlink", "connect-tcp", "connect-udp", "connect-unix", "execute", "fork"}
     assert through >= {"signal", "signal-parent", "limits", "connect-abstract"}
 
 
 def test_worker_with_leaking_sandbox_refuses_untrusted_model(config, tmp_path):
-    one = Worker(config)
+    worker = Worker(config)
     leaky = EscapeAttempt(name="fork", blocked=False, sentence="It could start another process.")
-    one._sandbox_check = SandboxCheck(probes=[leaky], created="", seconds=0.0)
+    worker._sandbox_check = SandboxCheck(probes=[leaky], created="", seconds=0.0)
     with pytest.raises(NotConfined) as caught:
-        load_and_predict(one, tmp_path)
+        load_and_predict(worker, tmp_path)
     assert caught.value.sentence.startswith("What was brought in is not run here")
     assert "ROUNDTRIP_RUN_UNCONFINED=1" in caught.value.cure
     assert "It could start another process." in caught.value.detail
-    assert one.state().phase == "cold"  # not even a process was started for it
+    assert worker.state().phase == "cold"  # not even a process was started for it
 
 
 def test_require_confined_of_unconfined_child_raises_not_confined(config):
-    said = encode_frame({"confined": False, "why": "no Landlock"})
-    with pytest.raises(NotConfined), child_sending([said], config) as child:
+    text = encode_frame({"confined": False, "why": "no Landlock"})
+    with pytest.raises(NotConfined), child_sending([text], config) as child:
         child.require_confined()
-    with child_sending([said], config.model_copy(update={"run_unconfined": True})) as child:
+    with child_sending([text], config.model_copy(update={"run_unconfined": True})) as child:
         child.require_confined()
 
 
@@ -99,9 +99,9 @@ def test_require_confined_of_unconfined_child_raises_not_confined(config):
 def test_confined_child_tensorflow_threads_write_no_file(misbehaving_worker, confined_child, tmp_path):
     request = {"seconds": 60, "folder": str(tmp_path), "count": 8}
     misbehaving_worker.run("write_files", **request)
-    assert list_canaries(tmp_path) == [f"canary-{one}" for one in range(8)]
-    for one in list_canaries(tmp_path):
-        (tmp_path / one).unlink()
+    assert list_canaries(tmp_path) == [f"canary-{item}" for item in range(8)]
+    for canary in list_canaries(tmp_path):
+        (tmp_path / canary).unlink()
     with pytest.raises(DoesNotLoad):
         confined_child.request("write_files", **request)
     assert list_canaries(tmp_path) == []
@@ -121,19 +121,21 @@ def test_confined_child_tensorflow_reads_no_file(misbehaving_worker, confined_ch
 
 def test_confined_child_predicts_like_unconfined_child(worker, jobs, saved, trained):
     rows = jobs.library.reference(trained("digits-mlp")).inputs
-    asked = {"format": "keras", "source": None, "arrays": {f"input:{name}": one for name, one in rows.items()}}
+    request = {"format": "keras", "source": None, "arrays": {f"input:{name}": item for name, item in rows.items()}}
     folder = jobs.library.verified_folder(saved("digits-mlp", "keras")["artifact"])
-    plain = worker.run("reload", seconds=60, folder=folder, **asked)
-    confined = worker.run("reload", seconds=60, folder=folder, sandboxed=True, **asked)
-    assert [one.tobytes() for one in plain.arrays.values()] == [one.tobytes() for one in confined.arrays.values()]
+    plain = worker.run("reload", seconds=60, folder=folder, **request)
+    confined = worker.run("reload", seconds=60, folder=folder, sandboxed=True, **request)
+    assert [array.tobytes() for array in plain.arrays.values()] == [
+        array.tobytes() for array in confined.arrays.values()
+    ]
     assert confined.message["weights"] == plain.message["weights"]
     assert (bool(plain.message["optimizer"]), confined.message["optimizer"]) == (True, [])  # no compile settings
 
 
 def test_output_of_confined_child_is_collected_and_the_rest_deleted(worker, jobs, trained, tmp_path):
     run = jobs.library.run(trained("digits-mlp"))
-    asked = {"source": run.code_source, "kind": run.kind, "snapshot": jobs.library.snapshot(run.id), "options": {}}
-    worker.run("save", seconds=60, sandboxed=True, format="saved_model", folder=OutputFolder(tmp_path), **asked)
+    request = {"source": run.code_source, "kind": run.kind, "snapshot": jobs.library.snapshot(run.id), "options": {}}
+    worker.run("save", seconds=60, sandboxed=True, format="saved_model", folder=OutputFolder(tmp_path), **request)
     names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert names == {
         "fingerprint.pb",
@@ -142,7 +144,7 @@ def test_output_of_confined_child_is_collected_and_the_rest_deleted(worker, jobs
         "variables/variables.index",
     }
     wait_until(
-        lambda: not [one for one in worker._exchange_folders.iterdir() if one.name != str(worker._spares[True].pid)],
+        lambda: not [item for item in worker._exchange_folders.iterdir() if item.name != str(worker._spares[True].pid)],
         10,
     )
 
@@ -268,20 +270,20 @@ def test_file_exchange_lends_same_file_and_skips_symlinks(tmp_path):
     (tmp_path / "copy" / "link").symlink_to(tmp_path / "copy" / "deep")
     box = FileExchange(tmp_path / "box")
     box.make()
-    told = substitute_paths(
+    reply = substitute_paths(
         {"a": [tmp_path / "copy"], "b": tmp_path / "copy", "c": 1}, box.lend, box.create_output_folder
     )
-    lent = Path(told["b"])
-    assert (told["a"], told["c"], lent.name) == ([told["b"]], 1, "copy")
+    lent = Path(reply["b"])
+    assert (reply["a"], reply["c"], lent.name) == ([reply["b"]], 1, "copy")
     assert [path.name for path in sorted(lent.rglob("*"))] == ["deep", "file"]
     assert (lent / "deep" / "file").stat().st_ino == (tmp_path / "copy" / "deep" / "file").stat().st_ino
 
 
 def test_closed_worker_leaves_nothing_in_staging(config, tmp_path):
-    one = Worker(config.model_copy(update={"home": tmp_path}))
+    worker = Worker(config.model_copy(update={"home": tmp_path}))
     started = time.monotonic()
-    one._create_exchange_folders()
-    (one._exchange_folders / "1").mkdir()
-    one.close()
+    worker._create_exchange_folders()
+    (worker._exchange_folders / "1").mkdir()
+    worker.close()
     assert list((tmp_path / "staging").iterdir()) == []
     assert time.monotonic() - started < 10

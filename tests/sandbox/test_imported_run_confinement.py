@@ -34,16 +34,16 @@ def _mark_imported(record: Path) -> None:
 @pytest.fixture
 def opened_confined(monkeypatch) -> list[bool]:
     """Whether each child that is opened from here on is confined, in order."""
-    found: list[bool] = []
+    result: list[bool] = []
     open_ = Worker.open
 
     def noting(self, *args, **more):
         child = open_(self, *args, **more)
-        found.append(child.is_untrusted)
+        result.append(child.is_untrusted)
         return child
 
     monkeypatch.setattr(Worker, "open", noting)
-    return found
+    return result
 
 
 def test_imported_run_is_saved_and_reloaded_in_confined_children(imported_run, opened_confined):
@@ -66,13 +66,15 @@ def test_imported_run_is_opened_in_confined_child(imported_run, opened_confined,
     with load_participant(jobs, run if live else artifact) as loaded:
         answers, _ = loaded.predict(rows.inputs)
     assert opened_confined == [True]
-    assert [one.shape for one in answers.values()] == [one.shape for one in rows.predictions.values()]
+    assert [answer.shape for answer in answers.values()] == [
+        prediction.shape for prediction in rows.predictions.values()
+    ]
 
 
 def test_imported_run_is_compared_in_confined_children(imported_run, opened_confined):
     jobs, _, artifact = imported_run
     outcome = wait_until_done(jobs, jobs.compare([artifact])).result["outcomes"]
-    assert [one["verdict"] for one in outcome.values()] == ["bit-identical"]
+    assert [item["verdict"] for item in outcome.values()] == ["bit-identical"]
     assert set(opened_confined) == {True}
 
 
@@ -84,8 +86,8 @@ def test_imported_run_layers_are_compared_in_confined_children(imported_run, ope
 
 def test_imported_run_is_benchmarked_in_confined_children(imported_run, opened_confined):
     jobs, _, artifact = imported_run
-    found = wait_until_done(jobs, jobs.benchmark([artifact], repeats=1)).result["costs"][artifact]
-    assert found["error"] is None
+    result = wait_until_done(jobs, jobs.benchmark([artifact], repeats=1)).result["costs"][artifact]
+    assert result["error"] is None
     assert (opened_confined[0], opened_confined[1:]) == (
         False,
         [True, True],

@@ -41,7 +41,7 @@ def test_lower_priority_affects_existing_and_new_threads():
 def test_training_child_has_lowered_priority(jobs):
     job = jobs.train("digits-mlp", epochs=500)
     wait_until(lambda: jobs.job_store.read(job.id).detail.get("history"))
-    seen = {one.nice() for one in psutil.Process().children(recursive=True)}
+    seen = {item.nice() for item in psutil.Process().children(recursive=True)}
     jobs.cancel(job.id)
     assert jobs.wait(job.id).state == "cancelled"
     assert LOWERED_PRIORITY in seen

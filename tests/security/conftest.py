@@ -34,13 +34,13 @@ def upload_checker(limited_jobs: Jobs, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture
 def opened_confined(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Whether each child that is opened from here on is confined, in order."""
-    found: list[bool] = []
+    result: list[bool] = []
     open_ = Worker.open
 
     def noting(self: Worker, *args: object, **more: object) -> object:
         child = open_(self, *args, **more)
-        found.append(child.is_untrusted)
+        result.append(child.is_untrusted)
         return child
 
     monkeypatch.setattr(Worker, "open", noting)
-    return found
+    return result

@@ -160,7 +160,8 @@ def test_many_corrupted_onnx_files_differ_only_by_their_weights(
 
 
 SOME = [
-    one if one != "model.weights.h5" else pytest.param(one, marks=pytest.mark.long) for one in FILES_WITHOUT_CHECKSUMS
+    checksum if checksum != "model.weights.h5" else pytest.param(checksum, marks=pytest.mark.long)
+    for checksum in FILES_WITHOUT_CHECKSUMS
 ]
 
 
@@ -260,12 +261,12 @@ WEIGHT_BY_FILE = {
 
 
 @pytest.mark.parametrize(
-    "name", [one if one == "model.onnx" else pytest.param(one, marks=LONG) for one in WEIGHT_BY_FILE]
+    "name", [entry if entry == "model.onnx" else pytest.param(entry, marks=LONG) for entry in WEIGHT_BY_FILE]
 )
 def test_flipped_bit_of_weight_gives_another_model_and_hash(name: str, limited_empty_jobs: Jobs, tmp_path: Path):
     make, weight = WEIGHT_BY_FILE[name]
     good = make()
     at = good.index(weight.tobytes())
     damaged = good[: at + 3] + bytes([good[at + 3] ^ 0x80]) + good[at + 4 :]
-    one, other = (import_and_predict(limited_empty_jobs, content, name, tmp_path) for content in (good, damaged))
-    assert not one.same(other)
+    item, other = (import_and_predict(limited_empty_jobs, content, name, tmp_path) for content in (good, damaged))
+    assert not item.same(other)

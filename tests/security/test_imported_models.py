@@ -33,8 +33,8 @@ class ImportedModel:
 
     def __init__(self, jobs: Jobs, upload: Path):
         self.jobs, self.upload = jobs, upload
-        found = wait_until_done(jobs, jobs.import_model(upload)).result
-        self.run, self.id = found["run"], found["artifact"]
+        result = wait_until_done(jobs, jobs.import_model(upload)).result
+        self.run, self.id = result["run"], result["artifact"]
 
     @property
     def artifact(self) -> Artifact:
@@ -84,8 +84,8 @@ def test_imported_model_is_diffed_with_its_conversions(imported_model: ImportedM
 
 def test_imported_model_proof_kit_passes(imported_model: ImportedModel, tmp_path: Path):
     folder = unpack_kit(imported_model.jobs.library, imported_model.id, tmp_path)
-    said = (folder / "README.md").read_text()
-    assert "brought in" in said
+    text = (folder / "README.md").read_text()
+    assert "brought in" in text
     ran = run_kit(folder)
     assert ran.status == 0, ran.said
     assert ran.said.endswith("PASS\n")
@@ -109,10 +109,10 @@ def test_imported_model_is_compared_and_benchmarked_confined(
     assert outcomes[imported_model.id]["verdict"] == "bit-identical"
     panel = jobs.create_live_session([imported_model.run, imported_model.id])
     rows = jobs.library.reference(imported_model.run).head(2)
-    said = panel.predict(rows.inputs)
+    predictions = panel.predict(rows.inputs)
     panel.close()
-    assert [one.error for one in said.values()] == [None, None]
-    (answer,) = said[imported_model.id].outputs.values()
+    assert [item.error for item in predictions.values()] == [None, None]
+    (answer,) = predictions[imported_model.id].outputs.values()
     assert np.allclose(answer, next(iter(rows.predictions.values())), atol=1e-6)
     assert set(opened_confined) == {True}
     del opened_confined[:]
@@ -130,10 +130,10 @@ def test_imported_model_is_compared_and_benchmarked_confined(
 
 def test_disagreement_search_uses_confined_children(imported_model: ImportedModel, opened_confined: list[bool]):
     jobs = imported_model.jobs
-    found = wait_until_done(
+    result = wait_until_done(
         jobs, jobs.find_disagreement(imported_model.run, imported_model.id, seconds=60, evaluations=200)
     ).result
-    assert found["found"] is None or not found["found"]["changed"]
+    assert result["found"] is None or not result["found"]["changed"]
     assert set(opened_confined) == {True}
 
 
@@ -157,9 +157,7 @@ def test_resume_of_imported_model_raises_input_error(imported_model: ImportedMod
 
 @pytest.mark.long
 def test_imported_saved_model_has_serving_zip(imported_models_jobs: Jobs, tmp_path: Path):
-    brought = ImportedModel(
-        imported_models_jobs, external_models.zip_folder(external_models.write_saved_model(tmp_path))
-    )
-    with build_serving_zip(brought.jobs.library, brought.id, "linear", 3) as parcel:
+    model = ImportedModel(imported_models_jobs, external_models.zip_folder(external_models.write_saved_model(tmp_path)))
+    with build_serving_zip(model.jobs.library, model.id, "linear", 3) as parcel:
         names = zipfile.ZipFile(io.BytesIO(b"".join(parcel.read()))).namelist()
     assert "linear/3/saved_model.pb" in names

@@ -25,18 +25,20 @@ Tally = Callable[..., None]
 
 def first_upload_of_each_rule() -> set[str]:
     first: dict[str, str] = {}
-    for one in INVALID_UPLOADS:
-        first.setdefault(one.rule, one.id)
+    for upload in INVALID_UPLOADS:
+        first.setdefault(upload.rule, upload.id)
     return set(first.values())
 
 
 # In every run a quarter of the rules goes the whole way; the gate and the inspector are asked by tests of their own.
 ONE_PER_RULE_SAMPLE = set(sorted(first_upload_of_each_rule())[::4])
 INVALID_UPLOAD_PARAMS = [
-    pytest.param(one, id=one.id, marks=[] if one.id in ONE_PER_RULE_SAMPLE else [pytest.mark.long])
-    for one in INVALID_UPLOADS
+    pytest.param(upload, id=upload.id, marks=[] if upload.id in ONE_PER_RULE_SAMPLE else [pytest.mark.long])
+    for upload in INVALID_UPLOADS
 ]
-LOAD_CASES = [pytest.param(one, marks=[] if one == "wrong-shapes" else [pytest.mark.long]) for one in STOPPED_AT_LOAD]
+LOAD_CASES = [
+    pytest.param(item, marks=[] if item == "wrong-shapes" else [pytest.mark.long]) for item in STOPPED_AT_LOAD
+]
 # How a child goes wrong in one of the steps: what it may be called, where that step is not "Looking inside".
 CODES = {
     "late": {"timed-out"},

@@ -128,10 +128,10 @@ class UploadChecker:
         assert "\n" not in error.sentence, "(1) one sentence"
         assert error.sentence.endswith("."), "(1) one sentence"
         assert error.cure, "(1) no word of what to do next"
-        for said in (error.sentence, error.received, error.cure, error.detail):
-            assert "Traceback" not in said, "(1) a traceback"
+        for text in (error.sentence, error.received, error.cure, error.detail):
+            assert "Traceback" not in text, "(1) a traceback"
             for path in (made[0].parent, self.jobs.library.home, PROJECT):
-                assert str(path) not in said, f"(1) a path of this computer: {said}"
+                assert str(path) not in text, f"(1) a path of this computer: {text}"
         assert (end.title + end.request["name"]).isprintable(), "(1) marks that forge what is read"
         if rule := end.error["code"].partition(":")[2]:
             assert (error.sentence, error.cure) == RULES[rule]
@@ -144,16 +144,16 @@ class UploadChecker:
     def _kept(self) -> list[str]:
         """Everything that lies in the library, but for the records of jobs, the library's own books."""
         home = self.jobs.library.home
-        found = (path.relative_to(home).as_posix() for path in home.rglob("*"))
-        return sorted(one for one in found if not one.startswith(LIBRARY_FILES))
+        result = (path.relative_to(home).as_posix() for path in home.rglob("*"))
+        return sorted(item for item in result if not item.startswith(LIBRARY_FILES))
 
     def _nothing_was_touched(self, end: Job) -> None:
         assert not self.traps.canary.exists(), "(3) a canary was written"
         assert self.traps.secret.read_text() == SECRET_TEXT, "(3) a file outside was changed"
         assert self.trap.is_untouched(), "(3) the socket was touched"
         record = self.jobs.job_store.folder(end.id)
-        told = b"".join(path.read_bytes() for path in record.rglob("*") if path.is_file())
-        assert SECRET_TEXT.encode() not in told, "(3) the secret stands in a record"
+        text = b"".join(path.read_bytes() for path in record.rglob("*") if path.is_file())
+        assert SECRET_TEXT.encode() not in text, "(3) the secret stands in a record"
         assert SECRET_TEXT not in json.dumps(end.error), "(3) the secret stands in a record"
 
     def _warm(self) -> int:
@@ -165,9 +165,9 @@ class UploadChecker:
         deadline = time.monotonic() + seconds
         while (left := self._others()) and time.monotonic() < deadline:
             os.sched_yield()
-        return [str(one) for one in left]
+        return [str(item) for item in left]
 
     def _others(self) -> list[psutil.Process]:
         worker = self.jobs.worker
-        spares = {one.pid for one in worker._spares.values() if not one.has_ended}
-        return [one for one in psutil.Process(self.process).children() if one.pid not in spares]
+        spares = {spare.pid for spare in worker._spares.values() if not spare.has_ended}
+        return [item for item in psutil.Process(self.process).children() if item.pid not in spares]

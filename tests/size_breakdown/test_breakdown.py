@@ -62,15 +62,15 @@ def parts_of(jobs, saved):
     def parts(format_key: str) -> list[SizePart]:
         row = saved("digits-mlp", format_key)
         assert row["state"] == "done", row.get("error")
-        found = list_size_parts(jobs.library, row["artifact"])
+        result = list_size_parts(jobs.library, row["artifact"])
         files = (jobs.library.home / "artifacts" / row["artifact"] / "files").rglob("*")
-        assert sum(part.bytes for part in found) == sum(path.stat().st_size for path in files if path.is_file())
-        return found
+        assert sum(part.bytes for part in result) == sum(path.stat().st_size for path in files if path.is_file())
+        return result
 
     return parts
 
 
-@pytest.mark.parametrize("format_key", [one.key for one in FORMATS])
+@pytest.mark.parametrize("format_key", [format_.key for format_ in FORMATS])
 def test_the_parts_add_up_to_the_bytes_on_disk(parts_of, format_key: str):
     parts = parts_of(format_key)
     assert [part for part in parts if part.bytes <= 0] == []
@@ -129,8 +129,8 @@ def test_quantized_weights_are_not_found_and_noted(parts_of, jobs, saved, format
     groups = bytes_by_group(parts_of(format_key))
     assert groups[group] >= 9_216 * (0.5 if "int4" in format_key else 1)  # a byte, or half, for each kernel's number
     notes = break_down_sizes(jobs.library, saved("digits-mlp", format_key)["artifact"]).notes
-    found = 0 if format_key == "litert_int8" else 2  # the biases; there they are integers too
-    assert notes[0].startswith(f"Weights found: {found} of 4, as trained, transposed or in float16. What is missing ")
+    result = 0 if format_key == "litert_int8" else 2  # the biases; there they are integers too
+    assert notes[0].startswith(f"Weights found: {result} of 4, as trained, transposed or in float16. What is missing ")
 
 
 def test_architecture_file_is_all_metadata(parts_of):
@@ -187,8 +187,8 @@ def test_breakdown_of_handmade_files_assigns_every_byte(empty_library: Library, 
     artifact = make_artifact_with_files(
         empty_library, small_run, model_bin=raw, about_json=b'{"a": 1}', model_pb=b"graph"
     )
-    found = break_down_sizes(empty_library, artifact.id)
-    assert set(found.parts) == {
+    result = break_down_sizes(empty_library, artifact.id)
+    assert set(result.parts) == {
         SizePart("weights", "kernel, copy 2", 128, "model.bin"),
         SizePart("weights", "kernel, transposed", 128, "model.bin"),
         SizePart("optimizer state", "moment", 128, "model.bin"),
@@ -199,8 +199,8 @@ def test_breakdown_of_handmade_files_assigns_every_byte(empty_library: Library, 
         SizePart("metadata", "about.json", 8, "about.json"),
         SizePart("graph", "operations and signatures", 5, "model.pb"),
     }
-    assert [part.bytes for part in found.parts] == sorted((part.bytes for part in found.parts), reverse=True)
-    assert found.notes == [
+    assert [part.bytes for part in result.parts] == sorted((part.bytes for part in result.parts), reverse=True)
+    assert result.notes == [
         "192 bytes are further copies of what is there already.",
         "Not looked for: 1 tensor (8 bytes), too small or too uniform to be told from other bytes.",
     ]
@@ -239,9 +239,9 @@ def test_random_state_among_the_values_shifts_no_name(empty_library: Library):
 def test_uniform_tensors_are_not_looked_for(empty_library: Library, values: np.ndarray):
     run = make_run_with_arrays(empty_library, {"gamma": values, "kernel": KERNEL}, {})
     artifact = make_artifact_with_files(empty_library, run, model_bin=values.tobytes() + KERNEL.tobytes())
-    found = break_down_sizes(empty_library, artifact.id)
-    assert bytes_by_group(found.parts) == {"weights": 128, "structure and padding": values.nbytes}
-    assert found.notes[0].startswith(f"Not looked for: 1 tensor ({values.nbytes:,} bytes)")
+    result = break_down_sizes(empty_library, artifact.id)
+    assert bytes_by_group(result.parts) == {"weights": 128, "structure and padding": values.nbytes}
+    assert result.notes[0].startswith(f"Not looked for: 1 tensor ({values.nbytes:,} bytes)")
 
 
 @pytest.mark.parametrize("axes", [(3, 0, 1, 2), (3, 2, 0, 1), (2, 3, 0, 1)])
@@ -313,12 +313,12 @@ def test_oversized_zip_member_is_not_unpacked_into_memory(empty_library: Library
     raw = make_zip({"model.weights.h5": bytes(content_module.MAX_UNPACKED_BYTES + 1)}, zipfile.ZIP_DEFLATED)
     id_ = make_artifact_with_files(empty_library, small_run, model_keras=raw).id
     tracemalloc.start()
-    found = break_down_sizes(empty_library, id_)
+    result = break_down_sizes(empty_library, id_)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    (part,) = [part for part in found.parts if part.group == "not searched"]
+    (part,) = [part for part in result.parts if part.group == "not searched"]
     assert (part.name, part.bytes < 2**17) == ("model.weights.h5: compressed, not unpacked", True)
-    assert sum(part.bytes for part in found.parts) == len(raw)
+    assert sum(part.bytes for part in result.parts) == len(raw)
     assert peak < 16 * 2**20
 
 
@@ -326,10 +326,12 @@ def test_unreadable_zip_member_is_noted(empty_library: Library, small_run: Run):
     raw = bytearray(make_zip({"model.h5": KERNEL.tobytes() + b"abc" * 1000}, zipfile.ZIP_DEFLATED))
     raw[60:80] = bytes(20)
     artifact = make_artifact_with_files(empty_library, small_run, model_keras=bytes(raw))
-    found = break_down_sizes(empty_library, artifact.id)
-    assert sum(part.bytes for part in found.parts) == len(raw)
-    assert [part.name for part in found.parts if part.group == "not searched"] == ["model.h5: compressed, not unpacked"]
-    assert found.notes[-1].startswith("Not looked through: ")
+    result = break_down_sizes(empty_library, artifact.id)
+    assert sum(part.bytes for part in result.parts) == len(raw)
+    assert [part.name for part in result.parts if part.group == "not searched"] == [
+        "model.h5: compressed, not unpacked"
+    ]
+    assert result.notes[-1].startswith("Not looked through: ")
 
 
 @pytest.mark.parametrize("raw", [b"", b"PK\x03\x04", b"PK\x05\x06" + bytes(18), b"\x00", b"\xff" * 7])
@@ -357,14 +359,14 @@ def test_files_beyond_search_limit_are_not_searched_and_noted(
     artifact = make_artifact_with_files(
         empty_library, small_run, model_h5=KERNEL.tobytes() + b"x" * 100 + MOMENT.tobytes()
     )
-    found = break_down_sizes(empty_library, artifact.id)
-    assert set(found.parts) == {
+    result = break_down_sizes(empty_library, artifact.id)
+    assert set(result.parts) == {
         SizePart("weights", "kernel", 128, "model.h5"),
         SizePart("structure and padding", "HDF5 names, settings and tables", 72, "model.h5"),
         SizePart("not searched", "model.h5: beyond the limit of the search", 156, "model.h5"),
     }
-    said = "Not looked through: 156 bytes, compressed in an unknown way or beyond the first 200."
-    assert found.notes[-1] == said
+    text = "Not looked through: 156 bytes, compressed in an unknown way or beyond the first 200."
+    assert result.notes[-1] == text
 
 
 def test_repetitive_tensor_is_found_in_time(empty_library: Library):
@@ -379,14 +381,14 @@ def test_breakdown_of_notebook_run_groups_by_file_kind(empty_library: Library):
     run = make_run(empty_library, demo=None, settings=None)
     model = make_zip({"config.json": b"{}", "model.weights.h5": KERNEL.tobytes()}, zipfile.ZIP_STORED)
     artifact = make_artifact_with_files(empty_library, run, model_keras=model, model_tflite=b"graph")
-    found = break_down_sizes(empty_library, artifact.id)
-    assert bytes_by_group(found.parts) == {
+    result = break_down_sizes(empty_library, artifact.id)
+    assert bytes_by_group(result.parts) == {
         "weights and structure": 128,
         "graph": 5,
         "metadata": 2,
         "structure and padding": len(model) - 130,
     }
-    assert found.notes == [
+    assert result.notes == [
         "The run was added from a notebook and keeps no single values, so nothing could be looked for: bytes are named "
         "by the kind of file that they lie in."
     ]
@@ -404,14 +406,14 @@ def test_bytes_command_prints_the_same_parts(empty_library: Library, small_run: 
     artifact = make_artifact_with_files(empty_library, small_run, model_h5=KERNEL.tobytes() + BIAS.tobytes())
     command = [sys.executable, "-m", "core", "bytes", artifact.id, *(["--json"] if as_json else [])]
     environment = os.environ | {"ROUNDTRIP_HOME": str(empty_library.home)}
-    said = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True).stdout
     if as_json:
-        found = json.loads(said)
-        assert (found["bytes"], sum(part["bytes"] for part in found["parts"])) == (144, 144)
-        assert [part["name"] for part in found["parts"]] == ["kernel", "bias"]
+        document = json.loads(output)
+        assert (document["bytes"], sum(part["bytes"] for part in document["parts"])) == (144, 144)
+        assert [part["name"] for part in document["parts"]] == ["kernel", "bias"]
     else:
-        assert said.splitlines()[1].split() == ["128", "weights", "kernel", "model.h5"]
-        assert said.splitlines()[3] == "Tensors of optimizer state found: 0 of 1."
+        assert output.splitlines()[1].split() == ["128", "weights", "kernel", "model.h5"]
+        assert output.splitlines()[3] == "Tensors of optimizer state found: 0 of 1."
 
 
 def test_breakdown_of_damaged_artifact_raises_damaged(empty_library: Library, small_run: Run):

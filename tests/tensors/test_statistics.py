@@ -30,8 +30,8 @@ def make_known_tensor(name: str, array: np.ndarray, group: str = "weights") -> T
 
 
 def match_arrays(ours: list[np.ndarray], theirs: list[np.ndarray], names: str = "different") -> list:
-    left = [make_known_tensor(f"a{at}", one) for at, one in enumerate(ours)]
-    right = [make_known_tensor(f"{'a' if names == 'same' else 'b'}{at}", one) for at, one in enumerate(theirs)]
+    left = [make_known_tensor(f"a{at}", item) for at, item in enumerate(ours)]
+    right = [make_known_tensor(f"{'a' if names == 'same' else 'b'}{at}", item) for at, item in enumerate(theirs)]
     return match_tensors(left, right, ours.__getitem__, theirs.__getitem__)
 
 
@@ -39,17 +39,17 @@ def match_arrays(ours: list[np.ndarray], theirs: list[np.ndarray], names: str = 
 def test_statistics_match_numpy_across_chunks(dtype, monkeypatch):
     monkeypatch.setattr(counting, "CHUNK_VALUES", 7)
     array = (RANDOM.normal(size=(5, 4, 3)) * 3).astype(dtype)
-    found, wide = compute_statistics(array), array.astype("float64")
-    assert found["count"] == 60
-    assert (found["min"], found["max"]) == (wide.min(), wide.max())
-    assert found["mean"] == pytest.approx(wide.mean(), rel=1e-12)
-    assert found["std"] == pytest.approx(wide.std(), rel=1e-12)
-    assert found["zeros"] == int((wide == 0).sum())
+    result, wide = compute_statistics(array), array.astype("float64")
+    assert result["count"] == 60
+    assert (result["min"], result["max"]) == (wide.min(), wide.max())
+    assert result["mean"] == pytest.approx(wide.mean(), rel=1e-12)
+    assert result["std"] == pytest.approx(wide.std(), rel=1e-12)
+    assert result["zeros"] == int((wide == 0).sum())
 
 
 def test_statistics_count_non_finite_values_separately():
-    found = compute_statistics(np.array([np.nan, np.inf, -np.inf, 1.0, 3.0, 0.0], "float32"))
-    assert found == {
+    result = compute_statistics(np.array([np.nan, np.inf, -np.inf, 1.0, 3.0, 0.0], "float32"))
+    assert result == {
         "count": 6,
         "min": 0.0,
         "max": 3.0,
@@ -70,22 +70,22 @@ def test_statistics_without_finite_numbers_are_none():
 def test_histogram_matches_numpy():
     array = RANDOM.normal(size=5000).astype("float32")
     counts, edges = np.histogram(array.astype("float64"), 48)
-    found = compute_histogram(array)
-    assert found["counts"] == counts.tolist()
-    assert found["edges"] == pytest.approx(edges.tolist())
+    result = compute_histogram(array)
+    assert result["counts"] == counts.tolist()
+    assert result["edges"] == pytest.approx(edges.tolist())
 
 
 def test_tensor_distance_locates_one_changed_value(monkeypatch):
     monkeypatch.setattr(measuring, "CHUNK_VALUES", 10)
-    ours = RANDOM.normal(size=(6, 7))
-    theirs = ours.copy()
-    theirs[4, 2] += 0.5
-    found = tensor_distance(ours, theirs)
-    assert not found["equal"]
-    assert (found["changed"], found["lost"], found["at"]) == (1, 0, [4, 2])
-    assert found["max_abs"] == pytest.approx(0.5, rel=1e-12)
-    assert found["mean_abs"] == pytest.approx(0.5 / 42, rel=1e-9)
-    assert found["relative"] == pytest.approx(0.5 / np.linalg.norm(ours), rel=1e-9)
+    left = RANDOM.normal(size=(6, 7))
+    right = left.copy()
+    right[4, 2] += 0.5
+    result = tensor_distance(left, right)
+    assert not result["equal"]
+    assert (result["changed"], result["lost"], result["at"]) == (1, 0, [4, 2])
+    assert result["max_abs"] == pytest.approx(0.5, rel=1e-12)
+    assert result["mean_abs"] == pytest.approx(0.5 / 42, rel=1e-9)
+    assert result["relative"] == pytest.approx(0.5 / np.linalg.norm(left), rel=1e-9)
 
 
 def test_tensor_distance_equal_means_bit_for_bit():
@@ -96,8 +96,8 @@ def test_tensor_distance_equal_means_bit_for_bit():
 
 
 def test_tensor_distance_counts_value_turned_nan_as_lost():
-    found = tensor_distance(np.array([1.0, 2.0]), np.array([np.nan, 2.0]))
-    assert (found["changed"], found["lost"], found["max_abs"]) == (1, 1, 0.0)
+    result = tensor_distance(np.array([1.0, 2.0]), np.array([np.nan, 2.0]))
+    assert (result["changed"], result["lost"], result["max_abs"]) == (1, 1, 0.0)
 
 
 def test_find_transpositions_lists_all_axis_orders():
@@ -108,50 +108,50 @@ def test_find_transpositions_lists_all_axis_orders():
 
 def test_renamed_tensors_are_paired_by_their_bits():
     arrays = [RANDOM.normal(size=(3, 4)) for _ in range(4)]
-    assert [(one.left, one.right, one.by) for one in match_arrays(arrays, arrays[::-1])] == [
+    assert [(array.left, array.right, array.by) for array in match_arrays(arrays, arrays[::-1])] == [
         (at, 3 - at, "bits") for at in range(4)
     ]
 
 
 def test_match_tensors_transposed_and_rounded_kernels_by_values():
     kernels = [RANDOM.normal(size=(3, 3, 4, 5)).astype("float32") for _ in range(3)]
-    turned = [one.transpose(3, 0, 1, 2).astype("float16").astype("float32") for one in (kernels[2], kernels[0])]
-    found = match_arrays(kernels, turned)
-    assert [(one.left, one.right, one.by, one.transposition) for one in found] == [
+    turned = [item.transpose(3, 0, 1, 2).astype("float16").astype("float32") for item in (kernels[2], kernels[0])]
+    result = match_arrays(kernels, turned)
+    assert [(item.left, item.right, item.by, item.transposition) for item in result] == [
         (0, 1, "values", "transposed 3, 0, 1, 2"),
         (2, 0, "values", "transposed 3, 0, 1, 2"),
     ]
-    moved = apply_transposition(kernels[0], found[0].transposition, turned[1].shape)
+    moved = apply_transposition(kernels[0], result[0].transposition, turned[1].shape)
     assert tensor_distance(moved, turned[1])["max_abs"] < 2e-3
 
 
 def test_match_tensors_reshaped_by_bits():
     array = RANDOM.normal(size=12)
-    (found,) = match_arrays([array], [array.reshape(1, 12)])
-    assert (found.by, found.transposition) == ("bits", "reshaped")
+    (result,) = match_arrays([array], [array.reshape(1, 12)])
+    assert (result.by, result.transposition) == ("bits", "reshaped")
 
 
 def test_match_tensors_equal_name_regardless_of_values():
-    (found,) = match_arrays([np.zeros(5)], [np.full(5, 9.0)], names="same")
-    assert found.by == "name"
+    (result,) = match_arrays([np.zeros(5)], [np.full(5, 9.0)], names="same")
+    assert result.by == "name"
 
 
 def test_match_tensors_never_matches_different_groups():
     array = RANDOM.normal(size=8)
-    ours, theirs = [make_known_tensor("a", array, "weights")], [make_known_tensor("b", array + 1e-6, "optimizer state")]
-    assert match_tensors(ours, theirs, lambda at: array, lambda at: array) == []
+    left, right = [make_known_tensor("a", array, "weights")], [make_known_tensor("b", array + 1e-6, "optimizer state")]
+    assert match_tensors(left, right, lambda at: array, lambda at: array) == []
 
 
 def test_diff_json_compares_by_path_and_layers_by_name():
-    ours = {"name": "m", "layers": [{"name": "a", "units": 3}, {"name": "b", "units": 4}]}
-    theirs = {"name": "m", "layers": [{"name": "b", "units": 5}, {"name": "c"}]}
-    assert diff_json(ours, theirs) == [
+    left = {"name": "m", "layers": [{"name": "a", "units": 3}, {"name": "b", "units": 4}]}
+    right = {"name": "m", "layers": [{"name": "b", "units": 5}, {"name": "c"}]}
+    assert diff_json(left, right) == [
         JsonChange("layers.a", "only in A", {"name": "a", "units": 3}, None),
         JsonChange("layers.b.units", "changed", 4, 5),
         JsonChange("layers.c", "only in B", None, {"name": "c"}),
     ]
-    assert next(iter(diff_json(ours, ours, include_equal=True))).path == "name"
-    assert diff_json(ours, ours) == []
+    assert next(iter(diff_json(left, left, include_equal=True))).path == "name"
+    assert diff_json(left, left) == []
 
 
 def test_diff_json_distinguishes_true_from_1():

@@ -42,7 +42,7 @@ def test_labels_of_imported_run_replace_live_model():
 
 
 def test_matrix_exports_mark_imported_rows():
-    cells = {one.key: Finding("kept", "so") for one in COLUMNS}
+    cells = {column.key: Finding("kept", "so") for column in COLUMNS}
     rows = [MatrixRow("onnx", "a1", cells, trust="brought in"), MatrixRow("keras", "a2", cells)]
     assert to_csv(rows).splitlines()[1].startswith("onnx · brought in,")
     assert to_csv(rows).splitlines()[2].startswith("keras,")

@@ -33,22 +33,24 @@ PLOTTED_FIELDS = {"histogram", "by_magnitude", "by_column", "heat", "agreement"}
 
 
 def test_metrics_cover_every_number_with_name_and_description():
-    said = {one.key.partition(".")[0] for one in ALL_METRICS}
-    assert {one.name for one in fields(OutputMetrics)} - UNLABELLED_FIELDS - PLOTTED_FIELDS == said
-    classes = {one.key.removeprefix("classes.") for one in ALL_METRICS if one.key.startswith("classes.")}
-    assert {one.name for one in fields(ClassificationMetrics)} - PLOTTED_FIELDS - {
+    text = {metric.key.partition(".")[0] for metric in ALL_METRICS}
+    assert {field.name for field in fields(OutputMetrics)} - UNLABELLED_FIELDS - PLOTTED_FIELDS == text
+    classes = {metric.key.removeprefix("classes.") for metric in ALL_METRICS if metric.key.startswith("classes.")}
+    assert {field.name for field in fields(ClassificationMetrics)} - PLOTTED_FIELDS - {
         "classes",
         "changed",
         "astray",
     } == classes
-    assert [one.key for one in ALL_METRICS if len(one.description) < 20 or not one.description.endswith(".")] == []
+    assert [
+        metric.key for metric in ALL_METRICS if len(metric.description) < 20 or not metric.description.endswith(".")
+    ] == []
 
 
 def test_format_number_is_short_and_readable():
-    assert [format_number(one) for one in (0.0, 1.79e-7, 0.00123456, 756082.3, "inf", "-inf", "nan")] == [
+    assert [format_number(item) for item in (0.0, 1.79e-7, 0.00123456, 756082.3, "inf", "-inf", "nan")] == [
         "0", "1.79e-7", "0.00123", "756,082", "∞", "−∞", "NaN"
     ]  # fmt: skip
-    assert [format_cosine(one) for one in (1.0, 1 - 1e-15, 1 - 2.5e-6, 0.5)] == [
+    assert [format_cosine(item) for item in (1.0, 1 - 1e-15, 1 - 2.5e-6, 0.5)] == [
         "1",
         "1",
         "1\u00a0−\u00a02.5e-6",
@@ -66,24 +68,24 @@ def test_formatted_needed_tolerance_passes_when_typed_in(value):
 
 
 def test_tolerances_needed_are_rounded_upward():
-    found = {"atol_needed": 1.2341e-5, "rtol_needed": 1234.5}
-    said = [one.format_from(found) for one in ALL_METRICS if one.key in found]
-    assert said == ["1.24e-5", "1.24e3"]
-    assert [format_rounded_up(one) for one in (0.0, 0.5, "inf")] == ["0", "0.5", "∞"]
+    result = {"atol_needed": 1.2341e-5, "rtol_needed": 1234.5}
+    text = [metric.format_from(result) for metric in ALL_METRICS if metric.key in result]
+    assert text == ["1.24e-5", "1.24e3"]
+    assert [format_rounded_up(item) for item in (0.0, 0.5, "inf")] == ["0", "0.5", "∞"]
 
 
 def test_metrics_of_text_output_are_dashes():
-    found = compare({"y": np.array(["a", "b"])}, {"y": np.array(["a", "="])}).to_json()["outputs"][0]
-    said = {one.key: one.format_from(found) for one in ALL_METRICS}
-    assert said["max_abs"] == said["classes.broken"] == "–"
-    assert [said[one.key] for one in WORST_VALUE_METRICS] == ["row 1", "b", "="]
+    result = compare({"y": np.array(["a", "b"])}, {"y": np.array(["a", "="])}).to_json()["outputs"][0]
+    text = {metric.key: metric.format_from(result) for metric in ALL_METRICS}
+    assert text["max_abs"] == text["classes.broken"] == "–"
+    assert [text[metric.key] for metric in WORST_VALUE_METRICS] == ["row 1", "b", "="]
 
 
 TRUTH = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
 
 
 def compare_predictions(reference: list[int], answer: list[int]) -> dict:
-    rows = [np.eye(3, dtype="float32")[one] for one in (reference, answer)]
+    rows = [np.eye(3, dtype="float32")[item] for item in (reference, answer)]
     return compare({"y": rows[0]}, {"y": rows[1]}, True, {"y": TRUTH}).to_json()["outputs"][0]
 
 
@@ -121,8 +123,8 @@ def test_summarize_changes_equal_accuracy_mentions_changed_classes(reference: li
 
 def test_summarize_changes_without_targets_counts_changes_only():
     rows = np.eye(3, dtype="float32")
-    found = compare({"y": rows}, {"y": rows[[0, 1, 1]]}, True).to_json()["outputs"][0]
-    assert summarize_changes(found) == "1 answer changed. The right answers are not known for these rows."
+    result = compare({"y": rows}, {"y": rows[[0, 1, 1]]}, True).to_json()["outputs"][0]
+    assert summarize_changes(result) == "1 answer changed. The right answers are not known for these rows."
     assert summarize_changes(compare({"y": rows}, {"y": rows}, True).to_json()["outputs"][0]) == "No answer changed."
 
 
@@ -130,8 +132,8 @@ def test_summarize_changes_mentions_non_finite_rows():
     rows = np.eye(3, dtype="float32")
     other = rows.copy()
     other[0, 0] = np.inf
-    found = compare({"y": rows}, {"y": other}, True, {"y": np.arange(3)}).to_json()["outputs"][0]
-    assert summarize_changes(found).endswith(
+    result = compare({"y": rows}, {"y": other}, True, {"y": np.arange(3)}).to_json()["outputs"][0]
+    assert summarize_changes(result).endswith(
         "1 answer changed: 1 is of the same class, with a number that is not finite."
     )
 

@@ -22,21 +22,21 @@ def large_library_jobs(tmp_path_factory: pytest.TempPathFactory, worker: Worker,
 
 
 def page_messages(app: AppTest) -> str:
-    return "\n".join(one.value for one in [*app.caption, *app.warning, *app.info, *app.error]).replace("\\", "")
+    return "\n".join(caption.value for caption in [*app.caption, *app.warning, *app.info, *app.error]).replace("\\", "")
 
 
 def find_select_box(app: AppTest, label: str):
-    (found,) = [one for one in (*app.selectbox, *app.multiselect) if one.label == label]
-    return found
+    (selectbox,) = [item for item in (*app.selectbox, *app.multiselect) if item.label == label]
+    return selectbox
 
 
 def test_artifact_picker_small_library_has_no_search(visit, empty_jobs):
     run = make_run(empty_jobs.library)
-    kept = [make_artifact(empty_jobs.library, run, key).id for key in ("keras", "h5", "keras")]
-    app = visit(empty_jobs, "inspect", artifact=kept[0])
+    stored = [make_artifact(empty_jobs.library, run, key).id for key in ("keras", "h5", "keras")]
+    app = visit(empty_jobs, "inspect", artifact=stored[0])
     assert not app.text_input
     assert len(find_select_box(app, "Artifact").options) == 4  # and nothing
-    assert [kept[0] in one for one in find_select_box(app, "Beside it").options] == [False] * 3
+    assert [stored[0] in option for option in find_select_box(app, "Beside it").options] == [False] * 3
 
 
 def test_artifact_picker_large_library_offers_newest_and_search(visit, large_library_jobs):
@@ -45,10 +45,10 @@ def test_artifact_picker_large_library_offers_newest_and_search(visit, large_lib
     app = visit(large_library_jobs, "inspect")
     assert "60 artifacts; the newest 50 can be chosen below." in page_messages(app)
     assert len(find_select_box(app, "Artifact").options) == 51
-    assert not any(oldest in one for one in find_select_box(app, "Artifact").options)
+    assert not any(oldest in option for option in find_select_box(app, "Artifact").options)
     app.text_input[0].input(oldest).run()
     assert "1 artifact fits." in page_messages(app)
-    assert [oldest in one for one in find_select_box(app, "Artifact").options] == [False, True]
+    assert [oldest in option for option in find_select_box(app, "Artifact").options] == [False, True]
     app.text_input[0].input("no such words").run()
     assert "No artifact fits. Clear the search." in page_messages(app)
 
@@ -61,7 +61,7 @@ def test_artifact_picker_selection_survives_search(visit, large_library_jobs):
         assert not app.exception
         assert find_select_box(app, "Copies").value == [ids[0], ids[-1]]
         assert find_select_box(app, "Held against").value == ids[-2]
-    assert any(ids[30] in one for one in find_select_box(app, "Copies").options)
+    assert any(ids[30] in option for option in find_select_box(app, "Copies").options)
 
 
 def test_artifact_picker_reports_missing_and_unreadable_artifacts(visit, empty_jobs):
@@ -71,7 +71,7 @@ def test_artifact_picker_reports_missing_and_unreadable_artifacts(visit, empty_j
     overwrite_file(library.home / "artifacts" / ids[0] / "artifact.json", "{")
     app = visit(empty_jobs, "inspect", artifact=ids[0], beside="a00000000ff")
     assert f"Not in the library any more, or never was: {ids[0]}, a00000000ff" in page_messages(app)
-    assert not any(ids[0] in one for one in find_select_box(app, "Artifact").options)
+    assert not any(ids[0] in option for option in find_select_box(app, "Artifact").options)
 
 
 def test_resume_page_offers_only_artifacts_of_the_run(visit, large_library_jobs):

@@ -25,8 +25,8 @@ def open_benchmark_view(monkeypatch: pytest.MonkeyPatch, jobs):
     def draw(**fidelity: float | None) -> AppTest:
         entries = {entry.id: entry for entry in jobs.library.find()}
         names = {id_: f"Copy {at}" for at, id_ in enumerate(fidelity, 1)}
-        kept = {id_: entries[id_] for id_ in fidelity}
-        given = {"ids": list(fidelity), "names": names, "entries": kept, "fidelity": fidelity}
+        stored = {id_: entries[id_] for id_ in fidelity}
+        given = {"ids": list(fidelity), "names": names, "entries": stored, "fidelity": fidelity}
         return AppTest.from_function(draw_costs, kwargs=given, default_timeout=60).run()
 
     yield draw
@@ -35,7 +35,7 @@ def open_benchmark_view(monkeypatch: pytest.MonkeyPatch, jobs):
 
 def page_text(app: AppTest) -> str:
     """All text of a page, without its emphasis."""
-    return "\n".join(one.value for one in (*app.markdown, *app.caption)).replace("*", "")
+    return "\n".join(markdown.value for markdown in (*app.markdown, *app.caption)).replace("*", "")
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def require_no_exception(app: AppTest) -> AppTest:
 
 def read_query_params(app: AppTest) -> dict[str, str]:
     """A value is a text when it was set for the page, and a list of them when the page has set it."""
-    return {name: one if isinstance(one, str) else one[0] for name, one in app.query_params.items()}
+    return {name: item if isinstance(item, str) else item[0] for name, item in app.query_params.items()}
 
 
 def chosen_input_id(app: AppTest) -> str | None:
@@ -92,7 +92,7 @@ def test_inputs_chooser_offers_only_kinds_that_fit_the_model(
     app = open_input_page(trained(demo), draws)
     control = app.segmented_control("in-address-ask")
     labels = {"held-out": "Held-out", "drawn": "Draw", "typed": "Type", "file": "Upload", "random": "Random"}
-    assert [next(key for key, words in labels.items() if words in one) for one in control.options] == ways
+    assert [next(key for key, words in labels.items() if words in option) for option in control.options] == ways
 
 
 def test_inputs_chooser_held_out_selection_survives_reload(input_store: Inputs, trained):
@@ -107,11 +107,11 @@ def test_inputs_chooser_held_out_selection_survives_reload(input_store: Inputs, 
     app.slider(f"held-{run}-rows").set_value(10).run()
     app.toggle(f"held-{run}-drawn").set_value(True).run()
     app.number_input(f"held-{run}-seed").set_value(7).run()
-    kept = input_store.read(chosen_input_id(require_no_exception(app)))
-    assert kept.words == "10 held-out rows of “digits”, classes 3 and 8, seed 7"
-    assert set(np.argmax(input_store.read_targets(kept.id)["digit"], axis=1)) == {3, 8}
+    stored = input_store.read(chosen_input_id(require_no_exception(app)))
+    assert stored.words == "10 held-out rows of “digits”, classes 3 and 8, seed 7"
+    assert set(np.argmax(input_store.read_targets(stored.id)["digit"], axis=1)) == {3, 8}
     other = reopen(app, run)
-    assert chosen_input_id(other) == kept.id
+    assert chosen_input_id(other) == stored.id
     assert other.slider(f"held-{run}-rows").value == 10
     assert other.pills(f"held-{run}-classes").value == ["3", "8"]
     assert other.number_input(f"held-{run}-seed").value == 7
@@ -123,9 +123,9 @@ def test_inputs_chooser_typed_values_survive_reload(input_store: Inputs, trained
     assert input_store.read_rows(chosen_input_id(app), [0])["day"].tolist() == [["Sun"]]
     app.slider(f"type-{run}-0").set_value(30.01).run()
     app.segmented_control(f"type-{run}-4").set_value("Thur").run()
-    kept = input_store.read_rows(chosen_input_id(require_no_exception(app)), [0])
-    assert kept["total_bill"].tolist() == [[np.float32(30.01)]]
-    assert kept["day"].tolist() == [["Thur"]]
+    rows = input_store.read_rows(chosen_input_id(require_no_exception(app)), [0])
+    assert rows["total_bill"].tolist() == [[np.float32(30.01)]]
+    assert rows["day"].tolist() == [["Thur"]]
     other = reopen(app, run)
     assert chosen_input_id(other) == chosen_input_id(app)
     assert other.slider(f"type-{run}-0").value == 30.01
@@ -138,14 +138,14 @@ def test_inputs_chooser_random_rows_are_made_on_click_and_in_url(input_store: In
     app.number_input("random-rows").set_value(12)
     app.number_input("random-high").set_value(50.0)
     app.button[-1].click().run()
-    kept = input_store.read(chosen_input_id(require_no_exception(app)))
-    assert kept.words == "12 random rows from 0 to 50, seed 0"
-    assert [one["name"] for one in kept.columns] == [one["name"] for one in specs_of_run(input_store, run)]
+    stored = input_store.read(chosen_input_id(require_no_exception(app)))
+    assert stored.words == "12 random rows from 0 to 50, seed 0"
+    assert [column["name"] for column in stored.columns] == [item["name"] for item in specs_of_run(input_store, run)]
     other = reopen(app, run)
-    assert chosen_input_id(other) == kept.id
+    assert chosen_input_id(other) == stored.id
     assert other.number_input("random-rows").value == 12
     back = choose_input_source(choose_input_source(app, "held-out"), "random")
-    assert chosen_input_id(back) == kept.id
+    assert chosen_input_id(back) == stored.id
 
 
 def specs_of_run(sets: Inputs, run: str) -> list[dict]:
@@ -161,11 +161,11 @@ def test_inputs_chooser_upload_is_stored_and_widget_cleared(input_store: Inputs,
     buffer = io.BytesIO()
     np.save(buffer, np.full((3, 64), 0.25))
     app.file_uploader[0].upload("three.npy", buffer.getvalue(), "application/octet-stream").run()
-    kept = input_store.read(chosen_input_id(require_no_exception(app)))
-    assert kept.words == "3 rows of the file “three.npy”"
+    stored = input_store.read(chosen_input_id(require_no_exception(app)))
+    assert stored.words == "3 rows of the file “three.npy”"
     assert "“pixels” came as float64 and was turned into float32\\." in app.caption[0].value
     assert not app.file_uploader[0].value
-    assert chosen_input_id(reopen(app, run)) == kept.id
+    assert chosen_input_id(reopen(app, run)) == stored.id
 
 
 def test_inputs_chooser_invalid_upload_is_reported_and_not_chosen(input_store: Inputs, trained):
@@ -181,19 +181,19 @@ def test_inputs_chooser_drawing_is_restored_from_url(input_store: Inputs, traine
     app = choose_input_source(open_input_page(run, draws=True), "drawn")
     assert chosen_input_id(app) is None
     app.toggle[0].set_value(True).run()
-    kept = input_store.read(chosen_input_id(require_no_exception(app)))
-    assert (kept.kind, kept.rows) == ("drawn", 1)
-    other = open_input_page(run, draws=True, inputs=kept.id)
-    assert chosen_input_id(other) == kept.id
+    stored = input_store.read(chosen_input_id(require_no_exception(app)))
+    assert (stored.kind, stored.rows) == ("drawn", 1)
+    other = open_input_page(run, draws=True, inputs=stored.id)
+    assert chosen_input_id(other) == stored.id
     app.toggle[0].set_value(False).run()
     assert chosen_input_id(require_no_exception(app)) is None
 
 
 def test_inputs_chooser_shows_search_result_from_url(input_store: Inputs, trained):
     run = trained("digits-mlp")
-    kept = input_store.add_search_result({"pixels": np.zeros((1, 64), "float32")}, {}, "Here they disagree")
-    app = open_input_page(run, inputs=kept.id)
-    assert chosen_input_id(app) == kept.id
+    input_set = input_store.add_search_result({"pixels": np.zeros((1, 64), "float32")}, {}, "Here they disagree")
+    app = open_input_page(run, inputs=input_set.id)
+    assert chosen_input_id(app) == input_set.id
     assert app.segmented_control("in-address-ask").value == "found"
 
 
@@ -217,12 +217,12 @@ def fetch_route(address: str) -> tuple[Response, bytes]:
     from ui.routes import ROUTES
 
     scope = {"type": "http", "method": "GET", "path": address, "headers": []}
-    (route, more), *_ = [(one, found[1]) for one in ROUTES if (found := one.matches(scope))[0] is Match.FULL]
+    (route, more), *_ = [(item, result[1]) for item in ROUTES if (result := item.matches(scope))[0] is Match.FULL]
 
     async def whole() -> tuple[Response, bytes]:
         reply = await route.endpoint(Request(scope | more))
         streamed = hasattr(reply, "body_iterator")
-        return reply, b"".join([one async for one in reply.body_iterator]) if streamed else reply.body
+        return reply, b"".join([item async for item in reply.body_iterator]) if streamed else reply.body
 
     # In a thread of its own: a browser test before this one may have left its loop running in this one.
     with ThreadPoolExecutor(1) as pool:
@@ -232,24 +232,24 @@ def fetch_route(address: str) -> tuple[Response, bytes]:
 def test_inputs_download_npz_can_be_uploaded_again(input_store: Inputs, tmp_path):
     from ui.routes import inputs_url
 
-    kept = input_store.add_typed({"pixels": np.full((2, 64), 0.5, "float32")})
-    reply, body = fetch_route(inputs_url(kept.id))
-    assert reply.headers["content-disposition"] == f'attachment; filename="roundtrip-inputs-{kept.id}.npz"'
+    input_set = input_store.add_typed({"pixels": np.full((2, 64), 0.5, "float32")})
+    reply, body = fetch_route(inputs_url(input_set.id))
+    assert reply.headers["content-disposition"] == f'attachment; filename="roundtrip-inputs-{input_set.id}.npz"'
     assert int(reply.headers["content-length"]) == len(body)
     (tmp_path / "x.npz").write_bytes(body)
     read = input_store.add_file(tmp_path / "x.npz", [{"name": "pixels", "dtype": "float32", "shape": [None, 64]}])
     assert (
         input_store.read_rows(read.id, slice(None))["pixels"].tolist()
-        == input_store.read_rows(kept.id, slice(None))["pixels"].tolist()
+        == input_store.read_rows(input_set.id, slice(None))["pixels"].tolist()
     )
     reply, body = fetch_route("/inputs/i0123456789.npz")
     assert (reply.status_code, body[:30]) == (404, b"These inputs are not kept any ")
 
 
 def test_inputs_chooser_warns_about_values_outside_data_range(visit, jobs: Jobs, saved: Callable):
-    kept = Inputs(jobs.library.home).add_random(
+    input_set = Inputs(jobs.library.home).add_random(
         [{"name": "pixels", "dtype": "float32", "shape": [None, 64]}], 5, 0.0, 16.0, seed=1
     )
-    app = visit(jobs, "compare", artifact=[saved("digits-mlp", "keras")["artifact"]], inputs=kept.id)
-    words = "\n".join(one.value for one in app.caption).replace("\\", "")
+    app = visit(jobs, "compare", artifact=[saved("digits-mlp", "keras")["artifact"]], inputs=input_set.id)
+    words = "\n".join(caption.value for caption in app.caption).replace("\\", "")
     assert "in the data of the run it goes from 0 to 1" in words

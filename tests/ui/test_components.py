@@ -66,13 +66,13 @@ def test_verdicts_have_label_and_badge():
 def test_plain_text_escapes_untrusted_markdown(text: str):
     from markdown_it import MarkdownIt
 
-    said = MarkdownIt("js-default").render(escape_markdown(text))
-    assert "<a" not in said
-    assert "<img" not in said
-    assert "<script" not in said
-    assert "<strong" not in said
-    assert "<h1" not in said
-    assert "<code" not in said
+    output = MarkdownIt("js-default").render(escape_markdown(text))
+    assert "<a" not in output
+    assert "<img" not in output
+    assert "<script" not in output
+    assert "<strong" not in output
+    assert "<h1" not in output
+    assert "<code" not in output
 
 
 @pytest.mark.parametrize(

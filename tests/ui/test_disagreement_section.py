@@ -38,8 +38,8 @@ def page_text(app: AppTest) -> str:
 
 
 def read_query_param(app: AppTest, name: str) -> str:
-    found = app.query_params[name]
-    return found if isinstance(found, str) else found[0]
+    result = app.query_params[name]
+    return result if isinstance(result, str) else result[0]
 
 
 def test_disagreement_tab_shows_predictions_and_offers_input_to_all(jobs, trained, open_disagreement_view):
@@ -48,8 +48,8 @@ def test_disagreement_tab_shows_predictions_and_offers_input_to_all(jobs, traine
     job = wait_until_done(jobs, jobs.find_disagreement(run, other, seconds=120, evaluations=700))
     app = open_disagreement_view(run, other, job.id)
     assert not app.exception
-    one, two = job.result["found"]["said"]
-    assert f"#### **The live model** says **{one}**" in page_text(app)
+    text, two = job.result["found"]["said"]
+    assert f"#### **The live model** says **{text}**" in page_text(app)
     assert f"**the other** says **{two}**" in page_text(app)
     assert ", on this text" in page_text(app)
     assert "Asked 140 rows of the data and " in page_text(app)
@@ -68,7 +68,7 @@ def test_disagreement_tab_without_result_shows_counts(jobs, trained, saved, open
         f"Asked 1,797 rows of the data and {made:,} made inputs: not one number of any answer differed."
         in page_text(app)
     )
-    assert [one.label for one in app.button] == ["Find a disagreement"]
+    assert [button.label for button in app.button] == ["Find a disagreement"]
 
 
 def test_disagreement_tab_click_starts_search_and_sets_url(jobs, trained, saved, open_disagreement_view):

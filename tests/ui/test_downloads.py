@@ -71,22 +71,22 @@ def request_route(address: str, method: str = "GET", between=lambda: None, **hea
     given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     scope = {"type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1"}
     scope |= {"method": method, "path": address, "raw_path": address.encode(), "query_string": b"", "headers": given}
-    found: dict = {"body": b""}
+    result: dict = {"body": b""}
 
     async def receive():
         await asyncio.sleep(60)
 
     async def hear(message):
         if message["type"] == "http.response.start":
-            found["status"] = message["status"]
-            found["headers"] = {name.decode(): value.decode() for name, value in message["headers"]}
+            result["status"] = message["status"]
+            result["headers"] = {name.decode(): value.decode() for name, value in message["headers"]}
             between()
-        found["body"] += message.get("body", b"")
+        result["body"] += message.get("body", b"")
 
     # In a thread of its own: a browser test before this one may have left its loop running in this one.
     with ThreadPoolExecutor(1) as pool:
         pool.submit(asyncio.run, Starlette(routes=ROUTES)(scope, receive, hear)).result()
-    return Reply(found["status"], found["headers"], found["body"])
+    return Reply(result["status"], result["headers"], result["body"])
 
 
 def list_staged(library: Library) -> list[Path]:
@@ -94,13 +94,13 @@ def list_staged(library: Library) -> list[Path]:
 
 
 def test_download_single_file_has_its_hash_as_etag(library: Library):
-    one = make_artifact_of(library, **{"model.keras": CONTENT})
-    reply = request_route(download_url([one.id]))
+    artifact_of = make_artifact_of(library, **{"model.keras": CONTENT})
+    reply = request_route(download_url([artifact_of.id]))
     assert (reply.status, reply.body) == (200, CONTENT)
-    assert reply.headers["etag"] == f'"{one.files[0].sha256}"'
+    assert reply.headers["etag"] == f'"{artifact_of.files[0].sha256}"'
     assert reply.headers["content-length"] == str(len(CONTENT))
     assert reply.headers["accept-ranges"] == "bytes"
-    assert reply.headers["content-disposition"] == f'attachment; filename="{one.id}-model.keras"'
+    assert reply.headers["content-disposition"] == f'attachment; filename="{artifact_of.id}-model.keras"'
     assert list_staged(library) == []
 
 
@@ -116,8 +116,8 @@ def test_download_single_file_has_its_hash_as_etag(library: Library):
     ],
 )
 def test_download_range_returns_that_range(library: Library, asked: str, part: slice):
-    one = make_artifact_of(library, **{"model.keras": CONTENT})
-    reply = request_route(download_url([one.id]), range=asked)
+    artifact_of = make_artifact_of(library, **{"model.keras": CONTENT})
+    reply = request_route(download_url([artifact_of.id]), range=asked)
     start, stop, _ = part.indices(len(CONTENT))
     assert (reply.status, reply.body) == (206, CONTENT[part])
     assert reply.headers["content-range"] == f"bytes {start}-{stop - 1}/{len(CONTENT)}"
@@ -139,8 +139,8 @@ def test_download_unsupported_range_returns_whole_file(library: Library, asked: 
 
 
 def test_download_if_range_with_other_etag_returns_whole_file(library: Library):
-    one = make_artifact_of(library, **{"model.keras": CONTENT})
-    address, tag = download_url([one.id]), f'"{one.files[0].sha256}"'
+    artifact_of = make_artifact_of(library, **{"model.keras": CONTENT})
+    address, tag = download_url([artifact_of.id]), f'"{artifact_of.files[0].sha256}"'
     assert request_route(address, range="bytes=3-4", if_range=tag).body == CONTENT[3:5]
     assert request_route(address, range="bytes=3-4", if_range='"another"').body == CONTENT
     assert request_route(address, range="bytes=3-4", if_range=f"W/{tag}").body == CONTENT
@@ -150,32 +150,32 @@ def test_download_if_range_with_other_etag_returns_whole_file(library: Library):
 
 def test_download_head_has_headers_of_get_and_no_body(library: Library):
     address = download_url([make_artifact_of(library, **{"model.keras": CONTENT}).id])
-    said, got = request_route(address, "HEAD", range="bytes=5-9"), request_route(address, range="bytes=5-9")
-    assert (said.status, said.headers, said.body) == (206, got.headers, b"")
+    text, got = request_route(address, "HEAD", range="bytes=5-9"), request_route(address, range="bytes=5-9")
+    assert (text.status, text.headers, text.body) == (206, got.headers, b"")
     assert request_route(address, "HEAD").headers == request_route(address).headers
 
 
 def test_download_of_several_files_is_reproducible_zip(library: Library, tmp_path):
-    one = make_artifact_of(
+    artifact_of = make_artifact_of(
         library, **{"saved_model.pb": CONTENT, "variables__größe.bin": b"", "variables__data": CONTENT * 3}
     )
     other = make_artifact_of(library, **{"model.keras": b"k"})
-    reply = request_route(download_url([one.id, other.id, one.id]))
+    reply = request_route(download_url([artifact_of.id, other.id, artifact_of.id]))
     assert (reply.status, int(reply.headers["content-length"])) == (200, len(reply.body))
     assert reply.headers["content-disposition"] == 'attachment; filename="roundtrip-2-artifacts.zip"'
     with zipfile.ZipFile(io.BytesIO(reply.body)) as archive:
         assert archive.testzip() is None
         assert {name: archive.read(name) for name in archive.namelist()} == {
-            f"{one.id}/saved_model.pb": CONTENT,
-            f"{one.id}/variables/data": CONTENT * 3,
-            f"{one.id}/variables/größe.bin": b"",
+            f"{artifact_of.id}/saved_model.pb": CONTENT,
+            f"{artifact_of.id}/variables/data": CONTENT * 3,
+            f"{artifact_of.id}/variables/größe.bin": b"",
             f"{other.id}/model.keras": b"k",
         }
     (tmp_path / "some.zip").write_bytes(reply.body)
     subprocess.run(["python3", "-m", "zipfile", "-t", tmp_path / "some.zip"], check=True, capture_output=True)
-    again = request_route(download_url([one.id, other.id]))
+    again = request_route(download_url([artifact_of.id, other.id]))
     assert (again.body, again.headers["etag"]) == (reply.body, reply.headers["etag"])
-    assert request_route(download_url([other.id, one.id])).headers["etag"] != reply.headers["etag"]
+    assert request_route(download_url([other.id, artifact_of.id])).headers["etag"] != reply.headers["etag"]
 
 
 def test_download_zip_range_equals_that_part_of_whole(library: Library):
@@ -197,31 +197,31 @@ def test_download_zip_uses_zip64_beyond_limits(library: Library, monkeypatch: py
 
 
 def test_download_unchanged_file_is_hashed_once(library: Library, monkeypatch: pytest.MonkeyPatch):
-    one, read = make_artifact_of(library, a=CONTENT, b=b"b"), []
+    item, read = make_artifact_of(library, a=CONTENT, b=b"b"), []
     through = checking._hash_stream
     monkeypatch.setattr(checking, "_hash_stream", lambda file: read.append(file.name) or through(file))
-    first = request_route(download_url([one.id])).body
-    assert (request_route(download_url([one.id])).body, len(read)) == (first, 2)
-    os.utime(stored_file(library, one, "a"), ns=(1, 1))
-    assert (request_route(download_url([one.id])).body, len(read)) == (first, 3)
+    first = request_route(download_url([item.id])).body
+    assert (request_route(download_url([item.id])).body, len(read)) == (first, 2)
+    os.utime(stored_file(library, item, "a"), ns=(1, 1))
+    assert (request_route(download_url([item.id])).body, len(read)) == (first, 3)
 
 
 def test_recently_modified_file_is_hashed_again(library: Library, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.undo()
-    one, read = make_artifact_of(library, a=CONTENT), []
+    item, read = make_artifact_of(library, a=CONTENT), []
     through = checking._hash_stream
     monkeypatch.setattr(checking, "_hash_stream", lambda file: read.append(1) or through(file))
     for _ in range(2):
-        verify_file(library.home / "artifacts" / one.id / "files", one.files[0])
+        verify_file(library.home / "artifacts" / item.id / "files", item.files[0])
     assert len(read) == 2
 
 
 @pytest.mark.trust
 @pytest.mark.parametrize("harm", ["flip", "cut", "remove", "link", "folder", "pipe"])
 def test_download_damaged_file_is_refused(library: Library, tmp_path, harm: str):
-    one = make_artifact_of(library, a=CONTENT, b=b"b")
-    path = stored_file(library, one, "a")
-    request_route(download_url([one.id]))
+    artifact_of = make_artifact_of(library, a=CONTENT, b=b"b")
+    path = stored_file(library, artifact_of, "a")
+    request_route(download_url([artifact_of.id]))
     path.unlink()
     if harm == "flip":
         path.write_bytes(b"\1" + CONTENT[1:])
@@ -234,7 +234,7 @@ def test_download_damaged_file_is_refused(library: Library, tmp_path, harm: str)
         path.mkdir()
     elif harm == "pipe":
         os.mkfifo(path)
-    reply = request_route(download_url([one.id]))
+    reply = request_route(download_url([artifact_of.id]))
     assert reply.status == 409
     assert reply.body.startswith(b"The file a is missing, or not what was saved")
     assert str(library.home).encode() not in reply.body
@@ -243,36 +243,36 @@ def test_download_damaged_file_is_refused(library: Library, tmp_path, harm: str)
 
 @pytest.mark.trust
 def test_a_linked_folder_is_not_followed(library: Library, tmp_path):
-    one = make_artifact_of(library, sub__a=CONTENT)
-    folder = stored_file(library, one, "sub")
+    artifact_of = make_artifact_of(library, sub__a=CONTENT)
+    folder = stored_file(library, artifact_of, "sub")
     folder.rename(tmp_path / "elsewhere")
     folder.symlink_to(tmp_path / "elsewhere")
-    assert request_route(download_url([one.id])).status == 409
+    assert request_route(download_url([artifact_of.id])).status == 409
 
 
 @pytest.mark.trust
 def test_download_without_free_file_descriptors_is_503(library: Library, monkeypatch: pytest.MonkeyPatch):
-    one = make_artifact_of(library, a=CONTENT)
+    artifact_of = make_artifact_of(library, a=CONTENT)
 
     def refuse(*_):
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(checking.os, "open", refuse)
-    reply = request_route(download_url([one.id]))
+    reply = request_route(download_url([artifact_of.id]))
     monkeypatch.undo()
     assert (reply.status, b"not what was saved" in reply.body) == (503, False)
 
 
 @pytest.mark.trust
 def test_download_record_path_outside_folder_is_refused(library: Library):
-    one = make_artifact_of(library, a=CONTENT)
-    (library.home / "artifacts" / one.id / "secret").write_bytes(CONTENT)
-    record = library.home / "artifacts" / one.id / "artifact.json"
+    artifact_of = make_artifact_of(library, a=CONTENT)
+    (library.home / "artifacts" / artifact_of.id / "secret").write_bytes(CONTENT)
+    record = library.home / "artifacts" / artifact_of.id / "artifact.json"
     for path in ("../secret", "/etc/hostname", "..\\\\secret", ""):
         record.write_text(record.read_text().replace('"path": "a"', f'"path": "{path}"'))
-        assert request_route(download_url([one.id])).status == 409
+        assert request_route(download_url([artifact_of.id])).status == 409
         record.write_text(record.read_text().replace(f'"path": "{path}"', '"path": "a"'))
-    assert request_route(download_url([one.id])).status == 200
+    assert request_route(download_url([artifact_of.id])).status == 200
 
 
 @pytest.mark.trust
@@ -286,23 +286,23 @@ def test_download_malformed_id_is_404(library: Library, asked: str):
 
 @pytest.mark.trust
 def test_download_completes_when_artifact_is_deleted_meanwhile(library: Library):
-    one = make_artifact_of(library, a=CONTENT, b=CONTENT * 500)
-    whole = request_route(download_url([one.id])).body
+    artifact_of = make_artifact_of(library, a=CONTENT, b=CONTENT * 500)
+    whole = request_route(download_url([artifact_of.id])).body
 
     def delete():
-        library.remove(one.id)
+        library.remove(artifact_of.id)
         for path in sorted((library.home / "trash").rglob("*"), reverse=True):
             path.unlink() if path.is_file() else path.rmdir()
 
-    assert request_route(download_url([one.id]), between=delete).body == whole
+    assert request_route(download_url([artifact_of.id]), between=delete).body == whole
     assert list_staged(library) == []
 
 
 @pytest.mark.trust
 def test_download_aborts_when_file_changes_meanwhile(library: Library):
-    one = make_artifact_of(library, a=b"a", b=CONTENT * 500)
-    path, sent = stored_file(library, one, "b"), []
-    with archive_artifacts(library, [one.id]) as parcel:
+    artifact_of = make_artifact_of(library, a=b"a", b=CONTENT * 500)
+    path, sent = stored_file(library, artifact_of, "b"), []
+    with archive_artifacts(library, [artifact_of.id]) as parcel:
         chunks = parcel.read()
         sent += [next(chunks), next(chunks), next(chunks), next(chunks)]
         with path.open("r+b") as file:
@@ -317,8 +317,8 @@ def test_download_aborts_when_file_changes_meanwhile(library: Library):
 
 def test_graph_viewer_gets_only_verified_bytes(library: Library, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("ui.routes.graph_viewer.current_jobs", endpoints.current_jobs)
-    one = make_artifact_of(library, **{"model.keras": CONTENT})
-    address = f"/graph/{one.id}/{graph_token(one.id)}/files/model.keras"
+    artifact_of = make_artifact_of(library, **{"model.keras": CONTENT})
+    address = f"/graph/{artifact_of.id}/{graph_token(artifact_of.id)}/files/model.keras"
     reply = request_route(address)
     assert (reply.status, reply.body, reply.headers["cache-control"]) == (200, CONTENT, "no-store")
     assert "sandbox allow-scripts" in reply.headers["content-security-policy"]
@@ -326,7 +326,7 @@ def test_graph_viewer_gets_only_verified_bytes(library: Library, monkeypatch: py
     assert request_route(address.replace("model.keras", "../artifact.json")).status == 404
 
     def change():
-        stored_file(library, one, "model.keras").write_bytes(b"x" * len(CONTENT))
+        stored_file(library, artifact_of, "model.keras").write_bytes(b"x" * len(CONTENT))
 
     with pytest.raises(checking.Damaged):
         request_route(address, between=change)
@@ -335,14 +335,14 @@ def test_graph_viewer_gets_only_verified_bytes(library: Library, monkeypatch: py
 
 
 def test_download_without_hard_links_reads_files_in_place(library: Library, monkeypatch: pytest.MonkeyPatch):
-    one = make_artifact_of(library, a=CONTENT, b=b"b")
-    whole = request_route(download_url([one.id])).body
+    artifact_of = make_artifact_of(library, a=CONTENT, b=b"b")
+    whole = request_route(download_url([artifact_of.id])).body
 
     def refuse(*_, **__):
         raise OSError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)
-    assert request_route(download_url([one.id])).body == whole
+    assert request_route(download_url([artifact_of.id])).body == whole
     assert list_staged(library) == []
 
 
@@ -383,8 +383,8 @@ def test_export_routes_refusals_are_sentences(library: Library, address: str, sa
 
 
 def test_download_by_alias_follows_the_alias(library: Library):
-    one, two = make_artifact_of(library, a=b"one"), make_artifact_of(library, a=b"two")
-    library.set_alias("champion", one.id)
+    item, two = make_artifact_of(library, a=b"one"), make_artifact_of(library, a=b"two")
+    library.set_alias("champion", item.id)
     assert request_route("/download/champion").body == b"one"
     library.set_alias("champion", two.id)
     assert request_route("/download/champion").body == b"two"

@@ -22,7 +22,7 @@ def page_text(app: AppTest) -> str:
 
 
 def press_button(app: AppTest, label: str) -> AppTest:
-    return next(one for one in app.button if one.label == label).click().run()
+    return next(button for button in app.button if button.label == label).click().run()
 
 
 def wait_for_page_job(app: AppTest, jobs: Jobs) -> AppTest:
@@ -50,7 +50,7 @@ def test_health_page_damage_is_reported_and_linked_to_artifact(visit, jobs_and_a
     app = visit(jobs, "health")
     assert "1 entry is not as it should be**, of 2 artifacts and 1 run" in app.error[0].value
     assert f"**{bad.id}** The file model.bin has changed since it was saved" in page_text(app)
-    assert f"find-{bad.id}" in [one.key for one in app.button]
+    assert f"find-{bad.id}" in [button.key for button in app.button]
 
 
 def test_health_page_shows_repairs_before_applying_them(visit, jobs_and_artifacts):
@@ -59,7 +59,7 @@ def test_health_page_shows_repairs_before_applying_them(visit, jobs_and_artifact
     app = wait_for_page_job(press_button(visit(jobs, "health"), "Look for repairs"), jobs)
     assert app.subheader[0].value == "What would be done"
     assert f"{bad.id} cannot be read" in page_text(app)
-    assert [one.disabled for one in app.button if one.label == "Repair"] == [True]
+    assert [button.disabled for button in app.button if button.label == "Repair"] == [True]
     app.checkbox[0].check().run()
     app = wait_for_page_job(press_button(app, "Repair"), jobs)
     assert "It was moved into the folder quarantine" in page_text(app)
@@ -89,7 +89,7 @@ def test_health_page_escapes_untrusted_names(visit, jobs_and_artifacts):
     jobs, _ = jobs_and_artifacts
     (jobs.library.home / "artifacts" / "<b>x [y](http:z)").write_text("mine")
     jobs.wait(jobs.verify().id)
-    shown = "\n".join(one.value for one in visit(jobs, "health").markdown)
+    shown = "\n".join(markdown.value for markdown in visit(jobs, "health").markdown)
     assert "\\<b\\>x" in shown
     assert "[y](" not in shown
 
@@ -102,9 +102,9 @@ def test_health_page_hides_library_path(visit, jobs_and_artifacts):
 def test_health_page_shows_verification_of_single_artifact(visit, jobs_and_artifacts):
     jobs, (bad, good) = jobs_and_artifacts
     (jobs.library.home / "artifacts" / bad.id / "files" / "model.bin").write_bytes(b"012345678X")
-    for one, found in ((good, "as it was kept."), (bad, "1 not as it should be.")):
-        job = jobs.wait(jobs.verify([one.id]).id)
+    for item, result in ((good, "as it was kept."), (bad, "1 not as it should be.")):
+        job = jobs.wait(jobs.verify([item.id]).id)
         text = page_text(visit(jobs, "health", job=job.id))
-        assert f"({one.id}): {found}" in text
-        assert ("The file model.bin has changed since it was saved" in text) == (one is bad)
+        assert f"({item.id}): {result}" in text
+        assert ("The file model.bin has changed since it was saved" in text) == (item is bad)
     assert "Nothing was verified yet." in page_text(visit(jobs, "health"))

@@ -18,14 +18,14 @@ def open_layers_section(monkeypatch: pytest.MonkeyPatch):
         from ui.compare.layers import show_layers
         from ui.session import current_jobs
 
-        asked = current_jobs().inputs.read(inputs) if inputs else None
-        show_layers(baseline, others, {id_: f"copy {id_}" for id_ in others}, None, asked)
+        request = current_jobs().inputs.read(inputs) if inputs else None
+        show_layers(baseline, others, {id_: f"copy {id_}" for id_ in others}, None, request)
 
     def show(jobs: Jobs, baseline: str, *others: str, inputs: str = "") -> AppTest:
         st.cache_resource.clear()
         monkeypatch.setattr("ui.session.Jobs", lambda: jobs)
-        asked = {"baseline": baseline, "others": list(others), "inputs": inputs}
-        return AppTest.from_function(script, kwargs=asked, default_timeout=60).run()
+        requested = {"baseline": baseline, "others": list(others), "inputs": inputs}
+        return AppTest.from_function(script, kwargs=requested, default_timeout=60).run()
 
     yield show
     st.cache_resource.clear()
@@ -73,11 +73,11 @@ def test_layers_tab_uses_inputs_of_the_page(
     open_layers_section, jobs: Jobs, trained: Callable, saved: Callable, rows, words
 ):
     run, copy = trained("digits-mlp"), saved("digits-mlp", "onnx")["artifact"]
-    asked = Inputs(jobs.library.home, jobs.config).add_random(input_specs(jobs.library, run), rows)
-    app = run_layer_comparison(open_layers_section(jobs, run, copy, inputs=asked.id), jobs)
+    input_set = Inputs(jobs.library.home, jobs.config).add_random(input_specs(jobs.library, run), rows)
+    app = run_layer_comparison(open_layers_section(jobs, run, copy, inputs=input_set.id), jobs)
     assert not app.exception
     assert words in section_text(app)
-    assert jobs.job_store.read(app.query_params["layers"]).request["inputs"] == asked.id
+    assert jobs.job_store.read(app.query_params["layers"]).request["inputs"] == input_set.id
 
 
 def test_layers_tab_unsupported_format_is_reported_without_button(open_layers_section, jobs: Jobs, saved: Callable):
@@ -94,4 +94,4 @@ def test_layers_tab_unknown_job_in_url_offers_new_job(
     app.query_params["layers"] = "j0000000000"
     app.run()
     assert not app.exception
-    assert [one.label for one in app.button] == ["Walk the layers"]
+    assert [button.label for button in app.button] == ["Walk the layers"]

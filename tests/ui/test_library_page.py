@@ -62,7 +62,7 @@ def test_library_page_escapes_markup_in_annotations(visit, large_library_jobs):
     app = visit(large_library_jobs, "library", search=id_)
     assert app.dataframe[0].value["Note"].tolist() == [hostile]
     assert app.dataframe[0].value["Run"].tolist() == [hostile]
-    assert not [one for one in app.markdown if "<img" in one.value]
+    assert not [markdown for markdown in app.markdown if "<img" in markdown.value]
 
 
 def test_library_page_without_matches_offers_to_clear_filters(visit, large_library_jobs):
@@ -74,7 +74,7 @@ def test_library_page_without_matches_offers_to_clear_filters(visit, large_libra
 def test_library_page_changed_filter_returns_to_first_page(visit, large_library_jobs):
     app = visit(large_library_jobs, "library", page="2")
     assert len(shown_ids(app)) == 10
-    (box,) = [one for one in app.multiselect if one.label == "Format"]
+    (box,) = [multiselect for multiselect in app.multiselect if multiselect.label == "Format"]
     box.select("keras").run()
     assert "30 artifacts, " in page_text(app)
     assert len(shown_ids(app)) == 30
@@ -100,13 +100,14 @@ def test_library_page_lists_restores_and_empties_trash(visit, large_library_jobs
     app = visit(large_library_jobs, "library")
     app.session_state["trash"] = True
     app.run()
-    listed = [one.value.replace("\\", "") for one in app.markdown if "30 days left" in one.value]
+    listed = [markdown.value.replace("\\", "") for markdown in app.markdown if "30 days left" in markdown.value]
     names = {
-        f"{get_format(one.entry.format).label} · {library.run(one.entry.run).name}" for one in library.trashed_entries()
+        f"{get_format(item.entry.format).label} · {library.run(item.entry.run).name}"
+        for item in library.trashed_entries()
     }
-    assert {one.partition("  \n")[0] for one in listed} == names
+    assert {item.partition("  \n")[0] for item in listed} == names
     assert len(listed) == 2
-    (back, _) = [one for one in app.button if one.label == "Bring back"]
+    (back, _) = [button for button in app.button if button.label == "Bring back"]
     back.click().run()
     assert len(library.trash_ids()) == 1
 

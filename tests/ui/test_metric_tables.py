@@ -29,20 +29,22 @@ def open_metrics_view(visit: Callable[..., AppTest], jobs: Jobs, comparison_job:
 
 def find_table(app: AppTest, column: str) -> pd.DataFrame:
     """The first table of a page that has such a column."""
-    return next(one.value for one in app.dataframe if column in one.value)
+    return next(dataframe.value for dataframe in app.dataframe if column in dataframe.value)
 
 
 def test_metrics_tab_shows_every_number_in_its_column(open_metrics_view: Callable[..., AppTest], comparison_job: Job):
     app = open_metrics_view()
     assert not app.exception
     outputs = [outcome["outputs"][0] for outcome in comparison_job.result["outcomes"].values()]
-    for one in (*DISTANCE_METRICS, *CLOSENESS_METRICS, *WORST_VALUE_METRICS, *CLASSIFICATION_METRICS):
-        assert find_table(app, one.label)[one.label].tolist() == [one.format_from(output) for output in outputs]
+    for metric in (*DISTANCE_METRICS, *CLOSENESS_METRICS, *WORST_VALUE_METRICS, *CLASSIFICATION_METRICS):
+        assert find_table(app, metric.label)[metric.label].tolist() == [
+            metric.format_from(output) for output in outputs
+        ]
     first = find_table(app, "Verdict")
     assert first["Verdict"].tolist()[0] == "Bit-identical"
     assert "Within tolerance" not in first
     worst = outputs[1]["worst"]["row"]
-    assert [one.label for one in app.button if one.label.startswith("Go to")] == [f"Go to row {worst}"]
+    assert [button.label for button in app.button if button.label.startswith("Go to")] == [f"Go to row {worst}"]
 
 
 @pytest.mark.parametrize("text", ["1e-3", "output_0=0,0.5", "1,0"])
@@ -51,17 +53,17 @@ def test_metrics_tab_applies_tolerance_from_url(
 ):
     app = open_metrics_view(tolerance=text)
     (output,) = comparison_job.result["outcomes"][comparison_job.request["artifacts"][1]]["outputs"]
-    limits = [float(one) for one in text.rpartition("=")[2].split(",")] + [0.0]
+    limits = [float(word) for word in text.rpartition("=")[2].split(",")] + [0.0]
     answers = jobs.predictions(comparison_job.id)
     sides = [
         answers.output_sources(id_)[output["output"]]
         for id_ in (comparison_job.result["baseline"], *comparison_job.request["artifacts"])
     ]
-    said = find_table(app, "Within tolerance")["Within tolerance"].tolist()
-    for other, words in zip(sides[1:], said, strict=True):
-        found = check_tolerance(sides[0], other, *limits[:2])
+    message = find_table(app, "Within tolerance")["Within tolerance"].tolist()
+    for other, words in zip(sides[1:], message, strict=True):
+        result = check_tolerance(sides[0], other, *limits[:2])
         assert words == (
-            "Pass" if found.passed else f"Fail: {found.values_failing:,} values in {found.rows_failing:,} rows"
+            "Pass" if result.passed else f"Fail: {result.values_failing:,} values in {result.rows_failing:,} rows"
         )
 
 
@@ -69,37 +71,37 @@ def test_metrics_tab_applies_and_clears_typed_tolerance(open_metrics_view: Calla
     app = open_metrics_view()
     app.text_input(key="atol-0").input("1e-9").run()
     assert app.query_params["tolerance"] == "output_0=1e-9"
-    said = find_table(app, "Within tolerance")["Within tolerance"]
-    assert [one.split(":")[0] for one in said] == ["Pass", "Fail"]
+    text = find_table(app, "Within tolerance")["Within tolerance"]
+    assert [item.split(":")[0] for item in text] == ["Pass", "Fail"]
     app.text_input(key="atol-0").input("").run()
-    assert [one for one in app.dataframe if "Within tolerance" in one.value] == []
+    assert [dataframe for dataframe in app.dataframe if "Within tolerance" in dataframe.value] == []
 
 
 def test_rows_tab_puts_row_from_url_first(visit: Callable[..., AppTest], jobs: Jobs, comparison_job: Job):
-    asked = {"artifact": comparison_job.request["artifacts"], "view": "Rows"}
-    app = visit(jobs, "compare", **asked, row="123")
+    request = {"artifact": comparison_job.request["artifacts"], "view": "Rows"}
+    app = visit(jobs, "compare", **request, row="123")
     assert app.dataframe[0].value["Row"].tolist()[0] == 123
     assert len(set(app.dataframe[0].value["Row"])) == 270
     for none in ("270", "-1", "first"):
-        assert visit(jobs, "compare", **asked, row=none).dataframe[0].value["Row"].tolist()[0] != 270
+        assert visit(jobs, "compare", **request, row=none).dataframe[0].value["Row"].tolist()[0] != 270
 
 
 def test_compare_tabs_show_figures_matrix_and_report_of_same_job(
     visit: Callable[..., AppTest], jobs: Jobs, comparison_job: Job
 ):
     same, changed = comparison_job.request["artifacts"]
-    asked = {"artifact": [same, changed]}
-    app = visit(jobs, "compare", **asked, view="Pictures")
+    request = {"artifact": [same, changed]}
+    app = visit(jobs, "compare", **request, view="Pictures")
     assert not app.exception
     assert app.selectbox(key="in-address-copy").value == changed
-    app = visit(jobs, "compare", **asked, view="Pictures", copy=same)
+    app = visit(jobs, "compare", **request, view="Pictures", copy=same)
     assert "nothing to draw" in app.success[0].value
-    app = visit(jobs, "compare", **asked, view="All against all")
+    app = visit(jobs, "compare", **request, view="All against all")
     cells = find_table(app, "Other")
     assert len(cells) == 3
     assert cells["Verdict"].tolist()[0] == "Bit-identical"
-    app = visit(jobs, "compare", **asked, view="Report", tolerance="1.2345678e-3")
-    urls = [one.proto.url for one in app.get("link_button")]
-    assert [one for one in urls if one.startswith("/report/")] == [
+    app = visit(jobs, "compare", **request, view="Report", tolerance="1.2345678e-3")
+    urls = [item.proto.url for item in app.get("link_button")]
+    assert [url for url in urls if url.startswith("/report/")] == [
         f"/report/{comparison_job.id}.{kind}?tolerance=%3D0.0012345678%2C0" for kind in ("html", "json", "csv")
     ]

@@ -42,7 +42,7 @@ def test_pages_of_empty_library_offer_next_step(visit, empty_jobs: Jobs, page: s
     app = visit(empty_jobs, page)
     assert not app.exception
     assert sentence in page_text(app)
-    assert button in [one.label for one in app.button]
+    assert button in [item.label for item in app.button]
 
 
 def test_pages_in_navigation_match_scripts():
@@ -70,7 +70,7 @@ def test_compare_page_resolves_alias_in_url(visit, jobs: Jobs, saved):
     jobs.library.set_alias("ui-champion", id_)
     try:
         app = visit(jobs, "compare", artifact="ui-champion", rows="20")
-        (box,) = [one for one in app.multiselect if one.label == "Copies"]
+        (box,) = [multiselect for multiselect in app.multiselect if multiselect.label == "Copies"]
         assert box.value == [id_]
         assert "Not in the library" not in page_text(visit(jobs, "compare", artifact="ui-champion", rows="20"))
         assert "Not in the library any more" in page_text(visit(jobs, "compare", artifact="no-such", rows="20"))
@@ -79,10 +79,10 @@ def test_compare_page_resolves_alias_in_url(visit, jobs: Jobs, saved):
 
 
 def test_compare_page_shows_verdicts_and_rows(visit, jobs: Jobs, saved: Callable):
-    kept = [saved("digits-mlp", key)["artifact"] for key in ("saved_model", "architecture")]
-    job = jobs.wait(jobs.compare(kept, 270).id)
+    artifact_ids = [saved("digits-mlp", key)["artifact"] for key in ("saved_model", "architecture")]
+    job = jobs.wait(jobs.compare(artifact_ids, 270).id)
     assert job.state == "done"
-    app = visit(jobs, "compare", artifact=kept, order="row")
+    app = visit(jobs, "compare", artifact=artifact_ids, order="row")
     text = page_text(app)
     assert "Bit-identical" in text
     assert "Different answers: " in text
@@ -91,34 +91,34 @@ def test_compare_page_shows_verdicts_and_rows(visit, jobs: Jobs, saved: Callable
 
 
 def test_compare_page_killed_child_can_be_retried_by_click(visit, jobs: Jobs, saved: Callable, monkeypatch):
-    kept = [saved("digits-mlp", key)["artifact"] for key in ("saved_model", "keras")]
+    artifact_ids = [saved("digits-mlp", key)["artifact"] for key in ("saved_model", "keras")]
 
     def killed(jobs: Jobs, id_: str, *rest, **more) -> RemotePredictor:
         loaded = load_participant(jobs, id_, *rest, **more)
-        if id_ == kept[0]:
+        if id_ == artifact_ids[0]:
             loaded.close()
         return loaded
 
-    inputs = Inputs(jobs.library.home).add_held_out(jobs.library, jobs.library.artifact(kept[0]).run, 19).id
+    inputs = Inputs(jobs.library.home).add_held_out(jobs.library, jobs.library.artifact(artifact_ids[0]).run, 19).id
     with monkeypatch.context() as patched:
         patched.setattr("core.jobs.compare.load_participant", killed)
-        end = jobs.wait(jobs.compare(kept, inputs=inputs).id)
-    assert end.result["outcomes"][kept[0]]["error"]["code"] == "child-died"
-    app = visit(jobs, "compare", artifact=kept, inputs=inputs)
+        end = jobs.wait(jobs.compare(artifact_ids, inputs=inputs).id)
+    assert end.result["outcomes"][artifact_ids[0]]["error"]["code"] == "child-died"
+    app = visit(jobs, "compare", artifact=artifact_ids, inputs=inputs)
     assert "Did not answer" in page_text(app)
     assert "Does not load" not in page_text(app)
-    (again,) = [one for one in app.button if one.label == "Compare again"]
+    (again,) = [button for button in app.button if button.label == "Compare again"]
     again.click().run()
-    assert jobs.wait(end.id).result["outcomes"][kept[0]]["verdict"] == "bit-identical"
+    assert jobs.wait(end.id).result["outcomes"][artifact_ids[0]]["verdict"] == "bit-identical"
     app.run()
     assert "Did not answer" not in page_text(app)
-    assert "Compare again" not in [one.label for one in app.button]
+    assert "Compare again" not in [button.label for button in app.button]
 
 
 def test_compare_page_hashes_inputs_once_across_reruns(visit, jobs: Jobs, saved: Callable, monkeypatch):
-    kept = [saved("digits-mlp", key)["artifact"] for key in ("saved_model", "architecture")]
-    assert jobs.wait(jobs.compare(kept, 270).id).state == "done"
-    app, hashed = visit(jobs, "compare", artifact=kept), []
+    artifact_ids = [saved("digits-mlp", key)["artifact"] for key in ("saved_model", "architecture")]
+    assert jobs.wait(jobs.compare(artifact_ids, 270).id).state == "done"
+    app, hashed = visit(jobs, "compare", artifact=artifact_ids), []
     assert app.dataframe[0].value["Truth"].size == 270
     check = storage.verify_files
     monkeypatch.setattr(storage, "verify_files", lambda folder, *rest: (hashed.append(folder), check(folder, *rest)))
@@ -129,18 +129,21 @@ def test_compare_page_hashes_inputs_once_across_reruns(visit, jobs: Jobs, saved:
 def test_compare_page_cancels_superseded_comparison(visit, empty_jobs: Jobs):
     run = wait_until_done(empty_jobs, empty_jobs.train("digits-core", epochs=1)).result["run"]
     rows = wait_until_done(empty_jobs, empty_jobs.save(run, ["saved_model", "checkpoint"])).result["rows"]
-    kept = [row["artifact"] for row in rows.values()]
+    artifact_ids = [row["artifact"] for row in rows.values()]
     jobs = Jobs(empty_jobs.library, empty_jobs.worker, empty_jobs.config.model_copy(update={"parallel": 2}))
     busy = [jobs.train("digits-core", epochs=500) for _ in range(2)]
-    app = visit(jobs, "compare", artifact=kept[:1])
+    app = visit(jobs, "compare", artifact=artifact_ids[:1])
     (first,) = jobs.job_store.list_jobs("compare")
-    app.multiselect[0].set_value(kept).run()
+    app.multiselect[0].set_value(artifact_ids).run()
     assert not app.exception
     assert jobs.wait(first.id).state == "cancelled"
-    for one in busy:
-        jobs.cancel(one.id)
-    (second,) = [one for one in jobs.job_store.list_jobs("compare") if one.id != first.id]
-    assert (wait_until_done(jobs, second).request["artifacts"], first.request["artifacts"]) == (kept, kept[:1])
+    for item in busy:
+        jobs.cancel(item.id)
+    (second,) = [job for job in jobs.job_store.list_jobs("compare") if job.id != first.id]
+    assert (wait_until_done(jobs, second).request["artifacts"], first.request["artifacts"]) == (
+        artifact_ids,
+        artifact_ids[:1],
+    )
 
 
 def test_compare_page_compares_typed_values_on_click(visit, jobs: Jobs, saved: Callable):
@@ -148,11 +151,11 @@ def test_compare_page_compares_typed_values_on_click(visit, jobs: Jobs, saved: C
     app = visit(jobs, "compare", artifact=copy, ask="typed")
     assert "same answer" in page_text(app)
     for _ in range(2):  # each set of values is asked for by itself
-        (press,) = [one for one in app.button if one.label == "Compare on these values"]
+        (press,) = [button for button in app.button if button.label == "Compare on these values"]
         before = len(jobs.job_store.list_jobs("compare"))
         press.click().run()
         assert len(jobs.job_store.list_jobs("compare")) == before + 1
-        assert "Compare on these values" not in [one.label for one in app.button]
+        assert "Compare on these values" not in [button.label for button in app.button]
         app.slider[0].set_value(app.slider[0].value + 1).run()
         assert len(jobs.job_store.list_jobs("compare")) == before + 1
 
@@ -164,22 +167,22 @@ def test_compare_page_never_offers_only_copy_as_baseline(visit, jobs: Jobs, save
     for copies, offered in (([keras], False), ([keras, saved_model], True)):
         app = visit(jobs, "compare", artifact=copies, baseline=keras, rows="20")
         assert not app.exception
-        (box,) = [one for one in app.selectbox if one.label == "Held against"]
+        (box,) = [selectbox for selectbox in app.selectbox if selectbox.label == "Held against"]
         assert (box.value == keras, bool(own & set(box.options))) == (offered, offered)
 
 
 def test_resume_page_shows_verdict_of_each_copy(visit, jobs: Jobs, trained: Callable, saved: Callable):
     run = trained("digits-core")
-    kept = [saved("digits-core", key)["artifact"] for key in ("checkpoint", "saved_model")]
-    app = visit(jobs, "resume", run=run, artifact=kept, epochs="1")
-    assert [one.disabled for one in app.button if one.label == "Train on"] == [False]
-    assert jobs.wait(jobs.resume(run, kept, 1).id).state == "done"
+    artifact_ids = [saved("digits-core", key)["artifact"] for key in ("checkpoint", "saved_model")]
+    app = visit(jobs, "resume", run=run, artifact=artifact_ids, epochs="1")
+    assert [button.disabled for button in app.button if button.label == "Train on"] == [False]
+    assert jobs.wait(jobs.resume(run, artifact_ids, 1).id).state == "done"
     text = page_text(app.run()).replace("\\", "")
     assert not app.exception
     assert "Every batch's loss is the live model's, to the last bit" in text
     assert "It came back as functions that answer" in text
     assert app.dataframe[0].value["Step count"].tolist() == ["✓ kept (80)", "✓ kept"]
-    assert [one.disabled for one in app.button if one.label == "Train on"] == [True]
+    assert [button.disabled for button in app.button if button.label == "Train on"] == [True]
 
 
 @pytest.mark.parametrize(
@@ -205,13 +208,13 @@ def test_pages_job_of_another_page_in_url_shows_one_sentence(visit, jobs: Jobs, 
 
 
 def test_compare_page_damaged_artifact_does_not_stop_others(visit, jobs: Jobs, saved: Callable):
-    kept = [saved("digits-mlp", key)["artifact"] for key in ("keras", "saved_model")]
-    path = jobs.library.home / "artifacts" / kept[0] / "files" / "model.keras"
+    artifact_ids = [saved("digits-mlp", key)["artifact"] for key in ("keras", "saved_model")]
+    path = jobs.library.home / "artifacts" / artifact_ids[0] / "files" / "model.keras"
     good = path.read_bytes()
     try:
         path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
-        end = jobs.wait(jobs.compare(kept, 20).id)
-        app = visit(jobs, "compare", artifact=kept, inputs=end.result["inputs"])
+        end = jobs.wait(jobs.compare(artifact_ids, 20).id)
+        app = visit(jobs, "compare", artifact=artifact_ids, inputs=end.result["inputs"])
         text = page_text(app).replace("\\", "")
     finally:
         path.write_bytes(good)

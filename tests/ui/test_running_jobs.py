@@ -23,13 +23,13 @@ def test_pages_button_starts_own_job_while_another_runs(visit, empty_jobs, monke
     make_run(empty_jobs.library)
     app = visit(empty_jobs, page)
     start_job_in_other_tab(empty_jobs, page, 1)
-    asked = []
+    request = []
     own = Job(id="j0000000002", kind=page, title="Our own", request=REQUESTS[page])
     monkeypatch.setattr(
-        empty_jobs, page, lambda *given, **more: asked.append(given) or empty_jobs.job_store.create(own)
+        empty_jobs, page, lambda *given, **more: request.append(given) or empty_jobs.job_store.create(own)
     )
     app.button(key=button).click().run()
-    assert len(asked) == 1
+    assert len(request) == 1
     assert app.query_params["job"] == own.id
 
 

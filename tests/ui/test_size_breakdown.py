@@ -25,15 +25,15 @@ def test_size_breakdown_groups_have_colour_and_meaning():
 @pytest.mark.parametrize("colour", sorted(set(GROUP_COLOURS.values())))
 def test_size_breakdown_colours_have_contrast_with_white_text(colour: str):
     channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in channels]
-    luminance = sum(share * one for share, one in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    linear = [channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in channels]
+    luminance = sum(share * item for share, item in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
     assert 1.05 / (luminance + 0.05) >= 4.5
 
 
 def test_size_breakdown_text_names_largest_group_first():
     assert list(bytes_by_group(H5_PARTS)) == ["optimizer state", "weights", "structure and padding"]
-    said = "About half of the bytes go to optimizer state: 800 B of 1.5 kB. That is what training needs to carry on, "
-    assert breakdown_sentence(H5_PARTS) == said + "and no answer ever reads."
+    text = "About half of the bytes go to optimizer state: 800 B of 1.5 kB. That is what training needs to carry on, "
+    assert breakdown_sentence(H5_PARTS) == text + "and no answer ever reads."
 
 
 @pytest.mark.parametrize(

@@ -31,14 +31,18 @@ def page_text(app: AppTest) -> str:
 
 
 def find_button(app: AppTest, label: str):
-    return next(one for one in app.button if one.label == label)
+    return next(button for button in app.button if button.label == label)
 
 
 def test_pages_show_not_run_import_without_running_it(visit, empty_jobs: Jobs, unrun_import: dict):
-    brought = visit(empty_jobs, "bring_in", job=unrun_import["job"])
-    assert STORED_UNRUN_SENTENCE in page_text(brought)
-    assert "It was neither looked into nor run" in page_text(brought)
-    assert [find_button(brought, one).disabled for one in ("Convert", "Compare", "Run it now")] == [True, True, False]
+    imported = visit(empty_jobs, "bring_in", job=unrun_import["job"])
+    assert STORED_UNRUN_SENTENCE in page_text(imported)
+    assert "It was neither looked into nor run" in page_text(imported)
+    assert [find_button(imported, item).disabled for item in ("Convert", "Compare", "Run it now")] == [
+        True,
+        True,
+        False,
+    ]
 
     listed = visit(empty_jobs, "library", verdict="not-run")
     table = listed.dataframe[0].value
@@ -47,8 +51,8 @@ def test_pages_show_not_run_import_without_running_it(visit, empty_jobs: Jobs, u
     inspected = visit(empty_jobs, "inspect", artifact=unrun_import["artifact"])
     assert STORED_UNRUN_SENTENCE in page_text(inspected)
     assert not find_button(inspected, "Run it now").disabled
-    for page, asked in (("save", {"run": unrun_import["run"]}), ("compare", {"artifact": unrun_import["artifact"]})):
-        refused = visit(empty_jobs, page, **asked)
+    for page, request in (("save", {"run": unrun_import["run"]}), ("compare", {"artifact": unrun_import["artifact"]})):
+        refused = visit(empty_jobs, page, **request)
         assert not refused.exception
         assert NOT_RUN_SENTENCE in page_text(refused)
 
@@ -60,18 +64,18 @@ def test_run_it_now_runs_import_once_sandbox_works(
     inspected = visit(empty_jobs, "inspect", artifact=unrun_import["artifact"])
     failed_sandbox_test.setattr(empty_jobs.worker, "_sandbox_check", None)
     find_button(inspected, "Run it now").click().run()
-    (job,) = [one for one in empty_jobs.job_store.list_jobs("import") if one.id != unrun_import["job"]]
-    found = wait_until_done(empty_jobs, job).result
-    assert found["verdict"] == "bit-identical"
+    (job,) = [item for item in empty_jobs.job_store.list_jobs("import") if item.id != unrun_import["job"]]
+    result = wait_until_done(empty_jobs, job).result
+    assert result["verdict"] == "bit-identical"
     assert "Bit-identical" in repr(visit(empty_jobs, "library").dataframe[0].value)
-    assert sorted(empty_jobs.library.ids()) == sorted([found["run"], found["artifact"]])
+    assert sorted(empty_jobs.library.ids()) == sorted([result["run"], result["artifact"]])
 
 
 @pytest.mark.long
 def test_run_it_now_reports_reason_while_sandbox_fails(visit, empty_jobs: Jobs, unrun_import: dict):
     inspected = visit(empty_jobs, "inspect", artifact=unrun_import["artifact"])
     find_button(inspected, "Run it now").click().run()
-    (job,) = [one for one in empty_jobs.job_store.list_jobs("import") if one.id != unrun_import["job"]]
+    (job,) = [item for item in empty_jobs.job_store.list_jobs("import") if item.id != unrun_import["job"]]
     end = empty_jobs.wait(job.id)
     assert end.error["code"] == "not-confined"
     assert "What had been kept stays as it was." in page_text(visit(empty_jobs, "bring_in", job=end.id))

@@ -71,8 +71,8 @@ def assert_accepted(row: dict, key: str, jobs, made: Path, let_in, into: Path, t
     assert gated.format == STORED_AS.get(key, key)
     assert facts["checked"]
     laid_out = {path.relative_to(into).as_posix() for path in into.rglob("*") if path.is_file()}
-    kept = {path.relative_to(files).as_posix() for path in files.rglob("*") if path.is_file()}
-    assert laid_out == (kept | {"checkpoint"} if key == "checkpoint" else kept)
+    stored = {path.relative_to(files).as_posix() for path in files.rglob("*") if path.is_file()}
+    assert laid_out == (stored | {"checkpoint"} if key == "checkpoint" else stored)
 
 
 @pytest.mark.parametrize("key", ["keras", "saved_model", "checkpoint"])
@@ -175,7 +175,7 @@ VALID_CONFIGS = {
 
 @pytest.mark.parametrize("description", VALID_CONFIGS.values(), ids=VALID_CONFIGS)
 @pytest.mark.parametrize(
-    "make", [lambda one: (to_json_bytes(one), "model.json"), lambda one: (make_keras_file(one), "model.keras")]
+    "make", [lambda item: (to_json_bytes(item), "model.json"), lambda entry: (make_keras_file(entry), "model.keras")]
 )
 def test_valid_config_is_accepted_alone_and_in_keras_file(make, description, upload_folder, validate):
     content, name = make(description)

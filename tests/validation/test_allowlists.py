@@ -71,7 +71,7 @@ def test_allowlists_exclude_functions_that_read_write_or_fetch(name):
 def test_allowed_functions_belong_to_five_modules():
     assert ALLOWED_FUNCTIONS.keys() == {"builtins", "keras.activations", "keras.losses", "keras.metrics", "keras.ops"}
     assert ALLOWED_FUNCTIONS["builtins"] >= set().union(
-        *(ALLOWED_FUNCTIONS[f"keras.{one}"] for one in ("activations", "losses"))
+        *(ALLOWED_FUNCTIONS[f"keras.{item}"] for item in ("activations", "losses"))
     )
 
 

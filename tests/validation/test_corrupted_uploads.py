@@ -70,9 +70,9 @@ class RestartingValidator:
 
 @pytest.fixture(scope="module")
 def restarting_validator(worker: Worker) -> Iterator[RestartingValidator]:
-    one = RestartingValidator(worker)
-    yield one
-    one.child.close()
+    validator = RestartingValidator(worker)
+    yield validator
+    validator.child.close()
 
 
 def assert_corrupted_files_handled(name: str, examples: int, tmp_path: Path, looker: RestartingValidator) -> None:

@@ -25,9 +25,9 @@ from tests.factories.untrusted_files import (
 from tests.helpers import UPLOAD_SETTINGS
 
 pytestmark = pytest.mark.trust
-ALL_INVALID = [pytest.param(one, id=one.id) for one in INVALID_UPLOADS]
+ALL_INVALID = [pytest.param(item, id=item.id) for item in INVALID_UPLOADS]
 INVALID_WITHOUT_CHILD = [
-    pytest.param(one, id=one.id) for one in INVALID_UPLOADS if one.kind in ("name", "architecture")
+    pytest.param(item, id=item.id) for item in INVALID_UPLOADS if item.kind in ("name", "architecture")
 ]
 
 
@@ -39,10 +39,10 @@ def test_invalid_upload_is_rejected_by_its_rule_in_one_sentence(one: InvalidUplo
     error = refusal.value
     assert (error.rule, error.code) == (one.rule, f"refused:{one.rule}")
     assert (error.sentence, error.cure) == RULES[one.rule]
-    for said in error.to_json().values():
-        assert str(upload_folder.parent) not in said
-        assert len(said) <= 400
-        assert said.isprintable()
+    for text in error.to_json().values():
+        assert str(upload_folder.parent) not in text
+        assert len(text) <= 400
+        assert text.isprintable()
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -60,7 +60,7 @@ RULES_WITHOUT_FILE = {"too-large", "changed", "part", "inspector-ended", "inspec
 
 
 def test_every_rule_has_an_invalid_upload():
-    assert RULES.keys() - {one.rule for one in INVALID_UPLOADS} == RULES_WITHOUT_FILE
+    assert RULES.keys() - {upload.rule for upload in INVALID_UPLOADS} == RULES_WITHOUT_FILE
 
 
 # Met by files of their own size, or by what a process may have: see `limits.MAX_UNPACKED_BYTES`.
@@ -68,7 +68,7 @@ NOT_LOWERED = {"MAX_DIGITS", "MAX_NAME_LENGTH", "DEFLATE_RATIO_SLACK", "MAX_UNPA
 
 
 def test_every_limit_is_met_by_an_invalid_upload():
-    lowered = {name for one in INVALID_UPLOADS for name in one.limits}
+    lowered = {name for upload in INVALID_UPLOADS for name in upload.limits}
     assert limits.current_limits(1).keys() - lowered == NOT_LOWERED
 
 

@@ -45,9 +45,9 @@ def trained_model(request, tmp_path_factory):
     chosen = make_train_settings(demo, epochs=2, hidden_units=16)
     keras.utils.set_random_seed(chosen.seed)
     data, model = demo.data(chosen), demo.build(chosen)
-    heard: list[Progress] = []
-    demo.train(model, data, chosen, heard.append)
-    assert [one.epoch for one in heard if one.logs] == [1, 2]
+    received: list[Progress] = []
+    demo.train(model, data, chosen, received.append)
+    assert [item.epoch for item in received if item.logs] == [1, 2]
     folder = tmp_path_factory.mktemp("snapshot")
     write_variables(model, folder)
     return demo, {"demo": demo.key, "settings": chosen.model_dump()}, model, data, folder
@@ -58,8 +58,8 @@ def test_snapshot_trains_on_exactly_as_the_live_model(trained_model):
     again = load_live_model(source, demo.kind, folder)
     before = read_state(model)
     assert_same_bits(read_state(again), before)
-    for one in (model, again):
-        train_on(one, data, demo.key)
+    for item in (model, again):
+        train_on(item, data, demo.key)
     after = read_state(again)
     assert_same_bits(after, read_state(model))
     assert [array.tobytes() for array in after["weights"]] != [array.tobytes() for array in before["weights"]]
@@ -69,12 +69,12 @@ def test_snapshot_trains_on_exactly_as_the_live_model(trained_model):
 def test_rebuild_refuses_snapshot_not_matching_code(trained_model, tmp_path):
     demo, source, _, _, folder = trained_model
     with np.load(folder / "variables.npz") as values:
-        kept = {name: values[name] for name in values.files[:-1]}
-    np.savez(tmp_path / "variables.npz", **kept)
+        stored = {name: values[name] for name in values.files[:-1]}
+    np.savez(tmp_path / "variables.npz", **stored)
     with pytest.raises(Damaged) as caught:
         load_live_model(source, demo.kind, tmp_path)
     assert caught.value.sentence == "The snapshot of this run does not fit the demo's code."
-    assert caught.value.received == f"{len(kept)} values for {len(kept) + 1} variables"
+    assert caught.value.received == f"{len(stored)} values for {len(stored) + 1} variables"
     assert caught.value.cure == "Train the demo again: its code has changed since."
 
 
@@ -97,7 +97,7 @@ def test_run_weight_fingerprints_match_its_snapshot(jobs, trained):
     run = jobs.library.run(trained("digits-mlp"))
     model = load_live_model(run.code_source, run.kind, jobs.library.snapshot(run.id))
     predictor = live_predictor(model)
-    bits = [(one["shape"], one["sha256"]) for one in fingerprint_arrays(predictor.weights())]
-    assert bits == [(one["shape"], one["sha256"]) for one in run.weights]
-    bits = [one["sha256"] for one in fingerprint_arrays(predictor.optimizer_state())]
-    assert bits == [one["sha256"] for one in run.optimizer]
+    bits = [(array["shape"], array["sha256"]) for array in fingerprint_arrays(predictor.weights())]
+    assert bits == [(weight["shape"], weight["sha256"]) for weight in run.weights]
+    bits = [array["sha256"] for array in fingerprint_arrays(predictor.optimizer_state())]
+    assert bits == [item["sha256"] for item in run.optimizer]

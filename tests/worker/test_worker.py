@@ -31,25 +31,25 @@ SHORT_TRAINING = TrainSettings(epochs=1).model_dump()
 @pytest.fixture
 def cold_worker(config: Settings):
     """A worker that has not begun to warm up."""
-    one = Worker(config)
-    yield one
-    one.close()
+    worker = Worker(config)
+    yield worker
+    worker.close()
 
 
 @pytest.fixture(scope="module")
 def killable_worker(config: Settings):
     """A worker that the tests here may bring down; it gets up again."""
-    one = Worker(config)
-    yield one
-    one.close()
+    worker = Worker(config)
+    yield worker
+    worker.close()
 
 
 @pytest.fixture
 def spawning_worker(config: Settings):
     """A worker that starts every child by itself, as where there is no fork."""
-    one = Worker(config.model_copy(update={"worker": "spawn"}))
-    yield one
-    one.close()
+    worker = Worker(config.model_copy(update={"worker": "spawn"}))
+    yield worker
+    worker.close()
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_worker_opens_next_child_after_one_died(worker, tmp_path):
 def test_worker_discards_dead_spare_child(killable_worker, tmp_path):
     with killable_worker.open() as child:
         request_training(child, tmp_path, SHORT_TRAINING)  # by its end the next child stands ready
-    spares = [one for one in psutil.Process(killable_worker._process.pid).children() if one.pid != child.pid]
+    spares = [item for item in psutil.Process(killable_worker._process.pid).children() if item.pid != child.pid]
     for spare in spares:
         spare.kill()
     wait_until_polling(lambda: killable_worker._spares[False].has_ended)
@@ -152,13 +152,13 @@ def test_child_sends_pid_first_and_is_killable_with_its_group(killable_worker):
 def test_child_killed_with_full_channel_does_not_block_forkserver(killable_worker):
     killable_worker.open().close()
     with connect_to_forkserver(killable_worker) as connection:
-        asked = b"".join(encode_frame({"task": "unknown", "args": {}}))
-        connection.sendall(asked)
+        text = b"".join(encode_frame({"task": "unknown", "args": {}}))
+        connection.sendall(text)
         with connection.makefile("rb") as stream:
             pid = read_frame(stream, 0).message["hello"]
             assert "error" in read_frame(stream, 0).message  # from now on it reads what it is asked
         while select.select([], [connection], [], 2)[1]:  # it answers until its channel is full, and reads no more
-            connection.sendall(asked)
+            connection.sendall(text)
         os.kill(pid, signal.SIGKILL)
         wait_until_polling(lambda: not psutil.pid_exists(pid))
         with killable_worker._connect(sandboxed=False) as child:
@@ -272,7 +272,7 @@ def test_spawned_child_matches_forked_child(worker, spawning_worker, folder_of, 
     folder = folder_of("digits-mlp", "keras")
     assert spawning_worker.state().phase == "ready"
     forked, spawned = (
-        request_reload(one, folder, "keras", arrays=reference_inputs) for one in (worker, spawning_worker)
+        request_reload(item, folder, "keras", arrays=reference_inputs) for item in (worker, spawning_worker)
     )
     assert forked.arrays.keys() == spawned.arrays.keys()
     for name, array in forked.arrays.items():
@@ -331,7 +331,7 @@ def test_worker_close_ends_all_processes(killable_worker, tmp_path):
     assert begun.wait(60)
     warm, folder = psutil.Process(killable_worker._process.pid), killable_worker._folder
     everyone = [warm, *warm.children(recursive=True)]
-    assert busy.pid in {one.pid for one in everyone}
+    assert busy.pid in {item.pid for item in everyone}
     killable_worker.close()
     assert psutil.wait_procs(everyone, timeout=5)[1] == []
     at_work.join(10)
