@@ -33,7 +33,7 @@ def measure_inputs() -> list[Row]:
     return [
         Row(what, let_in, unit=f"of {len(spent)}", at_most=0),
         Row("refusing one bad input", Sample(tuple(item for item in spent if item is not None))),
-        Row("gate and inspector of a good .keras", checked, loaded, "loading it in a fresh child"),
+        Row("validation of a good .keras and its content", checked, loaded, "loading it in a fresh child"),
     ]
 
 
@@ -63,9 +63,9 @@ def _refused(child: Child, one: InvalidUpload) -> float | None:
 def _rule(child: Child, upload: Path, name: str, into: Path, config: Settings) -> str:
     """The rule by which an upload is refused; empty where it is let in."""
     try:
-        gated = validate_upload(upload, name, into, config=config)
+        validated = validate_upload(upload, name, into, config=config)
         bounds = limits.current_limits(config.unpacked_mib)
-        child.request("inspect_brought", seconds=60, format=gated.format, folder=into, bounds=bounds)
+        child.request("inspect_brought", seconds=60, format=validated.format, folder=into, bounds=bounds)
     except Refused as error:
         return error.rule
     return ""
@@ -88,8 +88,8 @@ def _good(jobs: Jobs) -> list[Sample]:
 
 def _checked(jobs: Jobs, upload: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as into:
-        gated = validate_upload(upload, upload.name, Path(into), config=UPLOAD_SETTINGS)
-        jobs.worker.run("inspect_brought", seconds=60, sandboxed=True, format=gated.format, folder=Path(into))
+        validated = validate_upload(upload, upload.name, Path(into), config=UPLOAD_SETTINGS)
+        jobs.worker.run("inspect_brought", seconds=60, sandboxed=True, format=validated.format, folder=Path(into))
 
 
 def _held(fresh: Callable[[], Path], deed: str) -> tuple[int, int]:

@@ -1,11 +1,4 @@
-"""Fixtures, named by the state that they give. One worker and one library serve the whole session: both are made to.
-
-What the tests of the gate share: a way through gate and inspector, and small good files.
-
-Runs and artifacts made by hand: whole entries, without a model or a worker.
-
-A library with one run made by hand, and a store of inputs over it: no model, no worker.
-"""
+"""What the tests of several packages share: waiting, running commands, disks of their own, and settings."""
 
 import contextlib
 import os

@@ -1,7 +1,7 @@
 """A warm process whose children also know tasks of the tests: they wait, compute, print, ask for memory, touch files,
 end or give a wrong reply, each within bounds of its own.
 
-What becomes of a child that does so is thus tested without a file that would make it do so. In each step of an import
+What becomes of such a child is thus tested without a file that would make it do so. In each step of an import
 a child can do so as well: see `misbehave`.
 """
 
@@ -21,10 +21,10 @@ from core.explain import translate
 from core.worker import Child, Worker
 
 Reply = tuple[dict[str, Any], dict[str, np.ndarray] | None]
-IMPORT_TASKS = ("inspect_brought", "load_imported", "predict")  # of an import
-OTHERS = ("reload", "measure")  # what else a child is asked to do with a copy
-SECONDS = 5.0  # that a child takes which is late or busy
-LIMIT = 1.0  # seconds that it is given
+IMPORT_TASKS = ("inspect_brought", "load_imported", "predict")
+COPY_TASKS = ("reload", "measure")  # what else a child does with a copy
+SECONDS = 5.0  # that a late or busy child takes
+LIMIT_SECONDS = 1.0  # that it is given
 
 
 class MisbehavingWorker(Worker):
@@ -72,8 +72,8 @@ def write_files(report: Any, arrays: Any, *, folder: str, count: int) -> Reply:
 
     @tf.function
     def write():
-        for item in range(count):
-            tf.io.write_file(os.path.join(folder, f"canary-{item}"), "x")
+        for index in range(count):
+            tf.io.write_file(os.path.join(folder, f"canary-{index}"), "x")
 
     return _by_tensorflow(lambda: {"written": write() is None})
 
@@ -108,22 +108,22 @@ def fault(report: Any, arrays: Any, **_: Any) -> Reply:
     return {}, None
 
 
-OWN = (wait, compute, ask_memory, print_lines, reply_with, write_files, read_file, end, abort, fault)
+TASKS_OF_TESTS = (wait, compute, ask_memory, print_lines, reply_with, write_files, read_file, end, abort, fault)
 
 
 # As a step of an import, or of something else that is done with a copy
 
 
 def late(do: Callable[..., Reply]) -> Callable[..., Reply]:
-    return lambda *given, **request: (wait(*given), do(*given, **request))[1]
+    return lambda *arguments, **request: (wait(*arguments), do(*arguments, **request))[1]
 
 
 def busy(do: Callable[..., Reply]) -> Callable[..., Reply]:
-    return lambda *given, **request: (compute(*given), do(*given, **request))[1]
+    return lambda *arguments, **request: (compute(*arguments), do(*arguments, **request))[1]
 
 
 def greedy(do: Callable[..., Reply]) -> Callable[..., Reply]:
-    return lambda *given, **request: (ask_memory(*given, gib=5), do(*given, **request))[1]
+    return lambda *arguments, **request: (ask_memory(*arguments, gib=5), do(*arguments, **request))[1]
 
 
 def dead(do: Callable[..., Reply]) -> Callable[..., Reply]:
@@ -139,13 +139,13 @@ def faulting(do: Callable[..., Reply]) -> Callable[..., Reply]:
 
 
 def lying(do: Callable[..., Reply]) -> Callable[..., Reply]:
-    """Other facts than were asked for, and one row too many."""
+    """Reply with other facts than were requested, and one row too many."""
 
-    def answer(*given: Any, **request: Any) -> Reply:
-        _, answers = do(*given, **request)
-        return {"seconds": 0.0}, {name: np.repeat(item, 2, axis=0) for name, item in (answers or {}).items()}
+    def reply(*arguments: Any, **request: Any) -> Reply:
+        _, arrays = do(*arguments, **request)
+        return {"seconds": 0.0}, {name: np.repeat(array, 2, axis=0) for name, array in (arrays or {}).items()}
 
-    return answer
+    return reply
 
 
 MISBEHAVIOURS = (late, busy, greedy, dead, crashing, lying)
@@ -153,40 +153,42 @@ MISBEHAVIOURS = (late, busy, greedy, dead, crashing, lying)
 
 @contextlib.contextmanager
 def misbehave(way: str, step: str, folder: Path | None = None) -> Iterator[None]:
-    """While this lasts a child does this step in that way, for the files in `folder` alone where one is given. It has
-    one second of the clock or of the processor for it where it is late or busy."""
-    request_before = Child.request
+    """Have children do a task in that way, for the files in `folder` alone where one is given.
 
-    def asking(self: Child, task: str, **request: Any) -> Any:
+    A late or busy child has one second of the clock or of the processor for it.
+    """
+    send_request = Child.request
+
+    def request_misbehaving(self: Child, task: str, **request: Any) -> Any:
         if task != step or folder not in (None, request.get("folder")):
-            return request_before(self, task, **request)
+            return send_request(self, task, **request)
         if way == "late":
-            request["seconds"] = LIMIT
+            request["seconds"] = LIMIT_SECONDS
         if way == "busy":
-            self.config = self.config.model_copy(update={"confined_cpu_seconds": int(LIMIT)})
-        return request_before(self, f"{task}, {way}", **request)
+            self.config = self.config.model_copy(update={"confined_cpu_seconds": int(LIMIT_SECONDS)})
+        return send_request(self, f"{task}, {way}", **request)
 
-    Child.request = asking
+    Child.request = request_misbehaving
     try:
         yield
     finally:
-        Child.request = request_before
+        Child.request = send_request
 
 
-def main(socket: str, boxes: str) -> None:
+def main(socket: str, exchange_folders: str) -> None:
     from core.worker import forkserver
     from core.worker.tasks.registry import TASKS
 
-    TASKS.update({item.__name__: item for item in OWN})
+    TASKS.update({task.__name__: task for task in TASKS_OF_TESTS})
     TASKS.update(
         {
             f"{step}, {way.__name__}": way(TASKS[step])
-            for step in IMPORT_TASKS + OTHERS
+            for step in IMPORT_TASKS + COPY_TASKS
             for way in (*MISBEHAVIOURS, faulting)
         }
     )
-    forkserver.main(socket, boxes)
+    forkserver.main(socket, exchange_folders)
 
 
 if __name__ == "__main__":
-    main(*(str(Path(item)) for item in sys.argv[1:]))
+    main(*sys.argv[1:])

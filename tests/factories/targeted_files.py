@@ -1,5 +1,5 @@
-"""Bad inputs that are aimed at something: a secret file, a canary, a socket; and files that break no rule of gate or
-inspector, which Keras itself refuses in plain words when it loads them."""
+"""Invalid uploads that are aimed at something: a secret file, a canary, a socket; and files that break no rule of ours,
+which Keras itself refuses in plain words when it loads them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +29,7 @@ from tests.factories.untrusted_files import (
 
 
 class Targets(NamedTuple):
-    """What a stranger's file would touch if it could."""
+    """What an untrusted file would touch if it could."""
 
     secret: Path
     canary: Path

@@ -1,4 +1,4 @@
-"""Bad inputs: each is made on the spot by a function, so that no such file lies in the repository.
+"""Invalid uploads: each is made on the spot by a function, so that no such file lies in the repository.
 
 They break our rules and are harmless to outside software: what loads such files loads them, or raises a plain error. A
 limit is met by a small valid file after the limit was lowered, a list by a valid file after a name was taken off it
@@ -22,12 +22,12 @@ from core.settings import Settings
 from core.validation import keras_allowlist as lists
 from core.validation import limits
 
-Upload = tuple[Path, str]  # the file or folder, and what a stranger calls it
+Upload = tuple[Path, str]  # the file or folder, and what its owner calls it
 
 
 class InvalidUpload(NamedTuple):
-    """One bad input: `make` writes it into an empty folder; `rule` is the one that it breaks, when the `limits` are as
-    low as these and the names `without` are off the lists of classes and functions."""
+    """One invalid upload: `make` writes it into an empty folder; `rule` is the one that it breaks when the limits are
+    as low as `limits` and the names `without` are off the lists of classes and functions."""
 
     id: str
     kind: str
@@ -38,7 +38,7 @@ class InvalidUpload(NamedTuple):
 
     @contextlib.contextmanager
     def lowered(self, config: Settings) -> Iterator[Settings]:
-        """While this lasts this process goes by those limits and lists; gives the settings with theirs."""
+        """Apply those limits and lists in this process; yields the settings with theirs."""
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self.limits.items():
                 if name.isupper():
@@ -56,8 +56,8 @@ INVALID_UPLOADS: list[InvalidUpload] = []
 def register_invalid(
     id: str, kind: str, rule: str, make: Callable[[Path], Upload], without: Iterable[str] = (), **limits: int
 ) -> None:
-    """Register a bad input. `limits` are names of `core.validation.limits`, or in small letters of the settings."""
-    assert id not in {upload.id for upload in INVALID_UPLOADS}, id
+    """Register an invalid upload; `limits` are those of `core.validation.limits`, or in small letters settings."""
+    assert id not in {invalid.id for invalid in INVALID_UPLOADS}, id
     INVALID_UPLOADS.append(InvalidUpload(id, kind, make, rule, limits, frozenset(without)))
 
 

@@ -1,4 +1,4 @@
-"""One oracle for all bad inputs: a stranger's upload goes the full way, and what must hold of its end is asserted."""
+"""Fixtures of the security tests: jobs with small limits, and the checks of an untrusted upload."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ def limited_jobs(config: Settings, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def upload_checker(limited_jobs: Jobs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UploadChecker]:
-    """The oracle, over a library in which nothing is."""
+    """The checks of an upload, over an empty library."""
     trap = SocketTrap()
     yield UploadChecker(limited_jobs, tmp_path_factory.mktemp("outside"), trap)
     trap.close()

@@ -43,8 +43,8 @@ class ImportedModel:
 
 @pytest.fixture(scope="module")
 def imported_models_jobs(worker: Worker, config: Settings, tmp_path_factory: pytest.TempPathFactory) -> Jobs:
-    """Jobs over a library into which only strangers' files come."""
-    home = tmp_path_factory.mktemp("strangers") / "store"
+    """Jobs over a library of imported models alone."""
+    home = tmp_path_factory.mktemp("imported") / "store"
     return Jobs(Library(home), worker, config.model_copy(update={"home": home}))
 
 

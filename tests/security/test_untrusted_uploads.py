@@ -1,4 +1,4 @@
-"""Bad inputs, end to end: each is brought in as a person would, and the one oracle of `conftest.py` is asked."""
+"""Invalid uploads, end to end: each is imported as a person would, and `upload_checks.py` says what must hold."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,21 +25,21 @@ Tally = Callable[..., None]
 
 def first_upload_of_each_rule() -> set[str]:
     first: dict[str, str] = {}
-    for upload in INVALID_UPLOADS:
-        first.setdefault(upload.rule, upload.id)
+    for invalid in INVALID_UPLOADS:
+        first.setdefault(invalid.rule, invalid.id)
     return set(first.values())
 
 
-# In every run a quarter of the rules goes the whole way; the gate and the inspector are asked by tests of their own.
+# In every run a quarter of the rules goes the whole way; validation has tests of its own.
 ONE_PER_RULE_SAMPLE = set(sorted(first_upload_of_each_rule())[::4])
 INVALID_UPLOAD_PARAMS = [
     pytest.param(upload, id=upload.id, marks=[] if upload.id in ONE_PER_RULE_SAMPLE else [pytest.mark.long])
     for upload in INVALID_UPLOADS
 ]
 LOAD_CASES = [
-    pytest.param(item, marks=[] if item == "wrong-shapes" else [pytest.mark.long]) for item in STOPPED_AT_LOAD
+    pytest.param(name, marks=[] if name == "wrong-shapes" else [pytest.mark.long]) for name in STOPPED_AT_LOAD
 ]
-# How a child goes wrong in one of the steps: what it may be called, where that step is not "Looking inside".
+# The codes of an error, by how a child goes wrong in a step other than the validation of content.
 CODES = {
     "late": {"timed-out"},
     "busy": {"timed-out"},
@@ -48,7 +48,9 @@ CODES = {
     "crashing": {"child-died"},
     "lying": {"worker", "input"},
 }
-LOOKING = {"late": "inspector-slow", "busy": "inspector-slow", "dead": "inspector-ended", "crashing": "inspector-ended"}
+CONTENT_RULES = dict.fromkeys(("late", "busy"), "inspector-slow") | dict.fromkeys(
+    ("dead", "crashing"), "inspector-ended"
+)
 FAST_CASES = {
     ("late", "inspect_brought"),
     ("late", "predict"),
@@ -68,7 +70,7 @@ WRONG = [
 def test_invalid_upload_is_rejected_by_its_rule_and_stores_nothing(
     one: InvalidUpload, upload_checker: UploadChecker, tmp_path: Path, tally: Tally
 ):
-    upload_checker.refuses(one.make(tmp_path), f"refused:{one.rule}", under=upload_checker.lowered(one))
+    upload_checker.assert_rejected(one.make(tmp_path), f"refused:{one.rule}", under=upload_checker.lowered(one))
     tally("bad inputs refused")
 
 
@@ -77,16 +79,16 @@ def test_targeted_upload_does_not_touch_its_target(
     id_: str, upload_checker: UploadChecker, tmp_path: Path, tally: Tally
 ):
     rule, make, name = TARGETED_FILES[id_]
-    upload_checker.refuses(write_upload(make(upload_checker.traps), name, tmp_path), f"refused:{rule}")
+    upload_checker.assert_rejected(write_upload(make(upload_checker.targets), name, tmp_path), f"refused:{rule}")
     tally("bad inputs refused")
 
 
 @pytest.mark.parametrize("id_", LOAD_CASES)
-def test_valid_looking_upload_is_stopped_by_loading_process(
+def test_valid_content_codes_upload_is_stopped_by_loading_process(
     id_: str, upload_checker: UploadChecker, tmp_path: Path, tally: Tally
 ):
     make, name = STOPPED_AT_LOAD[id_]
-    upload_checker.refuses(write_upload(make(), name, tmp_path), "does-not-load")
+    upload_checker.assert_rejected(write_upload(make(), name, tmp_path), "does-not-load")
     tally("bad inputs refused")
 
 
@@ -94,10 +96,10 @@ def test_valid_looking_upload_is_stopped_by_loading_process(
 def test_valid_upload_to_misbehaving_child_is_rejected(
     way: str, step: str, upload_checker: UploadChecker, tmp_path: Path, tally: Tally
 ):
-    """What a child does that is late, busy, greedy, dead or lying is done by tasks of our own on a good file."""
-    looking = {f"refused:{LOOKING[way]}"} if step == "inspect_brought" and way in LOOKING else set()
+    """What such a child does is done by tasks of the tests, on a valid file."""
+    content_codes = {f"refused:{CONTENT_RULES[way]}"} if step == "inspect_brought" and way in CONTENT_RULES else set()
     made = write_upload(make_valid_onnx(), "model.onnx", tmp_path)
-    upload_checker.refuses(made, *(looking or CODES[way]), under=misbehave(way, step))
+    upload_checker.assert_rejected(made, *(content_codes or CODES[way]), under=misbehave(way, step))
     tally("children that went wrong")
 
 
@@ -112,7 +114,7 @@ VALID_FILES = {
 def test_base_files_of_hostile_uploads_are_accepted(id_: str, upload_checker: UploadChecker, tmp_path: Path):
     """Otherwise they would be stopped for being badly made."""
     make, name = VALID_FILES[id_]
-    end = upload_checker.brought(write_upload(make(), name, tmp_path))
+    end = upload_checker.import_upload(write_upload(make(), name, tmp_path))
     assert end.state == "done", end.error
 
 
@@ -120,7 +122,7 @@ def test_base_files_of_hostile_uploads_are_accepted(id_: str, upload_checker: Up
 def test_weights_of_extra_layer_are_accepted_and_unused(upload_checker: UploadChecker, tmp_path: Path):
     """Keras passes over them, so they are carried along and never used."""
     good, more = (
-        upload_checker.brought(write_upload(content, "m.keras", tmp_path))
+        upload_checker.import_upload(write_upload(content, "m.keras", tmp_path))
         for content in (make_keras_file(), make_keras_file_with_weights(write_extra_layer))
     )
     assert (good.result["parameters"], good.result["verdict"]) == (8, "bit-identical")
@@ -128,4 +130,4 @@ def test_weights_of_extra_layer_are_accepted_and_unused(upload_checker: UploadCh
 
 
 def test_valid_upload_is_accepted_after_all_invalid_ones(upload_checker: UploadChecker, tmp_path: Path):
-    upload_checker.lets_a_good_one_in(tmp_path)
+    upload_checker.assert_valid_upload_accepted(tmp_path)

@@ -1,4 +1,4 @@
-"""One oracle for all bad inputs: a stranger's upload goes the full way, and what must hold of its end is asserted."""
+"""What must hold after each invalid upload, which goes the full way, whatever it is."""
 
 import contextlib
 import json
@@ -22,12 +22,12 @@ from tests.factories.targeted_files import Targets, write_upload
 from tests.factories.untrusted_files import InvalidUpload, Upload
 
 SECRET_TEXT = "the-secret-of-somebody-else-7f3a"
-MAX_MEMORY_GROWTH = 64 * 2**20  # bytes by which one bad input may make this process grow, and all of them together
+MAX_MEMORY_GROWTH = 64 * 2**20  # bytes by which one upload may make this process grow, and all of them together
 CPU_SECONDS = 4  # of processor for one request to a confined child; by default 30
 REQUEST_SECONDS = 20.0  # of the clock; by default 60
-MAX_REQUESTS = 4  # of a child at most: looked into, loaded, asked, and loaded again
+MAX_REQUESTS = 4  # of a child at most: content validated, loaded, predicted, and loaded again
 LIBRARY_FILES = ("jobs", "catalog.sqlite", ".lock", change_log.LOG_FILE)  # what the library writes of itself
-VALID_UPLOAD_INTERVAL = 20  # bad inputs, after which a good one must come in
+VALID_UPLOAD_INTERVAL = 20  # invalid uploads, after which a valid one must come in
 
 
 class SocketTrap:
@@ -50,7 +50,7 @@ class SocketTrap:
 
 
 def architecture_parts(made: Upload) -> dict[str, Path]:
-    """Weights come with their layers, else nobody would look into them; everything else comes alone."""
+    """Weights come with their layers, else their content would not be validated; everything else comes alone."""
     if not made[1].endswith(".weights.h5"):
         return {}
     path = made[0].with_name("layers")
@@ -59,48 +59,47 @@ def architecture_parts(made: Upload) -> dict[str, Path]:
 
 
 class UploadChecker:
-    """What must hold after each bad input, whatever it was: see `refuses`."""
+    """The checks after each invalid upload: see `assert_rejected`."""
 
     def __init__(self, jobs: Jobs, place: Path, trap: SocketTrap):
-        self.jobs, self.trap, self.tried, self.grown = jobs, trap, 0, 0
-        self.traps = Targets(place / "secret.txt", place / "canary", trap.url)
-        self.traps.secret.write_text(SECRET_TEXT)
-        self.kept = self._kept()
-        self.process = self._warm()
+        self.jobs, self.trap, self.tried, self.growth = jobs, trap, 0, 0
+        self.targets = Targets(place / "secret.txt", place / "canary", trap.url)
+        self.targets.secret.write_text(SECRET_TEXT)
+        self.files = self._list_files()
+        self.process = self._forkserver_pid()
 
-    def refuses(self, made: Upload, *codes: str, under: contextlib.AbstractContextManager | None = None) -> Job:
-        """Bring in what was made, `under` some circumstances; assert (1) to (6) of the oracle. The error's code is one
-        of `codes`."""
+    def assert_rejected(self, made: Upload, *codes: str, under: contextlib.AbstractContextManager | None = None) -> Job:
+        """Import an upload, `under` some circumstances; assert (1) to (6), and that the error has one of the codes."""
         before, began = psutil.Process().memory_info().rss, time.monotonic()
         demo = "digits-mlp" if made[1] == "c.zip" else None  # checkpoints come with the code that they belong to
         with under or contextlib.nullcontext():
             end = self.jobs.wait(self.jobs.import_model(*made, parts=architecture_parts(made), demo=demo).id)
-        self.grown += (grown := psutil.Process().memory_info().rss - before)
-        self._told_in_words(end, codes, made)
-        self._nothing_remains()
-        self._nothing_was_touched(end)
-        assert max(grown, self.grown) < MAX_MEMORY_GROWTH, "(4) this process has grown"
-        assert self._warm() == self.process, "(4) the warm process is another one"
-        assert self._left(10) == [], "(5) a process is left"
+        self.growth += (growth := psutil.Process().memory_info().rss - before)
+        self._check_error(end, codes, made)
+        self._check_nothing_stored()
+        self._check_targets(end)
+        assert max(growth, self.growth) < MAX_MEMORY_GROWTH, "(4) this process has grown"
+        assert self._forkserver_pid() == self.process, "(4) the warm process is another one"
+        assert self._wait_for_children(10) == [], "(5) a process is left"
         assert time.monotonic() - began < MAX_REQUESTS * REQUEST_SECONDS, "(5) it was not ended in time"
         self.tried += 1
         if self.tried % VALID_UPLOAD_INTERVAL == 0:
-            self.lets_a_good_one_in(made[0].parent)
+            self.assert_valid_upload_accepted(made[0].parent)
         return end
 
-    def lets_a_good_one_in(self, folder: Path) -> None:
+    def assert_valid_upload_accepted(self, folder: Path) -> None:
         """(6) The next good upload works; it is taken away again."""
         made = write_upload(make_onnx_model(ir_version=8).SerializeToString(), "good.onnx", folder)
-        end = self.brought(made)
+        end = self.import_upload(made)
         assert end.state == "done", end.error
         assert end.result["verdict"] == "bit-identical"
-        assert self._kept() == self.kept
+        assert self._list_files() == self.files
 
     @contextlib.contextmanager
-    def lowered(self, one: InvalidUpload) -> Iterator[None]:
-        """While this lasts the app goes by the limits and lists of a bad input, and tells its children."""
+    def lowered(self, invalid: InvalidUpload) -> Iterator[None]:
+        """Apply the limits and lists of an invalid upload in the app, which sends them to its children."""
         before = self.jobs.config, self.jobs.worker.config
-        with one.lowered(self.jobs.config) as config:
+        with invalid.lowered(self.jobs.config) as config:
             self.jobs.config = config
             self.jobs.worker.config = self.jobs.worker.config.model_copy(update={"unpacked_mib": config.unpacked_mib})
             try:
@@ -108,20 +107,20 @@ class UploadChecker:
             finally:
                 self.jobs.config, self.jobs.worker.config = before
 
-    def brought(self, made: Upload) -> Job:
-        """The end of bringing this in; what came in is taken away again."""
+    def import_upload(self, made: Upload) -> Job:
+        """Return the finished job of importing this; what came in is taken away again."""
         end = self.jobs.wait(self.jobs.import_model(*made).id)
         if end.state == "done":
-            self._take_away(end)
+            self._remove_import(end)
         return end
 
-    def _take_away(self, end: Job) -> None:
+    def _remove_import(self, end: Job) -> None:
         self.jobs.library.remove(end.result["run"])
         self.jobs.library.empty_trash(0)
 
-    def _told_in_words(self, end: Job, codes: tuple[str, ...], made: Upload) -> None:
+    def _check_error(self, end: Job, codes: tuple[str, ...], made: Upload) -> None:
         if end.state == "done":  # those that come after are not to suffer from it
-            self._take_away(end)
+            self._remove_import(end)
         assert end.state == "failed", f"(1) it was let in: {end.result}"
         assert end.error["code"] in codes, f"(1) {end.error}"
         error = error_from_json(end.error)
@@ -136,38 +135,38 @@ class UploadChecker:
         if rule := end.error["code"].partition(":")[2]:
             assert (error.sentence, error.cure) == RULES[rule]
 
-    def _nothing_remains(self) -> None:
-        assert self._kept() == self.kept, "(2) something remains"
+    def _check_nothing_stored(self) -> None:
+        assert self._list_files() == self.files, "(2) something remains"
         assert self.jobs.library.ids() == [], "(2) an entry remains"
         assert self.jobs.library.find() == [], "(2) a row of the catalog remains"
 
-    def _kept(self) -> list[str]:
+    def _list_files(self) -> list[str]:
         """Everything that lies in the library, but for the records of jobs, the library's own books."""
         home = self.jobs.library.home
-        result = (path.relative_to(home).as_posix() for path in home.rglob("*"))
-        return sorted(item for item in result if not item.startswith(LIBRARY_FILES))
+        paths = (path.relative_to(home).as_posix() for path in home.rglob("*"))
+        return sorted(path for path in paths if not path.startswith(LIBRARY_FILES))
 
-    def _nothing_was_touched(self, end: Job) -> None:
-        assert not self.traps.canary.exists(), "(3) a canary was written"
-        assert self.traps.secret.read_text() == SECRET_TEXT, "(3) a file outside was changed"
+    def _check_targets(self, end: Job) -> None:
+        assert not self.targets.canary.exists(), "(3) a canary was written"
+        assert self.targets.secret.read_text() == SECRET_TEXT, "(3) a file outside was changed"
         assert self.trap.is_untouched(), "(3) the socket was touched"
         record = self.jobs.job_store.folder(end.id)
-        text = b"".join(path.read_bytes() for path in record.rglob("*") if path.is_file())
-        assert SECRET_TEXT.encode() not in text, "(3) the secret stands in a record"
+        content = b"".join(path.read_bytes() for path in record.rglob("*") if path.is_file())
+        assert SECRET_TEXT.encode() not in content, "(3) the secret stands in a record"
         assert SECRET_TEXT not in json.dumps(end.error), "(3) the secret stands in a record"
 
-    def _warm(self) -> int:
+    def _forkserver_pid(self) -> int:
         return self.jobs.worker._process.pid
 
-    def _left(self, seconds: float) -> list[str]:
-        """What there is after so many seconds of processes under the warm one, but for the spares, which wait and have
-        seen nothing yet."""
+    def _wait_for_children(self, seconds: float) -> list[str]:
+        """Return the processes left under the warm one after so many seconds, without the spares, which have seen
+        nothing yet."""
         deadline = time.monotonic() + seconds
-        while (left := self._others()) and time.monotonic() < deadline:
+        while (left := self._other_children()) and time.monotonic() < deadline:
             os.sched_yield()
-        return [str(item) for item in left]
+        return [str(process) for process in left]
 
-    def _others(self) -> list[psutil.Process]:
+    def _other_children(self) -> list[psutil.Process]:
         worker = self.jobs.worker
         spares = {spare.pid for spare in worker._spares.values() if not spare.has_ended}
-        return [item for item in psutil.Process(self.process).children() if item.pid not in spares]
+        return [child for child in psutil.Process(self.process).children() if child.pid not in spares]

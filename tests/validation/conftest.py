@@ -1,4 +1,4 @@
-"""What the tests of the gate share: a way through gate and inspector, and small good files."""
+"""Fixtures of the validation tests: folders, and a function that validates an upload and its content."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.helpers import UPLOAD_SETTINGS
 
 @pytest.fixture
 def output_folder(tmp_path: Path) -> Path:
-    """An empty folder for what passes the gate."""
+    """An empty folder for what is let in."""
     folder = tmp_path / "into"
     folder.mkdir()
     return folder
@@ -30,24 +30,21 @@ def upload_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def validation_child(worker: Worker) -> Iterator[Child]:
-    """One confined child that looks into one file after another, so that hundreds take seconds."""
+    """One sandboxed child that validates the content of one file after another, so that hundreds take seconds."""
     with worker.open(sandboxed=True) as child:
         yield child
 
 
 @pytest.fixture
 def validate(validation_child: Child, output_folder: Path) -> Callable[..., tuple[ValidatedUpload, dict]]:
-    """A function that takes an upload through gate and inspector; gives what the gate says, and the facts."""
+    """Return a function that validates an upload and its content, and returns the upload and the facts."""
 
-    def enter(
+    def validate_both(
         upload: Path, name: str, config: Settings = UPLOAD_SETTINGS, **parts: Path
     ) -> tuple[ValidatedUpload, dict]:
-        gated = validate_upload(upload, name, output_folder, config=config, extra_files=parts)
-        request = {
-            "format": gated.format,
-            "folder": output_folder,
-            "bounds": limits.current_limits(config.unpacked_mib),
-        }
-        return gated, validation_child.request("inspect_brought", seconds=60, **request).message
+        validated = validate_upload(upload, name, output_folder, config=config, extra_files=parts)
+        bounds = limits.current_limits(config.unpacked_mib)
+        request = {"format": validated.format, "folder": output_folder, "bounds": bounds}
+        return validated, validation_child.request("inspect_brought", seconds=60, **request).message
 
-    return enter
+    return validate_both

@@ -65,10 +65,10 @@ def make_upload(files: Path, key: str, made: Path, top: str = "") -> tuple[Path,
     return single_file_upload(zip_folder(files, top), "モデル.zip")(made)
 
 
-def assert_accepted(row: dict, key: str, jobs, made: Path, let_in, into: Path, top: str = "") -> None:
+def assert_accepted(row: dict, key: str, jobs, made: Path, validate, into: Path, top: str = "") -> None:
     files = jobs.library.verified_folder(row["artifact"])
-    gated, facts = let_in(*make_upload(files, key, made, top))
-    assert gated.format == STORED_AS.get(key, key)
+    validated, facts = validate(*make_upload(files, key, made, top))
+    assert validated.format == STORED_AS.get(key, key)
     assert facts["checked"]
     laid_out = {path.relative_to(into).as_posix() for path in into.rglob("*") if path.is_file()}
     stored = {path.relative_to(files).as_posix() for path in files.rglob("*") if path.is_file()}
@@ -100,8 +100,10 @@ def test_artifact_of_every_demo_and_format_is_accepted(
 
 
 def test_saved_model_folder_is_accepted_like_its_zip(jobs, saved, validate, output_folder):
-    gated, facts = validate(jobs.library.verified_folder(saved("digits-mlp", "saved_model")["artifact"]), "exported")
-    assert (gated.format, gated.name) == ("saved_model", "exported")
+    validated, facts = validate(
+        jobs.library.verified_folder(saved("digits-mlp", "saved_model")["artifact"]), "exported"
+    )
+    assert (validated.format, validated.name) == ("saved_model", "exported")
     assert list(facts["graphs"][0]["signatures"]) == ["__saved_model_init_op", "serving_default"]
 
 
@@ -121,8 +123,8 @@ def test_checkpoint_state_with_absolute_path_uses_its_file_name(jobs, saved, upl
     files = jobs.library.verified_folder(saved("digits-mlp", "checkpoint")["artifact"])
     members = {path.name: path.read_bytes() for path in files.iterdir()}
     members["checkpoint"] = b'model_checkpoint_path: "/home/somebody/run/model"\n'
-    gated, _ = validate(*single_file_upload(make_zip(members), "c.zip")(upload_folder))
-    assert gated.format == "checkpoint"
+    validated, _ = validate(*single_file_upload(make_zip(members), "c.zip")(upload_folder))
+    assert validated.format == "checkpoint"
     assert (output_folder / "checkpoint").read_text().splitlines()[0] == 'model_checkpoint_path: "model"'
 
 
@@ -131,8 +133,8 @@ def test_latest_of_two_checkpoints_is_accepted_with_remark(upload_folder, output
     upload, name = single_file_upload(make_zip(both | {"checkpoint": b'model_checkpoint_path: "b"\n'}), "c.zip")(
         upload_folder
     )
-    gated = validate_upload(upload, name, output_folder, config=UPLOAD_SETTINGS)
-    assert gated.remarks == ["Of 2 checkpoints, the latest one was taken."]
+    validated = validate_upload(upload, name, output_folder, config=UPLOAD_SETTINGS)
+    assert validated.remarks == ["Of 2 checkpoints, the latest one was taken."]
     assert (output_folder / "model.index").read_bytes() == b"b"
 
 
@@ -202,8 +204,8 @@ def test_base_files_of_invalid_uploads_are_accepted(content, name, format, uploa
 def test_weights_with_architecture_file_are_accepted(upload_folder, validate, output_folder):
     (upload_folder / "architecture").write_bytes(DENSE_CONFIG_JSON)
     upload, name = single_file_upload(make_hdf5(write_dense_weights), "model.weights.h5")(upload_folder)
-    gated, facts = validate(upload, name, architecture=upload_folder / "architecture")
-    assert (gated.format, facts["arrays"], facts["numbers"]) == ("weights", 2, 8)
+    validated, facts = validate(upload, name, architecture=upload_folder / "architecture")
+    assert (validated.format, facts["arrays"], facts["numbers"]) == ("weights", 2, 8)
     assert sorted(path.name for path in output_folder.iterdir()) == ["architecture.json", "model.weights.h5"]
 
 
@@ -214,9 +216,9 @@ def test_tf1_saved_model_with_signatures_table_and_saver_is_accepted(upload_fold
         cwd=PROJECT,
         check=True,
     )
-    gated, facts = validate(*single_file_upload(zip_folder(upload_folder / "old"), "old.zip")(upload_folder))
+    validated, facts = validate(*single_file_upload(zip_folder(upload_folder / "old"), "old.zip")(upload_folder))
     (graph,) = facts["graphs"]
-    assert gated.format == "saved_model"
+    assert validated.format == "saved_model"
     assert list(graph["signatures"]) == ["look_up", "serving_default"]
     assert (graph["objects"], graph["assets"]) == (0, 1)
     assert graph["operations"]["VariableV2"] == 1

@@ -1,4 +1,4 @@
-"""The lists of what is allowed hold names that exist, and none that reads, writes or runs what a stranger wrote."""
+"""The lists of what is allowed hold names that exist, and none that reads, writes or runs what an author wrote."""
 
 import subprocess
 import sys

@@ -75,7 +75,7 @@ def restarting_validator(worker: Worker) -> Iterator[RestartingValidator]:
     validator.child.close()
 
 
-def assert_corrupted_files_handled(name: str, examples: int, tmp_path: Path, looker: RestartingValidator) -> None:
+def assert_corrupted_files_handled(name: str, examples: int, tmp_path: Path, validator: RestartingValidator) -> None:
     """Damage the good file of that name so many times: each is refused or let in, and of the refused nothing stays."""
     good, numbers = VALID_FILES[name](), itertools.count()
     grown = psutil.Process().memory_info().rss
@@ -93,7 +93,7 @@ def assert_corrupted_files_handled(name: str, examples: int, tmp_path: Path, loo
         except Refused:
             assert not list(into.iterdir())
         else:
-            looker.look(format_, into)
+            validator.look(format_, into)
         assert time.monotonic() - started < SECONDS
         shutil.rmtree(into)
 

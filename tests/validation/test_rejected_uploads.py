@@ -118,10 +118,10 @@ def test_validate_upload_of_architecture_beside_full_model_is_rejected(upload_fo
 
 def test_validate_upload_sanitizes_name_and_uses_it_in_no_path(upload_folder, output_folder):
     upload, _ = single_file_upload(make_keras_file(), "")(upload_folder)
-    gated = validate_upload(
+    validated = validate_upload(
         upload, "../..\\x/mod\u202eel\r\n\0<b>ünï" + "n" * 300 + ".keras", output_folder, config=UPLOAD_SETTINGS
     )
-    assert gated.name == ("model <b>ünï" + "n" * 300)[:120]
+    assert validated.name == ("model <b>ünï" + "n" * 300)[:120]
     assert [path.name for path in output_folder.iterdir()] == ["model.keras"]
 
 
@@ -159,9 +159,9 @@ def test_the_hash_is_that_of_the_upload(upload_folder, output_folder):
 def test_validate_upload_skips_operating_system_files_with_remark(upload_folder, output_folder):
     members = {"m/saved_model.pb": b"x", "m/.DS_Store": b"y", "__MACOSX/m/._saved_model.pb": b"z"}
     upload, name = single_file_upload(make_zip(members), "model.zip")(upload_folder)
-    gated = validate_upload(upload, name, output_folder, config=UPLOAD_SETTINGS)
+    validated = validate_upload(upload, name, output_folder, config=UPLOAD_SETTINGS)
     assert [path.name for path in output_folder.iterdir()] == ["saved_model.pb"]
-    assert gated.remarks == ["Files that only an operating system had put there were left out."]
+    assert validated.remarks == ["Files that only an operating system had put there were left out."]
 
 
 def test_zip64_end_record_must_agree_with_end_record(upload_folder, output_folder):

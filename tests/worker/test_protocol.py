@@ -1,4 +1,4 @@
-"""What comes over the wire from a child: a stranger at the other end."""
+"""What comes over the wire from a child, which is untrusted."""
 
 import io
 import json
