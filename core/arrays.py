@@ -1,5 +1,6 @@
 """Arrays by name, in dtypes that every part of Roundtrip can send, store and compare."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,11 @@ import numpy as np
 Arrays = dict[str, np.ndarray]
 TEXT_KINDS = frozenset("SUOT")
 NUMERIC_KINDS = frozenset("biuf")  # kinds of dtype that have a minimum and a mean
+
+
+def select_rows(arrays: Mapping[str, np.ndarray], rows: slice | list[int] | np.ndarray) -> Arrays:
+    """Return some rows of every array, (rows, ...)."""
+    return {name: array[rows] for name, array in arrays.items()}
 
 
 def is_text(*arrays: np.ndarray) -> bool:

@@ -1,6 +1,7 @@
 """What reloads of a copy in fresh processes showed; `core.reload` makes these records."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -83,7 +84,9 @@ class OriginalFingerprint(BaseModel):
     classes: bool | None = None
 
 
-def match_by_hash(original: list[dict[str, Any]], reloaded: list[dict[str, Any]] | None) -> TensorMatchCount | None:
+def match_by_hash(
+    original: Sequence[Mapping[str, Any]], reloaded: Sequence[Mapping[str, Any]] | None
+) -> TensorMatchCount | None:
     """Count the original's tensors whose dtype, shape and bits came back.
 
     Formats rename variables, so names are ignored, and each reloaded tensor is matched once. None where the original
@@ -101,5 +104,5 @@ def match_by_hash(original: list[dict[str, Any]], reloaded: list[dict[str, Any]]
     return TensorMatchCount(found=len(original) - len(missing), of=len(original), missing=missing)
 
 
-def _tensor_key(tensor: dict[str, Any]) -> tuple[Any, ...]:
+def _tensor_key(tensor: Mapping[str, Any]) -> tuple[Any, ...]:
     return tensor["dtype"], tuple(tensor["shape"]), tensor["sha256"]

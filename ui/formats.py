@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from core.compatibility.findings import STATE_SYMBOLS
-from core.compatibility.matrix import COLUMNS, MatrixRow
+from core.compatibility.findings import COLUMNS, STATE_SYMBOLS
+from core.compatibility.matrix import MatrixRow
 from core.formats import get_format
 from core.formats.base import PARTS, Format
 from core.record import installed_versions

@@ -104,7 +104,7 @@ def start_import(jobs: Jobs, request: dict[str, Any]) -> Job | None:
         return None
     try:
         received = store_upload(jobs.library, [(one.name, one) for one in files])
-        job = jobs.import_model(**received.import_arguments(), **request)
+        job = jobs.import_model(**received._asdict(), **request)
     except RoundtripError as error:
         show_error(error)
         return None

@@ -166,7 +166,7 @@ def _import_arguments(jobs: Jobs, path: Path, architecture: Path | None) -> dict
         return {"path": path, "name": path.resolve().name}
     with ExitStack() as stack:
         files = [(file.name, stack.enter_context(file.open("rb"))) for file in paths]
-        return store_upload(jobs.library, files).import_arguments()
+        return store_upload(jobs.library, files)._asdict()
 
 
 def _import_lines(result: dict[str, Any]) -> Iterator[str]:

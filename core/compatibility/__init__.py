@@ -1,1 +1,1 @@
-"""What each format keeps: findings about one copy, and the table of all formats."""
+"""What each format keeps: findings about one artifact, and the matrix of all formats."""

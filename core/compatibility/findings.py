@@ -1,18 +1,23 @@
-"""The judges: each looks at what was found and says in one cell what became of one thing."""
+"""Columns of the compatibility matrix: what was tried, the code that tried it, and one finding about what came back."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from core.compare import Verdict
 from core.evidence import Evidence, ReloadOutcome, TensorMatchCount
 from core.formats.base import Format
 from core.library import Run
+from core.runtimes.reference import fingerprint_arrays
+from core.runtimes.traits import collect_traits
+from core.worker.tasks.probes import probe_batch_sizes, probe_determinism, train_one_step
 
-# Every state of a cell with its sign: told apart by word and sign, not by colour.
+# Every state of a finding with its sign: told apart by word and sign, not by colour.
 STATE_SYMBOLS = {"kept": "✓", "changed": "≈", "lost": "✗", "failed": "!", "not applicable": "–"}
 
 
 class Finding(NamedTuple):
-    """One finding: its state, and what came back in words."""
+    """A state, and what came back in words."""
 
     state: str
     words: str
@@ -23,7 +28,7 @@ class Finding(NamedTuple):
 
 
 class ReloadContext(NamedTuple):
-    """What a judge looks at: the run, the format, the evidence, and its best outcome with everything that was tried."""
+    """What a check looks at: the run, the format, the evidence, and its best outcome with everything that was tried."""
 
     run: Run
     format: Format
@@ -36,26 +41,55 @@ class ReloadContext(NamedTuple):
 
     @property
     def is_built_from_code(self) -> bool:
-        """Whether the layers came from code and not from the copy."""
+        """Whether the layers came from code and not from the artifact."""
         return self.format.needs_architecture
 
 
-def kept(words: str) -> Finding:
-    return Finding("kept", words)
+Check = Callable[[ReloadContext], Finding]
 
 
-def changed(words: str) -> Finding:
-    return Finding("changed", words)
+class MatrixColumn(NamedTuple):
+    """What was tried, the check of what came back, and the code that tried it (None: the format's load)."""
+
+    key: str
+    label: str
+    description: str
+    check: Check
+    probe: Callable[..., Any] | None = None
 
 
-def lost(words: str) -> Finding:
-    return Finding("lost", words)
+COLUMNS: list[MatrixColumn] = []
 
 
-def not_applicable(words: str) -> Finding:
-    return Finding("not applicable", words)
+def column(key: str, label: str, description: str, probe: Callable[..., Any] | None = None) -> Callable[[Check], Check]:
+    """Make the decorated check the next column of the matrix."""
+
+    def register(check: Check) -> Check:
+        COLUMNS.append(MatrixColumn(key, label, description, check, probe))
+        return check
+
+    return register
 
 
+CONFIG_DESCRIPTION = "The config of the loaded model was held against the original's."
+HASHES_DESCRIPTION = "The SHA-256 of every tensor was held against the original's, before the first answer."
+COMPILE_DESCRIPTION = "Optimizer settings, loss and metrics of the loaded model were held against the original's."
+
+kept, changed, lost, failed = (partial(Finding, state) for state in ("kept", "changed", "lost", "failed"))
+not_applicable = partial(Finding, "not applicable")
+
+
+@column("answers", "Answers", "All held-out rows were asked.")
+def check_predictions(context: ReloadContext) -> Finding:
+    outcome = context.outcome
+    counted = f"{outcome.changed_rows} of {outcome.rows} changed, largest difference {outcome.max_abs:.3g}."
+    words = f"{outcome.verdict.label}: {counted}"
+    if outcome.not_finite:
+        return failed(f"{outcome.warning} {words}")
+    return kept(words) if outcome.verdict.rank <= Verdict.ROUNDING.rank else changed(words)
+
+
+@column("architecture", "Architecture", CONFIG_DESCRIPTION, collect_traits)
 def check_architecture(context: ReloadContext) -> Finding:
     original = context.run.traits.get("architecture")
     if context.run.kind == "module":
@@ -67,8 +101,8 @@ def check_architecture(context: ReloadContext) -> Finding:
     if not context.traits:
         graph = "graph" in context.format.keeps
         return changed("Came back as a graph of operations, not as layers.") if graph else lost("No layers came back.")
-    if forgotten := context.run.traits.get("forgotten"):
-        return changed(f"get_config() leaves out {', '.join(forgotten)}: a reloaded layer takes its default.")
+    if missing := context.run.traits.get("forgotten"):
+        return changed(f"get_config() leaves out {', '.join(missing)}: a reloaded layer takes its default.")
     if context.traits["architecture"] == original:
         return kept(f"The same {len(context.traits['layers'])} layers with the same settings.")
     return changed("Layers came back, with other settings than the original's.")
@@ -77,34 +111,37 @@ def check_architecture(context: ReloadContext) -> Finding:
 def _check_tensors(match: TensorMatchCount | None, tensor_kind: str) -> Finding:
     if match is None:
         return not_applicable(f"This runtime does not show its {tensor_kind}.")
-    said = f"{match.found} of {match.of} tensors came back bit-equal"
+    counted = f"{match.found} of {match.of} tensors came back bit-equal"
     if match.is_complete:
-        return kept(f"{said}.")
+        return kept(f"{counted}.")
     missing = ", ".join(match.missing[:4]) + (" …" if len(match.missing) > 4 else "")
-    return (changed if match.found else lost)(f"{said}; not {missing}.")
+    return (changed if match.found else lost)(f"{counted}; not {missing}.")
 
 
+@column("weights", "Weights", HASHES_DESCRIPTION, fingerprint_arrays)
 def check_weights(context: ReloadContext) -> Finding:
-    cell = _check_tensors(context.outcome.weights, "weights")
+    finding = _check_tensors(context.outcome.weights, "weights")
     if context.run.not_finite:
-        return Finding("failed", f"{context.run.warning} {cell.words}")
+        return failed(f"{context.run.warning} {finding.words}")
     if context.outcome.moved_by_answering:
-        return changed(f"{cell.words} Answering moves {context.outcome.moved_by_answering} of them.")
-    if cell.state == "lost" and context.outcome.verdict.rank < Verdict.DIFFERENT.rank:
+        return changed(f"{finding.words} Answering moves {context.outcome.moved_by_answering} of them.")
+    if finding.state == "lost" and context.outcome.verdict.rank < Verdict.DIFFERENT.rank:
         return changed("Kept in another form: no tensor is bit-equal, and the answers are mostly the same.")
-    return cell
+    return finding
 
 
+@column("optimizer", "Optimizer state", HASHES_DESCRIPTION, fingerprint_arrays)
 def check_optimizer(context: ReloadContext) -> Finding:
     if not context.run.optimizer:
         return not_applicable("The original had no optimizer.")
     match = context.outcome.optimizer
     if match is None:
         return lost("No optimizer came back.")
-    cell = _check_tensors(match, "optimizer state")
-    return cell if cell.state == "kept" else lost(cell.words)
+    finding = _check_tensors(match, "optimizer state")
+    return finding if finding.state == "kept" else lost(finding.words)
 
 
+@column("compile", "Compile settings", COMPILE_DESCRIPTION, collect_traits)
 def check_compile_settings(context: ReloadContext) -> Finding:
     original = context.run.traits.get("compile")
     if original is None:
@@ -118,6 +155,7 @@ def check_compile_settings(context: ReloadContext) -> Finding:
     return changed(f"Came back as {context.traits['compile_words']}.")
 
 
+@column("code", "Without your code", "It was loaded in a process with none of the model's code.")
 def check_loads_without_code(context: ReloadContext) -> Finding:
     if context.evidence.without_code.has_loaded:
         return kept("Loads in a process that has none of your code.")
@@ -126,6 +164,7 @@ def check_loads_without_code(context: ReloadContext) -> Finding:
     return lost(f"Loads only with your code. {(context.evidence.without_code.error or {}).get('sentence', '')}".strip())
 
 
+@column("vocabulary", "Vocabulary", "The words of every lookup layer were hashed.", collect_traits)
 def check_vocabulary(context: ReloadContext) -> Finding:
     original = context.run.traits.get("vocabularies") or {}
     if not original:
@@ -139,42 +178,44 @@ def check_vocabulary(context: ReloadContext) -> Finding:
     return lost(f"Came back as {', '.join(context.traits['vocabularies'].values()) or 'nothing'}.")
 
 
+@column("signatures", "Names and shapes", "Names, dtypes and shapes of inputs and outputs.")
 def check_signatures(context: ReloadContext) -> Finding:
-    before = {one["name"]: (one["dtype"], one["shape"]) for one in context.run.inputs}
-    after = {one["name"]: (one["dtype"], one["shape"]) for one in context.outcome.inputs}
+    before = {spec["name"]: (spec["dtype"], spec["shape"]) for spec in context.run.inputs}
+    after = {spec["name"]: (spec["dtype"], spec["shape"]) for spec in context.outcome.inputs}
     renamed = [f"{pair['reference']} is {pair['answer']}" for pair in context.outcome.pairs if pair["by"] != "name"]
     if not before:
         return not_applicable("The original says nothing of its inputs.")
     if before != after:
-        said = [f"{one['reference']} is {one['answer']}, by {one['by']}" for one in context.outcome.input_pairs]
-        return changed(f"Inputs were renamed: {', '.join(said) or 'they have no names'}.")
+        pairs = [f"{pair['reference']} is {pair['answer']}, by {pair['by']}" for pair in context.outcome.input_pairs]
+        return changed(f"Inputs were renamed: {', '.join(pairs) or 'they have no names'}.")
     if renamed:
         return changed(f"Outputs were renamed: {', '.join(renamed)}.")
     return kept(", ".join(f"{name} {dtype} {shape}" for name, (dtype, shape) in after.items()))
 
 
+@column("batch", "Any batch size", "1, 7 and 64 rows were asked at once.", probe_batch_sizes)
 def check_batch_sizes(context: ReloadContext) -> Finding:
     tried = context.outcome.probes.get("batches", {})
     if not tried:
         return not_applicable("Not tried.")
-    failed = {rows: why for rows, why in tried.items() if why}
-    if not failed:
-        return kept(f"Answers {', '.join(tried)} rows at once.")
-    return lost("; ".join(f"{rows} rows: {why}" for rows, why in failed.items()))
+    failures = [f"{rows} rows: {reason}" for rows, reason in tried.items() if reason]
+    return lost("; ".join(failures)) if failures else kept(f"Answers {', '.join(tried)} rows at once.")
 
 
+@column("trainable", "Trains on", "One step on the original's rows.", train_one_step)
 def check_training_step(context: ReloadContext) -> Finding:
     step = context.outcome.probes.get("step", {})
     if not context.run.stepped:
         return not_applicable("No targets are known for this run, so no step was taken.")
     if "weights" not in step:
         return lost(step.get("why", "No step could be taken."))
-    same = [one["sha256"] for one in step["weights"]] == [one["sha256"] for one in context.run.stepped]
-    if same:
+    hashes, original = ([tensor["sha256"] for tensor in tensors] for tensors in (step["weights"], context.run.stepped))
+    if hashes == original:
         return kept("One step moves the weights exactly as the original's.")
     return changed("It trains, and one step moves the weights elsewhere than the original's.")
 
 
+@column("policy", "Dtype policy", "The dtype policy of every layer was read.", collect_traits)
 def check_dtype_policy(context: ReloadContext) -> Finding:
     original = context.run.traits.get("policies")
     if not original:
@@ -187,21 +228,14 @@ def check_dtype_policy(context: ReloadContext) -> Finding:
     return changed(f"Came back as {names}.")
 
 
+@column("strings", "Takes text", "It was asked with text, where the model takes text.")
 def check_text_inputs(context: ReloadContext) -> Finding:
-    if not any(one["dtype"] == "object" for one in context.run.inputs):
+    if not any(spec["dtype"] == "object" for spec in context.run.inputs):
         return not_applicable("The model takes no text.")
     return kept("Takes text as it is, and answers.")
 
 
-def check_predictions(context: ReloadContext) -> Finding:
-    outcome = context.outcome
-    counted = f"{outcome.changed_rows} of {outcome.rows} changed, largest difference {outcome.max_abs:.3g}."
-    words = f"{outcome.verdict.label}: {counted}"
-    if outcome.not_finite:
-        return Finding("failed", f"{outcome.warning} {words}")
-    return kept(words) if outcome.verdict.rank <= Verdict.ROUNDING.rank else changed(words)
-
-
+@column("repeats", "Deterministic", "The same rows were asked twice.", probe_determinism)
 def check_determinism(context: ReloadContext) -> Finding:
     distance = context.outcome.probes.get("repeats")
     if distance is None:

@@ -1,6 +1,6 @@
-"""Where do two models disagree most? Their answers measured row by row, and small steps around rows of the data.
+"""Search for the input on which two models disagree most: first rows of the data, then small steps around them.
 
-NumPy only: whoever searches says how the two are asked.
+NumPy only: the caller says how both predict.
 """
 
 from core.disagreement.metric import OutputScale, RowDisagreement, measure_disagreement, output_scales

@@ -1,19 +1,21 @@
-"""Data domain and random local steps.
+"""Random local steps around a row of the data.
 
-What the data shows of each column: within this a made input must stay.
-
-Small random steps around a row of the data, which never leave what the data shows, nor the row's neighbourhood.
+They never leave the domain that the data shows of each column, nor the row's neighbourhood.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
-from core.arrays import Arrays
+from core.arrays import Arrays, select_rows
 
 MIN_REPEATS = 2  # a column whose values stand in this many rows on average is a choice; else it is free text
-MAX_VALUES = 10_000  # values of a column that are remembered
+MAX_VALUES = 10_000  # values of a column that are stored
+# No number moves further from the row where the steps began than this share of its column's range, and of a free text
+# no larger share of the letters is another: what is found is still a picture of that digit, a bill like that one.
+NEIGHBOURHOOD_SHARE = 0.25
+DENSE_STEP_SHARE = 0.5  # share of the steps that move every number at once; the others move a few columns
 
 
 @dataclass
@@ -23,6 +25,10 @@ class NumberDomain:
     low: np.ndarray
     high: np.ndarray
     is_integer: np.ndarray
+
+    @classmethod
+    def empty(cls, columns: int) -> "NumberDomain":
+        return cls(np.full(columns, np.inf), np.full(columns, -np.inf), np.ones(columns, bool))
 
     @property
     def span(self) -> np.ndarray:
@@ -63,7 +69,7 @@ class TextDomain:
 
 
 class DataDomain:
-    """The columns of every input, as far as rows were shown; inputs are laid flat, row by row."""
+    """The columns of every input, as far as rows were added; inputs are flattened, row by row."""
 
     def __init__(self) -> None:
         self.numbers: dict[str, NumberDomain] = {}
@@ -71,7 +77,7 @@ class DataDomain:
         self.rows = 0
 
     def add(self, inputs: Arrays) -> None:
-        """Take in rows, batch first."""
+        """Widen the domain by rows, {input: (rows, ...)}."""
         for name, array in inputs.items():
             rows = array.reshape(len(array), -1)
             if rows.dtype.kind in "SUO":
@@ -79,29 +85,19 @@ class DataDomain:
                 for column, values in zip(columns, rows.astype("U").T, strict=True):
                     column.add(values)
             else:
-                self.numbers.setdefault(name, _empty_domain(rows.shape[1])).add(rows.astype("float64"))
+                self.numbers.setdefault(name, NumberDomain.empty(rows.shape[1])).add(rows.astype("float64"))
         self.rows += len(next(iter(inputs.values())))
 
     def movable_columns(self) -> dict[str, np.ndarray]:
         """By input which of its columns can be another value, (columns,) bool."""
-        texts = {name: np.array([one.is_movable for one in columns]) for name, columns in self.texts.items()}
-        return {name: one.span > 0 for name, one in self.numbers.items()} | texts
-
-
-def _empty_domain(columns: int) -> NumberDomain:
-    return NumberDomain(np.full(columns, np.inf), np.full(columns, -np.inf), np.ones(columns, bool))
-
-
-# No number moves further from the row where the steps began than this share of its column's range, and of a free text
-# no larger share of the letters is another: what is found is still a picture of that digit, a bill like that one.
-NEIGHBOURHOOD_SHARE = 0.25
-DENSE_STEP_SHARE = 0.5  # share of the steps that move every number at once; the others move a few columns
+        texts = {name: np.array([column.is_movable for column in columns]) for name, columns in self.texts.items()}
+        return {name: domain.span > 0 for name, domain in self.numbers.items()} | texts
 
 
 @dataclass(frozen=True)
 class InputPoint:
-    """One row by input name, batch first; the row of the data where it began; and by input of text how many letters of
-    each column were changed on the way."""
+    """One row {input: (1, ...)}; the row of the data where it began; and by input of text how many letters of each
+    column were changed on the way, (1, columns)."""
 
     inputs: Arrays
     origin: Arrays
@@ -109,33 +105,35 @@ class InputPoint:
 
 
 class ProposedRows(NamedTuple):
-    """Rows by input name, batch first, with the letters changed so far, (rows, columns) by input of text."""
+    """Rows {input: (rows, ...)}, with the letters changed so far, (rows, columns) by input of text."""
 
     inputs: Arrays
     edits: Arrays
 
     def point_at(self, row: int, origin: Arrays) -> InputPoint:
-        inputs, edits = ({name: array[row : row + 1] for name, array in arrays.items()} for arrays in self)
+        inputs, edits = (select_rows(arrays, slice(row, row + 1)) for arrays in self)
         return InputPoint(inputs, origin, edits)
 
 
 class StepGenerator:
-    """Makes steps of any size within what was seen; the same random numbers give the same steps."""
+    """Makes steps of any size within the domain; the same random numbers give the same steps."""
 
     def __init__(self, domain: DataDomain, random: np.random.Generator):
         self._domain = domain
         self._random = random
         self._movable = domain.movable_columns()
-        self._text_mutators = {name: [_TextMutator(one) for one in columns] for name, columns in domain.texts.items()}
+        self._text_mutators = {name: list(map(_TextMutator, columns)) for name, columns in domain.texts.items()}
 
     @property
     def can_move(self) -> bool:
         return any(columns.any() for columns in self._movable.values())
 
     def propose(self, point: InputPoint, count: int, size: float) -> ProposedRows:
-        """`count` rows one step away from a point; `size` is the standard deviation of a number's step, as a share of
-        its column's range. A choice becomes another one that was seen; of a free text one letter is changed, put in or
-        left out."""
+        """Make `count` rows one step away from a point.
+
+        `size` is the standard deviation of a number's step, as a share of its column's range. A choice becomes another
+        one of the domain; of a free text one letter is changed, inserted or deleted.
+        """
         chosen = self._choose_columns(count)
         inputs, edits = {}, {}
         for name, array in point.inputs.items():
@@ -162,8 +160,10 @@ class StepGenerator:
             for name, mask in by_input.items()
         }
 
-    def _step_numbers(self, domain: NumberDomain, row: np.ndarray, origin: np.ndarray, chosen: np.ndarray, size: float):
-        """(count, columns) in the dtype of the row; what is not chosen stays as it is, to the last bit."""
+    def _step_numbers(
+        self, domain: NumberDomain, row: np.ndarray, origin: np.ndarray, chosen: np.ndarray, size: float
+    ) -> np.ndarray:
+        """Return (count, columns) in the dtype of the row; what is not chosen stays as it is, to the last bit."""
         low, high = _column_bounds(domain, origin.reshape(-1).astype("float64"))
         now = row.reshape(-1).astype("float64")
         step = self._random.normal(size=chosen.shape) * size * domain.span
@@ -180,18 +180,17 @@ class StepGenerator:
         edits = np.repeat(point.edits.get(name, np.zeros((1, chosen.shape[1]), int)), len(chosen), axis=0)
         origin = point.origin[name].reshape(-1)
         for row, column in np.argwhere(chosen):
-            lexicon = self._text_mutators[name][column]
-            found = lexicon.mutate(str(texts[row, column]), str(origin[column]), int(edits[row, column]), self._random)
-            texts[row, column], edits[row, column] = found
+            mutator, text = self._text_mutators[name][column], str(texts[row, column])
+            mutated = mutator.mutate(text, str(origin[column]), int(edits[row, column]), self._random)
+            texts[row, column], edits[row, column] = mutated
         return texts.astype("U"), edits
 
 
 def _column_bounds(domain: NumberDomain, origin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The range of the data, cut to the neighbourhood of one row; a whole number may always move by one."""
-    near = np.where(
-        domain.is_integer, np.maximum(np.floor(NEIGHBOURHOOD_SHARE * domain.span), 1), NEIGHBOURHOOD_SHARE * domain.span
-    )
-    return np.fmax(domain.low, origin - near), np.fmin(domain.high, origin + near)
+    reach = NEIGHBOURHOOD_SHARE * domain.span
+    reach = np.where(domain.is_integer, np.maximum(np.floor(reach), 1), reach)
+    return np.fmax(domain.low, origin - reach), np.fmin(domain.high, origin + reach)
 
 
 class _TextMutator:
@@ -203,35 +202,43 @@ class _TextMutator:
         self._domain = domain
 
     def mutate(self, text: str, origin: str, edits: int, random: np.random.Generator) -> tuple[str, int]:
-        """Another text, and how many letters were changed since the row of the data."""
+        """Return another text, and how many letters were changed since the row of the data."""
         if self._domain.is_choice:
-            others = [one for one in self._values if one != text]
+            others = [value for value in self._values if value != text]
             return others[random.integers(len(others))], 0
-        most, times = max(1, round(NEIGHBOURHOOD_SHARE * len(origin))), 1
-        if edits >= most:  # as far as it may go: begin again at the row
-            text, edits, times = origin, 0, int(random.integers(1, most + 1))
+        limit, times = max(1, round(NEIGHBOURHOOD_SHARE * len(origin))), 1
+        if edits >= limit:  # as far as it may go: begin again at the row
+            text, edits, times = origin, 0, int(random.integers(1, limit + 1))
         for _ in range(times):
             text = self._edit_once(text, random)
         return text, edits + times
 
     def _edit_once(self, text: str, random: np.random.Generator) -> str:
-        """One letter changed, put in or left out; never empty, and never longer than the longest that was seen."""
-        ways = ["change"] * bool(text) + ["insert"] * (len(text) < self._domain.longest) + ["delete"] * (len(text) > 1)
-        way, at = ways[random.integers(len(ways))], int(random.integers(max(len(text), 1)))
-        letter = "" if way == "delete" else self._letters[random.integers(len(self._letters))]
-        return text[:at] + letter + text[at + (way != "insert") :]
+        """Change, insert or delete one letter; never empty, and never longer than the longest of the domain."""
+        edits = ["change"] * bool(text) + ["insert"] * (len(text) < self._domain.longest) + ["delete"] * (len(text) > 1)
+        edit, place = edits[random.integers(len(edits))], int(random.integers(max(len(text), 1)))
+        letter = "" if edit == "delete" else self._letters[random.integers(len(self._letters))]
+        return text[:place] + letter + text[place + (edit != "insert") :]
 
 
-def distance_from_origin(point: InputPoint, domain: DataDomain) -> dict[str, Any]:
-    """How far a point is from its row: `columns` that are others, of how many (`of`), and `largest`, the furthest that
-    a number moved, as a share of its column's range."""
-    columns = of = 0
-    largest = 0.0
+class OriginDistance(TypedDict):
+    """How far a point is from its row of the data."""
+
+    columns: int  # that have another value
+    of: int  # all columns
+    largest: float  # the furthest that a number moved, as a share of its column's range
+
+
+def distance_from_origin(point: InputPoint, domain: DataDomain) -> OriginDistance:
+    """Measure how far a point is from its row of the data."""
+    distance: OriginDistance = {"columns": 0, "of": 0, "largest": 0.0}
     for name, array in point.inputs.items():
-        now, then = array.reshape(-1), point.origin[name].reshape(-1)
-        same = (now == then) | ((now != now) & (then != then))
-        columns, of = columns + int((~same).sum()), of + now.size
-        if name in domain.numbers and not same.all():
-            apart = np.abs(now.astype("float64") - then.astype("float64"))[~same]
-            largest = max(largest, float((apart / domain.numbers[name].span[~same]).max()))
-    return {"columns": columns, "of": of, "largest": largest}
+        values, origin = array.reshape(-1), point.origin[name].reshape(-1)
+        moved = ~((values == origin) | ((values != values) & (origin != origin)))
+        distance["columns"] += int(moved.sum())
+        distance["of"] += values.size
+        if name in domain.numbers and moved.any():
+            steps = np.abs(values.astype("float64") - origin.astype("float64"))[moved]
+            shares = steps / domain.numbers[name].span[moved]
+            distance["largest"] = max(distance["largest"], float(shares.max()))
+    return distance

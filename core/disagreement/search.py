@@ -1,4 +1,4 @@
-"""The search itself: every row of the data first, then several climbs side by side from the best of them.
+"""Search: every row of the data first, then several climbs side by side from the best of them.
 
 A climb is a (1 + λ) evolution strategy: of λ steps around where it stands the best is taken if it is better, and the
 size of the steps follows Rechenberg's rule of one fifth (Evolutionsstrategie, 1973): larger while more than a fifth of
@@ -8,27 +8,27 @@ from another row.
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.arrays import Arrays
+from core.arrays import Arrays, select_rows
 from core.disagreement.metric import SAME, OutputScale, RowDisagreement, measure_disagreement
 from core.disagreement.proposals import DataDomain, InputPoint, ProposedRows, StepGenerator
 
-MAX_STARTS = 16  # best rows of the data that are kept to begin from
-PARALLEL_CLIMBS, STEPS_PER_BATCH = 4, 32  # climbs side by side, and steps of each that are asked together
+MAX_STARTS = 16  # best rows of the data that are candidates to begin from
+PARALLEL_CLIMBS, STEPS_PER_BATCH = 4, 32  # climbs side by side, and steps of each that are predicted together
 INITIAL_STEP_SIZE, MIN_STEP_SIZE = 0.1, 0.005  # size of a step, as a share of a column's range
 STEP_GROWTH, STEP_SHRINKAGE = 1.3, 0.85
-DATA_BUDGET_SHARE = 0.5  # share of the budget after which no more rows of the data are asked
+DATA_BUDGET_SHARE = 0.5  # share of the budget after which no more rows of the data are evaluated
 GENERATED = "made"
 
-PredictBoth = Callable[[Arrays], tuple[Arrays, Arrays]]
+Both = tuple[Arrays, Arrays]  # predictions of the two
 
 
 class DataChunk(NamedTuple):
-    """Rows of the data, batch first: from which split, from which row of it on, and the truth where it is known."""
+    """Rows of the data, {name: (rows, ...)}: of which split, from which row on, with targets where they are known."""
 
     split: str
     start: int
@@ -37,7 +37,7 @@ class DataChunk(NamedTuple):
 
 
 class SearchBudget:
-    """A limit on seconds, and on inputs that are asked (None for none), whichever comes first."""
+    """A limit on seconds, and on inputs that are evaluated (None for none), whichever comes first."""
 
     def __init__(self, seconds: float, evaluations: int | None = None):
         self.spent = 0
@@ -51,7 +51,7 @@ class SearchBudget:
 
     @property
     def evaluations_left(self) -> float:
-        """Inputs that may still be asked; infinite where only time is short."""
+        """Inputs that may still be evaluated; infinite where only time is short."""
         if self.seconds_used >= self._seconds:
             return 0
         return float("inf") if self._evaluations is None else self._evaluations - self.spent
@@ -70,11 +70,11 @@ class SearchBudget:
 
 @dataclass(frozen=True)
 class DisagreeingInput:
-    """One input, what both answered to it, and the row of the data from which so many steps led there (`began`, None
+    """One input, what both predict for it, and the row of the data from which so many steps led there (`start`, None
     where it is that row itself)."""
 
     point: InputPoint
-    predictions: tuple[Arrays, Arrays]
+    predictions: Both
     level: int
     amount: float
     score: float
@@ -91,12 +91,18 @@ class DisagreeingInput:
 
 
 class DisagreementSearch:
-    """Looks for the input on which two disagree most. `ask` gives both answers to the same rows, by the output names of
-    `scales`; `hear` is told after every batch. `data` comes first, then `steps`; each ends with the budget."""
+    """Searches for the input on which two models disagree most.
+
+    `scan_data` comes first, then `climb_from_best`; each ends with the budget.
+
+    Args:
+        predict: gives the predictions of both for the same rows, by the output names of `scales`.
+        on_progress: called after every batch.
+    """
 
     def __init__(
         self,
-        predict: PredictBoth,
+        predict: Callable[[Arrays], Both],
         scales: Mapping[str, OutputScale],
         budget: SearchBudget,
         seed: int = 0,
@@ -112,23 +118,20 @@ class DisagreementSearch:
         self._random = np.random.default_rng(seed)
 
     def scan_data(self, chunks: Iterable[DataChunk]) -> None:
-        """Ask rows as they are; no further piece is taken once half of the budget is used up."""
-        for piece in chunks:
-            rows = min(len(next(iter(piece.inputs.values()))), self.budget.evaluations_left)
+        """Evaluate rows as they are; no further chunk is taken once half of the budget is used up."""
+        for chunk in chunks:
+            rows = min(len(next(iter(chunk.inputs.values()))), self.budget.evaluations_left)
             if rows < 1:
                 break
-            inputs = _first_rows(piece.inputs, int(rows))
+            inputs = select_rows(chunk.inputs, slice(int(rows)))
             self.domain.add(inputs)
-            answers, measured = self._evaluate(piece.split, inputs)
-            for row in np.argsort(-measured.score, kind="stable")[:MAX_STARTS]:
-                origin = _select_row(inputs, row)
-                found = self._build_input(InputPoint(origin, origin), answers, measured, int(row))
-                self.starts.append(
-                    replace(
-                        found, split=piece.split, row=piece.start + int(row), targets=_select_row(piece.targets, row)
-                    )
-                )
-            self.starts = sorted(self.starts, key=lambda one: -one.score)[:MAX_STARTS]
+            predictions, measured = self._evaluate(chunk.split, inputs)
+            for row in np.argsort(-measured.score, kind="stable")[:MAX_STARTS].tolist():
+                origin = select_rows(inputs, slice(row, row + 1))
+                targets = select_rows(chunk.targets, slice(row, row + 1))
+                facts: dict[str, Any] = {"split": chunk.split, "row": chunk.start + row, "targets": targets}
+                self.starts.append(self._build_input(InputPoint(origin, origin), predictions, measured, row, **facts))
+            self.starts = sorted(self.starts, key=lambda start: -start.score)[:MAX_STARTS]
             self._update_best(self.starts[0])
             self._on_progress(self)
             if self.budget.share_used >= DATA_BUDGET_SHARE:
@@ -142,10 +145,12 @@ class DisagreementSearch:
         climbs = [_Climb(start) for start in self.starts[:PARALLEL_CLIMBS]]
         begun = len(climbs)
         while (count := int(min(STEPS_PER_BATCH, self.budget.evaluations_left // len(climbs)))) > 0:
-            proposals = [steps.propose(one.current.point, count, one.step_size) for one in climbs]
-            answers, measured = self._evaluate(GENERATED, _concatenate([one.inputs for one in proposals]))
+            proposals = [steps.propose(climb.current.point, count, climb.step_size) for climb in climbs]
+            inputs = {name: np.concatenate([rows.inputs[name] for rows in proposals]) for name in proposals[0].inputs}
+            predictions, measured = self._evaluate(GENERATED, inputs)
             for number, climb in enumerate(climbs):
-                self._advance(climb, proposals[number], answers, measured, number * count)
+                own = slice(number * count, (number + 1) * count)
+                self._advance(climb, proposals[number], predictions, measured, own)
                 self._update_best(climb.current)
                 if climb.step_size < MIN_STEP_SIZE:
                     climbs[number] = _Climb(self.starts[begun % len(self.starts)])
@@ -153,39 +158,40 @@ class DisagreementSearch:
             self._on_progress(self)
 
     def _advance(
-        self, climb: "_Climb", proposals: ProposedRows, predictions, measured: RowDisagreement, offset: int
+        self, climb: "_Climb", proposals: ProposedRows, predictions: Both, measured: RowDisagreement, own: slice
     ) -> None:
-        """Take the best of a climb's own steps, which stand in the batch from `offset` on, if it is better."""
-        scores = measured.score[offset : offset + len(next(iter(proposals.inputs.values())))]
-        at, best = climb.current, int(scores.argmax())
-        climb.step_size *= STEP_GROWTH if (scores > at.score).mean() > 0.2 else STEP_SHRINKAGE
-        if scores[best] > at.score:
-            found = self._build_input(proposals.point_at(best, at.point.origin), predictions, measured, offset + best)
-            came = {"split": at.split, "row": at.row, "targets": at.targets, "start": at.start or at}
-            climb.current = replace(found, steps=at.steps + 1, **came)
+        """Take the best of a climb's own steps, which are those rows of the batch, if it is better."""
+        scores, current = measured.score[own], climb.current
+        best = int(scores.argmax())
+        climb.step_size *= STEP_GROWTH if (scores > current.score).mean() > 0.2 else STEP_SHRINKAGE
+        if scores[best] > current.score:
+            point = proposals.point_at(best, current.point.origin)
+            facts: dict[str, Any] = {"split": current.split, "row": current.row, "targets": current.targets}
+            facts |= {"steps": current.steps + 1, "start": current.start or current}
+            climb.current = self._build_input(point, predictions, measured, own.start + best, **facts)
 
-    def _evaluate(self, phase: str, inputs: Arrays) -> tuple[tuple[Arrays, Arrays], RowDisagreement]:
-        answers = self._predict(inputs)
-        measured = measure_disagreement(*answers, self.scales)
+    def _evaluate(self, phase: str, inputs: Arrays) -> tuple[Both, RowDisagreement]:
+        predictions = self._predict(inputs)
+        measured = measure_disagreement(*predictions, self.scales)
         rows = len(measured.level)
         self.budget.spent += rows
         self.evaluated[phase] = self.evaluated.get(phase, 0) + rows
         self.changed[phase] = self.changed.get(phase, 0) + int(measured.changed.sum())
         self.largest = max(self.largest, float(measured.largest.max(initial=0.0)))
-        return answers, measured
+        return predictions, measured
 
     def _build_input(
-        self, point: InputPoint, predictions: tuple[Arrays, Arrays], measured: RowDisagreement, row: int
+        self, point: InputPoint, predictions: Both, measured: RowDisagreement, index: int, **facts: Any
     ) -> DisagreeingInput:
+        left, right = (select_rows(side, slice(index, index + 1)) for side in predictions)
         return DisagreeingInput(
             point,
-            (_select_row(predictions[0], row), _select_row(predictions[1], row)),
-            level=int(measured.level[row]),
-            amount=float(measured.amount[row]),
-            score=float(measured.score[row]),
-            output=list(self.scales)[measured.output[row]],
-            split="",
-            row=0,
+            (left, right),
+            level=int(measured.level[index]),
+            amount=float(measured.amount[index]),
+            score=float(measured.score[index]),
+            output=list(self.scales)[measured.output[index]],
+            **facts,
         )
 
     def _update_best(self, candidate: DisagreeingInput) -> None:
@@ -197,15 +203,3 @@ class DisagreementSearch:
 class _Climb:
     current: DisagreeingInput
     step_size: float = INITIAL_STEP_SIZE
-
-
-def _select_row(arrays: Arrays, row: int) -> Arrays:
-    return {name: array[row : row + 1] for name, array in arrays.items()}
-
-
-def _first_rows(arrays: Arrays, rows: int) -> Arrays:
-    return {name: array[:rows] for name, array in arrays.items()}
-
-
-def _concatenate(parts: list[Arrays]) -> Arrays:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

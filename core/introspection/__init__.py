@@ -1,1 +1,1 @@
-"""What stands in an artifact, and how two artifacts differ, asked of a child."""
+"""What an artifact holds, and how two artifacts differ, read in a child."""

@@ -1,11 +1,7 @@
-"""Describe an artifact, download one tensor.
+"""Describe an artifact, and download one of its tensors, without running the model: a fresh child reads the files.
 
-Looking into an artifact: a fresh child reads its files and says what is in them; the model is never run.
-
-What was found is remembered by the artifact and by the times of its files: as soon as one of these is touched, all are
-held against their hashes again.
-
-One tensor of an artifact as an NPY file, streamed from the child that read it: nothing of it is held here.
+Descriptions are cached by artifact and by the times of its files: as soon as one of these is touched, all are verified
+against their hashes again.
 """
 
 import contextlib
@@ -24,11 +20,14 @@ from core.context import AppContext
 from core.errors import NotConfined, cleanup_on_error
 from core.introspection.replies import Count, validate_reply
 from core.library.records import Run
-from core.worker.child_handle import CancelCheck, Child, invalid_reply_error
+from core.worker.child_handle import CancelCheck, Child, invalid_reply_error, never_cancelled
 from core.worker.protocol import Frame
 
+DOWNLOAD_CHUNK_BYTES = 2**20  # bytes of a tensor in one request
+CHUNK_SECONDS = 60  # limit of one such request
+
 ProgressCallback = Callable[[dict[str, Any]], None]
-Result = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 class TensorStatistics(BaseModel):
@@ -44,9 +43,8 @@ class TensorStatistics(BaseModel):
     inf: int | None = None
 
 
-class TensorSummary(BaseModel):
-    """One stored tensor. `alias` is what the run calls a tensor of the same bits, empty where it has none; `scaled`
-    says that its integers stand for other numbers; `problem` is why it could not be read."""
+class ListedTensor(BaseModel):
+    """A stored tensor by itself; `alias` is what the run calls a tensor of the same bits, empty where it has none."""
 
     key: str
     name: str
@@ -54,8 +52,14 @@ class TensorSummary(BaseModel):
     shape: list[int]
     dtype: str
     note: str = ""
-    scaled: bool = False
     alias: str = ""
+
+
+class TensorSummary(ListedTensor):
+    """A stored tensor with its values; `scaled` says that its integers stand for other numbers; `problem` is why it
+    could not be read."""
+
+    scaled: bool = False
     sha256: str = ""
     bytes: int = 0
     statistics: TensorStatistics = Field(default_factory=lambda: TensorStatistics(count=0))
@@ -63,7 +67,7 @@ class TensorSummary(BaseModel):
 
 
 class TensorTable(BaseModel):
-    """The part "tensors": how many there are, and those that are told."""
+    """The part "tensors": how many there are, and those that are listed."""
 
     of: Count
     rows: list[TensorSummary]
@@ -78,8 +82,8 @@ class TensorDescription(TensorSummary):
 
 
 class PartDescription(BaseModel):
-    """`found` is the part that was asked for, as `core.readers.base.FileContents` gives it, None where the
-    files hold no such thing; `parts` are those that they hold."""
+    """`found` is the requested part, as `core.readers.base.FileContents` gives it, None where the files hold no such
+    thing; `parts` are those that they hold."""
 
     kind: str
     parts: list[str]
@@ -88,11 +92,11 @@ class PartDescription(BaseModel):
 
     @property
     def tensors(self) -> list[TensorSummary]:
-        return [TensorSummary.model_validate(one) for one in (self.found or {}).get("rows", [])]
+        return [TensorSummary.model_validate(row) for row in (self.found or {}).get("rows", [])]
 
 
 def cache_key(context: AppContext, artifact_id: str) -> tuple[str, str, str]:
-    """Another one as soon as a file of the artifact is touched. Raises UnknownName."""
+    """A key that changes as soon as a file of the artifact is touched. Raises UnknownName."""
     return str(context.library.home), artifact_id, context.library.fingerprint(artifact_id)
 
 
@@ -101,45 +105,38 @@ def describe_part(
     artifact_id: str,
     part: str,
     on_progress: ProgressCallback | None = None,
-    cancelled: CancelCheck = lambda: False,
+    cancelled: CancelCheck = never_cancelled,
 ) -> PartDescription:
-    """A part of what the files of an artifact tell: "signatures", "layers", "config", "operators" or "tensors".
+    """Describe the "signatures", "layers", "config", "operators" or "tensors" that the files of an artifact hold.
 
     Raises UnknownName, UnreadableRecord, Damaged, DoesNotLoad, ChildDied, TimedOut and Cancelled.
     """
 
-    def make() -> PartDescription:
-        asked, limits = (
-            {"folder": context.library.verified_folder(artifact_id), "part": part},
-            {"seconds": request_timeout(context)},
-        )
-        found = run_confined(
-            context, [artifact_id], "describe", on_progress=on_progress, cancelled=cancelled, **limits, **asked
-        )
-        described = validate_reply(PartDescription, found.message)
-        if part == "tensors" and described.found is not None:
-            validate_reply(TensorTable, described.found)
-            _add_run_names(context, artifact_id, described.found["rows"])
-        return described
+    def describe() -> PartDescription:
+        request = {"part": part, "on_progress": on_progress, "cancelled": cancelled}
+        frame = run_sandboxed(context, "describe", {"folder": artifact_id}, **request)
+        description = validate_reply(PartDescription, frame.message)
+        if part == "tensors" and description.found is not None:
+            validate_reply(TensorTable, description.found)
+            _add_run_names(context, artifact_id, description.found["rows"])
+        return description
 
-    return result_cache.get_or_compute((*cache_key(context, artifact_id), part), make)
+    return result_cache.get_or_compute((*cache_key(context, artifact_id), part), describe)
 
 
-def request_timeout(context: AppContext) -> float:
-    """Wall clock of one request."""
-    return context.config.confined_seconds
+def run_sandboxed(context: AppContext, task: str, artifacts: dict[str, str], **request: Any) -> Frame:
+    """Do one task over the files of artifacts, which are the folders of its arguments, in a sandboxed child.
+
+    Where this system does not confine, a plain child reads files of our own. Raises NotConfined for imported ones.
+    """
+    request |= {name: context.library.verified_folder(id_) for name, id_ in artifacts.items()}
+    request |= {"seconds": context.config.confined_seconds}
+    run = lambda sandboxed: context.worker.run(task, sandboxed=sandboxed, **request)  # noqa: E731
+    return _in_sandbox(context, list(artifacts.values()), run)
 
 
-def run_confined(context: AppContext, artifact_ids: list[str], task: str, **request: Any) -> Frame:
-    """Do one task over the files of artifacts in a confined child. Where this system confines nothing, what is our own
-    is looked into by a plain one; what was brought in is not. Raises NotConfined for that."""
-    return run_with_confinement(
-        context, artifact_ids, lambda sandboxed: context.worker.run(task, sandboxed=sandboxed, **request)
-    )
-
-
-def run_with_confinement(context: AppContext, artifact_ids: list[str], action: Callable[[bool], Result]) -> Result:
-    """What `act` gives, told whether its child is to be a confined one; see `closed`."""
+def _in_sandbox(context: AppContext, artifact_ids: list[str], action: Callable[[bool], Result]) -> Result:
+    """Return what `action` does, told whether its child is to be sandboxed; see `run_sandboxed`."""
     try:
         return action(True)
     except NotConfined:
@@ -150,33 +147,31 @@ def run_with_confinement(context: AppContext, artifact_ids: list[str], action: C
 
 def tensor_names_by_hash(run: Run) -> dict[str, list[str]]:
     """What a run calls its tensors, by the hash of their bits, in its own order."""
-    found: dict[str, list[str]] = {}
-    for one in (*run.weights, *run.optimizer):
-        found.setdefault(one["sha256"], []).append(one["name"])
-    return found
+    names: dict[str, list[str]] = {}
+    for tensor in (*run.weights, *run.optimizer):
+        names.setdefault(tensor["sha256"], []).append(tensor["name"])
+    return names
 
 
 def _add_run_names(context: AppContext, artifact_id: str, rows: list[dict[str, Any]]) -> None:
     """Note the run's names of those tensors that are bit for bit its own."""
     names = tensor_names_by_hash(context.library.run(context.library.artifact(artifact_id).run))
-    for one in rows:
-        one["alias"] = names[one["sha256"]].pop(0) if names.get(one.get("sha256")) else ""
+    for row in rows:
+        own = names.get(row.get("sha256", ""))
+        row["alias"] = own.pop(0) if own else ""
 
 
 def describe_tensor(
     context: AppContext, artifact_id: str, key: str, scaled: bool = False
 ) -> tuple[TensorDescription, np.ndarray | None]:
-    """One tensor, and the values of its picture. Raises as `describe`, and UnknownName for a key that is not there."""
+    """Describe one tensor; gives also the values of its picture. Raises as `describe_part`, and UnknownName for a key
+    that is not there."""
 
-    def make() -> tuple[TensorDescription, np.ndarray | None]:
-        asked = {"folder": context.library.verified_folder(artifact_id), "key": key, "scaled": scaled}
-        found = run_confined(context, [artifact_id], "describe_tensor", seconds=request_timeout(context), **asked)
-        return validate_reply(TensorDescription, found.message), found.arrays.get("picture")
+    def describe() -> tuple[TensorDescription, np.ndarray | None]:
+        frame = run_sandboxed(context, "describe_tensor", {"folder": artifact_id}, key=key, scaled=scaled)
+        return validate_reply(TensorDescription, frame.message), frame.arrays.get("picture")
 
-    return result_cache.get_or_compute((*cache_key(context, artifact_id), "tensor", key, scaled), make)
-
-
-DOWNLOAD_CHUNK_BYTES = 2**20  # bytes of a tensor that are asked for at once
+    return result_cache.get_or_compute((*cache_key(context, artifact_id), "tensor", key, scaled), describe)
 
 
 class DownloadReply(BaseModel):
@@ -188,8 +183,11 @@ class DownloadReply(BaseModel):
 
 
 class TensorDownload:
-    """One tensor as an NPY file: how long it is, and its bytes in pieces. The child that holds the tensor is ended as
-    soon as all was read, or nobody holds this any more: who asked may be gone before the first byte."""
+    """One tensor as an NPY file: how long it is, and its bytes in chunks.
+
+    The child that keeps the tensor is ended as soon as all was read, or nobody holds this any more: the client may be
+    gone before the first byte.
+    """
 
     def __init__(self, child: Child, header: bytes, data_bytes: int):
         self.length = len(header) + data_bytes
@@ -204,27 +202,26 @@ class TensorDownload:
         try:
             yield self._header
             for start in range(0, self._data_bytes, DOWNLOAD_CHUNK_BYTES):
-                asked = {"start": start, "count": DOWNLOAD_CHUNK_BYTES, "seconds": 60}
-                yield self._child.request("tensor_piece", **asked).arrays["bytes"].tobytes()
+                frame = self._child.request(
+                    "tensor_piece", seconds=CHUNK_SECONDS, start=start, count=DOWNLOAD_CHUNK_BYTES
+                )
+                yield frame.arrays["bytes"].tobytes()
         finally:
             self._close_child()
 
 
 def download_tensor(context: AppContext, artifact_id: str, key: str, scaled: bool = False) -> TensorDownload:
-    """One tensor as an NPY file, streamed: a piece at a time is in our memory. Raises as `describe_tensor`."""
-    folder, limits = context.library.verified_folder(artifact_id), {"seconds": request_timeout(context)}
-    child: Child = run_with_confinement(
-        context, [artifact_id], lambda sandboxed: context.worker.open(sandboxed=sandboxed)
-    )
+    """Stream one tensor as an NPY file: a chunk at a time is in our memory. Raises as `describe_tensor`."""
+    folder, seconds = context.library.verified_folder(artifact_id), context.config.confined_seconds
+    child = _in_sandbox(context, [artifact_id], lambda sandboxed: context.worker.open(sandboxed=sandboxed))
     with cleanup_on_error(child.close):
-        held = validate_reply(
-            DownloadReply, child.request("hold_tensor", folder=folder, key=key, scaled=scaled, **limits).message
-        )
-        return TensorDownload(child, npy_header(_validate_dtype(held), tuple(held.shape)), held.bytes)
+        frame = child.request("hold_tensor", seconds=seconds, folder=folder, key=key, scaled=scaled)
+        reply = validate_reply(DownloadReply, frame.message)
+        return TensorDownload(child, npy_header(_validate_dtype(reply), tuple(reply.shape)), reply.bytes)
 
 
 def _validate_dtype(reply: DownloadReply) -> str:
-    """Raises WorkerError for an array of objects, which whoever reads the file might unpickle, and where the sizes do
+    """Raise WorkerError for an array of objects, which whoever reads the file might unpickle, and where the sizes do
     not add up."""
     with contextlib.suppress(TypeError, ValueError):
         dtype = np.dtype(reply.dtype)

@@ -1,4 +1,4 @@
-"""Two artifacts beside each other: what their records say, their files, their text, and their tensors one by one."""
+"""Diff of two artifacts: their records, their files, the parts that these hold, and their tensors one by one."""
 
 from typing import Any
 
@@ -8,17 +8,17 @@ from core.caching import result_cache
 from core.context import AppContext
 from core.errors import FormatError, RoundtripError
 from core.introspection.describe import (
+    ListedTensor,
     ProgressCallback,
     cache_key,
     describe_part,
-    request_timeout,
-    run_confined,
+    run_sandboxed,
     tensor_names_by_hash,
 )
 from core.introspection.replies import validate_reply
-from core.library.records import Artifact
+from core.library.records import Run
 from core.tensors.json_diff import JsonChange, diff_json
-from core.worker.child_handle import CancelCheck
+from core.worker.child_handle import CancelCheck, never_cancelled
 
 PARTS = ("signatures", "layers", "config", "operators")
 LAYER_FIELDS = ("class", "input_shape", "output_shape", "parameters", "dtype", "trainable", "after", "config")
@@ -36,17 +36,10 @@ class TensorDistance(BaseModel):
     at: list[int] | None = None
 
 
-class DiffTensor(BaseModel):
-    """One tensor of one side, as it is listed; `copy_of` names another of the same file with the same bits, where this
-    one has no partner of its own."""
+class DiffTensor(ListedTensor):
+    """One tensor of one side; `copy_of` names another of the same file with the same bits, where it has no partner of
+    its own."""
 
-    key: str
-    name: str
-    alias: str = ""
-    group: str
-    shape: list[int]
-    dtype: str
-    note: str = ""
     copy_of: str = ""
 
     @property
@@ -56,8 +49,8 @@ class DiffTensor(BaseModel):
 
 
 class TensorPair(BaseModel):
-    """Two tensors that belong together: `by` "name", "bits", "values" or "shape"; `turned` says how ours was turned to
-    lie on theirs; `distance` is None where there are no numbers."""
+    """Two tensors that match `by` "name", "bits", "values" or "shape"; `turned` says how the left one was transposed to
+    lie on the right one; `distance` is None where there are no numbers."""
 
     ours: DiffTensor
     theirs: DiffTensor
@@ -78,59 +71,61 @@ class TensorDiff(BaseModel):
 
     @property
     def has_differences(self) -> bool:
-        return bool(self.only_ours or self.only_theirs or any(not one.is_identical for one in self.pairs))
+        return bool(self.only_ours or self.only_theirs or any(not pair.is_identical for pair in self.pairs))
 
 
 def diff_tensors(
     context: AppContext,
-    ours: str,
-    theirs: str,
+    left: str,
+    right: str,
     on_progress: ProgressCallback | None = None,
-    cancelled: CancelCheck = lambda: False,
+    cancelled: CancelCheck = never_cancelled,
 ) -> TensorDiff:
-    """The tensors of two artifacts, paired and measured in one child. Raises what `describe` raises."""
+    """Match and measure the tensors of two artifacts in one child. Raises as `describe_part`."""
 
-    def make() -> TensorDiff:
-        sides = {"ours": ours, "theirs": theirs}
-        asked: dict[str, Any] = {name: context.library.verified_folder(id_) for name, id_ in sides.items()}
-        for name, id_ in sides.items():
-            asked[f"{name}_names"] = tensor_names_by_hash(context.library.run(context.library.artifact(id_).run))
-        limits = {"seconds": request_timeout(context), "on_progress": on_progress, "cancelled": cancelled}
-        return validate_reply(TensorDiff, run_confined(context, [ours, theirs], "differ", **limits, **asked).message)
+    def diff() -> TensorDiff:
+        names = {
+            f"{side}_names": tensor_names_by_hash(_run_of(context, id_))
+            for side, id_ in (("ours", left), ("theirs", right))
+        }
+        folders = {"ours": left, "theirs": right}
+        frame = run_sandboxed(context, "differ", folders, on_progress=on_progress, cancelled=cancelled, **names)
+        return validate_reply(TensorDiff, frame.message)
 
-    return result_cache.get_or_compute((*cache_key(context, ours), *cache_key(context, theirs), "differ"), make)
+    return result_cache.get_or_compute((*cache_key(context, left), *cache_key(context, right), "differ"), diff)
+
+
+def _run_of(context: AppContext, artifact_id: str) -> Run:
+    return context.library.run(context.library.artifact(artifact_id).run)
 
 
 def diff_part(
     context: AppContext,
-    ours: str,
-    theirs: str,
+    left: str,
+    right: str,
     part: str,
     on_progress: ProgressCallback | None = None,
     *,
     include_equal: bool = False,
 ) -> list[JsonChange]:
-    """The places at which "signatures", "layers", "config" or "operators" differ. Raises what `describe` raises."""
-    left, right = (
-        _comparable_part(part, describe_part(context, id_, part, on_progress).found) for id_ in (ours, theirs)
-    )
-    return diff_json(left, right, include_equal=include_equal)
+    """The places at which "signatures", "layers", "config" or "operators" differ. Raises as `describe_part`."""
+    sides = (describe_part(context, id_, part, on_progress).found for id_ in (left, right))
+    return diff_json(*(_comparable_part(part, contents) for contents in sides), include_equal=include_equal)
 
 
 def _comparable_part(part: str, contents: Any) -> Any:
-    """What is worth holding against each other: layers and ports by name, of operations how many there are."""
+    """What is worth comparing: layers and ports by name, of operations how many there are."""
     if contents is None:
         return {}
     contents = _without_object_ids(contents)
     if part == "layers":
-        return {one["name"]: {name: one[name] for name in LAYER_FIELDS} for one in contents}
+        return {layer["name"]: {field: layer[field] for field in LAYER_FIELDS} for layer in contents}
     if part == "operators":
         return {"counts": contents["counts"], "facts": contents["facts"]}
     if part == "signatures":
-        signatures = {one["name"]: _signature_ports(one) for one in contents["signatures"]}
         return {
-            "signatures": signatures,
-            "functions": _functions_by_name(contents["functions"]),
+            "signatures": {signature["name"]: _signature_ports(signature) for signature in contents["signatures"]},
+            "functions": {f"{each['name']} takes {each['takes']}": each["gives"] for each in contents["functions"]},
             "facts": contents["facts"],
         }
     return contents
@@ -139,8 +134,8 @@ def _comparable_part(part: str, contents: Any) -> Any:
 def _without_object_ids(value: Any) -> Any:
     """A document without the numbers by which Keras tells objects apart: they are other ones with every save."""
     if isinstance(value, dict):
-        return {name: _without_object_ids(one) for name, one in value.items() if name != "shared_object_id"}
-    return [_without_object_ids(one) for one in value] if isinstance(value, list) else value
+        return {name: _without_object_ids(inner) for name, inner in value.items() if name != "shared_object_id"}
+    return [_without_object_ids(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _signature_ports(signature: dict[str, Any]) -> dict[str, Any]:
@@ -154,21 +149,16 @@ def _port_text(port: dict[str, Any]) -> str:
 
 def format_shape(shape: list[int | None] | None) -> str:
     """A shape as it is written: "[?, 64]", "?" where a size is free."""
-    return "of any shape" if shape is None else f"[{', '.join('?' if one is None else str(one) for one in shape)}]"
+    return "of any shape" if shape is None else f"[{', '.join('?' if size is None else str(size) for size in shape)}]"
 
 
-def _functions_by_name(functions: list[dict[str, Any]]) -> dict[str, str]:
-    return {f"{one['name']} takes {one['takes']}": one["gives"] for one in functions}
-
-
-def diff_records(context: AppContext, ours: str, theirs: str, *, include_equal: bool = False) -> list[JsonChange]:
+def diff_records(context: AppContext, left: str, right: str, *, include_equal: bool = False) -> list[JsonChange]:
     """What the records say: format, run, demo, settings, versions, evidence. No file is opened."""
-    return diff_json(*(_artifact_summary(context, id_) for id_ in (ours, theirs)), include_equal=include_equal)
+    return diff_json(*(_artifact_summary(context, id_) for id_ in (left, right)), include_equal=include_equal)
 
 
 def _artifact_summary(context: AppContext, id_: str) -> dict[str, Any]:
-    artifact = context.library.artifact(id_)
-    run = context.library.run(artifact.run)
+    artifact, run = context.library.artifact(id_), _run_of(context, id_)
     return {
         "format": artifact.format,
         "options": artifact.options,
@@ -195,19 +185,17 @@ def _evidence_summary(context: AppContext, id_: str) -> dict[str, Any]:
     return facts | match | {"seconds to load": best.load_seconds}
 
 
-def diff_files(context: AppContext, ours: str, theirs: str, *, include_equal: bool = False) -> list[JsonChange]:
+def diff_files(context: AppContext, left: str, right: str, *, include_equal: bool = False) -> list[JsonChange]:
     """Files by name, with size and hash."""
-    return diff_json(
-        *(_file_hashes(context.library.artifact(id_)) for id_ in (ours, theirs)), include_equal=include_equal
+    sides = (
+        {file.path: f"{file.bytes:,} bytes, SHA-256 {file.sha256}" for file in context.library.artifact(id_).files}
+        for id_ in (left, right)
     )
-
-
-def _file_hashes(artifact: Artifact) -> dict[str, str]:
-    return {one.path: f"{one.bytes:,} bytes, SHA-256 {one.sha256}" for one in artifact.files}
+    return diff_json(*sides, include_equal=include_equal)
 
 
 class ArtifactDiff(BaseModel):
-    """All of it: places that differ by part, tensors, and by part in a sentence what could not be looked into."""
+    """Places that differ by part, tensors, and by part the error of what could not be read."""
 
     changes: dict[str, list[JsonChange]]
     tensors: TensorDiff
@@ -215,29 +203,27 @@ class ArtifactDiff(BaseModel):
 
     @property
     def has_differences(self) -> bool:
-        """Whether anything differs in what the copies hold; not that they lie in two places, or were saved at two
+        """Whether anything differs in what the artifacts hold; not that they lie in two places, or were saved at two
         times."""
-        held = {name: found for name, found in self.changes.items() if name != "record"}
-        return any(held.values()) or self.tensors.has_differences or bool(self.problems)
+        changes = [changes for part, changes in self.changes.items() if part != "record"]
+        return any(changes) or self.tensors.has_differences or bool(self.problems)
 
 
 def diff_artifacts(
-    context: AppContext, ours: str, theirs: str, on_progress: ProgressCallback | None = None
+    context: AppContext, left: str, right: str, on_progress: ProgressCallback | None = None
 ) -> ArtifactDiff:
-    """Everything of two artifacts. What cannot be looked into is told, and stops nothing else.
+    """Everything of two artifacts. What cannot be read is reported, and stops nothing else.
 
     Raises UnknownName, UnreadableRecord, Damaged, and WorkerError when no child can be had.
     """
-    found = {"record": diff_records(context, ours, theirs), "files": diff_files(context, ours, theirs)}
-    problems: dict[str, str] = {}
-    tensors = TensorDiff()
-    for part in PARTS:
+    changes = {"record": diff_records(context, left, right), "files": diff_files(context, left, right)}
+    diff = ArtifactDiff(changes=changes, tensors=TensorDiff())
+    for part in (*PARTS, "tensors"):
         try:
-            found[part] = diff_part(context, ours, theirs, part, on_progress)
+            if part == "tensors":
+                diff.tensors = diff_tensors(context, left, right, on_progress)
+            else:
+                diff.changes[part] = diff_part(context, left, right, part, on_progress)
         except FormatError as error:
-            problems[part] = str(error)
-    try:
-        tensors = diff_tensors(context, ours, theirs, on_progress)
-    except FormatError as error:
-        problems["tensors"] = str(error)
-    return ArtifactDiff(changes=found, tensors=tensors, problems=problems)
+            diff.problems[part] = str(error)
+    return diff

@@ -1,14 +1,15 @@
-"""What a child told of a stranger's file that it has loaded, taken for no more than it may be."""
+"""Schemas that validate replies of a sandboxed child; replies are untrusted."""
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from core.worker.child_handle import invalid_reply_error
 
-MAX_TEXT_LENGTH = 2000  # characters of each text that are kept
+MAX_TEXT_LENGTH = 2000  # characters of each text that are stored
+MAX_NAME_LENGTH = 200  # characters of the name of a signature that are stored
 Count = Annotated[int, Field(ge=0, lt=2**63)]
-Reply = TypeVar("Record", bound=BaseModel)
+Reply = TypeVar("Reply", bound=BaseModel)
 
 
 class PortReply(BaseModel):
@@ -29,8 +30,7 @@ class TensorReply(BaseModel):
 
 
 class LoadedModelReply(BaseModel):
-    """The facts of `core.worker.tasks.import_model.describe_imported`; anything else that the child says is passed
-    over."""
+    """The facts of `core.worker.tasks.import_model.describe_imported`; anything else in a reply is dropped."""
 
     kind: Literal["keras", "module", "onnx", "litert", "openvino"]
     parameters: Count
@@ -38,40 +38,22 @@ class LoadedModelReply(BaseModel):
     inputs: list[PortReply]
     weight_bytes: Count
     not_finite: dict[str, Count]
-    weight_tensors: list[TensorReply] = Field(alias="weights")
-    optimizer_tensors: list[TensorReply] = Field(alias="optimizer")
+    weights: list[TensorReply]
+    optimizer: list[TensorReply]
     traits: dict[str, Any]
-    remark: str
-    signatures: list[str] = Field(max_length=1000)
-
-    @property
-    def input_specs(self) -> list[dict[str, Any]]:
-        return [one.model_dump() for one in self.inputs]
-
-    @property
-    def weights(self) -> list[dict[str, Any]]:
-        return [one.model_dump() for one in self.weight_tensors]
-
-    @property
-    def optimizer(self) -> list[dict[str, Any]]:
-        return [one.model_dump() for one in self.optimizer_tensors]
+    remark: Annotated[str, AfterValidator(lambda text: text[:MAX_TEXT_LENGTH])]
+    signatures: Annotated[
+        list[Annotated[str, AfterValidator(lambda name: name[:MAX_NAME_LENGTH])]], Field(max_length=1000)
+    ]
 
     def run_facts(self) -> dict[str, Any]:
-        """What the run's record says."""
-        return self.model_dump(by_alias=True, exclude={"remark", "signatures"})
+        """What the run's record says of the model."""
+        return self.model_dump(exclude={"remark", "signatures"})
 
 
-def validate_reply(kind: type[Reply], reply: Any) -> Reply:
-    """What a child said, as a record of that kind. Raises WorkerError for what fits none."""
+def validate_reply(schema: type[Reply], reply: Any) -> Reply:
+    """Validate a reply. Raises WorkerError where it does not fit the schema."""
     try:
-        return kind.model_validate(reply)
+        return schema.model_validate(reply)
     except ValidationError as error:
         raise invalid_reply_error(detail=f"{error.error_count()} facts do not fit") from error
-
-
-def validate_model_reply(reply: dict[str, Any]) -> LoadedModelReply:
-    """Raises WorkerError for what fits no record."""
-    told = validate_reply(LoadedModelReply, reply)
-    return told.model_copy(
-        update={"remark": told.remark[:MAX_TEXT_LENGTH], "signatures": [one[:200] for one in told.signatures]}
-    )

@@ -1,4 +1,4 @@
-"""What copies cost, as it is kept and printed: the one place where the result of a measuring is described."""
+"""Result of a benchmark, as it is stored and printed."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
@@ -15,7 +15,7 @@ PERCENTILES = (50, 95, 99)
 
 
 class RepeatedMeasurement(BaseModel):
-    """One number, measured several times: the middle one, the bounds, and all of them in the order of measuring."""
+    """One number, measured several times: median, bounds, and all values in the order of measuring."""
 
     median: float
     least: float
@@ -25,8 +25,8 @@ class RepeatedMeasurement(BaseModel):
     @classmethod
     def from_values(cls, values: Iterable[float]) -> Self:
         """Raises ValueError when there are none."""
-        found = [float(value) for value in values]
-        return cls(median=float(np.median(found)), least=min(found), most=max(found), values=found)
+        numbers = [float(value) for value in values]
+        return cls(median=float(np.median(numbers)), least=min(numbers), most=max(numbers), values=numbers)
 
 
 class BatchLatency(BaseModel):
@@ -34,7 +34,7 @@ class BatchLatency(BaseModel):
 
     `p50`, `p95` and `p99` are seconds of a call (linear between the two nearest calls, as `numpy.percentile`),
     `medians` the p50 of each child; `per_second` are rows; `processors` is CPU time over wall time: how many of them
-    were kept busy. `by_row` says that the copy takes no such batch, so that it was fed row by row.
+    were kept busy. `by_row` says that the artifact takes no such batch, so that it was fed row by row.
     """
 
     batch: int
@@ -51,29 +51,28 @@ class BatchLatency(BaseModel):
     def from_calls(
         cls, batch: int, call_seconds: Sequence[np.ndarray], cpu_seconds: Sequence[float], by_row: bool = False
     ) -> Self:
-        """From the seconds of each call, an array for each child, and the CPU seconds of each child's calls."""
+        """Summarise the seconds of each call, one float64 array (calls,) for each child, and the CPU seconds of each
+        child's calls."""
         calls = np.concatenate(call_seconds)
-        p50, p95, p99 = (float(value) for value in np.percentile(calls, PERCENTILES))
+        wall = float(calls.sum())
         return cls(
+            **{f"p{percent}": float(np.percentile(calls, percent)) for percent in PERCENTILES},
             batch=batch,
-            p50=p50,
-            p95=p95,
-            p99=p99,
-            per_second=batch * len(calls) / float(calls.sum()),
+            per_second=batch * len(calls) / wall,
             calls=len(calls),
-            medians=RepeatedMeasurement.from_values(float(np.median(one)) for one in call_seconds),
-            processors=sum(cpu_seconds) / float(calls.sum()),
+            medians=RepeatedMeasurement.from_values(np.median(seconds) for seconds in call_seconds),
+            processors=sum(cpu_seconds) / wall,
             by_row=by_row,
         )
 
 
 class ArtifactBenchmark(BaseModel):
-    """What one artifact costs, or the `error` that stopped the measuring.
+    """What one artifact costs, or the `error` that stopped the benchmark.
 
-    Seconds to `save`, to `load`, to the `first` answer after that, and of both together (`click`); `bytes` on the disk.
-    `memory` and `working_memory` are bytes by which the peak of the child's resident memory grew, from the moment
-    before the load to the first answer and to the last one; None where the system does not count it. `remarks` say in
-    sentences what a person should know of the numbers; `source` where the code came from that the copy lacks.
+    Seconds to `save`, to `load`, to the `first` prediction after that, and of both together (`click`); `bytes` on the
+    disk. `memory` and `working_memory` are bytes by which the peak of the child's resident memory grew, from the moment
+    before the load to the first prediction and to the last one; None where the system does not count it. `remarks` say
+    in sentences what a person should know of the numbers; `source` where the code came from that the artifact lacks.
     """
 
     artifact: str
@@ -93,7 +92,7 @@ class ArtifactBenchmark(BaseModel):
 
     def latency_at(self, batch: int) -> BatchLatency | None:
         """The calls with that many rows."""
-        return next((one for one in self.steady if one.batch == batch), None)
+        return next((latency for latency in self.steady if latency.batch == batch), None)
 
 
 class BenchmarkMachine(BaseModel):
@@ -114,18 +113,18 @@ class BenchmarkMachine(BaseModel):
 
     def describe(self) -> list[str]:
         """The same in sentences."""
-        told = [f"{name}: {count or 'its own choice'}" for name, count in self.threads.items()]
+        threads = [f"{name}: {count or 'its own choice'}" for name, count in self.threads.items()]
         return [
             f"{self.processor}, {self.cores} cores, {self.processors} threads, {self.memory / 1e9:.0f} GB of memory, "
             f"{self.system}.",
-            f"Threads that each runtime is told to use: {', '.join(told)}.",
+            f"Threads that each runtime is told to use: {', '.join(threads)}.",
             f"Just before, other programs kept {self.busy:.0%} of the processors busy.",
             f"Versions: {', '.join(f'{name} {number}' for name, number in self.versions.items())}.",
         ]
 
 
 class BenchmarkResult(BaseModel):
-    """The result of a measuring, on disk, on the page and in `--json`: `costs` by artifact, in the order asked."""
+    """The result of a benchmark, on disk, on the page and in `--json`: `costs` by artifact, in the order requested."""
 
     costs: dict[str, ArtifactBenchmark]
     repeats: int
@@ -135,7 +134,7 @@ class BenchmarkResult(BaseModel):
 
 
 def describe_protocol(repeats: int, batches: Sequence[int] = BATCH_SIZES) -> list[str]:
-    """How it is measured, in sentences."""
+    """Describe how it is measured, in sentences."""
     *some, last = batches
     sizes = f"{', '.join(map(str, some))} and {last}" if some else str(last)
     return [
@@ -159,18 +158,15 @@ def describe_protocol(repeats: int, batches: Sequence[int] = BATCH_SIZES) -> lis
 
 
 def pareto_front(points: Mapping[str, Sequence[float | None]]) -> list[str]:
-    """Who is beaten by nobody (the Pareto front), in the order given; less is better on every axis.
+    """Return the names of the Pareto front, in the order given; less is better on every axis.
 
-    One beats another when it is no worse on any axis and better on at least one. Whoever has a None or a NaN cannot be
-    held against the others, and is left out.
+    A point dominates another when it is no worse on any axis and better on at least one. What has a None or a NaN
+    cannot be compared with the others, and is left out.
     """
-    known = {name: tuple(map(float, axes)) for name, axes in points.items() if not any(map(_is_missing, axes))}
+    known = {name: [axis for axis in axes if axis is not None and not np.isnan(axis)] for name, axes in points.items()}
+    known = {name: axes for name, axes in known.items() if len(axes) == len(points[name])}
     return [name for name, axes in known.items() if not any(_dominates(other, axes) for other in known.values())]
 
 
-def _is_missing(value: float | None) -> bool:
-    return value is None or bool(np.isnan(value))
-
-
-def _dominates(candidate: tuple[float, ...], other: tuple[float, ...]) -> bool:
+def _dominates(candidate: list[float], other: list[float]) -> bool:
     return candidate != other and all(left <= right for left, right in zip(candidate, other, strict=True))

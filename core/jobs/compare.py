@@ -1,14 +1,13 @@
-"""The work of a comparing job: everybody is asked the same inputs, a chunk at a time, and held against the baseline."""
+"""Job: predict the same inputs with every participant, a chunk at a time, and compare with the baseline."""
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
-from typing import Any
+from collections.abc import Iterable, Iterator
+from functools import cached_property, partial
+from typing import Any, TypedDict, cast
 
 import numpy as np
 
-from core.arrays import Arrays
+from core.arrays import Arrays, select_rows
 from core.compare import (
     ChunkSource,
     Comparison,
@@ -19,19 +18,10 @@ from core.compare import (
     std_by_output,
     to_jsonable,
 )
+from core.compare.comparison import PairJson
 from core.context import AppContext
-from core.errors import (
-    Cancelled,
-    Gone,
-    InputError,
-    LibraryError,
-    RoundtripError,
-    UnknownName,
-    WorkerError,
-    is_transient,
-)
+from core.errors import Gone, InputError, LibraryError, RoundtripError, UnknownName, is_transient
 from core.evidence import ReloadOutcome, match_by_hash
-from core.explain import translate
 from core.inputs import InputSet
 from core.jobs.participants import (
     load_participant,
@@ -41,28 +31,49 @@ from core.jobs.participants import (
     resolve_code_sources,
     run_id_of,
 )
-from core.jobs.runner import JobHandle
+from core.jobs.runner import JobHandle, attempt, map_parallel
 from core.library.prediction_store import CHUNK_ROWS, PredictionStore, evict_predictions, rows_per_chunk
 from core.record import installed_versions
 from core.runtimes.reference import Reference
-from core.system import describe_machine
+from core.system import Machine, describe_machine
+from core.worker.tasks.base import InputPair
+from core.worker.tasks.predict import LoadReply
 
 
 class ComparisonOutcome(ReloadOutcome):
-    """An outcome of a comparison: also every number by output, and what should be known of how the copy answers."""
+    """An outcome of a comparison: also every number by output, and what to know of how the artifact predicts."""
 
     outputs: list[dict[str, Any]] = []
     remark: str = ""
 
     @property
     def has_predictions(self) -> bool:
-        """Whether there are answers to look at."""
         return self.error is None
 
     @property
     def is_transient(self) -> bool:
-        """Whether it was stopped by what need not be the copy's fault, and may not happen again."""
+        """Whether it was stopped by what need not be the artifact's fault, and may not happen again."""
         return is_transient(self.error)
+
+
+class ComparisonMatrix(TypedDict):
+    """All against all; cells of the baseline are on all rows, the others on the first chunk (see `compare_all`)."""
+
+    ids: list[str]
+    rows: int
+    cells: list[PairJson]
+
+
+class CompareResult(TypedDict):
+    """The result of a comparison. The predictions lie beside the job (see `AppContext.predictions`)."""
+
+    baseline: str
+    inputs: str  # id of the input set
+    rows: int
+    outcomes: dict[str, dict[str, Any]]  # a `ComparisonOutcome` by artifact
+    matrix: ComparisonMatrix
+    machine: Machine
+    versions: dict[str, str]
 
 
 def build_compare_request(
@@ -73,154 +84,141 @@ def build_compare_request(
     baseline: str | None,
     inputs: str | None,
 ) -> dict[str, Any]:
-    """What a comparison is asked. Raises InputError, UnknownName, and Damaged where held-out rows are."""
+    """Validate what `Jobs.compare` is given. Raises InputError, UnknownName, and Damaged where held-out rows are."""
     ids = list(dict.fromkeys(artifacts))
     if not ids:
         raise InputError("No artifact was chosen.", cure="Choose at least one artifact to compare.")
     if rows is not None and rows < 1:
         raise InputError("At least one row must be compared.", received=rows, cure="Choose 1 row or more.")
     baseline = baseline or run_id_of(context, ids[0])
-    require_has_been_run(context.library, [baseline, *ids])  # before anybody looks for rows to ask
-    asked = (
-        context.inputs.read(inputs)
-        if inputs
-        else context.inputs.add_held_out(context.library, run_id_of(context, baseline), rows)
-    )
+    require_has_been_run(context.library, [baseline, *ids])  # before rows are looked for
+    if inputs:
+        input_set = context.inputs.read(inputs)
+    else:
+        input_set = context.inputs.add_held_out(context.library, run_id_of(context, baseline), rows)
     ids = [id_ for id_ in ids if id_ != baseline]
     if not ids:
-        raise InputError(
-            "A copy cannot be held against itself.",
-            received=baseline,
-            cure="Choose another copy beside it, or the live model as the baseline.",
-        )
+        cure = "Choose another copy beside it, or the live model as the baseline."
+        raise InputError("A copy cannot be held against itself.", received=baseline, cure=cure)
     resolved = resolve_code_sources(context.library, [baseline, *ids], sources)
-    return {"artifacts": ids, "baseline": baseline, "inputs": asked.id, "sources": resolved}
+    return {"artifacts": ids, "baseline": baseline, "inputs": input_set.id, "sources": resolved}
 
 
-def run_compare(context: AppContext, handle: JobHandle) -> dict[str, Any]:
-    """Ask the baseline and all artifacts; gives `{"baseline", "inputs", "rows", "outcomes": {id: Compared}, "matrix",
-    "machine", "versions"}`.
-
-    Answers are kept beside the job (see `Jobs.answers`), by whoever gave them.
-    """
-    evict_predictions(context.job_store, context.config.answers_mib * 2**20)
-    comparison = _ComparisonJob(context, handle)
-    facts = comparison.predict_all()
-    artifacts = handle.job.request["artifacts"]
-    with ThreadPoolExecutor(max_workers=context.config.parallel) as pool:
-        judged = pool.map(lambda id_: comparison.compare_artifact(id_, facts[id_]), artifacts)
-        outcomes = dict(zip(artifacts, judged, strict=True))
+def run_compare(handle: JobHandle) -> CompareResult:
+    """Predict with the baseline and all artifacts, store the predictions, and compare."""
+    evict_predictions(handle.context.job_store, handle.config.answers_mib * 2**20)
+    job = _ComparisonJob(handle)
+    replies = job.predict_all()
+    compare = lambda id_: job.compare_artifact(id_, replies[id_])  # noqa: E731
+    outcomes = map_parallel(compare, job.artifacts, handle.config.parallel)
     return {
-        "baseline": comparison.baseline,
-        "inputs": comparison.input_set.id,
-        "rows": comparison.input_set.rows,
+        "baseline": job.baseline,
+        "inputs": job.input_set.id,
+        "rows": job.input_set.rows,
         "outcomes": {id_: outcome.model_dump(mode="json") for id_, outcome in outcomes.items()},
-        "matrix": comparison.compare_all_pairs(
-            {id_: outcome for id_, outcome in outcomes.items() if outcome.has_predictions}
-        ),
+        "matrix": job.compare_all_pairs({id_: each for id_, each in outcomes.items() if each.has_predictions}),
         "machine": describe_machine(),
         "versions": installed_versions(),
     }
 
 
 class _ComparisonJob:
-    """One comparison under way: who is asked what, and the answers so far."""
+    """One comparison under way: who predicts what, and the predictions so far."""
 
-    def __init__(self, context: AppContext, handle: JobHandle):
-        self.context, self.handle = context, handle
-        request = handle.job.request
-        self.baseline, self.artifacts = request["baseline"], request["artifacts"]
-        self.input_set: InputSet = context.inputs.read(request["inputs"])
+    def __init__(self, handle: JobHandle):
+        self.handle, self.library = handle, handle.library
+        self.baseline: str = handle.request["baseline"]
+        self.artifacts: list[str] = handle.request["artifacts"]
+        self.participants = list(dict.fromkeys([self.baseline, *self.artifacts]))
+        self.input_set: InputSet = handle.context.inputs.read(handle.request["inputs"])
+        self._is_held_out = self.input_set.origin["kind"] == "held-out"
         # Read now: what is removed meanwhile stops its own row, and nothing else.
-        self.runs = {one: context.library.run(run_id_of(context, one)) for one in (self.baseline, *self.artifacts)}
+        self.runs = {id_: self.library.run(run_id_of(handle.context, id_)) for id_ in self.participants}
         self.run = self.runs[self.baseline]
-        self.predictions: PredictionStore = context.predictions(handle.job.id)
+        self.predictions: PredictionStore = handle.context.predictions(handle.job.id)
         self._references: dict[str, Reference] = {}
         self._reference_lock = threading.Lock()
         self._chunk_rows = rows_per_chunk(self._row_bytes())
         self._rows_done: dict[str, int] = {}
-        self._output_names: dict[str, dict[str, str]] = {}
+        self._output_names: dict[str, dict[str, str]] = {}  # by artifact the baseline's name of each of its outputs
 
     def _row_bytes(self) -> float:
-        """How many bytes a row of inputs has, or of the run's answers where those are more."""
-        inputs = sum(one.bytes for one in self.input_set.files if one.path.startswith("input-")) / self.input_set.rows
+        """Bytes of a row of inputs, or of the run's predictions where those are more."""
+        files = (file.bytes for file in self.input_set.files if file.path.startswith("input-"))
+        inputs = sum(files) / self.input_set.rows
         try:
             known = self._reference(self.run.id)
-        except LibraryError:  # of a damaged run new inputs can still be asked
+        except LibraryError:  # of a damaged run new inputs can still be predicted
             return inputs
         return max(inputs, sum(array.nbytes for array in known.predictions.values()) / known.rows)
 
-    def predict_all(self) -> dict[str, dict[str, Any] | RoundtripError]:
-        """The facts of everybody's reload, or why there are none. Raises what stopped the baseline, and Cancelled."""
-        asked = list(dict.fromkeys([self.baseline, *self.artifacts]))
-        if self._has_stored_predictions():
-            asked.remove(self.baseline)
-            kept = self._reference(self.run.id).predictions
-            self.predictions.write_chunk(
-                self.baseline, 0, {name: array[self._row_index] for name, array in kept.items()}
-            )
-        with ThreadPoolExecutor(max_workers=self.context.config.parallel) as pool:
-            facts = dict(zip(asked, pool.map(self._predict, asked), strict=True))
-        if isinstance(facts.get(self.baseline), RoundtripError):
-            raise facts[self.baseline]
-        return facts
+    def _reference(self, run_id: str) -> Reference:
+        """Read a run's reference once: a large one takes long to be verified and unpacked."""
+        with self._reference_lock:
+            if run_id not in self._references:
+                self._references[run_id] = self.library.reference(run_id)
+            return self._references[run_id]
+
+    def predict_all(self) -> dict[str, LoadReply | RoundtripError]:
+        """What is known of each participant's load, or why it did not predict.
+
+        Raises what stopped the baseline, and Cancelled.
+        """
+        missing = list(self.participants)
+        if self._is_held_out and self.input_set.origin["run"] == self.baseline:  # stored at the end of its training
+            missing.remove(self.baseline)
+            stored = self._reference(self.run.id).predictions
+            self.predictions.write_chunk(self.baseline, 0, select_rows(stored, self._row_index))
+        replies = map_parallel(self._try_predict, missing, self.handle.config.parallel)
+        if isinstance(error := replies.get(self.baseline), RoundtripError):
+            raise error
+        return replies
 
     @property
     def _row_index(self) -> list[int]:
-        """Which rows of the reference are meant, where held-out rows are asked."""
-        return self.input_set.origin["index"]
+        """Which rows of the reference are meant, of held-out rows."""
+        index: list[int] = self.input_set.origin["index"]
+        return index
 
-    def _has_stored_predictions(self) -> bool:
-        """Whether the live model's answers to these inputs were kept at the end of its training."""
-        return self._is_held_out and self.input_set.origin["run"] == self.baseline
-
-    def _reference(self, run_id: str) -> Reference:
-        """Read once: a large one takes long to be held against its hash and unpacked."""
-        with self._reference_lock:
-            if run_id not in self._references:
-                self._references[run_id] = self.context.library.reference(run_id)
-            return self._references[run_id]
-
-    def _predict(self, id_: str) -> dict[str, Any] | RoundtripError:
-        try:
-            return self._predict_in_chunks(id_)
-        except Cancelled:
-            raise
-        except Exception as error:  # noqa: BLE001  what stops one artifact is its own row's result; the others go on
-            return self._find_removal(id_) or translate(error, WorkerError)
+    def _try_predict(self, id_: str) -> LoadReply | RoundtripError:
+        reply = attempt(partial(self._predict, id_))
+        return self._find_removal(id_) or reply if isinstance(reply, RoundtripError) else reply
 
     def _find_removal(self, id_: str) -> Gone | None:
-        """That a copy is not there any more, where it is not: then that is why it did not answer."""
+        """That an artifact is not there any more, where it is not: then that is why it did not predict."""
         try:
-            self.context.library.folder(id_)
+            self.library.folder(id_)
         except UnknownName:
             cure = "Restore it from the trash, then compare again."
             return Gone("It was removed while it was compared.", received=id_, cure=cure)
         return None
 
-    def _predict_in_chunks(self, id_: str) -> dict[str, Any]:
-        source = self.handle.job.request["sources"].get(id_, "none")
-        names = map_input_names(self.context.library, id_, [one["name"] for one in self.input_set.columns])
-        row = rename_arrays(self.context.inputs.read_rows(self.input_set.id, slice(0, 1)), names)
-        cancelled = self.handle.is_cancelled
-        with load_participant(self.context, id_, source, row, cancelled, variables=True) as loaded:
-            asked = (rename_arrays(chunk, names) for chunk in self._input_chunks())
-            given = loaded.predict_chunks(asked, cancelled=cancelled)
-            for (first, chosen), answers in zip(self._selected_rows(), given, strict=True):
-                self.predictions.write_chunk(id_, first, {name: array[chosen] for name, array in answers.items()})
-                self._report_progress(id_, first + len(chosen))
-        pairs = self.context.library.evidence(id_).best.input_pairs if names else loaded.facts["input_pairs"]
-        return loaded.facts | {"input_pairs": pairs}
+    def _predict(self, id_: str) -> LoadReply:
+        """Load a participant, and store its predictions of all inputs, chunk by chunk."""
+        context, cancelled = self.handle.context, self.handle.is_cancelled
+        source = self.handle.code_source(id_)
+        names = map_input_names(self.library, id_, [column["name"] for column in self.input_set.columns])
+        row = rename_arrays(context.inputs.read_rows(self.input_set.id, slice(0, 1)), names)
+        with load_participant(context, id_, source, row, cancelled, variables=True) as predictor:
+            chunks = (rename_arrays(chunk, names) for chunk in self._input_chunks())
+            predicted = predictor.predict_chunks(chunks, cancelled=cancelled)
+            for (first, selected), predictions in zip(self._selected_rows(), predicted, strict=True):
+                self.predictions.write_chunk(id_, first, select_rows(predictions, selected))
+                self._report_progress(id_, first + len(selected))
+        reply: LoadReply = predictor.facts
+        if names:
+            reply["input_pairs"] = cast(list[InputPair], self.library.evidence(id_).best.input_pairs)
+        return reply
 
     def _input_chunks(self) -> Iterator[Arrays]:
-        """What is asked together. Of held-out rows whole batches are asked, as the live model was: the same computation
-        gives the same bits."""
+        """Inputs that are predicted together. Of held-out rows whole batches are, as the live model was asked: the same
+        computation gives the same bits."""
         if not self._is_held_out:
-            yield from self.context.inputs.iter_chunks(self.input_set.id, self._chunk_rows)
+            yield from self.handle.context.inputs.iter_chunks(self.input_set.id, self._chunk_rows)
             return
         inputs = self._reference(self.input_set.origin["run"]).head_in_whole_batches(max(self._row_index) + 1).inputs
         for start in sorted({row // self._chunk_rows * self._chunk_rows for row in self._row_index}):
-            yield {name: array[start : start + self._chunk_rows] for name, array in inputs.items()}
+            yield select_rows(inputs, slice(start, start + self._chunk_rows))
 
     def _selected_rows(self) -> Iterator[tuple[int, np.ndarray]]:
         """For each chunk the first of its rows that is meant, counted among those, and which rows of it are."""
@@ -229,89 +227,85 @@ class _ComparisonJob:
         for first, rows in zip(firsts, np.split(index, firsts[1:]), strict=True):
             yield int(first), rows % self._chunk_rows
 
-    @property
-    def _is_held_out(self) -> bool:
-        return self.input_set.origin["kind"] == "held-out"
-
     def _report_progress(self, id_: str, rows: int) -> None:
         self._rows_done[id_] = min(rows, self.input_set.rows)
-        share = sum(self._rows_done.values()) / (self.input_set.rows * len({self.baseline, *self.artifacts}))
+        share = sum(self._rows_done.values()) / (self.input_set.rows * len(self.participants))
         done = sum(rows == self.input_set.rows for rows in self._rows_done.values())
         self.handle.report_progress(0.95 * share, f"{done} of {len(self.artifacts)} have answered")
 
-    def compare_artifact(self, id_: str, facts: dict[str, Any] | RoundtripError) -> ComparisonOutcome:
-        """Hold one artifact's answers against the baseline's, and keep how far each row is."""
-        if isinstance(facts, RoundtripError):
-            return self._failed_outcome(id_, facts)
+    def compare_artifact(self, id_: str, reply: LoadReply | RoundtripError) -> ComparisonOutcome:
+        """Compare an artifact's predictions with the baseline's, and store how far each row is."""
+        if isinstance(reply, RoundtripError):
+            return self._failed_outcome(id_, reply)
         try:
-            found = self._compare_with_baseline(id_)
+            comparison = self._compare_with_baseline(id_)
         except InputError as error:
             return self._failed_outcome(id_, error)
         return ComparisonOutcome(
-            **found.to_json(),
-            load_seconds=facts["load_seconds"],
-            first_seconds=facts["first_seconds"],
-            weights=match_by_hash(self.context.library.original(self.runs[id_]).weights, facts["weights"]),
-            inputs=facts["inputs"],
-            input_pairs=facts["input_pairs"],
-            remark=facts["remark"],
+            **comparison.to_json(),
+            load_seconds=reply["load_seconds"],
+            first_seconds=reply["first_seconds"],
+            weights=match_by_hash(self.library.original(self.runs[id_]).weights, reply["weights"]),
+            inputs=reply["inputs"],
+            input_pairs=reply["input_pairs"],
+            remark=reply["remark"],
         )
 
     def _compare_with_baseline(self, id_: str) -> Comparison:
-        reference, classes = self.predictions.output_sources(self.baseline), bool(self.run.labels) or None
-        sides, targets = (reference, self.predictions.output_sources(id_)), self._output_targets(list(reference))
-        found = compare_streams(*sides, classes, targets, reference_std=self._output_spreads)
-        self.predictions.write_row_distances(id_, found.changed, found.distance)
-        self._output_names[id_] = {pair.answer: pair.reference for pair in found.pairs}
-        return found
+        reference, predicted = self.predictions.output_sources(self.baseline), self.predictions.output_sources(id_)
+        targets, classes = self._output_targets(list(reference)), bool(self.run.labels) or None
+        comparison = compare_streams(reference, predicted, classes, targets, reference_std=self._output_spreads)
+        self.predictions.write_row_distances(id_, comparison.changed, comparison.distance)
+        self._output_names[id_] = {pair.answer: pair.reference for pair in comparison.pairs}
+        return comparison
 
     @cached_property
     def _output_spreads(self) -> dict[str, float]:
-        """How far the run's known answers spread, by output of the baseline: one row alone does not tell."""
+        """How far the run's known predictions spread, by output of the baseline: one row alone does not tell."""
         try:
-            known = std_by_output(self._reference(self.run.id).predictions)
-        except LibraryError:  # as above; then the rows asked must tell
+            spreads = std_by_output(self._reference(self.run.id).predictions)
+        except LibraryError:  # as above; then the predicted rows must tell
             return {}
         if self.baseline == self.run.id:
-            return known
-        pairs = self.context.library.evidence(self.baseline).best.pairs
-        return {pair["answer"]: known[pair["reference"]] for pair in pairs if pair["reference"] in known}
+            return spreads
+        pairs = self.library.evidence(self.baseline).best.pairs
+        return {pair["answer"]: spreads[pair["reference"]] for pair in pairs if pair["reference"] in spreads}
 
-    def _output_targets(self, outputs: list[str]) -> dict[str, ChunkSource] | None:
-        """The truth for each output, where it is known."""
-        targets = self.context.inputs.read_targets(self.input_set.id)
-        named = {name: find_targets(name, outputs, targets) for name in outputs}
-        return {name: lambda array=array: _split_chunks(array) for name, array in named.items() if array is not None}
+    def _output_targets(self, outputs: list[str]) -> dict[str, ChunkSource]:
+        """The targets of each output, where they are known."""
+        targets = self.handle.context.inputs.read_targets(self.input_set.id)
+        by_output = {name: find_targets(name, outputs, targets) for name in outputs}
+        return {name: partial(_split_chunks, array) for name, array in by_output.items() if array is not None}
 
     def _failed_outcome(self, id_: str, error: RoundtripError) -> ComparisonOutcome:
-        """What cannot be compared is told from what does not load; either says with which versions it was saved."""
-        said = error.to_json()
-        gone = self._find_removal(id_)
-        if id_.startswith("a") and not gone and (others := self.context.library.artifact(id_).version_changes):
-            said["sentence"] += f" {others}"
-        fits = not isinstance(error, InputError) or isinstance(error, UnknownName)
-        return ComparisonOutcome(verdict=Verdict.DOES_NOT_LOAD if fits else Verdict.NOT_COMPARABLE, error=said)
+        """Tell what cannot be compared from what does not load; either says with which versions it was saved."""
+        record, is_gone = error.to_json(), self._find_removal(id_) is not None
+        if id_.startswith("a") and not is_gone and (versions := self.library.artifact(id_).version_changes):
+            record["sentence"] += f" {versions}"
+        is_misfit = isinstance(error, InputError) and not isinstance(error, UnknownName)
+        verdict = Verdict.NOT_COMPARABLE if is_misfit else Verdict.DOES_NOT_LOAD
+        return ComparisonOutcome(verdict=verdict, error=record)
 
-    def compare_all_pairs(self, outcomes: dict[str, ComparisonOutcome]) -> dict[str, Any]:
-        """All against all: `{"ids", "rows", "cells"}`.
+    def compare_all_pairs(self, outcomes: dict[str, ComparisonOutcome]) -> ComparisonMatrix:
+        """Compare all with all, of which the artifacts with the baseline are compared already."""
+        rows, first_rows = len(next(self._selected_rows())[1]), {}
+        for id_ in outcomes:
+            names, arrays = self._output_names[id_], self.predictions.read_first_rows(id_, rows)
+            first_rows[id_] = {names[name]: array for name, array in arrays.items() if name in names}
+        cells = [self._baseline_cell(id_, outcome) for id_, outcome in outcomes.items()]
+        cells += compare_all(first_rows, bool(self.run.labels) or None, self._output_spreads)
+        return {"ids": [self.baseline, *outcomes], "rows": self.input_set.rows, "cells": cells}
 
-        A cell with the baseline is the outcome itself, on all rows; of the others the first chunk is compared.
-        """
-        others = {id_: outcome for id_, outcome in outcomes.items() if id_ != self.baseline}
-        rows, first = len(next(self._selected_rows())[1]), {}
-        for id_ in others:
-            named = self._output_names[id_]
-            first[id_] = {
-                named[n]: array for n, array in self.predictions.read_first_rows(id_, rows).items() if n in named
-            }
-        cells: list[Mapping[str, Any]] = [self._baseline_cell(id_, outcome) for id_, outcome in others.items()]
-        cells += compare_all(first, bool(self.run.labels) or None, self._output_spreads)
-        return {"ids": [self.baseline, *others], "rows": self.input_set.rows, "cells": cells}
-
-    def _baseline_cell(self, id_: str, outcome: ComparisonOutcome) -> dict[str, Any]:
-        """An outcome as `compare_all` says a pair."""
-        said = outcome.model_dump(mode="json", include={"verdict", "changed_rows", "rows", "error"})
-        return {"a": self.baseline, "b": id_, "max_abs": to_jsonable(outcome.max_abs)} | said
+    def _baseline_cell(self, id_: str, outcome: ComparisonOutcome) -> PairJson:
+        return {
+            "a": self.baseline,
+            "b": id_,
+            "verdict": outcome.verdict.value,
+            "max_abs": to_jsonable(outcome.max_abs),
+            "changed_rows": outcome.changed_rows,
+            "rows": outcome.rows,
+            "error": outcome.error,
+        }
 
 
 def _split_chunks(array: np.ndarray) -> Iterator[np.ndarray]:

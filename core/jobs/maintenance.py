@@ -1,15 +1,21 @@
-"""The work of jobs that look after the library: verify, rebuild, repair."""
+"""Jobs that maintain the library: verify, rebuild, repair."""
 
-from typing import Any
+from typing import Any, TypedDict
 
-from core.context import AppContext
 from core.health import rebuild_catalog, repair_library, verify_entries
 from core.jobs.runner import JobHandle
 
 
-def run_verify(context: AppContext, handle: JobHandle) -> dict[str, Any]:
-    """Verify the entries of the request, or all; gives how many were looked at, and each that is not as it was kept."""
-    rows = verify_entries(context.library, handle.job.request["ids"], handle.report_progress, handle.is_cancelled)
+class VerifyResult(TypedDict):
+    entries: int
+    bytes: int
+    wrong: list[dict[str, Any]]  # each entry that is not as it was stored
+    remarks: list[dict[str, Any]]
+
+
+def run_verify(handle: JobHandle) -> VerifyResult:
+    """Verify the entries of the request, or all."""
+    rows = verify_entries(handle.library, handle.request["ids"], handle.report_progress, handle.is_cancelled)
     return {
         "entries": len(rows),
         "bytes": sum(row.bytes for row in rows),
@@ -18,14 +24,14 @@ def run_verify(context: AppContext, handle: JobHandle) -> dict[str, Any]:
     }
 
 
-def run_rebuild(context: AppContext, handle: JobHandle) -> dict[str, Any]:
-    """Make the catalog anew; gives a `Rebuilt` as JSON."""
+def run_rebuild(handle: JobHandle) -> dict[str, Any]:
+    """Rebuild the catalog; gives what `rebuild_catalog` does."""
     handle.report_progress(note="Reading every record")
-    return rebuild_catalog(context.library)._asdict()
+    return rebuild_catalog(handle.library)._asdict()
 
 
-def run_repair(context: AppContext, handle: JobHandle) -> dict[str, Any]:
-    """Put the library in order, or say what would be done; gives every `Mended` as JSON."""
-    asked = handle.job.request
+def run_repair(handle: JobHandle) -> dict[str, Any]:
+    """Repair the library, or say what would be done; gives every repair of `repair_library`."""
     handle.report_progress(note="Looking for what is out of order")
-    return {"mended": [one._asdict() for one in repair_library(context.library, asked["quarantine"], asked["dry_run"])]}
+    repairs = repair_library(handle.library, handle.request["quarantine"], handle.request["dry_run"])
+    return {"mended": [repair._asdict() for repair in repairs]}

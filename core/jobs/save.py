@@ -1,4 +1,4 @@
-"""The work of a saving job: each format in a child of its own, side by side, and none stops another."""
+"""Job: save a run in formats, each in a child of its own, side by side; none stops another."""
 
 import contextlib
 import errno
@@ -6,97 +6,104 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
-from core.context import AppContext
-from core.errors import Cancelled, ChildDied, FormatError, StorageFailed, TimedOut, WorkerError, error_from_json
+from core.errors import ChildDied, FormatError, RoundtripError, StorageFailed, TimedOut, WorkerError, error_from_json
 from core.evidence import Evidence
 from core.explain import translate
 from core.formats import get_format
-from core.jobs.participants import is_imported
-from core.jobs.runner import JobHandle
+from core.jobs.participants import is_imported, snapshot_request
+from core.jobs.runner import JobHandle, attempt, map_parallel
 from core.library.records import Artifact, Run
 from core.record import now
 from core.reload import gather_evidence
 from core.worker import OutputFolder
 from core.worker.model_loading import source_with_signature
 
-RECORD_BYTES = 2**16  # bytes that a copy has beside its weights, at the least
+RECORD_BYTES = 2**16  # bytes that an artifact has beside its weights, at the least
 STATE_PROGRESS = {"waiting": 0.0, "saving": 0.2, "reloading": 0.6, "done": 1.0, "failed": 1.0}
 
 
-def run_save(context: AppContext, handle: JobHandle) -> dict[str, Any]:
-    """Save the run in every chosen format; gives `{"rows": {format: row}}`, in the order of the request."""
-    request = handle.job.request
-    run = context.library.run(request["run"])
-    rows = {key: {"state": "waiting"} for key in request["formats"]}
+class SaveRow(TypedDict, total=False):
+    """What became of one format; a "done" one has an artifact, a "failed" one an error."""
 
-    def tell(key: str, row: dict[str, Any]) -> None:
-        rows[key] = row
-        done = sum(STATE_PROGRESS[one["state"]] for one in rows.values()) / len(rows)
-        finished = sum(one["state"] == "done" for one in rows.values())
-        handle.report_progress(done, f"{finished} of {len(rows)} done", write_now=True, rows=rows)
-
-    snapshot = context.library.snapshot(run.id)
-    with ThreadPoolExecutor(max_workers=context.config.parallel) as pool:
-        futures = [pool.submit(_save_format, context, handle, run, snapshot, key, tell) for key in rows]
-        for future in futures:
-            future.result()
-    refused = {key: {"created": now(), **row} for key, row in rows.items() if _is_refusal(row)}
-    with contextlib.suppress(StorageFailed):  # a note that finds no room does not undo what was kept
-        context.library.record_refusals(run.id, refused, [key for key, row in rows.items() if row["state"] == "done"])
-    return {"rows": rows}
+    state: str  # a key of STATE_PROGRESS
+    seconds: float
+    error: dict[str, str]
+    artifact: str
+    bytes: int
+    verdict: str
+    changed_rows: int | None
+    rows: int | None
+    needs_code: bool
+    reason: str  # why the artifact does not load, where it does not
+    warning: str
 
 
-def _is_refusal(row: dict[str, Any]) -> bool:
+class SaveResult(TypedDict):
+    rows: dict[str, SaveRow]  # by format, in the order of the request
+
+
+def run_save(handle: JobHandle) -> SaveResult:
+    """Save the run in every chosen format, and note which formats refused it."""
+    job = _SaveJob(handle)
+    map_parallel(job.save_format, job.rows, handle.config.parallel)
+    refused = {key: {"created": now(), **row} for key, row in job.rows.items() if _is_refusal(row)}
+    done = [key for key, row in job.rows.items() if row["state"] == "done"]
+    with contextlib.suppress(StorageFailed):  # a note that finds no room does not undo what was stored
+        handle.library.record_refusals(job.run.id, refused, done)
+    return {"rows": job.rows}
+
+
+def _is_refusal(row: SaveRow) -> bool:
     """Whether a format failed by what the model is; a full disk or a worker that is gone says nothing of it."""
     return row["state"] == "failed" and isinstance(error_from_json(row["error"]), (FormatError, ChildDied, TimedOut))
 
 
-def _save_format(context: AppContext, handle: JobHandle, run: Run, snapshot: Path, key: str, report_row: Any) -> None:
-    started = time.monotonic()
-    try:
-        report_row(key, _save_and_reload(context, handle, run, snapshot, key, report_row))
-    except Cancelled:
-        raise
-    except Exception as error:  # noqa: BLE001  whatever stops one format must not stop the others
-        said = translate(error, WorkerError).to_json()
-        report_row(key, {"state": "failed", "error": said, "seconds": time.monotonic() - started})
+class _SaveJob:
+    def __init__(self, handle: JobHandle):
+        self.handle, self.library = handle, handle.library
+        self.run = self.library.run(handle.request["run"])
+        self.snapshot = snapshot_request(self.library, self.run)
+        self.rows: dict[str, SaveRow] = {key: {"state": "waiting"} for key in handle.request["formats"]}
 
+    def save_format(self, key: str) -> None:
+        started = time.monotonic()
+        row = attempt(lambda: self._save_and_reload(key))
+        if isinstance(row, RoundtripError):
+            row = {"state": "failed", "error": row.to_json(), "seconds": time.monotonic() - started}
+        self._report_row(key, row)
 
-def _save_and_reload(
-    context: AppContext, handle: JobHandle, run: Run, snapshot: Path, key: str, report_row: Any
-) -> dict[str, Any]:
-    """Saved into staging, reloaded in fresh children, hashed, flushed, renamed; gives the row of the result."""
-    get_format(key).require_accepted(run.kind, run.weight_bytes)
-    limits = {"seconds": context.config.child_seconds, "cancelled": handle.is_cancelled}
-    limits |= {"sandboxed": is_imported(context.library, run)}
-    with context.library.staging() as staged:
-        folder = staged / "files"
-        folder.mkdir()
-        report_row(key, {"state": "saving"})
-        options = handle.job.request["options"].get(key, {})
-        original, reference = context.library.original(run), context.library.reference(run.id)
-        asked = {
-            "source": run.code_source,
-            "kind": run.kind,
-            "snapshot": snapshot,
-            "format": key,
-            "folder": OutputFolder(folder),
-        }
-        asked |= {"options": options, "arrays": {} if run.demo else reference.inputs}
-        with _translate_full_disk(folder, run):
-            seconds = context.worker.run("save", converts=True, **limits, **asked).message["seconds"]
-        report_row(key, {"state": "reloading", "seconds": seconds})
-        evidence = gather_evidence(
-            context.worker, key, folder, source_with_signature(run.code_source, ""), original, reference, **limits
-        )
-        facts = {"format": key, "seconds": seconds, "options": options, "trust": run.trust}
-        facts |= {"made_from": run.brought.get("artifact")}
-        row = _result_row(context.library.commit_artifact(staged, run.id, evidence, **facts), evidence)
-        return row | {"warning": f"{run.warning} {evidence.best.warning}".strip()}
+    def _report_row(self, key: str, row: SaveRow) -> None:
+        self.rows[key] = row
+        progress = sum(STATE_PROGRESS[row["state"]] for row in self.rows.values()) / len(self.rows)
+        done = sum(row["state"] == "done" for row in self.rows.values())
+        self.handle.report_progress(progress, f"{done} of {len(self.rows)} done", write_now=True, rows=self.rows)
+
+    def _save_and_reload(self, key: str) -> SaveRow:
+        """Save into staging, reload in fresh children, hash, flush and rename."""
+        run, library, worker = self.run, self.library, self.handle.worker
+        get_format(key).require_accepted(run.kind, run.weight_bytes)
+        limits: dict[str, Any] = {**self.handle.limits, "sandboxed": is_imported(library, run)}
+        with library.staging() as staged:
+            folder = staged / "files"
+            folder.mkdir()
+            self._report_row(key, {"state": "saving"})
+            options = self.handle.request["options"].get(key, {})
+            original, reference = library.original(run), library.reference(run.id)
+            request = {**self.snapshot, **limits, "arrays": {} if run.demo else reference.inputs, "options": options}
+            with _translate_full_disk(folder, run):
+                reply = worker.run("save", format=key, folder=OutputFolder(folder), converts=True, **request)
+            seconds = reply.message["seconds"]
+            self._report_row(key, {"state": "reloading", "seconds": seconds})
+            source = source_with_signature(run.code_source, "")
+            evidence = gather_evidence(worker, key, folder, source, original, reference, **limits)
+            facts = {"format": key, "seconds": seconds, "options": options, "trust": run.trust}
+            facts |= {"made_from": run.brought.get("artifact")}
+            row = _result_row(library.commit_artifact(staged, run.id, evidence, **facts), evidence)
+            row["warning"] = f"{run.warning} {evidence.best.warning}".strip()
+            return row
 
 
 @contextlib.contextmanager
@@ -112,7 +119,7 @@ def _translate_full_disk(folder: Path, run: Run) -> Iterator[None]:
         raise translate(full, WorkerError) from error
 
 
-def _result_row(artifact: Artifact, evidence: Evidence) -> dict[str, Any]:
+def _result_row(artifact: Artifact, evidence: Evidence) -> SaveRow:
     return {
         "state": "done",
         "artifact": artifact.id,

@@ -1,4 +1,4 @@
-"""Everything that Roundtrip does, as jobs with progress, cancel and time limit. What pages and command line call."""
+"""`Jobs`: every operation as a job, with progress, cancel and time limit. Pages and command line call it."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -28,31 +28,31 @@ from core.validation.rules import display_file_name
 
 __all__ = ["JobHandle", "Jobs"]
 
+Sources = dict[str, str] | None  # keys of code sources by artifact: "none", "demo", or an architecture artifact's id
+
 
 class Jobs(JobRunner):
-    """Everything that Roundtrip does, over one library and one worker.
+    """Every operation, over one library and one worker.
 
-    Each method checks what it is given, starts the work in the background and returns its Job at once; `wait` gives
-    its end. They raise InputError and UnknownName before anything is started.
+    Each method validates its arguments, starts the work in the background and returns its Job at once; `wait` returns
+    its end. They raise InputError and UnknownName before anything is started. `sources` say for an artifact where the
+    code that it lacks comes from, by default what it needs.
     """
 
     def train(self, demo: str, **settings: Any) -> Job:
-        """Train a demo; `given` are fields of TrainSettings. The result names the run."""
+        """Train a demo; `settings` are fields of TrainSettings. The result names the run."""
         recipe = get_demo(demo)
-        chosen = make_train_settings(recipe, **settings)
-        request = {"demo": demo, "settings": chosen.model_dump()}
+        request = {"demo": demo, "settings": make_train_settings(recipe, **settings).model_dump()}
         return self._start("train", recipe.label, request, run_train)
 
     def save(self, run_id: str, formats: Iterable[str], options: dict[str, dict[str, Any]] | None = None) -> Job:
-        """Save a run in some formats, side by side; the result has a row for each. `options` are by format."""
+        """Save a run in some formats, side by side, with `options` by format. See `core.jobs.save.SaveResult`."""
         run = self.library.run(run_id)
         require_has_been_run(self.library, [run_id])
-        chosen = [get_format(key) for key in dict.fromkeys(formats)]
+        chosen = {key: get_format(key).resolve_options((options or {}).get(key)) for key in dict.fromkeys(formats)}
         if not chosen:
             raise InputError("No format was chosen.", cure="Choose at least one format to save in.")
-        settled = {one.key: one.resolve_options((options or {}).get(one.key)) for one in chosen}
-        request = {"run": run_id, "formats": [one.key for one in chosen], "options": settled}
-        return self._start("save", run.name, request, run_save)
+        return self._start("save", run.name, {"run": run_id, "formats": list(chosen), "options": chosen}, run_save)
 
     def import_model(
         self,
@@ -65,44 +65,51 @@ class Jobs(JobRunner):
         label: str = "",
         temporary_folder: Path | None = None,
     ) -> Job:
-        """Bring in a model from outside: a file, a zip, or a folder; `name` is what its owner calls it.
+        """Import a model from outside. See `core.jobs.import_model.ImportResult`.
 
-        `parts` are further files by what they are ("architecture"), `demo` is the one whose code built the model,
-        `signature` the one that is to answer where it has several, `label` what the run is to be called. `ours` is a
-        folder that is deleted at the end, also where the work never begins. The result names the run and the artifact
-        (see `core.jobs.import_model`).
+        Args:
+            path: a file, a zip, or a folder; `name` is what its owner calls it.
+            parts: further files by what they are ("architecture").
+            demo: the demo whose code built the model.
+            signature: the signature that is to answer where it has several.
+            label: what the run is to be called.
+            temporary_folder: deleted at the end, also where the work never begins.
         """
         path = Path(path)
-        given = ImportRequest(path, name or path.name, dict(parts or {}), demo, signature, label, temporary_folder)
-        request, work = build_import_request(given), partial(run_import, given)
-        return self._start("import", display_file_name(given.name), request, work, on_not_started=given.discard)
+        return self._start_import(
+            ImportRequest(path, name or path.name, dict(parts or {}), demo, signature, label, temporary_folder)
+        )
 
     def reimport_model(self, artifact_id: str, **changes: str) -> Job:
-        """Bring the kept files of an artifact in once more: what could not be run before is run at last, and takes the
-        place of what was kept; or with another `signature` or `label`, it stands beside it. As `bring_in`."""
-        given = ImportRequest(**reimport_arguments(self.library, artifact_id) | changes)
-        return self._start("import", display_file_name(given.name), given.to_json(), partial(run_import, given))
+        """Import the stored files of an artifact once more: what could not be run before is run at last, and takes the
+        place of what was stored; or with another `signature` or `label`, it stands beside it. As `import_model`."""
+        return self._start_import(ImportRequest(**reimport_arguments(self.library, artifact_id) | changes))
+
+    def _start_import(self, request: ImportRequest) -> Job:
+        work, title = partial(run_import, request), display_file_name(request.name)
+        return self._start("import", title, build_import_request(request), work, on_not_started=request.discard)
 
     def compare(
         self,
         artifacts: Iterable[str],
         rows: int | None = None,
-        sources: dict[str, str] | None = None,
+        sources: Sources = None,
         rerun_failed: bool = True,
         *,
         baseline: str | None = None,
         inputs: str | None = None,
     ) -> Job:
-        """Ask artifacts in fresh processes, and hold their answers against the baseline's.
+        """Predict with artifacts in fresh processes, and compare with the baseline. See `CompareResult`.
 
-        `baseline` is an artifact, or a run for its live model (by default the run of the first artifact); `inputs` is
-        the id of an input set (by default the held-out rows of the baseline's run, the first `rows` of them). `sources`
-        says for an artifact where the code that it lacks comes from: "none", "demo", or the id of an architecture
-        artifact (by default, what it needs). The same request on the same, undamaged files gives the same finished job
-        again; one that failed or was stopped is done `again`, or given as it ended.
+        The same request on the same, undamaged files gives the same finished job again.
+
+        Args:
+            baseline: an artifact, or a run for its live model; by default the run of the first artifact.
+            inputs: the id of an input set; by default the first `rows` held-out rows of the baseline's run.
+            rerun_failed: whether a job that failed or was stopped is done again, or given as it ended.
         """
         request = build_compare_request(self, artifacts, rows, sources or {}, baseline, inputs)
-        used = [one for one in (request["baseline"], *request["artifacts"]) if one.startswith("a")]
+        used = [id_ for id_ in (request["baseline"], *request["artifacts"]) if id_.startswith("a")]
         return self._start_or_reuse("compare", "Comparison", request, used, run_compare, rerun_failed)
 
     def compare_layers(
@@ -111,33 +118,31 @@ class Jobs(JobRunner):
         other: str,
         rows: int = DEFAULT_ROWS,
         tolerance: float = DEFAULT_TOLERANCE,
-        sources: dict[str, str] | None = None,
+        sources: Sources = None,
         rerun_failed: bool = True,
         *,
         inputs: str | None = None,
     ) -> Job:
-        """Hold two copies against one another layer by layer, and find the first that differs.
+        """Compare two copies layer by layer, and find the first that differs. See `core.jobs.layers.LayersResult`.
 
-        `baseline` and `other` are ids of artifacts, or of a run for its live model; at least one must be a Keras model.
-        `inputs` is the id of an input set, of which the first `rows` are asked (by default those of the reference of
-        the baseline's run); `tolerance` is the share of a layer's spread by which it may differ. `sources` and `again`
-        as for `compare`.
+        Args:
+            baseline, other: artifacts, or a run for its live model; at least one must be a Keras model.
+            rows: how many rows of the input set `inputs`, by default of the reference of the baseline's run.
+            tolerance: the share of a layer's spread by which it may differ.
+            rerun_failed: as for `compare`.
         """
         request = build_layers_request(self, baseline, other, rows, tolerance, sources or {}, inputs)
         return self._start_or_reuse("layers", "Layer by layer", request, [baseline, other], run_layers, rerun_failed)
 
-    def _has_stored_output(self, job: Job) -> bool:
-        return job.kind != "compare" or self.predictions(job.id).has_predictions
-
-    def create_live_session(self, ids: Iterable[str], sources: dict[str, str] | None = None) -> LiveSession:
-        """Artifacts, or runs for their live models, loaded side by side to answer until the panel is closed."""
+    def create_live_session(self, ids: Iterable[str], sources: Sources = None) -> LiveSession:
+        """Artifacts, or runs for their live models, loaded side by side to predict until the session is closed."""
         return LiveSession(self, ids, sources)
 
     def find_disagreement(
         self,
         a: str,
         b: str,
-        sources: dict[str, str] | None = None,
+        sources: Sources = None,
         seconds: float = 20.0,
         seed: int = 0,
         evaluations: int | None = None,
@@ -145,69 +150,50 @@ class Jobs(JobRunner):
         """Search for the input on which two (artifacts, or runs for their live models) disagree most.
 
         First the data of the first one's run, then small steps around the best of it. The search ends after `seconds`,
-        not counting the loading of both, or when `evaluations` inputs were asked; in between the seed decides every
-        step. `sources` as in `compare`. See `core.jobs.disagreement.run_disagreement` for the result; the best so far
-        is in `Job.detail`.
+        not counting the loading of both, or when `evaluations` inputs were predicted; in between the seed decides every
+        step. See `DisagreementResult`; the best so far is in `Job.detail`.
         """
         request = build_disagreement_request(self, a, b, sources or {}, seconds, seed, evaluations)
         return self._start("disagree", "Disagreement", request, run_disagreement)
 
     def resume(
-        self,
-        run_id: str,
-        artifacts: Iterable[str],
-        epochs: int = 2,
-        sources: dict[str, str] | None = None,
-        seed: int = 0,
+        self, run_id: str, artifacts: Iterable[str], epochs: int = 2, sources: Sources = None, seed: int = 0
     ) -> Job:
-        """Train copies of a run on, and its live model too, for the same epochs over the same batches.
+        """Continue training copies of a run, and its live model, over the same batches, which `seed` fixes.
 
-        `sources` is as in `compare`; `seed` fixes the batches. The same request on the same, undamaged files gives the
-        same finished job again.
+        The same request on the same, undamaged files gives the same finished job again. See `ResumeJobResult`.
         """
         request = build_resume_request(self.library, run_id, artifacts, epochs, sources, seed)
-        ids = [run_id, *request["artifacts"]]
-        return self._start_or_reuse("resume", "Training on", request, ids, run_resume, rerun_failed=True)
+        return self._start_or_reuse("resume", "Training on", request, [run_id, *request["artifacts"]], run_resume)
 
-    def find_resume_job(
-        self,
-        run_id: str,
-        artifacts: Iterable[str],
-        epochs: int = 2,
-        sources: dict[str, str] | None = None,
-        seed: int = 0,
-    ) -> Job | None:
-        """The job that `resume` would give, however it ended; None where there is none yet."""
-        request = build_resume_request(self.library, run_id, artifacts, epochs, sources, seed)
-        return self._find_reusable(
-            self._compute_job_id("resume", request, [run_id, *request["artifacts"]]), rerun_failed=False
-        )
+    def find_resume_job(self, run_id: str, artifacts: Iterable[str], *args: Any, **options: Any) -> Job | None:
+        """Return the job that `resume` would, however it ended; None where there is none yet."""
+        request = build_resume_request(self.library, run_id, artifacts, *args, **options)
+        id_ = self._compute_job_id("resume", request, [run_id, *request["artifacts"]])
+        return self._find_reusable(id_, rerun_failed=False)
 
-    def benchmark(
-        self, artifacts: Iterable[str], sources: dict[str, str] | None = None, repeats: int | None = None
-    ) -> Job:
-        """Measure what artifacts cost, one after another, each in fresh processes; the result is a `Costs` as JSON.
+    def benchmark(self, artifacts: Iterable[str], sources: Sources = None, repeats: int | None = None) -> Job:
+        """Measure what artifacts cost, one after another, each in fresh processes. See `BenchmarkResult`.
 
-        It waits until no other job runs, and others wait for it: two that ran side by side would time each other.
-        `sources` are as in `compare`; everything is measured `repeats` times. Each call measures anew.
+        It waits until no other job runs, and others wait for it: two that ran side by side would time each other. Each
+        call measures everything anew, `repeats` times.
         """
-        request = build_benchmark_request(
-            self.library, artifacts, sources or {}, DEFAULT_REPEATS if repeats is None else repeats
-        )
+        repeats = DEFAULT_REPEATS if repeats is None else repeats
+        request = build_benchmark_request(self.library, artifacts, sources or {}, repeats)
         return self._start("cost", "What copies cost", request, run_benchmark, is_exclusive=True)
 
     def verify(self, ids: Iterable[str] | None = None) -> Job:
-        """Hold entries against their hashes, all where none are named; see `core.jobs.maintenance` for the result."""
+        """Verify entries against their hashes, all where none are named. See `core.jobs.maintenance.VerifyResult`."""
         named = None if ids is None else list(dict.fromkeys(ids))
         for id_ in named or ():
             self.library.folder(id_)
         return self._start("verify", "Verify", {"ids": named}, run_verify)
 
     def rebuild(self) -> Job:
-        """Make the catalog anew from the folders; the result says where it had been wrong."""
+        """Rebuild the catalog from the folders; the result says where it had been wrong."""
         return self._start("rebuild", "Rebuild the catalog", {}, run_rebuild)
 
     def repair(self, quarantine: bool = False, dry_run: bool = False) -> Job:
-        """Put the library in order, or with `dry_run` say what would be done (see `core.health.repair_library`)."""
+        """Repair the library, or with `dry_run` say what would be done (see `core.health.repair_library`)."""
         self.library.require_full_access()
         return self._start("repair", "Repair", {"quarantine": quarantine, "dry_run": dry_run}, run_repair)

@@ -1,4 +1,4 @@
-"""Tolerances that a person sets for the outputs of a comparison, and which copies stay within them."""
+"""User tolerances for the outputs of a comparison, and which artifacts stay within them."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ ALL_OUTPUTS = ""  # in the place of an output's name: all that have no tolerance
 
 
 class Tolerance(NamedTuple):
-    """An answer passes where |answer - baseline| <= atol + rtol · |baseline|."""
+    """A prediction passes where |prediction - baseline| <= atol + rtol · |baseline|."""
 
     atol: float
     rtol: float = 0.0
@@ -25,52 +25,49 @@ class Tolerance(NamedTuple):
 
 
 def parse_tolerances(texts: Iterable[str]) -> dict[str, Tolerance]:
-    """`["1e-4", "logits=1e-3,1e-2"]` by output: an absolute tolerance, and after a comma a relative one.
+    """Parse `["1e-4", "logits=1e-3,1e-2"]` by output: an absolute tolerance, and after a comma a relative one.
 
     Raises InputError for anything but finite numbers of 0 or more.
     """
-    found = {}
+    tolerances = {}
     for text in texts:
         output, _, numbers = text.rpartition("=")
         try:
-            one = Tolerance(*(float(number) for number in numbers.split(",", 1)))
+            tolerances[output] = Tolerance(*map(_parse_number, numbers.split(",", 1)))
         except ValueError as error:
-            raise _invalid_tolerance(text) from error
-        if not all(math.isfinite(number) and number >= 0 for number in one):
-            raise _invalid_tolerance(text)
-        found[output] = one
-    return found
+            sentence = "A tolerance is ATOL or ATOL,RTOL, for one output OUTPUT=ATOL,RTOL."
+            cure = "For example 1e-4, or probabilities=1e-3,1e-2; both numbers are 0 or more."
+            raise InputError(sentence, received=text, cure=cure) from error
+    return tolerances
 
 
-def _invalid_tolerance(text: str) -> InputError:
-    return InputError(
-        "A tolerance is ATOL or ATOL,RTOL, for one output OUTPUT=ATOL,RTOL.",
-        received=text,
-        cure="For example 1e-4, or probabilities=1e-3,1e-2; both numbers are 0 or more.",
-    )
+def _parse_number(text: str) -> float:
+    number = float(text)
+    if not (math.isfinite(number) and number >= 0):
+        raise ValueError(text)
+    return number
 
 
 def check_tolerances(
     context: AppContext, job: Job, tolerances: Mapping[str, Tolerance]
 ) -> dict[str, dict[str, ToleranceResult]]:
-    """By artifact and output whether a finished comparison stays within the tolerances, on every row.
+    """Check by artifact and output whether a finished comparison stays within the tolerances, on every row.
 
-    Outputs for which none is wanted, and artifacts without answers, are left out. Raises InputError for a tolerance of
+    Outputs without a tolerance, and artifacts without predictions, are left out. Raises InputError for a tolerance of
     an output that the baseline does not have.
     """
-    answers, baseline = context.predictions(job.id), job.result["baseline"]
-    reference = answers.output_sources(baseline)
-    if strange := tolerances.keys() - reference.keys() - {ALL_OUTPUTS}:
-        raise InputError(
-            "The baseline has no such output.", received=strange.pop(), cure=f"Choose from {', '.join(reference)}."
-        )
-    found: dict[str, dict[str, ToleranceResult]] = {}
-    for id_, outcome in job.result["outcomes"].items():
-        if outcome["error"] is None:
-            own = answers.output_sources(id_)
-            for pair in outcome["pairs"]:
-                name = pair["reference"]
-                if limit := tolerances.get(name, tolerances.get(ALL_OUTPUTS)):
-                    result = check_tolerance(reference[name], own[pair["answer"]], limit.atol, limit.rtol)
-                    found.setdefault(id_, {})[name] = result
-    return found
+    predictions = context.predictions(job.id)
+    reference = predictions.output_sources(job.result["baseline"])
+    if unknown := tolerances.keys() - reference.keys() - {ALL_OUTPUTS}:
+        cure = f"Choose from {', '.join(reference)}."
+        raise InputError("The baseline has no such output.", received=unknown.pop(), cure=cure)
+    results: dict[str, dict[str, ToleranceResult]] = {}
+    compared = {id_: outcome for id_, outcome in job.result["outcomes"].items() if outcome["error"] is None}
+    for id_, outcome in compared.items():
+        outputs = predictions.output_sources(id_)
+        for pair in outcome["pairs"]:
+            name = pair["reference"]
+            if limit := tolerances.get(name, tolerances.get(ALL_OUTPUTS)):
+                result = check_tolerance(reference[name], outputs[pair["answer"]], limit.atol, limit.rtol)
+                results.setdefault(id_, {})[name] = result
+    return results

@@ -1,42 +1,36 @@
-"""The work of a training job."""
+"""Job: train a demo in a fresh child."""
 
 import time
 from typing import Any
 
-from core.context import AppContext
 from core.demos import get_demo
 from core.jobs.runner import JobHandle
 
 
-def run_train(context: AppContext, handle: JobHandle) -> dict[str, Any]:
-    """Train in a fresh child, then keep the run whole; gives `{"run": id}`."""
-    request, started = handle.job.request, time.monotonic()
+def run_train(handle: JobHandle) -> dict[str, str]:
+    """Train, then store the run whole; gives `{"run": id}`."""
+    request, started = handle.request, time.monotonic()
+    limits: dict[str, Any] = {**handle.limits, "seconds": handle.config.train_seconds}
 
-    def hear(progress: dict[str, Any]) -> None:
+    def report_epoch(progress: dict[str, Any]) -> None:
         handle.report_progress(progress["done"], f"Epoch {max(progress['epoch'], 1)}", **progress)
 
-    with context.library.staging() as folder:
-        facts = context.worker.run(
-            "train",
-            seconds=context.config.train_seconds,
-            cancelled=handle.is_cancelled,
-            on_progress=hear,
-            folder=str(folder),
-            **request,
-        ).message
+    with handle.library.staging() as folder:
+        frame = handle.worker.run("train", on_progress=report_epoch, folder=str(folder), **limits, **request)
+        facts = frame.message
         handle.report_progress(1.0, "Keeping the run", history=facts.pop("history"))
-        run = context.library.commit_run(folder, facts | _demo_facts(request) | {"seconds": time.monotonic() - started})
+        run = handle.library.commit_run(folder, facts | _demo_facts(request) | {"seconds": time.monotonic() - started})
     return {"run": run.id}
 
 
 def _demo_facts(request: dict[str, Any]) -> dict[str, Any]:
     """What the run's record says of its demo, so that it can be read without the demo's code."""
-    demo, chosen = get_demo(request["demo"]), request["settings"]
-    epochs = "1 epoch" if chosen["epochs"] == 1 else f"{chosen['epochs']} epochs"
+    demo, settings = get_demo(request["demo"]), request["settings"]
+    epochs = "1 epoch" if settings["epochs"] == 1 else f"{settings['epochs']} epochs"
     return {
         "demo": demo.key,
-        "settings": chosen,
-        "name": f"{demo.label} · {epochs} · seed {chosen['seed']}",
+        "settings": settings,
+        "name": f"{demo.label} · {epochs} · seed {settings['seed']}",
         "labels": list(demo.labels),
-        "image_shape": demo.image_shapes.get(chosen["dataset"]),
+        "image_shape": demo.image_shapes.get(settings["dataset"]),
     }

@@ -1,7 +1,7 @@
-"""Random inputs for a file that nobody here has seen: made from what it says of its inputs, tried until it answers."""
+"""Random inputs tried on an unknown model: made from the specs of its inputs, tried until it predicts."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -9,12 +9,14 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.errors import DoesNotLoad, InputError, RoundtripError, TimedOut
-from core.inputs.fitting import describe_axes, numpy_dtype
+from core.inputs.fitting import InputSpec, describe_axes, numpy_dtype
 from core.inputs.from_random import random_source, row_bytes
 from core.runtimes.reference import BATCH_SIZE
+from core.worker.child_handle import CancelCheck, never_cancelled
+from core.worker.remote_predictor import RemotePredictor
 
 SEED = 0
-MAX_BYTES = 8 * 2**20  # of all inputs together: large pictures are asked in fewer rows
+MAX_BYTES = 8 * 2**20  # of all inputs together: of large pictures there are fewer rows
 MAX_ROW_BYTES = 64 * 2**20  # bytes: a file may claim any shape
 # Sizes for an axis that the file leaves free, in the order in which they are tried.
 IMAGE_SIZES = (32, 64, 224, 299, 128)
@@ -23,9 +25,6 @@ AXIS_SIZES = (8, 16, 32, 128, 64, 4, 1)
 ROW_SHAPES = ((), (1,), (4,), (8,), (2,), (3,), (16,), (8, 8, 1), (28, 28, 1), (32, 32, 3), (224, 224, 3))
 # Above which whole numbers are not drawn: the words of a vocabulary, of unknown length, are among them.
 INTEGER_BOUNDS = (10.0, 2.0, 1.0)
-NO_PREDICTION_MESSAGE = (
-    "It loads, and answers none of the random inputs that can be made from what it says of its inputs."
-)
 
 
 class TrialInput(NamedTuple):
@@ -35,37 +34,40 @@ class TrialInput(NamedTuple):
     recipe: dict[str, Any]
 
 
-def generate_trial_inputs(specs: list[dict[str, Any]]) -> Iterator[TrialInput]:
-    """Random inputs for what a file takes, the likeliest first. Raises InputError for a kind that cannot be made."""
+def generate_trial_inputs(specs: list[InputSpec]) -> Iterator[TrialInput]:
+    """Yield random inputs for what a file takes, the likeliest first. Raises InputError where none can be made."""
     if not specs:
-        raise InputError(
-            "The file does not say what it takes, so nothing can be asked of it.",
-            cure="Save it again with keras.Input, or with a signature.",
-        )
-    whole = any(numpy_dtype(one["dtype"]).kind in "iu" for one in specs)
-    for shapes, below in product(_candidate_shapes(specs), INTEGER_BOUNDS if whole else INTEGER_BOUNDS[-1:]):
-        settled = [{**one, "shape": [None, *shape]} for one, shape in zip(specs, shapes, strict=True)]
-        yield _build_trial_input(settled, below)
+        cure = "Save it again with keras.Input, or with a signature."
+        raise InputError("The file does not say what it takes, so nothing can be asked of it.", cure=cure)
+    bounds = INTEGER_BOUNDS if any(map(_is_integer, specs)) else INTEGER_BOUNDS[-1:]
+    for row_shapes, bound in product(_candidate_shapes(specs), bounds):
+        yield _build_trial_input(specs, row_shapes, bound)
 
 
-def _candidate_shapes(specs: list[dict[str, Any]]) -> Iterator[list[tuple[int, ...]]]:
+def _is_integer(spec: InputSpec) -> bool:
+    return numpy_dtype(spec["dtype"]).kind in "iu"
+
+
+def _candidate_shapes(specs: list[InputSpec]) -> Iterator[list[list[int]]]:
     """The shape of a row of each input, every free axis given the same size."""
-    if any(one["shape"] is None for one in specs):
+    shapes = [None if spec["shape"] is None else spec["shape"][1:] for spec in specs]
+    known = [shape for shape in shapes if shape is not None]
+    if len(known) < len(shapes):
         for row in ROW_SHAPES:
-            yield [row if one["shape"] is None else _fill_free_axes(one, AXIS_SIZES[0]) for one in specs]
-    elif any(None in one["shape"][1:] for one in specs):
-        for size in IMAGE_SIZES if any(len(one["shape"]) == 4 for one in specs) else AXIS_SIZES:
-            yield [_fill_free_axes(one, size) for one in specs]
+            yield [list(row) if shape is None else _fill_free_axes(shape, AXIS_SIZES[0]) for shape in shapes]
+    elif any(None in shape for shape in known):
+        for size in IMAGE_SIZES if any(len(shape) == 3 for shape in known) else AXIS_SIZES:
+            yield [_fill_free_axes(shape, size) for shape in known]
     else:
-        yield [tuple(one["shape"][1:]) for one in specs]
+        yield [_fill_free_axes(shape, 1) for shape in known]
 
 
-def _fill_free_axes(spec: dict[str, Any], size: int) -> tuple[int, ...]:
-    return tuple(size if axis is None else axis for axis in spec["shape"][1:])
+def _fill_free_axes(shape: list[int | None], size: int) -> list[int]:
+    return [size if axis is None else axis for axis in shape]
 
 
-def _build_trial_input(specs: list[dict[str, Any]], integer_bound: float) -> TrialInput:
-    size = sum(row_bytes(one, one["shape"][1:]) for one in specs)
+def _build_trial_input(specs: list[InputSpec], row_shapes: list[list[int]], integer_bound: float) -> TrialInput:
+    size = sum(map(row_bytes, specs, row_shapes))
     if size > MAX_ROW_BYTES:
         raise InputError(
             f"One row of its inputs would take {size:,} bytes, and at most {MAX_ROW_BYTES:,} are made up for a file.",
@@ -73,63 +75,52 @@ def _build_trial_input(specs: list[dict[str, Any]], integer_bound: float) -> Tri
         )
     rows = int(min(BATCH_SIZE, max(1, MAX_BYTES // max(size, 1))))
     inputs: Arrays = {}
-    for at, one in enumerate(specs):
-        high = integer_bound if numpy_dtype(one["dtype"]).kind in "iu" else 1.0
-        chunks = random_source([one], rows, 0.0, high, SEED + at).chunks
-        inputs |= _concatenate_chunks(chunks)
-    shapes = {one["name"]: one["shape"][1:] for one in specs}
+    for place, (spec, shape) in enumerate(zip(specs, row_shapes, strict=True)):
+        fixed: InputSpec = {**spec, "shape": [None, *shape]}
+        high = integer_bound if _is_integer(spec) else 1.0
+        chunks = list(random_source([fixed], rows, 0.0, high, SEED + place).chunks)
+        for name in chunks[0]:
+            inputs[name.removeprefix("input:")] = np.concatenate([chunk[name] for chunk in chunks])
+    shapes = {spec["name"]: shape for spec, shape in zip(specs, row_shapes, strict=True)}
     return TrialInput(inputs, {"rows": rows, "seed": SEED, "below": integer_bound, "shapes": shapes})
 
 
-def _concatenate_chunks(chunks: Iterator[Arrays]) -> Arrays:
-    parts = list(chunks)
-    return {name.removeprefix("input:"): np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
 def find_accepted_input(
-    predictor: Any, specs: list[dict[str, Any]], *, seconds: float, cancelled: Callable[[], bool] = lambda: False
+    predictor: RemotePredictor, specs: list[InputSpec], *, seconds: float, cancelled: CancelCheck = never_cancelled
 ) -> tuple[TrialInput, Arrays]:
-    """The first question that a loaded file answers with a row for each row, and its answers. All questions together
-    may take `seconds`: on a shape that is too large for it, TensorFlow alone waits ten for more memory.
+    """Find the first random inputs of which a loaded file predicts each row; gives them, and the predictions.
 
-    Raises InputError where it answers none, TimedOut where time is over before all were asked, and what ends its child.
+    All trials together may take `seconds`: on a shape that is too large for it, TensorFlow alone waits ten for more
+    memory. Raises InputError where none is accepted, TimedOut where time is over before, and what ends its child.
     """
     last: RoundtripError | None = None
-    ends = time.monotonic() + seconds
-    for question in generate_trial_inputs(specs):
+    deadline = time.monotonic() + seconds
+    for trial in generate_trial_inputs(specs):
         try:
-            left = max(0.0, ends - time.monotonic())
-            answers, _ = predictor.predict(question.inputs, seconds=left, cancelled=cancelled)
-            return question, _require_row_per_input(answers, question.recipe["rows"])
+            left = max(0.0, deadline - time.monotonic())
+            predictions, _ = predictor.predict(trial.inputs, seconds=left, cancelled=cancelled)
+            return trial, _require_row_per_input(predictions, trial.recipe["rows"])
         except (DoesNotLoad, InputError) as error:
             last = error
         except TimedOut as error:
-            raise (_timeout_error(seconds, last or error) if time.monotonic() > ends else error) from error
+            if time.monotonic() <= deadline:
+                raise
+            sentence = f"It loads, and answered no random input in {seconds:g} seconds."
+            cure = "Save it with the shapes that it takes, or raise ROUNDTRIP_CONFINED_SECONDS."
+            raise TimedOut(sentence, cure=cure, detail=_error_text(last or error)) from error
     raise InputError(
-        NO_PREDICTION_MESSAGE,
-        received=", ".join(f"{one['name']} {_describe_spec(one)}" for one in specs),
+        "It loads, and answers none of the random inputs that can be made from what it says of its inputs.",
+        received=", ".join(f"{spec['name']} ({describe_axes(spec['shape'])}, {spec['dtype']})" for spec in specs),
         cure="Choose another of its signatures, or save it with the shapes that it takes.",
         detail=_error_text(last),
     ) from last
 
 
-def _timeout_error(seconds: float, last: RoundtripError) -> TimedOut:
-    return TimedOut(
-        f"It loads, and answered no random input in {seconds:g} seconds.",
-        cure="Save it with the shapes that it takes, or raise ROUNDTRIP_CONFINED_SECONDS.",
-        detail=_error_text(last),
-    )
-
-
-def _error_text(last: RoundtripError | None) -> str:
-    return f"{last.sentence} {last.detail}".strip() if last else ""
+def _error_text(error: RoundtripError | None) -> str:
+    return f"{error.sentence} {error.detail}".strip() if error else ""
 
 
 def _require_row_per_input(predictions: Arrays, rows: int) -> Arrays:
-    if strange := [name for name, array in predictions.items() if not array.ndim or len(array) != rows]:
-        raise InputError(f"Its answer “{strange[0]}” has no row for each row of its inputs.")
+    if names := [name for name, array in predictions.items() if not array.ndim or len(array) != rows]:
+        raise InputError(f"Its answer “{names[0]}” has no row for each row of its inputs.")
     return predictions
-
-
-def _describe_spec(spec: dict[str, Any]) -> str:
-    return f"({describe_axes(spec['shape'])}, {spec['dtype']})"

@@ -2,13 +2,14 @@
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from core.arrays import Arrays, to_plain_array
+from core.compare import ChunkSource
 from core.library.job_store import JobStore
 from core.library.storage import list_files
 from core.runtimes.reference import BATCH_SIZE
@@ -61,7 +62,7 @@ class PredictionStore:
         with np.load(self._chunk_paths(id_)[0], allow_pickle=False) as archive:
             return {name.removeprefix(OUTPUT_PREFIX): archive[name][:rows] for name in archive}
 
-    def output_sources(self, id_: str) -> dict[str, Callable[[], Iterator[np.ndarray]]]:
+    def output_sources(self, id_: str) -> dict[str, ChunkSource]:
         """For each output a function that yields its rows again from the first, a chunk at a time."""
         with np.load(self._chunk_paths(id_)[0], allow_pickle=False) as archive:
             names = [name.removeprefix(OUTPUT_PREFIX) for name in archive]

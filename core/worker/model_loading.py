@@ -35,12 +35,9 @@ def load_artifact(format_key: str, folder: Path, code: ModelCode) -> Predictor:
     if not handles_untrusted():
         return format_.load(folder, code)
     if format_.runs_code:
-        raise Refused(
-            "A file of this format runs whatever its author wrote into it, so one from outside is never loaded.",
-            rule="runs-code",
-            received=format_.label,
-            cure="Ask for the model as .keras, SavedModel or ONNX.",
-        )
+        sentence = "A file of this format runs whatever its author wrote into it, so one from outside is never loaded."
+        cure = "Ask for the model as .keras, SavedModel or ONNX."
+        raise Refused(sentence, rule="runs-code", received=format_.label, cure=cure)
     return format_.load(folder, replace(code, compiles=False))
 
 
@@ -94,11 +91,9 @@ def _load_model_copy(kind: str, folder: Path) -> Any:
     try:
         return load_artifact(SNAPSHOT_FORMATS[kind], folder, NO_CODE).model
     except (TypeError, ValueError) as error:
-        raise CannotSave(
-            "This model needs code that only your own program has.",
-            cure="Save it in this format from the same notebook: Library().add(model, inputs=x, formats=[...]).",
-            detail=str(error),
-        ) from error
+        sentence = "This model needs code that only your own program has."
+        cure = "Save it in this format from the same notebook: Library().add(model, inputs=x, formats=[...])."
+        raise CannotSave(sentence, cure=cure, detail=str(error)) from error
 
 
 def _all_variables(model: Any) -> list[Any]:
@@ -109,11 +104,9 @@ def _all_variables(model: Any) -> list[Any]:
 def _assign_variables(variables: list[Any], path: Path) -> None:
     with np.load(path, allow_pickle=False) as values:
         if len(values) != len(variables):
-            raise Damaged(
-                "The snapshot of this run does not fit the demo's code.",
-                received=f"{len(values)} values for {len(variables)} variables",
-                cure="Train the demo again: its code has changed since.",
-            )
+            sentence = "The snapshot of this run does not fit the demo's code."
+            cure = "Train the demo again: its code has changed since."
+            raise Damaged(sentence, received=f"{len(values)} values for {len(variables)} variables", cure=cure)
         for index, variable in enumerate(variables):
             variable.assign(values[str(index)])
 

@@ -16,7 +16,7 @@ def import_files(empty_jobs: Jobs) -> Callable[..., Job]:
 
     def bring_in(*paths: Path, **asked) -> Job:
         given = store_upload(empty_jobs.library, [(path.name, path.open("rb")) for path in paths])
-        end = empty_jobs.wait(empty_jobs.import_model(**given.import_arguments(), **asked).id)
+        end = empty_jobs.wait(empty_jobs.import_model(**given._asdict(), **asked).id)
         assert list((empty_jobs.library.home / "staging").iterdir()) == []
         return end
 

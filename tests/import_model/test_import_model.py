@@ -171,7 +171,7 @@ def test_rejected_import_stores_nothing(
 def test_upload_without_started_job_is_deleted(empty_jobs: Jobs, tmp_path: Path, monkeypatch):
     def received() -> dict:
         with write_bad_magic(tmp_path).open("rb") as file:
-            return store_upload(empty_jobs.library, [("model.keras", file)]).import_arguments()
+            return store_upload(empty_jobs.library, [("model.keras", file)])._asdict()
 
     staging = empty_jobs.library.home / "staging"
     assert empty_jobs._slots.acquire(is_exclusive=True, timeout=0)

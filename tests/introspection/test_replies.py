@@ -3,7 +3,7 @@
 import pytest
 
 from core.errors import WorkerError
-from core.introspection.replies import MAX_TEXT_LENGTH, validate_model_reply
+from core.introspection.replies import MAX_TEXT_LENGTH, LoadedModelReply, validate_reply
 from core.worker.child_handle import INVALID_REPLY
 
 VALID_REPLY = {
@@ -36,8 +36,8 @@ INVALID_FIELDS = {
 
 
 def test_validate_model_reply_truncates_long_text():
-    reply = validate_model_reply(VALID_REPLY | {"more": "passed over"})
-    assert reply.input_specs == VALID_REPLY["inputs"]
+    reply = validate_reply(LoadedModelReply, VALID_REPLY | {"more": "passed over"})
+    assert reply.run_facts()["inputs"] == VALID_REPLY["inputs"]
     assert reply.run_facts() == {
         name: item for name, item in VALID_REPLY.items() if name not in ("remark", "signatures")
     }
@@ -47,6 +47,6 @@ def test_validate_model_reply_truncates_long_text():
 @pytest.mark.parametrize("lie", INVALID_FIELDS.values(), ids=list(INVALID_FIELDS))
 def test_validate_model_reply_with_invalid_field_raises_worker_error(lie):
     with pytest.raises(WorkerError) as caught:
-        validate_model_reply(VALID_REPLY | lie)
+        validate_reply(LoadedModelReply, VALID_REPLY | lie)
     assert (type(caught.value), caught.value.sentence) == (WorkerError, INVALID_REPLY)
     assert caught.value.detail == "1 facts do not fit"

@@ -42,7 +42,7 @@ def test_live_session_unloadable_artifact_does_not_stop_others(jobs, saved):
 
 def test_live_session_killed_child_does_not_stop_others(jobs, live_session):
     inputs = jobs.library.reference(live_session.ids[0]).head(1).inputs
-    live_session.open()
+    live_session.load()
     psutil.Process(live_session._predictors[live_session.ids[2]].predictor._child.pid).kill()
     answers = live_session.predict(inputs)
     assert isinstance(answers[live_session.ids[2]].error, ChildDied)
@@ -70,9 +70,9 @@ def test_live_session_closed_ends_children_and_reopens_on_predict(jobs, live_ses
 
 def test_live_session_closes_after_idle_time(jobs, saved):
     panel = LiveSession(jobs, [saved("digits-mlp", "keras")["artifact"]], idle_seconds=0.05)
-    panel.open()
+    panel.load()
     panel._timer.join(10)
-    assert not panel.is_open
+    assert not panel.is_loaded
 
 
 def test_live_session_outputs_follow_order_of_the_run(jobs, trained, saved):
@@ -92,7 +92,7 @@ def test_live_session_outputs_follow_order_of_the_run(jobs, trained, saved):
 
 def test_live_session_killed_child_recovers_on_next_predict(jobs, live_session):
     inputs = jobs.library.reference(live_session.ids[0]).head(1).inputs
-    live_session.open()
+    live_session.load()
     psutil.Process(live_session._predictors[live_session.ids[2]].predictor._child.pid).kill()
     assert isinstance(live_session.predict(inputs)[live_session.ids[2]].error, ChildDied)
     assert [text.error for text in live_session.predict(inputs).values()] == [None] * 5
@@ -109,8 +109,8 @@ def test_live_session_least_recently_used_is_closed_at_limit(jobs, saved):
     inputs = jobs.library.reference(jobs.library.artifact(item).run).head(1).inputs
     for panel in (first, second, first, third):
         panel.predict(inputs)
-    assert [panel.is_open for panel in (first, second, third)] == [True, False, True]
+    assert [panel.is_loaded for panel in (first, second, third)] == [True, False, True]
     assert second.predict(inputs)[item].error is None
-    assert [panel.is_open for panel in (first, second, third)] == [False, True, True]
+    assert [panel.is_loaded for panel in (first, second, third)] == [False, True, True]
     for panel in (second, third):
         panel.close()

@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import DoesNotLoad, InputError, TimedOut, WorkerError
 from core.inputs.held_out import describe_selection
-from core.introspection.replies import validate_model_reply
+from core.introspection.replies import LoadedModelReply, validate_reply
 from core.jobs.trial_inputs import find_accepted_input, generate_trial_inputs
 from core.jobs.uploads import store_upload
 from core.library import Library
@@ -23,7 +23,9 @@ def make_spec(shape, dtype="float32", name="x"):
 
 
 def test_validate_model_reply_drops_unknown_fields():
-    reply = validate_model_reply(VALID_REPLY | {"trust": "ours", "id": "r0123456789", "files": [], "labels": ["a"]})
+    reply = validate_reply(
+        LoadedModelReply, VALID_REPLY | {"trust": "ours", "id": "r0123456789", "files": [], "labels": ["a"]}
+    )
     assert reply.run_facts().keys() == VALID_REPLY.keys() - {"remark", "signatures"}
 
 
@@ -32,7 +34,7 @@ def test_validate_model_reply_drops_unknown_fields():
 )
 def test_validate_model_reply_of_impossible_facts_raises_worker_error(lie: dict):
     with pytest.raises(WorkerError, match="makes no sense"):
-        validate_model_reply(VALID_REPLY | lie)
+        validate_reply(LoadedModelReply, VALID_REPLY | lie)
 
 
 def test_generate_trial_inputs_beyond_memory_raises_input_error():

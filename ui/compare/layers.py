@@ -7,7 +7,8 @@ import streamlit as st
 from core.errors import InputError, RoundtripError
 from core.figures.theme import PLOTLY_CONFIG
 from core.inputs import InputSet
-from core.jobs.layers import DEFAULT_ROWS, DEFAULT_TOLERANCE, MAX_ROWS, PAIRED, UNPAIRED, require_comparable_layers
+from core.jobs.layer_steps import PAIRED, UNPAIRED, LayerStep
+from core.jobs.layers import DEFAULT_ROWS, DEFAULT_TOLERANCE, MAX_ROWS, require_comparable_layers
 from core.library.job_store import Job
 from core.text.labels import pluralize
 from ui.charts import layer_difference_chart
@@ -25,7 +26,6 @@ TOLERANCE_OPTIONS = {
     1e-2: "1 %",
     1e-1: "10 %",
 }
-LayerStep = dict[str, Any]
 STATE_SIGNS = {"same bits": "✓", "same": "✓", "differs": "✗", "fused or missing": "–", "no numbers": "–"}
 PAIRED_BY = {"structure": "by class and shape, in order", "value": "by value and shape, because formats rename them"}
 

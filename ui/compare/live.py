@@ -73,9 +73,9 @@ class LivePanel:
     def show_predictions(self, inputs: Arrays) -> None:
         """Ask all participants one row, and show what they answer."""
         session = _live_session(tuple(self.ids), tuple(sorted(self.sources.items())))
-        if not session.is_open:
+        if not session.is_loaded:
             with st.spinner(f"Loading {len(self.ids)} copies, each in a process of its own …"):
-                session.open()
+                session.load()
         predictions = session.predict(inputs)
         baseline = predictions[self.ids[0]]
         with st.grid(4, min_column_width=170, gap="small"):

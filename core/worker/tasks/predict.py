@@ -23,7 +23,7 @@ class LoadReply(TypedDict):
     remark: str
     inputs: list[dict[str, Any]]  # `Spec.to_json`
     input_pairs: list[InputPair]
-    weights: list[Fingerprint] | None  # fingerprints, where these were asked for
+    weights: list[Fingerprint] | None  # where these were asked for
 
 
 def loaded_predictor() -> Predictor:
@@ -45,9 +45,10 @@ def load(
     arrays: Arrays,
     *,
     source: ModelSource | None,
-    folder: str,
     format: str = "",
+    folder: str = "",
     kind: str = "",
+    snapshot: str = "",
     variables: bool = False,
 ) -> tuple[LoadReply, None]:
     """Load an artifact, or a run's live model, for later predictions.
@@ -55,20 +56,19 @@ def load(
     Args:
         arrays: a first row by input name, or nothing.
         source: of an artifact the code that it is given (see `model_code_for`), of a live model its run's source.
-        folder: the artifact's files, or the run's snapshot.
-        format: the artifact's format; empty for a live model.
-        kind: the live model's kind.
+        format: the artifact's format, and `folder` its files; or else:
+        kind: the live model's kind, and `snapshot` the files of its run's.
         variables: whether to fingerprint the weights.
 
     Raises DoesNotLoad.
     """
 
     def make() -> Predictor:
-        if source and not format:
-            return load_live(source, kind, Path(folder))
+        if source and snapshot:
+            return load_live(source, kind, Path(snapshot))
         return load_artifact(format, Path(folder), model_code_for(source))
 
-    with translated(DoesNotLoad, [folder]):
+    with translated(DoesNotLoad, [folder or snapshot]):
         seconds, predictor = load_into_child(make)
         reply: LoadReply = {
             "load_seconds": seconds,
