@@ -1,5 +1,7 @@
-"""A file as stretches of bytes: the members of a zip, what is claimed of them, and what is left. Files are mapped, so
-that one of gigabytes takes no memory."""
+"""Ranges of bytes in a file: the members of a zip, what is claimed of them, and the gaps.
+
+Files are mapped, so that one of gigabytes takes no memory.
+"""
 
 import lzma
 import zipfile
@@ -11,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-LOCAL_HEADER_BYTES = 30  # bytes before the name of a zip's member
-MIN_ZERO_RUN = 64  # zero bytes in a row that are worth a name
+LOCAL_HEADER_BYTES = 30  # before the name of a zip's member
+MIN_ZERO_RUN = 64  # zero bytes in a row that count as padding
 ZIP_READ_ERRORS = (OSError, RuntimeError, NotImplementedError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
-CHUNK_BYTES = 2**22  # bytes that are looked at together
+CHUNK_BYTES = 2**22
 
 
 class ByteRange(NamedTuple):
@@ -27,27 +29,27 @@ class ByteRange(NamedTuple):
 
 
 def map_file(path: Path) -> np.ndarray:
-    """The bytes of a file, uint8 with one axis, read from the disk only where they are looked at."""
+    """Map the bytes of a file (uint8, one axis): read from the disk only where they are used."""
     if not path.stat().st_size:
         return np.zeros(0, np.uint8)  # an empty file cannot be mapped
     return np.memmap(path, np.uint8, "r").view(np.ndarray)
 
 
 def member_start(data: np.ndarray, member: zipfile.ZipInfo) -> int:
-    """Where the bytes of a member begin in its zip."""
+    """Find where the bytes of a member begin in its zip."""
     lengths = data[member.header_offset + LOCAL_HEADER_BYTES - 4 : member.header_offset + LOCAL_HEADER_BYTES].tobytes()
     name, extra = int.from_bytes(lengths[:2], "little"), int.from_bytes(lengths[2:], "little")
     return member.header_offset + LOCAL_HEADER_BYTES + name + extra
 
 
 class ClaimedRanges:
-    """Stretches of bytes that are accounted for; no two overlap."""
+    """Ranges of bytes that are accounted for; no two overlap."""
 
     def __init__(self) -> None:
         self._claimed: list[tuple[int, int]] = []
 
     def claim(self, start: int, stop: int) -> bool:
-        """Claim a stretch, if all of it is free."""
+        """Claim a range, if all of it is free."""
         at = bisect(self._claimed, (start, start))
         if any(left < stop and start < right for left, right in self._claimed[max(at - 1, 0) : at + 1]):
             return False
@@ -55,7 +57,7 @@ class ClaimedRanges:
         return True
 
     def gaps(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
-        """The free stretches between two places."""
+        """Return the free ranges between two places."""
         for left, right in [*self._claimed, (stop, stop)]:
             if start < min(left, stop):
                 yield start, min(left, stop)
@@ -63,13 +65,13 @@ class ClaimedRanges:
 
 
 def split_file(path: Path, data: np.ndarray) -> list[ByteRange]:
-    """The members of a zip and what lies between them; any other file is one region. Together they are the file."""
-    tiles, end = [], 0
-    for region in sorted(_member_ranges(path, data), key=lambda one: one[:2]):
-        if end <= region.start <= region.stop <= len(data):
-            tiles += [ByteRange(end, region.start), region]
-            end = region.stop
-    return [*tiles, ByteRange(end, len(data))] if tiles else [ByteRange(0, len(data), path.name)]
+    """Split a zip into its members and what lies between them; any other file is one range."""
+    ranges, end = [], 0
+    for member in sorted(_member_ranges(path, data), key=lambda member: member[:2]):
+        if end <= member.start <= member.stop <= len(data):
+            ranges += [ByteRange(end, member.start), member]
+            end = member.stop
+    return [*ranges, ByteRange(end, len(data))] if ranges else [ByteRange(0, len(data), path.name)]
 
 
 def _member_ranges(path: Path, data: np.ndarray) -> Iterator[ByteRange]:
@@ -80,12 +82,12 @@ def _member_ranges(path: Path, data: np.ndarray) -> Iterator[ByteRange]:
         return
     for member in members:
         start = member_start(data, member)
-        packed = None if member.compress_type == zipfile.ZIP_STORED else member
-        yield ByteRange(start, start + member.compress_size, member.filename, packed)
+        compressed = None if member.compress_type == zipfile.ZIP_STORED else member
+        yield ByteRange(start, start + member.compress_size, member.filename, compressed)
 
 
 def decompress_member(path: Path, member: zipfile.ZipInfo, max_bytes: int) -> np.ndarray:
-    """The bytes of a compressed member. Raises ValueError where they cannot be read, or are more than `most`."""
+    """Decompress a member. Raises ValueError where it is unreadable or exceeds `max_bytes`."""
     if member.file_size > max_bytes:
         raise ValueError("more than may be unpacked")
     try:
@@ -99,7 +101,7 @@ def decompress_member(path: Path, member: zipfile.ZipInfo, max_bytes: int) -> np
 
 
 def count_zero_padding(data: np.ndarray) -> int:
-    """How many bytes stand in long runs of zeros, to eight bytes."""
+    """Count the bytes in long runs of zeros, to eight bytes."""
     count = 0
     for start in range(0, len(data) // 8 * 8, CHUNK_BYTES):
         words = data[start : min(start + CHUNK_BYTES, len(data) // 8 * 8)].view("<u8")

@@ -1,15 +1,12 @@
-"""Find a run's tensors in a file by value.
+"""Search a run's tensors by value in the bytes of a file, all in one pass.
 
-A run's tensors looked for by value in the bytes of a file: all of them in one pass, however many they are.
-
-Eight telling bytes of each tensor, its anchor, are looked for first; only where an anchor stands is the whole compared.
-
-The values that a run kept, read in place: a snapshot of gigabytes takes no memory.
+Eight telling bytes of each tensor, its anchor, are searched first; only where an anchor stands is the whole compared.
+The values of a run are read in place: a snapshot of gigabytes takes no memory.
 """
 
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,22 +20,24 @@ from core.runtimes.reference import fingerprint_arrays
 from core.size_breakdown.byte_ranges import map_file, member_start
 from core.worker.model_loading import VARIABLES_FILE
 
-MIN_TENSOR_BYTES = 16  # bytes: a shorter tensor is found by chance
-MIN_DISTINCT_BYTES = 5  # different bytes that an anchor has at least; a repeated float32 has four
-ANCHOR_BYTES = 8  # bytes
-SAMPLE_VALUES = 64  # values that are looked at for an anchor, in up to eight places
-CHUNK_BYTES = 2**20  # bytes that are looked through at a time
-BLOCK_VALUES = 2**20  # values that are compared at a time
-MAX_PLACES_PER_ANCHOR = (
-    200  # places of one anchor that are compared in full; only a tensor that repeats itself has more
-)
+MIN_TENSOR_BYTES = 16  # a shorter tensor is found by chance
+MIN_DISTINCT_BYTES = 5  # of an anchor; a repeated float32 has four
+ANCHOR_BYTES = 8
+SAMPLE_VALUES = 64  # in which an anchor is chosen, at up to eight places
+CHUNK_BYTES = 2**20
+BLOCK_VALUES = 2**20  # that are compared at a time
+MAX_PLACES_PER_ANCHOR = 200  # that are compared in full; only a tensor that repeats itself has more
 MAX_HITS_PER_CHUNK = 4096
-# Orders of axes in which other runtimes keep kernels, by the number of axes; Keras has (height, width, in, out).
-AXIS_ORDERS = {2: [(1, 0)], 3: [(2, 0, 1), (2, 1, 0)], 4: [(3, 0, 1, 2), (3, 2, 0, 1), (2, 3, 0, 1), (3, 2, 1, 0)]}
+# Orders of axes in which other runtimes store kernels, by the number of axes; Keras has (height, width, in, out).
+AXIS_ORDERS: dict[int, list[tuple[int, ...]]] = {
+    2: [(1, 0)],
+    3: [(2, 0, 1), (2, 1, 0)],
+    4: [(3, 0, 1, 2), (3, 2, 0, 1), (2, 3, 0, 1), (3, 2, 1, 0)],
+}
 
 
 class RunTensor(NamedTuple):
-    """One variable of a run: "weights" or "optimizer state", its name, its values."""
+    """One variable of a run; `group` is "weights" or "optimizer state"."""
 
     group: str
     name: str
@@ -46,7 +45,7 @@ class RunTensor(NamedTuple):
 
 
 class TensorPattern(NamedTuple):
-    """One tensor in one form: `view` in C order, cast to `dtype`, is what a file holds.
+    """One tensor in one form: a file holds `view` in C order, cast to `dtype`.
 
     `anchor` are eight of its bytes as a little-endian number, `offset` bytes from its beginning.
     """
@@ -64,7 +63,7 @@ class TensorPattern(NamedTuple):
 
 
 class PatternMatch(NamedTuple):
-    """A needle that stands at `start` ... `stop`, in bytes."""
+    """A pattern and the bytes [start, stop) where it stands."""
 
     start: int
     stop: int
@@ -72,17 +71,22 @@ class PatternMatch(NamedTuple):
 
 
 def make_patterns(tensor: RunTensor) -> list[TensorPattern]:
-    """The forms in which a tensor can be told from other bytes; none where it is too short or too uniform.
+    """Return the forms to search a tensor in; none where it is too short or too uniform.
 
-    Weights are looked for as stored, with the axes turned, and both of these in float16; optimizer state as stored.
+    Weights are searched as stored, transposed, and both of these in float16; optimizer state as stored.
     """
-    forms = _tensor_forms(tensor.values) if tensor.group == "weights" else [("", tensor.values, tensor.values.dtype)]
-    found = ((form, view, dtype, _choose_anchor(view, dtype)) for form, view, dtype in forms)
-    return [TensorPattern(tensor, form, view, dtype, *anchor) for form, view, dtype, anchor in found if anchor]
+    patterns = []
+    for form, view, dtype in _tensor_forms(tensor):
+        if anchor := _choose_anchor(view, dtype):
+            patterns.append(TensorPattern(tensor, form, view, dtype, *anchor))
+    return patterns
 
 
-def _tensor_forms(values: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.dtype]]:
-    half = np.dtype(np.float16)
+def _tensor_forms(tensor: RunTensor) -> Iterator[tuple[str, np.ndarray, np.dtype]]:
+    values, half = tensor.values, np.dtype(np.float16)
+    if tensor.group != "weights":
+        yield "", values, values.dtype
+        return
     widths = [("", values.dtype)]
     if values.dtype.kind == "f" and values.dtype.itemsize > half.itemsize:
         widths.append(("in float16", half))
@@ -93,32 +97,32 @@ def _tensor_forms(values: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.dtyp
 
 
 def _choose_anchor(view: np.ndarray, dtype: np.dtype) -> tuple[int, int] | None:
-    """The most telling eight bytes of a tensor and where they begin; None where none tell enough."""
+    """The eight bytes with most different ones, and where they begin; None without enough."""
     if view.size * dtype.itemsize < MIN_TENSOR_BYTES:
         return None
-    best = (MIN_DISTINCT_BYTES - 1, 0, 0)
+    best = (MIN_DISTINCT_BYTES - 1, 0, 0)  # different bytes, value, offset
     for start in sorted({view.size * eighth // 8 for eighth in range(8)}):
         values = _flatten(view)[start : start + SAMPLE_VALUES]
         if (values == values[0]).all() or len(raw := _encode_values(values, dtype)) < ANCHOR_BYTES:
             continue
         windows = sliding_window_view(raw, ANCHOR_BYTES)
-        telling = _count_distinct_bytes(windows)
-        at = int(telling.argmax())
+        distinct = _count_distinct_bytes(windows)
+        at = int(distinct.argmax())
         value = int.from_bytes(windows[at].tobytes(), "little")
-        best = max(best, (int(telling[at]), value, start * dtype.itemsize + at), key=lambda one: one[0])
+        best = max(best, (int(distinct[at]), value, start * dtype.itemsize + at), key=lambda anchor: anchor[0])
         if best[0] >= ANCHOR_BYTES - 1:
             break
     return best[1:] if best[0] >= MIN_DISTINCT_BYTES else None
 
 
 def _count_distinct_bytes(windows: np.ndarray) -> np.ndarray:
-    """How many different bytes each window has; none where it begins with zeros, as half of every file does."""
-    different = (np.diff(np.sort(windows, axis=1), axis=1) > 0).sum(axis=1) + 1
-    return np.where(windows[:, :2].any(axis=1), different, 0)
+    """Different bytes of each window (rows); 0 where it begins with zeros: files have many."""
+    distinct = (np.diff(np.sort(windows, axis=1), axis=1) > 0).sum(axis=1) + 1
+    return np.where(windows[:, :2].any(axis=1), distinct, 0)
 
 
-def _flatten(view: np.ndarray) -> np.ndarray | np.flatiter:
-    """The values in C order, without a copy of them."""
+def _flatten(view: np.ndarray) -> "np.ndarray | np.flatiter[np.ndarray]":
+    """The values in C order, without a copy."""
     return view.reshape(-1) if view.flags.c_contiguous else view.flat
 
 
@@ -130,22 +134,22 @@ def _encode_values(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def find_patterns(data: np.ndarray, patterns: list[TensorPattern]) -> Iterator[PatternMatch]:
-    """Every place in `data` (uint8, one axis) where a needle stands whole, longest needles first.
+    """Find every place in `data` (uint8, one axis) where a pattern stands, longest first.
 
-    Needles may overlap, and equal ones stand at the same place.
+    Matches may overlap, and equal patterns match at the same place.
     """
     by_anchor: dict[int, list[TensorPattern]] = {}
-    for needle in patterns:
-        by_anchor.setdefault(needle.anchor, []).append(needle)
-    times: Counter[int] = Counter()
-    possible = []
+    for pattern in patterns:
+        by_anchor.setdefault(pattern.anchor, []).append(pattern)
+    counts: Counter[int] = Counter()
+    candidates = []
     for at, anchor in _find_anchors(data, sorted(by_anchor)):
-        times[anchor] += 1
-        if times[anchor] <= MAX_PLACES_PER_ANCHOR:
-            possible += [(at - needle.offset, needle) for needle in by_anchor[anchor]]
-    for start, needle in sorted(possible, key=lambda one: (-one[1].bytes, one[0])):
-        if _matches_at(data, start, needle):
-            yield PatternMatch(start, start + needle.bytes, needle)
+        counts[anchor] += 1
+        if counts[anchor] <= MAX_PLACES_PER_ANCHOR:
+            candidates += [(at - pattern.offset, pattern) for pattern in by_anchor[anchor]]
+    for start, pattern in sorted(candidates, key=lambda candidate: (-candidate[1].bytes, candidate[0])):
+        if _matches_at(data, start, pattern):
+            yield PatternMatch(start, start + pattern.bytes, pattern)
 
 
 def _find_anchors(data: np.ndarray, anchors: Iterable[int]) -> Iterator[tuple[int, int]]:
@@ -153,27 +157,25 @@ def _find_anchors(data: np.ndarray, anchors: Iterable[int]) -> Iterator[tuple[in
     known = np.array(list(anchors), "<u8")
     if not len(known):
         return
-    # Two bytes are looked up in a table, at a cost that does not depend on how many anchors there are.
-    begins = np.zeros(2**16, bool)
-    begins[(known & 0xFFFF).astype(int)] = True
+    # Two bytes are looked up in a table, at a cost that does not depend on the number of anchors.
+    is_prefix = np.zeros(2**16, bool)
+    is_prefix[(known & 0xFFFF).astype(int)] = True
     for start in range(0, len(data), CHUNK_BYTES):
-        piece = data[start : start + CHUNK_BYTES + ANCHOR_BYTES - 1]
-        for at, anchor in _find_anchors_in_chunk(piece, begins, known):
+        chunk = data[start : start + CHUNK_BYTES + ANCHOR_BYTES - 1]
+        for at, anchor in _find_anchors_in_chunk(chunk, is_prefix, known):
             yield start + at, anchor
 
 
-def _find_anchors_in_chunk(
-    chunk: np.ndarray, is_anchor_prefix: np.ndarray, anchors: np.ndarray
-) -> Iterator[tuple[int, int]]:
+def _find_anchors_in_chunk(chunk: np.ndarray, is_prefix: np.ndarray, anchors: np.ndarray) -> Iterator[tuple[int, int]]:
     last = len(chunk) - ANCHOR_BYTES
     for shift in (0, 1):
         pairs = chunk[shift : shift + (len(chunk) - shift) // 2 * 2].view("<u2")
-        at = shift + 2 * np.flatnonzero(is_anchor_prefix.take(pairs))
+        at = shift + 2 * np.flatnonzero(is_prefix.take(pairs))
         at = at[at <= last]
         words = chunk[at[:, None] + np.arange(ANCHOR_BYTES)].view("<u8").reshape(-1)
         nearest = np.minimum(np.searchsorted(anchors, words), len(anchors) - 1)
-        hit = np.flatnonzero(anchors[nearest] == words)[:MAX_HITS_PER_CHUNK]
-        yield from zip(at[hit].tolist(), words[hit].tolist(), strict=True)
+        hits = np.flatnonzero(anchors[nearest] == words)[:MAX_HITS_PER_CHUNK]
+        yield from zip(at[hits].tolist(), words[hits].tolist(), strict=True)
 
 
 def _matches_at(data: np.ndarray, start: int, pattern: TensorPattern) -> bool:
@@ -182,57 +184,58 @@ def _matches_at(data: np.ndarray, start: int, pattern: TensorPattern) -> bool:
     values, width = _flatten(pattern.view), pattern.dtype.itemsize
     first = 0
     while first < pattern.view.size:
-        last = first + (BLOCK_VALUES if first else SAMPLE_VALUES)  # most mistakes show at once
-        held = _encode_values(values[first:last], pattern.dtype)
-        if not np.array_equal(held, data[start + first * width : start + first * width + len(held)]):
+        last = first + (BLOCK_VALUES if first else SAMPLE_VALUES)  # most mismatches show at once
+        raw = _encode_values(values[first:last], pattern.dtype)
+        if not np.array_equal(raw, data[start + first * width : start + first * width + len(raw)]):
             return False
         first = last
     return True
 
 
 def load_run_tensors(snapshot: Path, run: Run) -> list[RunTensor]:
-    """The variables of a run that a demo made, with the names that its record gives them; random state is left out.
+    """Load the variables of a demo's run by their recorded names; random state is left out.
 
     Raises Damaged when the snapshot does not hold them.
     """
     try:
         values = _read_npz_arrays(snapshot / VARIABLES_FILE)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise Damaged(
-            "The values of this run cannot be read.", cure="Train the demo again.", detail=str(error)
-        ) from error
-    expected = [("weights", one) for one in run.weights] + [("optimizer state", one) for one in run.optimizer]
-    if [list(one.shape) for one in values] == [one["shape"] for _, one in expected]:
-        return [RunTensor(group, one["name"], value) for (group, one), value in zip(expected, values, strict=True)]
-    return _pair_by_hash(expected, values)
+        cure = "Train the demo again."
+        raise Damaged("The values of this run cannot be read.", cure=cure, detail=str(error)) from error
+    recorded = [("weights", tensor) for tensor in run.weights] + [
+        ("optimizer state", tensor) for tensor in run.optimizer
+    ]
+    if [list(value.shape) for value in values] == [tensor["shape"] for _, tensor in recorded]:
+        pairs = zip(recorded, values, strict=True)
+        return [RunTensor(group, tensor["name"], value) for (group, tensor), value in pairs]
+    return _match_by_hash(recorded, values)
 
 
-def _pair_by_hash(expected: list[tuple[str, dict]], values: list[np.ndarray]) -> list[RunTensor]:
-    """Where there is random state among the values, the order alone does not say which is which."""
-    waiting: dict[tuple, list[np.ndarray]] = {}
+def _match_by_hash(recorded: Sequence[tuple[str, Mapping[str, Any]]], values: list[np.ndarray]) -> list[RunTensor]:
+    """Where random state is among the values, their order does not tell which is which."""
+    by_key: dict[tuple[Any, ...], list[np.ndarray]] = {}
     for value in values:
-        waiting.setdefault(_tensor_key(fingerprint_arrays([("", value)])[0]), []).append(value)
+        by_key.setdefault(_tensor_key(fingerprint_arrays([("", value)])[0]), []).append(value)
     return [
-        RunTensor(group, one["name"], found.pop(0))
-        for group, one in expected
-        if (found := waiting.get(_tensor_key(one), []))
+        RunTensor(group, tensor["name"], equal.pop(0))
+        for group, tensor in recorded
+        if (equal := by_key.get(_tensor_key(tensor)))
     ]
 
 
-def _tensor_key(fingerprint: Mapping[str, Any]) -> tuple:
+def _tensor_key(fingerprint: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(fingerprint["shape"]), fingerprint["sha256"]
 
 
 def _read_npz_arrays(path: Path) -> list[np.ndarray]:
-    """The arrays of an .npz file whose members are stored as they are, in the order of their numbers."""
-    data = map_file(path)
+    """Map the arrays of an uncompressed .npz file, in the order of their numbers."""
+    data, arrays = map_file(path), {}
     with zipfile.ZipFile(path) as archive, path.open("rb") as file:
-        found = {}
         for member in archive.infolist():
             start = member_start(data, member)
             file.seek(start)
             read = npy.read_array_header_1_0 if npy.read_magic(file) == (1, 0) else npy.read_array_header_2_0
-            shape, turned, dtype = read(file)
+            shape, is_fortran, dtype = read(file)
             raw = data[file.tell() : start + member.file_size]
-            found[int(Path(member.filename).stem)] = raw.view(dtype).reshape(shape, order="F" if turned else "C")
-    return [found[index] for index in sorted(found)]
+            arrays[int(Path(member.filename).stem)] = raw.view(dtype).reshape(shape, order="F" if is_fortran else "C")
+    return [arrays[number] for number in sorted(arrays)]

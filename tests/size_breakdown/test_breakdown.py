@@ -19,7 +19,7 @@ from core.library import Artifact, Library, Run
 from core.runtimes.reference import Reference, fingerprint_arrays
 from core.settings import PROJECT
 from core.size_breakdown import breakdown as content_module
-from core.size_breakdown.breakdown import SizePart, break_down_sizes, list_size_parts
+from core.size_breakdown.breakdown import SizePart, break_down_sizes
 from tests.factories.library_entries import RUN_FACTS, make_artifact, make_run
 
 WEIGHT_BYTES = 38_440  # digits-mlp: 9,610 float32
@@ -62,7 +62,7 @@ def parts_of(jobs, saved):
     def parts(format_key: str) -> list[SizePart]:
         row = saved("digits-mlp", format_key)
         assert row["state"] == "done", row.get("error")
-        result = list_size_parts(jobs.library, row["artifact"])
+        result = break_down_sizes(jobs.library, row["artifact"]).parts
         files = (jobs.library.home / "artifacts" / row["artifact"] / "files").rglob("*")
         assert sum(part.bytes for part in result) == sum(path.stat().st_size for path in files if path.is_file())
         return result
@@ -209,7 +209,7 @@ def test_breakdown_of_handmade_files_assigns_every_byte(empty_library: Library, 
 def test_overlapping_tensors_are_counted_once(empty_library: Library):
     run = make_run_with_arrays(empty_library, {"whole": KERNEL, "part": KERNEL[2:5].copy()}, {})
     artifact = make_artifact_with_files(empty_library, run, model_bin=b"123" + KERNEL.tobytes())
-    assert list_size_parts(empty_library, artifact.id) == [
+    assert break_down_sizes(empty_library, artifact.id).parts == [
         SizePart("weights", "whole", 128, "model.bin"),
         SizePart("structure and converted weights", "what is left, converted weights", 3, "model.bin"),
     ]
@@ -218,7 +218,7 @@ def test_overlapping_tensors_are_counted_once(empty_library: Library):
 def test_equal_tensors_are_each_found(empty_library: Library):
     run = make_run_with_arrays(empty_library, {"kernel": KERNEL}, {"average": KERNEL})
     artifact = make_artifact_with_files(empty_library, run, model_bin=KERNEL.tobytes() * 2)
-    assert set(list_size_parts(empty_library, artifact.id)) == {
+    assert set(break_down_sizes(empty_library, artifact.id).parts) == {
         SizePart("weights", "kernel", 128, "model.bin"),
         SizePart("optimizer state", "average", 128, "model.bin"),
     }
@@ -229,7 +229,7 @@ def test_random_state_among_the_values_shifts_no_name(empty_library: Library):
         empty_library, {"kernel": KERNEL}, {"moment": MOMENT}, between=(np.array([1, 2], np.uint32),)
     )
     artifact = make_artifact_with_files(empty_library, run, model_bin=MOMENT.tobytes() + KERNEL.tobytes())
-    assert set(list_size_parts(empty_library, artifact.id)) == {
+    assert set(break_down_sizes(empty_library, artifact.id).parts) == {
         SizePart("weights", "kernel", 128, "model.bin"),
         SizePart("optimizer state", "moment", 128, "model.bin"),
     }
@@ -249,8 +249,9 @@ def test_transposed_kernels_are_found(empty_library: Library, axes: tuple):
     kernel = RANDOM.normal(size=(3, 3, 2, 5)).astype(np.float32)
     run = make_run_with_arrays(empty_library, {"kernel": kernel}, {})
     artifact = make_artifact_with_files(empty_library, run, model_onnx=b"?" + kernel.transpose(axes).tobytes())
-    assert SizePart("weights", "kernel, transposed", kernel.nbytes, "model.onnx") in list_size_parts(
-        empty_library, artifact.id
+    assert (
+        SizePart("weights", "kernel, transposed", kernel.nbytes, "model.onnx")
+        in break_down_sizes(empty_library, artifact.id).parts
     )
 
 
@@ -259,7 +260,7 @@ def test_tensor_across_chunk_borders_is_found(empty_library: Library):
     run = make_run_with_arrays(empty_library, {"kernel": kernel, "bias": BIAS}, {})
     before = b"\x01" * (2**20 - 3)  # the bias begins three bytes before a border
     artifact = make_artifact_with_files(empty_library, run, model_h5=before + BIAS.tobytes() + kernel.tobytes())
-    assert bytes_by_group(list_size_parts(empty_library, artifact.id)) == {
+    assert bytes_by_group(break_down_sizes(empty_library, artifact.id).parts) == {
         "weights": kernel.nbytes + BIAS.nbytes,
         "structure and padding": len(before),
     }
@@ -280,7 +281,7 @@ def test_stored_members_are_searched_in_place(empty_library: Library, small_run:
     raw = make_zip({"config.json": b"{}" * 20, "model.h5": b"abc" + KERNEL.tobytes()}, zipfile.ZIP_STORED)
     artifact = make_artifact_with_files(empty_library, small_run, model_keras=b"before" + raw + b"after")
     bias_is_not_there = "model.h5: HDF5 names, settings and tables, converted weights"
-    assert set(list_size_parts(empty_library, artifact.id)) == {
+    assert set(break_down_sizes(empty_library, artifact.id).parts) == {
         SizePart("weights", "kernel", 128, "model.keras"),
         SizePart("metadata", "config.json", 40, "model.keras"),
         SizePart("structure and converted weights", bias_is_not_there, 3, "model.keras"),
@@ -295,7 +296,7 @@ def test_compressed_zip_members_are_unpacked_and_savings_noted(
     inside = KERNEL.tobytes() + BIAS.tobytes() + b"abc" * 1000
     raw = make_zip({"model.weights.h5": inside}, compression)
     artifact = make_artifact_with_files(empty_library, small_run, model_keras=raw)
-    parts = list_size_parts(empty_library, artifact.id)
+    parts = break_down_sizes(empty_library, artifact.id).parts
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         packed = archive.getinfo("model.weights.h5").compress_size
     assert sum(part.bytes for part in parts) == len(raw)
@@ -337,7 +338,7 @@ def test_unreadable_zip_member_is_noted(empty_library: Library, small_run: Run):
 @pytest.mark.parametrize("raw", [b"", b"PK\x03\x04", b"PK\x05\x06" + bytes(18), b"\x00", b"\xff" * 7])
 def test_malformed_files_are_fully_accounted_for(empty_library: Library, small_run: Run, raw: bytes):
     artifact = make_artifact_with_files(empty_library, small_run, model_keras=raw)
-    assert sum(part.bytes for part in list_size_parts(empty_library, artifact.id)) == len(raw)
+    assert sum(part.bytes for part in break_down_sizes(empty_library, artifact.id).parts) == len(raw)
 
 
 def test_zip_with_corrupted_directory_is_fully_accounted_for(empty_library: Library, small_run: Run):
@@ -346,7 +347,7 @@ def test_zip_with_corrupted_directory_is_fully_accounted_for(empty_library: Libr
     for at in range(directory, len(whole)):
         raw = whole[:at] + b"\x7f" + whole[at + 1 :]
         artifact = make_artifact_with_files(empty_library, small_run, model_keras=raw)
-        assert sum(part.bytes for part in list_size_parts(empty_library, artifact.id)) == len(raw)
+        assert sum(part.bytes for part in break_down_sizes(empty_library, artifact.id).parts) == len(raw)
 
 
 # Limits, and what cannot be known
@@ -374,7 +375,7 @@ def test_repetitive_tensor_is_found_in_time(empty_library: Library):
     repeated = np.tile(row, (4000, 1))
     run = make_run_with_arrays(empty_library, {"embedding": repeated, "kernel": KERNEL}, {})
     artifact = make_artifact_with_files(empty_library, run, model_h5=repeated.tobytes() + KERNEL.tobytes())
-    assert bytes_by_group(list_size_parts(empty_library, artifact.id)) == {"weights": repeated.nbytes + 128}
+    assert bytes_by_group(break_down_sizes(empty_library, artifact.id).parts) == {"weights": repeated.nbytes + 128}
 
 
 def test_breakdown_of_notebook_run_groups_by_file_kind(empty_library: Library):
@@ -420,4 +421,4 @@ def test_breakdown_of_damaged_artifact_raises_damaged(empty_library: Library, sm
     artifact = make_artifact_with_files(empty_library, small_run, model_bin=b"0123")
     (empty_library.home / "artifacts" / artifact.id / "files" / "model.bin").write_bytes(b"0124")
     with pytest.raises(Damaged, match=r"The file model\.bin has changed"):
-        list_size_parts(empty_library, artifact.id)
+        break_down_sizes(empty_library, artifact.id)
