@@ -136,13 +136,10 @@ class ClassificationAccumulator:
 
 
 def _target_count_error(rows: int, targets: int) -> InputError:
-    more = f"{rows:,} rows with at least {targets:,} right answers"
-    fewer = f"at least {rows:,} rows with {targets:,} right answers"
-    return InputError(
-        "There are not as many right answers as rows.",
-        received=more if targets > rows else fewer,
-        cure="Give the right answers to the same rows.",
-    )
+    more, fewer = f"{rows:,} rows with at least {targets:,}", f"at least {rows:,} rows with {targets:,}"
+    received = f"{more if targets > rows else fewer} right answers"
+    cure = "Give the right answers to the same rows."
+    return InputError("There are not as many right answers as rows.", received=received, cure=cure)
 
 
 def _mask_nan_labels(values: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -97,16 +97,11 @@ class InputField(NamedTuple):
 
     def validate(self, value: Any) -> float | str:
         """The value as a float or a text. Raises InputError when it is neither a number nor an option, as it must."""
-        if self.kind == "number":
-            return self._parse_number(value)
         if self.kind == "choice" and value not in self.options:
             cure = f"Choose from {', '.join(self.options)}."
             raise InputError(f"'{self.label}' has other choices.", received=value, cure=cure)
-        return str(value)
-
-    def _parse_number(self, value: Any) -> float:
         try:
-            return float(value)
+            return float(value) if self.kind == "number" else str(value)
         except (TypeError, ValueError) as error:
             cure = f"Give one such as {self.example}."
             raise InputError(f"'{self.label}' must be a number.", received=value, cure=cure) from error

@@ -9,23 +9,21 @@ def build(settings: TrainSettings) -> Model:
     from keras import layers
 
     height, width = digits_data.IMAGE_SHAPES[settings.dataset]
-    model = keras.Sequential(
-        [
-            keras.Input((height * width,), name="pixels"),
-            layers.Reshape((height, width, 1)),
-            layers.RandomTranslation(0.1, 0.1, fill_mode="constant"),
-            layers.Conv2D(16, 3, padding="same", use_bias=False),
-            layers.BatchNormalization(),
-            layers.Activation("relu"),
-            layers.Conv2D(32, 3, padding="same", activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Flatten(),
-            layers.Dense(settings.hidden_units, activation="relu"),
-            layers.Dropout(0.3),
-            layers.Dense(10, activation="softmax"),
-        ]
-    )
-    return digits_data.compile_classifier(model, settings)
+    stack = [
+        keras.Input((height * width,), name="pixels"),
+        layers.Reshape((height, width, 1)),
+        layers.RandomTranslation(0.1, 0.1, fill_mode="constant"),
+        layers.Conv2D(16, 3, padding="same", use_bias=False),
+        layers.BatchNormalization(),
+        layers.Activation("relu"),
+        layers.Conv2D(32, 3, padding="same", activation="relu"),
+        layers.MaxPooling2D(),
+        layers.Flatten(),
+        layers.Dense(settings.hidden_units, activation="relu"),
+        layers.Dropout(0.3),
+        layers.Dense(10, activation="softmax"),
+    ]
+    return digits_data.compile_classifier(keras.Sequential(stack), settings)
 
 
 DEMO = Demo(

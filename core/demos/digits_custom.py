@@ -5,7 +5,7 @@ from core.demos.base import Demo, Model, TrainSettings
 
 
 def classes() -> dict[str, type]:
-    """The custom class of this demo: made on demand, so that a process that never asked does not know it."""
+    """The custom class of this demo: made on demand, so that a process that does not call this does not know it."""
     import keras
 
     class Scale(keras.layers.Layer):
@@ -23,16 +23,13 @@ def classes() -> dict[str, type]:
 def build(settings: TrainSettings) -> Model:
     import keras
 
-    scale = classes()["Scale"]
-    model = keras.Sequential(
-        [
-            keras.Input((digits_data.pixel_count(settings.dataset),), name="pixels"),
-            scale(),
-            keras.layers.Dense(settings.hidden_units, activation="relu"),
-            keras.layers.Dense(10, activation="softmax"),
-        ]
-    )
-    return digits_data.compile_classifier(model, settings)
+    layers = [
+        keras.Input((digits_data.pixel_count(settings.dataset),), name="pixels"),
+        classes()["Scale"](),
+        keras.layers.Dense(settings.hidden_units, activation="relu"),
+        keras.layers.Dense(10, activation="softmax"),
+    ]
+    return digits_data.compile_classifier(keras.Sequential(layers), settings)
 
 
 DEMO = Demo(

@@ -68,16 +68,18 @@ def compile_classifier(model: Model, settings: TrainSettings) -> Model:
     return model
 
 
-# What all Keras demos that read a digit have in common.
-CLASSIFIER_FACTS: dict[str, Any] = {
-    "data_description": "1,797 handwritten digits, 8×8 pixels",
-    "predicts": "Which digit, 0 to 9, is in a small picture",
+# What all Keras demos of digits have in common, and those that read one.
+DIGIT_FACTS: dict[str, Any] = {
     "source": SOURCE,
     "kind": "keras",
-    "labels": LABELS,
     "datasets": DATASETS,
     "image_shapes": IMAGE_SHAPES,
-    "data": data,
     "train": fit_keras,
+}
+CLASSIFIER_FACTS = DIGIT_FACTS | {
+    "data_description": "1,797 handwritten digits, 8×8 pixels",
+    "predicts": "Which digit, 0 to 9, is in a small picture",
+    "labels": LABELS,
+    "data": data,
     "score": accuracy_score,
 }

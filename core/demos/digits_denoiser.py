@@ -1,10 +1,9 @@
-"""Image in, image out: clean a handwritten digit of noise. A changed answer can be seen."""
+"""Image in, image out: clean a handwritten digit of noise. A changed prediction can be seen."""
 
 import numpy as np
 
 from core.demos import digits_data
 from core.demos.base import Data, Demo, Model, Split, TrainSettings, mean_absolute_error_scorer
-from core.demos.keras_training import fit_keras
 
 NOISE = 0.3  # standard deviation, where 1 is the step from paper to ink
 
@@ -29,16 +28,15 @@ def build(settings: TrainSettings) -> Model:
     from keras import layers
 
     height, width = digits_data.IMAGE_SHAPES[settings.dataset]
-    model = keras.Sequential(
-        [
-            keras.Input((height * width,), name="noisy"),
-            layers.Reshape((height, width, 1)),
-            layers.Conv2D(settings.hidden_units, 3, padding="same", activation="relu"),
-            layers.Conv2D(settings.hidden_units, 3, padding="same", activation="relu"),
-            layers.Conv2D(1, 3, padding="same", activation="sigmoid"),
-            layers.Reshape((height * width,), name="clean"),
-        ]
-    )
+    stack = [
+        keras.Input((height * width,), name="noisy"),
+        layers.Reshape((height, width, 1)),
+        layers.Conv2D(settings.hidden_units, 3, padding="same", activation="relu"),
+        layers.Conv2D(settings.hidden_units, 3, padding="same", activation="relu"),
+        layers.Conv2D(1, 3, padding="same", activation="sigmoid"),
+        layers.Reshape((height * width,), name="clean"),
+    ]
+    model = keras.Sequential(stack)
     model.compile(keras.optimizers.Adam(settings.learning_rate), loss=keras.losses.MeanSquaredError(), metrics=["mae"])
     return model
 
@@ -50,15 +48,11 @@ DEMO = Demo(
     data_description="1,797 handwritten digits, 8×8 pixels, with noise added by us",
     model_description="Keras: three Conv2D layers from picture to picture",
     demonstrates="Answers that can be looked at: what a format changed is a change in a picture.",
-    source=digits_data.SOURCE,
-    kind="keras",
-    datasets=digits_data.DATASETS,
-    image_shapes=digits_data.IMAGE_SHAPES,
     output_image_shapes=digits_data.IMAGE_SHAPES,
     unit="ink, from 0 to 1",
     data=data,
     build=build,
+    **digits_data.DIGIT_FACTS,
     score=mean_absolute_error_scorer("% of full ink", 100),
-    train=fit_keras,
     defaults=TrainSettings(hidden_units=32, epochs=15, learning_rate=0.002),
 )

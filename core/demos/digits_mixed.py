@@ -9,13 +9,12 @@ POLICY = "mixed_float16"
 def build(settings: TrainSettings) -> Model:
     import keras
 
-    model = keras.Sequential(
-        [
-            keras.Input((digits_data.pixel_count(settings.dataset),), name="pixels"),
-            keras.layers.Dense(settings.hidden_units, activation="relu", dtype=POLICY),
-            keras.layers.Dense(10, activation="softmax", dtype=POLICY),
-        ]
-    )
+    layers = [
+        keras.Input((digits_data.pixel_count(settings.dataset),), name="pixels"),
+        keras.layers.Dense(settings.hidden_units, activation="relu", dtype=POLICY),
+        keras.layers.Dense(10, activation="softmax", dtype=POLICY),
+    ]
+    model = keras.Sequential(layers)
     # By its own policy a model decides whether its loss is scaled, without which small gradients vanish.
     model.dtype_policy = POLICY
     return digits_data.compile_classifier(model, settings)

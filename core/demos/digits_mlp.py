@@ -7,14 +7,12 @@ from core.demos.base import Demo, Model, TrainSettings
 def build(settings: TrainSettings) -> Model:
     import keras
 
-    model = keras.Sequential(
-        [
-            keras.Input((digits_data.pixel_count(settings.dataset),), name="pixels"),
-            keras.layers.Dense(settings.hidden_units, activation="relu"),
-            keras.layers.Dense(10, activation="softmax"),
-        ]
-    )
-    return digits_data.compile_classifier(model, settings)
+    layers = [
+        keras.Input((digits_data.pixel_count(settings.dataset),), name="pixels"),
+        keras.layers.Dense(settings.hidden_units, activation="relu"),
+        keras.layers.Dense(10, activation="softmax"),
+    ]
+    return digits_data.compile_classifier(keras.Sequential(layers), settings)
 
 
 DEMO = Demo(

@@ -5,7 +5,7 @@ from core.demos.base import Demo, Model, TrainSettings
 
 
 def classes() -> dict[str, type]:
-    """The model's class: made on demand, so that a process that never asked does not know it."""
+    """The model's class: made on demand, so that a process that does not call this does not know it."""
     import keras
 
     class DigitReader(keras.Model):

@@ -98,7 +98,8 @@ def extract_ink(image: Image.Image) -> np.ndarray:
 
 def _shrink_to_grey(image: Image.Image) -> Image.Image:
     """In grey, small enough to work with; what is transparent lies on paper that its ink can be seen on."""
-    small = _convert_to_8_bit(image) if image.mode.startswith("I") else image
+    # Of an image of 16 bits Pillow would cut the values off, and not scale them to 8.
+    small = Image.fromarray(np.uint8(np.asarray(image) // 256)) if image.mode.startswith("I") else image
     small = small.convert("LA" if small.has_transparency_data else "L")
     small.thumbnail((MAX_IMAGE_SIDE, MAX_IMAGE_SIDE), Image.Resampling.BOX)
     if small.mode == "L":
@@ -106,11 +107,6 @@ def _shrink_to_grey(image: Image.Image) -> Image.Image:
     grey, opaque = (np.asarray(small, "float32") / 255).transpose(2, 0, 1)
     dark = float((grey * opaque).sum()) <= 0.5 * float(opaque.sum())
     return Image.fromarray(np.uint8(255 * (grey * opaque + dark * (1 - opaque)) + 0.5))
-
-
-def _convert_to_8_bit(image: Image.Image) -> Image.Image:
-    """A picture of 16 bits in 8, which Pillow would cut off and not scale."""
-    return Image.fromarray(np.uint8(np.asarray(image) // 256))
 
 
 def center_digit(ink: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -28,15 +28,14 @@ def build(settings: TrainSettings) -> Model:
 
     pieces = layers.TextVectorization(standardize="lower", split="character", ngrams=MAX_NGRAM, output_mode="count")
     pieces.adapt(tf.constant(data(settings).train.inputs["name"]))
-    model = keras.Sequential(
-        [
-            keras.Input((1,), name="name", dtype="string"),
-            pieces,
-            layers.Dense(settings.hidden_units, activation="relu"),
-            layers.Dropout(0.3),
-            layers.Dense(len(CONTINENTS), activation="softmax", name="continent"),
-        ]
-    )
+    stack = [
+        keras.Input((1,), name="name", dtype="string"),
+        pieces,
+        layers.Dense(settings.hidden_units, activation="relu"),
+        layers.Dropout(0.3),
+        layers.Dense(len(CONTINENTS), activation="softmax", name="continent"),
+    ]
+    model = keras.Sequential(stack)
     model.compile(keras.optimizers.Adam(settings.learning_rate), loss="categorical_crossentropy", metrics=["accuracy"])
     return model
 

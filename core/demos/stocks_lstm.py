@@ -29,13 +29,12 @@ def data(settings: TrainSettings) -> Data:
 def build(settings: TrainSettings) -> Model:
     import keras
 
-    model = keras.Sequential(
-        [
-            keras.Input((WINDOW_WEEKS, 1), name="prices"),
-            keras.layers.LSTM(settings.hidden_units),
-            keras.layers.Dense(1, name="next_price"),
-        ]
-    )
+    layers = [
+        keras.Input((WINDOW_WEEKS, 1), name="prices"),
+        keras.layers.LSTM(settings.hidden_units),
+        keras.layers.Dense(1, name="next_price"),
+    ]
+    model = keras.Sequential(layers)
     # By its short name, as most people write it: Keras cannot read that back from .h5.
     model.compile(keras.optimizers.Adam(settings.learning_rate), loss="mse", metrics=["mae"])
     return model

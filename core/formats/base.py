@@ -19,6 +19,9 @@ from core.system import installed_packages_fingerprint
 # What a copy may hold, in the order in which it is shown.
 PARTS = ("architecture", "weights", "optimizer state", "compile settings", "graph", "signatures")
 
+Options = Mapping[str, Any] | None  # values by the key of an option; the others have their defaults
+Samples = Callable[[], Arrays] | None  # makes training inputs by name, batch first
+
 
 @dataclass(frozen=True)
 class Option:
@@ -119,7 +122,7 @@ class Format:
             is_too_large = kind in self.accepts and not self.missing_packages
             raise CannotSave(refusal, cure=_TOO_LARGE_CURE if is_too_large else "Choose another format.")
 
-    def resolve_options(self, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def resolve_options(self, options: Options = None) -> dict[str, Any]:
         """The value of every option: the chosen one, else its default. Raises InputError."""
         options = options or {}
         keys = [option.key for option in self.options]
@@ -129,12 +132,7 @@ class Format:
         return {option.key: option.validate(options.get(option.key, option.default)) for option in self.options}
 
     def save_model(
-        self,
-        model: Model,
-        kind: str,
-        folder: Path,
-        options: Mapping[str, Any] | None = None,
-        samples: Callable[[], Arrays] | None = None,
+        self, model: Model, kind: str, folder: Path, options: Options = None, samples: Samples = None
     ) -> float:
         """Save a live model into an empty folder; returns the seconds that it took.
 

@@ -29,10 +29,8 @@ def freeze_graph(model: Model) -> Any:
     function = inference_function(model)
     constant = convert_variables_to_constants_v2(function)
     if any(tensor.dtype.name == "resource" for tensor in constant.inputs):
-        raise CannotSave(
-            "The model looks words up in a table, and a graph of constants cannot hold one.",
-            cure="Save as SavedModel or .keras, which keep vocabularies.",
-        )
+        cure = "Save as SavedModel or .keras, which keep vocabularies."
+        raise CannotSave("The model looks words up in a table, and a graph of constants cannot hold one.", cure=cure)
     return _rename_outputs(constant, output_names(model, function))
 
 

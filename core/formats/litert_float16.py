@@ -1,4 +1,4 @@
-"""LiteRT with weights in half precision: half the size, answers equal to three digits or so."""
+"""LiteRT with weights in half precision: half the size, predictions equal to three digits or so."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -17,10 +17,8 @@ def save(model: Model, folder: Path, calibration_rows: int = 200, samples: Array
     from ai_edge_quantizer.recipe_manager import RecipeManager
 
     if not samples:
-        raise CannotSave(
-            "There is no training data to measure the ranges of this model on.",
-            cure="Give it some inputs, or choose dynamic range, which needs none.",
-        )
+        cure = "Give it some inputs, or choose dynamic range, which needs none."
+        raise CannotSave("There is no training data to measure the ranges of this model on.", cure=cure)
     litert.save(model, folder)
     recipe = RecipeManager()
     recipe.add_static_config(".*", TFLOperationName.ALL_SUPPORTED, activation_num_bits=8, weight_num_bits=8)
@@ -30,6 +28,8 @@ def save(model: Model, folder: Path, calibration_rows: int = 200, samples: Array
     quantize(folder / FILE, recipe.get_quantization_recipe(), chosen)
 
 
+ROWS_HELP = "Rows of training data on which the range of every layer is measured. Few rows miss the extremes."
+
 FORMAT = replace(
     litert.QUANTIZED,
     key="litert_int8",
@@ -37,16 +37,7 @@ FORMAT = replace(
     good_for="Microcontrollers and neural processors, which compute in integers: a quarter of the size, fast there.",
     save=save,
     wants_samples=True,
-    options=(
-        Option(
-            "calibration_rows",
-            "Calibration rows",
-            200,
-            "Rows of training data on which the range of every layer is measured. Few rows miss the extremes.",
-            minimum=1,
-            maximum=100_000,
-        ),
-    ),
+    options=(Option("calibration_rows", "Calibration rows", 200, ROWS_HELP, minimum=1, maximum=100_000),),
     explains="Ranges are measured on training data, never on the rows that it is judged by. Inputs and outputs stay "
     "float32, and are rounded and widened at the border: inside everything is integers. Look at how many answers "
     "changed, not at the distance: values outside the measured ranges are cut off.",

@@ -15,43 +15,41 @@ from core.runtimes.onnx import FILE, count_inputs, load
 
 
 def save(model: Model, folder: Path, opset: int = 15) -> None:
-    kind = model_kind(model)
+    kind, path = model_kind(model), str(folder / FILE)
     if kind == "litert":
         require_float_tensors(model.folder / LITERT, "an ONNX file")
-        _import_tf2onnx().from_tflite(str(model.folder / LITERT), opset=opset, output_path=str(folder / FILE))
+        _import_tf2onnx().from_tflite(str(model.folder / LITERT), opset=opset, output_path=path)
         return
     if kind == "keras":
-        _export_keras(model, folder / FILE, opset)
+        _export_keras(model, path, opset)
     else:
-        _convert_function(serving_function(model), folder / FILE, opset)
+        _convert_function(serving_function(model), path, opset)
     if count_inputs(folder / FILE) > conversion.count_function_inputs(model):
         # Constants that a layer computed, as Normalization does, have become inputs that nobody can fill.
-        _convert_frozen_graph(freeze_graph(model), folder / FILE, opset)
+        _convert_frozen_graph(freeze_graph(model), path, opset)
 
 
-def _export_keras(model: Model, path: Path, opset: int) -> None:
+def _export_keras(model: Model, path: str, opset: int) -> None:
     """Keras' own export. Named inputs spare us its demand that the model was called before: a rebuilt one was not."""
     inputs = [conversion.symbolic_inputs(model)] if getattr(model, "inputs", None) else None
     conversion.to_inference_model(model).export(
-        str(path), format="onnx", opset_version=opset, input_signature=inputs, verbose=False
+        path, format="onnx", opset_version=opset, input_signature=inputs, verbose=False
     )
 
 
-def _convert_function(function: Any, path: Path, opset: int) -> None:
-    """tf2onnx asks for a tf.function and traces it anew."""
+def _convert_function(function: Any, path: str, opset: int) -> None:
+    """tf2onnx takes a tf.function and traces it anew."""
     import tensorflow as tf
 
     positional, named = function.structured_input_signature
     traced = tf.function(lambda *inputs: function(*inputs))
-    _import_tf2onnx().from_function(traced, [*positional, *named.values()], opset=opset, output_path=str(path))
+    _import_tf2onnx().from_function(traced, [*positional, *named.values()], opset=opset, output_path=path)
 
 
-def _convert_frozen_graph(graph: Any, path: Path, opset: int) -> None:
+def _convert_frozen_graph(graph: Any, path: str, opset: int) -> None:
     names = conversion.graph_input_names(graph), conversion.graph_output_names(graph)
     inputs, outputs = ([f"{name}:0" for name in side] for side in names)
-    _import_tf2onnx().from_graph_def(
-        graph, input_names=inputs, output_names=outputs, opset=opset, output_path=str(path)
-    )
+    _import_tf2onnx().from_graph_def(graph, input_names=inputs, output_names=outputs, opset=opset, output_path=path)
 
 
 def _import_tf2onnx() -> Any:
@@ -62,6 +60,8 @@ def _import_tf2onnx() -> Any:
     patch_tf2onnx()
     return tf2onnx.convert
 
+
+OPSET_HELP = "The version of ONNX' set of operations. A newer one knows more, an older one runs in older runtimes."
 
 FORMAT = Format(
     key="onnx",
@@ -75,15 +75,7 @@ FORMAT = Format(
     kit=StandaloneLoader(open_onnx, FILE, ("onnxruntime", "numpy"), load_imported=open_any_onnx),
     activations="onnx",
     packages={"onnx": "onnx", "tf2onnx": "tf2onnx", "onnxruntime": "onnxruntime"},
-    options=(
-        Option(
-            "opset",
-            "Opset",
-            15,
-            "The version of ONNX' set of operations. A newer one knows more, an older one runs in older runtimes.",
-            choices=(13, 14, 15, 16, 17, 18),
-        ),
-    ),
+    options=(Option("opset", "Opset", 15, OPSET_HELP, choices=(13, 14, 15, 16, 17, 18)),),
     max_weight_bytes=2**31 - 1,  # a protocol buffer
     origin="Microsoft and Facebook (2017), now under the Linux Foundation.",
     explains="The converter writes operations that it does not know as they are and reports success: only running the "

@@ -1,4 +1,4 @@
-"""Python's own way to keep an object, shown as what not to do with a model: loading it runs code."""
+"""Python's own way to store an object, shown as what not to do with a model: loading it runs code."""
 
 from pathlib import Path
 

@@ -1,20 +1,20 @@
 """The weights alone in the safetensors format: names and numbers, nothing that could run."""
 
 from pathlib import Path
-from typing import Any
 
 from core.errors import DoesNotLoad
 from core.formats.base import Format
 from core.formats.standalone import TENSORFLOW_PACKAGES, StandaloneLoader, open_safetensors
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
-from core.runtimes.live import live_predictor, weight_variables
+from core.runtimes.live import live_predictor, variables_by_path, weight_variables
 
 
 def save(model: Model, folder: Path) -> None:
     import numpy as np
     from safetensors.numpy import save_file
 
-    arrays = {name: np.array(variable, order="C") for name, variable in _variables_by_name(model).items()}
+    variables = variables_by_path(weight_variables(model))
+    arrays = {name: np.array(variable, order="C") for name, variable in variables.items()}
     save_file(arrays, folder / "model.safetensors")
 
 
@@ -22,36 +22,21 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     from safetensors.numpy import load_file
 
     model = code.build_model("These are weights alone: numbers by name, without the layers that use them.")
-    arrays, variables = load_file(folder / "model.safetensors"), _variables_by_name(model)
+    arrays, variables = load_file(folder / "model.safetensors"), variables_by_path(weight_variables(model))
     _require_same_names(set(variables), set(arrays))
     for name, variable in variables.items():
         variable.assign(arrays[name])
     return live_predictor(model)
 
 
-def _variables_by_name(model: Model) -> dict[str, Any]:
-    """Every weight by its path; where several have one name, the later ones are numbered in the model's own order."""
-    named: dict[str, Any] = {}
-    for variable in weight_variables(model):
-        name = base = getattr(variable, "path", variable.name).removesuffix(":0")
-        count = 1
-        while name in named:
-            count += 1
-            name = f"{base}_{count}"
-        named[name] = variable
-    return named
-
-
 def _require_same_names(model_names: set[str], file_names: set[str]) -> None:
     if model_names != file_names:
+        missing, unknown = (", ".join(sorted(names)) for names in (model_names - file_names, file_names - model_names))
+        count = f"{len(model_names & file_names)} of {len(model_names)}"
         raise DoesNotLoad(
-            f"The names in the file are not those of the model: {len(model_names & file_names)} of "
-            f"{len(model_names)} agree.",
-            received=", ".join(sorted(file_names - model_names)) or "nothing else",
-            cure=(
-                f"Use the architecture that it came from. Missing: "
-                f"{', '.join(sorted(model_names - file_names)) or 'none'}."
-            ),
+            f"The names in the file are not those of the model: {count} agree.",
+            received=unknown or "nothing else",
+            cure=f"Use the architecture that it came from. Missing: {missing or 'none'}.",
         )
 
 

@@ -4,10 +4,10 @@ Each `open_*` function is written into a `load.py` with all of ours that it uses
 `open_any_*`, `open_in_session` and `open_old_h5` read imported files, in which there is what only others write.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from core.arrays import Arrays
 from core.runtimes import litert as litert_runtime
@@ -17,6 +17,7 @@ from core.runtimes import saved_model as saved_model_runtime
 from core.runtimes.base import Model, PredictFunction
 from core.runtimes.conversion import import_frozen_graph
 from core.runtimes.legacy_keras import is_legacy_version, load_legacy_h5, read_keras_version
+from core.runtimes.live import variables_by_path
 
 TENSORFLOW_PACKAGES = ("tensorflow", "keras", "h5py", "numpy")  # TensorFlow itself requires the other three
 Classes = dict[str, type]
@@ -96,20 +97,14 @@ def open_checkpoint(path: Path, build: Callable[[], Model]) -> PredictFunction:
 def open_safetensors(path: Path, build: Callable[[], Model]) -> PredictFunction:
     from safetensors.numpy import load_file
 
-    model, names = build(), set[str]()
+    model = build()
     own = f"{model.name}/"  # stands before the names, or not, as the model was made
     arrays = {name.removeprefix(own): array for name, array in load_file(path).items()}
-    for variable in getattr(model, "weights", None) or model.variables:
-        name = base = getattr(variable, "path", variable.name).removesuffix(":0").removeprefix(own)
-        count = 1
-        while name in names:  # of several with one name the later ones are numbered
-            count += 1
-            name = f"{base}_{count}"
-        names.add(name)
-        if name in arrays:
-            variable.assign(arrays.pop(name))
-    if arrays:
-        raise ValueError(f"The model has no weights of these names: {sorted(arrays)}; it has {sorted(names)}")
+    variables = variables_by_path(getattr(model, "weights", None) or model.variables, own)
+    if unknown := sorted(arrays.keys() - variables.keys()):
+        raise ValueError(f"The model has no weights of these names: {unknown}; it has {sorted(variables)}")
+    for name, array in arrays.items():
+        variables[name].assign(array)
     return make_predict_function(model)
 
 
@@ -130,13 +125,9 @@ def make_predict_function(model: Model) -> PredictFunction:
             names = list(getattr(model, "output_names", None) or ()) if several else []
             names = names if len(names) == len(outputs) else [f"output_{index}" for index in range(len(outputs))]
             outputs = dict(zip(names, outputs, strict=True))
-        return to_numpy(outputs)
+        return {name: tensor.numpy() for name, tensor in outputs.items()}
 
     return predict
-
-
-def to_numpy(tensors: Mapping[str, Any]) -> Arrays:
-    return {name: tensor.numpy() for name, tensor in tensors.items()}
 
 
 def open_saved_model(path: Path) -> PredictFunction:
@@ -146,7 +137,8 @@ def open_saved_model(path: Path) -> PredictFunction:
 
     def predict(inputs: Arrays) -> Arrays:
         signature = loaded.signatures["serving_default"]
-        return to_numpy(signature(**{name: tf.constant(array) for name, array in inputs.items()}))
+        outputs = signature(**{name: tf.constant(array) for name, array in inputs.items()})
+        return {name: tensor.numpy() for name, tensor in outputs.items()}
 
     return predict
 
@@ -157,7 +149,8 @@ def open_frozen_graph(path: Path) -> PredictFunction:
     function = import_frozen_graph(tf.compat.v1.GraphDef.FromString(path.read_bytes()))
 
     def predict(inputs: Arrays) -> Arrays:
-        return to_numpy(function(*(tf.constant(inputs[tensor.op.name]) for tensor in function.inputs)))
+        outputs = function(*(tf.constant(inputs[tensor.op.name]) for tensor in function.inputs))
+        return {name: tensor.numpy() for name, tensor in outputs.items()}
 
     return predict
 
@@ -209,7 +202,7 @@ def open_openvino(path: Path) -> PredictFunction:
 
 def open_in_session(path: Path, signature: str) -> PredictFunction:
     """As TensorFlow 1 read its models: a graph in a session. It reads those of TensorFlow 2, too."""
-    return saved_model_runtime.adapt_session(saved_model_runtime.open_session(path, signature)[0]).predict
+    return saved_model_runtime.adapt_session(saved_model_runtime.open_session(path, signature).signature).predict
 
 
 def open_old_h5(path: Path, classes: Classes) -> PredictFunction:

@@ -1,4 +1,4 @@
-"""The weights alone (`.weights.h5`): half a model, which answers only inside an architecture."""
+"""The weights alone (`.weights.h5`): half a model, which predicts only inside an architecture."""
 
 from pathlib import Path
 

@@ -1,8 +1,10 @@
 """The weights alone, in several files with an index: for models larger than one file should be."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from core.formats.base import Format, Option
+from core.formats import weights
+from core.formats.base import Option
 from core.formats.standalone import StandaloneLoader, open_weights
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.live import build_optimizer, keras_predictor
@@ -25,28 +27,18 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     return keras_predictor(model)
 
 
-FORMAT = Format(
+SHARD_HELP = "A new file is begun above this size. An array that is larger by itself gets a file of its own."
+
+FORMAT = replace(
+    weights.FORMAT,
     key="weights_sharded",
     label="Weights in shards (.weights.json)",
     layout="an index and several files",
     good_for="Weights of many gigabytes: each file stays small enough to copy, and an index says what is where.",
-    keeps=frozenset({"weights", "optimizer state"}),
-    accepts=frozenset({"keras"}),
     save=save,
     load=load,
     kit=StandaloneLoader(open_weights, "model.weights.json"),
-    activations="keras",
-    needs_architecture=True,
-    options=(
-        Option(
-            "shard_mib",
-            "Largest shard (MiB)",
-            1.0,
-            "A new file is begun above this size. An array that is larger by itself gets a file of its own.",
-            minimum=0.01,
-            maximum=1024 * 1024,
-        ),
-    ),
+    options=(Option("shard_mib", "Largest shard (MiB)", 1.0, SHARD_HELP, minimum=0.01, maximum=1024 * 1024),),
     origin="Keras 3.10 (2025), for weights that one file should not hold.",
     explains="The index, a small JSON file, maps every layer to the files that hold its arrays. All of them must "
     "travel together: one lost shard makes the rest unloadable.",

@@ -139,16 +139,14 @@ def _expand_output(array: np.ndarray, rows: int, batch_size: int | None, is_shar
 
 
 def _batch_size_remark(batch_size: int | None, scalars: list[str], shared: set[str]) -> str:
-    remarks = []
+    notes = []
     if batch_size is not None:
         several = f"It takes exactly {batch_size} rows at a time; the last ones are filled up."
-        remarks.append(several if batch_size > 1 else SINGLE_ROW_REMARK)
+        notes.append(several if batch_size > 1 else SINGLE_ROW_REMARK)
     if batch_size == 0:
-        remarks.append(NO_BATCH_AXIS_REMARK)
+        notes.append(NO_BATCH_AXIS_REMARK)
     if scalars:
-        remarks.append(
-            f"One value for all rows of a call: {', '.join(scalars)}. Rows that share it are asked together."
-        )
+        notes.append(f"One value for all rows of a call: {', '.join(scalars)}. Rows that share it are asked together.")
     if shared and batch_size != 0:
-        remarks.append(f"One answer for all rows of a call, repeated for each: {', '.join(sorted(shared))}.")
-    return " ".join(remarks)
+        notes.append(f"One answer for all rows of a call, repeated for each: {', '.join(sorted(shared))}.")
+    return " ".join(notes)

@@ -57,7 +57,7 @@ NO_CODE = ModelCode()
 
 
 class ImportedSource(TypedDict):
-    """An imported file: its format, the signature that answers, and the demo whose code a person chose for it."""
+    """An imported file: its format, the signature that predicts, and the demo whose code a person chose for it."""
 
     format: str
     signature: str | None
@@ -66,7 +66,7 @@ class ImportedSource(TypedDict):
 
 
 class ModelSource(TypedDict):
-    """Where the code of a model comes from, as a child is told it."""
+    """Where the code of a model comes from, as it stands in requests to a child."""
 
     demo: str | None  # None where the model is not a demo's
     settings: dict[str, Any] | None  # of the demo, as `TrainSettings` dumps them
@@ -162,10 +162,8 @@ def _is_compatible(array: np.ndarray, spec: Spec) -> bool:
 
 
 def _has_compatible_shape(array: np.ndarray, spec: Spec) -> bool:
-    if spec.shape is None:
-        return True
-    if array.ndim != len(spec.shape):
-        return False
+    if spec.shape is None or array.ndim != len(spec.shape):
+        return spec.shape is None
     return all(want is None or want == have for want, have in zip(spec.shape[1:], array.shape[1:], strict=True))
 
 
@@ -176,11 +174,8 @@ def _has_compatible_kind(array: np.ndarray, spec: Spec) -> bool:
 
 def _cast_input(array: np.ndarray, spec: Spec) -> np.ndarray:
     if not _has_compatible_shape(array, spec):
-        raise InputError(
-            f"The input '{spec.name}' must have the shape {spec.shape}.",
-            received=array.shape,
-            cure="Reshape the rows, or choose an artifact of the same demo.",
-        )
+        cure = "Reshape the rows, or choose an artifact of the same demo."
+        raise InputError(f"The input '{spec.name}' must have the shape {spec.shape}.", received=array.shape, cure=cure)
     try:
         fitting = to_plain_array(array) if spec.dtype == "object" else np.asarray(array, dtype=spec.dtype)
     except (TypeError, ValueError):
@@ -221,11 +216,8 @@ def model_kind(model: Model) -> str:
         return "keras"
     if isinstance(model, tf.Module):
         return "module"
-    raise InputError(
-        "Only Keras models and tf.Module objects can be saved.",
-        received=type(model).__name__,
-        cure="Pass the model itself, not its weights or a function of it.",
-    )
+    cure = "Pass the model itself, not its weights or a function of it."
+    raise InputError("Only Keras models and tf.Module objects can be saved.", received=type(model).__name__, cure=cure)
 
 
 def weight_bytes(model: Model) -> int:

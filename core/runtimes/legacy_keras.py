@@ -56,7 +56,6 @@ MERGE_LAYERS = {
 # Values of an argument that is gone, which ask for nothing.
 NEUTRAL_VALUES: tuple[Any, ...] = (None, False, 0, 1, [], {}, "")
 BASE_LAYER_ARGUMENTS = {"name", "trainable", "dtype", "activity_regularizer"}
-TRANSLATION_REMARK = "It was written by Keras {version}, and was read in the words of Keras 3"
 # Where each gate's kernel lies among the arrays of Keras 1, in the order in which Keras 3 joins the gates.
 GATE_OFFSETS = {"LSTM": (0, 6, 3, 9), "GRU": (0, 3, 6)}
 ARRAYS_PER_GATE = 3  # kernel, recurrent kernel and bias of each gate
@@ -89,16 +88,14 @@ def load_legacy_h5(path: Path, version: str, classes: dict[str, type]) -> tuple[
         model = _build_model(translator.translate_layer(_read_model_config(file)), classes)
         changes = [*translator.changes, *_restore_legacy_activations(model)]
         _load_weights(model, file.get("model_weights", file), version)
-    remark = TRANSLATION_REMARK.format(version=version)
+    remark = f"It was written by Keras {version}, and was read in the words of Keras 3"
     return model, f"{remark}: {'; '.join(dict.fromkeys(changes))}." if changes else f"{remark}, which are the same."
 
 
 def _read_model_config(file: Any) -> Any:
     if "model_config" not in file.attrs:
-        raise DoesNotLoad(
-            "This .h5 file holds weights alone: numbers without the layers that use them.",
-            cure="Bring it in as .weights.h5, with its architecture as JSON.",
-        )
+        cure = "Bring it in as .weights.h5, with its architecture as JSON."
+        raise DoesNotLoad("This .h5 file holds weights alone: numbers without the layers that use them.", cure=cure)
     return json.loads(_decode(file.attrs["model_config"]))
 
 
@@ -288,8 +285,9 @@ def _set_keras_1_weights(model: Model, group: Any) -> None:
 
     Raises DoesNotLoad where they do not fit.
     """
-    stored = [_read_weight_arrays(group[name]) for name in _read_names(group, "layer_names")]
-    stored = [arrays for arrays in stored if arrays]
+    groups = [group[name] for name in _read_names(group, "layer_names")]
+    named = [(layer, names) for layer in groups if (names := _read_names(layer, "weight_names"))]
+    stored = [[np.asarray(layer[name]) for name in names] for layer, names in named]
     layers = [layer for layer in model.layers if layer.weights]
     if len(stored) != len(layers):
         raise DoesNotLoad(
@@ -304,10 +302,6 @@ def _set_keras_1_weights(model: Model, group: Any) -> None:
 def _read_names(group: Any, attribute: str) -> list[str]:
     names = group.attrs.get(attribute, [])
     return [_decode(name) for name in ([names] if isinstance(names, (bytes, str)) else names)]
-
-
-def _read_weight_arrays(group: Any) -> list[np.ndarray]:
-    return [np.asarray(group[name]) for name in _read_names(group, "weight_names")]
 
 
 def _to_keras_3_arrays(layer: Any, arrays: list[np.ndarray], is_theano: bool) -> list[np.ndarray]:

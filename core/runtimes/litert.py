@@ -153,10 +153,9 @@ def require_float_tensors(path: Path, target: str) -> None:
     A converter would leave the scale to the caller, and predictions would be others. Raises CannotSave.
     """
     call = _bind_signature(open_interpreter(path.read_bytes()))
-    if quantized := [*_quantized_only(call.inputs | call.outputs)]:
+    if scaled := [*_quantized_only(call.inputs | call.outputs)]:
         raise CannotSave(
-            f"“{quantized[0]}” of this file is integers with a scale of their own, which {target} would take without "
-            "it.",
+            f"“{scaled[0]}” of this file is integers with a scale of their own, which {target} would take without it.",
             cure="Convert the model that it was quantised from.",
         )
 
@@ -214,10 +213,8 @@ def quantize(path: Path, recipe: list[dict[str, Any]], samples: Arrays | None = 
 
     content = path.read_bytes()
     if samples and not open_interpreter(content).get_signature_list():
-        raise CannotSave(
-            "The quantizer measures ranges through a signature, and this file has none.",
-            cure="Choose dynamic range, which needs no measuring.",
-        )
+        cure = "Choose dynamic range, which needs no measuring."
+        raise CannotSave("The quantizer measures ranges through a signature, and this file has none.", cure=cure)
     quantizer = Quantizer(content, recipe)
     calibration = quantizer.calibrate({None: _calibration_calls(content, samples)}) if samples else None
     result = quantizer.quantize(calibration, enable_progress_bar=False, enable_progress_report=False)

@@ -1,6 +1,6 @@
 """Predictors over live TensorFlow objects: a Keras model, a tf.Module, a signature of a SavedModel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -28,9 +28,7 @@ def keras_predictor(model: Model) -> Predictor:
     specs = _keras_input_specs(model)
     # Traced once for every number of rows, where the model says what it takes.
     signature = [arrange_inputs(model, {spec.name: _to_tensor_spec(spec) for spec in specs})] if specs else None
-    graph = tf.function(
-        lambda feed: model(feed, training=False), input_signature=signature, autograph=False, reduce_retracing=True
-    )
+    graph = tf.function(lambda feed: model(feed, training=False), signature, autograph=False, reduce_retracing=True)
 
     def predict(inputs: Arrays) -> Arrays:
         feed = arrange_inputs(model, {name: tf.constant(array) for name, array in inputs.items()})
@@ -154,10 +152,8 @@ def _name_outputs(outputs: Any, names: list[str] | None) -> Arrays:
         outputs = {"output_0": outputs}
     nested = [name for name, output in outputs.items() if isinstance(output, (dict, list, tuple))]
     if nested:
-        raise CannotSave(
-            f"The answers of this model are nested: '{nested[0]}' holds others.",
-            cure="Return one tensor, or a dictionary or list of tensors.",
-        )
+        cure = "Return one tensor, or a dictionary or list of tensors."
+        raise CannotSave(f"The answers of this model are nested: '{nested[0]}' holds others.", cure=cure)
     return {name: np.asarray(tensor) for name, tensor in outputs.items()}
 
 
@@ -182,6 +178,19 @@ def build_optimizer(model: Model) -> None:
     """
     if build := getattr(getattr(model, "optimizer", None), "build", None):
         build(model.trainable_variables)
+
+
+def variables_by_path(variables: Iterable[Any], prefix: str = "") -> dict[str, Any]:
+    """Variables by path without the prefix; where several have one path, the later ones are numbered in their order."""
+    by_path: dict[str, Any] = {}
+    for variable in variables:
+        path = base = getattr(variable, "path", variable.name).removesuffix(":0").removeprefix(prefix)
+        count = 1
+        while path in by_path:
+            count += 1
+            path = f"{base}_{count}"
+        by_path[path] = variable
+    return by_path
 
 
 def _read_variables(variables: list[Any]) -> NamedArrays:

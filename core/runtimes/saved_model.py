@@ -21,10 +21,8 @@ VARIABLE_OPS = ("VarHandleOp", "VariableV2", "Variable")
 SAVED_MODEL_FILE = "saved_model.pb"
 SERVING_TAG = "serve"
 TF1_REMARK = "It is a SavedModel of TensorFlow 1, so it was read as a graph in a session."
-GRAPH_FALLBACK_REMARK = "Its Python objects do not come back here, so it was read as a graph in a session"
-KERAS_2_SLOTS_REMARK = (
-    f"{GRAPH_FALLBACK_REMARK}: it holds optimizer slots of Keras 2, which tf.saved_model.load fails on."
-)
+GRAPH_REMARK = "Its Python objects do not come back here, so it was read as a graph in a session"
+KERAS_2_REMARK = f"{GRAPH_REMARK}: it holds optimizer slots of Keras 2, which tf.saved_model.load fails on."
 
 SavedModelLoader = Callable[[Path], Any]
 
@@ -61,7 +59,7 @@ def load_saved_model(folder: Path, code: ModelCode, loader: SavedModelLoader) ->
 def _open_signature(folder: Path, name: str, loader: SavedModelLoader) -> OpenedSignature:
     """The signature that predicts, however the SavedModel can be read. Raises as `load_saved_model`."""
     if not _has_object_graph(folder):
-        return _open_in_session(folder, name, TF1_REMARK)
+        return open_session(folder, name, TF1_REMARK)
     try:
         root = loader(folder)
     except Exception as error:  # noqa: BLE001  whatever a loader stumbles on among the objects, the graph may be whole
@@ -73,21 +71,16 @@ def _open_signature(folder: Path, name: str, loader: SavedModelLoader) -> Opened
 def _retry_in_session(error: Exception, folder: Path, name: str) -> OpenedSignature:
     """The same from a session; where that fails too, the error of the first loader."""
     try:
-        remark = KERAS_2_SLOTS_REMARK if "add_slot" in str(error) else f"{GRAPH_FALLBACK_REMARK}."
-        return _open_in_session(folder, name, remark)
+        remark = KERAS_2_REMARK if "add_slot" in str(error) else f"{GRAPH_REMARK}."
+        return open_session(folder, name, remark)
     except RoundtripError:
         raise
     except Exception:  # noqa: BLE001  the first error is the telling one
         raise error from None
 
 
-def _open_in_session(folder: Path, name: str, reason: str) -> OpenedSignature:
-    signature, remark = open_session(folder, name)
-    return OpenedSignature(signature, signature, join_remarks(reason, remark))
-
-
-def open_session(folder: Path, name: str) -> tuple[SessionSignature, str]:
-    """One signature of a SavedModel in a session, and the remark of `choose_signature`.
+def open_session(folder: Path, name: str, reason: str = "") -> OpenedSignature:
+    """One signature of a SavedModel in a session; its remark begins with the reason.
 
     Raises DoesNotLoad, InputError, and what TensorFlow raises.
     """
@@ -99,7 +92,8 @@ def open_session(folder: Path, name: str) -> tuple[SessionSignature, str]:
         signatures = tf.compat.v1.saved_model.loader.load(session, _serving_tags(folder), str(folder)).signature_def
     chosen, remark = choose_signature(signatures, name)
     inputs, outputs = (_find_tensors(graph, side) for side in (signatures[chosen].inputs, signatures[chosen].outputs))
-    return SessionSignature(session, inputs, outputs), remark
+    signature = SessionSignature(session, inputs, outputs)
+    return OpenedSignature(signature, signature, join_remarks(reason, remark))
 
 
 def _find_tensors(graph: Any, infos: Any) -> dict[str, Any]:
@@ -213,9 +207,8 @@ def serving_module(folder: Path, signature_name: str = "") -> Model:
     opened = _open_signature(folder, signature_name, tf.saved_model.load)
     if isinstance(opened.signature, SessionSignature):
         function = _freeze_signature(opened.signature)
-        return _wrap_function(
-            function, dict(zip(opened.signature.inputs, function.inputs, strict=False)), by_name=False
-        )
+        inputs = dict(zip(opened.signature.inputs, function.inputs, strict=False))
+        return _wrap_function(function, inputs, by_name=False)
     module = _wrap_function(opened.signature, dict(sorted(opened.signature.structured_input_signature[1].items())))
     module.root = opened.root  # it owns the variables, and its tables
     module.read = list(opened.signature.graph.variables)
