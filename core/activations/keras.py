@@ -1,7 +1,7 @@
 """Layer outputs of Keras models of every kind, those of nested layers too."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,7 +34,7 @@ def build_activations(predictor: Predictor, folder: Path, inputs: Arrays) -> Act
             specs,
         )
     feeds = graph.inputs[: len(specs)]
-    used = _upstream_names(graph.outputs)
+    used = {tensor.name for tensor in _upstream(graph.outputs)}
     calls = [call for call in recorded if call.tensor.graph is graph.graph and call.tensor.name in used]
     activations = _list_activations(calls)
     tensors = {activation.key: call.tensor for activation, call in zip(activations, calls, strict=True)}
@@ -87,31 +87,20 @@ def _list_activations(calls: list[_LayerCall]) -> list[Activation]:
     for path, layer, tensor in calls:
         counts[path] = counts.get(path, 0) + 1
         name = path if counts[path] == 1 else f"{path} ({counts[path]})"
-        after = [latest[tensor.name]] if tensor.name in latest else sorted(_nearest_recorded(tensor, latest))
+        sources = [tensor] if tensor.name in latest else _upstream(tensor.op.inputs, latest)
+        after = sorted({latest[source.name] for source in sources if source.name in latest})
         latest[tensor.name] = name
         activations.append(Activation(name, name, layer, shape_of(tensor), tensor.dtype.name, tuple(after)))
     return activations
 
 
-def _nearest_recorded(tensor: Any, recorded: dict[str, str]) -> set[str]:
-    """The recorded tensors from which this one is computed without another recorded one between."""
-    nearest, seen, queue = set(), set(), list(tensor.op.inputs)
-    while queue:
-        source = queue.pop()
-        if source.name in recorded:
-            nearest.add(recorded[source.name])
-        elif source.name not in seen:
-            seen.add(source.name)
-            queue += source.op.inputs
-    return nearest
-
-
-def _upstream_names(tensors: list[Any]) -> set[str]:
-    """Names of these tensors and of all from which they are computed."""
-    names, queue = set(), list(tensors)
+def _upstream(tensors: Iterable[Any], recorded: Container[str] = ()) -> Iterator[Any]:
+    """These tensors and all from which they are computed, each once; not what is behind a recorded one."""
+    seen, queue = set(), list(tensors)
     while queue:
         tensor = queue.pop()
-        if tensor.name not in names:
-            names.add(tensor.name)
-            queue += tensor.op.inputs
-    return names
+        if tensor.name not in seen:
+            seen.add(tensor.name)
+            yield tensor
+            if tensor.name not in recorded:
+                queue += tensor.op.inputs

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from core.readers.parts import Operators, Signatures
+from core.readers.parts import Layer, Operators, Signatures
 
 WEIGHTS, OPTIMIZER, OTHER = "weights", "optimizer state", "other"
 MAX_OBJECTS = 2_000  # objects of a program's object graph that are listed
@@ -41,14 +41,13 @@ class StoredTensor:
 class FileContents:
     """The contents of one artifact. A part is None where its files have none; `tensors` lists before it reads.
 
-    `layers` are as `core.readers.keras.list_layers` gives them, `config` are JSON documents by name, `remarks`
-    sentences.
+    `config` are JSON documents by name, `remarks` sentences.
     """
 
     kind: str
     tensors: Callable[[], Iterable[StoredTensor]] | None = None
     signatures: Callable[[], Signatures] | None = None
-    layers: Callable[[], list[dict[str, Any]]] | None = None
+    layers: Callable[[], list[Layer]] | None = None
     config: Callable[[], dict[str, Any]] | None = None
     operators: Callable[[], Operators] | None = None
     remarks: list[str] = field(default_factory=list)

@@ -25,15 +25,12 @@ NO_WEIGHTS_REMARK = "There are no numbers in this file, so that no layer has any
 Json = dict[str, Any]
 
 
-def list_layers(config: Json, value_counts: dict[str, int]) -> list[Json]:
+def list_layers(config: Json, value_counts: dict[str, int]) -> list[parts.Layer]:
     """Describe every layer, those of a model within the model under its path.
 
     Args:
         config: a model's config, as Keras 3 or Keras 2 writes it.
         value_counts: stored numbers by layer name.
-
-    Returns rows of `{"name", "class", "module", "custom", "input_shape", "output_shape", "parameters", "dtype",
-    "trainable", "after", "config"}`; shapes are lists with None where free, or None where the text does not tell.
     """
     return list(islice(_walk_layers(config, "", value_counts), parts.MAX_ENTRIES))
 
@@ -45,7 +42,7 @@ def _inner_layers(config: Json) -> list[Json] | None:
     return [entry for entry in layers if isinstance(entry, dict)] if isinstance(layers, list) else None
 
 
-def _walk_layers(config: Json, path: str, value_counts: dict[str, int]) -> Iterator[Json]:
+def _walk_layers(config: Json, path: str, value_counts: dict[str, int]) -> Iterator[parts.Layer]:
     entries = _inner_layers(config)
     if entries is None:
         yield _describe_layer(config, path, value_counts)
@@ -62,7 +59,7 @@ def _walk_layers(config: Json, path: str, value_counts: dict[str, int]) -> Itera
             yield from _walk_layers(entry, row["name"] + "/", value_counts)
 
 
-def _describe_layer(entry: Json, path: str, value_counts: dict[str, int]) -> Json:
+def _describe_layer(entry: Json, path: str, value_counts: dict[str, int]) -> parts.Layer:
     config: Json = entry["config"] if isinstance(entry.get("config"), dict) else {}
     name = str(config.get("name") or entry.get("name") or entry.get("class_name", ""))
     shape = config.get("batch_shape") or config.get("batch_input_shape")
@@ -89,7 +86,7 @@ def _dtype_policy_name(policy: Any) -> str:
     return str(policy or "")
 
 
-def _connect_layers(config: Json, entries: list[Json], rows: list[Json]) -> None:
+def _connect_layers(config: Json, entries: list[Json], rows: list[parts.Layer]) -> None:
     """Note what comes before each layer, and the output shapes that the layers after it tell."""
     if config.get("class_name") == "Sequential":
         for before, after in pairwise(rows):
@@ -115,7 +112,7 @@ def _inbound_layers(node: Any) -> Iterator[tuple[str, list[int | None] | None]]:
             yield from _inbound_layers(value)
 
 
-def _is_builtin_layer(row: Json) -> bool:
+def _is_builtin_layer(row: parts.Layer) -> bool:
     """Whether Keras itself has such a layer, and it runs no code of the file."""
     import keras
 
@@ -124,7 +121,7 @@ def _is_builtin_layer(row: Json) -> bool:
     return row["class"] not in CODE_RUNNING_LAYERS and hasattr(keras.layers, row["class"])
 
 
-def _infer_output_shape(row: Json) -> list[int | None] | None:
+def _infer_output_shape(row: parts.Layer) -> list[int | None] | None:
     """Ask a layer of Keras' own for its output shape; None for every other, and where it does not say."""
     shape = row["input_shape"]
     if not isinstance(shape, list) or not all(size is None or isinstance(size, int) for size in shape):

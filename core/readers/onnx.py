@@ -15,31 +15,28 @@ def read_onnx(path: Path) -> FileContents:
     import onnx
 
     model = onnx.load(path, load_external_data=False)
+    metadata = model.metadata_props
     return FileContents(
         "ONNX",
         tensors=lambda: map(_initializer_tensor, model.graph.initializer),
         signatures=lambda: _describe_signatures(model),
-        config=lambda: {
-            "metadata": {entry.key: entry.value for entry in model.metadata_props},
-            "written by": _facts(model),
-        },
+        config=lambda: {"metadata": {entry.key: entry.value for entry in metadata}, "written by": _facts(model)},
         operators=lambda: _describe_operations(model),
     )
 
 
 def _facts(model: Any) -> parts.Facts:
     """Versions of the format and of the program that wrote it."""
-    return parts.drop_empty(
-        {
-            "IR version": model.ir_version,
-            "opsets": [f"{opset.domain or 'ai.onnx'} {opset.version}" for opset in model.opset_import],
-            "producer": f"{model.producer_name} {model.producer_version}".strip(),
-            "domain": model.domain,
-            "model version": model.model_version,
-            "described as": model.doc_string or model.graph.doc_string,
-            "graph": model.graph.name,
-        }
-    )
+    facts = {
+        "IR version": model.ir_version,
+        "opsets": [f"{opset.domain or 'ai.onnx'} {opset.version}" for opset in model.opset_import],
+        "producer": f"{model.producer_name} {model.producer_version}".strip(),
+        "domain": model.domain,
+        "model version": model.model_version,
+        "described as": model.doc_string or model.graph.doc_string,
+        "graph": model.graph.name,
+    }
+    return parts.drop_empty(facts)
 
 
 def _dtype_name(number: int) -> str:

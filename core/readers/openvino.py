@@ -60,12 +60,8 @@ def _describe_port(layer: Element, side: str) -> parts.Port:
     if port is None:
         return {"name": layer_name, "dtype": "", "shape": None}
     names = [name.strip() for name in port.get("names", "").split(",") if name.strip()]
-    return {
-        "name": (names or [layer_name])[0],
-        "dtype": _port_dtype(port),
-        "shape": _port_shape(port),
-        "tensor": layer_name,
-    }
+    name = names[0] if names else layer_name
+    return {"name": name, "dtype": _port_dtype(port), "shape": _port_shape(port), "tensor": layer_name}
 
 
 def _port_dtype(port: Element) -> str:

@@ -46,6 +46,25 @@ class Signatures(TypedDict):
     facts: Facts
 
 
+# One layer of Keras: numbers stored for it, layers that feed it; shapes are None where the config does not tell.
+Layer = TypedDict(
+    "Layer",
+    {
+        "name": str,
+        "class": str,
+        "module": str,
+        "custom": bool,
+        "input_shape": Any,
+        "output_shape": Any,
+        "parameters": int,
+        "dtype": str,
+        "trainable": bool | None,
+        "after": list[str],
+        "config": dict[str, Any],
+    },
+)
+
+
 class Operation(TypedDict):
     """One operation; `graph` is the graph in which it stands, or the version of its set of operations."""
 

@@ -55,9 +55,8 @@ def _describe_signature(name: str, tags: str, signature: Any) -> parts.Signature
 def _describe_tensor_info(name: str, info: Any) -> parts.Port:
     kind = info.WhichOneof("encoding")
     tensor = info.name if kind == "name" else (kind or "")
-    return parts.Port(
-        name=name, dtype=graph_def.dtype_name(info.dtype), shape=graph_def.shape_of(info.tensor_shape), tensor=tensor
-    )
+    dtype, shape = graph_def.dtype_name(info.dtype), graph_def.shape_of(info.tensor_shape)
+    return {"name": name, "dtype": dtype, "shape": shape, "tensor": tensor}
 
 
 def _facts(saved: Any) -> parts.Facts:

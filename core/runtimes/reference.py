@@ -78,12 +78,13 @@ def predict_in_batches(predictor: Predictor, inputs: Arrays, batch: int = BATCH_
 def fingerprint_arrays(named: NamedArrays) -> list[Fingerprint]:
     """Name, dtype, shape and SHA-256 of each array, in order."""
     return [
-        Fingerprint(name=name, dtype=str(array.dtype), shape=list(array.shape), sha256=_hash(array))
+        Fingerprint(name=name, dtype=str(array.dtype), shape=list(array.shape), sha256=hash_array(array))
         for name, array in named
     ]
 
 
-def _hash(array: np.ndarray) -> str:
+def hash_array(array: np.ndarray) -> str:
+    """The SHA-256 of an array's bytes, in C order."""
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 

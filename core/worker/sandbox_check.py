@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -71,10 +71,8 @@ def run_escape_attempts(open_child: Callable[[], Child], config: Settings) -> Sa
         probes = _run_attempts(open_child, config)
     except (NotConfined, ChildDied, TimedOut) as error:  # it never came to an attempt, or ended under one
         sentence = "A process could not be confined on this system, so nothing is blocked."
-        probes, detail = (
-            [EscapeAttempt(name="confine", blocked=False, sentence=sentence)],
-            error.detail or error.sentence,
-        )
+        probes = [EscapeAttempt(name="confine", blocked=False, sentence=sentence)]
+        detail = error.detail or error.sentence
     return SandboxCheck(probes=probes, created=now(), seconds=time.perf_counter() - started, detail=detail)
 
 
@@ -120,16 +118,15 @@ def _stat_files(folder: Path) -> list[tuple[str, int, int, int]]:
     return [(path, status.st_size, status.st_mode, status.st_mtime_ns) for path, status in files]
 
 
-class SocketTraps:
+class SocketTraps(NamedTuple):
     """Sockets of each kind, of which none may ever be reached."""
 
-    def __init__(self, sockets: dict[str, socket.socket], addresses: dict[str, Any]):
-        self._sockets = sockets
-        self.addresses = addresses
+    sockets: dict[str, socket.socket]
+    addresses: dict[str, Any]
 
     def reached_attempts(self) -> set[str]:
         """The names of the attempts that have arrived at their trap."""
-        return {f"connect-{name}" for name, trap in self._sockets.items() if _has_connection(trap)}
+        return {f"connect-{name}" for name, trap in self.sockets.items() if _has_connection(trap)}
 
 
 def _has_connection(trap: socket.socket) -> bool:

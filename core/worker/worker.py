@@ -261,12 +261,6 @@ class Worker:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def run_sandbox_check(config: Settings | None = None) -> SandboxCheck:
-    """Check the sandbox of this system with a worker of its own. Raises WorkerError when no child can be had."""
-    with contextlib.closing(Worker(config)) as worker:
-        return worker.run_sandbox_check()
-
-
 def _exits_soon(process: subprocess.Popen[bytes]) -> bool:
     """Whether a process is gone, or goes within a moment."""
     try:

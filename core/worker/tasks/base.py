@@ -18,6 +18,12 @@ Reply = tuple[Mapping[str, Any], Arrays | None]
 Result = TypeVar("Result")
 
 
+class TimedReply(TypedDict):
+    """The reply of a task whose result are arrays or files; `seconds` is how long it took."""
+
+    seconds: float
+
+
 class InputPair(TypedDict):
     """Which input of the reference fed which input of the artifact; `by` as in `core.runtimes.base.InputMatch`."""
 

@@ -4,7 +4,6 @@ The model is not run; where the files alone do not tell, nothing is made up. Rep
 `core.introspection`.
 """
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from core.arrays import NUMERIC_KINDS, Arrays, to_plain_array
 from core.errors import InputError, UnknownName, WorkerError
 from core.readers import open_contents, translated_read_errors
 from core.readers.base import FileContents, StoredTensor
+from core.runtimes.reference import hash_array
 from core.tensors.matching import TensorIdentity, TensorMatch, apply_transposition, match_tensors, tensor_distance
 from core.tensors.statistics import compute_histogram, compute_statistics, preview_tensor
 from core.worker.tasks.base import Reply, Report
@@ -53,14 +53,14 @@ def iterate_with_progress(
 
 
 def summarize_tensor(tensor: StoredTensor) -> dict[str, Any]:
-    """Metadata, statistics and hash of one tensor; the hash as in `core.runtimes.reference.fingerprint_arrays`."""
+    """Metadata, statistics and hash of one tensor; the hash as in a run's fingerprints."""
     metadata = tensor_metadata(tensor)
     try:
         values = tensor.read()
     except (ValueError, OSError, KeyError, TypeError) as error:
         return metadata | {"problem": str(error)[:200]}
     statistics = compute_statistics(to_plain_array(values))
-    return metadata | {"sha256": hash_values(values), "bytes": int(values.nbytes), "statistics": statistics}
+    return metadata | {"sha256": hash_array(values), "bytes": int(values.nbytes), "statistics": statistics}
 
 
 def tensor_metadata(tensor: StoredTensor) -> dict[str, Any]:
@@ -74,10 +74,6 @@ def tensor_metadata(tensor: StoredTensor) -> dict[str, Any]:
         "shape": list(tensor.shape),
         "dtype": tensor.dtype,
     }
-
-
-def hash_values(values: np.ndarray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
 
 
 def describe_tensor(report: Report, arrays: Arrays, *, folder: str, key: str, scaled: bool = False) -> Reply:
@@ -183,7 +179,7 @@ class _ArtifactTensors:
         names = {digest: iter(aliases) for digest, aliases in names_by_hash.items()}
         for tensor in iterate_with_progress(self.tensors, report, start, 0.3):
             with translated_read_errors(self._folder):
-                digest = hash_values(tensor.read())
+                digest = hash_array(tensor.read())
             alias = next(names.get(digest, iter(())), "")
             identity = TensorIdentity(tensor.name, alias, tensor.shape, tensor.dtype, digest, tensor.group)
             self.identities.append(identity)

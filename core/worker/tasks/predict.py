@@ -10,7 +10,7 @@ from core.explain import translated
 from core.runtimes.base import ModelSource, Predictor
 from core.runtimes.reference import BATCH_SIZE, Fingerprint, fingerprint_arrays, predict_in_batches
 from core.worker.model_loading import load_artifact, load_live, model_code_for
-from core.worker.tasks.base import InputPair, Reply, Report, pair_inputs, timed
+from core.worker.tasks.base import InputPair, Reply, Report, TimedReply, pair_inputs, timed
 
 _loaded: list[Predictor] = []  # one for each child
 
@@ -82,14 +82,8 @@ def load(
     return reply, None
 
 
-class PredictReply(TypedDict):
-    """Seconds that all rows took; the arrays are the predictions."""
-
-    seconds: float
-
-
 def predict(report: Report, arrays: Arrays, *, batch: int = BATCH_SIZE) -> Reply:
-    """Predict all rows, `batch` at a time (`PredictReply`). Raises DoesNotLoad."""
+    """Predict all rows, `batch` at a time (`TimedReply`). Raises DoesNotLoad."""
     with translated(DoesNotLoad):
         seconds, predictions = timed(lambda: predict_in_batches(loaded_predictor(), arrays, batch))
-    return PredictReply(seconds=seconds), predictions
+    return TimedReply(seconds=seconds), predictions

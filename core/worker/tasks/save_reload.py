@@ -18,14 +18,8 @@ from core.worker.model_loading import (
     model_code_for,
     require_no_code_execution,
 )
-from core.worker.tasks.base import InputPair, Reply, Report, clear_folder, pair_inputs, timed
+from core.worker.tasks.base import InputPair, Reply, Report, TimedReply, clear_folder, pair_inputs, timed
 from core.worker.tasks.probes import probe_predictor
-
-
-class SaveReply(TypedDict):
-    """Seconds that the format took."""
-
-    seconds: float
 
 
 class ProbeTarget(TypedDict):
@@ -61,7 +55,7 @@ def save(
     folder: str,
     options: dict[str, Any],
 ) -> Reply:
-    """Rebuild a run's live model and save it in one format (`SaveReply`).
+    """Rebuild a run's live model and save it in one format (`TimedReply`).
 
     `arrays` are inputs to calibrate on where no demo has training data. Raises CannotSave when the format does not take
     the model.
@@ -76,7 +70,7 @@ def save(
             return arrays
         return get_demo(source["demo"]).data(TrainSettings(**source["settings"] or {})).train.inputs
 
-    return SaveReply(seconds=get_format(format).save_model(model, kind, Path(folder), options, samples)), None
+    return TimedReply(seconds=get_format(format).save_model(model, kind, Path(folder), options, samples)), None
 
 
 def reload(
