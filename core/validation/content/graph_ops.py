@@ -1,8 +1,7 @@
-"""The operations of TensorFlow 2.21 that a graph from outside may use: those that compute from inputs and variables.
+"""The operations of TensorFlow 2.21 that an untrusted graph may use: those that compute from inputs and variables.
 
 Not on the list: what reads or writes files, calls Python, prints into streams, talks to other processes or machines,
-reads data sets, waits in queues, or is made for other hardware. A test holds every name against the TensorFlow that is
-installed.
+reads data sets, waits, or is made for other hardware. A test compares each name with the installed TensorFlow.
 """
 
 ALLOWED_OPS = frozenset(

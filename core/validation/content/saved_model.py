@@ -60,7 +60,7 @@ def validate_saved_model(folder: Path) -> ContentFacts:
     if len(model.meta_graphs) > MAX_GRAPHS:
         raise refusal("saved-model-graphs")
     tags = [sorted(meta.meta_info_def.tags) for meta in model.meta_graphs]
-    if any(tags.count(one) > 1 for one in tags):
+    if any(tags.count(names) > 1 for names in tags):
         raise refusal("saved-model-graphs", ", ".join(tags[0]))
     graphs = [GraphIndex(meta.graph_def) for meta in model.meta_graphs]
     checked = [_check_graph(meta, graph, folder) for meta, graph in zip(model.meta_graphs, graphs, strict=True)]
@@ -91,7 +91,7 @@ def _check_graph(meta: Any, graph: GraphIndex, folder: Path) -> GraphFacts:
 
 
 def _root_names(meta: Any) -> set[str]:
-    """Return what in the graph itself can be asked for or is run on loading, beside the saver."""
+    """Return what in the graph itself can be requested or is run on loading, beside the saver."""
     roots = {name for signature in meta.signature_def.values() for name in _output_names(signature)}
     for key, collection in meta.collection_def.items():
         if "init" in key or "main_op" in key:
@@ -113,7 +113,7 @@ def _output_names(signature: Any) -> set[str]:
 
 
 def _callable_functions(objects: Any) -> set[str]:
-    """Return the functions that a loaded object can be asked for."""
+    """Return the functions of a loaded object that can be called."""
     functions = set(objects.concrete_functions)
     for node in objects.nodes:
         functions |= set(node.function.concrete_functions) | {node.bare_concrete_function.concrete_function_name}
