@@ -1,1 +1,1 @@
-"""What is taken out of the library: proof kits, archives, TensorFlow Serving layouts."""
+"""What is exported from the library: proof kits, archives, TensorFlow Serving layouts."""

@@ -1,4 +1,4 @@
-"""A SavedModel as TensorFlow Serving wants it: below a model's name, a folder whose name is the version's number."""
+"""The layout of TensorFlow Serving: a SavedModel in the folder `name/version`."""
 
 import re
 import unicodedata
@@ -16,7 +16,7 @@ MAX_VERSION = 2**63 - 1  # TensorFlow Serving keeps versions as 64-bit integers
 
 
 def normalize_serving_name(text: str) -> str:
-    """A text as a name that any server takes: letters, digits, "_" and "-". Raises InputError where none is left."""
+    """Reduce a text to letters, digits, "_" and "-". Raises InputError where none is left."""
     plain = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
     name = re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-")[:MAX_NAME_LENGTH].rstrip("-")
     if not name:
@@ -25,38 +25,37 @@ def normalize_serving_name(text: str) -> str:
 
 
 def parse_serving_version(text: str | int) -> int:
-    """Raises InputError for anything but a whole number of 1 or more."""
+    """Parse a whole number of 1 or more. Raises InputError for anything else."""
     number = int(text) if str(text).isascii() and str(text).isdigit() and len(str(text)) < 20 else 0
     if not 1 <= number <= MAX_VERSION:
-        raise InputError(
-            "A version is a whole number.", received=str(text)[:40], cure="Give 1 or more; the largest is served."
-        )
+        cure = "Give 1 or more; the largest is served."
+        raise InputError("A version is a whole number.", received=str(text)[:40], cure=cure)
     return number
 
 
 def build_serving_zip(library: Library, artifact_id: str, name: str, version: str | int = 1) -> StreamedArchive:
-    """`name/version/...` as a zip. Raises as `serving_files`."""
-    kept = list_serving_files(library, artifact_id, name, version)
-    name, version = normalize_serving_name(name), parse_serving_version(version)
-    return archive_members(library, kept, f"{name}-{version}.zip")
+    """Stream `name/version/...` as a zip. Raises what `list_serving_files` raises."""
+    files = list_serving_files(library, artifact_id, name, version)
+    file_name = f"{normalize_serving_name(name)}-{parse_serving_version(version)}.zip"
+    return archive_members(library, files, file_name)
 
 
 def list_serving_files(
     library: Library, artifact_id: str, name: str, version: str | int = 1
 ) -> dict[str, VerifiedFile]:
-    """The files of a SavedModel by their path in a folder of models.
+    """Verify the files of a SavedModel; by their paths in a folder of models.
 
     Raises UnknownName, Damaged; InputError where the copy is no SavedModel, or name or version do not fit.
     """
-    place = f"{normalize_serving_name(name)}/{parse_serving_version(version)}"
-    one = get_format(library.artifact(artifact_id).format)
-    if not is_servable(one.key):
+    folder = f"{normalize_serving_name(name)}/{parse_serving_version(version)}"
+    format_ = get_format(library.artifact(artifact_id).format)
+    if not is_servable(format_.key):
         raise InputError(
             "TensorFlow Serving reads SavedModels, and this copy is none.",
-            received=one.label,
+            received=format_.label,
             cure="Save the run as SavedModel or as Keras export, and take that copy.",
         )
-    return {f"{place}/{path}": file for path, file in verify_artifact_files(library, artifact_id).items()}
+    return {f"{folder}/{path}": file for path, file in verify_artifact_files(library, artifact_id).items()}
 
 
 def is_servable(format_key: str) -> bool:
@@ -66,7 +65,7 @@ def is_servable(format_key: str) -> bool:
 
 
 def write_serving_folder(files_by_path: dict[str, VerifiedFile], folder: Path) -> int:
-    """Write the files below a folder of models, the version whole or not at all; gives its bytes.
+    """Write the files below a folder of models, whole or not at all, and return their bytes.
 
     Raises InputError where that version is there already, Damaged, StorageFailed.
     """
@@ -74,16 +73,16 @@ def write_serving_folder(files_by_path: dict[str, VerifiedFile], folder: Path) -
     name, version = next(iter(files_by_path)).split("/")[:2]
     require_free_path(folder / name / version, force=False, parent=folder)
     with storage.translate_disk_errors():
-        beside = folder / name / f".{version}.new"
-        storage.delete_folder(beside)
+        temporary = folder / name / f".{version}.new"
+        storage.delete_folder(temporary)
         try:
-            for place, one in files_by_path.items():
-                path = beside.joinpath(*place.split("/")[2:])
+            for place, source in files_by_path.items():
+                path = temporary.joinpath(*place.split("/")[2:])
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with path.open("xb") as file:
-                    file.writelines(one.read(0, one.bytes))
-            storage.hash_and_flush(beside)
-            storage.rename_durably(beside, folder / name / version)
+                    file.writelines(source.read(0, source.bytes))
+            storage.hash_and_flush(temporary)
+            storage.rename_durably(temporary, folder / name / version)
         finally:
-            storage.delete_folder(beside)
-    return sum(one.bytes for one in files_by_path.values())
+            storage.delete_folder(temporary)
+    return sum(file.bytes for file in files_by_path.values())
