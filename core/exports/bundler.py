@@ -66,9 +66,9 @@ class _Bundle:
         return fresh
 
     def _add_import(self, module: ModuleType, node: ast.Import | ast.ImportFrom, name: str) -> None:
-        if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == PROJECT_PACKAGE:
+        if isinstance(node, ast.ImportFrom) and _is_ours(node):
             if not _submodule_path(node, name):
-                self.add(importlib.import_module(node.module), name)
+                self.add(importlib.import_module(_module_name(node)), name)
             return
         alias = next(one for one in node.names if (one.asname or one.name.partition(".")[0]) == name)
         said = ast.Import([alias]) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, [alias], 0)
@@ -77,7 +77,16 @@ class _Bundle:
 
 @cache
 def _read_source(module: ModuleType) -> str:
-    return Path(module.__file__).read_text(encoding="utf-8")
+    return Path(str(module.__file__)).read_text(encoding="utf-8")
+
+
+def _module_name(node: ast.ImportFrom) -> str:
+    """The module of a `from` import; none of ours is relative."""
+    return node.module or ""
+
+
+def _is_ours(node: ast.ImportFrom) -> bool:
+    return _module_name(node).partition(".")[0] == PROJECT_PACKAGE
 
 
 @cache
@@ -110,7 +119,7 @@ def _walk_code(node: ast.AST) -> Iterator[ast.AST]:
         if field in ("annotation", "returns"):
             continue
         for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.ImportFrom) and child.module.partition(".")[0] == PROJECT_PACKAGE:
+            if isinstance(child, ast.ImportFrom) and _is_ours(child):
                 raise LookupError(f"A function imports {child.module} by itself")
             if isinstance(child, ast.AST):
                 yield from _walk_code(child)
@@ -118,7 +127,11 @@ def _walk_code(node: ast.AST) -> Iterator[ast.AST]:
 
 def _used_module_attributes(module: ModuleType, node: ast.stmt) -> list[tuple[ModuleType, str]]:
     """What a statement reads out of other modules of ours, as `digits_data.compiled`."""
-    return [(owner, one.attr) for one in _walk_code(node) if (owner := _attribute_module(module, one))]
+    return [
+        (owner, part.attr)
+        for part in _walk_code(node)
+        if isinstance(part, ast.Attribute) and (owner := _attribute_module(module, part))
+    ]
 
 
 def _attribute_module(module: ModuleType, node: ast.AST) -> ModuleType | None:
@@ -132,10 +145,10 @@ def _attribute_module(module: ModuleType, node: ast.AST) -> ModuleType | None:
 
 def _submodule_path(node: ast.ImportFrom, name: str) -> str:
     """The module that `from core.demos import digits_data` means; empty where it means something else."""
-    if node.module.partition(".")[0] != PROJECT_PACKAGE:
+    if not _is_ours(node):
         return ""
     submodule = next((alias.name for alias in node.names if (alias.asname or alias.name) == name), name)
-    folders = getattr(importlib.import_module(node.module), "__path__", ())
+    folders = getattr(importlib.import_module(_module_name(node)), "__path__", ())
     here = any(Path(folder, f"{submodule}.py").is_file() or Path(folder, submodule).is_dir() for folder in folders)
     return f"{node.module}.{submodule}" if here else ""
 
@@ -151,18 +164,23 @@ def _statement_source(module: ModuleType, node: ast.stmt) -> str:
 
 def _removed_spans(module: ModuleType, node: ast.stmt, lines: list[bytes]) -> Iterator[tuple[int, int, int]]:
     """What is left out: line, and from which byte to which."""
-    for one in ast.walk(node):
-        if isinstance(one, ast.arg) and one.annotation and one.annotation.end_lineno == one.lineno:
-            yield one.lineno, one.col_offset + len(one.arg.encode()), one.annotation.end_col_offset
-        if isinstance(one, ast.FunctionDef) and one.returns and one.returns.end_lineno == one.returns.lineno:
-            arrow = lines[one.returns.lineno - 1].rfind(b" ->", 0, one.returns.col_offset)
-            yield one.returns.lineno, arrow, one.returns.end_col_offset
-        if _attribute_module(module, one):
-            yield one.lineno, one.value.col_offset, one.value.end_col_offset + 1
+    for part in ast.walk(node):
+        if isinstance(part, ast.arg) and part.annotation and part.annotation.end_lineno == part.lineno:
+            yield part.lineno, part.col_offset + len(part.arg.encode()), _end(part.annotation)
+        if isinstance(part, ast.FunctionDef) and part.returns and part.returns.end_lineno == part.returns.lineno:
+            arrow = lines[part.returns.lineno - 1].rfind(b" ->", 0, part.returns.col_offset)
+            yield part.returns.lineno, arrow, _end(part.returns)
+        if isinstance(part, ast.Attribute) and _attribute_module(module, part):
+            yield part.lineno, part.value.col_offset, _end(part.value) + 1
+
+
+def _end(node: ast.expr) -> int:
+    """The byte of its line at which an expression ends; one that was parsed from a source always has it."""
+    return node.end_col_offset or 0
 
 
 def _imported_packages(text: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(text)):
         names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module] if isinstance(node, ast.ImportFrom) else []
+        names += [_module_name(node)] if isinstance(node, ast.ImportFrom) else []
         yield from (name.partition(".")[0] for name in names if name.partition(".")[0] not in STANDARD_MODULES)

@@ -135,8 +135,8 @@ LINUX_MARKER = 'sys_platform == "linux" and platform_machine == "x86_64"'
 
 def render_load_script(format_: Format, code: ModelScript | None, weights: str, signature: str = "") -> str:
     """`load.py`: the format's own function, and one call of it."""
-    found, taken = bundle_functions(format_.kit.load), inspect.signature(format_.kit.load).parameters
-    path = f'HERE / "{ARTIFACT_FOLDER}"' + (f' / "{format_.kit.file}"' if format_.kit.file else "")
+    found, taken = bundle_functions(format_.standalone.load), inspect.signature(format_.standalone.load).parameters
+    path = f'HERE / "{ARTIFACT_FOLDER}"' + (f' / "{format_.standalone.file}"' if format_.standalone.file else "")
     given = {"path": path, "classes": "{}", "build": "untrained", "weights": f'HERE / "{weights}"'}
     given["signature"] = repr(signature)
     used = ["untrained"] if "build" in taken else []
@@ -144,7 +144,7 @@ def render_load_script(format_: Format, code: ModelScript | None, weights: str, 
         used, given["classes"] = ["classes"], "classes()"
     imports = [*found.imports, "from pathlib import Path"]
     model = f"from model import {', '.join(used)}\n\n" if used else ""
-    call = f"{format_.kit.load.__name__}({', '.join(f'{name}={given[name]}' for name in taken)})"
+    call = f"{format_.standalone.load.__name__}({', '.join(f'{name}={given[name]}' for name in taken)})"
     return (
         f'"""Loads this copy ({format_.label}) without Roundtrip."""\n\n'
         + "\n".join(imports)
@@ -157,7 +157,7 @@ def render_load_script(format_: Format, code: ModelScript | None, weights: str, 
 def required_packages(artifact: Artifact, format_: Format, code: ModelScript | None) -> dict[str, str]:
     """The packages that a kit needs with their versions: those with which the copy was saved. What only the model's
     code needs is not on its record, and has the version that is installed."""
-    names = list(format_.kit.packages)
+    names = list(format_.standalone.packages)
     for package in sorted(code.packages if code else ()):
         names += [name for name in PACKAGES_BY_IMPORT.get(package, (package,)) if name not in names]
     found = {name: artifact.versions.get(name) or _installed_version(name) for name in names}
@@ -233,7 +233,7 @@ def _reference_source(run: Run) -> str:
 
 def _warning_paragraphs(run: Run, format_: Format, code: ModelScript | None) -> list[str]:
     said = []
-    if format_.kit.runs_code:
+    if format_.standalone.runs_code:
         said.append(
             "**Loading this format runs whatever code is in the file, with your rights, before anything can be "
             "checked. Load it only if you know from whom it is.** `verify.py` holds it against its hash first; who can "

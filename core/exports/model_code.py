@@ -68,7 +68,7 @@ def _make_demo_script(demo: Demo, run: Run, needed: set[str]) -> ModelScript:
     imports = [*found.imports, *(["from types import SimpleNamespace"] if build else [])]
     parts = [f'"""The code of the model: {demo.model_description}."""\n\n' + "\n".join(imports), found.body]
     if build:
-        chosen = run.settings or run.brought["settings"]
+        chosen = run.settings or run.brought["settings"] or {}
         settings = ", ".join(f"{name}={value!r}" for name, value in chosen.items())
         parts.append(f"SETTINGS = SimpleNamespace({settings})")
         parts.append('def untrained():\n    """The model before its training."""\n    return build(SETTINGS)')

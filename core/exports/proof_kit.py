@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from core.errors import InputError
 from core.evidence import Evidence
 from core.exports import kit_contents, verify
 from core.exports.archive import ArchivePiece, StreamedArchive, archive_members, piece_sha256, verify_artifact_files
@@ -28,12 +27,7 @@ def build_proof_kit(library: Library, artifact_id: str) -> StreamedArchive:
     """
     artifact, evidence = library.artifact(artifact_id), library.evidence(artifact_id)
     one, run = get_format(artifact.format), library.run(artifact.run)
-    if one.kit is None:
-        raise InputError(
-            f"The format {one.label} says nothing of how to load it without Roundtrip.",
-            cure="Download the files as they are.",
-        )
-    one = replace(one, kit=one.kit.for_trust(artifact.trust))
+    one = replace(one, kit=one.standalone.for_trust(artifact.trust))
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(library.staging())
         members = _kit_members(library, artifact, run, one, evidence, folder)
@@ -46,7 +40,7 @@ def build_proof_kit(library: Library, artifact_id: str) -> StreamedArchive:
 def _kit_members(
     library: Library, artifact: Artifact, run: Run, format_: Format, evidence: Evidence, folder: Path
 ) -> dict[str, ArchivePiece]:
-    taken = set(inspect.signature(format_.kit.load).parameters)
+    taken = set(inspect.signature(format_.standalone.load).parameters)
     question = _select_proof_data(library, run, format_, evidence, taken)
     kept: dict[str, ArchivePiece] = {
         f"{kit_contents.ARTIFACT_FOLDER}/{path}": file
@@ -55,9 +49,8 @@ def _kit_members(
     kept |= {"inputs.npz": encode_npz(question.inputs), "expected.npz": encode_npz(question.expected)}
     code = make_model_script(run, taken & {"classes", "build"}, library, evidence.needs_code)
     if "build" in taken and demo_of_source(run.code_source) is None:
-        kept[ARCHITECTURE_FILE] = kept.pop(
-            f"{kit_contents.ARTIFACT_FOLDER}/{ARCHITECTURE_FILE}", None
-        ) or read_architecture(library, run)
+        stored = f"{kit_contents.ARTIFACT_FOLDER}/{ARCHITECTURE_FILE}"
+        kept[ARCHITECTURE_FILE] = kept.pop(stored) if stored in kept else read_architecture(library, run)
     numbers = write_weights(library, run, folder) if "weights" in taken else None
     if numbers:
         kept[numbers.name] = _verify_new_file(numbers)
@@ -108,7 +101,7 @@ def _kit_json(
         "trust": artifact.trust,
         "created": artifact.created,
         "verdict": evidence.best.verdict.value,
-        "runs_code": format_.kit.runs_code,
+        "runs_code": format_.standalone.runs_code,
         "rows": proof_data.rows,
         "tolerance": proof_data.tolerance,
         "versions": packages,

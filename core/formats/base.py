@@ -116,6 +116,16 @@ class Format:
             return f"The weights take {weight_bytes:,} bytes, and {limit}."
         return ""
 
+    @property
+    def standalone(self) -> StandaloneLoader:
+        """How a copy is loaded without Roundtrip. Raises InputError where the format does not say."""
+        if self.kit is None:
+            raise InputError(
+                f"The format {self.label} says nothing of how to load it without Roundtrip.",
+                cure="Download the files as they are.",
+            )
+        return self.kit
+
     def require_accepted(self, kind: str, weight_bytes: int) -> None:
         """Raises CannotSave when this format cannot take such a model, before anything is tried."""
         if refusal := self.refusal_reason(kind, weight_bytes):

@@ -1,5 +1,6 @@
 """Diff of two artifacts: their records, their files, the parts that these hold, and their tensors one by one."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -147,7 +148,7 @@ def _port_text(port: dict[str, Any]) -> str:
     return f"{port['dtype']} {format_shape(port['shape'])} {port.get('note', '')}".strip()
 
 
-def format_shape(shape: list[int | None] | None) -> str:
+def format_shape(shape: Sequence[int | None] | None) -> str:
     """A shape as it is written: "[?, 64]", "?" where a size is free."""
     return "of any shape" if shape is None else f"[{', '.join('?' if size is None else str(size) for size in shape)}]"
 

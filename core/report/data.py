@@ -100,7 +100,7 @@ class _RowInputs:
     def __init__(self, context: AppContext, job: Job, run: Run, inputs: InputSet | None, rows: np.ndarray):
         kept = context.inputs
         self._shape = run.image_shape
-        self._inputs: Arrays = kept.read_rows(inputs.id, rows) if inputs else {}
+        self._inputs: Arrays = kept.read_rows(inputs.id, rows.tolist()) if inputs else {}
         outputs = list(context.predictions(job.id).output_sources(job.result["baseline"]))
         targets = kept.read_targets(inputs.id) if inputs else {}
         named = {name: find_targets(name, outputs, targets) for name in outputs}
@@ -164,7 +164,7 @@ class ReportData(NamedTuple):
     tolerances: Mapping[str, Tolerance]
     passed: dict[str, dict[str, dict[str, Any]]]
     rows: DisagreeingRows
-    machine: dict[str, Any]
+    machine: Mapping[str, Any]
     versions: dict[str, str]
     written: str
 

@@ -82,7 +82,7 @@ def draw_plots(data: ReportData) -> ReportPlots:
                     ReportPlot.from_figure(drawn) for drawn in output_figures(one, data.run.labels, data.names[id_])
                 ]
     # The page opens the first: the copy that is furthest off.
-    furthest = sorted(each, key=far.get, reverse=True)
+    furthest = sorted(each, key=lambda title: far[title], reverse=True)
     return ReportPlots(list(_draw_overview(data, many)), {title: each[title] for title in furthest}, same)
 
 

@@ -10,7 +10,7 @@ from core.text.labels import format_duration
 from ui.components import escape_markdown
 from ui.session import current_jobs
 
-ActionResult = TypeVar("Found")
+ActionResult = TypeVar("ActionResult")
 OnProgress = Callable[[dict[str, Any]], None]
 SHOW_AFTER_SECONDS = 0.4  # seconds before anything is shown
 REDRAW_SECONDS = 0.25  # seconds between two looks at how far it is
