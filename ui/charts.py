@@ -1,4 +1,4 @@
-"""Plotly figures; the page's theme gives the colours."""
+"""Plotly figures of the pages; the theme of the page gives the colours."""
 
 import math
 from typing import Any, NamedTuple
@@ -8,13 +8,12 @@ import plotly.graph_objects as go
 from core.figures.theme import COLOURS, apply_theme, escape_label
 
 NEUTRAL = "#8A87A0"  # lines that are no data, on white and on near-black
+PAST, LIVE = NEUTRAL, "rgba(138, 135, 160, 0.4)"  # the run's own epochs, and its live model trained on
+LOG_SCALE_RATIO = 40  # from this ratio of the largest to the smallest loss, small ones need a logarithmic axis
+LAYER_COLOURS = {"differs": "#DC2626", "same": "#0D9488", "same bits": "#0D9488"}
+LOG_ZERO = 1e-9  # where the same to the last bit is drawn on a scale that has no 0
 
-PAST, LIVE = NEUTRAL, "rgba(138, 135, 160, 0.4)"  # what was before, and what copies are held against
-LOG_SCALE_RATIO = (
-    40  # from this ratio of the largest loss to the smallest on, small ones are seen on a logarithmic axis only
-)
-
-# What bytes are for; white words are readable on each of them, and each on white and on near-black.
+# By what the bytes are for; white text is readable on each of them, and each on white and on near-black.
 GROUP_COLOURS = {
     "weights": "#4F46E5",
     "optimizer state": "#0F766E",
@@ -47,7 +46,7 @@ def metric_names(history: list[dict[str, Any]]) -> list[str]:
 
 
 class LossCurve(NamedTuple):
-    """Losses of one continued training: at which epoch of the run each was, and whose they are."""
+    """Losses of one training, by the epoch of the run (fractions are batches)."""
 
     name: str
     epochs: list[float]
@@ -57,34 +56,34 @@ class LossCurve(NamedTuple):
 def resume_curves(past: LossCurve, live: LossCurve, copies: list[LossCurve]) -> go.Figure:
     """The run's own epochs, then how its live model and the copies carried on; copies lie on top of the live model."""
     figure = go.Figure()
-    said = "epoch %{x:.2f}<br>loss %{y:.4g}"
-    for course, look in (
-        (past, {"mode": "lines+markers", "line": {"color": PAST, "width": 2}, "marker": {"size": 6}}),
-        (live, {"mode": "lines", "line": {"color": LIVE, "width": 9}}),
-        *((copy, {"mode": "lines", "line": {"color": COLOURS[at % len(COLOURS)]}}) for at, copy in enumerate(copies)),
-    ):
-        figure.add_scatter(x=course.epochs, y=course.losses, name=course.name, hovertemplate=said, **look)
+    styles: list[dict[str, Any]] = [
+        {"mode": "lines+markers", "line": {"color": PAST, "width": 2}, "marker": {"size": 6}},
+        {"mode": "lines", "line": {"color": LIVE, "width": 9}},
+        *({"mode": "lines", "line": {"color": COLOURS[index % len(COLOURS)]}} for index in range(len(copies))),
+    ]
+    hover = "epoch %{x:.2f}<br>loss %{y:.4g}"
+    for curve, style in zip((past, live, *copies), styles, strict=True):
+        figure.add_scatter(x=curve.epochs, y=curve.losses, name=curve.name, hovertemplate=hover, **style)
     if past.epochs:
-        figure.add_vline(past.epochs[-1], line={"dash": "dot", "color": PAST, "width": 1.5})
-        figure.add_annotation(
-            x=past.epochs[-1], y=1, yref="paper", text="training ended here ", showarrow=False, xanchor="right"
-        )
-        figure.update_xaxes(range=_resume_range(past.epochs[-1], live.epochs or [past.epochs[-1] + 1]))
-    seen = [*past.losses[-1:], *(loss for course in (live, *copies) for loss in course.losses)]
-    values = [loss for loss in seen if loss is not None]
+        end = past.epochs[-1]
+        figure.add_vline(end, line={"dash": "dot", "color": PAST, "width": 1.5})
+        figure.add_annotation(x=end, y=1, yref="paper", text="training ended here ", showarrow=False, xanchor="right")
+        figure.update_xaxes(range=_resume_range(end, live.epochs or [end + 1]))
+    losses = [*past.losses[-1:], *(loss for curve in (live, *copies) for loss in curve.losses)]
+    values = [loss for loss in losses if loss is not None]
     if values and min(values) > 0 and max(values) > LOG_SCALE_RATIO * min(values):
         figure.update_yaxes(type="log")
     elif values:  # the first epochs, which are mostly out of sight, would press all the rest flat
-        room = 0.06 * (max(values) - min(values)) or 0.01
-        figure.update_yaxes(range=[min(values) - room, max(values) + room])
+        margin = 0.06 * (max(values) - min(values)) or 0.01
+        figure.update_yaxes(range=[min(values) - margin, max(values) + margin])
     figure = apply_theme(figure, "epoch", "loss", height=400 + 22 * len(copies))
     return figure.update_layout(legend={"y": -0.2, "yanchor": "top", "orientation": "v"})
 
 
 def _resume_range(end: float, epochs: list[float]) -> list[float]:
-    """A stretch of the axis with no more of the past than a third; the rest is a double click away."""
-    after = max(epochs) - end
-    return [max(0.0, end - after / 2) - after * 0.02, max(epochs) + after * 0.02]
+    """The part of the axis that has the past in its first third at most; the rest is a double click away."""
+    length = max(epochs) - end
+    return [max(0.0, end - length / 2) - length * 0.02, max(epochs) + length * 0.02]
 
 
 def loss_difference_chart(epochs: list[float], differences: list[float | None], limit: float, colour: str) -> go.Figure:
@@ -96,15 +95,6 @@ def loss_difference_chart(epochs: list[float], differences: list[float | None], 
     figure.update_xaxes(dtick=1 if max(epochs) <= 5 else None)
     figure.update_yaxes(range=[-1.1 * limit, 1.1 * limit], zeroline=True, zerolinecolor=PAST, nticks=5)
     return apply_theme(figure, "epochs more", "", height=150).update_layout(margin={"t": 8})
-
-
-def bar_chart(names: list[str], values: list[float], title: str, hover: list[str]) -> go.Figure:
-    """One horizontal bar for each name, in the given order from the top, with its words beside it."""
-    figure = go.Figure(
-        go.Bar(x=values, y=names, orientation="h", text=hover, textposition="auto", hovertext=hover, hoverinfo="y+text")
-    )
-    figure.update_yaxes(autorange="reversed", automargin=True)
-    return apply_theme(figure, title, "", height=90 + 38 * len(names))
 
 
 def stacked_bar_chart(
@@ -121,8 +111,8 @@ def stacked_bar_chart(
     if bounds:
         sums = [sum(values) for values in zip(*parts.values(), strict=True)]
         figure.data[-1].error_x = {
-            "array": [most - whole for (_, most), whole in zip(bounds, sums, strict=True)],
-            "arrayminus": [whole - least for (least, _), whole in zip(bounds, sums, strict=True)],
+            "array": [most - total for (_, most), total in zip(bounds, sums, strict=True)],
+            "arrayminus": [total - least for (least, _), total in zip(bounds, sums, strict=True)],
             "color": NEUTRAL,
             "thickness": 1.5,
         }
@@ -132,9 +122,9 @@ def stacked_bar_chart(
 
 
 def probability_bars(classes: list[str], predictions: dict[str, list[float]]) -> go.Figure:
-    """The probability of each class, by who answered."""
+    """The probability of each class, with a bar for each model."""
     figure = go.Figure()
-    names = [escape_label(one) for one in classes]
+    names = [escape_label(label) for label in classes]
     for name, values in predictions.items():
         figure.add_bar(x=names, y=values, name=escape_label(name))
     figure.update_layout(barmode="group")
@@ -144,50 +134,44 @@ def probability_bars(classes: list[str], predictions: dict[str, list[float]]) ->
     return figure.update_layout(legend={"y": -0.25, "yanchor": "top"})
 
 
-LAYER_COLOURS = {"differs": "#DC2626", "same": "#0D9488", "same bits": "#0D9488"}
-LOG_ZERO = 1e-9  # where the same to the last bit is drawn on a scale that has no 0
-
-
 def layer_difference_chart(steps: list[dict[str, Any]], tolerance: float, states: list[str]) -> go.Figure:
-    """One line a layer, in order from the top: its difference as a share of its range, on a logarithmic scale.
+    """One line for each layer, from the top: its difference as a share of its range, on a logarithmic scale.
 
     Layers that were not compared have a hollow mark at the left; the tolerance is a dashed line.
     """
     shares = [max(step["relative"] or 0.0, LOG_ZERO) for step in steps]
-    colours = [LAYER_COLOURS.get(one, NEUTRAL) for one in states]
-    places = list(range(len(steps)))
     figure = go.Figure()
-    stems = [
-        (x, y) for share, place in zip(shares, places, strict=True) for x, y in ((LOG_ZERO, place), (share, place))
-    ]
-    broken = [one for index in range(0, len(stems), 2) for one in (*stems[index : index + 2], (None, None))]
     line = {"color": NEUTRAL, "width": 1}
-    figure.add_scatter(x=[x for x, _ in broken], y=[y for _, y in broken], mode="lines", line=line, hoverinfo="skip")
-    symbols = ["circle" if one in LAYER_COLOURS else "circle-open" for one in states]
-    hover = [escape_label(f"{step['layer']}: {one}, {step['words']}") for step, one in zip(steps, states, strict=True)]
-    marker = {"color": colours, "symbol": symbols, "size": 10}
-    figure.add_scatter(x=shares, y=places, mode="markers", marker=marker, hovertext=hover, hoverinfo="text")
+    stem_x = [x for share in shares for x in (LOG_ZERO, share, None)]  # None: the next stem is another line
+    stem_y = [y for index in range(len(steps)) for y in (index, index, None)]
+    figure.add_scatter(x=stem_x, y=stem_y, mode="lines", line=line, hoverinfo="skip")
+    marker = {
+        "color": [LAYER_COLOURS.get(state, NEUTRAL) for state in states],
+        "symbol": ["circle" if state in LAYER_COLOURS else "circle-open" for state in states],
+        "size": 10,
+    }
+    pairs = zip(steps, states, strict=True)
+    hover = [escape_label(f"{step['layer']}: {state}, {step['words']}") for step, state in pairs]
+    rows = list(range(len(steps)))
+    figure.add_scatter(x=shares, y=rows, mode="markers", marker=marker, hovertext=hover, hoverinfo="text")
     if tolerance:
         figure.add_vline(x=tolerance, line={"dash": "dash", "color": "#D97706"})
-        at = {"x": math.log10(tolerance), "y": 1, "yref": "paper", "yanchor": "bottom"}
-        figure.add_annotation(text="tolerance", showarrow=False, **at)
-    most = max(*shares, tolerance, 1e-3)
-    figure.update_xaxes(
-        type="log", range=[math.log10(LOG_ZERO) - 0.3, math.log10(most) + 0.4], dtick=2, exponentformat="power"
-    )
+        position = {"x": math.log10(tolerance), "y": 1, "yref": "paper", "yanchor": "bottom"}
+        figure.add_annotation(text="tolerance", showarrow=False, **position)
+    bounds = [math.log10(LOG_ZERO) - 0.3, math.log10(max(*shares, tolerance, 1e-3)) + 0.4]
+    figure.update_xaxes(type="log", range=bounds, dtick=2, exponentformat="power")
     names = [escape_label(step["layer"]) for step in steps]
-    figure.update_yaxes(tickvals=places, ticktext=names, autorange="reversed", automargin=True, zeroline=False)
-    return apply_theme(figure, "difference, as a share of the layer's range", "", 110 + 24 * len(steps)).update_layout(
-        showlegend=False
-    )
+    figure.update_yaxes(tickvals=rows, ticktext=names, autorange="reversed", automargin=True, zeroline=False)
+    figure = apply_theme(figure, "difference, as a share of the layer's range", "", 110 + 24 * len(steps))
+    return figure.update_layout(showlegend=False)
 
 
 def value_line_chart(rows: dict[str, list[float]], title: str) -> go.Figure:
     """Values in their order, one line for each row."""
     figure = go.Figure()
     for name, values in rows.items():
-        places = list(range(1, len(values) + 1))
-        figure.add_scatter(x=places, y=values, name=escape_label(name), mode="lines+markers", marker={"size": 5})
+        positions = list(range(1, len(values) + 1))
+        figure.add_scatter(x=positions, y=values, name=escape_label(name), mode="lines+markers", marker={"size": 5})
     return apply_theme(figure, "place in the row", escape_label(title))
 
 
@@ -211,6 +195,6 @@ def treemap(
             tiling={"pad": 2},
         )
     )
-    # A word that does not fit is left to the hover, instead of shrinking until nobody can read it.
+    # A label that does not fit is left to the hover, instead of shrinking until nobody can read it.
     figure.update_layout(uniformtext={"minsize": 11, "mode": "hide"})
     return apply_theme(figure, "", "", height=340).update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})

@@ -1,13 +1,7 @@
-"""Words on screen: sizes, times, verdicts and errors, said the same way everywhere.
-
-Save page.
-
-What can be taken along of one artifact beside its files: a proof kit, and a folder for TensorFlow Serving.
-
-What the Save page shows: formats to choose from, how each is doing, and what lies on the disk afterwards.
-"""
+"""What all pages share: badges, errors, empty states, texts that are safe in Markdown."""
 
 import re
+from typing import Literal
 
 import streamlit as st
 
@@ -16,9 +10,7 @@ from core.demos import get_demo
 from core.errors import RoundtripError, UnknownName, error_from_json, is_transient
 from core.library import Run
 from core.text.labels import (
-    format_duration,
     format_score,
-    format_size,
     format_timestamp,
     mark_imported,
     verdict_label,
@@ -26,22 +18,9 @@ from core.text.labels import (
 )
 from ui.navigation import go
 
-__all__ = [
-    "demo_label",
-    "escape_markdown",
-    "format_duration",
-    "format_score",
-    "format_size",
-    "format_timestamp",
-    "show_empty_state",
-    "show_error",
-    "trust_badge",
-    "verdict_badge",
-    "verdict_label",
-]
-
 # Icon and colour of each verdict's badge.
-VERDICT_BADGES = {
+Badge = tuple[str, Literal["green", "blue", "orange", "red", "gray"]]
+VERDICT_BADGES: dict[Verdict, Badge] = {
     Verdict.BIT_IDENTICAL: (":material/verified:", "green"),
     Verdict.ROUNDING: (":material/check_circle:", "green"),
     Verdict.SAME_ANSWERS: (":material/check:", "blue"),
@@ -51,7 +30,7 @@ VERDICT_BADGES = {
     Verdict.DOES_NOT_LOAD: (":material/block:", "red"),
     Verdict.NOT_RUN: (":material/pause_circle:", "gray"),
 }
-NOT_VERIFIED_BADGE = (":material/sync_problem:", "orange")
+NOT_VERIFIED_BADGE: Badge = (":material/sync_problem:", "orange")
 
 PART_MEANINGS = {
     "architecture": "The layers and how they are connected, as text. Without it, weights are just numbers.",
@@ -69,10 +48,10 @@ IMPORTED_HELP = (
 
 
 def escape_markdown(text: str) -> str:
-    """Text of a person or a file, made harmless for Markdown: shown as it is, and never a link, picture or formula."""
-    # Addresses are made links after Markdown is read, whatever was escaped in them: an invisible joiner breaks them up.
-    apart = re.sub(r"(?i)(https?:|www|@)", "\\1\u2060", text)
-    return re.sub(r"([\\`*_{}\[\]<>()#+\-.!|~$:&])", r"\\\1", apart)
+    """Escape a user's or a file's text for Markdown: shown as it is, and never a link, picture or formula."""
+    # Addresses become links after Markdown is parsed, whatever was escaped in them: an invisible joiner breaks them up.
+    without_links = re.sub(r"(?i)(https?:|www|@)", "\\1\u2060", text)
+    return re.sub(r"([\\`*_{}\[\]<>()#+\-.!|~$:&])", r"\\\1", without_links)
 
 
 def verdict_badge(
@@ -81,15 +60,14 @@ def verdict_badge(
     rows: int | None = None,
     error: dict[str, str] | None = None,
 ) -> None:
-    """The verdict as a badge, with its meaning as a tooltip; where a passing `error` stopped the copy, that it did."""
+    """Show the verdict as a badge, its meaning as a tooltip; "not verified" where a transient `error` stopped it."""
     icon, colour = NOT_VERIFIED_BADGE if is_transient(error) else VERDICT_BADGES[Verdict(verdict)]
-    st.badge(
-        verdict_label(verdict, changed, rows, error), icon=icon, color=colour, help=verdict_meaning(verdict, error)
-    )
+    label = verdict_label(verdict, changed, rows, error)
+    st.badge(label, icon=icon, color=colour, help=verdict_meaning(verdict, error))
 
 
 def demo_label(key: str) -> str:
-    """A demo by its name; one that is not here any more by its key."""
+    """The label of a demo; the key of one that does not exist any more."""
     try:
         return get_demo(key).label
     except UnknownName:
@@ -97,24 +75,23 @@ def demo_label(key: str) -> str:
 
 
 def trust_badge(trust: str) -> None:
-    """That a model came from outside, as a badge; nothing of one that was made here."""
+    """Show a badge where a model is imported; nothing where it was made here."""
     if trust == "brought in":
         st.badge("Brought in", icon=":material/input:", color="orange", help=IMPORTED_HELP)
 
 
 def show_error(error: RoundtripError | dict[str, str], title: str | None = None) -> None:
-    """An error as a person should see it: the sentence, the cure, and the foreign library's words on demand."""
+    """Show an error: its sentence, what was received, the cure, and the foreign library's message on demand."""
     if isinstance(error, dict):
         error = error_from_json(error)
-    said = f"Received: {error.received}." if error.received else ""
-    st.error(escape_markdown(" ".join(part for part in (error.sentence, said, error.cure) if part)), title=title)
+    st.error(escape_markdown(str(error)), title=title)
     if error.detail:
         with st.expander("What the library said, in full"):
             st.code(error.detail, language=None, wrap_lines=True)
 
 
 def show_empty_state(message: str, button: str, page: str, icon: str = ":material/arrow_forward:") -> None:
-    """An empty state: what is missing, and the next click."""
+    """Show an empty state: what is missing, and the next click."""
     with st.container(border=True, horizontal_alignment="center"):
         st.markdown(message, text_alignment="center")
         if st.button(button, type="primary", icon=icon):
@@ -123,5 +100,5 @@ def show_empty_state(message: str, button: str, page: str, icon: str = ":materia
 
 def describe_run(run: Run) -> str:
     """A run in one line: its name, its score, when."""
-    known = [format_score(run.score_name, run.score)] if run.score is not None else []
-    return " · ".join([mark_imported(run.name, run), *known, format_timestamp(run.created)])
+    score = [format_score(run.score_name, run.score)] if run.score is not None else []
+    return " · ".join([mark_imported(run.name, run), *score, format_timestamp(run.created)])

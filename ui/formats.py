@@ -1,4 +1,4 @@
-"""What the Formats page shows: the matrix, how one row of it was found, and what each format is for."""
+"""Parts of the Formats page: the matrix, one row of it cell by cell, and what each format is for."""
 
 import inspect
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from core.record import installed_versions
 from core.text.labels import mark_imported
 from ui.components import PART_MEANINGS, escape_markdown, trust_badge
 
-# Beside the sign and the word, never instead of them.
+# Beside the symbol and the word, never instead of them.
 STATE_COLOURS = {
     "kept": "color: #0D9488",
     "changed": "color: #D97706",
@@ -33,12 +33,12 @@ STATE_MEANINGS = {
 
 
 def show_format_matrix(rows: list[MatrixRow]) -> MatrixRow | None:
-    """The matrix, sortable by every column, and the row that is selected in it (the first, to begin with)."""
+    """Show the matrix, sortable by every column. Returns the selected row (the first, to begin with)."""
     columns = {"Format": [mark_imported(get_format(row.format).label, row) for row in rows]}
     columns |= {column.label: [row.cells[column.key].text for row in rows] for column in COLUMNS}
     config = {column.label: st.column_config.TextColumn(help=column.description, width="small") for column in COLUMNS}
     event = st.dataframe(
-        pd.DataFrame(columns).style.map(lambda said: STATE_COLOURS.get(said[2:], "")),
+        pd.DataFrame(columns).style.map(lambda text: STATE_COLOURS.get(text[2:], "")),
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
@@ -47,21 +47,17 @@ def show_format_matrix(rows: list[MatrixRow]) -> MatrixRow | None:
         key="matrix",
         alt="For each format and each question, whether it was kept, changed or lost",
     )
-    st.caption(
-        " · ".join(
-            f"{STATE_SYMBOLS[state]} {SHORT_STATES.get(state, state)}: {meaning}"
-            for state, meaning in STATE_MEANINGS.items()
-        )
-    )
-    chosen = [row for row in event.selection.rows if row < len(rows)]
-    return rows[chosen[0] if chosen else 0] if rows else None
+    names = {state: f"{STATE_SYMBOLS[state]} {SHORT_STATES.get(state, state)}" for state in STATE_MEANINGS}
+    st.caption(" · ".join(f"{names[state]}: {meaning}" for state, meaning in STATE_MEANINGS.items()))
+    selected = [position for position in event.selection.rows if position < len(rows)]
+    return rows[selected[0] if selected else 0] if rows else None
 
 
 def show_matrix_row(row: MatrixRow) -> None:
-    """One row, cell by cell: what was tried, what came back, and the code that tried it."""
-    one = get_format(row.format)
+    """Show one row, cell by cell: what was tried, what came back, and the code that tried it."""
+    format_ = get_format(row.format)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(one.label, width="content")
+        st.subheader(format_.label, width="content")
         trust_badge(row.trust)
     if row.sentence:
         st.error(escape_markdown(row.sentence))
@@ -83,29 +79,20 @@ def show_matrix_row(row: MatrixRow) -> None:
                     continue
                 st.caption(column.description)
                 with st.popover("The code that tried it", type="tertiary", icon=":material/science:"):
-                    st.code(inspect.getsource(column.probe or one.load))
+                    st.code(inspect.getsource(column.probe or format_.load))
 
 
 def show_format_descriptions(formats: Sequence[Format]) -> None:
-    """What each format is for, what it claims to keep, what writes and reads it, and where it came from."""
+    """Show what each format is for, what it claims to keep, what writes and reads it, and where it came from."""
     installed = installed_versions()
-    for one in formats:
-        with st.expander(f"{one.label} · {one.good_for}", icon=":material/description:"):
-            st.markdown(escape_markdown(one.explains))
+    for format_ in formats:
+        with st.expander(f"{format_.label} · {format_.good_for}", icon=":material/description:"):
+            st.markdown(escape_markdown(format_.explains))
             with st.container(horizontal=True, gap="xsmall"):
                 for part in PARTS:
-                    if part in one.keeps:
+                    if part in format_.keeps:
                         st.badge(f"claims {part}", color="violet", help=PART_MEANINGS[part])
-            libraries = {name: installed.get(name, "not installed") for name in _library_names(one)}
-            st.caption(
-                f"Written and read with {', '.join(f'{name} {version}' for name, version in libraries.items())}. "
-                f"{escape_markdown(one.origin)}"
-            )
-
-
-def _library_names(format_: Format) -> list[str]:
-    return (
-        ["keras", "tensorflow", *format_.packages.values()]
-        if "keras" in format_.accepts
-        else ["tensorflow", *format_.packages.values()]
-    )
+            keras = ["keras"] if "keras" in format_.accepts else []
+            libraries = (*keras, "tensorflow", *format_.packages.values())
+            versions = ", ".join(f"{name} {installed.get(name, 'not installed')}" for name in libraries)
+            st.caption(f"Written and read with {versions}. {escape_markdown(format_.origin)}")

@@ -1,4 +1,4 @@
-"""The frame around every page: the navigation, and the errors shown once."""
+"""The frame around every page: navigation, sign-in, and errors as sentences."""
 
 import logging
 import sys
@@ -20,22 +20,22 @@ log = logging.getLogger("roundtrip")
 
 
 def run_page() -> None:
-    """Draw the frame and the page in it; what core refuses is shown in its place, in words."""
-    inside = not is_sign_in_required() or current_user() is not None
-    st.set_page_config(page_title="Roundtrip", page_icon=_page_icon(inside), layout="wide")
-    chosen = st.navigation([get_page(key) for key in PAGES], position="top" if inside else "hidden")
+    """Draw the frame and the page in it; an error that core raises is shown in the page's place."""
+    is_admitted = not is_sign_in_required() or current_user() is not None
+    st.set_page_config(page_title="Roundtrip", page_icon=_page_icon(is_admitted), layout="wide")
+    page = st.navigation([get_page(key) for key in PAGES], position="top" if is_admitted else "hidden")
     require_sign_in()
     try:
         resolve_aliases()
-        chosen.run()
+        page.run()
     except RoundtripError as error:
         show_error(error)
 
 
-def _page_icon(is_signed_in: bool) -> str:
-    """The page's icon: a file of the session; for whoever has not signed in, who gets none, the picture itself."""
+def _page_icon(is_admitted: bool) -> str:
+    """The page's icon: a file of the session; as a data URL for users who are not signed in, and get no such file."""
     path = HERE / "icon.png"
-    return str(path) if is_signed_in else f"data:image/png;base64,{b64encode(path.read_bytes()).decode()}"
+    return str(path) if is_admitted else f"data:image/png;base64,{b64encode(path.read_bytes()).decode()}"
 
 
 def preload_first_page() -> None:
@@ -48,8 +48,10 @@ def preload_first_page() -> None:
 
 
 def show_unexpected_error(error: Exception) -> None:
-    """Show one plain sentence for a mistake of ours, and keep its traceback in the server's log. Whose sign-in ended
-    while they clicked is asked for it."""
+    """Show one plain sentence for a mistake of ours, and write its traceback to the server's log.
+
+    A user whose sign-in ended while they clicked is asked to sign in.
+    """
     if isinstance(error, SignedOut):
         show_sign_in()
         return

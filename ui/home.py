@@ -1,4 +1,4 @@
-"""The idea of the house as a picture, drawn from what the formats claim."""
+"""The picture on the Home page: what a model is and what formats keep of it, drawn from what the formats claim."""
 
 from collections.abc import Iterable
 
@@ -10,54 +10,44 @@ ROW, TOP, LEFT, COLUMN_WIDTH, GAP = 44, 138, 136, 122, 12
 
 
 def draw_overview(formats: Iterable[Format], is_dark: bool) -> str:
-    """One picture of the idea, as SVG: a model is three things, and a format may keep all of them or some."""
+    """The picture as SVG: a model is three things, and a format may keep all of them or some."""
     formats = list(formats)
     ink, faint = ("#ECEAF6", "#6B6785") if is_dark else ("#1E1B2E", "#B9B6CC")
     height = TOP + ROW * len(formats) + 6
-    parts = [_svg_text(12, 62, "A model is", ink, 19, 700), _svg_text(12, 118, "A copy may keep", ink, 16, 600)]
+    shapes = [_svg_text(12, 62, "A model is", ink, 19, 700), _svg_text(12, 118, "A copy may keep", ink, 16, 600)]
     for column, (part, colour) in enumerate(PART_COLOURS.items()):
         x = LEFT + column * (COLUMN_WIDTH + GAP)
-        parts.append(
-            _filled_rect(x, 30, COLUMN_WIDTH, 52, colour)
-            + _svg_text(x + COLUMN_WIDTH / 2, 62, PART_LABELS[part], "#FFFFFF", 18, 600, "middle")
-        )
+        shapes.append(_filled_rect(x, 30, 52, colour))
+        shapes.append(_svg_text(x + COLUMN_WIDTH / 2, 62, PART_LABELS[part], "#FFFFFF", 18, 600, "middle"))
         if column:
-            parts.append(_svg_text(x - GAP / 2, 63, "+", ink, 19, 700, "middle"))
-    for index, one in enumerate(formats):
-        parts.append(_format_row(one, TOP + index * ROW, ink, faint))
+            shapes.append(_svg_text(x - GAP / 2, 63, "+", ink, 19, 700, "middle"))
+    shapes += [_format_row(format_, TOP + index * ROW, ink, faint) for index, format_ in enumerate(formats)]
     width = LEFT + 3 * (COLUMN_WIDTH + GAP)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-        f'font-family="Source Sans Pro, Source Sans, Segoe UI, Helvetica, Arial, sans-serif">{"".join(parts)}</svg>'
+        f'font-family="Source Sans Pro, Source Sans, Segoe UI, Helvetica, Arial, sans-serif">{"".join(shapes)}</svg>'
     )
 
 
 def _format_row(format_: Format, y: float, ink: str, faint: str) -> str:
     # The ending of the file says it shorter, where the label has one.
     name = format_.label.partition("(")[2].rstrip(")") or format_.label
-    drawn = [_svg_text(12, y + 23, name, ink, 17, 400)]
+    shapes = [_svg_text(12, y + 23, name, ink, 17, 400)]
     for column, (part, colour) in enumerate(PART_COLOURS.items()):
         x = LEFT + column * (COLUMN_WIDTH + GAP)
+        text: tuple[str, str, int, int]
         if part in format_.keeps:
-            drawn.append(
-                _filled_rect(x, y, COLUMN_WIDTH, 34, colour)
-                + _svg_text(x + COLUMN_WIDTH / 2, y + 22, "kept", "#FFFFFF", 15, 600, "middle")
-            )
+            cell, text = _filled_rect(x, y, 34, colour), ("kept", "#FFFFFF", 15, 600)
         elif part == "architecture" and "graph" in format_.keeps:
-            drawn.append(
-                _outlined_rect(x, y, colour, "")
-                + _svg_text(x + COLUMN_WIDTH / 2, y + 22, "as a graph", ink, 15, 400, "middle")
-            )
+            cell, text = _outlined_rect(x, y, colour, ""), ("as a graph", ink, 15, 400)
         else:
-            drawn.append(
-                _outlined_rect(x, y, faint, "5 5")
-                + _svg_text(x + COLUMN_WIDTH / 2, y + 22, "not kept", faint, 14, 400, "middle")
-            )
-    return "".join(drawn)
+            cell, text = _outlined_rect(x, y, faint, "5 5"), ("not kept", faint, 14, 400)
+        shapes += [cell, _svg_text(x + COLUMN_WIDTH / 2, y + 22, *text, "middle")]
+    return "".join(shapes)
 
 
-def _filled_rect(x: float, y: float, width: float, height: float, fill: str) -> str:
-    return f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="9" fill="{fill}"/>'
+def _filled_rect(x: float, y: float, height: float, fill: str) -> str:
+    return f'<rect x="{x}" y="{y}" width="{COLUMN_WIDTH}" height="{height}" rx="9" fill="{fill}"/>'
 
 
 def _outlined_rect(x: float, y: float, stroke: str, dashes: str) -> str:

@@ -1,4 +1,4 @@
-"""What the Bring in page shows: what is taken, the files, what was checked, and what came of it."""
+"""Parts of the Bring in page: what is accepted, the form, what was checked, and the result."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ from core.runtimes.adapters import choose_signature
 from core.text.labels import format_size
 from ui.artifact_detail import show_not_run
 from ui.components import escape_markdown, show_error, trust_badge, verdict_badge
-from ui.navigation import PAGES, go
+from ui.navigation import go
 from ui.session import current_jobs
 
 ACCEPTED_FILES = (
@@ -34,18 +34,18 @@ RULE_HELP = "The name of the check that it did not pass. It stays the same, for 
 
 
 def show_accepted_files(jobs: Jobs) -> None:
-    """What can be brought in, what is checked, and whether it can be run here."""
+    """Show what can be imported, what is checked, and whether it can be run here."""
     st.markdown(ACCEPTED_FILES)
     st.caption(VALIDATION_CAPTION)
-    state = jobs.worker.state()
-    if state.phase == "ready" and not jobs.config.run_unconfined:
-        found = _cached_sandbox_check(jobs)
-        if not found.blocked:
-            st.warning(
-                "The sandbox is not whole on this computer, so a file that you bring in is checked, kept and can be "
-                f"downloaded, but it is not run. {escape_markdown(found.sentence)}",
-                icon=":material/gpp_maybe:",
-            )
+    if jobs.worker.state().phase != "ready" or jobs.config.run_unconfined:
+        return
+    check = _cached_sandbox_check(jobs)
+    if not check.blocked:
+        st.warning(
+            "The sandbox is not whole on this computer, so a file that you bring in is checked, kept and can be "
+            f"downloaded, but it is not run. {escape_markdown(check.sentence)}",
+            icon=":material/gpp_maybe:",
+        )
 
 
 @st.cache_data(show_spinner="Trying the sandbox …", ttl=3600)
@@ -54,31 +54,33 @@ def _cached_sandbox_check(_jobs: Jobs) -> Any:
 
 
 def show_import_form(demos: Sequence[Demo]) -> dict[str, Any] | None:
-    """The form; what was filled in when it is sent."""
+    """Show the form. Returns what was filled in when it is submitted."""
     with st.form("bring-in", enter_to_submit=False):
-        # Of any ending: what a file of another one is, and what to do with it, the gate says and not the browser.
+        # Of any ending: what an unsupported file is, and what to do with it, the validation says and not the browser.
         files = st.file_uploader("Model", None, accept_multiple_files=True, key="brought", help=FILES_HELP)
         st.caption(_upload_limits())
         name = st.text_input("Name", placeholder="as the file", help="What it is to be called in the library.")
         with st.expander("For checkpoints, and for models with several signatures", icon=":material/tune:"):
             demo, signature = _show_advanced_fields(demos)
-        sent = st.form_submit_button("Bring in", type="primary", icon=":material/upload_file:", key=IMPORT_BUTTON)
-    if not sent:
+        is_submitted = st.form_submit_button(
+            "Bring in", type="primary", icon=":material/upload_file:", key=IMPORT_BUTTON
+        )
+    if not is_submitted:
         return None
     return {"files": files, "label": name.strip(), "demo": demo, "signature": signature.strip()}
 
 
 def _upload_limits() -> str:
-    """How much a browser may send, and the way for what is larger."""
-    here, most = st.get_option("server.maxUploadSize"), current_jobs().config.upload_mib
+    """How much a browser may send, and the command for what is larger."""
+    in_browser, most = st.get_option("server.maxUploadSize"), current_jobs().config.upload_mib
     command = "or a folder: `roundtrip import PATH`"
-    if most <= here:
+    if most <= in_browser:
         return f"Up to {most:,} MiB each; {command}."
-    return f"Up to {here:,} MiB each. Larger, up to {most:,} MiB, {command}."
+    return f"Up to {in_browser:,} MiB each. Larger, up to {most:,} MiB, {command}."
 
 
 def _show_advanced_fields(demos: Sequence[Demo]) -> tuple[str | None, str]:
-    """Whose code builds the layers of a checkpoint, and which signature is asked; what few files need."""
+    """Show what few files need: the demo whose code builds a checkpoint's layers, and the signature that answers."""
     left, right = st.columns(2)
     labels = {demo.key: demo.label for demo in demos}
     demo = left.selectbox(
@@ -97,14 +99,14 @@ def _show_advanced_fields(demos: Sequence[Demo]) -> tuple[str | None, str]:
 
 
 def start_import(jobs: Jobs, request: dict[str, Any]) -> Job | None:
-    """Copy the files to the disk, let go of what the widget holds, and begin."""
+    """Copy the files to the disk, free the bytes that the widget holds, and start the job."""
     files = request.pop("files")
     if not files:
         st.warning("Choose a file first.", icon=":material/upload_file:")
         return None
     try:
-        received = store_upload(jobs.library, [(one.name, one) for one in files])
-        job = jobs.import_model(**received._asdict(), **request)
+        upload = store_upload(jobs.library, [(file.name, file) for file in files])
+        job = jobs.import_model(**upload._asdict(), **request)
     except RoundtripError as error:
         show_error(error)
         return None
@@ -113,72 +115,64 @@ def start_import(jobs: Jobs, request: dict[str, Any]) -> Job | None:
 
 
 def show_import_title(job: Job) -> None:
-    """What is being brought in, and whether it was let in."""
+    """Show what is being imported, and that it was not where it was refused."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(escape_markdown(job.title), anchor=False, width="content")
         if job.state == "failed":
-            said = "Not run" if job.request.get("again") else "Not brought in"
-            st.badge(said, icon=":material/block:", color="red")
+            label = "Not run" if job.request.get("again") else "Not brought in"
+            st.badge(label, icon=":material/block:", color="red")
 
 
 def draw_import_progress(job: Job) -> None:
-    """What was checked so far; of a refusal, its rule."""
+    """Draw what was checked so far, and the rule of a refusal."""
     if not job.is_active and job.state == "failed" and job.error:
-        error = error_from_json(job.error)
-        rule = getattr(error, "rule", "")
-        again = job.request.get("again")
-        kept = "What had been kept stays as it was." if again else "Nothing of the file was kept."
+        rule = getattr(error_from_json(job.error), "rule", "")
+        is_reimport = job.request.get("again")
+        kept = "What had been kept stays as it was." if is_reimport else "Nothing of the file was kept."
         st.caption(f"{kept} Rule: {escape_markdown(rule)}" if rule else kept, help=RULE_HELP if rule else None)
     if job.state != "done":
         show_validation_checks(job.detail.get("checks") or [])
 
 
 def show_validation_checks(checks: list[dict[str, str]]) -> None:
-    """Each check that was passed, in order, with what there is to remark; what was left out has another sign."""
-    for one in checks:
-        sign = ":orange[:material/remove:]" if one.get("left") else ":green[:material/check:]"
-        st.markdown(f"{sign} {escape_markdown(one['what'])}." + _remark_text(one))
-
-
-def _remark_text(check: dict[str, str]) -> str:
-    return f"  \n:gray[{escape_markdown(check['remark'])}]" if check["remark"] else ""
+    """Show each check that was passed, in order, with its remark; one that was left out has another sign."""
+    for check in checks:
+        sign = ":orange[:material/remove:]" if check.get("left") else ":green[:material/check:]"
+        remark = f"  \n:gray[{escape_markdown(check['remark'])}]" if check["remark"] else ""
+        st.markdown(f"{sign} {escape_markdown(check['what'])}.{remark}")
 
 
 def show_import_result(jobs: Jobs, job: Job) -> None:
-    """The verdict, what it is, what it takes and gives, what was checked, and the next clicks."""
-    found = job.result
-    one = get_format(found["format"])
+    """Show the verdict, what the model takes and gives, what was checked, and the next actions."""
+    result = job.result
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(escape_markdown(found["name"]), anchor=False, width="content")
+        st.subheader(escape_markdown(result["name"]), anchor=False, width="content")
         trust_badge("brought in")
-        verdict_badge(found["verdict"])
-    st.markdown(_summary_line(one.label, found))
-    if found["verdict"] == Verdict.NOT_RUN:
-        show_not_run(found["artifact"], found["error"])
-    _show_next_actions(found)
+        verdict_badge(result["verdict"])
+    parameters = [f"{result['parameters']:,} parameters"] if result["parameters"] else []
+    facts = [get_format(result["format"]).label, format_size(result["bytes"]), *parameters, result["artifact"]]
+    st.markdown(escape_markdown(" · ".join(facts)))
+    if result["verdict"] == Verdict.NOT_RUN:
+        show_not_run(result["artifact"], result["error"])
+    _show_next_actions(result)
     left, right = st.columns(2)
     with left:
-        _show_specs("Takes", found["inputs"])
-        _show_specs("Gives", found["outputs"])
+        _show_specs("Takes", result["inputs"])
+        _show_specs("Gives", result["outputs"])
     with right, st.container(border=True):
         st.markdown("**What was checked**")
-        show_validation_checks(found["checks"])
-    _offer_other_signatures(jobs, found)
-
-
-def _summary_line(label: str, result: dict[str, Any]) -> str:
-    numbers = f" · {result['parameters']:,} parameters" if result["parameters"] else ""
-    return escape_markdown(f"{label} · {format_size(result['bytes'])}{numbers} · {result['artifact']}")
+        show_validation_checks(result["checks"])
+    _offer_other_signatures(jobs, result)
 
 
 def _show_next_actions(result: dict[str, Any]) -> None:
+    not_run = result["verdict"] == Verdict.NOT_RUN
     with st.container(horizontal=True):
-        if "inspect" in PAGES and st.button("Inspect", icon=":material/search:"):
+        if st.button("Inspect", icon=":material/search:"):
             go("inspect", artifact=result["artifact"])
-        runs = result["verdict"] != Verdict.NOT_RUN
-        if st.button("Convert", type="primary", icon=":material/transform:", disabled=not runs):
+        if st.button("Convert", type="primary", icon=":material/transform:", disabled=not_run):
             go("save", run=result["run"])
-        if st.button("Compare", icon=":material/compare_arrows:", disabled=not runs):
+        if st.button("Compare", icon=":material/compare_arrows:", disabled=not_run):
             go("compare", artifact=result["artifact"])
 
 
@@ -187,30 +181,26 @@ def _show_specs(title: str, specs: list[dict[str, Any]]) -> None:
         return
     st.markdown(f"**{title}**")
     columns = {
-        "Name": [one["name"] for one in specs],
-        "One row": ["of any shape" if one["shape"] is None else describe_shape(one["shape"][1:]) for one in specs],
-        "Kind of value": ["text" if one["dtype"] == "object" else one["dtype"] for one in specs],
+        "Name": [spec["name"] for spec in specs],
+        "One row": ["of any shape" if spec["shape"] is None else describe_shape(spec["shape"][1:]) for spec in specs],
+        "Kind of value": ["text" if spec["dtype"] == "object" else spec["dtype"] for spec in specs],
     }
     st.dataframe(columns, hide_index=True, alt=f"What the model {title.lower()}")
 
 
 def _offer_other_signatures(jobs: Jobs, result: dict[str, Any]) -> None:
-    """Where a file can be asked in several ways: bring the very same bytes in once more, through another."""
-    if len(result["signatures"]) < 2:
+    """Where a file has several signatures, offer to import the same bytes once more through another one."""
+    names = result["signatures"]
+    if len(names) < 2:
         return
-    asked, _ = choose_signature(result["signatures"], result["signature"])
-    others = [name for name in result["signatures"] if name != asked]
+    current, _ = choose_signature(names, result["signature"])
     with st.container(border=True):
-        st.markdown(
-            f"**It can be asked in {len(result['signatures'])} ways**; here it is asked through "
-            f"“{escape_markdown(asked)}”."
-        )
+        text = f"**It can be asked in {len(names)} ways**; here it is asked through “{escape_markdown(current)}”."
+        st.markdown(text)
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            chosen = st.selectbox("Signature", others, key=f"signature-{result['artifact']}", width=320)
-            pressed = st.button("Bring it in through this one", icon=":material/alt_route:")
-    if pressed:
-        go("bring-in", job=_import_again(jobs, result, chosen).id)
-
-
-def _import_again(jobs: Jobs, result: dict[str, Any], signature: str) -> Job:
-    return jobs.reimport_model(result["artifact"], signature=signature, label=f"{result['name']} · {signature}")
+            others = [name for name in names if name != current]
+            signature = st.selectbox("Signature", others, key=f"signature-{result['artifact']}", width=320)
+            is_pressed = st.button("Bring it in through this one", icon=":material/alt_route:")
+    if is_pressed:
+        label = f"{result['name']} · {signature}"
+        go("bring-in", job=jobs.reimport_model(result["artifact"], signature=signature, label=label).id)

@@ -1,4 +1,4 @@
-"""A running job on a page: drawn again and again from its record, until it ends."""
+"""A job on a page: drawn again and again from its record while it runs, and its outcome at the end."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -11,43 +11,46 @@ from core.text.labels import format_duration
 from ui.components import escape_markdown, show_error
 from ui.session import current_jobs
 
-REFRESH_SECONDS = 0.5  # seconds between two looks at a running job
+REFRESH_INTERVAL = 0.5  # seconds between two updates of a running job
 
 
 def job_from_query(kind: str, buttons: Iterable[str] = ()) -> Job | None:
-    """The job that the address names; one that is under way is put there, so that a reload and a second tab find its
-    end, too. Whoever presses one of the `buttons` (their keys) begins their own, whatever another has begun since.
-    None where there is none. Raises UnknownName, and InputError for a job of another kind."""
-    jobs, pressed = current_jobs(), any(st.session_state.get(key) for key in buttons)
-    if (
-        "job" not in st.query_params
-        and not pressed
-        and (active := next((one for one in jobs.job_store.list_jobs(kind) if one.is_active), None))
-    ):
-        st.query_params["job"] = active.id
-    if not (shown := st.query_params.get("job")):
+    """The job that the address names; None where it names none.
+
+    A running job of this kind is put into the address, so that a reload and a second tab find its end, too; not where
+    one of the `buttons` (their keys) was pressed, which starts another. Raises UnknownName, and InputError for a job of
+    another kind.
+    """
+    store = current_jobs().job_store
+    if "job" not in st.query_params and not any(st.session_state.get(key) for key in buttons):
+        for job in store.list_jobs(kind):
+            if job.is_active:
+                st.query_params["job"] = job.id
+                break
+    id_ = st.query_params.get("job")
+    if not id_:
         return None
-    job = jobs.job_store.read(shown)
+    job = store.read(id_)
     if job.kind != kind:
-        raise InputError("This is no job of this page.", received=shown, cure="Open it where it was started.")
+        raise InputError("This is no job of this page.", received=id_, cure="Open it where it was started.")
     return job
 
 
 def follow_job(job: Job, draw: Callable[[Job], None]) -> None:
     """Draw a job with its progress and a Cancel button while it runs; when it ends, the page is run again."""
 
-    @st.fragment(run_every=REFRESH_SECONDS if job.is_active else None)
-    def live() -> None:
-        seen = current_jobs().job_store.read(job.id)
-        if seen.is_active:
-            _draw_progress(seen)
+    @st.fragment(run_every=REFRESH_INTERVAL if job.is_active else None)
+    def draw_current_state() -> None:
+        current = current_jobs().job_store.read(job.id)
+        if current.is_active:
+            _draw_progress(current)
         else:
-            _show_outcome(seen)
-        draw(seen)
-        if job.is_active and not seen.is_active:
+            _show_outcome(current)
+        draw(current)
+        if job.is_active and not current.is_active:
             st.rerun()
 
-    live()
+    draw_current_state()
 
 
 def _draw_progress(job: Job) -> None:
@@ -68,36 +71,31 @@ def _progress_text(job: Job) -> str:
     if state.phase == "warming" and job.progress == 0:
         return f"TensorFlow is warming up, {format_duration(state.seconds)}"
     left = _seconds_left(job)
-    return f"{escape_markdown(job.note) or 'Starting'}{f' · about {format_duration(left)} left' if left else ''}"
+    return (escape_markdown(job.note) or "Starting") + (f" · about {format_duration(left)} left" if left else "")
 
 
 def _seconds_left(job: Job) -> float | None:
-    """What the job says itself; else from the pace so far, and not before a twentieth is done."""
+    """What the job says itself; else an estimate from the pace so far, and not before a twentieth is done."""
     if "seconds_left" in job.detail:
         return job.detail["seconds_left"]
     if not job.started or job.progress < 0.05:
         return None
-    spent = (datetime.now(UTC) - datetime.fromisoformat(job.started)).total_seconds()
-    return spent * (1 - job.progress) / job.progress
+    elapsed = (datetime.now(UTC) - datetime.fromisoformat(job.started)).total_seconds()
+    return elapsed * (1 - job.progress) / job.progress
 
 
 def _show_outcome(job: Job) -> None:
     if job.state == "failed" and job.error:
         show_error(job.error)
     elif job.state == "cancelled":
-        done = sum(row["state"] == "done" for row in job.format_rows.values())
-        kept = (
-            f"{done} of {len(job.format_rows)} were done before, and are in the library" if done else "Nothing was kept"
-        )
-        kept = "Nothing was changed" if job.kind == "verify" else kept
+        kept = "Nothing was changed" if job.kind == "verify" else _kept_text(job)
         kept = "The best that was found until then stands below" if job.detail.get("best") else kept
         st.info(f"Cancelled. {kept}; start it again when you like.", icon=":material/stop_circle:")
     elif job.state == "interrupted":
-        done = sum(row["state"] == "done" for row in job.format_rows.values())
-        kept = (
-            f"{done} of {len(job.format_rows)} were done before, and are in the library" if done else "Nothing was kept"
-        )
-        st.warning(
-            f"The server was stopped in the middle of this. {kept}; start it again when you like.",
-            icon=":material/warning:",
-        )
+        text = f"The server was stopped in the middle of this. {_kept_text(job)}; start it again when you like."
+        st.warning(text, icon=":material/warning:")
+
+
+def _kept_text(job: Job) -> str:
+    done = sum(row["state"] == "done" for row in job.format_rows.values())
+    return f"{done} of {len(job.format_rows)} were done before, and are in the library" if done else "Nothing was kept"

@@ -1,4 +1,4 @@
-"""All pages of the app, and the way from one to another."""
+"""The pages of the app, and how to go to one."""
 
 from pathlib import Path
 from typing import Any
@@ -9,48 +9,35 @@ PAGES_FOLDER = Path(__file__).resolve().parent.parent / "pages"
 
 # Page: title, icon, and what it is for.
 PAGES = {
-    "home": ("Home", ":material/home:", "What Roundtrip is, what is in the library, and what to do next."),
-    "train": ("Train", ":material/model_training:", "Train a demo model and watch it learn."),
-    "bring-in": (
-        "Bring in",
-        ":material/upload_file:",
-        "Bring in a model from outside: checked, and run in a sandbox only.",
-    ),
-    "save": ("Save", ":material/save:", "Save a trained model in any formats, each proven by a reload."),
-    "library": (
-        "Library",
-        ":material/inventory_2:",
-        "Every saved artifact: find, download, remove, choose to compare.",
-    ),
-    "inspect": ("Inspect", ":material/search_insights:", "Look into an artifact, or hold two against each other."),
-    "formats": ("Formats", ":material/table_chart:", "What survives in which format, measured on a run of yours."),
-    "compare": ("Compare", ":material/compare_arrows:", "Reload artifacts and hold their answers side by side."),
-    "resume": ("Resume", ":material/resume:", "Train copies on beside the live model, and see who lost the thread."),
-    "health": (
-        "Health",
-        ":material/health_and_safety:",
-        "Whether everything is as it was kept, and how this machine does.",
-    ),
+    "home": ("Home", "home", "What Roundtrip is, what is in the library, and what to do next."),
+    "train": ("Train", "model_training", "Train a demo model and watch it learn."),
+    "bring-in": ("Bring in", "upload_file", "Bring in a model from outside: checked, and run in a sandbox only."),
+    "save": ("Save", "save", "Save a trained model in any formats, each proven by a reload."),
+    "library": ("Library", "inventory_2", "Every saved artifact: find, download, remove, choose to compare."),
+    "inspect": ("Inspect", "search_insights", "Look into an artifact, or hold two against each other."),
+    "formats": ("Formats", "table_chart", "What survives in which format, measured on a run of yours."),
+    "compare": ("Compare", "compare_arrows", "Reload artifacts and hold their answers side by side."),
+    "resume": ("Resume", "resume", "Train copies on beside the live model, and see who lost the thread."),
+    "health": ("Health", "health_and_safety", "Whether everything is as it was kept, and how this machine does."),
 }
 
-# Where a page's address is not its key: "/health" is the server's own answer to who asks whether it is up.
+# Where a page's address is not its key: at "/health" the server says whether it is up.
 URL_PATHS = {"home": None, "health": "condition"}
 
 
 def get_page(key: str) -> Any:
     """The page of that key."""
     title, icon, help_ = PAGES[key]
-    path = URL_PATHS.get(key, key)
     return st.Page(
         PAGES_FOLDER / f"{key.replace('-', '_')}.py",
         title=title,
-        icon=icon,
+        icon=f":material/{icon}:",
         help=help_,
-        url_path=path,
+        url_path=URL_PATHS.get(key, key),
         default=key == "home",
     )
 
 
 def go(key: str, **query: Any) -> None:
-    """Go to a page, with ids for its address bar."""
+    """Go to a page, with these query parameters."""
     st.switch_page(get_page(key), query_params=query or None)

@@ -1,4 +1,4 @@
-"""Answers row by row: what each copy said to each row, those that disagree first, and one row close up."""
+"""Predictions row by row: what each copy gave for each row, those that disagree first, and one row close up."""
 
 from typing import Any, NamedTuple
 
@@ -19,13 +19,24 @@ from ui.components import escape_markdown
 from ui.query_params import bind_select
 from ui.session import current_jobs
 
-MAX_INPUT_COLUMNS = 8  # columns of inputs beside the answers
+MAX_INPUT_COLUMNS = 8  # columns of inputs beside the predictions
 MAX_ROWS = 500  # rows of one table
+CLOSE_UP = 128  # pixels of the longer side of a picture
 ROW_ORDERS = {"distance": "Largest difference first", "row": "As they were asked"}
 
 
 class PredictionRows(NamedTuple):
-    """The rows of one table, for one output: what was asked, the baseline's answers, and what each copy said."""
+    """The rows of one table, for one output.
+
+    Attributes:
+        rows: Their numbers in the input set.
+        image_shape: Height and width of an input that is a picture; `output_shape` of an output that is one.
+        labels: The name of each class; empty where the output has none.
+        truth: The true values, where they are known.
+        baseline: The baseline's predictions.
+        predictions: Those of each copy, by its name; `changed` says in which rows they are others.
+        distance: The largest distance of any copy from the baseline.
+    """
 
     rows: np.ndarray
     inputs: Arrays
@@ -40,109 +51,108 @@ class PredictionRows(NamedTuple):
 
 
 def show_predictions(run: Run, job: Job, names: dict[str, str]) -> None:
-    """The table of answers to one output, and the selected row close up.
+    """Show the table of predictions of one output, and the selected row close up.
 
-    `names` are those of the baseline (first) and of every copy that answered; `run` is the baseline's.
+    `names` are those of the baseline (first) and of every copy that gave predictions; `run` is the baseline's.
     """
-    answers, baseline = current_jobs().predictions(job.id), job.result["baseline"]
+    store, baseline = current_jobs().predictions(job.id), job.result["baseline"]
     names = _furthest_first(job, names)
-    outputs = list(answers.output_sources(baseline))
+    outputs = list(store.output_sources(baseline))
     left, middle, right = st.columns([2, 2, 2], vertical_alignment="bottom")
     output = outputs[0]
     if len(outputs) > 1:
         output = right.segmented_control(
             "Output", outputs, default=output, required=True, format_func=escape_markdown, key="out"
         )
-    changed, distance = _changed_and_distance(answers, [id_ for id_ in names if id_ != baseline])
+    changed, distance = _changed_and_distance(store, [id_ for id_ in names if id_ != baseline])
     bound = bind_select("order", list(ROW_ORDERS))
-    order = left.segmented_control("Order", **bound, required=True, format_func=ROW_ORDERS.get)
-    words = f"Only where they disagree ({int(changed.sum()):,})"
-    only = middle.toggle(words, disabled=not changed.any(), key="only", bind="query-params") and changed.any()
-    rows = _order_rows(changed, distance, order, only)
+    order = left.segmented_control("Order", **bound, required=True, format_func=ROW_ORDERS.__getitem__)
+    label = f"Only where they disagree ({int(changed.sum()):,})"
+    only_changed = middle.toggle(label, disabled=not changed.any(), key="only", bind="query-params")
+    rows = np.flatnonzero(changed) if only_changed and changed.any() else np.arange(len(changed))
+    if order == "distance":
+        # A changed prediction stands above any unchanged one, however far that is.
+        rows = rows[np.lexsort((rows, -distance[rows], ~changed[rows]))]
     rows = _put_requested_row_first(rows, len(changed))
     if len(rows) > MAX_ROWS:
         st.caption(f"The first {MAX_ROWS:,} of {len(rows):,} rows.")
-    shown = _load_rows(run, job, output, rows[:MAX_ROWS], names, distance)
-    picked = _show_prediction_table(shown, names)
-    if picked is not None:
-        _show_row(shown, picked, names)
+    table = _load_rows(run, job, output, rows[:MAX_ROWS], names, distance)
+    position = _show_prediction_table(table, names[baseline])
+    if position is not None:
+        _show_row(table, position, names[baseline])
 
 
 def _furthest_first(job: Job, names: dict[str, str]) -> dict[str, str]:
     """The baseline, then the copies that are furthest from it: on a narrow screen the last columns are out of sight."""
     outcomes, baseline = job.result["outcomes"], job.result["baseline"]
-    others = sorted((id_ for id_ in names if id_ != baseline), key=lambda id_: -(outcomes[id_]["max_abs"] or 0.0))
-    return {id_: names[id_] for id_ in (baseline, *others)}
+    copies = sorted((id_ for id_ in names if id_ != baseline), key=lambda id_: -(outcomes[id_]["max_abs"] or 0.0))
+    return {id_: names[id_] for id_ in (baseline, *copies)}
 
 
-def _changed_and_distance(predictions: PredictionStore, ids: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """For each row whether any copy's answer changed, and the largest distance from the baseline."""
-    kept = [predictions.read_row_distances(id_) for id_ in ids]
-    return np.logical_or.reduce([one[0] for one in kept]), np.maximum.reduce([one[1] for one in kept])
-
-
-def _order_rows(changed: np.ndarray, distance: np.ndarray, order: str, only_changed: bool) -> np.ndarray:
-    rows = np.flatnonzero(changed) if only_changed else np.arange(len(changed))
-    if order == "distance":
-        # A changed answer stands above any unchanged one, however far that is.
-        rows = rows[np.lexsort((rows, -distance[rows], ~changed[rows]))]
-    return rows
+def _changed_and_distance(store: PredictionStore, ids: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """For each row whether any copy's prediction changed, and the largest distance from the baseline."""
+    changed, distances = zip(*(store.read_row_distances(id_) for id_ in ids), strict=True)
+    return np.logical_or.reduce(changed), np.maximum.reduce(distances)
 
 
 def _put_requested_row_first(rows: np.ndarray, total: int) -> np.ndarray:
-    """The row that the address asks for stands first, and so is the one that is shown close up."""
-    asked = st.query_params.get("row", "")
-    if not asked.isdecimal() or int(asked) >= total:
+    """The row that the address names stands first, and so is the one that is shown close up."""
+    text = st.query_params.get("row", "")
+    if not text.isdecimal() or int(text) >= total:
         return rows
-    row = int(asked)
-    st.button(
-        f"Row {row:,} stands first. Back to the order",
-        icon=":material/undo:",
-        type="tertiary",
-        on_click=st.query_params.pop,
-        args=("row", None),
-    )
+    row = int(text)
+    label = f"Row {row:,} stands first. Back to the order"
+    st.button(label, icon=":material/undo:", type="tertiary", on_click=_clear_requested_row)
     return np.concatenate([[row], rows[rows != row]])
+
+
+def _clear_requested_row() -> None:
+    st.query_params.pop("row", None)
 
 
 def _load_rows(
     run: Run, job: Job, output: str, rows: np.ndarray, names: dict[str, str], distance: np.ndarray
 ) -> PredictionRows:
-    answers, kept = current_jobs().predictions(job.id), current_jobs().inputs
-    baseline = job.result["baseline"]
-    live = answers.read_rows(baseline, output, rows)
-    labels = run.labels if live.ndim == 2 and live.shape[1] == len(run.labels) else []
-    given, changed = {}, {}
-    for id_ in names:
-        if id_ != baseline:
-            given[id_] = answers.read_rows(id_, _matching_output(job, id_, output), rows)
-            changed[id_] = answers.read_row_distances(id_)[0][rows]
-    shape = get_demo(run.demo).output_image_shapes.get((run.settings or {}).get("dataset", "")) if run.demo else None
-    truth = find_targets(output, list(answers.output_sources(baseline)), kept.read_targets(job.result["inputs"]))
-    inputs = kept.read_rows(job.result["inputs"], rows)
-    truth = None if truth is None else truth[rows]
-    return PredictionRows(rows, inputs, run.image_shape, shape, labels, truth, live, given, changed, distance[rows])
+    store, inputs, (baseline, *copies) = current_jobs().predictions(job.id), current_jobs().inputs, names
+    input_set, outcomes = job.result["inputs"], job.result["outcomes"]
+    reference = store.read_rows(baseline, output, rows)
+    predictions, changed = {}, {}
+    for id_ in copies:
+        matching = next(pair["answer"] for pair in outcomes[id_]["pairs"] if pair["reference"] == output)
+        predictions[names[id_]] = store.read_rows(id_, matching, rows)
+        changed[names[id_]] = store.read_row_distances(id_)[0][rows]
+    truth = find_targets(output, list(store.output_sources(baseline)), inputs.read_targets(input_set))
+    dataset = (run.settings or {}).get("dataset", "")
+    return PredictionRows(
+        rows,
+        inputs.read_rows(input_set, rows.tolist()),
+        run.image_shape,
+        get_demo(run.demo).output_image_shapes.get(dataset) if run.demo else None,
+        run.labels if reference.ndim == 2 and reference.shape[1] == len(run.labels) else [],
+        None if truth is None else truth[rows],
+        reference,
+        predictions,
+        changed,
+        distance[rows],
+    )
 
 
-def _matching_output(job: Job, id_: str, output: str) -> str:
-    """How a copy calls an output of the baseline."""
-    pairs = job.result["outcomes"][id_]["pairs"]
-    return next(pair["answer"] for pair in pairs if pair["reference"] == output)
-
-
-def _show_prediction_table(shown_rows: PredictionRows, names: dict[str, str]) -> int | None:
-    """One line a row, and the place of the selected one (the first, to begin with)."""
-    columns, config = _input_columns(shown_rows)
-    say, (baseline, *_) = PredictionLabeler(shown_rows.labels), names.values()
-    if shown_rows.truth is not None:
-        columns["Truth"] = [say.label_target(truth) for truth in shown_rows.truth]
-    columns[baseline] = [say.label_prediction(values) for values in shown_rows.baseline]
-    for id_, answers in shown_rows.predictions.items():
-        name, changed = names[id_], shown_rows.changed[id_]
-        columns[name] = [_prediction_text(say, *one) for one in zip(answers, shown_rows.baseline, changed, strict=True)]
-        if shown_rows.labels:
-            columns[f"{name}, bars"] = [_finite_values(values) for values in answers]
-            meaning = f"{name}: the probability of each class, {', '.join(shown_rows.labels)}."
+def _show_prediction_table(table: PredictionRows, baseline: str) -> int | None:
+    """Show one line for each row. Returns the position of the selected one (the first, to begin with)."""
+    columns, config = _input_columns(table)
+    labeler = PredictionLabeler(table.labels)
+    if table.truth is not None:
+        columns["Truth"] = [labeler.label_target(truth) for truth in table.truth]
+    columns[baseline] = reference = [labeler.label_prediction(values) for values in table.baseline]
+    for name, predictions in table.predictions.items():
+        labels = [labeler.label_prediction(values) for values in predictions]
+        columns[name] = [
+            f"{label} ≠ {other}, changed" if changed else label
+            for label, other, changed in zip(labels, reference, table.changed[name], strict=True)
+        ]
+        if table.labels:
+            columns[f"{name}, bars"] = [_finite_values(values) for values in predictions]
+            meaning = f"{name}: the probability of each class, {', '.join(table.labels)}."
             config[f"{name}, bars"] = st.column_config.BarChartColumn("Probabilities", y_min=0, y_max=1, help=meaning)
     event = st.dataframe(
         columns,
@@ -151,68 +161,61 @@ def _show_prediction_table(shown_rows: PredictionRows, names: dict[str, str]) ->
         selection_mode="single-row",
         column_config=config,
         row_height=38,
-        height=min(420, 60 + 38 * max(len(shown_rows.rows), 1)),
-        key=f"answers-{st.query_params.get('row', '')}",  # a selection is of places, which another first row moves
+        height=min(420, 60 + 38 * max(len(table.rows), 1)),
+        key=f"answers-{st.query_params.get('row', '')}",  # a selection is of positions, which another first row moves
         alt="Each row that was asked, with the answer of the baseline and of each artifact",
     )
-    chosen = [row for row in event.selection.rows if row < len(shown_rows.rows)]
-    return (chosen[0] if chosen else 0) if len(shown_rows.rows) else None
+    selected = [position for position in event.selection.rows if position < len(table.rows)]
+    return (selected[0] if selected else 0) if len(table.rows) else None
 
 
-def _input_columns(shown_rows: PredictionRows) -> tuple[dict[str, list[Any]], dict[str, Any]]:
-    """What was asked: a picture, or the inputs as text."""
-    columns: dict[str, list[Any]] = {"Row": shown_rows.rows.tolist()}
-    columns["Largest difference"] = [f"{value:.3g}" for value in shown_rows.distance]
+def _input_columns(table: PredictionRows) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+    """The columns of the inputs, each a picture or values, and the configuration of columns."""
+    columns: dict[str, list[Any]] = {"Row": table.rows.tolist()}
+    columns["Largest difference"] = [f"{value:.3g}" for value in table.distance]
     config: dict[str, Any] = {"Row": st.column_config.NumberColumn(width="small")}
-    if shown_rows.image_shape:
-        pixels = next(iter(shown_rows.inputs.values()))
-        columns["Picture"] = [row_image_url(one, shown_rows.image_shape) for one in pixels]
+    if table.image_shape:
+        pixels = next(iter(table.inputs.values()))
+        columns["Picture"] = [row_image_url(row, table.image_shape) for row in pixels]
         config["Picture"] = st.column_config.ImageColumn(width="small")
         return columns, config
-    for name, array in list(shown_rows.inputs.items())[:MAX_INPUT_COLUMNS]:
-        columns[f"in: {name}"] = [format_values(one) for one in array]
+    for name, array in list(table.inputs.items())[:MAX_INPUT_COLUMNS]:
+        columns[f"in: {name}"] = [format_values(row) for row in array]
     return columns, config
 
 
-def _prediction_text(labeler: PredictionLabeler, values: np.ndarray, baseline: np.ndarray, changed: bool) -> str:
-    """An answer, marked by words where it is not the baseline's."""
-    said = labeler.label_prediction(values)
-    return f"{said} ≠ {labeler.label_prediction(baseline)}, changed" if changed else said
-
-
 def _finite_values(values: np.ndarray) -> list[float]:
-    return [float(value) for value in np.nan_to_num(values.astype("float64"))]
+    return np.nan_to_num(values.astype("float64")).tolist()
 
 
-def _show_row(shown_rows: PredictionRows, position: int, names: dict[str, str]) -> None:
-    """One row close up: the picture that was asked, and everybody's answer as bars or as a picture."""
-    if not (shown_rows.labels or shown_rows.output_shape):
+def _show_row(table: PredictionRows, position: int, baseline: str) -> None:
+    """Show one row close up: its picture, and all predictions as bars or as pictures."""
+    if not (table.labels or table.output_shape):
         return
-    row = int(shown_rows.rows[position])
+    row = int(table.rows[position])
     st.markdown(f"**Row {row}, close up**")
     left, right = st.columns([1, 4], vertical_alignment="center")
-    if shown_rows.image_shape:
-        pixels = next(iter(shown_rows.inputs.values()))[position]
-        left.image(row_image_url(pixels, shown_rows.image_shape, 128), "asked", 128, alt=f"The picture of row {row}")
-    (baseline, *_) = names.values()
-    answers = {baseline: shown_rows.baseline} | {names[id_]: array for id_, array in shown_rows.predictions.items()}
-    if shown_rows.labels:
-        drawn = {name: _finite_values(array[position]) for name, array in answers.items()}
+    if table.image_shape:
+        image = row_image_url(next(iter(table.inputs.values()))[position], table.image_shape, CLOSE_UP)
+        left.image(image, "asked", CLOSE_UP, alt=f"The picture of row {row}")
+    predictions = {name: array[position] for name, array in ({baseline: table.baseline} | table.predictions).items()}
+    if table.labels:
+        figure = probability_bars(table.labels, {name: _finite_values(values) for name, values in predictions.items()})
         alt = f"Probabilities of each class for row {row}"
-        right.plotly_chart(probability_bars(shown_rows.labels, drawn), config=PLOTLY_CONFIG, alt=alt, key="close-up")
-        return
-    with right, st.container(horizontal=True):
-        for name, array in answers.items():
-            _show_output_image(array[position], shown_rows.baseline[position], shown_rows.output_shape, name, row)
+        right.plotly_chart(figure, config=PLOTLY_CONFIG, alt=alt, key="close-up")
+    elif table.output_shape:
+        with right, st.container(horizontal=True):
+            for name, values in predictions.items():
+                _show_output_image(values, predictions[baseline], table.output_shape, name, row)
 
 
 def _show_output_image(values: np.ndarray, baseline: np.ndarray, shape: tuple[int, int], name: str, row: int) -> None:
-    """The picture that somebody answered, and under it where it is not the baseline's."""
-    values, baseline = values.astype("float32"), baseline.astype("float32")
+    """Show a prediction that is a picture, and its difference from the baseline's below it where there is one."""
+    values, difference = values.astype("float32"), np.abs(values.astype("float32") - baseline.astype("float32"))
     with st.container(width="content"):
-        st.image(row_image_url(values, shape, 128), name, 128, alt=f"The answer of {name} to row {row}")
-        difference = np.abs(values - baseline)
-        if difference.any():
-            most = float(difference.max())
-            words = f"difference, up to {most:.2g}"
-            st.image(row_image_url(difference / most, shape, 128), words, 128, alt=f"Where {name} differs in row {row}")
+        image = row_image_url(values, shape, CLOSE_UP)
+        st.image(image, name, CLOSE_UP, alt=f"The answer of {name} to row {row}")
+        if most := float(difference.max()):
+            image = row_image_url(difference / most, shape, CLOSE_UP)
+            alt = f"Where {name} differs in row {row}"
+            st.image(image, f"difference, up to {most:.2g}", CLOSE_UP, alt=alt)

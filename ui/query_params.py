@@ -1,4 +1,4 @@
-"""Widgets whose choice stands in the address bar, as ids: reopening the address gives the same page.
+"""Widgets bound to query parameters: the address holds what was chosen, and opening it again gives the same page.
 
 Streamlit's own `bind="query-params"` writes a widget's labels; ids outlive labels, so choices with labels go through
 here.
@@ -11,39 +11,40 @@ import streamlit as st
 
 from core.errors import RoundtripError
 from core.library.records import ID_PATTERN
+from ui.session import current_jobs
 
-ARTIFACT_PARAMS = ("artifact", "beside")  # what takes aliases, too
+ARTIFACT_PARAMS = ("artifact", "beside")  # these take aliases, too
 
 
 def bind_select(name: str, options: Sequence[str], many: bool = False, clears: str = "") -> dict[str, Any]:
     """Keyword arguments that keep a selectbox (or, with `many`, a multiselect) and `?name=` in step.
 
-    What the address asks for and `options` do not offer is passed over. Another choice takes `?forget=` away.
+    Values in the address that are no options are ignored. A new choice removes the parameter `clears`.
     """
-    key, asked = f"in-address-{name}", st.query_params.get_all(name)
-    if _has_changed(key, asked):
-        fitting = [one for one in dict.fromkeys(asked) if one in options]
-        st.session_state[key] = fitting if many else (fitting or list(options))[0]
+    key, requested = f"in-address-{name}", st.query_params.get_all(name)
+    if _has_changed(key, requested):
+        valid = [value for value in dict.fromkeys(requested) if value in options]
+        st.session_state[key] = valid if many else (valid or list(options))[0]
     elif not many and st.session_state[key] not in options:
         st.session_state[key] = options[0]
     elif many:
-        st.session_state[key] = [one for one in st.session_state[key] if one in options]
+        st.session_state[key] = [value for value in st.session_state[key] if value in options]
     return {"options": list(options), "key": key, "on_change": _write_param, "args": (name, key, clears)}
 
 
 def bind_text(name: str, clears: str = "") -> dict[str, Any]:
     """Keyword arguments that keep a text input and `?name=` in step."""
-    key, asked = f"in-address-{name}", st.query_params.get_all(name)
-    if _has_changed(key, asked):
-        st.session_state[key] = asked[-1] if asked else ""
+    key, requested = f"in-address-{name}", st.query_params.get_all(name)
+    if _has_changed(key, requested):
+        st.session_state[key] = requested[-1] if requested else ""
     return {"key": key, "on_change": _write_param, "args": (name, key, clears)}
 
 
 def bind_page(name: str, last: int) -> dict[str, Any]:
-    """Keyword arguments that keep a pagination and `?name=` in step; a page that is none is the nearest."""
-    asked = min(requested_page(name), last)
-    key = f"in-address-{name}-{asked}-{last}"  # another widget for another address: this one takes no new value
-    return {"num_pages": last, "default": asked, "key": key, "on_change": _write_page, "args": (name, key)}
+    """Keyword arguments that keep a pagination and `?name=` in step; beyond the last page it is the last."""
+    page = min(requested_page(name), last)
+    key = f"in-address-{name}-{page}-{last}"  # another widget for another address: this one takes no new value
+    return {"num_pages": last, "default": page, "key": key, "on_change": _write_page, "args": (name, key)}
 
 
 def _write_page(name: str, key: str) -> None:
@@ -51,21 +52,21 @@ def _write_page(name: str, key: str) -> None:
 
 
 def requested_page(name: str) -> int:
-    """The page that the address asks for; the first where it asks for none."""
-    asked = st.query_params.get(name, "")
-    return max(int(asked), 1) if asked.isascii() and asked.isdigit() and len(asked) < 9 else 1
+    """The page in the address; the first where it names none."""
+    text = st.query_params.get(name, "")
+    return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) < 9 else 1
 
 
 def sync_browser_url(state_key: str) -> None:
-    """Have the browser show the address that a link within the page asked for: it follows such a link without."""
-    asked = {one: st.query_params.get_all(one) for one in st.query_params}
-    if st.session_state.get(state_key, asked) != asked:
-        st.query_params.from_dict(asked)
-    st.session_state[state_key] = asked
+    """Have the browser show the address of a link within the page that was followed: by itself it does not."""
+    params = {name: st.query_params.get_all(name) for name in st.query_params}
+    if st.session_state.get(state_key, params) != params:
+        st.query_params.from_dict(params)
+    st.session_state[state_key] = params
 
 
 def _has_changed(key: str, values: list[str]) -> bool:
-    """Whether the address asks for something else than it did, by a link and not by this widget."""
+    """Whether the parameter has another value than before, by a link and not by this widget."""
     if st.session_state.get(f"{key}-seen") == values and key in st.session_state:
         return False
     st.session_state[f"{key}-seen"] = values
@@ -73,26 +74,24 @@ def _has_changed(key: str, values: list[str]) -> bool:
 
 
 def _write_param(name: str, key: str, clears: str) -> None:
-    chosen = st.session_state[key]
-    st.query_params[name] = chosen
-    if chosen == "" or chosen is None:
+    value = st.session_state[key]
+    st.query_params[name] = value
+    if value == "" or value is None:
         st.query_params.pop(name, None)
     st.session_state[f"{key}-seen"] = st.query_params.get_all(name)
     st.query_params.pop(clears, None)
 
 
 def resolve_aliases() -> None:
-    """Put ids in place of the aliases in the address: `?artifact=champion` is the artifact it points to now."""
-    from ui.session import current_jobs
-
+    """Replace aliases in the address by ids: `?artifact=champion` is the artifact that it points to now."""
     for name in ARTIFACT_PARAMS:
-        asked = st.query_params.get_all(name)
-        if any(not ID_PATTERN.fullmatch(one) for one in asked):
-            st.query_params[name] = [_resolve_id(current_jobs().library, one) for one in asked]
+        requested = st.query_params.get_all(name)
+        if any(not ID_PATTERN.fullmatch(text) for text in requested):
+            st.query_params[name] = [_resolve_id(text) for text in requested]
 
 
-def _resolve_id(library: Any, text: str) -> str:
+def _resolve_id(text: str) -> str:
     try:
-        return library.resolve(text)
+        return current_jobs().library.resolve(text)
     except RoundtripError:  # the page says that there is no such artifact
         return text

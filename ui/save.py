@@ -1,9 +1,4 @@
-"""Save page.
-
-What can be taken along of one artifact beside its files: a proof kit, and a folder for TensorFlow Serving.
-
-What the Save page shows: formats to choose from, how each is doing, and what lies on the disk afterwards.
-"""
+"""Parts of the Save page: formats to choose from, how each is doing, and what is on the disk afterwards."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -30,23 +25,25 @@ ROW_STATES = {
 
 
 def choose_formats(run: Run, formats: Sequence[Format]) -> tuple[list[str], dict[str, dict[str, Any]]]:
-    """Cards with a box to tick; those that cannot take this model are disabled, with the reason."""
-    possible = [one.key for one in formats if not one.refusal_reason(run.kind, run.weight_bytes)]
-    first = [key for key in SUGGESTED_FORMATS if key in possible]
+    """Show a card with a checkbox for each format; disabled, with the reason, where it cannot take this model.
+
+    Returns the keys of the chosen formats, and the options of each.
+    """
+    possible = [format_.key for format_ in formats if not format_.refusal_reason(run.kind, run.weight_bytes)]
     with st.container(horizontal=True):
-        st.button(
-            "Choose a few to begin with", icon=":material/star:", on_click=_tick_formats, args=(run.id, first, True)
-        )
-        st.button("Choose all", icon=":material/done_all:", on_click=_tick_formats, args=(run.id, possible, True))
-        st.button("Choose none", icon=":material/remove_done:", on_click=_tick_formats, args=(run.id, possible, False))
-    chosen, options = [], {}
+        for label, icon, keys, is_ticked in (
+            ("Choose a few to begin with", "star", [key for key in SUGGESTED_FORMATS if key in possible], True),
+            ("Choose all", "done_all", possible, True),
+            ("Choose none", "remove_done", possible, False),
+        ):
+            st.button(label, icon=f":material/{icon}:", on_click=_tick_formats, args=(run.id, keys, is_ticked))
+    options: dict[str, dict[str, Any]] = {}
     with st.grid(3, min_column_width=270):
-        for one in formats:
+        for format_ in formats:
             with st.container(border=True, height="stretch"):
-                if _show_format_card(run, one):
-                    chosen.append(one.key)
-                    options[one.key] = {option.key: _show_option(one, option) for option in one.options}
-    return chosen, options
+                if _show_format_card(run, format_):
+                    options[format_.key] = {option.key: _show_option(format_, option) for option in format_.options}
+    return list(options), options
 
 
 def _tick_formats(run_id: str, keys: list[str], is_ticked: bool) -> None:
@@ -56,12 +53,8 @@ def _tick_formats(run_id: str, keys: list[str], is_ticked: bool) -> None:
 
 def _show_format_card(run: Run, format_: Format) -> bool:
     refusal = format_.refusal_reason(run.kind, run.weight_bytes)
-    ticked = st.checkbox(
-        f"**{format_.label}**",
-        key=f"format-{run.id}-{format_.key}",
-        disabled=bool(refusal),
-        help=format_.explains or None,
-    )
+    key, help_ = f"format-{run.id}-{format_.key}", format_.explains or None
+    is_ticked = st.checkbox(f"**{format_.label}**", key=key, disabled=bool(refusal), help=help_)
     if refusal:
         st.caption(f":material/block: {escape_markdown(refusal)}")
         return False
@@ -70,23 +63,24 @@ def _show_format_card(run: Run, format_: Format) -> bool:
         for part in PARTS:
             if part in format_.keeps:
                 st.badge(part, color="violet", help=f"Kept. {PART_MEANINGS[part]}")
-    return ticked
+    return is_ticked
 
 
 def _show_option(format_: Format, option: Option) -> Any:
     key = f"option-{format_.key}-{option.key}"
     if option.choices:
-        at = option.choices.index(option.default)
-        return st.selectbox(option.label, option.choices, index=at, key=key, help=option.help)
+        index = option.choices.index(option.default)
+        return st.selectbox(option.label, option.choices, index=index, key=key, help=option.help)
     if isinstance(option.default, bool):
         return st.toggle(option.label, option.default, key=key, help=option.help)
-    kind = type(option.default)
-    bounds = [None if bound is None else kind(bound) for bound in (option.minimum, option.maximum)]
-    return st.number_input(option.label, *bounds, option.default, key=key, help=option.help)
+    number = type(option.default)
+    least, most = (None if bound is None else number(bound) for bound in (option.minimum, option.maximum))
+    numbers: dict[str, Any] = {"min_value": least, "max_value": most, "value": option.default}
+    return st.number_input(option.label, **numbers, key=key, help=option.help)
 
 
 def draw_save_rows(job: Job) -> None:
-    """One line for each format: what is happening to it, or what came of it."""
+    """Draw one line for each format: what is happening to it, or what came of it."""
     for key, row in job.format_rows.items():
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{get_format(key).label}**", width=230)
@@ -102,9 +96,8 @@ def draw_save_rows(job: Job) -> None:
 def _draw_saved_row(row: dict[str, Any]) -> None:
     verdict_badge(row["verdict"], row["changed_rows"], row["rows"])
     if row["needs_code"]:
-        st.badge(
-            "needs its code", icon=":material/code:", color="gray", help="It loads only with the model's own code."
-        )
+        help_ = "It loads only with the model's own code."
+        st.badge("needs its code", icon=":material/code:", color="gray", help=help_)
     st.markdown(f"{format_size(row['bytes'])} · written in {format_duration(row['seconds'])}", width="content")
     if row.get("reason"):
         st.caption(escape_markdown(row["reason"]))
@@ -113,16 +106,15 @@ def _draw_saved_row(row: dict[str, Any]) -> None:
 
 
 def show_saved_artifacts(job: Job) -> None:
-    """Per result: the reload without and with the code, the files, and the code that saves and loads."""
+    """Show each saved artifact in detail: its reloads, its files, and the code that saves and loads it."""
     for key, row in job.format_rows.items():
         if row["state"] != "done":
             continue
-        one = get_format(key)
-        with st.expander(
-            f"{one.label}: files, code and evidence", icon=":material/folder_open:", on_change="rerun"
-        ) as box:
-            if box.open:
+        format_ = get_format(key)
+        label = f"{format_.label}: files, code and evidence"
+        with st.expander(label, icon=":material/folder_open:", on_change="rerun") as expander:
+            if expander.open:
                 try:
-                    show_artifact_evidence(row["artifact"], one)
+                    show_artifact_evidence(row["artifact"], format_)
                 except RoundtripError as error:  # removed or damaged since
                     show_error(error)

@@ -1,26 +1,26 @@
-"""The one office of the server: its library, its worker and its jobs, as whoever asks may see them. Caching only; the
-work is done in core.
+"""The jobs of the server, with its library and its worker, made once and cached.
 
-What is cached here and elsewhere is cached for all: who asks for it is looked at before.
+What is cached here and elsewhere is cached for all users: permissions are checked before it is read.
 """
 
 import streamlit as st
 
 from core.errors import SignedOut
 from core.jobs import Jobs
+from core.runtimes.reference import Reference
 from ui.auth import current_viewer, is_sign_in_required
 
 
 @st.cache_resource(show_spinner=False)
 def server_jobs() -> Jobs:
-    """The jobs of this server, made once, and kept when a source file is edited. It sees everything: for the server."""
+    """The jobs of this server, for the server itself: they see everything. Kept when a source file is edited."""
     return Jobs()
 
 
 def current_jobs() -> Jobs:
-    """The jobs as the person of this session or request sees them; all of them where nobody signs in.
+    """The jobs as the user of this session or request sees them; all of them where nobody signs in.
 
-    A session whose person is signed out is begun again, and asks for it; anything else raises SignedOut.
+    A session whose user is signed out is run again, and asks them to sign in; anything else raises SignedOut.
     """
     if not is_sign_in_required():
         return server_jobs()
@@ -31,13 +31,13 @@ def current_jobs() -> Jobs:
         raise
 
 
-def load_reference(run_id: str):
+def load_reference(run_id: str) -> Reference:
     """The reference of a run. Raises UnknownName, Damaged."""
-    current_jobs().library.folder(run_id)
+    current_jobs().library.folder(run_id)  # which checks permissions
     return _cached_reference(run_id)
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
-def _cached_reference(run_id: str):
-    """A run never changes, so its id is key enough."""
+def _cached_reference(run_id: str) -> Reference:
+    """By the run's id alone: a run never changes."""
     return current_jobs().library.reference(run_id)
