@@ -1,5 +1,7 @@
 """Train copies of a run on, beside its live model, and see which of them carry on where the training stopped."""
 
+from typing import Any
+
 import streamlit as st
 
 from core.jobs.resume import MAX_EPOCHS
@@ -51,11 +53,17 @@ if not ids:
 request = (run.id, ids, epochs, sources)
 job = jobs.find_resume_job(*request)
 is_started_or_done = job is not None and (job.is_active or is_reusable(job))
+
+
+def start_training(*chosen: Any) -> None:
+    jobs.resume(*chosen)
+
+
 st.button(
     "Train on",
     type="primary",
     icon=":material/play_arrow:",
-    on_click=jobs.resume,
+    on_click=start_training,
     args=request,
     disabled=is_started_or_done,
     help="The same choice gives the same result, which stands below." if is_started_or_done else None,

@@ -7,7 +7,7 @@ What the Health page shows of the machine: the sandbox and its self-test, versio
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -110,7 +110,12 @@ def show_actions() -> None:
 
 
 def _show_start_button(
-    label: str, icon: str, start: Callable[[], Job], active_job: Job | None, help_: str, type_: str = "secondary"
+    label: str,
+    icon: str,
+    start: Callable[[], Job],
+    active_job: Job | None,
+    help_: str,
+    type_: Literal["primary", "secondary"] = "secondary",
 ) -> None:
     if st.button(label, icon=icon, type=type_, disabled=active_job is not None, help=help_):
         st.query_params["job"] = start().id

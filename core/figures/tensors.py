@@ -14,7 +14,7 @@ MAX_NUMBERED = 12  # rows or columns of which each is numbered
 MIN_LOG_SHARE = 1e-9  # where equal tensors stand on a scale that has no zero
 
 
-def value_histogram(edges: list[float], counts: list[int], title: str) -> go.Figure:
+def value_histogram(edges: list[float], counts: list[float], title: str) -> go.Figure:
     """Draw how many values lie in each bin."""
     left, right = np.array(edges[:-1]), np.array(edges[1:])
     figure = go.Figure(

@@ -44,7 +44,7 @@ class HasFormat(HasTrust, Protocol):
     """An artifact, or its line in the list."""
 
     @property
-    def format(self) -> str: ...
+    def format(self) -> str | None: ...
 
 
 def format_size(count: int | None) -> str:
@@ -145,7 +145,7 @@ def short_labels(ids: Iterable[str], entries: Mapping[str, HasFormat], run: HasT
 
 def _short_label(id_: str, entries: Mapping[str, HasFormat], run: HasTrust | None) -> str:
     if id_ in entries:
-        return mark_imported(get_format(entries[id_].format).label, entries[id_])
+        return mark_imported(get_format(entries[id_].format or "").label, entries[id_])
     return live_model_label(run) if id_.startswith("r") else id_
 
 

@@ -27,7 +27,7 @@ STARTED_COMPARISON = "comparison-begun"  # and the comparison that it has starte
 
 def choose_baseline(choices: ArtifactChoices, ids: list[str]) -> str:
     """Choose what copies are compared with: the live model of one of their runs, or an artifact but a single copy."""
-    runs = {choices.entries[id_].run: choices.entries[id_].run_name for id_ in ids}
+    runs = {entry.run or "": entry.run_name or "" for entry in (choices.entries[id_] for id_ in ids)}
     phrases = {id_: live_model_phrase(name, current_jobs().library.run(id_)) for id_, name in runs.items()}
     return choose_artifact(
         choices,
@@ -42,12 +42,12 @@ def choose_baseline(choices: ArtifactChoices, ids: list[str]) -> str:
 
 def choose_code_sources(entries: dict[str, Entry], ids: list[str]) -> dict[str, str]:
     """Choose where the code that a copy lacks comes from, only where there is a choice to make."""
-    sources = {}
+    sources: dict[str, str] = {}
     for id_ in ids:
         labels = {source.key: source.label for source in list_code_sources(current_jobs().library, id_)}
         if next(iter(labels)) != "none":
             sources[id_] = st.selectbox(
-                f"{get_format(entries[id_].format).label} ({id_}): which code builds its layers?",
+                f"{get_format(entries[id_].format or '').label} ({id_}): which code builds its layers?",
                 **bind_select(f"code-{id_}", list(labels)),
                 format_func=labels.__getitem__,
                 help="This copy is half a model, or has layers of its own: something must bring the other half.",

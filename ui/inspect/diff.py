@@ -1,6 +1,8 @@
 """Two artifacts beside each other: what differs, said first; then part by part, with what is the same hidden."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -44,8 +46,8 @@ def show_diff(ours: str, theirs: str) -> None:
     """Tabs over what two artifacts hold; one toggle for all of them, kept in the address."""
     hide = st.toggle("Hide what is the same", value=True, key="hide-same", bind="query-params")
     parts = {"Layers": "layers", "Signatures": "signatures", "Config": "config", "Operators": "operators"}
-    views = {"Weights": lambda: _show_tensor_diff(ours, theirs, hide)}
-    views |= {name: lambda part=part: _show_part_diff(ours, theirs, part, hide) for name, part in parts.items()}
+    views: dict[str, Callable[[], None]] = {"Weights": lambda: _show_tensor_diff(ours, theirs, hide)}
+    views |= {name: partial(_show_part_diff, ours, theirs, part, hide) for name, part in parts.items()}
     views |= {
         "Files": lambda: _show_changes(diff_files(current_jobs(), ours, theirs, include_equal=not hide), "files"),
         "Record": lambda: _show_changes(diff_records(current_jobs(), ours, theirs, include_equal=not hide), "record"),
@@ -107,7 +109,7 @@ def _show_tensor_diff(ours: str, theirs: str, hides_same: bool) -> None:
     if measured := [one for one in away if one.distance and one.distance.changed][:MAX_BARS]:
         figure = tensor_distances(
             [one.ours.display_name for one in measured],
-            [one.distance.relative for one in measured],
+            [one.distance.relative for one in measured if one.distance],
             [_distance_text(one) for one in measured],
         )
         st.plotly_chart(

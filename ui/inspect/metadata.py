@@ -160,7 +160,9 @@ def _show_table(rows: list[dict[str, Any]], columns: dict[str, str], alt: str, w
         "Output shape": st.column_config.TextColumn(help=SHAPE_HELP),
         "Tensor": st.column_config.TextColumn(help="What the graph itself calls it."),
     }
-    chosen = {"on_select": "rerun", "selection_mode": "single-row", "key": widget_key} if widget_key else {}
+    chosen: dict[str, Any] = (
+        {"on_select": "rerun", "selection_mode": "single-row", "key": widget_key} if widget_key else {}
+    )
     event = st.dataframe(shown, hide_index=True, alt=alt, column_config=config, **chosen)
     if len(rows) > MAX_ROWS:
         st.caption(f"The first {MAX_ROWS:,} of {len(rows):,}; all of them: `roundtrip inspect ID --json`.")

@@ -1,5 +1,7 @@
 """The numbers of an artifact: every tensor with its statistics, and one of them as histogram, picture and NPY file."""
 
+from typing import Any
+
 import streamlit as st
 
 from core.errors import RoundtripError
@@ -66,7 +68,7 @@ def _tensor_summary(rows: list[TensorSummary], trust: str) -> str:
 
 def _show_tensor_table(rows: list[TensorSummary]) -> None:
     facts = [one.statistics for one in rows[:MAX_ROWS]]
-    columns = {
+    columns: dict[str, list[Any]] = {
         "Tensor": [one.name for one in rows[:MAX_ROWS]],
         "In the run": [one.alias or "–" for one in rows[:MAX_ROWS]],
         "Shape": [format_shape(one.shape) for one in rows[:MAX_ROWS]],
@@ -76,7 +78,7 @@ def _show_tensor_table(rows: list[TensorSummary]) -> None:
         "Mean": [one.mean for one in facts],
         "Std": [one.std for one in facts],
         "Zeros": [one.zeros for one in facts],
-        "NaN or ∞": [None if one.nan is None else one.nan + one.inf for one in facts],
+        "NaN or ∞": [None if one.nan is None else one.nan + (one.inf or 0) for one in facts],
         "Note": [one.problem or one.note for one in rows[:MAX_ROWS]],
     }
     if not any(columns["Note"]):

@@ -15,7 +15,7 @@ SAVED_ANNOTATIONS = "marks-kept"  # in the session: that marks were just kept
 def edit_annotations(entry: Entry) -> None:
     """A form with the marks of an artifact, and the name of its run."""
     library = current_jobs().library
-    marks, run = library.annotations(entry.id), library.run(entry.run)
+    marks, run = library.annotations(entry.id), library.run(entry.run or "")
     with st.form(f"marks-of-{entry.id}", enter_to_submit=False):
         tags = st.multiselect(
             "Tags",
@@ -52,7 +52,7 @@ def _save_annotations(
         for alias in set(entry.aliases) - set(aliases):
             library.drop_alias(alias)
         if name is not None:
-            library.annotate(entry.run, name=name)
+            library.annotate(entry.run or "", name=name)
     except RoundtripError as error:
         show_error(error)
         return

@@ -35,7 +35,7 @@ OWNER_OPTIONS = {"": "All", "mine": "Mine", "others": "Of others"}  # for who si
 NO_DEMO = "none"  # in the address: of no demo
 UNREADABLE_OPTION = (UNREADABLE, "Unreadable")
 # Views that are worth a click: what is in their address.
-PRESET_VIEWS = {
+PRESET_VIEWS: dict[str, tuple[str, dict[str, str | list[str]]]] = {
     "All": (":material/list:", {}),
     "Pinned": (":material/keep:", {"marked": "pinned"}),
     "With an alias": (":material/arrow_forward:", {"marked": "alias"}),
@@ -95,11 +95,13 @@ def _choose_filters(library: Library) -> dict[str, Any]:
 
 def _multiselect(label: str, name: str, options: dict[str, str]) -> list[str]:
     bound = bind_select(name, list(options), many=True, clears="page")
-    return st.multiselect(label, **bound, format_func=options.get, placeholder="All")
+    return st.multiselect(label, **bound, format_func=options.__getitem__, placeholder="All")
 
 
 def _selectbox(label: str, name: str, options: dict[str, str], **widget: Any) -> str:
-    return st.selectbox(label, **bind_select(name, list(options), clears="page"), format_func=options.get, **widget)
+    return st.selectbox(
+        label, **bind_select(name, list(options), clears="page"), format_func=options.__getitem__, **widget
+    )
 
 
 def is_filtered(query: Query) -> bool:

@@ -27,7 +27,7 @@ def show_artifact_table(entries: list[Entry], key: str) -> list[Entry]:
     """The table, and the entries whose rows are selected in it; under another key, nothing is selected."""
     labels = {one.key: one.label for one in all_formats()}
     columns = {
-        "Format": [labels.get(entry.format, entry.format or "unreadable") for entry in entries],
+        "Format": [labels.get(entry.format or "", entry.format or "unreadable") for entry in entries],
         "Verdict of its reload": [_verdict_text(entry) for entry in entries],
         "Run": [entry.run_name or "" for entry in entries],
         "Marks": [_annotation_texts(entry) for entry in entries],
@@ -81,7 +81,7 @@ def _demo_text(entry: Entry) -> str:
 def _verdict_text(entry: Entry) -> str:
     if entry.problem:
         return f"Unreadable: {entry.problem}"
-    words = Verdict(entry.verdict).label
+    words = Verdict(str(entry.verdict)).label
     return f"{words}, with its code" if entry.needs_code else words
 
 
@@ -114,7 +114,7 @@ def show_artifact_detail(entry: Entry) -> None:
     if entry.problem:
         st.warning(escape_markdown(entry.problem), icon=":material/broken_image:")
         return
-    one = get_format(entry.format)
+    one = get_format(entry.format or "")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(f"{one.label} · {format_size(entry.bytes)}", width="content")
         _show_badges(entry)
@@ -132,7 +132,7 @@ def show_artifact_detail(entry: Entry) -> None:
 
 
 def _show_badges(entry: Entry) -> None:
-    verdict_badge(entry.verdict)
+    verdict_badge(str(entry.verdict))
     trust_badge(entry.trust or "ours")
     if entry.pinned:
         st.badge("pinned", icon=":material/keep:", color="blue", help="It cannot be removed until it is unpinned.")

@@ -67,7 +67,7 @@ def _entry_label(entry: Entry) -> str:
     labels = {one.key: one.label for one in all_formats()}
     run = ""
     with contextlib.suppress(RoundtripError):  # the run is gone, too
-        run = f" · {current_jobs().library.run(entry.run).name}"
+        run = f" · {current_jobs().library.run(entry.run or '').name}"
     return mark_imported(labels.get(entry.format, entry.format) + run, entry)
 
 
