@@ -12,6 +12,7 @@ from ui.compare.inputs import choose_inputs
 from ui.compare.live import LivePanel
 from ui.compare.tabs import show_comparison_tabs
 from ui.compare.verdicts import (
+    Participants,
     choose_baseline,
     choose_code_sources,
     is_comparison_requested,
@@ -41,12 +42,12 @@ if not ids:
     st.stop()
 with right:
     baseline = choose_baseline(choices, ids)
-participants = list(dict.fromkeys([baseline, *ids]))
-require_has_been_run(jobs.library, participants)
-sources = choose_code_sources(entries, [id_ for id_ in participants if id_ in entries])
+all_ids = list(dict.fromkeys([baseline, *ids]))
+require_has_been_run(jobs.library, all_ids)
+sources = choose_code_sources(entries, [id_ for id_ in all_ids if id_ in entries])
 
 run = jobs.library.run(run_id_of(jobs, baseline))
-live = LivePanel(run, participants, sources, short_labels(participants, entries, run))
+live = LivePanel(run, Participants(baseline, ids, short_labels(all_ids, entries, run), entries, sources))
 options = offered_inputs(run, input_specs(jobs.library, baseline), load_reference(run.id))
 inputs = choose_inputs(options, live.draw)
 if inputs is None:
@@ -67,4 +68,4 @@ if current.state == "done":
 if not current.is_active and not is_reusable(current):
     st.button("Compare again", icon=":material/replay:", on_click=st.session_state.update, args=({"again": True},))
 if current.state == "done":
-    show_comparison_tabs(comparison, entries)
+    show_comparison_tabs(comparison)

@@ -12,8 +12,9 @@ from ui.compare.benchmark_charts import CLOSENESS_LABELS, closeness_label
 
 def draw_costs(ids, names, entries, fidelity):
     from ui.compare.benchmark import show_benchmark
+    from ui.compare.verdicts import Participants
 
-    show_benchmark(ids, names, entries, fidelity)
+    show_benchmark(Participants("", ids, names, entries, {}), fidelity)
 
 
 @pytest.fixture

@@ -16,10 +16,12 @@ def open_layers_section(monkeypatch: pytest.MonkeyPatch):
 
     def script(baseline: str, others: list[str], inputs: str) -> None:
         from ui.compare.layers import show_layers
+        from ui.compare.verdicts import Participants
         from ui.session import current_jobs
 
         request = current_jobs().inputs.read(inputs) if inputs else None
-        show_layers(baseline, others, {id_: f"copy {id_}" for id_ in others}, None, request)
+        names = {baseline: "the baseline"} | {id_: f"copy {id_}" for id_ in others}
+        show_layers(Participants(baseline, others, names, {}, {}), request)
 
     def show(jobs: Jobs, baseline: str, *others: str, inputs: str = "") -> AppTest:
         st.cache_resource.clear()

@@ -8,7 +8,6 @@ import streamlit as st
 from core.compare import Verdict
 from core.jobs.benchmark import estimate_seconds, find_last_benchmark
 from core.jobs.benchmark_result import BATCH_SIZES, DEFAULT_REPEATS, BenchmarkResult, pareto_front
-from core.library import Entry
 from core.library.job_store import Job
 from core.text.labels import format_duration, format_timestamp
 from ui.compare.benchmark_charts import (
@@ -17,6 +16,7 @@ from ui.compare.benchmark_charts import (
     show_first_prediction_chart,
     show_trade_off_chart,
 )
+from ui.compare.verdicts import Participants
 from ui.components import escape_markdown, show_error
 from ui.job_progress import follow_job
 from ui.session import current_jobs
@@ -25,20 +25,13 @@ MAX_BUSY_SHARE = 0.2  # share of the processors in use by others from which on t
 NUMBER_WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
-def show_benchmark(
-    ids: list[str],
-    names: dict[str, str],
-    entries: dict[str, Entry],
-    fidelity: dict[str, float | None],
-    sources: dict[str, str] | None = None,
-) -> None:
-    """Show the button, a benchmark under way, and the last one of these artifacts.
+def show_benchmark(participants: Participants, fidelity: dict[str, float | None]) -> None:
+    """Show the button, a benchmark under way, and the last one of the copies.
 
-    Args:
-        fidelity: Largest difference of each from the baseline; None where it did not load or was not compared.
-        sources: Where the code that an artifact lacks comes from (see `Jobs.benchmark`).
+    `fidelity` is the largest difference of each from the baseline; None where it did not load or was not compared.
     """
-    newest, done = find_last_benchmark(current_jobs(), ids, sources or {})
+    ids, names, sources = participants.others, participants.names, participants.sources
+    newest, done = find_last_benchmark(current_jobs(), ids, sources)
     if not newest or not newest.is_active:
         _show_measure_button(ids, sources, is_repeat=done is not None)
     if newest and newest.state != "done":
@@ -46,19 +39,17 @@ def show_benchmark(
     if not done:
         return
     result = BenchmarkResult.model_validate(done.result)
-    good = {}
+    good = {id_: result.costs[id_] for id_ in ids if not result.costs[id_].error}
     for id_ in ids:
         if error := result.costs[id_].error:
             show_error(error, title=escape_markdown(names[id_]))
-        else:
-            good[id_] = result.costs[id_]
     if good:
         batch = _choose_batch(result.machine.busy)
-        _show_result(BenchmarkView(good, names, entries, fidelity, batch))
+        _show_result(BenchmarkView(good, names, participants.entries, fidelity, batch))
         _show_method(done, result)
 
 
-def _show_measure_button(ids: list[str], sources: dict[str, str] | None, is_repeat: bool) -> None:
+def _show_measure_button(ids: list[str], sources: dict[str, str], is_repeat: bool) -> None:
     jobs = current_jobs()
     duration = format_duration(estimate_seconds(jobs.library, ids, DEFAULT_REPEATS, jobs.config.can_fork))
     with st.container(horizontal=True, vertical_alignment="center"):

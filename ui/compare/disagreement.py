@@ -8,10 +8,10 @@ import streamlit as st
 
 from core.errors import RoundtripError
 from core.jobs.participants import run_id_of
-from core.library import Entry
 from core.library.job_store import Job
 from core.text.labels import format_duration
 from ui.compare.disagreement_inputs import DisagreementView, show_both_predictions, show_input
+from ui.compare.verdicts import Participants
 from ui.components import escape_markdown
 from ui.job_progress import follow_job
 from ui.query_params import bind_select
@@ -31,38 +31,27 @@ LEAD_MEANING = "The smaller of the two leads, with which each prefers its own cl
 MARGIN_MEANING = "How near the answer is to changing, from 0 to 1"
 
 
-def show_disagreement(
-    baseline: str,
-    others: list[str],
-    names: dict[str, str],
-    entries: dict[str, Entry],
-    sources: dict[str, str] | None = None,
-) -> None:
-    """Choose two of the participants (artifacts, or a run for its live model), search, and show what was found.
+def show_disagreement(participants: Participants) -> None:
+    """Choose two of the participants, search, and show what was found.
 
     The two and the search stand in the address, as `one`, `two`, `search`.
-
-    Args:
-        names: What each is called on the page.
-        sources: As in `Jobs.find_disagreement`.
     """
-    ids = list(dict.fromkeys([baseline, *others]))
-    names = {id_: names.get(id_) or (entries[id_].format or id_ if id_ in entries else id_) for id_ in ids}
     st.markdown(
         "Two copies may agree on every row that you have and still part on the next one. This looks for the input on "
         "which they disagree most: first in the data, then by small steps around it."
     )
-    if len(ids) < 2:
+    if len(participants.ids) < 2:
         st.info("Choose at least one copy above: it takes two to disagree.", icon=":material/arrow_upward:")
         return
-    _show_search_form(ids, names, sources or {})
-    if job := _job_from_query(ids, sources or {}):
-        follow_job(job, lambda seen: _draw_result(seen, names))
+    _show_search_form(participants)
+    if job := _job_from_query(participants):
+        follow_job(job, lambda seen: _draw_result(seen, participants.names))
 
 
-def _show_search_form(ids: list[str], names: dict[str, str], sources: dict[str, str]) -> None:
+def _show_search_form(participants: Participants) -> None:
+    ids, sources = participants.ids, participants.sources
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        style: dict[str, Any] = {"format_func": names.__getitem__, "width": 260}
+        style: dict[str, Any] = {"format_func": participants.names.__getitem__, "width": 260}
         first = st.selectbox("Between", **bind_select("one", ids), **style)
         second = st.selectbox("and", **bind_select("two", [id_ for id_ in ids if id_ != first]), **style)
         seconds = st.segmented_control(
@@ -78,16 +67,16 @@ def _show_search_form(ids: list[str], names: dict[str, str], sources: dict[str, 
             st.query_params["search"] = current_jobs().find_disagreement(first, second, used, seconds=seconds).id
 
 
-def _job_from_query(ids: list[str], sources: dict[str, str]) -> Job | None:
+def _job_from_query(participants: Participants) -> Job | None:
     """Return the search that the address names, if it is between two that are still chosen, with the code chosen."""
     try:
         job = current_jobs().job_store.read(st.query_params.get("search", ""))
     except RoundtripError:  # none, or one that was deleted: it can be searched again
         return None
-    if job.kind != "disagree" or not {job.request["a"], job.request["b"]} <= set(ids):
+    if job.kind != "disagree" or not {job.request["a"], job.request["b"]} <= set(participants.ids):
         return None
     used = job.request["sources"]
-    return job if all(sources.get(id_, key) == key for id_, key in used.items()) else None
+    return job if all(participants.sources.get(id_, key) == key for id_, key in used.items()) else None
 
 
 def _draw_result(job: Job, names: dict[str, str]) -> None:

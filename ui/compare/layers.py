@@ -12,6 +12,7 @@ from core.jobs.layers import DEFAULT_ROWS, DEFAULT_TOLERANCE, MAX_ROWS, require_
 from core.library.job_store import Job
 from core.text.labels import pluralize
 from ui.charts import layer_difference_chart
+from ui.compare.verdicts import Participants
 from ui.components import escape_markdown
 from ui.job_progress import follow_job
 from ui.query_params import bind_select
@@ -30,20 +31,10 @@ STATE_SIGNS = {"same bits": "✓", "same": "✓", "differs": "✗", "fused or mi
 PAIRED_BY = {"structure": "by class and shape, in order", "value": "by value and shape, because formats rename them"}
 
 
-def show_layers(
-    baseline: str,
-    others: list[str],
-    names: dict[str, str],
-    sources: dict[str, str] | None = None,
-    inputs: InputSet | None = None,
-) -> None:
+def show_layers(participants: Participants, inputs: InputSet | None = None) -> None:
     """Choose which copy to walk against the baseline, walk it, show the result; the job stands in the address.
 
-    Args:
-        baseline: An artifact, or a run for its live model.
-        names: What the copies are called on this page.
-        sources: As in `Jobs.compare_layers`.
-        inputs: What the page compares on; held-out rows where it is None.
+    The copies get `inputs`, or held-out rows where it is None.
     """
     st.subheader("First layer that differs")
     st.caption(
@@ -51,39 +42,38 @@ def show_layers(
         "against its partner in the other copy, one layer after another, so that you see where a difference begins and "
         "not only how it ends."
     )
-    ids = _comparable_ids(baseline, others, names)
+    ids = _comparable_ids(participants)
     if not ids:
         return
-    other, rows, tolerance = _choose_settings(ids, names, inputs)
-    inputs_id = inputs.id if inputs else None
-    job = _job_from_query(baseline, other, rows, tolerance, inputs_id)
+    other, rows, tolerance = _choose_settings(ids, participants.names, inputs)
+    request = (participants.baseline, other, rows, tolerance)
+    job = _job_from_query(*request, inputs.id if inputs else None)
     if st.button("Walk the layers", type="primary", icon=":material/footprint:", disabled=bool(job and job.is_active)):
-        used = {id_: key for id_, key in (sources or {}).items() if id_ in (baseline, other)}
-        job = current_jobs().compare_layers(baseline, other, rows, tolerance, used, inputs=inputs_id)
+        used = {id_: key for id_, key in participants.sources.items() if id_ in (participants.baseline, other)}
+        job = current_jobs().compare_layers(*request, used, inputs=inputs.id if inputs else None)
         st.query_params["layers"] = job.id
     if job:
         follow_job(job, lambda seen: None)
         seen = current_jobs().job_store.read(job.id)
         if seen.state == "done":
-            _show_result(seen.result, names, inputs)
+            _show_result(seen.result, participants.names, inputs)
 
 
-def _comparable_ids(baseline: str, others: list[str], names: dict[str, str]) -> list[str]:
+def _comparable_ids(participants: Participants) -> list[str]:
     """Return the copies that can be walked against the baseline, and show why the rest cannot."""
     ids: list[str] = []
     refused: dict[str, list[str]] = {}
+    others = [id_ for id_ in participants.others if id_ != participants.baseline]
     for id_ in others:
         try:
-            require_comparable_layers(current_jobs().library, baseline, id_)
+            require_comparable_layers(current_jobs().library, participants.baseline, id_)
             ids.append(id_)
         except InputError as error:
-            if id_ != baseline:
-                refused.setdefault(f"{error.sentence} {error.cure}", []).append(names.get(id_, id_))
+            refused.setdefault(f"{error.sentence} {error.cure}", []).append(participants.names[id_])
     for reason, copies in refused.items():
-        st.info(
-            f"**{escape_markdown(', '.join(copies))}**: {escape_markdown(reason)}", icon=":material/visibility_off:"
-        )
-    if not others or others == [baseline]:
+        text = f"**{escape_markdown(', '.join(copies))}**: {escape_markdown(reason)}"
+        st.info(text, icon=":material/visibility_off:")
+    if not others:
         st.info("Choose another copy above, to be walked against the first.", icon=":material/arrow_upward:")
     return ids
 
@@ -98,7 +88,7 @@ def _choose_settings(ids: list[str], names: dict[str, str], inputs: InputSet | N
     tolerance_help = "As a share of the layer's range: from its smallest to its largest value on these rows."
     with st.container(horizontal=True, vertical_alignment="bottom"):
         bound = bind_select("walk", ids)
-        other = st.selectbox("Copy to walk", **bound, format_func=lambda id_: names.get(id_, id_), width=320)
+        other = st.selectbox("Copy to walk", **bound, format_func=names.__getitem__, width=320)
         rows = st.number_input("Rows", 1, most, min(DEFAULT_ROWS, most), width=120, help=rows_help)
         tolerance = st.selectbox(
             "A layer may differ by",
@@ -123,7 +113,7 @@ def _job_from_query(baseline: str, other: str, rows: int, tolerance: float, inpu
 
 def _show_result(result: dict[str, Any], names: dict[str, str], inputs: InputSet | None) -> None:
     _show_verdict(result)
-    steps, other = result["steps"], escape_markdown(names.get(result["held"], result["held"]))
+    steps, other = result["steps"], escape_markdown(names[result["held"]])
     st.caption(
         f"{_layer_count_text(steps)}, on {_rows_text(result['rows'], inputs)}. "
         f"Partners in {other} were found {PAIRED_BY[result['paired_by']]}. "

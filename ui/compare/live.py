@@ -1,8 +1,6 @@
 """Copies that answer while a person draws or types: a canvas, a card for each copy, and the bars of all."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +17,7 @@ from core.jobs.live_session import LivePrediction, LiveSession
 from core.library import Run
 from core.text.labels import format_duration, format_values
 from ui.charts import probability_bars
+from ui.compare.verdicts import Participants
 from ui.components import escape_markdown
 from ui.session import current_jobs, load_reference
 
@@ -31,14 +30,11 @@ def _live_session(ids: tuple[str, ...], sources: tuple[tuple[str, str], ...]) ->
     return current_jobs().create_live_session(ids, dict(sources))
 
 
-@dataclass(frozen=True)
-class LivePanel:
-    """Participants that answer at once; the first of `ids` is the baseline, `names` is what each is called."""
+class LivePanel(NamedTuple):
+    """Participants that answer at once, in the names of the run's inputs and outputs."""
 
     run: Run
-    ids: Sequence[str]
-    sources: dict[str, str]
-    names: dict[str, str]
+    participants: Participants
 
     def draw(self) -> Arrays | None:
         """Show the canvas beside all predictions; return the drawing on which a person last asked to compare."""
@@ -72,20 +68,21 @@ class LivePanel:
 
     def show_predictions(self, inputs: Arrays) -> None:
         """Ask all participants one row, and show what they answer."""
-        session = _live_session(tuple(self.ids), tuple(sorted(self.sources.items())))
+        ids, names = self.participants.ids, self.participants.names
+        session = _live_session(tuple(ids), tuple(sorted(self.participants.sources.items())))
         if not session.is_loaded:
-            with st.spinner(f"Loading {len(self.ids)} copies, each in a process of its own …"):
+            with st.spinner(f"Loading {len(ids)} copies, each in a process of its own …"):
                 session.load()
         predictions = session.predict(inputs)
-        baseline = predictions[self.ids[0]]
+        baseline = predictions[ids[0]]
         with st.grid(4, min_column_width=170, gap="small"):
-            for id_ in self.ids:
+            for id_ in ids:
                 with st.container(border=True, height="stretch", key=f"says-{id_}"):
-                    other = None if id_ == self.ids[0] else baseline
-                    _show_prediction_card(self.run, self.names[id_], predictions[id_], other)
-        _show_probabilities(self.run, {self.names[id_]: one for id_, one in predictions.items() if one.error is None})
+                    other = None if id_ == ids[0] else baseline
+                    _show_prediction_card(self.run, names[id_], predictions[id_], other)
+        _show_probabilities(self.run, {names[id_]: one for id_, one in predictions.items() if one.error is None})
         slowest = max((prediction.seconds for prediction in predictions.values()), default=0.0)
-        st.caption(f"The slowest of {len(self.ids)} took {format_duration(slowest)} to answer.")
+        st.caption(f"The slowest of {len(ids)} took {format_duration(slowest)} to answer.")
 
 
 def _show_prediction_card(run: Run, name: str, prediction: LivePrediction, baseline: LivePrediction | None) -> None:

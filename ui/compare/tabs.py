@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.library import Entry
 from core.report import REPORT_KINDS
 from ui.compare.benchmark import show_benchmark
 from ui.compare.disagreement import show_disagreement
@@ -18,9 +17,9 @@ from ui.routes import report_url
 REPORT_ICONS = {"html": ":material/article:", "json": ":material/data_object:", "csv": ":material/table:"}
 
 
-def show_comparison_tabs(comparison: FinishedComparison, entries: dict[str, Entry]) -> None:
+def show_comparison_tabs(comparison: FinishedComparison) -> None:
     """Tabs over one comparison; which is open stands in the address."""
-    views = _prediction_tabs(comparison) | _artifact_tabs(comparison, entries)
+    views = _prediction_tabs(comparison) | _artifact_tabs(comparison)
     tabs = st.tabs(list(views), key="view", bind="query-params", on_change="rerun")
     for tab, show in zip(tabs, views.values(), strict=True):
         if tab.open:
@@ -44,16 +43,13 @@ def _show_no_predictions() -> None:
     st.info("No copy answered, so there is nothing to look at here. The cards above say why.", icon=":material/block:")
 
 
-def _artifact_tabs(comparison: FinishedComparison, entries: dict[str, Entry]) -> dict[str, Callable[[], None]]:
+def _artifact_tabs(comparison: FinishedComparison) -> dict[str, Callable[[], None]]:
     """Views for which the copies are loaded again, and the report."""
-    baseline, names, sources = comparison.baseline, comparison.all_names, comparison.job.request["sources"]
     fidelity = {id_: outcome.max_abs for id_, outcome in comparison.outcomes.items()}
-    # The copy that is furthest off stands first: it is the one that a person wants to look into.
-    others = sorted(fidelity, key=lambda id_: -(fidelity[id_] or 0.0))
     return {
-        "Layers": lambda: show_layers(baseline, others, names, sources, comparison.inputs),
-        "Find a disagreement": lambda: show_disagreement(baseline, others, names, entries, sources),
-        "Costs": lambda: show_benchmark(others, names, entries, fidelity, sources),
+        "Layers": lambda: show_layers(comparison.participants, comparison.inputs),
+        "Find a disagreement": lambda: show_disagreement(comparison.participants),
+        "Costs": lambda: show_benchmark(comparison.participants, fidelity),
         "Report": lambda: _show_report_downloads(comparison.job.id),
     }
 

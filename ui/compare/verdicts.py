@@ -83,23 +83,41 @@ def start_comparison(ids: list[str], **request: Any) -> Job:
     return job
 
 
-class FinishedComparison(NamedTuple):
-    """A finished comparison as the page shows it.
+class Participants(NamedTuple):
+    """The models of a comparison, for whatever loads them.
 
-    `all_names` has the baseline first, then every copy; `names` without the copies that gave no predictions.
+    Attributes:
+        baseline: An artifact, or a run for its live model.
+        others: The artifacts compared with it.
+        names: What each is called on the page.
+        sources: Where the code that an artifact lacks comes from.
     """
+
+    baseline: str
+    others: list[str]
+    names: dict[str, str]
+    entries: dict[str, Entry]
+    sources: dict[str, str]
+
+    @property
+    def ids(self) -> list[str]:
+        """All of them, the baseline first."""
+        return list(dict.fromkeys([self.baseline, *self.others]))
+
+
+class FinishedComparison(NamedTuple):
+    """A finished comparison as the page shows it; `names` has the baseline and the copies that gave predictions."""
 
     job: Job
     run: Run
     inputs: InputSet
     outcomes: dict[str, ComparisonOutcome]
     names: dict[str, str]
-    all_names: dict[str, str]
+    participants: Participants
 
     @property
     def baseline(self) -> str:
-        """The id of the artifact with which all are compared, or of the run whose live model it is."""
-        return self.job.result["baseline"]
+        return self.participants.baseline
 
 
 def load_comparison(job: Job, entries: dict[str, Entry]) -> FinishedComparison:
@@ -109,13 +127,16 @@ def load_comparison(job: Job, entries: dict[str, Entry]) -> FinishedComparison:
     run = jobs.library.run(run_id_of(jobs, baseline))
     all_names = short_labels([baseline, *outcomes], entries, run)
     names = {id_: name for id_, name in all_names.items() if id_ not in outcomes or outcomes[id_].has_predictions}
-    return FinishedComparison(job, run, jobs.inputs.read(job.result["inputs"]), outcomes, names, all_names)
+    # The copy that is furthest off stands first: it is the one that a person wants to look into.
+    others = sorted(outcomes, key=lambda id_: -(outcomes[id_].max_abs or 0.0))
+    participants = Participants(baseline, others, all_names, entries, job.request["sources"])
+    return FinishedComparison(job, run, jobs.inputs.read(job.result["inputs"]), outcomes, names, participants)
 
 
 def show_verdicts(comparison: FinishedComparison) -> None:
     """Show a card for each copy: the verdict first, then the numbers, then what must not be silent."""
-    run, baseline = comparison.run, comparison.baseline
-    reference = live_model_phrase(run.name, run) if baseline == run.id else comparison.all_names[baseline]
+    run, baseline, names = comparison.run, comparison.baseline, comparison.participants.names
+    reference = live_model_phrase(run.name, run) if baseline == run.id else names[baseline]
     verdicts = "\n".join(f"- **{verdict.label}**: {verdict_meaning(verdict)}" for verdict in Verdict)
     st.caption(
         f"Asked: {escape_markdown(comparison.inputs.words)}. Held against {escape_markdown(reference)}. Each copy was "
@@ -125,13 +146,13 @@ def show_verdicts(comparison: FinishedComparison) -> None:
     with st.grid(3, min_column_width=270):
         for id_, outcome in comparison.outcomes.items():
             with st.container(border=True, height="stretch", key=f"verdict-{id_}"):
-                st.markdown(f"**{escape_markdown(comparison.all_names[id_])}**")
+                st.markdown(f"**{escape_markdown(names[id_])}**")
                 verdict_badge(outcome.verdict, outcome.changed_rows, outcome.rows, outcome.error)
                 if outcome.warning:
                     st.warning(escape_markdown(outcome.warning), icon=":material/warning:")
                 _show_numbers(outcome)
                 if outcome.has_predictions:
-                    source = comparison.job.request["sources"].get(id_, "none")
+                    source = comparison.participants.sources.get(id_, "none")
                     caveats = escape_markdown(" ".join(list_caveats(outcome.model_dump(), source)))
                     st.caption(f"{caveats} Loaded in {format_duration(outcome.load_seconds)}.".strip())
 
