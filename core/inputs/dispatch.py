@@ -45,10 +45,8 @@ def _open_single(path: Path, magic: bytes, specs: InputSpecs, max_bytes: int) ->
     if suffix == "json" or (first in (b"{", b"[") and suffix != "csv"):
         return json_source(path, specs, max_bytes)
     if suffix in ("npz", "npy", *IMAGE_SUFFIXES):
-        raise InputError(
-            f"The file is not what its name says: it does not begin as a {path.suffix[1:].upper()} file does.",
-            cure="Write it again.",
-        )
+        sentence = f"The file is not what its name says: it does not begin as a {path.suffix[1:].upper()} file does."
+        raise InputError(sentence, cure="Write it again.")
     return csv_source(path, specs, max_bytes)
 
 
@@ -58,11 +56,9 @@ def _read_magic(path: Path) -> bytes:
         with path.open("rb") as file:
             magic = file.read(64)
     except OSError as error:
-        raise InputError(
-            "There is no such file, or it may not be read.",
-            received=str(path)[-200:],
-            cure="Give the path of a NPZ, NPY, CSV, JSON, PNG or JPEG file.",
-        ) from error
+        sentence = "There is no such file, or it may not be read."
+        cure = "Give the path of a NPZ, NPY, CSV, JSON, PNG or JPEG file."
+        raise InputError(sentence, received=str(path)[-200:], cure=cure) from error
     if not magic:
         raise InputError("The file is empty.", received=path.name, cure="Write it again.")
     return magic

@@ -165,9 +165,8 @@ class _InputFit:
         self._shape = fit_row_shape(source, spec) if spec else source.shape
         self._tally = CastTally()
         if source.dtype is not None and source.dtype.kind not in "biufUST":
-            raise InputError(
-                f"“{self.name}” takes no values of the dtype {source.dtype}.", cure="Give numbers or text."
-            )
+            sentence = f"“{self.name}” takes no values of the dtype {source.dtype}."
+            raise InputError(sentence, cure="Give numbers or text.")
 
     def fit(self, array: np.ndarray, start: int) -> np.ndarray:
         array = normalize_array(array).reshape(len(array), *self._shape)
@@ -198,11 +197,9 @@ def match_arrays(
     names = [spec["name"] for spec in specs]
     if missing := [name for name in names if name not in by_name]:
         are_missing = f"{_quote_names(missing)} {'is' if len(missing) == 1 else 'are'} missing"
-        raise InputError(
-            f"The model takes {_quote_names(names)}, and {are_missing}.",
-            received=_quote_names(list(by_name)),
-            cure="Give one array for each input, by its name.",
-        )
+        sentence = f"The model takes {_quote_names(names)}, and {are_missing}."
+        cure = "Give one array for each input, by its name."
+        raise InputError(sentence, received=_quote_names(list(by_name)), cure=cure)
     return [(by_name[spec["name"]], spec) for spec in specs], ignored_note([n for n in by_name if n not in names])
 
 
@@ -231,11 +228,9 @@ def fit_row_shape(array: SourceArray, spec: InputSpec) -> tuple[int, ...]:
         without_ones = [tuple(size for size in shape if size != 1) for shape in (fixed, array.shape)]
         if len(array.shape) <= 1 or without_ones[0] == without_ones[1]:
             return fixed
-    raise InputError(
-        f"Each row of “{spec['name']}” must be {describe_shape(target)}.",
-        received=f"rows of {describe_shape(array.shape)}",
-        cure="Lay the rows out so, with the axis of rows first: a single row is a batch of one.",
-    )
+    sentence = f"Each row of “{spec['name']}” must be {describe_shape(target)}."
+    cure = "Lay the rows out so, with the axis of rows first: a single row is a batch of one."
+    raise InputError(sentence, received=f"rows of {describe_shape(array.shape)}", cure=cure)
 
 
 def describe_axes(shape: Sequence[int | None] | None) -> str:

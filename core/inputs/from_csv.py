@@ -53,9 +53,8 @@ def csv_source(path: Path, specs: InputSpecs, max_bytes: int) -> InputSource:
         InputError: When the table does not fit, or its text takes more than `max_bytes`.
     """
     if not specs:
-        raise InputError(
-            "The model does not say what it takes, so a table could be read in many ways.", cure="Give an NPZ file."
-        )
+        sentence = "The model does not say what it takes, so a table could be read in many ways."
+        raise InputError(sentence, cure="Give an NPZ file.")
     first, delimiter = _detect_delimiter(path, specs)
     header = [cell.strip() for cell in first] if _is_header(first, specs) else []
     # Several inputs under a header leave no other way than by name.
@@ -134,11 +133,9 @@ def _match_by_name(header: list[str], specs: InputSpecs) -> tuple[list[InputColu
     expected = _column_names(specs)
     if missing := [name for name in expected if name not in header]:
         more = f", and {len(missing) - 1} more are missing" if len(missing) > 1 else ""
-        raise InputError(
-            f"The table has no column “{missing[0]}”{more}.",
-            received=f"the columns {', '.join(header[:12])}",
-            cure=f"Name the columns {', '.join(expected[:12])}{' …' if len(expected) > 12 else ''}.",
-        )
+        sentence = f"The table has no column “{missing[0]}”{more}."
+        cure = f"Name the columns {', '.join(expected[:12])}{' …' if len(expected) > 12 else ''}."
+        raise InputError(sentence, received=f"the columns {', '.join(header[:12])}", cure=cure)
     inputs = [InputColumns(spec, [header.index(name) for name in _column_names([spec])]) for spec in specs]
     return inputs, ignored_note([name or "a column without a name" for name in header if name not in expected])
 
@@ -149,11 +146,9 @@ def _match_in_order(header: list[str], first: list[str], specs: InputSpecs) -> t
     if len(widths) < len(specs) or sum(widths) != len(first):
         total = "any number of" if len(widths) < len(specs) else f"{sum(widths):,}"
         each = [f"{_column_count(spec) or 'any number'} for “{spec['name']}”" for spec in specs[:12]]
-        raise InputError(
-            f"The model takes {total} columns: {', '.join(each)}.",
-            received=f"{len(first):,} columns",
-            cure="Give one column for each value, or an NPZ file.",
-        )
+        sentence = f"The model takes {total} columns: {', '.join(each)}."
+        cure = "Give one column for each value, or an NPZ file."
+        raise InputError(sentence, received=f"{len(first):,} columns", cure=cure)
     columns = iter(range(len(first)))
     inputs = [InputColumns(spec, list(islice(columns, width))) for spec, width in zip(specs, widths, strict=True)]
     return inputs, _order_notes(header, specs)
@@ -247,11 +242,9 @@ def _iter_rows(lines: Iterable[str], table: CsvTable, lines_before: int) -> Iter
     reader = csv.reader(lines, delimiter=table.delimiter)
     for row in filter(None, reader):
         if len(row) != table.width:
-            raise InputError(
-                f"Not every line has the same number of columns: the first has {table.width:,}.",
-                received=f"{len(row):,} on line {lines_before + reader.line_num:,}",
-                cure="Give every row as many columns as the first.",
-            )
+            sentence = f"Not every line has the same number of columns: the first has {table.width:,}."
+            received = f"{len(row):,} on line {lines_before + reader.line_num:,}"
+            raise InputError(sentence, received=received, cure="Give every row as many columns as the first.")
         yield row
 
 

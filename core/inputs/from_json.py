@@ -24,11 +24,9 @@ def json_source(path: Path, specs: InputSpecs, max_bytes: int) -> InputSource:
         InputError: When it holds something else, or its text takes more than `max_bytes`.
     """
     if path.stat().st_size > MAX_FILE_BYTES:
-        raise InputError(
-            "The file is too large to be read as JSON.",
-            received=f"{path.stat().st_size:,} bytes, of at most {MAX_FILE_BYTES:,}",
-            cure="Give so many numbers as NPZ.",
-        )
+        sentence = "The file is too large to be read as JSON."
+        received = f"{path.stat().st_size:,} bytes, of at most {MAX_FILE_BYTES:,}"
+        raise InputError(sentence, received=received, cure="Give so many numbers as NPZ.")
     inputs = _rows_by_input(_parse_file(path), [spec["name"] for spec in specs])
     require_size(sum(text_bytes(_flatten(rows)) for rows in inputs.values()), max_bytes)
     return source_from_arrays({name: _to_array(name, rows) for name, rows in inputs.items()}, has_dtypes=False)
@@ -60,11 +58,9 @@ def _rows_to_columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """Turn rows of `{name: value}` into a list for each name. Raises InputError when not all have the same names."""
     for at, row in enumerate(rows):
         if row.keys() != rows[0].keys():
-            raise InputError(
-                f"Row {at:,} has other names than the first row.",
-                received=", ".join(map(str, row))[:200],
-                cure=f"Give every row the names {', '.join(rows[0])[:200]}.",
-            )
+            sentence = f"Row {at:,} has other names than the first row."
+            cure = f"Give every row the names {', '.join(rows[0])[:200]}."
+            raise InputError(sentence, received=", ".join(map(str, row))[:200], cure=cure)
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
@@ -88,11 +84,9 @@ def _to_array(name: str, rows: Any) -> np.ndarray:
         sentence = f"Not all rows of “{name}” have the same shape."
         raise InputError(sentence, cure=ACCEPTED_LAYOUTS, detail=str(error)) from error
     if array.dtype.kind not in "biufU" or not _is_uniform(rows, array):
-        raise InputError(
-            f"“{name}” holds something else than numbers alone or text alone.",
-            received="a null, an object, a number beyond 64 bits, or a mixture",
-            cure=ACCEPTED_LAYOUTS,
-        )
+        sentence = f"“{name}” holds something else than numbers alone or text alone."
+        received = "a null, an object, a number beyond 64 bits, or a mixture"
+        raise InputError(sentence, received=received, cure=ACCEPTED_LAYOUTS)
     return array
 
 

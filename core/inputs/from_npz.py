@@ -103,21 +103,17 @@ def _read_members(archive: zipfile.ZipFile, size: int, max_bytes: int) -> dict[s
         sentence = "The file is a zip, but not of arrays."
         raise InputError(sentence, received=others[0][:80], cure="Write it with numpy.savez.")
     if any(_claims_too_much(member) for member in members) or sum(member.compress_size for member in members) > size:
-        raise InputError(
-            "The file claims to unpack to more than it can hold.",
-            cure="Write it again with numpy.savez.",
-        )
+        sentence = "The file claims to unpack to more than it can hold."
+        raise InputError(sentence, cure="Write it again with numpy.savez.")
     require_size(sum(member.file_size for member in members), max_bytes)
     return {member.filename.removesuffix(".npy"): member for member in members}
 
 
 def _claims_too_much(member: zipfile.ZipInfo) -> bool:
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or member.flag_bits & 1:
-        raise InputError(
-            "An array in the file is encrypted, or compressed in a way that NumPy does not write.",
-            received=member.filename[:80],
-            cure="Write it with numpy.savez or numpy.savez_compressed.",
-        )
+        sentence = "An array in the file is encrypted, or compressed in a way that NumPy does not write."
+        cure = "Write it with numpy.savez or numpy.savez_compressed."
+        raise InputError(sentence, received=member.filename[:80], cure=cure)
     if member.compress_type == zipfile.ZIP_STORED:
         return member.file_size != member.compress_size
     return member.file_size > member.compress_size * MAX_DEFLATE_RATIO + RATIO_SLACK_BYTES
@@ -135,10 +131,8 @@ def _require_all_bytes(header: NpyHeader, name: str, data_bytes: int, max_bytes:
     """Raise InputError unless as many bytes stand behind the header as it says."""
     require_size(header.bytes, max(max_bytes, data_bytes))
     if header.bytes != data_bytes:
-        raise InputError(
-            f"“{name}” says that it has {header.bytes:,} bytes of values, and there are {data_bytes:,}.",
-            cure="Write the file again.",
-        )
+        sentence = f"“{name}” says that it has {header.bytes:,} bytes of values, and there are {data_bytes:,}."
+        raise InputError(sentence, cure="Write the file again.")
 
 
 def _npz_chunks(path: Path, members: dict[str, zipfile.ZipInfo]) -> Iterator[Arrays]:

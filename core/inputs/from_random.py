@@ -34,11 +34,8 @@ def random_source(
         raise InputError("The model does not say what it takes.", cure="Give inputs in a file.")
     require_row_request(rows, seed, "made")
     if not (math.isfinite(low) and math.isfinite(high) and low < high and math.isfinite(high - low)):
-        raise InputError(
-            "The range must begin at a number below that at which it ends.",
-            received=f"{low} to {high}",
-            cure="Choose a lower and a higher number.",
-        )
+        sentence = "The range must begin at a number below that at which it ends."
+        raise InputError(sentence, received=f"{low} to {high}", cure="Choose a lower and a higher number.")
     for spec in specs:
         _integer_range(spec, low, high)
     shapes = {spec["name"]: _fill_free_axes(spec, (sizes or {}).get(spec["name"], ())) for spec in specs}
@@ -77,11 +74,9 @@ def _fill_free_axes(spec: InputSpec, sizes: Sequence[int]) -> Shape:
     free = count_free_axes(spec)
     if spec["shape"] is None or len(sizes) != free or any(size < 1 for size in sizes):
         axes = "one axis" if free == 1 else f"{free or 'an unknown number of'} axes"
-        raise InputError(
-            f"“{spec['name']}” has {axes} of any size, and each needs one here.",
-            received=", ".join(map(str, sizes)) or "no sizes",
-            cure="Give a size, 1 or more, for each of them.",
-        )
+        sentence = f"“{spec['name']}” has {axes} of any size, and each needs one here."
+        cure = "Give a size, 1 or more, for each of them."
+        raise InputError(sentence, received=", ".join(map(str, sizes)) or "no sizes", cure=cure)
     pending = iter(sizes)
     return tuple(next(pending) if size is None else size for size in spec["shape"][1:])
 

@@ -45,11 +45,8 @@ def read_header(stream: IO[bytes], name: str) -> NpyHeader:
         cure = "Write it with numpy.save or numpy.savez."
         raise InputError(f"“{name}” is no array that NumPy wrote.", cure=cure, detail=str(error)) from error
     if dtype.hasobject:
-        raise InputError(
-            f"“{name}” holds Python objects, which only pickle could read, and pickle may run any code.",
-            received=f"dtype {dtype}",
-            cure="Save it as numbers, or as text with .astype('U').",
-        )
+        sentence = f"“{name}” holds Python objects, which only pickle could read, and pickle may run any code."
+        raise InputError(sentence, received=f"dtype {dtype}", cure="Save it as numbers, or as text with .astype('U').")
     if not shape or min(shape) < 0:
         raise InputError(f"“{name}” has no axis of rows.", received=f"shape {shape}", cure="Put the rows first.")
     return NpyHeader(dtype, tuple(shape), is_fortran and len(shape) > 1)

@@ -88,11 +88,9 @@ def require_row_request(rows: int | None, seed: int | None, what: str) -> None:
 def require_size(count: int, max_bytes: int) -> None:
     """Raise InputError when that many bytes are more than an input set may have."""
     if count > max_bytes:
-        raise InputError(
-            "These inputs are larger than a set of inputs may be.",
-            received=f"{count:,} bytes, of at most {max_bytes:,}",
-            cure="Give fewer rows, or raise ROUNDTRIP_INPUTS_MIB.",
-        )
+        sentence = "These inputs are larger than a set of inputs may be."
+        cure = "Give fewer rows, or raise ROUNDTRIP_INPUTS_MIB."
+        raise InputError(sentence, received=f"{count:,} bytes, of at most {max_bytes:,}", cure=cure)
 
 
 def text_bytes(values: Iterable[Any]) -> int:
