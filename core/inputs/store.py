@@ -122,11 +122,7 @@ class Inputs:
         return self._store_arrays(arrays, origin | {"kind": "found"}, words or "Found by a search for a disagreement")
 
     def add_file(
-        self,
-        path: Path | Sequence[Path],
-        specs: InputSpecs,
-        image_shape: Sequence[int] | None = None,
-        name: str = "",
+        self, path: Path | Sequence[Path], specs: InputSpecs, image_shape: Sequence[int] | None = None, name: str = ""
     ) -> InputSet:
         """Store the rows of a NPZ, NPY, CSV or JSON file, or of PNG or JPEG images, made to fit what the model takes.
 

@@ -25,13 +25,7 @@ from core.inputs.options import (
 )
 from core.inputs.store import ProgressCallback, ignore_progress
 from core.text.labels import format_size, format_values, reference_row_labels
-from ui.compare.input_widgets import (
-    choose_file,
-    choose_held_out,
-    choose_random,
-    choose_typed,
-    restore_widgets,
-)
+from ui.compare.input_widgets import choose_file, choose_held_out, choose_random, choose_typed, restore_widgets
 from ui.components import escape_markdown, show_error
 from ui.query_params import bind_select
 from ui.routes import inputs_url

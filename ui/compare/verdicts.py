@@ -47,7 +47,7 @@ def choose_code_sources(entries: dict[str, Entry], ids: list[str]) -> dict[str, 
         labels = {source.key: source.label for source in list_code_sources(current_jobs().library, id_)}
         if next(iter(labels)) != "none":
             sources[id_] = st.selectbox(
-                f"{get_format(entries[id_].format or "").label} ({id_}): which code builds its layers?",
+                f"{get_format(entries[id_].format or '').label} ({id_}): which code builds its layers?",
                 **bind_select(f"code-{id_}", list(labels)),
                 format_func=labels.__getitem__,
                 help="This copy is half a model, or has layers of its own: something must bring the other half.",
