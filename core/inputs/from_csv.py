@@ -71,29 +71,24 @@ def csv_source(path: Path, specs: InputSpecs, max_bytes: int) -> InputSource:
 def _detect_delimiter(path: Path, specs: InputSpecs) -> tuple[list[str], str]:
     """Return the first row and the delimiter: the one that gives the expected number of columns, else the most."""
     rows = {delimiter: _read_first_row(path, delimiter) for delimiter in ",;\t"}
-    if not rows[","]:
+    if not rows[","][0]:
         raise no_rows_error()
     has_fixed_width = all(_column_count(spec) is not None for spec in specs)
     expected = len(_column_names(specs)) if has_fixed_width else None
-    ranks = {one: (len(row) == expected, _is_quoting_valid(path, one), len(row)) for one, row in rows.items()}
+    ranks = {one: (len(row) == expected, is_valid, len(row)) for one, (row, is_valid) in rows.items()}
     delimiter = max(rows, key=lambda one: ranks[one])
-    return rows[delimiter], delimiter
+    return rows[delimiter][0], delimiter
 
 
-def _read_first_row(path: Path, delimiter: str) -> list[str]:
-    """Return the cells of the first row that is not empty; none where there is no such row. Raises InputError."""
+def _read_first_row(path: Path, delimiter: str) -> tuple[list[str], bool]:
+    """Return the first row that is not empty ([] where none is), and whether its quoted cells end at delimiters.
+
+    With another delimiter than the file's, few do. Raises InputError.
+    """
+    with _open_lines(path) as lines, contextlib.suppress(csv.Error):
+        return next(filter(None, csv.reader(lines, delimiter=delimiter, strict=True)), []), True
     with _open_lines(path) as lines:
-        return next(filter(None, csv.reader(lines, delimiter=delimiter)), [])
-
-
-def _is_quoting_valid(path: Path, delimiter: str) -> bool:
-    """Whether every quoted cell of the first row ends at a delimiter: with another than the file's, few do."""
-    with _open_lines(path) as lines:
-        try:
-            next(filter(None, csv.reader(lines, delimiter=delimiter, strict=True)), None)
-        except csv.Error:
-            return False
-    return True
+        return next(filter(None, csv.reader(lines, delimiter=delimiter)), []), False
 
 
 def _column_count(spec: InputSpec) -> int | None:

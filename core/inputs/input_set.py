@@ -26,7 +26,6 @@ RECORD_FILE = "inputs.json"
 MAX_NAME_LENGTH = 200
 HOUR = 3600  # seconds
 DAY = 24 * HOUR
-MIB = 2**20
 # The keys of an origin that make another input set of the same numbers: which run's rows they are decides against what
 # predictions are verified, and whose they are, so that nobody learns that another used the same. Seeds and file names
 # are news, and the same numbers are the same inputs however they came about.
@@ -89,16 +88,6 @@ class InputSet(Record):
         }
 
 
-def input_set_id(
-    columns: list[StoredArray], targets: list[StoredArray], entries: list[FileEntry], origin: dict[str, Any]
-) -> str:
-    """Return "i" and ten digits of a SHA-256 over names, arrays (dtype, shape, bytes) and origin."""
-    identity = {key: origin[key] for key in IDENTITY_KEYS if key in origin}
-    hashes = {entry.path: entry.sha256 for entry in entries}
-    text = json.dumps([columns, targets, hashes, identity], sort_keys=True)
-    return "i" + hashlib.sha256(text.encode()).hexdigest()[:10]
-
-
 def evict_input_sets(home: Path, config: Settings, newest_id: str) -> None:
     """Delete sets over the limits: by number those not used for a day, by bytes those not used for an hour."""
     total = 0
@@ -106,7 +95,7 @@ def evict_input_sets(home: Path, config: Settings, newest_id: str) -> None:
         total += size
         age = time.time() - used
         is_one_too_many = at >= config.keep_inputs and age > DAY
-        is_too_large = total > config.inputs_total_mib * MIB and age > HOUR
+        is_too_large = total > config.inputs_total_mib * 2**20 and age > HOUR
         if (is_one_too_many or is_too_large) and folder.name != newest_id:
             delete_input_set(home, folder)
 
@@ -132,6 +121,14 @@ class WrittenArrays(NamedTuple):
     columns: list[StoredArray]
     targets: list[StoredArray]
     rows: int
+
+
+def input_set_id(written: WrittenArrays, entries: list[FileEntry], origin: dict[str, Any]) -> str:
+    """Return "i" and ten digits of a SHA-256 over names, arrays (dtype, shape, bytes) and origin."""
+    identity = {key: origin[key] for key in IDENTITY_KEYS if key in origin}
+    hashes = {entry.path: entry.sha256 for entry in entries}
+    text = json.dumps([written.columns, written.targets, hashes, identity], sort_keys=True)
+    return "i" + hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def write_chunks(folder: Path, chunks: Iterable[Arrays], max_bytes: int) -> WrittenArrays:

@@ -107,6 +107,42 @@ class InputOptions:
                 )
         return notes
 
+    def make(
+        self, choice: InputChoice, inputs: Inputs, library: Library, on_progress: ProgressCallback = ignore_progress
+    ) -> InputSet:
+        """Make what a person chose an input set. Raises as the `add_*` methods of `Inputs` do."""
+        match choice:
+            case HeldOutChoice():
+                return inputs.add_held_out(library, self.run.id, choice.rows, choice.classes, choice.seed)
+            case TypedChoice(values):
+                row = row_from_values(self.run, self.specs, self.fields, values)
+                return inputs.add_typed(row, _typed_words(self.fields, values))
+            case DrawnChoice(row):
+                return inputs.add_drawn(row)
+            case FileChoice(uploads):
+                return inputs.add_upload(uploads, self.specs, self.run.image_shape)
+            case RandomChoice():
+                return inputs.add_random(self.specs, *choice, on_progress)
+
+    def read_choice(self, input_set: InputSet, inputs: Inputs) -> InputChoice | None:
+        """Return the choice that makes a set again; None where nothing here makes it."""
+        origin = input_set.origin
+        match input_set.kind:
+            case "held-out" if origin["run"] == self.run.id:
+                return HeldOutChoice(input_set.rows, tuple(origin["classes"]), origin["seed"])
+            case "random":
+                return RandomChoice(origin["rows"], origin["low"], origin["high"], origin["seed"], origin["sizes"])
+            case "typed":
+                return TypedChoice(tuple(values_from_row(self.fields, inputs.read_rows(input_set.id, [0]))))
+        return None
+
+
+def _typed_words(fields: Sequence[InputField], values: Sequence[Any]) -> str:
+    if len(fields) > MAX_NAMED_VALUES:
+        return "One row, typed"
+    texts = [f"{value:g}" if isinstance(value, float) else f"“{value[:40]}”" for value in values]
+    return "Typed: " + ", ".join(f"{field.label} {text}" for field, text in zip(fields, texts, strict=True))
+
 
 def offered_inputs(run: Run, specs: InputSpecs, reference: Reference) -> InputOptions:
     """Work out what can be asked of models of `run` that take `specs` (see `input_specs`)."""
@@ -136,46 +172,3 @@ def offered_inputs(run: Run, specs: InputSpecs, reference: Reference) -> InputOp
             if array.dtype.kind in "fiu" and not np.isnan(array).all()
         },
     )
-
-
-def make_inputs(
-    options: InputOptions,
-    choice: InputChoice,
-    inputs: Inputs,
-    library: Library,
-    on_progress: ProgressCallback = ignore_progress,
-) -> InputSet:
-    """Make what a person chose an input set. Raises as the `add_*` methods of `Inputs` do."""
-    run, specs = options.run, options.specs
-    match choice:
-        case HeldOutChoice():
-            return inputs.add_held_out(library, run.id, choice.rows, choice.classes, choice.seed)
-        case TypedChoice(values):
-            row = row_from_values(run, specs, options.fields, values)
-            return inputs.add_typed(row, _typed_words(options.fields, values))
-        case DrawnChoice(row):
-            return inputs.add_drawn(row)
-        case FileChoice(uploads):
-            return inputs.add_upload(uploads, specs, run.image_shape)
-        case RandomChoice():
-            return inputs.add_random(specs, *choice, on_progress)
-
-
-def _typed_words(fields: Sequence[InputField], values: Sequence[Any]) -> str:
-    if len(fields) > MAX_NAMED_VALUES:
-        return "One row, typed"
-    texts = [f"{value:g}" if isinstance(value, float) else f"“{value[:40]}”" for value in values]
-    return "Typed: " + ", ".join(f"{field.label} {text}" for field, text in zip(fields, texts, strict=True))
-
-
-def read_choice(options: InputOptions, input_set: InputSet, inputs: Inputs) -> InputChoice | None:
-    """Return the choice that makes a set again; None where it cannot be made from these options."""
-    origin = input_set.origin
-    match input_set.kind:
-        case "held-out" if origin["run"] == options.run.id:
-            return HeldOutChoice(input_set.rows, tuple(origin["classes"]), origin["seed"])
-        case "random":
-            return RandomChoice(origin["rows"], origin["low"], origin["high"], origin["seed"], origin["sizes"])
-        case "typed":
-            return TypedChoice(tuple(values_from_row(options.fields, inputs.read_rows(input_set.id, [0]))))
-    return None

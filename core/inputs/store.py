@@ -5,7 +5,7 @@ import copy
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -17,15 +17,7 @@ from core.inputs.dispatch import SUPPORTED_SUFFIXES, open_source
 from core.inputs.fitting import InputFitter, InputSpecs
 from core.inputs.from_random import AxisSizes, random_source, row_bytes
 from core.inputs.held_out import choose_rows, describe_selection
-from core.inputs.input_set import (
-    MIB,
-    RECORD_FILE,
-    InputSet,
-    delete_input_set,
-    evict_input_sets,
-    input_set_id,
-    write_chunks,
-)
+from core.inputs.input_set import RECORD_FILE, InputSet, delete_input_set, evict_input_sets, input_set_id, write_chunks
 from core.inputs.npy import RowReader, normalize_array
 from core.inputs.source import InputSource, require_size, source_from_arrays
 from core.library import Library, storage
@@ -36,6 +28,7 @@ from core.settings import Settings, get_settings
 from core.text.labels import pluralize
 
 ProgressCallback = Callable[[float], object]
+Words = Callable[[int], str]
 
 
 def ignore_progress(fraction: float) -> None:
@@ -65,7 +58,7 @@ class Inputs:
     @property
     def max_bytes(self) -> int:
         """Bytes that one set may have."""
-        return self._config.inputs_mib * MIB
+        return self._config.inputs_mib * 2**20
 
     # Making
 
@@ -156,14 +149,9 @@ class Inputs:
         return self._store(source, (), origin, lambda _: words)
 
     def _store(
-        self,
-        source: InputSource,
-        specs: InputSpecs,
-        origin: dict[str, Any],
-        words: Callable[[int], str],
-        notes: Iterable[str] = (),
+        self, source: InputSource, specs: InputSpecs, origin: dict[str, Any], words: Words, notes: Sequence[str] = ()
     ) -> InputSet:
-        """Write a set; `words` are made of the number of rows, which a file gives only when it is read to its end."""
+        """Write a set; its words are made of the number of rows, which is known when a file was read to its end."""
         fitter, owner = InputFitter(source.inputs, specs), self._access.viewer_id
         origin = origin | ({"owner": owner} if owner else {})
         with storage.staging_folder(self._home) as staged:
@@ -171,7 +159,7 @@ class Inputs:
             with storage.translate_disk_errors():
                 entries = storage.hash_and_flush(staged)
                 input_set = InputSet(
-                    id=input_set_id(written.columns, written.targets, entries, origin),
+                    id=input_set_id(written, entries, origin),
                     origin=origin,
                     words=words(written.rows),
                     notes=[*notes, *source.notes, *fitter.notes()],
@@ -247,9 +235,8 @@ class Inputs:
         """Return the files of a set, verified byte for byte, by the name that each has in an .npz."""
         input_set = self._read_verified(id_)
         entries = {entry.path: entry for entry in input_set.files}
-        return {
-            f"{name}.npy": verify_file(self._folder / id_, entries[path]) for name, path in input_set.members().items()
-        }
+        members = input_set.members().items()
+        return {f"{name}.npy": verify_file(self._folder / id_, entries[path]) for name, path in members}
 
     def write_npz(self, id_: str, target: Path | BinaryIO) -> None:
         """Stream a set into an .npz of "input:<name>" and "target:<name>", which `add_file` reads again.

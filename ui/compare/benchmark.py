@@ -5,17 +5,11 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from core.compare import Verdict
 from core.jobs.benchmark import estimate_seconds, find_last_benchmark
 from core.jobs.benchmark_result import BATCH_SIZES, DEFAULT_REPEATS, BenchmarkResult, pareto_front
 from core.library.job_store import Job
 from core.text.labels import format_duration, format_timestamp
-from ui.compare.benchmark_charts import (
-    CLOSENESS_LABELS,
-    BenchmarkView,
-    show_first_prediction_chart,
-    show_trade_off_chart,
-)
+from ui.compare.benchmark_charts import BenchmarkView, show_first_prediction_chart, show_trade_off_chart
 from ui.compare.verdicts import Participants
 from ui.components import escape_markdown, show_error
 from ui.job_progress import follow_job
@@ -84,7 +78,7 @@ def _choose_batch(busy_share: float) -> int:
 
 
 def _show_result(view: BenchmarkView) -> None:
-    names, comparable = view.names, _comparable_ids(view)
+    names, comparable = view.names, view.comparable_ids()
     costs = {id_: (view.benchmarks[id_].bytes, view.latency(id_).p50) for id_ in comparable}
     best = sorted(pareto_front({id_: (*costs[id_], view.fidelity[id_]) for id_ in costs}), key=lambda id_: costs[id_])
     st.markdown(pareto_sentence([f"**{escape_markdown(names[id_])}**" for id_ in best], len(comparable)))
@@ -98,15 +92,6 @@ def _show_result(view: BenchmarkView) -> None:
         show_trade_off_chart(view, best)
     _show_benchmark_table(view)
     _show_remarks(view)
-
-
-def _comparable_ids(view: BenchmarkView) -> list[str]:
-    """Return those that can be weighed against one another: no copy that predicts as another model, however small."""
-    return [
-        id_
-        for id_ in view.benchmarks
-        if view.closeness(id_) != CLOSENESS_LABELS[-1] and view.entries[id_].verdict != Verdict.DIFFERENT
-    ]
 
 
 def pareto_sentence(best: list[str], total: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.compare import ATOL
+from core.compare import ATOL, Verdict
 from core.figures.theme import PLOTLY_CONFIG, apply_theme
 from core.jobs.benchmark_result import ArtifactBenchmark, BatchLatency, RepeatedMeasurement
 from core.library import Entry
@@ -50,6 +50,11 @@ class BenchmarkView:
 
     def closeness(self, id_: str) -> str:
         return closeness_label(self.fidelity.get(id_))
+
+    def comparable_ids(self) -> list[str]:
+        """Return those that can be weighed against one another: no copy that predicts as another model."""
+        ids = [id_ for id_ in self.benchmarks if self.closeness(id_) != CLOSENESS_LABELS[-1]]
+        return [id_ for id_ in ids if self.entries[id_].verdict != Verdict.DIFFERENT]
 
 
 def closeness_label(difference: float | None) -> str:
@@ -112,12 +117,7 @@ def _trade_off_chart(view: BenchmarkView, pareto_ids: list[str], texts: dict[str
     for label, colour, symbol in zip(CLOSENESS_LABELS, CLOSENESS_COLOURS, CLOSENESS_SYMBOLS, strict=True):
         if ids := [id_ for id_ in places if view.closeness(id_) == label]:
             is_best = [id_ in pareto_ids for id_ in ids]
-            marker = {
-                "color": colour,
-                "symbol": symbol,
-                "size": [14 if best else 10 for best in is_best],
-                "opacity": [1.0 if best else 0.6 for best in is_best],
-            }
+            sizes, opacities = [14 if best else 10 for best in is_best], [1.0 if best else 0.6 for best in is_best]
             add(
                 ids,
                 name=label,
@@ -126,7 +126,7 @@ def _trade_off_chart(view: BenchmarkView, pareto_ids: list[str], texts: dict[str
                 textposition="top center",
                 hovertext=[f"<b>{escape(view.names[id_])}</b><br>{texts[id_].replace(', ', '<br>')}" for id_ in ids],
                 hoverinfo="text",
-                marker=marker,
+                marker={"color": colour, "symbol": symbol, "size": sizes, "opacity": opacities},
             )
     figure.update_xaxes(**_log_axis([x for x, _ in places.values()], format_size))
     figure.update_yaxes(**_log_axis([y for _, y in places.values()], _call_duration))

@@ -218,15 +218,13 @@ def _show_search_numbers(result: dict[str, Any], seed: int) -> None:
         st.caption(f":material/info: {escape_markdown(note)}")
     with st.expander("The numbers behind it", icon=":material/numbers:"):
         phases = [phase for phase in PHASE_NAMES if phase in result["asked"]]
-        st.dataframe(
-            {
-                "What was asked": [PHASE_NAMES[phase] for phase in phases],
-                "Inputs": [result["asked"][phase] for phase in phases],
-                "Answered differently": [result["changed"][phase] for phase in phases],
-            },
-            hide_index=True,
-            alt="How many inputs were asked, and how many were answered differently",
-        )
+        columns = {
+            "What was asked": [PHASE_NAMES[phase] for phase in phases],
+            "Inputs": [result["asked"][phase] for phase in phases],
+            "Answered differently": [result["changed"][phase] for phase in phases],
+        }
+        alt = "How many inputs were asked, and how many were answered differently"
+        st.dataframe(columns, hide_index=True, alt=alt)
         lines = [
             f"- {_amount_meaning(facts)}, {where}: **{facts['amount']:.3g}**"
             for where, facts in (("in the data", result["data"]), ("at the end", result["found"]))

@@ -20,12 +20,6 @@ IMPORT_ROWS_HELP = (
 )
 
 
-def _set_widget_defaults(**values: Any) -> None:
-    """Set values that widgets begin with; what a person has changed since stands."""
-    for key, value in values.items():
-        st.session_state.setdefault(key, value)
-
-
 # Held-out rows
 
 
@@ -55,7 +49,7 @@ def _choose_row_count(options: InputOptions, key: str, max_rows: int) -> int:
     if max_rows == 1:
         st.caption("There is one such row.")
         return 1
-    _set_widget_defaults(**{f"{key}-rows": max_rows})
+    st.session_state.setdefault(f"{key}-rows", max_rows)
     # Whoever asked for all rows asks for all rows of other classes, too.
     has_all = st.session_state[f"{key}-rows"] == st.session_state.get(f"{key}-most")
     st.session_state[f"{key}-rows"] = max_rows if has_all else min(max(st.session_state[f"{key}-rows"], 1), max_rows)
@@ -69,7 +63,7 @@ def _choose_seed(key: str) -> int | None:
     help_ = "Off: the first ones. On: any, by a number to repeat it."
     if not st.toggle("Pick at random", key=f"{key}-drawn", help=help_, **PERSISTENT):
         return None
-    _set_widget_defaults(**{f"{key}-seed": 0})
+    st.session_state.setdefault(f"{key}-seed", 0)
     return int(st.number_input("Seed", 0, MAX_SEED, key=f"{key}-seed", **PERSISTENT))
 
 
@@ -86,14 +80,14 @@ def _show_field(field: InputField, key: str) -> Any:
     label = escape_markdown(field.label)
     common = {"key": key, **PERSISTENT}
     if field.kind == "choice":
-        _set_widget_defaults(**{key: field.example})
+        st.session_state.setdefault(key, field.example)
         if len(field.options) > MAX_INLINE_OPTIONS:
             return st.selectbox(label, field.options, **common)
         return st.segmented_control(label, field.options, required=True, format_func=escape_markdown, **common)
     if field.kind == "text":
-        _set_widget_defaults(**{key: str(field.example)})
+        st.session_state.setdefault(key, str(field.example))
         return st.text_input(label, max_chars=2000, **common)
-    _set_widget_defaults(**{key: float(field.example)})
+    st.session_state.setdefault(key, float(field.example))
     least, most = field.minimum, field.maximum
     if least is None or most is None or not least <= st.session_state[key] <= most:
         return st.number_input(label, step=None, format="%.6g", **common)
@@ -146,8 +140,8 @@ def _spec_text(spec: InputSpec) -> str:
 
 def choose_random(options: InputOptions) -> RandomChoice | None:
     """Show a form; None until it is submitted."""
-    defaults = {"rows": 1000, "low": 0.0, "high": options.random_high, "seed": 0}
-    _set_widget_defaults(**{f"random-{name}": value for name, value in defaults.items()})
+    for name, value in (("rows", 1000), ("low", 0.0), ("high", options.random_high), ("seed", 0)):
+        st.session_state.setdefault(f"random-{name}", value)
     with st.form("random-form", border=False):
         columns = st.columns(4)
         rows = columns[0].number_input("Rows", 1, MAX_ROWS, step=1, key="random-rows", **PERSISTENT)
@@ -162,9 +156,9 @@ def choose_random(options: InputOptions) -> RandomChoice | None:
 
 def _choose_axis_sizes(name: str, count: int) -> list[int]:
     """A size for each axis that the model leaves free."""
-    label = f"Size of “{escape_markdown(name)}”"
-    keys = [f"random-size-{name}-{at}" for at in range(count)]
-    _set_widget_defaults(**dict.fromkeys(keys, 8))
+    label, keys = f"Size of “{escape_markdown(name)}”", [f"random-size-{name}-{at}" for at in range(count)]
+    for key in keys:
+        st.session_state.setdefault(key, 8)
     return [int(st.number_input(f"{label}, axis {at + 1}", 1, key=key, **PERSISTENT)) for at, key in enumerate(keys)]
 
 

@@ -14,15 +14,7 @@ from core.figures.images import row_image_url
 from core.inputs import InputSet
 from core.inputs.fitting import InputSpecs
 from core.inputs.from_images import image_frame
-from core.inputs.options import (
-    DrawnChoice,
-    FileChoice,
-    InputChoice,
-    InputOptions,
-    RandomChoice,
-    make_inputs,
-    read_choice,
-)
+from core.inputs.options import DrawnChoice, FileChoice, InputChoice, InputOptions, RandomChoice
 from core.inputs.store import ProgressCallback, ignore_progress
 from core.text.labels import format_size, format_values, reference_row_labels
 from ui.compare.input_widgets import choose_file, choose_held_out, choose_random, choose_typed, restore_widgets
@@ -56,11 +48,13 @@ def choose_inputs(options: InputOptions, draw: Callable[[], Arrays | None] | Non
     """
     _restore_from_query(options)
     kinds = [kind for kind in options.kinds if kind != "drawn" or draw]
+    kinds += ["found"] * (_last_inputs(options, "found") is not None)
+    labels = INPUT_KINDS | {"held-out": (reference_row_labels(options.run)[1].capitalize(), ":material/table_rows:")}
     kind = st.segmented_control(
         "What to ask",
-        **bind_select("ask", kinds + ["found"] * (_last_inputs(options, "found") is not None)),
+        **bind_select("ask", kinds),
         required=True,
-        format_func=lambda kind: f"{INPUT_KINDS[kind][1]} {_kind_label(options, kind)}",
+        format_func=lambda kind: f"{labels[kind][1]} {labels[kind][0]}",
         help="The same inputs go to every artifact, in the same order.",
     )
     try:
@@ -77,10 +71,6 @@ def choose_inputs(options: InputOptions, draw: Callable[[], Arrays | None] | Non
         st.query_params["inputs"] = input_set.id
     _show_inputs(options, input_set)
     return input_set
-
-
-def _kind_label(options: InputOptions, kind: str) -> str:
-    return reference_row_labels(options.run)[1].capitalize() if kind == "held-out" else INPUT_KINDS[kind][0]
 
 
 def _choose_of_kind(kind: str, options: InputOptions, draw: Callable[[], Arrays | None] | None) -> InputSet | None:
@@ -120,7 +110,7 @@ def _cached_id(run_id: str, specs: InputSpecs, choice: InputChoice, owner: str |
 
 
 def _make(options: InputOptions, choice: InputChoice, on_progress: ProgressCallback = ignore_progress) -> InputSet:
-    return make_inputs(options, choice, current_jobs().inputs, current_jobs().library, on_progress)
+    return options.make(choice, current_jobs().inputs, current_jobs().library, on_progress)
 
 
 def _make_random(options: InputOptions, choice: RandomChoice) -> InputSet:
@@ -174,7 +164,7 @@ def _restore_from_query(options: InputOptions) -> None:
         return
     st.session_state[_session_key(options, input_set.kind)] = input_set.id
     st.query_params["ask"] = input_set.kind
-    restore_widgets(options.run.id, read_choice(options, input_set, inputs))
+    restore_widgets(options.run.id, options.read_choice(input_set, inputs))
 
 
 def _last_inputs(options: InputOptions, kind: str) -> InputSet | None:

@@ -197,14 +197,8 @@ def _show_layer_table(steps: list[LayerStep]) -> None:
         "Partner": text(help="The operation in the other copy, and its name there."),
         "Partner's axes": text(help=axes_help, width="small"),
     }
-    st.dataframe(
-        columns,
-        hide_index=True,
-        column_config=config,
-        height=min(38 + 35 * len(steps), 800),
-        key="layer-table",
-        alt="Each layer and its partner",
-    )
+    height, alt = min(38 + 35 * len(steps), 800), "Each layer and its partner"
+    st.dataframe(columns, hide_index=True, column_config=config, height=height, key="layer-table", alt=alt)
 
 
 def _axes_text(step: LayerStep) -> str:

@@ -73,16 +73,11 @@ def _show_metric_table(
     columns = {"Copy": [comparison.names[id_] for id_ in metrics]} | (first or {})
     columns |= {metric.label: [metric.format_from(copy) for copy in metrics.values()] for metric in shown}
     text = st.column_config.TextColumn
-    config = {metric.label: text(help=metric.description, alignment="right") for metric in shown}
+    config = {"Copy": text(pinned=True, width=150)}
+    config |= {metric.label: text(help=metric.description, alignment="right") for metric in shown}
     st.markdown(f"**{title}**")
-    st.dataframe(
-        columns,
-        hide_index=True,
-        column_config={"Copy": text(pinned=True, width=150)} | config,
-        height="content",
-        key=f"{title}-{output}",
-        alt=f"{title}: numbers on the output {output}, a line for each copy",
-    )
+    key, alt = f"{title}-{output}", f"{title}: numbers on the output {output}, a line for each copy"
+    st.dataframe(columns, hide_index=True, column_config=config, height="content", key=key, alt=alt)
 
 
 def _show_row_buttons(comparison: FinishedComparison, output_index: int, metrics: CopyMetrics) -> None:
@@ -125,7 +120,7 @@ def _show_classification(comparison: FinishedComparison, output: str, metrics: C
         matrix = titled_confusion_matrix(metrics[id_], comparison.run.labels, comparison.names[id_])
         _show_figure(matrix, f"agreement-of-{output}", comparison.names[id_])
     with right:
-        if accuracy := titled_accuracy(metrics, comparison.names, comparison.baseline):
+        if accuracy := titled_accuracy(metrics, comparison.names, comparison.participants.baseline):
             _show_figure(accuracy, f"accuracy-of-{output}", ", ".join(comparison.names.values()))
 
 
@@ -158,18 +153,15 @@ def show_pairwise_matrix(comparison: FinishedComparison) -> None:
     _show_figure(titled_pairwise_matrix(matrix, names), "matrix", ", ".join(names.values()))
     cells = matrix["cells"]
     largest = ["–" if cell["max_abs"] is None else format_number(cell["max_abs"]) for cell in cells]
+    columns = {
+        "One": [names[cell["a"]] for cell in cells],
+        "Other": [names[cell["b"]] for cell in cells],
+        "Verdict": [_pair_text(cell, matrix["rows"]) for cell in cells],
+        "Largest difference": largest,
+    }
     with st.expander("The same as a table"):
-        st.dataframe(
-            {
-                "One": [names[cell["a"]] for cell in cells],
-                "Other": [names[cell["b"]] for cell in cells],
-                "Verdict": [_pair_text(cell, matrix["rows"]) for cell in cells],
-                "Largest difference": largest,
-            },
-            hide_index=True,
-            key="matrix-table",
-            alt="Each two of them, with the verdict and the largest difference",
-        )
+        alt = "Each two of them, with the verdict and the largest difference"
+        st.dataframe(columns, hide_index=True, key="matrix-table", alt=alt)
 
 
 def _pair_text(cell: dict[str, Any], total_rows: int) -> str:

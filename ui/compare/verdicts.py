@@ -115,10 +115,6 @@ class FinishedComparison(NamedTuple):
     names: dict[str, str]
     participants: Participants
 
-    @property
-    def baseline(self) -> str:
-        return self.participants.baseline
-
 
 def load_comparison(job: Job, entries: dict[str, Entry]) -> FinishedComparison:
     """Read what a finished job found out. Raises UnknownName when its run or its inputs are gone."""
@@ -135,7 +131,7 @@ def load_comparison(job: Job, entries: dict[str, Entry]) -> FinishedComparison:
 
 def show_verdicts(comparison: FinishedComparison) -> None:
     """Show a card for each copy: the verdict first, then the numbers, then what must not be silent."""
-    run, baseline, names = comparison.run, comparison.baseline, comparison.participants.names
+    run, baseline, names = comparison.run, comparison.participants.baseline, comparison.participants.names
     reference = live_model_phrase(run.name, run) if baseline == run.id else names[baseline]
     verdicts = "\n".join(f"- **{verdict.label}**: {verdict_meaning(verdict)}" for verdict in Verdict)
     st.caption(
