@@ -1,4 +1,4 @@
-"""seccomp filter, and its table of system calls.
+"""The seccomp filter, and its table of system calls.
 
 A seccomp filter is a small program that the kernel runs before each of a process's calls, and that refuses some. What
 is refused fails as for somebody without the right to do it (EPERM), so that a library reports it or goes another way;

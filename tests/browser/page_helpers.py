@@ -1,8 +1,4 @@
-"""A real Chromium against a real server: no console error, no request that leaves the machine, pictures to look at.
-
-The Library page in a browser: filters, pages and marks, many removed and brought back, and a view that its address
-gives again.
-"""
+"""What the browser tests share: waiting for a page, pictures of it, rows of its tables, and what no page may do."""
 
 import re
 from pathlib import Path
