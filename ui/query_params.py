@@ -14,6 +14,8 @@ from core.library.records import ID_PATTERN
 from ui.session import current_jobs
 
 ARTIFACT_PARAMS = ("artifact", "beside")  # these take aliases, too
+KEY_PREFIX = "in-address-"
+SEEN_SUFFIX = "-seen"  # under this key, the values that a widget last took from the address or wrote into it
 
 
 def bind_select(name: str, options: Sequence[str], many: bool = False, clears: str = "") -> dict[str, Any]:
@@ -21,7 +23,7 @@ def bind_select(name: str, options: Sequence[str], many: bool = False, clears: s
 
     Values in the address that are no options are ignored. A new choice removes the parameter `clears`.
     """
-    key, requested = f"in-address-{name}", st.query_params.get_all(name)
+    key, requested = KEY_PREFIX + name, st.query_params.get_all(name)
     if _has_changed(key, requested):
         valid = [value for value in dict.fromkeys(requested) if value in options]
         st.session_state[key] = valid if many else (valid or list(options))[0]
@@ -34,7 +36,7 @@ def bind_select(name: str, options: Sequence[str], many: bool = False, clears: s
 
 def bind_text(name: str, clears: str = "") -> dict[str, Any]:
     """Keyword arguments that keep a text input and `?name=` in step."""
-    key, requested = f"in-address-{name}", st.query_params.get_all(name)
+    key, requested = KEY_PREFIX + name, st.query_params.get_all(name)
     if _has_changed(key, requested):
         st.session_state[key] = requested[-1] if requested else ""
     return {"key": key, "on_change": _write_param, "args": (name, key, clears)}
@@ -43,11 +45,12 @@ def bind_text(name: str, clears: str = "") -> dict[str, Any]:
 def bind_page(name: str, last: int) -> dict[str, Any]:
     """Keyword arguments that keep a pagination and `?name=` in step; beyond the last page it is the last."""
     page = min(requested_page(name), last)
-    key = f"in-address-{name}-{page}-{last}"  # another widget for another address: this one takes no new value
+    key = f"{KEY_PREFIX}{name}-{page}-{last}"  # another widget for another address: this one takes no new value
     return {"num_pages": last, "default": page, "key": key, "on_change": _write_page, "args": (name, key)}
 
 
 def _write_page(name: str, key: str) -> None:
+    _restore_params()
     st.query_params[name] = str(st.session_state[key])
 
 
@@ -67,18 +70,28 @@ def sync_browser_url(state_key: str) -> None:
 
 def _has_changed(key: str, values: list[str]) -> bool:
     """Whether the parameter has another value than before, by a link and not by this widget."""
-    if st.session_state.get(f"{key}-seen") == values and key in st.session_state:
+    if st.session_state.get(key + SEEN_SUFFIX) == values and key in st.session_state:
         return False
-    st.session_state[f"{key}-seen"] = values
+    st.session_state[key + SEEN_SUFFIX] = values
     return True
 
 
+def _restore_params() -> None:
+    """Put back what this page's widgets wrote: a second quick choice comes with the address from before the first."""
+    for key in (key for key in map(str, st.session_state) if key.startswith(KEY_PREFIX)):
+        if values := st.session_state.get(key + SEEN_SUFFIX):
+            st.query_params[key.removeprefix(KEY_PREFIX)] = values
+        elif values == []:
+            st.query_params.pop(key.removeprefix(KEY_PREFIX), None)
+
+
 def _write_param(name: str, key: str, clears: str) -> None:
+    _restore_params()
     value = st.session_state[key]
     st.query_params[name] = value
     if value == "" or value is None:
         st.query_params.pop(name, None)
-    st.session_state[f"{key}-seen"] = st.query_params.get_all(name)
+    st.session_state[key + SEEN_SUFFIX] = st.query_params.get_all(name)
     st.query_params.pop(clears, None)
 
 

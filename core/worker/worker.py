@@ -74,6 +74,7 @@ class Worker:
                 return
             self._ready.clear()
             self._began = time.monotonic()
+            _end_process(self._process)
             self._remove_folders()
             self._folder = Path(tempfile.mkdtemp(prefix="roundtrip-"))
             folders = self._folder / "worker", self._create_exchange_folders()
@@ -251,14 +252,19 @@ class Worker:
         self._close_spares()
         with self._lock:
             process, self._process = self._process, None
-        if process:
-            with process:
-                process.kill()
+        _end_process(process)
         self._remove_folders()
 
     def _remove_folders(self) -> None:
         for folder in filter(None, (self._folder, self._exchange_folders)):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_process(process: subprocess.Popen[bytes] | None) -> None:
+    """Kill a process, if it still runs, and close its pipes."""
+    if process:
+        with process:
+            process.kill()
 
 
 def _exits_soon(process: subprocess.Popen[bytes]) -> bool:

@@ -31,6 +31,7 @@ def test_several_inputs_are_fed_by_name_in_any_order(arranged):
     assert answers["more"].tolist() == [[11, 21], [32, 42]]
 
 
+@pytest.mark.filterwarnings("ignore:When providing `inputs` as a dict:UserWarning")  # other keys are the point here
 def test_keras_predictor_uses_dictionary_keys_as_input_names():
     import keras
 

@@ -71,6 +71,19 @@ def test_library_page_without_matches_offers_to_clear_filters(visit, large_libra
     assert not app.dataframe
 
 
+def test_library_page_second_choice_with_an_older_address_keeps_the_first(visit, large_library_jobs):
+    """As a browser sends it, where the second click is quicker than the answer to the first."""
+    app = visit(large_library_jobs, "library")
+    (order,) = [box for box in app.selectbox if box.label == "Order"]
+    order.select("smallest").run()
+    assert app.query_params["sort"] == "smallest"
+    del app.query_params["sort"]
+    (box,) = [multiselect for multiselect in app.multiselect if multiselect.label == "Format"]
+    box.select("keras").run()
+    assert (app.query_params["sort"], app.query_params["format"]) == ("smallest", "keras")
+    assert app.dataframe[0].value["Size"].tolist() == [3 * (number + 1) for number in range(1, 60, 2)]
+
+
 def test_library_page_changed_filter_returns_to_first_page(visit, large_library_jobs):
     app = visit(large_library_jobs, "library", page="2")
     assert len(shown_ids(app)) == 10
