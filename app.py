@@ -18,11 +18,11 @@ from ui.routes import MIDDLEWARE, ROUTES
 
 HERE = Path(__file__).resolve().parent
 DAY = 86_400  # seconds
-STARTUP_DELAY = 2.0  # seconds in which the first visitor's page has the processor; a job does not wait for them
+STARTUP_DELAY = 2.0  # seconds without background work, for the first visitor's page; jobs do not wait for them
 
 
 async def empty_trash_daily():
-    """Once now and then daily, delete for good what has lain in the trash for the days of the settings."""
+    """Delete expired entries of the trash shortly after the start, then once a day."""
     from ui.library.trash import empty_expired_trash
     from ui.session import server_jobs
 
@@ -34,21 +34,22 @@ async def empty_trash_daily():
 
 @asynccontextmanager
 async def lifespan(app):
+    """Start the background work of the server, and stop it with the worker when the server ends."""
     from ui.frame import preload_first_page
     from ui.session import server_jobs
 
     preload_first_page()
-    emptying = asyncio.create_task(empty_trash_daily())
-    warming = asyncio.get_running_loop().call_later(STARTUP_DELAY, lambda: server_jobs().worker.start(then_check=True))
+    trash_task = asyncio.create_task(empty_trash_daily())
+    loop = asyncio.get_running_loop()
+    warmup_timer = loop.call_later(STARTUP_DELAY, lambda: server_jobs().worker.start(then_check=True))
     yield
-    warming.cancel()
-    emptying.cancel()
+    warmup_timer.cancel()
+    trash_task.cancel()
     server_jobs().worker.close()
 
 
 def check_startup() -> None:
-    """Open the library before the server does: what is wrong with a setting or a disk is one sentence, and the end. So
-    is it where nobody can tell whether people sign in."""
+    """Open the library and read whether people sign in; exit with one sentence where a setting or the disk fails."""
     try:
         Library()
         is_sign_in_required()
@@ -57,7 +58,7 @@ def check_startup() -> None:
 
 
 def handle_script_error(error: Exception) -> bool:
-    """Show a plain sentence for what no page foresaw; the traceback goes to the server's log only."""
+    """Show a plain sentence for an unexpected error; its traceback goes to the server's log only."""
     from ui.frame import show_unexpected_error
 
     show_unexpected_error(error)

@@ -1,4 +1,4 @@
-"""Bring in a model from outside, see what was checked, and go on: look inside, convert, compare."""
+"""Bring in page: import a model from outside, see what was checked, then inspect, convert or compare it."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Ask any copies the same inputs in fresh processes; show what each predicts, how far it is off, and why."""
+"""Compare page: predictions of any copies for the same inputs, in fresh processes, and how far apart they are."""
 
 import streamlit as st
 
@@ -57,7 +57,7 @@ if inputs.kind == "typed":
     if not is_comparison_requested(inputs):
         st.stop()
 
-# Every rerun of this page asks again: what failed or was cancelled begins anew only when a person says so.
+# Every rerun of this page requests the comparison; one that failed or was cancelled is repeated on a click only.
 is_rerun_requested = st.session_state.pop("again", False)
 job = start_comparison(ids, sources=sources, rerun_failed=is_rerun_requested, baseline=baseline, inputs=inputs.id)
 follow_job(jobs.job_store.read(job.id), lambda seen: None)

@@ -1,4 +1,4 @@
-"""What survives in which format: the matrix of one run, and what each format is for."""
+"""Formats page: the matrix of formats by findings of one run, and what each format is for."""
 
 import streamlit as st
 
@@ -25,9 +25,9 @@ run = runs[st.selectbox("Run", **bind_select("run", list(runs)), format_func=lam
 rows = build_matrix(jobs.library, run.id)
 tried_formats = {row.format for row in rows}
 missing = [
-    one.key
-    for one in all_formats()
-    if one.key not in tried_formats and not one.refusal_reason(run.kind, run.weight_bytes)
+    format_.key
+    for format_ in all_formats()
+    if format_.key not in tried_formats and not format_.refusal_reason(run.kind, run.weight_bytes)
 ]
 if missing:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):

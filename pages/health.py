@@ -1,4 +1,4 @@
-"""Is everything as it was kept, what to do where it is not, and how this machine does."""
+"""Health page: the last verification of the library, repairs, the sandbox, and diagnostics of the machine."""
 
 import streamlit as st
 

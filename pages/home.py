@@ -1,4 +1,4 @@
-"""What this is, what is there, and what to do next."""
+"""Home page: what Roundtrip is, what is in the library, and the next step."""
 
 import streamlit as st
 
@@ -14,17 +14,17 @@ OVERVIEW_FORMATS = ("keras", "saved_model", "h5", "weights", "architecture")
 
 
 def show_worker_state(is_polling: bool) -> None:
-    """Where the worker stands; looked at again while it warms up."""
+    """Show the state of the worker; `is_polling` is whether this is drawn every second."""
     state = current_jobs().worker.state()
-    words = {
+    texts = {
         "cold": ":material/hourglass_empty: TensorFlow is about to warm up.",
         "warming": f":material/hourglass_top: TensorFlow is warming up, {format_duration(state.seconds)}",
         "ready": ":green[:material/check_circle:] TensorFlow is ready.",
         "failed": ":red[:material/error:] TensorFlow did not start; your next job tries again.",
     }
-    st.markdown(words[state.phase])
+    st.markdown(texts[state.phase])
     if state.phase == "ready" and is_polling:
-        st.rerun()  # drawn once more, without being looked at every second
+        st.rerun()  # which draws it without polling
 
 
 st.title("Save a model. Reload it. See what came back.")
@@ -61,28 +61,27 @@ with right:
     running = [job for job in current_jobs().job_store.list_jobs() if job.is_active and job.kind in ("train", "save")]
     for job in running[:3]:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(
-                f":material/progress_activity: {escape_markdown(job.title)}: {escape_markdown(job.note) or 'waiting'}"
-            )
+            title, note = escape_markdown(job.title), escape_markdown(job.note) or "waiting"
+            st.markdown(f":material/progress_activity: {title}: {note}")
             if st.button("Open", key=f"open-{job.id}"):
                 go(job.kind, job=job.id)
 
     st.subheader("Next step")
     if not run_count:
         st.markdown("Train your first model: a few seconds, no downloads.")
-        step = ("train", "Train a model", ":material/model_training:")
+        page, label, icon = "train", "Train a model", ":material/model_training:"
     elif not totals.total:
         st.markdown("You have a trained model. Save it in a few formats and see which keep what.")
-        step = ("save", "Save it", ":material/save:")
+        page, label, icon = "save", "Save it", ":material/save:"
     else:
         st.markdown("Hold your saved copies side by side, row by row.")
-        step = ("library", "Choose copies to compare", ":material/compare_arrows:")
-    if st.button(step[1], type="primary", icon=step[2]):
-        go(step[0])
+        page, label, icon = "library", "Choose copies to compare", ":material/compare_arrows:"
+    if st.button(label, type="primary", icon=icon):
+        go(page)
 
 st.subheader("How it goes")
 with st.grid(3, min_column_width=260):
-    for number, (title, words) in enumerate(
+    for number, (title, text) in enumerate(
         (
             ("Train", "Pick a demo and watch it learn. The last answers of the live model become the reference."),
             ("Bring in", "Or take a model from elsewhere: it is checked, and run in a sandboxed process only."),
@@ -98,4 +97,4 @@ with st.grid(3, min_column_width=260):
     ):
         with st.container(border=True, height="stretch"):
             st.markdown(f"**{number} · {title}**")
-            st.caption(words)
+            st.caption(text)

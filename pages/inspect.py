@@ -1,4 +1,4 @@
-"""Look into one artifact without running it; or hold it against another, part by part."""
+"""Inspect page: the parts of one artifact, read without running it, or the diff of two artifacts."""
 
 from functools import partial
 
@@ -32,7 +32,7 @@ if not chosen:
 if beside:
     names, entries = short_labels([chosen, beside], choices.entries), choices.entries
     st.subheader(f"{escape_markdown(names[chosen])} against {escape_markdown(names[beside])}")
-    runs = [f"{which} is {id_}, of the run {entries[id_].run_name}" for which, id_ in (("A", chosen), ("B", beside))]
+    runs = [f"{side} is {id_}, of the run {entries[id_].run_name}" for side, id_ in (("A", chosen), ("B", beside))]
     st.caption(escape_markdown("; ".join(runs)))
     show_diff(chosen, beside)
     st.stop()

@@ -1,4 +1,4 @@
-"""Every artifact of every run: find, mark, download, remove, choose to compare."""
+"""Library page: find artifacts, annotate, download, compare or remove them; the trash; the disk space."""
 
 import streamlit as st
 
@@ -28,20 +28,20 @@ if not result_page.entries:
     if st.button("Show all", icon=":material/list:"):
         go("library")
 else:
-    where = " in this view" if is_filtered(query) else ""
+    scope = " in this view" if is_filtered(query) else ""
     st.caption(
-        f"{count_text(result_page)}{where}. Select one to see all about it, or several to compare, download, tag or "
-        f"remove."
+        f"{count_text(result_page)}{scope}. Select one to see all about it, or several to compare, download, tag or "
+        "remove."
     )
     toolbar = st.container(horizontal=True, vertical_alignment="center")
-    chosen = show_artifact_table(result_page.entries, f"artifacts-{hash(query)}-{len(result_page.entries)}")
+    selected = show_artifact_table(result_page.entries, f"artifacts-{hash(query)}-{len(result_page.entries)}")
     show_pagination(result_page)
     with toolbar:
-        show_artifact_actions(chosen)
-    if len(chosen) == 1:
+        show_artifact_actions(selected)
+    if len(selected) == 1:
         try:
-            show_artifact_detail(chosen[0])
-        except RoundtripError as error:  # what stands below must still be drawn
+            show_artifact_detail(selected[0])
+        except RoundtripError as error:  # the rest of the page must still be drawn
             show_error(error)
 
 show_trash()

@@ -1,4 +1,4 @@
-"""Train copies of a run on, beside its live model, and see which of them carry on where the training stopped."""
+"""Resume page: train copies of a run on beside its live model, and see which carry on where training stopped."""
 
 from typing import Any
 
@@ -55,8 +55,8 @@ job = jobs.find_resume_job(*request)
 is_started_or_done = job is not None and (job.is_active or is_reusable(job))
 
 
-def start_training(*chosen: Any) -> None:
-    jobs.resume(*chosen)
+def start_training(*request: Any) -> None:
+    jobs.resume(*request)
 
 
 st.button(

@@ -1,4 +1,4 @@
-"""Choose a run and formats, save, and see what a fresh process made of each copy."""
+"""Save page: choose a run and formats, save, and see the verdict of each copy's reload in a fresh process."""
 
 import streamlit as st
 
@@ -11,7 +11,7 @@ from ui.query_params import bind_select
 from ui.save import choose_formats, draw_save_rows, show_saved_artifacts
 from ui.session import current_jobs
 
-SAVE_BUTTONS = ("save-some", "save-all")  # keys of buttons: whoever presses one is not shown what another has begun
+SAVE_BUTTONS = ("save-some", "save-all")  # keys: a press of either starts a job, and shows no other that runs
 
 st.title("Save a run")
 jobs = current_jobs()
@@ -33,7 +33,7 @@ if not job:
     buttons = st.container(horizontal=True)
     chosen, options = choose_formats(run, all_formats())
     save_label = f"Save in {len(chosen)} format{'' if len(chosen) == 1 else 's'}" if chosen else "Save"
-    all_keys = [one.key for one in all_formats() if not one.refusal_reason(run.kind, run.weight_bytes)]
+    all_keys = [format_.key for format_ in all_formats() if not format_.refusal_reason(run.kind, run.weight_bytes)]
     with buttons:
         is_save_pressed = st.button(
             save_label, type="primary", icon=":material/save:", disabled=not chosen, key=SAVE_BUTTONS[0]

@@ -1,4 +1,4 @@
-"""Choose a demo, set a few numbers, train, and watch."""
+"""Train page: choose a demo and its settings, train, and watch the curves."""
 
 import streamlit as st
 

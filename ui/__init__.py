@@ -1,1 +1,1 @@
-"""Streamlit's side of the wall: what the pages share. Nothing here knows TensorFlow, and nothing in core knows this."""
+"""Streamlit layer: what the pages share. Nothing here imports TensorFlow, and nothing in core imports this."""

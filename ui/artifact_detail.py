@@ -1,4 +1,4 @@
-"""One artifact in detail: its evidence, files and code, where it comes from, and what can be exported of it."""
+"""Details of one artifact: its evidence, files, code, lineage and exports."""
 
 import inspect
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from ui.session import current_jobs
 from ui.sign_in import show_sharing
 from ui.size_breakdown import show_size_breakdown
 
-MAX_OPEN_STEPS = 3  # copies made from one that are listed in the open
+MAX_OPEN_STEPS = 3  # copies made from an artifact that are listed outside of an expander
 RUN_NOW_HELP = (
     "Where the sandbox works by now, it is looked into, loaded and asked. It keeps its tags, note and aliases."
 )
@@ -36,7 +36,7 @@ NOT_TRIED = "Not tried: the copy loads without it, and the model has no classes 
 
 
 def show_artifact_evidence(artifact_id: str, format_: Format) -> None:
-    """Show what the reloads of an artifact gave, its files, its exports, and the code that saved and loads it."""
+    """Show the results of an artifact's reloads, its files, its exports, and the code that saved and loads it."""
     library = current_jobs().library
     artifact, evidence = library.artifact(artifact_id), library.evidence(artifact_id)
     show_sharing(artifact_id)
@@ -65,7 +65,7 @@ def show_artifact_evidence(artifact_id: str, format_: Format) -> None:
 
 
 def show_not_run(artifact_id: str, error_json: dict[str, str] | None) -> None:
-    """Say that a file is only stored, and why; with buttons to run it, if that works by now, and to download it."""
+    """Show why a file is only stored, with buttons to run it, if that works by now, and to download it."""
     error = error_from_json(error_json or {})
     text = escape_markdown(f"{error.sentence} It was checked and kept, and you can download it.")
     st.warning(text, icon=":material/pause_circle:")
@@ -97,7 +97,7 @@ def _show_reload_outcome(title: str, outcome: ReloadOutcome) -> None:
 
 @st.cache_data(show_spinner=False, max_entries=256)
 def file_tree(folder: Path, entries: tuple[tuple[str, int], ...]) -> str:
-    """The files of an artifact as a tree, with their sizes."""
+    """Return the files of an artifact, (path, bytes) each, as a tree with their sizes."""
     lines = [f"{folder.name}/"]
     seen: set[str] = set()
     for path, count in entries:
@@ -145,7 +145,7 @@ def _show_tf_serving(artifact: Artifact) -> None:
 
 
 def show_lineage(id_: str) -> None:
-    """Show from what an artifact was made, back to its run, and what was made from it."""
+    """Show what an artifact was made from, back to its run, and what was made from it."""
     lineage = trace_lineage(current_jobs().library, id_)
     st.markdown("**Where it comes from**")
     if lineage.problem:
@@ -175,10 +175,12 @@ def _origin_text(lineage: Lineage) -> str:
     if not run:
         return ""
     if run.brought:
-        how = f"brought in as {escape_markdown(str(run.brought.get('file', 'a file')))}"
+        origin = f"brought in as {escape_markdown(str(run.brought.get('file', 'a file')))}"
+    elif run.demo:
+        origin = f"trained from the demo “{escape_markdown(demo_label(run.demo))}”"
     else:
-        how = f"trained from the demo “{escape_markdown(demo_label(run.demo))}”" if run.demo else "added from a program"
-    return f"Run “{escape_markdown(run.name)}” ({run.run}), {how}, {format_timestamp(run.created)}"
+        origin = "added from a program"
+    return f"Run “{escape_markdown(run.name)}” ({run.run}), {origin}, {format_timestamp(run.created)}"
 
 
 def _step_text(relation: str, step: LineageStep) -> str:

@@ -1,4 +1,4 @@
-"""Choose artifacts out of a library of any size: those in the address, and one page of what matches a search."""
+"""Choice of artifacts from a library of any size: those in the address, and one page of the results of a search."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -22,12 +22,12 @@ READABLE = Query(verdicts=tuple(verdict.value for verdict in Verdict), size=MAX_
 
 
 class ArtifactChoices(NamedTuple):
-    """What can be chosen.
+    """Artifacts to choose from.
 
     Attributes:
         entries: By id; those that the address names first.
         listed: The ids that the search gave, newest first.
-        names: What each is called, by id.
+        names: The label of each, by id.
         missing: The ids in the address that are not in the library.
     """
 
@@ -38,9 +38,9 @@ class ArtifactChoices(NamedTuple):
 
 
 def load_artifact_choices(*params: str, run: str = "") -> ArtifactChoices | None:
-    """The artifacts that these query parameters name, and others to choose from; of one run, or of all.
+    """Return the artifacts that these query parameters name, and others to choose from; of one run, or of all.
 
-    Where there are more than a page, there is a search. None where there is no artifact at all.
+    Shows a search where there are more than a page. Returns None where there is no artifact at all.
     """
     library = current_jobs().library
     readable = replace(READABLE, run=run)
@@ -59,8 +59,8 @@ def load_artifact_choices(*params: str, run: str = "") -> ArtifactChoices | None
 
 
 def search_field(**widget: Any) -> str:
-    """The field in which artifacts are searched; `widget` keeps it and the address in step, or has its key."""
-    words = st.text_input(
+    """Show the search field for artifacts and return its text; `widget` has its key, or binds it to the address."""
+    text = st.text_input(
         "Search",
         type="search",
         placeholder="run, demo, format, tag, note, id or SHA-256",
@@ -69,7 +69,7 @@ def search_field(**widget: Any) -> str:
         width=420,
         **widget,
     )
-    return words or ""
+    return text or ""
 
 
 def _is_empty_or_run(id_: str) -> bool:
@@ -77,11 +77,11 @@ def _is_empty_or_run(id_: str) -> bool:
 
 
 def _search_artifacts(query: Query, page: Page) -> Page:
-    """Show a search field; the page of what matches it, and `page` where nothing is searched."""
+    """Show a search field, and return a page of what matches it; `page` itself while the field is empty."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        words = search_field(key="choosing")
-        page = current_jobs().library.page(replace(query, search=words)) if words else page
-        st.caption(_match_count_text(page, words), width="content")
+        search = search_field(key="choosing")
+        page = current_jobs().library.page(replace(query, search=search)) if search else page
+        st.caption(_match_count_text(page, search), width="content")
     return page
 
 
@@ -95,9 +95,9 @@ def _match_count_text(page: Page, search: str) -> str:
 
 
 def _choice_labels(entries: dict[str, Entry], is_large: bool, run: str) -> dict[str, str]:
-    """What each is called in a list: its format, its run where there are several, its id where names would be equal.
+    """Return the label of each: its format, its run where there are several, its id where labels would be equal.
 
-    In a large library always with its id: there a name must not depend on what else was found.
+    In a large library always with its id, because there a label must not depend on the results of a search.
     """
     has_runs = not run and (is_large or len({entry.run for entry in entries.values()}) > 1)
     names = {
@@ -130,13 +130,13 @@ def choose_artifact(
 
 
 def _option_ids(choices: ArtifactChoices, name: str) -> list[str]:
-    """The ids that are listed, after those that are chosen already and are not."""
+    """Return the ids of the options: chosen ones that are not listed, then all listed ones."""
     chosen = [id_ for id_ in dict.fromkeys(st.query_params.get_all(name)) if id_ in choices.entries]
     return [*(id_ for id_ in chosen if id_ not in choices.listed), *choices.listed]
 
 
 def warn_missing(ids: list[str], text: str = "Not in the library any more, or never was") -> None:
-    """Warn that the address asks for what is not there."""
+    """Warn about ids in the address that cannot be chosen."""
     if ids:
         names = escape_markdown(", ".join(ids))[:200]
         st.warning(f"{text}: {names}. Choose others below.", icon=":material/search_off:")

@@ -37,12 +37,11 @@ class SignedInUser(NamedTuple):
 def is_sign_in_required() -> bool:
     """Whether this server asks people to sign in.
 
-    Raises InputError where the secrets cannot be read: a server that was meant to ask is not opened to everybody by a
-    slip of the pen.
+    Raises InputError where the secrets cannot be read: a typing error in them must not open the server to everybody.
     """
     files = [path for path in st.get_option("secrets.files") if Path(path).exists()]
     try:
-        return bool(files) and read_top_level_secret("auth") is not None  # an empty section, too, is meant to ask
+        return bool(files) and read_top_level_secret("auth") is not None  # also by an empty section
     except ValueError as error:
         raise InputError(
             "The file of secrets cannot be read, so it is not known whether people must sign in.",
@@ -52,17 +51,17 @@ def is_sign_in_required() -> bool:
 
 
 def login_providers() -> list[str | None]:
-    """The providers that people may sign in with, as `st.login` calls them; None is the one that has no name."""
+    """Return the providers that people may sign in with, as `st.login` calls them; None is the unnamed provider."""
     section = read_auth_section()
-    named = [name for name, value in section.items() if isinstance(value, Mapping) and "client_id" in value]
-    return [None] if "client_id" in section or not named else list(named)
+    names = [name for name, value in section.items() if isinstance(value, Mapping) and "client_id" in value]
+    return [None] if "client_id" in section or not names else list(names)
 
 
 _request_user: ContextVar[SignedInUser | None] = ContextVar("request_user", default=None)
 
 
 def current_user() -> SignedInUser | None:
-    """The signed-in user of this session or this request; None where nobody is, or not any more."""
+    """Return the signed-in user of this session or request; None where there is none, or the sign-in has expired."""
     if is_in_session():
         return user_from_claims(st.user.to_dict())
     user = _request_user.get()
@@ -70,7 +69,7 @@ def current_user() -> SignedInUser | None:
 
 
 def current_viewer() -> Viewer:
-    """The signed-in user as the library knows them. Raises SignedOut."""
+    """Return the signed-in user as a viewer of the library. Raises SignedOut."""
     if user := current_user():
         return user.viewer
     raise SignedOut("You are not signed in any more.", cure="Sign in, then do it again.")
@@ -78,7 +77,7 @@ def current_viewer() -> Viewer:
 
 @contextmanager
 def acting_as(user: SignedInUser | None) -> Iterator[None]:
-    """Make `user` the current user of what runs in this block outside of a session."""
+    """Make `user` the current user within this block, outside of a session."""
     token = _request_user.set(user)
     try:
         yield
@@ -87,14 +86,14 @@ def acting_as(user: SignedInUser | None) -> Iterator[None]:
 
 
 def user_from_claims(claims: Mapping[str, Any]) -> SignedInUser | None:
-    """The user that a provider's claims name; None where they have expired, or do not say who and until when."""
-    issuer, subject, until = (claims.get(name) for name in ("iss", "sub", "exp"))
+    """Return the user that a provider's claims name; None where they have expired, or lack the user or the expiry."""
+    issuer, subject, expires = (claims.get(name) for name in ("iss", "sub", "exp"))
     if claims.get("is_logged_in") is not True or not _is_nonempty_text(issuer) or not _is_nonempty_text(subject):
         return None
-    if isinstance(until, bool) or not isinstance(until, int | float) or not until > time.time():
+    if isinstance(expires, bool) or not isinstance(expires, int | float) or not expires > time.time():
         return None
     name = next((text for text in (claims.get("name"), claims.get("email")) if _is_nonempty_text(text)), "Signed in")
-    return SignedInUser(Viewer.from_identity(issuer, subject, name), float(until))
+    return SignedInUser(Viewer.from_identity(issuer, subject, name), float(expires))
 
 
 def _is_nonempty_text(value: object) -> TypeGuard[str]:
@@ -102,7 +101,7 @@ def _is_nonempty_text(value: object) -> TypeGuard[str]:
 
 
 def user_from_cookies(cookies: Mapping[str, str]) -> SignedInUser | None:
-    """The user whose cookies came with a request: signed with this server's secret, for the address at which it is."""
+    """Return the user of a request's cookies; None unless they are signed by this server, for its own address."""
     try:
         claims = json.loads(read_signed_cookie(cookies) or b"{}")
     except ValueError:

@@ -8,12 +8,12 @@ import plotly.graph_objects as go
 from core.figures.theme import COLOURS, apply_theme, escape_label
 
 NEUTRAL = "#8A87A0"  # lines that are no data, on white and on near-black
-PAST, LIVE = NEUTRAL, "rgba(138, 135, 160, 0.4)"  # the run's own epochs, and its live model trained on
+PAST, LIVE = NEUTRAL, "rgba(138, 135, 160, 0.4)"  # the run's own epochs; its live model's further training
 LOG_SCALE_RATIO = 40  # from this ratio of the largest to the smallest loss, small ones need a logarithmic axis
 LAYER_COLOURS = {"differs": "#DC2626", "same": "#0D9488", "same bits": "#0D9488"}
-LOG_ZERO = 1e-9  # where the same to the last bit is drawn on a scale that has no 0
+LOG_ZERO = 1e-9  # where a difference of 0 is drawn on a logarithmic scale
 
-# By what the bytes are for; white text is readable on each of them, and each on white and on near-black.
+# Groups of a size breakdown; white text is readable on each colour, and each colour on white and on near-black.
 GROUP_COLOURS = {
     "weights": "#4F46E5",
     "optimizer state": "#0F766E",
@@ -29,7 +29,7 @@ GROUP_COLOURS = {
 
 
 def training_curves(history: list[dict[str, Any]], metric: str) -> go.Figure:
-    """One metric over the epochs, for the training and the validation data."""
+    """Draw one metric over the epochs, for the training and the validation data."""
     epochs = [row["epoch"] for row in history]
     figure = go.Figure()
     for key, name in ((metric, "training"), (f"val_{metric}", "validation")):
@@ -40,7 +40,7 @@ def training_curves(history: list[dict[str, Any]], metric: str) -> go.Figure:
 
 
 def metric_names(history: list[dict[str, Any]]) -> list[str]:
-    """The metrics in a history, the loss first."""
+    """Return the metrics in a history, the loss first."""
     names = [name for name in (history[0] if history else {}) if name != "epoch" and not name.startswith("val_")]
     return sorted(names, key=lambda name: (name != "loss", name))
 
@@ -54,7 +54,7 @@ class LossCurve(NamedTuple):
 
 
 def resume_curves(past: LossCurve, live: LossCurve, copies: list[LossCurve]) -> go.Figure:
-    """The run's own epochs, then how its live model and the copies carried on; copies lie on top of the live model."""
+    """Draw the run's own epochs, then the further training of its live model and, on top of that, of the copies."""
     figure = go.Figure()
     styles: list[dict[str, Any]] = [
         {"mode": "lines+markers", "line": {"color": PAST, "width": 2}, "marker": {"size": 6}},
@@ -65,29 +65,36 @@ def resume_curves(past: LossCurve, live: LossCurve, copies: list[LossCurve]) -> 
     for curve, style in zip((past, live, *copies), styles, strict=True):
         figure.add_scatter(x=curve.epochs, y=curve.losses, name=curve.name, hovertemplate=hover, **style)
     if past.epochs:
-        end = past.epochs[-1]
-        figure.add_vline(end, line={"dash": "dot", "color": PAST, "width": 1.5})
-        figure.add_annotation(x=end, y=1, yref="paper", text="training ended here ", showarrow=False, xanchor="right")
-        figure.update_xaxes(range=_resume_range(end, live.epochs or [end + 1]))
+        _mark_training_end(figure, past.epochs[-1], live.epochs)
     losses = [*past.losses[-1:], *(loss for curve in (live, *copies) for loss in curve.losses)]
-    values = [loss for loss in losses if loss is not None]
-    if values and min(values) > 0 and max(values) > LOG_SCALE_RATIO * min(values):
-        figure.update_yaxes(type="log")
-    elif values:  # the first epochs, which are mostly out of sight, would press all the rest flat
-        margin = 0.06 * (max(values) - min(values)) or 0.01
-        figure.update_yaxes(range=[min(values) - margin, max(values) + margin])
+    _set_loss_axis(figure, [loss for loss in losses if loss is not None])
     figure = apply_theme(figure, "epoch", "loss", height=400 + 22 * len(copies))
     return figure.update_layout(legend={"y": -0.2, "yanchor": "top", "orientation": "v"})
 
 
+def _mark_training_end(figure: go.Figure, end: float, live_epochs: list[float]) -> None:
+    figure.add_vline(end, line={"dash": "dot", "color": PAST, "width": 1.5})
+    figure.add_annotation(x=end, y=1, yref="paper", text="training ended here ", showarrow=False, xanchor="right")
+    figure.update_xaxes(range=_resume_range(end, live_epochs or [end + 1]))
+
+
+def _set_loss_axis(figure: go.Figure, losses: list[float]) -> None:
+    """Fit the axis to these losses; the first epochs, mostly out of sight, would press all the rest flat."""
+    if losses and min(losses) > 0 and max(losses) > LOG_SCALE_RATIO * min(losses):
+        figure.update_yaxes(type="log")
+    elif losses:
+        margin = 0.06 * (max(losses) - min(losses)) or 0.01
+        figure.update_yaxes(range=[min(losses) - margin, max(losses) + margin])
+
+
 def _resume_range(end: float, epochs: list[float]) -> list[float]:
-    """The part of the axis that has the past in its first third at most; the rest is a double click away."""
+    """Return a range of the axis in which the past takes a third at most; a double click shows all of it."""
     length = max(epochs) - end
     return [max(0.0, end - length / 2) - length * 0.02, max(epochs) + length * 0.02]
 
 
 def loss_difference_chart(epochs: list[float], differences: list[float | None], limit: float, colour: str) -> go.Figure:
-    """How far a copy's loss is from the live model's, batch by batch; zero is the live model."""
+    """Draw a copy's loss minus the live model's, batch by batch, on an axis from -`limit` to `limit`."""
     figure = go.Figure(go.Scatter(x=epochs, y=differences, mode="lines", line={"color": colour, "width": 2}))
     figure.update_traces(hovertemplate="epoch %{x:.2f} more<br>%{y:+.3g}<extra></extra>")
     if not any(differences):
@@ -104,7 +111,7 @@ def stacked_bar_chart(
     hover: dict[str, list[str]],
     bounds: list[tuple[float, float]] | None = None,
 ) -> go.Figure:
-    """One horizontal bar for each name, made of parts that add up; `bounds` are the least and the most of the sums."""
+    """Draw a stacked horizontal bar for each name; error bars show `bounds`, the lowest and highest sums."""
     figure = go.Figure()
     for part, values in parts.items():
         figure.add_bar(x=values, y=names, name=part, orientation="h", hovertext=hover[part], hoverinfo="name+text")
@@ -122,7 +129,7 @@ def stacked_bar_chart(
 
 
 def probability_bars(classes: list[str], predictions: dict[str, list[float]]) -> go.Figure:
-    """The probability of each class, with a bar for each model."""
+    """Draw the probability of each class, with a bar for each model."""
     figure = go.Figure()
     names = [escape_label(label) for label in classes]
     for name, values in predictions.items():
@@ -130,21 +137,18 @@ def probability_bars(classes: list[str], predictions: dict[str, list[float]]) ->
     figure.update_layout(barmode="group")
     figure.update_xaxes(type="category")
     figure = apply_theme(figure, "class", "probability", height=300 + 14 * len(predictions))
-    # Below the bars, where a long list of names takes no room from them on a narrow screen.
+    # The legend is below: beside the bars, a long list of names would leave them no room on a narrow screen.
     return figure.update_layout(legend={"y": -0.25, "yanchor": "top"})
 
 
 def layer_difference_chart(steps: list[dict[str, Any]], tolerance: float, states: list[str]) -> go.Figure:
-    """One line for each layer, from the top: its difference as a share of its range, on a logarithmic scale.
+    """Draw one line for each layer, from the top: its difference as a share of its range, on a logarithmic scale.
 
     Layers that were not compared have a hollow mark at the left; the tolerance is a dashed line.
     """
     shares = [max(step["relative"] or 0.0, LOG_ZERO) for step in steps]
     figure = go.Figure()
-    line = {"color": NEUTRAL, "width": 1}
-    stem_x = [x for share in shares for x in (LOG_ZERO, share, None)]  # None: the next stem is another line
-    stem_y = [y for index in range(len(steps)) for y in (index, index, None)]
-    figure.add_scatter(x=stem_x, y=stem_y, mode="lines", line=line, hoverinfo="skip")
+    _add_stems(figure, shares)
     marker = {
         "color": [LAYER_COLOURS.get(state, NEUTRAL) for state in states],
         "symbol": ["circle" if state in LAYER_COLOURS else "circle-open" for state in states],
@@ -166,8 +170,15 @@ def layer_difference_chart(steps: list[dict[str, Any]], tolerance: float, states
     return figure.update_layout(showlegend=False)
 
 
+def _add_stems(figure: go.Figure, shares: list[float]) -> None:
+    """Add a horizontal line from the left edge to each share."""
+    x = [value for share in shares for value in (LOG_ZERO, share, None)]  # None separates the lines
+    y = [value for index in range(len(shares)) for value in (index, index, None)]
+    figure.add_scatter(x=x, y=y, mode="lines", line={"color": NEUTRAL, "width": 1}, hoverinfo="skip")
+
+
 def value_line_chart(rows: dict[str, list[float]], title: str) -> go.Figure:
-    """Values in their order, one line for each row."""
+    """Draw values over their positions, one line for each row."""
     figure = go.Figure()
     for name, values in rows.items():
         positions = list(range(1, len(values) + 1))
@@ -178,7 +189,7 @@ def value_line_chart(rows: dict[str, list[float]], title: str) -> go.Figure:
 def treemap(
     ids: list[str], labels: list[str], parents: list[str], values: list[int], colours: list[str], hover: list[str]
 ) -> go.Figure:
-    """Areas within areas; the value of a parent is the sum of those within it."""
+    """Draw nested areas; the value of a parent is the sum of its children's."""
     figure = go.Figure(
         go.Treemap(
             ids=ids,
@@ -195,6 +206,6 @@ def treemap(
             tiling={"pad": 2},
         )
     )
-    # A label that does not fit is left to the hover, instead of shrinking until nobody can read it.
+    # A label that does not fit is hidden, and shown on hover, instead of shrinking until nobody can read it.
     figure.update_layout(uniformtext={"minsize": 11, "mode": "hide"})
     return apply_theme(figure, "", "", height=340).update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})

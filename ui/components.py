@@ -1,4 +1,4 @@
-"""What all pages share: badges, errors, empty states, texts that are safe in Markdown."""
+"""Components that all pages share: badges, errors, empty states, texts that are safe in Markdown."""
 
 import re
 from typing import Literal
@@ -9,13 +9,7 @@ from core.compare import Verdict
 from core.demos import get_demo
 from core.errors import RoundtripError, UnknownName, error_from_json, is_transient
 from core.library import Run
-from core.text.labels import (
-    format_score,
-    format_timestamp,
-    mark_imported,
-    verdict_label,
-    verdict_meaning,
-)
+from core.text.labels import format_score, format_timestamp, mark_imported, verdict_label, verdict_meaning
 from ui.navigation import go
 
 # Icon and colour of each verdict's badge.
@@ -49,7 +43,7 @@ IMPORTED_HELP = (
 
 def escape_markdown(text: str) -> str:
     """Escape a user's or a file's text for Markdown: shown as it is, and never a link, picture or formula."""
-    # Addresses become links after Markdown is parsed, whatever was escaped in them: an invisible joiner breaks them up.
+    # Addresses become links after Markdown is parsed, even escaped ones: an invisible joiner breaks them up.
     without_links = re.sub(r"(?i)(https?:|www|@)", "\\1\u2060", text)
     return re.sub(r"([\\`*_{}\[\]<>()#+\-.!|~$:&])", r"\\\1", without_links)
 
@@ -67,7 +61,7 @@ def verdict_badge(
 
 
 def demo_label(key: str) -> str:
-    """The label of a demo; the key of one that does not exist any more."""
+    """Return the label of a demo; its key where the demo does not exist any more."""
     try:
         return get_demo(key).label
     except UnknownName:
@@ -99,6 +93,6 @@ def show_empty_state(message: str, button: str, page: str, icon: str = ":materia
 
 
 def describe_run(run: Run) -> str:
-    """A run in one line: its name, its score, when."""
+    """Return a run in one line: its name, its score, when it was made."""
     score = [format_score(run.score_name, run.score)] if run.score is not None else []
     return " · ".join([mark_imported(run.name, run), *score, format_timestamp(run.created)])

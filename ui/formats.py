@@ -14,7 +14,7 @@ from core.record import installed_versions
 from core.text.labels import mark_imported
 from ui.components import PART_MEANINGS, escape_markdown, trust_badge
 
-# Beside the symbol and the word, never instead of them.
+# CSS of each state, beside its symbol and word and never instead of them.
 STATE_COLOURS = {
     "kept": "color: #0D9488",
     "changed": "color: #D97706",
@@ -33,7 +33,7 @@ STATE_MEANINGS = {
 
 
 def show_format_matrix(rows: list[MatrixRow]) -> MatrixRow | None:
-    """Show the matrix, sortable by every column. Returns the selected row (the first, to begin with)."""
+    """Show the matrix, sortable by every column. Returns the selected row, or the first without a selection."""
     columns = {"Format": [mark_imported(get_format(row.format).label, row) for row in rows]}
     columns |= {column.label: [row.cells[column.key].text for row in rows] for column in COLUMNS}
     config = {column.label: st.column_config.TextColumn(help=column.description, width="small") for column in COLUMNS}
@@ -54,7 +54,7 @@ def show_format_matrix(rows: list[MatrixRow]) -> MatrixRow | None:
 
 
 def show_matrix_row(row: MatrixRow) -> None:
-    """Show one row, cell by cell: what was tried, what came back, and the code that tried it."""
+    """Show one row of the matrix, cell by cell: the finding, its explanation, and the code that tried it."""
     format_ = get_format(row.format)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(format_.label, width="content")

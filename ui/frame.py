@@ -1,4 +1,4 @@
-"""The frame around every page: navigation, sign-in, and errors as sentences."""
+"""Frame around every page: navigation, sign-in, and errors as sentences."""
 
 import logging
 import sys
@@ -20,7 +20,7 @@ log = logging.getLogger("roundtrip")
 
 
 def run_page() -> None:
-    """Draw the frame and the page in it; an error that core raises is shown in the page's place."""
+    """Draw the frame and the page in it; an error that core raises is shown instead of the page."""
     is_admitted = not is_sign_in_required() or current_user() is not None
     st.set_page_config(page_title="Roundtrip", page_icon=_page_icon(is_admitted), layout="wide")
     page = st.navigation([get_page(key) for key in PAGES], position="top" if is_admitted else "hidden")
@@ -33,7 +33,7 @@ def run_page() -> None:
 
 
 def _page_icon(is_admitted: bool) -> str:
-    """The page's icon: a file of the session; as a data URL for users who are not signed in, and get no such file."""
+    """Return the icon's path; as a data URL for users who are not signed in, to whom files of sessions are refused."""
     path = HERE / "icon.png"
     return str(path) if is_admitted else f"data:image/png;base64,{b64encode(path.read_bytes()).decode()}"
 
@@ -48,9 +48,9 @@ def preload_first_page() -> None:
 
 
 def show_unexpected_error(error: Exception) -> None:
-    """Show one plain sentence for a mistake of ours, and write its traceback to the server's log.
+    """Show one plain sentence for an unexpected error, and write its traceback to the server's log.
 
-    A user whose sign-in ended while they clicked is asked to sign in.
+    A user whose sign-in has expired meanwhile is asked to sign in.
     """
     if isinstance(error, SignedOut):
         show_sign_in()

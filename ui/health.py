@@ -1,9 +1,4 @@
-"""Health page.
-
-What the Health page shows of the library: whether all is as it was kept, and what puts it right.
-
-What the Health page shows of the machine: the sandbox and its self-test, versions, disk, catalog, settings.
-"""
+"""Parts of the Health page: the verification of the library, maintenance jobs, the sandbox and the machine."""
 
 import re
 from collections.abc import Callable
@@ -31,82 +26,84 @@ STATE_ICONS = {
     "left": ":orange[:material/pan_tool:]",
     "failed": ":red[:material/error:]",
 }
+CHECK_ICONS = {
+    "ok": ":green[:material/check_circle:]",
+    "remark": ":orange[:material/info:]",
+    "wrong": ":red[:material/error:]",
+}
+CHECK_TABS = {
+    "Disk and memory": ("Machine", "Disk"),
+    "Library": ("Catalog", "Library"),
+    "Versions": ("Versions",),
+    "Settings": ("Settings",),
+}
 
 
 def show_last_verification(library: Library) -> None:
-    """What the last look at everything found; first of all whether all is as it was kept."""
-    last, kept = read_last_report(library), library.ids()
-    if not kept and last is None:
+    """Show the last verification of the whole library: the verdict, the damaged entries, and what was covered."""
+    report, ids = read_last_report(library), library.ids()
+    if report is not None:
+        _show_verdict(report, {entry["id"] for entry in report.wrong})
+        _show_coverage(report, len(ids))
+    elif not ids:
         show_empty_state("Nothing is kept yet, so there is nothing to verify.", "Train a model", "train")
-    elif last is None:
-        runs = sum(id_.startswith("r") for id_ in kept)
-        many = f"{pluralize(len(kept) - runs, 'artifact')} and {pluralize(runs, 'run')}"
+    else:
+        runs = sum(id_.startswith("r") for id_ in ids)
+        counts = f"{pluralize(len(ids) - runs, 'artifact')} and {pluralize(runs, 'run')}"
         begin = "" if library.access.viewer_id else "**Nothing was verified yet.** "
-        st.info(f"{begin}{many} can be held against the hashes that were kept with them.", icon=":material/help:")
+        st.info(f"{begin}{counts} can be held against the hashes that were kept with them.", icon=":material/help:")
+
+
+def _show_verdict(report: VerificationReport, damaged_ids: set[str]) -> None:
+    if not damaged_ids:
+        st.success(f"**All {_counts_text(report)} are as they were kept.**", icon=":material/verified:")
     else:
-        _show_verdict(last, {one["id"] for one in last.wrong})
-        _show_coverage(last, len(kept))
+        subject = pluralize(len(damaged_ids), "entry is", "entries are")
+        st.error(f"**{subject} not as it should be**, of {_counts_text(report)}.", icon=":material/heart_broken:")
+        _list_damaged(report.wrong)
+    for entry in report.remarks[:MAX_LISTED]:
+        st.caption(f":material/info: {escape_markdown(entry['id'])}: {escape_markdown(entry['remark'])}")
 
 
-def _show_verdict(last: VerificationReport, wrong: set[str]) -> None:
-    if not wrong:
-        st.success(f"**All {_counts_text(last)} are as they were kept.**", icon=":material/verified:")
-    else:
-        what = pluralize(len(wrong), "entry is", "entries are")
-        st.error(f"**{what} not as it should be**, of {_counts_text(last)}.", icon=":material/heart_broken:")
-        _list_damaged(last.wrong)
-    for one in last.remarks[:MAX_LISTED]:
-        st.caption(f":material/info: {escape_markdown(one['id'])}: {escape_markdown(one['remark'])}")
+def _counts_text(report: VerificationReport) -> str:
+    return f"{pluralize(report.artifacts, 'artifact')} and {pluralize(report.runs, 'run')}"
 
 
-def _counts_text(last: VerificationReport) -> str:
-    return f"{pluralize(last.artifacts, 'artifact')} and {pluralize(last.runs, 'run')}"
+def _show_coverage(report: VerificationReport, entry_count: int) -> None:
+    """Show how much was verified and when, and how many entries were added since."""
+    covered = f"{format_size(report.bytes)} in {format_duration(report.seconds)}, every byte against its SHA-256"
+    added = entry_count - report.artifacts - report.runs
+    since = f" {pluralize(added, 'entry has', 'entries have')} come since." if added > 0 else ""
+    st.caption(f"Looked at: {covered}, on {format_timestamp(report.created)}.{since}")
 
 
-def _show_coverage(last: VerificationReport, entries: int) -> None:
-    said = (
-        f"{format_size(last.bytes)} in {format_duration(last.seconds)}, every byte against its SHA-256, on "
-        f"{format_timestamp(last.created)}."
-    )
-    since = entries - last.artifacts - last.runs
-    more = f" {pluralize(since, 'entry has', 'entries have')} come since." if since > 0 else ""
-    st.caption(f"Looked at: {said}{more}")
-
-
-def _list_damaged(wrong: list[dict[str, Any]]) -> None:
-    for one in wrong[:MAX_LISTED]:
+def _list_damaged(entries: list[dict[str, Any]]) -> None:
+    for entry in entries[:MAX_LISTED]:
+        id_, sentence = entry["id"], escape_markdown(entry["sentence"])
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(
-                f":red[:material/broken_image:] **{escape_markdown(one['id'])}** {escape_markdown(one['sentence'])}",
-                width="stretch",
-            )
-            if one["id"].startswith("a") and st.button("Find it", key=f"find-{one['id']}", icon=":material/search:"):
-                go("library", search=one["id"])
-    if len(wrong) > MAX_LISTED:
-        st.caption(f"And {len(wrong) - MAX_LISTED:,} more: `roundtrip verify --all`.")
+            st.markdown(f":red[:material/broken_image:] **{escape_markdown(id_)}** {sentence}", width="stretch")
+            if id_.startswith("a") and st.button("Find it", key=f"find-{id_}", icon=":material/search:"):
+                go("library", search=id_)
+    if len(entries) > MAX_LISTED:
+        st.caption(f"And {len(entries) - MAX_LISTED:,} more: `roundtrip verify --all`.")
 
 
-# What one can do
+# Maintenance jobs
 
 
 def show_actions() -> None:
-    """Buttons that verify, rebuild and look for what is to be repaired; one at a time."""
+    """Show buttons that start to verify, rebuild or look for repairs; disabled while one of these jobs runs."""
     jobs = current_jobs()
-    busy = next((job for job in jobs.job_store.list_jobs() if job.kind in JOB_KINDS and job.is_active), None)
-    if busy and "job" not in st.query_params:
-        st.query_params["job"] = busy.id  # found again by a reload and in a second tab
+    active = next((job for job in jobs.job_store.list_jobs() if job.kind in JOB_KINDS and job.is_active), None)
+    if active and "job" not in st.query_params:
+        st.query_params["job"] = active.id  # found again by a reload and in a second tab
     with st.container(horizontal=True):
-        _show_start_button(
-            "Verify all", ":material/fact_check:", jobs.verify, busy, "Hold every file against its hash.", "primary"
-        )
-        _show_start_button("Rebuild the catalog", ":material/refresh:", jobs.rebuild, busy, "Read every record again.")
-        _show_start_button(
-            "Look for repairs",
-            ":material/build:",
-            lambda: jobs.repair(dry_run=True),
-            busy,
-            "Find what a crash or another program left behind. Nothing is changed before you say so.",
-        )
+        help_ = "Hold every file against its hash."
+        _show_start_button("Verify all", ":material/fact_check:", jobs.verify, active, help_, "primary")
+        help_ = "Read every record again."
+        _show_start_button("Rebuild the catalog", ":material/refresh:", jobs.rebuild, active, help_)
+        help_ = "Find what a crash or another program left behind. Nothing is changed before you say so."
+        _show_start_button("Look for repairs", ":material/build:", lambda: jobs.repair(dry_run=True), active, help_)
 
 
 def _show_start_button(
@@ -123,7 +120,7 @@ def _show_start_button(
 
 
 def show_maintenance_job(id_: str) -> None:
-    """The job that the address names, while it runs and how it ended."""
+    """Show the progress and the result of a maintenance job; nothing for a job of another kind."""
     job = current_jobs().job_store.read(id_)
     if job.kind not in JOB_KINDS:
         return
@@ -133,145 +130,126 @@ def show_maintenance_job(id_: str) -> None:
 
 
 def _show_verified(job: Job) -> None:
-    """What was found of those that were named; where all were, the verdict above is its result, but for one person, who
-    has none."""
-    named, wrong, library = job.request["ids"], job.result["wrong"], current_jobs().library
-    if named is None and library.access.viewer_id is None:
+    """Show the result of a verification.
+
+    Nothing for one of the whole library, which the verdict at the top shows; but a signed-in user has no such verdict.
+    """
+    ids, damaged, library = job.request["ids"], job.result["wrong"], current_jobs().library
+    if ids is None and library.access.viewer_id is None:
         return
-    who = (
-        _entry_label(library, named[0])
-        if named and len(named) == 1
-        else pluralize(job.result["entries"], "entry", "entries")
-    )
-    if wrong:
-        st.error(f"**{escape_markdown(who)}: {len(wrong):,} not as it should be.**", icon=":material/heart_broken:")
-        _list_damaged(wrong)
+    is_single = ids is not None and len(ids) == 1
+    label = _entry_label(library, ids[0]) if is_single else pluralize(job.result["entries"], "entry", "entries")
+    if damaged:
+        st.error(f"**{escape_markdown(label)}: {len(damaged):,} not as it should be.**", icon=":material/heart_broken:")
+        _list_damaged(damaged)
         return
-    held = f"{format_size(job.result['bytes'])} were held against the SHA-256 that was kept with them."
-    st.success(f"**{escape_markdown(who)}: as it was kept.** {held}", icon=":material/verified:")
+    verified = f"{format_size(job.result['bytes'])} were held against the SHA-256 that was kept with them."
+    st.success(f"**{escape_markdown(label)}: as it was kept.** {verified}", icon=":material/verified:")
 
 
 def _entry_label(library: Library, id_: str) -> str:
-    """An artifact by its format and its id."""
+    """Return the format and the id of an artifact; of a run the id alone."""
     try:
         return f"{get_format(library.artifact(id_).format).label} ({id_})"
-    except RoundtripError:  # a run, or one whose record cannot be read
+    except RoundtripError:  # a run, or an artifact whose record cannot be read
         return id_
 
 
 def _show_rebuilt(job: Job) -> None:
-    before, after, wrong = job.result["before"], job.result["after"], job.result["differences"]
-    if not wrong:
-        said = f"The catalog was made anew: {pluralize(after, 'artifact')}, the same as before."
-        st.success(said, icon=":material/check:")
+    before, after, differences = job.result["before"], job.result["after"], job.result["differences"]
+    if not differences:
+        text = f"The catalog was made anew: {pluralize(after, 'artifact')}, the same as before."
+        st.success(text, icon=":material/check:")
         return
-    said = f"The catalog was made anew. It had been wrong: {before:,} artifacts before, {after:,} now."
-    st.warning(said, icon=":material/build:")
-    for one in wrong[:MAX_LISTED]:
-        st.caption(escape_markdown(one))
+    text = f"The catalog was made anew. It had been wrong: {before:,} artifacts before, {after:,} now."
+    st.warning(text, icon=":material/build:")
+    for difference in differences[:MAX_LISTED]:
+        st.caption(escape_markdown(difference))
 
 
 def _show_repaired(job: Job) -> None:
-    found, dry = job.result["mended"], job.request["dry_run"]
-    if not found:
+    repairs, is_dry_run = job.result["mended"], job.request["dry_run"]
+    if not repairs:
         st.success("Everything is in order: there is nothing to repair.", icon=":material/check:")
         return
-    st.subheader("What would be done" if dry else "What was done")
-    for one in found[:MAX_LISTED]:
-        st.markdown(f"{STATE_ICONS[one['state']]} {escape_markdown(one['sentence'])}")
-    if len(found) > MAX_LISTED:
-        st.caption(f"And {len(found) - MAX_LISTED:,} more: `roundtrip repair --dry-run`.")
-    if dry:
-        _show_repair_form(found)
+    st.subheader("What would be done" if is_dry_run else "What was done")
+    for repair in repairs[:MAX_LISTED]:
+        st.markdown(f"{STATE_ICONS[repair['state']]} {escape_markdown(repair['sentence'])}")
+    if len(repairs) > MAX_LISTED:
+        st.caption(f"And {len(repairs) - MAX_LISTED:,} more: `roundtrip repair --dry-run`.")
+    if is_dry_run:
+        _show_repair_form(repairs)
 
 
 def _show_repair_form(repairs: list[dict[str, Any]]) -> None:
-    """The plan was seen: now it may be done."""
-    aside = False
-    if any(one["kind"] == "unreadable" for one in repairs):
-        aside = st.checkbox(
+    """Show the button that starts the repairs of a dry run, and a choice to move unreadable entries aside."""
+    quarantine = False
+    if any(repair["kind"] == "unreadable" for repair in repairs):
+        quarantine = st.checkbox(
             "Also move aside what cannot be read",
             help="Into the folder quarantine of the library. Nothing is deleted; you can move it back by hand.",
         )
-    if st.button("Repair", type="primary", icon=":material/build:", disabled=not (aside or _has_repairs(repairs))):
-        st.query_params["job"] = current_jobs().repair(quarantine=aside).id
+    if st.button("Repair", type="primary", icon=":material/build:", disabled=not (quarantine or _has_repairs(repairs))):
+        st.query_params["job"] = current_jobs().repair(quarantine=quarantine).id
         st.rerun()
 
 
 def _has_repairs(repairs: list[dict[str, Any]]) -> bool:
-    return any(one["state"] == "would" for one in repairs)
+    return any(repair["state"] == "would" for repair in repairs)
 
 
-CHECK_ICONS = {
-    "ok": ":green[:material/check_circle:]",
-    "remark": ":orange[:material/info:]",
-    "wrong": ":red[:material/error:]",
-}
-CHECK_TABS = {
-    "Disk and memory": ("Machine", "Disk"),
-    "Library": ("Catalog", "Library"),
-    "Versions": ("Versions",),
-    "Settings": ("Settings",),
-}
+# The machine
 
 
 def show_sandbox() -> None:
-    """What a confined process tried, and what was blocked: the latest self-test."""
+    """Show the latest self-test of the sandbox, and a button to run it again."""
     st.subheader("Sandbox", help="A process of its own in which files that are brought in are opened and run.")
     worker = current_jobs().worker
     if worker.latest_sandbox_check is None:
         st.caption("It was not tried out since the server started.")
     else:
         _show_sandbox_check(worker.latest_sandbox_check)
-    tries = "A confined process tries what it must not be able to do."
-    if st.button("Try it out", icon=":material/shield:", help=tries):
+    help_ = "A confined process tries what it must not be able to do."
+    if st.button("Try it out", icon=":material/shield:", help=help_):
         with st.spinner("A confined process tries to get out"):
             worker.run_sandbox_check(again=True)
         st.rerun()
 
 
-def _show_sandbox_check(sandbox_test: SandboxCheck) -> None:
-    show = st.success if sandbox_test.blocked else st.warning
-    show(
-        escape_markdown(_without_error_code(sandbox_test.sentence)),
-        icon=":material/shield:" if sandbox_test.blocked else ":material/shield_question:",
-    )
+def _show_sandbox_check(check: SandboxCheck) -> None:
+    show, icon = (st.success, "shield") if check.blocked else (st.warning, "shield_question")
+    show(escape_markdown(_without_error_code(check.sentence)), icon=f":material/{icon}:")
     lines = [
-        f"{CHECK_ICONS['ok' if one.blocked else 'wrong']} {escape_markdown(_without_error_code(one.sentence))}"
-        for one in sandbox_test.probes
+        f"{CHECK_ICONS['ok' if probe.blocked else 'wrong']} {escape_markdown(_without_error_code(probe.sentence))}"
+        for probe in check.probes
     ]
     half = (len(lines) + 1) // 2
-    with (
-        st.expander(
-            f"What was tried on {format_timestamp(sandbox_test.created)}, in {format_duration(sandbox_test.seconds)}"
-        ),
-        st.grid(2, min_column_width=300),
-    ):
-        for part in (lines[:half], lines[half:]):
-            st.markdown("  \n".join(part))
+    title = f"What was tried on {format_timestamp(check.created)}, in {format_duration(check.seconds)}"
+    with st.expander(title), st.grid(2, min_column_width=300):
+        for column in (lines[:half], lines[half:]):
+            st.markdown("  \n".join(column))
 
 
 def _without_error_code(sentence: str) -> str:
-    """Without the name of the error by which the system refused."""
+    """Return a sentence without the system's error code, such as (EPERM)."""
     return re.sub(r" \(E[A-Z0-9]+\)", "", sentence)
 
 
 def show_diagnostics() -> None:
-    """Everything else that was looked at; what is not as it should be stands first, in the open."""
+    """Show all diagnostics in tabs, after those that are not as they should be."""
     st.subheader("This machine")
     checks = run_diagnostics(current_jobs().library, current_jobs().config)
     for check in checks:
         if check.state != "ok":
-            st.markdown(
-                f"{CHECK_ICONS[check.state]} **{escape_markdown(check.name)}:** {escape_markdown(check.sentence)}"
-            )
-    for tab, about in zip(st.tabs(list(CHECK_TABS)), CHECK_TABS.values(), strict=True):
+            name, sentence = escape_markdown(check.name), escape_markdown(check.sentence)
+            st.markdown(f"{CHECK_ICONS[check.state]} **{name}:** {sentence}")
+    for tab, subjects in zip(st.tabs(list(CHECK_TABS)), CHECK_TABS.values(), strict=True):
         with tab:
-            _show_check_table([check for check in checks if check.about in about])
+            _show_check_table([check for check in checks if check.about in subjects])
 
 
 def _show_check_table(checks: list[HealthCheck]) -> None:
-    rows = [f"| {CHECK_ICONS[one.state]} {_cell(one.name)} | {_cell(one.sentence)} |" for one in checks]
+    rows = [f"| {CHECK_ICONS[check.state]} {_cell(check.name)} | {_cell(check.sentence)} |" for check in checks]
     st.markdown("\n".join(["| What | How it is |", "|---|---|", *rows]))
 
 

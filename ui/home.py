@@ -1,4 +1,4 @@
-"""The picture on the Home page: what a model is and what formats keep of it, drawn from what the formats claim."""
+"""Picture on the Home page: the parts of a model and which of them formats keep, drawn from the formats' claims."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ ROW, TOP, LEFT, COLUMN_WIDTH, GAP = 44, 138, 136, 122, 12
 
 
 def draw_overview(formats: Iterable[Format], is_dark: bool) -> str:
-    """The picture as SVG: a model is three things, and a format may keep all of them or some."""
+    """Return the picture as SVG: the three parts of a model, and a row with the parts that each format keeps."""
     formats = list(formats)
     ink, faint = ("#ECEAF6", "#6B6785") if is_dark else ("#1E1B2E", "#B9B6CC")
     height = TOP + ROW * len(formats) + 6
@@ -30,7 +30,7 @@ def draw_overview(formats: Iterable[Format], is_dark: bool) -> str:
 
 
 def _format_row(format_: Format, y: float, ink: str, faint: str) -> str:
-    # The ending of the file says it shorter, where the label has one.
+    # The file's ending, in brackets in the label, is a shorter name than the label.
     name = format_.label.partition("(")[2].rstrip(")") or format_.label
     shapes = [_svg_text(12, y + 23, name, ink, 17, 400)]
     for column, (part, colour) in enumerate(PART_COLOURS.items()):

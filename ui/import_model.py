@@ -34,7 +34,7 @@ RULE_HELP = "The name of the check that it did not pass. It stays the same, for 
 
 
 def show_accepted_files(jobs: Jobs) -> None:
-    """Show what can be imported, what is checked, and whether it can be run here."""
+    """Show which files can be imported, what is checked, and whether they can be run here."""
     st.markdown(ACCEPTED_FILES)
     st.caption(VALIDATION_CAPTION)
     if jobs.worker.state().phase != "ready" or jobs.config.run_unconfined:
@@ -54,9 +54,9 @@ def _cached_sandbox_check(_jobs: Jobs) -> Any:
 
 
 def show_import_form(demos: Sequence[Demo]) -> dict[str, Any] | None:
-    """Show the form. Returns what was filled in when it is submitted."""
+    """Show the form. Returns its values when it is submitted, else None."""
     with st.form("bring-in", enter_to_submit=False):
-        # Of any ending: what an unsupported file is, and what to do with it, the validation says and not the browser.
+        # Any ending is allowed: for an unsupported file the validation explains more than the browser would.
         files = st.file_uploader("Model", None, accept_multiple_files=True, key="brought", help=FILES_HELP)
         st.caption(_upload_limits())
         name = st.text_input("Name", placeholder="as the file", help="What it is to be called in the library.")
@@ -71,16 +71,16 @@ def show_import_form(demos: Sequence[Demo]) -> dict[str, Any] | None:
 
 
 def _upload_limits() -> str:
-    """How much a browser may send, and the command for what is larger."""
-    in_browser, most = st.get_option("server.maxUploadSize"), current_jobs().config.upload_mib
+    """Return how much a browser may send, and the command for larger files."""
+    browser_limit, limit = st.get_option("server.maxUploadSize"), current_jobs().config.upload_mib
     command = "or a folder: `roundtrip import PATH`"
-    if most <= in_browser:
-        return f"Up to {most:,} MiB each; {command}."
-    return f"Up to {in_browser:,} MiB each. Larger, up to {most:,} MiB, {command}."
+    if limit <= browser_limit:
+        return f"Up to {limit:,} MiB each; {command}."
+    return f"Up to {browser_limit:,} MiB each. Larger, up to {limit:,} MiB, {command}."
 
 
 def _show_advanced_fields(demos: Sequence[Demo]) -> tuple[str | None, str]:
-    """Show what few files need: the demo whose code builds a checkpoint's layers, and the signature that answers."""
+    """Show the fields that few files need: the demo whose code builds a checkpoint's layers, and the signature."""
     left, right = st.columns(2)
     labels = {demo.key: demo.label for demo in demos}
     demo = left.selectbox(
@@ -99,7 +99,7 @@ def _show_advanced_fields(demos: Sequence[Demo]) -> tuple[str | None, str]:
 
 
 def start_import(jobs: Jobs, request: dict[str, Any]) -> Job | None:
-    """Copy the files to the disk, free the bytes that the widget holds, and start the job."""
+    """Copy the files to the disk, start the job, and free the bytes that the widget holds; None on an error."""
     files = request.pop("files")
     if not files:
         st.warning("Choose a file first.", icon=":material/upload_file:")
@@ -115,7 +115,7 @@ def start_import(jobs: Jobs, request: dict[str, Any]) -> Job | None:
 
 
 def show_import_title(job: Job) -> None:
-    """Show what is being imported, and that it was not where it was refused."""
+    """Show the name of what is imported, with a badge where it was refused."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(escape_markdown(job.title), anchor=False, width="content")
         if job.state == "failed":
@@ -124,18 +124,18 @@ def show_import_title(job: Job) -> None:
 
 
 def draw_import_progress(job: Job) -> None:
-    """Draw what was checked so far, and the rule of a refusal."""
+    """Draw the checks so far, and the rule of a refusal."""
     if not job.is_active and job.state == "failed" and job.error:
         rule = getattr(error_from_json(job.error), "rule", "")
         is_reimport = job.request.get("again")
-        kept = "What had been kept stays as it was." if is_reimport else "Nothing of the file was kept."
-        st.caption(f"{kept} Rule: {escape_markdown(rule)}" if rule else kept, help=RULE_HELP if rule else None)
+        text = "What had been kept stays as it was." if is_reimport else "Nothing of the file was kept."
+        st.caption(f"{text} Rule: {escape_markdown(rule)}" if rule else text, help=RULE_HELP if rule else None)
     if job.state != "done":
         show_validation_checks(job.detail.get("checks") or [])
 
 
 def show_validation_checks(checks: list[dict[str, str]]) -> None:
-    """Show each check that was passed, in order, with its remark; one that was left out has another sign."""
+    """Show each passed check, in order, with its remark; a check that was left out has another sign."""
     for check in checks:
         sign = ":orange[:material/remove:]" if check.get("left") else ":green[:material/check:]"
         remark = f"  \n:gray[{escape_markdown(check['remark'])}]" if check["remark"] else ""
@@ -143,7 +143,7 @@ def show_validation_checks(checks: list[dict[str, str]]) -> None:
 
 
 def show_import_result(jobs: Jobs, job: Job) -> None:
-    """Show the verdict, what the model takes and gives, what was checked, and the next actions."""
+    """Show the verdict of an imported model, the next actions, its inputs and outputs, and the checks."""
     result = job.result
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(escape_markdown(result["name"]), anchor=False, width="content")
@@ -189,14 +189,13 @@ def _show_specs(title: str, specs: list[dict[str, Any]]) -> None:
 
 
 def _offer_other_signatures(jobs: Jobs, result: dict[str, Any]) -> None:
-    """Where a file has several signatures, offer to import the same bytes once more through another one."""
+    """Offer to import a file with several signatures once more, through another signature."""
     names = result["signatures"]
     if len(names) < 2:
         return
     current, _ = choose_signature(names, result["signature"])
     with st.container(border=True):
-        text = f"**It can be asked in {len(names)} ways**; here it is asked through “{escape_markdown(current)}”."
-        st.markdown(text)
+        st.markdown(f"**It can be asked in {len(names)} ways**; here it is asked through “{escape_markdown(current)}”.")
         with st.container(horizontal=True, vertical_alignment="bottom"):
             others = [name for name in names if name != current]
             signature = st.selectbox("Signature", others, key=f"signature-{result['artifact']}", width=320)

@@ -1,4 +1,4 @@
-"""A job on a page: drawn again and again from its record while it runs, and its outcome at the end."""
+"""Progress of a job on a page, redrawn from its record while it runs, and its outcome at the end."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -15,11 +15,12 @@ REFRESH_INTERVAL = 0.5  # seconds between two updates of a running job
 
 
 def job_from_query(kind: str, buttons: Iterable[str] = ()) -> Job | None:
-    """The job that the address names; None where it names none.
+    """Return the job that the address names; None where it names none.
 
-    A running job of this kind is put into the address, so that a reload and a second tab find its end, too; not where
-    one of the `buttons` (their keys) was pressed, which starts another. Raises UnknownName, and InputError for a job of
-    another kind.
+    Without one, a running job of this kind is put into the address, so that a reload and a second tab show its end too;
+    not where one of the `buttons` (their keys) was pressed, which starts another.
+
+    Raises UnknownName, and InputError for a job of another kind.
     """
     store = current_jobs().job_store
     if "job" not in st.query_params and not any(st.session_state.get(key) for key in buttons):
@@ -64,7 +65,7 @@ def _cancel_job(job_id: str) -> None:
 
 
 def _progress_text(job: Job) -> str:
-    """What the job is doing, and how long it may still take."""
+    """Return what the job is doing, and an estimate of the time left."""
     if job.state == "queued":
         return "Waiting for other work to end"
     state = current_jobs().worker.state()
@@ -75,7 +76,7 @@ def _progress_text(job: Job) -> str:
 
 
 def _seconds_left(job: Job) -> float | None:
-    """What the job says itself; else an estimate from the pace so far, and not before a twentieth is done."""
+    """Return the job's own estimate, else one from its pace so far; None before a twentieth is done."""
     if "seconds_left" in job.detail:
         return job.detail["seconds_left"]
     if not job.started or job.progress < 0.05:
@@ -88,14 +89,16 @@ def _show_outcome(job: Job) -> None:
     if job.state == "failed" and job.error:
         show_error(job.error)
     elif job.state == "cancelled":
-        kept = "Nothing was changed" if job.kind == "verify" else _kept_text(job)
-        kept = "The best that was found until then stands below" if job.detail.get("best") else kept
-        st.info(f"Cancelled. {kept}; start it again when you like.", icon=":material/stop_circle:")
+        result = "Nothing was changed" if job.kind == "verify" else _saved_text(job)
+        result = "The best that was found until then stands below" if job.detail.get("best") else result
+        st.info(f"Cancelled. {result}; start it again when you like.", icon=":material/stop_circle:")
     elif job.state == "interrupted":
-        text = f"The server was stopped in the middle of this. {_kept_text(job)}; start it again when you like."
+        text = f"The server was stopped in the middle of this. {_saved_text(job)}; start it again when you like."
         st.warning(text, icon=":material/warning:")
 
 
-def _kept_text(job: Job) -> str:
-    done = sum(row["state"] == "done" for row in job.format_rows.values())
-    return f"{done} of {len(job.format_rows)} were done before, and are in the library" if done else "Nothing was kept"
+def _saved_text(job: Job) -> str:
+    saved = sum(row["state"] == "done" for row in job.format_rows.values())
+    if not saved:
+        return "Nothing was kept"
+    return f"{saved} of {len(job.format_rows)} were done before, and are in the library"

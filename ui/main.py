@@ -1,4 +1,4 @@
-"""Where every visit begins: the frame, and the page that the address names."""
+"""Script that Streamlit runs for every visit: the frame, and the page that the address names."""
 
 from ui.frame import run_page
 

@@ -1,4 +1,4 @@
-"""The pages of the app, and how to go to one."""
+"""Table of the app's pages, and navigation to them."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import streamlit as st
 
 PAGES_FOLDER = Path(__file__).resolve().parent.parent / "pages"
 
-# Page: title, icon, and what it is for.
+# Title, icon and purpose of each page, by key.
 PAGES = {
     "home": ("Home", "home", "What Roundtrip is, what is in the library, and what to do next."),
     "train": ("Train", "model_training", "Train a demo model and watch it learn."),
@@ -21,12 +21,12 @@ PAGES = {
     "health": ("Health", "health_and_safety", "Whether everything is as it was kept, and how this machine does."),
 }
 
-# Where a page's address is not its key: at "/health" the server says whether it is up.
+# Pages whose address is not their key: "/health" is the server's health check.
 URL_PATHS = {"home": None, "health": "condition"}
 
 
 def get_page(key: str) -> Any:
-    """The page of that key."""
+    """Return the Streamlit page of a key."""
     title, icon, help_ = PAGES[key]
     return st.Page(
         PAGES_FOLDER / f"{key.replace('-', '_')}.py",
@@ -39,5 +39,5 @@ def get_page(key: str) -> Any:
 
 
 def go(key: str, **query: Any) -> None:
-    """Go to a page, with these query parameters."""
+    """Switch to a page, with these query parameters."""
     st.switch_page(get_page(key), query_params=query or None)

@@ -1,4 +1,4 @@
-"""Predictions row by row: what each copy gave for each row, those that disagree first, and one row close up."""
+"""Rows tab: a table of each copy's prediction for each row, disagreements first, and one row close up."""
 
 from typing import Any, NamedTuple
 
@@ -21,21 +21,22 @@ from ui.session import current_jobs
 
 MAX_INPUT_COLUMNS = 8  # columns of inputs beside the predictions
 MAX_ROWS = 500  # rows of one table
-CLOSE_UP = 128  # pixels of the longer side of a picture
+CLOSE_UP = 128  # pixels of the longer side of an image
 ROW_ORDERS = {"distance": "Largest difference first", "row": "As they were asked"}
 
 
 class PredictionRows(NamedTuple):
-    """The rows of one table, for one output.
+    """The rows of one table, for one output; all arrays have a row for each.
 
     Attributes:
-        rows: Their numbers in the input set.
-        image_shape: Height and width of an input that is a picture; `output_shape` of an output that is one.
-        labels: The name of each class; empty where the output has none.
+        rows: Numbers of the rows in the input set.
+        image_shape: Height and width of an input that is an image; `output_shape` of an output that is an image.
+        labels: The name of each class; empty for an output without classes.
         truth: The true values, where they are known.
         baseline: The baseline's predictions.
-        predictions: Those of each copy, by its name; `changed` says in which rows they are others.
-        distance: The largest distance of any copy from the baseline.
+        predictions: The predictions of each copy, by its name.
+        changed: Whether a copy's prediction is another than the baseline's, bool (rows,), by its name.
+        distance: The largest distance of any copy from the baseline, (rows,).
     """
 
     rows: np.ndarray
@@ -53,7 +54,7 @@ class PredictionRows(NamedTuple):
 def show_predictions(run: Run, job: Job, names: dict[str, str]) -> None:
     """Show the table of predictions of one output, and the selected row close up.
 
-    `names` are those of the baseline (first) and of every copy that gave predictions; `run` is the baseline's.
+    `names` are the labels of the baseline and of every copy that gave predictions, by id; `run` is the baseline's.
     """
     store, baseline = current_jobs().predictions(job.id), job.result["baseline"]
     names = _furthest_first(job, names)
@@ -61,19 +62,10 @@ def show_predictions(run: Run, job: Job, names: dict[str, str]) -> None:
     left, middle, right = st.columns([2, 2, 2], vertical_alignment="bottom")
     output = outputs[0]
     if len(outputs) > 1:
-        output = right.segmented_control(
-            "Output", outputs, default=output, required=True, format_func=escape_markdown, key="out"
-        )
+        style: dict[str, Any] = {"format_func": escape_markdown, "required": True}
+        output = right.segmented_control("Output", outputs, default=output, key="out", **style)
     changed, distance = _changed_and_distance(store, [id_ for id_ in names if id_ != baseline])
-    bound = bind_select("order", list(ROW_ORDERS))
-    order = left.segmented_control("Order", **bound, required=True, format_func=ROW_ORDERS.__getitem__)
-    label = f"Only where they disagree ({int(changed.sum()):,})"
-    only_changed = middle.toggle(label, disabled=not changed.any(), key="only", bind="query-params")
-    rows = np.flatnonzero(changed) if only_changed and changed.any() else np.arange(len(changed))
-    if order == "distance":
-        # A changed prediction stands above any unchanged one, however far that is.
-        rows = rows[np.lexsort((rows, -distance[rows], ~changed[rows]))]
-    rows = _put_requested_row_first(rows, len(changed))
+    rows = _put_requested_row_first(_choose_rows(left, middle, changed, distance), len(changed))
     if len(rows) > MAX_ROWS:
         st.caption(f"The first {MAX_ROWS:,} of {len(rows):,} rows.")
     table = _load_rows(run, job, output, rows[:MAX_ROWS], names, distance)
@@ -82,21 +74,34 @@ def show_predictions(run: Run, job: Job, names: dict[str, str]) -> None:
         _show_row(table, position, names[baseline])
 
 
+def _choose_rows(left: Any, right: Any, changed: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Choose in two columns the order of the rows, and whether only changed ones are shown; return their numbers."""
+    bound = bind_select("order", list(ROW_ORDERS))
+    order = left.segmented_control("Order", **bound, required=True, format_func=ROW_ORDERS.__getitem__)
+    label = f"Only where they disagree ({int(changed.sum()):,})"
+    only_changed = right.toggle(label, disabled=not changed.any(), key="only", bind="query-params")
+    rows = np.flatnonzero(changed) if only_changed and changed.any() else np.arange(len(changed))
+    if order != "distance":
+        return rows
+    # A changed prediction stands above any unchanged one, whatever its distance.
+    return rows[np.lexsort((rows, -distance[rows], ~changed[rows]))]
+
+
 def _furthest_first(job: Job, names: dict[str, str]) -> dict[str, str]:
-    """The baseline, then the copies that are furthest from it: on a narrow screen the last columns are out of sight."""
+    """Return the labels of the baseline, then of the furthest copies: a narrow screen hides the last columns."""
     outcomes, baseline = job.result["outcomes"], job.result["baseline"]
     copies = sorted((id_ for id_ in names if id_ != baseline), key=lambda id_: -(outcomes[id_]["max_abs"] or 0.0))
     return {id_: names[id_] for id_ in (baseline, *copies)}
 
 
 def _changed_and_distance(store: PredictionStore, ids: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """For each row whether any copy's prediction changed, and the largest distance from the baseline."""
+    """Return whether any copy's prediction changed (bool), and the largest distance from the baseline; (rows,) each."""
     changed, distances = zip(*(store.read_row_distances(id_) for id_ in ids), strict=True)
     return np.logical_or.reduce(changed), np.maximum.reduce(distances)
 
 
 def _put_requested_row_first(rows: np.ndarray, total: int) -> np.ndarray:
-    """The row that the address names stands first, and so is the one that is shown close up."""
+    """Move the row that the address names to the first place, so that it is the one that is shown close up."""
     text = st.query_params.get("row", "")
     if not text.isdecimal() or int(text) >= total:
         return rows
@@ -118,8 +123,8 @@ def _load_rows(
     reference = store.read_rows(baseline, output, rows)
     predictions, changed = {}, {}
     for id_ in copies:
-        matching = next(pair["answer"] for pair in outcomes[id_]["pairs"] if pair["reference"] == output)
-        predictions[names[id_]] = store.read_rows(id_, matching, rows)
+        copy_output = next(pair["answer"] for pair in outcomes[id_]["pairs"] if pair["reference"] == output)
+        predictions[names[id_]] = store.read_rows(id_, copy_output, rows)
         changed[names[id_]] = store.read_row_distances(id_)[0][rows]
     truth = find_targets(output, list(store.output_sources(baseline)), inputs.read_targets(input_set))
     dataset = (run.settings or {}).get("dataset", "")
@@ -138,7 +143,7 @@ def _load_rows(
 
 
 def _show_prediction_table(table: PredictionRows, baseline: str) -> int | None:
-    """Show one line for each row. Returns the position of the selected one (the first, to begin with)."""
+    """Show one line for each row. Returns the position of the selected row, or the first without a selection."""
     columns, config = _input_columns(table)
     labeler = PredictionLabeler(table.labels)
     if table.truth is not None:
@@ -147,8 +152,8 @@ def _show_prediction_table(table: PredictionRows, baseline: str) -> int | None:
     for name, predictions in table.predictions.items():
         labels = [labeler.label_prediction(values) for values in predictions]
         columns[name] = [
-            f"{label} ≠ {other}, changed" if changed else label
-            for label, other, changed in zip(labels, reference, table.changed[name], strict=True)
+            f"{label} ≠ {baseline_label}, changed" if changed else label
+            for label, baseline_label, changed in zip(labels, reference, table.changed[name], strict=True)
         ]
         if table.labels:
             columns[f"{name}, bars"] = [_finite_values(values) for values in predictions]
@@ -162,7 +167,7 @@ def _show_prediction_table(table: PredictionRows, baseline: str) -> int | None:
         column_config=config,
         row_height=38,
         height=min(420, 60 + 38 * max(len(table.rows), 1)),
-        key=f"answers-{st.query_params.get('row', '')}",  # a selection is of positions, which another first row moves
+        key=f"answers-{st.query_params.get('row', '')}",  # another first row moves the positions that are selected
         alt="Each row that was asked, with the answer of the baseline and of each artifact",
     )
     selected = [position for position in event.selection.rows if position < len(table.rows)]
@@ -170,7 +175,7 @@ def _show_prediction_table(table: PredictionRows, baseline: str) -> int | None:
 
 
 def _input_columns(table: PredictionRows) -> tuple[dict[str, list[Any]], dict[str, Any]]:
-    """The columns of the inputs, each a picture or values, and the configuration of columns."""
+    """Return the columns of row number, distance and inputs (images or values), and their configuration."""
     columns: dict[str, list[Any]] = {"Row": table.rows.tolist()}
     columns["Largest difference"] = [f"{value:.3g}" for value in table.distance]
     config: dict[str, Any] = {"Row": st.column_config.NumberColumn(width="small")}
@@ -189,7 +194,7 @@ def _finite_values(values: np.ndarray) -> list[float]:
 
 
 def _show_row(table: PredictionRows, position: int, baseline: str) -> None:
-    """Show one row close up: its picture, and all predictions as bars or as pictures."""
+    """Show one row close up: its image, and all predictions as bars or as images."""
     if not (table.labels or table.output_shape):
         return
     row = int(table.rows[position])
@@ -210,12 +215,12 @@ def _show_row(table: PredictionRows, position: int, baseline: str) -> None:
 
 
 def _show_output_image(values: np.ndarray, baseline: np.ndarray, shape: tuple[int, int], name: str, row: int) -> None:
-    """Show a prediction that is a picture, and its difference from the baseline's below it where there is one."""
+    """Show a prediction that is an image, and below it the difference from the baseline's, if any."""
     values, difference = values.astype("float32"), np.abs(values.astype("float32") - baseline.astype("float32"))
     with st.container(width="content"):
         image = row_image_url(values, shape, CLOSE_UP)
         st.image(image, name, CLOSE_UP, alt=f"The answer of {name} to row {row}")
-        if most := float(difference.max()):
-            image = row_image_url(difference / most, shape, CLOSE_UP)
+        if largest := float(difference.max()):
+            image = row_image_url(difference / largest, shape, CLOSE_UP)
             alt = f"Where {name} differs in row {row}"
-            st.image(image, f"difference, up to {most:.2g}", CLOSE_UP, alt=alt)
+            st.image(image, f"difference, up to {largest:.2g}", CLOSE_UP, alt=alt)

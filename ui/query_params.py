@@ -1,7 +1,6 @@
-"""Widgets bound to query parameters: the address holds what was chosen, and opening it again gives the same page.
+"""Widgets bound to query parameters: the address holds their values, and opening it again gives the same page.
 
-Streamlit's own `bind="query-params"` writes a widget's labels; ids outlive labels, so choices with labels go through
-here.
+Streamlit's own `bind="query-params"` writes a widget's labels; ids outlive labels, so choices with labels use these.
 """
 
 from collections.abc import Sequence
@@ -13,13 +12,13 @@ from core.errors import RoundtripError
 from core.library.records import ID_PATTERN
 from ui.session import current_jobs
 
-ARTIFACT_PARAMS = ("artifact", "beside")  # these take aliases, too
+ARTIFACT_PARAMS = ("artifact", "beside")  # parameters that take aliases, too
 KEY_PREFIX = "in-address-"
 SEEN_SUFFIX = "-seen"  # under this key, the values that a widget last took from the address or wrote into it
 
 
 def bind_select(name: str, options: Sequence[str], many: bool = False, clears: str = "") -> dict[str, Any]:
-    """Keyword arguments that keep a selectbox (or, with `many`, a multiselect) and `?name=` in step.
+    """Return keyword arguments that synchronise a selectbox (with `many`, a multiselect) with `?name=`.
 
     Values in the address that are no options are ignored. A new choice removes the parameter `clears`.
     """
@@ -35,7 +34,7 @@ def bind_select(name: str, options: Sequence[str], many: bool = False, clears: s
 
 
 def bind_text(name: str, clears: str = "") -> dict[str, Any]:
-    """Keyword arguments that keep a text input and `?name=` in step."""
+    """Return keyword arguments that synchronise a text input with `?name=`; new text removes the parameter `clears`."""
     key, requested = KEY_PREFIX + name, st.query_params.get_all(name)
     if _has_changed(key, requested):
         st.session_state[key] = requested[-1] if requested else ""
@@ -43,9 +42,9 @@ def bind_text(name: str, clears: str = "") -> dict[str, Any]:
 
 
 def bind_page(name: str, last: int) -> dict[str, Any]:
-    """Keyword arguments that keep a pagination and `?name=` in step; beyond the last page it is the last."""
+    """Return keyword arguments that synchronise a pagination with `?name=`, which is at most `last`."""
     page = min(requested_page(name), last)
-    key = f"{KEY_PREFIX}{name}-{page}-{last}"  # another widget for another address: this one takes no new value
+    key = f"{KEY_PREFIX}{name}-{page}-{last}"  # a new widget for each address: a pagination takes no new value
     return {"num_pages": last, "default": page, "key": key, "on_change": _write_page, "args": (name, key)}
 
 
@@ -55,13 +54,13 @@ def _write_page(name: str, key: str) -> None:
 
 
 def requested_page(name: str) -> int:
-    """The page in the address; the first where it names none."""
+    """Return the page number in the address; 1 where it has none."""
     text = st.query_params.get(name, "")
     return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) < 9 else 1
 
 
 def sync_browser_url(state_key: str) -> None:
-    """Have the browser show the address of a link within the page that was followed: by itself it does not."""
+    """Have the browser show the address after a link within a page was followed, which it does not by itself."""
     params = {name: st.query_params.get_all(name) for name in st.query_params}
     if st.session_state.get(state_key, params) != params:
         st.query_params.from_dict(params)
@@ -69,7 +68,7 @@ def sync_browser_url(state_key: str) -> None:
 
 
 def _has_changed(key: str, values: list[str]) -> bool:
-    """Whether the parameter has another value than before, by a link and not by this widget."""
+    """Whether the parameter was changed by a link, and not by the widget with this key."""
     if st.session_state.get(key + SEEN_SUFFIX) == values and key in st.session_state:
         return False
     st.session_state[key + SEEN_SUFFIX] = values
@@ -96,7 +95,7 @@ def _write_param(name: str, key: str, clears: str) -> None:
 
 
 def resolve_aliases() -> None:
-    """Replace aliases in the address by ids: `?artifact=champion` is the artifact that it points to now."""
+    """Replace aliases in the address by the ids that they point to now, as in `?artifact=champion`."""
     for name in ARTIFACT_PARAMS:
         requested = st.query_params.get_all(name)
         if any(not ID_PATTERN.fullmatch(text) for text in requested):
@@ -106,5 +105,5 @@ def resolve_aliases() -> None:
 def _resolve_id(text: str) -> str:
     try:
         return current_jobs().library.resolve(text)
-    except RoundtripError:  # the page says that there is no such artifact
+    except RoundtripError:  # the page shows that there is no such artifact
         return text

@@ -27,7 +27,7 @@ Losses = Sequence[float | None] | np.ndarray
 
 
 def draw_running_curves(job: Job, run: Run, names: dict[str, str]) -> None:
-    """Draw the curves of a running job, as far as they have come."""
+    """Draw the loss curves of a running job up to now."""
     losses = job.detail.get("curves") or {}
     if job.is_active and LIVE_MODEL in losses:
         batches = build_batches(run, 1).batches_per_epoch
@@ -53,15 +53,15 @@ def _draw_loss_curves(
 
 def _draw_loss_difference(differences: np.ndarray, batches_per_epoch: int, colour: str, key: str, name: str) -> None:
     """Draw how far the losses of a copy are from the live model's."""
-    most = float(np.abs(differences[np.isfinite(differences)]).max(initial=0.0))
-    figure = loss_difference_chart(*_curve_points(differences, 0, batches_per_epoch, 1), most or 1.0, colour)
+    limit = float(np.abs(differences[np.isfinite(differences)]).max(initial=0.0))
+    figure = loss_difference_chart(*_curve_points(differences, 0, batches_per_epoch, 1), limit or 1.0, colour)
     st.plotly_chart(figure, config=PLOTLY_CONFIG, key=key, alt=f"Loss of {name} minus the live model's, batch by batch")
 
 
 def _curve_points(
     values: Losses, first_epoch: int, batches_per_epoch: int, stride: int
 ) -> tuple[list[float], list[float | None]]:
-    """Epochs and values, thinned to what a screen shows; None where a value is not finite."""
+    """Return epochs and values, at most about `MAX_POINTS` of them; None where a value is not finite."""
     indices = range(0, len(values), max(1, len(values) // MAX_POINTS))
     epochs = [first_epoch + (index * stride + 1) / batches_per_epoch for index in indices]
     points = [values[index] for index in indices]
@@ -69,7 +69,7 @@ def _curve_points(
 
 
 def _group_identical_losses(losses: Mapping[str, Losses]) -> list[list[str]]:
-    """The ids of copies, together where all losses are equal so far: their lines lie on one another."""
+    """Return the ids of copies, grouped where all losses are equal so far: such copies share a line."""
     groups: dict[str, list[str]] = {}
     for id_, values in losses.items():
         if id_ != LIVE_MODEL:
@@ -78,11 +78,11 @@ def _group_identical_losses(losses: Mapping[str, Losses]) -> list[list[str]]:
 
 
 def _join_names(names: list[str]) -> str:
-    """Several names as one, over as many lines as a narrow screen needs."""
+    """Return names joined by commas, two on a line, because of narrow screens."""
     return ",<br>".join(", ".join(names[index : index + 2]) for index in range(0, len(names), 2))
 
 
-# Ending: icon and colour of its badge, and what it means to somebody who has never seen it.
+# Icon and colour of each ending's badge, and what it means.
 ENDING_BADGES: dict[ResumeVerdict, tuple[str, Literal["green", "blue", "orange", "red", "gray"], str]] = {
     ResumeVerdict.EXACT: (
         ":material/verified:",
@@ -118,7 +118,7 @@ TRAINING_PART_MEANINGS = {
     "learning rate": "The size of a step. Code or compile settings may name it too, without the copy.",
     "loss scale": "In half precision: by how much the loss is enlarged, so that small gradients do not vanish.",
 }
-# The colours of badges, as lines on white and on near-black.
+# The colours of badges for lines, which are readable on white and on near-black.
 LINE_COLOURS = {"green": "#16A34A", "blue": "#0284C7", "orange": "#D97706", "red": "#DC2626"}
 PART_STATES = {True: "✓ kept", False: "✗ lost", None: "– not seen"}
 
@@ -136,7 +136,7 @@ def choose_copies(choices: ArtifactChoices) -> list[str]:
 
 
 def choose_code_sources(ids: list[str], names: dict[str, str]) -> dict[str, str]:
-    """Choose what brings the other half of each copy that is half a model; the choice stands in the address."""
+    """Choose what completes each copy that is half a model; the choice stands in the address."""
     sources: dict[str, Any] = {}
     with st.grid(3, min_column_width=270):
         for id_ in ids:
@@ -168,8 +168,8 @@ def show_resume_result(job: Job, run: Run, names: dict[str, str]) -> None:
     st.subheader("Loss, batch by batch")
     _draw_loss_curves(run, losses, names, batches, "courses")
     if exact := sum(copy.ending is ResumeVerdict.EXACT for copy in copies.values()):
-        on_it = "The copy that carries on exactly lies" if exact == 1 else f"{exact} copies carry on exactly, and lie"
-        st.caption(f"The wide grey line is the live model. {on_it} on it.")
+        subject = "The copy that carries on exactly lies" if exact == 1 else f"{exact} copies carry on exactly, and lie"
+        st.caption(f"The wide grey line is the live model. {subject} on it.")
     _show_parts(copies, names)
 
 
@@ -241,5 +241,5 @@ def _saved_optimizer_text(copy: ResumeResult) -> str:
 
 
 def runs_with_copies(run_ids: Container[str], runs: Iterable[Run]) -> dict[str, Run]:
-    """The runs that are among `run_ids`, which have copies, and have data to train them on; newest first, by id."""
+    """Return by id the runs in `run_ids`, those with copies, that have data to train on; in the order of `runs`."""
     return {run.id: run for run in runs if run.id in run_ids and run.demo}

@@ -1,4 +1,4 @@
-"""Parts of the Save page: formats to choose from, how each is doing, and what is on the disk afterwards."""
+"""Parts of the Save page: the choice of formats, the progress of each, and the saved artifacts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from core.text.labels import format_duration, format_size
 from ui.artifact_detail import show_artifact_evidence
 from ui.components import PART_MEANINGS, escape_markdown, show_error, verdict_badge
 
-# Everything, a graph, the old file, and the two halves of a model.
+# A whole model, a graph, the legacy file, and parts of a model.
 SUGGESTED_FORMATS = ("keras", "saved_model", "h5", "weights", "architecture", "checkpoint")
 ROW_STATES = {
     "waiting": ":gray[:material/schedule: waiting]",
@@ -74,13 +74,13 @@ def _show_option(format_: Format, option: Option) -> Any:
     if isinstance(option.default, bool):
         return st.toggle(option.label, option.default, key=key, help=option.help)
     number = type(option.default)
-    least, most = (None if bound is None else number(bound) for bound in (option.minimum, option.maximum))
-    numbers: dict[str, Any] = {"min_value": least, "max_value": most, "value": option.default}
+    minimum, maximum = (None if bound is None else number(bound) for bound in (option.minimum, option.maximum))
+    numbers: dict[str, Any] = {"min_value": minimum, "max_value": maximum, "value": option.default}
     return st.number_input(option.label, **numbers, key=key, help=option.help)
 
 
 def draw_save_rows(job: Job) -> None:
-    """Draw one line for each format: what is happening to it, or what came of it."""
+    """Draw one line for each format, with its progress or its result."""
     for key, row in job.format_rows.items():
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{get_format(key).label}**", width=230)

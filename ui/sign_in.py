@@ -1,4 +1,4 @@
-"""Sign-in page, sign-out button, and the switch with which an owner shares a run or an artifact.
+"""Sign-in page, sign-out button, and the toggle with which an owner shares a run or an artifact.
 
 Users who are not signed in see the sign-in page and nothing else.
 """
@@ -11,7 +11,7 @@ from ui.auth import current_user, is_sign_in_required, login_providers
 from ui.components import escape_markdown
 from ui.session import current_jobs
 
-# By the first letter of the id, of a run or an artifact, and whether it is shared.
+# By the first letter of the id ("r" for a run, "a" for an artifact), and whether it is shared.
 SHARING_HELP = {
     ("r", True): "Turn it off, and nobody else sees the run or a copy of it.",
     ("r", False): "Turn it on to show others.",
@@ -40,7 +40,7 @@ def show_sign_in() -> None:
 
 
 def require_sign_in() -> None:
-    """Show the user's name and a sign-out button, or else the sign-in page alone; nothing where nobody signs in."""
+    """Show the user's name and a sign-out button, else the sign-in page alone; nothing where nobody signs in."""
     if not is_sign_in_required():
         return
     user = current_user()
@@ -51,11 +51,11 @@ def require_sign_in() -> None:
         st.caption(f":material/person: {escape_markdown(user.viewer.name)}", width="content")
         if st.button("Sign out", type="tertiary", icon=":material/logout:"):
             st.logout()
-            st.stop()  # what follows would run as nobody, and delay the sign-out
+            st.stop()  # the page would run without a user, and delay the sign-out
 
 
 def show_sharing(id_: str) -> None:
-    """Say who sees a run or an artifact; for its owner with a switch. Nothing where nobody signs in."""
+    """Show who sees a run or an artifact, to its owner as a toggle; nothing where nobody signs in."""
     access = current_jobs().library.access
     if access.viewer_id is None:
         return

@@ -1,4 +1,4 @@
-"""Where the bytes of an artifact go, as one look and as words."""
+"""Size breakdown of an artifact: a sentence, a treemap, and the bytes of each group."""
 
 from html import escape
 from typing import NamedTuple
@@ -43,52 +43,46 @@ GROUP_MEANINGS = {
 
 
 def show_size_breakdown(artifact_id: str) -> None:
-    """The biggest part in words, then all parts as areas, then what could not be told."""
+    """Show the largest group in words, then all parts as areas, then the notes of the breakdown."""
     st.markdown("**Where the bytes go**")
     try:
         current_jobs().library.folder(artifact_id)
-        found = _cached_breakdown(artifact_id)
+        breakdown = _cached_breakdown(artifact_id)
     except RoundtripError as error:  # damaged since
         show_error(error)
         return
-    st.markdown(escape_markdown(breakdown_sentence(found.parts)))
-    st.plotly_chart(
-        breakdown_treemap(found.parts),
-        config=PLOTLY_CONFIG,
-        key=f"content-{artifact_id}",
-        alt=f"Areas: {', '.join(_group_texts(found.parts))}",
-    )
-    st.caption(escape_markdown(" · ".join(_group_texts(found.parts))))
-    st.caption(escape_markdown(" ".join(found.notes)))
+    texts = _group_texts(breakdown.parts)
+    st.markdown(escape_markdown(breakdown_sentence(breakdown.parts)))
+    figure, alt = breakdown_treemap(breakdown.parts), f"Areas: {', '.join(texts)}"
+    st.plotly_chart(figure, config=PLOTLY_CONFIG, key=f"content-{artifact_id}", alt=alt)
+    st.caption(escape_markdown(" · ".join(texts)))
+    st.caption(escape_markdown(" ".join(breakdown.notes)))
 
 
 @st.cache_data(show_spinner="Looking through the files", max_entries=128)
 def _cached_breakdown(artifact_id: str) -> SizeBreakdown:
-    """An artifact never changes, so its id is key enough."""
+    """Break down the size of an artifact; cached by its id, because an artifact never changes."""
     return break_down_sizes(current_jobs().library, artifact_id)
 
 
 def bytes_by_group(parts: list[SizePart]) -> dict[str, int]:
-    """Bytes of each group, the largest first; what compression took off is left out."""
-    found = {
-        group: sum(part.bytes for part in parts if part.group == group)
-        for group in GROUPS
-        if group != SAVED_BY_COMPRESSION
-    }
-    return dict(sorted(((group, count) for group, count in found.items() if count), key=lambda one: -one[1]))
+    """Return the bytes of each group that has any, the largest first, without what compression saved."""
+    groups = [group for group in GROUPS if group != SAVED_BY_COMPRESSION]
+    counts = {group: sum(part.bytes for part in parts if part.group == group) for group in groups}
+    return {group: counts[group] for group in sorted(groups, key=lambda group: -counts[group]) if counts[group]}
 
 
 def breakdown_sentence(parts: list[SizePart]) -> str:
-    """The biggest group as a share, what it is, and what compression took off."""
+    """Return a sentence on the largest group: its share, its meaning, and what compression saved."""
     groups = bytes_by_group(parts)
     total, saved = sum(groups.values()), -sum(part.bytes for part in parts if part.group == SAVED_BY_COMPRESSION)
     if not total:
         return "The files are empty."
-    first, count = next(iter(groups.items()))
-    share = "All" if count == total else min(SHARE_TEXTS, key=lambda one: abs(one[0] - count / total))[1]
-    of = "" if count == total else f" of {format_size(total)}"
-    took = f" Compression then takes {format_size(saved)} off." if saved else ""
-    return f"{share} of the bytes go to {first}: {format_size(count)}{of}. That is {GROUP_MEANINGS[first]}.{took}"
+    largest, count = next(iter(groups.items()))
+    share = "All" if count == total else min(SHARE_TEXTS, key=lambda entry: abs(entry[0] - count / total))[1]
+    size = format_size(count) if count == total else f"{format_size(count)} of {format_size(total)}"
+    compression = f" Compression then takes {format_size(saved)} off." if saved else ""
+    return f"{share} of the bytes go to {largest}: {size}. That is {GROUP_MEANINGS[largest]}.{compression}"
 
 
 def _group_texts(parts: list[SizePart]) -> list[str]:
@@ -97,26 +91,26 @@ def _group_texts(parts: list[SizePart]) -> list[str]:
 
 
 def breakdown_treemap(parts: list[SizePart]) -> go.Figure:
-    """A treemap of the groups and the parts in them, the same colour for the same group in every artifact."""
+    """Return a treemap of the groups and their parts; a group has the same colour in every artifact."""
     groups = bytes_by_group(parts)
     total = sum(groups.values())
-    rows = [
+    areas = [
         _TreemapArea(group, f"{group} · {format_size(count)}", group, "", count, "") for group, count in groups.items()
     ]
     for group in groups:
-        rows += _part_areas(group, [part for part in parts if part.group == group])
+        areas += _part_areas(group, [part for part in parts if part.group == group])
     return treemap(
-        ids=[row.id for row in rows],
-        labels=[row.label for row in rows],
-        parents=[row.parent for row in rows],
-        values=[row.bytes for row in rows],
-        colours=[GROUP_COLOURS[row.parent or row.id] for row in rows],
-        hover=[_area_hover(row, total) for row in rows],
+        ids=[area.id for area in areas],
+        labels=[area.label for area in areas],
+        parents=[area.parent for area in areas],
+        values=[area.bytes for area in areas],
+        colours=[GROUP_COLOURS[area.parent or area.id] for area in areas],
+        hover=[_area_hover(area, total) for area in areas],
     )
 
 
 class _TreemapArea(NamedTuple):
-    """One area: the words in it, its whole name, the group that it lies in, its bytes and the file."""
+    """One area: its id, the label in it, its full name, the group that contains it, its bytes and its file."""
 
     id: str
     label: str
@@ -127,19 +121,19 @@ class _TreemapArea(NamedTuple):
 
 
 def _part_areas(group: str, parts: list[SizePart]) -> list[_TreemapArea]:
-    """One area for each of the largest parts, and one for all others."""
+    """Return one area for each of the largest parts of a group, and one for all others together."""
     parts = sorted(parts, key=lambda part: -part.bytes)
-    few, many = parts[:MAX_PARTS], parts[MAX_PARTS:]
-    if many:
-        few.append(SizePart(group, f"{len(many):,} smaller parts", sum(part.bytes for part in many), ""))
+    shown, rest = parts[:MAX_PARTS], parts[MAX_PARTS:]
+    if rest:
+        shown.append(SizePart(group, f"{len(rest):,} smaller parts", sum(part.bytes for part in rest), ""))
     return [
-        _TreemapArea(f"{group}/{at}", _area_label(part), escape(part.name), group, part.bytes, escape(part.where))
-        for at, part in enumerate(few)
+        _TreemapArea(f"{group}/{index}", _area_label(part), escape(part.name), group, part.bytes, escape(part.where))
+        for index, part in enumerate(shown)
     ]
 
 
 def _area_label(part: SizePart) -> str:
-    """What fits into an area: the layer and the variable, form and copy, size, each on a line of its own."""
+    """Return the text in an area: the layer and the variable, form and copy, size, each on a line of its own."""
     name, *more = part.name.split(", ")
     return "<br>".join([escape("/".join(name.split("/")[-2:])), *map(escape, more), format_size(part.bytes)])
 

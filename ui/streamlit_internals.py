@@ -1,8 +1,8 @@
-"""What is used of Streamlit beyond its documented interface: the one module that imports any of it.
+"""Wrappers of Streamlit's internals; the only module that imports from beyond its documented interface.
 
-Signing in, guarding the routes and letting go of uploads need what Streamlit offers to nobody. When its version is to
-change, read anew the modules that are imported here, then change `WRITTEN_FOR`; a test compares it with the pinned
-version, and another looks for such imports elsewhere.
+Signing in, guarding the routes and freeing uploads need them. To change Streamlit's version, read the modules that are
+imported here again, then change `WRITTEN_FOR`; a test compares it with the pinned version, and another looks for such
+imports elsewhere.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,44 +31,44 @@ __all__ = [
 
 WRITTEN_FOR = "1.67.0"
 
-# Where Streamlit serves the files of sessions. Whoever sees the page to sign in has a session: what it shows, and what
-# is uploaded to it, which stays in memory whether a page asked for it or not.
+# Paths at which Streamlit serves and takes the files of sessions. The sign-in page has a session, too, and an upload to
+# it stays in memory even if no page asked for it.
 SESSION_FILE_PATHS = ("/media/", "/_stcore/upload_file/")
 
 
 def is_in_session() -> bool:
-    """Whether a script of a session runs here, and not a request to a route, a thread or the start of the server."""
+    """Whether this runs in a session's script, not in a route, another thread or the start of the server."""
     return get_script_run_ctx(suppress_warning=True) is not None
 
 
 def release_uploads(files: Iterable[object]) -> None:
-    """Free the bytes of those of these files that were uploaded: else they stay in memory while the session lasts."""
+    """Free the bytes of uploaded files, which else stay in memory while the session lasts; ignore other files."""
     context = get_script_run_ctx()
     for file in files:
         if context and isinstance(file, UploadedFile):
-            manager: Any = context.uploaded_file_mgr  # the server's keeps files in memory, and removes them one by one
+            manager: Any = context.uploaded_file_mgr  # the server's class can remove single files
             manager.remove_file(context.session_id, file.file_id)
 
 
 def read_top_level_secret(name: str) -> Any | None:
-    """A section or value of the secrets. Raises ValueError when there are files of secrets that cannot be read."""
+    """Return a section or value of the secrets. Raises ValueError when their files exist and cannot be read."""
     if not secrets_singleton.load_if_toml_exists():
         raise ValueError("The file of secrets cannot be read")
     return secrets_singleton.get(name)
 
 
 def read_auth_section() -> Mapping[str, Any]:
-    """The section [auth] of the secrets, empty where there is none."""
+    """Return the section [auth] of the secrets, empty where there is none."""
     return get_secrets_auth_section()
 
 
 def read_sign_in_origin() -> str | None:
-    """Scheme, host and port at which people sign in, from `redirect_uri` in the secrets."""
+    """Return scheme, host and port at which people sign in, from `redirect_uri` in the secrets."""
     return get_origin_from_redirect_uri()
 
 
 def read_signed_cookie(cookies: Mapping[str, str]) -> bytes | None:
-    """The JSON that `st.login` wrote about a user into these cookies; None unless it is signed with our secret."""
+    """Return the JSON that `st.login` wrote about a user into cookies; None unless this server's secret signs it."""
     secret = get_cookie_secret()
 
     def read_chunk(name: str) -> bytes | None:

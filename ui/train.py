@@ -1,4 +1,4 @@
-"""Parts of the Train page: demos to choose from, settings, curves, and what a run learned."""
+"""Parts of the Train page: the choice of a demo, the settings, the curves, and the trained run."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ from ui.sign_in import show_sharing
 
 MAX_EXAMPLES = 12
 TRAIN_BUTTON = "train-this"  # the key of the button
-# Setting: its label, its bounds, its step, and what it means.
+# Label, lower and upper bound, step and meaning of each setting.
 SETTING_FIELDS: dict[str, tuple[str, float, float, float, str]] = {
     "epochs": ("Epochs", 1, 500, 1, "How many times the model sees all of the training data."),
     "batch_size": ("Batch size", 1, 65_536, 1, "How many rows it sees before it corrects itself."),
@@ -37,10 +37,10 @@ def show_settings_form(demo: Demo) -> dict[str, Any] | None:
     with st.form("settings", enter_to_submit=False):
         settings: dict[str, Any] = {"dataset": _choose_dataset(demo)}
         with st.grid(5, min_column_width=150):
-            for name, (label, least, most, step, help_) in SETTING_FIELDS.items():
+            for name, (label, minimum, maximum, step, help_) in SETTING_FIELDS.items():
                 value, format_ = getattr(demo.defaults, name), "%g" if isinstance(step, float) else None
                 key = f"{demo.key}-{name}"
-                settings[name] = st.number_input(label, least, most, value, step, format_, help=help_, key=key)
+                settings[name] = st.number_input(label, minimum, maximum, value, step, format_, help=help_, key=key)
         is_submitted = st.form_submit_button("Train", type="primary", icon=":material/play_arrow:", key=TRAIN_BUTTON)
     return settings if is_submitted else None
 
@@ -63,7 +63,7 @@ def show_train_settings(job: Job) -> None:
 
 
 def draw_training_curves(job: Job) -> None:
-    """Draw the curves of a training, as far as it has come."""
+    """Draw the curves of the first two metrics of a training up to now."""
     history = job.detail.get("history") or []
     for column, metric in zip(st.columns(2), metric_names(history)[:2], strict=False):
         figure = training_curves(history, metric)
@@ -103,7 +103,7 @@ def _select_demo(key: str) -> None:
 
 
 def show_trained_run(run: Run) -> None:
-    """Show what a run learned: its score on held-out rows, some of its predictions, and what it is made of."""
+    """Show a trained run: its score on held-out rows, some of its predictions, and a summary of its model."""
     show_sharing(run.id)
     with st.container(horizontal=True):
         label = "Accuracy on held-out data" if run.score_name == "accuracy" else run.score_name.capitalize()
@@ -124,7 +124,7 @@ def show_trained_run(run: Run) -> None:
 
 
 def _show_image_examples(run: Run, reference: Reference, image_shape: tuple[int, int]) -> None:
-    """Show some held-out pictures with the live model's predictions, right or wrong in words."""
+    """Show some held-out images with the live model's predictions, and in words whether they are right."""
     pixels, predictions = _first(reference.inputs), _first(reference.predictions)
     truth = _first(reference.targets).argmax(axis=1)
     with st.grid("auto", min_column_width=84):
@@ -141,7 +141,7 @@ def _output_shape(run: Run) -> tuple[int, int] | None:
 
 
 def _show_image_pairs(reference: Reference, image_shape: tuple[int, int], output_shape: tuple[int, int]) -> None:
-    """Show some held-out pictures, each above the picture that the live model made of it."""
+    """Show some held-out images, each above the live model's output image for it."""
     pixels, predictions = _first(reference.inputs), _first(reference.predictions)
     with st.grid("auto", min_column_width=84):
         for row in range(min(MAX_EXAMPLES, reference.rows)):
@@ -155,7 +155,7 @@ def _first(arrays: Arrays) -> np.ndarray:
 
 
 def _choose_example_rows(is_wrong: np.ndarray) -> list[int]:
-    """The first rows, with up to two wrong predictions among them: a model without a mistake teaches less."""
+    """Return the numbers of the first rows, with up to two wrong predictions among them, because these teach more."""
     wrong = np.flatnonzero(is_wrong)[:2]
     right = np.flatnonzero(~is_wrong)[: MAX_EXAMPLES - len(wrong)]
     return sorted([*wrong.tolist(), *right.tolist()])

@@ -1,4 +1,4 @@
-"""What copies cost: measured on a click, shown as bars, as a table, and as size against speed against fidelity."""
+"""Costs tab: a benchmark of the copies, as bars, as a table, and as size against speed against fidelity."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -33,13 +33,13 @@ def show_benchmark(participants: Participants, fidelity: dict[str, float | None]
     if not done:
         return
     result = BenchmarkResult.model_validate(done.result)
-    good = {id_: result.costs[id_] for id_ in ids if not result.costs[id_].error}
+    loaded = {id_: result.costs[id_] for id_ in ids if not result.costs[id_].error}
     for id_ in ids:
         if error := result.costs[id_].error:
             show_error(error, title=escape_markdown(names[id_]))
-    if good:
+    if loaded:
         batch = _choose_batch(result.machine.busy)
-        _show_result(BenchmarkView(good, names, participants.entries, fidelity, batch))
+        _show_result(BenchmarkView(loaded, names, participants.entries, fidelity, batch))
         _show_method(done, result)
 
 
@@ -113,7 +113,7 @@ def _number_word(number: int) -> str:
 
 
 class _Column(NamedTuple):
-    """A column of numbers: how a copy's value (seconds, bytes) is read, scaled and written, and what it means."""
+    """A column of numbers: `value` reads a copy's value (seconds, bytes) by its id; then its scale, format and help."""
 
     title: str
     value: Callable[[str], float | None]
@@ -123,7 +123,7 @@ class _Column(NamedTuple):
 
 
 def _show_benchmark_table(view: BenchmarkView) -> None:
-    """One line a copy, with its run where there are several; every number sorts as a number."""
+    """Show a line for each copy, with its run where there are several; every number sorts as a number."""
     ids = list(view.benchmarks)
     columns: dict[str, list[Any]] = {"Copy": [view.names[id_] for id_ in ids]}
     config: dict[str, Any] = {"Copy": st.column_config.TextColumn(pinned=True)}
@@ -167,7 +167,7 @@ def _table_columns(view: BenchmarkView) -> list[_Column]:
 
 
 def _show_remarks(view: BenchmarkView) -> None:
-    """Show what must not be silent, each sentence once with the copies that it is about."""
+    """Show each remark once, with the copies that it is about."""
     copies: dict[str, list[str]] = {}
     for id_, cost in view.benchmarks.items():
         for remark in cost.remarks:
@@ -179,7 +179,7 @@ def _show_remarks(view: BenchmarkView) -> None:
 
 
 def _show_method(job: Job, result: BenchmarkResult) -> None:
-    """Show machine and protocol, in words."""
+    """Show the machine and the protocol of a benchmark, in words."""
     machine = [f"Measured {format_timestamp(job.finished or job.created)}.", *result.machine.describe()]
     titles = {"The machine": machine, "How it was measured": result.protocol}
     for column, (title, lines) in zip(st.columns(2, gap="large"), titles.items(), strict=True):

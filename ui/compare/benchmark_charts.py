@@ -1,4 +1,4 @@
-"""What copies cost, drawn: from click to first prediction, and size against speed against fidelity."""
+"""Charts of the Costs tab: from click to first prediction, and size against speed against fidelity."""
 
 import math
 from collections.abc import Callable
@@ -17,8 +17,8 @@ from core.text.labels import format_duration, format_size
 from ui.charts import NEUTRAL, stacked_bar_chart
 from ui.components import escape_markdown
 
-CLOSE_DIFFERENCE = 0.01  # a difference that nobody sees in a probability
-# How far from the baseline, best first; each with a colour and a shape of its own.
+CLOSE_DIFFERENCE = 0.01  # a difference too small to be seen in a probability
+# How close to the baseline, best first; each with a colour and a shape of its own.
 CLOSENESS_LABELS = (
     "exactly the same",
     "same to rounding",
@@ -52,7 +52,7 @@ class BenchmarkView:
         return closeness_label(self.fidelity.get(id_))
 
     def comparable_ids(self) -> list[str]:
-        """Return those that can be weighed against one another: no copy that predicts as another model."""
+        """Return the ids of copies that can be weighed: compared ones that do not predict as another model would."""
         ids = [id_ for id_ in self.benchmarks if self.closeness(id_) != CLOSENESS_LABELS[-1]]
         return [id_ for id_ in ids if self.entries[id_].verdict != Verdict.DIFFERENT]
 
@@ -62,7 +62,7 @@ def closeness_label(difference: float | None) -> str:
     if difference is None or math.isnan(difference):
         return CLOSENESS_LABELS[4]
     bounds = (0.0, ATOL, CLOSE_DIFFERENCE)
-    return CLOSENESS_LABELS[next((at for at, bound in enumerate(bounds) if difference <= bound), 3)]
+    return CLOSENESS_LABELS[next((index for index, bound in enumerate(bounds) if difference <= bound), 3)]
 
 
 def show_first_prediction_chart(view: BenchmarkView) -> None:
@@ -81,7 +81,7 @@ def show_first_prediction_chart(view: BenchmarkView) -> None:
 
 
 def _milliseconds(measurement: RepeatedMeasurement | None) -> tuple[float, float, float]:
-    """Return the median, the least and the most of seconds, in milliseconds."""
+    """Return the median, the least and the most in milliseconds; zeros without a measurement."""
     if measurement is None:
         return 0.0, 0.0, 0.0
     return measurement.median * 1000, measurement.least * 1000, measurement.most * 1000
@@ -135,10 +135,10 @@ def _trade_off_chart(view: BenchmarkView, pareto_ids: list[str], texts: dict[str
 
 
 def _log_axis(values: list[float], format_value: Callable[[Any], str]) -> dict[str, Any]:
-    """Return an axis with room around the outermost points, and a few round numbers on it."""
+    """Return a logarithmic axis with a margin around the outermost points, and a few round numbers as ticks."""
     least, most = math.log10(min(values)), math.log10(max(values))
-    room = max(0.1 * (most - least), 0.15)
-    low, high = least - room, most + room
+    margin = max(0.1 * (most - least), 0.15)
+    low, high = least - margin, most + margin
     steps = (1,) if high - low > 2 else (1, 2, 5)
     powers = range(math.floor(low), math.ceil(high) + 1)
     ticks = [step * 10.0**power for power in powers for step in steps if low <= math.log10(step * 10.0**power) <= high]
@@ -146,5 +146,5 @@ def _log_axis(values: list[float], format_value: Callable[[Any], str]) -> dict[s
 
 
 def _call_duration(seconds: float) -> str:
-    """Return the time of a call, down to microseconds."""
+    """Return the time of a call in words, down to microseconds."""
     return format_duration(seconds) if seconds >= 0.001 else f"{seconds * 1e6:.0f} µs"

@@ -1,15 +1,15 @@
-// A pad to draw on. Strokes are [x0, y0, x1, y1, ...] in thousandths of its side; they live here, and Python is told of
-// them at the end of each and, while one draws, at most every EVERY milliseconds, the latest only.
+// A pad to draw on. Strokes are [x0, y0, x1, y1, ...] in thousandths of its side. They are stored here and sent to Python
+// at the end of each stroke and, during a stroke, at most every SEND_INTERVAL milliseconds; only the latest are sent.
 
-const EVERY = 200
-const STEP = 6 // a point closer than this to the last one says nothing new
+const SEND_INTERVAL = 200
+const STEP = 6 // points closer than this to the previous point are dropped
 const pads = new WeakMap()
 
 export default function ({ parentElement, data, setStateValue }) {
   const pad = pads.get(parentElement) ?? mount(parentElement, data)
   pad.send = strokes => setStateValue("strokes", strokes)
-  if (pad.unsent) soon(pad)
-  // An older run may end after a newer one began: it may stop the clock, and must not touch the drawing.
+  if (pad.unsent) schedule(pad)
+  // An older run may end after a newer one began: it may stop the timer, and must not change the drawing.
   return () => stop(pad)
 }
 
@@ -37,45 +37,45 @@ function mount(parent, data) {
 
 function listen(pad) {
   const { svg, undo, clear } = pad
-  svg.onpointerdown = event => begin(pad, event)
-  svg.onpointermove = event => go(pad, event)
-  svg.onpointerup = svg.onpointercancel = svg.onlostpointercapture = event => end(pad, event)
+  svg.onpointerdown = event => startStroke(pad, event)
+  svg.onpointermove = event => extendStroke(pad, event)
+  svg.onpointerup = svg.onpointercancel = svg.onlostpointercapture = event => endStroke(pad, event)
   undo.onclick = () => takeBack(pad)
   clear.onclick = () => wipe(pad)
 }
 
-// Drawing: one pointer at a time, so that the ball of the hand leaves no ink.
+// Drawing: one pointer at a time, so that the palm of the hand leaves no ink.
 
-function begin(pad, event) {
+function startStroke(pad, event) {
   if (pad.pointer !== null || event.button !== 0) return
   event.preventDefault()
   pad.pointer = event.pointerId
   pad.svg.setPointerCapture(event.pointerId)
   pad.cleared = []
-  pad.strokes.push(place(pad, event))
+  pad.strokes.push(position(pad, event))
   redraw(pad)
   changed(pad)
 }
 
-function go(pad, event) {
+function extendStroke(pad, event) {
   if (event.pointerId !== pad.pointer) return
   const stroke = pad.strokes.at(-1)
   const events = event.getCoalescedEvents?.() ?? []
-  for (const one of events.length ? events : [event]) {
-    const [x, y] = place(pad, one)
+  for (const sample of events.length ? events : [event]) {
+    const [x, y] = position(pad, sample)
     if (Math.hypot(x - stroke.at(-2), y - stroke.at(-1)) >= STEP) stroke.push(x, y)
   }
   pad.svg.lastElementChild.setAttribute("d", path(stroke))
   changed(pad)
 }
 
-function end(pad, event) {
+function endStroke(pad, event) {
   if (event.pointerId !== pad.pointer) return
   pad.pointer = null
-  tell(pad)
+  flush(pad)
 }
 
-function place(pad, event) {
+function position(pad, event) {
   const box = pad.svg.getBoundingClientRect()
   return [
     thousandths((event.clientX - box.left) / box.width),
@@ -96,7 +96,7 @@ function takeBack(pad) {
   else return
   redraw(pad)
   pad.unsent = true
-  tell(pad)
+  flush(pad)
 }
 
 function wipe(pad) {
@@ -105,7 +105,7 @@ function wipe(pad) {
   pad.strokes = []
   redraw(pad)
   pad.unsent = true
-  tell(pad)
+  flush(pad)
 }
 
 // The picture
@@ -118,12 +118,12 @@ function redraw(pad) {
 }
 
 function line(stroke) {
-  const one = document.createElementNS("http://www.w3.org/2000/svg", "path")
-  one.setAttribute("d", path(stroke))
-  return one
+  const element = document.createElementNS("http://www.w3.org/2000/svg", "path")
+  element.setAttribute("d", path(stroke))
+  return element
 }
 
-// Curves from the middle of one piece to the middle of the next, bent by the point between them.
+// Quadratic curves between the midpoints of neighbouring segments; the point between them is the control point.
 function path(points) {
   const [x, y] = points
   let d = `M${x} ${y}`
@@ -134,20 +134,20 @@ function path(points) {
   return `${d}L${points.at(-2)} ${points.at(-1)}`
 }
 
-// Telling Python
+// Sending strokes to Python
 
 function changed(pad) {
   pad.unsent = true
-  soon(pad)
+  schedule(pad)
 }
 
-function soon(pad) {
-  pad.timer ||= setTimeout(() => tell(pad), EVERY)
+function schedule(pad) {
+  pad.timer ||= setTimeout(() => flush(pad), SEND_INTERVAL)
 }
 
-function tell(pad) {
+function flush(pad) {
   stop(pad)
-  if (!pad.unsent) return // the clock was faster than the end of the stroke
+  if (!pad.unsent) return // the timer was faster than the end of the stroke
   pad.unsent = false
   pad.send(pad.strokes.map(stroke => [...stroke]))
 }

@@ -1,4 +1,4 @@
-"""Find a disagreement: two are chosen, a search is followed, and what it found is put as a person would put it."""
+"""Find a disagreement tab: the choice of two copies, the progress of a search, and its result in plain words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ SPLIT_NAMES = {"held-out": "the held-out data", "training": "the training data",
 GENERATED = "made"
 PHASE_NAMES = {"held-out": "Held-out rows", "training": "Training rows", "validation": "Validation rows"}
 PHASE_NAMES[GENERATED] = "Made inputs"
-MAX_FIELDS_BESIDE = 4  # fields of a form that find room beside the predictions
+MAX_FIELDS_BESIDE = 4  # fields of a form that fit beside the predictions
 AMOUNT_MEANINGS = {
     "value": "The largest difference, in units of the standard deviation of the answers",
     "text": "Texts that are others",
@@ -32,9 +32,9 @@ MARGIN_MEANING = "How near the answer is to changing, from 0 to 1"
 
 
 def show_disagreement(participants: Participants) -> None:
-    """Choose two of the participants, search, and show what was found.
+    """Choose two of the participants, search, and show the result.
 
-    The two and the search stand in the address, as `one`, `two`, `search`.
+    Both ids and the job of the search stand in the address, as `one`, `two` and `search`.
     """
     st.markdown(
         "Two copies may agree on every row that you have and still part on the next one. This looks for the input on "
@@ -68,10 +68,10 @@ def _show_search_form(participants: Participants) -> None:
 
 
 def _job_from_query(participants: Participants) -> Job | None:
-    """Return the search that the address names, if it is between two that are still chosen, with the code chosen."""
+    """Return the search that the address names, if its two copies and their code are still chosen; else None."""
     try:
         job = current_jobs().job_store.read(st.query_params.get("search", ""))
-    except RoundtripError:  # none, or one that was deleted: it can be searched again
+    except RoundtripError:  # no job, or a deleted one: it can be searched again
         return None
     if job.kind != "disagree" or not {job.request["a"], job.request["b"]} <= set(participants.ids):
         return None
@@ -80,7 +80,7 @@ def _job_from_query(participants: Participants) -> Job | None:
 
 
 def _draw_result(job: Job, names: dict[str, str]) -> None:
-    """Draw the verdict, the input, both predictions, and where it came from: of the end, or of the best so far."""
+    """Draw the result of a search, or the best so far: the verdict, the input, both predictions, and its origin."""
     facts = job.result.get("found") or job.detail.get("best")
     if not facts:
         return
@@ -94,7 +94,7 @@ def _draw_result(job: Job, names: dict[str, str]) -> None:
         so_far = "" if job.state == "done" or facts["changed"] else ", so far"
         st.markdown(f"#### {disagreement_sentence(view)}{so_far}")
         st.caption(_count_sentence(job.result or job.detail, facts))
-        if facts["amount"]:  # else there is nothing to see on any input
+        if facts["amount"]:  # 0 where the predictions differ on no input
             _show_input_and_predictions(view)
     if job.state == "done":
         _offer_as_inputs(job.result["inputs"], view.input_noun)
@@ -102,7 +102,7 @@ def _draw_result(job: Job, names: dict[str, str]) -> None:
 
 
 def _show_input_and_predictions(view: DisagreementView) -> None:
-    """Show the input beside the predictions, where both take some room; else the predictions above a form."""
+    """Show the input beside the predictions where both fit; else the predictions above the input."""
     if len(view.fields) > MAX_FIELDS_BESIDE or (view.facts["kind"] != "class" and not view.run.image_shape):
         show_both_predictions(view)
         show_input(view)
@@ -116,9 +116,9 @@ def _show_input_and_predictions(view: DisagreementView) -> None:
 
 
 def disagreement_sentence(view: DisagreementView) -> str:
-    """Return who predicts what on this input, in Markdown."""
+    """Return what each of the two models predicts for this input, in Markdown."""
     first, second = [f"**{escape_markdown(name)}**" for name in view.names]
-    first = first[:2] + first[2:3].upper() + first[3:]
+    first = first[:2] + first[2:3].upper() + first[3:]  # after the two asterisks
     if not view.facts["changed"]:
         return f"{first} and {second} gave the same answer every time"
     texts = [_prediction_text(view, side) for side in (0, 1)]
@@ -129,7 +129,7 @@ def disagreement_sentence(view: DisagreementView) -> str:
 
 
 def _prediction_text(view: DisagreementView, side: int) -> str | None:
-    """Return one prediction in Markdown; None where it is many values."""
+    """Return one model's prediction in Markdown; None where it has several values."""
     prediction = view.prediction(side)
     if view.facts["kind"] == "class":
         label = view.facts["said"][side]
@@ -143,22 +143,24 @@ def _prediction_text(view: DisagreementView, side: int) -> str | None:
 
 
 def _count_sentence(progress: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
-    """Return how many inputs were tried, and what came of it."""
+    """Return how many inputs were tried, and for how many the predictions differ."""
     tried, changed = progress["asked"], progress["changed"]
-    made = tried.get(GENERATED, 0)
-    text = f"Asked {sum(tried.values()) - made:,} rows of the data" + (f" and {made:,} made inputs" if made else "")
+    generated = tried.get(GENERATED, 0)
+    text = f"Asked {sum(tried.values()) - generated:,} rows of the data"
+    text += f" and {generated:,} made inputs" if generated else ""
     if facts["changed"]:
-        of_data = sum(changed.values()) - changed.get(GENERATED, 0)
-        counts = f"{of_data:,} and {changed[GENERATED]:,}" if made else f"{of_data:,}"
-        how = "differed by over 1\u00a0% of the answers' spread" if facts["kind"] == "value" else "got other answers"
-        return f"{text}: {counts} of them {how}."
+        data_rows = sum(changed.values()) - changed.get(GENERATED, 0)
+        counts = f"{data_rows:,} and {changed[GENERATED]:,}" if generated else f"{data_rows:,}"
+        is_value = facts["kind"] == "value"
+        predicate = "differed by over 1\u00a0% of the answers' spread" if is_value else "got other answers"
+        return f"{text}: {counts} of them {predicate}."
     if progress["largest"] == 0 and facts["kind"] != "text":
         return f"{text}: not one number of any answer differed."
     return f"{text}: the same answer every time; the largest difference was {progress['largest']:.2g}."
 
 
 def _origin_sentence(view: DisagreementView) -> str:
-    """Return where the input came from, in words."""
+    """Return the row that the input came from and how it was changed, in Markdown."""
     facts, distance = view.facts, view.facts["distance"]
     row = f"row {facts['row']:,} of {SPLIT_NAMES[facts['split']]}"
     if not facts["changed"]:
@@ -184,7 +186,7 @@ def _truth_text(view: DisagreementView) -> str:
 
 
 def _origin_row_sentence(view: DisagreementView) -> str:
-    """Return what is right for the row where the steps began, and what both predict for it."""
+    """Return the true answer for the row where the steps began, and both predictions for it."""
     first, second = (view.origin_prediction(side) for side in (0, 1))
     text = ""
     if first is not None and second is not None:
@@ -197,7 +199,7 @@ def _origin_row_sentence(view: DisagreementView) -> str:
 
 
 def _with_nonbreaking_percent(text: str) -> str:
-    """Return the text with a space before each % at which no line is broken."""
+    """Return the text with a non-breaking space before each %."""
     return text.replace("%", "\u00a0%")
 
 
@@ -209,11 +211,11 @@ def _offer_as_inputs(input_set_id: str, noun: str) -> None:
         help="The comparison above is done again with this alone.",
     ):
         st.query_params["inputs"] = input_set_id
-        st.rerun()  # the whole page, and not only the part of it that follows the search
+        st.rerun()  # the whole page, not only the fragment that follows the search
 
 
 def _show_search_numbers(result: dict[str, Any], seed: int) -> None:
-    """Show the numbers behind the sentence, on demand."""
+    """Show the notes and, in an expander, the numbers of a search."""
     for note in result["notes"]:
         st.caption(f":material/info: {escape_markdown(note)}")
     with st.expander("The numbers behind it", icon=":material/numbers:"):
@@ -226,8 +228,8 @@ def _show_search_numbers(result: dict[str, Any], seed: int) -> None:
         alt = "How many inputs were asked, and how many were answered differently"
         st.dataframe(columns, hide_index=True, alt=alt)
         lines = [
-            f"- {_amount_meaning(facts)}, {where}: **{facts['amount']:.3g}**"
-            for where, facts in (("in the data", result["data"]), ("at the end", result["found"]))
+            f"- {_amount_meaning(facts)}, {stage}: **{facts['amount']:.3g}**"
+            for stage, facts in (("in the data", result["data"]), ("at the end", result["found"]))
         ]
         st.markdown("\n".join([*lines, f"- Largest difference of any two numbers: **{result['largest']:.3g}**"]))
         st.caption(f"Searched for {format_duration(result['seconds'])}, seed {seed}.")

@@ -1,4 +1,4 @@
-"""One input on which two models disagree, as an image, a line chart or a form; and both predictions, side by side."""
+"""Views of one input on which two models disagree, as an image, a line chart or a form; and of both predictions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ MAX_FIELDS = 24  # values of a row that are listed
 
 @dataclass(frozen=True)
 class DisagreementView:
-    """What is shown: facts and arrays as `core.jobs.disagreement` stores them, and what the two are called."""
+    """Facts and arrays of a search, as `core.jobs.disagreement` stores them, and the names of the two models."""
 
     run: Run
     facts: Mapping[str, Any]
@@ -37,17 +37,17 @@ class DisagreementView:
 
     @property
     def inputs(self) -> Arrays:
-        """The input, rows first (one row), by name."""
+        """The arrays of the input by name, (1, …) each."""
         return select_by_prefix("input:", self.arrays)
 
     @property
     def origin(self) -> Arrays:
-        """The row of the data that it came from."""
+        """The row of the data that the input came from, in the same form."""
         return select_by_prefix("origin:", self.arrays)
 
     @property
     def input_noun(self) -> str:
-        """What one input is, in a word."""
+        """The noun for one input."""
         if self.run.image_shape:
             return "picture"
         return "text" if all(array.dtype.kind == "U" for array in self.inputs.values()) else "row"
@@ -58,7 +58,7 @@ class DisagreementView:
 
     @property
     def charted_inputs(self) -> list[str]:
-        """Inputs of many numbers without names, which are drawn as a line."""
+        """Names of the inputs with many numbers that have no labels, which are drawn as a line."""
         if self.run.image_shape:
             return []
         labelled = self._column_labels
@@ -67,30 +67,30 @@ class DisagreementView:
 
     @property
     def fields(self) -> list[tuple[str, Any, Any]]:
-        """Of each value that is not drawn its label, what it is, and what it was in the row of the data."""
+        """Label, value, and value in the row of the data, of each value that is not drawn."""
         fields: list[tuple[str, Any, Any]] = []
         if self.run.image_shape:
             return fields
         for name in [name for name in self.inputs if name not in self.charted_inputs]:
             values, origins = self.inputs[name].reshape(-1), self.origin[name].reshape(-1)
-            numbered = [name if values.size == 1 else f"{name} {at}" for at in range(values.size)]
+            numbered = [name if values.size == 1 else f"{name} {index}" for index in range(values.size)]
             fields += zip(self._column_labels.get(name, numbered), values, origins, strict=True)
         return fields
 
     @property
     def _column_labels(self) -> dict[str, list[str]]:
-        """By input the label of each of its columns, where the demo has form fields."""
+        """The labels of the columns of each input, where the demo has form fields."""
         labels: dict[str, list[str]] = {}
         for field in self.demo.input_fields if self.demo else ():
             labels.setdefault(field.input, []).append(field.label)
         return labels
 
     def prediction(self, side: int) -> np.ndarray:
-        """Return what one of the two predicts for the input, of the output that decides, without the batch."""
+        """Return one model's prediction for the input, of the output that decides, without the batch axis."""
         return self.arrays[f"{'ab'[side]}:{self.facts['output']}"][0]
 
     def origin_prediction(self, side: int) -> str | None:
-        """Return what one of the two predicts for the row of the data; None where that is many values."""
+        """Return one model's prediction for the row of the data, in words; None where it has several values."""
         prediction = self.arrays[f"origin-{'ab'[side]}:{self.facts['output']}"][0]
         if self.facts["kind"] != "class":
             return self.format_value(prediction.reshape(-1)[0]) if prediction.size == 1 else None
@@ -100,10 +100,10 @@ class DisagreementView:
 
     def class_labels(self, prediction: np.ndarray) -> list[str]:
         labels = self.run.labels
-        return labels if len(labels) == prediction.size else [str(at) for at in range(prediction.size)]
+        return labels if len(labels) == prediction.size else [str(index) for index in range(prediction.size)]
 
     def format_value(self, value: Any) -> str:
-        """Return one value with its unit, where the demo has one."""
+        """Return a value as text, with the demo's unit, if any."""
         if isinstance(value, str):
             return f"“{value}”"
         unit = f" {self.demo.unit}" if self.demo and self.demo.unit else ""
@@ -111,7 +111,7 @@ class DisagreementView:
 
 
 def show_input(view: DisagreementView) -> None:
-    """Show the input, with the row of the data that it came from beside it."""
+    """Show the input, beside the row of the data that it came from."""
     if view.run.image_shape:
         _show_images(view, view.run.image_shape)
     for name in view.charted_inputs:
@@ -123,7 +123,7 @@ def show_input(view: DisagreementView) -> None:
 
 
 def _show_images(view: DisagreementView, shape: tuple[int, int]) -> None:
-    """Show the image large, and beside it the one that it came from and what was changed of that."""
+    """Show the input's image large, and beside it the original image and the difference."""
     image, origin = (next(iter(arrays.values()))[0].astype("float32") for arrays in (view.inputs, view.origin))
     with st.container(horizontal=True, vertical_alignment="center"):
         url = row_image_url(image, shape, LARGE_IMAGE)
@@ -147,21 +147,21 @@ def _numbers(array: np.ndarray) -> list[float]:
 
 
 def _show_fields(view: DisagreementView) -> None:
-    """Show values as a form would have them, those that were changed with what they were."""
+    """Show values as in a form; changed ones with their previous value."""
     fields = view.fields
     with st.grid(min_column_width=260 if view.input_noun == "text" else 150):
         for label, value, origin in fields[:MAX_FIELDS]:
-            is_same = value == origin or (value != value and origin != origin)
+            is_same = value == origin or (value != value and origin != origin)  # two NaNs are the same, too
             _show_field(label, _value_text(value), "" if is_same else f"was {_value_text(origin)}")
     if len(fields) > MAX_FIELDS:
         st.caption(f"The first {MAX_FIELDS} of {len(fields)} values.")
 
 
 def _show_field(label: str, value: str, previous: str = "") -> None:
-    was = f" :small[:violet[{escape_markdown(previous)}]]" if previous else ""
+    suffix = f" :small[:violet[{escape_markdown(previous)}]]" if previous else ""
     with st.container(border=True, height="stretch", gap="xsmall"):
         st.caption(escape_markdown(label))
-        st.markdown(f"**{escape_markdown(value)}**{was}")
+        st.markdown(f"**{escape_markdown(value)}**{suffix}")
 
 
 def _value_text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The widgets for each way of choosing inputs: they draw `InputOptions`, and give what a person chose of them."""
+"""Widgets for each kind of inputs: each draws `InputOptions` and returns the choice that a user made."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ def _choose_row_count(options: InputOptions, key: str, max_rows: int) -> int:
         st.caption("There is one such row.")
         return 1
     st.session_state.setdefault(f"{key}-rows", max_rows)
-    # Whoever asked for all rows asks for all rows of other classes, too.
+    # All rows stay all rows when other classes are chosen.
     has_all = st.session_state[f"{key}-rows"] == st.session_state.get(f"{key}-most")
     st.session_state[f"{key}-rows"] = max_rows if has_all else min(max(st.session_state[f"{key}-rows"], 1), max_rows)
     st.session_state[f"{key}-most"] = max_rows
@@ -72,7 +72,7 @@ def _choose_seed(key: str) -> int | None:
 
 def choose_typed(options: InputOptions) -> TypedChoice:
     with st.grid(3, min_column_width=220, gap="medium"):
-        values = [_show_field(field, f"type-{options.run.id}-{at}") for at, field in enumerate(options.fields)]
+        values = [_show_field(field, f"type-{options.run.id}-{index}") for index, field in enumerate(options.fields)]
     return TypedChoice(tuple(values))
 
 
@@ -88,28 +88,28 @@ def _show_field(field: InputField, key: str) -> Any:
         st.session_state.setdefault(key, str(field.example))
         return st.text_input(label, max_chars=2000, **common)
     st.session_state.setdefault(key, float(field.example))
-    least, most = field.minimum, field.maximum
-    if least is None or most is None or not least <= st.session_state[key] <= most:
+    minimum, maximum = field.minimum, field.maximum
+    if minimum is None or maximum is None or not minimum <= st.session_state[key] <= maximum:
         return st.number_input(label, step=None, format="%.6g", **common)
-    step, format_ = _slider_step(float(field.example), least, most)
-    return st.slider(label, float(least), float(most), step=step, format=format_, **common)
+    step, format_ = _slider_step(float(field.example), minimum, maximum)
+    return st.slider(label, float(minimum), float(maximum), step=step, format=format_, **common)
 
 
-def _slider_step(example: float, least: float, most: float) -> tuple[float, str]:
-    """Return a step as fine as the example is written, or a hundredth of the range where that is finer."""
-    if all(float(number).is_integer() for number in (example, least, most)):
+def _slider_step(example: float, minimum: float, maximum: float) -> tuple[float, str]:
+    """Return a step and its format: as many decimals as the example has, or a hundredth of the range if finer."""
+    if all(float(number).is_integer() for number in (example, minimum, maximum)):
         return 1.0, "%d"
     decimals = min(len(repr(example).partition(".")[2]), 3)
-    if most - least > 10 * 10.0**-decimals:
+    if maximum - minimum > 10 * 10.0**-decimals:
         return 10.0**-decimals, f"%.{decimals}f"
-    return (most - least) / 100, "%.3g"
+    return (maximum - minimum) / 100, "%.3g"
 
 
 # A file
 
 
 def choose_file(options: InputOptions) -> FileChoice | None:
-    """Show a file uploader; None while no file is in it."""
+    """Show a file uploader; return None while it is empty."""
     suffixes = [*DATA_SUFFIXES, *IMAGE_SUFFIXES] if options.takes_images else list(DATA_SUFFIXES)
     images = "PNG or JPEG picture, or a " if options.takes_images else ""
     files = st.file_uploader(
@@ -139,7 +139,7 @@ def _spec_text(spec: InputSpec) -> str:
 
 
 def choose_random(options: InputOptions) -> RandomChoice | None:
-    """Show a form; None until it is submitted."""
+    """Show a form; return None until it is submitted."""
     for name, value in (("rows", 1000), ("low", 0.0), ("high", options.random_high), ("seed", 0)):
         st.session_state.setdefault(f"random-{name}", value)
     with st.form("random-form", border=False):
@@ -155,18 +155,18 @@ def choose_random(options: InputOptions) -> RandomChoice | None:
 
 
 def _choose_axis_sizes(name: str, count: int) -> list[int]:
-    """A size for each axis that the model leaves free."""
-    label, keys = f"Size of “{escape_markdown(name)}”", [f"random-size-{name}-{at}" for at in range(count)]
+    """Choose a size for each axis that the model leaves free."""
+    label, keys = f"Size of “{escape_markdown(name)}”", [f"random-size-{name}-{index}" for index in range(count)]
     for key in keys:
         st.session_state.setdefault(key, 8)
-    return [int(st.number_input(f"{label}, axis {at + 1}", 1, key=key, **PERSISTENT)) for at, key in enumerate(keys)]
+    return [int(st.number_input(f"{label}, axis {axis}", 1, key=key, **PERSISTENT)) for axis, key in enumerate(keys, 1)]
 
 
-# What stands in the address
+# A choice from the address
 
 
 def restore_widgets(run_id: str, choice: InputChoice | None) -> None:
-    """Set the widgets as they stood when a choice was made."""
+    """Set the widgets to the values of a choice."""
     values: dict[str, Any] = {}
     match choice:
         case HeldOutChoice(rows, classes, seed):
@@ -174,8 +174,8 @@ def restore_widgets(run_id: str, choice: InputChoice | None) -> None:
             values = {f"held-{run_id}-{name}": value for name, value in values.items()}
         case RandomChoice(rows, low, high, seed, sizes):
             values = {"rows": min(rows, MAX_ROWS), "low": float(low), "high": float(high), "seed": seed}
-            values |= {f"size-{name}-{at}": size for name, axes in sizes.items() for at, size in enumerate(axes)}
+            values |= {f"size-{name}-{axis}": size for name, axes in sizes.items() for axis, size in enumerate(axes)}
             values = {f"random-{name}": value for name, value in values.items()}
         case TypedChoice(typed):
-            values = {f"type-{run_id}-{at}": value for at, value in enumerate(typed)}
+            values = {f"type-{run_id}-{index}": value for index, value in enumerate(typed)}
     st.session_state.update(values)

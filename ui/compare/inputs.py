@@ -1,4 +1,4 @@
-"""Choose the inputs of a comparison: held-out rows, a drawing, typed values, a file, random numbers.
+"""Choice of the inputs of a comparison: held-out rows, a drawing, typed values, a file, random numbers.
 
 Each becomes an input set, whose id stands in the address.
 """
@@ -34,17 +34,17 @@ INPUT_KINDS = {
 }
 RANGE_CHECK_ROWS = 4096  # rows whose range is compared with that of the data
 PREVIEW_ROWS = 8  # rows of a table
-PREVIEW_IMAGES = 12  # side by side on a wide page
-PREVIEW_COLUMNS = 8  # columns of a preview
+PREVIEW_IMAGES = 12  # images side by side on a wide page
+PREVIEW_COLUMNS = 8  # columns of a table
 
 
 def choose_inputs(options: InputOptions, draw: Callable[[], Arrays | None] | None = None) -> InputSet | None:
-    """Let a person choose of what the models are asked; None until something is chosen.
+    """Show the choice of inputs and return the chosen input set; None until there is one.
 
-    What was chosen stands in the address (`?inputs=`), with the way of choosing (`?ask=`), for a reload to find.
+    Its id stands in the address as `?inputs=`, its kind as `?ask=`, so that a reload finds both.
 
     Args:
-        draw: Shows a canvas and gives one row of inputs by name, None while it is blank; without it nothing is drawn.
+        draw: Shows a canvas and returns one row of inputs by name, None while it is blank; None for no canvas.
     """
     _restore_from_query(options)
     kinds = [kind for kind in options.kinds if kind != "drawn" or draw]
@@ -74,7 +74,7 @@ def choose_inputs(options: InputOptions, draw: Callable[[], Arrays | None] | Non
 
 
 def _choose_of_kind(kind: str, options: InputOptions, draw: Callable[[], Arrays | None] | None) -> InputSet | None:
-    """Show the widgets of a kind; return the set that they make, else the one that was chosen in this way before."""
+    """Show the widgets of a kind; return the set that they make, else the last one of this kind."""
     match kind:
         case "held-out":
             return _cached_inputs(options, choose_held_out(options))
@@ -94,7 +94,7 @@ def _choose_of_kind(kind: str, options: InputOptions, draw: Callable[[], Arrays 
 
 
 def _cached_inputs(options: InputOptions, choice: InputChoice) -> InputSet:
-    """Read the set of a choice; made again where it was evicted since."""
+    """Return the input set of a choice; made again where it was evicted from the store."""
     jobs = current_jobs()
     key = (options.run.id, options.specs, choice, jobs.library.access.viewer_id)
     try:
@@ -115,26 +115,26 @@ def _make(options: InputOptions, choice: InputChoice, on_progress: ProgressCallb
 
 def _make_random(options: InputOptions, choice: RandomChoice) -> InputSet:
     """Make rows with progress; a press of Cancel runs the page again, which ends this before anything is stored."""
-    place, words = st.empty(), f"Making {choice.rows:,} rows"
-    with place.container(horizontal=True, vertical_alignment="center"):
-        bar = st.progress(0.0, text=words)
+    placeholder, text = st.empty(), f"Making {choice.rows:,} rows"
+    with placeholder.container(horizontal=True, vertical_alignment="center"):
+        bar = st.progress(0.0, text=text)
         st.button("Cancel", icon=":material/stop_circle:", key="random-cancel")
-    input_set = _make(options, choice, lambda fraction: bar.progress(min(fraction, 1.0), words))
-    place.empty()
+    input_set = _make(options, choice, lambda fraction: bar.progress(min(fraction, 1.0), text))
+    placeholder.empty()
     return input_set
 
 
 def _make_drawn(options: InputOptions, row: Arrays | None) -> InputSet | None:
-    """What stands on the canvas; until something is drawn here, what the address asks for."""
-    here = f"drawn-here-{options.run.id}"
+    """Return the drawing as an input set; while nothing was drawn in this session, the one in the address."""
+    state_key = f"drawn-here-{options.run.id}"
     if row is None:
-        return None if st.session_state.get(here) else _last_inputs(options, "drawn")
-    st.session_state[here] = True
+        return None if st.session_state.get(state_key) else _last_inputs(options, "drawn")
+    st.session_state[state_key] = True
     return _make(options, DrawnChoice(row))
 
 
 def _store_upload(options: InputOptions, choice: FileChoice) -> None:
-    """Store what was uploaded, let go of its bytes, and run the page again."""
+    """Store uploaded files as an input set, free their bytes, and run the page again."""
     st.session_state.pop("upload-error", None)
     try:
         with st.spinner("Reading the file"):
@@ -146,11 +146,11 @@ def _store_upload(options: InputOptions, choice: FileChoice) -> None:
     st.rerun()
 
 
-# What was chosen last in each way, in this session and by the address
+# The last input set of each kind, from this session and from the address
 
 
 def _restore_from_query(options: InputOptions) -> None:
-    """Take what the address asks for, once: its way is shown, and its widgets stand as they stood."""
+    """Show the input set in the address, once: select its kind, and set the widgets to its choice."""
     requested, inputs = st.query_params.get("inputs"), current_jobs().inputs
     if not requested or requested == st.session_state.get("inputs-seen"):
         return
@@ -168,7 +168,7 @@ def _restore_from_query(options: InputOptions) -> None:
 
 
 def _last_inputs(options: InputOptions, kind: str) -> InputSet | None:
-    """What was chosen last in this way; None where it is not stored any more."""
+    """Return the last input set of a kind; None where there is none, or it is not stored any more."""
     try:
         return current_jobs().inputs.read(st.session_state.get(_session_key(options, kind), ""))
     except RoundtripError:
@@ -179,12 +179,12 @@ def _session_key(options: InputOptions, kind: str) -> str:
     return f"inputs-{options.run.id}-{kind}"
 
 
-# What is shown of it
+# Preview
 
 
 def _show_inputs(options: InputOptions, input_set: InputSet) -> None:
-    """The chosen inputs in words, what was noted about them, a few of them, and all of them to download."""
-    seen = current_jobs().inputs.read_rows(input_set.id, slice(0, RANGE_CHECK_ROWS))
+    """Show the chosen inputs: in words, with notes, a link to download them, and a preview."""
+    first_rows = current_jobs().inputs.read_rows(input_set.id, slice(0, RANGE_CHECK_ROWS))
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"**{escape_markdown(input_set.words)}**", width="content")
@@ -195,10 +195,10 @@ def _show_inputs(options: InputOptions, input_set: InputSet) -> None:
                 type="tertiary",
                 help=f"{format_size(input_set.bytes)}. Use them again here, or with `roundtrip compare --inputs FILE`.",
             )
-        for note in [*input_set.notes, *options.range_notes(seen)]:
+        for note in [*input_set.notes, *options.range_notes(first_rows)]:
             st.caption(f":material/info: {escape_markdown(note)}")
         if input_set.kind != "typed":
-            _show_preview(options, input_set, seen)
+            _show_preview(options, input_set, first_rows)
 
 
 def _show_preview(options: InputOptions, input_set: InputSet, inputs: Arrays) -> None:
@@ -213,8 +213,8 @@ def _show_preview(options: InputOptions, input_set: InputSet, inputs: Arrays) ->
 
 def _show_images(rows: np.ndarray, shape: tuple[int, int]) -> int:
     with st.container(horizontal=True, gap="small"):
-        for at, row in enumerate(rows):
-            st.image(row_image_url(row.astype("float32"), shape, 56), width=56, alt=f"Input {at}")
+        for index, row in enumerate(rows):
+            st.image(row_image_url(row.astype("float32"), shape, 56), width=56, alt=f"Input {index}")
     return len(rows)
 
 

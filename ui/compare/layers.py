@@ -1,4 +1,4 @@
-"""First layer that differs: which two copies, the walk, its verdict, and the difference layer by layer."""
+"""Layers tab: the copy to walk against the baseline, the first layer that differs, and each layer's difference."""
 
 from typing import Any
 
@@ -32,9 +32,9 @@ PAIRED_BY = {"structure": "by class and shape, in order", "value": "by value and
 
 
 def show_layers(participants: Participants, inputs: InputSet | None = None) -> None:
-    """Choose which copy to walk against the baseline, walk it, show the result; the job stands in the address.
+    """Choose a copy, compare its layers with the baseline's, show the result; the job stands in the address.
 
-    The copies get `inputs`, or held-out rows where it is None.
+    Both get `inputs`, or held-out rows where it is None.
     """
     st.subheader("First layer that differs")
     st.caption(
@@ -45,22 +45,22 @@ def show_layers(participants: Participants, inputs: InputSet | None = None) -> N
     ids = _comparable_ids(participants)
     if not ids:
         return
-    other, rows, tolerance = _choose_settings(ids, participants.names, inputs)
-    request = (participants.baseline, other, rows, tolerance)
+    copy_id, rows, tolerance = _choose_settings(ids, participants.names, inputs)
+    request = (participants.baseline, copy_id, rows, tolerance)
     job = _job_from_query(*request, inputs.id if inputs else None)
     if st.button("Walk the layers", type="primary", icon=":material/footprint:", disabled=bool(job and job.is_active)):
-        used = {id_: key for id_, key in participants.sources.items() if id_ in (participants.baseline, other)}
-        job = current_jobs().compare_layers(*request, used, inputs=inputs.id if inputs else None)
+        sources = {id_: key for id_, key in participants.sources.items() if id_ in (participants.baseline, copy_id)}
+        job = current_jobs().compare_layers(*request, sources, inputs=inputs.id if inputs else None)
         st.query_params["layers"] = job.id
     if job:
         follow_job(job, lambda seen: None)
-        seen = current_jobs().job_store.read(job.id)
-        if seen.state == "done":
-            _show_result(seen.result, participants.names, inputs)
+        current = current_jobs().job_store.read(job.id)
+        if current.state == "done":
+            _show_result(current.result, participants.names, inputs)
 
 
 def _comparable_ids(participants: Participants) -> list[str]:
-    """Return the copies that can be walked against the baseline, and show why the rest cannot."""
+    """Return the ids of copies whose layers can be compared with the baseline's; show why the rest cannot."""
     ids: list[str] = []
     refused: dict[str, list[str]] = {}
     others = [id_ for id_ in participants.others if id_ != participants.baseline]
@@ -79,8 +79,8 @@ def _comparable_ids(participants: Participants) -> list[str]:
 
 
 def _choose_settings(ids: list[str], names: dict[str, str], inputs: InputSet | None) -> tuple[str, int, float]:
-    """Return the copy to walk, the number of rows, and the tolerance."""
-    most = min(MAX_ROWS, inputs.rows) if inputs else MAX_ROWS
+    """Return the id of the copy to walk, the number of rows, and the tolerance (share of a layer's range)."""
+    max_rows = min(MAX_ROWS, inputs.rows) if inputs else MAX_ROWS
     rows_help = (
         f"The first {'of those asked above' if inputs else 'held-out rows'}. More rows find rarer differences, and "
         "take longer."
@@ -88,8 +88,8 @@ def _choose_settings(ids: list[str], names: dict[str, str], inputs: InputSet | N
     tolerance_help = "As a share of the layer's range: from its smallest to its largest value on these rows."
     with st.container(horizontal=True, vertical_alignment="bottom"):
         bound = bind_select("walk", ids)
-        other = st.selectbox("Copy to walk", **bound, format_func=names.__getitem__, width=320)
-        rows = st.number_input("Rows", 1, most, min(DEFAULT_ROWS, most), width=120, help=rows_help)
+        copy_id = st.selectbox("Copy to walk", **bound, format_func=names.__getitem__, width=320)
+        rows = st.number_input("Rows", 1, max_rows, min(DEFAULT_ROWS, max_rows), width=120, help=rows_help)
         tolerance = st.selectbox(
             "A layer may differ by",
             TOLERANCE_OPTIONS,
@@ -98,25 +98,25 @@ def _choose_settings(ids: list[str], names: dict[str, str], inputs: InputSet | N
             width=200,
             help=tolerance_help,
         )
-    return other, int(rows), float(tolerance)
+    return copy_id, int(rows), float(tolerance)
 
 
-def _job_from_query(baseline: str, other: str, rows: int, tolerance: float, inputs: str | None) -> Job | None:
-    """Return the job that the address names, if it is the one that is chosen here."""
+def _job_from_query(baseline: str, copy_id: str, rows: int, tolerance: float, inputs: str | None) -> Job | None:
+    """Return the job that the address names, if it has the settings that are chosen here."""
     try:
         job = current_jobs().job_store.read(st.query_params.get("layers", ""))
-    except RoundtripError:  # none, or one that was deleted: it can be walked again
+    except RoundtripError:  # no job, or a deleted one: it can be walked again
         return None
-    request = {"baseline": baseline, "other": other, "rows": rows, "tolerance": tolerance}
+    request = {"baseline": baseline, "other": copy_id, "rows": rows, "tolerance": tolerance}
     return job if request.items() <= job.request.items() and job.request.get("inputs") == inputs else None
 
 
 def _show_result(result: dict[str, Any], names: dict[str, str], inputs: InputSet | None) -> None:
     _show_verdict(result)
-    steps, other = result["steps"], escape_markdown(names[result["held"]])
+    steps, name = result["steps"], escape_markdown(names[result["held"]])
     st.caption(
         f"{_layer_count_text(steps)}, on {_rows_text(result['rows'], inputs)}. "
-        f"Partners in {other} were found {PAIRED_BY[result['paired_by']]}. "
+        f"Partners in {name} were found {PAIRED_BY[result['paired_by']]}. "
         + " ".join(escape_markdown(remark) for remark in result["remarks"])
     )
     figure = layer_difference_chart(steps, result["tolerance"], [_step_state(step) for step in steps])
@@ -134,10 +134,10 @@ def _rows_text(count: int, inputs: InputSet | None) -> str:
 
 
 def _show_verdict(result: dict[str, Any]) -> None:
-    """Show the verdict in one sentence."""
+    """Show the first layer that differs, or that none does, in one sentence."""
     if result["first"] is None:
-        most = max((step["relative"] or 0.0 for step in result["steps"] if step["state"] == PAIRED), default=0.0)
-        text = f"at most {_share_text(most)} of a layer's range" if most else "every bit is the same"
+        largest = max((step["relative"] or 0.0 for step in result["steps"] if step["state"] == PAIRED), default=0.0)
+        text = f"at most {_share_text(largest)} of a layer's range" if largest else "every bit is the same"
         limit = "rounding" if result["tolerance"] == DEFAULT_TOLERANCE else "the tolerance"
         st.success(f"No layer differs by more than {limit}: {text}.", icon=":material/check_circle:")
         return
@@ -169,7 +169,7 @@ def _step_state(step: LayerStep) -> str:
 
 
 def _share_text(value: float) -> str:
-    """Return a share for people: 12 %, 0.4 %, 3e-07."""
+    """Return a share as text: 12 %, 0.4 %; tiny ones as 3e-07."""
     return f"{value:.2g}" if value < 1e-5 else f"{100 * value:.2g} %"
 
 

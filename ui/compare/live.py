@@ -1,4 +1,4 @@
-"""Copies that answer while a person draws or types: a canvas, a card for each copy, and the bars of all."""
+"""Live predictions while a user draws or types: a canvas, a card for each copy, and bars of all copies."""
 
 import math
 from pathlib import Path
@@ -21,23 +21,23 @@ from ui.compare.verdicts import Participants
 from ui.components import escape_markdown
 from ui.session import current_jobs, load_reference
 
-SUBMITTED_DRAWING = "drawn-picture"  # in the session: by run, the pixels on which a person asked to compare in depth
+SUBMITTED_DRAWING = "drawn-picture"  # in the session: by run, the pixels that were submitted for a comparison
 
 
 @st.cache_resource(scope="session", max_entries=1, on_release=LiveSession.close, show_spinner=False)
 def _live_session(ids: tuple[str, ...], sources: tuple[tuple[str, str], ...]) -> LiveSession:
-    """The copies that this session has loaded; those of an earlier choice are closed."""
+    """Return the copies that this session has loaded; those of an earlier choice are closed."""
     return current_jobs().create_live_session(ids, dict(sources))
 
 
 class LivePanel(NamedTuple):
-    """Participants that answer at once, in the names of the run's inputs and outputs."""
+    """Participants that predict at once, by the names of the run's inputs and outputs."""
 
     run: Run
     participants: Participants
 
     def draw(self) -> Arrays | None:
-        """Show the canvas beside all predictions; return the drawing on which a person last asked to compare."""
+        """Show the canvas beside all predictions; return the last submitted drawing as inputs, or None."""
         if shape := self.run.image_shape:
             self._draw_and_predict(shape)
         pixels = st.session_state.get(SUBMITTED_DRAWING, {}).get(self.run.id)
@@ -49,9 +49,9 @@ class LivePanel(NamedTuple):
         with left:
             drawing = draw_canvas(shape, "canvas")
             if drawing is not None:
-                words = f"What the models see: {shape[0]} × {shape[1]} points"
+                caption = f"What the models see: {shape[0]} × {shape[1]} points"
                 alt = "The drawing, centred and scaled as the data was"
-                st.image(row_image_url(drawing.pixels, shape, 96), words, 96, alt=alt)
+                st.image(row_image_url(drawing.pixels, shape, 96), caption, 96, alt=alt)
                 if st.button("Compare on this drawing", icon=":material/compare_arrows:", key="compare-drawing"):
                     st.session_state[SUBMITTED_DRAWING] = {self.run.id: drawing.pixels}
                     st.rerun()
@@ -62,12 +62,12 @@ class LivePanel(NamedTuple):
                 self.show_predictions(self._inputs_from_pixels(drawing.pixels))
 
     def _inputs_from_pixels(self, pixels: np.ndarray) -> Arrays:
-        """Return pixels (rows, columns) as the one row that the run's models take."""
+        """Return pixels (rows, columns) as one row of inputs, in the shape and dtype that the run's models take."""
         (spec,) = self.run.inputs
         return {spec["name"]: pixels.reshape(1, *spec["shape"][1:]).astype(spec["dtype"])}
 
     def show_predictions(self, inputs: Arrays) -> None:
-        """Ask all participants one row, and show what they answer."""
+        """Show the predictions of all participants for `inputs`, which are one row."""
         ids, names = self.participants.ids, self.participants.names
         session = _live_session(tuple(ids), tuple(sorted(self.participants.sources.items())))
         if not session.is_loaded:
@@ -78,15 +78,16 @@ class LivePanel(NamedTuple):
         with st.grid(4, min_column_width=170, gap="small"):
             for id_ in ids:
                 with st.container(border=True, height="stretch", key=f"says-{id_}"):
-                    other = None if id_ == ids[0] else baseline
-                    _show_prediction_card(self.run, names[id_], predictions[id_], other)
-        _show_probabilities(self.run, {names[id_]: one for id_, one in predictions.items() if one.error is None})
+                    reference = None if id_ == ids[0] else baseline
+                    _show_prediction_card(self.run, names[id_], predictions[id_], reference)
+        successful = {names[id_]: prediction for id_, prediction in predictions.items() if prediction.error is None}
+        _show_probabilities(self.run, successful)
         slowest = max((prediction.seconds for prediction in predictions.values()), default=0.0)
         st.caption(f"The slowest of {len(ids)} took {format_duration(slowest)} to answer.")
 
 
 def _show_prediction_card(run: Run, name: str, prediction: LivePrediction, baseline: LivePrediction | None) -> None:
-    """One copy: what it answers, how sure it is, whether the baseline agrees; few elements, to be drawn fast."""
+    """Show a copy's prediction and whether it agrees with the baseline; in few elements, to be drawn fast."""
     if prediction.error:
         st.markdown(f"**{escape_markdown(name)}**\n\n{escape_markdown(str(prediction.error))}")
         return
@@ -100,7 +101,7 @@ def _show_prediction_card(run: Run, name: str, prediction: LivePrediction, basel
 
 
 def _output_image_shape(run: Run, values: np.ndarray) -> tuple[int, int] | None:
-    """The shape in which an output is an image, as the inputs are; None where it is none."""
+    """Return the shape of an output that is an image, as the inputs are; None for any other output."""
     shape = run.image_shape
     return shape if shape and not run.labels and values.size == math.prod(shape) else None
 
@@ -117,17 +118,17 @@ def _prediction_text(run: Run, values: np.ndarray) -> str:
 
 
 def _agreement_badge(run: Run, prediction: LivePrediction, baseline: LivePrediction) -> str:
-    """A badge, as Markdown."""
-    spread = std_by_output(load_reference(run.id).predictions)
+    """Return a badge in Markdown: whether the prediction is the same answer as the baseline's."""
+    std = std_by_output(load_reference(run.id).predictions)
     classes = bool(run.labels) or None
-    result = compare(baseline.outputs, prediction.outputs, classes, with_metrics=False, reference_std=spread)
+    result = compare(baseline.outputs, prediction.outputs, classes, with_metrics=False, reference_std=std)
     if result.changed.any():
         return ":orange-badge[:material/warning: another answer]"
     return ":green-badge[:material/check: same answer]"
 
 
 def _show_probabilities(run: Run, predictions: dict[str, LivePrediction]) -> None:
-    """What each makes of every class, of the output that has a number for each."""
+    """Show each copy's probability of every class, from its first output with a number for each class."""
     bars: dict[str, list[float]] = {}
     for name, prediction in predictions.items():
         rows = [values[0] for values in prediction.outputs.values() if _is_class_output(run, values[0])]
@@ -151,7 +152,7 @@ _CANVAS = st.components.v2.component(
 
 
 class Drawing(NamedTuple):
-    """What stands on the canvas; all arrays are float32.
+    """The drawing on the canvas; all arrays are float32.
 
     Attributes:
         strokes: As `core.demos.drawing.render_strokes` takes them.
@@ -165,12 +166,12 @@ class Drawing(NamedTuple):
 
 
 def draw_canvas(shape: tuple[int, int], key: str, label: str = "Draw a digit here") -> Drawing | None:
-    """Show the canvas, and return what stands on it as an image of `shape`; None while it is blank.
+    """Show the canvas, and return the drawing with its pixels in `shape`; None while it is blank.
 
-    A new value comes at the end of each stroke and up to five times a second while one draws. Call this in an
-    `st.fragment` together with what shows the predictions, then only that is run again; a value that comes while the
-    fragment runs waits, and of those that wait only the latest is kept. The drawing is kept for the session, also
-    while another page is shown. Raises InputError where a browser sends what is no drawing.
+    A new value comes at the end of each stroke, and up to five times a second during one. Call this in an `st.fragment`
+    together with what shows the predictions, so that only that is run again; values that come while the fragment runs
+    wait, and only the latest of them is used. The session stores the drawing, also while another page is shown. Raises
+    InputError where a browser sends anything but a drawing.
     """
     stored, is_new = f"{key}-kept", f"{key}-told"
     st.session_state[f"{key}-changed"] = st.session_state.pop(is_new, False)
@@ -190,7 +191,7 @@ def draw_canvas(shape: tuple[int, int], key: str, label: str = "Draw a digit her
 def has_drawing_changed(key: str) -> bool:
     """Whether the last `draw_canvas` with this key ran because something was drawn, undone or cleared.
 
-    Good for counting and for motion; what is computed from a drawing is better cached by its pixels, because a run that
-    is ended by a click elsewhere has said True and come to nothing.
+    Results computed from a drawing are better cached by its pixels: a run for which this was True may be ended by a
+    click elsewhere before it has computed anything.
     """
     return st.session_state.get(f"{key}-changed", False)

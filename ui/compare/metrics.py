@@ -1,4 +1,4 @@
-"""How far the copies are off: every number with its meaning, the figures, and all against all."""
+"""Metrics of a comparison: tables of every number with its meaning, figures, and the pairwise matrix."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -33,21 +33,22 @@ CopyMetrics = dict[str, dict[str, Any]]  # by artifact an `OutputMetrics` as JSO
 
 
 def show_metrics(comparison: FinishedComparison) -> None:
-    """Show every number of each output, fields for tolerances, and what became of the right answers."""
+    """Show every number of each output, fields for tolerances, and how the right answers changed."""
     outputs = _metrics_by_output(comparison)
-    for at, (output, metrics) in enumerate(outputs.items()):
+    for index, (output, metrics) in enumerate(outputs.items()):
         if len(outputs) > 1:
             st.subheader(f"Output {escape_markdown(output)}")
-        show_tolerance_fields(at, list(outputs))
-        results = {id_: found.get(output) for id_, found in check_job_tolerances(comparison.job, list(outputs)).items()}
+        show_tolerance_fields(index, list(outputs))
+        checks = check_job_tolerances(comparison.job, list(outputs))
         outcomes = [comparison.outcomes[id_] for id_ in metrics]
-        first = {"Verdict": [verdict_label(one.verdict, one.changed_rows, one.rows) for one in outcomes]}
-        if results:
-            first["Within tolerance"] = [tolerance_label(results.get(id_)) for id_ in metrics]
+        verdicts = [verdict_label(outcome.verdict, outcome.changed_rows, outcome.rows) for outcome in outcomes]
+        first = {"Verdict": verdicts}
+        if checks:
+            first["Within tolerance"] = [tolerance_label(checks.get(id_, {}).get(output)) for id_ in metrics]
         _show_metric_table("How far apart", DISTANCE_METRICS, comparison, output, metrics, first)
         _show_metric_table("Relative to the values", CLOSENESS_METRICS, comparison, output, metrics)
         _show_metric_table("Where the largest difference is", WORST_VALUE_METRICS, comparison, output, metrics)
-        _show_row_buttons(comparison, at, metrics)
+        _show_row_buttons(comparison, index, metrics)
         if with_classes := {id_: copy for id_, copy in metrics.items() if copy["classes"]}:
             _show_classification(comparison, output, with_classes)
 
@@ -104,7 +105,7 @@ def _go_to_row(row: int) -> None:
 
 
 def _show_classification(comparison: FinishedComparison, output: str, metrics: CopyMetrics) -> None:
-    """Show what became of the right answers, in sentences first; then classes against classes."""
+    """Show how the right answers changed, in sentences; then the confusion matrix and the accuracy."""
     _show_metric_table("Classes", CLASSIFICATION_METRICS, comparison, output, metrics)
     copies: dict[str, list[str]] = {}
     for id_, copy in metrics.items():
@@ -142,13 +143,13 @@ def show_figures(comparison: FinishedComparison) -> None:
         st.info("This output is text, which has no distances to draw; its rows are under Rows.", icon=":material/info:")
         return
     with st.grid(2, min_column_width=380, gap="large"):
-        for at, figure in enumerate(output_figures(metrics, comparison.run.labels, names[id_])):
-            with st.container(key=f"figure-{at}"):
-                _show_figure(figure, f"figure-of-{id_}-{output}-{at}", names[id_])
+        for index, figure in enumerate(output_figures(metrics, comparison.run.labels, names[id_])):
+            with st.container(key=f"figure-{index}"):
+                _show_figure(figure, f"figure-of-{id_}-{output}-{index}", names[id_])
 
 
 def show_pairwise_matrix(comparison: FinishedComparison) -> None:
-    """Show all against all, and the same as a table."""
+    """Show the verdict of each pair of participants, as a matrix and as a table."""
     matrix, names = comparison.job.result["matrix"], comparison.names
     _show_figure(titled_pairwise_matrix(matrix, names), "matrix", ", ".join(names.values()))
     cells = matrix["cells"]

@@ -1,4 +1,4 @@
-"""Tabs of a finished comparison, of which only the open one is computed; and its reports to download."""
+"""Tabs of a finished comparison, of which only the open one is computed, and its reports."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ REPORT_ICONS = {"html": ":material/article:", "json": ":material/data_object:", 
 
 
 def show_comparison_tabs(comparison: FinishedComparison) -> None:
-    """Tabs over one comparison; which is open stands in the address."""
+    """Show the tabs of a comparison; the open one stands in the address."""
     views = _prediction_tabs(comparison) | _artifact_tabs(comparison)
     tabs = st.tabs(list(views), key="view", bind="query-params", on_change="rerun")
     for tab, show in zip(tabs, views.values(), strict=True):
@@ -28,7 +28,7 @@ def show_comparison_tabs(comparison: FinishedComparison) -> None:
 
 
 def _prediction_tabs(comparison: FinishedComparison) -> dict[str, Callable[[], None]]:
-    """Views of the predictions."""
+    """Return the views of the predictions, by title."""
     views: dict[str, Callable[[], None]] = {
         "Rows": lambda: show_predictions(comparison.run, comparison.job, comparison.names),
         "Numbers": lambda: show_metrics(comparison),
@@ -44,7 +44,7 @@ def _show_no_predictions() -> None:
 
 
 def _artifact_tabs(comparison: FinishedComparison) -> dict[str, Callable[[], None]]:
-    """Views for which the copies are loaded again, and the report."""
+    """Return the views for which the copies are loaded again, and the report, by title."""
     fidelity = {id_: outcome.max_abs for id_, outcome in comparison.outcomes.items()}
     return {
         "Layers": lambda: show_layers(comparison.participants, comparison.inputs),
@@ -55,13 +55,13 @@ def _artifact_tabs(comparison: FinishedComparison) -> dict[str, Callable[[], Non
 
 
 def _show_report_downloads(job_id: str) -> None:
-    """A button for each kind of report, with what is in it; a report is made when it is downloaded."""
+    """Show a button for each kind of report, with its contents; a report is made when it is downloaded."""
     tolerances = tolerances_from_query()
     with st.grid(3, min_column_width=270):
-        for kind, words in REPORT_KINDS.items():
+        for kind, contents in REPORT_KINDS.items():
             with st.container(border=True, height="stretch", key=f"report-{kind}"):
                 st.markdown(f"**{kind.upper()}**")
-                st.markdown(f"{words[0].upper()}{words[1:]}.")
+                st.markdown(f"{contents[0].upper()}{contents[1:]}.")
                 st.link_button(
                     f"Download {kind.upper()}",
                     report_url(job_id, kind, tolerances),

@@ -1,4 +1,4 @@
-"""Tolerances that a person sets for the outputs of a comparison: they stand in the address, and are checked at once."""
+"""Tolerances for the outputs of a comparison: they stand in the address, and are checked at once."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -40,47 +40,47 @@ def show_tolerance_fields(output_index: int, outputs: Sequence[str]) -> None:
 
 
 def tolerances_from_query() -> dict[str, Tolerance]:
-    """Return the tolerances of the address, by output, without those that are none."""
+    """Return the tolerances in the address by output, without invalid ones."""
     tolerances: dict[str, Tolerance] = {}
     for text in st.query_params.get_all(QUERY_PARAM):
         try:
             tolerances |= parse_tolerances([text])
         except InputError:
-            continue  # said below its field
+            continue  # shown below its field
     return tolerances
 
 
 def check_job_tolerances(job: Job, outputs: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return which copies pass, by artifact and output; empty where no output has a tolerance."""
-    tolerances = {name: one for name, one in tolerances_from_query().items() if name in (ALL_OUTPUTS, *outputs)}
-    current_jobs().job_store.folder(job.id)
-    limits = tuple((name, *tolerance) for name, tolerance in tolerances.items())
+    """Return the results of the tolerance checks, by artifact and output; empty where no output has a tolerance."""
+    current_jobs().job_store.folder(job.id)  # which checks permissions
+    names = (ALL_OUTPUTS, *outputs)
+    limits = tuple((name, *tolerance) for name, tolerance in tolerances_from_query().items() if name in names)
     return _cached_check(job.id, job.finished or "", limits) if limits else {}
 
 
 @st.cache_data(show_spinner="Holding every row against the tolerance", max_entries=64)
 def _cached_check(job_id: str, finished: str, limits: tuple[tuple[str, float, float], ...]) -> dict[str, Any]:
-    """A finished job never changes: its id and its end are key enough."""
+    """Check tolerances; cached by the id and the end of the job, because a finished job never changes."""
     tolerances = {name: Tolerance(*numbers) for name, *numbers in limits}
     results = check_tolerances(current_jobs(), current_jobs().job_store.read(job_id), tolerances)
-    return {id_: {name: one._asdict() for name, one in by_output.items()} for id_, by_output in results.items()}
+    return {id_: {name: result._asdict() for name, result in by_output.items()} for id_, by_output in results.items()}
 
 
 def _restore_from_query(outputs: Sequence[str]) -> None:
-    """Fill the fields with what the address says, when it is another than the one they wrote."""
+    """Fill the fields from the address, unless the fields wrote it themselves."""
     texts = st.query_params.get_all(QUERY_PARAM)
     if st.session_state.get(f"{QUERY_PARAM}-seen") == texts and "atol-0" in st.session_state:
         return
     st.session_state[f"{QUERY_PARAM}-seen"] = texts
     tolerances = tolerances_from_query()
-    for at, output in enumerate(outputs):
+    for index, output in enumerate(outputs):
         tolerance = tolerances.get(output, tolerances.get(ALL_OUTPUTS))
-        st.session_state[f"atol-{at}"] = format_exact(tolerance.atol) if tolerance else ""
-        st.session_state[f"rtol-{at}"] = format_exact(tolerance.rtol) if tolerance and tolerance.rtol else ""
+        st.session_state[f"atol-{index}"] = format_exact(tolerance.atol) if tolerance else ""
+        st.session_state[f"rtol-{index}"] = format_exact(tolerance.rtol) if tolerance and tolerance.rtol else ""
 
 
 def _write_query(outputs: Sequence[str]) -> None:
-    texts = [f"{output}={text}" for at, output in enumerate(outputs) if (text := _tolerance_text(at))]
+    texts = [f"{output}={text}" for index, output in enumerate(outputs) if (text := _tolerance_text(index))]
     st.query_params[QUERY_PARAM] = texts
     st.session_state[f"{QUERY_PARAM}-seen"] = texts
 

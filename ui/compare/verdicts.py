@@ -1,4 +1,4 @@
-"""What the Compare page asks first and shows first: the baseline, the code of copies, and the verdicts."""
+"""First part of the Compare page: the choice of the baseline and of the copies' code, and the verdicts."""
 
 import contextlib
 from typing import Any, NamedTuple
@@ -21,12 +21,12 @@ from ui.components import escape_markdown, show_error, verdict_badge
 from ui.query_params import bind_select
 from ui.session import current_jobs
 
-COMPARED_VALUES = "compared-values"  # in the session: the set of typed values that was compared in depth
-STARTED_COMPARISON = "comparison-begun"  # and the comparison that it has started
+COMPARED_VALUES = "compared-values"  # in the session: the id of the input set of typed values that was compared
+STARTED_COMPARISON = "comparison-begun"  # in the session: the job of the comparison that it started last
 
 
 def choose_baseline(choices: ArtifactChoices, ids: list[str]) -> str:
-    """Choose what copies are compared with: the live model of one of their runs, or an artifact but a single copy."""
+    """Choose the baseline: the live model of a run of the copies, or an artifact other than a single chosen copy."""
     runs = {entry.run or "": entry.run_name or "" for entry in (choices.entries[id_] for id_ in ids)}
     phrases = {id_: live_model_phrase(name, current_jobs().library.run(id_)) for id_, name in runs.items()}
     return choose_artifact(
@@ -41,7 +41,7 @@ def choose_baseline(choices: ArtifactChoices, ids: list[str]) -> str:
 
 
 def choose_code_sources(entries: dict[str, Entry], ids: list[str]) -> dict[str, str]:
-    """Choose where the code that a copy lacks comes from, only where there is a choice to make."""
+    """Choose where the code that a copy lacks comes from, for each copy that lacks any."""
     sources: dict[str, str] = {}
     for id_ in ids:
         labels = {source.key: source.label for source in list_code_sources(current_jobs().library, id_)}
@@ -56,7 +56,7 @@ def choose_code_sources(entries: dict[str, Entry], ids: list[str]) -> dict[str, 
 
 
 def is_comparison_requested(inputs: InputSet) -> bool:
-    """Whether a person asked to compare on exactly these values, which the live panel has shown already."""
+    """Whether the user asked to compare on exactly these values; shows the button for it until then."""
     if st.session_state.get(COMPARED_VALUES) != inputs.id:
         st.button(
             "Compare on these values",
@@ -69,7 +69,7 @@ def is_comparison_requested(inputs: InputSet) -> bool:
 
 
 def start_comparison(ids: list[str], **request: Any) -> Job:
-    """Start what `Jobs.compare` starts, and cancel the comparison that this session started before."""
+    """Start a comparison by `Jobs.compare`, and cancel the previous one of this session if it still runs."""
     jobs, requested = current_jobs(), now()
     job = jobs.compare(ids, **request)
     previous = st.session_state.get(STARTED_COMPARISON, job.id)
@@ -89,7 +89,7 @@ class Participants(NamedTuple):
     Attributes:
         baseline: An artifact, or a run for its live model.
         others: The artifacts compared with it.
-        names: What each is called on the page.
+        names: The label of each on the page.
         sources: Where the code that an artifact lacks comes from.
     """
 
@@ -117,20 +117,20 @@ class FinishedComparison(NamedTuple):
 
 
 def load_comparison(job: Job, entries: dict[str, Entry]) -> FinishedComparison:
-    """Read what a finished job found out. Raises UnknownName when its run or its inputs are gone."""
+    """Read the result of a finished job. Raises UnknownName when its run or its inputs were removed."""
     baseline, jobs = job.result["baseline"], current_jobs()
     outcomes = {id_: ComparisonOutcome.model_validate(fields) for id_, fields in job.result["outcomes"].items()}
     run = jobs.library.run(run_id_of(jobs, baseline))
     all_names = short_labels([baseline, *outcomes], entries, run)
     names = {id_: name for id_, name in all_names.items() if id_ not in outcomes or outcomes[id_].has_predictions}
-    # The copy that is furthest off stands first: it is the one that a person wants to look into.
+    # The copy that is furthest off stands first: it is the most likely to be inspected.
     others = sorted(outcomes, key=lambda id_: -(outcomes[id_].max_abs or 0.0))
     participants = Participants(baseline, others, all_names, entries, job.request["sources"])
     return FinishedComparison(job, run, jobs.inputs.read(job.result["inputs"]), outcomes, names, participants)
 
 
 def show_verdicts(comparison: FinishedComparison) -> None:
-    """Show a card for each copy: the verdict first, then the numbers, then what must not be silent."""
+    """Show a card for each copy: the verdict, the numbers, then the caveats."""
     run, baseline, names = comparison.run, comparison.participants.baseline, comparison.participants.names
     reference = live_model_phrase(run.name, run) if baseline == run.id else names[baseline]
     verdicts = "\n".join(f"- **{verdict.label}**: {verdict_meaning(verdict)}" for verdict in Verdict)

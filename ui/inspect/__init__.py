@@ -1,1 +1,1 @@
-"""What the Inspect page is made of."""
+"""Parts of the Inspect page."""

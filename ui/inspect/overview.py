@@ -1,8 +1,6 @@
-"""Overview, files, graph.
+"""Inspect page: the choice of artifacts, the tabs, and the views Overview, Files and Graph.
 
-The Inspect page: which artifact, what is known of it in a line, and a tab for each thing that can be seen in it.
-
-The graph of an artifact, drawn by netron inside the page, from our own server.
+The graph is drawn by netron inside the page, from our own server.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,6 +23,7 @@ from ui.routes.urls import graph_viewer_url
 from ui.session import current_jobs
 
 NO_ARTIFACT = ""
+GRAPH_HEIGHT = 640  # pixels
 PART_PROGRESS_TITLES = {
     "signatures": "Reading signatures",
     "layers": "Reading layers",
@@ -35,7 +34,7 @@ PART_PROGRESS_TITLES = {
 
 
 def choose_one_or_two(choices: ArtifactChoices) -> tuple[str, str]:
-    """The artifact to look into, and the one beside it; both stand in the address, empty where none is chosen."""
+    """Return the ids of the chosen artifact and of the one beside it, "" for none; both stand in the address."""
     warn_missing(choices.missing)
     left, right = st.columns(2)
     with left:
@@ -54,12 +53,14 @@ def choose_one_or_two(choices: ArtifactChoices) -> tuple[str, str]:
 
 
 def load_part(artifact_id: str, part: str) -> PartDescription | None:
-    """A part of what the files tell; None, after it was said why, where it was cancelled or cannot be read."""
+    """Read a part of an artifact's files; show why and return None where it was cancelled or cannot be read."""
     try:
         return run_with_progress(
             f"{artifact_id}-{part}",
             PART_PROGRESS_TITLES[part],
-            lambda hear, cancelled: describe_part(current_jobs(), artifact_id, part, hear, cancelled),
+            lambda on_progress, is_cancelled: describe_part(
+                current_jobs(), artifact_id, part, on_progress, is_cancelled
+            ),
         )
     except FormatError as error:
         show_error(error, "This cannot be looked into")
@@ -67,13 +68,13 @@ def load_part(artifact_id: str, part: str) -> PartDescription | None:
 
 
 def show_overview(artifact: Artifact, run: Run) -> None:
-    """The verdict, the facts in a line each, where it comes from, and what wrote it."""
+    """Show the verdict of an artifact, its facts, a line for each, its lineage, and the versions that wrote it."""
     st.caption("What this copy is, where it came from, and what a reload of it showed.")
     left, right = st.columns(2, gap="large")
     with left:
         _show_verdict(artifact.id)
-        for name, words in _artifact_facts(artifact, run):
-            st.markdown(f"**{name}**  \n{escape_markdown(words)}")
+        for name, value in _artifact_facts(artifact, run):
+            st.markdown(f"**{name}**  \n{escape_markdown(value)}")
         if artifact.version_changes:
             st.warning(escape_markdown(artifact.version_changes), icon=":material/history:")
     with right:
@@ -81,18 +82,19 @@ def show_overview(artifact: Artifact, run: Run) -> None:
 
 
 def _artifact_facts(artifact: Artifact, run: Run) -> Iterator[tuple[str, str]]:
-    one, brought = get_format(artifact.format), artifact.id == run.brought.get("artifact")
-    yield "Format", f"{one.label}: {one.layout}. {one.good_for}"
+    """Yield (name, value) of each fact that an artifact has."""
+    format_, is_imported = get_format(artifact.format), artifact.id == run.brought.get("artifact")
+    yield "Format", f"{format_.label}: {format_.layout}. {format_.good_for}"
     yield "Size", f"{format_size(artifact.bytes)} in {pluralize(len(artifact.files), 'file')}"
-    if brought:
+    if is_imported:
         yield "Brought in", f"{format_timestamp(artifact.created)}, as {run.brought.get('file') or 'a file'}"
     else:
-        yield "Saved", f"{format_timestamp(artifact.created)}, with {_writer_versions(artifact, one)}"
+        yield "Saved", f"{format_timestamp(artifact.created)}, with {_writer_versions(artifact, format_)}"
     if artifact.options:
         yield "Options", ", ".join(f"{name} = {value}" for name, value in artifact.options.items())
     if run.brought:
         yield "How it is asked", run.brought.get("remark") or "as any copy of its format"
-    if brought and run.brought.get("sha256"):
+    if is_imported and run.brought.get("sha256"):
         yield "SHA-256 of what was brought in", run.brought["sha256"]
 
 
@@ -111,20 +113,20 @@ def _show_verdict(artifact_id: str) -> None:
 
 
 def _writer_versions(artifact: Artifact, format_: Format) -> str:
-    """The versions of what had a part in writing this format."""
-    shown = ("tensorflow", "keras", *format_.packages.values(), "python")
-    return ", ".join(f"{name} {artifact.versions[name]}" for name in dict.fromkeys(shown) if name in artifact.versions)
+    """Return the names and versions of the packages that write this format, as the artifact records them."""
+    names = ("tensorflow", "keras", *format_.packages.values(), "python")
+    return ", ".join(f"{name} {artifact.versions[name]}" for name in dict.fromkeys(names) if name in artifact.versions)
 
 
 def show_files(artifact: Artifact) -> None:
-    """Every file of the record, with size and hash."""
+    """Show every file of an artifact's record, with its size and hash."""
     st.caption("The files as they lie on the disk. The hash tells any other tool whether it has the very same bytes.")
-    rows = sorted(artifact.files, key=lambda one: one.path)
+    files = sorted(artifact.files, key=lambda file: file.path)
     st.dataframe(
         {
-            "File": [one.path for one in rows],
-            "Size": [one.bytes for one in rows],
-            "SHA-256": [one.sha256 for one in rows],
+            "File": [file.path for file in files],
+            "Size": [file.bytes for file in files],
+            "SHA-256": [file.sha256 for file in files],
         },
         hide_index=True,
         alt="Files with sizes and hashes",
@@ -139,19 +141,15 @@ def show_files(artifact: Artifact) -> None:
 
 
 def show_tabs(views: dict[str, Callable[[], None]]) -> None:
-    """Tabs of which only the open one is computed; which one stands in the address. An error is shown in its tab."""
-    for tab, show in zip(
-        st.tabs(list(views), key="part", bind="query-params", on_change="rerun"), views.values(), strict=True
-    ):
+    """Show tabs; only the open one is computed, and stands in the address. An error is shown in its tab."""
+    tabs = st.tabs(list(views), key="part", bind="query-params", on_change="rerun")
+    for tab, show in zip(tabs, views.values(), strict=True):
         if tab.open:
             with tab:
                 try:
                     show()
-                except RoundtripError as error:  # what stands around it must still be drawn
+                except RoundtripError as error:  # the rest of the page must still be drawn
                     show_error(error)
-
-
-GRAPH_HEIGHT = 640
 
 
 def show_graph(artifact: Artifact) -> None:
@@ -159,18 +157,15 @@ def show_graph(artifact: Artifact) -> None:
         "How values flow from the inputs, at the top, to the answers. Drag to move, scroll to zoom, click a box for "
         "its details."
     )
-    shown = choose_graph_file(artifact.format, [one.path for one in artifact.files])
-    if shown is None:
-        words = NOT_DRAWABLE_REASONS.get(
-            artifact.format, "The viewer knows no file of this kind, so there is nothing to draw."
-        )
-        st.info(escape_markdown(words), icon=":material/info:")
+    graph_file = choose_graph_file(artifact.format, [file.path for file in artifact.files])
+    if graph_file is None:
+        default_reason = "The viewer knows no file of this kind, so there is nothing to draw."
+        reason = NOT_DRAWABLE_REASONS.get(artifact.format, default_reason)
+        st.info(escape_markdown(reason), icon=":material/info:")
         return
-    st.iframe(
-        graph_viewer_url(artifact.id, graph_token(artifact.id)), height=GRAPH_HEIGHT, alt="The graph of the model"
-    )
+    url = graph_viewer_url(artifact.id, graph_token(artifact.id))
+    st.iframe(url, height=GRAPH_HEIGHT, alt="The graph of the model")
     st.caption(
-        f"Drawn from {escape_markdown(shown)} by netron, which runs in a closed-off frame and asks for nothing "
-        f"outside of this "
-        "machine."
+        f"Drawn from {escape_markdown(graph_file)} by netron, which runs in a closed-off frame and asks for nothing "
+        "outside of this machine."
     )

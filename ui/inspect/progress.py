@@ -1,4 +1,4 @@
-"""Work of a child that a page waits for: how far it is, and Cancel. A click anywhere ends it, as does leaving."""
+"""Progress of a child's work that a page waits for, with Cancel; any click ends it, as does leaving the page."""
 
 import time
 from collections.abc import Callable
@@ -13,30 +13,28 @@ from ui.session import current_jobs
 ActionResult = TypeVar("ActionResult")
 OnProgress = Callable[[dict[str, Any]], None]
 SHOW_AFTER_SECONDS = 0.4  # seconds before anything is shown
-REDRAW_SECONDS = 0.25  # seconds between two looks at how far it is
+REDRAW_SECONDS = 0.25  # seconds between two updates of the bar
 
 
 def run_with_progress(
     key: str, title: str, action: Callable[[OnProgress, Callable[[], bool]], ActionResult]
 ) -> ActionResult | None:
-    """What `action(hear, cancelled)` gives; None where a person cancelled it, with a button to begin again.
+    """Return what `action(on_progress, is_cancelled)` returns, and raise what it raises.
 
-    Raises what `action` raises.
+    Returns None where the user cancelled it, and shows a button to begin again.
     """
-    stopped = f"stopped-{key}"
-    if st.session_state.get(stopped):
+    state_key, icon = f"stopped-{key}", ":material/replay:"
+    if st.session_state.get(state_key):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"{title}: cancelled.", width="content")
-            st.button(
-                "Begin again", icon=":material/replay:", key=f"again-{key}", on_click=_clear_cancelled, args=(stopped,)
-            )
+            st.button("Begin again", icon=icon, key=f"again-{key}", on_click=_clear_cancelled, args=(state_key,))
         return None
-    place = st.empty()
-    watch = _ProgressBar(place, key, title)
+    placeholder = st.empty()
+    progress_bar = _ProgressBar(placeholder, key, title)
     try:
-        return action(watch.update, watch.poll)
+        return action(progress_bar.update, progress_bar.poll)
     finally:
-        place.empty()
+        placeholder.empty()
 
 
 def _clear_cancelled(state_key: str) -> None:
@@ -44,7 +42,7 @@ def _clear_cancelled(state_key: str) -> None:
 
 
 class _ProgressBar:
-    """A progress bar that appears after a moment. Each time it is drawn, Streamlit ends this run if a click came in."""
+    """A progress bar that appears after a moment; each time it is drawn, Streamlit ends this run if a click came in."""
 
     def __init__(self, placeholder: Any, key: str, title: str):
         self._placeholder, self._key, self._title = placeholder, key, title
@@ -56,7 +54,7 @@ class _ProgressBar:
         self._done, self._note = float(progress.get("done", 0.0)), str(progress.get("note", ""))
 
     def poll(self) -> bool:
-        """Whether to stop: never by itself, see above."""
+        """Redraw the bar when it is due. Always False: a click ends the run while the bar is drawn."""
         now = time.monotonic()
         if now - self._started > SHOW_AFTER_SECONDS and now - self._last_drawn > REDRAW_SECONDS:
             self._last_drawn = now
@@ -67,15 +65,13 @@ class _ProgressBar:
         if self._bar is None:
             with self._placeholder.container(horizontal=True, vertical_alignment="center"):
                 self._bar = st.progress(0.0)
-                stop = st.session_state.__setitem__
-                words = (f"stopped-{self._key}", True)
-                st.button("Cancel", icon=":material/stop_circle:", key=f"stop-{self._key}", on_click=stop, args=words)
+                stop, args = st.session_state.__setitem__, (f"stopped-{self._key}", True)
+                st.button("Cancel", icon=":material/stop_circle:", key=f"stop-{self._key}", on_click=stop, args=args)
         self._bar.progress(min(max(self._done, 0.0), 1.0), text=self._text(seconds))
 
     def _text(self, seconds: float) -> str:
         state = current_jobs().worker.state()
         if state.phase == "warming" and not self._done:
             return f"TensorFlow is warming up, {format_duration(state.seconds)}"
-        return f"{self._title}, {format_duration(seconds)}" + (
-            f" · {escape_markdown(self._note[:60])}" if self._note else ""
-        )
+        note = f" · {escape_markdown(self._note[:60])}" if self._note else ""
+        return f"{self._title}, {format_duration(seconds)}{note}"

@@ -1,4 +1,4 @@
-"""The numbers of an artifact: every tensor with its statistics, and one of them as histogram, picture and NPY file."""
+"""Views of an artifact's tensors: a table with statistics, and one tensor as histogram, picture and NPY file."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from ui.routes.urls import tensor_url
 from ui.session import current_jobs
 
 WEIGHTS, OPTIMIZER, OTHER = "weights", "optimizer state", "other"
-MAX_ROWS = 2_000
+MAX_ROWS = 2_000  # rows of one table
 GROUP_CAPTIONS = {
     WEIGHTS: "The numbers that were learned, tensor by tensor. A tensor is a block of numbers with a shape.",
     OPTIMIZER: "What training needs to carry on where it stopped: step counts and running averages of each weight.",
@@ -31,55 +31,55 @@ EMPTY_TEXTS = {
 
 
 def show_tensors(artifact_id: str, group: str) -> None:
-    """The tensors of a group, and the one that is chosen; it stands in the address."""
+    """Show the tensors of a group, and the chosen one, which stands in the address."""
     st.caption(GROUP_CAPTIONS[group])
-    found = load_part(artifact_id, "tensors")
-    if found is None:
+    description = load_part(artifact_id, "tensors")
+    if description is None:
         return
     groups = (group, OTHER) if group == WEIGHTS else (group,)
-    rows = sorted((one for one in found.tensors if one.group in groups), key=lambda one: one.group == OTHER)
-    if not rows:
+    tensors = [tensor for tensor in description.tensors if tensor.group in groups]
+    tensors.sort(key=lambda tensor: tensor.group == OTHER)
+    if not tensors:
         st.info(EMPTY_TEXTS[group], icon=":material/info:")
         return
-    if found.remarks:
-        st.caption(escape_markdown(" ".join(found.remarks)))
-    st.markdown(_tensor_summary(rows, current_jobs().library.artifact(artifact_id).trust))
-    _show_tensor_table(rows)
+    if description.remarks:
+        st.caption(escape_markdown(" ".join(description.remarks)))
+    st.markdown(_tensor_summary(tensors, current_jobs().library.artifact(artifact_id).trust))
+    _show_tensor_table(tensors)
     st.divider()
-    _choose_tensor(artifact_id, rows[:MAX_ROWS], group)
+    _choose_tensor(artifact_id, tensors[:MAX_ROWS], group)
 
 
-def _tensor_summary(rows: list[TensorSummary], trust: str) -> str:
-    """How much there is, what is the run's own, and what is not finite."""
-    total = sum(one.statistics.count for one in rows if one.group != OTHER)
-    own = sum(bool(one.alias) for one in rows)
-    lost = sum((one.statistics.nan or 0) + (one.statistics.inf or 0) for one in rows)
-    words = [
-        f"{pluralize(len(rows), 'tensor')}, {pluralize(total, 'number')}, "
-        f"{format_size(sum(one.bytes for one in rows))}."
-    ]
-    if own:
-        whole = "what was brought in" if trust == "brought in" else "what the run ended its training with"
-        them = "It is" if len(rows) == 1 else "All are" if own == len(rows) else f"{own:,} of them are"
-        words.append(f"{them}, bit for bit, {whole}.")
-    words.append(f"**{pluralize(lost, 'number')} NaN or infinite.**" if lost else "None is NaN or infinite.")
-    return " ".join(words)
+def _tensor_summary(tensors: list[TensorSummary], trust: str) -> str:
+    """Return how many tensors, numbers and bytes there are, how many equal the run's, and how many are not finite."""
+    count = sum(tensor.statistics.count for tensor in tensors if tensor.group != OTHER)
+    equal = sum(bool(tensor.alias) for tensor in tensors)
+    lost = sum((tensor.statistics.nan or 0) + (tensor.statistics.inf or 0) for tensor in tensors)
+    size = format_size(sum(tensor.bytes for tensor in tensors))
+    sentences = [f"{pluralize(len(tensors), 'tensor')}, {pluralize(count, 'number')}, {size}."]
+    if equal:
+        origin = "what was brought in" if trust == "brought in" else "what the run ended its training with"
+        subject = "It is" if len(tensors) == 1 else "All are" if equal == len(tensors) else f"{equal:,} of them are"
+        sentences.append(f"{subject}, bit for bit, {origin}.")
+    sentences.append(f"**{pluralize(lost, 'number')} NaN or infinite.**" if lost else "None is NaN or infinite.")
+    return " ".join(sentences)
 
 
-def _show_tensor_table(rows: list[TensorSummary]) -> None:
-    facts = [one.statistics for one in rows[:MAX_ROWS]]
+def _show_tensor_table(tensors: list[TensorSummary]) -> None:
+    shown = tensors[:MAX_ROWS]
+    statistics = [tensor.statistics for tensor in shown]
     columns: dict[str, list[Any]] = {
-        "Tensor": [one.name for one in rows[:MAX_ROWS]],
-        "In the run": [one.alias or "–" for one in rows[:MAX_ROWS]],
-        "Shape": [format_shape(one.shape) for one in rows[:MAX_ROWS]],
-        "Type": [one.dtype for one in rows[:MAX_ROWS]],
-        "Min": [one.min for one in facts],
-        "Max": [one.max for one in facts],
-        "Mean": [one.mean for one in facts],
-        "Std": [one.std for one in facts],
-        "Zeros": [one.zeros for one in facts],
-        "NaN or ∞": [None if one.nan is None else one.nan + (one.inf or 0) for one in facts],
-        "Note": [one.problem or one.note for one in rows[:MAX_ROWS]],
+        "Tensor": [tensor.name for tensor in shown],
+        "In the run": [tensor.alias or "–" for tensor in shown],
+        "Shape": [format_shape(tensor.shape) for tensor in shown],
+        "Type": [tensor.dtype for tensor in shown],
+        "Min": [row.min for row in statistics],
+        "Max": [row.max for row in statistics],
+        "Mean": [row.mean for row in statistics],
+        "Std": [row.std for row in statistics],
+        "Zeros": [row.zeros for row in statistics],
+        "NaN or ∞": [None if row.nan is None else row.nan + (row.inf or 0) for row in statistics],
+        "Note": [tensor.problem or tensor.note for tensor in shown],
     }
     if not any(columns["Note"]):
         del columns["Note"]
@@ -98,19 +98,21 @@ def _show_tensor_table(rows: list[TensorSummary]) -> None:
             "NaN or ∞": number(help="Values that are no number any more. One of them spoils every answer."),
         },
     )
-    if len(rows) > MAX_ROWS:
-        st.caption(f"The first {MAX_ROWS:,} of {len(rows):,}; all of them: `roundtrip inspect ID --part tensors`.")
+    if len(tensors) > MAX_ROWS:
+        st.caption(f"The first {MAX_ROWS:,} of {len(tensors):,}; all of them: `roundtrip inspect ID --part tensors`.")
 
 
-def _choose_tensor(artifact_id: str, rows: list[TensorSummary], group: str) -> None:
-    by_key = {one.key: one for one in sorted(rows, key=lambda one: len(one.shape) < 2) if not one.problem}
+def _choose_tensor(artifact_id: str, tensors: list[TensorSummary], group: str) -> None:
+    """Show a choice of the tensors that can be read, matrices first, and the chosen one."""
+    readable = [tensor for tensor in tensors if not tensor.problem]
+    by_key = {tensor.key: tensor for tensor in sorted(readable, key=lambda tensor: len(tensor.shape) < 2)}
     if not by_key:
         return
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     key = left.selectbox(
         "One tensor, closer",
         **bind_select("tensor" if group == WEIGHTS else "state", list(by_key)),
-        format_func=lambda one: f"{by_key[one].alias or by_key[one].name}  {format_shape(by_key[one].shape)}",
+        format_func=lambda key: f"{by_key[key].alias or by_key[key].name}  {format_shape(by_key[key].shape)}",
     )
     with right:
         scaled = by_key[key].scaled and st.toggle(
@@ -120,7 +122,7 @@ def _choose_tensor(artifact_id: str, rows: list[TensorSummary], group: str) -> N
             help="Stored are small integers; each stands for a number, by a scale and a zero point.",
         )
     try:
-        found = run_with_progress(
+        result = run_with_progress(
             f"{artifact_id}-tensor",
             "Reading the tensor",
             lambda *_: describe_tensor(current_jobs(), artifact_id, key, scaled),
@@ -128,29 +130,24 @@ def _choose_tensor(artifact_id: str, rows: list[TensorSummary], group: str) -> N
     except RoundtripError as error:
         show_error(error)
         return
-    if found:
-        _show_tensor(artifact_id, *found, scaled)
+    if result:
+        _show_tensor(artifact_id, *result, scaled)
 
 
 def _show_tensor(artifact_id: str, tensor: TensorDescription, values, scaled: bool) -> None:
-    facts = tensor.statistics
-    numbers = (("smallest", facts.min), ("largest", facts.max), ("mean", facts.mean), ("spread", facts.std))
-    words = [f"{name} {format_number(value)}" for name, value in numbers if value is not None]
-    words += [f"{pluralize(facts.zeros or 0, 'zero')}"] if facts.zeros is not None else []
-    st.markdown(escape_markdown(f"{pluralize(facts.count, 'value')}: {', '.join(words)}. {tensor.note}"))
+    """Show the statistics of a tensor, its histogram, its picture and a link to the NPY file."""
+    _show_statistics(tensor)
     left, right = st.columns([2, 3], gap="large")
     with left:
         if tensor.histogram:
             figure = value_histogram(tensor.histogram["edges"], tensor.histogram["counts"], "value")
-            st.plotly_chart(
-                figure, config=PLOTLY_CONFIG, key="tensor-histogram", alt="Histogram of the tensor's values"
-            )
+            alt = "Histogram of the tensor's values"
+            st.plotly_chart(figure, config=PLOTLY_CONFIG, key="tensor-histogram", alt=alt)
     with right:
         if tensor.look and values is not None:
             figure = tensor_preview(tensor.look, values)
-            st.plotly_chart(
-                figure, config=PLOTLY_CONFIG, key="tensor-picture", alt=f"The tensor as a picture. {tensor.shown}"
-            )
+            alt = f"The tensor as a picture. {tensor.shown}"
+            st.plotly_chart(figure, config=PLOTLY_CONFIG, key="tensor-picture", alt=alt)
         st.caption(escape_markdown(tensor.shown))
     st.link_button(
         "Download as NPY",
@@ -158,3 +155,11 @@ def _show_tensor(artifact_id: str, tensor: TensorDescription, values, scaled: bo
         icon=":material/download:",
         help="One array in NumPy's own format: numpy.load reads it.",
     )
+
+
+def _show_statistics(tensor: TensorDescription) -> None:
+    facts = tensor.statistics
+    numbers = (("smallest", facts.min), ("largest", facts.max), ("mean", facts.mean), ("spread", facts.std))
+    texts = [f"{name} {format_number(value)}" for name, value in numbers if value is not None]
+    texts += [] if facts.zeros is None else [pluralize(facts.zeros, "zero")]
+    st.markdown(escape_markdown(f"{pluralize(facts.count, 'value')}: {', '.join(texts)}. {tensor.note}"))

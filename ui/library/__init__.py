@@ -1,1 +1,1 @@
-"""What the Library page is made of."""
+"""Parts of the Library page."""

@@ -1,4 +1,4 @@
-"""What a person says of an artifact: name, tags, note, aliases, pin; and where it comes from."""
+"""Forms for the annotations of artifacts: tags, aliases, note, pin and the name of the run."""
 
 import streamlit as st
 
@@ -9,18 +9,18 @@ from core.text.labels import pluralize
 from ui.components import show_error
 from ui.session import current_jobs
 
-SAVED_ANNOTATIONS = "marks-kept"  # in the session: that marks were just kept
+SAVED_ANNOTATIONS = "marks-kept"  # in the session: the id of the artifact whose annotations were just saved
 
 
 def edit_annotations(entry: Entry) -> None:
-    """A form with the marks of an artifact, and the name of its run."""
+    """Show a form with the annotations of an artifact, and the name of its run."""
     library = current_jobs().library
-    marks, run = library.annotations(entry.id), library.run(entry.run or "")
+    annotations, run = library.annotations(entry.id), library.run(entry.run or "")
     with st.form(f"marks-of-{entry.id}", enter_to_submit=False):
         tags = st.multiselect(
             "Tags",
-            sorted({*library.count_tags(), *marks.tags}),
-            default=marks.tags,
+            sorted({*library.count_tags(), *annotations.tags}),
+            default=annotations.tags,
             accept_new_options=True,
             placeholder="Type a tag, then Enter",
             key=f"tags-of-{entry.id}",
@@ -31,11 +31,11 @@ def edit_annotations(entry: Entry) -> None:
             help="Names that point to one artifact each, such as champion, with blanks between them. One that points "
             "elsewhere moves here. They stand for the id in addresses and on the command line.",
         )
-        note = st.text_area("Note", marks.note, max_chars=MAX_NOTE_LENGTH)
+        note = st.text_area("Note", annotations.note, max_chars=MAX_NOTE_LENGTH)
         name = st.text_input(
             "Name of its run", run.name, max_chars=MAX_NAME_LENGTH, help="All artifacts of the run go by it."
         )
-        pinned = st.toggle("Pinned", marks.pinned, help="It cannot be removed until it is unpinned.")
+        pinned = st.toggle("Pinned", annotations.pinned, help="It cannot be removed until it is unpinned.")
         if st.form_submit_button("Keep this", icon=":material/check:"):
             _save_annotations(library, entry, aliases.split(), name if name != run.name else None, tags, note, pinned)
     if st.session_state.pop(SAVED_ANNOTATIONS, "") == entry.id:
@@ -62,16 +62,14 @@ def _save_annotations(
 
 @st.dialog("Tags")
 def edit_tags(ids: list[str]) -> None:
-    """Add tags to many artifacts, and take others off."""
+    """Show a form that adds tags to artifacts, and removes tags from them."""
     library = current_jobs().library
-    on = sorted({tag for id_ in ids for tag in library.annotations(id_).tags})
-    add = st.multiselect(
-        "Add", sorted(library.count_tags()), accept_new_options=True, placeholder="Type a tag, then Enter"
-    )
-    drop = st.multiselect("Take off", on, disabled=not on)
-    if st.button(f"Tag {pluralize(len(ids), 'artifact')}", type="primary", disabled=not (add or drop)):
+    known, present = library.count_tags(), sorted({tag for id_ in ids for tag in library.annotations(id_).tags})
+    added = st.multiselect("Add", sorted(known), accept_new_options=True, placeholder="Type a tag, then Enter")
+    removed = st.multiselect("Take off", present, disabled=not present)
+    if st.button(f"Tag {pluralize(len(ids), 'artifact')}", type="primary", disabled=not (added or removed)):
         try:
-            library.tag(ids, add, drop)
+            library.tag(ids, added, removed)
         except RoundtripError as error:
             show_error(error)
             return

@@ -1,4 +1,4 @@
-"""What the Library page asks for: a search, filters, an order and a page, all of them in the address."""
+"""Query of the Library page: a search, filters, an order and a page, all of them in the address."""
 
 from dataclasses import replace
 from math import ceil
@@ -31,10 +31,10 @@ SORT_ORDERS = {
 }
 TRUST_OPTIONS = {"": "All", "ours": "Made here", "brought in": "Brought in"}
 MARK_OPTIONS = {"": "All", "pinned": "Pinned", "alias": "With an alias"}
-OWNER_OPTIONS = {"": "All", "mine": "Mine", "others": "Of others"}  # for who signed in
-NO_DEMO = "none"  # in the address: of no demo
+OWNER_OPTIONS = {"": "All", "mine": "Mine", "others": "Of others"}  # for signed-in users
+NO_DEMO = "none"  # in the address: artifacts whose run has no demo
 UNREADABLE_OPTION = (UNREADABLE, "Unreadable")
-# Views that are worth a click: what is in their address.
+# Label of a preset view: its icon, and the query parameters of its address.
 PRESET_VIEWS: dict[str, tuple[str, dict[str, str | list[str]]]] = {
     "All": (":material/list:", {}),
     "Pinned": (":material/keep:", {"marked": "pinned"}),
@@ -46,42 +46,41 @@ PRESET_VIEWS: dict[str, tuple[str, dict[str, str | list[str]]]] = {
 
 
 def choose_query(library: Library) -> Query:
-    """The widgets, and what they ask for."""
+    """Show the widgets of the search, and return the query that they make."""
     sync_browser_url("library-address")
     _show_preset_views()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         search = search_field(**bind_text("search", clears="page"))
-        order = _selectbox("Order", "sort", {key: words for key, (words, *_) in SORT_ORDERS.items()}, width=220)
-    chosen = _choose_filters(library)
+        order = _selectbox("Order", "sort", {key: label for key, (label, *_) in SORT_ORDERS.items()}, width=220)
+    filters = _choose_filters(library)
     _, sort, descending = SORT_ORDERS[order]
-    return Query(search, **chosen, sort=sort, descending=descending, page=requested_page("page"), size=PAGE_SIZE)
+    return Query(search, **filters, sort=sort, descending=descending, page=requested_page("page"), size=PAGE_SIZE)
 
 
 def _show_preset_views() -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="views"):
-        for words, (icon, address) in PRESET_VIEWS.items():
-            st.page_link(get_page("library"), label=words, icon=icon, query_params=address)
+        for label, (icon, params) in PRESET_VIEWS.items():
+            st.page_link(get_page("library"), label=label, icon=icon, query_params=params)
         with st.popover("Link to this view", icon=":material/link:", type="tertiary"):
             st.caption("Search, filters, order and page are in the address. Keep it as a bookmark, or send it on.")
             st.code(_view_url(), language=None, wrap_lines=True)
 
 
 def _view_url() -> str:
-    asked = [(name, one) for name in st.query_params for one in st.query_params.get_all(name)]
-    return f"{(st.context.url or '').partition('?')[0]}?{urlencode(asked)}"
+    params = [(name, value) for name in st.query_params for value in st.query_params.get_all(name)]
+    return f"{(st.context.url or '').partition('?')[0]}?{urlencode(params)}"
 
 
 def _choose_filters(library: Library) -> dict[str, Any]:
-    """What there is to choose from is what the library holds."""
-    labels = {one.key: one.label for one in all_formats()}
+    """Show a widget for each filter, with the values that the library holds; return the filters of a `Query`."""
+    labels = {format_.key: format_.label for format_ in all_formats()}
     demos = {key or NO_DEMO: demo_label(key) if key else "of no demo" for key in library.count_values("demo")}
     formats = {key: labels.get(key, key) for key in library.count_values("format") if key}
     ranks = {verdict.rank: (verdict.value, verdict.label) for verdict in Verdict} | {len(Verdict): UNREADABLE_OPTION}
     verdicts = dict(ranks[rank] for rank in library.count_values("rank"))
     with st.grid(6, min_column_width=150):
-        chosen = _multiselect("Demo", "demo", demos)
-        found = {
-            "demos": tuple("" if one == NO_DEMO else one for one in chosen),
+        filters = {
+            "demos": tuple("" if key == NO_DEMO else key for key in _multiselect("Demo", "demo", demos)),
             "formats": tuple(_multiselect("Format", "format", formats)),
             "tags": tuple(_multiselect("Tag", "tag", {tag: tag for tag in library.count_tags()})),
             "verdicts": tuple(_multiselect("Verdict of its reload", "verdict", verdicts)),
@@ -89,8 +88,8 @@ def _choose_filters(library: Library) -> dict[str, Any]:
         }
         marked = _selectbox("Marked", "marked", MARK_OPTIONS)
         if library.access.viewer_id:
-            found["owner_filter"] = _selectbox("Whose", "whose", OWNER_OPTIONS)
-    return found | {"pinned": marked == "pinned" or None, "alias": marked == "alias" or None}
+            filters["owner_filter"] = _selectbox("Whose", "whose", OWNER_OPTIONS)
+    return filters | {"pinned": marked == "pinned" or None, "alias": marked == "alias" or None}
 
 
 def _multiselect(label: str, name: str, options: dict[str, str]) -> list[str]:
@@ -99,31 +98,30 @@ def _multiselect(label: str, name: str, options: dict[str, str]) -> list[str]:
 
 
 def _selectbox(label: str, name: str, options: dict[str, str], **widget: Any) -> str:
-    return st.selectbox(
-        label, **bind_select(name, list(options), clears="page"), format_func=options.__getitem__, **widget
-    )
+    bound = bind_select(name, list(options), clears="page")
+    return st.selectbox(label, **bound, format_func=options.__getitem__, **widget)
 
 
 def is_filtered(query: Query) -> bool:
-    """Whether anything was left out."""
+    """Whether a query leaves out any artifact."""
     return query != Query(sort=query.sort, descending=query.descending, page=query.page, size=query.size)
 
 
 def count_text(result_page: Page) -> str:
-    """ "1 artifact, 3.2 MB", or that there are more than could be counted."""
+    """Return a count such as "1 artifact, 3.2 MB", or that there are more artifacts than were counted."""
     if result_page.has_more:
         return f"More than {result_page.total - 1:,} artifacts"
-    bytes_ = "" if result_page.bytes is None else f", {format_size(result_page.bytes)}"
-    return pluralize(result_page.total, "artifact") + bytes_
+    size = "" if result_page.bytes is None else f", {format_size(result_page.bytes)}"
+    return pluralize(result_page.total, "artifact") + size
 
 
 def load_page(library: Library, query: Query) -> Page:
-    """What fits; the first page where the one that was asked for is beyond the last."""
-    found = library.page(query)
-    return found if found.entries or query.page == 1 else library.page(replace(query, page=1))
+    """Return the requested page of a query's results; the first page where the requested one is beyond the last."""
+    page = library.page(query)
+    return page if page.entries or query.page == 1 else library.page(replace(query, page=1))
 
 
 def show_pagination(result_page: Page) -> None:
-    """The way to the other pages, where there are any."""
+    """Show links to the other pages, where there are any."""
     if (last := ceil(result_page.total / PAGE_SIZE)) > 1:
         st.pagination(**bind_page("page", last))

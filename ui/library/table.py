@@ -1,5 +1,4 @@
-"""What the Library page shows: the table of artifacts, what can be done with those that are selected, and one of them
-in detail."""
+"""Results of the Library page: the table of artifacts, the actions on selected ones, and one of them in detail."""
 
 from datetime import datetime
 
@@ -20,12 +19,12 @@ from ui.session import current_jobs
 
 IMPORTED = "brought in"
 INSPECT_PAGE = "inspect"
-VISIBLE_ROWS = 16  # of the table that are seen at once
+VISIBLE_ROWS = 16  # rows of the table that are seen at once
 
 
 def show_artifact_table(entries: list[Entry], key: str) -> list[Entry]:
-    """The table, and the entries whose rows are selected in it; under another key, nothing is selected."""
-    labels = {one.key: one.label for one in all_formats()}
+    """Show the table, and return the entries whose rows are selected; a new `key` clears the selection."""
+    labels = {format_.key: format_.label for format_ in all_formats()}
     columns = {
         "Format": [labels.get(entry.format or "", entry.format or "unreadable") for entry in entries],
         "Verdict of its reload": [_verdict_text(entry) for entry in entries],
@@ -62,17 +61,12 @@ def show_artifact_table(entries: list[Entry], key: str) -> list[Entry]:
 
 
 def _annotation_texts(entry: Entry) -> list[str]:
-    brought = ["brought in"] if entry.trust == IMPORTED else []
-    return (
-        brought
-        + ["pinned"] * entry.pinned
-        + [f"→ {name}" for name in entry.aliases]
-        + [f"#{one}" for one in entry.tags]
-    )
+    states = ["brought in"] * (entry.trust == IMPORTED) + ["pinned"] * entry.pinned
+    return [*states, *(f"→ {alias}" for alias in entry.aliases), *(f"#{tag}" for tag in entry.tags)]
 
 
 def _demo_text(entry: Entry) -> str:
-    """The demo by its name; of a model without one, where it comes from, unless its marks say so."""
+    """Return the label of the demo; without a demo the origin of the model, unless the column of marks has it."""
     if entry.demo:
         return demo_label(entry.demo)
     return "" if entry.problem or entry.trust == IMPORTED else "added from a notebook"
@@ -81,42 +75,38 @@ def _demo_text(entry: Entry) -> str:
 def _verdict_text(entry: Entry) -> str:
     if entry.problem:
         return f"Unreadable: {entry.problem}"
-    words = Verdict(str(entry.verdict)).label
-    return f"{words}, with its code" if entry.needs_code else words
+    label = Verdict(str(entry.verdict)).label
+    return f"{label}, with its code" if entry.needs_code else label
 
 
-def show_artifact_actions(chosen: list[Entry]) -> None:
-    """What can be done with the selected entries."""
-    good = [entry.id for entry in chosen if not entry.problem]
-    if st.button("Compare", type="primary", icon=":material/compare_arrows:", disabled=not good):
-        go("compare", artifact=good)
+def show_artifact_actions(selected: list[Entry]) -> None:
+    """Show buttons that act on the selected entries; some take readable ones only."""
+    ids, readable = [entry.id for entry in selected], [entry.id for entry in selected if not entry.problem]
+    if st.button("Compare", type="primary", icon=":material/compare_arrows:", disabled=not readable):
+        go("compare", artifact=readable)
     if INSPECT_PAGE in PAGES and st.button(
-        "Side by side", icon=":material/splitscreen_right:", disabled=len(good) != 2, help="Select two artifacts."
+        "Side by side", icon=":material/splitscreen_right:", disabled=len(readable) != 2, help="Select two artifacts."
     ):
-        go(INSPECT_PAGE, artifact=good[0], beside=good[1])
-    st.link_button(
-        "Download",
-        download_url(good),
-        icon=":material/download:",
-        disabled=not good,
-        help="One file comes as it is; a directory, or several artifacts, as a zip.",
-    )
-    if st.button("Tag", icon=":material/sell:", disabled=not chosen):
-        edit_tags([entry.id for entry in chosen])
-    if st.button("Remove", icon=":material/delete:", disabled=not chosen):
-        confirm_removal([entry.id for entry in chosen])
-    if chosen:
-        st.caption(f"{len(chosen)} selected", width="content")
+        go(INSPECT_PAGE, artifact=readable[0], beside=readable[1])
+    help_ = "One file comes as it is; a directory, or several artifacts, as a zip."
+    url = download_url(readable)
+    st.link_button("Download", url, icon=":material/download:", disabled=not readable, help=help_)
+    if st.button("Tag", icon=":material/sell:", disabled=not ids):
+        edit_tags(ids)
+    if st.button("Remove", icon=":material/delete:", disabled=not ids):
+        confirm_removal(ids)
+    if ids:
+        st.caption(f"{len(ids)} selected", width="content")
 
 
 def show_artifact_detail(entry: Entry) -> None:
-    """One artifact: what a person says of it, where it comes from, its evidence, its files, and its code."""
+    """Show one artifact: its annotations, its lineage, its evidence, its files, and its code."""
     if entry.problem:
         st.warning(escape_markdown(entry.problem), icon=":material/broken_image:")
         return
-    one = get_format(entry.format or "")
+    format_ = get_format(entry.format or "")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(f"{one.label} · {format_size(entry.bytes)}", width="content")
+        st.subheader(f"{format_.label} · {format_size(entry.bytes)}", width="content")
         _show_badges(entry)
         if INSPECT_PAGE in PAGES and st.button("Look inside", icon=":material/search:"):
             go(INSPECT_PAGE, artifact=entry.id)
@@ -128,7 +118,7 @@ def show_artifact_detail(entry: Entry) -> None:
         edit_annotations(entry)
     with right:
         show_lineage(entry.id)
-    show_artifact_evidence(entry.id, one)
+    show_artifact_evidence(entry.id, format_)
 
 
 def _show_badges(entry: Entry) -> None:
@@ -136,24 +126,23 @@ def _show_badges(entry: Entry) -> None:
     trust_badge(entry.trust or "ours")
     if entry.pinned:
         st.badge("pinned", icon=":material/keep:", color="blue", help="It cannot be removed until it is unpinned.")
-    for name in entry.aliases:
-        st.badge(
-            escape_markdown(name), icon=":material/arrow_forward:", color="violet", help="An alias that points to it."
-        )
+    help_ = "An alias that points to it."
+    for alias in entry.aliases:
+        st.badge(escape_markdown(alias), icon=":material/arrow_forward:", color="violet", help=help_)
 
 
 @st.dialog("Remove from the library?")
 def confirm_removal(ids: list[str]) -> None:
-    """Ask, then move into the trash; the way back is offered on the page."""
-    what = "this artifact" if len(ids) == 1 else f"these {len(ids)} artifacts"
-    st.markdown(f"Move {what} into the trash? You can take back what you remove.")
+    """Ask for confirmation, then move artifacts into the trash; the page offers to undo it."""
+    subject = "this artifact" if len(ids) == 1 else f"these {len(ids)} artifacts"
+    st.markdown(f"Move {subject} into the trash? You can take back what you remove.")
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep"):
             st.rerun()
         if st.button("Remove", type="primary", icon=":material/delete:", key="remove-for-good"):
             try:
                 current_jobs().library.remove_all(ids)
-            except RoundtripError as error:  # pinned, or what an alias points to: then none of them went
+            except RoundtripError as error:  # one is pinned or has an alias: then none was removed
                 show_error(error)
                 return
             st.session_state["removed"] = ids
@@ -161,7 +150,7 @@ def confirm_removal(ids: list[str]) -> None:
 
 
 def show_undo() -> None:
-    """After a removal: what went, and Undo; after bringing back, what would not come."""
+    """Show after a removal how many were removed, and Undo; after a restore why it failed."""
     if error := st.session_state.pop(RESTORE_ERROR, None):
         show_error(error)
     if not (removed := st.session_state.get("removed")):

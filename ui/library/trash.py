@@ -1,4 +1,4 @@
-"""The trash on a page, with the way back, and how much of the disk the library takes."""
+"""Trash of the library, with buttons to restore entries, and the disk space that the library takes."""
 
 import contextlib
 import logging
@@ -14,7 +14,7 @@ from core.text.labels import format_size, mark_imported, pluralize
 from ui.components import escape_markdown, show_error
 from ui.session import current_jobs
 
-RESTORE_ERROR = "not-brought-back"  # in the session: why something would not come
+RESTORE_ERROR = "not-brought-back"  # in the session: why an entry was not restored
 MAX_LISTED = 50  # entries of the trash that are listed
 DISK_USAGE_LABELS = {
     "artifacts": "Artifacts",
@@ -29,7 +29,7 @@ log = logging.getLogger("roundtrip")
 
 
 def show_trash() -> None:
-    """What is in the trash, each with the way back and the days it has left."""
+    """Show the newest entries of the trash, each with a button to restore it and the days it has left."""
     library = current_jobs().library
     if not (count := len(library.trash_ids())):
         return
@@ -37,8 +37,8 @@ def show_trash() -> None:
         if not box.open:
             return
         _show_retention()
-        for thrown in library.trashed_entries(MAX_LISTED):
-            _show_trash_row(thrown)
+        for trashed in library.trashed_entries(MAX_LISTED):
+            _show_trash_row(trashed)
         if count > MAX_LISTED:
             st.caption(f"And {count - MAX_LISTED:,} more: `roundtrip list --trash`.")
 
@@ -61,12 +61,12 @@ def _show_trash_row(trashed: TrashedEntry) -> None:
 
 
 def _entry_label(entry: Entry) -> str:
-    """An artifact by its format and its run, a run by its name; both as where they come from."""
+    """Return the format and the run of an artifact, or the name of a run; marked where it is imported."""
     if not entry.format:
         return mark_imported(entry.run_name or "Unreadable", entry)
-    labels = {one.key: one.label for one in all_formats()}
+    labels = {format_.key: format_.label for format_ in all_formats()}
     run = ""
-    with contextlib.suppress(RoundtripError):  # the run is gone, too
+    with contextlib.suppress(RoundtripError):  # the run is not in the library any more, either
         run = f" · {current_jobs().library.run(entry.run or '').name}"
     return mark_imported(labels.get(entry.format, entry.format) + run, entry)
 
@@ -75,11 +75,9 @@ def _days_left_text(trashed: TrashedEntry) -> str:
     days = current_jobs().config.trash_days
     if trashed.pinned:
         return "pinned"
-    return (
-        f"{pluralize(max(0, round(days - trashed.days_in_trash)), 'day')} left"
-        if days
-        else f"{trashed.days_in_trash:.0f} days here"
-    )
+    if not days:
+        return f"{trashed.days_in_trash:.0f} days here"
+    return f"{pluralize(max(0, round(days - trashed.days_in_trash)), 'day')} left"
 
 
 @st.dialog("Empty the trash?")
@@ -99,29 +97,29 @@ def _confirm_empty_trash() -> None:
 
 
 def restore_entries(ids: list[str]) -> None:
-    """Restore entries; the first that would not come is told of by the page."""
+    """Restore entries up to the first that fails, whose error the page shows."""
     library = current_jobs().library
     try:
         for id_ in ids:
-            if id_ in library.trash_ids():  # a run that came with its artifact is back already
+            if id_ in library.trash_ids():  # a run may have been restored with its artifact
                 library.restore(id_)
     except RoundtripError as error:
         st.session_state[RESTORE_ERROR] = error.to_json()
 
 
 def empty_expired_trash(jobs: Jobs) -> None:
-    """Delete for good what has been in the trash for the days of the settings; what the disk refuses is logged."""
+    """Delete entries that have been in the trash for `trash_days` of the settings; log what fails."""
     if not (days := jobs.config.trash_days):
         return
     try:
-        if gone := jobs.library.empty_trash(days):
-            log.info("Deleted for good after %d days in the trash: %s", days, ", ".join(gone))
+        if deleted := jobs.library.empty_trash(days):
+            log.info("Deleted for good after %d days in the trash: %s", days, ", ".join(deleted))
     except RoundtripError as error:
         log.warning("The trash was not emptied: %s", error)
 
 
 def show_disk_usage() -> None:
-    """How much of the disk is used, by what; looked up when it is opened."""
+    """Show how much disk space is used, and by what; measured when the expander is opened."""
     with st.expander("Space", icon=":material/hard_drive:", key="space", on_change="rerun") as box:
         if box.open:
             with st.spinner("Looking at every file"):
@@ -130,9 +128,5 @@ def show_disk_usage() -> None:
 
 def _show_disk_usage_table(usage: DiskUsage) -> None:
     st.markdown(f"**{format_size(usage.total)}** in all; {format_size(usage.free)} are free on the disk.")
-    st.table(
-        {
-            "": list(DISK_USAGE_LABELS.values()),
-            "Size": [format_size(getattr(usage, name)) for name in DISK_USAGE_LABELS],
-        }
-    )
+    sizes = [format_size(getattr(usage, name)) for name in DISK_USAGE_LABELS]
+    st.table({"": list(DISK_USAGE_LABELS.values()), "Size": sizes})

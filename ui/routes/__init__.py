@@ -1,4 +1,4 @@
-"""The routes beside the pages: whether the server is well, verified and streamed downloads, the graph viewer."""
+"""Routes beside the pages: the health check, verified and streamed downloads, the graph viewer."""
 
 from collections.abc import Awaitable, Callable
 from importlib import import_module
@@ -15,14 +15,14 @@ __all__ = ["MIDDLEWARE", "ROUTES", "download_url", "inputs_url", "kit_url", "rep
 
 
 async def get_health(request: Request) -> Response:
-    """`{"status": "ok", "worker": phase}`: the server answers, and what its worker is at."""
+    """Respond with `{"status": "ok", "worker": phase}`."""
     from ui.session import server_jobs
 
     return JSONResponse({"status": "ok", "worker": server_jobs().worker.state().phase})
 
 
 def _lazy(module: str, function: str) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint whose module is imported at its first request: a server starts, and pages are shown, without."""
+    """Return an endpoint whose module is imported at its first request, so that the server starts faster."""
 
     async def respond(request: Request) -> Response:
         endpoints = await anyio.to_thread.run_sync(import_module, f"ui.routes.{module}")

@@ -1,4 +1,4 @@
-"""What can be taken out of the library: artifacts, proof kits, input sets, reports, tensors; all bytes verified.
+"""Endpoints of downloads: artifacts, proof kits, input sets, reports, tensors; all bytes are verified.
 
 An alias stands for its artifact in the address of a download, a kit or a serving layout.
 """
@@ -32,32 +32,32 @@ Result = TypeVar("Result")
 
 
 async def get_artifacts(request: Request) -> Response:
-    """One artifact as it was written: its only file, or all of its files as a zip; several artifacts as one zip."""
+    """Send one artifact: its only file, or all of its files as a zip; several artifacts as one zip."""
     ids = request.path_params["ids"].split(",")
     return await _send(request, lambda jobs: archive_artifacts(jobs.library, [*map(jobs.library.resolve, ids)]))
 
 
 async def get_proof_kit(request: Request) -> Response:
-    """The proof kit of one artifact."""
+    """Send the proof kit of one artifact."""
     id_ = request.path_params["id"]
     return await _send(request, lambda jobs: build_proof_kit(jobs.library, jobs.library.resolve(id_)))
 
 
 async def get_tf_serving(request: Request) -> Response:
-    """A SavedModel in the layout of TensorFlow Serving."""
+    """Send a SavedModel in the layout of TensorFlow Serving."""
     id_, name, version = (request.path_params[key] for key in ("id", "name", "version"))
     return await _send(request, lambda jobs: build_serving_zip(jobs.library, jobs.library.resolve(id_), name, version))
 
 
 async def get_inputs(request: Request) -> Response:
-    """One input set as an .npz."""
+    """Send one input set as an .npz."""
     id_ = request.path_params["id"]
     name = f"roundtrip-inputs-{id_}.npz"
     return await _send(request, lambda jobs: archive_members(jobs.library, jobs.inputs.verified_members(id_), name))
 
 
 async def get_report(request: Request) -> Response:
-    """A finished comparison as HTML, JSON or CSV; written when it is asked for, sent, and deleted."""
+    """Send a report of a finished comparison as HTML, JSON or CSV, written on request and deleted afterwards."""
     job_id, kind = request.path_params["job"], request.path_params["kind"]
     tolerances = request.query_params.getlist("tolerance")
     try:
@@ -69,9 +69,9 @@ async def get_report(request: Request) -> Response:
 
 
 async def get_tensor(request: Request) -> Response:
-    """One tensor as an NPY file, streamed from the child that read it: none of it is held here.
+    """Send one tensor as an NPY file, streamed from the child that reads it.
 
-    `?key=` says which tensor; `?scaled=1` asks for the numbers that a quantised one stands for.
+    `?key=` names the tensor; `?scaled=1` asks for the numbers that a quantised tensor stands for.
     """
     id_, key = request.path_params["artifact"], request.query_params.get("key", "")
     scaled = request.query_params.get("scaled") == "1"
@@ -83,7 +83,7 @@ async def get_tensor(request: Request) -> Response:
     headers = {
         "Content-Length": str(tensor.length),
         "Content-Disposition": f'attachment; filename="{id_}-{name}.npy"',
-        "Cache-Control": "private, no-store",  # asked for anew every time, and for who asks alone
+        "Cache-Control": "private, no-store",  # requested anew every time, by this user alone
     }
     if request.method == "HEAD":
         tensor.close()
@@ -92,12 +92,12 @@ async def get_tensor(request: Request) -> Response:
 
 
 def error_response(error: RoundtripError) -> Response:
-    """A refusal as a sentence of plain text."""
+    """Return an error as a sentence of plain text, with its status."""
     return PlainTextResponse(str(error), status_code=ERROR_STATUS.get(type(error), 400))
 
 
 async def _in_thread(action: Callable[[Jobs], Result]) -> Result:
-    """The result of an action of the current user, in a thread: it reads the disk."""
+    """Run an action of the current user in a thread, because it reads the disk, and return its result."""
     return await anyio.to_thread.run_sync(lambda: action(current_jobs()))
 
 
@@ -109,7 +109,7 @@ async def _send(request: Request, pack: Callable[[Jobs], StreamedArchive]) -> Re
 
 
 def _write_report_file(jobs: Jobs, job_id: str, kind: str, tolerances: list[str]) -> tuple[Path, contextlib.ExitStack]:
-    """The report's file, and the stack that deletes it: when closed, or when nothing refers to it any more."""
+    """Write a report; return its file, and the stack that deletes it when closed or garbage-collected."""
     job = jobs.job_store.read(job_id)
     with contextlib.ExitStack() as stack:
         path = stack.enter_context(jobs.library.staging()) / f"report.{kind}"

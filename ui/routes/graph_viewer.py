@@ -1,9 +1,9 @@
-"""The graph viewer netron, served from here, patched and sandboxed: it asks for nothing outside of this machine.
+"""Graph viewer netron, served by this server, patched and sandboxed: it requests nothing outside of this machine.
 
-Its package brings a page that would send usage figures, ask where the visitor is, ask for consent, and refuse to work
-half a year after its release. All of that is cut out of what is served. Beside that, the response's policy lets the
-page speak to this server alone, and gives it an origin of its own: what an untrusted file might make it do reaches
-neither our pages nor their cookies. Such a page has no cookie either, so its addresses hold a secret of this process.
+Its package has a page that would send usage figures, look up the visitor's location, ask for consent, and refuse to
+work half a year after its release. All of that is removed from what is served. The response's security policy also
+restricts the page to this server, and gives it an origin of its own: whatever an untrusted file makes it do reaches
+neither our pages nor their cookies. The page has no cookie of ours either, so its addresses hold a secret token.
 """
 
 import hashlib
@@ -37,14 +37,14 @@ VIEWER_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "cross-origin",  # its own origin is nobody's, so not ours
+    "Cross-Origin-Resource-Policy": "cross-origin",  # its origin is opaque, so it is not ours
     "Access-Control-Allow-Origin": "null",
     "Cache-Control": "no-store",
 }
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".png": "image/png"}
 ASSET_NAME = re.compile(r"[a-z0-9_-]+\.(js|css|json|png|ico)")
 
-# What is cut out of the viewer, file by file; a release in which one of these is not found is not served.
+# Replacements in the viewer's files; a release in which one of these texts is not found is not served.
 SCRIPT_PATCHES: dict[str, tuple[tuple[str, str], ...]] = {
     "browser.js": (
         ("await age();", ""),
@@ -53,7 +53,7 @@ SCRIPT_PATCHES: dict[str, tuple[tuple[str, str], ...]] = {
         ("await capabilities();", ""),
         ("window.location = url;", ""),
         ("'https://ipinfo.io/json'", "''"),
-        # A page without an origin may start no worker from an address; it may from the very text.
+        # A page with an opaque origin may not start a worker from an address, but may from a blob.
         ("`${id}.js`, { type: 'module' });", "URL.createObjectURL(new Blob([browser.layout])));"),
         ("const browser = {};", "const browser = {{ layout: {worker} }};"),
     ),
@@ -68,7 +68,7 @@ PAGE_PATCHES = (
 )
 
 
-# The file of an artifact that the viewer is given is the first that fits; it fetches others beside it by itself.
+# The viewer is given the first file of an artifact with one of these endings; it fetches others beside it by itself.
 DRAWABLE_ENDINGS = ("saved_model.pb", ".keras", "config.json", ".weights.h5", ".h5", ".tflite", ".onnx", ".xml")
 FALLBACK_ENDINGS = (".safetensors", ".pb", "architecture.json", ".index")
 NOT_DRAWABLE_REASONS = {
@@ -78,7 +78,7 @@ NOT_DRAWABLE_REASONS = {
 
 
 def choose_graph_file(format_key: str, paths: list[str]) -> str | None:
-    """Which file of an artifact the viewer is given; None where it can do nothing with any of them."""
+    """Return the file of an artifact that the viewer is given; None where it can draw none of them."""
     if format_key in NOT_DRAWABLE_REASONS:
         return None
     endings = (*DRAWABLE_ENDINGS, *FALLBACK_ENDINGS)
@@ -86,7 +86,7 @@ def choose_graph_file(format_key: str, paths: list[str]) -> str | None:
 
 
 def graph_token(artifact_id: str) -> str:
-    """The secret part of an artifact's addresses: another one in each process, and for each user and sign-in.
+    """Return the secret part of an artifact's addresses, which differs by process, user and sign-in.
 
     It names the user because the frame has no cookie.
     """
@@ -100,7 +100,7 @@ def _sign_token(artifact_id: str, user_part: str) -> str:
 
 
 def _user_from_token(artifact_id: str, token: str) -> SignedInUser | None:
-    """The user that a token names, if any. Raises UnknownName for a token that is not ours."""
+    """Return the user that a token names, if any. Raises UnknownName for a token that this process did not sign."""
     _, _, user_part = token.partition(".")
     if not hmac.compare_digest(token.encode(), _sign_token(artifact_id, user_part).encode()):
         raise UnknownName("There is nothing at this address.")
@@ -116,33 +116,33 @@ def _netron_folder() -> Path | None:
 
 @cache
 def read_viewer_asset(name: str) -> bytes:
-    """A file of the viewer as it is served. Raises UnknownName for one that it has not, and for an unknown release."""
+    """Return a file of the viewer, patched. Raises UnknownName for a missing file, and for an unknown release."""
     folder = _netron_folder()
     path = folder / name if folder and ASSET_NAME.fullmatch(name) else None
     if path is None or not path.is_file():
         raise UnknownName("The viewer has no such file.", received=name, cure="Install what requirements.txt names.")
     content = path.read_text(encoding="utf-8") if path.suffix == ".js" else ""
-    for before, after in SCRIPT_PATCHES.get(name, ()):
-        if before not in content:
+    for old, new in SCRIPT_PATCHES.get(name, ()):
+        if old not in content:
             raise UnknownName("This release of the viewer is not known here.", cure="Install the pinned netron.")
-        content = content.replace(before, after.format(worker=_worker_script()) if "{worker}" in after else after)
+        content = content.replace(old, new.format(worker=_worker_script()) if "{worker}" in new else new)
     return content.encode() or path.read_bytes()
 
 
 def _worker_script() -> str:
-    """The program that lays a graph out, as a string literal in JavaScript."""
+    """Return the worker that computes the layout of a graph, as a string literal in JavaScript."""
     return json.dumps((read_viewer_asset("dagre.js") + read_viewer_asset("worker.js")).decode())
 
 
 def render_viewer_page(file_path: str) -> bytes:
-    """The viewer's page, told which file of the artifact to draw. Raises UnknownName where netron is not installed."""
+    """Return the viewer's page for a file of the artifact. Raises UnknownName where netron is not installed."""
     folder = _netron_folder()
     if folder is None:
         cure = "pip install netron, as requirements.txt names it."
         raise UnknownName("The graph viewer is not installed.", cure=cure)
     text = (folder / "index.html").read_text(encoding="utf-8")
-    for pattern, after in PAGE_PATCHES:
-        text = re.sub(pattern, after, text)
+    for pattern, replacement in PAGE_PATCHES:
+        text = re.sub(pattern, replacement, text)
     path = escape(file_path)
     facts = {"type": "Roundtrip", "version": "0.0.0", "file": f"/files/{path}", "identifier": path}
     tags = "".join(f'<meta name="{name}" content="{content}">' for name, content in facts.items())
@@ -150,7 +150,7 @@ def render_viewer_page(file_path: str) -> bytes:
 
 
 async def get_graph_viewer(request: Request) -> Response:
-    """The page, a file of the viewer, or a file of the artifact: the very bytes that were verified."""
+    """Send the viewer's page, a file of the viewer, or a verified file of the artifact."""
     artifact_id, token, path = (request.path_params[key] for key in ("artifact", "token", "path"))
     try:
         with acting_as(_user_from_token(artifact_id, token)):

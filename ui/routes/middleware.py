@@ -14,7 +14,7 @@ from ui.auth import SignedInUser, acting_as, is_sign_in_required, user_from_cook
 from ui.routes.urls import base_path
 from ui.streamlit_internals import SESSION_FILE_PATHS, is_host_allowed
 
-# What a browser must not do with any response of ours; a response that sets one of these itself knows better.
+# Restrictions for browsers on every response, unless it sets one of these headers itself.
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
@@ -25,10 +25,10 @@ LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 class AccessMiddleware:
-    """Answers under the server's own names alone, and has routes act as the user whom the cookie names.
+    """Refuses foreign host names, and makes routes act as the user that the cookie names.
 
-    Streamlit itself checks `server.allowedHosts` for its socket alone: another site could have its name point to this
-    machine. Files of sessions are for signed-in users.
+    Streamlit itself checks `server.allowedHosts` only for its socket: another site could have its name point to this
+    machine. Files of sessions are for signed-in users only.
     """
 
     def __init__(self, app: ASGIApp):
@@ -58,7 +58,7 @@ class AccessMiddleware:
 
 
 def _is_from_other_local_server(headers: Headers) -> bool:
-    """Whether the request comes from a page of another server on this machine, which Streamlit would let in."""
+    """Whether a request comes from a page of another server on this machine, which Streamlit would allow."""
     origin = urlsplit(headers.get("origin", ""))
     return origin.hostname in LOOPBACK_HOSTS and origin.netloc != headers.get("host")
 
@@ -81,13 +81,13 @@ def _add_security_headers(send: Send) -> Send:
     return add
 
 
-# Streamlit's page looks for its server below the path of the page first, which fails loudly on every deep link. With
-# this script it looks once, in the right place.
+# Streamlit's page looks for its server below the page's own path first, which fails loudly on every deep link. With
+# this script it looks in the right place at once.
 BASE_URL_SCRIPT = b"<script>window.__streamlit = {BACKEND_BASE_URL: location.origin + %s}</script>"
 
 
 class BaseUrlMiddleware:
-    """Puts the server's own address into the HTML of the app, and touches nothing else."""
+    """Inserts the server's own address into the HTML of the app, and changes no other response."""
 
     def __init__(self, app: ASGIApp):
         self._app = app
@@ -110,7 +110,7 @@ class BaseUrlMiddleware:
                 await send(first)
             await send(message)
 
-        # Without accept-encoding the response is not compressed, and can be added to.
+        # Without accept-encoding the response is not compressed, and the script can be inserted.
         headers = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
         await self._app({**scope, "headers": headers}, receive, insert)
 

@@ -1,4 +1,4 @@
-"""An archive over HTTP: whole, a range of it, or nothing but its headers; streamed from the disk."""
+"""Responses with an archive: whole, a range of it, or only its headers; streamed from the disk."""
 
 import re
 import unicodedata
@@ -25,7 +25,7 @@ class HttpRange(NamedTuple):
 
 
 class ArchiveResponse(StreamingResponse):
-    """An archive, or a range of it; the archive is closed whatever becomes of the visitor."""
+    """An archive or a range of it; the archive is closed even if the connection breaks."""
 
     def __init__(
         self, archive: StreamedArchive, byte_range: HttpRange, status: int, headers: dict[str, str], headers_only: bool
@@ -42,9 +42,9 @@ class ArchiveResponse(StreamingResponse):
 
 
 def send_archive(request: Request, archive: StreamedArchive) -> Response:
-    """Respond to a request for an archive: 200, 206 for a range, 304 where it is known, 416 for a range outside of it.
+    """Respond to a request for an archive: 200, 206 for a range, 304 if unchanged, 416 for a range outside of it.
 
-    Several ranges at once, and what is no range, give the whole, as RFC 9110 allows.
+    Several ranges at once, or an invalid range, give the whole archive, as RFC 9110 allows.
     """
     tag, size = f'"{archive.etag}"', archive.bytes
     headers = _response_headers(archive, tag)
@@ -65,8 +65,8 @@ def _response_headers(archive: StreamedArchive, tag: str) -> dict[str, str]:
     return {
         "Accept-Ranges": "bytes",
         "ETag": tag,
-        # Revalidated every time: it may have been removed or damaged since. Compressed on the way it would have another
-        # length and no ranges.
+        # Revalidated every time: it may have been removed or damaged since. A proxy that compressed it would change its
+        # length and break ranges.
         "Cache-Control": "private, no-cache, no-transform",
         "Content-Encoding": "identity",
         "Content-Disposition": content_disposition(archive.name),
@@ -79,7 +79,7 @@ def _parse_etags(text: str) -> list[str]:
 
 
 def _parse_range(request: Request, tag: str, size: int) -> HttpRange | None:
-    """The range that is asked for, of the very bytes that the visitor began with (If-Range); None for the whole."""
+    """Return the requested range; None for the whole, also where the archive has changed since (If-Range)."""
     match = RANGE_HEADER.fullmatch(request.headers.get("range", "").replace(" ", ""))
     if not match or request.headers.get("if-range", tag) != tag:
         return None
@@ -92,9 +92,9 @@ def _parse_range(request: Request, tag: str, size: int) -> HttpRange | None:
 
 
 def content_disposition(name: str) -> str:
-    """The header with which any name reaches a disk as a file name.
+    """Return the header that has a browser store a download under a name.
 
-    Nothing in it ends the header, names a folder or turns the direction of writing.
+    Characters that would end the header, name a folder or change the direction of writing are replaced.
     """
     safe = "".join("_" if char in '/\\"' or unicodedata.category(char)[0] == "C" else char for char in name)
     safe = safe[-MAX_FILE_NAME_LENGTH:].lstrip(". ") or "download"
@@ -104,7 +104,7 @@ def content_disposition(name: str) -> str:
 
 
 async def _read_chunks(archive: StreamedArchive, byte_range: HttpRange) -> AsyncIterator[bytes]:
-    """Read by a thread, a chunk at a time, when the one before it is sent."""
+    """Yield chunks, each read in a thread after the previous one was sent."""
     chunks = archive.read(*byte_range)
     while (chunk := await anyio.to_thread.run_sync(next, chunks, None)) is not None:
         yield chunk

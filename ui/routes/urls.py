@@ -1,4 +1,4 @@
-"""The addresses of the routes, below the path at which the app is served."""
+"""URLs of the routes, below the path at which the app is served."""
 
 import os
 from collections.abc import Mapping
@@ -12,44 +12,44 @@ if TYPE_CHECKING:
 
 
 def base_path() -> str:
-    """The path at which the app is served, such as "/roundtrip"; empty for the root."""
+    """Return the path at which the app is served, such as "/roundtrip"; empty for the root."""
     path = os.environ.get("STREAMLIT_SERVER_BASE_URL_PATH", "").strip("/")
     return f"/{path}" if path else ""
 
 
 def download_url(ids: list[str]) -> str:
-    """The address of a download."""
+    """Return the URL of a download."""
     return _build_url(f"download/{','.join(ids)}")
 
 
 def kit_url(artifact: str) -> str:
-    """The address of an artifact's proof kit."""
+    """Return the URL of an artifact's proof kit."""
     return _build_url(f"kit/{artifact}.zip")
 
 
 def serving_url(artifact: str, name: str, version: int) -> str:
-    """The address of a SavedModel in the layout of TensorFlow Serving, under a name that it takes."""
+    """Return the URL of a SavedModel in the layout of TensorFlow Serving, under a name that it takes."""
     return _build_url(f"serving/{artifact}/{quote(name, safe='')}/{version}.zip")
 
 
 def inputs_url(id_: str) -> str:
-    """The address of an input set as an .npz."""
+    """Return the URL of an input set as an .npz."""
     return _build_url(f"inputs/{id_}.npz")
 
 
 def report_url(job_id: str, kind: str, tolerances: Mapping[str, "Tolerance"]) -> str:
-    """The address of a comparison's report, with these tolerances by output."""
+    """Return the URL of a comparison's report, with these tolerances by output."""
     texts = [f"{output}={format_exact(limit.atol)},{format_exact(limit.rtol)}" for output, limit in tolerances.items()]
     return _build_url(f"report/{job_id}.{kind}", {"tolerance": texts} if texts else {})
 
 
 def tensor_url(artifact: str, key: str, scaled: bool = False) -> str:
-    """The address of one tensor as an NPY file; with `scaled`, of the numbers that a quantised one stands for."""
+    """Return the URL of one tensor as an NPY file; with `scaled`, of the numbers that a quantised one stands for."""
     return _build_url(f"tensor/{artifact}.npy", {"key": key} | ({"scaled": "1"} if scaled else {}))
 
 
 def graph_viewer_url(artifact: str, token: str) -> str:
-    """The address of the page that draws an artifact, with the token of `ui.routes.graph_viewer.graph_token`."""
+    """Return the URL of the page that draws an artifact, with the token of `ui.routes.graph_viewer.graph_token`."""
     return _build_url(f"graph/{artifact}/{token}/")
 
 
