@@ -77,7 +77,10 @@ class InputSet(Record):
     @property
     def specs(self) -> list[InputSpec]:
         """The inputs as a model would describe them."""
-        return [{"name": one["name"], "dtype": one["dtype"], "shape": [None, *one["shape"]]} for one in self.columns]
+        return [
+            {"name": column["name"], "dtype": column["dtype"], "shape": [None, *column["shape"]]}
+            for column in self.columns
+        ]
 
     def members(self) -> dict[str, str]:
         """Return for each array its name with its role ("input:pixels"), and the file that holds it."""

@@ -90,7 +90,8 @@ class InputOptions:
 
     def require_fit(self, input_set: InputSet) -> None:
         """Raise InputError when a set is not for these models."""
-        InputFitter([SourceArray(one["name"], None, tuple(one["shape"])) for one in input_set.columns], self.specs)
+        arrays = [SourceArray(column["name"], None, tuple(column["shape"])) for column in input_set.columns]
+        InputFitter(arrays, self.specs)
 
     def range_notes(self, inputs: Arrays) -> list[str]:
         """Return a note on each input whose numbers go far beyond those in the run's data."""

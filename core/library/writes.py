@@ -209,7 +209,7 @@ class TrashMixin(LibraryBase):
 
     def remove_all(self, ids: Iterable[str]) -> list[str]:
         """As `remove`, many at once: either all of them may go, or none does."""
-        removed = list(dict.fromkeys(one for id_ in ids for one in self._ids_with_artifacts(id_)))
+        removed = list(dict.fromkeys(entry for id_ in ids for entry in self._ids_with_artifacts(id_)))
         with self._write_lock():
             for id_ in removed:
                 self._require_removable(id_)
