@@ -40,7 +40,7 @@ _NOT_COMPARED = cast(LayerStep, dict.fromkeys(("partner", "op", *_METRICS)) | {"
 
 
 def new_step(tensor: Activation) -> LayerStep:
-    """The step of a layer without a partner."""
+    """Return the step of a layer without a partner."""
     shape = None if tensor.shape is None else [None, *tensor.shape[1:]]
     words = "It has no tensor of its own in the other copy: fused with a neighbour, or missing."
     return _NOT_COMPARED | {"layer": tensor.name, "class": tensor.op, "shape": shape, "words": words}

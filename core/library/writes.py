@@ -230,7 +230,7 @@ class TrashMixin(LibraryBase):
         return [*copies, id_]
 
     def _require_removable(self, id_: str) -> None:
-        """Raises InputError, and UnreadableRecord where nobody can tell."""
+        """Raise InputError for what is pinned or has an alias, UnreadableRecord where that cannot be read."""
         aliases = [alias for alias, target in read_aliases(self.home).items() if target == id_]
         if aliases:
             raise InputError(
