@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.measure import Row
 
-# Module and function of each benchmark; imported one by one, so that none carries the weight of another's imports.
+# Module and function of each benchmark; each is imported when it runs, without the imports of the others.
 BENCHMARKS = {
     "reload": "benchmarks.reload:measure",
     "sandbox": "benchmarks.sandbox:measure",
@@ -38,14 +38,14 @@ HEADER = ("what", "ours: median (least–most)", "beside it", "result", "must re
 
 
 def main() -> int:
-    """Exit status 0 unless a benchmark itself broke."""
+    """Run the chosen benchmarks; returns 0 unless one of them raised an error."""
     options = _options()
     rows: dict[str, list[Row]] = {}
     for name in options.only or BENCHMARKS:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
         try:
             rows[name] = _benchmark(name)()
-        except Exception:  # noqa: BLE001  the others still have something to say
+        except Exception:  # noqa: BLE001  the other benchmarks still run
             traceback.print_exc()
     print(_table([row for results in rows.values() for row in results]))
     if options.json:
@@ -77,8 +77,8 @@ def _table(rows: list[Row]) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     beside = f"{row.beside.text(row.unit)}: {row.against}" if row.beside else ""
-    what = f"{row.what} ({row.note})" if row.note else row.what
-    return what, row.ours.text(row.unit), beside, row.value_text, row.target_text, row.met_text
+    label = f"{row.what} ({row.note})" if row.note else row.what
+    return label, row.ours.text(row.unit), beside, row.value_text, row.target_text, row.met_text
 
 
 if __name__ == "__main__":

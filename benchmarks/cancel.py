@@ -1,4 +1,4 @@
-"""How long a training goes on after somebody pressed Cancel."""
+"""Time from a cancellation until the training has stopped."""
 
 import time
 
@@ -13,7 +13,7 @@ EPOCHS = 500  # far more than are reached before the cancel
 
 
 def measure() -> list[Row]:
-    """One row: from asking for the cancel until the child is gone and the job says so."""
+    """One row: from the request to cancel until the child has ended and the job is no longer active."""
     with house() as jobs:
         values = tuple(_cancel_once(jobs) for _ in range(REPEATS))
     return [Row("Cancel pressed to training stopped", Sample(values), at_most=1.0)]
@@ -31,6 +31,6 @@ def _cancel_once(jobs: Jobs) -> float:
 
 
 def busiest_child() -> psutil.Process:
-    """The process under the warm process that has computed most: the one that trains."""
+    """Return the child of the warm process with the most user CPU time: the one that trains."""
     (warm,) = psutil.Process().children()
     return max(warm.children(), key=lambda process: process.cpu_times().user)

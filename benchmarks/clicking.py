@@ -1,28 +1,28 @@
-"""A session in a browser of its own: a visitor whose page itself takes the time from a click to the answer."""
+"""A session in a browser of its own, whose page itself measures the time from a click to the answer."""
 
 from playwright.async_api import Browser, Page, expect
 
 from benchmarks.serving import WAIT
 
-# From the moment at which the search changes until the page says how many artifacts fit it and its script has ended.
-# The page itself looks, and only when it changes: asked from outside again and again, it would paint later.
+# From the change of the search until the page shows how many artifacts fit and its script has ended. An observer in the
+# page waits for its changes: polling from outside would delay its painting.
 ARM = """() => {
-    const said = () => {
-        for (const one of document.querySelectorAll('[data-testid=stCaptionContainer]')) {
-            const found = one.textContent.match(/^([0-9,]+) artifacts?\\b/);
-            if (found) return found[1];
+    const count = () => {
+        for (const caption of document.querySelectorAll('[data-testid=stCaptionContainer]')) {
+            const match = caption.textContent.match(/^([0-9,]+) artifacts?\\b/);
+            if (match) return match[1];
         }
     };
-    const before = said();
+    const before = count();
     window.answered = new Promise(done => {
         let started = null;
         document.addEventListener('input', () => { started ??= performance.now(); }, { capture: true, once: true });
         const watch = new MutationObserver(() => {
             const app = document.querySelector('[data-testid=stApp]');
             if (started === null || app.dataset.testScriptState !== 'notRunning') return;
-            if ([before, undefined].includes(said())) return;
+            if ([before, undefined].includes(count())) return;
             watch.disconnect();
-            done([(performance.now() - started) / 1000, Number(said())]);
+            done([(performance.now() - started) / 1000, Number(count())]);
         });
         watch.observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
     });
@@ -44,7 +44,7 @@ async def rested(page: Page) -> None:
 
 
 async def search(page: Page, words: str) -> tuple[float, int]:
-    """Type a search: seconds until the page has painted the answer, and how many artifacts it says fit."""
+    """Type a search; returns seconds until the page shows the result, and how many artifacts it says fit."""
     await page.evaluate(ARM)
     await page.get_by_role("searchbox", name="Search").fill(words)
     await page.keyboard.press("Enter")

@@ -1,4 +1,4 @@
-"""What it costs that an artifact is kept whole or not at all: our commit on top of Keras' own save."""
+"""The cost of an atomic commit: saving an artifact into the library, beside Keras' own save."""
 
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,10 @@ def measure() -> list[Row]:
     with house() as jobs:
         model = _big_model()
         left, raw = in_turn(
-            REPEATS, lambda: _kept(jobs.library, model), lambda: _raw(jobs.library.home / "raw.keras", model)
+            REPEATS, lambda: _save(jobs.library, model), lambda: _raw(jobs.library.home / "raw.keras", model)
         )
-    what = f"an {4 * model.count_params() / 1e6:.0f} MB Keras model saved into the library"
-    return [Row(what, left, raw, "model.save + fsync", at_most=1.3)]
+    label = f"an {4 * model.count_params() / 1e6:.0f} MB Keras model saved into the library"
+    return [Row(label, left, raw, "model.save + fsync", at_most=1.3)]
 
 
 def _big_model() -> Any:
@@ -34,7 +34,7 @@ def _big_model() -> Any:
     return keras.Sequential([keras.Input((WIDTH,)), *layers])
 
 
-def _kept(library: Library, model: Any) -> float:
+def _save(library: Library, model: Any) -> float:
     evidence = Evidence(without_code=ReloadOutcome(verdict=Verdict.DIFFERENT))
 
     def keep() -> str:

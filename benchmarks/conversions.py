@@ -13,7 +13,7 @@ from core.settings import PROJECT
 
 REPEATS = 3
 
-# What somebody would write instead: rebuild once, convert one after another, and no look at what came out.
+# What a user would write instead: rebuild once, convert one after another, and verify nothing.
 RAW = """
 import json, sys, tempfile
 from pathlib import Path
@@ -40,8 +40,8 @@ def measure() -> list[Row]:
         run = jobs.library.run(jobs.wait(jobs.train("digits-mlp", epochs=3).id).result["run"])
         keys = [format_.key for format_ in all_formats() if not format_.refusal_reason(run.kind)]
         left, raw = in_turn(REPEATS, lambda: _one_click(jobs, run, keys), lambda: _raw(jobs, run, keys))
-    what = f"digits-mlp saved in {len(keys)} formats and verified, with one click"
-    return [Row(what, left, raw, "the raw conversions alone, one after another", at_most=1.0)]
+    label = f"digits-mlp saved in {len(keys)} formats and verified, with one click"
+    return [Row(label, left, raw, "the raw conversions alone, one after another", at_most=1.0)]
 
 
 def _one_click(jobs: Jobs, run: Run, keys: list[str]) -> float:
@@ -53,7 +53,6 @@ def _one_click(jobs: Jobs, run: Run, keys: list[str]) -> float:
 
 
 def _raw(jobs: Jobs, run: Run, keys: list[str]) -> float:
-
     snapshot = str(jobs.library.snapshot(run.id))
     command = [sys.executable, "-c", RAW, json.dumps(run.code_source), ",".join(keys), snapshot]
     output = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout

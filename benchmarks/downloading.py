@@ -1,4 +1,4 @@
-"""What a download of 1 GB costs the server in memory, and how soon its first byte comes."""
+"""Memory of the server during a download of 1 GB, and the time to its first byte."""
 
 import os
 import tempfile
@@ -22,8 +22,8 @@ BLOCK = 4 * 2**20
 REPEATS = 3
 
 
-class Got(NamedTuple):
-    """Memory that the server grew by at most, in MiB; seconds to the first byte; seconds in all."""
+class Download(NamedTuple):
+    """Growth of the server's memory at its peak, in MiB; seconds to the first byte; seconds in all."""
 
     grown: float
     first: float
@@ -31,29 +31,29 @@ class Got(NamedTuple):
 
 
 def measure() -> list[Row]:
-    """The file itself, and a zip of it and a small one, each after a small download that loads what downloads need."""
+    """A single file and a zip of two, after a small download that imports the modules of downloads."""
     with tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as folder:
         library = Library(Path(folder) / "store")
-        small, large = _kept(library, 1000), _kept(library, GIGABYTE)
+        small, large = _add_artifact(library, 1000), _add_artifact(library, GIGABYTE)
         with ours(library.home) as server:
             _download(server, [small])
-            item = [_download(server, [large]) for _ in range(REPEATS)]
+            single = [_download(server, [large]) for _ in range(REPEATS)]
             packed = [_download(server, [small, large]) for _ in range(REPEATS)]
     return [
-        Row("server memory grown by a download of 1 GB", _sample(item, "grown"), unit="MiB", at_most=16),
+        Row("server memory grown by a download of 1 GB", _sample(single, "grown"), unit="MiB", at_most=16),
         Row("server memory grown by a zip of 1 GB", _sample(packed, "grown"), unit="MiB", at_most=16),
-        Row("first byte of 1 GB, every byte hashed before", Sample((item[0].first,))),
-        Row("first byte of 1 GB, its hash known", Sample(tuple(got.first for got in item[1:]))),
-        Row("download of 1 GB", _sample(item, "whole")),
+        Row("first byte of 1 GB, every byte hashed before", Sample((single[0].first,))),
+        Row("first byte of 1 GB, its hash known", Sample(tuple(download.first for download in single[1:]))),
+        Row("download of 1 GB", _sample(single, "whole")),
     ]
 
 
-def _sample(found: list[Got], field: str) -> Sample:
-    return Sample(tuple(getattr(item, field) for item in found))
+def _sample(downloads: list[Download], field: str) -> Sample:
+    return Sample(tuple(getattr(download, field) for download in downloads))
 
 
-def _kept(library: Library, size: int) -> str:
-    """An artifact of one file of that size: a block of random bytes, over and over; saved a while ago."""
+def _add_artifact(library: Library, size: int) -> str:
+    """Add an artifact of one file of `size` bytes, a repeated random block dated a minute back; returns its id."""
     block = os.urandom(min(size, BLOCK))
     with library.staging() as staged:
         (staged / "files").mkdir()
@@ -66,7 +66,7 @@ def _kept(library: Library, size: int) -> str:
         return library.commit_artifact(staged, "r0000000000", evidence, format="keras", seconds=0.0).id
 
 
-def _download(server: Server, ids: list[str]) -> Got:
+def _download(server: Server, ids: list[str]) -> Download:
     process = psutil.Process(server.process.pid)
     before, most, started = process.memory_info().rss, 0, time.perf_counter()
     with urllib.request.urlopen(server.url + download_url(ids)) as reply:
@@ -74,4 +74,4 @@ def _download(server: Server, ids: list[str]) -> Got:
         first = time.perf_counter() - started
         while reply.read(BLOCK):
             most = max(most, process.memory_info().rss)
-    return Got((max(most, before) - before) / 2**20, first, time.perf_counter() - started)
+    return Download((max(most, before) - before) / 2**20, first, time.perf_counter() - started)

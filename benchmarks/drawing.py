@@ -1,4 +1,4 @@
-"""A drawn digit, answered by ten loaded copies: from the end of a stroke until the bars are redrawn."""
+"""A drawn digit predicted by ten loaded copies: from the end of a stroke until the bars are redrawn."""
 
 import statistics
 import time
@@ -28,7 +28,7 @@ SETTLED = 2500  # milliseconds after a stroke in which its last redrawing is loo
 # The time from the last pointerup until the bars last changed, in milliseconds.
 WATCH = """milliseconds => new Promise(done => {
     const bars = () => [...document.querySelectorAll('[class*=st-key-panel-bars] .point path')]
-        .map(one => one.getAttribute('d')).join();
+        .map(path => path.getAttribute('d')).join();
     let seen = bars(), last = null;
     const began = performance.now();
     const look = () => {
@@ -43,7 +43,7 @@ NOTE_LIFTING = "window.addEventListener('pointerup', () => { window.lifted = per
 
 
 def measure() -> list[Row]:
-    """Two rows: seen in the browser, and the share of it that is spent on asking the children."""
+    """Two rows: the time seen in the browser, and the part of it that the children need to predict."""
     with chromium() as browser, house() as jobs:
         run = trained(jobs, epochs=5)
         ids = saved(jobs, run, *FORMATS)
@@ -88,7 +88,7 @@ def _draw(page: Page, address: str) -> Sample:
 
 
 def _stroke(page: Page, box: dict[str, float], turn: int) -> float | None:
-    """One stroke from the top to the bottom, each a little further to the right, and how long its bars took."""
+    """Draw a stroke downward, further right each turn; returns milliseconds until its bars were last redrawn."""
     x = box["x"] + box["width"] * (0.3 + 0.03 * turn)
     page.mouse.move(x, box["y"] + box["height"] * 0.2)
     page.mouse.down()

@@ -1,4 +1,4 @@
-"""A library, a worker and jobs of a benchmark's own, in a folder that is gone afterwards."""
+"""A library, a worker and jobs for a benchmark, in a temporary folder."""
 
 import contextlib
 import tempfile
@@ -25,7 +25,7 @@ def house() -> Iterator[Jobs]:
 
 
 def finished(jobs: Jobs, job: Job) -> Job:
-    """The job at its end. Raises RuntimeError when that is no good one."""
+    """Wait for a job, and return it. Raises RuntimeError unless it ended as done."""
     end = jobs.wait(job.id)
     if end.state != "done":
         raise RuntimeError(f"The job {end.kind} ended as {end.state}: {end.error}")
@@ -33,11 +33,11 @@ def finished(jobs: Jobs, job: Job) -> Job:
 
 
 def trained(jobs: Jobs, demo: str = "digits-mlp", epochs: int = 2) -> str:
-    """The id of a run of the demo."""
+    """Train a demo; returns the id of the run."""
     return finished(jobs, jobs.train(demo, epochs=epochs)).result["run"]
 
 
 def saved(jobs: Jobs, run: str, *formats: str) -> list[str]:
-    """The ids of a run's artifacts, one for each format."""
+    """Save a run; returns the ids of its artifacts, one for each format."""
     rows = finished(jobs, jobs.save(run, formats)).result["rows"]
     return [rows[key]["artifact"] for key in formats]

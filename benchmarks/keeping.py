@@ -1,4 +1,4 @@
-"""How the library finds and keeps: as it grows, made anew, and beside MLflow's registry."""
+"""Searching and storing: as the library grows, its catalog rebuilt, and beside MLflow's registry."""
 
 import atexit
 import shutil
@@ -19,7 +19,7 @@ from core.library.storage import delete_folder
 
 MANY, FEW, REBUILT, VERSIONS = 100_000, 100, 10_000, 2_000
 REPEATS = 101
-# What a person asks for; together with the look whether the folders changed, which comes before each.
+# Searches as a person makes them; each first checks whether the folders changed, which is measured too.
 ASKED = {
     "all, newest first": Query(),
     "one format, largest first": Query(formats=("keras",), sort="bytes"),
@@ -34,7 +34,7 @@ ASKED = {
 
 
 def measure_pages() -> list[Row]:
-    """First pages out of many artifacts and out of few, each library held in step with its folders."""
+    """First pages out of many artifacts and out of few, each catalog in step with its folders."""
     with tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as folder:
         few = _listed(Path(folder), FEW)
         return [_page(_many(), few, words, query) for words, query in ASKED.items()]
@@ -42,13 +42,13 @@ def measure_pages() -> list[Row]:
 
 def _page(many: Library, few: Library, words: str, query: Query) -> Row:
     left, right = in_turn(REPEATS, _asking(many, query), _asking(few, query))
-    what = f"first page of 50 out of {MANY:,}: {words}"
-    return Row(what, _in_ms(left), _in_ms(right), f"out of {FEW}", unit="ms", at_most=3)
+    label = f"first page of 50 out of {MANY:,}: {words}"
+    return Row(label, _in_ms(left), _in_ms(right), f"out of {FEW}", unit="ms", at_most=3)
 
 
 @cache
 def _many() -> Library:
-    """Made once for all of a run: it takes minutes."""
+    """Make the large library once for all benchmarks: it takes minutes."""
     folder = tempfile.mkdtemp(prefix="roundtrip-bench-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return _listed(Path(folder), MANY)
@@ -72,7 +72,7 @@ def _in_ms(sample: Sample) -> Sample:
 
 
 def measure_rebuild() -> list[Row]:
-    """The catalog made anew from records that lie on the disk."""
+    """A rebuild of the catalog from the records on the disk."""
     with tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as folder:
         library = _listed(Path(folder), REBUILT)
         took = Sample(tuple(seconds(library.rebuild_catalog) for _ in range(3)))
@@ -81,28 +81,28 @@ def measure_rebuild() -> list[Row]:
 
 def measure_registry() -> list[Row]:
     """The same search, and the registration of the same model, in MLflow with its own environment and SQLite."""
-    with registry(VERSIONS) as right:
-        return [_search(_many(), right), _registration(right)]
+    with registry(VERSIONS) as mlflow:
+        return [_search(_many(), mlflow), _registration(mlflow)]
 
 
-def _search(ours: Library, theirs: Registry) -> Row:
+def _search(library: Library, mlflow: Registry) -> Row:
     query = Query(formats=("keras",), tags=("nightly",))
-    left, right = in_turn(REPEATS, _asking(ours, query), theirs.search)
-    what = f"50 newest with a tag and a format, out of {MANY:,} artifacts"
-    return Row(what, _in_ms(left), _in_ms(right), f"MLflow, {VERSIONS:,} versions", unit="ms", at_most=1)
+    left, right = in_turn(REPEATS, _asking(library, query), mlflow.search)
+    label = f"50 newest with a tag and a format, out of {MANY:,} artifacts"
+    return Row(label, _in_ms(left), _in_ms(right), f"MLflow, {VERSIONS:,} versions", unit="ms", at_most=1)
 
 
-def _registration(theirs: Registry) -> Row:
+def _registration(mlflow: Registry) -> Row:
     import keras
 
-    model = keras.models.load_model(theirs.model)
+    model = keras.models.load_model(mlflow.model)
     with house() as jobs:
-        left, right = in_turn(7, lambda: _kept(jobs.library, model), theirs.log_model)
+        left, right = in_turn(7, lambda: _commit_seconds(jobs.library, model), mlflow.log_model)
     return Row("a Keras model registered: written, hashed, kept", left, right, "MLflow log_model", at_most=0.5)
 
 
-def _kept(library: Library, model) -> float:
-    """As a save does it, but for the evidence, which MLflow does not take."""
+def _commit_seconds(library: Library, model) -> float:
+    """Return seconds to save and commit a model, without the reload for its evidence, which MLflow has not."""
     evidence = Evidence(without_code=ReloadOutcome(verdict=Verdict.DIFFERENT))
 
     def keep() -> None:

@@ -1,5 +1,4 @@
-"""Libraries of any size, made without a model: real folders with real records, which differ as those of a busy year
-would."""
+"""Libraries of any size, made without a model: folders with records that vary as those of a year would."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -19,7 +18,7 @@ WORDS = ("quiet", "river", "amber", "lattice", "north", "window", "copper", "mea
 
 
 def made_library(home: Path, count: int, seed: int = 0) -> None:
-    """Folders of `count` artifacts and their runs, in no order of time, size or format; a third of them is marked."""
+    """Write `count` artifacts and their runs, in no order of time, size or format; every third has annotations."""
     Library(home)
     chance = random.Random(seed)
     runs = [_run(home, chance, number) for number in range(max(count // PER_RUN, 1))]

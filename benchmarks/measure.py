@@ -1,4 +1,4 @@
-"""What a benchmark gives: a row with a number of ours, one of somebody else's, and what must be reached."""
+"""Results of benchmarks: rows with our measurements, those of an alternative, and the target."""
 
 import statistics
 import time
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Sample:
-    """Repeated measurements of one thing, all in the same unit."""
+    """Repeated measurements of one quantity, all in the same unit."""
 
     values: tuple[float, ...]
 
@@ -18,7 +18,7 @@ class Sample:
         return statistics.median(self.values)
 
     def text(self, unit: str) -> str:
-        """The median with the smallest and the largest value behind it."""
+        """Return the median, with the smallest and the largest value in parentheses."""
         least, most = min(self.values), max(self.values)
         return f"{number(self.median)} {unit} ({number(least)}–{number(most)})"
 
@@ -27,8 +27,8 @@ class Sample:
 class Row:
     """One line of the table.
 
-    `at_most` bounds our median over the other's, or our median itself where nothing stands beside it; `at_least` bounds
-    the other's median over ours ("times as fast"). With neither, the row is shown for information.
+    `at_most` bounds our median as a ratio to the alternative's (`beside`), or our median itself without one; `at_least`
+    bounds the alternative's median as a ratio to ours ("times as fast"). With neither, the row has no target.
     """
 
     what: str
@@ -88,12 +88,12 @@ class Row:
 
 
 def number(value: float) -> str:
-    """Three digits that matter, without an exponent."""
+    """Format a number with three significant digits, without an exponent."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def seconds(action: Callable[[], Any]) -> float:
-    """Wall clock of one call."""
+    """Return the wall-clock seconds of one call."""
     started = time.perf_counter()
     action()
     return time.perf_counter() - started
@@ -102,16 +102,16 @@ def seconds(action: Callable[[], Any]) -> float:
 def in_turn(repeats: int, *actions: Callable[[], float]) -> list[Sample]:
     """Measure each action `repeats` times, one after another in turn, so that a busy machine slows all alike.
 
-    A first round is thrown away: it fills the caches of the disk.
+    A first round is discarded: it fills the caches of the disk.
     """
     rounds = [[action() for action in actions] for _ in range(repeats + 1)][1:]
     return [Sample(tuple(column)) for column in zip(*rounds, strict=True)]
 
 
-def until(met: Callable[[], bool], limit: float, what: str, tick: float = 0.005) -> None:
-    """Wait until something holds. Raises TimeoutError, saying `what`, after `limit` seconds."""
+def until(met: Callable[[], bool], limit: float, event: str, tick: float = 0.005) -> None:
+    """Wait until a condition is met. Raises TimeoutError, which names the `event`, after `limit` seconds."""
     deadline = time.monotonic() + limit
     while not met():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"Waited {limit:g} s for {what}")
+            raise TimeoutError(f"Waited {limit:g} s for {event}")
         time.sleep(tick)

@@ -1,4 +1,4 @@
-"""All numbers on 10^6 rows of ten probabilities, beside plain NumPy one-liners for the same numbers."""
+"""All metrics of 10^6 rows of ten probabilities, beside plain NumPy one-liners for the same metrics."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,15 +14,15 @@ REPEATS = 5
 
 
 def measure() -> list[Row]:
-    """Beside the main numbers alone in one-liners, beside these and most others, and the verdict alone."""
+    """Beside one-liners for the main metrics, beside those for most metrics, and the verdict alone."""
     left, right, targets = two_models()
     own = partial(compare, {"y": left}, {"y": right}, targets={"y": targets})
     brief = partial(compare, {"y": left}, {"y": right}, with_metrics=False)
-    jobs: list[Callable[[], Any]] = [own, partial(asked, left, right), partial(others, left, right), brief]
+    jobs: list[Callable[[], Any]] = [own, partial(main_metrics, left, right), partial(more_metrics, left, right), brief]
     jobs.append(partial(verdict, left, right))
     result = in_turn(REPEATS, *(partial(seconds, job) for job in jobs))
     every, few, more, only, bare = result
-    # Both scripts were run in each round: together they are one that gives what ours gives.
+    # Both scripts were run in each round: together they give what ours gives.
     same = Sample(tuple(a + b for a, b in zip(few.values, more.values, strict=True)))
     size = f"{ROWS:,} × {CLASSES} float32"
     less = "ours gives all the others too"
@@ -34,11 +34,11 @@ def measure() -> list[Row]:
 
 
 def two_models() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Probabilities of two models that differ as 8-bit weights make them differ, and the right classes."""
+    """Return the probabilities of two models, which differ as with 8-bit weights, and the true classes."""
     random = np.random.default_rng(0)
     scores = 3 * random.normal(size=(ROWS, CLASSES)).astype("float32")
-    other = scores + np.float32(1e-2) * random.normal(size=scores.shape).astype("float32")
-    return softmax(scores), softmax(other), random.integers(0, CLASSES, ROWS)
+    noisy = scores + np.float32(1e-2) * random.normal(size=scores.shape).astype("float32")
+    return softmax(scores), softmax(noisy), random.integers(0, CLASSES, ROWS)
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
@@ -46,8 +46,8 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     return raised / raised.sum(axis=1, keepdims=True)
 
 
-def asked(a: np.ndarray, b: np.ndarray) -> tuple[Any, ...]:
-    """Differences, units in the last place, KL, cosine, SNR and agreement, as one would write them in a notebook."""
+def main_metrics(a: np.ndarray, b: np.ndarray) -> tuple[Any, ...]:
+    """Differences, units in the last place, KL, cosine, SNR and agreement, as in a notebook."""
     away = np.abs(a - b)
     relative = away / np.maximum(np.abs(a), np.abs(b))
     steps = np.abs(a.view("int32").astype("int64") - b.view("int32"))
@@ -64,7 +64,7 @@ def asked(a: np.ndarray, b: np.ndarray) -> tuple[Any, ...]:
     )
 
 
-def others(a: np.ndarray, b: np.ndarray) -> tuple[Any, ...]:
+def more_metrics(a: np.ndarray, b: np.ndarray) -> tuple[Any, ...]:
     """Counts, places, tolerances, histograms and the order of the first five."""
     away = np.abs(a - b)
     halves, decades = 10.0 ** np.arange(-20, 10.5, 0.5), np.arange(-20, 11)

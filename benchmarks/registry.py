@@ -1,4 +1,4 @@
-"""MLflow beside us: in an environment of its own, made once and kept, and asked over pipes."""
+"""MLflow as the alternative: in an environment of its own, made once, with requests over pipes."""
 
 import contextlib
 import json
@@ -27,8 +27,8 @@ class Registry:
     def log_model(self) -> float:
         return self._ask("log_model")
 
-    def _ask(self, what: str) -> float:
-        self._process.stdin.write(f"{what}\n")
+    def _ask(self, action: str) -> float:
+        self._process.stdin.write(f"{action}\n")
         self._process.stdin.flush()
         return self._seconds()
 
@@ -47,15 +47,15 @@ def registry(versions: int) -> Iterator[Registry]:
         model = Path(folder) / "model.keras"
         _write_model(model)
         # TensorFlow is borrowed from here: what MLflow brings itself is found first.
-        # -P: the names of our benchmarks are no modules there.
+        # -P: the modules of this folder are not importable there.
         command = [str(python), "-P", str(SIDE), folder, str(versions), str(model), sysconfig.get_path("purelib")]
         environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=folder
         ) as process:
-            item = Registry(process, model)
-            item._seconds()
-            yield item
+            client = Registry(process, model)
+            client._seconds()
+            yield client
             process.stdin.close()
 
 

@@ -1,4 +1,4 @@
-"""A `.keras` reloaded in a fresh child, and its first answer, beside the two ways that people have without us."""
+"""A `.keras` reloaded in a fresh child with its first prediction, beside the two ways to do so without us."""
 
 import json
 import os
@@ -53,12 +53,12 @@ def _rows(jobs: Jobs, folder: Path, rows: Arrays, one_row: Path) -> list[Row]:
         )
         at_once, again = in_turn(REPEATS, lambda: _reload(jobs, folder, rows), lambda: _ask(warm))
         warm.stdin.close()
-    what = ".keras reloaded in a fresh child, first answer"
-    warm_says = "load_model + predict in a warm process"
+    label = ".keras reloaded in a fresh child, first answer"
+    warm_label = "load_model + predict in a warm process"
     return [
-        Row(what, left, fresh, "a new python: import, load, answer", at_least=20),
-        Row(what, left, same, warm_says, at_most=2.5),
-        Row("the same, reload after reload without a pause", at_once, again, warm_says, note="the spare is not ready"),
+        Row(label, left, fresh, "a new python: import, load, answer", at_least=20),
+        Row(label, left, same, warm_label, at_most=2.5),
+        Row("the same, reload after reload without a pause", at_once, again, warm_label, note="the spare is not ready"),
     ]
 
 
@@ -68,13 +68,13 @@ def _paused(jobs: Jobs, folder: Path, rows: Arrays) -> float:
 
 
 def _reload(jobs: Jobs, folder: Path, rows: Arrays) -> float:
-    """Seconds from asking the worker to having the answer, the making of the child included."""
+    """Return seconds from the request to the prediction, the start of the child included."""
     request = {"format": "keras", "folder": str(folder), "source": None, "arrays": rows}
     return seconds(lambda: jobs.worker.run("reload", seconds=60, **request))
 
 
 def _new_python(arguments: list[str]) -> float:
-    """Seconds from starting Python to its answer; its end is not counted."""
+    """Return seconds from the start of Python to its prediction, without its end."""
     started = time.perf_counter()
     with _python(NEW_PYTHON, arguments) as process:
         _line(process)
@@ -98,7 +98,7 @@ def _line(process: subprocess.Popen) -> str:
 
 
 def _python(code: str, arguments: list[str]) -> subprocess.Popen:
-    """A python as a person would start it, on the CPU as ours is."""
+    """Start a Python as a user would, on the CPU as ours is."""
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"}
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],

@@ -1,4 +1,4 @@
-"""What our server adds to Streamlit: until Home is painted, in memory, and as the library grows."""
+"""The cost of our server over Streamlit: until Home is painted, in memory, and as the library grows."""
 
 import tempfile
 from pathlib import Path
@@ -46,9 +46,9 @@ def measure_memory() -> list[Row]:
         with one_title() as server, new_page(browser) as page:
             seconds_to_paint(page, server.url, "Hello")
             beside = _mebibytes(server)
-    what = "memory of the server after a training and a comparison"
+    label = "memory of the server after a training and a comparison"
     return [
-        Row(what, Sample((busy,)), Sample((beside,)), TITLE_APP, unit="MiB", at_most=3),
+        Row(label, Sample((busy,)), Sample((beside,)), TITLE_APP, unit="MiB", at_most=3),
         Row("files of TensorFlow, Keras or HDF5 mapped into it", Sample((loaded,)), unit="files", at_most=0),
     ]
 
@@ -73,9 +73,9 @@ def _mebibytes(server: Server) -> float:
 
 
 def _tensorflow_files(server: Server) -> int:
-    """How many files of the heavy packages the process has mapped: any import of them maps some."""
+    """Return how many files of TensorFlow, Keras and h5py the process has mapped: importing them maps some."""
     mapped = psutil.Process(server.process.pid).memory_maps()
-    return sum(any(f"/{name}/" in item.path for name in ("tensorflow", "keras", "h5py")) for item in mapped)
+    return sum(any(f"/{name}/" in file.path for name in ("tensorflow", "keras", "h5py")) for file in mapped)
 
 
 def measure_library() -> list[Row]:

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.browser.chromium import BROWSER_ARGUMENTS, find_or_install_browser
 from tests.browser.server import Server, serve
 
-HEALTH = "/_stcore/health"  # both servers are asked the same
+HEALTH = "/_stcore/health"  # of both servers
 WAIT = 60_000  # milliseconds
 
 ONE_TITLE = 'import streamlit as st\n\nst.title("Hello")\n'
@@ -21,8 +21,8 @@ ONE_TITLE_CONFIG = "[server]\nheadless = true\n\n[browser]\ngatherUsageStats = f
 PAINTED = """title => new Promise(done => {
     const look = () => {
         const app = document.querySelector('[data-testid=stApp]');
-        const titles = [...document.querySelectorAll('h1')].map(one => one.innerText.trim());
-        const pictures = [...document.images].every(one => one.complete);
+        const titles = [...document.querySelectorAll('h1')].map(heading => heading.innerText.trim());
+        const pictures = [...document.images].every(image => image.complete);
         const tables = [...document.querySelectorAll('[data-testid=stSkeleton]')].length === 0;
         const rested = app && app.dataset.testScriptState === 'notRunning';
         if (rested && pictures && tables && titles.includes(title))
@@ -66,7 +66,7 @@ def ours(home: Path) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def new_page(browser: Browser) -> Iterator[Page]:
-    """A page of a visitor who has never been here: nothing is cached."""
+    """A page of a first visit: nothing is cached."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(WAIT)
     try:
@@ -76,7 +76,7 @@ def new_page(browser: Browser) -> Iterator[Page]:
 
 
 def seconds_to_paint(page: Page, url: str, title: str, also: str = "") -> float:
-    """Seconds from asking for an address until its page is painted; `also` is a selector of what must stand on it."""
+    """Return seconds from the request until the page is painted, with an element of the selector `also`."""
     started = time.perf_counter()
     page.goto(url, wait_until="commit")
     painted(page, title)

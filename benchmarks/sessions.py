@@ -1,8 +1,7 @@
-"""Many people at once: twenty sessions click at the same moment, again and again, in one server while it trains two
-models. Half of them are on the Library page, half look into an artifact.
+"""Concurrent sessions: twenty click at the same moment, repeatedly, in one server while it trains two models.
 
-First over the wire, as people with machines of their own would load this one; then with twenty browsers on this machine
-too, which share its processors with the server and the trainings.
+Half of them are on the Library page, half on Inspect. First over the wire, as clients on other machines; then with
+twenty browsers on this machine, which share its processors with the server and the trainings.
 """
 
 import asyncio
@@ -31,24 +30,23 @@ EVERYTHING = SESSIONS * (SESSIONS + 1) // 2  # artifacts: one with the tag of th
 ROUNDS = 8  # clicks of each session
 TRAININGS = ("digits-cnn", "digits-mlp")
 EPOCHS = "500"  # more than they get through; they end with their server
-THINKS = 3.0  # seconds of a person between an answer and the next click
+THINKS = 3.0  # seconds between an answer and the next click
 FITTING = r"([0-9,]+) artifacts?\b"
 
-Ask = Callable[[str], Awaitable[tuple[float, int | None]]]  # types a search: seconds, and how many artifacts fit
-Enter = Callable[[Browser, Server, str], Awaitable[list[Ask]]]
+Search = Callable[[str], Awaitable[tuple[float, int | None]]]  # types a search: seconds, and how many artifacts fit
+Enter = Callable[[Browser, Server, str], Awaitable[list[Search]]]
 
 
-class Found(NamedTuple):
-    """Seconds of each click, how many were answered with what another session had asked for, and the processor time
-    that the server took for all of them."""
+class Clicks(NamedTuple):
+    """Seconds of each click, how many were answered with another session's result, and CPU seconds of the server."""
 
     seconds: list[float]
-    strange: int
+    wrong: int
     processor: float
 
 
 def measure() -> list[Row]:
-    """Session n looks for a tag that n artifacts have, and then for all: what it is shown tells it from every other."""
+    """Session n searches for a tag that n artifacts have, and then for all: the count identifies the session."""
     with house() as jobs, tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as folder:
         saved(jobs, trained(jobs), "keras", "architecture")
         jobs.worker.close()
@@ -62,19 +60,20 @@ def measure() -> list[Row]:
     return rows
 
 
-def _rows(where: str, found: Found) -> list[Row]:
-    p95 = statistics.quantiles(found.seconds, n=20)[-1]
-    note = f"median {statistics.median(found.seconds):.2g} s, most {max(found.seconds):.2g} s of {len(found.seconds)}"
-    what = f"{SESSIONS} sessions {where} clicking at once, two trainings: p95 of a page's rerun"
+def _rows(where: str, clicks: Clicks) -> list[Row]:
+    times = clicks.seconds
+    p95 = statistics.quantiles(times, n=20)[-1]
+    note = f"median {statistics.median(times):.2g} s, most {max(times):.2g} s of {len(times)}"
+    label = f"{SESSIONS} sessions {where} clicking at once, two trainings: p95 of a page's rerun"
     return [
-        Row(what, Sample((p95,)), at_most=2.0, note=note),
-        Row("of these, answers that were another session's", Sample((float(found.strange),)), unit="clicks", at_most=0),
-        Row("processor time of the server for each", Sample((found.processor / len(found.seconds),))),
+        Row(label, Sample((p95,)), at_most=2.0, note=note),
+        Row("of these, answers that were another session's", Sample((float(clicks.wrong),)), unit="clicks", at_most=0),
+        Row("processor time of the server for each", Sample((clicks.processor / len(times),))),
     ]
 
 
 def _tag(library: Library) -> str:
-    """Give n artifacts the tag of session n; the id of one of them all."""
+    """Give n artifacts the tag of session n; returns the id of one artifact."""
     entries = library.find()
     ids = iter([entry.id for entry in entries])
     for count in range(1, SESSIONS + 1):
@@ -86,47 +85,47 @@ def _tag_of(count: int) -> str:
     return f"of-session-{count:02d}"
 
 
-async def _click(server: Server, first: str, enter: Enter) -> Found:
+async def _click(server: Server, first: str, enter: Enter) -> Clicks:
     expect.set_options(timeout=WAIT)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=find_or_install_browser(), args=BROWSER_ARGUMENTS)
-        people = await enter(browser, server, first)
+        searches = await enter(browser, server, first)
         trainings = [await _fill(browser, server.url, demo) for demo in TRAININGS]
         for page in trainings:
             await _train(page)
         before = _processor_seconds(server)
         clicks = []
         for at in range(ROUNDS):
-            clicks += await asyncio.gather(*(_search(ask, count, at) for count, ask in enumerate(people, 1)))
+            clicks += await asyncio.gather(*(_search(*numbered, at) for numbered in enumerate(searches, 1)))
             await asyncio.sleep(THINKS)
         took = _processor_seconds(server) - before
         _require_trainings(server)
         await browser.close()
-    return Found([seconds for seconds, _ in clicks], sum(strange for _, strange in clicks), took)
+    return Clicks([seconds for seconds, _ in clicks], sum(is_wrong for _, is_wrong in clicks), took)
 
 
-async def _on_the_wire(_: Browser, server: Server, first: str) -> list[Ask]:
+async def _on_the_wire(_: Browser, server: Server, first: str) -> list[Search]:
     places = (("library", ""), ("inspect", f"artifact={first}"))
 
-    async def enter(page: str, query: str) -> Ask:
+    async def enter(page: str, query: str) -> Search:
         session = await Session.visit(server.url, page, query)
 
-        async def ask(words: str) -> tuple[float, int | None]:
+        async def type_search(words: str) -> tuple[float, int | None]:
             return await session.type("Search", words), session.number(FITTING)
 
-        return ask
+        return type_search
 
     return [await enter(*places[count % len(places)]) for count in range(SESSIONS)]
 
 
-async def _in_browsers(browser: Browser, server: Server, first: str) -> list[Ask]:
+async def _in_browsers(browser: Browser, server: Server, first: str) -> list[Search]:
     places = (f"{server.url}/library", f"{server.url}/inspect?artifact={first}")
     pages = [await visit(browser, places[count % len(places)]) for count in range(SESSIONS)]
     return [lambda words, page=page: search(page, words) for page in pages]
 
 
 def _require_trainings(server: Server) -> None:
-    """Raises RuntimeError where the trainings did not run to the last click."""
+    """Raise RuntimeError unless the trainings ran until the last click."""
     running = [
         job for job in JobStore(server.home / "jobs", max_finished=100).list_jobs("train") if job.state == "running"
     ]
@@ -135,13 +134,13 @@ def _require_trainings(server: Server) -> None:
 
 
 def _processor_seconds(server: Server) -> float:
-    """Of the server itself, without its children."""
+    """Return CPU seconds of the server itself, without its children."""
     times = psutil.Process(server.process.pid).cpu_times()
     return times.user + times.system
 
 
 async def _fill(browser: Browser, url: str, demo: str) -> Page:
-    """A training about to begin: once one runs, whoever opens the page is shown that one."""
+    """Open the Train page filled in, before any training runs: from then on the page shows that training."""
     page = await visit(browser, f"{url}/train?demo={demo}")
     await page.get_by_role("spinbutton", name="Epochs").fill(EPOCHS)
     await page.keyboard.press("Enter")
@@ -154,8 +153,8 @@ async def _train(page: Page) -> None:
     await expect(page.get_by_role("button", name="Cancel")).to_be_visible()
 
 
-async def _search(ask: Ask, count: int, at: int) -> tuple[float, bool]:
-    """Ask for one's own tag and for all, in turn: how long it took, and whether the answer was another's."""
+async def _search(count: int, type_search: Search, at: int) -> tuple[float, bool]:
+    """Search for the session's own tag or for all, in turn; returns seconds, and whether the result was wrong."""
     words, fitting = (_tag_of(count), count) if at % 2 == 0 else ("", EVERYTHING)
-    seconds, shown = await ask(words)
+    seconds, shown = await type_search(words)
     return seconds, shown != fitting

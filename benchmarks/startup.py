@@ -1,4 +1,4 @@
-"""Until the command line helps, and what our own modules add to the import of the server, beside an earlier commit."""
+"""Time of `roundtrip --help`, and of our own modules in the import of the server, beside an earlier commit."""
 
 import contextlib
 import os
@@ -30,8 +30,8 @@ def measure_imports() -> list[Row]:
     """`import app`: the time that our modules themselves take, without those that they import."""
     with earlier_checkout() as earlier, tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as home:
         left, beside = in_turn(REPEATS, lambda: _imports(PROJECT, home), lambda: _imports(earlier, home))
-    what = "our modules' share of the import of the server"
-    return [Row(what, left, beside, f"at commit {EARLIER}", unit="ms", at_most=0.5)]
+    label = "our modules' share of the import of the server"
+    return [Row(label, left, beside, f"at commit {EARLIER}", unit="ms", at_most=0.5)]
 
 
 @contextlib.contextmanager
@@ -57,7 +57,7 @@ def _help(folder: Path) -> float:
 
 
 def _imports(folder: Path, home: str) -> float:
-    """In milliseconds."""
+    """Return the milliseconds that our own modules take."""
     environment = os.environ | {"ROUNDTRIP_HOME": home}
     ended = subprocess.run(SERVER, cwd=folder, env=environment, capture_output=True, text=True, check=True)
     return sum(map(int, OUR_IMPORT.findall(ended.stderr))) / 1000

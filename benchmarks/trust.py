@@ -1,4 +1,4 @@
-"""Bad inputs tried and refused, faults injected and survived, and what the checks cost a good file."""
+"""Invalid uploads refused, injected faults survived, and the cost of validating a valid file."""
 
 import tempfile
 from collections.abc import Callable
@@ -19,49 +19,49 @@ from tests.fault_injection.temporary_libraries import make_home_factory, memory_
 from tests.helpers import UPLOAD_SETTINGS
 
 REPEATS = 9
-EACH = 12  # refused calls that are tried of each deed, spread over all of its calls; `make test-trust` tries every one
+EACH = 12  # failed calls per operation, spread over all of its calls; `make test-trust` tries every one
 
 
 def measure_inputs() -> list[Row]:
-    """How many bad inputs were let in, how long a refusal takes, and what the checks of a good file cost."""
+    """How many invalid uploads were accepted, the time of a refusal, and of the validation of a valid file."""
     with house() as jobs:
         with jobs.worker.open(sandboxed=True) as child:
             spent = [_refused(child, upload) for upload in INVALID_UPLOADS]
         checked, loaded = _good(jobs)
     let_in = Sample((float(spent.count(None)),))
-    what = "bad inputs that were let in, or refused by another rule than theirs"
+    label = "bad inputs that were let in, or refused by another rule than theirs"
     return [
-        Row(what, let_in, unit=f"of {len(spent)}", at_most=0),
-        Row("refusing one bad input", Sample(tuple(item for item in spent if item is not None))),
+        Row(label, let_in, unit=f"of {len(spent)}", at_most=0),
+        Row("refusing one bad input", Sample(tuple(took for took in spent if took is not None))),
         Row("validation of a good .keras and its content", checked, loaded, "loading it in a fresh child"),
     ]
 
 
 def measure_faults() -> list[Row]:
-    """How many refused calls to the system cost a library more than the deed itself."""
+    """How many failed system calls cost a library more than the operation itself."""
     with memory_disk() as folder:
         fresh = make_home_factory(folder)
-        loaded = [_held(fresh, operation) for operation in OPERATIONS]
-    tried, lost = sum(item for item, _ in loaded), sum(other for _, other in loaded)
-    what = f"refused calls to the system, in {len(OPERATIONS)} deeds, after which the library did not hold what it must"
-    return [Row(what, Sample((float(lost),)), unit=f"of {tried}", at_most=0)]
+        counts = [_count_failures(fresh, operation) for operation in OPERATIONS]
+    tried, lost = (sum(column) for column in zip(*counts, strict=True))
+    text = f"refused calls to the system, in {len(OPERATIONS)} deeds, after which the library did not hold what it must"
+    return [Row(text, Sample((float(lost),)), unit=f"of {tried}", at_most=0)]
 
 
-def _refused(child: Child, one: InvalidUpload) -> float | None:
-    """Seconds until a bad input was refused by its own rule; None where it was not."""
+def _refused(child: Child, invalid: InvalidUpload) -> float | None:
+    """Return seconds until an invalid upload was refused by its own rule; None where it was not."""
     with tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as folder:
         made, into = Path(folder, "made"), Path(folder, "into")
         made.mkdir()
         into.mkdir()
-        upload, name = one.make(made)
+        upload, name = invalid.make(made)
         rules: list[str] = []
-        with one.lowered(UPLOAD_SETTINGS) as config:
+        with invalid.lowered(UPLOAD_SETTINGS) as config:
             spent = seconds(lambda: rules.append(_rule(child, upload, name, into, config)))
-    return spent if rules == [one.rule] else None
+    return spent if rules == [invalid.rule] else None
 
 
 def _rule(child: Child, upload: Path, name: str, into: Path, config: Settings) -> str:
-    """The rule by which an upload is refused; empty where it is let in."""
+    """Return the rule by which an upload is refused; empty where it is accepted."""
     try:
         validated = validate_upload(upload, name, into, config=config)
         bounds = limits.current_limits(config.unpacked_mib)
@@ -72,7 +72,7 @@ def _rule(child: Child, upload: Path, name: str, into: Path, config: Settings) -
 
 
 def _good(jobs: Jobs) -> list[Sample]:
-    """Seconds to check a good .keras, and to load it and have its first answer."""
+    """Return seconds to validate a valid .keras, and to load it with its first prediction."""
     artifact = saved(jobs, trained(jobs), "keras")[0]
     folder = jobs.library.verified_folder(artifact)
     upload = next(path for path in folder.iterdir() if path.suffix == ".keras")
@@ -92,16 +92,16 @@ def _checked(jobs: Jobs, upload: Path) -> None:
         jobs.worker.run("inspect_brought", seconds=60, sandboxed=True, format=validated.format, folder=Path(into))
 
 
-def _held(fresh: Callable[[], Path], deed: str) -> tuple[int, int]:
-    """How many refused calls of a deed were tried, and after how many something did not hold."""
-    total = count_calls(fresh(), deed)
+def _count_failures(fresh: Callable[[], Path], operation: str) -> tuple[int, int]:
+    """Return how many failed calls of an operation were tried, and after how many an invariant was broken."""
+    total = count_calls(fresh(), operation)
     tried = list(failed_call_cases(total, max(total // EACH, 1)))
-    return len(tried), sum(not _survived(fresh(), deed, number, error) for number, error in tried)
+    return len(tried), sum(not _survived(fresh(), operation, number, error) for number, error in tried)
 
 
-def _survived(home: Path, deed: str, number: int, error: int) -> bool:
+def _survived(home: Path, operation: str, number: int, error: int) -> bool:
     try:
-        assert_survives_failed_call(home, deed, number, error)
+        assert_survives_failed_call(home, operation, number, error)
     except AssertionError:
         return False
     return True

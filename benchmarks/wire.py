@@ -1,4 +1,4 @@
-"""A session of our server as it goes over the wire: what a browser sends and is sent, without one that paints."""
+"""A session of our server over its websocket: the messages of a browser, without a browser."""
 
 import re
 import time
@@ -16,7 +16,7 @@ ENDED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_WITH_COMPILE_ERRO
 
 
 class Session:
-    """One visitor of one page, who holds what the page last sent."""
+    """One visitor of one page, with the latest elements that the page sent."""
 
     def __init__(self, connection: ClientConnection, page: str, query: str):
         self._connection = connection
@@ -34,7 +34,7 @@ class Session:
         return session
 
     async def type(self, label: str, words: str) -> float:
-        """Type into the text field of that label; seconds until the page's script has ended. Raises KeyError."""
+        """Type into the text field of that label; returns seconds until the script has ended. Raises KeyError."""
         field = self._texts[label]
         self._typed[field.id] = words
         if field.query_param_key:  # a browser keeps the address in step
@@ -45,7 +45,7 @@ class Session:
         return time.perf_counter() - started
 
     def number(self, pattern: str) -> int | None:
-        """The number that the first group of `pattern` finds in a caption of the page, if any does."""
+        """Return the number that the first group of `pattern` matches in the last such caption, or None."""
         for text in reversed(self._captions):
             if match := re.match(pattern, text):
                 return int(match[1].replace(",", ""))
@@ -55,7 +55,7 @@ class Session:
         await self._connection.close()
 
     async def _run(self) -> None:
-        """Have the page's script run with what was typed until now. Raises RuntimeError where it cannot begin."""
+        """Run the page's script with what was typed so far. Raises RuntimeError unless it finishes successfully."""
         back = BackMsg()
         back.rerun_script.query_string = self._query
         back.rerun_script.page_script_hash = self._script

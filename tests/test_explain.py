@@ -8,7 +8,8 @@ import re
 import pytest
 
 from core.errors import CannotSave, Damaged, DoesNotLoad, LibraryError, NeedsArchitecture, StorageFailed, WorkerError
-from core.explain import DETAIL_LIMIT, KNOWN_ERRORS, STORAGE_ERRORS, match_known_error, translate
+from core.explain import DETAIL_LIMIT, STORAGE_ERRORS, match_known_error, translate
+from core.known_errors import KNOWN_ERRORS
 
 MESSAGES = [
     (

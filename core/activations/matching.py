@@ -1,7 +1,6 @@
 """Match the activations of two models, and compare them; NumPy only.
 
-A sketch is a tensor in few numbers that no transpose changes, so that tensors can be told apart without being sent
-whole.
+A sketch is a few statistics of a tensor that no transpose changes: tensors can be matched without being sent whole.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-SKETCH_POINTS = 33  # order statistics that are kept of each row
+SKETCH_POINTS = 33  # order statistics of each row
 SKETCH_MIXES = 4  # weighted means over the rows
-MAX_AXES = 5  # beside the batch; of more, the orders are too many to try
+MAX_AXES = 5  # beside the batch; more have too many orders to try
 LAYOUT_ROWS = 4  # rows on which the layouts are tried
 NEAR_SHARE = 0.01  # share of the spread within which a value is near
-SAME_TENSOR_TOLERANCE = 1e-3  # share of the spread within which two sketches are of the same tensor, wherever it stands
-ORDER_WEIGHT = 0.1  # of standing at the other end of the model, beside the distance of two sketches in [0, 1]
+SAME_TENSOR_TOLERANCE = 1e-3  # share of the spread within which two sketches are of the same tensor, at any position
+ORDER_WEIGHT = 0.1  # of the distance of two positions in [0, 1], beside the distance of two sketches in [0, 1]
 
-MatchIndices = list[int | None]  # for each of our tensors the index of its partner
+MatchIndices = list[int | None]  # for each tensor of the left model the index of its partner
 Axes = tuple[int, ...]
 Layout = Callable[[np.ndarray], np.ndarray]
 
@@ -30,9 +29,9 @@ Layout = Callable[[np.ndarray], np.ndarray]
 class Activation:
     """One intermediate tensor.
 
-    `key` is its address; `name` and `op` are the runtime's own words for it and for what made it (a layer's class, an
-    operation); `shape` has the batch first and None where free, or is None where nothing is known; `after` are the keys
-    of the listed tensors from which it is computed directly.
+    `key` is its address; `name` and `op` are the runtime's names of it and of its producer (a layer's class, an
+    operation); `shape` has the batch first and None where free, or is None where unknown; `after` are the keys of the
+    listed tensors from which it is computed directly.
     """
 
     key: str
@@ -65,10 +64,10 @@ class SketchedActivation:
 
 
 def compute_sketch(values: np.ndarray) -> np.ndarray:
-    """Order statistics, evenly spread from the smallest to the largest, of each row and of some weighted means over the
-    rows: (rows + SKETCH_MIXES, SKETCH_POINTS), float64.
+    """Return order statistics of each row and of weighted means over the rows: (rows + SKETCH_MIXES, SKETCH_POINTS),
+    float64, evenly spread from the smallest to the largest value.
 
-    They do not depend on how a row is laid out. Where two tensors differ nowhere by more than d (in some layout), their
+    They do not depend on the layout of a row. Where two tensors differ nowhere by more than d (in some layout), their
     sorted rows and means differ nowhere by more than d, and so do their sketches: a larger gap rules the pair out. The
     means tell apart what has the same values in each row, as two one-hot codes have. NaN come last.
     """
@@ -80,13 +79,13 @@ def compute_sketch(values: np.ndarray) -> np.ndarray:
 
 
 def _mix_weights(rows: int) -> np.ndarray:
-    """(SKETCH_MIXES, rows): of each mix no two rows count alike, and all of them together for at most 1."""
+    """Return weights (SKETCH_MIXES, rows): no two rows of a mix are equal, and their magnitudes sum to at most 1."""
     waves = np.cos(np.outer(np.arange(1, SKETCH_MIXES + 1), np.arange(rows) + 0.5))
     return waves / np.maximum(np.abs(waves).sum(axis=1, keepdims=True), 1e-12)
 
 
 def value_range(values: np.ndarray) -> float:
-    """From the smallest to the largest finite value; where all are equal, their magnitude, and 1 where all are 0."""
+    """Return the range of the finite values; where all are equal their magnitude, and 1 where all are 0 or none is."""
     finite = values[np.isfinite(values)].astype("float64")
     if not finite.size:
         return 1.0
@@ -95,7 +94,7 @@ def value_range(values: np.ndarray) -> float:
 
 
 def absolute_gaps(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Absolute differences, as float64; 0 where both are NaN or the same infinity, infinite where only one is."""
+    """Return absolute differences (float64); 0 where both are NaN or the same infinity, infinite where only one is."""
     left, right = left.astype("float64"), right.astype("float64")
     finite = np.isfinite(left) & np.isfinite(right)
     same = (left == right) | (np.isnan(left) & np.isnan(right))
@@ -107,10 +106,10 @@ def absolute_gaps(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 class ActivationDifference:
     """`max_abs` and `mean_abs` are over finite values, `relative` is `max_abs` as a share of the reference's spread.
 
-    `near` is the share of values within `NEAR_SHARE` of the spread: of a tensor that one harmed weight has changed,
-    most are. `not_finite` counts the places where only one of the two is a finite number, or both are infinite in
-    another way. `axes` is the order of the other's axes in which it lies like the reference (batch included), None
-    where no order of its own axes does, as after a flattening in another order.
+    `near` is the share of values within `NEAR_SHARE` of the spread: after one weight was damaged, most are.
+    `not_finite` counts the places where only one of the two is finite, or both are not and differ. `axes` is the
+    transposition (batch included) that lays the partner out like the reference, None where none does, as after a
+    flattening in another order.
     """
 
     max_abs: float
@@ -125,10 +124,10 @@ class ActivationDifference:
         return self.not_finite > 0 or self.relative > tolerance
 
 
-def compare_activations(reference: np.ndarray, other: np.ndarray) -> ActivationDifference:
-    """Compare a tensor with its partner, batch first, with as many values in a row, in the layout that fits best."""
-    axes, layout = _best_layout(reference, other)
-    gaps, scale = absolute_gaps(reference, layout(other)), value_range(reference)
+def compare_activations(reference: np.ndarray, partner: np.ndarray) -> ActivationDifference:
+    """Compare a tensor with its partner, both batch first with as many values in a row, in the nearest layout."""
+    axes, layout = _best_layout(reference, partner)
+    gaps, scale = absolute_gaps(reference, layout(partner)), value_range(reference)
     finite = np.isfinite(gaps)
     max_abs = float(gaps[finite].max(initial=0.0))
     return ActivationDifference(
@@ -142,13 +141,15 @@ def compare_activations(reference: np.ndarray, other: np.ndarray) -> ActivationD
     )
 
 
-def _best_layout(reference: np.ndarray, other: np.ndarray) -> tuple[Axes | None, Layout]:
-    """The layout that is nearest on the first rows. A harmed tensor is nearest in its own layout too: far values
-    count as far, and no more."""
-    rows, other_rows, scale = reference[:LAYOUT_ROWS], other[:LAYOUT_ROWS], value_range(reference[:LAYOUT_ROWS])
-    best, nearest = next(_candidate_layouts(reference, other)), np.inf
-    for axes, layout in _candidate_layouts(reference, other):
-        distance = float(np.minimum(absolute_gaps(rows, layout(other_rows)) / scale, 1).mean())
+def _best_layout(reference: np.ndarray, partner: np.ndarray) -> tuple[Axes | None, Layout]:
+    """Return the layout with the smallest mean distance on the first rows.
+
+    Each value's distance is clipped, so that a tensor with a few damaged values keeps its layout.
+    """
+    rows, partner_rows, scale = reference[:LAYOUT_ROWS], partner[:LAYOUT_ROWS], value_range(reference[:LAYOUT_ROWS])
+    best, nearest = next(_candidate_layouts(reference, partner)), np.inf
+    for axes, layout in _candidate_layouts(reference, partner):
+        distance = float(np.minimum(absolute_gaps(rows, layout(partner_rows)) / scale, 1).mean())
         if distance < nearest:
             best, nearest = (axes, layout), distance
         if distance == 0:
@@ -156,9 +157,9 @@ def _best_layout(reference: np.ndarray, other: np.ndarray) -> tuple[Axes | None,
     return best
 
 
-def _candidate_layouts(reference: np.ndarray, other: np.ndarray) -> Iterator[tuple[Axes | None, Layout]]:
-    """Ways to lay the other out, as it lies first: by an order of its own axes, then by one of the reference's."""
-    for axes in _axis_orders(other.ndim):
+def _candidate_layouts(reference: np.ndarray, partner: np.ndarray) -> Iterator[tuple[Axes | None, Layout]]:
+    """Yield layouts of the partner: each order of its own axes, as it is first, then each of the reference's."""
+    for axes in _axis_orders(partner.ndim):
         yield axes, partial(_transpose_and_reshape, axes=axes, shape=reference.shape[1:])
     for axes in _axis_orders(reference.ndim):
         shape = tuple(reference.shape[axis] for axis in axes[1:])
@@ -180,42 +181,42 @@ def _axis_orders(ndim: int) -> Iterator[Axes]:
         yield from ((0, *axes) for axes in permutations(range(1, ndim)))
 
 
-def match_by_structure(ours: list[Activation], theirs: list[Activation]) -> MatchIndices:
-    """Match by class and shape in order: no value is read, so a harmed weight disturbs nothing."""
-    left, right = ([(tensor.op, tensor.shape and tensor.shape[1:]) for tensor in side] for side in (ours, theirs))
-    partners: MatchIndices = [None] * len(ours)
-    for block in SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks():
+def match_by_structure(left: list[Activation], right: list[Activation]) -> MatchIndices:
+    """Match by class and shape in order: no value is read, so a damaged weight changes no match."""
+    kinds = [[(tensor.op, tensor.shape and tensor.shape[1:]) for tensor in side] for side in (left, right)]
+    partners: MatchIndices = [None] * len(left)
+    for block in SequenceMatcher(None, kinds[0], kinds[1], autojunk=False).get_matching_blocks():
         partners[block.a : block.a + block.size] = range(block.b, block.b + block.size)
     return partners
 
 
-def match_by_value(ours: list[SketchedActivation], theirs: list[SketchedActivation]) -> MatchIndices:
+def match_by_value(left: list[SketchedActivation], right: list[SketchedActivation]) -> MatchIndices:
     """Match by value, both sides in order of execution; None where nothing fits.
 
-    Only tensors with as many values in a row are paired. Those whose values match come first, wherever they stand; then
-    the nearest by value and by order, as long as the pair agrees with all that are paired already: what we compute it
-    from has a partner that its partner is computed from. Tensors of equal values (a reshape, a transpose) are one.
+    Only tensors with as many values in a row are paired. Those whose values match come first, at any position; then the
+    nearest by value and by order, as long as the pair is consistent with all earlier ones: where a tensor is upstream
+    of another, so are their partners. Tensors of equal values (a reshape, a transpose) are matched as one.
     """
-    left, right = _group_equal_tensors(ours), _group_equal_tensors(theirs)
-    above_left, above_right = _upstream_groups(ours, left), _upstream_groups(theirs, right)
+    left_groups, right_groups = _group_equal_tensors(left), _group_equal_tensors(right)
+    above_left, above_right = _upstream_groups(left, left_groups), _upstream_groups(right, right_groups)
     paired: dict[int, int] = {}
-    for is_exact, i, j in _candidate_matches(left, right):
+    for is_exact, i, j in _candidate_matches(left_groups, right_groups):
         if i in paired or j in paired.values():
             continue
         if is_exact or all(_is_consistent(above_left, above_right, i, j, p, q) for p, q in paired.items()):
             paired[i] = j
-    partners: MatchIndices = [None] * len(ours)
+    partners: MatchIndices = [None] * len(left)
     for i, j in paired.items():
-        for index in left[i].members:
-            same_shape = [member for member in right[j].members if theirs[member].shape == ours[index].shape]
-            partners[index] = (same_shape or right[j].members)[0]
+        for index in left_groups[i].members:
+            members = right_groups[j].members
+            partners[index] = next((at for at in members if right[at].shape == left[index].shape), members[0])
     return partners
 
 
 @dataclass(frozen=True)
 class _EqualTensors:
-    """Tensors of the same values: their indices, where the first stands between the model's ends (0 to 1), and the
-    values' sketch with its spread and standard deviation."""
+    """Tensors of the same values: their indices, the first one's position between the model's ends (0 to 1), the count
+    of values in a row, and their sketch with its spread and standard deviation."""
 
     members: list[int]
     position: float
@@ -237,7 +238,7 @@ def _group_equal_tensors(activations: list[SketchedActivation]) -> list[_EqualTe
 
 
 def _upstream_groups(activations: list[SketchedActivation], groups: list[_EqualTensors]) -> list[set[int]]:
-    """For each group the groups from which it is computed, however far back."""
+    """Return for each group all groups upstream: those from which it is computed, directly or not."""
     indices = {activation.tensor.key: index for index, activation in enumerate(activations)}
     group_of = {index: number for number, group in enumerate(groups) for index in group.members}
     above: list[set[int]] = []
@@ -251,20 +252,20 @@ def _upstream_groups(activations: list[SketchedActivation], groups: list[_EqualT
 
 
 def _candidate_matches(left: list[_EqualTensors], right: list[_EqualTensors]) -> Iterator[tuple[bool, int, int]]:
-    """Pairs with as many values in a row, the likeliest first; True where their values match."""
+    """Yield pairs of groups with as many values in a row, the likeliest first; True where their values match."""
     candidates = []
-    for i, ours in enumerate(left):
-        for j, theirs in enumerate(right):
-            if ours.count == theirs.count:
-                gaps = absolute_gaps(ours.sketch, theirs.sketch)
-                distance = ORDER_WEIGHT * abs(ours.position - theirs.position)
-                is_exact = bool(gaps.max() <= SAME_TENSOR_TOLERANCE * ours.scale)
+    for i, group in enumerate(left):
+        for j, partner in enumerate(right):
+            if group.count == partner.count:
+                gaps = absolute_gaps(group.sketch, partner.sketch)
+                distance = ORDER_WEIGHT * abs(group.position - partner.position)
+                is_exact = bool(gaps.max() <= SAME_TENSOR_TOLERANCE * group.scale)
                 if not is_exact:
-                    distance += float(np.minimum(gaps / ours.deviation, 1).mean())
+                    distance += float(np.minimum(gaps / group.deviation, 1).mean())
                 candidates.append((not is_exact, distance, i, j))
     yield from ((not is_inexact, i, j) for is_inexact, _, i, j in sorted(candidates))
 
 
-def _is_consistent(above: list[set[int]], other_above: list[set[int]], i: int, j: int, p: int, q: int) -> bool:
-    """Whether the pairs (i, j) and (p, q) can both be: what stands before another does so on both sides."""
-    return (p not in above[i] or q in other_above[j]) and (i not in above[p] or j in other_above[q])
+def _is_consistent(left: list[set[int]], right: list[set[int]], i: int, j: int, p: int, q: int) -> bool:
+    """Whether the pairs (i, j) and (p, q) can both be: a group upstream of another is so on both sides."""
+    return (p not in left[i] or q in right[j]) and (i not in left[p] or j in right[q])

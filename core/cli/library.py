@@ -150,8 +150,8 @@ def _lineage_rows(lineage: Lineage) -> Iterator[dict[str, Any]]:
         yield {"what": "run", "id": run.run, "is": text, "state": "kept", "created": run.created}
     steps = [("converted from", step) for step in reversed(lineage.made_from)]
     steps += [("made into", step) for step in lineage.made_into]
-    for what, step in steps:
-        yield {"what": what, "id": step.artifact, "is": step.format, "state": step.state, "created": step.created}
+    for relation, step in steps:
+        yield {"what": relation, "id": step.artifact, "is": step.format, "state": step.state, "created": step.created}
 
 
 Tags = Annotated[list[str], typer.Option("--tag", help="The tag (repeatable).")]

@@ -94,7 +94,9 @@ def save(
     with open_jobs() as jobs:
         record = jobs.library.run(run)
         if formats == ["all"]:
-            formats = [one.key for one in all_formats() if not one.refusal_reason(record.kind, record.weight_bytes)]
+            formats = [
+                format_.key for format_ in all_formats() if not format_.refusal_reason(record.kind, record.weight_bytes)
+            ]
         ended = wait_for_job(jobs, jobs.save(run, formats, _parse_options(option or [])))
     rows = [
         {"run": run, "format": key, "trust": record.trust, **{name: row.get(name) for name in SAVED_FACTS}}

@@ -109,10 +109,10 @@ class CosineAndSnr:
 
     def result(self) -> dict[str, Any]:
         """`cosine` is None where a side is 0 everywhere, or where float64 cannot hold the squares."""
-        left, right, both, noise = self._sums.tolist()
+        left, right, product, noise = self._sums.tolist()
         norms = math.sqrt(left) * math.sqrt(right)
-        known = norms > 0 and math.isfinite(norms) and math.isfinite(both)
-        return {"cosine": max(-1.0, min(1.0, both / norms)) if known else None, "snr_db": _snr_db(left, noise)}
+        known = norms > 0 and math.isfinite(norms) and math.isfinite(product)
+        return {"cosine": max(-1.0, min(1.0, product / norms)) if known else None, "snr_db": _snr_db(left, noise)}
 
 
 def _snr_db(signal: float, noise: float) -> float | None:

@@ -42,15 +42,15 @@ def match_outputs(reference: Arrays, predictions: Arrays) -> tuple[OutputMatch, 
 
 
 def _match_renamed(name: str, array: np.ndarray, predictions: Arrays, taken: set[str]) -> OutputMatch:
-    """The output of its shape whose values are nearest, among those that are not taken."""
-    fitting = [other for other, values in predictions.items() if other not in taken and values.shape == array.shape]
+    """Return the output of the same shape whose values are nearest, among those that are not taken."""
+    fitting = [output for output, values in predictions.items() if output not in taken and values.shape == array.shape]
     if not fitting:
         raise InputError(
             f"No output fits the reference's '{name}' of shape {array.shape}.",
-            received=", ".join(f"{other} {values.shape}" for other, values in predictions.items()) or "no outputs",
+            received=", ".join(f"{output} {values.shape}" for output, values in predictions.items()) or "no outputs",
             cure="Compare copies of models that answer the same question on the same rows.",
         )
-    nearest = min(fitting, key=lambda other: _mean_difference(array, predictions[other]))
+    nearest = min(fitting, key=lambda output: _mean_difference(array, predictions[output]))
     return OutputMatch(name, nearest, "shape" if len(fitting) == 1 else "value")
 
 

@@ -97,7 +97,7 @@ def extract_ink(image: Image.Image) -> np.ndarray:
 
 
 def _shrink_to_grey(image: Image.Image) -> Image.Image:
-    """In grey, small enough to work with; what is transparent lies on paper that its ink can be seen on."""
+    """Return an image in grey, of limited size, its transparent parts on a background that contrasts with ink."""
     # Of an image of 16 bits Pillow would cut the values off, and not scale them to 8.
     small = Image.fromarray(np.uint8(np.asarray(image) // 256)) if image.mode.startswith("I") else image
     small = small.convert("LA" if small.has_transparency_data else "L")

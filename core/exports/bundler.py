@@ -1,4 +1,4 @@
-"""Functions of ours written out as one plain file of Python: with all that they use, and no import of this project."""
+"""Bundle functions of this project, with everything of it that they use, into one source that imports none of it."""
 
 import ast
 import importlib
@@ -14,7 +14,7 @@ STANDARD_MODULES = sys.stdlib_module_names
 
 
 class BundledSource(NamedTuple):
-    """Imports and definitions as text, and the packages that they import, at the top or inside."""
+    """Imports and definitions as text, and the packages that these import, at the top or inside a function."""
 
     imports: tuple[str, ...]
     body: str
@@ -22,21 +22,21 @@ class BundledSource(NamedTuple):
 
 
 def bundle_functions(*functions: Callable[..., Any]) -> BundledSource:
-    """The source of functions, of everything of ours that they use, and the imports that those need.
+    """Return the source of functions, of everything of this project that they use, and the imports that it needs.
 
-    Raises LookupError where two things of one name would be needed, or where a function imports ours by itself.
+    Raises LookupError where two definitions have one name, or where a function imports this project inside.
     """
-    found = _Bundle()
+    bundle = _Bundle()
     for function in functions:
-        found.add(sys.modules[function.__module__], function.__name__)
-    body, imports = "\n\n\n".join(found.texts), tuple(sorted(found.imports))
+        bundle.add(sys.modules[function.__module__], function.__name__)
+    body, imports = "\n\n\n".join(bundle.texts), tuple(sorted(bundle.imports))
     if any(isinstance(node, ast.AnnAssign) for node in ast.walk(ast.parse(body))):
-        imports = ("from __future__ import annotations", *imports)  # what they name is not here
+        imports = ("from __future__ import annotations", *imports)  # the names in annotations are not bundled
     return BundledSource(imports, body, frozenset(_imported_packages("\n".join([*imports, body]))))
 
 
 class _Bundle:
-    """What was found so far: definitions, those that others use before them."""
+    """The definitions collected so far, each after those that it uses."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -45,7 +45,7 @@ class _Bundle:
         self._added: set[str] = set()
 
     def add(self, module: ModuleType, name: str) -> None:
-        """Take a name at the top of a module, and before it whatever it uses."""
+        """Add a top-level name of a module, and before it whatever it uses."""
         node = _top_level_statements(module).get(name)
         if node is None:
             return
@@ -70,9 +70,9 @@ class _Bundle:
             if not _submodule_path(node, name):
                 self.add(importlib.import_module(_module_name(node)), name)
             return
-        alias = next(one for one in node.names if (one.asname or one.name.partition(".")[0]) == name)
-        said = ast.Import([alias]) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, [alias], 0)
-        self.imports.add(ast.unparse(said))
+        alias = next(alias for alias in node.names if (alias.asname or alias.name.partition(".")[0]) == name)
+        statement = ast.Import([alias]) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, [alias], 0)
+        self.imports.add(ast.unparse(statement))
 
 
 @cache
@@ -81,7 +81,7 @@ def _read_source(module: ModuleType) -> str:
 
 
 def _module_name(node: ast.ImportFrom) -> str:
-    """The module of a `from` import; none of ours is relative."""
+    """Return the module of a `from` import; no import of this project is relative."""
     return node.module or ""
 
 
@@ -91,26 +91,26 @@ def _is_ours(node: ast.ImportFrom) -> bool:
 
 @cache
 def _top_level_statements(module: ModuleType) -> dict[str, ast.stmt]:
-    """The statement that makes each name at the top of a module."""
-    made: dict[str, ast.stmt] = {}
+    """Return the statement that defines each top-level name of a module."""
+    statements: dict[str, ast.stmt] = {}
     for node in ast.parse(_read_source(module)).body:
         for name in _defined_names(node):
-            made[name] = node
-    return made
+            statements[name] = node
+    return statements
 
 
 def _defined_names(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return [node.name]
     if isinstance(node, ast.Import | ast.ImportFrom):
-        return [one.asname or one.name.partition(".")[0] for one in node.names]
+        return [alias.asname or alias.name.partition(".")[0] for alias in node.names]
     targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-    return [one.id for target in targets if target for one in ast.walk(target) if isinstance(one, ast.Name)]
+    return [part.id for target in targets if target for part in ast.walk(target) if isinstance(part, ast.Name)]
 
 
 def _used_names(node: ast.stmt) -> list[str]:
-    """The names that a statement reads, annotations left out: they are never evaluated."""
-    return list(dict.fromkeys(one.id for one in _walk_code(node) if isinstance(one, ast.Name)))
+    """Return the names in a statement without its annotations, which are never evaluated."""
+    return list(dict.fromkeys(part.id for part in _walk_code(node) if isinstance(part, ast.Name)))
 
 
 def _walk_code(node: ast.AST) -> Iterator[ast.AST]:
@@ -126,7 +126,7 @@ def _walk_code(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _used_module_attributes(module: ModuleType, node: ast.stmt) -> list[tuple[ModuleType, str]]:
-    """What a statement reads out of other modules of ours, as `digits_data.compiled`."""
+    """Return the attributes of other modules of this project that a statement uses, as `digits_data.compiled`."""
     return [
         (owner, part.attr)
         for part in _walk_code(node)
@@ -137,25 +137,25 @@ def _used_module_attributes(module: ModuleType, node: ast.stmt) -> list[tuple[Mo
 def _attribute_module(module: ModuleType, node: ast.AST) -> ModuleType | None:
     if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)):
         return None
-    made = _top_level_statements(module).get(node.value.id)
-    if isinstance(made, ast.ImportFrom) and (path := _submodule_path(made, node.value.id)):
+    statement = _top_level_statements(module).get(node.value.id)
+    if isinstance(statement, ast.ImportFrom) and (path := _submodule_path(statement, node.value.id)):
         return importlib.import_module(path)
     return None
 
 
 def _submodule_path(node: ast.ImportFrom, name: str) -> str:
-    """The module that `from core.demos import digits_data` means; empty where it means something else."""
+    """Return the module that `from core.demos import digits_data` imports; empty where the name is no module."""
     if not _is_ours(node):
         return ""
     submodule = next((alias.name for alias in node.names if (alias.asname or alias.name) == name), name)
     folders = getattr(importlib.import_module(_module_name(node)), "__path__", ())
-    here = any(Path(folder, f"{submodule}.py").is_file() or Path(folder, submodule).is_dir() for folder in folders)
-    return f"{node.module}.{submodule}" if here else ""
+    is_module = any(Path(folder, f"{submodule}.py").is_file() or Path(folder, submodule).is_dir() for folder in folders)
+    return f"{node.module}.{submodule}" if is_module else ""
 
 
 def _statement_source(module: ModuleType, node: ast.stmt) -> str:
-    """The source of a statement, comments and all, without annotations and without the names of our modules."""
-    first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
+    """Return the source of a statement with its comments, without annotations and the names of our modules."""
+    first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
     lines = [line.encode() for line in _read_source(module).splitlines()]
     for line, start, stop in sorted(_removed_spans(module, node, lines), reverse=True):
         lines[line - 1] = lines[line - 1][:start] + lines[line - 1][stop:]
@@ -163,7 +163,7 @@ def _statement_source(module: ModuleType, node: ast.stmt) -> str:
 
 
 def _removed_spans(module: ModuleType, node: ast.stmt, lines: list[bytes]) -> Iterator[tuple[int, int, int]]:
-    """What is left out: line, and from which byte to which."""
+    """Yield the spans to leave out: line, first byte, and the byte behind the last."""
     for part in ast.walk(node):
         if isinstance(part, ast.arg) and part.annotation and part.annotation.end_lineno == part.lineno:
             yield part.lineno, part.col_offset + len(part.arg.encode()), _end(part.annotation)
@@ -175,12 +175,12 @@ def _removed_spans(module: ModuleType, node: ast.stmt, lines: list[bytes]) -> It
 
 
 def _end(node: ast.expr) -> int:
-    """The byte of its line at which an expression ends; one that was parsed from a source always has it."""
+    """Return the byte of its line at which an expression ends; each that was parsed from a source has it."""
     return node.end_col_offset or 0
 
 
 def _imported_packages(text: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(text)):
-        names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [_module_name(node)] if isinstance(node, ast.ImportFrom) else []
         yield from (name.partition(".")[0] for name in names if name.partition(".")[0] not in STANDARD_MODULES)

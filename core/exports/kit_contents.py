@@ -1,9 +1,4 @@
-"""Inputs, expected outputs, README, loader text.
-
-What a kit asks, what it expects, and how far off an answer may be.
-
-The texts of a kit: how to load it, what it needs, and what was found out about it.
-"""
+"""Contents of a proof kit: its inputs, expected outputs and tolerances, `load.py`, requirements and README."""
 
 import inspect
 import io
@@ -30,7 +25,7 @@ MAX_ULPS = 4  # last places of a coarse dtype that two correct computations may 
 
 
 class ProofData(NamedTuple):
-    """Inputs and expected answers under the names by which the copy has them, and (atol, rtol) for each answer."""
+    """Inputs and expected outputs under the names that the copy gives them, and (atol, rtol) for each output."""
 
     inputs: Arrays
     expected: Arrays
@@ -43,52 +38,52 @@ class ProofData(NamedTuple):
 
 
 def select_proof_data(reference: Reference, outcome: ReloadOutcome | None) -> ProofData:
-    """The first rows of a reference as a copy takes and gives them.
+    """Return the first rows of a reference under the names and in the dtypes of a copy.
 
-    `outcome` is the reload that showed its names and how far off it is; None where the copy is completed by what the
-    run kept, and is then as exact as the model itself.
+    `outcome` is the reload that showed these and the copy's largest difference; None where the kit completes the copy
+    from what the run stored, which makes it as exact as the model itself.
     """
-    few = reference.head(_choose_row_count(reference))
+    head = reference.head(_choose_row_count(reference))
     inputs, outputs = _names_in_artifact(outcome)
-    dtypes = {one["name"]: one["dtype"] for one in (outcome.inputs if outcome else [])}
-    given = {inputs.get(name, name): array for name, array in few.inputs.items()}
-    expected = {outputs.get(name, name): to_plain_array(array) for name, array in few.predictions.items()}
-    off = (outcome.max_abs or 0.0) if outcome else 0.0
+    dtypes = {spec["name"]: spec["dtype"] for spec in (outcome.inputs if outcome else [])}
+    renamed = {inputs.get(name, name): array for name, array in head.inputs.items()}
+    expected = {outputs.get(name, name): to_plain_array(array) for name, array in head.predictions.items()}
+    max_abs = (outcome.max_abs or 0.0) if outcome else 0.0
     return ProofData(
-        {name: _cast_input(array, dtypes.get(name)) for name, array in given.items()},
+        {name: _cast_input(array, dtypes.get(name)) for name, array in renamed.items()},
         expected,
-        {name: _choose_tolerance(array, off) for name, array in expected.items()},
+        {name: _choose_tolerance(array, max_abs) for name, array in expected.items()},
         {name: now for name, now in (inputs | outputs).items() if name != now},
     )
 
 
 def _choose_row_count(reference: Reference) -> int:
-    """As many as one batch, fewer where they are large: bit for bit the same is what is asked in the same batches."""
+    """Return the number of rows of one batch, fewer where they are large: equal bits need equal batches."""
     sides = (reference.inputs.values(), reference.predictions.values())
     largest = max(sum(array.nbytes for array in side) for side in sides) / reference.rows
     return int(max(1, min(BATCH_SIZE, reference.rows, MAX_ARRAY_BYTES // max(1, largest))))
 
 
 def _names_in_artifact(outcome: ReloadOutcome | None) -> tuple[dict[str, str], dict[str, str]]:
-    """How the copy calls inputs and outputs, by the names of the reference."""
+    """Return the copy's names of inputs and of outputs, by the names of the reference."""
     pairs = (outcome.input_pairs, outcome.pairs) if outcome else ([], [])
-    inputs, outputs = ({one["reference"]: one["answer"] for one in side} for side in pairs)
+    inputs, outputs = ({pair["reference"]: pair["answer"] for pair in side} for side in pairs)
     return inputs, outputs
 
 
 def _cast_input(array: np.ndarray, dtype: str | None) -> np.ndarray:
-    fitting = to_plain_array(array)
-    return fitting if dtype in (None, "object", "bfloat16") or fitting.dtype.kind == "U" else fitting.astype(dtype)
+    plain = to_plain_array(array)
+    return plain if dtype in (None, "object", "bfloat16") or plain.dtype.kind == "U" else plain.astype(dtype)
 
 
 def _choose_tolerance(expected: np.ndarray, max_abs: float) -> tuple[float, float]:
-    """What the copy was off when it was tried, and what two correct computations may differ by on other machines."""
+    """Return (atol, rtol): the copy's largest difference when saved, plus that of correct computations elsewhere."""
     eps = MAX_ULPS * float(np.finfo(expected.dtype).eps) if expected.dtype.kind == "f" else 0.0
     return max_abs + max(ATOL, eps), max(RTOL, eps)
 
 
 def require_provable(outcome: ReloadOutcome, label: str) -> None:
-    """Raises InputError where a kit could prove nothing of a copy: it did not load, or its answers are no numbers."""
+    """Raise InputError where a kit could prove nothing: the copy did not load, or cannot be compared."""
     if outcome.verdict is Verdict.NOT_RUN:
         raise InputError(
             "This file was brought in and kept, and nothing has run it yet, so a kit would prove nothing.",
@@ -111,20 +106,20 @@ def require_provable(outcome: ReloadOutcome, label: str) -> None:
 
 
 def encode_npz(arrays: dict[str, Any]) -> bytes:
-    """Arrays as an .npz, the same bytes for the same arrays; any text may be a name."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    """Encode arrays as an .npz, the same bytes for the same arrays; any text may be a name."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():
             member = io.BytesIO()
             np.lib.format.write_array(member, array, allow_pickle=False)
             info = zipfile.ZipInfo(f"{name}.npy")  # dated 1980, always
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, member.getvalue())
-    return out.getvalue()
+    return buffer.getvalue()
 
 
 ARTIFACT_FOLDER = "artifact"  # of the kit, with exactly what the format wrote
-# Packages by the name under which they are imported, where that is another; plotly reads its tables with pandas.
+# Packages by the name of their module, where the names differ; plotly reads its tables with pandas.
 PACKAGES_BY_IMPORT = {
     "sklearn": ("scikit-learn",),
     "plotly": ("plotly", "pandas"),
@@ -134,34 +129,37 @@ LINUX_MARKER = 'sys_platform == "linux" and platform_machine == "x86_64"'
 
 
 def render_load_script(format_: Format, code: ModelScript | None, weights: str, signature: str = "") -> str:
-    """`load.py`: the format's own function, and one call of it."""
-    found, taken = bundle_functions(format_.standalone.load), inspect.signature(format_.standalone.load).parameters
+    """Return `load.py`: the source of the format's standalone loader, and a function that calls it."""
+    loader = format_.standalone.load
+    source, parameters = bundle_functions(loader), inspect.signature(loader).parameters
     path = f'HERE / "{ARTIFACT_FOLDER}"' + (f' / "{format_.standalone.file}"' if format_.standalone.file else "")
-    given = {"path": path, "classes": "{}", "build": "untrained", "weights": f'HERE / "{weights}"'}
-    given["signature"] = repr(signature)
-    used = ["untrained"] if "build" in taken else []
-    if "classes" in taken and code:
-        used, given["classes"] = ["classes"], "classes()"
-    imports = [*found.imports, "from pathlib import Path"]
+    arguments = {"path": path, "classes": "{}", "build": "untrained", "weights": f'HERE / "{weights}"'}
+    arguments["signature"] = repr(signature)
+    used = ["untrained"] if "build" in parameters else []
+    if "classes" in parameters and code:
+        used, arguments["classes"] = ["classes"], "classes()"
+    imports = [*source.imports, "from pathlib import Path"]
     model = f"from model import {', '.join(used)}\n\n" if used else ""
-    call = f"{format_.standalone.load.__name__}({', '.join(f'{name}={given[name]}' for name in taken)})"
+    call = f"{loader.__name__}({', '.join(f'{name}={arguments[name]}' for name in parameters)})"
     return (
         f'"""Loads this copy ({format_.label}) without Roundtrip."""\n\n'
         + "\n".join(imports)
-        + f"\n\n{model}HERE = Path(__file__).resolve().parent\n\n\n{found.body}\n\n\n"
+        + f"\n\n{model}HERE = Path(__file__).resolve().parent\n\n\n{source.body}\n\n\n"
         + 'def load():\n    """Gives a function that answers {name: array} with {name: array}, batch first."""\n'
         + f"    return {call}\n"
     )
 
 
 def required_packages(artifact: Artifact, format_: Format, code: ModelScript | None) -> dict[str, str]:
-    """The packages that a kit needs with their versions: those with which the copy was saved. What only the model's
-    code needs is not on its record, and has the version that is installed."""
+    """Return the packages that a kit needs with the versions with which the copy was saved.
+
+    What only the model's code needs is not on the copy's record, and has the installed version.
+    """
     names = list(format_.standalone.packages)
     for package in sorted(code.packages if code else ()):
         names += [name for name in PACKAGES_BY_IMPORT.get(package, (package,)) if name not in names]
-    found = {name: artifact.versions.get(name) or _installed_version(name) for name in names}
-    return {name: number for name, number in found.items() if number}
+    versions = {name: artifact.versions.get(name) or _installed_version(name) for name in names}
+    return {name: number for name, number in versions.items() if number}
 
 
 def _installed_version(name: str) -> str | None:
@@ -174,7 +172,7 @@ def _installed_version(name: str) -> str | None:
 def render_requirements(artifact: Artifact, packages: Mapping[str, str]) -> str:
     lines = [f"# What this copy needs, as it was saved, with Python {artifact.versions.get('python', '3.11')}."]
     for name, number in packages.items():
-        if name == "tensorflow":  # the build for processors alone is smaller where there is one
+        if name == "tensorflow":  # the CPU-only build, which is smaller, where `LINUX_MARKER` holds
             lines += [f"tensorflow-cpu=={number}; {LINUX_MARKER}"]
             lines += [f'tensorflow=={number}; sys_platform != "linux" or platform_machine != "x86_64"']
         else:
@@ -203,15 +201,7 @@ def render_readme(
         "`load.py` holds all that it takes to load the copy: `from load import load; answer = load()`, then "
         "`answer({name: array})` gives `{name: array}`, batch first.",
         "## What is asked, and what is expected",
-        f"`inputs.npz` holds {pluralize(proof_data.rows, 'row')}{' held out of the training' if run.demo else ''}, and "
-        f"`expected.npz` what {_reference_source(run)} answered to them. An answer may be off by what this copy was "
-        f"off when it was "
-        "tried, and by what "
-        "two correct computations may differ by on other machines: |answer − expected| ≤ a + r · |expected|.",
-        _markdown_table(
-            ("answer", "a", "r"), [(name, f"{a:.3g}", f"{r:.3g}") for name, (a, r) in proof_data.tolerance.items()]
-        ),
-        *_renamed_paragraphs(proof_data),
+        *_proof_paragraphs(run, proof_data),
         "## What was found when it was saved",
         *_evidence_paragraphs(evidence, format_),
         "## What it was made with",
@@ -227,29 +217,42 @@ def render_readme(
     return "\n\n".join(parts) + "\n"
 
 
-def _reference_source(run: Run) -> str:
-    return "the model itself" if run.trust == "ours" else "the file itself, when it was brought in,"
+def _proof_paragraphs(run: Run, proof_data: ProofData) -> list[str]:
+    rows = pluralize(proof_data.rows, "row") + (" held out of the training" if run.demo else "")
+    source = "the model itself" if run.trust == "ours" else "the file itself, when it was brought in,"
+    tolerances = [(name, f"{atol:.3g}", f"{rtol:.3g}") for name, (atol, rtol) in proof_data.tolerance.items()]
+    renamed = [
+        f"{_escape_markdown(name)} is {_escape_markdown(now)}" for name, now in proof_data.renamed_tensors.items()
+    ]
+    return [
+        f"`inputs.npz` holds {rows}, and `expected.npz` what {source} answered to them. An answer may be off by what "
+        "this copy was off when it was tried, and by what two correct computations may differ by on other machines: "
+        "|answer − expected| ≤ a + r · |expected|.",
+        _markdown_table(("answer", "a", "r"), tolerances),
+        *([f"The format renamed some inputs or outputs: {', '.join(renamed)}."] if renamed else []),
+    ]
 
 
 def _warning_paragraphs(run: Run, format_: Format, code: ModelScript | None) -> list[str]:
-    said = []
+    paragraphs = []
     if format_.standalone.runs_code:
-        said.append(
+        paragraphs.append(
             "**Loading this format runs whatever code is in the file, with your rights, before anything can be "
             "checked. Load it only if you know from whom it is.** `verify.py` holds it against its hash first; who can "
             "change the file can change the hash."
         )
     if run.trust == "brought in":
-        said.append("**This model was brought in from outside: what loads it may run what its author put into it.**")
+        paragraphs.append(
+            "**This model was brought in from outside: what loads it may run what its author put into it.**"
+        )
     if code and code.missing_classes:
-        said.append(
+        paragraphs.append(
             f"**Before it runs: put your own classes ({', '.join(map(_escape_markdown, code.missing_classes))}) "
-            f"into `model.py`.** They are "
-            "code of your program, and in no file of this format."
+            "into `model.py`.** They are code of your program, and in no file of this format."
         )
     elif code:
-        said.append("The copy lacks code or layers of the model: they are in `model.py`.")
-    return said
+        paragraphs.append("The copy lacks code or layers of the model: they are in `model.py`.")
+    return paragraphs
 
 
 def _evidence_paragraphs(evidence: Evidence, format_: Format) -> list[str]:
@@ -263,19 +266,12 @@ def _evidence_paragraphs(evidence: Evidence, format_: Format) -> list[str]:
     return [table, *([f"About the format: {format_.explains}"] if format_.explains else [])]
 
 
-def _renamed_paragraphs(proof_data: ProofData) -> list[str]:
-    pairs = ", ".join(
-        f"{_escape_markdown(name)} is {_escape_markdown(now)}" for name, now in proof_data.renamed_tensors.items()
-    )
-    return [f"The format renamed some inputs or outputs: {pairs}."] if pairs else []
-
-
 def _markdown_table(header: tuple[str, ...], rows: Iterable[Iterable[object]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(_escape_markdown(cell) for cell in line) + " |" for line in lines)
 
 
 def _escape_markdown(text: object) -> str:
-    """Anything as part of one line of a table, without markup."""
-    apart = " ".join(str(text).split())
-    return "".join(f"\\{char}" if char in "|`<>[]*" else char for char in apart)
+    """Return an object's text on one line, with Markdown's special characters escaped."""
+    line = " ".join(str(text).split())
+    return "".join(f"\\{char}" if char in "|`<>[]*" else char for char in line)

@@ -1,4 +1,4 @@
-"""What a copy lacks, from what its run kept: the model's code, an architecture, the numbers."""
+"""Model code, architecture and weights that a copy lacks, from what its run stores."""
 
 import json
 import zipfile
@@ -17,8 +17,8 @@ from core.size_breakdown.tensor_search import load_run_tensors
 from core.worker.model_loading import demo_of_source
 
 ARCHITECTURE_FILE = "architecture.json"
-STORED_MODEL_FILE = "model.keras"  # as which the run of a person's own Keras model keeps it
-WEIGHTS_FILE = "model.weights.h5"  # in there
+STORED_MODEL_FILE = "model.keras"  # in the snapshot of a person's own Keras model
+WEIGHTS_FILE = "model.weights.h5"  # in that file
 
 ARCHITECTURE_SCRIPT = '''"""Makes the untrained model from the architecture beside this file."""
 
@@ -42,7 +42,7 @@ def classes():
 
 
 class ModelScript(NamedTuple):
-    """A `model.py`: its text, the packages that it imports, and whether a person must complete it."""
+    """A `model.py`: its text, the packages that it imports, and the classes that a person must add."""
 
     text: str
     packages: frozenset[str] = frozenset()
@@ -50,33 +50,33 @@ class ModelScript(NamedTuple):
 
 
 def make_model_script(run: Run, needed: set[str], library: Library, needs_code: bool) -> ModelScript | None:
-    """The `model.py` of a kit that takes `classes` or `build` (`needed`); None where the copy lacks nothing."""
+    """Return the `model.py` of a kit whose loader takes `classes` or `build` (`needed`); None where it needs none."""
     if key := demo_of_source(run.code_source):
         demo = get_demo(key)
         return _make_demo_script(demo, run, needed) if "build" in needed or (demo.has_classes and needed) else None
     own = tuple(list_custom_classes(library, run)) if needs_code or "build" in needed else ()
     text = CLASSES_SCRIPT.format(names=", ".join(own)) if own else ""
     if "build" in needed:
-        made = ARCHITECTURE_SCRIPT.format(classes="classes()" if own else "{}")
-        text = made + "\n\n" + text.partition("\n\n\n")[2] if own else made
+        build = ARCHITECTURE_SCRIPT.format(classes="classes()" if own else "{}")
+        text = build + "\n\n" + text.partition("\n\n\n")[2] if own else build
     return ModelScript(text, frozenset({"keras"}), own) if text else None
 
 
 def _make_demo_script(demo: Demo, run: Run, needed: set[str]) -> ModelScript:
-    build, classes = "build" in needed, demo.has_classes
-    found = bundle_functions(*([demo.classes] if classes else []), *([demo.build] if build else []))
-    imports = [*found.imports, *(["from types import SimpleNamespace"] if build else [])]
-    parts = [f'"""The code of the model: {demo.model_description}."""\n\n' + "\n".join(imports), found.body]
-    if build:
+    has_build = "build" in needed
+    source = bundle_functions(*([demo.classes] if demo.has_classes else []), *([demo.build] if has_build else []))
+    imports = [*source.imports, *(["from types import SimpleNamespace"] if has_build else [])]
+    parts = [f'"""The code of the model: {demo.model_description}."""\n\n' + "\n".join(imports), source.body]
+    if has_build:
         chosen = run.settings or run.brought["settings"] or {}
         settings = ", ".join(f"{name}={value!r}" for name, value in chosen.items())
         parts.append(f"SETTINGS = SimpleNamespace({settings})")
         parts.append('def untrained():\n    """The model before its training."""\n    return build(SETTINGS)')
-    return ModelScript("\n\n\n".join(part.strip() for part in parts) + "\n", found.packages)
+    return ModelScript("\n\n\n".join(part.strip() for part in parts) + "\n", source.packages)
 
 
 def list_custom_classes(library: Library, run: Run) -> list[str]:
-    """Names of the classes of a person's own Keras model that are not Keras' own."""
+    """Return the names of the classes in a person's own Keras model that are not of Keras, sorted."""
     try:
         config = json.loads(read_architecture(library, run))
     except InputError:
@@ -90,24 +90,24 @@ def _find_classes(config: Any) -> Iterator[tuple[str, str | None]]:
             yield config["class_name"], config["module"]
         config = list(config.values())
     if isinstance(config, list):
-        for one in config:
-            yield from _find_classes(one)
+        for item in config:
+            yield from _find_classes(item)
 
 
 def read_architecture(library: Library, run: Run) -> bytes:
-    """The architecture of a person's own Keras model as JSON. Raises InputError where the run has none."""
+    """Return the architecture of a person's own Keras model as JSON. Raises InputError where the run has none."""
     return b"".join(_read_member(library, run, "config.json"))
 
 
 def write_weights(library: Library, run: Run, folder: Path) -> Path:
-    """The weights of a run in a file of `folder`: the other half of an architecture. Raises Damaged, InputError."""
+    """Write the weights of a run into a new file of `folder`, and return its path. Raises Damaged, InputError."""
     if run.demo is None:
         path = folder / WEIGHTS_FILE
         with path.open("wb") as file:
             file.writelines(_read_member(library, run, WEIGHTS_FILE))
         return path
     path = folder / "weights.npz"
-    weights = [one.values for one in load_run_tensors(library.snapshot(run.id), run) if one.group == "weights"]
+    weights = [tensor.values for tensor in load_run_tensors(library.snapshot(run.id), run) if tensor.group == "weights"]
     with zipfile.ZipFile(path, "w") as archive:
         for at, values in enumerate(weights):
             with archive.open(zipfile.ZipInfo(f"{at}.npy"), "w", force_zip64=True) as member:
@@ -116,15 +116,15 @@ def write_weights(library: Library, run: Run, folder: Path) -> Path:
 
 
 def _read_member(library: Library, run: Run, name: str) -> Iterator[bytes]:
-    """A part of the copy that the run of a person's own model keeps."""
-    copy = library.snapshot(run.id) / STORED_MODEL_FILE
-    if not copy.is_file():
+    """Yield the bytes of a zip member of the .keras file in the snapshot of a person's own model."""
+    path = library.snapshot(run.id) / STORED_MODEL_FILE
+    if not path.is_file():
         raise InputError(
             "This copy is half a model, and its run has kept no other half.",
             cure="Save the model whole (.keras or SavedModel), and take the kit of that copy.",
         )
     try:
-        with zipfile.ZipFile(copy) as archive, archive.open(name) as member:
+        with zipfile.ZipFile(path) as archive, archive.open(name) as member:
             while chunk := member.read(2**20):
                 yield chunk
     except (KeyError, zipfile.BadZipFile) as error:

@@ -1,4 +1,4 @@
-"""Proof kits: a copy with all that anybody needs to see, without Roundtrip, that it answers as it did."""
+"""Proof kits: a copy with all that is needed to check its predictions without Roundtrip."""
 
 import contextlib
 import inspect
@@ -21,58 +21,57 @@ KIT_SCHEMA_VERSION = 1
 
 
 def build_proof_kit(library: Library, artifact_id: str) -> StreamedArchive:
-    """The kit of an artifact, as a zip of one folder; the same bytes whenever it is asked for.
+    """Build the kit of an artifact as a zip of one folder, the same bytes each time.
 
     Raises UnknownName, Damaged; InputError where the format has no kit, or a kit would prove nothing.
     """
     artifact, evidence = library.artifact(artifact_id), library.evidence(artifact_id)
-    one, run = get_format(artifact.format), library.run(artifact.run)
-    one = replace(one, kit=one.standalone.for_trust(artifact.trust))
+    format_, run = get_format(artifact.format), library.run(artifact.run)
+    format_ = replace(format_, kit=format_.standalone.for_trust(artifact.trust))
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(library.staging())
-        members = _kit_members(library, artifact, run, one, evidence, folder)
+        members = _kit_members(library, artifact, run, format_, evidence, folder)
         named = {f"kit-{artifact.id}/{name}": piece for name, piece in members.items()}
-        parcel = archive_members(library, named, f"kit-{artifact.id}-{artifact.format}.zip")
-        parcel.add_resource(stack.pop_all())
-        return parcel
+        archive = archive_members(library, named, f"kit-{artifact.id}-{artifact.format}.zip")
+        archive.add_resource(stack.pop_all())
+        return archive
 
 
 def _kit_members(
     library: Library, artifact: Artifact, run: Run, format_: Format, evidence: Evidence, folder: Path
 ) -> dict[str, ArchivePiece]:
-    taken = set(inspect.signature(format_.standalone.load).parameters)
-    question = _select_proof_data(library, run, format_, evidence, taken)
-    kept: dict[str, ArchivePiece] = {
-        f"{kit_contents.ARTIFACT_FOLDER}/{path}": file
-        for path, file in verify_artifact_files(library, artifact.id).items()
-    }
-    kept |= {"inputs.npz": encode_npz(question.inputs), "expected.npz": encode_npz(question.expected)}
-    code = make_model_script(run, taken & {"classes", "build"}, library, evidence.needs_code)
-    if "build" in taken and demo_of_source(run.code_source) is None:
-        stored = f"{kit_contents.ARTIFACT_FOLDER}/{ARCHITECTURE_FILE}"
-        kept[ARCHITECTURE_FILE] = kept.pop(stored) if stored in kept else read_architecture(library, run)
-    numbers = write_weights(library, run, folder) if "weights" in taken else None
-    if numbers:
-        kept[numbers.name] = _verify_new_file(numbers)
-    wanted = kit_contents.required_packages(artifact, format_, code)
+    """Return the members of a kit by path: texts, then files and arrays."""
+    parameters = set(inspect.signature(format_.standalone.load).parameters)
+    proof_data = _select_proof_data(library, run, format_, evidence, parameters)
+    files = verify_artifact_files(library, artifact.id)
+    stored: dict[str, ArchivePiece] = {f"{kit_contents.ARTIFACT_FOLDER}/{path}": file for path, file in files.items()}
+    stored |= {"inputs.npz": encode_npz(proof_data.inputs), "expected.npz": encode_npz(proof_data.expected)}
+    code = make_model_script(run, parameters & {"classes", "build"}, library, evidence.needs_code)
+    if "build" in parameters and demo_of_source(run.code_source) is None:
+        path = f"{kit_contents.ARTIFACT_FOLDER}/{ARCHITECTURE_FILE}"
+        stored[ARCHITECTURE_FILE] = stored.pop(path) if path in stored else read_architecture(library, run)
+    weights = write_weights(library, run, folder) if "weights" in parameters else None
+    if weights:
+        stored[weights.name] = _verify_new_file(weights)
+    packages = kit_contents.required_packages(artifact, format_, code)
     signature = run.brought.get("signature", "") if artifact.id == run.brought.get("artifact") else ""
-    said = {
-        "README.md": kit_contents.render_readme(artifact, run, format_, evidence, question, code, wanted),
-        "requirements.txt": kit_contents.render_requirements(artifact, wanted),
-        "load.py": kit_contents.render_load_script(format_, code, numbers.name if numbers else "", signature),
+    texts = {
+        "README.md": kit_contents.render_readme(artifact, run, format_, evidence, proof_data, code, packages),
+        "requirements.txt": kit_contents.render_requirements(artifact, packages),
+        "load.py": kit_contents.render_load_script(format_, code, weights.name if weights else "", signature),
         "verify.py": inspect.getsource(verify),
         **({"model.py": code.text} if code else {}),
-        "kit.json": _kit_json(artifact, run, format_, evidence, question, kept, wanted),
+        "kit.json": _kit_json(artifact, run, format_, evidence, proof_data, stored, packages),
     }
-    return {name: text.encode() for name, text in said.items()} | kept
+    return {name: text.encode() for name, text in texts.items()} | stored
 
 
 def _select_proof_data(
     library: Library, run: Run, format_: Format, evidence: Evidence, loader_parameters: set[str]
 ) -> ProofData:
-    """What is asked and expected; a copy that the kit itself completes is as exact as the model."""
+    """Return inputs and expected outputs; a copy that the kit itself completes is as exact as the model."""
     reference, outcome = library.reference(run.id), evidence.best
-    if "build" in loader_parameters and demo_of_source(run.code_source) is None:  # half a model, which was never asked
+    if "build" in loader_parameters and demo_of_source(run.code_source) is None:  # half a model never predicted
         return select_proof_data(reference, None)
     require_provable(outcome, format_.label)
     return select_proof_data(reference, None if "weights" in loader_parameters else outcome)
@@ -91,7 +90,7 @@ def _kit_json(
     stored: dict[str, ArchivePiece],
     packages: dict[str, str],
 ) -> str:
-    """`kit.json`: what `verify.py` reads, and what other programs may want to know."""
+    """Return `kit.json`, which `verify.py` reads."""
     hashes = {name: piece_sha256(piece) for name, piece in stored.items()}
     facts = {
         "schema": KIT_SCHEMA_VERSION,

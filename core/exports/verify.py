@@ -1,4 +1,4 @@
-"""Asks the model in this folder what it was asked when it was saved, and holds its answers against what is expected.
+"""Compare the answers of the model in this folder with those that were expected when it was saved.
 
 `python verify.py` prints PASS, or how far off the answers are; the exit status is 0 or 1. It needs NumPy, `load.py`
 beside it, and what that needs (requirements.txt).
@@ -39,7 +39,7 @@ def main(folder=HERE):
 
 
 def version_notes(packages):
-    """A line for each package of another version than that with which the copy was saved."""
+    """Yield a line for each installed package whose version is not the one with which the copy was saved."""
     for name, then in packages.items():
         try:
             now = version(name)
@@ -50,7 +50,7 @@ def version_notes(packages):
 
 
 def find_file_problem(path, name, sha256):
-    """What is wrong with a file, in a line; empty where nothing is."""
+    """Return what is wrong with a file, in a line; empty where nothing is."""
     if not path.is_file():
         return f"MISSING: {name}"
     with path.open("rb") as file:
@@ -59,12 +59,12 @@ def find_file_problem(path, name, sha256):
 
 
 def load_arrays(path):
-    with np.load(path, allow_pickle=False) as kept:
-        return {name: kept[name] for name in kept}
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive}
 
 
 def predict(folder):
-    """The answers of the model, by name."""
+    """Load the model, and return its answers to `inputs.npz` by name."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     sys.path.insert(0, str(folder))  # python -I leaves the folder of the script out
@@ -72,9 +72,9 @@ def predict(folder):
 
 
 def compare_predictions(predictions, expected, tolerance):
-    """A line for each output that is expected, and whether all are within their tolerance."""
-    found = [compare_output(name, predictions.get(name), want, *tolerance[name]) for name, want in expected.items()]
-    return [line for line, _ in found], all(same for _, same in found)
+    """Return a line for each expected output, and whether all are within their tolerance."""
+    results = [compare_output(name, predictions.get(name), want, *tolerance[name]) for name, want in expected.items()]
+    return [line for line, _ in results], all(same for _, same in results)
 
 
 def compare_output(name, prediction, expected, atol, rtol):
@@ -84,29 +84,26 @@ def compare_output(name, prediction, expected, atol, rtol):
     if prediction.shape != expected.shape:
         return f"{name}: answers of shape {prediction.shape} instead of {expected.shape}.", False
     if expected.dtype.kind in "SU":
-        other = int((decode_texts(prediction) != expected).sum())
-        return f"{name}: {other:,} of {expected.size:,} texts are others.", not other
+        changed = int((decode_texts(prediction) != expected).sum())
+        return f"{name}: {changed:,} of {expected.size:,} texts are others.", not changed
     return compare_numbers(name, prediction.astype("float64"), expected.astype("float64"), atol, rtol)
 
 
 def decode_texts(array):
-    """Text as Python's own, whether a runtime gave it as bytes or not."""
-    return np.vectorize(lambda one: one.decode() if isinstance(one, bytes) else str(one), otypes=["U"])(array)
+    """Return an array of str, whether a runtime gave bytes or not."""
+    return np.vectorize(lambda text: text.decode() if isinstance(text, bytes) else str(text), otypes=["U"])(array)
 
 
 def compare_numbers(name, prediction, expected, atol, rtol):
-    """NaN is expected where NaN is, and an infinity where the same one is."""
+    """Return a line and whether all are within tolerance; NaN matches NaN, an infinity only itself."""
     same = (prediction == expected) | (np.isnan(prediction) & np.isnan(expected))
     with np.errstate(invalid="ignore"):
         apart = np.where(same, 0.0, np.abs(prediction - expected))
         outside = ~(apart <= atol + rtol * np.abs(expected)) & ~same
     most = float(np.nanmax(apart, initial=0.0))
     allowed = f"allowed are {atol:.3g} + {rtol:.3g} · |expected|"
-    said = (
-        f"{name}: the largest difference is {most:.3g}; {allowed}; {int(outside.sum()):,} of {expected.size:,} "
-        f"are beyond."
-    )
-    return said, not outside.any()
+    beyond = f"{int(outside.sum()):,} of {expected.size:,} are beyond"
+    return f"{name}: the largest difference is {most:.3g}; {allowed}; {beyond}.", not outside.any()
 
 
 if __name__ == "__main__":

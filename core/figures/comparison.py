@@ -105,12 +105,7 @@ def pairwise_matrix(comparison: Mapping[str, Any], names: Mapping[str, str]) -> 
     ]
     shared: dict[str, Any] = {"hovertext": hover, "hoverinfo": "text", "hoverongaps": False, "xgap": 2, "ygap": 2}
     figure = go.Figure()
-    for sign, colour in SIGN_COLOURS.items():
-        here = [[cell is not None and _cell_sign(cell) == sign for cell in row] for row in cells]
-        text = [[sign if is_here else "" for is_here in row] for row in here]
-        z = [[0 if is_here else None for is_here in row] for row in here]
-        colours = {"colorscale": theme.single_colour(colour), "showscale": False}
-        figure.add_heatmap(z=z, text=text, texttemplate="%{text}", **colours, **shared)
+    _add_signs(figure, cells, shared)
     _add_differences(figure, cells, shared)
     numbered = [f"{wrap_label(names[id_])} <b>{number}</b>" for number, id_ in enumerate(ids, 1)]
     ticks = {"tickvals": list(range(count)), **NO_GRID}
@@ -124,8 +119,17 @@ def pairwise_matrix(comparison: Mapping[str, Any], names: Mapping[str, str]) -> 
 SIGN_COLOURS = {"=": theme.IDENTICAL_COLOUR, "NaN": theme.CHANGED_COLOUR, "?": theme.NO_DIFFERENCE_COLOUR}
 
 
+def _add_signs(figure: go.Figure, cells: list[list[Cell | None]], shared: dict[str, Any]) -> None:
+    for sign, colour in SIGN_COLOURS.items():
+        has_sign = [[cell is not None and _cell_sign(cell) == sign for cell in row] for row in cells]
+        text = [[sign if is_shown else "" for is_shown in row] for row in has_sign]
+        z = [[0 if is_shown else None for is_shown in row] for row in has_sign]
+        colours = {"colorscale": theme.single_colour(colour), "showscale": False}
+        figure.add_heatmap(z=z, text=text, texttemplate="%{text}", **colours, **shared)
+
+
 def _cell_sign(cell: Cell) -> str:
-    """What stands in a cell in place of a number; empty where the largest difference does."""
+    """Return the sign that a cell shows in place of a number; empty where it shows the largest difference."""
     if cell["verdict"] is None:
         return "?"
     if cell["verdict"] == Verdict.BIT_IDENTICAL:
@@ -137,7 +141,7 @@ def _add_differences(figure: go.Figure, cells: list[list[Cell | None]], shared: 
     distances = [[float(cell["max_abs"]) if cell and not _cell_sign(cell) else None for cell in row] for row in cells]
     logs = log10_values(distances)
     limits = theme.value_range(logs)
-    # Of equal numbers and yet not of equal bits (0 and -0, or another dtype): the low end of the scale.
+    # Equal numbers with unequal bits (0 and -0, or another dtype) get the low end of the scale.
     low = limits[0] if limits else -1.0
     z = [
         [low if log is None and distance is not None else log for distance, log in zip(*pair, strict=True)]
@@ -153,7 +157,7 @@ def _add_differences(figure: go.Figure, cells: list[list[Cell | None]], shared: 
 
 
 def _format_exponent(value: float) -> str:
-    """One digit and the power of ten: no number is longer than its cell."""
+    """Return one digit and the power of ten, short enough for a cell."""
     return shorten_exponent(f"{value:.0e}") if value else "0"
 
 

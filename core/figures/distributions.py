@@ -1,7 +1,7 @@
 """Histograms and heat maps of differences, by magnitude and by place."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -10,7 +10,7 @@ from core.figures import theme
 from core.figures.theme import COLOUR_SCALE, COLOURS, NO_GRID, apply_theme, empty_figure, log10_values, number_or_dash
 from core.text.labels import pluralize
 
-MIN_BARS = 6  # bars that always have room, so that a single one is still a bar
+MIN_BARS = 6  # bars that the axis has room for at least, so that a single bar is not as wide as the plot
 MAX_POWER_TICKS = 7
 MAX_NAMED_POSITIONS = 30  # positions up to which each is named below the axis
 NO_FINITE_PAIRS = "No pair of finite numbers: nothing to draw."
@@ -93,7 +93,7 @@ def magnitude_heatmap(metrics: Mapping[str, Any]) -> go.Figure:
 
 
 class _LogAxis:
-    """The used bins along one axis, an empty one beside that of zero, and the ticks below them."""
+    """One axis: its used bins, an empty one beside that of zero, and its ticks."""
 
     def __init__(self, edges: Sequence[float | str], totals: list[int]):
         limits = [float(edge) for edge in edges]
@@ -109,7 +109,7 @@ class _LogAxis:
 
 
 def _used_bins(counts: list[int]) -> tuple[int, int]:
-    """The first bin that is not empty and the one behind the last; (0, 0) where all are empty."""
+    """Return the first bin that is not empty and the one behind the last; (0, 0) where all are empty."""
     used = [at for at, count in enumerate(counts) if count]
     return (used[0], used[-1] + 1) if used else (0, 0)
 
@@ -128,7 +128,7 @@ def _bin_label(edges: list[float], at: int) -> str:
 
 
 def _power_ticks(edges: list[float], bins: list[int]) -> tuple[list[float], list[str]]:
-    """Places and labels of whole powers of ten between the bins."""
+    """Return the positions and labels of whole powers of ten between the bins."""
     known = {at: edges[at] for at in [*bins, *(at + 1 for at in bins[-1:])] if 0 < edges[at] < math.inf}
     whole = {at: round(math.log10(edge)) for at, edge in known.items() if math.log10(edge) % 1 in (0.0, 1.0)}
     step = max(1, math.ceil(len(whole) / MAX_POWER_TICKS))
@@ -160,16 +160,27 @@ def position_heatmap(metrics: Mapping[str, Any], labels: Sequence[str] = ()) -> 
     rows = _range_labels(starts, metrics["rows"], "row")
     columns = _position_names(labels, len(means[0])) or _range_labels(heat["columns"], None, "position")
     # Hover text by axis: one for each cell of a large table would be most of a report.
-    shared = {"x": columns, "y": rows, "hoverongaps": False}
-    figure = go.Figure()
-    figure.add_heatmap(
+    figure = go.Figure(list(_mean_layers(means, logs, limits, {"x": columns, "y": rows, "hoverongaps": False})))
+    ticks = _sparse_ticks(len(starts), 6)
+    row_numbers = [f"{starts[at]:,}" for at in ticks]
+    figure.update_yaxes(type="category", tickvals=ticks, ticktext=row_numbers, autorange="reversed", **NO_GRID)
+    _label_positions(figure, labels, len(means[0]), heat["columns"])
+    figure.update_xaxes(type="category", **NO_GRID)
+    return apply_theme(figure, "position in the output", "row", height=380)
+
+
+def _mean_layers(
+    means: list[list[Any]], logs: list[list[float | None]], limits: tuple[float, float], shared: dict[str, Any]
+) -> Iterator[go.Heatmap]:
+    """Yield the layer of the cells without a difference, and that of the others."""
+    yield go.Heatmap(
         z=[[0 if mean == 0 else None for mean in row] for row in means],
         colorscale=theme.single_colour(theme.NO_DIFFERENCE_COLOUR),
         showscale=False,
         hovertemplate="%{y}, %{x}:<br>no difference<extra></extra>",
         **shared,
     )
-    figure.add_heatmap(
+    yield go.Heatmap(
         z=[[None if log is None else round(log, 3) for log in row] for row in logs],
         text=[[number_or_dash(mean) for mean in row] for row in means],
         colorscale=COLOUR_SCALE,
@@ -179,12 +190,6 @@ def position_heatmap(metrics: Mapping[str, Any], labels: Sequence[str] = ()) -> 
         hovertemplate="%{y}, %{x}:<br>mean difference %{text}<extra></extra>",
         **shared,
     )
-    ticks = _sparse_ticks(len(starts), 6)
-    row_numbers = [f"{starts[at]:,}" for at in ticks]
-    figure.update_yaxes(type="category", tickvals=ticks, ticktext=row_numbers, autorange="reversed", **NO_GRID)
-    _label_positions(figure, labels, len(means[0]), heat["columns"])
-    figure.update_xaxes(type="category", **NO_GRID)
-    return apply_theme(figure, "position in the output", "row", height=380)
 
 
 def position_bars(metrics: Mapping[str, Any], labels: Sequence[str] = ()) -> go.Figure:
@@ -202,7 +207,7 @@ def position_bars(metrics: Mapping[str, Any], labels: Sequence[str] = ()) -> go.
 
 
 def _position_names(labels: Sequence[str], count: int) -> list[str]:
-    """The labels, where they are as many and no two are equal."""
+    """Return the labels, escaped, where they are as many and no two are equal, else none."""
     return [theme.escape_label(label) for label in labels] if len(set(labels)) == count else []
 
 

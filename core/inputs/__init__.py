@@ -1,5 +1,5 @@
-"""Input sets: whatever a person asks of models (held-out rows, a drawing, typed values, a file, random numbers) becomes
-one set of rows that is stored on disk, and that a comparison names by its id."""
+"""Input sets: rows for models to predict (held-out rows, a drawing, typed values, a file, random numbers), stored on
+disk, which a comparison names by their id."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ __all__ = ["InputSet", "Inputs", "add_inputs_from_file", "form_fields", "input_s
 
 
 def add_inputs_from_file(library: Library, path: Path | str, id_: str, config: Settings | None = None) -> InputSet:
-    """Store the inputs in a file for a run or an artifact (`id_`): what `compare --inputs FILE` asks.
+    """Store the inputs in a file for a run or an artifact (`id_`), as `compare --inputs FILE` does.
 
     Raises InputError when the file is missing or does not fit, UnknownName for an unknown id.
     """

@@ -75,8 +75,8 @@ def _detect_delimiter(path: Path, specs: InputSpecs) -> tuple[list[str], str]:
         raise no_rows_error()
     has_fixed_width = all(_column_count(spec) is not None for spec in specs)
     expected = len(_column_names(specs)) if has_fixed_width else None
-    ranks = {one: (len(row) == expected, is_valid, len(row)) for one, (row, is_valid) in rows.items()}
-    delimiter = max(rows, key=lambda one: ranks[one])
+    ranks = {symbol: (len(row) == expected, is_valid, len(row)) for symbol, (row, is_valid) in rows.items()}
+    delimiter = max(rows, key=lambda symbol: ranks[symbol])
     return rows[delimiter][0], delimiter
 
 

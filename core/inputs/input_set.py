@@ -41,12 +41,12 @@ class StoredArray(TypedDict):
 
 
 class InputSet(Record):
-    """Inputs of which any model can be asked, in the same order.
+    """A stored set of input rows, which any fitting model predicts in the same order.
 
     Attributes:
         origin: In `kind` how they came about ("held-out", "random", "file", "typed", "drawn", "found"), and what is
             needed to make them again; of held-out rows, `run` and `index` are the run and the rows of its reference.
-        words: The same for people.
+        words: The origin in words, as pages show it.
         notes: What was changed or is odd, in sentences.
         columns: The inputs; number n is the file `input-n.npy`.
         targets: The true values, where they are known; number n is the file `target-n.npy`.
@@ -77,7 +77,10 @@ class InputSet(Record):
     @property
     def specs(self) -> list[InputSpec]:
         """The inputs as a model would describe them."""
-        return [{"name": one["name"], "dtype": one["dtype"], "shape": [None, *one["shape"]]} for one in self.columns]
+        return [
+            {"name": column["name"], "dtype": column["dtype"], "shape": [None, *column["shape"]]}
+            for column in self.columns
+        ]
 
     def members(self) -> dict[str, str]:
         """Return for each array its name with its role ("input:pixels"), and the file that holds it."""
@@ -110,7 +113,7 @@ def _list_sets(home: Path) -> Iterator[tuple[float, int, Path]]:
 
 
 def delete_input_set(home: Path, folder: Path) -> None:
-    """Delete a set: first out of its place, so that nobody finds half of it."""
+    """Delete a set, moved away first so that no reader meets half of it."""
     with contextlib.suppress(RoundtripError, OSError), storage.staging_folder(home) as staged:
         os.rename(folder, staged / folder.name)
 

@@ -1,4 +1,4 @@
-"""What can be asked of the models of a run, worked out once; and what a person chose of it, as an input set."""
+"""The kinds of inputs that the models of a run take, and the input set for what a person chose of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ InputChoice = HeldOutChoice | TypedChoice | DrawnChoice | FileChoice | RandomCho
 
 @dataclass(frozen=True)
 class InputOptions:
-    """What can be asked of models that take what a run takes.
+    """The inputs that fit models with the input signature of a run.
 
     Attributes:
         kinds: The ways that fit, of "held-out", "drawn", "typed", "file" and "random".
@@ -73,7 +73,7 @@ class InputOptions:
         fields: What a person fills in for one row; empty where that is too much.
         takes_images: Whether files may be images.
         free_axes: For an input that leaves axes free, how many sizes random rows need.
-        random_high: Where random numbers end unless a person says otherwise.
+        random_high: The default upper bound of random numbers.
         ranges: The least and the greatest number of each input in the run's data.
     """
 
@@ -90,7 +90,8 @@ class InputOptions:
 
     def require_fit(self, input_set: InputSet) -> None:
         """Raise InputError when a set is not for these models."""
-        InputFitter([SourceArray(one["name"], None, tuple(one["shape"])) for one in input_set.columns], self.specs)
+        arrays = [SourceArray(column["name"], None, tuple(column["shape"])) for column in input_set.columns]
+        InputFitter(arrays, self.specs)
 
     def range_notes(self, inputs: Arrays) -> list[str]:
         """Return a note on each input whose numbers go far beyond those in the run's data."""
@@ -145,7 +146,7 @@ def _typed_words(fields: Sequence[InputField], values: Sequence[Any]) -> str:
 
 
 def offered_inputs(run: Run, specs: InputSpecs, reference: Reference) -> InputOptions:
-    """Work out what can be asked of models of `run` that take `specs` (see `input_specs`)."""
+    """Return the inputs that fit models of `run` with the input signature `specs` (see `input_specs`)."""
     indices = class_indices(run, reference.targets)
     labels = [] if indices is None else run.labels
     fields = form_fields(run, specs, reference.inputs)

@@ -11,7 +11,7 @@ from core.errors import InputError
 from core.inputs.npy import rows_per_chunk
 
 ROWS_CURE = "Give at least one row, and as many of each input as of every other."
-NUMBER_CHARACTERS = 32  # letters that NumPy gives a number among texts
+NUMBER_CHARACTERS = 32  # characters that NumPy reserves for a number among texts
 
 
 class SourceArray(NamedTuple):
@@ -24,12 +24,12 @@ class SourceArray(NamedTuple):
 
 @dataclass
 class InputSource:
-    """Inputs and targets that are still to be read.
+    """Inputs and targets that are read chunk by chunk.
 
     Attributes:
-        inputs: The arrays by which a model is asked.
-        chunks: Arrays by name with role ("input:pixels", "target:digit"), the same rows of all at a time.
-        targets: The arrays of true values; none where they are not known.
+        inputs: The arrays that a model takes.
+        chunks: Arrays by role and name ("input:pixels", "target:digit"), each chunk the same rows of all.
+        targets: The arrays of true values; empty where they are not known.
         notes: How the source was read, in sentences.
     """
 
@@ -73,14 +73,14 @@ def require_same_rows(shapes: dict[str, tuple[int, ...]]) -> None:
         raise no_rows_error(cure=ROWS_CURE)
 
 
-def no_rows_error(which: str = "", cure: str = "Give at least one row.") -> InputError:
-    return InputError(f"There are 0 rows in it{which}.", cure=cure)
+def no_rows_error(addition: str = "", cure: str = "Give at least one row.") -> InputError:
+    return InputError(f"There are 0 rows in it{addition}.", cure=cure)
 
 
-def require_row_request(rows: int | None, seed: int | None, what: str) -> None:
-    """Raise InputError unless one row or more, and a seed that NumPy takes, are wanted."""
+def require_row_request(rows: int | None, seed: int | None, participle: str) -> None:
+    """Raise InputError unless `rows` is at least 1 and NumPy takes the seed; `participle` says what is done to rows."""
     if rows is not None and rows < 1:
-        raise InputError(f"At least one row must be {what}.", received=rows, cure="Choose 1 row or more.")
+        raise InputError(f"At least one row must be {participle}.", received=rows, cure="Choose 1 row or more.")
     if seed is not None and seed < 0:
         raise InputError("A seed is a whole number from 0 on.", received=seed, cure="Choose another seed.")
 

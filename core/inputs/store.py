@@ -91,7 +91,7 @@ class Inputs:
         sizes: AxisSizes | None = None,
         on_progress: ProgressCallback = ignore_progress,
     ) -> InputSet:
-        """Store random rows of a signature (see `random_source`); `on_progress` is told the fraction that is done."""
+        """Store random rows of a signature (see `random_source`); `on_progress` gets the fraction that is done."""
         source = random_source(specs, rows, low, high, seed, sizes)
         shapes = zip(specs, source.inputs, strict=True)
         require_size(rows * sum(row_bytes(spec, array.shape) for spec, array in shapes), self.max_bytes)
@@ -111,7 +111,7 @@ class Inputs:
         return self._store_arrays(arrays, {"kind": "drawn"}, words)
 
     def add_search_result(self, arrays: Arrays, origin: dict[str, Any], words: str = "") -> InputSet:
-        """Store what a search found: arrays by input name, rows first; `origin` says where it looked."""
+        """Store the result of a search: arrays by input name, rows first; `origin` identifies the search."""
         return self._store_arrays(arrays, origin | {"kind": "found"}, words or "Found by a search for a disagreement")
 
     def add_file(

@@ -82,8 +82,8 @@ class TensorDescription(TensorSummary):
 
 
 class PartDescription(BaseModel):
-    """`found` is the requested part, as `core.readers.base.FileContents` gives it, None where the files hold no such
-    thing; `parts` are those that they hold."""
+    """`found` is the requested part, as `core.readers.base.FileContents` gives it, None where the files have no such
+    part; `parts` are those that they have."""
 
     kind: str
     parts: list[str]
@@ -136,7 +136,7 @@ def run_sandboxed(context: AppContext, task: str, artifacts: dict[str, str], **r
 
 
 def _in_sandbox(context: AppContext, artifact_ids: list[str], action: Callable[[bool], Result]) -> Result:
-    """Return what `action` does, told whether its child is to be sandboxed; see `run_sandboxed`."""
+    """Call `action` with whether its child is to be sandboxed, and return its result; see `run_sandboxed`."""
     try:
         return action(True)
     except NotConfined:
@@ -183,10 +183,10 @@ class DownloadReply(BaseModel):
 
 
 class TensorDownload:
-    """One tensor as an NPY file: how long it is, and its bytes in chunks.
+    """One tensor as an NPY file: its length in bytes, and its bytes in chunks.
 
-    The child that keeps the tensor is ended as soon as all was read, or nobody holds this any more: the client may be
-    gone before the first byte.
+    The child that has the tensor is ended as soon as all was read, or this object is garbage-collected: the client may
+    be gone before the first byte.
     """
 
     def __init__(self, child: Child, header: bytes, data_bytes: int):
@@ -221,8 +221,8 @@ def download_tensor(context: AppContext, artifact_id: str, key: str, scaled: boo
 
 
 def _validate_dtype(reply: DownloadReply) -> str:
-    """Raise WorkerError for an array of objects, which whoever reads the file might unpickle, and where the sizes do
-    not add up."""
+    """Return the dtype of a reply. Raises WorkerError for an array of objects, which readers of the file may unpickle,
+    and for a size that does not fit shape and dtype."""
     with contextlib.suppress(TypeError, ValueError):
         dtype = np.dtype(reply.dtype)
         if not dtype.hasobject and dtype.itemsize * math.prod(reply.shape) == reply.bytes:
@@ -231,7 +231,7 @@ def _validate_dtype(reply: DownloadReply) -> str:
 
 
 def npy_header(dtype: str, shape: tuple[int, ...]) -> bytes:
-    """What stands in an NPY file before the values, which follow in C order."""
+    """Return the header of an NPY file, after which the values follow in C order."""
     buffer = io.BytesIO()
     npy.write_array_header_1_0(buffer, {"descr": dtype, "fortran_order": False, "shape": shape})
     return buffer.getvalue()

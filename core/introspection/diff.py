@@ -38,8 +38,7 @@ class TensorDistance(BaseModel):
 
 
 class DiffTensor(ListedTensor):
-    """One tensor of one side; `copy_of` names another of the same file with the same bits, where it has no partner of
-    its own."""
+    """One tensor; `copy_of` names a matched tensor of the same file with the same bits, where it has no partner."""
 
     copy_of: str = ""
 
@@ -50,8 +49,8 @@ class DiffTensor(ListedTensor):
 
 
 class TensorPair(BaseModel):
-    """Two tensors that match `by` "name", "bits", "values" or "shape"; `turned` says how the left one was transposed to
-    lie on the right one; `distance` is None where there are no numbers."""
+    """Two tensors matched `by` "name", "bits", "values" or "shape"; `turned` says how the left one was transposed to
+    match the right one; `distance` is None where there are no numbers to compare."""
 
     ours: DiffTensor
     theirs: DiffTensor
@@ -61,7 +60,7 @@ class TensorPair(BaseModel):
 
     @property
     def is_identical(self) -> bool:
-        """Bit for bit, in the same shape and dtype."""
+        """Whether both are equal bit for bit, in the same shape and dtype."""
         return bool(self.distance and self.distance.equal and not self.turned)
 
 
@@ -109,13 +108,13 @@ def diff_part(
     *,
     include_equal: bool = False,
 ) -> list[JsonChange]:
-    """The places at which "signatures", "layers", "config" or "operators" differ. Raises as `describe_part`."""
+    """Return the places at which "signatures", "layers", "config" or "operators" differ. Raises as `describe_part`."""
     sides = (describe_part(context, id_, part, on_progress).found for id_ in (left, right))
     return diff_json(*(_comparable_part(part, contents) for contents in sides), include_equal=include_equal)
 
 
 def _comparable_part(part: str, contents: Any) -> Any:
-    """What is worth comparing: layers and ports by name, of operations how many there are."""
+    """Return the comparable form of a part: layers and ports by name, of operations their counts."""
     if contents is None:
         return {}
     contents = _without_object_ids(contents)
@@ -133,7 +132,7 @@ def _comparable_part(part: str, contents: Any) -> Any:
 
 
 def _without_object_ids(value: Any) -> Any:
-    """A document without the numbers by which Keras tells objects apart: they are other ones with every save."""
+    """Return a document without the ids that Keras gives objects, which change with every save."""
     if isinstance(value, dict):
         return {name: _without_object_ids(inner) for name, inner in value.items() if name != "shared_object_id"}
     return [_without_object_ids(inner) for inner in value] if isinstance(value, list) else value
@@ -149,12 +148,12 @@ def _port_text(port: dict[str, Any]) -> str:
 
 
 def format_shape(shape: Sequence[int | None] | None) -> str:
-    """A shape as it is written: "[?, 64]", "?" where a size is free."""
+    """Return a shape as text: "[?, 64]", "?" where a size is free."""
     return "of any shape" if shape is None else f"[{', '.join('?' if size is None else str(size) for size in shape)}]"
 
 
 def diff_records(context: AppContext, left: str, right: str, *, include_equal: bool = False) -> list[JsonChange]:
-    """What the records say: format, run, demo, settings, versions, evidence. No file is opened."""
+    """Compare two records: format, run, demo, settings, versions, evidence. Opens no artifact file."""
     return diff_json(*(_artifact_summary(context, id_) for id_ in (left, right)), include_equal=include_equal)
 
 
@@ -187,7 +186,7 @@ def _evidence_summary(context: AppContext, id_: str) -> dict[str, Any]:
 
 
 def diff_files(context: AppContext, left: str, right: str, *, include_equal: bool = False) -> list[JsonChange]:
-    """Files by name, with size and hash."""
+    """Compare the files of two artifacts by name, size and hash, as their records have them."""
     sides = (
         {file.path: f"{file.bytes:,} bytes, SHA-256 {file.sha256}" for file in context.library.artifact(id_).files}
         for id_ in (left, right)
@@ -196,7 +195,7 @@ def diff_files(context: AppContext, left: str, right: str, *, include_equal: boo
 
 
 class ArtifactDiff(BaseModel):
-    """Places that differ by part, tensors, and by part the error of what could not be read."""
+    """Changes by part, the tensors, and by part the error of what could not be read."""
 
     changes: dict[str, list[JsonChange]]
     tensors: TensorDiff
@@ -204,8 +203,7 @@ class ArtifactDiff(BaseModel):
 
     @property
     def has_differences(self) -> bool:
-        """Whether anything differs in what the artifacts hold; not that they lie in two places, or were saved at two
-        times."""
+        """Whether the contents differ; the records, whose times always do, are left out."""
         changes = [changes for part, changes in self.changes.items() if part != "record"]
         return any(changes) or self.tensors.has_differences or bool(self.problems)
 
@@ -213,7 +211,7 @@ class ArtifactDiff(BaseModel):
 def diff_artifacts(
     context: AppContext, left: str, right: str, on_progress: ProgressCallback | None = None
 ) -> ArtifactDiff:
-    """Everything of two artifacts. What cannot be read is reported, and stops nothing else.
+    """Compare two artifacts in every part; the error of a part that cannot be read is in `problems`.
 
     Raises UnknownName, UnreadableRecord, Damaged, and WorkerError when no child can be had.
     """

@@ -176,7 +176,7 @@ class _ComparisonJob:
 
     @property
     def _row_index(self) -> list[int]:
-        """Which rows of the reference are meant, of held-out rows."""
+        """The rows of the reference that a set of held-out rows consists of."""
         index: list[int] = self.input_set.origin["index"]
         return index
 
@@ -211,8 +211,8 @@ class _ComparisonJob:
         return reply
 
     def _input_chunks(self) -> Iterator[Arrays]:
-        """Inputs that are predicted together. Of held-out rows whole batches are, as the live model was asked: the same
-        computation gives the same bits."""
+        """Yield inputs that are predicted together; of held-out rows the whole batches of the reference, since equal
+        batches give equal bits."""
         if not self._is_held_out:
             yield from self.handle.context.inputs.iter_chunks(self.input_set.id, self._chunk_rows)
             return

@@ -1,4 +1,4 @@
-"""Job: search for the input on which two models disagree most, first in the data, then by small steps around it."""
+"""Job: search for the input on which two models disagree most, first in the data, then by small steps from there."""
 
 import contextlib
 import threading
@@ -35,14 +35,14 @@ from core.worker.child_handle import Child
 from core.worker.protocol import Frame
 
 SIDES = ("a", "b")
-CHUNK_BYTES = 4 * 2**20  # of the data that are predicted together
-CHUNK_ROWS = (64, 1024)  # and at least and at most so many rows
-STORE_SECONDS = 0.3  # seconds between two records of the best so far
+CHUNK_BYTES = 4 * 2**20  # bytes of data in one request for predictions
+CHUNK_ROWS = (64, 1024)  # rows of one such request, at least and at most
+STORE_SECONDS = 0.3  # seconds between two records of the best input so far
 MAX_RECORDED_VALUES = 1000  # values of one prediction that stand in the record; arrays beside it hold all
 
 
 class DisagreementRecord(TypedDict):
-    """One input for JSON: what both predict, how far apart, where it came from, and how far from there."""
+    """One input as JSON: both predictions, their disagreement, its origin in the data, and the distance from it."""
 
     changed: bool
     level: int  # these two are those of `core.disagreement.metric`
@@ -50,12 +50,12 @@ class DisagreementRecord(TypedDict):
     output: str
     kind: str
     spread: float
-    said: list[str | None]  # the class that each names; None where it is a value, or not a number
-    answers: list[dict[str, Any]]  # of each the values by output; longer ones are left to the arrays
+    said: list[str | None]  # the class that each predicts; None where it is a value, or not finite
+    answers: list[dict[str, Any]]  # of each the values by output, without long ones, which are in the arrays
     split: str
     row: int
     steps: int
-    truth: Any  # what is right for the row of the data, where that is one class or one value
+    truth: Any  # the target of the row of the data, where that is one class or one value
     distance: OriginDistance
 
 
@@ -64,17 +64,17 @@ class DisagreementResult(TypedDict):
 
     run: str
     found: DisagreementRecord
-    data: DisagreementRecord  # the best of the data alone
+    data: DisagreementRecord  # the best row of the data
     asked: dict[str, int]  # rows by phase: "held-out", "training", "validation", "made"
-    changed: dict[str, int]  # and those with a changed prediction
-    largest: float  # the largest difference of all
+    changed: dict[str, int]  # those of them with a changed prediction
+    largest: float  # the largest difference of all rows
     inputs: str  # the id of the input set that was found, "" where not one number differed
     notes: list[str]
     seconds: float
 
 
 def participant_name(library: Library, id_: str) -> str:
-    """How one of the two is called in a sentence."""
+    """Return the name of an artifact or a run in a sentence."""
     if id_.startswith("r"):
         return live_model_phrase(id_, library.run(id_))
     artifact = library.artifact(id_)
@@ -123,7 +123,7 @@ def _recorded_values(predictions: Arrays) -> dict[str, Any]:
 
 
 def _to_json_list(array: np.ndarray) -> Any:
-    """Values as JSON; None for what is not a finite number."""
+    """Return an array as nested lists, with None for what is not finite."""
     if array.dtype.kind not in "fc":
         return array.tolist()
     values = array.astype("O")
@@ -132,8 +132,8 @@ def _to_json_list(array: np.ndarray) -> Any:
 
 
 def build_arrays(disagreement: DisagreeingInput) -> Arrays:
-    """The input, the row of the data where it began, and both predictions of each: "input:", "origin:", "a:", "b:",
-    "origin-a:" and "origin-b:" with the name."""
+    """Return the input, the row of the data where its search began, and both predictions of each, by role and name: the
+    roles are "input", "origin", "a", "b", "origin-a" and "origin-b"."""
     start = disagreement.start or disagreement
     by_role = {"input": disagreement.point.inputs, "origin": disagreement.point.origin}
     by_role |= dict(zip(SIDES, disagreement.predictions, strict=True))
@@ -157,7 +157,7 @@ def build_disagreement_request(
 
 
 def run_disagreement(handle: JobHandle) -> DisagreementResult:
-    """Search, and store the best input beside the job as it is found."""
+    """Search, and store the best input so far beside the job."""
     return _DisagreementJob(handle).execute()
 
 
@@ -168,7 +168,7 @@ class _DisagreementJob:
         self.reference: Reference = self.library.reference(self.run.id)
         self.notes: list[str] = []
         self._data_child: Future[Child] | None = None
-        self._is_data_late = threading.Event()  # set where the data are waited for no longer
+        self._is_data_late = threading.Event()  # set when the job no longer waits for the data
         self._stored_best: DisagreeingInput | None = None
         self._stored_at = 0.0
 
@@ -194,7 +194,7 @@ class _DisagreementJob:
         return self._build_result(search, best_of_data)
 
     def _data_chunks(self) -> Iterator[DataChunk]:
-        """The held-out rows of the run's reference, then, of a demo's run, the rest of its data."""
+        """Yield the held-out rows of the run's reference, then, of a demo's run, the rest of its data."""
         row_bytes = sum(array.nbytes for array in self.reference.inputs.values()) // self.reference.rows
         rows = int(np.clip(CHUNK_BYTES // max(row_bytes, 1), *CHUNK_ROWS))
         for start in range(0, self.reference.rows, rows):
@@ -210,8 +210,8 @@ class _DisagreementJob:
             self.notes.append(f"Only held-out rows were asked: the rest of the data could not be had. {error}")
 
     def _await_data_child(self, future: Future[Child]) -> Child:
-        """The child that has the data. Raises TimedOut where it is not ready within their share of the time that is
-        left, and what stopped it."""
+        """Return the child that has the data. Raises TimedOut where it is not ready within the data's share of the time
+        left, and the error of `_open_data_child`."""
         left = self._budget.seconds_left - (1 - DATA_BUDGET_SHARE) * self.request["seconds"]
         try:
             return future.result(max(left, 0.0))
@@ -220,7 +220,7 @@ class _DisagreementJob:
             raise TimedOut("It was not there in time.", cure="Search for longer.") from error
 
     def _open_data_child(self, stack: contextlib.ExitStack) -> Child:
-        """A child that makes the data while the two are being loaded. Raises what stopped it."""
+        """Open a child that makes the data while both models are loaded. Raises RoundtripError."""
         child = stack.enter_context(self.handle.worker.open(self._is_stopped))
         self._request_rows(child, "held-out", 0, 0)
         return child
@@ -245,7 +245,7 @@ class _DisagreementJob:
                 start += rows
 
     def _report_progress(self, search: DisagreementSearch) -> None:
-        """Report how far it is, with the best so far; a cancel ends it in the next prediction."""
+        """Report the progress with the best input so far; a cancellation takes effect in the next prediction."""
         if search.best and search.best is not self._stored_best and time.monotonic() - self._stored_at > STORE_SECONDS:
             self._store_best(search.best)
         detail: dict[str, Any] = {"asked": dict(search.evaluated), "changed": dict(search.changed)}
@@ -276,7 +276,7 @@ class _DisagreementJob:
         }
 
     def _store_input_set(self, disagreement: DisagreeingInput) -> str:
-        """Store what was found as inputs that every other copy can be asked too."""
+        """Store the input as an input set, for other copies too. Returns its id, "" where not one number differs."""
         if not disagreement.score:
             return ""
         origin = {"search": self.handle.job.id, "a": self.request["a"], "b": self.request["b"]}
@@ -287,7 +287,7 @@ class _DisagreementJob:
 
 
 class _SearchSide:
-    """One of the two, loaded and aligned with the reference; its errors are told with its name."""
+    """One of the two models, loaded and aligned with the reference; its errors begin with its name."""
 
     def __init__(self, handle: JobHandle, id_: str, reference: Reference):
         self._name, self._cancelled = participant_name(handle.library, id_), handle.is_cancelled
@@ -296,7 +296,7 @@ class _SearchSide:
             self._predictor = AlignedPredictor.load(handle.context, id_, source, reference, self._cancelled)
 
     def predict(self, inputs: Arrays) -> Arrays:
-        """Predict all rows in one batch: two that compute alike must be given the chance to round alike."""
+        """Predict all rows in one batch: with equal batches, equal computations round alike."""
         rows = len(next(iter(inputs.values())))
         with self._errors_with_name():
             return self._predictor.predict(inputs, batch=rows, cancelled=self._cancelled)

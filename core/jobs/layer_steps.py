@@ -40,26 +40,26 @@ _NOT_COMPARED = cast(LayerStep, dict.fromkeys(("partner", "op", *_METRICS)) | {"
 
 
 def new_step(tensor: Activation) -> LayerStep:
-    """The step of a layer without a partner."""
+    """Return the step of a layer without a partner."""
     shape = None if tensor.shape is None else [None, *tensor.shape[1:]]
     words = "It has no tensor of its own in the other copy: fused with a neighbour, or missing."
     return _NOT_COMPARED | {"layer": tensor.name, "class": tensor.op, "shape": shape, "words": words}
 
 
 def with_difference(
-    step: LayerStep, partner: Activation, values: np.ndarray | None, other: np.ndarray | None, tolerance: float
+    step: LayerStep, partner: Activation, values: np.ndarray | None, partner_values: np.ndarray | None, tolerance: float
 ) -> LayerStep:
-    """A step with the difference of the layer's values, (rows, ...), from its partner's; None where these are none."""
-    if values is None or other is None:
+    """Return a step with the difference of a layer's values, (rows, ...), from its partner's; None has no numbers."""
+    if values is None or partner_values is None:
         return step | {"state": NO_NUMBERS, "words": "It gives no numbers for each row: words, or a shape."}
     step |= {"partner": partner.name, "op": partner.op, "shape": [None, *values.shape[1:]]}
-    if values.size != other.size:
+    if values.size != partner_values.size:
         return step | {"words": "Its partner by structure gives another number of values, so they are not compared."}
-    difference = compare_activations(values, other)
+    difference = compare_activations(values, partner_values)
     notes = [_describe_difference(difference, tolerance)]
     axes = None if difference.axes is None else list(difference.axes)
     notes += [LAYOUT_NOTE] if axes is None or axes != sorted(axes) else []
-    notes += [HALF_PRECISION_NOTE] if "float16" in (values.dtype.name, other.dtype.name) else []
+    notes += [HALF_PRECISION_NOTE] if "float16" in (values.dtype.name, partner_values.dtype.name) else []
     return step | {
         "permutation": axes,
         "max_abs": difference.max_abs,

@@ -235,8 +235,8 @@ class _LayerWalk:
         if partner is None:
             return step
         values = self.walked.read_tensor(tensor, self._rows_within_limit(tensor))
-        other = None if values is None else self.other.read_tensor(partner, len(values))
-        return with_difference(step, partner, values, other, self.tolerance)
+        partner_values = None if values is None else self.other.read_tensor(partner, len(values))
+        return with_difference(step, partner, values, partner_values, self.tolerance)
 
     def _rows_within_limit(self, tensor: Activation) -> int:
         """So many rows that a tensor, at 8 bytes a number, stays below half of what a reply may hold."""

@@ -43,7 +43,7 @@ class LiveSession:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether every participant is loaded, or has said why not."""
+        """Whether every participant is loaded or has failed to."""
         return len(self._predictors) == len(self.ids)
 
     def load(self) -> None:

@@ -30,14 +30,14 @@ def store_upload(library: Library, uploads: Sequence[tuple[str, BinaryIO]]) -> S
     Two are weights with their architecture, or OpenVINO's XML with its numbers. Raises InputError for any other two,
     StorageFailed.
     """
-    main, other = _identify_files([name for name, _ in uploads])
+    main, companion = _identify_files([name for name, _ in uploads])
     folder = storage.create_staging_folder(library.home)
     with cleanup_on_error(lambda: storage.release_staging_folder(folder)):
-        return _copy_upload(folder, dict(uploads), main, other)
+        return _copy_upload(folder, dict(uploads), main, companion)
 
 
 def _identify_files(names: list[str]) -> tuple[str, str | None]:
-    """The main file, and the one that belongs to it."""
+    """Return the main file, and its companion where there are two."""
     if len(names) == 1:
         _reject_openvino_half(names[0])
         return names[0], None
@@ -51,24 +51,24 @@ def _identify_files(names: list[str]) -> tuple[str, str | None]:
 
 def _reject_openvino_half(name: str) -> None:
     """Raise InputError for one of OpenVINO's two files alone."""
-    for half, other, content in (
+    for half, companion, content in (
         (OPENVINO_XML_SUFFIX, OPENVINO_BIN_SUFFIX, "graph"),
         (OPENVINO_BIN_SUFFIX, OPENVINO_XML_SUFFIX, "numbers"),
     ):
         if name.lower().endswith(half):
             sentence = f"This is one of OpenVINO's two files, the {content}, and the other is missing."
-            cure = f"Choose both together: this one, and the {other} that lies beside it."
+            cure = f"Choose both together: this one, and the {companion} that lies beside it."
             raise InputError(sentence, received=name[:300], cure=cure)
 
 
-def _copy_upload(folder: Path, streams: dict[str, BinaryIO], main: str, other: str | None) -> StoredUpload:
-    if other is None or other.lower().endswith(ARCHITECTURE_SUFFIX):
+def _copy_upload(folder: Path, streams: dict[str, BinaryIO], main: str, companion: str | None) -> StoredUpload:
+    if companion is None or companion.lower().endswith(ARCHITECTURE_SUFFIX):
         path = _copy_stream(streams[main], folder / "upload")
-        parts = {} if other is None else {"architecture": _copy_stream(streams[other], folder / "part")}
+        parts = {} if companion is None else {"architecture": _copy_stream(streams[companion], folder / "part")}
         return StoredUpload(path, main, parts, folder)
     pair = folder / "pair"
     pair.mkdir()
-    for name, stored in zip((main, other), OPENVINO_FILES, strict=True):
+    for name, stored in zip((main, companion), OPENVINO_FILES, strict=True):
         _copy_stream(streams[name], pair / stored)
     return StoredUpload(pair, main, {}, folder)
 

@@ -97,7 +97,7 @@ class JobStore:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
         with contextlib.suppress(OSError, RoundtripError):  # what is not deleted now is the next time
-            for old in [other for other in self.list_jobs() if not other.is_active][self._max_finished :]:
+            for old in [stored for stored in self.list_jobs() if not stored.is_active][self._max_finished :]:
                 shutil.rmtree(self._folder / old.id, ignore_errors=True)
         return job
 

@@ -75,7 +75,7 @@ class ListingMixin(ReadMixin):
 
     @translate_disk_errors()
     def foreign_paths(self) -> list[Path]:
-        """What lies among runs and artifacts and is no entry of ours; empty for a person who signed in."""
+        """Return paths among runs and artifacts that are no entries of ours; none for a person who signed in."""
         return sorted(
             path
             for path in (self._list_paths() if self.access.viewer_id is None else ())

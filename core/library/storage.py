@@ -72,7 +72,7 @@ def release_staging_folder(folder: Path) -> None:
 
 
 def find_abandoned_staging(home: Path) -> list[Path]:
-    """Staging folders that nobody writes into any more."""
+    """Return the staging folders that no process writes into any more."""
     return [path for path in (home / "staging").iterdir() if not _is_in_use(path.name)]
 
 
@@ -220,7 +220,7 @@ def rename_durably(source: Path, target: Path) -> None:
 
 
 def delete_folder(folder: Path) -> None:
-    """Delete a folder of our own that nobody counts on."""
+    """Delete a folder of ours that nothing refers to; errors are ignored."""
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -18,11 +18,11 @@ REMOVAL_FILE = "removed.json"
 
 
 class RemovalRecord(Record):
-    """Beside the record of what lies in the trash; `created` is when it was removed."""
+    """Stored beside the record of an entry in the trash; `created` is the time of its removal."""
 
 
 class TrashedEntry(NamedTuple):
-    """What can be restored: what its record says, and when it was removed."""
+    """An entry in the trash, and the time of its removal."""
 
     entry: Entry
     removed_at: str
@@ -64,7 +64,7 @@ class Trash:
         storage.rename_durably(self._folder / id_, target)
 
     def ids_with_run(self, id_: str) -> list[str]:
-        """What is restored together: an artifact with its run, where that lies here too. Raises UnknownName."""
+        """Return the ids to restore together: an artifact, and its run if that is in the trash. Raises UnknownName."""
         if not (self._folder / validate_id(id_)).is_dir():
             raise unknown_id_error(id_)
         with contextlib.suppress(UnreadableRecord, UnknownName):  # an unreadable record is restored as it went
@@ -74,7 +74,7 @@ class Trash:
         return [id_]
 
     def read_entry(self, id_: str) -> TrashedEntry:
-        """What lies here; where nobody noted the time it counts from now."""
+        """Return an entry of the trash; without a removal record, it counts as removed now."""
         entry = _read_entry(self._folder / id_)
         try:
             return TrashedEntry(entry, RemovalRecord.read(self._folder / id_ / REMOVAL_FILE).created)

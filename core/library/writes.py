@@ -209,7 +209,7 @@ class TrashMixin(LibraryBase):
 
     def remove_all(self, ids: Iterable[str]) -> list[str]:
         """As `remove`, many at once: either all of them may go, or none does."""
-        removed = list(dict.fromkeys(one for id_ in ids for one in self._ids_with_artifacts(id_)))
+        removed = list(dict.fromkeys(entry for id_ in ids for entry in self._ids_with_artifacts(id_)))
         with self._write_lock():
             for id_ in removed:
                 self._require_removable(id_)
@@ -230,7 +230,7 @@ class TrashMixin(LibraryBase):
         return [*copies, id_]
 
     def _require_removable(self, id_: str) -> None:
-        """Raises InputError, and UnreadableRecord where nobody can tell."""
+        """Raise InputError for what is pinned or has an alias, UnreadableRecord where that cannot be read."""
         aliases = [alias for alias, target in read_aliases(self.home).items() if target == id_]
         if aliases:
             raise InputError(

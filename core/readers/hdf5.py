@@ -51,7 +51,7 @@ def _read_dataset(data: Any) -> np.ndarray:
 
 
 def _with_quantization_scale(file: Any, tensor: StoredTensor) -> StoredTensor:
-    """A kernel that Keras has quantised to 8 bits lies before its bias and the scale of each column: it divides."""
+    """Return a tensor; a kernel that Keras quantised to 8 bits gets its scale of each column, a divisor."""
     base = tensor.key.removesuffix("/vars/0")
     scales = [file[key] for key in (f"{base}/vars/1", f"{base}/vars/2") if key in file]
     fitting = [data for data in scales if data.dtype.kind == "f" and data.shape == tensor.shape[-1:]]
@@ -73,7 +73,7 @@ def _tensor_group(key: str) -> str:
 
 
 def _tensor_name(file: Any, key: str) -> str:
-    """In a `.h5` the name that stands there; else the layer's own name, which its group has, and the place in it."""
+    """Return the name in a `.h5`; in other files the layer's name, which its group has, and the position in it."""
     if key.startswith("model_weights/"):
         return key.split("/", 2)[-1]
     if key.startswith("optimizer_weights/"):

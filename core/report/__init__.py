@@ -19,7 +19,7 @@ REPORT_KINDS = {
 
 
 def report_kind(path: Path) -> str:
-    """The kind of report that a file's ending asks for. Raises InputError for any other ending."""
+    """Return the kind of report for a file's ending. Raises InputError for any other ending."""
     kind = path.suffix.lower().removeprefix(".")
     if kind not in REPORT_KINDS:
         raise InputError(
@@ -31,21 +31,21 @@ def report_kind(path: Path) -> str:
 
 
 def write_report(context: AppContext, job: Job, path: Path, tolerances: Mapping[str, Tolerance] | None = None) -> None:
-    """Write a finished comparison to a file by its ending, whole or not at all; an earlier file is replaced.
+    """Write the report of a finished comparison atomically, its kind by the file's ending; replaces an earlier file.
 
-    `tolerances` are those of `core.jobs.tolerances`: each copy's pass or fail is then in it. Raises InputError for
-    another ending, another job, or a tolerance of no output; StorageFailed when the disk refuses.
+    With `tolerances` by output, it has each copy's pass or fail. Raises InputError for another ending, another job, or
+    a tolerance of an unknown output; StorageFailed when the disk refuses.
     """
     kind = report_kind(path)
     if job.kind != "compare" or job.state != "done":
         raise InputError("Only a finished comparison can be reported.", received=f"{job.kind}, {job.state}")
-    findings = gather_report_data(context, job, tolerances or {})
+    data = gather_report_data(context, job, tolerances or {})
     if kind == "html":
         # Plotly and Jinja take half a second to import, for which no other command should wait.
         from core.report.html import render_html
 
-        text = render_html(findings)
+        text = render_html(data)
     else:
-        text = render_json(findings) if kind == "json" else render_csv(findings)
+        text = render_json(data) if kind == "json" else render_csv(data)
     with storage.translate_disk_errors():
         storage.write_text_atomically(path.expanduser(), text)

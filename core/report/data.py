@@ -1,10 +1,6 @@
-"""Everything a report shows.
+"""The data of a report, gathered once for all of its kinds from the job, the library and the stored predictions.
 
-The rows on which the copies disagree: what was asked, what is right, and what everybody said.
-
-What a report tells: gathered once, from the job, the library and the kept answers.
-
-How to ask the same again from the command line.
+Beside verdicts and metrics, these are the rows on which the copies disagree, and the command that repeats it.
 """
 
 import contextlib
@@ -41,15 +37,18 @@ MAX_SHOWN_INPUTS = 4  # inputs of which a report shows the values
 
 
 class RowPrediction(NamedTuple):
-    """What somebody said to a row, and whether that is another answer than the baseline's."""
+    """The prediction of one participant for a row in words, and whether it differs from the baseline's."""
 
     words: str
     changed: bool = False
 
 
 class DisagreeingRow(NamedTuple):
-    """One row. `asked` are the inputs in words, `picture` the same as a data URL where they are one; `truth` and
-    `said` (by who said it) are by output; `distance` is the largest difference from the baseline."""
+    """One row: `inputs` in words by name, or `image_url` as a data URL where the input is an image.
+
+    `truth` is by output, `predictions` by output and participant; `distance` is the largest absolute difference from
+    the baseline.
+    """
 
     row: int
     inputs: dict[str, str]
@@ -60,52 +59,53 @@ class DisagreeingRow(NamedTuple):
 
 
 class DisagreeingRows(NamedTuple):
-    """The first of them, those with the largest difference first, and how many there are."""
+    """At most `MAX_ROWS` rows, the largest difference first, and how many there are in all."""
 
     rows: list[DisagreeingRow]
     total: int
 
 
 def find_disagreeing_rows(context: AppContext, job: Job, run: Run, inputs: InputSet | None) -> DisagreeingRows:
-    """Rows to which any copy gave another answer than the baseline."""
-    answers = context.predictions(job.id)
+    """Find the rows for which the prediction of any copy differs from the baseline's."""
+    predictions = context.predictions(job.id)
     ids = [id_ for id_, outcome in job.result["outcomes"].items() if outcome["error"] is None]
     if not ids:
         return DisagreeingRows([], 0)
-    kept = {id_: answers.read_row_distances(id_) for id_ in ids}
-    changed = np.logical_or.reduce([one[0] for one in kept.values()])
-    # How far a row is counts only for those whose answer changed.
-    distance = np.maximum.reduce([np.where(*one, 0.0) for one in kept.values()])
+    flags, distances = zip(*(predictions.read_row_distances(id_) for id_ in ids), strict=True)
+    changed = np.logical_or.reduce(flags)
+    # The distance of a row counts only for the copies whose answer changed.
+    distance = np.maximum.reduce([np.where(*pair, 0.0) for pair in zip(flags, distances, strict=True)])
     rows = np.flatnonzero(changed)
     rows = rows[np.lexsort((rows, -distance[rows]))][:MAX_ROWS]
-    asked = _RowInputs(context, job, run, inputs, rows)
-    said = _describe_predictions(context, job, run, rows, {id_: one[0][rows] for id_, one in kept.items()})
-    found = [
+    row_inputs = _RowInputs(context, job, run, inputs, rows)
+    changed_by_id = {id_: of_copy[rows] for id_, of_copy in zip(ids, flags, strict=True)}
+    labels = _label_predictions(context, job, run, rows, changed_by_id)
+    described = [
         DisagreeingRow(
             row=int(row),
-            inputs=asked.describe_inputs(at),
-            image_url=asked.image_url(at),
-            truth=asked.truth(at),
-            predictions={output: {id_: column[at] for id_, column in by.items()} for output, by in said.items()},
+            inputs=row_inputs.describe_inputs(at),
+            image_url=row_inputs.image_url(at),
+            truth=row_inputs.truth(at),
+            predictions={output: {id_: column[at] for id_, column in by.items()} for output, by in labels.items()},
             distance=float(distance[row]),
         )
         for at, row in enumerate(rows)
     ]
-    return DisagreeingRows(found, int(changed.sum()))
+    return DisagreeingRows(described, int(changed.sum()))
 
 
 class _RowInputs:
-    """What was asked in some rows, and what the right answers are."""
+    """Inputs and targets of some rows, in words."""
 
     def __init__(self, context: AppContext, job: Job, run: Run, inputs: InputSet | None, rows: np.ndarray):
-        kept = context.inputs
+        store = context.inputs
         self._shape = run.image_shape
-        self._inputs: Arrays = kept.read_rows(inputs.id, rows.tolist()) if inputs else {}
+        self._inputs: Arrays = store.read_rows(inputs.id, rows.tolist()) if inputs else {}
         outputs = list(context.predictions(job.id).output_sources(job.result["baseline"]))
-        targets = kept.read_targets(inputs.id) if inputs else {}
-        named = {name: find_targets(name, outputs, targets) for name in outputs}
-        self._truth = {name: array[rows] for name, array in named.items() if array is not None}
-        self._formatter = PredictionLabeler(run.labels)
+        targets = store.read_targets(inputs.id) if inputs else {}
+        by_output = {name: find_targets(name, outputs, targets) for name in outputs}
+        self._truth = {name: array[rows] for name, array in by_output.items() if array is not None}
+        self._labeler = PredictionLabeler(run.labels)
 
     def describe_inputs(self, at: int) -> dict[str, str]:
         if self._shape:
@@ -118,41 +118,41 @@ class _RowInputs:
         return row_image_url(next(iter(self._inputs.values()))[at], self._shape, 56)
 
     def truth(self, at: int) -> dict[str, str]:
-        return {name: self._formatter.label_target(array[at]) for name, array in self._truth.items()}
+        return {name: self._labeler.label_target(array[at]) for name, array in self._truth.items()}
 
 
-def _describe_predictions(
+def _label_predictions(
     context: AppContext, job: Job, run: Run, rows: np.ndarray, changed: dict[str, np.ndarray]
 ) -> dict[str, dict[str, list[RowPrediction]]]:
-    """What everybody said to these rows, by output and who said it, the baseline first."""
-    answers, baseline = context.predictions(job.id), job.result["baseline"]
-    found: dict[str, dict[str, list[RowPrediction]]] = {}
-    for output in answers.output_sources(baseline):
-        reference = answers.read_rows(baseline, output, rows)
-        sayer = PredictionLabeler.for_output(run.labels, reference)
-        found[output] = {baseline: [RowPrediction(sayer.label_prediction(one)) for one in reference]}
+    """Return the predictions in words by output and participant, the baseline first; `changed` has (rows,) bool."""
+    predictions, baseline = context.predictions(job.id), job.result["baseline"]
+    labels: dict[str, dict[str, list[RowPrediction]]] = {}
+    for output in predictions.output_sources(baseline):
+        reference = predictions.read_rows(baseline, output, rows)
+        labeler = PredictionLabeler.for_output(run.labels, reference)
+        labels[output] = {baseline: [RowPrediction(labeler.label_prediction(values)) for values in reference]}
         for id_, flags in changed.items():
             pairs: list[dict[str, Any]] = job.result["outcomes"][id_]["pairs"]
-            own = next(pair["answer"] for pair in pairs if pair["reference"] == output)
-            found[output][id_] = list(_mark_changes(answers.read_rows(id_, own, rows), reference, flags, sayer))
-    return found
+            name = next(pair["answer"] for pair in pairs if pair["reference"] == output)
+            labels[output][id_] = list(_mark_changes(predictions.read_rows(id_, name, rows), reference, flags, labeler))
+    return labels
 
 
 def _mark_changes(
-    predictions: np.ndarray, reference: np.ndarray, changed: np.ndarray, formatter: PredictionLabeler
+    predictions: np.ndarray, reference: np.ndarray, changed: np.ndarray, labeler: PredictionLabeler
 ) -> Iterator[RowPrediction]:
-    """Marked where the row changed and these words are others: of several outputs only one may have."""
-    for one, was, flag in zip(predictions, reference, changed, strict=True):
-        words = formatter.label_prediction(one)
-        yield RowPrediction(words, bool(flag) and words != formatter.label_prediction(was))
+    """Yield each row's prediction, marked where the row changed and so did its words: not every output may have."""
+    for values, expected, flag in zip(predictions, reference, changed, strict=True):
+        words = labeler.label_prediction(values)
+        yield RowPrediction(words, bool(flag) and words != labeler.label_prediction(expected))
 
 
 class ReportData(NamedTuple):
-    """Everything that any kind of report says.
+    """Everything that any kind of report shows.
 
-    `names` has the baseline first, then every copy, also those without answers; `outcomes` are the job's own JSON.
+    `names` has the baseline first, then every copy, also those without predictions; `outcomes` are the job's own JSON.
     `passed` is by artifact and output, as JSON of `Passed`. `artifacts` are the records that the library still has;
-    `inputs` is None where the inputs are not kept any more.
+    `inputs` is None where they are no longer stored.
     """
 
     job: Job
@@ -174,27 +174,30 @@ class ReportData(NamedTuple):
 
     @property
     def predicted_ids(self) -> list[str]:
-        """The copies that have answers."""
+        """The copies that have predictions."""
         return [id_ for id_, outcome in self.outcomes.items() if outcome["error"] is None]
 
     @property
     def headline(self) -> str:
-        """How the copies did, in a sentence."""
+        """The outcomes in one sentence."""
         return summarize_outcomes(self.names[self.baseline], self.job.result["rows"], self.outcomes)
 
     @property
     def outputs(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """The numbers of each copy by the baseline's output: `{output: {artifact: OutputNumbers as JSON}}`."""
-        found: dict[str, dict[str, dict[str, Any]]] = {}
+        """The metrics of each copy by the baseline's output: `{output: {artifact: OutputMetrics as JSON}}`."""
+        by_output: dict[str, dict[str, dict[str, Any]]] = {}
         for id_ in self.predicted_ids:
-            for one in self.outcomes[id_]["outputs"]:
-                found.setdefault(one["output"], {})[id_] = one
-        return found
+            for metrics in self.outcomes[id_]["outputs"]:
+                by_output.setdefault(metrics["output"], {})[id_] = metrics
+        return by_output
 
 
 def gather_report_data(context: AppContext, job: Job, tolerances: Mapping[str, Tolerance]) -> ReportData:
-    """Everything on a finished comparison. Raises UnknownName when the baseline is gone, and what `held_to` raises, and
-    InputError where the answers made room for newer ones."""
+    """Gather everything on a finished comparison.
+
+    Raises UnknownName when the baseline is gone, InputError where the predictions made room for newer ones, and what
+    `check_tolerances` raises.
+    """
     if not context.predictions(job.id).has_predictions:
         raise InputError("The answers of this comparison are not kept any more.", cure="Compare again.")
     outcomes, baseline = job.result["outcomes"], job.result["baseline"]
@@ -216,7 +219,7 @@ def gather_report_data(context: AppContext, job: Job, tolerances: Mapping[str, T
         outcomes=outcomes,
         artifacts=artifacts,
         tolerances=tolerances,
-        passed={id_: {name: one._asdict() for name, one in found.items()} for id_, found in passed.items()},
+        passed={id_: {name: check._asdict() for name, check in by.items()} for id_, by in passed.items()},
         rows=find_disagreeing_rows(context, job, run, inputs),
         machine=job.result.get("machine") or describe_machine(),
         versions=job.result.get("versions") or installed_versions(),
@@ -225,44 +228,43 @@ def gather_report_data(context: AppContext, job: Job, tolerances: Mapping[str, T
 
 
 def summarize_outcomes(baseline: str, rows: int, outcomes: Mapping[str, Mapping[str, Any]]) -> str:
-    """How many copies answer as the baseline does, how many do not, and how many have no answers."""
-    verdicts = [Verdict(one["verdict"]) for one in outcomes.values()]
-    same = sum(one.rank <= Verdict.SAME_ANSWERS.rank for one in verdicts)
-    silent = sum(one["error"] is not None for one in outcomes.values())
-    changed, of = len(verdicts) - same - silent, len(verdicts)
-    whose = {LIVE_MODEL_LABEL: "the live model", IMPORTED_MODEL_LABEL: "the model that was brought in"}.get(
+    """Say how many copies answer as the baseline does, how many do not, and how many have no predictions."""
+    verdicts = [Verdict(outcome["verdict"]) for outcome in outcomes.values()]
+    same = sum(verdict.rank <= Verdict.SAME_ANSWERS.rank for verdict in verdicts)
+    failed = sum(outcome["error"] is not None for outcome in outcomes.values())
+    changed, count = len(verdicts) - same - failed, len(verdicts)
+    reference = {LIVE_MODEL_LABEL: "the live model", IMPORTED_MODEL_LABEL: "the model that was brought in"}.get(
         baseline, baseline
     )
-    asked = f"{rows:,} row" if rows == 1 else f"all {rows:,} rows"
-    if same == of:
-        who = "The copy answers" if of == 1 else f"All {of} copies answer"
-        return f"{who} as {whose} does, on {asked}."
-    said = [f"{same} of {of} {'copy answers' if of == 1 else 'copies answer'} as {whose} does, on {asked}"]
+    share = f"as {reference} does, on " + (f"{rows:,} row" if rows == 1 else f"all {rows:,} rows")
+    if same == count:
+        return f"{'The copy answers' if count == 1 else f'All {count} copies answer'} {share}."
+    clauses = [f"{same} of {count} {'copy answers' if count == 1 else 'copies answer'} {share}"]
     if changed:
-        most = max(one["changed_rows"] for one in outcomes.values() if one["error"] is None)
+        most = max(outcome["changed_rows"] for outcome in outcomes.values() if outcome["error"] is None)
         on = pluralize(most, "row")
-        said.append(f"1 changed its answer on {on}" if changed == 1 else f"{changed} changed answers, on up to {on}")
-    if silent:
-        said.append(f"{silent} could not be compared")
-    return "; ".join(said) + "."
+        clauses.append(f"1 changed its answer on {on}" if changed == 1 else f"{changed} changed answers, on up to {on}")
+    if failed:
+        clauses.append(f"{failed} could not be compared")
+    return "; ".join(clauses) + "."
 
 
 def make_repeat_command(job: Job, inputs: InputSet | None, tolerances: dict[str, Tolerance]) -> str:
-    """The command that repeats a comparison on the machine that has its library."""
+    """Return the shell command that repeats a comparison on the machine that has its library."""
     request = job.request
     words = ["roundtrip", "compare", *request["artifacts"], "--baseline", request["baseline"]]
     words += _input_options(inputs, job.result["inputs"])
     for id_, source in request["sources"].items():
         if source != "none":
             words += ["--code", f"{id_}={source}"]
-    for output, one in tolerances.items():
-        numbers = f"{format_exact(one.atol)},{format_exact(one.rtol)}" if one.rtol else format_exact(one.atol)
+    for output, tolerance in tolerances.items():
+        numbers = format_exact(tolerance.atol) + (f",{format_exact(tolerance.rtol)}" if tolerance.rtol else "")
         words += ["--tolerance", numbers if output == ALL_OUTPUTS else f"{output}={numbers}"]
     return shlex.join(words)
 
 
 def _input_options(inputs: InputSet | None, id_: str) -> list[str]:
-    """Options that make the same inputs anew; where that cannot be done, the file that holds them."""
+    """Return the options that make the same inputs again; where none can, that of the file that holds them."""
     origin = inputs.origin if inputs else {}
     if origin.get("kind") == "held-out":
         chosen = ["--rows", str(origin["rows"])] if origin["rows"] is not None else []
@@ -276,10 +278,10 @@ def _input_options(inputs: InputSet | None, id_: str) -> list[str]:
 
 
 def needs_inputs_file(inputs: InputSet | None) -> bool:
-    """Whether the command reads a file that has to be kept from the page."""
+    """Whether the command reads a file, which has to be downloaded from the page first."""
     return _input_options(inputs, "")[0:1] == ["--inputs"]
 
 
 def describe_inputs(inputs: InputSet | None, rows: int) -> str:
-    """What was asked, in words."""
+    """Return the inputs of the comparison in words."""
     return inputs.words if inputs else f"{pluralize(rows, 'row')} that are not kept any more"

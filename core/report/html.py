@@ -1,8 +1,6 @@
-"""HTML report.
+"""The report as one HTML file that loads nothing from outside.
 
-The plots of a report: the same figures as on the pages, as data that the page draws when it is looked at.
-
-A report for people: one HTML file with everything in it, which asks for nothing from outside.
+Its plots are the figures of the pages as JSON, which a script in the file draws when they are scrolled into view.
 """
 
 import base64
@@ -51,7 +49,7 @@ class ReportPlot(NamedTuple):
 
     @classmethod
     def from_figure(cls, titled: TitledFigure, output: str = "") -> "ReportPlot":
-        # The page itself gives ground, ink and letters, of day and of night.
+        # Background, text colour and font come from the style sheet, light or dark.
         figure = titled.figure.update_layout(template=None, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)")
         title = titled.title + (f" · {output}" if output else "")
         return cls(
@@ -60,7 +58,7 @@ class ReportPlot(NamedTuple):
 
 
 class ReportPlots(NamedTuple):
-    """`together` are of all copies, `each` those of one copy and output by their title; `same` are copies without."""
+    """Plots of all copies, plots of one copy and output by title, and the titles of those that are bit-identical."""
 
     all_copies: list[ReportPlot]
     by_copy: dict[str, list[ReportPlot]]
@@ -68,30 +66,30 @@ class ReportPlots(NamedTuple):
 
 
 def draw_plots(data: ReportData) -> ReportPlots:
-    """All plots of a comparison. Of what is bit-identical there is nothing to draw."""
-    many = len(data.outputs) > 1
-    each, far, same = {}, {}, []
+    """Draw all plots of a comparison; bit-identical outputs have none."""
+    has_many_outputs = len(data.outputs) > 1
+    by_copy, distances, identical = {}, {}, []
     for output, numbers in data.outputs.items():
-        for id_, one in numbers.items():
-            title = data.names[id_] + (f" · {output}" if many else "")
-            if one["identical"]:
-                same.append(title)
-            elif one["histogram"]:
-                far[title] = float(one["atol_needed"])
-                each[title] = [
-                    ReportPlot.from_figure(drawn) for drawn in output_figures(one, data.run.labels, data.names[id_])
-                ]
+        for id_, metrics in numbers.items():
+            title = data.names[id_] + (f" · {output}" if has_many_outputs else "")
+            if metrics["identical"]:
+                identical.append(title)
+            elif metrics["histogram"]:
+                distances[title] = float(metrics["atol_needed"])
+                figures = output_figures(metrics, data.run.labels, data.names[id_])
+                by_copy[title] = [ReportPlot.from_figure(figure) for figure in figures]
     # The page opens the first: the copy that is furthest off.
-    furthest = sorted(each, key=lambda title: far[title], reverse=True)
-    return ReportPlots(list(_draw_overview(data, many)), {title: each[title] for title in furthest}, same)
+    furthest = sorted(by_copy, key=lambda title: distances[title], reverse=True)
+    overview = list(_draw_overview(data, has_many_outputs))
+    return ReportPlots(overview, {title: by_copy[title] for title in furthest}, identical)
 
 
 def _draw_overview(data: ReportData, has_many_outputs: bool) -> Iterator[ReportPlot]:
     if len(data.job.result["matrix"]["ids"]) > 1:
         yield ReportPlot.from_figure(titled_pairwise_matrix(data.job.result["matrix"], data.names))
     for output, numbers in data.outputs.items():
-        if drawn := titled_accuracy(numbers, data.names, data.baseline):
-            yield ReportPlot.from_figure(drawn, output if has_many_outputs else "")
+        if figure := titled_accuracy(numbers, data.names, data.baseline):
+            yield ReportPlot.from_figure(figure, output if has_many_outputs else "")
 
 
 TEMPLATE_FOLDER = Path(__file__).parent / "templates"
@@ -101,7 +99,7 @@ METRIC_GROUPS = {
     "Where the largest difference is": WORST_VALUE_METRICS,
     "Classes": CLASSIFICATION_METRICS,
 }
-# What a verdict looks like, beside its words.
+# The style class of a verdict.
 TONE_BY_VERDICT = {
     Verdict.BIT_IDENTICAL: "same",
     Verdict.ROUNDING: "same",
@@ -115,23 +113,22 @@ TONE_BY_VERDICT = {
 
 
 def render_html(data: ReportData) -> str:
-    """The whole page. Its scripts are named by their hashes: the browser runs nothing else, and asks for nothing."""
+    """Return the page as text. Its policy names its scripts by hash: a browser runs no others, and loads nothing."""
     scripts = [get_plotlyjs(), _read_template("report.js")]
-    found = draw_plots(data)
     return (
         _template_environment()
         .get_template("report.html")
         .render(
-            findings=data,
+            report=data,
             title=f"Comparison of “{data.run.name}”",
-            asked=describe_inputs(data.inputs, data.job.result["rows"]),
-            whose=_baseline_label(data),
+            inputs_text=describe_inputs(data.inputs, data.job.result["rows"]),
+            baseline_label=_baseline_label(data),
             command=make_repeat_command(data.job, data.inputs, dict(data.tolerances)),
             needs_file=needs_inputs_file(data.inputs),
             cards=[_verdict_card(data, id_) for id_ in data.outcomes],
             tables=[_metric_table(data, output) for output in data.outputs],
             glossary=METRIC_GROUPS,
-            plots=found,
+            plots=draw_plots(data),
             plotly=version("plotly"),
             policy="; ".join(_content_security_policy(scripts)),
             style=Markup(_read_template("report.css")),
@@ -142,17 +139,16 @@ def render_html(data: ReportData) -> str:
 
 @cache
 def _template_environment() -> Environment:
-    one = Environment(loader=FileSystemLoader(TEMPLATE_FOLDER), autoescape=True, undefined=StrictUndefined)
-    one.trim_blocks = one.lstrip_blocks = True
-    words = {
+    environment = Environment(loader=FileSystemLoader(TEMPLATE_FOLDER), autoescape=True, undefined=StrictUndefined)
+    environment.trim_blocks = environment.lstrip_blocks = True
+    environment.filters |= {
         "size": format_size,
         "duration": format_duration,
         "moment": format_timestamp,
         "counted": pluralize,
         "plain_number": format_number,
     }
-    one.filters |= words
-    return one
+    return environment
 
 
 @cache
@@ -162,7 +158,7 @@ def _read_template(name: str) -> str:
 
 def _content_security_policy(scripts: list[str]) -> list[str]:
     hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    allowed = " ".join(f"'sha256-{one}'" for one in hashes)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
     return ["default-src 'none'", f"script-src {allowed}", "style-src 'unsafe-inline'", "img-src data: blob:"]
 
 
@@ -185,10 +181,10 @@ def _verdict_card(data: ReportData, id_: str) -> dict[str, Any]:
         "error": outcome["error"],
         "warning": _not_finite_warning(outcome["not_finite"]),
         "remarks": list_caveats(outcome, data.job.request["sources"].get(id_, "none")),
-        "classes": [summarize_changes(one) for one in outcome["outputs"] if one["classes"]],
+        "classes": [summarize_changes(metrics) for metrics in outcome["outputs"] if metrics["classes"]],
         "record": record,
         "saved_with": _format_versions(record),
-        "passed": all(one["passed"] for one in passed.values()) if passed else None,
+        "passed": all(check["passed"] for check in passed.values()) if passed else None,
     }
 
 
@@ -197,23 +193,23 @@ def _not_finite_warning(count: int) -> str:
 
 
 def _format_versions(record: Artifact | None) -> str:
-    return ", ".join(f"{name} {one}" for name, one in record.versions.items()) if record else ""
+    return ", ".join(f"{name} {version_}" for name, version_ in record.versions.items()) if record else ""
 
 
 def _metric_table(data: ReportData, output: str) -> dict[str, Any]:
-    """All numbers on one output: groups of lines, in each the number's name and meaning, and a cell for each copy."""
+    """Return the metrics of one output: groups of lines, each with its label, meaning, and a cell for each copy."""
     numbers = data.outputs[output]
     groups = {
         title: [
-            (one.label, one.description, [one.format_from(of_copy) for of_copy in numbers.values()]) for one in lines
+            (metric.label, metric.description, [metric.format_from(of_copy) for of_copy in numbers.values()])
+            for metric in metrics
         ]
-        for title, lines in METRIC_GROUPS.items()
+        for title, metrics in METRIC_GROUPS.items()
     }
-    if not any(one["classes"] for one in numbers.values()):
+    if not any(of_copy["classes"] for of_copy in numbers.values()):
         del groups["Classes"]
-    wanted = data.tolerances.get(output, data.tolerances.get(""))
-    if wanted:
+    if tolerance := data.tolerances.get(output, data.tolerances.get("")):
         cells = [tolerance_label(data.passed.get(id_, {}).get(output)) for id_ in numbers]
-        means = f"Whether every number is within {wanted.label} of the baseline's."
-        groups["How far apart"].append((f"Within {wanted.label}", means, cells))
+        meaning = f"Whether every number is within {tolerance.label} of the baseline's."
+        groups["How far apart"].append((f"Within {tolerance.label}", meaning, cells))
     return {"output": output, "names": [data.names[id_] for id_ in numbers], "groups": groups}

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 from core.compare import to_jsonable
-from core.report.data import ReportData, describe_inputs, make_repeat_command
+from core.report.data import DisagreeingRow, ReportData, describe_inputs, make_repeat_command
 
 REPORT_SCHEMA_VERSION = 1
-# Scalars of an outcome that stand on every line of its copy.
+# Fields of an outcome that are repeated on every line of its copy.
 COPY_FIELDS = ("verdict", "load_seconds", "first_seconds", "not_finite", "remark")
 NESTED_FIELDS = ("classes", "worst", "reference_accuracy", "answer_accuracy")
 TABLE_FIELDS = ("histogram", "by_magnitude", "by_column", "heat", "agreement")
@@ -17,7 +17,7 @@ FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 
 
 def render_json(data: ReportData) -> str:
-    """Every number, whatever is not finite as "nan", "inf" or "-inf"; keys stay as they are within one schema."""
+    """Return every number as JSON, what is not finite as "nan", "inf" or "-inf"; keys are fixed within one schema."""
     return json.dumps(to_jsonable(_report_json(data)), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
@@ -40,46 +40,42 @@ def _report_json(data: ReportData) -> dict[str, Any]:
             "columns": inputs.columns if inputs else None,
         },
         "command": make_repeat_command(job, inputs, dict(data.tolerances)),
-        "tolerances": {output: one._asdict() for output, one in data.tolerances.items()},
+        "tolerances": {output: tolerance._asdict() for output, tolerance in data.tolerances.items()},
         "artifacts": {id_: _artifact_json(data, id_) for id_ in data.outcomes},
         "matrix": job.result["matrix"],
         "rows_that_disagree": {
             "total": data.rows.total,
-            "rows": [
-                {
-                    "row": one.row,
-                    "distance": one.distance,
-                    "truth": one.truth,
-                    "said": {
-                        output: {id_: said._asdict() for id_, said in by.items()}
-                        for output, by in one.predictions.items()
-                    },
-                }
-                for one in data.rows.rows
-            ],
+            "rows": [_row_json(row) for row in data.rows.rows],
         },
         "machine": data.machine,
         "versions": data.versions,
     }
 
 
+def _row_json(row: DisagreeingRow) -> dict[str, Any]:
+    predictions = {
+        output: {id_: prediction._asdict() for id_, prediction in by.items()} for output, by in row.predictions.items()
+    }
+    return {"row": row.row, "distance": row.distance, "truth": row.truth, "said": predictions}
+
+
 def _artifact_json(data: ReportData, id_: str) -> dict[str, Any]:
     record = data.artifacts.get(id_)
-    kept = {
+    facts = {
         "name": data.names[id_],
         "format": record.format if record else None,
         "run": record.run if record else None,
         "trust": record.trust if record else None,
         "bytes": record.bytes if record else None,
         "options": record.options if record else None,
-        "files": [one.model_dump() for one in record.files] if record else None,
+        "files": [file.model_dump() for file in record.files] if record else None,
         "saved_with": record.versions if record else None,
     }
-    return kept | data.outcomes[id_] | {"tolerance": data.passed.get(id_, {})}
+    return facts | data.outcomes[id_] | {"tolerance": data.passed.get(id_, {})}
 
 
 def render_csv(data: ReportData) -> str:
-    """One line for each copy and output, with every scalar number; a copy without answers has one line and a reason."""
+    """Return a line for each copy and output, with every scalar; a copy without predictions has one, with its error."""
     lines = [line for id_ in data.outcomes for line in _csv_rows(data, id_)]
     columns = list(dict.fromkeys(name for line in lines for name in line))
     buffer = io.StringIO()
@@ -106,26 +102,26 @@ def _csv_rows(data: ReportData, id_: str) -> list[dict[str, Any]]:
     outputs = outcome["outputs"] or [{}]
     passed = data.passed.get(id_, {})
     return [
-        first | _flatten_scalars(one) | _flatten_scalars(passed.get(one.get("output"), {}), "tolerance.")
-        for one in outputs
+        first | _flatten_scalars(metrics) | _flatten_scalars(passed.get(metrics.get("output"), {}), "tolerance.")
+        for metrics in outputs
     ]
 
 
 def _flatten_scalars(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Scalars by dotted names; tables and histograms are for JSON."""
+    """Return the scalars of a record by dotted names, without its tables and histograms."""
     flat: dict[str, Any] = {}
     for name, value in record.items():
         if isinstance(value, dict) and name in NESTED_FIELDS:
             flat |= _flatten_scalars(value, f"{prefix}{name}.")
         elif name == "index":
-            flat[prefix + name] = " ".join(str(one) for one in value)
+            flat[prefix + name] = " ".join(map(str, value))
         elif name not in TABLE_FIELDS and not (value is None and name in NESTED_FIELDS):
             flat[prefix + name] = value
     return flat
 
 
 def _escape_formula(value: Any) -> Any:
-    """Text that a spreadsheet would run as a formula is marked as text; numbers stay numbers."""
+    """Put an apostrophe before text that a spreadsheet would run as a formula; numbers stay numbers."""
     if isinstance(value, str) and value.startswith(FORMULA_PREFIXES) and value != "-inf":
         return "'" + value
     return value

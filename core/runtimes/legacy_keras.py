@@ -185,7 +185,7 @@ class _ConfigTranslator:
         return translated
 
     def _translate_keras_2_arguments(self, name: str, config: Config) -> Config:
-        """What Keras 2 said otherwise than Keras 3."""
+        """Translate arguments that Keras 2 named differently from Keras 3."""
         shape = config.pop("batch_input_shape", None)
         if name == "InputLayer" and shape is not None:
             config["batch_shape"] = shape

@@ -17,7 +17,7 @@ PREFIXES = ("input:", "answer:", "target:")  # of the names in a reference's fil
 
 
 class Fingerprint(TypedDict):
-    """What stands in records for an array: `sha256` is of its bytes in C order."""
+    """An array in records; `sha256` is of its bytes in C order."""
 
     name: str
     dtype: str

@@ -163,7 +163,7 @@ def match_tensors(
 
 
 def _match_by_values(unmatched: _Unmatched, load_left: TensorLoader, load_right: TensorLoader) -> Iterator[TensorMatch]:
-    """The nearest first, over every transposition; never two that are far from each other."""
+    """Yield the nearest pairs first, over every transposition; never two that are far from each other."""
 
     @cache
     def sketches(i: int, shape: tuple[int, ...]) -> list[tuple[str, np.ndarray]]:
@@ -171,13 +171,13 @@ def _match_by_values(unmatched: _Unmatched, load_left: TensorLoader, load_right:
 
     candidates: list[tuple[float, int, int, str]] = []
     for j, tensor in unmatched.right.items():
-        comparable = [i for i, other in unmatched.left.items() if _is_comparable(other, tensor)]
+        comparable = [i for i, candidate in unmatched.left.items() if _is_comparable(candidate, tensor)]
         values = load_right(j) if comparable else np.empty(0, "U")
         if values.dtype.kind not in NUMERIC_KINDS:
             continue
         sketch = sketch_tensor(values)
         for i in comparable:
-            distances = [(sketch_distance(other, sketch), i, j, how) for how, other in sketches(i, tensor.shape)]
+            distances = [(sketch_distance(left, sketch), i, j, how) for how, left in sketches(i, tensor.shape)]
             candidates += sorted(distances)[:1]
     for distance, i, j, transposition in sorted(candidates):
         if distance <= MAX_MATCH_DISTANCE:
@@ -186,8 +186,8 @@ def _match_by_values(unmatched: _Unmatched, load_left: TensorLoader, load_right:
 
 def _is_comparable(a: TensorIdentity, b: TensorIdentity) -> bool:
     """Whether both have as many values, more than one, for the same purpose."""
-    size, other = (int(np.prod(tensor.shape, dtype="int64")) for tensor in (a, b))
-    return size > 1 and size == other and a.group == b.group
+    left, right = (int(np.prod(tensor.shape, dtype="int64")) for tensor in (a, b))
+    return left == right > 1 and a.group == b.group
 
 
 def _sketch_transpositions(values: np.ndarray, shape: tuple[int, ...]) -> list[tuple[str, np.ndarray]]:

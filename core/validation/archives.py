@@ -41,8 +41,8 @@ def check_end_record(stream: BinaryIO, size: int, max_members: int | None = None
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < END_RECORD.size:
         raise refusal("zip-broken")
-    _, disk, first, here, entries, length, start, comment = END_RECORD.unpack_from(tail, at)
-    if (disk, first, here) != (0, 0, entries) or len(tail) - at != END_RECORD.size + comment:
+    _, disk, first, on_disk, entries, length, start, comment = END_RECORD.unpack_from(tail, at)
+    if (disk, first, on_disk) != (0, 0, entries) or len(tail) - at != END_RECORD.size + comment:
         raise refusal("zip-broken")
     if entries > (max_members or limits.MAX_MEMBERS) or length > limits.MAX_DIRECTORY_BYTES:
         raise refusal("zip-many", f"{entries:,}")
@@ -58,8 +58,8 @@ def _check_zip64_end_record(stream: BinaryIO, end_offset: int, entries: int, len
         return
     if len(ahead) < size or not ahead.startswith(b"PK\x06\x06"):
         raise refusal("zip-broken")
-    *_, here, total, wide_length, wide_start = ZIP64_END_RECORD.unpack_from(ahead)
-    if (here, total, wide_length) != (entries, entries, length) or start not in (wide_start, ZIP64_SIZE_MARKER):
+    *_, on_disk, total, wide_length, wide_start = ZIP64_END_RECORD.unpack_from(ahead)
+    if (on_disk, total, wide_length) != (entries, entries, length) or start not in (wide_start, ZIP64_SIZE_MARKER):
         raise refusal("zip-broken", f"{total:,} files in one end of its index, {entries:,} in the other")
 
 

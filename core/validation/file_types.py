@@ -177,7 +177,7 @@ def choose_checkpoint(names: dict[str, str], state: str | None) -> dict[str, str
     if state is None and len(prefixes) > 1:
         raise refusal("checkpoint-several", ", ".join(prefixes))
     for name in names:
-        if name != CHECKPOINT_STATE_FILE and not any(_belongs_to(name, other) for other in prefixes):
+        if name != CHECKPOINT_STATE_FILE and not any(_belongs_to(name, known) for known in prefixes):
             raise refusal("zip-member", name)
     chosen = {name: packed for name, packed in names.items() if _belongs_to(name, prefix)}
     shards = [name for name in chosen if SHARD_PATTERN.fullmatch(name)]

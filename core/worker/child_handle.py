@@ -38,7 +38,7 @@ ProgressCallback = Callable[[dict[str, Any]], None]
 
 
 def never_cancelled() -> bool:
-    """The `CancelCheck` of what nobody cancels."""
+    """The `CancelCheck` of requests that are never cancelled."""
     return False
 
 

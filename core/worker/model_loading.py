@@ -134,7 +134,7 @@ def demo_of_source(source: ModelSource) -> str | None:
 
 
 def source_without_code(source: ModelSource) -> ModelSource | None:
-    """Return what a process is told that has no code of the model: nothing, or that its file is imported."""
+    """Return the source for a process that gets no code of the model: None, or that its file is imported."""
     if imported := source.get("brought"):
         return {"demo": None, "settings": None, "brought": {**imported, "demo": None, "settings": None}}
     return None

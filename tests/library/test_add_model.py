@@ -74,7 +74,7 @@ def test_each_format_has_an_artifact_with_its_evidence_or_an_error(added_sums):
 
 
 def test_h5_with_string_loss_does_not_load_and_names_it(added_sums):
-    """Keras writes 'mse' down in a way that Keras itself cannot read: see the case in `core.explain`."""
+    """Keras writes 'mse' down in a way that Keras itself cannot read: see the case in `core.known_errors`."""
     best = added_sums["h5"].evidence.best
     assert best.verdict is Verdict.DOES_NOT_LOAD
     assert best.error["sentence"] == (

@@ -42,7 +42,7 @@
   places.forEach((place) => watcher.observe(place));
   dark.addEventListener("change", () => drawn.forEach(draw));
   addEventListener("beforeprint", () => {
-    document.querySelectorAll("details").forEach((one) => (one.open = true));
+    document.querySelectorAll("details").forEach((details) => (details.open = true));
     places.forEach(draw);
   });
   addEventListener("afterprint", () => drawn.forEach(draw));

@@ -1,1 +1,1 @@
-"""What a child can be asked to do: one module per group of tasks, and their registry."""
+"""The tasks of a child: one module per group of tasks, and their registry."""

@@ -1,4 +1,4 @@
-"""Task: rows of a demo's data set, for whoever needs more of them than a run stores."""
+"""Task: rows of a demo's data set, where more are needed than a run stores."""
 
 from typing import Any, TypedDict
 

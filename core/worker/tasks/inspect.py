@@ -1,6 +1,6 @@
 """Tasks: describe the files of an artifact or one tensor of them, and compare the tensors of two artifacts.
 
-The model is not run; where the files alone do not tell, nothing is made up. Replies are validated by the schemas in
+The model is not run; what the files do not state is left out. Replies are validated by the schemas in
 `core.introspection`.
 """
 
@@ -46,7 +46,7 @@ def _describe_part(contents: FileContents, part: str, report: Report) -> Any:
 def iterate_with_progress(
     tensors: list[StoredTensor], report: Report, start: float = 0.0, span: float = 1.0
 ) -> Iterator[StoredTensor]:
-    """Each tensor in turn, reported before it; progress runs from `start` over `span`."""
+    """Yield each tensor after a report of progress, which runs from `start` to `start + span`, in fractions of 1."""
     for index, tensor in enumerate(tensors):
         report({"done": start + span * index / len(tensors), "note": tensor.name})
         yield tensor
@@ -64,7 +64,7 @@ def summarize_tensor(tensor: StoredTensor) -> dict[str, Any]:
 
 
 def tensor_metadata(tensor: StoredTensor) -> dict[str, Any]:
-    """What is known of a tensor before it is read."""
+    """Return what is known of a tensor without reading its values."""
     return {
         "key": tensor.key,
         "name": tensor.name,
@@ -79,7 +79,7 @@ def tensor_metadata(tensor: StoredTensor) -> dict[str, Any]:
 def describe_tensor(report: Report, arrays: Arrays, *, folder: str, key: str, scaled: bool = False) -> Reply:
     """Describe one tensor: its summary, a histogram, and the values of its preview.
 
-    With `scaled`, of a quantised one, the numbers that its integers stand for. Raises UnknownName, DoesNotLoad.
+    With `scaled`, a quantised tensor is dequantised first. Raises UnknownName, DoesNotLoad.
     """
     tensor = find_tensor(Path(folder), key)
     with translated_read_errors(Path(folder)):
@@ -91,7 +91,7 @@ def describe_tensor(report: Report, arrays: Arrays, *, folder: str, key: str, sc
 
 
 def find_tensor(folder: Path, key: str) -> StoredTensor:
-    """The tensor at an address. Raises UnknownName, DoesNotLoad."""
+    """Return the tensor at an address. Raises UnknownName, DoesNotLoad."""
     for tensor in _list_tensors(folder):
         if tensor.key == key:
             return tensor
@@ -126,7 +126,7 @@ def read_tensor_chunk(report: Report, arrays: Arrays, *, start: int, count: int)
 
 
 def to_jsonable(value: Any) -> Any:
-    """The same in what JSON can hold: text for bytes and for numbers that are not finite."""
+    """Return a value as JSON: text for bytes, for numbers that are not finite, and for other types."""
     if isinstance(value, dict):
         return {str(name): to_jsonable(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -149,8 +149,8 @@ def diff_artifacts(
 ) -> Reply:
     """Match the tensors of two folders, and measure how far each is from its partner.
 
-    `..._names` are the names that the run of each has for a tensor, by its hash. Quantised tensors are compared by the
-    numbers that they stand for. At most two tensors are in memory beside what the readers hold. Raises DoesNotLoad.
+    `..._names` are the names of the tensors in each artifact's run, by hash. Quantised tensors are dequantised. At most
+    two tensors are in memory beside what the readers hold. Raises DoesNotLoad.
     """
     left, right = _ArtifactTensors(Path(ours)), _ArtifactTensors(Path(theirs))
     identities = left.identify(ours_names, report, 0.0), right.identify(theirs_names, report, 0.3)
@@ -175,7 +175,7 @@ class _ArtifactTensors:
         self.identities: list[TensorIdentity] = []
 
     def identify(self, names_by_hash: dict[str, list[str]], report: Report, start: float) -> list[TensorIdentity]:
-        """Hash each; of tensors with equal bits each gets the next of the names that the run has for it."""
+        """Hash each tensor and give it its name in the run; tensors with equal bits take the names in turn."""
         names = {digest: iter(aliases) for digest, aliases in names_by_hash.items()}
         for tensor in iterate_with_progress(self.tensors, report, start, 0.3):
             with translated_read_errors(self._folder):
@@ -193,13 +193,13 @@ class _ArtifactTensors:
         return tensor_metadata(self.tensors[index]) | {"alias": self.identities[index].alias}
 
     def describe_unmatched(self, matched: set[int]) -> list[dict[str, Any]]:
-        """Those without a partner; `copy_of` names a matched tensor of the same bits, which the file holds twice."""
+        """Describe the tensors without a partner; `copy_of` names a matched tensor of the file with the same bits."""
         copies: dict[str, str] = {}
         for index in sorted(matched):
             identity = self.identities[index]
             copies.setdefault(identity.digest, identity.alias or identity.name)
-        rest = [index for index in range(len(self.tensors)) if index not in matched]
-        return [self.describe(index) | {"copy_of": copies.get(self.identities[index].digest, "")} for index in rest]
+        unmatched = [index for index in range(len(self.tensors)) if index not in matched]
+        return [self.describe(at) | {"copy_of": copies.get(self.identities[at].digest, "")} for at in unmatched]
 
 
 def _describe_pair(match: TensorMatch, left: _ArtifactTensors, right: _ArtifactTensors) -> dict[str, Any]:
@@ -208,11 +208,11 @@ def _describe_pair(match: TensorMatch, left: _ArtifactTensors, right: _ArtifactT
 
 
 def _pair_distance(match: TensorMatch, left: _ArtifactTensors, right: _ArtifactTensors) -> dict[str, Any] | None:
-    """None where no numbers can be compared: text, or integers whose scale is unknown."""
-    ours, theirs = left.read_values(match.left), right.read_values(match.right)
-    kinds = ours.dtype.kind, theirs.dtype.kind
+    """Return None where no numbers can be compared: text, or integers whose scale is unknown."""
+    values, partner = left.read_values(match.left), right.read_values(match.right)
+    kinds = values.dtype.kind, partner.dtype.kind
     is_whole = [kind in "biu" for kind in kinds]
     if not all(kind in NUMERIC_KINDS for kind in kinds) or is_whole[0] != is_whole[1]:
-        same = ours.shape == theirs.shape and bool(np.array_equal(ours, theirs))
+        same = values.shape == partner.shape and bool(np.array_equal(values, partner))
         return {"equal": True, "changed": 0, "lost": 0} if same else None
-    return tensor_distance(apply_transposition(ours, match.transposition, theirs.shape), theirs)
+    return tensor_distance(apply_transposition(values, match.transposition, partner.shape), partner)

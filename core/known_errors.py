@@ -1,0 +1,242 @@
+"""Known error messages of other libraries: what each means, and its cure.
+
+Keras puts the cause at the end of a message of up to a thousand characters, TensorFlow in the middle. Each row of
+`KNOWN_ERRORS` matches the cause, states it, and names the cure; the first match counts.
+"""
+
+from typing import NamedTuple
+
+
+class KnownError(NamedTuple):
+    """A pattern in a foreign text, what it means ({0}, {1} are its groups), and the cure."""
+
+    pattern: str
+    sentence: str
+    cure: str
+
+
+CUSTOM_CLASS_CURE = (
+    "Load it with the class at hand (custom_objects={{'{0}': {0}}}), or save as SavedModel, which needs no class."
+)
+OUT_OF_MEMORY = "The process ran out of the memory that it may use."
+OUT_OF_MEMORY_CURE = "Raise ROUNDTRIP_CHILD_GIB, or use a smaller model or batch."
+
+KNOWN_ERRORS = (
+    KnownError(
+        r"Select TensorFlow op\(s\).*?\((Flex\w+)\) failed to prepare",
+        "The file needs an operation of TensorFlow itself ({0}), which the LiteRT runtime does not have.",
+        "Build recurrent layers with unroll=True, use the float32 policy, keep text outside; or choose SavedModel.",
+    ),
+    KnownError(
+        r"'tf\.(\w+)' op is neither a custom op nor a flex op|Custom ops: (\w+)",
+        "LiteRT has no operation for '{0}{1}'.",
+        "Do that step outside of the model, or choose SavedModel, which keeps every operation.",
+    ),
+    KnownError(
+        r"No Op registered for (\w+) with domain_version of (\d+)",
+        "The file is not valid ONNX: '{0}' was written down as it is, because opset {1} has no such operation.",
+        "Try another opset, replace that operation (approximate=True for GELU), or choose SavedModel.",
+    ),
+    KnownError(
+        r"NOT_IMPLEMENTED.*?implementation for (\w+)",
+        "ONNX Runtime has no implementation of the operation '{0}' for these types.",
+        "Try another opset, or choose SavedModel, which keeps every operation.",
+    ),
+    KnownError(
+        r"No conversion rule found for operations?: ([^\n|]+)|Conversion is failed for: ([^\n|]+)",
+        "OpenVINO has no operation for {0}{1}.",
+        "Do that step outside of the model (a recurrent layer: build it with unroll=True), or choose SavedModel.",
+    ),
+    KnownError(
+        r"Model references undeclared parameters",
+        "OpenVINO cannot hold the lookup table of this model.",
+        "Look words up outside of the model, or choose SavedModel or .keras, which keep vocabularies.",
+    ),
+    KnownError(
+        r"(?:content|[Pp]rotobuf|message).{0,80}(?:larger than|exceed\w*).{0,40}(?:2 ?GB|2147483647)"
+        r"|[Ff]ailed to serialize proto|too large to be serialized",
+        "The model is larger than the 2 GB that one file of this format can hold.",
+        "Choose SavedModel, Keras weights in shards or safetensors, which have no such limit.",
+    ),
+    KnownError(
+        r"Quantization mode='(\w+)' doesn't work well with compute_dtype='(\w+)'",
+        "Keras does not quantise a model that computes in {1}.",
+        "Train it with the float32 policy, or choose another format.",
+    ),
+    KnownError(
+        r"Missing QSVs? \(min/max\) for tensor|representative_dataset must be specified",
+        "The ranges of some layers were never measured, so they cannot be turned into integers.",
+        "Give more calibration rows, or choose dynamic range, which needs none.",
+    ),
+    KnownError(
+        r"Could not create PyBytes from string",
+        "The quantizer cannot measure the ranges of a model that handles text.",
+        "Choose dynamic range, which needs no calibration, or turn text into numbers outside of the model.",
+    ),
+    KnownError(
+        r"exceeds the maximum shard size (.+?)\. You",
+        "One array is larger than a shard may be ({0}).",
+        "Choose larger shards.",
+    ),
+    KnownError(
+        r"Could not locate class '([^']+)'", "This process does not know the custom class '{0}'.", CUSTOM_CLASS_CURE
+    ),
+    KnownError(r"Unknown layer: '([^']+)'", "This process does not know the custom layer '{0}'.", CUSTOM_CLASS_CURE),
+    KnownError(
+        r"Could not locate function '([^']+)'",
+        "This process does not know the custom function '{0}'.",
+        "Load it with custom_objects={{'{0}': {0}}}, or with compile=False if only training needs it.",
+    ),
+    KnownError(
+        r"Unrecognized keyword arguments passed to (\w+): (\{.*?\})",
+        "The class '{0}' that was found takes other arguments than the saved one did ({1}).",
+        "Give the version of the class that the model was saved with.",
+    ),
+    KnownError(
+        r"Requested the deserialization of a `?Lambda`? layer|Lambda.*arbitrary code",
+        "The model contains a Lambda layer, which is stored as Python bytecode and would run on loading.",
+        "Replace the Lambda by a layer class of your own, or save as SavedModel.",
+    ),
+    KnownError(
+        r"Requested the deserialization of a `?TFSMLayer`?",
+        "The model refers to a SavedModel outside of itself, by its path.",
+        "Save the model that the path names, not the reference to it.",
+    ),
+    KnownError(
+        r"File format not supported.*Keras 3 only supports",
+        "keras.models.load_model reads .keras and .h5 files only; this is something else.",
+        "Load a SavedModel directory with tf.saved_model.load, and call signatures['serving_default'].",
+    ),
+    KnownError(
+        r"The model provided has not yet been built|have not been built|never been called|has never called",
+        "The model has never seen an input, so its weights do not exist yet.",
+        "Call it once on a batch, or give it keras.Input, then save again.",
+    ),
+    KnownError(
+        r"non-serializable argument values|Unable to serialize|Cannot serialize|not JSON serializable",
+        "The model holds an object that this format cannot write down as text.",
+        "Give its layer a get_config() that returns plain values, or save as SavedModel.",
+    ),
+    KnownError(
+        r"Could not deserialize '(keras\.metrics\.\w+|keras\.losses\.\w+)'",
+        "The file names its loss or metric '{0}' as a bare string, which this Keras cannot read back.",
+        "Load it with compile=False, or compile with the object (keras.losses.MeanSquaredError()) before saving.",
+    ),
+    KnownError(
+        r"Unknown variable: .*This optimizer can only be called for the variables it was originally built with",
+        "The optimizer came back without the model's variables, so training cannot go on as it is.",
+        "Compile the model again, which starts a fresh optimizer, or save as .keras, which keeps it whole.",
+    ),
+    KnownError(
+        r"Layer count mismatch.*expected (\d+) layers, found (\d+)",
+        "The file holds weights of {1} layers, and the model has {0}.",
+        "Use the architecture that the weights were saved from.",
+    ),
+    KnownError(
+        r"variable\.shape=(\([^)]*\)).*?value\.shape=(\([^)]*\))",
+        "A saved array has the shape {1}, and the variable that it belongs to has {0}.",
+        "Use the architecture that the weights were saved from.",
+    ),
+    KnownError(
+        r"incompatible tensor with shape (\([^)]*\)).*?shape (\([^)]*\))",
+        "A saved array has the shape {0}, and the variable that it belongs to has {1}.",
+        "Use the architecture that the checkpoint was saved from.",
+    ),
+    KnownError(
+        r"Layer '([^']+)' expected (\d+) variables, but received (\d+) variables during loading",
+        "The file holds {2} of the {1} arrays that the layer '{0}' asks for.",
+        "Use the architecture that it was saved from; a quantised model with a class of its own cannot be rebuilt.",
+    ),
+    KnownError(
+        r"not bound to checkpointed values|Unresolved object in checkpoint",
+        "Values in this checkpoint found no variable in the model, or variables found no value.",
+        "Build the model with the same code that wrote the checkpoint.",
+    ),
+    KnownError(
+        r"Found zero restored functions|is not callable",
+        "What came back holds variables, but no function to answer with.",
+        "Save with signatures={{'serving_default': function}}.",
+    ),
+    KnownError(
+        r"'untracked' resource",
+        "A function of the model uses a variable that does not belong to the model.",
+        "Make the variable an attribute of the model, then save again; with augmentation layers, save "
+        "keras.Model(inputs, model(inputs, training=False)) instead.",
+    ),
+    KnownError(
+        r"name '(\w+)' is not defined",
+        "A function of the model uses '{0}', which lives in your program and was not saved with it.",
+        "Import it inside of that function, make it part of a layer of your own, or save as SavedModel.",
+    ),
+    KnownError(
+        r"Could not find callback with key=pyfunc|pyfunc_\d+",
+        "The model calls Python code (numpy_function or py_function), which no file can hold.",
+        "Say the same with TensorFlow operations, then save again.",
+    ),
+    KnownError(
+        r"No cast function available",
+        "HDF5 does not give back numbers of this dtype (bfloat16): it can write them and not read them.",
+        "Save as .keras or SavedModel, or with float32 weights.",
+    ),
+    KnownError(
+        r"unsupported scale value \(-?(?:nan|inf)\)",
+        "A weight of this model is NaN or infinite, so it has no range that integers could stand for.",
+        "Find the step of training at which the loss became NaN; choose a smaller learning rate.",
+    ),
+    KnownError(
+        r"string indices must be integers, not 'str'",
+        "The file holds a bare name where Keras looks for settings: a loss or metric of your own in .h5 does that.",
+        "Load it with compile=False, or save as .keras, which needs the function by its name.",
+    ),
+    KnownError(
+        r"'([^']+)' is not a valid (?:root )?scope name",
+        "The name '{0}' holds characters that a TensorFlow graph does not take.",
+        "Name the model and its layers with letters, digits, '_', '-' and '.' alone.",
+    ),
+    KnownError(
+        r"Table not initialized",
+        "A vocabulary was lost on the way: its lookup table is empty.",
+        "Save as .keras or SavedModel, which keep vocabularies.",
+    ),
+    KnownError(
+        r"Unable to synchronously open file \(truncated file|Read less bytes than requested|not a zip file|BadZipFile",
+        "The file is cut short or is not what its name says.",
+        "Save it again.",
+    ),
+    KnownError(
+        r"file signature not found|No model config found|Wire format was corrupt|Cannot parse file",
+        "The file is damaged or of another kind than its name says.",
+        "Save it again.",
+    ),
+    KnownError(
+        r"Failed to find any matching files|No such file or directory|File not found: filepath|NOT_FOUND",
+        "A file of this copy is missing.",
+        "Restore it from a backup, or save the run again.",
+    ),
+    KnownError(
+        r"[Cc]hecksum does not match|Bad CRC-32",
+        "Bytes of this copy have changed since they were written.",
+        "Restore it from a backup, or save the run again.",
+    ),
+    KnownError(r"OOM when allocating|RESOURCE_EXHAUSTED|std::bad_alloc", OUT_OF_MEMORY, OUT_OF_MEMORY_CURE),
+    KnownError(
+        r"^\((?:sqlite3|psycopg\w*|pymysql|oracledb)\.",
+        "The database in which the catalog lies refused.",
+        "Look at `roundtrip doctor`; `roundtrip rebuild` makes the catalog anew from the folders.",
+    ),
+    KnownError(
+        r"recursion depth exceeded",
+        "The model is nested too deeply for Keras to walk through.",
+        "Build it from fewer nested layers.",
+    ),
+    KnownError(
+        r"Can't (?:pickle|get) local object '([^']+)'",
+        "Python pickles a class by the place where it is imported from, and '{0}' is made inside a function.",
+        "Define the class at the top of a module, or choose SavedModel, which needs no class.",
+    ),
+    KnownError(
+        r"No module named '([^']+)'",
+        "The Python package '{0}' that this needs is not installed.",
+        "Install it (pip install {0}), then try again.",
+    ),
+)
