@@ -28,8 +28,20 @@ MISSING_FILE_ERRNOS = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, e
 MISSING_FILE_ERRNOS |= {errno.EACCES, errno.EPERM}
 # Raised while JSON is read that is invalid or not of the expected structure.
 INVALID_JSON_ERRORS = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
-RECORDED_PACKAGES = ["tensorflow", "tensorflow-cpu", "keras", "numpy", "h5py", "safetensors", "onnx", "tf2onnx"]
-RECORDED_PACKAGES += ["onnxruntime", "ai-edge-litert", "ai-edge-quantizer", "openvino"]
+RECORDED_PACKAGES = (
+    "tensorflow",
+    "tensorflow-cpu",
+    "keras",
+    "numpy",
+    "h5py",
+    "safetensors",
+    "onnx",
+    "tf2onnx",
+    "onnxruntime",
+    "ai-edge-litert",
+    "ai-edge-quantizer",
+    "openvino",
+)
 
 
 def now() -> str:
