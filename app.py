@@ -35,7 +35,7 @@ async def empty_trash_daily():
 @asynccontextmanager
 async def lifespan(app):
     """Start the background work of the server, and stop it with the worker when the server ends."""
-    from ui.frame import preload_first_page
+    from ui.page_runner import preload_first_page
     from ui.session import server_jobs
 
     preload_first_page()
@@ -59,7 +59,7 @@ def check_startup() -> None:
 
 def handle_script_error(error: Exception) -> bool:
     """Show a plain sentence for an unexpected error; its traceback goes to the server's log only."""
-    from ui.frame import show_unexpected_error
+    from ui.page_runner import show_unexpected_error
 
     show_unexpected_error(error)
     return True

@@ -9,7 +9,7 @@ from core.demos import DEMOS
 from core.evidence import Evidence, ReloadOutcome
 from core.formats import all_formats
 from core.library import Artifact, Library, Run
-from core.library.annotations import Annotations
+from core.library.annotation_records import Annotations
 from core.library.records import FileEntry, new_id
 
 TAGS = ("production", "nightly", "try again", "too large")

@@ -1,21 +1,15 @@
 """Base class of every JSON record on disk: schema number, timestamp, validating reader."""
 
-import contextlib
 import errno
 import json
-import platform
 from datetime import UTC, datetime
-from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-import core
 from core.errors import LibraryError, UnreadableRecord
 from core.explain import translate
-from core.system import installed_packages_fingerprint
 
 # Where a model comes from: trained or added here, or imported from an untrusted file. Whatever is made from a model has
 # the trust of that model: a copy of an untrusted model is untrusted, whoever converted it.
@@ -28,47 +22,11 @@ MISSING_FILE_ERRNOS = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, e
 MISSING_FILE_ERRNOS |= {errno.EACCES, errno.EPERM}
 # Raised while JSON is read that is invalid or not of the expected structure.
 INVALID_JSON_ERRORS = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
-RECORDED_PACKAGES = (
-    "tensorflow",
-    "tensorflow-cpu",
-    "keras",
-    "numpy",
-    "h5py",
-    "safetensors",
-    "onnx",
-    "tf2onnx",
-    "onnxruntime",
-    "ai-edge-litert",
-    "ai-edge-quantizer",
-    "openvino",
-)
 
 
 def now() -> str:
     """Return the current time in UTC, to the millisecond, as ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def installed_versions() -> dict[str, str]:
-    """Return the versions of Roundtrip, Python and the packages that write model files."""
-    return dict(_installed_versions(installed_packages_fingerprint()))
-
-
-@lru_cache(maxsize=1)
-def _installed_versions(fingerprint: tuple) -> dict[str, str]:
-    versions = {"roundtrip": core.__version__, "python": platform.python_version()}
-    for package in RECORDED_PACKAGES:
-        with contextlib.suppress(PackageNotFoundError):
-            versions[package.removesuffix("-cpu")] = version(package)
-    return versions
-
-
-def describe_version_changes(recorded: dict[str, str]) -> str:
-    """Say which recorded versions are not those of this process; empty when all are."""
-    now_ = installed_versions()
-    changed = [name for name, number in recorded.items() if number != now_.get(name)]
-    changes = "; ".join(f"{name} {recorded[name]}, now {now_.get(name, 'none')}" for name in changed)
-    return f"It was saved with {changes}." if changes else ""
 
 
 def broken_record_error(path: Path, error: Exception) -> UnreadableRecord:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import platform
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TypedDict
@@ -12,6 +13,7 @@ import psutil
 
 START_TIME_TOLERANCE = 1.0  # seconds by which two readings of one process's start may differ
 CPUINFO = Path("/proc/cpuinfo")
+LOWERED_PRIORITY = 10  # steps of priority that a long computation stands behind whoever waits for a page
 
 
 class Machine(TypedDict):
@@ -68,3 +70,14 @@ def installed_packages_fingerprint() -> tuple[tuple[str, int], ...]:
         with contextlib.suppress(OSError):
             fingerprint.append((path, os.stat(path or ".").st_mtime_ns))
     return tuple(fingerprint)
+
+
+def lower_priority() -> None:
+    """Let other processes go first: for work that nobody waits for by the second.
+
+    A sandboxed child may not, and goes on as it is.
+    """
+    if hasattr(os, "setpriority"):
+        with suppress(PermissionError):
+            # The group is this child alone; so its other threads follow it.
+            os.setpriority(os.PRIO_PGRP, 0, LOWERED_PRIORITY)

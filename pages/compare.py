@@ -10,16 +10,16 @@ from core.text.labels import short_labels
 from ui.artifact_picker import choose_artifacts, load_artifact_choices, warn_missing
 from ui.compare.inputs import choose_inputs
 from ui.compare.live import LivePanel
-from ui.compare.tabs import show_comparison_tabs
-from ui.compare.verdicts import (
+from ui.compare.participants import (
     Participants,
     choose_baseline,
     choose_code_sources,
     is_comparison_requested,
     load_comparison,
-    show_verdicts,
     start_comparison,
 )
+from ui.compare.tabs import show_comparison_tabs
+from ui.compare.verdicts import show_verdicts
 from ui.components import show_empty_state
 from ui.job_progress import follow_job
 from ui.session import current_jobs, load_reference

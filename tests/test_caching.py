@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from core.caching import RecordCache, ResultCache, StampedCache
 from core.errors import UnreadableRecord
-from core.library.annotations import Annotations
+from core.library.annotation_records import Annotations
 
 
 def write_annotations_file(path, note):

@@ -19,6 +19,7 @@ from ui.session import current_jobs
 MAX_LISTED = 50  # artifacts; others are found by a search
 MAX_REQUESTED = 200  # artifacts that an address can ask for
 READABLE = Query(verdicts=tuple(verdict.value for verdict in Verdict), size=MAX_LISTED)
+NO_ARTIFACT = ""
 
 
 class ArtifactChoices(NamedTuple):
@@ -140,3 +141,22 @@ def warn_missing(ids: list[str], text: str = "Not in the library any more, or ne
     if ids:
         names = escape_markdown(", ".join(ids))[:200]
         st.warning(f"{text}: {names}. Choose others below.", icon=":material/search_off:")
+
+
+def choose_one_or_two(choices: ArtifactChoices) -> tuple[str, str]:
+    """Return the ids of the chosen artifact and of the one beside it, "" for none; both stand in the address."""
+    warn_missing(choices.missing)
+    left, right = st.columns(2)
+    with left:
+        first = choose_artifact(choices, "Artifact", "artifact", {NO_ARTIFACT: "Choose one to look into"})
+    with right:
+        second = choose_artifact(
+            choices,
+            "Beside it",
+            "beside",
+            {NO_ARTIFACT: "Nothing: look into one alone"},
+            excluded=[first],
+            help="Choose another artifact to see where the two differ: in layers, weights, signatures, text, files.",
+            disabled=not first,
+        )
+    return first, second if first else NO_ARTIFACT

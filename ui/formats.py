@@ -10,8 +10,8 @@ from core.compatibility.findings import COLUMNS, STATE_SYMBOLS
 from core.compatibility.matrix import MatrixRow
 from core.formats import get_format
 from core.formats.base import PARTS, Format
-from core.record import installed_versions
 from core.text.labels import mark_imported
+from core.versions import installed_versions
 from ui.components import PART_MEANINGS, escape_markdown, trust_badge
 
 # CSS of each state, beside its symbol and word and never instead of them.

@@ -1,5 +1,5 @@
 """Script that Streamlit runs for every visit: the frame, and the page that the address names."""
 
-from ui.frame import run_page
+from ui.page_runner import run_page
 
 run_page()

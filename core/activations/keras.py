@@ -11,7 +11,8 @@ from core.activations import Activations, Compute
 from core.activations.matching import Activation
 from core.arrays import Arrays
 from core.runtimes.base import Predictor
-from core.runtimes.live import arrange_inputs, shape_of
+from core.runtimes.keras import arrange_inputs
+from core.runtimes.specs import shape_of
 
 
 class _LayerCall(NamedTuple):

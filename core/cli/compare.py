@@ -13,7 +13,6 @@ from core.cli.console import (
     Strings,
     exit_on_failures,
     open_jobs,
-    open_library,
     parse_code_sources,
     parse_id,
     parse_whole_number,
@@ -23,22 +22,18 @@ from core.cli.console import (
     wait_for_job,
 )
 from core.compare import ToleranceResult
-from core.compatibility.matrix import build_matrix, to_csv, to_markdown
 from core.errors import InputError
 from core.inputs import add_inputs_from_file, input_specs
 from core.jobs import Jobs
 from core.jobs.benchmark_result import ArtifactBenchmark, BenchmarkResult, RepeatedMeasurement
 from core.jobs.compare import ComparisonOutcome
 from core.jobs.participants import require_has_been_run, run_id_of
-from core.jobs.resume_result import ResumeVerdict
 from core.jobs.tolerances import check_tolerances, parse_tolerances
-from core.library import Library
 from core.report import report_kind, write_report
 
 app = typer.Typer(rich_markup_mode=None)
 OUTCOME_FIELDS = {"verdict", "max_abs", "mean_abs", "changed_rows", "rows", "not_finite", "error"}
 COMPARE_COLUMNS = ("artifact", "format", "trust", "verdict", "max_abs", "changed_rows", "rows", "not_finite", "passed")
-RESUME_COLUMNS = ("artifact", "format", "trust", "ending", "first_difference", "seconds", "sentence")
 BENCHMARK_COLUMNS = ("artifact", "format", "trust", "size", "save", "load", "first answer", "memory", "working memory")
 LATENCY_COLUMNS = ("artifact", "format", "rows a call", "p50", "p95", "p99", "rows/s", "calls", "processors busy")
 
@@ -156,45 +151,6 @@ def _violations(rows: list[dict[str, Any]], most_changed: int | None) -> Iterato
         if most_changed is not None and not row["error"] and changed > most_changed:
             sentence = f"{changed:,} answers changed; {most_changed:,} are allowed."
             yield row["artifact"], InputError(sentence).to_json()
-
-
-@app.command()
-def matrix(
-    run: str,
-    as_json: AsJson = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of Markdown.")] = False,
-) -> None:
-    """Show what each saved copy of a run has kept, cell by cell: as Markdown, CSV or JSON."""
-    rows = build_matrix(open_library(), run)
-    if as_json:
-        print_result([row.to_json() for row in rows], True)
-    else:
-        print_text(to_csv(rows) if as_csv else to_markdown(rows))
-
-
-@app.command()
-def resume(
-    run: str,
-    artifacts: Ids,
-    epochs: Annotated[str, typer.Option(help="How often each sees all of the training data again, 1 to 20.")] = "2",
-    seed: Annotated[str, typer.Option(help="Fixes the order of the rows, which is the same for all.")] = "0",
-    code: Code = None,
-    as_json: AsJson = False,
-) -> None:
-    """Train a run's live model and copies of it on, over the same batches, and say where they part."""
-    epoch_count, row_seed = parse_whole_number("epochs", epochs), parse_whole_number("seed", seed)
-    with open_jobs() as jobs:
-        ended = wait_for_job(jobs, jobs.resume(run, artifacts, epoch_count, parse_code_sources(code), row_seed))
-        rows = [_resume_row(jobs.library, id_, copy) for id_, copy in ended.result["copies"].items()]
-    print_result(rows, as_json, RESUME_COLUMNS)
-    print_warnings((row["artifact"], row["remark"]) for row in rows)
-    exit_on_failures((row["artifact"], row["error"]) for row in rows if row["ending"] == ResumeVerdict.FAILED)
-
-
-def _resume_row(library: Library, id_: str, copy: dict[str, Any]) -> dict[str, Any]:
-    artifact = library.artifact(id_)
-    facts = {"artifact": id_, "run": artifact.run, "format": artifact.format, "trust": artifact.trust}
-    return facts | {"first_difference": (copy["gap"] or {}).get("first"), **copy}
 
 
 @app.command()

@@ -11,10 +11,12 @@ from core.cli.console import (
     exit_on_failures,
     exit_with,
     open_jobs,
+    open_library,
     parse_id,
     print_result,
     print_text,
 )
+from core.compatibility.matrix import build_matrix, to_csv, to_markdown
 from core.errors import FormatError, InputError
 from core.introspection.describe import PartDescription, TensorSummary, describe_part
 from core.introspection.diff import ArtifactDiff, TensorPair, diff_artifacts, format_shape
@@ -71,7 +73,7 @@ def _print_part(name: str, description: PartDescription) -> None:
     if content is None:
         return
     if name == "tensors":
-        print_result([_tensor_row(tensor) for tensor in description.tensors], False, TENSOR_COLUMNS)
+        print_result([_tensor_cells(tensor) for tensor in description.tensors], False, TENSOR_COLUMNS)
     elif name == "layers":
         print_result([_layer_row(layer) for layer in content], False, LAYER_COLUMNS)
     elif name == "signatures":
@@ -83,7 +85,7 @@ def _print_part(name: str, description: PartDescription) -> None:
         print_text(json.dumps(content, indent=2))
 
 
-def _tensor_row(tensor: TensorSummary) -> dict[str, Any]:
+def _tensor_cells(tensor: TensorSummary) -> dict[str, Any]:
     return tensor.statistics.model_dump() | {
         "name": _truncate(tensor.name),
         "shape": format_shape(tensor.shape),
@@ -179,3 +181,17 @@ def _pair_row(pair: TensorPair) -> dict[str, Any]:
         "paired by": pair.by,
         "turned": pair.turned or "no",
     }
+
+
+@app.command()
+def matrix(
+    run: str,
+    as_json: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of Markdown.")] = False,
+) -> None:
+    """Show what each saved copy of a run has kept, cell by cell: as Markdown, CSV or JSON."""
+    rows = build_matrix(open_library(), run)
+    if as_json:
+        print_result([row.to_json() for row in rows], True)
+    else:
+        print_text(to_csv(rows) if as_csv else to_markdown(rows))

@@ -21,7 +21,7 @@ from core.errors import InputError
 from core.library import Entry, Query
 from core.library.lineage import Lineage, trace_lineage
 from core.library.records import SORT_ORDERS
-from core.library.trash import measure_disk_usage
+from core.library.trash_folder import measure_disk_usage
 from core.settings import get_settings
 from core.size_breakdown.breakdown import break_down_sizes
 from core.text.labels import format_size

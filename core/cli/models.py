@@ -9,11 +9,15 @@ import typer
 
 from core.cli.console import (
     AsJson,
+    Code,
+    Ids,
     Strings,
     exit_on_failures,
     open_jobs,
     open_library,
+    parse_code_sources,
     parse_id,
+    parse_whole_number,
     print_result,
     print_text,
     print_warnings,
@@ -28,13 +32,16 @@ from core.exports.tf_serving import build_serving_zip, list_serving_files, write
 from core.formats import all_formats
 from core.inputs.fitting import describe_axes
 from core.jobs import Jobs
+from core.jobs.resume_result import ResumeVerdict
 from core.jobs.uploads import OPENVINO_BIN_SUFFIX, OPENVINO_XML_SUFFIX, store_upload
+from core.library import Library
 from core.library.job_store import Job
 from core.library.records import ID_PATTERN
 
 app = typer.Typer(rich_markup_mode=None)
 SAVED_FACTS = ("artifact", "bytes", "seconds", "verdict", "needs_code", "warning", "error")
 IMPORT_COLUMNS = ("artifact", "run", "format", "name", "bytes", "verdict")
+RESUME_COLUMNS = ("artifact", "format", "trust", "ending", "first_difference", "seconds", "sentence")
 
 
 @app.command()
@@ -218,3 +225,28 @@ def serving(
 def _print_file(artifact: str, path: Path, size: int, as_json: bool) -> None:
     row = {"artifact": artifact, "file": str(path), "bytes": size}
     print_result(row if as_json else [row], as_json, ("artifact", "file", "bytes"))
+
+
+@app.command()
+def resume(
+    run: str,
+    artifacts: Ids,
+    epochs: Annotated[str, typer.Option(help="How often each sees all of the training data again, 1 to 20.")] = "2",
+    seed: Annotated[str, typer.Option(help="Fixes the order of the rows, which is the same for all.")] = "0",
+    code: Code = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a run's live model and copies of it on, over the same batches, and say where they part."""
+    epoch_count, row_seed = parse_whole_number("epochs", epochs), parse_whole_number("seed", seed)
+    with open_jobs() as jobs:
+        ended = wait_for_job(jobs, jobs.resume(run, artifacts, epoch_count, parse_code_sources(code), row_seed))
+        rows = [_resume_row(jobs.library, id_, copy) for id_, copy in ended.result["copies"].items()]
+    print_result(rows, as_json, RESUME_COLUMNS)
+    print_warnings((row["artifact"], row["remark"]) for row in rows)
+    exit_on_failures((row["artifact"], row["error"]) for row in rows if row["ending"] == ResumeVerdict.FAILED)
+
+
+def _resume_row(library: Library, id_: str, copy: dict[str, Any]) -> dict[str, Any]:
+    artifact = library.artifact(id_)
+    facts = {"artifact": id_, "run": artifact.run, "format": artifact.format, "trust": artifact.trust}
+    return facts | {"first_difference": (copy["gap"] or {}).get("first"), **copy}

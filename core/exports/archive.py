@@ -18,7 +18,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 from zlib import crc32
 
 from core.errors import InputError, StorageFailed
-from core.library import storage
+from core.library import staging, storage
 from core.library.integrity import VerifiedFile, verify_file
 from core.library.library import Library
 
@@ -120,7 +120,7 @@ def _hard_link_members(
     with contextlib.ExitStack() as stack:
         try:
             has_files = any(isinstance(piece, VerifiedFile) for piece in members.values())
-            folder = stack.enter_context(storage.staging_folder(home)) if has_files else home
+            folder = stack.enter_context(staging.staging_folder(home)) if has_files else home
             linked = {name: _link_piece(piece, folder / str(at)) for at, (name, piece) in enumerate(members.items())}
         except (OSError, StorageFailed):
             linked = dict(members)

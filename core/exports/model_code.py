@@ -13,7 +13,7 @@ from core.demos.base import Demo
 from core.errors import Damaged, InputError
 from core.exports.bundler import bundle_functions
 from core.library import Library, Run
-from core.size_breakdown.tensor_search import load_run_tensors
+from core.size_breakdown.run_tensors import load_run_tensors
 from core.worker.model_loading import demo_of_source
 
 ARCHITECTURE_FILE = "architecture.json"

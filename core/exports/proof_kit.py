@@ -9,11 +9,12 @@ from pathlib import Path
 from core.evidence import Evidence
 from core.exports import kit_contents, verify
 from core.exports.archive import ArchivePiece, StreamedArchive, archive_members, piece_sha256, verify_artifact_files
-from core.exports.kit_contents import ProofData, encode_npz, require_provable, select_proof_data
+from core.exports.kit_contents import encode_npz
 from core.exports.model_code import ARCHITECTURE_FILE, make_model_script, read_architecture, write_weights
+from core.exports.proof_data import ProofData, require_provable, select_proof_data
 from core.formats import get_format
 from core.formats.base import Format
-from core.library import Artifact, Library, Run, storage
+from core.library import Artifact, Library, Run, integrity
 from core.library.integrity import VerifiedFile, verify_file
 from core.worker.model_loading import demo_of_source
 
@@ -78,7 +79,7 @@ def _select_proof_data(
 
 
 def _verify_new_file(path: Path) -> VerifiedFile:
-    return verify_file(path.parent, storage.make_file_entry(path, path.parent))
+    return verify_file(path.parent, integrity.make_file_entry(path, path.parent))
 
 
 def _kit_json(

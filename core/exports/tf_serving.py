@@ -8,7 +8,7 @@ from core.errors import InputError
 from core.exports.archive import StreamedArchive, archive_members, require_free_path, verify_artifact_files
 from core.formats import get_format
 from core.formats.standalone import open_saved_model
-from core.library import Library, storage
+from core.library import Library, integrity, storage
 from core.library.integrity import VerifiedFile
 
 MAX_NAME_LENGTH = 64  # characters of a name
@@ -81,7 +81,7 @@ def write_serving_folder(files_by_path: dict[str, VerifiedFile], folder: Path) -
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with path.open("xb") as file:
                     file.writelines(source.read(0, source.bytes))
-            storage.hash_and_flush(temporary)
+            integrity.hash_and_flush(temporary)
             storage.rename_durably(temporary, folder / name / version)
         finally:
             storage.delete_folder(temporary)

@@ -12,7 +12,8 @@ from core.arrays import Arrays
 from core.errors import CannotSave, InputError
 from core.explain import translate
 from core.formats.standalone import StandaloneLoader
-from core.runtimes.base import Model, Predictor, weight_bytes
+from core.runtimes.base import Model, Predictor
+from core.runtimes.model_kinds import weight_bytes
 from core.runtimes.quiet import silence_converters
 from core.system import installed_packages_fingerprint
 

@@ -11,7 +11,11 @@ from core.arrays import Arrays, to_plain_array
 from core.formats import base, standalone
 from core.formats.base import PARTS
 from core.runtimes import base as runtimes
-from core.runtimes.base import NO_CODE, InputMatch, ModelCode, ModelFile, NamedArrays, Spec, weight_bytes
+from core.runtimes import input_matching, model_kinds
+from core.runtimes.base import NO_CODE, ModelCode, NamedArrays
+from core.runtimes.input_matching import InputMatch
+from core.runtimes.model_kinds import ModelFile, weight_bytes
+from core.runtimes.specs import Spec
 
 warnings.warn(
     "core.formats.contract is deprecated: import from core.formats.base and core.runtimes.base.",
@@ -20,7 +24,7 @@ warnings.warn(
 )
 
 Code, Named, InputPair = ModelCode, NamedArrays, InputMatch
-kind_of, pair_inputs, plain = runtimes.model_kind, runtimes.match_inputs, to_plain_array
+kind_of, pair_inputs, plain = model_kinds.model_kind, input_matching.match_inputs, to_plain_array
 
 
 class _OldNames:

@@ -8,9 +8,9 @@ from core.errors import CannotSave
 from core.formats.base import Format
 from core.formats.standalone import StandaloneLoader, open_frozen_graph
 from core.runtimes.adapters import adapt_batch_size
-from core.runtimes.base import NO_CODE, Model, ModelCode, NamedArrays, Predictor, Spec
+from core.runtimes.base import NO_CODE, Model, ModelCode, NamedArrays, Predictor
 from core.runtimes.conversion import import_frozen_graph, inference_function, output_names
-from core.runtimes.live import shape_of, to_numpy_dtype
+from core.runtimes.specs import Spec, shape_of, to_numpy_dtype
 
 FILE = "model.pb"
 

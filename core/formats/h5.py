@@ -6,8 +6,8 @@ from pathlib import Path
 from core.formats.base import Format
 from core.formats.standalone import StandaloneLoader, open_keras, open_old_h5
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
+from core.runtimes.keras import keras_predictor
 from core.runtimes.legacy_keras import is_legacy_version, load_legacy_h5, read_keras_version
-from core.runtimes.live import keras_predictor
 
 
 def save(model: Model, folder: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from core.formats.base import Format
 from core.formats.standalone import StandaloneLoader, open_keras
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
-from core.runtimes.live import keras_predictor
+from core.runtimes.keras import keras_predictor
 
 
 def save(model: Model, folder: Path) -> None:

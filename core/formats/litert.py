@@ -6,9 +6,10 @@ from pathlib import Path
 
 from core.formats.base import Format
 from core.formats.standalone import StandaloneLoader, open_any_litert, open_litert
-from core.runtimes.base import Model, model_kind
+from core.runtimes.base import Model
 from core.runtimes.litert import FILE, PACKAGES, QUANTIZER_PACKAGES, load
-from core.runtimes.live import serving_function
+from core.runtimes.model_kinds import model_kind
+from core.runtimes.tf_module import serving_function
 
 
 def save(model: Model, folder: Path) -> None:

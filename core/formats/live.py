@@ -6,10 +6,10 @@ from functools import wraps
 from typing import Any
 
 from core.formats import contract
-from core.runtimes import live
+from core.runtimes import keras, live, tf_module
+from core.runtimes.keras import arrange_inputs as arranged  # noqa: F401
 from core.runtimes.live import *  # noqa: F403  whatever a plug-in imported from here
-from core.runtimes.live import arrange_inputs as arranged  # noqa: F401
-from core.runtimes.live import to_numpy_dtype as numpy_dtype  # noqa: F401
+from core.runtimes.specs import to_numpy_dtype as numpy_dtype  # noqa: F401
 
 warnings.warn("core.formats.live is deprecated: import from core.runtimes.live.", DeprecationWarning, stacklevel=2)
 
@@ -19,6 +19,6 @@ def _with_old_names(function: Callable[..., Any]) -> Callable[..., contract.Pred
 
 
 live_predictor = _with_old_names(live.live_predictor)
-keras_predictor = _with_old_names(live.keras_predictor)
-module_predictor = _with_old_names(live.module_predictor)
-signature_predictor = _with_old_names(live.signature_predictor)
+keras_predictor = _with_old_names(keras.keras_predictor)
+module_predictor = _with_old_names(tf_module.module_predictor)
+signature_predictor = _with_old_names(tf_module.signature_predictor)

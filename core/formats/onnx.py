@@ -7,11 +7,12 @@ from core.formats.base import Format, Option
 from core.formats.frozen_graph import freeze_graph
 from core.formats.standalone import StandaloneLoader, open_any_onnx, open_onnx
 from core.runtimes import conversion
-from core.runtimes.base import Model, model_kind
+from core.runtimes.base import Model
 from core.runtimes.litert import FILE as LITERT
 from core.runtimes.litert import require_float_tensors
-from core.runtimes.live import serving_function
+from core.runtimes.model_kinds import model_kind
 from core.runtimes.onnx import FILE, count_inputs, load
+from core.runtimes.tf_module import serving_function
 
 
 def save(model: Model, folder: Path, opset: int = 15) -> None:

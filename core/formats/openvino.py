@@ -4,13 +4,14 @@ from pathlib import Path
 
 from core.formats.base import Format
 from core.formats.standalone import StandaloneLoader, open_any_openvino, open_openvino
-from core.runtimes.base import Model, model_kind
+from core.runtimes.base import Model
 from core.runtimes.conversion import to_inference_model
 from core.runtimes.litert import FILE as LITERT
 from core.runtimes.litert import require_float_tensors
-from core.runtimes.live import serving_function
+from core.runtimes.model_kinds import model_kind
 from core.runtimes.onnx import FILE as ONNX
 from core.runtimes.openvino import FILE, PACKAGES, import_openvino, load
+from core.runtimes.tf_module import serving_function
 
 READABLE_FILES = {"onnx": ONNX, "litert": LITERT}  # files of other runtimes that OpenVINO reads itself
 

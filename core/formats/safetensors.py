@@ -6,7 +6,8 @@ from core.errors import DoesNotLoad
 from core.formats.base import Format
 from core.formats.standalone import TENSORFLOW_PACKAGES, StandaloneLoader, open_safetensors
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
-from core.runtimes.live import live_predictor, variables_by_path, weight_variables
+from core.runtimes.live import live_predictor
+from core.runtimes.variables import variables_by_path, weight_variables
 
 
 def save(model: Model, folder: Path) -> None:

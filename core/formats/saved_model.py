@@ -4,9 +4,10 @@ from pathlib import Path
 
 from core.formats.base import Format
 from core.formats.standalone import TENSORFLOW_PACKAGES, StandaloneLoader, open_in_session, open_saved_model
-from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor, model_kind
-from core.runtimes.live import serving_function
+from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
+from core.runtimes.model_kinds import model_kind
 from core.runtimes.saved_model import load_saved_model
+from core.runtimes.tf_module import serving_function
 
 
 def save(model: Model, folder: Path) -> None:

@@ -17,7 +17,7 @@ from core.runtimes import saved_model as saved_model_runtime
 from core.runtimes.base import Model, PredictFunction
 from core.runtimes.conversion import import_frozen_graph
 from core.runtimes.legacy_keras import is_legacy_version, load_legacy_h5, read_keras_version
-from core.runtimes.live import variables_by_path
+from core.runtimes.variables import variables_by_path
 
 TENSORFLOW_PACKAGES = ("tensorflow", "keras", "h5py", "numpy")  # TensorFlow itself requires the other three
 Classes = dict[str, type]

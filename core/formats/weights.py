@@ -6,7 +6,7 @@ from core.formats import architecture
 from core.formats.base import Format
 from core.formats.standalone import StandaloneLoader, open_weights
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
-from core.runtimes.live import build_optimizer, keras_predictor
+from core.runtimes.keras import build_optimizer, keras_predictor
 
 ARCHITECTURE_FILE = "architecture.json"
 

@@ -17,12 +17,12 @@ from sqlalchemy.exc import ArgumentError
 from core.errors import LibraryError, RoundtripError
 from core.explain import translate
 from core.formats import all_formats
-from core.library import Library, Query, storage
+from core.library import Library, Query, staging, storage
 from core.library.records import UNREADABLE
-from core.record import installed_versions
 from core.settings import Settings
 from core.system import describe_machine
 from core.text.labels import format_duration, format_size, pluralize
+from core.versions import installed_versions
 from core.worker import SandboxCheck, Worker
 
 HARD_LINKS = "links files"
@@ -114,7 +114,7 @@ def _check_disk(library: Library) -> Iterator[HealthCheck]:
 def _probe_disk(home: Path) -> Iterator[tuple[str, RoundtripError | None]]:
     """Try each operation that the library needs on a file of our own."""
     try:
-        with storage.staging_folder(home) as folder:
+        with staging.staging_folder(home) as folder:
             for name, operation in DISK_OPERATIONS.items():
                 try:
                     operation(folder)
@@ -159,7 +159,7 @@ def _check_library(library: Library) -> Iterator[HealthCheck]:
     yield HealthCheck("Library", "runs", OK, pluralize(len(library.runs()), "run"))
     yield HealthCheck("Library", "trash", OK, f"{pluralize(trash, 'entry', 'entries')} can be restored.")
     yield HealthCheck("Library", "jobs", OK, f"{pluralize(jobs, 'job')} on record.")
-    if abandoned := len(storage.find_abandoned_staging(library.home)):
+    if abandoned := len(staging.find_abandoned_staging(library.home)):
         sentence = f"{pluralize(abandoned, 'save')} that no process ended; a repair clears that."
         yield HealthCheck("Library", "staging", WARNING, sentence)
     else:

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from core.errors import Cancelled, Damaged, LibraryError, RoundtripError, UnknownName, UnreadableRecord
 from core.explain import translate
-from core.library import Library, storage
-from core.library.annotations import ALIASES_FILE, ANNOTATIONS_FILE
+from core.library import Library, integrity, storage
+from core.library.annotation_records import ALIASES_FILE, ANNOTATIONS_FILE
 from core.library.records import ID_PATTERN, FileEntry, Run
 from core.record import Record
 from core.text.labels import pluralize
@@ -111,7 +111,7 @@ def verify_entry(
     try:
         folder, files = _stored_files(library, id_)
         _verify_records(library, id_)
-        damage = list(filter(None, (storage.find_damage(folder, entry, on_read) for entry in files)))
+        damage = list(filter(None, (integrity.find_damage(folder, entry, on_read) for entry in files)))
     except Cancelled:
         raise
     except RoundtripError as error:

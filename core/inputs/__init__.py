@@ -3,8 +3,8 @@ disk, which a comparison names by their id."""
 
 from pathlib import Path
 
+from core.inputs.form_fields import form_fields, input_specs, row_from_values
 from core.inputs.input_set import InputSet
-from core.inputs.signature import form_fields, input_specs, row_from_values
 from core.inputs.store import Inputs
 from core.library import Library
 from core.settings import Settings

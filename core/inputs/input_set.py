@@ -1,26 +1,15 @@
 """One input set in its folder: its record, its arrays, its id; and which sets make room for new ones."""
 
-import contextlib
 import hashlib
 import json
-import os
-import time
-from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import Field
 from typing_extensions import TypedDict  # the one of Python 3.11 cannot be a field of a record
 
-from core.arrays import Arrays
-from core.errors import InputError, RoundtripError
 from core.inputs.fitting import InputSpec
-from core.inputs.npy import RowWriter
-from core.inputs.source import no_rows_error, require_size
-from core.library import storage
 from core.library.records import FileEntry
 from core.record import Record
-from core.settings import Settings
 
 RECORD_FILE = "inputs.json"
 MAX_NAME_LENGTH = 200
@@ -91,33 +80,6 @@ class InputSet(Record):
         }
 
 
-def evict_input_sets(home: Path, config: Settings, newest_id: str) -> None:
-    """Delete sets over the limits: by number those not used for a day, by bytes those not used for an hour."""
-    total = 0
-    for at, (used, size, folder) in enumerate(sorted(_list_sets(home), reverse=True)):
-        total += size
-        age = time.time() - used
-        is_one_too_many = at >= config.keep_inputs and age > DAY
-        is_too_large = total > config.inputs_total_mib * 2**20 and age > HOUR
-        if (is_one_too_many or is_too_large) and folder.name != newest_id:
-            delete_input_set(home, folder)
-
-
-def _list_sets(home: Path) -> Iterator[tuple[float, int, Path]]:
-    """Yield when each was used last, its bytes, and its folder."""
-    for folder in (home / "inputs").iterdir():
-        with contextlib.suppress(OSError):  # deleted just now
-            record = folder / RECORD_FILE
-            used = (record if record.exists() else folder).stat().st_mtime
-            yield used, sum(file.stat().st_size for file in folder.iterdir()), folder
-
-
-def delete_input_set(home: Path, folder: Path) -> None:
-    """Delete a set, moved away first so that no reader meets half of it."""
-    with contextlib.suppress(RoundtripError, OSError), storage.staging_folder(home) as staged:
-        os.rename(folder, staged / folder.name)
-
-
 class WrittenArrays(NamedTuple):
     """What was written, by role, with the number of rows."""
 
@@ -132,50 +94,3 @@ def input_set_id(written: WrittenArrays, entries: list[FileEntry], origin: dict[
     hashes = {entry.path: entry.sha256 for entry in entries}
     text = json.dumps([written.columns, written.targets, hashes, identity], sort_keys=True)
     return "i" + hashlib.sha256(text.encode()).hexdigest()[:10]
-
-
-def write_chunks(folder: Path, chunks: Iterable[Arrays], max_bytes: int) -> WrittenArrays:
-    """Write arrays by name with role ("input:x", "target:y") as `input-0.npy`, `target-0.npy`, in little memory.
-
-    Raises InputError when they are more than `max_bytes` or have no rows, StorageFailed when the disk refuses.
-    """
-    writers: dict[str, RowWriter] = {}
-    try:
-        for chunk in chunks:
-            writers = writers or _create_writers(folder, chunk)
-            require_size(sum(writers[name].bytes_after(array) for name, array in chunk.items()), max_bytes)
-            with storage.translate_disk_errors():
-                for name, array in chunk.items():
-                    writers[name].append(array)
-    finally:
-        with storage.translate_disk_errors():
-            for writer in writers.values():
-                writer.close()
-    rows = next(iter(writers.values())).rows if writers else 0
-    if not rows:
-        raise no_rows_error()
-    return WrittenArrays(_describe_arrays(writers, "input:"), _describe_arrays(writers, "target:"), rows)
-
-
-def _create_writers(folder: Path, chunk: Arrays) -> dict[str, RowWriter]:
-    writers: dict[str, RowWriter] = {}
-    counts = {"input": 0, "target": 0}
-    for name in chunk:
-        role, _, bare = name.partition(":")
-        if not bare.isprintable() or len(bare) > MAX_NAME_LENGTH:
-            raise InputError("An array has a name that cannot be shown.", received=ascii(bare)[:80], cure="Rename it.")
-        writers[name] = RowWriter(folder / f"{role}-{counts[role]}.npy")
-        counts[role] += 1
-    return writers
-
-
-def _describe_arrays(writers: dict[str, RowWriter], role: str) -> list[StoredArray]:
-    return [
-        {
-            "name": name.removeprefix(role),
-            "dtype": "object" if writer.dtype.kind == "U" else writer.dtype.name,
-            "shape": list(writer.shape),
-        }
-        for name, writer in writers.items()
-        if name.startswith(role)
-    ]

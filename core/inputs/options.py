@@ -9,11 +9,11 @@ import numpy as np
 from core.arrays import Arrays
 from core.demos.base import InputField
 from core.inputs.fitting import InputFitter, InputSpecs
+from core.inputs.form_fields import form_fields, row_from_values, values_from_row
 from core.inputs.from_images import image_frame
 from core.inputs.from_random import count_free_axes
 from core.inputs.held_out import class_indices
 from core.inputs.input_set import InputSet
-from core.inputs.signature import form_fields, row_from_values, values_from_row
 from core.inputs.source import SourceArray
 from core.inputs.store import Inputs, ProgressCallback, ignore_progress
 from core.library import Library

@@ -14,13 +14,15 @@ import numpy as np
 from core.arrays import Arrays
 from core.errors import Damaged, InputError, UnknownName
 from core.inputs.dispatch import SUPPORTED_SUFFIXES, open_source
+from core.inputs.eviction import delete_input_set, evict_input_sets
 from core.inputs.fitting import InputFitter, InputSpecs
 from core.inputs.from_random import AxisSizes, random_source, row_bytes
 from core.inputs.held_out import choose_rows, describe_selection
-from core.inputs.input_set import RECORD_FILE, InputSet, delete_input_set, evict_input_sets, input_set_id, write_chunks
+from core.inputs.input_set import RECORD_FILE, InputSet, input_set_id
 from core.inputs.npy import RowReader, normalize_array
 from core.inputs.source import InputSource, require_size, source_from_arrays
-from core.library import Library, storage
+from core.inputs.writing import write_chunks
+from core.library import Library, integrity, staging, storage
 from core.library.integrity import VerifiedFile, verify_file
 from core.library.permissions import AccessControl
 from core.library.records import validate_id
@@ -134,7 +136,7 @@ class Inputs:
         self, uploads: Sequence[tuple[str, BinaryIO]], specs: InputSpecs, image_shape: Sequence[int] | None = None
     ) -> InputSet:
         """Store the same from open files, each with the name that its owner gave it; they are copied to disk first."""
-        with storage.staging_folder(self._home) as folder:
+        with staging.staging_folder(self._home) as folder:
             paths = []
             for at, (name, stream) in enumerate(uploads):
                 # An untrusted name touches no path: only a known suffix of it is used.
@@ -154,10 +156,10 @@ class Inputs:
         """Write a set; its words are made of the number of rows, which is known when a file was read to its end."""
         fitter, owner = InputFitter(source.inputs, specs), self._access.viewer_id
         origin = origin | ({"owner": owner} if owner else {})
-        with storage.staging_folder(self._home) as staged:
+        with staging.staging_folder(self._home) as staged:
             written = write_chunks(staged, fitter.fit_chunks(source.chunks), self.max_bytes)
             with storage.translate_disk_errors():
-                entries = storage.hash_and_flush(staged)
+                entries = integrity.hash_and_flush(staged)
                 input_set = InputSet(
                     id=input_set_id(written, entries, origin),
                     origin=origin,
@@ -175,7 +177,7 @@ class Inputs:
         folder = self._folder / input_set.id
         if folder.is_dir():
             try:
-                storage.verify_files(folder, input_set.files)
+                integrity.verify_files(folder, input_set.files)
                 return storage.write_text_atomically(folder / RECORD_FILE, input_set.to_json_text())
             except Damaged:
                 delete_input_set(self._home, folder)
@@ -257,7 +259,7 @@ class Inputs:
             os.utime(folder / RECORD_FILE)  # what was used last is evicted last
         stamps = [_modified_ns(folder / entry.path) for entry in input_set.files]
         if self._verified_stamps.get(id_) != stamps:
-            storage.verify_files(folder, input_set.files)
+            integrity.verify_files(folder, input_set.files)
             self._verified_stamps[id_] = stamps
         return input_set
 

@@ -29,8 +29,8 @@ from core.jobs.runner import JobHandle
 from core.library import Library
 from core.library.job_store import Job
 from core.library.records import Artifact
-from core.record import installed_versions
 from core.system import describe_machine
+from core.versions import installed_versions
 from core.worker import OutputFolder
 from core.worker.child_handle import Child
 from core.worker.protocol import Frame

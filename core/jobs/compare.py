@@ -33,9 +33,9 @@ from core.jobs.participants import (
 )
 from core.jobs.runner import JobHandle, attempt, map_parallel
 from core.library.prediction_store import CHUNK_ROWS, PredictionStore, evict_predictions, rows_per_chunk
-from core.record import installed_versions
 from core.runtimes.reference import Reference
 from core.system import Machine, describe_machine
+from core.versions import installed_versions
 from core.worker.tasks.base import InputPair
 from core.worker.tasks.predict import LoadReply
 

@@ -15,10 +15,11 @@ from core.errors import ChildDied, InputError, NotConfined, TimedOut, cleanup_on
 from core.evidence import Evidence, OriginalFingerprint, ReloadOutcome
 from core.formats import get_format
 from core.introspection.replies import LoadedModelReply, validate_reply
+from core.jobs.reimport import replace_unrun_import
 from core.jobs.runner import ChildLimits, JobHandle
 from core.jobs.trial_inputs import find_accepted_input
-from core.jobs.uploads import replace_unrun_import, run_of_artifact
-from core.library import storage
+from core.jobs.uploads import run_of_artifact
+from core.library import staging
 from core.library.records import KIND_NEVER_RUN, Artifact, Run, new_id
 from core.reload import gather_evidence
 from core.runtimes.base import ImportedSource, ModelSource
@@ -80,7 +81,7 @@ class ImportRequest:
     def discard(self) -> None:
         """Delete the temporary folder."""
         if self.temporary_folder:
-            storage.release_staging_folder(self.temporary_folder)
+            staging.release_staging_folder(self.temporary_folder)
 
 
 class ImportRecord(ImportedSource):

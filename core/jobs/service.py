@@ -18,11 +18,11 @@ from core.jobs.layers import DEFAULT_ROWS, DEFAULT_TOLERANCE, build_layers_reque
 from core.jobs.live_session import LiveSession
 from core.jobs.maintenance import run_rebuild, run_repair, run_verify
 from core.jobs.participants import require_has_been_run
+from core.jobs.reimport import reimport_arguments
 from core.jobs.resume import build_resume_request, run_resume
 from core.jobs.runner import JobHandle, JobRunner
 from core.jobs.save import run_save
 from core.jobs.train import run_train
-from core.jobs.uploads import reimport_arguments
 from core.library.job_store import Job
 from core.validation.rules import display_file_name
 

@@ -1,15 +1,13 @@
 """Uploaded files, and stored files of an earlier import, as requests of an import."""
 
-import contextlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
-from core.errors import InputError, RoundtripError, cleanup_on_error
-from core.library import Library, storage
-from core.library.records import Artifact, Run
-from core.validation.file_types import FILE_NAMES
+from core.errors import InputError, cleanup_on_error
+from core.library import Library, staging, storage
+from core.library.records import Run
 
 WEIGHTS_SUFFIX, ARCHITECTURE_SUFFIX, OPENVINO_XML_SUFFIX, OPENVINO_BIN_SUFFIX = ".weights.h5", ".json", ".xml", ".bin"
 OPENVINO_FILES = ("model.xml", "model.bin")
@@ -32,7 +30,7 @@ def store_upload(library: Library, uploads: Sequence[tuple[str, BinaryIO]]) -> S
     """
     main, companion = _identify_files([name for name, _ in uploads])
     folder = storage.create_staging_folder(library.home)
-    with cleanup_on_error(lambda: storage.release_staging_folder(folder)):
+    with cleanup_on_error(lambda: staging.release_staging_folder(folder)):
         return _copy_upload(folder, dict(uploads), main, companion)
 
 
@@ -82,44 +80,3 @@ def _copy_stream(stream: BinaryIO, path: Path) -> Path:
 def run_of_artifact(library: Library, artifact_id: str) -> Run:
     """Return the run of an artifact. Raises UnknownName, UnreadableRecord."""
     return library.run(library.artifact(artifact_id).run)
-
-
-def reimport_arguments(library: Library, artifact_id: str) -> dict[str, Any]:
-    """The fields of `core.jobs.import_model.ImportRequest` for the stored files of an imported artifact.
-
-    Raises InputError for any other artifact, UnknownName, Damaged.
-    """
-    artifact, run = library.artifact(artifact_id), run_of_artifact(library, artifact_id)
-    if run.brought.get("artifact") != artifact_id:
-        cure = "Choose one that was brought in from outside."
-        raise InputError("This copy was made here and not brought in.", received=artifact_id, cure=cure)
-    folder = library.verified_folder(artifact_id)
-    architecture = folder / FILE_NAMES["architecture"]
-    has_architecture = artifact.format == "weights" and architecture.is_file()
-    return {
-        "path": folder / FILE_NAMES.get(artifact.format, ""),
-        "name": run.brought["file"],
-        "parts": {"architecture": architecture} if has_architecture else {},
-        "demo": run.brought.get("demo"),
-        "signature": run.brought.get("signature") or "",
-        "label": run.name,
-        "stored_artifact": artifact_id,
-    }
-
-
-def replace_unrun_import(library: Library, old_artifact_id: str, artifact: Artifact) -> None:
-    """After a file that had only been stored was run, move tags, notes, pins and aliases to the new artifact, and the
-    old one into the trash. What was run before stays as it is, beside the new one."""
-    former = run_of_artifact(library, old_artifact_id)
-    if former.has_been_run:
-        return
-    # The new one is whole, whatever cannot be moved: another may have changed or removed the former one meanwhile.
-    with contextlib.suppress(RoundtripError):
-        for old, new in ((former.id, artifact.run), (old_artifact_id, artifact.id)):
-            marks = library.annotations(old)
-            library.annotate(new, tags=marks.tags, note=marks.note, pinned=marks.pinned, shared=marks.shared)
-            library.annotate(old, pinned=False)
-        for alias, id_ in library.aliases().items():
-            if id_ == old_artifact_id:
-                library.set_alias(alias, artifact.id)
-        library.remove(former.id)

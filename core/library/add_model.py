@@ -12,17 +12,19 @@ from core.evidence import Evidence
 from core.explain import translate
 from core.formats import get_format
 from core.formats.base import Format
+from core.library.commits import CommitMixin
 from core.library.records import Artifact, Run
 from core.library.storage import translate_disk_errors
-from core.library.writes import CommitMixin
 from core.reload import gather_evidence, reload_in_process
-from core.runtimes.base import ModelCode, model_kind
+from core.runtimes.base import ModelCode
 from core.runtimes.live import live_predictor
+from core.runtimes.model_facts import describe_model
+from core.runtimes.model_kinds import model_kind
 from core.runtimes.reference import REFERENCE_ROWS, Reference, predict_in_batches
-from core.runtimes.traits import custom_classes, describe_model, model_and_layer_names
+from core.runtimes.traits import custom_classes, model_and_layer_names
 from core.settings import get_settings
 from core.worker import Worker
-from core.worker.model_loading import write_model_copy
+from core.worker.snapshots import write_model_copy
 
 GRAPH_NAME_PATTERN = re.compile(r"[A-Za-z0-9_.\\/>-]+")  # what TensorFlow takes as a name in a graph
 

@@ -1,11 +1,13 @@
 """Files verified against their SHA-256, and readable only while they are still those files."""
 
+import errno
 import hashlib
 import os
 import stat
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
@@ -14,13 +16,22 @@ from core.caching import StampedCache
 from core.errors import Damaged, LibraryError
 from core.explain import translate
 from core.library.records import FileEntry
-from core.library.storage import CHUNK_BYTES, PROCESS_LIMIT_ERRNOS, contains_symlink
+from core.library.storage import (
+    CHUNK_BYTES,
+    PROCESS_LIMIT_ERRNOS,
+    BytesReadCallback,
+    contains_symlink,
+    fsync_path,
+    ignore_progress,
+    list_files,
+)
 
 MAX_CACHED_CHECKS = 4096
 # A file that is changed twice within one tick of the disk's clock has one time for both: the check of a file that was
 # touched just now is not cached.
 CLOCK_TICK = 2 * 10**9  # nanoseconds
 Chunks = Iterator[bytes]
+PROGRESS_BYTES = 2**18  # that are hashed between two calls of a progress callback
 
 
 class FileStamp(NamedTuple):
@@ -125,4 +136,84 @@ def _changed_file_error(name: str) -> Damaged:
     return Damaged(
         f"The file {name} is missing, or not what was saved: its bytes do not have the SHA-256 of its record.",
         cure="Restore it from a backup, or save the run again; what is damaged is not given out.",
+    )
+
+
+def fingerprint_folder(folder: Path, excluded: Iterable[str] = ()) -> str:
+    """Hash the names, sizes and times of all files below a folder; it changes as soon as any is touched.
+
+    Files in the folder itself that have one of the names `excluded` are left out.
+    """
+    digest = hashlib.sha256()
+    for path in list_files(folder):
+        if path.parent != folder or path.name not in excluded:
+            stat = path.stat()
+            name = path.relative_to(folder).as_posix()
+            digest.update(f"{name}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ino}\n".encode())
+    return digest.hexdigest()
+
+
+def hash_and_flush(folder: Path) -> list[FileEntry]:
+    """Hash every file below a folder and flush it to the disk, then its directories.
+
+    Hashing needs the processor and flushing the disk, so files are hashed while others are flushed.
+    """
+    paths = list_files(folder)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        flushes = [pool.submit(fsync_path, path) for path in paths]
+        entries = [make_file_entry(path, folder) for path in paths]
+        for flush in flushes:
+            flush.result()
+    for directory in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+        fsync_path(directory)
+    return entries
+
+
+def make_file_entry(path: Path, folder: Path) -> FileEntry:
+    return FileEntry(path=path.relative_to(folder).as_posix(), bytes=path.stat().st_size, sha256=compute_sha256(path))
+
+
+def compute_sha256(path: Path, on_read: BytesReadCallback = ignore_progress) -> str:
+    """The hash of a file, read chunk by chunk; whatever `on_read` raises ends it."""
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(PROGRESS_BYTES):
+            digest.update(chunk)
+            on_read(len(chunk))
+    return digest.hexdigest()
+
+
+def verify_files(folder: Path, entries: Iterable[FileEntry], on_read: BytesReadCallback = ignore_progress) -> None:
+    """Verify the files of a folder against their entries.
+
+    Raises Damaged, naming the first file that is missing, cut, changed, or replaced by a link.
+    """
+    for entry in entries:
+        if damage := find_damage(folder, entry, on_read):
+            raise damage
+
+
+def find_damage(folder: Path, entry: FileEntry, on_read: BytesReadCallback = ignore_progress) -> Damaged | None:
+    """What is wrong with a stored file, if anything. Raises StorageFailed where this process has no room to look."""
+    path = folder / entry.path
+    try:
+        if contains_symlink(folder, entry.path) or not path.is_file():
+            return _damaged_error(entry, "is missing")
+        if (size := path.stat().st_size) != entry.bytes:
+            return _damaged_error(entry, f"has {size:,} bytes instead of {entry.bytes:,}")
+        if compute_sha256(path, on_read) != entry.sha256:
+            return _damaged_error(entry, "has changed since it was saved (its SHA-256 differs)")
+    except FileNotFoundError:
+        return _damaged_error(entry, "is missing")
+    except OSError as error:
+        if error.errno in PROCESS_LIMIT_ERRNOS:
+            raise translate(error, LibraryError) from error
+        return _damaged_error(entry, f"cannot be read ({os.strerror(error.errno or errno.EIO)})")
+    return None
+
+
+def _damaged_error(entry: FileEntry, problem: str) -> Damaged:
+    return Damaged(
+        f"The file {Path(entry.path).name} {problem}.",
+        cure="Restore it from a backup, or save the run again; the damaged copy is not loaded.",
     )

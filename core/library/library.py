@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UnknownName, UnreadableRecord
-from core.library.base import ReadMixin
+from core.library.annotations import AnnotationMixin
 from core.library.catalog.catalog import Catalog
 from core.library.catalog.schema import IN_MEMORY_URL
 from core.library.catalog.sync import CatalogSync
+from core.library.commits import CommitMixin
+from core.library.reads import ReadMixin
 from core.library.records import FOLDER_BY_KIND, ID_PATTERN, Entry, Page, Query, Run
 from core.library.storage import translate_disk_errors
-from core.library.writes import AnnotationMixin, CommitMixin, TrashMixin
+from core.library.trash import TrashMixin
 
 if TYPE_CHECKING:
     from core.library.add_model import AddResult

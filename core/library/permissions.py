@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from core.library.annotations import read_annotations_or_empty
+from core.library.annotation_records import read_annotations_or_empty
 from core.library.records import FOLDER_BY_KIND, ID_PATTERN
 from core.record import INVALID_JSON_ERRORS
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, cast
 from pydantic import BaseModel, Field
 
 from core.errors import UnknownName
-from core.record import Record, Trust, describe_version_changes, installed_versions
+from core.record import Record, Trust
 from core.runtimes.base import ImportedSource, ModelSource
+from core.versions import describe_version_changes, installed_versions
 
 KIND_NEVER_RUN = "unrun"  # of an imported run that could not be sandboxed: its files are stored, and nothing else
 

@@ -1,161 +1,94 @@
-"""The trash: what was removed, when, and what has lain there long enough to be emptied; and the disk usage."""
+"""Remove entries of a library into the trash, restore them, and empty it."""
 
-import contextlib
-import os
-import shutil
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterable
 
-from core.errors import RoundtripError, UnknownName, UnreadableRecord
+from core.errors import InputError
 from core.library import storage
-from core.library.annotations import read_annotations_or_empty
-from core.library.records import ID_PATTERN, Artifact, Entry, Run, unknown_id_error, validate_id
-from core.record import Record, now
-
-REMOVAL_FILE = "removed.json"
-
-
-class RemovalRecord(Record):
-    """Stored beside the record of an entry in the trash; `created` is the time of its removal."""
+from core.library.annotation_records import read_aliases, read_annotations
+from core.library.base import LibraryBase
+from core.library.catalog.catalog import Catalog
+from core.library.records import ID_PATTERN, unknown_id_error
+from core.library.storage import translate_disk_errors
+from core.library.trash_folder import TrashedEntry
 
 
-class TrashedEntry(NamedTuple):
-    """An entry in the trash, and the time of its removal."""
+class TrashMixin(LibraryBase):
+    """Removes entries and restores them, one writer at a time in all processes."""
 
-    entry: Entry
-    removed_at: str
+    def remove(self, id_: str) -> list[str]:
+        """Move an artifact, or a run with all of its artifacts, into the trash. Returns the ids that moved.
 
-    @property
-    def pinned(self) -> bool:
-        return self.entry.pinned
-
-    @property
-    def days_in_trash(self) -> float:
-        return (datetime.now(UTC) - datetime.fromisoformat(self.removed_at)) / timedelta(days=1)
-
-
-class Trash:
-    """The trash of one library."""
-
-    def __init__(self, home: Path):
-        self._home = home
-        self._folder = home / "trash"
-
-    def ids(self) -> list[str]:
-        """The ids of what can be restored, what was removed last first."""
-        times = {}
-        with os.scandir(self._folder) as folders:
-            for folder in folders:
-                with contextlib.suppress(FileNotFoundError):  # restored or emptied by another process just now
-                    times[folder.name] = folder.stat(follow_symlinks=False).st_mtime_ns
-        return sorted(times, key=lambda id_: (-times[id_], id_))
-
-    def put(self, folder: Path) -> None:
-        """Move an entry here, and note when. Raises OSError."""
-        storage.rename_durably(folder, self._folder / folder.name)
-        with contextlib.suppress(OSError):  # a full disk is what a trash is emptied for: it counts from when it is seen
-            self._write_removal_record(folder.name)
-
-    def restore(self, id_: str, target: Path) -> None:
-        """Raises OSError."""
-        (self._folder / id_ / REMOVAL_FILE).unlink(missing_ok=True)
-        storage.rename_durably(self._folder / id_, target)
-
-    def ids_with_run(self, id_: str) -> list[str]:
-        """Return the ids to restore together: an artifact, and its run if that is in the trash. Raises UnknownName."""
-        if not (self._folder / validate_id(id_)).is_dir():
-            raise unknown_id_error(id_)
-        with contextlib.suppress(UnreadableRecord, UnknownName):  # an unreadable record is restored as it went
-            if id_.startswith("a"):
-                run = validate_id(Artifact.read(self._folder / id_ / "artifact.json").run, "r")
-                return [run, id_] if (self._folder / run).is_dir() else [id_]
-        return [id_]
-
-    def read_entry(self, id_: str) -> TrashedEntry:
-        """Return an entry of the trash; without a removal record, it counts as removed now."""
-        entry = _read_entry(self._folder / id_)
-        try:
-            return TrashedEntry(entry, RemovalRecord.read(self._folder / id_ / REMOVAL_FILE).created)
-        except RoundtripError:
-            with contextlib.suppress(OSError):  # read-only: the next one who can will note it
-                self._write_removal_record(id_)
-            return TrashedEntry(entry, now())
-
-    def empty(self, days: float, is_allowed: Callable[[str], bool] = lambda id_: True) -> list[str]:
-        """Delete for good what was removed at least that many days ago, is not pinned, and `is_allowed` to go.
-
-        Returns the ids. Raises StorageFailed.
+        Raises InputError for what is pinned or has an alias, UnknownName, StorageFailed.
         """
-        deleted = []
-        for id_ in self.ids():
-            if not ID_PATTERN.fullmatch(id_) or not is_allowed(id_):
-                continue
-            trashed = self.read_entry(id_)
-            if not trashed.pinned and trashed.days_in_trash >= days and self._delete(id_):
-                deleted.append(id_)
-        return deleted
+        return self.remove_all([id_])
 
-    def _delete(self, id_: str) -> bool:
-        """Out of the trash first, so that what was half deleted cannot be restored."""
-        with storage.translate_disk_errors(), storage.staging_folder(self._home) as staged:
-            try:
-                os.rename(self._folder / id_, staged / id_)
-            except FileNotFoundError:  # another process was faster
-                return False
-        return True
+    def remove_all(self, ids: Iterable[str]) -> list[str]:
+        """As `remove`, many at once: either all of them may go, or none does."""
+        removed = list(dict.fromkeys(entry for id_ in ids for entry in self._ids_with_artifacts(id_)))
+        with self._write_lock():
+            for id_ in removed:
+                self._require_removable(id_)
+            for id_ in removed:
+                self._trash.put(self._own_folder(id_))
+                self._catalog_sync.log_changes(id_)
+        return removed
 
-    def _write_removal_record(self, id_: str) -> None:
-        storage.write_text_atomically(self._folder / id_ / REMOVAL_FILE, RemovalRecord().to_json_text())
+    def _ids_with_artifacts(self, id_: str) -> list[str]:
+        self._own_folder(id_)
+        copies = self._catalog_sync.query(Catalog.ids_where, "run", [id_]) if id_.startswith("r") else []
+        if not all(self.access.can_change(self.home / "artifacts" / copy) for copy in copies):
+            raise InputError(
+                "Others have saved copies of this run, so it is not removed.",
+                received=id_,
+                cure="Make it private instead: then nobody else sees it.",
+            )
+        return [*copies, id_]
 
+    def _require_removable(self, id_: str) -> None:
+        """Raise InputError for what is pinned or has an alias, UnreadableRecord where that cannot be read."""
+        aliases = [alias for alias, target in read_aliases(self.home).items() if target == id_]
+        if aliases:
+            raise InputError(
+                f"The alias '{aliases[0]}' points to it, so it is not removed.",
+                received=id_,
+                cure="Point the alias to another artifact, or drop it first.",
+            )
+        if read_annotations(self.folder(id_)).pinned:
+            raise InputError("It is pinned, so it is not removed.", received=id_, cure="Unpin it first.")
 
-def _read_entry(folder: Path) -> Entry:
-    annotations = read_annotations_or_empty(folder)
-    entry = Entry(folder.name, pinned=annotations.pinned, tags=tuple(annotations.tags))
-    try:
-        if entry.id.startswith("r"):
-            run = Run.read(folder / "run.json")
-            size = sum(file.bytes for file in run.files)
-            name = annotations.name or run.name
-            return entry._replace(run_name=name, demo=run.demo, created=run.created, bytes=size)
-        artifact = Artifact.read(folder / "artifact.json")
-    except RoundtripError as error:
-        return entry._replace(problem=str(error))
-    facts = {name: getattr(artifact, name) for name in ("run", "format", "created", "bytes", "trust")}
-    return entry._replace(**facts)
+    def restore(self, id_: str) -> list[str]:
+        """Bring an entry back from the trash, an artifact with its run. Returns the ids that came back.
 
+        Raises UnknownName, StorageFailed.
+        """
+        with self._write_lock():
+            ids = self._trash.ids_with_run(id_)
+            if not all(self._can_restore(restored) for restored in ids):
+                raise unknown_id_error(id_)
+            for restored in ids:
+                self._trash.restore(restored, storage.entry_folder(self.home, restored))
+                self._catalog_sync.log_changes(restored)
+        return ids
 
-class DiskUsage(NamedTuple):
-    """Bytes of runs and artifacts, of the trash, of jobs with their results, of input sets, of the rest (the catalog,
-    the server's log); `free` is what the disk has left."""
+    @translate_disk_errors()
+    def trash_ids(self) -> list[str]:
+        """The ids of what can be restored, what was removed last first."""
+        return [id_ for id_ in self._trash.ids() if self._can_restore(id_)]
 
-    runs: int
-    artifacts: int
-    trash: int
-    jobs: int
-    inputs: int
-    rest: int
-    free: int
+    def _can_restore(self, id_: str) -> bool:
+        return self.access.viewer_id is None or (
+            bool(ID_PATTERN.fullmatch(id_)) and self.access.can_change(self.home / "trash" / id_)
+        )
 
-    @property
-    def total(self) -> int:
-        return sum(self[:-1])
+    @translate_disk_errors()
+    def trashed_entries(self, limit: int | None = None) -> list[TrashedEntry]:
+        """What can be restored, with what its record says, in the order of `trash_ids`; at most `limit`."""
+        return [self._trash.read_entry(id_) for id_ in self.trash_ids()[:limit]]
 
+    def empty_trash(self, days: float) -> list[str]:
+        """Delete for good what was removed that many days ago or earlier, and is not pinned. Returns the ids.
 
-def measure_disk_usage(home: Path) -> DiskUsage:
-    """Look at every file below the home of a library."""
-    parts = {name: size_on_disk(home / name) for name in ("runs", "artifacts", "trash", "jobs", "inputs")}
-    rest = sum(size_on_disk(path) for path in home.iterdir() if path.name not in parts)
-    return DiskUsage(**parts, rest=rest, free=shutil.disk_usage(home).free)
-
-
-def size_on_disk(path: Path | os.DirEntry[str]) -> int:
-    """Bytes of a file, or of all files below a folder; links are not followed, and what goes meanwhile is nothing."""
-    try:
-        if path.is_dir() and not path.is_symlink():
-            with os.scandir(path) as entries:
-                return sum(size_on_disk(entry) for entry in entries)
-        return path.stat(follow_symlinks=False).st_size
-    except OSError:
-        return 0
+        Raises StorageFailed.
+        """
+        with self._write_lock():
+            return self._trash.empty(days, self._can_restore)

@@ -20,7 +20,7 @@ from core.jobs.participants import run_id_of
 from core.jobs.tolerances import ALL_OUTPUTS, Tolerance, check_tolerances
 from core.library import Artifact, Run
 from core.library.job_store import Job
-from core.record import installed_versions, now
+from core.record import now
 from core.system import describe_machine
 from core.text.labels import (
     IMPORTED_MODEL_LABEL,
@@ -31,6 +31,7 @@ from core.text.labels import (
     short_labels,
 )
 from core.text.metrics import format_exact
+from core.versions import installed_versions
 
 MAX_ROWS = 200  # rows in a report
 MAX_SHOWN_INPUTS = 4  # inputs of which a report shows the values

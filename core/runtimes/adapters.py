@@ -12,7 +12,8 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.errors import DoesNotLoad, InputError
-from core.runtimes.base import PredictFunction, Shape, Spec
+from core.runtimes.base import PredictFunction
+from core.runtimes.specs import Shape, Spec
 
 DEFAULT_SIGNATURE = "serving_default"
 SINGLE_ROW_REMARK = "It takes one row at a time, so it is fed row by row."

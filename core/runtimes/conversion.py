@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from core.runtimes.base import Model, model_kind
-from core.runtimes.live import serving_function
+from core.runtimes.base import Model
+from core.runtimes.model_kinds import model_kind
+from core.runtimes.tf_module import serving_function
 
 
 def to_inference_model(model: Model) -> Model:

@@ -14,7 +14,8 @@ import numpy as np
 from core.arrays import Arrays
 from core.errors import CannotSave
 from core.runtimes.adapters import BatchAdapter, adapt_batch_size, choose_signature, join_remarks
-from core.runtimes.base import NO_CODE, ModelCode, PredictFunction, Predictor, Shape, Spec
+from core.runtimes.base import NO_CODE, ModelCode, PredictFunction, Predictor
+from core.runtimes.specs import Shape, Spec
 
 FILE = "model.tflite"
 PACKAGES = {"ai_edge_litert": "ai-edge-litert"}

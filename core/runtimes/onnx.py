@@ -5,7 +5,8 @@ from typing import Any
 
 from core.arrays import Arrays
 from core.runtimes.adapters import BatchAdapter, adapt_batch_size
-from core.runtimes.base import NO_CODE, ModelCode, NamedArrays, Predictor, Spec
+from core.runtimes.base import NO_CODE, ModelCode, NamedArrays, Predictor
+from core.runtimes.specs import Spec
 
 FILE = "model.onnx"
 NUMPY_DTYPES = {"float": "float32", "double": "float64", "string": "object"}  # ONNX' words where they are not NumPy's

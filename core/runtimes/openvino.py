@@ -6,7 +6,8 @@ from typing import Any
 
 from core.arrays import Arrays
 from core.runtimes.adapters import BatchAdapter, adapt_batch_size
-from core.runtimes.base import NO_CODE, ModelCode, Predictor, Shape, Spec
+from core.runtimes.base import NO_CODE, ModelCode, Predictor
+from core.runtimes.specs import Shape, Spec
 
 FILE = "model.xml"
 PACKAGES = {"openvino": "openvino"}

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 from core.arrays import Arrays
 from core.errors import CannotSave, DoesNotLoad, RoundtripError
 from core.runtimes.adapters import BatchAdapter, adapt_batch_size, choose_signature, join_remarks
-from core.runtimes.base import Model, ModelCode, NamedArrays, Predictor, Spec
+from core.runtimes.base import Model, ModelCode, NamedArrays, Predictor
 from core.runtimes.conversion import import_graph
-from core.runtimes.live import shape_of, signature_predictor, to_numpy_dtype
+from core.runtimes.specs import Spec, shape_of, to_numpy_dtype
+from core.runtimes.tf_module import signature_predictor
 
 VARIABLE_OPS = ("VarHandleOp", "VariableV2", "Variable")
 SAVED_MODEL_FILE = "saved_model.pb"

@@ -3,24 +3,15 @@
 import os
 import signal
 import sys
-from contextlib import suppress
 
 import psutil
 
+from core.settings import Settings
+
 CONFINED_SUFFIX = "-confined"  # the end of the name of the warm process's second socket
 CPU_TIME_EXCEEDED = -24  # exit status (SIGXCPU) of a child that has used up its processor time
-LOWERED_PRIORITY = 10  # steps of priority that a long computation stands behind whoever waits for a page
-
-
-def lower_priority() -> None:
-    """Let other processes go first: for work that nobody waits for by the second.
-
-    A sandboxed child may not, and goes on as it is.
-    """
-    if hasattr(os, "setpriority"):
-        with suppress(PermissionError):
-            # The group is this child alone; so its other threads follow it.
-            os.setpriority(os.PRIO_PGRP, 0, LOWERED_PRIORITY)
+MAX_OPEN_FILES = 1024
+MAX_REQUESTS_OF_CPU_TIME = 20  # requests' worth of processor time, after which a child is ended in any case
 
 
 def die_with_parent() -> None:
@@ -72,3 +63,24 @@ def describe_exit(status: int) -> str:
         return f"it was ended by the system with {signal.Signals(-status).name}"
     except ValueError:
         return f"it was ended by signal {-status}"
+
+
+def set_limits(config: Settings) -> None:
+    """Soft limits are for one request, and the app moves them; the child cannot, and never beyond the hard ones."""
+    import resource
+
+    cpu, size = int(config.confined_cpu_seconds), config.confined_file_mib * 2**20
+    memory, max_memory = int(config.confined_gib * 2**30), int(max(config.child_gib, config.confined_gib) * 2**30)
+    limits = {
+        resource.RLIMIT_CORE: (0, 0),
+        resource.RLIMIT_CPU: (cpu, MAX_REQUESTS_OF_CPU_TIME * cpu),
+        resource.RLIMIT_FSIZE: (size, resource.RLIM_INFINITY),
+        resource.RLIMIT_AS: (memory, max_memory),
+        resource.RLIMIT_NOFILE: (MAX_OPEN_FILES, MAX_OPEN_FILES),
+        resource.RLIMIT_MEMLOCK: (0, 0),
+        resource.RLIMIT_MSGQUEUE: (0, 0),
+    }
+    for limit, (soft, hard) in limits.items():
+        bounds = [value for value in (resource.getrlimit(limit)[1], hard) if value != resource.RLIM_INFINITY]
+        hard = min(bounds, default=resource.RLIM_INFINITY)
+        resource.setrlimit(limit, (bounded_limit(soft, hard), hard))

@@ -12,7 +12,7 @@ import sysconfig
 from pathlib import Path
 
 from core.sandbox import landlock, seccomp
-from core.sandbox.limits import bounded_limit
+from core.sandbox.limits import set_limits
 from core.settings import PROJECT, Settings
 
 LIBRARY_PATHS = ("/lib", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32", "/usr/local/lib")
@@ -23,8 +23,6 @@ SYS_PATHS = ("bus/cpu", "bus/node", "devices/system", "kernel/mm")
 # Writing to it resets what is counted of this process's memory, and nothing else.
 CLEAR_REFS_FILE = "/proc/self/clear_refs"
 
-MAX_OPEN_FILES = 1024
-MAX_REQUESTS_OF_CPU_TIME = 20  # requests' worth of processor time, after which a child is ended in any case
 
 CAPABILITY_VERSION_3 = 0x20080522  # the third version of the kernel's description of a process's capabilities
 PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 23, 24, 47, 4
@@ -75,33 +73,12 @@ def confine(readable_folder: Path, writable_folder: Path, config: Settings) -> N
     os.environ["TMPDIR"] = os.environ["HOME"] = os.environ["KERAS_HOME"] = str(writable_folder)
     if len(os.listdir("/proc/self/task")) != 1:
         raise OSError("there is another thread, which would not be confined")
-    _set_limits(config)
+    set_limits(config)
     paths = readable_paths(config.home)
     _drop_capabilities()
     seccomp.set_no_new_privileges()
     landlock.restrict([*paths, readable_folder], writable_paths(), [writable_folder])
     seccomp.install_filter()
-
-
-def _set_limits(config: Settings) -> None:
-    """Soft limits are for one request, and the app moves them; the child cannot, and never beyond the hard ones."""
-    import resource
-
-    cpu, size = int(config.confined_cpu_seconds), config.confined_file_mib * 2**20
-    memory, max_memory = int(config.confined_gib * 2**30), int(max(config.child_gib, config.confined_gib) * 2**30)
-    limits = {
-        resource.RLIMIT_CORE: (0, 0),
-        resource.RLIMIT_CPU: (cpu, MAX_REQUESTS_OF_CPU_TIME * cpu),
-        resource.RLIMIT_FSIZE: (size, resource.RLIM_INFINITY),
-        resource.RLIMIT_AS: (memory, max_memory),
-        resource.RLIMIT_NOFILE: (MAX_OPEN_FILES, MAX_OPEN_FILES),
-        resource.RLIMIT_MEMLOCK: (0, 0),
-        resource.RLIMIT_MSGQUEUE: (0, 0),
-    }
-    for limit, (soft, hard) in limits.items():
-        bounds = [value for value in (resource.getrlimit(limit)[1], hard) if value != resource.RLIM_INFINITY]
-        hard = min(bounds, default=resource.RLIM_INFINITY)
-        resource.setrlimit(limit, (bounded_limit(soft, hard), hard))
 
 
 def _drop_capabilities() -> None:

@@ -7,7 +7,6 @@ from core.validation.rules import refusal
 
 ZIP_MAGIC, HDF5_MAGIC, LITERT_IDENTIFIER = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"TFL3"
 HEAD_BYTES = 4096  # bytes at the beginning of a file by which it is recognised
-CHECKPOINT_STATE_FILE = "checkpoint"  # the file in which TensorFlow says which checkpoint is the latest
 
 
 class FileType(NamedTuple):
@@ -128,90 +127,5 @@ def _strip_top_folder(names: list[str]) -> dict[str, str]:
     return {name.removeprefix(top): name for name in names}
 
 
-SAVED_MODEL_MEMBERS = re.compile(
-    r"saved_model\.pb|fingerprint\.pb|keras_metadata\.pb|variables/variables\.index"
-    r"|variables/variables\.data-\d{5}-of-\d{5}|variables/checkpoint|assets/[^/]+|assets\.extra/[^/]+"
-)
 KERAS_MEMBERS = re.compile(r"config\.json|metadata\.json|model\.weights\.h5|assets(/[^/]+){1,24}/vocabulary\.(txt|npy)")
 SHARD_PATTERN = re.compile(r"(.+)\.data-(\d{5})-of-(\d{5})")
-
-
-def check_members(names: dict[str, str], allowed: re.Pattern[str], required: tuple[str, ...]) -> None:
-    """Compare the files with those that a format may have and those that it must have. Raises Refused."""
-    for name in names:
-        if not allowed.fullmatch(name):
-            raise refusal("zip-member", name)
-    for name in required:
-        if name not in names:
-            raise refusal("zip-missing", name)
-
-
-def check_saved_model_members(names: dict[str, str]) -> None:
-    """Check the files of a SavedModel; one without variables has no folder of them. Raises Refused."""
-    if {"saved_model.pb", "saved_model.pbtxt"} <= names.keys():
-        raise refusal("saved-model-twice")
-    has_values = any(name.startswith("variables/variables") for name in names)
-    required = ("saved_model.pb", "variables/variables.index") if has_values else ("saved_model.pb",)
-    check_members(names, SAVED_MODEL_MEMBERS, required)
-    shards = [name for name in names if name.startswith("variables/variables.data")]
-    _check_shards(shards)
-    if has_values and not shards:
-        raise refusal("variables", "no variables.data")
-
-
-def _check_shards(names: list[str]) -> None:
-    """Raises Refused unless the shards are all there and of one set."""
-    shards = [match for name in names if (match := SHARD_PATTERN.fullmatch(name))]
-    totals = {int(shard[3]) for shard in shards}
-    if shards and (len(totals) > 1 or sorted(int(shard[2]) for shard in shards) != list(range(totals.pop()))):
-        raise refusal("variables", "shards are missing")
-
-
-def choose_checkpoint(names: dict[str, str], state: str | None) -> dict[str, str]:
-    """Return the files of one checkpoint, renamed to "model", out of all those in the zip.
-
-    `state` is the text of the file "checkpoint"; no path in it is followed. Raises Refused.
-    """
-    prefixes = sorted(name.removesuffix(".index") for name in names if name.endswith(".index"))
-    prefix = prefixes[0] if state is None else _prefix_from_state(state, prefixes)
-    if state is None and len(prefixes) > 1:
-        raise refusal("checkpoint-several", ", ".join(prefixes))
-    for name in names:
-        if name != CHECKPOINT_STATE_FILE and not any(_belongs_to(name, known) for known in prefixes):
-            raise refusal("zip-member", name)
-    chosen = {name: packed for name, packed in names.items() if _belongs_to(name, prefix)}
-    shards = [name for name in chosen if SHARD_PATTERN.fullmatch(name)]
-    if not shards:
-        raise refusal("variables", "an index without data")
-    _check_shards(shards)
-    return {f"model{name.removeprefix(prefix)}": packed for name, packed in chosen.items()}
-
-
-def _belongs_to(name: str, prefix: str) -> bool:
-    """Whether a file is the index or a shard of a checkpoint."""
-    shard = SHARD_PATTERN.fullmatch(name)
-    return name == f"{prefix}.index" or (shard is not None and shard[1] == prefix)
-
-
-def _prefix_from_state(state: str, prefixes: list[str]) -> str:
-    """Return the checkpoint that the state file names, if it is one of those here; the last part of its path counts."""
-    line = re.search(r'^model_checkpoint_path:\s*"((?:[^"\\]|\\.)*)"', state, re.MULTILINE)
-    path = line[1] if line else ""
-    if not path and len(prefixes) == 1:
-        return prefixes[0]
-    last = path.replace("\\", "/").rpartition("/")[2]
-    for prefix in prefixes:
-        if prefix.rpartition("/")[2] == last:
-            return prefix
-    raise refusal("checkpoint-path", path)
-
-
-def choose_openvino_files(names: dict[str, str]) -> dict[str, str]:
-    """Return the XML and its file of numbers, under the names that our format uses. Raises Refused."""
-    graphs = [name for name in names if name.endswith(".xml")]
-    numbers = [name for name in names if name.endswith(".bin")]
-    if others := [name for name in names if name not in (graphs[:1] + numbers[:1])]:
-        raise refusal("zip-member", others[0])
-    if not numbers:
-        raise refusal("zip-missing", "no .bin beside the .xml")
-    return {"model.xml": names[graphs[0]], "model.bin": names[numbers[0]]}

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from core.errors import StorageFailed, cleanup_on_error
 from core.settings import Settings
-from core.validation import file_types, limits
+from core.validation import file_types, limits, members
 from core.validation.archives import UntrustedFolder, UntrustedZip
-from core.validation.file_types import CHECKPOINT_STATE_FILE
 from core.validation.keras_config import check_config, parse_config
+from core.validation.members import CHECKPOINT_STATE_FILE
 from core.validation.rules import display_file_name, refusal
 
 BLOCK = 1 << 20
@@ -119,7 +119,7 @@ def _validate_keras_archive(path: Path, max_bytes: int) -> None:
     with path.open("rb") as stream:
         archive = UntrustedZip(stream, path.stat().st_size, max_bytes)
         names = {name: name for name in archive.sizes}
-        file_types.check_members(names, file_types.KERAS_MEMBERS, KERAS_REQUIRED)
+        members.check_members(names, file_types.KERAS_MEMBERS, KERAS_REQUIRED)
         parse_config(archive.read("metadata.json"))
         check_config(parse_config(archive.read("config.json")))
         for name in names:
@@ -138,16 +138,16 @@ def _lay_out_members(files: UntrustedZip | UntrustedFolder, target: Path) -> tup
     kind, names = file_types.detect_packed_kind(files)
     remarks = [] if len(names) == len(files.sizes) else [SKIPPED_FILES_REMARK]
     if kind == "saved_model":
-        file_types.check_saved_model_members(names)
+        members.check_saved_model_members(names)
         names = {name: packed for name, packed in names.items() if not name.startswith("assets.extra/")}
     if kind == "openvino":
-        names = file_types.choose_openvino_files(names)
+        names = members.choose_openvino_files(names)
     if kind == "checkpoint":
         if (count := sum(name.endswith(".index") for name in names)) > 1:
             remarks.append(f"Of {count} checkpoints, the latest one was taken.")
         state = names.get(CHECKPOINT_STATE_FILE)
         text = None if state is None else files.read(state).decode("utf-8", "replace")
-        names = file_types.choose_checkpoint(names, text)
+        names = members.choose_checkpoint(names, text)
         own_state = 'model_checkpoint_path: "model"\nall_model_checkpoint_paths: "model"\n'
         (target / CHECKPOINT_STATE_FILE).write_text(own_state)
     for name, packed in names.items():

@@ -7,7 +7,6 @@ forkserver sends its last frame: `{"exit": status, "said": the end of its stderr
 it closes, the app is gone, and so is everything here.
 """
 
-import gc
 import os
 import selectors
 import shutil
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from core.sandbox.limits import CONFINED_SUFFIX, die_with_parent
 from core.worker import serve
 from core.worker.protocol import encode_frame, write_frame
+from core.worker.warmup import import_everything
 
 MAX_DESCRIPTORS = 2**20  # descriptors; more than a process is allowed anywhere
 STDERR_LIMIT = 4000  # bytes of a child's standard error that are kept
@@ -43,7 +43,7 @@ def main(socket_path: str, exchange_folders: str) -> None:
         _listen(socket_path): (os.path.dirname(socket_path), False),
         _listen(f"{socket_path}{CONFINED_SUFFIX}"): (exchange_folders, True),
     }
-    _import_everything()
+    import_everything()
     print("ready", flush=True)
     _serve_connections(listeners)
 
@@ -53,20 +53,6 @@ def _listen(path: str) -> socket.socket:
     listener.bind(path)
     listener.listen(64)
     return listener
-
-
-def _import_everything() -> None:
-    """Import what children need, so that a fork finds it done. No op runs here: its threads would not survive."""
-    import h5py  # noqa: F401
-    import keras
-    import tensorflow as tf
-
-    import core.worker.tasks.save_reload  # noqa: F401
-
-    # Lazily loaded parts of TensorFlow and Keras that every child would otherwise load by itself.
-    tf.saved_model, tf.train, tf.function, keras.saving, keras.models  # noqa: B018
-    gc.collect()
-    gc.freeze()
 
 
 def _serve_connections(listeners: dict[socket.socket, tuple[str, bool]]) -> None:

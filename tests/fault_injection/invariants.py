@@ -6,7 +6,7 @@ from pathlib import Path
 from core.errors import Damaged
 from core.health import repair_library, verify_entries
 from core.health.repairs import find_catalog_differences
-from core.library import Artifact, Library, Run, storage
+from core.library import Artifact, Library, Run, integrity
 from tests.factories.library_entries import make_artifact, make_run
 
 ENTRY_FOLDERS = ("runs", "artifacts", "trash")
@@ -64,7 +64,7 @@ def _find_trash_damage(folder: Path) -> list[Damaged]:
     is_run = folder.name.startswith("r")
     record = Run.read(folder / "run.json") if is_run else Artifact.read(folder / "artifact.json")
     stored = folder if is_run else folder / "files"
-    return [damage for file in record.files if (damage := storage.find_damage(stored, file))]
+    return [damage for file in record.files if (damage := integrity.find_damage(stored, file))]
 
 
 def _assert_still_usable(library: Library) -> None:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import core.jobs.import_model as import_model
 import core.jobs.save as save
-from core.library import storage
+from core.library import integrity, storage
+from core.library import staging as staging_module
 from core.library.catalog.sync import CatalogSync
 from core.library.job_store import JobStore
 from core.worker import Worker
@@ -38,8 +39,8 @@ SAVE_STAGES = {
     "when the child has saved": Stage(Worker, "run", "return"),
     "while the copy is reloaded": Stage(Child, "receive", "call", 2),
     "when the copy was reloaded": Stage(save, "gather_evidence", "return"),
-    "before hashing": Stage(storage, "hash_and_flush", "call"),
-    "after hashing": Stage(storage, "hash_and_flush", "return"),
+    "before hashing": Stage(integrity, "hash_and_flush", "call"),
+    "after hashing": Stage(integrity, "hash_and_flush", "return"),
     "between record and evidence": Stage(storage, "write_text_atomically", "return"),
     "before the rename": Stage(storage, "rename_durably", "call"),
     "after the rename": Stage(storage, "rename_durably", "return"),
@@ -52,9 +53,9 @@ IMPORT_STAGES = {
     "when a child has loaded it": Stage(import_model, "load_in_child", "return"),
     "when it has answered": Stage(import_model, "find_accepted_input", "return"),
     "when it was loaded again": Stage(import_model, "gather_evidence", "return"),
-    "when the run is hashed": Stage(storage, "hash_and_flush", "return"),
-    "when the copy is hashed": Stage(storage, "hash_and_flush", "return", 2),
-    "before both are promised": Stage(storage, "commit_atomically", "call"),
+    "when the run is hashed": Stage(integrity, "hash_and_flush", "return"),
+    "when the copy is hashed": Stage(integrity, "hash_and_flush", "return", 2),
+    "before both are promised": Stage(staging_module, "commit_atomically", "call"),
     "when both are promised": Stage(storage, "rename_durably", "call"),
     "between run and copy": Stage(storage, "rename_durably", "return"),
     "before the copy's folder is flushed": Stage(storage, "rename_durably", "call", 2),

@@ -19,7 +19,8 @@ from core.errors import CannotSave, InputError, PackageMissing, UnknownName
 from core.evidence import ReloadOutcome
 from core.formats import FORMATS, all_formats, get_format
 from core.formats.base import PARTS, Option
-from core.runtimes.base import NO_CODE, Predictor, Spec
+from core.runtimes.base import NO_CODE, Predictor
+from core.runtimes.specs import Spec
 from core.settings import PROJECT
 from tests.formats.expectations import EXPECTED, HIDES_OPTIMIZER, HIDES_WEIGHTS, ExpectedRefusal, ExpectedSave
 

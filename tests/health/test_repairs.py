@@ -217,6 +217,6 @@ def test_library_on_failing_disk_raises_storage_failed(tmp_path, monkeypatch):
     def fail(*_, **__):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("core.library.storage.find_abandoned_staging", fail)
+    monkeypatch.setattr("core.library.staging.find_abandoned_staging", fail)
     with pytest.raises(StorageFailed, match="The disk reported an error"):
         Library(tmp_path)

@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import Cancelled, Damaged
 from core.health import read_last_report, verify_entries, verify_entry
-from core.library import storage
+from core.library import integrity
 from tests.factories.library_entries import make_artifact, make_run
 from tests.helpers import overwrite_file
 
@@ -139,7 +139,7 @@ def test_only_full_verification_is_recorded_as_last_report(empty_library, stored
 def test_compute_sha256_with_progress_gives_same_hash(tmp_path):
     path, received = tmp_path / "big", []
     path.write_bytes(os.urandom(2**20 + 7))
-    assert storage.compute_sha256(path, received.append) == storage.compute_sha256(path)
+    assert integrity.compute_sha256(path, received.append) == integrity.compute_sha256(path)
     assert sum(received) == 2**20 + 7
     assert max(received) <= 2**18
 

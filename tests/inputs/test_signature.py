@@ -8,7 +8,7 @@ from core.demos import DEMOS, get_demo
 from core.errors import InputError, UnknownName
 from core.evidence import Evidence, ReloadOutcome
 from core.inputs import Inputs, form_fields, input_specs, row_from_values
-from core.inputs.signature import values_from_row
+from core.inputs.form_fields import values_from_row
 from core.library import Library, Run
 from core.runtimes.reference import Reference
 from tests.factories.input_files import MIXED, PIXELS

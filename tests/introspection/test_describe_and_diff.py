@@ -13,7 +13,7 @@ from core.formats import FORMATS
 from core.introspection.describe import describe_part, describe_tensor, download_tensor
 from core.introspection.diff import diff_files, diff_part, diff_records, diff_tensors
 from core.readers import pickle
-from core.size_breakdown.tensor_search import load_run_tensors as values_of
+from core.size_breakdown.run_tensors import load_run_tensors as values_of
 from core.worker.child_handle import INVALID_REPLY, Child
 from core.worker.protocol import Frame
 

@@ -21,7 +21,8 @@ from core.jobs.benchmark_result import (
 )
 from core.jobs.runner import JobSlots
 from core.runtimes.adapters import SINGLE_ROW_REMARK
-from core.runtimes.base import Predictor, Spec
+from core.runtimes.base import Predictor
+from core.runtimes.specs import Spec
 from core.worker.tasks.benchmark import MIN_CALLS, _repeat_rows, choose_predict_function, reset_peak_memory, time_calls
 
 seconds = st.floats(1e-6, 1e3)

@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from core.errors import Damaged, LibraryError, StorageFailed
-from core.library import storage
+from core.library import integrity, storage
 from core.library.records import FileEntry
 
 
@@ -25,7 +25,7 @@ def folder(tmp_path):
 
 
 def test_hash_and_flush_lists_files_with_size_and_hash_in_order(folder):
-    assert storage.hash_and_flush(folder) == [
+    assert integrity.hash_and_flush(folder) == [
         FileEntry(path="a.bin", bytes=0, sha256=hashlib.sha256(b"").hexdigest()),
         FileEntry(path="b.bin", bytes=2, sha256=hashlib.sha256(b"bb").hexdigest()),
         FileEntry(path="variables/modèle 1.bin", bytes=256, sha256=hashlib.sha256(bytes(range(256))).hexdigest()),
@@ -33,7 +33,7 @@ def test_hash_and_flush_lists_files_with_size_and_hash_in_order(folder):
 
 
 def test_hash_and_flush_of_empty_folder_is_empty(tmp_path):
-    assert storage.hash_and_flush(tmp_path) == []
+    assert integrity.hash_and_flush(tmp_path) == []
 
 
 def test_list_files_skips_symlinks(folder):
@@ -45,20 +45,20 @@ def test_list_files_skips_symlinks(folder):
 def test_every_file_and_folder_is_flushed(folder, monkeypatch):
     flushed = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: flushed.append(os.readlink(f"/proc/self/fd/{descriptor}")))
-    storage.hash_and_flush(folder)
+    integrity.hash_and_flush(folder)
     named = {os.path.relpath(path, folder) for path in flushed}
     assert named == {".", "a.bin", "b.bin", "variables", "variables/modèle 1.bin"}
 
 
 def test_verify_files_accepts_unchanged_files(folder):
-    storage.verify_files(folder, storage.hash_and_flush(folder))
+    integrity.verify_files(folder, integrity.hash_and_flush(folder))
 
 
 def test_verify_files_names_first_damaged_file_without_path(folder):
-    entries = storage.hash_and_flush(folder)
+    entries = integrity.hash_and_flush(folder)
     (folder / "variables" / "modèle 1.bin").unlink()
     with pytest.raises(Damaged) as caught:
-        storage.verify_files(folder, entries)
+        integrity.verify_files(folder, entries)
     assert caught.value.sentence == "The file modèle 1.bin is missing."
     assert str(folder) not in str(caught.value)
 
@@ -68,7 +68,7 @@ def hashed_folder(tmp_path_factory):
     """A folder with one file of 200 bytes, and its entries."""
     folder = tmp_path_factory.mktemp("sealed")
     (folder / "model.bin").write_bytes(bytes(200))
-    return folder, storage.hash_and_flush(folder)
+    return folder, integrity.hash_and_flush(folder)
 
 
 @given(st.binary(max_size=220))
@@ -77,10 +77,10 @@ def test_verify_files_rejects_any_other_content(hashed_folder, data):
     folder, entries = hashed_folder
     (folder / "model.bin").write_bytes(data)
     if data == bytes(200):
-        storage.verify_files(folder, entries)
+        integrity.verify_files(folder, entries)
     else:
         with pytest.raises(Damaged):
-            storage.verify_files(folder, entries)
+            integrity.verify_files(folder, entries)
 
 
 @given(st.integers(0, 199), st.integers(0, 7))
@@ -91,7 +91,7 @@ def test_verify_files_rejects_any_flipped_bit(hashed_folder, place, bit):
     data[place] ^= 1 << bit
     (folder / "model.bin").write_bytes(data)
     with pytest.raises(Damaged, match="its SHA-256 differs"):
-        storage.verify_files(folder, entries)
+        integrity.verify_files(folder, entries)
 
 
 def test_write_text_atomically_replaces_content(tmp_path):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.errors import InputError, UnknownName
-from core.library.trash import measure_disk_usage, size_on_disk
+from core.library.trash_folder import measure_disk_usage, size_on_disk
 from tests.factories.library_entries import make_artifact, make_run, set_removal_age
 
 
@@ -105,7 +105,7 @@ def test_entry_deleted_while_listing_trash_is_skipped(empty_library, run, monkey
         return contextlib.nullcontext(entries)
 
     with monkeypatch.context() as patched:
-        patched.setattr("core.library.trash.os.scandir", late)
+        patched.setattr("core.library.trash_folder.os.scandir", late)
         assert empty_library.trash_ids() == [stored]
 
 

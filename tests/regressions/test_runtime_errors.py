@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import CannotSave, InputError
 from core.formats import get_format
-from core.runtimes.base import weight_bytes
+from core.runtimes.model_kinds import weight_bytes
 from tests.factories.keras_models import (
     IMAGES,
     ROWS,

@@ -7,8 +7,8 @@ import sys
 import psutil
 import pytest
 
-from core.sandbox.limits import LOWERED_PRIORITY
 from core.settings import PROJECT
+from core.system import LOWERED_PRIORITY
 from tests.helpers import wait_until
 
 PRIORITY_SCRIPT = """

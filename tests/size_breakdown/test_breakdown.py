@@ -170,9 +170,9 @@ def make_artifact_with_files(library: Library, run: Run, **files: bytes) -> Arti
 
 
 def _make_file_entry(path: Path):
-    from core.library import storage
+    from core.library import integrity
 
-    return storage.make_file_entry(path, path.parent)
+    return integrity.make_file_entry(path, path.parent)
 
 
 @pytest.fixture

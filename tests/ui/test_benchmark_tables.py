@@ -12,7 +12,7 @@ from ui.compare.benchmark_charts import CLOSENESS_LABELS, closeness_label
 
 def draw_costs(ids, names, entries, fidelity):
     from ui.compare.benchmark import show_benchmark
-    from ui.compare.verdicts import Participants
+    from ui.compare.participants import Participants
 
     show_benchmark(Participants("", ids, names, entries, {}), fidelity)
 

@@ -16,7 +16,7 @@ def open_layers_section(monkeypatch: pytest.MonkeyPatch):
 
     def script(baseline: str, others: list[str], inputs: str) -> None:
         from ui.compare.layers import show_layers
-        from ui.compare.verdicts import Participants
+        from ui.compare.participants import Participants
         from ui.session import current_jobs
 
         request = current_jobs().inputs.read(inputs) if inputs else None

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core.inputs import Inputs
 from core.jobs import Jobs
 from core.jobs.participants import load_participant
-from core.library import storage
+from core.library import integrity
 from core.settings import PROJECT
 from core.worker.remote_predictor import RemotePredictor
 from tests.helpers import wait_until_done
@@ -120,8 +120,8 @@ def test_compare_page_hashes_inputs_once_across_reruns(visit, jobs: Jobs, saved:
     assert jobs.wait(jobs.compare(artifact_ids, 270).id).state == "done"
     app, hashed = visit(jobs, "compare", artifact=artifact_ids), []
     assert app.dataframe[0].value["Truth"].size == 270
-    check = storage.verify_files
-    monkeypatch.setattr(storage, "verify_files", lambda folder, *rest: (hashed.append(folder), check(folder, *rest)))
+    check = integrity.verify_files
+    monkeypatch.setattr(integrity, "verify_files", lambda folder, *rest: (hashed.append(folder), check(folder, *rest)))
     assert not app.run().exception
     assert [folder for folder in hashed if folder.parent.name == "inputs"] == []
 

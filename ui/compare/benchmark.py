@@ -10,7 +10,7 @@ from core.jobs.benchmark_result import BATCH_SIZES, DEFAULT_REPEATS, BenchmarkRe
 from core.library.job_store import Job
 from core.text.labels import format_duration, format_timestamp
 from ui.compare.benchmark_charts import BenchmarkView, show_first_prediction_chart, show_trade_off_chart
-from ui.compare.verdicts import Participants
+from ui.compare.participants import Participants
 from ui.components import escape_markdown, show_error
 from ui.job_progress import follow_job
 from ui.session import current_jobs

@@ -11,7 +11,7 @@ from core.jobs.participants import run_id_of
 from core.library.job_store import Job
 from core.text.labels import format_duration
 from ui.compare.disagreement_inputs import DisagreementView, show_both_predictions, show_input
-from ui.compare.verdicts import Participants
+from ui.compare.participants import Participants
 from ui.components import escape_markdown
 from ui.job_progress import follow_job
 from ui.query_params import bind_select

@@ -12,7 +12,7 @@ from core.jobs.layers import DEFAULT_ROWS, DEFAULT_TOLERANCE, MAX_ROWS, require_
 from core.library.job_store import Job
 from core.text.labels import pluralize
 from ui.charts import layer_difference_chart
-from ui.compare.verdicts import Participants
+from ui.compare.participants import Participants
 from ui.components import escape_markdown
 from ui.job_progress import follow_job
 from ui.query_params import bind_select

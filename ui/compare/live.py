@@ -17,7 +17,7 @@ from core.jobs.live_session import LivePrediction, LiveSession
 from core.library import Run
 from core.text.labels import format_duration, format_values
 from ui.charts import probability_bars
-from ui.compare.verdicts import Participants
+from ui.compare.participants import Participants
 from ui.components import escape_markdown
 from ui.session import current_jobs, load_reference
 

@@ -24,8 +24,8 @@ from core.text.metrics import (
     tolerance_label,
 )
 from core.text.summaries import summarize_changes
+from ui.compare.participants import FinishedComparison
 from ui.compare.tolerance import check_job_tolerances, show_tolerance_fields
-from ui.compare.verdicts import FinishedComparison
 from ui.components import escape_markdown
 from ui.query_params import bind_select
 

@@ -9,8 +9,8 @@ from ui.compare.benchmark import show_benchmark
 from ui.compare.disagreement import show_disagreement
 from ui.compare.layers import show_layers
 from ui.compare.metrics import show_figures, show_metrics, show_pairwise_matrix
+from ui.compare.participants import FinishedComparison
 from ui.compare.tolerance import tolerances_from_query
-from ui.compare.verdicts import FinishedComparison
 from ui.predictions import show_predictions
 from ui.routes import report_url
 

@@ -9,7 +9,7 @@ from core.introspection.describe import PartDescription
 from core.introspection.diff import format_shape
 from core.text.labels import pluralize
 from ui.components import escape_markdown
-from ui.inspect.overview import load_part
+from ui.inspect.progress import load_part
 
 MAX_ROWS = 1_000  # rows of one table
 SHAPE_HELP = (

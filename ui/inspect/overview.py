@@ -8,63 +8,18 @@ from collections.abc import Callable, Iterator
 import streamlit as st
 
 from core.compare import Verdict
-from core.errors import FormatError, RoundtripError
+from core.errors import RoundtripError
 from core.formats import get_format
 from core.formats.base import Format
-from core.introspection.describe import PartDescription, describe_part
 from core.library.records import Artifact, Run
 from core.text.labels import format_size, format_timestamp, pluralize
 from ui.artifact_detail import show_lineage, show_not_run
-from ui.artifact_picker import ArtifactChoices, choose_artifact, warn_missing
 from ui.components import escape_markdown, show_error, verdict_badge
-from ui.inspect.progress import run_with_progress
 from ui.routes.graph_viewer import NOT_DRAWABLE_REASONS, choose_graph_file, graph_token
 from ui.routes.urls import graph_viewer_url
 from ui.session import current_jobs
 
-NO_ARTIFACT = ""
 GRAPH_HEIGHT = 640  # pixels
-PART_PROGRESS_TITLES = {
-    "signatures": "Reading signatures",
-    "layers": "Reading layers",
-    "config": "Reading the configuration",
-    "operators": "Reading operations",
-    "tensors": "Reading every tensor",
-}
-
-
-def choose_one_or_two(choices: ArtifactChoices) -> tuple[str, str]:
-    """Return the ids of the chosen artifact and of the one beside it, "" for none; both stand in the address."""
-    warn_missing(choices.missing)
-    left, right = st.columns(2)
-    with left:
-        first = choose_artifact(choices, "Artifact", "artifact", {NO_ARTIFACT: "Choose one to look into"})
-    with right:
-        second = choose_artifact(
-            choices,
-            "Beside it",
-            "beside",
-            {NO_ARTIFACT: "Nothing: look into one alone"},
-            excluded=[first],
-            help="Choose another artifact to see where the two differ: in layers, weights, signatures, text, files.",
-            disabled=not first,
-        )
-    return first, second if first else NO_ARTIFACT
-
-
-def load_part(artifact_id: str, part: str) -> PartDescription | None:
-    """Read a part of an artifact's files; show why and return None where it was cancelled or cannot be read."""
-    try:
-        return run_with_progress(
-            f"{artifact_id}-{part}",
-            PART_PROGRESS_TITLES[part],
-            lambda on_progress, is_cancelled: describe_part(
-                current_jobs(), artifact_id, part, on_progress, is_cancelled
-            ),
-        )
-    except FormatError as error:
-        show_error(error, "This cannot be looked into")
-        return None
 
 
 def show_overview(artifact: Artifact, run: Run) -> None:

@@ -6,14 +6,23 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
+from core.errors import FormatError
+from core.introspection.describe import PartDescription, describe_part
 from core.text.labels import format_duration
-from ui.components import escape_markdown
+from ui.components import escape_markdown, show_error
 from ui.session import current_jobs
 
 ActionResult = TypeVar("ActionResult")
 OnProgress = Callable[[dict[str, Any]], None]
 SHOW_AFTER_SECONDS = 0.4  # seconds before anything is shown
 REDRAW_SECONDS = 0.25  # seconds between two updates of the bar
+PART_PROGRESS_TITLES = {
+    "signatures": "Reading signatures",
+    "layers": "Reading layers",
+    "config": "Reading the configuration",
+    "operators": "Reading operations",
+    "tensors": "Reading every tensor",
+}
 
 
 def run_with_progress(
@@ -75,3 +84,18 @@ class _ProgressBar:
             return f"TensorFlow is warming up, {format_duration(state.seconds)}"
         note = f" · {escape_markdown(self._note[:60])}" if self._note else ""
         return f"{self._title}, {format_duration(seconds)}{note}"
+
+
+def load_part(artifact_id: str, part: str) -> PartDescription | None:
+    """Read a part of an artifact's files; show why and return None where it was cancelled or cannot be read."""
+    try:
+        return run_with_progress(
+            f"{artifact_id}-{part}",
+            PART_PROGRESS_TITLES[part],
+            lambda on_progress, is_cancelled: describe_part(
+                current_jobs(), artifact_id, part, on_progress, is_cancelled
+            ),
+        )
+    except FormatError as error:
+        show_error(error, "This cannot be looked into")
+        return None

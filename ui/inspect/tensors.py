@@ -12,8 +12,7 @@ from core.introspection.diff import format_shape
 from core.text.labels import format_size, pluralize
 from core.text.metrics import format_number
 from ui.components import escape_markdown, show_error
-from ui.inspect.overview import load_part
-from ui.inspect.progress import run_with_progress
+from ui.inspect.progress import load_part, run_with_progress
 from ui.query_params import bind_select
 from ui.routes.urls import tensor_url
 from ui.session import current_jobs

@@ -5,14 +5,13 @@ from datetime import datetime
 import streamlit as st
 
 from core.compare import Verdict
-from core.errors import RoundtripError
 from core.formats import all_formats, get_format
 from core.library import Entry
 from core.text.labels import format_size
 from ui.artifact_detail import show_artifact_evidence, show_lineage
-from ui.components import demo_label, escape_markdown, show_error, trust_badge, verdict_badge
+from ui.components import demo_label, escape_markdown, trust_badge, verdict_badge
 from ui.library.annotations import edit_annotations, edit_tags
-from ui.library.trash import RESTORE_ERROR, restore_entries
+from ui.library.trash import confirm_removal
 from ui.navigation import PAGES, go
 from ui.routes import download_url
 from ui.session import current_jobs
@@ -129,37 +128,3 @@ def _show_badges(entry: Entry) -> None:
     help_ = "An alias that points to it."
     for alias in entry.aliases:
         st.badge(escape_markdown(alias), icon=":material/arrow_forward:", color="violet", help=help_)
-
-
-@st.dialog("Remove from the library?")
-def confirm_removal(ids: list[str]) -> None:
-    """Ask for confirmation, then move artifacts into the trash; the page offers to undo it."""
-    subject = "this artifact" if len(ids) == 1 else f"these {len(ids)} artifacts"
-    st.markdown(f"Move {subject} into the trash? You can take back what you remove.")
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep"):
-            st.rerun()
-        if st.button("Remove", type="primary", icon=":material/delete:", key="remove-for-good"):
-            try:
-                current_jobs().library.remove_all(ids)
-            except RoundtripError as error:  # one is pinned or has an alias: then none was removed
-                show_error(error)
-                return
-            st.session_state["removed"] = ids
-            st.rerun()
-
-
-def show_undo() -> None:
-    """Show after a removal how many were removed, and Undo; after a restore why it failed."""
-    if error := st.session_state.pop(RESTORE_ERROR, None):
-        show_error(error)
-    if not (removed := st.session_state.get("removed")):
-        return
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        count = "1 artifact" if len(removed) == 1 else f"{len(removed)} artifacts"
-        st.markdown(f":material/delete: {count} moved into the trash.")
-        st.button("Undo", icon=":material/undo:", on_click=_undo)
-
-
-def _undo() -> None:
-    restore_entries(st.session_state.pop("removed"))

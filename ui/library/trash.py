@@ -9,21 +9,13 @@ from core.errors import RoundtripError
 from core.formats import all_formats
 from core.jobs import Jobs
 from core.library import Entry
-from core.library.trash import DiskUsage, TrashedEntry, measure_disk_usage
+from core.library.trash_folder import TrashedEntry
 from core.text.labels import format_size, mark_imported, pluralize
 from ui.components import escape_markdown, show_error
 from ui.session import current_jobs
 
 RESTORE_ERROR = "not-brought-back"  # in the session: why an entry was not restored
 MAX_LISTED = 50  # entries of the trash that are listed
-DISK_USAGE_LABELS = {
-    "artifacts": "Artifacts",
-    "runs": "Runs, with what their models can be rebuilt from",
-    "trash": "Trash",
-    "jobs": "Found by jobs: comparisons and their answers",
-    "inputs": "Sets of inputs",
-    "rest": "Catalog, logs and the rest",
-}
 
 log = logging.getLogger("roundtrip")
 
@@ -118,15 +110,35 @@ def empty_expired_trash(jobs: Jobs) -> None:
         log.warning("The trash was not emptied: %s", error)
 
 
-def show_disk_usage() -> None:
-    """Show how much disk space is used, and by what; measured when the expander is opened."""
-    with st.expander("Space", icon=":material/hard_drive:", key="space", on_change="rerun") as box:
-        if box.open:
-            with st.spinner("Looking at every file"):
-                _show_disk_usage_table(measure_disk_usage(current_jobs().library.home))
+@st.dialog("Remove from the library?")
+def confirm_removal(ids: list[str]) -> None:
+    """Ask for confirmation, then move artifacts into the trash; the page offers to undo it."""
+    subject = "this artifact" if len(ids) == 1 else f"these {len(ids)} artifacts"
+    st.markdown(f"Move {subject} into the trash? You can take back what you remove.")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep"):
+            st.rerun()
+        if st.button("Remove", type="primary", icon=":material/delete:", key="remove-for-good"):
+            try:
+                current_jobs().library.remove_all(ids)
+            except RoundtripError as error:  # one is pinned or has an alias: then none was removed
+                show_error(error)
+                return
+            st.session_state["removed"] = ids
+            st.rerun()
 
 
-def _show_disk_usage_table(usage: DiskUsage) -> None:
-    st.markdown(f"**{format_size(usage.total)}** in all; {format_size(usage.free)} are free on the disk.")
-    sizes = [format_size(getattr(usage, name)) for name in DISK_USAGE_LABELS]
-    st.table({"": list(DISK_USAGE_LABELS.values()), "Size": sizes})
+def show_undo() -> None:
+    """Show after a removal how many were removed, and Undo; after a restore why it failed."""
+    if error := st.session_state.pop(RESTORE_ERROR, None):
+        show_error(error)
+    if not (removed := st.session_state.get("removed")):
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        count = "1 artifact" if len(removed) == 1 else f"{len(removed)} artifacts"
+        st.markdown(f":material/delete: {count} moved into the trash.")
+        st.button("Undo", icon=":material/undo:", on_click=_undo)
+
+
+def _undo() -> None:
+    restore_entries(st.session_state.pop("removed"))

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
 from core.arrays import Arrays
-from core.runtimes.base import Predictor, match_inputs
+from core.runtimes.base import Predictor
+from core.runtimes.input_matching import match_inputs
 
 Report = Callable[[dict[str, Any]], None]
 Reply = tuple[Mapping[str, Any], Arrays | None]
@@ -25,7 +26,7 @@ class TimedReply(TypedDict):
 
 
 class InputPair(TypedDict):
-    """Which input of the reference fed which input of the artifact; `by` as in `core.runtimes.base.InputMatch`."""
+    """Which input of the reference fed which input of the artifact; `by` as in `core.runtimes.input_matching.InputMatch`."""
 
     reference: str
     answer: str

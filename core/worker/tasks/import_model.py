@@ -7,13 +7,14 @@ from core.arrays import Arrays
 from core.errors import DoesNotLoad
 from core.explain import translated
 from core.runtimes.adapters import selectable_signatures
-from core.runtimes.base import ModelFile, ModelSource, NamedArrays, Predictor
+from core.runtimes.base import ModelSource, NamedArrays, Predictor
 from core.runtimes.litert import FILE as LITERT
 from core.runtimes.litert import open_interpreter
+from core.runtimes.model_facts import describe_model
+from core.runtimes.model_kinds import ModelFile
 from core.runtimes.reference import count_nonfinite, fingerprint_arrays
 from core.runtimes.saved_model import signature_names
-from core.runtimes.traits import describe_model
-from core.worker.model_loading import load_live
+from core.worker.snapshots import load_live
 from core.worker.tasks.base import Reply, Report
 from core.worker.tasks.predict import load_into_child
 
@@ -32,7 +33,7 @@ def load_imported(report: Report, arrays: Arrays, *, folder: str, source: ModelS
 
 
 def describe_imported(predictor: Predictor, folder: Path, format: str) -> dict[str, Any]:
-    """Facts as `core.runtimes.traits.describe_model` returns them, the remark, and the signatures to choose from."""
+    """Facts as `core.runtimes.model_facts.describe_model` returns them, the remark, and the signatures to choose from."""
     if format in GRAPH_KINDS:
         facts = _describe_graph_file(predictor, folder, GRAPH_KINDS[format])
     else:

@@ -9,7 +9,8 @@ from core.errors import DoesNotLoad, WorkerError
 from core.explain import translated
 from core.runtimes.base import ModelSource, Predictor
 from core.runtimes.reference import BATCH_SIZE, Fingerprint, fingerprint_arrays, predict_in_batches
-from core.worker.model_loading import load_artifact, load_live, model_code_for
+from core.worker.model_loading import load_artifact, model_code_for
+from core.worker.snapshots import load_live
 from core.worker.tasks.base import InputPair, Reply, Report, TimedReply, pair_inputs, timed
 
 _loaded: list[Predictor] = []  # one for each child

@@ -13,9 +13,9 @@ from core.demos import get_demo
 from core.demos.keras_training import make_keras_train_step
 from core.explain import summarize_error
 from core.runtimes.base import NamedArrays, Predictor
-from core.runtimes.live import weight_variables
 from core.runtimes.reference import BATCH_SIZE, fingerprint_arrays
 from core.runtimes.traits import collect_traits
+from core.runtimes.variables import weight_variables
 
 BATCHES = (1, 7, 64)
 STEP_ROWS = 32  # rows of the one training step

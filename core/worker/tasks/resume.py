@@ -17,8 +17,9 @@ from core.errors import CannotTrain, DoesNotLoad, InputError
 from core.explain import summarize_error, translated
 from core.runtimes.base import ModelSource, Predictor
 from core.runtimes.reference import Fingerprint, fingerprint_arrays, predict_in_batches
-from core.sandbox.limits import lower_priority
-from core.worker.model_loading import load_artifact, load_live, model_code_for
+from core.system import lower_priority
+from core.worker.model_loading import load_artifact, model_code_for
+from core.worker.snapshots import load_live
 from core.worker.tasks.base import Reply, Report
 from core.worker.tasks.probes import read_weights, reset_random_state
 

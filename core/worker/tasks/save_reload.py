@@ -12,12 +12,8 @@ from core.explain import translated
 from core.formats import get_format
 from core.runtimes.base import ModelCode, ModelSource, NamedArrays
 from core.runtimes.reference import Fingerprint, fingerprint_arrays, predict_in_batches, select_by_prefix
-from core.worker.model_loading import (
-    load_artifact,
-    load_live_model,
-    model_code_for,
-    require_no_code_execution,
-)
+from core.worker.model_loading import load_artifact, model_code_for, require_no_code_execution
+from core.worker.snapshots import load_live_model
 from core.worker.tasks.base import InputPair, Reply, Report, TimedReply, clear_folder, pair_inputs, timed
 from core.worker.tasks.probes import probe_predictor
 

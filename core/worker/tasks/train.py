@@ -11,10 +11,10 @@ from core.demos import get_demo
 from core.demos.base import Data, Demo, Progress, TrainSettings
 from core.errors import InputError
 from core.runtimes.live import live_predictor
+from core.runtimes.model_facts import describe_model
 from core.runtimes.reference import REFERENCE_ROWS, Reference, predict_in_batches
-from core.runtimes.traits import describe_model
-from core.sandbox.limits import lower_priority
-from core.worker.model_loading import write_variables
+from core.system import lower_priority
+from core.worker.snapshots import write_variables
 from core.worker.tasks.base import Reply, Report, clear_folder
 from core.worker.tasks.probes import train_one_step
 

@@ -1,0 +1,132 @@
+"""What people say of runs and artifacts, beside their records, which never change: names, tags, notes, pins, aliases.
+
+An alias ("champion") points to one artifact and can move.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from core.errors import InputError, UnreadableRecord
+from core.library import storage
+from core.library.records import ID_PATTERN
+from core.record import Record
+
+ANNOTATIONS_FILE = "marks.json"
+ALIASES_FILE = "aliases.json"
+MAX_NAME_LENGTH = 200  # characters
+MAX_TAG_LENGTH = 40  # characters
+MAX_TAGS = 30
+MAX_NOTE_LENGTH = 20_000  # characters
+ALIAS_PATTERN = re.compile(r"[^\W\d_][\w.-]{0,63}")
+RESERVED_ALIASES = {"none", "demo"}  # what `--code ID=SOURCE` takes beside ids
+# Control characters would break a line of a table, and marks that turn the reading direction would forge one.
+INVISIBLE_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+class Annotations(Record):
+    """`name` is given to runs alone; empty where the run goes by the name of its record. `shared`: everybody who
+    signs in sees what has an owner."""
+
+    name: str = ""
+    tags: list[str] = Field(default_factory=list)
+    note: str = ""
+    pinned: bool = False
+    shared: bool = False
+
+
+class Aliases(Record):
+    """Artifact ids by alias."""
+
+    aliases: dict[str, str] = Field(default_factory=dict)
+
+
+def read_annotations(folder: Path) -> Annotations:
+    """The annotations of an entry, empty where it has none. Raises UnreadableRecord, StorageFailed."""
+    path = folder / ANNOTATIONS_FILE
+    with storage.translate_disk_errors():
+        exists = path.exists()
+    return Annotations.read(path) if exists else Annotations()
+
+
+def read_annotations_or_empty(folder: Path) -> Annotations:
+    """As `read_annotations`; broken ones are empty, so that they hide no artifact. Raises StorageFailed."""
+    try:
+        return read_annotations(folder)
+    except UnreadableRecord:
+        return Annotations()
+
+
+def write_annotations(folder: Path, changes: dict[str, Any]) -> Annotations:
+    """Change some annotations of an entry. Raises InputError for what does not fit, UnreadableRecord, OSError."""
+    cleaned = {key: CLEANERS[key](value) for key, value in changes.items()}
+    annotations = read_annotations(folder).model_copy(update=cleaned)
+    storage.write_text_atomically(folder / ANNOTATIONS_FILE, annotations.to_json_text())
+    return annotations
+
+
+def clean_name(text: str) -> str:
+    """A name in one line. Raises InputError."""
+    return _require_max_length("name", _normalize_line(text), MAX_NAME_LENGTH)
+
+
+def clean_tags(tags: Iterable[str]) -> list[str]:
+    """Tags in small letters, each once, in order. Raises InputError."""
+    lines = (_normalize_line(text).lower() for text in tags)
+    cleaned = sorted({_require_max_length("tag", line, MAX_TAG_LENGTH) for line in lines if line})
+    if len(cleaned) > MAX_TAGS:
+        raise InputError(f"An entry takes {MAX_TAGS} tags.", received=f"{len(cleaned)} tags", cure="Leave some out.")
+    return cleaned
+
+
+def clean_note(text: str) -> str:
+    """A note with its line breaks. Raises InputError."""
+    lines = unicodedata.normalize("NFC", _replace_surrogates(text)).replace("\r\n", "\n").replace("\r", "\n")
+    return _require_max_length("note", INVISIBLE_CHARACTERS.sub("", lines).strip(), MAX_NOTE_LENGTH)
+
+
+def _normalize_line(text: str) -> str:
+    """Text without line breaks and invisible characters, with single blanks."""
+    line = unicodedata.normalize("NFC", re.sub(r"\s", " ", _replace_surrogates(text)))
+    return " ".join(INVISIBLE_CHARACTERS.sub("", line).split())
+
+
+def _replace_surrogates(text: str) -> str:
+    """What a disk can store: half of a surrogate pair has no UTF-8."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _require_max_length(field: str, text: str, limit: int) -> str:
+    if len(text) > limit:
+        raise InputError(
+            f"A {field} has at most {limit:,} characters.", received=f"{len(text):,} characters", cure="Shorten it."
+        )
+    return text
+
+
+CLEANERS: dict[str, Any] = {"name": clean_name, "tags": clean_tags, "note": clean_note, "pinned": bool, "shared": bool}
+
+
+def read_aliases(home: Path) -> dict[str, str]:
+    """Artifact ids by alias. Raises UnreadableRecord."""
+    path = home / ALIASES_FILE
+    return Aliases.read(path).aliases if path.exists() else {}
+
+
+def write_aliases(home: Path, aliases: dict[str, str]) -> None:
+    """Raises OSError."""
+    storage.write_text_atomically(home / ALIASES_FILE, Aliases(aliases=dict(sorted(aliases.items()))).to_json_text())
+
+
+def validate_alias(text: str) -> None:
+    """Raises InputError."""
+    if not ALIAS_PATTERN.fullmatch(text) or ID_PATTERN.fullmatch(text) or text in RESERVED_ALIASES:
+        raise InputError(
+            "An alias begins with a letter and has letters, digits, '_', '-' and '.', 64 at most.",
+            received=text[:80],
+            cure="For example champion, or tips-best.",
+        )

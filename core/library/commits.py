@@ -1,0 +1,98 @@
+"""What changes a library: runs and artifacts are committed, annotated, removed and restored.
+
+What is committed is stored whole or not at all: staged on the library's own disk, hashed, flushed, renamed.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from core.evidence import Evidence
+from core.library import integrity, staging, storage
+from core.library.reads import ReadMixin
+from core.library.records import Artifact, Run, new_id
+from core.library.storage import translate_disk_errors
+
+
+class CommitMixin(ReadMixin):
+    """Stores runs, artifacts, and which formats refused a run."""
+
+    @translate_disk_errors()
+    def commit_run(self, staged: Path, facts: dict[str, Any]) -> Run:
+        """Store a staged run (history.csv, snapshot/, reference.npz). Raises StorageFailed.
+
+        Args:
+            staged: A folder of `staging`.
+            facts: Fields of `Run`.
+        """
+        run = self._finalize_run(staged, facts)
+        self._commit({run.id: staged})
+        return run
+
+    @translate_disk_errors()
+    def commit_artifact(self, staged: Path, run_id: str, evidence: Evidence, **facts: Any) -> Artifact:
+        """Store a staged copy (its files in `files/`) with its evidence. Raises UnknownName, StorageFailed.
+
+        Args:
+            staged: A folder of `staging`.
+            facts: Fields of `Artifact`.
+        """
+        if self.access.viewer_id is not None:
+            self.folder(run_id, "r")
+        artifact = self._finalize_artifact(staged, run_id, evidence, facts)
+        self._commit({artifact.id: staged})
+        return artifact
+
+    @translate_disk_errors()
+    def commit_run_and_artifact(
+        self, staged_run: Path, facts: dict[str, Any], staged_artifact: Path, evidence: Evidence, **artifact_facts: Any
+    ) -> tuple[Run, Artifact]:
+        """Store a run that is nothing without its copy: both, or neither. Raises StorageFailed.
+
+        Both are staged side by side in one folder of `staging`; else as `commit_run` and `commit_artifact`.
+        """
+        run = self._finalize_run(staged_run, facts)
+        artifact = self._finalize_artifact(staged_artifact, run.id, evidence, artifact_facts)
+        self._commit({run.id: staged_run, artifact.id: staged_artifact})
+        return run, artifact
+
+    def _finalize_run(self, staged: Path, facts: dict[str, Any]) -> Run:
+        run = Run(id=new_id("r"), files=integrity.hash_and_flush(staged), owner=self.access.viewer_id, **facts)
+        _write_records(staged, {"run.json": run.to_json_text()})
+        return run
+
+    def _finalize_artifact(self, staged: Path, run_id: str, evidence: Evidence, facts: dict[str, Any]) -> Artifact:
+        fields = {"id": new_id("a"), "run": run_id, "files": integrity.hash_and_flush(staged / "files")} | facts
+        artifact = Artifact(**fields | {"owner": self.access.viewer_id})
+        evidence = evidence.model_copy(update={"trust": artifact.trust})
+        _write_records(staged, {"artifact.json": artifact.to_json_text(), "evidence.json": evidence.to_json_text()})
+        return artifact
+
+    def _commit(self, staged: dict[str, Path]) -> None:
+        if len(staged) > 1:
+            staging.commit_atomically(self.home, staged)
+        else:
+            for id_, folder in staged.items():
+                storage.rename_durably(folder, storage.entry_folder(self.home, id_))
+        self._catalog_sync.log_changes(*staged)
+
+    def record_refusals(self, run_id: str, refused: Mapping[str, Any], accepted: Iterable[str]) -> None:
+        """Store the formats that refused a run (as `Refusal`s), and drop those of formats that accepted it since.
+
+        Another person's run stays as it is. Raises UnknownName, StorageFailed.
+        """
+        folder = self.folder(run_id, "r")
+        if not self.access.can_change(folder):
+            return
+        accepted = set(accepted)
+        earlier = {key: row for key, row in self.refusals(run_id).items() if key not in accepted}
+        with translate_disk_errors():
+            storage.write_text_atomically(folder / "refused.json", json.dumps({**earlier, **refused}, indent=2))
+
+
+def _write_records(staged: Path, texts: dict[str, str]) -> None:
+    """Write records by file name beside the staged files, and flush all of it."""
+    for name, text in texts.items():
+        storage.write_text_atomically(staged / name, text)
+    storage.fsync_path(staged)

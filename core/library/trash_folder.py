@@ -1,0 +1,161 @@
+"""The trash: what was removed, when, and what has lain there long enough to be emptied; and the disk usage."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from core.errors import RoundtripError, UnknownName, UnreadableRecord
+from core.library import staging, storage
+from core.library.annotation_records import read_annotations_or_empty
+from core.library.records import ID_PATTERN, Artifact, Entry, Run, unknown_id_error, validate_id
+from core.record import Record, now
+
+REMOVAL_FILE = "removed.json"
+
+
+class RemovalRecord(Record):
+    """Stored beside the record of an entry in the trash; `created` is the time of its removal."""
+
+
+class TrashedEntry(NamedTuple):
+    """An entry in the trash, and the time of its removal."""
+
+    entry: Entry
+    removed_at: str
+
+    @property
+    def pinned(self) -> bool:
+        return self.entry.pinned
+
+    @property
+    def days_in_trash(self) -> float:
+        return (datetime.now(UTC) - datetime.fromisoformat(self.removed_at)) / timedelta(days=1)
+
+
+class Trash:
+    """The trash of one library."""
+
+    def __init__(self, home: Path):
+        self._home = home
+        self._folder = home / "trash"
+
+    def ids(self) -> list[str]:
+        """The ids of what can be restored, what was removed last first."""
+        times = {}
+        with os.scandir(self._folder) as folders:
+            for folder in folders:
+                with contextlib.suppress(FileNotFoundError):  # restored or emptied by another process just now
+                    times[folder.name] = folder.stat(follow_symlinks=False).st_mtime_ns
+        return sorted(times, key=lambda id_: (-times[id_], id_))
+
+    def put(self, folder: Path) -> None:
+        """Move an entry here, and note when. Raises OSError."""
+        storage.rename_durably(folder, self._folder / folder.name)
+        with contextlib.suppress(OSError):  # a full disk is what a trash is emptied for: it counts from when it is seen
+            self._write_removal_record(folder.name)
+
+    def restore(self, id_: str, target: Path) -> None:
+        """Raises OSError."""
+        (self._folder / id_ / REMOVAL_FILE).unlink(missing_ok=True)
+        storage.rename_durably(self._folder / id_, target)
+
+    def ids_with_run(self, id_: str) -> list[str]:
+        """Return the ids to restore together: an artifact, and its run if that is in the trash. Raises UnknownName."""
+        if not (self._folder / validate_id(id_)).is_dir():
+            raise unknown_id_error(id_)
+        with contextlib.suppress(UnreadableRecord, UnknownName):  # an unreadable record is restored as it went
+            if id_.startswith("a"):
+                run = validate_id(Artifact.read(self._folder / id_ / "artifact.json").run, "r")
+                return [run, id_] if (self._folder / run).is_dir() else [id_]
+        return [id_]
+
+    def read_entry(self, id_: str) -> TrashedEntry:
+        """Return an entry of the trash; without a removal record, it counts as removed now."""
+        entry = _read_entry(self._folder / id_)
+        try:
+            return TrashedEntry(entry, RemovalRecord.read(self._folder / id_ / REMOVAL_FILE).created)
+        except RoundtripError:
+            with contextlib.suppress(OSError):  # read-only: the next one who can will note it
+                self._write_removal_record(id_)
+            return TrashedEntry(entry, now())
+
+    def empty(self, days: float, is_allowed: Callable[[str], bool] = lambda id_: True) -> list[str]:
+        """Delete for good what was removed at least that many days ago, is not pinned, and `is_allowed` to go.
+
+        Returns the ids. Raises StorageFailed.
+        """
+        deleted = []
+        for id_ in self.ids():
+            if not ID_PATTERN.fullmatch(id_) or not is_allowed(id_):
+                continue
+            trashed = self.read_entry(id_)
+            if not trashed.pinned and trashed.days_in_trash >= days and self._delete(id_):
+                deleted.append(id_)
+        return deleted
+
+    def _delete(self, id_: str) -> bool:
+        """Out of the trash first, so that what was half deleted cannot be restored."""
+        with storage.translate_disk_errors(), staging.staging_folder(self._home) as staged:
+            try:
+                os.rename(self._folder / id_, staged / id_)
+            except FileNotFoundError:  # another process was faster
+                return False
+        return True
+
+    def _write_removal_record(self, id_: str) -> None:
+        storage.write_text_atomically(self._folder / id_ / REMOVAL_FILE, RemovalRecord().to_json_text())
+
+
+def _read_entry(folder: Path) -> Entry:
+    annotations = read_annotations_or_empty(folder)
+    entry = Entry(folder.name, pinned=annotations.pinned, tags=tuple(annotations.tags))
+    try:
+        if entry.id.startswith("r"):
+            run = Run.read(folder / "run.json")
+            size = sum(file.bytes for file in run.files)
+            name = annotations.name or run.name
+            return entry._replace(run_name=name, demo=run.demo, created=run.created, bytes=size)
+        artifact = Artifact.read(folder / "artifact.json")
+    except RoundtripError as error:
+        return entry._replace(problem=str(error))
+    facts = {name: getattr(artifact, name) for name in ("run", "format", "created", "bytes", "trust")}
+    return entry._replace(**facts)
+
+
+class DiskUsage(NamedTuple):
+    """Bytes of runs and artifacts, of the trash, of jobs with their results, of input sets, of the rest (the catalog,
+    the server's log); `free` is what the disk has left."""
+
+    runs: int
+    artifacts: int
+    trash: int
+    jobs: int
+    inputs: int
+    rest: int
+    free: int
+
+    @property
+    def total(self) -> int:
+        return sum(self[:-1])
+
+
+def measure_disk_usage(home: Path) -> DiskUsage:
+    """Look at every file below the home of a library."""
+    parts = {name: size_on_disk(home / name) for name in ("runs", "artifacts", "trash", "jobs", "inputs")}
+    rest = sum(size_on_disk(path) for path in home.iterdir() if path.name not in parts)
+    return DiskUsage(**parts, rest=rest, free=shutil.disk_usage(home).free)
+
+
+def size_on_disk(path: Path | os.DirEntry[str]) -> int:
+    """Bytes of a file, or of all files below a folder; links are not followed, and what goes meanwhile is nothing."""
+    try:
+        if path.is_dir() and not path.is_symlink():
+            with os.scandir(path) as entries:
+                return sum(size_on_disk(entry) for entry in entries)
+        return path.stat(follow_symlinks=False).st_size
+    except OSError:
+        return 0

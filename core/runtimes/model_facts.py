@@ -1,0 +1,37 @@
+"""What a run records of a live model."""
+
+from typing import Any
+
+from core.runtimes.base import Model, NamedArrays
+from core.runtimes.live import live_predictor
+from core.runtimes.model_kinds import model_kind
+from core.runtimes.reference import count_nonfinite, fingerprint_arrays
+from core.runtimes.traits import collect_traits
+
+
+def describe_model(model: Model) -> dict[str, Any]:
+    """What a `Run` records of a live model, under the names of its fields."""
+    predictor = live_predictor(model)
+    weights, optimizer = (read() if read else [] for read in (predictor.weights, predictor.optimizer_state))
+    return {
+        "kind": model_kind(model),
+        "parameters": int(sum(array.size for _, array in weights)),
+        "summary": summarize_model(model, weights),
+        "inputs": [spec.to_json() for spec in predictor.inputs],
+        "weight_bytes": sum(array.nbytes for _, array in weights),
+        "not_finite": count_nonfinite(weights),
+        "weights": fingerprint_arrays(weights),
+        "optimizer": fingerprint_arrays(optimizer),
+        "traits": collect_traits(model),
+    }
+
+
+def summarize_model(model: Model, weights: NamedArrays) -> str:
+    """`model.summary()` for Keras; for a tf.Module, its variables as a table of the same kind."""
+    if model_kind(model) == "keras":
+        lines: list[str] = []
+        model.summary(print_fn=lambda line, **_: lines.append(line), line_length=80)
+        return "\n".join(lines)
+    rows = [f"{name:<40}{array.shape!s:<20}{array.size:>12,}" for name, array in weights]
+    heading = [f"tf.Module: {model.name}", f"{'Variable':<40}{'Shape':<20}{'Values':>12}"]
+    return "\n".join([*heading, *rows, f"{sum(array.size for _, array in weights):>72,}"])

@@ -1,0 +1,67 @@
+"""Predictors over a tf.Module, and over a signature of a SavedModel."""
+
+from collections.abc import Callable
+from typing import Any
+
+from core.arrays import Arrays
+from core.errors import CannotSave
+from core.runtimes.adapters import adapt_batch_size
+from core.runtimes.base import Model, NamedArrays, Predictor
+from core.runtimes.outputs import name_outputs
+from core.runtimes.specs import Shape, Spec, shape_of, to_numpy_dtype
+from core.runtimes.variables import with_variables
+
+
+def module_predictor(module: Model) -> Predictor:
+    """The predictor over a live tf.Module, through its one `tf.function` with an input signature."""
+    return with_variables(signature_predictor(serving_function(module), module))
+
+
+def serving_function(module: Model) -> Any:
+    """The concrete function through which a tf.Module predicts: `__call__` first, else its only other candidate.
+
+    Raises CannotSave when there is none, or more than one.
+    """
+    candidates = {name: getattr(module, name) for name in _find_tf_functions(module)}
+    chosen = candidates.get("__call__") or (next(iter(candidates.values())) if len(candidates) == 1 else None)
+    if chosen is None:
+        raise CannotSave(
+            "This tf.Module has no single tf.function with an input signature to answer through.",
+            received=", ".join(candidates) or "no tf.function with an input_signature",
+            cure="Decorate its __call__ with @tf.function(input_signature=[tf.TensorSpec(...)]).",
+        )
+    return chosen.get_concrete_function()
+
+
+def _find_tf_functions(module: Model) -> list[str]:
+    """Names of the methods that are `tf.function`s with an input signature, without calling any property."""
+    kind = type(module)
+    return [name for name in dir(kind) if getattr(getattr(kind, name, None), "input_signature", None) is not None]
+
+
+def signature_predictor(function: Any, root: Any, weights: Callable[[], NamedArrays] | None = None) -> Predictor:
+    """The predictor over a concrete function; `root` is the object that owns its variables.
+
+    Where the function fixes the number of rows, or takes values without an axis for them, see `adapt_batch_size`.
+    """
+    import tensorflow as tf
+
+    # A SavedModel gives its inputs in another order in every process.
+    positional, keywords = function.structured_input_signature
+    named = [*sorted(keywords.items()), *((spec.name, spec) for spec in positional)]
+    specs = tuple(Spec(name, to_numpy_dtype(spec.dtype.name), shape_of(spec)) for name, spec in named)
+
+    def predict(inputs: Arrays) -> Arrays:
+        tensors = {name: tf.constant(array) for name, array in inputs.items()}
+        by_name = {name: tensors[name] for name in keywords}
+        return name_outputs(function(*(tensors[spec.name] for spec in positional), **by_name), None)
+
+    adapter = adapt_batch_size(specs, _output_shapes(function), predict)
+    return Predictor(root, adapter.specs, adapter.predict, weights=weights, remark=adapter.remark)
+
+
+def _output_shapes(function: Any) -> dict[str, Shape]:
+    """The shapes of the outputs of a concrete function that returns a dictionary; empty for any other."""
+    outputs = function.structured_outputs
+    named = outputs if isinstance(outputs, dict) else {}
+    return {name: shape_of(tensor) for name, tensor in named.items() if hasattr(tensor, "shape")}

@@ -1,0 +1,49 @@
+"""The variables of a live model and of its optimizer."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from core.runtimes.base import Model, NamedArrays, Predictor
+from core.runtimes.model_kinds import model_kind
+
+
+def with_variables(predictor: Predictor) -> Predictor:
+    return replace(
+        predictor,
+        weights=lambda: _read_variables(weight_variables(predictor.model)),
+        optimizer_state=lambda: _read_variables(optimizer_variables(predictor.model)),
+    )
+
+
+def weight_variables(model: Model) -> list[Any]:
+    """Every variable that the predictions may depend on, in the model's own order; the optimizer's are left out."""
+    if model_kind(model) == "keras":
+        return list(model.weights)
+    state = {id(variable) for variable in optimizer_variables(model)}
+    return [variable for variable in model.variables if id(variable) not in state]
+
+
+def optimizer_variables(model: Model) -> list[Any]:
+    """The optimizer's variables (step, learning rate, moments), empty when the model carries no optimizer."""
+    optimizer = getattr(model, "optimizer", None)
+    return list(getattr(optimizer, "variables", ()) or ())
+
+
+def variables_by_path(variables: Iterable[Any], prefix: str = "") -> dict[str, Any]:
+    """Variables by path without the prefix; where several have one path, the later ones are numbered in their order."""
+    by_path: dict[str, Any] = {}
+    for variable in variables:
+        path = base = getattr(variable, "path", variable.name).removesuffix(":0").removeprefix(prefix)
+        count = 1
+        while path in by_path:
+            count += 1
+            path = f"{base}_{count}"
+        by_path[path] = variable
+    return by_path
+
+
+def _read_variables(variables: list[Any]) -> NamedArrays:
+    return [(getattr(variable, "path", variable.name), np.asarray(variable)) for variable in variables]
