@@ -1,13 +1,19 @@
 """Arrays by name, in dtypes that every part of Roundtrip can send, store and compare."""
 
+import hashlib
+import io
+import math
+import zipfile
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import is_dataclass
+from typing import Any, TypedDict
 
 import numpy as np
 
 Arrays = dict[str, np.ndarray]
 TEXT_KINDS = frozenset("SUOT")
 NUMERIC_KINDS = frozenset("biuf")  # kinds of dtype that have a minimum and a mean
+NamedArrays = list[tuple[str, np.ndarray]]
 
 
 def select_rows(arrays: Mapping[str, np.ndarray], rows: slice | list[int] | np.ndarray) -> Arrays:
@@ -41,3 +47,72 @@ def to_plain_array(array: Any) -> np.ndarray:
     if array.dtype.kind in "OT":
         return array.astype("U")
     return array.astype("float32") if array.dtype.name == "bfloat16" else array
+
+
+def dot_product(left: np.ndarray, right: np.ndarray) -> float:
+    """The sum of products of two rows of numbers, in this thread.
+
+    NumPy's own goes to a BLAS library, whose threads wait for one another: on a busy machine a block took 80 ms.
+    """
+    return float(np.einsum("i,i->", left, right))
+
+
+def to_ordered_integers(floats: np.ndarray) -> np.ndarray:
+    """Floats as signed integers in the same order, one apart where they are neighbours; both zeros are 0."""
+    bits = floats.view(f"i{floats.itemsize}")
+    if bits.min(initial=0) >= 0:
+        return bits
+    sign = bits >> (floats.itemsize * 8 - 1)
+    return np.asarray(((bits & np.iinfo(bits.dtype).max) ^ sign) - sign)
+
+
+def to_jsonable(value: Any) -> Any:
+    """Plain JSON of numbers, arrays and what holds them; what is not finite becomes "nan", "inf" or "-inf"."""
+    if isinstance(value, int | str) or value is None:
+        return value
+    if isinstance(value, float) and not isinstance(value, np.generic):
+        return value if math.isfinite(value) else str(value)
+    if is_dataclass(value):
+        return to_jsonable(vars(value))
+    if isinstance(value, dict):
+        return {str(name): to_jsonable(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_jsonable(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return to_jsonable(value.tolist())
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
+
+
+class Fingerprint(TypedDict):
+    """An array in records; `sha256` is of its bytes in C order."""
+
+    name: str
+    dtype: str
+    shape: list[int]
+    sha256: str
+
+
+def fingerprint_arrays(named: NamedArrays) -> list[Fingerprint]:
+    """Name, dtype, shape and SHA-256 of each array, in order."""
+    return [
+        Fingerprint(name=name, dtype=str(array.dtype), shape=list(array.shape), sha256=hash_array(array))
+        for name, array in named
+    ]
+
+
+def hash_array(array: np.ndarray) -> str:
+    """The SHA-256 of an array's bytes, in C order."""
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def encode_npz(arrays: dict[str, Any]) -> bytes:
+    """Encode arrays as an .npz, the same bytes for the same arrays; any text may be a name."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(member, array, allow_pickle=False)
+            info = zipfile.ZipInfo(f"{name}.npy")  # dated 1980, always
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, member.getvalue())
+    return buffer.getvalue()

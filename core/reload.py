@@ -18,7 +18,7 @@ from core.worker.child_handle import invalid_reply_error
 from core.worker.model_loading import demo_of_source, source_without_code
 from core.worker.tasks.save_reload import reload_and_predict
 
-KILL_SIGNAL = "SIGKILL"  # how `core.sandbox.limits.describe_exit` says that a process was ended from outside
+KILL_SIGNAL = "SIGKILL"  # how `core.worker.child_handle.describe_exit` says that a process was ended from outside
 REPORTED_FACTS = ("load_seconds", "first_seconds", "moved_by_answering", "inputs", "input_pairs")
 
 

@@ -11,9 +11,13 @@ from typing import TypedDict
 
 import psutil
 
+from core.worker.tasks.benchmark import STATUS
+
 START_TIME_TOLERANCE = 1.0  # seconds by which two readings of one process's start may differ
 CPUINFO = Path("/proc/cpuinfo")
 LOWERED_PRIORITY = 10  # steps of priority that a long computation stands behind whoever waits for a page
+CLEAR = Path("/proc/self/clear_refs")
+RESET_PEAK = "5"  # the command by which the kernel counts the peak anew
 
 
 class Machine(TypedDict):
@@ -81,3 +85,21 @@ def lower_priority() -> None:
         with suppress(PermissionError):
             # The group is this child alone; so its other threads follow it.
             os.setpriority(os.PRIO_PGRP, 0, LOWERED_PRIORITY)
+
+
+def reset_peak_memory() -> int | None:
+    """Have the system count this process's peak resident memory anew; returns the present value in bytes.
+
+    None where the system offers no such count: only Linux does.
+    """
+    try:
+        CLEAR.write_text(RESET_PEAK)
+        return read_process_status("VmRSS")
+    except (OSError, LookupError):
+        return None
+
+
+def read_process_status(field: str) -> int:
+    """A size in this process's status, in bytes. Raises LookupError where there is no such line."""
+    values = dict(line.split(":", 1) for line in STATUS.read_text().splitlines() if ":" in line)
+    return int(values[field].split()[0]) * 1024

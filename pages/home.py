@@ -4,9 +4,9 @@ import streamlit as st
 
 from core.formats import get_format
 from core.library import Query
-from core.text.labels import format_duration, format_size
+from core.text.numbers import format_duration, format_size
 from ui.components import escape_markdown
-from ui.home import draw_overview
+from ui.home import draw_home_picture
 from ui.navigation import go
 from ui.session import current_jobs
 
@@ -40,7 +40,7 @@ left, right = st.columns([3, 2], gap="large", vertical_alignment="top")
 
 with left, st.container(border=True):
     st.image(
-        draw_overview([get_format(key) for key in OVERVIEW_FORMATS], is_dark=st.context.theme.type == "dark"),
+        draw_home_picture([get_format(key) for key in OVERVIEW_FORMATS], is_dark=st.context.theme.type == "dark"),
         width="stretch",
         alt="A trained model is architecture, weights and optimizer state; each format keeps all of them or some.",
     )

@@ -8,25 +8,26 @@ from typing import Any
 import streamlit as st
 
 from core.compare import Verdict
-from core.errors import InputError, error_from_json
+from core.errors import InputError
 from core.evidence import ReloadOutcome
 from core.exports.tf_serving import is_servable, normalize_serving_name, parse_serving_version
-from core.formats import all_formats
+from core.formats import all_formats, get_format
 from core.formats.base import Format
-from core.library import Artifact
+from core.library import Artifact, Entry
 from core.library.lineage import Lineage, LineageStep, trace_lineage
-from core.text.labels import format_duration, format_size, format_timestamp
-from ui.components import demo_label, escape_markdown, show_error, verdict_badge
-from ui.navigation import go
-from ui.routes import download_url, kit_url, serving_url
+from core.text.labels import format_timestamp
+from core.text.numbers import format_duration, format_size
+from ui.components import demo_label, escape_markdown, show_error, trust_badge, verdict_badge
+from ui.import_model import show_not_run
+from ui.library.annotations import edit_annotations
+from ui.library.table import INSPECT_PAGE
+from ui.navigation import PAGES, go
+from ui.routes import kit_url, serving_url
 from ui.session import current_jobs
 from ui.sign_in import show_sharing
 from ui.size_breakdown import show_size_breakdown
 
 MAX_OPEN_STEPS = 3  # copies made from an artifact that are listed outside of an expander
-RUN_NOW_HELP = (
-    "Where the sandbox works by now, it is looked into, loaded and asked. It keeps its tags, note and aliases."
-)
 KIT_HELP = (
     "A zip with this copy, a few lines of Python that load it, the packages that they need, inputs with the answers "
     "that must come, and verify.py, which says PASS or how far off. It runs anywhere, without Roundtrip."
@@ -62,18 +63,6 @@ def show_artifact_evidence(artifact_id: str, format_: Format) -> None:
     show_exports(artifact, format_)
     show_size_breakdown(artifact_id)
     _show_format_code(artifact, format_)
-
-
-def show_not_run(artifact_id: str, error_json: dict[str, str] | None) -> None:
-    """Show why a file is only stored, with buttons to run it, if that works by now, and to download it."""
-    error = error_from_json(error_json or {})
-    text = escape_markdown(f"{error.sentence} It was checked and kept, and you can download it.")
-    st.warning(text, icon=":material/pause_circle:")
-    st.caption(escape_markdown(error.cure))
-    with st.container(horizontal=True):
-        if st.button("Run it now", icon=":material/play_arrow:", key=f"run-{artifact_id}", help=RUN_NOW_HELP):
-            go("bring-in", job=current_jobs().reimport_model(artifact_id).id)
-        st.link_button("Download", download_url([artifact_id]), icon=":material/download:")
 
 
 def _show_reload_outcome(title: str, outcome: ReloadOutcome) -> None:
@@ -188,3 +177,35 @@ def _step_text(relation: str, step: LineageStep) -> str:
     labels = {format_.key: format_.label for format_ in all_formats()}
     label = labels.get(step.format or "", step.format or "an artifact")
     return f"{relation} {escape_markdown(label)} ({escape_markdown(step.artifact)}){state}"
+
+
+def show_artifact_detail(entry: Entry) -> None:
+    """Show one artifact: its annotations, its lineage, its evidence, its files, and its code."""
+    if entry.problem:
+        st.warning(escape_markdown(entry.problem), icon=":material/broken_image:")
+        return
+    format_ = get_format(entry.format or "")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(f"{format_.label} · {format_size(entry.bytes)}", width="content")
+        _show_badges(entry)
+        if INSPECT_PAGE in PAGES and st.button("Look inside", icon=":material/search:"):
+            go(INSPECT_PAGE, artifact=entry.id)
+        if st.button("Verify", icon=":material/fact_check:", help="Hold its files against their hashes, byte by byte."):
+            go("health", job=current_jobs().verify([entry.id]).id)
+    st.caption(f"{escape_markdown(entry.run_name or '')} · {entry.id}")
+    left, right = st.columns(2, gap="large")
+    with left:
+        edit_annotations(entry)
+    with right:
+        show_lineage(entry.id)
+    show_artifact_evidence(entry.id, format_)
+
+
+def _show_badges(entry: Entry) -> None:
+    verdict_badge(str(entry.verdict))
+    trust_badge(entry.trust or "ours")
+    if entry.pinned:
+        st.badge("pinned", icon=":material/keep:", color="blue", help="It cannot be removed until it is unpinned.")
+    help_ = "An alias that points to it."
+    for alias in entry.aliases:
+        st.badge(escape_markdown(alias), icon=":material/arrow_forward:", color="violet", help=help_)

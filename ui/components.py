@@ -9,7 +9,8 @@ from core.compare import Verdict
 from core.demos import get_demo
 from core.errors import RoundtripError, UnknownName, error_from_json, is_transient
 from core.library import Run
-from core.text.labels import format_score, format_timestamp, mark_imported, verdict_label, verdict_meaning
+from core.text.labels import format_timestamp, mark_imported, verdict_label, verdict_meaning
+from core.text.numbers import format_score
 from ui.navigation import go
 
 # Icon and colour of each verdict's badge.

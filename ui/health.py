@@ -11,7 +11,8 @@ from core.formats import get_format
 from core.health import HealthCheck, VerificationReport, read_last_report, run_diagnostics
 from core.library import Library
 from core.library.job_store import Job
-from core.text.labels import format_duration, format_size, format_timestamp, pluralize
+from core.text.labels import format_timestamp, pluralize
+from core.text.numbers import format_duration, format_size
 from core.worker import SandboxCheck
 from ui.components import escape_markdown, show_empty_state
 from ui.job_progress import follow_job

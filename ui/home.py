@@ -9,7 +9,7 @@ PART_LABELS = {"architecture": "Architecture", "weights": "Weights", "optimizer 
 ROW, TOP, LEFT, COLUMN_WIDTH, GAP = 44, 138, 136, 122, 12
 
 
-def draw_overview(formats: Iterable[Format], is_dark: bool) -> str:
+def draw_home_picture(formats: Iterable[Format], is_dark: bool) -> str:
     """Return the picture as SVG: the three parts of a model, and a row with the parts that each format keeps."""
     formats = list(formats)
     ink, faint = ("#ECEAF6", "#6B6785") if is_dark else ("#1E1B2E", "#B9B6CC")
@@ -21,7 +21,7 @@ def draw_overview(formats: Iterable[Format], is_dark: bool) -> str:
         shapes.append(_svg_text(x + COLUMN_WIDTH / 2, 62, PART_LABELS[part], "#FFFFFF", 18, 600, "middle"))
         if column:
             shapes.append(_svg_text(x - GAP / 2, 63, "+", ink, 19, 700, "middle"))
-    shapes += [_format_row(format_, TOP + index * ROW, ink, faint) for index, format_ in enumerate(formats)]
+    shapes += [_home_picture_row(format_, TOP + index * ROW, ink, faint) for index, format_ in enumerate(formats)]
     width = LEFT + 3 * (COLUMN_WIDTH + GAP)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
@@ -29,7 +29,7 @@ def draw_overview(formats: Iterable[Format], is_dark: bool) -> str:
     )
 
 
-def _format_row(format_: Format, y: float, ink: str, faint: str) -> str:
+def _home_picture_row(format_: Format, y: float, ink: str, faint: str) -> str:
     # The file's ending, in brackets in the label, is a shorter name than the label.
     name = format_.label.partition("(")[2].rstrip(")") or format_.label
     shapes = [_svg_text(12, y + 23, name, ink, 17, 400)]

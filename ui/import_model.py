@@ -9,15 +9,15 @@ from core.compare import Verdict
 from core.demos.base import Demo
 from core.errors import RoundtripError, error_from_json
 from core.formats import get_format
-from core.inputs.fitting import describe_shape
 from core.jobs import Jobs
 from core.jobs.uploads import store_upload
 from core.library.job_store import Job
 from core.runtimes.adapters import choose_signature
-from core.text.labels import format_size
-from ui.artifact_detail import show_not_run
+from core.text.labels import describe_shape
+from core.text.numbers import format_size
 from ui.components import escape_markdown, show_error, trust_badge, verdict_badge
 from ui.navigation import go
+from ui.routes import download_url
 from ui.session import current_jobs
 
 ACCEPTED_FILES = (
@@ -31,6 +31,9 @@ VALIDATION_CAPTION = (
 IMPORT_BUTTON = "bring-this-in"  # the key of the button
 FILES_HELP = "Weights and their architecture, or OpenVINO's two files, are chosen together."
 RULE_HELP = "The name of the check that it did not pass. It stays the same, for scripts and for questions."
+RUN_NOW_HELP = (
+    "Where the sandbox works by now, it is looked into, loaded and asked. It keeps its tags, note and aliases."
+)
 
 
 def show_accepted_files(jobs: Jobs) -> None:
@@ -203,3 +206,15 @@ def _offer_other_signatures(jobs: Jobs, result: dict[str, Any]) -> None:
     if is_pressed:
         label = f"{result['name']} · {signature}"
         go("bring-in", job=jobs.reimport_model(result["artifact"], signature=signature, label=label).id)
+
+
+def show_not_run(artifact_id: str, error_json: dict[str, str] | None) -> None:
+    """Show why a file is only stored, with buttons to run it, if that works by now, and to download it."""
+    error = error_from_json(error_json or {})
+    text = escape_markdown(f"{error.sentence} It was checked and kept, and you can download it.")
+    st.warning(text, icon=":material/pause_circle:")
+    st.caption(escape_markdown(error.cure))
+    with st.container(horizontal=True):
+        if st.button("Run it now", icon=":material/play_arrow:", key=f"run-{artifact_id}", help=RUN_NOW_HELP):
+            go("bring-in", job=current_jobs().reimport_model(artifact_id).id)
+        st.link_button("Download", download_url([artifact_id]), icon=":material/download:")

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.errors import InputError
 from core.library.job_store import Job
-from core.text.labels import format_duration
+from core.text.numbers import format_duration
 from ui.components import escape_markdown, show_error
 from ui.session import current_jobs
 

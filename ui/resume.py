@@ -14,7 +14,8 @@ from core.jobs.resume import LIVE_MODEL, build_batches
 from core.jobs.resume_result import MODEL_PARTS, ResumeResult, ResumeVerdict
 from core.library import Run
 from core.library.job_store import Job
-from core.text.labels import format_duration, format_score, pluralize
+from core.text.labels import pluralize
+from core.text.numbers import format_duration, format_score
 from ui.artifact_picker import ArtifactChoices, choose_artifacts, warn_missing
 from ui.charts import LossCurve, loss_difference_chart, resume_curves
 from ui.components import describe_run, escape_markdown, show_error

@@ -10,7 +10,7 @@ from core.formats import get_format
 from core.formats.base import PARTS, Format, Option
 from core.library import Run
 from core.library.job_store import Job
-from core.text.labels import format_duration, format_size
+from core.text.numbers import format_duration, format_size
 from ui.artifact_detail import show_artifact_evidence
 from ui.components import PART_MEANINGS, escape_markdown, show_error, verdict_badge
 

@@ -8,38 +8,13 @@ import streamlit as st
 
 from core.errors import RoundtripError
 from core.figures.theme import PLOTLY_CONFIG
-from core.size_breakdown.breakdown import GROUPS, SAVED_BY_COMPRESSION, SizeBreakdown, SizePart, break_down_sizes
-from core.text.labels import format_size
+from core.size_breakdown.breakdown import SizeBreakdown, SizePart, break_down_sizes, breakdown_sentence, bytes_by_group
+from core.text.numbers import format_size
 from ui.charts import GROUP_COLOURS, treemap
 from ui.components import escape_markdown, show_error
 from ui.session import current_jobs
 
 MAX_PARTS = 30  # parts of a group that get an area of their own
-SHARE_TEXTS = (
-    (1.0, "Nearly all"),
-    (0.9, "About nine tenths"),
-    (0.8, "About four fifths"),
-    (0.75, "About three quarters"),
-    (2 / 3, "About two thirds"),
-    (0.6, "About three fifths"),
-    (0.5, "About half"),
-    (0.4, "About two fifths"),
-    (1 / 3, "About a third"),
-    (0.25, "About a quarter"),
-    (0.2, "About a fifth"),
-)
-GROUP_MEANINGS = {
-    "weights": "the numbers that were learned",
-    "optimizer state": "what training needs to carry on, and no answer ever reads",
-    "graph": "the operations, so that it runs without the original code",
-    "graph and converted weights": "operations, and weights in another form than they were trained in",
-    "graph and weights": "operations and the learned numbers, which cannot be told apart here",
-    "structure and converted weights": "what holds the numbers together, and weights in another form than trained",
-    "weights and structure": "the learned numbers and what holds them together, which cannot be told apart here",
-    "metadata": "text that describes the model and finds its parts",
-    "structure and padding": "names, tables and gaps that hold the numbers together",
-    "not searched": "too much to be looked through",
-}
 
 
 def show_size_breakdown(artifact_id: str) -> None:
@@ -63,26 +38,6 @@ def show_size_breakdown(artifact_id: str) -> None:
 def _cached_breakdown(artifact_id: str) -> SizeBreakdown:
     """Break down the size of an artifact; cached by its id, because an artifact never changes."""
     return break_down_sizes(current_jobs().library, artifact_id)
-
-
-def bytes_by_group(parts: list[SizePart]) -> dict[str, int]:
-    """Return the bytes of each group that has any, the largest first, without what compression saved."""
-    groups = [group for group in GROUPS if group != SAVED_BY_COMPRESSION]
-    counts = {group: sum(part.bytes for part in parts if part.group == group) for group in groups}
-    return {group: counts[group] for group in sorted(groups, key=lambda group: -counts[group]) if counts[group]}
-
-
-def breakdown_sentence(parts: list[SizePart]) -> str:
-    """Return a sentence on the largest group: its share, its meaning, and what compression saved."""
-    groups = bytes_by_group(parts)
-    total, saved = sum(groups.values()), -sum(part.bytes for part in parts if part.group == SAVED_BY_COMPRESSION)
-    if not total:
-        return "The files are empty."
-    largest, count = next(iter(groups.items()))
-    share = "All" if count == total else min(SHARE_TEXTS, key=lambda entry: abs(entry[0] - count / total))[1]
-    size = format_size(count) if count == total else f"{format_size(count)} of {format_size(total)}"
-    compression = f" Compression then takes {format_size(saved)} off." if saved else ""
-    return f"{share} of the bytes go to {largest}: {size}. That is {GROUP_MEANINGS[largest]}.{compression}"
 
 
 def _group_texts(parts: list[SizePart]) -> list[str]:

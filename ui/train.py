@@ -14,7 +14,8 @@ from core.figures.theme import PLOTLY_CONFIG
 from core.library import Run
 from core.library.job_store import Job
 from core.runtimes.reference import Reference
-from core.text.labels import format_duration, format_score, format_values
+from core.text.labels import format_values
+from core.text.numbers import format_duration, format_score
 from ui.charts import metric_names, training_curves
 from ui.session import load_reference
 from ui.sign_in import show_sharing

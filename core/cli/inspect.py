@@ -7,6 +7,7 @@ import typer
 
 from core.cli.console import (
     AsJson,
+    Id,
     Strings,
     exit_on_failures,
     exit_with,
@@ -20,6 +21,7 @@ from core.compatibility.matrix import build_matrix, to_csv, to_markdown
 from core.errors import FormatError, InputError
 from core.introspection.describe import PartDescription, TensorSummary, describe_part
 from core.introspection.diff import ArtifactDiff, TensorPair, diff_artifacts, format_shape
+from core.size_breakdown.breakdown import break_down_sizes
 from core.text.labels import mark_imported
 
 app = typer.Typer(rich_markup_mode=None)
@@ -160,7 +162,7 @@ def _print_diff(result: ArtifactDiff) -> None:
     counts = f"{len(result.tensors.pairs) - len(differing)} the same to the last bit, {len(differing)} not"
     print_text(f"\nWEIGHTS: {result.problems.get('tensors') or counts}")
     if differing:
-        print_result([_pair_row(pair) for pair in differing], False, PAIR_COLUMNS)
+        print_result([_pair_cells(pair) for pair in differing], False, PAIR_COLUMNS)
     for side, tensors in (("A", result.tensors.only_ours), ("B", result.tensors.only_theirs)):
         for tensor in tensors:
             print_text(f"only in {side}: {tensor.display_name} {format_shape(tensor.shape)} {tensor.dtype}")
@@ -170,7 +172,7 @@ def _value(value: Any) -> str:
     return "–" if value is None else _truncate(value if isinstance(value, str) else json.dumps(value))
 
 
-def _pair_row(pair: TensorPair) -> dict[str, Any]:
+def _pair_cells(pair: TensorPair) -> dict[str, Any]:
     distance = pair.distance
     return {
         "A": _truncate(pair.ours.display_name),
@@ -195,3 +197,17 @@ def matrix(
         print_result([row.to_json() for row in rows], True)
     else:
         print_text(to_csv(rows) if as_csv else to_markdown(rows))
+
+
+@app.command("bytes")
+def bytes_(artifact: Id, as_json: AsJson = False) -> None:
+    """Show where the bytes of an artifact go: weights, optimizer state, graph, padding; they add up to its size."""
+    library = open_library()
+    parts, notes = break_down_sizes(library, artifact)
+    rows = [{"artifact": artifact, **part._asdict()} for part in parts]
+    if as_json:
+        total = library.artifact(artifact).bytes
+        print_result({"artifact": artifact, "bytes": total, "parts": rows, "notes": notes}, True)
+        return
+    print_result(rows, False, ("bytes", "group", "name", "where"))
+    print_text("\n".join(notes))

@@ -23,8 +23,7 @@ from core.library.lineage import Lineage, trace_lineage
 from core.library.records import SORT_ORDERS
 from core.library.trash_folder import measure_disk_usage
 from core.settings import get_settings
-from core.size_breakdown.breakdown import break_down_sizes
-from core.text.labels import format_size
+from core.text.numbers import format_size
 
 app = typer.Typer(rich_markup_mode=None)
 RUN_FIELDS = {"name", "demo", "kind", "parameters", "score", "score_name", "seconds", "created", "trust"}
@@ -115,20 +114,6 @@ def show_(id_: Id, as_json: AsJson = False) -> None:
         return
     for name, value in facts.items():
         print_text(f"{name}: {json.dumps(value, indent=2) if isinstance(value, dict | list) else value}")
-
-
-@app.command("bytes")
-def bytes_(artifact: Id, as_json: AsJson = False) -> None:
-    """Show where the bytes of an artifact go: weights, optimizer state, graph, padding; they add up to its size."""
-    library = open_library()
-    parts, notes = break_down_sizes(library, artifact)
-    rows = [{"artifact": artifact, **part._asdict()} for part in parts]
-    if as_json:
-        total = library.artifact(artifact).bytes
-        print_result({"artifact": artifact, "bytes": total, "parts": rows, "notes": notes}, True)
-        return
-    print_result(rows, False, ("bytes", "group", "name", "where"))
-    print_text("\n".join(notes))
 
 
 @app.command("lineage")

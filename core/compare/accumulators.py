@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from core.arrays import Arrays, as_text, is_text
-from core.compare.chunks import Block, ChunkSource, dot_product, read_aligned
+from core.arrays import Arrays, as_text, dot_product, is_text
+from core.compare.chunks import Block, ChunkSource, read_aligned
 from core.compare.results import ATOL, CHANGED_STD_SHARE, RTOL, WorstValue
 
 PROBABILITY_SUM_TOLERANCE = 1e-3  # how far from 1 the values of a row of probabilities may add up

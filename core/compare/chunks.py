@@ -232,23 +232,6 @@ class Block:
         return tuple(side.argmax(axis=1) for side in self.matrices)
 
 
-def dot_product(left: np.ndarray, right: np.ndarray) -> float:
-    """The sum of products of two rows of numbers, in this thread.
-
-    NumPy's own goes to a BLAS library, whose threads wait for one another: on a busy machine a block took 80 ms.
-    """
-    return float(np.einsum("i,i->", left, right))
-
-
-def to_ordered_integers(floats: np.ndarray) -> np.ndarray:
-    """Floats as signed integers in the same order, one apart where they are neighbours; both zeros are 0."""
-    bits = floats.view(f"i{floats.itemsize}")
-    if bits.min(initial=0) >= 0:
-        return bits
-    sign = bits >> (floats.itemsize * 8 - 1)
-    return np.asarray(((bits & np.iinfo(bits.dtype).max) ^ sign) - sign)
-
-
 def _complex_as_reals(side: np.ndarray) -> np.ndarray:
     if side.dtype.kind != "c":
         return side

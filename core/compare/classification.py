@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.compare.chunks import Block, ChunkSource, read_blocks, to_ordered_integers
+from core.arrays import to_ordered_integers
+from core.compare.chunks import Block, ChunkSource, read_blocks
 from core.errors import InputError
 
 MAX_CONFUSION_CLASSES = 100  # up to which the table of agreement is made

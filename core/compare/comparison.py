@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, NotRequired, Protocol, TypedDict
 
 import numpy as np
 
-from core.arrays import Arrays, is_text
+from core.arrays import Arrays, is_text, to_jsonable
 from core.compare.accumulators import DifferenceAccumulator, OutputDifferences, compare_text
 from core.compare.chunks import Block, ChunkSource, aligned_blocks, first_block, single_chunk, with_float64_fallback
 from core.compare.classification import ClassificationAccumulator
@@ -20,7 +20,7 @@ from core.compare.error_metrics import CosineAndSnr, KlDivergence, RelativeError
 from core.compare.histograms import DifferenceHistogram, PositionHeatmap
 from core.compare.output_matching import OutputMatch, find_targets, match_outputs
 from core.compare.quantiles import complete_quantiles
-from core.compare.results import OutputMetrics, Verdict, decide_verdict, to_jsonable
+from core.compare.results import OutputMetrics, Verdict, decide_verdict
 from core.errors import InputError
 
 Sides = tuple[ChunkSource, ChunkSource]  # the reference and the prediction

@@ -1,12 +1,12 @@
 """What a comparison says: the verdict, every number on one output, and the one way in which numbers become JSON."""
 
-import math
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypedDict
 
 import numpy as np
 
+from core.arrays import to_jsonable
 from core.compare.classification import ClassificationMetrics
 
 # Two correct float32 implementations of one model differ by no more than this: |a - b| <= ATOL + RTOL · |reference|.
@@ -152,20 +152,3 @@ class OutputMetrics:
 
     def to_json(self) -> dict[str, Any]:
         return dict(to_jsonable(self))
-
-
-def to_jsonable(value: Any) -> Any:
-    """Plain JSON of numbers, arrays and what holds them; what is not finite becomes "nan", "inf" or "-inf"."""
-    if isinstance(value, int | str) or value is None:
-        return value
-    if isinstance(value, float) and not isinstance(value, np.generic):
-        return value if math.isfinite(value) else str(value)
-    if is_dataclass(value):
-        return to_jsonable(vars(value))
-    if isinstance(value, dict):
-        return {str(name): to_jsonable(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_jsonable(item) for item in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return to_jsonable(value.tolist())
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value

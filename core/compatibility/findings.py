@@ -4,11 +4,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+from core.arrays import fingerprint_arrays
 from core.compare import Verdict
 from core.evidence import Evidence, ReloadOutcome, TensorMatchCount
 from core.formats.base import Format
 from core.library import Run
-from core.runtimes.reference import fingerprint_arrays
 from core.runtimes.traits import collect_traits
 from core.worker.tasks.probes import probe_batch_sizes, probe_determinism, train_one_step
 

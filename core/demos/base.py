@@ -70,16 +70,6 @@ def accuracy_score(predictions: list[np.ndarray], targets: list[np.ndarray]) -> 
     return Score("accuracy", float((predictions[0].argmax(axis=1) == targets[0].argmax(axis=1)).mean()))
 
 
-def mean_absolute_error_scorer(unit: str, factor: float = 1.0) -> Scorer:
-    """A score by the mean distance of the first output from its target, times `factor`, in `unit`."""
-
-    def score(predictions: list[np.ndarray], targets: list[np.ndarray]) -> Score:
-        distance = np.abs(predictions[0].astype("float64") - targets[0].astype("float64")).mean()
-        return Score(f"mean absolute error in {unit}", float(distance * factor))
-
-    return score
-
-
 class InputField(NamedTuple):
     """One value of one input, as a person fills it in; an input with several columns has one field for each, in order.
 

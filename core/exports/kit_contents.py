@@ -1,13 +1,8 @@
 """Contents of a proof kit: its inputs, expected outputs and tolerances, `load.py`, requirements and README."""
 
 import inspect
-import io
-import zipfile
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
-
-import numpy as np
 
 from core.evidence import Evidence
 from core.exports.bundler import bundle_functions
@@ -15,21 +10,8 @@ from core.exports.model_code import ModelScript
 from core.exports.proof_data import ProofData
 from core.formats.base import Format
 from core.library import Artifact, Run
-from core.text.labels import format_size, pluralize, verdict_label
-
-
-def encode_npz(arrays: dict[str, Any]) -> bytes:
-    """Encode arrays as an .npz, the same bytes for the same arrays; any text may be a name."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in arrays.items():
-            member = io.BytesIO()
-            np.lib.format.write_array(member, array, allow_pickle=False)
-            info = zipfile.ZipInfo(f"{name}.npy")  # dated 1980, always
-            info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, member.getvalue())
-    return buffer.getvalue()
-
+from core.text.labels import pluralize, verdict_label
+from core.text.numbers import format_size
 
 ARTIFACT_FOLDER = "artifact"  # of the kit, with exactly what the format wrote
 # Packages by the name of their module, where the names differ; plotly reads its tables with pandas.

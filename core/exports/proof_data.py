@@ -5,8 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.arrays import Arrays, to_plain_array
-from core.compare.results import ATOL, RTOL, Verdict
-from core.errors import InputError
+from core.compare.results import ATOL, RTOL
 from core.evidence import ReloadOutcome
 from core.runtimes.reference import BATCH_SIZE, Reference
 
@@ -71,26 +70,3 @@ def _choose_tolerance(expected: np.ndarray, max_abs: float) -> tuple[float, floa
     """Return (atol, rtol): the copy's largest difference when saved, plus that of correct computations elsewhere."""
     eps = MAX_ULPS * float(np.finfo(expected.dtype).eps) if expected.dtype.kind == "f" else 0.0
     return max_abs + max(ATOL, eps), max(RTOL, eps)
-
-
-def require_provable(outcome: ReloadOutcome, label: str) -> None:
-    """Raise InputError where a kit could prove nothing: the copy did not load, or cannot be compared."""
-    if outcome.verdict is Verdict.NOT_RUN:
-        raise InputError(
-            "This file was brought in and kept, and nothing has run it yet, so a kit would prove nothing.",
-            received=label,
-            cure="Run it first, or download the files as they are.",
-        )
-    if not outcome.has_loaded:
-        why = (outcome.error or {}).get("sentence", "")
-        raise InputError(
-            "This copy did not come back when it was tried, so a kit would prove nothing.",
-            received=f"{label}. {why}".strip().removesuffix("."),
-            cure="Take a copy in another format, or download the files as they are.",
-        )
-    if outcome.max_abs is None or (outcome.not_finite and outcome.changed_rows):
-        raise InputError(
-            "What this copy answers cannot be held against the model's answers, so a kit would prove nothing.",
-            received=outcome.warning or outcome.verdict.label,
-            cure="Take a copy in another format, or download the files as they are.",
-        )

@@ -6,12 +6,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from core.evidence import Evidence
+from core.arrays import encode_npz
+from core.compare.results import Verdict
+from core.errors import InputError
+from core.evidence import Evidence, ReloadOutcome
 from core.exports import kit_contents, verify
 from core.exports.archive import ArchivePiece, StreamedArchive, archive_members, piece_sha256, verify_artifact_files
-from core.exports.kit_contents import encode_npz
 from core.exports.model_code import ARCHITECTURE_FILE, make_model_script, read_architecture, write_weights
-from core.exports.proof_data import ProofData, require_provable, select_proof_data
+from core.exports.proof_data import ProofData, select_proof_data
 from core.formats import get_format
 from core.formats.base import Format
 from core.library import Artifact, Library, Run, integrity
@@ -108,3 +110,26 @@ def _kit_json(
         "files": hashes,
     }
     return json.dumps(facts, indent=2) + "\n"
+
+
+def require_provable(outcome: ReloadOutcome, label: str) -> None:
+    """Raise InputError where a kit could prove nothing: the copy did not load, or cannot be compared."""
+    if outcome.verdict is Verdict.NOT_RUN:
+        raise InputError(
+            "This file was brought in and kept, and nothing has run it yet, so a kit would prove nothing.",
+            received=label,
+            cure="Run it first, or download the files as they are.",
+        )
+    if not outcome.has_loaded:
+        why = (outcome.error or {}).get("sentence", "")
+        raise InputError(
+            "This copy did not come back when it was tried, so a kit would prove nothing.",
+            received=f"{label}. {why}".strip().removesuffix("."),
+            cure="Take a copy in another format, or download the files as they are.",
+        )
+    if outcome.max_abs is None or (outcome.not_finite and outcome.changed_rows):
+        raise InputError(
+            "What this copy answers cannot be held against the model's answers, so a kit would prove nothing.",
+            received=outcome.warning or outcome.verdict.label,
+            cure="Take a copy in another format, or download the files as they are.",
+        )

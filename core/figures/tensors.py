@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from core.figures.theme import CHANGED_COLOUR, COLOURS, IDENTICAL_COLOUR, NO_GRID, apply_theme, escape_label
-from core.text.metrics import shorten_exponent
+from core.text.numbers import shorten_exponent
 
 # From blue over a grey that is seen on white and on near-black to orange: zero is in the middle.
 SIGNED_COLOUR_SCALE = [[0.0, "#2563EB"], [0.25, "#93B4F5"], [0.5, "#D4D4DC"], [0.75, "#F2B872"], [1.0, "#D97706"]]

@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from core.text.metrics import format_number
+from core.text.numbers import format_number
 
 DEFAULT_HEIGHT = 260
 # Readable on white and on near-black.

@@ -5,8 +5,8 @@ from pathlib import Path
 from core.formats.base import Format
 from core.formats.standalone import StandaloneLoader, open_checkpoint
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
-from core.runtimes.keras import build_optimizer
 from core.runtimes.live import live_predictor
+from core.runtimes.variables import build_optimizer
 
 
 def save(model: Model, folder: Path) -> None:

@@ -7,12 +7,12 @@ What a format module of a third party imports from here still has the names of b
 import warnings
 from typing import Any, ClassVar
 
-from core.arrays import Arrays, to_plain_array
+from core.arrays import Arrays, NamedArrays, to_plain_array
 from core.formats import base, standalone
 from core.formats.base import PARTS
 from core.runtimes import base as runtimes
 from core.runtimes import input_matching, model_kinds
-from core.runtimes.base import NO_CODE, ModelCode, NamedArrays
+from core.runtimes.base import NO_CODE, ModelCode
 from core.runtimes.input_matching import InputMatch
 from core.runtimes.model_kinds import ModelFile, weight_bytes
 from core.runtimes.specs import Spec

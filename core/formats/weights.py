@@ -6,7 +6,8 @@ from core.formats import architecture
 from core.formats.base import Format
 from core.formats.standalone import StandaloneLoader, open_weights
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
-from core.runtimes.keras import build_optimizer, keras_predictor
+from core.runtimes.keras import keras_predictor
+from core.runtimes.variables import build_optimizer
 
 ARCHITECTURE_FILE = "architecture.json"
 

@@ -7,7 +7,8 @@ from core.formats import weights
 from core.formats.base import Option
 from core.formats.standalone import StandaloneLoader, open_weights
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
-from core.runtimes.keras import build_optimizer, keras_predictor
+from core.runtimes.keras import keras_predictor
+from core.runtimes.variables import build_optimizer
 
 
 def save(model: Model, folder: Path, shard_mib: float = 1.0) -> None:

@@ -11,17 +11,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
-
 from core.errors import LibraryError, RoundtripError
 from core.explain import translate
 from core.formats import all_formats
 from core.library import Library, Query, staging, storage
+from core.library.catalog.catalog import mask_database_url
 from core.library.records import UNREADABLE
 from core.settings import Settings
 from core.system import describe_machine
-from core.text.labels import format_duration, format_size, pluralize
+from core.text.labels import pluralize
+from core.text.numbers import format_duration, format_size
 from core.versions import installed_versions
 from core.worker import SandboxCheck, Worker
 
@@ -179,16 +178,6 @@ def list_public_settings(config: Settings) -> dict[str, Any]:
     """Return every setting that may be shown: no password, and not where the library lies."""
     settings = config.model_dump(mode="json", exclude={"home"})
     return settings | {"catalog_url": mask_database_url(config.catalog_url) or "catalog.sqlite in the library"}
-
-
-def mask_database_url(url: str) -> str:
-    """Return a database URL without its password and its options, which may hold another."""
-    if not url:
-        return ""
-    try:
-        return make_url(url).set(query={}).render_as_string(hide_password=True)
-    except ArgumentError:
-        return "not a database URL"
 
 
 def _check_worker(config: Settings, worker: Worker | None) -> Iterator[HealthCheck]:

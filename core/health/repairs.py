@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from core.errors import LibraryError, RoundtripError, UnknownName, UnreadableRecord
 from core.explain import translate
-from core.library import Entry, Library, staging, storage
+from core.library import Entry, Library, atomic_commit, staging, storage
 from core.library.job_store import JobStore
 from core.library.records import ID_PATTERN, Artifact, Run
 from core.text.labels import pluralize
@@ -123,7 +123,7 @@ def _apply_step(step: _RepairStep, dry_run: bool) -> RepairResult:
 
 def _abandoned_staging_steps(library: Library) -> Iterator[_RepairStep]:
     for folder in staging.find_abandoned_staging(library.home):
-        is_whole = (folder / staging.INTENT_FILE).exists()
+        is_whole = (folder / atomic_commit.INTENT_FILE).exists()
         problem = f"A save that a process did not end lies in staging{', and it is whole' if is_whole else ''}."
         effect = "kept" if is_whole else "deleted"
         action = partial(_recover_and_delete, library, folder)
@@ -228,7 +228,7 @@ def _catalog_steps(library: Library) -> Iterator[_RepairStep]:
 
 
 def _recover_and_delete(library: Library, folder: Path) -> None:
-    staging.recover_staging(folder, library.home)
+    atomic_commit.recover_staging(folder, library.home)
     _delete(folder)
 
 

@@ -14,6 +14,7 @@ from core.arrays import Arrays
 from core.errors import InputError
 from core.inputs.npy import normalize_array
 from core.inputs.source import SourceArray
+from core.text.labels import describe_shape
 
 MAX_LISTED_NAMES = 12
 
@@ -238,11 +239,3 @@ def describe_axes(shape: Sequence[int | None] | None) -> str:
     if shape is None:
         return "any shape"
     return " × ".join("?" if size is None else str(size) for size in shape) or "a single value"
-
-
-def describe_shape(shape: Sequence[int | None]) -> str:
-    """Return a row's shape for people: "8 × 8 × 1", "64 values", "a single value"."""
-    if not shape:
-        return "a single value"
-    sizes = ["any number of" if size is None else f"{size:,}" for size in shape]
-    return f"{sizes[0]} value{'' if shape[0] == 1 else 's'}" if len(sizes) == 1 else " × ".join(sizes)

@@ -24,13 +24,10 @@ from core.disagreement import (
 )
 from core.disagreement.proposals import OriginDistance
 from core.errors import Cancelled, InputError, RoundtripError, TimedOut
-from core.formats import get_format
-from core.jobs.participants import AlignedPredictor, loaded_together, resolve_code_sources, run_id_of
+from core.jobs.participants import AlignedPredictor, loaded_together, participant_name, resolve_code_sources, run_id_of
 from core.jobs.runner import JobHandle
-from core.library import Library
 from core.library.records import Run
 from core.runtimes.reference import BATCH_SIZE, Reference, select_by_prefix
-from core.text.labels import live_model_phrase, mark_imported
 from core.worker.child_handle import Child
 from core.worker.protocol import Frame
 
@@ -71,14 +68,6 @@ class DisagreementResult(TypedDict):
     inputs: str  # the id of the input set that was found, "" where not one number differed
     notes: list[str]
     seconds: float
-
-
-def participant_name(library: Library, id_: str) -> str:
-    """Return the name of an artifact or a run in a sentence."""
-    if id_.startswith("r"):
-        return live_model_phrase(id_, library.run(id_))
-    artifact = library.artifact(id_)
-    return mark_imported(f"{get_format(artifact.format).label} ({id_})", artifact)
 
 
 def build_record(

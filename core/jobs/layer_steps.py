@@ -4,7 +4,8 @@ from typing import TypedDict, cast
 
 import numpy as np
 
-from core.activations.matching import Activation, ActivationDifference, compare_activations
+from core.activations.comparison import ActivationDifference, compare_activations
+from core.activations.matching import Activation
 
 PAIRED, UNPAIRED, NO_NUMBERS = "paired", "fused or missing", "no numbers"
 LAYOUT_NOTE = "It is laid out otherwise."

@@ -14,6 +14,7 @@ from core.formats import get_format
 from core.library import Entry, Library, Query
 from core.library.records import ID_PATTERN, Run
 from core.runtimes.reference import BATCH_SIZE, Reference
+from core.text.labels import live_model_phrase, mark_imported
 from core.worker.child_handle import CancelCheck, never_cancelled
 from core.worker.model_loading import demo_of_source, source_with_signature, source_without_code
 from core.worker.remote_predictor import RemotePredictor, load_in_child
@@ -227,3 +228,11 @@ class AlignedPredictor:
 
     def close(self) -> None:
         self.predictor.close()
+
+
+def participant_name(library: Library, id_: str) -> str:
+    """Return the name of an artifact or a run in a sentence."""
+    if id_.startswith("r"):
+        return live_model_phrase(id_, library.run(id_))
+    artifact = library.artifact(id_)
+    return mark_imported(f"{get_format(artifact.format).label} ({id_})", artifact)

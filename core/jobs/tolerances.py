@@ -8,7 +8,7 @@ from core.compare import ToleranceResult, check_tolerance
 from core.context import AppContext
 from core.errors import InputError
 from core.library.job_store import Job
-from core.text.metrics import format_exact
+from core.text.numbers import format_exact
 
 ALL_OUTPUTS = ""  # in the place of an output's name: all that have no tolerance of their own
 

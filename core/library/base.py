@@ -10,8 +10,8 @@ from filelock import FileLock, Timeout
 
 from core.caching import RecordCache
 from core.errors import InputError, StorageFailed
+from core.library import atomic_commit, storage
 from core.library import staging as staging_module
-from core.library import storage
 from core.library.catalog.catalog import Catalog, CatalogLost
 from core.library.catalog.sync import CatalogSync
 from core.library.permissions import AccessControl, Viewer
@@ -61,7 +61,7 @@ class LibraryBase:
     def _recover_staging(self) -> None:
         for folder in staging_module.find_abandoned_staging(self.home):
             with contextlib.suppress(OSError):  # a disk that takes nothing now is read all the same
-                staging_module.recover_staging(folder, self.home)
+                atomic_commit.recover_staging(folder, self.home)
 
     def staging(self) -> contextlib.AbstractContextManager[Path]:
         """An empty folder on the library's own disk; whatever is still in it at the end is deleted."""

@@ -109,3 +109,14 @@ def delete_folder(folder: Path) -> None:
 def entry_folder(home: Path, id_: str) -> Path:
     """The folder of a run or an artifact."""
     return home / FOLDER_BY_KIND[id_[0]] / id_
+
+
+def size_on_disk(path: Path | os.DirEntry[str]) -> int:
+    """Bytes of a file, or of all files below a folder; links are not followed, and what goes meanwhile is nothing."""
+    try:
+        if path.is_dir() and not path.is_symlink():
+            with os.scandir(path) as entries:
+                return sum(size_on_disk(entry) for entry in entries)
+        return path.stat(follow_symlinks=False).st_size
+    except OSError:
+        return 0

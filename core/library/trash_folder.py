@@ -12,6 +12,7 @@ from core.errors import RoundtripError, UnknownName, UnreadableRecord
 from core.library import staging, storage
 from core.library.annotation_records import read_annotations_or_empty
 from core.library.records import ID_PATTERN, Artifact, Entry, Run, unknown_id_error, validate_id
+from core.library.storage import size_on_disk
 from core.record import Record, now
 
 REMOVAL_FILE = "removed.json"
@@ -148,14 +149,3 @@ def measure_disk_usage(home: Path) -> DiskUsage:
     parts = {name: size_on_disk(home / name) for name in ("runs", "artifacts", "trash", "jobs", "inputs")}
     rest = sum(size_on_disk(path) for path in home.iterdir() if path.name not in parts)
     return DiskUsage(**parts, rest=rest, free=shutil.disk_usage(home).free)
-
-
-def size_on_disk(path: Path | os.DirEntry[str]) -> int:
-    """Bytes of a file, or of all files below a folder; links are not followed, and what goes meanwhile is nothing."""
-    try:
-        if path.is_dir() and not path.is_symlink():
-            with os.scandir(path) as entries:
-                return sum(size_on_disk(entry) for entry in entries)
-        return path.stat(follow_symlinks=False).st_size
-    except OSError:
-        return 0

@@ -7,10 +7,7 @@ from pathlib import Path
 from core.errors import DoesNotLoad
 from core.explain import match_known_error, translate
 from core.readers import checkpoint, graph_def, keras, litert, onnx, openvino, pickle, safetensors, saved_model
-from core.readers.base import FileContents
-
-UNREADABLE = "These files cannot be read as what their names say they are."
-UNREADABLE_CURE = "They are damaged, or of another kind: save the run again, or bring the file in once more."
+from core.readers.base import FileContents, translated_read_errors
 
 # The first pattern that a file of the folder fits; the order tells `.weights.h5` from `.h5`, and a SavedModel's own
 # checkpoint from another. Formats of third parties are read by them as well.
@@ -44,17 +41,3 @@ def open_contents(folder: Path) -> FileContents:
         received=", ".join(sorted(path.name for path in folder.rglob("*") if path.is_file())[:5]) or "no file",
         cure="Its files are listed with their hashes; download them for a tool that knows them.",
     )
-
-
-@contextlib.contextmanager
-def translated_read_errors(folder: Path) -> Iterator[None]:
-    """Raise any exception of the block as DoesNotLoad in plain words."""
-    try:
-        yield
-    except DoesNotLoad:
-        raise
-    except Exception as error:
-        translation = translate(error, DoesNotLoad, hidden_paths=[str(folder)])
-        if type(translation) is DoesNotLoad and match_known_error(translation.detail) is None:
-            translation = DoesNotLoad(UNREADABLE, cure=UNREADABLE_CURE, detail=translation.detail)
-        raise translation from error

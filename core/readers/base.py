@@ -1,17 +1,23 @@
 """What the files of an artifact tell, part by part, without the model being run."""
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from core.errors import DoesNotLoad
+from core.explain import match_known_error, translate
 from core.readers.parts import Layer, Operators, Signatures
 
 WEIGHTS, OPTIMIZER, OTHER = "weights", "optimizer state", "other"
 MAX_OBJECTS = 2_000  # objects of a program's object graph that are listed
 # Dtypes as safetensors and OpenVINO write them.
 SHORT_DTYPES = {f"{name[0]}{bits}": f"{name}{bits}" for name in ("int", "uint") for bits in (8, 16, 32, 64)}
+UNREADABLE = "These files cannot be read as what their names say they are."
+UNREADABLE_CURE = "They are damaged, or of another kind: save the run again, or bring the file in once more."
 SHORT_DTYPES |= {f"f{bits}": f"float{bits}" for bits in (16, 32, 64)}
 
 
@@ -54,3 +60,17 @@ class FileContents:
 
     def list_tensors(self) -> list[StoredTensor]:
         return list(self.tensors()) if self.tensors else []
+
+
+@contextlib.contextmanager
+def translated_read_errors(folder: Path) -> Iterator[None]:
+    """Raise any exception of the block as DoesNotLoad in plain words."""
+    try:
+        yield
+    except DoesNotLoad:
+        raise
+    except Exception as error:
+        translation = translate(error, DoesNotLoad, hidden_paths=[str(folder)])
+        if type(translation) is DoesNotLoad and match_known_error(translation.detail) is None:
+            translation = DoesNotLoad(UNREADABLE, cure=UNREADABLE_CURE, detail=translation.detail)
+        raise translation from error

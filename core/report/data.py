@@ -30,7 +30,7 @@ from core.text.labels import (
     pluralize,
     short_labels,
 )
-from core.text.metrics import format_exact
+from core.text.numbers import format_exact
 from core.versions import installed_versions
 
 MAX_ROWS = 200  # rows in a report

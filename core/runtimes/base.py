@@ -5,15 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-import numpy as np
-
-from core.arrays import Arrays, to_plain_array
+from core.arrays import Arrays, NamedArrays, to_plain_array
 from core.errors import NeedsArchitecture
 from core.runtimes.input_matching import cast_input, match_inputs
 from core.runtimes.specs import Spec
 
 Model = Any  # a keras.Model, a tf.Module or a ModelFile: neither package is imported for the sake of a type
-NamedArrays = list[tuple[str, np.ndarray]]
 PredictFunction = Callable[[Arrays], Arrays]
 
 

@@ -1,10 +1,14 @@
 """A model of either kind as converters want it, in inference mode; and a graph of TensorFlow 1 as a function."""
 
+import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
+from core.errors import CannotSave
 from core.runtimes.base import Model
 from core.runtimes.model_kinds import model_kind
+from core.runtimes.saved_model import SessionSignature, open_signature
 from core.runtimes.tf_module import serving_function
 
 
@@ -86,3 +90,75 @@ def graph_output_names(graph: Any) -> list[str]:
 
 def _consumed_names(graph: Any) -> set[str]:
     return {name.removeprefix("^").split(":")[0] for node in graph.node for name in node.input}
+
+
+def serving_module(folder: Path, signature_name: str = "") -> Model:
+    """The signature of a SavedModel (see `choose_signature`) as a tf.Module with one `tf.function`, its `__call__`.
+
+    It holds the variables that the signature reads; of a signature in a session it holds constants. Raises what
+    `load_saved_model` raises, and CannotSave.
+    """
+    import tensorflow as tf
+
+    opened = open_signature(folder, signature_name, tf.saved_model.load)
+    if isinstance(opened.signature, SessionSignature):
+        function = _freeze_signature(opened.signature)
+        inputs = dict(zip(opened.signature.inputs, function.inputs, strict=False))
+        return _wrap_function(function, inputs, by_name=False)
+    module = _wrap_function(opened.signature, dict(sorted(opened.signature.structured_input_signature[1].items())))
+    module.root = opened.root  # it owns the variables, and its tables
+    module.read = list(opened.signature.graph.variables)
+    return module
+
+
+def _wrap_function(function: Any, inputs: dict[str, Any], by_name: bool = True) -> Model:
+    """A tf.Module around a concrete function; `inputs` are its tensors or specs by name, in the order of the module."""
+    import tensorflow as tf
+
+    specs = [tf.TensorSpec(spec.shape, spec.dtype, name=_to_identifier(name)) for name, spec in inputs.items()]
+
+    def call(self: Any, *tensors: Any) -> Any:
+        return function(**dict(zip(inputs, tensors, strict=True))) if by_name else function(*tensors)
+
+    kind = type("Brought", (tf.Module,), {"__call__": tf.function(call, input_signature=specs)})
+    module = kind(name="brought")
+    module.function = function
+    return module
+
+
+def _to_identifier(name: str) -> str:
+    """A name that can be an argument's: other characters than letters, digits and "_" become "_"."""
+    plain = re.sub(r"\W", "_", name)
+    return plain if plain.isidentifier() else f"_{plain}"
+
+
+def _freeze_signature(signature: SessionSignature) -> Any:
+    """The signature as a concrete function that TensorFlow 2 calls and converts, its variables made constants.
+
+    Raises CannotSave where the graph needs more than variables, such as a lookup table.
+    """
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_from_session_graph
+
+    nodes = sorted({tensor.op.name for tensor in signature.outputs.values()})
+    graph = signature.session.graph
+    constant = convert_variables_to_constants_from_session_graph(signature.session, graph.as_graph_def(), nodes)
+    if tables := [node.name for node in constant.node if "HashTable" in node.op]:
+        raise CannotSave(
+            "The model looks words up in a table, and a graph of constants cannot hold one.",
+            received=tables[0],
+            cure="Convert it where it was made, with the table inside of the function.",
+        )
+    return _inline_functions(import_graph(constant, _names(signature.inputs).values(), _names(signature.outputs)))
+
+
+def _inline_functions(function: Any) -> Any:
+    """The same with the functions that it calls written out: some converters know none."""
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    flat = convert_variables_to_constants_v2(function, lower_control_flow=False, aggressive_inlining=True)
+    outputs = dict(zip(sorted(function.structured_outputs), flat.graph.outputs, strict=True))
+    return import_graph(flat.graph.as_graph_def(), [tensor.name for tensor in flat.inputs], _names(outputs))
+
+
+def _names(tensors: dict[str, Any]) -> dict[str, str]:
+    return {name: tensor.name for name, tensor in tensors.items()}

@@ -61,12 +61,3 @@ def arrange_inputs(model: Model, feed: dict[str, Any]) -> Any:
     if isinstance(structure, (list, tuple)):
         return [feed[tensor.name] for tensor in structure]
     return next(iter(feed.values())) if len(feed) == 1 and not isinstance(structure, dict) else feed
-
-
-def build_optimizer(model: Model) -> None:
-    """Make the optimizer's variables, which a loader can fill only if they exist; nothing where there is none to build.
-
-    Keras makes them at the first step, and skips saved state that finds no variable without an exception.
-    """
-    if build := getattr(getattr(model, "optimizer", None), "build", None):
-        build(model.trainable_variables)

@@ -1,11 +1,13 @@
 """What a run records of a live model."""
 
+from pathlib import Path
 from typing import Any
 
-from core.runtimes.base import Model, NamedArrays
+from core.arrays import NamedArrays, fingerprint_arrays
+from core.runtimes.base import Model, Predictor
 from core.runtimes.live import live_predictor
-from core.runtimes.model_kinds import model_kind
-from core.runtimes.reference import count_nonfinite, fingerprint_arrays
+from core.runtimes.model_kinds import ModelFile, model_kind
+from core.runtimes.reference import count_nonfinite
 from core.runtimes.traits import collect_traits
 
 
@@ -35,3 +37,23 @@ def summarize_model(model: Model, weights: NamedArrays) -> str:
     rows = [f"{name:<40}{array.shape!s:<20}{array.size:>12,}" for name, array in weights]
     heading = [f"tf.Module: {model.name}", f"{'Variable':<40}{'Shape':<20}{'Values':>12}"]
     return "\n".join([*heading, *rows, f"{sum(array.size for _, array in weights):>72,}"])
+
+
+def describe_graph_file(predictor: Predictor, folder: Path, kind: str) -> dict[str, Any]:
+    weights = predictor.weights() if predictor.weights else []
+    return {
+        "kind": kind,
+        "parameters": int(sum(array.size for _, array in weights)),
+        "summary": _format_weights_table(weights),
+        "inputs": [spec.to_json() for spec in predictor.inputs],
+        "weight_bytes": sum(array.nbytes for _, array in weights) or ModelFile(kind, folder).size_bytes,
+        "not_finite": count_nonfinite(weights),
+        "weights": fingerprint_arrays(weights),
+        "optimizer": [],
+        "traits": {},
+    }
+
+
+def _format_weights_table(weights: NamedArrays) -> str:
+    rows = [f"{name:<48}{array.shape!s:<24}{array.size:>12,}" for name, array in weights]
+    return "\n".join([f"{'Tensor':<48}{'Shape':<24}{'Values':>12}", *rows])

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from core.arrays import Arrays
+from core.arrays import Arrays, NamedArrays
 from core.runtimes.adapters import BatchAdapter, adapt_batch_size
-from core.runtimes.base import NO_CODE, ModelCode, NamedArrays, Predictor
+from core.runtimes.base import NO_CODE, ModelCode, Predictor
 from core.runtimes.specs import Spec
 
 FILE = "model.onnx"

@@ -1,28 +1,18 @@
 """Reference rows with the live model's predictions, prediction in fixed batches, and fingerprints of variables."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, Self, TypedDict
+from typing import NamedTuple, Self
 
 import numpy as np
 
-from core.arrays import Arrays, to_plain_array
-from core.runtimes.base import NamedArrays, Predictor
+from core.arrays import Arrays, NamedArrays, to_plain_array
+from core.runtimes.base import Predictor
 
 # Kernels round differently for different batch sizes, so every prediction that is compared is made in the same batches.
 BATCH_SIZE = 64
 REFERENCE_ROWS = 1024  # held-out rows that a run stores, with the live model's predictions
 PREFIXES = ("input:", "answer:", "target:")  # of the names in a reference's file
-
-
-class Fingerprint(TypedDict):
-    """An array in records; `sha256` is of its bytes in C order."""
-
-    name: str
-    dtype: str
-    shape: list[int]
-    sha256: str
 
 
 class Reference(NamedTuple):
@@ -73,19 +63,6 @@ def predict_in_batches(predictor: Predictor, inputs: Arrays, batch: int = BATCH_
         for start in range(0, rows, batch)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def fingerprint_arrays(named: NamedArrays) -> list[Fingerprint]:
-    """Name, dtype, shape and SHA-256 of each array, in order."""
-    return [
-        Fingerprint(name=name, dtype=str(array.dtype), shape=list(array.shape), sha256=hash_array(array))
-        for name, array in named
-    ]
-
-
-def hash_array(array: np.ndarray) -> str:
-    """The SHA-256 of an array's bytes, in C order."""
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
 def count_nonfinite(named: NamedArrays) -> dict[str, int]:

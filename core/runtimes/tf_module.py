@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from core.arrays import Arrays
+from core.arrays import Arrays, NamedArrays
 from core.errors import CannotSave
 from core.runtimes.adapters import adapt_batch_size
-from core.runtimes.base import Model, NamedArrays, Predictor
+from core.runtimes.base import Model, Predictor
 from core.runtimes.outputs import name_outputs
 from core.runtimes.specs import Shape, Spec, shape_of, to_numpy_dtype
 from core.runtimes.variables import with_variables

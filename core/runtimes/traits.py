@@ -6,10 +6,8 @@ import json
 from typing import Any, TypedDict
 
 from core.runtimes.base import Model
+from core.runtimes.compile_settings import NON_ARCHITECTURE_KEYS, compile_config, describe_compile_settings, drop_keys
 from core.runtimes.model_kinds import model_kind
-
-# What a config holds beside the architecture, and what differs from one deserialisation to the next.
-NON_ARCHITECTURE_KEYS = ("build_config", "compile_config", "shared_object_id", "module", "registered_name")
 
 
 class Traits(TypedDict, total=False):
@@ -39,8 +37,8 @@ def collect_traits(model: Model) -> Traits:
         "architecture": _hash_json(_architecture_config(model)),
         "forgotten": _find_unserialized_arguments(model),
         "layers": [type(layer).__name__ for layer in layers],
-        "compile": _hash_json(_compile_config(model)),
-        "compile_words": _describe_compile_settings(model),
+        "compile": _hash_json(compile_config(model)),
+        "compile_words": describe_compile_settings(model),
         "policies": [layer.dtype_policy.name for layer in layers],
         "vocabularies": {
             layer.name: _describe_vocabulary(layer) for layer in layers if hasattr(layer, "get_vocabulary")
@@ -104,52 +102,14 @@ def _all_layers(model: Model) -> list[Any]:
 
 def _architecture_config(model: Model) -> Any:
     try:
-        return _drop_keys(json.loads(model.to_json()), NON_ARCHITECTURE_KEYS)
+        return drop_keys(json.loads(model.to_json()), NON_ARCHITECTURE_KEYS)
     except (NotImplementedError, TypeError, ValueError):
         return None
-
-
-def _compile_config(model: Model) -> Any:
-    """Optimizer with its settings, loss and metrics; a loss by name and one by object are the same loss."""
-    if not getattr(model, "compiled", False):
-        return None
-    config = model.get_compile_config() or {}
-    return {
-        "optimizer": _drop_keys(config.get("optimizer"), (*NON_ARCHITECTURE_KEYS, "name")),
-        "loss": _names_in_config(config.get("loss")),
-        "metrics": _names_in_config(config.get("metrics")),
-    }
-
-
-def _names_in_config(part: Any) -> Any:
-    """The names in a part of a compile config, however deep they stand."""
-    if isinstance(part, dict) and "class_name" in part:
-        return part.get("config", {}).get("name") if isinstance(part.get("config"), dict) else part.get("config")
-    if isinstance(part, dict):
-        return {key: _names_in_config(value) for key, value in part.items()}
-    return [_names_in_config(item) for item in part] if isinstance(part, (list, tuple)) else part
-
-
-def _describe_compile_settings(model: Model) -> str:
-    if not getattr(model, "compiled", False):
-        return ""
-    loss = model.loss
-    name = loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", "of its own")
-    return f"{type(model.optimizer).__name__}, loss {name}"
 
 
 def _describe_vocabulary(layer: Any) -> str:
     tokens = [str(token) for token in layer.get_vocabulary()]
     return f"{len(tokens)} words, {_sha256(tokens)[:12]}"
-
-
-def _drop_keys(config: Any, keys: tuple[str, ...]) -> Any:
-    """The config without what is not compared, at every depth."""
-    if isinstance(config, dict):
-        return {key: _drop_keys(value, keys) for key, value in config.items() if key not in keys}
-    if isinstance(config, (list, tuple)):
-        return [_drop_keys(value, keys) for value in config]
-    return config
 
 
 def _hash_json(document: Any) -> str | None:

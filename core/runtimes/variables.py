@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from core.runtimes.base import Model, NamedArrays, Predictor
+from core.arrays import NamedArrays
+from core.runtimes.base import Model, Predictor
 from core.runtimes.model_kinds import model_kind
 
 
@@ -47,3 +48,12 @@ def variables_by_path(variables: Iterable[Any], prefix: str = "") -> dict[str, A
 
 def _read_variables(variables: list[Any]) -> NamedArrays:
     return [(getattr(variable, "path", variable.name), np.asarray(variable)) for variable in variables]
+
+
+def build_optimizer(model: Model) -> None:
+    """Make the optimizer's variables, which a loader can fill only if they exist; nothing where there is none to build.
+
+    Keras makes them at the first step, and skips saved state that finds no variable without an exception.
+    """
+    if build := getattr(getattr(model, "optimizer", None), "build", None):
+        build(model.trainable_variables)

@@ -55,16 +55,6 @@ def renew_limits(pid: int, cpu_seconds: int, file_bytes: int, address_space: int
         resource.prlimit(pid, limit, (bounded_limit(soft, hard), hard))
 
 
-def describe_exit(status: int) -> str:
-    """Say how a process ended, from its return code (negative: the signal that ended it)."""
-    if status >= 0:
-        return f"it stopped with status {status}"
-    try:
-        return f"it was ended by the system with {signal.Signals(-status).name}"
-    except ValueError:
-        return f"it was ended by signal {-status}"
-
-
 def set_limits(config: Settings) -> None:
     """Soft limits are for one request, and the app moves them; the child cannot, and never beyond the hard ones."""
     import resource

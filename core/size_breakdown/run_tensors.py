@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib import format as npy
 
+from core.arrays import fingerprint_arrays
 from core.errors import Damaged
 from core.library.records import Run
-from core.runtimes.reference import fingerprint_arrays
 from core.size_breakdown.byte_ranges import map_file, member_start
 from core.worker.snapshots import VARIABLES_FILE
 

@@ -1,14 +1,15 @@
 """Sizes, durations, verdicts and predictions in words, the same on pages and in reports."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from core.arrays import NUMERIC_KINDS, as_text, is_text
-from core.compare import Verdict
+from core.compare import ATOL, Verdict
 from core.errors import is_transient
 from core.formats import get_format
 
@@ -31,6 +32,15 @@ NO_VERDICT_MEANING = (
     "Its process ended, took too long, could not be had, or found the disk full. That need not be the copy's fault: "
     "compare again."
 )
+CLOSE_DIFFERENCE = 0.01  # a difference too small to be seen in a probability
+# How close to the baseline, best first; each with a colour and a shape of its own.
+CLOSENESS_LABELS = (
+    "exactly the same",
+    "same to rounding",
+    f"off by {CLOSE_DIFFERENCE:g} at most",
+    f"off by more than {CLOSE_DIFFERENCE:g}",
+    "not compared",
+)
 
 
 class HasTrust(Protocol):
@@ -45,38 +55,6 @@ class HasFormat(HasTrust, Protocol):
 
     @property
     def format(self) -> str | None: ...
-
-
-def format_size(count: int | None) -> str:
-    """Format a number of bytes: 950 B, 12.3 kB, 4.5 MB."""
-    if count is None:
-        return "–"
-    value, unit = float(count), "B"
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            break
-        value /= 1000
-    return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
-
-
-def format_duration(seconds: float | None) -> str:
-    """Format seconds: 3 ms, 0.24 s, 12 s, 3 min 20 s."""
-    if seconds is None:
-        return "–"
-    if seconds < 0.0995:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 9.95:
-        return f"{seconds:.2g} s"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    return f"{int(seconds) // 60} min {int(seconds) % 60} s"
-
-
-def format_score(name: str, value: float | None) -> str:
-    """Format a score: an accuracy as percent, an error as a number."""
-    if value is None:
-        return "–"
-    return f"{value:.1%}" if name == "accuracy" else f"{value:.3g}"
 
 
 def format_timestamp(iso: str) -> str:
@@ -181,3 +159,28 @@ class PredictionLabeler:
             return format_values(target)
         number = int(flat.argmax()) if flat.size > 1 else int(flat[0])
         return self._labels[number] if 0 <= number < len(self._labels) else str(number)
+
+
+def tolerance_label(result: Mapping[str, Any] | None) -> str:
+    """Say whether a tolerance passes, of `ToleranceResult` as JSON; a dash for None."""
+    if result is None:
+        return "–"
+    if result["passed"]:
+        return "Pass"
+    return f"Fail: {result['values_failing']:,} values in {result['rows_failing']:,} rows"
+
+
+def describe_shape(shape: Sequence[int | None]) -> str:
+    """Return a row's shape for people: "8 × 8 × 1", "64 values", "a single value"."""
+    if not shape:
+        return "a single value"
+    sizes = ["any number of" if size is None else f"{size:,}" for size in shape]
+    return f"{sizes[0]} value{'' if shape[0] == 1 else 's'}" if len(sizes) == 1 else " × ".join(sizes)
+
+
+def closeness_label(difference: float | None) -> str:
+    """Return the largest difference as one of `CLOSENESS_LABELS`."""
+    if difference is None or math.isnan(difference):
+        return CLOSENESS_LABELS[4]
+    bounds = (0.0, ATOL, CLOSE_DIFFERENCE)
+    return CLOSENESS_LABELS[next((index for index, bound in enumerate(bounds) if difference <= bound), 3)]

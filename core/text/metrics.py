@@ -1,9 +1,18 @@
 """Metrics of a comparison: what each is called, how it is formatted, and what it means."""
 
-import math
 from collections.abc import Callable, Mapping
-from decimal import ROUND_CEILING, Context
 from typing import Any, NamedTuple
+
+from core.text.numbers import (
+    format_accuracy,
+    format_cosine,
+    format_count,
+    format_decibels,
+    format_number,
+    format_position,
+    format_rounded_up,
+    format_value,
+)
 
 
 class Metric(NamedTuple):
@@ -23,72 +32,6 @@ class Metric(NamedTuple):
         for part in self.key.split("."):
             value = None if value is None else value[part]
         return "–" if value is None else self.format_value(value)
-
-
-def shorten_exponent(text: str) -> str:
-    return text.replace("e-0", "e-").replace("e+0", "e")
-
-
-def format_number(value: float | str) -> str:
-    """Format with three digits and thousands separators, also "nan", "inf" and "-inf" of JSON."""
-    value = float(value)
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    if 1000 <= abs(value) < 1e9:
-        return f"{value:,.0f}"
-    return shorten_exponent(f"{value:.3g}")
-
-
-def format_exact(value: float) -> str:
-    """Format with the fewest digits that are read as this very number."""
-    return repr(float(value)).removesuffix(".0")
-
-
-def format_rounded_up(value: float | str) -> str:
-    """Format with three digits, rounded up: a tolerance that is rounded down would fail."""
-    value = float(value)
-    if not math.isfinite(value):
-        return format_number(value)
-    upward = Context(prec=3, rounding=ROUND_CEILING).create_decimal(value)
-    return shorten_exponent(f"{float(upward):.3g}")
-
-
-def format_count(value: float | str) -> str:
-    """Format a whole number with thousands separators."""
-    value = float(value)
-    return f"{int(value):,}" if math.isfinite(value) else format_number(value)
-
-
-def format_cosine(value: float | str) -> str:
-    """Format with enough digits to tell it from 1, up to the accuracy of the sums behind it."""
-    value = float(value)
-    distance = 1 - value
-    return f"{value:.4g}" if distance > 0.01 or distance < 1e-12 else f"1\u00a0−\u00a0{format_number(distance)}"
-
-
-def format_decibels(value: float | str) -> str:
-    value = float(value)
-    return f"{value:.1f}\u00a0dB" if math.isfinite(value) else f"{format_number(value)}\u00a0dB"
-
-
-def format_accuracy(value: Mapping[str, Any]) -> str:
-    """Format a share of right predictions with its interval."""
-    return f"{value['value']:.1%} ({value['low']:.1%} to {value['high']:.1%})"
-
-
-def format_value(value: Any) -> str:
-    """Format one value of a prediction: a number with all digits of float32, or a text."""
-    if isinstance(value, float):
-        return f"{value:.9g}"
-    return value if value not in ("nan", "inf", "-inf") else format_number(value)
-
-
-def format_position(worst: Mapping[str, Any]) -> str:
-    """Format the row and the position of the largest difference, as in an index."""
-    place = f", position {', '.join(map(str, worst['index']))}" if worst["index"] else ""
-    return f"row {worst['row']:,}{place}"
 
 
 DISTANCE_METRICS = (
@@ -184,12 +127,3 @@ METRIC_DESCRIPTIONS = {
     "classes.broken": "Rows that the baseline has right and the copy wrong.",
     "classes.fixed": "Rows that the baseline has wrong and the copy right.",
 }
-
-
-def tolerance_label(result: Mapping[str, Any] | None) -> str:
-    """Say whether a tolerance passes, of `ToleranceResult` as JSON; a dash for None."""
-    if result is None:
-        return "–"
-    if result["passed"]:
-        return "Pass"
-    return f"Fail: {result['values_failing']:,} values in {result['rows_failing']:,} rows"

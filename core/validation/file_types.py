@@ -104,23 +104,7 @@ def _read_varint(data: bytes, offset: int) -> tuple[int, int]:
 SYSTEM_FILE_PATTERN = re.compile(r"(^|.*/)(__MACOSX/.*|\.DS_Store|Thumbs\.db|desktop\.ini)$")
 
 
-def detect_packed_kind(files: FileListing) -> tuple[str, dict[str, str]]:
-    """Return the kind of what is in a zip or folder, and its files: name in the format's layout -> name in the zip.
-
-    One folder around everything is taken off. Raises Refused for what is of no kind.
-    """
-    names = _strip_top_folder([name for name in files.sizes if not SYSTEM_FILE_PATTERN.match(name)])
-    if "saved_model.pb" in names or "saved_model.pbtxt" in names:
-        return "saved_model", names
-    for ending, kind in ((".index", "checkpoint"), (".xml", "openvino")):
-        if any(name.endswith(ending) for name in names):
-            return kind, names
-    if {"config.json", "metadata.json"} <= names.keys():
-        raise refusal("unlike", "the content of a .keras file in a .zip")
-    raise refusal("zip-missing", "no saved_model.pb, no .index, no .xml")
-
-
-def _strip_top_folder(names: list[str]) -> dict[str, str]:
+def strip_top_folder(names: list[str]) -> dict[str, str]:
     tops = {name.partition("/")[0] for name in names if "/" in name}
     nested = len(tops) == 1 and all("/" in name for name in names) and not tops & {"variables", "assets"}
     top = f"{tops.pop()}/" if nested else ""

@@ -2,7 +2,7 @@
 
 import re
 
-from core.validation.file_types import SHARD_PATTERN
+from core.validation.file_types import SHARD_PATTERN, SYSTEM_FILE_PATTERN, FileListing, strip_top_folder
 from core.validation.rules import refusal
 
 CHECKPOINT_STATE_FILE = "checkpoint"  # the file in which TensorFlow says which checkpoint is the latest
@@ -92,3 +92,19 @@ def choose_openvino_files(names: dict[str, str]) -> dict[str, str]:
     if not numbers:
         raise refusal("zip-missing", "no .bin beside the .xml")
     return {"model.xml": names[graphs[0]], "model.bin": names[numbers[0]]}
+
+
+def detect_packed_kind(files: FileListing) -> tuple[str, dict[str, str]]:
+    """Return the kind of what is in a zip or folder, and its files: name in the format's layout -> name in the zip.
+
+    One folder around everything is taken off. Raises Refused for what is of no kind.
+    """
+    names = strip_top_folder([name for name in files.sizes if not SYSTEM_FILE_PATTERN.match(name)])
+    if "saved_model.pb" in names or "saved_model.pbtxt" in names:
+        return "saved_model", names
+    for ending, kind in ((".index", "checkpoint"), (".xml", "openvino")):
+        if any(name.endswith(ending) for name in names):
+            return kind, names
+    if {"config.json", "metadata.json"} <= names.keys():
+        raise refusal("unlike", "the content of a .keras file in a .zip")
+    raise refusal("zip-missing", "no saved_model.pb, no .index, no .xml")

@@ -135,7 +135,7 @@ def _validate_folder(upload: Path, target: Path, max_bytes: int) -> tuple[str, l
 
 def _lay_out_members(files: UntrustedZip | UntrustedFolder, target: Path) -> tuple[str, list[str]]:
     """Unpack what is in a zip or folder under our names; returns the format, and remarks."""
-    kind, names = file_types.detect_packed_kind(files)
+    kind, names = members.detect_packed_kind(files)
     remarks = [] if len(names) == len(files.sizes) else [SKIPPED_FILES_REMARK]
     if kind == "saved_model":
         members.check_saved_model_members(names)

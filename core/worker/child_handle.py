@@ -16,7 +16,7 @@ import psutil
 from core.arrays import Arrays
 from core.errors import Cancelled, ChildDied, NotConfined, RoundtripError, TimedOut, WorkerError, error_from_json
 from core.explain import find_storage_error
-from core.sandbox.limits import CPU_TIME_EXCEEDED, describe_exit, renew_limits
+from core.sandbox.limits import CPU_TIME_EXCEEDED, renew_limits
 from core.settings import Settings
 from core.worker.file_exchange import FileExchange, OutputFolder, substitute_paths
 from core.worker.protocol import JSON_LIMIT, Frame, encode_frame, read_frame, write_pieces
@@ -305,3 +305,13 @@ class Child:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def describe_exit(status: int) -> str:
+    """Say how a process ended, from its return code (negative: the signal that ended it)."""
+    if status >= 0:
+        return f"it stopped with status {status}"
+    try:
+        return f"it was ended by the system with {signal.Signals(-status).name}"
+    except ValueError:
+        return f"it was ended by signal {-status}"

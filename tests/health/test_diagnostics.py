@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from core.health import run_diagnostics
-from core.health.diagnostics import check_sandbox, list_public_settings, mask_database_url
+from core.health.diagnostics import check_sandbox, list_public_settings
+from core.library.catalog.catalog import mask_database_url
 from core.settings import PROJECT, Settings
 from core.worker import EscapeAttempt, SandboxCheck
 from tests.factories.library_entries import make_artifact, make_run

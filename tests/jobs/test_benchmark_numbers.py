@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InputError
+from core.jobs.benchmark import describe_protocol
 from core.jobs.benchmark_result import (
     BATCH_SIZES,
     DEFAULT_REPEATS,
@@ -16,14 +17,14 @@ from core.jobs.benchmark_result import (
     WARM_UP_LIMITS,
     BatchLatency,
     RepeatedMeasurement,
-    describe_protocol,
     pareto_front,
 )
 from core.jobs.runner import JobSlots
 from core.runtimes.adapters import SINGLE_ROW_REMARK
 from core.runtimes.base import Predictor
 from core.runtimes.specs import Spec
-from core.worker.tasks.benchmark import MIN_CALLS, _repeat_rows, choose_predict_function, reset_peak_memory, time_calls
+from core.system import reset_peak_memory
+from core.worker.tasks.benchmark import MIN_CALLS, _repeat_rows, choose_predict_function, time_calls
 
 seconds = st.floats(1e-6, 1e3)
 calls = st.lists(seconds, min_size=2, max_size=60).map(np.array)
@@ -119,7 +120,7 @@ def test_model_failing_on_single_row_raises_its_error():
 
 
 def test_reset_peak_without_system_support_is_none(monkeypatch, tmp_path):
-    monkeypatch.setattr("core.worker.tasks.benchmark.CLEAR", tmp_path / "nothing" / "here")
+    monkeypatch.setattr("core.system.CLEAR", tmp_path / "nothing" / "here")
     assert reset_peak_memory() is None
 
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.errors import InputError, UnknownName
-from core.library.trash_folder import measure_disk_usage, size_on_disk
+from core.library.storage import size_on_disk
+from core.library.trash_folder import measure_disk_usage
 from tests.factories.library_entries import make_artifact, make_run, set_removal_age
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from core.arrays import fingerprint_arrays
 from core.compare import Verdict
 from core.errors import CannotSave, Damaged
 from core.evidence import match_by_hash
 from core.runtimes.live import live_predictor
-from core.runtimes.reference import fingerprint_arrays
 from tests.factories.keras_models import (
     ROWS,
     build_dense_model,

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.arrays import fingerprint_arrays
 from core.errors import Damaged
 from core.formats import FORMATS
 from core.library import Artifact, Library, Run
-from core.runtimes.reference import Reference, fingerprint_arrays
+from core.runtimes.reference import Reference
 from core.settings import PROJECT
 from core.size_breakdown import breakdown as content_module
 from core.size_breakdown.breakdown import SizePart, break_down_sizes

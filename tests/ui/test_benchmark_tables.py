@@ -5,9 +5,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.jobs.benchmark_result import BATCH_SIZES
+from core.text.labels import CLOSENESS_LABELS, closeness_label
 from tests.helpers import wait_until_done
 from ui.compare.benchmark import pareto_sentence
-from ui.compare.benchmark_charts import CLOSENESS_LABELS, closeness_label
 
 
 def draw_costs(ids, names, entries, fidelity):

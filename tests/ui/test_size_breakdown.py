@@ -5,9 +5,16 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.jobs import Jobs
-from core.size_breakdown.breakdown import GROUPS, SAVED_BY_COMPRESSION, SizePart
+from core.size_breakdown.breakdown import (
+    GROUP_MEANINGS,
+    GROUPS,
+    SAVED_BY_COMPRESSION,
+    SizePart,
+    breakdown_sentence,
+    bytes_by_group,
+)
 from ui.charts import GROUP_COLOURS
-from ui.size_breakdown import GROUP_MEANINGS, MAX_PARTS, breakdown_sentence, breakdown_treemap, bytes_by_group
+from ui.size_breakdown import MAX_PARTS, breakdown_treemap
 
 H5_PARTS = [
     SizePart("optimizer state", "adam/dense_kernel_momentum", 400, "model.h5"),

@@ -93,7 +93,7 @@ def test_code_from_demo_source_has_its_classes(trained_model):
 
 def test_run_weight_fingerprints_match_its_snapshot(jobs, trained):
     """Across processes: what the training child hashed is what this process rebuilds."""
-    from core.runtimes.reference import fingerprint_arrays
+    from core.arrays import fingerprint_arrays
 
     run = jobs.library.run(trained("digits-mlp"))
     model = load_live_model(run.code_source, run.kind, jobs.library.snapshot(run.id))

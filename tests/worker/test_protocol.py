@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from core.errors import ChildDied, WorkerError
-from core.sandbox.limits import describe_exit
 from core.settings import Settings
 from core.worker import Child
+from core.worker.child_handle import describe_exit
 from core.worker.protocol import HEAD, read_frame, write_frame
 
 

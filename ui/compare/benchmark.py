@@ -8,7 +8,8 @@ import streamlit as st
 from core.jobs.benchmark import estimate_seconds, find_last_benchmark
 from core.jobs.benchmark_result import BATCH_SIZES, DEFAULT_REPEATS, BenchmarkResult, pareto_front
 from core.library.job_store import Job
-from core.text.labels import format_duration, format_timestamp
+from core.text.labels import format_timestamp
+from core.text.numbers import format_duration
 from ui.compare.benchmark_charts import BenchmarkView, show_first_prediction_chart, show_trade_off_chart
 from ui.compare.participants import Participants
 from ui.components import escape_markdown, show_error

@@ -9,23 +9,15 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.compare import ATOL, Verdict
+from core.compare import Verdict
 from core.figures.theme import PLOTLY_CONFIG, apply_theme
 from core.jobs.benchmark_result import ArtifactBenchmark, BatchLatency, RepeatedMeasurement
 from core.library import Entry
-from core.text.labels import format_duration, format_size
+from core.text.labels import CLOSENESS_LABELS, closeness_label
+from core.text.numbers import format_duration, format_size
 from ui.charts import NEUTRAL, stacked_bar_chart
 from ui.components import escape_markdown
 
-CLOSE_DIFFERENCE = 0.01  # a difference too small to be seen in a probability
-# How close to the baseline, best first; each with a colour and a shape of its own.
-CLOSENESS_LABELS = (
-    "exactly the same",
-    "same to rounding",
-    f"off by {CLOSE_DIFFERENCE:g} at most",
-    f"off by more than {CLOSE_DIFFERENCE:g}",
-    "not compared",
-)
 CLOSENESS_COLOURS = ("#0D9488", "#0284C7", "#D97706", "#DC2626", NEUTRAL)
 CLOSENESS_SYMBOLS = ("circle", "square", "diamond", "x", "circle-open")
 
@@ -55,14 +47,6 @@ class BenchmarkView:
         """Return the ids of copies that can be weighed: compared ones that do not predict as another model would."""
         ids = [id_ for id_ in self.benchmarks if self.closeness(id_) != CLOSENESS_LABELS[-1]]
         return [id_ for id_ in ids if self.entries[id_].verdict != Verdict.DIFFERENT]
-
-
-def closeness_label(difference: float | None) -> str:
-    """Return the largest difference as one of `CLOSENESS_LABELS`."""
-    if difference is None or math.isnan(difference):
-        return CLOSENESS_LABELS[4]
-    bounds = (0.0, ATOL, CLOSE_DIFFERENCE)
-    return CLOSENESS_LABELS[next((index for index, bound in enumerate(bounds) if difference <= bound), 3)]
 
 
 def show_first_prediction_chart(view: BenchmarkView) -> None:

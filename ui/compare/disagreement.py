@@ -9,7 +9,7 @@ import streamlit as st
 from core.errors import RoundtripError
 from core.jobs.participants import run_id_of
 from core.library.job_store import Job
-from core.text.labels import format_duration
+from core.text.numbers import format_duration
 from ui.compare.disagreement_inputs import DisagreementView, show_both_predictions, show_input
 from ui.compare.participants import Participants
 from ui.components import escape_markdown

@@ -16,7 +16,8 @@ from core.inputs.fitting import InputSpecs
 from core.inputs.from_images import image_frame
 from core.inputs.options import DrawnChoice, FileChoice, InputChoice, InputOptions, RandomChoice
 from core.inputs.store import ProgressCallback, ignore_progress
-from core.text.labels import format_size, format_values, reference_row_labels
+from core.text.labels import format_values, reference_row_labels
+from core.text.numbers import format_size
 from ui.compare.input_widgets import choose_file, choose_held_out, choose_random, choose_typed, restore_widgets
 from ui.components import escape_markdown, show_error
 from ui.query_params import bind_select

@@ -1,7 +1,6 @@
 """Live predictions while a user draws or types: a canvas, a card for each copy, and bars of all copies."""
 
 import math
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,13 +9,14 @@ import streamlit as st
 from core.arrays import Arrays
 from core.compare import compare, std_by_output
 from core.demos import get_demo
-from core.demos.drawing import PEN_WIDTH, Strokes, center_digit, render_strokes
 from core.figures.images import row_image_url
 from core.figures.theme import PLOTLY_CONFIG
 from core.jobs.live_session import LivePrediction, LiveSession
 from core.library import Run
-from core.text.labels import format_duration, format_values
+from core.text.labels import format_values
+from core.text.numbers import format_duration
 from ui.charts import probability_bars
+from ui.compare.canvas import draw_canvas
 from ui.compare.participants import Participants
 from ui.components import escape_markdown
 from ui.session import current_jobs, load_reference
@@ -140,58 +140,3 @@ def _show_probabilities(run: Run, predictions: dict[str, LivePrediction]) -> Non
 
 def _is_class_output(run: Run, values: np.ndarray) -> bool:
     return bool(run.labels) and values.shape == (len(run.labels),)
-
-
-def _read_asset(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-_CANVAS = st.components.v2.component(
-    "roundtrip_canvas", html=_read_asset("canvas.html"), css=_read_asset("canvas.css"), js=_read_asset("canvas.js")
-)
-
-
-class Drawing(NamedTuple):
-    """The drawing on the canvas; all arrays are float32.
-
-    Attributes:
-        strokes: As `core.demos.drawing.render_strokes` takes them.
-        ink: (256, 256) in [0, 1].
-        pixels: (rows, columns) in [0, 1], as the data of the models was made.
-    """
-
-    strokes: Strokes
-    ink: np.ndarray
-    pixels: np.ndarray
-
-
-def draw_canvas(shape: tuple[int, int], key: str, label: str = "Draw a digit here") -> Drawing | None:
-    """Show the canvas, and return the drawing with its pixels in `shape`; None while it is blank.
-
-    A new value comes at the end of each stroke, and up to five times a second during one. Call this in an `st.fragment`
-    together with what shows the predictions, so that only that is run again; values that come while the fragment runs
-    wait, and only the latest of them is used. The session stores the drawing, also while another page is shown. Raises
-    InputError where a browser sends anything but a drawing.
-    """
-    stored, is_new = f"{key}-kept", f"{key}-told"
-    st.session_state[f"{key}-changed"] = st.session_state.pop(is_new, False)
-    previous = st.session_state.get(stored, [])
-    current = st.session_state.get(key, {}).get("strokes", previous)
-    state = _CANVAS(
-        key=key,
-        data={"strokes": current, "label": label, "pen": PEN_WIDTH},
-        default={"strokes": previous},
-        on_strokes_change=lambda: st.session_state.update({is_new: True}),
-    )
-    ink = render_strokes(state.strokes)
-    st.session_state[stored] = state.strokes
-    return Drawing(state.strokes, ink, center_digit(ink, shape)) if ink.any() else None
-
-
-def has_drawing_changed(key: str) -> bool:
-    """Whether the last `draw_canvas` with this key ran because something was drawn, undone or cleared.
-
-    Results computed from a drawing are better cached by its pixels: a run for which this was True may be ended by a
-    click elsewhere before it has computed anything.
-    """
-    return st.session_state.get(f"{key}-changed", False)

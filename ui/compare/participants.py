@@ -1,26 +1,16 @@
 """Choose the participants of a comparison, start it, and find it again."""
 
-import contextlib
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import streamlit as st
 
-from core.errors import RoundtripError
 from core.formats import get_format
-from core.inputs import InputSet
-from core.jobs.compare import ComparisonOutcome
-from core.jobs.participants import list_code_sources, run_id_of
-from core.library import Entry, Run
-from core.library.job_store import Job
-from core.record import now
-from core.text.labels import live_model_phrase, short_labels
+from core.jobs.participants import list_code_sources
+from core.library import Entry
+from core.text.labels import live_model_phrase
 from ui.artifact_picker import ArtifactChoices, choose_artifact
 from ui.query_params import bind_select
 from ui.session import current_jobs
-
-COMPARED_VALUES = "compared-values"  # in the session: the id of the input set of typed values that was compared
-
-STARTED_COMPARISON = "comparison-begun"  # in the session: the job of the comparison that it started last
 
 
 def choose_baseline(choices: ArtifactChoices, ids: list[str]) -> str:
@@ -53,34 +43,6 @@ def choose_code_sources(entries: dict[str, Entry], ids: list[str]) -> dict[str, 
     return sources
 
 
-def is_comparison_requested(inputs: InputSet) -> bool:
-    """Whether the user asked to compare on exactly these values; shows the button for it until then."""
-    if st.session_state.get(COMPARED_VALUES) != inputs.id:
-        st.button(
-            "Compare on these values",
-            icon=":material/compare_arrows:",
-            on_click=st.session_state.__setitem__,
-            args=(COMPARED_VALUES, inputs.id),
-            help="Each copy is reloaded in a process of its own, and every number of its answer is compared.",
-        )
-    return st.session_state.get(COMPARED_VALUES) == inputs.id
-
-
-def start_comparison(ids: list[str], **request: Any) -> Job:
-    """Start a comparison by `Jobs.compare`, and cancel the previous one of this session if it still runs."""
-    jobs, requested = current_jobs(), now()
-    job = jobs.compare(ids, **request)
-    previous = st.session_state.get(STARTED_COMPARISON, job.id)
-    if previous != job.id:
-        with contextlib.suppress(RoundtripError):  # deleted since
-            if jobs.job_store.read(previous).is_active:
-                jobs.cancel(previous)
-        del st.session_state[STARTED_COMPARISON]
-    if job.created >= requested:
-        st.session_state[STARTED_COMPARISON] = job.id
-    return job
-
-
 class Participants(NamedTuple):
     """The models of a comparison, for whatever loads them.
 
@@ -101,27 +63,3 @@ class Participants(NamedTuple):
     def ids(self) -> list[str]:
         """All of them, the baseline first."""
         return list(dict.fromkeys([self.baseline, *self.others]))
-
-
-class FinishedComparison(NamedTuple):
-    """A finished comparison as the page shows it; `names` has the baseline and the copies that gave predictions."""
-
-    job: Job
-    run: Run
-    inputs: InputSet
-    outcomes: dict[str, ComparisonOutcome]
-    names: dict[str, str]
-    participants: Participants
-
-
-def load_comparison(job: Job, entries: dict[str, Entry]) -> FinishedComparison:
-    """Read the result of a finished job. Raises UnknownName when its run or its inputs were removed."""
-    baseline, jobs = job.result["baseline"], current_jobs()
-    outcomes = {id_: ComparisonOutcome.model_validate(fields) for id_, fields in job.result["outcomes"].items()}
-    run = jobs.library.run(run_id_of(jobs, baseline))
-    all_names = short_labels([baseline, *outcomes], entries, run)
-    names = {id_: name for id_, name in all_names.items() if id_ not in outcomes or outcomes[id_].has_predictions}
-    # The copy that is furthest off stands first: it is the most likely to be inspected.
-    others = sorted(outcomes, key=lambda id_: -(outcomes[id_].max_abs or 0.0))
-    participants = Participants(baseline, others, all_names, entries, job.request["sources"])
-    return FinishedComparison(job, run, jobs.inputs.read(job.result["inputs"]), outcomes, names, participants)

@@ -8,7 +8,7 @@ import streamlit as st
 from core.errors import InputError
 from core.jobs.tolerances import ALL_OUTPUTS, Tolerance, check_tolerances, parse_tolerances
 from core.library.job_store import Job
-from core.text.metrics import format_exact
+from core.text.numbers import format_exact
 from ui.components import show_error
 from ui.session import current_jobs
 

@@ -4,9 +4,10 @@ import streamlit as st
 
 from core.compare import Verdict
 from core.jobs.compare import ComparisonOutcome
-from core.text.labels import format_duration, live_model_phrase, verdict_meaning
+from core.text.labels import live_model_phrase, verdict_meaning
+from core.text.numbers import format_duration
 from core.text.summaries import list_caveats
-from ui.compare.participants import FinishedComparison
+from ui.compare.comparison import FinishedComparison
 from ui.components import escape_markdown, show_error, verdict_badge
 
 

@@ -12,9 +12,11 @@ from core.errors import RoundtripError
 from core.formats import get_format
 from core.formats.base import Format
 from core.library.records import Artifact, Run
-from core.text.labels import format_size, format_timestamp, pluralize
-from ui.artifact_detail import show_lineage, show_not_run
+from core.text.labels import format_timestamp, pluralize
+from core.text.numbers import format_size
+from ui.artifact_detail import show_lineage
 from ui.components import escape_markdown, show_error, verdict_badge
+from ui.import_model import show_not_run
 from ui.routes.graph_viewer import NOT_DRAWABLE_REASONS, choose_graph_file, graph_token
 from ui.routes.urls import graph_viewer_url
 from ui.session import current_jobs

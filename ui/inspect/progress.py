@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.errors import FormatError
 from core.introspection.describe import PartDescription, describe_part
-from core.text.labels import format_duration
+from core.text.numbers import format_duration
 from ui.components import escape_markdown, show_error
 from ui.session import current_jobs
 

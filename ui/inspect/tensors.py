@@ -9,8 +9,8 @@ from core.figures.tensors import tensor_preview, value_histogram
 from core.figures.theme import PLOTLY_CONFIG
 from core.introspection.describe import TensorDescription, TensorSummary, describe_tensor
 from core.introspection.diff import format_shape
-from core.text.labels import format_size, pluralize
-from core.text.metrics import format_number
+from core.text.labels import pluralize
+from core.text.numbers import format_number, format_size
 from ui.components import escape_markdown, show_error
 from ui.inspect.progress import load_part, run_with_progress
 from ui.query_params import bind_select

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.library.trash_folder import DiskUsage, measure_disk_usage
-from core.text.labels import format_size
+from core.text.numbers import format_size
 from ui.session import current_jobs
 
 DISK_USAGE_LABELS = {

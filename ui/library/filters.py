@@ -11,7 +11,6 @@ from core.compare import Verdict
 from core.formats import all_formats
 from core.library import Library, Page, Query
 from core.library.records import UNREADABLE
-from core.text.labels import format_size, pluralize
 from ui.artifact_picker import search_field
 from ui.components import demo_label
 from ui.navigation import get_page
@@ -105,14 +104,6 @@ def _selectbox(label: str, name: str, options: dict[str, str], **widget: Any) ->
 def is_filtered(query: Query) -> bool:
     """Whether a query leaves out any artifact."""
     return query != Query(sort=query.sort, descending=query.descending, page=query.page, size=query.size)
-
-
-def count_text(result_page: Page) -> str:
-    """Return a count such as "1 artifact, 3.2 MB", or that there are more artifacts than were counted."""
-    if result_page.has_more:
-        return f"More than {result_page.total - 1:,} artifacts"
-    size = "" if result_page.bytes is None else f", {format_size(result_page.bytes)}"
-    return pluralize(result_page.total, "artifact") + size
 
 
 def load_page(library: Library, query: Query) -> Page:

@@ -5,16 +5,15 @@ from datetime import datetime
 import streamlit as st
 
 from core.compare import Verdict
-from core.formats import all_formats, get_format
-from core.library import Entry
-from core.text.labels import format_size
-from ui.artifact_detail import show_artifact_evidence, show_lineage
-from ui.components import demo_label, escape_markdown, trust_badge, verdict_badge
-from ui.library.annotations import edit_annotations, edit_tags
+from core.formats import all_formats
+from core.library import Entry, Page
+from core.text.labels import pluralize
+from core.text.numbers import format_size
+from ui.components import demo_label
+from ui.library.annotations import edit_tags
 from ui.library.trash import confirm_removal
 from ui.navigation import PAGES, go
 from ui.routes import download_url
-from ui.session import current_jobs
 
 IMPORTED = "brought in"
 INSPECT_PAGE = "inspect"
@@ -98,33 +97,9 @@ def show_artifact_actions(selected: list[Entry]) -> None:
         st.caption(f"{len(ids)} selected", width="content")
 
 
-def show_artifact_detail(entry: Entry) -> None:
-    """Show one artifact: its annotations, its lineage, its evidence, its files, and its code."""
-    if entry.problem:
-        st.warning(escape_markdown(entry.problem), icon=":material/broken_image:")
-        return
-    format_ = get_format(entry.format or "")
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(f"{format_.label} · {format_size(entry.bytes)}", width="content")
-        _show_badges(entry)
-        if INSPECT_PAGE in PAGES and st.button("Look inside", icon=":material/search:"):
-            go(INSPECT_PAGE, artifact=entry.id)
-        if st.button("Verify", icon=":material/fact_check:", help="Hold its files against their hashes, byte by byte."):
-            go("health", job=current_jobs().verify([entry.id]).id)
-    st.caption(f"{escape_markdown(entry.run_name or '')} · {entry.id}")
-    left, right = st.columns(2, gap="large")
-    with left:
-        edit_annotations(entry)
-    with right:
-        show_lineage(entry.id)
-    show_artifact_evidence(entry.id, format_)
-
-
-def _show_badges(entry: Entry) -> None:
-    verdict_badge(str(entry.verdict))
-    trust_badge(entry.trust or "ours")
-    if entry.pinned:
-        st.badge("pinned", icon=":material/keep:", color="blue", help="It cannot be removed until it is unpinned.")
-    help_ = "An alias that points to it."
-    for alias in entry.aliases:
-        st.badge(escape_markdown(alias), icon=":material/arrow_forward:", color="violet", help=help_)
+def count_text(result_page: Page) -> str:
+    """Return a count such as "1 artifact, 3.2 MB", or that there are more artifacts than were counted."""
+    if result_page.has_more:
+        return f"More than {result_page.total - 1:,} artifacts"
+    size = "" if result_page.bytes is None else f", {format_size(result_page.bytes)}"
+    return pluralize(result_page.total, "artifact") + size

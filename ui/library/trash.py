@@ -10,7 +10,8 @@ from core.formats import all_formats
 from core.jobs import Jobs
 from core.library import Entry
 from core.library.trash_folder import TrashedEntry
-from core.text.labels import format_size, mark_imported, pluralize
+from core.text.labels import mark_imported, pluralize
+from core.text.numbers import format_size
 from ui.components import escape_markdown, show_error
 from ui.session import current_jobs
 

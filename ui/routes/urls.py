@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from core.text.metrics import format_exact
+from core.text.numbers import format_exact
 
 if TYPE_CHECKING:
     from core.jobs.tolerances import Tolerance

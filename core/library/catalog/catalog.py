@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sql
-from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 
 from core.compare import Verdict
 from core.library.catalog import queries
@@ -289,3 +290,13 @@ def _searched_texts(indexed: IndexedEntry) -> Iterator[str]:
 
 def _batches(items: list[ItemT], size: int = IDS_PER_STATEMENT) -> Iterator[list[ItemT]]:
     return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def mask_database_url(url: str) -> str:
+    """Return a database URL without its password and its options, which may hold another."""
+    if not url:
+        return ""
+    try:
+        return make_url(url).set(query={}).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "not a database URL"

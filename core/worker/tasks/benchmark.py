@@ -15,6 +15,7 @@ from core.runtimes.adapters import SINGLE_ROW_REMARK
 from core.runtimes.base import ModelSource, Predictor
 from core.runtimes.openvino import import_openvino
 from core.runtimes.reference import predict_in_batches
+from core.system import read_process_status, reset_peak_memory
 from core.worker.tasks.base import Reply, Report
 from core.worker.tasks.predict import load, loaded_predictor
 from core.worker.warmup import warm_up_once
@@ -24,8 +25,6 @@ CallLimits = tuple[int, float]  # calls and seconds, at most
 
 MIN_CALLS = 2  # that are timed, however long one of them takes
 STATUS = Path("/proc/self/status")
-CLEAR = Path("/proc/self/clear_refs")
-RESET_PEAK = "5"  # the command by which the kernel counts the peak anew
 
 
 class ThreadCounts(TypedDict):
@@ -164,23 +163,5 @@ def _time_each_call(predict: Predict, inputs: Arrays, max_calls: int, max_second
     return seconds
 
 
-def reset_peak_memory() -> int | None:
-    """Have the system count this process's peak resident memory anew; returns the present value in bytes.
-
-    None where the system offers no such count: only Linux does.
-    """
-    try:
-        CLEAR.write_text(RESET_PEAK)
-        return _read_proc_status("VmRSS")
-    except (OSError, LookupError):
-        return None
-
-
 def _memory_growth(before: int | None) -> int | None:
-    return None if before is None else max(0, _read_proc_status("VmHWM") - before)
-
-
-def _read_proc_status(field: str) -> int:
-    """A size in this process's status, in bytes. Raises LookupError where there is no such line."""
-    values = dict(line.split(":", 1) for line in STATUS.read_text().splitlines() if ":" in line)
-    return int(values[field].split()[0]) * 1024
+    return None if before is None else max(0, read_process_status("VmHWM") - before)

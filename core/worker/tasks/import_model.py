@@ -7,12 +7,10 @@ from core.arrays import Arrays
 from core.errors import DoesNotLoad
 from core.explain import translated
 from core.runtimes.adapters import selectable_signatures
-from core.runtimes.base import ModelSource, NamedArrays, Predictor
+from core.runtimes.base import ModelSource, Predictor
 from core.runtimes.litert import FILE as LITERT
 from core.runtimes.litert import open_interpreter
-from core.runtimes.model_facts import describe_model
-from core.runtimes.model_kinds import ModelFile
-from core.runtimes.reference import count_nonfinite, fingerprint_arrays
+from core.runtimes.model_facts import describe_graph_file, describe_model
 from core.runtimes.saved_model import signature_names
 from core.worker.snapshots import load_live
 from core.worker.tasks.base import Reply, Report
@@ -35,30 +33,10 @@ def load_imported(report: Report, arrays: Arrays, *, folder: str, source: ModelS
 def describe_imported(predictor: Predictor, folder: Path, format: str) -> dict[str, Any]:
     """Facts as `core.runtimes.model_facts.describe_model` returns them, the remark, and the signatures to choose from."""
     if format in GRAPH_KINDS:
-        facts = _describe_graph_file(predictor, folder, GRAPH_KINDS[format])
+        facts = describe_graph_file(predictor, folder, GRAPH_KINDS[format])
     else:
         facts = describe_model(predictor.model)
     return facts | {"remark": predictor.remark, "signatures": _list_signature_names(folder, format)}
-
-
-def _describe_graph_file(predictor: Predictor, folder: Path, kind: str) -> dict[str, Any]:
-    weights = predictor.weights() if predictor.weights else []
-    return {
-        "kind": kind,
-        "parameters": int(sum(array.size for _, array in weights)),
-        "summary": _format_weights_table(weights),
-        "inputs": [spec.to_json() for spec in predictor.inputs],
-        "weight_bytes": sum(array.nbytes for _, array in weights) or ModelFile(kind, folder).size_bytes,
-        "not_finite": count_nonfinite(weights),
-        "weights": fingerprint_arrays(weights),
-        "optimizer": [],
-        "traits": {},
-    }
-
-
-def _format_weights_table(weights: NamedArrays) -> str:
-    rows = [f"{name:<48}{array.shape!s:<24}{array.size:>12,}" for name, array in weights]
-    return "\n".join([f"{'Tensor':<48}{'Shape':<24}{'Values':>12}", *rows])
 
 
 def _list_signature_names(folder: Path, format: str) -> list[str]:

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from core.arrays import NUMERIC_KINDS, Arrays, to_plain_array
+from core.arrays import NUMERIC_KINDS, Arrays, hash_array, to_plain_array
 from core.errors import InputError, UnknownName, WorkerError
-from core.readers import open_contents, translated_read_errors
-from core.readers.base import FileContents, StoredTensor
-from core.runtimes.reference import hash_array
+from core.readers import open_contents
+from core.readers.base import FileContents, StoredTensor, translated_read_errors
 from core.tensors.matching import TensorIdentity, TensorMatch, apply_transposition, match_tensors, tensor_distance
 from core.tensors.statistics import compute_histogram, compute_statistics, preview_tensor
 from core.worker.tasks.base import Reply, Report

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-from core.arrays import Arrays
+from core.arrays import Arrays, Fingerprint, fingerprint_arrays
 from core.errors import DoesNotLoad, WorkerError
 from core.explain import translated
 from core.runtimes.base import ModelSource, Predictor
-from core.runtimes.reference import BATCH_SIZE, Fingerprint, fingerprint_arrays, predict_in_batches
+from core.runtimes.reference import BATCH_SIZE, predict_in_batches
 from core.worker.model_loading import load_artifact, model_code_for
 from core.worker.snapshots import load_live
 from core.worker.tasks.base import InputPair, Reply, Report, TimedReply, pair_inputs, timed

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from core.arrays import Arrays
+from core.arrays import Arrays, NamedArrays, fingerprint_arrays
 from core.demos import get_demo
 from core.demos.keras_training import make_keras_train_step
 from core.explain import summarize_error
-from core.runtimes.base import NamedArrays, Predictor
-from core.runtimes.reference import BATCH_SIZE, fingerprint_arrays
+from core.runtimes.base import Predictor
+from core.runtimes.reference import BATCH_SIZE
 from core.runtimes.traits import collect_traits
 from core.runtimes.variables import weight_variables
 

@@ -9,14 +9,14 @@ from typing import NamedTuple, TypedDict
 
 import numpy as np
 
-from core.arrays import Arrays
+from core.arrays import Arrays, Fingerprint, fingerprint_arrays
 from core.demos import get_demo
 from core.demos.base import Data, Demo, Split, TrainSettings, take_rows
 from core.demos.keras_training import make_keras_train_step
 from core.errors import CannotTrain, DoesNotLoad, InputError
 from core.explain import summarize_error, translated
 from core.runtimes.base import ModelSource, Predictor
-from core.runtimes.reference import Fingerprint, fingerprint_arrays, predict_in_batches
+from core.runtimes.reference import predict_in_batches
 from core.system import lower_priority
 from core.worker.model_loading import load_artifact, model_code_for
 from core.worker.snapshots import load_live

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-from core.arrays import Arrays
+from core.arrays import Arrays, Fingerprint, NamedArrays, fingerprint_arrays
 from core.demos import get_demo
 from core.demos.base import TrainSettings
 from core.errors import DoesNotLoad
 from core.explain import translated
 from core.formats import get_format
-from core.runtimes.base import ModelCode, ModelSource, NamedArrays
-from core.runtimes.reference import Fingerprint, fingerprint_arrays, predict_in_batches, select_by_prefix
+from core.runtimes.base import ModelCode, ModelSource
+from core.runtimes.reference import predict_in_batches, select_by_prefix
 from core.worker.model_loading import load_artifact, model_code_for, require_no_code_execution
 from core.worker.snapshots import load_live_model
 from core.worker.tasks.base import InputPair, Reply, Report, TimedReply, clear_folder, pair_inputs, timed

@@ -1,0 +1,88 @@
+"""List the runs and artifacts of a library."""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from core.errors import UnknownName, UnreadableRecord
+from core.library.catalog.catalog import Catalog
+from core.library.catalog.schema import IN_MEMORY_URL
+from core.library.catalog.sync import CatalogSync
+from core.library.reads import ReadMixin
+from core.library.records import FOLDER_BY_KIND, ID_PATTERN, Entry, Page, Query, Run
+from core.library.storage import translate_disk_errors
+
+
+class ListingMixin(ReadMixin):
+    """Lists what this person sees."""
+
+    def find(self, search: str = "", demos: Iterable[str] = (), formats: Iterable[str] = ()) -> list[Entry]:
+        """The artifacts that match, newest first; an unreadable one is listed with its problem."""
+        return self.page(Query(search, tuple(demos), tuple(formats), size=None)).entries
+
+    def page(self, query: Query) -> Page:
+        """One page of the artifacts that match, in the order of the query. Raises InputError."""
+        return self._catalog_sync.query(Catalog.page, replace(query, viewer_id=self.access.viewer_id))
+
+    def count_tags(self) -> dict[str, int]:
+        """Every tag of an artifact, and how many artifacts have it."""
+        return self._catalog_sync.query(Catalog.count_tags, self.access.viewer_id)
+
+    def count_values(self, column: str) -> dict[Any, int]:
+        """Every demo, format, rank of a verdict, trust or run of an artifact, and how many artifacts have it; of runs
+        those that have readable artifacts."""
+        return self._catalog_sync.query(Catalog.count_values, column, self.access.viewer_id)
+
+    def artifacts_of(self, run_id: str) -> list[str]:
+        """The ids of the artifacts of a run."""
+        return self._catalog_sync.query(Catalog.ids_where, "run", [run_id], self.access.viewer_id)
+
+    def conversions_of(self, artifact_id: str) -> list[str]:
+        """The ids of the artifacts that were converted from one."""
+        return self._catalog_sync.query(Catalog.ids_where, "made_from", [artifact_id], self.access.viewer_id)
+
+    @translate_disk_errors()
+    def runs(self) -> list[Run]:
+        """All readable runs, newest first."""
+        runs = []
+        for folder in (self.home / "runs").iterdir():
+            # An unreadable run still shows, as its artifacts' problem.
+            with contextlib.suppress(UnreadableRecord, UnknownName):
+                runs.append(self._read_run(folder.name, partial(self._run_cache.get, Run.read)))
+        return sorted(runs, key=lambda run: run.created, reverse=True)
+
+    @translate_disk_errors()
+    def ids(self) -> list[str]:
+        """The ids of all runs and artifacts, readable or not."""
+        return sorted(path.name for path in self._list_paths() if self.access.viewer_id is None or self._is_seen(path))
+
+    def _is_seen(self, path: Path) -> bool:
+        return bool(ID_PATTERN.fullmatch(path.name)) and self.access.can_see(path)
+
+    def _list_paths(self) -> Iterator[Path]:
+        return (path for folder in FOLDER_BY_KIND.values() for path in (self.home / folder).iterdir())
+
+    @translate_disk_errors()
+    def foreign_paths(self) -> list[Path]:
+        """Return paths among runs and artifacts that are no entries of ours; none for a person who signed in."""
+        return sorted(
+            path
+            for path in (self._list_paths() if self.access.viewer_id is None else ())
+            if FOLDER_BY_KIND.get(path.name[:1]) != path.parent.name or not ID_PATTERN.fullmatch(path.name)
+        )
+
+    def rebuild_catalog(self) -> None:
+        """Read every folder again into the catalog."""
+        self._catalog_sync.rebuild()
+
+    def catalog_backend(self) -> str:
+        """See `Catalog.backend`."""
+        return self._catalog.backend()
+
+    def find_on_disk(self) -> list[Entry]:
+        """What `find` should return, read from the folders and past the catalog."""
+        every = Query(size=None, viewer_id=self.access.viewer_id)
+        return CatalogSync(self.home, Catalog(IN_MEMORY_URL)).query(Catalog.page, every).entries
