@@ -11,13 +11,12 @@ from typing import TypedDict
 
 import psutil
 
-from core.worker.tasks.benchmark import STATUS
-
 START_TIME_TOLERANCE = 1.0  # seconds by which two readings of one process's start may differ
 CPUINFO = Path("/proc/cpuinfo")
 LOWERED_PRIORITY = 10  # steps of priority that a long computation stands behind whoever waits for a page
 CLEAR = Path("/proc/self/clear_refs")
 RESET_PEAK = "5"  # the command by which the kernel counts the peak anew
+STATUS = Path("/proc/self/status")
 
 
 class Machine(TypedDict):

@@ -100,7 +100,8 @@ def test_layers_are_read_from_the_docstring():
     assert LAYERS[0] == ["app", "pages"]
     assert LAYERS[1] == ["ui"]
     assert ["core.compatibility", "core.health", "core.inputs", "core.size_breakdown"] in LAYERS
-    assert LAYERS[-1] == ["core.arrays", "core.errors", "core.system", "core.tensors"]
+    lowest = ("arrays", "errors", "known_errors", "system", "tensors", "versions")
+    assert LAYERS[-1] == [f"core.{name}" for name in lowest]
 
 
 @pytest.mark.parametrize("path", list_sources(*SOURCES), ids=module_name)

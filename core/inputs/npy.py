@@ -121,10 +121,11 @@ class RowWriter:
         return file
 
     def close(self) -> None:
+        """Write the header with the final number of rows. Raises OSError, with the file closed."""
         if self._file is not None and not self._file.closed:
-            self._file.seek(0)
-            self._write_header(self._file)
-            self._file.close()
+            with self._file as file:
+                file.seek(0)
+                self._write_header(file)
 
 
 def _raw_bytes(rows: np.ndarray) -> memoryview:

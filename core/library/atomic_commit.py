@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 from core.errors import cleanup_on_error
+from core.library import storage
 from core.library.records import FOLDER_BY_KIND, ID_PATTERN
-from core.library.storage import delete_folder, entry_folder, fsync_path, rename_durably, write_text_atomically
+from core.library.storage import delete_folder, entry_folder, fsync_path
 
 INTENT_FILE = "together.json"  # in a staging folder: its folders, by the id of the entry that each becomes
 
@@ -18,11 +19,11 @@ def commit_atomically(home: Path, staged: dict[str, Path]) -> None:
     Raises OSError, with none of them renamed.
     """
     intent = next(iter(staged.values())).parent / INTENT_FILE
-    write_text_atomically(intent, json.dumps({id_: folder.name for id_, folder in staged.items()}))
+    storage.write_text_atomically(intent, json.dumps({id_: folder.name for id_, folder in staged.items()}))
     fsync_path(intent.parent)
     with cleanup_on_error(lambda: _roll_back(home, staged, intent)):
         for id_, folder in staged.items():
-            rename_durably(folder, entry_folder(home, id_))
+            storage.rename_durably(folder, entry_folder(home, id_))
 
 
 def _roll_back(home: Path, staged: dict[str, Path], intent: Path) -> None:
@@ -40,7 +41,7 @@ def recover_staging(folder: Path, home: Path) -> None:
     if all(source.is_dir() or entry_folder(home, id_).is_dir() for id_, source in staged.items()):
         for id_, source in staged.items():
             with contextlib.suppress(FileNotFoundError):  # moved already, or by another process just now
-                rename_durably(source, entry_folder(home, id_))
+                storage.rename_durably(source, entry_folder(home, id_))
     delete_folder(folder)
 
 

@@ -1,11 +1,9 @@
 """Readers of model files: one for each kind of file, chosen by what lies in the folder."""
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from core.errors import DoesNotLoad
-from core.explain import match_known_error, translate
 from core.readers import checkpoint, graph_def, keras, litert, onnx, openvino, pickle, safetensors, saved_model
 from core.readers.base import FileContents, translated_read_errors
 

@@ -224,8 +224,7 @@ class Worker:
         )
 
         def hang_up() -> None:
-            process.kill()
-            process.wait()
+            _end_process(process)
             if exchange:
                 shutil.rmtree(exchange.folder.parent, ignore_errors=True)
 
@@ -263,7 +262,7 @@ class Worker:
 def _end_process(process: subprocess.Popen[bytes] | None) -> None:
     """Kill a process, if it still runs, and close its pipes."""
     if process:
-        with process:
+        with contextlib.suppress(BrokenPipeError), process:  # what it was still to read is lost with it
             process.kill()
 
 

@@ -1,5 +1,6 @@
 """A library into which models are brought, and a function that brings one in."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,9 @@ def import_files(empty_jobs: Jobs) -> Callable[..., Job]:
     """A function that brings files in as the page does, and gives the job at its end."""
 
     def bring_in(*paths: Path, **asked) -> Job:
-        given = store_upload(empty_jobs.library, [(path.name, path.open("rb")) for path in paths])
+        with contextlib.ExitStack() as files:
+            opened = [(path.name, files.enter_context(path.open("rb"))) for path in paths]
+            given = store_upload(empty_jobs.library, opened)
         end = empty_jobs.wait(empty_jobs.import_model(**given._asdict(), **asked).id)
         assert list((empty_jobs.library.home / "staging").iterdir()) == []
         return end

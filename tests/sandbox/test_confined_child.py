@@ -202,11 +202,11 @@ def child_sending(frames: list, config: Settings, folder: Path = Path("/nowhere"
         for piece in pieces:
             process.stdin.write(piece)
     process.stdin.close()
-    nowhere = open(os.devnull, "wb")  # noqa: SIM115  the child's own end closes with it
+    nowhere = open(os.devnull, "wb")  # noqa: SIM115  closed with the child
 
     def hang_up() -> None:
-        process.kill()
-        process.wait()
+        with process, nowhere:
+            process.kill()
 
     return Child(process.stdout, nowhere, hang_up, config, process.pid, FileExchange(folder))
 

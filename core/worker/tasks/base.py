@@ -26,7 +26,7 @@ class TimedReply(TypedDict):
 
 
 class InputPair(TypedDict):
-    """Which input of the reference fed which input of the artifact; `by` as in `core.runtimes.input_matching.InputMatch`."""
+    """Which input of the reference fed which input of the artifact; `by` as in `InputMatch`."""
 
     reference: str
     answer: str

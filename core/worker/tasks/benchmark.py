@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
@@ -24,7 +23,6 @@ Predict = Callable[[Arrays], Arrays]
 CallLimits = tuple[int, float]  # calls and seconds, at most
 
 MIN_CALLS = 2  # that are timed, however long one of them takes
-STATUS = Path("/proc/self/status")
 
 
 class ThreadCounts(TypedDict):

@@ -31,7 +31,7 @@ def load_imported(report: Report, arrays: Arrays, *, folder: str, source: ModelS
 
 
 def describe_imported(predictor: Predictor, folder: Path, format: str) -> dict[str, Any]:
-    """Facts as `core.runtimes.model_facts.describe_model` returns them, the remark, and the signatures to choose from."""
+    """Facts as `model_facts.describe_model` returns them, the remark, and the signatures to choose from."""
     if format in GRAPH_KINDS:
         facts = describe_graph_file(predictor, folder, GRAPH_KINDS[format])
     else:
