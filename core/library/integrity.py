@@ -15,13 +15,13 @@ from typing import BinaryIO, NamedTuple
 from core.caching import StampedCache
 from core.errors import Damaged, LibraryError
 from core.explain import translate
+from core.library import storage
 from core.library.records import FileEntry
 from core.library.storage import (
     CHUNK_BYTES,
     PROCESS_LIMIT_ERRNOS,
     BytesReadCallback,
     contains_symlink,
-    fsync_path,
     ignore_progress,
     list_files,
 )
@@ -160,12 +160,12 @@ def hash_and_flush(folder: Path) -> list[FileEntry]:
     """
     paths = list_files(folder)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        flushes = [pool.submit(fsync_path, path) for path in paths]
+        flushes = [pool.submit(storage.fsync_path, path) for path in paths]
         entries = [make_file_entry(path, folder) for path in paths]
         for flush in flushes:
             flush.result()
     for directory in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
-        fsync_path(directory)
+        storage.fsync_path(directory)
     return entries
 
 
