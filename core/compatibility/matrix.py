@@ -4,7 +4,7 @@ import csv
 import io
 from typing import Any, NamedTuple
 
-from core.compatibility.findings import COLUMNS, Finding, ReloadContext
+from core.compatibility.checks import COLUMNS, Finding, ReloadContext
 from core.evidence import Evidence
 from core.formats import all_formats, get_format
 from core.library import Library, Query, Run

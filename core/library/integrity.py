@@ -139,20 +139,6 @@ def _changed_file_error(name: str) -> Damaged:
     )
 
 
-def fingerprint_folder(folder: Path, excluded: Iterable[str] = ()) -> str:
-    """Hash the names, sizes and times of all files below a folder; it changes as soon as any is touched.
-
-    Files in the folder itself that have one of the names `excluded` are left out.
-    """
-    digest = hashlib.sha256()
-    for path in list_files(folder):
-        if path.parent != folder or path.name not in excluded:
-            stat = path.stat()
-            name = path.relative_to(folder).as_posix()
-            digest.update(f"{name}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ino}\n".encode())
-    return digest.hexdigest()
-
-
 def hash_and_flush(folder: Path) -> list[FileEntry]:
     """Hash every file below a folder and flush it to the disk, then its directories.
 

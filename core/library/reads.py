@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.errors import UnknownName
 from core.evidence import Evidence, OriginalFingerprint
-from core.library import integrity
+from core.library import integrity, storage
 from core.library.annotation_records import ANNOTATIONS_FILE, read_annotations_or_empty
 from core.library.base import LibraryBase
 from core.library.integrity import VerifiedFile, verify_file
@@ -98,4 +98,4 @@ class ReadMixin(LibraryBase):
 
         Raises UnknownName.
         """
-        return integrity.fingerprint_folder(self.folder(id_), excluded=[ANNOTATIONS_FILE])
+        return storage.fingerprint_folder(self.folder(id_), excluded=[ANNOTATIONS_FILE])
