@@ -13,7 +13,7 @@ from ui.inspect.metadata import show_config, show_files, show_graph, show_layers
 from ui.inspect.overview import show_overview, show_tabs
 from ui.inspect.tensors import OPTIMIZER, WEIGHTS, show_tensors
 from ui.session import current_jobs
-from ui.sign_in import show_sharing
+from ui.sharing import show_sharing
 
 st.title("Inspect")
 library = current_jobs().library

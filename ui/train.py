@@ -18,7 +18,7 @@ from core.text.labels import format_values
 from core.text.numbers import format_duration, format_score
 from ui.charts import metric_names, training_curves
 from ui.session import load_reference
-from ui.sign_in import show_sharing
+from ui.sharing import show_sharing
 
 MAX_EXAMPLES = 12
 TRAIN_BUTTON = "train-this"  # the key of the button

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from core.activations.comparison import absolute_gaps, value_range
+from core.activations.layout_comparison import absolute_gaps, value_range
 
 SKETCH_POINTS = 33  # order statistics of each row
 SKETCH_MIXES = 4  # weighted means over the rows

@@ -181,9 +181,6 @@ def _import_lines(result: dict[str, Any]) -> Iterator[str]:
         yield f"{'left out' if check.get('left') else 'checked'}: {check['what']}. {check['remark'] or ''}".rstrip()
 
 
-Force = Annotated[bool, typer.Option("--force", help="Replace a file of that name.")]
-
-
 @app.command()
 def resume(
     run: str,

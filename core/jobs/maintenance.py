@@ -1,9 +1,14 @@
 """Jobs that maintain the library: verify, rebuild, repair."""
 
+import logging
 from typing import Any, TypedDict
 
+from core.errors import RoundtripError
 from core.health import rebuild_catalog, repair_library, verify_entries
 from core.jobs.runner import JobHandle
+from core.library import Library
+
+log = logging.getLogger("roundtrip")
 
 
 class VerifyResult(TypedDict):
@@ -35,3 +40,14 @@ def run_repair(handle: JobHandle) -> dict[str, Any]:
     handle.report_progress(note="Looking for what is out of order")
     repairs = repair_library(handle.library, handle.request["quarantine"], handle.request["dry_run"])
     return {"mended": [repair._asdict() for repair in repairs]}
+
+
+def empty_expired_trash(library: Library, days: int) -> None:
+    """Delete entries that have been in the trash for so many days, with 0 none; log what fails."""
+    if not days:
+        return
+    try:
+        if deleted := library.empty_trash(days):
+            log.info("Deleted for good after %d days in the trash: %s", days, ", ".join(deleted))
+    except RoundtripError as error:
+        log.warning("The trash was not emptied: %s", error)
