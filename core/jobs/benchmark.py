@@ -24,7 +24,7 @@ from core.jobs.benchmark_result import (
     RepeatedMeasurement,
 )
 from core.jobs.participants import artifact_request, is_imported, resolve_code_sources, snapshot_request
-from core.jobs.runner import JobHandle
+from core.jobs.runner import JobHandle, SourcedRequest
 from core.library import Library
 from core.library.job_store import Job
 from core.library.records import Artifact
@@ -39,9 +39,14 @@ CPU_SAMPLE_SECONDS = 0.5  # seconds over which the load of the machine is looked
 FORK_SECONDS, SPAWN_SECONDS, STEADY_TIME_SHARE = 0.4, 15.0, 0.4
 
 
+class BenchmarkRequest(SourcedRequest):
+    artifacts: list[str]
+    repeats: int
+
+
 def build_benchmark_request(
     library: Library, artifacts: Iterable[str], sources: dict[str, str], repeats: int
-) -> dict[str, Any]:
+) -> BenchmarkRequest:
     """Validate what `Jobs.benchmark` is given. Raises InputError, UnknownName."""
     ids = list(dict.fromkeys(artifacts))
     if not ids:
@@ -52,8 +57,8 @@ def build_benchmark_request(
     return {"artifacts": ids, "sources": resolve_code_sources(library, ids, sources), "repeats": repeats}
 
 
-def run_benchmark(handle: JobHandle) -> dict[str, Any]:
-    """Benchmark every artifact; gives a `BenchmarkResult` as JSON. What fails for one is its own row's error."""
+def run_benchmark(handle: JobHandle) -> BenchmarkResult:
+    """Benchmark every artifact. What fails for one is its own row's error."""
     repeats = handle.request["repeats"]
     handle.report_progress(note="Looking at the machine")
     with handle.worker.without_spares():
@@ -62,10 +67,7 @@ def run_benchmark(handle: JobHandle) -> dict[str, Any]:
             id_: _ArtifactJob(handle, id_, place).execute() for place, id_ in enumerate(handle.request["artifacts"])
         }
     protocol = describe_protocol(repeats, BATCH_SIZES)
-    result = BenchmarkResult(
-        costs=costs, repeats=repeats, batches=list(BATCH_SIZES), protocol=protocol, machine=machine
-    )
-    return result.model_dump(mode="json")
+    return BenchmarkResult(costs=costs, repeats=repeats, batches=list(BATCH_SIZES), protocol=protocol, machine=machine)
 
 
 def _describe_machine(handle: JobHandle) -> BenchmarkMachine:

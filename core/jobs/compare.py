@@ -31,13 +31,21 @@ from core.jobs.participants import (
     resolve_code_sources,
     run_id_of,
 )
-from core.jobs.runner import JobHandle, attempt, map_parallel
+from core.jobs.runner import JobHandle, SourcedRequest, attempt, map_parallel
 from core.library.prediction_store import CHUNK_ROWS, PredictionStore, evict_predictions, rows_per_chunk
 from core.runtimes.reference import Reference
 from core.system import Machine, describe_machine
 from core.versions import installed_versions
 from core.worker.tasks.base import InputPair
 from core.worker.tasks.predict import LoadReply
+
+
+class CompareRequest(SourcedRequest):
+    """`inputs` is the id of an input set."""
+
+    artifacts: list[str]
+    baseline: str
+    inputs: str
 
 
 class ComparisonOutcome(ReloadOutcome):
@@ -83,7 +91,7 @@ def build_compare_request(
     sources: dict[str, str],
     baseline: str | None,
     inputs: str | None,
-) -> dict[str, Any]:
+) -> CompareRequest:
     """Validate what `Jobs.compare` is given. Raises InputError, UnknownName, and Damaged where held-out rows are."""
     ids = list(dict.fromkeys(artifacts))
     if not ids:

@@ -18,6 +18,18 @@ class VerifyResult(TypedDict):
     remarks: list[dict[str, Any]]
 
 
+class CatalogRebuild(TypedDict):
+    """The fields of a `RebuildResult`."""
+
+    before: int
+    after: int
+    differences: list[str]
+
+
+class RepairJobResult(TypedDict):
+    mended: list[dict[str, Any]]  # each `RepairResult`
+
+
 def run_verify(handle: JobHandle) -> VerifyResult:
     """Verify the entries of the request, or all."""
     rows = verify_entries(handle.library, handle.request["ids"], handle.report_progress, handle.is_cancelled)
@@ -29,13 +41,14 @@ def run_verify(handle: JobHandle) -> VerifyResult:
     }
 
 
-def run_rebuild(handle: JobHandle) -> dict[str, Any]:
+def run_rebuild(handle: JobHandle) -> CatalogRebuild:
     """Rebuild the catalog; gives what `rebuild_catalog` does."""
     handle.report_progress(note="Reading every record")
-    return rebuild_catalog(handle.library)._asdict()
+    before, after, differences = rebuild_catalog(handle.library)
+    return {"before": before, "after": after, "differences": differences}
 
 
-def run_repair(handle: JobHandle) -> dict[str, Any]:
+def run_repair(handle: JobHandle) -> RepairJobResult:
     """Repair the library, or say what would be done; gives every repair of `repair_library`."""
     handle.report_progress(note="Looking for what is out of order")
     repairs = repair_library(handle.library, handle.request["quarantine"], handle.request["dry_run"])

@@ -33,14 +33,14 @@ class RunSnapshot(TypedDict):
 
     source: ModelSource
     kind: str
-    snapshot: str
+    snapshot: Path | str
 
 
 class ArtifactCopy(TypedDict):
     """The artifact to load."""
 
     format: str
-    folder: str
+    folder: Path | str
     source: ModelSource | None
 
 
@@ -137,7 +137,7 @@ def resume_training(
 
 def _load_predictor(run: RunSnapshot, copy: ArtifactCopy | None) -> Predictor:
     folder = copy["folder"] if copy else run["snapshot"]
-    with translated(DoesNotLoad, [folder]):
+    with translated(DoesNotLoad, [str(folder)]):
         if copy is None:
             return load_live(run["source"], run["kind"], Path(folder))
         return load_artifact(copy["format"], Path(folder), model_code_for(copy["source"]))
