@@ -135,10 +135,10 @@ class _ComparisonJob:
 
     def __init__(self, handle: JobHandle):
         self.handle, self.library = handle, handle.library
-        self.baseline: str = handle.request["baseline"]
-        self.artifacts: list[str] = handle.request["artifacts"]
+        request = cast(CompareRequest, handle.request)
+        self.baseline, self.artifacts = request["baseline"], request["artifacts"]
         self.participants = list(dict.fromkeys([self.baseline, *self.artifacts]))
-        self.input_set: InputSet = handle.context.inputs.read(handle.request["inputs"])
+        self.input_set: InputSet = handle.context.inputs.read(request["inputs"])
         self._is_held_out = self.input_set.origin["kind"] == "held-out"
         # Read now: what is removed meanwhile stops its own row, and nothing else.
         self.runs = {id_: self.library.run(run_id_of(handle.context, id_)) for id_ in self.participants}

@@ -16,7 +16,7 @@ from core.jobs.runner import JobHandle, SourcedRequest, attempt
 from core.library import Library
 from core.library.records import Run
 from core.worker.child_handle import CancelCheck
-from core.worker.tasks.resume import Batches, ResumeReply
+from core.worker.tasks.resume import Batches, EpochScore, ResumeReply
 
 LIVE_MODEL = "live"
 MAX_EPOCHS = 20  # at most
@@ -32,12 +32,21 @@ class ResumeRequest(SourcedRequest):
     seed: int
 
 
+class LiveTraining(TypedDict):
+    """The live model's part of a `ResumeReply`, without fingerprints."""
+
+    numbers: dict[str, float]
+    order: str
+    seconds: float
+    epochs: list[EpochScore]
+
+
 class ResumeJobResult(TypedDict):
     """Losses lie beside the job, as arrays "live" and by artifact: float64, one value a batch."""
 
     run: str
     batches: int  # of an epoch
-    live: dict[str, Any]
+    live: LiveTraining
     copies: dict[str, dict[str, Any]]  # a `ResumeResult` by artifact
 
 
@@ -110,7 +119,12 @@ class _ResumeJob:
             id_: self._compare(id_, (facts, losses), each).model_dump(mode="json") for id_, each in trained.items()
         }
         epochs = [{name: value for name, value in epoch.items() if name != "weights"} for epoch in facts["epochs"]]
-        shown = {"numbers": facts["numbers"], "order": facts["order"], "seconds": facts["seconds"], "epochs": epochs}
+        shown: LiveTraining = {
+            "numbers": facts["numbers"],
+            "order": facts["order"],
+            "seconds": facts["seconds"],
+            "epochs": cast(list[EpochScore], epochs),
+        }
         return {"run": self.run.id, "batches": self.batches.batches_per_epoch, "live": shown, "copies": results}
 
     def _train(self, participant: str, cancelled: CancelCheck) -> Training:

@@ -44,13 +44,18 @@ class ArtifactCopy(TypedDict):
     source: ModelSource | None
 
 
-class EpochReply(TypedDict):
-    """One epoch: its mean loss (None where not finite), the score on the validation rows, the weights by hash."""
+class EpochScore(TypedDict):
+    """One epoch: its mean loss (None where not finite), the score on the validation rows."""
 
     epoch: int
     loss: float | None
     score: float
     score_name: str
+
+
+class EpochReply(EpochScore):
+    """Also the weights by hash."""
+
     weights: list[Fingerprint]
 
 
