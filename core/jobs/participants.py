@@ -131,7 +131,8 @@ def snapshot_request(library: Library, run: Run) -> RunSnapshot:
 def artifact_request(library: Library, artifact_id: str, source_key: str) -> ArtifactCopy:
     """What a child needs to load an artifact with the code of a `CodeSource`, with a Path that the worker shares.
 
-    Raises Damaged and UnknownName."""
+    Raises Damaged and UnknownName.
+    """
     artifact = library.artifact(artifact_id)
     # Of an imported model's copy another signature may answer than of the file itself.
     source = source_with_signature(library.run(artifact.run).code_source, artifact.options.get("signature", ""))
