@@ -79,8 +79,8 @@ class Evidence(Record):
 class OriginalFingerprint(BaseModel):
     """What a copy is verified against: variables by hash, and whether predictions are classes."""
 
-    weights: list[dict[str, Any]]
-    optimizer: list[dict[str, Any]]
+    weights: Sequence[Mapping[str, Any]]
+    optimizer: Sequence[Mapping[str, Any]]
     classes: bool | None = None
 
 

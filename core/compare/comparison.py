@@ -20,14 +20,14 @@ from core.compare.error_metrics import CosineAndSnr, KlDivergence, RelativeError
 from core.compare.histograms import DifferenceHistogram, PositionHeatmap
 from core.compare.output_matching import OutputMatch, find_targets, match_outputs
 from core.compare.quantiles import complete_quantiles
-from core.compare.results import OutputMetrics, Verdict, decide_verdict
+from core.compare.results import OutputMetrics, OutputMetricsJson, Verdict, WorstValue, decide_verdict
 from core.errors import InputError
 
 Sides = tuple[ChunkSource, ChunkSource]  # the reference and the prediction
 
 
 class ComparisonJson(TypedDict):
-    """A comparison in records and replies: `pairs` of `OutputMatch`, `outputs` of `OutputMetrics` (not in evidence)."""
+    """A comparison in records and replies: `pairs` of `OutputMatch`, `outputs` not in evidence."""
 
     verdict: str
     max_abs: float | str
@@ -36,7 +36,7 @@ class ComparisonJson(TypedDict):
     rows: int
     not_finite: int
     pairs: list[dict[str, str]]
-    outputs: NotRequired[list[dict[str, Any]]]
+    outputs: NotRequired[list[OutputMetricsJson]]
 
 
 class PairJson(TypedDict):
@@ -165,7 +165,7 @@ class _Output(NamedTuple):
 class _Metric(Protocol):
     def add(self, block: Block) -> None: ...
 
-    def result(self) -> dict[str, Any]: ...
+    def result(self) -> Mapping[str, Any]: ...
 
 
 def _measure_text(match: OutputMatch, sides: Sides) -> _Output:
@@ -207,7 +207,7 @@ def _measure_output(
 
         complete_quantiles((sizes.quantiles, relative.median), replay)
         differences = accumulator.result()
-        numbers = _difference_metrics(differences)
+        numbers: dict[str, Any] = {**_difference_metrics(differences)}
         for metric in metrics:
             numbers |= metric.result()
         if differences.is_classification:
@@ -223,7 +223,7 @@ def _to_metrics(match: OutputMatch, differences: OutputDifferences, numbers: dic
     return OutputMetrics(match.reference, match.answer, match.by, *counts, **numbers)
 
 
-def _difference_metrics(differences: OutputDifferences) -> dict[str, Any]:
+def _difference_metrics(differences: OutputDifferences) -> dict[str, float | WorstValue | None]:
     has_mismatch, values = bool(np.isinf(differences.distance).any()), differences.values
     return {
         "max_abs": differences.max_abs if values else None,
@@ -281,10 +281,19 @@ def _compare_pair(
     return pair
 
 
+class ToleranceJson(TypedDict):
+    passed: bool
+    rows_failing: int
+    values_failing: int
+
+
 class ToleranceResult(NamedTuple):
     passed: bool
     rows_failing: int
     values_failing: int
+
+    def to_json(self) -> ToleranceJson:
+        return {"passed": self.passed, "rows_failing": self.rows_failing, "values_failing": self.values_failing}
 
 
 def check_tolerance(reference: ChunkSource, prediction: ChunkSource, atol: float, rtol: float) -> ToleranceResult:

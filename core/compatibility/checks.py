@@ -9,7 +9,7 @@ from core.compare import Verdict
 from core.evidence import Evidence, ReloadOutcome, TensorMatchCount
 from core.formats.base import Format
 from core.library import Run
-from core.runtimes.traits import collect_traits
+from core.runtimes.traits import Traits, collect_traits
 from core.worker.tasks.probes import probe_batch_sizes, probe_determinism, train_one_step
 
 # Every state of a finding with its sign: told apart by word and sign, not by colour.
@@ -36,7 +36,7 @@ class ReloadContext(NamedTuple):
     outcome: ReloadOutcome
 
     @property
-    def traits(self) -> dict[str, Any]:
+    def traits(self) -> Traits:
         return self.outcome.probes.get("traits", {})
 
     @property

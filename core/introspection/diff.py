@@ -18,10 +18,12 @@ from core.introspection.describe import (
 )
 from core.introspection.replies import validate_reply
 from core.library.records import Run
+from core.readers.parts import Port, Signature
 from core.tensors.json_diff import JsonChange, diff_json
 from core.worker.child_handle import CancelCheck, never_cancelled
 
 PARTS = ("signatures", "layers", "config", "operators")
+Summary = dict[str, object]  # by what a person reads; compared as any JSON
 LAYER_FIELDS = ("class", "input_shape", "output_shape", "parameters", "dtype", "trainable", "after", "config")
 
 
@@ -138,12 +140,13 @@ def _without_object_ids(value: Any) -> Any:
     return [_without_object_ids(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _signature_ports(signature: dict[str, Any]) -> dict[str, Any]:
-    sides = {side: {port["name"]: _port_text(port) for port in signature[side]} for side in ("inputs", "outputs")}
-    return {"method": signature["method"], **sides}
+def _signature_ports(signature: Signature) -> Summary:
+    sides = {"inputs": signature["inputs"], "outputs": signature["outputs"]}
+    texts = {side: {port["name"]: _port_text(port) for port in ports} for side, ports in sides.items()}
+    return {"method": signature["method"], **texts}
 
 
-def _port_text(port: dict[str, Any]) -> str:
+def _port_text(port: Port) -> str:
     return f"{port['dtype']} {format_shape(port['shape'])} {port.get('note', '')}".strip()
 
 
@@ -157,7 +160,7 @@ def diff_records(context: AppContext, left: str, right: str, *, include_equal: b
     return diff_json(*(_artifact_summary(context, id_) for id_ in (left, right)), include_equal=include_equal)
 
 
-def _artifact_summary(context: AppContext, id_: str) -> dict[str, Any]:
+def _artifact_summary(context: AppContext, id_: str) -> Summary:
     artifact, run = context.library.artifact(id_), _run_of(context, id_)
     return {
         "format": artifact.format,
@@ -175,14 +178,14 @@ def _artifact_summary(context: AppContext, id_: str) -> dict[str, Any]:
     }
 
 
-def _evidence_summary(context: AppContext, id_: str) -> dict[str, Any]:
+def _evidence_summary(context: AppContext, id_: str) -> Summary:
     try:
         best = context.library.evidence(id_).best
     except RoundtripError as error:
         return {"verdict": str(error)}
     facts = {"verdict": best.verdict.label, "largest difference": best.max_abs, "answers changed": best.changed_rows}
     match = {} if best.weights is None else {"weights of the run": f"{best.weights.found} of {best.weights.of}"}
-    return facts | match | {"seconds to load": best.load_seconds}
+    return {**facts, **match, "seconds to load": best.load_seconds}
 
 
 def diff_files(context: AppContext, left: str, right: str, *, include_equal: bool = False) -> list[JsonChange]:

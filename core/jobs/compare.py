@@ -31,13 +31,21 @@ from core.jobs.participants import (
     resolve_code_sources,
     run_id_of,
 )
-from core.jobs.runner import JobHandle, attempt, map_parallel
+from core.jobs.runner import JobHandle, SourcedRequest, attempt, map_parallel
 from core.library.prediction_store import CHUNK_ROWS, PredictionStore, evict_predictions, rows_per_chunk
 from core.runtimes.reference import Reference
 from core.system import Machine, describe_machine
 from core.versions import installed_versions
 from core.worker.tasks.base import InputPair
 from core.worker.tasks.predict import LoadReply
+
+
+class CompareRequest(SourcedRequest):
+    """`inputs` is the id of an input set."""
+
+    artifacts: list[str]
+    baseline: str
+    inputs: str
 
 
 class ComparisonOutcome(ReloadOutcome):
@@ -83,7 +91,7 @@ def build_compare_request(
     sources: dict[str, str],
     baseline: str | None,
     inputs: str | None,
-) -> dict[str, Any]:
+) -> CompareRequest:
     """Validate what `Jobs.compare` is given. Raises InputError, UnknownName, and Damaged where held-out rows are."""
     ids = list(dict.fromkeys(artifacts))
     if not ids:
@@ -127,10 +135,10 @@ class _ComparisonJob:
 
     def __init__(self, handle: JobHandle):
         self.handle, self.library = handle, handle.library
-        self.baseline: str = handle.request["baseline"]
-        self.artifacts: list[str] = handle.request["artifacts"]
+        request = cast(CompareRequest, handle.request)
+        self.baseline, self.artifacts = request["baseline"], request["artifacts"]
         self.participants = list(dict.fromkeys([self.baseline, *self.artifacts]))
-        self.input_set: InputSet = handle.context.inputs.read(handle.request["inputs"])
+        self.input_set: InputSet = handle.context.inputs.read(request["inputs"])
         self._is_held_out = self.input_set.origin["kind"] == "held-out"
         # Read now: what is removed meanwhile stops its own row, and nothing else.
         self.runs = {id_: self.library.run(run_id_of(handle.context, id_)) for id_ in self.participants}

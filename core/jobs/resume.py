@@ -12,11 +12,11 @@ import numpy as np
 from core.errors import CannotTrain, InputError, RoundtripError
 from core.jobs.participants import artifact_request, is_imported, resolve_code_sources, snapshot_request
 from core.jobs.resume_result import ResumeResult, ResumeVerdict, compare_with_live, find_restored_parts
-from core.jobs.runner import JobHandle, attempt
+from core.jobs.runner import JobHandle, SourcedRequest, attempt
 from core.library import Library
 from core.library.records import Run
 from core.worker.child_handle import CancelCheck
-from core.worker.tasks.resume import Batches, ResumeReply
+from core.worker.tasks.resume import Batches, EpochScore, ResumeReply
 
 LIVE_MODEL = "live"
 MAX_EPOCHS = 20  # at most
@@ -25,12 +25,28 @@ MAX_CURVE_POINTS = 300  # points of one curve that a running job keeps on its re
 Training = tuple[ResumeReply, np.ndarray]  # and the loss of each batch (float64)
 
 
+class ResumeRequest(SourcedRequest):
+    run: str
+    artifacts: list[str]
+    epochs: int
+    seed: int
+
+
+class LiveTraining(TypedDict):
+    """The live model's part of a `ResumeReply`, without fingerprints."""
+
+    numbers: dict[str, float]
+    order: str
+    seconds: float
+    epochs: list[EpochScore]
+
+
 class ResumeJobResult(TypedDict):
     """Losses lie beside the job, as arrays "live" and by artifact: float64, one value a batch."""
 
     run: str
     batches: int  # of an epoch
-    live: dict[str, Any]
+    live: LiveTraining
     copies: dict[str, dict[str, Any]]  # a `ResumeResult` by artifact
 
 
@@ -41,7 +57,7 @@ def build_resume_request(
     epochs: int = 2,
     sources: dict[str, str] | None = None,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> ResumeRequest:
     """Validate what `Jobs.resume` is given. Raises InputError, UnknownName, UnreadableRecord."""
     run, ids = library.run(run_id), list(dict.fromkeys(artifacts))
     if run.demo is None:
@@ -60,8 +76,8 @@ def build_resume_request(
         raise InputError(f"It trains on for 1 to {MAX_EPOCHS} epochs.", received=epochs, cure=cure)
     if not 0 <= seed < 2**32:
         raise InputError("The seed does not fit.", received=seed, cure="Choose one from 0 to 4294967295.")
-    request = {"run": run_id, "artifacts": ids, "epochs": epochs, "seed": seed}
-    return request | {"sources": resolve_code_sources(library, ids, sources or {})}
+    resolved = resolve_code_sources(library, ids, sources or {})
+    return {"run": run_id, "artifacts": ids, "epochs": epochs, "seed": seed, "sources": resolved}
 
 
 def build_batches(run: Run, epochs: int, seed: int = 0) -> Batches:
@@ -78,7 +94,7 @@ class _ResumeJob:
     """All that train at the same time, and their losses so far."""
 
     def __init__(self, handle: JobHandle):
-        self.handle, self.library, self.request = handle, handle.library, handle.request
+        self.handle, self.library, self.request = handle, handle.library, cast(ResumeRequest, handle.request)
         self.run = self.library.run(self.request["run"])
         self.original = self.library.original(self.run)
         self.batches = build_batches(self.run, self.request["epochs"], self.request["seed"])
@@ -99,9 +115,16 @@ class _ResumeJob:
             trained = {id_: future.result() for id_, future in copies.items()}
         arrays = {id_: each[1] for id_, each in trained.items() if not isinstance(each, RoundtripError)}
         self.handle.context.job_store.save_arrays(self.handle.job.id, {LIVE_MODEL: losses} | arrays)
-        results = {id_: self._compare(id_, (facts, losses), each) for id_, each in trained.items()}
+        results = {
+            id_: self._compare(id_, (facts, losses), each).model_dump(mode="json") for id_, each in trained.items()
+        }
         epochs = [{name: value for name, value in epoch.items() if name != "weights"} for epoch in facts["epochs"]]
-        shown = {"numbers": facts["numbers"], "order": facts["order"], "seconds": facts["seconds"], "epochs": epochs}
+        shown: LiveTraining = {
+            "numbers": facts["numbers"],
+            "order": facts["order"],
+            "seconds": facts["seconds"],
+            "epochs": cast(list[EpochScore], epochs),
+        }
         return {"run": self.run.id, "batches": self.batches.batches_per_epoch, "live": shown, "copies": results}
 
     def _train(self, participant: str, cancelled: CancelCheck) -> Training:
@@ -129,7 +152,7 @@ class _ResumeJob:
             self.curves.finish(id_)
         return trained
 
-    def _compare(self, id_: str, live: Training, trained: Training | RoundtripError) -> dict[str, Any]:
+    def _compare(self, id_: str, live: Training, trained: Training | RoundtripError) -> ResumeResult:
         best = self.library.evidence(id_).best
         if isinstance(trained, RoundtripError):
             ending = ResumeVerdict.CANNOT_TRAIN if isinstance(trained, CannotTrain) else ResumeVerdict.FAILED
@@ -137,7 +160,7 @@ class _ResumeJob:
             result = ResumeResult(ending=ending, sentence=trained.sentence, error=trained.to_json(), parts=parts)
         else:
             result = compare_with_live(self.original, live[0], trained[0], (live[1], trained[1]))
-        return result.model_copy(update={"saved": best.optimizer}).model_dump(mode="json")
+        return result.model_copy(update={"saved": best.optimizer})
 
 
 class _LossCurves:

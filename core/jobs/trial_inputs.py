@@ -9,9 +9,10 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.errors import DoesNotLoad, InputError, RoundtripError, TimedOut
-from core.inputs.fitting import InputSpec, describe_axes, numpy_dtype
+from core.inputs.fitting import describe_axes, numpy_dtype
 from core.inputs.from_random import random_source, row_bytes
 from core.runtimes.reference import BATCH_SIZE
+from core.runtimes.specs import InputSpec
 from core.worker.child_handle import CancelCheck, never_cancelled
 from core.worker.remote_predictor import RemotePredictor
 

@@ -111,8 +111,7 @@ def _commit_run(library: CommitMixin, model: Any, reference: Reference, name: st
             write_model_copy(model, staged / "snapshot")
         except Exception as error:  # a model that its richest format refuses cannot be stored as a run at all
             raise translate(error, CannotSave, hidden_paths=[str(staged)]) from error
-        facts = describe_model(model) | {"name": name, "demo": None, "settings": None}
-        return library.commit_run(staged, facts)
+        return library.commit_run(staged, {**describe_model(model), "name": name, "demo": None, "settings": None})
 
 
 def _save_format(

@@ -8,6 +8,7 @@ import streamlit as st
 from core.introspection.describe import PartDescription
 from core.introspection.diff import format_shape
 from core.library.records import Artifact
+from core.readers.parts import Layer
 from core.text.labels import pluralize
 from ui.components import escape_markdown
 from ui.inspect.progress import load_part
@@ -76,14 +77,18 @@ def show_layers(artifact_id: str) -> None:
     st.json(layers[selected]["config"], expanded=1)
 
 
-def _layer_row(layer: dict[str, Any]) -> dict[str, Any]:
+TRAINABLE_LABELS: dict[bool | None, str] = {True: "yes", False: "no"}
+
+
+def _layer_row(layer: Layer) -> dict[str, object]:
     shape = layer["output_shape"]
     is_flat = shape is not None and not any(isinstance(size, list | dict) for size in shape)
-    return layer | {
+    return {
+        **layer,
         "class": layer["class"] + (" ✎" if layer["custom"] else ""),
         "shape": "–" if shape is None else format_shape(shape) if is_flat else json.dumps(shape),
         "after": ", ".join(layer["after"]) or "–",
-        "trainable": {True: "yes", False: "no"}.get(layer["trainable"], "–"),
+        "trainable": TRAINABLE_LABELS.get(layer["trainable"], "–"),
     }
 
 

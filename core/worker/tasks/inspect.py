@@ -6,7 +6,7 @@ The model is not run; what the files do not state is left out. Replies are valid
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
@@ -14,8 +14,15 @@ from core.arrays import NUMERIC_KINDS, Arrays, hash_array, to_plain_array
 from core.errors import InputError, UnknownName, WorkerError
 from core.readers import open_contents
 from core.readers.base import FileContents, StoredTensor, translated_read_errors
-from core.tensors.matching import TensorIdentity, TensorMatch, apply_transposition, match_tensors, tensor_distance
-from core.tensors.statistics import compute_histogram, compute_statistics, preview_tensor
+from core.tensors.matching import (
+    DistanceReply,
+    TensorIdentity,
+    TensorMatch,
+    apply_transposition,
+    match_tensors,
+    tensor_distance,
+)
+from core.tensors.statistics import StatisticsReply, compute_histogram, compute_statistics, preview_tensor
 from core.worker.tasks.base import Reply, Report
 
 PARTS = ("signatures", "layers", "config", "operators", "tensors")
@@ -23,6 +30,43 @@ MAX_TENSORS = 5_000  # tensors that are described of one artifact
 MAX_CHUNK_BYTES = 4 * 2**20  # bytes of a tensor in one reply, at most
 
 _loaded_tensor: list[np.ndarray] = []
+
+
+class StoredTensorReply(TypedDict):
+    """What is known of a tensor without reading its values; of one side of a diff also its name in the run, and without
+    a partner the matched tensor of the file with the same bits."""
+
+    key: str
+    name: str
+    group: str
+    note: str
+    scaled: bool
+    shape: list[int]
+    dtype: str
+    alias: NotRequired[str]
+    copy_of: NotRequired[str]
+
+
+class TensorSummaryReply(StoredTensorReply, total=False):
+    """Also what its values are, or why they cannot be read; of one tensor alone its histogram and picture."""
+
+    sha256: str
+    bytes: int
+    statistics: StatisticsReply
+    problem: str
+    histogram: dict[str, list[float]] | None
+    look: str
+    shown: str
+
+
+class TensorPairReply(TypedDict):
+    """Two matched tensors, what they were matched by, and their distance (None where no numbers can be compared)."""
+
+    ours: StoredTensorReply
+    theirs: StoredTensorReply
+    by: str
+    turned: str
+    distance: DistanceReply | None
 
 
 def describe_files(report: Report, arrays: Arrays, *, folder: str, part: str) -> Reply:
@@ -51,19 +95,18 @@ def iterate_with_progress(
         yield tensor
 
 
-def summarize_tensor(tensor: StoredTensor) -> dict[str, Any]:
+def summarize_tensor(tensor: StoredTensor) -> TensorSummaryReply:
     """Metadata, statistics and hash of one tensor; the hash as in a run's fingerprints."""
     metadata = tensor_metadata(tensor)
     try:
         values = tensor.read()
     except (ValueError, OSError, KeyError, TypeError) as error:
-        return metadata | {"problem": str(error)[:200]}
+        return {**metadata, "problem": str(error)[:200]}
     statistics = compute_statistics(to_plain_array(values))
-    return metadata | {"sha256": hash_array(values), "bytes": int(values.nbytes), "statistics": statistics}
+    return {**metadata, "sha256": hash_array(values), "bytes": int(values.nbytes), "statistics": statistics}
 
 
-def tensor_metadata(tensor: StoredTensor) -> dict[str, Any]:
-    """Return what is known of a tensor without reading its values."""
+def tensor_metadata(tensor: StoredTensor) -> StoredTensorReply:
     return {
         "key": tensor.key,
         "name": tensor.name,
@@ -188,10 +231,10 @@ class _ArtifactTensors:
         with translated_read_errors(self._folder):
             return to_plain_array(self.tensors[index].read_values(dequantize=True))
 
-    def describe(self, index: int) -> dict[str, Any]:
+    def describe(self, index: int) -> StoredTensorReply:
         return tensor_metadata(self.tensors[index]) | {"alias": self.identities[index].alias}
 
-    def describe_unmatched(self, matched: set[int]) -> list[dict[str, Any]]:
+    def describe_unmatched(self, matched: set[int]) -> list[StoredTensorReply]:
         """Describe the tensors without a partner; `copy_of` names a matched tensor of the file with the same bits."""
         copies: dict[str, str] = {}
         for index in sorted(matched):
@@ -201,12 +244,17 @@ class _ArtifactTensors:
         return [self.describe(at) | {"copy_of": copies.get(self.identities[at].digest, "")} for at in unmatched]
 
 
-def _describe_pair(match: TensorMatch, left: _ArtifactTensors, right: _ArtifactTensors) -> dict[str, Any]:
-    sides = {"ours": left.describe(match.left), "theirs": right.describe(match.right)}
-    return {**sides, "by": match.by, "turned": match.transposition, "distance": _pair_distance(match, left, right)}
+def _describe_pair(match: TensorMatch, left: _ArtifactTensors, right: _ArtifactTensors) -> TensorPairReply:
+    return {
+        "ours": left.describe(match.left),
+        "theirs": right.describe(match.right),
+        "by": match.by,
+        "turned": match.transposition,
+        "distance": _pair_distance(match, left, right),
+    }
 
 
-def _pair_distance(match: TensorMatch, left: _ArtifactTensors, right: _ArtifactTensors) -> dict[str, Any] | None:
+def _pair_distance(match: TensorMatch, left: _ArtifactTensors, right: _ArtifactTensors) -> DistanceReply | None:
     """Return None where no numbers can be compared: text, or integers whose scale is unknown."""
     values, partner = left.read_values(match.left), right.read_values(match.right)
     kinds = values.dtype.kind, partner.dtype.kind

@@ -12,10 +12,11 @@ from core.explain import translated
 from core.formats import get_format
 from core.runtimes.base import ModelCode, ModelSource
 from core.runtimes.reference import predict_in_batches, select_by_prefix
+from core.runtimes.specs import InputSpec
 from core.worker.model_loading import load_artifact, model_code_for, require_no_code_execution
 from core.worker.snapshots import load_live_model
 from core.worker.tasks.base import InputPair, Reply, Report, TimedReply, clear_folder, pair_inputs, timed
-from core.worker.tasks.probes import probe_predictor
+from core.worker.tasks.probes import Probes, probe_predictor
 
 
 class ProbeTarget(TypedDict):
@@ -32,12 +33,12 @@ class ReloadReply(TypedDict):
 
     load_seconds: float
     first_seconds: float
-    inputs: list[dict[str, Any]]
+    inputs: list[InputSpec]
     input_pairs: list[InputPair]
     weights: list[Fingerprint] | None
     moved_by_answering: int
     optimizer: list[Fingerprint] | None
-    probes: NotRequired[dict[str, Any]]
+    probes: NotRequired[Probes]
 
 
 def save(
