@@ -29,6 +29,7 @@ from core.formats import all_formats
 from core.inputs.fitting import describe_axes
 from core.jobs import Jobs
 from core.jobs.resume_result import ResumeResult, ResumeVerdict
+from core.jobs.trial_inputs import parse_shapes
 from core.jobs.uploads import OPENVINO_BIN_SUFFIX, OPENVINO_XML_SUFFIX, StoredUpload, store_upload
 from core.library import Library
 from core.library.job_store import Job
@@ -137,10 +138,17 @@ def import_(
     name: Annotated[str, typer.Option(help="What to call it; by default as its file.")] = "",
     demo: Annotated[str | None, typer.Option(help="The demo whose code built the model, for a checkpoint.")] = None,
     signature: Annotated[str, typer.Option(help="Which signature is to answer, where there are several.")] = "",
+    shape: Annotated[
+        Strings, typer.Option(metavar="INPUT=SIZExSIZE", help="The shape of a row, where sizes are free (repeatable).")
+    ] = None,
+    keep_state: Annotated[
+        bool, typer.Option("--keep-state", help="Keep what the model remembers from row to row: they are one sequence.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring in a model from outside: checked, looked into, loaded and asked in sandboxed processes, then kept."""
-    options = {"demo": demo, "signature": signature, "label": name}
+    options: dict[str, Any] = {"demo": demo, "signature": signature, "label": name}
+    options |= {"shapes": parse_shapes(shape or []), "keeps_state": keep_state}
     with open_jobs() as jobs:
         result = wait_for_job(jobs, _start_import(jobs, path, with_, options)).result
     if as_json:

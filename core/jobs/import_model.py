@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from core.jobs.uploads import run_of_artifact
 from core.library import staging
 from core.library.records import KIND_NEVER_RUN, Artifact, Run, new_id
 from core.reload import gather_evidence
+from core.runtimes.adapters import DEPENDENT_ROWS_REMARK, join_remarks
 from core.runtimes.base import ImportedSource, ModelSource
 from core.runtimes.model_facts import ModelFacts
 from core.runtimes.reference import Reference
@@ -33,6 +35,10 @@ from core.worker.child_handle import CancelCheck, cancelled_error, never_cancell
 from core.worker.remote_predictor import load_in_child
 from core.worker.worker import Worker
 
+CONSTANT_REMARK = (
+    "All random rows are answered alike, so these answers cannot tell a good copy from a bad one: compare on inputs of "
+    "your own."
+)
 CONTENT_VALIDATION_SECONDS = 60.0  # wall clock of one look into a file
 STEP_PROGRESS = {
     "Checking the file": 0.05,
@@ -66,7 +72,8 @@ def validate_content_in_child(
 class ImportRequest:
     """What a person imports: a file or folder, what it is called, further files by what they are, the demo whose code
     belongs to it, and the signature that answers. `temporary_folder` is deleted when the work is done;
-    `stored_artifact` is the artifact whose files these are, where they were stored earlier."""
+    `stored_artifact` is the artifact whose files these are, where they were stored earlier; `shapes` are those of one
+    row of an input; `keeps_state` says that what the model remembers is kept from row to row."""
 
     path: Path
     name: str
@@ -76,11 +83,14 @@ class ImportRequest:
     label: str = ""
     temporary_folder: Path | None = None
     stored_artifact: str = ""
+    shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    keeps_state: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """For the job's record: no path of this machine."""
         files = {"name": display_file_name(self.name), "parts": sorted(self.parts), "again": self.stored_artifact}
-        return files | {"demo": self.demo, "signature": self.signature, "label": self.label}
+        asked = {"shapes": {name: list(shape) for name, shape in self.shapes.items()}, "keeps_state": self.keeps_state}
+        return files | asked | {"demo": self.demo, "signature": self.signature, "label": self.label}
 
     def discard(self) -> None:
         """Delete the temporary folder."""
@@ -194,6 +204,7 @@ class _ImportJob:
             "signature": self.request.signature,
             "demo": demo,
             "settings": get_demo(demo).defaults.model_dump() if demo else None,
+            "keeps_state": self.request.keeps_state,
             "artifact": new_id("a"),
         }
 
@@ -212,10 +223,18 @@ class _ImportJob:
             self._record_check("It loads in a sandboxed process, with no code of its own", reply.remark)
             self._start_step("Asking it")
             trial_limits: ChildLimits = {**limits, "seconds": self.handle.config.confined_seconds}
-            trial, predictions = find_accepted_input(predictor, facts["inputs"], **trial_limits)
-        record |= {"remark": reply.remark, "signatures": reply.signatures, "asked": trial.recipe}
+            shapes = self.request.shapes
+            trial, predictions = find_accepted_input(predictor, facts["inputs"], shapes=shapes, **trial_limits)
+        if record["keeps_state"]:  # what the trials left behind is no part of it
+            with load(folder=self.files, source=source) as predictor:
+                predictions, _ = predictor.predict(trial.inputs)
+        else:
+            record["one_row"] = trial.recipe["one_row"]
+        remark = join_remarks(reply.remark, *_trial_remarks(trial.recipe))
+        record |= {"remark": remark, "signatures": reply.signatures, "asked": trial.recipe}
         reference = Reference(trial.inputs, predictions, {})
-        self._record_check(f"It answers {trial.recipe['rows']} random rows; these answers are its reference")
+        answered = f"It answers {trial.recipe['rows']} random rows; these answers are its reference"
+        self._record_check(answered, *_trial_remarks(trial.recipe))
         self._start_step("Loading it once more, in another process")
         original = OriginalFingerprint(weights=facts["weights"], optimizer=facts["optimizer"])
         evidence = gather_evidence(worker, format, self.files, source, original, reference, sandboxed=True, **limits)
@@ -254,6 +273,12 @@ class _ImportJob:
             "verdict": evidence.best.verdict.value,
             "error": evidence.best.error,
         }
+
+
+def _trial_remarks(recipe: Mapping[str, Any]) -> list[str]:
+    """What a person should know of how the reference was made."""
+    remarks = [DEPENDENT_ROWS_REMARK] if recipe["one_row"] else []
+    return [*remarks, CONSTANT_REMARK] if recipe["constant"] else remarks
 
 
 def _output_spec(name: str, array: np.ndarray) -> InputSpec:

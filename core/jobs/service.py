@@ -1,6 +1,6 @@
 """`Jobs`: every operation as a job, with progress, cancel and time limit. Pages and command line call it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,8 @@ class Jobs(JobRunner):
         signature: str = "",
         label: str = "",
         temporary_folder: Path | None = None,
+        shapes: Mapping[str, Sequence[int]] | None = None,
+        keeps_state: bool = False,
     ) -> Job:
         """Import a model from outside. See `core.jobs.import_model.ImportResult`.
 
@@ -74,13 +76,14 @@ class Jobs(JobRunner):
             signature: the signature that is to answer where it has several.
             label: what the run is to be called.
             temporary_folder: deleted at the end, also where the work never begins.
+            shapes: the shape of one row by input, where the file leaves sizes free.
+            keeps_state: whether what the model remembers is kept from row to row, and not forgotten after each.
         """
         path = Path(path)
-        return self._start_import(
-            ImportRequest(path, name or path.name, dict(parts or {}), demo, signature, label, temporary_folder)
-        )
+        given = (path, name or path.name, dict(parts or {}), demo, signature, label, temporary_folder)
+        return self._start_import(ImportRequest(*given, shapes=dict(shapes or {}), keeps_state=keeps_state))
 
-    def reimport_model(self, artifact_id: str, **changes: str) -> Job:
+    def reimport_model(self, artifact_id: str, **changes: Any) -> Job:
         """Import the stored files of an artifact once more: what could not be run before is run at last, and takes the
         place of what was stored; or with another `signature` or `label`, it stands beside it. As `import_model`."""
         arguments: dict[str, Any] = {**reimport_arguments(self.library, artifact_id), **changes}

@@ -1,13 +1,14 @@
 """Random inputs tried on an unknown model: made from the specs of its inputs, tried until it predicts."""
 
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.arrays import Arrays
+from core.arrays import Arrays, select_rows
 from core.errors import DoesNotLoad, InputError, RoundtripError, TimedOut
 from core.inputs.fitting import describe_axes, numpy_dtype
 from core.inputs.from_random import random_source, row_bytes
@@ -19,30 +20,70 @@ from core.worker.remote_predictor import RemotePredictor
 SEED = 0
 MAX_BYTES = 8 * 2**20  # of all inputs together: of large pictures there are fewer rows
 MAX_ROW_BYTES = 64 * 2**20  # bytes: a file may claim any shape
-# Sizes for an axis that the file leaves free, in the order in which they are tried.
-IMAGE_SIZES = (32, 64, 224, 299, 128)
-AXIS_SIZES = (8, 16, 32, 128, 64, 4, 1)
+# Sizes for an axis that the file leaves free, in the order in which they are tried: long ones feed wide windows.
+IMAGE_SIZES = (32, 64, 224, 299, 128, 512)
+AXIS_SIZES = (8, 16, 32, 128, 64, 4, 1, 256, 512, 1024, 2048, 4096, 16_000)
 # Shapes of one row where the file does not even say how many axes there are.
 ROW_SHAPES = ((), (1,), (4,), (8,), (2,), (3,), (16,), (8, 8, 1), (28, 28, 1), (32, 32, 3), (224, 224, 3))
 # Above which whole numbers are not drawn: the words of a vocabulary, of unknown length, are among them.
 INTEGER_BOUNDS = (10.0, 2.0, 1.0)
+UNIT_RANGE = (0.0, 1.0)
+# From where to where numbers are drawn, where all rows in the range before were answered alike.
+WIDER_RANGES = ((-1.0, 1.0), (0.0, 10.0), (0.0, 255.0), (-100.0, 100.0))
+TOLERANCE = 1e-3  # of an output's largest number: how far one row alone may be off the same row among others
+Ask = Callable[..., Arrays]  # inputs, and how many rows are computed together: gives the answers
+Shapes = Mapping[str, Sequence[int]]  # of one row of an input, by its name
 
 
 class TrialInput(NamedTuple):
-    """Random inputs, and how they were made, so that they can be made again."""
+    """Random inputs, and how they were made, so that they can be made again.
+
+    Once they are answered, the recipe also says whether that was "constant", all rows alike, and by "one_row", each
+    alone, since rows of one call change each other's answers.
+    """
 
     inputs: Arrays
     recipe: dict[str, Any]
 
 
-def generate_trial_inputs(specs: list[InputSpec]) -> Iterator[TrialInput]:
-    """Yield random inputs for what a file takes, the likeliest first. Raises InputError where none can be made."""
+def generate_trial_inputs(specs: list[InputSpec], shapes: Shapes | None = None) -> Iterator[TrialInput]:
+    """Yield random inputs for what a file takes, the likeliest first. Raises InputError where none can be made.
+
+    `shapes` are those of a row that a person stated, for some inputs or all.
+    """
     if not specs:
         cure = "Save it again with keras.Input, or with a signature."
         raise InputError("The file does not say what it takes, so nothing can be asked of it.", cure=cure)
+    stated = [_state_shape(spec, shapes or {}) for spec in specs]
     bounds = INTEGER_BOUNDS if any(map(_is_integer, specs)) else INTEGER_BOUNDS[-1:]
-    for row_shapes, bound in product(_candidate_shapes(specs), bounds):
+    for row_shapes, bound in product(_candidate_shapes(stated), bounds):
         yield _build_trial_input(specs, row_shapes, bound)
+
+
+def _state_shape(spec: InputSpec, shapes: Shapes) -> InputSpec:
+    """An input in the shape that a person stated. Raises InputError where the file says something else."""
+    shape = shapes.get(spec["name"])
+    own = spec["shape"]
+    if shape is None:
+        return spec
+    if own is not None and (len(own) != len(shape) + 1 or any(a not in (None, b) for a, b in zip(own[1:], shape))):
+        sentence = f"A row of the input “{spec['name']}” has another shape than the one that was stated."
+        cure = f"Its shape is {describe_axes(own)}, the rows first: state the sizes that it leaves free."
+        raise InputError(sentence, received=" × ".join(map(str, shape)), cure=cure)
+    return {**spec, "shape": [None, *shape]}
+
+
+def parse_shapes(texts: Iterable[str]) -> dict[str, list[int]]:
+    """`["x=200x4"]` as `{"x": [200, 4]}`: the shape of one row of an input. Raises InputError."""
+    shapes = {}
+    for text in texts:
+        name, _, sizes = text.rpartition("=")
+        numbers = [part.strip() for part in sizes.lower().replace("×", "x").split("x")]
+        if not name.strip() or not all(number.isdecimal() and int(number) for number in numbers):
+            sentence = "The shape of a row is stated as INPUT=SIZE, with x between several sizes."
+            raise InputError(sentence, received=text, cure="For example x=200x4.")
+        shapes[name.strip()] = [int(number) for number in numbers]
+    return shapes
 
 
 def _is_integer(spec: InputSpec) -> bool:
@@ -67,40 +108,57 @@ def _fill_free_axes(shape: list[int | None], size: int) -> list[int]:
     return [size if axis is None else axis for axis in shape]
 
 
-def _build_trial_input(specs: list[InputSpec], row_shapes: list[list[int]], integer_bound: float) -> TrialInput:
+def _build_trial_input(
+    specs: list[InputSpec],
+    row_shapes: list[list[int]],
+    integer_bound: float,
+    value_range: tuple[float, float] = UNIT_RANGE,
+) -> TrialInput:
     size = sum(map(row_bytes, specs, row_shapes))
     if size > MAX_ROW_BYTES:
         raise InputError(
             f"One row of its inputs would take {size:,} bytes, and at most {MAX_ROW_BYTES:,} are made up for a file.",
-            cure="Save it with the shapes that it is really asked in.",
+            cure="Save it with the shapes that it is really asked in, or state smaller ones.",
         )
     rows = int(min(BATCH_SIZE, max(1, MAX_BYTES // max(size, 1))))
     inputs: Arrays = {}
     for place, (spec, shape) in enumerate(zip(specs, row_shapes, strict=True)):
         fixed: InputSpec = {**spec, "shape": [None, *shape]}
-        high = integer_bound if _is_integer(spec) else 1.0
-        chunks = list(random_source([fixed], rows, 0.0, high, SEED + place).chunks)
+        low, high = (0.0, integer_bound) if _is_integer(spec) else value_range
+        chunks = list(random_source([fixed], rows, low, high, SEED + place).chunks)
         for name in chunks[0]:
             inputs[name.removeprefix("input:")] = np.concatenate([chunk[name] for chunk in chunks])
     shapes = {spec["name"]: shape for spec, shape in zip(specs, row_shapes, strict=True)}
-    return TrialInput(inputs, {"rows": rows, "seed": SEED, "below": integer_bound, "shapes": shapes})
+    recipe = {"rows": rows, "seed": SEED, "below": integer_bound, "range": list(value_range), "shapes": shapes}
+    return TrialInput(inputs, recipe | {"one_row": False, "constant": False})
 
 
 def find_accepted_input(
-    predictor: RemotePredictor, specs: list[InputSpec], *, seconds: float, cancelled: CancelCheck = never_cancelled
+    predictor: RemotePredictor,
+    specs: list[InputSpec],
+    *,
+    seconds: float,
+    shapes: Shapes | None = None,
+    cancelled: CancelCheck = never_cancelled,
 ) -> tuple[TrialInput, Arrays]:
     """Find the first random inputs of which a loaded file predicts each row; gives them, and the predictions.
 
-    All trials together may take `seconds`: on a shape that is too large for it, TensorFlow alone waits ten for more
-    memory. Raises InputError where none is accepted, TimedOut where time is over before, and what ends its child.
+    Where it answers all rows alike, wider ranges are tried. Where rows of one call change each other's answers, each
+    is asked alone. All trials together may take `seconds`: on a shape that is too large for it, TensorFlow alone waits
+    ten for more memory. Raises InputError where none is accepted, TimedOut where time is over before, and what ends its
+    child.
     """
-    last: RoundtripError | None = None
     deadline = time.monotonic() + seconds
-    for trial in generate_trial_inputs(specs):
+
+    def ask(inputs: Arrays, batch: int = BATCH_SIZE) -> Arrays:
+        left = max(0.0, deadline - time.monotonic())
+        predictions, _ = predictor.predict(inputs, seconds=left, cancelled=cancelled, batch=batch)
+        return predictions
+
+    last: RoundtripError | None = None
+    for trial in generate_trial_inputs(specs, shapes):
         try:
-            left = max(0.0, deadline - time.monotonic())
-            predictions, _ = predictor.predict(trial.inputs, seconds=left, cancelled=cancelled)
-            return trial, _require_row_per_input(predictions, trial.recipe["rows"])
+            return _improve_trial(ask, specs, trial, _require_answers(ask(trial.inputs), trial.recipe["rows"]))
         except (DoesNotLoad, InputError) as error:
             last = error
         except TimedOut as error:
@@ -112,7 +170,7 @@ def find_accepted_input(
     raise InputError(
         "It loads, and answers none of the random inputs that can be made from what it says of its inputs.",
         received=", ".join(f"{spec['name']} ({describe_axes(spec['shape'])}, {spec['dtype']})" for spec in specs),
-        cure="Choose another of its signatures, or save it with the shapes that it takes.",
+        cure="State the shape of a row, choose another of its signatures, or save it with the shapes that it takes.",
         detail=_error_text(last),
     ) from last
 
@@ -121,7 +179,65 @@ def _error_text(error: RoundtripError | None) -> str:
     return f"{error.sentence} {error.detail}".strip() if error else ""
 
 
-def _require_row_per_input(predictions: Arrays, rows: int) -> Arrays:
+def _require_answers(predictions: Arrays, rows: int) -> Arrays:
+    """Raises InputError for an answer that has not one row for each row of the inputs, and where there are no numbers
+    at all in the answers: the inputs were too short for it."""
     if names := [name for name, array in predictions.items() if not array.ndim or len(array) != rows]:
         raise InputError(f"Its answer “{names[0]}” has no row for each row of its inputs.")
+    if not any(array.size for array in predictions.values()):
+        raise InputError("Its answers are empty: there are no numbers in them.")
     return predictions
+
+
+def _improve_trial(
+    ask: Ask, specs: list[InputSpec], trial: TrialInput, predictions: Arrays
+) -> tuple[TrialInput, Arrays]:
+    """Inputs that are not all answered alike, if there are any, and answers that do not depend on other rows."""
+    with contextlib.suppress(TimedOut):  # what was answered in time is good enough
+        trial, predictions = _vary_answers(ask, specs, trial, predictions)
+        if _rows_depend(ask, trial.inputs, predictions):
+            trial.recipe["one_row"] = True
+            predictions = ask(trial.inputs, 1)
+    trial.recipe["constant"] = _is_constant(predictions)
+    return trial, predictions
+
+
+def _vary_answers(
+    ask: Ask, specs: list[InputSpec], trial: TrialInput, predictions: Arrays
+) -> tuple[TrialInput, Arrays]:
+    """Where all rows are answered alike, the first wider range of numbers for which they are not."""
+    for value_range in WIDER_RANGES if _is_constant(predictions) else ():
+        wider = _build_trial_input(specs, list(trial.recipe["shapes"].values()), trial.recipe["below"], value_range)
+        with contextlib.suppress(DoesNotLoad, InputError):
+            answers = _require_answers(ask(wider.inputs), wider.recipe["rows"])
+            if not _is_constant(answers):
+                return wider, answers
+    return trial, predictions
+
+
+def _is_constant(predictions: Arrays) -> bool:
+    """Whether every row of several is answered alike, NaN for NaN."""
+    return all(
+        len(array) > 1 and all(row.tobytes() == array[0].tobytes() for row in array) for array in predictions.values()
+    )
+
+
+def _rows_depend(ask: Ask, inputs: Arrays, predictions: Arrays) -> bool:
+    """Whether the last row alone is answered otherwise than among others, and not because each answer is another."""
+    if len(next(iter(inputs.values()))) < 2:
+        return False
+    alone = ask(select_rows(inputs, slice(-1, None)))
+    if _are_close(alone, select_rows(predictions, slice(-1, None))):
+        return False
+    return _are_close(ask(inputs), predictions)
+
+
+def _are_close(left: Arrays, right: Arrays) -> bool:
+    return all(_is_close(left[name], right[name]) for name in right)
+
+
+def _is_close(left: np.ndarray, right: np.ndarray) -> bool:
+    if left.shape != right.shape or right.dtype.kind not in "fc":
+        return left.shape == right.shape and bool(np.array_equal(left, right))
+    finite = np.abs(right[np.isfinite(right)])
+    return bool(np.allclose(left, right, rtol=0, atol=TOLERANCE * float(finite.max(initial=0)), equal_nan=True))

@@ -1,6 +1,6 @@
 """What a runtime's own predictor lacks: a signature chosen, and any number of rows where a file fixes how many.
 
-A file may take exactly so many rows at once, one value for all of them, or no axis for rows at all.
+A file may take exactly so many rows at once, count them on any axis, take one value for all of them, or take nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,12 +12,17 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.errors import DoesNotLoad, InputError
-from core.runtimes.base import PredictFunction
+from core.runtimes.base import PredictFunction, Predictor
+from core.runtimes.row_layout import AxisNames, RowLayout, find_row_layout
 from core.runtimes.specs import Shape, Spec
+from core.runtimes.state import CallState
 
 DEFAULT_SIGNATURE = "serving_default"
 SINGLE_ROW_REMARK = "It takes one row at a time, so it is fed row by row."
 NO_BATCH_AXIS_REMARK = "Its inputs have no axis for rows."
+DEPENDENT_ROWS_REMARK = "Rows of one call change each other's answers, so each is asked alone."
+NO_INPUT = Spec("row", "int64", (None,))  # what a row is given where a file takes nothing
+NO_INPUT_REMARK = "It takes nothing and answers every row alike; “row” stands for the number of the row."
 
 
 def selectable_signatures(names: Iterable[str]) -> list[str]:
@@ -55,99 +60,125 @@ def join_remarks(*sentences: str) -> str:
 
 
 class BatchAdapter(NamedTuple):
-    """Inputs with a free number of rows, what predicts from them, and a remark on how it does."""
+    """Inputs with a free number of rows, what predicts from them, a remark on how it does, and what it remembers."""
 
     specs: tuple[Spec, ...]
     predict: PredictFunction
     remark: str
+    state: CallState | None = None
 
 
-def adapt_batch_size(specs: Sequence[Spec], outputs: Mapping[str, Shape], call: PredictFunction) -> BatchAdapter:
-    """Let a function that takes inputs of fixed shapes take any number of rows.
+def adapt_batch_size(
+    specs: Sequence[Spec], outputs: Mapping[str, Shape], call: PredictFunction, names: AxisNames | None = None
+) -> BatchAdapter:
+    """Let a function that takes inputs of stated shapes take any number of rows, on the first axis.
 
-    Where the first axis is fixed, rows are fed in portions, and the last one is filled up; an input without any axis is
-    fed one value for rows that share it; an output that has no row for each row is repeated for each.
+    See `find_row_layout`. Where a call takes just so many rows, they are fed in portions, and the last one is filled
+    up; an input without an axis for rows is fed one value for the rows that share it; an output that has no row for
+    each row is repeated for each.
 
     Args:
         specs: The inputs of `call`, in exactly the shapes that it takes.
         outputs: The shapes that the file states for its outputs.
         call: Predicts from inputs of those shapes.
+        names: What the file calls the axes of its inputs and outputs.
     """
-    scalars = [spec.name for spec in specs if spec.shape == ()]
-    size = _fixed_batch_size([spec.shape for spec in specs if spec.shape != ()], list(outputs.values()))
-    shared = {name for name, shape in outputs.items() if _is_shared_output(shape, size)}
-    freed = tuple(_free_batch_axis(spec, size) for spec in specs)
-    if size is None and not scalars and not shared and None not in outputs.values():
+    if not specs:
+        return BatchAdapter((NO_INPUT,), _repeat_answer(call), NO_INPUT_REMARK)
+    layout = find_row_layout({spec.name: spec.shape for spec in specs}, outputs, names or {})
+    freed = tuple(_move_rows_first(spec, layout.inputs[spec.name]) for spec in specs)
+    if (
+        layout.rows is None
+        and {*layout.inputs.values(), *layout.outputs.values()} == {0}
+        and None not in outputs.values()
+    ):
         return BatchAdapter(freed, call, "")
 
     def predict(inputs: Arrays) -> Arrays:
-        parts = [_run_call(call, part, scalars, size, shared) for part in _split_into_calls(inputs, scalars, size)]
+        parts = [_run_call(call, part, layout) for part in _split_into_calls(inputs, layout)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    return BatchAdapter(freed, predict, _batch_size_remark(size, scalars, shared))
+    return BatchAdapter(freed, predict, _layout_remark(layout))
 
 
-def _fixed_batch_size(inputs: list[Shape], outputs: list[Shape]) -> int | None:
-    """How many rows a call takes: None for any number, 0 where the inputs have no axis for rows."""
-    sizes = {shape[0] if shape else None for shape in inputs}
-    if len(sizes) != 1 or None in sizes:
-        return 0 if inputs and None not in sizes else None
-    size = sizes.pop()
-    return size if size == 1 or any(shape and shape[0] == size for shape in outputs) else 0
+def one_row_at_a_time(predictor: Predictor) -> Predictor:
+    """The same predictor, asked for each row alone: those of one call would change each other's answers."""
+
+    def predict(inputs: Arrays) -> Arrays:
+        rows = range(len(next(iter(inputs.values()))))
+        parts = [predictor.predict_fn({name: array[at : at + 1] for name, array in inputs.items()}) for at in rows]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    return replace(predictor, predict_fn=predict, remark=join_remarks(predictor.remark, DEPENDENT_ROWS_REMARK))
 
 
-def _is_shared_output(shape: Shape, batch_size: int | None) -> bool:
-    """Whether an output is one for all rows of a call, by what the file says of its shape."""
-    return shape is not None and (not shape or batch_size == 0 or shape[0] not in (None, 1, batch_size))
+def _repeat_answer(call: PredictFunction) -> PredictFunction:
+    def predict(inputs: Arrays) -> Arrays:
+        rows = len(next(iter(inputs.values())))
+        return {name: np.stack([array] * rows) for name, array in call({}).items()}
+
+    return predict
 
 
-def _free_batch_axis(spec: Spec, batch_size: int | None) -> Spec:
+def _move_rows_first(spec: Spec, axis: int | None) -> Spec:
     if spec.shape is None:
         return spec
-    return replace(spec, shape=(None, *(spec.shape if batch_size == 0 or not spec.shape else spec.shape[1:])))
+    return replace(spec, shape=(None, *(size for at, size in enumerate(spec.shape) if at != axis)))
 
 
-def _split_into_calls(inputs: Arrays, scalars: list[str], batch_size: int | None) -> list[Arrays]:
-    """Rows that fit into one call: as many as it takes, with the same value in each input without an axis."""
+def _split_into_calls(inputs: Arrays, layout: RowLayout) -> list[Arrays]:
+    """Rows that fit into one call: as many as it takes, with the same value in each input that all of them share."""
     rows = len(next(iter(inputs.values())))
-    changes = [np.flatnonzero(inputs[name][1:] != inputs[name][:-1]) + 1 for name in scalars]
-    step = max(batch_size, 1) if batch_size is not None else max(rows, 1)
+    changes = [_value_changes(inputs[name]) for name in layout.shared_inputs] if layout.rows != 1 else []
+    step = max(rows, 1) if layout.rows is None else layout.rows
     cuts = sorted({0, rows, *range(0, rows, step), *(int(row) for change in changes for row in change)})
     return [{name: array[start:end] for name, array in inputs.items()} for start, end in pairwise(cuts)]
 
 
-def _run_call(
-    call: PredictFunction, part: Arrays, scalars: list[str], batch_size: int | None, shared: set[str]
-) -> Arrays:
+def _value_changes(array: np.ndarray) -> np.ndarray:
+    """The rows that differ from the one before them."""
+    different = array[1:] != array[:-1]
+    return np.flatnonzero(different.any(axis=tuple(range(1, array.ndim)))) + 1
+
+
+def _run_call(call: PredictFunction, part: Arrays, layout: RowLayout) -> Arrays:
     rows = len(next(iter(part.values())))
-    outputs = call({name: _pad_input(array, name in scalars, batch_size) for name, array in part.items()})
+    outputs = call({name: _arrange_input(array, layout.inputs[name], layout.rows) for name, array in part.items()})
     return {
-        name: _expand_output(np.asarray(array), rows, batch_size, name in shared) for name, array in outputs.items()
+        name: _expand_output(np.asarray(array), rows, layout.rows, layout.outputs.get(name, 0))
+        for name, array in outputs.items()
     }
 
 
-def _pad_input(array: np.ndarray, is_scalar: bool, batch_size: int | None) -> np.ndarray:
-    if is_scalar or batch_size == 0:
+def _arrange_input(array: np.ndarray, axis: int | None, call_rows: int | None) -> np.ndarray:
+    if axis is None:
         return np.asarray(array[0])
-    return array if not batch_size else array[np.minimum(np.arange(batch_size), len(array) - 1)]
+    if call_rows and len(array) < call_rows:
+        array = array[np.minimum(np.arange(call_rows), len(array) - 1)]
+    return np.ascontiguousarray(np.moveaxis(array, 0, axis)) if axis else array
 
 
-def _expand_output(array: np.ndarray, rows: int, batch_size: int | None, is_shared: bool) -> np.ndarray:
-    """An output with one row for each row of the inputs."""
-    if is_shared or not array.ndim or len(array) != (batch_size or rows):
+def _expand_output(array: np.ndarray, rows: int, call_rows: int | None, axis: int | None) -> np.ndarray:
+    """An output with one row for each row of the inputs, on the first axis."""
+    if axis is None or array.ndim <= axis or array.shape[axis] != (call_rows or rows):
         return np.broadcast_to(array, (rows, *array.shape))
-    return array[:rows]
+    return np.moveaxis(array, axis, 0)[:rows]
 
 
-def _batch_size_remark(batch_size: int | None, scalars: list[str], shared: set[str]) -> str:
-    notes = []
-    if batch_size is not None:
-        several = f"It takes exactly {batch_size} rows at a time; the last ones are filled up."
-        notes.append(several if batch_size > 1 else SINGLE_ROW_REMARK)
-    if batch_size == 0:
+def _layout_remark(layout: RowLayout) -> str:
+    shared, notes = layout.shared_inputs, []
+    if layout.rows is not None:
+        several = f"It takes exactly {layout.rows} rows at a time; the last ones are filled up."
+        notes.append(several if layout.rows > 1 else SINGLE_ROW_REMARK)
+    if len(shared) == len(layout.inputs):
         notes.append(NO_BATCH_AXIS_REMARK)
-    if scalars:
-        notes.append(f"One value for all rows of a call: {', '.join(scalars)}. Rows that share it are asked together.")
-    if shared and batch_size != 0:
-        notes.append(f"One answer for all rows of a call, repeated for each: {', '.join(sorted(shared))}.")
+    elif shared:
+        notes.append(f"One value for all rows of a call: {', '.join(shared)}. Rows that share it are asked together.")
+    if layout.moved:
+        notes.append(
+            f"Rows are counted on another axis than the first in {', '.join(layout.moved)}; here they come first."
+        )
+    repeated = sorted(name for name, axis in layout.outputs.items() if axis is None)
+    if repeated and layout.rows != 1:
+        notes.append(f"One answer for all rows of a call, repeated for each: {', '.join(repeated)}.")
     return " ".join(notes)

@@ -9,6 +9,7 @@ from core.arrays import Arrays, NamedArrays, to_plain_array
 from core.errors import NeedsArchitecture
 from core.runtimes.input_matching import cast_input, match_inputs
 from core.runtimes.specs import Spec
+from core.runtimes.state import CallState
 
 Model = Any  # a keras.Model, a tf.Module or a ModelFile: neither package is imported for the sake of a type
 PredictFunction = Callable[[Arrays], Arrays]
@@ -23,12 +24,16 @@ class ModelCode:
         classes: The custom classes by the name under which they were saved.
         signature: The one that a person chose where a file has several.
         compiles: Whether compile settings are read too, where a copy has any.
+        keeps_state: Whether what a model remembers is kept from call to call.
+        one_row: Whether rows are asked one by one, since those of one call change each other's answers.
     """
 
     build: Callable[[], Model] | None = None
     classes: Mapping[str, type] = field(default_factory=dict)
     signature: str = ""
     compiles: bool = True
+    keeps_state: bool = False
+    one_row: bool = False
 
     def build_model(self, lack: str) -> Model:
         """The untrained model that weights go into. Raises NeedsArchitecture, with `lack` as its sentence."""
@@ -48,6 +53,8 @@ class ImportedSource(TypedDict):
     signature: str | None
     demo: str | None
     settings: dict[str, Any] | None
+    keeps_state: NotRequired[bool]  # what it remembers is kept from call to call
+    one_row: NotRequired[bool]  # rows of one call change each other's answers, so they are asked one by one
 
 
 class ModelSource(TypedDict):
@@ -70,6 +77,7 @@ class Predictor:
         weights: Lists the variables as (name, array); None where the format hides them.
         optimizer_state: The same for the optimizer's variables.
         remark: What a person should know of how it predicts.
+        state: What it remembers from call to call; None where it remembers nothing.
     """
 
     model: Model
@@ -78,6 +86,7 @@ class Predictor:
     weights: Callable[[], NamedArrays] | None = None
     optimizer_state: Callable[[], NamedArrays] | None = None
     remark: str = ""
+    state: CallState | None = None
 
     def predict(self, inputs: Arrays) -> Arrays:
         """Predict outputs by name from inputs by name, batch first.
@@ -86,6 +95,11 @@ class Predictor:
         number of inputs, or text in the place of numbers does not fit.
         """
         return {name: to_plain_array(array) for name, array in self.predict_fn(self.prepare_inputs(inputs)).items()}
+
+    def forget(self) -> None:
+        """Begin anew, as after loading."""
+        if self.state:
+            self.state.forget()
 
     def prepare_inputs(self, inputs: Arrays) -> Arrays:
         """The inputs under the names and in the dtypes that the model takes. Raises InputError, as `predict`."""

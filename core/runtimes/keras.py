@@ -3,9 +3,12 @@
 from typing import Any
 
 from core.arrays import Arrays
+from core.runtimes.adapters import adapt_batch_size
+from core.runtimes.assignments import assigned_variables
 from core.runtimes.base import Model, Predictor
 from core.runtimes.outputs import name_outputs
-from core.runtimes.specs import Spec, to_numpy_dtype
+from core.runtimes.specs import Spec, shape_of, to_numpy_dtype
+from core.runtimes.state import variable_state
 from core.runtimes.variables import with_variables
 
 
@@ -18,15 +21,34 @@ def keras_predictor(model: Model) -> Predictor:
     import tensorflow as tf
 
     specs = _keras_input_specs(model)
+    remembers = bool(specs) and _may_remember(model)
     # Traced once for every number of rows, where the model says what it takes.
-    signature = [arrange_inputs(model, {spec.name: _to_tensor_spec(spec) for spec in specs})] if specs else None
+    signature = (
+        [arrange_inputs(model, {spec.name: _to_tensor_spec(spec, remembers) for spec in specs})] if specs else None
+    )
     graph = tf.function(lambda feed: model(feed, training=False), signature, autograph=False, reduce_retracing=True)
 
     def predict(inputs: Arrays) -> Arrays:
         feed = arrange_inputs(model, {name: tf.constant(array) for name, array in inputs.items()})
         return name_outputs(graph(feed), getattr(model, "output_names", None))
 
-    return with_variables(Predictor(model, specs, predict))
+    if not remembers:
+        return with_variables(Predictor(model, specs, predict))
+    concrete = graph.get_concrete_function()
+    state = variable_state(assigned_variables(concrete))
+    names = list(getattr(model, "output_names", None) or ())
+    shapes = dict(zip(names, map(shape_of, concrete.outputs), strict=False))
+    adapter = adapt_batch_size(specs, shapes, state.wrap(predict) if state else predict)
+    return with_variables(Predictor(model, adapter.specs, adapter.predict, remark=adapter.remark, state=state))
+
+
+def _may_remember(model: Model) -> bool:
+    """Whether a layer says that it keeps its state, or is a class of its own with variables that nothing trains."""
+    return any(
+        getattr(layer, "stateful", False)
+        or (layer.non_trainable_variables and type(layer).__module__.partition(".")[0] != "keras")
+        for layer in model._flatten_layers(include_self=False)
+    )
 
 
 def _keras_input_specs(model: Model) -> tuple[Spec, ...]:
@@ -40,10 +62,11 @@ def _keras_input_specs(model: Model) -> tuple[Spec, ...]:
     return tuple(Spec(name, to_numpy_dtype(tensor.dtype), tuple(tensor.shape)) for name, tensor in named.items())
 
 
-def _to_tensor_spec(spec: Spec) -> Any:
+def _to_tensor_spec(spec: Spec, keeps_batch: bool) -> Any:
+    """The spec of an input; of a layer that keeps its state, the stated number of rows is the only one."""
     import tensorflow as tf
 
-    shape = (None, *(spec.shape or ())[1:])
+    shape = spec.shape if keeps_batch else (None, *(spec.shape or ())[1:])
     return tf.TensorSpec(shape, "string" if spec.dtype == "object" else spec.dtype, name=spec.name)
 
 

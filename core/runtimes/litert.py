@@ -16,10 +16,12 @@ from core.errors import CannotSave
 from core.runtimes.adapters import BatchAdapter, adapt_batch_size, choose_signature, join_remarks
 from core.runtimes.base import NO_CODE, ModelCode, PredictFunction, Predictor
 from core.runtimes.specs import Shape, Spec
+from core.runtimes.state import CallState
 
 FILE = "model.tflite"
 PACKAGES = {"ai_edge_litert": "ai-edge-litert"}
 QUANTIZER_PACKAGES = PACKAGES | {"ai_edge_quantizer": "ai-edge-quantizer"}
+CALL_ONCE, ASSIGN_VARIABLE = 129, 144  # numbers of operations
 NO_SIGNATURE_REMARK = "The file has no signature: its inputs and outputs go by the names of its tensors."
 
 Details = dict[str, dict[str, Any]]  # what the interpreter says of each tensor, by the tensor's name
@@ -47,7 +49,7 @@ def litert_predictor(content: bytes, signature: str = "") -> Predictor:
     """
     interpreter = open_interpreter(content)
     adapter = adapt_interpreter(content, interpreter, signature)
-    return Predictor(interpreter, adapter.specs, adapter.predict, remark=adapter.remark)
+    return Predictor(interpreter, adapter.specs, adapter.predict, remark=adapter.remark, state=adapter.state)
 
 
 def open_interpreter(content: bytes) -> Any:
@@ -66,10 +68,53 @@ def adapt_interpreter(content: bytes, interpreter: Any, signature: str) -> Batch
     call = _bind_signature(interpreter, signature)
     takes_batches = _takes_batches(content, signature)
     specs = tuple(_detail_spec(name, detail, takes_batches) for name, detail in call.inputs.items())
+    state = None
+    if remembers(content):
+        predict, state = _renewing_call(content, signature)
+        call = replace(call, predict=state.wrap(predict))
     specs, call = _to_float_call(call, specs)
     outputs: dict[str, Shape] = {name: _to_shape(detail["shape"]) for name, detail in call.outputs.items()}
     adapter = adapt_batch_size(specs, {} if takes_batches else outputs, call.predict)
-    return adapter._replace(remark=join_remarks(call.remark, adapter.remark))
+    return adapter._replace(remark=join_remarks(call.remark, adapter.remark), state=state)
+
+
+def remembers(content: bytes) -> bool:
+    """Whether a file has variables that a call changes: those that it assigns to, not only where it initialises them,
+    or that an operation such as a recurrent layer keeps for itself."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(content, 0)
+    codes = [model.OperatorCodes(at) for at in range(model.OperatorCodesLength())]
+    names = [max(code.BuiltinCode(), code.DeprecatedBuiltinCode()) for code in codes]
+    graphs = [model.Subgraphs(at) for at in range(model.SubgraphsLength())]
+    operators = [[graph.Operators(at) for at in range(graph.OperatorsLength())] for graph in graphs]
+    once = {_init_subgraph(op) for ops in operators for op in ops if names[op.OpcodeIndex()] == CALL_ONCE}
+    answering = [ops for at, ops in enumerate(operators) if at not in once]
+    return any(names[op.OpcodeIndex()] == ASSIGN_VARIABLE for ops in answering for op in ops) or any(
+        graph.Tensors(at).IsVariable() for graph in graphs for at in range(graph.TensorsLength())
+    )
+
+
+def _init_subgraph(operator: Any) -> int:
+    """The graph that CALL_ONCE runs."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    options, table = schema.CallOnceOptions(), operator.BuiltinOptions()
+    options.Init(table.Bytes, table.Pos)
+    return int(options.InitSubgraphIndex())
+
+
+def _renewing_call(content: bytes, signature: str) -> tuple[PredictFunction, CallState]:
+    """A call through an interpreter that is made anew as soon as its state was forgotten: the runtime's own reset does
+    not bring the first state back."""
+    current: list[InterpreterCall] = []
+
+    def predict(inputs: Arrays) -> Arrays:
+        if not current:
+            current.append(_bind_signature(open_interpreter(content), signature))
+        return current[0].predict(inputs)
+
+    return predict, CallState(current.clear)
 
 
 def _bind_signature(interpreter: Any, signature: str = "") -> InterpreterCall:

@@ -28,8 +28,12 @@ def adapt_session(session: Any) -> BatchAdapter:
     def predict(inputs: Arrays) -> Arrays:
         return dict(zip(names, session.run(names, inputs), strict=True))
 
-    outputs = {port.name: _value_spec(port).shape for port in session.get_outputs()}
-    return adapt_batch_size(tuple(map(_value_spec, session.get_inputs())), outputs, predict)
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    axis_names = {
+        port.name: [size if isinstance(size, str) else "" for size in port.shape] for port in inputs + outputs
+    }
+    shapes = {port.name: _value_spec(port).shape for port in outputs}
+    return adapt_batch_size(tuple(map(_value_spec, inputs)), shapes, predict, axis_names)
 
 
 def open_session(model: str | bytes) -> Any:

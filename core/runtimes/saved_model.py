@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 from core.arrays import Arrays, NamedArrays
 from core.errors import DoesNotLoad, RoundtripError
 from core.runtimes.adapters import BatchAdapter, adapt_batch_size, choose_signature, join_remarks
+from core.runtimes.assignments import assigned_sources
 from core.runtimes.base import ModelCode, Predictor
 from core.runtimes.specs import Spec, shape_of, to_numpy_dtype
+from core.runtimes.state import CallState
 from core.runtimes.tf_module import signature_predictor
 
 VARIABLE_OPS = ("VarHandleOp", "VariableV2", "Variable")
@@ -136,14 +138,39 @@ def adapt_session(signature: SessionSignature) -> BatchAdapter:
     def predict(arrays: Arrays) -> Arrays:
         return dict(session.run(outputs, {inputs[name]: array for name, array in arrays.items()}))
 
+    state = _session_state(signature)
     specs = [Spec(name, to_numpy_dtype(t.dtype.base_dtype.name), shape_of(t)) for name, t in inputs.items()]
-    return adapt_batch_size(specs, {name: shape_of(tensor) for name, tensor in outputs.items()}, predict)
+    shapes = {name: shape_of(tensor) for name, tensor in outputs.items()}
+    return adapt_batch_size(specs, shapes, state.wrap(predict) if state else predict)._replace(state=state)
+
+
+def _session_state(signature: SessionSignature) -> CallState | None:
+    """The variables that the outputs assign to, with the values that they have now."""
+    upstream = {op.name for op in _upstream_operations(signature.outputs.values())}
+    graph, session = signature.session.graph, signature.session
+    assigned = assigned_sources(graph.as_graph_def(), upstream)
+    variables = [op for op in graph.get_operations() if op.name in assigned and op.type in VARIABLE_OPS]
+    if not variables:
+        return None
+    values = session.run([_variable_value(op) for op in variables])
+    assign = [_assign_operation(op, value) for op, value in zip(variables, values, strict=True)]
+    return CallState(lambda: session.run(assign))
+
+
+def _assign_operation(operation: Any, value: Any) -> Any:
+    """What sets a variable of a graph to a value."""
+    import tensorflow as tf
+
+    with operation.graph.as_default():
+        if operation.type == "VarHandleOp":
+            return tf.raw_ops.AssignVariableOp(resource=operation.outputs[0], value=tf.constant(value))
+        return tf.compat.v1.assign(operation.outputs[0], value).op
 
 
 def _session_predictor(signature: SessionSignature) -> Predictor:
     adapter = adapt_session(signature)
     weights = partial(_read_session_variables, signature)
-    return Predictor(signature, adapter.specs, adapter.predict, weights, remark=adapter.remark)
+    return Predictor(signature, adapter.specs, adapter.predict, weights, remark=adapter.remark, state=adapter.state)
 
 
 def _read_session_variables(signature: SessionSignature) -> NamedArrays:
@@ -161,7 +188,7 @@ def _upstream_operations(tensors: Iterable[Any]) -> Iterator[Any]:
         operation = waiting.pop()
         if operation.name not in seen:
             seen.add(operation.name)
-            waiting += [tensor.op for tensor in operation.inputs]
+            waiting += [*(tensor.op for tensor in operation.inputs), *operation.control_inputs]
     return (operation for operation in graph.get_operations() if operation.name in seen)
 
 

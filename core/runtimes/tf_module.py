@@ -6,9 +6,11 @@ from typing import Any
 from core.arrays import Arrays, NamedArrays
 from core.errors import CannotSave
 from core.runtimes.adapters import adapt_batch_size
+from core.runtimes.assignments import assigned_variables
 from core.runtimes.base import Model, Predictor
 from core.runtimes.outputs import name_outputs
 from core.runtimes.specs import Shape, Spec, shape_of, to_numpy_dtype
+from core.runtimes.state import variable_state
 from core.runtimes.variables import with_variables
 
 
@@ -56,8 +58,9 @@ def signature_predictor(function: Any, root: Any, weights: Callable[[], NamedArr
         by_name = {name: tensors[name] for name in keywords}
         return name_outputs(function(*(tensors[spec.name] for spec in positional), **by_name), None)
 
-    adapter = adapt_batch_size(specs, _output_shapes(function), predict)
-    return Predictor(root, adapter.specs, adapter.predict, weights=weights, remark=adapter.remark)
+    state = variable_state(assigned_variables(function))
+    adapter = adapt_batch_size(specs, _output_shapes(function), state.wrap(predict) if state else predict)
+    return Predictor(root, adapter.specs, adapter.predict, weights=weights, remark=adapter.remark, state=state)
 
 
 def _output_shapes(function: Any) -> dict[str, Shape]:

@@ -13,7 +13,8 @@ from core.demos.base import TrainSettings
 from core.errors import CannotSave, Refused
 from core.formats import get_format
 from core.formats.base import Format
-from core.runtimes.base import NO_CODE, ModelCode, ModelSource, Predictor
+from core.runtimes.adapters import join_remarks, one_row_at_a_time
+from core.runtimes.base import NO_CODE, ImportedSource, ModelCode, ModelSource, Predictor
 from core.sandbox import handles_untrusted
 
 
@@ -22,6 +23,18 @@ def load_artifact(format_key: str, folder: Path, code: ModelCode) -> Predictor:
 
     Raises Refused for an imported format that runs code, and what the format raises.
     """
+    return follow_choices(_load(format_key, folder, code), code)
+
+
+def follow_choices(predictor: Predictor, code: ModelCode) -> Predictor:
+    """A predictor that is asked as was decided at its import: with its state kept, or one row at a time."""
+    if predictor.state:
+        predictor.state.keeps = code.keeps_state
+        predictor = replace(predictor, remark=join_remarks(predictor.remark, predictor.state.remark))
+    return one_row_at_a_time(predictor) if code.one_row else predictor
+
+
+def _load(format_key: str, folder: Path, code: ModelCode) -> Predictor:
     format_ = get_format(format_key)
     if not handles_untrusted():
         return format_.load(folder, code)
@@ -46,7 +59,7 @@ def model_code_for(source: ModelSource | None) -> ModelCode:
     if source is None:
         return NO_CODE
     imported = source.get("brought")
-    code = ModelCode(signature=(imported and imported.get("signature")) or "")
+    code = _import_code(imported) if imported else NO_CODE
     settings = source["settings"] or (imported["settings"] if imported else None)
     if (demo := demo_of_source(source)) and settings:
         demo_code = get_demo(demo).model_code(TrainSettings(**settings))
@@ -55,6 +68,15 @@ def model_code_for(source: ModelSource | None) -> ModelCode:
         half = code
         code = replace(code, build=lambda: load_artifact("architecture", Path(folder), half).model)
     return code
+
+
+def _import_code(imported: ImportedSource) -> ModelCode:
+    """What was decided when a file was imported."""
+    return ModelCode(
+        signature=imported.get("signature") or "",
+        keeps_state=bool(imported.get("keeps_state")),
+        one_row=bool(imported.get("one_row")),
+    )
 
 
 def demo_of_source(source: ModelSource) -> str | None:

@@ -14,7 +14,7 @@ from core.runtimes.conversion import serving_module
 from core.runtimes.live import live_predictor
 from core.runtimes.model_kinds import ModelFile, model_kind
 from core.runtimes.variables import build_optimizer, optimizer_variables
-from core.worker.model_loading import load_artifact, model_code_for
+from core.worker.model_loading import follow_choices, load_artifact, model_code_for
 
 VARIABLES_FILE = "variables.npz"
 
@@ -37,7 +37,7 @@ def load_live(source: ModelSource, kind: str, folder: Path) -> Predictor:
     """Load the predictor of a run's live model from its snapshot. Raises as `load_live_model`."""
     if imported := source.get("brought"):
         return load_artifact(imported["format"], folder, model_code_for(source))
-    return live_predictor(load_live_model(source, kind, folder))
+    return follow_choices(live_predictor(load_live_model(source, kind, folder)), NO_CODE)
 
 
 def load_live_model(source: ModelSource, kind: str, folder: Path) -> Any:

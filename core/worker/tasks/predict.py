@@ -81,6 +81,7 @@ def load(
         }
         if arrays:
             reply["first_seconds"], _ = timed(lambda: predictor.predict(arrays))
+            predictor.forget()
     return reply, None
 
 

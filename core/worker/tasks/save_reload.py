@@ -97,6 +97,7 @@ def reload_and_predict(
         load_seconds, predictor = timed(lambda: load_artifact(format, folder, make_code()))
         weights = _fingerprints(predictor.weights)
         first_seconds, _ = timed(lambda: predict_in_batches(predictor, first_row))
+        predictor.forget()
         predictions = predict_in_batches(predictor, inputs)
     after = _fingerprints(predictor.weights)
     reply = ReloadReply(
