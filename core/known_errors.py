@@ -70,13 +70,18 @@ KNOWN_ERRORS = (
     ),
     KnownError(
         r"Could not create PyBytes from string",
-        "The quantizer cannot measure the ranges of a model that handles text.",
-        "Choose dynamic range, which needs no calibration, or turn text into numbers outside of the model.",
+        "The quantizer cannot measure the ranges of this model: a tensor of it holds no numbers (text, or a variable).",
+        "Choose dynamic range, which needs no calibration, or do that step outside of the model.",
     ),
     KnownError(
         r"exceeds the maximum shard size (.+?)\. You",
         "One array is larger than a shard may be ({0}).",
         "Choose larger shards.",
+    ),
+    KnownError(
+        r"Exception from \S*infer_request\.cpp.*?node with name '([^']+)'",
+        "OpenVINO's operation '{0}' does not take inputs of this size.",
+        "Give larger inputs, in the shape that the model was made for.",
     ),
     KnownError(
         r"Could not locate class '([^']+)'", "This process does not know the custom class '{0}'.", CUSTOM_CLASS_CURE

@@ -184,7 +184,7 @@ MESSAGES = [
     ),
     (
         "Could not create PyBytes from string 0 of input 21.",
-        "The quantizer cannot measure the ranges of a model that handles text.",
+        "The quantizer cannot measure the ranges of this model: a tensor of it holds no numbers (text, or a variable).",
     ),
     (
         "The size of kernel exceeds the maximum shard size 0.001GB. You can increase the `max_shard_size` parameter.",

@@ -10,13 +10,13 @@ from core.activations import Activations, Compute, predecessors
 from core.activations.matching import Activation
 from core.arrays import Arrays
 from core.runtimes.base import Predictor
-from core.runtimes.onnx import FILE, open_session
+from core.runtimes.onnx import FILE, load_model, open_session
 
 
 def build_activations(predictor: Predictor, folder: Path, inputs: Arrays) -> Activations:
     import onnx
 
-    model = onnx.load(folder / FILE)
+    model = load_model(folder / FILE)
 
     def build_compute(key: str) -> Compute:
         del model.graph.output[:]

@@ -101,7 +101,7 @@ def _tensor_cells(tensor: TensorSummary) -> TableRow:
 
 def _layer_row(layer: Layer) -> Layer:
     shape = layer["output_shape"]
-    is_single = shape is not None and not any(isinstance(axis, list) for axis in shape)
+    is_single = shape is None or not any(isinstance(axis, list) for axis in shape)
     return {**layer, "output_shape": format_shape(shape) if is_single else json.dumps(shape)}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from core.formats.base import Format
 from core.formats.standalone import StandaloneLoader, open_any_litert, open_litert
 from core.runtimes.base import Model
-from core.runtimes.litert import FILE, PACKAGES, QUANTIZER_PACKAGES, load
+from core.runtimes.litert import FILE, PACKAGES, QUANTIZER_PACKAGES, load, require_unquantized
 from core.runtimes.model_kinds import model_kind
 from core.runtimes.tf_module import serving_function
 
@@ -17,6 +17,7 @@ def save(model: Model, folder: Path) -> None:
 
     kind = model_kind(model)
     if kind == "litert":  # for the quantised forms, which begin with the plain file
+        require_unquantized(model.folder / FILE)
         shutil.copyfile(model.folder / FILE, folder / FILE)
     elif kind == "keras":
         model.export(str(folder / FILE), format="litert", verbose=False)

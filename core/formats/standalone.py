@@ -16,7 +16,7 @@ from core.runtimes import openvino as openvino_runtime
 from core.runtimes import saved_model as saved_model_runtime
 from core.runtimes.base import Model, PredictFunction
 from core.runtimes.conversion import import_frozen_graph
-from core.runtimes.legacy_keras import is_legacy_version, load_legacy_h5, read_keras_version
+from core.runtimes.legacy_keras import is_legacy_version, load_any_weights, load_legacy_h5, read_keras_version
 from core.runtimes.variables import variables_by_path
 
 TENSORFLOW_PACKAGES = ("tensorflow", "keras", "h5py", "numpy")  # TensorFlow itself requires the other three
@@ -82,6 +82,12 @@ def open_architecture(path: Path, classes: Classes, weights: Path) -> PredictFun
 def open_weights(path: Path, build: Callable[[], Model]) -> PredictFunction:
     model = build()
     model.load_weights(path)
+    return make_predict_function(model)
+
+
+def open_any_weights(path: Path, build: Callable[[], Model]) -> PredictFunction:
+    model = build()
+    load_any_weights(model, path)
     return make_predict_function(model)
 
 
@@ -219,7 +225,7 @@ def open_any_litert(path: Path, signature: str) -> PredictFunction:
 
 
 def open_any_onnx(path: Path) -> PredictFunction:
-    return onnx_runtime.adapt_session(onnx_runtime.open_session(str(path))).predict
+    return onnx_runtime.adapt_session(onnx_runtime.open_file(path)[0]).predict
 
 
 def open_any_openvino(path: Path) -> PredictFunction:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from core.formats import architecture
 from core.formats.base import Format
-from core.formats.standalone import StandaloneLoader, open_weights
+from core.formats.standalone import StandaloneLoader, open_any_weights, open_weights
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
+from core.runtimes.legacy_keras import load_any_weights
 from core.runtimes.variables import build_optimizer
 
 ARCHITECTURE_FILE = "architecture.json"
@@ -23,7 +24,7 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
         model = code.build_model("These are weights alone: numbers without the layers that use them.")
     # Without this the saved optimizer state is skipped, and no exception says so.
     build_optimizer(model)
-    model.load_weights(folder / "model.weights.h5")
+    load_any_weights(model, folder / "model.weights.h5")
     return keras_predictor(model)
 
 
@@ -36,7 +37,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=StandaloneLoader(open_weights, "model.weights.h5"),
+    kit=StandaloneLoader(open_weights, "model.weights.h5", load_imported=open_any_weights),
     activations="keras",
     needs_architecture=True,
     origin="Keras 3 (2023): the file inside of .keras, on its own.",

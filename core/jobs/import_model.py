@@ -39,7 +39,6 @@ CONSTANT_REMARK = (
     "All random rows are answered alike, so these answers cannot tell a good copy from a bad one: compare on inputs of "
     "your own."
 )
-CONTENT_VALIDATION_SECONDS = 60.0  # wall clock of one look into a file
 STEP_PROGRESS = {
     "Checking the file": 0.05,
     "Looking inside in a sandboxed process": 0.2,
@@ -59,8 +58,9 @@ def validate_content_in_child(
     """
     request: dict[str, Any] = {"format": format, "folder": folder, "cancelled": cancelled}
     request["bounds"] = limits.current_limits(worker.config.unpacked_mib)
+    seconds = worker.config.confined_seconds
     try:
-        frame = worker.run("inspect_brought", sandboxed=True, seconds=CONTENT_VALIDATION_SECONDS, **request)
+        frame = worker.run("inspect_brought", sandboxed=True, seconds=seconds, **request)
         return cast(ContentFacts, frame.message)
     except ChildDied as error:
         raise refusal("inspector-ended") from error
@@ -191,7 +191,7 @@ class _ImportJob:
         """Raises InputError where half of a model is missing."""
         demo, stored = self.request.demo, self.request.stored_artifact
         if upload.format == "architecture":
-            cure = "Bring in the .weights.h5, and this file with it."
+            cure = "Bring in the weights (.h5), and this file with them."
             raise InputError("This is an architecture alone: layers, and no weights to answer with.", cure=cure)
         if get_format(upload.format).needs_architecture and not (self.request.parts or demo):
             cure = "Choose the architecture as a second file (.json), or the demo whose code built the model."

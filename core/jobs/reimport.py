@@ -35,13 +35,15 @@ def reimport_arguments(library: Library, artifact_id: str) -> ReimportArguments:
     folder = library.verified_folder(artifact_id)
     architecture = folder / FILE_NAMES["architecture"]
     has_architecture = artifact.format == "weights" and architecture.is_file()
+    has_files_beside = artifact.format == "onnx" and len(list(folder.iterdir())) > 1
     return {
-        "path": folder / FILE_NAMES.get(artifact.format, ""),
+        "path": folder if has_files_beside else folder / FILE_NAMES.get(artifact.format, ""),
         "name": run.brought["file"],
         "parts": {"architecture": architecture} if has_architecture else {},
         "demo": run.brought.get("demo"),
         "signature": run.brought.get("signature") or "",
         "label": run.name,
+        "keeps_state": bool(run.brought.get("keeps_state")),
         "stored_artifact": artifact_id,
     }
 

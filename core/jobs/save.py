@@ -17,7 +17,7 @@ from core.jobs.participants import is_imported, snapshot_request
 from core.jobs.runner import JobHandle, attempt, map_parallel
 from core.library.records import Artifact, Run
 from core.record import now
-from core.reload import gather_evidence
+from core.reload import KILL_SIGNAL, gather_evidence
 from core.worker import OutputFolder
 from core.worker.model_loading import source_with_signature
 
@@ -93,7 +93,7 @@ class _SaveJob:
             options = self.handle.request["options"].get(key, {})
             original, reference = library.original(run), library.reference(run.id)
             request = {**self.snapshot, **limits, "arrays": {} if run.demo else reference.inputs, "options": options}
-            with _translate_full_disk(folder, run):
+            with _explain_dead_converter(get_format(key).label), _translate_full_disk(folder, run):
                 reply = worker.run("save", format=key, folder=OutputFolder(folder), converts=True, **request)
             seconds = reply.message["seconds"]
             self._report_row(key, {"state": "reloading", "seconds": seconds})
@@ -104,6 +104,18 @@ class _SaveJob:
             row = _result_row(library.commit_artifact(staged, run.id, evidence, **facts), evidence)
             row["warning"] = f"{run.warning} {evidence.best.warning}".strip()
             return row
+
+
+@contextlib.contextmanager
+def _explain_dead_converter(label: str) -> Iterator[None]:
+    """Say that it was the converter that brought its process down: doing the same again ends in the same way."""
+    try:
+        yield
+    except ChildDied as error:
+        if KILL_SIGNAL in error.sentence:  # from outside, for want of memory perhaps
+            raise
+        cure = f"The converter to {label} does not take this model: choose another format."
+        raise ChildDied(error.sentence, cure=cure, detail=error.detail) from error
 
 
 @contextlib.contextmanager

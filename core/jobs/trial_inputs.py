@@ -66,11 +66,15 @@ def _state_shape(spec: InputSpec, shapes: Shapes) -> InputSpec:
     own = spec["shape"]
     if shape is None:
         return spec
-    if own is not None and (len(own) != len(shape) + 1 or any(a not in (None, b) for a, b in zip(own[1:], shape))):
+    if own is not None and not _fits(own[1:], shape):
         sentence = f"A row of the input “{spec['name']}” has another shape than the one that was stated."
         cure = f"Its shape is {describe_axes(own)}, the rows first: state the sizes that it leaves free."
         raise InputError(sentence, received=" × ".join(map(str, shape)), cure=cure)
     return {**spec, "shape": [None, *shape]}
+
+
+def _fits(free: Sequence[int | None], shape: Sequence[int]) -> bool:
+    return len(free) == len(shape) and all(own in (None, size) for own, size in zip(free, shape, strict=True))
 
 
 def parse_shapes(texts: Iterable[str]) -> dict[str, list[int]]:

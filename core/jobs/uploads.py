@@ -9,7 +9,7 @@ from core.errors import InputError, cleanup_on_error
 from core.library import Library, staging, storage
 from core.library.records import Run
 
-WEIGHTS_SUFFIX, ARCHITECTURE_SUFFIX, OPENVINO_XML_SUFFIX, OPENVINO_BIN_SUFFIX = ".weights.h5", ".json", ".xml", ".bin"
+WEIGHTS_SUFFIX, ARCHITECTURE_SUFFIX, OPENVINO_XML_SUFFIX, OPENVINO_BIN_SUFFIX = ".h5", ".json", ".xml", ".bin"
 OPENVINO_FILES = ("model.xml", "model.bin")
 
 
@@ -43,7 +43,7 @@ def _identify_files(names: list[str]) -> tuple[str, str | None]:
         pair = [next((name for name in names if name.lower().endswith(suffix)), "") for suffix in suffixes]
         if len(names) == 2 and all(pair):
             return pair[0], pair[1]
-    cure = "Choose one file; or .weights.h5 with its .json; or .xml with its .bin; or a zip of a folder."
+    cure = "Choose one file; or weights (.h5) with their .json; or .xml with its .bin; or a zip of a folder."
     raise InputError("These files do not belong together.", received=", ".join(names)[:300] or "no file", cure=cure)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from core.readers import parts
 from core.readers.base import OTHER, WEIGHTS, FileContents, StoredTensor
+from core.readers.sparse import unfold_litert
 from core.runtimes.litert import enum_names
 
 
@@ -69,18 +70,24 @@ def _list_constant_tensors(model: Any, dtypes: dict[int, str]) -> list[StoredTen
 
 def _constant_tensor(model: Any, key: str, tensor: Any, dtype: str) -> StoredTensor:
     name, shape, is_quantized = parts.decode_text(tensor.name), tuple(_numbers(tensor.shape)), len(_scales(tensor)) > 0
-    read = partial(_read_constant, model, tensor.buffer, dtype, shape)
+    read = partial(_read_constant, model, tensor, dtype, shape)
     group = WEIGHTS if is_quantized or dtype not in ("int32", "int64", "bool", "string") else OTHER
     dequantize = partial(_read_dequantized, read, tensor) if is_quantized else None
-    return StoredTensor(key, name, shape, dtype, group, read, _quantization_note(tensor), dequantize)
+    sparse = "stored sparse" if tensor.sparsity else ""
+    note = "; ".join(filter(None, (_quantization_note(tensor), sparse)))
+    return StoredTensor(key, name, shape, dtype, group, read, note, dequantize)
 
 
-def _read_constant(model: Any, buffer: int, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
-    data = np.frombuffer(_buffer_bytes(model, buffer), "uint8")
+def _read_constant(model: Any, tensor: Any, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
+    data = np.frombuffer(_buffer_bytes(model, tensor.buffer), "uint8")
+    if dtype == "string":
+        return data
     if dtype == "int4":  # two in each byte, the lower half first
         halves = np.stack([data << 4, data], axis=-1).reshape(-1).view("int8") >> 4
-        return halves[: int(np.prod(shape))].reshape(shape)
-    return data if dtype == "string" else data.view(np.dtype(dtype)).reshape(shape)
+        values = halves if tensor.sparsity else halves[: int(np.prod(shape))]
+    else:
+        values = data.view(np.dtype(dtype))
+    return unfold_litert(values, shape, tensor.sparsity) if tensor.sparsity else values.reshape(shape)
 
 
 def _scales(tensor: Any) -> np.ndarray:
@@ -119,6 +126,7 @@ def _quantization_note(tensor: Any) -> str:
 
 def _describe_signatures(model: Any, dtypes: dict[int, str]) -> parts.Signatures:
     signatures = [_describe_signature(model, signature, dtypes) for signature in model.signatureDefs or []]
+    signatures = signatures or [_describe_main_graph(model.subgraphs[0], dtypes)]
     return {"signatures": signatures, "functions": [], "facts": _facts(model)}
 
 
@@ -132,10 +140,22 @@ def _describe_signature(model: Any, signature: Any, dtypes: dict[int, str]) -> p
     }
 
 
+def _describe_main_graph(graph: Any, dtypes: dict[int, str]) -> parts.Signature:
+    """What a file without signatures takes and gives, by the names of its tensors."""
+    inputs, outputs = (
+        [_describe_tensor_port(parts.decode_text(graph.tensors[at].name), graph.tensors[at], dtypes) for at in side]
+        for side in (_numbers(graph.inputs), _numbers(graph.outputs))
+    )
+    return {"name": "(none: the tensors of the graph)", "method": "subgraph 0", "inputs": inputs, "outputs": outputs}
+
+
 def _describe_port(graph: Any, port: Any, dtypes: dict[int, str]) -> parts.Port:
-    tensor = graph.tensors[port.tensorIndex]
+    return _describe_tensor_port(parts.decode_text(port.name), graph.tensors[port.tensorIndex], dtypes)
+
+
+def _describe_tensor_port(name: str, tensor: Any, dtypes: dict[int, str]) -> parts.Port:
     return {
-        "name": parts.decode_text(port.name),
+        "name": name,
         "dtype": dtypes[tensor.type],
         "shape": _shape_signature(tensor),
         "tensor": parts.decode_text(tensor.name),

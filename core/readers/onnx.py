@@ -1,4 +1,4 @@
-"""Operations, tensors and metadata of an ONNX file. Data outside of the file is not looked for."""
+"""Operations, tensors and metadata of an ONNX file; numbers in other files are read from beside it alone."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -9,6 +9,8 @@ import numpy as np
 
 from core.readers import parts
 from core.readers.base import OTHER, WEIGHTS, FileContents, StoredTensor
+from core.readers.sparse import unfold_onnx
+from core.runtimes.onnx import OnnxConstant, list_constants, read_tensor
 
 
 def read_onnx(path: Path) -> FileContents:
@@ -18,7 +20,7 @@ def read_onnx(path: Path) -> FileContents:
     metadata = model.metadata_props
     return FileContents(
         "ONNX",
-        tensors=lambda: map(_initializer_tensor, model.graph.initializer),
+        tensors=lambda: [_describe_constant(constant, path.parent) for constant in list_constants(model.graph)],
         signatures=lambda: _describe_signatures(model),
         config=lambda: {"metadata": {entry.key: entry.value for entry in metadata}, "written by": _facts(model)},
         operators=lambda: _describe_operations(model),
@@ -48,18 +50,20 @@ def _dtype_name(number: int) -> str:
         return onnx.TensorProto.DataType.Name(number).lower()
 
 
-def _initializer_tensor(initializer: Any) -> StoredTensor:
-    name, dtype, shape = initializer.name, _dtype_name(initializer.data_type), tuple(initializer.dims)
+def _describe_constant(constant: OnnxConstant, folder: Path) -> StoredTensor:
+    name, dtype, shape = constant.name, _dtype_name(constant.tensor.data_type), constant.shape
     group = WEIGHTS if dtype.startswith(("float", "bfloat", "int8", "uint8")) and shape else OTHER
-    return StoredTensor(name, name, shape, dtype, group, partial(_read_initializer, initializer))
+    note = "" if constant.indices is None else "stored sparse"
+    return StoredTensor(name, name, shape, dtype, group, partial(_read_constant, constant, folder), note)
 
 
-def _read_initializer(initializer: Any) -> np.ndarray:
-    from onnx import TensorProto, numpy_helper
-
-    if initializer.data_location == TensorProto.EXTERNAL:
-        raise ValueError("Its values lie in another file, which is not opened")
-    return np.asarray(numpy_helper.to_array(initializer))
+def _read_constant(constant: OnnxConstant, folder: Path) -> np.ndarray:
+    values = read_tensor(constant.tensor, folder)
+    return (
+        values
+        if constant.indices is None
+        else unfold_onnx(values, read_tensor(constant.indices, folder), constant.shape)
+    )
 
 
 def _describe_signatures(model: Any) -> parts.Signatures:

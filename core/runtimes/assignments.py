@@ -3,9 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-OPERATIONS = frozenset(
-    ["AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp", "Assign", "AssignAdd", "AssignSub"]
-)
+OPERATIONS = frozenset(f"Assign{what}{of}" for what in ("", "Add", "Sub") for of in ("", "VariableOp"))
 OPERATION_STARTS = ("ResourceScatter", "ResourceStridedSliceAssign", "Scatter")
 PASS_THROUGH = frozenset(["Identity", "Enter", "RefEnter", "Switch", "RefSwitch"])
 CHOOSING = frozenset(["If", "StatelessIf", "Case", "StatelessCase"])  # their first input decides, the others go on

@@ -92,6 +92,17 @@ def load_legacy_h5(path: Path, version: str, classes: dict[str, type]) -> tuple[
     return model, f"{remark}: {'; '.join(dict.fromkeys(changes))}." if changes else f"{remark}, which are the same."
 
 
+def load_any_weights(model: Model, path: Path) -> None:
+    """Load weights alone into a model: as Keras 3 lays them out, or, by the names of layers, as Keras 1 and 2 did."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        if "layer_names" in file.attrs:
+            _load_weights(model, file, read_keras_version(path))
+            return
+    model.load_weights(path)
+
+
 def _read_model_config(file: Any) -> Any:
     if "model_config" not in file.attrs:
         cure = "Bring it in as .weights.h5, with its architecture as JSON."

@@ -4,6 +4,7 @@ A file is called through a signature, or by the indices of its tensors where it 
 with a scale, it is called in floats.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ FILE = "model.tflite"
 PACKAGES = {"ai_edge_litert": "ai-edge-litert"}
 QUANTIZER_PACKAGES = PACKAGES | {"ai_edge_quantizer": "ai-edge-quantizer"}
 CALL_ONCE, ASSIGN_VARIABLE = 129, 144  # numbers of operations
+REDUCED = frozenset({"float16", "int8", "int4"})  # dtypes of fewer bits than float32
 NO_SIGNATURE_REMARK = "The file has no signature: its inputs and outputs go by the names of its tensors."
 
 Details = dict[str, dict[str, Any]]  # what the interpreter says of each tensor, by the tensor's name
@@ -206,6 +208,25 @@ def require_float_tensors(path: Path, target: str) -> None:
         )
 
 
+def require_unquantized(path: Path) -> None:
+    """Require a LiteRT file whose numbers are not quantised yet. Raises CannotSave.
+
+    The quantizer would round what is rounded already, or drop the scales of integers, and say nothing.
+    """
+    details = open_interpreter(path.read_bytes()).get_tensor_details()
+    reduced = [detail for detail in details if np.dtype(detail["dtype"]).name in REDUCED or _has_scales(detail)]
+    if reduced:
+        raise CannotSave(
+            "This LiteRT file is quantised already, and its numbers would be rounded a second time.",
+            received=f"“{reduced[0]['name']}” is {np.dtype(reduced[0]['dtype']).name}",
+            cure="Keep the file as it came, or quantise the float model that it was made from.",
+        )
+
+
+def _has_scales(detail: dict[str, Any]) -> bool:
+    return np.dtype(detail["dtype"]).kind in "iu" and len(detail["quantization_parameters"]["scales"]) > 0
+
+
 def _quantized_only(details: Details) -> Details:
     return {name: detail for name, detail in details.items() if _is_quantized(detail)}
 
@@ -268,7 +289,7 @@ def quantize(path: Path, recipe: list[dict[str, Any]], samples: Arrays | None = 
     if _count_reduced_tensors(path.read_bytes()) == _count_reduced_tensors(content):
         raise CannotSave(
             "Nothing in this model could be quantised, so the file would be the plain LiteRT file.",
-            cure="Choose plain LiteRT: the quantizer knows no reduced form for this model's operations.",
+            cure="Keep the file of floats: the quantizer knows no reduced form for this model's operations.",
         )
 
 
@@ -284,7 +305,28 @@ def _calibration_calls(content: bytes, samples: Arrays) -> list[Arrays]:
     return [{name: array[row : row + 1] for name, array in inputs.items()} for row in range(rows)]
 
 
+def count_parameters(path: Path) -> int:
+    """How many numbers the constants of a LiteRT file hold, those that share their bytes counted once: floats, and
+    integers that stand for floats."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(path.read_bytes(), 0)
+    counts: dict[int, int] = {}
+    for graph in map(model.Subgraphs, range(model.SubgraphsLength())):
+        for tensor in map(graph.Tensors, range(graph.TensorsLength())):
+            if _holds_weights(schema, model, tensor):
+                counts[tensor.Buffer()] = math.prod(tensor.Shape(at) for at in range(tensor.ShapeLength()))
+    return sum(counts.values())
+
+
+def _holds_weights(schema: Any, model: Any, tensor: Any) -> bool:
+    buffer, quantization = model.Buffers(tensor.Buffer()), tensor.Quantization()
+    is_constant = buffer.Offset() > 1 or buffer.DataLength() > 0
+    types = schema.TensorType
+    is_float = tensor.Type() in (types.FLOAT16, types.BFLOAT16, types.FLOAT32, types.FLOAT64)
+    return is_constant and (is_float or (quantization is not None and quantization.ScaleLength() > 0))
+
+
 def _count_reduced_tensors(content: bytes) -> int:
     """How many tensors of a LiteRT file have fewer bits than float32: float16, int8 or int4."""
-    small = {"float16", "int8", "int4"}
-    return sum(np.dtype(detail["dtype"]).name in small for detail in open_interpreter(content).get_tensor_details())
+    return sum(np.dtype(detail["dtype"]).name in REDUCED for detail in open_interpreter(content).get_tensor_details())

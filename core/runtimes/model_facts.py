@@ -5,6 +5,8 @@ from typing import NotRequired, TypedDict
 
 from core.arrays import Fingerprint, NamedArrays, fingerprint_arrays
 from core.runtimes.base import Model, Predictor
+from core.runtimes.litert import FILE as LITERT
+from core.runtimes.litert import count_parameters
 from core.runtimes.live import live_predictor
 from core.runtimes.model_kinds import ModelFile, model_kind
 from core.runtimes.reference import count_nonfinite
@@ -56,9 +58,10 @@ def summarize_model(model: Model, weights: NamedArrays) -> str:
 
 def describe_graph_file(predictor: Predictor, folder: Path, kind: str) -> ModelFacts:
     weights = predictor.weights() if predictor.weights else []
+    count = count_parameters(folder / LITERT) if kind == "litert" else sum(array.size for _, array in weights)
     return {
         "kind": kind,
-        "parameters": int(sum(array.size for _, array in weights)),
+        "parameters": int(count),
         "summary": _format_weights_table(weights),
         "inputs": [spec.to_json() for spec in predictor.inputs],
         "weight_bytes": sum(array.nbytes for _, array in weights) or ModelFile(kind, folder).size_bytes,

@@ -1,24 +1,53 @@
 """ONNX Runtime: how an ONNX file predicts, and what can be read of its weights."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from core.arrays import Arrays, NamedArrays
-from core.runtimes.adapters import BatchAdapter, adapt_batch_size
+from core.runtimes.adapters import BatchAdapter, adapt_batch_size, join_remarks
 from core.runtimes.base import NO_CODE, ModelCode, Predictor
 from core.runtimes.specs import Spec
 
 FILE = "model.onnx"
 NUMPY_DTYPES = {"float": "float32", "double": "float64", "string": "object"}  # ONNX' words where they are not NumPy's
+OLDEST_OPSET = 7  # that ONNX Runtime takes
 LOG_FATAL_ONLY = 4  # what is logged on the way; every error also comes as an exception
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     """Load on the processor."""
     path = folder / FILE
-    session = open_session(str(path))
+    session, remark = open_file(path)
     adapter = adapt_session(session)
-    return Predictor(session, adapter.specs, adapter.predict, lambda: _read_initializers(path), remark=adapter.remark)
+    remark = join_remarks(remark, adapter.remark)
+    return Predictor(session, adapter.specs, adapter.predict, lambda: _read_weights(path), remark=remark)
+
+
+def open_file(path: Path) -> tuple[Any, str]:
+    """A session over a file, and what to say of it.
+
+    ONNX Runtime lacks operations from before its time; ONNX' own converter then translates the file.
+    """
+    try:
+        return open_session(str(path)), ""
+    except Exception:
+        if not (old := _old_opset(path)):
+            raise
+    from onnx import version_converter
+
+    converted = version_converter.convert_version(load_model(path), OLDEST_OPSET)
+    remark = f"Its operations are of opset {old}, and ONNX Runtime begins at {OLDEST_OPSET}: ONNX' own converter"
+    return open_session(converted.SerializeToString()), f"{remark} translates them each time it is loaded."
+
+
+def _old_opset(path: Path) -> int:
+    """The opset of a file that is too old for ONNX Runtime; else 0."""
+    import onnx
+
+    opsets = onnx.load(path, load_external_data=False).opset_import
+    return next((item.version for item in opsets if not item.domain and item.version < OLDEST_OPSET), 0)
 
 
 def adapt_session(session: Any) -> BatchAdapter:
@@ -51,11 +80,79 @@ def _value_spec(port: Any) -> Spec:
     return Spec(port.name, NUMPY_DTYPES.get(dtype, dtype), shape)
 
 
-def _read_initializers(path: Path) -> NamedArrays:
-    """The constants of the graph; a converter may have transposed a kernel or folded two into one."""
+class OnnxConstant(NamedTuple):
+    """A constant of a graph: its values, and where they lie in its shape if it is sparse."""
+
+    name: str
+    tensor: Any
+    shape: tuple[int, ...]
+    indices: Any = None
+
+
+def list_constants(graph: Any) -> list[OnnxConstant]:
+    """The initializers of a graph and the tensors of its Constant nodes, by the names under which they are read."""
+    constants = [OnnxConstant(item.name, item, tuple(item.dims)) for item in graph.initializer]
+    constants += [_sparse_constant(item.values.name, item) for item in graph.sparse_initializer]
+    for node in graph.node if any(node.op_type == "Constant" for node in graph.node) else ():
+        for attribute in node.attribute if node.op_type == "Constant" else ():
+            if attribute.name == "value":
+                constants.append(OnnxConstant(node.output[0], attribute.t, tuple(attribute.t.dims)))
+            elif attribute.name == "sparse_value":
+                constants.append(_sparse_constant(node.output[0], attribute.sparse_tensor))
+    return constants
+
+
+def _sparse_constant(name: str, sparse: Any) -> OnnxConstant:
+    return OnnxConstant(name, sparse.values, tuple(sparse.dims), sparse.indices)
+
+
+def read_tensor(tensor: Any, folder: Path) -> np.ndarray:
+    """The values of a tensor, also from a file beside the model, never from another place. Raises ValueError."""
     import onnx
 
-    return [(tensor.name, onnx.numpy_helper.to_array(tensor)) for tensor in onnx.load(path).graph.initializer]
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        inline = onnx.TensorProto()
+        inline.CopyFrom(tensor)
+        _fill_in(inline, folder)
+        tensor = inline
+    return np.asarray(onnx.numpy_helper.to_array(tensor))
+
+
+def _fill_in(tensor: Any, folder: Path) -> None:
+    """Put the values of a tensor that lie in a file beside the model into it. ONNX' own loader refuses files of which
+    there is a second hard link, and ours have one."""
+    facts = {entry.key: entry.value for entry in tensor.external_data}
+    path = folder / facts.get("location", "")
+    if path.parent != folder or path.is_symlink() or not path.is_file():
+        raise ValueError(f"Its values lie in another file, {facts.get('location')}, which is not beside it")
+    with path.open("rb") as file:
+        file.seek(int(facts.get("offset", 0)))
+        tensor.raw_data = file.read(int(facts["length"])) if "length" in facts else file.read()
+    tensor.data_location = 0
+    del tensor.external_data[:]
+
+
+def load_model(path: Path) -> Any:
+    """The model of a file, with the numbers that lie beside it."""
+    import onnx
+
+    model = onnx.load(path, load_external_data=False)
+    for constant in list_constants(model.graph):
+        for tensor in (constant.tensor, constant.indices):
+            if tensor is not None and tensor.data_location == onnx.TensorProto.EXTERNAL:
+                _fill_in(tensor, path.parent)
+    return model
+
+
+def _read_weights(path: Path) -> NamedArrays:
+    """The constants of the graph; a converter may have transposed a kernel or folded two into one. Of those that are
+    nodes, only arrays of floats: the others are sizes and axes."""
+    import onnx
+
+    graph = onnx.load(path, load_external_data=False).graph
+    count = len(graph.initializer)
+    arrays = [(item.name, read_tensor(item.tensor, path.parent)) for item in list_constants(graph)]
+    return arrays[:count] + [(name, array) for name, array in arrays[count:] if array.dtype.kind == "f" and array.ndim]
 
 
 def count_inputs(path: Path) -> int:

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 from core.arrays import Arrays, NamedArrays
 from core.errors import DoesNotLoad, RoundtripError
-from core.runtimes.adapters import BatchAdapter, adapt_batch_size, choose_signature, join_remarks
+from core.runtimes.adapters import BatchAdapter, choose_signature, join_remarks
 from core.runtimes.assignments import assigned_sources
 from core.runtimes.base import ModelCode, Predictor
 from core.runtimes.specs import Spec, shape_of, to_numpy_dtype
 from core.runtimes.state import CallState
-from core.runtimes.tf_module import signature_predictor
+from core.runtimes.tf_module import adapt_function, signature_predictor
 
 VARIABLE_OPS = ("VarHandleOp", "VariableV2", "Variable")
 SAVED_MODEL_FILE = "saved_model.pb"
@@ -141,7 +141,16 @@ def adapt_session(signature: SessionSignature) -> BatchAdapter:
     state = _session_state(signature)
     specs = [Spec(name, to_numpy_dtype(t.dtype.base_dtype.name), shape_of(t)) for name, t in inputs.items()]
     shapes = {name: shape_of(tensor) for name, tensor in outputs.items()}
-    return adapt_batch_size(specs, shapes, state.wrap(predict) if state else predict)._replace(state=state)
+    call = state.wrap(predict) if state else predict
+    return adapt_function(specs, shapes, call, _upstream_graph(signature))._replace(state=state)
+
+
+def _upstream_graph(signature: SessionSignature) -> Any:
+    """The GraphDef of what the outputs depend on."""
+    import tensorflow as tf
+
+    names = [tensor.op.name for tensor in signature.outputs.values()]
+    return tf.compat.v1.graph_util.extract_sub_graph(signature.session.graph.as_graph_def(), names)
 
 
 def _session_state(signature: SessionSignature) -> CallState | None:

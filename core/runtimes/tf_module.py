@@ -1,14 +1,15 @@
 """Predictors over a tf.Module, and over a signature of a SavedModel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from core.arrays import Arrays, NamedArrays
 from core.errors import CannotSave
-from core.runtimes.adapters import adapt_batch_size
+from core.runtimes.adapters import BatchAdapter, adapt_batch_size, join_remarks
 from core.runtimes.assignments import assigned_variables
-from core.runtimes.base import Model, Predictor
+from core.runtimes.base import Model, PredictFunction, Predictor
 from core.runtimes.outputs import name_outputs
+from core.runtimes.serialized_examples import find_example_input
 from core.runtimes.specs import Shape, Spec, shape_of, to_numpy_dtype
 from core.runtimes.state import variable_state
 from core.runtimes.variables import with_variables
@@ -59,8 +60,17 @@ def signature_predictor(function: Any, root: Any, weights: Callable[[], NamedArr
         return name_outputs(function(*(tensors[spec.name] for spec in positional), **by_name), None)
 
     state = variable_state(assigned_variables(function))
-    adapter = adapt_batch_size(specs, _output_shapes(function), state.wrap(predict) if state else predict)
+    call = state.wrap(predict) if state else predict
+    adapter = adapt_function(specs, _output_shapes(function), call, function.graph.as_graph_def())
     return Predictor(root, adapter.specs, adapter.predict, weights=weights, remark=adapter.remark, state=state)
+
+
+def adapt_function(specs: Sequence[Spec], outputs: dict[str, Shape], call: PredictFunction, graph: Any) -> BatchAdapter:
+    """How a function of TensorFlow with this GraphDef predicts any number of rows, of examples by their features."""
+    if examples := find_example_input(specs, graph):
+        adapter = adapt_batch_size(examples.features, outputs, examples.wrap(call))
+        return adapter._replace(remark=join_remarks(examples.remark, adapter.remark))
+    return adapt_batch_size(specs, outputs, call)
 
 
 def _output_shapes(function: Any) -> dict[str, Shape]:

@@ -2,7 +2,15 @@
 
 import re
 
-from core.validation.file_types import SHARD_PATTERN, SYSTEM_FILE_PATTERN, FileListing, strip_top_folder
+from core.validation.file_types import (
+    FILE_NAMES,
+    FILE_TYPES,
+    SHARD_PATTERN,
+    SYSTEM_FILE_PATTERN,
+    FileListing,
+    FileType,
+    strip_top_folder,
+)
 from core.validation.rules import refusal
 
 CHECKPOINT_STATE_FILE = "checkpoint"  # the file in which TensorFlow says which checkpoint is the latest
@@ -94,6 +102,21 @@ def choose_openvino_files(names: dict[str, str]) -> dict[str, str]:
     return {"model.xml": names[graphs[0]], "model.bin": names[numbers[0]]}
 
 
+def choose_onnx_files(names: dict[str, str]) -> dict[str, str]:
+    """Return the ONNX file under the name that our format uses, and the files of its numbers under their own.
+
+    Raises Refused for a second ONNX file, and for folders.
+    """
+    graphs = [name for name in names if name.endswith(".onnx")]
+    own = FILE_NAMES["onnx"]
+    others = [name for name in names if name != graphs[0]]
+    if wrong := [name for name in others if "/" in name or name == own or name in graphs]:
+        raise refusal("zip-member", wrong[0])
+    if "/" in graphs[0]:
+        raise refusal("zip-member", graphs[0])
+    return {own: names[graphs[0]]} | {name: names[name] for name in others}
+
+
 def detect_packed_kind(files: FileListing) -> tuple[str, dict[str, str]]:
     """Return the kind of what is in a zip or folder, and its files: name in the format's layout -> name in the zip.
 
@@ -102,9 +125,17 @@ def detect_packed_kind(files: FileListing) -> tuple[str, dict[str, str]]:
     names = strip_top_folder([name for name in files.sizes if not SYSTEM_FILE_PATTERN.match(name)])
     if "saved_model.pb" in names or "saved_model.pbtxt" in names:
         return "saved_model", names
-    for ending, kind in ((".index", "checkpoint"), (".xml", "openvino")):
+    if len(names) == 1 and (one := _single_file(next(iter(names)))):
+        return one.kind, {one.stored_name: next(iter(names.values()))}
+    for ending, kind in ((".index", "checkpoint"), (".xml", "openvino"), (".onnx", "onnx")):
         if any(name.endswith(ending) for name in names):
             return kind, names
     if {"config.json", "metadata.json"} <= names.keys():
         raise refusal("unlike", "the content of a .keras file in a .zip")
-    raise refusal("zip-missing", "no saved_model.pb, no .index, no .xml")
+    raise refusal("zip-missing", "no saved_model.pb, no .index, no .xml, no .onnx, and not one file alone")
+
+
+def _single_file(name: str) -> FileType | None:
+    """Return the type of a file that lies alone in a zip or folder; None for a zip in a zip and an unknown ending."""
+    endings = [ending for ending in FILE_TYPES if name.casefold().endswith(ending)]
+    return FILE_TYPES[endings[0]] if endings and endings[0] != ".zip" else None

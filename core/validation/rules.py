@@ -51,7 +51,9 @@ CONVERT_AGAIN = "Convert the model again."
 EXPORT_AGAIN = "Export the model again."
 DO_OUTSIDE = "Do that step outside of the model, then save again."
 AVOID_CLASS = "Save it as SavedModel or ONNX, which need no class; if only training needs it, save it uncompiled."
-USE_SMALLER = "Bring in a smaller model, or have the owner of this installation raise the limit in its settings."
+RAISE_UPLOAD = "Bring in a smaller file, or raise the setting ROUNDTRIP_UPLOAD_MIB of this installation."
+RAISE_UNPACKED = "Bring in a smaller model, or raise the setting ROUNDTRIP_UNPACKED_MIB of this installation."
+RAISE_SECONDS = "Bring in a smaller model, or raise the setting ROUNDTRIP_CONFINED_SECONDS of this installation."
 PACK_AGAIN = "Pack the files again with a plain zip program, without links, passwords or other files."
 EXPORT_TF = (
     "Save it again with TensorFlow: model.export(folder) or tf.saved_model.save(model, folder), and zip the folder."
@@ -68,10 +70,11 @@ class Rule(NamedTuple):
 RULES: dict[str, Rule] = {
     # The upload as a whole
     "empty": Rule("The file is empty.", "Choose the file again; the copy or the download may have stopped early."),
-    "too-large": Rule("The file is larger than an upload may be.", USE_SMALLER),
+    "too-large": Rule("The file is larger than one that is brought in may be.", RAISE_UPLOAD),
     "unknown-ending": Rule(
         "The ending of the file name is of no format that can be brought in.",
-        "Bring in .keras, .h5, .weights.h5, .json, .tflite, .onnx, or a .zip of a SavedModel, checkpoint or OpenVINO.",
+        "Bring in .keras, .h5, .weights.h5, .json, .tflite, .onnx, or a .zip of one of them, of a SavedModel, a "
+        "checkpoint, OpenVINO's two files, or an .onnx with the files of its numbers.",
     ),
     "unlike": Rule(
         "The content of the file is not of the kind that its ending says.",
@@ -102,7 +105,7 @@ RULES: dict[str, Rule] = {
     "zip-crc": Rule("A file in the zip is damaged: its checksum does not match.", COPY_AGAIN),
     "zip-member": Rule("The zip holds a file that does not belong to this format.", PACK_AGAIN),
     "zip-missing": Rule("A file that this format needs is not in it.", SAVE_AGAIN),
-    "unpacked-size": Rule("Unpacked, it is larger than what may be brought in.", USE_SMALLER),
+    "unpacked-size": Rule("Unpacked, it is larger than what may be brought in.", RAISE_UNPACKED),
     # JSON and what it may name
     "json-size": Rule("The description of the model is far longer than that of any model.", SAVE_AGAIN),
     "json-text": Rule("The description of the model is no JSON in UTF-8.", SAVE_AGAIN),
@@ -134,17 +137,21 @@ RULES: dict[str, Rule] = {
     ),
     "h5-dtype": Rule("The HDF5 file holds something other than numbers.", SAVE_AGAIN),
     "h5-size": Rule(
-        "The HDF5 file claims to hold far more numbers than it does, or than may be brought in.", USE_SMALLER
+        "The HDF5 file claims to hold far more numbers than it does, or than may be brought in.", RAISE_UNPACKED
     ),
     "h5-many": Rule("The HDF5 file holds more groups or arrays than any model does.", SAVE_AGAIN),
     "h5-depth": Rule("The HDF5 file is nested too deeply.", SAVE_AGAIN),
     "h5-weights-only": Rule(
         "The file holds weights alone, without the layers that use them.",
-        "Name it .weights.h5 and bring it in with its architecture as .json, or bring in the whole model.",
+        "Bring it in together with its architecture as .json, or bring in the whole model.",
+    ),
+    "h5-not-keras": Rule(
+        "The HDF5 file was not written by Keras: there is neither a model nor weights in it.",
+        "Bring in the file that model.save wrote.",
     ),
     "h5-not-weights": Rule(
-        "The file is not laid out as Keras 3 lays out weights.",
-        "Load it in the program that made it, then save with model.save_weights('model.weights.h5').",
+        "The file holds a whole model, and not weights alone.",
+        "Name it .h5 and bring it in without an architecture.",
     ),
     "npz": Rule("An array in the file is no plain array of numbers.", SAVE_AGAIN),
     "assets": Rule("A file beside the weights is not what Keras writes there.", SAVE_AGAIN),
@@ -158,7 +165,7 @@ RULES: dict[str, Rule] = {
     "operation": Rule("The graph uses an operation that is not on the list of those that only compute.", DO_OUTSIDE),
     "saver-operation": Rule("The graph reads or writes files outside of what its own saver does.", DO_OUTSIDE),
     "asset-name": Rule("The graph names a file outside of the model, or one that is not there.", EXPORT_TF),
-    "graph-size": Rule("A constant of the graph claims to be far larger than what may be brought in.", USE_SMALLER),
+    "graph-size": Rule("A constant of the graph claims to be far larger than what may be brought in.", RAISE_UNPACKED),
     "variables": Rule("The values of the variables are missing, cut short or damaged.", "Copy the whole folder again."),
     "checkpoint-several": Rule(
         "There are several checkpoints, and nothing says which one is meant.", "Pack the files of one of them."
@@ -177,7 +184,14 @@ RULES: dict[str, Rule] = {
     # ONNX
     "onnx-broken": Rule("The ONNX file is cut short or damaged.", COPY_AGAIN),
     "onnx-external": Rule(
-        "The ONNX file keeps numbers in other files.", "Save it again as one file: onnx.save(model, path)."
+        "The ONNX file keeps numbers in another file, which is not with it.",
+        "Bring in its folder, or a zip of it, with all the files that lie there; or save it again as one file: "
+        "onnx.save(model, path).",
+    ),
+    "onnx-outside": Rule(
+        "The ONNX file looks for numbers outside of its own folder.",
+        "Save it again with its numbers beside it: onnx.save(model, path, save_as_external_data=True, "
+        "location='model.data').",
     ),
     "onnx-domain": Rule(
         "The ONNX file uses an operation of a set that is not taken.", "Export it again with ONNX' own operations."
@@ -195,7 +209,7 @@ RULES: dict[str, Rule] = {
     "inspector-ended": Rule(
         "The process that looked into the file ended: the file is damaged or made to do that.", SAVE_AGAIN
     ),
-    "inspector-slow": Rule("Looking into the file took too long.", USE_SMALLER),
+    "inspector-slow": Rule("Looking into the file took too long.", RAISE_SECONDS),
 }
 
 

@@ -67,7 +67,7 @@ def _validate(
         format_, remarks = _validate_folder(upload, target, max_bytes)
         digest = _hash_folder(target)
     else:
-        file_type = file_types.type_from_name(name)
+        file_type = _type_of(name, extra_files)
         if (size := upload.stat().st_size) > config.upload_mib * 2**20:
             raise refusal("too-large", f"{size:,} bytes, of at most {config.upload_mib:,} MiB")
         copy = target / file_type.stored_name
@@ -76,6 +76,13 @@ def _validate(
     if extra_files:
         _add_architecture(format_, extra_files, target, config)
     return ValidatedUpload(format_, display_file_name(name), digest, remarks)
+
+
+def _type_of(name: str, extra_files: Mapping[str, Path]) -> file_types.FileType:
+    """Return the type of a file; `.h5` with an architecture beside it is weights, as Keras 2 saved them."""
+    file_type = file_types.type_from_name(name)
+    is_weights = file_type.kind == "h5" and "architecture" in extra_files
+    return file_types.FILE_TYPES[".weights.h5"] if is_weights else file_type
 
 
 def _copy_checked(upload: Path, copy: Path, file_type: file_types.FileType, size: int) -> str:
@@ -96,16 +103,24 @@ def _copy_checked(upload: Path, copy: Path, file_type: file_types.FileType, size
 
 
 def _validate_file(kind: str, copy: Path, target: Path, max_bytes: int) -> tuple[str, list[str]]:
-    if kind == "architecture":
-        _check_architecture(copy)
-    if kind == "keras":
-        _validate_keras_archive(copy, max_bytes)
     if kind != "zip":
+        _check_file(kind, copy, max_bytes)
         return kind, []
     with copy.open("rb") as stream:
-        layout = _lay_out_members(UntrustedZip(stream, copy.stat().st_size, max_bytes), target)
+        layout = _lay_out_members(UntrustedZip(stream, copy.stat().st_size, max_bytes), target, max_bytes)
     copy.unlink()
     return layout
+
+
+def _check_file(kind: str, path: Path, max_bytes: int) -> None:
+    """Check one file by itself: that its content is what its name says, and what stands in it."""
+    with path.open("rb") as stream:
+        file_type = next(known for known in file_types.FILE_TYPES.values() if known.kind == kind)
+        file_types.check_content_type(file_type, stream.read(file_types.HEAD_BYTES), path.stat().st_size)
+    if kind == "architecture":
+        _check_architecture(path)
+    if kind == "keras":
+        _validate_keras_archive(path, max_bytes)
 
 
 def _check_architecture(path: Path) -> None:
@@ -130,13 +145,15 @@ def _validate_folder(upload: Path, target: Path, max_bytes: int) -> tuple[str, l
     folder = UntrustedFolder(upload, max_bytes)
     if not folder.sizes:
         raise refusal("empty")
-    return _lay_out_members(folder, target)
+    return _lay_out_members(folder, target, max_bytes)
 
 
-def _lay_out_members(files: UntrustedZip | UntrustedFolder, target: Path) -> tuple[str, list[str]]:
+def _lay_out_members(files: UntrustedZip | UntrustedFolder, target: Path, max_bytes: int) -> tuple[str, list[str]]:
     """Unpack what is in a zip or folder under our names; returns the format, and remarks."""
     kind, names = members.detect_packed_kind(files)
     remarks = [] if len(names) == len(files.sizes) else [SKIPPED_FILES_REMARK]
+    if kind == "onnx":
+        names = members.choose_onnx_files(names)
     if kind == "saved_model":
         members.check_saved_model_members(names)
         names = {name: packed for name, packed in names.items() if not name.startswith("assets.extra/")}
@@ -153,6 +170,8 @@ def _lay_out_members(files: UntrustedZip | UntrustedFolder, target: Path) -> tup
     for name, packed in names.items():
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         files.copy(packed, target / name)
+    if kind in file_types.FILE_NAMES:
+        _check_file(kind, target / file_types.FILE_NAMES[kind], max_bytes)
     return kind, remarks
 
 

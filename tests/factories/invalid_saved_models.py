@@ -130,7 +130,37 @@ for caller, key in {
     register_invalid_graph(
         f"behind-{caller}", "operation", make_node("z", caller, "x", **{key: value}), functions=OTHER
     )
-register_invalid_graph("unused-function", "operation", functions=OTHER)
+
+
+def make_object(*children: tuple[str, int], **functions: str) -> bytes:
+    """A node of an object graph with its children by name; `function` or `bare` names the function that it is."""
+    made = b"".join(encode_field(1, encode_field(1, at) + encode_field(2, name)) for name, at in children)
+    made += b"".join(encode_field(6, encode_field(1, name)) for key, name in functions.items() if key == "function")
+    return made + b"".join(encode_field(8, encode_field(1, name)) for key, name in functions.items() if key == "bare")
+
+
+def make_objects(*nodes: bytes) -> bytes:
+    """An object graph over the function `other`."""
+    return encode_field(7, b"".join(encode_field(1, node) for node in nodes) + encode_map_entry(2, "other", b""))
+
+
+RUN_UNASKED = {
+    "function-on-loading": make_objects(make_object(("_initialize", 1)), make_object(function="other")),
+    "function-of-signature": make_objects(
+        make_object(("signatures", 1)), make_object(("serving_default", 2)), make_object(bare="other")
+    ),
+    "function-in-signature-map": make_objects(
+        make_object(("other", 1)),
+        make_object(("serving_default", 2)) + encode_field(4, encode_field(1, "signature_map")),
+        make_object(function="other"),
+    ),
+    "function-that-restores": make_objects(
+        make_object() + encode_map_entry(11, "part", encode_field(2, 0) + encode_field(3, 1)),
+        make_object(function="other"),
+    ),
+}
+for id_, objects in RUN_UNASKED.items():
+    register_invalid_graph(id_, "operation", functions=OTHER, more=objects)
 register_invalid_graph(
     "function-in-function",
     "operation",

@@ -34,7 +34,9 @@ FLEX_LIST = (
     "The file needs an operation of TensorFlow itself (FlexTensorListReserve), which the LiteRT runtime does not have."
 )
 NO_TABLE = "The model looks words up in a table, and a graph of constants cannot hold one."
-NO_TEXT_RANGES = "The quantizer cannot measure the ranges of a model that handles text."
+NO_TEXT_RANGES = (
+    "The quantizer cannot measure the ranges of this model: a tensor of it holds no numbers (text, or a variable)."
+)
 NO_NGRAMS = "LiteRT has no operation for 'StringNGrams'."
 NO_OV_LOOKUP = "OpenVINO has no operation for LookupTableFindV2."
 NO_OV_TABLE = "OpenVINO cannot hold the lookup table of this model."

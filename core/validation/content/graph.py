@@ -25,7 +25,7 @@ Nodes = dict[str, Any]  # NodeDef by name
 
 
 class GraphIndex:
-    """A graph and its functions: `bodies` are the nodes of each by name. Raises Refused for operations not allowed."""
+    """A graph and its functions: `bodies` are the nodes of each by name. Raises Refused."""
 
     def __init__(self, definition: Any):
         self.bodies: dict[str, Nodes] = {MAIN: _by_name(definition.node)}
@@ -42,7 +42,6 @@ class GraphIndex:
             for inner in self.called_by(name):
                 self._callers[inner].add(name)
         self._users: dict[frozenset[str], set[str]] = {}
-        self.operation_counts = self._count_operations()
 
     def _find_calls(self, body: Nodes) -> dict[str, set[str]]:
         """Return the functions that each node of a body refers to, gradients included."""
@@ -60,9 +59,14 @@ class GraphIndex:
             if name in self._gradients:
                 yield self._gradients[name]
 
-    def _count_operations(self) -> dict[str, int]:
-        counts = Counter(node.op for body in self.bodies.values() for node in body.values())
-        for name in counts:
+    def count_operations(self, functions: set[str]) -> dict[str, int]:
+        """Count the operations of the graph itself, and of what it and `functions` reach.
+
+        Raises Refused for one that is not allowed. What nothing reaches is never run, whatever stands in it.
+        """
+        reached = _closure({MAIN} | functions & self.bodies.keys(), self.called_by)
+        counts = Counter(node.op for name in reached for node in self.bodies[name].values())
+        for name in sorted(counts):
             if name not in self.bodies and name not in ALLOWED_OPS | SAVER_OPS | TABLE_FILE_OPS:
                 raise refusal("operation", name)
         return dict(counts)

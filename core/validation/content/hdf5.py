@@ -11,6 +11,8 @@ from core.validation.keras_config import check_config, check_entries, parse_conf
 
 DEFLATE, SHUFFLE, FLETCHER = 1, 2, 3  # HDF5's numbers of the filters that Keras' users have
 CHECKED_ARRAYS = "Links, outside storage, filters, types and sizes of every array in the HDF5 file"
+OLD_WEIGHTS_ATTRIBUTE = "layer_names"  # on the root of weights of Keras 1 and 2
+KERAS_3_GROUPS = {"layers", "_layer_checkpoint_dependencies"}
 MAX_ATTRIBUTE_TEXTS = 100_000  # texts in one attribute, as the names of layers are
 
 
@@ -20,7 +22,7 @@ def validate_h5(folder: Path) -> ContentFacts:
 
 
 def validate_weights_h5(folder: Path) -> ContentFacts:
-    """Validate weights as Keras 3 lays them out. Raises Refused."""
+    """Validate weights alone, of Keras 1, 2 or 3. Raises Refused."""
     return validate_objects(folder / "model.weights.h5", check_weights)
 
 
@@ -116,7 +118,7 @@ def _declared_bytes(array: Any) -> int:
 
 def _check_model(file: Any) -> None:
     if "model_config" not in file.attrs:
-        raise refusal("h5-weights-only")
+        raise refusal("h5-weights-only" if _holds_keras_weights(file) else "h5-not-keras")
     check_config(parse_config(_read_text_attribute(file, "model_config")))
     if "training_config" in file.attrs:
         check_entries(parse_config(_read_text_attribute(file, "training_config")))
@@ -135,7 +137,21 @@ def _read_text_attribute(file: Any, name: str) -> bytes:
     return text if isinstance(text, bytes) else str(text).encode("utf-8", "surrogateescape")
 
 
+def _holds_keras_weights(file: Any) -> bool:
+    """Whether there are weights in it as Keras 1 and 2 laid them out, or Keras 3."""
+    if OLD_WEIGHTS_ATTRIBUTE in file.attrs or KERAS_3_GROUPS & set(file):
+        return True
+    return bool(file.visit(lambda path: path.rpartition("/")[2] == "vars" or None))
+
+
 def check_weights(file: Any) -> None:
+    """Check that no whole model lies in the place of weights. Raises Refused."""
+    if "model_config" in file.attrs:
+        raise refusal("h5-not-weights")
+
+
+def check_keras_3_weights(file: Any) -> None:
     """Check the root of weights as Keras 3 lays them out. Raises Refused."""
-    if "model_config" in file.attrs or "layer_names" in file.attrs:
+    check_weights(file)
+    if OLD_WEIGHTS_ATTRIBUTE in file.attrs:
         raise refusal("h5-not-weights")

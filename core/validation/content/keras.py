@@ -7,7 +7,7 @@ from typing import IO
 
 from core.validation import limits, refusal
 from core.validation.content.facts import ContentFacts
-from core.validation.content.hdf5 import check_weights, validate_objects
+from core.validation.content.hdf5 import check_keras_3_weights, validate_objects
 from core.validation.keras_config import check_config, parse_config
 
 CHECKED_CONFIG = "Every class and function that the description of the model names"
@@ -23,7 +23,7 @@ def validate_keras(folder: Path) -> ContentFacts:
             if name.startswith("assets/") and not name.endswith("/"):
                 with archive.open(name) as stream:
                     _check_asset(stream, name)
-        facts = validate_objects(io.BytesIO(archive.read("model.weights.h5")), check_weights)
+        facts = validate_objects(io.BytesIO(archive.read("model.weights.h5")), check_keras_3_weights)
     return facts | {"checked": [CHECKED_CONFIG, *facts["checked"]]}
 
 

@@ -10,13 +10,14 @@ from core.validation.content.graph import MAIN, GraphIndex, check_constants, che
 from core.validation.rules import display_text, is_plain_name
 
 CHECKED_GRAPHS = (
-    "Every operation of every graph and function, the saver, the assets and the constants of the SavedModel"
+    "Every operation that loading and answering can reach, the saver, the assets and the constants of the SavedModel"
 )
 CHECKED_VARIABLES = "Every value of the checkpoint: its place, size and checksum"
 MIN_TEXT_BYTES = 1  # a text takes at least one byte: its length
 MAX_GRAPHS = 16  # graphs by tag in one SavedModel
 MAX_LISTED = 64
 TF1_ASSETS_COLLECTION = "saved_model_assets"
+SIGNATURE_MAP = "signature_map"
 VARIABLE_OPS = {"VarHandleOp", "Variable", "VariableV2"}
 
 
@@ -75,6 +76,7 @@ def validate_saved_model(folder: Path) -> ContentFacts:
 
 def _check_graph(meta: Any, graph: GraphIndex, folder: Path) -> GraphFacts:
     objects = meta.object_graph_def
+    operations = graph.count_operations(_run_functions(objects))
     if not meta.signature_def and not objects.concrete_functions:
         raise refusal("saved-model-empty")
     assets = _list_assets(meta)
@@ -86,7 +88,7 @@ def _check_graph(meta: Any, graph: GraphIndex, folder: Path) -> GraphFacts:
         "signatures": [display_text(key) for key in sorted(meta.signature_def)[:MAX_LISTED]],
         "objects": len(objects.nodes),
         "assets": len(assets),
-        "operations": graph.operation_counts,
+        "operations": operations,
     }
 
 
@@ -118,6 +120,30 @@ def _callable_functions(objects: Any) -> set[str]:
     for node in objects.nodes:
         functions |= set(node.function.concrete_functions) | {node.bare_concrete_function.concrete_function_name}
     return functions - {MAIN}
+
+
+def _run_functions(objects: Any) -> set[str]:
+    """Return the functions of a loaded object that are run without being asked for, and those of its signatures.
+
+    TensorFlow runs what initialises and restores objects, under names that begin with "_" or beside their saver;
+    signatures are what hangs on an object of that name or kind.
+    """
+    nodes = objects.nodes
+    maps = {child.node_id for node in nodes for child in node.children if child.local_name == "signatures"}
+    run: set[int] = set()
+    for at, node in enumerate(nodes):
+        is_map = at in maps or node.user_object.identifier == SIGNATURE_MAP
+        run |= {child.node_id for child in node.children if is_map or _is_run_on_loading(child.local_name)}
+        for saveable in node.saveable_objects.values():
+            run |= {saveable.save_function, saveable.restore_function}
+    functions: set[str] = set()
+    for node in (nodes[at] for at in run & set(range(len(nodes)))):
+        functions |= {*node.function.concrete_functions, node.bare_concrete_function.concrete_function_name}
+    return functions - {MAIN}
+
+
+def _is_run_on_loading(name: str) -> bool:
+    return name.startswith("_") and name != "__call__"
 
 
 def _list_assets(meta: Any) -> list[Any]:
