@@ -187,6 +187,15 @@ MESSAGES = [
         "The quantizer cannot measure the ranges of this model: a tensor of it holds no numbers (text, or a variable).",
     ),
     (
+        "Exception from src/inference/src/cpp/infer_request.cpp:224:\nException from src/plugins/intel_cpu/src/node.cpp\n"
+        "[CPU] AvgPool node with name 'pool' Check 'cmp::le(kernel, dim.get_length())' failed",
+        "OpenVINO's operation 'pool' does not take inputs of this size.",
+    ),
+    (
+        "Exception from src/core/src/model.cpp:1:\nThe graph has no outputs",
+        "The library said: The graph has no outputs",
+    ),
+    (
         "The size of kernel exceeds the maximum shard size 0.001GB. You can increase the `max_shard_size` parameter.",
         "One array is larger than a shard may be (0.001GB).",
     ),

@@ -10,6 +10,7 @@ from core.demos.base import Demo
 from core.errors import RoundtripError, error_from_json
 from core.formats import get_format
 from core.jobs import Jobs
+from core.jobs.trial_inputs import parse_shapes
 from core.jobs.uploads import store_upload
 from core.library.job_store import Job
 from core.runtimes.adapters import choose_signature
@@ -22,7 +23,8 @@ from ui.session import current_jobs
 
 ACCEPTED_FILES = (
     "Bring in `.keras`, `.h5`, `.weights.h5` with its architecture as `.json`, `.tflite`, `.onnx`, OpenVINO's `.xml` "
-    "with its `.bin`, or a `.zip` of a SavedModel, a checkpoint or OpenVINO's files."
+    "with its `.bin`, or a `.zip` of one file, a SavedModel, a checkpoint, OpenVINO's files, or an `.onnx` with the files "
+    "of its numbers."
 )
 VALIDATION_CAPTION = (
     "Every file is held against a list of what a model may contain, then loaded in a sandboxed process that reaches "
@@ -63,6 +65,8 @@ class ImportForm(NamedTuple):
     label: str
     demo: str | None
     signature: str
+    shapes: str = ""  # INPUT=SIZExSIZE, with commas between
+    keeps_state: bool = False
 
 
 def show_import_form(demos: Sequence[Demo]) -> ImportForm | None:
@@ -72,14 +76,15 @@ def show_import_form(demos: Sequence[Demo]) -> ImportForm | None:
         files = st.file_uploader("Model", None, accept_multiple_files=True, key="brought", help=FILES_HELP)
         st.caption(_upload_limits())
         name = st.text_input("Name", placeholder="as the file", help="What it is to be called in the library.")
-        with st.expander("For checkpoints, and for models with several signatures", icon=":material/tune:"):
+        with st.expander("For checkpoints, several signatures, free sizes, and state", icon=":material/tune:"):
             demo, signature = _show_advanced_fields(demos)
+            shapes, keeps_state = _show_asking_fields()
         is_submitted = st.form_submit_button(
             "Bring in", type="primary", icon=":material/upload_file:", key=IMPORT_BUTTON
         )
     if not is_submitted:
         return None
-    return ImportForm(files, name.strip(), demo, signature.strip())
+    return ImportForm(files, name.strip(), demo, signature.strip(), shapes, keeps_state)
 
 
 def _upload_limits() -> str:
@@ -110,14 +115,31 @@ def _show_advanced_fields(demos: Sequence[Demo]) -> tuple[str | None, str]:
     return demo, signature
 
 
+def _show_asking_fields() -> tuple[str, bool]:
+    """Show the fields that say how the model is asked: the shape of a row, and whether its state is kept."""
+    left, right = st.columns(2, vertical_alignment="bottom")
+    shapes = left.text_input(
+        "Shape of a row",
+        placeholder="found by trying",
+        help="Where the file leaves sizes free: INPUT=SIZExSIZE, as in x=200x4; several with commas between them.",
+    )
+    keeps_state = right.checkbox(
+        "Keep state",
+        help="For a model that remembers from call to call: rows are then one sequence. Else each begins anew.",
+    )
+    return shapes, keeps_state
+
+
 def start_import(jobs: Jobs, form: ImportForm) -> Job | None:
     """Copy the files to the disk, start the job, and free the bytes that the widget holds; None on an error."""
     if not form.files:
         st.warning("Choose a file first.", icon=":material/upload_file:")
         return None
     try:
+        asked = {"shapes": parse_shapes(filter(str.strip, form.shapes.split(","))), "keeps_state": form.keeps_state}
         upload = store_upload(jobs.library, [(file.name, file) for file in form.files])
-        job = jobs.import_model(**upload._asdict(), label=form.label, demo=form.demo, signature=form.signature)
+        chosen = {"label": form.label, "demo": form.demo, "signature": form.signature}
+        job = jobs.import_model(**upload._asdict(), **chosen, **asked)
     except RoundtripError as error:
         show_error(error)
         return None

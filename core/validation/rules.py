@@ -150,8 +150,8 @@ RULES: dict[str, Rule] = {
         "Bring in the file that model.save wrote.",
     ),
     "h5-not-weights": Rule(
-        "The file holds a whole model, and not weights alone.",
-        "Name it .h5 and bring it in without an architecture.",
+        "In the place of the weights lies something else: a whole model, or weights of an earlier Keras.",
+        "Name a whole model .h5 and bring it in without an architecture; else save it again.",
     ),
     "npz": Rule("An array in the file is no plain array of numbers.", SAVE_AGAIN),
     "assets": Rule("A file beside the weights is not what Keras writes there.", SAVE_AGAIN),

@@ -231,6 +231,12 @@ register_invalid(
 register_invalid(
     "h5-no-config", "h5", "h5-weights-only", single_file_upload(make_hdf5(write_dense_weights), "model.h5")
 )
+register_invalid(
+    "h5-measurements",
+    "h5",
+    "h5-not-keras",
+    single_file_upload(make_hdf5(lambda file: file.create_dataset("measurements", data=[1.0, 2.0])), "model.h5"),
+)
 register_invalid("weights-of-keras-2", "weights", "h5-not-weights", single_file_upload(WHOLE_MODEL, "model.weights.h5"))
 
 

@@ -161,11 +161,35 @@ for id_, place in {
     "way-up": "../w.bin",
     "absolute": "/w.bin",
     "below": "weights/w.bin",
-    "beside": "w.bin",
+    "itself": "model.onnx",
 }.items():
     register_invalid_onnx(
-        f"external-{id_}", "onnx-external", lambda place=place: adding(make_external_initializer(place))
+        f"external-{id_}", "onnx-outside", lambda place=place: adding(make_external_initializer(place))
     )
+register_invalid_onnx("external-missing", "onnx-external", lambda: adding(make_external_initializer("w.bin")))
+
+
+def register_invalid_onnx_folder(id_: str, rule: str, files: dict[str, bytes], **facts: str) -> None:
+    """Register a zip of an ONNX file whose numbers lie in `w.bin`, with these files beside it."""
+
+    def maker(folder: Any) -> Any:
+        numbers = make_external_initializer("w.bin")
+        for key, value in facts.items():
+            numbers.external_data.add(key=key, value=value)
+        model = adding(numbers).SerializeToString()
+        return single_file_upload(make_zip({"model.onnx": model} | files), "model.zip")(folder)
+
+    register_invalid(f"onnx-folder-{id_}", "onnx", rule, maker)
+
+
+NUMBERS = {"w.bin": bytes(12)}
+register_invalid_onnx_folder("more", "zip-member", NUMBERS | {"more.bin": b"x"})
+register_invalid_onnx_folder("below", "zip-member", {"weights/w.bin": bytes(12)})
+register_invalid_onnx_folder("two", "zip-member", NUMBERS | {"other.onnx": b"x"})
+register_invalid_onnx_folder("short", "onnx-size", {"w.bin": bytes(8)})
+register_invalid_onnx_folder("offset", "onnx-size", NUMBERS, offset="4")
+register_invalid_onnx_folder("offset-minus", "onnx-size", NUMBERS, offset="-4")
+register_invalid_onnx_folder("length", "onnx-size", NUMBERS, length="8")
 
 
 def make_nested_external_tensor() -> Any:

@@ -64,7 +64,6 @@ def write_time_major_onnx(path: Path) -> Path:
 
 def write_running_sum_onnx(path: Path) -> Path:
     """A Scan over the rows themselves: what it answers to one depends on those before it."""
-    import onnx
     from onnx import TensorProto, helper
 
     info = helper.make_tensor_value_info
@@ -75,7 +74,6 @@ def write_running_sum_onnx(path: Path) -> Path:
         [info("next", TensorProto.FLOAT, [4]), info("out", TensorProto.FLOAT, [4])],
     )
     scan = helper.make_node("Scan", ["zero", "x"], ["last", "y"], body=body, num_scan_inputs=1)
-    del onnx
     return write_onnx(path, [scan], {"x": ["n", 4]}, {"y": ["n", 4]}, {"zero": np.zeros(4, "float32")})
 
 
@@ -106,7 +104,7 @@ def write_external_onnx(folder: Path, place: str = "model.onnx.data") -> Path:
     path = write_time_major_onnx(folder / "model.onnx")
     model = onnx.load(path)
     kernel = model.graph.initializer[0]
-    onnx.external_data_helper.set_external_data(kernel, place, offset=4096, length=kernel.ByteSize() and 48)
+    onnx.external_data_helper.set_external_data(kernel, place, offset=4096, length=KERNEL.nbytes)
     content = kernel.raw_data
     kernel.ClearField("raw_data")
     path.write_bytes(model.SerializeToString())
@@ -153,29 +151,26 @@ def write_cropping_keras(path: Path) -> Path:
     return path
 
 
-class Counter:
-    """Makes modules that add to a variable while they answer."""
+def build_counter() -> Any:
+    """A module that adds to a variable while it answers."""
+    import tensorflow as tf
 
-    @staticmethod
-    def build() -> Any:
-        import tensorflow as tf
+    class Counter(tf.Module):
+        def __init__(self) -> None:
+            self.total = tf.Variable(np.zeros((1, 4), "float32"))
 
-        class Module(tf.Module):
-            def __init__(self) -> None:
-                self.total = tf.Variable(np.zeros((1, 4), "float32"))
+        @tf.function(input_signature=[tf.TensorSpec([1, 4], "float32", name="x")])
+        def __call__(self, x: Any) -> Any:
+            self.total.assign_add(x)
+            return {"y": self.total + 0.0}
 
-            @tf.function(input_signature=[tf.TensorSpec([1, 4], "float32", name="x")])
-            def __call__(self, x: Any) -> Any:
-                self.total.assign_add(x)
-                return {"y": self.total + 0.0}
-
-        return Module()
+    return Counter()
 
 
 def write_counting_saved_model(folder: Path) -> Path:
     import tensorflow as tf
 
-    module = Counter.build()
+    module = build_counter()
     tf.saved_model.save(module, folder, signatures=module.__call__)
     return folder
 
@@ -184,7 +179,7 @@ def write_counting_tflite(path: Path) -> Path:
     """A LiteRT file with VAR_HANDLE and CALL_ONCE."""
     import tensorflow as tf
 
-    module = Counter.build()
+    module = build_counter()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([module.__call__.get_concrete_function()], module)
     converter.experimental_enable_resource_variables = True
     path.write_bytes(converter.convert())

@@ -9,7 +9,7 @@ import pytest
 from core.errors import DoesNotLoad, InputError, TimedOut, WorkerError
 from core.inputs.held_out import describe_selection
 from core.introspection.replies import LoadedModelReply, validate_reply
-from core.jobs.trial_inputs import find_accepted_input, generate_trial_inputs
+from core.jobs.trial_inputs import find_accepted_input, generate_trial_inputs, parse_shapes
 from core.jobs.uploads import store_upload
 from core.library import Library
 
@@ -119,3 +119,59 @@ def test_describe_selection_of_import_does_not_say_held_out():
     assert describe_selection(run, 1, 64, 1, None, None)[0] == "The first row of the import of “theirs.h5”"
     namespace = SimpleNamespace(settings={"dataset": "digits"}, name="mine", trust="ours")
     assert describe_selection(namespace, 64, 64, None, None, None)[0] == "All 64 held-out rows of “digits”"
+
+
+class ComputingPredictor:
+    """A loaded file that answers by a function of x."""
+
+    def __init__(self, compute):
+        self.compute = compute
+
+    def predict(self, inputs, *, batch=64, **limits):
+        x = inputs["x"]
+        parts = [self.compute(x[start : start + batch]) for start in range(0, len(x), batch)]
+        return {"y": np.concatenate(parts)}, 0.0
+
+
+def test_find_accepted_input_takes_no_empty_answer():
+    window = ComputingPredictor(lambda x: x[:, 511:] * 2)
+    trial, answers = find_accepted_input(window, [make_spec([None, None])], seconds=60)
+    assert (trial.recipe["shapes"], answers["y"].shape) == ({"x": [512]}, (64, 1))
+    with pytest.raises(InputError, match="answers none") as caught:
+        find_accepted_input(ComputingPredictor(lambda x: x[:, :0]), [make_spec([None, 3])], seconds=60)
+    assert "Its answers are empty" in caught.value.detail
+
+
+def test_find_accepted_input_widens_range_where_all_rows_are_answered_alike():
+    trial, answers = find_accepted_input(
+        ComputingPredictor(lambda x: np.maximum(x - 2, 0)), [make_spec([None, 3])], seconds=60
+    )
+    assert (trial.recipe["range"], trial.recipe["constant"]) == ([0.0, 10.0], False)
+    assert np.unique(answers["y"], axis=0).shape == (64, 3)
+    trial, _ = find_accepted_input(ComputingPredictor(np.zeros_like), [make_spec([None, 3])], seconds=60)
+    assert (trial.recipe["range"], trial.recipe["constant"]) == ([0.0, 1.0], True)
+
+
+def test_find_accepted_input_asks_rows_alone_where_they_change_each_other():
+    running = ComputingPredictor(lambda x: np.cumsum(x, axis=0))
+    trial, answers = find_accepted_input(running, [make_spec([None, 3])], seconds=60)
+    assert trial.recipe["one_row"] is True
+    assert np.array_equal(answers["y"], trial.inputs["x"])
+    random = np.random.default_rng(0)
+    noisy = ComputingPredictor(lambda x: x + random.random(x.shape))
+    assert find_accepted_input(noisy, [make_spec([None, 3])], seconds=60)[0].recipe["one_row"] is False
+
+
+def test_find_accepted_input_keeps_to_stated_shapes():
+    double = ComputingPredictor(lambda x: x * 2)
+    trial, _ = find_accepted_input(double, [make_spec([None, None, 4])], shapes={"x": [200, 4]}, seconds=60)
+    assert trial.inputs["x"].shape == (64, 200, 4)
+    with pytest.raises(InputError, match="another shape than the one that was stated"):
+        find_accepted_input(double, [make_spec([None, None, 4])], shapes={"x": [200, 5]}, seconds=60)
+
+
+def test_parse_shapes_reads_sizes_and_refuses_everything_else():
+    assert parse_shapes(["x=200x4", "a=b = 3"]) == {"x": [200, 4], "a=b": [3]}
+    for text in ("x", "x=", "x=4x", "x=0", "=3", "x=-1"):
+        with pytest.raises(InputError, match="stated as INPUT=SIZE"):
+            parse_shapes([text])
