@@ -84,8 +84,8 @@ def test_import_of_onnx_with_external_data_in_folder_and_zip(empty_jobs: Jobs, t
     result, reference = bring_in(empty_jobs, packaged_models.zip_folder(folder))
     assert np.allclose(reference.predictions["y"], reference.inputs["x"] @ packaged_models.KERNEL, atol=1e-5)
     assert sorted(file.path for file in empty_jobs.library.artifact(result["artifact"]).files) == [
-        "files/model.onnx",
-        "files/model.onnx.data",
+        "model.onnx",
+        "model.onnx.data",
     ]
     bring_in(empty_jobs, folder)
     again = wait_until_done(empty_jobs, empty_jobs.reimport_model(result["artifact"])).result
