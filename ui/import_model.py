@@ -23,8 +23,8 @@ from ui.session import current_jobs
 
 ACCEPTED_FILES = (
     "Bring in `.keras`, `.h5`, `.weights.h5` with its architecture as `.json`, `.tflite`, `.onnx`, OpenVINO's `.xml` "
-    "with its `.bin`, or a `.zip` of one file, a SavedModel, a checkpoint, OpenVINO's files, or an `.onnx` with the files "
-    "of its numbers."
+    "with its `.bin`, or a `.zip` of one file, a SavedModel, a checkpoint, OpenVINO's files, or an `.onnx` with the "
+    "files of its numbers."
 )
 VALIDATION_CAPTION = (
     "Every file is held against a list of what a model may contain, then loaded in a sandboxed process that reaches "
@@ -136,10 +136,16 @@ def start_import(jobs: Jobs, form: ImportForm) -> Job | None:
         st.warning("Choose a file first.", icon=":material/upload_file:")
         return None
     try:
-        asked = {"shapes": parse_shapes(filter(str.strip, form.shapes.split(","))), "keeps_state": form.keeps_state}
+        shapes = parse_shapes(filter(str.strip, form.shapes.split(",")))
         upload = store_upload(jobs.library, [(file.name, file) for file in form.files])
-        chosen = {"label": form.label, "demo": form.demo, "signature": form.signature}
-        job = jobs.import_model(**upload._asdict(), **chosen, **asked)
+        job = jobs.import_model(
+            **upload._asdict(),
+            label=form.label,
+            demo=form.demo,
+            signature=form.signature,
+            shapes=shapes,
+            keeps_state=form.keeps_state,
+        )
     except RoundtripError as error:
         show_error(error)
         return None

@@ -20,6 +20,7 @@ class ReimportArguments(TypedDict):
     demo: str | None
     signature: str
     label: str
+    keeps_state: bool
     stored_artifact: str
 
 
