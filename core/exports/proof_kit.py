@@ -74,6 +74,8 @@ def _select_proof_data(
 ) -> ProofData:
     """Return inputs and expected outputs; a copy that the kit itself completes is as exact as the model."""
     reference, outcome = library.reference(run.id), evidence.best
+    if run.brought.get("one_row") or run.brought.get("keeps_state"):  # a kit asks all of its rows in one call
+        reference = reference.head(1)
     if "build" in loader_parameters and demo_of_source(run.code_source) is None:  # half a model never predicted
         return select_proof_data(reference, None)
     require_provable(outcome, format_.label)

@@ -8,7 +8,7 @@ import pytest
 from core.jobs import Jobs
 from core.library.job_store import Job
 from tests.exports.kit_execution import KitResult, run_kit, run_kits, unpack_kit
-from tests.factories import external_models
+from tests.factories import external_models, packaged_models
 
 pytestmark = pytest.mark.trust
 ImportFiles = Callable[..., Job]
@@ -62,3 +62,11 @@ def test_proof_kits_of_external_files_pass(import_files: ImportFiles, empty_jobs
     result = run_kits(kits.values())
     ended = {name: status_and_last_line(result[kit.parent.name]) for name, kit in kits.items()}
     assert ended == dict.fromkeys(CASES, (0, "PASS"))
+
+
+def test_proof_kit_of_model_whose_rows_depend_on_each_other_passes(
+    import_files: ImportFiles, empty_jobs: Jobs, tmp_path: Path
+):
+    end = import_files(packaged_models.write_running_sum_onnx(tmp_path / "sum.onnx"))
+    kit = unpack_imported_kit(empty_jobs, end, tmp_path / "kit")
+    assert status_and_last_line(run_kit(kit)) == (0, "PASS")
