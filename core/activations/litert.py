@@ -11,9 +11,9 @@ import numpy as np
 
 from core.activations import Activations, Compute, predecessors
 from core.activations.matching import Activation
-from core.arrays import Arrays
+from core.arrays import Arrays, select_rows
 from core.runtimes.base import Predictor
-from core.runtimes.litert import FILE, enum_names, open_interpreter
+from core.runtimes.litert import FILE, enum_names, open_interpreter, remembers
 
 ROW_BY_ROW_REMARK = "LiteRT is fed row by row."
 DEQUANTIZED_REMARK = "Its integers are brought back to numbers by their scale and zero point."
@@ -29,10 +29,14 @@ def build_activations(predictor: Predictor, folder: Path, inputs: Arrays) -> Act
     outputs = graph.OutputsAsNumpy()  # a view: what is written here stands in `content`
     details = open_interpreter(bytes(content)).get_signature_runner().get_input_details()
     input_indices = {name: detail["index"] for name, detail in details.items()}
+    is_remembering = remembers(bytes(content))
 
     def build_compute(key: str) -> Compute:
         outputs[:] = int(key)
-        interpreter = open_interpreter(bytes(content))
+        changed = bytes(content)
+        if is_remembering:
+            return lambda rows: _compute_rows_anew(changed, input_indices, rows, int(key))
+        interpreter = open_interpreter(changed)
         return lambda rows: _compute_rows(interpreter, input_indices, rows, int(key))
 
     integers = [graph.Tensors(int(activation.key)) for activation in activations if activation.dtype == "int8"]
@@ -81,6 +85,13 @@ def _compute_rows(interpreter: Any, input_indices: dict[str, int], rows: Arrays,
         values.append(_dequantize(interpreter.get_tensor(index), *quantization))
     # What has no row of its own, as a shape, is recognised by its length.
     return np.concatenate(values) if all(part.ndim and len(part) == 1 for part in values) else np.empty(0)
+
+
+def _compute_rows_anew(content: bytes, input_indices: dict[str, int], rows: Arrays, index: int) -> np.ndarray:
+    """The same of a file that remembers: each row by an interpreter of its own."""
+    count = len(next(iter(rows.values())))
+    each = [select_rows(rows, slice(row, row + 1)) for row in range(count)]
+    return np.concatenate([_compute_rows(open_interpreter(content), input_indices, row, index) for row in each])
 
 
 def _dequantize(values: np.ndarray, scale: float, zero_point: int) -> np.ndarray:

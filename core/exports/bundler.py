@@ -109,8 +109,9 @@ def _defined_names(node: ast.stmt) -> list[str]:
 
 
 def _used_names(node: ast.stmt) -> list[str]:
-    """Return the names in a statement without its annotations, which are never evaluated."""
-    return list(dict.fromkeys(part.id for part in _walk_code(node) if isinstance(part, ast.Name)))
+    """Return the names that a statement reads, without its annotations, which are never evaluated."""
+    names = [part for part in _walk_code(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)]
+    return list(dict.fromkeys(name.id for name in names))
 
 
 def _walk_code(node: ast.AST) -> Iterator[ast.AST]:

@@ -56,3 +56,10 @@ def test_bundler_refuses_two_functions_of_same_name():
     [mlp, denoiser] = [demo for demo in DEMOS if demo.key in ("digits-mlp", "digits-denoiser")]
     with pytest.raises(LookupError, match="build would be written twice"):
         bundle_functions(mlp.build, denoiser.build)
+
+
+def test_bundled_source_of_classes_that_need_each_other_runs():
+    from core.formats.standalone import open_in_session
+
+    source = bundle_functions(open_in_session)
+    assert source.body.index("class RoundtripError") < source.body.index("class InputError")
