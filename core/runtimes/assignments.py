@@ -15,6 +15,8 @@ def assigned_variables(function: Any) -> list[Any]:
 
     What draws at random is found out by asking twice, and must not be hidden.
     """
+    if not function.graph.variables:
+        return []
     sources = assigned_sources(function.graph.as_graph_def())
     captured = function.captured_inputs
     inner = list(function.graph.inputs)[len(function.graph.inputs) - len(captured) :]

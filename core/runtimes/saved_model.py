@@ -142,7 +142,7 @@ def adapt_session(signature: SessionSignature) -> BatchAdapter:
     specs = [Spec(name, to_numpy_dtype(t.dtype.base_dtype.name), shape_of(t)) for name, t in inputs.items()]
     shapes = {name: shape_of(tensor) for name, tensor in outputs.items()}
     call = state.wrap(predict) if state else predict
-    return adapt_function(specs, shapes, call, _upstream_graph(signature))._replace(state=state)
+    return adapt_function(specs, shapes, call, partial(_upstream_graph, signature))._replace(state=state)
 
 
 def _upstream_graph(signature: SessionSignature) -> Any:
@@ -155,8 +155,10 @@ def _upstream_graph(signature: SessionSignature) -> Any:
 
 def _session_state(signature: SessionSignature) -> CallState | None:
     """The variables that the outputs assign to, with the values that they have now."""
-    upstream = {op.name for op in _upstream_operations(signature.outputs.values())}
     graph, session = signature.session.graph, signature.session
+    if not any(op.type in VARIABLE_OPS for op in graph.get_operations()):
+        return None
+    upstream = {op.name for op in _upstream_operations(signature.outputs.values())}
     assigned = assigned_sources(graph.as_graph_def(), upstream)
     variables = [op for op in graph.get_operations() if op.name in assigned and op.type in VARIABLE_OPS]
     if not variables:

@@ -3,7 +3,7 @@
 What the features are stands in the operation that parses them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,13 +37,11 @@ class ExampleInput(NamedTuple):
         return predict
 
 
-def find_example_input(specs: Sequence[Spec], graph: Any) -> ExampleInput | None:
-    """The input of messages of a signature with this GraphDef; None where it is asked in another way."""
+def find_example_input(name: str, graph: Any) -> ExampleInput | None:
+    """What is in the messages that a signature with this GraphDef takes in its one input; None where it parses none."""
     parsers = [(node, body) for body in _bodies(graph) for node in body.values() if node.op in PARSERS]
-    if len(specs) != 1 or specs[0].dtype != "object" or len(parsers) != 1:
-        return None
-    features = tuple(_read_features(*parsers[0]))
-    return ExampleInput(specs[0].name, features) if features else None
+    features = tuple(_read_features(*parsers[0])) if len(parsers) == 1 else ()
+    return ExampleInput(name, features) if features else None
 
 
 def _bodies(graph: Any) -> Iterator[dict[str, Any]]:

@@ -61,13 +61,19 @@ def signature_predictor(function: Any, root: Any, weights: Callable[[], NamedArr
 
     state = variable_state(assigned_variables(function))
     call = state.wrap(predict) if state else predict
-    adapter = adapt_function(specs, _output_shapes(function), call, function.graph.as_graph_def())
+    adapter = adapt_function(specs, _output_shapes(function), call, function.graph.as_graph_def)
     return Predictor(root, adapter.specs, adapter.predict, weights=weights, remark=adapter.remark, state=state)
 
 
-def adapt_function(specs: Sequence[Spec], outputs: dict[str, Shape], call: PredictFunction, graph: Any) -> BatchAdapter:
-    """How a function of TensorFlow with this GraphDef predicts any number of rows, of examples by their features."""
-    if examples := find_example_input(specs, graph):
+def adapt_function(
+    specs: Sequence[Spec], outputs: dict[str, Shape], call: PredictFunction, make_graph: Callable[[], Any]
+) -> BatchAdapter:
+    """How a function of TensorFlow predicts any number of rows, of examples by their features, which its GraphDef says.
+
+    That is made only where it may take examples: with constants in it, it is as large as the model.
+    """
+    may_be_examples = len(specs) == 1 and specs[0].dtype == "object"
+    if may_be_examples and (examples := find_example_input(specs[0].name, make_graph())):
         adapter = adapt_batch_size(examples.features, outputs, examples.wrap(call))
         return adapter._replace(remark=join_remarks(examples.remark, adapter.remark))
     return adapt_batch_size(specs, outputs, call)
