@@ -125,6 +125,28 @@ def test_saved_model_of_serialized_examples_takes_their_features(tmp_path: Path)
     assert "serialized tf.train.Example messages in “examples”" in predictor.remark
 
 
+def test_tf1_saved_model_of_serialized_examples_takes_their_features(tmp_path: Path):
+    import tensorflow as tf
+
+    item = tf.compat.v1
+    with tf.Graph().as_default() as graph, item.Session(graph=graph) as session:
+        examples = item.placeholder("string", [None], "examples")
+        parsed = tf.raw_ops.ParseExample(
+            serialized=examples,
+            names=tf.constant([], "string"),
+            sparse_keys=[],
+            dense_keys=["x"],
+            dense_defaults=[tf.constant([], "float32")],
+            sparse_types=[],
+            dense_shapes=[[4]],
+        )
+        y = tf.identity(parsed.dense_values[0] * 2.0, "y")
+        item.saved_model.simple_save(session, str(tmp_path / "one"), {"examples": examples}, {"y": y})
+    predictor = load("saved_model", tmp_path / "one")
+    assert [(spec.name, spec.shape) for spec in predictor.inputs] == [("x", (None, 4))]
+    assert np.array_equal(predictor.predict({"x": ROWS})["y"], ROWS * 2)
+
+
 def test_saved_model_that_takes_nothing_answers_each_row(tmp_path: Path):
     predictor = load("saved_model", packaged_models.write_no_input_saved_model(tmp_path / "nothing"))
     assert predictor.predict({"row": np.arange(2)})["y"].tolist() == [[[1.0, 2.0]]] * 2
