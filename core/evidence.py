@@ -1,5 +1,6 @@
 """What reloads of a copy in fresh processes showed; `core.reload` makes these records."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,14 +9,34 @@ from pydantic import BaseModel, Field
 
 from core.compare import Verdict
 from core.record import Record, Trust
+from core.runtimes.model_settings import ModelSettings, SettingChange
+
+
+class SurplusTensors(BaseModel):
+    """Tensors of a copy beyond those of the run: `copies` have the bits of one of the run's, `others` of none."""
+
+    copies: list[str] = Field(default_factory=list)
+    others: list[str] = Field(default_factory=list)
+    values: int = 0  # in all of them
+
+    def __bool__(self) -> bool:
+        return bool(self.copies or self.others)
 
 
 class TensorMatchCount(BaseModel):
-    """How many of the run's tensors came back with equal bits, and the names of the others."""
+    """How many of the run's tensors came back with equal bits, the names of the others, and what came beside them.
+
+    `values` counts the numbers in all tensors of the copy, `values_of` those of the run; None in older records.
+    `rearranged` says that the numbers which are missing may stand in tensors of other shapes: there are as many.
+    """
 
     found: int
     of: int
     missing: list[str] = Field(default_factory=list)
+    surplus: SurplusTensors = Field(default_factory=SurplusTensors)
+    values: int | None = None
+    values_of: int | None = None
+    rearranged: bool = False
 
     @property
     def is_complete(self) -> bool:
@@ -25,7 +46,11 @@ class TensorMatchCount(BaseModel):
 class ReloadOutcome(BaseModel):
     """One reload in one fresh process.
 
-    `not_finite` counts the numbers in its predictions that are NaN or infinite; times are in seconds.
+    `not_finite` counts the numbers in its predictions that are NaN or infinite, `mismatched` those that are not finite
+    on one side and not the same on the other, `mismatches` how many by what became of what ("NaN became -∞").
+    `surplus_outputs` have no partner in the reference. `unread` is what the files store beside the weights that answer.
+    `settings` are the arguments and the behaviour that came back with other values; None where there was nothing to
+    compare. `call_rows` is how many rows the file takes at once, None for any number. Times are in seconds.
     """
 
     verdict: Verdict
@@ -37,9 +62,15 @@ class ReloadOutcome(BaseModel):
     changed_rows: int | None = None
     rows: int | None = None
     not_finite: int = 0
+    mismatched: int = 0
+    mismatches: dict[str, int] = Field(default_factory=dict)
+    surplus_outputs: list[str] = Field(default_factory=list)
     pairs: list[dict[str, str]] = Field(default_factory=list)
     weights: TensorMatchCount | None = None
     optimizer: TensorMatchCount | None = None
+    unread: SurplusTensors | None = None
+    settings: list[SettingChange] | None = None
+    call_rows: int | None = None
     moved_by_answering: int = 0
     inputs: list[dict[str, Any]] = Field(default_factory=list)
     input_pairs: list[dict[str, str]] = Field(default_factory=list)
@@ -48,11 +79,18 @@ class ReloadOutcome(BaseModel):
     @property
     def warning(self) -> str:
         """That its predictions are not all numbers, in a sentence; empty when they are."""
-        return f"{self.not_finite:,} numbers in its answers are NaN or infinite." if self.not_finite else ""
+        return describe_not_finite(self.not_finite)
 
     @property
     def has_loaded(self) -> bool:
         return self.verdict not in (Verdict.DOES_NOT_LOAD, Verdict.NOT_RUN)
+
+
+def describe_not_finite(count: int) -> str:
+    """Say how many numbers of some predictions are NaN or infinite; nothing for none."""
+    if count == 1:
+        return "1 number in its answers is NaN or infinite."
+    return f"{count:,} numbers in its answers are NaN or infinite." if count else ""
 
 
 class Evidence(Record):
@@ -77,11 +115,12 @@ class Evidence(Record):
 
 
 class OriginalFingerprint(BaseModel):
-    """What a copy is verified against: variables by hash, and whether predictions are classes."""
+    """What a copy is verified against: variables by hash, settings, and whether predictions are classes."""
 
     weights: Sequence[Mapping[str, Any]]
     optimizer: Sequence[Mapping[str, Any]]
     classes: bool | None = None
+    settings: ModelSettings | None = None
 
 
 def match_by_hash(
@@ -100,8 +139,48 @@ def match_by_hash(
         if available[_tensor_key(tensor)]:
             available[_tensor_key(tensor)] -= 1
         else:
-            missing.append(tensor["name"])
-    return TensorMatchCount(found=len(original) - len(missing), of=len(original), missing=missing)
+            missing.append(tensor)
+    leftovers = _leftovers(reloaded, available)
+    return TensorMatchCount(
+        found=len(original) - len(missing),
+        of=len(original),
+        missing=[tensor["name"] for tensor in missing],
+        surplus=find_surplus(original, leftovers),
+        rearranged=_is_rearranged(missing, leftovers),
+        values=count_values(reloaded),
+        values_of=count_values(original),
+    )
+
+
+def _leftovers(reloaded: Sequence[Mapping[str, Any]], available: Counter[Any]) -> list[Mapping[str, Any]]:
+    """The reloaded tensors that were matched with none; of several with the same bits the last ones."""
+    left = []
+    for tensor in reversed(reloaded):
+        if available[_tensor_key(tensor)]:
+            available[_tensor_key(tensor)] -= 1
+            left.append(tensor)
+    return left[::-1]
+
+
+def _is_rearranged(missing: Sequence[Mapping[str, Any]], leftovers: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether as many numbers are missing as stand in other tensors of the same dtypes, and of other shapes."""
+    dtypes = {tensor["dtype"] for tensor in missing}
+    others = [tensor for tensor in leftovers if tensor["dtype"] in dtypes]
+    shapes, other_shapes = (sorted(tuple(tensor["shape"]) for tensor in side) for side in (missing, others))
+    return shapes != other_shapes and count_values(missing) == count_values(others)
+
+
+def find_surplus(original: Sequence[Mapping[str, Any]], tensors: Sequence[Mapping[str, Any]]) -> SurplusTensors:
+    """Tell second copies of the original's tensors from others."""
+    known = set(map(_tensor_key, original))
+    copies = [tensor["name"] for tensor in tensors if _tensor_key(tensor) in known]
+    others = [tensor["name"] for tensor in tensors if _tensor_key(tensor) not in known]
+    return SurplusTensors(copies=copies, others=others, values=count_values(tensors))
+
+
+def count_values(tensors: Sequence[Mapping[str, Any]]) -> int:
+    """How many numbers the tensors of some fingerprints hold."""
+    return sum(math.prod(tensor["shape"]) for tensor in tensors)
 
 
 def _tensor_key(tensor: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -143,6 +143,12 @@ KNOWN_ERRORS = (
         "Use the architecture that the checkpoint was saved from.",
     ),
     KnownError(
+        r"Layer '([^']+)' expected (\d+) variables, but received 0 variables during loading",
+        "The file holds 0 of the {1} arrays that the layer '{0}' asks for.",
+        "If nested models share this layer, Keras writes it once and rebuilds it apart: save as SavedModel, or its "
+        "weights and load them into the code. A quantised model with a class of its own cannot be rebuilt.",
+    ),
+    KnownError(
         r"Layer '([^']+)' expected (\d+) variables, but received (\d+) variables during loading",
         "The file holds {2} of the {1} arrays that the layer '{0}' asks for.",
         "Use the architecture that it was saved from; a quantised model with a class of its own cannot be rebuilt.",
@@ -187,6 +193,16 @@ KNOWN_ERRORS = (
         r"string indices must be integers, not 'str'",
         "The file holds a bare name where Keras looks for settings: a loss or metric of your own in .h5 does that.",
         "Load it with compile=False, or save as .keras, which needs the function by its name.",
+    ),
+    KnownError(
+        r"Node '([^']+)' is not unique",
+        "Two parts of the model are called '{0}', and a graph takes each name once.",
+        "Give its layers and outputs names of their own, then save again.",
+    ),
+    KnownError(
+        r"name already exists",
+        "Two weights of one layer have the same name, and an HDF5 file takes each name once.",
+        "Give them names of their own in add_weight(name=...), or save as .keras.",
     ),
     KnownError(
         r"'([^']+)' is not a valid (?:root )?scope name",

@@ -10,8 +10,9 @@ from core.arrays import Arrays
 from core.compare import Verdict, compare
 from core.demos import get_demo
 from core.errors import ChildDied, FormatError, InputError, TimedOut
-from core.evidence import Evidence, OriginalFingerprint, ReloadOutcome, match_by_hash
+from core.evidence import Evidence, OriginalFingerprint, ReloadOutcome, find_surplus, match_by_hash
 from core.runtimes.base import ModelCode, ModelSource
+from core.runtimes.model_settings import ModelSettings, SettingChange, compare_settings
 from core.runtimes.reference import Reference
 from core.worker import Worker
 from core.worker.child_handle import invalid_reply_error
@@ -19,7 +20,7 @@ from core.worker.model_loading import demo_of_source, source_without_code
 from core.worker.tasks.save_reload import reload_and_predict
 
 KILL_SIGNAL = "SIGKILL"  # how `core.worker.child_handle.describe_exit` says that a process was ended from outside
-REPORTED_FACTS = ("load_seconds", "first_seconds", "moved_by_answering", "inputs", "input_pairs")
+REPORTED_FACTS = ("load_seconds", "first_seconds", "moved_by_answering", "inputs", "input_pairs", "call_rows")
 
 
 class ReloadResult(BaseModel):
@@ -121,13 +122,28 @@ def _compare_with_original(
 ) -> ReloadOutcome:
     comparison = compare(reference.predictions, predictions, original.classes, with_metrics=False).to_json()
     del comparison["outputs"]  # a record stays small; the metrics of each output are computed by a comparison
+    probes = facts.get("probes", {})
+    unread = facts.get("unread")
     return ReloadOutcome(
         **comparison,
         **{name: facts[name] for name in REPORTED_FACTS},
         weights=match_by_hash(original.weights, facts["weights"]),
         optimizer=match_by_hash(original.optimizer, facts["optimizer"]),
-        probes=facts.get("probes", {}),
+        unread=None if unread is None else find_surplus(original.weights, unread),
+        settings=_compare_settings(original, probes.get("traits", {})),
+        probes=probes | {"traits": _without_settings(probes.get("traits", {}))} if probes else {},
     )
+
+
+def _compare_settings(original: OriginalFingerprint, traits: Mapping[str, Any]) -> list[SettingChange] | None:
+    """What came back with other settings; None where one of the two shows none."""
+    reloaded = ModelSettings.read(traits)
+    return compare_settings(original.settings, reloaded) if original.settings and reloaded else None
+
+
+def _without_settings(traits: Mapping[str, Any]) -> dict[str, Any]:
+    """The traits without what has been compared: a record stays small."""
+    return {name: trait for name, trait in traits.items() if name != "settings"}
 
 
 def _arrays_by_role(reference: Reference, with_targets: bool) -> Arrays:

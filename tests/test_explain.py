@@ -195,6 +195,15 @@ MESSAGES = [
         "The file holds 0 of the 2 arrays that the layer 'dense' asks for.",
     ),
     (
+        "Layer 'dense' expected 2 variables, but received 1 variables during loading. Expected: ['kernel', 'bias']",
+        "The file holds 1 of the 2 arrays that the layer 'dense' asks for.",
+    ),
+    ("Node 'head' is not unique", "Two parts of the model are called 'head', and a graph takes each name once."),
+    (
+        "Unable to synchronously create dataset (name already exists)",
+        "Two weights of one layer have the same name, and an HDF5 file takes each name once.",
+    ),
+    (
         "Can't pickle local object 'classes.<locals>.DigitReader'",
         "Python pickles a class by the place where it is imported from, and 'classes.<locals>.DigitReader' is made "
         "inside a function.",

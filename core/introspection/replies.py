@@ -42,6 +42,7 @@ class LoadedModelReply(BaseModel):
     weights: list[TensorReply]
     optimizer: list[TensorReply]
     traits: dict[str, Any]
+    call_rows: Count | None = None
     remark: Annotated[str, AfterValidator(lambda text: text[:MAX_TEXT_LENGTH])]
     signatures: Annotated[
         list[Annotated[str, AfterValidator(lambda name: name[:MAX_NAME_LENGTH])]], Field(max_length=1000)

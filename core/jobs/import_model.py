@@ -24,6 +24,7 @@ from core.library.records import KIND_NEVER_RUN, Artifact, Run, new_id
 from core.reload import gather_evidence
 from core.runtimes.base import ImportedSource, ModelSource
 from core.runtimes.model_facts import ModelFacts
+from core.runtimes.model_settings import ModelSettings
 from core.runtimes.reference import Reference
 from core.runtimes.specs import InputSpec
 from core.validation import ValidatedUpload, limits, refusal, validate_upload
@@ -217,7 +218,8 @@ class _ImportJob:
         reference = Reference(trial.inputs, predictions, {})
         self._record_check(f"It answers {trial.recipe['rows']} random rows; these answers are its reference")
         self._start_step("Loading it once more, in another process")
-        original = OriginalFingerprint(weights=facts["weights"], optimizer=facts["optimizer"])
+        settings = ModelSettings.read(facts["traits"])
+        original = OriginalFingerprint(weights=facts["weights"], optimizer=facts["optimizer"], settings=settings)
         evidence = gather_evidence(worker, format, self.files, source, original, reference, sandboxed=True, **limits)
         self._record_check("Loaded again in another process", f"Its answers there: {evidence.best.verdict.label}.")
         return facts, reference, evidence

@@ -13,7 +13,7 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.errors import CannotSave
-from core.runtimes.adapters import BatchAdapter, adapt_batch_size, choose_signature, join_remarks
+from core.runtimes.adapters import BatchAdapter, adapt_batch_size, adapted_predictor, choose_signature, join_remarks
 from core.runtimes.base import NO_CODE, ModelCode, PredictFunction, Predictor
 from core.runtimes.specs import Shape, Spec
 
@@ -47,7 +47,7 @@ def litert_predictor(content: bytes, signature: str = "") -> Predictor:
     """
     interpreter = open_interpreter(content)
     adapter = adapt_interpreter(content, interpreter, signature)
-    return Predictor(interpreter, adapter.specs, adapter.predict, remark=adapter.remark)
+    return adapted_predictor(interpreter, adapter)
 
 
 def open_interpreter(content: bytes) -> Any:

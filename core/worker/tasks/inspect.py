@@ -4,6 +4,7 @@ The model is not run; what the files do not state is left out. Replies are valid
 `core.introspection`.
 """
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
@@ -13,7 +14,7 @@ import numpy as np
 from core.arrays import NUMERIC_KINDS, Arrays, hash_array, to_plain_array
 from core.errors import InputError, UnknownName, WorkerError
 from core.readers import open_contents
-from core.readers.base import FileContents, StoredTensor, translated_read_errors
+from core.readers.base import WEIGHTS, FileContents, StoredTensor, translated_read_errors
 from core.tensors.matching import (
     DistanceReply,
     TensorIdentity,
@@ -22,6 +23,7 @@ from core.tensors.matching import (
     match_tensors,
     tensor_distance,
 )
+from core.tensors.splitting import find_splits
 from core.tensors.statistics import StatisticsReply, compute_histogram, compute_statistics, preview_tensor
 from core.worker.tasks.base import Reply, Report
 
@@ -67,6 +69,15 @@ class TensorPairReply(TypedDict):
     by: str
     turned: str
     distance: DistanceReply | None
+
+
+class SplitReply(TypedDict):
+    """A tensor of one side ("ours" or "theirs") and its parts on the other, along an axis."""
+
+    whole: StoredTensorReply
+    parts: list[StoredTensorReply]
+    whole_in: str
+    axis: int
 
 
 def describe_files(report: Report, arrays: Arrays, *, folder: str, part: str) -> Reply:
@@ -201,11 +212,41 @@ def diff_artifacts(
     for index, match in enumerate(matches):
         report({"done": 0.6 + 0.4 * index / len(matches), "note": left.tensors[match.left].name})
         pairs.append(_describe_pair(match, left, right))
+    placed = {match.left for match in matches}, {match.right for match in matches}
+    splits = [
+        *_find_split_tensors(left, right, placed, "ours"),
+        *_find_split_tensors(right, left, placed[::-1], "theirs"),
+    ]
     return {
         "pairs": pairs,
-        "only_ours": left.describe_unmatched({match.left for match in matches}),
-        "only_theirs": right.describe_unmatched({match.right for match in matches}),
+        "splits": splits,
+        "only_ours": left.describe_unmatched(placed[0]),
+        "only_theirs": right.describe_unmatched(placed[1]),
+        "values_ours": left.count_weights(),
+        "values_theirs": right.count_weights(),
     }, None
+
+
+def _find_split_tensors(
+    side: "_ArtifactTensors", other: "_ArtifactTensors", placed: tuple[set[int], ...], whole_in: str
+) -> list[SplitReply]:
+    """Describe the tensors of one side that stand in parts on the other; all of them are placed then."""
+    unmatched = [
+        {at: tensor for at, tensor in enumerate(tensors.identities) if at not in taken}
+        for tensors, taken in zip((side, other), placed, strict=True)
+    ]
+    splits = list(find_splits(unmatched[0], unmatched[1], side.read_values, other.read_values))
+    placed[0].update(split.whole for split in splits)
+    placed[1].update(part for split in splits for part in split.parts)
+    return [
+        SplitReply(
+            whole=side.describe(split.whole),
+            parts=[other.describe(part) for part in split.parts],
+            whole_in=whole_in,
+            axis=split.axis,
+        )
+        for split in splits
+    ]
 
 
 class _ArtifactTensors:
@@ -233,6 +274,10 @@ class _ArtifactTensors:
 
     def describe(self, index: int) -> StoredTensorReply:
         return tensor_metadata(self.tensors[index]) | {"alias": self.identities[index].alias}
+
+    def count_weights(self) -> int:
+        """How many numbers the weights hold, second copies included."""
+        return sum(math.prod(tensor.shape) for tensor in self.tensors if tensor.group == WEIGHTS)
 
     def describe_unmatched(self, matched: set[int]) -> list[StoredTensorReply]:
         """Describe the tensors without a partner; `copy_of` names a matched tensor of the file with the same bits."""
