@@ -15,7 +15,7 @@ from core.compatibility.sentences import (
     describe_unread,
     list_names,
 )
-from core.evidence import Evidence, ReloadOutcome, TensorMatchCount
+from core.evidence import Evidence, ReloadOutcome, TensorMatchCount, describe_not_finite
 from core.formats.base import Format
 from core.library import Run
 from core.runtimes.model_settings import SettingChange
@@ -106,8 +106,10 @@ def check_predictions(context: ReloadContext) -> Finding:
     outcome = context.outcome
     counted = f"{outcome.changed_rows} of {outcome.rows} changed, largest difference {outcome.max_abs:.3g}."
     words = f"{outcome.verdict.label}: {counted} {describe_mismatches(outcome.mismatches)}".strip()
+    hint = outcome.discrimination.warning if outcome.discrimination else ""
+    words = f"{words} {hint}".strip()
     if outcome.not_finite:
-        return failed(f"{outcome.warning} {words}")
+        return failed(f"{describe_not_finite(outcome.not_finite)} {words}")
     return kept(words) if outcome.verdict.rank <= Verdict.ROUNDING.rank else changed(words)
 
 

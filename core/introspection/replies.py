@@ -50,7 +50,7 @@ class LoadedModelReply(BaseModel):
 
     def run_facts(self) -> ModelFacts:
         """What the run's record says of the model."""
-        return cast(ModelFacts, self.model_dump(exclude={"remark", "signatures"}))
+        return cast(ModelFacts, self.model_dump(exclude={"remark", "signatures"}, exclude_unset=True))
 
 
 def validate_reply(schema: type[Reply], reply: Any) -> Reply:

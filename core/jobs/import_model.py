@@ -221,7 +221,10 @@ class _ImportJob:
         settings = ModelSettings.read(facts["traits"])
         original = OriginalFingerprint(weights=facts["weights"], optimizer=facts["optimizer"], settings=settings)
         evidence = gather_evidence(worker, format, self.files, source, original, reference, sandboxed=True, **limits)
-        self._record_check("Loaded again in another process", f"Its answers there: {evidence.best.verdict.label}.")
+        self._record_check(
+            "Loaded again in another process",
+            f"Its answers there: {evidence.best.verdict.label}. {evidence.best.warning}".strip(),
+        )
         return facts, reference, evidence
 
     def _store(self, model: ModelFacts, reference: Reference, evidence: Evidence) -> tuple[Run, Artifact]:
