@@ -103,5 +103,5 @@ def test_inputs_on_which_no_weight_acts_are_said(add):
 def test_half_of_own_model_names_no_demo(add):
     error = add(build_dense_model(), ["weights"])["weights"].evidence.best.error
     assert error["cure"] == (
-        "Give an architecture: save the run as an architecture too, or load the copy with the code that built it."
+        "Give an architecture: save the run as an architecture too, or load it with the code that built it."
     )
