@@ -24,8 +24,9 @@ def _count_shared_layers(model: Model) -> dict[str, int]:
     names: dict[int, str] = {}
     for owner in _owners(model):
         for layer, count in _uses_in(owner):
-            uses[id(layer)] += count
-            names[id(layer)] = layer.name
+            if type(layer).__name__ != "InputLayer":  # it computes nothing, and holds nothing
+                uses[id(layer)] += count
+                names[id(layer)] = layer.name
     return {names[at]: count for at, count in uses.items() if count > 1}
 
 

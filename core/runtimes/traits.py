@@ -120,7 +120,7 @@ def _architecture_config(model: Model) -> Any:
 def _masked_outputs(model: Model) -> list[str]:
     """The outputs that come with a mask, which says which of their steps are padding; unknown of a subclassed model."""
     tensors = getattr(model, "outputs", None) or ()
-    names = getattr(model, "output_names", None) or [tensor.name for tensor in tensors]
+    names = getattr(model, "output_names", None) or [f"output_{at}" for at in range(len(tensors))]
     return [
         name for name, tensor in zip(names, tensors, strict=False) if getattr(tensor, "_keras_mask", None) is not None
     ]

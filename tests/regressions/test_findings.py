@@ -3,10 +3,15 @@
 import numpy as np
 import pytest
 
+from core.compatibility.checks import ReloadContext, check_batch_sizes
 from core.compatibility.sentences import describe_ports
 from core.errors import CannotSave
-from core.evidence import ReloadOutcome
+from core.evidence import Evidence, ReloadOutcome
+from core.formats import get_format
+from core.runtimes.adapters import adapt_batch_size
+from core.runtimes.specs import Spec
 from tests.factories.keras_models import ROWS, build_dense_model
+from tests.factories.library_entries import make_run
 
 STEPS = np.tile(np.array([[1, 2, 3, 0, 0]], "int32"), (8, 1)) + np.arange(8, dtype="int32")[:, None] % 3
 
@@ -24,25 +29,37 @@ def masked_artifacts(add):
 
 def test_mask_that_keras_keeps_is_kept(masked_artifacts, matrix_row_of):
     cell = matrix_row_of(masked_artifacts["keras"].artifact.id).cells["masks"]
-    assert (cell.state, cell.words) == ("kept", "Of steps.")
+    assert (cell.state, cell.words) == ("kept", "Of output_0.")
 
 
 def test_mask_that_does_not_travel_is_lost(masked_artifacts, matrix_row_of):
     cell = matrix_row_of(masked_artifacts["keras_export"].artifact.id).cells["masks"]
     assert cell.state == "lost"
-    assert cell.words.startswith("The mask of steps does not travel: steps of padding look like any other")
+    assert cell.words.startswith("The mask of output_0 does not travel: steps of padding look like any other")
 
 
-def test_file_that_takes_one_row_at_a_time_does_not_take_any(add, matrix_row_of):
-    import keras
+@pytest.mark.parametrize(
+    ("original", "copy", "expected"),
+    [
+        (None, 1, ("lost", "The file takes 1 row at a time; more are asked call by call.")),
+        (None, 4, ("lost", "The file takes 4 rows at a time; more are asked call by call.")),
+        (4, 4, ("kept", "The file takes 4 rows at a time, as the original does.")),
+        (None, None, ("kept", "Answers 1, 7, 64 rows at once.")),
+    ],
+)
+def test_file_that_takes_some_rows_at_a_time_does_not_take_any(empty_library, original, copy, expected):
+    outcome = ReloadOutcome(verdict="rounding", call_rows=copy, probes={"batches": {"1": "", "7": "", "64": ""}})
+    run = make_run(empty_library, call_rows=original)
+    context = ReloadContext(run, get_format("litert"), Evidence(without_code=outcome), outcome)
+    assert check_batch_sizes(context) == expected
 
-    keras.utils.set_random_seed(6)
-    layers = [keras.layers.Reshape((2, 2)), keras.layers.Flatten(), keras.layers.Dense(2)]
-    model = keras.Sequential([keras.Input(batch_shape=(1, 4), name="x"), *layers])
-    result = add(model, ["litert"])["litert"]
-    assert result.evidence.best.call_rows == 1
-    cell = matrix_row_of(result.artifact.id).cells["batch"]
-    assert (cell.state, cell.words) == ("lost", "The file takes 1 row at a time; more are asked call by call.")
+
+def test_adapter_says_how_many_rows_a_call_takes():
+    specs, outputs = [Spec("x", "float32", (1, 4))], {"y": (1, 2)}
+    assert adapt_batch_size(specs, outputs, lambda inputs: inputs).call_rows == 1
+    assert (
+        adapt_batch_size([Spec("x", "float32", (None, 4))], {"y": (None, 2)}, lambda inputs: inputs).call_rows is None
+    )
 
 
 def test_inputs_of_one_name_and_another_shape_are_not_called_renamed():
@@ -93,7 +110,7 @@ def test_inputs_on_which_no_weight_acts_are_said(add):
     import keras
 
     model = build_dense_model("relu", outputs=2)
-    model.layers[0].bias.assign(keras.ops.full(8, -100.0))
+    model.layers[0].bias.assign(keras.ops.full((8,), -100.0))
     model.layers[1].bias.assign(keras.ops.zeros(2))
     best = add(model, ["keras"])["keras"].evidence.best
     assert best.discrimination.distinct == 1
