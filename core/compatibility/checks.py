@@ -131,6 +131,9 @@ def check_architecture(context: ReloadContext) -> Finding:
         return changed(f"{forgotten} {words}".strip())
     if words:
         return changed(words)
+    sharing = _check_shared_layers(context.run.traits.get("sharing", {}), context.traits.get("sharing", {}))
+    if sharing.state != "kept":
+        return changed(f"The settings are the same. {sharing.words}")
     if context.traits["architecture"] == original:
         return kept(f"The same {len(context.traits['layers'])} layers with the same settings.")
     return changed("Layers came back, with other settings than the original's.")

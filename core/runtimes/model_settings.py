@@ -1,7 +1,8 @@
 """The settings of a Keras model by value and behaviour, and which of them came back with other ones."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, Field, ValidationError
@@ -47,9 +48,9 @@ class SettingChange(BaseModel):
     omitted_by: str = ""
 
 
-def collect_settings(model: Model, layers: Iterable[Any]) -> ModelSettings:
-    """Read and measure the settings of a Keras model with these layers."""
-    of_compile, of_layers = list(read_compile_arguments(model)), _read_layer_arguments(layers)
+def collect_settings(model: Model) -> ModelSettings:
+    """Read and measure the settings of a Keras model."""
+    of_compile, of_layers = list(read_compile_arguments(model)), dict(_read_layer_arguments(model))
     everything = [*of_compile, *(each for arguments in of_layers.values() for each in arguments)]
     return ModelSettings(
         compile=_by_path(of_compile),
@@ -63,20 +64,26 @@ def _by_path(arguments: list[Argument]) -> dict[str, Any]:
     return {argument.path: to_jsonable(argument.value) for argument in arguments}
 
 
-def _read_layer_arguments(layers: Iterable[Any]) -> dict[str, list[Argument]]:
-    """The arguments of each layer by its name, its class first; models among them are left out.
+def _read_layer_arguments(owner: Any, prefix: str = "") -> Iterator[tuple[str, list[Argument]]]:
+    """The arguments of each layer that an owner holds, its class first; of a model among them those of its layers.
 
-    Layers of one name are numbered in their order.
+    A layer of a functional or sequential model goes by its name, which its config keeps. Any other was named by a
+    counter of the process, so it goes by its class and place: "attention/Softmax", "attention/Dropout_2".
     """
-    by_name: dict[str, list[Argument]] = {}
-    for layer in layers:
-        name, count = layer.name, 1
-        while name in by_name:
-            count += 1
-            name = f"{layer.name}_{count}"
-        if not hasattr(layer, "compile"):  # a model's arguments are its layers
-            by_name[name] = [Argument(name, type(layer).__name__), *read_arguments(layer, name)]
-    return by_name
+    has_names = hasattr(owner, "_functional") or hasattr(owner, "_nodes_by_depth")
+    counts: Counter[str] = Counter()
+    for layer in {id(inner): inner for inner in owner._flatten_layers(include_self=False, recursive=False)}.values():
+        kind = type(layer).__name__
+        counts[kind] += 1
+        name = f"{prefix}{layer.name if has_names else number_name(kind, counts[kind])}"
+        if not hasattr(layer, "compile"):
+            yield name, [Argument(name, kind), *read_arguments(layer, name)]
+        yield from _read_layer_arguments(layer, f"{name}/")
+
+
+def number_name(name: str, count: int) -> str:
+    """The name itself for the first, else with its number."""
+    return name if count == 1 else f"{name}_{count}"
 
 
 def compare_settings(original: ModelSettings, reloaded: ModelSettings) -> list[SettingChange]:

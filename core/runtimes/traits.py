@@ -44,7 +44,7 @@ def collect_traits(model: Model) -> Traits:
         "architecture": _hash_json(_architecture_config(model)),
         "forgotten": _find_unserialized_arguments(model),
         "layers": [type(layer).__name__ for layer in layers],
-        "settings": collect_settings(model, layers).model_dump(),
+        "settings": collect_settings(model).model_dump(),
         "sharing": describe_sharing(model),
         "masks": _masked_outputs(model),
         "compile": _hash_json(compile_config(model)),

@@ -15,8 +15,7 @@ def build(*layers):
     return keras.Sequential([keras.Input((4,), name="x"), *layers])
 
 
-def settings_of(model) -> ModelSettings:
-    return collect_settings(model, model._flatten_layers(include_self=False, recursive=True))
+settings_of = collect_settings
 
 
 def compiled(loss="mse", optimizer="sgd", **arguments):
@@ -125,6 +124,21 @@ def test_layer_beside_those_of_before_is_one_change():
 @pytest.mark.parametrize("traits", [{}, {"settings": 3}, {"settings": {"layers": [1]}}, {"settings": None}])
 def test_settings_of_old_or_foreign_records_are_none(traits):
     assert ModelSettings.read(traits) is None
+
+
+def test_layers_inside_of_layers_go_by_their_place(tmp_path):
+    """A counter of the process names them, and goes on counting when a copy is loaded."""
+    import keras
+
+    x = keras.Input((3, 4), name="x")
+    attended = keras.layers.MultiHeadAttention(2, 2, dropout=0.25, name="attention")(x, x)
+    words = keras.Input((), dtype="string", name="words")
+    looked_up = keras.layers.TextVectorization(vocabulary=["a", "b"], output_sequence_length=2, name="tokens")(words)
+    model = keras.Model([x, words], [attended, looked_up])
+    model.save(tmp_path / "model.keras")
+    before, now = settings_of(model), settings_of(keras.models.load_model(tmp_path / "model.keras"))
+    assert {"attention/Softmax", "attention/Dropout", "tokens/StringLookup"} <= before.layers.keys()
+    assert compare_settings(before, now) == []
 
 
 # What is shared
