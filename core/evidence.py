@@ -150,6 +150,19 @@ class Evidence(Record):
         return not self.without_code.has_loaded and self.best.has_loaded
 
 
+class _CheckedTraits(BaseModel):
+    """The traits into which findings look, and what these must be."""
+
+    sharing: dict[str, int] = Field(default_factory=dict)
+    masks: list[str] = Field(default_factory=list)
+
+
+def validate_traits(traits: dict[str, Any]) -> dict[str, Any]:
+    """The traits that a child reports, as they are: one of a stranger's file may report anything. Raises ValueError."""
+    _CheckedTraits.model_validate(traits)
+    return traits
+
+
 class OriginalFingerprint(BaseModel):
     """What a copy is verified against: variables by hash, settings, and whether predictions are classes."""
 

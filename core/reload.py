@@ -10,7 +10,15 @@ from core.arrays import Arrays
 from core.compare import Verdict, compare
 from core.demos import get_demo
 from core.errors import ChildDied, FormatError, InputError, NeedsArchitecture, TimedOut
-from core.evidence import Discrimination, Evidence, OriginalFingerprint, ReloadOutcome, find_surplus, match_by_hash
+from core.evidence import (
+    Discrimination,
+    Evidence,
+    OriginalFingerprint,
+    ReloadOutcome,
+    find_surplus,
+    match_by_hash,
+    validate_traits,
+)
 from core.runtimes.base import ModelCode, ModelSource
 from core.runtimes.model_settings import ModelSettings, SettingChange, compare_settings
 from core.runtimes.reference import Reference
@@ -146,7 +154,7 @@ def _compare_settings(original: OriginalFingerprint, traits: Mapping[str, Any]) 
 
 def _without_settings(traits: Mapping[str, Any]) -> dict[str, Any]:
     """The traits without what has been compared: a record stays small."""
-    return {name: trait for name, trait in traits.items() if name != "settings"}
+    return {name: trait for name, trait in validate_traits(dict(traits)).items() if name != "settings"}
 
 
 def _arrays_by_role(reference: Reference, with_targets: bool) -> Arrays:

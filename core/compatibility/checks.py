@@ -131,7 +131,8 @@ def check_architecture(context: ReloadContext) -> Finding:
         return changed(f"{forgotten} {words}".strip())
     if words:
         return changed(words)
-    sharing = _check_shared_layers(context.run.traits.get("sharing", {}), context.traits.get("sharing", {}))
+    shared = context.run.traits.get("sharing")
+    sharing = kept("") if shared is None else _check_shared_layers(shared, context.traits.get("sharing", {}))
     if sharing.state != "kept":
         return changed(f"The settings are the same. {sharing.words}")
     if context.traits["architecture"] == original:

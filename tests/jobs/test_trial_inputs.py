@@ -139,3 +139,9 @@ def test_describe_selection_of_import_does_not_say_held_out():
     assert describe_selection(run, 1, 64, 1, None, None)[0] == "The first row of the import of “theirs.h5”"
     namespace = SimpleNamespace(settings={"dataset": "digits"}, name="mine", trust="ours")
     assert describe_selection(namespace, 64, 64, None, None, None)[0] == "All 64 held-out rows of “digits”"
+
+
+@pytest.mark.parametrize("traits", [{"sharing": ["a"]}, {"sharing": {"a": "many"}}, {"masks": 3}])
+def test_validate_model_reply_of_impossible_traits_raises_worker_error(traits: dict):
+    with pytest.raises(WorkerError, match="makes no sense"):
+        validate_reply(LoadedModelReply, VALID_REPLY | {"traits": traits})
