@@ -61,7 +61,7 @@ class Discrimination(BaseModel):
     @classmethod
     def measure(cls, predictions: Arrays, mutant: Mapping[str, Any] | None = None) -> Self:
         """Measure the answers of the reference; `mutant` is what `core.worker.tasks.mutants` gives, if anything."""
-        tried = {name: (mutant or {}).get(name) for name in ("ulp_share", "percent_share")}
+        tried = {name: mutant[name] for name in ("ulp_share", "percent_share")} if mutant else {}
         return cls(**measure_spread(predictions)._asdict(), **tried)
 
     @property
