@@ -112,7 +112,8 @@ class Run(Record):
 
 class Artifact(Record):
     """One saved copy: which run, which format, and every file of it. `made_from` is the artifact whose files it was
-    converted from, where it was not saved from the live model; `owner` is as for a run."""
+    converted from, where it was not saved from the live model; `remark` is what the converter had to do otherwise than
+    asked; `owner` is as for a run."""
 
     id: str
     run: str
@@ -121,6 +122,7 @@ class Artifact(Record):
     options: dict[str, Any] = Field(default_factory=dict)
     trust: Trust = "ours"
     made_from: str | None = None
+    remark: str = ""
     owner: str | None = None
     versions: dict[str, str] = Field(default_factory=installed_versions)
     files: list[FileEntry] = Field(default_factory=list)

@@ -14,10 +14,11 @@ from core.arrays import Arrays, NamedArrays, NamedTensors, hash_array
 from core.errors import DoesNotLoad, RoundtripError
 from core.runtimes.adapters import BatchAdapter, adapt_batch_size, adapted_predictor, choose_signature, join_remarks
 from core.runtimes.base import ModelCode, Predictor
-from core.runtimes.specs import Spec, shape_of, to_numpy_dtype
+from core.runtimes.specs import Shape, Spec, shape_of, to_numpy_dtype
 from core.runtimes.tf_module import signature_predictor
 
 VARIABLE_OPS = ("VarHandleOp", "VariableV2", "Variable")
+PARSER_OPS = ("ParseExample", "ParseExampleV2")
 SAVED_MODEL_FILE = "saved_model.pb"
 VALUE_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"  # of a key in a checkpoint
 SERVING_TAG = "serve"
@@ -138,8 +139,27 @@ def adapt_session(signature: SessionSignature) -> BatchAdapter:
     def predict(arrays: Arrays) -> Arrays:
         return dict(session.run(outputs, {inputs[name]: array for name, array in arrays.items()}))
 
-    specs = [Spec(name, to_numpy_dtype(t.dtype.base_dtype.name), shape_of(t)) for name, t in inputs.items()]
+    specs = [Spec(name, to_numpy_dtype(t.dtype.base_dtype.name), fed_shape(t)) for name, t in inputs.items()]
     return adapt_batch_size(specs, {name: shape_of(tensor) for name, tensor in outputs.items()}, predict)
+
+
+def fed_shape(tensor: Any) -> Shape:
+    """The shape in which a session is fed a tensor.
+
+    Behind a parser whose examples may come in any shape nothing is known of it but what the parser says of one example.
+    """
+    import tensorflow as tf
+
+    source = tensor
+    while source.op.type == "Identity":
+        source = source.op.inputs[0]
+    if tensor.shape.rank is not None or source.op.type not in PARSER_OPS:
+        return shape_of(tensor)
+    # Of each sparse feature a parser gives three tensors first.
+    number = source.value_index - 3 * len(source.op.get_attr("sparse_types"))
+    shapes = source.op.get_attr("dense_shapes")
+    sizes = tf.TensorShape(shapes[number] if 0 <= number < len(shapes) else None)
+    return None if sizes.rank is None else (None, *sizes.as_list())
 
 
 def _session_predictor(signature: SessionSignature) -> Predictor:

@@ -44,6 +44,12 @@ class ReloadReply(TypedDict):
     probes: NotRequired[Probes]
 
 
+class SaveReply(TimedReply):
+    """How long a save took, and what a person should know of the copy (see `core.formats.base.Saved`)."""
+
+    remark: str
+
+
 def save(
     report: Report,
     arrays: Arrays,
@@ -55,7 +61,7 @@ def save(
     folder: str,
     options: dict[str, Any],
 ) -> Reply:
-    """Rebuild a run's live model and save it in one format (`TimedReply`).
+    """Rebuild a run's live model and save it in one format (`SaveReply`).
 
     `arrays` are inputs to calibrate on where no demo has training data. Raises CannotSave when the format does not take
     the model.
@@ -70,7 +76,8 @@ def save(
             return arrays
         return get_demo(source["demo"]).data(TrainSettings(**source["settings"] or {})).train.inputs
 
-    return TimedReply(seconds=get_format(format).save_model(model, kind, Path(folder), options, samples)), None
+    saved = get_format(format).save_model(model, kind, Path(folder), options, samples)
+    return SaveReply(seconds=saved.seconds, remark=saved.remark), None
 
 
 def reload(
