@@ -11,7 +11,6 @@ from core.errors import CannotSave, DoesNotLoad, RoundtripError, StorageFailed, 
 from core.known_errors import KNOWN_ERRORS, OUT_OF_MEMORY, OUT_OF_MEMORY_CURE
 
 DETAIL_LIMIT = 4000  # characters of foreign text that are kept
-PLACES = ("Exception from ", "RuntimeError: Exception from ")  # lines that say where in OpenVINO's source, and not what
 FREE_SPACE = "Free some space, then try again; nothing half written is left."
 MOVE_HOME = "Set ROUNDTRIP_HOME to a folder that can be written."
 STORAGE_ERRORS = {
@@ -95,7 +94,7 @@ def match_known_error(text: str) -> tuple[str, str] | None:
 def _fallback_sentence(text: str) -> str:
     """Return the last cause that Keras appends to an unknown text, else its first line, as a sentence."""
     causes = re.findall(r"Exception encountered: (.+)", text)
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith(PLACES)] or ["no message"]
+    lines = [line for line in text.splitlines() if line.strip()] or ["no message"]
     return f"The library said: {[lines[0], *causes][-1].strip()[:240]}"
 
 

@@ -52,6 +52,8 @@ class OutcomeRow(TypedDict):
     error: dict[str, str] | None
     max_abs: float | None
     mean_abs: float | None
+    mismatches: dict[str, int]
+    surplus_outputs: list[str]
     changed_rows: int | None
     rows: int | None
     not_finite: int
@@ -158,6 +160,8 @@ def _outcome_row(
         "error": outcome.error,
         "max_abs": outcome.max_abs,
         "mean_abs": outcome.mean_abs,
+        "mismatches": outcome.mismatches,
+        "surplus_outputs": outcome.surplus_outputs,
         "changed_rows": outcome.changed_rows,
         "rows": outcome.rows,
         "not_finite": outcome.not_finite,

@@ -172,11 +172,15 @@ def _print_diff(result: ArtifactDiff) -> None:
     differing = [pair for pair in result.tensors.pairs if not pair.is_identical]
     counts = f"{len(result.tensors.pairs) - len(differing)} the same to the last bit, {len(differing)} not"
     print_text(f"\nWEIGHTS: {result.problems.get('tensors') or counts}")
+    for sentence in result.tensors.count_sentences:
+        print_text(sentence)
     if differing:
         print_result([_pair_cells(pair) for pair in differing], False, PAIR_COLUMNS)
     for side, tensors in (("A", result.tensors.only_ours), ("B", result.tensors.only_theirs)):
         for tensor in tensors:
-            print_text(f"only in {side}: {tensor.display_name} {format_shape(tensor.shape)} {tensor.dtype}")
+            where = f"a second time in {side}" if tensor.copy_of else f"only in {side}"
+            copy_of = f" = {tensor.copy_of}" if tensor.copy_of else ""
+            print_text(f"{where}: {tensor.display_name}{copy_of} {format_shape(tensor.shape)} {tensor.dtype}")
 
 
 def _value(value: Any) -> str:

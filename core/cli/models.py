@@ -36,7 +36,7 @@ from core.library.job_store import Job
 from core.library.records import ID_PATTERN
 
 app = typer.Typer(rich_markup_mode=None)
-SAVED_FACTS = ("artifact", "bytes", "seconds", "verdict", "needs_code", "warning", "error")
+SAVED_FACTS = ("artifact", "bytes", "seconds", "verdict", "needs_code", "warning", "remark", "error")
 IMPORT_COLUMNS = ("artifact", "run", "format", "name", "bytes", "verdict")
 RESUME_COLUMNS = ("artifact", "format", "trust", "ending", "first_difference", "seconds", "sentence")
 
@@ -98,16 +98,15 @@ def save(
     with open_jobs() as jobs:
         record = jobs.library.run(run)
         if formats == ["all"]:
-            formats = [
-                format_.key for format_ in all_formats() if not format_.refusal_reason(record.kind, record.weight_bytes)
-            ]
+            facts = record.kind, record.weight_bytes, record.trust
+            formats = [format_.key for format_ in all_formats() if not format_.refusal_reason(*facts)]
         ended = wait_for_job(jobs, jobs.save(run, formats, _parse_options(option or [])))
     rows = [
         {"run": run, "format": key, "trust": record.trust, **{name: row.get(name) for name in SAVED_FACTS}}
         for key, row in ended.result["rows"].items()
     ]
     print_result(rows, as_json, ("format", "artifact", "trust", "bytes", "seconds", "verdict"))
-    print_warnings((row["format"], row["warning"]) for row in rows)
+    print_warnings((row["format"], row[note]) for row in rows for note in ("warning", "remark"))
     exit_on_failures((row["format"], row["error"]) for row in rows if row["error"])
 
 

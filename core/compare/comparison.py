@@ -4,8 +4,9 @@ Every number on one output comes from one pass over both sides, and a few more w
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import combinations
 from typing import Any, NamedTuple, NotRequired, Protocol, TypedDict
@@ -18,7 +19,7 @@ from core.compare.chunks import Block, ChunkSource, aligned_blocks, first_block,
 from core.compare.classification import ClassificationAccumulator
 from core.compare.error_metrics import CosineAndSnr, KlDivergence, RelativeError, UlpError, relative_differences
 from core.compare.histograms import DifferenceHistogram, PositionHeatmap
-from core.compare.output_matching import OutputMatch, find_targets, match_outputs
+from core.compare.output_matching import OutputMatch, find_surplus_outputs, find_targets, match_outputs
 from core.compare.quantiles import complete_quantiles
 from core.compare.results import OutputMetrics, OutputMetricsJson, Verdict, WorstValue, decide_verdict
 from core.errors import InputError
@@ -35,6 +36,9 @@ class ComparisonJson(TypedDict):
     changed_rows: int
     rows: int
     not_finite: int
+    mismatched: int
+    mismatches: dict[str, int]
+    surplus_outputs: list[str]
     pairs: list[dict[str, str]]
     outputs: NotRequired[list[OutputMetricsJson]]
 
@@ -59,6 +63,8 @@ class Comparison:
         max_abs, mean_abs: |a - b| over all outputs and finite values.
         changed: (rows,) bool, rows with a changed prediction.
         not_finite: How many values of the prediction are NaN or infinite.
+        mismatches: How many values are not finite on one side and not the same on the other, by what became of what.
+        surplus: Outputs of the prediction that have no partner.
         distance: (rows,) float64, the largest absolute difference over all outputs; infinite where a value is not
             finite on one side and not the same on the other; 1 where a text changed.
         outputs: The numbers on each output; empty where only the verdict was asked for.
@@ -72,6 +78,8 @@ class Comparison:
     pairs: tuple[OutputMatch, ...]
     distance: np.ndarray
     outputs: tuple[OutputMetrics, ...]
+    mismatches: dict[str, int] = field(default_factory=dict)
+    surplus: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -89,6 +97,9 @@ class Comparison:
             "changed_rows": self.changed_rows,
             "rows": self.rows,
             "not_finite": self.not_finite,
+            "mismatched": sum(self.mismatches.values()),
+            "mismatches": self.mismatches,
+            "surplus_outputs": list(self.surplus),
             "pairs": [vars(pair) for pair in self.pairs],
             "outputs": [output.to_json() for output in self.outputs],
         }
@@ -152,7 +163,8 @@ def compare_streams(
             outputs.append(_measure_output(match, sides, classes, truth, std))
         else:
             outputs.append(_measure_differences(sides, classes, std))
-    return _merge_outputs(matches, outputs, with_metrics)
+    surplus = find_surplus_outputs(predictions, matches)
+    return replace(_merge_outputs(matches, outputs, with_metrics), surplus=surplus)
 
 
 class _Output(NamedTuple):
@@ -254,6 +266,7 @@ def _merge_outputs(matches: tuple[OutputMatch, ...], outputs: list[_Output], wit
         pairs=matches,
         distance=reduce(np.maximum, [part.distance for part in parts]),
         outputs=tuple(output.metrics for output in outputs if output.metrics) if with_metrics else (),
+        mismatches=dict(sum((Counter(part.mismatches) for part in parts), Counter())),
     )
 
 

@@ -8,9 +8,11 @@ from core.formats.standalone import StandaloneLoader, open_keras, open_old_h5
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
 from core.runtimes.legacy_keras import is_legacy_version, load_legacy_h5, read_keras_version
+from core.runtimes.variables import require_distinct_names
 
 
 def save(model: Model, folder: Path) -> None:
+    require_distinct_names(model)
     model.save(folder / "model.h5")
 
 

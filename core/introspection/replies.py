@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
+from core.evidence import validate_traits
 from core.runtimes.model_facts import ModelFacts
 from core.worker.child_handle import invalid_reply_error
 
@@ -41,7 +42,8 @@ class LoadedModelReply(BaseModel):
     not_finite: dict[str, Count]
     weights: list[TensorReply]
     optimizer: list[TensorReply]
-    traits: dict[str, Any]
+    traits: Annotated[dict[str, Any], AfterValidator(validate_traits)]
+    call_rows: Count | None = None
     remark: Annotated[str, AfterValidator(lambda text: text[:MAX_TEXT_LENGTH])]
     signatures: Annotated[
         list[Annotated[str, AfterValidator(lambda name: name[:MAX_NAME_LENGTH])]], Field(max_length=1000)
@@ -49,7 +51,7 @@ class LoadedModelReply(BaseModel):
 
     def run_facts(self) -> ModelFacts:
         """What the run's record says of the model."""
-        return cast(ModelFacts, self.model_dump(exclude={"remark", "signatures"}))
+        return cast(ModelFacts, self.model_dump(exclude={"remark", "signatures"}, exclude_unset=True))
 
 
 def validate_reply(schema: type[Reply], reply: Any) -> Reply:

@@ -21,7 +21,7 @@ from core.compare import (
 from core.compare.comparison import PairJson
 from core.context import AppContext
 from core.errors import Gone, InputError, LibraryError, RoundtripError, UnknownName, is_transient
-from core.evidence import ReloadOutcome, match_by_hash
+from core.evidence import Discrimination, ReloadOutcome, match_by_hash
 from core.inputs import InputSet
 from core.jobs.participants import (
     load_participant,
@@ -33,7 +33,7 @@ from core.jobs.participants import (
 )
 from core.jobs.runner import JobHandle, SourcedRequest, attempt, map_parallel
 from core.library.prediction_store import CHUNK_ROWS, PredictionStore, evict_predictions, rows_per_chunk
-from core.runtimes.reference import Reference
+from core.runtimes.reference import BATCH_SIZE, Reference
 from core.system import Machine, describe_machine
 from core.versions import installed_versions
 from core.worker.tasks.base import InputPair
@@ -257,7 +257,14 @@ class _ComparisonJob:
             inputs=reply["inputs"],
             input_pairs=reply["input_pairs"],
             remark=reply["remark"],
+            discrimination=self._discrimination,
         )
+
+    @cached_property
+    def _discrimination(self) -> Discrimination:
+        """How far the baseline's answers to the first rows are apart."""
+        rows = min(self.input_set.rows, BATCH_SIZE)
+        return Discrimination.measure(self.predictions.read_first_rows(self.baseline, rows))
 
     def _compare_with_baseline(self, id_: str) -> Comparison:
         reference, predicted = self.predictions.output_sources(self.baseline), self.predictions.output_sources(id_)

@@ -26,6 +26,7 @@ from core.reload import gather_evidence
 from core.runtimes.adapters import DEPENDENT_ROWS_REMARK, join_remarks
 from core.runtimes.base import ImportedSource, ModelSource
 from core.runtimes.model_facts import ModelFacts
+from core.runtimes.model_settings import ModelSettings
 from core.runtimes.reference import Reference
 from core.runtimes.specs import InputSpec
 from core.validation import ValidatedUpload, limits, refusal, validate_upload
@@ -236,9 +237,13 @@ class _ImportJob:
         answered = f"It answers {trial.recipe['rows']} random rows; these answers are its reference"
         self._record_check(answered, *_trial_remarks(trial.recipe))
         self._start_step("Loading it once more, in another process")
-        original = OriginalFingerprint(weights=facts["weights"], optimizer=facts["optimizer"])
+        settings = ModelSettings.read(facts["traits"])
+        original = OriginalFingerprint(weights=facts["weights"], optimizer=facts["optimizer"], settings=settings)
         evidence = gather_evidence(worker, format, self.files, source, original, reference, sandboxed=True, **limits)
-        self._record_check("Loaded again in another process", f"Its answers there: {evidence.best.verdict.label}.")
+        self._record_check(
+            "Loaded again in another process",
+            f"Its answers there: {evidence.best.verdict.label}. {evidence.best.warning}".strip(),
+        )
         return facts, reference, evidence
 
     def _store(self, model: ModelFacts, reference: Reference, evidence: Evidence) -> tuple[Run, Artifact]:

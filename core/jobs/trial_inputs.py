@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.arrays import Arrays, select_rows
-from core.errors import DoesNotLoad, InputError, RoundtripError, TimedOut
+from core.compare import measure_spread
+from core.errors import ChildDied, DoesNotLoad, InputError, RoundtripError, TimedOut
 from core.inputs.fitting import describe_axes, numpy_dtype
 from core.inputs.from_random import random_source, row_bytes
 from core.runtimes.reference import BATCH_SIZE
@@ -25,11 +26,12 @@ IMAGE_SIZES = (32, 64, 224, 299, 128, 512)
 AXIS_SIZES = (8, 16, 32, 128, 64, 4, 1, 256, 512, 1024, 2048, 4096, 16_000)
 # Shapes of one row where the file does not even say how many axes there are.
 ROW_SHAPES = ((), (1,), (4,), (8,), (2,), (3,), (16,), (8, 8, 1), (28, 28, 1), (32, 32, 3), (224, 224, 3))
+# Ranges of numbers with a fraction, and of bytes. All but the first are tried where the answers to it are hardly apart.
+RANGES = ((0.0, 1.0), (0.0, 255.0), (-1.0, 1.0), (-10.0, 10.0))
+BYTES = RANGES[1]
+ENOUGH_SPREAD = 0.01  # of the answers, as a share of the largest: then no other range is looked for
 # Above which whole numbers are not drawn: the words of a vocabulary, of unknown length, are among them.
 INTEGER_BOUNDS = (10.0, 2.0, 1.0)
-UNIT_RANGE = (0.0, 1.0)
-# From where to where numbers are drawn, where all rows in the range before were answered alike.
-WIDER_RANGES = ((-1.0, 1.0), (0.0, 10.0), (0.0, 255.0), (-100.0, 100.0))
 TOLERANCE = 1e-3  # of an output's largest number: how far one row alone may be off the same row among others
 Ask = Callable[..., Arrays]  # inputs, and how many rows are computed together: gives the answers
 Shapes = Mapping[str, Sequence[int]]  # of one row of an input, by its name
@@ -58,6 +60,14 @@ def generate_trial_inputs(specs: list[InputSpec], shapes: Shapes | None = None) 
     bounds = INTEGER_BOUNDS if any(map(_is_integer, specs)) else INTEGER_BOUNDS[-1:]
     for row_shapes, bound in product(_candidate_shapes(stated), bounds):
         yield _build_trial_input(specs, row_shapes, bound)
+
+
+def generate_wider_inputs(specs: list[InputSpec], trial: TrialInput) -> Iterator[TrialInput]:
+    """Yield inputs of the same shapes in other ranges; whole numbers, of which each may stand for a word, stay."""
+    row_shapes = [trial.recipe["shapes"][spec["name"]] for spec in specs]
+    if any(numpy_dtype(spec["dtype"]).kind == "f" or spec["dtype"] == "uint8" for spec in specs):
+        for low, high in RANGES[1:]:
+            yield _build_trial_input(specs, row_shapes, trial.recipe["below"], (low, high))
 
 
 def _state_shape(spec: InputSpec, shapes: Shapes) -> InputSpec:
@@ -116,7 +126,7 @@ def _build_trial_input(
     specs: list[InputSpec],
     row_shapes: list[list[int]],
     integer_bound: float,
-    value_range: tuple[float, float] = UNIT_RANGE,
+    bounds: tuple[float, float] = RANGES[0],
 ) -> TrialInput:
     size = sum(map(row_bytes, specs, row_shapes))
     if size > MAX_ROW_BYTES:
@@ -128,13 +138,20 @@ def _build_trial_input(
     inputs: Arrays = {}
     for place, (spec, shape) in enumerate(zip(specs, row_shapes, strict=True)):
         fixed: InputSpec = {**spec, "shape": [None, *shape]}
-        low, high = (0.0, integer_bound) if _is_integer(spec) else value_range
+        low, high = _range_of(spec, integer_bound, bounds)
         chunks = list(random_source([fixed], rows, low, high, SEED + place).chunks)
         for name in chunks[0]:
             inputs[name.removeprefix("input:")] = np.concatenate([chunk[name] for chunk in chunks])
     shapes = {spec["name"]: shape for spec, shape in zip(specs, row_shapes, strict=True)}
-    recipe = {"rows": rows, "seed": SEED, "below": integer_bound, "range": list(value_range), "shapes": shapes}
-    return TrialInput(inputs, recipe | {"one_row": False, "constant": False})
+    recipe = {"rows": rows, "seed": SEED, "below": integer_bound, "shapes": shapes, "one_row": False, "constant": False}
+    return TrialInput(inputs, recipe | ({} if bounds == RANGES[0] else {"range": list(bounds)}))
+
+
+def _range_of(spec: InputSpec, integer_bound: float, bounds: tuple[float, float]) -> tuple[float, float]:
+    """Numbers with a fraction have the range; so do bytes, where it is that of bytes."""
+    if _is_integer(spec) and not (spec["dtype"] == "uint8" and bounds == BYTES):
+        return 0.0, integer_bound
+    return bounds
 
 
 def find_accepted_input(
@@ -147,7 +164,7 @@ def find_accepted_input(
 ) -> tuple[TrialInput, Arrays]:
     """Find the first random inputs of which a loaded file predicts each row; gives them, and the predictions.
 
-    Where it answers all rows alike, wider ranges are tried. Where rows of one call change each other's answers, each
+    Where its answers are hardly apart, wider ranges are tried. Where rows of one call change each other's answers, each
     is asked alone. All trials together may take `seconds`: on a shape that is too large for it, TensorFlow alone waits
     ten for more memory. Raises InputError where none is accepted, TimedOut where time is over before, and what ends its
     child.
@@ -196,9 +213,9 @@ def _require_answers(predictions: Arrays, rows: int) -> Arrays:
 def _improve_trial(
     ask: Ask, specs: list[InputSpec], trial: TrialInput, predictions: Arrays
 ) -> tuple[TrialInput, Arrays]:
-    """Inputs that are not all answered alike, if there are any, and answers that do not depend on other rows."""
-    with contextlib.suppress(TimedOut):  # what was answered in time is good enough
-        trial, predictions = _vary_answers(ask, specs, trial, predictions)
+    """Inputs whose answers are further apart, if there are any, and answers that do not depend on other rows."""
+    with contextlib.suppress(ChildDied, TimedOut):  # what was accepted is accepted
+        trial, predictions = _find_telling_input(ask, specs, trial, predictions)
         if _rows_depend(ask, trial.inputs, predictions):
             trial.recipe["one_row"] = True
             predictions = ask(trial.inputs, 1)
@@ -206,17 +223,22 @@ def _improve_trial(
     return trial, predictions
 
 
-def _vary_answers(
+def _find_telling_input(
     ask: Ask, specs: list[InputSpec], trial: TrialInput, predictions: Arrays
 ) -> tuple[TrialInput, Arrays]:
-    """Where all rows are answered alike, the first wider range of numbers for which they are not."""
-    for value_range in WIDER_RANGES if _is_constant(predictions) else ():
-        wider = _build_trial_input(specs, list(trial.recipe["shapes"].values()), trial.recipe["below"], value_range)
-        with contextlib.suppress(DoesNotLoad, InputError):
+    """Of the ranges of numbers that are tried, that whose answers are furthest apart; one alone where it is enough."""
+    candidates = [(measure_spread(predictions).share, (trial, predictions))]
+    for wider in generate_wider_inputs(specs, trial):
+        if candidates[-1][0] >= ENOUGH_SPREAD:
+            break
+        try:
             answers = _require_answers(ask(wider.inputs), wider.recipe["rows"])
-            if not _is_constant(answers):
-                return wider, answers
-    return trial, predictions
+        except (DoesNotLoad, InputError):
+            continue
+        except (ChildDied, TimedOut):
+            break
+        candidates.append((measure_spread(answers).share, (wider, answers)))
+    return max(candidates, key=lambda candidate: candidate[0])[1]
 
 
 def _is_constant(predictions: Arrays) -> bool:

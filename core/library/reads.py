@@ -14,6 +14,7 @@ from core.library.integrity import VerifiedFile, verify_file
 from core.library.records import Artifact, Refusal, Run
 from core.library.storage import translate_disk_errors
 from core.record import INVALID_JSON_ERRORS
+from core.runtimes.model_settings import ModelSettings
 from core.runtimes.reference import Reference
 
 
@@ -39,7 +40,12 @@ class ReadMixin(LibraryBase):
 
     def original(self, run: Run) -> OriginalFingerprint:
         """What the copies of a run are compared with."""
-        return OriginalFingerprint(weights=run.weights, optimizer=run.optimizer, classes=bool(run.labels) or None)
+        return OriginalFingerprint(
+            weights=run.weights,
+            optimizer=run.optimizer,
+            classes=bool(run.labels) or None,
+            settings=ModelSettings.read(run.traits),
+        )
 
     def reference(self, run_id: str) -> Reference:
         """Raises UnknownName, Damaged."""

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from core.compare import Verdict
+from core.evidence import describe_not_finite
 from core.figures.comparison import TitledFigure, output_figures, titled_accuracy, titled_pairwise_matrix
 from core.library import Artifact
 from core.report.data import ReportData, describe_inputs, make_repeat_command, needs_inputs_file
@@ -190,17 +191,13 @@ def _verdict_card(data: ReportData, id_: str) -> VerdictCard:
         tone=TONE_BY_VERDICT[verdict],
         outcome=outcome,
         error=outcome["error"],
-        warning=_not_finite_warning(outcome["not_finite"]),
+        warning=describe_not_finite(outcome["not_finite"]),
         remarks=list_caveats(outcome, data.job.request["sources"].get(id_, "none")),
         classes=[summarize_changes(metrics) for metrics in outcome["outputs"] if metrics["classes"]],
         record=record,
         saved_with=_format_versions(record),
         passed=all(check["passed"] for check in passed.values()) if passed else None,
     )
-
-
-def _not_finite_warning(count: int) -> str:
-    return f"{count:,} numbers in its answers are NaN or infinite." if count else ""
 
 
 def _format_versions(record: Artifact | None) -> str:

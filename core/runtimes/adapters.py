@@ -3,16 +3,16 @@
 A file may take exactly so many rows at once, count them on any axis, take one value for all of them, or take nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from core.arrays import Arrays
+from core.arrays import Arrays, NamedArrays
 from core.errors import DoesNotLoad, InputError
-from core.runtimes.base import PredictFunction, Predictor
+from core.runtimes.base import Model, PredictFunction, Predictor
 from core.runtimes.row_layout import AxisNames, RowLayout, find_row_layout
 from core.runtimes.specs import Shape, Spec
 from core.runtimes.state import CallState
@@ -60,12 +60,29 @@ def join_remarks(*sentences: str) -> str:
 
 
 class BatchAdapter(NamedTuple):
-    """Inputs with a free number of rows, what predicts from them, a remark on how it does, and what it remembers."""
+    """Inputs with a free number of rows, what predicts from them, a remark on how it does, how many rows one call takes
+    (None: any number), and what it remembers."""
 
     specs: tuple[Spec, ...]
     predict: PredictFunction
     remark: str
+    call_rows: int | None = None
     state: CallState | None = None
+
+
+def adapted_predictor(
+    model: Model, adapter: BatchAdapter, weights: Callable[[], NamedArrays] | None = None
+) -> Predictor:
+    """The predictor over a loaded object through its adapter."""
+    return Predictor(
+        model,
+        adapter.specs,
+        adapter.predict,
+        weights,
+        remark=adapter.remark,
+        call_rows=adapter.call_rows,
+        state=adapter.state,
+    )
 
 
 def adapt_batch_size(
@@ -98,7 +115,7 @@ def adapt_batch_size(
         parts = [_run_call(call, part, layout) for part in _split_into_calls(inputs, layout)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    return BatchAdapter(freed, predict, _layout_remark(layout))
+    return BatchAdapter(freed, predict, _layout_remark(layout), layout.rows)
 
 
 def one_row_at_a_time(predictor: Predictor) -> Predictor:

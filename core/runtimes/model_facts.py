@@ -24,6 +24,7 @@ class ModelFacts(TypedDict):
     weight_bytes: int
     weights: list[Fingerprint]
     optimizer: list[Fingerprint]
+    call_rows: NotRequired[int | None]
     not_finite: NotRequired[dict[str, int]]
     traits: NotRequired[Traits]
 
@@ -37,6 +38,7 @@ def describe_model(model: Model) -> ModelFacts:
         "parameters": int(sum(array.size for _, array in weights)),
         "summary": summarize_model(model, weights),
         "inputs": [spec.to_json() for spec in predictor.inputs],
+        "call_rows": predictor.call_rows,
         "weight_bytes": sum(array.nbytes for _, array in weights),
         "not_finite": count_nonfinite(weights),
         "weights": fingerprint_arrays(weights),
@@ -64,6 +66,7 @@ def describe_graph_file(predictor: Predictor, folder: Path, kind: str) -> ModelF
         "parameters": int(count),
         "summary": _format_weights_table(weights),
         "inputs": [spec.to_json() for spec in predictor.inputs],
+        "call_rows": predictor.call_rows,
         "weight_bytes": sum(array.nbytes for _, array in weights) or ModelFile(kind, folder).size_bytes,
         "not_finite": count_nonfinite(weights),
         "weights": fingerprint_arrays(weights),

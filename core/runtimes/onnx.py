@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.arrays import Arrays, NamedArrays
-from core.runtimes.adapters import BatchAdapter, adapt_batch_size, join_remarks
+from core.runtimes.adapters import BatchAdapter, adapt_batch_size, adapted_predictor, join_remarks
 from core.runtimes.base import NO_CODE, ModelCode, Predictor
 from core.runtimes.specs import Spec
 
@@ -21,8 +21,8 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     path = folder / FILE
     session, remark = open_file(path)
     adapter = adapt_session(session)
-    remark = join_remarks(remark, adapter.remark)
-    return Predictor(session, adapter.specs, adapter.predict, lambda: _read_weights(path), remark=remark)
+    adapter = adapter._replace(remark=join_remarks(remark, adapter.remark))
+    return adapted_predictor(session, adapter, lambda: _read_weights(path))
 
 
 def open_file(path: Path) -> tuple[Any, str]:

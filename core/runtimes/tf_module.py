@@ -5,7 +5,7 @@ from typing import Any
 
 from core.arrays import Arrays, NamedArrays
 from core.errors import CannotSave
-from core.runtimes.adapters import BatchAdapter, adapt_batch_size, join_remarks
+from core.runtimes.adapters import BatchAdapter, adapt_batch_size, adapted_predictor, join_remarks
 from core.runtimes.assignments import assigned_variables
 from core.runtimes.base import Model, PredictFunction, Predictor
 from core.runtimes.outputs import name_outputs
@@ -62,7 +62,7 @@ def signature_predictor(function: Any, root: Any, weights: Callable[[], NamedArr
     state = variable_state(assigned_variables(function))
     call = state.wrap(predict) if state else predict
     adapter = adapt_function(specs, _output_shapes(function), call, function.graph.as_graph_def)
-    return Predictor(root, adapter.specs, adapter.predict, weights=weights, remark=adapter.remark, state=state)
+    return adapted_predictor(root, adapter._replace(state=state), weights)
 
 
 def adapt_function(

@@ -4,7 +4,7 @@ The source of each function is shown beside its finding.
 """
 
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from core.runtimes.base import Predictor
 from core.runtimes.reference import BATCH_SIZE
 from core.runtimes.traits import Traits, collect_traits
 from core.runtimes.variables import weight_variables
+from core.worker.tasks.mutants import MutantReply, probe_mutants
 
 BATCHES = (1, 7, 64)
 STEP_ROWS = 32  # rows of the one training step
@@ -34,17 +35,22 @@ class Probes(TypedDict):
     traits: Traits
     batches: dict[str, str]
     repeats: float
+    mutant: NotRequired[MutantReply]
     step: TrainStep
 
 
 def probe_predictor(predictor: Predictor, inputs: Arrays, targets: Arrays, demo: str | None) -> Probes:
     """Run all probes on a loaded artifact; the training step is last, because it changes the model."""
-    return {
+    probes: Probes = {
         "traits": collect_traits(predictor.model),
         "batches": probe_batch_sizes(predictor, inputs),
         "repeats": probe_determinism(predictor, inputs),
-        "step": train_one_step(predictor.model, inputs, targets, demo),
+        "step": {},
     }
+    if mutant := probe_mutants(predictor, inputs):
+        probes["mutant"] = mutant
+    probes["step"] = train_one_step(predictor.model, inputs, targets, demo)
+    return probes
 
 
 def probe_batch_sizes(predictor: Predictor, inputs: Arrays) -> dict[str, str]:
