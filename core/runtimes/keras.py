@@ -3,7 +3,7 @@
 from typing import Any
 
 from core.arrays import Arrays
-from core.runtimes.adapters import adapt_batch_size
+from core.runtimes.adapters import adapt_batch_size, adapted_predictor
 from core.runtimes.assignments import assigned_variables
 from core.runtimes.base import Model, Predictor
 from core.runtimes.outputs import name_outputs
@@ -39,7 +39,7 @@ def keras_predictor(model: Model) -> Predictor:
     names = list(getattr(model, "output_names", None) or ())
     shapes = dict(zip(names, map(shape_of, concrete.outputs), strict=False))
     adapter = adapt_batch_size(specs, shapes, state.wrap(predict) if state else predict)
-    return with_variables(Predictor(model, adapter.specs, adapter.predict, remark=adapter.remark, state=state))
+    return with_variables(adapted_predictor(model, adapter._replace(state=state)))
 
 
 def _may_remember(model: Model) -> bool:

@@ -149,9 +149,11 @@ def adapt_session(signature: SessionSignature) -> BatchAdapter:
 
 
 def _upstream_graph(signature: SessionSignature) -> Any:
-    """The GraphDef of what the outputs depend on."""
+    """The GraphDef of what the outputs depend on; of a signature that is fed behind its parser, an empty one."""
     import tensorflow as tf
 
+    if any(tensor.op.type != "Placeholder" for tensor in signature.inputs.values()):
+        return tf.compat.v1.GraphDef()
     names = [tensor.op.name for tensor in signature.outputs.values()]
     return tf.compat.v1.graph_util.extract_sub_graph(signature.session.graph.as_graph_def(), names)
 
