@@ -31,6 +31,8 @@ class ImportRecord(TypedDict, total=False):
     remark: str
     signatures: list[str]  # that it has
     asked: dict[str, Any]  # the recipe of its reference inputs
+    keeps_state: bool  # what it remembers is kept from call to call
+    one_row: bool  # each row is asked alone
     checks: list[dict[str, str]]
 
 
