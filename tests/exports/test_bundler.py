@@ -17,6 +17,7 @@ def undefined_names(text: str) -> set[str]:
     tree = ast.parse(text)
     made = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     made |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    made |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name}
     imported = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     made |= {alias.asname or alias.name.partition(".")[0] for item in imported for alias in item.names}
     names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
