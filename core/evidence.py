@@ -121,6 +121,11 @@ class ReloadOutcome(BaseModel):
     def has_loaded(self) -> bool:
         return self.verdict not in (Verdict.DOES_NOT_LOAD, Verdict.NOT_RUN)
 
+    @property
+    def has_answered(self) -> bool:
+        """Whether its answers could be held against the original's."""
+        return self.has_loaded and self.verdict is not Verdict.NOT_COMPARABLE
+
 
 def describe_not_finite(count: int) -> str:
     """Say how many numbers of some predictions are NaN or infinite; nothing for none."""

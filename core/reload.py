@@ -1,5 +1,6 @@
 """Reload each copy in fresh processes, and compare what came back with the run."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from pydantic import BaseModel
 from core.arrays import Arrays
 from core.compare import Verdict, compare
 from core.demos import get_demo
-from core.errors import ChildDied, FormatError, InputError, NeedsArchitecture, TimedOut
+from core.errors import ChildDied, FormatError, InputError, NeedsArchitecture, RoundtripError, TimedOut
 from core.evidence import (
     Discrimination,
     Evidence,
@@ -104,7 +105,7 @@ def _reload_once(
         return ReloadResult(outcome=outcome, predictions=predictions)
     except (FormatError, InputError, ChildDied, TimedOut) as error:
         # What a copy does to its child says something of the copy; that there was no child does not.
-        return ReloadResult(outcome=ReloadOutcome(verdict=Verdict.DOES_NOT_LOAD, error=error.to_json()))
+        return ReloadResult(outcome=_failed_outcome(error))
     except (LookupError, TypeError, ValueError) as error:
         if not request["sandboxed"]:
             raise
@@ -117,14 +118,22 @@ def reload_in_process(
 ) -> ReloadOutcome:
     """Reload a copy in this process, which has the model's code, and compare all predictions.
 
-    For a user's own classes, which no fresh process has.
+    For a user's own classes, which no fresh process has. Warnings are not shown: a program may make errors of them.
     """
     arrays = _arrays_by_role(reference, with_targets=False)
     try:
-        facts, predictions = reload_and_predict(arrays, format_key, folder, lambda: code, {"demo": None})
+        with warnings.catch_warnings(action="ignore"):
+            facts, predictions = reload_and_predict(arrays, format_key, folder, lambda: code, {"demo": None})
         return _compare_with_original(facts, predictions, original, reference)
     except (FormatError, InputError) as error:
-        return ReloadOutcome(verdict=Verdict.DOES_NOT_LOAD, error=error.to_json())
+        return _failed_outcome(error)
+
+
+def _failed_outcome(error: RoundtripError) -> ReloadOutcome:
+    """A copy that takes other inputs or gives other outputs than the model has loaded, but cannot be compared."""
+    is_misfit = type(error) is InputError
+    verdict = Verdict.NOT_COMPARABLE if is_misfit else Verdict.DOES_NOT_LOAD
+    return ReloadOutcome(verdict=verdict, error=error.to_json())
 
 
 def _compare_with_original(

@@ -114,8 +114,14 @@ def describe_ports(original: list[dict[str, Any]], outcome: ReloadOutcome) -> st
         sentences.append(f"Inputs were renamed: {', '.join(pairs) or 'they have no names'}.")
     elif others := [f"{name} was {port} and is {after[name]}" for name, port in before.items() if port != after[name]]:
         sentences.append(f"Inputs are others: {', '.join(others)}.")
+    if needed := sorted(_optional_names(original) - _optional_names(outcome.inputs)):
+        sentences.append(f"Inputs can no longer be left out: {list_names(needed)}.")
     if renamed := [f"{pair['reference']} is {pair['answer']}" for pair in outcome.pairs if pair["by"] != "name"]:
         sentences.append(f"Outputs were renamed: {', '.join(renamed)}.")
     if outcome.surplus_outputs:
         sentences.append(f"It also gives {list_names(outcome.surplus_outputs)}, which the original does not.")
     return " ".join(sentences)
+
+
+def _optional_names(specs: list[dict[str, Any]]) -> set[str]:
+    return {spec["name"] for spec in specs if spec.get("optional")}

@@ -14,6 +14,7 @@ from core.explain import translate
 from core.formats.standalone import StandaloneLoader
 from core.runtimes.base import Model, Predictor
 from core.runtimes.model_kinds import weight_bytes
+from core.runtimes.preservation import preserve_model
 from core.runtimes.quiet import silence_converters
 from core.system import installed_packages_fingerprint
 
@@ -159,7 +160,7 @@ class Format:
             arguments["samples"] = samples()
         started = time.perf_counter()
         try:
-            with silence_converters(folder):
+            with silence_converters(folder), preserve_model(model):
                 remark = self.save(model, folder, **arguments)
         except Exception as error:  # every converter has errors of its own; they all mean that it cannot save
             raise translate(error, CannotSave, hidden_paths=[str(folder)]) from error

@@ -15,8 +15,10 @@ from core.runtimes import onnx as onnx_runtime
 from core.runtimes import openvino as openvino_runtime
 from core.runtimes import saved_model as saved_model_runtime
 from core.runtimes.base import Model, PredictFunction
+from core.runtimes.call_arguments import call_model
 from core.runtimes.conversion import import_frozen_graph
 from core.runtimes.legacy_keras import is_legacy_version, load_legacy_h5, read_keras_version
+from core.runtimes.outputs import name_outputs, repeat_for_rows
 from core.runtimes.variables import variables_by_path
 
 TENSORFLOW_PACKAGES = ("tensorflow", "keras", "h5py", "numpy")  # TensorFlow itself requires the other three
@@ -113,21 +115,19 @@ def make_predict_function(model: Model) -> PredictFunction:
     import tensorflow as tf
 
     is_keras = hasattr(model, "predict")
-    graph = tf.function(lambda x: model(x, training=False), autograph=False) if is_keras else model
-    by_name = isinstance(getattr(model, "input", None) if getattr(model, "inputs", None) else None, dict)
+    graph = tf.function(lambda feed: call_model(model, feed), autograph=False) if is_keras else model
 
     def predict(inputs: Arrays) -> Arrays:
         feed = {name: tf.constant(array) for name, array in inputs.items()}
-        outputs = graph(next(iter(feed.values())) if len(feed) == 1 and not by_name else feed)
-        if not isinstance(outputs, dict):
-            several = isinstance(outputs, (list, tuple))
-            outputs = list(outputs) if several else [outputs]
-            names = list(getattr(model, "output_names", None) or ()) if several else []
-            names = names if len(names) == len(outputs) else [f"output_{index}" for index in range(len(outputs))]
-            outputs = dict(zip(names, outputs, strict=True))
-        return {name: tensor.numpy() for name, tensor in outputs.items()}
+        outputs = graph(feed) if is_keras else graph(*feed.values())
+        return _with_row_each(name_outputs(outputs, getattr(model, "output_names", None)), inputs)
 
     return predict
+
+
+def _with_row_each(outputs: Arrays, inputs: Arrays) -> Arrays:
+    rows = len(next(iter(inputs.values())))
+    return {name: repeat_for_rows(array, rows) for name, array in outputs.items()}
 
 
 def open_saved_model(path: Path) -> PredictFunction:
@@ -138,7 +138,7 @@ def open_saved_model(path: Path) -> PredictFunction:
     def predict(inputs: Arrays) -> Arrays:
         signature = loaded.signatures["serving_default"]
         outputs = signature(**{name: tf.constant(array) for name, array in inputs.items()})
-        return {name: tensor.numpy() for name, tensor in outputs.items()}
+        return _with_row_each({name: tensor.numpy() for name, tensor in outputs.items()}, inputs)
 
     return predict
 
@@ -150,7 +150,7 @@ def open_frozen_graph(path: Path) -> PredictFunction:
 
     def predict(inputs: Arrays) -> Arrays:
         outputs = function(*(tf.constant(inputs[tensor.op.name]) for tensor in function.inputs))
-        return {name: tensor.numpy() for name, tensor in outputs.items()}
+        return _with_row_each({name: tensor.numpy() for name, tensor in outputs.items()}, inputs)
 
     return predict
 
@@ -160,7 +160,7 @@ def open_onnx(path: Path) -> PredictFunction:
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    return lambda inputs: dict(zip(names, session.run(names, inputs), strict=True))
+    return lambda inputs: _with_row_each(dict(zip(names, session.run(names, inputs), strict=True)), inputs)
 
 
 def open_litert(path: Path) -> PredictFunction:
@@ -179,9 +179,10 @@ def open_litert(path: Path) -> PredictFunction:
             outputs = {} if one_row else run(inputs)
         except (RuntimeError, ValueError):  # it takes no batch
             outputs = {}
-        if outputs and all(len(array) == rows for array in outputs.values()):
-            return outputs
-        parts = [run({name: array[row : row + 1] for name, array in inputs.items()}) for row in range(rows)]
+        if outputs and all(not array.ndim or len(array) == rows for array in outputs.values()):
+            return _with_row_each(outputs, inputs)
+        calls = [{name: array[row : row + 1] for name, array in inputs.items()} for row in range(rows)]
+        parts = [_with_row_each(run(call), call) for call in calls]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     return predict
@@ -189,12 +190,11 @@ def open_litert(path: Path) -> PredictFunction:
 
 def open_openvino(path: Path) -> PredictFunction:
     model = openvino_runtime.compile_model(path)
-    ports = [port for port in model.outputs if len(port.get_partial_shape())]
-    names = [min(port.get_names(), default=f"output_{index}") for index, port in enumerate(ports)]
+    ports = openvino_runtime.name_answers(model)
 
     def predict(inputs: Arrays) -> Arrays:
         results = model(inputs)
-        return {name: results[port].copy() for name, port in zip(names, ports, strict=True)}
+        return _with_row_each({name: results[port].copy() for name, port in ports.items()}, inputs)
 
     return predict
 

@@ -13,6 +13,7 @@ import numpy as np
 from core.arrays import Arrays, NamedArrays
 from core.errors import DoesNotLoad, InputError
 from core.runtimes.base import Model, PredictFunction, Predictor
+from core.runtimes.outputs import repeat_for_rows
 from core.runtimes.specs import Shape, Spec
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -144,9 +145,9 @@ def _pad_input(array: np.ndarray, is_scalar: bool, batch_size: int | None) -> np
 
 def _expand_output(array: np.ndarray, rows: int, batch_size: int | None, is_shared: bool) -> np.ndarray:
     """An output with one row for each row of the inputs."""
-    if is_shared or not array.ndim or len(array) != (batch_size or rows):
+    if is_shared:
         return np.broadcast_to(array, (rows, *array.shape))
-    return array[:rows]
+    return repeat_for_rows(array[:rows] if array.ndim and len(array) == batch_size else array, rows)
 
 
 def _batch_size_remark(batch_size: int | None, scalars: list[str], shared: set[str]) -> str:
@@ -159,5 +160,9 @@ def _batch_size_remark(batch_size: int | None, scalars: list[str], shared: set[s
     if scalars:
         notes.append(f"One value for all rows of a call: {', '.join(scalars)}. Rows that share it are asked together.")
     if shared and batch_size != 0:
-        notes.append(f"One answer for all rows of a call, repeated for each: {', '.join(sorted(shared))}.")
+        notes.append(describe_shared_outputs(shared))
     return " ".join(notes)
+
+
+def describe_shared_outputs(names: Iterable[str]) -> str:
+    return f"One answer for all rows of a call, repeated for each: {', '.join(sorted(names))}."

@@ -115,7 +115,7 @@ def reload_and_predict(
         inputs=[spec.to_json() for spec in predictor.inputs],
         input_pairs=pair_inputs(predictor, inputs),
         weights=weights,
-        moved_by_answering=sum(old != new for old, new in zip(weights or [], after or [], strict=True)),
+        moved_by_answering=sum(old != new for old, new in zip(weights or [], after or [], strict=False)),
         optimizer=_fingerprints(predictor.optimizer_state),
         unread=unread,
         call_rows=predictor.call_rows,
