@@ -38,10 +38,10 @@ def draw_ids(most: int, *shape: int, seed: int = 3) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, most, (ROWS, *shape)).astype("int32")
 
 
-def seed() -> None:
+def seed(number: int = 0) -> None:
     import keras
 
-    keras.utils.set_random_seed(11)
+    keras.utils.set_random_seed(11 + number)
 
 
 def train(model: Any, inputs: Any, targets: Any, optimizer: Any = None, loss: Any = None, metrics: Any = None) -> Built:
@@ -214,10 +214,10 @@ def build_vae_with_sampling_and_add_loss() -> Built:
 
 
 @architecture
-def build_text_classifier() -> Built:
+def build_text_classifier(number: int = 0) -> Built:
     import keras
 
-    seed()
+    seed(number)
     texts = np.array([["good film"], ["bad film"], ["very good"], ["dull and bad"]] * (ROWS // 4))
     words = keras.layers.TextVectorization(max_tokens=20, output_mode="int", output_sequence_length=4)
     words.adapt(["good film", "bad film", "dull and very long"])

@@ -5,11 +5,14 @@ from typing import Any
 from tests.oracle.architectures import Built, build_text_classifier, draw, seed, train
 
 
-def build_numbers() -> Built:
-    """Two inputs and two outputs of the same shape each; convolution, normalisations, activations, two losses."""
+def build_numbers(number: int = 0) -> Built:
+    """Two inputs and two outputs of the same shape each; convolution, normalisations, activations, two losses.
+
+    Each number gives other weights.
+    """
     import keras
 
-    seed()
+    seed(number)
     kinds: Any = keras.layers
     some = {"bias_initializer": "random_normal"}
     left, right = keras.Input((6,), name="left"), keras.Input((6,), name="right")
@@ -31,25 +34,12 @@ def named_inputs(built: Built) -> Any:
     return {tensor.name: array for tensor, array in zip(built.model.inputs, built.inputs, strict=True)}
 
 
-BASES = {
-    "numbers": ("tests.oracle.bases", "build_numbers"),
-    "words": ("tests.oracle.architectures", build_text_classifier.__name__),
-}
-FORMATS = {
-    "numbers": (
-        [
-            "architecture",
-            "keras",
-            "h5",
-            "weights",
-            "saved_model",
-            "keras_export",
-            "checkpoint",
-            "safetensors",
-            "onnx",
-            "litert",
-            "openvino",
-        ]
-    ),
-    "words": ["architecture", "keras"],
-}
+def build_words(number: int = 0) -> Built:
+    """A classifier of texts, with a vocabulary; each number gives other weights."""
+    return build_text_classifier(number)
+
+
+BASES = {"numbers": ("tests.oracle.bases", "build_numbers"), "words": ("tests.oracle.bases", "build_words")}
+FEW_FORMATS = ("architecture", "keras", "weights", "saved_model", "onnx")
+MORE_FORMATS = ("h5", "keras_export", "checkpoint", "safetensors", "litert", "openvino")
+FORMATS = {"numbers": (*FEW_FORMATS, *MORE_FORMATS), "words": ("architecture", "keras")}

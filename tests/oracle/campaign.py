@@ -4,11 +4,10 @@ import json
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,19 +17,32 @@ from core.settings import PROJECT
 from core.worker import Worker
 from tests.oracle import graph_mutants, judge, product
 from tests.oracle.bases import BASES, FORMATS, named_inputs
-from tests.oracle.mutants import KINDS, SOUND_WAYS, Kind, SoundWay
+from tests.oracle.mutants import KINDS, Kind, SoundWay
 
 assert graph_mutants.ARRAY_FORMATS  # its kinds are rows of KINDS now
+# Kinds that the product does not notice yet, and sound ways that it accuses, with the kind of the mistake. They are not
+# drawn: each has a test of its own that is expected to fail.
+BLIND_SPOTS = {
+    ("keras", "delta"): "A2: of a loss only its name is compared",
+    ("onnx", "swapped_outputs"): "A4: outputs that were renamed are paired by their values",
+}
+FALSE_ALARMS = {("keras", "model renamed"): "A2: the name of the model counts as a setting of its architecture"}
 WORDS_COUNT_IN = ("weights", "optimizer")  # columns whose words say which tensors came back
 
 
 class Base(NamedTuple):
-    """A saved run: its copies' folders and what the matrix says of them, by format."""
+    """A saved run: its copies' ids and folders and what the matrix says of them, by format."""
 
     name: str
+    number: int
     run: Run
+    ids: dict[str, str]
     folders: dict[str, Path]
     said: dict[str, product.Said]
+
+    @property
+    def builder(self) -> tuple[str, str, list[int]]:
+        return (*BASES[self.name], [self.number])
 
 
 class Trial(NamedTuple):
@@ -40,7 +52,8 @@ class Trial(NamedTuple):
     """
 
     key: str
-    base: str
+    base: Base
+    kind: str
     format: str
     what: str
     folder: Path
@@ -59,19 +72,21 @@ class Figures(NamedTuple):
     equal: list[str]
 
 
-def save_base(library: Library, worker: Worker, name: str) -> Base:
+def save_base(
+    library: Library, worker: Worker, name: str, number: int = 0, formats: Iterable[str] | None = None
+) -> Base:
     """Build a base, and save it in its formats by Roundtrip."""
     module, function = BASES[name]
-    built = getattr(import_module(module), function)()
-    results = library.add(built.model, inputs=named_inputs(built), formats=FORMATS[name], worker=worker)
-    failed = {result.format: result.error for result in results if result.artifact is None}
-    assert not failed, failed
-    folders = {each.format: library.verified_folder(each.artifact.id) for each in results if each.artifact}
-    run = library.run(next(each.artifact.run for each in results if each.artifact))
-    base = Base(name, run, folders, {})
-    for format_key, folder in folders.items():
-        evidence = gather(library, worker, base, format_key, folder)
-        base.said[format_key] = product.describe_evidence(run, format_key, evidence)
+    built = getattr(import_module(module), function)(number)
+    chosen = list(formats or FORMATS[name])
+    results = library.add(built.model, inputs=named_inputs(built), formats=chosen, worker=worker)
+    artifacts = {each.format: each.artifact for each in results if each.artifact}
+    assert list(artifacts) == chosen, [each.error for each in results if each.error]
+    folders = {key: library.verified_folder(artifact.id) for key, artifact in artifacts.items()}
+    ids = {key: artifact.id for key, artifact in artifacts.items()}
+    base = Base(name, number, library.run(artifacts[chosen[0]].run), ids, folders, {})
+    for key, folder in folders.items():
+        base.said[key] = product.describe_evidence(base.run, key, gather(library, worker, base, key, folder))
     return base
 
 
@@ -80,47 +95,61 @@ def gather(library: Library, worker: Worker, base: Base, format_key: str, folder
     return product.gather_copy_evidence(library, worker, base.run, format_key, folder, architecture)
 
 
-def draw_kinds(random: np.random.Generator, base: str, count: int, kinds: Iterable[Kind] = KINDS) -> list[Kind]:
-    """Kinds that fit a base's formats: each once in a drawn order, then again."""
-    fitting = [each for each in kinds if each.format in FORMATS[base] and _fits(base, each)]
+def draw_kinds(random: np.random.Generator, base: Base, count: int) -> list[Kind]:
+    """Kinds that fit a base: each once in a drawn order, then again."""
+    fitting = [each for each in KINDS if each.format in base.folders and _fits(base, each)]
     order: list[Kind] = []
     while len(order) < count:
         order += [fitting[at] for at in random.permutation(len(fitting))]
     return order[:count]
 
 
-def _fits(base: str, each: Kind) -> bool:
-    return (each.name == "vocabulary_entry") == (base == "words")
+def _fits(base: Base, each: Kind) -> bool:
+    is_blind = (each.format, each.name) in BLIND_SPOTS
+    return not is_blind and (each.name == "vocabulary_entry") == (base.name == "words")
 
 
-def try_mutants(library: Library, worker: Worker, base: Base, kinds: list[Kind], work: Path, seed: int) -> list[Trial]:
+def try_mutants(
+    library: Library, worker: Worker, base: Base, kinds: Iterable[Kind], work: Path, seed: int
+) -> list[Trial]:
+    """Change a copy of a base's copy for each kind, and see what the matrix says of it."""
     trials = []
     for at, each in enumerate(kinds):
-        folder = _copy(base.folders[each.format], work / f"{base.name}-{each.format}-{each.name}-{at}")
-        what = each.change(folder, np.random.default_rng([seed, at]))
-        if what:
+        folder = _copy(base, each.format, work / f"{base.name}{base.number}-{each.format}-{each.name}-{at}")
+        if what := each.change(folder, np.random.default_rng([seed, at])):
             trials.append(_try(library, worker, base, each, folder, what))
     return trials
 
 
-def try_sound_copies(library: Library, worker: Worker, base: Base, ways: Iterable[SoundWay], work: Path) -> list[Trial]:
+def try_sound_copies(
+    library: Library, worker: Worker, base: Base, ways: Iterable[SoundWay], work: Path, known: bool = False
+) -> list[Trial]:
+    """Write a copy of a base's copy anew in each way, and see what the matrix says of it.
+
+    `known`: in those of `FALSE_ALARMS` too.
+    """
     trials = []
     for at, way in enumerate(ways):
-        if way.format in base.folders:
-            folder = _copy(base.folders[way.format], work / f"{base.name}-{way.format}-sound-{at}")
+        if way.format in base.folders and (known or (way.format, way.name) not in FALSE_ALARMS):
+            folder = _copy(base, way.format, work / f"{base.name}{base.number}-{way.format}-sound-{at}")
             way.write(folder)
-            trials.append(_try(library, worker, base, Kind(way.format, way.name, lambda *_: "", ()), folder, way.name))
+            trials.append(_try(library, worker, base, Kind(way.format, way.name, _nothing, ()), folder, way.name))
     return trials
 
 
-def _copy(folder: Path, into: Path) -> Path:
-    return Path(shutil.copytree(folder, into))
+def _nothing(folder: Path, random: np.random.Generator) -> str:
+    return ""
+
+
+def _copy(base: Base, format_key: str, into: Path) -> Path:
+    return Path(shutil.copytree(base.folders[format_key], into))
 
 
 def _try(library: Library, worker: Worker, base: Base, each: Kind, folder: Path, what: str) -> Trial:
     evidence = gather(library, worker, base, each.format, folder)
-    told = list_changed_columns(base.said[each.format], product.describe_evidence(base.run, each.format, evidence))
-    return Trial(folder.name, base.name, each.format, what, folder, each.seen_in, told, evidence)
+    said = product.describe_evidence(base.run, each.format, evidence)
+    told = list_changed_columns(base.said[each.format], said)
+    return Trial(folder.name, base, each.name, each.format, what, folder, each.seen_in, told, evidence)
 
 
 def list_changed_columns(sound: product.Said, said: product.Said) -> tuple[str, ...]:
@@ -136,19 +165,16 @@ def list_changed_columns(sound: product.Said, said: product.Said) -> tuple[str, 
     return tuple(dict.fromkeys(changed))
 
 
-def judge_trials(trials: Iterable[Trial], bases: dict[str, Base], work: Path) -> dict[str, judge.Judgement]:
+def judge_trials(trials: Iterable[Trial], work: Path) -> dict[str, judge.Judgement]:
     """What the second judge says of each, by its key, beside the sound copy that it was made from."""
-    copies = [
-        judge.Copy(
-            key=each.key,
-            builder=(*BASES[each.base], []),
-            format=each.format,
-            folder=str(each.folder),
-            beside=str(bases[each.base].folders[each.format]),
-        )
-        for each in trials
-    ]
-    return run_judge(copies, work)
+    return run_judge([copy_of_trial(each) for each in trials], work)
+
+
+def copy_of_trial(each: Trial) -> judge.Copy:
+    sound = str(each.base.folders[each.format])
+    return judge.Copy(
+        key=each.key, builder=each.base.builder, format=each.format, folder=str(each.folder), beside=sound
+    )
 
 
 def run_judge(copies: list[judge.Copy], work: Path) -> dict[str, judge.Judgement]:
@@ -193,9 +219,20 @@ def accused(trials: list[Trial]) -> list[str]:
     return [f"{each.key}: {each.what}; told {', '.join(each.told)}" for each in trials if each.told]
 
 
-def count_kinds(words: list[str]) -> Counter[str]:
-    """How many of each format and kind."""
-    return Counter(word.split(":")[0].rsplit("-", 1)[0] for word in words)
+def commit_trial(library: Library, each: Trial) -> str:
+    """Seal a changed copy with right hashes, as a copy of its run; returns its id."""
+    with library.staging() as staged:
+        shutil.copytree(each.folder, staged / "files")
+        facts = {"format": each.format, "seconds": 0.0}
+        return library.commit_artifact(staged, each.base.run.id, each.evidence, **facts).id
 
 
-__all__ = ["KINDS", "SOUND_WAYS", "Base", "Figures", "Trial"]
+def has_other_numbers(judgement: judge.Judgement) -> bool:
+    """Whether a copy has other answers or weights than the sound one, which Compare must tell."""
+    return judge.is_damaged({**judgement, "optimizer": None, "settings": None, "structure": None, "resumes": None})
+
+
+def is_told_apart(outcomes: dict[str, Any], id_: str, sound: str) -> bool:
+    """Whether Compare says of a copy something else than of the sound one."""
+    left, right = outcomes[id_], outcomes[sound]
+    return left["verdict"] != right["verdict"] or left["weights"] != right["weights"]

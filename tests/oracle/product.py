@@ -4,7 +4,7 @@ One child serves many copies here: a child of its own for each would take most o
 """
 
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from core.compatibility.matrix import build_row
 from core.errors import ChildDied, TimedOut
@@ -77,29 +77,30 @@ class SharedChild(Worker):
             child.close()
 
 
-def add_in_formats(library: Library, worker: Worker, model: Any, inputs: Any, formats: list[str]) -> dict[str, Said]:
+class Copies(NamedTuple):
+    """What is said of a model's copies by format, and the folders of those that could be saved."""
+
+    said: dict[str, Said]
+    folders: dict[str, Path]
+
+
+def add_in_formats(library: Library, worker: Worker, model: Any, inputs: Any, formats: list[str]) -> Copies:
     """Save a live model in formats through `Library.add`; halves are judged inside the run's own architecture."""
     results = library.add(model, inputs=inputs, formats=formats, worker=worker)
-    folders = {each.format: _folder(library, each) for each in results}
-    said = {}
+    saved = {each.format: each.artifact for each in results if each.artifact}
+    folders = {key: library.verified_folder(artifact.id) for key, artifact in saved.items()}
+    said = {each.format: _refused(each) for each in results}
     for result in results:
-        architecture = folders.get("architecture")
-        if result.artifact and architecture and get_format(result.format).needs_architecture:
-            run = library.run(result.artifact.run)
-            evidence = reload_half(library, worker, run, result.format, folders[result.format], architecture)
-            result = result._replace(evidence=evidence)
-        said[result.format] = _describe_result(library, result)
-    return said
+        if result.artifact and result.evidence:
+            run, key, evidence = library.run(result.artifact.run), result.format, result.evidence
+            if get_format(key).needs_architecture and "architecture" in folders:
+                evidence = reload_half(library, worker, run, key, folders[key], folders["architecture"])
+            said[key] = describe_evidence(run, key, evidence)
+    return Copies(said, folders)
 
 
-def _folder(library: Library, result: AddResult) -> Path | None:
-    return library.verified_folder(result.artifact.id) if result.artifact else None
-
-
-def _describe_result(library: Library, result: AddResult) -> Said:
-    if result.artifact is None or result.evidence is None:
-        return Said(verdict="refused", reason=result.error.sentence if result.error else "", cells={}, words={})
-    return describe_evidence(library.run(result.artifact.run), result.format, result.evidence)
+def _refused(result: AddResult) -> Said:
+    return Said(verdict="refused", reason=result.error.sentence if result.error else "", cells={}, words={})
 
 
 def describe_evidence(run: Run, format_key: str, evidence: Evidence) -> Said:
