@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.evidence import Evidence
+from core.formats import get_format
 from core.library import Library, Run
 from core.settings import PROJECT
 from core.worker import Worker
 from tests.oracle import graph_mutants, judge, product
 from tests.oracle.bases import BASES, FORMATS, named_inputs
-from tests.oracle.mutants import KINDS, Kind, SoundWay
+from tests.oracle.mutants import KINDS, SOUND_WAYS, Kind, SoundWay
 
 assert graph_mutants.ARRAY_FORMATS  # its kinds are rows of KINDS now
 # Kinds that the product does not notice yet, and sound ways that it accuses, with the kind of the mistake. They are not
@@ -26,6 +27,7 @@ BLIND_SPOTS = {
     ("keras", "delta"): "A2: of a loss only its name is compared",
     ("onnx", "swapped_outputs"): "A4: outputs that were renamed are paired by their values",
 }
+UNSEEN_BY_COMPARE = {("keras", "swapped_inputs"): "A5: inputs go by name, and that their order is another is not said"}
 FALSE_ALARMS = {("keras", "model renamed"): "A2: the name of the model counts as a setting of its architecture"}
 WORDS_COUNT_IN = ("weights", "optimizer")  # columns whose words say which tensors came back
 
@@ -137,6 +139,21 @@ def try_sound_copies(
     return trials
 
 
+def try_many(
+    library: Library, worker: Worker, bases: int, mutants_of_each: int, work: Path
+) -> tuple[list[Trial], list[Trial]]:
+    """Mutants and sound copies of bases with other weights; every third base has a vocabulary."""
+    mutants: list[Trial] = []
+    sound: list[Trial] = []
+    for number in range(bases):
+        base = save_base(library, worker, "words" if number % 3 == 2 else "numbers", number)
+        kinds = draw_kinds(np.random.default_rng(number), base, mutants_of_each)
+        mutants += try_mutants(library, worker, base, kinds, work, number)
+        times = -(-mutants_of_each // sum(way.format in base.folders for way in SOUND_WAYS))
+        sound += try_sound_copies(library, worker, base, SOUND_WAYS * times, work)
+    return mutants, sound
+
+
 def _nothing(folder: Path, random: np.random.Generator) -> str:
     return ""
 
@@ -221,10 +238,11 @@ def accused(trials: list[Trial]) -> list[str]:
 
 def commit_trial(library: Library, each: Trial) -> str:
     """Seal a changed copy with right hashes, as a copy of its run; returns its id."""
+    is_half = get_format(each.format).needs_architecture  # then the evidence was gathered inside an architecture
+    evidence = library.evidence(each.base.ids[each.format]) if is_half else each.evidence
     with library.staging() as staged:
         shutil.copytree(each.folder, staged / "files")
-        facts = {"format": each.format, "seconds": 0.0}
-        return library.commit_artifact(staged, each.base.run.id, each.evidence, **facts).id
+        return library.commit_artifact(staged, each.base.run.id, evidence, format=each.format, seconds=0.0).id
 
 
 def has_other_numbers(judgement: judge.Judgement) -> bool:

@@ -106,7 +106,9 @@ def list_disagreements(format_key: str, said: Said, judgement: Judgement) -> lis
     words = []
     if is_close == (judgement["answers"] == "changed"):
         words.append(f"{said['verdict']} against answers that are {judgement['answers']}")
-    parts = {"weights": "weights", "optimizer": "optimizer"}
+    parts = {"weights": "weights"}
+    if format_key != "safetensors":  # which has no place for an optimizer: what is there came from code
+        parts["optimizer"] = "optimizer"
     if format_key not in HALVES:  # their settings and layers come from the architecture
         parts |= {"compile": "settings", "architecture": "structure"}
     for column, part in parts.items():

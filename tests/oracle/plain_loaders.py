@@ -92,24 +92,28 @@ def pair_inputs(feeds: Feeds, names: list[str]) -> Feeds:
     """Inputs under a runtime's names: the same ones, else in the order of the numbers at their ends."""
     if set(names) == set(feeds):
         return {name: feeds[name] for name in names}
-    if not all(re.search(r"\d(:\d+)?$", name) for name in names[1:]):
-        return dict(zip(names, feeds.values(), strict=True))
-    return dict(zip(sorted(names, key=_number), feeds.values(), strict=True))
+    return dict(zip(_in_order(names), feeds.values(), strict=True))
 
 
 def pair_answers(answers: Feeds, given: Feeds) -> Feeds:
-    """A runtime's answers under the names of the model's: the same ones, else in the order of their numbers."""
-    if set(answers) == set(given):
+    """A runtime's answers under the names of the model's: the same ones, else in the order of their numbers; what is
+    more than those keeps its own name."""
+    if set(answers) <= set(given):
         return given
-    if len(answers) != len(given):
-        return given
-    names = sorted(given, key=_number) if all(_number(name)[0] >= 0 for name in given) else list(given)
-    return {name: given[own] for name, own in zip(answers, names, strict=True)}
+    names = _in_order(list(given))
+    return {answer: given[own] for answer, own in zip(answers, names, strict=False)} | {
+        own: given[own] for own in names[len(answers) :]
+    }
 
 
-def _number(name: str) -> tuple[int, str]:
+def _in_order(names: list[str]) -> list[str]:
+    return sorted(names, key=_number) if any(_number(name) for name in names) else names
+
+
+def _number(name: str) -> int:
+    """The number at the end of `output_1`, `inputs_1` or `Identity_1:0`; 0 where there is none."""
     found = re.search(r"_(\d+)(?::\d+)?$", name) or re.search(r":(\d+)$", name)
-    return (int(found[1]) if found else -1, name)
+    return int(found[1]) if found else 0
 
 
 def run_saved_model(folder: Path, feeds: Feeds) -> Feeds:
@@ -130,7 +134,7 @@ def run_frozen_graph(folder: Path, feeds: Feeds) -> Feeds:
 
     graph_def = tf.compat.v1.GraphDef.FromString((folder / "model.pb").read_bytes())
     read = {each.split(":")[0].lstrip("^") for node in graph_def.node for each in node.input}
-    ports = [node.name for node in graph_def.node if node.op == "Placeholder"]
+    ports = [node.name for node in graph_def.node if node.op == "Placeholder" and node.name in read]
     ends = [node.name for node in graph_def.node if node.name not in read and node.op not in ("Placeholder", "NoOp")]
     function = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph_def, name=""), [])
     pruned = function.prune([f"{name}:0" for name in ports], {name: f"{name}:0" for name in ends})
