@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -149,9 +150,26 @@ def try_many(
         base = save_base(library, worker, "words" if number % 3 == 2 else "numbers", number)
         kinds = draw_kinds(np.random.default_rng(number), base, mutants_of_each)
         mutants += try_mutants(library, worker, base, kinds, work, number)
-        times = -(-mutants_of_each // sum(way.format in base.folders for way in SOUND_WAYS))
-        sound += try_sound_copies(library, worker, base, SOUND_WAYS * times, work)
+        ways = draw_ways(np.random.default_rng(number), base, mutants_of_each)
+        sound += try_sound_copies(library, worker, base, ways, work)
     return mutants, sound
+
+
+def draw_ways(random: np.random.Generator, base: Base, count: int) -> list[SoundWay]:
+    """Ways to write a base's copies anew, one after another in a drawn order."""
+    fitting = [way for way in SOUND_WAYS if way.format in base.folders and (way.format, way.name) not in FALSE_ALARMS]
+    drawn = []
+    for _ in range(count):
+        format_key = fitting[int(random.integers(len(fitting)))].format
+        own = [way for way in fitting if way.format == format_key]
+        chosen = [own[at] for at in random.permutation(len(own))[: random.integers(1, len(own) + 1)]]
+        drawn.append(SoundWay(format_key, ", then ".join(way.name for way in chosen), partial(_write_each, chosen)))
+    return drawn
+
+
+def _write_each(ways: list[SoundWay], folder: Path) -> None:
+    for way in ways:
+        way.write(folder)
 
 
 def _nothing(folder: Path, random: np.random.Generator) -> str:
