@@ -228,7 +228,9 @@ def run_judge(copies: list[judge.Copy], work: Path) -> dict[str, judge.Judgement
             assert ended.returncode, ended.stderr
             nothing = dict.fromkeys(judge.PARTS)
             words = ended.stderr.strip().splitlines()[-1:] or ["it was brought down"]
-            line = judge.Judgement(key=lost, error=words[0], answers="none", max_abs=0.0, own=0.0, **nothing)
+            line = judge.Judgement(
+                key=lost, error=words[0], answers="none", max_abs=0.0, own=0.0, surplus=[], **nothing
+            )
             with reply.open("a") as file:
                 file.write(json.dumps(line) + "\n")
     return {line["key"]: line for line in map(json.loads, reply.read_text().splitlines())}

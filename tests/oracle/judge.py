@@ -39,7 +39,7 @@ class Judgement(TypedDict):
     """What is different, in words; an empty list where nothing is, None where the copy does not hold the part.
 
     `answers` is "identical", "rounding", "changed" or "none"; `error` says why nothing could be judged; `own` is the
-    largest difference of the sound copy beside it from the model.
+    largest difference of the sound copy beside it from the model; `surplus` are answers that the model does not give.
     """
 
     key: str
@@ -47,6 +47,7 @@ class Judgement(TypedDict):
     answers: str
     max_abs: float
     own: float
+    surplus: list[str]
     weights: list[str] | None
     optimizer: list[str] | None
     settings: list[str] | None
@@ -204,12 +205,14 @@ def judge(copy: Copy) -> Judgement:
     except Exception as error:  # noqa: BLE001  whatever a plain loader raises is what a person would meet
         words = f"{type(error).__name__}: {error}"[:300]
         nothing: dict[str, Any] = dict.fromkeys(PARTS)
-        return Judgement(key=copy["key"], error=words, answers="none", max_abs=0.0, own=own, **nothing)
+        return Judgement(key=copy["key"], error=words, answers="none", max_abs=0.0, own=own, surplus=[], **nothing)
     answers, distance = compare_answers(original["answers"], facts["answers"])
     differences: dict[str, Any] = {
         part: list_differences(original[part], facts[part], part in ("settings", "resumes")) for part in PARTS
     }
-    return Judgement(key=copy["key"], error="", answers=answers, max_abs=distance, own=own, **differences)
+    surplus = sorted(facts["answers"].keys() - original["answers"].keys())
+    facts_of_answers: dict[str, Any] = {"answers": answers, "max_abs": distance, "own": own, "surplus": surplus}
+    return Judgement(key=copy["key"], error="", **facts_of_answers, **differences)
 
 
 def is_damaged(judgement: Judgement) -> bool:
