@@ -58,12 +58,14 @@ class ReloadOutcome(BaseModel):
 class Evidence(Record):
     """What reloads in fresh processes showed: without the original code, and with it.
 
-    `trust` says whether the copy is ours or imported, and so in what processes it was tried.
+    `trust` says whether the copy is ours or imported, and so in what processes it was tried. `completed` is the reload
+    of half a model with the layers of its own run, which nobody gave it: it proves its numbers, and is no verdict.
     """
 
     trust: Trust = "ours"
     without_code: ReloadOutcome
     with_code: ReloadOutcome | None = None
+    completed: ReloadOutcome | None = None
 
     @property
     def best(self) -> ReloadOutcome:

@@ -83,7 +83,7 @@ def compare(
     if as_json:
         print_result([row | {"outputs": outcomes[row["artifact"]].outputs} for row in table], True)
     else:
-        print_result(table, False, (*COMPARE_COLUMNS, "bytes", "seconds"))
+        print_result(table, False, (*COMPARE_COLUMNS, "bytes", "seconds", "code"))
     print_warnings((id_, f"{outcome.warning} {outcome.remark}".strip()) for id_, outcome in outcomes.items())
     exit_on_failures(_violations(table, most_changed))
 
@@ -133,6 +133,7 @@ def _outcome_row(
         "trust": artifact.trust,
         "bytes": artifact.bytes,
         "seconds": outcome.load_seconds,
+        "code": outcome.source,
         **outcome.model_dump(mode="json", include=OUTCOME_FIELDS),
         "passed": all(result.passed for result in tolerances.values()) if tolerances else None,
         "tolerance": {output: result._asdict() for output, result in tolerances.items()},
@@ -174,7 +175,7 @@ def cost(
 
 
 def _print_benchmark(result: BenchmarkResult) -> None:
-    print_result([_benchmark_row(cost) for cost in result.costs.values()], False, BENCHMARK_COLUMNS)
+    print_result([_benchmark_row(cost) for cost in result.costs.values()], False, (*BENCHMARK_COLUMNS, "code"))
     print_text()
     print_result([row for cost in result.costs.values() for row in _latency_rows(cost)], False, LATENCY_COLUMNS)
     print_text()
@@ -193,6 +194,7 @@ def _benchmark_row(benchmark: ArtifactBenchmark) -> dict[str, Any]:
         "first answer": _with_bounds(benchmark.first),
         "memory": benchmark.memory and _megabytes(benchmark.memory.median),
         "working memory": benchmark.working_memory and _megabytes(benchmark.working_memory.median),
+        "code": benchmark.source_words,
     }
 
 

@@ -36,7 +36,7 @@ from core.library.records import ID_PATTERN
 app = typer.Typer(rich_markup_mode=None)
 SAVED_FACTS = ("artifact", "bytes", "seconds", "verdict", "needs_code", "warning", "error")
 IMPORT_COLUMNS = ("artifact", "run", "format", "name", "bytes", "verdict")
-RESUME_COLUMNS = ("artifact", "format", "trust", "ending", "first_difference", "seconds", "sentence")
+RESUME_COLUMNS = ("artifact", "format", "trust", "ending", "first_difference", "seconds", "sentence", "source")
 
 
 @app.command()

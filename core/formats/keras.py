@@ -6,6 +6,7 @@ from core.formats.base import Format
 from core.formats.standalone import StandaloneLoader, open_keras
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
+from core.runtimes.stored_weights import find_weights_missing_from_hdf5, open_zip_member
 
 
 def save(model: Model, folder: Path) -> None:
@@ -19,6 +20,11 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     return keras_predictor(model)
 
 
+def find_missing(model: Model, folder: Path) -> list[str]:
+    with open_zip_member(folder / "model.keras", "model.weights.h5") as file:
+        return find_weights_missing_from_hdf5(model, [file])
+
+
 FORMAT = Format(
     key="keras",
     label="Keras file (.keras)",
@@ -30,6 +36,7 @@ FORMAT = Format(
     load=load,
     kit=StandaloneLoader(open_keras, "model.keras"),
     activations="keras",
+    find_missing=find_missing,
     origin="Keras 2.12 (2023), as the successor of .h5; the format of Keras 3.",
     explains="Custom layers are kept by name, not as code: a process without the class cannot load the file.",
 )

@@ -6,6 +6,7 @@ from core.formats.base import Format
 from core.formats.standalone import StandaloneLoader, open_keras
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
+from core.runtimes.stored_weights import find_weights_missing_from_hdf5
 
 
 def save(model: Model, folder: Path) -> None:
@@ -19,6 +20,10 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     return keras_predictor(model)
 
 
+def find_missing(model: Model, folder: Path) -> list[str]:
+    return find_weights_missing_from_hdf5(model, [folder / "model" / "model.weights.h5"])
+
+
 FORMAT = Format(
     key="keras_dir",
     label="Keras directory (unzipped)",
@@ -30,6 +35,7 @@ FORMAT = Format(
     load=load,
     kit=StandaloneLoader(open_keras, "model"),
     activations="keras",
+    find_missing=find_missing,
     origin="Keras 3: the .keras file, not zipped.",
     explains="The same parts as in a .keras file, without the zip around them: nothing is compressed there either, but "
     "the zip's checksums are gone, so Keras itself would not notice a flipped bit here. Roundtrip's own do.",

@@ -4,6 +4,7 @@ Each `open_*` function is written into a `load.py` with all of ours that it uses
 `open_any_*`, `open_in_session` and `open_old_h5` read imported files, in which there is what only others write.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from core.runtimes import saved_model as saved_model_runtime
 from core.runtimes.base import Model, PredictFunction
 from core.runtimes.conversion import import_frozen_graph
 from core.runtimes.legacy_keras import is_legacy_version, load_legacy_h5, read_keras_version
-from core.runtimes.variables import variables_by_path
+from core.runtimes.variables import finalize_layers, variables_by_path
 
 TENSORFLOW_PACKAGES = ("tensorflow", "keras", "h5py", "numpy")  # TensorFlow itself requires the other three
 Classes = dict[str, type]
@@ -73,9 +74,7 @@ def open_architecture(path: Path, classes: Classes, weights: Path) -> PredictFun
     else:
         with np.load(weights, allow_pickle=False) as values:
             model.set_weights([values[name] for name in sorted(values, key=int)])
-        for layer in model._flatten_layers():
-            if hasattr(layer, "finalize_state"):  # a scale that was learned from data is stored twice
-                layer.finalize_state()
+        finalize_layers(model)
     return make_predict_function(model)
 
 
@@ -91,20 +90,27 @@ def open_checkpoint(path: Path, build: Callable[[], Model]) -> PredictFunction:
     model = build()
     status = tf.train.Checkpoint(model=model).read(path)
     status.assert_existing_objects_matched().expect_partial()
+    finalize_layers(model)
     return make_predict_function(model)
 
 
 def open_safetensors(path: Path, build: Callable[[], Model]) -> PredictFunction:
+    from safetensors import safe_open
     from safetensors.numpy import load_file
 
-    model = build()
+    model, arrays = build(), load_file(path)
+    with safe_open(path, "numpy") as file:
+        names = json.loads((file.metadata() or {}).get("order", "[]"))
     own = f"{model.name}/"  # stands before the names, or not, as the model was made
-    arrays = {name.removeprefix(own): array for name, array in load_file(path).items()}
     variables = variables_by_path(getattr(model, "weights", None) or model.variables, own)
-    if unknown := sorted(arrays.keys() - variables.keys()):
-        raise ValueError(f"The model has no weights of these names: {unknown}; it has {sorted(variables)}")
-    for name, array in arrays.items():
-        variables[name].assign(array)
+    if not names:  # a file that does not say in which order the model had them
+        by_name = {name.removeprefix(own): name for name in arrays}
+        names = [by_name.get(name, name) for name in variables]
+    if sorted(names) != sorted(arrays) or len(arrays) != len(variables):
+        raise ValueError(f"The model has weights of other names than the file: {sorted(variables)}")
+    for name, variable in zip(names, variables.values(), strict=True):
+        variable.assign(arrays[name])
+    finalize_layers(model)
     return make_predict_function(model)
 
 

@@ -19,7 +19,7 @@ from core.library.records import Artifact, Run
 from core.record import now
 from core.reload import gather_evidence
 from core.worker import OutputFolder
-from core.worker.model_loading import source_with_signature
+from core.worker.model_loading import source_with_signature, source_with_snapshot
 
 RECORD_BYTES = 2**16  # bytes that an artifact has beside its weights, at the least
 STATE_PROGRESS = {"waiting": 0.0, "saving": 0.2, "reloading": 0.6, "done": 1.0, "failed": 1.0}
@@ -98,6 +98,7 @@ class _SaveJob:
             seconds = reply.message["seconds"]
             self._report_row(key, {"state": "reloading", "seconds": seconds})
             source = source_with_signature(run.code_source, "")
+            source = source_with_snapshot(source, run.kind, self.snapshot["snapshot"])
             evidence = gather_evidence(worker, key, folder, source, original, reference, **limits)
             facts = {"format": key, "seconds": seconds, "options": options, "trust": run.trust}
             facts |= {"made_from": run.brought.get("artifact")}

@@ -1,6 +1,7 @@
 """A person's own model, saved from the program in which it lives."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.errors import CannotSave, DoesNotLoad, InputError, RoundtripError
-from core.evidence import Evidence
+from core.evidence import Evidence, ReloadOutcome
 from core.explain import translate
 from core.formats import get_format
 from core.formats.base import Format
@@ -24,6 +25,8 @@ from core.runtimes.reference import REFERENCE_ROWS, Reference, predict_in_batche
 from core.runtimes.traits import custom_classes, model_and_layer_names
 from core.settings import get_settings
 from core.worker import Worker
+from core.worker.halves import load_untrained_model
+from core.worker.model_loading import source_with_snapshot
 from core.worker.snapshots import write_model_copy
 
 GRAPH_NAME_PATTERN = re.compile(r"[A-Za-z0-9_.\\/>-]+")  # what TensorFlow takes as a name in a graph
@@ -135,11 +138,22 @@ def _gather_evidence(
 ) -> Evidence:
     """Reload in a fresh process; where classes of the person's own are missing there, in this one as well."""
     original, seconds = library.original(run), get_settings().child_seconds
-    evidence = gather_evidence(worker, format_.key, folder, run.code_source, original, reference, seconds=seconds)
-    classes = custom_classes(model)
+    source = run.code_source
+    if format_.needs_architecture:
+        source = source_with_snapshot(source, run.kind, library.snapshot(run.id))
+    evidence = gather_evidence(worker, format_.key, folder, source, original, reference, seconds=seconds)
     # Only layers need classes, and what has ended a process of its own is not let into the person's.
-    is_refused = (evidence.without_code.error or {}).get("code") == DoesNotLoad.code
-    if not classes or not is_refused or "architecture" not in format_.keeps:
+    if not (classes := custom_classes(model)) or not _is_refused(evidence.completed or evidence.without_code):
         return evidence
-    outcome = reload_in_process(format_.key, folder, ModelCode(classes=classes), original, reference)
-    return evidence.model_copy(update={"with_code": outcome})
+    if "architecture" in format_.keeps:
+        outcome = reload_in_process(format_.key, folder, ModelCode(classes=classes), original, reference)
+        return evidence.model_copy(update={"with_code": outcome})
+    if format_.needs_architecture:
+        code = ModelCode(build=partial(load_untrained_model, source, classes), classes=classes)
+        outcome = reload_in_process(format_.key, folder, code, original, reference)
+        return evidence.model_copy(update={"completed": outcome})
+    return evidence
+
+
+def _is_refused(outcome: ReloadOutcome) -> bool:
+    return (outcome.error or {}).get("code") in (DoesNotLoad.code, CannotSave.code)

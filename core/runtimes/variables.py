@@ -46,6 +46,13 @@ def variables_by_path(variables: Iterable[Any], prefix: str = "") -> dict[str, A
     return by_path
 
 
+def finalize_layers(model: Model) -> None:
+    """Let layers take up numbers that were assigned: a scale that was learned from data is kept twice."""
+    for layer in model._flatten_layers() if hasattr(model, "_flatten_layers") else ():
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
+
+
 def _read_variables(variables: list[Any]) -> NamedArrays:
     return [(getattr(variable, "path", variable.name), np.asarray(variable)) for variable in variables]
 
