@@ -15,6 +15,7 @@ from core.errors import Damaged, InputError
 from core.exports.bundler import bundle_functions
 from core.exports.vocabularies import fill_vocabularies
 from core.library import Library, Run
+from core.runtimes.keras_changes import changes_since, read_metadata_version
 from core.size_breakdown.run_tensors import load_run_tensors
 from core.worker.model_loading import demo_of_source
 
@@ -102,6 +103,7 @@ def read_architecture(library: Library, run: Run) -> bytes:
     Raises InputError where the run has none, or its words fit into none.
     """
     with _open_stored_model(library, run) as archive:
+        require_present_meaning(archive.read("metadata.json"))
         assets = {name: archive.read(name) for name in archive.namelist() if name.startswith("assets/")}
         return fill_vocabularies(archive.read("config.json"), assets)
 
@@ -127,6 +129,16 @@ def _read_member(library: Library, run: Run, name: str) -> Iterator[bytes]:
     with _open_stored_model(library, run) as archive, archive.open(name) as member:
         while chunk := member.read(2**20):
             yield chunk
+
+
+def require_present_meaning(metadata: bytes) -> None:
+    """Raise InputError where a file's layers were written by a Keras whose words mean something else in Keras 3."""
+    if (version := read_metadata_version(metadata)) and any(changes_since(version)):
+        raise InputError(
+            "The layers of this model were written by an older Keras, and a kit of half a model keeps its words.",
+            received=f"Keras {version}",
+            cure="Take the kit of the file itself, or of a copy as SavedModel.",
+        )
 
 
 @contextlib.contextmanager

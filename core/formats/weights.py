@@ -1,5 +1,6 @@
 """The weights alone (`.weights.h5`): half a model, which predicts only inside an architecture."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from core.formats import architecture
@@ -18,18 +19,20 @@ def save(model: Model, folder: Path) -> None:
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
-    model = build_layers(folder, code)
+    model, remark = build_layers(folder, code)
     # Without this the saved optimizer state is skipped, and no exception says so.
     build_optimizer(model)
     model.load_weights(folder / "model.weights.h5")
-    return keras_predictor(model)
+    return replace(keras_predictor(model), remark=remark)
 
 
-def build_layers(folder: Path, code: ModelCode) -> Model:
-    """The untrained model: of the architecture that was imported beside the weights, else of what the process is given."""
+def build_layers(folder: Path, code: ModelCode) -> tuple[Model, str]:
+    """The untrained model: from the architecture that was imported beside the weights, else as the code makes it; and
+    a remark on how it was read."""
     if code.build is None and (folder / ARCHITECTURE_FILE).is_file():
-        return architecture.load(folder, code).model
-    return code.build_model("These are weights alone: numbers without the layers that use them.")
+        layers = architecture.load(folder, code)
+        return layers.model, layers.remark
+    return code.build_model("These are weights alone: numbers without the layers that use them."), ""
 
 
 def find_missing(model: Model, folder: Path) -> list[str]:

@@ -24,11 +24,11 @@ def save(model: Model, folder: Path, shard_mib: float = 1.0) -> None:
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     open_shard_index(folder)
-    model = weights.build_layers(folder, code)
+    model, remark = weights.build_layers(folder, code)
     # Without this the saved optimizer state is skipped, and no exception says so.
     build_optimizer(model)
     model.load_weights(folder / INDEX_FILE)
-    return keras_predictor(model)
+    return replace(keras_predictor(model), remark=remark)
 
 
 def find_missing(model: Model, folder: Path) -> list[str]:
@@ -50,6 +50,6 @@ FORMAT = replace(
     options=(Option("shard_mib", "Largest shard (MiB)", 1.0, SHARD_HELP, minimum=0.01, maximum=1024 * 1024),),
     origin="Keras 3.10 (2025), for weights that one file should not hold.",
     explains="The index, a small JSON file, maps every layer to the files that hold its arrays. All of them must "
-    "travel together: where a shard is lost, Keras mostly loads the rest in silence, and leaves new random weights in its "
-    "place. Roundtrip holds the index against the files first, and does not.",
+    "travel together: where a shard is lost, Keras mostly loads the rest in silence, and leaves new random weights in "
+    "its place. Roundtrip holds the index against the files first, and does not.",
 )

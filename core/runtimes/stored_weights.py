@@ -28,9 +28,8 @@ def find_untracked_weights(model: Model, folder: Path) -> list[str]:
     """The weights that a checkpoint does not reach through the object graph, by name; `folder` does not matter."""
     import tensorflow as tf
 
-    view = tf.train.TrackableView(tf.train.Checkpoint(model=model))
-    reached = {id(part) for part in view.descendants()}
-    return [_name(each) for each in weight_variables(model) if not {id(each), id(_raw_variable(each))} & reached]
+    reached = {id(part) for part in tf.train.TrackableView(model).descendants()}
+    return [_name(each) for each in weight_variables(model) if id(each) not in reached]
 
 
 def find_weights_missing_from_hdf5(model: Model, files: Iterable[Path | io.IOBase], group: str = "/") -> list[str]:
@@ -122,11 +121,6 @@ def _name_missing(weights: list[Any], arrays: list[Any]) -> list[str]:
             if values[key] < 0:
                 missing.append(_name(each))
     return missing
-
-
-def _raw_variable(variable: Any) -> Any:
-    """TensorFlow's own variable below one of Keras."""
-    return getattr(variable, "_value", variable)
 
 
 def _name(variable: Any) -> str:
