@@ -166,8 +166,9 @@ def _import_arguments(jobs: Jobs, path: Path, architecture: Path | None) -> dict
     for file in paths:
         if not file.exists():
             raise InputError("There is no such file.", received=file.name, cure="Check its name and place.")
-    if len(paths) == 1:
-        return {"path": path, "name": path.resolve().name}
+    if len(paths) == 1 or path.is_dir():
+        parts = {"architecture": architecture} if architecture else {}
+        return {"path": path, "name": path.resolve().name, "parts": parts}
     with ExitStack() as stack:
         files = [(file.name, stack.enter_context(file.open("rb"))) for file in paths]
         return store_upload(jobs.library, files)._asdict()

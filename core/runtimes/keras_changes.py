@@ -182,7 +182,7 @@ def hard_sigmoid_of_keras_2(x: Any) -> Any:
     return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
-LEGACY_FUNCTIONS = {"hard_sigmoid_of_keras_2": hard_sigmoid_of_keras_2}
+LEGACY_FUNCTIONS: dict[str, Any] = {"hard_sigmoid_of_keras_2": hard_sigmoid_of_keras_2}
 
 
 def describe_translation(version: str, changes: list[str]) -> str:

@@ -4,18 +4,18 @@ import json
 import re
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 from core.errors import DoesNotLoad
 
 INDEX_FILE = "model.weights.json"
-SHARD_NAME = re.compile(r"[^/\\]+_\d{5}\.weights\.h5")
+SHARD_NAME = re.compile(r"[^/\\]+_[0-9]{5}\.weights\.h5")
 
 Index = dict[str, list[str]]
 
 
-def read_shard_index(text: bytes) -> Index:
-    """The groups of arrays by the shard that holds them. Raises ValueError for what is no such index."""
-    document = json.loads(text)
+def read_shard_index(document: Any) -> Index:
+    """The groups of arrays by the shard that holds them. Raises ValueError, TypeError for what is no such index."""
     places = document.get("weight_map") if isinstance(document, dict) else None
     if not isinstance(places, dict):
         raise ValueError("no weight_map")
@@ -33,7 +33,7 @@ def open_shard_index(folder: Path) -> Index:
     import h5py
 
     try:
-        index = read_shard_index((folder / INDEX_FILE).read_bytes())
+        index = read_shard_index(json.loads((folder / INDEX_FILE).read_bytes()))
     except (ValueError, TypeError) as error:
         raise DoesNotLoad(
             "The index of these shards cannot be read.",
