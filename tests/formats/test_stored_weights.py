@@ -71,6 +71,7 @@ def test_formats_that_write_layers_of_nested_lists_bring_all_of_them_back(key: s
     assert [float(array.flat[0]) for _, array in loaded.weights()] == [at + 0.5 for at in range(8)]
 
 
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
 def test_load_of_a_file_that_lacks_layers_names_their_weights(nested_model, tmp_path: Path):
     """As Keras before 3.14 wrote it: plain Keras warns, and leaves new random weights."""
     import h5py
