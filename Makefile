@@ -1,10 +1,10 @@
-# make run | make test | make test-trust | make bench | make lint | make docs | make coverage   (see README.md)
+# make run | make test | make test-trust | make pictures | make bench | make lint | make docs | make coverage   (see README.md)
 
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: run test test-trust bench lint docs coverage clean
+.PHONY: run test test-trust pictures bench lint docs coverage clean
 
 run: .venv/installed
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -15,6 +15,10 @@ test: .venv/installed-for-tests
 # Bad inputs, faults and the sandbox, with the long runs that `make test` leaves out.
 test-trust: .venv/installed-for-tests
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "trust or long" --timeout=1800
+
+# The browser tests, with a picture of each page under tests/pictures.
+pictures: .venv/installed-for-tests
+	ROUNDTRIP_PICTURES=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m browser --timeout=1800
 
 bench: .venv/installed-for-tests
 	$(BIN)/python -m benchmarks

@@ -23,12 +23,13 @@ STARTUP_DELAY = 2.0  # seconds without background work, for the first visitor's 
 
 async def empty_trash_daily():
     """Delete expired entries of the trash shortly after the start, then once a day."""
-    from ui.library.trash import empty_expired_trash
+    from core.jobs.maintenance import empty_expired_trash
     from ui.session import server_jobs
 
     while True:
         await asyncio.sleep(STARTUP_DELAY)
-        await asyncio.to_thread(empty_expired_trash, server_jobs())
+        jobs = server_jobs()
+        await asyncio.to_thread(empty_expired_trash, jobs.library, jobs.config.trash_days)
         await asyncio.sleep(DAY)
 
 

@@ -29,6 +29,7 @@ BENCHMARKS = {
     "registry": "benchmarks.keeping:measure_registry",
     "sessions": "benchmarks.sessions:measure",
     "download": "benchmarks.downloading:measure",
+    "earlier": "benchmarks.earlier:measure",
     "help": "benchmarks.startup:measure_help",
     "imports": "benchmarks.startup:measure_imports",
     "bad-inputs": "benchmarks.trust:measure_inputs",

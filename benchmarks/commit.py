@@ -41,7 +41,7 @@ def _save(library: Library, model: Any) -> float:
         with library.staging() as staged:
             folder = staged / "files"
             folder.mkdir()
-            took = get_format("keras").save_model(model, "keras", folder)
+            took = get_format("keras").save_model(model, "keras", folder).seconds
             return library.commit_artifact(staged, "r0000000000", evidence, format="keras", seconds=took).id
 
     took = seconds(keep)

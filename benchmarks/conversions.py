@@ -29,7 +29,7 @@ model = load_live_model(source, "keras", snapshot)
 spent = 0.0
 for key in keys:
     with tempfile.TemporaryDirectory() as folder:
-        spent += get_format(key).save_model(model, "keras", Path(folder), None, lambda: samples)
+        spent += get_format(key).save_model(model, "keras", Path(folder), None, lambda: samples).seconds
 print(spent)
 """
 

@@ -1,18 +1,16 @@
 """Time of `roundtrip --help`, and of our own modules in the import of the server, beside an earlier commit."""
 
-import contextlib
 import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.earlier import BESIDE, earlier_checkout
 from benchmarks.measure import Row, in_turn, seconds
 from core.settings import PROJECT
 
-EARLIER = "ec72b81"  # the last commit in which a command imported all of them, and the server every page's work
 REPEATS = 7
 HELP = [sys.executable, "-m", "core", "--help"]
 SERVER = [sys.executable, "-X", "importtime", "-c", "import app"]
@@ -23,7 +21,7 @@ def measure_help() -> list[Row]:
     """`roundtrip --help`, from the start of the process to its end."""
     with earlier_checkout() as earlier:
         left, beside = in_turn(REPEATS, lambda: _help(PROJECT), lambda: _help(earlier))
-    return [Row("roundtrip --help", left, beside, f"at commit {EARLIER}", at_most=0.5)]
+    return [Row("roundtrip --help", left, beside, BESIDE, at_most=0.5)]
 
 
 def measure_imports() -> list[Row]:
@@ -31,25 +29,7 @@ def measure_imports() -> list[Row]:
     with earlier_checkout() as earlier, tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as home:
         left, beside = in_turn(REPEATS, lambda: _imports(PROJECT, home), lambda: _imports(earlier, home))
     label = "our modules' share of the import of the server"
-    return [Row(label, left, beside, f"at commit {EARLIER}", unit="ms", at_most=0.5)]
-
-
-@contextlib.contextmanager
-def earlier_checkout() -> Iterator[Path]:
-    """The earlier commit as a worktree of this repository. Raises LookupError where its history has no such commit."""
-    with tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as folder:
-        path = Path(folder) / EARLIER
-        added = _git("worktree", "add", "--quiet", "--detach", str(path), EARLIER)
-        if added.returncode:
-            raise LookupError(f"The history of this checkout has no commit {EARLIER}: {added.stderr.strip()}")
-        try:
-            yield path
-        finally:
-            _git("worktree", "remove", "--force", str(path))
-
-
-def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["git", *arguments], cwd=PROJECT, capture_output=True, text=True, check=False)
+    return [Row(label, left, beside, BESIDE, unit="ms", at_most=0.5)]
 
 
 def _help(folder: Path) -> float:

@@ -4,7 +4,7 @@ import hashlib
 import io
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import is_dataclass
 from typing import Any, TypedDict
 
@@ -14,6 +14,7 @@ Arrays = dict[str, np.ndarray]
 TEXT_KINDS = frozenset("SUOT")
 NUMERIC_KINDS = frozenset("biuf")  # kinds of dtype that have a minimum and a mean
 NamedArrays = list[tuple[str, np.ndarray]]
+NamedTensors = Iterable[tuple[str, np.ndarray]]  # read one at a time
 
 
 def select_rows(arrays: Mapping[str, np.ndarray], rows: slice | list[int] | np.ndarray) -> Arrays:
@@ -92,7 +93,7 @@ class Fingerprint(TypedDict):
     sha256: str
 
 
-def fingerprint_arrays(named: NamedArrays) -> list[Fingerprint]:
+def fingerprint_arrays(named: NamedTensors) -> list[Fingerprint]:
     """Name, dtype, shape and SHA-256 of each array, in order."""
     return [
         Fingerprint(name=name, dtype=str(array.dtype), shape=list(array.shape), sha256=hash_array(array))

@@ -1,31 +1,90 @@
 """What reloads of a copy in fresh processes showed; `core.reload` makes these records."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, Field
 
-from core.compare import Verdict
+from core.arrays import Arrays
+from core.compare import RTOL, Verdict, measure_spread
 from core.record import Record, Trust
+from core.runtimes.model_settings import ModelSettings, SettingChange
+
+
+class SurplusTensors(BaseModel):
+    """Tensors of a copy beyond those of the run: `copies` have the bits of one of the run's, `others` of none."""
+
+    copies: list[str] = Field(default_factory=list)
+    others: list[str] = Field(default_factory=list)
+    values: int = 0  # in all of them
+
+    def __bool__(self) -> bool:
+        return bool(self.copies or self.others)
 
 
 class TensorMatchCount(BaseModel):
-    """How many of the run's tensors came back with equal bits, and the names of the others."""
+    """How many of the run's tensors came back with equal bits, the names of the others, and what came beside them.
+
+    `values` counts the numbers in all tensors of the copy, `values_of` those of the run; None in older records.
+    `rearranged` says that the numbers which are missing may stand in tensors of other shapes: there are as many.
+    """
 
     found: int
     of: int
     missing: list[str] = Field(default_factory=list)
+    surplus: SurplusTensors = Field(default_factory=SurplusTensors)
+    values: int | None = None
+    values_of: int | None = None
+    rearranged: bool = False
 
     @property
     def is_complete(self) -> bool:
         return self.found == self.of
 
 
+class Discrimination(BaseModel):
+    """Whether the inputs can tell one model from another.
+
+    `rows` were asked and got `distinct` answers, which spread by `share` of the largest (see `AnswerSpread`).
+    `ulp_share` and `percent_share` are how far the answers move, again as a share of the largest, where every weight is
+    off by one unit in the last place, and by 1 %; None where nobody could try.
+    """
+
+    rows: int
+    distinct: int
+    share: float
+    ulp_share: float | None = None
+    percent_share: float | None = None
+
+    @classmethod
+    def measure(cls, predictions: Arrays, mutant: Mapping[str, Any] | None = None) -> Self:
+        """Measure the answers of the reference; `mutant` is what `core.worker.tasks.mutants` gives, if anything."""
+        tried = {name: mutant[name] for name in ("ulp_share", "percent_share")} if mutant else {}
+        return cls(**measure_spread(predictions)._asdict(), **tried)
+
+    @property
+    def warning(self) -> str:
+        """That the inputs cannot tell, in a sentence; empty where they can."""
+        if self.rows > 1 and self.distinct == 1:
+            return f"All {self.rows:,} rows get the same answer, so these inputs cannot tell a good copy from another."
+        if self.percent_share is not None and self.percent_share <= RTOL:
+            moved = f"by {self.percent_share:.1g} of their size" if self.percent_share else "not at all"
+            return f"Weights that are 1 % off move the answers {moved}, so these inputs cannot tell a damaged copy."
+        if self.rows > 1 and self.share <= RTOL:
+            return f"The answers of all rows lie within {self.share:.1g} of their size: these inputs hardly tell."
+        return ""
+
+
 class ReloadOutcome(BaseModel):
     """One reload in one fresh process.
 
-    `not_finite` counts the numbers in its predictions that are NaN or infinite; times are in seconds.
+    `not_finite` counts the numbers in its predictions that are NaN or infinite, `mismatched` those that are not finite
+    on one side and not the same on the other, `mismatches` how many by what became of what ("NaN became -∞").
+    `surplus_outputs` have no partner in the reference. `unread` is what the files store beside the weights that answer.
+    `settings` are the arguments and the behaviour that came back with other values; None where there was nothing to
+    compare. `call_rows` is how many rows the file takes at once, None for any number. Times are in seconds.
     """
 
     verdict: Verdict
@@ -37,9 +96,16 @@ class ReloadOutcome(BaseModel):
     changed_rows: int | None = None
     rows: int | None = None
     not_finite: int = 0
+    mismatched: int = 0
+    mismatches: dict[str, int] = Field(default_factory=dict)
+    surplus_outputs: list[str] = Field(default_factory=list)
     pairs: list[dict[str, str]] = Field(default_factory=list)
     weights: TensorMatchCount | None = None
     optimizer: TensorMatchCount | None = None
+    unread: SurplusTensors | None = None
+    settings: list[SettingChange] | None = None
+    call_rows: int | None = None
+    discrimination: Discrimination | None = None
     moved_by_answering: int = 0
     inputs: list[dict[str, Any]] = Field(default_factory=list)
     input_pairs: list[dict[str, str]] = Field(default_factory=list)
@@ -47,12 +113,20 @@ class ReloadOutcome(BaseModel):
 
     @property
     def warning(self) -> str:
-        """That its predictions are not all numbers, in a sentence; empty when they are."""
-        return f"{self.not_finite:,} numbers in its answers are NaN or infinite." if self.not_finite else ""
+        """That its predictions are not all numbers, or that the inputs cannot tell, in sentences; else empty."""
+        hint = self.discrimination.warning if self.discrimination else ""
+        return f"{describe_not_finite(self.not_finite)} {hint}".strip()
 
     @property
     def has_loaded(self) -> bool:
         return self.verdict not in (Verdict.DOES_NOT_LOAD, Verdict.NOT_RUN)
+
+
+def describe_not_finite(count: int) -> str:
+    """Say how many numbers of some predictions are NaN or infinite; nothing for none."""
+    if count == 1:
+        return "1 number in its answers is NaN or infinite."
+    return f"{count:,} numbers in its answers are NaN or infinite." if count else ""
 
 
 class Evidence(Record):
@@ -78,12 +152,26 @@ class Evidence(Record):
         return not self.without_code.has_loaded and self.best.has_loaded
 
 
-class OriginalFingerprint(BaseModel):
-    """What a copy is verified against: variables by hash, and whether predictions are classes."""
+class _CheckedTraits(BaseModel):
+    """The traits into which findings look, and what these must be."""
 
-    weights: list[dict[str, Any]]
-    optimizer: list[dict[str, Any]]
+    sharing: dict[str, int] = Field(default_factory=dict)
+    masks: list[str] = Field(default_factory=list)
+
+
+def validate_traits(traits: dict[str, Any]) -> dict[str, Any]:
+    """The traits that a child reports, as they are: one of a stranger's file may report anything. Raises ValueError."""
+    _CheckedTraits.model_validate(traits)
+    return traits
+
+
+class OriginalFingerprint(BaseModel):
+    """What a copy is verified against: variables by hash, settings, and whether predictions are classes."""
+
+    weights: Sequence[Mapping[str, Any]]
+    optimizer: Sequence[Mapping[str, Any]]
     classes: bool | None = None
+    settings: ModelSettings | None = None
 
 
 def match_by_hash(
@@ -102,8 +190,48 @@ def match_by_hash(
         if available[_tensor_key(tensor)]:
             available[_tensor_key(tensor)] -= 1
         else:
-            missing.append(tensor["name"])
-    return TensorMatchCount(found=len(original) - len(missing), of=len(original), missing=missing)
+            missing.append(tensor)
+    leftovers = _leftovers(reloaded, available)
+    return TensorMatchCount(
+        found=len(original) - len(missing),
+        of=len(original),
+        missing=[tensor["name"] for tensor in missing],
+        surplus=find_surplus(original, leftovers),
+        rearranged=_is_rearranged(missing, leftovers),
+        values=count_values(reloaded),
+        values_of=count_values(original),
+    )
+
+
+def _leftovers(reloaded: Sequence[Mapping[str, Any]], available: Counter[Any]) -> list[Mapping[str, Any]]:
+    """The reloaded tensors that were matched with none; of several with the same bits the last ones."""
+    left = []
+    for tensor in reversed(reloaded):
+        if available[_tensor_key(tensor)]:
+            available[_tensor_key(tensor)] -= 1
+            left.append(tensor)
+    return left[::-1]
+
+
+def _is_rearranged(missing: Sequence[Mapping[str, Any]], leftovers: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether as many numbers are missing as stand in other tensors of the same dtypes, and of other shapes."""
+    dtypes = {tensor["dtype"] for tensor in missing}
+    others = [tensor for tensor in leftovers if tensor["dtype"] in dtypes]
+    shapes, other_shapes = (sorted(tuple(tensor["shape"]) for tensor in side) for side in (missing, others))
+    return shapes != other_shapes and count_values(missing) == count_values(others)
+
+
+def find_surplus(original: Sequence[Mapping[str, Any]], tensors: Sequence[Mapping[str, Any]]) -> SurplusTensors:
+    """Tell second copies of the original's tensors from others."""
+    known = set(map(_tensor_key, original))
+    copies = [tensor["name"] for tensor in tensors if _tensor_key(tensor) in known]
+    others = [tensor["name"] for tensor in tensors if _tensor_key(tensor) not in known]
+    return SurplusTensors(copies=copies, others=others, values=count_values(tensors))
+
+
+def count_values(tensors: Sequence[Mapping[str, Any]]) -> int:
+    """How many numbers the tensors of some fingerprints hold."""
+    return sum(math.prod(tensor["shape"]) for tensor in tensors)
 
 
 def _tensor_key(tensor: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -33,9 +33,14 @@ KNOWN_ERRORS = (
         "Do that step outside of the model, or choose SavedModel, which keeps every operation.",
     ),
     KnownError(
+        r"Unexpected type: RESOURCE|TFL_VAR_HANDLE",
+        "This LiteRT file keeps values in variables, and the converter knows none.",
+        "Convert the model that the file was made from.",
+    ),
+    KnownError(
         r"No Op registered for (\w+) with domain_version of (\d+)",
         "The file is not valid ONNX: '{0}' was written down as it is, because opset {1} has no such operation.",
-        "Try another opset, replace that operation (approximate=True for GELU), or choose SavedModel.",
+        "Say the same with other operations, or choose SavedModel, which keeps every operation.",
     ),
     KnownError(
         r"NOT_IMPLEMENTED.*?implementation for (\w+)",
@@ -70,8 +75,33 @@ KNOWN_ERRORS = (
     ),
     KnownError(
         r"Could not create PyBytes from string",
-        "The quantizer cannot measure the ranges of a model that handles text.",
+        "The quantizer cannot read a tensor of this model: it is text, or is kept in a variable.",
         "Choose dynamic range, which needs no calibration, or turn text into numbers outside of the model.",
+    ),
+    KnownError(
+        r"failed to create XNNPACK|\(TfLiteXNNPackDelegate\)",
+        "XNNPACK, by which LiteRT computes unless told otherwise, does not take this file.",
+        "Open it with experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES.",
+    ),
+    KnownError(
+        r"'tfl\.(\w+)' op operand #\d+ must be .{0,200}but got 'tensor<[^>]*xi8>'",
+        "LiteRT has no '{0}' over the 8-bit integers of Keras' own quantisation.",
+        "Convert the model that it was quantised from; LiteRT in 8-bit integers is a format of its own.",
+    ),
+    KnownError(
+        r"Layer '([^']+)' is already quantized with dtype_policy='([^']+)'",
+        "The layer '{0}' is quantised already ({1}), and what was rounded once is not rounded again.",
+        "Save it as .keras, which keeps it as it is, or quantise the model that it was made from.",
+    ),
+    KnownError(
+        r"Chosen Builtin Option is not accessible",
+        "This LiteRT file holds numbers in a reduced form that OpenVINO does not read.",
+        "Convert the model that the file was made from.",
+    ),
+    KnownError(
+        r"creating a circle in the graph is not allowed|_dequant\".{0,400}?has input size 1 not in range",
+        "The converter to ONNX does not read the quantised form of this LiteRT file.",
+        "Convert the model that the file was made from.",
     ),
     KnownError(
         r"exceeds the maximum shard size (.+?)\. You",
@@ -143,6 +173,12 @@ KNOWN_ERRORS = (
         "Use the architecture that the checkpoint was saved from.",
     ),
     KnownError(
+        r"Layer '([^']+)' expected (\d+) variables, but received 0 variables during loading",
+        "The file holds 0 of the {1} arrays that the layer '{0}' asks for.",
+        "If nested models share this layer, Keras writes it once and rebuilds it apart: save as SavedModel, or its "
+        "weights and load them into the code. A quantised model with a class of its own cannot be rebuilt.",
+    ),
+    KnownError(
         r"Layer '([^']+)' expected (\d+) variables, but received (\d+) variables during loading",
         "The file holds {2} of the {1} arrays that the layer '{0}' asks for.",
         "Use the architecture that it was saved from; a quantised model with a class of its own cannot be rebuilt.",
@@ -189,6 +225,16 @@ KNOWN_ERRORS = (
         "Load it with compile=False, or save as .keras, which needs the function by its name.",
     ),
     KnownError(
+        r"Node '([^']+)' is not unique",
+        "Two parts of the model are called '{0}', and a graph takes each name once.",
+        "Give its layers and outputs names of their own, then save again.",
+    ),
+    KnownError(
+        r"name already exists",
+        "Two weights of one layer have the same name, and an HDF5 file takes each name once.",
+        "Give them names of their own in add_weight(name=...), or save as .keras.",
+    ),
+    KnownError(
         r"'([^']+)' is not a valid (?:root )?scope name",
         "The name '{0}' holds characters that a TensorFlow graph does not take.",
         "Name the model and its layers with letters, digits, '_', '-' and '.' alone.",
@@ -218,7 +264,16 @@ KNOWN_ERRORS = (
         "Bytes of this copy have changed since they were written.",
         "Restore it from a backup, or save the run again.",
     ),
-    KnownError(r"OOM when allocating|RESOURCE_EXHAUSTED|std::bad_alloc", OUT_OF_MEMORY, OUT_OF_MEMORY_CURE),
+    KnownError(
+        r"OOM when allocating|RESOURCE_EXHAUSTED|std::bad_alloc|Failed to allocate \d+ bytes of memory",
+        OUT_OF_MEMORY,
+        OUT_OF_MEMORY_CURE,
+    ),
+    KnownError(
+        r"Exception from src/[^\n]*\n(?:(?:Exception from |Check '|\[\w+\] [^\n]*Check ')[^\n]*\n)*([^\n]+)",
+        "OpenVINO said: {0}",
+        "Read the details; where the size of an input is free, try a larger one.",
+    ),
     KnownError(
         r"^\((?:sqlite3|psycopg\w*|pymysql|oracledb)\.",
         "The database in which the catalog lies refused.",

@@ -9,10 +9,19 @@ from pydantic import BaseModel
 from core.arrays import Arrays
 from core.compare import Verdict, compare
 from core.demos import get_demo
-from core.errors import ChildDied, FormatError, InputError, TimedOut
-from core.evidence import Evidence, OriginalFingerprint, ReloadOutcome, match_by_hash
+from core.errors import ChildDied, FormatError, InputError, NeedsArchitecture, TimedOut
+from core.evidence import (
+    Discrimination,
+    Evidence,
+    OriginalFingerprint,
+    ReloadOutcome,
+    find_surplus,
+    match_by_hash,
+    validate_traits,
+)
 from core.formats import get_format
 from core.runtimes.base import ModelCode, ModelSource
+from core.runtimes.model_settings import ModelSettings, SettingChange, compare_settings
 from core.runtimes.reference import Reference
 from core.worker import Worker
 from core.worker.child_handle import invalid_reply_error
@@ -20,7 +29,9 @@ from core.worker.model_loading import demo_of_source, source_without_code
 from core.worker.tasks.save_reload import reload_and_predict
 
 KILL_SIGNAL = "SIGKILL"  # how `core.worker.child_handle.describe_exit` says that a process was ended from outside
-REPORTED_FACTS = ("load_seconds", "first_seconds", "moved_by_answering", "inputs", "input_pairs")
+# A person's own model has no demo whose code could be given.
+OWN_MODEL_CURE = "Give an architecture: save the run as an architecture too, or load it with the code that built it."
+REPORTED_FACTS = ("load_seconds", "first_seconds", "moved_by_answering", "inputs", "input_pairs", "call_rows")
 
 
 class ReloadResult(BaseModel):
@@ -122,13 +133,29 @@ def _compare_with_original(
 ) -> ReloadOutcome:
     comparison = compare(reference.predictions, predictions, original.classes, with_metrics=False).to_json()
     del comparison["outputs"]  # a record stays small; the metrics of each output are computed by a comparison
+    probes = facts.get("probes", {})
+    unread = facts.get("unread")
     return ReloadOutcome(
         **comparison,
         **{name: facts[name] for name in REPORTED_FACTS},
         weights=match_by_hash(original.weights, facts["weights"]),
         optimizer=match_by_hash(original.optimizer, facts["optimizer"]),
-        probes=facts.get("probes", {}),
+        discrimination=Discrimination.measure(reference.predictions, probes.get("mutant")),
+        unread=None if unread is None else find_surplus(original.weights, unread),
+        settings=_compare_settings(original, probes.get("traits", {})),
+        probes=probes | {"traits": _without_settings(probes.get("traits", {}))} if probes else {},
     )
+
+
+def _compare_settings(original: OriginalFingerprint, traits: Mapping[str, Any]) -> list[SettingChange] | None:
+    """What came back with other settings; None where one of the two shows none."""
+    reloaded = ModelSettings.read(traits)
+    return compare_settings(original.settings, reloaded) if original.settings and reloaded else None
+
+
+def _without_settings(traits: Mapping[str, Any]) -> dict[str, Any]:
+    """The traits without what has been compared: a record stays small."""
+    return {name: trait for name, trait in validate_traits(dict(traits)).items() if name != "settings"}
 
 
 def _arrays_by_role(reference: Reference, with_targets: bool) -> Arrays:
@@ -156,6 +183,8 @@ def gather_evidence(
     without = reload_in_child(
         worker, format_key, folder, source_without_code(source), original, reference, **probing
     ).outcome
+    if demo is None and (without.error or {}).get("code") == NeedsArchitecture.code:
+        without.error = {**(without.error or {}), "cure": OWN_MODEL_CURE}
     if demo is None and is_half and "snapshot" in source and not without.has_loaded:
         completed = reload_in_child(worker, format_key, folder, source, original, reference, **probing).outcome
         return Evidence(without_code=without, completed=completed)

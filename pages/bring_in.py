@@ -22,8 +22,8 @@ job = job_from_query("import", [IMPORT_BUTTON])
 
 if not job:
     show_accepted_files(jobs)
-    request = show_import_form(DEMOS)
-    if request and (job := start_import(jobs, request)):
+    form = show_import_form(DEMOS)
+    if form and (job := start_import(jobs, form)):
         st.query_params["job"] = job.id
         st.rerun()
     st.stop()

@@ -27,7 +27,7 @@ tried_formats = {row.format for row in rows}
 missing = [
     format_.key
     for format_ in all_formats()
-    if format_.key not in tried_formats and not format_.refusal_reason(run.kind, run.weight_bytes)
+    if format_.key not in tried_formats and not format_.refusal_reason(run.kind, run.weight_bytes, run.trust)
 ]
 if missing:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):

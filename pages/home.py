@@ -4,27 +4,13 @@ import streamlit as st
 
 from core.formats import get_format
 from core.library import Query
-from core.text.numbers import format_duration, format_size
+from core.text.numbers import format_size
 from ui.components import escape_markdown
-from ui.home import draw_home_picture
+from ui.home import draw_home_picture, show_worker_state
 from ui.navigation import go
 from ui.session import current_jobs
 
 OVERVIEW_FORMATS = ("keras", "saved_model", "h5", "weights", "architecture")
-
-
-def show_worker_state(is_polling: bool) -> None:
-    """Show the state of the worker; `is_polling` is whether this is drawn every second."""
-    state = current_jobs().worker.state()
-    texts = {
-        "cold": ":material/hourglass_empty: TensorFlow is about to warm up.",
-        "warming": f":material/hourglass_top: TensorFlow is warming up, {format_duration(state.seconds)}",
-        "ready": ":green[:material/check_circle:] TensorFlow is ready.",
-        "failed": ":red[:material/error:] TensorFlow did not start; your next job tries again.",
-    }
-    st.markdown(texts[state.phase])
-    if state.phase == "ready" and is_polling:
-        st.rerun()  # which draws it without polling
 
 
 st.title("Save a model. Reload it. See what came back.")

@@ -33,7 +33,8 @@ if not job:
     buttons = st.container(horizontal=True)
     chosen, options = choose_formats(run, all_formats())
     save_label = f"Save in {len(chosen)} format{'' if len(chosen) == 1 else 's'}" if chosen else "Save"
-    all_keys = [format_.key for format_ in all_formats() if not format_.refusal_reason(run.kind, run.weight_bytes)]
+    facts = run.kind, run.weight_bytes, run.trust
+    all_keys = [format_.key for format_ in all_formats() if not format_.refusal_reason(*facts)]
     with buttons:
         is_save_pressed = st.button(
             save_label, type="primary", icon=":material/save:", disabled=not chosen, key=SAVE_BUTTONS[0]

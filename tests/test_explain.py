@@ -10,8 +10,10 @@ import pytest
 from core.errors import CannotSave, Damaged, DoesNotLoad, LibraryError, NeedsArchitecture, StorageFailed, WorkerError
 from core.explain import DETAIL_LIMIT, STORAGE_ERRORS, match_known_error, translate
 from core.known_errors import KNOWN_ERRORS
+from tests.factories.converter_messages import CONVERTER_MESSAGES
 
 MESSAGES = [
+    *CONVERTER_MESSAGES,
     (
         "<class 'keras.src.models.sequential.Sequential'> could not be deserialized properly. Please ensure that "
         "components that are Python object instances (layers, models, etc.) returned by `get_config()` are explicitly "
@@ -184,7 +186,7 @@ MESSAGES = [
     ),
     (
         "Could not create PyBytes from string 0 of input 21.",
-        "The quantizer cannot measure the ranges of a model that handles text.",
+        "The quantizer cannot read a tensor of this model: it is text, or is kept in a variable.",
     ),
     (
         "The size of kernel exceeds the maximum shard size 0.001GB. You can increase the `max_shard_size` parameter.",
@@ -193,6 +195,15 @@ MESSAGES = [
     (
         "Layer 'dense' expected 2 variables, but received 0 variables during loading. Expected: ['kernel', 'bias']",
         "The file holds 0 of the 2 arrays that the layer 'dense' asks for.",
+    ),
+    (
+        "Layer 'dense' expected 2 variables, but received 1 variables during loading. Expected: ['kernel', 'bias']",
+        "The file holds 1 of the 2 arrays that the layer 'dense' asks for.",
+    ),
+    ("Node 'head' is not unique", "Two parts of the model are called 'head', and a graph takes each name once."),
+    (
+        "Unable to synchronously create dataset (name already exists)",
+        "Two weights of one layer have the same name, and an HDF5 file takes each name once.",
     ),
     (
         "Can't pickle local object 'classes.<locals>.DigitReader'",

@@ -24,7 +24,7 @@ from ui.library.table import INSPECT_PAGE
 from ui.navigation import PAGES, go
 from ui.routes import kit_url, serving_url
 from ui.session import current_jobs
-from ui.sign_in import show_sharing
+from ui.sharing import show_sharing
 from ui.size_breakdown import show_size_breakdown
 
 MAX_OPEN_STEPS = 3  # copies made from an artifact that are listed outside of an expander

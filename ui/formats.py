@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from core.compatibility.findings import COLUMNS, STATE_SYMBOLS
+from core.compatibility.checks import COLUMNS, STATE_SYMBOLS
 from core.compatibility.matrix import MatrixRow
 from core.formats import get_format
 from core.formats.base import PARTS, Format

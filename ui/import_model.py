@@ -1,7 +1,7 @@
 """Parts of the Bring in page: what is accepted, the form, what was checked, and the result."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -57,7 +57,16 @@ def _cached_sandbox_check(_jobs: Jobs) -> Any:
     return _jobs.worker.run_sandbox_check()
 
 
-def show_import_form(demos: Sequence[Demo]) -> dict[str, Any] | None:
+class ImportForm(NamedTuple):
+    """The values of the form; empty where nothing is filled in."""
+
+    files: list[Any]  # of Streamlit
+    label: str
+    demo: str | None
+    signature: str
+
+
+def show_import_form(demos: Sequence[Demo]) -> ImportForm | None:
     """Show the form. Returns its values when it is submitted, else None."""
     with st.form("bring-in", enter_to_submit=False):
         # Any ending is allowed: for an unsupported file the validation explains more than the browser would.
@@ -71,7 +80,7 @@ def show_import_form(demos: Sequence[Demo]) -> dict[str, Any] | None:
         )
     if not is_submitted:
         return None
-    return {"files": files, "label": name.strip(), "demo": demo, "signature": signature.strip()}
+    return ImportForm(files, name.strip(), demo, signature.strip())
 
 
 def _upload_limits() -> str:
@@ -102,15 +111,14 @@ def _show_advanced_fields(demos: Sequence[Demo]) -> tuple[str | None, str]:
     return demo, signature
 
 
-def start_import(jobs: Jobs, request: dict[str, Any]) -> Job | None:
+def start_import(jobs: Jobs, form: ImportForm) -> Job | None:
     """Copy the files to the disk, start the job, and free the bytes that the widget holds; None on an error."""
-    files = request.pop("files")
-    if not files:
+    if not form.files:
         st.warning("Choose a file first.", icon=":material/upload_file:")
         return None
     try:
-        upload = store_upload(jobs.library, [(file.name, file) for file in files])
-        job = jobs.import_model(**upload._asdict(), **request)
+        upload = store_upload(jobs.library, [(file.name, file) for file in form.files])
+        job = jobs.import_model(**upload._asdict(), label=form.label, demo=form.demo, signature=form.signature)
     except RoundtripError as error:
         show_error(error)
         return None

@@ -3,8 +3,8 @@
 Streamlit's own `bind="query-params"` writes a widget's labels; ids outlive labels, so choices with labels use these.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypedDict
 
 import streamlit as st
 
@@ -17,7 +17,24 @@ KEY_PREFIX = "in-address-"
 SEEN_SUFFIX = "-seen"  # under this key, the values that a widget last took from the address or wrote into it
 
 
-def bind_select(name: str, options: Sequence[str], many: bool = False, clears: str = "") -> dict[str, Any]:
+class WidgetBinding(TypedDict):
+    """Keyword arguments of a widget that is bound to a query parameter."""
+
+    key: str
+    on_change: Callable[..., None]
+    args: tuple[str, ...]
+
+
+class SelectBinding(WidgetBinding):
+    options: list[str]
+
+
+class PageBinding(WidgetBinding):
+    num_pages: int
+    default: int
+
+
+def bind_select(name: str, options: Sequence[str], many: bool = False, clears: str = "") -> SelectBinding:
     """Return keyword arguments that synchronise a selectbox (with `many`, a multiselect) with `?name=`.
 
     Values in the address that are no options are ignored. A new choice removes the parameter `clears`.
@@ -33,7 +50,7 @@ def bind_select(name: str, options: Sequence[str], many: bool = False, clears: s
     return {"options": list(options), "key": key, "on_change": _write_param, "args": (name, key, clears)}
 
 
-def bind_text(name: str, clears: str = "") -> dict[str, Any]:
+def bind_text(name: str, clears: str = "") -> WidgetBinding:
     """Return keyword arguments that synchronise a text input with `?name=`; new text removes the parameter `clears`."""
     key, requested = KEY_PREFIX + name, st.query_params.get_all(name)
     if _has_changed(key, requested):
@@ -41,7 +58,7 @@ def bind_text(name: str, clears: str = "") -> dict[str, Any]:
     return {"key": key, "on_change": _write_param, "args": (name, key, clears)}
 
 
-def bind_page(name: str, last: int) -> dict[str, Any]:
+def bind_page(name: str, last: int) -> PageBinding:
     """Return keyword arguments that synchronise a pagination with `?name=`, which is at most `last`."""
     page = min(requested_page(name), last)
     key = f"{KEY_PREFIX}{name}-{page}-{last}"  # a new widget for each address: a pagination takes no new value

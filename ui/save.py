@@ -29,7 +29,7 @@ def choose_formats(run: Run, formats: Sequence[Format]) -> tuple[list[str], dict
 
     Returns the keys of the chosen formats, and the options of each.
     """
-    possible = [format_.key for format_ in formats if not format_.refusal_reason(run.kind, run.weight_bytes)]
+    possible = [format_.key for format_ in formats if not format_.refusal_reason(run.kind, run.weight_bytes, run.trust)]
     with st.container(horizontal=True):
         for label, icon, keys, is_ticked in (
             ("Choose a few to begin with", "star", [key for key in SUGGESTED_FORMATS if key in possible], True),
@@ -52,7 +52,7 @@ def _tick_formats(run_id: str, keys: list[str], is_ticked: bool) -> None:
 
 
 def _show_format_card(run: Run, format_: Format) -> bool:
-    refusal = format_.refusal_reason(run.kind, run.weight_bytes)
+    refusal = format_.refusal_reason(run.kind, run.weight_bytes, run.trust)
     key, help_ = f"format-{run.id}-{format_.key}", format_.explains or None
     is_ticked = st.checkbox(f"**{format_.label}**", key=key, disabled=bool(refusal), help=help_)
     if refusal:
@@ -101,6 +101,8 @@ def _draw_saved_row(row: dict[str, Any]) -> None:
     st.markdown(f"{format_size(row['bytes'])} · written in {format_duration(row['seconds'])}", width="content")
     if row.get("reason"):
         st.caption(escape_markdown(row["reason"]))
+    if row.get("remark"):
+        st.caption(escape_markdown(row["remark"]))
     if row.get("warning"):
         st.warning(escape_markdown(row["warning"]), icon=":material/warning:")
 

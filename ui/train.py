@@ -1,7 +1,6 @@
 """Parts of the Train page: the choice of a demo, the settings, the curves, and the trained run."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -18,7 +17,7 @@ from core.text.labels import format_values
 from core.text.numbers import format_duration, format_score
 from ui.charts import metric_names, training_curves
 from ui.session import load_reference
-from ui.sign_in import show_sharing
+from ui.sharing import show_sharing
 
 MAX_EXAMPLES = 12
 TRAIN_BUTTON = "train-this"  # the key of the button
@@ -32,11 +31,11 @@ SETTING_FIELDS: dict[str, tuple[str, float, float, float, str]] = {
 }
 
 
-def show_settings_form(demo: Demo) -> dict[str, Any] | None:
+def show_settings_form(demo: Demo) -> dict[str, str | float] | None:
     """Show the form of the settings. Returns their values when Train is pressed."""
     st.subheader(demo.label)
     with st.form("settings", enter_to_submit=False):
-        settings: dict[str, Any] = {"dataset": _choose_dataset(demo)}
+        settings: dict[str, str | float] = {"dataset": _choose_dataset(demo)}
         with st.grid(5, min_column_width=150):
             for name, (label, minimum, maximum, step, help_) in SETTING_FIELDS.items():
                 value, format_ = getattr(demo.defaults, name), "%g" if isinstance(step, float) else None

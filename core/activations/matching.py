@@ -3,14 +3,14 @@
 A sketch is a few statistics of a tensor that no transpose changes: tensors can be matched without being sent whole.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
-from typing import Any
+from typing import Any, TypedDict, cast
 
 import numpy as np
 
-from core.activations.comparison import absolute_gaps, value_range
+from core.activations.layout_comparison import absolute_gaps, value_range
 
 SKETCH_POINTS = 33  # order statistics of each row
 SKETCH_MIXES = 4  # weighted means over the rows
@@ -18,6 +18,17 @@ SAME_TENSOR_TOLERANCE = 1e-3  # share of the spread within which two sketches ar
 ORDER_WEIGHT = 0.1  # of the distance of two positions in [0, 1], beside the distance of two sketches in [0, 1]
 
 MatchIndices = list[int | None]  # for each tensor of the left model the index of its partner
+
+
+class ActivationJson(TypedDict):
+    """The fields of an `Activation`."""
+
+    key: str
+    name: str
+    op: str
+    shape: Sequence[int | None] | None
+    dtype: str
+    after: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -36,13 +47,14 @@ class Activation:
     dtype: str
     after: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+    def to_json(self) -> ActivationJson:
+        return cast(ActivationJson, asdict(self))
 
     @classmethod
-    def from_json(cls, record: dict[str, Any]) -> "Activation":
+    def from_json(cls, record: ActivationJson) -> "Activation":
         shape = None if record["shape"] is None else tuple(record["shape"])
-        return cls(**record | {"shape": shape, "after": tuple(record["after"])})
+        fields: dict[str, Any] = {**record, "shape": shape, "after": tuple(record["after"])}
+        return cls(**fields)
 
 
 @dataclass(frozen=True)

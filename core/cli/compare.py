@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, TypedDict
 
 import typer
 
@@ -11,6 +11,7 @@ from core.cli.console import (
     Code,
     Ids,
     Strings,
+    TableRow,
     exit_on_failures,
     open_jobs,
     parse_code_sources,
@@ -22,6 +23,7 @@ from core.cli.console import (
     wait_for_job,
 )
 from core.compare import ToleranceResult
+from core.compare.comparison import ToleranceJson
 from core.errors import InputError
 from core.inputs import add_inputs_from_file, input_specs
 from core.jobs import Jobs
@@ -32,10 +34,32 @@ from core.jobs.tolerances import check_tolerances, parse_tolerances
 from core.report import report_kind, write_report
 
 app = typer.Typer(rich_markup_mode=None)
-OUTCOME_FIELDS = {"verdict", "max_abs", "mean_abs", "changed_rows", "rows", "not_finite", "error"}
 COMPARE_COLUMNS = ("artifact", "format", "trust", "verdict", "max_abs", "changed_rows", "rows", "not_finite", "passed")
 BENCHMARK_COLUMNS = ("artifact", "format", "trust", "size", "save", "load", "first answer", "memory", "working memory")
 LATENCY_COLUMNS = ("artifact", "format", "rows a call", "p50", "p95", "p99", "rows/s", "calls", "processors busy")
+
+
+class OutcomeRow(TypedDict):
+    """One copy in `--json`, where its numbers by output stand beside it; "tolerance" is by output too."""
+
+    artifact: str
+    run: str
+    format: str
+    trust: str
+    bytes: int
+    seconds: float | None
+    code: str
+    verdict: str
+    error: dict[str, str] | None
+    max_abs: float | None
+    mean_abs: float | None
+    mismatches: dict[str, int]
+    surplus_outputs: list[str]
+    changed_rows: int | None
+    rows: int | None
+    not_finite: int
+    passed: bool | None
+    tolerance: dict[str, ToleranceJson]
 
 
 @app.command()
@@ -81,7 +105,7 @@ def compare(
         for path in report or []:
             write_report(jobs, ended, path, tolerances)
     if as_json:
-        print_result([row | {"outputs": outcomes[row["artifact"]].outputs} for row in table], True)
+        print_result([{**row, "outputs": outcomes[row["artifact"]].outputs} for row in table], True)
     else:
         print_result(table, False, (*COMPARE_COLUMNS, "bytes", "seconds", "code"))
     print_warnings((id_, f"{outcome.warning} {outcome.remark}".strip()) for id_, outcome in outcomes.items())
@@ -124,7 +148,7 @@ def _parse_range(text: str) -> tuple[float, float]:
 
 def _outcome_row(
     jobs: Jobs, id_: str, outcome: ComparisonOutcome, tolerances: dict[str, ToleranceResult]
-) -> dict[str, Any]:
+) -> OutcomeRow:
     artifact = jobs.library.artifact(id_)
     return {
         "artifact": id_,
@@ -134,13 +158,21 @@ def _outcome_row(
         "bytes": artifact.bytes,
         "seconds": outcome.load_seconds,
         "code": outcome.source,
-        **outcome.model_dump(mode="json", include=OUTCOME_FIELDS),
+        "verdict": outcome.verdict.value,
+        "error": outcome.error,
+        "max_abs": outcome.max_abs,
+        "mean_abs": outcome.mean_abs,
+        "mismatches": outcome.mismatches,
+        "surplus_outputs": outcome.surplus_outputs,
+        "changed_rows": outcome.changed_rows,
+        "rows": outcome.rows,
+        "not_finite": outcome.not_finite,
         "passed": all(result.passed for result in tolerances.values()) if tolerances else None,
-        "tolerance": {output: result._asdict() for output, result in tolerances.items()},
+        "tolerance": {output: result.to_json() for output, result in tolerances.items()},
     }
 
 
-def _violations(rows: list[dict[str, Any]], most_changed: int | None) -> Iterator[tuple[str, dict[str, str]]]:
+def _violations(rows: list[OutcomeRow], most_changed: int | None) -> Iterator[tuple[str, dict[str, str]]]:
     """An error for every copy that has no predictions, is out of tolerance, or changed more of them than allowed."""
     for row in rows:
         if row["error"]:
@@ -148,7 +180,7 @@ def _violations(rows: list[dict[str, Any]], most_changed: int | None) -> Iterato
     for row in rows:
         if outside := [output for output, result in row["tolerance"].items() if not result["passed"]]:
             yield row["artifact"], InputError(f"Out of tolerance: {', '.join(outside)}.").to_json()
-        changed = row["changed_rows"]
+        changed = row["changed_rows"] or 0
         if most_changed is not None and not row["error"] and changed > most_changed:
             sentence = f"{changed:,} answers changed; {most_changed:,} are allowed."
             yield row["artifact"], InputError(sentence).to_json()
@@ -183,7 +215,7 @@ def _print_benchmark(result: BenchmarkResult) -> None:
         print_text(line)
 
 
-def _benchmark_row(benchmark: ArtifactBenchmark) -> dict[str, Any]:
+def _benchmark_row(benchmark: ArtifactBenchmark) -> TableRow:
     return {
         "artifact": benchmark.artifact,
         "format": benchmark.format,
@@ -198,7 +230,7 @@ def _benchmark_row(benchmark: ArtifactBenchmark) -> dict[str, Any]:
     }
 
 
-def _latency_rows(benchmark: ArtifactBenchmark) -> list[dict[str, Any]]:
+def _latency_rows(benchmark: ArtifactBenchmark) -> list[TableRow]:
     return [
         {
             "artifact": benchmark.artifact,

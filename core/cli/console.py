@@ -31,6 +31,7 @@ Id = Annotated[str, typer.Argument(metavar="ID", parser=parse_id, help="An id, o
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", parser=parse_id, help="Ids, or aliases.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", parser=parse_id, help="The id of a run.")]
 Strings = list[str] | None
+TableRow = dict[str, object]  # by column what is printed: `print_result` takes whatever it is
 Code = Annotated[
     Strings,
     typer.Option(metavar="ID=SOURCE", help="Where its code comes from: none, demo, snapshot, or an architecture."),

@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from core.cli.console import AsJson, open_library, parse_id, print_result
-from core.cli.models import Force, app
 from core.exports.archive import write_archive
 from core.exports.proof_kit import build_proof_kit
 from core.exports.tf_serving import build_serving_zip, list_serving_files, write_serving_folder
+
+app = typer.Typer(rich_markup_mode=None)
+Force = Annotated[bool, typer.Option("--force", help="Replace a file of that name.")]
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """Commands that look into artifacts without running them: inspect, diff."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 import typer
 
@@ -9,6 +9,7 @@ from core.cli.console import (
     AsJson,
     Id,
     Strings,
+    TableRow,
     exit_on_failures,
     exit_with,
     open_jobs,
@@ -21,6 +22,7 @@ from core.compatibility.matrix import build_matrix, to_csv, to_markdown
 from core.errors import FormatError, InputError
 from core.introspection.describe import PartDescription, TensorSummary, describe_part
 from core.introspection.diff import ArtifactDiff, TensorPair, diff_artifacts, format_shape
+from core.readers.parts import Layer, Signatures
 from core.size_breakdown.breakdown import break_down_sizes
 from core.text.labels import mark_imported
 
@@ -87,7 +89,7 @@ def _print_part(name: str, description: PartDescription) -> None:
         print_text(json.dumps(content, indent=2))
 
 
-def _tensor_cells(tensor: TensorSummary) -> dict[str, Any]:
+def _tensor_cells(tensor: TensorSummary) -> TableRow:
     return tensor.statistics.model_dump() | {
         "name": _truncate(tensor.name),
         "shape": format_shape(tensor.shape),
@@ -97,13 +99,13 @@ def _tensor_cells(tensor: TensorSummary) -> dict[str, Any]:
     }
 
 
-def _layer_row(layer: dict[str, Any]) -> dict[str, Any]:
+def _layer_row(layer: Layer) -> Layer:
     shape = layer["output_shape"]
     is_single = shape is not None and not any(isinstance(axis, list) for axis in shape)
-    return layer | {"output_shape": format_shape(shape) if is_single else json.dumps(shape)}
+    return {**layer, "output_shape": format_shape(shape) if is_single else json.dumps(shape)}
 
 
-def _print_signatures(part: dict[str, Any]) -> None:
+def _print_signatures(part: Signatures) -> None:
     for name, value in part["facts"].items():
         print_text(f"{name}: {value}")
     for signature in part["signatures"]:
@@ -141,7 +143,16 @@ def diff(
     exit_with(exit_code and result.has_differences)
 
 
-def _diff_json(result: ArtifactDiff) -> dict[str, Any]:
+class DiffJson(TypedDict):
+    """An `ArtifactDiff` in `--json`, of each pair also whether both are the "same"."""
+
+    differ: bool
+    problems: dict[str, str]
+    changes: dict[str, list[dict[str, Any]]]
+    tensors: dict[str, Any]
+
+
+def _diff_json(result: ArtifactDiff) -> DiffJson:
     pairs = [pair.model_dump() | {"same": pair.is_identical} for pair in result.tensors.pairs]
     return {
         "differ": result.has_differences,
@@ -161,18 +172,22 @@ def _print_diff(result: ArtifactDiff) -> None:
     differing = [pair for pair in result.tensors.pairs if not pair.is_identical]
     counts = f"{len(result.tensors.pairs) - len(differing)} the same to the last bit, {len(differing)} not"
     print_text(f"\nWEIGHTS: {result.problems.get('tensors') or counts}")
+    for sentence in result.tensors.count_sentences:
+        print_text(sentence)
     if differing:
         print_result([_pair_cells(pair) for pair in differing], False, PAIR_COLUMNS)
     for side, tensors in (("A", result.tensors.only_ours), ("B", result.tensors.only_theirs)):
         for tensor in tensors:
-            print_text(f"only in {side}: {tensor.display_name} {format_shape(tensor.shape)} {tensor.dtype}")
+            where = f"a second time in {side}" if tensor.copy_of else f"only in {side}"
+            copy_of = f" = {tensor.copy_of}" if tensor.copy_of else ""
+            print_text(f"{where}: {tensor.display_name}{copy_of} {format_shape(tensor.shape)} {tensor.dtype}")
 
 
 def _value(value: Any) -> str:
     return "–" if value is None else _truncate(value if isinstance(value, str) else json.dumps(value))
 
 
-def _pair_cells(pair: TensorPair) -> dict[str, Any]:
+def _pair_cells(pair: TensorPair) -> TableRow:
     distance = pair.distance
     return {
         "A": _truncate(pair.ours.display_name),

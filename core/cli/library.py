@@ -12,6 +12,7 @@ from core.cli.console import (
     Ids,
     RunId,
     Strings,
+    TableRow,
     open_library,
     parse_whole_number,
     print_result,
@@ -78,7 +79,7 @@ def list_(
     print_result(rows, as_json, ARTIFACT_COLUMNS)
 
 
-def _artifact_row(entry: Entry) -> dict[str, Any]:
+def _artifact_row(entry: Entry) -> TableRow:
     marks = [*entry.aliases, *(f"#{tag}" for tag in entry.tags), *(["pinned"] if entry.pinned else [])]
     imported = [entry.trust] if entry.trust == "brought in" else []
     fields = entry._asdict()

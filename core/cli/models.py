@@ -12,6 +12,7 @@ from core.cli.console import (
     Code,
     Ids,
     Strings,
+    TableRow,
     exit_on_failures,
     open_jobs,
     parse_code_sources,
@@ -27,14 +28,14 @@ from core.errors import InputError, error_from_json
 from core.formats import all_formats
 from core.inputs.fitting import describe_axes
 from core.jobs import Jobs
-from core.jobs.resume_result import ResumeVerdict
-from core.jobs.uploads import OPENVINO_BIN_SUFFIX, OPENVINO_XML_SUFFIX, store_upload
+from core.jobs.resume_result import ResumeResult, ResumeVerdict
+from core.jobs.uploads import OPENVINO_BIN_SUFFIX, OPENVINO_XML_SUFFIX, StoredUpload, store_upload
 from core.library import Library
 from core.library.job_store import Job
 from core.library.records import ID_PATTERN
 
 app = typer.Typer(rich_markup_mode=None)
-SAVED_FACTS = ("artifact", "bytes", "seconds", "verdict", "needs_code", "warning", "error")
+SAVED_FACTS = ("artifact", "bytes", "seconds", "verdict", "needs_code", "warning", "remark", "error")
 IMPORT_COLUMNS = ("artifact", "run", "format", "name", "bytes", "verdict")
 RESUME_COLUMNS = ("artifact", "format", "trust", "ending", "first_difference", "seconds", "sentence", "source")
 
@@ -96,16 +97,15 @@ def save(
     with open_jobs() as jobs:
         record = jobs.library.run(run)
         if formats == ["all"]:
-            formats = [
-                format_.key for format_ in all_formats() if not format_.refusal_reason(record.kind, record.weight_bytes)
-            ]
+            facts = record.kind, record.weight_bytes, record.trust
+            formats = [format_.key for format_ in all_formats() if not format_.refusal_reason(*facts)]
         ended = wait_for_job(jobs, jobs.save(run, formats, _parse_options(option or [])))
     rows = [
         {"run": run, "format": key, "trust": record.trust, **{name: row.get(name) for name in SAVED_FACTS}}
         for key, row in ended.result["rows"].items()
     ]
     print_result(rows, as_json, ("format", "artifact", "trust", "bytes", "seconds", "verdict"))
-    print_warnings((row["format"], row["warning"]) for row in rows)
+    print_warnings((row["format"], row[note]) for row in rows for note in ("warning", "remark"))
     exit_on_failures((row["format"], row["error"]) for row in rows if row["error"])
 
 
@@ -156,11 +156,11 @@ def _start_import(jobs: Jobs, path: Path, architecture: Path | None, options: di
     """Start the job for a file, or for an artifact that is stored already: then the options given replace its own."""
     if ID_PATTERN.fullmatch(str(path)) and not path.exists():
         return jobs.reimport_model(str(path), **{name: value for name, value in options.items() if value})
-    return jobs.import_model(**_import_arguments(jobs, path, architecture), **options)
+    return jobs.import_model(**_gather_files(jobs, path, architecture)._asdict(), **options)
 
 
-def _import_arguments(jobs: Jobs, path: Path, architecture: Path | None) -> dict[str, Any]:
-    """The arguments of `Jobs.import_model` for these files. Raises InputError for one that is not there."""
+def _gather_files(jobs: Jobs, path: Path, architecture: Path | None) -> StoredUpload:
+    """A single file where it lies, several as they were copied. Raises InputError for one that is not there."""
     weights = path.with_suffix(OPENVINO_BIN_SUFFIX) if path.suffix.lower() == OPENVINO_XML_SUFFIX else None
     paths = [path, *filter(None, (architecture, weights))]
     for file in paths:
@@ -168,10 +168,10 @@ def _import_arguments(jobs: Jobs, path: Path, architecture: Path | None) -> dict
             raise InputError("There is no such file.", received=file.name, cure="Check its name and place.")
     if len(paths) == 1 or path.is_dir():
         parts = {"architecture": architecture} if architecture else {}
-        return {"path": path, "name": path.resolve().name, "parts": parts}
+        return StoredUpload(path, path.resolve().name, parts, None)
     with ExitStack() as stack:
         files = [(file.name, stack.enter_context(file.open("rb"))) for file in paths]
-        return store_upload(jobs.library, files)._asdict()
+        return store_upload(jobs.library, files)
 
 
 def _import_lines(result: dict[str, Any]) -> Iterator[str]:
@@ -180,9 +180,6 @@ def _import_lines(result: dict[str, Any]) -> Iterator[str]:
             yield f"{verb} {spec['name']}: {describe_axes(spec['shape'])}, {spec['dtype']}"
     for check in result["checks"]:
         yield f"{'left out' if check.get('left') else 'checked'}: {check['what']}. {check['remark'] or ''}".rstrip()
-
-
-Force = Annotated[bool, typer.Option("--force", help="Replace a file of that name.")]
 
 
 @app.command()
@@ -198,13 +195,14 @@ def resume(
     epoch_count, row_seed = parse_whole_number("epochs", epochs), parse_whole_number("seed", seed)
     with open_jobs() as jobs:
         ended = wait_for_job(jobs, jobs.resume(run, artifacts, epoch_count, parse_code_sources(code), row_seed))
-        rows = [_resume_row(jobs.library, id_, copy) for id_, copy in ended.result["copies"].items()]
+        copies = {id_: ResumeResult.model_validate(copy) for id_, copy in ended.result["copies"].items()}
+        rows = [_resume_row(jobs.library, id_, copy) for id_, copy in copies.items()]
     print_result(rows, as_json, RESUME_COLUMNS)
-    print_warnings((row["artifact"], row["remark"]) for row in rows)
-    exit_on_failures((row["artifact"], row["error"]) for row in rows if row["ending"] == ResumeVerdict.FAILED)
+    print_warnings((id_, copy.remark) for id_, copy in copies.items())
+    exit_on_failures((id_, copy.error) for id_, copy in copies.items() if copy.ending == ResumeVerdict.FAILED)
 
 
-def _resume_row(library: Library, id_: str, copy: dict[str, Any]) -> dict[str, Any]:
+def _resume_row(library: Library, id_: str, copy: ResumeResult) -> TableRow:
     artifact = library.artifact(id_)
     facts = {"artifact": id_, "run": artifact.run, "format": artifact.format, "trust": artifact.trust}
-    return facts | {"first_difference": (copy["gap"] or {}).get("first"), **copy}
+    return {**facts, "first_difference": copy.gap.first if copy.gap else None, **copy.model_dump(mode="json")}

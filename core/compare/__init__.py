@@ -7,6 +7,7 @@ predictions are counted row by row.
 
 from core.arrays import to_jsonable
 from core.compare.accumulators import std_by_output
+from core.compare.answer_spread import AnswerSpread, measure_spread
 from core.compare.chunks import ChunkSource
 from core.compare.classification import ClassificationMetrics
 from core.compare.comparison import Comparison, ToleranceResult, check_tolerance, compare, compare_all, compare_streams
@@ -18,6 +19,7 @@ __all__ = [
     "CHANGED_STD_SHARE",
     "DIFFERENT_ROW_SHARE",
     "RTOL",
+    "AnswerSpread",
     "ChunkSource",
     "ClassificationMetrics",
     "Comparison",
@@ -31,6 +33,7 @@ __all__ = [
     "compare_streams",
     "find_targets",
     "match_outputs",
+    "measure_spread",
     "std_by_output",
     "to_jsonable",
 ]

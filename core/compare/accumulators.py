@@ -1,5 +1,6 @@
 """What the verdict on one output needs: the largest difference, what is not finite, and which rows changed."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +25,8 @@ class OutputDifferences:
         values: How many pairs are finite.
         max_abs: The largest difference, in the dtype of the work; `atol_needed` is the same in float64.
         nonfinite: Values by NONFINITE_COUNTS; empty for texts.
+        mismatches: How many values that are not finite on one side and not the same on the other, by what became of
+            what: "NaN became -∞".
         worst: The place of the largest finite difference, or where there is none of the first other one; None where
             the sides are the same.
         is_classification: Whether the prediction of a row is the largest of its values.
@@ -38,6 +41,7 @@ class OutputDifferences:
     max_abs: float = 0.0
     atol_needed: float = 0.0
     nonfinite: dict[str, int] = field(default_factory=dict)
+    mismatches: dict[str, int] = field(default_factory=dict)
     worst: WorstValue | None = None
     is_classification: bool = False
 
@@ -57,6 +61,7 @@ class DifferenceAccumulator:
         self._running_std = RunningStd()
         self._total = OutputDifferences()
         self._nonfinite = np.zeros((2, 2), "int64")  # side by NaN, infinite
+        self._mismatches: Counter[str] = Counter()
         self._row_differences: list[np.ndarray] = []
         self._row_mismatches: list[np.ndarray] = []
         self._label_changes: list[np.ndarray] = []
@@ -73,6 +78,7 @@ class DifferenceAccumulator:
         self._update_worst(block)
         if block.finite is not None:
             self._nonfinite += [[np.isnan(side).sum(), np.isinf(side).sum()] for side in block.matrices]
+        self._mismatches.update(_count_mismatches(block))
         self._row_differences.append(block.row_max_diff)
         self._row_mismatches.append(block.row_mismatch)
         self._update_changed(block)
@@ -103,6 +109,7 @@ class DifferenceAccumulator:
         total = self._total
         total.is_classification = self.is_classification is not False
         total.nonfinite = dict(zip(NONFINITE_COUNTS, self._nonfinite.ravel().tolist(), strict=True))
+        total.mismatches = dict(self._mismatches.most_common())
         total.distance = np.concatenate(self._row_differences, dtype="float64")
         if total.is_classification:
             total.changed = np.concatenate(self._label_changes)
@@ -113,6 +120,20 @@ class DifferenceAccumulator:
         total.changed = total.changed | mismatch
         total.distance[mismatch] = np.inf
         return total
+
+
+def _count_mismatches(block: Block) -> Counter[str]:
+    """The pairs of a block that are not finite and not the same, by what became of what."""
+    if block.mismatch is None:
+        return Counter()
+    before, now = (_value_kinds(side[block.mismatch]) for side in block.matrices)
+    return Counter(f"{was} became {is_}" for was, is_ in zip(before, now, strict=True))
+
+
+def _value_kinds(values: np.ndarray) -> list[str]:
+    """What each value is: "NaN", "∞", "-∞" or "a number"."""
+    kinds = [np.isnan(values), np.isposinf(values), np.isneginf(values)]
+    return list(np.select(kinds, ["NaN", "∞", "-∞"], "a number"))
 
 
 class RunningStd:

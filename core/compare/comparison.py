@@ -4,8 +4,9 @@ Every number on one output comes from one pass over both sides, and a few more w
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import combinations
 from typing import Any, NamedTuple, NotRequired, Protocol, TypedDict
@@ -18,16 +19,16 @@ from core.compare.chunks import Block, ChunkSource, aligned_blocks, first_block,
 from core.compare.classification import ClassificationAccumulator
 from core.compare.error_metrics import CosineAndSnr, KlDivergence, RelativeError, UlpError, relative_differences
 from core.compare.histograms import DifferenceHistogram, PositionHeatmap
-from core.compare.output_matching import OutputMatch, find_targets, match_outputs
+from core.compare.output_matching import OutputMatch, find_surplus_outputs, find_targets, match_outputs
 from core.compare.quantiles import complete_quantiles
-from core.compare.results import OutputMetrics, Verdict, decide_verdict
+from core.compare.results import OutputMetrics, OutputMetricsJson, Verdict, WorstValue, decide_verdict
 from core.errors import InputError
 
 Sides = tuple[ChunkSource, ChunkSource]  # the reference and the prediction
 
 
 class ComparisonJson(TypedDict):
-    """A comparison in records and replies: `pairs` of `OutputMatch`, `outputs` of `OutputMetrics` (not in evidence)."""
+    """A comparison in records and replies: `pairs` of `OutputMatch`, `outputs` not in evidence."""
 
     verdict: str
     max_abs: float | str
@@ -35,8 +36,11 @@ class ComparisonJson(TypedDict):
     changed_rows: int
     rows: int
     not_finite: int
+    mismatched: int
+    mismatches: dict[str, int]
+    surplus_outputs: list[str]
     pairs: list[dict[str, str]]
-    outputs: NotRequired[list[dict[str, Any]]]
+    outputs: NotRequired[list[OutputMetricsJson]]
 
 
 class PairJson(TypedDict):
@@ -59,6 +63,8 @@ class Comparison:
         max_abs, mean_abs: |a - b| over all outputs and finite values.
         changed: (rows,) bool, rows with a changed prediction.
         not_finite: How many values of the prediction are NaN or infinite.
+        mismatches: How many values are not finite on one side and not the same on the other, by what became of what.
+        surplus: Outputs of the prediction that have no partner.
         distance: (rows,) float64, the largest absolute difference over all outputs; infinite where a value is not
             finite on one side and not the same on the other; 1 where a text changed.
         outputs: The numbers on each output; empty where only the verdict was asked for.
@@ -72,6 +78,8 @@ class Comparison:
     pairs: tuple[OutputMatch, ...]
     distance: np.ndarray
     outputs: tuple[OutputMetrics, ...]
+    mismatches: dict[str, int] = field(default_factory=dict)
+    surplus: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -89,6 +97,9 @@ class Comparison:
             "changed_rows": self.changed_rows,
             "rows": self.rows,
             "not_finite": self.not_finite,
+            "mismatched": sum(self.mismatches.values()),
+            "mismatches": self.mismatches,
+            "surplus_outputs": list(self.surplus),
             "pairs": [vars(pair) for pair in self.pairs],
             "outputs": [output.to_json() for output in self.outputs],
         }
@@ -152,7 +163,8 @@ def compare_streams(
             outputs.append(_measure_output(match, sides, classes, truth, std))
         else:
             outputs.append(_measure_differences(sides, classes, std))
-    return _merge_outputs(matches, outputs, with_metrics)
+    surplus = find_surplus_outputs(predictions, matches)
+    return replace(_merge_outputs(matches, outputs, with_metrics), surplus=surplus)
 
 
 class _Output(NamedTuple):
@@ -165,7 +177,7 @@ class _Output(NamedTuple):
 class _Metric(Protocol):
     def add(self, block: Block) -> None: ...
 
-    def result(self) -> dict[str, Any]: ...
+    def result(self) -> Mapping[str, Any]: ...
 
 
 def _measure_text(match: OutputMatch, sides: Sides) -> _Output:
@@ -207,7 +219,7 @@ def _measure_output(
 
         complete_quantiles((sizes.quantiles, relative.median), replay)
         differences = accumulator.result()
-        numbers = _difference_metrics(differences)
+        numbers: dict[str, Any] = {**_difference_metrics(differences)}
         for metric in metrics:
             numbers |= metric.result()
         if differences.is_classification:
@@ -223,7 +235,7 @@ def _to_metrics(match: OutputMatch, differences: OutputDifferences, numbers: dic
     return OutputMetrics(match.reference, match.answer, match.by, *counts, **numbers)
 
 
-def _difference_metrics(differences: OutputDifferences) -> dict[str, Any]:
+def _difference_metrics(differences: OutputDifferences) -> dict[str, float | WorstValue | None]:
     has_mismatch, values = bool(np.isinf(differences.distance).any()), differences.values
     return {
         "max_abs": differences.max_abs if values else None,
@@ -254,6 +266,7 @@ def _merge_outputs(matches: tuple[OutputMatch, ...], outputs: list[_Output], wit
         pairs=matches,
         distance=reduce(np.maximum, [part.distance for part in parts]),
         outputs=tuple(output.metrics for output in outputs if output.metrics) if with_metrics else (),
+        mismatches=dict(sum((Counter(part.mismatches) for part in parts), Counter())),
     )
 
 
@@ -281,10 +294,19 @@ def _compare_pair(
     return pair
 
 
+class ToleranceJson(TypedDict):
+    passed: bool
+    rows_failing: int
+    values_failing: int
+
+
 class ToleranceResult(NamedTuple):
     passed: bool
     rows_failing: int
     values_failing: int
+
+    def to_json(self) -> ToleranceJson:
+        return {"passed": self.passed, "rows_failing": self.rows_failing, "values_failing": self.values_failing}
 
 
 def check_tolerance(reference: ChunkSource, prediction: ChunkSource, atol: float, rtol: float) -> ToleranceResult:

@@ -1,7 +1,6 @@
 """How close values are: relative differences, units in the last place, cosine, signal to noise, KL divergence."""
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -47,7 +46,7 @@ class RelativeError:
         if largest >= 1 or largest / (1 - largest) * (1 + 1e-6) >= self._rtol_needed:
             self._rtol_needed = max(self._rtol_needed, _smallest_rtol(block))
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> dict[str, float | None]:
         return {
             "max_rel": self._max_rel if self._count else None,
             "mean_rel": self._sum / self._count if self._count else None,
@@ -82,7 +81,7 @@ class UlpError:
         self._sum += float(steps.sum(dtype="float64"))
         self._count += block.finite_count
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> dict[str, float | None]:
         known = self._count > 0
         return {"max_ulp": self._max_ulp if known else None, "mean_ulp": self._sum / self._count if known else None}
 
@@ -108,7 +107,7 @@ class CosineAndSnr:
         left, right, diff = (side.ravel(order="K") for side in block.as_float64)
         self._sums += [dot_product(*pair) for pair in ((left, left), (right, right), (left, right), (diff, diff))]
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> dict[str, float | None]:
         """`cosine` is None where a side is 0 everywhere, or where float64 cannot hold the squares."""
         left, right, product, noise = self._sums.tolist()
         norms = math.sqrt(left) * math.sqrt(right)
@@ -148,7 +147,7 @@ class KlDivergence:
         self._sum += float(np.maximum(rows, 0).sum())
         self._rows += block.rows
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> dict[str, float | None]:
         return {"kl": None if self._sum is None else self._sum / self._rows}
 
 

@@ -1,7 +1,6 @@
 """Histograms of differences: by size, by size of the value, by position, and over rows and positions."""
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 
@@ -35,7 +34,7 @@ class DifferenceHistogram:
         self._counts += np.bincount(bins.astype("intp"), minlength=len(self._counts))
         self._nonfinite_count += block.abs_diff.size - block.finite_count
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> dict[str, float | DifferenceBins | MagnitudeBins | None]:
         table = self._counts.reshape(self._shape)
         zero, below, *counts, above = table.sum(axis=0).tolist()
         edges, nonfinite = [*_decade_edges(2)], self._nonfinite_count
@@ -111,7 +110,7 @@ class PositionHeatmap:
             return sums, _sum_blocks(block.finite.astype("float64"), edges, self._column_starts)
         return sums, np.outer(np.diff([*edges, block.rows]), np.diff([*self._column_starts, self._width]))
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> dict[str, list[float | None] | Heatmap | None]:
         if not len(self._sums):
             return {"by_column": None, "heat": None}
         sums, counts, starts = self._sums, self._counts, self._column_starts

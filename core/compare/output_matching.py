@@ -1,6 +1,6 @@
 """Match the outputs of two sides: by name, else by shape, else by the nearest values; and find their targets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -39,6 +39,12 @@ def match_outputs(reference: Arrays, predictions: Arrays) -> tuple[OutputMatch, 
             taken = {match.answer for match in matches}
             matches.append(_match_renamed(name, array, predictions, taken))
     return tuple(matches)
+
+
+def find_surplus_outputs(predictions: Iterable[str], matches: Iterable[OutputMatch]) -> tuple[str, ...]:
+    """The outputs of the prediction that were matched with none of the reference."""
+    matched = {match.answer for match in matches}
+    return tuple(name for name in predictions if name not in matched)
 
 
 def _match_renamed(name: str, array: np.ndarray, predictions: Arrays, taken: set[str]) -> OutputMatch:

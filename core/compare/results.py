@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 import numpy as np
 
@@ -100,6 +100,46 @@ class Heatmap(TypedDict):
     mean_abs: list[list[float | None]]
 
 
+Number = float | str | None  # in JSON: what is not finite is text
+
+
+class OutputMetricsJson(TypedDict):
+    """The fields of `OutputMetrics` in records and replies."""
+
+    output: str
+    answer: str
+    by: str
+    rows: int
+    values: int
+    changed: int
+    identical: bool
+    rounding: bool
+    max_abs: Number
+    mean_abs: Number
+    median_abs: Number
+    p99_abs: Number
+    max_rel: Number
+    mean_rel: Number
+    median_rel: Number
+    max_ulp: int | None
+    mean_ulp: Number
+    cosine: Number
+    snr_db: Number
+    kl: Number
+    reference_nan: int | None
+    answer_nan: int | None
+    reference_inf: int | None
+    answer_inf: int | None
+    worst: WorstValue | None
+    atol_needed: Number
+    rtol_needed: Number
+    histogram: DifferenceBins | None
+    by_magnitude: MagnitudeBins | None
+    by_column: list[float | None] | None
+    heat: Heatmap | None
+    classes: dict[str, Any] | None  # `ClassificationMetrics`
+
+
 @dataclass(frozen=True)
 class OutputMetrics:
     """How far one output is from the reference's. None: makes no sense here (texts), or nothing finite was there.
@@ -150,5 +190,5 @@ class OutputMetrics:
     heat: Heatmap | None = None
     classes: ClassificationMetrics | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        return dict(to_jsonable(self))
+    def to_json(self) -> OutputMetricsJson:
+        return cast(OutputMetricsJson, to_jsonable(self))

@@ -2,9 +2,9 @@
 
 import csv
 import io
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
-from core.compatibility.findings import COLUMNS, Finding, ReloadContext
+from core.compatibility.checks import COLUMNS, Finding, ReloadContext
 from core.evidence import Evidence
 from core.formats import all_formats, get_format
 from core.library import Library, Query, Run
@@ -19,6 +19,22 @@ CLAIM_COLUMNS = {
     "graph": "code",
     "signatures": "signatures",
 }
+
+
+class FindingJson(TypedDict):
+    state: str
+    words: str
+
+
+class MatrixRowJson(TypedDict):
+    """A row in `--json`: beside its fields, the parts whose claim this evidence contradicts."""
+
+    format: str
+    artifact: str | None
+    trust: str
+    sentence: str
+    contradictions: list[str]
+    cells: dict[str, FindingJson]
 
 
 class MatrixRow(NamedTuple):
@@ -42,10 +58,15 @@ class MatrixRow(NamedTuple):
         claims = get_format(self.format).keeps & CLAIM_COLUMNS.keys()
         return sorted(part for part in claims if self.cells[CLAIM_COLUMNS[part]].state == "lost")
 
-    def to_json(self) -> dict[str, Any]:
-        cells = {key: cell._asdict() for key, cell in self.cells.items()}
-        facts = {"format": self.format, "artifact": self.artifact, "trust": self.trust, "sentence": self.sentence}
-        return facts | {"contradictions": self.find_contradictions(), "cells": cells}
+    def to_json(self) -> MatrixRowJson:
+        return {
+            "format": self.format,
+            "artifact": self.artifact,
+            "trust": self.trust,
+            "sentence": self.sentence,
+            "contradictions": self.find_contradictions(),
+            "cells": {key: {"state": cell.state, "words": cell.words} for key, cell in self.cells.items()},
+        }
 
 
 def build_row(run: Run, format_key: str, artifact_id: str, evidence: Evidence) -> MatrixRow:

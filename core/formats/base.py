@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.arrays import Arrays
 from core.errors import CannotSave, FormatError, InputError
@@ -66,8 +66,9 @@ class Format:
         keeps: The parts that a copy claims to hold; the evidence checks it.
         accepts: Kinds of model that it takes: "keras", "module", and the files that some converter reads ("onnx",
             "litert", "openvino").
-        save: `save(model, folder, **options)` writes into an empty folder; with `wants_samples` it is also given
-            `samples`, some training inputs by name, batch first.
+        save: `save(model, folder, **options)` writes into an empty folder, and may return a sentence: what a person
+            should know of the copy. With `wants_samples` it is also given `samples`, some training inputs by name,
+            batch first.
         load: `load(folder, code)` returns a Predictor.
         packages: Import names with the package to install.
         needs_architecture: Whether a copy is only half a model.
@@ -87,7 +88,7 @@ class Format:
     good_for: str
     keeps: frozenset[str]
     accepts: frozenset[str]
-    save: Callable[..., None]
+    save: Callable[..., str | None]
     load: Callable[..., Predictor]
     packages: Mapping[str, str] = field(default_factory=dict)
     needs_architecture: bool = False
@@ -108,10 +109,12 @@ class Format:
         stamp = installed_packages_fingerprint() if self.packages else ()
         return [package for module, package in self.packages.items() if not _is_importable(module, stamp)]
 
-    def refusal_reason(self, kind: str, weight_bytes: int = 0) -> str:
-        """Why this format cannot take a model of this kind and size now, in a sentence; empty when it can."""
+    def refusal_reason(self, kind: str, weight_bytes: int = 0, trust: str = "ours") -> str:
+        """Why this format cannot take a model of this kind, size and trust now, in a sentence; empty when it can."""
         if self.unavailable_reason:
             return self.unavailable_reason
+        if self.runs_code and trust != "ours":
+            return RUNS_CODE_REFUSAL
         if kind not in self.accepts:
             return _REFUSALS[kind]
         if missing := self.missing_packages:
@@ -131,10 +134,10 @@ class Format:
             )
         return self.kit
 
-    def require_accepted(self, kind: str, weight_bytes: int) -> None:
+    def require_accepted(self, kind: str, weight_bytes: int, trust: str = "ours") -> None:
         """Raises CannotSave when this format cannot take such a model, before anything is tried."""
-        if refusal := self.refusal_reason(kind, weight_bytes):
-            is_too_large = kind in self.accepts and not self.missing_packages
+        if refusal := self.refusal_reason(kind, weight_bytes, trust):
+            is_too_large = kind in self.accepts and not self.missing_packages and refusal != RUNS_CODE_REFUSAL
             raise CannotSave(refusal, cure=_TOO_LARGE_CURE if is_too_large else "Choose another format.")
 
     def resolve_options(self, options: Options = None) -> dict[str, Any]:
@@ -148,8 +151,8 @@ class Format:
 
     def save_model(
         self, model: Model, kind: str, folder: Path, options: Options = None, samples: Samples = None
-    ) -> float:
-        """Save a live model into an empty folder; returns the seconds that it took.
+    ) -> "Saved":
+        """Save a live model into an empty folder.
 
         `samples` makes training inputs, for a format that wants them. Raises CannotSave in plain words when the format
         does not take the model, StorageFailed when the disk does not.
@@ -161,11 +164,11 @@ class Format:
         started = time.perf_counter()
         try:
             with silence_converters(folder):
-                self.save(model, folder, **arguments)
+                remark = self.save(model, folder, **arguments)
             self.require_all_weights(model, folder, CannotSave)
         except Exception as error:  # every converter has errors of its own; they all mean that it cannot save
             raise translate(error, CannotSave, hidden_paths=[str(folder)]) from error
-        return time.perf_counter() - started
+        return Saved(time.perf_counter() - started, remark or "")
 
     def require_all_weights(self, model: Model, folder: Path, error: type[FormatError]) -> None:
         """Raises an error that names the weights of a model that are not in the files of its copy."""
@@ -180,12 +183,20 @@ class Format:
         )
 
 
+class Saved(NamedTuple):
+    """How many seconds a save took, and what a person should know of the copy; empty where there is nothing."""
+
+    seconds: float
+    remark: str
+
+
 @lru_cache(maxsize=64)
 def _is_importable(module: str, stamp: Hashable) -> bool:
     """Whether a module can be imported, as long as the packages are those of the stamp."""
     return find_spec(module) is not None
 
 
+RUNS_CODE_REFUSAL = "A file of this format runs code when it is loaded, so no model from outside is put into one."
 _TOO_LARGE_CURE = "Choose SavedModel, Keras weights in shards or safetensors, which have no such limit."
 _REFUSALS = {
     "module": "Takes Keras models only; this is a plain tf.Module, with no Keras layers or config to write.",

@@ -7,7 +7,7 @@ from core.arrays import Arrays, NamedArrays
 from core.errors import CannotSave
 from core.formats.base import Format
 from core.formats.standalone import StandaloneLoader, open_frozen_graph
-from core.runtimes.adapters import adapt_batch_size
+from core.runtimes.adapters import adapt_batch_size, adapted_predictor
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.conversion import import_frozen_graph, inference_function, output_names
 from core.runtimes.specs import Spec, shape_of, to_numpy_dtype
@@ -58,7 +58,7 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
 
     shapes = {name: shape_of(tensor) for name, tensor in function.structured_outputs.items()}
     adapter = adapt_batch_size(specs, shapes, predict)
-    return Predictor(function, adapter.specs, adapter.predict, lambda: _read_constants(graph), remark=adapter.remark)
+    return adapted_predictor(function, adapter, lambda: _read_constants(graph))
 
 
 def _read_constants(graph: Any) -> NamedArrays:

@@ -7,22 +7,59 @@ from pathlib import Path
 from core.formats.base import Format
 from core.formats.standalone import StandaloneLoader, open_any_litert, open_litert
 from core.runtimes.base import Model
-from core.runtimes.litert import FILE, PACKAGES, QUANTIZER_PACKAGES, load
+from core.runtimes.litert import FILE, PACKAGES, load, needs_tensorflow
+from core.runtimes.litert_quantizer import QUANTIZER_PACKAGES, require_unquantized
 from core.runtimes.model_kinds import model_kind
+from core.runtimes.single_row import single_row_module
 from core.runtimes.tf_module import serving_function
 
+SINGLE_ROW_REMARK = (
+    "LiteRT's own operations do not run this model's loops for any number of rows at once, so it was converted for one "
+    "row at a time."
+)
 
-def save(model: Model, folder: Path) -> None:
+
+def save(model: Model, folder: Path) -> str:
+    path = folder / FILE
+    if model_kind(model) == "litert":  # for the quantised forms, which begin with the plain file
+        require_unquantized(model.folder / FILE)
+        shutil.copyfile(model.folder / FILE, path)
+        return ""
+    try:
+        _convert(model, path)
+        is_whole = not needs_tensorflow(path.read_bytes())
+    except Exception:
+        if _convert_single_row(model, path):
+            return SINGLE_ROW_REMARK
+        raise
+    return SINGLE_ROW_REMARK if not is_whole and _convert_single_row(model, path) else ""
+
+
+def _convert(model: Model, path: Path) -> None:
+    if model_kind(model) == "keras":
+        model.export(str(path), format="litert", verbose=False)
+    else:
+        path.write_bytes(_convert_module(model))
+
+
+def _convert_module(model: Model) -> bytes:
     import tensorflow as tf
 
-    kind = model_kind(model)
-    if kind == "litert":  # for the quantised forms, which begin with the plain file
-        shutil.copyfile(model.folder / FILE, folder / FILE)
-    elif kind == "keras":
-        model.export(str(folder / FILE), format="litert", verbose=False)
-    else:
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([serving_function(model)], model)
-        (folder / FILE).write_bytes(converter.convert())
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([serving_function(model)], model)
+    content: bytes = converter.convert()
+    return content
+
+
+def _convert_single_row(model: Model, path: Path) -> bool:
+    """Whether the model could be converted for exactly one row, with operations of LiteRT alone.
+
+    Where it cannot, the first conversion stands: its file says by its reload what the runtime lacks.
+    """
+    try:
+        path.write_bytes(_convert_module(single_row_module(model)))
+    except Exception:  # noqa: BLE001  whatever a second try stumbles on, the first is the one to judge
+        return False
+    return True
 
 
 FORMAT = Format(

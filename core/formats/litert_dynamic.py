@@ -5,14 +5,16 @@ from pathlib import Path
 
 from core.formats import litert
 from core.runtimes.base import Model
-from core.runtimes.litert import FILE, quantize
+from core.runtimes.litert import FILE
+from core.runtimes.litert_quantizer import quantize
 
 
-def save(model: Model, folder: Path) -> None:
+def save(model: Model, folder: Path) -> str:
     from ai_edge_quantizer import recipe
 
-    litert.save(model, folder)
-    quantize(folder / FILE, recipe.dynamic_wi8_afp32())
+    remark = litert.save(model, folder)
+    quantize(model, folder / FILE, recipe.dynamic_wi8_afp32())
+    return remark
 
 
 FORMAT = replace(

@@ -5,15 +5,16 @@ from pathlib import Path
 
 from core.formats import litert
 from core.runtimes.base import Model
-from core.runtimes.litert import FILE, quantize
+from core.runtimes.litert import FILE
+from core.runtimes.litert_quantizer import quantize
 
 
-def save(model: Model, folder: Path) -> None:
+def save(model: Model, folder: Path) -> str:
     from ai_edge_quantizer.algorithm_manager import AlgorithmName
     from ai_edge_quantizer.qtyping import QuantGranularity, TFLOperationName
     from ai_edge_quantizer.recipe_manager import RecipeManager
 
-    litert.save(model, folder)
+    remark = litert.save(model, folder)
     recipe = RecipeManager()
     recipe.add_weight_only_config(
         regex=".*",
@@ -22,7 +23,8 @@ def save(model: Model, folder: Path) -> None:
         granularity=QuantGranularity.TENSORWISE,
         algorithm_key=AlgorithmName.FLOAT_CASTING,
     )
-    quantize(folder / FILE, recipe.get_quantization_recipe())
+    quantize(model, folder / FILE, recipe.get_quantization_recipe())
+    return remark
 
 
 FORMAT = replace(

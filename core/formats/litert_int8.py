@@ -8,10 +8,11 @@ from core.errors import CannotSave
 from core.formats import litert
 from core.formats.base import Option
 from core.runtimes.base import Model
-from core.runtimes.litert import FILE, quantize
+from core.runtimes.litert import FILE
+from core.runtimes.litert_quantizer import quantize
 
 
-def save(model: Model, folder: Path, calibration_rows: int = 200, samples: Arrays | None = None) -> None:
+def save(model: Model, folder: Path, calibration_rows: int = 200, samples: Arrays | None = None) -> str:
     from ai_edge_quantizer.algorithm_manager import AlgorithmName
     from ai_edge_quantizer.qtyping import TFLOperationName
     from ai_edge_quantizer.recipe_manager import RecipeManager
@@ -19,13 +20,14 @@ def save(model: Model, folder: Path, calibration_rows: int = 200, samples: Array
     if not samples:
         cure = "Give it some inputs, or choose dynamic range, which needs none."
         raise CannotSave("There is no training data to measure the ranges of this model on.", cure=cure)
-    litert.save(model, folder)
+    remark = litert.save(model, folder)
     recipe = RecipeManager()
     recipe.add_static_config(".*", TFLOperationName.ALL_SUPPORTED, activation_num_bits=8, weight_num_bits=8)
     for border in (TFLOperationName.INPUT, TFLOperationName.OUTPUT):
         recipe.add_quantization_config(".*", border, algorithm_key=AlgorithmName.NO_QUANTIZE)
     chosen = {name: array[:calibration_rows] for name, array in samples.items()}
-    quantize(folder / FILE, recipe.get_quantization_recipe(), chosen)
+    quantize(model, folder / FILE, recipe.get_quantization_recipe(), chosen)
+    return remark
 
 
 ROWS_HELP = "Rows of training data on which the range of every layer is measured. Few rows miss the extremes."

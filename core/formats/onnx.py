@@ -12,6 +12,7 @@ from core.runtimes.litert import FILE as LITERT
 from core.runtimes.litert import require_float_tensors
 from core.runtimes.model_kinds import model_kind
 from core.runtimes.onnx import FILE, count_inputs, load
+from core.runtimes.onnx_operations import register_decompositions
 from core.runtimes.tf_module import serving_function
 
 
@@ -32,6 +33,7 @@ def save(model: Model, folder: Path, opset: int = 15) -> None:
 
 def _export_keras(model: Model, path: str, opset: int) -> None:
     """Keras' own export. Named inputs spare us its demand that the model was called before: a rebuilt one was not."""
+    register_decompositions()
     inputs = [conversion.symbolic_inputs(model)] if getattr(model, "inputs", None) else None
     conversion.to_inference_model(model).export(
         path, format="onnx", opset_version=opset, input_signature=inputs, verbose=False
@@ -54,11 +56,12 @@ def _convert_frozen_graph(graph: Any, path: str, opset: int) -> None:
 
 
 def _import_tf2onnx() -> Any:
-    """The converter, with Keras' own patch that makes it work with NumPy 2."""
+    """The converter, with Keras' own patch that makes it work with NumPy 2, and with the operations that it lacks."""
     import tf2onnx
     from keras.src.export.tf2onnx_lib import patch_tf2onnx
 
     patch_tf2onnx()
+    register_decompositions()
     return tf2onnx.convert
 
 
@@ -80,6 +83,7 @@ FORMAT = Format(
     max_weight_bytes=2**31 - 1,  # a protocol buffer
     origin="Microsoft and Facebook (2017), now under the Linux Foundation.",
     explains="The converter writes operations that it does not know as they are and reports success: only running the "
-    "file shows that it is invalid. Exact GELU is one of them. Outputs are renamed, and those of a dictionary come in "
-    "the order of the alphabet. Kernels may be turned and layers folded into one another. One file holds at most 2 GB.",
+    "file shows that it is invalid. Some are written here in others that ONNX has: exact GELU, for one. Outputs are "
+    "renamed, and those of a dictionary come in the order of the alphabet. Kernels may be turned and layers folded "
+    "into one another. One file holds at most 2 GB.",
 )

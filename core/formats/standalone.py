@@ -170,14 +170,13 @@ def open_onnx(path: Path) -> PredictFunction:
 
 def open_litert(path: Path) -> PredictFunction:
     import numpy as np
-    from ai_edge_litert.interpreter import Interpreter
 
     content = path.read_bytes()  # given a path, the interpreter crashes on some damaged files
-    details = Interpreter(model_content=content).get_signature_runner().get_input_details()
+    details = litert_runtime.open_interpreter(content).get_signature_runner().get_input_details()
     one_row = any(detail["shape_signature"][0] == 1 for detail in details.values())
 
     def run(inputs: Arrays) -> Arrays:
-        return dict(Interpreter(model_content=content).get_signature_runner()(**inputs))
+        return dict(litert_runtime.open_interpreter(content).get_signature_runner()(**inputs))
 
     def predict(inputs: Arrays) -> Arrays:
         rows = len(next(iter(inputs.values())))

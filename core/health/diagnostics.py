@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from core.errors import LibraryError, RoundtripError
 from core.explain import translate
@@ -174,7 +174,7 @@ def _check_settings(config: Settings) -> Iterator[HealthCheck]:
         yield HealthCheck("Settings", variable, OK, f"{value}{origin} ({description})")
 
 
-def list_public_settings(config: Settings) -> dict[str, Any]:
+def list_public_settings(config: Settings) -> dict[str, object]:
     """Return every setting that may be shown: no password, and not where the library lies."""
     settings = config.model_dump(mode="json", exclude={"home"})
     return settings | {"catalog_url": mask_database_url(config.catalog_url) or "catalog.sqlite in the library"}

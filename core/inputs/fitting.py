@@ -6,7 +6,6 @@ What is changed on the way, and what is odd about the values, is noted in senten
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
 
@@ -14,21 +13,10 @@ from core.arrays import Arrays
 from core.errors import InputError
 from core.inputs.npy import normalize_array
 from core.inputs.source import SourceArray
+from core.runtimes.specs import InputSpec
 from core.text.labels import describe_shape
 
 MAX_LISTED_NAMES = 12
-
-
-class InputSpec(TypedDict):
-    """One input of a model, as its run records it.
-
-    `dtype` is NumPy's name ("object" is text); `shape` has the rows first and None where an axis may have any size,
-    and is None where not even the number of axes is known.
-    """
-
-    name: str
-    dtype: str
-    shape: list[int | None] | None
 
 
 InputSpecs = Sequence[InputSpec]

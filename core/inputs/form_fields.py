@@ -10,9 +10,10 @@ from core.arrays import Arrays
 from core.demos import get_demo
 from core.demos.base import InputField
 from core.errors import InputError
-from core.inputs.fitting import CastTally, InputSpec, InputSpecs, cast_values, fixed_row_shape, numpy_dtype
+from core.inputs.fitting import CastTally, InputSpecs, cast_values, fixed_row_shape, numpy_dtype
 from core.library import Library
 from core.library.records import Run
+from core.runtimes.specs import InputSpec
 
 MAX_FIELDS = 32
 BOOLEAN_CHOICES = ("no", "yes")
@@ -25,14 +26,15 @@ def input_specs(library: Library, id_: str) -> list[InputSpec]:
     what the run's reference holds. Raises UnknownName, UnreadableRecord, Damaged.
     """
     run = library.run(library.artifact(id_).run if id_.startswith("a") else id_)
-    recorded = run.inputs or ([] if id_ == run.id else _specs_from_evidence(library, id_))
-    return cast(list[InputSpec], recorded) or _specs_from_arrays(library.reference(run.id).inputs)
+    recorded = cast(list[InputSpec], run.inputs) or ([] if id_ == run.id else _specs_from_evidence(library, id_))
+    return recorded or _specs_from_arrays(library.reference(run.id).inputs)
 
 
-def _specs_from_evidence(library: Library, artifact_id: str) -> list[dict[str, Any]]:
+def _specs_from_evidence(library: Library, artifact_id: str) -> list[InputSpec]:
     outcome = library.evidence(artifact_id).best
     run_names = {pair["answer"]: pair["reference"] for pair in outcome.input_pairs}
-    return [spec | {"name": run_names.get(spec["name"], spec["name"])} for spec in outcome.inputs]
+    specs = cast(list[InputSpec], outcome.inputs)
+    return [{**spec, "name": run_names.get(spec["name"], spec["name"])} for spec in specs]
 
 
 def _specs_from_arrays(inputs: Arrays) -> list[InputSpec]:

@@ -7,9 +7,10 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.errors import InputError
-from core.inputs.fitting import InputSpec, InputSpecs, numpy_dtype
+from core.inputs.fitting import InputSpecs, numpy_dtype
 from core.inputs.npy import rows_per_chunk
 from core.inputs.source import InputSource, SourceArray, require_row_request
+from core.runtimes.specs import InputSpec
 
 MIN_WORD_LENGTH, MAX_WORD_LENGTH = 3, 8  # letters of a random word
 AxisSizes = Mapping[str, Sequence[int]]

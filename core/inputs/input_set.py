@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from pydantic import Field
 from typing_extensions import TypedDict  # the one of Python 3.11 cannot be a field of a record
 
-from core.inputs.fitting import InputSpec
 from core.library.records import FileEntry
 from core.record import Record
+from core.runtimes.specs import InputSpec
 
 RECORD_FILE = "inputs.json"
 MAX_NAME_LENGTH = 200

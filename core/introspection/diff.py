@@ -1,7 +1,8 @@
 """Diff of two artifacts: their records, their files, the parts that these hold, and their tensors one by one."""
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -16,12 +17,14 @@ from core.introspection.describe import (
     run_sandboxed,
     tensor_names_by_hash,
 )
-from core.introspection.replies import validate_reply
+from core.introspection.replies import Count, validate_reply
 from core.library.records import Run
+from core.readers.parts import Port, Signature
 from core.tensors.json_diff import JsonChange, diff_json
 from core.worker.child_handle import CancelCheck, never_cancelled
 
 PARTS = ("signatures", "layers", "config", "operators")
+Summary = dict[str, object]  # by what a person reads; compared as any JSON
 LAYER_FIELDS = ("class", "input_shape", "output_shape", "parameters", "dtype", "trainable", "after", "config")
 
 
@@ -64,14 +67,51 @@ class TensorPair(BaseModel):
         return bool(self.distance and self.distance.equal and not self.turned)
 
 
+class TensorSplitPair(BaseModel):
+    """A tensor of one side ("ours" or "theirs") that stands in parts on the other, cut along `axis`, bit for bit."""
+
+    whole: DiffTensor
+    parts: list[DiffTensor]
+    whole_in: Literal["ours", "theirs"]
+    axis: Count
+
+    @property
+    def sentence(self) -> str:
+        whole, other = ("A", "B") if self.whole_in == "ours" else ("B", "A")
+        names = ", ".join(part.display_name for part in self.parts)
+        return f"{self.whole.display_name} of {whole} stands in {len(self.parts)} parts in {other}: {names}."
+
+
 class TensorDiff(BaseModel):
+    """Pairs, tensors that stand in parts, those without a partner, and how many numbers the weights of each side hold
+    (None in results of before)."""
+
     pairs: list[TensorPair] = Field(default_factory=list)
+    splits: list[TensorSplitPair] = Field(default_factory=list)
     only_ours: list[DiffTensor] = Field(default_factory=list)
     only_theirs: list[DiffTensor] = Field(default_factory=list)
+    values_ours: Count | None = None
+    values_theirs: Count | None = None
 
     @property
     def has_differences(self) -> bool:
-        return bool(self.only_ours or self.only_theirs or any(not pair.is_identical for pair in self.pairs))
+        alone = self.only_ours or self.only_theirs or self.splits
+        return bool(alone or any(not pair.is_identical for pair in self.pairs))
+
+    @property
+    def count_sentences(self) -> list[str]:
+        """How many numbers each side holds, what stands in parts, and what is stored more than once."""
+        sentences = [split.sentence for split in self.splits]
+        if self.values_ours is not None and self.values_theirs is not None:
+            sentences.insert(
+                0, f"The weights of A hold {self.values_ours:,} numbers, those of B {self.values_theirs:,}."
+            )
+        for side, tensors in (("A", self.only_ours), ("B", self.only_theirs)):
+            if copies := [tensor for tensor in tensors if tensor.copy_of]:
+                numbers = sum(math.prod(tensor.shape) for tensor in copies)
+                again = "1 tensor" if len(copies) == 1 else f"{len(copies):,} tensors"
+                sentences.append(f"{side} stores {again} a second time: {numbers:,} numbers.")
+        return sentences
 
 
 def diff_tensors(
@@ -138,12 +178,13 @@ def _without_object_ids(value: Any) -> Any:
     return [_without_object_ids(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _signature_ports(signature: dict[str, Any]) -> dict[str, Any]:
-    sides = {side: {port["name"]: _port_text(port) for port in signature[side]} for side in ("inputs", "outputs")}
-    return {"method": signature["method"], **sides}
+def _signature_ports(signature: Signature) -> Summary:
+    sides = {"inputs": signature["inputs"], "outputs": signature["outputs"]}
+    texts = {side: {port["name"]: _port_text(port) for port in ports} for side, ports in sides.items()}
+    return {"method": signature["method"], **texts}
 
 
-def _port_text(port: dict[str, Any]) -> str:
+def _port_text(port: Port) -> str:
     return f"{port['dtype']} {format_shape(port['shape'])} {port.get('note', '')}".strip()
 
 
@@ -157,7 +198,7 @@ def diff_records(context: AppContext, left: str, right: str, *, include_equal: b
     return diff_json(*(_artifact_summary(context, id_) for id_ in (left, right)), include_equal=include_equal)
 
 
-def _artifact_summary(context: AppContext, id_: str) -> dict[str, Any]:
+def _artifact_summary(context: AppContext, id_: str) -> Summary:
     artifact, run = context.library.artifact(id_), _run_of(context, id_)
     return {
         "format": artifact.format,
@@ -175,14 +216,14 @@ def _artifact_summary(context: AppContext, id_: str) -> dict[str, Any]:
     }
 
 
-def _evidence_summary(context: AppContext, id_: str) -> dict[str, Any]:
+def _evidence_summary(context: AppContext, id_: str) -> Summary:
     try:
         best = context.library.evidence(id_).best
     except RoundtripError as error:
         return {"verdict": str(error)}
     facts = {"verdict": best.verdict.label, "largest difference": best.max_abs, "answers changed": best.changed_rows}
     match = {} if best.weights is None else {"weights of the run": f"{best.weights.found} of {best.weights.of}"}
-    return facts | match | {"seconds to load": best.load_seconds}
+    return {**facts, **match, "seconds to load": best.load_seconds}
 
 
 def diff_files(context: AppContext, left: str, right: str, *, include_equal: bool = False) -> list[JsonChange]:

@@ -1,9 +1,11 @@
 """Schemas that validate replies of a sandboxed child; replies are untrusted."""
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
+from core.evidence import validate_traits
+from core.runtimes.model_facts import ModelFacts
 from core.worker.child_handle import invalid_reply_error
 
 MAX_TEXT_LENGTH = 2000  # characters of each text that are stored
@@ -40,15 +42,16 @@ class LoadedModelReply(BaseModel):
     not_finite: dict[str, Count]
     weights: list[TensorReply]
     optimizer: list[TensorReply]
-    traits: dict[str, Any]
+    traits: Annotated[dict[str, Any], AfterValidator(validate_traits)]
+    call_rows: Count | None = None
     remark: Annotated[str, AfterValidator(lambda text: text[:MAX_TEXT_LENGTH])]
     signatures: Annotated[
         list[Annotated[str, AfterValidator(lambda name: name[:MAX_NAME_LENGTH])]], Field(max_length=1000)
     ]
 
-    def run_facts(self) -> dict[str, Any]:
+    def run_facts(self) -> ModelFacts:
         """What the run's record says of the model."""
-        return self.model_dump(exclude={"remark", "signatures"})
+        return cast(ModelFacts, self.model_dump(exclude={"remark", "signatures"}, exclude_unset=True))
 
 
 def validate_reply(schema: type[Reply], reply: Any) -> Reply:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import psutil
@@ -30,7 +30,7 @@ from core.jobs.participants import (
     resolve_code_sources,
     snapshot_request,
 )
-from core.jobs.runner import JobHandle
+from core.jobs.runner import JobHandle, SourcedRequest
 from core.library import Library
 from core.library.job_store import Job
 from core.library.records import Artifact
@@ -45,9 +45,14 @@ CPU_SAMPLE_SECONDS = 0.5  # seconds over which the load of the machine is looked
 FORK_SECONDS, SPAWN_SECONDS, STEADY_TIME_SHARE = 0.4, 15.0, 0.4
 
 
+class BenchmarkRequest(SourcedRequest):
+    artifacts: list[str]
+    repeats: int
+
+
 def build_benchmark_request(
     library: Library, artifacts: Iterable[str], sources: dict[str, str], repeats: int
-) -> dict[str, Any]:
+) -> BenchmarkRequest:
     """Validate what `Jobs.benchmark` is given. Raises InputError, UnknownName."""
     ids = list(dict.fromkeys(artifacts))
     if not ids:
@@ -58,20 +63,17 @@ def build_benchmark_request(
     return {"artifacts": ids, "sources": resolve_code_sources(library, ids, sources), "repeats": repeats}
 
 
-def run_benchmark(handle: JobHandle) -> dict[str, Any]:
-    """Benchmark every artifact; gives a `BenchmarkResult` as JSON. What fails for one is its own row's error."""
-    repeats = handle.request["repeats"]
+def run_benchmark(handle: JobHandle) -> BenchmarkResult:
+    """Benchmark every artifact. What fails for one is its own row's error."""
+    request = cast(BenchmarkRequest, handle.request)
     handle.report_progress(note="Looking at the machine")
     with handle.worker.without_spares():
         machine = _describe_machine(handle)
-        costs = {
-            id_: _ArtifactJob(handle, id_, place).execute() for place, id_ in enumerate(handle.request["artifacts"])
-        }
-    protocol = describe_protocol(repeats, BATCH_SIZES)
-    result = BenchmarkResult(
-        costs=costs, repeats=repeats, batches=list(BATCH_SIZES), protocol=protocol, machine=machine
+        costs = {id_: _ArtifactJob(handle, id_, place).execute() for place, id_ in enumerate(request["artifacts"])}
+    protocol = describe_protocol(request["repeats"], BATCH_SIZES)
+    return BenchmarkResult(
+        costs=costs, repeats=request["repeats"], batches=list(BATCH_SIZES), protocol=protocol, machine=machine
     )
-    return result.model_dump(mode="json")
 
 
 def _describe_machine(handle: JobHandle) -> BenchmarkMachine:
@@ -210,12 +212,13 @@ def find_last_benchmark(
 ) -> tuple[Job | None, Job | None]:
     """Return the newest benchmark of these artifacts (and perhaps others) with the same code sources, however it
     ended, and the newest that is done."""
-    jobs = [job for job in context.job_store.list_jobs("cost") if _covers(job.request, artifacts, sources)]
+    jobs = [job for job in context.job_store.list_jobs("cost") if _covers(job, artifacts, sources)]
     newest, done = next(iter(jobs), None), next((job for job in jobs if job.state == "done"), None)
     return newest and context.job_store.read(newest.id), done and context.job_store.read(done.id)
 
 
-def _covers(request: dict[str, Any], artifacts: list[str], sources: dict[str, str]) -> bool:
+def _covers(job: Job, artifacts: list[str], sources: dict[str, str]) -> bool:
+    request = cast(BenchmarkRequest, job.request)
     used = request["sources"]
     return all(id_ in request["artifacts"] and sources.get(id_, used[id_]) == used[id_] for id_ in artifacts)
 

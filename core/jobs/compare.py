@@ -21,7 +21,7 @@ from core.compare import (
 from core.compare.comparison import PairJson
 from core.context import AppContext
 from core.errors import Gone, InputError, LibraryError, RoundtripError, UnknownName, is_transient
-from core.evidence import ReloadOutcome, match_by_hash
+from core.evidence import Discrimination, ReloadOutcome, match_by_hash
 from core.inputs import InputSet
 from core.jobs.participants import (
     describe_code_source,
@@ -32,13 +32,21 @@ from core.jobs.participants import (
     resolve_code_sources,
     run_id_of,
 )
-from core.jobs.runner import JobHandle, attempt, map_parallel
+from core.jobs.runner import JobHandle, SourcedRequest, attempt, map_parallel
 from core.library.prediction_store import CHUNK_ROWS, PredictionStore, evict_predictions, rows_per_chunk
-from core.runtimes.reference import Reference
+from core.runtimes.reference import BATCH_SIZE, Reference
 from core.system import Machine, describe_machine
 from core.versions import installed_versions
 from core.worker.tasks.base import InputPair
 from core.worker.tasks.predict import LoadReply
+
+
+class CompareRequest(SourcedRequest):
+    """`inputs` is the id of an input set."""
+
+    artifacts: list[str]
+    baseline: str
+    inputs: str
 
 
 class ComparisonOutcome(ReloadOutcome):
@@ -86,7 +94,7 @@ def build_compare_request(
     sources: dict[str, str],
     baseline: str | None,
     inputs: str | None,
-) -> dict[str, Any]:
+) -> CompareRequest:
     """Validate what `Jobs.compare` is given. Raises InputError, UnknownName, and Damaged where held-out rows are."""
     ids = list(dict.fromkeys(artifacts))
     if not ids:
@@ -130,10 +138,10 @@ class _ComparisonJob:
 
     def __init__(self, handle: JobHandle):
         self.handle, self.library = handle, handle.library
-        self.baseline: str = handle.request["baseline"]
-        self.artifacts: list[str] = handle.request["artifacts"]
+        request = cast(CompareRequest, handle.request)
+        self.baseline, self.artifacts = request["baseline"], request["artifacts"]
         self.participants = list(dict.fromkeys([self.baseline, *self.artifacts]))
-        self.input_set: InputSet = handle.context.inputs.read(handle.request["inputs"])
+        self.input_set: InputSet = handle.context.inputs.read(request["inputs"])
         self._is_held_out = self.input_set.origin["kind"] == "held-out"
         # Read now: what is removed meanwhile stops its own row, and nothing else.
         self.runs = {id_: self.library.run(run_id_of(handle.context, id_)) for id_ in self.participants}
@@ -252,11 +260,18 @@ class _ComparisonJob:
             inputs=reply["inputs"],
             input_pairs=reply["input_pairs"],
             remark=reply["remark"],
+            discrimination=self._discrimination,
             source=self._describe_source(id_),
         )
 
     def _describe_source(self, id_: str) -> str:
         return describe_code_source(self.library, id_, self.handle.code_source(id_))
+
+    @cached_property
+    def _discrimination(self) -> Discrimination:
+        """How far the baseline's answers to the first rows are apart."""
+        rows = min(self.input_set.rows, BATCH_SIZE)
+        return Discrimination.measure(self.predictions.read_first_rows(self.baseline, rows))
 
     def _compare_with_baseline(self, id_: str) -> Comparison:
         reference, predicted = self.predictions.output_sources(self.baseline), self.predictions.output_sources(id_)

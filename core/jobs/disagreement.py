@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from core.disagreement import (
 from core.disagreement.proposals import OriginDistance
 from core.errors import Cancelled, InputError, RoundtripError, TimedOut
 from core.jobs.participants import AlignedPredictor, loaded_together, participant_name, resolve_code_sources, run_id_of
-from core.jobs.runner import JobHandle
+from core.jobs.runner import JobHandle, SourcedRequest
 from core.library.records import Run
 from core.runtimes.reference import BATCH_SIZE, Reference, select_by_prefix
 from core.worker.child_handle import Child
@@ -36,6 +36,16 @@ CHUNK_BYTES = 4 * 2**20  # bytes of data in one request for predictions
 CHUNK_ROWS = (64, 1024)  # rows of one such request, at least and at most
 STORE_SECONDS = 0.3  # seconds between two records of the best input so far
 MAX_RECORDED_VALUES = 1000  # values of one prediction that stand in the record; arrays beside it hold all
+
+
+class DisagreementRequest(SourcedRequest):
+    """Two participants, and what ends the search: seconds, or a number of inputs."""
+
+    a: str
+    b: str
+    seconds: float
+    seed: int
+    evaluations: int | None
 
 
 class DisagreementRecord(TypedDict):
@@ -132,7 +142,7 @@ def build_arrays(disagreement: DisagreeingInput) -> Arrays:
 
 def build_disagreement_request(
     context: AppContext, a: str, b: str, sources: dict[str, str], seconds: float, seed: int, evaluations: int | None
-) -> dict[str, Any]:
+) -> DisagreementRequest:
     """Validate what `Jobs.find_disagreement` is given. Raises InputError, UnknownName."""
     for id_ in (a, b):
         context.library.run(run_id_of(context, id_))
@@ -141,8 +151,8 @@ def build_disagreement_request(
     if seed < 0 or (evaluations is not None and evaluations < 1):
         received = f"seed {seed}, evaluations {evaluations}"
         raise InputError("The seed or the number of inputs is too small.", received=received, cure="Choose more.")
-    request = {"a": a, "b": b, "sources": resolve_code_sources(context.library, (a, b), sources)}
-    return request | {"seconds": seconds, "seed": seed, "evaluations": evaluations}
+    resolved = resolve_code_sources(context.library, (a, b), sources)
+    return {"a": a, "b": b, "sources": resolved, "seconds": seconds, "seed": seed, "evaluations": evaluations}
 
 
 def run_disagreement(handle: JobHandle) -> DisagreementResult:
@@ -152,7 +162,8 @@ def run_disagreement(handle: JobHandle) -> DisagreementResult:
 
 class _DisagreementJob:
     def __init__(self, handle: JobHandle):
-        self.handle, self.library, self.request = handle, handle.library, handle.request
+        self.handle, self.library, self.request = handle, handle.library, cast(DisagreementRequest, handle.request)
+        self.ids = self.request["a"], self.request["b"]
         self.run: Run = self.library.run(run_id_of(handle.context, self.request["a"]))
         self.reference: Reference = self.library.reference(self.run.id)
         self.notes: list[str] = []
@@ -164,7 +175,7 @@ class _DisagreementJob:
     def execute(self) -> DisagreementResult:
         self.handle.report_progress(0.0, "Loading both", write_now=True)
         known = self.reference.head(BATCH_SIZE)
-        loads = [partial(_SearchSide, self.handle, self.request[side], known) for side in SIDES]
+        loads = [partial(_SearchSide, self.handle, id_, known) for id_ in self.ids]
         with contextlib.ExitStack() as stack:
             pool = stack.enter_context(ThreadPoolExecutor(max_workers=len(SIDES) + 1))
             self._data_child = pool.submit(self._open_data_child, stack) if self.run.demo else None
@@ -268,9 +279,9 @@ class _DisagreementJob:
         """Store the input as an input set, for other copies too. Returns its id, "" where not one number differs."""
         if not disagreement.score:
             return ""
-        origin = {"search": self.handle.job.id, "a": self.request["a"], "b": self.request["b"]}
+        origin: dict[str, Any] = {"search": self.handle.job.id, "a": self.request["a"], "b": self.request["b"]}
         origin |= {"split": disagreement.split, "row": disagreement.row, "steps": disagreement.steps}
-        between = " and ".join(participant_name(self.library, self.request[side]) for side in SIDES)
+        between = " and ".join(participant_name(self.library, id_) for id_ in self.ids)
         label = f"Where {between} {'disagree' if disagreement.is_changed else 'come closest to disagreeing'}"
         return self.handle.context.inputs.add_search_result(disagreement.point.inputs, origin, label).id
 

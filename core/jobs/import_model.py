@@ -5,7 +5,7 @@ import shutil
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict, cast
 
 import numpy as np
 
@@ -23,8 +23,12 @@ from core.library import staging
 from core.library.records import KIND_NEVER_RUN, Artifact, Run, new_id
 from core.reload import gather_evidence
 from core.runtimes.base import ImportedSource, ModelSource
+from core.runtimes.model_facts import ModelFacts
+from core.runtimes.model_settings import ModelSettings
 from core.runtimes.reference import Reference
+from core.runtimes.specs import InputSpec
 from core.validation import ValidatedUpload, limits, refusal, validate_upload
+from core.validation.content.facts import ContentFacts
 from core.validation.members import ARCHITECTURE_FILE
 from core.validation.rules import display_file_name
 from core.worker.child_handle import CancelCheck, cancelled_error, never_cancelled
@@ -44,15 +48,16 @@ STEP_PROGRESS = {
 
 def validate_content_in_child(
     worker: Worker, format: str, folder: Path, *, cancelled: CancelCheck = never_cancelled
-) -> dict[str, Any]:
-    """Validate, in a sandboxed child, the files of an upload in `folder`; gives the facts of `core.validation.content`.
+) -> ContentFacts:
+    """Validate, in a sandboxed child, the files of an upload in `folder`.
 
     Raises Refused, NotConfined where this system does not confine, Cancelled, and WorkerError when no child can be had.
     """
     request: dict[str, Any] = {"format": format, "folder": folder, "cancelled": cancelled}
     request["bounds"] = limits.current_limits(worker.config.unpacked_mib)
     try:
-        return worker.run("inspect_brought", sandboxed=True, seconds=CONTENT_VALIDATION_SECONDS, **request).message
+        frame = worker.run("inspect_brought", sandboxed=True, seconds=CONTENT_VALIDATION_SECONDS, **request)
+        return cast(ContentFacts, frame.message)
     except ChildDied as error:
         raise refusal("inspector-ended") from error
     except TimedOut as error:
@@ -107,7 +112,7 @@ class ImportResult(TypedDict):
     bytes: int
     parameters: int
     inputs: list[dict[str, Any]]
-    outputs: list[dict[str, Any]]
+    outputs: list[InputSpec]
     checks: list[dict[str, str]]
     remark: str
     signature: str
@@ -195,7 +200,7 @@ class _ImportJob:
             "artifact": new_id("a"),
         }
 
-    def _load_and_predict(self, format: str) -> tuple[dict[str, Any], Reference, Evidence]:
+    def _load_and_predict(self, format: str) -> tuple[ModelFacts, Reference, Evidence]:
         """What sandboxed processes find out. Raises Refused, DoesNotLoad, InputError, WorkerError."""
         worker, record, limits = self.handle.worker, self.import_record, self.handle.limits
         self._start_step("Looking inside in a sandboxed process")
@@ -215,19 +220,23 @@ class _ImportJob:
         reference = Reference(trial.inputs, predictions, {})
         self._record_check(f"It answers {trial.recipe['rows']} random rows; these answers are its reference")
         self._start_step("Loading it once more, in another process")
-        original = OriginalFingerprint(weights=facts["weights"], optimizer=facts["optimizer"])
+        settings = ModelSettings.read(facts["traits"])
+        original = OriginalFingerprint(weights=facts["weights"], optimizer=facts["optimizer"], settings=settings)
         evidence = gather_evidence(worker, format, self.files, source, original, reference, sandboxed=True, **limits)
-        self._record_check("Loaded again in another process", f"Its answers there: {evidence.best.verdict.label}.")
+        self._record_check(
+            "Loaded again in another process",
+            f"Its answers there: {evidence.best.verdict.label}. {evidence.best.warning}".strip(),
+        )
         return facts, reference, evidence
 
-    def _store(self, facts: dict[str, Any], reference: Reference, evidence: Evidence) -> tuple[Run, Artifact]:
+    def _store(self, model: ModelFacts, reference: Reference, evidence: Evidence) -> tuple[Run, Artifact]:
         """Store the run and its artifact, both or neither."""
         record, signature = self.import_record, self.request.signature
         # The snapshot of an imported model is the files as they came: linked where the disk can, else copied.
         shutil.copytree(self.files, self.run_folder / "snapshot", copy_function=_link_or_copy)
         reference.write(self.run_folder / "reference.npz")
-        facts |= {"name": self.request.label or record["file"], "demo": None, "settings": None, "trust": "brought in"}
-        facts |= {"brought": {**record, "checks": self.checks}}
+        facts: dict[str, Any] = {**model, "name": self.request.label or record["file"], "demo": None, "settings": None}
+        facts |= {"trust": "brought in", "brought": {**record, "checks": self.checks}}
         artifact_facts = {"id": record["artifact"], "format": record["format"], "seconds": 0.0, "trust": "brought in"}
         artifact_facts |= {"options": {"signature": signature} if signature else {}}
         return self.library.commit_run_and_artifact(
@@ -254,7 +263,7 @@ class _ImportJob:
         }
 
 
-def _output_spec(name: str, array: np.ndarray) -> dict[str, Any]:
+def _output_spec(name: str, array: np.ndarray) -> InputSpec:
     dtype = "object" if array.dtype.kind == "U" else array.dtype.name
     return {"name": name, "dtype": dtype, "shape": [None, *array.shape[1:]]}
 
@@ -266,10 +275,11 @@ def _link_or_copy(source: str, target: str) -> None:
         shutil.copyfile(source, target)
 
 
-def _facts_without_run(folder: Path, error: NotConfined) -> tuple[dict[str, Any], Reference, Evidence]:
+def _facts_without_run(folder: Path, error: NotConfined) -> tuple[ModelFacts, Reference, Evidence]:
     """What is stored of a file that may not be run here: itself, and why."""
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    facts = {"kind": KIND_NEVER_RUN, "parameters": 0, "summary": "", "weight_bytes": size}
-    facts |= {"inputs": [], "weights": [], "optimizer": []}
+    facts = ModelFacts(
+        kind=KIND_NEVER_RUN, parameters=0, summary="", weight_bytes=size, inputs=[], weights=[], optimizer=[]
+    )
     outcome = ReloadOutcome(verdict=Verdict.NOT_RUN, error=error.to_json())
     return facts, Reference({}, {}, {}), Evidence(without_code=outcome)

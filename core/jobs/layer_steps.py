@@ -4,7 +4,7 @@ from typing import TypedDict, cast
 
 import numpy as np
 
-from core.activations.comparison import ActivationDifference, compare_activations
+from core.activations.layout_comparison import ActivationDifference, compare_activations
 from core.activations.matching import Activation
 
 PAIRED, UNPAIRED, NO_NUMBERS = "paired", "fused or missing", "no numbers"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict, cast
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from core.jobs.participants import (
     resolve_code_sources,
     run_id_of,
 )
-from core.jobs.runner import JobHandle
+from core.jobs.runner import JobHandle, SourcedRequest
 from core.library import Library
 from core.worker.child_handle import CancelCheck, never_cancelled
 from core.worker.protocol import Frame
@@ -38,6 +38,16 @@ MAX_ROWS = 64
 DEFAULT_TOLERANCE = RTOL  # share of a layer's spread by which two correct float32 implementations may differ
 
 ProgressCallback = Callable[[float, str], None]
+
+
+class LayersRequest(SourcedRequest):
+    """`inputs` is the id of an input set; by default the reference of the baseline's run is predicted."""
+
+    baseline: str
+    other: str
+    rows: int
+    tolerance: float
+    inputs: NotRequired[str]
 
 
 class LayersResult(TypedDict, total=False):
@@ -99,7 +109,7 @@ def build_layers_request(
     tolerance: float,
     sources: dict[str, str],
     inputs: str | None = None,
-) -> dict[str, Any]:
+) -> LayersRequest:
     """Validate what `Jobs.compare_layers` is given. Raises InputError, UnknownName."""
     require_has_been_run(context.library, [baseline, other])
     require_comparable_layers(context.library, baseline, other)
@@ -108,15 +118,21 @@ def build_layers_request(
     if not tolerance >= 0:
         raise InputError("The tolerance is a share of 0 or more.", received=tolerance, cure="Give 0.0001, say.")
     require_same_inputs(context.library, [id_ for id_ in (baseline, other) if id_.startswith("a")])
-    request: dict[str, Any] = {"baseline": baseline, "other": other, "rows": rows, "tolerance": tolerance}
+    request: LayersRequest = {
+        "baseline": baseline,
+        "other": other,
+        "rows": rows,
+        "tolerance": tolerance,
+        "sources": resolve_code_sources(context.library, [baseline, other], sources),
+    }
     if inputs is not None:  # else no part of the request: that of an earlier version is still the same
-        request |= {"inputs": context.inputs.read(inputs).id}
-    return request | {"sources": resolve_code_sources(context.library, [baseline, other], sources)}
+        request["inputs"] = context.inputs.read(inputs).id
+    return request
 
 
 def run_layers(handle: JobHandle) -> LayersResult:
     """Compare two copies on the first rows of an input set, else of the reference of the baseline's run."""
-    request, library = handle.request, handle.library
+    request, library = cast(LayersRequest, handle.request), handle.library
     baseline, other = request["baseline"], request["other"]
     inputs = _read_inputs(handle.context, request)
     # The Keras model is walked; where both are, the baseline.
@@ -131,7 +147,7 @@ def run_layers(handle: JobHandle) -> LayersResult:
     return result
 
 
-def _read_inputs(context: AppContext, request: dict[str, Any]) -> Arrays:
+def _read_inputs(context: AppContext, request: LayersRequest) -> Arrays:
     if "inputs" in request:
         return context.inputs.read_rows(request["inputs"], slice(0, request["rows"]))
     return context.library.reference(run_id_of(context, request["baseline"])).head(request["rows"]).inputs

@@ -1,16 +1,52 @@
 """Jobs that maintain the library: verify, rebuild, repair."""
 
-from typing import Any, TypedDict
+import logging
+from typing import TypedDict, cast
 
+from core.errors import RoundtripError
 from core.health import rebuild_catalog, repair_library, verify_entries
 from core.jobs.runner import JobHandle
+from core.library import Library
+
+log = logging.getLogger("roundtrip")
+
+
+class VerifiedEntry(TypedDict):
+    """The fields of an `EntryVerification`."""
+
+    id: str
+    state: str
+    sentence: str
+    remark: str
+    bytes: int
 
 
 class VerifyResult(TypedDict):
     entries: int
     bytes: int
-    wrong: list[dict[str, Any]]  # each entry that is not as it was stored
-    remarks: list[dict[str, Any]]
+    wrong: list[VerifiedEntry]  # not as they were stored
+    remarks: list[VerifiedEntry]
+
+
+class CatalogRebuild(TypedDict):
+    """The fields of a `RebuildResult`."""
+
+    before: int
+    after: int
+    differences: list[str]
+
+
+class RepairedThing(TypedDict):
+    """The fields of a `RepairResult`."""
+
+    kind: str
+    id: str
+    state: str
+    sentence: str
+
+
+class RepairJobResult(TypedDict):
+    mended: list[RepairedThing]
 
 
 def run_verify(handle: JobHandle) -> VerifyResult:
@@ -19,19 +55,31 @@ def run_verify(handle: JobHandle) -> VerifyResult:
     return {
         "entries": len(rows),
         "bytes": sum(row.bytes for row in rows),
-        "wrong": [row._asdict() for row in rows if not row.is_intact],
-        "remarks": [row._asdict() for row in rows if row.remark],
+        "wrong": [cast(VerifiedEntry, row._asdict()) for row in rows if not row.is_intact],
+        "remarks": [cast(VerifiedEntry, row._asdict()) for row in rows if row.remark],
     }
 
 
-def run_rebuild(handle: JobHandle) -> dict[str, Any]:
+def run_rebuild(handle: JobHandle) -> CatalogRebuild:
     """Rebuild the catalog; gives what `rebuild_catalog` does."""
     handle.report_progress(note="Reading every record")
-    return rebuild_catalog(handle.library)._asdict()
+    before, after, differences = rebuild_catalog(handle.library)
+    return {"before": before, "after": after, "differences": differences}
 
 
-def run_repair(handle: JobHandle) -> dict[str, Any]:
+def run_repair(handle: JobHandle) -> RepairJobResult:
     """Repair the library, or say what would be done; gives every repair of `repair_library`."""
     handle.report_progress(note="Looking for what is out of order")
     repairs = repair_library(handle.library, handle.request["quarantine"], handle.request["dry_run"])
-    return {"mended": [repair._asdict() for repair in repairs]}
+    return {"mended": [cast(RepairedThing, repair._asdict()) for repair in repairs]}
+
+
+def empty_expired_trash(library: Library, days: int) -> None:
+    """Delete entries that have been in the trash for so many days, with 0 none; log what fails."""
+    if not days:
+        return
+    try:
+        if deleted := library.empty_trash(days):
+            log.info("Deleted for good after %d days in the trash: %s", days, ", ".join(deleted))
+    except RoundtripError as error:
+        log.warning("The trash was not emptied: %s", error)

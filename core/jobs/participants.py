@@ -23,6 +23,7 @@ from core.worker.model_loading import (
     source_without_code,
 )
 from core.worker.remote_predictor import RemotePredictor, load_in_child
+from core.worker.tasks.resume import ArtifactCopy, RunSnapshot
 
 ARCHITECTURE_FORMAT = "architecture"  # the key of the format
 SNAPSHOT_KINDS = ("keras", "module")  # of which there are halves
@@ -157,14 +158,16 @@ def is_imported(library: Library, run: Run, source: str = "none") -> bool:
     return "brought in" in (run.trust, source_trust)
 
 
-def snapshot_request(library: Library, run: Run) -> dict[str, Any]:
-    """What a child needs to load a run's live model: a `RunSnapshot`, with a Path that the worker shares."""
+def snapshot_request(library: Library, run: Run) -> RunSnapshot:
+    """What a child needs to load a run's live model, with a Path that the worker shares."""
     return {"source": run.code_source, "kind": run.kind, "snapshot": library.snapshot(run.id)}
 
 
-def artifact_request(library: Library, artifact_id: str, source_key: str) -> dict[str, Any]:
-    """What a child needs to load an artifact with the code of a `CodeSource`: an `ArtifactCopy`, with a Path that the
-    worker shares. Raises Damaged and UnknownName."""
+def artifact_request(library: Library, artifact_id: str, source_key: str) -> ArtifactCopy:
+    """What a child needs to load an artifact with the code of a `CodeSource`, with a Path that the worker shares.
+
+    Raises Damaged and UnknownName.
+    """
     artifact = library.artifact(artifact_id)
     # Of an imported model's copy another signature may answer than of the file itself.
     run = library.run(artifact.run)

@@ -1,7 +1,8 @@
 """Import a stored file again, in place of one that was never run."""
 
 import contextlib
-from typing import Any
+from pathlib import Path
+from typing import TypedDict
 
 from core.errors import InputError, RoundtripError
 from core.jobs.uploads import run_of_artifact
@@ -10,8 +11,20 @@ from core.library.records import Artifact
 from core.validation.file_types import FILE_NAMES
 
 
-def reimport_arguments(library: Library, artifact_id: str) -> dict[str, Any]:
-    """The fields of `core.jobs.import_model.ImportRequest` for the stored files of an imported artifact.
+class ReimportArguments(TypedDict):
+    """Fields of `core.jobs.import_model.ImportRequest`."""
+
+    path: Path
+    name: str
+    parts: dict[str, Path]
+    demo: str | None
+    signature: str
+    label: str
+    stored_artifact: str
+
+
+def reimport_arguments(library: Library, artifact_id: str) -> ReimportArguments:
+    """What is imported again of the stored files of an imported artifact.
 
     Raises InputError for any other artifact, UnknownName, Damaged.
     """

@@ -18,11 +18,11 @@ from core.jobs.participants import (
     snapshot_request,
 )
 from core.jobs.resume_result import ResumeResult, ResumeVerdict, compare_with_live, find_restored_parts
-from core.jobs.runner import JobHandle, attempt
+from core.jobs.runner import JobHandle, SourcedRequest, attempt
 from core.library import Library
 from core.library.records import Run
 from core.worker.child_handle import CancelCheck
-from core.worker.tasks.resume import Batches, ResumeReply
+from core.worker.tasks.resume import Batches, EpochScore, ResumeReply
 
 LIVE_MODEL = "live"
 MAX_EPOCHS = 20  # at most
@@ -31,12 +31,28 @@ MAX_CURVE_POINTS = 300  # points of one curve that a running job keeps on its re
 Training = tuple[ResumeReply, np.ndarray]  # and the loss of each batch (float64)
 
 
+class ResumeRequest(SourcedRequest):
+    run: str
+    artifacts: list[str]
+    epochs: int
+    seed: int
+
+
+class LiveTraining(TypedDict):
+    """The live model's part of a `ResumeReply`, without fingerprints."""
+
+    numbers: dict[str, float]
+    order: str
+    seconds: float
+    epochs: list[EpochScore]
+
+
 class ResumeJobResult(TypedDict):
     """Losses lie beside the job, as arrays "live" and by artifact: float64, one value a batch."""
 
     run: str
     batches: int  # of an epoch
-    live: dict[str, Any]
+    live: LiveTraining
     copies: dict[str, dict[str, Any]]  # a `ResumeResult` by artifact
 
 
@@ -47,7 +63,7 @@ def build_resume_request(
     epochs: int = 2,
     sources: dict[str, str] | None = None,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> ResumeRequest:
     """Validate what `Jobs.resume` is given. Raises InputError, UnknownName, UnreadableRecord."""
     run, ids = library.run(run_id), list(dict.fromkeys(artifacts))
     if run.demo is None:
@@ -66,8 +82,8 @@ def build_resume_request(
         raise InputError(f"It trains on for 1 to {MAX_EPOCHS} epochs.", received=epochs, cure=cure)
     if not 0 <= seed < 2**32:
         raise InputError("The seed does not fit.", received=seed, cure="Choose one from 0 to 4294967295.")
-    request = {"run": run_id, "artifacts": ids, "epochs": epochs, "seed": seed}
-    return request | {"sources": resolve_code_sources(library, ids, sources or {})}
+    resolved = resolve_code_sources(library, ids, sources or {})
+    return {"run": run_id, "artifacts": ids, "epochs": epochs, "seed": seed, "sources": resolved}
 
 
 def build_batches(run: Run, epochs: int, seed: int = 0) -> Batches:
@@ -84,7 +100,7 @@ class _ResumeJob:
     """All that train at the same time, and their losses so far."""
 
     def __init__(self, handle: JobHandle):
-        self.handle, self.library, self.request = handle, handle.library, handle.request
+        self.handle, self.library, self.request = handle, handle.library, cast(ResumeRequest, handle.request)
         self.run = self.library.run(self.request["run"])
         self.original = self.library.original(self.run)
         self.batches = build_batches(self.run, self.request["epochs"], self.request["seed"])
@@ -105,9 +121,16 @@ class _ResumeJob:
             trained = {id_: future.result() for id_, future in copies.items()}
         arrays = {id_: each[1] for id_, each in trained.items() if not isinstance(each, RoundtripError)}
         self.handle.context.job_store.save_arrays(self.handle.job.id, {LIVE_MODEL: losses} | arrays)
-        results = {id_: self._compare(id_, (facts, losses), each) for id_, each in trained.items()}
+        results = {
+            id_: self._compare(id_, (facts, losses), each).model_dump(mode="json") for id_, each in trained.items()
+        }
         epochs = [{name: value for name, value in epoch.items() if name != "weights"} for epoch in facts["epochs"]]
-        shown = {"numbers": facts["numbers"], "order": facts["order"], "seconds": facts["seconds"], "epochs": epochs}
+        shown: LiveTraining = {
+            "numbers": facts["numbers"],
+            "order": facts["order"],
+            "seconds": facts["seconds"],
+            "epochs": cast(list[EpochScore], epochs),
+        }
         return {"run": self.run.id, "batches": self.batches.batches_per_epoch, "live": shown, "copies": results}
 
     def _train(self, participant: str, cancelled: CancelCheck) -> Training:
@@ -135,7 +158,7 @@ class _ResumeJob:
             self.curves.finish(id_)
         return trained
 
-    def _compare(self, id_: str, live: Training, trained: Training | RoundtripError) -> dict[str, Any]:
+    def _compare(self, id_: str, live: Training, trained: Training | RoundtripError) -> ResumeResult:
         best = self.library.evidence(id_).best
         if isinstance(trained, RoundtripError):
             ending = ResumeVerdict.CANNOT_TRAIN if isinstance(trained, CannotTrain) else ResumeVerdict.FAILED
@@ -144,7 +167,7 @@ class _ResumeJob:
         else:
             result = compare_with_live(self.original, live[0], trained[0], (live[1], trained[1]))
         source = describe_code_source(self.library, id_, self.handle.code_source(id_))
-        return result.model_copy(update={"saved": best.optimizer, "source": source}).model_dump(mode="json")
+        return result.model_copy(update={"saved": best.optimizer, "source": source})
 
 
 class _LossCurves:

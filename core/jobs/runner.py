@@ -8,7 +8,9 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypedDict, TypeVar
+from typing import Any, NotRequired, TypedDict, TypeVar
+
+from pydantic import BaseModel
 
 from core.context import AppContext
 from core.errors import Cancelled, LibraryError, RoundtripError, WorkerError, cleanup_on_error, is_transient
@@ -68,6 +70,13 @@ class ChildLimits(TypedDict):
     cancelled: CancelCheck
 
 
+class SourcedRequest(TypedDict):
+    """What the requests of jobs over artifacts share: by id the key of a `CodeSource`, and damaged files."""
+
+    sources: dict[str, str]
+    damage: NotRequired[dict[str, str]]
+
+
 class JobHandle:
     """A running job as its own work sees it: what it works with, how far it is, and whether to stop."""
 
@@ -110,7 +119,7 @@ class JobHandle:
             self.context.job_store.finish(self.job)
 
 
-Work = Callable[[JobHandle], Mapping[str, Any]]  # gives the result of the job, for JSON
+Work = Callable[[JobHandle], Mapping[str, Any] | BaseModel]  # gives the result of the job, for JSON
 
 
 def attempt(action: Callable[[], Result]) -> Result | RoundtripError:
@@ -147,13 +156,13 @@ class JobRunner(AppContext):
         self._slots = JobSlots(max(2, self.config.parallel))
 
     def _start_or_reuse(
-        self, kind: str, title: str, request: dict[str, Any], ids: list[str], work: Work, rerun_failed: bool = True
+        self, kind: str, title: str, request: SourcedRequest, ids: list[str], work: Work, rerun_failed: bool = True
     ) -> Job:
         """Return the job of that request on the same files, where there is one, else a new one."""
         id_ = self._compute_job_id(kind, request, ids)
         return self._find_reusable(id_, rerun_failed) or self._start(kind, title, request, work, id_)
 
-    def _compute_job_id(self, kind: str, request: dict[str, Any], ids: Iterable[str]) -> str:
+    def _compute_job_id(self, kind: str, request: SourcedRequest, ids: Iterable[str]) -> str:
         """Compute the id of a request's job, after the damage of its files has become part of the request: a job is
         found again only while that is the same."""
         used = [*ids, *self._source_ids(request["sources"])]
@@ -196,14 +205,15 @@ class JobRunner(AppContext):
         self,
         kind: str,
         title: str,
-        request: dict[str, Any],
+        request: Mapping[str, Any],
         work: Work,
         id_: str = "",
         is_exclusive: bool = False,
         on_not_started: Callable[[], object] = lambda: None,
     ) -> Job:
         """Start some work, or queue it; where it never begins, `on_not_started` is called. Raises StorageFailed."""
-        job = Job(id=id_ or new_id("j"), kind=kind, title=title, request=request, owner=self.library.access.viewer_id)
+        owner = self.library.access.viewer_id
+        job = Job(id=id_ or new_id("j"), kind=kind, title=title, request=dict(request), owner=owner)
         with cleanup_on_error(on_not_started):
             self.job_store.create(job)
             handle = JobHandle(self, job.model_copy(deep=True))
@@ -221,7 +231,9 @@ class JobRunner(AppContext):
         try:
             handle.job.state, handle.job.started = "running", now()
             handle.report_progress(note="Starting")
-            handle.finish(state="done", progress=1.0, note="Done", result=work(handle))
+            result = work(handle)
+            result = result.model_dump(mode="json") if isinstance(result, BaseModel) else result
+            handle.finish(state="done", progress=1.0, note="Done", result=result)
         except Cancelled as error:
             handle.finish(state="cancelled", note="Cancelled", error=error.to_json())
         except Exception as error:  # noqa: BLE001  a job's end must be on record whatever ended it

@@ -9,7 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypedDict
 
-from core.errors import ChildDied, FormatError, RoundtripError, StorageFailed, TimedOut, WorkerError, error_from_json
+from core.errors import (
+    CannotSave,
+    ChildDied,
+    FormatError,
+    RoundtripError,
+    StorageFailed,
+    TimedOut,
+    WorkerError,
+    error_from_json,
+)
 from core.evidence import Evidence
 from core.explain import translate
 from core.formats import get_format
@@ -19,6 +28,7 @@ from core.library.records import Artifact, Run
 from core.record import now
 from core.reload import gather_evidence
 from core.worker import OutputFolder
+from core.worker.child_handle import find_crash_signal
 from core.worker.model_loading import source_with_signature, source_with_snapshot
 
 RECORD_BYTES = 2**16  # bytes that an artifact has beside its weights, at the least
@@ -39,6 +49,7 @@ class SaveRow(TypedDict, total=False):
     needs_code: bool
     reason: str  # why the artifact does not load, where it does not
     warning: str
+    remark: str  # what the converter had to do otherwise than asked
 
 
 class SaveResult(TypedDict):
@@ -84,7 +95,7 @@ class _SaveJob:
     def _save_and_reload(self, key: str) -> SaveRow:
         """Save into staging, reload in fresh children, hash, flush and rename."""
         run, library, worker = self.run, self.library, self.handle.worker
-        get_format(key).require_accepted(run.kind, run.weight_bytes)
+        get_format(key).require_accepted(run.kind, run.weight_bytes, run.trust)
         limits: dict[str, Any] = {**self.handle.limits, "sandboxed": is_imported(library, run)}
         with library.staging() as staged:
             folder = staged / "files"
@@ -93,14 +104,14 @@ class _SaveJob:
             options = self.handle.request["options"].get(key, {})
             original, reference = library.original(run), library.reference(run.id)
             request = {**self.snapshot, **limits, "arrays": {} if run.demo else reference.inputs, "options": options}
-            with _translate_full_disk(folder, run):
+            with _translate_child_death(key, folder, run):
                 reply = worker.run("save", format=key, folder=OutputFolder(folder), converts=True, **request)
-            seconds = reply.message["seconds"]
-            self._report_row(key, {"state": "reloading", "seconds": seconds})
+            saved = {"seconds": reply.message["seconds"], "remark": str(reply.message["remark"])}
+            self._report_row(key, {"state": "reloading", "seconds": saved["seconds"]})
             source = source_with_signature(run.code_source, "")
-            source = source_with_snapshot(source, run.kind, self.snapshot["snapshot"])
+            source = source_with_snapshot(source, run.kind, library.snapshot(run.id))
             evidence = gather_evidence(worker, key, folder, source, original, reference, **limits)
-            facts = {"format": key, "seconds": seconds, "options": options, "trust": run.trust}
+            facts = {"format": key, **saved, "options": options, "trust": run.trust}
             facts |= {"made_from": run.brought.get("artifact")}
             row = _result_row(library.commit_artifact(staged, run.id, evidence, **facts), evidence)
             row["warning"] = f"{run.warning} {evidence.best.warning}".strip()
@@ -108,16 +119,25 @@ class _SaveJob:
 
 
 @contextlib.contextmanager
-def _translate_full_disk(folder: Path, run: Run) -> Iterator[None]:
-    """Say that the disk is full where a process ended while it wrote, and there is no room for what it was to write:
-    HDF5 brings its process down by that, without a word."""
+def _translate_child_death(key: str, folder: Path, run: Run) -> Iterator[None]:
+    """Say why a process ended while it wrote a format.
+
+    Where there is no room for what it was to write, the disk is full: HDF5 brings its process down by that, without a
+    word. Else a converter that was ended by a signal of its own making would end so again.
+    """
     try:
         yield
     except ChildDied as error:
-        if shutil.disk_usage(folder).free > run.weight_bytes + RECORD_BYTES:
-            raise
-        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        raise translate(full, WorkerError) from error
+        if shutil.disk_usage(folder).free <= run.weight_bytes + RECORD_BYTES:
+            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            raise translate(full, WorkerError) from error
+        if crash := find_crash_signal(error):
+            raise CannotSave(
+                f"What writes {get_format(key).label} brought its own process down on this model ({crash}).",
+                cure="Choose another format: the same would happen again.",
+                detail=error.detail,
+            ) from error
+        raise
 
 
 def _result_row(artifact: Artifact, evidence: Evidence) -> SaveRow:
@@ -130,5 +150,6 @@ def _result_row(artifact: Artifact, evidence: Evidence) -> SaveRow:
         "changed_rows": evidence.best.changed_rows,
         "rows": evidence.best.rows,
         "needs_code": evidence.needs_code,
+        "remark": artifact.remark,
         "reason": (evidence.best.error or {}).get("sentence", ""),
     }

@@ -22,7 +22,7 @@ from core.jobs.reimport import reimport_arguments
 from core.jobs.resume import build_resume_request, run_resume
 from core.jobs.runner import JobHandle, JobRunner
 from core.jobs.save import run_save
-from core.jobs.train import run_train
+from core.jobs.train import TrainRequest, run_train
 from core.library.job_store import Job
 from core.validation.rules import display_file_name
 
@@ -42,7 +42,7 @@ class Jobs(JobRunner):
     def train(self, demo: str, **settings: Any) -> Job:
         """Train a demo; `settings` are fields of TrainSettings. The result names the run."""
         recipe = get_demo(demo)
-        request = {"demo": demo, "settings": make_train_settings(recipe, **settings).model_dump()}
+        request: TrainRequest = {"demo": demo, "settings": make_train_settings(recipe, **settings).model_dump()}
         return self._start("train", recipe.label, request, run_train)
 
     def save(self, run_id: str, formats: Iterable[str], options: dict[str, dict[str, Any]] | None = None) -> Job:
@@ -83,7 +83,8 @@ class Jobs(JobRunner):
     def reimport_model(self, artifact_id: str, **changes: str) -> Job:
         """Import the stored files of an artifact once more: what could not be run before is run at last, and takes the
         place of what was stored; or with another `signature` or `label`, it stands beside it. As `import_model`."""
-        return self._start_import(ImportRequest(**reimport_arguments(self.library, artifact_id) | changes))
+        arguments: dict[str, Any] = {**reimport_arguments(self.library, artifact_id), **changes}
+        return self._start_import(ImportRequest(**arguments))
 
     def _start_import(self, request: ImportRequest) -> Job:
         work, title = partial(run_import, request), display_file_name(request.name)

@@ -1,15 +1,36 @@
 """Job: train a demo in a fresh child."""
 
 import time
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from core.demos import get_demo
 from core.jobs.runner import JobHandle
 
 
-def run_train(handle: JobHandle) -> dict[str, str]:
-    """Train, then store the run whole; gives `{"run": id}`."""
-    request, started = handle.request, time.monotonic()
+class TrainRequest(TypedDict):
+    """`settings` are those of `TrainSettings`."""
+
+    demo: str
+    settings: dict[str, Any]
+
+
+class TrainResult(TypedDict):
+    run: str  # its id
+
+
+class DemoFacts(TypedDict):
+    """What the run's record says of its demo, so that it can be read without the demo's code."""
+
+    demo: str
+    settings: dict[str, Any]
+    name: str
+    labels: list[str]
+    image_shape: tuple[int, int] | None
+
+
+def run_train(handle: JobHandle) -> TrainResult:
+    """Train, then store the run whole."""
+    request, started = cast(TrainRequest, handle.request), time.monotonic()
     limits: dict[str, Any] = {**handle.limits, "seconds": handle.config.train_seconds}
 
     def report_epoch(progress: dict[str, Any]) -> None:
@@ -19,12 +40,12 @@ def run_train(handle: JobHandle) -> dict[str, str]:
         frame = handle.worker.run("train", on_progress=report_epoch, folder=str(folder), **limits, **request)
         facts = frame.message
         handle.report_progress(1.0, "Keeping the run", history=facts.pop("history"))
-        run = handle.library.commit_run(folder, facts | _demo_facts(request) | {"seconds": time.monotonic() - started})
+        facts |= {**_demo_facts(request), "seconds": time.monotonic() - started}
+        run = handle.library.commit_run(folder, facts)
     return {"run": run.id}
 
 
-def _demo_facts(request: dict[str, Any]) -> dict[str, Any]:
-    """What the run's record says of its demo, so that it can be read without the demo's code."""
+def _demo_facts(request: TrainRequest) -> DemoFacts:
     demo, settings = get_demo(request["demo"]), request["settings"]
     epochs = "1 epoch" if settings["epochs"] == 1 else f"{settings['epochs']} epochs"
     return {

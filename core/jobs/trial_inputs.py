@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.arrays import Arrays
-from core.errors import DoesNotLoad, InputError, RoundtripError, TimedOut
-from core.inputs.fitting import InputSpec, describe_axes, numpy_dtype
+from core.compare import measure_spread
+from core.errors import ChildDied, DoesNotLoad, InputError, RoundtripError, TimedOut
+from core.inputs.fitting import describe_axes, numpy_dtype
 from core.inputs.from_random import random_source, row_bytes
 from core.runtimes.reference import BATCH_SIZE
+from core.runtimes.specs import InputSpec
 from core.worker.child_handle import CancelCheck, never_cancelled
 from core.worker.remote_predictor import RemotePredictor
 
@@ -23,6 +25,10 @@ IMAGE_SIZES = (32, 64, 224, 299, 128)
 AXIS_SIZES = (8, 16, 32, 128, 64, 4, 1)
 # Shapes of one row where the file does not even say how many axes there are.
 ROW_SHAPES = ((), (1,), (4,), (8,), (2,), (3,), (16,), (8, 8, 1), (28, 28, 1), (32, 32, 3), (224, 224, 3))
+# Ranges of numbers with a fraction, and of bytes. All but the first are tried where the answers to it are hardly apart.
+RANGES = ((0.0, 1.0), (0.0, 255.0), (-1.0, 1.0), (-10.0, 10.0))
+BYTES = RANGES[1]
+ENOUGH_SPREAD = 0.01  # of the answers, as a share of the largest: then no other range is looked for
 # Above which whole numbers are not drawn: the words of a vocabulary, of unknown length, are among them.
 INTEGER_BOUNDS = (10.0, 2.0, 1.0)
 
@@ -42,6 +48,14 @@ def generate_trial_inputs(specs: list[InputSpec]) -> Iterator[TrialInput]:
     bounds = INTEGER_BOUNDS if any(map(_is_integer, specs)) else INTEGER_BOUNDS[-1:]
     for row_shapes, bound in product(_candidate_shapes(specs), bounds):
         yield _build_trial_input(specs, row_shapes, bound)
+
+
+def generate_wider_inputs(specs: list[InputSpec], trial: TrialInput) -> Iterator[TrialInput]:
+    """Yield inputs of the same shapes in other ranges; whole numbers, of which each may stand for a word, stay."""
+    row_shapes = [trial.recipe["shapes"][spec["name"]] for spec in specs]
+    if any(numpy_dtype(spec["dtype"]).kind == "f" or spec["dtype"] == "uint8" for spec in specs):
+        for low, high in RANGES[1:]:
+            yield _build_trial_input(specs, row_shapes, trial.recipe["below"], (low, high))
 
 
 def _is_integer(spec: InputSpec) -> bool:
@@ -66,7 +80,12 @@ def _fill_free_axes(shape: list[int | None], size: int) -> list[int]:
     return [size if axis is None else axis for axis in shape]
 
 
-def _build_trial_input(specs: list[InputSpec], row_shapes: list[list[int]], integer_bound: float) -> TrialInput:
+def _build_trial_input(
+    specs: list[InputSpec],
+    row_shapes: list[list[int]],
+    integer_bound: float,
+    bounds: tuple[float, float] = RANGES[0],
+) -> TrialInput:
     size = sum(map(row_bytes, specs, row_shapes))
     if size > MAX_ROW_BYTES:
         raise InputError(
@@ -77,12 +96,20 @@ def _build_trial_input(specs: list[InputSpec], row_shapes: list[list[int]], inte
     inputs: Arrays = {}
     for place, (spec, shape) in enumerate(zip(specs, row_shapes, strict=True)):
         fixed: InputSpec = {**spec, "shape": [None, *shape]}
-        high = integer_bound if _is_integer(spec) else 1.0
-        chunks = list(random_source([fixed], rows, 0.0, high, SEED + place).chunks)
+        low, high = _range_of(spec, integer_bound, bounds)
+        chunks = list(random_source([fixed], rows, low, high, SEED + place).chunks)
         for name in chunks[0]:
             inputs[name.removeprefix("input:")] = np.concatenate([chunk[name] for chunk in chunks])
     shapes = {spec["name"]: shape for spec, shape in zip(specs, row_shapes, strict=True)}
-    return TrialInput(inputs, {"rows": rows, "seed": SEED, "below": integer_bound, "shapes": shapes})
+    recipe = {"rows": rows, "seed": SEED, "below": integer_bound, "shapes": shapes}
+    return TrialInput(inputs, recipe | ({} if bounds == RANGES[0] else {"range": list(bounds)}))
+
+
+def _range_of(spec: InputSpec, integer_bound: float, bounds: tuple[float, float]) -> tuple[float, float]:
+    """Numbers with a fraction have the range; so do bytes, where it is that of bytes."""
+    if _is_integer(spec) and not (spec["dtype"] == "uint8" and bounds == BYTES):
+        return 0.0, integer_bound
+    return bounds
 
 
 def find_accepted_input(
@@ -99,7 +126,8 @@ def find_accepted_input(
         try:
             left = max(0.0, deadline - time.monotonic())
             predictions, _ = predictor.predict(trial.inputs, seconds=left, cancelled=cancelled)
-            return trial, _require_row_per_input(predictions, trial.recipe["rows"])
+            accepted = trial, _require_row_per_input(predictions, trial.recipe["rows"])
+            return _find_telling_input(predictor, specs, accepted, deadline, cancelled)
         except (DoesNotLoad, InputError) as error:
             last = error
         except TimedOut as error:
@@ -114,6 +142,30 @@ def find_accepted_input(
         cure="Choose another of its signatures, or save it with the shapes that it takes.",
         detail=_error_text(last),
     ) from last
+
+
+def _find_telling_input(
+    predictor: RemotePredictor,
+    specs: list[InputSpec],
+    accepted: tuple[TrialInput, Arrays],
+    deadline: float,
+    cancelled: CancelCheck,
+) -> tuple[TrialInput, Arrays]:
+    """Of the ranges of numbers that are tried, that whose answers are furthest apart; one alone where it is enough."""
+    candidates = [(measure_spread(accepted[1]).share, accepted)]
+    for trial in generate_wider_inputs(specs, accepted[0]) if candidates[0][0] < ENOUGH_SPREAD else ():
+        left = deadline - time.monotonic()
+        if left <= 0 or candidates[-1][0] >= ENOUGH_SPREAD:
+            break
+        try:
+            predictions, _ = predictor.predict(trial.inputs, seconds=left, cancelled=cancelled)
+            _require_row_per_input(predictions, trial.recipe["rows"])
+        except (DoesNotLoad, InputError):
+            continue
+        except (ChildDied, TimedOut):  # what was accepted is accepted
+            break
+        candidates.append((measure_spread(predictions).share, (trial, predictions)))
+    return max(candidates, key=lambda candidate: candidate[0])[1]
 
 
 def _error_text(error: RoundtripError | None) -> str:

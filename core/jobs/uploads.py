@@ -19,12 +19,12 @@ OPENVINO_FILES = ("model.xml", "model.bin")
 
 
 class StoredUpload(NamedTuple):
-    """What `Jobs.import_model` is given: the path, its owner's name for it, further files, and our folder."""
+    """What `Jobs.import_model` is given: the path, its owner's name for it, further files, and our folder, if any."""
 
     path: Path
     name: str
     parts: dict[str, Path]
-    temporary_folder: Path
+    temporary_folder: Path | None
 
 
 def store_upload(library: Library, uploads: Sequence[tuple[str, BinaryIO]]) -> StoredUpload:

@@ -45,7 +45,8 @@ class AddResult(NamedTuple):
         if self.artifact is None or self.evidence is None:
             return f"{self.format}: failed. {self.error}"
         text = f"{self.format}: {self.artifact.id}, {self.evidence.best.verdict.label}"
-        return f"{text}. {self.warning}" if self.warning else text
+        notes = " ".join(filter(None, (self.warning, self.artifact.remark)))
+        return f"{text}. {notes}" if notes else text
 
 
 def save_live_model(
@@ -114,8 +115,7 @@ def _commit_run(library: CommitMixin, model: Any, reference: Reference, name: st
             write_model_copy(model, staged / "snapshot")
         except Exception as error:  # a model that its richest format refuses cannot be stored as a run at all
             raise translate(error, CannotSave, hidden_paths=[str(staged)]) from error
-        facts = describe_model(model) | {"name": name, "demo": None, "settings": None}
-        return library.commit_run(staged, facts)
+        return library.commit_run(staged, {**describe_model(model), "name": name, "demo": None, "settings": None})
 
 
 def _save_format(
@@ -125,9 +125,9 @@ def _save_format(
         with library.staging() as staged:
             folder = staged / "files"
             folder.mkdir()
-            seconds = format_.save_model(model, run.kind, folder, samples=lambda: reference.inputs)
+            saved = format_.save_model(model, run.kind, folder, samples=lambda: reference.inputs)
             evidence = _gather_evidence(library, worker, run, model, format_, folder, reference)
-            artifact = library.commit_artifact(staged, run.id, evidence, format=format_.key, seconds=seconds)
+            artifact = library.commit_artifact(staged, run.id, evidence, format=format_.key, **saved._asdict())
             return AddResult(format_.key, artifact, evidence, warning=f"{run.warning} {evidence.best.warning}".strip())
     except RoundtripError as error:
         return AddResult(format_.key, error=error)

@@ -8,7 +8,7 @@ from pathlib import Path
 from core.errors import cleanup_on_error
 from core.library import storage
 from core.library.records import FOLDER_BY_KIND, ID_PATTERN
-from core.library.storage import delete_folder, entry_folder, fsync_path
+from core.library.storage import delete_folder, entry_folder
 
 INTENT_FILE = "together.json"  # in a staging folder: its folders, by the id of the entry that each becomes
 
@@ -20,7 +20,7 @@ def commit_atomically(home: Path, staged: dict[str, Path]) -> None:
     """
     intent = next(iter(staged.values())).parent / INTENT_FILE
     storage.write_text_atomically(intent, json.dumps({id_: folder.name for id_, folder in staged.items()}))
-    fsync_path(intent.parent)
+    storage.fsync_path(intent.parent)
     with cleanup_on_error(lambda: _roll_back(home, staged, intent)):
         for id_, folder in staged.items():
             storage.rename_durably(folder, entry_folder(home, id_))

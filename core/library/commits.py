@@ -19,7 +19,7 @@ class CommitMixin(ReadMixin):
     """Stores runs, artifacts, and which formats refused a run."""
 
     @translate_disk_errors()
-    def commit_run(self, staged: Path, facts: dict[str, Any]) -> Run:
+    def commit_run(self, staged: Path, facts: Mapping[str, Any]) -> Run:
         """Store a staged run (history.csv, snapshot/, reference.npz). Raises StorageFailed.
 
         Args:
@@ -46,7 +46,12 @@ class CommitMixin(ReadMixin):
 
     @translate_disk_errors()
     def commit_run_and_artifact(
-        self, staged_run: Path, facts: dict[str, Any], staged_artifact: Path, evidence: Evidence, **artifact_facts: Any
+        self,
+        staged_run: Path,
+        facts: Mapping[str, Any],
+        staged_artifact: Path,
+        evidence: Evidence,
+        **artifact_facts: Any,
     ) -> tuple[Run, Artifact]:
         """Store a run that is nothing without its copy: both, or neither. Raises StorageFailed.
 
@@ -57,7 +62,7 @@ class CommitMixin(ReadMixin):
         self._commit({run.id: staged_run, artifact.id: staged_artifact})
         return run, artifact
 
-    def _finalize_run(self, staged: Path, facts: dict[str, Any]) -> Run:
+    def _finalize_run(self, staged: Path, facts: Mapping[str, Any]) -> Run:
         run = Run(id=new_id("r"), files=integrity.hash_and_flush(staged), owner=self.access.viewer_id, **facts)
         _write_records(staged, {"run.json": run.to_json_text()})
         return run

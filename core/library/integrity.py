@@ -15,13 +15,13 @@ from typing import BinaryIO, NamedTuple
 from core.caching import StampedCache
 from core.errors import Damaged, LibraryError
 from core.explain import translate
+from core.library import storage
 from core.library.records import FileEntry
 from core.library.storage import (
     CHUNK_BYTES,
     PROCESS_LIMIT_ERRNOS,
     BytesReadCallback,
     contains_symlink,
-    fsync_path,
     ignore_progress,
     list_files,
 )
@@ -139,20 +139,6 @@ def _changed_file_error(name: str) -> Damaged:
     )
 
 
-def fingerprint_folder(folder: Path, excluded: Iterable[str] = ()) -> str:
-    """Hash the names, sizes and times of all files below a folder; it changes as soon as any is touched.
-
-    Files in the folder itself that have one of the names `excluded` are left out.
-    """
-    digest = hashlib.sha256()
-    for path in list_files(folder):
-        if path.parent != folder or path.name not in excluded:
-            stat = path.stat()
-            name = path.relative_to(folder).as_posix()
-            digest.update(f"{name}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ino}\n".encode())
-    return digest.hexdigest()
-
-
 def hash_and_flush(folder: Path) -> list[FileEntry]:
     """Hash every file below a folder and flush it to the disk, then its directories.
 
@@ -160,12 +146,12 @@ def hash_and_flush(folder: Path) -> list[FileEntry]:
     """
     paths = list_files(folder)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        flushes = [pool.submit(fsync_path, path) for path in paths]
+        flushes = [pool.submit(storage.fsync_path, path) for path in paths]
         entries = [make_file_entry(path, folder) for path in paths]
         for flush in flushes:
             flush.result()
     for directory in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
-        fsync_path(directory)
+        storage.fsync_path(directory)
     return entries
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from core.errors import UnknownName
 from core.evidence import Evidence, OriginalFingerprint
-from core.library import integrity
+from core.library import integrity, storage
 from core.library.annotation_records import ANNOTATIONS_FILE, read_annotations_or_empty
 from core.library.base import LibraryBase
 from core.library.integrity import VerifiedFile, verify_file
 from core.library.records import Artifact, Refusal, Run
 from core.library.storage import translate_disk_errors
 from core.record import INVALID_JSON_ERRORS
+from core.runtimes.model_settings import ModelSettings
 from core.runtimes.reference import Reference
 
 
@@ -39,7 +40,12 @@ class ReadMixin(LibraryBase):
 
     def original(self, run: Run) -> OriginalFingerprint:
         """What the copies of a run are compared with."""
-        return OriginalFingerprint(weights=run.weights, optimizer=run.optimizer, classes=bool(run.labels) or None)
+        return OriginalFingerprint(
+            weights=run.weights,
+            optimizer=run.optimizer,
+            classes=bool(run.labels) or None,
+            settings=ModelSettings.read(run.traits),
+        )
 
     def reference(self, run_id: str) -> Reference:
         """Raises UnknownName, Damaged."""
@@ -98,4 +104,4 @@ class ReadMixin(LibraryBase):
 
         Raises UnknownName.
         """
-        return integrity.fingerprint_folder(self.folder(id_), excluded=[ANNOTATIONS_FILE])
+        return storage.fingerprint_folder(self.folder(id_), excluded=[ANNOTATIONS_FILE])

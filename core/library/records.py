@@ -58,8 +58,8 @@ class Run(Record):
 
     `not_finite` counts the numbers of each weight that are NaN or infinite, where any are. `weights` and `optimizer`
     are fingerprints at the end of training; `stepped` is that of the weights one step later (see
-    `core.worker.tasks.probes.train_one_step`), to compare copies with. `owner` is the id of the person who made it;
-    None where nobody had signed in.
+    `core.worker.tasks.probes.train_one_step`), to compare copies with. `call_rows` is how many rows it takes at once,
+    None for any number. `owner` is the id of the person who made it; None where nobody had signed in.
     """
 
     id: str
@@ -76,6 +76,7 @@ class Run(Record):
     optimizer: list[dict[str, Any]]
     traits: dict[str, Any] = Field(default_factory=dict)
     stepped: list[dict[str, Any]] = Field(default_factory=list)
+    call_rows: int | None = None
     score: float | None = None
     score_name: str = ""
     rows: dict[str, int] = Field(default_factory=dict)
@@ -111,7 +112,8 @@ class Run(Record):
 
 class Artifact(Record):
     """One saved copy: which run, which format, and every file of it. `made_from` is the artifact whose files it was
-    converted from, where it was not saved from the live model; `owner` is as for a run."""
+    converted from, where it was not saved from the live model; `remark` is what the converter had to do otherwise than
+    asked; `owner` is as for a run."""
 
     id: str
     run: str
@@ -120,6 +122,7 @@ class Artifact(Record):
     options: dict[str, Any] = Field(default_factory=dict)
     trust: Trust = "ours"
     made_from: str | None = None
+    remark: str = ""
     owner: str | None = None
     versions: dict[str, str] = Field(default_factory=installed_versions)
     files: list[FileEntry] = Field(default_factory=list)

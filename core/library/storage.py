@@ -7,10 +7,11 @@ begun.
 
 import contextlib
 import errno
+import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from core.errors import LibraryError
@@ -120,3 +121,17 @@ def size_on_disk(path: Path | os.DirEntry[str]) -> int:
         return path.stat(follow_symlinks=False).st_size
     except OSError:
         return 0
+
+
+def fingerprint_folder(folder: Path, excluded: Iterable[str] = ()) -> str:
+    """Hash the names, sizes and times of all files below a folder; it changes as soon as any is touched.
+
+    Files in the folder itself that have one of the names `excluded` are left out.
+    """
+    digest = hashlib.sha256()
+    for path in list_files(folder):
+        if path.parent != folder or path.name not in excluded:
+            stat = path.stat()
+            name = path.relative_to(folder).as_posix()
+            digest.update(f"{name}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ino}\n".encode())
+    return digest.hexdigest()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -61,8 +61,14 @@ def _nodes(reader: Any) -> Any:
     return trackable_object_graph_pb2.TrackableObjectGraph.FromString(reader.get_tensor(OBJECT_GRAPH_KEY)).nodes
 
 
-def _describe_objects(reader: Any) -> list[dict[str, Any]]:
-    """The objects that were saved, with the names of their parts."""
+class SavedObject(TypedDict):
+    """One object of the object graph, and the names of its parts."""
+
+    name: str
+    children: list[str]
+
+
+def _describe_objects(reader: Any) -> list[SavedObject]:
     return [
         {"name": str(index), "children": [f"{child.local_name} → {child.node_id}" for child in node.children]}
         for index, node in enumerate(_nodes(reader)[:MAX_OBJECTS])

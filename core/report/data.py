@@ -12,6 +12,7 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.compare import Verdict, find_targets
+from core.compare.comparison import ToleranceJson
 from core.context import AppContext
 from core.errors import InputError, UnknownName
 from core.figures.images import row_image_url
@@ -152,7 +153,7 @@ class ReportData(NamedTuple):
     """Everything that any kind of report shows.
 
     `names` has the baseline first, then every copy, also those without predictions; `outcomes` are the job's own JSON.
-    `passed` is by artifact and output, as JSON of `Passed`. `artifacts` are the records that the library still has;
+    `passed` is by artifact and output. `artifacts` are the records that the library still has;
     `inputs` is None where they are no longer stored.
     """
 
@@ -163,7 +164,7 @@ class ReportData(NamedTuple):
     outcomes: dict[str, dict[str, Any]]
     artifacts: dict[str, Artifact]
     tolerances: Mapping[str, Tolerance]
-    passed: dict[str, dict[str, dict[str, Any]]]
+    passed: dict[str, dict[str, ToleranceJson]]
     rows: DisagreeingRows
     machine: Mapping[str, Any]
     versions: dict[str, str]
@@ -220,7 +221,7 @@ def gather_report_data(context: AppContext, job: Job, tolerances: Mapping[str, T
         outcomes=outcomes,
         artifacts=artifacts,
         tolerances=tolerances,
-        passed={id_: {name: check._asdict() for name, check in by.items()} for id_, by in passed.items()},
+        passed={id_: {name: check.to_json() for name, check in by.items()} for id_, by in passed.items()},
         rows=find_disagreeing_rows(context, job, run, inputs),
         machine=job.result.get("machine") or describe_machine(),
         versions=job.result.get("versions") or installed_versions(),

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from core.compare import Verdict
+from core.evidence import describe_not_finite
 from core.figures.comparison import TitledFigure, output_figures, titled_accuracy, titled_pairwise_matrix
 from core.library import Artifact
 from core.report.data import ReportData, describe_inputs, make_repeat_command, needs_inputs_file
@@ -160,37 +161,58 @@ def _baseline_label(data: ReportData) -> str:
     return live_model_phrase(data.run.name, data.run) if data.baseline == data.run.id else name
 
 
-def _verdict_card(data: ReportData, id_: str) -> dict[str, Any]:
+class VerdictCard(NamedTuple):
+    """One copy: its verdict in words, its outcome, and what to know of it; `passed` is None without a tolerance."""
+
+    id: str
+    name: str
+    verdict: str
+    meaning: str
+    tone: str
+    outcome: dict[str, Any]
+    error: dict[str, str] | None
+    warning: str
+    remarks: list[str]
+    classes: list[str]
+    record: Artifact | None
+    saved_with: str
+    passed: bool | None
+
+
+def _verdict_card(data: ReportData, id_: str) -> VerdictCard:
     outcome, record = data.outcomes[id_], data.artifacts.get(id_)
     verdict = Verdict(outcome["verdict"])
     passed = data.passed.get(id_, {})
-    return {
-        "id": id_,
-        "name": data.names[id_],
-        "verdict": verdict_label(verdict, outcome["changed_rows"], outcome["rows"], outcome["error"]),
-        "meaning": verdict_meaning(verdict, outcome["error"]),
-        "tone": TONE_BY_VERDICT[verdict],
-        "outcome": outcome,
-        "error": outcome["error"],
-        "warning": _not_finite_warning(outcome["not_finite"]),
-        "remarks": list_caveats(outcome, data.job.request["sources"].get(id_, "none")),
-        "classes": [summarize_changes(metrics) for metrics in outcome["outputs"] if metrics["classes"]],
-        "record": record,
-        "saved_with": _format_versions(record),
-        "passed": all(check["passed"] for check in passed.values()) if passed else None,
-    }
-
-
-def _not_finite_warning(count: int) -> str:
-    return f"{count:,} numbers in its answers are NaN or infinite." if count else ""
+    return VerdictCard(
+        id=id_,
+        name=data.names[id_],
+        verdict=verdict_label(verdict, outcome["changed_rows"], outcome["rows"], outcome["error"]),
+        meaning=verdict_meaning(verdict, outcome["error"]),
+        tone=TONE_BY_VERDICT[verdict],
+        outcome=outcome,
+        error=outcome["error"],
+        warning=describe_not_finite(outcome["not_finite"]),
+        remarks=list_caveats(outcome, data.job.request["sources"].get(id_, "none")),
+        classes=[summarize_changes(metrics) for metrics in outcome["outputs"] if metrics["classes"]],
+        record=record,
+        saved_with=_format_versions(record),
+        passed=all(check["passed"] for check in passed.values()) if passed else None,
+    )
 
 
 def _format_versions(record: Artifact | None) -> str:
     return ", ".join(f"{name} {version_}" for name, version_ in record.versions.items()) if record else ""
 
 
-def _metric_table(data: ReportData, output: str) -> dict[str, Any]:
-    """Return the metrics of one output: groups of lines, each with its label, meaning, and a cell for each copy."""
+class MetricTable(NamedTuple):
+    """The metrics of one output: groups of lines, each with its label, meaning, and a cell for each copy."""
+
+    output: str
+    names: list[str]
+    groups: dict[str, list[tuple[str, str, list[str]]]]
+
+
+def _metric_table(data: ReportData, output: str) -> MetricTable:
     numbers = data.outputs[output]
     groups = {
         title: [
@@ -205,4 +227,4 @@ def _metric_table(data: ReportData, output: str) -> dict[str, Any]:
         cells = [tolerance_label(data.passed.get(id_, {}).get(output)) for id_ in numbers]
         meaning = f"Whether every number is within {tolerance.label} of the baseline's."
         groups["How far apart"].append((f"Within {tolerance.label}", meaning, cells))
-    return {"output": output, "names": [data.names[id_] for id_ in numbers], "groups": groups}
+    return MetricTable(output, [data.names[id_] for id_ in numbers], groups)

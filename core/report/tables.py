@@ -3,9 +3,12 @@
 import csv
 import io
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 from core.compare import to_jsonable
+from core.inputs.input_set import StoredArray
+from core.jobs.compare import ComparisonMatrix
 from core.report.data import DisagreeingRow, ReportData, describe_inputs, make_repeat_command
 
 REPORT_SCHEMA_VERSION = 1
@@ -15,13 +18,65 @@ NESTED_FIELDS = ("classes", "worst", "reference_accuracy", "answer_accuracy")
 TABLE_FIELDS = ("histogram", "by_magnitude", "by_column", "heat", "agreement")
 FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 
+Line = dict[str, str | float | None]  # of CSV, by column
+
+
+class ReportInputs(TypedDict):
+    """What was asked; `origin` and `columns` are None where it is no longer stored."""
+
+    id: str
+    words: str
+    rows: int
+    origin: dict[str, Any] | None
+    columns: list[StoredArray] | None
+
+
+class RowPredictionJson(TypedDict):
+    words: str
+    changed: bool
+
+
+class DisagreeingRowJson(TypedDict):
+    """`said` is by output and participant."""
+
+    row: int
+    distance: float
+    truth: dict[str, str]
+    said: dict[str, dict[str, RowPredictionJson]]
+
+
+class DisagreeingRowsJson(TypedDict):
+    total: int
+    rows: list[DisagreeingRowJson]
+
+
+class ReportJson(TypedDict):
+    """The JSON report; of each artifact the outcome stands beside what the library knows of it."""
+
+    schema: int
+    kind: str
+    job: str
+    finished: str | None
+    written: str
+    headline: str
+    run: dict[str, str | None]
+    baseline: dict[str, str]
+    inputs: ReportInputs
+    command: str
+    tolerances: dict[str, dict[str, float]]
+    artifacts: dict[str, dict[str, Any]]
+    matrix: ComparisonMatrix
+    rows_that_disagree: DisagreeingRowsJson
+    machine: Mapping[str, Any]
+    versions: dict[str, str]
+
 
 def render_json(data: ReportData) -> str:
     """Return every number as JSON, what is not finite as "nan", "inf" or "-inf"; keys are fixed within one schema."""
     return json.dumps(to_jsonable(_report_json(data)), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def _report_json(data: ReportData) -> dict[str, Any]:
+def _report_json(data: ReportData) -> ReportJson:
     job, run, inputs = data.job, data.run, data.inputs
     return {
         "schema": REPORT_SCHEMA_VERSION,
@@ -52,9 +107,10 @@ def _report_json(data: ReportData) -> dict[str, Any]:
     }
 
 
-def _row_json(row: DisagreeingRow) -> dict[str, Any]:
-    predictions = {
-        output: {id_: prediction._asdict() for id_, prediction in by.items()} for output, by in row.predictions.items()
+def _row_json(row: DisagreeingRow) -> DisagreeingRowJson:
+    predictions: dict[str, dict[str, RowPredictionJson]] = {
+        output: {id_: {"words": words, "changed": changed} for id_, (words, changed) in by.items()}
+        for output, by in row.predictions.items()
     }
     return {"row": row.row, "distance": row.distance, "truth": row.truth, "said": predictions}
 
@@ -85,9 +141,9 @@ def render_csv(data: ReportData) -> str:
     return buffer.getvalue()
 
 
-def _csv_rows(data: ReportData, id_: str) -> list[dict[str, Any]]:
+def _csv_rows(data: ReportData, id_: str) -> list[Line]:
     record, outcome = data.artifacts.get(id_), data.outcomes[id_]
-    first = {
+    first: Line = {
         "artifact": id_,
         "format": record.format if record else None,
         "run": record.run if record else None,
@@ -107,9 +163,9 @@ def _csv_rows(data: ReportData, id_: str) -> list[dict[str, Any]]:
     ]
 
 
-def _flatten_scalars(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flatten_scalars(record: Mapping[str, Any], prefix: str = "") -> Line:
     """Return the scalars of a record by dotted names, without its tables and histograms."""
-    flat: dict[str, Any] = {}
+    flat: Line = {}
     for name, value in record.items():
         if isinstance(value, dict) and name in NESTED_FIELDS:
             flat |= _flatten_scalars(value, f"{prefix}{name}.")

@@ -3,16 +3,16 @@
 A file may take exactly so many rows at once, one value for all of them, or no axis for rows at all.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from core.arrays import Arrays
+from core.arrays import Arrays, NamedArrays
 from core.errors import DoesNotLoad, InputError
-from core.runtimes.base import PredictFunction
+from core.runtimes.base import Model, PredictFunction, Predictor
 from core.runtimes.specs import Shape, Spec
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -55,11 +55,20 @@ def join_remarks(*sentences: str) -> str:
 
 
 class BatchAdapter(NamedTuple):
-    """Inputs with a free number of rows, what predicts from them, and a remark on how it does."""
+    """Inputs with a free number of rows, what predicts from them, a remark on how it does, and how many rows one call
+    takes (None: any number)."""
 
     specs: tuple[Spec, ...]
     predict: PredictFunction
     remark: str
+    call_rows: int | None = None
+
+
+def adapted_predictor(
+    model: Model, adapter: BatchAdapter, weights: Callable[[], NamedArrays] | None = None
+) -> Predictor:
+    """The predictor over a loaded object through its adapter."""
+    return Predictor(model, adapter.specs, adapter.predict, weights, remark=adapter.remark, call_rows=adapter.call_rows)
 
 
 def adapt_batch_size(specs: Sequence[Spec], outputs: Mapping[str, Shape], call: PredictFunction) -> BatchAdapter:
@@ -84,7 +93,8 @@ def adapt_batch_size(specs: Sequence[Spec], outputs: Mapping[str, Shape], call: 
         parts = [_run_call(call, part, scalars, size, shared) for part in _split_into_calls(inputs, scalars, size)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    return BatchAdapter(freed, predict, _batch_size_remark(size, scalars, shared))
+    call_rows = None if size is None else max(size, 1)
+    return BatchAdapter(freed, predict, _batch_size_remark(size, scalars, shared), call_rows)
 
 
 def _fixed_batch_size(inputs: list[Shape], outputs: list[Shape]) -> int | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-from core.arrays import Arrays, NamedArrays, to_plain_array
+from core.arrays import Arrays, NamedArrays, NamedTensors, to_plain_array
 from core.errors import NeedsArchitecture
 from core.runtimes.input_matching import cast_input, match_inputs
 from core.runtimes.specs import Spec
@@ -71,6 +71,8 @@ class Predictor:
         predict_fn: Takes and returns arrays by name, batch first, under the model's own names and in its dtypes.
         weights: Lists the variables as (name, array); None where the format hides them.
         optimizer_state: The same for the optimizer's variables.
+        unread_weights: Lists what the files store beside those, and no answer reads; None where nothing is.
+        call_rows: How many rows one call of the file takes; None where any number. More are predicted call by call.
         remark: What a person should know of how it predicts.
     """
 
@@ -79,6 +81,8 @@ class Predictor:
     predict_fn: PredictFunction
     weights: Callable[[], NamedArrays] | None = None
     optimizer_state: Callable[[], NamedArrays] | None = None
+    unread_weights: Callable[[], NamedTensors] | None = None
+    call_rows: int | None = None
     remark: str = ""
 
     def predict(self, inputs: Arrays) -> Arrays:

@@ -8,7 +8,7 @@ from typing import Any
 from core.errors import CannotSave
 from core.runtimes.base import Model
 from core.runtimes.model_kinds import model_kind
-from core.runtimes.saved_model import SessionSignature, open_signature
+from core.runtimes.saved_model import SessionSignature, fed_shape, open_signature
 from core.runtimes.tf_module import serving_function
 
 
@@ -104,14 +104,14 @@ def serving_module(folder: Path, signature_name: str = "") -> Model:
     if isinstance(opened.signature, SessionSignature):
         function = _freeze_signature(opened.signature)
         inputs = dict(zip(opened.signature.inputs, function.inputs, strict=False))
-        return _wrap_function(function, inputs, by_name=False)
-    module = _wrap_function(opened.signature, dict(sorted(opened.signature.structured_input_signature[1].items())))
+        return wrap_function(function, inputs, by_name=False)
+    module = wrap_function(opened.signature, dict(sorted(opened.signature.structured_input_signature[1].items())))
     module.root = opened.root  # it owns the variables, and its tables
     module.read = list(opened.signature.graph.variables)
     return module
 
 
-def _wrap_function(function: Any, inputs: dict[str, Any], by_name: bool = True) -> Model:
+def wrap_function(function: Any, inputs: dict[str, Any], by_name: bool = True) -> Model:
     """A tf.Module around a concrete function; `inputs` are its tensors or specs by name, in the order of the module."""
     import tensorflow as tf
 
@@ -142,13 +142,39 @@ def _freeze_signature(signature: SessionSignature) -> Any:
     nodes = sorted({tensor.op.name for tensor in signature.outputs.values()})
     graph = signature.session.graph
     constant = convert_variables_to_constants_from_session_graph(signature.session, graph.as_graph_def(), nodes)
+    constant, inputs, outputs = _cut_at_inputs(constant, signature)
     if tables := [node.name for node in constant.node if "HashTable" in node.op]:
         raise CannotSave(
             "The model looks words up in a table, and a graph of constants cannot hold one.",
             received=tables[0],
             cure="Convert it where it was made, with the table inside of the function.",
         )
-    return _inline_functions(import_graph(constant, _names(signature.inputs).values(), _names(signature.outputs)))
+    return _inline_functions(import_graph(constant, inputs, outputs))
+
+
+def _cut_at_inputs(graph: Any, signature: SessionSignature) -> tuple[Any, list[str], dict[str, str]]:
+    """A GraphDef in which the inputs of a signature are placeholders, and nothing is left that only led to them.
+
+    A session is fed at any tensor: at what a parser of examples gives, as often as at a placeholder. Returns the names
+    of the inputs, and of the outputs by the signature's names.
+    """
+    import tensorflow as tf
+
+    with tf.Graph().as_default() as cut:
+        feeds = {
+            tensor.name: tf.compat.v1.placeholder(tensor.dtype.base_dtype, fed_shape(tensor), f"fed/{tensor.op.name}")
+            for tensor in signature.inputs.values()
+        }
+        names = _names(signature.outputs)
+        found = tf.compat.v1.import_graph_def(graph, feeds, list(names.values()), name="")
+        outputs = [feeds.get(name, tensor) for name, tensor in zip(names.values(), found, strict=True)]
+        kept = [tensor.op.name for tensor in (*outputs, *feeds.values())]
+        short = tf.compat.v1.graph_util.extract_sub_graph(cut.as_graph_def(), kept)
+    return short, [feed.name for feed in feeds.values()], dict(zip(names, _tensor_names(outputs), strict=True))
+
+
+def _tensor_names(tensors: Iterable[Any]) -> list[str]:
+    return [tensor.name for tensor in tensors]
 
 
 def _inline_functions(function: Any) -> Any:

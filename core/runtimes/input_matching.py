@@ -73,7 +73,7 @@ def _has_compatible_kind(array: np.ndarray, spec: Spec) -> bool:
 
 def cast_input(array: np.ndarray, spec: Spec) -> np.ndarray:
     if not _has_compatible_shape(array, spec):
-        cure = "Reshape the rows, or choose an artifact of the same demo."
+        cure = "Reshape the rows, or choose a model that takes such rows."
         raise InputError(f"The input '{spec.name}' must have the shape {spec.shape}.", received=array.shape, cure=cure)
     try:
         fitting = to_plain_array(array) if spec.dtype == "object" else np.asarray(array, dtype=spec.dtype)

@@ -1,4 +1,4 @@
-"""LiteRT (once TensorFlow Lite): its interpreter as a predictor, and the quantizer that rewrites its files.
+"""LiteRT (once TensorFlow Lite): its interpreter as a predictor. `core.runtimes.litert_quantizer` rewrites its files.
 
 A file is called through a signature, or by the indices of its tensors where it has none; where it computes in integers
 with a scale, it is called in floats.
@@ -13,14 +13,19 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.errors import CannotSave
-from core.runtimes.adapters import BatchAdapter, adapt_batch_size, choose_signature, join_remarks
+from core.runtimes.adapters import BatchAdapter, adapt_batch_size, adapted_predictor, choose_signature, join_remarks
 from core.runtimes.base import NO_CODE, ModelCode, PredictFunction, Predictor
 from core.runtimes.specs import Shape, Spec
 
 FILE = "model.tflite"
 PACKAGES = {"ai_edge_litert": "ai-edge-litert"}
-QUANTIZER_PACKAGES = PACKAGES | {"ai_edge_quantizer": "ai-edge-quantizer"}
+DELEGATE = "XNNPack"  # in every error of the delegate that computes by default
 NO_SIGNATURE_REMARK = "The file has no signature: its inputs and outputs go by the names of its tensors."
+
+NO_DELEGATE_REMARK = (
+    "XNNPACK, by which LiteRT computes unless told otherwise, does not take the scales of this file, so LiteRT's own "
+    "kernels predict: open it with OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES."
+)
 
 Details = dict[str, dict[str, Any]]  # what the interpreter says of each tensor, by the tensor's name
 
@@ -47,13 +52,47 @@ def litert_predictor(content: bytes, signature: str = "") -> Predictor:
     """
     interpreter = open_interpreter(content)
     adapter = adapt_interpreter(content, interpreter, signature)
-    return Predictor(interpreter, adapter.specs, adapter.predict, remark=adapter.remark)
+    return adapted_predictor(interpreter, adapter)
 
 
 def open_interpreter(content: bytes) -> Any:
+    """An interpreter; without its delegate, XNNPACK, where that does not take the scales of an integer file."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    if not _is_refused_by_delegate(content):
+        return Interpreter(model_content=content)
+    own_kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    return Interpreter(model_content=content, experimental_op_resolver_type=own_kernels)
+
+
+def _is_refused_by_delegate(content: bytes) -> bool:
     from ai_edge_litert.interpreter import Interpreter
 
-    return Interpreter(model_content=content)
+    interpreter = Interpreter(model_content=content)
+    if not is_quantized_file(interpreter):
+        return False
+    try:
+        interpreter.allocate_tensors()
+    except RuntimeError as error:
+        return DELEGATE in str(error)
+    return False
+
+
+def is_quantized_file(interpreter: Any) -> bool:
+    """Whether a file keeps numbers in fewer bits than float32: integers with a scale, or float16."""
+    return any(
+        len(detail["quantization_parameters"]["scales"]) or np.dtype(detail["dtype"]) == np.float16
+        for detail in interpreter.get_tensor_details()
+    )
+
+
+def needs_tensorflow(content: bytes) -> bool:
+    """Whether a file asks for operations of TensorFlow itself, which the runtime does not have."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(content, 0)
+    codes = map(model.OperatorCodes, range(model.OperatorCodesLength()))
+    return any((code.CustomCode() or b"").startswith(b"Flex") for code in codes)
 
 
 def enum_names(enum: Any) -> dict[int, str]:
@@ -64,12 +103,13 @@ def enum_names(enum: Any) -> dict[int, str]:
 def adapt_interpreter(content: bytes, interpreter: Any, signature: str) -> BatchAdapter:
     """How an interpreter over this content predicts any number of rows."""
     call = _bind_signature(interpreter, signature)
-    takes_batches = _takes_batches(content, signature)
+    takes_batches = accepts_batches(content, signature)
     specs = tuple(_detail_spec(name, detail, takes_batches) for name, detail in call.inputs.items())
     specs, call = _to_float_call(call, specs)
     outputs: dict[str, Shape] = {name: _to_shape(detail["shape"]) for name, detail in call.outputs.items()}
     adapter = adapt_batch_size(specs, {} if takes_batches else outputs, call.predict)
-    return adapter._replace(remark=join_remarks(call.remark, adapter.remark))
+    refused = NO_DELEGATE_REMARK if _is_refused_by_delegate(content) else ""
+    return adapter._replace(remark=join_remarks(call.remark, adapter.remark, refused))
 
 
 def _bind_signature(interpreter: Any, signature: str = "") -> InterpreterCall:
@@ -110,7 +150,7 @@ def _to_shape(sizes: Any) -> tuple[int | None, ...]:
     return tuple(None if size < 0 else int(size) for size in sizes)
 
 
-def _takes_batches(content: bytes, signature: str) -> bool:
+def accepts_batches(content: bytes, signature: str) -> bool:
     """Whether a fresh interpreter predicts some rows at once, and not only the number that it states."""
     call = _bind_signature(open_interpreter(content), signature)
     stated = {int(detail["shape_signature"][0]) for detail in call.inputs.values() if len(detail["shape_signature"])}
@@ -198,48 +238,3 @@ def _describe_quantized_output(name: str, detail: dict[str, Any]) -> str:
     scale, zero = _scale_and_zero_point(detail)
     dtype = np.dtype(detail["dtype"]).name
     return f"Its output “{name}” is {dtype}, widened by steps of {scale:.3g} (zero at {zero})."
-
-
-def quantize(path: Path, recipe: list[dict[str, Any]], samples: Arrays | None = None) -> None:
-    """Quantise a float LiteRT file in place.
-
-    Args:
-        path: The file.
-        recipe: What becomes of which operation, as the LiteRT quantizer takes it.
-        samples: Inputs by name to calibrate on, batch first.
-
-    Raises CannotSave when nothing in the file could be quantised.
-    """
-    from ai_edge_quantizer.quantizer import Quantizer
-
-    content = path.read_bytes()
-    if samples and not open_interpreter(content).get_signature_list():
-        cure = "Choose dynamic range, which needs no measuring."
-        raise CannotSave("The quantizer measures ranges through a signature, and this file has none.", cure=cure)
-    quantizer = Quantizer(content, recipe)
-    calibration = quantizer.calibrate({None: _calibration_calls(content, samples)}) if samples else None
-    result = quantizer.quantize(calibration, enable_progress_bar=False, enable_progress_report=False)
-    path.write_bytes(result.quantized_model)
-    if _count_reduced_tensors(path.read_bytes()) == _count_reduced_tensors(content):
-        raise CannotSave(
-            "Nothing in this model could be quantised, so the file would be the plain LiteRT file.",
-            cure="Choose plain LiteRT: the quantizer knows no reduced form for this model's operations.",
-        )
-
-
-def _calibration_calls(content: bytes, samples: Arrays) -> list[Arrays]:
-    """Samples under the names and dtypes that the file takes, in one call where it takes batches.
-
-    Between calls the quantizer averages the ranges: row by row it cuts the extremes off, and is 14 times as far off.
-    """
-    inputs = litert_predictor(content).prepare_inputs(samples)
-    if _takes_batches(content, ""):
-        return [inputs]
-    rows = len(next(iter(inputs.values())))
-    return [{name: array[row : row + 1] for name, array in inputs.items()} for row in range(rows)]
-
-
-def _count_reduced_tensors(content: bytes) -> int:
-    """How many tensors of a LiteRT file have fewer bits than float32: float16, int8 or int4."""
-    small = {"float16", "int8", "int4"}
-    return sum(np.dtype(detail["dtype"]).name in small for detail in open_interpreter(content).get_tensor_details())

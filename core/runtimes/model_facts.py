@@ -1,17 +1,33 @@
 """What a run records of a live model."""
 
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
-from core.arrays import NamedArrays, fingerprint_arrays
+from core.arrays import Fingerprint, NamedArrays, fingerprint_arrays
 from core.runtimes.base import Model, Predictor
 from core.runtimes.live import live_predictor
 from core.runtimes.model_kinds import ModelFile, model_kind
 from core.runtimes.reference import count_nonfinite
-from core.runtimes.traits import collect_traits
+from core.runtimes.specs import InputSpec
+from core.runtimes.traits import Traits, collect_traits
 
 
-def describe_model(model: Model) -> dict[str, Any]:
+class ModelFacts(TypedDict):
+    """What a `Run` records of its model, under the names of its fields; of what was never run the last are missing."""
+
+    kind: str
+    parameters: int
+    summary: str
+    inputs: list[InputSpec]
+    weight_bytes: int
+    weights: list[Fingerprint]
+    optimizer: list[Fingerprint]
+    call_rows: NotRequired[int | None]
+    not_finite: NotRequired[dict[str, int]]
+    traits: NotRequired[Traits]
+
+
+def describe_model(model: Model) -> ModelFacts:
     """What a `Run` records of a live model, under the names of its fields."""
     predictor = live_predictor(model)
     weights, optimizer = (read() if read else [] for read in (predictor.weights, predictor.optimizer_state))
@@ -20,6 +36,7 @@ def describe_model(model: Model) -> dict[str, Any]:
         "parameters": int(sum(array.size for _, array in weights)),
         "summary": summarize_model(model, weights),
         "inputs": [spec.to_json() for spec in predictor.inputs],
+        "call_rows": predictor.call_rows,
         "weight_bytes": sum(array.nbytes for _, array in weights),
         "not_finite": count_nonfinite(weights),
         "weights": fingerprint_arrays(weights),
@@ -39,13 +56,14 @@ def summarize_model(model: Model, weights: NamedArrays) -> str:
     return "\n".join([*heading, *rows, f"{sum(array.size for _, array in weights):>72,}"])
 
 
-def describe_graph_file(predictor: Predictor, folder: Path, kind: str) -> dict[str, Any]:
+def describe_graph_file(predictor: Predictor, folder: Path, kind: str) -> ModelFacts:
     weights = predictor.weights() if predictor.weights else []
     return {
         "kind": kind,
         "parameters": int(sum(array.size for _, array in weights)),
         "summary": _format_weights_table(weights),
         "inputs": [spec.to_json() for spec in predictor.inputs],
+        "call_rows": predictor.call_rows,
         "weight_bytes": sum(array.nbytes for _, array in weights) or ModelFile(kind, folder).size_bytes,
         "not_finite": count_nonfinite(weights),
         "weights": fingerprint_arrays(weights),

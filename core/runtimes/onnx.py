@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from core.arrays import Arrays, NamedArrays
-from core.runtimes.adapters import BatchAdapter, adapt_batch_size
+from core.runtimes.adapters import BatchAdapter, adapt_batch_size, adapted_predictor
 from core.runtimes.base import NO_CODE, ModelCode, Predictor
 from core.runtimes.specs import Spec
 
@@ -18,7 +18,7 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     path = folder / FILE
     session = open_session(str(path))
     adapter = adapt_session(session)
-    return Predictor(session, adapter.specs, adapter.predict, lambda: _read_initializers(path), remark=adapter.remark)
+    return adapted_predictor(session, adapter, lambda: _read_initializers(path))
 
 
 def adapt_session(session: Any) -> BatchAdapter:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from core.arrays import Arrays
-from core.runtimes.adapters import BatchAdapter, adapt_batch_size
+from core.runtimes.adapters import BatchAdapter, adapt_batch_size, adapted_predictor
 from core.runtimes.base import NO_CODE, ModelCode, Predictor
 from core.runtimes.specs import Shape, Spec
 
@@ -28,7 +28,7 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     """Load on the processor, to compute in float32."""
     model = compile_model(folder / FILE)
     adapter = adapt_compiled_model(model)
-    return Predictor(model, adapter.specs, adapter.predict, remark=adapter.remark)
+    return adapted_predictor(model, adapter)
 
 
 def adapt_compiled_model(model: Any) -> BatchAdapter:

@@ -3,21 +3,24 @@
 Also one signature as a tf.Module, for converters: that is all there is where there is no Python code of the model.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from core.arrays import Arrays, NamedArrays
+from core.arrays import Arrays, NamedArrays, NamedTensors, hash_array
 from core.errors import DoesNotLoad, RoundtripError
-from core.runtimes.adapters import BatchAdapter, adapt_batch_size, choose_signature, join_remarks
+from core.runtimes.adapters import BatchAdapter, adapt_batch_size, adapted_predictor, choose_signature, join_remarks
 from core.runtimes.base import ModelCode, Predictor
-from core.runtimes.specs import Spec, shape_of, to_numpy_dtype
+from core.runtimes.specs import Shape, Spec, shape_of, to_numpy_dtype
 from core.runtimes.tf_module import signature_predictor
 
 VARIABLE_OPS = ("VarHandleOp", "VariableV2", "Variable")
+PARSER_OPS = ("ParseExample", "ParseExampleV2")
 SAVED_MODEL_FILE = "saved_model.pb"
+VALUE_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"  # of a key in a checkpoint
 SERVING_TAG = "serve"
 TF1_REMARK = "It is a SavedModel of TensorFlow 1, so it was read as a graph in a session."
 GRAPH_REMARK = "Its Python objects do not come back here, so it was read as a graph in a session"
@@ -136,14 +139,33 @@ def adapt_session(signature: SessionSignature) -> BatchAdapter:
     def predict(arrays: Arrays) -> Arrays:
         return dict(session.run(outputs, {inputs[name]: array for name, array in arrays.items()}))
 
-    specs = [Spec(name, to_numpy_dtype(t.dtype.base_dtype.name), shape_of(t)) for name, t in inputs.items()]
+    specs = [Spec(name, to_numpy_dtype(t.dtype.base_dtype.name), fed_shape(t)) for name, t in inputs.items()]
     return adapt_batch_size(specs, {name: shape_of(tensor) for name, tensor in outputs.items()}, predict)
+
+
+def fed_shape(tensor: Any) -> Shape:
+    """The shape in which a session is fed a tensor.
+
+    Behind a parser whose examples may come in any shape nothing is known of it but what the parser says of one example.
+    """
+    import tensorflow as tf
+
+    source = tensor
+    while source.op.type == "Identity":
+        source = source.op.inputs[0]
+    if tensor.shape.rank is not None or source.op.type not in PARSER_OPS:
+        return shape_of(tensor)
+    # Of each sparse feature a parser gives three tensors first.
+    number = source.value_index - 3 * len(source.op.get_attr("sparse_types"))
+    shapes = source.op.get_attr("dense_shapes")
+    sizes = tf.TensorShape(shapes[number] if 0 <= number < len(shapes) else None)
+    return None if sizes.rank is None else (None, *sizes.as_list())
 
 
 def _session_predictor(signature: SessionSignature) -> Predictor:
     adapter = adapt_session(signature)
     weights = partial(_read_session_variables, signature)
-    return Predictor(signature, adapter.specs, adapter.predict, weights, remark=adapter.remark)
+    return adapted_predictor(signature, adapter, weights)
 
 
 def _read_session_variables(signature: SessionSignature) -> NamedArrays:
@@ -180,16 +202,28 @@ def _function_predictor(signature: Any, root: Any, folder: Path) -> Predictor:
     return replace(
         signature_predictor(signature, root),
         weights=lambda: [(variable.name, variable.numpy()) for variable in signature.graph.variables],
-        optimizer_state=lambda: list(_read_optimizer_state(folder)),
+        optimizer_state=lambda: list(_read_stored_variables(folder, of_optimizer=True)),
+        unread_weights=lambda: _read_unread_weights(signature, folder),
     )
 
 
-def _read_optimizer_state(folder: Path) -> Iterable[tuple[str, Any]]:
+def _read_unread_weights(signature: Any, folder: Path) -> NamedTensors:
+    """What the files store beside the variables that the graph reads: an export may store each one twice."""
+    read = Counter(hash_array(variable.numpy()) for variable in signature.graph.variables)
+    for name, array in _read_stored_variables(folder, of_optimizer=False):
+        digest = hash_array(array)
+        if not read[digest]:
+            yield name, array
+        read[digest] -= bool(read[digest])
+
+
+def _read_stored_variables(folder: Path, of_optimizer: bool) -> NamedTensors:
+    """The variables in the files, by key, one at a time: those of the optimizer, or all others."""
     import tensorflow as tf
 
     if not (folder / "variables" / "variables.index").is_file():  # a model of constants alone has none
         return
     reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
     for key in sorted(reader.get_variable_to_shape_map()):
-        if key.startswith("optimizer/") and key.endswith(".ATTRIBUTES/VARIABLE_VALUE"):
-            yield key, reader.get_tensor(key)
+        if key.endswith(VALUE_SUFFIX) and key.startswith("optimizer/") == of_optimizer:
+            yield key.removesuffix(VALUE_SUFFIX), reader.get_tensor(key)

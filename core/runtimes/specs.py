@@ -1,9 +1,21 @@
 """Named inputs and outputs: name, dtype and shape."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 Shape = tuple[int | None, ...] | None  # None where not even the number of axes is known
+
+
+class InputSpec(TypedDict):
+    """One input of a model, as its run records it.
+
+    `dtype` is NumPy's name ("object" is text); `shape` has the rows first and None where an axis may have any size,
+    and is None where not even the number of axes is known.
+    """
+
+    name: str
+    dtype: str
+    shape: list[int | None] | None
 
 
 @dataclass(frozen=True)
@@ -14,7 +26,7 @@ class Spec:
     dtype: str
     shape: Shape
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> InputSpec:
         return {"name": self.name, "dtype": self.dtype, "shape": None if self.shape is None else list(self.shape)}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from core.arrays import Arrays, NamedArrays
 from core.errors import CannotSave
-from core.runtimes.adapters import adapt_batch_size
+from core.runtimes.adapters import adapt_batch_size, adapted_predictor
 from core.runtimes.base import Model, Predictor
 from core.runtimes.outputs import name_outputs
 from core.runtimes.specs import Shape, Spec, shape_of, to_numpy_dtype
@@ -57,7 +57,7 @@ def signature_predictor(function: Any, root: Any, weights: Callable[[], NamedArr
         return name_outputs(function(*(tensors[spec.name] for spec in positional), **by_name), None)
 
     adapter = adapt_batch_size(specs, _output_shapes(function), predict)
-    return Predictor(root, adapter.specs, adapter.predict, weights=weights, remark=adapter.remark)
+    return adapted_predictor(root, adapter, weights)
 
 
 def _output_shapes(function: Any) -> dict[str, Shape]:

@@ -5,9 +5,12 @@ import inspect
 import json
 from typing import Any, TypedDict
 
+from core.runtimes.arguments import NON_ARCHITECTURE_KEYS
 from core.runtimes.base import Model
-from core.runtimes.compile_settings import NON_ARCHITECTURE_KEYS, compile_config, describe_compile_settings, drop_keys
+from core.runtimes.compile_settings import compile_config, describe_compile_settings, drop_keys
 from core.runtimes.model_kinds import model_kind
+from core.runtimes.model_settings import collect_settings
+from core.runtimes.sharing import describe_sharing
 
 
 class Traits(TypedDict, total=False):
@@ -15,12 +18,16 @@ class Traits(TypedDict, total=False):
 
     `architecture`, `compile` and `vocabularies` are hashes: what counts is whether they are the same again. A model
     whose code cannot be written down as a config has no `architecture`. `forgotten` names the arguments that a custom
-    class takes and its `get_config()` leaves out.
+    class takes and its `get_config()` leaves out. `settings` are `ModelSettings`, `sharing` is what `describe_sharing`
+    gives, and `masks` are the outputs that carry a mask.
     """
 
     architecture: str | None
     forgotten: list[str]
     layers: list[str]
+    settings: dict[str, Any]
+    sharing: dict[str, int]
+    masks: list[str]
     compile: str | None
     compile_words: str
     policies: list[str]
@@ -37,6 +44,9 @@ def collect_traits(model: Model) -> Traits:
         "architecture": _hash_json(_architecture_config(model)),
         "forgotten": _find_unserialized_arguments(model),
         "layers": [type(layer).__name__ for layer in layers],
+        "settings": collect_settings(model).model_dump(),
+        "sharing": describe_sharing(model),
+        "masks": _masked_outputs(model),
         "compile": _hash_json(compile_config(model)),
         "compile_words": describe_compile_settings(model),
         "policies": [layer.dtype_policy.name for layer in layers],
@@ -105,6 +115,15 @@ def _architecture_config(model: Model) -> Any:
         return drop_keys(json.loads(model.to_json()), NON_ARCHITECTURE_KEYS)
     except (NotImplementedError, TypeError, ValueError):
         return None
+
+
+def _masked_outputs(model: Model) -> list[str]:
+    """The outputs that come with a mask, which says which of their steps are padding; unknown of a subclassed model."""
+    tensors = getattr(model, "outputs", None) or ()
+    names = getattr(model, "output_names", None) or [f"output_{at}" for at in range(len(tensors))]
+    return [
+        name for name, tensor in zip(names, tensors, strict=False) if getattr(tensor, "_keras_mask", None) is not None
+    ]
 
 
 def _describe_vocabulary(layer: Any) -> str:

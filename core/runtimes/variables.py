@@ -1,5 +1,6 @@
 """The variables of a live model and of its optimizer."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from core.arrays import NamedArrays
+from core.errors import CannotSave
 from core.runtimes.base import Model, Predictor
 from core.runtimes.model_kinds import model_kind
 
@@ -51,6 +53,19 @@ def finalize_layers(model: Model) -> None:
     for layer in model._flatten_layers() if hasattr(model, "_flatten_layers") else ():
         if hasattr(layer, "finalize_state"):
             layer.finalize_state()
+
+
+def require_distinct_names(model: Model) -> None:
+    """Require that no layer has two weights of one name: an HDF5 file takes each once. Raises CannotSave."""
+    for layer in model.layers:
+        counts = Counter(variable.path for variable in {id(each): each for each in layer.weights}.values())
+        if repeated := [path for path, count in counts.items() if count > 1]:
+            owner, _, name = repeated[0].rpartition("/")
+            owner = owner.rpartition("/")[2] or layer.name
+            raise CannotSave(
+                f"The layer '{owner}' has {counts[repeated[0]]} weights named '{name}', which an HDF5 file takes once.",
+                cure="Give them names of their own in add_weight(name=...), or save as .keras.",
+            )
 
 
 def _read_variables(variables: list[Any]) -> NamedArrays:

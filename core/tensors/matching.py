@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import permutations
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 
@@ -15,15 +15,22 @@ SKETCH_VALUES = 1024  # values by which two tensors are compared before all are
 MAX_MATCH_DISTANCE = 0.2  # up to here two sketches are of one tensor, also where it was rounded or transposed
 
 
-def tensor_distance(left: np.ndarray, right: np.ndarray) -> dict[str, Any]:
-    """Measure how far two arrays of one shape are from each other.
+class DistanceReply(TypedDict):
+    """Whether two tensors are equal bit for bit, how many values differ, how many are NaN or infinite on one side only;
+    the largest and the mean difference, |left - right| / |left| by the Euclidean norm, and the index of the largest
+    difference. Numbers are float64, over the values that are finite on both sides; None where there are none."""
 
-    Returns:
-        `{"equal", "changed", "lost", "max_abs", "mean_abs", "relative", "at"}`: whether they are equal bit for bit, how
-        many values differ, how many are NaN or infinite on one side only; the largest and the mean difference,
-        |left - right| / |left| by the Euclidean norm, and the index of the largest difference. Numbers are float64,
-        over the values that are finite on both sides; None where there are none.
-    """
+    equal: bool
+    changed: int
+    lost: int
+    max_abs: NotRequired[float | None]
+    mean_abs: NotRequired[float | None]
+    relative: NotRequired[float | None]
+    at: NotRequired[list[int] | None]
+
+
+def tensor_distance(left: np.ndarray, right: np.ndarray) -> DistanceReply:
+    """Measure how far two arrays of one shape are from each other."""
     a, b = left.reshape(-1), right.reshape(-1)
     equal = left.dtype == right.dtype and np.array_equal(_as_bytes(left), _as_bytes(right))
     changed, lost, finite, largest, where = 0, 0, 0, -1.0, 0
@@ -38,10 +45,11 @@ def tensor_distance(left: np.ndarray, right: np.ndarray) -> dict[str, Any]:
             largest, where = float(distance.max()), start + int(distance.argmax())
         total, finite = total + float(distance.sum()), finite + int(is_finite.sum())
         squares, length = squares + float(np.square(distance).sum()), length + float(np.square(x[is_finite]).sum())
-    numbers = {"max_abs": largest, "mean_abs": total / max(finite, 1), "relative": _root_ratio(squares, length)}
+    numbers = largest, total / max(finite, 1), _root_ratio(squares, length)
     at = [int(index) for index in np.unravel_index(where, left.shape)] if changed else None
-    known = {name: value if finite and np.isfinite(value) else None for name, value in numbers.items()}
-    return {"equal": equal, "changed": changed, "lost": lost, **known, "at": at}
+    max_abs, mean_abs, relative = (value if finite and np.isfinite(value) else None for value in numbers)
+    known: DistanceReply = {"equal": equal, "changed": changed, "lost": lost}
+    return {**known, "max_abs": max_abs, "mean_abs": mean_abs, "relative": relative, "at": at}
 
 
 def _as_bytes(array: np.ndarray) -> np.ndarray:

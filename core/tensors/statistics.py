@@ -1,7 +1,7 @@
 """Statistics, histogram and preview of one tensor, computed in chunks of little memory."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict, cast
 
 import numpy as np
 
@@ -15,15 +15,29 @@ MAX_TILES = (12, 24)  # kernels from top to bottom (channels in) and from left t
 MAX_TILE_SIDE = 16  # cells of a kernel along each axis, from which on it is no tile
 
 
-def compute_statistics(array: np.ndarray) -> dict[str, Any]:
-    """Compute `{"count", "min", "max", "mean", "std", "zeros", "nan", "inf"}`.
+class StatisticsReply(TypedDict):
+    """Statistics of one tensor; None where there are none."""
+
+    count: int
+    min: float | None
+    max: float | None
+    mean: float | None
+    std: float | None
+    zeros: int | None
+    nan: int | None
+    inf: int | None
+
+
+def compute_statistics(array: np.ndarray) -> StatisticsReply:
+    """Compute the statistics of an array.
 
     Minimum to standard deviation (of the whole population) are over the finite values, in float64; None where there are
     none or their sum is not finite. Text and complex numbers have only a count.
     """
-    statistics: dict[str, Any] = {"count": int(array.size), **dict.fromkeys(("min", "max", "mean", "std"))}
+    unknown = dict.fromkeys(("min", "max", "mean", "std", "zeros", "nan", "inf"))
+    statistics = cast(StatisticsReply, {"count": int(array.size), **unknown})
     if array.dtype.kind not in NUMERIC_KINDS:
-        return statistics | dict.fromkeys(("zeros", "nan", "inf"))
+        return statistics
     zeros = nan = inf = finite_count = 0
     low, high, total = np.inf, -np.inf, 0.0
     for values in _float64_chunks(array):
@@ -54,7 +68,7 @@ def compute_histogram(array: np.ndarray, bins: int = HISTOGRAM_BINS) -> dict[str
     """
     statistics = compute_statistics(array)
     low, high = statistics["min"], statistics["max"]
-    if low is None or not np.isfinite(high - low):
+    if low is None or high is None or not np.isfinite(high - low):
         return None
     edges = np.histogram_bin_edges(np.array([low, high]), bins, (low, high))
     counts = np.zeros(bins, "int64")

@@ -36,6 +36,21 @@ def _describe_flips(classes: Mapping[str, Any]) -> str:
     )
 
 
+def describe_mismatches(mismatches: Mapping[str, int]) -> str:
+    """Say what became of numbers that are not finite, which no largest difference counts; nothing for none."""
+    counts = ", ".join(f"{change} ({count:,} times)" if count > 1 else change for change, count in mismatches.items())
+    return f"Not counted in the largest difference: {counts}." if counts else ""
+
+
+def _describe_weights(weights: Mapping[str, Any]) -> Iterator[str]:
+    """Say which tensors are not the run's, and how many parameters stand where there are more or fewer."""
+    values, of = weights.get("values"), weights.get("values_of")
+    if weights["found"] != weights["of"]:
+        yield f"{weights['found']} of {weights['of']} weight tensors are the run's own."
+    if values is not None and values != of:
+        yield f"It holds {pluralize(values, 'parameter')}, the run {of:,}."
+
+
 def list_caveats(outcome: Mapping[str, Any], source: str = "none") -> list[str]:
     """Say whose code a copy had, what was renamed, which weights differ, how it predicts.
 
@@ -57,8 +72,11 @@ def _iterate_caveats(outcome: Mapping[str, Any], source: str) -> Iterator[str]:
         ]
         if renamed:
             yield f"{side} were renamed: {', '.join(renamed)}."
-    weights = outcome["weights"]
-    if weights and weights["found"] != weights["of"]:
-        yield f"{weights['found']} of {weights['of']} weight tensors are the run's own."
+    if surplus := outcome.get("surplus_outputs"):
+        yield f"It also gives {', '.join(surplus)}, which the baseline does not."
+    if mismatches := outcome.get("mismatches"):
+        yield describe_mismatches(mismatches)
+    if weights := outcome["weights"]:
+        yield from _describe_weights(weights)
     if outcome["remark"]:
         yield outcome["remark"]

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import queue
+import re
 import signal
 import threading
 import time
@@ -31,6 +32,8 @@ INVALID_REPLY = "The reply of a child makes no sense."
 POLL_SECONDS = 0.05  # seconds between two looks at a cancel request or a deadline
 _TIMEOUT_CURE = "Choose less work, or raise ROUNDTRIP_CHILD_SECONDS (ROUNDTRIP_TRAIN_SECONDS for training)."
 _SANDBOX_TIMEOUT_CURE = "Choose less work, or raise ROUNDTRIP_CONFINED_SECONDS."
+# What only the process itself, or a library in it, brings about.
+CRASH_PATTERN = re.compile(r"ended by the system with (SIG(?:SEGV|ABRT|BUS|FPE|ILL|SYS|TRAP))")
 _APP_SIDE_ERRORS = (Cancelled, ChildDied, TimedOut, NotConfined)  # which only the app raises
 
 CancelCheck = Callable[[], bool]
@@ -241,8 +244,13 @@ class Child:
             self.close()
             return invalid_reply_error()
         error = error_from_json({name: text[:ERROR_TEXT_LIMIT] for name, text in record.items()})
-        error.cure = error.cure.replace("ROUNDTRIP_CHILD_GIB", "ROUNDTRIP_CONFINED_GIB")
+        error.cure = error.cure.replace("ROUNDTRIP_CHILD_GIB", self._memory_settings())
         return WorkerError(error.sentence, detail=error.detail) if type(error) in _APP_SIDE_ERRORS else error
+
+    def _memory_settings(self) -> str:
+        """The settings that bound the memory of a sandboxed child's request: that of all children bounds it, too."""
+        is_bounded_by_both = self._limit_factor * self.config.confined_gib >= self.config.child_gib
+        return f"ROUNDTRIP_CONFINED_GIB{' and ROUNDTRIP_CHILD_GIB' if is_bounded_by_both else ''}"
 
     def _next_frame(self, deadline: float, seconds: float, cancelled: CancelCheck) -> Frame:
         while True:
@@ -305,6 +313,12 @@ class Child:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def find_crash_signal(error: ChildDied) -> str:
+    """The signal by which a process ended itself ("SIGSEGV"); empty where it ended otherwise, or was ended."""
+    match = CRASH_PATTERN.search(error.sentence)
+    return match.group(1) if match else ""
 
 
 def describe_exit(status: int) -> str:

@@ -128,9 +128,10 @@ def _link_tree(source: Path, target: Path) -> None:
             shutil.copyfile(source, target)
         return
     target.mkdir()
-    for entry in os.scandir(source):
-        if entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False):
-            _link_tree(Path(entry.path), target / entry.name)
+    with os.scandir(source) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False):
+                _link_tree(Path(entry.path), target / entry.name)
 
 
 def _copy_files(source: Path, destination: Path, max_bytes: int) -> None:
@@ -149,14 +150,15 @@ def _copy_files(source: Path, destination: Path, max_bytes: int) -> None:
 
 
 def _plain_files(folder: Path) -> Iterator[tuple[Path, int]]:
-    for entry in os.scandir(folder):
-        status = entry.stat(follow_symlinks=False)
-        if not entry.name.isprintable() or not (stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode)):
-            raise WorkerError("A confined process has left something behind that is no plain file.")
-        if stat.S_ISDIR(status.st_mode):
-            yield from _plain_files(Path(entry.path))
-        else:
-            yield Path(entry.path), status.st_size
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            status = entry.stat(follow_symlinks=False)
+            if not entry.name.isprintable() or not (stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode)):
+                raise WorkerError("A confined process has left something behind that is no plain file.")
+            if stat.S_ISDIR(status.st_mode):
+                yield from _plain_files(Path(entry.path))
+            else:
+                yield Path(entry.path), status.st_size
 
 
 def _copy_file(source: Path, target: Path, size: int) -> None:

@@ -12,7 +12,7 @@ from core.demos import get_demo
 from core.demos.base import TrainSettings
 from core.errors import CannotSave, DoesNotLoad, Refused
 from core.formats import get_format
-from core.formats.base import Format
+from core.formats.base import RUNS_CODE_REFUSAL, Format
 from core.runtimes.base import NO_CODE, ModelCode, ModelSource, Predictor
 from core.sandbox import handles_untrusted
 
@@ -42,10 +42,7 @@ def _load(format_: Format, folder: Path, code: ModelCode) -> Predictor:
 def require_no_code_execution(format_: Format) -> None:
     """Raise CannotSave where an imported model would be put into a file that runs code."""
     if handles_untrusted() and format_.runs_code:
-        raise CannotSave(
-            "A file of this format runs code when it is loaded, so no model from outside is put into one.",
-            cure="Choose another format.",
-        )
+        raise CannotSave(RUNS_CODE_REFUSAL, cure="Choose another format.")
 
 
 def model_code_for(source: ModelSource | None) -> ModelCode:

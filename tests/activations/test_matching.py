@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from core.activations.comparison import absolute_gaps, compare_activations, value_range
+from core.activations.layout_comparison import absolute_gaps, compare_activations, value_range
 from core.activations.matching import Activation, SketchedActivation, compute_sketch, match_by_structure, match_by_value
 
 ROWS = 8

@@ -1,5 +1,6 @@
 """What the browser tests share: waiting for a page, pictures of it, rows of its tables, and what no page may do."""
 
+import os
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Page, expect
 
 SCREENSHOT_FOLDER = Path(__file__).parents[1] / "pictures"
+TAKES_SCREENSHOTS = bool(os.environ.get("ROUNDTRIP_PICTURES"))  # `make pictures`: each costs as much as a page
 # Width and darkness: two of the four in every run, and all in the long one.
 VIEWPORTS = [
     (1280, False),
@@ -54,7 +56,9 @@ def wait_until_idle(page: Page) -> None:
 
 
 def take_screenshot(page: Page, name: str) -> None:
-    """Keep a picture of the whole page under tests/pictures, to be looked at."""
+    """Keep a picture of the whole page under tests/pictures, to be looked at, where pictures are asked for."""
+    if not TAKES_SCREENSHOTS:
+        return
     SCREENSHOT_FOLDER.mkdir(exist_ok=True)
     size = page.viewport_size
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")

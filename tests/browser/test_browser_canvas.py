@@ -16,7 +16,7 @@ SCRIPT = f"""
 import sys
 sys.path.insert(0, {str(PROJECT)!r})
 import streamlit as st
-from ui.compare.live import draw_canvas, has_drawing_changed
+from ui.compare.canvas import draw_canvas, has_drawing_changed
 from core.figures.images import row_image_url
 
 def count(name):

@@ -389,6 +389,9 @@ def test_output_metrics_are_always_json_serializable(pair, classes):
         "changed_rows",
         "rows",
         "not_finite",
+        "mismatched",
+        "mismatches",
+        "surplus_outputs",
         "pairs",
         "outputs",
     }

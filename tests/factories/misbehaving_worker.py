@@ -22,7 +22,7 @@ from core.worker import Child, Worker
 
 Reply = tuple[dict[str, Any], dict[str, np.ndarray] | None]
 IMPORT_TASKS = ("inspect_brought", "load_imported", "predict")
-COPY_TASKS = ("reload", "measure")  # what else a child does with a copy
+COPY_TASKS = ("reload", "measure", "save")  # what else a child does with a copy
 SECONDS = 5.0  # that a late or busy child takes
 LIMIT_SECONDS = 1.0  # that it is given
 

@@ -84,6 +84,26 @@ def test_find_accepted_input_with_none_accepted_raises_input_error():
     assert "Not this one." in caught.value.detail
 
 
+class SaturatedPredictor:
+    """A loaded file whose answers differ only where a number is above 20."""
+
+    def predict(self, inputs, **limits):
+        return {"y": np.maximum(inputs["x"].astype("float64"), 20.0).mean(axis=1, keepdims=True)}, 0.0
+
+
+def test_find_accepted_input_looks_for_a_range_that_tells():
+    question, answers = find_accepted_input(SaturatedPredictor(), [make_spec([None, 3])], seconds=60)
+    assert question.recipe["range"] == [0.0, 255.0]
+    assert len(np.unique(answers["y"])) == 64
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_find_accepted_input_leaves_whole_numbers_as_they_are(dtype):
+    question, _ = find_accepted_input(SaturatedPredictor(), [make_spec([None, 3], dtype)], seconds=60)
+    assert "range" not in question.recipe
+    assert question.inputs["x"].max() < 10
+
+
 class SlowPredictor(SelectivePredictor):
     """It answers nothing, and its child is stopped where a question has no time left."""
 
@@ -119,3 +139,9 @@ def test_describe_selection_of_import_does_not_say_held_out():
     assert describe_selection(run, 1, 64, 1, None, None)[0] == "The first row of the import of “theirs.h5”"
     namespace = SimpleNamespace(settings={"dataset": "digits"}, name="mine", trust="ours")
     assert describe_selection(namespace, 64, 64, None, None, None)[0] == "All 64 held-out rows of “digits”"
+
+
+@pytest.mark.parametrize("traits", [{"sharing": ["a"]}, {"sharing": {"a": "many"}}, {"masks": 3}])
+def test_validate_model_reply_of_impossible_traits_raises_worker_error(traits: dict):
+    with pytest.raises(WorkerError, match="makes no sense"):
+        validate_reply(LoadedModelReply, VALID_REPLY | {"traits": traits})

@@ -4,13 +4,13 @@ import os
 import signal
 import sys
 
-from core.library import Library, storage
+from core.library import Library, integrity, storage
 from tests.factories.library_entries import make_artifact, make_run
 
 # Each stage is the return from, or the call of, the n-th use of one of these functions.
 KILL_STAGES = {
-    "before hashing": (storage, "hash_and_flush", "call", 1),
-    "after hashing": (storage, "hash_and_flush", "return", 1),
+    "before hashing": (integrity, "hash_and_flush", "call", 1),
+    "after hashing": (integrity, "hash_and_flush", "return", 1),
     "before the record": (storage, "write_text_atomically", "call", 1),
     "between record and evidence": (storage, "write_text_atomically", "return", 1),
     "within the evidence": (os, "replace", "call", 2),

@@ -7,8 +7,10 @@ import zipfile
 
 import pytest
 
+from core.compare import Verdict
 from core.errors import CannotSave, InputError
 from core.formats import get_format
+from core.formats.litert import SINGLE_ROW_REMARK
 from core.runtimes.model_kinds import weight_bytes
 from tests.factories.keras_models import (
     IMAGES,
@@ -17,7 +19,6 @@ from tests.factories.keras_models import (
     build_module,
     build_subclassed_model,
     fit,
-    make_scale_layer_class,
 )
 from tests.helpers import wait_until_done
 
@@ -77,18 +78,40 @@ def test_p15_artifact_of_current_versions_mentions_no_versions(jobs, add):
     assert add(build_dense_model(), ["keras"])["keras"].artifact.version_changes == ""
 
 
+def log_gamma(x):
+    """An operation that neither ONNX has nor any of its own make up."""
+    import tensorflow as tf
+
+    return tf.math.lgamma(tf.abs(x) + 1.0)
+
+
 def test_p19_invalid_onnx_conversion_names_the_operation(add, matrix_row_of):
-    added = add(build_dense_model("gelu"), ["onnx"])["onnx"]
+    added = add(build_dense_model(log_gamma), ["onnx"])["onnx"]
     error = added.evidence.best.error
     assert error["sentence"] == (
-        "The file is not valid ONNX: 'Erfc' was written down as it is, because opset 15 has no such operation."
+        "The file is not valid ONNX: 'Lgamma' was written down as it is, because opset 15 has no such operation."
     )
-    assert "approximate=True for GELU" in error["cure"]
+    assert error["cure"] == "Say the same with other operations, or choose SavedModel, which keeps every operation."
     assert matrix_row_of(added.artifact.id).cells["answers"] == ("failed", error["sentence"])
 
 
+def make_gamma_layer_class():
+    import keras
+
+    class Gamma(keras.layers.Layer):
+        def call(self, inputs):
+            return log_gamma(inputs)
+
+    return Gamma
+
+
+def test_p19_exact_gelu_is_written_in_operations_that_onnx_has(add):
+    added = add(build_dense_model("gelu"), ["onnx"])["onnx"]
+    assert added.evidence.best.verdict.rank <= Verdict.ROUNDING.rank
+
+
 def test_p19_failed_reload_is_not_repeated_in_own_process(add):
-    added = add(build_dense_model("gelu", make_scale_layer_class()(3.0)), ["onnx", "keras"])
+    added = add(build_dense_model("relu", make_gamma_layer_class()()), ["onnx", "keras"])
     assert added["onnx"].evidence.with_code is None
     assert added["keras"].evidence.with_code.has_loaded
 
@@ -107,13 +130,26 @@ def lstm_results(add):
     return add(build_lstm_model(), ["litert", "openvino"], SEQUENCES)
 
 
-def test_p20_litert_file_with_missing_operation_does_not_load(lstm_results):
-    error = lstm_results["litert"].evidence.best.error
+def test_p20_lstm_for_litert_is_converted_for_one_row_and_says_so(lstm_results):
+    result = lstm_results["litert"]
+    assert result.evidence.best.verdict.rank <= Verdict.ROUNDING.rank
+    assert result.artifact.remark == SINGLE_ROW_REMARK
+    assert SINGLE_ROW_REMARK in repr(result)
+
+
+def test_p20_litert_file_with_missing_operation_does_not_load(add):
+    error = add(build_dense_model(erf), ["litert"])["litert"].evidence.best.error
     assert error["sentence"] == (
-        "The file needs an operation of TensorFlow itself (FlexTensorListReserve), which the LiteRT runtime does "
-        "not have."
+        "The file needs an operation of TensorFlow itself (FlexErf), which the LiteRT runtime does not have."
     )
     assert error["cure"].startswith("Build recurrent layers with unroll=True")
+
+
+def erf(x):
+    """An operation that LiteRT does not have by itself."""
+    import tensorflow as tf
+
+    return tf.math.erf(x)
 
 
 def test_p20_openvino_names_the_operation_that_it_lacks(lstm_results):

@@ -136,7 +136,9 @@ def test_p22_ambiguous_inputs_are_matched_by_predictions(three_output_artifacts,
         ("ain", "inputs_1"),
     ]
     cell = matrix_row_of(three_output_artifacts["saved_model"].artifact.id).cells["signatures"]
-    assert cell == ("changed", "Inputs were renamed: zin is inputs, by order, ain is inputs_1, by order.")
+    inputs = "Inputs were renamed: zin is inputs, by order, ain is inputs_1, by order."
+    outputs = "Outputs were renamed: zeta is output_0, alpha is output_1, mid is output_2."
+    assert cell == ("changed", f"{inputs} {outputs}")
 
 
 @pytest.fixture(scope="module")

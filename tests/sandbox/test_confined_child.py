@@ -205,8 +205,10 @@ def child_sending(frames: list, config: Settings, folder: Path = Path("/nowhere"
     nowhere = open(os.devnull, "wb")  # noqa: SIM115  closed with the child
 
     def hang_up() -> None:
-        with process, nowhere:
-            process.kill()
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        nowhere.close()
 
     return Child(process.stdout, nowhere, hang_up, config, process.pid, FileExchange(folder))
 

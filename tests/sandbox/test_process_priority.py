@@ -13,7 +13,7 @@ from tests.helpers import wait_until
 
 PRIORITY_SCRIPT = """
 import json, os, threading
-from core.sandbox.limits import lower_priority
+from core.system import lower_priority
 
 over = threading.Event()
 threading.Thread(target=over.wait, daemon=True).start()

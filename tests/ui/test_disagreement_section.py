@@ -21,7 +21,7 @@ def open_disagreement_view(monkeypatch: pytest.MonkeyPatch, jobs: Jobs):
         monkeypatch.setattr("ui.session.Jobs", lambda: jobs)
         app = AppTest.from_string(
             "from ui.compare.disagreement import show_disagreement\n"
-            "from ui.compare.verdicts import Participants\n"
+            "from ui.compare.participants import Participants\n"
             f"names = {{{one!r}: 'the live model', {two!r}: 'the other'}}\n"
             f"show_disagreement(Participants({one!r}, [{two!r}], names, {{}}, {sources or {}}))",
             default_timeout=60,

@@ -126,15 +126,14 @@ def test_library_page_lists_restores_and_empties_trash(visit, large_library_jobs
 
 
 def test_empty_old_trash_removes_only_expired_entries(large_library_jobs, caplog):
+    from core.jobs.maintenance import empty_expired_trash
     from tests.factories.library_entries import set_removal_age
-    from ui.library.trash import empty_expired_trash
 
     library = large_library_jobs.library
     old, new = (entry.id for entry in library.find()[:2])
     library.remove_all([old, new])
     set_removal_age(library, old, 31)
-    never = Jobs(library, large_library_jobs.worker, large_library_jobs.config.model_copy(update={"trash_days": 0}))
-    empty_expired_trash(never)
+    empty_expired_trash(library, 0)
     assert len(library.trash_ids()) == 2
-    empty_expired_trash(large_library_jobs)
+    empty_expired_trash(library, large_library_jobs.config.trash_days)
     assert library.trash_ids() == [new]

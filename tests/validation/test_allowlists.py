@@ -8,7 +8,7 @@ import pytest
 from core.errors import ChildDied, Refused, TimedOut
 from core.jobs.import_model import validate_content_in_child
 from core.settings import PROJECT, Settings
-from core.validation.content.graph_ops import ALLOWED_OPS, SAVER_OPS, TABLE_FILE_OPS
+from core.validation.content.operation_allowlist import ALLOWED_OPS, SAVER_OPS, TABLE_FILE_OPS
 from core.validation.keras_allowlist import ALLOWED_CLASSES, ALLOWED_FUNCTIONS
 from tests.factories.invalid_saved_models import FORBIDDEN_OPERATIONS
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.trust
 CHECK_NAMES_SCRIPT = """
 import importlib
 from core.validation.keras_allowlist import ALLOWED_CLASSES, ALLOWED_FUNCTIONS, DEMO_CLASSES
-from core.validation.content.graph_ops import ALLOWED_OPS, SAVER_OPS, TABLE_FILE_OPS
+from core.validation.content.operation_allowlist import ALLOWED_OPS, SAVER_OPS, TABLE_FILE_OPS
 from keras.src.saving.serialization_lib import BUILTIN_MODULES, NON_MODELING_APIS
 from tensorflow.core.framework import op_def_pb2
 from tensorflow.python.client import pywrap_tf_session

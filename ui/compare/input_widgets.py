@@ -6,8 +6,9 @@ import streamlit as st
 
 from core.demos.base import InputField
 from core.inputs.dispatch import DATA_SUFFIXES, IMAGE_SUFFIXES
-from core.inputs.fitting import InputSpec, InputSpecs
+from core.inputs.fitting import InputSpecs
 from core.inputs.options import FileChoice, HeldOutChoice, InputChoice, InputOptions, RandomChoice, TypedChoice
+from core.runtimes.specs import InputSpec
 from core.text.labels import reference_row_labels
 from ui.components import escape_markdown
 

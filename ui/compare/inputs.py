@@ -59,7 +59,7 @@ def choose_inputs(options: InputOptions, draw: Callable[[], Arrays | None] | Non
         help="The same inputs go to every artifact, in the same order.",
     )
     try:
-        input_set = _choose_of_kind(kind, options, draw)
+        input_set = _choose_of_kind(kind or kinds[0], options, draw)
     except RoundtripError as error:
         show_error(error)
         input_set = None

@@ -1,10 +1,10 @@
 """Tolerances for the outputs of a comparison: they stand in the address, and are checked at once."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
+from core.compare.comparison import ToleranceJson
 from core.errors import InputError
 from core.jobs.tolerances import ALL_OUTPUTS, Tolerance, check_tolerances, parse_tolerances
 from core.library.job_store import Job
@@ -12,6 +12,7 @@ from core.text.numbers import format_exact
 from ui.components import show_error
 from ui.session import current_jobs
 
+Limits = tuple[tuple[str, float, float], ...]  # the numbers of a tolerance by output
 QUERY_PARAM = "tolerance"  # in the address, written as the command line takes it
 TOLERANCE_HELP = (
     "A number of the copy passes where |copy − baseline| ≤ absolute + relative · |baseline|. Leave both empty to hold "
@@ -50,7 +51,7 @@ def tolerances_from_query() -> dict[str, Tolerance]:
     return tolerances
 
 
-def check_job_tolerances(job: Job, outputs: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
+def check_job_tolerances(job: Job, outputs: Sequence[str]) -> dict[str, dict[str, ToleranceJson]]:
     """Return the results of the tolerance checks, by artifact and output; empty where no output has a tolerance."""
     current_jobs().job_store.folder(job.id)  # which checks permissions
     names = (ALL_OUTPUTS, *outputs)
@@ -59,11 +60,11 @@ def check_job_tolerances(job: Job, outputs: Sequence[str]) -> dict[str, dict[str
 
 
 @st.cache_data(show_spinner="Holding every row against the tolerance", max_entries=64)
-def _cached_check(job_id: str, finished: str, limits: tuple[tuple[str, float, float], ...]) -> dict[str, Any]:
+def _cached_check(job_id: str, finished: str, limits: Limits) -> dict[str, dict[str, ToleranceJson]]:
     """Check tolerances; cached by the id and the end of the job, because a finished job never changes."""
     tolerances = {name: Tolerance(*numbers) for name, *numbers in limits}
     results = check_tolerances(current_jobs(), current_jobs().job_store.read(job_id), tolerances)
-    return {id_: {name: result._asdict() for name, result in by_output.items()} for id_, by_output in results.items()}
+    return {id_: {name: result.to_json() for name, result in by_output.items()} for id_, by_output in results.items()}
 
 
 def _restore_from_query(outputs: Sequence[str]) -> None:

@@ -141,7 +141,8 @@ def tensor_diff_sentence(diff: TensorDiff) -> str:
         worst = max(measured, key=_relative_distance)
         name, distance = escape_markdown(worst.ours.display_name), escape_markdown(_distance_text(worst))
         sentences.append(f"Furthest off: **{name}**, {distance}.")
-    if alone := len(diff.only_ours) + len(diff.only_theirs):
+    sentences += [escape_markdown(sentence) for sentence in diff.count_sentences]
+    if alone := sum(not tensor.copy_of for tensor in (*diff.only_ours, *diff.only_theirs)):
         sentences.append(f"{pluralize(alone, 'tensor')} without a partner.")
     return " ".join(sentences)
 

@@ -7,9 +7,13 @@ import streamlit as st
 
 from core.introspection.describe import PartDescription
 from core.introspection.diff import format_shape
+from core.library.records import Artifact
+from core.readers.parts import Layer
 from core.text.labels import pluralize
 from ui.components import escape_markdown
 from ui.inspect.progress import load_part
+from ui.routes.graph_viewer import NOT_DRAWABLE_REASONS, choose_graph_file, graph_token
+from ui.routes.urls import graph_viewer_url
 
 MAX_ROWS = 1_000  # rows of one table
 SHAPE_HELP = (
@@ -17,6 +21,7 @@ SHAPE_HELP = (
 )
 PARAMETERS_HELP = "How many numbers the file holds for this layer."
 TRAINABLE_HELP = "Whether training would move these weights. What is frozen stays as it is."
+GRAPH_HEIGHT = 640  # pixels
 
 
 def show_signatures(artifact_id: str) -> None:
@@ -72,14 +77,18 @@ def show_layers(artifact_id: str) -> None:
     st.json(layers[selected]["config"], expanded=1)
 
 
-def _layer_row(layer: dict[str, Any]) -> dict[str, Any]:
+TRAINABLE_LABELS: dict[bool | None, str] = {True: "yes", False: "no"}
+
+
+def _layer_row(layer: Layer) -> dict[str, object]:
     shape = layer["output_shape"]
     is_flat = shape is not None and not any(isinstance(size, list | dict) for size in shape)
-    return layer | {
+    return {
+        **layer,
         "class": layer["class"] + (" ✎" if layer["custom"] else ""),
         "shape": "–" if shape is None else format_shape(shape) if is_flat else json.dumps(shape),
         "after": ", ".join(layer["after"]) or "–",
-        "trainable": {True: "yes", False: "no"}.get(layer["trainable"], "–"),
+        "trainable": TRAINABLE_LABELS.get(layer["trainable"], "–"),
     }
 
 
@@ -171,3 +180,44 @@ def _show_table(rows: list[dict[str, Any]], columns: dict[str, str], alt: str, w
         st.caption(f"The first {MAX_ROWS:,} of {len(rows):,}; all of them: `roundtrip inspect ID --json`.")
     selected = event.selection.rows if widget_key else []
     return selected[0] if selected and selected[0] < len(rows) else None
+
+
+def show_files(artifact: Artifact) -> None:
+    """Show every file of an artifact's record, with its size and hash."""
+    st.caption("The files as they lie on the disk. The hash tells any other tool whether it has the very same bytes.")
+    files = sorted(artifact.files, key=lambda file: file.path)
+    st.dataframe(
+        {
+            "File": [file.path for file in files],
+            "Size": [file.bytes for file in files],
+            "SHA-256": [file.sha256 for file in files],
+        },
+        hide_index=True,
+        alt="Files with sizes and hashes",
+        column_config={
+            "File": st.column_config.TextColumn(width="medium"),
+            "Size": st.column_config.NumberColumn(format="bytes", width="small"),
+            "SHA-256": st.column_config.TextColumn(
+                help="A fingerprint of the bytes: change one bit, and it is another.", width="large"
+            ),
+        },
+    )
+
+
+def show_graph(artifact: Artifact) -> None:
+    st.caption(
+        "How values flow from the inputs, at the top, to the answers. Drag to move, scroll to zoom, click a box for "
+        "its details."
+    )
+    graph_file = choose_graph_file(artifact.format, [file.path for file in artifact.files])
+    if graph_file is None:
+        default_reason = "The viewer knows no file of this kind, so there is nothing to draw."
+        reason = NOT_DRAWABLE_REASONS.get(artifact.format, default_reason)
+        st.info(escape_markdown(reason), icon=":material/info:")
+        return
+    url = graph_viewer_url(artifact.id, graph_token(artifact.id))
+    st.iframe(url, height=GRAPH_HEIGHT, alt="The graph of the model")
+    st.caption(
+        f"Drawn from {escape_markdown(graph_file)} by netron, which runs in a closed-off frame and asks for nothing "
+        "outside of this machine."
+    )

@@ -17,11 +17,7 @@ from core.text.numbers import format_size
 from ui.artifact_detail import show_lineage
 from ui.components import escape_markdown, show_error, verdict_badge
 from ui.import_model import show_not_run
-from ui.routes.graph_viewer import NOT_DRAWABLE_REASONS, choose_graph_file, graph_token
-from ui.routes.urls import graph_viewer_url
 from ui.session import current_jobs
-
-GRAPH_HEIGHT = 640  # pixels
 
 
 def show_overview(artifact: Artifact, run: Run) -> None:
@@ -75,28 +71,6 @@ def _writer_versions(artifact: Artifact, format_: Format) -> str:
     return ", ".join(f"{name} {artifact.versions[name]}" for name in dict.fromkeys(names) if name in artifact.versions)
 
 
-def show_files(artifact: Artifact) -> None:
-    """Show every file of an artifact's record, with its size and hash."""
-    st.caption("The files as they lie on the disk. The hash tells any other tool whether it has the very same bytes.")
-    files = sorted(artifact.files, key=lambda file: file.path)
-    st.dataframe(
-        {
-            "File": [file.path for file in files],
-            "Size": [file.bytes for file in files],
-            "SHA-256": [file.sha256 for file in files],
-        },
-        hide_index=True,
-        alt="Files with sizes and hashes",
-        column_config={
-            "File": st.column_config.TextColumn(width="medium"),
-            "Size": st.column_config.NumberColumn(format="bytes", width="small"),
-            "SHA-256": st.column_config.TextColumn(
-                help="A fingerprint of the bytes: change one bit, and it is another.", width="large"
-            ),
-        },
-    )
-
-
 def show_tabs(views: dict[str, Callable[[], None]]) -> None:
     """Show tabs; only the open one is computed, and stands in the address. An error is shown in its tab."""
     tabs = st.tabs(list(views), key="part", bind="query-params", on_change="rerun")
@@ -107,22 +81,3 @@ def show_tabs(views: dict[str, Callable[[], None]]) -> None:
                     show()
                 except RoundtripError as error:  # the rest of the page must still be drawn
                     show_error(error)
-
-
-def show_graph(artifact: Artifact) -> None:
-    st.caption(
-        "How values flow from the inputs, at the top, to the answers. Drag to move, scroll to zoom, click a box for "
-        "its details."
-    )
-    graph_file = choose_graph_file(artifact.format, [file.path for file in artifact.files])
-    if graph_file is None:
-        default_reason = "The viewer knows no file of this kind, so there is nothing to draw."
-        reason = NOT_DRAWABLE_REASONS.get(artifact.format, default_reason)
-        st.info(escape_markdown(reason), icon=":material/info:")
-        return
-    url = graph_viewer_url(artifact.id, graph_token(artifact.id))
-    st.iframe(url, height=GRAPH_HEIGHT, alt="The graph of the model")
-    st.caption(
-        f"Drawn from {escape_markdown(graph_file)} by netron, which runs in a closed-off frame and asks for nothing "
-        "outside of this machine."
-    )

@@ -53,7 +53,8 @@ def choose_query(library: Library) -> Query:
         order = _selectbox("Order", "sort", {key: label for key, (label, *_) in SORT_ORDERS.items()}, width=220)
     filters = _choose_filters(library)
     _, sort, descending = SORT_ORDERS[order]
-    return Query(search, **filters, sort=sort, descending=descending, page=requested_page("page"), size=PAGE_SIZE)
+    page = requested_page("page")
+    return replace(filters, search=search, sort=sort, descending=descending, page=page, size=PAGE_SIZE)
 
 
 def _show_preset_views() -> None:
@@ -70,25 +71,24 @@ def _view_url() -> str:
     return f"{(st.context.url or '').partition('?')[0]}?{urlencode(params)}"
 
 
-def _choose_filters(library: Library) -> dict[str, Any]:
-    """Show a widget for each filter, with the values that the library holds; return the filters of a `Query`."""
+def _choose_filters(library: Library) -> Query:
+    """Show a widget for each filter, with the values that the library holds; return the query that has them alone."""
     labels = {format_.key: format_.label for format_ in all_formats()}
     demos = {key or NO_DEMO: demo_label(key) if key else "of no demo" for key in library.count_values("demo")}
     formats = {key: labels.get(key, key) for key in library.count_values("format") if key}
     ranks = {verdict.rank: (verdict.value, verdict.label) for verdict in Verdict} | {len(Verdict): UNREADABLE_OPTION}
     verdicts = dict(ranks[rank] for rank in library.count_values("rank"))
     with st.grid(6, min_column_width=150):
-        filters = {
-            "demos": tuple("" if key == NO_DEMO else key for key in _multiselect("Demo", "demo", demos)),
-            "formats": tuple(_multiselect("Format", "format", formats)),
-            "tags": tuple(_multiselect("Tag", "tag", {tag: tag for tag in library.count_tags()})),
-            "verdicts": tuple(_multiselect("Verdict of its reload", "verdict", verdicts)),
-            "trust": _selectbox("Comes from", "trust", TRUST_OPTIONS),
-        }
+        filters = Query(
+            demos=tuple("" if key == NO_DEMO else key for key in _multiselect("Demo", "demo", demos)),
+            formats=tuple(_multiselect("Format", "format", formats)),
+            tags=tuple(_multiselect("Tag", "tag", {tag: tag for tag in library.count_tags()})),
+            verdicts=tuple(_multiselect("Verdict of its reload", "verdict", verdicts)),
+            trust=_selectbox("Comes from", "trust", TRUST_OPTIONS),
+        )
         marked = _selectbox("Marked", "marked", MARK_OPTIONS)
-        if library.access.viewer_id:
-            filters["owner_filter"] = _selectbox("Whose", "whose", OWNER_OPTIONS)
-    return filters | {"pinned": marked == "pinned" or None, "alias": marked == "alias" or None}
+        owner = _selectbox("Whose", "whose", OWNER_OPTIONS) if library.access.viewer_id else ""
+    return replace(filters, pinned=marked == "pinned" or None, alias=marked == "alias" or None, owner_filter=owner)
 
 
 def _multiselect(label: str, name: str, options: dict[str, str]) -> list[str]:

@@ -1,13 +1,11 @@
 """Trash of the library, with buttons to restore entries, and the disk space that the library takes."""
 
 import contextlib
-import logging
 
 import streamlit as st
 
 from core.errors import RoundtripError
 from core.formats import all_formats
-from core.jobs import Jobs
 from core.library import Entry
 from core.library.trash_folder import TrashedEntry
 from core.text.labels import mark_imported, pluralize
@@ -17,8 +15,6 @@ from ui.session import current_jobs
 
 RESTORE_ERROR = "not-brought-back"  # in the session: why an entry was not restored
 MAX_LISTED = 50  # entries of the trash that are listed
-
-log = logging.getLogger("roundtrip")
 
 
 def show_trash() -> None:
@@ -98,17 +94,6 @@ def restore_entries(ids: list[str]) -> None:
                 library.restore(id_)
     except RoundtripError as error:
         st.session_state[RESTORE_ERROR] = error.to_json()
-
-
-def empty_expired_trash(jobs: Jobs) -> None:
-    """Delete entries that have been in the trash for `trash_days` of the settings; log what fails."""
-    if not (days := jobs.config.trash_days):
-        return
-    try:
-        if deleted := jobs.library.empty_trash(days):
-            log.info("Deleted for good after %d days in the trash: %s", days, ", ".join(deleted))
-    except RoundtripError as error:
-        log.warning("The trash was not emptied: %s", error)
 
 
 @st.dialog("Remove from the library?")

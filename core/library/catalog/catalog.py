@@ -39,7 +39,8 @@ FingerprintLookup = Callable[[str, str], int]
 ResultT = TypeVar("ResultT")
 ItemT = TypeVar("ItemT")
 CountChange = tuple[str, int, int]  # a group, and how many entries and bytes more it has
-Row = dict[str, Any] | sql.RowMapping
+NewRow = dict[str, str | int]  # by column
+Row = NewRow | sql.RowMapping
 
 
 class CatalogLost(Exception):
@@ -193,7 +194,8 @@ def _write_rows(
     rows = [_entry_row(indexed, fingerprint_of) for indexed in entries]
     _insert(connection, ENTRIES, rows)
     _insert_tags_hashes_words(connection, entries, has_words)
-    changes += [(_group_key(row), 1, row["bytes"]) for row in rows]
+    sizes = (indexed.entry.bytes or 0 for indexed in entries)
+    changes += [(_group_key(row), 1, size) for row, size in zip(rows, sizes, strict=True)]
     _update_counts(connection, changes)
 
 
@@ -247,7 +249,7 @@ def _update_counts(connection: sql.Connection, changes: list[CountChange]) -> No
     _insert(connection, COUNTS, [_count_row(group, count, sizes[group]) for group, count in counts.items() if count])
 
 
-def _count_row(group: str, count: int, size: int) -> dict[str, Any]:
+def _count_row(group: str, count: int, size: int) -> NewRow:
     values = dict(zip(GROUP_COLUMNS, json.loads(group), strict=True))
     return values | {"kind": group, "count": count, "bytes": size}
 
@@ -264,7 +266,7 @@ def _rebuild_counts(connection: sql.Connection) -> None:
     _insert(connection, COUNTS, [{"kind": _group_key(row), **row} for row in rows])
 
 
-def _entry_row(indexed: IndexedEntry, fingerprint_of: FingerprintLookup) -> dict[str, Any]:
+def _entry_row(indexed: IndexedEntry, fingerprint_of: FingerprintLookup) -> NewRow:
     entry = indexed.entry
     return {
         **{name: getattr(entry, name) or "" for name in TEXT_COLUMNS},

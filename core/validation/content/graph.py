@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from core.validation import limits, refusal
-from core.validation.content.graph_ops import ALLOWED_OPS, SAVER_OPS, SAVER_READ_OPS, SAVER_WRITE_OPS, TABLE_FILE_OPS
+from core.validation.content.operation_allowlist import (
+    ALLOWED_OPS,
+    SAVER_OPS,
+    SAVER_READ_OPS,
+    SAVER_WRITE_OPS,
+    TABLE_FILE_OPS,
+)
 
 MAIN = ""  # the name under which the graph itself stands among its functions
 PASS_THROUGH_OPS = {"Identity", "PlaceholderWithDefault"}

@@ -1,12 +1,12 @@
 """Tasks: intermediate tensors of the loaded predictor, listed and then read one by one."""
 
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 
 from core.activations import Activations, open_activations
-from core.activations.matching import compute_sketch
+from core.activations.matching import ActivationJson, compute_sketch
 from core.arrays import Arrays
 from core.errors import DoesNotLoad, WorkerError
 from core.explain import translated
@@ -17,9 +17,9 @@ _open_activations: list[tuple[Activations, Arrays]] = []
 
 
 class ActivationsReply(TypedDict):
-    """The tensors in order of execution (`Activation.to_json`), and what a person should know of their values."""
+    """The tensors in order of execution, and what a person should know of their values."""
 
-    tensors: list[dict[str, Any]]
+    tensors: list[ActivationJson]
     remark: str
 
 

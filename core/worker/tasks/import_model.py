@@ -1,7 +1,6 @@
 """Task: load an untrusted file for the first time, and describe it."""
 
 from pathlib import Path
-from typing import Any
 
 from core.arrays import Arrays
 from core.errors import DoesNotLoad
@@ -10,7 +9,7 @@ from core.runtimes.adapters import selectable_signatures
 from core.runtimes.base import ModelSource, Predictor
 from core.runtimes.litert import FILE as LITERT
 from core.runtimes.litert import open_interpreter
-from core.runtimes.model_facts import describe_graph_file, describe_model
+from core.runtimes.model_facts import ModelFacts, describe_graph_file, describe_model
 from core.runtimes.saved_model import signature_names
 from core.worker.snapshots import load_live
 from core.worker.tasks.base import Reply, Report
@@ -18,6 +17,13 @@ from core.worker.tasks.predict import load_into_child
 
 # Formats of which there is a function that predicts, and no model with layers; the kind of model of each.
 GRAPH_KINDS = {"saved_model": "module", "onnx": "onnx", "litert": "litert", "openvino": "openvino"}
+
+
+class ImportedModelReply(ModelFacts):
+    """Also what a person should know of how it predicts, and the signatures to choose from."""
+
+    remark: str
+    signatures: list[str]
 
 
 def load_imported(report: Report, arrays: Arrays, *, folder: str, source: ModelSource) -> Reply:
@@ -30,13 +36,12 @@ def load_imported(report: Report, arrays: Arrays, *, folder: str, source: ModelS
         return describe_imported(predictor, Path(folder), source["brought"]["format"]), None
 
 
-def describe_imported(predictor: Predictor, folder: Path, format: str) -> dict[str, Any]:
-    """Facts as `model_facts.describe_model` returns them, the remark, and the signatures to choose from."""
+def describe_imported(predictor: Predictor, folder: Path, format: str) -> ImportedModelReply:
     if format in GRAPH_KINDS:
         facts = describe_graph_file(predictor, folder, GRAPH_KINDS[format])
     else:
         facts = describe_model(predictor.model)
-    return facts | {"remark": predictor.remark, "signatures": _list_signature_names(folder, format)}
+    return {**facts, "remark": predictor.remark, "signatures": _list_signature_names(folder, format)}
 
 
 def _list_signature_names(folder: Path, format: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Tasks: describe the files of an artifact or one tensor of them, and compare the tensors of two artifacts.
+"""Tasks: describe the files of an artifact, or one tensor of them.
 
 The model is not run; what the files do not state is left out. Replies are validated by the schemas in
 `core.introspection`.
@@ -6,16 +6,15 @@ The model is not run; what the files do not state is left out. Replies are valid
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
-from core.arrays import NUMERIC_KINDS, Arrays, hash_array, to_plain_array
+from core.arrays import Arrays, hash_array, to_plain_array
 from core.errors import InputError, UnknownName, WorkerError
 from core.readers import open_contents
 from core.readers.base import FileContents, StoredTensor, translated_read_errors
-from core.tensors.matching import TensorIdentity, TensorMatch, apply_transposition, match_tensors, tensor_distance
-from core.tensors.statistics import compute_histogram, compute_statistics, preview_tensor
+from core.tensors.statistics import StatisticsReply, compute_histogram, compute_statistics, preview_tensor
 from core.worker.tasks.base import Reply, Report
 
 PARTS = ("signatures", "layers", "config", "operators", "tensors")
@@ -23,6 +22,33 @@ MAX_TENSORS = 5_000  # tensors that are described of one artifact
 MAX_CHUNK_BYTES = 4 * 2**20  # bytes of a tensor in one reply, at most
 
 _loaded_tensor: list[np.ndarray] = []
+
+
+class StoredTensorReply(TypedDict):
+    """What is known of a tensor without reading its values; of one side of a diff also its name in the run, and without
+    a partner the matched tensor of the file with the same bits."""
+
+    key: str
+    name: str
+    group: str
+    note: str
+    scaled: bool
+    shape: list[int]
+    dtype: str
+    alias: NotRequired[str]
+    copy_of: NotRequired[str]
+
+
+class TensorSummaryReply(StoredTensorReply, total=False):
+    """Also what its values are, or why they cannot be read; of one tensor alone its histogram and picture."""
+
+    sha256: str
+    bytes: int
+    statistics: StatisticsReply
+    problem: str
+    histogram: dict[str, list[float]] | None
+    look: str
+    shown: str
 
 
 def describe_files(report: Report, arrays: Arrays, *, folder: str, part: str) -> Reply:
@@ -51,19 +77,18 @@ def iterate_with_progress(
         yield tensor
 
 
-def summarize_tensor(tensor: StoredTensor) -> dict[str, Any]:
+def summarize_tensor(tensor: StoredTensor) -> TensorSummaryReply:
     """Metadata, statistics and hash of one tensor; the hash as in a run's fingerprints."""
     metadata = tensor_metadata(tensor)
     try:
         values = tensor.read()
     except (ValueError, OSError, KeyError, TypeError) as error:
-        return metadata | {"problem": str(error)[:200]}
+        return {**metadata, "problem": str(error)[:200]}
     statistics = compute_statistics(to_plain_array(values))
-    return metadata | {"sha256": hash_array(values), "bytes": int(values.nbytes), "statistics": statistics}
+    return {**metadata, "sha256": hash_array(values), "bytes": int(values.nbytes), "statistics": statistics}
 
 
-def tensor_metadata(tensor: StoredTensor) -> dict[str, Any]:
-    """Return what is known of a tensor without reading its values."""
+def tensor_metadata(tensor: StoredTensor) -> StoredTensorReply:
     return {
         "key": tensor.key,
         "name": tensor.name,
@@ -91,13 +116,13 @@ def describe_tensor(report: Report, arrays: Arrays, *, folder: str, key: str, sc
 
 def find_tensor(folder: Path, key: str) -> StoredTensor:
     """Return the tensor at an address. Raises UnknownName, DoesNotLoad."""
-    for tensor in _list_tensors(folder):
+    for tensor in list_tensors(folder):
         if tensor.key == key:
             return tensor
     raise UnknownName("There is no such tensor.", received=key, cure="Choose one from the list of its weights.")
 
 
-def _list_tensors(folder: Path) -> list[StoredTensor]:
+def list_tensors(folder: Path) -> list[StoredTensor]:
     contents = open_contents(folder)
     with translated_read_errors(folder):
         return contents.list_tensors()
@@ -135,83 +160,3 @@ def to_jsonable(value: Any) -> Any:
     if isinstance(value, float) and not np.isfinite(value):
         return str(value)
     return value if isinstance(value, str | int | float | bool | None) else str(value)
-
-
-def diff_artifacts(
-    report: Report,
-    arrays: Arrays,
-    *,
-    ours: str,
-    theirs: str,
-    ours_names: dict[str, list[str]],
-    theirs_names: dict[str, list[str]],
-) -> Reply:
-    """Match the tensors of two folders, and measure how far each is from its partner.
-
-    `..._names` are the names of the tensors in each artifact's run, by hash. Quantised tensors are dequantised. At most
-    two tensors are in memory beside what the readers hold. Raises DoesNotLoad.
-    """
-    left, right = _ArtifactTensors(Path(ours)), _ArtifactTensors(Path(theirs))
-    identities = left.identify(ours_names, report, 0.0), right.identify(theirs_names, report, 0.3)
-    matches = match_tensors(*identities, left.read_values, right.read_values)
-    pairs = []
-    for index, match in enumerate(matches):
-        report({"done": 0.6 + 0.4 * index / len(matches), "note": left.tensors[match.left].name})
-        pairs.append(_describe_pair(match, left, right))
-    return {
-        "pairs": pairs,
-        "only_ours": left.describe_unmatched({match.left for match in matches}),
-        "only_theirs": right.describe_unmatched({match.right for match in matches}),
-    }, None
-
-
-class _ArtifactTensors:
-    """The tensors of one artifact."""
-
-    def __init__(self, folder: Path):
-        self._folder = folder
-        self.tensors = _list_tensors(folder)[:MAX_TENSORS]
-        self.identities: list[TensorIdentity] = []
-
-    def identify(self, names_by_hash: dict[str, list[str]], report: Report, start: float) -> list[TensorIdentity]:
-        """Hash each tensor and give it its name in the run; tensors with equal bits take the names in turn."""
-        names = {digest: iter(aliases) for digest, aliases in names_by_hash.items()}
-        for tensor in iterate_with_progress(self.tensors, report, start, 0.3):
-            with translated_read_errors(self._folder):
-                digest = hash_array(tensor.read())
-            alias = next(names.get(digest, iter(())), "")
-            identity = TensorIdentity(tensor.name, alias, tensor.shape, tensor.dtype, digest, tensor.group)
-            self.identities.append(identity)
-        return self.identities
-
-    def read_values(self, index: int) -> np.ndarray:
-        with translated_read_errors(self._folder):
-            return to_plain_array(self.tensors[index].read_values(dequantize=True))
-
-    def describe(self, index: int) -> dict[str, Any]:
-        return tensor_metadata(self.tensors[index]) | {"alias": self.identities[index].alias}
-
-    def describe_unmatched(self, matched: set[int]) -> list[dict[str, Any]]:
-        """Describe the tensors without a partner; `copy_of` names a matched tensor of the file with the same bits."""
-        copies: dict[str, str] = {}
-        for index in sorted(matched):
-            identity = self.identities[index]
-            copies.setdefault(identity.digest, identity.alias or identity.name)
-        unmatched = [index for index in range(len(self.tensors)) if index not in matched]
-        return [self.describe(at) | {"copy_of": copies.get(self.identities[at].digest, "")} for at in unmatched]
-
-
-def _describe_pair(match: TensorMatch, left: _ArtifactTensors, right: _ArtifactTensors) -> dict[str, Any]:
-    sides = {"ours": left.describe(match.left), "theirs": right.describe(match.right)}
-    return {**sides, "by": match.by, "turned": match.transposition, "distance": _pair_distance(match, left, right)}
-
-
-def _pair_distance(match: TensorMatch, left: _ArtifactTensors, right: _ArtifactTensors) -> dict[str, Any] | None:
-    """Return None where no numbers can be compared: text, or integers whose scale is unknown."""
-    values, partner = left.read_values(match.left), right.read_values(match.right)
-    kinds = values.dtype.kind, partner.dtype.kind
-    is_whole = [kind in "biu" for kind in kinds]
-    if not all(kind in NUMERIC_KINDS for kind in kinds) or is_whole[0] != is_whole[1]:
-        same = values.shape == partner.shape and bool(np.array_equal(values, partner))
-        return {"equal": True, "changed": 0, "lost": 0} if same else None
-    return tensor_distance(apply_transposition(values, match.transposition, partner.shape), partner)

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 from core.arrays import Arrays, Fingerprint, fingerprint_arrays
 from core.errors import DoesNotLoad, WorkerError
 from core.explain import translated
 from core.runtimes.base import ModelSource, Predictor
 from core.runtimes.reference import BATCH_SIZE, predict_in_batches
+from core.runtimes.specs import InputSpec
 from core.worker.halves import complete_model_code
 from core.worker.model_loading import load_artifact
 from core.worker.snapshots import load_live
@@ -23,7 +24,7 @@ class LoadReply(TypedDict):
     load_seconds: float
     first_seconds: NotRequired[float]  # of the prediction of one row, where one was sent
     remark: str
-    inputs: list[dict[str, Any]]  # `Spec.to_json`
+    inputs: list[InputSpec]
     input_pairs: list[InputPair]
     weights: list[Fingerprint] | None  # where these were asked for
 

@@ -4,31 +4,53 @@ The source of each function is shown beside its finding.
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
-from core.arrays import Arrays, NamedArrays, fingerprint_arrays
+from core.arrays import Arrays, Fingerprint, NamedArrays, fingerprint_arrays
 from core.demos import get_demo
 from core.demos.keras_training import make_keras_train_step
 from core.explain import summarize_error
 from core.runtimes.base import Predictor
 from core.runtimes.reference import BATCH_SIZE
-from core.runtimes.traits import collect_traits
+from core.runtimes.traits import Traits, collect_traits
 from core.runtimes.variables import weight_variables
+from core.worker.tasks.mutants import MutantReply, probe_mutants
 
 BATCHES = (1, 7, 64)
 STEP_ROWS = 32  # rows of the one training step
 
 
-def probe_predictor(predictor: Predictor, inputs: Arrays, targets: Arrays, demo: str | None) -> dict[str, Any]:
+class TrainStep(TypedDict, total=False):
+    """The weights after one training step, or why none can be made."""
+
+    weights: list[Fingerprint]
+    why: str
+
+
+class Probes(TypedDict):
+    """What each probe below gives."""
+
+    traits: Traits
+    batches: dict[str, str]
+    repeats: float
+    mutant: NotRequired[MutantReply]
+    step: TrainStep
+
+
+def probe_predictor(predictor: Predictor, inputs: Arrays, targets: Arrays, demo: str | None) -> Probes:
     """Run all probes on a loaded artifact; the training step is last, because it changes the model."""
-    return {
+    probes: Probes = {
         "traits": collect_traits(predictor.model),
         "batches": probe_batch_sizes(predictor, inputs),
         "repeats": probe_determinism(predictor, inputs),
-        "step": train_one_step(predictor.model, inputs, targets, demo),
+        "step": {},
     }
+    if mutant := probe_mutants(predictor, inputs):
+        probes["mutant"] = mutant
+    probes["step"] = train_one_step(predictor.model, inputs, targets, demo)
+    return probes
 
 
 def probe_batch_sizes(predictor: Predictor, inputs: Arrays) -> dict[str, str]:
@@ -72,7 +94,7 @@ def _max_difference(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.nan_to_num(np.abs(first.astype("float64") - second.astype("float64"))).max())
 
 
-def train_one_step(model: Any, inputs: Arrays, targets: Arrays, demo: str | None) -> dict[str, Any]:
+def train_one_step(model: Any, inputs: Arrays, targets: Arrays, demo: str | None) -> TrainStep:
     """Train one step on the first held-out rows; returns the weights afterwards by hash, or why it cannot train."""
     import keras
     import tensorflow as tf

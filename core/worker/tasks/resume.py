@@ -34,24 +34,29 @@ class RunSnapshot(TypedDict):
 
     source: ModelSource
     kind: str
-    snapshot: str
+    snapshot: Path | str
 
 
 class ArtifactCopy(TypedDict):
     """The artifact to load."""
 
     format: str
-    folder: str
+    folder: Path | str
     source: ModelSource | None
 
 
-class EpochReply(TypedDict):
-    """One epoch: its mean loss (None where not finite), the score on the validation rows, the weights by hash."""
+class EpochScore(TypedDict):
+    """One epoch: its mean loss (None where not finite), the score on the validation rows."""
 
     epoch: int
     loss: float | None
     score: float
     score_name: str
+
+
+class EpochReply(EpochScore):
+    """Also the weights by hash."""
+
     weights: list[Fingerprint]
 
 
@@ -138,7 +143,7 @@ def resume_training(
 
 def _load_predictor(run: RunSnapshot, copy: ArtifactCopy | None) -> Predictor:
     folder = copy["folder"] if copy else run["snapshot"]
-    with translated(DoesNotLoad, [folder]):
+    with translated(DoesNotLoad, [str(folder)]):
         if copy is None:
             return load_live(run["source"], run["kind"], Path(folder))
         return load_artifact(copy["format"], Path(folder), complete_model_code(copy["source"]))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-from core.arrays import Arrays, Fingerprint, NamedArrays, fingerprint_arrays
+from core.arrays import Arrays, Fingerprint, NamedTensors, fingerprint_arrays
 from core.demos import get_demo
 from core.demos.base import TrainSettings
 from core.errors import DoesNotLoad
@@ -12,11 +12,12 @@ from core.explain import translated
 from core.formats import get_format
 from core.runtimes.base import ModelCode, ModelSource
 from core.runtimes.reference import predict_in_batches, select_by_prefix
+from core.runtimes.specs import InputSpec
 from core.worker.halves import complete_model_code
 from core.worker.model_loading import load_artifact, require_no_code_execution
 from core.worker.snapshots import load_live_model
 from core.worker.tasks.base import InputPair, Reply, Report, TimedReply, clear_folder, pair_inputs, timed
-from core.worker.tasks.probes import probe_predictor
+from core.worker.tasks.probes import Probes, probe_predictor
 
 
 class ProbeTarget(TypedDict):
@@ -28,17 +29,26 @@ class ProbeTarget(TypedDict):
 class ReloadReply(TypedDict):
     """Seconds, inputs and fingerprints of what came back; None where the format hides its variables.
 
-    `weights` are as they were before the first prediction; `moved_by_answering` counts those that predictions changed.
+    `weights` are as they were before the first prediction; `moved_by_answering` counts those that predictions changed;
+    `unread` are those that the files store beside them. `call_rows` is as in `Predictor`.
     """
 
     load_seconds: float
     first_seconds: float
-    inputs: list[dict[str, Any]]
+    inputs: list[InputSpec]
     input_pairs: list[InputPair]
     weights: list[Fingerprint] | None
     moved_by_answering: int
     optimizer: list[Fingerprint] | None
-    probes: NotRequired[dict[str, Any]]
+    unread: list[Fingerprint] | None
+    call_rows: int | None
+    probes: NotRequired[Probes]
+
+
+class SaveReply(TimedReply):
+    """How long a save took, and what a person should know of the copy (see `core.formats.base.Saved`)."""
+
+    remark: str
 
 
 def save(
@@ -52,7 +62,7 @@ def save(
     folder: str,
     options: dict[str, Any],
 ) -> Reply:
-    """Rebuild a run's live model and save it in one format (`TimedReply`).
+    """Rebuild a run's live model and save it in one format (`SaveReply`).
 
     `arrays` are inputs to calibrate on where no demo has training data. Raises CannotSave when the format does not take
     the model.
@@ -67,7 +77,8 @@ def save(
             return arrays
         return get_demo(source["demo"]).data(TrainSettings(**source["settings"] or {})).train.inputs
 
-    return TimedReply(seconds=get_format(format).save_model(model, kind, Path(folder), options, samples)), None
+    saved = get_format(format).save_model(model, kind, Path(folder), options, samples)
+    return SaveReply(seconds=saved.seconds, remark=saved.remark), None
 
 
 def reload(
@@ -95,7 +106,7 @@ def reload_and_predict(
     with translated(DoesNotLoad, [str(folder)]):
         first_row = {name: array[:1] for name, array in inputs.items()}
         load_seconds, predictor = timed(lambda: load_artifact(format, folder, make_code()))
-        weights = _fingerprints(predictor.weights)
+        weights, unread = _fingerprints(predictor.weights), _fingerprints(predictor.unread_weights)
         first_seconds, _ = timed(lambda: predict_in_batches(predictor, first_row))
         predictions = predict_in_batches(predictor, inputs)
     after = _fingerprints(predictor.weights)
@@ -107,6 +118,8 @@ def reload_and_predict(
         weights=weights,
         moved_by_answering=sum(old != new for old, new in zip(weights or [], after or [], strict=True)),
         optimizer=_fingerprints(predictor.optimizer_state),
+        unread=unread,
+        call_rows=predictor.call_rows,
     )
     if probe_as:
         targets = select_by_prefix("target:", arrays)
@@ -114,5 +127,5 @@ def reload_and_predict(
     return reply, predictions
 
 
-def _fingerprints(read: Callable[[], NamedArrays] | None) -> list[Fingerprint] | None:
+def _fingerprints(read: Callable[[], NamedTensors] | None) -> list[Fingerprint] | None:
     return None if read is None else fingerprint_arrays(read())

@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core.arrays import Arrays
+from core.arrays import Arrays, Fingerprint
 from core.demos import get_demo
 from core.demos.base import Data, Demo, Progress, TrainSettings
 from core.errors import InputError
 from core.runtimes.live import live_predictor
-from core.runtimes.model_facts import describe_model
+from core.runtimes.model_facts import ModelFacts, describe_model
 from core.runtimes.reference import REFERENCE_ROWS, Reference, predict_in_batches
 from core.system import lower_priority
 from core.worker.snapshots import write_variables
@@ -22,11 +22,18 @@ REPORT_EVERY = 0.1  # seconds between two messages within an epoch
 History = list[dict[str, Any]]  # of each epoch its number, and the values of Keras' logs
 
 
-def train(report: Report, arrays: Arrays, *, demo: str, settings: dict[str, Any], folder: str) -> Reply:
-    """Train a demo and write its history, snapshot and reference into `folder`.
+class TrainReply(ModelFacts):
+    """The facts of `core.library.records.Run` that a training decides, and its history."""
 
-    Returns the facts of `core.library.records.Run` that the training decides, and its history.
-    """
+    score: float
+    score_name: str
+    history: History
+    rows: dict[str, int]  # of the training, validation and held-out data
+    stepped: list[Fingerprint]
+
+
+def train(report: Report, arrays: Arrays, *, demo: str, settings: dict[str, Any], folder: str) -> Reply:
+    """Train a demo and write its history, snapshot and reference into `folder`. Returns a `TrainReply`."""
     import keras
 
     lower_priority()
@@ -64,7 +71,7 @@ def _train_model(demo: Demo, model: Any, data: Data, settings: TrainSettings, re
     return history
 
 
-def _write_run(demo: Demo, model: Any, data: Data, history: History, folder: Path) -> dict[str, Any]:
+def _write_run(demo: Demo, model: Any, data: Data, history: History, folder: Path) -> TrainReply:
     inputs, targets = data.held_out
     predictions = predict_in_batches(live_predictor(model), inputs)
     Reference(inputs, predictions, targets).head(REFERENCE_ROWS).write(folder / "reference.npz")
@@ -76,7 +83,14 @@ def _write_run(demo: Demo, model: Any, data: Data, history: History, folder: Pat
         writer.writerows(history)
     score = demo.score_predictions(predictions, targets)
     rows = {"training": data.train.rows, "validation": data.validation.rows, "held_out": data.held_out.rows}
-    facts = describe_model(model) | {"score": score.value, "score_name": score.name, "history": history, "rows": rows}
+    facts = describe_model(model)
     # Last of all, because it moves the weights on: where would the next step lead?
     step = train_one_step(model, inputs, targets, demo.key)
-    return facts | {"stepped": step.get("weights", [])}
+    return {
+        **facts,
+        "score": score.value,
+        "score_name": score.name,
+        "history": history,
+        "rows": rows,
+        "stepped": step.get("weights", []),
+    }

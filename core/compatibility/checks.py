@@ -6,10 +6,23 @@ from typing import Any, NamedTuple
 
 from core.arrays import fingerprint_arrays
 from core.compare import Verdict
-from core.evidence import Evidence, ReloadOutcome, TensorMatchCount
+from core.compatibility.sentences import (
+    describe_changed_settings,
+    describe_parameters,
+    describe_ports,
+    describe_surplus,
+    describe_tensors,
+    describe_unread,
+    list_names,
+)
+from core.evidence import Evidence, ReloadOutcome, TensorMatchCount, describe_not_finite
 from core.formats.base import Format
 from core.library import Run
-from core.runtimes.traits import collect_traits
+from core.runtimes.model_settings import SettingChange
+from core.runtimes.sharing import describe_sharing
+from core.runtimes.traits import Traits, collect_traits
+from core.text.labels import pluralize
+from core.text.summaries import describe_mismatches
 from core.worker.tasks.probes import probe_batch_sizes, probe_determinism, train_one_step
 
 # Every state of a finding with its sign: told apart by word and sign, not by colour.
@@ -36,8 +49,13 @@ class ReloadContext(NamedTuple):
     outcome: ReloadOutcome
 
     @property
-    def traits(self) -> dict[str, Any]:
+    def traits(self) -> Traits:
         return self.outcome.probes.get("traits", {})
+
+    @property
+    def changed_settings(self) -> list[SettingChange]:
+        """The arguments and the behaviour that came back with other values."""
+        return self.outcome.settings or []
 
     @property
     def is_built_from_code(self) -> bool:
@@ -73,7 +91,11 @@ def column(key: str, label: str, description: str, probe: Callable[..., Any] | N
 
 CONFIG_DESCRIPTION = "The config of the loaded model was held against the original's."
 HASHES_DESCRIPTION = "The SHA-256 of every tensor was held against the original's, before the first answer."
-COMPILE_DESCRIPTION = "Optimizer settings, loss and metrics of the loaded model were held against the original's."
+SHARING_DESCRIPTION = "In how many places each layer and each variable of the loaded model stands was counted."
+COMPILE_DESCRIPTION = (
+    "Every argument of the optimizer, the losses and the metrics was held against the original's, and what they give "
+    "for the same fixed numbers."
+)
 
 kept, changed, lost, failed = (partial(Finding, state) for state in ("kept", "changed", "lost", "failed"))
 not_applicable = partial(Finding, "not applicable")
@@ -83,9 +105,11 @@ not_applicable = partial(Finding, "not applicable")
 def check_predictions(context: ReloadContext) -> Finding:
     outcome = context.outcome
     counted = f"{outcome.changed_rows} of {outcome.rows} changed, largest difference {outcome.max_abs:.3g}."
-    words = f"{outcome.verdict.label}: {counted}"
+    words = f"{outcome.verdict.label}: {counted} {describe_mismatches(outcome.mismatches)}".strip()
+    hint = outcome.discrimination.warning if outcome.discrimination else ""
+    words = f"{words} {hint}".strip()
     if outcome.not_finite:
-        return failed(f"{outcome.warning} {words}")
+        return failed(f"{describe_not_finite(outcome.not_finite)} {words}")
     return kept(words) if outcome.verdict.rank <= Verdict.ROUNDING.rank else changed(words)
 
 
@@ -101,8 +125,16 @@ def check_architecture(context: ReloadContext) -> Finding:
     if not context.traits:
         graph = "graph" in context.format.keeps
         return changed("Came back as a graph of operations, not as layers.") if graph else lost("No layers came back.")
+    words = describe_changed_settings(change for change in context.changed_settings if change.part == "layers")
     if missing := context.run.traits.get("forgotten"):
-        return changed(f"get_config() leaves out {', '.join(missing)}: a reloaded layer takes its default.")
+        forgotten = f"get_config() leaves out {', '.join(missing)}: a reloaded layer takes its default."
+        return changed(f"{forgotten} {words}".strip())
+    if words:
+        return changed(words)
+    shared = context.run.traits.get("sharing")
+    sharing = kept("") if shared is None else _check_shared_layers(shared, context.traits.get("sharing", {}))
+    if sharing.state != "kept":
+        return changed(f"The settings are the same. {sharing.words}")
     if context.traits["architecture"] == original:
         return kept(f"The same {len(context.traits['layers'])} layers with the same settings.")
     return changed("Layers came back, with other settings than the original's.")
@@ -111,16 +143,25 @@ def check_architecture(context: ReloadContext) -> Finding:
 def _check_tensors(match: TensorMatchCount | None, tensor_kind: str) -> Finding:
     if match is None:
         return not_applicable(f"This runtime does not show its {tensor_kind}.")
-    counted = f"{match.found} of {match.of} tensors came back bit-equal"
-    if match.is_complete:
-        return kept(f"{counted}.")
-    missing = ", ".join(match.missing[:4]) + (" …" if len(match.missing) > 4 else "")
-    return (changed if match.found else lost)(f"{counted}; not {missing}.")
+    state = kept if match.is_complete else changed if match.found else lost
+    return state(describe_tensors(match))
+
+
+def _check_weight_tensors(context: ReloadContext) -> Finding:
+    """The tensors of the original, and what stands beside them."""
+    match, unread = context.outcome.weights, describe_unread(context.outcome.unread)
+    finding = _check_tensors(match, "weights")
+    if match is None:
+        return finding
+    # Where there are no layers, the constants of the graph stand among the weights.
+    surplus = describe_surplus(match.surplus) if context.traits else ""
+    words = " ".join(text for text in (finding.words, describe_parameters(match), surplus, unread) if text)
+    return Finding("changed" if surplus and finding.state == "kept" else finding.state, words)
 
 
 @column("weights", "Weights", HASHES_DESCRIPTION, fingerprint_arrays)
 def check_weights(context: ReloadContext) -> Finding:
-    finding = _check_tensors(context.outcome.weights, "weights")
+    finding = _check_weight_tensors(context)
     if context.run.not_finite:
         return failed(f"{context.run.warning} {finding.words}")
     if context.outcome.moved_by_answering:
@@ -128,6 +169,34 @@ def check_weights(context: ReloadContext) -> Finding:
     if finding.state == "lost" and context.outcome.verdict.rank < Verdict.DIFFERENT.rank:
         return changed("Kept in another form: no tensor is bit-equal, and the answers are mostly the same.")
     return finding
+
+
+@column("sharing", "Sharing", SHARING_DESCRIPTION, describe_sharing)
+def check_sharing(context: ReloadContext) -> Finding:
+    original = context.run.traits.get("sharing")
+    if original is None:
+        return not_applicable("It is not known what layers and weights this model shares.")
+    if context.traits and not context.is_built_from_code:
+        return _check_shared_layers(original, context.traits.get("sharing", {}))
+    if not original:
+        return not_applicable("The model uses no layer twice, and its layers share no weights.")
+    if context.is_built_from_code:
+        return lost("It came from code; the copy holds none.")
+    match = context.outcome.weights
+    if match is None:
+        return not_applicable("This runtime does not show its weights.")
+    if match.surplus.copies:
+        return lost(f"What was shared is stored once for each place: {list_names(match.surplus.copies)}.")
+    return kept("Its graph holds each shared weight once.")
+
+
+def _check_shared_layers(original: dict[str, int], reloaded: dict[str, int]) -> Finding:
+    if apart := [f"{name} ({count} places)" for name, count in original.items() if reloaded.get(name) != count]:
+        return lost(f"Came back apart, so that training moves each by itself: {list_names(apart)}.")
+    if more := [name for name in reloaded if name not in original]:
+        return changed(f"Came back shared, and was not: {list_names(more)}.")
+    names = list_names([f"{name} ({count} places)" for name, count in original.items()])
+    return kept(f"Shared again: {names}." if original else "Nothing is shared, before and after.")
 
 
 @column("optimizer", "Optimizer state", HASHES_DESCRIPTION, fingerprint_arrays)
@@ -150,7 +219,9 @@ def check_compile_settings(context: ReloadContext) -> Finding:
         return lost("They came from code; the copy holds none.")
     if context.traits.get("compile") is None:
         return lost("No loss, metrics or optimizer settings came back.")
-    if context.traits["compile"] == original:
+    if words := describe_changed_settings(change for change in context.changed_settings if change.part != "layers"):
+        return changed(words)
+    if context.outcome.settings is not None or context.traits["compile"] == original:
         return kept(f"{context.run.traits['compile_words']}.")
     return changed(f"Came back as {context.traits['compile_words']}.")
 
@@ -180,17 +251,27 @@ def check_vocabulary(context: ReloadContext) -> Finding:
 
 @column("signatures", "Names and shapes", "Names, dtypes and shapes of inputs and outputs.")
 def check_signatures(context: ReloadContext) -> Finding:
-    before = {spec["name"]: (spec["dtype"], spec["shape"]) for spec in context.run.inputs}
-    after = {spec["name"]: (spec["dtype"], spec["shape"]) for spec in context.outcome.inputs}
-    renamed = [f"{pair['reference']} is {pair['answer']}" for pair in context.outcome.pairs if pair["by"] != "name"]
-    if not before:
+    if not context.run.inputs:
         return not_applicable("The original says nothing of its inputs.")
-    if before != after:
-        pairs = [f"{pair['reference']} is {pair['answer']}, by {pair['by']}" for pair in context.outcome.input_pairs]
-        return changed(f"Inputs were renamed: {', '.join(pairs) or 'they have no names'}.")
-    if renamed:
-        return changed(f"Outputs were renamed: {', '.join(renamed)}.")
-    return kept(", ".join(f"{name} {dtype} {shape}" for name, (dtype, shape) in after.items()))
+    if words := describe_ports(context.run.inputs, context.outcome):
+        return changed(words)
+    return kept(", ".join(f"{spec['name']} {spec['dtype']} {spec['shape']}" for spec in context.outcome.inputs))
+
+
+@column("masks", "Masks", "Which answers carry a mask that says what of them is padding.", collect_traits)
+def check_masks(context: ReloadContext) -> Finding:
+    original = context.run.traits.get("masks")
+    if original is None:
+        return not_applicable("It is not known whether the answers of this model carry masks.")
+    if not original:
+        words = "No answer carries a mask."
+        return kept(words) if context.traits and not context.is_built_from_code else not_applicable(words)
+    if context.traits.get("masks") == original:
+        return lost("They came from code.") if context.is_built_from_code else kept(f"Of {list_names(original)}.")
+    return lost(
+        f"The mask of {list_names(original)} does not travel: steps of padding look like any other in the answers. "
+        "Cut them off by the lengths of the inputs."
+    )
 
 
 @column("batch", "Any batch size", "1, 7 and 64 rows were asked at once.", probe_batch_sizes)
@@ -198,8 +279,18 @@ def check_batch_sizes(context: ReloadContext) -> Finding:
     tried = context.outcome.probes.get("batches", {})
     if not tried:
         return not_applicable("Not tried.")
-    failures = [f"{rows} rows: {reason}" for rows, reason in tried.items() if reason]
+    failures = [f"{pluralize(int(rows), 'row')}: {reason}" for rows, reason in tried.items() if reason]
+    if not failures and context.outcome.call_rows:
+        return _check_call_rows(context)
     return lost("; ".join(failures)) if failures else kept(f"Answers {', '.join(tried)} rows at once.")
+
+
+def _check_call_rows(context: ReloadContext) -> Finding:
+    """A file that takes a fixed number of rows is asked call by call, which says nothing of the file."""
+    takes = f"The file takes {pluralize(context.outcome.call_rows or 0, 'row')} at a time"
+    if context.run.call_rows == context.outcome.call_rows:
+        return kept(f"{takes}, as the original does.")
+    return lost(f"{takes}; more are asked call by call.")
 
 
 @column("trainable", "Trains on", "One step on the original's rows.", train_one_step)

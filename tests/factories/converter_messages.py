@@ -1,0 +1,53 @@
+"""What converters and the runtimes of their files were seen to say, and the sentence that it must become."""
+
+CONVERTER_MESSAGES = [
+    (
+        "failed to create XNNPACK runtimeNode number 24 (TfLiteXNNPackDelegate) failed to prepare.",
+        "XNNPACK, by which LiteRT computes unless told otherwise, does not take this file.",
+    ),
+    (
+        "error: 'tfl.fully_connected' op operand #0 must be tensor of 32-bit float or QI8 type or QUI8 type or QI16 type "
+        "or QUI16 type values, but got 'tensor<?x4xi8>'",
+        "LiteRT has no 'fully_connected' over the 8-bit integers of Keras' own quantisation.",
+    ),
+    (
+        "Layer 'dense_5' is already quantized with dtype_policy='int8_from_float32'. Received: mode=int8",
+        "The layer 'dense_5' is quantised already (int8_from_float32), and what was rounded once is not rounded again.",
+    ),
+    (
+        "Check 'it != type_map.end()' failed at src/frontends/tensorflow_lite/src/utils.cpp:95:\n"
+        "FrontEnd API failed with GeneralFailure:\nUnexpected type: RESOURCE\n",
+        "This LiteRT file keeps values in variables, and the converter knows none.",
+    ),
+    (
+        'Load model failed:This is an invalid model. In Node, ("scale", TFL_VAR_HANDLE, "", -1) , Error No Op registered '
+        "for TFL_VAR_HANDLE with domain_version of 15",
+        "This LiteRT file keeps values in variables, and the converter knows none.",
+    ),
+    (
+        "Check 'opts != nullptr' failed at src/frontends/tensorflow_lite/src/decoder_flatbuffer.h:40:\n"
+        "FrontEnd API failed with GeneralFailure:\nChosen Builtin Option is not accessible for this node\n",
+        "This LiteRT file holds numbers in a reduced form that OpenVINO does not read.",
+    ),
+    (
+        "creating a circle in the graph is not allowed: StatefulPartitionedCall_1:0_dequant",
+        "The converter to ONNX does not read the quantised form of this LiteRT file.",
+    ),
+    (
+        'This is an invalid model. In Node, ("MatMul_dequant", Add, "", -1) : ("MatMul": tensor(float16),) -> '
+        '("MatMul_dequant",) , Error Node(MatMul_dequant) with schema(::Add:14) has input size 1 not in range [min=2',
+        "The converter to ONNX does not read the quantised form of this LiteRT file.",
+    ),
+    (
+        "Exception from src/inference/src/cpp/infer_request.cpp:224:\nException from src/plugins/intel_cpu/src/node.cpp:794:\n"
+        "[CPU] Transpose node with name 'mul_1' Check 'ptr' failed at src/plugins/intel_cpu/src/cpu_memory.cpp:257:\n"
+        "Failed to allocate 33718272 bytes of memory\n\n\n",
+        "The process ran out of the memory that it may use.",
+    ),
+    (
+        "Exception from src/inference/src/cpp/core.cpp:132:\nException from src/inference/src/dev/plugin.cpp:59:\n"
+        "Check '!shape.rank().is_dynamic()' failed at src/plugins/intel_cpu/src/node.cpp:108:\n"
+        "Unexpected: CPU plug-in doesn't support Parameter operation with dynamic rank. Operation name: x\n\n\n",
+        "OpenVINO said: Unexpected: CPU plug-in doesn't support Parameter operation with dynamic rank. Operation name: x",
+    ),
+]

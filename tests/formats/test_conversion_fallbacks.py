@@ -1,0 +1,176 @@
+"""Conversions that work elsewhere: where a converter's first way fails, another one that gives the same answers."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.arrays import Arrays
+from core.errors import CannotSave
+from core.formats import get_format
+from core.formats.base import Saved
+from core.formats.litert import SINGLE_ROW_REMARK
+from core.runtimes.base import Predictor
+from core.runtimes.conversion import serving_module
+from core.runtimes.model_kinds import ModelFile, model_kind
+from tests.factories import architectures
+from tests.factories.parser_models import expected_parser_predictions, make_parser_inputs, write_parser_model
+
+pytestmark = pytest.mark.filterwarnings("ignore:Layer 'conv1d")  # which loses the mask, as in the model that was asked
+CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+
+
+def convert(model: Any, key: str, folder: Path, inputs: Arrays) -> tuple[Saved, Predictor]:
+    """A model saved in a format, and the predictor over the copy."""
+    folder.mkdir()
+    saved = get_format(key).save_model(model, model_kind(model), folder, samples=lambda: inputs)
+    return saved, get_format(key).load(folder)
+
+
+def refuse(model: Any, key: str, folder: Path, inputs: Arrays | None = None) -> CannotSave:
+    """The error with which a format refuses a model."""
+    folder.mkdir()
+    with pytest.raises(CannotSave) as caught:
+        get_format(key).save_model(model, model_kind(model), folder, samples=lambda: inputs or {})
+    return caught.value
+
+
+def first_answer(predictor: Predictor, inputs: Arrays) -> np.ndarray:
+    return next(iter(predictor.predict(inputs).values()))
+
+
+# LiteRT, for one row
+
+
+@pytest.fixture(scope="module")
+def masked_gru() -> tuple[Any, Arrays, np.ndarray]:
+    model = architectures.build_masked_gru()
+    inputs = architectures.make_inputs(model)
+    return model, inputs, model.predict(inputs["steps"], verbose=0)
+
+
+@pytest.mark.parametrize(("key", "tolerance"), [("litert", 1e-6), ("litert_dynamic", 0.05)])
+def test_masked_gru_is_converted_for_one_row_and_says_so(key, tolerance, masked_gru, tmp_path):
+    model, inputs, expected = masked_gru
+    saved, predictor = convert(model, key, tmp_path / "copy", inputs)
+    assert saved.remark == SINGLE_ROW_REMARK
+    assert "one row at a time" in predictor.remark
+    assert [spec.name for spec in predictor.inputs] == ["steps"]
+    np.testing.assert_allclose(first_answer(predictor, inputs), expected, atol=tolerance)
+
+
+def test_saved_model_of_masked_gru_is_converted_for_one_row(masked_gru, tmp_path):
+    model, inputs, expected = masked_gru
+    get_format("saved_model").save(model, tmp_path / "graph")
+    saved, predictor = convert(serving_module(tmp_path / "graph"), "litert", tmp_path / "copy", inputs)
+    assert saved.remark == SINGLE_ROW_REMARK
+    np.testing.assert_allclose(first_answer(predictor, inputs), expected, atol=1e-6)
+
+
+def test_masked_gru_in_integers_is_refused_for_its_loops(masked_gru, tmp_path):
+    model, inputs, _ = masked_gru
+    error = refuse(model, "litert_int8", tmp_path / "copy", inputs)
+    assert error.sentence == (
+        "The quantizer cannot measure the ranges of a model that has loops, such as those of recurrent layers."
+    )
+
+
+def test_model_that_converts_for_any_number_of_rows_has_no_remark(tmp_path):
+    model = architectures.build_convnext_block()
+    saved, predictor = convert(model, "litert", tmp_path / "copy", architectures.make_inputs(model))
+    assert (saved.remark, predictor.remark) == ("", "")
+
+
+# ONNX, in other operations
+
+
+BUILDERS: list[Callable[[], Any]] = [architectures.build_convnext_block, architectures.build_transformer]
+
+
+@pytest.mark.parametrize("build", BUILDERS, ids=["convnext", "transformer"])
+def test_onnx_file_of_exact_gelu_predicts_the_same(build, tmp_path):
+    model = build()
+    inputs = architectures.make_inputs(model)
+    expected = model.predict(next(iter(inputs.values())), verbose=0)
+    for key in ("onnx", "litert"):
+        _, predictor = convert(model, key, tmp_path / key, inputs)
+        np.testing.assert_allclose(first_answer(predictor, inputs), expected, **CLOSE)
+    _, predictor = convert(ModelFile("litert", tmp_path / "litert"), "onnx", tmp_path / "from litert", inputs)
+    np.testing.assert_allclose(first_answer(predictor, inputs), expected, **CLOSE)
+
+
+def test_onnx_decompositions_equal_the_operations_of_tensorflow(tmp_path):
+    import tensorflow as tf
+
+    def call(x):
+        y = tf.abs(x)
+        parts = [tf.math.erfc(x), tf.math.expm1(x), tf.math.log1p(y), tf.math.multiply_no_nan(x, tf.nn.relu(x))]
+        return {"y": tf.concat([*parts, *(f(x, y) for f in (tf.math.xlogy, tf.math.xlog1py, tf.math.xdivy))], -1)}
+
+    class Operations(tf.Module):
+        __call__ = tf.function(lambda self, x: call(x), input_signature=[tf.TensorSpec([None, 3], tf.float32, "x")])
+
+    rows = np.array([[-1.5, 0.0, 2.0], [0.25, -0.0, 1e-3]], "float32")
+    _, predictor = convert(Operations(), "onnx", tmp_path / "copy", {"x": rows})
+    np.testing.assert_allclose(first_answer(predictor, {"x": rows}), call(rows)["y"].numpy(), atol=1e-6)
+
+
+# Graphs of TensorFlow 1 that are fed behind their parser
+
+
+@pytest.mark.parametrize("shape", [[None], None], ids=["a list of examples", "examples in any shape"])
+def test_graph_fed_behind_its_parser_is_cut_there(shape, tmp_path):
+    path, inputs = write_parser_model(tmp_path, shape), make_parser_inputs()
+    specs = get_format("saved_model").load(path).inputs
+    assert [(spec.name, spec.shape) for spec in specs] == [("times", (None, 1)), ("x", (None, 3))]
+    model = serving_module(path)
+    for key in ("saved_model", "frozen_graph", "onnx", "litert", "openvino"):
+        _, predictor = convert(model, key, tmp_path / key, inputs)
+        np.testing.assert_allclose(first_answer(predictor, inputs), expected_parser_predictions(inputs), **CLOSE)
+    assert b"ParseExample" not in (tmp_path / "frozen_graph" / "model.pb").read_bytes()
+
+
+# LiteRT in integers
+
+
+def test_integer_file_that_xnnpack_refuses_predicts_by_own_kernels(tmp_path):
+    model = architectures.build_mobilenet_block()
+    inputs = {"picture": (np.random.default_rng(0).random((4, 16, 16, 3)) * 255).astype("float32")}
+    _, predictor = convert(model, "litert_int8", tmp_path / "copy", inputs)
+    assert "XNNPACK" in predictor.remark
+    classes = model.predict(inputs["picture"], verbose=0).argmax(-1)
+    assert first_answer(predictor, inputs).argmax(-1).tolist() == classes.tolist()
+
+
+@pytest.mark.parametrize("key", ["litert_float16", "litert_dynamic", "litert_int8"])
+def test_file_of_dynamic_range_is_not_quantised_again(key, dynamic_range_file, tmp_path):
+    error = refuse(dynamic_range_file, key, tmp_path / "copy", {"x": np.zeros((2, 40), "float32")})
+    assert error.sentence == "This LiteRT file is quantised already, and what was rounded once is not rounded again."
+    assert error.cure == "Keep the file as it is, or quantise the model that it was made from."
+
+
+@pytest.fixture(scope="module")
+def dynamic_range_file(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
+    """A file as TensorFlow's own converter quantises it."""
+    import tensorflow as tf
+
+    kernel = tf.constant(np.random.default_rng(0).normal(size=(40, 64)).astype("float32"))
+    specs = [tf.TensorSpec([None, 40], tf.float32, "x")]
+    serve = tf.function(lambda x: {"y": tf.nn.relu(x @ kernel)}, input_signature=specs).get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([serve], tf.Module())
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    folder = tmp_path_factory.mktemp("dynamic")
+    (folder / "model.tflite").write_bytes(converter.convert())
+    return ModelFile("litert", folder)
+
+
+def test_float_file_with_nothing_to_quantise_is_to_be_kept(tmp_path):
+    import tensorflow as tf
+
+    serve = tf.function(lambda x: {"y": x + 1.0}, input_signature=[tf.TensorSpec([None, 3], tf.float32, "x")])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([serve.get_concrete_function()], tf.Module())
+    (tmp_path / "model.tflite").write_bytes(converter.convert())
+    error = refuse(ModelFile("litert", tmp_path), "litert_float16", tmp_path / "copy")
+    assert error.cure.startswith("Keep the file as it is: ")

@@ -1,0 +1,27 @@
+"""Sentences about a comparison."""
+
+from core.text.summaries import describe_mismatches, list_caveats
+
+OUTCOME = {"input_pairs": [], "pairs": [], "weights": None, "remark": ""}
+
+
+def test_caveats_name_surplus_outputs_and_what_became_of_nan():
+    caveats = list_caveats(OUTCOME | {"surplus_outputs": ["b", "c"], "mismatches": {"NaN became -∞": 3}})
+    assert caveats == [
+        "It also gives b, c, which the baseline does not.",
+        "Not counted in the largest difference: NaN became -∞ (3 times).",
+    ]
+
+
+def test_caveats_tell_parameters_where_there_are_more():
+    weights = {"found": 2, "of": 2, "values": 220, "values_of": 110}
+    assert list_caveats(OUTCOME | {"weights": weights}) == ["It holds 220 parameters, the run 110."]
+    assert list_caveats(OUTCOME | {"weights": weights | {"values": 110}}) == []
+
+
+def test_caveats_of_older_records_are_those_of_before():
+    assert list_caveats(OUTCOME | {"weights": {"found": 1, "of": 2}}) == ["1 of 2 weight tensors are the run's own."]
+
+
+def test_no_mismatches_are_no_sentence():
+    assert describe_mismatches({}) == ""
