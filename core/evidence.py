@@ -29,8 +29,8 @@ class TensorMatchCount(BaseModel):
     """How many of the run's tensors came back with equal bits, the names of the others, and what came beside them.
 
     `values` counts the numbers in all tensors of the copy, `values_of` those of the run; None in older records.
-    `rearranged` says that the numbers which are missing may stand in tensors of other shapes: there are as many; `forms`
-    in which form some of them came back (see `find_changed_forms`).
+    `rearranged` says that the numbers which are missing may stand in tensors of other shapes: there are as many;
+    `forms` in which form some of them came back (see `find_changed_forms`).
     """
 
     found: int
