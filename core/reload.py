@@ -20,6 +20,7 @@ from core.evidence import (
     match_by_hash,
     validate_traits,
 )
+from core.formats import get_format
 from core.runtimes.base import ModelCode, ModelSource
 from core.runtimes.model_settings import ModelSettings, SettingChange, compare_settings
 from core.runtimes.reference import Reference
@@ -60,7 +61,7 @@ def reload_in_child(
     """Reload a copy in a fresh child and compare its predictions with the reference.
 
     Args:
-        source: The code that the child is given (see `core.worker.model_loading.model_code_for`).
+        source: The code that the child is given (see `core.worker.halves.complete_model_code`).
         rows: How many reference rows it predicts, from the first on; all of them by default.
         probe_as: `{"demo": key}`, to try everything in `core.worker.tasks.probes` too.
         seconds: Wall clock of one request.
@@ -182,16 +183,20 @@ def gather_evidence(
 ) -> Evidence:
     """Reload a copy without the original code, and in another child with it where it matters.
 
-    It matters where the copy did not load without, or where the demo has classes of its own. The probes are tried on
-    the first of the two that loads. `limits` are those of `reload_in_child`.
+    It matters where the copy did not load without, or where the demo has classes of its own. Where there is no demo,
+    half a model is completed from the snapshot of its run. The probes are tried on the first of the two that loads.
+    `limits` are those of `reload_in_child`.
     """
-    demo = demo_of_source(source)
+    demo, is_half = demo_of_source(source), get_format(format_key).needs_architecture
     probing = limits | {"probe_as": {"demo": source.get("demo")}}
     without = reload_in_child(
         worker, format_key, folder, source_without_code(source), original, reference, **probing
     ).outcome
     if demo is None and (without.error or {}).get("code") == NeedsArchitecture.code:
         without.error = {**(without.error or {}), "cure": OWN_MODEL_CURE}
+    if demo is None and is_half and "snapshot" in source and not without.has_loaded:
+        completed = reload_in_child(worker, format_key, folder, source, original, reference, **probing).outcome
+        return Evidence(without_code=without, completed=completed)
     if demo is None or (without.has_loaded and not get_demo(demo).has_classes):
         return Evidence(without_code=without)
     limits = limits if without.has_loaded else probing

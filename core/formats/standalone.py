@@ -4,6 +4,8 @@ Each `open_*` function is written into a `load.py` with all of ours that it uses
 `open_any_*`, `open_in_session` and `open_old_h5` read imported files, in which there is what only others write.
 """
 
+import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +19,10 @@ from core.runtimes import saved_model as saved_model_runtime
 from core.runtimes.base import Model, PredictFunction
 from core.runtimes.call_arguments import call_model
 from core.runtimes.conversion import import_frozen_graph
+from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version, restore_meaning
 from core.runtimes.legacy_keras import is_legacy_version, load_legacy_h5, read_keras_version
 from core.runtimes.outputs import name_outputs, repeat_for_rows
-from core.runtimes.variables import variables_by_path
+from core.runtimes.variables import finalize_layers
 
 TENSORFLOW_PACKAGES = ("tensorflow", "keras", "h5py", "numpy")  # TensorFlow itself requires the other three
 Classes = dict[str, type]
@@ -75,9 +78,7 @@ def open_architecture(path: Path, classes: Classes, weights: Path) -> PredictFun
     else:
         with np.load(weights, allow_pickle=False) as values:
             model.set_weights([values[name] for name in sorted(values, key=int)])
-        for layer in model._flatten_layers():
-            if hasattr(layer, "finalize_state"):  # a scale that was learned from data is stored twice
-                layer.finalize_state()
+        finalize_layers(model)
     return make_predict_function(model)
 
 
@@ -93,20 +94,24 @@ def open_checkpoint(path: Path, build: Callable[[], Model]) -> PredictFunction:
     model = build()
     status = tf.train.Checkpoint(model=model).read(path)
     status.assert_existing_objects_matched().expect_partial()
+    finalize_layers(model)
     return make_predict_function(model)
 
 
 def open_safetensors(path: Path, build: Callable[[], Model]) -> PredictFunction:
+    from safetensors import safe_open
     from safetensors.numpy import load_file
 
-    model = build()
+    model, arrays = build(), load_file(path)
+    with safe_open(path, "numpy") as file:
+        order = json.loads((file.metadata() or {}).get("order", "[]"))
     own = f"{model.name}/"  # stands before the names, or not, as the model was made
-    arrays = {name.removeprefix(own): array for name, array in load_file(path).items()}
-    variables = variables_by_path(getattr(model, "weights", None) or model.variables, own)
-    if unknown := sorted(arrays.keys() - variables.keys()):
-        raise ValueError(f"The model has no weights of these names: {unknown}; it has {sorted(variables)}")
-    for name, array in arrays.items():
-        variables[name].assign(array)
+    names = {name.removeprefix(own): name for name in arrays}
+    variables = getattr(model, "weights", None) or model.variables
+    paths = [getattr(variable, "path", variable.name).removesuffix(":0").removeprefix(own) for variable in variables]
+    for name, variable in zip(order or [names[path] for path in paths], variables, strict=True):
+        variable.assign(arrays[name])
+    finalize_layers(model)
     return make_predict_function(model)
 
 
@@ -204,11 +209,21 @@ def open_in_session(path: Path, signature: str) -> PredictFunction:
     return saved_model_runtime.adapt_session(saved_model_runtime.open_session(path, signature).signature).predict
 
 
+def open_any_keras(path: Path, classes: Classes) -> PredictFunction:
+    """A .keras file of Keras 2 or 3: what changed in meaning between releases means what it meant."""
+    import keras
+
+    model = keras.models.load_model(path, custom_objects={**LEGACY_FUNCTIONS, **classes}, compile=False)
+    with zipfile.ZipFile(path) as archive:
+        restore_meaning(model, read_metadata_version(archive.read("metadata.json")))
+    return make_predict_function(model)
+
+
 def open_old_h5(path: Path, classes: Classes) -> PredictFunction:
     """A file of Keras 1 or 2 is read in the words of Keras 3; one of Keras 3 as it stands."""
     version = read_keras_version(path)
     if not is_legacy_version(version):
-        return open_keras(path, classes)
+        return open_keras(path, {**LEGACY_FUNCTIONS, **classes})
     return make_predict_function(load_legacy_h5(path, version, classes)[0])
 
 

@@ -34,7 +34,7 @@ def reimport_arguments(library: Library, artifact_id: str) -> ReimportArguments:
         raise InputError("This copy was made here and not brought in.", received=artifact_id, cure=cure)
     folder = library.verified_folder(artifact_id)
     architecture = folder / FILE_NAMES["architecture"]
-    has_architecture = artifact.format == "weights" and architecture.is_file()
+    has_architecture = artifact.format == "weights" and architecture.is_file()  # of shards it lies in their folder
     return {
         "path": folder / FILE_NAMES.get(artifact.format, ""),
         "name": run.brought["file"],

@@ -2,11 +2,12 @@
 
 import contextlib
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from core.errors import CannotSave, DoesNotLoad, InputError, RoundtripError
-from core.evidence import Evidence
+from core.evidence import Evidence, ReloadOutcome
 from core.explain import translate, translated
 from core.formats import get_format
 from core.formats.base import Format
@@ -24,6 +25,8 @@ from core.runtimes.reference import REFERENCE_ROWS, Reference, predict_in_batche
 from core.runtimes.traits import custom_classes, model_and_layer_names
 from core.settings import get_settings
 from core.worker import Worker
+from core.worker.halves import load_untrained_model
+from core.worker.model_loading import source_with_snapshot
 from core.worker.snapshots import write_model_copy
 
 RUN_FOLDER = "run"  # in the staging folder, beside one folder for each copy
@@ -153,14 +156,29 @@ class _Addition:
     def _gather_evidence(self, format_: Format, folder: Path) -> Evidence:
         """Reload in a fresh process; where classes of the person's own are missing there, in this one as well."""
         original, source = self._library.original(self._run), self._run.code_source
+        if format_.needs_architecture:
+            source = source_with_snapshot(source, self._run.kind, self._snapshot())
         seconds = get_settings().child_seconds
         evidence = gather_evidence(
             self._worker, format_.key, folder, source, original, self._reference, seconds=seconds
         )
-        classes = custom_classes(self._model)
         # Only layers need classes, and what has ended a process of its own is not let into the person's.
-        is_refused = (evidence.without_code.error or {}).get("code") == DoesNotLoad.code
-        if not classes or not is_refused or "architecture" not in format_.keeps:
+        classes = custom_classes(self._model)
+        if not classes or not _is_refused(evidence.completed or evidence.without_code):
             return evidence
-        outcome = reload_in_process(format_.key, folder, ModelCode(classes=classes), original, self._reference)
-        return evidence.model_copy(update={"with_code": outcome})
+        if "architecture" in format_.keeps:
+            outcome = reload_in_process(format_.key, folder, ModelCode(classes=classes), original, self._reference)
+            return evidence.model_copy(update={"with_code": outcome})
+        if format_.needs_architecture:
+            code = ModelCode(build=partial(load_untrained_model, source, classes), classes=classes)
+            outcome = reload_in_process(format_.key, folder, code, original, self._reference)
+            return evidence.model_copy(update={"completed": outcome})
+        return evidence
+
+    def _snapshot(self) -> Path:
+        staged = self._staged / RUN_FOLDER / "snapshot"
+        return staged if staged.exists() else self._library.snapshot(self._run.id)
+
+
+def _is_refused(outcome: ReloadOutcome) -> bool:
+    return (outcome.error or {}).get("code") in (DoesNotLoad.code, CannotSave.code)

@@ -71,7 +71,8 @@ RULES: dict[str, Rule] = {
     "too-large": Rule("The file is larger than an upload may be.", USE_SMALLER),
     "unknown-ending": Rule(
         "The ending of the file name is of no format that can be brought in.",
-        "Bring in .keras, .h5, .weights.h5, .json, .tflite, .onnx, or a .zip of a SavedModel, checkpoint or OpenVINO.",
+        "Bring in .keras, .h5, .weights.h5, .json, .tflite, .onnx, or a .zip of a SavedModel, checkpoint, OpenVINO or "
+        "weights in shards.",
     ),
     "unlike": Rule(
         "The content of the file is not of the kind that its ending says.",
@@ -160,6 +161,11 @@ RULES: dict[str, Rule] = {
     "asset-name": Rule("The graph names a file outside of the model, or one that is not there.", EXPORT_TF),
     "graph-size": Rule("A constant of the graph claims to be far larger than what may be brought in.", USE_SMALLER),
     "variables": Rule("The values of the variables are missing, cut short or damaged.", "Copy the whole folder again."),
+    "shard-index": Rule("The index of the weights in shards is no index that Keras writes.", SAVE_AGAIN),
+    "shard-missing": Rule(
+        "A shard that the index names is missing, or lacks arrays that the index looks for in it.",
+        "Put all files of one save together, the index (.weights.json) and every shard, as a zip or folder.",
+    ),
     "checkpoint-several": Rule(
         "There are several checkpoints, and nothing says which one is meant.", "Pack the files of one of them."
     ),
