@@ -34,6 +34,7 @@ BENCHMARKS = {
     "imports": "benchmarks.startup:measure_imports",
     "bad-inputs": "benchmarks.trust:measure_inputs",
     "faults": "benchmarks.trust:measure_faults",
+    "oracle": "benchmarks.oracle:measure",
 }
 HEADER = ("what", "ours: median (least–most)", "beside it", "result", "must reach", "")
 

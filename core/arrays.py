@@ -33,7 +33,12 @@ def as_text(array: np.ndarray) -> np.ndarray:
         return np.char.decode(array, "utf-8", "backslashreplace")
     if array.dtype.kind == "O":
         return np.array([_decode_item(item) for item in array.ravel()], dtype="U").reshape(array.shape)
-    return array.astype("U")
+    return _widen_text(array)
+
+
+def _widen_text(array: np.ndarray) -> np.ndarray:
+    """Text of NumPy's variable width, or any values, as text of one width."""
+    return (array.astype("O") if array.dtype.kind == "T" else array).astype("U")
 
 
 def _decode_item(item: Any) -> str:
@@ -46,7 +51,7 @@ def to_plain_array(array: Any) -> np.ndarray:
     if array.dtype.kind == "S" or (array.dtype.kind == "O" and isinstance(next(array.flat, ""), bytes)):
         return np.char.decode(array.astype("S"), "utf-8", "backslashreplace")
     if array.dtype.kind in "OT":
-        return array.astype("U")
+        return _widen_text(array)
     return array.astype("float32") if array.dtype.name == "bfloat16" else array
 
 

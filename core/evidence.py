@@ -11,6 +11,7 @@ from core.arrays import Arrays
 from core.compare import RTOL, Verdict, measure_spread
 from core.record import Record, Trust
 from core.runtimes.model_settings import ModelSettings, SettingChange
+from core.runtimes.tensor_forms import find_changed_forms
 
 
 class SurplusTensors(BaseModel):
@@ -28,7 +29,8 @@ class TensorMatchCount(BaseModel):
     """How many of the run's tensors came back with equal bits, the names of the others, and what came beside them.
 
     `values` counts the numbers in all tensors of the copy, `values_of` those of the run; None in older records.
-    `rearranged` says that the numbers which are missing may stand in tensors of other shapes: there are as many.
+    `rearranged` says that the numbers which are missing may stand in tensors of other shapes: there are as many;
+    `forms` in which form some of them came back (see `find_changed_forms`).
     """
 
     found: int
@@ -38,6 +40,7 @@ class TensorMatchCount(BaseModel):
     values: int | None = None
     values_of: int | None = None
     rearranged: bool = False
+    forms: dict[str, str] = Field(default_factory=dict)
 
     @property
     def is_complete(self) -> bool:
@@ -121,6 +124,11 @@ class ReloadOutcome(BaseModel):
     def has_loaded(self) -> bool:
         return self.verdict not in (Verdict.DOES_NOT_LOAD, Verdict.NOT_RUN)
 
+    @property
+    def has_answered(self) -> bool:
+        """Whether its answers could be held against the original's."""
+        return self.has_loaded and self.verdict is not Verdict.NOT_COMPARABLE
+
 
 def describe_not_finite(count: int) -> str:
     """Say how many numbers of some predictions are NaN or infinite; nothing for none."""
@@ -132,12 +140,14 @@ def describe_not_finite(count: int) -> str:
 class Evidence(Record):
     """What reloads in fresh processes showed: without the original code, and with it.
 
-    `trust` says whether the copy is ours or imported, and so in what processes it was tried.
+    `trust` says whether the copy is ours or imported, and so in what processes it was tried. `completed` is the reload
+    of half a model with the layers of its own run, which nobody gave it: it proves its numbers, and is no verdict.
     """
 
     trust: Trust = "ours"
     without_code: ReloadOutcome
     with_code: ReloadOutcome | None = None
+    completed: ReloadOutcome | None = None
 
     @property
     def best(self) -> ReloadOutcome:
@@ -196,6 +206,7 @@ def match_by_hash(
         missing=[tensor["name"] for tensor in missing],
         surplus=find_surplus(original, leftovers),
         rearranged=_is_rearranged(missing, leftovers),
+        forms=find_changed_forms(missing, leftovers),
         values=count_values(reloaded),
         values_of=count_values(original),
     )

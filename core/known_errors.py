@@ -23,6 +23,17 @@ OUT_OF_MEMORY_CURE = "Raise ROUNDTRIP_CHILD_GIB, or use a smaller model or batch
 
 KNOWN_ERRORS = (
     KnownError(
+        r"Got a non-Tensor value",
+        "The outputs of this model are nested, and a signature returns named tensors alone.",
+        "Return one tensor, or a list or dictionary of tensors, from call(); or choose .keras, which keeps them.",
+    ),
+    KnownError(
+        r"missing a required (?:positional )?argument: '(\w+)'",
+        "The call of this model needs '{0}', and was not given it.",
+        "Give all inputs. To export it, write a build() with a parameter for each (a_shape, b_shape), without which "
+        "Keras notes the first alone; or let call() take one list or dictionary.",
+    ),
+    KnownError(
         r"Select TensorFlow op\(s\).*?\((Flex\w+)\) failed to prepare",
         "The file needs an operation of TensorFlow itself ({0}), which the LiteRT runtime does not have.",
         "Build recurrent layers with unroll=True, use the float32 policy, keep text outside; or choose SavedModel.",

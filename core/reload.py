@@ -1,5 +1,6 @@
 """Reload each copy in fresh processes, and compare what came back with the run."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from pydantic import BaseModel
 from core.arrays import Arrays
 from core.compare import Verdict, compare
 from core.demos import get_demo
-from core.errors import ChildDied, FormatError, InputError, NeedsArchitecture, TimedOut
+from core.errors import ChildDied, FormatError, InputError, NeedsArchitecture, RoundtripError, TimedOut
 from core.evidence import (
     Discrimination,
     Evidence,
@@ -19,6 +20,7 @@ from core.evidence import (
     match_by_hash,
     validate_traits,
 )
+from core.formats import get_format
 from core.runtimes.base import ModelCode, ModelSource
 from core.runtimes.model_settings import ModelSettings, SettingChange, compare_settings
 from core.runtimes.reference import Reference
@@ -59,7 +61,7 @@ def reload_in_child(
     """Reload a copy in a fresh child and compare its predictions with the reference.
 
     Args:
-        source: The code that the child is given (see `core.worker.model_loading.model_code_for`).
+        source: The code that the child is given (see `core.worker.halves.complete_model_code`).
         rows: How many reference rows it predicts, from the first on; all of them by default.
         probe_as: `{"demo": key}`, to try everything in `core.worker.tasks.probes` too.
         seconds: Wall clock of one request.
@@ -104,7 +106,7 @@ def _reload_once(
         return ReloadResult(outcome=outcome, predictions=predictions)
     except (FormatError, InputError, ChildDied, TimedOut) as error:
         # What a copy does to its child says something of the copy; that there was no child does not.
-        return ReloadResult(outcome=ReloadOutcome(verdict=Verdict.DOES_NOT_LOAD, error=error.to_json()))
+        return ReloadResult(outcome=_failed_outcome(error))
     except (LookupError, TypeError, ValueError) as error:
         if not request["sandboxed"]:
             raise
@@ -117,14 +119,22 @@ def reload_in_process(
 ) -> ReloadOutcome:
     """Reload a copy in this process, which has the model's code, and compare all predictions.
 
-    For a user's own classes, which no fresh process has.
+    For a user's own classes, which no fresh process has. Warnings are not shown: a program may make errors of them.
     """
     arrays = _arrays_by_role(reference, with_targets=False)
     try:
-        facts, predictions = reload_and_predict(arrays, format_key, folder, lambda: code, {"demo": None})
+        with warnings.catch_warnings(action="ignore"):
+            facts, predictions = reload_and_predict(arrays, format_key, folder, lambda: code, {"demo": None})
         return _compare_with_original(facts, predictions, original, reference)
     except (FormatError, InputError) as error:
-        return ReloadOutcome(verdict=Verdict.DOES_NOT_LOAD, error=error.to_json())
+        return _failed_outcome(error)
+
+
+def _failed_outcome(error: RoundtripError) -> ReloadOutcome:
+    """A copy that takes other inputs or gives other outputs than the model has loaded, but cannot be compared."""
+    is_misfit = type(error) is InputError
+    verdict = Verdict.NOT_COMPARABLE if is_misfit else Verdict.DOES_NOT_LOAD
+    return ReloadOutcome(verdict=verdict, error=error.to_json())
 
 
 def _compare_with_original(
@@ -173,16 +183,20 @@ def gather_evidence(
 ) -> Evidence:
     """Reload a copy without the original code, and in another child with it where it matters.
 
-    It matters where the copy did not load without, or where the demo has classes of its own. The probes are tried on
-    the first of the two that loads. `limits` are those of `reload_in_child`.
+    It matters where the copy did not load without, or where the demo has classes of its own. Where there is no demo,
+    half a model is completed from the snapshot of its run. The probes are tried on the first of the two that loads.
+    `limits` are those of `reload_in_child`.
     """
-    demo = demo_of_source(source)
+    demo, is_half = demo_of_source(source), get_format(format_key).needs_architecture
     probing = limits | {"probe_as": {"demo": source.get("demo")}}
     without = reload_in_child(
         worker, format_key, folder, source_without_code(source), original, reference, **probing
     ).outcome
     if demo is None and (without.error or {}).get("code") == NeedsArchitecture.code:
         without.error = {**(without.error or {}), "cure": OWN_MODEL_CURE}
+    if demo is None and is_half and "snapshot" in source and not without.has_loaded:
+        completed = reload_in_child(worker, format_key, folder, source, original, reference, **probing).outcome
+        return Evidence(without_code=without, completed=completed)
     if demo is None or (without.has_loaded and not get_demo(demo).has_classes):
         return Evidence(without_code=without)
     limits = limits if without.has_loaded else probing

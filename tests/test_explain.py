@@ -245,6 +245,11 @@ MESSAGES = [
         "(sqlite3.OperationalError) database is locked\n[SQL: SELECT entries.id FROM entries]",
         "The database in which the catalog lies refused.",
     ),
+    (
+        "in user code:\n\n    ValueError: Got a non-Tensor value (<tf.Tensor>, <tf.Tensor>) for key 'y' in the output",
+        "The outputs of this model are nested, and a signature returns named tensors alone.",
+    ),
+    ("missing a required argument: 'b'", "The call of this model needs 'b', and was not given it."),
     ("No module named 'scipy'", "The Python package 'scipy' that this needs is not installed."),
 ]
 

@@ -193,8 +193,11 @@ def _show_endings(
                     show_error(copy.error or {})
                     continue
                 st.markdown(escape_markdown(copy.sentence))
-                if copy.remark:
-                    st.caption(escape_markdown(copy.remark))
+                if notes := [
+                    *([f"Its layers came from {copy.source}."] if copy.source else []),
+                    *filter(None, [copy.remark]),
+                ]:
+                    st.caption(escape_markdown(" ".join(notes)))
                 if id_ in losses:
                     differences, line = losses[id_] - losses[LIVE_MODEL], LINE_COLOURS[colour]
                     _draw_loss_difference(differences, batches_per_epoch, line, f"departure-{id_}", names[id_])

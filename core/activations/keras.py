@@ -11,7 +11,7 @@ from core.activations import Activations, Compute
 from core.activations.matching import Activation
 from core.arrays import Arrays
 from core.runtimes.base import Predictor
-from core.runtimes.keras import arrange_inputs
+from core.runtimes.call_arguments import call_model
 from core.runtimes.specs import shape_of
 
 
@@ -31,7 +31,7 @@ def build_activations(predictor: Predictor, folder: Path, inputs: Arrays) -> Act
     specs = [tf.TensorSpec((None, *array.shape[1:]), tf.constant(array[:1]).dtype) for array in inputs.values()]
     with _record_layer_calls(model) as recorded:
         graph = tf.compat.v1.wrap_function(
-            lambda *tensors: model(arrange_inputs(model, dict(zip(inputs, tensors, strict=True))), training=False),
+            lambda *tensors: call_model(model, dict(zip(inputs, tensors, strict=True))),
             specs,
         )
     feeds = graph.inputs[: len(specs)]

@@ -48,6 +48,7 @@ class OutcomeRow(TypedDict):
     trust: str
     bytes: int
     seconds: float | None
+    code: str
     verdict: str
     error: dict[str, str] | None
     max_abs: float | None
@@ -106,7 +107,7 @@ def compare(
     if as_json:
         print_result([{**row, "outputs": outcomes[row["artifact"]].outputs} for row in table], True)
     else:
-        print_result(table, False, (*COMPARE_COLUMNS, "bytes", "seconds"))
+        print_result(table, False, (*COMPARE_COLUMNS, "bytes", "seconds", "code"))
     print_warnings((id_, f"{outcome.warning} {outcome.remark}".strip()) for id_, outcome in outcomes.items())
     exit_on_failures(_violations(table, most_changed))
 
@@ -156,6 +157,7 @@ def _outcome_row(
         "trust": artifact.trust,
         "bytes": artifact.bytes,
         "seconds": outcome.load_seconds,
+        "code": outcome.source,
         "verdict": outcome.verdict.value,
         "error": outcome.error,
         "max_abs": outcome.max_abs,
@@ -205,7 +207,7 @@ def cost(
 
 
 def _print_benchmark(result: BenchmarkResult) -> None:
-    print_result([_benchmark_row(cost) for cost in result.costs.values()], False, BENCHMARK_COLUMNS)
+    print_result([_benchmark_row(cost) for cost in result.costs.values()], False, (*BENCHMARK_COLUMNS, "code"))
     print_text()
     print_result([row for cost in result.costs.values() for row in _latency_rows(cost)], False, LATENCY_COLUMNS)
     print_text()
@@ -224,6 +226,7 @@ def _benchmark_row(benchmark: ArtifactBenchmark) -> TableRow:
         "first answer": _with_bounds(benchmark.first),
         "memory": benchmark.memory and _megabytes(benchmark.memory.median),
         "working memory": benchmark.working_memory and _megabytes(benchmark.working_memory.median),
+        "code": benchmark.source_words,
     }
 
 

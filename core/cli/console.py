@@ -13,7 +13,7 @@ from core.errors import InputError, WorkerError, error_from_json
 from core.library import Library
 from core.library.annotation_records import INVISIBLE_CHARACTERS
 from core.library.job_store import Job
-from core.library.records import ID_PATTERN
+from core.library.records import BUILT_IN_SOURCES, ID_PATTERN
 
 if TYPE_CHECKING:
     from core.jobs import Jobs
@@ -34,7 +34,7 @@ Strings = list[str] | None
 TableRow = dict[str, object]  # by column what is printed: `print_result` takes whatever it is
 Code = Annotated[
     Strings,
-    typer.Option(metavar="ID=SOURCE", help="Where an artifact's code comes from: none, demo, or an architecture."),
+    typer.Option(metavar="ID=SOURCE", help="Where its code comes from: none, demo, snapshot, or an architecture."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -137,7 +137,7 @@ def parse_code_sources(pairs: Strings) -> dict[str, str]:
         id_, sign, source = pair.partition("=")
         if not sign:
             raise InputError("The option --code takes ID=SOURCE.", received=pair, cure="For example a0123456789=demo.")
-        sources[parse_id(id_)] = source if source in ("none", "demo") else parse_id(source)
+        sources[parse_id(id_)] = source if source in BUILT_IN_SOURCES else parse_id(source)
     return sources
 
 

@@ -38,7 +38,7 @@ from core.library.records import ID_PATTERN
 app = typer.Typer(rich_markup_mode=None)
 SAVED_FACTS = ("artifact", "bytes", "seconds", "verdict", "needs_code", "warning", "remark", "error")
 IMPORT_COLUMNS = ("artifact", "run", "format", "name", "bytes", "verdict")
-RESUME_COLUMNS = ("artifact", "format", "trust", "ending", "first_difference", "seconds", "sentence")
+RESUME_COLUMNS = ("artifact", "format", "trust", "ending", "first_difference", "seconds", "sentence", "source")
 
 
 @app.command()
@@ -174,8 +174,9 @@ def _gather_files(jobs: Jobs, path: Path, architecture: Path | None) -> StoredUp
     for file in paths:
         if not file.exists():
             raise InputError("There is no such file.", received=file.name, cure="Check its name and place.")
-    if len(paths) == 1:
-        return StoredUpload(path, path.resolve().name, {}, None)
+    if len(paths) == 1 or path.is_dir():
+        parts = {"architecture": architecture} if architecture else {}
+        return StoredUpload(path, path.resolve().name, parts, None)
     with ExitStack() as stack:
         files = [(file.name, stack.enter_context(file.open("rb"))) for file in paths]
         return store_upload(jobs.library, files)

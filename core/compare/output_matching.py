@@ -34,11 +34,9 @@ def match_outputs(reference: Arrays, predictions: Arrays) -> tuple[OutputMatch, 
         if name in predictions and array.shape == predictions[name].shape
     ]
     by_name = {match.reference for match in matches}
-    for name, array in reference.items():
-        if name not in by_name:
-            taken = {match.answer for match in matches}
-            matches.append(_match_renamed(name, array, predictions, taken))
-    return tuple(matches)
+    renamed = {name: array for name, array in reference.items() if name not in by_name}
+    free = {name: array for name, array in predictions.items() if name not in {match.answer for match in matches}}
+    return (*matches, *_match_renamed(renamed, free))
 
 
 def find_surplus_outputs(predictions: Iterable[str], matches: Iterable[OutputMatch]) -> tuple[str, ...]:
@@ -47,17 +45,34 @@ def find_surplus_outputs(predictions: Iterable[str], matches: Iterable[OutputMat
     return tuple(name for name in predictions if name not in matched)
 
 
-def _match_renamed(name: str, array: np.ndarray, predictions: Arrays, taken: set[str]) -> OutputMatch:
-    """Return the output of the same shape whose values are nearest, among those that are not taken."""
-    fitting = [output for output, values in predictions.items() if output not in taken and values.shape == array.shape]
-    if not fitting:
-        raise InputError(
-            f"No output fits the reference's '{name}' of shape {array.shape}.",
-            received=", ".join(f"{output} {values.shape}" for output, values in predictions.items()) or "no outputs",
-            cure="Compare copies of models that answer the same question on the same rows.",
-        )
-    nearest = min(fitting, key=lambda output: _mean_difference(array, predictions[output]))
-    return OutputMatch(name, nearest, "shape" if len(fitting) == 1 else "value")
+def _match_renamed(renamed: Arrays, free: Arrays) -> list[OutputMatch]:
+    """Match outputs of equal shapes, those first whose values are nearest: one that was damaged takes no other's place.
+
+    Raises InputError when one finds no partner.
+    """
+    distances = {
+        (name, output): _mean_difference(array, values)
+        for name, array in renamed.items()
+        for output, values in free.items()
+        if values.shape == array.shape
+    }
+    matches: dict[str, OutputMatch] = {}
+    while distances:
+        name, output = min(distances, key=lambda pair: distances[pair])
+        choices = sum(pair[0] == name for pair in distances)
+        matches[name] = OutputMatch(name, output, "shape" if choices == 1 else "value")
+        distances = {pair: gap for pair, gap in distances.items() if pair[0] != name and pair[1] != output}
+    if unmatched := [name for name in renamed if name not in matches]:
+        raise _no_partner_error(unmatched[0], renamed[unmatched[0]], free)
+    return [matches[name] for name in renamed]
+
+
+def _no_partner_error(name: str, array: np.ndarray, free: Arrays) -> InputError:
+    return InputError(
+        f"No output fits the reference's '{name}' of shape {array.shape}.",
+        received=", ".join(f"{output} {values.shape}" for output, values in free.items()) or "no outputs",
+        cure="Compare copies of models that answer the same question on the same rows.",
+    )
 
 
 def find_targets(output: str, outputs: Sequence[str], targets: Mapping[str, T]) -> T | None:

@@ -166,6 +166,8 @@ def check_weights(context: ReloadContext) -> Finding:
         return failed(f"{context.run.warning} {finding.words}")
     if context.outcome.moved_by_answering:
         return changed(f"{finding.words} Answering moves {context.outcome.moved_by_answering} of them.")
+    if context.outcome.weights and context.outcome.weights.forms:
+        return changed(f"{finding.words} Judged by the answers: {context.outcome.verdict.label}.")
     if finding.state == "lost" and context.outcome.verdict.rank < Verdict.DIFFERENT.rank:
         return changed("Kept in another form: no tensor is bit-equal, and the answers are mostly the same.")
     return finding

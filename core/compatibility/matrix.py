@@ -73,7 +73,9 @@ def build_row(run: Run, format_key: str, artifact_id: str, evidence: Evidence) -
     """Check one artifact."""
     # Everything was tried on the first reload that came back, which need not be the one with the better verdict.
     best = evidence.without_code if evidence.without_code.has_loaded else evidence.best
-    if not best.has_loaded:
+    if evidence.completed and evidence.completed.has_answered and not best.has_answered:
+        best = evidence.completed  # half a model, which was given the layers of its run
+    if not best.has_answered:
         return _build_failed_row(run, format_key, artifact_id, (best.error or {}).get("sentence", "It did not load."))
     context = ReloadContext(run, get_format(format_key), evidence, best)
     cells = {column.key: column.check(context) for column in COLUMNS}

@@ -5,6 +5,7 @@ from typing import Any
 
 from core.evidence import ReloadOutcome, SurplusTensors, TensorMatchCount
 from core.runtimes.model_settings import SettingChange
+from core.runtimes.tensor_forms import FOLDED, MERGED, ZEROED
 from core.text.labels import pluralize
 
 MAX_NAMES = 4  # in a sentence
@@ -21,10 +22,33 @@ def describe_tensors(match: TensorMatchCount) -> str:
     counted = f"{match.found} of {match.of} tensors came back bit-equal"
     if match.is_complete:
         return f"{counted}."
+    if forms := describe_forms(match):
+        others = [name for name in match.missing if name not in match.forms]
+        unexplained = f"; not {list_names(others)}" if others else ""
+        return f"{counted}{unexplained}. {forms}"
     rearranged = (
         " As many numbers stand in tensors of other shapes: split, merged or turned." if match.rearranged else ""
     )
     return f"{counted}; not {list_names(match.missing)}.{rearranged}"
+
+
+def describe_forms(match: TensorMatchCount) -> str:
+    """In which other form tensors came back; nothing where none is recognised."""
+    by_form: dict[str, list[str]] = {}
+    for name, form in match.forms.items():
+        by_form.setdefault(form, []).append(name)
+    sentences = []
+    if merged := by_form.pop(MERGED, []):
+        sentences.append(f"LoRA adapters were merged into {list_names(merged)}.")
+    if zeroed := by_form.pop(ZEROED, []):
+        sentences.append(f"Adapters came back as zeros ({list_names(zeroed)}), from which they do not train on.")
+    if folded := by_form.pop(FOLDED, []):
+        sentences.append(f"Adapters are no tensors of their own any more ({list_names(folded)}).")
+    for form, names in by_form.items():
+        dtype, _, packed = form.partition(" ")
+        several = ", two numbers in a byte" if packed else ""
+        sentences.append(f"Stored as {dtype} with a scale{several}: {list_names(names)}.")
+    return " ".join(sentences)
 
 
 def describe_parameters(match: TensorMatchCount) -> str:
@@ -114,8 +138,14 @@ def describe_ports(original: list[dict[str, Any]], outcome: ReloadOutcome) -> st
         sentences.append(f"Inputs were renamed: {', '.join(pairs) or 'they have no names'}.")
     elif others := [f"{name} was {port} and is {after[name]}" for name, port in before.items() if port != after[name]]:
         sentences.append(f"Inputs are others: {', '.join(others)}.")
+    if needed := sorted(_optional_names(original) - _optional_names(outcome.inputs)):
+        sentences.append(f"Inputs can no longer be left out: {list_names(needed)}.")
     if renamed := [f"{pair['reference']} is {pair['answer']}" for pair in outcome.pairs if pair["by"] != "name"]:
         sentences.append(f"Outputs were renamed: {', '.join(renamed)}.")
     if outcome.surplus_outputs:
         sentences.append(f"It also gives {list_names(outcome.surplus_outputs)}, which the original does not.")
     return " ".join(sentences)
+
+
+def _optional_names(specs: list[dict[str, Any]]) -> set[str]:
+    return {spec["name"] for spec in specs if spec.get("optional")}

@@ -1,5 +1,6 @@
 """Model code, architecture and weights that a copy lacks, from what its run stores."""
 
+import contextlib
 import json
 import zipfile
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ from core.demos import get_demo
 from core.demos.base import Demo
 from core.errors import Damaged, InputError
 from core.exports.bundler import bundle_functions
+from core.exports.vocabularies import fill_vocabularies
 from core.library import Library, Run
+from core.runtimes.keras_changes import changes_since, read_metadata_version
 from core.size_breakdown.run_tensors import load_run_tensors
 from core.worker.model_loading import demo_of_source
 
@@ -95,8 +98,14 @@ def _find_classes(config: Any) -> Iterator[tuple[str, str | None]]:
 
 
 def read_architecture(library: Library, run: Run) -> bytes:
-    """Return the architecture of a person's own Keras model as JSON. Raises InputError where the run has none."""
-    return b"".join(_read_member(library, run, "config.json"))
+    """Return the architecture of a person's own Keras model as JSON, its vocabularies included.
+
+    Raises InputError where the run has none, or its words fit into none.
+    """
+    with _open_stored_model(library, run) as archive:
+        require_present_meaning(archive.read("metadata.json"))
+        assets = {name: archive.read(name) for name in archive.namelist() if name.startswith("assets/")}
+        return fill_vocabularies(archive.read("config.json"), assets)
 
 
 def write_weights(library: Library, run: Run, folder: Path) -> Path:
@@ -117,6 +126,23 @@ def write_weights(library: Library, run: Run, folder: Path) -> Path:
 
 def _read_member(library: Library, run: Run, name: str) -> Iterator[bytes]:
     """Yield the bytes of a zip member of the .keras file in the snapshot of a person's own model."""
+    with _open_stored_model(library, run) as archive, archive.open(name) as member:
+        while chunk := member.read(2**20):
+            yield chunk
+
+
+def require_present_meaning(metadata: bytes) -> None:
+    """Raise InputError where a file's layers were written by a Keras whose words mean something else in Keras 3."""
+    if (version := read_metadata_version(metadata)) and any(changes_since(version)):
+        raise InputError(
+            "The layers of this model were written by an older Keras, and a kit of half a model keeps its words.",
+            received=f"Keras {version}",
+            cure="Take the kit of the file itself, or of a copy as SavedModel.",
+        )
+
+
+@contextlib.contextmanager
+def _open_stored_model(library: Library, run: Run) -> Iterator[zipfile.ZipFile]:
     path = library.snapshot(run.id) / STORED_MODEL_FILE
     if not path.is_file():
         raise InputError(
@@ -124,8 +150,7 @@ def _read_member(library: Library, run: Run, name: str) -> Iterator[bytes]:
             cure="Save the model whole (.keras or SavedModel), and take the kit of that copy.",
         )
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(name) as member:
-            while chunk := member.read(2**20):
-                yield chunk
+        with zipfile.ZipFile(path) as archive:
+            yield archive
     except (KeyError, zipfile.BadZipFile) as error:
         raise Damaged("What this run kept of its model cannot be read.", detail=str(error)) from error

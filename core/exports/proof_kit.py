@@ -45,14 +45,15 @@ def _kit_members(
 ) -> dict[str, ArchivePiece]:
     """Return the members of a kit by path: texts, then files and arrays."""
     parameters = set(inspect.signature(format_.standalone.load).parameters)
-    proof_data = _select_proof_data(library, run, format_, evidence, parameters)
     files = verify_artifact_files(library, artifact.id)
+    layers = (files.get(ARCHITECTURE_FILE) or read_architecture(library, run)) if _lacks_half(run, parameters) else None
+    proof_data = _select_proof_data(library, run, format_, evidence, parameters)
     stored: dict[str, ArchivePiece] = {f"{kit_contents.ARTIFACT_FOLDER}/{path}": file for path, file in files.items()}
     stored |= {"inputs.npz": encode_npz(proof_data.inputs), "expected.npz": encode_npz(proof_data.expected)}
     code = make_model_script(run, parameters & {"classes", "build"}, library, evidence.needs_code)
-    if "build" in parameters and demo_of_source(run.code_source) is None:
-        path = f"{kit_contents.ARTIFACT_FOLDER}/{ARCHITECTURE_FILE}"
-        stored[ARCHITECTURE_FILE] = stored.pop(path) if path in stored else read_architecture(library, run)
+    if layers:
+        stored.pop(f"{kit_contents.ARTIFACT_FOLDER}/{ARCHITECTURE_FILE}", None)
+        stored[ARCHITECTURE_FILE] = layers
     weights = write_weights(library, run, folder) if "weights" in parameters else None
     if weights:
         stored[weights.name] = _verify_new_file(weights)
@@ -76,10 +77,26 @@ def _select_proof_data(
     reference, outcome = library.reference(run.id), evidence.best
     if run.brought.get("one_row") or run.brought.get("keeps_state"):  # a kit asks all of its rows in one call
         reference = reference.head(1)
-    if "build" in loader_parameters and demo_of_source(run.code_source) is None:  # half a model never predicted
-        return select_proof_data(reference, None)
+    if _lacks_half(run, loader_parameters) and not outcome.has_loaded:
+        outcome = _require_completed(evidence, format_.label)
     require_provable(outcome, format_.label)
     return select_proof_data(reference, None if "weights" in loader_parameters else outcome)
+
+
+def _lacks_half(run: Run, loader_parameters: set[str]) -> bool:
+    """Whether a kit completes the copy from what its run stores, as no demo's code builds its layers."""
+    return "build" in loader_parameters and demo_of_source(run.code_source) is None
+
+
+def _require_completed(evidence: Evidence, label: str) -> ReloadOutcome:
+    """Return what half a model showed with the layers of its run. Raises InputError where it was never tried."""
+    if evidence.completed is None:
+        raise InputError(
+            "This copy is half a model, and was never tried with its other half, so a kit would prove nothing.",
+            received=label,
+            cure="Save the model in this format once more, and take the kit of that copy.",
+        )
+    return evidence.completed
 
 
 def _verify_new_file(path: Path) -> VerifiedFile:

@@ -1,11 +1,14 @@
 """The architecture alone, as JSON: the other half of a model, with no numbers in it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from core.formats.base import Format
 from core.formats.standalone import StandaloneLoader, open_architecture
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
+from core.runtimes.keras_changes import LEGACY_FUNCTIONS
+from core.runtimes.legacy_keras import read_architecture
 
 
 def save(model: Model, folder: Path) -> None:
@@ -13,10 +16,9 @@ def save(model: Model, folder: Path) -> None:
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
-    import keras
-
     text = (folder / "architecture.json").read_text(encoding="utf-8")
-    return keras_predictor(keras.models.model_from_json(text, custom_objects=dict(code.classes)))
+    model, remark = read_architecture(text, {**LEGACY_FUNCTIONS, **code.classes})
+    return replace(keras_predictor(model), remark=remark)
 
 
 FORMAT = Format(

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from core.arrays import Arrays
-from core.errors import CannotSave, InputError
+from core.errors import CannotSave, FormatError, InputError
 from core.explain import translate
 from core.formats.standalone import StandaloneLoader
 from core.runtimes.base import Model, Predictor
 from core.runtimes.model_kinds import weight_bytes
+from core.runtimes.preservation import preserve_model
 from core.runtimes.quiet import silence_converters
+from core.runtimes.variables import weight_variables
 from core.system import installed_packages_fingerprint
 
 # What a copy may hold, in the order in which it is shown.
@@ -77,6 +79,8 @@ class Format:
             `core.activations`), empty where it hides them.
         kit: How a person loads a copy without Roundtrip.
         runs_code: Whether loading a copy runs whatever code stands in it.
+        find_missing: `find_missing(model, folder)` names the weights of a model that are not in the files of a folder,
+            when it was just saved there, and when it was just loaded; None where the format cannot pass over any.
     """
 
     key: str
@@ -98,6 +102,7 @@ class Format:
     activations: str = ""
     kit: StandaloneLoader | None = None
     runs_code: bool = False
+    find_missing: Callable[[Model, Path], list[str]] | None = None
 
     @property
     def missing_packages(self) -> list[str]:
@@ -159,11 +164,24 @@ class Format:
             arguments["samples"] = samples()
         started = time.perf_counter()
         try:
-            with silence_converters(folder):
+            with silence_converters(folder), preserve_model(model):
                 remark = self.save(model, folder, **arguments)
+            self.require_all_weights(model, folder, CannotSave)
         except Exception as error:  # every converter has errors of its own; they all mean that it cannot save
             raise translate(error, CannotSave, hidden_paths=[str(folder)]) from error
         return Saved(time.perf_counter() - started, remark or "")
+
+    def require_all_weights(self, model: Model, folder: Path, error: type[FormatError]) -> None:
+        """Raises an error that names the weights of a model that are not in the files of its copy."""
+        if self.find_missing is None or not (missing := self.find_missing(model, folder)):
+            return
+        listed = ", ".join(missing[:8]) + (" …" if len(missing) > 8 else "")
+        raise error(
+            f"{len(missing)} of the {len(weight_variables(model))} weights of this model are not in its files.",
+            received=f"without {listed}",
+            cure="Make each layer an attribute of the model, or an item of a plain list, and save it again; or choose "
+            "another format.",
+        )
 
 
 class Saved(NamedTuple):

@@ -6,7 +6,8 @@ from core.formats.base import Format
 from core.formats.standalone import StandaloneLoader, open_checkpoint
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.live import live_predictor
-from core.runtimes.variables import build_optimizer
+from core.runtimes.stored_weights import find_untracked_weights
+from core.runtimes.variables import build_optimizer, finalize_layers
 
 
 def save(model: Model, folder: Path) -> None:
@@ -23,6 +24,7 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     status = tf.train.Checkpoint(model=model).read(folder / "model")
     # `read` raises nothing when not a single value finds its variable; this does.
     status.assert_existing_objects_matched().expect_partial()
+    finalize_layers(model)
     return live_predictor(model)
 
 
@@ -38,7 +40,9 @@ FORMAT = Format(
     kit=StandaloneLoader(open_checkpoint, "model"),
     activations="keras",
     needs_architecture=True,
+    find_missing=find_untracked_weights,
     origin="TensorFlow; matched by object graph since 2018.",
     explains="Values are matched by where they sit in the object graph, not by name: code that is built otherwise gets "
-    "nothing, and by default TensorFlow does not say so. Roundtrip asserts that every variable found its value.",
+    "nothing, and layers that are out of reach, in a list of lists for one, are not even written; by default "
+    "TensorFlow says neither. Roundtrip counts what was written, and asserts that every variable found its value.",
 )

@@ -7,7 +7,9 @@ from core.formats.base import Format
 from core.formats.standalone import StandaloneLoader, open_keras, open_old_h5
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
+from core.runtimes.keras_changes import LEGACY_FUNCTIONS, restore_meaning
 from core.runtimes.legacy_keras import is_legacy_version, load_legacy_h5, read_keras_version
+from core.runtimes.stored_weights import find_weights_missing_from_hdf5
 from core.runtimes.variables import require_distinct_names
 
 
@@ -19,11 +21,19 @@ def save(model: Model, folder: Path) -> None:
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     import keras
 
-    path, classes = folder / "model.h5", dict(code.classes)
+    path, classes = folder / "model.h5", {**LEGACY_FUNCTIONS, **code.classes}
     if is_legacy_version(version := read_keras_version(path)):
         model, remark = load_legacy_h5(path, version, classes)
         return replace(keras_predictor(model), remark=remark)
-    return keras_predictor(keras.models.load_model(path, classes, compile=code.compiles, safe_mode=True))
+    model = keras.models.load_model(path, classes, compile=code.compiles, safe_mode=True)
+    return replace(keras_predictor(model), remark=restore_meaning(model, version))
+
+
+def find_missing(model: Model, folder: Path) -> list[str]:
+    path = folder / "model.h5"
+    # Of an older file the arrays are laid out otherwise, and its reader has counted them.
+    is_legacy = is_legacy_version(read_keras_version(path))
+    return [] if is_legacy else find_weights_missing_from_hdf5(model, [path], "/model_weights")
 
 
 FORMAT = Format(
@@ -37,6 +47,7 @@ FORMAT = Format(
     load=load,
     kit=StandaloneLoader(open_keras, "model.h5", load_imported=open_old_h5),
     activations="keras",
+    find_missing=find_missing,
     origin="The file of Keras 1 and 2, on top of HDF5 of the HDF Group; legacy since Keras 3.",
     explains="The file holds the optimizer's moments, but Keras 3 gives back only its step and learning rate: training "
     "on from a reloaded .h5 fails. Custom layers are kept by name and need their class.",

@@ -1,11 +1,15 @@
 """Keras 3's own file: one zip with architecture, weights, optimizer state and compile settings."""
 
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 from core.formats.base import Format
-from core.formats.standalone import StandaloneLoader, open_keras
+from core.formats.standalone import StandaloneLoader, open_any_keras, open_keras
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
+from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version, restore_meaning
+from core.runtimes.stored_weights import find_weights_missing_from_hdf5, open_zip_member
 
 
 def save(model: Model, folder: Path) -> None:
@@ -15,8 +19,16 @@ def save(model: Model, folder: Path) -> None:
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     import keras
 
-    model = keras.models.load_model(folder / "model.keras", dict(code.classes), compile=code.compiles, safe_mode=True)
-    return keras_predictor(model)
+    path, classes = folder / "model.keras", {**LEGACY_FUNCTIONS, **code.classes}
+    model = keras.models.load_model(path, classes, compile=code.compiles, safe_mode=True)
+    with zipfile.ZipFile(path) as archive:
+        remark = restore_meaning(model, read_metadata_version(archive.read("metadata.json")))
+    return replace(keras_predictor(model), remark=remark)
+
+
+def find_missing(model: Model, folder: Path) -> list[str]:
+    with open_zip_member(folder / "model.keras", "model.weights.h5") as file:
+        return find_weights_missing_from_hdf5(model, [file])
 
 
 FORMAT = Format(
@@ -28,8 +40,9 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=StandaloneLoader(open_keras, "model.keras"),
+    kit=StandaloneLoader(open_keras, "model.keras", load_imported=open_any_keras),
     activations="keras",
+    find_missing=find_missing,
     origin="Keras 2.12 (2023), as the successor of .h5; the format of Keras 3.",
     explains="Custom layers are kept by name, not as code: a process without the class cannot load the file.",
 )

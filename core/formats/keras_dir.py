@@ -1,11 +1,14 @@
 """Keras 3's own file, unzipped: a directory whose parts other tools can read one by one."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from core.formats.base import Format
 from core.formats.standalone import StandaloneLoader, open_keras
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
+from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version, restore_meaning
+from core.runtimes.stored_weights import find_weights_missing_from_hdf5
 
 
 def save(model: Model, folder: Path) -> None:
@@ -15,8 +18,14 @@ def save(model: Model, folder: Path) -> None:
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     import keras
 
-    model = keras.models.load_model(folder / "model", dict(code.classes), compile=code.compiles, safe_mode=True)
-    return keras_predictor(model)
+    path, classes = folder / "model", {**LEGACY_FUNCTIONS, **code.classes}
+    model = keras.models.load_model(path, classes, compile=code.compiles, safe_mode=True)
+    remark = restore_meaning(model, read_metadata_version((path / "metadata.json").read_bytes()))
+    return replace(keras_predictor(model), remark=remark)
+
+
+def find_missing(model: Model, folder: Path) -> list[str]:
+    return find_weights_missing_from_hdf5(model, [folder / "model" / "model.weights.h5"])
 
 
 FORMAT = Format(
@@ -30,6 +39,7 @@ FORMAT = Format(
     load=load,
     kit=StandaloneLoader(open_keras, "model"),
     activations="keras",
+    find_missing=find_missing,
     origin="Keras 3: the .keras file, not zipped.",
     explains="The same parts as in a .keras file, without the zip around them: nothing is compressed there either, but "
     "the zip's checksums are gone, so Keras itself would not notice a flipped bit here. Roundtrip's own do.",

@@ -6,10 +6,11 @@ from core.formats.base import Format
 from core.formats.saved_model import load
 from core.formats.standalone import StandaloneLoader, open_saved_model
 from core.runtimes.base import Model
+from core.runtimes.conversion import to_flat_model
 
 
 def save(model: Model, folder: Path) -> None:
-    model.export(folder, format="tf_saved_model", verbose=False)
+    to_flat_model(model).export(folder, format="tf_saved_model", verbose=False)
 
 
 FORMAT = Format(

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.formats import keras
-from core.formats.keras_quantized import quantize_copy
+from core.formats.keras_quantized import find_missing, quantize_copy
 from core.runtimes.base import Model
 
 
@@ -19,6 +19,7 @@ FORMAT = replace(
     good_for="An eighth of the bytes for large Dense and Embedding layers, where answers may change a little.",
     keeps=frozenset({"architecture"}),
     save=save,
+    find_missing=find_missing,
     origin="Keras 3.11 (2025): the same to 4 bits.",
     explains="model.quantize('int4') rounds kernels to one of 15 steps and packs two of them into a byte, so the "
     "loaded arrays have half as many rows. Inputs stay floats. Expect more changed answers than with 8 bits. Roundtrip "

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.formats import keras
-from core.formats.keras_quantized import quantize_copy
+from core.formats.keras_quantized import find_missing, quantize_copy
 from core.runtimes.base import Model
 
 
@@ -19,6 +19,7 @@ FORMAT = replace(
     good_for="A quarter of the bytes for large Dense and Embedding layers, still as Keras layers.",
     keeps=frozenset({"architecture"}),
     save=save,
+    find_missing=find_missing,
     origin="Keras 3.3 (2024): quantisation of Dense and Embedding layers to 8 bits.",
     explains="model.quantize('int8') gives every column of a kernel its own scale and rounds it to one of 255 steps; "
     "inputs are rounded on the fly. It changes the model in place, so Roundtrip quantises a copy. The original weights "

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import CannotSave
+from core.formats import keras
 
 
 def quantize_copy(model: Any, mode: str, folder: Path) -> Any:
@@ -14,7 +15,7 @@ def quantize_copy(model: Any, mode: str, folder: Path) -> Any:
     copy = _copy_model(model, folder / "copy.keras")
     # A layer inside another may not be built although it is in use, and Keras stops at such a layer.
     copy.quantize(mode, filters=lambda layer: layer.built)
-    if not any(str(variable.dtype) == "int8" for variable in copy.weights):
+    if not _is_quantized(copy):
         raise CannotSave(
             "Keras can quantise no layer of this model, so the copy would be the model itself.",
             received=", ".join(sorted({type(layer).__name__ for layer in model.layers})),
@@ -23,16 +24,25 @@ def quantize_copy(model: Any, mode: str, folder: Path) -> Any:
     return copy
 
 
+def find_missing(model: Any, folder: Path) -> list[str]:
+    """As `keras.find_missing`, of the copy: of the model itself the file holds other numbers."""
+    return keras.find_missing(model, folder) if _is_quantized(model) else []
+
+
+def _is_quantized(model: Any) -> bool:
+    return any(str(variable.dtype) == "int8" for variable in model.weights)
+
+
 def _copy_model(model: Any, path: Path) -> Any:
     """The model saved and loaded in this process, where its classes are known; vocabularies come with it.
 
     `keras.models.clone_model` would lose adapted vocabularies and does not take subclassed models.
     """
-    import keras
+    from keras.models import load_model
 
     classes = {type(layer).__name__: type(layer) for layer in model._flatten_layers()}
     model.save(path)
     try:
-        return keras.models.load_model(path, custom_objects=classes, compile=False)
+        return load_model(path, custom_objects=classes, compile=False)
     finally:
         path.unlink()

@@ -7,6 +7,7 @@ from pathlib import Path
 from core.formats.base import Format
 from core.formats.standalone import StandaloneLoader, open_any_litert, open_litert
 from core.runtimes.base import Model
+from core.runtimes.conversion import to_flat_model
 from core.runtimes.litert import FILE, PACKAGES, load, needs_tensorflow
 from core.runtimes.litert_quantizer import QUANTIZER_PACKAGES, require_unquantized
 from core.runtimes.model_kinds import model_kind
@@ -37,7 +38,7 @@ def save(model: Model, folder: Path) -> str:
 
 def _convert(model: Model, path: Path) -> None:
     if model_kind(model) == "keras":
-        model.export(str(path), format="litert", verbose=False)
+        to_flat_model(model).export(str(path), format="litert", verbose=False)
     else:
         path.write_bytes(_convert_module(model))
 

@@ -1,13 +1,16 @@
 """The weights alone in the safetensors format: names and numbers, nothing that could run."""
 
+import json
 from pathlib import Path
 
-from core.errors import DoesNotLoad
 from core.formats.base import Format
 from core.formats.standalone import TENSORFLOW_PACKAGES, StandaloneLoader, open_safetensors
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.live import live_predictor
-from core.runtimes.variables import variables_by_path, weight_variables
+from core.runtimes.variable_names import pair_variables
+from core.runtimes.variables import finalize_layers, variables_by_path, weight_variables
+
+FILE = "model.safetensors"
 
 
 def save(model: Model, folder: Path) -> None:
@@ -16,29 +19,23 @@ def save(model: Model, folder: Path) -> None:
 
     variables = variables_by_path(weight_variables(model))
     arrays = {name: np.array(variable, order="C") for name, variable in variables.items()}
-    save_file(arrays, folder / "model.safetensors")
+    # The file sorts its arrays. Their order in the model tells them apart where it is made anew, under other names.
+    save_file(arrays, folder / FILE, metadata={"order": json.dumps(list(arrays))})
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
+    from safetensors import safe_open
     from safetensors.numpy import load_file
 
     model = code.build_model("These are weights alone: numbers by name, without the layers that use them.")
-    arrays, variables = load_file(folder / "model.safetensors"), variables_by_path(weight_variables(model))
-    _require_same_names(set(variables), set(arrays))
-    for name, variable in variables.items():
+    arrays = load_file(folder / FILE)
+    with safe_open(folder / FILE, "numpy") as file:
+        order = json.loads((file.metadata() or {}).get("order", "[]"))
+    shapes = {name: array.shape for name, array in arrays.items()}
+    for name, variable in pair_variables(weight_variables(model), shapes, order).items():
         variable.assign(arrays[name])
+    finalize_layers(model)
     return live_predictor(model)
-
-
-def _require_same_names(model_names: set[str], file_names: set[str]) -> None:
-    if model_names != file_names:
-        missing, unknown = (", ".join(sorted(names)) for names in (model_names - file_names, file_names - model_names))
-        count = f"{len(model_names & file_names)} of {len(model_names)}"
-        raise DoesNotLoad(
-            f"The names in the file are not those of the model: {count} agree.",
-            received=unknown or "nothing else",
-            cure=f"Use the architecture that it came from. Missing: {missing or 'none'}.",
-        )
 
 
 FORMAT = Format(
@@ -50,7 +47,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
-    kit=StandaloneLoader(open_safetensors, "model.safetensors", ("safetensors", *TENSORFLOW_PACKAGES)),
+    kit=StandaloneLoader(open_safetensors, FILE, ("safetensors", *TENSORFLOW_PACKAGES)),
     activations="keras",
     packages={"safetensors": "safetensors"},
     needs_architecture=True,

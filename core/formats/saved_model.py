@@ -5,6 +5,7 @@ from pathlib import Path
 from core.formats.base import Format
 from core.formats.standalone import TENSORFLOW_PACKAGES, StandaloneLoader, open_in_session, open_saved_model
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
+from core.runtimes.conversion import to_flat_model
 from core.runtimes.model_kinds import model_kind
 from core.runtimes.saved_model import load_saved_model
 from core.runtimes.tf_module import serving_function
@@ -15,6 +16,8 @@ def save(model: Model, folder: Path) -> None:
 
     if model_kind(model) == "module":
         tf.saved_model.save(model, folder, signatures={"serving_default": serving_function(model)})
+    elif (flat := to_flat_model(model)) is not model:
+        tf.saved_model.save(model, folder, signatures={"serving_default": flat._default_save_signature})
     else:
         tf.saved_model.save(model, folder)
 

@@ -4,6 +4,8 @@ Each `open_*` function is written into a `load.py` with all of ours that it uses
 `open_any_*`, `open_in_session` and `open_old_h5` read imported files, in which there is what only others write.
 """
 
+import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +17,12 @@ from core.runtimes import onnx as onnx_runtime
 from core.runtimes import openvino as openvino_runtime
 from core.runtimes import saved_model as saved_model_runtime
 from core.runtimes.base import Model, PredictFunction
+from core.runtimes.call_arguments import call_model
 from core.runtimes.conversion import import_frozen_graph
+from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version, restore_meaning
 from core.runtimes.legacy_keras import is_legacy_version, load_any_weights, load_legacy_h5, read_keras_version
-from core.runtimes.variables import variables_by_path
+from core.runtimes.outputs import name_outputs, repeat_for_rows
+from core.runtimes.variables import finalize_layers
 
 TENSORFLOW_PACKAGES = ("tensorflow", "keras", "h5py", "numpy")  # TensorFlow itself requires the other three
 Classes = dict[str, type]
@@ -73,9 +78,7 @@ def open_architecture(path: Path, classes: Classes, weights: Path) -> PredictFun
     else:
         with np.load(weights, allow_pickle=False) as values:
             model.set_weights([values[name] for name in sorted(values, key=int)])
-        for layer in model._flatten_layers():
-            if hasattr(layer, "finalize_state"):  # a scale that was learned from data is stored twice
-                layer.finalize_state()
+        finalize_layers(model)
     return make_predict_function(model)
 
 
@@ -97,20 +100,24 @@ def open_checkpoint(path: Path, build: Callable[[], Model]) -> PredictFunction:
     model = build()
     status = tf.train.Checkpoint(model=model).read(path)
     status.assert_existing_objects_matched().expect_partial()
+    finalize_layers(model)
     return make_predict_function(model)
 
 
 def open_safetensors(path: Path, build: Callable[[], Model]) -> PredictFunction:
+    from safetensors import safe_open
     from safetensors.numpy import load_file
 
-    model = build()
+    model, arrays = build(), load_file(path)
+    with safe_open(path, "numpy") as file:
+        order = json.loads((file.metadata() or {}).get("order", "[]"))
     own = f"{model.name}/"  # stands before the names, or not, as the model was made
-    arrays = {name.removeprefix(own): array for name, array in load_file(path).items()}
-    variables = variables_by_path(getattr(model, "weights", None) or model.variables, own)
-    if unknown := sorted(arrays.keys() - variables.keys()):
-        raise ValueError(f"The model has no weights of these names: {unknown}; it has {sorted(variables)}")
-    for name, array in arrays.items():
-        variables[name].assign(array)
+    names = {name.removeprefix(own): name for name in arrays}
+    variables = getattr(model, "weights", None) or model.variables
+    paths = [getattr(variable, "path", variable.name).removesuffix(":0").removeprefix(own) for variable in variables]
+    for name, variable in zip(order or [names[path] for path in paths], variables, strict=True):
+        variable.assign(arrays[name])
+    finalize_layers(model)
     return make_predict_function(model)
 
 
@@ -119,21 +126,19 @@ def make_predict_function(model: Model) -> PredictFunction:
     import tensorflow as tf
 
     is_keras = hasattr(model, "predict")
-    graph = tf.function(lambda x: model(x, training=False), autograph=False) if is_keras else model
-    by_name = isinstance(getattr(model, "input", None) if getattr(model, "inputs", None) else None, dict)
+    graph = tf.function(lambda feed: call_model(model, feed), autograph=False) if is_keras else model
 
     def predict(inputs: Arrays) -> Arrays:
         feed = {name: tf.constant(array) for name, array in inputs.items()}
-        outputs = graph(next(iter(feed.values())) if len(feed) == 1 and not by_name else feed)
-        if not isinstance(outputs, dict):
-            several = isinstance(outputs, (list, tuple))
-            outputs = list(outputs) if several else [outputs]
-            names = list(getattr(model, "output_names", None) or ()) if several else []
-            names = names if len(names) == len(outputs) else [f"output_{index}" for index in range(len(outputs))]
-            outputs = dict(zip(names, outputs, strict=True))
-        return {name: tensor.numpy() for name, tensor in outputs.items()}
+        outputs = graph(feed) if is_keras else graph(*feed.values())
+        return _with_row_each(name_outputs(outputs, getattr(model, "output_names", None)), inputs)
 
     return predict
+
+
+def _with_row_each(outputs: Arrays, inputs: Arrays) -> Arrays:
+    rows = len(next(iter(inputs.values())))
+    return {name: repeat_for_rows(array, rows) for name, array in outputs.items()}
 
 
 def open_saved_model(path: Path) -> PredictFunction:
@@ -144,7 +149,7 @@ def open_saved_model(path: Path) -> PredictFunction:
     def predict(inputs: Arrays) -> Arrays:
         signature = loaded.signatures["serving_default"]
         outputs = signature(**{name: tf.constant(array) for name, array in inputs.items()})
-        return {name: tensor.numpy() for name, tensor in outputs.items()}
+        return _with_row_each({name: tensor.numpy() for name, tensor in outputs.items()}, inputs)
 
     return predict
 
@@ -156,7 +161,7 @@ def open_frozen_graph(path: Path) -> PredictFunction:
 
     def predict(inputs: Arrays) -> Arrays:
         outputs = function(*(tf.constant(inputs[tensor.op.name]) for tensor in function.inputs))
-        return {name: tensor.numpy() for name, tensor in outputs.items()}
+        return _with_row_each({name: tensor.numpy() for name, tensor in outputs.items()}, inputs)
 
     return predict
 
@@ -166,7 +171,7 @@ def open_onnx(path: Path) -> PredictFunction:
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    return lambda inputs: dict(zip(names, session.run(names, inputs), strict=True))
+    return lambda inputs: _with_row_each(dict(zip(names, session.run(names, inputs), strict=True)), inputs)
 
 
 def open_litert(path: Path) -> PredictFunction:
@@ -185,9 +190,10 @@ def open_litert(path: Path) -> PredictFunction:
             outputs = {} if one_row else run(inputs)
         except (RuntimeError, ValueError):  # it takes no batch
             outputs = {}
-        if outputs and all(len(array) == rows for array in outputs.values()):
-            return outputs
-        parts = [run({name: array[row : row + 1] for name, array in inputs.items()}) for row in range(rows)]
+        if outputs and all(not array.ndim or len(array) == rows for array in outputs.values()):
+            return _with_row_each(outputs, inputs)
+        calls = [{name: array[row : row + 1] for name, array in inputs.items()} for row in range(rows)]
+        parts = [_with_row_each(run(call), call) for call in calls]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     return predict
@@ -195,12 +201,11 @@ def open_litert(path: Path) -> PredictFunction:
 
 def open_openvino(path: Path) -> PredictFunction:
     model = openvino_runtime.compile_model(path)
-    ports = [port for port in model.outputs if len(port.get_partial_shape())]
-    names = [min(port.get_names(), default=f"output_{index}") for index, port in enumerate(ports)]
+    ports = openvino_runtime.name_answers(model)
 
     def predict(inputs: Arrays) -> Arrays:
         results = model(inputs)
-        return {name: results[port].copy() for name, port in zip(names, ports, strict=True)}
+        return _with_row_each({name: results[port].copy() for name, port in ports.items()}, inputs)
 
     return predict
 
@@ -210,11 +215,21 @@ def open_in_session(path: Path, signature: str) -> PredictFunction:
     return saved_model_runtime.adapt_session(saved_model_runtime.open_session(path, signature).signature).predict
 
 
+def open_any_keras(path: Path, classes: Classes) -> PredictFunction:
+    """A .keras file of Keras 2 or 3: what changed in meaning between releases means what it meant."""
+    import keras
+
+    model = keras.models.load_model(path, custom_objects={**LEGACY_FUNCTIONS, **classes}, compile=False)
+    with zipfile.ZipFile(path) as archive:
+        restore_meaning(model, read_metadata_version(archive.read("metadata.json")))
+    return make_predict_function(model)
+
+
 def open_old_h5(path: Path, classes: Classes) -> PredictFunction:
     """A file of Keras 1 or 2 is read in the words of Keras 3; one of Keras 3 as it stands."""
     version = read_keras_version(path)
     if not is_legacy_version(version):
-        return open_keras(path, classes)
+        return open_keras(path, {**LEGACY_FUNCTIONS, **classes})
     return make_predict_function(load_legacy_h5(path, version, classes)[0])
 
 

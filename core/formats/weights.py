@@ -1,5 +1,6 @@
 """The weights alone (`.weights.h5`): half a model, which predicts only inside an architecture."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from core.formats import architecture
@@ -8,6 +9,7 @@ from core.formats.standalone import StandaloneLoader, open_any_weights, open_wei
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
 from core.runtimes.legacy_keras import load_any_weights
+from core.runtimes.stored_weights import find_weights_missing_from_hdf5
 from core.runtimes.variables import build_optimizer
 
 ARCHITECTURE_FILE = "architecture.json"
@@ -18,14 +20,24 @@ def save(model: Model, folder: Path) -> None:
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
-    if code.build is None and (folder / ARCHITECTURE_FILE).is_file():  # imported beside the weights
-        model = architecture.load(folder, code).model
-    else:
-        model = code.build_model("These are weights alone: numbers without the layers that use them.")
+    model, remark = build_layers(folder, code)
     # Without this the saved optimizer state is skipped, and no exception says so.
     build_optimizer(model)
     load_any_weights(model, folder / "model.weights.h5")
-    return keras_predictor(model)
+    return replace(keras_predictor(model), remark=remark)
+
+
+def build_layers(folder: Path, code: ModelCode) -> tuple[Model, str]:
+    """The untrained model: from the architecture that was imported beside the weights, else as the code makes it; and
+    a remark on how it was read."""
+    if code.build is None and (folder / ARCHITECTURE_FILE).is_file():
+        layers = architecture.load(folder, code)
+        return layers.model, layers.remark
+    return code.build_model("These are weights alone: numbers without the layers that use them."), ""
+
+
+def find_missing(model: Model, folder: Path) -> list[str]:
+    return find_weights_missing_from_hdf5(model, [folder / "model.weights.h5"])
 
 
 FORMAT = Format(
@@ -40,6 +52,7 @@ FORMAT = Format(
     kit=StandaloneLoader(open_weights, "model.weights.h5", load_imported=open_any_weights),
     activations="keras",
     needs_architecture=True,
+    find_missing=find_missing,
     origin="Keras 3 (2023): the file inside of .keras, on its own.",
     explains="Architecture and weights are two things; this is one of them. The other must come from code or from an "
     "architecture file. The optimizer's state comes back only if the optimizer is built before the weights are loaded.",

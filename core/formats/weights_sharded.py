@@ -8,6 +8,8 @@ from core.formats.base import Option
 from core.formats.standalone import StandaloneLoader, open_weights
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
+from core.runtimes.shards import INDEX_FILE, open_shard_index
+from core.runtimes.stored_weights import find_weights_missing_from_hdf5
 from core.runtimes.variables import build_optimizer
 
 
@@ -17,15 +19,20 @@ def save(model: Model, folder: Path, shard_mib: float = 1.0) -> None:
     # Keras refuses a limit that a single array exceeds.
     largest = max((np.asarray(variable).nbytes for variable in model.weights), default=0)
     limit = max(shard_mib * 2**20, largest)
-    model.save_weights(folder / "model.weights.json", max_shard_size=limit / 2**30)
+    model.save_weights(folder / INDEX_FILE, max_shard_size=limit / 2**30)
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
-    model = code.build_model("These are weights alone: numbers without the layers that use them.")
+    open_shard_index(folder)
+    model, remark = weights.build_layers(folder, code)
     # Without this the saved optimizer state is skipped, and no exception says so.
     build_optimizer(model)
-    model.load_weights(folder / "model.weights.json")
-    return keras_predictor(model)
+    model.load_weights(folder / INDEX_FILE)
+    return replace(keras_predictor(model), remark=remark)
+
+
+def find_missing(model: Model, folder: Path) -> list[str]:
+    return find_weights_missing_from_hdf5(model, [folder / name for name in open_shard_index(folder)])
 
 
 SHARD_HELP = "A new file is begun above this size. An array that is larger by itself gets a file of its own."
@@ -38,9 +45,11 @@ FORMAT = replace(
     good_for="Weights of many gigabytes: each file stays small enough to copy, and an index says what is where.",
     save=save,
     load=load,
-    kit=StandaloneLoader(open_weights, "model.weights.json"),
+    find_missing=find_missing,
+    kit=StandaloneLoader(open_weights, INDEX_FILE),
     options=(Option("shard_mib", "Largest shard (MiB)", 1.0, SHARD_HELP, minimum=0.01, maximum=1024 * 1024),),
     origin="Keras 3.10 (2025), for weights that one file should not hold.",
     explains="The index, a small JSON file, maps every layer to the files that hold its arrays. All of them must "
-    "travel together: one lost shard makes the rest unloadable.",
+    "travel together: where a shard is lost, Keras mostly loads the rest in silence, and leaves new random weights in "
+    "its place. Roundtrip holds the index against the files first, and does not.",
 )

@@ -20,6 +20,7 @@ class PortReply(BaseModel):
     name: str = Field(max_length=MAX_TEXT_LENGTH)
     dtype: str = Field(max_length=40)
     shape: list[Count | None] | None
+    optional: bool = False
 
 
 class TensorReply(BaseModel):

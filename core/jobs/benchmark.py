@@ -23,7 +23,13 @@ from core.jobs.benchmark_result import (
     BenchmarkResult,
     RepeatedMeasurement,
 )
-from core.jobs.participants import artifact_request, is_imported, resolve_code_sources, snapshot_request
+from core.jobs.participants import (
+    artifact_request,
+    describe_code_source,
+    is_imported,
+    resolve_code_sources,
+    snapshot_request,
+)
 from core.jobs.runner import JobHandle, SourcedRequest
 from core.library import Library
 from core.library.job_store import Job
@@ -97,6 +103,7 @@ class _ArtifactJob:
         try:
             artifact = self.library.artifact(self.id)
             cost.format, cost.bytes, cost.trust = artifact.format, artifact.bytes, artifact.trust
+            cost.source_words = describe_code_source(self.library, self.id, self.source_key)
             self.library.verify(self.id)
             cost.save, remarks = self._time_saves(artifact)
             return _with_measurements(cost, self._time_loads(artifact), remarks)
@@ -180,7 +187,7 @@ def _list_remarks(cost: ArtifactBenchmark, facts: list[dict[str, Any]]) -> Itera
     if cost.source == "demo":
         yield "The demo's code builds the half that it lacks, as part of the load."
     elif cost.source != "none":
-        yield f"The architecture {cost.source} brings the half that it lacks, as part of the load."
+        yield f"The half that it lacks comes from {cost.source_words}, as part of the load."
     for fact in facts:
         if fact["remark"]:
             yield fact["remark"]

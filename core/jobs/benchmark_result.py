@@ -72,13 +72,15 @@ class ArtifactBenchmark(BaseModel):
     Seconds to `save`, to `load`, to the `first` prediction after that, and of both together (`click`); `bytes` on the
     disk. `memory` and `working_memory` are bytes by which the peak of the child's resident memory grew, from the moment
     before the load to the first prediction and to the last one; None where the system does not count it. `remarks` say
-    in sentences what a person should know of the numbers; `source` where the code came from that the artifact lacks.
+    in sentences what a person should know of the numbers; `source` where the code came from that the artifact lacks,
+    and `source_words` the same in words.
     """
 
     artifact: str
     format: str
     trust: str = "ours"
     source: str = "none"
+    source_words: str = ""
     bytes: int = 0
     save: RepeatedMeasurement | None = None
     load: RepeatedMeasurement | None = None

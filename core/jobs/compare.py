@@ -24,6 +24,7 @@ from core.errors import Gone, InputError, LibraryError, RoundtripError, UnknownN
 from core.evidence import Discrimination, ReloadOutcome, match_by_hash
 from core.inputs import InputSet
 from core.jobs.participants import (
+    describe_code_source,
     load_participant,
     map_input_names,
     rename_arrays,
@@ -49,10 +50,12 @@ class CompareRequest(SourcedRequest):
 
 
 class ComparisonOutcome(ReloadOutcome):
-    """An outcome of a comparison: also every number by output, and what to know of how the artifact predicts."""
+    """An outcome of a comparison: also every number by output, what to know of how the artifact predicts, and where the
+    code came from that it lacks (in words; empty where it was given none)."""
 
     outputs: list[dict[str, Any]] = []
     remark: str = ""
+    source: str = ""
 
     @property
     def has_predictions(self) -> bool:
@@ -258,7 +261,11 @@ class _ComparisonJob:
             input_pairs=reply["input_pairs"],
             remark=reply["remark"],
             discrimination=self._discrimination,
+            source=self._describe_source(id_),
         )
+
+    def _describe_source(self, id_: str) -> str:
+        return describe_code_source(self.library, id_, self.handle.code_source(id_))
 
     @cached_property
     def _discrimination(self) -> Discrimination:
@@ -299,7 +306,8 @@ class _ComparisonJob:
             record["sentence"] += f" {versions}"
         is_misfit = isinstance(error, InputError) and not isinstance(error, UnknownName)
         verdict = Verdict.NOT_COMPARABLE if is_misfit else Verdict.DOES_NOT_LOAD
-        return ComparisonOutcome(verdict=verdict, error=record)
+        source = "" if is_gone else self._describe_source(id_)
+        return ComparisonOutcome(verdict=verdict, error=record, source=source)
 
     def compare_all_pairs(self, outcomes: dict[str, ComparisonOutcome]) -> ComparisonMatrix:
         """Compare all with all, of which the artifacts with the baseline are compared already."""

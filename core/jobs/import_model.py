@@ -31,6 +31,7 @@ from core.runtimes.reference import Reference
 from core.runtimes.specs import InputSpec
 from core.validation import ValidatedUpload, limits, refusal, validate_upload
 from core.validation.content.facts import ContentFacts
+from core.validation.members import ARCHITECTURE_FILE
 from core.validation.rules import display_file_name
 from core.worker.child_handle import CancelCheck, cancelled_error, never_cancelled
 from core.worker.remote_predictor import load_in_child
@@ -194,7 +195,8 @@ class _ImportJob:
         if upload.format == "architecture":
             cure = "Bring in the weights (.h5), and this file with them."
             raise InputError("This is an architecture alone: layers, and no weights to answer with.", cure=cure)
-        if get_format(upload.format).needs_architecture and not (self.request.parts or demo):
+        has_layers = self.request.parts or demo or (self.files / ARCHITECTURE_FILE).is_file()
+        if get_format(upload.format).needs_architecture and not has_layers:
             cure = "Choose the architecture as a second file (.json), or the demo whose code built the model."
             raise InputError("These are weights alone: numbers without the layers that use them.", cure=cure)
         return {

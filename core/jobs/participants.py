@@ -12,37 +12,61 @@ from core.context import AppContext
 from core.errors import InputError, cleanup_on_error
 from core.formats import get_format
 from core.library import Entry, Library, Query
-from core.library.records import ID_PATTERN, Run
+from core.library.records import BUILT_IN_SOURCES, ID_PATTERN, Run
 from core.runtimes.reference import BATCH_SIZE, Reference
 from core.text.labels import live_model_phrase, mark_imported
 from core.worker.child_handle import CancelCheck, never_cancelled
-from core.worker.model_loading import demo_of_source, source_with_signature, source_without_code
+from core.worker.model_loading import (
+    demo_of_source,
+    source_with_signature,
+    source_with_snapshot,
+    source_without_code,
+)
 from core.worker.remote_predictor import RemotePredictor, load_in_child
 from core.worker.tasks.resume import ArtifactCopy, RunSnapshot
 
 ARCHITECTURE_FORMAT = "architecture"  # the key of the format
+SNAPSHOT_KINDS = ("keras", "module")  # of which there are halves
 MAX_ARCHITECTURES = 50  # architectures that are offered of the run, of its demo, and of any
 
 
 class CodeSource(NamedTuple):
-    """A place where an artifact's code may come from: "none", "demo", or the id of an architecture artifact."""
+    """A place where an artifact's code may come from: "none", "demo", "snapshot" (of its own run), or the id of an
+    architecture artifact."""
 
     key: str
     label: str
 
 
+NO_SOURCE = CodeSource("none", "none: load it as it is")
+DEMO_SOURCE = CodeSource("demo", "the demo's own code")
+SNAPSHOT_SOURCE = CodeSource("snapshot", "the snapshot of this run: its layers and vocabularies, without its numbers")
+
+
 def list_code_sources(library: Library, artifact_id: str) -> list[CodeSource]:
-    """List where the code of an artifact may come from; the source that it needs is first."""
+    """List where the code of an artifact may come from; the source that it is given by default is first.
+
+    That is never the architecture of another run: whether it fits is for a person to say.
+    """
     artifact = library.artifact(artifact_id)
     run = library.run(artifact.run)
     evidence = library.evidence(artifact_id)
+    own = [DEMO_SOURCE] if demo_of_source(run.code_source) else []
     # Weights that were imported with their architecture beside them are whole.
-    is_half = get_format(artifact.format).needs_architecture and not evidence.without_code.has_loaded
-    sources = [CodeSource("demo", "the demo's own code")] if demo_of_source(run.code_source) else []
-    if is_half:
-        sources += [CodeSource(file.id, _architecture_label(file, run)) for file in _list_architectures(library, run)]
-    none = [CodeSource("none", "none: load it as it is")]
-    return sources + none if evidence.needs_code or is_half else none + sources
+    if not get_format(artifact.format).needs_architecture or evidence.without_code.has_loaded:
+        return [*own, NO_SOURCE] if evidence.needs_code else [NO_SOURCE, *own]
+    halves = _list_architectures(library, run)
+    own += _sort_own_halves(run, [half for half in halves if half.run == run.id])
+    others = [_architecture_source(half, run) for half in halves if half.run != run.id]
+    return [*own, *others, NO_SOURCE] if own else [NO_SOURCE, *others]
+
+
+def _sort_own_halves(run: Run, architectures: list[Entry]) -> list[CodeSource]:
+    """A run's architectures, then its snapshot; that first where the model has vocabularies, which no JSON holds."""
+    has_snapshot = run.has_been_run and run.kind in SNAPSHOT_KINDS and not demo_of_source(run.code_source)
+    snapshot = [SNAPSHOT_SOURCE] if has_snapshot else []
+    written = [_architecture_source(entry, run) for entry in architectures]
+    return [*snapshot, *written] if run.traits.get("vocabularies") else [*written, *snapshot]
 
 
 def _list_architectures(library: Library, run: Run) -> list[Entry]:
@@ -54,9 +78,20 @@ def _list_architectures(library: Library, run: Run) -> list[Entry]:
     return list({entry.id: entry for entry in entries}.values())
 
 
-def _architecture_label(architecture: Entry, run: Run) -> str:
+def _architecture_source(architecture: Entry, run: Run) -> CodeSource:
     owner = "this run" if architecture.run == run.id else f"another run: {architecture.run_name}"
-    return f"architecture {architecture.id} of {owner}"
+    return CodeSource(architecture.id, f"architecture {architecture.id} of {owner}")
+
+
+def describe_code_source(library: Library, artifact_id: str, key: str) -> str:
+    """Say where the code of a copy came from, as results record it; empty where it was given none."""
+    if key == NO_SOURCE.key:
+        return ""
+    if key in (DEMO_SOURCE.key, SNAPSHOT_SOURCE.key):
+        return next(source.label for source in (DEMO_SOURCE, SNAPSHOT_SOURCE) if source.key == key)
+    run, owner = library.run(library.artifact(artifact_id).run), library.run(library.artifact(key).run)
+    whose = "this run" if owner.id == run.id else f"another run: {owner.name}"
+    return f"architecture {key} of {whose}"
 
 
 def run_id_of(context: AppContext, id_: str) -> str:
@@ -119,7 +154,7 @@ def require_same_inputs(library: Library, artifacts: list[str]) -> None:
 
 def is_imported(library: Library, run: Run, source: str = "none") -> bool:
     """Whether a run's files, or those of their architecture, are imported: only a sandboxed child may load these."""
-    source_trust = library.artifact(source).trust if source not in ("none", "demo") else "ours"
+    source_trust = library.artifact(source).trust if source not in BUILT_IN_SOURCES else "ours"
     return "brought in" in (run.trust, source_trust)
 
 
@@ -135,9 +170,12 @@ def artifact_request(library: Library, artifact_id: str, source_key: str) -> Art
     """
     artifact = library.artifact(artifact_id)
     # Of an imported model's copy another signature may answer than of the file itself.
-    source = source_with_signature(library.run(artifact.run).code_source, artifact.options.get("signature", ""))
+    run = library.run(artifact.run)
+    source = source_with_signature(run.code_source, artifact.options.get("signature", ""))
     code = source_without_code(source) if source_key == "none" else source
-    if source_key not in ("none", "demo"):
+    if source_key == SNAPSHOT_SOURCE.key:
+        code = source_with_snapshot(source, run.kind, library.snapshot(run.id))
+    elif source_key not in BUILT_IN_SOURCES:
         code = {**source, "architecture": library.verified_folder(source_key)}
     return {"source": code, "format": artifact.format, "folder": library.verified_folder(artifact_id)}
 

@@ -35,7 +35,7 @@ def reimport_arguments(library: Library, artifact_id: str) -> ReimportArguments:
         raise InputError("This copy was made here and not brought in.", received=artifact_id, cure=cure)
     folder = library.verified_folder(artifact_id)
     architecture = folder / FILE_NAMES["architecture"]
-    has_architecture = artifact.format == "weights" and architecture.is_file()
+    has_architecture = artifact.format == "weights" and architecture.is_file()  # of shards it lies in their folder
     has_files_beside = artifact.format == "onnx" and len(list(folder.iterdir())) > 1
     return {
         "path": folder if has_files_beside else folder / FILE_NAMES.get(artifact.format, ""),

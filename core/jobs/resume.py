@@ -10,7 +10,13 @@ from typing import Any, TypedDict, cast
 import numpy as np
 
 from core.errors import CannotTrain, InputError, RoundtripError
-from core.jobs.participants import artifact_request, is_imported, resolve_code_sources, snapshot_request
+from core.jobs.participants import (
+    artifact_request,
+    describe_code_source,
+    is_imported,
+    resolve_code_sources,
+    snapshot_request,
+)
 from core.jobs.resume_result import ResumeResult, ResumeVerdict, compare_with_live, find_restored_parts
 from core.jobs.runner import JobHandle, SourcedRequest, attempt
 from core.library import Library
@@ -160,7 +166,8 @@ class _ResumeJob:
             result = ResumeResult(ending=ending, sentence=trained.sentence, error=trained.to_json(), parts=parts)
         else:
             result = compare_with_live(self.original, live[0], trained[0], (live[1], trained[1]))
-        return result.model_copy(update={"saved": best.optimizer})
+        source = describe_code_source(self.library, id_, self.handle.code_source(id_))
+        return result.model_copy(update={"saved": best.optimizer, "source": source})
 
 
 class _LossCurves:

@@ -65,7 +65,8 @@ class EpochResult(BaseModel):
 
 class ResumeResult(BaseModel):
     """One copy whose training was continued. `parts` says of each part whether it began with the run's own, None where
-    it is not seen; `saved` counts the optimizer's tensors that its evidence found in the copy."""
+    it is not seen; `saved` counts the optimizer's tensors that its evidence found in the copy; `source` says in words
+    where the code came from that the copy lacks."""
 
     ending: ResumeVerdict
     sentence: str
@@ -75,6 +76,7 @@ class ResumeResult(BaseModel):
     saved: TensorMatchCount | None = None
     numbers: dict[str, float] = Field(default_factory=dict)
     remark: str = ""
+    source: str = ""
     epochs: list[EpochResult] = Field(default_factory=list)
     order: str = ""
     seconds: float | None = None

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NotRequired, TypedDict, TypeVar
 
@@ -18,7 +18,7 @@ from core.explain import translate
 from core.jobs.session_limiter import SessionLimiter
 from core.library import Library
 from core.library.job_store import Job
-from core.library.records import new_id
+from core.library.records import BUILT_IN_SOURCES, new_id
 from core.record import now
 from core.settings import Settings
 from core.worker import Worker
@@ -165,11 +165,19 @@ class JobRunner(AppContext):
     def _compute_job_id(self, kind: str, request: SourcedRequest, ids: Iterable[str]) -> str:
         """Compute the id of a request's job, after the damage of its files has become part of the request: a job is
         found again only while that is the same."""
-        used = [*ids, *(source for source in request["sources"].values() if source not in ("none", "demo"))]
+        used = [*ids, *self._source_ids(request["sources"])]
         request["damage"] = {id_: damage for id_ in used if (damage := self._find_damage(id_))}
         viewer = self.library.access.viewer_id
         text = json.dumps([kind, request, *([viewer] if viewer else [])], sort_keys=True)  # no user takes another's job
         return "j" + hashlib.sha256(text.encode()).hexdigest()[:10]
+
+    def _source_ids(self, sources: dict[str, str]) -> Iterator[str]:
+        """The entries that complete halves: architecture artifacts, and runs by their snapshots."""
+        for id_, source in sources.items():
+            if source == "snapshot":
+                yield self.library.artifact(id_).run
+            elif source not in BUILT_IN_SOURCES:
+                yield source
 
     def _find_damage(self, artifact_id: str) -> str:
         """What is wrong with an artifact's files, verified again after one was touched. Each load verifies them too."""

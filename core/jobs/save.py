@@ -29,7 +29,7 @@ from core.record import now
 from core.reload import gather_evidence
 from core.worker import OutputFolder
 from core.worker.child_handle import find_crash_signal
-from core.worker.model_loading import source_with_signature
+from core.worker.model_loading import source_with_signature, source_with_snapshot
 
 RECORD_BYTES = 2**16  # bytes that an artifact has beside its weights, at the least
 STATE_PROGRESS = {"waiting": 0.0, "saving": 0.2, "reloading": 0.6, "done": 1.0, "failed": 1.0}
@@ -109,6 +109,7 @@ class _SaveJob:
             saved = {"seconds": reply.message["seconds"], "remark": str(reply.message["remark"])}
             self._report_row(key, {"state": "reloading", "seconds": saved["seconds"]})
             source = source_with_signature(run.code_source, "")
+            source = source_with_snapshot(source, run.kind, library.snapshot(run.id))
             evidence = gather_evidence(worker, key, folder, source, original, reference, **limits)
             facts = {"format": key, **saved, "options": options, "trust": run.trust}
             facts |= {"made_from": run.brought.get("artifact")}

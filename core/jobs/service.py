@@ -28,7 +28,7 @@ from core.validation.rules import display_file_name
 
 __all__ = ["JobHandle", "Jobs"]
 
-Sources = dict[str, str] | None  # keys of code sources by artifact: "none", "demo", or an architecture artifact's id
+Sources = dict[str, str] | None  # by artifact "none", "demo", "snapshot", or an architecture artifact's id
 
 
 class Jobs(JobRunner):

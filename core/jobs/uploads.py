@@ -10,6 +10,11 @@ from core.library import Library, staging, storage
 from core.library.records import Run
 
 WEIGHTS_SUFFIX, ARCHITECTURE_SUFFIX, OPENVINO_XML_SUFFIX, OPENVINO_BIN_SUFFIX = ".h5", ".json", ".xml", ".bin"
+PAIRED_SUFFIXES = (
+    (WEIGHTS_SUFFIX, ARCHITECTURE_SUFFIX),
+    (".zip", ARCHITECTURE_SUFFIX),  # of weights in shards
+    (OPENVINO_XML_SUFFIX, OPENVINO_BIN_SUFFIX),
+)
 OPENVINO_FILES = ("model.xml", "model.bin")
 
 
@@ -39,11 +44,11 @@ def _identify_files(names: list[str]) -> tuple[str, str | None]:
     if len(names) == 1:
         _reject_openvino_half(names[0])
         return names[0], None
-    for suffixes in ((WEIGHTS_SUFFIX, ARCHITECTURE_SUFFIX), (OPENVINO_XML_SUFFIX, OPENVINO_BIN_SUFFIX)):
+    for suffixes in PAIRED_SUFFIXES:
         pair = [next((name for name in names if name.lower().endswith(suffix)), "") for suffix in suffixes]
         if len(names) == 2 and all(pair):
             return pair[0], pair[1]
-    cure = "Choose one file; or weights (.h5) with their .json; or .xml with its .bin; or a zip of a folder."
+    cure = "Choose one file; or weights (.h5, or a zip of shards) with their .json; or .xml with its .bin; or a zip."
     raise InputError("These files do not belong together.", received=", ".join(names)[:300] or "no file", cure=cure)
 
 

@@ -1,31 +1,35 @@
 """A person's own model, saved from the program in which it lives."""
 
+import contextlib
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from core.arrays import Arrays
 from core.errors import CannotSave, DoesNotLoad, InputError, RoundtripError
-from core.evidence import Evidence
-from core.explain import translate
+from core.evidence import Evidence, ReloadOutcome
+from core.explain import translate, translated
 from core.formats import get_format
 from core.formats.base import Format
 from core.library.commits import CommitMixin
+from core.library.given_inputs import read_given_inputs
 from core.library.records import Artifact, Run
-from core.library.storage import translate_disk_errors
+from core.library.storage import delete_folder, translate_disk_errors
 from core.reload import gather_evidence, reload_in_process
 from core.runtimes.base import ModelCode
 from core.runtimes.live import live_predictor
 from core.runtimes.model_facts import describe_model
 from core.runtimes.model_kinds import model_kind
+from core.runtimes.preservation import preserve_model, preserve_program
 from core.runtimes.reference import REFERENCE_ROWS, Reference, predict_in_batches
 from core.runtimes.traits import custom_classes, model_and_layer_names
 from core.settings import get_settings
 from core.worker import Worker
+from core.worker.halves import load_untrained_model
+from core.worker.model_loading import source_with_snapshot
 from core.worker.snapshots import write_model_copy
 
+RUN_FOLDER = "run"  # in the staging folder, beside one folder for each copy
 GRAPH_NAME_PATTERN = re.compile(r"[A-Za-z0-9_.\\/>-]+")  # what TensorFlow takes as a name in a graph
 
 
@@ -51,16 +55,20 @@ def save_live_model(
 ) -> list[AddResult]:
     """See `Library.add`."""
     chosen = [get_format(key) for key in formats]
-    _require_savable(model)
-    reference = _compute_reference(model, inputs)
-    run = _commit_run(library, model, reference, name or getattr(model, "name", "") or "A model of my own")
-    started = worker or Worker()
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(translated(CannotSave, [str(library.home)]))
+        _require_savable(model)
+        stack.enter_context(preserve_program())
+        stack.enter_context(preserve_model(model))
+        staged = stack.enter_context(library.staging())
+        reference = _compute_reference(model, inputs)
+        run = _finalize_run(library, staged / RUN_FOLDER, model, reference, name)
+        started = worker or stack.enter_context(contextlib.closing(Worker()))
         started.start()
-        return [_save_format(library, started, run, model, format_, reference) for format_ in chosen]
-    finally:
-        if worker is None:
-            started.close()
+        addition = _Addition(library, started, run, model, reference, staged)
+        if not chosen:  # the run alone, to be saved later
+            addition.commit_run()
+        return [addition.save(format_) for format_ in chosen]
 
 
 def _require_savable(model: Any) -> None:
@@ -83,63 +91,94 @@ def _require_savable(model: Any) -> None:
 
 
 def _compute_reference(model: Any, inputs: Any) -> Reference:
-    predictor = live_predictor(model)
-    specs = predictor.inputs
-    named = inputs if isinstance(inputs, dict) else {specs[0].name if len(specs) == 1 else "input_0": inputs}
-    arrays: Arrays = {key: np.asarray(value) for key, value in named.items()}
-    lengths = {len(array) if array.ndim else 0 for array in arrays.values()}
-    if len(lengths) != 1 or lengths == {0}:
-        raise InputError(
-            "The inputs must be arrays with the same number of rows, at least one, batch first.",
-            received={key: array.shape for key, array in arrays.items()},
-            cure="Pass a batch: model inputs of shape (rows, ...).",
-        )
-    arrays = {key: array[:REFERENCE_ROWS] for key, array in arrays.items()}
     try:
-        return Reference(arrays, predict_in_batches(predictor, arrays), {})
+        with preserve_model(model):
+            predictor = live_predictor(model)
+            arrays = read_given_inputs(model, predictor, inputs)
+            arrays = {key: array[:REFERENCE_ROWS] for key, array in arrays.items()}
+            return Reference(arrays, predict_in_batches(predictor, arrays), {})
     except RoundtripError:
         raise
     except Exception as error:  # whatever the model raises on these inputs, the inputs are what to look at
         raise translate(error, InputError) from error
 
 
-def _commit_run(library: CommitMixin, model: Any, reference: Reference, name: str) -> Run:
-    with library.staging() as staged:
-        with translate_disk_errors():
-            reference.write(staged / "reference.npz")
-            (staged / "snapshot").mkdir()
-        try:
-            write_model_copy(model, staged / "snapshot")
-        except Exception as error:  # a model that its richest format refuses cannot be stored as a run at all
-            raise translate(error, CannotSave, hidden_paths=[str(staged)]) from error
-        return library.commit_run(staged, {**describe_model(model), "name": name, "demo": None, "settings": None})
-
-
-def _save_format(
-    library: CommitMixin, worker: Worker, run: Run, model: Any, format_: Format, reference: Reference
-) -> AddResult:
+def _finalize_run(library: CommitMixin, staged: Path, model: Any, reference: Reference, name: str) -> Run:
+    """The run with its snapshot, stored with the first copy alone: without any it would be an empty entry."""
+    with translate_disk_errors():
+        (staged / "snapshot").mkdir(parents=True)
+        reference.write(staged / "reference.npz")
     try:
-        with library.staging() as staged:
-            folder = staged / "files"
-            folder.mkdir()
-            saved = format_.save_model(model, run.kind, folder, samples=lambda: reference.inputs)
-            evidence = _gather_evidence(library, worker, run, model, format_, folder, reference)
-            artifact = library.commit_artifact(staged, run.id, evidence, format=format_.key, **saved._asdict())
-            return AddResult(format_.key, artifact, evidence, warning=f"{run.warning} {evidence.best.warning}".strip())
-    except RoundtripError as error:
-        return AddResult(format_.key, error=error)
+        with preserve_model(model):
+            write_model_copy(model, staged / "snapshot")
+            facts = describe_model(model)
+    except Exception as error:  # a model that its richest format refuses cannot be stored as a run at all
+        raise translate(error, CannotSave, hidden_paths=[str(staged)]) from error
+    name = str(name or getattr(model, "name", "") or "A model of my own")
+    return library.finalize_run(staged, {**facts, "name": name, "demo": None, "settings": None})
 
 
-def _gather_evidence(
-    library: CommitMixin, worker: Worker, run: Run, model: Any, format_: Format, folder: Path, reference: Reference
-) -> Evidence:
-    """Reload in a fresh process; where classes of the person's own are missing there, in this one as well."""
-    original, seconds = library.original(run), get_settings().child_seconds
-    evidence = gather_evidence(worker, format_.key, folder, run.code_source, original, reference, seconds=seconds)
-    classes = custom_classes(model)
-    # Only layers need classes, and what has ended a process of its own is not let into the person's.
-    is_refused = (evidence.without_code.error or {}).get("code") == DoesNotLoad.code
-    if not classes or not is_refused or "architecture" not in format_.keeps:
+class _Addition:
+    """One run in the making: its staged folder is stored together with the first copy that is."""
+
+    def __init__(
+        self, library: CommitMixin, worker: Worker, run: Run, model: Any, reference: Reference, staged: Path
+    ) -> None:
+        self._library, self._worker, self._run = library, worker, run
+        self._model, self._reference, self._staged = model, reference, staged
+
+    def save(self, format_: Format) -> AddResult:
+        """The result of one format; whatever is raised on the way is its error."""
+        copy = self._staged / f"copy-{format_.key}"
+        try:
+            (copy / "files").mkdir(parents=True)
+            saved = format_.save_model(
+                self._model, self._run.kind, copy / "files", samples=lambda: self._reference.inputs
+            )
+            evidence = self._gather_evidence(format_, copy / "files")
+            artifact = self._commit(copy, evidence, format=format_.key, **saved._asdict())
+        except Exception as error:  # noqa: BLE001  of a converter, a runtime or the disk: one result among others
+            return AddResult(format_.key, error=translate(error, CannotSave, hidden_paths=[str(self._staged)]))
+        finally:
+            delete_folder(copy)
+        warning = f"{self._run.warning} {evidence.best.warning}".strip()
+        return AddResult(format_.key, artifact, evidence, warning=warning)
+
+    def commit_run(self) -> None:
+        self._library.commit_finalized_run(self._run, self._staged / RUN_FOLDER)
+
+    def _commit(self, copy: Path, evidence: Evidence, **facts: Any) -> Artifact:
+        staged_run = self._staged / RUN_FOLDER
+        if staged_run.exists():
+            return self._library.commit_first_artifact(self._run, staged_run, copy, evidence, **facts)
+        return self._library.commit_artifact(copy, self._run.id, evidence, **facts)
+
+    def _gather_evidence(self, format_: Format, folder: Path) -> Evidence:
+        """Reload in a fresh process; where classes of the person's own are missing there, in this one as well."""
+        original, source = self._library.original(self._run), self._run.code_source
+        if format_.needs_architecture:
+            source = source_with_snapshot(source, self._run.kind, self._snapshot())
+        seconds = get_settings().child_seconds
+        evidence = gather_evidence(
+            self._worker, format_.key, folder, source, original, self._reference, seconds=seconds
+        )
+        # Only layers need classes, and what has ended a process of its own is not let into the person's.
+        classes = custom_classes(self._model)
+        if not classes or not _is_refused(evidence.completed or evidence.without_code):
+            return evidence
+        if "architecture" in format_.keeps:
+            outcome = reload_in_process(format_.key, folder, ModelCode(classes=classes), original, self._reference)
+            return evidence.model_copy(update={"with_code": outcome})
+        if format_.needs_architecture:
+            code = ModelCode(build=partial(load_untrained_model, source, classes), classes=classes)
+            outcome = reload_in_process(format_.key, folder, code, original, self._reference)
+            return evidence.model_copy(update={"completed": outcome})
         return evidence
-    outcome = reload_in_process(format_.key, folder, ModelCode(classes=classes), original, reference)
-    return evidence.model_copy(update={"with_code": outcome})
+
+    def _snapshot(self) -> Path:
+        staged = self._staged / RUN_FOLDER / "snapshot"
+        return staged if staged.exists() else self._library.snapshot(self._run.id)
+
+
+def _is_refused(outcome: ReloadOutcome) -> bool:
+    return (outcome.error or {}).get("code") in (DoesNotLoad.code, CannotSave.code)

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from core.errors import InputError, UnreadableRecord
 from core.library import storage
-from core.library.records import ID_PATTERN
+from core.library.records import BUILT_IN_SOURCES, ID_PATTERN
 from core.record import Record
 
 ANNOTATIONS_FILE = "marks.json"
@@ -23,7 +23,7 @@ MAX_TAG_LENGTH = 40  # characters
 MAX_TAGS = 30
 MAX_NOTE_LENGTH = 20_000  # characters
 ALIAS_PATTERN = re.compile(r"[^\W\d_][\w.-]{0,63}")
-RESERVED_ALIASES = {"none", "demo"}  # what `--code ID=SOURCE` takes beside ids
+RESERVED_ALIASES = set(BUILT_IN_SOURCES)  # what `--code ID=SOURCE` takes beside ids
 # Control characters would break a line of a table, and marks that turn the reading direction would forge one.
 INVISIBLE_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 

@@ -26,8 +26,8 @@ class CommitMixin(ReadMixin):
             staged: A folder of `staging`.
             facts: Fields of `Run`.
         """
-        run = self._finalize_run(staged, facts)
-        self._commit({run.id: staged})
+        run = self.finalize_run(staged, facts)
+        self.commit_finalized_run(run, staged)
         return run
 
     @translate_disk_errors()
@@ -57,12 +57,26 @@ class CommitMixin(ReadMixin):
 
         Both are staged side by side in one folder of `staging`; else as `commit_run` and `commit_artifact`.
         """
-        run = self._finalize_run(staged_run, facts)
+        run = self.finalize_run(staged_run, facts)
+        return run, self.commit_first_artifact(run, staged_run, staged_artifact, evidence, **artifact_facts)
+
+    @translate_disk_errors()
+    def commit_finalized_run(self, run: Run, staged: Path) -> None:
+        """Store a run of `finalize_run`. Raises StorageFailed."""
+        self._commit({run.id: staged})
+
+    @translate_disk_errors()
+    def commit_first_artifact(
+        self, run: Run, staged_run: Path, staged_artifact: Path, evidence: Evidence, **artifact_facts: Any
+    ) -> Artifact:
+        """Store a run of `finalize_run` with its first copy; else as `commit_run_and_artifact`."""
         artifact = self._finalize_artifact(staged_artifact, run.id, evidence, artifact_facts)
         self._commit({run.id: staged_run, artifact.id: staged_artifact})
-        return run, artifact
+        return artifact
 
-    def _finalize_run(self, staged: Path, facts: Mapping[str, Any]) -> Run:
+    @translate_disk_errors()
+    def finalize_run(self, staged: Path, facts: Mapping[str, Any]) -> Run:
+        """Write the record of a staged run, which is not stored yet. Raises StorageFailed."""
         run = Run(id=new_id("r"), files=integrity.hash_and_flush(staged), owner=self.access.viewer_id, **facts)
         _write_records(staged, {"run.json": run.to_json_text()})
         return run

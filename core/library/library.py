@@ -30,7 +30,8 @@ class Library(ListingMixin, CommitMixin, AnnotationMixin, TrashMixin):
         """Save a Keras model or tf.Module of your own, from a notebook or a script, with its reference.
 
         Args:
-            inputs: An array, rows first, or arrays by input name; the model's predictions become the reference.
+            inputs: What the model's `predict` takes, rows first: an array, a list, a dictionary, a table of pandas; the
+                model's predictions become the reference.
             worker: Reloads the copies and stays as it is; without one, a worker is started and ended.
 
         Returns one result for each format, in order. Raises InputError when the model or the inputs cannot be used at
@@ -38,4 +39,5 @@ class Library(ListingMixin, CommitMixin, AnnotationMixin, TrashMixin):
         """
         from core.library.add_model import save_live_model  # with all formats and demos, which nothing else here needs
 
-        return save_live_model(self, model, inputs, list(formats), name, worker)
+        chosen = [formats] if isinstance(formats, str) else list(formats)
+        return save_live_model(self, model, inputs, chosen, name, worker)

@@ -139,6 +139,8 @@ class Artifact(Record):
         return describe_version_changes(self.versions)
 
 
+# Where the code that a copy lacks comes from, beside the ids of architecture artifacts.
+BUILT_IN_SOURCES = ("none", "demo", "snapshot")
 ID_PATTERN = re.compile(r"[aijr][0-9a-f]{10}")
 FOLDER_BY_KIND = {"r": "runs", "a": "artifacts"}  # by the first letter of an id
 SORT_ORDERS = ("created", "bytes", "name", "format", "demo", "verdict")

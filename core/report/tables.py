@@ -13,7 +13,7 @@ from core.report.data import DisagreeingRow, ReportData, describe_inputs, make_r
 
 REPORT_SCHEMA_VERSION = 1
 # Fields of an outcome that are repeated on every line of its copy.
-COPY_FIELDS = ("verdict", "load_seconds", "first_seconds", "not_finite", "remark")
+COPY_FIELDS = ("verdict", "load_seconds", "first_seconds", "not_finite", "remark", "source")
 NESTED_FIELDS = ("classes", "worst", "reference_accuracy", "answer_accuracy")
 TABLE_FIELDS = ("histogram", "by_magnitude", "by_column", "heat", "agreement")
 FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
@@ -152,7 +152,7 @@ def _csv_rows(data: ReportData, id_: str) -> list[Line]:
         "baseline": data.baseline,
         "inputs": data.job.result["inputs"],
         "bytes": record.bytes if record else None,
-        **{name: outcome[name] for name in COPY_FIELDS},
+        **{name: outcome.get(name) for name in COPY_FIELDS},
         "error": (outcome["error"] or {}).get("sentence"),
     }
     outputs = outcome["outputs"] or [{}]

@@ -197,5 +197,9 @@ def _layout_remark(layout: RowLayout) -> str:
         )
     repeated = sorted(name for name, axis in layout.outputs.items() if axis is None)
     if repeated and layout.rows != 1:
-        notes.append(f"One answer for all rows of a call, repeated for each: {', '.join(repeated)}.")
+        notes.append(describe_shared_outputs(repeated))
     return " ".join(notes)
+
+
+def describe_shared_outputs(names: Iterable[str]) -> str:
+    return f"One answer for all rows of a call, repeated for each: {', '.join(sorted(names))}."

@@ -64,6 +64,8 @@ class ModelSource(TypedDict):
     settings: dict[str, Any] | None  # of the demo, as `TrainSettings` dumps them
     brought: NotRequired[ImportedSource]  # of an imported model alone
     architecture: NotRequired[Path | str]  # the folder of an architecture artifact; then only classes are the demo's
+    snapshot: NotRequired[Path | str]  # the folder of the run's own snapshot, and the kind of its model: its layers
+    kind: NotRequired[str]  # and vocabularies complete a half, its numbers do not
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from typing import Any
 
 from core.errors import CannotSave
 from core.runtimes.base import Model
+from core.runtimes.call_arguments import output_structure
 from core.runtimes.model_kinds import model_kind
+from core.runtimes.outputs import flatten_outputs, is_nested
 from core.runtimes.saved_model import SessionSignature, fed_shape, open_signature
 from core.runtimes.tf_module import serving_function
 
@@ -23,7 +25,15 @@ def to_inference_model(model: Model) -> Model:
     if not getattr(model, "inputs", None):
         return model
     inputs = symbolic_inputs(model)
-    return keras.Model(inputs, model(inputs, training=False), name=model.name)
+    return to_flat_model(keras.Model(inputs, model(inputs, training=False), name=model.name))
+
+
+def to_flat_model(model: Model) -> Model:
+    """The same Keras model with its outputs by path, where they are nested: exporters take no nested ones."""
+    import keras
+
+    outputs = output_structure(model)
+    return keras.Model(model.input, flatten_outputs(outputs), name=model.name) if is_nested(outputs) else model
 
 
 def symbolic_inputs(model: Model) -> Any:
@@ -53,12 +63,14 @@ def count_function_inputs(model: Model) -> int:
 
 
 def output_names(model: Model, function: Any) -> list[str]:
-    """Names of a function's outputs in its own order: the keys of a dictionary, else what the model calls them."""
-    if isinstance(function.structured_outputs, dict):
-        return sorted(function.structured_outputs)
-    count = len(function.outputs)
-    names = list(getattr(model, "output_names", None) or ()) if count > 1 else []
-    return names if len(names) == count else [f"output_{index}" for index in range(count)]
+    """Names of a function's outputs in its own order: those of `flatten_outputs`."""
+    import tensorflow as tf
+
+    places = iter(range(len(function.outputs)))
+    order = [next(places) if hasattr(part, "dtype") else None for part in tf.nest.flatten(function.structured_outputs)]
+    structure = tf.nest.pack_sequence_as(function.structured_outputs, order)
+    named = flatten_outputs(structure, getattr(model, "output_names", None))
+    return sorted(named, key=lambda name: named[name])
 
 
 def import_graph(graph: Any, inputs: Iterable[str], outputs: Mapping[str, str]) -> Any:

@@ -24,11 +24,12 @@ def match_inputs(inputs: Arrays, specs: tuple[Spec, ...]) -> list[InputMatch]:
     every one fits its place: whether that was right, only the predictions can tell. Raises InputError when the number
     of inputs does not fit, or their order does not.
     """
+    specs = _leave_out_optional(inputs, specs)
     if len(inputs) != len(specs):
         raise InputError(
             f"This model takes {len(specs)} inputs ({', '.join(spec.name for spec in specs)}).",
             received=f"{len(inputs)} ({', '.join(inputs)})",
-            cure="Give one array for each of its inputs.",
+            cure="Give one array for each of its inputs; none of them can be left out.",
         )
     if all(spec.name in inputs for spec in specs):
         return [InputMatch(spec.name, spec, "name") for spec in specs]
@@ -41,6 +42,13 @@ def match_inputs(inputs: Arrays, specs: tuple[Spec, ...]) -> list[InputMatch]:
         received=", ".join(f"{name} {array.shape}" for name, array in inputs.items()),
         cure=f"Name them {', '.join(spec.name for spec in specs)}.",
     )
+
+
+def _leave_out_optional(inputs: Arrays, specs: tuple[Spec, ...]) -> tuple[Spec, ...]:
+    """The inputs of a model without optional ones that are not given."""
+    missing = len(specs) - len(inputs)
+    absent = [spec for spec in specs if spec.is_optional and spec.name not in inputs]
+    return tuple(spec for spec in specs if spec not in absent[-missing:]) if 0 < missing <= len(absent) else specs
 
 
 def _match_inputs_by_shape(inputs: Arrays, specs: tuple[Spec, ...]) -> list[InputMatch]:

@@ -3,10 +3,11 @@
 from typing import Any
 
 from core.arrays import Arrays
-from core.runtimes.adapters import adapt_batch_size, adapted_predictor
+from core.runtimes.adapters import adapt_batch_size, adapted_predictor, describe_shared_outputs, join_remarks
 from core.runtimes.assignments import assigned_variables
 from core.runtimes.base import Model, Predictor
-from core.runtimes.outputs import name_outputs
+from core.runtimes.call_arguments import call_arguments, call_model, named_inputs, output_structure
+from core.runtimes.outputs import flatten_outputs, name_outputs, repeat_for_rows
 from core.runtimes.specs import Spec, shape_of, to_numpy_dtype
 from core.runtimes.state import variable_state
 from core.runtimes.variables import with_variables
@@ -21,25 +22,28 @@ def keras_predictor(model: Model) -> Predictor:
     import tensorflow as tf
 
     specs = _keras_input_specs(model)
-    remembers = bool(specs) and _may_remember(model)
-    # Traced once for every number of rows, where the model says what it takes.
-    signature = (
-        [arrange_inputs(model, {spec.name: _to_tensor_spec(spec, remembers) for spec in specs})] if specs else None
-    )
-    graph = tf.function(lambda feed: model(feed, training=False), signature, autograph=False, reduce_retracing=True)
+    # Traced once for every number of rows, where the model says what it takes and needs all of it.
+    is_traced_once = specs and not any(spec.is_optional for spec in specs)
+    remembers = bool(is_traced_once) and _may_remember(model)
+    signature = [{spec.name: _to_tensor_spec(spec, remembers) for spec in specs}] if is_traced_once else None
+    graph = tf.function(lambda feed: call_model(model, feed), signature, autograph=False, reduce_retracing=True)
 
     def predict(inputs: Arrays) -> Arrays:
-        feed = arrange_inputs(model, {name: tf.constant(array) for name, array in inputs.items()})
-        return name_outputs(graph(feed), getattr(model, "output_names", None))
+        rows = len(next(iter(inputs.values())))
+        outputs = graph({name: tf.constant(array) for name, array in inputs.items()})
+        named = name_outputs(outputs, getattr(model, "output_names", None))
+        return {name: repeat_for_rows(array, rows) for name, array in named.items()}
 
     if not remembers:
-        return with_variables(Predictor(model, specs, predict))
+        return with_variables(Predictor(model, specs, predict, remark=_shared_outputs_remark(model)))
     concrete = graph.get_concrete_function()
     state = variable_state(assigned_variables(concrete))
-    names = list(getattr(model, "output_names", None) or ())
-    shapes = dict(zip(names, map(shape_of, concrete.outputs), strict=False))
-    adapter = adapt_batch_size(specs, shapes, state.wrap(predict) if state else predict)
-    return with_variables(adapted_predictor(model, adapter._replace(state=state)))
+    shapes = dict(enumerate(map(shape_of, concrete.outputs)))
+    adapter = adapt_batch_size(
+        specs, {str(at): shape for at, shape in shapes.items()}, state.wrap(predict) if state else predict
+    )
+    remark = join_remarks(adapter.remark, _shared_outputs_remark(model))
+    return with_variables(adapted_predictor(model, adapter._replace(state=state, remark=remark)))
 
 
 def _may_remember(model: Model) -> bool:
@@ -52,14 +56,19 @@ def _may_remember(model: Model) -> bool:
 
 
 def _keras_input_specs(model: Model) -> tuple[Spec, ...]:
-    """The inputs of a model by the names under which it takes them.
+    """The inputs of a model by the names under which it takes them, in its own order.
 
     A subclassed model says nothing of its inputs: it has none here, and is fed what it is given.
     """
-    tensors = {tensor.name: tensor for tensor in getattr(model, "inputs", None) or ()}
-    structure = _input_structure(model)
-    named = structure if isinstance(structure, dict) else tensors
-    return tuple(Spec(name, to_numpy_dtype(tensor.dtype), tuple(tensor.shape)) for name, tensor in named.items())
+    return tuple(
+        Spec(name, to_numpy_dtype(tensor.dtype), tuple(tensor.shape), _is_optional(tensor))
+        for name, tensor in named_inputs(model).items()
+    )
+
+
+def _is_optional(tensor: Any) -> bool:
+    history = getattr(tensor, "_keras_history", None)
+    return bool(history and getattr(history.operation, "optional", False))
 
 
 def _to_tensor_spec(spec: Spec, keeps_batch: bool) -> Any:
@@ -70,17 +79,13 @@ def _to_tensor_spec(spec: Spec, keeps_batch: bool) -> Any:
     return tf.TensorSpec(shape, "string" if spec.dtype == "object" else spec.dtype, name=spec.name)
 
 
-def _input_structure(model: Model) -> Any:
-    """How a functional model takes its inputs: a tensor, a list or a dictionary; None where unknown or nested."""
-    structure = getattr(model, "input", None) if getattr(model, "inputs", None) else None
-    parts = [*structure.values()] if isinstance(structure, dict) else structure
-    parts = parts if isinstance(parts, (list, tuple)) else ()
-    return structure if all(hasattr(part, "dtype") for part in parts) else None
+def _shared_outputs_remark(model: Model) -> str:
+    """What a person should know of outputs that are one for all rows of a call, where a model says so."""
+    named = flatten_outputs(output_structure(model), getattr(model, "output_names", None))
+    shared = [name for name, tensor in named.items() if tuple(tensor.shape) == ()]
+    return describe_shared_outputs(shared) if shared else ""
 
 
 def arrange_inputs(model: Model, feed: dict[str, Any]) -> Any:
-    """Inputs as the model takes them, in its order; by name where it does not say."""
-    structure = _input_structure(model)
-    if isinstance(structure, (list, tuple)):
-        return [feed[tensor.name] for tensor in structure]
-    return next(iter(feed.values())) if len(feed) == 1 and not isinstance(structure, dict) else feed
+    """Inputs as the first argument of a model's call, in its order; by name where it does not say."""
+    return call_arguments(model, feed)[0][0]

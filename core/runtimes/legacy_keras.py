@@ -5,7 +5,7 @@ A config is translated argument by argument; weights of Keras 1 are laid out as 
 
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,12 @@ import numpy as np
 
 from core.errors import DoesNotLoad
 from core.runtimes.base import Model
+from core.runtimes.keras_changes import (
+    describe_translation,
+    restore_arguments,
+    restore_functions,
+    restore_meaning,
+)
 
 RENAMED_CLASSES = {
     "Convolution1D": "Conv1D",
@@ -41,7 +47,7 @@ RENAMED_ARGUMENTS = {
 # What only training, or an implementation that is gone, would ask for.
 IGNORED_ARGUMENTS = (
     *("init", "inner_init", "forget_bias_init", "gamma_init", "beta_init", "consume_less", "implementation", "weights"),
-    *("W_regularizer", "U_regularizer", "b_regularizer", "W_constraint", "U_constraint", "b_constraint", "mode"),
+    *("W_regularizer", "U_regularizer", "b_regularizer", "W_constraint", "U_constraint", "b_constraint"),
     *("input_dim", "input_length", "activity_regularizer"),
 )
 DATA_FORMATS = {"tf": "channels_last", "th": "channels_first", "default": "channels_last"}
@@ -76,20 +82,40 @@ def is_legacy_version(version: str) -> bool:
     return version.split(".")[0] in ("1", "2")
 
 
-def load_legacy_h5(path: Path, version: str, classes: dict[str, type]) -> tuple[Model, str]:
+def load_legacy_h5(path: Path, version: str, classes: Mapping[str, Any]) -> tuple[Model, str]:
     """The model of an `.h5` file of Keras 1 or 2, not compiled, and a remark on what was translated.
 
     Raises DoesNotLoad where Keras 3 has no word for what the file says, and what Keras raises.
     """
     import h5py
 
-    translator = _ConfigTranslator(is_keras_1=version.startswith("1"))
     with h5py.File(path, "r") as file:
-        model = _build_model(translator.translate_layer(_read_model_config(file)), classes)
-        changes = [*translator.changes, *_restore_legacy_activations(model)]
+        model, changes = _translate_model(_read_model_config(file), version, dict(classes))
         _load_weights(model, file.get("model_weights", file), version)
-    remark = f"It was written by Keras {version}, and was read in the words of Keras 3"
-    return model, f"{remark}: {'; '.join(dict.fromkeys(changes))}." if changes else f"{remark}, which are the same."
+    return model, describe_translation(version, changes)
+
+
+def read_architecture(text: str, classes: Mapping[str, Any]) -> tuple[Model, str]:
+    """The untrained model of an architecture as JSON, of whatever Keras wrote it, and a remark on what was translated.
+
+    Keras 3 and the .keras files of Keras 2 say the module of each class; Keras 1 and the JSON of Keras 2 say none, and
+    their own version instead.
+    """
+    import keras
+
+    document = json.loads(text)
+    version = document.get("keras_version") if isinstance(document, dict) else None
+    if isinstance(version, str) and is_legacy_version(version) and "module" not in document:
+        model, changes = _translate_model(document, version, dict(classes))
+        return model, describe_translation(version, changes)
+    model = keras.models.model_from_json(text, custom_objects=dict(classes))
+    return model, restore_meaning(model, version or "")
+
+
+def _translate_model(config: Config, version: str, classes: dict[str, type]) -> tuple[Model, list[str]]:
+    translator = _ConfigTranslator(version)
+    model = _build_model(translator.translate_layer(config), classes)
+    return model, [*translator.changes, *restore_functions(model, version)]
 
 
 def load_any_weights(model: Model, path: Path) -> None:
@@ -126,8 +152,8 @@ def _build_model(config: Config, classes: dict[str, type]) -> Model:
 class _ConfigTranslator:
     """Translates configs to Keras 3; `changes` are what was put in other words, as "border_mode → padding"."""
 
-    def __init__(self, is_keras_1: bool):
-        self.is_keras_1 = is_keras_1
+    def __init__(self, version: str):
+        self.version, self.is_keras_1 = version, version.startswith("1")
         self.changes: list[str] = []
 
     def translate_layer(self, layer: Config) -> Config:
@@ -139,6 +165,7 @@ class _ConfigTranslator:
             config = {key: self._translate_nested(value) for key, value in config.items()}
             if self.is_keras_1:
                 config = self._translate_keras_1_arguments(name, config)
+            self.changes += restore_arguments(self.version, name, config)
             config = self._drop_removed_arguments(name, self._translate_keras_2_arguments(name, config))
         return {**layer, "class_name": name, "config": config}
 
@@ -205,9 +232,6 @@ class _ConfigTranslator:
             config["axis"] = config["axis"][0]
         if isinstance(config.get("dtype"), dict):
             config["dtype"] = config["dtype"].get("config", {}).get("name", "float32")
-        if name == "GRU" and "reset_after" not in config:
-            config["reset_after"] = False
-            self.changes.append("GRU: reset_after=False, as it was before Keras 3")
         for key, value in config.items():
             if key.endswith("_initializer") and isinstance(value, dict):
                 value.get("config", {}).pop("dtype", None)
@@ -259,27 +283,6 @@ def _layer_arguments(name: str) -> set[str] | None:
     # Words of Keras 2 that the class itself still understands: alpha of LeakyReLU.
     understood = {"alpha"} if name == "LeakyReLU" else set()
     return set(inspect.signature(kind.__init__).parameters) | BASE_LAYER_ARGUMENTS | understood
-
-
-def hard_sigmoid_of_keras_2(x: Any) -> Any:
-    """0.2 x + 0.5, cut off at 0 and 1. Keras 3 calls another line by the same name: x / 6 + 0.5."""
-    import keras
-
-    return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
-
-
-def _restore_legacy_activations(model: Model) -> Iterator[str]:
-    """Put the functions back that Keras 3 has under the same names with other values."""
-    import keras
-
-    is_changed = False
-    for layer in model._flatten_layers(recursive=True):
-        for name in ("activation", "recurrent_activation"):
-            if vars(layer).get(name) is keras.activations.hard_sigmoid:
-                setattr(layer, name, hard_sigmoid_of_keras_2)
-                is_changed = True
-    if is_changed:
-        yield "hard_sigmoid is 0.2 x + 0.5, and not the x / 6 + 0.5 of Keras 3"
 
 
 def _load_weights(model: Model, group: Any, version: str) -> None:

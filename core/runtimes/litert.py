@@ -114,7 +114,9 @@ def adapt_interpreter(content: bytes, interpreter: Any, signature: str) -> Batch
         call = replace(call, predict=state.wrap(predict))
     specs, call = _to_float_call(call, specs)
     outputs: dict[str, Shape] = {name: _to_shape(detail["shape"]) for name, detail in call.outputs.items()}
-    adapter = adapt_batch_size(specs, {} if takes_batches else outputs, call.predict)
+    if takes_batches:
+        outputs = {name: shape for name, shape in outputs.items() if shape == ()}  # one for all rows of a call
+    adapter = adapt_batch_size(specs, outputs, call.predict)
     refused = NO_DELEGATE_REMARK if _is_refused_by_delegate(content) else ""
     return adapter._replace(remark=join_remarks(call.remark, adapter.remark, refused), state=state)
 
@@ -205,7 +207,7 @@ def accepts_batches(content: bytes, signature: str) -> bool:
     rows = max(stated, default=-1) + 1 or 2
     zeros = {name: _zeros(_detail_spec(name, detail, True), rows) for name, detail in call.inputs.items()}
     try:
-        return all(array.ndim and len(array) == rows for array in call.predict(zeros).values())
+        return all(not array.ndim or len(array) == rows for array in call.predict(zeros).values())
     except (RuntimeError, ValueError):
         return False
 

@@ -1,5 +1,6 @@
 """OpenVINO: how its files are written without a message sent home, and how its runtime predicts."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,7 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
 
 def adapt_compiled_model(model: Any) -> BatchAdapter:
     """How a compiled model predicts any number of rows."""
-    # The converter leaves scalars that nothing reads behind as outputs; a prediction has a row for every input.
-    ports = [port for port in model.outputs if _port_shape(port) != ()] or model.outputs
-    outputs = {_port_name(port, f"output_{index}"): port for index, port in enumerate(ports)}
+    outputs = name_answers(model)
 
     def predict(inputs: Arrays) -> Arrays:
         results = model(inputs)
@@ -43,6 +42,13 @@ def adapt_compiled_model(model: Any) -> BatchAdapter:
 
     specs = tuple(_port_spec(port, index) for index, port in enumerate(model.inputs))
     return adapt_batch_size(specs, {name: _port_shape(port) for name, port in outputs.items()}, predict)
+
+
+def name_answers(model: Any) -> dict[str, Any]:
+    """The outputs by name, without the scalars inside of layers that the converter leaves behind."""
+    named = {_port_name(port, f"output_{index}"): port for index, port in enumerate(model.outputs)}
+    inner = {name for name, port in named.items() if _port_shape(port) == () and re.search(r"/.*:\d+$", name)}
+    return {name: port for name, port in named.items() if name not in inner} or named
 
 
 def compile_model(model: Any) -> Any:

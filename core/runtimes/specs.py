@@ -1,7 +1,7 @@
 """Named inputs and outputs: name, dtype and shape."""
 
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 Shape = tuple[int | None, ...] | None  # None where not even the number of axes is known
 
@@ -10,24 +10,31 @@ class InputSpec(TypedDict):
     """One input of a model, as its run records it.
 
     `dtype` is NumPy's name ("object" is text); `shape` has the rows first and None where an axis may have any size,
-    and is None where not even the number of axes is known.
+    and is None where not even the number of axes is known. An `optional` input may be left out.
     """
 
     name: str
     dtype: str
     shape: list[int | None] | None
+    optional: NotRequired[bool]
 
 
 @dataclass(frozen=True)
 class Spec:
-    """One named input or output: its dtype as NumPy names it, its shape with the batch first and None where free."""
+    """One named input or output: its dtype as NumPy names it, its shape with the batch first and None where free.
+
+    An optional input may be left out.
+    """
 
     name: str
     dtype: str
     shape: Shape
+    is_optional: bool = False
 
     def to_json(self) -> InputSpec:
-        return {"name": self.name, "dtype": self.dtype, "shape": None if self.shape is None else list(self.shape)}
+        sizes = None if self.shape is None else list(self.shape)
+        known: InputSpec = {"name": self.name, "dtype": self.dtype, "shape": sizes}
+        return {**known, "optional": True} if self.is_optional else known
 
 
 def shape_of(tensor: Any) -> Shape:

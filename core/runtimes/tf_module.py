@@ -1,5 +1,6 @@
 """Predictors over a tf.Module, and over a signature of a SavedModel."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ from core.errors import CannotSave
 from core.runtimes.adapters import BatchAdapter, adapt_batch_size, adapted_predictor, join_remarks
 from core.runtimes.assignments import assigned_variables
 from core.runtimes.base import Model, PredictFunction, Predictor
-from core.runtimes.outputs import name_outputs
+from core.runtimes.outputs import flatten_outputs, is_nested, name_outputs
 from core.runtimes.serialized_examples import find_example_input
 from core.runtimes.specs import Shape, Spec, shape_of, to_numpy_dtype
 from core.runtimes.state import variable_state
@@ -33,7 +34,36 @@ def serving_function(module: Model) -> Any:
             received=", ".join(candidates) or "no tf.function with an input_signature",
             cure="Decorate its __call__ with @tf.function(input_signature=[tf.TensorSpec(...)]).",
         )
-    return chosen.get_concrete_function()
+    return _flatten_function(chosen.get_concrete_function())
+
+
+def _flatten_function(function: Any) -> Any:
+    """The same with tensors by name on both sides, where it takes or returns structures of them.
+
+    Signatures take and return named tensors alone, and converters take nothing else.
+    """
+    import tensorflow as tf
+
+    structure = function.structured_input_signature
+    specs = [spec for spec in tf.nest.flatten(structure) if isinstance(spec, tf.TensorSpec)]
+    if len(specs) == len(structure[0]) + len(structure[1]) and not is_nested(function.structured_outputs):
+        return function
+    named = [_rename_spec(spec, f"input_{index}") for index, spec in enumerate(specs)]
+
+    def call(*tensors: Any) -> dict[str, Any]:
+        given = iter(tensors)
+        fed = [next(given) if isinstance(part, tf.TensorSpec) else part for part in tf.nest.flatten(structure)]
+        arguments, keywords = tf.nest.pack_sequence_as(structure, fed)
+        return flatten_outputs(function(*arguments, **keywords))
+
+    return tf.function(call, input_signature=named, autograph=False).get_concrete_function()
+
+
+def _rename_spec(spec: Any, default: str) -> Any:
+    """The same specification with a name that can be an argument's."""
+    import tensorflow as tf
+
+    return tf.TensorSpec(spec.shape, spec.dtype, name=re.sub(r"\W", "_", spec.name or default))
 
 
 def _find_tf_functions(module: Model) -> list[str]:
@@ -57,7 +87,7 @@ def signature_predictor(function: Any, root: Any, weights: Callable[[], NamedArr
     def predict(inputs: Arrays) -> Arrays:
         tensors = {name: tf.constant(array) for name, array in inputs.items()}
         by_name = {name: tensors[name] for name in keywords}
-        return name_outputs(function(*(tensors[spec.name] for spec in positional), **by_name), None)
+        return name_outputs(function(*(tensors[spec.name] for spec in positional), **by_name))
 
     state = variable_state(assigned_variables(function))
     call = state.wrap(predict) if state else predict
@@ -80,7 +110,6 @@ def adapt_function(
 
 
 def _output_shapes(function: Any) -> dict[str, Shape]:
-    """The shapes of the outputs of a concrete function that returns a dictionary; empty for any other."""
-    outputs = function.structured_outputs
-    named = outputs if isinstance(outputs, dict) else {}
+    """The shapes of the outputs of a concrete function by name."""
+    named = flatten_outputs(function.structured_outputs)
     return {name: shape_of(tensor) for name, tensor in named.items() if hasattr(tensor, "shape")}

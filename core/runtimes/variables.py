@@ -48,6 +48,13 @@ def variables_by_path(variables: Iterable[Any], prefix: str = "") -> dict[str, A
     return by_path
 
 
+def finalize_layers(model: Model) -> None:
+    """Let layers take up numbers that were assigned: a scale that was learned from data is kept twice."""
+    for layer in model._flatten_layers() if hasattr(model, "_flatten_layers") else ():
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
+
+
 def require_distinct_names(model: Model) -> None:
     """Require that no layer has two weights of one name: an HDF5 file takes each once. Raises CannotSave."""
     for layer in model.layers:

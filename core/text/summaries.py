@@ -62,8 +62,10 @@ def list_caveats(outcome: Mapping[str, Any], source: str = "none") -> list[str]:
 
 
 def _iterate_caveats(outcome: Mapping[str, Any], source: str) -> Iterator[str]:
-    if source != "none":
-        yield "Given the demo's code." if source == "demo" else f"Given the architecture {source}."
+    if source == "demo":
+        yield "Given the demo's code."
+    elif source != "none":
+        yield f"Its layers came from {outcome.get('source') or f'architecture {source}'}."
     for side, pairs in (("Inputs", outcome["input_pairs"]), ("Outputs", outcome["pairs"])):
         renamed = [
             f"{pair['reference']} is {pair['answer']}, by {pair['by']}" for pair in pairs if pair["by"] != "name"

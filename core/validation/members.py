@@ -1,7 +1,10 @@
 """Which members of an archive or folder make up a model."""
 
+import json
 import re
+from collections.abc import Iterable
 
+from core.runtimes.shards import read_shard_index
 from core.validation.file_types import (
     FILE_NAMES,
     FILE_TYPES,
@@ -11,8 +14,18 @@ from core.validation.file_types import (
     FileType,
     strip_top_folder,
 )
+from core.validation.keras_config import parse_config
 from core.validation.rules import refusal
 
+SHARD_INDEX_ENDING = ".weights.json"
+ARCHITECTURE_FILE = "architecture.json"
+# What tells a kind of several files, by what a name ends with.
+PACKED_KINDS = (
+    (".index", "checkpoint"),
+    (".xml", "openvino"),
+    (".onnx", "onnx"),
+    (SHARD_INDEX_ENDING, "weights_sharded"),
+)
 CHECKPOINT_STATE_FILE = "checkpoint"  # the file in which TensorFlow says which checkpoint is the latest
 
 SAVED_MODEL_MEMBERS = re.compile(
@@ -117,6 +130,42 @@ def choose_onnx_files(names: dict[str, str]) -> dict[str, str]:
     return {own: names[graphs[0]]} | {name: names[name] for name in others}
 
 
+def find_shard_index(names: Iterable[str]) -> str:
+    """Return the index of weights in shards, of which there is one. Raises Refused."""
+    indexes = sorted(name for name in names if name.endswith(SHARD_INDEX_ENDING))
+    if len(indexes) > 1:
+        raise refusal("zip-member", indexes[1])
+    return indexes[0]
+
+
+def choose_shards(names: dict[str, str], index_name: str, index: bytes) -> tuple[dict[str, str], bytes]:
+    """Return the shards that an index names, and the index itself, both under the names that our format uses.
+
+    An architecture may lie beside them. Raises Refused where a shard is missing, or a file is none of these.
+    """
+    document = parse_config(index)
+    try:
+        shards = read_shard_index(document)
+    except (ValueError, TypeError) as error:
+        raise refusal("shard-index", str(error)) from error
+    base = index_name.removesuffix(SHARD_INDEX_ENDING)
+    pattern = re.compile(rf"{re.escape(base)}(_[0-9]{{5}}\.weights\.h5)")
+    chosen = {name: f"model{match[1]}" for name in names if (match := pattern.fullmatch(name))}
+    if others := names.keys() - chosen.keys() - {index_name, ARCHITECTURE_FILE}:
+        raise refusal("zip-member", min(others))
+    if missing := shards.keys() - chosen.keys():
+        raise refusal("shard-missing", min(missing))
+    groups = document["weight_map"].items()
+    document["weight_map"] = {group: [chosen[name] for name in _as_list(places)] for group, places in groups}
+    kept = {ours: names[name] for name, ours in chosen.items()}
+    kept |= {ARCHITECTURE_FILE: names[ARCHITECTURE_FILE]} if ARCHITECTURE_FILE in names else {}
+    return kept, index if base == "model" else json.dumps(document, indent=4).encode()
+
+
+def _as_list(names: str | list[str]) -> list[str]:
+    return [names] if isinstance(names, str) else names
+
+
 def detect_packed_kind(files: FileListing) -> tuple[str, dict[str, str]]:
     """Return the kind of what is in a zip or folder, and its files: name in the format's layout -> name in the zip.
 
@@ -127,15 +176,18 @@ def detect_packed_kind(files: FileListing) -> tuple[str, dict[str, str]]:
         return "saved_model", names
     if len(names) == 1 and (one := _single_file(next(iter(names)))):
         return one.kind, {one.stored_name: next(iter(names.values()))}
-    for ending, kind in ((".index", "checkpoint"), (".xml", "openvino"), (".onnx", "onnx")):
+    for ending, kind in PACKED_KINDS:
         if any(name.endswith(ending) for name in names):
             return kind, names
     if {"config.json", "metadata.json"} <= names.keys():
         raise refusal("unlike", "the content of a .keras file in a .zip")
-    raise refusal("zip-missing", "no saved_model.pb, no .index, no .xml, no .onnx, and not one file alone")
+    raise refusal(
+        "zip-missing", "no saved_model.pb, no .index, no .xml, no .onnx, no .weights.json, and not one file alone"
+    )
 
 
 def _single_file(name: str) -> FileType | None:
     """Return the type of a file that lies alone in a zip or folder; None for a zip in a zip and an unknown ending."""
     endings = [ending for ending in FILE_TYPES if name.casefold().endswith(ending)]
-    return FILE_TYPES[endings[0]] if endings and endings[0] != ".zip" else None
+    is_one = endings and endings[0] != ".zip" and not name.endswith(SHARD_INDEX_ENDING)
+    return FILE_TYPES[endings[0]] if is_one else None

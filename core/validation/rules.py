@@ -74,7 +74,7 @@ RULES: dict[str, Rule] = {
     "unknown-ending": Rule(
         "The ending of the file name is of no format that can be brought in.",
         "Bring in .keras, .h5, .weights.h5, .json, .tflite, .onnx, or a .zip of one of them, of a SavedModel, a "
-        "checkpoint, OpenVINO's two files, or an .onnx with the files of its numbers.",
+        "checkpoint, OpenVINO's two files, weights in shards, or an .onnx with the files of its numbers.",
     ),
     "unlike": Rule(
         "The content of the file is not of the kind that its ending says.",
@@ -167,6 +167,11 @@ RULES: dict[str, Rule] = {
     "asset-name": Rule("The graph names a file outside of the model, or one that is not there.", EXPORT_TF),
     "graph-size": Rule("A constant of the graph claims to be far larger than what may be brought in.", RAISE_UNPACKED),
     "variables": Rule("The values of the variables are missing, cut short or damaged.", "Copy the whole folder again."),
+    "shard-index": Rule("The index of the weights in shards is no index that Keras writes.", SAVE_AGAIN),
+    "shard-missing": Rule(
+        "A shard that the index names is missing, or lacks arrays that the index looks for in it.",
+        "Put all files of one save together, the index (.weights.json) and every shard, as a zip or folder.",
+    ),
     "checkpoint-several": Rule(
         "There are several checkpoints, and nothing says which one is meant.", "Pack the files of one of them."
     ),

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.errors import StorageFailed, cleanup_on_error
+from core.runtimes.shards import INDEX_FILE
 from core.settings import Settings
 from core.validation import file_types, limits, members
 from core.validation.archives import UntrustedFolder, UntrustedZip
 from core.validation.keras_config import check_config, parse_config
-from core.validation.members import CHECKPOINT_STATE_FILE
+from core.validation.members import ARCHITECTURE_FILE, CHECKPOINT_STATE_FILE, SHARD_INDEX_ENDING
 from core.validation.rules import display_file_name, refusal
 
 BLOCK = 1 << 20
@@ -67,6 +68,8 @@ def _validate(
         format_, remarks = _validate_folder(upload, target, max_bytes)
         digest = _hash_folder(target)
     else:
+        if name.casefold().endswith(SHARD_INDEX_ENDING):
+            raise refusal("shard-missing", "the index alone")
         file_type = _type_of(name, extra_files)
         if (size := upload.stat().st_size) > config.upload_mib * 2**20:
             raise refusal("too-large", f"{size:,} bytes, of at most {config.upload_mib:,} MiB")
@@ -167,11 +170,17 @@ def _lay_out_members(files: UntrustedZip | UntrustedFolder, target: Path, max_by
         names = members.choose_checkpoint(names, text)
         own_state = 'model_checkpoint_path: "model"\nall_model_checkpoint_paths: "model"\n'
         (target / CHECKPOINT_STATE_FILE).write_text(own_state)
+    if kind == "weights_sharded":
+        index_name = members.find_shard_index(names)
+        names, index = members.choose_shards(names, index_name, files.read(names[index_name]))
+        (target / INDEX_FILE).write_bytes(index)
     for name, packed in names.items():
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         files.copy(packed, target / name)
     if kind in file_types.FILE_NAMES:
         _check_file(kind, target / file_types.FILE_NAMES[kind], max_bytes)
+    elif ARCHITECTURE_FILE in names:
+        _check_architecture(target / ARCHITECTURE_FILE)
     return kind, remarks
 
 
@@ -186,7 +195,7 @@ def _hash_folder(folder: Path) -> str:
 
 def _add_architecture(format_: str, extra_files: Mapping[str, Path], target: Path, config: Settings) -> None:
     """Lay the architecture of weights beside them, checked as one that comes alone."""
-    if format_ != "weights" or extra_files.keys() != {"architecture"}:
+    if format_ not in ("weights", "weights_sharded") or extra_files.keys() != {"architecture"}:
         raise refusal("part", ", ".join(extra_files))
     file_type = file_types.FILE_TYPES[".json"]
     path, copy = extra_files["architecture"], target / file_type.stored_name

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.demos import get_demo
 from core.demos.base import TrainSettings
-from core.errors import CannotSave, Refused
+from core.errors import CannotSave, DoesNotLoad, Refused
 from core.formats import get_format
 from core.formats.base import RUNS_CODE_REFUSAL, Format
 from core.runtimes.adapters import join_remarks, one_row_at_a_time
@@ -21,9 +21,13 @@ from core.sandbox import handles_untrusted
 def load_artifact(format_key: str, folder: Path, code: ModelCode) -> Predictor:
     """Load an artifact; of an imported one the layers and the numbers alone, without compile settings.
 
-    Raises Refused for an imported format that runs code, and what the format raises.
+    Raises Refused for an imported format that runs code, DoesNotLoad where the files lack weights of the model, and
+    what the format raises.
     """
-    return follow_choices(_load(format_key, folder, code), code)
+    format_ = get_format(format_key)
+    predictor = _load(format_, folder, code)
+    format_.require_all_weights(predictor.model, folder, DoesNotLoad)
+    return follow_choices(predictor, code)
 
 
 def follow_choices(predictor: Predictor, code: ModelCode) -> Predictor:
@@ -34,8 +38,7 @@ def follow_choices(predictor: Predictor, code: ModelCode) -> Predictor:
     return one_row_at_a_time(predictor) if code.one_row else predictor
 
 
-def _load(format_key: str, folder: Path, code: ModelCode) -> Predictor:
-    format_ = get_format(format_key)
+def _load(format_: Format, folder: Path, code: ModelCode) -> Predictor:
     if not handles_untrusted():
         return format_.load(folder, code)
     if format_.runs_code:
@@ -52,7 +55,10 @@ def require_no_code_execution(format_: Format) -> None:
 
 
 def model_code_for(source: ModelSource | None) -> ModelCode:
-    """Return the code that a reloading process is given; of an imported file also the signature that answers."""
+    """Return the code that a reloading process is given; of an imported file also the signature that answers.
+
+    `core.worker.halves.complete_model_code` adds what the run's own snapshot brings.
+    """
     if source is None:
         return NO_CODE
     imported = source.get("brought")
@@ -80,6 +86,11 @@ def demo_of_source(source: ModelSource) -> str | None:
     """Return the demo whose code belongs to a source: its own, or the one that was chosen for an imported file."""
     imported = source.get("brought")
     return source["demo"] or (imported["demo"] if imported else None)
+
+
+def source_with_snapshot(source: ModelSource, kind: str, folder: Path) -> ModelSource:
+    """Return the source that completes halves of a run from its own snapshot, a folder; of a demo's run as it is."""
+    return source if demo_of_source(source) else {**source, "kind": kind, "snapshot": folder}
 
 
 def source_without_code(source: ModelSource) -> ModelSource | None:

@@ -1,5 +1,6 @@
 """The snapshot of a run: written, and loaded as a live model again."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from core.demos import get_demo
 from core.demos.base import TrainSettings
 from core.errors import CannotSave, Damaged
 from core.formats import get_format
-from core.runtimes.base import NO_CODE, ModelSource, Predictor
+from core.runtimes.base import NO_CODE, ModelCode, ModelSource, Predictor
 from core.runtimes.conversion import serving_module
 from core.runtimes.live import live_predictor
 from core.runtimes.model_kinds import ModelFile, model_kind
@@ -40,9 +41,10 @@ def load_live(source: ModelSource, kind: str, folder: Path) -> Predictor:
     return follow_choices(live_predictor(load_live_model(source, kind, folder)), NO_CODE)
 
 
-def load_live_model(source: ModelSource, kind: str, folder: Path) -> Any:
+def load_live_model(source: ModelSource, kind: str, folder: Path, classes: Mapping[str, type] = NO_CODE.classes) -> Any:
     """Load a run's live model from its snapshot; of an imported one, what converters take.
 
+    `classes` are those of a person's own program, where this is it.
     Raises Damaged where the values do not fit the code, CannotSave where a person's own code would be needed.
     """
     if imported := source.get("brought"):
@@ -52,16 +54,16 @@ def load_live_model(source: ModelSource, kind: str, folder: Path) -> Any:
             return serving_module(folder, imported.get("signature") or "")
         return load_live(source, kind, folder).model
     if source["demo"] is None or source["settings"] is None:
-        return _load_model_copy(kind, folder)
+        return _load_model_copy(kind, folder, classes)
     model = get_demo(source["demo"]).build(TrainSettings(**source["settings"]))
     build_optimizer(model)
     _assign_variables(_all_variables(model), folder / VARIABLES_FILE)
     return model
 
 
-def _load_model_copy(kind: str, folder: Path) -> Any:
+def _load_model_copy(kind: str, folder: Path, classes: Mapping[str, type]) -> Any:
     try:
-        return load_artifact(SNAPSHOT_FORMATS[kind], folder, NO_CODE).model
+        return load_artifact(SNAPSHOT_FORMATS[kind], folder, ModelCode(classes=classes)).model
     except (TypeError, ValueError) as error:
         sentence = "This model needs code that only your own program has."
         cure = "Save it in this format from the same notebook: Library().add(model, inputs=x, formats=[...])."

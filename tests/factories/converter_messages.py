@@ -1,4 +1,5 @@
 """What converters and the runtimes of their files were seen to say, and the sentence that it must become."""
+# ruff: noqa: E501  messages are as they were given
 
 CONVERTER_MESSAGES = [
     (

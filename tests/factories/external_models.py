@@ -230,6 +230,16 @@ def write_weights_and_architecture(folder: Path) -> tuple[Path, Path]:
     return weights, layers
 
 
+def write_shards(folder: Path, name: str = "good", with_layers: bool = False) -> Path:
+    """A folder of weights in three shards with their index, the JSON of the layers beside them where asked."""
+    model, shards = build_small_model(), folder / "shards"
+    shards.mkdir()
+    largest = max(int(np.prod(variable.shape)) * 4 for variable in model.weights)
+    model.save_weights(shards / f"{name}.weights.json", max_shard_size=largest / 2**30)
+    (shards if with_layers else folder).joinpath("architecture.json").write_text(model.to_json())
+    return shards
+
+
 # LiteRT, ONNX, OpenVINO
 
 

@@ -12,6 +12,7 @@ import pytest
 from core.demos import get_demo
 from core.demos.base import Split, TrainSettings
 from core.errors import Cancelled, InputError
+from core.evidence import TensorMatchCount
 from core.formats import FORMATS
 from core.jobs import Jobs
 from core.jobs.resume import LIVE_MODEL, build_batches
@@ -75,7 +76,11 @@ def test_resume_job_verdict_per_format_matches_its_state(resume_demo, demo: str,
 def test_resume_job_lossless_copy_is_bit_identical_to_live_model(resume_demo, demo: str, key: str):
     _, copies, losses = resume_demo(demo)
     assert losses[key].tobytes() == losses[LIVE_MODEL].tobytes()
-    assert [epoch["weights"] for epoch in copies[key]["epochs"]] == [{"found": 4, "of": 4, "missing": []}] * EPOCHS
+    weights = [TensorMatchCount(**epoch["weights"]) for epoch in copies[key]["epochs"]]
+    assert [(match.found, match.of, match.missing, bool(match.surplus)) for match in weights] == [
+        (4, 4, [], False)
+    ] * EPOCHS
+    assert all(match.values == match.values_of > 0 for match in weights)
     assert copies[key]["parts"] == dict.fromkeys(("weights", "step count", "moments", "learning rate"), True)
     assert (copies[key]["gap"]["first"], copies[key]["remark"]) == (None, "")
 
@@ -99,7 +104,8 @@ def test_resume_job_broken_optimizer_is_replaced_with_remark(resume_demo):
         "The optimizer came back without the model's variables, so training cannot go on as it is: a new Adam, as in "
         "the demo's code, begins from zero."
     )
-    assert copies["h5"]["saved"] == {"found": 2, "of": 10, "missing": copies["h5"]["saved"]["missing"]}
+    saved = TensorMatchCount(**copies["h5"]["saved"])
+    assert (saved.found, saved.of, len(saved.missing), bool(saved.surplus)) == (2, 10, 8, False)
     assert losses["h5"].tobytes() == losses["safetensors"].tobytes()
 
 

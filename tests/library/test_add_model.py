@@ -1,9 +1,12 @@
 """A person's own model, saved from the program in which it lives."""
 
+import json
+
 import numpy as np
 import pytest
 
 from core.compare import Verdict
+from core.compatibility.matrix import build_row
 from core.errors import CannotSave, InputError, UnknownName
 from core.library import Library
 
@@ -164,3 +167,107 @@ def test_a_module_without_a_signature_is_refused_with_the_cure(empty_library):
     )
     assert caught.value.cure.startswith("Decorate its __call__ with @tf.function(input_signature=")
     assert is_empty(empty_library)
+
+
+def test_add_where_no_format_takes_the_model_leaves_no_run(empty_library, doubler_module, worker):
+    first, second = empty_library.add(doubler_module, inputs=ROWS, formats=["keras", "h5"], worker=worker)
+    assert (type(first.error), type(second.error)) == (CannotSave, CannotSave)
+    assert is_empty(empty_library)
+
+
+def build_layer_model(methods):
+    """A functional model of one layer of its own class, with these methods."""
+    import keras
+
+    inputs = keras.Input((3,), name="x")
+    return keras.Model(inputs, type("Own", (keras.layers.Layer,), methods)()(inputs))
+
+
+def raise_key_error(*_, **__):
+    raise KeyError("it has no settings")
+
+
+UNANSWERABLE = {"call": raise_key_error, "compute_output_shape": lambda self, shape: shape}
+
+
+@pytest.mark.parametrize(
+    ("methods", "error"),
+    [({"get_config": raise_key_error}, CannotSave), (UNANSWERABLE, InputError)],
+    ids=["of its settings", "of its answers"],
+)
+def test_what_a_model_raises_is_one_sentence_and_leaves_nothing(empty_library, worker, methods, error):
+    model = build_layer_model({"call": lambda self, inputs: inputs} | methods)
+    with pytest.raises(error) as caught:
+        empty_library.add(model, inputs=ROWS, formats=["keras", "weights"], worker=worker)
+    assert caught.value.sentence.startswith("The library said: ")
+    assert is_empty(empty_library)
+
+
+# What is added without a change, in whatever way it is given
+
+
+def test_a_keras_file_that_is_added_after_an_h5_file_keeps_its_optimizer(library, sums_model, worker):
+    before = json.dumps(sums_model.get_compile_config())
+    _, kept = library.add(sums_model, inputs=ROWS, formats=["h5", "keras"], worker=worker)
+    assert json.dumps(sums_model.get_compile_config()) == before
+    run = library.run(kept.artifact.run)
+    assert kept.evidence.best.probes["traits"]["compile"] == run.traits["compile"]
+    assert kept.evidence.best.optimizer.is_complete
+
+
+def test_a_saved_model_is_judged_right_whatever_the_order_of_its_inputs(library, worker):
+    import keras
+
+    minuend, subtrahend = keras.Input((3,), name="IT"), keras.Input((3,), name="IS")
+    model = keras.Model([minuend, subtrahend], keras.ops.subtract(minuend, subtrahend), name="difference")
+    (added,) = library.add(model, inputs={"IS": ROWS, "IT": 2 * ROWS}, formats="saved_model", worker=worker)
+    assert added.evidence.best.verdict is Verdict.BIT_IDENTICAL
+    assert list(library.reference(added.artifact.run).inputs) == ["IT", "IS"]
+
+
+def build_optional_model():
+    """A functional model that doubles x, and adds y where it is given."""
+    import keras
+
+    class AddIfGiven(keras.layers.Layer):
+        def call(self, x, y=None):
+            return x * 2 if y is None else x * 2 + y
+
+        def compute_output_shape(self, x_shape, y_shape=None):
+            return x_shape
+
+    x, y = keras.Input((3,), name="x"), keras.Input((3,), name="y", optional=True)
+    return keras.Model({"x": x, "y": y}, AddIfGiven()(x, y))
+
+
+def test_a_copy_says_which_inputs_can_no_longer_be_left_out(library, worker):
+    (left_out,) = library.add(build_optional_model(), inputs={"x": ROWS}, formats=["keras_export"], worker=worker)
+    best = left_out.evidence.best
+    assert (best.verdict, best.error["sentence"]) == (Verdict.NOT_COMPARABLE, "This model takes 2 inputs (x, y).")
+    run = library.run(left_out.artifact.run)
+    assert build_row(run, "keras_export", left_out.artifact.id, left_out.evidence).sentence == best.error["sentence"]
+    (given,) = library.add(
+        build_optional_model(), inputs={"x": ROWS, "y": ROWS}, formats=["keras_export"], worker=worker
+    )
+    assert given.evidence.best.verdict is Verdict.BIT_IDENTICAL
+    row = build_row(library.run(given.artifact.run), "keras_export", given.artifact.id, given.evidence)
+    assert "Inputs can no longer be left out: y." in row.cells["signatures"].words
+
+
+def test_a_keras_file_of_a_model_of_two_arguments_is_said_to_lose_its_weights(library, worker):
+    """Keras 3.15 notes the shape of the first argument alone, and gives the layers new weights without a word."""
+    import keras
+
+    class Pair(keras.Model):
+        def __init__(self, **settings):
+            super().__init__(**settings)
+            self.dense = keras.layers.Dense(2)
+
+        def call(self, a, b):
+            return self.dense(a) - 2 * self.dense(b)
+
+    model = Pair()
+    model(ROWS, ROWS)
+    (added,) = library.add(model, inputs={"b": ROWS, "a": 3 * ROWS}, formats=["keras"], worker=worker)
+    assert added.evidence.best.verdict is Verdict.DIFFERENT
+    assert (added.evidence.best.weights.found, added.evidence.best.weights.of) == (0, 2)

@@ -36,6 +36,7 @@ FORMAT_KEYS = (
     "keras",
     "h5",
     "weights",
+    "weights_sharded",
     "architecture",
     "saved_model",
     "keras_export",

@@ -11,7 +11,7 @@ from core.arrays import Arrays
 from core.errors import Refused
 from core.validation import limits, refusal
 from core.validation.content.facts import ContentFacts
-from core.validation.content.hdf5 import validate_h5, validate_weights_h5
+from core.validation.content.hdf5 import validate_h5, validate_shards, validate_weights_h5
 from core.validation.content.keras import validate_architecture, validate_keras
 from core.validation.content.litert import validate_litert
 from core.validation.content.onnx import validate_onnx
@@ -23,6 +23,7 @@ VALIDATORS: dict[str, tuple[Callable[[Path], ContentFacts], str]] = {
     "keras": (validate_keras, "h5-broken"),
     "h5": (validate_h5, "h5-broken"),
     "weights": (validate_weights_h5, "h5-broken"),
+    "weights_sharded": (validate_shards, "h5-broken"),
     "architecture": (validate_architecture, "json-text"),
     "saved_model": (validate_saved_model, "saved-model-broken"),
     "checkpoint": (validate_checkpoint, "variables"),

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from core.runtimes.shards import INDEX_FILE, read_shard_index
 from core.validation import limits, refusal
 from core.validation.content.facts import ContentFacts
 from core.validation.keras_config import check_config, check_entries, parse_config
@@ -13,6 +15,7 @@ DEFLATE, SHUFFLE, FLETCHER = 1, 2, 3  # HDF5's numbers of the filters that Keras
 CHECKED_ARRAYS = "Links, outside storage, filters, types and sizes of every array in the HDF5 file"
 OLD_WEIGHTS_ATTRIBUTE = "layer_names"  # on the root of weights of Keras 1 and 2
 KERAS_3_GROUPS = {"layers", "_layer_checkpoint_dependencies"}
+CHECKED_INDEX = "That every array which the index names is in its file"
 MAX_ATTRIBUTE_TEXTS = 100_000  # texts in one attribute, as the names of layers are
 
 
@@ -24,6 +27,22 @@ def validate_h5(folder: Path) -> ContentFacts:
 def validate_weights_h5(folder: Path) -> ContentFacts:
     """Validate weights alone, of Keras 1, 2 or 3. Raises Refused."""
     return validate_objects(folder / "model.weights.h5", check_weights)
+
+
+def validate_shards(folder: Path) -> ContentFacts:
+    """Validate weights in shards: each file, and that it holds what the index looks for in it. Raises Refused."""
+    index = read_shard_index(parse_config((folder / INDEX_FILE).read_bytes()))
+    arrays = numbers = 0
+    for name, groups in index.items():
+        facts = validate_objects(folder / name, partial(_check_shard, groups=groups))
+        arrays, numbers = arrays + facts["arrays"], numbers + facts["numbers"]
+    return {"checked": [CHECKED_ARRAYS, CHECKED_INDEX], "arrays": arrays, "numbers": numbers}
+
+
+def _check_shard(file: Any, groups: list[str]) -> None:
+    check_weights(file)
+    if lost := [group for group in groups if group not in file]:
+        raise refusal("shard-missing", lost[0])
 
 
 def validate_objects(source: Path | BinaryIO, check_root: Callable[[Any], None]) -> ContentFacts:

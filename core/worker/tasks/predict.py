@@ -10,7 +10,8 @@ from core.explain import translated
 from core.runtimes.base import ModelSource, Predictor
 from core.runtimes.reference import BATCH_SIZE, predict_in_batches
 from core.runtimes.specs import InputSpec
-from core.worker.model_loading import load_artifact, model_code_for
+from core.worker.halves import complete_model_code
+from core.worker.model_loading import load_artifact
 from core.worker.snapshots import load_live
 from core.worker.tasks.base import InputPair, Reply, Report, TimedReply, pair_inputs, timed
 
@@ -57,7 +58,7 @@ def load(
 
     Args:
         arrays: a first row by input name, or nothing.
-        source: of an artifact the code that it is given (see `model_code_for`), of a live model its run's source.
+        source: of an artifact the code that it is given (see `complete_model_code`), of a live model its run's source.
         format: the artifact's format, and `folder` its files; or else:
         kind: the live model's kind, and `snapshot` the files of its run's.
         variables: whether to fingerprint the weights.
@@ -68,7 +69,7 @@ def load(
     def make() -> Predictor:
         if source and snapshot:
             return load_live(source, kind, Path(snapshot))
-        return load_artifact(format, Path(folder), model_code_for(source))
+        return load_artifact(format, Path(folder), complete_model_code(source))
 
     with translated(DoesNotLoad, [folder or snapshot]):
         seconds, predictor = load_into_child(make)

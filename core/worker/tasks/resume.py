@@ -18,7 +18,8 @@ from core.explain import summarize_error, translated
 from core.runtimes.base import ModelSource, Predictor
 from core.runtimes.reference import predict_in_batches
 from core.system import lower_priority
-from core.worker.model_loading import load_artifact, model_code_for
+from core.worker.halves import complete_model_code
+from core.worker.model_loading import load_artifact
 from core.worker.snapshots import load_live
 from core.worker.tasks.base import Reply, Report
 from core.worker.tasks.probes import read_weights, reset_random_state
@@ -145,7 +146,7 @@ def _load_predictor(run: RunSnapshot, copy: ArtifactCopy | None) -> Predictor:
     with translated(DoesNotLoad, [str(folder)]):
         if copy is None:
             return load_live(run["source"], run["kind"], Path(folder))
-        return load_artifact(copy["format"], Path(folder), model_code_for(copy["source"]))
+        return load_artifact(copy["format"], Path(folder), complete_model_code(copy["source"]))
 
 
 def _train_epochs(

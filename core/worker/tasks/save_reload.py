@@ -13,7 +13,8 @@ from core.formats import get_format
 from core.runtimes.base import ModelCode, ModelSource
 from core.runtimes.reference import predict_in_batches, select_by_prefix
 from core.runtimes.specs import InputSpec
-from core.worker.model_loading import load_artifact, model_code_for, require_no_code_execution
+from core.worker.halves import complete_model_code
+from core.worker.model_loading import load_artifact, require_no_code_execution
 from core.worker.snapshots import load_live_model
 from core.worker.tasks.base import InputPair, Reply, Report, TimedReply, clear_folder, pair_inputs, timed
 from core.worker.tasks.probes import Probes, probe_predictor
@@ -94,7 +95,7 @@ def reload(
     With `probe_as`, `arrays` has `input:` and `target:` names, and all of `core.worker.tasks.probes` is tried too.
     Raises DoesNotLoad.
     """
-    return reload_and_predict(arrays, format, Path(folder), lambda: model_code_for(source), probe_as)
+    return reload_and_predict(arrays, format, Path(folder), lambda: complete_model_code(source), probe_as)
 
 
 def reload_and_predict(
@@ -116,7 +117,7 @@ def reload_and_predict(
         inputs=[spec.to_json() for spec in predictor.inputs],
         input_pairs=pair_inputs(predictor, inputs),
         weights=weights,
-        moved_by_answering=sum(old != new for old, new in zip(weights or [], after or [], strict=True)),
+        moved_by_answering=sum(old != new for old, new in zip(weights or [], after or [], strict=False)),
         optimizer=_fingerprints(predictor.optimizer_state),
         unread=unread,
         call_rows=predictor.call_rows,

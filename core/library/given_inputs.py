@@ -1,0 +1,147 @@
+"""Inputs as a person gives them, made arrays by the names under which a model takes them.
+
+An array, a list of arrays, a dictionary, a table of pandas, tensors of TensorFlow: what Keras' `predict` takes, and
+one clear sentence where it cannot be stored as plain arrays.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from core.arrays import Arrays, to_plain_array
+from core.errors import InputError
+from core.runtimes.base import Model, Predictor
+from core.runtimes.call_arguments import (
+    POSITIONS,
+    call_parameters,
+    recorded_structure,
+    takes_several_arguments,
+)
+from core.runtimes.model_kinds import model_kind
+from core.runtimes.specs import Spec
+
+BATCH_CURE = "Pass a batch: model inputs of shape (rows, ...)."
+# Classes that hold no plain array, by a part of their name, and what makes one of them.
+UNFIT_CLASSES = {
+    "Ragged": "Call its to_tensor(), which fills the short rows up.",
+    "Sparse": "Make it dense first: tf.sparse.to_dense(x).",
+    "csr_": "Make it dense first: x.toarray().",
+    "Dataset": "Take one batch out of it: x = next(iter(dataset)).",
+    "generator": "Take one batch out of it, as an array.",
+}
+
+
+def read_given_inputs(model: Model, predictor: Predictor, inputs: Any) -> Arrays:
+    """The inputs by the model's own names and in its own order, rows first. Raises InputError.
+
+    A dictionary is matched by name; a list, and names that the model does not have, by shape and order.
+    """
+    named = _name_inputs(model, predictor.inputs, inputs)
+    arrays = {name: _to_array(name, value) for name, value in named.items() if value is not None}
+    lengths = {len(array) if array.ndim else 0 for array in arrays.values()}
+    if len(lengths) != 1 or lengths == {0}:
+        raise InputError(
+            "The inputs must be arrays with the same number of rows, at least one, batch first.",
+            received={key: array.shape for key, array in arrays.items()},
+            cure=BATCH_CURE,
+        )
+    return predictor.prepare_inputs(_fit_axes(arrays, predictor.inputs))
+
+
+def _name_inputs(model: Model, specs: tuple[Spec, ...], inputs: Any) -> dict[str, Any]:
+    if _is_table(inputs):
+        inputs = {str(name): inputs[name] for name in inputs.columns} if len(specs) > 1 else inputs.to_numpy()
+    if isinstance(inputs, dict):
+        return _name_by_key(model, specs, inputs)
+    if isinstance(inputs, (list, tuple)) and any(np.ndim(item) for item in inputs if hasattr(item, "shape")):
+        return _name_by_place(model, specs, list(inputs))
+    return {specs[0].name if len(specs) == 1 else f"{POSITIONS}0": inputs}
+
+
+def _is_table(inputs: Any) -> bool:
+    """Whether this is a DataFrame, of pandas or of a library that is used like it."""
+    return hasattr(inputs, "columns") and hasattr(inputs, "to_numpy")
+
+
+def _name_by_key(model: Model, specs: tuple[Spec, ...], inputs: dict[Any, Any]) -> dict[str, Any]:
+    """A dictionary as it is; of a subclassed model that takes a list, by place."""
+    named = {str(key): value for key, value in inputs.items()}
+    if specs or not isinstance(_recorded(model), (list, tuple)):
+        return named
+    return dict(zip(_place_names(model, len(named)), named.values(), strict=True))
+
+
+def _name_by_place(model: Model, specs: tuple[Spec, ...], items: list[Any]) -> dict[str, Any]:
+    """A list of arrays is one for each input, or the rows of one input."""
+    if len(specs) == 1 and np.ndim(items[0]) != len(specs[0].shape or ()):
+        return {specs[0].name: items}
+    if specs and len(items) > len(specs):
+        raise InputError(
+            f"This model takes {len(specs)} inputs ({', '.join(spec.name for spec in specs)}).",
+            received=f"a list of {len(items)} arrays",
+            cure="Give one array for each of its inputs.",
+        )
+    names = [spec.name for spec in specs] or _place_names(model, len(items))
+    return dict(zip(names, items, strict=False))
+
+
+def _place_names(model: Model, count: int) -> list[str]:
+    """Names of a subclassed model's inputs by place: the parameters of its `call`, or numbers for those of a list."""
+    if model_kind(model) == "keras" and takes_several_arguments(model):
+        return call_parameters(model)[:count]
+    return [f"{POSITIONS}{place}" for place in range(count)]
+
+
+def _recorded(model: Model) -> Any:
+    return recorded_structure(model) if model_kind(model) == "keras" else None
+
+
+def _to_array(name: str, value: Any) -> np.ndarray:
+    """One input as a plain array of numbers or text. Raises InputError."""
+    kind = type(value).__name__
+    for part, cure in UNFIT_CLASSES.items():
+        if part in kind:
+            raise InputError(f"The input '{name}' is no plain array.", received=kind, cure=cure)
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        cure = "Give each row the same shape, filled up where it is shorter."
+        raise InputError(f"The input '{name}' has rows of different shapes.", received=kind, cure=cure) from error
+    if array.dtype.kind in "Mm":
+        cure = "Give them as numbers, such as days since a date."
+        raise InputError(f"The input '{name}' holds dates or times.", received=str(array.dtype), cure=cure)
+    return _settle_objects(name, array) if array.dtype.kind in "OV" else to_plain_array(array)
+
+
+def _settle_objects(name: str, array: np.ndarray) -> np.ndarray:
+    """An array of Python objects, as pandas gives them, as text where all are text, else as numbers."""
+    texts = sum(isinstance(item, str | bytes) for item in array.flat)
+    if texts == array.size:
+        return np.array([_decode(item) for item in array.flat], dtype="U").reshape(array.shape)
+    try:
+        numbers = np.array([np.nan if item is None else item for item in array.flat]).reshape(array.shape)
+    except ValueError:
+        numbers = array
+    if texts or numbers.dtype.kind not in "biuf":
+        raise InputError(
+            f"The input '{name}' holds {'text and numbers' if texts else 'objects'} in one array.",
+            received=", ".join(sorted({type(item).__name__ for item in array.flat})),
+            cure="Give an array of numbers, or one of text; columns of a table as inputs of their own.",
+        )
+    return numbers
+
+
+def _decode(item: str | bytes) -> str:
+    return item.decode("utf-8", "backslashreplace") if isinstance(item, bytes) else item
+
+
+def _fit_axes(arrays: Arrays, specs: tuple[Spec, ...]) -> Arrays:
+    """One value a row as a column of one, and the other way round, as Keras does it too."""
+    shapes = {spec.name: spec.shape for spec in specs if spec.shape}
+    return {name: _fit_last_axis(array, shapes.get(name)) for name, array in arrays.items()}
+
+
+def _fit_last_axis(array: np.ndarray, shape: tuple[int | None, ...] | None) -> np.ndarray:
+    if shape and array.ndim == len(shape) - 1 and shape[-1] == 1:
+        return array[..., None]
+    return array[..., 0] if shape and array.ndim == len(shape) + 1 and array.shape[-1] == 1 else array

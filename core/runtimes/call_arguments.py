@@ -1,0 +1,108 @@
+"""How a Keras model is called with arrays by name: in the structure that it takes, or by the parameters of `call`."""
+
+import inspect
+from typing import Any
+
+from core.runtimes.base import Model
+
+POSITIONS = "input_"  # begins the names of arrays that have none of their own, before their place in a list
+
+
+def call_model(model: Model, feed: dict[str, Any]) -> Any:
+    """What a Keras model returns in inference mode for tensors by name."""
+    arguments, named = call_arguments(model, feed)
+    return model(*arguments, **named, training=False)
+
+
+def call_arguments(model: Model, feed: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """Positional and named arguments of a call with tensors by name.
+
+    A functional model takes one structure, in which an optional input that is not given is None. A subclassed one takes
+    what it was built on, or what its `call` has parameters for: a tensor, a list, a dictionary, or several arguments.
+    """
+    if (structure := input_structure(model)) is not None:
+        return [_fill_structure(structure, _rename_only_input(model, feed))], {}
+    recorded, parameters = recorded_structure(model), call_parameters(model)
+    if isinstance(recorded, dict) and feed.keys() <= recorded.keys():
+        return [feed], {}
+    if feed.keys() <= set(parameters):
+        named = {name: feed[name] for name in feed if name != parameters[0]}
+        return [feed[name] for name in feed if name not in named], named
+    return _arguments_by_place(model, feed), {}
+
+
+def _arguments_by_place(model: Model, feed: dict[str, Any]) -> list[Any]:
+    """One tensor alone; several as a list or as arguments where their names are places; else as a dictionary."""
+    if len(feed) == 1:
+        return list(feed.values())
+    places = [f"{POSITIONS}{place}" for place in range(len(feed))]
+    if feed.keys() != set(places):
+        return [feed]
+    in_order = [feed[place] for place in places]
+    return in_order if takes_several_arguments(model) else [in_order]
+
+
+def input_structure(model: Model) -> Any:
+    """How a functional model takes its inputs: one, or lists and dictionaries of them; None of a subclassed one."""
+    if not getattr(model, "inputs", None):
+        return None
+    structure = getattr(model, "input", None)  # a sequential model that was not called has only the list
+    return model.inputs[0] if structure is None else structure
+
+
+def output_structure(model: Model) -> Any:
+    """How a functional model returns its outputs, as symbolic tensors; None of a subclassed one."""
+    if not getattr(model, "outputs", None):
+        return None
+    structure = getattr(model, "output", None)
+    return model.outputs[0] if structure is None else structure
+
+
+def named_inputs(model: Model) -> dict[str, Any]:
+    """The symbolic inputs of a functional model by the names under which they are given; empty for a subclassed one."""
+    structure = input_structure(model)
+    if isinstance(structure, dict) and all(hasattr(part, "dtype") for part in structure.values()):
+        return dict(structure)
+    return {tensor.name: tensor for tensor in getattr(model, "inputs", None) or ()}
+
+
+def _rename_only_input(model: Model, feed: dict[str, Any]) -> dict[str, Any]:
+    """The only tensor under the name of the only input, whatever it is called."""
+    names = list(named_inputs(model))
+    return dict(zip(names, feed.values(), strict=True)) if len(names) == len(feed) == 1 else feed
+
+
+def _fill_structure(structure: Any, feed: dict[str, Any]) -> Any:
+    if isinstance(structure, dict):
+        return {
+            key: feed[key] if key in feed and hasattr(part, "dtype") else _fill_structure(part, feed)
+            for key, part in structure.items()
+        }
+    if isinstance(structure, (list, tuple)):
+        return [_fill_structure(part, feed) for part in structure]
+    return feed.get(structure.name)
+
+
+def recorded_structure(model: Model) -> Any:
+    """What a subclassed model was built on, as shapes: one, or a list or dictionary of them; None where not known."""
+    shapes = getattr(model, "_build_shapes_dict", None) or {}
+    first = next(iter(shapes.values()), None)
+    return None if first is None or _is_shape(first) else first
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(size is None or isinstance(size, int) for size in value)
+
+
+def call_parameters(model: Model) -> list[str]:
+    """The parameters of a model's `call` that take inputs, in order."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = inspect.signature(model.call).parameters.values()
+    return [item.name for item in parameters if item.kind in kinds and item.name not in ("training", "mask")]
+
+
+def takes_several_arguments(model: Model) -> bool:
+    """Whether a subclassed model's `call` needs more than one input, and was not built on a list."""
+    parameters = inspect.signature(model.call).parameters
+    needed = [name for name in call_parameters(model) if parameters[name].default is inspect.Parameter.empty]
+    return len(needed) > 1 and recorded_structure(model) is None

@@ -1,0 +1,210 @@
+"""What is looked at or saved stays as it was: a live model, and the program in which it lives.
+
+Converters call a model symbolically, draw random names and numbers, and leave notes in the objects that they are given.
+"""
+
+import logging
+import os
+import random
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+
+from core.runtimes.base import Model
+from core.runtimes.model_kinds import ModelFile
+
+Restore = Callable[[], None]
+CALL_RECORDS = ("_inbound_nodes", "_outbound_nodes")  # attributes of a layer: Keras adds to them at each symbolic call
+KERAS_COUNTERS = "object_name_uids"  # how many objects of each name this program has made: the next one is "dense_7"
+KERAS_SEEDS = "global_seed_generator"
+
+
+@contextmanager
+def preserve_model(model: Model) -> Iterator[None]:
+    """Put a live model back at the end: values, flags, policies, compile settings and records of its calls.
+
+    Values cost no memory: TensorFlow copies a variable's buffer only when it is written while someone else holds it.
+    Of a tf.Module only the values are put back; its functions keep what they make at their first call.
+    """
+    if isinstance(model, ModelFile):
+        yield
+        return
+    with ExitStack() as restores:
+        for variable in _all_variables(model):
+            restores.callback(_remember_value(variable))
+        for part in _keras_parts(model):
+            restores.callback(_remember_attributes(part))
+        yield
+
+
+def _all_variables(model: Model) -> list[Any]:
+    """Every variable that an answer or an exporter might move: weights, random state, metrics, optimizer."""
+    groups = (model, getattr(model, "optimizer", None))
+    found = [variable for group in groups for variable in getattr(group, "variables", None) or ()]
+    return list({id(variable): variable for variable in (*found, *getattr(model, "metrics_variables", ()))}.values())
+
+
+def _remember_value(variable: Any) -> Restore:
+    import keras
+    import tensorflow as tf
+
+    value, is_trainable = tf.convert_to_tensor(variable), variable.trainable
+
+    def restore() -> None:
+        variable.assign(value)
+        if isinstance(variable, keras.Variable):
+            variable.trainable = is_trainable
+
+    return restore
+
+
+def _keras_parts(model: Model) -> list[Any]:
+    """The model, its layers and operations at every depth, its optimizer and its compile settings."""
+    import keras
+
+    if not isinstance(model, keras.Model):
+        return []
+    layers = model._flatten_layers(include_self=True, recursive=True)
+    operations = [part for layer in layers for part in (layer, *getattr(layer, "operations", ()))]
+    owned = [vars(part).get(name) for part in operations for name in ("optimizer", "_compile_config")]
+    return list({id(part): part for part in (*operations, *owned) if hasattr(part, "__dict__")}.values())
+
+
+def _remember_attributes(part: Any) -> Restore:
+    """Remember the attributes of an object; what grows in place, or is cut in place, is a copy until they are back."""
+    attributes = dict(vars(part))
+    for name in CALL_RECORDS:
+        if name in attributes:
+            vars(part)[name] = list(attributes[name])
+    if isinstance(attributes.get("config"), dict):  # of compile settings: saving as .h5 takes the optimizer out
+        vars(part)["config"] = dict(attributes["config"])
+
+    def restore() -> None:
+        vars(part).clear()
+        vars(part).update(attributes)
+
+    return restore
+
+
+@contextmanager
+def preserve_program() -> Iterator[None]:
+    """Put the program back at the end: random numbers, names, registered classes, folder, filters, environment.
+
+    Meanwhile operations run at once, whatever graph the program is building.
+    """
+    from tensorflow.python.eager import context
+
+    with ExitStack() as restores:
+        restores.enter_context(context.eager_mode())
+        restores.enter_context(warnings.catch_warnings())
+        for remember in (
+            _remember_system,
+            _remember_loggers,
+            _remember_python_seeds,
+            _remember_tensorflow_seeds,
+            _remember_keras,
+        ):
+            restores.callback(remember())
+        yield
+
+
+def _remember_system() -> Restore:
+    folder, environment = os.getcwd(), dict(os.environ)
+
+    def restore() -> None:
+        os.chdir(folder)
+        for name in os.environ.keys() - environment.keys():
+            del os.environ[name]
+        os.environ.update({name: text for name, text in environment.items() if os.environ.get(name) != text})
+
+    return restore
+
+
+def _remember_loggers() -> Restore:
+    """Converters give the root logger a handler, and then every logger of the program prints."""
+    handlers = list(logging.root.handlers)
+    loggers = [
+        logging.root,
+        *(item for item in logging.root.manager.loggerDict.values() if isinstance(item, logging.Logger)),
+    ]
+    levels = [logger.level for logger in loggers]
+
+    def restore() -> None:
+        logging.root.handlers[:] = handlers
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+    return restore
+
+
+def _remember_python_seeds() -> Restore:
+    state, numpy_state = random.getstate(), np.random.get_state()
+
+    def restore() -> None:
+        random.setstate(state)
+        np.random.set_state(numpy_state)
+
+    return restore
+
+
+def _remember_tensorflow_seeds() -> Restore:
+    from tensorflow.python.eager import context
+    from tensorflow.python.ops import stateful_random_ops
+
+    settings = vars(context.context())
+    seeds = {name: settings.get(name) for name in ("_seed", "_rng")}  # of operations without a seed of their own
+    state = seeds["_rng"].getstate() if seeds["_rng"] else None
+    generator = stateful_random_ops.global_generator
+    restore_generator = _remember_value(generator.state) if generator else None
+
+    def restore() -> None:
+        settings.update(seeds)
+        if state:
+            seeds["_rng"].setstate(state)
+        if restore_generator:
+            restore_generator()
+        stateful_random_ops.global_generator = generator
+
+    return restore
+
+
+def _remember_keras() -> Restore:
+    """Names, random numbers and registered classes of this program, and its policy for dtypes."""
+    import keras
+    from keras.src.backend.common import global_state
+    from keras.src.saving import object_registration
+
+    state = global_state.GLOBAL_STATE_TRACKER.__dict__
+    seeds = state.get(KERAS_SEEDS)
+    restore_seeds = _remember_value(seeds.state) if seeds else None
+    counters = dict(state.get(KERAS_COUNTERS) or {})
+    policy = keras.config.dtype_policy()
+    tables = (object_registration.GLOBAL_CUSTOM_OBJECTS, object_registration.GLOBAL_CUSTOM_NAMES)
+    registered = [dict(table) for table in tables]
+
+    def restore() -> None:
+        keras.config.set_dtype_policy(policy)
+        _put_back(state, KERAS_SEEDS, seeds)
+        if restore_seeds:
+            restore_seeds()
+        if (counted := state.get(KERAS_COUNTERS)) is not None:
+            _refill(counted, counters)
+        for table, entries in zip(tables, registered, strict=True):
+            _refill(table, entries)
+
+    return restore
+
+
+def _put_back(state: dict[str, Any], name: str, value: Any) -> None:
+    if value is None:
+        state.pop(name, None)
+    else:
+        state[name] = value
+
+
+def _refill(table: dict[Any, Any], entries: dict[Any, Any]) -> None:
+    table.clear()
+    table.update(entries)

@@ -1,0 +1,120 @@
+"""What every model of the tables must give in every format: the rules, the table found by running, the corrections.
+
+`expected_verdicts.json` holds what is not as the rule of its format says, as `tests/oracle/tabulate.py` found it.
+Where the product was wrong, the right value stands in `CORRECTIONS`, with the kind of the mistake.
+"""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from core.formats import all_formats
+from tests.oracle.judge import Judgement
+from tests.oracle.product import Said
+
+FOUND = Path(__file__).with_name("expected_verdicts.json")
+CLOSE, CHANGED, LOADS, REFUSED, DOES_NOT_LOAD = "close", "changed", "loads", "refused", "does-not-load"
+NUMBERS_IN_FEWER_BITS = {
+    "keras_int8", "keras_int4", "litert_float16", "litert_dynamic", "litert_int8", "openvino_fp16"
+}  # fmt: skip
+FOREIGN_TEXTS = ("The library said", "does not know the custom layer 'NotEqual'")  # that is no layer, but Keras' own
+HALVES = {"weights", "checkpoint", "weights_sharded", "safetensors"}
+
+
+class Correction(NamedTuple):
+    """The right value where the product is wrong; `kind` names the mistake."""
+
+    expected: str
+    kind: str
+
+
+def _correct(names: str, format_key: str, expected: str, kind: str) -> dict[tuple[str, str], Correction]:
+    """For some layers, alone and inside a nested model."""
+    models = [model for name in names.split() for model in (name, f"{name} nested")]
+    return {(model, format_key): Correction(expected, kind) for model in models}
+
+
+CELLS = "RNN LSTMCell GRUCell SimpleRNNCell StackedRNNCells"
+RECURRENT = f"LSTM GRU SimpleRNN {CELLS} Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D"
+UNPICKLABLE = (
+    "Solarization RandomBrightness RandomSharpness RandomColorDegeneration RandomSaturation RandomPosterization"
+)
+SEEDED_IN_INT64 = (
+    "MixUp RandomGrayscale RandomHue RandomSharpness RandomSaturation RandomPosterization RandomColorDegeneration"
+)
+RAW = "A17: the text of a library, not a sentence of its cause"
+INNER_NAMES = "A7: layers inside of others are called otherwise when the architecture is rebuilt"
+CORRECTIONS: dict[tuple[str, str], Correction] = {
+    **_correct(f"SpectralNormalization TimeDistributed {CELLS} Bidirectional", "safetensors", CLOSE, INNER_NAMES),
+    **_correct(RECURRENT, "litert", CLOSE, "A15: no fall back to built-in operations at one row"),
+    **_correct("Activation", "onnx", CLOSE, "A15: the exact gelu is not decomposed"),
+    **_correct("Masking", "h5", DOES_NOT_LOAD, "A17: blames a custom layer for an operation of Keras' own"),
+    **_correct("Attention", "h5", DOES_NOT_LOAD, RAW),
+    **_correct("SpectralNormalization", "keras_int8", DOES_NOT_LOAD, RAW),
+    **_correct("SpectralNormalization", "keras_int4", DOES_NOT_LOAD, RAW),
+    **_correct(UNPICKLABLE, "h5", REFUSED, RAW),
+    **_correct(SEEDED_IN_INT64, "frozen_graph", REFUSED, RAW),
+}
+
+
+def format_keys() -> list[str]:
+    """Every format of ours, the architecture first, since halves go into it; `.h5` last, whose save was seen to change
+    the live model."""
+    keys = [format_.key for format_ in all_formats()]
+    return sorted(keys, key=lambda key: (key == "h5", key != "architecture"))
+
+
+def default_expectation(format_key: str) -> str:
+    """What a format gives of most models: numbers in fewer bits may change any answer, and by how much the tables do
+    not say; an architecture without its weights answers something else."""
+    if format_key in NUMBERS_IN_FEWER_BITS:
+        return LOADS
+    return CHANGED if format_key == "architecture" else CLOSE
+
+
+def classify(format_key: str, said: Said) -> str:
+    """A verdict as the tables have it, with the reason where there are no answers."""
+    if said["verdict"] in (REFUSED, DOES_NOT_LOAD):
+        return f"{said['verdict']}: {said['reason']}"
+    if format_key in NUMBERS_IN_FEWER_BITS:
+        return LOADS
+    return CLOSE if said["verdict"] in ("bit-identical", "rounding") else CHANGED
+
+
+def read_expected(model: str) -> dict[str, str]:
+    """The expectation of each format for a model of the tables."""
+    found = json.loads(FOUND.read_text(encoding="utf-8")).get(model, {})
+    corrected = {key: each.expected for (name, key), each in CORRECTIONS.items() if name == model}
+    return {key: default_expectation(key) for key in format_keys()} | found | corrected
+
+
+def is_met(expected: str, found: str) -> bool:
+    """Whether a verdict is the expected one. Where no reason stands, any will do that is a sentence of our own."""
+    if expected in (REFUSED, DOES_NOT_LOAD):
+        return found.startswith(expected) and not any(text in found for text in FOREIGN_TEXTS)
+    return found == expected
+
+
+def list_disagreements(format_key: str, said: Said, judgement: Judgement) -> list[str]:
+    """Where the product and the second judge do not say the same of a copy."""
+    loads = said["verdict"] not in (REFUSED, DOES_NOT_LOAD)
+    if loads == bool(judgement["error"]):
+        return [f"{said['verdict']} ({said['reason']}) against {judgement['error'] or 'it loads'}"]
+    if not loads:
+        return []
+    is_close = classify(format_key, said) == CLOSE or said["verdict"] in ("bit-identical", "rounding")
+    words = []
+    if is_close == (judgement["answers"] == "changed"):
+        words.append(f"{said['verdict']} against answers that are {judgement['answers']}")
+    if judgement["surplus"] and "also gives" not in said["words"]["signatures"]:
+        words.append(f"nothing is said of the answers {judgement['surplus'][:3]}, which the model does not give")
+    parts = {"weights": "weights"}
+    if format_key != "safetensors":  # which has no place for an optimizer: what is there came from code
+        parts["optimizer"] = "optimizer"
+    if format_key not in HALVES:  # their settings and layers come from the architecture
+        parts |= {"compile": "settings", "architecture": "structure"}
+    for column, part in parts.items():
+        differences, state = judgement[part], said["cells"][column]  # type: ignore[literal-required]
+        if differences is not None and state != "not applicable" and (state == "kept") == bool(differences):
+            words.append(f"{column} {state} ({said['words'][column]}) against {differences[:3] or 'no difference'}")
+    return words

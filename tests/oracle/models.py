@@ -1,0 +1,42 @@
+"""Every model of the tables by one name, and what Roundtrip and the second judge say of its copies."""
+
+from pathlib import Path
+from typing import Any
+
+from core.errors import RoundtripError
+from core.library import Library
+from core.worker import Worker
+from tests.oracle import judge, product, trained_architectures
+from tests.oracle.architectures import ARCHITECTURES, Built
+from tests.oracle.bases import named_inputs
+from tests.oracle.layer_table import LAYERS, build_layer_case
+
+assert trained_architectures.build_lora  # its builders are rows of ARCHITECTURES now
+NESTED = " nested"
+MODELS = (*LAYERS, *(f"{name}{NESTED}" for name in LAYERS), *ARCHITECTURES)
+
+
+def build_model(name: str) -> Built:
+    """The model of a name in `MODELS`, with its inputs and targets."""
+    if name in ARCHITECTURES:
+        return ARCHITECTURES[name]()
+    return build_layer_case(name.removesuffix(NESTED), name.endswith(NESTED))
+
+
+def save_model(library: Library, worker: Worker, name: str, formats: list[str]) -> product.Copies:
+    """Save a model in formats by Roundtrip; what cannot even be added is refused in every format."""
+    built = build_model(name)
+    try:
+        return product.add_in_formats(library, worker, built.model, named_inputs(built), formats)
+    except RoundtripError as error:
+        refused = product.Said(verdict="refused", reason=error.sentence, cells={}, words={})
+        return product.Copies(dict.fromkeys(formats, refused), {})
+
+
+def copies_of(name: str, folders: dict[str, Path]) -> list[judge.Copy]:
+    """The copies as the second judge is asked about them."""
+    builder: tuple[str, str, list[Any]] = ("tests.oracle.models", "build_model", [name])
+    return [
+        judge.Copy(key=f"{name}|{key}", builder=builder, format=key, folder=str(folder), beside="")
+        for key, folder in folders.items()
+    ]

@@ -1,0 +1,50 @@
+"""`python -m tests.oracle.tabulate [MODEL ...]`: save models in every format, and note what is not as the rule says.
+
+What it writes is what was found, and is to be read: where the product is wrong, `CORRECTIONS` has the right value.
+"""
+
+import json
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+from core.library import Library
+from core.settings import Settings
+from core.worker import Worker
+from tests.oracle.expectations import CORRECTIONS, FOUND, classify, default_expectation, format_keys
+from tests.oracle.models import MODELS, save_model
+from tests.oracle.product import Said, SharedChild
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    table = json.loads(FOUND.read_text(encoding="utf-8")) if FOUND.exists() else {}
+    with tempfile.TemporaryDirectory(prefix="roundtrip-oracle-") as home:
+        worker = Worker(Settings(home=Path(home)))
+        shared = SharedChild(worker)
+        for name in sys.argv[1:] or MODELS:
+            print(name, flush=True)
+            note(table, name, save_model(Library(Path(home)), shared, name, format_keys()).said)
+        shared.close()
+        worker.close()
+    write(table)
+
+
+def note(table: dict[str, dict[str, str]], name: str, said: dict[str, Said]) -> None:
+    """Put into the table what is not as the rule of its format says."""
+    found = {key: classify(key, each) for key, each in said.items()}
+    kept = {
+        key: is_ for key, is_ in found.items() if is_ != default_expectation(key) and (name, key) not in CORRECTIONS
+    }
+    table[name] = {key: kept[key] for key in sorted(kept)}
+    if not kept:
+        del table[name]
+
+
+def write(table: dict[str, dict[str, str]]) -> None:
+    FOUND.write_text(json.dumps(table, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Both judges on mutants, sound copies and models that a seed draws; all of them in `test_oracle_in_full.py`."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from core.jobs import Jobs
+from tests.helpers import wait_until_done
+from tests.oracle import campaign, judge, product
+from tests.oracle.bases import FEW_FORMATS
+from tests.oracle.expectations import CORRECTIONS, classify, is_met, list_disagreements, read_expected
+from tests.oracle.layer_table import LAYERS, LEFT_OUT, layer_classes
+from tests.oracle.models import MODELS, copies_of, save_model
+from tests.oracle.mutants import SOUND_WAYS
+
+SEED = 2  # of what is drawn: another one draws others
+MUTANTS, MODELS_DRAWN = 12, 3
+MODEL_FORMATS = ["architecture", "saved_model", "keras", "weights", "onnx"]
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Keras' own, of masks that layers drop
+
+
+class Session(NamedTuple):
+    """Everything that was tried, and what the second judge says of it, from one process of its own."""
+
+    mutants: list[campaign.Trial]
+    sound: list[campaign.Trial]
+    models: dict[str, product.Copies]
+    judged: dict[str, judge.Judgement]
+
+
+@pytest.fixture(scope="module")
+def session(oracle_jobs: Jobs, tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """Drawn mutants, sound copies and models, saved, changed and judged by both."""
+    library, worker, work = oracle_jobs.library, oracle_jobs.worker, tmp_path_factory.mktemp("copies")
+    random = np.random.default_rng(SEED)
+    numbers = campaign.save_base(library, worker, "numbers", SEED, FEW_FORMATS)
+    words = campaign.save_base(library, worker, "words", SEED)
+    kinds = campaign.draw_kinds(random, numbers, MUTANTS)
+    mutants = campaign.try_mutants(library, worker, numbers, kinds, work, SEED)
+    mutants += campaign.try_mutants(library, worker, words, campaign.draw_kinds(random, words, 1), work, SEED)
+    sound = campaign.try_sound_copies(library, worker, numbers, SOUND_WAYS, work)
+    drawn = [str(name) for name in random.choice(MODELS, MODELS_DRAWN, replace=False)]
+    models = {name: save_model(library, worker, name, MODEL_FORMATS) for name in drawn}
+    copies = [campaign.copy_of_trial(each) for each in mutants + sound]
+    copies += [copy for name, saved in models.items() for copy in copies_of(name, saved.folders)]
+    return Session(mutants, sound, models, campaign.run_judge(copies, work))
+
+
+def test_layer_table_has_a_row_for_every_class_of_keras():
+    assert sorted([*LAYERS, *LEFT_OUT]) == sorted(layer_classes())
+    assert LAYERS.keys().isdisjoint(LEFT_OUT)
+
+
+def test_drawn_mutants_are_noticed_and_placed(session: Session):
+    figures = campaign.sum_up(session.mutants, session.judged)
+    assert (figures.unnoticed, figures.misplaced) == ([], [])
+    assert figures.tried - len(figures.below) - len(figures.equal) >= MUTANTS // 2
+
+
+def test_sound_copies_are_not_accused(session: Session):
+    damaged = [each.key for each in session.sound if judge.is_damaged(session.judged[each.key])]
+    assert (campaign.accused(session.sound), damaged) == ([], [])
+
+
+def test_compare_notices_mutants_and_no_sound_copy(session: Session, oracle_jobs: Jobs):
+    trials = {campaign.commit_trial(oracle_jobs.library, each): each for each in session.mutants + session.sound}
+    base = session.mutants[0].base
+    trials = {id_: each for id_, each in trials.items() if each.base is base}
+    job = oracle_jobs.compare([*base.ids.values(), *trials], baseline=base.run.id)
+    outcomes = wait_until_done(oracle_jobs, job).result["outcomes"]
+    told = {each.key for id_, each in trials.items() if campaign.is_told_apart(outcomes, id_, base.ids[each.format])}
+    changed = {each.key for each in session.mutants if campaign.has_other_numbers(session.judged[each.key])}
+    changed &= {each.key for each in trials.values()}
+    unseen = {each.key for each in session.mutants if (each.format, each.kind) in campaign.UNSEEN_BY_COMPARE}
+    assert changed - told == changed & unseen
+    assert told.isdisjoint({each.key for each in session.sound})
+
+
+def test_drawn_models_give_expected_verdicts(session: Session):
+    wrong = {}
+    for name, saved in session.models.items():
+        expected = read_expected(name)
+        found = {key: classify(key, said) for key, said in saved.said.items()}
+        wrong |= {(name, key): is_ for key, is_ in found.items() if not is_met(expected[key], is_)}
+    assert wrong.keys() == {key for key in CORRECTIONS if key[0] in session.models and key[1] in MODEL_FORMATS}
+
+
+def test_both_judges_agree_on_drawn_models(session: Session):
+    wrong = {}
+    for name, saved in session.models.items():
+        for key in saved.folders:
+            words = list_disagreements(key, saved.said[key], session.judged[f"{name}|{key}"])
+            if words and (name, key) not in CORRECTIONS:
+                wrong[name, key] = words
+    assert wrong == {}
+
+
+@pytest.mark.parametrize(
+    ("format_key", "name"),
+    [
+        pytest.param(*spot, marks=pytest.mark.xfail(strict=True, reason=reason))
+        for spot, reason in campaign.BLIND_SPOTS.items()
+    ],
+)
+def test_mutants_of_known_blind_spots_are_noticed(
+    format_key: str, name: str, session: Session, oracle_jobs: Jobs, tmp_path: Path
+):
+    base = session.mutants[0].base
+    kind = next(each for each in campaign.KINDS if (each.format, each.name) == (format_key, name))
+    (trial,) = campaign.try_mutants(oracle_jobs.library, oracle_jobs.worker, base, [kind], tmp_path, SEED)
+    assert set(trial.told) & set(trial.seen_in)
+
+
+@pytest.mark.parametrize(
+    ("format_key", "name"),
+    [
+        pytest.param(*way, marks=pytest.mark.xfail(strict=True, reason=reason))
+        for way, reason in campaign.FALSE_ALARMS.items()
+    ],
+)
+def test_sound_copies_that_raised_false_alarms_are_not_accused(
+    format_key: str, name: str, session: Session, oracle_jobs: Jobs, tmp_path: Path
+):
+    base = session.mutants[0].base
+    ways = [each for each in SOUND_WAYS if (each.format, each.name) == (format_key, name)]
+    trials = campaign.try_sound_copies(oracle_jobs.library, oracle_jobs.worker, base, ways, tmp_path, known=True)
+    assert len(trials) == 1
+    assert campaign.accused(trials) == []
