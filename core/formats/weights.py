@@ -8,7 +8,7 @@ from core.formats.base import Format
 from core.formats.standalone import StandaloneLoader, open_any_weights, open_weights
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
-from core.runtimes.legacy_keras import load_any_weights
+from core.runtimes.legacy_keras import has_old_weights, load_any_weights
 from core.runtimes.stored_weights import find_weights_missing_from_hdf5
 from core.runtimes.variables import build_optimizer
 
@@ -37,6 +37,8 @@ def build_layers(folder: Path, code: ModelCode) -> tuple[Model, str]:
 
 
 def find_missing(model: Model, folder: Path) -> list[str]:
+    if has_old_weights(folder / "model.weights.h5"):  # each layer's are counted as they are loaded
+        return []
     return find_weights_missing_from_hdf5(model, [folder / "model.weights.h5"])
 
 

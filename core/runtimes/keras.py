@@ -38,10 +38,8 @@ def keras_predictor(model: Model) -> Predictor:
         return with_variables(Predictor(model, specs, predict, remark=_shared_outputs_remark(model)))
     concrete = graph.get_concrete_function()
     state = variable_state(assigned_variables(concrete))
-    shapes = dict(enumerate(map(shape_of, concrete.outputs)))
-    adapter = adapt_batch_size(
-        specs, {str(at): shape for at, shape in shapes.items()}, state.wrap(predict) if state else predict
-    )
+    shapes = {str(at): shape_of(tensor) for at, tensor in enumerate(concrete.outputs)}
+    adapter = adapt_batch_size(specs, shapes, state.wrap(predict) if state else predict)
     remark = join_remarks(adapter.remark, _shared_outputs_remark(model))
     return with_variables(adapted_predictor(model, adapter._replace(state=state, remark=remark)))
 

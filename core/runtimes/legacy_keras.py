@@ -122,11 +122,19 @@ def load_any_weights(model: Model, path: Path) -> None:
     """Load weights alone into a model: as Keras 3 lays them out, or, by the names of layers, as Keras 1 and 2 did."""
     import h5py
 
+    if not has_old_weights(path):
+        model.load_weights(path)
+        return
     with h5py.File(path, "r") as file:
-        if "layer_names" in file.attrs:
-            _load_weights(model, file, read_keras_version(path))
-            return
-    model.load_weights(path)
+        _load_weights(model, file, read_keras_version(path))
+
+
+def has_old_weights(path: Path) -> bool:
+    """Whether a file holds weights alone as Keras 1 and 2 laid them out."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return "layer_names" in file.attrs
 
 
 def _read_model_config(file: Any) -> Any:

@@ -181,9 +181,7 @@ def detect_packed_kind(files: FileListing) -> tuple[str, dict[str, str]]:
             return kind, names
     if {"config.json", "metadata.json"} <= names.keys():
         raise refusal("unlike", "the content of a .keras file in a .zip")
-    raise refusal(
-        "zip-missing", "no saved_model.pb, no .index, no .xml, no .onnx, no .weights.json, and not one file alone"
-    )
+    raise refusal("zip-missing", "no saved_model.pb, .index, .xml, .onnx or .weights.json, and not one file alone")
 
 
 def _single_file(name: str) -> FileType | None:
