@@ -1,5 +1,4 @@
 """What converters and the runtimes of their files were seen to say, and the sentence that it must become."""
-# ruff: noqa: E501  messages are as they were given
 
 CONVERTER_MESSAGES = [
     (
