@@ -13,7 +13,6 @@ from core.known_errors import KNOWN_ERRORS
 from tests.factories.converter_messages import CONVERTER_MESSAGES
 
 MESSAGES = [
-    *CONVERTER_MESSAGES,
     (
         "<class 'keras.src.models.sequential.Sequential'> could not be deserialized properly. Please ensure that "
         "components that are Python object instances (layers, models, etc.) returned by `get_config()` are explicitly "
@@ -251,6 +250,7 @@ MESSAGES = [
     ),
     ("missing a required argument: 'b'", "The call of this model needs 'b', and was not given it."),
     ("No module named 'scipy'", "The Python package 'scipy' that this needs is not installed."),
+    *CONVERTER_MESSAGES,
 ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from core.formats.base import Format
 from core.formats.standalone import StandaloneLoader, open_any_litert, open_litert
 from core.runtimes.base import Model
-from core.runtimes.conversion import to_flat_model
+from core.runtimes.conversion import shared_conversions, to_flat_model
 from core.runtimes.litert import FILE, PACKAGES, load, needs_tensorflow
 from core.runtimes.litert_quantizer import QUANTIZER_PACKAGES, require_unquantized
 from core.runtimes.model_kinds import model_kind
@@ -26,6 +26,19 @@ def save(model: Model, folder: Path) -> str:
         require_unquantized(model.folder / FILE)
         shutil.copyfile(model.folder / FILE, path)
         return ""
+    shared = shared_conversions.get()
+    if shared is None or FORMAT.key not in shared:
+        remark = _convert_by_any_way(model, path)
+        if shared is not None:
+            shared[FORMAT.key] = path.read_bytes(), remark
+        return remark
+    content, remark = shared[FORMAT.key]
+    path.write_bytes(content)
+    return str(remark)
+
+
+def _convert_by_any_way(model: Model, path: Path) -> str:
+    """Convert for any number of rows, else for exactly one; returns what to know of the copy."""
     try:
         _convert(model, path)
         is_whole = not needs_tensorflow(path.read_bytes())

@@ -1,4 +1,8 @@
-"""Job: save a run in formats, each in a child of its own, side by side; none stops another."""
+"""Job: save a run in formats, side by side; none stops another.
+
+A child that has saved a small model in one format saves it in the next: what goes wrong there is done once more in a
+fresh child. Each copy is reloaded in fresh children.
+"""
 
 import contextlib
 import errno
@@ -29,8 +33,11 @@ from core.record import now
 from core.reload import gather_evidence
 from core.worker import OutputFolder
 from core.worker.child_handle import find_crash_signal
+from core.worker.child_pool import ChildPool
 from core.worker.model_loading import source_with_signature, source_with_snapshot
+from core.worker.protocol import Frame
 
+MAX_KEPT_BYTES = 64 * 2**20  # of a model's weights, up to which it stays in memory between two formats
 RECORD_BYTES = 2**16  # bytes that an artifact has beside its weights, at the least
 STATE_PROGRESS = {"waiting": 0.0, "saving": 0.2, "reloading": 0.6, "done": 1.0, "failed": 1.0}
 
@@ -59,7 +66,8 @@ class SaveResult(TypedDict):
 def run_save(handle: JobHandle) -> SaveResult:
     """Save the run in every chosen format, and note which formats refused it."""
     job = _SaveJob(handle)
-    map_parallel(job.save_format, job.rows, handle.config.parallel)
+    with job.children:
+        map_parallel(job.save_format, job.rows, handle.config.parallel)
     refused = {key: {"created": now(), **row} for key, row in job.rows.items() if _is_refusal(row)}
     done = [key for key, row in job.rows.items() if row["state"] == "done"]
     with contextlib.suppress(StorageFailed):  # a note that finds no room does not undo what was stored
@@ -77,6 +85,7 @@ class _SaveJob:
         self.handle, self.library = handle, handle.library
         self.run = self.library.run(handle.request["run"])
         self.snapshot = snapshot_request(self.library, self.run)
+        self.children = ChildPool(handle.worker)
         self.rows: dict[str, SaveRow] = {key: {"state": "waiting"} for key in handle.request["formats"]}
 
     def save_format(self, key: str) -> None:
@@ -105,7 +114,7 @@ class _SaveJob:
             original, reference = library.original(run), library.reference(run.id)
             request = {**self.snapshot, **limits, "arrays": {} if run.demo else reference.inputs, "options": options}
             with _translate_child_death(key, folder, run):
-                reply = worker.run("save", format=key, folder=OutputFolder(folder), converts=True, **request)
+                reply = self._run_child("save", format=key, folder=OutputFolder(folder), converts=True, **request)
             saved = {"seconds": reply.message["seconds"], "remark": str(reply.message["remark"])}
             self._report_row(key, {"state": "reloading", "seconds": saved["seconds"]})
             source = source_with_signature(run.code_source, "")
@@ -116,6 +125,13 @@ class _SaveJob:
             row = _result_row(library.commit_artifact(staged, run.id, evidence, **facts), evidence)
             row["warning"] = f"{run.warning} {evidence.best.warning}".strip()
             return row
+
+    def _run_child(self, task: str, **request: Any) -> Frame:
+        """Do a task in a child that may hold the live model already; in a fresh one where it is untrusted or large."""
+        if request["sandboxed"] or self.run.weight_bytes > MAX_KEPT_BYTES:
+            return self.handle.worker.run(task, **request)
+        del request["sandboxed"]
+        return self.children.run(task, **request)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ from core.runtimes.model_kinds import model_kind
 from core.runtimes.outputs import flatten_outputs, is_nested
 from core.runtimes.saved_model import SessionSignature, fed_shape, open_signature
 from core.runtimes.tf_module import serving_function
+
+# Set where one model is saved in many formats and does not change between: what it was converted to, by format, for the
+# forms that begin with the same file.
+shared_conversions: ContextVar[dict[str, Any] | None] = ContextVar("shared_conversions", default=None)
 
 
 def to_inference_model(model: Model) -> Model:

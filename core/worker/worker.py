@@ -10,12 +10,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
-from core.errors import ChildDied, RoundtripError, WorkerError
+from core.errors import ChildDied, RoundtripError, WorkerError, cleanup_on_error
 from core.explain import translate
 from core.sandbox.limits import CONFINED_SUFFIX
 from core.settings import PROJECT, Settings, get_settings
@@ -230,21 +230,31 @@ class Worker:
 
         return Child(*_pipes(process), hang_up, self.config, process.pid, exchange)
 
-    def run(self, task: str, *, sandboxed: bool = False, **request: Any) -> Frame:
+    def run(
+        self, task: str, *, sandboxed: bool = False, keep: Callable[[Child], object] = Child.close, **request: Any
+    ) -> Frame:
         """Do one task in one fresh child; `request` is what `Child.request` takes.
 
-        When the forkserver itself died under it, it is started again and the task is done once more.
+        When the forkserver itself died under it, it is started again and the task is done once more. `keep` is given
+        the child after a good end; by default it is closed.
         """
         cancelled = request.get("cancelled", never_cancelled)
-        with self.open(cancelled, sandboxed) as child:
-            forkserver = self._process
-            try:
-                return child.request(task, **request)
-            except ChildDied:
-                if forkserver is None or not _exits_soon(forkserver):
-                    raise
-        with self.open(cancelled, sandboxed) as child:
-            return child.request(task, **request)
+        child = self.open(cancelled, sandboxed)
+        forkserver = self._process
+        try:
+            return self.request_of(child, keep, task, **request)
+        except ChildDied:
+            if forkserver is None or not _exits_soon(forkserver):
+                raise
+        return self.request_of(self.open(cancelled, sandboxed), keep, task, **request)
+
+    @staticmethod
+    def request_of(child: Child, keep: Callable[[Child], object], task: str, **request: Any) -> Frame:
+        """Have an open child do a task, and give it to `keep`; where anything is raised, it is closed."""
+        with cleanup_on_error(child.close):
+            reply = child.request(task, **request)
+        keep(child)
+        return reply
 
     def close(self) -> None:
         """End the forkserver and everything under it."""

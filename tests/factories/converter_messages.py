@@ -1,5 +1,4 @@
 """What converters and the runtimes of their files were seen to say, and the sentence that it must become."""
-# ruff: noqa: E501  messages are as they were given
 
 CONVERTER_MESSAGES = [
     (
@@ -7,8 +6,8 @@ CONVERTER_MESSAGES = [
         "XNNPACK, by which LiteRT computes unless told otherwise, does not take this file.",
     ),
     (
-        "error: 'tfl.fully_connected' op operand #0 must be tensor of 32-bit float or QI8 type or QUI8 type or QI16 type "
-        "or QUI16 type values, but got 'tensor<?x4xi8>'",
+        "error: 'tfl.fully_connected' op operand #0 must be tensor of 32-bit float or QI8 type or QUI8 type or QI16 "
+        "type or QUI16 type values, but got 'tensor<?x4xi8>'",
         "LiteRT has no 'fully_connected' over the 8-bit integers of Keras' own quantisation.",
     ),
     (
@@ -21,8 +20,8 @@ CONVERTER_MESSAGES = [
         "This LiteRT file keeps values in variables, and the converter knows none.",
     ),
     (
-        'Load model failed:This is an invalid model. In Node, ("scale", TFL_VAR_HANDLE, "", -1) , Error No Op registered '
-        "for TFL_VAR_HANDLE with domain_version of 15",
+        'Load model failed:This is an invalid model. In Node, ("scale", TFL_VAR_HANDLE, "", -1) , Error No Op '
+        "registered for TFL_VAR_HANDLE with domain_version of 15",
         "This LiteRT file keeps values in variables, and the converter knows none.",
     ),
     (
@@ -40,7 +39,8 @@ CONVERTER_MESSAGES = [
         "The converter to ONNX does not read the quantised form of this LiteRT file.",
     ),
     (
-        "Exception from src/inference/src/cpp/infer_request.cpp:224:\nException from src/plugins/intel_cpu/src/node.cpp:794:\n"
+        "Exception from src/inference/src/cpp/infer_request.cpp:224:\n"
+        "Exception from src/plugins/intel_cpu/src/node.cpp:794:\n"
         "[CPU] Transpose node with name 'mul_1' Check 'ptr' failed at src/plugins/intel_cpu/src/cpu_memory.cpp:257:\n"
         "Failed to allocate 33718272 bytes of memory\n\n\n",
         "The process ran out of the memory that it may use.",
@@ -49,6 +49,7 @@ CONVERTER_MESSAGES = [
         "Exception from src/inference/src/cpp/core.cpp:132:\nException from src/inference/src/dev/plugin.cpp:59:\n"
         "Check '!shape.rank().is_dynamic()' failed at src/plugins/intel_cpu/src/node.cpp:108:\n"
         "Unexpected: CPU plug-in doesn't support Parameter operation with dynamic rank. Operation name: x\n\n\n",
-        "OpenVINO said: Unexpected: CPU plug-in doesn't support Parameter operation with dynamic rank. Operation name: x",
+        "OpenVINO said: Unexpected: CPU plug-in doesn't support Parameter operation with dynamic rank. "
+        "Operation name: x",
     ),
 ]

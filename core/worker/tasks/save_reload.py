@@ -14,8 +14,8 @@ from core.runtimes.base import ModelCode, ModelSource
 from core.runtimes.reference import predict_in_batches, select_by_prefix
 from core.runtimes.specs import InputSpec
 from core.worker.halves import complete_model_code
+from core.worker.live_models import live_model
 from core.worker.model_loading import load_artifact, require_no_code_execution
-from core.worker.snapshots import load_live_model
 from core.worker.tasks.base import InputPair, Reply, Report, TimedReply, clear_folder, pair_inputs, timed
 from core.worker.tasks.probes import Probes, probe_predictor
 
@@ -69,7 +69,6 @@ def save(
     """
     require_no_code_execution(get_format(format))
     clear_folder(Path(folder))
-    model = load_live_model(source, kind, Path(snapshot))
 
     def samples() -> Arrays:
         """Inputs from the training data, so that nothing is calibrated on the rows by which it is judged."""
@@ -77,7 +76,8 @@ def save(
             return arrays
         return get_demo(source["demo"]).data(TrainSettings(**source["settings"] or {})).train.inputs
 
-    saved = get_format(format).save_model(model, kind, Path(folder), options, samples)
+    with live_model(source, kind, Path(snapshot)) as model:
+        saved = get_format(format).save_model(model, kind, Path(folder), options, samples)
     return SaveReply(seconds=saved.seconds, remark=saved.remark), None
 
 
