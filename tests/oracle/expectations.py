@@ -35,7 +35,6 @@ def _correct(names: str, format_key: str, expected: str, kind: str) -> dict[tupl
 
 
 CELLS = "RNN LSTMCell GRUCell SimpleRNNCell StackedRNNCells"
-RECURRENT = f"LSTM GRU SimpleRNN {CELLS} Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D"
 UNPICKLABLE = (
     "Solarization RandomBrightness RandomSharpness RandomColorDegeneration RandomSaturation RandomPosterization"
 )
@@ -46,8 +45,6 @@ RAW = "A17: the text of a library, not a sentence of its cause"
 INNER_NAMES = "A7: layers inside of others are called otherwise when the architecture is rebuilt"
 CORRECTIONS: dict[tuple[str, str], Correction] = {
     **_correct(f"SpectralNormalization TimeDistributed {CELLS} Bidirectional", "safetensors", CLOSE, INNER_NAMES),
-    **_correct(RECURRENT, "litert", CLOSE, "A15: no fall back to built-in operations at one row"),
-    **_correct("Activation", "onnx", CLOSE, "A15: the exact gelu is not decomposed"),
     **_correct("Masking", "h5", DOES_NOT_LOAD, "A17: blames a custom layer for an operation of Keras' own"),
     **_correct("Attention", "h5", DOES_NOT_LOAD, RAW),
     **_correct("SpectralNormalization", "keras_int8", DOES_NOT_LOAD, RAW),
