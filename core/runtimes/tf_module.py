@@ -81,7 +81,10 @@ def signature_predictor(function: Any, root: Any, weights: Callable[[], NamedArr
 
     # A SavedModel gives its inputs in another order in every process.
     positional, keywords = function.structured_input_signature
-    named = [*sorted(keywords.items()), *((spec.name, spec) for spec in positional)]
+    named = [
+        *sorted(keywords.items(), key=lambda item: _numbers_in_order(item[0])),
+        *((spec.name, spec) for spec in positional),
+    ]
     specs = tuple(Spec(name, to_numpy_dtype(spec.dtype.name), shape_of(spec)) for name, spec in named)
 
     def predict(inputs: Arrays) -> Arrays:
@@ -107,6 +110,11 @@ def adapt_function(
         adapter = adapt_batch_size(examples.features, outputs, examples.wrap(call))
         return adapter._replace(remark=join_remarks(examples.remark, adapter.remark))
     return adapt_batch_size(specs, outputs, call)
+
+
+def _numbers_in_order(name: str) -> list[str | int]:
+    """A key by which "inputs_2" stands before "inputs_10": such names are the places of a list."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 def _output_shapes(function: Any) -> dict[str, Shape]:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from core.errors import InputError
+from core.formats import get_format
 from core.library.given_inputs import read_given_inputs
 from core.runtimes.live import live_predictor
 
@@ -61,6 +62,17 @@ def test_three_inputs_in_another_order_keep_the_order_of_the_model():
     parts = [keras.Input((3,), name=name) for name in ("q", "m", "b")]
     arrays = read(keras.Model(parts, keras.layers.Add()(parts)), {"b": 3 * LEFT, "q": LEFT, "m": 2 * LEFT})
     assert [(name, array.max()) for name, array in arrays.items()] == [("q", 1), ("m", 2), ("b", 3)]
+
+
+def test_twelve_inputs_of_a_saved_model_keep_their_order(tmp_path):
+    import keras
+
+    parts = [keras.Input((3,), name=f"part{place}") for place in range(12)]
+    model = keras.Model(parts, sum((place + 1) * part for place, part in enumerate(parts)))
+    arrays = read(model, [np.full((5, 3), 2.0**place, "float32") for place in range(12)])
+    get_format("saved_model").save_model(model, "keras", tmp_path)
+    copy = get_format("saved_model").load(tmp_path)
+    assert copy.predict(arrays)["output_0"].tolist() == live_predictor(model).predict(arrays)["output_0"].tolist()
 
 
 def make_tensor(array):
