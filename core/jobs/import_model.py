@@ -9,15 +9,16 @@ from typing import Any, NotRequired, TypedDict, cast
 
 import numpy as np
 
+from core.arrays import Arrays
 from core.compare import Verdict
 from core.demos import get_demo
-from core.errors import ChildDied, InputError, NotConfined, TimedOut, cleanup_on_error
+from core.errors import ChildDied, InputError, NotConfined, TimedOut, TooLarge, cleanup_on_error
 from core.evidence import Evidence, OriginalFingerprint, ReloadOutcome
 from core.formats import get_format
 from core.introspection.replies import LoadedModelReply, validate_reply
 from core.jobs.reimport import replace_unrun_import
 from core.jobs.runner import ChildLimits, JobHandle
-from core.jobs.trial_inputs import find_accepted_input
+from core.jobs.trial_inputs import TrialInput, find_accepted_input
 from core.jobs.uploads import run_of_artifact
 from core.library import staging
 from core.library.records import KIND_NEVER_RUN, Artifact, Run, new_id
@@ -33,9 +34,10 @@ from core.validation.members import ARCHITECTURE_FILE
 from core.validation.rules import display_file_name
 from core.worker.child_handle import CancelCheck, cancelled_error, never_cancelled
 from core.worker.remote_predictor import load_in_child
+from core.worker.row_budget import RowCap
 from core.worker.worker import Worker
 
-CONTENT_VALIDATION_SECONDS = 60.0  # wall clock of one look into a file
+CONTENT_VALIDATION_SECONDS = 600.0  # wall clock of one look into a file, where the settings do not say less
 STEP_PROGRESS = {
     "Checking the file": 0.05,
     "Looking inside in a sandboxed process": 0.2,
@@ -206,16 +208,9 @@ class _ImportJob:
         self._start_step("Looking inside in a sandboxed process")
         validate_content_in_child(worker, format, self.files, cancelled=self.handle.is_cancelled)
         self._record_check("What is in it and what it would do, looked at in a sandboxed process")
-        self._start_step("Loading it")
         source: ModelSource = {"demo": None, "settings": None, "brought": record}
-        load = partial(load_in_child, worker, "load_imported", sandboxed=True, **limits)
-        with load(folder=self.files, source=source) as predictor:
-            reply = validate_reply(LoadedModelReply, predictor.facts)
-            facts = reply.run_facts()
-            self._record_check("It loads in a sandboxed process, with no code of its own", reply.remark)
-            self._start_step("Asking it")
-            trial_limits: ChildLimits = {**limits, "seconds": self.handle.config.confined_seconds}
-            trial, predictions = find_accepted_input(predictor, facts["inputs"], **trial_limits)
+        reply, trial, predictions = self._load_and_ask(source)
+        facts = reply.run_facts()
         record |= {"remark": reply.remark, "signatures": reply.signatures, "asked": trial.recipe}
         reference = Reference(trial.inputs, predictions, {})
         self._record_check(f"It answers {trial.recipe['rows']} random rows; these answers are its reference")
@@ -223,11 +218,28 @@ class _ImportJob:
         settings = ModelSettings.read(facts["traits"])
         original = OriginalFingerprint(weights=facts["weights"], optimizer=facts["optimizer"], settings=settings)
         evidence = gather_evidence(worker, format, self.files, source, original, reference, sandboxed=True, **limits)
-        self._record_check(
-            "Loaded again in another process",
-            f"Its answers there: {evidence.best.verdict.label}. {evidence.best.warning}".strip(),
-        )
+        best = evidence.best
+        answers = " ".join(filter(None, (f"Its answers there: {best.verdict.label}.", best.warning, *best.left_out)))
+        self._record_check("Loaded again in another process", answers)
         return facts, reference, evidence
+
+    def _load_and_ask(self, source: ModelSource) -> tuple[LoadedModelReply, TrialInput, Arrays]:
+        """Load the file and find inputs that it answers; where memory runs out, in a new process with half the rows."""
+        load = partial(load_in_child, self.handle.worker, "load_imported", sandboxed=True, **self.handle.limits)
+        trial_limits: ChildLimits = {**self.handle.limits, "seconds": self.handle.config.confined_seconds}
+        cap, checks = RowCap(), list(self.checks)
+        while True:
+            self.checks = list(checks)
+            self._start_step("Loading it")
+            with load(folder=self.files, source=source) as predictor:
+                reply = validate_reply(LoadedModelReply, predictor.facts)
+                self._record_check("It loads in a sandboxed process, with no code of its own", reply.remark)
+                self._start_step("Asking it")
+                try:
+                    return reply, *find_accepted_input(predictor, reply.run_facts()["inputs"], cap=cap, **trial_limits)
+                except TooLarge:
+                    if not cap.halve():
+                        raise
 
     def _store(self, model: ModelFacts, reference: Reference, evidence: Evidence) -> tuple[Run, Artifact]:
         """Store the run and its artifact, both or neither."""

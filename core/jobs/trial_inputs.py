@@ -1,21 +1,23 @@
 """Random inputs tried on an unknown model: made from the specs of its inputs, tried until it predicts."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from core.arrays import Arrays
 from core.compare import measure_spread
-from core.errors import ChildDied, DoesNotLoad, InputError, RoundtripError, TimedOut
+from core.errors import ChildDied, DoesNotLoad, InputError, RoundtripError, TimedOut, TooLarge
 from core.inputs.fitting import describe_axes, numpy_dtype
 from core.inputs.from_random import random_source, row_bytes
 from core.runtimes.reference import BATCH_SIZE
 from core.runtimes.specs import InputSpec
 from core.worker.child_handle import CancelCheck, never_cancelled
 from core.worker.remote_predictor import RemotePredictor
+from core.worker.row_budget import RowBudget, RowCap
 
 SEED = 0
 MAX_BYTES = 8 * 2**20  # of all inputs together: of large pictures there are fewer rows
@@ -38,6 +40,11 @@ class TrialInput(NamedTuple):
 
     inputs: Arrays
     recipe: dict[str, Any]
+
+    def head(self, rows: int) -> Self:
+        """The first rows."""
+        inputs = {name: array[:rows] for name, array in self.inputs.items()}
+        return type(self)(inputs, {**self.recipe, "rows": rows})
 
 
 def generate_trial_inputs(specs: list[InputSpec]) -> Iterator[TrialInput]:
@@ -113,20 +120,28 @@ def _range_of(spec: InputSpec, integer_bound: float, bounds: tuple[float, float]
 
 
 def find_accepted_input(
-    predictor: RemotePredictor, specs: list[InputSpec], *, seconds: float, cancelled: CancelCheck = never_cancelled
+    predictor: RemotePredictor,
+    specs: list[InputSpec],
+    *,
+    seconds: float,
+    cancelled: CancelCheck = never_cancelled,
+    cap: RowCap | None = None,
 ) -> tuple[TrialInput, Arrays]:
     """Find the first random inputs of which a loaded file predicts each row; gives them, and the predictions.
 
     All trials together may take `seconds`: on a shape that is too large for it, TensorFlow alone waits ten for more
-    memory. Raises InputError where none is accepted, TimedOut where time is over before, and what ends its child.
+    memory. There are as many rows as there is time for by the cost of the first, and as `cap` allows. Raises InputError
+    where none is accepted, TimedOut where time is over before, TooLarge where even the child's memory is, and what ends
+    its child.
     """
     last: RoundtripError | None = None
-    deadline = time.monotonic() + seconds
+    cap, deadline = cap or RowCap(), time.monotonic() + seconds
     for trial in generate_trial_inputs(specs):
         try:
-            left = max(0.0, deadline - time.monotonic())
-            predictions, _ = predictor.predict(trial.inputs, seconds=left, cancelled=cancelled)
-            accepted = trial, _require_row_per_input(predictions, trial.recipe["rows"])
+            ask = partial(_ask_rows, predictor, deadline, cancelled)
+            trial = trial.head(min(cap.rows, _count_affordable(ask, trial, deadline, cap)))
+            cap.asked = trial.recipe["rows"]
+            accepted = trial, _require_row_per_input(ask(trial), cap.asked)
             return _find_telling_input(predictor, specs, accepted, deadline, cancelled)
         except (DoesNotLoad, InputError) as error:
             last = error
@@ -157,15 +172,29 @@ def _find_telling_input(
         left = deadline - time.monotonic()
         if left <= 0 or candidates[-1][0] >= ENOUGH_SPREAD:
             break
+        trial = trial.head(accepted[0].recipe["rows"])
         try:
             predictions, _ = predictor.predict(trial.inputs, seconds=left, cancelled=cancelled)
             _require_row_per_input(predictions, trial.recipe["rows"])
         except (DoesNotLoad, InputError):
             continue
-        except (ChildDied, TimedOut):  # what was accepted is accepted
+        except (ChildDied, TimedOut, TooLarge):  # what was accepted is accepted
             break
         candidates.append((measure_spread(predictions).share, (trial, predictions)))
     return max(candidates, key=lambda candidate: candidate[0])[1]
+
+
+def _ask_rows(predictor: RemotePredictor, deadline: float, cancelled: CancelCheck, trial: TrialInput) -> Arrays:
+    left = max(0.0, deadline - time.monotonic())
+    return predictor.predict(trial.inputs, seconds=left, cancelled=cancelled)[0]
+
+
+def _count_affordable(ask: Callable[[TrialInput], Arrays], trial: TrialInput, deadline: float, cap: RowCap) -> int:
+    """How many rows of a trial there is time for, by what the first one costs."""
+    cap.asked = 0
+    budget, first = RowBudget(max(0.0, deadline - time.monotonic())), trial.head(1)
+    budget.measure(lambda: ask(first))
+    return budget.affordable_rows(lambda: ask(first), trial.recipe["rows"])
 
 
 def _error_text(error: RoundtripError | None) -> str:

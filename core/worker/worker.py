@@ -10,10 +10,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 
 from core.errors import ChildDied, RoundtripError, WorkerError
 from core.explain import translate
@@ -30,6 +30,8 @@ PASSED_VARIABLES = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMRO
 PASSED_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 # A library that starts threads when it is imported would leave them outside of the sandbox.
 SINGLE_THREAD_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+Result = TypeVar("Result")
 
 
 class WorkerState(NamedTuple):
@@ -231,20 +233,26 @@ class Worker:
         return Child(*_pipes(process), hang_up, self.config, process.pid, exchange)
 
     def run(self, task: str, *, sandboxed: bool = False, **request: Any) -> Frame:
-        """Do one task in one fresh child; `request` is what `Child.request` takes.
-
-        When the forkserver itself died under it, it is started again and the task is done once more.
-        """
+        """Do one task in one fresh child (see `use_child`); `request` is what `Child.request` takes."""
         cancelled = request.get("cancelled", never_cancelled)
+        return self.use_child(lambda child: child.request(task, **request), cancelled, sandboxed)
+
+    def use_child(
+        self, action: Callable[[Child], Result], cancelled: CancelCheck = never_cancelled, sandboxed: bool = False
+    ) -> Result:
+        """Do something with one fresh child, which is closed at the end.
+
+        When the forkserver itself died under it, it is started again and `action` is called once more.
+        """
         with self.open(cancelled, sandboxed) as child:
             forkserver = self._process
             try:
-                return child.request(task, **request)
+                return action(child)
             except ChildDied:
                 if forkserver is None or not _exits_soon(forkserver):
                     raise
         with self.open(cancelled, sandboxed) as child:
-            return child.request(task, **request)
+            return action(child)
 
     def close(self) -> None:
         """End the forkserver and everything under it."""
