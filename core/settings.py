@@ -27,6 +27,12 @@ class Settings(BaseSettings):
         0.0, ge=0, description="memory of one child and what it starts, in GiB; 0: three quarters of this machine's"
     )
     child_seconds: float = Field(300.0, gt=0, description="wall clock of one save or reload, in seconds")
+    warm_seconds: float = Field(
+        300.0,
+        ge=0,
+        description="seconds for which the process of a command, in which TensorFlow is loaded, waits for the next "
+        "command; 0: it ends with its command",
+    )
     train_seconds: float = Field(3600.0, gt=0, description="wall clock of one training, in seconds")
     confined_gib: float = Field(
         0.0,

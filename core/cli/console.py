@@ -108,10 +108,14 @@ def open_library() -> Library:
 
 @contextlib.contextmanager
 def open_jobs() -> Iterator["Jobs"]:
-    """Jobs over the same library; their worker is ended afterwards, whatever happens."""
-    from core.jobs import Jobs  # takes longer to import than most commands that need none take in all
+    """Jobs over the same library; their worker is closed afterwards, whatever happens.
 
-    jobs = Jobs()
+    Its warm process stays for the next command (see `core.worker.kept_process`).
+    """
+    from core.jobs import Jobs  # takes longer to import than most commands that need none take in all
+    from core.worker import Worker
+
+    jobs = Jobs(worker=Worker(is_kept=True))
     try:
         yield jobs
     finally:

@@ -4,21 +4,29 @@
 connection is one child, and the connection is that child's channel. A child of the second socket confines itself before
 it does anything else (see `core.sandbox`), with a file exchange of its own below FOLDER. When a child ends, the
 forkserver sends its last frame: `{"exit": status, "said": the end of its stderr}`. Standard input is the lifeline: when
-it closes, the app is gone, and so is everything here.
+it closes, the app is gone, and so is everything here. With a number of seconds behind FOLDER there is no lifeline: it
+stays after the app (see `core.worker.kept_process`), makes that folder itself, and ends once it has had no child for so
+long. A child whose app has hung up is killed.
 """
 
 import os
+import select
 import selectors
 import shutil
 import signal
 import socket
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.sandbox.limits import CONFINED_SUFFIX, die_with_parent
+from core.settings import get_settings
 from core.worker import serve
+from core.worker.file_exchange import create_staging_folder
+from core.worker.kept_process import PROCESS_FILE, READY_FILE, is_own_peer, locked
 from core.worker.protocol import encode_frame, write_frame
 from core.worker.warmup import import_everything
 
@@ -37,15 +45,44 @@ class ForkedChild:
     stderr: bytes = b""
 
 
-def main(socket_path: str, exchange_folders: str) -> None:
-    # Where the children of each keep their files, and whether they are sandboxed.
-    listeners = {
+def main(socket_path: str, exchange_folders: str, idle_seconds: str = "") -> None:
+    if idle_seconds:
+        with _as_kept_process(Path(socket_path).parent) as exchange_folders:
+            listeners = _open_listeners(socket_path, exchange_folders)
+            import_everything()
+            _announce(Path(socket_path).parent, exchange_folders)
+            _serve_connections(listeners, float(idle_seconds))
+    else:
+        listeners = _open_listeners(socket_path, exchange_folders)
+        import_everything()
+        print("ready", flush=True)
+        _serve_connections(listeners)
+
+
+@contextmanager
+def _as_kept_process(folder: Path) -> Iterator[str]:
+    """A folder for file exchanges; at the end, also when it is stopped, nothing of this process is left."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    exchange_folders = create_staging_folder(get_settings().home, "boxes")
+    try:
+        yield str(exchange_folders)
+    finally:
+        for path in (folder, exchange_folders):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _announce(folder: Path, exchange_folders: str) -> None:
+    """Say that this process can fork, at once and whole."""
+    (folder / "new").write_text(exchange_folders, encoding="utf-8")
+    (folder / "new").rename(folder / READY_FILE)
+
+
+def _open_listeners(socket_path: str, exchange_folders: str) -> dict[socket.socket, tuple[str, bool]]:
+    """Where the children of each socket keep their files, and whether they are sandboxed."""
+    return {
         _listen(socket_path): (os.path.dirname(socket_path), False),
         _listen(f"{socket_path}{CONFINED_SUFFIX}"): (exchange_folders, True),
     }
-    import_everything()
-    print("ready", flush=True)
-    _serve_connections(listeners)
 
 
 def _listen(path: str) -> socket.socket:
@@ -55,31 +92,85 @@ def _listen(path: str) -> socket.socket:
     return listener
 
 
-def _serve_connections(listeners: dict[socket.socket, tuple[str, bool]]) -> None:
+class _HangUps:
+    """Tells which children have lost their app: nothing else may be read here from a channel that is the child's."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()  # of Linux, where alone a fork is safe with TensorFlow loaded
+        self._children: dict[int, ForkedChild] = {}
+
+    def fileno(self) -> int:
+        return self._epoll.fileno()
+
+    def watch(self, child: ForkedChild) -> None:
+        self._children[child.connection.fileno()] = child
+        self._epoll.register(child.connection.fileno(), select.EPOLLRDHUP)
+
+    def forget(self, child: ForkedChild) -> None:
+        if self._children.pop(child.connection.fileno(), None):
+            self._epoll.unregister(child.connection.fileno())
+
+    def kill_lost(self) -> None:
+        for descriptor, _ in self._epoll.poll(0):
+            child = self._children[descriptor]
+            self.forget(child)
+            _kill(child)
+
+
+def _serve_connections(listeners: dict[socket.socket, tuple[str, bool]], idle_seconds: float | None = None) -> None:
+    """Fork a child for every connection; until the lifeline closes, or until there was no child for `idle_seconds`."""
     children: dict[int, ForkedChild] = {}  # by the pipe of their standard error
     ending: list[ForkedChild] = []  # those that have closed it: they have ended, or are about to
+    hang_ups = _HangUps()
     with selectors.DefaultSelector() as selector:
         for listener, settings in listeners.items():
             selector.register(listener, selectors.EVENT_READ, settings)
-        selector.register(sys.stdin, selectors.EVENT_READ)
+        selector.register(hang_ups, selectors.EVENT_READ)
+        if idle_seconds is None:
+            selector.register(sys.stdin, selectors.EVENT_READ)
         while True:
-            for key, _ in selector.select(REAP_EVERY if ending else None):
+            events = selector.select(REAP_EVERY if ending else None if children else idle_seconds)
+            if not (events or children or ending) and _may_end(selector, listeners):
+                return
+            for key, _ in events:
                 if isinstance(key.fileobj, socket.socket):
-                    child, pipe = _fork_child(key.fileobj, *key.data)
+                    if not (forked := _fork_child(key.fileobj, *key.data)):
+                        continue
+                    child, pipe = forked
                     children[pipe] = child
+                    hang_ups.watch(child)
                     selector.register(pipe, selectors.EVENT_READ)
+                elif key.fileobj is hang_ups:
+                    hang_ups.kill_lost()
                 elif key.fileobj is sys.stdin:
                     _kill_children([*children.values(), *ending])
                 elif _has_closed_stderr(key.fd, children[key.fd]):
                     selector.unregister(key.fd)
                     os.close(key.fd)
                     ending.append(children.pop(key.fd))
-            ending = [child for child in ending if not _reap_child(child)]
+            ended = [child for child in ending if _reap_child(child, hang_ups)]
+            ending = [child for child in ending if child not in ended]
 
 
-def _fork_child(listener: socket.socket, folders: str, sandboxed: bool) -> tuple[ForkedChild, int]:
-    """Fork a child for the connection that waits; returns it and the pipe of its standard error."""
+def _may_end(selector: selectors.BaseSelector, listeners: dict[socket.socket, tuple[str, bool]]) -> bool:
+    """Whether nobody has come at the last moment; from then on nobody finds this process."""
+    folder = Path(next(iter(listeners)).getsockname()).parent
+    with locked(folder.parent):
+        if selector.select(0):
+            return False
+        (folder / PROCESS_FILE).unlink()
+        return True
+
+
+def _fork_child(listener: socket.socket, folders: str, sandboxed: bool) -> tuple[ForkedChild, int] | None:
+    """Fork a child for the connection that waits; returns it and the pipe of its standard error.
+
+    None where the connection is not of this user.
+    """
     connection, _ = listener.accept()
+    if not is_own_peer(connection):
+        connection.close()
+        return None
     stderr_read, stderr_write = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -92,6 +183,7 @@ def _run_child(connection: socket.socket, stderr_pipe: int, folders: str, sandbo
     """Cut every tie to the forkserver, serve, and end without its clean-up: the forkserver deletes the folder."""
     status = 1
     try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         die_with_parent()
         os.setsid()
         # The child may come to run untrusted code: it reports its process id before it has been sent anything, by
@@ -135,11 +227,12 @@ def _has_closed_stderr(pipe: int, child: ForkedChild) -> bool:
     return not data
 
 
-def _reap_child(child: ForkedChild) -> bool:
+def _reap_child(child: ForkedChild, hang_ups: _HangUps) -> bool:
     """Whether a child has ended; then its status is passed on, as the last frame of its channel."""
     pid, status = os.waitpid(child.pid, os.WNOHANG)
     if pid == 0:
         return False
+    hang_ups.forget(child)
     shutil.rmtree(child.folder, ignore_errors=True)
     message = {"exit": os.waitstatus_to_exitcode(status), "said": child.stderr.decode(errors="replace")}
     # The app hangs up first on most children; then nobody is left to send to. Nor is anybody waited for: what stands
@@ -151,9 +244,15 @@ def _reap_child(child: ForkedChild) -> bool:
 
 def _kill_children(children: list[ForkedChild]) -> None:
     for child in children:
-        with suppress(ProcessLookupError):  # it ended a moment ago
-            os.killpg(child.pid, signal.SIGKILL)
+        _kill(child)
     os._exit(0)
+
+
+def _kill(child: ForkedChild) -> None:
+    """Kill a child and its group, or itself where it has not made one yet."""
+    for kill in (os.killpg, os.kill):
+        with suppress(ProcessLookupError):  # it ended a moment ago
+            kill(child.pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":

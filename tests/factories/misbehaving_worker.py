@@ -26,8 +26,8 @@ IMPORT_TASKS = ("inspect_brought", "load_imported", "predict")
 COPY_TASKS = ("reload", "probe", "measure", "load", "save")  # what else a child does with a copy
 SECONDS = 5.0  # that a late or busy child takes
 LIMIT_SECONDS = 1.0  # that it is given
-LIMIT_GIB = 2.0  # of memory, which a greedy or hungry one is given
-MIB_BY_ROW = 40  # that a hungry one holds
+LIMIT_GIB = 1.25  # of memory, which a greedy or hungry one is given
+MIB_BY_ROW = 20  # that a hungry one holds
 HOLD_SECONDS = 0.5  # for which it does
 ROW_SECONDS = 0.2  # that a sluggish one takes for a row by itself
 
@@ -223,7 +223,7 @@ def misbehave(way: str, step: str, folder: Path | None = None) -> Iterator[None]
         Child.request = send_request
 
 
-def main(socket: str, exchange_folders: str) -> None:
+def main(*arguments: str) -> None:
     from core.worker import forkserver
     from core.worker.tasks.registry import TASKS
 
@@ -235,7 +235,7 @@ def main(socket: str, exchange_folders: str) -> None:
             for way in (*MISBEHAVIOURS, faulting, hungry, sluggish)
         }
     )
-    forkserver.main(socket, exchange_folders)
+    forkserver.main(*arguments)
 
 
 if __name__ == "__main__":

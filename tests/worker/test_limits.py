@@ -19,7 +19,7 @@ from tests.helpers import run_command, wait_until_done
 
 SENTENCES = {
     "late": ("timed-out", "It took longer than its limit of 1 seconds, and was stopped."),
-    "greedy": ("too-large", "It is too large for the 2 GiB of memory that its process may use here."),
+    "greedy": ("too-large", "It is too large for the 1.25 GiB of memory that its process may use here."),
 }
 
 
@@ -66,16 +66,14 @@ def test_slow_copy_is_asked_fewer_rows_and_says_so(reload_copy: Callable):
     outcome = reload_copy("sluggish", "reload", seconds=20.0, probe_as=None)
     assert outcome.verdict.rank <= Verdict.ROUNDING.rank
     assert 1 < outcome.rows < 64
-    expected = (
-        f"{outcome.rows} of 270 rows were asked: all would take longer than 20 seconds (ROUNDTRIP_CHILD_SECONDS)."
-    )
-    assert outcome.left_out == [expected]
+    asked = f"{outcome.rows} of 270 rows were asked"
+    assert outcome.left_out == [f"{asked}: all would take longer than 20 seconds (ROUNDTRIP_CHILD_SECONDS)."]
 
 
 def test_copy_out_of_memory_is_asked_half_the_rows(reload_copy: Callable):
     outcome = reload_copy("hungry", "reload", rows=64, probe_as=None)
     assert (outcome.verdict.rank <= Verdict.ROUNDING.rank, outcome.rows) == (True, 32)
-    memory = "the 2 GiB of memory that there are (ROUNDTRIP_CHILD_GIB)"
+    memory = "the 1.25 GiB of memory that there are (ROUNDTRIP_CHILD_GIB)"
     assert outcome.left_out == [f"32 of 64 rows were asked, 32 at a time: more would need more than {memory}."]
 
 
@@ -89,7 +87,7 @@ def test_compare_participant_over_limit_is_not_verified(
         outcomes = job.result["outcomes"]
         assert [outcomes[id_]["verdict"] for id_ in ids] == ["not-verified", "bit-identical"]
         assert outcomes[ids[0]]["error"]["code"] == "timed-out"
-        monkeypatch.setattr("core.jobs.Jobs", lambda: limited)
+        monkeypatch.setattr("core.jobs.Jobs", lambda **_: limited)
         monkeypatch.setattr(misbehaving_worker, "close", lambda: None)
         monkeypatch.setattr("core.cli.console.Library", lambda: limited.library)
         status, out, err = run_command("compare", ids[0], "--rows", "4")

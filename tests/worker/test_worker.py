@@ -176,9 +176,10 @@ def connect_to_forkserver(worker: Worker) -> Iterator[socket.socket]:
 @pytest.mark.long
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere nothing bounds the memory of a child")
 def test_child_over_memory_limit_names_the_setting(misbehaving_worker):
-    with misbehaving_worker.open() as child, pytest.raises(TooLarge) as caught:
+    with misbehaving_worker.open() as child:
         child.config = child.config.model_copy(update={"child_gib": 1.0})
-        child.request("ask_memory", seconds=60, gib=1.5, held_seconds=30)
+        with pytest.raises(TooLarge) as caught:
+            child.request("ask_memory", seconds=60, gib=1.5, held_seconds=30)
     assert caught.value.sentence == "It is too large for the 1 GiB of memory that its process may use here."
     assert caught.value.cure == "Raise ROUNDTRIP_CHILD_GIB, or use a smaller model or batch."
 
