@@ -18,6 +18,8 @@ from core.library.records import BUILT_IN_SOURCES, ID_PATTERN
 if TYPE_CHECKING:
     from core.jobs import Jobs
 
+# What the commands that use a worker import: the warm process loads it too.
+COMMAND_MODULES = ("core.__main__", "core.jobs", "core.cli.models", "core.cli.compare", "core.cli.inspect")
 REPLACEMENT = "\ufffd"
 PROGRESS_INTERVAL = 0.1  # seconds between two updates of the progress line
 
@@ -115,7 +117,7 @@ def open_jobs() -> Iterator["Jobs"]:
     from core.jobs import Jobs  # takes longer to import than most commands that need none take in all
     from core.worker import Worker
 
-    jobs = Jobs(worker=Worker(is_kept=True))
+    jobs = Jobs(worker=Worker(kept_for=COMMAND_MODULES))
     try:
         yield jobs
     finally:

@@ -9,6 +9,8 @@ stays after the app (see `core.worker.kept_process`), makes that folder itself, 
 long. A child whose app has hung up is killed.
 """
 
+import gc
+import importlib
 import os
 import select
 import selectors
@@ -17,22 +19,32 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from core.kept import COMMAND_SUFFIX, PROCESS_FILE, READY_FILE, is_own_peer
 from core.sandbox.limits import CONFINED_SUFFIX, die_with_parent
 from core.settings import get_settings
 from core.worker import serve
 from core.worker.file_exchange import create_staging_folder
-from core.worker.kept_process import PROCESS_FILE, READY_FILE, is_own_peer, locked
-from core.worker.protocol import encode_frame, write_frame
+from core.worker.kept_process import locked
+from core.worker.protocol import encode_frame, read_frame, write_frame
 from core.worker.warmup import import_everything
 
 MAX_DESCRIPTORS = 2**20  # descriptors; more than a process is allowed anywhere
 STDERR_LIMIT = 4000  # bytes of a child's standard error that are kept
 REAP_EVERY = 0.01  # seconds between two looks at a child that has closed its standard error and not ended yet
+
+
+class ForkRequest(NamedTuple):
+    """What a connection to a socket asks for: a child "own" or "sandboxed", or one that does a "command"; and where it
+    keeps its files, by its process id."""
+
+    kind: str
+    folders: str
 
 
 @dataclass
@@ -45,13 +57,14 @@ class ForkedChild:
     stderr: bytes = b""
 
 
-def main(socket_path: str, exchange_folders: str, idle_seconds: str = "") -> None:
+def main(socket_path: str, exchange_folders: str, idle_seconds: str = "", modules: str = "") -> None:
     if idle_seconds:
         with _as_kept_process(Path(socket_path).parent) as exchange_folders:
             listeners = _open_listeners(socket_path, exchange_folders)
+            listeners[_listen(f"{socket_path}{COMMAND_SUFFIX}")] = ForkRequest("command", os.path.dirname(socket_path))
             import_everything()
             _announce(Path(socket_path).parent, exchange_folders)
-            _serve_connections(listeners, float(idle_seconds))
+            _serve_connections(listeners, float(idle_seconds), modules.split(","))
     else:
         listeners = _open_listeners(socket_path, exchange_folders)
         import_everything()
@@ -77,11 +90,10 @@ def _announce(folder: Path, exchange_folders: str) -> None:
     (folder / "new").rename(folder / READY_FILE)
 
 
-def _open_listeners(socket_path: str, exchange_folders: str) -> dict[socket.socket, tuple[str, bool]]:
-    """Where the children of each socket keep their files, and whether they are sandboxed."""
+def _open_listeners(socket_path: str, exchange_folders: str) -> dict[socket.socket, ForkRequest]:
     return {
-        _listen(socket_path): (os.path.dirname(socket_path), False),
-        _listen(f"{socket_path}{CONFINED_SUFFIX}"): (exchange_folders, True),
+        _listen(socket_path): ForkRequest("own", os.path.dirname(socket_path)),
+        _listen(f"{socket_path}{CONFINED_SUFFIX}"): ForkRequest("sandboxed", exchange_folders),
     }
 
 
@@ -117,11 +129,16 @@ class _HangUps:
             _kill(child)
 
 
-def _serve_connections(listeners: dict[socket.socket, tuple[str, bool]], idle_seconds: float | None = None) -> None:
-    """Fork a child for every connection; until the lifeline closes, or until there was no child for `idle_seconds`."""
+def _serve_connections(
+    listeners: dict[socket.socket, ForkRequest], idle_seconds: float | None = None, modules: Sequence[str] = ()
+) -> None:
+    """Fork a child for every connection; until the lifeline closes, or until there was no child for `idle_seconds`.
+
+    `modules` are loaded as soon as there is no child: nobody waits for that.
+    """
     children: dict[int, ForkedChild] = {}  # by the pipe of their standard error
     ending: list[ForkedChild] = []  # those that have closed it: they have ended, or are about to
-    hang_ups = _HangUps()
+    hang_ups, has_served = _HangUps(), False
     with selectors.DefaultSelector() as selector:
         for listener, settings in listeners.items():
             selector.register(listener, selectors.EVENT_READ, settings)
@@ -129,14 +146,17 @@ def _serve_connections(listeners: dict[socket.socket, tuple[str, bool]], idle_se
         if idle_seconds is None:
             selector.register(sys.stdin, selectors.EVENT_READ)
         while True:
-            events = selector.select(REAP_EVERY if ending else None if children else idle_seconds)
-            if not (events or children or ending) and _may_end(selector, listeners):
+            idle = 0.0 if modules and has_served else idle_seconds
+            events = selector.select(REAP_EVERY if ending else None if children else idle)
+            if modules and not (events or children or ending):
+                modules = _load(modules)
+            elif not (events or children or ending) and _may_end(selector, listeners):
                 return
             for key, _ in events:
                 if isinstance(key.fileobj, socket.socket):
-                    if not (forked := _fork_child(key.fileobj, *key.data)):
+                    if not (forked := _fork_child(key.fileobj, key.data)):
                         continue
-                    child, pipe = forked
+                    (child, pipe), has_served = forked, True
                     children[pipe] = child
                     hang_ups.watch(child)
                     selector.register(pipe, selectors.EVENT_READ)
@@ -152,7 +172,16 @@ def _serve_connections(listeners: dict[socket.socket, tuple[str, bool]], idle_se
             ending = [child for child in ending if child not in ended]
 
 
-def _may_end(selector: selectors.BaseSelector, listeners: dict[socket.socket, tuple[str, bool]]) -> bool:
+def _load(modules: Sequence[str]) -> Sequence[str]:
+    """Load modules; nothing is left to be loaded."""
+    for module in modules:
+        importlib.import_module(module)
+    gc.collect()
+    gc.freeze()
+    return ()
+
+
+def _may_end(selector: selectors.BaseSelector, listeners: Iterable[socket.socket]) -> bool:
     """Whether nobody has come at the last moment; from then on nobody finds this process."""
     folder = Path(next(iter(listeners)).getsockname()).parent
     with locked(folder.parent):
@@ -162,7 +191,7 @@ def _may_end(selector: selectors.BaseSelector, listeners: dict[socket.socket, tu
         return True
 
 
-def _fork_child(listener: socket.socket, folders: str, sandboxed: bool) -> tuple[ForkedChild, int] | None:
+def _fork_child(listener: socket.socket, request: ForkRequest) -> tuple[ForkedChild, int] | None:
     """Fork a child for the connection that waits; returns it and the pipe of its standard error.
 
     None where the connection is not of this user.
@@ -174,12 +203,12 @@ def _fork_child(listener: socket.socket, folders: str, sandboxed: bool) -> tuple
     stderr_read, stderr_write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _run_child(connection, stderr_write, folders, sandboxed)
+        _run_child(connection, stderr_write, request)
     os.close(stderr_write)
-    return ForkedChild(pid, connection, os.path.join(folders, str(pid))), stderr_read
+    return ForkedChild(pid, connection, os.path.join(request.folders, str(pid))), stderr_read
 
 
-def _run_child(connection: socket.socket, stderr_pipe: int, folders: str, sandboxed: bool) -> None:
+def _run_child(connection: socket.socket, stderr_pipe: int, request: ForkRequest) -> None:
     """Cut every tie to the forkserver, serve, and end without its clean-up: the forkserver deletes the folder."""
     status = 1
     try:
@@ -190,7 +219,11 @@ def _run_child(connection: socket.socket, stderr_pipe: int, folders: str, sandbo
         # itself, so that nothing of its own can come before, and only now that it can be ended by its group.
         with connection.makefile("wb") as stream:
             write_frame(stream, {"hello": os.getpid()})
-        tempfile.tempdir = folder = os.path.join(folders, str(os.getpid()))
+        if request.kind == "command":
+            status = _do_command(connection, stderr_pipe)
+            return
+        sandboxed = request.kind == "sandboxed"
+        tempfile.tempdir = folder = os.path.join(request.folders, str(os.getpid()))
         for name in ("in", "out") if sandboxed else ("",):
             os.makedirs(os.path.join(folder, name))
         channel = _close_other_descriptors(connection, stderr_pipe)
@@ -207,6 +240,27 @@ def _run_child(connection: socket.socket, stderr_pipe: int, folders: str, sandbo
         traceback.print_exc()
     finally:
         os._exit(status)
+
+
+def _do_command(connection: socket.socket, stderr_pipe: int) -> int:
+    """Do the command of whoever has connected, in its terminal; returns the exit status."""
+    _, descriptors, _, _ = socket.recv_fds(connection, 1, 3)
+    for target, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, target)
+    kept = sorted((2, connection.fileno(), stderr_pipe))  # the end of the last tells the forkserver of ours
+    for first, last in zip(kept, [*kept[1:], MAX_DESCRIPTORS], strict=True):
+        os.closerange(first + 1, last)
+    with connection.makefile("rb") as stream:
+        frame = read_frame(stream, 0, "A command")
+    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww"))
+    try:
+        importlib.import_module("core.cli.forwarding").do_forwarded(frame.message if frame else {})
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return 0
 
 
 def _close_other_descriptors(connection: socket.socket, stderr_pipe: int) -> int:

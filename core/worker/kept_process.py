@@ -11,26 +11,20 @@ import json
 import os
 import shutil
 import signal
-import socket
-import stat
-import struct
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
 
-from core.settings import PROJECT, Settings
-from core.system import installed_packages_fingerprint, is_process_alive
+from core.kept import LOCK_FILE, PROCESS_FILE, READY_FILE, SOCKET_NAME, environment_key, private_folder
+from core.settings import Settings, get_settings
+from core.system import is_process_alive
 from core.worker.processes import start_process, worker_environment
 
-PROCESS_FILE, READY_FILE, LOCK_FILE = "process.json", "ready", "lock"
-SOCKET_NAME = "worker"
 STOP_SECONDS = 10.0  # in which a process that was told to end is gone
 POLL_SECONDS = 0.02
-CREDENTIALS = struct.Struct("3i")  # pid, uid and gid, as Linux gives them of the other end of a socket
 
 _started: list[subprocess.Popen[bytes]] = []  # by this process, which must hear of their end
 
@@ -43,9 +37,9 @@ class KeptProcess:
     def __init__(self, folder: Path, pid: int, started: float):
         self.folder, self.pid, self._started = folder, pid, started
 
-    def write(self) -> None:
-        """Note which process it is, for whoever comes next."""
-        facts = {"pid": self.pid, "started": self._started}
+    def write(self, environment: str) -> None:
+        """Note which process it is, for whoever comes next: a whole command only where it has the same settings."""
+        facts = {"pid": self.pid, "started": self._started, "environment": environment}
         (self.folder / PROCESS_FILE).write_text(json.dumps(facts), encoding="utf-8")
 
     def poll(self) -> int | None:
@@ -79,41 +73,22 @@ class KeptProcess:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def private_folder() -> Path | None:
-    """The folder that is this user's alone; None where there can be none, as another user has taken its place."""
-    if not (hasattr(os, "getuid") and hasattr(socket, "SO_PEERCRED")):
-        return None
-    folder = Path(tempfile.gettempdir()) / f"roundtrip-{os.getuid()}"
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        status = folder.lstat()
-    except OSError:
-        return None
-    is_private = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077
-    return folder if is_private else None
+def attach_or_start(config: Settings, program: str, parent: Path, modules: Sequence[str]) -> KeptProcess:
+    """The kept process with these settings and these sources; it is started where there is none.
 
-
-def is_own_peer(connection: socket.socket) -> bool:
-    """Whether a process of this user is at the other end of a Unix socket."""
-    if not hasattr(socket, "SO_PEERCRED"):
-        return True
-    data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
-    return bool(CREDENTIALS.unpack(data)[1] == os.getuid())
-
-
-def attach_or_start(config: Settings, program: str, parent: Path) -> KeptProcess:
-    """The kept process with these settings and these sources; it is started where there is none."""
+    `modules` are loaded in it too, for the commands that it will do.
+    """
     folder = parent / _key(config, program)
     with locked(parent):
         if process := _read_process(folder):
             return process
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
-        idle = str(config.warm_seconds)
-        started = start_process(config, program, folder / SOCKET_NAME, "", idle, has_pipes=False)
+        arguments = folder / SOCKET_NAME, "", str(config.warm_seconds), ",".join(modules)
+        started = start_process(config, program, *arguments, has_pipes=False)
         _started.append(started)
         process = KeptProcess(folder, started.pid, psutil.Process(started.pid).create_time())
-        process.write()
+        process.write(environment_key() if config == get_settings() else "")
         return process
 
 
@@ -149,7 +124,6 @@ def _read_process(folder: Path) -> KeptProcess | None:
 
 
 def _key(config: Settings, program: str) -> str:
-    """What must be the same for a process to be of use: its program, environment, packages, and our sources."""
-    sources = max(path.stat().st_mtime_ns for path in (PROJECT / "core").rglob("*.py"))
-    facts = [program, worker_environment(config), installed_packages_fingerprint(), sources]
+    """What must be the same for a process to be of use: beside the environment its program and its settings."""
+    facts = [program, worker_environment(config), environment_key()]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]

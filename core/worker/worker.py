@@ -8,18 +8,19 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from core.errors import ChildDied, RoundtripError, WorkerError
 from core.explain import translate
+from core.kept import SOCKET_NAME, is_own_peer, private_folder
 from core.sandbox.limits import CONFINED_SUFFIX
 from core.settings import Settings, get_settings
 from core.worker.child_handle import POLL_SECONDS, CancelCheck, Child, cancelled_error, never_cancelled
 from core.worker.file_exchange import FileExchange, create_staging_folder
-from core.worker.kept_process import SOCKET_NAME, KeptProcess, attach_or_start, is_own_peer, private_folder
+from core.worker.kept_process import KeptProcess, attach_or_start
 from core.worker.processes import (
     EXIT_WAIT_SECONDS,
     SINGLE_THREAD_ENVIRONMENT,
@@ -51,10 +52,12 @@ class Worker:
 
     PROGRAM = "core.worker.forkserver"  # the module that is run as the forkserver
 
-    def __init__(self, config: Settings | None = None, is_kept: bool = False):
-        """With `is_kept` the forkserver stays for a while after this process, and one that stayed is used again."""
+    def __init__(self, config: Settings | None = None, kept_for: Sequence[str] = ()):
+        """With `kept_for`, modules of commands, the forkserver stays for a while after this process; one that stayed is
+        used again."""
         self.config = config or get_settings()
-        self._kept_in = private_folder() if is_kept and self.config.can_fork and self.config.warm_seconds else None
+        self._kept_for = kept_for
+        self._kept_in = private_folder() if kept_for and self.config.can_fork and self.config.warm_seconds else None
         self._lock = threading.RLock()
         self._process: subprocess.Popen[bytes] | KeptProcess | None = None
         self._ready = threading.Event()
@@ -85,7 +88,7 @@ class Worker:
 
     def _start_forkserver(self) -> subprocess.Popen[bytes] | KeptProcess:
         if self._kept_in:
-            process = attach_or_start(self.config, self.PROGRAM, self._kept_in)
+            process = attach_or_start(self.config, self.PROGRAM, self._kept_in, self._kept_for)
             self._folder = process.folder
             return process
         self._folder = Path(tempfile.mkdtemp(prefix="roundtrip-"))

@@ -28,7 +28,7 @@ SECONDS = 5.0  # that a late or busy child takes
 LIMIT_SECONDS = 1.0  # that it is given
 LIMIT_GIB = 1.25  # of memory, which a greedy or hungry one is given
 MIB_BY_ROW = 20  # that a hungry one holds
-HOLD_SECONDS = 0.5  # for which it does
+HOLD_SECONDS = 0.3  # for which it does
 ROW_SECONDS = 0.2  # that a sluggish one takes for a row by itself
 
 
