@@ -141,6 +141,13 @@ def find_session(leader: int) -> list[int]:
     return members
 
 
+def read_resident_memory(pid: int) -> int:
+    """Resident memory of a process in bytes; 0 for a process that is gone."""
+    with suppress(psutil.Error):
+        return int(psutil.Process(pid).memory_info().rss)
+    return 0
+
+
 def read_proportional_memory(pid: int) -> int:
     """Resident memory of a process in bytes, of which shared pages are divided among those that share them.
 
@@ -149,6 +156,4 @@ def read_proportional_memory(pid: int) -> int:
     with suppress(OSError, LookupError, ValueError):
         text = (PROC / str(pid) / "smaps_rollup").read_text()
         return int(text.split("\nPss:")[1].split()[0]) * 1024
-    with suppress(psutil.Error):
-        return int(psutil.Process(pid).memory_info().rss)
-    return 0
+    return read_resident_memory(pid)

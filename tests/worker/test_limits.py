@@ -113,3 +113,16 @@ def test_imported_file_out_of_memory_is_asked_half_the_rows(
     with misbehave("hungry", "predict"):
         result = wait_until_done(limited, limited.import_model(Path(path))).result
     assert (result["verdict"], limited.library.reference(result["run"]).rows) == ("bit-identical", 32)
+
+
+@pytest.mark.long
+def test_save_command_of_unverified_copy_has_status_1(
+    jobs: Jobs, trained: Callable, misbehaving_worker: Worker, monkeypatch: pytest.MonkeyPatch
+):
+    limited = Jobs(Library(jobs.library.home), misbehaving_worker, jobs.config)
+    monkeypatch.setattr("core.jobs.Jobs", lambda **_: limited)
+    monkeypatch.setattr(misbehaving_worker, "close", lambda: None)
+    with misbehave("late", "reload"):
+        status, out, err = run_command("save", trained("digits-mlp"), "architecture", "keras")
+    assert (status, out.count("not-verified")) == (1, 2)
+    assert "keras: It took longer than its limit of 1 seconds, and was stopped." in err
