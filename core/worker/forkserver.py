@@ -12,7 +12,6 @@ long. A child whose app has hung up is killed.
 import gc
 import importlib
 import os
-import select
 import selectors
 import shutil
 import signal
@@ -21,15 +20,15 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from core.kept import COMMAND_SUFFIX, PROCESS_FILE, READY_FILE, is_own_peer
 from core.sandbox.limits import CONFINED_SUFFIX, die_with_parent
 from core.settings import get_settings
 from core.worker import serve
 from core.worker.file_exchange import create_staging_folder
+from core.worker.forked_child import SPARES, ForkedChild, ForkRequest, HangUps, SpareChildren
 from core.worker.kept_process import locked
 from core.worker.protocol import encode_frame, read_frame, write_frame
 from core.worker.warmup import import_everything
@@ -37,24 +36,6 @@ from core.worker.warmup import import_everything
 MAX_DESCRIPTORS = 2**20  # descriptors; more than a process is allowed anywhere
 STDERR_LIMIT = 4000  # bytes of a child's standard error that are kept
 REAP_EVERY = 0.01  # seconds between two looks at a child that has closed its standard error and not ended yet
-
-
-class ForkRequest(NamedTuple):
-    """What a connection to a socket asks for: a child "own" or "sandboxed", or one that does a "command"; and where it
-    keeps its files, by its process id."""
-
-    kind: str
-    folders: str
-
-
-@dataclass
-class ForkedChild:
-    """A child as the forkserver sees it."""
-
-    pid: int
-    connection: socket.socket
-    folder: str
-    stderr: bytes = b""
 
 
 def main(socket_path: str, exchange_folders: str, idle_seconds: str = "", modules: str = "") -> None:
@@ -104,41 +85,19 @@ def _listen(path: str) -> socket.socket:
     return listener
 
 
-class _HangUps:
-    """Tells which children have lost their app: nothing else may be read here from a channel that is the child's."""
-
-    def __init__(self) -> None:
-        self._epoll = select.epoll()  # of Linux, where alone a fork is safe with TensorFlow loaded
-        self._children: dict[int, ForkedChild] = {}
-
-    def fileno(self) -> int:
-        return self._epoll.fileno()
-
-    def watch(self, child: ForkedChild) -> None:
-        self._children[child.connection.fileno()] = child
-        self._epoll.register(child.connection.fileno(), select.EPOLLRDHUP)
-
-    def forget(self, child: ForkedChild) -> None:
-        if self._children.pop(child.connection.fileno(), None):
-            self._epoll.unregister(child.connection.fileno())
-
-    def kill_lost(self) -> None:
-        for descriptor, _ in self._epoll.poll(0):
-            child = self._children[descriptor]
-            self.forget(child)
-            _kill(child)
-
-
 def _serve_connections(
     listeners: dict[socket.socket, ForkRequest], idle_seconds: float | None = None, modules: Sequence[str] = ()
 ) -> None:
     """Fork a child for every connection; until the lifeline closes, or until there was no child for `idle_seconds`.
 
-    `modules` are loaded as soon as there is no child: nobody waits for that.
+    With these, `modules` are loaded and spare children made as soon as there is no child: nobody waits for that.
     """
     children: dict[int, ForkedChild] = {}  # by the pipe of their standard error
     ending: list[ForkedChild] = []  # those that have closed it: they have ended, or are about to
-    hang_ups, has_served = _HangUps(), False
+    hang_ups, has_served = HangUps(), False
+    own = next(request for request in listeners.values() if request.kind == "own")
+    fork_spare = partial(_fork_child, request=own, is_spare=True)
+    spares = SpareChildren(fork_spare, 0 if idle_seconds is None else SPARES)
     with selectors.DefaultSelector() as selector:
         for listener, settings in listeners.items():
             selector.register(listener, selectors.EVENT_READ, settings)
@@ -146,15 +105,17 @@ def _serve_connections(
         if idle_seconds is None:
             selector.register(sys.stdin, selectors.EVENT_READ)
         while True:
-            idle = 0.0 if modules and has_served else idle_seconds
+            idle = 0.0 if has_served and (modules or not spares.is_full) else idle_seconds
             events = selector.select(REAP_EVERY if ending else None if children else idle)
-            if modules and not (events or children or ending):
-                modules = _load(modules)
-            elif not (events or children or ending) and _may_end(selector, listeners):
-                return
+            if not (events or children or ending):
+                if has_served and (modules or not spares.is_full):
+                    modules = _load(modules)
+                    spares.fill()
+                elif _may_end(selector, listeners):
+                    return
             for key, _ in events:
                 if isinstance(key.fileobj, socket.socket):
-                    if not (forked := _fork_child(key.fileobj, key.data)):
+                    if not (forked := _accept_child(key.fileobj, key.data, spares)):
                         continue
                     (child, pipe), has_served = forked, True
                     children[pipe] = child
@@ -191,8 +152,10 @@ def _may_end(selector: selectors.BaseSelector, listeners: Iterable[socket.socket
         return True
 
 
-def _fork_child(listener: socket.socket, request: ForkRequest) -> tuple[ForkedChild, int] | None:
-    """Fork a child for the connection that waits; returns it and the pipe of its standard error.
+def _accept_child(
+    listener: socket.socket, request: ForkRequest, spares: SpareChildren
+) -> tuple[ForkedChild, int] | None:
+    """Have a child for the connection that waits; returns it and the pipe of its standard error.
 
     None where the connection is not of this user.
     """
@@ -200,36 +163,35 @@ def _fork_child(listener: socket.socket, request: ForkRequest) -> tuple[ForkedCh
     if not is_own_peer(connection):
         connection.close()
         return None
+    spare = spares.hand_over(connection) if request.kind == "own" else None
+    pid, stderr = (spare.pid, spare.stderr) if spare else _fork_child(connection, request)
+    return ForkedChild(pid, connection, request.folder(pid)), stderr
+
+
+def _fork_child(connection: socket.socket, request: ForkRequest, is_spare: bool = False) -> tuple[int, int]:
+    """Fork a child; returns its process id and the pipe of its standard error."""
     stderr_read, stderr_write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _run_child(connection, stderr_write, request)
+        _run_child(connection, stderr_write, request, is_spare)
     os.close(stderr_write)
-    return ForkedChild(pid, connection, os.path.join(request.folders, str(pid))), stderr_read
+    return pid, stderr_read
 
 
-def _run_child(connection: socket.socket, stderr_pipe: int, request: ForkRequest) -> None:
+def _run_child(connection: socket.socket, stderr_pipe: int, request: ForkRequest, is_spare: bool) -> None:
     """Cut every tie to the forkserver, serve, and end without its clean-up: the forkserver deletes the folder."""
     status = 1
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         die_with_parent()
         os.setsid()
-        # The child may come to run untrusted code: it reports its process id before it has been sent anything, by
-        # itself, so that nothing of its own can come before, and only now that it can be ended by its group.
-        with connection.makefile("wb") as stream:
-            write_frame(stream, {"hello": os.getpid()})
         if request.kind == "command":
+            _say_hello(connection.fileno())
             status = _do_command(connection, stderr_pipe)
-            return
-        sandboxed = request.kind == "sandboxed"
-        tempfile.tempdir = folder = os.path.join(request.folders, str(os.getpid()))
-        for name in ("in", "out") if sandboxed else ("",):
-            os.makedirs(os.path.join(folder, name))
-        channel = _close_other_descriptors(connection, stderr_pipe)
-        with os.fdopen(channel, "rb", closefd=False) as requests, os.fdopen(channel, "wb", closefd=False) as replies:
-            serve.serve_requests(requests, replies, folder if sandboxed else "")
-        status = 0
+        else:
+            channel = _close_other_descriptors(connection, stderr_pipe)
+            _serve_channel(_await_connection(channel) if is_spare else channel, request)
+            status = 0
     except BrokenPipeError:
         status = 0  # the app hung up: nobody is left to reply to
     except SystemExit:  # it could not confine itself, which it has reported
@@ -240,6 +202,37 @@ def _run_child(connection: socket.socket, stderr_pipe: int, request: ForkRequest
         traceback.print_exc()
     finally:
         os._exit(status)
+
+
+def _say_hello(channel: int) -> None:
+    """Report the process id.
+
+    The child may come to run untrusted code: it does so before it has been sent anything, by itself, so that nothing of
+    its own can come before, and only once it can be ended by its group.
+    """
+    with os.fdopen(channel, "wb", closefd=False) as stream:
+        write_frame(stream, {"hello": os.getpid()})
+
+
+def _await_connection(channel: int) -> int:
+    """Start TensorFlow, then wait for a connection; returns its descriptor. Raises BrokenPipeError where none comes."""
+    serve.start_tensorflow()
+    serve.warm_up_once()
+    with socket.socket(fileno=channel) as waiting:
+        _, descriptors, _, _ = socket.recv_fds(waiting, 1, 1)
+    if not descriptors:
+        raise BrokenPipeError
+    return descriptors[0]
+
+
+def _serve_channel(channel: int, request: ForkRequest) -> None:
+    _say_hello(channel)
+    is_sandboxed, folder = request.kind == "sandboxed", request.folder(os.getpid())
+    tempfile.tempdir = folder
+    for name in ("in", "out") if is_sandboxed else ("",):
+        os.makedirs(os.path.join(folder, name))
+    with os.fdopen(channel, "rb", closefd=False) as requests, os.fdopen(channel, "wb", closefd=False) as replies:
+        serve.serve_requests(requests, replies, folder if is_sandboxed else "")
 
 
 def _do_command(connection: socket.socket, stderr_pipe: int) -> int:
@@ -281,7 +274,7 @@ def _has_closed_stderr(pipe: int, child: ForkedChild) -> bool:
     return not data
 
 
-def _reap_child(child: ForkedChild, hang_ups: _HangUps) -> bool:
+def _reap_child(child: ForkedChild, hang_ups: HangUps) -> bool:
     """Whether a child has ended; then its status is passed on, as the last frame of its channel."""
     pid, status = os.waitpid(child.pid, os.WNOHANG)
     if pid == 0:
@@ -298,15 +291,8 @@ def _reap_child(child: ForkedChild, hang_ups: _HangUps) -> bool:
 
 def _kill_children(children: list[ForkedChild]) -> None:
     for child in children:
-        _kill(child)
+        child.kill()
     os._exit(0)
-
-
-def _kill(child: ForkedChild) -> None:
-    """Kill a child and its group, or itself where it has not made one yet."""
-    for kill in (os.killpg, os.kill):
-        with suppress(ProcessLookupError):  # it ended a moment ago
-            kill(child.pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -195,6 +195,8 @@ class Worker:
 
     def _refill_spares(self) -> None:
         with self._lock, contextlib.suppress(RoundtripError):  # whoever opens the next child gets it
+            if self._kept_in:  # it has spares of its own, which outlive us
+                return
             if self._spares_paused or not self._is_alive() or not self._ready.is_set():
                 return
             for sandboxed in (False, True) if self._has_opened_sandboxed else (False,):
