@@ -4,7 +4,9 @@ Each command takes `--json`. The exit status is 0 only if all went well; an erro
 `ROUNDTRIP_HOME` says where the library lies.
 """
 
+import os
 import sys
+from typing import Any
 
 import typer
 
@@ -51,6 +53,18 @@ def run_command() -> None:
             raise
         print_text(str(translate(error, LibraryError)), to_stderr=True)
         raise SystemExit(1) from error
+
+
+def run_forwarded(request: dict[str, Any]) -> None:
+    """Run a command in a process that was forked for it: with the arguments, the folder and the environment given."""
+    from core.settings import get_settings
+
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    get_settings.cache_clear()
+    sys.argv[1:] = request["arguments"]
+    run_command()
 
 
 if __name__ == "__main__":

@@ -88,16 +88,3 @@ def _read_message(stream: Any) -> dict[str, Any] | None:
             message: dict[str, Any] = json.loads(stream.read(HEAD.unpack(head)[0]))
             return message
     return None
-
-
-def do_forwarded(request: dict[str, Any]) -> None:
-    """Do a command in a process that was forked for it: with the arguments, the folder and the environment given."""
-    from core.__main__ import run_command
-    from core.settings import get_settings
-
-    os.chdir(request["folder"])
-    os.environ.clear()
-    os.environ.update(request["environment"])
-    get_settings.cache_clear()
-    sys.argv[1:] = request["arguments"]
-    run_command()

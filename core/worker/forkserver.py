@@ -35,6 +35,7 @@ from core.worker.warmup import import_everything
 
 MAX_DESCRIPTORS = 2**20  # descriptors; more than a process is allowed anywhere
 STDERR_LIMIT = 4000  # bytes of a child's standard error that are kept
+COMMANDS = "core.__main__"  # what does a whole command, which is above this package: only its name is known here
 REAP_EVERY = 0.01  # seconds between two looks at a child that has closed its standard error and not ended yet
 
 
@@ -247,7 +248,7 @@ def _do_command(connection: socket.socket, stderr_pipe: int) -> int:
         frame = read_frame(stream, 0, "A command")
     sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww"))
     try:
-        importlib.import_module("core.cli.forwarding").do_forwarded(frame.message if frame else {})
+        importlib.import_module(COMMANDS).run_forwarded(frame.message if frame else {})
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     finally:
