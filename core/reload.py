@@ -36,7 +36,7 @@ from core.worker.row_budget import SHARE, RowBudget, RowCap
 from core.worker.tasks.probes import probe_predictor
 from core.worker.tasks.save_reload import reload_and_predict
 
-KILL_SIGNAL = "SIGKILL"  # how `core.worker.child_handle.describe_exit` says that a process was ended from outside
+KILL_SIGNAL = "SIGKILL"  # how `core.worker.exit_status.describe_exit` says that a process was ended from outside
 # A person's own model has no demo whose code could be given.
 OWN_MODEL_CURE = "Give an architecture: save the run as an architecture too, or load it with the code that built it."
 REPORTED_FACTS = ("load_seconds", "first_seconds", "moved_by_answering", "inputs", "input_pairs", "call_rows")

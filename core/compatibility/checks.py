@@ -15,7 +15,7 @@ from core.compatibility.sentences import (
     describe_unread,
     list_names,
 )
-from core.errors import ChildDied, error_from_json
+from core.errors import ChildDied
 from core.evidence import Evidence, ReloadOutcome, TensorMatchCount, describe_not_finite
 from core.formats.base import Format
 from core.library import Run
@@ -106,18 +106,18 @@ def untried_finding(context: ReloadContext, subject: str) -> Finding:
     """The finding on what was left out, or was being tried when the child ended."""
     if not context.outcome.probes.get("batches") and "stopped" not in context.outcome.probes:
         return not_applicable("Not tried.")
-    error = error_from_json(context.outcome.probes.get("stopped", {"sentence": "There was not the time for it."}))
-    finding = failed if isinstance(error, ChildDied) else not_verified
-    return finding(f"{subject}: not tried to the end. {error.sentence}")
+    error = context.outcome.probes.get("stopped", {"code": "", "sentence": "There was not the time for it."})
+    finding = failed if error["code"] == ChildDied.code else not_verified
+    return finding(f"{subject}: not tried to the end. {error['sentence']}")
 
 
 @column("answers", "Answers", "All held-out rows were asked.")
 def check_predictions(context: ReloadContext) -> Finding:
     outcome = context.outcome
     counted = f"{outcome.changed_rows} of {outcome.rows} changed, largest difference {outcome.max_abs:.3g}."
-    words = f"{outcome.verdict.label}: {counted} {describe_mismatches(outcome.mismatches)}".strip()
+    counted = f"{outcome.verdict.label}: {counted}"
     hint = outcome.discrimination.warning if outcome.discrimination else ""
-    words = " ".join(filter(None, (words, hint, *outcome.left_out)))
+    words = " ".join(filter(None, (counted, describe_mismatches(outcome.mismatches), hint, *outcome.left_out)))
     if outcome.not_finite:
         return failed(f"{describe_not_finite(outcome.not_finite)} {words}")
     return kept(words) if outcome.verdict.rank <= Verdict.ROUNDING.rank else changed(words)
@@ -290,14 +290,12 @@ def check_masks(context: ReloadContext) -> Finding:
 def check_batch_sizes(context: ReloadContext) -> Finding:
     tried = context.outcome.probes.get("batches", {})
     untried = [str(rows) for rows in BATCHES if str(rows) not in tried]
-    failures = [f"{pluralize(int(rows), 'row')}: {reason}" for rows, reason in tried.items() if reason]
-    if failures:
+    if failures := [f"{pluralize(int(rows), 'row')}: {reason}" for rows, reason in tried.items() if reason]:
         return lost("; ".join(failures))
     if untried:
         return untried_finding(context, f"{', '.join(untried)} rows at once")
-    if context.outcome.call_rows:
-        return _check_call_rows(context)
-    return kept(f"Answers {', '.join(tried)} rows at once.")
+    words = f"Answers {', '.join(tried)} rows at once."
+    return _check_call_rows(context) if context.outcome.call_rows else kept(words)
 
 
 def _check_call_rows(context: ReloadContext) -> Finding:

@@ -30,6 +30,7 @@ from core.jobs.participants import (
     rename_arrays,
     require_has_been_run,
     resolve_code_sources,
+    rows_together,
     run_id_of,
 )
 from core.jobs.runner import JobHandle, SourcedRequest, attempt, map_parallel
@@ -147,7 +148,7 @@ class _ComparisonJob:
         self._is_held_out = self.input_set.origin["kind"] == "held-out"
         # Read now: what is removed meanwhile stops its own row, and nothing else.
         self.runs = {id_: self.library.run(run_id_of(handle.context, id_)) for id_ in self.participants}
-        self.run = self.runs[self.baseline]
+        self.run, self._batch = self.runs[self.baseline], rows_together(self.runs.values())
         self.predictions: PredictionStore = handle.context.predictions(handle.job.id)
         self._references: dict[str, Reference] = {}
         self._reference_lock = threading.Lock()
@@ -212,11 +213,10 @@ class _ComparisonJob:
         source = self.handle.code_source(id_)
         names = map_input_names(self.library, id_, [column["name"] for column in self.input_set.columns])
         row = rename_arrays(context.inputs.read_rows(self.input_set.id, slice(0, 1)), names)
-        cap = RowCap(self._batch)
+        cap = RowCap(self._batch, self._batch)
         while True:
             with load_participant(context, id_, source, row, cancelled, variables=True) as predictor:
                 try:
-                    cap.asked = cap.rows
                     self._store_predictions(id_, predictor, names, cap.rows)
                     break
                 except TooLarge:
@@ -224,8 +224,7 @@ class _ComparisonJob:
                         raise
         reply: LoadReply = predictor.facts
         if cap.rows < self._batch:
-            remark = f"It was asked {cap.rows} rows at a time, as there was no memory for {self._batch}."
-            reply["remark"] = f"{reply['remark']} {remark}".strip()
+            reply["remark"] += f" It was asked {cap.rows} rows at a time, as there was no memory for {self._batch}."
         if names:
             reply["input_pairs"] = cast(list[InputPair], self.library.evidence(id_).best.input_pairs)
         return reply
@@ -236,13 +235,6 @@ class _ComparisonJob:
         for (first, selected), predictions in zip(self._selected_rows(), predicted, strict=True):
             self.predictions.write_chunk(id_, first, select_rows(predictions, selected))
             self._report_progress(id_, first + len(selected))
-
-    @cached_property
-    def _batch(self) -> int:
-        """Rows that all participants are asked together: as each file from outside had the time for at first."""
-        return min(
-            BATCH_SIZE, *(int(run.brought.get("asked", {}).get("rows", BATCH_SIZE)) for run in self.runs.values())
-        )
 
     def _input_chunks(self) -> Iterator[Arrays]:
         """Yield inputs that are predicted together; of held-out rows the whole batches of the reference, since equal

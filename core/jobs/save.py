@@ -30,7 +30,7 @@ from core.library.records import Artifact, Run
 from core.record import now
 from core.reload import gather_evidence
 from core.worker import OutputFolder
-from core.worker.child_handle import find_crash_signal
+from core.worker.exit_status import find_crash_signal
 from core.worker.model_loading import source_with_signature, source_with_snapshot
 
 RECORD_BYTES = 2**16  # bytes that an artifact has beside its weights, at the least

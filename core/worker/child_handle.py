@@ -4,7 +4,6 @@ import contextlib
 import math
 import os
 import queue
-import re
 import signal
 import threading
 import time
@@ -30,6 +29,7 @@ from core.explain import find_storage_error, is_out_of_memory
 from core.sandbox.allowance import Allowance, confined_allowance, own_allowance
 from core.sandbox.limits import CPU_TIME_EXCEEDED, renew_limits
 from core.settings import Settings
+from core.worker.exit_status import describe_exit
 from core.worker.file_exchange import FileExchange, OutputFolder, substitute_paths
 from core.worker.memory_watch import MemoryWatch, out_of_memory_error
 from core.worker.protocol import JSON_LIMIT, Frame, encode_frame, read_frame, write_pieces
@@ -44,8 +44,6 @@ INVALID_REPLY = "The reply of a child makes no sense."
 POLL_SECONDS = 0.05  # seconds between two looks at a cancel request or a deadline
 _TIMEOUT_CURE = "Choose less work, or raise ROUNDTRIP_CHILD_SECONDS (ROUNDTRIP_TRAIN_SECONDS for training)."
 _SANDBOX_TIMEOUT_CURE = "Choose less work, or raise ROUNDTRIP_CONFINED_SECONDS."
-# What only the process itself, or a library in it, brings about.
-CRASH_PATTERN = re.compile(r"ended by the system with (SIG(?:SEGV|ABRT|BUS|FPE|ILL|SYS|TRAP))")
 KILL_SIGNALS = (-9, -6)  # exit statuses of a process that the system ends, or a library, where there is no more memory
 _APP_SIDE_ERRORS = (Cancelled, ChildDied, TimedOut, NotConfined)  # which only the app raises
 
@@ -336,19 +334,3 @@ class Child:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def find_crash_signal(error: ChildDied) -> str:
-    """The signal by which a process ended itself ("SIGSEGV"); empty where it ended otherwise, or was ended."""
-    match = CRASH_PATTERN.search(error.sentence)
-    return match.group(1) if match else ""
-
-
-def describe_exit(status: int) -> str:
-    """Say how a process ended, from its return code (negative: the signal that ended it)."""
-    if status >= 0:
-        return f"it stopped with status {status}"
-    try:
-        return f"it was ended by the system with {signal.Signals(-status).name}"
-    except ValueError:
-        return f"it was ended by signal {-status}"

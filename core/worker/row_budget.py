@@ -56,5 +56,5 @@ class RowCap:
 
     def halve(self) -> bool:
         """Ask half of the rows from now on; False where it was one already, or none was asked."""
-        self.rows = self.asked // 2
+        self.rows = self.asked = self.asked // 2
         return self.rows > 0
