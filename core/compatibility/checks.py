@@ -98,12 +98,11 @@ COMPILE_DESCRIPTION = (
     "for the same fixed numbers."
 )
 
-kept, changed, lost, failed = (partial(Finding, state) for state in ("kept", "changed", "lost", "failed"))
-not_applicable, not_verified = partial(Finding, "not applicable"), partial(Finding, "not verified")
+kept, changed, lost, failed, not_verified, not_applicable = (partial(Finding, state) for state in STATE_SYMBOLS)
 
 
 def untried_finding(context: ReloadContext, subject: str) -> Finding:
-    """The finding on what was left out, or was being tried when the child ended."""
+    """On what was left out, or was being tried when the child ended."""
     if not context.outcome.probes.get("batches") and "stopped" not in context.outcome.probes:
         return not_applicable("Not tried.")
     error = context.outcome.probes.get("stopped", {"code": "", "sentence": "There was not the time for it."})
@@ -114,8 +113,8 @@ def untried_finding(context: ReloadContext, subject: str) -> Finding:
 @column("answers", "Answers", "All held-out rows were asked.")
 def check_predictions(context: ReloadContext) -> Finding:
     outcome = context.outcome
-    counted = f"{outcome.changed_rows} of {outcome.rows} changed, largest difference {outcome.max_abs:.3g}."
-    counted = f"{outcome.verdict.label}: {counted}"
+    changed_rows = f"{outcome.verdict.label}: {outcome.changed_rows} of {outcome.rows} changed"
+    counted = f"{changed_rows}, largest difference {outcome.max_abs:.3g}."
     hint = outcome.discrimination.warning if outcome.discrimination else ""
     words = " ".join(filter(None, (counted, describe_mismatches(outcome.mismatches), hint, *outcome.left_out)))
     if outcome.not_finite:
@@ -294,8 +293,8 @@ def check_batch_sizes(context: ReloadContext) -> Finding:
         return lost("; ".join(failures))
     if untried:
         return untried_finding(context, f"{', '.join(untried)} rows at once")
-    words = f"Answers {', '.join(tried)} rows at once."
-    return _check_call_rows(context) if context.outcome.call_rows else kept(words)
+    all_rows = kept(f"Answers {', '.join(tried)} rows at once.")
+    return _check_call_rows(context) if context.outcome.call_rows else all_rows
 
 
 def _check_call_rows(context: ReloadContext) -> Finding:
