@@ -46,8 +46,10 @@ def confined_allowance(config: Settings, file_bytes: int = 0, converts: bool = F
     times = config.converting_times if converts else 1
     seconds = config.confined_seconds * factor * times
     cpu_seconds = config.confined_cpu_seconds * factor * times or seconds * (os.cpu_count() or 1)
-    memory = min(confined_memory(config, file_bytes) * times, max(own_memory(config), confined_memory(config)))
-    names = "ROUNDTRIP_CONFINED_SECONDS", "ROUNDTRIP_CONFINED_GIB"
+    wanted, most = confined_memory(config, file_bytes) * times, max(own_memory(config), confined_memory(config))
+    memory = min(wanted, most)
+    both = " and ROUNDTRIP_CHILD_GIB" if wanted > most else ""  # that of all children bounds it, too
+    names = "ROUNDTRIP_CONFINED_SECONDS", f"ROUNDTRIP_CONFINED_GIB{both}"
     return Allowance(seconds, max(1, round(cpu_seconds)), memory, address_space_for(memory), *names)
 
 

@@ -108,6 +108,9 @@ def test_confined_allowance_grows_with_file_and_with_conversion():
     assert usual[:4] == (10, 6, 3 * GIB, 10 * GIB)
     assert large[:3] == (40, 24, 3 * GIB)
     assert converting[:3] == (160, 96, 12 * GIB)
+    narrow = confined_allowance(config.model_copy(update={"child_gib": 8}), converts=True)
+    assert (converting.memory_setting, narrow.memory) == ("ROUNDTRIP_CONFINED_GIB", 8 * GIB)
+    assert narrow.memory_setting == "ROUNDTRIP_CONFINED_GIB and ROUNDTRIP_CHILD_GIB"
     assert usual.working_seconds == 6 / os.cpu_count()
 
 
