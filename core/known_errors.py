@@ -277,7 +277,7 @@ KNOWN_ERRORS = (
     ),
     KnownError(
         r"OOM when allocating|RESOURCE_EXHAUSTED|std::bad_alloc|Cannot allocate memory|\bMemoryError\b"
-        r"|[Ff]ailed to allocate memory|Unable to allocate [\d.]+ [KMGTP]iB",
+        r"|[Ff]ailed to allocate (?:\d+ bytes of )?memory|Unable to allocate [\d.]+ [KMGTP]iB",
         OUT_OF_MEMORY,
         OUT_OF_MEMORY_CURE,
     ),
