@@ -30,6 +30,7 @@ BENCHMARKS = {
     "sessions": "benchmarks.sessions:measure",
     "download": "benchmarks.downloading:measure",
     "earlier": "benchmarks.earlier:measure",
+    "command": "benchmarks.commands:measure",
     "help": "benchmarks.startup:measure_help",
     "imports": "benchmarks.startup:measure_imports",
     "bad-inputs": "benchmarks.trust:measure_inputs",

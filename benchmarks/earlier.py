@@ -82,13 +82,15 @@ def measure() -> list[Row]:
     ]
 
 
-def _environment(home: Path) -> dict[str, str]:
+def command_environment(home: Path) -> dict[str, str]:
     return os.environ | {"ROUNDTRIP_HOME": str(home)}
 
 
 def _run(code: str, checkout: Path, home: Path) -> str:
     command = [sys.executable, "-c", code]
-    ended = subprocess.run(command, cwd=checkout, env=_environment(home), stdout=subprocess.PIPE, text=True, check=True)
+    ended = subprocess.run(
+        command, cwd=checkout, env=command_environment(home), stdout=subprocess.PIPE, text=True, check=True
+    )
     return ended.stdout
 
 
@@ -114,7 +116,7 @@ def _measure_reload(earlier: Path, home: Path, files: Path) -> list:
 @contextlib.contextmanager
 def _reloader(checkout: Path, home: Path, files: Path) -> Iterator[subprocess.Popen[str]]:
     command, pipe = [sys.executable, "-c", RELOAD, str(files)], subprocess.PIPE
-    process = subprocess.Popen(command, cwd=checkout, env=_environment(home), stdin=pipe, stdout=pipe, text=True)
+    process = subprocess.Popen(command, cwd=checkout, env=command_environment(home), stdin=pipe, stdout=pipe, text=True)
     with process:
         yield process
         process.stdin.close()

@@ -4,8 +4,13 @@ Each command takes `--json`. The exit status is 0 only if all went well; an erro
 `ROUNDTRIP_HOME` says where the library lies.
 """
 
+import os
+import sys
+from typing import Any
+
 import typer
 
+from core.cli.forwarding import forward_command
 from core.cli.lazy_group import LazyGroup
 
 app = typer.Typer(
@@ -24,7 +29,17 @@ def roundtrip() -> None:
 
 
 def main() -> None:
-    """Run a command. What it refuses, and a disk or a database that does, is one sentence and exit status 1."""
+    """Run a command, in the warm process that an earlier one has left, where there is one."""
+    if (status := forward_command(sys.argv[1:])) is not None:
+        raise SystemExit(status)
+    run_command()
+
+
+def run_command() -> None:
+    """Run a command in this process.
+
+    What it refuses, and a disk or a database that does, is one sentence and exit status 1.
+    """
     try:
         app(prog_name="roundtrip")
     except Exception as error:
@@ -38,6 +53,18 @@ def main() -> None:
             raise
         print_text(str(translate(error, LibraryError)), to_stderr=True)
         raise SystemExit(1) from error
+
+
+def run_forwarded(request: dict[str, Any]) -> None:
+    """Run a command in a process that was forked for it: with the arguments, the folder and the environment given."""
+    from core.settings import get_settings
+
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    get_settings.cache_clear()
+    sys.argv[1:] = request["arguments"]
+    run_command()
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ RoundtripError
 └── WorkerError
     ├── ChildDied           the process that held the model ended before it replied
     ├── TimedOut            it ran longer than its limit
+    ├── TooLarge            it needs more memory than its limit
     ├── Cancelled           a user stopped it
     └── NotConfined         this system has no sandbox for an untrusted model, which is not run
 
@@ -144,6 +145,10 @@ class ChildDied(WorkerError):
 
 class TimedOut(WorkerError):
     code = "timed-out"
+
+
+class TooLarge(WorkerError):
+    code = "too-large"
 
 
 class Cancelled(WorkerError):

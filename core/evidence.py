@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from core.arrays import Arrays
 from core.compare import RTOL, Verdict, measure_spread
+from core.errors import PackageMissing, RoundtripError, TimedOut, TooLarge
 from core.record import Record, Trust
 from core.runtimes.model_settings import ModelSettings, SettingChange
 from core.runtimes.tensor_forms import find_changed_forms
@@ -23,6 +24,11 @@ class SurplusTensors(BaseModel):
 
     def __bool__(self) -> bool:
         return bool(self.copies or self.others)
+
+
+UNVERIFIED_ERRORS = (TimedOut, TooLarge, PackageMissing)  # which say nothing of the copy
+# Verdicts without predictions.
+WITHOUT_PREDICTIONS = (Verdict.DOES_NOT_LOAD, Verdict.NOT_RUN, Verdict.NOT_VERIFIED)
 
 
 class TensorMatchCount(BaseModel):
@@ -87,7 +93,8 @@ class ReloadOutcome(BaseModel):
     on one side and not the same on the other, `mismatches` how many by what became of what ("NaN became -∞").
     `surplus_outputs` have no partner in the reference. `unread` is what the files store beside the weights that answer.
     `settings` are the arguments and the behaviour that came back with other values; None where there was nothing to
-    compare. `call_rows` is how many rows the file takes at once, None for any number. Times are in seconds.
+    compare. `call_rows` is how many rows the file takes at once, None for any number. `left_out` says in sentences what
+    was not looked at, since it would have taken more time or memory than there is. Times are in seconds.
     """
 
     verdict: Verdict
@@ -113,6 +120,7 @@ class ReloadOutcome(BaseModel):
     inputs: list[dict[str, Any]] = Field(default_factory=list)
     input_pairs: list[dict[str, str]] = Field(default_factory=list)
     probes: dict[str, Any] = Field(default_factory=dict)
+    left_out: list[str] = Field(default_factory=list)
 
     @property
     def warning(self) -> str:
@@ -122,7 +130,7 @@ class ReloadOutcome(BaseModel):
 
     @property
     def has_loaded(self) -> bool:
-        return self.verdict not in (Verdict.DOES_NOT_LOAD, Verdict.NOT_RUN)
+        return self.verdict not in WITHOUT_PREDICTIONS
 
     @property
     def has_answered(self) -> bool:
@@ -151,9 +159,12 @@ class Evidence(Record):
 
     @property
     def best(self) -> ReloadOutcome:
-        """The reload with the best verdict; that without the code where both are equal."""
+        """The reload with the best verdict; that without the code where both are equal.
+
+        Of what did not load in one, and could not be verified in the other, is not known that it does not load.
+        """
         outcomes = [self.without_code] + ([self.with_code] if self.with_code else [])
-        return min(outcomes, key=lambda outcome: outcome.verdict.rank)
+        return min(outcomes, key=lambda outcome: (outcome.verdict is Verdict.DOES_NOT_LOAD, outcome.verdict.rank))
 
     @property
     def needs_code(self) -> bool:
@@ -171,6 +182,11 @@ def validate_traits(traits: dict[str, Any]) -> dict[str, Any]:
     """The traits that a child reports, as they are: one of a stranger's file may report anything. Raises ValueError."""
     _CheckedTraits.model_validate(traits)
     return traits
+
+
+def verdict_of_error(error: RoundtripError) -> Verdict:
+    """The verdict on a copy that gave no predictions: a limit, or a package that is missing, is none on the copy."""
+    return Verdict.NOT_VERIFIED if isinstance(error, UNVERIFIED_ERRORS) else Verdict.DOES_NOT_LOAD
 
 
 class OriginalFingerprint(BaseModel):

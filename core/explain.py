@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from core.errors import CannotSave, DoesNotLoad, RoundtripError, StorageFailed, WorkerError
+from core.errors import CannotSave, DoesNotLoad, RoundtripError, StorageFailed, TooLarge
 from core.known_errors import KNOWN_ERRORS, OUT_OF_MEMORY, OUT_OF_MEMORY_CURE
 
 DETAIL_LIMIT = 4000  # characters of foreign text that are kept
@@ -49,7 +49,7 @@ def translate(
     if isinstance(error, RoundtripError):
         return error
     if isinstance(error, MemoryError):
-        return WorkerError(OUT_OF_MEMORY, cure=OUT_OF_MEMORY_CURE)
+        return TooLarge(OUT_OF_MEMORY, cure=OUT_OF_MEMORY_CURE)
     text = _clean_message(error, hidden_paths)
     if isinstance(error, OSError) and error.errno in STORAGE_ERRORS:
         sentence, cure = STORAGE_ERRORS[error.errno]
@@ -58,7 +58,8 @@ def translate(
         return storage_error
     fallback = _fallback_sentence(text), FALLBACK_CURES.get(default_type, "Read the details, then try again.")
     sentence, cure = match_known_error(text) or fallback
-    return default_type(sentence, cure=cure, detail=f"{type(error).__name__}: {text}")
+    kind = TooLarge if sentence == OUT_OF_MEMORY else default_type  # a limit says nothing of the model
+    return kind(sentence, cure=cure, detail=f"{type(error).__name__}: {text}")
 
 
 @contextlib.contextmanager
@@ -80,6 +81,11 @@ def find_storage_error(text: str) -> StorageFailed | None:
         return None
     sentence, cure = STORAGE_ERRORS[STORAGE_ERROR_TEXTS[message]]
     return StorageFailed(sentence, cure=cure, detail=message)
+
+
+def is_out_of_memory(text: str) -> bool:
+    """Whether a process that ended said that there was no more memory."""
+    return match_known_error(text) == (OUT_OF_MEMORY, OUT_OF_MEMORY_CURE)
 
 
 def match_known_error(text: str) -> tuple[str, str] | None:

@@ -276,7 +276,8 @@ KNOWN_ERRORS = (
         "Restore it from a backup, or save the run again.",
     ),
     KnownError(
-        r"OOM when allocating|RESOURCE_EXHAUSTED|std::bad_alloc|Failed to allocate \d+ bytes of memory",
+        r"OOM when allocating|RESOURCE_EXHAUSTED|std::bad_alloc|Cannot allocate memory|\bMemoryError\b"
+        r"|[Ff]ailed to allocate (?:\d+ bytes of )?memory|Unable to allocate [\d.]+ [KMGTP]iB",
         OUT_OF_MEMORY,
         OUT_OF_MEMORY_CURE,
     ),

@@ -1,16 +1,18 @@
 """Reload each copy in fresh processes, and compare what came back with the run."""
 
+import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
 from core.arrays import Arrays
 from core.compare import Verdict, compare
 from core.demos import get_demo
-from core.errors import ChildDied, FormatError, InputError, NeedsArchitecture, RoundtripError, TimedOut
+from core.errors import ChildDied, FormatError, InputError, NeedsArchitecture, RoundtripError, TimedOut, TooLarge
 from core.evidence import (
     Discrimination,
     Evidence,
@@ -19,20 +21,28 @@ from core.evidence import (
     find_surplus,
     match_by_hash,
     validate_traits,
+    verdict_of_error,
 )
 from core.formats import get_format
 from core.runtimes.base import ModelCode, ModelSource
 from core.runtimes.model_settings import ModelSettings, SettingChange, compare_settings
-from core.runtimes.reference import Reference
-from core.worker import Worker
-from core.worker.child_handle import invalid_reply_error
+from core.runtimes.reference import BATCH_SIZE, Reference
+from core.runtimes.traits import collect_traits
+from core.sandbox.allowance import GIB, Allowance
+from core.worker import Child, Worker
+from core.worker.child_handle import CancelCheck, invalid_reply_error, never_cancelled
 from core.worker.model_loading import demo_of_source, source_without_code
+from core.worker.row_budget import SHARE, RowBudget, RowCap
+from core.worker.tasks.probes import probe_predictor
 from core.worker.tasks.save_reload import reload_and_predict
 
-KILL_SIGNAL = "SIGKILL"  # how `core.worker.child_handle.describe_exit` says that a process was ended from outside
+KILL_SIGNAL = "SIGKILL"  # how `core.worker.exit_status.describe_exit` says that a process was ended from outside
 # A person's own model has no demo whose code could be given.
 OWN_MODEL_CURE = "Give an architecture: save the run as an architecture too, or load it with the code that built it."
 REPORTED_FACTS = ("load_seconds", "first_seconds", "moved_by_answering", "inputs", "input_pairs", "call_rows")
+COPY_ERRORS = (FormatError, InputError, ChildDied, TimedOut, TooLarge)  # which a copy may bring about
+MIN_ROW_SECONDS = 1e-6  # below which a row costs nothing
+PROBE_ERRORS = (ChildDied, TimedOut, TooLarge)  # which leave the predictions as they were
 
 
 class ReloadResult(BaseModel):
@@ -55,36 +65,39 @@ def reload_in_child(
     rows: int | None = None,
     probe_as: dict[str, Any] | None = None,
     seconds: float,
-    cancelled: Callable[[], bool] = lambda: False,
+    cancelled: CancelCheck = never_cancelled,
     sandboxed: bool = False,
 ) -> ReloadResult:
     """Reload a copy in a fresh child and compare its predictions with the reference.
 
     Args:
         source: The code that the child is given (see `core.worker.halves.complete_model_code`).
-        rows: How many reference rows it predicts, from the first on; all of them by default.
+        rows: How many reference rows it predicts at most, from the first on; all of them by default.
         probe_as: `{"demo": key}`, to try everything in `core.worker.tasks.probes` too.
         seconds: Wall clock of one request.
         sandboxed: In a sandboxed child, for an untrusted copy.
 
-    A copy that does not load, or brings its child down, is an outcome and not an error. Raises Cancelled, and
-    WorkerError when there is no child.
+    Rows for which there is not the time or the memory are left out, and the outcome says so. A copy that does not load,
+    or brings its child down, is an outcome and not an error; so is one that no limit is large enough for, which is "not
+    verified". Raises Cancelled, and WorkerError when there is no child.
     """
-    request = {"format": format_key, "folder": folder, "source": source, "probe_as": probe_as}
-    request |= {"seconds": seconds, "cancelled": cancelled, "sandboxed": sandboxed}
+    request = {"format": format_key, "folder": folder, "source": source}
     rows = min(rows or reference.rows, reference.rows)
-    result = _reload_once(worker, request, original, reference, rows)
+    reload = _Reload(worker, request, original, rows, probe_as, seconds, cancelled, sandboxed)
+    result = reload.try_with(reference)
     if _was_killed(result.outcome):
-        result = _reload_once(worker, request, original, reference, rows)
+        result = reload.try_with(reference)
+    if _was_killed(result.outcome):  # this machine has no room for it
+        result.outcome.verdict = Verdict.NOT_VERIFIED
     if not _is_input_order_guessed(result.outcome) or result.outcome.verdict.rank <= Verdict.ROUNDING.rank:
         return result
     # Frameworks that rename inputs preserve their order or sort them by name: the predictions decide which it was.
-    sorted_result = _reload_once(worker, request, original, reference.with_sorted_inputs(), rows)
+    sorted_result = reload.try_with(reference.with_sorted_inputs())
     return min(result, sorted_result, key=lambda result: result.outcome.verdict.rank)
 
 
 def _was_killed(outcome: ReloadOutcome) -> bool:
-    """Whether the process was killed from outside, which once says nothing of the copy."""
+    """Whether the process was killed from outside, which says nothing of the copy."""
     error = outcome.error or {}
     return error.get("code") == ChildDied.code and KILL_SIGNAL in error.get("sentence", "")
 
@@ -95,23 +108,90 @@ def _is_input_order_guessed(outcome: ReloadOutcome) -> bool:
     return renamed or any(pair["by"] == "order" for pair in outcome.input_pairs)
 
 
-def _reload_once(
-    worker: Worker, request: dict[str, Any], original: OriginalFingerprint, reference: Reference, rows: int
-) -> ReloadResult:
-    arrays = _arrays_by_role(reference.head_in_whole_batches(rows), with_targets=bool(request["probe_as"]))
-    try:
-        facts, predictions = worker.run("reload", arrays=arrays, reply_mib=worker.config.reply_mib, **request)
-        predictions = {name: array[:rows] for name, array in predictions.items()}
-        outcome = _compare_with_original(facts, predictions, original, reference.head(rows))
+class _Reload(NamedTuple):
+    """What one reload is asked for; see `reload_in_child`."""
+
+    worker: Worker
+    request: dict[str, Any]
+    original: OriginalFingerprint
+    rows: int
+    probe_as: dict[str, Any] | None
+    seconds: float
+    cancelled: CancelCheck
+    sandboxed: bool
+
+    def try_with(self, reference: Reference) -> ReloadResult:
+        """Reload in a fresh child; where its memory is not enough for the rows, in another with half of them."""
+        cap = RowCap()
+        while True:
+            try:
+                ask = partial(self._ask, reference=reference, cap=cap)
+                return self.worker.use_child(ask, self.cancelled, self.sandboxed)
+            except COPY_ERRORS as error:
+                # What a copy does to its child says something of the copy; that there was no child does not.
+                if not (isinstance(error, TooLarge) and cap.halve()):
+                    return ReloadResult(outcome=_failed_outcome(error))
+            except (LookupError, TypeError, ValueError) as error:
+                if not self.sandboxed:
+                    raise
+                # An untrusted reply that fits no record.
+                raise invalid_reply_error(detail=type(error).__name__) from error
+
+    def _ask(self, child: Child, reference: Reference, cap: RowCap) -> ReloadResult:
+        """Have a child load and predict, and then probe: what it predicted stands, whatever comes of that."""
+        rows = min(self.rows, max(cap.rows, self.rows * cap.rows // BATCH_SIZE))
+        inputs = reference.head_in_whole_batches(rows).inputs if cap.rows == BATCH_SIZE else reference.head(rows).inputs
+        cap.asked = 0
+
+        def note_answer(_: Mapping[str, Any]) -> None:
+            cap.asked = min(rows, cap.rows)
+
+        limits: dict[str, Any] = {"seconds": self.seconds, "cancelled": self.cancelled}
+        how: dict[str, Any] = {"limit_seconds": child.allowance(self.seconds).working_seconds, "batch": cap.rows}
+        how |= {"traits": bool(self.probe_as), "reply_mib": self.worker.config.reply_mib}
+        facts, predictions = child.request(
+            "reload", arrays=inputs, on_progress=note_answer, **self.request, **how, **limits
+        )
+        answered = min(rows, _count_answered(facts))
+        predictions = {name: array[:answered] for name, array in predictions.items()}
+        outcome = _compare_with_original(facts, predictions, self.original, reference.head(answered))
+        outcome.left_out = list(self._left_out(child.allowance(self.seconds), answered, cap.rows))
+        if self.probe_as:
+            cap.asked = 0
+            probes = self._probe(child, reference, facts["row_seconds"], cap, limits)
+            _add_findings(outcome, facts["traits"], probes, self.original, reference.head(answered))
         return ReloadResult(outcome=outcome, predictions=predictions)
-    except (FormatError, InputError, ChildDied, TimedOut) as error:
-        # What a copy does to its child says something of the copy; that there was no child does not.
-        return ReloadResult(outcome=_failed_outcome(error))
-    except (LookupError, TypeError, ValueError) as error:
-        if not request["sandboxed"]:
-            raise
-        # An untrusted reply that fits no record.
-        raise invalid_reply_error(detail=type(error).__name__) from error
+
+    def _left_out(self, allowed: Allowance, answered: int, batch: int) -> Iterator[str]:
+        """Say which rows were not asked, and which setting that is."""
+        asked = f"{answered:,} of {self.rows:,} rows were asked"
+        if batch < BATCH_SIZE:
+            memory = f"the {allowed.memory / GIB:.3g} GiB of memory that there are ({allowed.memory_setting})"
+            yield f"{asked}, {batch} at a time: more would need more than {memory}."
+        elif answered < self.rows:
+            yield f"{asked}: all would take longer than {allowed.seconds:g} seconds ({allowed.seconds_setting})."
+
+    def _probe(
+        self, child: Child, reference: Reference, row_seconds: float, cap: RowCap, limits: dict[str, Any]
+    ) -> dict[str, Any]:
+        """What the probes found; "stopped" is the error that ended them, if one did."""
+        head = reference.head(BATCH_SIZE)
+        arrays = {f"input:{name}": array for name, array in head.inputs.items()}
+        arrays |= {f"target:{name}": array for name, array in head.targets.items()}
+        seconds = child.allowance(self.seconds).working_seconds
+        most_rows = int(SHARE * seconds / max(row_seconds, MIN_ROW_SECONDS)) if cap.rows == BATCH_SIZE else cap.rows
+        demo = (self.probe_as or {})["demo"]
+        try:
+            return child.request("probe", arrays=arrays, demo=demo, most_rows=most_rows, **limits).message
+        except PROBE_ERRORS as error:
+            return {"stopped": error.to_json()}
+
+
+def _count_answered(facts: Mapping[str, Any]) -> int:
+    """The rows that a child says it was asked. Raises ValueError for none."""
+    if (rows := int(facts["rows"])) < 1:
+        raise ValueError("no rows")
+    return rows
 
 
 def reload_in_process(
@@ -121,11 +201,15 @@ def reload_in_process(
 
     For a user's own classes, which no fresh process has. Warnings are not shown: a program may make errors of them.
     """
-    arrays = _arrays_by_role(reference, with_targets=False)
     try:
         with warnings.catch_warnings(action="ignore"):
-            facts, predictions = reload_and_predict(arrays, format_key, folder, lambda: code, {"demo": None})
-        return _compare_with_original(facts, predictions, original, reference)
+            inputs, budget = reference.inputs, RowBudget(None)
+            facts, predictions, predictor = reload_and_predict(inputs, format_key, folder, lambda: code, budget)
+            probes = probe_predictor(predictor, inputs, {}, None, sys.maxsize)
+            traits = collect_traits(predictor.model)
+        outcome = _compare_with_original(facts, predictions, original, reference)
+        _add_findings(outcome, traits, probes, original, reference)
+        return outcome
     except (FormatError, InputError) as error:
         return _failed_outcome(error)
 
@@ -133,7 +217,7 @@ def reload_in_process(
 def _failed_outcome(error: RoundtripError) -> ReloadOutcome:
     """A copy that takes other inputs or gives other outputs than the model has loaded, but cannot be compared."""
     is_misfit = type(error) is InputError
-    verdict = Verdict.NOT_COMPARABLE if is_misfit else Verdict.DOES_NOT_LOAD
+    verdict = Verdict.NOT_COMPARABLE if is_misfit else verdict_of_error(error)
     return ReloadOutcome(verdict=verdict, error=error.to_json())
 
 
@@ -142,18 +226,28 @@ def _compare_with_original(
 ) -> ReloadOutcome:
     comparison = compare(reference.predictions, predictions, original.classes, with_metrics=False).to_json()
     del comparison["outputs"]  # a record stays small; the metrics of each output are computed by a comparison
-    probes = facts.get("probes", {})
     unread = facts.get("unread")
     return ReloadOutcome(
         **comparison,
         **{name: facts[name] for name in REPORTED_FACTS},
         weights=match_by_hash(original.weights, facts["weights"]),
         optimizer=match_by_hash(original.optimizer, facts["optimizer"]),
-        discrimination=Discrimination.measure(reference.predictions, probes.get("mutant")),
+        discrimination=Discrimination.measure(reference.predictions, None),
         unread=None if unread is None else find_surplus(original.weights, unread),
-        settings=_compare_settings(original, probes.get("traits", {})),
-        probes=probes | {"traits": _without_settings(probes.get("traits", {}))} if probes else {},
     )
+
+
+def _add_findings(
+    outcome: ReloadOutcome,
+    traits: Mapping[str, Any] | None,
+    probes: Mapping[str, Any],
+    original: OriginalFingerprint,
+    reference: Reference,
+) -> None:
+    """Put in what was found out beside the predictions, of which `reference` has the rows."""
+    outcome.discrimination = Discrimination.measure(reference.predictions, probes.get("mutant"))
+    outcome.settings = _compare_settings(original, traits or {})
+    outcome.probes = {**probes, "traits": _without_settings(traits or {})}
 
 
 def _compare_settings(original: OriginalFingerprint, traits: Mapping[str, Any]) -> list[SettingChange] | None:
@@ -165,11 +259,6 @@ def _compare_settings(original: OriginalFingerprint, traits: Mapping[str, Any]) 
 def _without_settings(traits: Mapping[str, Any]) -> dict[str, Any]:
     """The traits without what has been compared: a record stays small."""
     return {name: trait for name, trait in validate_traits(dict(traits)).items() if name != "settings"}
-
-
-def _arrays_by_role(reference: Reference, with_targets: bool) -> Arrays:
-    inputs = {f"input:{name}": array for name, array in reference.inputs.items()}
-    return inputs | {f"target:{name}": array for name, array in reference.targets.items() if with_targets}
 
 
 def gather_evidence(

@@ -23,13 +23,33 @@ class Settings(BaseSettings):
     catalog_url: str = Field("", description="SQLAlchemy URL of the catalog; empty: catalog.sqlite in home")
     worker: Literal["auto", "fork", "spawn"] = Field("auto", description="how a fresh process is made")
     parallel: int = Field(os.cpu_count() or 1, ge=1, le=64, description="children at work side by side")
-    child_gib: float = Field(16.0, ge=2, description="address space of one child, in GiB")
+    child_gib: float = Field(
+        0.0, ge=0, description="memory of one child and what it starts, in GiB; 0: three quarters of this machine's"
+    )
     child_seconds: float = Field(300.0, gt=0, description="wall clock of one save or reload, in seconds")
+    warm_seconds: float = Field(
+        300.0,
+        ge=0,
+        description="seconds for which the process of a command, in which TensorFlow is loaded, waits for the next "
+        "command; 0: it ends with its command",
+    )
     train_seconds: float = Field(3600.0, gt=0, description="wall clock of one training, in seconds")
-    confined_gib: float = Field(4.0, ge=2, description="address space of a confined child, in GiB")
-    confined_seconds: float = Field(60.0, gt=0, description="wall clock of one request to a confined child, in seconds")
+    confined_gib: float = Field(
+        0.0,
+        ge=0,
+        description="memory of a confined child, in GiB; 0: 8, more for a file of over 1 GiB, and at most half of this "
+        "machine's",
+    )
+    confined_seconds: float = Field(
+        120.0,
+        gt=0,
+        description="wall clock of one request to a confined child, in seconds; as many times that as its files have "
+        "64 MiB, up to 10 times",
+    )
     confined_cpu_seconds: int = Field(
-        30, ge=1, description="processor time of one request to a confined child, in seconds"
+        0,
+        ge=0,
+        description="processor time of such a request, in seconds, growing alike; 0: all processors for its wall clock",
     )
     converting_times: int = Field(
         4,

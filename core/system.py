@@ -17,6 +17,9 @@ LOWERED_PRIORITY = 10  # steps of priority that a long computation stands behind
 CLEAR = Path("/proc/self/clear_refs")
 RESET_PEAK = "5"  # the command by which the kernel counts the peak anew
 STATUS = Path("/proc/self/status")
+PROC = Path("/proc")
+CGROUPS = Path("/sys/fs/cgroup")
+MEMORY_LIMIT_FILES = ("memory.max", "memory.limit_in_bytes")  # of a control group, in the kernel's new and old way
 
 
 class Machine(TypedDict):
@@ -102,3 +105,55 @@ def read_process_status(field: str) -> int:
     """A size in this process's status, in bytes. Raises LookupError where there is no such line."""
     values = dict(line.split(":", 1) for line in STATUS.read_text().splitlines() if ":" in line)
     return int(values[field].split()[0]) * 1024
+
+
+def usable_memory() -> int:
+    """Bytes of memory that this process and its children may use together: the machine's, or their control group's."""
+    return min([psutil.virtual_memory().total, *_group_limits()])
+
+
+def _group_limits() -> list[int]:
+    """The memory limits of the control groups that this process is in, as far as the system shows them."""
+    with contextlib.suppress(OSError):
+        groups = [line.split(":", 2) for line in (PROC / "self/cgroup").read_text().splitlines()]
+        folders = [CGROUPS / kind / path.lstrip("/") for _, kind, path in groups if kind in ("", "memory")]
+        folders += [CGROUPS, CGROUPS / "memory"]  # as a container sees its own
+        return [limit for folder in folders for name in MEMORY_LIMIT_FILES if (limit := _read_limit(folder / name))]
+    return []
+
+
+def _read_limit(path: Path) -> int | None:
+    """The limit that a file holds; None where there is none."""
+    with contextlib.suppress(OSError, ValueError):
+        return int(path.read_text())
+    return None
+
+
+def find_session(leader: int) -> list[int]:
+    """The process ids of the session that `leader` opened: itself and whatever it has started."""
+    if not hasattr(os, "getsid"):
+        return [leader]
+    members = []
+    for pid in psutil.pids():
+        with suppress(OSError):
+            if os.getsid(pid) == leader:
+                members.append(pid)
+    return members
+
+
+def read_resident_memory(pid: int) -> int:
+    """Resident memory of a process in bytes; 0 for a process that is gone."""
+    with suppress(psutil.Error):
+        return int(psutil.Process(pid).memory_info().rss)
+    return 0
+
+
+def read_proportional_memory(pid: int) -> int:
+    """Resident memory of a process in bytes, of which shared pages are divided among those that share them.
+
+    All of its resident memory where the system does not tell. 0 for a process that is gone.
+    """
+    with suppress(OSError, LookupError, ValueError):
+        text = (PROC / str(pid) / "smaps_rollup").read_text()
+        return int(text.split("\nPss:")[1].split()[0]) * 1024
+    return read_resident_memory(pid)

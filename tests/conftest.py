@@ -125,7 +125,7 @@ def saved(shared_entries: SharedEntries) -> Callable[[str, str], dict[str, Any]]
 @pytest.fixture
 def run_cli(monkeypatch: pytest.MonkeyPatch, jobs):
     """A function that runs a command over the session's library and worker; gives (status, output, errors)."""
-    monkeypatch.setattr("core.jobs.Jobs", lambda: jobs)
+    monkeypatch.setattr("core.jobs.Jobs", lambda **_: jobs)
     monkeypatch.setattr(jobs.worker, "close", lambda: None)
     monkeypatch.setattr("core.cli.console.Library", lambda: jobs.library)
     return run_command

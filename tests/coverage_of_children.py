@@ -11,11 +11,12 @@ import time
 
 import psutil
 
-from core.worker import Child, Worker, worker
+from core import kept
+from core.worker import Child, Worker
 
 EXIT_SECONDS = 5.0  # of a process that has been hung up on; then it is killed after all
 
-worker.PASSED_VARIABLES += ("COVERAGE_PROCESS_CONFIG",)
+kept.PASSED_VARIABLES += ("COVERAGE_PROCESS_CONFIG",)
 kill_child, kill_worker = Child.close, Worker.close
 
 

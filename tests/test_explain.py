@@ -7,7 +7,16 @@ import re
 
 import pytest
 
-from core.errors import CannotSave, Damaged, DoesNotLoad, LibraryError, NeedsArchitecture, StorageFailed, WorkerError
+from core.errors import (
+    CannotSave,
+    Damaged,
+    DoesNotLoad,
+    LibraryError,
+    NeedsArchitecture,
+    StorageFailed,
+    TooLarge,
+    WorkerError,
+)
 from core.explain import DETAIL_LIMIT, STORAGE_ERRORS, match_known_error, translate
 from core.known_errors import KNOWN_ERRORS
 from tests.factories.converter_messages import CONVERTER_MESSAGES
@@ -363,6 +372,6 @@ def test_a_missing_file_is_not_a_storage_failure():
 
 def test_translate_memory_error_names_the_setting():
     error = translate(MemoryError(), DoesNotLoad)
-    assert type(error) is WorkerError
+    assert type(error) is TooLarge
     assert error.sentence == "The process ran out of the memory that it may use."
     assert error.cure.startswith("Raise ROUNDTRIP_CHILD_GIB")

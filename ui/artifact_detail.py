@@ -81,7 +81,7 @@ def _show_reload_outcome(title: str, outcome: ReloadOutcome) -> None:
         for name, match in (("Weights", outcome.weights), ("Optimizer state", outcome.optimizer)):
             if match:
                 lines.append(f"{name}: {match.found} of {match.of} tensors came back bit-equal")
-        st.markdown("  \n".join(lines))
+        st.markdown("  \n".join([*lines, *map(escape_markdown, outcome.left_out)]))
 
 
 @st.cache_data(show_spinner=False, max_entries=256)

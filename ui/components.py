@@ -24,8 +24,8 @@ VERDICT_BADGES: dict[Verdict, Badge] = {
     Verdict.NOT_COMPARABLE: (":material/help:", "gray"),
     Verdict.DOES_NOT_LOAD: (":material/block:", "red"),
     Verdict.NOT_RUN: (":material/pause_circle:", "gray"),
+    Verdict.NOT_VERIFIED: (":material/sync_problem:", "orange"),
 }
-NOT_VERIFIED_BADGE: Badge = (":material/sync_problem:", "orange")
 
 PART_MEANINGS = {
     "architecture": "The layers and how they are connected, as text. Without it, weights are just numbers.",
@@ -55,8 +55,9 @@ def verdict_badge(
     rows: int | None = None,
     error: dict[str, str] | None = None,
 ) -> None:
-    """Show the verdict as a badge, its meaning as a tooltip; "not verified" where a transient `error` stopped it."""
-    icon, colour = NOT_VERIFIED_BADGE if is_transient(error) else VERDICT_BADGES[Verdict(verdict)]
+    """Show the verdict as a badge, its meaning as a tooltip; that of "not verified" where a transient `error` stopped
+    it."""
+    icon, colour = VERDICT_BADGES[Verdict.NOT_VERIFIED if is_transient(error) else Verdict(verdict)]
     label = verdict_label(verdict, changed, rows, error)
     st.badge(label, icon=icon, color=colour, help=verdict_meaning(verdict, error))
 

@@ -20,6 +20,7 @@ STATE_COLOURS = {
     "changed": "color: #D97706",
     "lost": "color: #DC2626",
     "failed": "color: #DC2626",
+    "not verified": "color: #8A87A0",
     "n/a": "color: #8A87A0",
 }
 SHORT_STATES = {"not applicable": "n/a"}
@@ -28,6 +29,7 @@ STATE_MEANINGS = {
     "changed": "came back, and is not the same",
     "lost": "did not come back",
     "failed": "could not be tried, or gives no numbers",
+    "not verified": "there was not the time or the memory to try it",
     "not applicable": "this model has no such thing, or this runtime cannot show it",
 }
 

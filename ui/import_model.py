@@ -193,6 +193,8 @@ def show_import_result(jobs: Jobs, job: Job) -> None:
     st.markdown(escape_markdown(" · ".join(facts)))
     if result["verdict"] == Verdict.NOT_RUN:
         show_not_run(result["artifact"], result["error"])
+    if result["verdict"] == Verdict.NOT_VERIFIED:
+        show_error(result["error"])
     _show_next_actions(result)
     left, right = st.columns(2)
     with left:

@@ -108,7 +108,8 @@ def compare(
         print_result([{**row, "outputs": outcomes[row["artifact"]].outputs} for row in table], True)
     else:
         print_result(table, False, (*COMPARE_COLUMNS, "bytes", "seconds", "code"))
-    print_warnings((id_, f"{outcome.warning} {outcome.remark}".strip()) for id_, outcome in outcomes.items())
+    warnings = ((id_, (outcome.warning, outcome.remark, *outcome.left_out)) for id_, outcome in outcomes.items())
+    print_warnings((id_, " ".join(filter(None, sentences))) for id_, sentences in warnings)
     exit_on_failures(_violations(table, most_changed))
 
 

@@ -18,6 +18,8 @@ from core.library.records import BUILT_IN_SOURCES, ID_PATTERN
 if TYPE_CHECKING:
     from core.jobs import Jobs
 
+# What the commands that use a worker import: the warm process loads it too.
+COMMAND_MODULES = ("core.__main__", "core.jobs", "core.cli.models", "core.cli.compare", "core.cli.inspect")
 REPLACEMENT = "\ufffd"
 PROGRESS_INTERVAL = 0.1  # seconds between two updates of the progress line
 
@@ -108,10 +110,14 @@ def open_library() -> Library:
 
 @contextlib.contextmanager
 def open_jobs() -> Iterator["Jobs"]:
-    """Jobs over the same library; their worker is ended afterwards, whatever happens."""
-    from core.jobs import Jobs  # takes longer to import than most commands that need none take in all
+    """Jobs over the same library; their worker is closed afterwards, whatever happens.
 
-    jobs = Jobs()
+    Its warm process stays for the next command (see `core.worker.kept_process`).
+    """
+    from core.jobs import Jobs  # takes longer to import than most commands that need none take in all
+    from core.worker import Worker
+
+    jobs = Jobs(worker=Worker(kept_for=COMMAND_MODULES))
     try:
         yield jobs
     finally:

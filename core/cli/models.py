@@ -36,7 +36,7 @@ from core.library.job_store import Job
 from core.library.records import ID_PATTERN
 
 app = typer.Typer(rich_markup_mode=None)
-SAVED_FACTS = ("artifact", "bytes", "seconds", "verdict", "needs_code", "warning", "remark", "error")
+SAVED_FACTS = ("artifact", "bytes", "seconds", "verdict", "needs_code", "warning", "remark", "error", "unverified")
 IMPORT_COLUMNS = ("artifact", "run", "format", "name", "bytes", "verdict")
 RESUME_COLUMNS = ("artifact", "format", "trust", "ending", "first_difference", "seconds", "sentence", "source")
 
@@ -107,7 +107,8 @@ def save(
     ]
     print_result(rows, as_json, ("format", "artifact", "trust", "bytes", "seconds", "verdict"))
     print_warnings((row["format"], row[note]) for row in rows for note in ("warning", "remark"))
-    exit_on_failures((row["format"], row["error"]) for row in rows if row["error"])
+    failures = ((row["format"], row["error"] or row["unverified"]) for row in rows)
+    exit_on_failures((format_key, error) for format_key, error in failures if error)
 
 
 def _parse_options(pairs: list[str]) -> dict[str, dict[str, str]]:
@@ -150,10 +151,14 @@ def import_(
     options |= {"shapes": parse_shapes(shape or []), "keeps_state": keep_state}
     with open_jobs() as jobs:
         result = wait_for_job(jobs, _start_import(jobs, path, with_, options)).result
-    if as_json:
-        print_result(result, True)
-        return
-    print_result([result], False, IMPORT_COLUMNS)
+    print_result(result if as_json else [result], as_json, IMPORT_COLUMNS)
+    if not as_json:
+        _print_import(result)
+    if result["verdict"] == Verdict.NOT_VERIFIED:
+        exit_on_failures([(Verdict.NOT_VERIFIED.label, result["error"])])
+
+
+def _print_import(result: dict[str, Any]) -> None:
     if result["verdict"] == Verdict.NOT_RUN:
         print_text(str(error_from_json(result["error"])))
     for line in _import_lines(result):

@@ -19,7 +19,7 @@ DIFFERENT_ROW_SHARE = 0.5
 
 
 class Verdict(StrEnum):
-    """What a person sees first; in order, best first."""
+    """What a person sees first; in order, best first. The last two, and "not comparable", are no verdicts at all."""
 
     BIT_IDENTICAL = "bit-identical"
     ROUNDING = "rounding"
@@ -29,6 +29,7 @@ class Verdict(StrEnum):
     NOT_COMPARABLE = "not-comparable"
     DOES_NOT_LOAD = "does-not-load"
     NOT_RUN = "not-run"
+    NOT_VERIFIED = "not-verified"
 
     @property
     def label(self) -> str:
@@ -49,6 +50,7 @@ _LABELS = {
     Verdict.NOT_COMPARABLE: "Cannot be compared",
     Verdict.DOES_NOT_LOAD: "Does not load",
     Verdict.NOT_RUN: "Not run",
+    Verdict.NOT_VERIFIED: "Not verified",
 }
 
 

@@ -15,6 +15,7 @@ from core.compatibility.sentences import (
     describe_unread,
     list_names,
 )
+from core.errors import ChildDied
 from core.evidence import Evidence, ReloadOutcome, TensorMatchCount, describe_not_finite
 from core.formats.base import Format
 from core.library import Run
@@ -23,10 +24,10 @@ from core.runtimes.sharing import describe_sharing
 from core.runtimes.traits import Traits, collect_traits
 from core.text.labels import pluralize
 from core.text.summaries import describe_mismatches
-from core.worker.tasks.probes import probe_batch_sizes, probe_determinism, train_one_step
+from core.worker.tasks.probes import BATCHES, probe_batch_sizes, probe_determinism, train_one_step
 
 # Every state of a finding with its sign: told apart by word and sign, not by colour.
-STATE_SYMBOLS = {"kept": "✓", "changed": "≈", "lost": "✗", "failed": "!", "not applicable": "–"}
+STATE_SYMBOLS = {"kept": "✓", "changed": "≈", "lost": "✗", "failed": "!", "not verified": "?", "not applicable": "–"}
 
 
 class Finding(NamedTuple):
@@ -97,17 +98,25 @@ COMPILE_DESCRIPTION = (
     "for the same fixed numbers."
 )
 
-kept, changed, lost, failed = (partial(Finding, state) for state in ("kept", "changed", "lost", "failed"))
-not_applicable = partial(Finding, "not applicable")
+kept, changed, lost, failed, not_verified, not_applicable = (partial(Finding, state) for state in STATE_SYMBOLS)
+
+
+def untried_finding(context: ReloadContext, subject: str) -> Finding:
+    """On what was left out, or was being tried when the child ended."""
+    if not context.outcome.probes.get("batches") and "stopped" not in context.outcome.probes:
+        return not_applicable("Not tried.")
+    error = context.outcome.probes.get("stopped", {"code": "", "sentence": "There was not the time for it."})
+    finding = failed if error["code"] == ChildDied.code else not_verified
+    return finding(f"{subject}: not tried to the end. {error['sentence']}")
 
 
 @column("answers", "Answers", "All held-out rows were asked.")
 def check_predictions(context: ReloadContext) -> Finding:
     outcome = context.outcome
-    counted = f"{outcome.changed_rows} of {outcome.rows} changed, largest difference {outcome.max_abs:.3g}."
-    words = f"{outcome.verdict.label}: {counted} {describe_mismatches(outcome.mismatches)}".strip()
+    changed_rows = f"{outcome.verdict.label}: {outcome.changed_rows} of {outcome.rows} changed"
+    counted = f"{changed_rows}, largest difference {outcome.max_abs:.3g}."
     hint = outcome.discrimination.warning if outcome.discrimination else ""
-    words = f"{words} {hint}".strip()
+    words = " ".join(filter(None, (counted, describe_mismatches(outcome.mismatches), hint, *outcome.left_out)))
     if outcome.not_finite:
         return failed(f"{describe_not_finite(outcome.not_finite)} {words}")
     return kept(words) if outcome.verdict.rank <= Verdict.ROUNDING.rank else changed(words)
@@ -279,12 +288,13 @@ def check_masks(context: ReloadContext) -> Finding:
 @column("batch", "Any batch size", "1, 7 and 64 rows were asked at once.", probe_batch_sizes)
 def check_batch_sizes(context: ReloadContext) -> Finding:
     tried = context.outcome.probes.get("batches", {})
-    if not tried:
-        return not_applicable("Not tried.")
-    failures = [f"{pluralize(int(rows), 'row')}: {reason}" for rows, reason in tried.items() if reason]
-    if not failures and context.outcome.call_rows:
-        return _check_call_rows(context)
-    return lost("; ".join(failures)) if failures else kept(f"Answers {', '.join(tried)} rows at once.")
+    untried = [str(rows) for rows in BATCHES if str(rows) not in tried]
+    if failures := [f"{pluralize(int(rows), 'row')}: {reason}" for rows, reason in tried.items() if reason]:
+        return lost("; ".join(failures))
+    if untried:
+        return untried_finding(context, f"{', '.join(untried)} rows at once")
+    all_rows = kept(f"Answers {', '.join(tried)} rows at once.")
+    return _check_call_rows(context) if context.outcome.call_rows else all_rows
 
 
 def _check_call_rows(context: ReloadContext) -> Finding:
@@ -300,6 +310,8 @@ def check_training_step(context: ReloadContext) -> Finding:
     step = context.outcome.probes.get("step", {})
     if not context.run.stepped:
         return not_applicable("No targets are known for this run, so no step was taken.")
+    if not step or step.get("not_tried"):
+        return untried_finding(context, "A step of training")
     if "weights" not in step:
         return lost(step.get("why", "No step could be taken."))
     hashes, original = ([tensor["sha256"] for tensor in tensors] for tensors in (step["weights"], context.run.stepped))
@@ -332,7 +344,7 @@ def check_text_inputs(context: ReloadContext) -> Finding:
 def check_determinism(context: ReloadContext) -> Finding:
     distance = context.outcome.probes.get("repeats")
     if distance is None:
-        return not_applicable("Not tried.")
+        return untried_finding(context, "The same rows twice")
     if distance == 0:
         return kept("The same rows twice give the same bits.")
     return changed(f"The same rows twice differ by {distance:.3g}: its answers are random.")

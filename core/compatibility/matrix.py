@@ -2,10 +2,13 @@
 
 import csv
 import io
+from collections.abc import Mapping
 from typing import NamedTuple, TypedDict
 
+from core.compare import Verdict
 from core.compatibility.checks import COLUMNS, Finding, ReloadContext
-from core.evidence import Evidence
+from core.errors import error_from_json
+from core.evidence import Evidence, verdict_of_error
 from core.formats import all_formats, get_format
 from core.library import Library, Query, Run
 from core.text.labels import mark_imported
@@ -76,14 +79,19 @@ def build_row(run: Run, format_key: str, artifact_id: str, evidence: Evidence) -
     if evidence.completed and evidence.completed.has_answered and not best.has_answered:
         best = evidence.completed  # half a model, which was given the layers of its run
     if not best.has_answered:
-        return _build_failed_row(run, format_key, artifact_id, (best.error or {}).get("sentence", "It did not load."))
+        return _build_failed_row(run, format_key, artifact_id, best.error)
     context = ReloadContext(run, get_format(format_key), evidence, best)
     cells = {column.key: column.check(context) for column in COLUMNS}
     return MatrixRow(format_key, artifact_id, cells, trust=run.trust)
 
 
-def _build_failed_row(run: Run, format_key: str, artifact_id: str | None, sentence: str) -> MatrixRow:
-    cells = {column.key: Finding("failed", sentence) for column in COLUMNS}
+def _build_failed_row(
+    run: Run, format_key: str, artifact_id: str | None, record: Mapping[str, str] | None
+) -> MatrixRow:
+    error = error_from_json(dict(record or {"sentence": "It did not load."}))
+    is_limit = verdict_of_error(error) is Verdict.NOT_VERIFIED
+    sentence = f"Not verified. {error}" if is_limit else error.sentence
+    cells = {column.key: Finding("not verified" if is_limit else "failed", sentence) for column in COLUMNS}
     return MatrixRow(format_key, artifact_id, cells, sentence, run.trust)
 
 
@@ -92,8 +100,7 @@ def build_matrix(library: Library, run_id: str) -> list[MatrixRow]:
     order."""
     run = library.run(run_id)
     rows = {
-        key: _build_failed_row(run, key, None, refusal["error"]["sentence"])
-        for key, refusal in library.refusals(run_id).items()
+        key: _build_failed_row(run, key, None, refusal["error"]) for key, refusal in library.refusals(run_id).items()
     }
     entries = reversed(library.page(Query(run=run_id, size=None)).entries)
     newest = {entry.format: entry.id for entry in entries if entry.format and not entry.problem}

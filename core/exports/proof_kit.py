@@ -139,6 +139,12 @@ def require_provable(outcome: ReloadOutcome, label: str) -> None:
             received=label,
             cure="Run it first, or download the files as they are.",
         )
+    if outcome.verdict is Verdict.NOT_VERIFIED:
+        raise InputError(
+            "This copy was not verified here, so a kit would prove nothing.",
+            received=f"{label}. {(outcome.error or {}).get('sentence', '')}".strip().removesuffix("."),
+            cure="Raise the setting that its evidence names and save it again, or download the files as they are.",
+        )
     if not outcome.has_loaded:
         why = (outcome.error or {}).get("sentence", "")
         raise InputError(

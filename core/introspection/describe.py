@@ -130,7 +130,7 @@ def run_sandboxed(context: AppContext, task: str, artifacts: dict[str, str], **r
     Where this system does not confine, a plain child reads files of our own. Raises NotConfined for imported ones.
     """
     request |= {name: context.library.verified_folder(id_) for name, id_ in artifacts.items()}
-    request |= {"seconds": context.config.confined_seconds}
+    request |= {"seconds": context.config.child_seconds}
     run = lambda sandboxed: context.worker.run(task, sandboxed=sandboxed, **request)  # noqa: E731
     return _in_sandbox(context, list(artifacts.values()), run)
 
@@ -212,7 +212,7 @@ class TensorDownload:
 
 def download_tensor(context: AppContext, artifact_id: str, key: str, scaled: bool = False) -> TensorDownload:
     """Stream one tensor as an NPY file: a chunk at a time is in our memory. Raises as `describe_tensor`."""
-    folder, seconds = context.library.verified_folder(artifact_id), context.config.confined_seconds
+    folder, seconds = context.library.verified_folder(artifact_id), context.config.child_seconds
     child = _in_sandbox(context, [artifact_id], lambda sandboxed: context.worker.open(sandboxed=sandboxed))
     with cleanup_on_error(child.close):
         frame = child.request("hold_tensor", seconds=seconds, folder=folder, key=key, scaled=scaled)

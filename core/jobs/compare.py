@@ -20,8 +20,8 @@ from core.compare import (
 )
 from core.compare.comparison import PairJson
 from core.context import AppContext
-from core.errors import Gone, InputError, LibraryError, RoundtripError, UnknownName, is_transient
-from core.evidence import Discrimination, ReloadOutcome, match_by_hash
+from core.errors import Gone, InputError, LibraryError, RoundtripError, TooLarge, UnknownName, is_transient
+from core.evidence import Discrimination, ReloadOutcome, match_by_hash, verdict_of_error
 from core.inputs import InputSet
 from core.jobs.participants import (
     describe_code_source,
@@ -30,6 +30,7 @@ from core.jobs.participants import (
     rename_arrays,
     require_has_been_run,
     resolve_code_sources,
+    rows_together,
     run_id_of,
 )
 from core.jobs.runner import JobHandle, SourcedRequest, attempt, map_parallel
@@ -37,6 +38,8 @@ from core.library.prediction_store import CHUNK_ROWS, PredictionStore, evict_pre
 from core.runtimes.reference import BATCH_SIZE, Reference
 from core.system import Machine, describe_machine
 from core.versions import installed_versions
+from core.worker.remote_predictor import RemotePredictor
+from core.worker.row_budget import RowCap
 from core.worker.tasks.base import InputPair
 from core.worker.tasks.predict import LoadReply
 
@@ -145,7 +148,7 @@ class _ComparisonJob:
         self._is_held_out = self.input_set.origin["kind"] == "held-out"
         # Read now: what is removed meanwhile stops its own row, and nothing else.
         self.runs = {id_: self.library.run(run_id_of(handle.context, id_)) for id_ in self.participants}
-        self.run = self.runs[self.baseline]
+        self.run, self._batch = self.runs[self.baseline], rows_together(self.runs.values())
         self.predictions: PredictionStore = handle.context.predictions(handle.job.id)
         self._references: dict[str, Reference] = {}
         self._reference_lock = threading.Lock()
@@ -210,16 +213,28 @@ class _ComparisonJob:
         source = self.handle.code_source(id_)
         names = map_input_names(self.library, id_, [column["name"] for column in self.input_set.columns])
         row = rename_arrays(context.inputs.read_rows(self.input_set.id, slice(0, 1)), names)
-        with load_participant(context, id_, source, row, cancelled, variables=True) as predictor:
-            chunks = (rename_arrays(chunk, names) for chunk in self._input_chunks())
-            predicted = predictor.predict_chunks(chunks, cancelled=cancelled)
-            for (first, selected), predictions in zip(self._selected_rows(), predicted, strict=True):
-                self.predictions.write_chunk(id_, first, select_rows(predictions, selected))
-                self._report_progress(id_, first + len(selected))
+        cap = RowCap(self._batch, self._batch)
+        while True:
+            with load_participant(context, id_, source, row, cancelled, variables=True) as predictor:
+                try:
+                    self._store_predictions(id_, predictor, names, cap.rows)
+                    break
+                except TooLarge:
+                    if not cap.halve():
+                        raise
         reply: LoadReply = predictor.facts
+        if cap.rows < self._batch:
+            reply["remark"] += f" It was asked {cap.rows} rows at a time, as there was no memory for {self._batch}."
         if names:
             reply["input_pairs"] = cast(list[InputPair], self.library.evidence(id_).best.input_pairs)
         return reply
+
+    def _store_predictions(self, id_: str, predictor: RemotePredictor, names: dict[str, str], batch: int) -> None:
+        chunks = (rename_arrays(chunk, names) for chunk in self._input_chunks())
+        predicted = predictor.predict_chunks(chunks, batch=batch, cancelled=self.handle.is_cancelled)
+        for (first, selected), predictions in zip(self._selected_rows(), predicted, strict=True):
+            self.predictions.write_chunk(id_, first, select_rows(predictions, selected))
+            self._report_progress(id_, first + len(selected))
 
     def _input_chunks(self) -> Iterator[Arrays]:
         """Yield inputs that are predicted together; of held-out rows the whole batches of the reference, since equal
@@ -305,7 +320,7 @@ class _ComparisonJob:
         if id_.startswith("a") and not is_gone and (versions := self.library.artifact(id_).version_changes):
             record["sentence"] += f" {versions}"
         is_misfit = isinstance(error, InputError) and not isinstance(error, UnknownName)
-        verdict = Verdict.NOT_COMPARABLE if is_misfit else Verdict.DOES_NOT_LOAD
+        verdict = Verdict.NOT_COMPARABLE if is_misfit else verdict_of_error(error)
         source = "" if is_gone else self._describe_source(id_)
         return ComparisonOutcome(verdict=verdict, error=record, source=source)
 

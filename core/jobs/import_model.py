@@ -10,15 +10,16 @@ from typing import Any, NotRequired, TypedDict, cast
 
 import numpy as np
 
+from core.arrays import Arrays
 from core.compare import Verdict
 from core.demos import get_demo
-from core.errors import ChildDied, InputError, NotConfined, TimedOut, cleanup_on_error
+from core.errors import ChildDied, InputError, NotConfined, TimedOut, TooLarge, cleanup_on_error
 from core.evidence import Evidence, OriginalFingerprint, ReloadOutcome
 from core.formats import get_format
 from core.introspection.replies import LoadedModelReply, validate_reply
 from core.jobs.reimport import replace_unrun_import
 from core.jobs.runner import ChildLimits, JobHandle
-from core.jobs.trial_inputs import find_accepted_input
+from core.jobs.trial_inputs import TrialInput, find_accepted_input
 from core.jobs.uploads import run_of_artifact
 from core.library import staging
 from core.library.records import KIND_NEVER_RUN, Artifact, Run, new_id
@@ -35,12 +36,14 @@ from core.validation.members import ARCHITECTURE_FILE
 from core.validation.rules import display_file_name
 from core.worker.child_handle import CancelCheck, cancelled_error, never_cancelled
 from core.worker.remote_predictor import load_in_child
+from core.worker.row_budget import RowCap
 from core.worker.worker import Worker
 
 CONSTANT_REMARK = (
     "All random rows are answered alike, so these answers cannot tell a good copy from a bad one: compare on inputs of "
     "your own."
 )
+CONTENT_VALIDATION_SECONDS = 600.0  # wall clock of one look into a file, where the settings do not say less
 STEP_PROGRESS = {
     "Checking the file": 0.05,
     "Looking inside in a sandboxed process": 0.2,
@@ -217,22 +220,9 @@ class _ImportJob:
         self._start_step("Looking inside in a sandboxed process")
         validate_content_in_child(worker, format, self.files, cancelled=self.handle.is_cancelled)
         self._record_check("What is in it and what it would do, looked at in a sandboxed process")
-        self._start_step("Loading it")
         source: ModelSource = {"demo": None, "settings": None, "brought": record}
-        load = partial(load_in_child, worker, "load_imported", sandboxed=True, **limits)
-        with load(folder=self.files, source=source) as predictor:
-            reply = validate_reply(LoadedModelReply, predictor.facts)
-            facts = reply.run_facts()
-            self._record_check("It loads in a sandboxed process, with no code of its own", reply.remark)
-            self._start_step("Asking it")
-            trial_limits: ChildLimits = {**limits, "seconds": self.handle.config.confined_seconds}
-            shapes = self.request.shapes
-            trial, predictions = find_accepted_input(predictor, facts["inputs"], shapes=shapes, **trial_limits)
-        if record["keeps_state"]:  # what the trials left behind is no part of it
-            with load(folder=self.files, source=source) as predictor:
-                predictions, _ = predictor.predict(trial.inputs)
-        else:
-            record["one_row"] = trial.recipe["one_row"]
+        reply, trial, predictions = self._load_and_ask(source)
+        facts = reply.run_facts()
         remark = join_remarks(reply.remark, *_trial_remarks(trial.recipe))
         record |= {"remark": remark, "signatures": reply.signatures, "asked": trial.recipe}
         reference = Reference(trial.inputs, predictions, {})
@@ -242,11 +232,36 @@ class _ImportJob:
         settings = ModelSettings.read(facts["traits"])
         original = OriginalFingerprint(weights=facts["weights"], optimizer=facts["optimizer"], settings=settings)
         evidence = gather_evidence(worker, format, self.files, source, original, reference, sandboxed=True, **limits)
-        self._record_check(
-            "Loaded again in another process",
-            f"Its answers there: {evidence.best.verdict.label}. {evidence.best.warning}".strip(),
-        )
+        best = evidence.best
+        answers = " ".join(filter(None, (f"Its answers there: {best.verdict.label}.", best.warning, *best.left_out)))
+        self._record_check("Loaded again in another process", answers)
         return facts, reference, evidence
+
+    def _load_and_ask(self, source: ModelSource) -> tuple[LoadedModelReply, TrialInput, Arrays]:
+        """Load the file and find inputs that it answers; where memory runs out, in a new process with half the rows."""
+        load = partial(load_in_child, self.handle.worker, "load_imported", sandboxed=True, **self.handle.limits)
+        trial_limits: ChildLimits = {**self.handle.limits, "seconds": self.handle.config.confined_seconds}
+        cap, checks = RowCap(), list(self.checks)
+        while True:
+            self.checks = list(checks)
+            self._start_step("Loading it")
+            with load(folder=self.files, source=source) as predictor:
+                reply = validate_reply(LoadedModelReply, predictor.facts)
+                self._record_check("It loads in a sandboxed process, with no code of its own", reply.remark)
+                self._start_step("Asking it")
+                inputs, shapes = reply.run_facts()["inputs"], self.request.shapes
+                try:
+                    trial, predictions = find_accepted_input(predictor, inputs, shapes=shapes, cap=cap, **trial_limits)
+                    break
+                except TooLarge:
+                    if not cap.halve():
+                        raise
+        if self.import_record["keeps_state"]:  # what the trials left behind is no part of it
+            with load(folder=self.files, source=source) as predictor:
+                predictions, _ = predictor.predict(trial.inputs)
+        else:
+            self.import_record["one_row"] = trial.recipe["one_row"]
+        return reply, trial, predictions
 
     def _store(self, model: ModelFacts, reference: Reference, evidence: Evidence) -> tuple[Run, Artifact]:
         """Store the run and its artifact, both or neither."""

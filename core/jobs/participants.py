@@ -112,6 +112,11 @@ def require_has_been_run(library: Library, ids: Iterable[str]) -> None:
             )
 
 
+def rows_together(runs: Iterable[Run]) -> int:
+    """How many rows participants are asked together: as each file from outside had the time for at first."""
+    return min(BATCH_SIZE, *(int(run.brought.get("asked", {}).get("rows", BATCH_SIZE)) for run in runs))
+
+
 def resolve_code_sources(library: Library, ids: Iterable[str], requested: Mapping[str, str]) -> dict[str, str]:
     """Return the key of the code source of each artifact: as requested, else what it needs. Live models lack no code.
 

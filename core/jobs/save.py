@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypedDict
 
+from core.compare import Verdict
 from core.errors import (
     CannotSave,
     ChildDied,
@@ -20,6 +21,7 @@ from core.errors import (
     RoundtripError,
     StorageFailed,
     TimedOut,
+    TooLarge,
     WorkerError,
     error_from_json,
 )
@@ -32,13 +34,14 @@ from core.library.records import Artifact, Run
 from core.record import now
 from core.reload import gather_evidence
 from core.worker import OutputFolder
-from core.worker.child_handle import find_crash_signal
 from core.worker.child_pool import ChildPool
+from core.worker.exit_status import find_crash_signal
 from core.worker.model_loading import source_with_signature, source_with_snapshot
 from core.worker.protocol import Frame
 
 MAX_KEPT_BYTES = 64 * 2**20  # of a model's weights, up to which it stays in memory between two formats
 RECORD_BYTES = 2**16  # bytes that an artifact has beside its weights, at the least
+REFUSALS = (FormatError, ChildDied, TimedOut, TooLarge)  # errors that stand in the matrix in place of a copy
 STATE_PROGRESS = {"waiting": 0.0, "saving": 0.2, "reloading": 0.6, "done": 1.0, "failed": 1.0}
 
 
@@ -55,6 +58,7 @@ class SaveRow(TypedDict, total=False):
     rows: int | None
     needs_code: bool
     reason: str  # why the artifact does not load, where it does not
+    unverified: dict[str, str] | None  # the limit that kept it from being verified, if one did
     warning: str
     remark: str  # what the converter had to do otherwise than asked
 
@@ -77,7 +81,7 @@ def run_save(handle: JobHandle) -> SaveResult:
 
 def _is_refusal(row: SaveRow) -> bool:
     """Whether a format failed by what the model is; a full disk or a worker that is gone says nothing of it."""
-    return row["state"] == "failed" and isinstance(error_from_json(row["error"]), (FormatError, ChildDied, TimedOut))
+    return row["state"] == "failed" and isinstance(error_from_json(row["error"]), REFUSALS)
 
 
 class _SaveJob:
@@ -123,7 +127,7 @@ class _SaveJob:
             facts = {"format": key, **saved, "options": options, "trust": run.trust}
             facts |= {"made_from": run.brought.get("artifact")}
             row = _result_row(library.commit_artifact(staged, run.id, evidence, **facts), evidence)
-            row["warning"] = f"{run.warning} {evidence.best.warning}".strip()
+            row["warning"] = " ".join(filter(None, (run.warning, evidence.best.warning, *evidence.best.left_out)))
             return row
 
     def _run_child(self, task: str, **request: Any) -> Frame:
@@ -168,4 +172,5 @@ def _result_row(artifact: Artifact, evidence: Evidence) -> SaveRow:
         "needs_code": evidence.needs_code,
         "remark": artifact.remark,
         "reason": (evidence.best.error or {}).get("sentence", ""),
+        "unverified": evidence.best.error if evidence.best.verdict is Verdict.NOT_VERIFIED else None,
     }

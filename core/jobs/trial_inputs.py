@@ -4,19 +4,20 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from core.arrays import Arrays, select_rows
 from core.compare import measure_spread
-from core.errors import ChildDied, DoesNotLoad, InputError, RoundtripError, TimedOut
+from core.errors import ChildDied, DoesNotLoad, InputError, RoundtripError, TimedOut, TooLarge
 from core.inputs.fitting import describe_axes, numpy_dtype
 from core.inputs.from_random import random_source, row_bytes
 from core.runtimes.reference import BATCH_SIZE
 from core.runtimes.specs import InputSpec
 from core.worker.child_handle import CancelCheck, never_cancelled
 from core.worker.remote_predictor import RemotePredictor
+from core.worker.row_budget import RowBudget, RowCap
 
 SEED = 0
 MAX_BYTES = 8 * 2**20  # of all inputs together: of large pictures there are fewer rows
@@ -46,6 +47,11 @@ class TrialInput(NamedTuple):
 
     inputs: Arrays
     recipe: dict[str, Any]
+
+    def head(self, rows: int) -> Self:
+        """The first rows."""
+        inputs = {name: array[:rows] for name, array in self.inputs.items()}
+        return type(self)(inputs, {**self.recipe, "rows": rows})
 
 
 def generate_trial_inputs(specs: list[InputSpec], shapes: Shapes | None = None) -> Iterator[TrialInput]:
@@ -161,15 +167,17 @@ def find_accepted_input(
     seconds: float,
     shapes: Shapes | None = None,
     cancelled: CancelCheck = never_cancelled,
+    cap: RowCap | None = None,
 ) -> tuple[TrialInput, Arrays]:
     """Find the first random inputs of which a loaded file predicts each row; gives them, and the predictions.
 
     Where its answers are hardly apart, wider ranges are tried. Where rows of one call change each other's answers, each
     is asked alone. All trials together may take `seconds`: on a shape that is too large for it, TensorFlow alone waits
-    ten for more memory. Raises InputError where none is accepted, TimedOut where time is over before, and what ends its
-    child.
+    ten for more memory. There are as many rows as there is time for by the cost of the first, and as `cap` allows.
+    Raises InputError where none is accepted, TimedOut where time is over before, TooLarge where even the child's memory
+    is, and what ends its child.
     """
-    deadline = time.monotonic() + seconds
+    deadline, cap = time.monotonic() + seconds, cap or RowCap()
 
     def ask(inputs: Arrays, batch: int = BATCH_SIZE) -> Arrays:
         left = max(0.0, deadline - time.monotonic())
@@ -179,7 +187,9 @@ def find_accepted_input(
     last: RoundtripError | None = None
     for trial in generate_trial_inputs(specs, shapes):
         try:
-            return _improve_trial(ask, specs, trial, _require_answers(ask(trial.inputs), trial.recipe["rows"]))
+            trial = trial.head(min(cap.rows, _count_affordable(ask, trial, deadline, cap)))
+            cap.asked = trial.recipe["rows"]
+            return _improve_trial(ask, specs, trial, _require_answers(ask(trial.inputs), cap.asked))
         except (DoesNotLoad, InputError) as error:
             last = error
         except TimedOut as error:
@@ -194,6 +204,14 @@ def find_accepted_input(
         cure="State the shape of a row, choose another of its signatures, or save it with the shapes that it takes.",
         detail=_error_text(last),
     ) from last
+
+
+def _count_affordable(ask: Ask, trial: TrialInput, deadline: float, cap: RowCap) -> int:
+    """How many rows of a trial there is time for, by what the first one costs."""
+    cap.asked = 0
+    budget, first = RowBudget(max(0.0, deadline - time.monotonic())), trial.head(1).inputs
+    budget.measure(lambda: ask(first))
+    return budget.affordable_rows(lambda: ask(first), trial.recipe["rows"])
 
 
 def _error_text(error: RoundtripError | None) -> str:
@@ -214,7 +232,7 @@ def _improve_trial(
     ask: Ask, specs: list[InputSpec], trial: TrialInput, predictions: Arrays
 ) -> tuple[TrialInput, Arrays]:
     """Inputs whose answers are further apart, if there are any, and answers that do not depend on other rows."""
-    with contextlib.suppress(ChildDied, TimedOut):  # what was accepted is accepted
+    with contextlib.suppress(ChildDied, TimedOut, TooLarge):  # what was accepted is accepted
         trial, predictions = _find_telling_input(ask, specs, trial, predictions)
         if _rows_depend(ask, trial.inputs, predictions):
             trial.recipe["one_row"] = True
@@ -231,11 +249,12 @@ def _find_telling_input(
     for wider in generate_wider_inputs(specs, trial):
         if candidates[-1][0] >= ENOUGH_SPREAD:
             break
+        wider = wider.head(trial.recipe["rows"])
         try:
             answers = _require_answers(ask(wider.inputs), wider.recipe["rows"])
         except (DoesNotLoad, InputError):
             continue
-        except (ChildDied, TimedOut):
+        except (ChildDied, TimedOut, TooLarge):
             break
         candidates.append((measure_spread(answers).share, (wider, answers)))
     return max(candidates, key=lambda candidate: candidate[0])[1]

@@ -103,6 +103,7 @@ TONE_BY_VERDICT = {
     Verdict.NOT_COMPARABLE: "none",
     Verdict.DOES_NOT_LOAD: "other",
     Verdict.NOT_RUN: "none",
+    Verdict.NOT_VERIFIED: "none",
 }
 
 

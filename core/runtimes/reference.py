@@ -24,7 +24,7 @@ class Reference(NamedTuple):
 
     @property
     def rows(self) -> int:
-        return len(next(iter(self.inputs.values())))
+        return count_rows(self.inputs)
 
     def head(self, rows: int) -> Self:
         """The first `rows` rows."""
@@ -50,6 +50,11 @@ class Reference(NamedTuple):
             return cls(*(select_by_prefix(prefix, arrays) for prefix in PREFIXES))
 
 
+def count_rows(inputs: Arrays) -> int:
+    """The rows of inputs, which all have as many."""
+    return len(next(iter(inputs.values())))
+
+
 def select_by_prefix(prefix: str, arrays: Mapping[str, np.ndarray]) -> Arrays:
     """The arrays whose names begin with a prefix, by what follows it."""
     return {name.removeprefix(prefix): arrays[name] for name in arrays if name.startswith(prefix)}
@@ -57,7 +62,7 @@ def select_by_prefix(prefix: str, arrays: Mapping[str, np.ndarray]) -> Arrays:
 
 def predict_in_batches(predictor: Predictor, inputs: Arrays, batch: int = BATCH_SIZE) -> Arrays:
     """Predictions for all rows, in batches of `batch` rows."""
-    rows = len(next(iter(inputs.values())))
+    rows = count_rows(inputs)
     parts = [
         predictor.predict({name: array[start : start + batch] for name, array in inputs.items()})
         for start in range(0, rows, batch)

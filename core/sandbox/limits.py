@@ -6,6 +6,7 @@ import sys
 
 import psutil
 
+from core.sandbox.allowance import confined_allowance
 from core.settings import Settings
 
 CONFINED_SUFFIX = "-confined"  # the end of the name of the warm process's second socket
@@ -59,13 +60,13 @@ def set_limits(config: Settings) -> None:
     """Soft limits are for one request, and the app moves them; the child cannot, and never beyond the hard ones."""
     import resource
 
-    cpu, size = int(config.confined_cpu_seconds), config.confined_file_mib * 2**20
-    memory, max_memory = int(config.confined_gib * 2**30), int(max(config.child_gib, config.confined_gib) * 2**30)
+    usual, most = confined_allowance(config), confined_allowance(config, sys.maxsize, converts=True)
+    cpu, size = usual.cpu_seconds, config.confined_file_mib * 2**20
     limits = {
         resource.RLIMIT_CORE: (0, 0),
-        resource.RLIMIT_CPU: (cpu, MAX_REQUESTS_OF_CPU_TIME * cpu),
+        resource.RLIMIT_CPU: (cpu, max(MAX_REQUESTS_OF_CPU_TIME * cpu, most.cpu_seconds)),
         resource.RLIMIT_FSIZE: (size, resource.RLIM_INFINITY),
-        resource.RLIMIT_AS: (memory, max_memory),
+        resource.RLIMIT_AS: (usual.address_space, most.address_space),
         resource.RLIMIT_NOFILE: (MAX_OPEN_FILES, MAX_OPEN_FILES),
         resource.RLIMIT_MEMLOCK: (0, 0),
         resource.RLIMIT_MSGQUEUE: (0, 0),

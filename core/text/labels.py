@@ -25,6 +25,8 @@ VERDICT_MEANINGS = {
     Verdict.NOT_COMPARABLE: "It takes other inputs, or gives other outputs, than what it is held against.",
     Verdict.DOES_NOT_LOAD: "The copy did not come back in a fresh process.",
     Verdict.NOT_RUN: "It was brought in, checked and kept; nothing has run it yet, as it could not be kept apart.",
+    Verdict.NOT_VERIFIED: "It needs more time or memory than one process may use here, or a package that is missing. "
+    "That says nothing of the copy.",
 }
 # In place of a verdict where a transient error stopped the copy.
 NO_VERDICT_LABEL = "Did not answer"
@@ -72,7 +74,7 @@ def verdict_label(
 ) -> str:
     """Name the verdict, with the changed rows; a transient `error` gives no verdict."""
     kind = Verdict(verdict)
-    if is_transient(error):
+    if is_transient(error) and kind is not Verdict.NOT_VERIFIED:
         return NO_VERDICT_LABEL
     if kind in (Verdict.SOME_CHANGED, Verdict.DIFFERENT) and changed is not None:
         return f"{kind.label}: {changed:,} of {rows:,} rows"
@@ -86,7 +88,8 @@ def first_rows_label(rows: int | None, requested: int) -> str:
 
 def verdict_meaning(verdict: str | Verdict, error: dict[str, str] | None = None) -> str:
     """Explain `verdict_label`."""
-    return NO_VERDICT_MEANING if is_transient(error) else VERDICT_MEANINGS[Verdict(verdict)]
+    kind = Verdict(verdict)
+    return NO_VERDICT_MEANING if is_transient(error) and kind is not Verdict.NOT_VERIFIED else VERDICT_MEANINGS[kind]
 
 
 def mark_imported(name: str, entry: HasTrust | None) -> str:

@@ -1,9 +1,9 @@
 """The app's side of one child: requests, progress, time limit, cancel, and how it ended."""
 
 import contextlib
+import math
 import os
 import queue
-import re
 import signal
 import threading
 import time
@@ -15,11 +15,23 @@ from typing import Any, BinaryIO
 import psutil
 
 from core.arrays import Arrays
-from core.errors import Cancelled, ChildDied, NotConfined, RoundtripError, TimedOut, WorkerError, error_from_json
-from core.explain import find_storage_error
+from core.errors import (
+    Cancelled,
+    ChildDied,
+    NotConfined,
+    RoundtripError,
+    TimedOut,
+    TooLarge,
+    WorkerError,
+    error_from_json,
+)
+from core.explain import find_storage_error, is_out_of_memory
+from core.sandbox.allowance import Allowance, confined_allowance, own_allowance
 from core.sandbox.limits import CPU_TIME_EXCEEDED, renew_limits
 from core.settings import Settings
+from core.worker.exit_status import describe_exit
 from core.worker.file_exchange import FileExchange, OutputFolder, substitute_paths
+from core.worker.memory_watch import MemoryWatch, out_of_memory_error
 from core.worker.protocol import JSON_LIMIT, Frame, encode_frame, read_frame, write_pieces
 
 MAX_UNREAD_FRAMES = 64  # frames of a child that wait to be read
@@ -32,8 +44,7 @@ INVALID_REPLY = "The reply of a child makes no sense."
 POLL_SECONDS = 0.05  # seconds between two looks at a cancel request or a deadline
 _TIMEOUT_CURE = "Choose less work, or raise ROUNDTRIP_CHILD_SECONDS (ROUNDTRIP_TRAIN_SECONDS for training)."
 _SANDBOX_TIMEOUT_CURE = "Choose less work, or raise ROUNDTRIP_CONFINED_SECONDS."
-# What only the process itself, or a library in it, brings about.
-CRASH_PATTERN = re.compile(r"ended by the system with (SIG(?:SEGV|ABRT|BUS|FPE|ILL|SYS|TRAP))")
+KILL_SIGNALS = (-9, -6)  # exit statuses of a process that the system ends, or a library, where there is no more memory
 _APP_SIDE_ERRORS = (Cancelled, ChildDied, TimedOut, NotConfined)  # which only the app raises
 
 CancelCheck = Callable[[], bool]
@@ -87,7 +98,8 @@ class Child:
         self._file_exchange = file_exchange
         self._hang_up = hang_up
         self._is_closed = False
-        self._limit_factor = 1  # of the time and memory of a load, that its request may take
+        self._converts = False  # whether its request may take the time and memory of a conversion
+        self._memory_watch = MemoryWatch()
         self._max_output_bytes = config.confined_file_mib * 2**20  # of all files that it may leave behind
         self._reply_limit = (config.confined_reply_mib if self.is_untrusted else config.reply_mib) * 2**20
         self._confinement_reply: Frame | None = None
@@ -171,7 +183,7 @@ class Child:
         args = substitute_paths(args, self._lend, self._create_output_folder)
         if self.is_untrusted:
             self._reply_limit = (reply_mib or self.config.confined_reply_mib) * 2**20
-            self._limit_factor = self.config.converting_times if converts else 1
+            self._converts = converts
             self._renew_limits()
         self._requests.put(encode_frame({"task": task, "args": args}, arrays))
 
@@ -185,10 +197,16 @@ class Child:
         """Allow the processor time of one request, and output files as large as what was lent may become."""
         lent = MAX_OUTPUT_GROWTH * self.file_exchange.lent_bytes
         self._max_output_bytes = max(self.config.confined_file_mib * 2**20, lent)
-        cpu_seconds = self._limit_factor * self.config.confined_cpu_seconds
-        memory = int(self._limit_factor * self.config.confined_gib * 2**30)
+        allowed = self.allowance()
         with contextlib.suppress(ImportError, ProcessLookupError, PermissionError, psutil.Error):
-            renew_limits(self.pid or 0, cpu_seconds, self._max_output_bytes, memory)
+            renew_limits(self.pid or 0, allowed.cpu_seconds, self._max_output_bytes, allowed.address_space)
+
+    def allowance(self, seconds: float = math.inf) -> Allowance:
+        """What its request may take, of which the caller gives it `seconds` at most."""
+        if not self.is_untrusted:
+            return own_allowance(self.config, seconds)
+        allowed = confined_allowance(self.config, self.file_exchange.lent_bytes, self._converts)
+        return allowed._replace(seconds=min(seconds, allowed.seconds))
 
     def request(
         self,
@@ -217,11 +235,10 @@ class Child:
         cancelled: CancelCheck = never_cancelled,
     ) -> Frame:
         """The reply to the earliest task that was sent and has none yet. Raises as `request`."""
-        if self.is_untrusted:
-            seconds = min(seconds, self._limit_factor * self.config.confined_seconds)
-        deadline = time.monotonic() + seconds
+        allowed = self.allowance(seconds)
+        deadline = time.monotonic() + allowed.seconds
         while True:
-            frame = self._next_frame(deadline, seconds, cancelled)
+            frame = self._next_frame(deadline, allowed, cancelled)
             if "progress" in frame.message:
                 if on_progress:
                     on_progress(frame.message["progress"])
@@ -238,21 +255,21 @@ class Child:
     def _to_error(self, record: Mapping[str, Any]) -> RoundtripError:
         """The error of a task; that of a sandboxed child is untrusted, so it is validated and shortened."""
         if not self.is_untrusted:
-            return error_from_json(dict(record))
+            return self._with_limit(error_from_json(dict(record)))
         self.file_exchange.discard_outputs()
         if not all(isinstance(text, str) for text in record.values()):
             self.close()
             return invalid_reply_error()
         error = error_from_json({name: text[:ERROR_TEXT_LIMIT] for name, text in record.items()})
-        error.cure = error.cure.replace("ROUNDTRIP_CHILD_GIB", self._memory_settings())
-        return WorkerError(error.sentence, detail=error.detail) if type(error) in _APP_SIDE_ERRORS else error
+        if type(error) in _APP_SIDE_ERRORS:
+            return WorkerError(error.sentence, detail=error.detail)
+        return self._with_limit(error)
 
-    def _memory_settings(self) -> str:
-        """The settings that bound the memory of a sandboxed child's request: that of all children bounds it, too."""
-        is_bounded_by_both = self._limit_factor * self.config.confined_gib >= self.config.child_gib
-        return f"ROUNDTRIP_CONFINED_GIB{' and ROUNDTRIP_CHILD_GIB' if is_bounded_by_both else ''}"
+    def _with_limit(self, error: RoundtripError) -> RoundtripError:
+        """An error of a task; where memory ran out it says of how much, and which setting that is."""
+        return out_of_memory_error(self.allowance(), error.detail) if isinstance(error, TooLarge) else error
 
-    def _next_frame(self, deadline: float, seconds: float, cancelled: CancelCheck) -> Frame:
+    def _next_frame(self, deadline: float, allowed: Allowance, cancelled: CancelCheck) -> Frame:
         while True:
             if cancelled():
                 self.close()
@@ -262,29 +279,33 @@ class Child:
             if time.monotonic() > deadline:
                 self.close()
                 raise TimedOut(
-                    f"It took longer than its limit of {seconds:g} seconds, and was stopped.",
+                    f"It took longer than its limit of {allowed.seconds:g} seconds, and was stopped.",
                     cure=_SANDBOX_TIMEOUT_CURE if self.is_untrusted else _TIMEOUT_CURE,
                 )
+            if self._memory_watch.is_exceeded(self.pid, allowed.memory):
+                self.close()
+                raise out_of_memory_error(allowed)
             with contextlib.suppress(queue.Empty):
                 frame = self._frames.get(timeout=POLL_SECONDS)
                 if isinstance(frame, Frame) and "exit" not in frame.message:
                     return frame
                 self.close()
-                raise self._exit_error(frame)
+                raise self._exit_error(frame, allowed)
 
-    def _exit_error(self, last: Frame | RoundtripError | None) -> RoundtripError:
-        """The error for a child that has ended; `last` is what came from it last."""
+    def _exit_error(self, last: Frame | RoundtripError | None, allowed: Allowance) -> RoundtripError:
+        """The error for a child that has ended under what it was allowed; `last` is what came from it last."""
         how, stderr = "it hung up without a reply", ""
         if isinstance(last, RoundtripError):
             how = last.sentence.lower().rstrip(".")
         elif last and isinstance(status := last.message["exit"], int):
             how, stderr = describe_exit(status), str(last.message.get("said", ""))[-ERROR_TEXT_LIMIT:]
             if self.is_untrusted and status == CPU_TIME_EXCEEDED:
-                limit = self._limit_factor * self.config.confined_cpu_seconds
                 return TimedOut(
-                    f"It used up its {limit} seconds of processor time, and was stopped.",
+                    f"It used up its {allowed.cpu_seconds} seconds of processor time, and was stopped.",
                     cure="Choose less work, or raise ROUNDTRIP_CONFINED_CPU_SECONDS.",
                 )
+            if status in KILL_SIGNALS and is_out_of_memory(stderr):
+                return out_of_memory_error(allowed, stderr)
             if not self.is_untrusted and (refused := find_storage_error(stderr)):  # which ends HDF5's process
                 return refused
         return ChildDied(
@@ -313,19 +334,3 @@ class Child:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def find_crash_signal(error: ChildDied) -> str:
-    """The signal by which a process ended itself ("SIGSEGV"); empty where it ended otherwise, or was ended."""
-    match = CRASH_PATTERN.search(error.sentence)
-    return match.group(1) if match else ""
-
-
-def describe_exit(status: int) -> str:
-    """Say how a process ended, from its return code (negative: the signal that ended it)."""
-    if status >= 0:
-        return f"it stopped with status {status}"
-    try:
-        return f"it was ended by the system with {signal.Signals(-status).name}"
-    except ValueError:
-        return f"it was ended by signal {-status}"

@@ -25,7 +25,7 @@ class ChildPool:
         """Do one task. Raises as `Worker.run`."""
         if child := self._take():
             try:
-                return self._worker.request_of(child, self._waiting.append, task, **request)
+                return self._worker.act_in(child, lambda child: child.request(task, **request), self._waiting.append)
             except (FormatError, ChildDied):
                 pass
         return self._worker.run(task, keep=self._waiting.append, **request)

@@ -9,7 +9,6 @@ the bytes.
 import io
 import json
 import math
-import struct
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -17,8 +16,8 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.errors import WorkerError
+from core.kept import HEAD
 
-HEAD = struct.Struct(">IQ")
 JSON_LIMIT = 16 * 1024 * 1024  # bytes of JSON in one frame
 ALIGNMENT = 16  # bytes; every dtype of NumPy can be read where these begin
 

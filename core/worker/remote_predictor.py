@@ -1,17 +1,21 @@
 """The app's side of a model that a child has loaded: predict until it is closed."""
 
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from core.arrays import Arrays
+import numpy as np
+
+from core.arrays import Arrays, select_rows
 from core.errors import cleanup_on_error
-from core.runtimes.reference import BATCH_SIZE
-from core.worker.child_handle import CancelCheck, Child, never_cancelled
+from core.runtimes.reference import BATCH_SIZE, count_rows
+from core.worker.child_handle import CancelCheck, Child, invalid_reply_error, never_cancelled
 from core.worker.protocol import Frame
+from core.worker.row_budget import SHARE
 from core.worker.worker import Worker
 
-CHUNKS_AHEAD = 1  # chunks that are sent while an earlier one is being predicted
+REQUESTS_AHEAD = 1  # requests that are sent while an earlier one is being done
 
 
 class RemotePredictor:
@@ -57,20 +61,39 @@ class RemotePredictor:
     def predict_chunks(
         self, inputs: Iterable[Arrays], *, batch: int = BATCH_SIZE, cancelled: CancelCheck = never_cancelled
     ) -> Iterator[Arrays]:
-        """Yield the predictions of each chunk of rows, in order; the next chunk is sent while the child computes.
+        """Yield the predictions of each chunk of rows, in order; the next request is sent while the child computes.
 
-        Raises as `predict`; after an error it must be closed.
+        A chunk is one request, or several where the first row was so slow that its time might not be enough. Raises as
+        `predict`; after an error it must be closed.
         """
-        waiting = 0
+        waiting: deque[bool] = deque()  # of each request under way, whether it is the last of its chunk
+        parts: list[Arrays] = []
         with self._lock:
-            for chunk in inputs:
+            for chunk, is_last in self._split_chunks(inputs, batch):
                 self._child.send("predict", chunk, reply_mib=self._child.config.reply_mib, batch=batch)
-                waiting += 1
-                if waiting > CHUNKS_AHEAD:
-                    waiting -= 1
-                    yield self._child.receive(self._seconds, cancelled=cancelled).arrays
-            for _ in range(waiting):
-                yield self._child.receive(self._seconds, cancelled=cancelled).arrays
+                waiting.append(is_last)
+                if len(waiting) > REQUESTS_AHEAD:
+                    yield from self._receive_part(waiting.popleft(), parts, cancelled)
+            while waiting:
+                yield from self._receive_part(waiting.popleft(), parts, cancelled)
+
+    def _split_chunks(self, inputs: Iterable[Arrays], batch: int) -> Iterator[tuple[Arrays, bool]]:
+        """The chunks in requests of whole batches, and whether each is the last of its chunk."""
+        seconds = self._child.allowance(self._seconds).working_seconds
+        row_seconds = self.facts.get("first_seconds") or 0.0
+        batches = int(SHARE * seconds / (row_seconds * batch)) if row_seconds else 0
+        for chunk in inputs:
+            rows = count_rows(chunk)
+            step = max(1, batches) * batch if row_seconds else rows
+            for start in range(0, rows, step):
+                yield select_rows(chunk, slice(start, start + step)), start + step >= rows
+
+    def _receive_part(self, is_last: bool, parts: list[Arrays], cancelled: CancelCheck) -> Iterator[Arrays]:
+        """Receive one reply; where it is the last of a chunk, yield the whole."""
+        parts.append(self._child.receive(self._seconds, cancelled=cancelled).arrays)
+        if is_last:
+            yield parts[0] if len(parts) == 1 else _join(parts)
+            parts.clear()
 
     def close(self) -> None:
         """End the child."""
@@ -81,6 +104,14 @@ class RemotePredictor:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _join(parts: list[Arrays]) -> Arrays:
+    """Predictions that came in several replies. Raises WorkerError where these have not the same names and shapes."""
+    try:
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    except (LookupError, ValueError) as error:
+        raise invalid_reply_error(detail=type(error).__name__) from error
 
 
 def load_in_child(

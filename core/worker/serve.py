@@ -14,6 +14,7 @@ from core.arrays import Arrays
 from core.errors import RoundtripError, WorkerError
 from core.explain import translate
 from core.sandbox import confine
+from core.sandbox.allowance import address_space_for, own_memory
 from core.sandbox.limits import limit_child_memory
 from core.settings import get_settings
 from core.worker.protocol import read_frame, write_frame
@@ -30,7 +31,7 @@ def serve_requests(stream_in: BinaryIO, stream_out: BinaryIO, exchange_folder: s
     if exchange_folder:
         _confine_process(Path(exchange_folder), stream_out)
     else:
-        limit_child_memory(int(config.child_gib * 2**30))
+        limit_child_memory(address_space_for(own_memory(config)))
     start_tensorflow()
     if not _has_pending_request(stream_in):
         warm_up_once()

@@ -1,35 +1,39 @@
 """The app's side of the worker: start the forkserver, open children, restart once when it dies."""
 
 import contextlib
-import os
 import secrets
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar
 
 from core.errors import ChildDied, RoundtripError, WorkerError, cleanup_on_error
 from core.explain import translate
+from core.kept import SOCKET_NAME, is_own_peer, private_folder
 from core.sandbox.limits import CONFINED_SUFFIX
-from core.settings import PROJECT, Settings, get_settings
+from core.settings import Settings, get_settings
 from core.worker.child_handle import POLL_SECONDS, CancelCheck, Child, cancelled_error, never_cancelled
 from core.worker.file_exchange import FileExchange, create_staging_folder
+from core.worker.kept_process import KeptProcess, attach_or_start
+from core.worker.processes import (
+    EXIT_WAIT_SECONDS,
+    SINGLE_THREAD_ENVIRONMENT,
+    end_process,
+    pipes_of,
+    start_process,
+)
 from core.worker.protocol import Frame
 from core.worker.sandbox_check import SandboxCheck, run_escape_attempts
 
-EXIT_WAIT_SECONDS = 1.0  # seconds in which a killed forkserver, whose children end first, ends too
 STARTUP_SECONDS = 180  # seconds that importing TensorFlow may take on a slow disk
-PASSED_VARIABLES = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "HOME", "USERPROFILE")
-PASSED_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
-# A library that starts threads when it is imported would leave them outside of the sandbox.
-SINGLE_THREAD_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+Result = TypeVar("Result")
 
 
 class WorkerState(NamedTuple):
@@ -48,10 +52,14 @@ class Worker:
 
     PROGRAM = "core.worker.forkserver"  # the module that is run as the forkserver
 
-    def __init__(self, config: Settings | None = None):
+    def __init__(self, config: Settings | None = None, kept_for: Sequence[str] = ()):
+        """With `kept_for`, modules of commands, the forkserver stays for a while after this process; one that stayed is
+        used again."""
         self.config = config or get_settings()
+        self._kept_for = kept_for
+        self._kept_in = private_folder() if kept_for and self.config.can_fork and self.config.warm_seconds else None
         self._lock = threading.RLock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | KeptProcess | None = None
         self._ready = threading.Event()
         self._began = time.monotonic()
         self._folder: Path | None = None
@@ -74,18 +82,34 @@ class Worker:
                 return
             self._ready.clear()
             self._began = time.monotonic()
-            _end_process(self._process)
-            self._remove_folders()
-            self._folder = Path(tempfile.mkdtemp(prefix="roundtrip-"))
-            folders = self._folder / "worker", self._create_exchange_folders()
-            self._process = _start_process(self.config, self.PROGRAM, *folders)
+            self._end_forkserver()
+            self._process = self._start_forkserver()
             threading.Thread(target=self._await_ready, args=(self._process,), daemon=True).start()
 
-    def _await_ready(self, process: subprocess.Popen[bytes]) -> None:
-        if _pipes(process)[0].readline().strip() == b"ready" and process is self._process:
+    def _start_forkserver(self) -> subprocess.Popen[bytes] | KeptProcess:
+        if self._kept_in:
+            process = attach_or_start(self.config, self.PROGRAM, self._kept_in, self._kept_for)
+            self._folder = process.folder
+            return process
+        self._folder = Path(tempfile.mkdtemp(prefix="roundtrip-"))
+        folders = self._folder / SOCKET_NAME, self._create_exchange_folders()
+        return start_process(self.config, self.PROGRAM, *folders)
+
+    def _await_ready(self, process: subprocess.Popen[bytes] | KeptProcess) -> None:
+        if self._becomes_ready(process) and process is self._process:
             self._began = time.monotonic()
             self._ready.set()
             self._refill_spares()
+
+    def _becomes_ready(self, process: subprocess.Popen[bytes] | KeptProcess) -> bool:
+        """Wait until a forkserver can fork; False where it has ended before."""
+        if isinstance(process, subprocess.Popen):
+            return pipes_of(process)[0].readline().strip() == b"ready"
+        while (folder := process.exchange_folder()) is None and process.poll() is None:
+            time.sleep(POLL_SECONDS)
+        if process is self._process:
+            self._exchange_folders = folder
+        return folder is not None
 
     def state(self) -> WorkerState:
         """Where the worker stands now, without waiting."""
@@ -115,17 +139,26 @@ class Worker:
     def _take_child(self, cancelled: CancelCheck, sandboxed: bool) -> Child:
         if not self.config.can_fork:
             return self._spawn(sandboxed)
-        self._require_forkserver(cancelled)
-        with self._lock:
-            spare = self._spares.pop(sandboxed, None)
-            if spare and (spare.has_ended or not self._is_alive()):
-                spare.close()
-                spare = None
-            child = spare or self._connect(sandboxed)
+        try:
+            self._require_forkserver(cancelled)
+            child = self._take_spare(sandboxed) or self._connect(sandboxed)
+        except WorkerError:
+            if not self._kept_in or self._is_alive():
+                raise
+            self._require_forkserver(cancelled)  # it had waited long enough, and ended just now
+            child = self._connect(sandboxed)
         threading.Thread(target=self._refill_spares, daemon=True).start()
         if sandboxed:
             child.require_confined()
         return child
+
+    def _take_spare(self, sandboxed: bool) -> Child | None:
+        with self._lock:
+            spare = self._spares.pop(sandboxed, None)
+            if spare and (spare.has_ended or not self._is_alive()):
+                spare.close()
+                return None
+            return spare
 
     def run_sandbox_check(self, again: bool = False) -> SandboxCheck:
         """Have a sandboxed child try to escape, once in the life of this worker, or `again`.
@@ -162,6 +195,8 @@ class Worker:
 
     def _refill_spares(self) -> None:
         with self._lock, contextlib.suppress(RoundtripError):  # whoever opens the next child gets it
+            if self._kept_in:  # it has spares of its own, which outlive us
+                return
             if self._spares_paused or not self._is_alive() or not self._ready.is_set():
                 return
             for sandboxed in (False, True) if self._has_opened_sandboxed else (False,):
@@ -177,7 +212,9 @@ class Worker:
     def _connect(self, sandboxed: bool) -> Child:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            connection.connect(f"{self._folder}/worker{CONFINED_SUFFIX if sandboxed else ''}")
+            connection.connect(f"{self._folder}/{SOCKET_NAME}{CONFINED_SUFFIX if sandboxed else ''}")
+            if self._kept_in and not is_own_peer(connection):
+                raise PermissionError("another user is at the other end")
         except OSError as error:
             connection.close()
             raise WorkerError("The worker does not answer.", cure="Try again.", detail=str(error)) from error
@@ -219,98 +256,70 @@ class Worker:
             exchange = FileExchange(self._create_exchange_folders() / secrets.token_hex(4))
             exchange.make()
         arguments = [exchange.folder] if exchange else []
-        process = _start_process(
-            self.config, "core.worker.serve", *arguments, **SINGLE_THREAD_ENVIRONMENT if sandboxed else {}
-        )
+        variables = SINGLE_THREAD_ENVIRONMENT if sandboxed else {}
+        process = start_process(self.config, "core.worker.serve", *arguments, variables=variables)
 
         def hang_up() -> None:
-            _end_process(process)
+            end_process(process)
             if exchange:
                 shutil.rmtree(exchange.folder.parent, ignore_errors=True)
 
-        return Child(*_pipes(process), hang_up, self.config, process.pid, exchange)
+        return Child(*pipes_of(process), hang_up, self.config, process.pid, exchange)
 
     def run(
         self, task: str, *, sandboxed: bool = False, keep: Callable[[Child], object] = Child.close, **request: Any
     ) -> Frame:
-        """Do one task in one fresh child; `request` is what `Child.request` takes.
-
-        When the forkserver itself died under it, it is started again and the task is done once more. `keep` is given
-        the child after a good end; by default it is closed.
-        """
+        """Do one task in one fresh child (see `use_child`); `request` is what `Child.request` takes."""
         cancelled = request.get("cancelled", never_cancelled)
+        return self.use_child(lambda child: child.request(task, **request), cancelled, sandboxed, keep)
+
+    def use_child(
+        self,
+        action: Callable[[Child], Result],
+        cancelled: CancelCheck = never_cancelled,
+        sandboxed: bool = False,
+        keep: Callable[[Child], object] = Child.close,
+    ) -> Result:
+        """Do something with one fresh child, which is given to `keep` after a good end; by default it is closed.
+
+        When the forkserver itself died under it, it is started again and `action` is called once more.
+        """
         child = self.open(cancelled, sandboxed)
         forkserver = self._process
         try:
-            return self.request_of(child, keep, task, **request)
+            return self.act_in(child, action, keep)
         except ChildDied:
             if forkserver is None or not _exits_soon(forkserver):
                 raise
-        return self.request_of(self.open(cancelled, sandboxed), keep, task, **request)
+        return self.act_in(self.open(cancelled, sandboxed), action, keep)
 
     @staticmethod
-    def request_of(child: Child, keep: Callable[[Child], object], task: str, **request: Any) -> Frame:
-        """Have an open child do a task, and give it to `keep`; where anything is raised, it is closed."""
+    def act_in(child: Child, action: Callable[[Child], Result], keep: Callable[[Child], object]) -> Result:
+        """Do something with an open child, and give it to `keep`; where anything is raised, it is closed."""
         with cleanup_on_error(child.close):
-            reply = child.request(task, **request)
+            result = action(child)
         keep(child)
-        return reply
+        return result
 
     def close(self) -> None:
-        """End the forkserver and everything under it."""
+        """End the forkserver and everything under it, or leave it to whoever comes next."""
         self._close_spares()
         with self._lock:
-            process, self._process = self._process, None
-        _end_process(process)
-        self._remove_folders()
+            self._end_forkserver()
 
-    def _remove_folders(self) -> None:
+    def _end_forkserver(self) -> None:
+        process, self._process = self._process, None
+        if isinstance(process, KeptProcess):
+            return
+        end_process(process)
         for folder in filter(None, (self._folder, self._exchange_folders)):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _end_process(process: subprocess.Popen[bytes] | None) -> None:
-    """Kill a process, if it still runs, and close its pipes."""
-    if process:
-        with contextlib.suppress(BrokenPipeError), process:  # what it was still to read is lost with it
-            process.kill()
-
-
-def _exits_soon(process: subprocess.Popen[bytes]) -> bool:
+def _exits_soon(process: subprocess.Popen[bytes] | KeptProcess) -> bool:
     """Whether a process is gone, or goes within a moment."""
     try:
         process.wait(EXIT_WAIT_SECONDS)
     except subprocess.TimeoutExpired:
         return False
     return True
-
-
-def _start_process(config: Settings, module: str, *arguments: Path, **variables: str) -> subprocess.Popen[bytes]:
-    """Start a module of ours with pipes, and with the little that a worker process sees of our environment."""
-    names = {name for name in os.environ if name.upper() in PASSED_VARIABLES + PASSED_PROXY_VARIABLES}
-    settings = config.model_dump(exclude={"catalog_url"})  # which may hold a password, and no child needs it
-    environment = {name: os.environ[name] for name in names}
-    environment |= {f"ROUNDTRIP_{name.upper()}": str(value) for name, value in settings.items()}
-    environment |= {
-        "PYTHONPATH": str(PROJECT),
-        "PYTHONDONTWRITEBYTECODE": os.environ.get("PYTHONDONTWRITEBYTECODE", ""),
-        "KERAS_BACKEND": "tensorflow",
-        "KERAS_HOME": str(config.home / "cache" / "keras"),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        # Children share one machine and must agree bit for bit: they compute on the CPU.
-        "CUDA_VISIBLE_DEVICES": "-1",
-    }
-    return subprocess.Popen(
-        [sys.executable, "-m", module, *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        cwd=PROJECT,
-        env=environment | variables,
-    )
-
-
-def _pipes(process: subprocess.Popen[bytes]) -> tuple[BinaryIO, BinaryIO]:
-    """What a process writes, and what it reads."""
-    return cast(BinaryIO, process.stdout), cast(BinaryIO, process.stdin)

@@ -48,6 +48,7 @@ def test_verdicts_are_ordered_best_first_with_labels():
         ("not-comparable", "Cannot be compared", 5),
         ("does-not-load", "Does not load", 6),
         ("not-run", "Not run", 7),
+        ("not-verified", "Not verified", 8),
     ]
 
 

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,13 @@ from core.worker import Child, Worker
 
 Reply = tuple[dict[str, Any], dict[str, np.ndarray] | None]
 IMPORT_TASKS = ("inspect_brought", "load_imported", "predict")
-COPY_TASKS = ("reload", "measure", "save")  # what else a child does with a copy
+COPY_TASKS = ("reload", "probe", "measure", "load", "save")  # what else a child does with a copy
 SECONDS = 5.0  # that a late or busy child takes
 LIMIT_SECONDS = 1.0  # that it is given
+LIMIT_GIB = 1.25  # of memory, which a greedy or hungry one is given
+MIB_BY_ROW = 20  # that a hungry one holds
+HOLD_SECONDS = 0.3  # for which it does
+ROW_SECONDS = 0.2  # that a sluggish one takes for a row by itself
 
 
 class MisbehavingWorker(Worker):
@@ -47,11 +52,16 @@ def compute(report: Any, arrays: Any, *, seconds: float = SECONDS) -> Reply:
     return {}, None
 
 
-def ask_memory(report: Any, arrays: Any, *, gib: float) -> Reply:
-    """Have TensorFlow ask for memory. Raises DoesNotLoad where it is not given."""
+def ask_memory(report: Any, arrays: Any, *, gib: float, held_seconds: float = 0.0) -> Reply:
+    """Have TensorFlow ask for memory, and hold it for so many seconds. Raises DoesNotLoad where it is not given."""
     import tensorflow as tf
 
-    return _by_tensorflow(lambda: {"bytes": int(tf.size(tf.zeros([int(gib * 2**28)]))) * 4})
+    def hold() -> dict[str, Any]:
+        tensor = tf.zeros([int(gib * 2**28)])
+        time.sleep(held_seconds)
+        return {"bytes": int(tf.size(tensor)) * 4}
+
+    return _by_tensorflow(hold)
 
 
 def print_lines(report: Any, arrays: Any, *, lines: int) -> Reply:
@@ -123,7 +133,43 @@ def busy(do: Callable[..., Reply]) -> Callable[..., Reply]:
 
 
 def greedy(do: Callable[..., Reply]) -> Callable[..., Reply]:
-    return lambda *arguments, **request: (ask_memory(*arguments, gib=5), do(*arguments, **request))[1]
+    """Ask for more than it may use, and hold that."""
+    hold = partial(ask_memory, gib=1.5 * LIMIT_GIB, held_seconds=SECONDS)
+    return lambda *arguments, **request: (hold(*arguments), do(*arguments, **request))[1]
+
+
+def hungry(do: Callable[..., Reply]) -> Callable[..., Reply]:
+    """Hold some memory for each row that is asked at once, while it is predicted."""
+    return lambda *arguments, **request: _with_prediction(_hold_memory_by_row, do, *arguments, **request)
+
+
+def sluggish(do: Callable[..., Reply]) -> Callable[..., Reply]:
+    """Take its time for each row that is asked alone."""
+    return lambda *arguments, **request: _with_prediction(_wait_for_single_row, do, *arguments, **request)
+
+
+def _with_prediction(before: Callable[[int], None], do: Callable[..., Reply], *arguments: Any, **request: Any) -> Reply:
+    """Do a task, with something that is done before each prediction, by its number of rows."""
+    from core.runtimes import reference
+    from core.worker.tasks import predict, save_reload
+
+    def predict_in_batches(predictor: Any, inputs: Any, batch: int = reference.BATCH_SIZE) -> Any:
+        before(min(batch, reference.count_rows(inputs)))
+        return reference.predict_in_batches(predictor, inputs, batch)
+
+    for module in (predict, save_reload):
+        module.predict_in_batches = predict_in_batches
+    return do(*arguments, **request)
+
+
+def _hold_memory_by_row(rows: int) -> None:
+    held = np.ones(rows * MIB_BY_ROW * 2**20, "uint8")
+    time.sleep(HOLD_SECONDS)
+    del held
+
+
+def _wait_for_single_row(rows: int) -> None:
+    time.sleep(ROW_SECONDS if rows == 1 else 0)
 
 
 def dead(do: Callable[..., Reply]) -> Callable[..., Reply]:
@@ -155,7 +201,7 @@ MISBEHAVIOURS = (late, busy, greedy, dead, crashing, lying)
 def misbehave(way: str, step: str, folder: Path | None = None) -> Iterator[None]:
     """Have children do a task in that way, for the files in `folder` alone where one is given.
 
-    A late or busy child has one second of the clock or of the processor for it.
+    A late or busy child has one second of the clock or of the processor for it, a greedy or hungry one little memory.
     """
     send_request = Child.request
 
@@ -166,6 +212,8 @@ def misbehave(way: str, step: str, folder: Path | None = None) -> Iterator[None]
             request["seconds"] = LIMIT_SECONDS
         if way == "busy":
             self.config = self.config.model_copy(update={"confined_cpu_seconds": int(LIMIT_SECONDS)})
+        if way in ("greedy", "hungry"):
+            self.config = self.config.model_copy(update={"confined_gib": LIMIT_GIB, "child_gib": LIMIT_GIB})
         return send_request(self, f"{task}, {way}", **request)
 
     Child.request = request_misbehaving
@@ -175,7 +223,7 @@ def misbehave(way: str, step: str, folder: Path | None = None) -> Iterator[None]
         Child.request = send_request
 
 
-def main(socket: str, exchange_folders: str) -> None:
+def main(*arguments: str) -> None:
     from core.worker import forkserver
     from core.worker.tasks.registry import TASKS
 
@@ -184,10 +232,10 @@ def main(socket: str, exchange_folders: str) -> None:
         {
             f"{step}, {way.__name__}": way(TASKS[step])
             for step in IMPORT_TASKS + COPY_TASKS
-            for way in (*MISBEHAVIOURS, faulting)
+            for way in (*MISBEHAVIOURS, faulting, hungry, sluggish)
         }
     )
-    forkserver.main(socket, exchange_folders)
+    forkserver.main(*arguments)
 
 
 if __name__ == "__main__":

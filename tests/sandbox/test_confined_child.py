@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
-from core.errors import ChildDied, DoesNotLoad, NotConfined, Refused, TimedOut, WorkerError
+from core.errors import ChildDied, DoesNotLoad, NotConfined, Refused, TimedOut, TooLarge, WorkerError
 from core.sandbox.escape_attempts import ATTEMPTS
 from core.settings import Settings
 from core.worker import Child, OutputFolder, SandboxCheck, Worker
@@ -181,11 +181,20 @@ def test_confined_child_over_cpu_limit_raises_timed_out(confined_child):
     assert caught.value.sentence == "It used up its 1 seconds of processor time, and was stopped."
 
 
-def test_confined_child_over_memory_limit_names_the_setting(confined_child):
-    with pytest.raises(DoesNotLoad) as caught:
-        confined_child.request("ask_memory", seconds=60, gib=confined_child.config.confined_gib)
-    assert caught.value.sentence == "The process ran out of the memory that it may use."
-    assert "ROUNDTRIP_CONFINED_GIB" in caught.value.cure
+def test_confined_child_over_memory_limit_is_ended_and_names_the_setting(confined_child):
+    confined_child.config = confined_child.config.model_copy(update={"confined_gib": 1.0})
+    with pytest.raises(TooLarge) as caught:
+        confined_child.request("ask_memory", seconds=60, gib=1.5, held_seconds=30)
+    assert caught.value.sentence == "It is too large for the 1 GiB of memory that its process may use here."
+    assert caught.value.cure == "Raise ROUNDTRIP_CONFINED_GIB, or use a smaller model or batch."
+    wait_until(lambda: not psutil.pid_exists(confined_child.pid), 10)
+
+
+@pytest.mark.long
+def test_confined_child_over_address_space_is_not_given_more(confined_child):
+    confined_child.config = confined_child.config.model_copy(update={"confined_gib": 1.0})
+    with pytest.raises(TooLarge, match="too large for the 1 GiB of memory"):
+        confined_child.request("ask_memory", seconds=60, gib=12)
 
 
 @pytest.mark.parametrize(("task", "words"), [("end", "it stopped with status 0"), ("abort", "with SIGABRT")])

@@ -43,7 +43,7 @@ LOAD_CASES = [
 CODES = {
     "late": {"timed-out"},
     "busy": {"timed-out"},
-    "greedy": {"does-not-load", "input"},
+    "greedy": {"too-large"},
     "dead": {"child-died"},
     "crashing": {"child-died"},
     "lying": {"worker", "input"},

@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from core.demos.base import TrainSettings
-from core.errors import Cancelled, ChildDied, DoesNotLoad, NeedsArchitecture, TimedOut, WorkerError
+from core.errors import Cancelled, ChildDied, DoesNotLoad, NeedsArchitecture, TimedOut, TooLarge, WorkerError
 from core.settings import PROJECT, Settings
 from core.worker import Child, Worker
 from core.worker.protocol import Frame, encode_frame, read_frame
@@ -176,9 +176,11 @@ def connect_to_forkserver(worker: Worker) -> Iterator[socket.socket]:
 @pytest.mark.long
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere nothing bounds the memory of a child")
 def test_child_over_memory_limit_names_the_setting(misbehaving_worker):
-    with pytest.raises(DoesNotLoad) as caught:
-        misbehaving_worker.run("ask_memory", seconds=60, gib=misbehaving_worker.config.child_gib)
-    assert caught.value.sentence == "The process ran out of the memory that it may use."
+    with misbehaving_worker.open() as child:
+        child.config = child.config.model_copy(update={"child_gib": 1.0})
+        with pytest.raises(TooLarge) as caught:
+            child.request("ask_memory", seconds=60, gib=1.5, held_seconds=30)
+    assert caught.value.sentence == "It is too large for the 1 GiB of memory that its process may use here."
     assert caught.value.cure == "Raise ROUNDTRIP_CHILD_GIB, or use a smaller model or batch."
 
 

@@ -40,6 +40,7 @@ PRESET_VIEWS: dict[str, tuple[str, dict[str, str | list[str]]]] = {
     "With an alias": (":material/arrow_forward:", {"marked": "alias"}),
     "Brought in": (":material/input:", {"trust": "brought in"}),
     "Does not load": (":material/block:", {"verdict": [Verdict.DOES_NOT_LOAD.value, UNREADABLE]}),
+    "Not verified": (":material/sync_problem:", {"verdict": [Verdict.NOT_VERIFIED.value]}),
     "Largest": (":material/sort:", {"sort": "largest"}),
 }
 

@@ -11,6 +11,7 @@ from core.runtimes.base import Predictor
 from core.runtimes.variables import weight_variables
 
 MUTANT_ROWS = 8  # rows that are asked with weights a little off
+MUTANT_CALLS = 3  # in which they are
 MAX_VALUES = 2**24  # of larger models, changing every weight costs more than it tells
 FLOATS = ("float32", "float64")
 

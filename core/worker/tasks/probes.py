@@ -3,6 +3,7 @@
 The source of each function is shown beside its finding.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NotRequired, TypedDict
 
@@ -14,48 +15,53 @@ from core.demos.keras_training import make_keras_train_step
 from core.explain import summarize_error
 from core.runtimes.base import Predictor
 from core.runtimes.reference import BATCH_SIZE
-from core.runtimes.traits import Traits, collect_traits
 from core.runtimes.variables import weight_variables
-from core.worker.tasks.mutants import MutantReply, probe_mutants
+from core.worker.tasks.mutants import MUTANT_CALLS, MUTANT_ROWS, MutantReply, probe_mutants
 
 BATCHES = (1, 7, 64)
 STEP_ROWS = 32  # rows of the one training step
+STEP_COST = 3  # times that a row costs as much to train on as to predict
 
 
 class TrainStep(TypedDict, total=False):
-    """The weights after one training step, or why none can be made."""
+    """The weights after one training step, or why none can be made, or that there was no time for one."""
 
     weights: list[Fingerprint]
     why: str
+    not_tried: bool
 
 
 class Probes(TypedDict):
-    """What each probe below gives."""
+    """What each probe below gives: `batches` for each number of rows that there was time for; None and `not_tried`
+    stand for what there was none for."""
 
-    traits: Traits
     batches: dict[str, str]
-    repeats: float
+    repeats: float | None
     mutant: NotRequired[MutantReply]
     step: TrainStep
 
 
-def probe_predictor(predictor: Predictor, inputs: Arrays, targets: Arrays, demo: str | None) -> Probes:
-    """Run all probes on a loaded artifact; the training step is last, because it changes the model."""
+def probe_predictor(predictor: Predictor, inputs: Arrays, targets: Arrays, demo: str | None, most_rows: int) -> Probes:
+    """Run all probes on a loaded artifact that `most_rows` rows at once are enough for; the training step is last,
+    because it changes the model."""
+    batches = [rows for rows in BATCHES if sum(BATCHES[: BATCHES.index(rows) + 1]) <= most_rows]
+    repeated = min(BATCH_SIZE, most_rows // 2)
+    may_train = most_rows >= STEP_ROWS * STEP_COST
     probes: Probes = {
-        "traits": collect_traits(predictor.model),
-        "batches": probe_batch_sizes(predictor, inputs),
-        "repeats": probe_determinism(predictor, inputs),
-        "step": {},
+        "batches": probe_batch_sizes(predictor, inputs, batches),
+        "repeats": probe_determinism(predictor, inputs, repeated) if repeated else None,
+        "step": {"not_tried": True},
     }
-    if mutant := probe_mutants(predictor, inputs):
+    if most_rows >= MUTANT_ROWS * MUTANT_CALLS and (mutant := probe_mutants(predictor, inputs)):
         probes["mutant"] = mutant
-    probes["step"] = train_one_step(predictor.model, inputs, targets, demo)
+    if may_train:
+        probes["step"] = train_one_step(predictor.model, inputs, targets, demo)
     return probes
 
 
-def probe_batch_sizes(predictor: Predictor, inputs: Arrays) -> dict[str, str]:
+def probe_batch_sizes(predictor: Predictor, inputs: Arrays, batches: Sequence[int] = BATCHES) -> dict[str, str]:
     """Predict 1, 7 and 64 rows at once; returns for each an empty text, or why that failed."""
-    return {str(rows): _try_predict(predictor, _resize_rows(inputs, rows), rows) for rows in BATCHES}
+    return {str(rows): _try_predict(predictor, _resize_rows(inputs, rows), rows) for rows in batches}
 
 
 def _resize_rows(inputs: Arrays, rows: int) -> Arrays:
@@ -79,9 +85,9 @@ def reset_random_state(model: Any) -> None:
             variable.assign(np.zeros(variable.shape, variable.dtype))
 
 
-def probe_determinism(predictor: Predictor, inputs: Arrays) -> float:
+def probe_determinism(predictor: Predictor, inputs: Arrays, count: int = BATCH_SIZE) -> float:
     """Predict the same rows twice; returns the largest difference between the two (0.0: the same bits)."""
-    rows = {name: array[:BATCH_SIZE] for name, array in inputs.items()}
+    rows = {name: array[:count] for name, array in inputs.items()}
     first, second = predictor.predict(rows), predictor.predict(rows)
     return max(_max_difference(first[name], second[name]) for name in first)
 

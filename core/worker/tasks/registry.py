@@ -13,13 +13,14 @@ from core.worker.tasks.import_model import load_imported
 from core.worker.tasks.inspect import describe_files, describe_tensor, load_tensor, read_tensor_chunk
 from core.worker.tasks.predict import load, predict
 from core.worker.tasks.resume import resume_training
-from core.worker.tasks.save_reload import reload, save
+from core.worker.tasks.save_reload import probe, reload, save
 from core.worker.tasks.train import train
 
 TASKS: dict[str, Callable[..., Reply]] = {
     "train": train,
     "save": save,
     "reload": reload,
+    "probe": probe,
     "load": load,
     "load_imported": load_imported,
     "predict": predict,

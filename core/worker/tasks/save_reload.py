@@ -1,8 +1,9 @@
-"""Tasks: save a run's model in one format; reload an artifact, and predict and probe what came back."""
+"""Tasks: save a run's model in one format; reload an artifact and predict; probe what came back."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from core.arrays import Arrays, Fingerprint, NamedTensors, fingerprint_arrays
 from core.demos import get_demo
@@ -10,27 +11,33 @@ from core.demos.base import TrainSettings
 from core.errors import DoesNotLoad
 from core.explain import translated
 from core.formats import get_format
-from core.runtimes.base import ModelCode, ModelSource
-from core.runtimes.reference import predict_in_batches, select_by_prefix
+from core.runtimes.base import ModelCode, ModelSource, Predictor
+from core.runtimes.reference import BATCH_SIZE, count_rows, predict_in_batches, select_by_prefix
 from core.runtimes.specs import InputSpec
+from core.runtimes.traits import Traits, collect_traits
 from core.worker.halves import complete_model_code
 from core.worker.live_models import live_model
 from core.worker.model_loading import load_artifact, require_no_code_execution
+from core.worker.row_budget import RowBudget
 from core.worker.tasks.base import InputPair, Reply, Report, TimedReply, clear_folder, pair_inputs, timed
-from core.worker.tasks.probes import Probes, probe_predictor
+from core.worker.tasks.predict import load_into_child, loaded_predictor
+from core.worker.tasks.probes import probe_predictor
 
 
-class ProbeTarget(TypedDict):
-    """The demo by which a reloaded artifact is trained one step, if any."""
+class Reloaded(NamedTuple):
+    """What came back: facts, predictions, and the predictor itself."""
 
-    demo: str | None
+    reply: "ReloadReply"
+    predictions: Arrays
+    predictor: Predictor
 
 
 class ReloadReply(TypedDict):
     """Seconds, inputs and fingerprints of what came back; None where the format hides its variables.
 
     `weights` are as they were before the first prediction; `moved_by_answering` counts those that predictions changed;
-    `unread` are those that the files store beside them. `call_rows` is as in `Predictor`.
+    `unread` are those that the files store beside them. `call_rows` is as in `Predictor`. `rows` are the rows that were
+    predicted, from the first on, and `row_seconds` what each of them cost.
     """
 
     load_seconds: float
@@ -42,7 +49,9 @@ class ReloadReply(TypedDict):
     optimizer: list[Fingerprint] | None
     unread: list[Fingerprint] | None
     call_rows: int | None
-    probes: NotRequired[Probes]
+    traits: Traits | None  # where these were asked for
+    rows: int
+    row_seconds: float
 
 
 class SaveReply(TimedReply):
@@ -88,28 +97,49 @@ def reload(
     format: str,
     folder: str,
     source: ModelSource | None,
-    probe_as: ProbeTarget | None = None,
+    limit_seconds: float | None = None,
+    batch: int = BATCH_SIZE,
+    traits: bool = False,
 ) -> Reply:
-    """Load an artifact in this process and predict (`ReloadReply`, and the predictions).
+    """Load an artifact in this process for later requests, and predict (`ReloadReply`, and the predictions).
 
-    With `probe_as`, `arrays` has `input:` and `target:` names, and all of `core.worker.tasks.probes` is tried too.
-    Raises DoesNotLoad.
+    Args:
+        arrays: inputs by name.
+        limit_seconds: what this request may take: so many rows are predicted as it is enough for.
+        batch: rows that are predicted together.
+        traits: whether to read the traits of what came back.
+
+    Reports "answered" once it has predicted the first row. Raises DoesNotLoad.
     """
-    return reload_and_predict(arrays, format, Path(folder), lambda: complete_model_code(source), probe_as)
+    budget = RowBudget(limit_seconds)
+    make_code = partial(complete_model_code, source)
+    reloaded = reload_and_predict(arrays, format, Path(folder), make_code, budget, batch, report)
+    load_into_child(lambda: reloaded.predictor)
+    if traits:
+        reloaded.reply["traits"] = collect_traits(reloaded.predictor.model)
+    return reloaded.reply, reloaded.predictions
 
 
 def reload_and_predict(
-    arrays: Arrays, format: str, folder: Path, make_code: Callable[[], ModelCode], probe_as: ProbeTarget | None
-) -> tuple[ReloadReply, Arrays]:
+    inputs: Arrays,
+    format: str,
+    folder: Path,
+    make_code: Callable[[], ModelCode],
+    budget: RowBudget,
+    batch: int = BATCH_SIZE,
+    report: Report = lambda progress: None,
+) -> Reloaded:
     """Do as `reload`, in whatever process this is; `make_code` makes what the artifact may lack."""
-    inputs = {name.removeprefix("input:"): array for name, array in arrays.items() if not name.startswith("target:")}
     with translated(DoesNotLoad, [str(folder)]):
-        first_row = {name: array[:1] for name, array in inputs.items()}
         load_seconds, predictor = timed(lambda: load_artifact(format, folder, make_code()))
         weights, unread = _fingerprints(predictor.weights), _fingerprints(predictor.unread_weights)
-        first_seconds, _ = timed(lambda: predict_in_batches(predictor, first_row))
+        predict_first = partial(predict_in_batches, predictor, {name: array[:1] for name, array in inputs.items()})
+        first_seconds, _ = timed(lambda: budget.measure(predict_first))
+        report({"answered": True})
+        rows = budget.affordable_rows(predict_first, count_rows(inputs))
         predictor.forget()
-        predictions = predict_in_batches(predictor, inputs)
+        asked = {name: array[:rows] for name, array in inputs.items()}
+        seconds, predictions = timed(lambda: predict_in_batches(predictor, asked, batch))
     after = _fingerprints(predictor.weights)
     reply = ReloadReply(
         load_seconds=load_seconds,
@@ -121,11 +151,23 @@ def reload_and_predict(
         optimizer=_fingerprints(predictor.optimizer_state),
         unread=unread,
         call_rows=predictor.call_rows,
+        traits=None,
+        rows=rows,
+        row_seconds=seconds / rows,
     )
-    if probe_as:
-        targets = select_by_prefix("target:", arrays)
-        reply["probes"] = probe_predictor(predictor, inputs, targets, probe_as["demo"])
-    return reply, predictions
+    return Reloaded(reply, predictions, predictor)
+
+
+def probe(report: Report, arrays: Arrays, *, demo: str | None, most_rows: int) -> Reply:
+    """Try everything in `core.worker.tasks.probes` on what `reload` has loaded (`Probes`).
+
+    Args:
+        arrays: `input:` and `target:` names.
+        demo: by which the copy is trained one step, if any.
+        most_rows: rows that there is time for.
+    """
+    inputs, targets = (select_by_prefix(prefix, arrays) for prefix in ("input:", "target:"))
+    return probe_predictor(loaded_predictor(), inputs, targets, demo, most_rows), None
 
 
 def _fingerprints(read: Callable[[], NamedTensors] | None) -> list[Fingerprint] | None:

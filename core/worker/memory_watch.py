@@ -1,0 +1,38 @@
+"""The app's watch over the memory that a child and whatever it has started use."""
+
+import time
+
+from core.errors import TooLarge
+from core.sandbox.allowance import GIB, Allowance
+from core.system import find_session, read_proportional_memory, read_resident_memory
+
+LOOK_SECONDS = 0.2  # seconds between two looks; a look takes milliseconds
+
+
+class MemoryWatch:
+    """Looks at a child's memory a few times a second while somebody waits for its reply.
+
+    Memory that it shares with the warm process, or with its own processes, is counted once. A child cannot leave its
+    session: the seccomp filter of a sandboxed one forbids that.
+    """
+
+    def __init__(self) -> None:
+        self._next_look = 0.0
+
+    def is_exceeded(self, pid: int | None, limit: int) -> bool:
+        """Whether the processes of a child's session use more than `limit` bytes; False between two looks."""
+        if pid is None or (now := time.monotonic()) < self._next_look:
+            return False
+        self._next_look = now + LOOK_SECONDS
+        processes = find_session(pid)
+        # The exact measure takes longer, and is never more than the other.
+        return all(sum(map(read, processes)) > limit for read in (read_resident_memory, read_proportional_memory))
+
+
+def out_of_memory_error(allowance: Allowance, detail: str = "") -> TooLarge:
+    """The error for a child that needs more memory than it may use."""
+    return TooLarge(
+        f"It is too large for the {allowance.memory / GIB:.3g} GiB of memory that its process may use here.",
+        cure=f"Raise {allowance.memory_setting}, or use a smaller model or batch.",
+        detail=detail,
+    )

@@ -1,0 +1,65 @@
+"""Start processes of ours, with the little that they see of our environment."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from core.kept import PASSED_PROXY_VARIABLES, PASSED_VARIABLES
+from core.settings import PROJECT, Settings
+
+EXIT_WAIT_SECONDS = 1.0  # seconds in which a killed forkserver, whose children end first, ends too
+# A library that starts threads when it is imported would leave them outside of the sandbox.
+SINGLE_THREAD_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+def worker_environment(config: Settings) -> dict[str, str]:
+    """All that a worker process sees of our environment."""
+    names = {name for name in os.environ if name.upper() in PASSED_VARIABLES + PASSED_PROXY_VARIABLES}
+    settings = config.model_dump(exclude={"catalog_url"})  # which may hold a password, and no child needs it
+    environment = {name: os.environ[name] for name in names}
+    environment |= {f"ROUNDTRIP_{name.upper()}": str(value) for name, value in settings.items()}
+    return environment | {
+        "PYTHONPATH": str(PROJECT),
+        "PYTHONDONTWRITEBYTECODE": os.environ.get("PYTHONDONTWRITEBYTECODE", ""),
+        "KERAS_BACKEND": "tensorflow",
+        "KERAS_HOME": str(config.home / "cache" / "keras"),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        # Children share one machine and must agree bit for bit: they compute on the CPU.
+        "CUDA_VISIBLE_DEVICES": "-1",
+    }
+
+
+def start_process(
+    config: Settings,
+    module: str,
+    *arguments: Path | str,
+    has_pipes: bool = True,
+    variables: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a module of ours in a session of its own, with pipes, or cut off from us."""
+    stream = subprocess.PIPE if has_pipes else subprocess.DEVNULL
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        stdin=stream,
+        stdout=stream,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd=PROJECT,
+        env=worker_environment(config) | dict(variables or {}),
+    )
+
+
+def pipes_of(process: subprocess.Popen[bytes]) -> tuple[BinaryIO, BinaryIO]:
+    """What a process writes, and what it reads."""
+    return cast(BinaryIO, process.stdout), cast(BinaryIO, process.stdin)
+
+
+def end_process(process: subprocess.Popen[bytes] | None) -> None:
+    """Kill a process, if it still runs, and close its pipes."""
+    if process:
+        with contextlib.suppress(BrokenPipeError), process:  # what it was still to read is lost with it
+            process.kill()
