@@ -70,7 +70,7 @@ class CostlyPredictor:
         self.clock.take(rows * self.row_seconds)
         if rows > self.most_rows:
             raise TooLarge("Too much.")
-        return {"y": np.zeros((rows, 2))}, 0.0
+        return {"y": inputs["x"]}, 0.0
 
 
 def test_find_accepted_input_asks_rows_that_there_is_time_for(clock: Clock):
