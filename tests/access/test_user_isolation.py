@@ -99,8 +99,8 @@ LISTING_CALLS: dict[tuple[type, str], Callable[[Any, PrivateEntries], Any]] = {
 }
 # These take no id and tell of no entry; or they write for a job about its own record, whose id was made for it.
 METHODS_WITHOUT_ID = {
-    Library: "add catalog_backend commit_run commit_run_and_artifact drop_alias "
-    "for_viewer original rebuild_catalog require_full_access resolve staging",
+    Library: "add catalog_backend commit_finalized_run commit_first_artifact commit_run commit_run_and_artifact "
+    "drop_alias finalize_run for_viewer original rebuild_catalog require_full_access resolve staging",
     Jobs: "for_viewer import_model rebuild repair train",
     JobStore: "create finish is_cancel_requested save_arrays with_access write write_final",
     Inputs: "add_drawn add_file add_held_out add_random add_search_result add_typed add_upload for_viewer",

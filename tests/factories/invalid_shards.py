@@ -6,7 +6,9 @@ from tests.factories.untrusted_files import (
     make_hdf5,
     make_zip,
     register_invalid,
+    sequential_config,
     single_file_upload,
+    to_json_bytes,
     write_dense_weights,
 )
 
@@ -35,6 +37,7 @@ register_invalid_shards(
     "shard-missing",
     make_index(__layers__dense_1__vars=["model_00000.weights.h5"]),
     "model_00000.weights.h5",
+    **{"architecture.json": to_json_bytes(sequential_config())},
 )
 register_invalid_shards("no-map", "shard-index", b"{}", "model_00000.weights.h5")
 register_invalid_shards(

@@ -83,7 +83,7 @@ TARGETED_FILES: dict[str, tuple[str, Callable[[Targets], bytes], str]] = {
         "model.zip",
     ),
     "onnx-beside-a-secret": (
-        "onnx-external",
+        "onnx-outside",
         lambda traps: adding(make_external_initializer(str(traps.secret))).SerializeToString(),
         "model.onnx",
     ),

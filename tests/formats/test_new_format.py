@@ -62,7 +62,7 @@ from core.jobs import Jobs
 
 jobs = Jobs()
 end, jobs.worker.close = jobs.worker.close, lambda: None
-core.jobs.Jobs = lambda: jobs
+core.jobs.Jobs = lambda **_: jobs
 
 def say(*words):
     ended = CliRunner().invoke(app, [*words, "--json"])
@@ -119,7 +119,8 @@ def test_third_party_format_appears_in_cli_matrix_pages_and_tests(source_copy: P
     assert (document["save"][0]["verdict"], document["save"][0]["needs_code"]) == ("bit-identical", True)
     cells = document["matrix"][0]
     assert cells["format"] == "plain_numpy"
-    assert cells["cells"]["weights"] == {"state": "kept", "words": "4 of 4 tensors came back bit-equal."}
+    words = "4 of 4 tensors came back bit-equal. It has 9,610 parameters, as the original."
+    assert cells["cells"]["weights"] == {"state": "kept", "words": words}
     assert cells["contradictions"] == []
     painted = dict(
         line.split()

@@ -3,6 +3,7 @@
 One child serves many copies here: a child of its own for each would take most of the time of these tests.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
@@ -63,9 +64,9 @@ class SharedChild(Worker):
             self._child = self._inner.open()
         return KeptChild(self._child)
 
-    def run(self, task: str, *, sandboxed: bool = False, **request: Any) -> Any:
+    def use_child(self, action: Callable[[Child], Any], *_: Any, **__: Any) -> Any:
         try:
-            return self.open().request(task, **request)
+            return action(self.open())
         except (ChildDied, TimedOut):
             self.close()
             raise

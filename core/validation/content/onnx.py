@@ -125,7 +125,7 @@ def _check_external(tensor: Any, beside: Mapping[str, int], size: int) -> str:
     facts = {entry.key: entry.value for entry in tensor.external_data}
     place = facts.get("location", "")
     if not is_plain_name(place) or place == MODEL_FILE:
-        raise refusal("onnx-outside", place)
+        raise refusal("onnx-outside", place.replace("\\", "/").rpartition("/")[2])  # not where on a disk it lies
     if place not in beside:
         raise refusal("onnx-external", place)
     offset, length = facts.get("offset", "0"), facts.get("length", str(size))
