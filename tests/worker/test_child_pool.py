@@ -1,0 +1,87 @@
+"""Children that are given one task after another, and the live model that such a child keeps between two saves."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import ChildDied
+from core.formats import get_format
+from core.runtimes.base import ModelSource
+from core.runtimes.conversion import shared_conversions
+from core.worker.child_pool import ChildPool
+from core.worker.live_models import live_model
+from tests.factories.keras_models import build_dense_model, fit
+
+SOURCE: ModelSource = {"demo": None, "settings": None}
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("snapshot")
+    get_format("keras").save(fit(build_dense_model()), folder)
+    return folder
+
+
+def test_pool_gives_the_next_task_to_the_same_child(misbehaving_worker):
+    opened: list[Any] = []
+    open_child = misbehaving_worker.open
+    with ChildPool(misbehaving_worker) as pool:
+        misbehaving_worker.open = lambda *arguments: opened.append(open_child(*arguments)) or opened[-1]
+        try:
+            for _ in range(3):
+                assert pool.run("print_lines", seconds=60, lines=1).message == {"lines": 1}
+        finally:
+            del misbehaving_worker.open
+    assert len(opened) == 1
+    with pytest.raises(ChildDied):
+        opened[0].request("print_lines", seconds=60, lines=1)
+
+
+def test_pool_task_that_kills_a_child_does_not_stop_the_next(misbehaving_worker):
+    with ChildPool(misbehaving_worker) as pool:
+        pool.run("print_lines", seconds=60, lines=1)
+        with pytest.raises(ChildDied, match="SIGABRT"):
+            pool.run("abort", seconds=60)
+        assert pool.run("print_lines", seconds=60, lines=2).message == {"lines": 2}
+
+
+def test_live_model_that_was_left_whole_is_kept(snapshot):
+    with live_model(SOURCE, "keras", snapshot) as first:
+        get_format("weights").save(first, snapshot.parent)
+    with live_model(SOURCE, "keras", snapshot) as second:
+        pass
+    assert second is first
+
+
+def _move_weight(model):
+    model.weights[0].assign_add(model.weights[0] * 0 + 1e-6)
+
+
+def _freeze_layer(model):
+    model.layers[0].trainable = False
+
+
+def _move_optimizer(model):
+    model.optimizer.learning_rate = 0.5
+
+
+def _compile_anew(model):
+    model.compile("sgd", "mae")
+
+
+@pytest.mark.parametrize("change", [_move_weight, _freeze_layer, _move_optimizer, _compile_anew])
+def test_live_model_that_a_save_changed_is_rebuilt(change, snapshot):
+    with live_model(SOURCE, "keras", snapshot) as first:
+        change(first)
+    with live_model(SOURCE, "keras", snapshot) as second:
+        assert second is not first
+
+
+def test_litert_forms_begin_with_the_file_that_was_converted(tmp_path):
+    token = shared_conversions.set({"litert": (b"converted before", "a remark")})
+    try:
+        assert get_format("litert").save(build_dense_model(), tmp_path) == "a remark"
+    finally:
+        shared_conversions.reset(token)
+    assert (tmp_path / "model.tflite").read_bytes() == b"converted before"
