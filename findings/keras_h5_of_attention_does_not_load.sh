@@ -3,7 +3,8 @@
 #
 # Guess: what `model.save("model.h5")` writes of a model of built-in layers, `load_model` of the same release reads.
 # Seen on 2026-11-29, Keras 3.15.1, TensorFlow 2.21.0, Python 3.11: `load_model` raises "Invalid value for argument
-# score_mode"; the .keras of the same model loads.
+# score_mode. Expected one of {'dot', 'concat'}. Received: score_mode=<function dot ...>"; the .keras of the same model
+# loads.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
