@@ -1,7 +1,9 @@
 """The plug-in interface: what a format is (`Format`), and what a person may choose about it (`Option`)."""
 
+import re
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.util import find_spec
@@ -9,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from core.arrays import Arrays
-from core.errors import CannotSave, FormatError, InputError
+from core.errors import CannotSave, DoesNotLoad, FormatError, InputError
 from core.explain import translate
 from core.formats.standalone import StandaloneLoader
 from core.runtimes.base import Model, Predictor
@@ -21,6 +23,9 @@ from core.system import installed_packages_fingerprint
 
 # What a copy may hold, in the order in which it is shown.
 PARTS = ("architecture", "weights", "optimizer state", "compile settings", "graph", "signatures")
+
+# How Keras says that a file has nothing for a layer, in some cases; in others it passes over it.
+LAYER_WITHOUT_ARRAYS = r"expected \d+ variables, but received 0 variables"
 
 Options = Mapping[str, Any] | None  # values by the key of an option; the others have their defaults
 Samples = Callable[[], Arrays] | None  # makes training inputs by name, batch first
@@ -182,6 +187,17 @@ class Format:
             cure="Make each layer an attribute of the model, or an item of a plain list, and save it again; or choose "
             "another format.",
         )
+
+    @contextmanager
+    def naming_missing_weights(self, model: Model, folder: Path) -> Iterator[None]:
+        """While numbers are loaded into a model: where Keras stops at a layer without arrays, all that are missing are
+        named (see `require_all_weights`). What it finds otherwise has been loaded, so the count is right."""
+        try:
+            yield
+        except ValueError as error:
+            if re.search(LAYER_WITHOUT_ARRAYS, str(error)):
+                self.require_all_weights(model, folder, DoesNotLoad)
+            raise
 
 
 class Saved(NamedTuple):

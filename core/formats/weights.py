@@ -23,7 +23,8 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     model, remark = build_layers(folder, code)
     # Without this the saved optimizer state is skipped, and no exception says so.
     build_optimizer(model)
-    load_any_weights(model, folder / "model.weights.h5")
+    with FORMAT.naming_missing_weights(model, folder):
+        load_any_weights(model, folder / "model.weights.h5")
     return replace(keras_predictor(model), remark=remark)
 
 

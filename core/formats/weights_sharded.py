@@ -27,7 +27,8 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     model, remark = weights.build_layers(folder, code)
     # Without this the saved optimizer state is skipped, and no exception says so.
     build_optimizer(model)
-    model.load_weights(folder / INDEX_FILE)
+    with FORMAT.naming_missing_weights(model, folder):
+        model.load_weights(folder / INDEX_FILE)
     return replace(keras_predictor(model), remark=remark)
 
 

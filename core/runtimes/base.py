@@ -1,6 +1,7 @@
 """What every loaded model looks like: named inputs, one verb (`predict`), and what can be read of its variables."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
@@ -106,6 +107,10 @@ class Predictor:
         """Begin anew, as after loading."""
         if self.state:
             self.state.forget()
+
+    def remembered(self) -> AbstractContextManager[None]:
+        """While this lasts a call leaves what it remembers, also where each begins anew; at its end it is forgotten."""
+        return self.state.remembered() if self.state else nullcontext()
 
     def prepare_inputs(self, inputs: Arrays) -> Arrays:
         """The inputs under the names and in the dtypes that the model takes. Raises InputError, as `predict`."""

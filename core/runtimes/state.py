@@ -3,7 +3,8 @@
 Else the answer to a row would depend on those that were asked before it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,16 @@ class CallState:
                     self.forget()
 
         return forgetting
+
+    @contextmanager
+    def remembered(self) -> Iterator[None]:
+        """While this lasts a call leaves what it remembers, for a look at it; at its end it is forgotten."""
+        keeps, self.keeps = self.keeps, True
+        try:
+            yield
+        finally:
+            self.keeps = keeps
+            self.forget()
 
 
 def variable_state(variables: Iterable[Any]) -> CallState | None:

@@ -286,7 +286,8 @@ class Child:
                 self.close()
                 raise out_of_memory_error(allowed)
             with contextlib.suppress(queue.Empty):
-                frame = self._frames.get(timeout=POLL_SECONDS)
+                # No longer than it has: a reply that comes after the deadline is too late.
+                frame = self._frames.get(timeout=min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
                 if isinstance(frame, Frame) and "exit" not in frame.message:
                     return frame
                 self.close()

@@ -35,9 +35,10 @@ class Reloaded(NamedTuple):
 class ReloadReply(TypedDict):
     """Seconds, inputs and fingerprints of what came back; None where the format hides its variables.
 
-    `weights` are as they were before the first prediction; `moved_by_answering` counts those that predictions changed;
-    `unread` are those that the files store beside them. `call_rows` is as in `Predictor`. `rows` are the rows that were
-    predicted, from the first on, and `row_seconds` what each of them cost.
+    `weights` are as they were before the first prediction; `moved_by_answering` counts those that predictions changed,
+    also where they are put back after each call; `unread` are those that the files store beside them. `call_rows` is
+    as in `Predictor`. `rows` are the rows that were predicted, from the first on, and `row_seconds` what each of them
+    cost.
     """
 
     load_seconds: float
@@ -134,20 +135,22 @@ def reload_and_predict(
         load_seconds, predictor = timed(lambda: load_artifact(format, folder, make_code()))
         weights, unread = _fingerprints(predictor.weights), _fingerprints(predictor.unread_weights)
         predict_first = partial(predict_in_batches, predictor, {name: array[:1] for name, array in inputs.items()})
-        first_seconds, _ = timed(lambda: budget.measure(predict_first))
-        report({"answered": True})
+        with predictor.remembered():
+            first_seconds, _ = timed(lambda: budget.measure(predict_first))
+            report({"answered": True})
+            remembered = _fingerprints(predictor.weights if predictor.state else None)
         rows = budget.affordable_rows(predict_first, count_rows(inputs))
         predictor.forget()
         asked = {name: array[:rows] for name, array in inputs.items()}
         seconds, predictions = timed(lambda: predict_in_batches(predictor, asked, batch))
-    after = _fingerprints(predictor.weights)
+    moved = _count_moved(weights, remembered, _fingerprints(predictor.weights))
     reply = ReloadReply(
         load_seconds=load_seconds,
         first_seconds=first_seconds,
         inputs=[spec.to_json() for spec in predictor.inputs],
         input_pairs=pair_inputs(predictor, inputs),
         weights=weights,
-        moved_by_answering=sum(old != new for old, new in zip(weights or [], after or [], strict=False)),
+        moved_by_answering=moved,
         optimizer=_fingerprints(predictor.optimizer_state),
         unread=unread,
         call_rows=predictor.call_rows,
@@ -172,3 +175,9 @@ def probe(report: Report, arrays: Arrays, *, demo: str | None, most_rows: int) -
 
 def _fingerprints(read: Callable[[], NamedTensors] | None) -> list[Fingerprint] | None:
     return None if read is None else fingerprint_arrays(read())
+
+
+def _count_moved(before: list[Fingerprint] | None, *later: list[Fingerprint] | None) -> int:
+    """How many tensors were others at any later time than before."""
+    times = [each for each in later if each is not None]
+    return sum(any(old != new for new in others) for old, *others in zip(before or [], *times, strict=False))
