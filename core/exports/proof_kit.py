@@ -14,6 +14,7 @@ from core.exports import kit_contents, verify
 from core.exports.archive import ArchivePiece, StreamedArchive, archive_members, piece_sha256, verify_artifact_files
 from core.exports.model_code import ARCHITECTURE_FILE, make_model_script, read_architecture, write_weights
 from core.exports.proof_data import ProofData, select_proof_data
+from core.exports.structure import is_flat_model
 from core.formats import get_format
 from core.formats.base import Format
 from core.library import Artifact, Library, Run, integrity
@@ -48,6 +49,8 @@ def _kit_members(
     files = verify_artifact_files(library, artifact.id)
     layers = (files.get(ARCHITECTURE_FILE) or read_architecture(library, run)) if _lacks_half(run, parameters) else None
     proof_data = _select_proof_data(library, run, format_, evidence, parameters)
+    is_flat = is_flat_model(library, run, proof_data)
+    format_ = replace(format_, kit=format_.standalone.for_structure(is_flat=is_flat))
     stored: dict[str, ArchivePiece] = {f"{kit_contents.ARTIFACT_FOLDER}/{path}": file for path, file in files.items()}
     stored |= {"inputs.npz": encode_npz(proof_data.inputs), "expected.npz": encode_npz(proof_data.expected)}
     code = make_model_script(run, parameters & {"classes", "build"}, library, evidence.needs_code)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.formats.base import Format
-from core.formats.standalone import StandaloneLoader, open_architecture
+from core.formats.standalone import StandaloneLoader, open_architecture, open_structured_architecture
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS
@@ -30,7 +30,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=StandaloneLoader(open_architecture, "architecture.json"),
+    kit=StandaloneLoader(open_architecture, "architecture.json", load_structured=open_structured_architecture),
     activations="keras",
     origin="Keras, from its first versions on.",
     explains="It loads without a complaint and gives answers, all of them from new random weights: nothing that was "

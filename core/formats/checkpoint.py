@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from core.formats.base import Format
-from core.formats.standalone import StandaloneLoader, open_checkpoint
+from core.formats.standalone import StandaloneLoader, open_checkpoint, open_structured_checkpoint
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.live import live_predictor
 from core.runtimes.stored_weights import find_untracked_weights
@@ -37,7 +37,7 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
-    kit=StandaloneLoader(open_checkpoint, "model"),
+    kit=StandaloneLoader(open_checkpoint, "model", load_structured=open_structured_checkpoint),
     activations="keras",
     needs_architecture=True,
     find_missing=find_untracked_weights,

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.formats.base import Format
-from core.formats.standalone import StandaloneLoader, open_keras, open_old_h5
+from core.formats.standalone import StandaloneLoader, open_keras, open_old_h5, open_structured_keras
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, restore_meaning
@@ -45,7 +45,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=StandaloneLoader(open_keras, "model.h5", load_imported=open_old_h5),
+    kit=StandaloneLoader(open_keras, "model.h5", load_imported=open_old_h5, load_structured=open_structured_keras),
     activations="keras",
     find_missing=find_missing,
     origin="The file of Keras 1 and 2, on top of HDF5 of the HDF Group; legacy since Keras 3.",

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.formats.base import Format
-from core.formats.standalone import StandaloneLoader, open_any_keras, open_keras
+from core.formats.standalone import StandaloneLoader, open_any_keras, open_keras, open_structured_keras
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version, restore_meaning
@@ -40,7 +40,9 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=StandaloneLoader(open_keras, "model.keras", load_imported=open_any_keras),
+    kit=StandaloneLoader(
+        open_keras, "model.keras", load_imported=open_any_keras, load_structured=open_structured_keras
+    ),
     activations="keras",
     find_missing=find_missing,
     origin="Keras 2.12 (2023), as the successor of .h5; the format of Keras 3.",

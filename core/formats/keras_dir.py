@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.formats.base import Format
-from core.formats.standalone import StandaloneLoader, open_keras
+from core.formats.standalone import StandaloneLoader, open_keras, open_structured_keras
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version, restore_meaning
@@ -37,7 +37,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=StandaloneLoader(open_keras, "model"),
+    kit=StandaloneLoader(open_keras, "model", load_structured=open_structured_keras),
     activations="keras",
     find_missing=find_missing,
     origin="Keras 3: the .keras file, not zipped.",

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from core.formats.base import Format
-from core.formats.standalone import StandaloneLoader, open_pickle
+from core.formats.standalone import StandaloneLoader, open_pickle, open_structured_pickle
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
 
@@ -32,7 +32,7 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=StandaloneLoader(open_pickle, "model.pkl", runs_code=True),
+    kit=StandaloneLoader(open_pickle, "model.pkl", runs_code=True, load_structured=open_structured_pickle),
     activations="keras",
     runs_code=True,
     origin="Python itself (1995).",

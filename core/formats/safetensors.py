@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from core.formats.base import Format
-from core.formats.standalone import TENSORFLOW_PACKAGES, StandaloneLoader, open_safetensors
+from core.formats.standalone import TENSORFLOW_PACKAGES, StandaloneLoader, open_safetensors, open_structured_safetensors
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.live import live_predictor
 from core.runtimes.variable_names import pair_variables
@@ -47,7 +47,9 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module"}),
     save=save,
     load=load,
-    kit=StandaloneLoader(open_safetensors, FILE, ("safetensors", *TENSORFLOW_PACKAGES)),
+    kit=StandaloneLoader(
+        open_safetensors, FILE, ("safetensors", *TENSORFLOW_PACKAGES), load_structured=open_structured_safetensors
+    ),
     activations="keras",
     packages={"safetensors": "safetensors"},
     needs_architecture=True,

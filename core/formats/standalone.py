@@ -2,6 +2,7 @@
 
 Each `open_*` function is written into a `load.py` with all of ours that it uses, and imports other packages by itself.
 `open_any_*`, `open_in_session` and `open_old_h5` read imported files, in which there is what only others write.
+A person is meant to read the plain ones; `open_structured_*` take Keras models of any structure, and tf.Modules.
 """
 
 import json
@@ -9,7 +10,9 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+import numpy as np
 
 from core.arrays import Arrays
 from core.runtimes import litert as litert_runtime
@@ -21,7 +24,7 @@ from core.runtimes.call_arguments import call_model
 from core.runtimes.conversion import import_frozen_graph
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version, restore_meaning
 from core.runtimes.legacy_keras import is_legacy_version, load_any_weights, load_legacy_h5, read_keras_version
-from core.runtimes.outputs import name_outputs, repeat_for_rows
+from core.runtimes.outputs import name_outputs
 from core.runtimes.variables import finalize_layers
 
 TENSORFLOW_PACKAGES = ("tensorflow", "keras", "h5py", "numpy")  # TensorFlow itself requires the other three
@@ -40,6 +43,8 @@ class StandaloneLoader:
         packages: Packages that it needs, as the records call them.
         runs_code: Whether loading runs whatever is in the file.
         load_imported: Stands for `load` where the copy was imported.
+        load_structured: Stands for `load` where the model's inputs and outputs are not known to be flat (see
+            `core.exports.structure.is_flat_model`).
     """
 
     load: Callable[..., PredictFunction]
@@ -47,30 +52,36 @@ class StandaloneLoader:
     packages: tuple[str, ...] = TENSORFLOW_PACKAGES
     runs_code: bool = False
     load_imported: Callable[..., PredictFunction] | None = None
+    load_structured: Callable[..., PredictFunction] | None = None
+
+    def for_structure(self, *, is_flat: bool) -> Self:
+        """The loader of a copy of a model with such inputs and outputs."""
+        return self if is_flat or not self.load_structured else replace(self, load=self.load_structured)
 
     def for_trust(self, trust: str) -> Self:
         """The loader of a copy of that trust."""
-        return replace(self, load=self.load_imported) if self.load_imported and trust == "brought in" else self
+        if not self.load_imported or trust != "brought in":
+            return self
+        return replace(self, load=self.load_imported, load_structured=None)
 
 
-def open_keras(path: Path, classes: Classes) -> PredictFunction:
+def read_keras(path: Path, classes: Classes) -> Model:
     import keras
 
-    return make_predict_function(keras.models.load_model(path, custom_objects=classes, compile=False))
+    return keras.models.load_model(path, custom_objects=classes, compile=False)
 
 
-def open_pickle(path: Path, classes: Classes) -> PredictFunction:
+def read_pickle(path: Path, classes: Classes) -> Model:
     import pickle
 
     import keras
 
     with keras.saving.custom_object_scope(classes):
-        return make_predict_function(pickle.loads(path.read_bytes()))
+        return pickle.loads(path.read_bytes())
 
 
-def open_architecture(path: Path, classes: Classes, weights: Path) -> PredictFunction:
+def read_architecture(path: Path, classes: Classes, weights: Path) -> Model:
     import keras
-    import numpy as np
 
     model = keras.models.model_from_json(path.read_text(encoding="utf-8"), custom_objects=classes)
     if weights.suffix == ".h5":
@@ -79,13 +90,71 @@ def open_architecture(path: Path, classes: Classes, weights: Path) -> PredictFun
         with np.load(weights, allow_pickle=False) as values:
             model.set_weights([values[name] for name in sorted(values, key=int)])
         finalize_layers(model)
-    return make_predict_function(model)
+    return model
+
+
+def read_weights(path: Path, build: Callable[[], Model]) -> Model:
+    model = build()
+    model.load_weights(path)
+    return model
+
+
+def read_checkpoint(path: Path, build: Callable[[], Model]) -> Model:
+    import tensorflow as tf
+
+    model = build()
+    status = tf.train.Checkpoint(model=model).read(path)
+    status.assert_existing_objects_matched().expect_partial()
+    finalize_layers(model)
+    return model
+
+
+def read_safetensors(path: Path, build: Callable[[], Model]) -> Model:
+    from safetensors import safe_open
+
+    model = build()
+    own = f"{model.name}/"  # stands before the names, or not, as the model was made
+    variables = getattr(model, "weights", None) or model.variables
+    paths = [getattr(variable, "path", variable.name).removesuffix(":0").removeprefix(own) for variable in variables]
+    with safe_open(path, "numpy") as file:
+        names = {name.removeprefix(own): name for name in list(file.keys())}
+        order = json.loads((file.metadata() or {}).get("order", "[]")) or [names[path] for path in paths]
+        for name, variable in zip(order, variables, strict=True):
+            variable.assign(file.get_tensor(name))
+    finalize_layers(model)
+    return model
+
+
+def open_keras(path: Path, classes: Classes) -> PredictFunction:
+    return predict_flat(read_keras(path, classes))
+
+
+def open_structured_keras(path: Path, classes: Classes) -> PredictFunction:
+    return make_predict_function(read_keras(path, classes))
+
+
+def open_pickle(path: Path, classes: Classes) -> PredictFunction:
+    return predict_flat(read_pickle(path, classes))
+
+
+def open_structured_pickle(path: Path, classes: Classes) -> PredictFunction:
+    return make_predict_function(read_pickle(path, classes))
+
+
+def open_architecture(path: Path, classes: Classes, weights: Path) -> PredictFunction:
+    return predict_flat(read_architecture(path, classes, weights))
+
+
+def open_structured_architecture(path: Path, classes: Classes, weights: Path) -> PredictFunction:
+    return make_predict_function(read_architecture(path, classes, weights))
 
 
 def open_weights(path: Path, build: Callable[[], Model]) -> PredictFunction:
-    model = build()
-    model.load_weights(path)
-    return make_predict_function(model)
+    return predict_flat(read_weights(path, build))
+
+
+def open_structured_weights(path: Path, build: Callable[[], Model]) -> PredictFunction:
+    return make_predict_function(read_weights(path, build))
 
 
 def open_any_weights(path: Path, build: Callable[[], Model]) -> PredictFunction:
@@ -95,30 +164,34 @@ def open_any_weights(path: Path, build: Callable[[], Model]) -> PredictFunction:
 
 
 def open_checkpoint(path: Path, build: Callable[[], Model]) -> PredictFunction:
-    import tensorflow as tf
+    return predict_flat(read_checkpoint(path, build))
 
-    model = build()
-    status = tf.train.Checkpoint(model=model).read(path)
-    status.assert_existing_objects_matched().expect_partial()
-    finalize_layers(model)
-    return make_predict_function(model)
+
+def open_structured_checkpoint(path: Path, build: Callable[[], Model]) -> PredictFunction:
+    return make_predict_function(read_checkpoint(path, build))
 
 
 def open_safetensors(path: Path, build: Callable[[], Model]) -> PredictFunction:
-    from safetensors import safe_open
-    from safetensors.numpy import load_file
+    return predict_flat(read_safetensors(path, build))
 
-    model, arrays = build(), load_file(path)
-    with safe_open(path, "numpy") as file:
-        order = json.loads((file.metadata() or {}).get("order", "[]"))
-    own = f"{model.name}/"  # stands before the names, or not, as the model was made
-    names = {name.removeprefix(own): name for name in arrays}
-    variables = getattr(model, "weights", None) or model.variables
-    paths = [getattr(variable, "path", variable.name).removesuffix(":0").removeprefix(own) for variable in variables]
-    for name, variable in zip(order or [names[path] for path in paths], variables, strict=True):
-        variable.assign(arrays[name])
-    finalize_layers(model)
-    return make_predict_function(model)
+
+def open_structured_safetensors(path: Path, build: Callable[[], Model]) -> PredictFunction:
+    return make_predict_function(read_safetensors(path, build))
+
+
+def predict_flat(model: Model) -> PredictFunction:
+    """Predict with a Keras model as an exported graph would: in inference mode, through one graph."""
+    import tensorflow as tf
+
+    graph = tf.function(lambda feed: model(feed, training=False), autograph=False)
+
+    def predict(inputs: Arrays) -> Arrays:
+        feed = {name: tf.constant(array) for name, array in inputs.items()}
+        outputs = tf.nest.flatten(graph(feed if len(feed) > 1 else next(iter(feed.values()))))
+        names = model.output_names if len(outputs) > 1 else ["output_0"]
+        return _with_row_each(dict(zip(names, map(np.asarray, outputs), strict=True)), inputs)
+
+    return predict
 
 
 def make_predict_function(model: Model) -> PredictFunction:
@@ -137,8 +210,11 @@ def make_predict_function(model: Model) -> PredictFunction:
 
 
 def _with_row_each(outputs: Arrays, inputs: Arrays) -> Arrays:
-    rows = len(next(iter(inputs.values())))
-    return {name: repeat_for_rows(array, rows) for name, array in outputs.items()}
+    rows = len(next(iter(inputs.values())))  # what is one for the whole call, as a mean over it, is repeated
+    return {
+        name: array if array.ndim and len(array) == rows else np.broadcast_to(array, (rows, *array.shape))
+        for name, array in outputs.items()
+    }
 
 
 def open_saved_model(path: Path) -> PredictFunction:
@@ -174,15 +250,27 @@ def open_onnx(path: Path) -> PredictFunction:
     return lambda inputs: _with_row_each(dict(zip(names, session.run(names, inputs), strict=True)), inputs)
 
 
-def open_litert(path: Path) -> PredictFunction:
-    import numpy as np
+def _open_interpreter(content: bytes) -> Any:
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+    interpreter = Interpreter(model_content=content)
+    try:
+        interpreter.allocate_tensors()
+    except RuntimeError as error:
+        if litert_runtime.DELEGATE not in str(error):  # else it does not take the scales of an integer file
+            return interpreter
+        own_kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        return Interpreter(model_content=content, experimental_op_resolver_type=own_kernels)
+    return interpreter
+
+
+def open_litert(path: Path) -> PredictFunction:
     content = path.read_bytes()  # given a path, the interpreter crashes on some damaged files
-    details = litert_runtime.open_interpreter(content).get_signature_runner().get_input_details()
+    details = _open_interpreter(content).get_signature_runner().get_input_details()
     one_row = any(detail["shape_signature"][0] == 1 for detail in details.values())
 
     def run(inputs: Arrays) -> Arrays:
-        return dict(litert_runtime.open_interpreter(content).get_signature_runner()(**inputs))
+        return dict(_open_interpreter(content).get_signature_runner()(**inputs))
 
     def predict(inputs: Arrays) -> Arrays:
         rows = len(next(iter(inputs.values())))
@@ -229,7 +317,7 @@ def open_old_h5(path: Path, classes: Classes) -> PredictFunction:
     """A file of Keras 1 or 2 is read in the words of Keras 3; one of Keras 3 as it stands."""
     version = read_keras_version(path)
     if not is_legacy_version(version):
-        return open_keras(path, {**LEGACY_FUNCTIONS, **classes})
+        return open_structured_keras(path, {**LEGACY_FUNCTIONS, **classes})
     return make_predict_function(load_legacy_h5(path, version, classes)[0])
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.formats import architecture
 from core.formats.base import Format
-from core.formats.standalone import StandaloneLoader, open_any_weights, open_weights
+from core.formats.standalone import StandaloneLoader, open_any_weights, open_structured_weights, open_weights
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
 from core.runtimes.legacy_keras import has_old_weights, load_any_weights
@@ -52,7 +52,9 @@ FORMAT = Format(
     accepts=frozenset({"keras"}),
     save=save,
     load=load,
-    kit=StandaloneLoader(open_weights, "model.weights.h5", load_imported=open_any_weights),
+    kit=StandaloneLoader(
+        open_weights, "model.weights.h5", load_imported=open_any_weights, load_structured=open_structured_weights
+    ),
     activations="keras",
     needs_architecture=True,
     find_missing=find_missing,

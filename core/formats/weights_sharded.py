@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.formats import weights
 from core.formats.base import Option
-from core.formats.standalone import StandaloneLoader, open_weights
+from core.formats.standalone import StandaloneLoader, open_structured_weights, open_weights
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
 from core.runtimes.shards import INDEX_FILE, open_shard_index
@@ -47,7 +47,7 @@ FORMAT = replace(
     save=save,
     load=load,
     find_missing=find_missing,
-    kit=StandaloneLoader(open_weights, INDEX_FILE),
+    kit=StandaloneLoader(open_weights, INDEX_FILE, load_structured=open_structured_weights),
     options=(Option("shard_mib", "Largest shard (MiB)", 1.0, SHARD_HELP, minimum=0.01, maximum=1024 * 1024),),
     origin="Keras 3.10 (2025), for weights that one file should not hold.",
     explains="The index, a small JSON file, maps every layer to the files that hold its arrays. All of them must "

@@ -15,10 +15,7 @@ PACKAGES = {"openvino": "openvino"}
 
 
 def import_openvino() -> Any:
-    """Import the package so that it reports nothing.
-
-    On import it would send usage data to its maker; where its telemetry package cannot be imported it uses a stub.
-    """
+    """Import the package so that it sends no usage data: where its telemetry cannot be imported it uses a stub."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None is how Python notes "not there"
     import openvino
 
@@ -47,7 +44,8 @@ def adapt_compiled_model(model: Any) -> BatchAdapter:
 def name_answers(model: Any) -> dict[str, Any]:
     """The outputs by name, without the scalars inside of layers that the converter leaves behind."""
     named = {_port_name(port, f"output_{index}"): port for index, port in enumerate(model.outputs)}
-    inner = {name for name, port in named.items() if _port_shape(port) == () and re.search(r"/.*:\d+$", name)}
+    scalars = [name for name, port in named.items() if port.get_partial_shape().rank == 0]
+    inner = [name for name in scalars if re.search(r"/.*:\d+$", name)]
     return {name: port for name, port in named.items() if name not in inner} or named
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from core.exports.bundler import bundle_functions
+from core.exports.structure import is_flat_architecture
 from core.formats import get_format
 from core.runtimes.live import live_predictor
 from core.runtimes.reference import predict_in_batches
@@ -24,9 +25,9 @@ def build_model():
     return keras.Model([right, left], {"heads": list(scores), "mean": keras.ops.mean(scores[0])})
 
 
-def load_bundled(format_key: str, folder: Path):
+def load_bundled(format_key: str, folder: Path, *, is_flat: bool = False):
     """What the source of a format's loader gives, run apart from this project."""
-    kit = get_format(format_key).standalone
+    kit = get_format(format_key).standalone.for_structure(is_flat=is_flat)
     source = bundle_functions(kit.load)
     names: dict[str, object] = {}
     exec("\n".join([*source.imports, source.body]), names)
@@ -45,3 +46,42 @@ def test_a_bundled_loader_gives_every_output(tmp_path: Path, key: str):
     expected = predict_in_batches(live_predictor(model), inputs)
     for array in expected.values():
         assert any(array.shape == found.shape and np.allclose(array, found, atol=1e-5) for found in answers.values())
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_short_loader_gives_what_a_flat_model_does(tmp_path: Path, count: int):
+    import keras
+
+    names = ["right", "left"][:count]
+    symbols = [keras.Input((3,), name=name) for name in names]
+    ends = [keras.layers.Dense(2, name=f"{name}_end")(symbol) for name, symbol in zip(names, symbols, strict=True)]
+    model = keras.Model(symbols, [*ends, keras.ops.mean(ends[0])]) if count > 1 else keras.Model(symbols, ends[0])
+    inputs = {name: ROWS * at for at, name in enumerate(reversed(names), 1)}
+    get_format("keras").save_model(model, "keras", tmp_path)
+    expected = predict_in_batches(live_predictor(model), inputs)
+    answers = load_bundled("keras", tmp_path, is_flat=True)(inputs)
+    assert list(answers) == list(expected)
+    for name, array in expected.items():
+        np.testing.assert_allclose(answers[name], array, atol=1e-6)
+
+
+TENSOR = ["x", 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("class_name", "taken", "given", "is_flat"),
+    [
+        ("Sequential", None, None, True),
+        ("Functional", TENSOR, ["y", 0, 0], True),
+        ("Functional", [TENSOR], [["y", 0, 0]], True),
+        ("Functional", {"x": TENSOR}, ["y", 0, 0], False),
+        ("Functional", [[TENSOR]], ["y", 0, 0], False),
+        ("Functional", TENSOR, {"y": ["y", 0, 0]}, False),
+        ("Functional", [TENSOR, ["optional", 0, 0]], ["y", 0, 0], False),
+        ("Mine", TENSOR, ["y", 0, 0], False),
+    ],
+)
+def test_an_architecture_tells_whether_a_model_is_flat(class_name: str, taken, given, is_flat: bool):
+    config = {"input_layers": taken, "output_layers": given}
+    architecture = {"class_name": class_name, "module": "keras", "config": config}
+    assert is_flat_architecture(architecture, {"x"}, 1) is is_flat
