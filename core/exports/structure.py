@@ -13,7 +13,7 @@ ONLY_OUTPUT = "output_0"  # what the output of a model is called that returns on
 
 
 def is_flat_model(library: Library, run: Run, proof_data: ProofData) -> bool:
-    """Whether a Keras model is known to take one tensor or several by name, and to return one or a list by its own names.
+    """Whether a Keras model is known to take tensors by name, and to return one or a list by its own names.
 
     A person's model of which no architecture tells so, as a subclassed one, is not; nor is one with optional inputs.
     """
