@@ -4,9 +4,10 @@ import hashlib
 import io
 import math
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import is_dataclass
-from typing import Any, TypedDict
+from pathlib import Path
+from typing import Any, Self, TypedDict
 
 import numpy as np
 
@@ -15,6 +16,36 @@ TEXT_KINDS = frozenset("SUOT")
 NUMERIC_KINDS = frozenset("biuf")  # kinds of dtype that have a minimum and a mean
 NamedArrays = list[tuple[str, np.ndarray]]
 NamedTensors = Iterable[tuple[str, np.ndarray]]  # read one at a time
+
+
+class StoredArrays(Mapping[str, np.ndarray]):
+    """The arrays of an .npz without pickled objects, each read when it is asked for.
+
+    NumPy reads a header by Python's own parser, which was seen to raise SystemError in Python 3.11.7 where several
+    threads of a process parse at once: such an array is read once more. Raises OSError, ValueError.
+    """
+
+    def __init__(self, path: Path):
+        self._archive = np.load(path, allow_pickle=False)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        try:
+            array: np.ndarray = self._archive[name]
+        except SystemError:
+            array = self._archive[name]
+        return array
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._archive)
+
+    def __len__(self) -> int:
+        return len(self._archive)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._archive.close()
 
 
 def select_rows(arrays: Mapping[str, np.ndarray], rows: slice | list[int] | np.ndarray) -> Arrays:

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from pydantic import Field
 
-from core.arrays import Arrays
+from core.arrays import Arrays, StoredArrays
 from core.caching import RecordCache
 from core.errors import RoundtripError, UnknownName, UnreadableRecord
 from core.library.permissions import AccessControl
@@ -238,5 +238,5 @@ class JobStore:
 
     def load_arrays(self, id_: str) -> Arrays:
         """Raises UnknownName, OSError."""
-        with np.load(self.folder(id_) / "arrays.npz", allow_pickle=False) as archive:
+        with StoredArrays(self.folder(id_) / "arrays.npz") as archive:
             return dict(archive)

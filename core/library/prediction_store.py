@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.arrays import Arrays, to_plain_array
+from core.arrays import Arrays, StoredArrays, to_plain_array
 from core.compare import ChunkSource
 from core.library.job_store import JobStore
 from core.library.storage import list_files
@@ -54,17 +54,17 @@ class PredictionStore:
 
     def read_row_distances(self, id_: str) -> tuple[np.ndarray, np.ndarray]:
         """What `write_row_distances` stored."""
-        with np.load(self._folder / id_ / "rows.npz", allow_pickle=False) as archive:
+        with StoredArrays(self._folder / id_ / "rows.npz") as archive:
             return archive["changed"], archive["distance"]
 
     def read_first_rows(self, id_: str, rows: int) -> Arrays:
         """The predictions for the first rows, at most one chunk of them."""
-        with np.load(self._chunk_paths(id_)[0], allow_pickle=False) as archive:
+        with StoredArrays(self._chunk_paths(id_)[0]) as archive:
             return {name.removeprefix(OUTPUT_PREFIX): archive[name][:rows] for name in archive}
 
     def output_sources(self, id_: str) -> dict[str, ChunkSource]:
         """For each output a function that yields its rows again from the first, a chunk at a time."""
-        with np.load(self._chunk_paths(id_)[0], allow_pickle=False) as archive:
+        with StoredArrays(self._chunk_paths(id_)[0]) as archive:
             names = [name.removeprefix(OUTPUT_PREFIX) for name in archive]
         return {name: partial(self._iter_output, id_, name) for name in names}
 
@@ -88,7 +88,7 @@ class PredictionStore:
 
 
 def _read_output(path: Path, output: str) -> np.ndarray:
-    with np.load(path, allow_pickle=False) as archive:
+    with StoredArrays(path) as archive:
         return np.asarray(archive[OUTPUT_PREFIX + output])
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from core.arrays import Arrays, NamedArrays, to_plain_array
+from core.arrays import Arrays, NamedArrays, StoredArrays, to_plain_array
 from core.runtimes.base import Predictor
 
 # Kernels round differently for different batch sizes, so every prediction that is compared is made in the same batches.
@@ -46,7 +46,7 @@ class Reference(NamedTuple):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        with np.load(path, allow_pickle=False) as arrays:
+        with StoredArrays(path) as arrays:
             return cls(*(select_by_prefix(prefix, arrays) for prefix in PREFIXES))
 
 

@@ -145,8 +145,11 @@ def test_resume_job_architecture_supplies_compile_settings(jobs: Jobs, trained, 
 
 
 def test_trainee_uncompiled_model_gets_demo_loss_and_new_optimizer():
+    import keras
+
     demo = get_demo("digits-mlp")
     source = {"demo": demo.key, "settings": demo.defaults.model_dump()}
+    keras.utils.set_random_seed(0)
     bare = demo.build(demo.defaults)
     bare.compiled = False
     trainee = ResumableModel(live_predictor(bare), demo, source)
