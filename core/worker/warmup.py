@@ -43,7 +43,7 @@ def import_everything() -> None:
     import keras
     import tensorflow as tf
 
-    import core.worker.tasks.save_reload  # noqa: F401
+    import core.worker.tasks.registry  # noqa: F401  all tasks, with what they import
 
     # Lazily loaded parts of TensorFlow and Keras that every child would otherwise load by itself.
     tf.saved_model, tf.train, tf.function, keras.saving, keras.models  # noqa: B018
