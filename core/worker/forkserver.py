@@ -31,7 +31,6 @@ from core.worker.file_exchange import create_staging_folder
 from core.worker.forked_child import SPARES, ForkedChild, ForkRequest, HangUps, SpareChildren
 from core.worker.kept_process import locked
 from core.worker.protocol import encode_frame, read_frame, write_frame
-from core.worker.warmup import import_everything
 
 MAX_DESCRIPTORS = 2**20  # descriptors; more than a process is allowed anywhere
 STDERR_LIMIT = 4000  # bytes of a child's standard error that are kept
@@ -294,6 +293,20 @@ def _kill_children(children: list[ForkedChild]) -> None:
     for child in children:
         child.kill()
     os._exit(0)
+
+
+def import_everything() -> None:
+    """Import what children need, so that a fork finds it done. No op runs here: its threads would not survive."""
+    import h5py  # noqa: F401
+    import keras
+    import tensorflow as tf
+
+    import core.worker.tasks.registry  # noqa: F401  all tasks, with what they import
+
+    # Lazily loaded parts of TensorFlow and Keras that every child would otherwise load by itself.
+    tf.saved_model, tf.train, tf.function, keras.saving, keras.models  # noqa: B018
+    gc.collect()
+    gc.freeze()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Start TensorFlow in a child, and use once what every load uses."""
 
-import gc
 import io
 import sys
 import time
@@ -35,17 +34,3 @@ def warm_up_once() -> None:
     with h5py.File(io.BytesIO(), "w") as file:
         file.create_group("rehearsal")["variable"] = np.asarray(variable)
         file["rehearsal/variable"][...]
-
-
-def import_everything() -> None:
-    """Import what children need, so that a fork finds it done. No op runs here: its threads would not survive."""
-    import h5py  # noqa: F401
-    import keras
-    import tensorflow as tf
-
-    import core.worker.tasks.registry  # noqa: F401  all tasks, with what they import
-
-    # Lazily loaded parts of TensorFlow and Keras that every child would otherwise load by itself.
-    tf.saved_model, tf.train, tf.function, keras.saving, keras.models  # noqa: B018
-    gc.collect()
-    gc.freeze()
