@@ -11,7 +11,7 @@ from ui.artifact_picker import choose_artifacts, load_artifact_choices, warn_mis
 from ui.compare.comparison import is_comparison_requested, load_comparison, start_comparison
 from ui.compare.inputs import choose_inputs
 from ui.compare.live import LivePanel
-from ui.compare.participants import Participants, choose_baseline, choose_code_sources
+from ui.compare.participants import Participants, choose_baseline, choose_sources_of
 from ui.compare.tabs import show_comparison_tabs
 from ui.compare.verdicts import show_verdicts
 from ui.components import show_empty_state
@@ -38,7 +38,7 @@ with right:
     baseline = choose_baseline(choices, ids)
 all_ids = list(dict.fromkeys([baseline, *ids]))
 require_has_been_run(jobs.library, all_ids)
-sources = choose_code_sources(entries, [id_ for id_ in all_ids if id_ in entries])
+sources = choose_sources_of(entries, [id_ for id_ in all_ids if id_ in entries])
 
 run = jobs.library.run(run_id_of(jobs, baseline))
 live = LivePanel(run, Participants(baseline, ids, short_labels(all_ids, entries, run), entries, sources))

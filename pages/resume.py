@@ -11,9 +11,9 @@ from ui.artifact_picker import load_artifact_choices
 from ui.components import show_empty_state
 from ui.job_progress import follow_job
 from ui.resume import (
-    choose_code_sources,
     choose_copies,
     choose_run,
+    choose_sources_of,
     draw_running_curves,
     runs_with_copies,
     show_resume_result,
@@ -45,7 +45,7 @@ epochs = right.slider(
     help="How often each sees all of the training data again. All get the same rows in the same order.",
 )
 names = short_labels(ids, choices.entries)
-sources = choose_code_sources(ids, names)
+sources = choose_sources_of(ids, names)
 if not ids:
     st.info("Choose at least one copy; the live model trains on beside it.", icon=":material/arrow_upward:")
     st.stop()

@@ -1,7 +1,7 @@
 """Choice of artifacts from a library of any size: those in the address, and one page of the results of a search."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.compare import Verdict
 from core.formats import get_format
+from core.jobs.participants import list_code_sources
 from core.library import Entry, Page, Query
 from core.library.records import ID_PATTERN
 from core.text.labels import mark_imported, pluralize
@@ -160,3 +161,18 @@ def choose_one_or_two(choices: ArtifactChoices) -> tuple[str, str]:
             disabled=not first,
         )
     return first, second if first else NO_ARTIFACT
+
+
+def choose_code_sources(ids: Iterable[str], question_of: Callable[[str], str]) -> dict[str, str]:
+    """Choose what completes each copy that is half a model, under a question; the choice stands in the address."""
+    sources: dict[str, Any] = {}
+    for id_ in ids:
+        labels = {source.key: source.label for source in list_code_sources(current_jobs().library, id_)}
+        if next(iter(labels)) != "none":
+            sources[id_] = st.selectbox(
+                question_of(id_),
+                **bind_select(f"code-{id_}", list(labels)),
+                format_func=labels.__getitem__,
+                help="This copy is half a model, or has layers of its own: something must bring the other half.",
+            )
+    return sources

@@ -9,14 +9,13 @@ import streamlit as st
 
 from core.arrays import Arrays
 from core.figures.theme import PLOTLY_CONFIG
-from core.jobs.participants import list_code_sources
 from core.jobs.resume import LIVE_MODEL, build_batches
 from core.jobs.resume_result import MODEL_PARTS, ResumeResult, ResumeVerdict
 from core.library import Run
 from core.library.job_store import Job
 from core.text.labels import pluralize
 from core.text.numbers import format_duration, format_score
-from ui.artifact_picker import ArtifactChoices, choose_artifacts, warn_missing
+from ui.artifact_picker import ArtifactChoices, choose_artifacts, choose_code_sources, warn_missing
 from ui.charts import LossCurve, loss_difference_chart, resume_curves
 from ui.components import describe_run, escape_markdown, show_error
 from ui.formats import STATE_COLOURS
@@ -136,20 +135,10 @@ def choose_copies(choices: ArtifactChoices) -> list[str]:
     return choose_artifacts(choices, "Copies", "artifact", placeholder="Choose copies of this run")
 
 
-def choose_code_sources(ids: list[str], names: dict[str, str]) -> dict[str, str]:
-    """Choose what completes each copy that is half a model; the choice stands in the address."""
-    sources: dict[str, Any] = {}
+def choose_sources_of(ids: list[str], names: dict[str, str]) -> dict[str, str]:
+    """Choose what completes each copy that is half a model."""
     with st.grid(3, min_column_width=270):
-        for id_ in ids:
-            labels = {source.key: source.label for source in list_code_sources(current_jobs().library, id_)}
-            if next(iter(labels)) != "none":
-                sources[id_] = st.selectbox(
-                    f"{names[id_]}: what brings its other half?",
-                    **bind_select(f"code-{id_}", list(labels)),
-                    format_func=labels.__getitem__,
-                    help="This copy is half a model, or has layers of its own: something must bring the other half.",
-                )
-    return sources
+        return choose_code_sources(ids, lambda id_: f"{names[id_]}: what brings its other half?")
 
 
 def show_resume_result(job: Job, run: Run, names: dict[str, str]) -> None:

@@ -42,7 +42,7 @@ def _convert_by_any_way(model: Model, path: Path) -> str:
     try:
         _convert(model, path)
         is_whole = not needs_tensorflow(path.read_bytes())
-    except Exception:
+    except Exception:  # whatever the converter raises; it goes on unless one row converts
         if _convert_single_row(model, path):
             return SINGLE_ROW_REMARK
         raise

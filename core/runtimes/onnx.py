@@ -32,7 +32,7 @@ def open_file(path: Path) -> tuple[Any, str]:
     """
     try:
         return open_session(str(path)), ""
-    except Exception:
+    except Exception:  # whatever ONNX Runtime raises; it goes on unless the file is only too old
         if not (old := _old_opset(path)):
             raise
     from onnx import version_converter

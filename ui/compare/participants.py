@@ -2,14 +2,10 @@
 
 from typing import NamedTuple
 
-import streamlit as st
-
 from core.formats import get_format
-from core.jobs.participants import list_code_sources
 from core.library import Entry
 from core.text.labels import live_model_phrase
-from ui.artifact_picker import ArtifactChoices, choose_artifact
-from ui.query_params import bind_select
+from ui.artifact_picker import ArtifactChoices, choose_artifact, choose_code_sources
 from ui.session import current_jobs
 
 
@@ -28,19 +24,13 @@ def choose_baseline(choices: ArtifactChoices, ids: list[str]) -> str:
     )
 
 
-def choose_code_sources(entries: dict[str, Entry], ids: list[str]) -> dict[str, str]:
+def choose_sources_of(entries: dict[str, Entry], ids: list[str]) -> dict[str, str]:
     """Choose where the code that a copy lacks comes from, for each copy that lacks any."""
-    sources: dict[str, str] = {}
-    for id_ in ids:
-        labels = {source.key: source.label for source in list_code_sources(current_jobs().library, id_)}
-        if next(iter(labels)) != "none":
-            sources[id_] = st.selectbox(
-                f"{get_format(entries[id_].format or '').label} ({id_}): which code builds its layers?",
-                **bind_select(f"code-{id_}", list(labels)),
-                format_func=labels.__getitem__,
-                help="This copy is half a model, or has layers of its own: something must bring the other half.",
-            )
-    return sources
+
+    def question_of(id_: str) -> str:
+        return f"{get_format(entries[id_].format or '').label} ({id_}): which code builds its layers?"
+
+    return choose_code_sources(ids, question_of)
 
 
 class Participants(NamedTuple):
