@@ -71,7 +71,7 @@ def reload_in_child(
     """Reload a copy in a fresh child and compare its predictions with the reference.
 
     Args:
-        source: The code that the child is given (see `core.worker.halves.complete_model_code`).
+        source: The code that the child is given (see `core.worker.untrained_model.complete_model_code`).
         rows: How many reference rows it predicts at most, from the first on; all of them by default.
         probe_as: `{"demo": key}`, to try everything in `core.worker.tasks.probes` too.
         seconds: Wall clock of one request.

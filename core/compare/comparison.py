@@ -14,11 +14,11 @@ from typing import Any, NamedTuple, NotRequired, Protocol, TypedDict
 import numpy as np
 
 from core.arrays import Arrays, is_text, to_jsonable
-from core.compare.accumulators import DifferenceAccumulator, OutputDifferences, compare_text
 from core.compare.chunks import Block, ChunkSource, aligned_blocks, first_block, single_chunk, with_float64_fallback
 from core.compare.classification import ClassificationAccumulator
 from core.compare.error_metrics import CosineAndSnr, KlDivergence, RelativeError, UlpError, relative_differences
 from core.compare.histograms import DifferenceHistogram, PositionHeatmap
+from core.compare.output_differences import DifferenceAccumulator, OutputDifferences, compare_text
 from core.compare.output_matching import OutputMatch, find_surplus_outputs, find_targets, match_outputs
 from core.compare.quantiles import complete_quantiles
 from core.compare.results import OutputMetrics, OutputMetricsJson, Verdict, WorstValue, decide_verdict

@@ -8,8 +8,8 @@ import numpy as np
 import psutil
 
 from core.context import AppContext
+from core.error_translation import translate
 from core.errors import Cancelled, InputError, RoundtripError, WorkerError
-from core.explain import translate
 from core.formats import get_format
 from core.jobs.benchmark_result import (
     BATCH_SIZES,

@@ -24,8 +24,8 @@ from core.jobs.uploads import run_of_artifact
 from core.library import staging
 from core.library.records import KIND_NEVER_RUN, Artifact, Run, new_id
 from core.reload import gather_evidence
-from core.runtimes.adapters import DEPENDENT_ROWS_REMARK, join_remarks
 from core.runtimes.base import ImportedSource, ModelSource
+from core.runtimes.batch_adapter import DEPENDENT_ROWS_REMARK, join_remarks
 from core.runtimes.model_facts import ModelFacts
 from core.runtimes.model_settings import ModelSettings
 from core.runtimes.reference import Reference

@@ -8,9 +8,9 @@ from typing import Any, NotRequired, TypedDict
 
 from core.arrays import Arrays, NamedArrays, NamedTensors, to_plain_array
 from core.errors import NeedsArchitecture
+from core.runtimes.call_state import CallState
 from core.runtimes.input_matching import cast_input, match_inputs
 from core.runtimes.specs import Spec
-from core.runtimes.state import CallState
 
 Model = Any  # a keras.Model, a tf.Module or a ModelFile: neither package is imported for the sake of a type
 PredictFunction = Callable[[Arrays], Arrays]

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from core.arrays import Arrays, NamedArrays, NamedTensors, hash_array
 from core.errors import DoesNotLoad, RoundtripError
-from core.runtimes.adapters import BatchAdapter, adapted_predictor, choose_signature, join_remarks
-from core.runtimes.assignments import assigned_sources
 from core.runtimes.base import ModelCode, Predictor
+from core.runtimes.batch_adapter import BatchAdapter, adapted_predictor, choose_signature, join_remarks
+from core.runtimes.call_state import CallState
+from core.runtimes.graph_assignments import assigned_sources
 from core.runtimes.specs import Shape, Spec, shape_of, to_numpy_dtype
-from core.runtimes.state import CallState
 from core.runtimes.tf_module import adapt_function, signature_predictor
 
 VARIABLE_OPS = ("VarHandleOp", "VariableV2", "Variable")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from core.runtimes.base import Model
-from core.runtimes.conversion import import_graph, inference_function, output_names, wrap_function
+from core.runtimes.inference_model import import_graph, inference_function, output_names, wrap_function
 
 # Operations on lists of tensors, each with the position of the input that states the shape of one element.
 ELEMENT_SHAPE_INPUTS = {

@@ -5,12 +5,12 @@ import inspect
 import json
 from typing import Any, TypedDict
 
-from core.runtimes.arguments import NON_ARCHITECTURE_KEYS
 from core.runtimes.base import Model
 from core.runtimes.compile_settings import compile_config, describe_compile_settings, drop_keys
+from core.runtimes.config_arguments import NON_ARCHITECTURE_KEYS
+from core.runtimes.layer_sharing import describe_sharing
 from core.runtimes.model_kinds import model_kind
 from core.runtimes.model_settings import collect_settings
-from core.runtimes.sharing import describe_sharing
 
 
 class Traits(TypedDict, total=False):

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import psutil
 
 from core.arrays import Arrays
+from core.error_translation import find_storage_error, is_out_of_memory
 from core.errors import (
     Cancelled,
     ChildDied,
@@ -25,7 +26,6 @@ from core.errors import (
     WorkerError,
     error_from_json,
 )
-from core.explain import find_storage_error, is_out_of_memory
 from core.sandbox.allowance import Allowance, confined_allowance, own_allowance
 from core.sandbox.limits import CPU_TIME_EXCEEDED, renew_limits
 from core.settings import Settings

@@ -23,7 +23,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from core.kept import COMMAND_SUFFIX, PROCESS_FILE, READY_FILE, is_own_peer
+from core.kept_process_lookup import COMMAND_SUFFIX, PROCESS_FILE, READY_FILE, is_own_peer
 from core.sandbox.limits import CONFINED_SUFFIX, die_with_parent
 from core.settings import get_settings
 from core.worker import serve

@@ -16,7 +16,7 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.errors import WorkerError
-from core.kept import HEAD
+from core.kept_process_lookup import HEAD
 
 JSON_LIMIT = 16 * 1024 * 1024  # bytes of JSON in one frame
 ALIGNMENT = 16  # bytes; every dtype of NumPy can be read where these begin

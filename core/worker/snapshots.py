@@ -11,7 +11,7 @@ from core.demos.base import TrainSettings
 from core.errors import CannotSave, Damaged
 from core.formats import get_format
 from core.runtimes.base import NO_CODE, ModelCode, ModelSource, Predictor
-from core.runtimes.conversion import serving_module
+from core.runtimes.inference_model import serving_module
 from core.runtimes.live import live_predictor
 from core.runtimes.model_kinds import ModelFile, model_kind
 from core.runtimes.variables import build_optimizer, optimizer_variables

@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from core.error_translation import translate
 from core.errors import ChildDied, RoundtripError, WorkerError, cleanup_on_error
-from core.explain import translate
-from core.kept import SOCKET_NAME, is_own_peer, private_folder
+from core.kept_process_lookup import SOCKET_NAME, is_own_peer, private_folder
 from core.sandbox.limits import CONFINED_SUFFIX
 from core.settings import Settings, get_settings
 from core.worker.child_handle import POLL_SECONDS, CancelCheck, Child, cancelled_error, never_cancelled

@@ -8,7 +8,7 @@ from core.compatibility.sentences import describe_ports
 from core.errors import CannotSave
 from core.evidence import Evidence, ReloadOutcome
 from core.formats import get_format
-from core.runtimes.adapters import adapt_batch_size
+from core.runtimes.batch_adapter import adapt_batch_size
 from core.runtimes.specs import Spec
 from tests.factories.keras_models import ROWS, build_dense_model
 from tests.factories.library_entries import make_run

@@ -22,7 +22,7 @@ from core.introspection.describe import download_tensor
 from core.jobs import Jobs
 from core.jobs.tolerances import parse_tolerances
 from core.report import write_report
-from ui.routes.ranges import send_archive
+from ui.routes.archive_response import send_archive
 from ui.session import current_jobs
 
 ERROR_STATUS = {SignedOut: 401, UnknownName: 404, Damaged: 409, StorageFailed: 503}

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from core.arrays import Arrays
+from core.error_translation import translated
 from core.errors import DoesNotLoad
-from core.explain import translated
-from core.runtimes.adapters import selectable_signatures
 from core.runtimes.base import ModelSource, Predictor
+from core.runtimes.batch_adapter import selectable_signatures
 from core.runtimes.litert import FILE as LITERT
 from core.runtimes.litert import open_interpreter
 from core.runtimes.model_facts import ModelFacts, describe_graph_file, describe_model

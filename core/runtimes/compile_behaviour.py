@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from core.runtimes.arguments import omitted_argument, parameter_names, read_config
 from core.runtimes.base import Model
 from core.runtimes.compile_settings import compile_parts, iterate_functions
+from core.runtimes.config_arguments import omitted_argument, parameter_names, read_config
 
 STEPS = 2  # of the optimizer: the second one has moments behind it
 START = np.array([[0.5, -1.0, 0.1], [2.0, 0.25, -3.0]], "float32")

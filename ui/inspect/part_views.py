@@ -11,7 +11,7 @@ from core.library.records import Artifact
 from core.readers.parts import Layer
 from core.text.labels import pluralize
 from ui.components import escape_markdown
-from ui.inspect.progress import load_part
+from ui.inspect.reading_progress import load_part
 from ui.routes.graph_viewer import NOT_DRAWABLE_REASONS, choose_graph_file, graph_token
 from ui.routes.urls import graph_viewer_url
 

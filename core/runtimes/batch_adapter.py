@@ -13,9 +13,9 @@ import numpy as np
 from core.arrays import Arrays, NamedArrays
 from core.errors import DoesNotLoad, InputError
 from core.runtimes.base import Model, PredictFunction, Predictor
+from core.runtimes.call_state import CallState
 from core.runtimes.row_layout import AxisNames, RowLayout, find_row_layout
 from core.runtimes.specs import Shape, Spec
-from core.runtimes.state import CallState
 
 DEFAULT_SIGNATURE = "serving_default"
 SINGLE_ROW_REMARK = "It takes one row at a time, so it is fed row by row."

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from core.error_translation import DETAIL_LIMIT, STORAGE_ERRORS, match_known_error, translate
 from core.errors import (
     CannotSave,
     Damaged,
@@ -17,7 +18,6 @@ from core.errors import (
     TooLarge,
     WorkerError,
 )
-from core.explain import DETAIL_LIMIT, STORAGE_ERRORS, match_known_error, translate
 from core.known_errors import KNOWN_ERRORS
 from tests.factories.converter_messages import CONVERTER_MESSAGES
 
@@ -264,21 +264,21 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize(("text", "sentence"), MESSAGES, ids=[text[:40] for text, _ in MESSAGES])
-def test_explain_maps_library_message_to_sentence(text, sentence):
+def test_translate_maps_library_message_to_sentence(text, sentence):
     result, cure = match_known_error(text)
     assert result == sentence
     assert cure.endswith(".")
     assert "{0}" not in cure
 
 
-def test_explain_every_case_is_first_match_of_some_message():
+def test_known_error_every_case_is_first_match_of_some_message():
     first = {
         next(case.pattern for case in KNOWN_ERRORS if re.search(case.pattern, text, re.DOTALL)) for text, _ in MESSAGES
     }
     assert [case.pattern for case in KNOWN_ERRORS if case.pattern not in first] == []
 
 
-def test_explain_cure_names_the_missing_class():
+def test_translate_cure_names_the_missing_class():
     _, cure = match_known_error("Could not locate class 'Scale'.")
     assert cure.startswith("Load it with the class at hand (custom_objects={'Scale': Scale}), or save as SavedModel")
 
