@@ -3,14 +3,15 @@
 import numpy as np
 
 from core.arrays import fingerprint_arrays
-from core.evidence import ReloadOutcome, SurplusTensors, match_by_hash
+from core.evidence.fingerprint_matching import SurplusTensors, match_fingerprints
+from core.evidence.records import ReloadOutcome
 
 KERNEL, BIAS = np.arange(6, dtype="float32").reshape(2, 3), np.ones(3, "float32")
 ORIGINAL = fingerprint_arrays([("kernel", KERNEL), ("bias", BIAS)])
 
 
 def match(*named):
-    return match_by_hash(ORIGINAL, fingerprint_arrays(list(named)))
+    return match_fingerprints(ORIGINAL, fingerprint_arrays(list(named)))
 
 
 def test_match_of_the_same_tensors_has_no_surplus():

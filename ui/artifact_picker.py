@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.compare import Verdict
 from core.formats import get_format
-from core.jobs.participants import list_code_sources
+from core.jobs.code_sources import list_code_sources
 from core.library import Entry, Page, Query
 from core.library.records import ID_PATTERN
 from core.text.labels import mark_imported, pluralize

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from core.arrays import Arrays, as_text, dot_product, is_text
+from core.arrays import as_text
 from core.compare.chunks import Block, ChunkSource, read_aligned
-from core.compare.results import ATOL, CHANGED_STD_SHARE, RTOL, WorstValue
+from core.compare.results import WorstValue
+from core.compare.standard_deviation import RunningStd
+from core.compare.verdict import ATOL, CHANGED_STD_SHARE, RTOL
 
 PROBABILITY_SUM_TOLERANCE = 1e-3  # how far from 1 the values of a row of probabilities may add up
 NONFINITE_COUNTS = ("reference_nan", "reference_inf", "answer_nan", "answer_inf")
@@ -134,47 +136,6 @@ def _value_kinds(values: np.ndarray) -> list[str]:
     """What each value is: "NaN", "∞", "-∞" or "a number"."""
     kinds = [np.isnan(values), np.isposinf(values), np.isneginf(values)]
     return list(np.select(kinds, ["NaN", "∞", "-∞"], "a number"))
-
-
-class RunningStd:
-    """The standard deviation of the finite values of the reference, merged block by block.
-
-    Source: Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances" (1979).
-    """
-
-    def __init__(self) -> None:
-        self._count, self._mean, self._squares = 0, 0.0, 0.0
-
-    def add(self, block: Block) -> None:
-        values = block.as_float64[0].ravel(order="K")
-        if block.finite is not None:
-            values = block.matrices[0][np.isfinite(block.matrices[0])].astype("float64")
-        if not values.size:
-            return
-        mean = float(values.mean())
-        deviations = values - mean
-        count, step = self._count + values.size, mean - self._mean
-        self._squares += dot_product(deviations, deviations) + step * step * self._count * values.size / count
-        self._mean += step * values.size / count
-        self._count = count
-
-    @property
-    def std(self) -> float:
-        return float((self._squares / self._count) ** 0.5) if self._count else 0.0
-
-
-def finite_std(predictions: np.ndarray) -> float:
-    """The standard deviation of the finite values; 0 where there are none."""
-    values = predictions.view(predictions.real.dtype) if predictions.dtype.kind == "c" else predictions
-    values = values.astype("float64")
-    finite = values[np.isfinite(values)]
-    with np.errstate(over="ignore", invalid="ignore"):
-        return float(finite.std()) if finite.size else 0.0
-
-
-def std_by_output(predictions: Arrays) -> dict[str, float]:
-    """The deviation of each output, texts left out: known predictions tell it where only a few rows are compared."""
-    return {name: finite_std(array) for name, array in predictions.items() if not is_text(array)}
 
 
 def has_probabilities(block: Block, side: int = 0, tolerance: float = PROBABILITY_SUM_TOLERANCE) -> bool:

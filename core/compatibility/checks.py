@@ -16,7 +16,8 @@ from core.compatibility.sentences import (
     list_names,
 )
 from core.errors import ChildDied
-from core.evidence import Evidence, ReloadOutcome, TensorMatchCount, describe_not_finite
+from core.evidence.fingerprint_matching import TensorMatchCount
+from core.evidence.records import Evidence, ReloadOutcome, describe_not_finite
 from core.formats.base import Format
 from core.library import Run
 from core.runtimes.layer_sharing import describe_sharing

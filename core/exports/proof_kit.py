@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.arrays import encode_npz
-from core.compare.results import Verdict
+from core.compare.verdict import Verdict
 from core.errors import InputError
-from core.evidence import Evidence, ReloadOutcome
+from core.evidence.records import Evidence, ReloadOutcome
 from core.exports import kit_contents, kit_verify
 from core.exports.archive import ArchivePiece, StreamedArchive, archive_members, piece_sha256, verify_artifact_files
 from core.exports.flat_structure import is_flat_model

@@ -6,7 +6,7 @@ from typing import Any
 from core.formats.base import Format, Option
 from core.formats.frozen_graph import freeze_graph
 from core.formats.standalone_loaders import StandaloneLoader, open_any_onnx, open_onnx
-from core.runtimes import inference_model
+from core.runtimes import imported_graph, inference_model
 from core.runtimes.base import Model
 from core.runtimes.litert import FILE as LITERT
 from core.runtimes.litert import require_float_tensors
@@ -50,7 +50,7 @@ def _convert_function(function: Any, path: str, opset: int) -> None:
 
 
 def _convert_frozen_graph(graph: Any, path: str, opset: int) -> None:
-    names = inference_model.graph_input_names(graph), inference_model.graph_output_names(graph)
+    names = imported_graph.graph_input_names(graph), imported_graph.graph_output_names(graph)
     inputs, outputs = ([f"{name}:0" for name in side] for side in names)
     _import_tf2onnx().from_graph_def(graph, input_names=inputs, output_names=outputs, opset=opset, output_path=path)
 

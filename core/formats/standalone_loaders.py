@@ -21,10 +21,11 @@ from core.runtimes import openvino as openvino_runtime
 from core.runtimes import saved_model as saved_model_runtime
 from core.runtimes.base import Model, PredictFunction
 from core.runtimes.call_arguments import call_model
-from core.runtimes.inference_model import import_frozen_graph
+from core.runtimes.imported_graph import import_frozen_graph
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version, restore_meaning
 from core.runtimes.legacy_keras import is_legacy_version, load_any_weights, load_legacy_h5, read_keras_version
 from core.runtimes.outputs import name_outputs
+from core.runtimes.saved_model_session import adapt_session, open_session
 from core.runtimes.variables import finalize_layers
 
 TENSORFLOW_PACKAGES = ("tensorflow", "keras", "h5py", "numpy")  # TensorFlow itself requires the other three
@@ -300,7 +301,7 @@ def open_openvino(path: Path) -> PredictFunction:
 
 def open_in_session(path: Path, signature: str) -> PredictFunction:
     """As TensorFlow 1 read its models: a graph in a session. It reads those of TensorFlow 2, too."""
-    return saved_model_runtime.adapt_session(saved_model_runtime.open_session(path, signature).signature).predict
+    return adapt_session(open_session(path, saved_model_runtime.serving_tags(path), signature).signature).predict
 
 
 def open_any_keras(path: Path, classes: Classes) -> PredictFunction:

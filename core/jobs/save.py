@@ -26,7 +26,7 @@ from core.errors import (
     WorkerError,
     error_from_json,
 )
-from core.evidence import Evidence
+from core.evidence.records import Evidence
 from core.formats import get_format
 from core.jobs.participants import is_imported, snapshot_request
 from core.jobs.runner import JobHandle, attempt, map_parallel

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from core.error_translation import translate, translated
 from core.errors import CannotSave, DoesNotLoad, InputError, RoundtripError
-from core.evidence import Evidence, ReloadOutcome
+from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import get_format
 from core.formats.base import Format
 from core.library.commits import CommitMixin

@@ -118,3 +118,7 @@ class Predictor:
             return inputs
         matches = match_inputs(inputs, self.inputs)
         return {match.spec.name: cast_input(inputs[match.input_name], match.spec) for match in matches}
+
+
+def join_remarks(*sentences: str) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)

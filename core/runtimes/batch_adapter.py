@@ -11,52 +11,16 @@ from typing import NamedTuple
 import numpy as np
 
 from core.arrays import Arrays, NamedArrays
-from core.errors import DoesNotLoad, InputError
-from core.runtimes.base import Model, PredictFunction, Predictor
+from core.runtimes.base import Model, PredictFunction, Predictor, join_remarks
 from core.runtimes.call_state import CallState
 from core.runtimes.row_layout import AxisNames, RowLayout, find_row_layout
 from core.runtimes.specs import Shape, Spec
 
-DEFAULT_SIGNATURE = "serving_default"
 SINGLE_ROW_REMARK = "It takes one row at a time, so it is fed row by row."
 NO_BATCH_AXIS_REMARK = "Its inputs have no axis for rows."
 DEPENDENT_ROWS_REMARK = "Rows of one call change each other's answers, so each is asked alone."
 NO_INPUT = Spec("row", "int64", (None,))  # what a row is given where a file takes nothing
 NO_INPUT_REMARK = "It takes nothing and answers every row alike; “row” stands for the number of the row."
-
-
-def selectable_signatures(names: Iterable[str]) -> list[str]:
-    """The signatures that a person may choose from; TensorFlow's own, for initialising, are left out."""
-    return sorted(name for name in names if not name.startswith("__saved_model"))
-
-
-def choose_signature(names: Iterable[str], requested: str = "") -> tuple[str, str]:
-    """Choose the requested signature, else serving_default, else the first.
-
-    Returns its name, and a remark where it is not the one that is usually expected. Raises DoesNotLoad where there is
-    none, InputError where the requested one is not there.
-    """
-    selectable = selectable_signatures(names)
-    if not selectable:
-        raise DoesNotLoad(
-            "This file loads, but has no signature to answer through.",
-            received="no signatures",
-            cure="Save it again with signatures={'serving_default': function}.",
-        )
-    if requested and requested not in selectable:
-        raise InputError("It has no such signature.", received=requested, cure=f"Choose from {', '.join(selectable)}.")
-    chosen = requested or (DEFAULT_SIGNATURE if DEFAULT_SIGNATURE in selectable else selectable[0])
-    return chosen, _signature_remark(chosen, [name for name in selectable if name != chosen])
-
-
-def _signature_remark(chosen: str, others: list[str]) -> str:
-    if not others:
-        return "" if chosen == DEFAULT_SIGNATURE else f"It answers through its only signature, “{chosen}”."
-    return f"It answers through its signature “{chosen}”; it also has {', '.join(f'“{name}”' for name in others)}."
-
-
-def join_remarks(*sentences: str) -> str:
-    return " ".join(sentence for sentence in sentences if sentence)
 
 
 class BatchAdapter(NamedTuple):

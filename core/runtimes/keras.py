@@ -3,8 +3,8 @@
 from typing import Any
 
 from core.arrays import Arrays
-from core.runtimes.base import Model, Predictor
-from core.runtimes.batch_adapter import adapt_batch_size, adapted_predictor, describe_shared_outputs, join_remarks
+from core.runtimes.base import Model, Predictor, join_remarks
+from core.runtimes.batch_adapter import adapt_batch_size, adapted_predictor, describe_shared_outputs
 from core.runtimes.call_arguments import call_arguments, call_model, named_inputs, output_structure
 from core.runtimes.call_state import variable_state
 from core.runtimes.graph_assignments import assigned_variables

@@ -14,15 +14,10 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.errors import CannotSave
-from core.runtimes.base import NO_CODE, ModelCode, PredictFunction, Predictor
-from core.runtimes.batch_adapter import (
-    BatchAdapter,
-    adapt_batch_size,
-    adapted_predictor,
-    choose_signature,
-    join_remarks,
-)
+from core.runtimes.base import NO_CODE, ModelCode, PredictFunction, Predictor, join_remarks
+from core.runtimes.batch_adapter import BatchAdapter, adapt_batch_size, adapted_predictor
 from core.runtimes.call_state import CallState
+from core.runtimes.signature_choice import choose_signature
 from core.runtimes.specs import Shape, Spec
 
 FILE = "model.tflite"

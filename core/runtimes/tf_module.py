@@ -6,8 +6,8 @@ from typing import Any
 
 from core.arrays import Arrays, NamedArrays
 from core.errors import CannotSave
-from core.runtimes.base import Model, PredictFunction, Predictor
-from core.runtimes.batch_adapter import BatchAdapter, adapt_batch_size, adapted_predictor, join_remarks
+from core.runtimes.base import Model, PredictFunction, Predictor, join_remarks
+from core.runtimes.batch_adapter import BatchAdapter, adapt_batch_size, adapted_predictor
 from core.runtimes.call_state import variable_state
 from core.runtimes.graph_assignments import assigned_variables
 from core.runtimes.outputs import flatten_outputs, is_nested, name_outputs

@@ -5,6 +5,8 @@ import inspect
 import json
 from typing import Any, TypedDict
 
+from pydantic import BaseModel, Field
+
 from core.runtimes.base import Model
 from core.runtimes.compile_settings import compile_config, describe_compile_settings, drop_keys
 from core.runtimes.config_arguments import NON_ARCHITECTURE_KEYS
@@ -137,3 +139,16 @@ def _hash_json(document: Any) -> str | None:
 
 def _sha256(document: Any) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()
+
+
+class _CheckedTraits(BaseModel):
+    """The traits into which findings look, and what these must be."""
+
+    sharing: dict[str, int] = Field(default_factory=dict)
+    masks: list[str] = Field(default_factory=list)
+
+
+def validate_traits(traits: dict[str, Any]) -> dict[str, Any]:
+    """The traits that a child reports, as they are: one of a stranger's file may report anything. Raises ValueError."""
+    _CheckedTraits.model_validate(traits)
+    return traits

@@ -10,7 +10,8 @@ import numpy as np
 from core.arrays import Arrays, select_rows
 from core.errors import cleanup_on_error
 from core.runtimes.reference import BATCH_SIZE, count_rows
-from core.worker.child_handle import CancelCheck, Child, invalid_reply_error, never_cancelled
+from core.worker.child_errors import invalid_reply_error
+from core.worker.child_handle import CancelCheck, Child, never_cancelled
 from core.worker.protocol import Frame
 from core.worker.row_budget import SHARE
 from core.worker.worker import Worker

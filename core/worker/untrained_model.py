@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from core.runtimes.base import Model, ModelCode, ModelSource
-from core.runtimes.inference_model import serving_module
 from core.runtimes.model_kinds import model_kind
+from core.runtimes.signature_module import serving_module
 from core.runtimes.variables import finalize_layers, weight_variables
 from core.worker.model_loading import model_code_for
 from core.worker.snapshots import load_live_model

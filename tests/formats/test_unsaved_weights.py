@@ -10,7 +10,8 @@ import pytest
 from core.errors import CannotSave, DoesNotLoad
 from core.formats import get_format
 from core.runtimes.base import ModelCode
-from core.runtimes.unsaved_weights import find_untracked_weights, find_weights_missing_from_hdf5, open_zip_member
+from core.runtimes.unsaved_weights import find_untracked_weights, find_weights_missing_from_hdf5
+from core.runtimes.zip_member import open_zip_member
 from core.worker.model_loading import load_artifact
 
 X = np.ones((1, 4), "float32")

@@ -6,7 +6,7 @@ import pytest
 from core.compatibility.checks import ReloadContext, check_batch_sizes
 from core.compatibility.sentences import describe_ports
 from core.errors import CannotSave
-from core.evidence import Evidence, ReloadOutcome
+from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import get_format
 from core.runtimes.batch_adapter import adapt_batch_size
 from core.runtimes.specs import Spec

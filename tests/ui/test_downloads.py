@@ -15,7 +15,7 @@ import pytest
 from starlette.applications import Starlette
 
 from core.compare import Verdict
-from core.evidence import Evidence, ReloadOutcome
+from core.evidence.records import Evidence, ReloadOutcome
 from core.exports.archive import archive_artifacts
 from core.library import Artifact, Library
 from core.library import integrity as checking

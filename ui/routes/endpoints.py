@@ -18,7 +18,7 @@ from core.errors import Damaged, RoundtripError, SignedOut, StorageFailed, Unkno
 from core.exports.archive import StreamedArchive, archive_artifacts, archive_members
 from core.exports.proof_kit import build_proof_kit
 from core.exports.tf_serving import build_serving_zip
-from core.introspection.describe import download_tensor
+from core.introspection.tensor_download import download_tensor
 from core.jobs import Jobs
 from core.jobs.tolerances import parse_tolerances
 from core.report import write_report
