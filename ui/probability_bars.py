@@ -1,4 +1,4 @@
-"""Plotly figures of the pages; the theme of the page gives the colours."""
+"""The figure of class probabilities, with a bar for each model; the theme of the page gives the colours."""
 
 import plotly.graph_objects as go
 

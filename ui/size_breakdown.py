@@ -66,14 +66,29 @@ def breakdown_treemap(parts: list[SizePart]) -> go.Figure:
     ]
     for group in groups:
         areas += _part_areas(group, [part for part in parts if part.group == group])
-    return treemap(
-        ids=[area.id for area in areas],
-        labels=[area.label for area in areas],
-        parents=[area.parent for area in areas],
-        values=[area.bytes for area in areas],
-        colours=[GROUP_COLOURS[area.parent or area.id] for area in areas],
-        hover=[_area_hover(area, total) for area in areas],
+    figure = go.Figure(
+        go.Treemap(
+            ids=[area.id for area in areas],
+            labels=[area.label for area in areas],
+            parents=[area.parent for area in areas],
+            values=[area.bytes for area in areas],
+            hovertext=[_area_hover(area, total) for area in areas],
+            hoverinfo="text",
+            texttemplate="%{label}",
+            textfont={"color": "#FFFFFF"},
+            branchvalues="total",
+            marker={
+                "colors": [GROUP_COLOURS[area.parent or area.id] for area in areas],
+                "pad": {"t": 22, "l": 3, "r": 3, "b": 3},
+                "depthfade": False,
+            },
+            pathbar={"visible": False},
+            tiling={"pad": 2},
+        )
     )
+    # A label that does not fit is hidden, and shown on hover, instead of shrinking until nobody can read it.
+    figure.update_layout(uniformtext={"minsize": 11, "mode": "hide"})
+    return apply_theme(figure, "", "", height=340).update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
 
 
 class _TreemapArea(NamedTuple):
@@ -108,28 +123,3 @@ def _area_label(part: SizePart) -> str:
 def _area_hover(area: _TreemapArea, total: int) -> str:
     share = f"{format_size(area.bytes)}, {area.bytes / total:.1%} ({area.bytes:,} bytes)"
     return "<br>".join(filter(None, (area.name, share, area.file)))
-
-
-def treemap(
-    ids: list[str], labels: list[str], parents: list[str], values: list[int], colours: list[str], hover: list[str]
-) -> go.Figure:
-    """Draw nested areas; the value of a parent is the sum of its children's."""
-    figure = go.Figure(
-        go.Treemap(
-            ids=ids,
-            labels=labels,
-            parents=parents,
-            values=values,
-            hovertext=hover,
-            hoverinfo="text",
-            texttemplate="%{label}",
-            textfont={"color": "#FFFFFF"},
-            branchvalues="total",
-            marker={"colors": colours, "pad": {"t": 22, "l": 3, "r": 3, "b": 3}, "depthfade": False},
-            pathbar={"visible": False},
-            tiling={"pad": 2},
-        )
-    )
-    # A label that does not fit is hidden, and shown on hover, instead of shrinking until nobody can read it.
-    figure.update_layout(uniformtext={"minsize": 11, "mode": "hide"})
-    return apply_theme(figure, "", "", height=340).update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})

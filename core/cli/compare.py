@@ -1,4 +1,4 @@
-"""Commands that run copies beside their model: compare, matrix, resume, cost."""
+"""The command that compares copies with their model: compare."""
 
 from collections.abc import Iterator
 from pathlib import Path

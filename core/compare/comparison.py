@@ -1,4 +1,4 @@
-"""Compare the outputs of two sides, or of each with each; pass or fail for a tolerance that a person sets.
+"""Compare the outputs of two sides, or of each with each.
 
 Every number on one output comes from one pass over both sides, and a few more where quantiles do not fit into memory.
 """

@@ -1,4 +1,4 @@
-"""What a comparison says: the verdict, every number on one output, and the one way in which numbers become JSON."""
+"""What a comparison says: every number on one output, and the one way in which numbers become JSON."""
 
 from dataclasses import dataclass
 from typing import Any, TypedDict, cast

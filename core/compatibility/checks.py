@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from core.arrays import fingerprint_arrays
 from core.compare import Verdict
+from core.compatibility.finding import STATE_SYMBOLS, Finding
 from core.compatibility.sentences import (
     describe_changed_settings,
     describe_parameters,
@@ -26,20 +27,6 @@ from core.runtimes.traits import Traits, collect_traits
 from core.text.labels import pluralize
 from core.text.summaries import describe_mismatches
 from core.worker.tasks.probes import BATCHES, probe_batch_sizes, probe_determinism, train_one_step
-
-# Every state of a finding with its sign: told apart by word and sign, not by colour.
-STATE_SYMBOLS = {"kept": "✓", "changed": "≈", "lost": "✗", "failed": "!", "not verified": "?", "not applicable": "–"}
-
-
-class Finding(NamedTuple):
-    """A state, and what came back in words."""
-
-    state: str
-    words: str
-
-    @property
-    def text(self) -> str:
-        return f"{STATE_SYMBOLS[self.state]} {'n/a' if self.state == 'not applicable' else self.state}"
 
 
 class ReloadContext(NamedTuple):

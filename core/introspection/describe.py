@@ -1,4 +1,4 @@
-"""Describe an artifact, and download one of its tensors, without running the model: a fresh child reads the files.
+"""Describe an artifact, or one of its tensors, without running the model: a fresh child reads the files.
 
 Descriptions are cached by artifact and by the times of its files: as soon as one of these is touched, all are verified
 against their hashes again.

@@ -25,11 +25,7 @@ class CodeSource(NamedTuple):
 
 
 NO_SOURCE = CodeSource("none", "none: load it as it is")
-
-
 DEMO_SOURCE = CodeSource("demo", "the demo's own code")
-
-
 SNAPSHOT_SOURCE = CodeSource("snapshot", "the snapshot of this run: its layers and vocabularies, without its numbers")
 
 

@@ -1,4 +1,4 @@
-"""Participants of a job: artifacts, or runs for their live models, and the code that an artifact needs to load."""
+"""Participants of a job: artifacts, or runs for their live models; what they are called, and how they are loaded."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
@@ -14,11 +14,7 @@ from core.library.records import BUILT_IN_SOURCES, Run
 from core.runtimes.reference import BATCH_SIZE
 from core.text.labels import live_model_phrase, mark_imported
 from core.worker.child_handle import CancelCheck, never_cancelled
-from core.worker.model_loading import (
-    source_with_signature,
-    source_with_snapshot,
-    source_without_code,
-)
+from core.worker.model_loading import source_with_signature, source_with_snapshot, source_without_code
 from core.worker.remote_predictor import RemotePredictor, load_in_child
 from core.worker.tasks.resume import ArtifactCopy, RunSnapshot
 

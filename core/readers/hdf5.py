@@ -1,4 +1,4 @@
-"""Tensors in HDF5 files of Keras: `.weights.h5` (also inside of `.keras`) and `.h5`."""
+"""HDF5 files of Keras and the tensors in them: `.weights.h5` (also inside of `.keras` and in shards), and `.h5`."""
 
 import io
 import json

@@ -1,7 +1,4 @@
-"""Keras files read as what they are: `.keras`, `.h5`, weights in shards, and configs.
-
-Nothing is built from a config but single layers of Keras' own, and these only to ask them for their output shape.
-"""
+"""Keras files read as what they are: `.keras`, zipped or not, and a model's JSON alone."""
 
 import io
 import json

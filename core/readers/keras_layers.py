@@ -1,4 +1,7 @@
-"""Layers in the config of a Keras model, as Keras 2 or 3 writes it."""
+"""Layers in the config of a Keras model, as Keras 2 or 3 writes it.
+
+Nothing is built from a config but single layers of Keras' own, and these only to ask them for their output shape.
+"""
 
 import contextlib
 from collections.abc import Iterator

@@ -1,7 +1,4 @@
-"""The data of a report, gathered once for all of its kinds from the job, the library and the stored predictions.
-
-Beside verdicts and metrics, these are the rows on which the copies disagree, and the command that repeats it.
-"""
+"""The data of a report, gathered once for all of its kinds from the job, the library and the stored predictions."""
 
 import contextlib
 from collections.abc import Mapping
@@ -19,12 +16,7 @@ from core.library.job_store import Job
 from core.record import now
 from core.report.disagreeing_rows import DisagreeingRows, find_disagreeing_rows
 from core.system import describe_machine
-from core.text.labels import (
-    IMPORTED_MODEL_LABEL,
-    LIVE_MODEL_LABEL,
-    pluralize,
-    short_labels,
-)
+from core.text.labels import IMPORTED_MODEL_LABEL, LIVE_MODEL_LABEL, pluralize, short_labels
 from core.versions import installed_versions
 
 

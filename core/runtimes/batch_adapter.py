@@ -1,4 +1,4 @@
-"""What a runtime's own predictor lacks: a signature chosen, and any number of rows where a file fixes how many.
+"""What a runtime's own predictor lacks: any number of rows where a file fixes how many, or how they lie.
 
 A file may take exactly so many rows at once, count them on any axis, take one value for all of them, or take nothing.
 """

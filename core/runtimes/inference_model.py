@@ -1,4 +1,4 @@
-"""A model of either kind as converters want it, in inference mode; and a graph of TensorFlow 1 as a function."""
+"""A model of either kind as converters want it: in inference mode, with flat outputs, and as a function."""
 
 from contextvars import ContextVar
 from typing import Any

@@ -1,7 +1,4 @@
-"""SavedModels as predictors: a TensorFlow 2 object, or where that cannot be read a graph in a TensorFlow 1 session.
-
-Also one signature as a tf.Module, for converters: that is all there is where there is no Python code of the model.
-"""
+"""SavedModels as predictors: a TensorFlow 2 object, or where that cannot be read a graph in a TensorFlow 1 session."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""A signature of a SavedModel as a tf.Module, as converters want it: with its variables, or frozen to constants."""
+"""A signature of a SavedModel as a tf.Module, as converters want it: with its variables, or frozen to constants.
+
+That is all there is where there is no Python code of the model.
+"""
 
 import re
 from collections.abc import Iterable

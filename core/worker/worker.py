@@ -22,13 +22,7 @@ from core.worker.child_errors import cancelled_error
 from core.worker.child_handle import POLL_SECONDS, CancelCheck, Child, never_cancelled
 from core.worker.file_exchange import FileExchange, create_staging_folder
 from core.worker.kept_process import KeptProcess, attach_or_start
-from core.worker.processes import (
-    EXIT_WAIT_SECONDS,
-    SINGLE_THREAD_ENVIRONMENT,
-    end_process,
-    pipes_of,
-    start_process,
-)
+from core.worker.processes import EXIT_WAIT_SECONDS, SINGLE_THREAD_ENVIRONMENT, end_process, pipes_of, start_process
 from core.worker.protocol import Frame
 from core.worker.sandbox_check import SandboxCheck, run_escape_attempts
 

@@ -14,12 +14,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 from core.library.catalog import queries
 from core.library.catalog.counts import rebuild_counts
 from core.library.catalog.rows import EntryReader, FingerprintLookup, read_stamps, read_state, set_state, write_rows
-from core.library.catalog.schema import (
-    IN_MEMORY_URL,
-    create_tables,
-    in_batches,
-    open_engine,
-)
+from core.library.catalog.schema import IN_MEMORY_URL, create_tables, in_batches, open_engine
 from core.library.records import Page, Query
 
 FOLDERS_PER_TRANSACTION = 2000  # that are read under one lock
