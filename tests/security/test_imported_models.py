@@ -62,7 +62,7 @@ def test_imported_model_is_described_in_confined_children(imported_model: Import
     assert sorted(row.shape for row in rows) == [[2], [3, 2]]
     assert describe_part(
         imported_model.jobs, imported_model.id, "operators" if imported_model.artifact.format == "onnx" else "layers"
-    ).found
+    ).content
     assert set(opened_confined) == {True}
 
 
