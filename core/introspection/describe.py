@@ -71,17 +71,17 @@ class TensorDescription(TensorSummary):
 
 
 class PartDescription(BaseModel):
-    """`found` is the requested part, as `core.readers.base.FileContents` gives it, None where the files have no such
+    """`content` is the requested part, as `core.readers.base.FileContents` gives it, None where the files have no such
     part; `parts` are those that they have."""
 
     kind: str
     parts: list[str]
     remarks: list[str]
-    found: Any = None
+    content: Any = None
 
     @property
     def tensors(self) -> list[TensorSummary]:
-        return [TensorSummary.model_validate(row) for row in (self.found or {}).get("rows", [])]
+        return [TensorSummary.model_validate(row) for row in (self.content or {}).get("rows", [])]
 
 
 def cache_key(context: AppContext, artifact_id: str) -> tuple[str, str, str]:
@@ -105,9 +105,9 @@ def describe_part(
         request = {"part": part, "on_progress": on_progress, "cancelled": cancelled}
         frame = run_sandboxed(context, "describe", {"folder": artifact_id}, **request)
         description = validate_reply(PartDescription, frame.message)
-        if part == "tensors" and description.found is not None:
-            validate_reply(TensorTable, description.found)
-            _add_run_names(context, artifact_id, description.found["rows"])
+        if part == "tensors" and description.content is not None:
+            validate_reply(TensorTable, description.content)
+            _add_run_names(context, artifact_id, description.content["rows"])
         return description
 
     return result_cache.get_or_compute((*cache_key(context, artifact_id), part), describe)

@@ -143,7 +143,7 @@ def diff_part(
     include_equal: bool = False,
 ) -> list[JsonChange]:
     """Return the places at which "signatures", "layers", "config" or "operators" differ. Raises as `describe_part`."""
-    sides = (describe_part(context, id_, part, on_progress).found for id_ in (left, right))
+    sides = (describe_part(context, id_, part, on_progress).content for id_ in (left, right))
     return diff_json(*(_comparable_part(part, contents) for contents in sides), include_equal=include_equal)
 
 

@@ -36,12 +36,12 @@ def _sources(
     nodes: list[Any], bodies: dict[str, Any], known: dict[str, set[int]], within: set[str] | None = None
 ) -> set[str]:
     by_name = {node.name: node for node in nodes}
-    found = set()
+    names = set()
     for node in nodes if within is None else [node for node in nodes if node.name in within]:
         inputs = [name for name in node.input if not name.startswith("^")]
         places = _assigned_places(node, bodies, known)
-        found |= {_trace(inputs[place], by_name) for place in places if place < len(inputs)}
-    return found
+        names |= {_trace(inputs[place], by_name) for place in places if place < len(inputs)}
+    return names
 
 
 def _assigned_places(node: Any, bodies: dict[str, Any], known: dict[str, set[int]]) -> set[int]:

@@ -89,8 +89,8 @@ def _cut_at_inputs(graph: Any, signature: SessionSignature) -> tuple[Any, list[s
             for tensor in signature.inputs.values()
         }
         names = _names(signature.outputs)
-        found = tf.compat.v1.import_graph_def(graph, feeds, list(names.values()), name="")
-        outputs = [feeds.get(name, tensor) for name, tensor in zip(names.values(), found, strict=True)]
+        tensors = tf.compat.v1.import_graph_def(graph, feeds, list(names.values()), name="")
+        outputs = [feeds.get(name, tensor) for name, tensor in zip(names.values(), tensors, strict=True)]
         kept = [tensor.op.name for tensor in (*outputs, *feeds.values())]
         short = tf.compat.v1.graph_util.extract_sub_graph(cut.as_graph_def(), kept)
     return short, [feed.name for feed in feeds.values()], dict(zip(names, _tensor_names(outputs), strict=True))

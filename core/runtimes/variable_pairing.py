@@ -36,11 +36,11 @@ def pair_variables(variables: Sequence[Any], stored: Shapes, order: Sequence[str
 
 def _pair_by_ending(own: Mapping[str, Any], stored: Shapes) -> dict[str, Any] | None:
     """None where a name ends as several others do, or as none."""
-    found = {name: [path for path in own if _is_same_ending(name, path)] for name in stored}
-    paths = {paths[0] for paths in found.values() if len(paths) == 1}
+    candidates = {name: [path for path in own if _is_same_ending(name, path)] for name in stored}
+    paths = {paths[0] for paths in candidates.values() if len(paths) == 1}
     if not len(paths) == len(stored) == len(own):
         return None
-    pairs = {name: own[paths[0]] for name, paths in found.items()}
+    pairs = {name: own[paths[0]] for name, paths in candidates.items()}
     return pairs if _has_equal_shapes(pairs, stored) else None
 
 

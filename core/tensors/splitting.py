@@ -31,10 +31,10 @@ def find_splits(
     for index, whole in wholes.items():
         for axis in range(len(whole.shape)):
             fitting = [at for at, part in free.items() if _fits(part, whole, axis)]
-            found = _assemble(load_whole(index), axis, fitting, load_part) if len(fitting) > 1 else ()
-            if found:
-                yield TensorSplit(index, found, axis)
-                free = {at: part for at, part in free.items() if at not in found}
+            slices = _assemble(load_whole(index), axis, fitting, load_part) if len(fitting) > 1 else ()
+            if slices:
+                yield TensorSplit(index, slices, axis)
+                free = {at: part for at, part in free.items() if at not in slices}
                 break
 
 
@@ -51,15 +51,15 @@ def _assemble(whole: np.ndarray, axis: int, candidates: Iterable[int], load: Ten
     if whole.dtype.kind not in NUMERIC_KINDS:
         return ()
     pieces = {at: load(at) for at in candidates}
-    found: list[int] = []
+    positions: list[int] = []
     start = 0
     while start < whole.shape[axis]:
         at = next((at for at, piece in pieces.items() if _stands_at(whole, axis, start, piece)), None)
         if at is None:
             return ()
-        found.append(at)
+        positions.append(at)
         start += pieces.pop(at).shape[axis]
-    return tuple(found)
+    return tuple(positions)
 
 
 def _stands_at(whole: np.ndarray, axis: int, start: int, piece: np.ndarray) -> bool:

@@ -70,8 +70,8 @@ def compare(jobs: Jobs, ids: list[str], **options: Any) -> dict[str, dict[str, A
 
 def test_half_without_named_source_takes_its_own_snapshot(own_jobs, relu_halves):
     outcomes = compare(own_jobs, list(relu_halves.values()))
-    found = [(each["verdict"], each["source"], each["weights"]["found"]) for each in outcomes.values()]
-    assert found == [("bit-identical", SNAPSHOT_WORDS, 4)] * 4
+    results = [(each["verdict"], each["source"], each["weights"]["found"]) for each in outcomes.values()]
+    assert results == [("bit-identical", SNAPSHOT_WORDS, 4)] * 4
     caveats = list_caveats(outcomes[relu_halves["weights"]], "snapshot")
     assert f"Its layers came from {SNAPSHOT_WORDS}." in caveats
 
@@ -165,7 +165,7 @@ def test_half_of_a_model_with_vocabulary_takes_it_from_the_snapshot(own_jobs, li
 @pytest.mark.long
 def test_kit_of_a_half_with_vocabulary_passes(library, worded_halves, tmp_path: Path):
     [ran] = run_kits([unpack_kit(library, worded_halves["weights"], tmp_path)]).values()
-    assert (ran.status, ran.said.splitlines()[-1]) == (0, "PASS")
+    assert (ran.status, ran.output.splitlines()[-1]) == (0, "PASS")
 
 
 def test_kit_of_a_half_that_was_never_completed_is_refused(library, relu_halves):

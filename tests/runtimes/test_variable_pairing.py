@@ -32,9 +32,9 @@ PAIRED = {
 def test_pair_variables_finds_the_variable_of_each_name(own, stored, order, expected):
     variables = [Named(path) for path in own]
     pairs = pair_variables(variables, dict.fromkeys(stored, (2, 3)), [stored[at] for at in order])
-    found = [next(at for at, each in enumerate(variables) if each is pairs[name]) for name in stored]
+    positions = [next(at for at, each in enumerate(variables) if each is pairs[name]) for name in stored]
     wanted = [own.index(each) if isinstance(each, str) else order.index(at) for at, each in enumerate(expected)]
-    assert found == wanted
+    assert positions == wanted
 
 
 MISFITS = {

@@ -30,17 +30,17 @@ def show_signatures(artifact_id: str) -> None:
     description = _load_part_or_notice(artifact_id, "signatures", empty_text)
     if description is None:
         return
-    for signature in description.found["signatures"]:
+    for signature in description.content["signatures"]:
         with st.container(border=True):
             facts = [signature["method"], f"tags {signature['tags']}" if signature.get("tags") else ""]
             st.markdown(f"**{escape_markdown(signature['name'] or 'the whole graph')}**")
             st.caption(escape_markdown(" · ".join(filter(None, facts))))
             _show_signature_table(signature)
-    if functions := description.found["functions"]:
+    if functions := description.content["functions"]:
         with st.expander(f"{pluralize(len(functions), 'function')} in the file"):
             st.caption("What each trace of a function takes and gives; a program that loads the file can call them.")
             _show_table(functions, {"Function": "name", "Takes": "takes", "Gives": "gives"}, "Functions")
-    _show_facts(description.found["facts"])
+    _show_facts(description.content["facts"])
 
 
 def _show_signature_table(signature: dict[str, Any]) -> None:
@@ -61,7 +61,7 @@ def show_layers(artifact_id: str) -> None:
     description = _load_part_or_notice(artifact_id, "layers", empty_text)
     if description is None:
         return
-    layers = description.found
+    layers = description.content
     rows = [_layer_row(layer) for layer in layers]
     total = sum(layer["parameters"] for layer in layers if "/" not in layer["name"])
     st.markdown(f"{pluralize(len(rows), 'layer')}, {pluralize(total, 'stored number')} in them.")
@@ -97,7 +97,7 @@ def show_config(artifact_id: str) -> None:
     description = _load_part_or_notice(artifact_id, "config", "There is no such text in these files.")
     if description is None:
         return
-    documents = {name: document for name, document in description.found.items() if document}
+    documents = {name: document for name, document in description.content.items() if document}
     if not documents:
         st.info("The file has room for such text, and none stands there.", icon=":material/info:")
         return
@@ -112,7 +112,7 @@ def show_operators(artifact_id: str) -> None:
     description = _load_part_or_notice(artifact_id, "operators", empty_text)
     if description is None:
         return
-    graph, counts = description.found, description.found["counts"]
+    graph, counts = description.content, description.content["counts"]
     st.markdown(f"{pluralize(sum(counts.values()), 'operation')} of {pluralize(len(counts), 'kind')}.")
     left, right = st.columns([1, 2], gap="large")
     with left:
@@ -141,7 +141,7 @@ def _load_part_or_notice(artifact_id: str, part: str, empty_text: str) -> PartDe
     description = load_part(artifact_id, part)
     if description is None:
         return None
-    if description.found is None:
+    if description.content is None:
         st.info(escape_markdown(empty_text), icon=":material/info:")
         return None
     if description.remarks:
