@@ -76,7 +76,7 @@ def adapt_batch_size(
         return BatchAdapter(freed, call, "")
 
     def predict(inputs: Arrays) -> Arrays:
-        parts = [_run_call(call, part, layout) for part in _split_into_calls(inputs, layout)]
+        parts = [_predict_one_call(call, part, layout) for part in _split_into_calls(inputs, layout)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     return BatchAdapter(freed, predict, _layout_remark(layout), layout.rows)
@@ -122,7 +122,7 @@ def _value_changes(array: np.ndarray) -> np.ndarray:
     return np.flatnonzero(different.any(axis=tuple(range(1, array.ndim)))) + 1
 
 
-def _run_call(call: PredictFunction, part: Arrays, layout: RowLayout) -> Arrays:
+def _predict_one_call(call: PredictFunction, part: Arrays, layout: RowLayout) -> Arrays:
     rows = len(next(iter(part.values())))
     outputs = call({name: _arrange_input(array, layout.inputs[name], layout.rows) for name, array in part.items()})
     return {

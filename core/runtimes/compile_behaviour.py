@@ -46,24 +46,24 @@ def _measure_function(part: Any) -> list[float]:
         return []
     for targets, predictions in PAIRS:
         try:
-            return [number for scale in SCALES for number in _call(part, targets, predictions * scale)]
+            return [number for scale in SCALES for number in _call_loss_or_metric(part, targets, predictions * scale)]
         except Exception:  # noqa: BLE001  a loss of somebody's own raises what it likes
             continue
     return []
 
 
-def _call(part: Any, targets: np.ndarray, predictions: np.ndarray) -> list[float]:
+def _call_loss_or_metric(part: Any, targets: np.ndarray, predictions: np.ndarray) -> list[float]:
     import keras
 
     sides = (keras.ops.convert_to_tensor(side) for side in (targets, predictions))
     if not hasattr(part, "update_state"):  # Keras takes the mean of what a bare function gives for each row
         return [float(np.mean(np.asarray(part(*sides), "float64")))]
-    metric = _make_anew(part)
+    metric = _rebuild_without_state(part)
     metric.update_state(*sides)
     return list(_to_numbers(metric.result()))
 
 
-def _make_anew(part: Any) -> Any:
+def _rebuild_without_state(part: Any) -> Any:
     """The same metric or optimizer without its state, from its arguments by value.
 
     Keras copies by way of the config, which may leave an argument out.
@@ -88,7 +88,7 @@ def _measure_optimizer(optimizer: Any) -> list[float]:
     import keras
 
     try:
-        anew, variable = _make_anew(optimizer), keras.Variable(START, name="fixed")
+        anew, variable = _rebuild_without_state(optimizer), keras.Variable(START, name="fixed")
         anew.build([variable])
         for _ in range(STEPS):
             anew.apply([keras.ops.convert_to_tensor(GRADIENTS)], [variable])

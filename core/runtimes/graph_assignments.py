@@ -29,10 +29,10 @@ def assigned_sources(graph: Any, within: Iterable[str] | None = None) -> set[str
     """Names of the nodes of a GraphDef whose variable some node assigns to; `within` are the nodes that count."""
     bodies = {body.signature.name: body for body in graph.library.function}
     chosen = None if within is None else set(within)
-    return _sources(list(graph.node), bodies, {}, chosen)
+    return _assigned_in_nodes(list(graph.node), bodies, {}, chosen)
 
 
-def _sources(
+def _assigned_in_nodes(
     nodes: list[Any], bodies: dict[str, Any], known: dict[str, set[int]], within: set[str] | None = None
 ) -> set[str]:
     by_name = {node.name: node for node in nodes}
@@ -40,7 +40,7 @@ def _sources(
     for node in nodes if within is None else [node for node in nodes if node.name in within]:
         inputs = [name for name in node.input if not name.startswith("^")]
         places = _assigned_places(node, bodies, known)
-        names |= {_trace(inputs[place], by_name) for place in places if place < len(inputs)}
+        names |= {_trace_handle(inputs[place], by_name) for place in places if place < len(inputs)}
     return names
 
 
@@ -66,12 +66,12 @@ def _assigned_arguments(body: Any, bodies: dict[str, Any], known: dict[str, set[
     name = body.signature.name
     if name not in known:
         known[name] = set()
-        sources = _sources(list(body.node_def), bodies, known)
+        sources = _assigned_in_nodes(list(body.node_def), bodies, known)
         known[name] = {place for place, item in enumerate(body.signature.input_arg) if item.name in sources}
     return known[name]
 
 
-def _trace(name: str, nodes: dict[str, Any]) -> str:
+def _trace_handle(name: str, nodes: dict[str, Any]) -> str:
     """The node or argument that a handle comes from, through what only passes it on."""
     name = name.partition(":")[0]
     for _ in nodes:

@@ -22,15 +22,15 @@ def describe_sharing(model: Model) -> dict[str, int]:
 def _count_shared_layers(model: Model) -> dict[str, int]:
     uses: Counter[int] = Counter()
     names: dict[int, str] = {}
-    for owner in _owners(model):
-        for layer, count in _uses_in(owner):
+    for owner in _layer_owners(model):
+        for layer, count in _layer_uses(owner):
             if type(layer).__name__ != "InputLayer":  # it computes nothing, and holds nothing
                 uses[id(layer)] += count
                 names[id(layer)] = layer.name
     return {names[at]: count for at, count in uses.items() if count > 1}
 
 
-def _owners(model: Model) -> Iterator[Any]:
+def _layer_owners(model: Model) -> Iterator[Any]:
     """The model and every layer in it that holds layers of its own, each once."""
     seen: set[int] = set()
     waiting = [model]
@@ -46,7 +46,7 @@ def _inner_layers(owner: Any) -> list[Any]:
     return list(owner._flatten_layers(include_self=False, recursive=False))
 
 
-def _uses_in(owner: Any) -> Iterator[tuple[Any, int]]:
+def _layer_uses(owner: Any) -> Iterator[tuple[Any, int]]:
     """Each layer that an owner holds, and in how many places of its graph it stands; 1 where it has no graph."""
     nodes = [node for level in getattr(owner, "_nodes_by_depth", {}).values() for node in level]
     calls = Counter(id(node.operation) for node in nodes)
@@ -57,7 +57,7 @@ def _uses_in(owner: Any) -> Iterator[tuple[Any, int]]:
 def _count_shared_variables(model: Model) -> dict[str, int]:
     """Variables that several layers hold, named by all of them: tied weights."""
     holders: dict[int, list[str]] = defaultdict(list)
-    for layer in _owners(model):
+    for layer in _layer_owners(model):
         for variable in _own_variables(layer):
             holders[id(variable)].append(f"{layer.name}/{variable.name}")
     return {" = ".join(sorted(names)): len(names) for names in holders.values() if len(names) > 1}

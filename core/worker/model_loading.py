@@ -25,7 +25,7 @@ def load_artifact(format_key: str, folder: Path, code: ModelCode) -> Predictor:
     what the format raises.
     """
     format_ = get_format(format_key)
-    predictor = _load(format_, folder, code)
+    predictor = _load_format(format_, folder, code)
     format_.require_all_weights(predictor.model, folder, DoesNotLoad)
     return follow_choices(predictor, code)
 
@@ -38,7 +38,7 @@ def follow_choices(predictor: Predictor, code: ModelCode) -> Predictor:
     return one_row_at_a_time(predictor) if code.one_row else predictor
 
 
-def _load(format_: Format, folder: Path, code: ModelCode) -> Predictor:
+def _load_format(format_: Format, folder: Path, code: ModelCode) -> Predictor:
     if not handles_untrusted():
         return format_.load(folder, code)
     if format_.runs_code:

@@ -93,7 +93,7 @@ class RemotePredictor:
         """Receive one reply; where it is the last of a chunk, yield the whole."""
         parts.append(self._child.receive(self._seconds, cancelled=cancelled).arrays)
         if is_last:
-            yield parts[0] if len(parts) == 1 else _join(parts)
+            yield parts[0] if len(parts) == 1 else _join_predictions(parts)
             parts.clear()
 
     def close(self) -> None:
@@ -107,7 +107,7 @@ class RemotePredictor:
         self.close()
 
 
-def _join(parts: list[Arrays]) -> Arrays:
+def _join_predictions(parts: list[Arrays]) -> Arrays:
     """Predictions that came in several replies. Raises WorkerError where these have not the same names and shapes."""
     try:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
