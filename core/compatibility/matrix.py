@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple, TypedDict
 
 from core.compare import Verdict
-from core.compatibility.checks import COLUMNS, Finding, ReloadContext
+from core.compatibility.checks import COLUMNS
+from core.compatibility.findings import Finding, ReloadContext
 from core.errors import error_from_json
 from core.evidence import Evidence, verdict_of_error
 from core.formats import all_formats, get_format

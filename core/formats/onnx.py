@@ -34,7 +34,9 @@ def save(model: Model, folder: Path, opset: int = 15) -> None:
 def _export_keras(model: Model, path: str, opset: int) -> None:
     """Keras' own export. Named inputs spare us its demand that the model was called before: a rebuilt one was not."""
     register_decompositions()
-    inputs = [conversion.symbolic_inputs(model)] if getattr(model, "inputs", None) else None
+    inputs = conversion.stated_signature(model)
+    if inputs is None and getattr(model, "inputs", None):
+        inputs = [conversion.symbolic_inputs(model)]
     conversion.to_inference_model(model).export(
         path, format="onnx", opset_version=opset, input_signature=inputs, verbose=False
     )

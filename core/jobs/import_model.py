@@ -226,7 +226,8 @@ class _ImportJob:
         remark = join_remarks(reply.remark, *_trial_remarks(trial.recipe))
         record |= {"remark": remark, "signatures": reply.signatures, "asked": trial.recipe}
         reference = Reference(trial.inputs, predictions, {})
-        answered = f"It answers {trial.recipe['rows']} random rows; these answers are its reference"
+        asked = _describe_ranges(trial.recipe)
+        answered = f"It answers {trial.recipe['rows']} random rows{asked}; these answers are its reference"
         self._record_check(answered, *_trial_remarks(trial.recipe))
         self._start_step("Loading it once more, in another process")
         settings = ModelSettings.read(facts["traits"])
@@ -301,6 +302,16 @@ def _trial_remarks(recipe: Mapping[str, Any]) -> list[str]:
     """What a person should know of how the reference was made."""
     remarks = [DEPENDENT_ROWS_REMARK] if recipe["one_row"] else []
     return [*remarks, CONSTANT_REMARK] if recipe["constant"] else remarks
+
+
+def _describe_ranges(recipe: Mapping[str, Any]) -> str:
+    """In which ranges the random numbers lie, where the file asks for them."""
+    named = {name: f"{asked[0]:.4g} to {asked[1]:.4g}" for name, asked in recipe.get("ranges", {}).items() if asked}
+    if not named:
+        return ""
+    one = set(named.values())
+    ranges = one.pop() if len(one) == 1 else ", ".join(f"{name} {asked}" for name, asked in named.items())
+    return f" of numbers as it asks for ({ranges})"
 
 
 def _output_spec(name: str, array: np.ndarray) -> InputSpec:

@@ -1,9 +1,9 @@
 """Random inputs tried on an unknown model: made from the specs of its inputs, tried until it predicts."""
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import product
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -24,6 +24,7 @@ MAX_BYTES = 8 * 2**20  # of all inputs together: of large pictures there are few
 MAX_ROW_BYTES = 64 * 2**20  # bytes: a file may claim any shape
 # Sizes for an axis that the file leaves free, in the order in which they are tried: long ones feed wide windows.
 IMAGE_SIZES = (32, 64, 224, 299, 128, 512)
+PICTURE_SIZE = 224  # that most models of pictures were trained on
 AXIS_SIZES = (8, 16, 32, 128, 64, 4, 1, 256, 512, 1024, 2048, 4096, 16_000)
 # Shapes of one row where the file does not even say how many axes there are.
 ROW_SHAPES = ((), (1,), (4,), (8,), (2,), (3,), (16,), (8, 8, 1), (28, 28, 1), (32, 32, 3), (224, 224, 3))
@@ -42,7 +43,7 @@ class TrialInput(NamedTuple):
     """Random inputs, and how they were made, so that they can be made again.
 
     Once they are answered, the recipe also says whether that was "constant", all rows alike, and by "one_row", each
-    alone, since rows of one call change each other's answers.
+    alone, since rows of one call change each other's answers. Its "ranges" are those that the file asks for, by input.
     """
 
     inputs: Arrays
@@ -55,25 +56,38 @@ class TrialInput(NamedTuple):
 
 
 def generate_trial_inputs(specs: list[InputSpec], shapes: Shapes | None = None) -> Iterator[TrialInput]:
-    """Yield random inputs for what a file takes, the likeliest first. Raises InputError where none can be made.
+    """Yield random inputs for what a file takes, the likeliest first: in the ranges that it asks for, where it says so.
 
-    `shapes` are those of a row that a person stated, for some inputs or all.
+    Raises InputError where none can be made. `shapes` are those of a row that a person stated, for some inputs or all.
     """
     if not specs:
         cure = "Save it again with keras.Input, or with a signature."
         raise InputError("The file does not say what it takes, so nothing can be asked of it.", cure=cure)
     stated = [_state_shape(spec, shapes or {}) for spec in specs]
     bounds = INTEGER_BOUNDS if any(map(_is_integer, specs)) else INTEGER_BOUNDS[-1:]
-    for row_shapes, bound in product(_candidate_shapes(stated), bounds):
-        yield _build_trial_input(specs, row_shapes, bound)
+    is_asked = any(map(_asked_range, specs))
+    for row_shapes in _candidate_shapes(stated):
+        if is_asked:
+            yield _build_trial_input(specs, row_shapes, bounds[0], as_asked=True)
+        yield from (_build_trial_input(specs, row_shapes, bound) for bound in bounds)
 
 
 def generate_wider_inputs(specs: list[InputSpec], trial: TrialInput) -> Iterator[TrialInput]:
-    """Yield inputs of the same shapes in other ranges; whole numbers, of which each may stand for a word, stay."""
+    """Yield inputs of the same shapes in other ranges, then pictures of a size that people take, where it is free.
+
+    Whole numbers, of which each may stand for a word, stay.
+    """
     row_shapes = [trial.recipe["shapes"][spec["name"]] for spec in specs]
     if any(numpy_dtype(spec["dtype"]).kind == "f" or spec["dtype"] == "uint8" for spec in specs):
-        for low, high in RANGES[1:]:
+        for low, high in RANGES if "ranges" in trial.recipe else RANGES[1:]:
             yield _build_trial_input(specs, row_shapes, trial.recipe["below"], (low, high))
+    if any(len(spec["shape"] or ()) == 4 and None in (spec["shape"] or ())[1:] for spec in specs):
+        larger = [
+            _fill_free_axes((spec["shape"] or [None, *shape])[1:], PICTURE_SIZE)
+            for spec, shape in zip(specs, row_shapes, strict=True)
+        ]
+        if larger != row_shapes:
+            yield _build_trial_input(specs, larger, trial.recipe["below"], as_asked="ranges" in trial.recipe)
 
 
 def _state_shape(spec: InputSpec, shapes: Shapes) -> InputSpec:
@@ -133,6 +147,7 @@ def _build_trial_input(
     row_shapes: list[list[int]],
     integer_bound: float,
     bounds: tuple[float, float] = RANGES[0],
+    as_asked: bool = False,
 ) -> TrialInput:
     size = sum(map(row_bytes, specs, row_shapes))
     if size > MAX_ROW_BYTES:
@@ -144,13 +159,28 @@ def _build_trial_input(
     inputs: Arrays = {}
     for place, (spec, shape) in enumerate(zip(specs, row_shapes, strict=True)):
         fixed: InputSpec = {**spec, "shape": [None, *shape]}
-        low, high = _range_of(spec, integer_bound, bounds)
+        asked = _asked_range(spec) if as_asked else None
+        low, high = asked or _range_of(spec, integer_bound, bounds)
         chunks = list(random_source([fixed], rows, low, high, SEED + place).chunks)
         for name in chunks[0]:
             inputs[name.removeprefix("input:")] = np.concatenate([chunk[name] for chunk in chunks])
     shapes = {spec["name"]: shape for spec, shape in zip(specs, row_shapes, strict=True)}
     recipe = {"rows": rows, "seed": SEED, "below": integer_bound, "shapes": shapes, "one_row": False, "constant": False}
+    if as_asked:
+        return TrialInput(inputs, recipe | {"ranges": {spec["name"]: _asked_range(spec) for spec in specs}})
     return TrialInput(inputs, recipe | ({} if bounds == RANGES[0] else {"range": list(bounds)}))
+
+
+def _asked_range(spec: InputSpec) -> tuple[float, float] | None:
+    """The range that the file asks of an input, as far as its dtype holds it; None where it says nothing."""
+    asked, dtype = spec.get("range"), numpy_dtype(spec["dtype"])
+    if not asked or dtype.kind not in "fiu":
+        return None
+    bounds = np.iinfo(dtype) if dtype.kind in "iu" else np.finfo(dtype)
+    low, high = max(asked[0], float(bounds.min)), min(asked[1], float(bounds.max))
+    if dtype.kind in "iu":
+        low, high = math.ceil(low), math.ceil(high)
+    return (low, high) if low < high else None
 
 
 def _range_of(spec: InputSpec, integer_bound: float, bounds: tuple[float, float]) -> tuple[float, float]:
@@ -189,7 +219,8 @@ def find_accepted_input(
         try:
             trial = trial.head(min(cap.rows, _count_affordable(ask, trial, deadline, cap)))
             cap.asked = trial.recipe["rows"]
-            return _improve_trial(ask, specs, trial, _require_answers(ask(trial.inputs), cap.asked))
+            stated = [_state_shape(spec, shapes or {}) for spec in specs]
+            return _improve_trial(ask, stated, trial, _require_answers(ask(trial.inputs), cap.asked))
         except (DoesNotLoad, InputError) as error:
             last = error
         except TimedOut as error:
@@ -249,7 +280,7 @@ def _find_telling_input(
     for wider in generate_wider_inputs(specs, trial):
         if candidates[-1][0] >= ENOUGH_SPREAD:
             break
-        wider = wider.head(trial.recipe["rows"])
+        wider = wider.head(min(trial.recipe["rows"], wider.recipe["rows"]))
         try:
             answers = _require_answers(ask(wider.inputs), wider.recipe["rows"])
         except (DoesNotLoad, InputError):

@@ -61,7 +61,8 @@ class Run(Record):
     `not_finite` counts the numbers of each weight that are NaN or infinite, where any are. `weights` and `optimizer`
     are fingerprints at the end of training; `stepped` is that of the weights one step later (see
     `core.worker.tasks.probes.train_one_step`), to compare copies with. `call_rows` is how many rows it takes at once,
-    None for any number. `owner` is the id of the person who made it; None where nobody had signed in.
+    None for any number; `remembers` says whether a call changes what the next one answers, None in older records.
+    `owner` is the id of the person who made it; None where nobody had signed in.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Run(Record):
     traits: dict[str, Any] = Field(default_factory=dict)
     stepped: list[dict[str, Any]] = Field(default_factory=list)
     call_rows: int | None = None
+    remembers: bool | None = None
     score: float | None = None
     score_name: str = ""
     rows: dict[str, int] = Field(default_factory=dict)

@@ -170,6 +170,11 @@ def _bind_signature(interpreter: Any, signature: str = "") -> InterpreterCall:
     return InterpreterCall(run.get_input_details(), run.get_output_details(), lambda inputs: run(**inputs), remark)
 
 
+def input_details(interpreter: Any, signature: str) -> Details:
+    """What the interpreter says of each input, by the names under which `litert_predictor` takes them."""
+    return _bind_signature(interpreter, signature).inputs
+
+
 def _bind_by_index(interpreter: Any) -> InterpreterCall:
     details = interpreter.get_input_details(), interpreter.get_output_details()
     inputs, outputs = ({detail["name"]: detail for detail in side} for side in details)
@@ -275,10 +280,19 @@ def _dequantize(array: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
     return ((array.astype("float64") - zero) * scale).astype("float32")
 
 
+def quantized_range(detail: dict[str, Any]) -> tuple[float, float] | None:
+    """The lowest and highest float that the integers of a tensor stand for; None where they have no scale."""
+    if not _is_quantized(detail):
+        return None
+    scale, zero = _scale_and_zero_point(detail)
+    bounds = np.iinfo(detail["dtype"])
+    return (bounds.min - zero) * scale, (bounds.max - zero) * scale
+
+
 def _describe_quantized_input(name: str, detail: dict[str, Any]) -> str:
     scale, zero = _scale_and_zero_point(detail)
-    dtype, bounds = np.dtype(detail["dtype"]).name, np.iinfo(detail["dtype"])
-    ends = f"{(bounds.min - zero) * scale:.4g} to {(bounds.max - zero) * scale:.4g}"
+    dtype, (low, high) = np.dtype(detail["dtype"]).name, quantized_range(detail) or (0.0, 0.0)
+    ends = f"{low:.4g} to {high:.4g}"
     return f"Its input “{name}” takes {dtype}: values from {ends} are rounded to steps of {scale:.3g} (zero at {zero})."
 
 

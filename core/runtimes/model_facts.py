@@ -25,6 +25,7 @@ class ModelFacts(TypedDict):
     weights: list[Fingerprint]
     optimizer: list[Fingerprint]
     call_rows: NotRequired[int | None]
+    remembers: NotRequired[bool]
     not_finite: NotRequired[dict[str, int]]
     traits: NotRequired[Traits]
 
@@ -39,6 +40,7 @@ def describe_model(model: Model) -> ModelFacts:
         "summary": summarize_model(model, weights),
         "inputs": [spec.to_json() for spec in predictor.inputs],
         "call_rows": predictor.call_rows,
+        "remembers": predictor.state is not None,
         "weight_bytes": sum(array.nbytes for _, array in weights),
         "not_finite": count_nonfinite(weights),
         "weights": fingerprint_arrays(weights),
@@ -67,6 +69,7 @@ def describe_graph_file(predictor: Predictor, folder: Path, kind: str) -> ModelF
         "summary": _format_weights_table(weights),
         "inputs": [spec.to_json() for spec in predictor.inputs],
         "call_rows": predictor.call_rows,
+        "remembers": predictor.state is not None,
         "weight_bytes": sum(array.nbytes for _, array in weights) or ModelFile(kind, folder).size_bytes,
         "not_finite": count_nonfinite(weights),
         "weights": fingerprint_arrays(weights),

@@ -162,6 +162,16 @@ def test_quantised_litert_file_is_not_quantised_again(key: str, tmp_path: Path):
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("key", ["onnx", "openvino"])
+def test_dynamic_range_litert_file_converted_predicts_the_same(key: str, tmp_path: Path):
+    packaged_models.write_dynamic_range_tflite(tmp_path / "model.tflite")
+    (folder := tmp_path / "out").mkdir()
+    get_format(key).save_model(ModelFile("litert", tmp_path), "litert", folder)
+    rows = {"x": np.random.default_rng(0).random((5, 64), "float32")}
+    expected = get_format("litert").load(tmp_path).predict(rows)["y"]
+    assert np.allclose(next(iter(get_format(key).load(folder).predict(rows).values())), expected, atol=1e-4)
+
+
 def test_litert_file_says_how_many_parameters_it_has(tmp_path: Path):
     predictor = load("litert", packaged_models.write_dynamic_range_tflite(tmp_path / "dynamic.tflite"))
     assert describe_graph_file(predictor, tmp_path, "litert")["parameters"] == 64 * 64

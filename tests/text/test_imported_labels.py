@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from core.compatibility.checks import COLUMNS, Finding
+from core.compatibility.checks import COLUMNS
+from core.compatibility.findings import Finding
 from core.compatibility.matrix import MatrixRow, to_csv, to_markdown
 from core.evidence import ReloadOutcome
 from core.report.data import summarize_outcomes
