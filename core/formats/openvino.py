@@ -48,7 +48,7 @@ FORMAT = Format(
     packages=PACKAGES,
     origin="Intel (2018).",
     explains="Where the processor has bfloat16, OpenVINO computes in it unless told otherwise, and answers differ in "
-    "the third digit; Roundtrip loads it with INFERENCE_PRECISION_HINT=f32, and with DYNAMIC_QUANTIZATION_GROUP_SIZE=0, "
-    "so that nothing is rounded to 8 bits that the file does not hold so. The weights are inside, but kernels are "
+    "the third digit; beside weights of 8 bits it rounds all else to 8 bits, too. Roundtrip loads it with "
+    "INFERENCE_PRECISION_HINT=f32 and DYNAMIC_QUANTIZATION_GROUP_SIZE=0. The weights are inside, but kernels are "
     "turned, so they cannot be compared by bits. Recurrent layers convert only when unrolled; strings do not.",
 )

@@ -62,6 +62,7 @@ class ModelSource(TypedDict):
     """Where the code of a model comes from, as it stands in requests to a child."""
 
     demo: str | None  # None where the model is not a demo's
+    keeps_state: NotRequired[bool]  # as of `ImportedSource`, of a model that a person added
     settings: dict[str, Any] | None  # of the demo, as `TrainSettings` dumps them
     brought: NotRequired[ImportedSource]  # of an imported model alone
     architecture: NotRequired[Path | str]  # the folder of an architecture artifact; then only classes are the demo's

@@ -127,8 +127,11 @@ def _search(first: FirstSteps, takers: Mapping[Hashable, list[Step]], key: Hasha
             if step.operation == LOOK_UP and table > 1 and scaled.asked_range() is None:
                 tables.append((0.0, float(table)))
                 is_said = True
-            if (after := scaled.after(step, at, first.constants)) is not None:
-                is_said |= any([follow(output, after, depth + 1) for output in step.outputs if output not in seen])
+            after = scaled.after(step, at, first.constants)
+            if after is None:
+                continue
+            for output in step.outputs:
+                is_said = (output not in seen and follow(output, after, depth + 1)) or is_said
         if not is_said and (asked := scaled.asked_range()):
             ranges.append(asked)
             is_said = True

@@ -8,7 +8,14 @@ import numpy as np
 from core.arrays import Arrays
 from core.errors import CannotSave
 from core.runtimes.base import Model
-from core.runtimes.litert import PACKAGES, accepts_batches, is_quantized_file, litert_predictor, open_interpreter
+from core.runtimes.litert import (
+    PACKAGES,
+    accepts_batches,
+    is_quantized_file,
+    litert_predictor,
+    open_interpreter,
+    remembers,
+)
 from core.runtimes.model_kinds import model_kind
 
 QUANTIZER_PACKAGES = PACKAGES | {"ai_edge_quantizer": "ai-edge-quantizer"}
@@ -60,7 +67,13 @@ def require_unquantized(path: Path) -> None:
 
 def _measure_ranges(quantizer: Any, content: bytes, samples: Arrays) -> Any:
     try:
-        return quantizer.calibrate({None: _calibration_calls(content, samples)})
+        calls = _calibration_calls(content, samples)
+        if not remembers(content):
+            return quantizer.calibrate({None: calls})
+        ranges = None  # each row by an interpreter of its own, which remembers nothing of those before it
+        for call in calls:
+            ranges = quantizer.calibrate({None: [call]}, previous_calibration_result=ranges)
+        return ranges
     except (RuntimeError, ValueError) as error:
         if UNREADABLE_TENSOR in str(error):
             what = "handles text" if _handles_text(content) else "keeps values in variables"

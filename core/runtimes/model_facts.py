@@ -62,7 +62,9 @@ def summarize_model(model: Model, weights: NamedArrays) -> str:
 
 def describe_graph_file(predictor: Predictor, folder: Path, kind: str) -> ModelFacts:
     weights = predictor.weights() if predictor.weights else []
-    count = count_parameters(folder / LITERT) if kind == "litert" else sum(array.size for _, array in weights)
+    learned = [array for _, array in weights if array.dtype.kind in "fc" or array.dtype.name in ("int8", "uint8")]
+    # The other integers of a graph are sizes and axes.
+    count = count_parameters(folder / LITERT) if kind == "litert" else sum(array.size for array in learned)
     return {
         "kind": kind,
         "parameters": int(count),

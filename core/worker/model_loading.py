@@ -62,7 +62,7 @@ def model_code_for(source: ModelSource | None) -> ModelCode:
     if source is None:
         return NO_CODE
     imported = source.get("brought")
-    code = _import_code(imported) if imported else NO_CODE
+    code = _import_code(imported) if imported else replace(NO_CODE, keeps_state=bool(source.get("keeps_state")))
     settings = source["settings"] or (imported["settings"] if imported else None)
     if (demo := demo_of_source(source)) and settings:
         demo_code = get_demo(demo).model_code(TrainSettings(**settings))
@@ -94,10 +94,10 @@ def source_with_snapshot(source: ModelSource, kind: str, folder: Path) -> ModelS
 
 
 def source_without_code(source: ModelSource) -> ModelSource | None:
-    """Return the source for a process that gets no code of the model: None, or that its file is imported."""
+    """Return the source for a process that gets no code of the model: None, or how its copies are asked."""
     if imported := source.get("brought"):
         return {"demo": None, "settings": None, "brought": {**imported, "demo": None, "settings": None}}
-    return None
+    return {"demo": None, "settings": None, "keeps_state": True} if source.get("keeps_state") else None
 
 
 def source_with_signature(source: ModelSource, signature: str) -> ModelSource:

@@ -65,6 +65,11 @@ def test_onnx_constants_in_nodes_are_counted(tmp_path: Path):
     assert describe_graph_file(predictor, tmp_path, "onnx")["parameters"] == 12 + 2
 
 
+def test_sizes_in_an_onnx_file_are_no_parameters(tmp_path: Path):
+    predictor = load("onnx", packaged_models.write_stateful_cell(tmp_path / "cell.onnx"))
+    assert describe_graph_file(predictor, tmp_path, "onnx")["parameters"] == 12
+
+
 REMEMBERING = {
     "SavedModel": ("saved_model", lambda folder: packaged_models.write_counting_saved_model(folder / "counting")),
     "LiteRT": ("litert", lambda folder: packaged_models.write_counting_tflite(folder / "counting.tflite")),
@@ -160,6 +165,23 @@ def test_quantised_litert_file_is_not_quantised_again(key: str, tmp_path: Path):
     with pytest.raises(CannotSave, match="quantised already"):
         get_format(key).save_model(model, "litert", folder, samples=lambda: {"x": np.zeros((4, 64), "float32")})
     assert list(folder.iterdir()) == []
+
+
+def test_litert_file_that_remembers_is_refused_by_onnx_in_a_sentence(tmp_path: Path):
+    packaged_models.write_counting_tflite(tmp_path / "model.tflite")
+    (folder := tmp_path / "out").mkdir()
+    with pytest.raises(CannotSave, match="keeps values in variables"):
+        get_format("onnx").save_model(ModelFile("litert", tmp_path), "litert", folder)
+
+
+def test_integers_of_a_litert_file_that_remembers_are_measured_row_by_row(tmp_path: Path):
+    packaged_models.write_counting_tflite(tmp_path / "model.tflite")
+    (folder := tmp_path / "out").mkdir()
+    model = ModelFile("litert", tmp_path)
+    rows = {"x": np.random.default_rng(0).random((64, 4), "float32")}
+    get_format("litert_int8").save_model(model, "litert", folder, samples=lambda: rows)
+    answers = get_format("litert_int8").load(folder).predict(rows)["y"]
+    assert np.abs(answers - rows["x"]).max() < 0.02  # of all rows one after another the sum reaches 32, in 255 steps
 
 
 @pytest.mark.parametrize("key", ["onnx", "openvino"])
