@@ -70,10 +70,8 @@ def _measure_ranges(quantizer: Any, content: bytes, samples: Arrays) -> Any:
         calls = _calibration_calls(content, samples)
         if not remembers(content):
             return quantizer.calibrate({None: calls})
-        ranges = None  # each row by an interpreter of its own, which remembers nothing of those before it
-        for call in calls:
-            ranges = quantizer.calibrate({None: [call]}, previous_calibration_result=ranges)
-        return ranges
+        # Each row by an interpreter of its own, which remembers nothing of those before it.
+        return _join_ranges([quantizer.calibrate({None: [call]}) for call in calls])
     except (RuntimeError, ValueError) as error:
         if UNREADABLE_TENSOR in str(error):
             what = "handles text" if _handles_text(content) else "keeps values in variables"
@@ -86,6 +84,16 @@ def _measure_ranges(quantizer: Any, content: bytes, samples: Arrays) -> Any:
             cure="Choose dynamic range, which needs no calibration.",
             detail=str(error),
         ) from error
+
+
+def _join_ranges(measured: list[dict[str, Any]]) -> dict[str, Any]:
+    """The ranges of each tensor over several measurements, from the lowest to the highest number."""
+    joined = dict(measured[0])
+    for name, found in joined.items():
+        others = [other[name] for other in measured if name in other]
+        ends = {end: choose for end, choose in (("min", np.minimum), ("max", np.maximum)) if end in found}
+        joined[name] = {**found, **{end: choose.reduce([each[end] for each in others]) for end, choose in ends.items()}}
+    return joined
 
 
 def _handles_text(content: bytes) -> bool:
