@@ -30,6 +30,7 @@ from core.runtimes.model_facts import ModelFacts
 from core.runtimes.model_settings import ModelSettings
 from core.runtimes.reference import Reference
 from core.runtimes.specs import InputSpec
+from core.sandbox.allowance import confined_allowance
 from core.validation import ValidatedUpload, limits, refusal, validate_upload
 from core.validation.content.facts import ContentFacts
 from core.validation.members import ARCHITECTURE_FILE
@@ -43,7 +44,6 @@ CONSTANT_REMARK = (
     "All random rows are answered alike, so these answers cannot tell a good copy from a bad one: compare on inputs of "
     "your own."
 )
-CONTENT_VALIDATION_SECONDS = 600.0  # wall clock of one look into a file, where the settings do not say less
 STEP_PROGRESS = {
     "Checking the file": 0.05,
     "Looking inside in a sandboxed process": 0.2,
@@ -63,7 +63,7 @@ def validate_content_in_child(
     """
     request: dict[str, Any] = {"format": format, "folder": folder, "cancelled": cancelled}
     request["bounds"] = limits.current_limits(worker.config.unpacked_mib)
-    seconds = worker.config.confined_seconds
+    seconds = confined_allowance(worker.config, _count_bytes(folder)).seconds
     try:
         frame = worker.run("inspect_brought", sandboxed=True, seconds=seconds, **request)
         return cast(ContentFacts, frame.message)
@@ -241,7 +241,8 @@ class _ImportJob:
     def _load_and_ask(self, source: ModelSource) -> tuple[LoadedModelReply, TrialInput, Arrays]:
         """Load the file and find inputs that it answers; where memory runs out, in a new process with half the rows."""
         load = partial(load_in_child, self.handle.worker, "load_imported", sandboxed=True, **self.handle.limits)
-        trial_limits: ChildLimits = {**self.handle.limits, "seconds": self.handle.config.confined_seconds}
+        seconds = confined_allowance(self.handle.config, _count_bytes(self.files)).seconds
+        trial_limits: ChildLimits = {**self.handle.limits, "seconds": min(seconds, self.handle.limits["seconds"])}
         cap, checks = RowCap(), list(self.checks)
         while True:
             self.checks = list(checks)
@@ -326,9 +327,13 @@ def _link_or_copy(source: str, target: str) -> None:
         shutil.copyfile(source, target)
 
 
+def _count_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 def _facts_without_run(folder: Path, error: NotConfined) -> tuple[ModelFacts, Reference, Evidence]:
     """What is stored of a file that may not be run here: itself, and why."""
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    size = _count_bytes(folder)
     facts = ModelFacts(
         kind=KIND_NEVER_RUN, parameters=0, summary="", weight_bytes=size, inputs=[], weights=[], optimizer=[]
     )
