@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.compare import Verdict
 from core.demos import DEMOS
-from core.evidence import Evidence, ReloadOutcome
+from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import all_formats
 from core.library import Artifact, Library, Run
 from core.library.annotation_records import Annotations

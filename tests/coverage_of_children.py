@@ -11,12 +11,12 @@ import time
 
 import psutil
 
-from core import kept
+from core import kept_process_lookup
 from core.worker import Child, Worker
 
 EXIT_SECONDS = 5.0  # of a process that has been hung up on; then it is killed after all
 
-kept.PASSED_VARIABLES += ("COVERAGE_PROCESS_CONFIG",)
+kept_process_lookup.PASSED_VARIABLES += ("COVERAGE_PROCESS_CONFIG",)
 kill_child, kill_worker = Child.close, Worker.close
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.compare import Verdict
 from core.errors import InputError
-from core.evidence import ReloadOutcome
+from core.evidence.records import ReloadOutcome
 from core.exports.tf_serving import is_servable, normalize_serving_name, parse_serving_version
 from core.formats import all_formats, get_format
 from core.formats.base import Format

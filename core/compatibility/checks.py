@@ -2,9 +2,8 @@
 
 from core.arrays import fingerprint_arrays
 from core.compare import Verdict
-from core.compatibility.findings import (
+from core.compatibility.columns import (
     COLUMNS,
-    Finding,
     ReloadContext,
     changed,
     column,
@@ -14,6 +13,7 @@ from core.compatibility.findings import (
     not_applicable,
     not_verified,
 )
+from core.compatibility.finding import Finding
 from core.compatibility.sentences import (
     describe_changed_settings,
     describe_parameters,
@@ -25,8 +25,9 @@ from core.compatibility.sentences import (
     list_names,
 )
 from core.errors import ChildDied
-from core.evidence import TensorMatchCount, describe_not_finite
-from core.runtimes.sharing import describe_sharing
+from core.evidence.fingerprint_matching import TensorMatchCount
+from core.evidence.records import describe_not_finite
+from core.runtimes.layer_sharing import describe_sharing
 from core.runtimes.traits import collect_traits
 from core.text.labels import pluralize
 from core.text.summaries import describe_mismatches

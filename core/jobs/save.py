@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from core.compare import Verdict
+from core.error_translation import translate
 from core.errors import (
     CannotSave,
     ChildDied,
@@ -25,16 +26,15 @@ from core.errors import (
     WorkerError,
     error_from_json,
 )
-from core.evidence import Evidence
-from core.explain import translate
+from core.evidence.records import Evidence
 from core.formats import get_format
 from core.jobs.participants import is_imported, snapshot_request
 from core.jobs.runner import JobHandle, attempt, map_parallel
 from core.library.records import Artifact, Run
 from core.record import now
 from core.reload import gather_evidence
-from core.runtimes.adapters import join_remarks
-from core.runtimes.state import describe_state
+from core.runtimes.base import join_remarks
+from core.runtimes.call_state import describe_state
 from core.worker import OutputFolder
 from core.worker.child_pool import ChildPool
 from core.worker.exit_status import find_crash_signal

@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from core.error_translation import translate, translated
 from core.errors import CannotSave, DoesNotLoad, InputError, RoundtripError
-from core.evidence import Evidence, ReloadOutcome
-from core.explain import translate, translated
+from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import get_format
 from core.formats.base import Format
 from core.library.commits import CommitMixin
@@ -16,20 +16,19 @@ from core.library.given_inputs import read_given_inputs
 from core.library.records import Artifact, Run
 from core.library.storage import delete_folder, translate_disk_errors
 from core.reload import gather_evidence, reload_in_process
-from core.runtimes.adapters import join_remarks
-from core.runtimes.base import ModelCode
+from core.runtimes.base import ModelCode, join_remarks
+from core.runtimes.call_state import describe_state
 from core.runtimes.live import live_predictor
 from core.runtimes.model_facts import describe_model
 from core.runtimes.model_kinds import model_kind
 from core.runtimes.preservation import preserve_model, preserve_program
 from core.runtimes.reference import REFERENCE_ROWS, Reference, predict_in_batches
-from core.runtimes.state import describe_state
 from core.runtimes.traits import custom_classes, model_and_layer_names
 from core.settings import get_settings
 from core.worker import Worker
-from core.worker.halves import load_untrained_model
 from core.worker.model_loading import follow_choices, source_with_snapshot
 from core.worker.snapshots import write_model_copy
+from core.worker.untrained_model import load_untrained_model
 
 RUN_FOLDER = "run"  # in the staging folder, beside one folder for each copy
 GRAPH_NAME_PATTERN = re.compile(r"[A-Za-z0-9_.\\/>-]+")  # what TensorFlow takes as a name in a graph

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from core.evidence import Evidence
+from core.evidence.records import Evidence
 from core.library import atomic_commit, integrity, storage
 from core.library.reads import ReadMixin
 from core.library.records import Artifact, Run, new_id

@@ -1,6 +1,6 @@
 """Records of runs and artifacts, the entries and queries of their list, and the ids that they go by.
 
-Evidence has a module of its own, `core.evidence`.
+Evidence has a module of its own, `core.evidence.records`.
 """
 
 import re
@@ -121,6 +121,13 @@ class Run(Record):
             imported = {key: self.brought.get(key) for key in ImportedSource.__annotations__}
             source["brought"] = cast(ImportedSource, imported)
         return source
+
+    def tensor_names_by_hash(self) -> dict[str, list[str]]:
+        """What it calls its tensors, by the hash of their bits, in its own order."""
+        names: dict[str, list[str]] = {}
+        for tensor in (*self.weights, *self.optimizer):
+            names.setdefault(tensor["sha256"], []).append(tensor["name"])
+        return names
 
 
 class Artifact(Record):

@@ -56,7 +56,10 @@ def summarize_model(model: Model, weights: NamedArrays) -> str:
         model.summary(print_fn=lambda line, **_: lines.append(line), line_length=80)
         return "\n".join(lines)
     rows = [f"{name:<40}{array.shape!s:<20}{array.size:>12,}" for name, array in weights]
-    heading = [f"tf.Module: {getattr(model, 'name', type(model).__name__)}", f"{'Variable':<40}{'Shape':<20}{'Values':>12}"]
+    heading = [
+        f"tf.Module: {getattr(model, 'name', type(model).__name__)}",
+        f"{'Variable':<40}{'Shape':<20}{'Values':>12}",
+    ]
     return "\n".join([*heading, *rows, f"{sum(array.size for _, array in weights):>72,}"])
 
 

@@ -13,7 +13,7 @@ import pytest
 from core.arrays import encode_npz
 from core.compare import Verdict
 from core.errors import InputError, UnknownName
-from core.evidence import Evidence, ReloadOutcome
+from core.evidence.records import Evidence, ReloadOutcome
 from core.exports.proof_data import select_proof_data
 from core.exports.proof_kit import build_proof_kit
 from core.formats import FORMATS

@@ -10,11 +10,13 @@ import pytest
 
 from core.errors import ChildDied, Damaged, DoesNotLoad, UnknownName, WorkerError
 from core.formats import FORMATS
-from core.introspection.describe import describe_part, describe_tensor, download_tensor
+from core.introspection.describe import describe_part, describe_tensor
 from core.introspection.diff import diff_files, diff_part, diff_records, diff_tensors
+from core.introspection.tensor_download import download_tensor
 from core.readers import pickle
 from core.size_breakdown.run_tensors import load_run_tensors as values_of
-from core.worker.child_handle import INVALID_REPLY, Child
+from core.worker.child_errors import INVALID_REPLY
+from core.worker.child_handle import Child
 from core.worker.protocol import Frame
 
 DEMO = "digits-mlp"

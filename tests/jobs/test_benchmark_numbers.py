@@ -20,8 +20,8 @@ from core.jobs.benchmark_result import (
     pareto_front,
 )
 from core.jobs.runner import JobSlots
-from core.runtimes.adapters import SINGLE_ROW_REMARK
 from core.runtimes.base import Predictor
+from core.runtimes.batch_adapter import SINGLE_ROW_REMARK
 from core.runtimes.specs import Spec
 from core.system import reset_peak_memory
 from core.worker.tasks.benchmark import MIN_CALLS, _repeat_rows, choose_predict_function, time_calls

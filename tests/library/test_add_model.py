@@ -9,7 +9,7 @@ from core.compare import Verdict
 from core.compatibility.matrix import build_row
 from core.errors import CannotSave, InputError, UnknownName
 from core.library import Library
-from core.runtimes.state import FORGETS_REMARK, KEEPS_REMARK
+from core.runtimes.call_state import FORGETS_REMARK, KEEPS_REMARK
 from tests.factories import packaged_models
 
 ROWS = np.linspace(-1, 1, 70 * 3, dtype="float32").reshape(70, 3)

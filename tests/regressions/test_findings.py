@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from core.compatibility.checks import check_batch_sizes, check_state, check_weights
-from core.compatibility.findings import ReloadContext
+from core.compatibility.columns import ReloadContext
 from core.compatibility.sentences import describe_ports
 from core.errors import CannotSave
-from core.evidence import Evidence, ReloadOutcome, TensorMatchCount
+from core.evidence.fingerprint_matching import TensorMatchCount
+from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import get_format
-from core.runtimes.adapters import adapt_batch_size
+from core.runtimes.batch_adapter import adapt_batch_size
 from core.runtimes.specs import Spec
 from tests.factories.keras_models import ROWS, build_dense_model
 from tests.factories.library_entries import make_run

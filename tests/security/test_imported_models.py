@@ -87,8 +87,8 @@ def test_imported_model_proof_kit_passes(imported_model: ImportedModel, tmp_path
     text = (folder / "README.md").read_text()
     assert "brought in" in text
     ran = run_kit(folder)
-    assert ran.status == 0, ran.said
-    assert ran.said.endswith("PASS\n")
+    assert ran.status == 0, ran.output
+    assert ran.output.endswith("PASS\n")
 
 
 def test_imported_model_download_equals_upload(imported_model: ImportedModel):

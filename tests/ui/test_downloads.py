@@ -15,15 +15,15 @@ import pytest
 from starlette.applications import Starlette
 
 from core.compare import Verdict
-from core.evidence import Evidence, ReloadOutcome
+from core.evidence.records import Evidence, ReloadOutcome
 from core.exports.archive import archive_artifacts
 from core.library import Artifact, Library
 from core.library import integrity as checking
 from core.library.integrity import verify_file
 from core.runtimes.reference import Reference
 from ui.routes import ROUTES, download_url, endpoints
+from ui.routes.archive_response import content_disposition
 from ui.routes.graph_viewer import graph_token
-from ui.routes.ranges import content_disposition
 
 CONTENT = bytes(range(256)) * 40
 FACTS = {"demo": None, "settings": None, "kind": "keras", "parameters": 1, "summary": "", "inputs": []}
