@@ -13,14 +13,14 @@ import numpy as np
 from core.arrays import Arrays
 from core.compare import Verdict
 from core.demos import get_demo
-from core.errors import ChildDied, InputError, NotConfined, TimedOut, TooLarge, cleanup_on_error
+from core.errors import ChildDied, InputError, NotConfined, TimedOut, TooLarge, UnpairedRows, cleanup_on_error
 from core.evidence.fingerprint_matching import OriginalFingerprint
 from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import get_format
 from core.introspection.replies import LoadedModelReply, validate_reply
 from core.jobs.reimport import replace_unrun_import
 from core.jobs.runner import ChildLimits, JobHandle
-from core.jobs.trial_inputs import TrialInput, find_accepted_input
+from core.jobs.trial_inputs import TrialInput, describe_ranges, find_accepted_input
 from core.jobs.uploads import run_of_artifact
 from core.library import staging
 from core.library.records import KIND_NEVER_RUN, Artifact, Run, new_id
@@ -228,7 +228,7 @@ class _ImportJob:
         remark = join_remarks(reply.remark, *_trial_remarks(trial.recipe))
         record |= {"remark": remark, "signatures": reply.signatures, "asked": trial.recipe}
         reference = Reference(trial.inputs, predictions, {})
-        asked = _describe_ranges(trial.recipe)
+        asked = describe_ranges(trial.recipe)
         answered = f"It answers {trial.recipe['rows']} random rows{asked}; these answers are its reference"
         self._record_check(answered, *_trial_remarks(trial.recipe))
         self._start_step("Loading it once more, in another process")
@@ -241,7 +241,11 @@ class _ImportJob:
         return facts, reference, evidence
 
     def _load_and_ask(self, source: ModelSource) -> tuple[LoadedModelReply, TrialInput, Arrays]:
-        """Load the file and find inputs that it answers; where memory runs out, in a new process with half the rows."""
+        """Load the file and find inputs that it answers.
+
+        Where memory runs out, in a new process with half the rows; where answers have no row for each row, in one that
+        takes each row for a call of its own.
+        """
         load = partial(load_in_child, self.handle.worker, "load_imported", sandboxed=True, **self.handle.limits)
         seconds = confined_allowance(self.handle.config, _count_bytes(self.files)).seconds
         trial_limits: ChildLimits = {**self.handle.limits, "seconds": min(seconds, self.handle.limits["seconds"])}
@@ -257,6 +261,10 @@ class _ImportJob:
                 try:
                     trial, predictions = find_accepted_input(predictor, inputs, shapes=shapes, cap=cap, **trial_limits)
                     break
+                except UnpairedRows:
+                    if self.import_record.get("row_is_call"):
+                        raise
+                    self.import_record["row_is_call"] = True
                 except TooLarge:
                     if not cap.halve():
                         raise
@@ -305,16 +313,6 @@ def _trial_remarks(recipe: Mapping[str, Any]) -> list[str]:
     """What a person should know of how the reference was made."""
     remarks = [DEPENDENT_ROWS_REMARK] if recipe["one_row"] else []
     return [*remarks, CONSTANT_REMARK] if recipe["constant"] else remarks
-
-
-def _describe_ranges(recipe: Mapping[str, Any]) -> str:
-    """In which ranges the random numbers lie, where the file asks for them."""
-    named = {name: f"{asked[0]:.4g} to {asked[1]:.4g}" for name, asked in recipe.get("ranges", {}).items() if asked}
-    if not named:
-        return ""
-    one = set(named.values())
-    ranges = one.pop() if len(one) == 1 else ", ".join(f"{name} {asked}" for name, asked in named.items())
-    return f" of numbers as it asks for ({ranges})"
 
 
 def _output_spec(name: str, array: np.ndarray) -> InputSpec:

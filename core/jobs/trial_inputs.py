@@ -10,7 +10,7 @@ import numpy as np
 
 from core.arrays import Arrays, select_rows
 from core.compare import measure_spread
-from core.errors import ChildDied, DoesNotLoad, InputError, RoundtripError, TimedOut, TooLarge
+from core.errors import ChildDied, DoesNotLoad, InputError, RoundtripError, TimedOut, TooLarge, UnpairedRows
 from core.inputs.fitting import describe_axes, numpy_dtype
 from core.inputs.from_random import random_source, row_bytes
 from core.runtimes.reference import BATCH_SIZE
@@ -97,9 +97,10 @@ def _state_shape(spec: InputSpec, shapes: Shapes) -> InputSpec:
     if shape is None:
         return spec
     if own is not None and not _fits(own[1:], shape):
+        kind = UnpairedRows if _fits(own, shape) else InputError
         sentence = f"A row of the input “{spec['name']}” has another shape than the one that was stated."
         cure = f"Its shape is {describe_axes(own)}, the rows first: state the sizes that it leaves free."
-        raise InputError(sentence, received=" × ".join(map(str, shape)), cure=cure)
+        raise kind(sentence, received=" × ".join(map(str, shape)), cure=cure)
     return {**spec, "shape": [None, *shape]}
 
 
@@ -214,22 +215,32 @@ def find_accepted_input(
         predictions, _ = predictor.predict(inputs, seconds=left, cancelled=cancelled, batch=batch)
         return predictions
 
+    stated = [_state_shape(spec, shapes or {}) for spec in specs]
     last: RoundtripError | None = None
+    kind: type[InputError] = InputError
+    empty: tuple[TrialInput, Arrays] | None = None  # the first that was answered by numbers that are none
     for trial in generate_trial_inputs(specs, shapes):
         try:
             trial = trial.head(min(cap.rows, _count_affordable(ask, trial, deadline, cap)))
             cap.asked = trial.recipe["rows"]
-            stated = [_state_shape(spec, shapes or {}) for spec in specs]
-            return _improve_trial(ask, stated, trial, _require_answers(ask(trial.inputs), cap.asked))
+            predictions = _require_answers(ask(trial.inputs), cap.asked)
+            if not _has_finite_numbers(predictions):
+                empty = empty or (trial, predictions)
+                continue
+            return _improve_trial(ask, stated, trial, predictions)
         except (DoesNotLoad, InputError) as error:
-            last = error
+            last, kind = error, UnpairedRows if isinstance(error, UnpairedRows) else kind
         except TimedOut as error:
             if time.monotonic() <= deadline:
                 raise
+            if empty:
+                break
             sentence = f"It loads, and answered no random input in {seconds:g} seconds."
             cure = "Save it with the shapes that it takes, or raise ROUNDTRIP_CONFINED_SECONDS."
             raise TimedOut(sentence, cure=cure, detail=_error_text(last or error)) from error
-    raise InputError(
+    if empty:
+        return _improve_trial(ask, stated, *empty)
+    raise kind(
         "It loads, and answers none of the random inputs that can be made from what it says of its inputs.",
         received=", ".join(f"{spec['name']} ({describe_axes(spec['shape'])}, {spec['dtype']})" for spec in specs),
         cure="State the shape of a row, choose another of its signatures, or save it with the shapes that it takes.",
@@ -253,10 +264,15 @@ def _require_answers(predictions: Arrays, rows: int) -> Arrays:
     """Raises InputError for an answer that has not one row for each row of the inputs, and where there are no numbers
     at all in the answers: the inputs were too short for it."""
     if names := [name for name, array in predictions.items() if not array.ndim or len(array) != rows]:
-        raise InputError(f"Its answer “{names[0]}” has no row for each row of its inputs.")
+        raise UnpairedRows(f"Its answer “{names[0]}” has no row for each row of its inputs.")
     if not any(array.size for array in predictions.values()):
         raise InputError("Its answers are empty: there are no numbers in them.")
     return predictions
+
+
+def _has_finite_numbers(predictions: Arrays) -> bool:
+    """Whether anything in the answers tells rows apart: text, or a number that is not NaN or infinite."""
+    return any(array.dtype.kind not in "fc" or bool(np.isfinite(array).any()) for array in predictions.values())
 
 
 def _improve_trial(
@@ -317,3 +333,13 @@ def _is_close(left: np.ndarray, right: np.ndarray) -> bool:
         return left.shape == right.shape and bool(np.array_equal(left, right))
     finite = np.abs(right[np.isfinite(right)])
     return bool(np.allclose(left, right, rtol=0, atol=TOLERANCE * float(finite.max(initial=0)), equal_nan=True))
+
+
+def describe_ranges(recipe: Mapping[str, Any]) -> str:
+    """In which ranges the random numbers lie, where the file asks for them."""
+    named = {name: f"{asked[0]:.4g} to {asked[1]:.4g}" for name, asked in recipe.get("ranges", {}).items() if asked}
+    if not named:
+        return ""
+    one = set(named.values())
+    ranges = one.pop() if len(one) == 1 else ", ".join(f"{name} {asked}" for name, asked in named.items())
+    return f" of numbers as it asks for ({ranges})"

@@ -33,6 +33,7 @@ class ImportRecord(TypedDict, total=False):
     asked: dict[str, Any]  # the recipe of its reference inputs
     keeps_state: bool  # what it remembers is kept from call to call
     one_row: bool  # each row is asked alone
+    row_is_call: bool  # no axis of its inputs counts rows
     checks: list[dict[str, str]]
 
 

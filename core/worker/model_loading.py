@@ -14,7 +14,7 @@ from core.errors import CannotSave, DoesNotLoad, Refused
 from core.formats import get_format
 from core.formats.base import RUNS_CODE_REFUSAL, Format
 from core.runtimes.base import NO_CODE, ImportedSource, ModelCode, ModelSource, Predictor, join_remarks
-from core.runtimes.batch_adapter import one_row_at_a_time
+from core.runtimes.batch_adapter import one_row_a_call, one_row_at_a_time
 from core.sandbox import handles_untrusted
 
 
@@ -35,6 +35,8 @@ def follow_choices(predictor: Predictor, code: ModelCode) -> Predictor:
     if predictor.state:
         predictor.state.keeps = code.keeps_state
         predictor = replace(predictor, remark=join_remarks(predictor.remark, predictor.state.remark))
+    if code.row_is_call:
+        return one_row_a_call(predictor)
     return one_row_at_a_time(predictor) if code.one_row else predictor
 
 
@@ -79,6 +81,7 @@ def _import_code(imported: ImportedSource) -> ModelCode:
         signature=imported.get("signature") or "",
         keeps_state=bool(imported.get("keeps_state")),
         one_row=bool(imported.get("one_row")),
+        row_is_call=bool(imported.get("row_is_call")),
     )
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from core.errors import DoesNotLoad, InputError, TimedOut, WorkerError
+from core.errors import DoesNotLoad, InputError, TimedOut, UnpairedRows, WorkerError
 from core.inputs.held_out import describe_selection
 from core.introspection.replies import LoadedModelReply, validate_reply
 from core.jobs.trial_inputs import find_accepted_input, generate_trial_inputs, parse_shapes
@@ -166,6 +166,26 @@ def test_find_accepted_input_takes_no_empty_answer():
     with pytest.raises(InputError, match="answers none") as caught:
         find_accepted_input(ComputingPredictor(lambda x: x[:, :0]), [make_spec([None, 3])], seconds=60)
     assert "Its answers are empty" in caught.value.detail
+
+
+def test_find_accepted_input_tries_longer_inputs_where_answers_are_no_numbers():
+    def mean_of_frames(x):
+        with np.errstate(invalid="ignore"):
+            return np.float32(x[:, 400:].sum(axis=1, keepdims=True) / max(x.shape[1] - 400, 0))
+
+    trial, answers = find_accepted_input(ComputingPredictor(mean_of_frames), [make_spec([None, None])], seconds=60)
+    assert (trial.recipe["shapes"], bool(np.isfinite(answers["y"]).all())) == ({"x": [512]}, True)
+    broken = ComputingPredictor(lambda x: x[:, :1] * np.nan)
+    trial, answers = find_accepted_input(broken, [make_spec([None, None])], seconds=60)
+    assert (trial.recipe["shapes"], bool(np.isnan(answers["y"]).all())) == ({"x": [8]}, True)
+
+
+def test_find_accepted_input_says_that_no_axis_counts_rows():
+    frames = ComputingPredictor(lambda x: np.zeros((3, 2)))
+    with pytest.raises(UnpairedRows, match="answers none"):
+        find_accepted_input(frames, [make_spec([None])], seconds=60)
+    with pytest.raises(UnpairedRows, match="another shape"):
+        find_accepted_input(frames, [make_spec([None])], shapes={"x": [16_000]}, seconds=60)
 
 
 def test_find_accepted_input_widens_range_where_all_rows_are_answered_alike():
