@@ -116,22 +116,24 @@ def _search(first: FirstSteps, takers: Mapping[Hashable, list[Step]], key: Hasha
     """The ranges of the tables in which an input is looked up, and those by what it is changed to, in order."""
     tables: list[Range] = []
     ranges: list[Range] = []
-    seen: set[Hashable] = set()
+    seen: set[tuple[Hashable, bool]] = set()  # tensors, and whether they are an input as it came
 
     def follow(at: Hashable, scaled: _Scaled, depth: int) -> bool:
         """Whether anything further on says a range."""
-        seen.add(at)
-        is_said = False
-        for step in takers.get(at, ()) if depth < MAX_STEPS else ():
+        is_said, is_plain = False, bool(np.all(scaled.scale == 1) and np.all(scaled.shift == 0))
+        if (at, is_plain) in seen or depth > MAX_STEPS:
+            return False
+        seen.add((at, is_plain))
+        for step in takers.get(at, ()):
             table = next((first.rows[other] for other in step.inputs if other in first.rows), 0)
-            if step.operation == LOOK_UP and table > 1 and scaled.asked_range() is None:
+            if step.operation == LOOK_UP and table > 1 and is_plain:
                 tables.append((0.0, float(table)))
                 is_said = True
             after = scaled.after(step, at, first.constants)
             if after is None:
                 continue
             for output in step.outputs:
-                is_said = (output not in seen and follow(output, after, depth + 1)) or is_said
+                is_said = follow(output, after, depth + 1) or is_said
         if not is_said and (asked := scaled.asked_range()):
             ranges.append(asked)
             is_said = True

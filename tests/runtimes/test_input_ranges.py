@@ -80,6 +80,15 @@ def test_range_of_a_table_is_its_rows_and_of_a_constant_that_is_first_none():
     assert find_range(taken_from, 0) == (0.0, 2.0)
 
 
+def test_range_of_a_table_is_found_where_numbers_below_zero_count_from_its_end():
+    steps = [
+        Step(ADD, (0, "rows"), (1,)),
+        *(Step(PASS, (chosen,), (2,)) for chosen in (1, 0)),
+        Step(LOOK_UP, ("table", 2), (3,)),
+    ]
+    assert find_range(FirstSteps(steps, {"rows": np.asarray(500)}, {"table": 500}), 0) == (0.0, 500.0)
+
+
 def test_steps_in_a_circle_end():
     steps = [Step(PASS, (0,), (1,)), Step(PASS, (1,), (0,))]
     assert find_range(FirstSteps(steps, {}, {}), 0) is None
