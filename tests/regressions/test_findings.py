@@ -14,6 +14,7 @@ from core.runtimes.batch_adapter import adapt_batch_size
 from core.runtimes.specs import Spec
 from tests.factories.keras_models import ROWS, build_dense_model
 from tests.factories.library_entries import make_run
+from tests.helpers import wait_until_done
 
 STEPS = np.tile(np.array([[1, 2, 3, 0, 0]], "int32"), (8, 1)) + np.arange(8, dtype="int32")[:, None] % 3
 
@@ -32,6 +33,12 @@ def masked_artifacts(add):
 def test_mask_that_keras_keeps_is_kept(masked_artifacts, matrix_row_of):
     cell = matrix_row_of(masked_artifacts["keras"].artifact.id).cells["masks"]
     assert (cell.state, cell.words) == ("kept", "Of output_0.")
+
+
+def test_compare_says_which_masks_do_not_travel(masked_artifacts, jobs):
+    ids = [masked_artifacts[key].artifact.id for key in ("keras", "keras_export")]
+    outcomes = wait_until_done(jobs, jobs.compare(ids)).result["outcomes"]
+    assert ["does not travel" in outcomes[id_]["remark"] for id_ in ids] == [False, True]
 
 
 def test_mask_that_does_not_travel_is_lost(masked_artifacts, matrix_row_of):
