@@ -143,7 +143,7 @@ def participant_name(library: Library, id_: str) -> str:
 
 
 def find_silent_losses(library: Library, artifact_id: str) -> list[str]:
-    """What an artifact lost that its answers do not show (see `list_silent_losses`); nothing where that is not known."""
+    """What an artifact lost that its answers do not show (see `list_silent_losses`); nothing where none is known."""
     try:
         artifact = library.artifact(artifact_id)
         return list_silent_losses(library.run(artifact.run), artifact, library.evidence(artifact_id))
