@@ -3,6 +3,7 @@
 RoundtripError
 ├── InputError              a value from the user does not fit
 │   ├── UnknownName         no demo, format, run, artifact or job has that name
+│   ├── UnpairedRows        answers have no row for each row of the inputs
 │   ├── DataUnavailable     a data set cannot be loaded now
 │   ├── Refused             an untrusted file breaks a rule of the validation
 │   └── SignedOut           users sign in here, and this one has not, or not any more
@@ -64,6 +65,12 @@ class InputError(RoundtripError):
 
 class UnknownName(InputError):
     code = "unknown-name"
+
+
+class UnpairedRows(InputError):
+    """Answers have no row for each row of the inputs, or a stated row has the shape of all of an input."""
+
+    code = "unpaired-rows"
 
 
 class DataUnavailable(InputError):

@@ -59,6 +59,11 @@ KNOWN_ERRORS = (
         "Try another opset, or choose SavedModel, which keeps every operation.",
     ),
     KnownError(
+        r"Non-zero status code returned while running (\w+) node.*?Status Message: ([^\n]+)",
+        "ONNX Runtime's operation {0} failed: {1}",
+        "Read the details; where the size of an input is free, try another one.",
+    ),
+    KnownError(
         r"No conversion rule found for operations?: ([^\n|]+)|Conversion is failed for: ([^\n|]+)",
         "OpenVINO has no operation for {0}{1}.",
         "Do that step outside of the model (a recurrent layer: build it with unroll=True), or choose SavedModel.",
@@ -90,6 +95,11 @@ KNOWN_ERRORS = (
         "Choose dynamic range, which needs no calibration, or turn text into numbers outside of the model.",
     ),
     KnownError(
+        r"no_integer_overflow_from_quantization",
+        "A scale in this LiteRT file is no number: a weight or the range of a layer is NaN or infinite.",
+        "Find the step of training at which the loss became NaN; or choose a format in floats.",
+    ),
+    KnownError(
         r"failed to create XNNPACK|\(TfLiteXNNPackDelegate\)",
         "XNNPACK, by which LiteRT computes unless told otherwise, does not take this file.",
         "Open it with experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES.",
@@ -103,6 +113,21 @@ KNOWN_ERRORS = (
         r"Layer '([^']+)' is already quantized with dtype_policy='([^']+)'",
         "The layer '{0}' is quantised already ({1}), and what was rounded once is not rounded again.",
         "Save it as .keras, which keeps it as it is, or quantise the model that it was made from.",
+    ),
+    KnownError(
+        r"[a-z_/]+\.cc:\d+ (.{1,200}?) was not true\..{0,20}Node number \d+ \((\w+)\)",
+        "LiteRT's operation {1} does not take the tensors of this file: “{0}” does not hold.",
+        "Read the details; where the size of an input is free, try a larger one; else choose another format.",
+    ),
+    KnownError(
+        r"float8_e[45]m[23]|f8E[45]M[23]|Convert name.{0,400}?to: dynamic",
+        "The model computes in floats of 8 bits (float8), which this format does not have.",
+        "Save it as .keras or SavedModel, or convert the model that it was quantised from.",
+    ),
+    KnownError(
+        r"incompatible with expected resource",
+        "The model changes variables while it answers, and this format is a graph of constants.",
+        "Hand the state over as an input and an output, or choose SavedModel or LiteRT, which keep variables.",
     ),
     KnownError(
         r"Chosen Builtin Option is not accessible",
@@ -172,6 +197,13 @@ KNOWN_ERRORS = (
         r"Layer count mismatch.*expected (\d+) layers, found (\d+)",
         "The file holds weights of {1} layers, and the model has {0}.",
         "Use the architecture that the weights were saved from.",
+    ),
+    KnownError(
+        r"Shape mismatch in layer #\d+ \(named ([^)]+)\) ?for weight (\S+)\. Weight expects shape (\([^)]*\))\. "
+        r"Received saved weight with shape (\([^)]*\))",
+        "The file hands the weight '{1}' an array of shape {3}, and it has {2}.",
+        "Use the architecture that the weights were saved from; Keras itself mixes up the arrays of float8 layers in "
+        ".h5: save those as .keras.",
     ),
     KnownError(
         r"variable\.shape=(\([^)]*\)).*?value\.shape=(\([^)]*\))",

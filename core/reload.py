@@ -33,7 +33,15 @@ from core.worker.tasks.save_reload import reload_and_predict
 KILL_SIGNAL = "SIGKILL"  # how `core.worker.exit_status.describe_exit` says that a process was ended from outside
 # A person's own model has no demo whose code could be given.
 OWN_MODEL_CURE = "Give an architecture: save the run as an architecture too, or load it with the code that built it."
-REPORTED_FACTS = ("load_seconds", "first_seconds", "moved_by_answering", "inputs", "input_pairs", "call_rows")
+REPORTED_FACTS = (
+    "load_seconds",
+    "first_seconds",
+    "moved_by_answering",
+    "inputs",
+    "input_pairs",
+    "call_rows",
+    "remembers",
+)
 COPY_ERRORS = (FormatError, InputError, ChildDied, TimedOut, TooLarge)  # which a copy may bring about
 MIN_ROW_SECONDS = 1e-6  # below which a row costs nothing
 PROBE_ERRORS = (ChildDied, TimedOut, TooLarge)  # which leave the predictions as they were

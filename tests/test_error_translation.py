@@ -298,6 +298,11 @@ def test_translate_unknown_keras_message_uses_last_cause():
     assert error.cure == "Read the details, or choose another format."
 
 
+def test_translate_failure_of_a_layer_uses_the_cause_in_bold():
+    text = "Exception encountered when calling LSTM.call().\n\n\x1b[1mIt has the shape (1, 2).\x1b[0m\n\nArguments"
+    assert translate(ValueError(text), CannotSave).sentence == "The library said: It has the shape (1, 2)."
+
+
 def test_translate_unknown_message_uses_first_line():
     error = translate(RuntimeError("\n  first words\nsecond words"), DoesNotLoad)
     assert error.sentence == "The library said: first words"

@@ -29,6 +29,7 @@ from core.jobs.compare import ComparisonOutcome
 from core.jobs.participants import require_has_been_run, run_id_of
 from core.jobs.tolerances import check_tolerances, parse_tolerances
 from core.report import report_kind, write_report
+from core.text.summaries import list_caveats
 
 app = typer.Typer(rich_markup_mode=None)
 COMPARE_COLUMNS = ("artifact", "format", "trust", "verdict", "max_abs", "changed_rows", "rows", "not_finite", "passed")
@@ -103,7 +104,10 @@ def compare(
         print_result([{**row, "outputs": outcomes[row["artifact"]].outputs} for row in table], True)
     else:
         print_result(table, False, (*COMPARE_COLUMNS, "bytes", "seconds", "code"))
-    warnings = ((id_, (outcome.warning, outcome.remark, *outcome.left_out)) for id_, outcome in outcomes.items())
+    warnings = (
+        (id_, (outcome.warning, *list_caveats(outcome.model_dump()), *outcome.left_out))
+        for id_, outcome in outcomes.items()
+    )
     print_warnings((id_, " ".join(filter(None, sentences))) for id_, sentences in warnings)
     exit_on_failures(_violations(table, most_changed))
 

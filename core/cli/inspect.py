@@ -79,7 +79,7 @@ def _print_part(name: str, description: PartDescription) -> None:
     if name == "tensors":
         print_result([_tensor_cells(tensor) for tensor in description.tensors], False, TENSOR_COLUMNS)
     elif name == "layers":
-        print_result([_layer_row(layer) for layer in content], False, LAYER_COLUMNS)
+        print_result([format_layer_row(layer) for layer in content], False, LAYER_COLUMNS)
     elif name == "signatures":
         _print_signatures(content)
     elif name == "operators":
@@ -99,7 +99,8 @@ def _tensor_cells(tensor: TensorSummary) -> TableRow:
     }
 
 
-def _layer_row(layer: Layer) -> Layer:
+def format_layer_row(layer: Layer) -> Layer:
+    """A layer as a row of the table, its output shape in words where it is one, or not known."""
     shape = layer["output_shape"]
     is_single = shape is None or not any(isinstance(axis, list) for axis in shape)
     return {**layer, "output_shape": format_shape(shape) if is_single else json.dumps(shape)}

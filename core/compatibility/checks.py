@@ -1,12 +1,19 @@
-"""Columns of the compatibility matrix: what was tried, the code that tried it, and one finding about what came back."""
-
-from collections.abc import Callable
-from functools import partial
-from typing import Any, NamedTuple
+"""The columns of the compatibility matrix, in their order."""
 
 from core.arrays import fingerprint_arrays
 from core.compare import Verdict
-from core.compatibility.finding import STATE_SYMBOLS, Finding
+from core.compatibility.columns import (
+    COLUMNS,
+    ReloadContext,
+    changed,
+    column,
+    failed,
+    kept,
+    lost,
+    not_applicable,
+    not_verified,
+)
+from core.compatibility.finding import Finding
 from core.compatibility.sentences import (
     describe_changed_settings,
     describe_parameters,
@@ -14,79 +21,29 @@ from core.compatibility.sentences import (
     describe_surplus,
     describe_tensors,
     describe_unread,
+    find_borne_out_forms,
     list_names,
 )
 from core.errors import ChildDied
 from core.evidence.fingerprint_matching import TensorMatchCount
-from core.evidence.records import Evidence, ReloadOutcome, describe_not_finite
-from core.formats.base import Format
-from core.library import Run
+from core.evidence.records import describe_not_finite
 from core.runtimes.layer_sharing import describe_sharing
-from core.runtimes.model_settings import SettingChange
-from core.runtimes.traits import Traits, collect_traits
+from core.runtimes.traits import collect_traits
 from core.text.labels import pluralize
 from core.text.summaries import describe_mismatches
 from core.worker.tasks.probes import BATCHES, probe_batch_sizes, probe_determinism, train_one_step
 
-
-class ReloadContext(NamedTuple):
-    """What a check looks at: the run, the format, the evidence, and its best outcome with everything that was tried."""
-
-    run: Run
-    format: Format
-    evidence: Evidence
-    outcome: ReloadOutcome
-
-    @property
-    def traits(self) -> Traits:
-        return self.outcome.probes.get("traits", {})
-
-    @property
-    def changed_settings(self) -> list[SettingChange]:
-        """The arguments and the behaviour that came back with other values."""
-        return self.outcome.settings or []
-
-    @property
-    def is_built_from_code(self) -> bool:
-        """Whether the layers came from code and not from the artifact."""
-        return self.format.needs_architecture
-
-
-Check = Callable[[ReloadContext], Finding]
-
-
-class MatrixColumn(NamedTuple):
-    """What was tried, the check of what came back, and the code that tried it (None: the format's load)."""
-
-    key: str
-    label: str
-    description: str
-    check: Check
-    probe: Callable[..., Any] | None = None
-
-
-COLUMNS: list[MatrixColumn] = []
-
-
-def column(key: str, label: str, description: str, probe: Callable[..., Any] | None = None) -> Callable[[Check], Check]:
-    """Make the decorated check the next column of the matrix."""
-
-    def register(check: Check) -> Check:
-        COLUMNS.append(MatrixColumn(key, label, description, check, probe))
-        return check
-
-    return register
-
+__all__ = ["COLUMNS"]
 
 CONFIG_DESCRIPTION = "The config of the loaded model was held against the original's."
 HASHES_DESCRIPTION = "The SHA-256 of every tensor was held against the original's, before the first answer."
 SHARING_DESCRIPTION = "In how many places each layer and each variable of the loaded model stands was counted."
+STATE_DESCRIPTION = "Whether a call changes what the next one answers."
+NOTHING_REMEMBERED = not_applicable("The model remembers nothing from call to call.")
 COMPILE_DESCRIPTION = (
     "Every argument of the optimizer, the losses and the metrics was held against the original's, and what they give "
     "for the same fixed numbers."
 )
-
-kept, changed, lost, failed, not_verified, not_applicable = (partial(Finding, state) for state in STATE_SYMBOLS)
 
 
 def untried_finding(context: ReloadContext, subject: str) -> Finding:
@@ -137,21 +94,23 @@ def check_architecture(context: ReloadContext) -> Finding:
     return changed("Layers came back, with other settings than the original's.")
 
 
-def _check_tensors(match: TensorMatchCount | None, tensor_kind: str) -> Finding:
+def _check_tensors(match: TensorMatchCount | None, tensor_kind: str, answers_hold: bool = True) -> Finding:
     if match is None:
         return not_applicable(f"This runtime does not show its {tensor_kind}.")
     state = kept if match.is_complete else changed if match.found else lost
-    return state(describe_tensors(match))
+    return state(describe_tensors(match, answers_hold))
 
 
 def _check_weight_tensors(context: ReloadContext) -> Finding:
     """The tensors of the original, and what stands beside them."""
     match, unread = context.outcome.weights, describe_unread(context.outcome.unread)
-    finding = _check_tensors(match, "weights")
+    answers_hold = context.outcome.verdict.rank < Verdict.DIFFERENT.rank
+    finding = _check_tensors(match, "weights", answers_hold)
     if match is None:
         return finding
     # Where there are no layers, the constants of the graph stand among the weights.
-    surplus = describe_surplus(match.surplus) if context.traits else ""
+    explained = find_borne_out_forms(match, answers_hold)
+    surplus = describe_surplus(match.surplus, explained) if context.traits else ""
     words = " ".join(text for text in (finding.words, describe_parameters(match), surplus, unread) if text)
     return Finding("changed" if surplus and finding.state == "kept" else finding.state, words)
 
@@ -291,6 +250,21 @@ def _check_call_rows(context: ReloadContext) -> Finding:
     if context.run.call_rows == context.outcome.call_rows:
         return kept(f"{takes}, as the original does.")
     return lost(f"{takes}; more are asked call by call.")
+
+
+@column("state", "State", STATE_DESCRIPTION)
+def check_state(context: ReloadContext) -> Finding:
+    before, after = context.run.remembers, context.outcome.remembers
+    if before is None or after is None:
+        return not_applicable("It is not known whether this model remembers anything from call to call.")
+    if before and after:
+        return kept("It remembers from call to call, as the original does.")
+    if before:
+        return lost(
+            "The original remembers from call to call, and this copy forgets: each call begins with the state that was "
+            "saved. Hand the state over as an input and an output, or choose a format that keeps it."
+        )
+    return changed("It remembers from call to call, and the original does not.") if after else NOTHING_REMEMBERED
 
 
 @column("trainable", "Trains on", "One step on the original's rows.", train_one_step)

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import NamedTuple, TypedDict
 
 from core.compare import Verdict
-from core.compatibility.checks import COLUMNS, ReloadContext
+from core.compatibility.checks import COLUMNS
+from core.compatibility.columns import ReloadContext
 from core.compatibility.finding import Finding
 from core.errors import error_from_json
 from core.evidence.records import Evidence, verdict_of_error
 from core.formats import all_formats, get_format
-from core.library import Library, Query, Run
+from core.library import Artifact, Library, Query, Run
 from core.text.labels import mark_imported
 
 # Which column checks which part of a format's claim.
@@ -23,6 +24,9 @@ CLAIM_COLUMNS = {
     "graph": "code",
     "signatures": "signatures",
 }
+
+
+SILENT_COLUMNS = ("masks", "state")
 
 
 class FindingJson(TypedDict):
@@ -84,6 +88,14 @@ def build_row(run: Run, format_key: str, artifact_id: str, evidence: Evidence) -
     context = ReloadContext(run, get_format(format_key), evidence, best)
     cells = {column.key: column.check(context) for column in COLUMNS}
     return MatrixRow(format_key, artifact_id, cells, trust=run.trust)
+
+
+def list_silent_losses(run: Run, artifact: Artifact, evidence: Evidence) -> list[str]:
+    """What a copy lost that its answers do not show: masks, and what the model remembers. In sentences."""
+    if not evidence.best.has_answered:
+        return []
+    cells = build_row(run, artifact.format, artifact.id, evidence).cells
+    return [cells[key].words for key in SILENT_COLUMNS if cells[key].state == "lost"]
 
 
 def _build_failed_row(

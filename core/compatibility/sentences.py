@@ -1,6 +1,6 @@
 """What findings say of tensors, settings and signatures, in sentences."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from core.evidence.fingerprint_matching import SurplusTensors, TensorMatchCount
@@ -18,25 +18,31 @@ def list_names(names: Sequence[str]) -> str:
     return ", ".join(names[:MAX_NAMES]) + (" …" if len(names) > MAX_NAMES else "")
 
 
-def describe_tensors(match: TensorMatchCount) -> str:
-    """How many tensors came back, and which did not."""
+def describe_tensors(match: TensorMatchCount, answers_hold: bool = True) -> str:
+    """How many tensors came back, which did not, and in which other form (see `describe_forms`)."""
     counted = f"{match.found} of {match.of} tensors came back bit-equal"
     if match.is_complete:
         return f"{counted}."
-    if forms := describe_forms(match):
-        others = [name for name in match.missing if name not in match.forms]
+    forms = find_borne_out_forms(match, answers_hold)
+    if forms:
+        others = [name for name in match.missing if name not in forms]
         unexplained = f"; not {list_names(others)}" if others else ""
-        return f"{counted}{unexplained}. {forms}"
+        return f"{counted}{unexplained}. {describe_forms(forms)}"
     rearranged = (
         " As many numbers stand in tensors of other shapes: split, merged or turned." if match.rearranged else ""
     )
     return f"{counted}; not {list_names(match.missing)}.{rearranged}"
 
 
-def describe_forms(match: TensorMatchCount) -> str:
-    """In which other form tensors came back; nothing where none is recognised."""
+def find_borne_out_forms(match: TensorMatchCount, answers_hold: bool) -> dict[str, str]:
+    """The forms in which tensors came back; that adapters were merged is told by the answers alone."""
+    return {name: form for name, form in match.forms.items() if answers_hold or form not in (MERGED, ZEROED, FOLDED)}
+
+
+def describe_forms(forms: Mapping[str, str]) -> str:
+    """In which other form tensors came back, by name."""
     by_form: dict[str, list[str]] = {}
-    for name, form in match.forms.items():
+    for name, form in forms.items():
         by_form.setdefault(form, []).append(name)
     sentences = []
     if merged := by_form.pop(MERGED, []):
@@ -61,15 +67,13 @@ def describe_parameters(match: TensorMatchCount) -> str:
     return f"It has {pluralize(match.values, 'parameter')}, the original {match.values_of:,}."
 
 
-def describe_surplus(surplus: SurplusTensors) -> str:
-    """What came back beside the tensors of the original."""
-    parts = []
+def describe_surplus(surplus: SurplusTensors, explained: Iterable[str] = ()) -> str:
+    """What came back beside the tensors of the original, and those that are `explained`, by name."""
+    parts, others = [], [name for name in surplus.others if name not in set(explained)]
     if surplus.copies:
         parts.append(f"{pluralize(len(surplus.copies), 'tensor')} more than once ({list_names(surplus.copies)})")
-    if surplus.others:
-        parts.append(
-            f"{pluralize(len(surplus.others), 'tensor')} that the original has not ({list_names(surplus.others)})"
-        )
+    if others:
+        parts.append(f"{pluralize(len(others), 'tensor')} that the original has not ({list_names(others)})")
     return f"It holds {' and '.join(parts)}." if parts else ""
 
 

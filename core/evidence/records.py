@@ -23,8 +23,9 @@ class ReloadOutcome(BaseModel):
     on one side and not the same on the other, `mismatches` how many by what became of what ("NaN became -∞").
     `surplus_outputs` have no partner in the reference. `unread` is what the files store beside the weights that answer.
     `settings` are the arguments and the behaviour that came back with other values; None where there was nothing to
-    compare. `call_rows` is how many rows the file takes at once, None for any number. `left_out` says in sentences what
-    was not looked at, since it would have taken more time or memory than there is. Times are in seconds.
+    compare. `call_rows` is how many rows the file takes at once, None for any number; `remembers` says whether a call
+    changes what the next one answers, None in older records. `left_out` says in sentences what was not looked at, since
+    it would have taken more time or memory than there is. Times are in seconds.
     """
 
     verdict: Verdict
@@ -45,6 +46,7 @@ class ReloadOutcome(BaseModel):
     unread: SurplusTensors | None = None
     settings: list[SettingChange] | None = None
     call_rows: int | None = None
+    remembers: bool | None = None
     discrimination: Discrimination | None = None
     moved_by_answering: int = 0
     inputs: list[dict[str, Any]] = Field(default_factory=list)

@@ -1,6 +1,6 @@
 """The rows and tolerances by which a kit is proven."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -21,10 +21,16 @@ class ProofData(NamedTuple):
     expected: Arrays
     tolerance: dict[str, tuple[float, float]]
     renamed_tensors: dict[str, str]
+    is_one_call: bool = False  # of a model without an axis for rows
 
     @property
     def rows(self) -> int:
-        return len(next(iter(self.inputs.values())))
+        return 1 if self.is_one_call else len(next(iter(self.inputs.values())))
+
+    def as_one_call(self) -> Self:
+        """The first row without the axis for rows."""
+        inputs, expected = ({name: array[0] for name, array in side.items()} for side in (self.inputs, self.expected))
+        return self._replace(inputs=inputs, expected=expected, is_one_call=True)
 
 
 def select_proof_data(reference: Reference, outcome: ReloadOutcome | None) -> ProofData:

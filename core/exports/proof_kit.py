@@ -78,12 +78,15 @@ def _select_proof_data(
 ) -> ProofData:
     """Return inputs and expected outputs; a copy that the kit itself completes is as exact as the model."""
     reference, outcome = library.reference(run.id), evidence.best
-    if run.brought.get("one_row") or run.brought.get("keeps_state"):  # a kit asks all of its rows in one call
+    if (
+        run.brought.get("one_row") or run.brought.get("row_is_call") or run.is_asked_as_sequence
+    ):  # a kit asks all of its rows in one call
         reference = reference.head(1)
     if _lacks_half(run, loader_parameters) and not outcome.has_loaded:
         outcome = _require_completed(evidence, format_.label)
     require_provable(outcome, format_.label)
-    return select_proof_data(reference, None if "weights" in loader_parameters else outcome)
+    proof_data = select_proof_data(reference, None if "weights" in loader_parameters else outcome)
+    return proof_data.as_one_call() if run.brought.get("row_is_call") else proof_data
 
 
 def _lacks_half(run: Run, loader_parameters: set[str]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from core.formats.base import Format
 from core.formats.standalone_loaders import StandaloneLoader, open_any_litert, open_litert
 from core.runtimes.base import Model
-from core.runtimes.inference_model import shared_conversions, to_flat_model
+from core.runtimes.inference_model import shared_conversions, stated_signature, to_flat_model
 from core.runtimes.litert import FILE, PACKAGES, load, needs_tensorflow
 from core.runtimes.litert_quantizer import QUANTIZER_PACKAGES, require_unquantized
 from core.runtimes.model_kinds import model_kind
@@ -51,7 +51,8 @@ def _convert_by_any_way(model: Model, path: Path) -> str:
 
 def _convert(model: Model, path: Path) -> None:
     if model_kind(model) == "keras":
-        to_flat_model(model).export(str(path), format="litert", verbose=False)
+        signature = stated_signature(model)
+        to_flat_model(model).export(str(path), format="litert", input_signature=signature, verbose=False)
     else:
         path.write_bytes(_convert_module(model))
 

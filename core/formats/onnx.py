@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from core.errors import CannotSave
 from core.formats.base import Format, Option
 from core.formats.frozen_graph import freeze_graph
 from core.formats.standalone_loaders import StandaloneLoader, open_any_onnx, open_onnx
 from core.runtimes import imported_graph, inference_model
 from core.runtimes.base import Model
 from core.runtimes.litert import FILE as LITERT
-from core.runtimes.litert import require_float_tensors
+from core.runtimes.litert import remembers, require_float_tensors
 from core.runtimes.model_kinds import model_kind
 from core.runtimes.onnx import FILE, count_inputs, load
 from core.runtimes.onnx_operations import register_decompositions
@@ -19,8 +20,7 @@ from core.runtimes.tf_module import serving_function
 def save(model: Model, folder: Path, opset: int = 15) -> None:
     kind, path = model_kind(model), str(folder / FILE)
     if kind == "litert":
-        require_float_tensors(model.folder / LITERT, "an ONNX file")
-        _import_tf2onnx().from_tflite(str(model.folder / LITERT), opset=opset, output_path=path)
+        _convert_litert(model.folder / LITERT, path, opset)
         return
     if kind == "keras":
         _export_keras(model, path, opset)
@@ -31,10 +31,23 @@ def save(model: Model, folder: Path, opset: int = 15) -> None:
         _convert_frozen_graph(freeze_graph(model), path, opset)
 
 
+def _convert_litert(source: Path, path: str, opset: int) -> None:
+    require_float_tensors(source, "an ONNX file")
+    try:
+        _import_tf2onnx().from_tflite(str(source), opset=opset, output_path=path)
+    except Exception as error:  # whatever the converter raises; it goes on unless variables are what it stumbles over
+        if not remembers(source.read_bytes()):
+            raise
+        sentence = "This LiteRT file keeps values in variables, and the converter knows none."
+        raise CannotSave(sentence, cure="Convert the model that the file was made from.", detail=str(error)) from error
+
+
 def _export_keras(model: Model, path: str, opset: int) -> None:
     """Keras' own export. Named inputs spare us its demand that the model was called before: a rebuilt one was not."""
     register_decompositions()
-    inputs = [inference_model.symbolic_inputs(model)] if getattr(model, "inputs", None) else None
+    inputs = inference_model.stated_signature(model)
+    if inputs is None and getattr(model, "inputs", None):
+        inputs = [inference_model.symbolic_inputs(model)]
     inference_model.to_inference_model(model).export(
         path, format="onnx", opset_version=opset, input_signature=inputs, verbose=False
     )
@@ -76,7 +89,13 @@ FORMAT = Format(
     accepts=frozenset({"keras", "module", "litert"}),
     save=save,
     load=load,
-    kit=StandaloneLoader(open_onnx, FILE, ("onnxruntime", "numpy"), load_imported=open_any_onnx),
+    kit=StandaloneLoader(
+        open_onnx,
+        FILE,
+        ("onnxruntime", "numpy"),
+        load_imported=open_any_onnx,
+        imported_packages=("onnx",),  # which translates a file that is too old for ONNX Runtime
+    ),
     activations="onnx",
     packages={"onnx": "onnx", "tf2onnx": "tf2onnx", "onnxruntime": "onnxruntime"},
     options=(Option("opset", "Opset", 15, OPSET_HELP, choices=(13, 14, 15, 16, 17, 18)),),

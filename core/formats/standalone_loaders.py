@@ -43,7 +43,7 @@ class StandaloneLoader:
             architecture lacks), `signature` (the one through which an imported file predicts).
         packages: Packages that it needs, as the records call them.
         runs_code: Whether loading runs whatever is in the file.
-        load_imported: Stands for `load` where the copy was imported.
+        load_imported: Stands for `load` where the copy was imported, and may need the `imported_packages` too.
         load_structured: Stands for `load` where the model's inputs and outputs are not known to be flat (see
             `core.exports.flat_structure.is_flat_model`).
     """
@@ -54,6 +54,7 @@ class StandaloneLoader:
     runs_code: bool = False
     load_imported: Callable[..., PredictFunction] | None = None
     load_structured: Callable[..., PredictFunction] | None = None
+    imported_packages: tuple[str, ...] = ()
 
     def for_structure(self, *, is_flat: bool) -> Self:
         """The loader of a copy of a model with such inputs and outputs."""
@@ -63,7 +64,8 @@ class StandaloneLoader:
         """The loader of a copy of that trust."""
         if not self.load_imported or trust != "brought in":
             return self
-        return replace(self, load=self.load_imported, load_structured=None)
+        packages = self.packages + self.imported_packages
+        return replace(self, load=self.load_imported, load_structured=None, packages=packages)
 
 
 def read_keras(path: Path, classes: Classes) -> Model:

@@ -1,8 +1,8 @@
 """Schemas that validate replies of a sandboxed child; replies are untrusted."""
 
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, Self, TypeVar, cast
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, FiniteFloat, ValidationError, model_validator
 
 from core.runtimes.model_facts import ModelFacts
 from core.runtimes.traits import validate_traits
@@ -21,6 +21,13 @@ class PortReply(BaseModel):
     dtype: str = Field(max_length=40)
     shape: list[Count | None] | None
     optional: bool = False
+    range: list[FiniteFloat] | None = Field(None, min_length=2, max_length=2)
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Self:
+        if self.range and not self.range[0] < self.range[1]:
+            raise ValueError("the range of an input must begin below its end")
+        return self
 
 
 class TensorReply(BaseModel):
@@ -45,6 +52,7 @@ class LoadedModelReply(BaseModel):
     optimizer: list[TensorReply]
     traits: Annotated[dict[str, Any], AfterValidator(validate_traits)]
     call_rows: Count | None = None
+    remembers: bool | None = None
     remark: Annotated[str, AfterValidator(lambda text: text[:MAX_TEXT_LENGTH])]
     signatures: Annotated[
         list[Annotated[str, AfterValidator(lambda name: name[:MAX_NAME_LENGTH])]], Field(max_length=1000)

@@ -27,9 +27,10 @@ from core.evidence.records import ReloadOutcome, verdict_of_error
 from core.inputs import InputSet
 from core.jobs.aligned_predictor import map_input_names, rename_arrays
 from core.jobs.code_sources import describe_code_source, resolve_code_sources
-from core.jobs.participants import load_participant, require_has_been_run, rows_together, run_id_of
+from core.jobs.participants import find_silent_losses, load_participant, require_has_been_run, rows_together, run_id_of
 from core.jobs.runner import JobHandle, SourcedRequest, attempt, map_parallel
 from core.library.prediction_store import CHUNK_ROWS, PredictionStore, evict_predictions, rows_per_chunk
+from core.runtimes.base import join_remarks
 from core.runtimes.reference import BATCH_SIZE, Reference
 from core.system import Machine, describe_machine
 from core.versions import installed_versions
@@ -269,7 +270,7 @@ class _ComparisonJob:
             weights=match_fingerprints(self.library.original(self.runs[id_]).weights, reply["weights"]),
             inputs=reply["inputs"],
             input_pairs=reply["input_pairs"],
-            remark=reply["remark"],
+            remark=join_remarks(reply["remark"], *find_silent_losses(self.library, id_)),
             discrimination=self._discrimination,
             source=self._describe_source(id_),
         )

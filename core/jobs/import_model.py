@@ -13,14 +13,14 @@ import numpy as np
 from core.arrays import Arrays
 from core.compare import Verdict
 from core.demos import get_demo
-from core.errors import ChildDied, InputError, NotConfined, TimedOut, TooLarge, cleanup_on_error
+from core.errors import ChildDied, InputError, NotConfined, TimedOut, TooLarge, UnpairedRows, cleanup_on_error
 from core.evidence.fingerprint_matching import OriginalFingerprint
 from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import get_format
 from core.introspection.replies import LoadedModelReply, validate_reply
 from core.jobs.reimport import replace_unrun_import
 from core.jobs.runner import ChildLimits, JobHandle
-from core.jobs.trial_inputs import TrialInput, find_accepted_input
+from core.jobs.trial_inputs import TrialInput, describe_ranges, find_accepted_input
 from core.jobs.uploads import run_of_artifact
 from core.library import staging
 from core.library.ids import new_id
@@ -32,6 +32,7 @@ from core.runtimes.model_facts import ModelFacts
 from core.runtimes.model_settings import ModelSettings
 from core.runtimes.reference import Reference
 from core.runtimes.specs import InputSpec
+from core.sandbox.allowance import confined_allowance
 from core.validation import ValidatedUpload, limits, refusal, validate_upload
 from core.validation.content.facts import ContentFacts
 from core.validation.members import ARCHITECTURE_FILE
@@ -46,7 +47,6 @@ CONSTANT_REMARK = (
     "All random rows are answered alike, so these answers cannot tell a good copy from a bad one: compare on inputs of "
     "your own."
 )
-CONTENT_VALIDATION_SECONDS = 600.0  # wall clock of one look into a file, where the settings do not say less
 STEP_PROGRESS = {
     "Checking the file": 0.05,
     "Looking inside in a sandboxed process": 0.2,
@@ -66,7 +66,7 @@ def validate_content_in_child(
     """
     request: dict[str, Any] = {"format": format, "folder": folder, "cancelled": cancelled}
     request["bounds"] = limits.current_limits(worker.config.unpacked_mib)
-    seconds = worker.config.confined_seconds
+    seconds = confined_allowance(worker.config, _count_bytes(folder)).seconds
     try:
         frame = worker.run("inspect_brought", sandboxed=True, seconds=seconds, **request)
         return cast(ContentFacts, frame.message)
@@ -229,7 +229,8 @@ class _ImportJob:
         remark = join_remarks(reply.remark, *_trial_remarks(trial.recipe))
         record |= {"remark": remark, "signatures": reply.signatures, "asked": trial.recipe}
         reference = Reference(trial.inputs, predictions, {})
-        answered = f"It answers {trial.recipe['rows']} random rows; these answers are its reference"
+        asked = describe_ranges(trial.recipe)
+        answered = f"It answers {trial.recipe['rows']} random rows{asked}; these answers are its reference"
         self._record_check(answered, *_trial_remarks(trial.recipe))
         self._start_step("Loading it once more, in another process")
         settings = ModelSettings.read(facts["traits"])
@@ -241,9 +242,14 @@ class _ImportJob:
         return facts, reference, evidence
 
     def _load_and_ask(self, source: ModelSource) -> tuple[LoadedModelReply, TrialInput, Arrays]:
-        """Load the file and find inputs that it answers; where memory runs out, in a new process with half the rows."""
+        """Load the file and find inputs that it answers.
+
+        Where memory runs out, in a new process with half the rows; where answers have no row for each row, in one that
+        takes each row for a call of its own.
+        """
         load = partial(load_in_child, self.handle.worker, "load_imported", sandboxed=True, **self.handle.limits)
-        trial_limits: ChildLimits = {**self.handle.limits, "seconds": self.handle.config.confined_seconds}
+        seconds = confined_allowance(self.handle.config, _count_bytes(self.files)).seconds
+        trial_limits: ChildLimits = {**self.handle.limits, "seconds": min(seconds, self.handle.limits["seconds"])}
         cap, checks = RowCap(), list(self.checks)
         while True:
             self.checks = list(checks)
@@ -256,6 +262,10 @@ class _ImportJob:
                 try:
                     trial, predictions = find_accepted_input(predictor, inputs, shapes=shapes, cap=cap, **trial_limits)
                     break
+                except UnpairedRows:
+                    if self.import_record.get("row_is_call"):
+                        raise
+                    self.import_record["row_is_call"] = True
                 except TooLarge:
                     if not cap.halve():
                         raise
@@ -318,9 +328,13 @@ def _link_or_copy(source: str, target: str) -> None:
         shutil.copyfile(source, target)
 
 
+def _count_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 def _facts_without_run(folder: Path, error: NotConfined) -> tuple[ModelFacts, Reference, Evidence]:
     """What is stored of a file that may not be run here: itself, and why."""
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    size = _count_bytes(folder)
     facts = ModelFacts(
         kind=KIND_NEVER_RUN, parameters=0, summary="", weight_bytes=size, inputs=[], weights=[], optimizer=[]
     )

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from core.arrays import Arrays
+from core.compatibility.matrix import list_silent_losses
 from core.context import AppContext
-from core.errors import InputError
+from core.errors import InputError, LibraryError
 from core.formats import get_format
 from core.library import Library
 from core.library.records import BUILT_IN_SOURCES, Run
@@ -139,3 +140,12 @@ def participant_name(library: Library, id_: str) -> str:
         return live_model_phrase(id_, library.run(id_))
     artifact = library.artifact(id_)
     return mark_imported(f"{get_format(artifact.format).label} ({id_})", artifact)
+
+
+def find_silent_losses(library: Library, artifact_id: str) -> list[str]:
+    """What an artifact lost that its answers do not show (see `list_silent_losses`); nothing where none is known."""
+    try:
+        artifact = library.artifact(artifact_id)
+        return list_silent_losses(library.run(artifact.run), artifact, library.evidence(artifact_id))
+    except LibraryError:
+        return []

@@ -33,6 +33,8 @@ from core.jobs.runner import JobHandle, attempt, map_parallel
 from core.library.records import Artifact, Run
 from core.record import now
 from core.reload import gather_evidence
+from core.runtimes.base import join_remarks
+from core.runtimes.call_state import describe_state
 from core.worker import OutputFolder
 from core.worker.child_pool import ChildPool
 from core.worker.exit_status import find_crash_signal
@@ -127,6 +129,8 @@ class _SaveJob:
             facts = {"format": key, **saved, "options": options, "trust": run.trust}
             facts |= {"made_from": run.brought.get("artifact")}
             row = _result_row(library.commit_artifact(staged, run.id, evidence, **facts), evidence)
+            state = describe_state(evidence.best.remembers, run.is_asked_as_sequence)
+            row["remark"] = join_remarks(row["remark"], state)
             row["warning"] = " ".join(filter(None, (run.warning, evidence.best.warning, *evidence.best.left_out)))
             return row
 

@@ -1,16 +1,16 @@
 """Random inputs tried on an unknown model: made from the specs of its inputs, tried until it predicts."""
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import product
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from core.arrays import Arrays, select_rows
 from core.compare import measure_spread
-from core.errors import ChildDied, DoesNotLoad, InputError, RoundtripError, TimedOut, TooLarge
+from core.errors import ChildDied, DoesNotLoad, InputError, RoundtripError, TimedOut, TooLarge, UnpairedRows
 from core.inputs.fitting import describe_axes, numpy_dtype
 from core.inputs.from_random import random_source, row_bytes
 from core.runtimes.reference import BATCH_SIZE
@@ -24,6 +24,7 @@ MAX_BYTES = 8 * 2**20  # of all inputs together: of large pictures there are few
 MAX_ROW_BYTES = 64 * 2**20  # bytes: a file may claim any shape
 # Sizes for an axis that the file leaves free, in the order in which they are tried: long ones feed wide windows.
 IMAGE_SIZES = (32, 64, 224, 299, 128, 512)
+PICTURE_SIZE = 224  # that most models of pictures were trained on
 AXIS_SIZES = (8, 16, 32, 128, 64, 4, 1, 256, 512, 1024, 2048, 4096, 16_000)
 # Shapes of one row where the file does not even say how many axes there are.
 ROW_SHAPES = ((), (1,), (4,), (8,), (2,), (3,), (16,), (8, 8, 1), (28, 28, 1), (32, 32, 3), (224, 224, 3))
@@ -42,7 +43,7 @@ class TrialInput(NamedTuple):
     """Random inputs, and how they were made, so that they can be made again.
 
     Once they are answered, the recipe also says whether that was "constant", all rows alike, and by "one_row", each
-    alone, since rows of one call change each other's answers.
+    alone, since rows of one call change each other's answers. Its "ranges" are those that the file asks for, by input.
     """
 
     inputs: Arrays
@@ -55,25 +56,38 @@ class TrialInput(NamedTuple):
 
 
 def generate_trial_inputs(specs: list[InputSpec], shapes: Shapes | None = None) -> Iterator[TrialInput]:
-    """Yield random inputs for what a file takes, the likeliest first. Raises InputError where none can be made.
+    """Yield random inputs for what a file takes, the likeliest first: in the ranges that it asks for, where it says so.
 
-    `shapes` are those of a row that a person stated, for some inputs or all.
+    Raises InputError where none can be made. `shapes` are those of a row that a person stated, for some inputs or all.
     """
     if not specs:
         cure = "Save it again with keras.Input, or with a signature."
         raise InputError("The file does not say what it takes, so nothing can be asked of it.", cure=cure)
     stated = [_state_shape(spec, shapes or {}) for spec in specs]
     bounds = INTEGER_BOUNDS if any(map(_is_integer, specs)) else INTEGER_BOUNDS[-1:]
-    for row_shapes, bound in product(_candidate_shapes(stated), bounds):
-        yield _build_trial_input(specs, row_shapes, bound)
+    is_asked = any(map(_asked_range, specs))
+    for row_shapes in _candidate_shapes(stated):
+        if is_asked:
+            yield _build_trial_input(specs, row_shapes, bounds[0], as_asked=True)
+        yield from (_build_trial_input(specs, row_shapes, bound) for bound in bounds)
 
 
 def generate_wider_inputs(specs: list[InputSpec], trial: TrialInput) -> Iterator[TrialInput]:
-    """Yield inputs of the same shapes in other ranges; whole numbers, of which each may stand for a word, stay."""
+    """Yield inputs of the same shapes in other ranges, then pictures of a size that people take, where it is free.
+
+    Whole numbers, of which each may stand for a word, stay.
+    """
     row_shapes = [trial.recipe["shapes"][spec["name"]] for spec in specs]
     if any(numpy_dtype(spec["dtype"]).kind == "f" or spec["dtype"] == "uint8" for spec in specs):
-        for low, high in RANGES[1:]:
+        for low, high in RANGES if "ranges" in trial.recipe else RANGES[1:]:
             yield _build_trial_input(specs, row_shapes, trial.recipe["below"], (low, high))
+    if any(len(spec["shape"] or ()) == 4 and None in (spec["shape"] or ())[1:] for spec in specs):
+        larger = [
+            _fill_free_axes((spec["shape"] or [None, *shape])[1:], PICTURE_SIZE)
+            for spec, shape in zip(specs, row_shapes, strict=True)
+        ]
+        if larger != row_shapes:
+            yield _build_trial_input(specs, larger, trial.recipe["below"], as_asked="ranges" in trial.recipe)
 
 
 def _state_shape(spec: InputSpec, shapes: Shapes) -> InputSpec:
@@ -83,9 +97,10 @@ def _state_shape(spec: InputSpec, shapes: Shapes) -> InputSpec:
     if shape is None:
         return spec
     if own is not None and not _fits(own[1:], shape):
+        kind = UnpairedRows if _fits(own, shape) else InputError
         sentence = f"A row of the input “{spec['name']}” has another shape than the one that was stated."
         cure = f"Its shape is {describe_axes(own)}, the rows first: state the sizes that it leaves free."
-        raise InputError(sentence, received=" × ".join(map(str, shape)), cure=cure)
+        raise kind(sentence, received=" × ".join(map(str, shape)), cure=cure)
     return {**spec, "shape": [None, *shape]}
 
 
@@ -133,6 +148,7 @@ def _build_trial_input(
     row_shapes: list[list[int]],
     integer_bound: float,
     bounds: tuple[float, float] = RANGES[0],
+    as_asked: bool = False,
 ) -> TrialInput:
     size = sum(map(row_bytes, specs, row_shapes))
     if size > MAX_ROW_BYTES:
@@ -144,13 +160,28 @@ def _build_trial_input(
     inputs: Arrays = {}
     for place, (spec, shape) in enumerate(zip(specs, row_shapes, strict=True)):
         fixed: InputSpec = {**spec, "shape": [None, *shape]}
-        low, high = _range_of(spec, integer_bound, bounds)
+        asked = _asked_range(spec) if as_asked else None
+        low, high = asked or _range_of(spec, integer_bound, bounds)
         chunks = list(random_source([fixed], rows, low, high, SEED + place).chunks)
         for name in chunks[0]:
             inputs[name.removeprefix("input:")] = np.concatenate([chunk[name] for chunk in chunks])
     shapes = {spec["name"]: shape for spec, shape in zip(specs, row_shapes, strict=True)}
     recipe = {"rows": rows, "seed": SEED, "below": integer_bound, "shapes": shapes, "one_row": False, "constant": False}
+    if as_asked:
+        return TrialInput(inputs, recipe | {"ranges": {spec["name"]: _asked_range(spec) for spec in specs}})
     return TrialInput(inputs, recipe | ({} if bounds == RANGES[0] else {"range": list(bounds)}))
+
+
+def _asked_range(spec: InputSpec) -> tuple[float, float] | None:
+    """The range that the file asks of an input, as far as its dtype holds it; None where it says nothing."""
+    asked, dtype = spec.get("range"), numpy_dtype(spec["dtype"])
+    if not asked or dtype.kind not in "fiu":
+        return None
+    bounds = np.iinfo(dtype) if dtype.kind in "iu" else np.finfo(dtype)
+    low, high = max(asked[0], float(bounds.min)), min(asked[1], float(bounds.max))
+    if dtype.kind in "iu":
+        low, high = math.ceil(low), math.ceil(high)
+    return (low, high) if low < high else None
 
 
 def _range_of(spec: InputSpec, integer_bound: float, bounds: tuple[float, float]) -> tuple[float, float]:
@@ -184,21 +215,32 @@ def find_accepted_input(
         predictions, _ = predictor.predict(inputs, seconds=left, cancelled=cancelled, batch=batch)
         return predictions
 
+    stated = [_state_shape(spec, shapes or {}) for spec in specs]
     last: RoundtripError | None = None
+    kind: type[InputError] = InputError
+    empty: tuple[TrialInput, Arrays] | None = None  # the first that was answered by numbers that are none
     for trial in generate_trial_inputs(specs, shapes):
         try:
             trial = trial.head(min(cap.rows, _count_affordable(ask, trial, deadline, cap)))
             cap.asked = trial.recipe["rows"]
-            return _improve_trial(ask, specs, trial, _require_answers(ask(trial.inputs), cap.asked))
+            predictions = _require_answers(ask(trial.inputs), cap.asked)
+            if not _has_finite_numbers(predictions):
+                empty = empty or (trial, predictions)
+                continue
+            return _improve_trial(ask, stated, trial, predictions)
         except (DoesNotLoad, InputError) as error:
-            last = error
+            last, kind = error, UnpairedRows if isinstance(error, UnpairedRows) else kind
         except TimedOut as error:
             if time.monotonic() <= deadline:
                 raise
+            if empty:
+                break
             sentence = f"It loads, and answered no random input in {seconds:g} seconds."
             cure = "Save it with the shapes that it takes, or raise ROUNDTRIP_CONFINED_SECONDS."
             raise TimedOut(sentence, cure=cure, detail=_error_text(last or error)) from error
-    raise InputError(
+    if empty:
+        return _improve_trial(ask, stated, *empty)
+    raise kind(
         "It loads, and answers none of the random inputs that can be made from what it says of its inputs.",
         received=", ".join(f"{spec['name']} ({describe_axes(spec['shape'])}, {spec['dtype']})" for spec in specs),
         cure="State the shape of a row, choose another of its signatures, or save it with the shapes that it takes.",
@@ -222,10 +264,15 @@ def _require_answers(predictions: Arrays, rows: int) -> Arrays:
     """Raises InputError for an answer that has not one row for each row of the inputs, and where there are no numbers
     at all in the answers: the inputs were too short for it."""
     if names := [name for name, array in predictions.items() if not array.ndim or len(array) != rows]:
-        raise InputError(f"Its answer “{names[0]}” has no row for each row of its inputs.")
+        raise UnpairedRows(f"Its answer “{names[0]}” has no row for each row of its inputs.")
     if not any(array.size for array in predictions.values()):
         raise InputError("Its answers are empty: there are no numbers in them.")
     return predictions
+
+
+def _has_finite_numbers(predictions: Arrays) -> bool:
+    """Whether anything in the answers tells rows apart: text, or a number that is not NaN or infinite."""
+    return any(array.dtype.kind not in "fc" or bool(np.isfinite(array).any()) for array in predictions.values())
 
 
 def _improve_trial(
@@ -249,7 +296,7 @@ def _find_telling_input(
     for wider in generate_wider_inputs(specs, trial):
         if candidates[-1][0] >= ENOUGH_SPREAD:
             break
-        wider = wider.head(trial.recipe["rows"])
+        wider = wider.head(min(trial.recipe["rows"], wider.recipe["rows"]))
         try:
             answers = _require_answers(ask(wider.inputs), wider.recipe["rows"])
         except (DoesNotLoad, InputError):
@@ -286,3 +333,13 @@ def _is_close(left: np.ndarray, right: np.ndarray) -> bool:
         return left.shape == right.shape and bool(np.array_equal(left, right))
     finite = np.abs(right[np.isfinite(right)])
     return bool(np.allclose(left, right, rtol=0, atol=TOLERANCE * float(finite.max(initial=0)), equal_nan=True))
+
+
+def describe_ranges(recipe: Mapping[str, Any]) -> str:
+    """In which ranges the random numbers lie, where the file asks for them."""
+    named = {name: f"{asked[0]:.4g} to {asked[1]:.4g}" for name, asked in recipe.get("ranges", {}).items() if asked}
+    if not named:
+        return ""
+    one = set(named.values())
+    ranges = one.pop() if len(one) == 1 else ", ".join(f"{name} {asked}" for name, asked in named.items())
+    return f" of numbers as it asks for ({ranges})"

@@ -16,7 +16,8 @@ from core.library.given_inputs import read_given_inputs
 from core.library.records import Artifact, Run
 from core.library.storage import delete_folder, translate_disk_errors
 from core.reload import gather_evidence, reload_in_process
-from core.runtimes.base import ModelCode
+from core.runtimes.base import ModelCode, join_remarks
+from core.runtimes.call_state import describe_state
 from core.runtimes.live import live_predictor
 from core.runtimes.model_facts import describe_model
 from core.runtimes.model_kinds import model_kind
@@ -25,7 +26,7 @@ from core.runtimes.reference import REFERENCE_ROWS, Reference, predict_in_batche
 from core.runtimes.traits import custom_classes, model_and_layer_names
 from core.settings import get_settings
 from core.worker import Worker
-from core.worker.model_loading import source_with_snapshot
+from core.worker.model_loading import follow_choices, source_with_snapshot
 from core.worker.snapshots import write_model_copy
 from core.worker.untrained_model import load_untrained_model
 
@@ -34,24 +35,34 @@ GRAPH_NAME_PATTERN = re.compile(r"[A-Za-z0-9_.\\/>-]+")  # what TensorFlow takes
 
 
 class AddResult(NamedTuple):
-    """One format's result: an artifact with its evidence, or the error; `warning` says of NaN and infinity."""
+    """One format's result: an artifact with its evidence, or the error.
+
+    `warning` says of NaN and infinity, `remark` how it was asked.
+    """
 
     format: str
     artifact: Artifact | None = None
     evidence: Evidence | None = None
     error: RoundtripError | None = None
     warning: str = ""
+    remark: str = ""
 
     def __repr__(self) -> str:
         if self.artifact is None or self.evidence is None:
             return f"{self.format}: failed. {self.error}"
         text = f"{self.format}: {self.artifact.id}, {self.evidence.best.verdict.label}"
-        notes = " ".join(filter(None, (self.warning, self.artifact.remark)))
+        notes = join_remarks(self.warning, self.artifact.remark, self.remark)
         return f"{text}. {notes}" if notes else text
 
 
 def save_live_model(
-    library: CommitMixin, model: Any, inputs: Any, formats: list[str], name: str, worker: Worker | None = None
+    library: CommitMixin,
+    model: Any,
+    inputs: Any,
+    formats: list[str],
+    name: str,
+    worker: Worker | None = None,
+    keep_state: bool = False,
 ) -> list[AddResult]:
     """See `Library.add`."""
     chosen = [get_format(key) for key in formats]
@@ -61,8 +72,8 @@ def save_live_model(
         stack.enter_context(preserve_program())
         stack.enter_context(preserve_model(model))
         staged = stack.enter_context(library.staging())
-        reference = _compute_reference(model, inputs)
-        run = _finalize_run(library, staged / RUN_FOLDER, model, reference, name)
+        reference = _compute_reference(model, inputs, keep_state)
+        run = _finalize_run(library, staged / RUN_FOLDER, model, reference, name, keep_state)
         started = worker or stack.enter_context(contextlib.closing(Worker()))
         started.start()
         addition = _Addition(library, started, run, model, reference, staged)
@@ -90,10 +101,10 @@ def _require_savable(model: Any) -> None:
             )
 
 
-def _compute_reference(model: Any, inputs: Any) -> Reference:
+def _compute_reference(model: Any, inputs: Any, keep_state: bool) -> Reference:
     try:
         with preserve_model(model):
-            predictor = live_predictor(model)
+            predictor = follow_choices(live_predictor(model), ModelCode(keeps_state=keep_state))
             arrays = read_given_inputs(model, predictor, inputs)
             arrays = {key: array[:REFERENCE_ROWS] for key, array in arrays.items()}
             return Reference(arrays, predict_in_batches(predictor, arrays), {})
@@ -103,7 +114,9 @@ def _compute_reference(model: Any, inputs: Any) -> Reference:
         raise translate(error, InputError) from error
 
 
-def _finalize_run(library: CommitMixin, staged: Path, model: Any, reference: Reference, name: str) -> Run:
+def _finalize_run(
+    library: CommitMixin, staged: Path, model: Any, reference: Reference, name: str, keep_state: bool
+) -> Run:
     """The run with its snapshot, stored with the first copy alone: without any it would be an empty entry."""
     with translate_disk_errors():
         (staged / "snapshot").mkdir(parents=True)
@@ -115,7 +128,9 @@ def _finalize_run(library: CommitMixin, staged: Path, model: Any, reference: Ref
     except Exception as error:  # a model that its richest format refuses cannot be stored as a run at all
         raise translate(error, CannotSave, hidden_paths=[str(staged)]) from error
     name = str(name or getattr(model, "name", "") or "A model of my own")
-    return library.finalize_run(staged, {**facts, "name": name, "demo": None, "settings": None})
+    return library.finalize_run(
+        staged, {**facts, "name": name, "demo": None, "settings": None, "keeps_state": keep_state}
+    )
 
 
 class _Addition:
@@ -142,7 +157,8 @@ class _Addition:
         finally:
             delete_folder(copy)
         warning = f"{self._run.warning} {evidence.best.warning}".strip()
-        return AddResult(format_.key, artifact, evidence, warning=warning)
+        remark = describe_state(evidence.best.remembers, self._run.keeps_state)
+        return AddResult(format_.key, artifact, evidence, warning=warning, remark=remark)
 
     def commit_run(self) -> None:
         self._library.commit_finalized_run(self._run, self._staged / RUN_FOLDER)
@@ -167,10 +183,12 @@ class _Addition:
         if not classes or not _is_refused(evidence.completed or evidence.without_code):
             return evidence
         if "architecture" in format_.keeps:
-            outcome = reload_in_process(format_.key, folder, ModelCode(classes=classes), original, self._reference)
+            code = ModelCode(classes=classes, keeps_state=self._run.keeps_state)
+            outcome = reload_in_process(format_.key, folder, code, original, self._reference)
             return evidence.model_copy(update={"with_code": outcome})
         if format_.needs_architecture:
-            code = ModelCode(build=partial(load_untrained_model, source, classes), classes=classes)
+            build = partial(load_untrained_model, source, classes)
+            code = ModelCode(build=build, classes=classes, keeps_state=self._run.keeps_state)
             outcome = reload_in_process(format_.key, folder, code, original, self._reference)
             return evidence.model_copy(update={"completed": outcome})
         return evidence

@@ -25,7 +25,14 @@ class Library(ListingMixin, CommitMixin, AnnotationMixin, TrashMixin):
     """
 
     def add(
-        self, model: Any, inputs: Any, formats: Iterable[str], name: str = "", worker: "Worker | None" = None
+        self,
+        model: Any,
+        inputs: Any,
+        formats: Iterable[str],
+        name: str = "",
+        worker: "Worker | None" = None,
+        *,
+        keep_state: bool = False,
     ) -> list["AddResult"]:
         """Save a Keras model or tf.Module of your own, from a notebook or a script, with its reference.
 
@@ -33,6 +40,8 @@ class Library(ListingMixin, CommitMixin, AnnotationMixin, TrashMixin):
             inputs: What the model's `predict` takes, rows first: an array, a list, a dictionary, a table of pandas; the
                 model's predictions become the reference.
             worker: Reloads the copies and stays as it is; without one, a worker is started and ended.
+            keep_state: Whether what the model remembers is kept from row to row, which are one sequence then, and not
+                forgotten after each call.
 
         Returns one result for each format, in order. Raises InputError when the model or the inputs cannot be used at
         all, CannotSave when the model cannot be stored.
@@ -40,4 +49,4 @@ class Library(ListingMixin, CommitMixin, AnnotationMixin, TrashMixin):
         from core.library.add_model import save_live_model  # with all formats and demos, which nothing else here needs
 
         chosen = [formats] if isinstance(formats, str) else list(formats)
-        return save_live_model(self, model, inputs, chosen, name, worker)
+        return save_live_model(self, model, inputs, chosen, name, worker, keep_state)

@@ -30,6 +30,7 @@ class ImportRecord(TypedDict, total=False):
     asked: dict[str, Any]  # the recipe of its reference inputs
     keeps_state: bool  # what it remembers is kept from call to call
     one_row: bool  # each row is asked alone
+    row_is_call: bool  # no axis of its inputs counts rows
     checks: list[dict[str, str]]
 
 
@@ -58,7 +59,9 @@ class Run(Record):
     `not_finite` counts the numbers of each weight that are NaN or infinite, where any are. `weights` and `optimizer`
     are fingerprints at the end of training; `stepped` is that of the weights one step later (see
     `core.worker.tasks.probes.train_one_step`), to compare copies with. `call_rows` is how many rows it takes at once,
-    None for any number. `owner` is the id of the person who made it; None where nobody had signed in.
+    None for any number; `remembers` says whether a call changes what the next one answers, None in older records, and
+    `keeps_state` that this is kept from row to row for a model that a person added. `owner` is the id of the person who
+    made it; None where nobody had signed in.
     """
 
     id: str
@@ -76,6 +79,8 @@ class Run(Record):
     traits: dict[str, Any] = Field(default_factory=dict)
     stepped: list[dict[str, Any]] = Field(default_factory=list)
     call_rows: int | None = None
+    remembers: bool | None = None
+    keeps_state: bool = False
     score: float | None = None
     score_name: str = ""
     rows: dict[str, int] = Field(default_factory=dict)
@@ -100,9 +105,16 @@ class Run(Record):
         return f"Its weights were NaN or infinite before it was saved: {counts}." if counts else ""
 
     @property
+    def is_asked_as_sequence(self) -> bool:
+        """Whether its rows are one sequence, in which what it remembers is kept."""
+        return self.keeps_state or bool(self.brought.get("keeps_state"))
+
+    @property
     def code_source(self) -> ModelSource:
         """Where the model's code comes from; of an imported model, what its files are."""
         source: ModelSource = {"demo": self.demo, "settings": self.settings}
+        if self.keeps_state:
+            source["keeps_state"] = True
         if self.brought:
             imported = {key: self.brought.get(key) for key in ImportedSource.__annotations__}
             source["brought"] = cast(ImportedSource, imported)

@@ -27,6 +27,7 @@ class ModelCode:
         compiles: Whether compile settings are read too, where a copy has any.
         keeps_state: Whether what a model remembers is kept from call to call.
         one_row: Whether rows are asked one by one, since those of one call change each other's answers.
+        row_is_call: Whether no axis of the inputs counts rows, so that each row is a call of its own.
     """
 
     build: Callable[[], Model] | None = None
@@ -35,6 +36,7 @@ class ModelCode:
     compiles: bool = True
     keeps_state: bool = False
     one_row: bool = False
+    row_is_call: bool = False
 
     def build_model(self, lack: str) -> Model:
         """The untrained model that weights go into. Raises NeedsArchitecture, with `lack` as its sentence."""
@@ -55,6 +57,7 @@ class ImportedSource(TypedDict):
     demo: str | None
     settings: dict[str, Any] | None
     keeps_state: NotRequired[bool]  # what it remembers is kept from call to call
+    row_is_call: NotRequired[bool]  # no axis of its inputs counts rows, so each row is a call of its own
     one_row: NotRequired[bool]  # rows of one call change each other's answers, so they are asked one by one
 
 
@@ -62,6 +65,7 @@ class ModelSource(TypedDict):
     """Where the code of a model comes from, as it stands in requests to a child."""
 
     demo: str | None  # None where the model is not a demo's
+    keeps_state: NotRequired[bool]  # as of `ImportedSource`, of a model that a person added
     settings: dict[str, Any] | None  # of the demo, as `TrainSettings` dumps them
     brought: NotRequired[ImportedSource]  # of an imported model alone
     architecture: NotRequired[Path | str]  # the folder of an architecture artifact; then only classes are the demo's

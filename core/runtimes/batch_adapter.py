@@ -18,6 +18,7 @@ from core.runtimes.specs import Shape, Spec
 
 SINGLE_ROW_REMARK = "It takes one row at a time, so it is fed row by row."
 NO_BATCH_AXIS_REMARK = "Its inputs have no axis for rows."
+ROW_IS_CALL_REMARK = "No axis of its inputs counts rows, so each row is a call of its own."
 DEPENDENT_ROWS_REMARK = "Rows of one call change each other's answers, so each is asked alone."
 NO_INPUT = Spec("row", "int64", (None,))  # what a row is given where a file takes nothing
 NO_INPUT_REMARK = "It takes nothing and answers every row alike; “row” stands for the number of the row."
@@ -91,6 +92,21 @@ def one_row_at_a_time(predictor: Predictor) -> Predictor:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     return replace(predictor, predict_fn=predict, remark=join_remarks(predictor.remark, DEPENDENT_ROWS_REMARK))
+
+
+def one_row_a_call(predictor: Predictor) -> Predictor:
+    """The same predictor with one more axis: where no axis of the inputs counts rows, each row is a call of its own."""
+
+    def predict(inputs: Arrays) -> Arrays:
+        rows = range(len(next(iter(inputs.values()))))
+        parts = [predictor.predict_fn({name: array[at] for name, array in inputs.items()}) for at in rows]
+        return {name: np.stack([part[name] for part in parts]) for name in parts[0]}
+
+    inputs = tuple(
+        replace(spec, shape=None if spec.shape is None else (None, *spec.shape)) for spec in predictor.inputs
+    )
+    remark = join_remarks(predictor.remark, ROW_IS_CALL_REMARK)
+    return replace(predictor, inputs=inputs, predict_fn=predict, call_rows=1, remark=remark)
 
 
 def _repeat_answer(call: PredictFunction) -> PredictFunction:

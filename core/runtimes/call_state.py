@@ -16,6 +16,11 @@ FORGETS_REMARK = "It remembers from call to call; here each call begins anew."
 KEEPS_REMARK = "It remembers from call to call, and its state is kept: rows are one sequence, in the order asked."
 
 
+def describe_state(remembers: bool | None, keeps: bool) -> str:
+    """What a person should know of how something that remembers was asked; nothing of what does not."""
+    return (KEEPS_REMARK if keeps else FORGETS_REMARK) if remembers else ""
+
+
 @dataclass
 class CallState:
     """What `forget` sets back to how it was; `keeps` is what a person chose."""
@@ -25,7 +30,7 @@ class CallState:
 
     @property
     def remark(self) -> str:
-        return KEEPS_REMARK if self.keeps else FORGETS_REMARK
+        return describe_state(True, self.keeps)
 
     def wrap(self, call: Callable[[Arrays], Arrays]) -> Callable[[Arrays], Arrays]:
         """The same call, after which nothing is remembered."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from core.runtimes.base import Model
 from core.runtimes.call_arguments import output_structure
+from core.runtimes.keras import may_remember
 from core.runtimes.model_kinds import model_kind
 from core.runtimes.outputs import flatten_outputs, is_nested
 from core.runtimes.tf_module import serving_function
@@ -43,6 +44,25 @@ def symbolic_inputs(model: Model) -> Any:
     return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
 
 
+def stated_signature(model: Model) -> list[Any] | None:
+    """What an exporter is to trace a model for that keeps its state, for just so many rows as it states; else None.
+
+    Keras' own exporters leave the number of rows free, and the state has one for each.
+    """
+    import keras
+
+    tensors = getattr(model, "inputs", None) or []
+    if not tensors or not may_remember(model) or any(tensor.shape[:1] in ((), (None,)) for tensor in tensors):
+        return None
+    return [keras.tree.map_structure(_to_input_spec, symbolic_inputs(model))]
+
+
+def _to_input_spec(tensor: Any) -> Any:
+    import keras
+
+    return keras.InputSpec(shape=tuple(tensor.shape), dtype=tensor.dtype, name=tensor.name)
+
+
 def inference_function(model: Model) -> Any:
     """The concrete function through which a model of either kind predicts in inference mode, with named inputs."""
     import keras
@@ -51,7 +71,8 @@ def inference_function(model: Model) -> Any:
 
     if model_kind(model) == "module":
         return serving_function(model)
-    specs = keras.tree.map_structure(make_tf_tensor_spec, get_input_signature(model))
+    signature = stated_signature(model) or get_input_signature(model)
+    specs = keras.tree.map_structure(make_tf_tensor_spec, signature)
     function = tf.function(lambda *inputs: model(*inputs, training=False), autograph=False)
     return function.get_concrete_function(*specs)
 

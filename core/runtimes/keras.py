@@ -24,7 +24,7 @@ def keras_predictor(model: Model) -> Predictor:
     specs = _keras_input_specs(model)
     # Traced once for every number of rows, where the model says what it takes and needs all of it.
     is_traced_once = specs and not any(spec.is_optional for spec in specs)
-    remembers = bool(is_traced_once) and _may_remember(model)
+    remembers = bool(is_traced_once) and may_remember(model)
     signature = [{spec.name: _to_tensor_spec(spec, remembers) for spec in specs}] if is_traced_once else None
     graph = tf.function(lambda feed: call_model(model, feed), signature, autograph=False, reduce_retracing=True)
 
@@ -44,7 +44,7 @@ def keras_predictor(model: Model) -> Predictor:
     return with_variables(adapted_predictor(model, adapter._replace(state=state, remark=remark)))
 
 
-def _may_remember(model: Model) -> bool:
+def may_remember(model: Model) -> bool:
     """Whether a layer says that it keeps its state, or is a class of its own with variables that nothing trains."""
     return any(
         getattr(layer, "stateful", False)

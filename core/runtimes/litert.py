@@ -46,16 +46,17 @@ class InterpreterCall:
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     """Read the bytes ourselves: the interpreter that is given a path crashes on some damaged files."""
-    return litert_predictor((folder / FILE).read_bytes(), code.signature)
+    return litert_predictor((folder / FILE).read_bytes(), code.signature, code.row_is_call)
 
 
-def litert_predictor(content: bytes, signature: str = "") -> Predictor:
+def litert_predictor(content: bytes, signature: str = "", row_is_call: bool = False) -> Predictor:
     """The predictor over a LiteRT file, through its signature where it has one: only there do tensors have names.
 
-    A file that does not take batches is fed as `adapt_batch_size` says; integers with a scale are floats outside.
+    A file that does not take batches is fed as `adapt_batch_size` says, and as it is where each row is a call; integers
+    with a scale are floats outside.
     """
     interpreter = open_interpreter(content)
-    adapter = adapt_interpreter(content, interpreter, signature)
+    adapter = adapt_interpreter(content, interpreter, signature, row_is_call)
     return adapted_predictor(interpreter, adapter)
 
 
@@ -104,10 +105,10 @@ def enum_names(enum: Any) -> dict[int, str]:
     return {number: name for name, number in vars(enum).items() if isinstance(number, int)}
 
 
-def adapt_interpreter(content: bytes, interpreter: Any, signature: str) -> BatchAdapter:
-    """How an interpreter over this content predicts any number of rows."""
+def adapt_interpreter(content: bytes, interpreter: Any, signature: str, row_is_call: bool = False) -> BatchAdapter:
+    """How an interpreter over this content predicts any number of rows; where each row is a call, one of them."""
     call = _bind_signature(interpreter, signature)
-    takes_batches = accepts_batches(content, signature)
+    takes_batches = row_is_call or accepts_batches(content, signature)
     specs = tuple(_detail_spec(name, detail, takes_batches) for name, detail in call.inputs.items())
     state = None
     if remembers(content):
@@ -117,7 +118,7 @@ def adapt_interpreter(content: bytes, interpreter: Any, signature: str) -> Batch
     outputs: dict[str, Shape] = {name: _to_shape(detail["shape"]) for name, detail in call.outputs.items()}
     if takes_batches:
         outputs = {name: shape for name, shape in outputs.items() if shape == ()}  # one for all rows of a call
-    adapter = adapt_batch_size(specs, outputs, call.predict)
+    adapter = BatchAdapter(specs, call.predict, "") if row_is_call else adapt_batch_size(specs, outputs, call.predict)
     refused = NO_DELEGATE_REMARK if _is_refused_by_delegate(content) else ""
     return adapter._replace(remark=join_remarks(call.remark, adapter.remark, refused), state=state)
 
@@ -169,6 +170,11 @@ def _bind_signature(interpreter: Any, signature: str = "") -> InterpreterCall:
     name, remark = choose_signature(names, signature)
     run = interpreter.get_signature_runner(name)
     return InterpreterCall(run.get_input_details(), run.get_output_details(), lambda inputs: run(**inputs), remark)
+
+
+def input_details(interpreter: Any, signature: str) -> Details:
+    """What the interpreter says of each input, by the names under which `litert_predictor` takes them."""
+    return _bind_signature(interpreter, signature).inputs
 
 
 def _bind_by_index(interpreter: Any) -> InterpreterCall:
@@ -276,10 +282,19 @@ def _dequantize(array: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
     return ((array.astype("float64") - zero) * scale).astype("float32")
 
 
+def quantized_range(detail: dict[str, Any]) -> tuple[float, float] | None:
+    """The lowest and highest float that the integers of a tensor stand for; None where they have no scale."""
+    if not _is_quantized(detail):
+        return None
+    scale, zero = _scale_and_zero_point(detail)
+    bounds = np.iinfo(detail["dtype"])
+    return (bounds.min - zero) * scale, (bounds.max - zero) * scale
+
+
 def _describe_quantized_input(name: str, detail: dict[str, Any]) -> str:
     scale, zero = _scale_and_zero_point(detail)
-    dtype, bounds = np.dtype(detail["dtype"]).name, np.iinfo(detail["dtype"])
-    ends = f"{(bounds.min - zero) * scale:.4g} to {(bounds.max - zero) * scale:.4g}"
+    dtype, (low, high) = np.dtype(detail["dtype"]).name, quantized_range(detail) or (0.0, 0.0)
+    ends = f"{low:.4g} to {high:.4g}"
     return f"Its input “{name}” takes {dtype}: values from {ends} are rounded to steps of {scale:.3g} (zero at {zero})."
 
 

@@ -8,7 +8,14 @@ import numpy as np
 from core.arrays import Arrays
 from core.errors import CannotSave
 from core.runtimes.base import Model
-from core.runtimes.litert import PACKAGES, accepts_batches, is_quantized_file, litert_predictor, open_interpreter
+from core.runtimes.litert import (
+    PACKAGES,
+    accepts_batches,
+    is_quantized_file,
+    litert_predictor,
+    open_interpreter,
+    remembers,
+)
 from core.runtimes.model_kinds import model_kind
 
 QUANTIZER_PACKAGES = PACKAGES | {"ai_edge_quantizer": "ai-edge-quantizer"}
@@ -60,7 +67,11 @@ def require_unquantized(path: Path) -> None:
 
 def _measure_ranges(quantizer: Any, content: bytes, samples: Arrays) -> Any:
     try:
-        return quantizer.calibrate({None: _calibration_calls(content, samples)})
+        calls = _calibration_calls(content, samples)
+        if not remembers(content):
+            return quantizer.calibrate({None: calls})
+        # Each row by an interpreter of its own, which remembers nothing of those before it.
+        return _join_ranges([quantizer.calibrate({None: [call]}) for call in calls])
     except (RuntimeError, ValueError) as error:
         if UNREADABLE_TENSOR in str(error):
             what = "handles text" if _handles_text(content) else "keeps values in variables"
@@ -73,6 +84,16 @@ def _measure_ranges(quantizer: Any, content: bytes, samples: Arrays) -> Any:
             cure="Choose dynamic range, which needs no calibration.",
             detail=str(error),
         ) from error
+
+
+def _join_ranges(measured: list[dict[str, Any]]) -> dict[str, Any]:
+    """The ranges of each tensor over several measurements, from the lowest to the highest number."""
+    joined = dict(measured[0])
+    for name, found in joined.items():
+        others = [other[name] for other in measured if name in other]
+        ends = {end: choose for end, choose in (("min", np.minimum), ("max", np.maximum)) if end in found}
+        joined[name] = {**found, **{end: choose.reduce([each[end] for each in others]) for end, choose in ends.items()}}
+    return joined
 
 
 def _handles_text(content: bytes) -> bool:

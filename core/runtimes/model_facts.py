@@ -25,6 +25,7 @@ class ModelFacts(TypedDict):
     weights: list[Fingerprint]
     optimizer: list[Fingerprint]
     call_rows: NotRequired[int | None]
+    remembers: NotRequired[bool]
     not_finite: NotRequired[dict[str, int]]
     traits: NotRequired[Traits]
 
@@ -39,6 +40,7 @@ def describe_model(model: Model) -> ModelFacts:
         "summary": summarize_model(model, weights),
         "inputs": [spec.to_json() for spec in predictor.inputs],
         "call_rows": predictor.call_rows,
+        "remembers": predictor.state is not None,
         "weight_bytes": sum(array.nbytes for _, array in weights),
         "not_finite": count_nonfinite(weights),
         "weights": fingerprint_arrays(weights),
@@ -54,19 +56,25 @@ def summarize_model(model: Model, weights: NamedArrays) -> str:
         model.summary(print_fn=lambda line, **_: lines.append(line), line_length=80)
         return "\n".join(lines)
     rows = [f"{name:<40}{array.shape!s:<20}{array.size:>12,}" for name, array in weights]
-    heading = [f"tf.Module: {model.name}", f"{'Variable':<40}{'Shape':<20}{'Values':>12}"]
+    heading = [
+        f"tf.Module: {getattr(model, 'name', type(model).__name__)}",
+        f"{'Variable':<40}{'Shape':<20}{'Values':>12}",
+    ]
     return "\n".join([*heading, *rows, f"{sum(array.size for _, array in weights):>72,}"])
 
 
 def describe_graph_file(predictor: Predictor, folder: Path, kind: str) -> ModelFacts:
     weights = predictor.weights() if predictor.weights else []
-    count = count_parameters(folder / LITERT) if kind == "litert" else sum(array.size for _, array in weights)
+    learned = [array for _, array in weights if array.dtype.kind in "fc" or array.dtype.name in ("int8", "uint8")]
+    # The other integers of a graph are sizes and axes.
+    count = count_parameters(folder / LITERT) if kind == "litert" else sum(array.size for array in learned)
     return {
         "kind": kind,
         "parameters": int(count),
         "summary": _format_weights_table(weights),
         "inputs": [spec.to_json() for spec in predictor.inputs],
         "call_rows": predictor.call_rows,
+        "remembers": predictor.state is not None,
         "weight_bytes": sum(array.nbytes for _, array in weights) or ModelFile(kind, folder).size_bytes,
         "not_finite": count_nonfinite(weights),
         "weights": fingerprint_arrays(weights),

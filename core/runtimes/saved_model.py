@@ -77,6 +77,13 @@ def signature_names(folder: Path) -> set[str]:
     return {name for graph in _read_meta_graphs(folder) for name in graph.signature_def}
 
 
+def read_serving_graph(folder: Path) -> tuple[Any, Any]:
+    """The GraphDef for serving, and its signatures by name, as they stand in the file."""
+    tags = serving_tags(folder)
+    graph = next(graph for graph in _read_meta_graphs(folder) if list(graph.meta_info_def.tags) == tags)
+    return graph.graph_def, graph.signature_def
+
+
 def _read_meta_graphs(folder: Path) -> Any:
     from tensorflow.core.protobuf import saved_model_pb2
 

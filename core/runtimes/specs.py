@@ -10,13 +10,15 @@ class InputSpec(TypedDict):
     """One input of a model, as its run records it.
 
     `dtype` is NumPy's name ("object" is text); `shape` has the rows first and None where an axis may have any size,
-    and is None where not even the number of axes is known. An `optional` input may be left out.
+    and is None where not even the number of axes is known. An `optional` input may be left out. `range` is from the
+    lowest to the highest number that an imported file asks for, where it says so (see `core.runtimes.asked_ranges`).
     """
 
     name: str
     dtype: str
     shape: list[int | None] | None
     optional: NotRequired[bool]
+    range: NotRequired[list[float]]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from core.errors import CannotSave, DoesNotLoad, Refused
 from core.formats import get_format
 from core.formats.base import RUNS_CODE_REFUSAL, Format
 from core.runtimes.base import NO_CODE, ImportedSource, ModelCode, ModelSource, Predictor, join_remarks
-from core.runtimes.batch_adapter import one_row_at_a_time
+from core.runtimes.batch_adapter import one_row_a_call, one_row_at_a_time
 from core.sandbox import handles_untrusted
 
 
@@ -35,6 +35,8 @@ def follow_choices(predictor: Predictor, code: ModelCode) -> Predictor:
     if predictor.state:
         predictor.state.keeps = code.keeps_state
         predictor = replace(predictor, remark=join_remarks(predictor.remark, predictor.state.remark))
+    if code.row_is_call:
+        return one_row_a_call(predictor)
     return one_row_at_a_time(predictor) if code.one_row else predictor
 
 
@@ -62,7 +64,7 @@ def model_code_for(source: ModelSource | None) -> ModelCode:
     if source is None:
         return NO_CODE
     imported = source.get("brought")
-    code = _import_code(imported) if imported else NO_CODE
+    code = _import_code(imported) if imported else replace(NO_CODE, keeps_state=bool(source.get("keeps_state")))
     settings = source["settings"] or (imported["settings"] if imported else None)
     if (demo := demo_of_source(source)) and settings:
         demo_code = get_demo(demo).model_code(TrainSettings(**settings))
@@ -79,6 +81,7 @@ def _import_code(imported: ImportedSource) -> ModelCode:
         signature=imported.get("signature") or "",
         keeps_state=bool(imported.get("keeps_state")),
         one_row=bool(imported.get("one_row")),
+        row_is_call=bool(imported.get("row_is_call")),
     )
 
 
@@ -94,10 +97,10 @@ def source_with_snapshot(source: ModelSource, kind: str, folder: Path) -> ModelS
 
 
 def source_without_code(source: ModelSource) -> ModelSource | None:
-    """Return the source for a process that gets no code of the model: None, or that its file is imported."""
+    """Return the source for a process that gets no code of the model: None, or how its copies are asked."""
     if imported := source.get("brought"):
         return {"demo": None, "settings": None, "brought": {**imported, "demo": None, "settings": None}}
-    return None
+    return {"demo": None, "settings": None, "keeps_state": True} if source.get("keeps_state") else None
 
 
 def source_with_signature(source: ModelSource, signature: str) -> ModelSource:

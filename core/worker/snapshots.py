@@ -38,7 +38,8 @@ def load_live(source: ModelSource, kind: str, folder: Path) -> Predictor:
     """Load the predictor of a run's live model from its snapshot. Raises as `load_live_model`."""
     if imported := source.get("brought"):
         return load_artifact(imported["format"], folder, model_code_for(source))
-    return follow_choices(live_predictor(load_live_model(source, kind, folder)), NO_CODE)
+    choices = ModelCode(keeps_state=bool(source.get("keeps_state")))
+    return follow_choices(live_predictor(load_live_model(source, kind, folder)), choices)
 
 
 def load_live_model(source: ModelSource, kind: str, folder: Path, classes: Mapping[str, type] = NO_CODE.classes) -> Any:

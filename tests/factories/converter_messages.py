@@ -52,4 +52,45 @@ CONVERTER_MESSAGES = [
         "OpenVINO said: Unexpected: CPU plug-in doesn't support Parameter operation with dynamic rank. "
         "Operation name: x",
     ),
+    (
+        "tflite/kernels/kernel_util.cc:349 no_integer_overflow_from_quantization was not true.Node number 1 "
+        "(FULLY_CONNECTED) failed to prepare.",
+        "A scale in this LiteRT file is no number: a weight or the range of a layer is NaN or infinite.",
+    ),
+    (
+        "tensorflow/lite/kernels/conv.cc:349 input->dims->data[3] != filter->dims->data[3] * groups (3 != 4) was not "
+        "true.Node number 0 (CONV_2D) failed to prepare.",
+        "LiteRT's operation CONV_2D does not take the tensors of this file: “input->dims->data[3] != "
+        "filter->dims->data[3] * groups (3 != 4)” does not hold.",
+    ),
+    (
+        "tf.float8_e4m3fn",
+        "The model computes in floats of 8 bits (float8), which this format does not have.",
+    ),
+    (
+        "Could not translate MLIR to FlatBuffer.<unknown>:0: error: invalid TFLite type: 'tensor<?x8xf8E4M3FN>'",
+        "The model computes in floats of 8 bits (float8), which this format does not have.",
+    ),
+    (
+        "Exception from src/inference/src/cpp/core.cpp:132:\nException from src/inference/src/dev/plugin.cpp:59:\n"
+        "Check 'newNode' failed at src/plugins/intel_cpu/src/node.cpp:1626:\n"
+        "Unsupported operation of type: Convert name: dense_4_1/Cast_1\nDetails:\nNot Implemented:\n"
+        "cpu_convert can't convert from: f32 precision to: dynamic",
+        "The model computes in floats of 8 bits (float8), which this format does not have.",
+    ),
+    (
+        "Input 0 of node StatefulPartitionedCall/AssignAddVariableOp was passed float from Func/input/_6:0 "
+        "incompatible with expected resource.",
+        "The model changes variables while it answers, and this format is a graph of constants.",
+    ),
+    (
+        "Shape mismatch in layer #0 (named dense_4)for weight sequential_2/dense_4/inputs_scale. Weight expects shape "
+        "(). Received saved weight with shape (8, 16)",
+        "The file hands the weight 'sequential_2/dense_4/inputs_scale' an array of shape (8, 16), and it has ().",
+    ),
+    (
+        "Non-zero status code returned while running LSTM node. Name:'LSTM__31' Status Message: Input initial_h must "
+        "have shape {1,1,2}. Actual:{1,4,2}",
+        "ONNX Runtime's operation LSTM failed: Input initial_h must have shape {1,1,2}. Actual:{1,4,2}",
+    ),
 ]

@@ -13,6 +13,7 @@ from core.formats import get_format
 from core.formats.base import Saved
 from core.formats.litert import SINGLE_ROW_REMARK
 from core.runtimes.base import Predictor
+from core.runtimes.live import live_predictor
 from core.runtimes.model_kinds import ModelFile, model_kind
 from core.runtimes.signature_module import serving_module
 from tests.factories import architectures
@@ -75,6 +76,21 @@ def test_masked_gru_in_integers_is_refused_for_its_loops(masked_gru, tmp_path):
     assert error.sentence == (
         "The quantizer cannot measure the ranges of a model that has loops, such as those of recurrent layers."
     )
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+@pytest.mark.parametrize(("key", "remembers"), [("litert", True), ("onnx", False)])
+def test_model_that_keeps_its_state_is_converted_for_the_rows_that_it_states(key, remembers, rows, tmp_path):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    steps = keras.Input(batch_shape=(rows, 3, 4), name="x")
+    model = keras.Model(steps, keras.layers.LSTM(2, stateful=True)(steps))
+    inputs = {"x": np.random.default_rng(0).random((8, 3, 4), "float32")}
+    expected = first_answer(live_predictor(model), inputs)
+    _, predictor = convert(model, key, tmp_path / "copy", inputs)
+    np.testing.assert_allclose(first_answer(predictor, inputs), expected, **CLOSE)
+    assert (predictor.call_rows, predictor.state is not None) == (rows, remembers)
 
 
 def test_model_that_converts_for_any_number_of_rows_has_no_remark(tmp_path):

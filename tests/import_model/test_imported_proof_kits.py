@@ -70,3 +70,12 @@ def test_proof_kit_of_model_whose_rows_depend_on_each_other_passes(
     end = import_files(packaged_models.write_running_sum_onnx(tmp_path / "sum.onnx"))
     kit = unpack_imported_kit(empty_jobs, end, tmp_path / "kit")
     assert status_and_last_line(run_kit(kit)) == (0, "PASS")
+    assert "\nonnx==" in (kit / "requirements.txt").read_text(encoding="utf-8")  # for files that are too old
+
+
+def test_proof_kit_of_model_without_an_axis_for_rows_passes(
+    import_files: ImportFiles, empty_jobs: Jobs, tmp_path: Path
+):
+    path = external_models.zip_folder(packaged_models.write_waveform_saved_model(tmp_path / "wave"))
+    kit = unpack_imported_kit(empty_jobs, import_files(path, shapes={"wave": [10]}), tmp_path / "kit")
+    assert status_and_last_line(run_kit(kit)) == (0, "PASS")

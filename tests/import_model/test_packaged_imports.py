@@ -46,6 +46,18 @@ def test_import_of_cropping_model_is_asked_longer_inputs(empty_jobs: Jobs, tmp_p
     assert next(iter(reference.predictions.values())).shape == (64, 8, 2)
 
 
+def test_import_of_one_wave_takes_each_row_for_a_call(empty_jobs: Jobs, tmp_path: Path):
+    path = packaged_models.write_waveform_saved_model(tmp_path / "wave")
+    result, reference = bring_in(empty_jobs, path, shapes={"wave": [10]})
+    waves, scores = reference.inputs["wave"], reference.predictions["scores"]
+    assert np.array_equal(scores, np.stack([waves[:, at : at + 4] * 2 for at in range(0, 7, 2)], axis=1))
+    assert "each row is a call of its own" in result["remark"]
+    rows = wait_until_done(empty_jobs, empty_jobs.save(result["run"], ["saved_model", "litert"])).result["rows"]
+    assert {row.get("verdict", row.get("error")) for row in rows.values()} == {"bit-identical"}
+    compared = wait_until_done(empty_jobs, empty_jobs.compare([row["artifact"] for row in rows.values()])).result
+    assert {outcome["verdict"] for outcome in compared["outcomes"].values()} == {"bit-identical"}
+
+
 def test_import_of_wide_int8_file_is_asked_what_tells_rows_apart(empty_jobs: Jobs, tmp_path: Path):
     result, reference = bring_in(empty_jobs, packaged_models.write_wide_int8_tflite(tmp_path / "wide.tflite"))
     assert len(np.unique(next(iter(reference.predictions.values())), axis=0)) > 8

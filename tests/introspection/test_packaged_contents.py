@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from core.cli.inspect import format_layer_row
 from core.readers.litert import read_litert
 from core.readers.onnx import read_onnx
 from core.readers.sparse import unfold_litert, unfold_onnx
@@ -84,3 +85,12 @@ def test_onnx_external_data_is_read_from_beside_it_alone(tmp_path: Path):
     ).list_tensors()
     with pytest.raises(ValueError, match="which is not beside it"):
         kernel.read()
+
+
+@pytest.mark.parametrize(
+    ("shape", "text"),
+    [(None, "of any shape"), ([None, 3], "[?, 3]"), ([[None, 3], [None, 2]], "[[null, 3], [null, 2]]")],
+)
+def test_output_shape_of_a_layer_is_said_in_words(shape, text):
+    layer = {"name": "d", "class": "Dense", "output_shape": shape, "parameters": 8, "trainable": True}
+    assert format_layer_row(layer)["output_shape"] == text

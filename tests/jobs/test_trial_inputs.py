@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from core.errors import DoesNotLoad, InputError, TimedOut, WorkerError
+from core.errors import DoesNotLoad, InputError, TimedOut, UnpairedRows, WorkerError
 from core.inputs.held_out import describe_selection
 from core.introspection.replies import LoadedModelReply, validate_reply
 from core.jobs.trial_inputs import find_accepted_input, generate_trial_inputs, parse_shapes
@@ -168,6 +168,26 @@ def test_find_accepted_input_takes_no_empty_answer():
     assert "Its answers are empty" in caught.value.detail
 
 
+def test_find_accepted_input_tries_longer_inputs_where_answers_are_no_numbers():
+    def mean_of_frames(x):
+        with np.errstate(invalid="ignore"):
+            return np.float32(x[:, 400:].sum(axis=1, keepdims=True) / max(x.shape[1] - 400, 0))
+
+    trial, answers = find_accepted_input(ComputingPredictor(mean_of_frames), [make_spec([None, None])], seconds=60)
+    assert (trial.recipe["shapes"], bool(np.isfinite(answers["y"]).all())) == ({"x": [512]}, True)
+    broken = ComputingPredictor(lambda x: x[:, :1] * np.nan)
+    trial, answers = find_accepted_input(broken, [make_spec([None, None])], seconds=60)
+    assert (trial.recipe["shapes"], bool(np.isnan(answers["y"]).all())) == ({"x": [8]}, True)
+
+
+def test_find_accepted_input_says_that_no_axis_counts_rows():
+    frames = ComputingPredictor(lambda x: np.zeros((3, 2)))
+    with pytest.raises(UnpairedRows, match="answers none"):
+        find_accepted_input(frames, [make_spec([None])], seconds=60)
+    with pytest.raises(UnpairedRows, match="another shape"):
+        find_accepted_input(frames, [make_spec([None])], shapes={"x": [16_000]}, seconds=60)
+
+
 def test_find_accepted_input_widens_range_where_all_rows_are_answered_alike():
     trial, answers = find_accepted_input(
         ComputingPredictor(lambda x: np.maximum(x - 2, 0)), [make_spec([None, 3])], seconds=60
@@ -201,3 +221,37 @@ def test_parse_shapes_reads_sizes_and_refuses_everything_else():
     for text in ("x", "x=", "x=4x", "x=0", "=3", "x=-1"):
         with pytest.raises(InputError, match="stated as INPUT=SIZE"):
             parse_shapes([text])
+
+
+def test_generate_trial_inputs_begins_in_the_ranges_that_the_file_asks_for():
+    specs = [
+        make_spec([None, 3]) | {"range": [0.0, 26.0]},
+        make_spec([None, 2], "uint8", "words") | {"range": [0, 500]},
+    ]
+    trial = next(generate_trial_inputs([*specs, make_spec([None], name="free")]))
+    assert 25 < trial.inputs["x"].max() < 26
+    assert 200 < trial.inputs["words"].max() <= 255
+    assert trial.inputs["free"].max() < 1
+    assert trial.recipe["ranges"] == {"x": (0.0, 26.0), "words": (0, 255), "free": None}
+
+
+@pytest.mark.parametrize("asked", [[1.0, 1.0], [2.0, 1.0], [0.0, float("inf")], [0.0], "all"])
+def test_validate_model_reply_of_impossible_range_raises_worker_error(asked):
+    with pytest.raises(WorkerError, match="makes no sense"):
+        validate_reply(LoadedModelReply, VALID_REPLY | {"inputs": [make_spec([None, 3]) | {"range": asked}]})
+
+
+def test_find_accepted_input_tries_other_ranges_where_the_asked_one_does_not_tell():
+    trial, _ = find_accepted_input(
+        ComputingPredictor(lambda x: np.maximum(x - 2, 0)), [make_spec([None, 3]) | {"range": [0.0, 2.0]}], seconds=60
+    )
+    assert (trial.recipe["range"], "ranges" in trial.recipe) == ([0.0, 255.0], False)
+
+
+def test_find_accepted_input_tries_real_pictures_where_small_ones_do_not_tell():
+    def count_wide(x):
+        return np.maximum(x[:, 200:, :, :].sum(axis=(1, 2, 3), dtype="float64"), 0.0)[:, None]
+
+    trial, answers = find_accepted_input(ComputingPredictor(count_wide), [make_spec([None, None, None, 3])], seconds=60)
+    assert (trial.recipe["shapes"], trial.recipe["rows"], answers["y"].shape) == ({"x": [224, 224, 3]}, 13, (13, 1))
+    assert len(np.unique(answers["y"])) == 13

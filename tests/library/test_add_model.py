@@ -9,6 +9,8 @@ from core.compare import Verdict
 from core.compatibility.matrix import build_row
 from core.errors import CannotSave, InputError, UnknownName
 from core.library import Library
+from core.runtimes.call_state import FORGETS_REMARK, KEEPS_REMARK
+from tests.factories import packaged_models
 
 ROWS = np.linspace(-1, 1, 70 * 3, dtype="float32").reshape(70, 3)
 
@@ -271,3 +273,18 @@ def test_a_keras_file_of_a_model_of_two_arguments_is_said_to_lose_its_weights(li
     (added,) = library.add(model, inputs={"b": ROWS, "a": 3 * ROWS}, formats=["keras"], worker=worker)
     assert added.evidence.best.verdict is Verdict.DIFFERENT
     assert (added.evidence.best.weights.found, added.evidence.best.weights.of) == (0, 2)
+
+
+@pytest.mark.parametrize("keeps", [False, True], ids=["forgets", "keeps"])
+def test_a_model_that_remembers_is_asked_as_was_chosen(keeps, library, worker):
+    module, rows = packaged_models.build_counter(), ROWS[:8].repeat(2, axis=1)[:, :4]
+    results = library.add(module, rows, ["saved_model", "litert"], worker=worker, keep_state=keeps)
+    run = library.run(results[0].artifact.run)
+    expected = np.cumsum(rows, axis=0) if keeps else rows
+    assert np.allclose(library.reference(run.id).predictions["y"], expected, atol=1e-6)
+    assert np.array_equal(module.total, np.zeros((1, 4)))
+    for result in results:
+        assert result.evidence.best.verdict is Verdict.BIT_IDENTICAL
+        assert result.remark == (KEEPS_REMARK if keeps else FORGETS_REMARK)
+        assert build_row(run, result.format, result.artifact.id, result.evidence).cells["state"].state == "kept"
+    assert FORGETS_REMARK in repr(results[0]) or keeps

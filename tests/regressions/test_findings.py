@@ -3,15 +3,18 @@
 import numpy as np
 import pytest
 
-from core.compatibility.checks import ReloadContext, check_batch_sizes
+from core.compatibility.checks import check_batch_sizes, check_state, check_weights
+from core.compatibility.columns import ReloadContext
 from core.compatibility.sentences import describe_ports
 from core.errors import CannotSave
+from core.evidence.fingerprint_matching import TensorMatchCount
 from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import get_format
 from core.runtimes.batch_adapter import adapt_batch_size
 from core.runtimes.specs import Spec
 from tests.factories.keras_models import ROWS, build_dense_model
 from tests.factories.library_entries import make_run
+from tests.helpers import wait_until_done
 
 STEPS = np.tile(np.array([[1, 2, 3, 0, 0]], "int32"), (8, 1)) + np.arange(8, dtype="int32")[:, None] % 3
 
@@ -30,6 +33,12 @@ def masked_artifacts(add):
 def test_mask_that_keras_keeps_is_kept(masked_artifacts, matrix_row_of):
     cell = matrix_row_of(masked_artifacts["keras"].artifact.id).cells["masks"]
     assert (cell.state, cell.words) == ("kept", "Of output_0.")
+
+
+def test_compare_says_which_masks_do_not_travel(masked_artifacts, jobs):
+    ids = [masked_artifacts[key].artifact.id for key in ("keras", "keras_export")]
+    outcomes = wait_until_done(jobs, jobs.compare(ids)).result["outcomes"]
+    assert ["does not travel" in outcomes[id_]["remark"] for id_ in ids] == [False, True]
 
 
 def test_mask_that_does_not_travel_is_lost(masked_artifacts, matrix_row_of):
@@ -52,6 +61,37 @@ def test_file_that_takes_some_rows_at_a_time_does_not_take_any(empty_library, or
     run = make_run(empty_library, call_rows=original)
     context = ReloadContext(run, get_format("litert"), Evidence(without_code=outcome), outcome)
     assert check_batch_sizes(context) == expected
+
+
+@pytest.mark.parametrize(
+    ("original", "copy", "state"),
+    [
+        (True, True, "kept"),
+        (True, False, "lost"),
+        (False, True, "changed"),
+        (False, False, "not applicable"),
+        (None, True, "not applicable"),
+        (True, None, "not applicable"),
+    ],
+)
+def test_whether_a_copy_remembers_is_a_finding(empty_library, original, copy, state):
+    outcome = ReloadOutcome(verdict="bit-identical", remembers=copy)
+    run = make_run(empty_library, remembers=original)
+    finding = check_state(ReloadContext(run, get_format("onnx"), Evidence(without_code=outcome), outcome))
+    assert finding.state == state
+    assert ("this copy forgets" in finding.words) == (state == "lost")
+
+
+@pytest.mark.parametrize(("verdict", "is_said"), [("bit-identical", True), ("different", False)])
+def test_adapters_are_said_to_be_merged_where_the_answers_bear_it_out(empty_library, verdict, is_said):
+    surplus = {"others": ["d/kernel", "d/lora_kernel_b"], "values": 12}
+    forms = {"d/kernel": "merged", "d/lora_kernel_b": "zeroed"}
+    match = TensorMatchCount(found=1, of=3, missing=list(forms), surplus=surplus, forms=forms)
+    outcome = ReloadOutcome(verdict=verdict, weights=match, probes={"traits": {"layers": ["Dense"]}})
+    run = make_run(empty_library)
+    words = check_weights(ReloadContext(run, get_format("keras"), Evidence(without_code=outcome), outcome)).words
+    assert ("LoRA adapters were merged into d/kernel" in words) == is_said
+    assert ("2 tensors that the original has not" in words) != is_said
 
 
 def test_adapter_says_how_many_rows_a_call_takes():

@@ -8,6 +8,7 @@ import pytest
 from core.errors import CannotSave
 from core.formats import get_format
 from core.runtimes.base import ModelCode, Predictor
+from core.runtimes.litert import open_interpreter
 from core.runtimes.model_facts import describe_graph_file
 from core.runtimes.model_kinds import ModelFile
 from core.worker.model_loading import follow_choices
@@ -63,6 +64,11 @@ def test_onnx_file_with_external_data_predicts_and_shows_its_weights(tmp_path: P
 def test_onnx_constants_in_nodes_are_counted(tmp_path: Path):
     predictor = load("onnx", packaged_models.write_constant_node_onnx(tmp_path / "constant.onnx"))
     assert describe_graph_file(predictor, tmp_path, "onnx")["parameters"] == 12 + 2
+
+
+def test_sizes_in_an_onnx_file_are_no_parameters(tmp_path: Path):
+    predictor = load("onnx", packaged_models.write_stateful_cell(tmp_path / "cell.onnx"))
+    assert describe_graph_file(predictor, tmp_path, "onnx")["parameters"] == 12
 
 
 REMEMBERING = {
@@ -160,6 +166,37 @@ def test_quantised_litert_file_is_not_quantised_again(key: str, tmp_path: Path):
     with pytest.raises(CannotSave, match="quantised already"):
         get_format(key).save_model(model, "litert", folder, samples=lambda: {"x": np.zeros((4, 64), "float32")})
     assert list(folder.iterdir()) == []
+
+
+def test_litert_file_that_remembers_is_refused_by_onnx_in_a_sentence(tmp_path: Path):
+    packaged_models.write_counting_tflite(tmp_path / "model.tflite")
+    (folder := tmp_path / "out").mkdir()
+    with pytest.raises(CannotSave, match="keeps values in variables"):
+        get_format("onnx").save_model(ModelFile("litert", tmp_path), "litert", folder)
+
+
+def test_integers_of_a_litert_file_that_remembers_are_measured_row_by_row(tmp_path: Path):
+    packaged_models.write_counting_tflite(tmp_path / "model.tflite")
+    (folder := tmp_path / "out").mkdir()
+    model = ModelFile("litert", tmp_path)
+    rows = {"x": np.random.default_rng(0).random((64, 4), "float32")}
+    get_format("litert_int8").save_model(model, "litert", folder, samples=lambda: rows)
+    answers = get_format("litert_int8").load(folder).predict(rows)["y"]
+    assert np.abs(answers - rows["x"]).max() < 0.02  # of all rows one after another the sum reaches 32, in 255 steps
+
+
+def test_openvino_rounds_nothing_beside_weights_of_8_bits(tmp_path: Path):
+    packaged_models.write_dynamic_range_tflite(tmp_path / "model.tflite")
+    (folder := tmp_path / "out").mkdir()
+    get_format("openvino").save_model(ModelFile("litert", tmp_path), "litert", folder)
+    rows = np.random.default_rng(0).random((5, 64), "float32")
+    interpreter = open_interpreter((tmp_path / "model.tflite").read_bytes())
+    kernel = next(item for item in interpreter.get_tensor_details() if item["dtype"] is np.int8)
+    interpreter.allocate_tensors()
+    scales = kernel["quantization_parameters"]["scales"][:, None]
+    expected = rows @ (interpreter.get_tensor(kernel["index"]) * scales).T
+    answers = next(iter(get_format("openvino").load(folder).predict({"x": rows}).values()))
+    assert np.allclose(answers, expected, atol=1e-4)
 
 
 def test_litert_file_says_how_many_parameters_it_has(tmp_path: Path):

@@ -5,6 +5,7 @@ from pathlib import Path
 from core.arrays import Arrays
 from core.error_translation import translated
 from core.errors import DoesNotLoad
+from core.runtimes.asked_ranges import read_asked_ranges
 from core.runtimes.base import ModelSource, Predictor
 from core.runtimes.litert import FILE as LITERT
 from core.runtimes.litert import open_interpreter
@@ -33,14 +34,19 @@ def load_imported(report: Report, arrays: Arrays, *, folder: str, source: ModelS
     """
     with translated(DoesNotLoad, [folder]):
         _, predictor = load_into_child(lambda: load_live(source, "", Path(folder)))
-        return describe_imported(predictor, Path(folder), source["brought"]["format"]), None
+        imported = source["brought"]
+        return describe_imported(predictor, Path(folder), imported["format"], imported.get("signature") or ""), None
 
 
-def describe_imported(predictor: Predictor, folder: Path, format: str) -> ImportedModelReply:
+def describe_imported(predictor: Predictor, folder: Path, format: str, signature: str = "") -> ImportedModelReply:
+    asked = read_asked_ranges(predictor, folder, format, signature)
     if format in GRAPH_KINDS:
         facts = describe_graph_file(predictor, folder, GRAPH_KINDS[format])
     else:
         facts = describe_model(predictor.model)
+    facts["inputs"] = [
+        {**spec, "range": list(asked[spec["name"]])} if spec["name"] in asked else spec for spec in facts["inputs"]
+    ]
     return {**facts, "remark": predictor.remark, "signatures": _list_signature_names(folder, format)}
 
 

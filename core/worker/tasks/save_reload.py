@@ -37,8 +37,8 @@ class ReloadReply(TypedDict):
 
     `weights` are as they were before the first prediction; `moved_by_answering` counts those that predictions changed,
     also where they are put back after each call; `unread` are those that the files store beside them. `call_rows` is
-    as in `Predictor`. `rows` are the rows that were predicted, from the first on, and `row_seconds` what each of them
-    cost.
+    as in `Predictor`, and `remembers` whether a call changes what the next one answers. `rows` are the rows that were
+    predicted, from the first on, and `row_seconds` what each of them cost.
     """
 
     load_seconds: float
@@ -50,6 +50,7 @@ class ReloadReply(TypedDict):
     optimizer: list[Fingerprint] | None
     unread: list[Fingerprint] | None
     call_rows: int | None
+    remembers: bool
     traits: Traits | None  # where these were asked for
     rows: int
     row_seconds: float
@@ -154,6 +155,7 @@ def reload_and_predict(
         optimizer=_fingerprints(predictor.optimizer_state),
         unread=unread,
         call_rows=predictor.call_rows,
+        remembers=predictor.state is not None,
         traits=None,
         rows=rows,
         row_seconds=seconds / rows,
