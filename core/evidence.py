@@ -2,13 +2,13 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from pydantic import BaseModel, Field
 
 from core.arrays import Arrays
-from core.compare import RTOL, Verdict, measure_spread
+from core.compare import RTOL, Comparison, Verdict, find_other_order, measure_spread
 from core.errors import PackageMissing, RoundtripError, TimedOut, TooLarge
 from core.record import Record, Trust
 from core.runtimes.model_settings import ModelSettings, SettingChange
@@ -91,7 +91,9 @@ class ReloadOutcome(BaseModel):
 
     `not_finite` counts the numbers in its predictions that are NaN or infinite, `mismatched` those that are not finite
     on one side and not the same on the other, `mismatches` how many by what became of what ("NaN became -∞").
-    `surplus_outputs` have no partner in the reference. `unread` is what the files store beside the weights that answer.
+    `surplus_outputs` have no partner in the reference. `reordered` are the run's "inputs" and "outputs" in the order in
+    which the copy has them, each where that is another one (see `find_other_order`). `unread` is what the files store
+    beside the weights that answer.
     `settings` are the arguments and the behaviour that came back with other values; None where there was nothing to
     compare. `call_rows` is how many rows the file takes at once, None for any number. `left_out` says in sentences what
     was not looked at, since it would have taken more time or memory than there is. Times are in seconds.
@@ -110,6 +112,7 @@ class ReloadOutcome(BaseModel):
     mismatches: dict[str, int] = Field(default_factory=dict)
     surplus_outputs: list[str] = Field(default_factory=list)
     pairs: list[dict[str, str]] = Field(default_factory=list)
+    reordered: dict[str, list[str]] = Field(default_factory=dict)
     weights: TensorMatchCount | None = None
     optimizer: TensorMatchCount | None = None
     unread: SurplusTensors | None = None
@@ -196,6 +199,36 @@ class OriginalFingerprint(BaseModel):
     optimizer: Sequence[Mapping[str, Any]]
     classes: bool | None = None
     settings: ModelSettings | None = None
+
+
+def inputs_in_order(facts: Mapping[str, Any]) -> list[str]:
+    """The inputs that a copy was given, in the order in which it takes them; `facts` as for `find_reordered`."""
+    names = {pair["answer"]: pair["reference"] for pair in facts["input_pairs"]}
+    return [names[spec["name"]] for spec in facts["inputs"] if spec["name"] in names]
+
+
+def find_reordered(
+    inputs: Iterable[str],
+    outputs: Iterable[str],
+    facts: Mapping[str, Any],
+    predictions: Sequence[str],
+    found: Comparison,
+) -> dict[str, list[str]]:
+    """What changed its place in a copy (see `ReloadOutcome`).
+
+    Args:
+        inputs, outputs: Of the reference, in its order.
+        facts: What a child says of the copy: "inputs", "input_pairs" and "lists".
+        predictions: The outputs of the copy, in its order.
+        found: How these were matched.
+    """
+    given = [spec["name"] for spec in facts["inputs"]]
+    output_pairs = [vars(pair) for pair in found.pairs]
+    orders = {
+        "inputs": find_other_order(inputs, given, facts["input_pairs"], True) if "inputs" in facts["lists"] else [],
+        "outputs": find_other_order(outputs, predictions, output_pairs, "outputs" in facts["lists"]),
+    }
+    return {side: names for side, names in orders.items() if names}
 
 
 def match_by_hash(

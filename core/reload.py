@@ -18,6 +18,7 @@ from core.evidence import (
     Evidence,
     OriginalFingerprint,
     ReloadOutcome,
+    find_reordered,
     find_surplus,
     match_by_hash,
     validate_traits,
@@ -224,7 +225,8 @@ def _failed_outcome(error: RoundtripError) -> ReloadOutcome:
 def _compare_with_original(
     facts: Mapping[str, Any], predictions: Arrays, original: OriginalFingerprint, reference: Reference
 ) -> ReloadOutcome:
-    comparison = compare(reference.predictions, predictions, original.classes, with_metrics=False).to_json()
+    compared = compare(reference.predictions, predictions, original.classes, with_metrics=False)
+    comparison = compared.to_json()
     del comparison["outputs"]  # a record stays small; the metrics of each output are computed by a comparison
     unread = facts.get("unread")
     return ReloadOutcome(
@@ -233,6 +235,7 @@ def _compare_with_original(
         weights=match_by_hash(original.weights, facts["weights"]),
         optimizer=match_by_hash(original.optimizer, facts["optimizer"]),
         discrimination=Discrimination.measure(reference.predictions, None),
+        reordered=find_reordered(reference.inputs, reference.predictions, facts, list(predictions), compared),
         unread=None if unread is None else find_surplus(original.weights, unread),
     )
 

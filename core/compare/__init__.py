@@ -11,7 +11,7 @@ from core.compare.answer_spread import AnswerSpread, measure_spread
 from core.compare.chunks import ChunkSource
 from core.compare.classification import ClassificationMetrics
 from core.compare.comparison import Comparison, ToleranceResult, check_tolerance, compare, compare_all, compare_streams
-from core.compare.output_matching import OutputMatch, find_targets, match_outputs
+from core.compare.output_matching import OutputMatch, find_other_order, find_targets, match_outputs
 from core.compare.results import ATOL, CHANGED_STD_SHARE, DIFFERENT_ROW_SHARE, RTOL, OutputMetrics, Verdict
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "compare",
     "compare_all",
     "compare_streams",
+    "find_other_order",
     "find_targets",
     "match_outputs",
     "measure_spread",

@@ -1,5 +1,6 @@
-"""Match the outputs of two sides: by name, else by shape, else by the nearest values; and find their targets."""
+"""Match the outputs of two sides: by name, else by shape, else by the nearest values; find their order and targets."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -45,13 +46,44 @@ def find_surplus_outputs(predictions: Iterable[str], matches: Iterable[OutputMat
     return tuple(name for name in predictions if name not in matched)
 
 
+def find_other_order(
+    reference: Iterable[str], given: Sequence[str], pairs: Iterable[Mapping[str, str]], is_list: bool
+) -> list[str]:
+    """The names of the reference in the order in which the other side has their partners, where it is another one; else
+    nothing.
+
+    Args:
+        reference: Inputs or outputs of the reference, in its order.
+        given: Those of the other side, in its order.
+        pairs: {"reference", "answer", "by"}, as of `OutputMatch`.
+        is_list: Whether the order of the other side counts. Else the names do, so only renamed ones can be exchanged;
+            and as a name may hold the place ("output_10"), and a runtime may go by the alphabet, both orders must be
+            another one than the reference's.
+    """
+    partners = {pair["reference"]: pair["answer"] for pair in pairs if is_list or pair["by"] != "name"}
+    answers = [partners[name] for name in reference if name in partners]
+    orders = [sorted(answers, key=list(given).index)] if set(answers) <= set(given) else []
+    if not is_list:
+        orders.append(sorted(answers, key=_split_numbers))
+    if not orders or answers in orders:
+        return []
+    names = {answer: name for name, answer in partners.items()}
+    return [names[answer] for answer in orders[0]]
+
+
+def _split_numbers(name: str) -> list[tuple[bool, int, str]]:
+    """A name as a key that sorts its numbers by value: "output_2" before "output_10"."""
+    parts = re.split(r"(\d+)", name)
+    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
+
+
 def _match_renamed(renamed: Arrays, free: Arrays) -> list[OutputMatch]:
     """Match outputs of equal shapes, those first whose values are nearest: one that was damaged takes no other's place.
 
     Raises InputError when one finds no partner.
     """
     distances = {
-        (name, output): _mean_difference(array, values)
+        (name, output): _difference(array, values)
         for name, array in renamed.items()
         for output, values in free.items()
         if values.shape == array.shape
@@ -85,8 +117,15 @@ def find_targets(output: str, outputs: Sequence[str], targets: Mapping[str, T]) 
     return list(targets.values())[outputs.index(output)]
 
 
-def _mean_difference(reference: np.ndarray, prediction: np.ndarray) -> float:
+def _difference(reference: np.ndarray, prediction: np.ndarray) -> tuple[float, float]:
+    """The share of values of which one side alone is finite, or both are not and not the same; and the mean absolute
+    difference of the others. Of texts, the share that is another."""
     if is_text(reference, prediction):
-        return float(np.mean(as_text(reference) != as_text(prediction)))
+        return float(np.mean(as_text(reference) != as_text(prediction))), 0.0
+    common = "complex128" if "c" in (reference.dtype.kind, prediction.dtype.kind) else "float64"
+    left, right = reference.astype(common), prediction.astype(common)
+    is_finite = np.isfinite(left) & np.isfinite(right)
+    is_mismatch = ~is_finite & (left != right) & ~(np.isnan(left) & np.isnan(right))
     with np.errstate(all="ignore"):
-        return float(np.nan_to_num(np.abs(reference.astype("float64") - prediction.astype("float64")), nan=0.0).mean())
+        gaps = np.abs(left[is_finite] - right[is_finite])
+        return float(is_mismatch.mean()), float(gaps.mean()) if gaps.size else 0.0
