@@ -2,10 +2,10 @@
 # A Keras model saved as a folder, then again to the same place with overwrite=True: an error, and the first copy is lost.
 #
 # Guess: `model.save(path, zipped=False, overwrite=True)` writes the folder anew, as it does with one file.
-# Seen on 2026-11-29, Keras 3.15.1, TensorFlow 2.21.0, Python 3.11: the second save raises "UnboundLocalError: cannot
-# access local variable 'asset_store'", since the folder of assets exists already. By then the weights of the first save
-# have been truncated, so `load_model`, which read the folder before, says "Layer 'dense' expected 2 variables, but
-# received 0 variables". The same two saves to one .keras file work.
+# Seen on 2026-11-29, Keras 3.15.1, TensorFlow 2.21.0, Python 3.11, with an absolute path: the second save raises
+# "UnboundLocalError: cannot access local variable 'asset_store'", since the folder of assets exists already. By then the
+# weights of the first save have been truncated, so `load_model`, which read the folder before, says "Layer 'dense'
+# expected 2 variables, but received 0 variables". The same two saves to one .keras file work.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -13,6 +13,7 @@ python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --disable-pip-version-check tensorflow-cpu==2.21.0 keras==3.15.1 "h5py<3.15"
 cd "$folder"
 TF_CPP_MIN_LOG_LEVEL=3 "$folder/venv/bin/python" - <<'PY'
+import os
 import platform
 
 import keras
@@ -24,11 +25,12 @@ for attempt in range(2):
     model.save("model.keras", overwrite=True)
 keras.models.load_model("model.keras")
 print("model.keras: saved twice, loads")
-model.save("model", zipped=False)
-keras.models.load_model("model")
+path = os.path.abspath("model")
+model.save(path, zipped=False)
+keras.models.load_model(path)
 print("model: saved once, loads")
 messages = []
-for action in (lambda: model.save("model", zipped=False, overwrite=True), lambda: keras.models.load_model("model")):
+for action in (lambda: model.save(path, zipped=False, overwrite=True), lambda: keras.models.load_model(path)):
     try:
         action()
     except Exception as error:
