@@ -10,9 +10,10 @@ from core.jobs import Jobs
 from tests.helpers import wait_until_done
 from tests.oracle import campaign, judge, product
 from tests.oracle.bases import FEW_FORMATS
+from tests.oracle.drawn_models import draw_plans
 from tests.oracle.expectations import CORRECTIONS, classify, is_met, list_disagreements, read_expected
 from tests.oracle.layer_table import LAYERS, LEFT_OUT, layer_classes
-from tests.oracle.models import MODELS, copies_of, save_model
+from tests.oracle.models import MODELS, copies_of, is_plan, save_model
 from tests.oracle.mutants import KINDS
 from tests.oracle.sound_ways import SOUND_WAYS
 
@@ -21,7 +22,7 @@ SEED = 2  # of what is drawn: another one draws others
 EXCHANGES = [
     each for each in KINDS if each.format in FEW_FORMATS and each.name in ("swapped_inputs", "swapped_outputs")
 ]
-MUTANTS, MODELS_DRAWN = 12, 3
+MUTANTS, MODELS_DRAWN, PLANS = 12, 3, 2
 MODEL_FORMATS = ["architecture", "saved_model", "keras", "weights", "onnx"]
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Keras' own, of masks that layers drop
@@ -49,6 +50,7 @@ def session(oracle_jobs: Jobs, tmp_path_factory: pytest.TempPathFactory) -> Sess
     mutants += campaign.try_mutants(library, worker, words, vocabulary[:1], 1, work, SEED)
     sound = campaign.try_sound_copies(library, worker, numbers, SOUND_WAYS, work)
     drawn = [str(name) for name in random.choice(MODELS, MODELS_DRAWN, replace=False)]
+    drawn += draw_plans(PLANS, SEED)
     models = {name: save_model(library, worker, name, MODEL_FORMATS) for name in drawn}
     copies = [campaign.copy_of_trial(each) for each in mutants + sound]
     copies += [copy for name, saved in models.items() for copy in copies_of(name, saved.folders)]
@@ -87,10 +89,19 @@ def test_compare_notices_mutants_and_no_sound_copy(session: Session, oracle_jobs
 def test_drawn_models_give_expected_verdicts(session: Session):
     wrong = {}
     for name, saved in session.models.items():
+        if is_plan(name):
+            continue
         expected = read_expected(name)
         found = {key: classify(key, said) for key, said in saved.said.items()}
         wrong |= {(name, key): is_ for key, is_ in found.items() if not is_met(expected[key], is_)}
     assert wrong.keys() == {key for key in CORRECTIONS if key[0] in session.models and key[1] in MODEL_FORMATS}
+
+
+def test_plans_of_models_are_the_same_for_the_same_number_and_no_two_are_alike():
+    plans = draw_plans(20, SEED)
+    assert plans == draw_plans(20, SEED)
+    assert len(set(plans)) == 20
+    assert plans != draw_plans(20, SEED + 1)
 
 
 def test_both_judges_agree_on_drawn_models(session: Session):

@@ -6,6 +6,7 @@ import pytest
 
 from core.jobs import Jobs
 from tests.oracle import campaign
+from tests.oracle.drawn_models import draw_plans
 from tests.oracle.expectations import CORRECTIONS, classify, format_keys, is_met, list_disagreements, read_expected
 from tests.oracle.models import MODELS, copies_of, save_model
 
@@ -15,6 +16,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),
 ]
 BASES, OF_EACH = 30, 68
+PLANS = 100
 CHUNK = 10  # models that one process of the second judge looks at
 
 
@@ -40,6 +42,21 @@ def test_every_model_gives_its_verdicts_and_both_judges_agree(
                 wrong[name, key] = words
     assert wrong == {}
     assert known == {pair for pair in CORRECTIONS if pair[0] in names}
+
+
+@pytest.mark.parametrize("number", range(PLANS // CHUNK))
+def test_both_judges_agree_on_models_that_hypothesis_draws(number: int, oracle_jobs: Jobs, tmp_path: Path):
+    """In every format; what is refused is refused in a sentence, and what is close is close by both."""
+    plans = draw_plans(CHUNK, number)
+    saved = {plan: save_model(oracle_jobs.library, oracle_jobs.worker, plan, format_keys()) for plan in plans}
+    copies = [copy for plan, each in saved.items() for copy in copies_of(plan, each.folders)]
+    judged = campaign.run_judge(copies, tmp_path)
+    words = {
+        (plan, key): list_disagreements(key, each.said[key], judged[f"{plan}|{key}"])
+        for plan, each in saved.items()
+        for key in each.folders
+    }
+    assert {pair: said for pair, said in words.items() if said} == {}
 
 
 @pytest.mark.parametrize("number", range(BASES))
