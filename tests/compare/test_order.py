@@ -84,3 +84,31 @@ def test_renamed_complex_outputs_are_matched_by_both_parts():
     reference = {"first": FIRST + 1j, "second": FIRST - 1j}
     answers = {"a": FIRST - 1j, "b": FIRST + 1j}
     assert compare(reference, answers).verdict is Verdict.BIT_IDENTICAL
+
+
+def test_outputs_of_which_none_is_near_are_matched_in_their_order():
+    """Damage before both heads: the nearest pair is chance, and is no other order."""
+    reference = {"first": FIRST, "second": SECOND}
+    damaged = {"output_0": FIRST + 5.0, "output_1": SECOND + 2.0}
+    matches = match_outputs(reference, damaged)
+    assert [(match.reference, match.answer, match.by) for match in matches][0] == ("first", "output_0", "order")
+    found = compare(reference, damaged, with_metrics=False)
+    assert found.verdict is Verdict.DIFFERENT
+    assert find_reordered([], list(reference), FACTS, list(damaged), found) == {}
+
+
+def test_outputs_that_are_alike_are_matched_by_the_numbers_in_their_names():
+    names = [f"head_{at}" for at in range(12)]
+    reference = dict.fromkeys(names, FIRST)
+    answers = {name: FIRST for name in sorted(f"out_{at}" for at in range(12))}
+    matches = match_outputs(reference, answers)
+    assert [match.answer for match in matches] == [f"out_{at}" for at in range(12)]
+
+
+def test_a_damaged_output_among_exchanged_ones_takes_the_place_that_is_left():
+    reference = {"first": FIRST, "second": SECOND}
+    answers = {"a": SECOND, "b": np.full((4, 2), 6.99)}
+    assert {match.reference: match.answer for match in match_outputs(reference, answers)} == {
+        "second": "a",
+        "first": "b",
+    }

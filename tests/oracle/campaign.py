@@ -24,7 +24,7 @@ from tests.oracle.mutants import KINDS, Kind
 from tests.oracle.sound_ways import SOUND_WAYS, SoundWay
 
 assert config_mutants.CONFIGS, graph_mutants.GRAPHS  # their kinds are rows of KINDS now
-WORDS_COUNT_IN = ("weights", "optimizer", "signatures")  # columns whose words say which tensors and names came back
+WORDS_COUNT_IN = ("weights", "optimizer", "signatures", "compile")  # columns whose words say what came back
 
 
 class Base(NamedTuple):

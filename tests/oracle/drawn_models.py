@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.oracle.architectures import ROWS, Built, train
-from tests.oracle.layer_table import LAYERS, SEQUENCE, UNIT_IMAGE, VECTOR, InputRow, draw_rows, make_layer
+from tests.oracle.layer_table import LAYERS, SEQUENCE, UNIT_IMAGE, VECTOR, Inner, InputRow, draw_rows, make_layer
 
 # Rows of the layer table that can follow one another, since what they give is of the rank that they take.
 STEPS = {
@@ -29,6 +29,7 @@ PADDED = InputRow((6, 3), "steps")
 # What a row is given beside its own config, so that steps stay a sequence and small images stay large enough.
 ALSO: dict[str, dict[str, Any]] = {
     **{name: {"return_sequences": True} for name in ("LSTM", "GRU", "SimpleRNN")},
+    "Bidirectional": {"layer": Inner("GRU", {"units": 2, "return_sequences": True})},
     **{name: {"padding": "same"} for name in ("Conv1D", "Conv2D", "MaxPooling2D", "AveragePooling2D")},
 }
 JOINS = ["Add", "Average", "Maximum", "Multiply", "Concatenate", "Subtract"]
@@ -84,7 +85,8 @@ def draw_plans(count: int, number: int) -> list[str]:
         drawn[json.dumps(plan)] = None
 
     collect()
-    return list(drawn)[-count:]  # the first ones are the simplest
+    apart = list(drawn)[::-1][:: len(drawn) // count]  # neighbours are much alike, and the first ones the simplest
+    return apart[:count]
 
 
 def build_drawn(text: str) -> Built:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.oracle.config_mutants import CONFIGS, open_config
-from tests.oracle.graph_files import ARRAY_FORMATS, frozen_graph, onnx_graph, open_arrays
+from tests.oracle.graph_files import ARRAY_FORMATS, onnx_graph, open_arrays
 from tests.oracle.mutants import KERAS, WEIGHTS, keras_members
 
 
@@ -83,14 +83,6 @@ def write_again(format_key: str) -> Callable[[Path], None]:
     return write
 
 
-def reorder_nodes(folder: Path) -> None:
-    """The same nodes in the other order: a graph of TensorFlow has none."""
-    with frozen_graph(folder) as graph:
-        nodes = list(graph.node)[::-1]
-        del graph.node[:]
-        graph.node.extend(nodes)
-
-
 def reorder_initializers(folder: Path) -> None:
     """The same initializers in the other order."""
     with onnx_graph(folder) as graph:
@@ -130,5 +122,4 @@ SOUND_WAYS = [
     SoundWay("onnx", "initializers in another order", reorder_initializers),
     SoundWay("onnx", "initializers renamed", rename_initializers),
     SoundWay("openvino", "saved by plain OpenVINO", save_by_plain_openvino),
-    SoundWay("frozen_graph", "nodes in another order", reorder_nodes),
 ]
