@@ -91,7 +91,7 @@ def test_outputs_of_which_none_is_near_are_matched_in_their_order():
     reference = {"first": FIRST, "second": SECOND}
     damaged = {"output_0": FIRST + 5.0, "output_1": SECOND + 2.0}
     matches = match_outputs(reference, damaged)
-    assert [(match.reference, match.answer, match.by) for match in matches][0] == ("first", "output_0", "order")
+    assert (matches[0].reference, matches[0].answer, matches[0].by) == ("first", "output_0", "order")
     found = compare(reference, damaged, with_metrics=False)
     assert found.verdict is Verdict.DIFFERENT
     assert find_reordered([], list(reference), FACTS, list(damaged), found) == {}
@@ -100,7 +100,7 @@ def test_outputs_of_which_none_is_near_are_matched_in_their_order():
 def test_outputs_that_are_alike_are_matched_by_the_numbers_in_their_names():
     names = [f"head_{at}" for at in range(12)]
     reference = dict.fromkeys(names, FIRST)
-    answers = {name: FIRST for name in sorted(f"out_{at}" for at in range(12))}
+    answers = dict.fromkeys(sorted(f"out_{at}" for at in range(12)), FIRST)
     matches = match_outputs(reference, answers)
     assert [match.answer for match in matches] == [f"out_{at}" for at in range(12)]
 
