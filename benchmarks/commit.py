@@ -6,7 +6,7 @@ from typing import Any
 from benchmarks.house import house
 from benchmarks.measure import Row, in_turn, seconds
 from core.compare import Verdict
-from core.evidence import Evidence, ReloadOutcome
+from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import get_format
 from core.library import Library
 from core.library.storage import delete_folder, fsync_path

@@ -12,7 +12,7 @@ import psutil
 from benchmarks.measure import Row, Sample
 from benchmarks.serving import ours
 from core.compare import Verdict
-from core.evidence import Evidence, ReloadOutcome
+from core.evidence.records import Evidence, ReloadOutcome
 from core.library import Library
 from tests.browser.server import Server
 from ui.routes import download_url

@@ -12,7 +12,7 @@ from benchmarks.made import made_library
 from benchmarks.measure import Row, Sample, in_turn, seconds
 from benchmarks.registry import Registry, registry
 from core.compare import Verdict
-from core.evidence import Evidence, ReloadOutcome
+from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import get_format
 from core.library import Library, Query
 from core.library.storage import delete_folder

@@ -46,8 +46,8 @@ def run_command() -> None:
         from sqlalchemy.exc import SQLAlchemyError
 
         from core.cli.console import print_text
+        from core.error_translation import translate
         from core.errors import LibraryError, RoundtripError
-        from core.explain import translate
 
         if not isinstance(error, RoundtripError | OSError | SQLAlchemyError):
             raise

@@ -25,7 +25,7 @@ RoundtripError
     └── NotConfined         this system has no sandbox for an untrusted model, which is not run
 
 Each carries one plain `sentence`, what was `received`, the `cure` (what to do next), and `detail`: the message of the
-foreign library, shown only on demand. Foreign exceptions become these in `core.explain`, and nowhere else.
+foreign library, shown only on demand. Foreign exceptions become these in `core.error_translation`, and nowhere else.
 """
 
 import contextlib

@@ -8,8 +8,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from core.error_translation import translate
 from core.errors import LibraryError, UnreadableRecord
-from core.explain import translate
 
 # Where a model comes from: trained or added here, or imported from an untrusted file. Whatever is made from a model has
 # the trust of that model: a copy of an untrusted model is untrusted, whoever converted it.

@@ -13,25 +13,19 @@ from core.arrays import Arrays
 from core.compare import Verdict, compare
 from core.demos import get_demo
 from core.errors import ChildDied, FormatError, InputError, NeedsArchitecture, RoundtripError, TimedOut, TooLarge
-from core.evidence import (
-    Discrimination,
-    Evidence,
-    OriginalFingerprint,
-    ReloadOutcome,
-    find_reordered,
-    find_surplus,
-    match_by_hash,
-    validate_traits,
-    verdict_of_error,
-)
+from core.evidence.discrimination import Discrimination
+from core.evidence.element_order import find_reordered
+from core.evidence.fingerprint_matching import OriginalFingerprint, find_surplus, match_fingerprints
+from core.evidence.records import Evidence, ReloadOutcome, verdict_of_error
 from core.formats import get_format
 from core.runtimes.base import ModelCode, ModelSource
 from core.runtimes.model_settings import ModelSettings, SettingChange, compare_settings
 from core.runtimes.reference import BATCH_SIZE, Reference
-from core.runtimes.traits import collect_traits
+from core.runtimes.traits import collect_traits, validate_traits
 from core.sandbox.allowance import GIB, Allowance
 from core.worker import Child, Worker
-from core.worker.child_handle import CancelCheck, invalid_reply_error, never_cancelled
+from core.worker.child_errors import invalid_reply_error
+from core.worker.child_handle import CancelCheck, never_cancelled
 from core.worker.model_loading import demo_of_source, source_without_code
 from core.worker.row_budget import SHARE, RowBudget, RowCap
 from core.worker.tasks.probes import probe_predictor
@@ -72,7 +66,7 @@ def reload_in_child(
     """Reload a copy in a fresh child and compare its predictions with the reference.
 
     Args:
-        source: The code that the child is given (see `core.worker.halves.complete_model_code`).
+        source: The code that the child is given (see `core.worker.untrained_model.complete_model_code`).
         rows: How many reference rows it predicts at most, from the first on; all of them by default.
         probe_as: `{"demo": key}`, to try everything in `core.worker.tasks.probes` too.
         seconds: Wall clock of one request.
@@ -232,8 +226,8 @@ def _compare_with_original(
     return ReloadOutcome(
         **comparison,
         **{name: facts[name] for name in REPORTED_FACTS},
-        weights=match_by_hash(original.weights, facts["weights"]),
-        optimizer=match_by_hash(original.optimizer, facts["optimizer"]),
+        weights=match_fingerprints(original.weights, facts["weights"]),
+        optimizer=match_fingerprints(original.optimizer, facts["optimizer"]),
         discrimination=Discrimination.measure(reference.predictions, None),
         reordered=find_reordered(reference.inputs, reference.predictions, facts, list(predictions), compared),
         unread=None if unread is None else find_surplus(original.weights, unread),

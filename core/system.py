@@ -109,20 +109,22 @@ def read_process_status(field: str) -> int:
 
 def usable_memory() -> int:
     """Bytes of memory that this process and its children may use together: the machine's, or their control group's."""
-    return min([psutil.virtual_memory().total, *_group_limits()])
+    return min([psutil.virtual_memory().total, *_cgroup_memory_limits()])
 
 
-def _group_limits() -> list[int]:
+def _cgroup_memory_limits() -> list[int]:
     """The memory limits of the control groups that this process is in, as far as the system shows them."""
     with contextlib.suppress(OSError):
         groups = [line.split(":", 2) for line in (PROC / "self/cgroup").read_text().splitlines()]
         folders = [CGROUPS / kind / path.lstrip("/") for _, kind, path in groups if kind in ("", "memory")]
         folders += [CGROUPS, CGROUPS / "memory"]  # as a container sees its own
-        return [limit for folder in folders for name in MEMORY_LIMIT_FILES if (limit := _read_limit(folder / name))]
+        return [
+            limit for folder in folders for name in MEMORY_LIMIT_FILES if (limit := _read_cgroup_limit(folder / name))
+        ]
     return []
 
 
-def _read_limit(path: Path) -> int | None:
+def _read_cgroup_limit(path: Path) -> int | None:
     """The limit that a file holds; None where there is none."""
     with contextlib.suppress(OSError, ValueError):
         return int(path.read_text())

@@ -7,10 +7,10 @@ from core.inputs.options import offered_inputs
 from core.jobs.participants import require_has_been_run, run_id_of
 from core.jobs.runner import is_reusable
 from core.text.labels import short_labels
-from ui.artifact_picker import choose_artifacts, load_artifact_choices, warn_missing
-from ui.compare.comparison import is_comparison_requested, load_comparison, start_comparison
-from ui.compare.inputs import choose_inputs
-from ui.compare.live import LivePanel
+from ui.artifact_picker import choose_artifacts, load_artifact_choices, offer_newest_run, warn_missing
+from ui.compare.comparison_job import is_comparison_requested, load_comparison, start_comparison
+from ui.compare.input_choice import choose_inputs
+from ui.compare.live_panel import LivePanel
 from ui.compare.participants import Participants, choose_baseline, choose_sources_of
 from ui.compare.tabs import show_comparison_tabs
 from ui.compare.verdicts import show_verdicts
@@ -33,6 +33,7 @@ with left:
 if not ids:
     message = "Choose at least one copy; its answers are held against the live model's."
     st.info(message, icon=":material/arrow_upward:")
+    offer_newest_run(choices, "artifact")
     st.stop()
 with right:
     baseline = choose_baseline(choices, ids)

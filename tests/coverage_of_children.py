@@ -11,18 +11,18 @@ import time
 
 import psutil
 
-from core import kept
+from core import kept_process_lookup
 from core.worker import Child, Worker
 
 EXIT_SECONDS = 5.0  # of a process that has been hung up on; then it is killed after all
 
-kept.PASSED_VARIABLES += ("COVERAGE_PROCESS_CONFIG",)
+kept_process_lookup.PASSED_VARIABLES += ("COVERAGE_PROCESS_CONFIG",)
 kill_child, kill_worker = Child.close, Worker.close
 
 
 def close_child(self: Child) -> None:
     """Hang up, which an idle child answers by its end; then kill what is left."""
-    if self.pid is not None and not self.is_confined:
+    if self.pid is not None and not self.is_untrusted:
         self._hang_up()
         deadline = time.monotonic() + EXIT_SECONDS
         with contextlib.suppress(psutil.NoSuchProcess):

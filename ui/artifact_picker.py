@@ -9,9 +9,9 @@ import streamlit as st
 
 from core.compare import Verdict
 from core.formats import get_format
-from core.jobs.participants import list_code_sources
+from core.jobs.code_sources import list_code_sources
 from core.library import Entry, Page, Query
-from core.library.records import ID_PATTERN
+from core.library.ids import ID_PATTERN
 from core.text.labels import mark_imported, pluralize
 from ui.components import escape_markdown
 from ui.query_params import bind_select
@@ -163,16 +163,37 @@ def choose_one_or_two(choices: ArtifactChoices) -> tuple[str, str]:
     return first, second if first else NO_ARTIFACT
 
 
+def offer_newest_run(choices: ArtifactChoices, name: str) -> None:
+    """Offer to choose all listed copies of the run that was saved last; they go into the address under `name`."""
+    if not choices.listed:
+        return
+    newest = choices.entries[choices.listed[0]]
+    ids = [id_ for id_ in choices.listed if choices.entries[id_].run == newest.run]
+    st.button(
+        f"Choose {pluralize(len(ids), 'copy', 'copies')} of “{escape_markdown(newest.run_name or '')}”",
+        type="primary",
+        icon=":material/done_all:",
+        on_click=st.query_params.__setitem__,
+        args=(name, ids),
+    )
+
+
 def choose_code_sources(ids: Iterable[str], question_of: Callable[[str], str]) -> dict[str, str]:
     """Choose what completes each copy that is half a model, under a question; the choice stands in the address."""
-    sources: dict[str, Any] = {}
-    for id_ in ids:
-        labels = {source.key: source.label for source in list_code_sources(current_jobs().library, id_)}
-        if next(iter(labels)) != "none":
-            sources[id_] = st.selectbox(
-                question_of(id_),
-                **bind_select(f"code-{id_}", list(labels)),
-                format_func=labels.__getitem__,
-                help="This copy is half a model, or has layers of its own: something must bring the other half.",
-            )
-    return sources
+    library = current_jobs().library
+    labels = {id_: {source.key: source.label for source in list_code_sources(library, id_)} for id_ in ids}
+    halves = [id_ for id_ in labels if next(iter(labels[id_])) != "none"]
+    if not halves:
+        return {}
+    with st.expander(f"What completes {pluralize(len(halves), 'copy', 'copies')}", icon=":material/join:"):
+        return {id_: _choose_code_source(id_, question_of(id_), labels[id_]) for id_ in halves}
+
+
+def _choose_code_source(id_: str, question: str, labels: dict[str, str]) -> str:
+    choice: Any = st.selectbox(
+        question,
+        **bind_select(f"code-{id_}", list(labels)),
+        format_func=labels.__getitem__,
+        help="This copy is half a model, or has layers of its own: something must bring the other half.",
+    )
+    return choice

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from core.compatibility.checks import COLUMNS, STATE_SYMBOLS
+from core.compatibility.checks import COLUMNS
+from core.compatibility.finding import STATE_SYMBOLS
 from core.compatibility.matrix import MatrixRow
 from core.formats import get_format
 from core.formats.base import PARTS, Format

@@ -7,14 +7,26 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.errors import RoundtripError
-from core.figures.theme import PLOTLY_CONFIG
+from core.figures.theme import PLOTLY_CONFIG, apply_theme
 from core.size_breakdown.breakdown import SizeBreakdown, SizePart, break_down_sizes, breakdown_sentence, bytes_by_group
 from core.text.numbers import format_size
-from ui.charts import GROUP_COLOURS, treemap
 from ui.components import escape_markdown, show_error
 from ui.session import current_jobs
 
 MAX_PARTS = 30  # parts of a group that get an area of their own
+# Groups of a size breakdown; white text is readable on each colour, and each colour on white and on near-black.
+GROUP_COLOURS = {
+    "weights": "#4F46E5",
+    "optimizer state": "#0F766E",
+    "graph": "#B45309",
+    "graph and converted weights": "#9333EA",
+    "graph and weights": "#9333EA",
+    "structure and converted weights": "#BE185D",
+    "weights and structure": "#BE185D",
+    "metadata": "#0369A1",
+    "structure and padding": "#64748B",
+    "not searched": "#7C6F64",
+}
 
 
 def show_size_breakdown(artifact_id: str) -> None:
@@ -54,14 +66,29 @@ def breakdown_treemap(parts: list[SizePart]) -> go.Figure:
     ]
     for group in groups:
         areas += _part_areas(group, [part for part in parts if part.group == group])
-    return treemap(
-        ids=[area.id for area in areas],
-        labels=[area.label for area in areas],
-        parents=[area.parent for area in areas],
-        values=[area.bytes for area in areas],
-        colours=[GROUP_COLOURS[area.parent or area.id] for area in areas],
-        hover=[_area_hover(area, total) for area in areas],
+    figure = go.Figure(
+        go.Treemap(
+            ids=[area.id for area in areas],
+            labels=[area.label for area in areas],
+            parents=[area.parent for area in areas],
+            values=[area.bytes for area in areas],
+            hovertext=[_area_hover(area, total) for area in areas],
+            hoverinfo="text",
+            texttemplate="%{label}",
+            textfont={"color": "#FFFFFF"},
+            branchvalues="total",
+            marker={
+                "colors": [GROUP_COLOURS[area.parent or area.id] for area in areas],
+                "pad": {"t": 22, "l": 3, "r": 3, "b": 3},
+                "depthfade": False,
+            },
+            pathbar={"visible": False},
+            tiling={"pad": 2},
+        )
     )
+    # A label that does not fit is hidden, and shown on hover, instead of shrinking until nobody can read it.
+    figure.update_layout(uniformtext={"minsize": 11, "mode": "hide"})
+    return apply_theme(figure, "", "", height=340).update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
 
 
 class _TreemapArea(NamedTuple):

@@ -34,7 +34,7 @@ def _list_activations(graph: Any) -> list[Activation]:
     shapes = {port.name: _port_shape(port) for port in (*graph.value_info, *graph.output)}
     activations = []
     for node in graph.node:
-        sources = [name for name in _input_names(node) if name in keys]
+        sources = [name for name in _activation_sources(node) if name in keys]
         after = predecessors(keys, sources)
         for name in filter(None, node.output) if sources else ():
             keys[name] = name
@@ -42,12 +42,12 @@ def _list_activations(graph: Any) -> list[Activation]:
     return activations
 
 
-def _input_names(node: Any) -> Iterator[str]:
+def _activation_sources(node: Any) -> Iterator[str]:
     """Names that a node reads, also from within the graphs of a loop or a branch."""
     yield from node.input
     for attribute in node.attribute:
         for inner in attribute.g.node:
-            yield from _input_names(inner)
+            yield from _activation_sources(inner)
 
 
 def _port_shape(port: Any) -> tuple[int | None, ...] | None:

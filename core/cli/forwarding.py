@@ -13,8 +13,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from core.kept import COMMAND_SUFFIX, HEAD, PROCESS_FILE, READY_FILE, SOCKET_NAME, environment_key, is_own_peer
-from core.kept import private_folder as find_private_folder
+from core.kept_process_lookup import (
+    COMMAND_SUFFIX,
+    HEAD,
+    PROCESS_FILE,
+    READY_FILE,
+    SOCKET_NAME,
+    environment_key,
+    is_own_peer,
+)
+from core.kept_process_lookup import private_folder as find_private_folder
 
 # Commands that need TensorFlow.
 FORWARDED = {"train", "save", "import", "compare", "cost", "resume", "inspect", "diff"}

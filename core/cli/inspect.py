@@ -65,14 +65,14 @@ def inspect(
 
 
 def _part_json(name: str, description: PartDescription) -> Any:
-    content = description.found
+    content = description.content
     if name != "tensors" or not content:
         return content
     return {"of": content["of"], "rows": [tensor.model_dump() for tensor in description.tensors]}
 
 
 def _print_part(name: str, description: PartDescription) -> None:
-    content = description.found
+    content = description.content
     print_text(f"\n{name.upper()}" + (" (no such part in these files)" if content is None else ""))
     if content is None:
         return

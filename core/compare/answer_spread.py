@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.arrays import Arrays, is_text
-from core.compare.results import ATOL
+from core.compare.verdict import ATOL
 
 MAX_COLUMNS = 2**12  # values of a row by which the spread is measured; of more, these evenly
 

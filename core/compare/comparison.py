@@ -1,4 +1,4 @@
-"""Compare the outputs of two sides, or of each with each; pass or fail for a tolerance that a person sets.
+"""Compare the outputs of two sides, or of each with each.
 
 Every number on one output comes from one pass over both sides, and a few more where quantiles do not fit into memory.
 """
@@ -14,14 +14,15 @@ from typing import Any, NamedTuple, NotRequired, Protocol, TypedDict
 import numpy as np
 
 from core.arrays import Arrays, is_text, to_jsonable
-from core.compare.accumulators import DifferenceAccumulator, OutputDifferences, compare_text
 from core.compare.chunks import Block, ChunkSource, aligned_blocks, first_block, single_chunk, with_float64_fallback
 from core.compare.classification import ClassificationAccumulator
 from core.compare.error_metrics import CosineAndSnr, KlDivergence, RelativeError, UlpError, relative_differences
 from core.compare.histograms import DifferenceHistogram, PositionHeatmap
+from core.compare.output_differences import DifferenceAccumulator, OutputDifferences, compare_text
 from core.compare.output_matching import OutputMatch, find_surplus_outputs, find_targets, match_outputs
 from core.compare.quantiles import complete_quantiles
-from core.compare.results import OutputMetrics, OutputMetricsJson, Verdict, WorstValue, decide_verdict
+from core.compare.results import OutputMetrics, OutputMetricsJson, WorstValue
+from core.compare.verdict import Verdict, decide_verdict
 from core.errors import InputError
 
 Sides = tuple[ChunkSource, ChunkSource]  # the reference and the prediction
@@ -292,48 +293,3 @@ def _compare_pair(
     except InputError as error:
         pair["error"] = error.to_json()
     return pair
-
-
-class ToleranceJson(TypedDict):
-    passed: bool
-    rows_failing: int
-    values_failing: int
-
-
-class ToleranceResult(NamedTuple):
-    passed: bool
-    rows_failing: int
-    values_failing: int
-
-    def to_json(self) -> ToleranceJson:
-        return {"passed": self.passed, "rows_failing": self.rows_failing, "values_failing": self.values_failing}
-
-
-def check_tolerance(reference: ChunkSource, prediction: ChunkSource, atol: float, rtol: float) -> ToleranceResult:
-    """Whether |a - b| <= atol + rtol · |a| for all values, a being the reference's, in float64.
-
-    NaN equals NaN at the same place, and an infinity the same one; texts must be equal, and count as one value a row.
-    Raises InputError when a tolerance is negative or NaN, when the numbers of rows differ, or when there are none.
-    """
-    if not (atol >= 0 and rtol >= 0):
-        cure = "Give 0 or a positive number."
-        raise InputError("A tolerance is 0 or more.", received=f"{atol} and {rtol}", cure=cure)
-    if is_text(first_block(reference), first_block(prediction)):
-        changed = int(compare_text(reference, prediction).changed.sum())
-        return ToleranceResult(not changed, changed, changed)
-
-    def check(dtype: str | None) -> ToleranceResult:
-        failing = [_count_failures(block, atol, rtol) for block in aligned_blocks(reference, prediction, dtype)]
-        rows, values = (sum(counts) for counts in zip(*failing, strict=True))
-        return ToleranceResult(not values, rows, values)
-
-    return with_float64_fallback(check)
-
-
-def _count_failures(block: Block, atol: float, rtol: float) -> tuple[int, int]:
-    """Rows and values of a block that do not pass."""
-    limit = np.abs(block.as_float64[0]) * rtol + atol if rtol else atol
-    failing = block.abs_diff_float64 > limit
-    if block.mismatch is not None:
-        failing |= block.mismatch
-    return int(np.count_nonzero(failing.any(axis=1))), int(np.count_nonzero(failing))

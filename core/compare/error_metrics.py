@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from core.arrays import dot_product, to_ordered_integers
-from core.compare.accumulators import has_probabilities
 from core.compare.chunks import Block
+from core.compare.output_differences import has_probabilities
 from core.compare.quantiles import Quantiles
 
 # Predictions are taken for probabilities up to here, and made to add up to 1: those of 8 bits add up to 0.99 or 1.02.

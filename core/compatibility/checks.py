@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from core.arrays import fingerprint_arrays
 from core.compare import Verdict
+from core.compatibility.finding import STATE_SYMBOLS, Finding
 from core.compatibility.sentences import (
     describe_changed_settings,
     describe_parameters,
@@ -16,29 +17,16 @@ from core.compatibility.sentences import (
     list_names,
 )
 from core.errors import ChildDied
-from core.evidence import Evidence, ReloadOutcome, TensorMatchCount, describe_not_finite
+from core.evidence.fingerprint_matching import TensorMatchCount
+from core.evidence.records import Evidence, ReloadOutcome, describe_not_finite
 from core.formats.base import Format
 from core.library import Run
+from core.runtimes.layer_sharing import describe_sharing
 from core.runtimes.model_settings import SettingChange
-from core.runtimes.sharing import describe_sharing
 from core.runtimes.traits import Traits, collect_traits, has_same_architecture
 from core.text.labels import pluralize
 from core.text.summaries import describe_mismatches
 from core.worker.tasks.probes import BATCHES, probe_batch_sizes, probe_determinism, train_one_step
-
-# Every state of a finding with its sign: told apart by word and sign, not by colour.
-STATE_SYMBOLS = {"kept": "✓", "changed": "≈", "lost": "✗", "failed": "!", "not verified": "?", "not applicable": "–"}
-
-
-class Finding(NamedTuple):
-    """A state, and what came back in words."""
-
-    state: str
-    words: str
-
-    @property
-    def text(self) -> str:
-        return f"{STATE_SYMBOLS[self.state]} {'n/a' if self.state == 'not applicable' else self.state}"
 
 
 class ReloadContext(NamedTuple):

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import NamedTuple, TypedDict
 
 from core.compare import Verdict
-from core.compatibility.checks import COLUMNS, Finding, ReloadContext
+from core.compatibility.checks import COLUMNS, ReloadContext
+from core.compatibility.finding import Finding
 from core.errors import error_from_json
-from core.evidence import Evidence, verdict_of_error
+from core.evidence.records import Evidence, verdict_of_error
 from core.formats import all_formats, get_format
 from core.library import Library, Query, Run
 from core.text.labels import mark_imported

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from core.evidence import ReloadOutcome, SurplusTensors, TensorMatchCount
+from core.evidence.fingerprint_matching import SurplusTensors, TensorMatchCount
+from core.evidence.records import ReloadOutcome
 from core.runtimes.model_settings import SettingChange
 from core.runtimes.tensor_forms import FOLDED, MERGED, ZEROED
 from core.text.labels import pluralize

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 
-from core.evidence import Evidence
+from core.evidence.records import Evidence
 from core.exports.bundler import bundle_functions
 from core.exports.model_code import ModelScript
 from core.exports.proof_data import ProofData

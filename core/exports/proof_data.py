@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from core.arrays import Arrays, to_plain_array
-from core.compare.results import ATOL, RTOL
-from core.evidence import ReloadOutcome
+from core.compare.verdict import ATOL, RTOL
+from core.evidence.records import ReloadOutcome
 from core.runtimes.reference import BATCH_SIZE, Reference
 
 MAX_ARRAY_BYTES = 16 * 2**20  # bytes of inputs, and of answers

@@ -7,14 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.arrays import encode_npz
-from core.compare.results import Verdict
+from core.compare.verdict import Verdict
 from core.errors import InputError
-from core.evidence import Evidence, ReloadOutcome
-from core.exports import kit_contents, verify
+from core.evidence.records import Evidence, ReloadOutcome
+from core.exports import kit_contents, kit_verify
 from core.exports.archive import ArchivePiece, StreamedArchive, archive_members, piece_sha256, verify_artifact_files
+from core.exports.flat_structure import is_flat_model
 from core.exports.model_code import ARCHITECTURE_FILE, make_model_script, read_architecture, write_weights
 from core.exports.proof_data import ProofData, select_proof_data
-from core.exports.structure import is_flat_model
 from core.formats import get_format
 from core.formats.base import Format
 from core.library import Artifact, Library, Run, integrity
@@ -66,7 +66,7 @@ def _kit_members(
         "README.md": kit_contents.render_readme(artifact, run, format_, evidence, proof_data, code, packages),
         "requirements.txt": kit_contents.render_requirements(artifact, packages),
         "load.py": kit_contents.render_load_script(format_, code, weights.name if weights else "", signature),
-        "verify.py": inspect.getsource(verify),
+        "verify.py": inspect.getsource(kit_verify),
         **({"model.py": code.text} if code else {}),
         "kit.json": _kit_json(artifact, run, format_, evidence, proof_data, stored, packages),
     }

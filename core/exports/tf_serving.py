@@ -7,7 +7,7 @@ from pathlib import Path
 from core.errors import InputError
 from core.exports.archive import StreamedArchive, archive_members, require_free_path, verify_artifact_files
 from core.formats import get_format
-from core.formats.standalone import open_saved_model
+from core.formats.standalone_loaders import open_saved_model
 from core.library import Library, integrity, storage
 from core.library.integrity import VerifiedFile
 

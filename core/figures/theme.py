@@ -26,6 +26,7 @@ MAX_BAR_TICKS = 5
 MAX_LINE_LENGTH = 22  # letters of a name in one line
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+NEUTRAL = "#8A87A0"  # lines that are no data, on white and on near-black
 
 
 def apply_theme(figure: go.Figure, x: str, y: str, height: int = DEFAULT_HEIGHT) -> go.Figure:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from core.arrays import Arrays
+from core.error_translation import translate
 from core.errors import CannotSave, DoesNotLoad, FormatError, InputError
-from core.explain import translate
-from core.formats.standalone import StandaloneLoader
+from core.formats.standalone_loaders import StandaloneLoader
 from core.runtimes.base import Model, Predictor
 from core.runtimes.model_kinds import weight_bytes
 from core.runtimes.preservation import preserve_model

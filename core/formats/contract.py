@@ -8,7 +8,7 @@ import warnings
 from typing import Any, ClassVar
 
 from core.arrays import Arrays, NamedArrays, to_plain_array
-from core.formats import base, standalone
+from core.formats import base, standalone_loaders
 from core.formats.base import PARTS
 from core.runtimes import base as runtimes
 from core.runtimes import input_matching, model_kinds
@@ -45,7 +45,7 @@ class Option(_OldNames, base.Option):
     _names: ClassVar = {"least": "minimum", "most": "maximum", "check": "validate"}
 
 
-class Kit(_OldNames, standalone.StandaloneLoader):
+class Kit(_OldNames, standalone_loaders.StandaloneLoader):
     _names: ClassVar = {"needs": "packages", "brought": "load_imported", "of": "for_trust"}
 
 

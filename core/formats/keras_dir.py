@@ -4,11 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.formats.base import Format
-from core.formats.standalone import StandaloneLoader, open_keras, open_structured_keras
+from core.formats.standalone_loaders import StandaloneLoader, open_keras, open_structured_keras
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version, restore_meaning
-from core.runtimes.stored_weights import find_weights_missing_from_hdf5
+from core.runtimes.unsaved_weights import find_weights_missing_from_hdf5
 
 
 def save(model: Model, folder: Path) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from core.formats.base import Format
 from core.formats.saved_model import load
-from core.formats.standalone import StandaloneLoader, open_saved_model
+from core.formats.standalone_loaders import StandaloneLoader, open_saved_model
 from core.runtimes.base import Model
-from core.runtimes.conversion import to_flat_model
+from core.runtimes.inference_model import to_flat_model
 
 
 def save(model: Model, folder: Path) -> None:

@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.formats.base import Format
-from core.formats.standalone import StandaloneLoader, open_any_litert, open_litert
+from core.formats.standalone_loaders import StandaloneLoader, open_any_litert, open_litert
 from core.runtimes.base import Model
-from core.runtimes.conversion import shared_conversions, to_flat_model
+from core.runtimes.inference_model import shared_conversions, to_flat_model
 from core.runtimes.litert import FILE, PACKAGES, load, needs_tensorflow
 from core.runtimes.litert_quantizer import QUANTIZER_PACKAGES, require_unquantized
 from core.runtimes.model_kinds import model_kind

@@ -5,8 +5,8 @@ from typing import Any
 
 from core.formats.base import Format, Option
 from core.formats.frozen_graph import freeze_graph
-from core.formats.standalone import StandaloneLoader, open_any_onnx, open_onnx
-from core.runtimes import conversion
+from core.formats.standalone_loaders import StandaloneLoader, open_any_onnx, open_onnx
+from core.runtimes import imported_graph, inference_model
 from core.runtimes.base import Model
 from core.runtimes.litert import FILE as LITERT
 from core.runtimes.litert import require_float_tensors
@@ -26,7 +26,7 @@ def save(model: Model, folder: Path, opset: int = 15) -> None:
         _export_keras(model, path, opset)
     else:
         _convert_function(serving_function(model), path, opset)
-    if count_inputs(folder / FILE) > conversion.count_function_inputs(model):
+    if count_inputs(folder / FILE) > inference_model.count_function_inputs(model):
         # Constants that a layer computed, as Normalization does, have become inputs that nobody can fill.
         _convert_frozen_graph(freeze_graph(model), path, opset)
 
@@ -34,8 +34,8 @@ def save(model: Model, folder: Path, opset: int = 15) -> None:
 def _export_keras(model: Model, path: str, opset: int) -> None:
     """Keras' own export. Named inputs spare us its demand that the model was called before: a rebuilt one was not."""
     register_decompositions()
-    inputs = [conversion.symbolic_inputs(model)] if getattr(model, "inputs", None) else None
-    conversion.to_inference_model(model).export(
+    inputs = [inference_model.symbolic_inputs(model)] if getattr(model, "inputs", None) else None
+    inference_model.to_inference_model(model).export(
         path, format="onnx", opset_version=opset, input_signature=inputs, verbose=False
     )
 
@@ -50,7 +50,7 @@ def _convert_function(function: Any, path: str, opset: int) -> None:
 
 
 def _convert_frozen_graph(graph: Any, path: str, opset: int) -> None:
-    names = conversion.graph_input_names(graph), conversion.graph_output_names(graph)
+    names = imported_graph.graph_input_names(graph), imported_graph.graph_output_names(graph)
     inputs, outputs = ([f"{name}:0" for name in side] for side in names)
     _import_tf2onnx().from_graph_def(graph, input_names=inputs, output_names=outputs, opset=opset, output_path=path)
 

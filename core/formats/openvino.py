@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from core.formats.base import Format
-from core.formats.standalone import StandaloneLoader, open_any_openvino, open_openvino
+from core.formats.standalone_loaders import StandaloneLoader, open_any_openvino, open_openvino
 from core.runtimes.base import Model
-from core.runtimes.conversion import to_inference_model
+from core.runtimes.inference_model import to_inference_model
 from core.runtimes.litert import FILE as LITERT
 from core.runtimes.litert import require_float_tensors
 from core.runtimes.model_kinds import model_kind

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from core.formats import openvino as plain
-from core.formats.standalone import StandaloneLoader, open_openvino
+from core.formats.standalone_loaders import StandaloneLoader, open_openvino
 from core.runtimes.base import Model
 from core.runtimes.openvino import FILE, import_openvino
 

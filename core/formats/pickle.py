@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from core.formats.base import Format
-from core.formats.standalone import StandaloneLoader, open_pickle, open_structured_pickle
+from core.formats.standalone_loaders import StandaloneLoader, open_pickle, open_structured_pickle
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
 

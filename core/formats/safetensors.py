@@ -4,10 +4,15 @@ import json
 from pathlib import Path
 
 from core.formats.base import Format
-from core.formats.standalone import TENSORFLOW_PACKAGES, StandaloneLoader, open_safetensors, open_structured_safetensors
+from core.formats.standalone_loaders import (
+    TENSORFLOW_PACKAGES,
+    StandaloneLoader,
+    open_safetensors,
+    open_structured_safetensors,
+)
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.live import live_predictor
-from core.runtimes.variable_names import pair_variables
+from core.runtimes.variable_pairing import pair_variables
 from core.runtimes.variables import finalize_layers, variables_by_path, weight_variables
 
 FILE = "model.safetensors"

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from core.formats.base import Format
-from core.formats.standalone import TENSORFLOW_PACKAGES, StandaloneLoader, open_in_session, open_saved_model
+from core.formats.standalone_loaders import TENSORFLOW_PACKAGES, StandaloneLoader, open_in_session, open_saved_model
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
-from core.runtimes.conversion import to_flat_model
+from core.runtimes.inference_model import to_flat_model
 from core.runtimes.model_kinds import model_kind
 from core.runtimes.saved_model import load_saved_model
 from core.runtimes.tf_module import serving_function

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from core.formats import weights
 from core.formats.base import Option
-from core.formats.standalone import StandaloneLoader, open_structured_weights, open_weights
+from core.formats.standalone_loaders import StandaloneLoader, open_structured_weights, open_weights
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
 from core.runtimes.shards import INDEX_FILE, open_shard_index
-from core.runtimes.stored_weights import find_weights_missing_from_hdf5
+from core.runtimes.unsaved_weights import find_weights_missing_from_hdf5
 from core.runtimes.variables import build_optimizer
 
 

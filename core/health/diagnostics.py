@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from core.error_translation import translate
 from core.errors import LibraryError, RoundtripError
-from core.explain import translate
 from core.formats import all_formats
 from core.library import Library, Query, staging, storage
 from core.library.catalog.catalog import mask_database_url

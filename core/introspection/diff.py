@@ -9,15 +9,9 @@ from pydantic import BaseModel, Field
 from core.caching import result_cache
 from core.context import AppContext
 from core.errors import FormatError, RoundtripError
-from core.introspection.describe import (
-    ListedTensor,
-    ProgressCallback,
-    cache_key,
-    describe_part,
-    run_sandboxed,
-    tensor_names_by_hash,
-)
+from core.introspection.describe import ListedTensor, ProgressCallback, cache_key, describe_part
 from core.introspection.replies import Count, validate_reply
+from core.introspection.sandboxed_reading import run_sandboxed
 from core.library.records import Run
 from core.readers.parts import Port, Signature
 from core.tensors.json_diff import JsonChange, diff_json
@@ -125,7 +119,7 @@ def diff_tensors(
 
     def diff() -> TensorDiff:
         names = {
-            f"{side}_names": tensor_names_by_hash(_run_of(context, id_))
+            f"{side}_names": _run_of(context, id_).tensor_names_by_hash()
             for side, id_ in (("ours", left), ("theirs", right))
         }
         folders = {"ours": left, "theirs": right}
@@ -149,7 +143,7 @@ def diff_part(
     include_equal: bool = False,
 ) -> list[JsonChange]:
     """Return the places at which "signatures", "layers", "config" or "operators" differ. Raises as `describe_part`."""
-    sides = (describe_part(context, id_, part, on_progress).found for id_ in (left, right))
+    sides = (describe_part(context, id_, part, on_progress).content for id_ in (left, right))
     return diff_json(*(_comparable_part(part, contents) for contents in sides), include_equal=include_equal)
 
 

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from core.evidence import validate_traits
 from core.runtimes.model_facts import ModelFacts
-from core.worker.child_handle import invalid_reply_error
+from core.runtimes.traits import validate_traits
+from core.worker.child_errors import invalid_reply_error
 
 MAX_TEXT_LENGTH = 2000  # characters of each text that are stored
 MAX_NAME_LENGTH = 200  # characters of the name of a signature that are stored

@@ -8,8 +8,8 @@ import numpy as np
 import psutil
 
 from core.context import AppContext
+from core.error_translation import translate
 from core.errors import Cancelled, InputError, RoundtripError, WorkerError
-from core.explain import translate
 from core.formats import get_format
 from core.jobs.benchmark_result import (
     BATCH_SIZES,
@@ -23,13 +23,8 @@ from core.jobs.benchmark_result import (
     BenchmarkResult,
     RepeatedMeasurement,
 )
-from core.jobs.participants import (
-    artifact_request,
-    describe_code_source,
-    is_imported,
-    resolve_code_sources,
-    snapshot_request,
-)
+from core.jobs.code_sources import describe_code_source, resolve_code_sources
+from core.jobs.participants import artifact_request, is_imported, snapshot_request
 from core.jobs.runner import JobHandle, SourcedRequest
 from core.library import Library
 from core.library.job_store import Job

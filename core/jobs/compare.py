@@ -21,19 +21,15 @@ from core.compare import (
 from core.compare.comparison import PairJson
 from core.context import AppContext
 from core.errors import Gone, InputError, LibraryError, RoundtripError, TooLarge, UnknownName
-from core.evidence import Discrimination, find_reordered, inputs_in_order, match_by_hash, verdict_of_error
+from core.evidence.discrimination import Discrimination
+from core.evidence.element_order import find_reordered, inputs_in_order
+from core.evidence.fingerprint_matching import match_fingerprints
+from core.evidence.records import verdict_of_error
 from core.inputs import InputSet
+from core.jobs.aligned_predictor import map_input_names, rename_arrays
+from core.jobs.code_sources import describe_code_source, resolve_code_sources
 from core.jobs.compare_result import CompareResult, ComparisonMatrix, ComparisonOutcome
-from core.jobs.participants import (
-    describe_code_source,
-    load_participant,
-    map_input_names,
-    rename_arrays,
-    require_has_been_run,
-    resolve_code_sources,
-    rows_together,
-    run_id_of,
-)
+from core.jobs.participants import load_participant, require_has_been_run, rows_together, run_id_of
 from core.jobs.runner import JobHandle, SourcedRequest, attempt, map_parallel
 from core.library.prediction_store import CHUNK_ROWS, PredictionStore, evict_predictions, rows_per_chunk
 from core.runtimes.reference import BATCH_SIZE, Reference
@@ -241,7 +237,7 @@ class _ComparisonJob:
             reordered=reordered,
             load_seconds=reply["load_seconds"],
             first_seconds=reply["first_seconds"],
-            weights=match_by_hash(self.library.original(self.runs[id_]).weights, reply["weights"]),
+            weights=match_fingerprints(self.library.original(self.runs[id_]).weights, reply["weights"]),
             inputs=reply["inputs"],
             input_pairs=reply["input_pairs"],
             remark=reply["remark"],

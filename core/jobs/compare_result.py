@@ -4,7 +4,7 @@ from typing import Any, TypedDict
 
 from core.compare.comparison import PairJson
 from core.errors import is_transient
-from core.evidence import ReloadOutcome
+from core.evidence.records import ReloadOutcome
 from core.system import Machine
 
 

@@ -14,7 +14,8 @@ from core.arrays import Arrays
 from core.compare import Verdict
 from core.demos import get_demo
 from core.errors import ChildDied, InputError, NotConfined, TimedOut, TooLarge, cleanup_on_error
-from core.evidence import Evidence, OriginalFingerprint, ReloadOutcome
+from core.evidence.fingerprint_matching import OriginalFingerprint
+from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import get_format
 from core.introspection.replies import LoadedModelReply, validate_reply
 from core.jobs.reimport import replace_unrun_import
@@ -22,10 +23,11 @@ from core.jobs.runner import ChildLimits, JobHandle
 from core.jobs.trial_inputs import TrialInput, find_accepted_input
 from core.jobs.uploads import run_of_artifact
 from core.library import staging
-from core.library.records import KIND_NEVER_RUN, Artifact, Run, new_id
+from core.library.ids import new_id
+from core.library.records import KIND_NEVER_RUN, Artifact, Run
 from core.reload import gather_evidence
-from core.runtimes.adapters import DEPENDENT_ROWS_REMARK, join_remarks
-from core.runtimes.base import ImportedSource, ModelSource
+from core.runtimes.base import ImportedSource, ModelSource, join_remarks
+from core.runtimes.batch_adapter import DEPENDENT_ROWS_REMARK
 from core.runtimes.model_facts import ModelFacts
 from core.runtimes.model_settings import ModelSettings
 from core.runtimes.reference import Reference
@@ -34,7 +36,8 @@ from core.validation import ValidatedUpload, limits, refusal, validate_upload
 from core.validation.content.facts import ContentFacts
 from core.validation.members import ARCHITECTURE_FILE
 from core.validation.rules import display_file_name
-from core.worker.child_handle import CancelCheck, cancelled_error, never_cancelled
+from core.worker.child_errors import cancelled_error
+from core.worker.child_handle import CancelCheck, never_cancelled
 from core.worker.remote_predictor import load_in_child
 from core.worker.row_budget import RowCap
 from core.worker.worker import Worker

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import BaseModel, Field
 
-from core.evidence import OriginalFingerprint, TensorMatchCount, match_by_hash
+from core.evidence.fingerprint_matching import OriginalFingerprint, TensorMatchCount, match_fingerprints
 from core.worker.tasks.resume import (
     LEARNING_RATE,
     LOSS_SCALE,
@@ -122,10 +122,10 @@ def compare_with_live(
     Args:
         losses: the live model's and the copy's, float64 (batches,).
     """
-    weights = match_by_hash(original.weights, copy["weights"])
-    parts = find_restored_parts(original, weights, match_by_hash(original.optimizer, copy["optimizer"]))
+    weights = match_fingerprints(original.weights, copy["weights"])
+    parts = find_restored_parts(original, weights, match_fingerprints(original.optimizer, copy["optimizer"]))
     epochs = [
-        EpochResult(**{**of_copy, "weights": match_by_hash(of_live["weights"], of_copy["weights"])})
+        EpochResult(**{**of_copy, "weights": match_fingerprints(of_live["weights"], of_copy["weights"])})
         for of_live, of_copy in zip(live["epochs"], copy["epochs"], strict=True)
     ]
     findings = _Findings(measure_loss_gap(*losses), parts, [float(each[0]) for each in losses], weights, epochs)

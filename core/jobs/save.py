@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from core.compare import Verdict
+from core.error_translation import translate
 from core.errors import (
     CannotSave,
     ChildDied,
@@ -25,8 +26,7 @@ from core.errors import (
     WorkerError,
     error_from_json,
 )
-from core.evidence import Evidence
-from core.explain import translate
+from core.evidence.records import Evidence
 from core.formats import get_format
 from core.jobs.participants import is_imported, snapshot_request
 from core.jobs.runner import JobHandle, attempt, map_parallel

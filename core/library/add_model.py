@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from core.error_translation import translate, translated
 from core.errors import CannotSave, DoesNotLoad, InputError, RoundtripError
-from core.evidence import Evidence, ReloadOutcome
-from core.explain import translate, translated
+from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import get_format
 from core.formats.base import Format
 from core.library.commits import CommitMixin
@@ -25,9 +25,9 @@ from core.runtimes.reference import REFERENCE_ROWS, Reference, predict_in_batche
 from core.runtimes.traits import custom_classes, model_and_layer_names
 from core.settings import get_settings
 from core.worker import Worker
-from core.worker.halves import load_untrained_model
 from core.worker.model_loading import source_with_snapshot
 from core.worker.snapshots import write_model_copy
+from core.worker.untrained_model import load_untrained_model
 
 RUN_FOLDER = "run"  # in the staging folder, beside one folder for each copy
 GRAPH_NAME_PATTERN = re.compile(r"[A-Za-z0-9_.\\/>-]+")  # what TensorFlow takes as a name in a graph

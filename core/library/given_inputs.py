@@ -11,12 +11,7 @@ import numpy as np
 from core.arrays import Arrays, to_plain_array
 from core.errors import InputError
 from core.runtimes.base import Model, Predictor
-from core.runtimes.call_arguments import (
-    POSITIONS,
-    call_parameters,
-    recorded_structure,
-    takes_several_arguments,
-)
+from core.runtimes.call_arguments import POSITIONS, call_parameters, recorded_structure, takes_several_arguments
 from core.runtimes.model_kinds import model_kind
 from core.runtimes.specs import Spec
 

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
 from core.caching import StampedCache
+from core.error_translation import translate
 from core.errors import Damaged, LibraryError
-from core.explain import translate
 from core.library import storage
 from core.library.records import FileEntry
 from core.library.storage import (

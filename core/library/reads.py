@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.errors import UnknownName
-from core.evidence import Evidence, OriginalFingerprint
+from core.evidence.fingerprint_matching import OriginalFingerprint
+from core.evidence.records import Evidence
 from core.library import integrity, storage
 from core.library.annotation_records import ANNOTATIONS_FILE, read_annotations_or_empty
 from core.library.base import LibraryBase

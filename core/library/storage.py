@@ -14,8 +14,8 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from core.error_translation import translate
 from core.errors import LibraryError
-from core.explain import translate
 from core.library.records import FOLDER_BY_KIND
 from core.system import process_start_time
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.errors import DoesNotLoad
-from core.readers import checkpoint, graph_def, keras, litert, onnx, openvino, pickle, safetensors, saved_model
+from core.readers import checkpoint, graph_def, hdf5, keras, litert, onnx, openvino, pickle, safetensors, saved_model
 from core.readers.base import FileContents, translated_read_errors
 
 # The first pattern that a file of the folder fits; the order tells `.weights.h5` from `.h5`, and a SavedModel's own
@@ -12,11 +12,11 @@ from core.readers.base import FileContents, translated_read_errors
 READERS: tuple[tuple[str, Callable[[Path], FileContents]], ...] = (
     ("**/saved_model.pb", saved_model.read_saved_model),
     ("**/*.keras", keras.read_keras_archive),
-    ("**/*.weights.json", keras.read_sharded_weights),
+    ("**/*.weights.json", hdf5.read_sharded_weights),
     ("**/config.json", keras.read_keras_folder),
-    ("**/*.weights.h5", keras.read_weights_h5),
-    ("**/*.h5", keras.read_h5),
-    ("**/*.hdf5", keras.read_h5),
+    ("**/*.weights.h5", hdf5.read_weights_h5),
+    ("**/*.h5", hdf5.read_h5),
+    ("**/*.hdf5", hdf5.read_h5),
     ("**/*.index", checkpoint.read_checkpoint),
     ("**/*.tflite", litert.read_litert),
     ("**/*.onnx", onnx.read_onnx),

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from core.error_translation import match_known_error, translate
 from core.errors import DoesNotLoad
-from core.explain import match_known_error, translate
 from core.readers.parts import Layer, Operators, Signatures
 
 WEIGHTS, OPTIMIZER, OTHER = "weights", "optimizer state", "other"

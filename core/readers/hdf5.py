@@ -1,15 +1,18 @@
-"""Tensors in HDF5 files of Keras: `.weights.h5` (also inside of `.keras`) and `.h5`."""
+"""HDF5 files of Keras and the tensors in them: `.weights.h5` (also inside of `.keras` and in shards), and `.h5`."""
 
+import io
 import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core.readers.base import OPTIMIZER, OTHER, WEIGHTS, StoredTensor
+from core.readers.base import OPTIMIZER, OTHER, WEIGHTS, FileContents, StoredTensor
+from core.readers.keras_layers import list_layers
 
 NOT_IN_NAMES = ("layers", "vars", "_layer_checkpoint_dependencies")  # groups of Keras that are no layer
 
@@ -129,3 +132,52 @@ def read_version_attributes(file: Any) -> dict[str, str]:
             if value is not None:
                 versions[name] = value.decode() if isinstance(value, bytes) else str(value)
     return versions
+
+
+def read_weights_h5(path: Path) -> FileContents:
+    """Read a `.weights.h5` file."""
+    file = open_h5(path)
+    return FileContents("Keras weights", tensors=lambda: list_hdf5_tensors(file))
+
+
+def read_h5(path: Path) -> FileContents:
+    """Read a `.h5` file of Keras 1, 2 or 3: the whole model, or weights alone."""
+    file = open_h5(path)
+    tensors = list_hdf5_tensors(file)
+    attributes = {name: read_json_attribute(file, name) for name in ("model_config", "training_config")}
+    documents = {name: document for name, document in attributes.items() if document is not None}
+    config = documents.get("model_config")
+    if versions := read_version_attributes(file):
+        documents["written by"] = versions
+    return FileContents(
+        "Keras HDF5 file",
+        tensors=lambda: tensors,
+        layers=None if config is None else lambda: list_layers(config, count_values_by_layer(file, tensors)),
+        config=lambda: documents,
+    )
+
+
+def open_h5(source: Path | io.BytesIO) -> Any:
+    import h5py
+
+    return h5py.File(source, "r")
+
+
+def read_sharded_weights(path: Path) -> FileContents:
+    """Read all shards that an index names; one that does not lie beside it is not looked for elsewhere."""
+    index = json.loads(path.read_bytes())
+    shards = index.get("weight_map", {}).values()
+    names = sorted({str(name) for shard in shards for name in (shard if isinstance(shard, list) else [shard])})
+    return FileContents(
+        "Keras weights in shards",
+        tensors=lambda: _list_shard_tensors(path.parent, names),
+        config=lambda: {path.name: index},
+    )
+
+
+def _list_shard_tensors(folder: Path, names: list[str]) -> Iterator[StoredTensor]:
+    for name in names:
+        if Path(name).name != name:
+            raise ValueError(f"The index names a file that does not lie beside it: {name}")
+        for tensor in list_hdf5_tensors(open_h5(folder / name)):
+            yield replace(tensor, key=f"{name}/{tensor.key}")

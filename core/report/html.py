@@ -16,10 +16,11 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from core.compare import Verdict
-from core.evidence import describe_not_finite
+from core.evidence.records import describe_not_finite
 from core.figures.comparison import TitledFigure, output_figures, titled_accuracy, titled_pairwise_matrix
 from core.library import Artifact
-from core.report.data import ReportData, describe_inputs, make_repeat_command, needs_inputs_file
+from core.report.data import ReportData, describe_inputs
+from core.report.repeat_command import make_repeat_command, needs_inputs_file
 from core.text.labels import (
     format_timestamp,
     live_model_phrase,

@@ -8,9 +8,9 @@ from typing import Any, NotRequired, TypedDict
 
 from core.arrays import Arrays, NamedArrays, NamedTensors, to_plain_array
 from core.errors import NeedsArchitecture
+from core.runtimes.call_state import CallState
 from core.runtimes.input_matching import cast_input, match_inputs
 from core.runtimes.specs import Spec
-from core.runtimes.state import CallState
 
 Model = Any  # a keras.Model, a tf.Module or a ModelFile: neither package is imported for the sake of a type
 PredictFunction = Callable[[Arrays], Arrays]
@@ -120,3 +120,7 @@ class Predictor:
             return inputs
         matches = match_inputs(inputs, self.inputs)
         return {match.spec.name: cast_input(inputs[match.input_name], match.spec) for match in matches}
+
+
+def join_remarks(*sentences: str) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)

@@ -4,7 +4,8 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-from core.runtimes.arguments import (
+from core.runtimes.base import Model
+from core.runtimes.config_arguments import (
     NON_ARCHITECTURE_KEYS,
     Argument,
     class_name,
@@ -13,7 +14,6 @@ from core.runtimes.arguments import (
     read_arguments,
     read_config,
 )
-from core.runtimes.base import Model
 
 # Whether a model is compiled by XLA depends on the machine.
 MACHINE_SETTINGS = frozenset({"jit_compile"})

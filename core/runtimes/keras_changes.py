@@ -163,10 +163,10 @@ def restore_functions(model: Model, version: str) -> Iterator[str]:
     for change in changes_since(version):
         if change.kind == "function":
             now, then = getattr(keras.activations, change.word), LEGACY_FUNCTIONS[change.meant]
-            found = [(layer, name) for layer in layers for name, value in vars(layer).items() if value is now]
-            for layer, name in found:
+            affected = [(layer, name) for layer in layers for name, value in vars(layer).items() if value is now]
+            for layer, name in affected:
                 setattr(layer, name, then)
-            yield from [change.words] * bool(found)
+            yield from [change.words] * bool(affected)
         elif change.kind == "unknown":
             yield from [change.words] * any(_asks_for(layer, change) for layer in layers)
 

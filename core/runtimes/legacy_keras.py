@@ -13,12 +13,7 @@ import numpy as np
 
 from core.errors import DoesNotLoad
 from core.runtimes.base import Model
-from core.runtimes.keras_changes import (
-    describe_translation,
-    restore_arguments,
-    restore_functions,
-    restore_meaning,
-)
+from core.runtimes.keras_changes import describe_translation, restore_arguments, restore_functions, restore_meaning
 
 RENAMED_CLASSES = {
     "Convolution1D": "Conv1D",

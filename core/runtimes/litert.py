@@ -14,10 +14,11 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.errors import CannotSave
-from core.runtimes.adapters import BatchAdapter, adapt_batch_size, adapted_predictor, choose_signature, join_remarks
-from core.runtimes.base import NO_CODE, ModelCode, PredictFunction, Predictor
+from core.runtimes.base import NO_CODE, ModelCode, PredictFunction, Predictor, join_remarks
+from core.runtimes.batch_adapter import BatchAdapter, adapt_batch_size, adapted_predictor
+from core.runtimes.call_state import CallState
+from core.runtimes.signature_choice import choose_signature
 from core.runtimes.specs import Shape, Spec
-from core.runtimes.state import CallState
 
 FILE = "model.tflite"
 PACKAGES = {"ai_edge_litert": "ai-edge-litert"}

@@ -8,10 +8,10 @@ from typing import Any, Self
 from pydantic import BaseModel, Field, ValidationError
 
 from core.arrays import to_jsonable
-from core.runtimes.arguments import Argument, read_arguments
 from core.runtimes.base import Model
-from core.runtimes.behaviour import measure_behaviour
+from core.runtimes.compile_behaviour import measure_behaviour
 from core.runtimes.compile_settings import read_compile_arguments
+from core.runtimes.config_arguments import Argument, read_arguments
 
 Layers = dict[str, dict[str, Any]]  # by layer its class and arguments, as paths
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.arrays import Arrays, NamedArrays
-from core.runtimes.adapters import BatchAdapter, adapt_batch_size, adapted_predictor, join_remarks
-from core.runtimes.base import NO_CODE, ModelCode, Predictor
+from core.runtimes.base import NO_CODE, ModelCode, Predictor, join_remarks
+from core.runtimes.batch_adapter import BatchAdapter, adapt_batch_size, adapted_predictor
 from core.runtimes.specs import Spec
 
 FILE = "model.onnx"

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from core.arrays import Arrays
-from core.runtimes.adapters import BatchAdapter, adapt_batch_size, adapted_predictor
 from core.runtimes.base import NO_CODE, ModelCode, Predictor
+from core.runtimes.batch_adapter import BatchAdapter, adapt_batch_size, adapted_predictor
 from core.runtimes.specs import Shape, Spec
 
 FILE = "model.xml"

@@ -43,8 +43,8 @@ def preserve_model(model: Model) -> Iterator[None]:
 def _all_variables(model: Model) -> list[Any]:
     """Every variable that an answer or an exporter might move: weights, random state, metrics, optimizer."""
     groups = (model, getattr(model, "optimizer", None))
-    found = [variable for group in groups for variable in getattr(group, "variables", None) or ()]
-    return list({id(variable): variable for variable in (*found, *getattr(model, "metrics_variables", ()))}.values())
+    owned = [variable for group in groups for variable in getattr(group, "variables", None) or ()]
+    return list({id(variable): variable for variable in (*owned, *getattr(model, "metrics_variables", ()))}.values())
 
 
 def _remember_value(variable: Any) -> Restore:

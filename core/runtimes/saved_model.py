@@ -1,26 +1,18 @@
-"""SavedModels as predictors: a TensorFlow 2 object, or where that cannot be read a graph in a TensorFlow 1 session.
-
-Also one signature as a tf.Module, for converters: that is all there is where there is no Python code of the model.
-"""
+"""SavedModels as predictors: a TensorFlow 2 object, or where that cannot be read a graph in a TensorFlow 1 session."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from core.arrays import Arrays, NamedArrays, NamedTensors, hash_array
+from core.arrays import NamedTensors, hash_array
 from core.errors import DoesNotLoad, RoundtripError
-from core.runtimes.adapters import BatchAdapter, adapted_predictor, choose_signature, join_remarks
-from core.runtimes.assignments import assigned_sources
-from core.runtimes.base import ModelCode, Predictor
-from core.runtimes.specs import Shape, Spec, shape_of, to_numpy_dtype
-from core.runtimes.state import CallState
-from core.runtimes.tf_module import adapt_function, signature_predictor
+from core.runtimes.base import ModelCode, Predictor, join_remarks
+from core.runtimes.saved_model_session import OpenedSignature, SessionSignature, open_session, session_predictor
+from core.runtimes.signature_choice import choose_signature
+from core.runtimes.tf_module import signature_predictor
 
-VARIABLE_OPS = ("VarHandleOp", "VariableV2", "Variable")
-PARSER_OPS = ("ParseExample", "ParseExampleV2")
 SAVED_MODEL_FILE = "saved_model.pb"
 VALUE_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"  # of a key in a checkpoint
 SERVING_TAG = "serve"
@@ -31,22 +23,6 @@ KERAS_2_REMARK = f"{GRAPH_REMARK}: it holds optimizer slots of Keras 2, which tf
 SavedModelLoader = Callable[[Path], Any]
 
 
-class SessionSignature(NamedTuple):
-    """A signature in a graph, with the session that holds its variables: inputs and outputs are tensors by name."""
-
-    session: Any
-    inputs: dict[str, Any]
-    outputs: dict[str, Any]
-
-
-class OpenedSignature(NamedTuple):
-    """A SavedModel's signature: a concrete function with the object that owns its variables, or one in a session."""
-
-    root: Any
-    signature: Any
-    remark: str
-
-
 def load_saved_model(folder: Path, code: ModelCode, loader: SavedModelLoader) -> Predictor:
     """The predictor over a SavedModel directory, through the signature that was chosen (see `choose_signature`).
 
@@ -54,7 +30,7 @@ def load_saved_model(folder: Path, code: ModelCode, loader: SavedModelLoader) ->
     """
     opened = open_signature(folder, code.signature, loader)
     if isinstance(opened.signature, SessionSignature):
-        predictor = _session_predictor(opened.signature)
+        predictor = session_predictor(opened.signature)
     else:
         predictor = _function_predictor(opened.signature, opened.root, folder)
     return replace(predictor, remark=join_remarks(opened.remark, predictor.remark))
@@ -63,7 +39,7 @@ def load_saved_model(folder: Path, code: ModelCode, loader: SavedModelLoader) ->
 def open_signature(folder: Path, name: str, loader: SavedModelLoader) -> OpenedSignature:
     """The signature that predicts, however the SavedModel can be read. Raises as `load_saved_model`."""
     if not _has_object_graph(folder):
-        return open_session(folder, name, TF1_REMARK)
+        return open_session(folder, serving_tags(folder), name, TF1_REMARK)
     try:
         root = loader(folder)
     except Exception as error:  # noqa: BLE001  whatever a loader stumbles on among the objects, the graph may be whole
@@ -76,41 +52,14 @@ def _retry_in_session(error: Exception, folder: Path, name: str) -> OpenedSignat
     """The same from a session; where that fails too, the error of the first loader."""
     try:
         remark = KERAS_2_REMARK if "add_slot" in str(error) else f"{GRAPH_REMARK}."
-        return open_session(folder, name, remark)
+        return open_session(folder, serving_tags(folder), name, remark)
     except RoundtripError:
         raise
     except Exception:  # noqa: BLE001  the first error is the telling one
         raise error from None
 
 
-def open_session(folder: Path, name: str, reason: str = "") -> OpenedSignature:
-    """One signature of a SavedModel in a session; its remark begins with the reason.
-
-    Raises DoesNotLoad, InputError, and what TensorFlow raises.
-    """
-    import tensorflow as tf
-
-    graph = tf.Graph()
-    with graph.as_default():
-        session = tf.compat.v1.Session(graph=graph)
-        signatures = tf.compat.v1.saved_model.loader.load(session, _serving_tags(folder), str(folder)).signature_def
-    chosen, remark = choose_signature(signatures, name)
-    inputs, outputs = (_find_tensors(graph, side) for side in (signatures[chosen].inputs, signatures[chosen].outputs))
-    signature = SessionSignature(session, inputs, outputs)
-    return OpenedSignature(signature, signature, join_remarks(reason, remark))
-
-
-def _find_tensors(graph: Any, infos: Any) -> dict[str, Any]:
-    """Tensors by name, in the order of the alphabet: a signature has none of its own. Raises DoesNotLoad for sparse."""
-    if sparse := [name for name, info in infos.items() if info.WhichOneof("encoding") != "name"]:
-        raise DoesNotLoad(
-            f"The input or output “{sparse[0]}” is no plain tensor (it is sparse, or made of several).",
-            cure="Choose another signature, or save one that takes plain tensors.",
-        )
-    return {name: graph.get_tensor_by_name(infos[name].name) for name in sorted(infos)}
-
-
-def _serving_tags(folder: Path) -> list[str]:
+def serving_tags(folder: Path) -> list[str]:
     """The tags of the graph for serving; else of the first."""
     tags: list[list[str]] = [list(graph.meta_info_def.tags) for graph in _read_meta_graphs(folder)]
     if not tags:
@@ -132,109 +81,6 @@ def _read_meta_graphs(folder: Path) -> Any:
     from tensorflow.core.protobuf import saved_model_pb2
 
     return saved_model_pb2.SavedModel.FromString((folder / SAVED_MODEL_FILE).read_bytes()).meta_graphs
-
-
-def adapt_session(signature: SessionSignature) -> BatchAdapter:
-    """How a signature in a session predicts any number of rows."""
-    session, inputs, outputs = signature
-
-    def predict(arrays: Arrays) -> Arrays:
-        return dict(session.run(outputs, {inputs[name]: array for name, array in arrays.items()}))
-
-    state = _session_state(signature)
-    specs = [Spec(name, to_numpy_dtype(t.dtype.base_dtype.name), fed_shape(t)) for name, t in inputs.items()]
-    shapes = {name: shape_of(tensor) for name, tensor in outputs.items()}
-    call = state.wrap(predict) if state else predict
-    return adapt_function(specs, shapes, call, partial(_upstream_graph, signature))._replace(state=state)
-
-
-def _upstream_graph(signature: SessionSignature) -> Any:
-    """The GraphDef of what the outputs depend on; of a signature that is fed behind its parser, an empty one."""
-    import tensorflow as tf
-
-    if any(tensor.op.type != "Placeholder" for tensor in signature.inputs.values()):
-        return tf.compat.v1.GraphDef()
-    names = [tensor.op.name for tensor in signature.outputs.values()]
-    return tf.compat.v1.graph_util.extract_sub_graph(signature.session.graph.as_graph_def(), names)
-
-
-def _session_state(signature: SessionSignature) -> CallState | None:
-    """The variables that the outputs assign to, with the values that they have now."""
-    graph, session = signature.session.graph, signature.session
-    if not any(op.type in VARIABLE_OPS for op in graph.get_operations()):
-        return None
-    upstream = {op.name for op in _upstream_operations(signature.outputs.values())}
-    assigned = assigned_sources(graph.as_graph_def(), upstream)
-    variables = [op for op in graph.get_operations() if op.name in assigned and op.type in VARIABLE_OPS]
-    if not variables:
-        return None
-    values = session.run([_variable_value(op) for op in variables])
-    assign = [_assign_operation(op, value) for op, value in zip(variables, values, strict=True)]
-    return CallState(lambda: session.run(assign))
-
-
-def _assign_operation(operation: Any, value: Any) -> Any:
-    """What sets a variable of a graph to a value."""
-    import tensorflow as tf
-
-    with operation.graph.as_default():
-        if operation.type == "VarHandleOp":
-            return tf.raw_ops.AssignVariableOp(resource=operation.outputs[0], value=tf.constant(value))
-        return tf.compat.v1.assign(operation.outputs[0], value).op
-
-
-def fed_shape(tensor: Any) -> Shape:
-    """The shape in which a session is fed a tensor.
-
-    Behind a parser whose examples may come in any shape nothing is known of it but what the parser says of one example.
-    """
-    import tensorflow as tf
-
-    source = tensor
-    while source.op.type == "Identity":
-        source = source.op.inputs[0]
-    if tensor.shape.rank is not None or source.op.type not in PARSER_OPS:
-        return shape_of(tensor)
-    # Of each sparse feature a parser gives three tensors first.
-    number = source.value_index - 3 * len(source.op.get_attr("sparse_types"))
-    shapes = source.op.get_attr("dense_shapes")
-    sizes = tf.TensorShape(shapes[number] if 0 <= number < len(shapes) else None)
-    return None if sizes.rank is None else (None, *sizes.as_list())
-
-
-def _session_predictor(signature: SessionSignature) -> Predictor:
-    adapter = adapt_session(signature)
-    weights = partial(_read_session_variables, signature)
-    return adapted_predictor(signature, adapter, weights)
-
-
-def _read_session_variables(signature: SessionSignature) -> NamedArrays:
-    """The variables that the outputs depend on, in the order of the graph."""
-    upstream = _upstream_operations(signature.outputs.values())
-    tensors = {op.name: _variable_value(op) for op in upstream if op.type in VARIABLE_OPS}
-    return list(signature.session.run(tensors).items())
-
-
-def _upstream_operations(tensors: Iterable[Any]) -> Iterator[Any]:
-    """Every operation that some tensors depend on, in the order of the graph."""
-    waiting = [tensor.op for tensor in tensors]
-    graph, seen = waiting[0].graph, set()
-    while waiting:
-        operation = waiting.pop()
-        if operation.name not in seen:
-            seen.add(operation.name)
-            waiting += [*(tensor.op for tensor in operation.inputs), *operation.control_inputs]
-    return (operation for operation in graph.get_operations() if operation.name in seen)
-
-
-def _variable_value(operation: Any) -> Any:
-    """The tensor that reads a variable."""
-    import tensorflow as tf
-
-    if operation.type != "VarHandleOp":
-        return operation.outputs[0]
-    with operation.graph.as_default():
-        return tf.raw_ops.ReadVariableOp(resource=operation.outputs[0], dtype=operation.get_attr("dtype"))
 
 
 def _function_predictor(signature: Any, root: Any, folder: Path) -> Predictor:

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from core.runtimes.base import Model
-from core.runtimes.conversion import import_graph, inference_function, output_names, wrap_function
+from core.runtimes.imported_graph import import_graph
+from core.runtimes.inference_model import inference_function, output_names
+from core.runtimes.signature_module import wrap_function
 
 # Operations on lists of tensors, each with the position of the input that states the shape of one element.
 ELEMENT_SHAPE_INPUTS = {

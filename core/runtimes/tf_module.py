@@ -6,13 +6,13 @@ from typing import Any
 
 from core.arrays import Arrays, NamedArrays
 from core.errors import CannotSave
-from core.runtimes.adapters import BatchAdapter, adapt_batch_size, adapted_predictor, join_remarks
-from core.runtimes.assignments import assigned_variables
-from core.runtimes.base import Model, PredictFunction, Predictor
+from core.runtimes.base import Model, PredictFunction, Predictor, join_remarks
+from core.runtimes.batch_adapter import BatchAdapter, adapt_batch_size, adapted_predictor
+from core.runtimes.call_state import variable_state
+from core.runtimes.graph_assignments import assigned_variables
 from core.runtimes.outputs import flatten_outputs, is_nested, name_outputs
 from core.runtimes.serialized_examples import find_example_input
 from core.runtimes.specs import Shape, Spec, shape_of, to_numpy_dtype
-from core.runtimes.state import variable_state
 from core.runtimes.variables import with_variables
 
 

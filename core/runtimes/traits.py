@@ -6,12 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from core.runtimes.arguments import NON_ARCHITECTURE_KEYS
+from pydantic import BaseModel, Field
+
 from core.runtimes.base import Model
 from core.runtimes.compile_settings import compile_config, describe_compile_settings, drop_keys
+from core.runtimes.config_arguments import NON_ARCHITECTURE_KEYS
+from core.runtimes.layer_sharing import describe_sharing
 from core.runtimes.model_kinds import model_kind
 from core.runtimes.model_settings import collect_settings
-from core.runtimes.sharing import describe_sharing
 
 
 class Traits(TypedDict, total=False):
@@ -155,3 +157,16 @@ def _hash_json(document: Any) -> str | None:
 
 def _sha256(document: Any) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()
+
+
+class _CheckedTraits(BaseModel):
+    """The traits into which findings look, and what these must be."""
+
+    sharing: dict[str, int] = Field(default_factory=dict)
+    masks: list[str] = Field(default_factory=list)
+
+
+def validate_traits(traits: dict[str, Any]) -> dict[str, Any]:
+    """The traits that a child reports, as they are: one of a stranger's file may report anything. Raises ValueError."""
+    _CheckedTraits.model_validate(traits)
+    return traits

@@ -61,13 +61,13 @@ def make_patterns(tensor: RunTensor) -> list[TensorPattern]:
     Weights are searched as stored, transposed, and both of these in float16; optimizer state as stored.
     """
     patterns = []
-    for form, view, dtype in _tensor_forms(tensor):
+    for form, view, dtype in _searched_encodings(tensor):
         if anchor := _choose_anchor(view, dtype):
             patterns.append(TensorPattern(tensor, form, view, dtype, *anchor))
     return patterns
 
 
-def _tensor_forms(tensor: RunTensor) -> Iterator[tuple[str, np.ndarray, np.dtype]]:
+def _searched_encodings(tensor: RunTensor) -> Iterator[tuple[str, np.ndarray, np.dtype]]:
     values, half = tensor.values, np.dtype(np.float16)
     if tensor.group != "weights":
         yield "", values, values.dtype

@@ -30,15 +30,15 @@ def find_splits(
     free = dict(parts)
     for index, whole in wholes.items():
         for axis in range(len(whole.shape)):
-            fitting = [at for at, part in free.items() if _fits(part, whole, axis)]
-            found = _assemble(load_whole(index), axis, fitting, load_part) if len(fitting) > 1 else ()
-            if found:
-                yield TensorSplit(index, found, axis)
-                free = {at: part for at, part in free.items() if at not in found}
+            fitting = [at for at, part in free.items() if _may_be_slice(part, whole, axis)]
+            slices = _order_parts(load_whole(index), axis, fitting, load_part) if len(fitting) > 1 else ()
+            if slices:
+                yield TensorSplit(index, slices, axis)
+                free = {at: part for at, part in free.items() if at not in slices}
                 break
 
 
-def _fits(part: TensorIdentity, whole: TensorIdentity, axis: int) -> bool:
+def _may_be_slice(part: TensorIdentity, whole: TensorIdentity, axis: int) -> bool:
     """Whether a part may be a slice of the whole along an axis, and not all of it."""
     if len(part.shape) != len(whole.shape) or (part.dtype, part.group) != (whole.dtype, whole.group):
         return False
@@ -46,23 +46,23 @@ def _fits(part: TensorIdentity, whole: TensorIdentity, axis: int) -> bool:
     return all(rest) and 0 < part.shape[axis] < whole.shape[axis]
 
 
-def _assemble(whole: np.ndarray, axis: int, candidates: Iterable[int], load: TensorLoader) -> tuple[int, ...]:
+def _order_parts(whole: np.ndarray, axis: int, candidates: Iterable[int], load: TensorLoader) -> tuple[int, ...]:
     """The parts in the order in which they fill the whole from its beginning to its end; none where they do not."""
     if whole.dtype.kind not in NUMERIC_KINDS:
         return ()
     pieces = {at: load(at) for at in candidates}
-    found: list[int] = []
+    positions: list[int] = []
     start = 0
     while start < whole.shape[axis]:
-        at = next((at for at, piece in pieces.items() if _stands_at(whole, axis, start, piece)), None)
+        at = next((at for at, piece in pieces.items() if _part_stands_at(whole, axis, start, piece)), None)
         if at is None:
             return ()
-        found.append(at)
+        positions.append(at)
         start += pieces.pop(at).shape[axis]
-    return tuple(found)
+    return tuple(positions)
 
 
-def _stands_at(whole: np.ndarray, axis: int, start: int, piece: np.ndarray) -> bool:
+def _part_stands_at(whole: np.ndarray, axis: int, start: int, piece: np.ndarray) -> bool:
     end = start + piece.shape[axis]
     place = (slice(None),) * axis + (slice(start, end),)
     return end <= whole.shape[axis] and np.array_equal(whole[place], piece, equal_nan=True)

@@ -174,8 +174,8 @@ def detect_packed_kind(files: FileListing) -> tuple[str, dict[str, str]]:
     names = strip_top_folder([name for name in files.sizes if not SYSTEM_FILE_PATTERN.match(name)])
     if "saved_model.pb" in names or "saved_model.pbtxt" in names:
         return "saved_model", names
-    if len(names) == 1 and (one := _single_file(next(iter(names)))):
-        return one.kind, {one.stored_name: next(iter(names.values()))}
+    if len(names) == 1 and (single := _single_file(next(iter(names)))):
+        return single.kind, {single.stored_name: next(iter(names.values()))}
     for ending, kind in PACKED_KINDS:
         if any(name.endswith(ending) for name in names):
             return kind, names
@@ -187,5 +187,5 @@ def detect_packed_kind(files: FileListing) -> tuple[str, dict[str, str]]:
 def _single_file(name: str) -> FileType | None:
     """Return the type of a file that lies alone in a zip or folder; None for a zip in a zip and an unknown ending."""
     endings = [ending for ending in FILE_TYPES if name.casefold().endswith(ending)]
-    is_one = endings and endings[0] != ".zip" and not name.endswith(SHARD_INDEX_ENDING)
-    return FILE_TYPES[endings[0]] if is_one else None
+    is_single = endings and endings[0] != ".zip" and not name.endswith(SHARD_INDEX_ENDING)
+    return FILE_TYPES[endings[0]] if is_single else None

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import psutil
 
 from core.arrays import Arrays
+from core.error_translation import find_storage_error, is_out_of_memory
 from core.errors import (
     Cancelled,
     ChildDied,
@@ -25,13 +26,13 @@ from core.errors import (
     WorkerError,
     error_from_json,
 )
-from core.explain import find_storage_error, is_out_of_memory
 from core.sandbox.allowance import Allowance, confined_allowance, own_allowance
 from core.sandbox.limits import CPU_TIME_EXCEEDED, renew_limits
 from core.settings import Settings
+from core.worker.child_errors import cancelled_error, invalid_reply_error, not_confined_error, out_of_memory_error
 from core.worker.exit_status import describe_exit
 from core.worker.file_exchange import FileExchange, OutputFolder, substitute_paths
-from core.worker.memory_watch import MemoryWatch, out_of_memory_error
+from core.worker.memory_watch import MemoryWatch
 from core.worker.protocol import JSON_LIMIT, Frame, encode_frame, read_frame, write_pieces
 
 MAX_UNREAD_FRAMES = 64  # frames of a child that wait to be read
@@ -40,7 +41,6 @@ PID_SECONDS = 10  # in which the forkserver has said which process a child is
 # Output files may be so many times what was lent: for a conversion to wider numbers, with their optimizer.
 MAX_OUTPUT_GROWTH = 4
 ERROR_TEXT_LIMIT = 4000  # characters of each text in an error of a sandboxed child
-INVALID_REPLY = "The reply of a child makes no sense."
 POLL_SECONDS = 0.05  # seconds between two looks at a cancel request or a deadline
 _TIMEOUT_CURE = "Choose less work, or raise ROUNDTRIP_CHILD_SECONDS (ROUNDTRIP_TRAIN_SECONDS for training)."
 _SANDBOX_TIMEOUT_CURE = "Choose less work, or raise ROUNDTRIP_CONFINED_SECONDS."
@@ -54,25 +54,6 @@ ProgressCallback = Callable[[dict[str, Any]], None]
 def never_cancelled() -> bool:
     """The `CancelCheck` of requests that are never cancelled."""
     return False
-
-
-def invalid_reply_error(**context: str) -> WorkerError:
-    """Return the error for a reply of a child that cannot be what was requested."""
-    cure = "Try again; if it happens again, bring in the model in another format."
-    return WorkerError(INVALID_REPLY, cure=cure, **context)
-
-
-def not_confined_error(reason: str) -> NotConfined:
-    return NotConfined(
-        "What was brought in is not run here: this system does not keep it apart from everything else.",
-        cure="Run Roundtrip on Linux 6.2 or newer with Landlock; or, for files that you trust as you trust programs, "
-        "set ROUNDTRIP_RUN_UNCONFINED=1.",
-        detail=reason,
-    )
-
-
-def cancelled_error() -> Cancelled:
-    return Cancelled("It was cancelled.", cure="Start it again when you like; nothing half done was kept.")
 
 
 class Child:

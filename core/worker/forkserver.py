@@ -23,7 +23,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from core.kept import COMMAND_SUFFIX, PROCESS_FILE, READY_FILE, is_own_peer
+from core.kept_process_lookup import COMMAND_SUFFIX, PROCESS_FILE, READY_FILE, is_own_peer
 from core.sandbox.limits import CONFINED_SUFFIX, die_with_parent
 from core.settings import get_settings
 from core.worker import serve
@@ -109,7 +109,7 @@ def _serve_connections(
             events = selector.select(REAP_EVERY if ending else None if children else idle)
             if not (events or children or ending):
                 if has_served and (modules or not spares.is_full):
-                    modules = _load(modules)
+                    modules = _import_modules(modules)
                     spares.fill()
                 elif _may_end(selector, listeners):
                     return
@@ -133,7 +133,7 @@ def _serve_connections(
             ending = [child for child in ending if child not in ended]
 
 
-def _load(modules: Sequence[str]) -> Sequence[str]:
+def _import_modules(modules: Sequence[str]) -> Sequence[str]:
     """Load modules; nothing is left to be loaded."""
     for module in modules:
         importlib.import_module(module)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from core.kept import LOCK_FILE, PROCESS_FILE, READY_FILE, SOCKET_NAME, environment_key, private_folder
+from core.kept_process_lookup import LOCK_FILE, PROCESS_FILE, READY_FILE, SOCKET_NAME, environment_key, private_folder
 from core.settings import Settings, get_settings
 from core.system import is_process_alive
 from core.worker.processes import start_process, worker_environment

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.arrays import fingerprint_arrays
 from core.runtimes.base import Model, ModelSource
-from core.runtimes.conversion import shared_conversions
+from core.runtimes.inference_model import shared_conversions
 from core.runtimes.model_kinds import ModelFile
 from core.runtimes.variables import optimizer_variables
 from core.worker.snapshots import load_live_model

@@ -2,8 +2,6 @@
 
 import time
 
-from core.errors import TooLarge
-from core.sandbox.allowance import GIB, Allowance
 from core.system import find_session, read_proportional_memory, read_resident_memory
 
 LOOK_SECONDS = 0.2  # seconds between two looks; a look takes milliseconds
@@ -27,12 +25,3 @@ class MemoryWatch:
         processes = find_session(pid)
         # The exact measure takes longer, and is never more than the other.
         return all(sum(map(read, processes)) > limit for read in (read_resident_memory, read_proportional_memory))
-
-
-def out_of_memory_error(allowance: Allowance, detail: str = "") -> TooLarge:
-    """The error for a child that needs more memory than it may use."""
-    return TooLarge(
-        f"It is too large for the {allowance.memory / GIB:.3g} GiB of memory that its process may use here.",
-        cure=f"Raise {allowance.memory_setting}, or use a smaller model or batch.",
-        detail=detail,
-    )

@@ -13,8 +13,8 @@ from core.demos.base import TrainSettings
 from core.errors import CannotSave, DoesNotLoad, Refused
 from core.formats import get_format
 from core.formats.base import RUNS_CODE_REFUSAL, Format
-from core.runtimes.adapters import join_remarks, one_row_at_a_time
-from core.runtimes.base import NO_CODE, ImportedSource, ModelCode, ModelSource, Predictor
+from core.runtimes.base import NO_CODE, ImportedSource, ModelCode, ModelSource, Predictor, join_remarks
+from core.runtimes.batch_adapter import one_row_at_a_time
 from core.sandbox import handles_untrusted
 
 
@@ -25,7 +25,7 @@ def load_artifact(format_key: str, folder: Path, code: ModelCode) -> Predictor:
     what the format raises.
     """
     format_ = get_format(format_key)
-    predictor = _load(format_, folder, code)
+    predictor = _load_format(format_, folder, code)
     format_.require_all_weights(predictor.model, folder, DoesNotLoad)
     return follow_choices(predictor, code)
 
@@ -38,7 +38,7 @@ def follow_choices(predictor: Predictor, code: ModelCode) -> Predictor:
     return one_row_at_a_time(predictor) if code.one_row else predictor
 
 
-def _load(format_: Format, folder: Path, code: ModelCode) -> Predictor:
+def _load_format(format_: Format, folder: Path, code: ModelCode) -> Predictor:
     if not handles_untrusted():
         return format_.load(folder, code)
     if format_.runs_code:
@@ -57,7 +57,7 @@ def require_no_code_execution(format_: Format) -> None:
 def model_code_for(source: ModelSource | None) -> ModelCode:
     """Return the code that a reloading process is given; of an imported file also the signature that answers.
 
-    `core.worker.halves.complete_model_code` adds what the run's own snapshot brings.
+    `core.worker.untrained_model.complete_model_code` adds what the run's own snapshot brings.
     """
     if source is None:
         return NO_CODE

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from core.kept import PASSED_PROXY_VARIABLES, PASSED_VARIABLES
+from core.kept_process_lookup import PASSED_PROXY_VARIABLES, PASSED_VARIABLES
 from core.settings import PROJECT, Settings
 
 EXIT_WAIT_SECONDS = 1.0  # seconds in which a killed forkserver, whose children end first, ends too

@@ -16,7 +16,7 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.errors import WorkerError
-from core.kept import HEAD
+from core.kept_process_lookup import HEAD
 
 JSON_LIMIT = 16 * 1024 * 1024  # bytes of JSON in one frame
 ALIGNMENT = 16  # bytes; every dtype of NumPy can be read where these begin
@@ -95,7 +95,7 @@ def read_frame(
             received=f"{json_bytes + array_bytes:,} bytes",
             cure="Choose fewer rows, or raise ROUNDTRIP_REPLY_MIB.",
         )
-    return _parse(_read_exactly(stream, json_bytes), _read_exactly(stream, array_bytes))
+    return _parse_frame(_read_exactly(stream, json_bytes), _read_exactly(stream, array_bytes))
 
 
 def _read_exactly(stream: BinaryIO, count: int) -> bytearray:
@@ -106,15 +106,15 @@ def _read_exactly(stream: BinaryIO, count: int) -> bytearray:
     return data
 
 
-def _parse(text: bytearray, packed: bytearray) -> Frame:
+def _parse_frame(text: bytearray, packed: bytearray) -> Frame:
     try:
         message = json.loads(text)
-        return Frame(message, _unpack(packed, message.pop("@arrays", [])))
+        return Frame(message, _unpack_arrays(packed, message.pop("@arrays", [])))
     except Exception as error:  # whatever untrusted bytes make of json or NumPy, it is no reply
         raise WorkerError("The reply of a child makes no sense.", detail=str(error)) from error
 
 
-def _unpack(packed: bytearray, specs: list[tuple[str, str, list[int]]]) -> Arrays:
+def _unpack_arrays(packed: bytearray, specs: list[tuple[str, str, list[int]]]) -> Arrays:
     """The arrays as `encode_frame` lists them, not copied. Raises ValueError where they do not fit the bytes."""
     arrays: Arrays = {}
     start = 0

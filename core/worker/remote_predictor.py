@@ -10,7 +10,8 @@ import numpy as np
 from core.arrays import Arrays, select_rows
 from core.errors import cleanup_on_error
 from core.runtimes.reference import BATCH_SIZE, count_rows
-from core.worker.child_handle import CancelCheck, Child, invalid_reply_error, never_cancelled
+from core.worker.child_errors import invalid_reply_error
+from core.worker.child_handle import CancelCheck, Child, never_cancelled
 from core.worker.protocol import Frame
 from core.worker.row_budget import SHARE
 from core.worker.worker import Worker
@@ -92,7 +93,7 @@ class RemotePredictor:
         """Receive one reply; where it is the last of a chunk, yield the whole."""
         parts.append(self._child.receive(self._seconds, cancelled=cancelled).arrays)
         if is_last:
-            yield parts[0] if len(parts) == 1 else _join(parts)
+            yield parts[0] if len(parts) == 1 else _join_predictions(parts)
             parts.clear()
 
     def close(self) -> None:
@@ -106,7 +107,7 @@ class RemotePredictor:
         self.close()
 
 
-def _join(parts: list[Arrays]) -> Arrays:
+def _join_predictions(parts: list[Arrays]) -> Arrays:
     """Predictions that came in several replies. Raises WorkerError where these have not the same names and shapes."""
     try:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -14,7 +14,8 @@ from core.errors import ChildDied, NotConfined, TimedOut
 from core.record import now
 from core.sandbox.escape_attempts import ATTEMPTS, open_socket_traps
 from core.settings import Settings
-from core.worker.child_handle import Child, not_confined_error
+from core.worker.child_errors import not_confined_error
+from core.worker.child_handle import Child
 from core.worker.file_exchange import OUTPUT_FILE_MODE, create_staging_folder
 
 SECONDS = 30.0  # that all attempts together may take

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.arrays import Arrays
+from core.error_translation import translate
 from core.errors import RoundtripError, WorkerError
-from core.explain import translate
 from core.sandbox import confine
 from core.sandbox.allowance import address_space_for, own_memory
 from core.sandbox.limits import limit_child_memory

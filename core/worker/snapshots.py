@@ -11,9 +11,9 @@ from core.demos.base import TrainSettings
 from core.errors import CannotSave, Damaged
 from core.formats import get_format
 from core.runtimes.base import NO_CODE, ModelCode, ModelSource, Predictor
-from core.runtimes.conversion import serving_module
 from core.runtimes.live import live_predictor
 from core.runtimes.model_kinds import ModelFile, model_kind
+from core.runtimes.signature_module import serving_module
 from core.runtimes.variables import build_optimizer, optimizer_variables
 from core.worker.model_loading import follow_choices, load_artifact, model_code_for
 

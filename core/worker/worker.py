@@ -13,21 +13,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from core.error_translation import translate
 from core.errors import ChildDied, RoundtripError, WorkerError, cleanup_on_error
-from core.explain import translate
-from core.kept import SOCKET_NAME, is_own_peer, private_folder
+from core.kept_process_lookup import SOCKET_NAME, is_own_peer, private_folder
 from core.sandbox.limits import CONFINED_SUFFIX
 from core.settings import Settings, get_settings
-from core.worker.child_handle import POLL_SECONDS, CancelCheck, Child, cancelled_error, never_cancelled
+from core.worker.child_errors import cancelled_error
+from core.worker.child_handle import POLL_SECONDS, CancelCheck, Child, never_cancelled
 from core.worker.file_exchange import FileExchange, create_staging_folder
 from core.worker.kept_process import KeptProcess, attach_or_start
-from core.worker.processes import (
-    EXIT_WAIT_SECONDS,
-    SINGLE_THREAD_ENVIRONMENT,
-    end_process,
-    pipes_of,
-    start_process,
-)
+from core.worker.processes import EXIT_WAIT_SECONDS, SINGLE_THREAD_ENVIRONMENT, end_process, pipes_of, start_process
 from core.worker.protocol import Frame
 from core.worker.sandbox_check import SandboxCheck, run_escape_attempts
 

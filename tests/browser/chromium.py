@@ -1,6 +1,7 @@
 """Finds a Chromium, and as a command (`python -m tests.browser.chromium`) gets one where there is none.
 
-An installed Chrome or Chromium first; else Playwright's own; else Debian's package.
+Chromium's headless shell first: the same engine without a browser's own windows, a quarter less to compute. Else an
+installed Chrome or Chromium; else Playwright's own; else Debian's package.
 """
 
 import contextlib
@@ -10,7 +11,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+BROWSER_NAMES = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "msedge",
+)
 USUAL_PATHS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
@@ -53,6 +62,7 @@ def find_or_install_browser() -> str:
         [],
         [sys.executable, "-m", "playwright", "install", "chromium"],
         ["apt-get", "update", "-qq"],
+        ["apt-get", "install", "-y", "-qq", "chromium-headless-shell"],
         ["apt-get", "install", "-y", "-qq", "chromium"],
     ):
         if attempt and shutil.which(attempt[0]):

@@ -56,7 +56,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     """A function that opens a guarded page (width, dark); all are checked at the end of the test."""
     guard, contexts = PageGuard(), []
 
-    def open_one(width: int = 1280, dark: bool = False) -> Page:
+    def open_page(width: int = 1280, dark: bool = False) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", accept_downloads=True
         )
@@ -66,7 +66,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         guard.watch(page)
         return page
 
-    yield open_one
+    yield open_page
     for context in contexts:
         context.close()
     guard.check()

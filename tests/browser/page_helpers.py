@@ -31,8 +31,8 @@ class PageGuard:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda request: self._see(request.url))
 
-    def _hear(self, said: ConsoleMessage) -> None:
-        self.errors.append(f"{said.text} {said.location.get('url', '')}")
+    def _hear(self, message: ConsoleMessage) -> None:
+        self.errors.append(f"{message.text} {message.location.get('url', '')}")
 
     def _see(self, url: str) -> None:
         if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", url):

@@ -95,9 +95,9 @@ def clients(sign_in_server: Server) -> Iterator[dict[str, httpx.Client]]:
         yield result | {"nobody": stack.enter_context(httpx.Client(base_url=sign_in_server.url))}
 
 
-def fetch_redacted(client: httpx.Client, address: str, one: PrivateEntries) -> tuple[int, str]:
+def fetch_redacted(client: httpx.Client, address: str, entries: PrivateEntries) -> tuple[int, str]:
     """Status and text of an address, with ids taken out of it."""
-    reply = client.get(address.format(**one._asdict()))
+    reply = client.get(address.format(**entries._asdict()))
     return reply.status_code, re.sub("[aijr][0-9a-f]{10}", "ID", reply.text) if reply.status_code != 200 else ""
 
 
@@ -199,8 +199,8 @@ def sign_in(page: Page, house: Server, name: str) -> None:
     page.get_by_role("link", name=name, exact=True).click()
 
 
-def open_artifact(page: Page, house: Server, one: PrivateEntries) -> None:
-    page.goto(f"{house.url}/inspect?artifact={one.artifact}")
+def open_artifact(page: Page, house: Server, entries: PrivateEntries) -> None:
+    page.goto(f"{house.url}/inspect?artifact={entries.artifact}")
     wait_until_idle(page)
 
 

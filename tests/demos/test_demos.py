@@ -16,7 +16,7 @@ by_keras_demo = pytest.mark.parametrize(
     "demo", [item for item in DEMOS if item.kind == "keras"], ids=lambda entry: entry.key
 )
 by_demo_with_form = pytest.mark.parametrize(
-    "demo", [item for item in DEMOS if item.input_fields], ids=lambda one: one.key
+    "demo", [item for item in DEMOS if item.input_fields], ids=lambda demo: demo.key
 )
 
 

@@ -20,9 +20,9 @@ def run_kit_in_process(folder: str) -> dict:
             runpy.run_path(str(Path(folder, "verify.py")), run_name="__main__")
         except SystemExit as ended:
             status = ended.code
-    return {"folder": folder, "status": status, "said": text.getvalue()}
+    return {"folder": folder, "status": status, "output": text.getvalue()}
 
 
 if __name__ == "__main__":
-    for one in sys.argv[1:]:
-        print("KIT " + json.dumps(run_kit_in_process(one)), flush=True)
+    for folder in sys.argv[1:]:
+        print("KIT " + json.dumps(run_kit_in_process(folder)), flush=True)

@@ -18,7 +18,7 @@ class KitResult(NamedTuple):
     """The exit status of a kit's verify.py, and what it printed."""
 
     status: int
-    said: str
+    output: str
 
 
 def unpack_kit(library: Library, artifact: str, into: Path) -> Path:
@@ -50,4 +50,4 @@ def run_kits(
     ended = subprocess.run(command, cwd=given[0], capture_output=True, text=True, timeout=seconds, check=False)
     lines = [json.loads(line[4:]) for line in ended.stdout.splitlines() if line.startswith("KIT ")]
     assert len(lines) == len(given), ended.stderr[-2000:]
-    return {Path(item["folder"]).parent.name: KitResult(item["status"], item["said"]) for item in lines}
+    return {Path(item["folder"]).parent.name: KitResult(item["status"], item["output"]) for item in lines}

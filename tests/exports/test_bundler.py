@@ -35,12 +35,12 @@ def test_bundler_code_of_every_demo_is_self_contained(demo: Demo):
     compile("\n".join([*result.imports, result.body]), demo.key, "exec")
 
 
-@pytest.mark.parametrize("one", FORMATS, ids=lambda item: item.key)
-def test_bundler_loader_of_every_format_is_self_contained_and_short(one: Format):
-    result = bundle_functions(one.kit.load)
+@pytest.mark.parametrize("format_", FORMATS, ids=lambda item: item.key)
+def test_bundler_loader_of_every_format_is_self_contained_and_short(format_: Format):
+    result = bundle_functions(format_.kit.load)
     assert undefined_names("\n".join([*result.imports, result.body])) == set()
     assert len(result.body.splitlines()) < 50
-    known = {name.replace("-", "_") for name in one.kit.packages} | {"numpy"}
+    known = {name.replace("-", "_") for name in format_.kit.packages} | {"numpy"}
     assert result.packages <= known
 
 
@@ -60,7 +60,7 @@ def test_bundler_refuses_two_functions_of_same_name():
 
 
 def test_bundled_source_of_classes_that_need_each_other_runs():
-    from core.formats.standalone import open_in_session
+    from core.formats.standalone_loaders import open_in_session
 
     source = bundle_functions(open_in_session)
     assert source.body.index("class RoundtripError") < source.body.index("class InputError")

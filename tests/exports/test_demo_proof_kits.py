@@ -28,7 +28,7 @@ def test_proof_kits_of_demo_pass_in_every_saved_format(demo: str, jobs: Jobs, sa
             refused.add((demo, key))
     assert refused == {item for item in REFUSED if item[0] == demo}
     result = run_kits(kits.values())
-    assert {key: ran for key, ran in result.items() if ran.status != 0 or not ran.said.endswith("PASS\n")} == {}
+    assert {key: ran for key, ran in result.items() if ran.status != 0 or not ran.output.endswith("PASS\n")} == {}
     assert result.keys() == kits.keys()
 
 
@@ -49,13 +49,13 @@ def test_proof_kits_of_user_model_with_custom_layer(empty_library: Library, work
     formats = ["keras", "weights", "architecture", "safetensors", "saved_model"]
     for added in empty_library.add(plain, x, formats, worker=worker):
         ran = run_kit(unpack_kit(empty_library, added.artifact.id, tmp_path / added.format))
-        assert (ran.status, ran.said.splitlines()[-1]) == (0, "PASS"), (added.format, ran.said)
+        assert (ran.status, ran.output.splitlines()[-1]) == (0, "PASS"), (added.format, ran.output)
     for added in empty_library.add(own, x, ["keras", "weights"], worker=worker):
         folder = unpack_kit(empty_library, added.artifact.id, tmp_path / f"own-{added.format}")
         assert "put your own classes (Doubled) into `model.py`" in (folder / "README.md").read_text()
         ran = run_kit(folder)
         assert ran.status == 1
-        assert "model.py must give the classes Doubled" in ran.said
+        assert "model.py must give the classes Doubled" in ran.output
         code = (folder / "model.py").read_text()
         given = (
             "    import keras\n\n    class Doubled(keras.layers.Layer):\n        def call(self, inputs):\n"

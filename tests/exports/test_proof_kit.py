@@ -13,7 +13,7 @@ import pytest
 from core.arrays import encode_npz
 from core.compare import Verdict
 from core.errors import InputError, UnknownName
-from core.evidence import Evidence, ReloadOutcome
+from core.evidence.records import Evidence, ReloadOutcome
 from core.exports.proof_data import select_proof_data
 from core.exports.proof_kit import build_proof_kit
 from core.formats import FORMATS
@@ -66,12 +66,12 @@ def read_members(library: Library, artifact: str) -> dict[str, bytes]:
         return {name.removeprefix(f"kit-{artifact}/"): archive.read(name) for name in archive.namelist()}
 
 
-@pytest.mark.parametrize("one", FORMATS, ids=lambda item: item.key)
-def test_proof_kit_of_every_format_has_all_files(empty_library: Library, one: Format):
-    artifact = make_artifact_with_outcome(empty_library, one.key)
+@pytest.mark.parametrize("format_", FORMATS, ids=lambda item: item.key)
+def test_proof_kit_of_every_format_has_all_files(empty_library: Library, format_: Format):
+    artifact = make_artifact_with_outcome(empty_library, format_.key)
     kit = read_members(empty_library, artifact)
     always = {"README.md", "requirements.txt", "load.py", "verify.py", "kit.json", "inputs.npz", "expected.npz"}
-    other = {"model.py"} if one.needs_architecture else {"weights.npz"} if one.key == "architecture" else set()
+    other = {"model.py"} if format_.needs_architecture else {"weights.npz"} if format_.key == "architecture" else set()
     assert kit.keys() == always | other | {"artifact/model.bin"}
     assert kit["artifact/model.bin"] == b"numbers"
     for name in ("load.py", "verify.py", *(other & {"model.py"})):
@@ -81,7 +81,7 @@ def test_proof_kit_of_every_format_has_all_files(empty_library: Library, one: Fo
     assert b"\ndef load():\n" in kit["load.py"]
     pinned = [line for line in kit["requirements.txt"].decode().splitlines() if not line.startswith("#")]
     assert all("==" in line for line in pinned)
-    assert {line.split("==")[0].removesuffix("-cpu") for line in pinned} == set(one.kit.packages)
+    assert {line.split("==")[0].removesuffix("-cpu") for line in pinned} == set(format_.kit.packages)
     assert list(empty_library.home.joinpath("staging").iterdir()) == []
 
 
@@ -168,7 +168,7 @@ def unpacked_kits(jobs: Jobs, saved: Callable, tmp_path_factory: pytest.TempPath
 
 def test_proof_kits_pass_without_this_project(unpacked_kits: dict[str, Path]):
     result = run_kits(unpacked_kits.values())
-    ended = {key: (ran.status, ran.said.splitlines()[-1]) for key, ran in result.items()}
+    ended = {key: (ran.status, ran.output.splitlines()[-1]) for key, ran in result.items()}
     assert ended == dict.fromkeys(FAST_FORMATS, (0, "PASS"))
 
 
@@ -185,9 +185,9 @@ def test_proof_kit_with_flipped_weight_byte_fails_with_difference(
     ran = run_kit(unpacked_kits[key])
     file.write_bytes(whole)
     assert ran.status == 1
-    assert f"CHANGED: artifact/{file.name}" in ran.said
-    assert "the largest difference is" in ran.said
-    assert ran.said.splitlines()[-1] == "FAIL: the answers are others."
+    assert f"CHANGED: artifact/{file.name}" in ran.output
+    assert "the largest difference is" in ran.output
+    assert ran.output.splitlines()[-1] == "FAIL: the answers are others."
 
 
 def find_weight_offset(library: Library, artifact: str, content: bytes) -> int:

@@ -41,5 +41,5 @@ def test_proof_kits_run_with_only_their_requirements_installed(jobs: Jobs, saved
     rows = saved_all("digits-custom")
     kits = [unpack_kit(jobs.library, rows[format_.key]["artifact"], tmp_path / format_.key) for format_ in FORMATS]
     result = run_in_own_environments(kits, tmp_path)
-    assert {key: ran for key, ran in result.items() if ran.status != 0 or not ran.said.endswith("PASS\n")} == {}
+    assert {key: ran for key, ran in result.items() if ran.status != 0 or not ran.output.endswith("PASS\n")} == {}
     assert len(result) == len(FORMATS)

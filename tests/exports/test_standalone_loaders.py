@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.exports.bundler import bundle_functions
-from core.exports.structure import is_flat_architecture
+from core.exports.flat_structure import is_flat_architecture
 from core.formats import get_format
 from core.runtimes.live import live_predictor
 from core.runtimes.reference import predict_in_batches
@@ -45,7 +45,7 @@ def test_a_bundled_loader_gives_every_output(tmp_path: Path, key: str):
     assert {name: array.shape for name, array in answers.items()} == {name: ours[name].shape for name in ours}
     expected = predict_in_batches(live_predictor(model), inputs)
     for array in expected.values():
-        assert any(array.shape == found.shape and np.allclose(array, found, atol=1e-5) for found in answers.values())
+        assert any(array.shape == answer.shape and np.allclose(array, answer, atol=1e-5) for answer in answers.values())
 
 
 @pytest.mark.parametrize("count", [1, 2])

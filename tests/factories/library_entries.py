@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from core.compare import Verdict
-from core.evidence import Evidence, ReloadOutcome
+from core.evidence.records import Evidence, ReloadOutcome
 from core.library import Artifact, Library, Run
-from core.library.records import new_id
+from core.library.ids import new_id
 from core.runtimes.reference import Reference
 
 RUN_FACTS = {

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from core.error_translation import translate
 from core.errors import DoesNotLoad
-from core.explain import translate
 from core.worker import Child, Worker
 
 Reply = tuple[dict[str, Any], dict[str, np.ndarray] | None]

@@ -52,7 +52,7 @@ JOBS_BY_KIND: dict[str, tuple[Callable[..., Job], dict]] = {
 }
 
 
-def run_job_and_die(told: int, home: str, do: str, what: Any, stage: str, warm: dict[str, Any]) -> None:
+def run_job_and_die(pipe: int, home: str, do: str, what: Any, stage: str, warm: dict[str, Any]) -> None:
     """Be an app that does one job, and is killed at the stage; its descriptor `told` hears how the job ended."""
     status = 1
     try:
@@ -62,7 +62,7 @@ def run_job_and_die(told: int, home: str, do: str, what: Any, stage: str, warm: 
         if stage:
             run_at_stage(stages[stage], kill_self, config.home / "staging")
         end = jobs.wait(operation(jobs, what).id)
-        os.write(told, end.model_dump_json().encode())
+        os.write(pipe, end.model_dump_json().encode())
         status = 0
     except BaseException:
         traceback.print_exc()

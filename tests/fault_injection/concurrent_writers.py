@@ -20,12 +20,12 @@ def main(home: str, writers: str, count: str) -> int:
     return sum(os.waitpid(pid, 0)[1] for pid in pids)
 
 
-def _fork_writer(home: str, count: int, told: int) -> int:
+def _fork_writer(home: str, count: int, pipe: int) -> int:
     if pid := os.fork():
         return pid
     status = 1
     try:
-        os.write(told, " ".join(_write_artifacts(Library(home), count)).encode())
+        os.write(pipe, " ".join(_write_artifacts(Library(home), count)).encode())
         status = 0
     finally:
         sys.excepthook(*sys.exc_info()) if status else None

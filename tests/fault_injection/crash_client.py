@@ -16,7 +16,7 @@ SIGKILL = -9
 def run_and_kill(home: Path, deed: str, at: int) -> dict[str, Any]:
     """Do one of the `DEEDS` in a process of its own that is killed at that call to the system (0: never).
 
-    Gives `{"status": how it ended, "said": how many calls there were, when it was not killed}`.
+    Gives `{"status": how it ended, "result": how many calls there were, when it was not killed}`.
     """
     return request("tests.fault_injection.crash_server", {"home": str(home), "do": deed, "at": at})
 

@@ -27,10 +27,10 @@ def serve_requests(do: Callable[..., None]) -> None:
         with os.fdopen(read) as reply:
             text = reply.read()
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        print(json.dumps({"status": status, "said": json.loads(text or "null")}), flush=True)
+        print(json.dumps({"status": status, "result": json.loads(text or "null")}), flush=True)
 
 
-def _run_operation_and_die(told: int, home: str, do: str, at: int) -> None:
+def _run_operation_and_die(pipe: int, home: str, do: str, at: int) -> None:
     status = 1
     try:
         library = Library(home)
@@ -38,7 +38,7 @@ def _run_operation_and_die(told: int, home: str, do: str, at: int) -> None:
         calls = FaultInjector(Path(home), at, kill_self)
         with patch_system_calls(calls):
             operation()
-        os.write(told, str(calls.count).encode())
+        os.write(pipe, str(calls.count).encode())
         status = 0
     finally:
         os._exit(status)

@@ -141,7 +141,7 @@ def test_app_without_kill_completes_its_job(job_home: JobHome, forkserver_access
         "warm": forkserver_access,
     }
     ended = request("tests.fault_injection.app_process", line)
-    assert (ended["status"], ended["said"]["state"]) == (0, "done")
+    assert (ended["status"], ended["result"]["state"]) == (0, "done")
     assert len(assert_job_invariants(job_home).find()) == 2
 
 

@@ -27,7 +27,7 @@ def assert_survives_kill(home: Path, deed: str, at: int) -> None:
 def count_calls(home: Path, deed: str) -> int:
     ended = run_and_kill(home, deed, 0)
     assert ended["status"] == 0
-    return ended["said"]
+    return ended["result"]
 
 
 def list_calls(home: Path, deed: str) -> list[str]:

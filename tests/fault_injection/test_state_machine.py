@@ -152,8 +152,8 @@ class LibraryMachine(RuleBasedStateMachine):
         assert all(result[id_].run_name == name for id_, name in self._named(result))
         step_counter[0] += 1
 
-    def _named(self, found: dict) -> list[tuple[str, str]]:
-        return [(id_, self.names[entry.run]) for id_, entry in found.items() if self.names.get(entry.run)]
+    def _named(self, entries: dict) -> list[tuple[str, str]]:
+        return [(id_, self.names[entry.run]) for id_, entry in entries.items() if self.names.get(entry.run)]
 
     @invariant()
     def the_trash_is_what_was_removed(self) -> None:

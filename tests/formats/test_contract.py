@@ -16,7 +16,7 @@ from core.compare import Verdict
 from core.compatibility.matrix import build_matrix
 from core.demos import DEMOS, get_demo
 from core.errors import CannotSave, InputError, PackageMissing, UnknownName
-from core.evidence import ReloadOutcome
+from core.evidence.records import ReloadOutcome
 from core.formats import FORMATS, all_formats, get_format
 from core.formats.base import PARTS, Option
 from core.runtimes.base import NO_CODE, Predictor

@@ -11,7 +11,7 @@ import pytest
 from core.errors import InputError
 from core.formats import get_format
 from core.formats.base import Format
-from core.formats.standalone import StandaloneLoader
+from core.formats.standalone_loaders import StandaloneLoader
 from core.runtimes.base import Predictor
 
 PLUGIN = '''"""One row of weights as text: a format that only this test knows."""

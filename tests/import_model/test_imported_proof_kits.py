@@ -43,7 +43,7 @@ def unpack_imported_kit(jobs: Jobs, end: Job, into: Path) -> Path:
 
 
 def status_and_last_line(ran: KitResult) -> tuple[int | None, str]:
-    return ran.status, ran.said.splitlines()[-1]
+    return ran.status, ran.output.splitlines()[-1]
 
 
 def test_proof_kit_of_fixed_batch_onnx_file_passes(import_files: ImportFiles, empty_jobs: Jobs, tmp_path: Path):

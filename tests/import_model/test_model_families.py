@@ -39,7 +39,7 @@ def test_model_of_each_keras_family_is_imported_and_converted(
     assert end.state == "done", end.error
     assert end.result["verdict"] == "bit-identical"
     came = time.monotonic() - began
-    tensors = describe_part(empty_jobs, end.result["artifact"], "tensors").found["rows"]
+    tensors = describe_part(empty_jobs, end.result["artifact"], "tensors").content["rows"]
     assert sum(tensor["alias"] != "" for tensor in tensors) == len(empty_jobs.library.run(end.result["run"]).weights)
     rows = wait_until_done(empty_jobs, empty_jobs.save(end.result["run"], FORMATS)).result["rows"]
     assert {key: row["error"] for key, row in rows.items() if row["state"] != "done"} == {}

@@ -14,7 +14,8 @@ from core.introspection.describe import describe_part
 from core.jobs import Jobs
 from core.library import Query
 from core.library.job_store import Job
-from core.worker.child_handle import Child, not_confined_error
+from core.worker.child_errors import not_confined_error
+from core.worker.child_handle import Child
 from tests.factories import external_models
 from tests.factories.invalid_saved_models import GOOD_SAVED_MODEL
 from tests.factories.untrusted_files import make_keras_file

@@ -6,7 +6,7 @@ import pytest
 from core.compare import Verdict
 from core.demos import DEMOS, get_demo
 from core.errors import InputError, UnknownName
-from core.evidence import Evidence, ReloadOutcome
+from core.evidence.records import Evidence, ReloadOutcome
 from core.inputs import Inputs, form_fields, input_specs, row_from_values
 from core.inputs.form_fields import values_from_row
 from core.library import Library, Run

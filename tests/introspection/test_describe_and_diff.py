@@ -10,11 +10,13 @@ import pytest
 
 from core.errors import ChildDied, Damaged, DoesNotLoad, UnknownName, WorkerError
 from core.formats import FORMATS
-from core.introspection.describe import describe_part, describe_tensor, download_tensor
+from core.introspection.describe import describe_part, describe_tensor
 from core.introspection.diff import diff_files, diff_part, diff_records, diff_tensors
+from core.introspection.tensor_download import download_tensor
 from core.readers import pickle
 from core.size_breakdown.run_tensors import load_run_tensors as values_of
-from core.worker.child_handle import INVALID_REPLY, Child
+from core.worker.child_errors import INVALID_REPLY
+from core.worker.child_handle import Child
 from core.worker.protocol import Frame
 
 DEMO = "digits-mlp"
@@ -69,7 +71,7 @@ def test_describe_layers_signatures_and_optimizer_state_per_format(key, artifact
     part = describe_part(jobs, artifact_of(key), "layers")
     assert ("layers" in part.parts) == (key in HAS_LAYERS)
     if key in HAS_LAYERS:
-        dense = [item for item in part.found if item["class"] == "Dense"]
+        dense = [item for item in part.content if item["class"] == "Dense"]
         assert [item["output_shape"] for item in dense] == [[None, 128], [None, 10]]
         stored = 64 * 128 + 128
         expected = 0 if key == "architecture" else stored
@@ -77,7 +79,7 @@ def test_describe_layers_signatures_and_optimizer_state_per_format(key, artifact
     signatures = describe_part(jobs, artifact_of(key), "signatures")
     assert ("signatures" in signatures.parts) == (key in HAS_SIGNATURES)
     if key in HAS_SIGNATURES:
-        first = next(signature for signature in signatures.found["signatures"] if signature["inputs"])
+        first = next(signature for signature in signatures.content["signatures"] if signature["inputs"])
         name = "inputs" if key == "saved_model" else "pixels"
         assert [(item["name"], item["dtype"], item["shape"][1:]) for item in first["inputs"]] == [
             (name, "float32", [64])
@@ -93,16 +95,16 @@ def test_describe_layers_signatures_and_optimizer_state_per_format(key, artifact
 
 
 def test_describe_layers_needs_no_model_built(artifact_of, jobs):
-    result = describe_part(jobs, artifact_of("keras"), "layers").found
+    result = describe_part(jobs, artifact_of("keras"), "layers").content
     assert all(item["output_shape"] for item in result)
     assert [item["after"] for item in result][1:] == [[item["name"]] for item in result][:-1]
-    config = describe_part(jobs, artifact_of("keras"), "config").found
+    config = describe_part(jobs, artifact_of("keras"), "config").content
     assert config["metadata.json"]["keras_version"] == jobs.library.artifact(artifact_of("keras")).versions["keras"]
     assert config["compile settings"]["optimizer"]["class_name"] == "Adam"
 
 
 def test_describe_saved_model_matches_saved_model_cli(artifact_of, jobs):
-    result = describe_part(jobs, artifact_of("saved_model"), "signatures").found
+    result = describe_part(jobs, artifact_of("saved_model"), "signatures").content
     names = [signature["name"] for signature in result["signatures"]]
     assert {"serving_default", "__saved_model_init_op"} <= set(names)
     default = result["signatures"][names.index("serving_default")]
@@ -110,7 +112,7 @@ def test_describe_saved_model_matches_saved_model_cli(artifact_of, jobs):
     assert default["inputs"][0]["tensor"].endswith(":0")
     assert result["facts"]["tag sets"] == [["serve"]]
     assert any("float32 [?, 64]" in function["takes"] for function in result["functions"])
-    operators = describe_part(jobs, artifact_of("saved_model"), "operators").found["counts"]
+    operators = describe_part(jobs, artifact_of("saved_model"), "operators").content["counts"]
     assert operators["MatMul"] >= 2
     assert operators["SaveV2"] == 1
 
@@ -227,7 +229,7 @@ def test_describe_file_changed_after_first_use_raises_damaged(empty_jobs, jobs, 
     copied = empty_jobs.library.home
     for kind, id_ in (("artifacts", artifact_of("keras")), ("runs", jobs.library.artifact(artifact_of("keras")).run)):
         shutil.copytree(jobs.library.home / kind / id_, copied / kind / id_)
-    assert describe_part(empty_jobs, artifact_of("keras"), "layers").found
+    assert describe_part(empty_jobs, artifact_of("keras"), "layers").content
     path = copied / "artifacts" / artifact_of("keras") / "files" / "model.keras"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1

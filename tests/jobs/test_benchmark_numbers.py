@@ -20,8 +20,8 @@ from core.jobs.benchmark_result import (
     pareto_front,
 )
 from core.jobs.runner import JobSlots
-from core.runtimes.adapters import SINGLE_ROW_REMARK
 from core.runtimes.base import Predictor
+from core.runtimes.batch_adapter import SINGLE_ROW_REMARK
 from core.runtimes.specs import Spec
 from core.system import reset_peak_memory
 from core.worker.tasks.benchmark import MIN_CALLS, _repeat_rows, choose_predict_function, time_calls
@@ -55,8 +55,8 @@ points = st.dictionaries(st.text("abcdefgh", min_size=1, max_size=2), st.tuples(
 
 
 @given(points)
-def test_pareto_front_has_exactly_the_undominated(found):
-    known = {name: axes for name, axes in found.items() if all(value is not None and value == value for value in axes)}
+def test_pareto_front_has_exactly_the_undominated(points):
+    known = {name: axes for name, axes in points.items() if all(value is not None and value == value for value in axes)}
 
     def beaten(name: str) -> bool:
         for other in known.values():
@@ -66,7 +66,7 @@ def test_pareto_front_has_exactly_the_undominated(found):
                 return True
         return False
 
-    assert pareto_front(found) == [name for name in known if not beaten(name)]
+    assert pareto_front(points) == [name for name in known if not beaten(name)]
 
 
 def test_pareto_front_keeps_ties():

@@ -12,7 +12,7 @@ import pytest
 from core.demos import get_demo
 from core.demos.base import Split, TrainSettings
 from core.errors import Cancelled, InputError
-from core.evidence import TensorMatchCount
+from core.evidence.fingerprint_matching import TensorMatchCount
 from core.formats import FORMATS
 from core.jobs import Jobs
 from core.jobs.resume import LIVE_MODEL, build_batches

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.evidence import OriginalFingerprint
+from core.evidence.fingerprint_matching import OriginalFingerprint
 from core.jobs.resume_result import ResumeVerdict, compare_with_live, measure_loss_gap
 from core.worker.tasks.resume import optimizer_variable_role
 

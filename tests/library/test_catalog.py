@@ -98,12 +98,12 @@ def test_the_catalog_equals_what_a_rebuild_gives(library):
     assert sum(entry.problem is not None for entry in once) == 1
 
 
-def synchronize(one: Catalog, stamps: dict[str, int], read) -> None:
-    one.sync(stamps, lambda id_, run: stamps[id_], read)
+def synchronize(catalog: Catalog, stamps: dict[str, int], read) -> None:
+    catalog.sync(stamps, lambda id_, run: stamps[id_], read)
 
 
-def find_all(one: Catalog, search: str = "") -> list[Entry]:
-    return one.page(Query(search, size=None)).entries
+def find_all(catalog: Catalog, search: str = "") -> list[Entry]:
+    return catalog.page(Query(search, size=None)).entries
 
 
 def test_sync_reads_only_changed_entries():

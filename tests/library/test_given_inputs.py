@@ -123,8 +123,8 @@ def test_columns_of_a_table_are_inputs_of_their_names():
     import keras
 
     age, city = keras.Input((1,), name="age"), keras.Input((1,), name="city", dtype="string")
-    found = keras.layers.StringLookup(vocabulary=["Bern"], output_mode="one_hot")(city)
-    model = keras.Model({"age": age, "city": city}, keras.layers.Concatenate()([age, found]))
+    indices = keras.layers.StringLookup(vocabulary=["Bern"], output_mode="one_hot")(city)
+    model = keras.Model({"age": age, "city": city}, keras.layers.Concatenate()([age, indices]))
     arrays = read(model, pd.DataFrame({"city": ["Bern", "Basel"], "age": [30, 40]}))
     assert {name: array.tolist() for name, array in arrays.items()} == {
         "age": [[30.0], [40.0]],

@@ -9,7 +9,7 @@ import pytest
 
 from core.compare import Verdict
 from core.errors import Damaged, UnknownName
-from core.evidence import Evidence
+from core.evidence.records import Evidence
 from core.health import read_last_report, rebuild_catalog, verify_entries
 from core.inputs import Inputs, InputSet
 from core.jobs import Jobs

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.evidence import Evidence
+from core.evidence.records import Evidence
 from core.formats import get_format
 from core.library import Library, Run
 from core.settings import PROJECT

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypedDict
 
 from core.compatibility.matrix import build_row
 from core.errors import ChildDied, TimedOut
-from core.evidence import Evidence
+from core.evidence.records import Evidence
 from core.formats import get_format
 from core.library import Library, Run
 from core.library.add_model import AddResult

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from core.compatibility.matrix import MatrixRow, build_row
-from core.evidence import ReloadOutcome
+from core.evidence.records import ReloadOutcome
 from core.settings import PROJECT
 from tests.factories.keras_models import ROWS
 from tests.helpers import wait_until_done

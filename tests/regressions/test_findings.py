@@ -6,9 +6,9 @@ import pytest
 from core.compatibility.checks import ReloadContext, check_batch_sizes
 from core.compatibility.sentences import describe_ports
 from core.errors import CannotSave
-from core.evidence import Evidence, ReloadOutcome
+from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import get_format
-from core.runtimes.adapters import adapt_batch_size
+from core.runtimes.batch_adapter import adapt_batch_size
 from core.runtimes.specs import Spec
 from tests.factories.keras_models import ROWS, build_dense_model
 from tests.factories.library_entries import make_run
@@ -93,9 +93,9 @@ def test_two_weights_of_one_name_are_refused_with_the_layer(add):
 
 
 def test_inputs_that_tell_are_measured_by_mutants(add):
-    found = add(build_dense_model(), ["keras"])["keras"].evidence.best.discrimination
-    assert (found.rows, found.distinct, found.warning) == (40, 40, "")
-    assert 0 < found.ulp_share < 1e-4 < found.percent_share
+    discrimination = add(build_dense_model(), ["keras"])["keras"].evidence.best.discrimination
+    assert (discrimination.rows, discrimination.distinct, discrimination.warning) == (40, 40, "")
+    assert 0 < discrimination.ulp_share < 1e-4 < discrimination.percent_share
 
 
 def test_inputs_with_one_answer_are_said_beside_the_verdict(add, matrix_row_of):

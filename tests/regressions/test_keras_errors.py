@@ -3,8 +3,8 @@
 import pytest
 
 from core.compare import Verdict
+from core.error_translation import translate
 from core.errors import CannotSave, DoesNotLoad
-from core.explain import translate
 from core.reload import reload_in_child
 from tests.factories.keras_models import build_dense_model, build_unserializable_model, fit, make_scale_layer_class
 from tests.factories.misbehaving_worker import misbehave

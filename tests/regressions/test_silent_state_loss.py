@@ -6,7 +6,7 @@ import pytest
 from core.arrays import fingerprint_arrays
 from core.compare import Verdict
 from core.errors import CannotSave, Damaged
-from core.evidence import match_by_hash
+from core.evidence.fingerprint_matching import match_fingerprints
 from core.runtimes.live import live_predictor
 from tests.factories.keras_models import (
     ROWS,
@@ -46,7 +46,9 @@ def test_p08_weights_by_name_into_renamed_layers_match_none(jobs, add):
     stored = add(fit(build_dense_model()), ["h5"])["h5"].artifact
     renamed = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, name="a"), keras.layers.Dense(3, name="b")])
     renamed.load_weights(jobs.library.verified_folder(stored.id) / "model.h5", by_name=True)
-    result = match_by_hash(jobs.library.run(stored.run).weights, fingerprint_arrays(live_predictor(renamed).weights()))
+    result = match_fingerprints(
+        jobs.library.run(stored.run).weights, fingerprint_arrays(live_predictor(renamed).weights())
+    )
     assert (result.found, result.of, len(result.missing)) == (0, 4, 4)
 
 

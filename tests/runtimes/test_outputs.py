@@ -80,8 +80,8 @@ def test_keras_predictor_gives_every_output(name: str):
     predictions = predict_in_batches(keras_predictor(model), {"x": ROWS})
     assert {key: array.shape for key, array in predictions.items()} == shapes
     for key, wanted in flatten_outputs(model(ROWS[:64], training=False)).items():
-        found = predictions[key][:64]
-        np.testing.assert_allclose(found, np.broadcast_to(wanted, found.shape), rtol=1e-5, atol=1e-6)
+        prediction = predictions[key][:64]
+        np.testing.assert_allclose(prediction, np.broadcast_to(wanted, prediction.shape), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(

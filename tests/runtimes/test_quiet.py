@@ -34,7 +34,7 @@ with redirect_stdout(said), redirect_stderr(said):
         one.save_model(model, "keras", folder, samples=lambda: {"pixels": rows})
         left[one.key] = sorted(path.name for path in folder.iterdir())
 print(json.dumps({
-    "said": said.getvalue(),
+    "output": said.getvalue(),
     "left": left,
     "same": all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)),
     "answers": bool(np.array_equal(answers, model.predict(rows, verbose=0))),
@@ -62,7 +62,7 @@ def conversion_report(tmp_path_factory) -> dict:
 
 
 def test_converters_print_and_warn_nothing(conversion_report):
-    assert conversion_report["said"] == ""
+    assert conversion_report["output"] == ""
 
 
 def test_converters_leave_no_temporary_file_in_output(conversion_report):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.arrays import Arrays
-from core.runtimes.adapters import NO_INPUT, adapt_batch_size
+from core.runtimes.batch_adapter import NO_INPUT, adapt_batch_size
 from core.runtimes.row_layout import RowLayout, find_row_layout
 from core.runtimes.specs import Spec
 

@@ -8,7 +8,7 @@ import pytest
 
 from core.arrays import fingerprint_arrays
 from core.compatibility.sentences import describe_tensors
-from core.evidence import TensorMatchCount, match_by_hash
+from core.evidence.fingerprint_matching import TensorMatchCount, match_fingerprints
 from core.formats import get_format
 from core.runtimes.base import NO_CODE
 from core.runtimes.live import live_predictor
@@ -27,7 +27,7 @@ def match_copy(model: Any, key: str, folder: Path) -> TensorMatchCount:
     get_format(key).save_model(model, "keras", folder)
     loaded = get_format(key).load(folder, NO_CODE)
     original = fingerprint_arrays(live_predictor(model).weights())
-    match = match_by_hash(original, fingerprint_arrays(loaded.weights()))
+    match = match_fingerprints(original, fingerprint_arrays(loaded.weights()))
     assert match is not None
     return match
 

@@ -43,9 +43,9 @@ def list_canaries(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("canary-*"))
 
 
-def load_and_predict(one: Child | Worker, folder: Path):
+def load_and_predict(runner: Child | Worker, folder: Path):
     """Have a SavedModel loaded and asked one row."""
-    do, more = (one.run, {"sandboxed": True}) if isinstance(one, Worker) else (one.request, {})
+    do, more = (runner.run, {"sandboxed": True}) if isinstance(runner, Worker) else (runner.request, {})
     return do("reload", format="saved_model", folder=folder, source=None, seconds=60, arrays=ONE_ROW, **more)
 
 
@@ -226,7 +226,7 @@ CONFINED_FRAME = encode_frame({"confined": True, "why": ""})
 
 
 @pytest.mark.parametrize(
-    ("said", "error", "words"),
+    ("reply", "error", "words"),
     [
         ([], ChildDied, "it hung up without a reply"),
         ([encode_frame({"tada": 1})], WorkerError, "The reply of a child makes no sense."),
@@ -238,8 +238,8 @@ CONFINED_FRAME = encode_frame({"confined": True, "why": ""})
         ([encode_frame({"ok": {"y": "x" * 5 * 2**20}})], ChildDied, "larger than allowed"),
     ],
 )
-def test_untrusted_error_reply_becomes_plain_sentence(config, said, error, words):
-    with child_sending([CONFINED_FRAME, *said], config) as child:
+def test_untrusted_error_reply_becomes_plain_sentence(config, reply, error, words):
+    with child_sending([CONFINED_FRAME, *reply], config) as child:
         child.require_confined()
         with pytest.raises(error, match=words) as caught:
             child.receive(seconds=30)

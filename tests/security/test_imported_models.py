@@ -62,7 +62,7 @@ def test_imported_model_is_described_in_confined_children(imported_model: Import
     assert sorted(row.shape for row in rows) == [[2], [3, 2]]
     assert describe_part(
         imported_model.jobs, imported_model.id, "operators" if imported_model.artifact.format == "onnx" else "layers"
-    ).found
+    ).content
     assert set(opened_confined) == {True}
 
 
@@ -87,8 +87,8 @@ def test_imported_model_proof_kit_passes(imported_model: ImportedModel, tmp_path
     text = (folder / "README.md").read_text()
     assert "brought in" in text
     ran = run_kit(folder)
-    assert ran.status == 0, ran.said
-    assert ran.said.endswith("PASS\n")
+    assert ran.status == 0, ran.output
+    assert ran.output.endswith("PASS\n")
 
 
 def test_imported_model_download_equals_upload(imported_model: ImportedModel):

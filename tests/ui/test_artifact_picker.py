@@ -82,3 +82,16 @@ def test_resume_page_offers_only_artifacts_of_the_run(visit, large_library_jobs)
     assert f"Not a copy of this run: {strange}" in page_messages(app)
     assert len(find_select_box(app, "Copies").options) == 40
     assert len(find_select_box(app, "Run").options) == 1
+
+
+def test_compare_page_offers_all_copies_of_newest_run(visit, empty_jobs):
+    library = empty_jobs.library
+    make_artifact(library, make_run(library), "keras")
+    newest = make_run(library, demo=None, name="Mine")
+    ids = [make_artifact(library, newest, key, key.encode()).id for key in ("keras", "h5", "weights")]
+    app = visit(empty_jobs, "compare")
+    (button,) = [item for item in app.button if item.label.startswith("Choose")]
+    assert button.label == "Choose 3 copies of “Mine”"
+    button.click().run()
+    assert sorted(app.multiselect[0].value) == sorted(ids)
+    assert sorted(app.query_params["artifact"]) == sorted(ids)

@@ -23,7 +23,7 @@ def draw_page(run: str, draws: bool = False) -> None:
 
     from core.inputs import input_specs
     from core.inputs.options import offered_inputs
-    from ui.compare.inputs import choose_inputs
+    from ui.compare.input_choice import choose_inputs
     from ui.session import current_jobs
 
     def draw():

@@ -16,14 +16,14 @@ from ui.compare.disagreement_inputs import DisagreementView
 def open_disagreement_view(monkeypatch: pytest.MonkeyPatch, jobs: Jobs):
     """A function that shows the search between two, with an address, on a page of its own."""
 
-    def open_page(one: str, two: str, search: str = "", sources: dict[str, str] | None = None) -> AppTest:
+    def open_page(left: str, right: str, search: str = "", sources: dict[str, str] | None = None) -> AppTest:
         st.cache_resource.clear()
         monkeypatch.setattr("ui.session.Jobs", lambda: jobs)
         app = AppTest.from_string(
             "from ui.compare.disagreement import show_disagreement\n"
             "from ui.compare.participants import Participants\n"
-            f"names = {{{one!r}: 'the live model', {two!r}: 'the other'}}\n"
-            f"show_disagreement(Participants({one!r}, [{two!r}], names, {{}}, {sources or {}}))",
+            f"names = {{{left!r}: 'the live model', {right!r}: 'the other'}}\n"
+            f"show_disagreement(Participants({left!r}, [{right!r}], names, {{}}, {sources or {}}))",
             default_timeout=60,
         )
         if search:
@@ -49,9 +49,9 @@ def test_disagreement_tab_shows_predictions_and_offers_input_to_all(jobs, traine
     job = wait_until_done(jobs, jobs.find_disagreement(run, other, seconds=120, evaluations=700))
     app = open_disagreement_view(run, other, job.id)
     assert not app.exception
-    text, two = job.result["found"]["said"]
+    text, right = job.result["found"]["said"]
     assert f"#### **The live model** says **{text}**" in page_text(app)
-    assert f"**the other** says **{two}**" in page_text(app)
+    assert f"**the other** says **{right}**" in page_text(app)
     assert ", on this text" in page_text(app)
     assert "Asked 140 rows of the data and " in page_text(app)
     app.button[-1].click().run()

@@ -15,15 +15,15 @@ import pytest
 from starlette.applications import Starlette
 
 from core.compare import Verdict
-from core.evidence import Evidence, ReloadOutcome
+from core.evidence.records import Evidence, ReloadOutcome
 from core.exports.archive import archive_artifacts
 from core.library import Artifact, Library
 from core.library import integrity as checking
 from core.library.integrity import verify_file
 from core.runtimes.reference import Reference
 from ui.routes import ROUTES, download_url, endpoints
+from ui.routes.archive_response import content_disposition
 from ui.routes.graph_viewer import graph_token
-from ui.routes.ranges import content_disposition
 
 CONTENT = bytes(range(256)) * 40
 FACTS = {"demo": None, "settings": None, "kind": "keras", "parameters": 1, "summary": "", "inputs": []}
@@ -365,7 +365,7 @@ def test_content_disposition_encodes_any_name(name: str, header: str):
 
 @pytest.mark.trust
 @pytest.mark.parametrize(
-    ("address", "said"),
+    ("address", "text"),
     [
         ("/kit/a0123456789.zip", b"Nothing in the library has this id."),
         ("/serving/a0123456789/digits/1.zip", b"Nothing in the library has this id."),
@@ -375,10 +375,10 @@ def test_content_disposition_encodes_any_name(name: str, header: str):
         ("/kit/{id}.zip", b"What this copy answers cannot be held against"),
     ],
 )
-def test_export_routes_refusals_are_sentences(library: Library, address: str, said: bytes):
+def test_export_routes_refusals_are_sentences(library: Library, address: str, text: bytes):
     reply = request_route(address.format(id=make_artifact_of(library, a=CONTENT).id))
     assert reply.status in (400, 404)
-    assert reply.body.startswith(said)
+    assert reply.body.startswith(text)
     assert list_staged(library) == []
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from core.jobs import Jobs
 from core.jobs.live_session import LivePrediction
-from ui.compare import live as live_module
+from ui.compare import live_panel as live_module
 
 
 @pytest.mark.parametrize(("share", "words"), [(0.005, "same answer"), (0.02, "another answer")])

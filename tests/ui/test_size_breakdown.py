@@ -13,8 +13,7 @@ from core.size_breakdown.breakdown import (
     breakdown_sentence,
     bytes_by_group,
 )
-from ui.charts import GROUP_COLOURS
-from ui.size_breakdown import MAX_PARTS, breakdown_treemap
+from ui.size_breakdown import GROUP_COLOURS, MAX_PARTS, breakdown_treemap
 
 H5_PARTS = [
     SizePart("optimizer state", "adam/dense_kernel_momentum", 400, "model.h5"),

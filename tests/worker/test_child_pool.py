@@ -8,7 +8,7 @@ import pytest
 from core.errors import ChildDied
 from core.formats import get_format
 from core.runtimes.base import ModelSource
-from core.runtimes.conversion import shared_conversions
+from core.runtimes.inference_model import shared_conversions
 from core.worker.child_pool import ChildPool
 from core.worker.live_models import live_model
 from tests.factories.keras_models import build_dense_model, fit

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from core.cli.forwarding import forward_command
-from core.kept import environment_key, is_own_peer, private_folder
+from core.kept_process_lookup import environment_key, is_own_peer, private_folder
 from core.settings import Settings, get_settings
 from core.worker import Worker
 from core.worker.kept_process import KeptProcess, stop_all

@@ -9,7 +9,7 @@ import pytest
 
 from core.compare import Verdict
 from core.compatibility.matrix import build_row
-from core.evidence import Evidence, ReloadOutcome
+from core.evidence.records import Evidence, ReloadOutcome
 from core.jobs import Jobs
 from core.library import Library
 from core.reload import reload_in_child

@@ -10,12 +10,11 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.compare import Verdict
-from core.figures.theme import PLOTLY_CONFIG, apply_theme
+from core.figures.theme import NEUTRAL, PLOTLY_CONFIG, apply_theme
 from core.jobs.benchmark_result import ArtifactBenchmark, BatchLatency, RepeatedMeasurement
 from core.library import Entry
 from core.text.labels import CLOSENESS_LABELS, closeness_label
 from core.text.numbers import format_duration, format_size
-from ui.charts import NEUTRAL, stacked_bar_chart
 from ui.components import escape_markdown
 
 CLOSENESS_COLOURS = ("#0D9488", "#0284C7", "#D97706", "#DC2626", NEUTRAL)
@@ -132,3 +131,27 @@ def _log_axis(values: list[float], format_value: Callable[[Any], str]) -> dict[s
 def _call_duration(seconds: float) -> str:
     """Return the time of a call in words, down to microseconds."""
     return format_duration(seconds) if seconds >= 0.001 else f"{seconds * 1e6:.0f} µs"
+
+
+def stacked_bar_chart(
+    names: list[str],
+    parts: dict[str, list[float]],
+    title: str,
+    hover: dict[str, list[str]],
+    bounds: list[tuple[float, float]] | None = None,
+) -> go.Figure:
+    """Draw a stacked horizontal bar for each name; error bars show `bounds`, the lowest and highest sums."""
+    figure = go.Figure()
+    for part, values in parts.items():
+        figure.add_bar(x=values, y=names, name=part, orientation="h", hovertext=hover[part], hoverinfo="name+text")
+    if bounds:
+        sums = [sum(values) for values in zip(*parts.values(), strict=True)]
+        figure.data[-1].error_x = {
+            "array": [most - total for (_, most), total in zip(bounds, sums, strict=True)],
+            "arrayminus": [total - least for (least, _), total in zip(bounds, sums, strict=True)],
+            "color": NEUTRAL,
+            "thickness": 1.5,
+        }
+    figure.update_layout(barmode="stack")
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return apply_theme(figure, title, "", height=110 + 38 * len(names)).update_layout(legend={"traceorder": "normal"})

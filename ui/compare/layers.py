@@ -1,17 +1,18 @@
 """Layers tab: the copy to walk against the baseline, the first layer that differs, and each layer's difference."""
 
+import math
 from typing import Any
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from core.errors import InputError, RoundtripError
-from core.figures.theme import PLOTLY_CONFIG
+from core.figures.theme import NEUTRAL, PLOTLY_CONFIG, apply_theme, escape_label
 from core.inputs import InputSet
 from core.jobs.layer_steps import PAIRED, UNPAIRED, LayerStep
 from core.jobs.layers import DEFAULT_ROWS, DEFAULT_TOLERANCE, MAX_ROWS, require_comparable_layers
 from core.library.job_store import Job
 from core.text.labels import pluralize
-from ui.charts import layer_difference_chart
 from ui.compare.participants import Participants
 from ui.components import escape_markdown
 from ui.job_progress import follow_job
@@ -29,6 +30,8 @@ TOLERANCE_OPTIONS = {
 }
 STATE_SIGNS = {"same bits": "✓", "same": "✓", "differs": "✗", "fused or missing": "–", "no numbers": "–"}
 PAIRED_BY = {"structure": "by class and shape, in order", "value": "by value and shape, because formats rename them"}
+LAYER_COLOURS = {"differs": "#DC2626", "same": "#0D9488", "same bits": "#0D9488"}
+LOG_ZERO = 1e-9  # where a difference of 0 is drawn on a logarithmic scale
 
 
 def show_layers(participants: Participants, inputs: InputSet | None = None) -> None:
@@ -205,3 +208,39 @@ def _axes_text(step: LayerStep) -> str:
     if step["state"] != PAIRED:
         return "–"
     return "flattened otherwise" if step["permutation"] is None else ", ".join(map(str, step["permutation"]))
+
+
+def layer_difference_chart(steps: list[dict[str, Any]], tolerance: float, states: list[str]) -> go.Figure:
+    """Draw one line for each layer, from the top: its difference as a share of its range, on a logarithmic scale.
+
+    Layers that were not compared have a hollow mark at the left; the tolerance is a dashed line.
+    """
+    shares = [max(step["relative"] or 0.0, LOG_ZERO) for step in steps]
+    figure = go.Figure()
+    _add_stems(figure, shares)
+    marker = {
+        "color": [LAYER_COLOURS.get(state, NEUTRAL) for state in states],
+        "symbol": ["circle" if state in LAYER_COLOURS else "circle-open" for state in states],
+        "size": 10,
+    }
+    pairs = zip(steps, states, strict=True)
+    hover = [escape_label(f"{step['layer']}: {state}, {step['words']}") for step, state in pairs]
+    rows = list(range(len(steps)))
+    figure.add_scatter(x=shares, y=rows, mode="markers", marker=marker, hovertext=hover, hoverinfo="text")
+    if tolerance:
+        figure.add_vline(x=tolerance, line={"dash": "dash", "color": "#D97706"})
+        position = {"x": math.log10(tolerance), "y": 1, "yref": "paper", "yanchor": "bottom"}
+        figure.add_annotation(text="tolerance", showarrow=False, **position)
+    bounds = [math.log10(LOG_ZERO) - 0.3, math.log10(max(*shares, tolerance, 1e-3)) + 0.4]
+    figure.update_xaxes(type="log", range=bounds, dtick=2, exponentformat="power")
+    names = [escape_label(step["layer"]) for step in steps]
+    figure.update_yaxes(tickvals=rows, ticktext=names, autorange="reversed", automargin=True, zeroline=False)
+    figure = apply_theme(figure, "difference, as a share of the layer's range", "", 110 + 24 * len(steps))
+    return figure.update_layout(showlegend=False)
+
+
+def _add_stems(figure: go.Figure, shares: list[float]) -> None:
+    """Add a horizontal line from the left edge to each share."""
+    x = [value for share in shares for value in (LOG_ZERO, share, None)]  # None separates the lines
+    y = [value for index in range(len(shares)) for value in (index, index, None)]
+    figure.add_scatter(x=x, y=y, mode="lines", line={"color": NEUTRAL, "width": 1}, hoverinfo="skip")

@@ -17,7 +17,7 @@ from core.text.labels import first_rows_label, tolerance_label, verdict_label
 from core.text.metrics import CLASSIFICATION_METRICS, CLOSENESS_METRICS, DISTANCE_METRICS, WORST_VALUE_METRICS, Metric
 from core.text.numbers import format_number
 from core.text.summaries import summarize_changes
-from ui.compare.comparison import FinishedComparison
+from ui.compare.comparison_job import FinishedComparison
 from ui.compare.tolerance import check_job_tolerances, show_tolerance_fields
 from ui.components import escape_markdown
 from ui.query_params import bind_select

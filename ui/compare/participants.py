@@ -1,4 +1,4 @@
-"""Choose the participants of a comparison, start it, and find it again."""
+"""The participants of a comparison, and the choice of its baseline and of the code that copies need."""
 
 from typing import NamedTuple
 

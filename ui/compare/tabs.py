@@ -6,12 +6,12 @@ import streamlit as st
 
 from core.report import REPORT_KINDS
 from ui.compare.benchmark import show_benchmark
-from ui.compare.comparison import FinishedComparison
+from ui.compare.comparison_job import FinishedComparison
 from ui.compare.disagreement import show_disagreement
 from ui.compare.layers import show_layers
 from ui.compare.metrics import show_figures, show_metrics, show_pairwise_matrix
+from ui.compare.prediction_rows import show_predictions
 from ui.compare.tolerance import tolerances_from_query
-from ui.predictions import show_predictions
 from ui.routes import report_url
 
 REPORT_ICONS = {"html": ":material/article:", "json": ":material/data_object:", "csv": ":material/table:"}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.compare.comparison import ToleranceJson
+from core.compare.tolerance import ToleranceJson
 from core.errors import InputError
 from core.jobs.tolerances import ALL_OUTPUTS, Tolerance, check_tolerances, parse_tolerances
 from core.library.job_store import Job

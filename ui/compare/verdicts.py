@@ -7,7 +7,7 @@ from core.jobs.compare_result import ComparisonOutcome
 from core.text.labels import live_model_phrase, verdict_meaning
 from core.text.numbers import format_duration
 from core.text.summaries import list_caveats
-from ui.compare.comparison import FinishedComparison
+from ui.compare.comparison_job import FinishedComparison
 from ui.components import escape_markdown, show_error, verdict_badge
 
 

@@ -25,7 +25,7 @@ from core.text.labels import pluralize
 from core.text.numbers import format_number
 from ui.components import escape_markdown, show_error
 from ui.inspect.overview import show_tabs
-from ui.inspect.progress import PART_PROGRESS_TITLES, run_with_progress
+from ui.inspect.reading_progress import PART_PROGRESS_TITLES, run_with_progress
 from ui.session import current_jobs
 
 MAX_ROWS = 2_000  # rows of one table

@@ -12,7 +12,7 @@ from core.introspection.diff import format_shape
 from core.text.labels import pluralize
 from core.text.numbers import format_number, format_size
 from ui.components import escape_markdown, show_error
-from ui.inspect.progress import load_part, run_with_progress
+from ui.inspect.reading_progress import load_part, run_with_progress
 from ui.query_params import bind_select
 from ui.routes.urls import tensor_url
 from ui.session import current_jobs

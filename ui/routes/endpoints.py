@@ -18,11 +18,11 @@ from core.errors import Damaged, RoundtripError, SignedOut, StorageFailed, Unkno
 from core.exports.archive import StreamedArchive, archive_artifacts, archive_members
 from core.exports.proof_kit import build_proof_kit
 from core.exports.tf_serving import build_serving_zip
-from core.introspection.describe import download_tensor
+from core.introspection.tensor_download import download_tensor
 from core.jobs import Jobs
 from core.jobs.tolerances import parse_tolerances
 from core.report import write_report
-from ui.routes.ranges import send_archive
+from ui.routes.archive_response import send_archive
 from ui.session import current_jobs
 
 ERROR_STATUS = {SignedOut: 401, UnknownName: 404, Damaged: 409, StorageFailed: 503}

@@ -24,7 +24,7 @@ from core.errors import RoundtripError, UnknownName
 from core.exports.archive import archive_file
 from core.library.permissions import Viewer
 from ui.auth import SignedInUser, acting_as, current_user, is_sign_in_required
-from ui.routes.ranges import send_archive
+from ui.routes.archive_response import send_archive
 from ui.session import current_jobs
 
 TOKEN_SECRET = secrets.token_bytes(32)

@@ -2,10 +2,8 @@
 
 import contextlib
 import hashlib
-import json
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,34 +11,14 @@ import sqlalchemy as sql
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 
-from core.compare import Verdict
 from core.library.catalog import queries
-from core.library.catalog.schema import (
-    COUNTS,
-    ENTRIES,
-    GROUP_COLUMNS,
-    HASHES,
-    IN_MEMORY_URL,
-    STATE,
-    TAGS,
-    create_tables,
-    delete_words,
-    insert_words,
-    open_engine,
-)
-from core.library.records import IndexedEntry, Page, Query
+from core.library.catalog.counts import rebuild_counts
+from core.library.catalog.rows import EntryReader, FingerprintLookup, read_stamps, read_state, set_state, write_rows
+from core.library.catalog.schema import IN_MEMORY_URL, create_tables, in_batches, open_engine
+from core.library.records import Page, Query
 
-IDS_PER_STATEMENT = 500
 FOLDERS_PER_TRANSACTION = 2000  # that are read under one lock
-PROVISIONAL_STAMP = 0  # of a row that is to be read again
-TEXT_COLUMNS = ("id", "created", "demo", "format", "trust", "owner", "run", "made_from")  # as in the entry
-EntryReader = Callable[[str], IndexedEntry | None]
-FingerprintLookup = Callable[[str, str], int]
 ResultT = TypeVar("ResultT")
-ItemT = TypeVar("ItemT")
-CountChange = tuple[str, int, int]  # a group, and how many entries and bytes more it has
-NewRow = dict[str, str | int]  # by column
-Row = NewRow | sql.RowMapping
 
 
 class CatalogLost(Exception):
@@ -76,9 +54,9 @@ class Catalog:
     def claim(self, home: Path) -> bool:
         """Whether this is the catalog of the library in `home`; it becomes that where it was of none."""
         digest = hashlib.sha256(str(home).encode()).hexdigest()
-        claimed = self._execute(_read_state, "home")
+        claimed = self._execute(read_state, "home")
         if claimed is None:
-            self._execute(_set_state, "home", digest, write=True)
+            self._execute(set_state, "home", digest, write=True)
         return claimed in (None, digest)
 
     def backend(self) -> str:
@@ -128,30 +106,30 @@ class Catalog:
             read: The entry of an id; None where it is gone.
             reread_all: Read also those whose fingerprint is the same, and rebuild the counts.
         """
-        known = {id_: (stamp, run) for id_, stamp, run in self._execute(_read_stamps)}
+        known = {id_: (stamp, run) for id_, stamp, run in self._execute(read_stamps)}
         ids = dict.fromkeys(ids)
         changed = [
             id_ for id_ in ids if reread_all or id_ not in known or known[id_][0] != fingerprint_of(id_, known[id_][1])
         ]
         self.refresh([*changed, *(known.keys() - ids.keys())], fingerprint_of, read)
         if reread_all:
-            self._execute(_rebuild_counts, write=True)
+            self._execute(rebuild_counts, write=True)
         self._is_new = False
 
     def refresh(self, ids: list[str], fingerprint_of: FingerprintLookup, read: EntryReader) -> None:
         """Read these entries again, and no others."""
-        for batch in _batches(ids, FOLDERS_PER_TRANSACTION):
-            self._execute(_write_rows, batch, fingerprint_of, read, self._full_text == "sqlite", write=True)
+        for batch in in_batches(ids, FOLDERS_PER_TRANSACTION):
+            self._execute(write_rows, batch, fingerprint_of, read, self._full_text == "sqlite", write=True)
 
     def save_sync_state(self, state: str) -> None:
         """Store what the rows stand for."""
-        self._execute(_set_state, "state", state, write=True)
+        self._execute(set_state, "state", state, write=True)
 
     # Reading
 
     def load_sync_state(self) -> str:
         """The state that was saved last; empty for a new catalog."""
-        return self._execute(_read_state, "state") or ""
+        return self._execute(read_state, "state") or ""
 
     def page(self, query: Query) -> Page:
         """One page of the entries that fit. Raises InputError for a query that is none."""
@@ -169,129 +147,6 @@ class Catalog:
     def ids_where(self, column: str, values: Iterable[str], viewer_id: str | None = None) -> list[str]:
         """The ids of entries by `run` or by `made_from`."""
         return self._execute(queries.ids_where, column, values, viewer_id)
-
-
-def _read_stamps(connection: sql.Connection) -> Sequence[tuple[str, int, str]]:
-    return connection.execute(sql.select(ENTRIES.c.id, ENTRIES.c.stamp, ENTRIES.c.run)).all()
-
-
-def _read_state(connection: sql.Connection, name: str) -> str | None:
-    return connection.execute(sql.select(STATE.c.value).where(STATE.c.name == name)).scalar()
-
-
-def _set_state(connection: sql.Connection, name: str, value: str) -> None:
-    if not connection.execute(STATE.update().where(STATE.c.name == name).values(value=value)).rowcount:
-        connection.execute(STATE.insert(), {"name": name, "value": value})
-
-
-def _write_rows(
-    connection: sql.Connection, ids: list[str], fingerprint_of: FingerprintLookup, read: EntryReader, has_words: bool
-) -> None:
-    # The first statement writes, so that writers take turns, and what is read now is what a later one finds.
-    _set_state(connection, "writer", "")
-    changes = _delete_rows(connection, ids, has_words)
-    entries = [indexed for id_ in ids if (indexed := read(id_))]
-    rows = [_entry_row(indexed, fingerprint_of) for indexed in entries]
-    _insert(connection, ENTRIES, rows)
-    _insert_tags_hashes_words(connection, entries, has_words)
-    sizes = (indexed.entry.bytes or 0 for indexed in entries)
-    changes += [(_group_key(row), 1, size) for row, size in zip(rows, sizes, strict=True)]
-    _update_counts(connection, changes)
-
-
-def _delete_rows(connection: sql.Connection, ids: list[str], has_words: bool) -> list[CountChange]:
-    changes: list[CountChange] = []
-    select = sql.select(ENTRIES.c.key, ENTRIES.c.bytes, *(ENTRIES.c[name] for name in GROUP_COLUMNS))
-    for batch in _batches(ids):
-        rows = connection.execute(select.where(ENTRIES.c.id.in_(batch))).mappings().all()
-        keys = [row["key"] for row in rows]
-        if has_words and keys:
-            connection.execute(delete_words(keys))
-        for table in (TAGS, HASHES, ENTRIES) if keys else ():
-            connection.execute(table.delete().where(table.c.key.in_(keys)))
-        changes += [(_group_key(row), -1, -row["bytes"]) for row in rows]
-    return changes
-
-
-def _insert_tags_hashes_words(connection: sql.Connection, entries: list[IndexedEntry], has_words: bool) -> None:
-    """What belongs to rows that were just inserted."""
-    keys: dict[str, int] = {}
-    for batch in _batches([indexed.entry.id for indexed in entries]):
-        select = sql.select(ENTRIES.c.id, ENTRIES.c.key).where(ENTRIES.c.id.in_(batch))
-        keys |= dict(connection.execute(select).all())
-    tags = [{"tag": tag, "key": keys[indexed.entry.id]} for indexed in entries for tag in indexed.entry.tags]
-    hashes = [
-        {"sha256": sha256, "key": keys[indexed.entry.id]} for indexed in entries for sha256 in sorted({*indexed.hashes})
-    ]
-    _insert(connection, TAGS, tags)
-    _insert(connection, HASHES, hashes)
-    for key_batch in _batches(list(keys.values())) if has_words else ():
-        connection.execute(insert_words(key_batch))
-
-
-def _insert(connection: sql.Connection, table: sql.Table, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(table.insert(), rows)
-
-
-def _update_counts(connection: sql.Connection, changes: list[CountChange]) -> None:
-    """Write the counts of all groups at once, of which there are a thousand in a thousand entries."""
-    counts, sizes = Counter[str](), Counter[str]()
-    for group, count, size in changes:
-        counts[group] += count
-        sizes[group] += size
-    for batch in _batches(list(counts)):
-        where = COUNTS.c.kind.in_(batch)
-        for row in connection.execute(COUNTS.select().where(where)).mappings().all():
-            counts[row["kind"]] += row["count"]
-            sizes[row["kind"]] += row["bytes"]
-        connection.execute(COUNTS.delete().where(where))
-    _insert(connection, COUNTS, [_count_row(group, count, sizes[group]) for group, count in counts.items() if count])
-
-
-def _count_row(group: str, count: int, size: int) -> NewRow:
-    values = dict(zip(GROUP_COLUMNS, json.loads(group), strict=True))
-    return values | {"kind": group, "count": count, "bytes": size}
-
-
-def _group_key(row: Row) -> str:
-    return json.dumps([row[name] for name in GROUP_COLUMNS])
-
-
-def _rebuild_counts(connection: sql.Connection) -> None:
-    columns = [ENTRIES.c[name] for name in GROUP_COLUMNS]
-    select = sql.select(*columns, sql.func.count().label("count"), sql.func.sum(ENTRIES.c.bytes).label("bytes"))
-    rows = connection.execute(select.group_by(*columns)).mappings().all()
-    connection.execute(COUNTS.delete())
-    _insert(connection, COUNTS, [{"kind": _group_key(row), **row} for row in rows])
-
-
-def _entry_row(indexed: IndexedEntry, fingerprint_of: FingerprintLookup) -> NewRow:
-    entry = indexed.entry
-    return {
-        **{name: getattr(entry, name) or "" for name in TEXT_COLUMNS},
-        "stamp": fingerprint_of(entry.id, entry.run or "") if indexed.is_final else PROVISIONAL_STAMP,
-        "bytes": entry.bytes or 0,
-        "name": entry.run_name or "",
-        "rank": Verdict(entry.verdict).rank if entry.verdict else len(Verdict),
-        "pinned": entry.pinned,
-        "aliased": bool(entry.aliases),
-        "only": indexed.sole_viewer,
-        "entry": json.dumps(entry._asdict()),
-        "tags": "".join(f"\n{tag}\n" for tag in entry.tags),
-        "text": "\n".join(_searched_texts(indexed)).lower().replace("\0", ""),
-    }
-
-
-def _searched_texts(indexed: IndexedEntry) -> Iterator[str]:
-    """All that is searched of an entry; a word is never found across two of these."""
-    entry = indexed.entry
-    yield from (entry.id, entry.run or "", entry.run_name or "", entry.demo or "", entry.format or "")
-    yield from (*entry.tags, *entry.aliases, indexed.note)
-
-
-def _batches(items: list[ItemT], size: int = IDS_PER_STATEMENT) -> Iterator[list[ItemT]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def mask_database_url(url: str) -> str:

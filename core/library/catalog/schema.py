@@ -3,7 +3,8 @@
 Their names have a number: a database that a person named may hold those of another version, which are left alone.
 """
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypeVar
 
 import sqlalchemy as sql
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
@@ -86,6 +87,8 @@ for sorted_by in (*COLUMNS_BY_SORT.values(), *((lead, "bytes", "id") for lead in
     sql.Index(index_name(*sorted_by[:2]), *(ENTRIES.c[name] for name in dict.fromkeys((*sorted_by, *GROUP_COLUMNS))))
 sql.Index("ix_entries_4_run", *(ENTRIES.c[name] for name in ("run", "rank", "only")))  # to count the copies of runs
 sql.Index("ix_counts_4_format_demo", COUNTS.c.format, COUNTS.c.demo)
+IDS_PER_STATEMENT = 500
+ItemT = TypeVar("ItemT")
 for flag in ("pinned", "aliased"):
     sql.Index(f"ix_entries_4_{flag}", ENTRIES.c[flag])
 
@@ -168,3 +171,12 @@ def delete_words(keys: list[int]) -> sql.Insert:
 def matches_word(word: str) -> sql.ColumnElement[bool]:
     """The condition of a row in SQLite's index of words."""
     return WORDS.c[_WORDS].bool_op("MATCH")('"' + word.replace('"', '""') + '"')
+
+
+def insert_rows(connection: sql.Connection, table: sql.Table, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(table.insert(), rows)
+
+
+def in_batches(items: list[ItemT], size: int = IDS_PER_STATEMENT) -> Iterator[list[ItemT]]:
+    return (items[start : start + size] for start in range(0, len(items), size))

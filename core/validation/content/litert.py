@@ -28,19 +28,19 @@ def validate_litert(folder: Path) -> ContentFacts:
         raise refusal("tflite-broken", f"version {model.Version()}")
     names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
     most = min(MAX_ENTRIES, len(content) // 4)  # each entry of a list takes four bytes at least
-    for code in _entries(model, "OperatorCodes", most):
+    for code in _flatbuffer_entries(model, "OperatorCodes", most):
         _check_operation(code, names)
-    buffer_sizes = [_buffer_size(buffer, content) for buffer in _entries(model, "Buffers", most)]
+    buffer_sizes = [_buffer_size(buffer, content) for buffer in _flatbuffer_entries(model, "Buffers", most)]
     if not model.SubgraphsLength() or not model.Subgraphs(0).OutputsLength():
         raise refusal("tflite-empty")
-    for graph in _entries(model, "Subgraphs", most):
+    for graph in _flatbuffer_entries(model, "Subgraphs", most):
         _check_graph(graph, model.OperatorCodesLength(), buffer_sizes, most)
-    for signature in _entries(model, "SignatureDefs", most):
+    for signature in _flatbuffer_entries(model, "SignatureDefs", most):
         signature.SignatureKey()  # raises where it lies outside of the file
     return {"checked": [CHECKED_LITERT]}
 
 
-def _entries(table: Any, name: str, most: int) -> Iterator[Any]:
+def _flatbuffer_entries(table: Any, name: str, most: int) -> Iterator[Any]:
     """Yield the entries of a list in the file. Raises Refused for more than `most`."""
     length = getattr(table, f"{name}Length")()
     if not 0 <= length <= most:
@@ -69,10 +69,10 @@ def _buffer_size(buffer: Any, content: bytes) -> int:
 
 
 def _check_graph(graph: Any, operation_count: int, buffer_sizes: list[int], most: int) -> None:
-    for tensor in _entries(graph, "Tensors", most):
+    for tensor in _flatbuffer_entries(graph, "Tensors", most):
         _check_tensor(tensor, buffer_sizes)
     _check_indices(graph, graph.TensorsLength(), most)
-    for operator in _entries(graph, "Operators", most):
+    for operator in _flatbuffer_entries(graph, "Operators", most):
         if not 0 <= operator.OpcodeIndex() < operation_count:
             raise refusal("tflite-operation", operator.OpcodeIndex())
         _check_indices(operator, graph.TensorsLength(), most)
@@ -81,7 +81,7 @@ def _check_graph(graph: Any, operation_count: int, buffer_sizes: list[int], most
 def _check_indices(table: Any, tensor_count: int, most: int) -> None:
     """Check the inputs and outputs of a graph or an operator; -1 stands for an input that is left out."""
     for name in ("Inputs", "Outputs"):
-        if any(not -1 <= index < tensor_count for index in _entries(table, name, most)):
+        if any(not -1 <= index < tensor_count for index in _flatbuffer_entries(table, name, most)):
             raise refusal("tflite-tensor", "a tensor that is not there")
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from core.activations import Activations, open_activations
 from core.activations.matching import ActivationJson, compute_sketch
 from core.arrays import Arrays
+from core.error_translation import translated
 from core.errors import DoesNotLoad, WorkerError
-from core.explain import translated
 from core.worker.tasks.base import Reply, Report
 from core.worker.tasks.predict import loaded_predictor
 

@@ -8,10 +8,10 @@ from typing import TypedDict
 import numpy as np
 
 from core.arrays import Arrays
+from core.error_translation import translated
 from core.errors import DoesNotLoad
-from core.explain import translated
-from core.runtimes.adapters import SINGLE_ROW_REMARK
 from core.runtimes.base import ModelSource, Predictor
+from core.runtimes.batch_adapter import SINGLE_ROW_REMARK
 from core.runtimes.openvino import import_openvino
 from core.runtimes.reference import predict_in_batches
 from core.system import read_process_status, reset_peak_memory

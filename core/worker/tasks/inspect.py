@@ -57,7 +57,7 @@ def describe_files(report: Report, arrays: Arrays, *, folder: str, part: str) ->
     parts = [name for name in PARTS if getattr(contents, name) is not None]
     with translated_read_errors(Path(folder)):
         description = _describe_part(contents, part, report) if part in parts else None
-    return {"kind": contents.kind, "parts": parts, "remarks": contents.remarks, "found": description}, None
+    return {"kind": contents.kind, "parts": parts, "remarks": contents.remarks, "content": description}, None
 
 
 def _describe_part(contents: FileContents, part: str, report: Report) -> Any:

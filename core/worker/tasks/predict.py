@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from core.arrays import Arrays, Fingerprint, fingerprint_arrays
+from core.error_translation import translated
 from core.errors import DoesNotLoad, WorkerError
-from core.explain import translated
 from core.runtimes.base import ModelSource, Predictor
 from core.runtimes.reference import BATCH_SIZE, predict_in_batches
 from core.runtimes.specs import InputSpec
-from core.worker.halves import complete_model_code
 from core.worker.model_loading import load_artifact
 from core.worker.snapshots import load_live
 from core.worker.tasks.base import InputPair, Reply, Report, TimedReply, pair_inputs, timed
+from core.worker.untrained_model import complete_model_code
 
 _loaded: list[Predictor] = []  # one for each child
 

@@ -12,7 +12,7 @@ import numpy as np
 from core.arrays import Arrays, Fingerprint, NamedArrays, fingerprint_arrays
 from core.demos import get_demo
 from core.demos.keras_training import make_keras_train_step
-from core.explain import summarize_error
+from core.error_translation import summarize_error
 from core.runtimes.base import Predictor
 from core.runtimes.reference import BATCH_SIZE
 from core.runtimes.variables import weight_variables

@@ -1,0 +1,118 @@
+"""Match the tensors that came back with those of the run by their fingerprints: dtype, shape and hash of the bits."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from core.runtimes.model_settings import ModelSettings
+from core.runtimes.tensor_forms import find_changed_forms
+
+
+class SurplusTensors(BaseModel):
+    """Tensors of a copy beyond those of the run: `copies` have the bits of one of the run's, `others` of none."""
+
+    copies: list[str] = Field(default_factory=list)
+    others: list[str] = Field(default_factory=list)
+    values: int = 0  # in all of them
+
+    def __bool__(self) -> bool:
+        return bool(self.copies or self.others)
+
+
+class TensorMatchCount(BaseModel):
+    """How many of the run's tensors came back with equal bits, the names of the others, and what came beside them.
+
+    `values` counts the numbers in all tensors of the copy, `values_of` those of the run; None in older records.
+    `rearranged` says that the numbers which are missing may stand in tensors of other shapes: there are as many;
+    `forms` in which form some of them came back (see `find_changed_forms`).
+    """
+
+    found: int
+    of: int
+    missing: list[str] = Field(default_factory=list)
+    surplus: SurplusTensors = Field(default_factory=SurplusTensors)
+    values: int | None = None
+    values_of: int | None = None
+    rearranged: bool = False
+    forms: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def is_complete(self) -> bool:
+        return self.found == self.of
+
+
+class OriginalFingerprint(BaseModel):
+    """What a copy is verified against: variables by hash, settings, and whether predictions are classes."""
+
+    weights: Sequence[Mapping[str, Any]]
+    optimizer: Sequence[Mapping[str, Any]]
+    classes: bool | None = None
+    settings: ModelSettings | None = None
+
+
+def match_fingerprints(
+    original: Sequence[Mapping[str, Any]], reloaded: Sequence[Mapping[str, Any]] | None
+) -> TensorMatchCount | None:
+    """Count the original's tensors whose dtype, shape and bits came back.
+
+    Formats rename variables, so names are ignored, and each reloaded tensor is matched once. None where the original
+    has no tensors, or where the format hides its variables.
+    """
+    if not original or reloaded is None:
+        return None
+    available = Counter(map(_tensor_key, reloaded))
+    missing = []
+    for tensor in original:
+        if available[_tensor_key(tensor)]:
+            available[_tensor_key(tensor)] -= 1
+        else:
+            missing.append(tensor)
+    leftovers = _leftovers(reloaded, available)
+    return TensorMatchCount(
+        found=len(original) - len(missing),
+        of=len(original),
+        missing=[tensor["name"] for tensor in missing],
+        surplus=find_surplus(original, leftovers),
+        rearranged=_is_rearranged(missing, leftovers),
+        forms=find_changed_forms(missing, leftovers),
+        values=count_values(reloaded),
+        values_of=count_values(original),
+    )
+
+
+def _leftovers(reloaded: Sequence[Mapping[str, Any]], available: Counter[Any]) -> list[Mapping[str, Any]]:
+    """The reloaded tensors that were matched with none; of several with the same bits the last ones."""
+    left = []
+    for tensor in reversed(reloaded):
+        if available[_tensor_key(tensor)]:
+            available[_tensor_key(tensor)] -= 1
+            left.append(tensor)
+    return left[::-1]
+
+
+def _is_rearranged(missing: Sequence[Mapping[str, Any]], leftovers: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether as many numbers are missing as stand in other tensors of the same dtypes, and of other shapes."""
+    dtypes = {tensor["dtype"] for tensor in missing}
+    others = [tensor for tensor in leftovers if tensor["dtype"] in dtypes]
+    shapes, other_shapes = (sorted(tuple(tensor["shape"]) for tensor in side) for side in (missing, others))
+    return shapes != other_shapes and count_values(missing) == count_values(others)
+
+
+def find_surplus(original: Sequence[Mapping[str, Any]], tensors: Sequence[Mapping[str, Any]]) -> SurplusTensors:
+    """Tell second copies of the original's tensors from others."""
+    known = set(map(_tensor_key, original))
+    copies = [tensor["name"] for tensor in tensors if _tensor_key(tensor) in known]
+    others = [tensor["name"] for tensor in tensors if _tensor_key(tensor) not in known]
+    return SurplusTensors(copies=copies, others=others, values=count_values(tensors))
+
+
+def count_values(tensors: Sequence[Mapping[str, Any]]) -> int:
+    """How many numbers the tensors of some fingerprints hold."""
+    return sum(math.prod(tensor["shape"]) for tensor in tensors)
+
+
+def _tensor_key(tensor: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tensor["dtype"], tuple(tensor["shape"]), tensor["sha256"]

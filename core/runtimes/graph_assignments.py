@@ -1,0 +1,82 @@
+"""Which variables a graph of TensorFlow assigns to while it answers, found in its operations; nothing is run."""
+
+from collections.abc import Iterable
+from typing import Any
+
+OPERATIONS = frozenset(f"Assign{what}{of}" for what in ("", "Add", "Sub") for of in ("", "VariableOp"))
+OPERATION_STARTS = ("ResourceScatter", "ResourceStridedSliceAssign", "Scatter")
+PASS_THROUGH = frozenset(["Identity", "Enter", "RefEnter", "Switch", "RefSwitch"])
+CHOOSING = frozenset(["If", "StatelessIf", "Case", "StatelessCase"])  # their first input decides, the others go on
+RANDOM_STATE = "seed_generator"  # in the name of a variable by which Keras counts random numbers
+
+
+def assigned_variables(function: Any) -> list[Any]:
+    """The variables that a concrete function assigns to, but those of random numbers.
+
+    What draws at random is found out by asking twice, and must not be hidden.
+    """
+    if not function.graph.variables:
+        return []
+    sources = assigned_sources(function.graph.as_graph_def())
+    captured = function.captured_inputs
+    inner = list(function.graph.inputs)[len(function.graph.inputs) - len(captured) :]
+    handles = {id(outer) for outer, tensor in zip(captured, inner, strict=True) if tensor.op.name in sources}
+    variables = {id(variable.handle): variable for variable in function.graph.variables}
+    return [variables[at] for at in variables.keys() & handles if RANDOM_STATE not in variables[at].name]
+
+
+def assigned_sources(graph: Any, within: Iterable[str] | None = None) -> set[str]:
+    """Names of the nodes of a GraphDef whose variable some node assigns to; `within` are the nodes that count."""
+    bodies = {body.signature.name: body for body in graph.library.function}
+    chosen = None if within is None else set(within)
+    return _assigned_in_nodes(list(graph.node), bodies, {}, chosen)
+
+
+def _assigned_in_nodes(
+    nodes: list[Any], bodies: dict[str, Any], known: dict[str, set[int]], within: set[str] | None = None
+) -> set[str]:
+    by_name = {node.name: node for node in nodes}
+    names = set()
+    for node in nodes if within is None else [node for node in nodes if node.name in within]:
+        inputs = [name for name in node.input if not name.startswith("^")]
+        places = _assigned_places(node, bodies, known)
+        names |= {_trace_handle(inputs[place], by_name) for place in places if place < len(inputs)}
+    return names
+
+
+def _assigned_places(node: Any, bodies: dict[str, Any], known: dict[str, set[int]]) -> set[int]:
+    """Which inputs of a node are variables that it assigns to, itself or in a function that it calls."""
+    if node.op in OPERATIONS or node.op.startswith(OPERATION_STARTS):
+        return {0}
+    offset = 1 if node.op in CHOOSING else 0
+    called = [name for name in called_functions(node) if name in bodies]
+    return {place + offset for name in called for place in _assigned_arguments(bodies[name], bodies, known)}
+
+
+def called_functions(node: Any) -> list[str]:
+    """Names to which a node refers as functions."""
+    names = [node.op]
+    for value in node.attr.values():
+        names += [value.func.name, *(function.name for function in value.list.func)]
+    return names
+
+
+def _assigned_arguments(body: Any, bodies: dict[str, Any], known: dict[str, set[int]]) -> set[int]:
+    """Which arguments of a function are variables that it assigns to; of one that calls itself, none meanwhile."""
+    name = body.signature.name
+    if name not in known:
+        known[name] = set()
+        sources = _assigned_in_nodes(list(body.node_def), bodies, known)
+        known[name] = {place for place, item in enumerate(body.signature.input_arg) if item.name in sources}
+    return known[name]
+
+
+def _trace_handle(name: str, nodes: dict[str, Any]) -> str:
+    """The node or argument that a handle comes from, through what only passes it on."""
+    name = name.partition(":")[0]
+    for _ in nodes:
+        node = nodes.get(name)
+        if node is None or node.op not in PASS_THROUGH or not node.input:
+            break
+        name = node.input[0].partition(":")[0]
+    return name

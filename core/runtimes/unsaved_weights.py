@@ -1,0 +1,85 @@
+"""Which weights of a model are not in the files that were written of it, or that it was loaded from.
+
+Keras and TensorFlow walk the parts of a model to save and to load it, and pass in silence over those that they do not
+find: layers in a list of lists, say. So what is in the files is counted against `model.weights`.
+"""
+
+import contextlib
+import io
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.runtimes.base import Model
+from core.runtimes.variables import weight_variables
+
+# Adapters are merged into the kernel that they adapt, whose array is in the file.
+MERGED_PATTERN = re.compile(r"lora_\w+_[ab]$")
+OPTIMIZER_GROUP = "optimizer"
+
+
+def find_untracked_weights(model: Model, folder: Path) -> list[str]:
+    """The weights that a checkpoint does not reach through the object graph, by name; `folder` does not matter."""
+    import tensorflow as tf
+
+    reached = {id(part) for part in tf.train.TrackableView(model).descendants()}
+    return [_name(each) for each in weight_variables(model) if id(each) not in reached]
+
+
+def find_weights_missing_from_hdf5(model: Model, files: Iterable[Path | io.IOBase], group: str = "/") -> list[str]:
+    """The weights for which the group of that name in some HDF5 files has no array left over, by name.
+
+    Arrays go by their shapes: only where too few have the same are values read. What a class of a person's own leaves
+    out in its `save_own_variables` is left out on purpose.
+    """
+    import h5py
+
+    with contextlib.ExitStack() as stack:
+        opened = [stack.enter_context(h5py.File(file, "r")) for file in files]
+        arrays = [array for file in opened if group in file for array in _walk_arrays(file[group], h5py.Dataset)]
+        return _name_missing(_expected_weights(model), arrays)
+
+
+def _walk_arrays(group: Any, array_type: type) -> Iterator[Any]:
+    for name, item in group.items():
+        if isinstance(item, array_type):
+            yield item
+        elif not (name == OPTIMIZER_GROUP and group.name == "/"):
+            yield from _walk_arrays(item, array_type)
+
+
+def _expected_weights(model: Model) -> list[Any]:
+    """The weights that ought to be in a file."""
+    on_purpose = {id(each) for layer in model._flatten_layers() if _has_own_saving(layer) for each in layer.weights}
+    weights = [each for each in model.weights if id(each) not in on_purpose]
+    return [each for each in weights if not MERGED_PATTERN.search(_name(each))]
+
+
+def _has_own_saving(layer: Any) -> bool:
+    """Whether a class that is none of Keras' says which of its variables are saved."""
+    return str(type(layer).save_own_variables.__module__).partition(".")[0] != "keras"
+
+
+def _name_missing(weights: list[Any], arrays: list[Any]) -> list[str]:
+    by_shape: dict[tuple[int, ...], list[Any]] = defaultdict(list)
+    for array in arrays:
+        by_shape[tuple(array.shape)].append(array)
+    counts = Counter(tuple(each.shape) for each in weights)
+    short = {shape for shape, count in counts.items() if count > len(by_shape[shape])}
+    values = Counter((shape, np.asarray(array).tobytes()) for shape in short for array in by_shape[shape])
+    missing = []
+    for each in weights:
+        if (shape := tuple(each.shape)) in short:
+            key = shape, np.asarray(each).tobytes()
+            values[key] -= 1
+            if values[key] < 0:
+                missing.append(_name(each))
+    return missing
+
+
+def _name(variable: Any) -> str:
+    return str(getattr(variable, "path", variable.name))

@@ -1,0 +1,52 @@
+"""A member of a zip as a file that can be read at any place."""
+
+import contextlib
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+LOCAL_HEADER_BYTES, NAME_LENGTH_AT = 30, 26  # of the header before a zip member, whose end tells the lengths behind it
+
+
+@contextlib.contextmanager
+def open_zip_member(path: Path, name: str) -> Iterator[io.IOBase]:
+    """A member of a zip as a seekable file: in place where it is stored as it is, else in memory."""
+    with zipfile.ZipFile(path) as archive, path.open("rb") as file:
+        info = archive.getinfo(name)
+        if info.compress_type != zipfile.ZIP_STORED:
+            yield io.BytesIO(archive.read(name))
+            return
+        file.seek(info.header_offset + NAME_LENGTH_AT)
+        lengths = np.frombuffer(file.read(4), "<u2")
+        yield _FilePart(file, info.header_offset + LOCAL_HEADER_BYTES + int(lengths.sum()), info.file_size)
+
+
+class _FilePart(io.RawIOBase):
+    """So many bytes of a file, from an offset on."""
+
+    def __init__(self, file: io.BufferedReader, offset: int, size: int):
+        self._file, self._offset, self._size, self._at = file, offset, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, position: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, start + position)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        self._file.seek(self._offset + self._at)
+        count = self._file.readinto(memoryview(buffer)[: max(0, self._size - self._at)])
+        self._at += count
+        return count

@@ -1,0 +1,172 @@
+"""Choice of the inputs of a comparison: held-out rows, a drawing, typed values, a file, random numbers.
+
+Each becomes an input set, whose id stands in the address.
+"""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.arrays import Arrays
+from core.errors import InputError, RoundtripError, UnknownName
+from core.inputs import InputSet
+from core.inputs.fitting import InputSpecs
+from core.inputs.options import DrawnChoice, FileChoice, InputChoice, InputOptions, RandomChoice
+from core.inputs.store import ProgressCallback, ignore_progress
+from core.text.labels import reference_row_labels
+from ui.compare.input_preview import show_inputs
+from ui.compare.input_widgets import choose_file, choose_held_out, choose_random, choose_typed, restore_widgets
+from ui.components import escape_markdown, show_error
+from ui.query_params import bind_select
+from ui.session import current_jobs
+from ui.streamlit_internals import release_uploads
+
+INPUT_KINDS = {
+    "held-out": ("Held-out rows", ":material/table_rows:"),
+    "drawn": ("Draw", ":material/draw:"),
+    "typed": ("Type", ":material/keyboard:"),
+    "file": ("Upload", ":material/upload_file:"),
+    "random": ("Random", ":material/casino:"),
+    "found": ("Found", ":material/search:"),
+}
+
+
+def choose_inputs(options: InputOptions, draw: Callable[[], Arrays | None] | None = None) -> InputSet | None:
+    """Show the choice of inputs and return the chosen input set; None until there is one.
+
+    Its id stands in the address as `?inputs=`, its kind as `?ask=`, so that a reload finds both.
+
+    Args:
+        draw: Shows a canvas and returns one row of inputs by name, None while it is blank; None for no canvas.
+    """
+    _restore_from_query(options)
+    kinds = [kind for kind in options.kinds if kind != "drawn" or draw]
+    kinds += ["found"] * (_last_inputs(options, "found") is not None)
+    labels = INPUT_KINDS | {"held-out": (reference_row_labels(options.run)[1].capitalize(), ":material/table_rows:")}
+    kind = st.segmented_control(
+        "What to ask",
+        **bind_select("ask", kinds),
+        required=True,
+        format_func=lambda kind: f"{labels[kind][1]} {labels[kind][0]}",
+        help="The same inputs go to every artifact, in the same order.",
+    )
+    try:
+        input_set = _choose_of_kind(kind or kinds[0], options, draw)
+    except RoundtripError as error:
+        show_error(error)
+        input_set = None
+    if input_set is None:
+        st.query_params.pop("inputs", None)
+        return None
+    st.session_state[_session_key(options, input_set.kind)] = input_set.id
+    st.session_state["inputs-seen"] = input_set.id
+    if st.query_params.get("inputs") != input_set.id:
+        st.query_params["inputs"] = input_set.id
+    show_inputs(options, input_set)
+    return input_set
+
+
+def _choose_of_kind(kind: str, options: InputOptions, draw: Callable[[], Arrays | None] | None) -> InputSet | None:
+    """Show the widgets of a kind; return the set that they make, else the last one of this kind."""
+    match kind:
+        case "held-out":
+            return _cached_inputs(options, choose_held_out(options))
+        case "typed":
+            return _cached_inputs(options, choose_typed(options))
+        case "random" if choice := choose_random(options):
+            return _make_random(options, choice)
+        case "drawn" if draw:
+            return _make_drawn(options, draw())
+        case "file":
+            if uploaded := choose_file(options):
+                _store_upload(options, uploaded)
+            if error := st.session_state.get("upload-error"):
+                show_error(error)
+                return None
+    return _last_inputs(options, kind)
+
+
+def _cached_inputs(options: InputOptions, choice: InputChoice) -> InputSet:
+    """Return the input set of a choice; made again where it was evicted from the store."""
+    jobs = current_jobs()
+    key = (options.run.id, options.specs, choice, jobs.library.access.viewer_id)
+    try:
+        return jobs.inputs.read(_cached_id(*key, options))
+    except UnknownName:
+        _cached_id.clear(*key, options)
+        return jobs.inputs.read(_cached_id(*key, options))
+
+
+@st.cache_data(show_spinner=False, max_entries=512)
+def _cached_id(run_id: str, specs: InputSpecs, choice: InputChoice, owner: str | None, _options: InputOptions) -> str:
+    return _make(_options, choice).id
+
+
+def _make(options: InputOptions, choice: InputChoice, on_progress: ProgressCallback = ignore_progress) -> InputSet:
+    return options.make(choice, current_jobs().inputs, current_jobs().library, on_progress)
+
+
+def _make_random(options: InputOptions, choice: RandomChoice) -> InputSet:
+    """Make rows with progress; a press of Cancel runs the page again, which ends this before anything is stored."""
+    placeholder, text = st.empty(), f"Making {choice.rows:,} rows"
+    with placeholder.container(horizontal=True, vertical_alignment="center"):
+        bar = st.progress(0.0, text=text)
+        st.button("Cancel", icon=":material/stop_circle:", key="random-cancel")
+    input_set = _make(options, choice, lambda fraction: bar.progress(min(fraction, 1.0), text))
+    placeholder.empty()
+    return input_set
+
+
+def _make_drawn(options: InputOptions, row: Arrays | None) -> InputSet | None:
+    """Return the drawing as an input set; while nothing was drawn in this session, the one in the address."""
+    state_key = f"drawn-here-{options.run.id}"
+    if row is None:
+        return None if st.session_state.get(state_key) else _last_inputs(options, "drawn")
+    st.session_state[state_key] = True
+    return _make(options, DrawnChoice(row))
+
+
+def _store_upload(options: InputOptions, choice: FileChoice) -> None:
+    """Store uploaded files as an input set, free their bytes, and run the page again."""
+    st.session_state.pop("upload-error", None)
+    try:
+        with st.spinner("Reading the file"):
+            st.query_params["inputs"] = _make(options, choice).id
+    except RoundtripError as error:
+        st.session_state["upload-error"] = error.to_json()
+    release_uploads(file for _, file in choice.uploads)
+    st.session_state["upload-count"] += 1
+    st.rerun()
+
+
+# The last input set of each kind, from this session and from the address
+
+
+def _restore_from_query(options: InputOptions) -> None:
+    """Show the input set in the address, once: select its kind, and set the widgets to its choice."""
+    requested, inputs = st.query_params.get("inputs"), current_jobs().inputs
+    if not requested or requested == st.session_state.get("inputs-seen"):
+        return
+    st.session_state["inputs-seen"] = requested
+    try:
+        input_set = inputs.read(requested)
+        options.require_fit(input_set)
+    except RoundtripError as error:
+        reason = "The inputs in the address are not for this model. " if type(error) is InputError else ""
+        st.warning(reason + escape_markdown(str(error)), icon=":material/search_off:")
+        return
+    st.session_state[_session_key(options, input_set.kind)] = input_set.id
+    st.query_params["ask"] = input_set.kind
+    restore_widgets(options.run.id, options.read_choice(input_set, inputs))
+
+
+def _last_inputs(options: InputOptions, kind: str) -> InputSet | None:
+    """Return the last input set of a kind; None where there is none, or it is not stored any more."""
+    try:
+        return current_jobs().inputs.read(st.session_state.get(_session_key(options, kind), ""))
+    except RoundtripError:
+        return None
+
+
+def _session_key(options: InputOptions, kind: str) -> str:
+    return f"inputs-{options.run.id}-{kind}"

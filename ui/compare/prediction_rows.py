@@ -1,0 +1,226 @@
+"""Rows tab: a table of each copy's prediction for each row, disagreements first, and one row close up."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from core.arrays import Arrays
+from core.compare import find_targets
+from core.demos import get_demo
+from core.figures.images import row_image_url
+from core.figures.theme import PLOTLY_CONFIG
+from core.library import Run
+from core.library.job_store import Job
+from core.library.prediction_store import PredictionStore
+from core.text.labels import PredictionLabeler, format_values
+from ui.components import escape_markdown
+from ui.probability_bars import probability_bars
+from ui.query_params import bind_select
+from ui.session import current_jobs
+
+MAX_INPUT_COLUMNS = 8  # columns of inputs beside the predictions
+MAX_ROWS = 500  # rows of one table
+CLOSE_UP = 128  # pixels of the longer side of an image
+ROW_ORDERS = {"distance": "Largest difference first", "row": "As they were asked"}
+
+
+class PredictionRows(NamedTuple):
+    """The rows of one table, for one output; all arrays have a row for each.
+
+    Attributes:
+        rows: Numbers of the rows in the input set.
+        image_shape: Height and width of an input that is an image; `output_shape` of an output that is an image.
+        labels: The name of each class; empty for an output without classes.
+        truth: The true values, where they are known.
+        baseline: The baseline's predictions.
+        predictions: The predictions of each copy, by its name.
+        changed: Whether a copy's prediction is another than the baseline's, bool (rows,), by its name.
+        distance: The largest distance of any copy from the baseline, (rows,).
+    """
+
+    rows: np.ndarray
+    inputs: Arrays
+    image_shape: tuple[int, int] | None
+    output_shape: tuple[int, int] | None
+    labels: list[str]
+    truth: np.ndarray | None
+    baseline: np.ndarray
+    predictions: Arrays
+    changed: dict[str, np.ndarray]
+    distance: np.ndarray
+
+
+def show_predictions(run: Run, job: Job, names: dict[str, str]) -> None:
+    """Show the table of predictions of one output, and the selected row close up.
+
+    `names` are the labels of the baseline and of every copy that gave predictions, by id; `run` is the baseline's.
+    """
+    store, baseline = current_jobs().predictions(job.id), job.result["baseline"]
+    names = _furthest_first(job, names)
+    outputs = list(store.output_sources(baseline))
+    left, middle, right = st.columns([2, 2, 2], vertical_alignment="bottom")
+    output = outputs[0]
+    if len(outputs) > 1:
+        style: dict[str, Any] = {"format_func": escape_markdown, "required": True}
+        output = right.segmented_control("Output", outputs, default=output, key="out", **style)
+    changed, distance = _changed_and_distance(store, [id_ for id_ in names if id_ != baseline])
+    rows = _put_requested_row_first(_choose_rows(left, middle, changed, distance), len(changed))
+    if len(rows) > MAX_ROWS:
+        st.caption(f"The first {MAX_ROWS:,} of {len(rows):,} rows.")
+    table = _load_rows(run, job, output, rows[:MAX_ROWS], names, distance)
+    position = _show_prediction_table(table, names[baseline])
+    if position is not None:
+        _show_row(table, position, names[baseline])
+
+
+def _choose_rows(left: Any, right: Any, changed: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Choose in two columns the order of the rows, and whether only changed ones are shown; return their numbers."""
+    bound = bind_select("order", list(ROW_ORDERS))
+    order = left.segmented_control("Order", **bound, required=True, format_func=ROW_ORDERS.__getitem__)
+    label = f"Only where they disagree ({int(changed.sum()):,})"
+    only_changed = right.toggle(label, disabled=not changed.any(), key="only", bind="query-params")
+    rows = np.flatnonzero(changed) if only_changed and changed.any() else np.arange(len(changed))
+    if order != "distance":
+        return rows
+    # A changed prediction stands above any unchanged one, whatever its distance.
+    return rows[np.lexsort((rows, -distance[rows], ~changed[rows]))]
+
+
+def _furthest_first(job: Job, names: dict[str, str]) -> dict[str, str]:
+    """Return the labels of the baseline, then of the furthest copies: a narrow screen hides the last columns."""
+    outcomes, baseline = job.result["outcomes"], job.result["baseline"]
+    copies = sorted((id_ for id_ in names if id_ != baseline), key=lambda id_: -(outcomes[id_]["max_abs"] or 0.0))
+    return {id_: names[id_] for id_ in (baseline, *copies)}
+
+
+def _changed_and_distance(store: PredictionStore, ids: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return whether any copy's prediction changed (bool), and the largest distance from the baseline; (rows,) each."""
+    changed, distances = zip(*(store.read_row_distances(id_) for id_ in ids), strict=True)
+    return np.logical_or.reduce(changed), np.maximum.reduce(distances)
+
+
+def _put_requested_row_first(rows: np.ndarray, total: int) -> np.ndarray:
+    """Move the row that the address names to the first place, so that it is the one that is shown close up."""
+    text = st.query_params.get("row", "")
+    if not text.isdecimal() or int(text) >= total:
+        return rows
+    row = int(text)
+    label = f"Row {row:,} stands first. Back to the order"
+    st.button(label, icon=":material/undo:", type="tertiary", on_click=_clear_requested_row)
+    return np.concatenate([[row], rows[rows != row]])
+
+
+def _clear_requested_row() -> None:
+    st.query_params.pop("row", None)
+
+
+def _load_rows(
+    run: Run, job: Job, output: str, rows: np.ndarray, names: dict[str, str], distance: np.ndarray
+) -> PredictionRows:
+    store, inputs, (baseline, *copies) = current_jobs().predictions(job.id), current_jobs().inputs, names
+    input_set, outcomes = job.result["inputs"], job.result["outcomes"]
+    reference = store.read_rows(baseline, output, rows)
+    predictions, changed = {}, {}
+    for id_ in copies:
+        copy_output = next(pair["answer"] for pair in outcomes[id_]["pairs"] if pair["reference"] == output)
+        predictions[names[id_]] = store.read_rows(id_, copy_output, rows)
+        changed[names[id_]] = store.read_row_distances(id_)[0][rows]
+    truth = find_targets(output, list(store.output_sources(baseline)), inputs.read_targets(input_set))
+    dataset = (run.settings or {}).get("dataset", "")
+    return PredictionRows(
+        rows,
+        inputs.read_rows(input_set, rows.tolist()),
+        run.image_shape,
+        get_demo(run.demo).output_image_shapes.get(dataset) if run.demo else None,
+        run.labels if reference.ndim == 2 and reference.shape[1] == len(run.labels) else [],
+        None if truth is None else truth[rows],
+        reference,
+        predictions,
+        changed,
+        distance[rows],
+    )
+
+
+def _show_prediction_table(table: PredictionRows, baseline: str) -> int | None:
+    """Show one line for each row. Returns the position of the selected row, or the first without a selection."""
+    columns, config = _input_columns(table)
+    labeler = PredictionLabeler(table.labels)
+    if table.truth is not None:
+        columns["Truth"] = [labeler.label_target(truth) for truth in table.truth]
+    columns[baseline] = reference = [labeler.label_prediction(values) for values in table.baseline]
+    for name, predictions in table.predictions.items():
+        labels = [labeler.label_prediction(values) for values in predictions]
+        columns[name] = [
+            f"{label} ≠ {baseline_label}, changed" if changed else label
+            for label, baseline_label, changed in zip(labels, reference, table.changed[name], strict=True)
+        ]
+        if table.labels:
+            columns[f"{name}, bars"] = [_finite_values(values) for values in predictions]
+            meaning = f"{name}: the probability of each class, {', '.join(table.labels)}."
+            config[f"{name}, bars"] = st.column_config.BarChartColumn("Probabilities", y_min=0, y_max=1, help=meaning)
+    event = st.dataframe(
+        columns,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config=config,
+        row_height=38,
+        height=min(420, 60 + 38 * max(len(table.rows), 1)),
+        key=f"answers-{st.query_params.get('row', '')}",  # another first row moves the positions that are selected
+        alt="Each row that was asked, with the answer of the baseline and of each artifact",
+    )
+    selected = [position for position in event.selection.rows if position < len(table.rows)]
+    return (selected[0] if selected else 0) if len(table.rows) else None
+
+
+def _input_columns(table: PredictionRows) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+    """Return the columns of row number, distance and inputs (images or values), and their configuration."""
+    columns: dict[str, list[Any]] = {"Row": table.rows.tolist()}
+    columns["Largest difference"] = [f"{value:.3g}" for value in table.distance]
+    config: dict[str, Any] = {"Row": st.column_config.NumberColumn(width="small")}
+    if table.image_shape:
+        pixels = next(iter(table.inputs.values()))
+        columns["Picture"] = [row_image_url(row, table.image_shape) for row in pixels]
+        config["Picture"] = st.column_config.ImageColumn(width="small")
+        return columns, config
+    for name, array in list(table.inputs.items())[:MAX_INPUT_COLUMNS]:
+        columns[f"in: {name}"] = [format_values(row) for row in array]
+    return columns, config
+
+
+def _finite_values(values: np.ndarray) -> list[float]:
+    return np.nan_to_num(values.astype("float64")).tolist()
+
+
+def _show_row(table: PredictionRows, position: int, baseline: str) -> None:
+    """Show one row close up: its image, and all predictions as bars or as images."""
+    if not (table.labels or table.output_shape):
+        return
+    row = int(table.rows[position])
+    st.markdown(f"**Row {row}, close up**")
+    left, right = st.columns([1, 4], vertical_alignment="center")
+    if table.image_shape:
+        image = row_image_url(next(iter(table.inputs.values()))[position], table.image_shape, CLOSE_UP)
+        left.image(image, "asked", CLOSE_UP, alt=f"The picture of row {row}")
+    predictions = {name: array[position] for name, array in ({baseline: table.baseline} | table.predictions).items()}
+    if table.labels:
+        figure = probability_bars(table.labels, {name: _finite_values(values) for name, values in predictions.items()})
+        alt = f"Probabilities of each class for row {row}"
+        right.plotly_chart(figure, config=PLOTLY_CONFIG, alt=alt, key="close-up")
+    elif table.output_shape:
+        with right, st.container(horizontal=True):
+            for name, values in predictions.items():
+                _show_output_image(values, predictions[baseline], table.output_shape, name, row)
+
+
+def _show_output_image(values: np.ndarray, baseline: np.ndarray, shape: tuple[int, int], name: str, row: int) -> None:
+    """Show a prediction that is an image, and below it the difference from the baseline's, if any."""
+    values, difference = values.astype("float32"), np.abs(values.astype("float32") - baseline.astype("float32"))
+    with st.container(width="content"):
+        image = row_image_url(values, shape, CLOSE_UP)
+        st.image(image, name, CLOSE_UP, alt=f"The answer of {name} to row {row}")
+        if largest := float(difference.max()):
+            image = row_image_url(difference / largest, shape, CLOSE_UP)
+            alt = f"Where {name} differs in row {row}"
+            st.image(image, f"difference, up to {largest:.2g}", CLOSE_UP, alt=alt)

@@ -1,0 +1,86 @@
+"""Figures of a training: its metrics over the epochs, and how it is carried on by the live model and by copies."""
+
+from typing import Any, NamedTuple
+
+import plotly.graph_objects as go
+
+from core.figures.theme import COLOURS, NEUTRAL, apply_theme
+
+PAST, LIVE = NEUTRAL, "rgba(138, 135, 160, 0.4)"  # the run's own epochs; its live model's further training
+LOG_SCALE_RATIO = 40  # from this ratio of the largest to the smallest loss, small ones need a logarithmic axis
+
+
+def training_curves(history: list[dict[str, Any]], metric: str) -> go.Figure:
+    """Draw one metric over the epochs, for the training and the validation data."""
+    epochs = [row["epoch"] for row in history]
+    figure = go.Figure()
+    for key, name in ((metric, "training"), (f"val_{metric}", "validation")):
+        if any(row.get(key) is not None for row in history):
+            values = [row.get(key) for row in history]
+            figure.add_scatter(x=epochs, y=values, name=name, mode="lines+markers", marker={"size": 5})
+    return apply_theme(figure, "epoch", metric)
+
+
+def metric_names(history: list[dict[str, Any]]) -> list[str]:
+    """Return the metrics in a history, the loss first."""
+    names = [name for name in (history[0] if history else {}) if name != "epoch" and not name.startswith("val_")]
+    return sorted(names, key=lambda name: (name != "loss", name))
+
+
+class LossCurve(NamedTuple):
+    """Losses of one training, by the epoch of the run (fractions are batches)."""
+
+    name: str
+    epochs: list[float]
+    losses: list[float | None]
+
+
+def resume_curves(past: LossCurve, live: LossCurve, copies: list[LossCurve]) -> go.Figure:
+    """Draw the run's own epochs, then the further training of its live model and, on top of that, of the copies."""
+    figure = go.Figure()
+    styles: list[dict[str, Any]] = [
+        {"mode": "lines+markers", "line": {"color": PAST, "width": 2}, "marker": {"size": 6}},
+        {"mode": "lines", "line": {"color": LIVE, "width": 9}},
+        *({"mode": "lines", "line": {"color": COLOURS[index % len(COLOURS)]}} for index in range(len(copies))),
+    ]
+    hover = "epoch %{x:.2f}<br>loss %{y:.4g}"
+    for curve, style in zip((past, live, *copies), styles, strict=True):
+        figure.add_scatter(x=curve.epochs, y=curve.losses, name=curve.name, hovertemplate=hover, **style)
+    if past.epochs:
+        _mark_training_end(figure, past.epochs[-1], live.epochs)
+    losses = [*past.losses[-1:], *(loss for curve in (live, *copies) for loss in curve.losses)]
+    _set_loss_axis(figure, [loss for loss in losses if loss is not None])
+    figure = apply_theme(figure, "epoch", "loss", height=400 + 22 * len(copies))
+    return figure.update_layout(legend={"y": -0.2, "yanchor": "top", "orientation": "v"})
+
+
+def _mark_training_end(figure: go.Figure, end: float, live_epochs: list[float]) -> None:
+    figure.add_vline(end, line={"dash": "dot", "color": PAST, "width": 1.5})
+    figure.add_annotation(x=end, y=1, yref="paper", text="training ended here ", showarrow=False, xanchor="right")
+    figure.update_xaxes(range=_resume_range(end, live_epochs or [end + 1]))
+
+
+def _set_loss_axis(figure: go.Figure, losses: list[float]) -> None:
+    """Fit the axis to these losses; the first epochs, mostly out of sight, would press all the rest flat."""
+    if losses and min(losses) > 0 and max(losses) > LOG_SCALE_RATIO * min(losses):
+        figure.update_yaxes(type="log")
+    elif losses:
+        margin = 0.06 * (max(losses) - min(losses)) or 0.01
+        figure.update_yaxes(range=[min(losses) - margin, max(losses) + margin])
+
+
+def _resume_range(end: float, epochs: list[float]) -> list[float]:
+    """Return a range of the axis in which the past takes a third at most; a double click shows all of it."""
+    length = max(epochs) - end
+    return [max(0.0, end - length / 2) - length * 0.02, max(epochs) + length * 0.02]
+
+
+def loss_difference_chart(epochs: list[float], differences: list[float | None], limit: float, colour: str) -> go.Figure:
+    """Draw a copy's loss minus the live model's, batch by batch, on an axis from -`limit` to `limit`."""
+    figure = go.Figure(go.Scatter(x=epochs, y=differences, mode="lines", line={"color": colour, "width": 2}))
+    figure.update_traces(hovertemplate="epoch %{x:.2f} more<br>%{y:+.3g}<extra></extra>")
+    if not any(differences):
+        figure.update_yaxes(tickvals=[0])
+    figure.update_xaxes(dtick=1 if max(epochs) <= 5 else None)
+    figure.update_yaxes(range=[-1.1 * limit, 1.1 * limit], zeroline=True, zerolinecolor=PAST, nticks=5)
+    return apply_theme(figure, "epochs more", "", height=150).update_layout(margin={"t": 8})
