@@ -14,6 +14,7 @@ from core.compare import Verdict, compare
 from core.demos import get_demo
 from core.errors import ChildDied, FormatError, InputError, NeedsArchitecture, RoundtripError, TimedOut, TooLarge
 from core.evidence.discrimination import Discrimination
+from core.evidence.element_order import find_reordered
 from core.evidence.fingerprint_matching import OriginalFingerprint, find_surplus, match_fingerprints
 from core.evidence.records import Evidence, ReloadOutcome, verdict_of_error
 from core.formats import get_format
@@ -226,7 +227,8 @@ def _failed_outcome(error: RoundtripError) -> ReloadOutcome:
 def _compare_with_original(
     facts: Mapping[str, Any], predictions: Arrays, original: OriginalFingerprint, reference: Reference
 ) -> ReloadOutcome:
-    comparison = compare(reference.predictions, predictions, original.classes, with_metrics=False).to_json()
+    compared = compare(reference.predictions, predictions, original.classes, with_metrics=False)
+    comparison = compared.to_json()
     del comparison["outputs"]  # a record stays small; the metrics of each output are computed by a comparison
     unread = facts.get("unread")
     return ReloadOutcome(
@@ -235,6 +237,7 @@ def _compare_with_original(
         weights=match_fingerprints(original.weights, facts["weights"]),
         optimizer=match_fingerprints(original.optimizer, facts["optimizer"]),
         discrimination=Discrimination.measure(reference.predictions, None),
+        reordered=find_reordered(reference.inputs, reference.predictions, facts, list(predictions), compared),
         unread=None if unread is None else find_surplus(original.weights, unread),
     )
 

@@ -25,7 +25,7 @@ from core.compare.tolerance import ToleranceJson
 from core.errors import InputError
 from core.inputs import add_inputs_from_file, input_specs
 from core.jobs import Jobs
-from core.jobs.compare import ComparisonOutcome
+from core.jobs.compare_result import ComparisonOutcome
 from core.jobs.participants import require_has_been_run, run_id_of
 from core.jobs.tolerances import check_tolerances, parse_tolerances
 from core.report import report_kind, write_report
@@ -51,6 +51,7 @@ class OutcomeRow(TypedDict):
     mean_abs: float | None
     mismatches: dict[str, int]
     surplus_outputs: list[str]
+    reordered: dict[str, list[str]]
     changed_rows: int | None
     rows: int | None
     not_finite: int
@@ -164,6 +165,7 @@ def _outcome_row(
         "mean_abs": outcome.mean_abs,
         "mismatches": outcome.mismatches,
         "surplus_outputs": outcome.surplus_outputs,
+        "reordered": outcome.reordered,
         "changed_rows": outcome.changed_rows,
         "rows": outcome.rows,
         "not_finite": outcome.not_finite,

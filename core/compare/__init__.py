@@ -10,7 +10,7 @@ from core.compare.answer_spread import AnswerSpread, measure_spread
 from core.compare.chunks import ChunkSource
 from core.compare.classification import ClassificationMetrics
 from core.compare.comparison import Comparison, compare, compare_all, compare_streams
-from core.compare.output_matching import OutputMatch, find_targets, match_outputs
+from core.compare.output_matching import OutputMatch, find_other_order, find_targets, match_outputs
 from core.compare.results import OutputMetrics
 from core.compare.standard_deviation import std_by_output
 from core.compare.tolerance import ToleranceResult, check_tolerance
@@ -33,6 +33,7 @@ __all__ = [
     "compare",
     "compare_all",
     "compare_streams",
+    "find_other_order",
     "find_targets",
     "match_outputs",
     "measure_spread",

@@ -1,5 +1,6 @@
-"""Match the outputs of two sides: by name, else by shape, else by the nearest values; and find their targets."""
+"""Match the outputs of two sides: by name, else by shape, values or order; find their order and targets."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -10,11 +11,15 @@ from core.arrays import Arrays, as_text, is_text
 from core.errors import InputError
 
 T = TypeVar("T")
+Gaps = dict[tuple[str, str], tuple[float, float]]  # by output and possible partner, see `_difference`
+# Outputs that were renamed belong together when they are nearer to one another than this share of any other's gap:
+# numbers in 8 bits are some hundredths off, and two outputs that are not each other's rarely come as close by chance.
+CONVINCING_SHARE = 0.25
 
 
 @dataclass(frozen=True)
 class OutputMatch:
-    """Which output is compared with which, and why those two: by "name", or by "shape" or "value" where renamed."""
+    """Which output is compared with which, and why: by "name", or by "shape", "value" or "order" where renamed."""
 
     reference: str
     answer: str
@@ -22,7 +27,8 @@ class OutputMatch:
 
 
 def match_outputs(reference: Arrays, predictions: Arrays) -> tuple[OutputMatch, ...]:
-    """Match outputs by name; those that were renamed by shape, and where several shapes fit by the nearest values.
+    """Match outputs by name; those that were renamed by shape; and where several shapes fit by values that are much the
+    nearest, else in their order.
 
     Raises InputError when an output of the reference finds no partner, or when the reference has none.
     """
@@ -45,26 +51,75 @@ def find_surplus_outputs(predictions: Iterable[str], matches: Iterable[OutputMat
     return tuple(name for name in predictions if name not in matched)
 
 
+def find_other_order(
+    reference: Iterable[str], given: Sequence[str], pairs: Iterable[Mapping[str, str]], is_list: bool
+) -> list[str]:
+    """The names of the reference in the order in which the other side has their partners, where it is another one; else
+    nothing.
+
+    Args:
+        reference: Inputs or outputs of the reference, in its order.
+        given: Those of the other side, in its order.
+        pairs: {"reference", "answer", "by"}, as of `OutputMatch`.
+        is_list: Whether the order of the other side counts. Else the names do, so only renamed ones can be exchanged;
+            and as a name may hold the place ("output_10"), and a runtime may go by the alphabet, both orders must be
+            another one than the reference's.
+    """
+    partners = {pair["reference"]: pair["answer"] for pair in pairs if is_list or pair["by"] != "name"}
+    answers = [partners[name] for name in reference if name in partners]
+    orders = [sorted(answers, key=list(given).index)] if set(answers) <= set(given) else []
+    if not is_list:
+        orders.append(sorted(answers, key=_split_numbers))
+    if not orders or answers in orders:
+        return []
+    names = {answer: name for name, answer in partners.items()}
+    return [names[answer] for answer in orders[0]]
+
+
+def _split_numbers(name: str) -> list[tuple[bool, int, str]]:
+    """A name as a key that sorts its numbers by value: "output_2" before "output_10"."""
+    parts = re.split(r"(\d+)", name)
+    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
+
+
 def _match_renamed(renamed: Arrays, free: Arrays) -> list[OutputMatch]:
-    """Match outputs of equal shapes, those first whose values are nearest: one that was damaged takes no other's place.
+    """Match outputs of equal shapes: first those that are convincingly nearer to one another than to any other, so that
+    one that was damaged takes no other's place; the rest in their order.
 
     Raises InputError when one finds no partner.
     """
-    distances = {
-        (name, output): _mean_difference(array, values)
+    gaps = {
+        (name, output): _difference(array, values)
         for name, array in renamed.items()
         for output, values in free.items()
         if values.shape == array.shape
     }
     matches: dict[str, OutputMatch] = {}
-    while distances:
-        name, output = min(distances, key=lambda pair: distances[pair])
-        choices = sum(pair[0] == name for pair in distances)
-        matches[name] = OutputMatch(name, output, "shape" if choices == 1 else "value")
-        distances = {pair: gap for pair, gap in distances.items() if pair[0] != name and pair[1] != output}
+    while gaps:
+        name, output, by = _choose_pair(gaps)
+        matches[name] = OutputMatch(name, output, by)
+        gaps = {pair: gap for pair, gap in gaps.items() if pair[0] != name and pair[1] != output}
     if unmatched := [name for name in renamed if name not in matches]:
         raise _no_partner_error(unmatched[0], renamed[unmatched[0]], free)
     return [matches[name] for name in renamed]
+
+
+def _choose_pair(gaps: Gaps) -> tuple[str, str, str]:
+    """The pair to match next, and why."""
+    for name, output in sorted(gaps, key=lambda pair: gaps[pair]):
+        rivals = [gap for pair, gap in gaps.items() if (pair[0] == name) != (pair[1] == output)]
+        if all(_is_convincing(gaps[name, output], rival) for rival in rivals):
+            choices = sum(pair[0] == name for pair in gaps)
+            return name, output, "shape" if choices == 1 else "value"
+    first = next(name for name, _ in gaps)
+    answers = [output for name, output in gaps if name == first]
+    families = {re.sub(r"\d+", "", output) for output in answers}
+    return first, min(answers, key=_split_numbers) if len(families) == 1 else answers[0], "order"
+
+
+def _is_convincing(gap: tuple[float, float], rival: tuple[float, float]) -> bool:
+    """Whether a gap is so much smaller than another one that it cannot be chance."""
+    return gap[0] < rival[0] or (gap[0] == rival[0] and gap[1] < CONVINCING_SHARE * rival[1])
 
 
 def _no_partner_error(name: str, array: np.ndarray, free: Arrays) -> InputError:
@@ -85,8 +140,15 @@ def find_targets(output: str, outputs: Sequence[str], targets: Mapping[str, T]) 
     return list(targets.values())[outputs.index(output)]
 
 
-def _mean_difference(reference: np.ndarray, prediction: np.ndarray) -> float:
+def _difference(reference: np.ndarray, prediction: np.ndarray) -> tuple[float, float]:
+    """The share of values of which one side alone is finite, or both are not and not the same; and the mean absolute
+    difference of the others. Of texts, the share that is another."""
     if is_text(reference, prediction):
-        return float(np.mean(as_text(reference) != as_text(prediction)))
+        return float(np.mean(as_text(reference) != as_text(prediction))), 0.0
+    common = "complex128" if "c" in (reference.dtype.kind, prediction.dtype.kind) else "float64"
+    left, right = reference.astype(common), prediction.astype(common)
+    is_finite = np.isfinite(left) & np.isfinite(right)
+    is_mismatch = ~is_finite & (left != right) & ~(np.isnan(left) & np.isnan(right))
     with np.errstate(all="ignore"):
-        return float(np.nan_to_num(np.abs(reference.astype("float64") - prediction.astype("float64")), nan=0.0).mean())
+        gaps = np.abs(left[is_finite] - right[is_finite])
+        return float(is_mismatch.mean()), float(gaps.mean()) if gaps.size else 0.0

@@ -28,7 +28,7 @@ from core.errors import ChildDied
 from core.evidence.fingerprint_matching import TensorMatchCount
 from core.evidence.records import describe_not_finite
 from core.runtimes.layer_sharing import describe_sharing
-from core.runtimes.traits import collect_traits
+from core.runtimes.traits import collect_traits, has_same_architecture
 from core.text.labels import pluralize
 from core.text.summaries import describe_mismatches
 from core.worker.tasks.probes import BATCHES, probe_batch_sizes, probe_determinism, train_one_step
@@ -81,16 +81,16 @@ def check_architecture(context: ReloadContext) -> Finding:
         return changed("Came back as a graph of operations, not as layers.") if graph else lost("No layers came back.")
     words = describe_changed_settings(change for change in context.changed_settings if change.part == "layers")
     if missing := context.run.traits.get("forgotten"):
-        forgotten = f"get_config() leaves out {', '.join(missing)}: a reloaded layer takes its default."
-        return changed(f"{forgotten} {words}".strip())
+        words = f"get_config() leaves out {', '.join(missing)}: a reloaded layer takes its default. {words}".strip()
     if words:
         return changed(words)
     shared = context.run.traits.get("sharing")
     sharing = kept("") if shared is None else _check_shared_layers(shared, context.traits.get("sharing", {}))
     if sharing.state != "kept":
         return changed(f"The settings are the same. {sharing.words}")
-    if context.traits["architecture"] == original:
-        return kept(f"The same {len(context.traits['layers'])} layers with the same settings.")
+    if has_same_architecture(context.run.traits, context.traits):
+        renamed = "" if context.traits["architecture"] == original else " The model itself has another name."
+        return kept(f"The same {len(context.traits['layers'])} layers with the same settings.{renamed}")
     return changed("Layers came back, with other settings than the original's.")
 
 

@@ -8,6 +8,7 @@ from core.evidence.records import ReloadOutcome
 from core.runtimes.model_settings import SettingChange
 from core.runtimes.tensor_forms import FOLDED, MERGED, ZEROED
 from core.text.labels import pluralize
+from core.text.summaries import describe_order
 
 MAX_NAMES = 4  # in a sentence
 KERAS_PREFIX = "keras."
@@ -147,6 +148,7 @@ def describe_ports(original: list[dict[str, Any]], outcome: ReloadOutcome) -> st
         sentences.append(f"Inputs can no longer be left out: {list_names(needed)}.")
     if renamed := [f"{pair['reference']} is {pair['answer']}" for pair in outcome.pairs if pair["by"] != "name"]:
         sentences.append(f"Outputs were renamed: {', '.join(renamed)}.")
+    sentences += describe_order(outcome.reordered)
     if outcome.surplus_outputs:
         sentences.append(f"It also gives {list_names(outcome.surplus_outputs)}, which the original does not.")
     return " ".join(sentences)

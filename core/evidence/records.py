@@ -21,7 +21,9 @@ class ReloadOutcome(BaseModel):
 
     `not_finite` counts the numbers in its predictions that are NaN or infinite, `mismatched` those that are not finite
     on one side and not the same on the other, `mismatches` how many by what became of what ("NaN became -∞").
-    `surplus_outputs` have no partner in the reference. `unread` is what the files store beside the weights that answer.
+    `surplus_outputs` have no partner in the reference. `reordered` are the run's "inputs" and "outputs" in the order in
+    which the copy has them, each where that is another one (see `find_reordered`). `unread` is what the files store
+    beside the weights that answer.
     `settings` are the arguments and the behaviour that came back with other values; None where there was nothing to
     compare. `call_rows` is how many rows the file takes at once, None for any number; `remembers` says whether a call
     changes what the next one answers, None in older records. `left_out` says in sentences what was not looked at, since
@@ -41,6 +43,7 @@ class ReloadOutcome(BaseModel):
     mismatches: dict[str, int] = Field(default_factory=dict)
     surplus_outputs: list[str] = Field(default_factory=list)
     pairs: list[dict[str, str]] = Field(default_factory=list)
+    reordered: dict[str, list[str]] = Field(default_factory=dict)
     weights: TensorMatchCount | None = None
     optimizer: TensorMatchCount | None = None
     unread: SurplusTensors | None = None

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
-from typing import Any, TypedDict, cast
+from typing import cast
 
 import numpy as np
 
@@ -20,19 +20,21 @@ from core.compare import (
 )
 from core.compare.comparison import PairJson
 from core.context import AppContext
-from core.errors import Gone, InputError, LibraryError, RoundtripError, TooLarge, UnknownName, is_transient
+from core.errors import Gone, InputError, LibraryError, RoundtripError, TooLarge, UnknownName
 from core.evidence.discrimination import Discrimination
+from core.evidence.element_order import find_reordered, inputs_in_order
 from core.evidence.fingerprint_matching import match_fingerprints
-from core.evidence.records import ReloadOutcome, verdict_of_error
+from core.evidence.records import verdict_of_error
 from core.inputs import InputSet
 from core.jobs.aligned_predictor import map_input_names, rename_arrays
 from core.jobs.code_sources import describe_code_source, resolve_code_sources
+from core.jobs.compare_result import CompareResult, ComparisonMatrix, ComparisonOutcome
 from core.jobs.participants import find_silent_losses, load_participant, require_has_been_run, rows_together, run_id_of
 from core.jobs.runner import JobHandle, SourcedRequest, attempt, map_parallel
 from core.library.prediction_store import CHUNK_ROWS, PredictionStore, evict_predictions, rows_per_chunk
 from core.runtimes.base import join_remarks
 from core.runtimes.reference import BATCH_SIZE, Reference
-from core.system import Machine, describe_machine
+from core.system import describe_machine
 from core.versions import installed_versions
 from core.worker.remote_predictor import RemotePredictor
 from core.worker.row_budget import RowCap
@@ -46,44 +48,6 @@ class CompareRequest(SourcedRequest):
     artifacts: list[str]
     baseline: str
     inputs: str
-
-
-class ComparisonOutcome(ReloadOutcome):
-    """An outcome of a comparison: also every number by output, what to know of how the artifact predicts, and where the
-    code came from that it lacks (in words; empty where it was given none)."""
-
-    outputs: list[dict[str, Any]] = []
-    remark: str = ""
-    source: str = ""
-
-    @property
-    def has_predictions(self) -> bool:
-        return self.error is None
-
-    @property
-    def is_transient(self) -> bool:
-        """Whether it was stopped by what need not be the artifact's fault, and may not happen again."""
-        return is_transient(self.error)
-
-
-class ComparisonMatrix(TypedDict):
-    """All against all; cells of the baseline are on all rows, the others on the first chunk (see `compare_all`)."""
-
-    ids: list[str]
-    rows: int
-    cells: list[PairJson]
-
-
-class CompareResult(TypedDict):
-    """The result of a comparison. The predictions lie beside the job (see `AppContext.predictions`)."""
-
-    baseline: str
-    inputs: str  # id of the input set
-    rows: int
-    outcomes: dict[str, dict[str, Any]]  # a `ComparisonOutcome` by artifact
-    matrix: ComparisonMatrix
-    machine: Machine
-    versions: dict[str, str]
 
 
 def build_compare_request(
@@ -151,6 +115,9 @@ class _ComparisonJob:
         self._chunk_rows = rows_per_chunk(self._row_bytes())
         self._rows_done: dict[str, int] = {}
         self._output_names: dict[str, dict[str, str]] = {}  # by artifact the baseline's name of each of its outputs
+        # In the baseline's order; where its predictions are stored, whether that counts is for the copies to say.
+        self._baseline_inputs = [spec["name"] for spec in self.run.inputs]
+        self._baseline_lists = ["inputs", "outputs"]
 
     def _row_bytes(self) -> float:
         """Bytes of a row of inputs, or of the run's predictions where those are more."""
@@ -180,8 +147,11 @@ class _ComparisonJob:
             stored = self._reference(self.run.id).predictions
             self.predictions.write_chunk(self.baseline, 0, select_rows(stored, self._row_index))
         replies = map_parallel(self._try_predict, missing, self.handle.config.parallel)
-        if isinstance(error := replies.get(self.baseline), RoundtripError):
-            raise error
+        reply = replies.get(self.baseline)
+        if isinstance(reply, RoundtripError):
+            raise reply
+        if reply:
+            self._baseline_inputs, self._baseline_lists = inputs_in_order(reply), reply["lists"]
         return replies
 
     @property
@@ -260,11 +230,12 @@ class _ComparisonJob:
         if isinstance(reply, RoundtripError):
             return self._failed_outcome(id_, reply)
         try:
-            comparison = self._compare_with_baseline(id_)
+            comparison, reordered = self._compare_with_baseline(id_, reply)
         except InputError as error:
             return self._failed_outcome(id_, error)
         return ComparisonOutcome(
             **comparison.to_json(),
+            reordered=reordered,
             load_seconds=reply["load_seconds"],
             first_seconds=reply["first_seconds"],
             weights=match_fingerprints(self.library.original(self.runs[id_]).weights, reply["weights"]),
@@ -284,13 +255,15 @@ class _ComparisonJob:
         rows = min(self.input_set.rows, BATCH_SIZE)
         return Discrimination.measure(self.predictions.read_first_rows(self.baseline, rows))
 
-    def _compare_with_baseline(self, id_: str) -> Comparison:
+    def _compare_with_baseline(self, id_: str, reply: LoadReply) -> tuple[Comparison, dict[str, list[str]]]:
+        """The comparison, and what stands in another order than in the baseline."""
         reference, predicted = self.predictions.output_sources(self.baseline), self.predictions.output_sources(id_)
         targets, classes = self._output_targets(list(reference)), bool(self.run.labels) or None
         comparison = compare_streams(reference, predicted, classes, targets, reference_std=self._output_spreads)
         self.predictions.write_row_distances(id_, comparison.changed, comparison.distance)
         self._output_names[id_] = {pair.answer: pair.reference for pair in comparison.pairs}
-        return comparison
+        facts = {**reply, "lists": [side for side in reply["lists"] if side in self._baseline_lists]}
+        return comparison, find_reordered(self._baseline_inputs, list(reference), facts, list(predicted), comparison)
 
     @cached_property
     def _output_spreads(self) -> dict[str, float]:

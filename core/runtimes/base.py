@@ -87,6 +87,7 @@ class Predictor:
         call_rows: How many rows one call of the file takes; None where any number. More are predicted call by call.
         remark: What a person should know of how it predicts.
         state: What it remembers from call to call; None where it remembers nothing.
+        lists: Which of "inputs" and "outputs" are lists, in which each has its place; others go by their names alone.
     """
 
     model: Model
@@ -98,6 +99,7 @@ class Predictor:
     call_rows: int | None = None
     remark: str = ""
     state: CallState | None = None
+    lists: frozenset[str] = frozenset()
 
     def predict(self, inputs: Arrays) -> Arrays:
         """Predict outputs by name from inputs by name, batch first.

@@ -1,11 +1,12 @@
 """Predictors over Keras models."""
 
+from dataclasses import replace
 from typing import Any
 
 from core.arrays import Arrays
 from core.runtimes.base import Model, Predictor, join_remarks
 from core.runtimes.batch_adapter import adapt_batch_size, adapted_predictor, describe_shared_outputs
-from core.runtimes.call_arguments import call_arguments, call_model, named_inputs, output_structure
+from core.runtimes.call_arguments import call_arguments, call_model, input_structure, named_inputs, output_structure
 from core.runtimes.call_state import variable_state
 from core.runtimes.graph_assignments import assigned_variables
 from core.runtimes.outputs import flatten_outputs, name_outputs, repeat_for_rows
@@ -34,14 +35,22 @@ def keras_predictor(model: Model) -> Predictor:
         named = name_outputs(outputs, getattr(model, "output_names", None))
         return {name: repeat_for_rows(array, rows) for name, array in named.items()}
 
+    lists = _list_sides(model)
     if not remembers:
-        return with_variables(Predictor(model, specs, predict, remark=_shared_outputs_remark(model)))
+        return with_variables(Predictor(model, specs, predict, remark=_shared_outputs_remark(model), lists=lists))
     concrete = graph.get_concrete_function()
     state = variable_state(assigned_variables(concrete))
     shapes = {str(at): shape_of(tensor) for at, tensor in enumerate(concrete.outputs)}
     adapter = adapt_batch_size(specs, shapes, state.wrap(predict) if state else predict)
     remark = join_remarks(adapter.remark, _shared_outputs_remark(model))
-    return with_variables(adapted_predictor(model, adapter._replace(state=state, remark=remark)))
+    predictor = adapted_predictor(model, adapter._replace(state=state, remark=remark))
+    return with_variables(replace(predictor, lists=lists))
+
+
+def _list_sides(model: Model) -> frozenset[str]:
+    """The sides of a functional model on which several tensors go by their place."""
+    sides = {"inputs": input_structure(model), "outputs": output_structure(model)}
+    return frozenset(side for side, structure in sides.items() if isinstance(structure, (list, tuple)))
 
 
 def may_remember(model: Model) -> bool:

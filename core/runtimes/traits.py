@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import json
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from pydantic import BaseModel, Field
@@ -19,12 +20,14 @@ class Traits(TypedDict, total=False):
     """Traits of a Keras model, each None or empty where it has none.
 
     `architecture`, `compile` and `vocabularies` are hashes: what counts is whether they are the same again. A model
-    whose code cannot be written down as a config has no `architecture`. `forgotten` names the arguments that a custom
+    whose code cannot be written down as a config has no `architecture`; `unnamed_architecture` is that without the
+    model's own name (not in older records). `forgotten` names the arguments that a custom
     class takes and its `get_config()` leaves out. `settings` are `ModelSettings`, `sharing` is what `describe_sharing`
     gives, and `masks` are the outputs that carry a mask.
     """
 
     architecture: str | None
+    unnamed_architecture: str | None
     forgotten: list[str]
     layers: list[str]
     settings: dict[str, Any]
@@ -41,9 +44,10 @@ def collect_traits(model: Model) -> Traits:
     """Traits of a Keras model; empty for everything else."""
     if not _is_keras_model(model):
         return {}
-    layers = _all_layers(model)
+    layers, config = _all_layers(model), _architecture_config(model)
     return {
-        "architecture": _hash_json(_architecture_config(model)),
+        "architecture": _hash_json(config),
+        "unnamed_architecture": _hash_json(_without_name(config)),
         "forgotten": _find_unserialized_arguments(model),
         "layers": [type(layer).__name__ for layer in layers],
         "settings": collect_settings(model).model_dump(),
@@ -57,6 +61,13 @@ def collect_traits(model: Model) -> Traits:
         },
         "outputs": list(getattr(model, "output_names", None) or ()),
     }
+
+
+def has_same_architecture(original: Mapping[str, Any], reloaded: Mapping[str, Any]) -> bool:
+    """Whether two models have the same layers and settings by their traits, whatever the models are called."""
+    unnamed = original.get("unnamed_architecture")
+    is_same = unnamed is not None and reloaded.get("unnamed_architecture") == unnamed
+    return is_same or reloaded.get("architecture") == original.get("architecture")
 
 
 def model_and_layer_names(model: Model) -> list[str]:
@@ -117,6 +128,13 @@ def _architecture_config(model: Model) -> Any:
         return drop_keys(json.loads(model.to_json()), NON_ARCHITECTURE_KEYS)
     except (NotImplementedError, TypeError, ValueError):
         return None
+
+
+def _without_name(config: Any) -> Any:
+    """The config of a model without its own name, on which no answer, weight or setting depends."""
+    if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
+        return config
+    return {**config, "config": {key: value for key, value in config["config"].items() if key != "name"}}
 
 
 def _masked_outputs(model: Model) -> list[str]:

@@ -44,6 +44,15 @@ def describe_mismatches(mismatches: Mapping[str, int]) -> str:
     return f"Not counted in the largest difference: {counts}." if counts else ""
 
 
+def describe_order(reordered: Mapping[str, list[str]]) -> list[str]:
+    """Say which of "inputs" and "outputs" have another order, and what follows (see `ReloadOutcome.reordered`)."""
+    sentences = {
+        "inputs": "Inputs stand in another order ({}): arrays given as a list go to others.",
+        "outputs": "Outputs stand in another order ({}): read by their place they are others.",
+    }
+    return [sentence.format(", ".join(reordered[side])) for side, sentence in sentences.items() if side in reordered]
+
+
 def _describe_weights(weights: Mapping[str, Any]) -> Iterator[str]:
     """Say which tensors are not the run's, and how many parameters stand where there are more or fewer."""
     values, of = weights.get("values"), weights.get("values_of")
@@ -74,6 +83,7 @@ def _iterate_caveats(outcome: Mapping[str, Any], source: str) -> Iterator[str]:
         ]
         if renamed:
             yield f"{side} were renamed: {', '.join(renamed)}."
+    yield from describe_order(outcome.get("reordered") or {})
     if surplus := outcome.get("surplus_outputs"):
         yield f"It also gives {', '.join(surplus)}, which the baseline does not."
     if mismatches := outcome.get("mismatches"):

@@ -14,7 +14,7 @@ from core.health import read_last_report, rebuild_catalog, verify_entries
 from core.inputs import Inputs, InputSet
 from core.jobs import Jobs
 from core.jobs.benchmark_result import BenchmarkResult
-from core.jobs.compare import ComparisonOutcome
+from core.jobs.compare_result import ComparisonOutcome
 from core.jobs.resume_result import ResumeResult
 from core.library import Artifact, Entry, Library, Query, Run
 from core.library.annotation_records import Aliases, Annotations

@@ -41,5 +41,8 @@ def build_words(number: int = 0) -> Built:
 
 BASES = {"numbers": ("tests.oracle.bases", "build_numbers"), "words": ("tests.oracle.bases", "build_words")}
 FEW_FORMATS = ("architecture", "keras", "weights", "saved_model", "onnx")
-MORE_FORMATS = ("h5", "keras_export", "checkpoint", "safetensors", "litert", "openvino")
-FORMATS = {"numbers": (*FEW_FORMATS, *MORE_FORMATS), "words": ("architecture", "keras")}
+MORE_FORMATS = ("keras_export", "checkpoint", "safetensors", "litert", "openvino", "keras_dir", "weights_sharded")
+FORMATS = {
+    "numbers": (*FEW_FORMATS, *MORE_FORMATS, "frozen_graph", "h5"),
+    "words": ("architecture", "keras", "keras_dir", "saved_model", "keras_export"),
+}

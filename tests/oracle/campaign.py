@@ -4,7 +4,8 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -17,19 +18,13 @@ from core.formats import get_format
 from core.library import Library, Run
 from core.settings import PROJECT
 from core.worker import Worker
-from tests.oracle import graph_mutants, judge, product
+from tests.oracle import config_mutants, graph_mutants, judge, product
 from tests.oracle.bases import BASES, FORMATS, named_inputs
-from tests.oracle.mutants import KINDS, SOUND_WAYS, Kind, SoundWay
+from tests.oracle.mutants import KINDS, Kind
+from tests.oracle.sound_ways import SOUND_WAYS, SoundWay
 
-assert graph_mutants.ARRAY_FORMATS  # its kinds are rows of KINDS now
-# Kinds that the product does not notice yet, and sound ways that it accuses, with the kind of the mistake. They are not
-# drawn: each has a test of its own that is expected to fail.
-BLIND_SPOTS = {
-    ("onnx", "swapped_outputs"): "A4: outputs that were renamed are paired by their values",
-}
-UNSEEN_BY_COMPARE = {("keras", "swapped_inputs"): "A5: inputs go by name, and that their order is another is not said"}
-FALSE_ALARMS = {("keras", "model renamed"): "A2: the name of the model counts as a setting of its architecture"}
-WORDS_COUNT_IN = ("weights", "optimizer")  # columns whose words say which tensors came back
+assert config_mutants.CONFIGS, graph_mutants.GRAPHS  # their kinds are rows of KINDS now
+WORDS_COUNT_IN = ("weights", "optimizer", "signatures", "compile")  # columns whose words say what came back
 
 
 class Base(NamedTuple):
@@ -65,13 +60,26 @@ class Trial(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """How many were tried, and the trials that went wrong; `below` are below resolution, `equal` are no mutants."""
+    """How many mutants and sound copies were tried, and the trials that went wrong, in words.
+
+    `below` are mutants below resolution, `equal` are changes without an effect: no mutants.
+    """
 
     tried: int
     unnoticed: list[str]
     misplaced: list[str]
     below: list[str]
     equal: list[str]
+    sound: int = 0
+    accused: list[str] = []  # which nothing changes
+
+    @property
+    def mutants(self) -> int:
+        """How many changes have an effect that can be told."""
+        return self.tried - len(self.below) - len(self.equal)
+
+
+NO_FIGURES: dict[str, Any] = {name: 0 if name in ("tried", "sound") else [] for name in Figures._fields}
 
 
 def save_base(
@@ -97,66 +105,67 @@ def gather(library: Library, worker: Worker, base: Base, format_key: str, folder
     return product.gather_copy_evidence(library, worker, base.run, format_key, folder, architecture)
 
 
-def draw_kinds(random: np.random.Generator, base: Base, count: int) -> list[Kind]:
-    """Kinds that fit a base: each once in a drawn order, then again."""
+def draw_kinds(random: np.random.Generator, base: Base) -> Iterator[Kind]:
+    """Kinds that fit a base, without an end: each once in a drawn order, then again."""
     fitting = [each for each in KINDS if each.format in base.folders and _fits(base, each)]
-    order: list[Kind] = []
-    while len(order) < count:
-        order += [fitting[at] for at in random.permutation(len(fitting))]
-    return order[:count]
+    while True:
+        yield from (fitting[at] for at in random.permutation(len(fitting)))
 
 
 def _fits(base: Base, each: Kind) -> bool:
-    is_blind = (each.format, each.name) in BLIND_SPOTS
-    return not is_blind and (each.name == "vocabulary_entry") == (base.name == "words")
+    return base.name == "words" or each.name != "vocabulary_entry"
 
 
 def try_mutants(
-    library: Library, worker: Worker, base: Base, kinds: Iterable[Kind], work: Path, seed: int
+    library: Library, worker: Worker, base: Base, kinds: Iterable[Kind], count: int, work: Path, seed: int
 ) -> list[Trial]:
-    """Change a copy of a base's copy for each kind, and see what the matrix says of it."""
-    trials = []
+    """Change a copy of a base's copy for each kind that finds a place, and see what the matrix says of it."""
+    trials: list[Trial] = []
     for at, each in enumerate(kinds):
+        if len(trials) == count:
+            break
         folder = _copy(base, each.format, work / f"{base.name}{base.number}-{each.format}-{each.name}-{at}")
         if what := each.change(folder, np.random.default_rng([seed, at])):
             trials.append(_try(library, worker, base, each, folder, what))
     return trials
 
 
-def try_sound_copies(
-    library: Library, worker: Worker, base: Base, ways: Iterable[SoundWay], work: Path, known: bool = False
-) -> list[Trial]:
-    """Write a copy of a base's copy anew in each way, and see what the matrix says of it.
-
-    `known`: in those of `FALSE_ALARMS` too.
-    """
+def try_sound_copies(library: Library, worker: Worker, base: Base, ways: Iterable[SoundWay], work: Path) -> list[Trial]:
+    """Write a copy of a base's copy anew in each way, and see what the matrix says of it."""
     trials = []
     for at, way in enumerate(ways):
-        if way.format in base.folders and (known or (way.format, way.name) not in FALSE_ALARMS):
+        if way.format in base.folders:
             folder = _copy(base, way.format, work / f"{base.name}{base.number}-{way.format}-sound-{at}")
             way.write(folder)
             trials.append(_try(library, worker, base, Kind(way.format, way.name, _nothing, ()), folder, way.name))
     return trials
 
 
-def try_many(
-    library: Library, worker: Worker, bases: int, mutants_of_each: int, work: Path
-) -> tuple[list[Trial], list[Trial]]:
-    """Mutants and sound copies of bases with other weights; every third base has a vocabulary."""
-    mutants: list[Trial] = []
-    sound: list[Trial] = []
-    for number in range(bases):
-        base = save_base(library, worker, "words" if number % 3 == 2 else "numbers", number)
-        kinds = draw_kinds(np.random.default_rng(number), base, mutants_of_each)
-        mutants += try_mutants(library, worker, base, kinds, work, number)
-        ways = draw_ways(np.random.default_rng(number), base, mutants_of_each)
-        sound += try_sound_copies(library, worker, base, ways, work)
-    return mutants, sound
+def try_base(library: Library, worker: Worker, number: int, count: int, work: Path) -> tuple[list[Trial], list[Trial]]:
+    """So many mutants and sound copies of the base of a number; every third one has a vocabulary."""
+    base = save_base(library, worker, "words" if number % 3 == 2 else "numbers", number)
+    random = np.random.default_rng(number)
+    mutants = try_mutants(library, worker, base, draw_kinds(random, base), count, work, number)
+    return mutants, try_sound_copies(library, worker, base, draw_ways(random, base, count), work)
+
+
+def measure_base(library: Library, worker: Worker, number: int, count: int) -> Figures:
+    """The figures of the mutants and sound copies of one base, whose files are gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="roundtrip-oracle-") as folder:
+        mutants, sound = try_base(library, worker, number, count, Path(folder))
+        figures = sum_up(mutants, judge_trials(mutants, Path(folder)))
+    return figures._replace(sound=len(sound), accused=accused(sound))
+
+
+def add_figures(parts: Iterable[Figures]) -> Figures:
+    """The figures of several bases together."""
+    each = list(parts)
+    return Figures(*(sum((getattr(part, name) for part in each), start) for name, start in NO_FIGURES.items()))
 
 
 def draw_ways(random: np.random.Generator, base: Base, count: int) -> list[SoundWay]:
     """Ways to write a base's copies anew, one after another in a drawn order."""
-    fitting = [way for way in SOUND_WAYS if way.format in base.folders and (way.format, way.name) not in FALSE_ALARMS]
+    fitting = [way for way in SOUND_WAYS if way.format in base.folders]
     drawn = []
     for _ in range(count):
         format_key = fitting[int(random.integers(len(fitting)))].format
@@ -270,9 +279,10 @@ def has_other_numbers(judgement: judge.Judgement) -> bool:
 
 
 def is_told_apart(outcomes: dict[str, Any], id_: str, sound: str) -> bool:
-    """Whether Compare says of a copy another verdict than of the sound one, or counts other weights."""
+    """Whether Compare says of a copy another verdict or order than of the sound one, or counts other weights."""
     left, right = outcomes[id_], outcomes[sound]
-    return left["verdict"] != right["verdict"] or _count_weights(left) != _count_weights(right)
+    is_same = all(left[key] == right[key] for key in ("verdict", "reordered"))
+    return not is_same or _count_weights(left) != _count_weights(right)
 
 
 def _count_weights(outcome: dict[str, Any]) -> tuple[int, ...]:

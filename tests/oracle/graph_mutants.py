@@ -1,116 +1,37 @@
-"""Mutants and sound copies of files that runtimes read, and of plain arrays; rows of `tests.oracle.mutants`."""
+"""Mutants of files that runtimes read, and of files of plain arrays; rows of `tests.oracle.mutants`."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tests.oracle.mutants import SOUND_WAYS, VALUES, SoundWay, change_number, kind
+from tests.oracle.graph_files import (
+    ARRAY_FORMATS,
+    SAVED_MODELS,
+    checkpoint_arrays,
+    frozen_graph,
+    litert_model,
+    onnx_graph,
+    open_arrays,
+    open_nodes,
+    openvino_graph,
+    safetensors_arrays,
+    saved_graph,
+)
+from tests.oracle.mutants import VALUES, Change, change_number, choose, kind
 
-Arrays = dict[str, np.ndarray]
 FEWEST = 2  # numbers of an array that counts as a weight
-
-
-@contextmanager
-def onnx_graph(folder: Path) -> Iterator[Any]:
-    """The graph of model.onnx; what is changed is written back."""
-    import onnx
-
-    model = onnx.load(folder / "model.onnx")
-    yield model.graph
-    onnx.save(model, folder / "model.onnx")
-
-
-@contextmanager
-def onnx_arrays(folder: Path) -> Iterator[Arrays]:
-    from onnx import numpy_helper
-
-    with onnx_graph(folder) as graph:
-        arrays = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
-        yield arrays
-        for each in graph.initializer:
-            each.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(arrays[each.name]), each.name))
-
-
-@contextmanager
-def litert_arrays(folder: Path) -> Iterator[Arrays]:
-    from tensorflow.lite.tools import flatbuffer_utils
-
-    path = str(folder / "model.tflite")
-    model = flatbuffer_utils.read_model(path)
-    buffers = {str(tensor.buffer): tensor for graph in model.subgraphs for tensor in graph.tensors if tensor.type == 0}
-    held = {key: model.buffers[int(key)].data for key in buffers}
-    arrays = {key: np.frombuffer(bytes(data), "float32") for key, data in held.items() if data is not None}
-    yield arrays
-    for key, array in arrays.items():
-        model.buffers[int(key)].data = np.frombuffer(array.astype("float32").tobytes(), "uint8")
-    flatbuffer_utils.write_model(model, path)
-
-
-@contextmanager
-def openvino_arrays(folder: Path) -> Iterator[Arrays]:
-    """The constants of model.xml, which lie one after another in model.bin."""
-    from xml.etree import ElementTree
-
-    content = bytearray((folder / "model.bin").read_bytes())
-    facts = [each.attrib for each in ElementTree.parse(folder / "model.xml").iter("data") if "offset" in each.attrib]
-    places = {each["offset"]: int(each["size"]) for each in facts if each["element_type"] == "f32"}
-    arrays = {key: np.frombuffer(bytes(content[int(key) : int(key) + size]), "<f4") for key, size in places.items()}
-    yield arrays
-    for key, array in arrays.items():
-        content[int(key) : int(key) + places[key]] = array.astype("<f4").tobytes()
-    (folder / "model.bin").write_bytes(content)
-
-
-@contextmanager
-def checkpoint_arrays(folder: Path, prefix: str) -> Iterator[Arrays]:
-    """The variables of a checkpoint, written anew with all of its other entries and right checksums."""
-    import tensorflow as tf
-
-    reader = tf.train.load_checkpoint(str(folder / prefix))
-    names = sorted(reader.get_variable_to_shape_map())
-    held = {name: reader.get_tensor(name) for name in names}
-    arrays = {name: each for name, each in held.items() if "optimizer" not in name and "VARIABLE_VALUE" in name}
-    yield arrays
-    values = [tf.constant(arrays.get(name, held[name])) for name in names]
-    for path in (folder / prefix).parent.glob(f"{Path(prefix).name}.*"):
-        path.unlink()
-    tf.raw_ops.SaveV2(
-        prefix=str(folder / prefix), tensor_names=names, shape_and_slices=[""] * len(names), tensors=values
-    )
-
-
-@contextmanager
-def safetensors_arrays(folder: Path) -> Iterator[Arrays]:
-    from safetensors.numpy import load_file, save_file
-
-    arrays = load_file(folder / "model.safetensors")
-    yield arrays
-    save_file(arrays, folder / "model.safetensors")
-
-
-def open_arrays(format_key: str, folder: Path) -> Any:
-    """A context that gives the arrays of a copy by name, and writes them back."""
-    if format_key in ("saved_model", "keras_export"):
-        return checkpoint_arrays(folder, "variables/variables")
-    if format_key == "checkpoint":
-        return checkpoint_arrays(folder, "model")
-    opened: dict[str, Callable[[Path], Any]] = {
-        "onnx": onnx_arrays,
-        "litert": litert_arrays,
-        "openvino": openvino_arrays,
-        "safetensors": safetensors_arrays,
-    }
-    return opened[format_key](folder)
+GRAPHS = (*SAVED_MODELS, "frozen_graph")
+PORTS = ("answers", "signatures")
+BROKEN = ("answers", "code")
 
 
 def _are_weights(array: np.ndarray) -> bool:
     return array.dtype == np.float32 and array.size >= FEWEST
 
 
-def _change_array(format_key: str, how: str) -> Callable[[Path, np.random.Generator], str]:
+def _change_array(format_key: str, how: str) -> Change:
     def change(folder: Path, random: np.random.Generator) -> str:
         with open_arrays(format_key, folder) as arrays:
             name = str(random.choice(sorted(name for name, array in arrays.items() if _are_weights(array))))
@@ -121,7 +42,7 @@ def _change_array(format_key: str, how: str) -> Callable[[Path, np.random.Genera
     return change
 
 
-def _swap_arrays(format_key: str) -> Callable[[Path, np.random.Generator], str]:
+def _swap_arrays(format_key: str) -> Change:
     def swapped_weights(folder: Path, random: np.random.Generator) -> str:
         with open_arrays(format_key, folder) as arrays:
             names = sorted(name for name, array in arrays.items() if _are_weights(array))
@@ -136,22 +57,26 @@ def _swap_arrays(format_key: str) -> Callable[[Path, np.random.Generator], str]:
     return swapped_weights
 
 
-def write_again(format_key: str) -> Callable[[Path], None]:
-    """A sound copy: everything read and written anew."""
+def _change_epsilon(format_key: str) -> Change:
+    """A constant of one number that is as small as an epsilon."""
 
-    def write(folder: Path) -> None:
-        with open_arrays(format_key, folder):
-            pass
+    def epsilon(folder: Path, random: np.random.Generator) -> str:
+        with open_arrays(format_key, folder) as arrays:
+            names = sorted(name for name, each in arrays.items() if each.size == 1 and 1e-8 < np.ravel(each)[0] < 0.1)
+            if not names:
+                return ""
+            arrays[name] = arrays[(name := choose(names, random))] * np.float32(30)
+            return f"{name} is {np.ravel(arrays[name])[0]:.3g}"
 
-    return write
+    return epsilon
 
 
-ARRAY_FORMATS = ("saved_model", "keras_export", "checkpoint", "safetensors", "onnx", "litert", "openvino")
 for _key in ARRAY_FORMATS:
     for _how in ("ulp", "percent", "nan"):
         kind(_key)(_change_array(_key, _how))
     kind(_key)(_swap_arrays(_key))
-    SOUND_WAYS.append(SoundWay(_key, "read and written anew", write_again(_key)))
+for _key in ("onnx", "litert", "openvino", "frozen_graph"):
+    kind(_key)(_change_epsilon(_key))
 
 
 @kind("onnx", seen_in=VALUES)
@@ -208,33 +133,182 @@ def foreign_or_missing_tensor(folder: Path, random: np.random.Generator) -> str:
         return f"another name beside or in place of {name}"
 
 
-def reorder_initializers(folder: Path) -> None:
-    """The same initializers in the other order."""
+@kind("onnx", seen_in=BROKEN)
+def padding(folder: Path, random: np.random.Generator) -> str:
     with onnx_graph(folder) as graph:
-        each = list(graph.initializer)[::-1]
-        del graph.initializer[:]
-        graph.initializer.extend(each)
+        pads = [each for node in graph.node for each in node.attribute if each.name == "pads" and any(each.ints)]
+        if not pads:
+            return ""
+        pads[0].ints[:] = [2 * size if at < len(pads[0].ints) // 2 else 0 for at, size in enumerate(pads[0].ints)]
+        return f"pads are {list(pads[0].ints)}"
 
 
-def rename_initializers(folder: Path) -> None:
-    """Other names inside of the graph: those of inputs and outputs stay."""
+@kind("onnx", seen_in=BROKEN)
+def axis(folder: Path, random: np.random.Generator) -> str:
     with onnx_graph(folder) as graph:
-        names = {each.name: f"renamed_{at}" for at, each in enumerate(graph.initializer)}
-        for each in graph.initializer:
-            each.name = names[each.name]
-        for node in graph.node:
-            node.input[:] = [names.get(name, name) for name in node.input]
+        axes = [each for node in graph.node for each in node.attribute if each.name == "axes"]
+        if not axes:
+            return ""
+        chosen = choose(axes, random)
+        chosen.ints[:] = [2 if each == 1 else 1 for each in chosen.ints]
+        return f"axes are {list(chosen.ints)}"
 
 
-def save_by_plain_openvino(folder: Path) -> None:
-    import openvino
+@kind("onnx", seen_in=BROKEN)
+def dtype(folder: Path, random: np.random.Generator) -> str:
+    from onnx import numpy_helper
 
-    model = openvino.Core().read_model(folder / "model.xml").clone()
-    for path in folder.iterdir():
-        path.unlink()
-    openvino.save_model(model, folder / "model.xml", compress_to_fp16=False)
+    with onnx_graph(folder) as graph:
+        weights = [each for each in graph.initializer if numpy_helper.to_array(each).dtype == np.float32]
+        chosen = choose(weights, random)
+        chosen.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(chosen).astype("float16"), chosen.name))
+        return f"{chosen.name} in float16"
 
 
-SOUND_WAYS.append(SoundWay("onnx", "initializers in another order", reorder_initializers))
-SOUND_WAYS.append(SoundWay("onnx", "initializers renamed", rename_initializers))
-SOUND_WAYS.append(SoundWay("openvino", "saved by plain OpenVINO", save_by_plain_openvino))
+@kind("safetensors")
+def dtype_of_tensor(folder: Path, random: np.random.Generator) -> str:
+    with safetensors_arrays(folder) as arrays:
+        name = choose(sorted(name for name, array in arrays.items() if _are_weights(array)), random)
+        arrays[name] = arrays[name].astype("float16")
+        return f"{name} in float16"
+
+
+@kind("checkpoint", seen_in=(*BROKEN, "weights"))
+def missing_variable(folder: Path, random: np.random.Generator) -> str:
+    with checkpoint_arrays(folder, "model") as arrays:
+        del arrays[(name := choose(sorted(arrays), random))]
+        return f"{name} deleted"
+
+
+@kind("checkpoint", seen_in=("optimizer",))
+def moment(folder: Path, random: np.random.Generator) -> str:
+    with checkpoint_arrays(folder, "model", of_optimizer=True) as arrays:
+        name = choose(sorted(name for name, array in arrays.items() if _are_weights(array)), random)
+        arrays[name] = change_number(arrays[name], "percent", random)
+        return f"percent in {name}"
+
+
+def _change_node(format_key: str, name: str, change: Callable[[list, np.random.Generator], str]) -> None:
+    def change_nodes(folder: Path, random: np.random.Generator) -> str:
+        with open_nodes(format_key, folder) as nodes:
+            return change(nodes, random)
+
+    change_nodes.__name__ = name
+    kind(format_key, seen_in=(*BROKEN, "vocabulary"))(change_nodes)
+
+
+def _other_activation(nodes: list, random: np.random.Generator) -> str:
+    found = [node for node in nodes if node.op in ("Relu", "Tanh")]
+    if not found:
+        return ""
+    node = choose(found, random)
+    node.op = "Tanh" if node.op == "Relu" else "Relu"
+    return f"{node.name} is {node.op}"
+
+
+def _other_padding(nodes: list, random: np.random.Generator) -> str:
+    found = [node for node in nodes if node.attr["padding"].s == b"SAME"]
+    for node in found[:1]:
+        node.attr["padding"].s = b"VALID"
+    return f"padding of {found[0].name} is VALID" if found else ""
+
+
+def _other_axis(nodes: list, random: np.random.Generator) -> str:
+    import tensorflow as tf
+
+    found = [node for node in nodes if node.op == "Const" and node.name.endswith("reduction_indices")]
+    for node in found[:1]:
+        axes = tf.make_ndarray(node.attr["value"].tensor)
+        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(np.where(axes == 1, 2, 1).astype(axes.dtype)))
+    return f"{found[0].name} is another" if found else ""
+
+
+def _other_word(nodes: list, random: np.random.Generator) -> str:
+    words = [node.attr["value"].tensor for node in nodes if node.op == "Const"]
+    words = [each for each in words if len(each.string_val) > FEWEST and all(map(bytes.isalpha, each.string_val))]
+    if not words:
+        return ""
+    at = int(random.integers(len(words[0].string_val)))
+    words[0].string_val[at] = b"zebra"
+    return f"another word at {at}"
+
+
+for _key in GRAPHS:
+    _change_node(_key, "activation", _other_activation)
+    _change_node(_key, "padding", _other_padding)
+    _change_node(_key, "axis", _other_axis)
+for _key in SAVED_MODELS:
+    _change_node(_key, "vocabulary_entry", _other_word)
+
+
+def _exchange(left: object, right: object, key: str) -> None:
+    """Let two things have each other's attribute."""
+    first, second = getattr(left, key), getattr(right, key)
+    setattr(left, key, second)
+    setattr(right, key, first)
+
+
+@kind("litert", seen_in=PORTS)
+def swapped_ends_of_signature(folder: Path, random: np.random.Generator) -> str:
+    with litert_model(folder) as model:
+        side = choose(["inputs", "outputs"], random)
+        ends = getattr(model.signatureDefs[0], side)
+        if len(ends) < 2:
+            return ""
+        _exchange(ends[0], ends[1], "tensorIndex")
+        return f"the {side} of the signature go by each other's name"
+
+
+@kind("litert", seen_in=VALUES)
+def fused_activation(folder: Path, random: np.random.Generator) -> str:
+    with litert_model(folder) as model:
+        operators = [each.builtinOptions for graph in model.subgraphs for each in graph.operators]
+        fused = [each for each in operators if getattr(each, "fusedActivationFunction", 0) == 1]
+        for each in fused[:1]:
+            each.fusedActivationFunction = 0
+        return "an activation is none" if fused else ""
+
+
+@kind("openvino", seen_in=VALUES)
+def layer_type(folder: Path, random: np.random.Generator) -> str:
+    with openvino_graph(folder) as tree:
+        layer = choose([each for each in tree.iter("layer") if each.get("type") in ("ReLU", "Tanh")], random)
+        layer.set("type", "Tanh" if layer.get("type") == "ReLU" else "ReLU")
+        return f"{layer.get('name')} is {layer.get('type')}"
+
+
+@kind("openvino", seen_in=PORTS)
+def swapped_ports(folder: Path, random: np.random.Generator) -> str:
+    """Inputs, or outputs, go by each other's name: that of a result is one of the port that it shows."""
+    with openvino_graph(folder) as tree:
+        layers = {each.get("id"): each for each in tree.iter("layer")}
+        results = [key for key, each in layers.items() if each.get("type") == "Result"]
+        shown = [each.get("from-layer") for each in tree.iter("edge") if each.get("to-layer") in results]
+        taken = [key for key, each in layers.items() if each.get("type") == "Parameter"]
+        chosen = choose([each for each in (shown, taken) if len(each) > 1], random)
+        left, right = (next(port for port in layers[key].iter("port") if port.get("names")) for key in chosen[:2])
+        left_names, right_names = left.get("names"), right.get("names")
+        left.set("names", right_names)
+        right.set("names", left_names)
+        return f"{left_names} and {right_names} swapped"
+
+
+@kind("frozen_graph", seen_in=PORTS)
+def swapped_results(folder: Path, random: np.random.Generator) -> str:
+    """The two last nodes, each of which hands on what an output is."""
+    with frozen_graph(folder) as graph:
+        read = {name.split(":")[0].lstrip("^") for node in graph.node for name in node.input}
+        left, right = [node for node in graph.node if node.op == "Identity" and node.name not in read][:2]
+        left.input[0], right.input[0] = right.input[0], left.input[0]
+        return f"{left.name} and {right.name} swapped"
+
+
+@kind(*SAVED_MODELS, seen_in=PORTS)
+def swapped_returns(folder: Path, random: np.random.Generator) -> str:
+    """The function behind each signature gives its outputs the other way round."""
+    with saved_graph(folder) as graph:
+        wrappers = [each for each in graph.library.function if "signature_wrapper" in each.signature.name]
+        for function in (each for each in wrappers if len(each.ret) == 2):
+            left, right = sorted(function.ret)
+            function.ret[left], function.ret[right] = function.ret[right], function.ret[left]
+        return "the outputs of the signatures swapped" if any(len(each.ret) == 2 for each in wrappers) else ""

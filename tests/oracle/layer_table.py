@@ -198,10 +198,11 @@ def build_layer_case(name: str, nested: bool = False) -> Built:
 def draw_inputs(name: str) -> dict[str, np.ndarray]:
     """Rows for the inputs of a layer's model, by name, the same at every call."""
     random = np.random.default_rng(5)
-    return {f"in_{at}": _draw(random, each) for at, each in enumerate(LAYERS[name].inputs)}
+    return {f"in_{at}": draw_rows(random, each) for at, each in enumerate(LAYERS[name].inputs)}
 
 
-def _draw(random: np.random.Generator, row: InputRow) -> np.ndarray:
+def draw_rows(random: np.random.Generator, row: InputRow) -> np.ndarray:
+    """Rows for one input."""
     shape = (ROWS, *row.shape)
     if row.draw == "text":
         return random.choice([*WORDS, "eel", "bee cat"], shape)
@@ -228,10 +229,15 @@ def _apply_layer(name: str, inputs: list[Any]) -> Any:
     import keras
 
     row = LAYERS[name]
-    layer = _make(Inner(name, row.config))
+    layer = make_layer(name, row.config)
     layer = keras.layers.RNN(layer) if row.is_cell else layer
     answer = layer(*inputs) if row.call == "arguments" else layer(_one_or_all(inputs))
     return answer if len(answer.shape) == 2 else getattr(keras.layers, row.after)()(answer)
+
+
+def make_layer(name: str, config: dict[str, Any]) -> Any:
+    """The layer of a class with a config as the rows have it."""
+    return _make(Inner(name, config))
 
 
 def _make(part: Any) -> Any:

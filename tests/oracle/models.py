@@ -9,6 +9,7 @@ from core.worker import Worker
 from tests.oracle import judge, product, trained_architectures
 from tests.oracle.architectures import ARCHITECTURES, Built
 from tests.oracle.bases import named_inputs
+from tests.oracle.drawn_models import build_drawn
 from tests.oracle.layer_table import LAYERS, build_layer_case
 
 assert trained_architectures.build_lora  # its builders are rows of ARCHITECTURES now
@@ -16,8 +17,14 @@ NESTED = " nested"
 MODELS = (*LAYERS, *(f"{name}{NESTED}" for name in LAYERS), *ARCHITECTURES)
 
 
+def is_plan(name: str) -> bool:
+    return name.startswith("{")
+
+
 def build_model(name: str) -> Built:
-    """The model of a name in `MODELS`, with its inputs and targets."""
+    """The model of a name in `MODELS`, or of a plan that Hypothesis drew, with its inputs and targets."""
+    if is_plan(name):
+        return build_drawn(name)
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]()
     return build_layer_case(name.removesuffix(NESTED), name.endswith(NESTED))

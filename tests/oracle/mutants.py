@@ -1,12 +1,10 @@
-"""Copies that were changed in one place, and sound copies written in another way; plain libraries alone.
+"""Copies that were changed in one place: kinds of mutants, and those of files of weights; plain libraries alone.
 
 A mutant kind is a function of a folder, which it changes, and a random generator; it says what it changed, or gives ""
 where this copy has no such place. `Kind.seen_in` names the columns of the matrix of which one must tell.
 """
 
-import copy
 import io
-import json
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ import numpy as np
 
 Change = Callable[[Path, np.random.Generator], str]
 VALUES = ("weights", "answers")
+KERAS, WEIGHTS = ("keras", "keras_dir"), ("weights", "weights_sharded")
 
 
 class Kind(NamedTuple):
@@ -53,13 +52,20 @@ def change_number(values: np.ndarray, how: str, random: np.random.Generator) -> 
     return changed
 
 
-# The archive of Keras: config.json, model.weights.h5 and what layers store beside them.
+# The files of Keras: an archive or a folder of config.json, model.weights.h5 and what layers store beside them.
 
 
 @contextmanager
 def keras_members(folder: Path, compression: int = zipfile.ZIP_STORED, reverse: bool = False) -> Iterator[dict]:
-    """The members of model.keras by name; what is changed is written back."""
+    """The members of model.keras, or of the folder in its place, by name; what is changed is written back."""
     path = folder / "model.keras"
+    if not path.is_file():
+        files = [each for each in (folder / "model").rglob("*") if each.is_file()]
+        members = {str(each.relative_to(folder / "model")): each.read_bytes() for each in files}
+        yield members
+        for name, content in members.items():
+            (folder / "model" / name).write_bytes(content)
+        return
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     yield members
@@ -69,20 +75,12 @@ def keras_members(folder: Path, compression: int = zipfile.ZIP_STORED, reverse: 
 
 
 @contextmanager
-def keras_config(folder: Path) -> Iterator[dict[str, Any]]:
-    with keras_members(folder) as members:
-        config = json.loads(members["config.json"])
-        yield config
-        members["config.json"] = json.dumps(config).encode()
-
-
-@contextmanager
 def weights_file(folder: Path) -> Iterator[Any]:
-    """The HDF5 file of weights of a `.keras`, `.weights.h5` or `.h5`, open to be changed."""
+    """The HDF5 file of weights of a `.keras`, its folder, `.weights.h5`, its shards or `.h5`, open to be changed."""
     import h5py
 
-    if not (folder / "model.keras").is_file():
-        with h5py.File(next(folder.glob("*.h5")), "r+") as file:
+    if paths := sorted(folder.glob("*.h5")):
+        with h5py.File(paths[0], "r+") as file:
             yield file
         return
     with keras_members(folder) as members:
@@ -102,131 +100,75 @@ def _datasets(file: Any, of_optimizer: bool = False) -> list[Any]:
     return [each for each in floats if ("optimizer" in each.name) == of_optimizer and "seed" not in each.name]
 
 
-def _choose(items: list[Any], random: np.random.Generator) -> Any:
+def choose(items: list[Any], random: np.random.Generator) -> Any:
     return items[int(random.integers(len(items)))]
 
 
 def _change_hdf5(folder: Path, random: np.random.Generator, how: str, of_optimizer: bool = False) -> str:
     with weights_file(folder) as file:
-        chosen = _choose(_datasets(file, of_optimizer), random)
+        chosen = choose(_datasets(file, of_optimizer), random)
         chosen[...] = change_number(chosen[()], how, random)
         return f"{how} in {chosen.name}"
 
 
-@kind("keras", "h5", "weights")
+@kind(*KERAS, "h5", *WEIGHTS)
 def ulp(folder: Path, random: np.random.Generator) -> str:
     return _change_hdf5(folder, random, "ulp")
 
 
-@kind("keras", "h5", "weights")
+@kind(*KERAS, "h5", *WEIGHTS)
 def percent(folder: Path, random: np.random.Generator) -> str:
     return _change_hdf5(folder, random, "percent")
 
 
-@kind("keras", "h5", "weights")
+@kind(*KERAS, "h5", *WEIGHTS)
 def nan(folder: Path, random: np.random.Generator) -> str:
     return _change_hdf5(folder, random, "nan")
 
 
-@kind("keras", seen_in=("optimizer",))
+@kind(*KERAS, *WEIGHTS, seen_in=("optimizer",))
 def moment(folder: Path, random: np.random.Generator) -> str:
     return _change_hdf5(folder, random, "percent", of_optimizer=True)
 
 
-@kind("keras", "h5", "weights")
+@kind(*KERAS, "h5", *WEIGHTS)
 def swapped_weights(folder: Path, random: np.random.Generator) -> str:
     with weights_file(folder) as file:
         arrays = _datasets(file)
         pairs = [(a, b) for a in arrays for b in arrays if a.name < b.name and a.shape == b.shape]
-        left, right = _choose([pair for pair in pairs if not np.array_equal(pair[0], pair[1])], random)
+        pairs = [(a, b) for a, b in pairs if not np.array_equal(a, b)]
+        if not pairs:
+            return ""
+        left, right = choose(pairs, random)
         left[...], right[...] = right[()], left[()]
         return f"{left.name} and {right.name} swapped"
 
 
-@kind("keras", "weights", seen_in=("weights", "answers", "code"))
+@kind(*KERAS, "h5", *WEIGHTS, seen_in=("weights", "answers", "code"))
 def missing_tensor(folder: Path, random: np.random.Generator) -> str:
     with weights_file(folder) as file:
-        name = _choose(_datasets(file), random).name
+        name = choose(_datasets(file), random).name
         del file[name]
         return f"{name} deleted"
 
 
-@kind("keras", "weights", seen_in=("weights", "answers", "code"))
+@kind(*KERAS, *WEIGHTS, seen_in=("weights", "answers", "code"))
 def foreign_tensor(folder: Path, random: np.random.Generator) -> str:
     with weights_file(folder) as file:
-        group = _choose(_datasets(file), random).parent
+        group = choose(_datasets(file), random).parent
         group.create_dataset("9", data=random.normal(size=3))
         return f"a foreign tensor in {group.name}"
 
 
-@kind("keras", "weights", seen_in=("weights", "answers", "code"))
+@kind(*KERAS, *WEIGHTS, seen_in=("weights", "answers", "code"))
 def doubled_tensor(folder: Path, random: np.random.Generator) -> str:
     with weights_file(folder) as file:
-        chosen = _choose(_datasets(file), random)
+        chosen = choose(_datasets(file), random)
         chosen.parent.create_dataset("8", data=chosen[()])
         return f"{chosen.name} twice"
 
 
-def _change_layer(folder: Path, random: np.random.Generator, key: str, values: list[Any]) -> str:
-    """Give one layer that has this setting another value of it."""
-    with keras_config(folder) as config:
-        layers = [layer for layer in config["config"]["layers"] if layer["config"].get(key) is not None]
-        if not layers:
-            return ""
-        settings = _choose(layers, random)["config"]
-        settings[key] = _choose([value for value in values if value != settings[key]], random)
-        return f"{key} of {settings['name']} is {settings[key]}"
-
-
-@kind("keras", seen_in=("architecture",))
-def activation(folder: Path, random: np.random.Generator) -> str:
-    return _change_layer(folder, random, "activation", ["relu", "tanh", "sigmoid", "softsign", "elu"])
-
-
-@kind("keras", seen_in=("architecture",))
-def epsilon(folder: Path, random: np.random.Generator) -> str:
-    return _change_layer(folder, random, "epsilon", [1e-2, 1e-4, 0.1])
-
-
-@kind("keras", seen_in=("architecture", "code"))
-def axis(folder: Path, random: np.random.Generator) -> str:
-    return _change_layer(folder, random, "axis", [1, [1], [1, 2]])
-
-
-@kind("keras", seen_in=("architecture", "code"))
-def padding(folder: Path, random: np.random.Generator) -> str:
-    return _change_layer(folder, random, "padding", ["causal", "valid"])
-
-
-@kind("keras", seen_in=("policy", "architecture"))
-def dtype(folder: Path, random: np.random.Generator) -> str:
-    with keras_config(folder) as config:
-        layers = [layer for layer in config["config"]["layers"] if isinstance(layer["config"].get("dtype"), dict)]
-        settings = _choose(layers, random)["config"]
-        settings["dtype"]["config"]["name"] = _choose(["mixed_bfloat16", "mixed_float16", "float64"], random)
-        return f"dtype of {settings['name']} is {settings['dtype']['config']['name']}"
-
-
-def _change_compile(folder: Path, part: str, key: str, value: Any) -> str:
-    with keras_config(folder) as config:
-        settings = config["compile_config"][part]
-        while "config" not in settings:
-            settings = next(iter(settings.values())) if isinstance(settings, dict) else settings[0]
-        settings["config"][key] = value
-        return f"{key} of the {part} is {value}"
-
-
-@kind("keras", seen_in=("compile",))
-def delta(folder: Path, random: np.random.Generator) -> str:
-    return _change_compile(folder, "loss", "delta", float(random.uniform(2, 4)))
-
-
-@kind("keras", seen_in=("compile", "optimizer"))
-def beta(folder: Path, random: np.random.Generator) -> str:
-    return _change_compile(folder, "optimizer", "beta_1", float(random.uniform(0.1, 0.8)))
-
-
-@kind("keras", seen_in=("compile", "optimizer"))
+@kind(*KERAS, seen_in=("compile", "optimizer"))
 def learning_rate(folder: Path, random: np.random.Generator) -> str:
     """The value that the optimizer's variable holds: it is what the next step is taken with."""
     import h5py
@@ -241,26 +183,7 @@ def learning_rate(folder: Path, random: np.random.Generator) -> str:
         return f"the learning rate is {chosen[()]}"
 
 
-@kind("keras", seen_in=("architecture", "signatures", "answers"))
-def swapped_outputs(folder: Path, random: np.random.Generator) -> str:
-    return _swap_ends(folder, "output_layers")
-
-
-@kind("keras", seen_in=("architecture", "signatures", "answers"))
-def swapped_inputs(folder: Path, random: np.random.Generator) -> str:
-    return _swap_ends(folder, "input_layers")
-
-
-def _swap_ends(folder: Path, key: str) -> str:
-    with keras_config(folder) as config:
-        ends = config["config"].get(key)
-        if not ends or not isinstance(ends[0], list):
-            return ""
-        config["config"][key] = ends[::-1]
-        return f"{key} in the other order"
-
-
-@kind("keras", seen_in=("vocabulary", "answers"))
+@kind(*KERAS, seen_in=("vocabulary", "answers"))
 def vocabulary_entry(folder: Path, random: np.random.Generator) -> str:
     with keras_members(folder) as members:
         names = [name for name in members if name.endswith("vocabulary.txt")]
@@ -270,66 +193,3 @@ def vocabulary_entry(folder: Path, random: np.random.Generator) -> str:
         words[int(random.integers(len(words)))] = "zebra"
         members[names[0]] = "\n".join(words).encode()
         return f"another word in {names[0]}"
-
-
-# Sound copies: the same model, written in another way.
-
-
-class SoundWay(NamedTuple):
-    """One way to write a sound copy anew."""
-
-    format: str
-    name: str
-    write: Callable[[Path], None]
-
-
-def save_by_plain_keras(folder: Path) -> None:
-    import keras
-
-    path = next(path for path in folder.iterdir() if path.suffix in (".keras", ".h5"))
-    keras.saving.load_model(path).save(path)
-
-
-def zip_with_compression(folder: Path) -> None:
-    with keras_members(folder, zipfile.ZIP_DEFLATED):
-        pass
-
-
-def zip_in_other_order(folder: Path) -> None:
-    with keras_members(folder, reverse=True):
-        pass
-
-
-def indent_config(folder: Path) -> None:
-    with keras_members(folder) as members:
-        config = json.loads(members["config.json"])
-        members["config.json"] = json.dumps(config, indent=3, sort_keys=True).encode()
-
-
-def rename_model(folder: Path) -> None:
-    """The name of the model is for people; no answer, weight or setting depends on it."""
-    with keras_config(folder) as config:
-        config["config"]["name"] = "another_name"
-
-
-def copy_hdf5(folder: Path) -> None:
-    """The same groups and arrays in another file, written in the other order."""
-    import h5py
-
-    path = next(folder.glob("*.h5"))
-    content = io.BytesIO(path.read_bytes())
-    with h5py.File(content) as old, h5py.File(path, "w") as new:
-        new.attrs.update(copy.copy(dict(old.attrs)))
-        for name in reversed(list(old)):
-            old.copy(name, new)
-
-
-SOUND_WAYS = [
-    SoundWay("keras", "saved by plain Keras", save_by_plain_keras),
-    SoundWay("keras", "zipped with compression", zip_with_compression),
-    SoundWay("keras", "zipped in another order", zip_in_other_order),
-    SoundWay("keras", "config written with spaces", indent_config),
-    SoundWay("keras", "model renamed", rename_model),
-    SoundWay("h5", "written in another order", copy_hdf5),
-    SoundWay("weights", "written in another order", copy_hdf5),
-]

@@ -6,6 +6,7 @@ import pytest
 
 from core.jobs import Jobs
 from tests.oracle import campaign
+from tests.oracle.drawn_models import draw_plans
 from tests.oracle.expectations import CORRECTIONS, classify, format_keys, is_met, list_disagreements, read_expected
 from tests.oracle.models import MODELS, copies_of, save_model
 
@@ -14,7 +15,8 @@ pytestmark = [
     pytest.mark.timeout(7200),
     pytest.mark.filterwarnings("ignore::UserWarning"),
 ]
-BASES, MUTANTS_OF_EACH = 30, 68
+BASES, OF_EACH = 30, 68
+PLANS = 100
 CHUNK = 10  # models that one process of the second judge looks at
 
 
@@ -42,9 +44,25 @@ def test_every_model_gives_its_verdicts_and_both_judges_agree(
     assert known == {pair for pair in CORRECTIONS if pair[0] in names}
 
 
-def test_thousands_of_mutants_are_noticed_and_no_sound_copy_is_accused(oracle_jobs: Jobs, tmp_path: Path):
-    """2,000 of each, over bases with other weights; the figures are those of `python -m benchmarks --only oracle`."""
-    mutants, sound = campaign.try_many(oracle_jobs.library, oracle_jobs.worker, BASES, MUTANTS_OF_EACH, tmp_path)
-    figures = campaign.sum_up(mutants, campaign.judge_trials([*mutants, *sound], tmp_path))
-    assert (figures.unnoticed, figures.misplaced, campaign.accused(sound)) == ([], [], [])
-    assert len(mutants) - len(figures.below) - len(figures.equal) > len(mutants) // 2
+@pytest.mark.parametrize("number", range(PLANS // CHUNK))
+def test_both_judges_agree_on_models_that_hypothesis_draws(number: int, oracle_jobs: Jobs, tmp_path: Path):
+    """In every format; what is refused is refused in a sentence, and what is close is close by both."""
+    plans = draw_plans(CHUNK, number)
+    saved = {plan: save_model(oracle_jobs.library, oracle_jobs.worker, plan, format_keys()) for plan in plans}
+    copies = [copy for plan, each in saved.items() for copy in copies_of(plan, each.folders)]
+    judged = campaign.run_judge(copies, tmp_path)
+    words = {
+        (plan, key): list_disagreements(key, each.said[key], judged[f"{plan}|{key}"])
+        for plan, each in saved.items()
+        for key in each.folders
+    }
+    assert {pair: said for pair, said in words.items() if said} == {}
+
+
+@pytest.mark.parametrize("number", range(BASES))
+def test_thousands_of_mutants_are_noticed_and_no_sound_copy_is_accused(number: int, oracle_jobs: Jobs):
+    """2,000 of each in all, over bases with other weights, as `python -m benchmarks.oracle` counts them."""
+    figures = campaign.measure_base(oracle_jobs.library, oracle_jobs.worker, number, OF_EACH)
+    assert (figures.unnoticed, figures.misplaced, figures.accused) == ([], [], [])
+    assert (figures.tried, figures.sound) == (OF_EACH, OF_EACH)
+    assert figures.mutants > OF_EACH // 2

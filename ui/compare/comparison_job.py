@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.errors import RoundtripError
 from core.inputs import InputSet
-from core.jobs.compare import ComparisonOutcome
+from core.jobs.compare_result import ComparisonOutcome
 from core.jobs.participants import run_id_of
 from core.library import Entry, Run
 from core.library.job_store import Job

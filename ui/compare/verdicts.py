@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.compare import Verdict
-from core.jobs.compare import ComparisonOutcome
+from core.jobs.compare_result import ComparisonOutcome
 from core.text.labels import live_model_phrase, verdict_meaning
 from core.text.numbers import format_duration
 from core.text.summaries import list_caveats

@@ -27,6 +27,7 @@ class LoadReply(TypedDict):
     inputs: list[InputSpec]
     input_pairs: list[InputPair]
     weights: list[Fingerprint] | None  # where these were asked for
+    lists: list[str]  # as in `Predictor`
 
 
 def loaded_predictor() -> Predictor:
@@ -79,6 +80,7 @@ def load(
             "inputs": [spec.to_json() for spec in predictor.inputs],
             "input_pairs": pair_inputs(predictor, arrays) if arrays else [],
             "weights": fingerprint_arrays(predictor.weights()) if variables and predictor.weights else None,
+            "lists": sorted(predictor.lists),
         }
         if arrays:
             reply["first_seconds"], _ = timed(lambda: predictor.predict(arrays))

@@ -36,9 +36,9 @@ class ReloadReply(TypedDict):
     """Seconds, inputs and fingerprints of what came back; None where the format hides its variables.
 
     `weights` are as they were before the first prediction; `moved_by_answering` counts those that predictions changed,
-    also where they are put back after each call; `unread` are those that the files store beside them. `call_rows` is
-    as in `Predictor`, and `remembers` whether a call changes what the next one answers. `rows` are the rows that were
-    predicted, from the first on, and `row_seconds` what each of them cost.
+    also where they are put back after each call; `unread` are those that the files store beside them. `call_rows`
+    and `lists` are as in `Predictor`, and `remembers` whether a call changes what the next one answers. `rows` are the
+    rows that were predicted, from the first on, and `row_seconds` what each of them cost.
     """
 
     load_seconds: float
@@ -51,6 +51,7 @@ class ReloadReply(TypedDict):
     unread: list[Fingerprint] | None
     call_rows: int | None
     remembers: bool
+    lists: list[str]
     traits: Traits | None  # where these were asked for
     rows: int
     row_seconds: float
@@ -156,6 +157,7 @@ def reload_and_predict(
         unread=unread,
         call_rows=predictor.call_rows,
         remembers=predictor.state is not None,
+        lists=sorted(predictor.lists),
         traits=None,
         rows=rows,
         row_seconds=seconds / rows,
