@@ -140,6 +140,16 @@ KNOWN_ERRORS = (
         "Convert the model that the file was made from.",
     ),
     KnownError(
+        r"Input \d+ of node (\S+) was passed \w+ from \S+ incompatible with expected resource",
+        "The model changes a variable while it answers ('{0}'), and a graph of constants holds none.",
+        "Save as .keras, which keeps it; random augmentation belongs into the pipeline of the data, before the model.",
+    ),
+    KnownError(
+        r"Cannot convert \S+ to EagerTensor of dtype int8",
+        "Keras cannot rebuild a SpectralNormalization around a layer that is quantised.",
+        "Leave that layer out: model.quantize(mode, filters=lambda layer: ...), then save again.",
+    ),
+    KnownError(
         r"exceeds the maximum shard size (.+?)\. You",
         "One array is larger than a shard may be ({0}).",
         "Choose larger shards.",

@@ -6,6 +6,7 @@ from pathlib import Path
 from core.formats.base import Format
 from core.formats.standalone_loaders import StandaloneLoader, open_keras, open_old_h5, open_structured_keras
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
+from core.runtimes.hdf5_limits import explain_uncopied_setting, explain_unread_file
 from core.runtimes.keras import keras_predictor
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, restore_meaning
 from core.runtimes.legacy_keras import is_legacy_version, load_legacy_h5, read_keras_version
@@ -15,7 +16,12 @@ from core.runtimes.variables import require_distinct_names
 
 def save(model: Model, folder: Path) -> None:
     require_distinct_names(model)
-    model.save(folder / "model.h5")
+    try:
+        model.save(folder / "model.h5")
+    except TypeError as error:
+        if explained := explain_uncopied_setting(model):
+            raise explained from error
+        raise
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
@@ -25,7 +31,12 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     if is_legacy_version(version := read_keras_version(path)):
         model, remark = load_legacy_h5(path, version, classes)
         return replace(keras_predictor(model), remark=remark)
-    model = keras.models.load_model(path, classes, compile=code.compiles, safe_mode=True)
+    try:
+        model = keras.models.load_model(path, classes, compile=code.compiles, safe_mode=True)
+    except Exception as error:
+        if explained := explain_unread_file(error, path, classes):
+            raise explained from error
+        raise
     return replace(keras_predictor(model), remark=restore_meaning(model, version))
 
 

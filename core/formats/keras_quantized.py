@@ -13,8 +13,9 @@ def quantize_copy(model: Any, mode: str, folder: Path) -> Any:
     Raises CannotSave when Keras knows no quantisation for any of its layers.
     """
     copy = _copy_model(model, folder / "copy.keras")
+    normalized = _list_normalized_layers(copy)
     # A layer inside another may not be built although it is in use, and Keras stops at such a layer.
-    copy.quantize(mode, filters=lambda layer: layer.built)
+    copy.quantize(mode, filters=lambda layer: layer.built and layer not in normalized)
     if not _is_quantized(copy):
         raise CannotSave(
             "Keras can quantise no layer of this model, so the copy would be the model itself.",
@@ -27,6 +28,13 @@ def quantize_copy(model: Any, mode: str, folder: Path) -> Any:
 def find_missing(model: Any, folder: Path) -> list[str]:
     """As `keras.find_missing`, of the copy: of the model itself the file holds other numbers."""
     return keras.find_missing(model, folder) if _is_quantized(model) else []
+
+
+def _list_normalized_layers(model: Any) -> list[Any]:
+    """The layers inside a SpectralNormalization: Keras 3.15.1 quantises them, and cannot rebuild them from the file."""
+    from keras.layers import SpectralNormalization
+
+    return [each.layer for each in model._flatten_layers() if isinstance(each, SpectralNormalization)]
 
 
 def _is_quantized(model: Any) -> bool:

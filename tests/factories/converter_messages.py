@@ -2,6 +2,17 @@
 
 CONVERTER_MESSAGES = [
     (
+        "Input 0 of node whole_1/random_hue_1/AssignVariableOp was passed int64 from "
+        "whole_1/random_hue_1/ReadVariableOp/resource:0 incompatible with expected resource.",
+        "The model changes a variable while it answers ('whole_1/random_hue_1/AssignVariableOp'), and a graph of "
+        "constants holds none.",
+    ),
+    (
+        "<class 'keras.src.models.functional.Functional'> could not be deserialized properly.\n\n"
+        "Exception encountered: Cannot convert 0.0 to EagerTensor of dtype int8",
+        "Keras cannot rebuild a SpectralNormalization around a layer that is quantised.",
+    ),
+    (
         "failed to create XNNPACK runtimeNode number 24 (TfLiteXNNPackDelegate) failed to prepare.",
         "XNNPACK, by which LiteRT computes unless told otherwise, does not take this file.",
     ),

@@ -55,10 +55,11 @@ def train(model: Any, inputs: Any, targets: Any, optimizer: Any = None, loss: An
 
 
 def as_tensors(inputs: Any) -> Any:
-    """Text as tensors: Keras takes no arrays of it for training."""
+    """The inputs as tensors where there is text among them: Keras takes no arrays of it for training, nor a mixture."""
     import tensorflow as tf
 
-    return tf.nest.map_structure(lambda array: tf.constant(array) if array.dtype.kind == "U" else array, inputs)
+    is_text = any(array.dtype.kind == "U" for array in tf.nest.flatten(inputs))
+    return tf.nest.map_structure(tf.constant, inputs) if is_text else inputs
 
 
 def conv(features: Any, filters: int, **options: Any) -> Any:

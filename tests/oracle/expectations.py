@@ -1,12 +1,11 @@
-"""What every model of the tables must give in every format: the rules, the table found by running, the corrections.
+"""What every model of the tables must give in every format: the rules, and the table of what is not as they say.
 
-`expected_verdicts.json` holds what is not as the rule of its format says, as `tests/oracle/tabulate.py` found it.
-Where the product was wrong, the right value stands in `CORRECTIONS`, with the kind of the mistake.
+`expected_verdicts.json` was found by `tests/oracle/tabulate.py`, read, and corrected where the product was wrong.
 """
 
 import json
+import re
 from pathlib import Path
-from typing import NamedTuple
 
 from core.formats import all_formats
 from tests.oracle.judge import Judgement
@@ -17,41 +16,8 @@ CLOSE, CHANGED, LOADS, REFUSED, DOES_NOT_LOAD = "close", "changed", "loads", "re
 NUMBERS_IN_FEWER_BITS = {
     "keras_int8", "keras_int4", "litert_float16", "litert_dynamic", "litert_int8", "openvino_fp16"
 }  # fmt: skip
-FOREIGN_TEXTS = ("The library said", "does not know the custom layer 'NotEqual'")  # that is no layer, but Keras' own
+FOREIGN_TEXT = "The library said"
 HALVES = {"weights", "checkpoint", "weights_sharded", "safetensors"}
-
-
-class Correction(NamedTuple):
-    """The right value where the product is wrong; `kind` names the mistake."""
-
-    expected: str
-    kind: str
-
-
-def _correct(names: str, format_key: str, expected: str, kind: str) -> dict[tuple[str, str], Correction]:
-    """For some layers, alone and inside a nested model."""
-    models = [model for name in names.split() for model in (name, f"{name} nested")]
-    return {(model, format_key): Correction(expected, kind) for model in models}
-
-
-CELLS = "RNN LSTMCell GRUCell SimpleRNNCell StackedRNNCells"
-UNPICKLABLE = (
-    "Solarization RandomBrightness RandomSharpness RandomColorDegeneration RandomSaturation RandomPosterization"
-)
-SEEDED_IN_INT64 = (
-    "MixUp RandomGrayscale RandomHue RandomSharpness RandomSaturation RandomPosterization RandomColorDegeneration"
-)
-RAW = "A17: the text of a library, not a sentence of its cause"
-INNER_NAMES = "A7: layers inside of others are called otherwise when the architecture is rebuilt"
-CORRECTIONS: dict[tuple[str, str], Correction] = {
-    **_correct(f"SpectralNormalization TimeDistributed {CELLS} Bidirectional", "safetensors", CLOSE, INNER_NAMES),
-    **_correct("Masking", "h5", DOES_NOT_LOAD, "A17: blames a custom layer for an operation of Keras' own"),
-    **_correct("Attention", "h5", DOES_NOT_LOAD, RAW),
-    **_correct("SpectralNormalization", "keras_int8", DOES_NOT_LOAD, RAW),
-    **_correct("SpectralNormalization", "keras_int4", DOES_NOT_LOAD, RAW),
-    **_correct(UNPICKLABLE, "h5", REFUSED, RAW),
-    **_correct(SEEDED_IN_INT64, "frozen_graph", REFUSED, RAW),
-}
 
 
 def format_keys() -> list[str]:
@@ -72,24 +38,26 @@ def default_expectation(format_key: str) -> str:
 def classify(format_key: str, said: Said) -> str:
     """A verdict as the tables have it, with the reason where there are no answers."""
     if said["verdict"] in (REFUSED, DOES_NOT_LOAD):
-        return f"{said['verdict']}: {said['reason']}"
+        return f"{said['verdict']}: {_without_counters(said['reason'])}"
     if format_key in NUMBERS_IN_FEWER_BITS:
         return LOADS
     return CLOSE if said["verdict"] in ("bit-identical", "rounding") else CHANGED
 
 
+def _without_counters(reason: str) -> str:
+    """A sentence in which layers are called as in a process that made none before."""
+    return re.sub(r"(?:_\d+)+(?=[/'])", "", reason)
+
+
 def read_expected(model: str) -> dict[str, str]:
     """The expectation of each format for a model of the tables."""
     found = json.loads(FOUND.read_text(encoding="utf-8")).get(model, {})
-    corrected = {key: each.expected for (name, key), each in CORRECTIONS.items() if name == model}
-    return {key: default_expectation(key) for key in format_keys()} | found | corrected
+    return {key: default_expectation(key) for key in format_keys()} | found
 
 
 def is_met(expected: str, found: str) -> bool:
-    """Whether a verdict is the expected one. Where no reason stands, any will do that is a sentence of our own."""
-    if expected in (REFUSED, DOES_NOT_LOAD):
-        return found.startswith(expected) and not any(text in found for text in FOREIGN_TEXTS)
-    return found == expected
+    """Whether a verdict is the expected one, and its reason a sentence of our own."""
+    return found == expected and FOREIGN_TEXT not in found
 
 
 def list_disagreements(format_key: str, said: Said, judgement: Judgement) -> list[str]:

@@ -95,16 +95,18 @@ def keras_facts(model: Any, inputs: Any, targets: Any) -> Facts:
     import tensorflow as tf
 
     graph = tf.function(lambda feed: model(feed, training=False), autograph=False)
+    answers = graph(keras.tree.map_structure(tf.constant, inputs))
+    optimizer_variables = getattr(getattr(model, "optimizer", None), "variables", [])  # none where it never trained
     facts = Facts(
-        answers=flatten(graph(keras.tree.map_structure(tf.constant, inputs))),
+        answers=flatten(answers),
         weights=in_order(model.weights),
-        optimizer={f"{at}": np.asarray(each) for at, each in enumerate(getattr(model.optimizer, "variables", []))},
+        optimizer={f"{at}": np.asarray(each) for at, each in enumerate(optimizer_variables)},
         settings=None,
         structure=_structure(model),
         resumes=None,
     )
     if targets is not None and model.compiled:
-        facts["settings"] = _settings(model, targets)
+        facts["settings"] = _settings(model, answers, targets)
         facts["resumes"] = _train_one_step(model, inputs, targets)
     return facts
 
@@ -149,7 +151,7 @@ def _number_names(part: Any, seen: dict[str, list[str]]) -> Any:
     return f"{base} {seen[base].index(part)}"
 
 
-def _settings(model: Any, targets: Any) -> dict[str, np.ndarray]:
+def _settings(model: Any, answers: Any, targets: Any) -> dict[str, np.ndarray]:
     """What loss and metrics give on fixed pairs, and every setting of the optimizer."""
     import keras
 
@@ -157,7 +159,7 @@ def _settings(model: Any, targets: Any) -> dict[str, np.ndarray]:
         shape = (ROWS, *tensor.shape[1:])
         return (0.5 + 0.4 * np.sin(np.arange(1, np.prod(shape) + 1))).reshape(shape).astype("float32")
 
-    fixed = keras.tree.map_structure(fix, model.output)
+    fixed = keras.tree.map_structure(fix, answers)
     for metric in model.metrics:
         metric.reset_state()
     scores = {"loss": np.asarray(model._compile_loss(targets, fixed))}
@@ -197,8 +199,9 @@ def _original(module: str, function: str, arguments: tuple[Any, ...]) -> tuple[F
 
 def judge(copy: Copy) -> Judgement:
     builder = (copy["builder"][0], copy["builder"][1], tuple(copy["builder"][2]))
-    original, own = _original(*builder)[0], 0.0
+    own = 0.0
     try:
+        original = _original(*builder)[0]
         facts = _load(builder, copy["format"], copy["folder"])
         if copy["beside"]:
             beside = _sound(builder, copy["format"], copy["beside"])

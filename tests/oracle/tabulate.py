@@ -1,6 +1,6 @@
 """`python -m tests.oracle.tabulate [MODEL ...]`: save models in every format, and note what is not as the rule says.
 
-What it writes is what was found, and is to be read: where the product is wrong, `CORRECTIONS` has the right value.
+What it writes is what was found, and is to be read: where the product is wrong, the product is to be corrected.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from core.library import Library
 from core.settings import Settings
 from core.worker import Worker
-from tests.oracle.expectations import CORRECTIONS, FOUND, classify, default_expectation, format_keys
+from tests.oracle.expectations import FOUND, classify, default_expectation, format_keys
 from tests.oracle.models import MODELS, save_model
 from tests.oracle.product import Said, SharedChild
 
@@ -34,9 +34,7 @@ def main() -> None:
 def note(table: dict[str, dict[str, str]], name: str, said: dict[str, Said]) -> None:
     """Put into the table what is not as the rule of its format says."""
     found = {key: classify(key, each) for key, each in said.items()}
-    kept = {
-        key: is_ for key, is_ in found.items() if is_ != default_expectation(key) and (name, key) not in CORRECTIONS
-    }
+    kept = {key: is_ for key, is_ in found.items() if is_ != default_expectation(key)}
     table[name] = {key: kept[key] for key in sorted(kept)}
     if not kept:
         del table[name]
