@@ -83,6 +83,7 @@ class Predictor:
         call_rows: How many rows one call of the file takes; None where any number. More are predicted call by call.
         remark: What a person should know of how it predicts.
         state: What it remembers from call to call; None where it remembers nothing.
+        trace: Makes the graph that the first prediction would make; None where there is nothing to make.
     """
 
     model: Model
@@ -94,6 +95,7 @@ class Predictor:
     call_rows: int | None = None
     remark: str = ""
     state: CallState | None = None
+    trace: Callable[[], object] | None = None
 
     def predict(self, inputs: Arrays) -> Arrays:
         """Predict outputs by name from inputs by name, batch first.

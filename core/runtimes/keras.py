@@ -35,7 +35,8 @@ def keras_predictor(model: Model) -> Predictor:
         return {name: repeat_for_rows(array, rows) for name, array in named.items()}
 
     if not remembers:
-        return with_variables(Predictor(model, specs, predict, remark=_shared_outputs_remark(model)))
+        trace = graph.get_concrete_function if is_traced_once else None
+        return with_variables(Predictor(model, specs, predict, remark=_shared_outputs_remark(model), trace=trace))
     concrete = graph.get_concrete_function()
     state = variable_state(assigned_variables(concrete))
     shapes = {str(at): shape_of(tensor) for at, tensor in enumerate(concrete.outputs)}
