@@ -69,7 +69,7 @@ def measure() -> list[Row]:
     """Rows for Home, for the Library page over 1,000 artifacts, and for a reload."""
     with earlier_checkout() as earlier, tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as folder:
         few, many = Path(folder) / "few", Path(folder) / "many"
-        artifact = _run(SAVE, earlier, few).strip()
+        artifact = run_in_checkout(SAVE, earlier, few).strip()
         many_artifacts(Library(few), many, 1000)
         with chromium() as browser:
             home = in_turn(5, lambda: _first_visit(browser, PROJECT, few), lambda: _first_visit(browser, earlier, few))
@@ -86,7 +86,8 @@ def command_environment(home: Path) -> dict[str, str]:
     return os.environ | {"ROUNDTRIP_HOME": str(home)}
 
 
-def _run(code: str, checkout: Path, home: Path) -> str:
+def run_in_checkout(code: str, checkout: Path, home: Path) -> str:
+    """Run code in a checkout, over the library at `home`; returns what it prints."""
     command = [sys.executable, "-c", code]
     ended = subprocess.run(
         command, cwd=checkout, env=command_environment(home), stdout=subprocess.PIPE, text=True, check=True

@@ -138,8 +138,11 @@ def fingerprint_arrays(named: NamedTensors) -> list[Fingerprint]:
 
 
 def hash_array(array: np.ndarray) -> str:
-    """The SHA-256 of an array's bytes, in C order."""
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+    """The SHA-256 of an array's bytes, in C order; an array of numbers that lies in that order is not copied."""
+    ordered = np.ascontiguousarray(array)
+    if ordered.dtype.kind in "OTUSV":  # text, objects, and numbers that are not NumPy's own
+        return hashlib.sha256(ordered.tobytes()).hexdigest()
+    return hashlib.sha256(ordered.reshape(-1).view("uint8").data).hexdigest()
 
 
 def encode_npz(arrays: dict[str, Any]) -> bytes:

@@ -27,9 +27,10 @@ from core.worker import Child, Worker
 from core.worker.child_errors import invalid_reply_error
 from core.worker.child_handle import CancelCheck, never_cancelled
 from core.worker.model_loading import demo_of_source, source_without_code
+from core.worker.prepared_child import PreparedChild
 from core.worker.row_budget import SHARE, RowBudget, RowCap
 from core.worker.tasks.probes import probe_predictor
-from core.worker.tasks.save_reload import reload_and_predict
+from core.worker.tasks.save_reload import load_copy, reload_and_predict
 
 KILL_SIGNAL = "SIGKILL"  # how `core.worker.exit_status.describe_exit` says that a process was ended from outside
 # A person's own model has no demo whose code could be given.
@@ -70,6 +71,7 @@ def reload_in_child(
     seconds: float,
     cancelled: CancelCheck = never_cancelled,
     sandboxed: bool = False,
+    prepared: PreparedChild | None = None,
 ) -> ReloadResult:
     """Reload a copy in a fresh child and compare its predictions with the reference.
 
@@ -79,6 +81,7 @@ def reload_in_child(
         probe_as: `{"demo": key}`, to try everything in `core.worker.tasks.probes` too.
         seconds: Wall clock of one request.
         sandboxed: In a sandboxed child, for an untrusted copy.
+        prepared: A child that has loaded this copy for it with that code, and done nothing else.
 
     Rows for which there is not the time or the memory are left out, and the outcome says so. A copy that does not load,
     or brings its child down, is an outcome and not an error; so is one that no limit is large enough for, which is "not
@@ -87,7 +90,7 @@ def reload_in_child(
     request = {"format": format_key, "folder": folder, "source": source}
     rows = min(rows or reference.rows, reference.rows)
     reload = _Reload(worker, request, original, rows, probe_as, seconds, cancelled, sandboxed)
-    result = reload.try_with(reference)
+    result = reload.try_with(reference, prepared.result() if prepared else None)
     if _was_killed(result.outcome):
         result = reload.try_with(reference)
     if _was_killed(result.outcome):  # this machine has no room for it
@@ -123,12 +126,15 @@ class _Reload(NamedTuple):
     cancelled: CancelCheck
     sandboxed: bool
 
-    def try_with(self, reference: Reference) -> ReloadResult:
+    def try_with(self, reference: Reference, prepared: Child | None = None) -> ReloadResult:
         """Reload in a fresh child; where its memory is not enough for the rows, in another with half of them."""
         cap = RowCap()
         while True:
             try:
                 ask = partial(self._ask, reference=reference, cap=cap)
+                if prepared and not prepared.has_ended:
+                    child, prepared = prepared, None
+                    return self.worker.act_in(child, ask, Child.close)
                 return self.worker.use_child(ask, self.cancelled, self.sandboxed)
             except COPY_ERRORS as error:
                 # What a copy does to its child says something of the copy; that there was no child does not.
@@ -207,7 +213,8 @@ def reload_in_process(
     try:
         with warnings.catch_warnings(action="ignore"):
             inputs, budget = reference.inputs, RowBudget(None)
-            facts, predictions, predictor = reload_and_predict(inputs, format_key, folder, lambda: code, budget)
+            load = partial(load_copy, format_key, folder, lambda: code)
+            facts, predictions, predictor = reload_and_predict(inputs, folder, load, budget)
             probes = probe_predictor(predictor, inputs, {}, None, sys.maxsize)
             traits = collect_traits(predictor.model)
         outcome = _compare_with_original(facts, predictions, original, reference)
@@ -273,18 +280,19 @@ def gather_evidence(
     source: ModelSource,
     original: OriginalFingerprint,
     reference: Reference,
+    prepared: PreparedChild | None = None,
     **limits: Any,
 ) -> Evidence:
     """Reload a copy without the original code, and in another child with it where it matters.
 
     It matters where the copy did not load without, or where the demo has classes of its own. Where there is no demo,
     half a model is completed from the snapshot of its run. The probes are tried on the first of the two that loads.
-    `limits` are those of `reload_in_child`.
+    `limits` are those of `reload_in_child`, and `prepared` is a child for the first of the two.
     """
     demo, is_half = demo_of_source(source), get_format(format_key).needs_architecture
     probing = limits | {"probe_as": {"demo": source.get("demo")}}
     without = reload_in_child(
-        worker, format_key, folder, source_without_code(source), original, reference, **probing
+        worker, format_key, folder, source_without_code(source), original, reference, prepared=prepared, **probing
     ).outcome
     if demo is None and (without.error or {}).get("code") == NeedsArchitecture.code:
         without.error = {**(without.error or {}), "cure": OWN_MODEL_CURE}

@@ -1,8 +1,13 @@
 """Arrays in files: read by name, and once more where Python's parser failed on a header."""
 
-import numpy as np
+import hashlib
+import tracemalloc
 
-from core.arrays import StoredArrays
+import ml_dtypes
+import numpy as np
+import pytest
+
+from core.arrays import StoredArrays, hash_array
 
 
 def test_stored_arrays_are_read_by_name(tmp_path):
@@ -26,3 +31,32 @@ def test_stored_arrays_failed_parser_is_asked_again(tmp_path, monkeypatch):
     with StoredArrays(tmp_path / "one.npz") as arrays:
         assert arrays["first"].tolist() == [0, 1, 2]
     assert failures == []
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(12, dtype="float32").reshape(3, 4).T,
+        np.arange(6, dtype="int64")[::2],
+        np.float64(1.5),
+        np.zeros((0, 3), "float32"),
+        np.array([True, False]),
+        np.array([1 + 2j]),
+        np.array(["a", "bc"]),
+        np.array([b"a", b"bc"]),
+        np.arange(3).astype(ml_dtypes.bfloat16),
+    ],
+    ids=lambda array: f"{array.dtype}{array.shape}",
+)
+def test_hash_of_an_array_is_that_of_its_bytes_in_c_order(array):
+    assert hash_array(array) == hashlib.sha256(array.tobytes()).hexdigest()
+
+
+def test_hash_of_a_large_array_takes_no_copy_of_it():
+    array = np.ones(2**20, "float64")
+    tracemalloc.start()
+    try:
+        hash_array(array)
+        assert tracemalloc.get_traced_memory()[1] < array.nbytes / 8
+    finally:
+        tracemalloc.stop()

@@ -3,6 +3,7 @@
 Every number on one output comes from one pass over both sides, and a few more where quantiles do not fit into memory.
 """
 
+import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple, NotRequired, Protocol, TypedDict
 
 import numpy as np
 
-from core.arrays import Arrays, is_text, to_jsonable
+from core.arrays import Arrays, fingerprint_arrays, is_text, to_jsonable
 from core.compare.chunks import Block, ChunkSource, aligned_blocks, first_block, single_chunk, with_float64_fallback
 from core.compare.classification import ClassificationAccumulator
 from core.compare.error_metrics import CosineAndSnr, KlDivergence, RelativeError, UlpError, relative_differences
@@ -276,9 +277,19 @@ def compare_all(
 ) -> list[PairJson]:
     """Compare each with each: one record for every pair, of which `a` is the reference.
 
-    Where two do not fit, `error` is the InputError as JSON; the other pairs go on.
+    Where two do not fit, `error` is the InputError as JSON; the other pairs go on. The same bits are compared once.
     """
-    return [_compare_pair(a, b, predictions, classes, reference_std) for a, b in combinations(predictions, 2)]
+    contents = {id_: _describe_content(arrays) for id_, arrays in predictions.items()}
+    known: dict[tuple[str, str], PairJson] = {}
+    for a, b in combinations(predictions, 2):
+        key = contents[a], contents[b]
+        known[key] = known.get(key) or _compare_pair(a, b, predictions, classes, reference_std)
+    return [{**known[contents[a], contents[b]], "a": a, "b": b} for a, b in combinations(predictions, 2)]
+
+
+def _describe_content(arrays: Arrays) -> str:
+    """The same for the same outputs in the same order, bit for bit."""
+    return json.dumps(fingerprint_arrays(arrays.items()))
 
 
 def _compare_pair(

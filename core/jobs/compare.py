@@ -29,13 +29,15 @@ from core.inputs import InputSet
 from core.jobs.aligned_predictor import map_input_names, rename_arrays
 from core.jobs.code_sources import describe_code_source, resolve_code_sources
 from core.jobs.compare_result import CompareResult, ComparisonMatrix, ComparisonOutcome
-from core.jobs.participants import find_silent_losses, load_participant, require_has_been_run, rows_together, run_id_of
+from core.jobs.participants import find_silent_losses, require_has_been_run, rows_together, run_id_of
 from core.jobs.runner import JobHandle, SourcedRequest, attempt, map_parallel
+from core.jobs.shared_children import use_participant
 from core.library.prediction_store import CHUNK_ROWS, PredictionStore, evict_predictions, rows_per_chunk
 from core.runtimes.base import join_remarks
 from core.runtimes.reference import BATCH_SIZE, Reference
 from core.system import describe_machine
 from core.versions import installed_versions
+from core.worker.child_pool import ChildPool
 from core.worker.remote_predictor import RemotePredictor
 from core.worker.row_budget import RowCap
 from core.worker.tasks.base import InputPair
@@ -81,10 +83,10 @@ def build_compare_request(
 def run_compare(handle: JobHandle) -> CompareResult:
     """Predict with the baseline and all artifacts, store the predictions, and compare."""
     evict_predictions(handle.context.job_store, handle.config.answers_mib * 2**20)
-    job = _ComparisonJob(handle)
-    replies = job.predict_all()
-    compare = lambda id_: job.compare_artifact(id_, replies[id_])  # noqa: E731
-    outcomes = map_parallel(compare, job.artifacts, handle.config.parallel)
+    with ChildPool(handle.worker) as children:
+        job = _ComparisonJob(handle, children)
+        replies = job.predict_all()
+    outcomes = map_parallel(lambda id_: job.compare_artifact(id_, replies[id_]), job.artifacts, handle.config.parallel)
     return {
         "baseline": job.baseline,
         "inputs": job.input_set.id,
@@ -99,8 +101,8 @@ def run_compare(handle: JobHandle) -> CompareResult:
 class _ComparisonJob:
     """One comparison under way: who predicts what, and the predictions so far."""
 
-    def __init__(self, handle: JobHandle):
-        self.handle, self.library = handle, handle.library
+    def __init__(self, handle: JobHandle, children: ChildPool):
+        self.handle, self.library, self._children = handle, handle.library, children
         request = cast(CompareRequest, handle.request)
         self.baseline, self.artifacts = request["baseline"], request["artifacts"]
         self.participants = list(dict.fromkeys([self.baseline, *self.artifacts]))
@@ -175,29 +177,29 @@ class _ComparisonJob:
 
     def _predict(self, id_: str) -> LoadReply:
         """Load a participant, and store its predictions of all inputs, chunk by chunk."""
-        context, cancelled = self.handle.context, self.handle.is_cancelled
-        source = self.handle.code_source(id_)
+        context, cancelled, source = self.handle.context, self.handle.is_cancelled, self.handle.code_source(id_)
         names = map_input_names(self.library, id_, [column["name"] for column in self.input_set.columns])
         row = rename_arrays(context.inputs.read_rows(self.input_set.id, slice(0, 1)), names)
-        cap = RowCap(self._batch, self._batch)
+        cap = RowCap(self._batch)
+        use = partial(self._store_predictions, id_, names, cap)
         while True:
-            with load_participant(context, id_, source, row, cancelled, variables=True) as predictor:
-                try:
-                    self._store_predictions(id_, predictor, names, cap.rows)
-                    break
-                except TooLarge:
-                    if not cap.halve():
-                        raise
-        reply: LoadReply = predictor.facts
+            cap.asked = 0
+            try:
+                reply = use_participant(context, self._children, id_, source, row, cancelled, use)
+                break
+            except TooLarge:
+                if not cap.halve():
+                    raise
         if cap.rows < self._batch:
             reply["remark"] += f" It was asked {cap.rows} rows at a time, as there was no memory for {self._batch}."
         if names:
             reply["input_pairs"] = cast(list[InputPair], self.library.evidence(id_).best.input_pairs)
         return reply
 
-    def _store_predictions(self, id_: str, predictor: RemotePredictor, names: dict[str, str], batch: int) -> None:
+    def _store_predictions(self, id_: str, names: dict[str, str], cap: RowCap, predictor: RemotePredictor) -> None:
+        cap.asked = cap.rows
         chunks = (rename_arrays(chunk, names) for chunk in self._input_chunks())
-        predicted = predictor.predict_chunks(chunks, batch=batch, cancelled=self.handle.is_cancelled)
+        predicted = predictor.predict_chunks(chunks, batch=cap.rows, cancelled=self.handle.is_cancelled)
         for (first, selected), predictions in zip(self._selected_rows(), predicted, strict=True):
             self.predictions.write_chunk(id_, first, select_rows(predictions, selected))
             self._report_progress(id_, first + len(selected))
@@ -290,8 +292,7 @@ class _ComparisonJob:
             record["sentence"] += f" {versions}"
         is_misfit = isinstance(error, InputError) and not isinstance(error, UnknownName)
         verdict = Verdict.NOT_COMPARABLE if is_misfit else verdict_of_error(error)
-        source = "" if is_gone else self._describe_source(id_)
-        return ComparisonOutcome(verdict=verdict, error=record, source=source)
+        return ComparisonOutcome(verdict=verdict, error=record, source="" if is_gone else self._describe_source(id_))
 
     def compare_all_pairs(self, outcomes: dict[str, ComparisonOutcome]) -> ComparisonMatrix:
         """Compare all with all, of which the artifacts with the baseline are compared already."""

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -39,6 +40,8 @@ from core.validation.members import ARCHITECTURE_FILE
 from core.validation.rules import display_file_name
 from core.worker.child_errors import cancelled_error
 from core.worker.child_handle import CancelCheck, never_cancelled
+from core.worker.model_loading import source_without_code
+from core.worker.prepared_child import PreparedChild, prepared_child
 from core.worker.remote_predictor import load_in_child
 from core.worker.row_budget import RowCap
 from core.worker.worker import Worker
@@ -47,6 +50,7 @@ CONSTANT_REMARK = (
     "All random rows are answered alike, so these answers cannot tell a good copy from a bad one: compare on inputs of "
     "your own."
 )
+MAX_PREPARED_BYTES = 256 * 2**20  # of files that two processes load at the same time
 STEP_PROGRESS = {
     "Checking the file": 0.05,
     "Looking inside in a sandboxed process": 0.2,
@@ -219,12 +223,26 @@ class _ImportJob:
 
     def _load_and_predict(self, format: str) -> tuple[ModelFacts, Reference, Evidence]:
         """What sandboxed processes find out. Raises Refused, DoesNotLoad, InputError, WorkerError."""
-        worker, record, limits = self.handle.worker, self.import_record, self.handle.limits
         self._start_step("Looking inside in a sandboxed process")
-        validate_content_in_child(worker, format, self.files, cancelled=self.handle.is_cancelled)
+        validate_content_in_child(self.handle.worker, format, self.files, cancelled=self.handle.is_cancelled)
         self._record_check("What is in it and what it would do, looked at in a sandboxed process")
-        source: ModelSource = {"demo": None, "settings": None, "brought": record}
+        source: ModelSource = {"demo": None, "settings": None, "brought": self.import_record}
+        with self._second_process(format, source) as prepared:
+            return self._load_twice(format, source, prepared)
+
+    def _second_process(self, format: str, source: ModelSource) -> AbstractContextManager[PreparedChild | None]:
+        """The process that loads the file once more: of a small file it does so while the first is at work."""
+        if _count_bytes(self.files) > MAX_PREPARED_BYTES:
+            return nullcontext()
+        copy = format, self.files, source_without_code(source)
+        return prepared_child(self.handle.worker, *copy, sandboxed=True, **self.handle.limits)
+
+    def _load_twice(
+        self, format: str, source: ModelSource, prepared: PreparedChild | None
+    ) -> tuple[ModelFacts, Reference, Evidence]:
+        record, limits = self.import_record, self.handle.limits
         reply, trial, predictions = self._load_and_ask(source)
+        prepared = None if trial.recipe["one_row"] else prepared  # which it was not loaded for
         facts = reply.run_facts()
         remark = join_remarks(reply.remark, *_trial_remarks(trial.recipe))
         record |= {"remark": remark, "signatures": reply.signatures, "asked": trial.recipe}
@@ -235,7 +253,8 @@ class _ImportJob:
         self._start_step("Loading it once more, in another process")
         settings = ModelSettings.read(facts["traits"])
         original = OriginalFingerprint(weights=facts["weights"], optimizer=facts["optimizer"], settings=settings)
-        evidence = gather_evidence(worker, format, self.files, source, original, reference, sandboxed=True, **limits)
+        copy = self.handle.worker, format, self.files, source
+        evidence = gather_evidence(*copy, original, reference, prepared, sandboxed=True, **limits)
         best = evidence.best
         answers = " ".join(filter(None, (f"Its answers there: {best.verdict.label}.", best.warning, *best.left_out)))
         self._record_check("Loaded again in another process", answers)
@@ -284,11 +303,9 @@ class _ImportJob:
         reference.write(self.run_folder / "reference.npz")
         facts: dict[str, Any] = {**model, "name": self.request.label or record["file"], "demo": None, "settings": None}
         facts |= {"trust": "brought in", "brought": {**record, "checks": self.checks}}
-        artifact_facts = {"id": record["artifact"], "format": record["format"], "seconds": 0.0, "trust": "brought in"}
-        artifact_facts |= {"options": {"signature": signature} if signature else {}}
-        return self.library.commit_run_and_artifact(
-            self.run_folder, facts, self.artifact_folder, evidence, **artifact_facts
-        )
+        copy: dict[str, Any] = {"id": record["artifact"], "format": record["format"], "seconds": 0.0}
+        copy |= {"trust": "brought in", "options": {"signature": signature} if signature else {}}
+        return self.library.commit_run_and_artifact(self.run_folder, facts, self.artifact_folder, evidence, **copy)
 
     def _build_result(self, run: Run, artifact: Artifact, reference: Reference, evidence: Evidence) -> ImportResult:
         return {

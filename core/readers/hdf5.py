@@ -157,7 +157,7 @@ def read_h5(path: Path) -> FileContents:
     )
 
 
-def open_h5(source: Path | io.BytesIO) -> Any:
+def open_h5(source: Path | io.IOBase) -> Any:
     import h5py
 
     return h5py.File(source, "r")

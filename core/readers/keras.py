@@ -10,6 +10,7 @@ from core.readers import hdf5
 from core.readers.base import FileContents
 from core.readers.hdf5 import open_h5
 from core.readers.keras_layers import Json, list_layers
+from core.runtimes.zip_member import zip_member
 
 DOCUMENTS = ("config.json", "metadata.json")
 WEIGHTS_FILE = "model.weights.h5"
@@ -23,9 +24,17 @@ def read_keras_archive(source: Path | io.BytesIO) -> FileContents:
         sizes = {member.filename: member.file_size for member in archive.infolist()}
         names = [name for name in sizes if name in DOCUMENTS and sizes[name] <= JSON_LIMIT]
         documents = {name: _parse_json(archive.read(name)) for name in names}
-        weights = io.BytesIO(archive.read(WEIGHTS_FILE)) if WEIGHTS_FILE in sizes else None
+    weights = _open_archived_weights(source) if WEIGHTS_FILE in sizes else None
     remarks = [f"Also inside: {name}." for name in sizes if name.startswith("assets/")]
     return _build_contents(documents, weights, "Keras file", remarks)
+
+
+def _open_archived_weights(source: Path | io.BytesIO) -> io.IOBase:
+    """The weights inside of a `.keras` file; of one on the disk they are read where they lie."""
+    if isinstance(source, Path):
+        return zip_member(source, WEIGHTS_FILE)
+    with zipfile.ZipFile(source) as archive:
+        return io.BytesIO(archive.read(WEIGHTS_FILE))
 
 
 def read_keras_folder(path: Path) -> FileContents:
@@ -36,7 +45,7 @@ def read_keras_folder(path: Path) -> FileContents:
     return _build_contents(documents, weights, "Keras directory", [])
 
 
-def _build_contents(documents: Json, weights: Path | io.BytesIO | None, kind: str, remarks: list[str]) -> FileContents:
+def _build_contents(documents: Json, weights: Path | io.IOBase | None, kind: str, remarks: list[str]) -> FileContents:
     config = documents.get("config.json") or {}
     if "compile_config" in config:
         documents = documents | {"compile settings": config["compile_config"]}

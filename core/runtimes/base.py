@@ -88,6 +88,7 @@ class Predictor:
         remark: What a person should know of how it predicts.
         state: What it remembers from call to call; None where it remembers nothing.
         lists: Which of "inputs" and "outputs" are lists, in which each has its place; others go by their names alone.
+        trace: Makes the graph that the first prediction would make; None where there is nothing to make.
     """
 
     model: Model
@@ -100,6 +101,7 @@ class Predictor:
     remark: str = ""
     state: CallState | None = None
     lists: frozenset[str] = frozenset()
+    trace: Callable[[], object] | None = None
 
     def predict(self, inputs: Arrays) -> Arrays:
         """Predict outputs by name from inputs by name, batch first.

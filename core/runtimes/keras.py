@@ -37,7 +37,9 @@ def keras_predictor(model: Model) -> Predictor:
 
     lists = _list_sides(model)
     if not remembers:
-        return with_variables(Predictor(model, specs, predict, remark=_shared_outputs_remark(model), lists=lists))
+        trace = graph.get_concrete_function if is_traced_once else None
+        remark = _shared_outputs_remark(model)
+        return with_variables(Predictor(model, specs, predict, remark=remark, lists=lists, trace=trace))
     concrete = graph.get_concrete_function()
     state = variable_state(assigned_variables(concrete))
     shapes = {str(at): shape_of(tensor) for at, tensor in enumerate(concrete.outputs)}

@@ -12,6 +12,7 @@ from core.runtimes.base import ModelCode, Predictor, join_remarks
 from core.runtimes.saved_model_session import OpenedSignature, SessionSignature, open_session, session_predictor
 from core.runtimes.signature_choice import choose_signature
 from core.runtimes.tf_module import signature_predictor
+from core.runtimes.variables import read_variable
 
 SAVED_MODEL_FILE = "saved_model.pb"
 VALUE_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"  # of a key in a checkpoint
@@ -94,7 +95,7 @@ def _function_predictor(signature: Any, root: Any, folder: Path) -> Predictor:
     """The predictor over a function: its weights are the variables that its graph reads."""
     return replace(
         signature_predictor(signature, root),
-        weights=lambda: [(variable.name, variable.numpy()) for variable in signature.graph.variables],
+        weights=lambda: [(variable.name, read_variable(variable)) for variable in signature.graph.variables],
         optimizer_state=lambda: list(_read_stored_variables(folder, of_optimizer=True)),
         unread_weights=lambda: _read_unread_weights(signature, folder),
     )
@@ -102,7 +103,7 @@ def _function_predictor(signature: Any, root: Any, folder: Path) -> Predictor:
 
 def _read_unread_weights(signature: Any, folder: Path) -> NamedTensors:
     """What the files store beside the variables that the graph reads: an export may store each one twice."""
-    read = Counter(hash_array(variable.numpy()) for variable in signature.graph.variables)
+    read = Counter(hash_array(read_variable(variable)) for variable in signature.graph.variables)
     for name, array in _read_stored_variables(folder, of_optimizer=False):
         digest = hash_array(array)
         if not read[digest]:

@@ -69,7 +69,20 @@ def require_distinct_names(model: Model) -> None:
 
 
 def _read_variables(variables: list[Any]) -> NamedArrays:
-    return [(getattr(variable, "path", variable.name), np.asarray(variable)) for variable in variables]
+    return [(getattr(variable, "path", variable.name), read_variable(variable)) for variable in variables]
+
+
+def read_variable(variable: Any) -> np.ndarray:
+    """The value that a variable has now, read-only; without a copy where its memory can be read as it is.
+
+    TensorFlow writes elsewhere as long as somebody holds it.
+    """
+    import tensorflow as tf
+
+    try:
+        return np.asarray(memoryview(tf.convert_to_tensor(variable)))
+    except (TypeError, ValueError, BufferError):  # text, narrow numbers, and what is no plain tensor
+        return np.asarray(variable)
 
 
 def build_optimizer(model: Model) -> None:

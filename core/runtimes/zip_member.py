@@ -14,22 +14,35 @@ LOCAL_HEADER_BYTES, NAME_LENGTH_AT = 30, 26  # of the header before a zip member
 
 @contextlib.contextmanager
 def open_zip_member(path: Path, name: str) -> Iterator[io.IOBase]:
-    """A member of a zip as a seekable file: in place where it is stored as it is, else in memory."""
-    with zipfile.ZipFile(path) as archive, path.open("rb") as file:
+    """A member of a zip as a seekable file, which is closed at the end (see `zip_member`)."""
+    with contextlib.closing(zip_member(path, name)) as file:
+        yield file
+
+
+def zip_member(path: Path, name: str) -> io.IOBase:
+    """A member of a zip as a seekable file: in place where it is stored as it is, else in memory.
+
+    Raises KeyError where there is none of that name.
+    """
+    with zipfile.ZipFile(path) as archive:
         info = archive.getinfo(name)
         if info.compress_type != zipfile.ZIP_STORED:
-            yield io.BytesIO(archive.read(name))
-            return
-        file.seek(info.header_offset + NAME_LENGTH_AT)
-        lengths = np.frombuffer(file.read(4), "<u2")
-        yield _FilePart(file, info.header_offset + LOCAL_HEADER_BYTES + int(lengths.sum()), info.file_size)
+            return io.BytesIO(archive.read(name))
+    file = path.open("rb")
+    file.seek(info.header_offset + NAME_LENGTH_AT)
+    lengths = np.frombuffer(file.read(4), "<u2")
+    return _FilePart(file, info.header_offset + LOCAL_HEADER_BYTES + int(lengths.sum()), info.file_size)
 
 
 class _FilePart(io.RawIOBase):
-    """So many bytes of a file, from an offset on."""
+    """So many bytes of a file, from an offset on; it closes the file with itself."""
 
     def __init__(self, file: io.BufferedReader, offset: int, size: int):
         self._file, self._offset, self._size, self._at = file, offset, size, 0
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
     def readable(self) -> bool:
         return True

@@ -1,13 +1,21 @@
 """Children of one job that are given one task after another, because what they hold need not be made again."""
 
 import threading
+from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from core.errors import ChildDied, FormatError
-from core.worker.child_handle import Child
+from core.errors import ChildDied, FormatError, InputError, RoundtripError, TooLarge
+from core.worker.child_handle import CancelCheck, Child
 from core.worker.protocol import Frame
 from core.worker.worker import Worker
+
+MAX_SUBJECTS = 64  # models that one child is given: what they leave in its memory is bounded
+UNLOAD_SECONDS = 60.0  # in which a child has let go of a model
+
+Result = TypeVar("Result")
 
 
 class ChildPool:
@@ -19,6 +27,7 @@ class ChildPool:
     def __init__(self, worker: Worker):
         self._worker = worker
         self._waiting: list[Child] = []
+        self._subjects: dict[Child, set[str]] = defaultdict(set)  # that each child has seen
         self._lock = threading.Lock()
 
     def run(self, task: str, **request: Any) -> Frame:
@@ -30,16 +39,48 @@ class ChildPool:
                 pass
         return self._worker.run(task, keep=self._waiting.append, **request)
 
-    def _take(self) -> Child | None:
+    def use_for(self, subject: str, action: Callable[[Child], Result], cancelled: CancelCheck) -> Result:
+        """Do something about a subject, a run, in a child that may have loaded others before and has never seen this.
+
+        A child that is not as it was before its first load is given no second. Raises as `Worker.use_child`.
+        """
+        keep = partial(self._keep_clean, subject)
+        if child := self._take(subject):
+            try:
+                return self._worker.act_in(child, action, keep)
+            except (FormatError, InputError, TooLarge, ChildDied):
+                pass
+        return self._worker.use_child(action, cancelled, keep=keep)
+
+    def _keep_clean(self, subject: str, child: Child) -> None:
+        self._subjects[child].add(subject)
+        if len(self._subjects[child]) < MAX_SUBJECTS and _unload(child):
+            self._waiting.append(child)
+        else:
+            child.close()
+
+    def _take(self, subject: str = "") -> Child | None:
+        """A child that waits and has not seen a subject; None where there is none."""
         with self._lock:
-            return self._waiting.pop() if self._waiting else None
+            child = next((child for child in self._waiting if subject not in self._subjects[child]), None)
+            if child:
+                self._waiting.remove(child)
+            return child
 
     def close(self) -> None:
-        while child := self._take():
-            child.close()
+        while self._waiting:
+            self._waiting.pop().close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self.close()
+
+
+def _unload(child: Child) -> bool:
+    """Have a child let go of what it has loaded; whether it is then as it was before."""
+    try:
+        return child.request("unload", seconds=UNLOAD_SECONDS).message["is_clean"] is True
+    except RoundtripError:
+        return False

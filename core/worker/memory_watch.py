@@ -1,5 +1,6 @@
 """The app's watch over the memory that a child and whatever it has started use."""
 
+import math
 import time
 
 from core.system import find_session, read_proportional_memory, read_resident_memory
@@ -15,11 +16,14 @@ class MemoryWatch:
     """
 
     def __init__(self) -> None:
-        self._next_look = 0.0
+        self._next_look = math.inf  # set when somebody begins to wait: a short request is not looked at
 
     def is_exceeded(self, pid: int | None, limit: int) -> bool:
         """Whether the processes of a child's session use more than `limit` bytes; False between two looks."""
-        if pid is None or (now := time.monotonic()) < self._next_look:
+        now = time.monotonic()
+        if self._next_look == math.inf:
+            self._next_look = now + LOOK_SECONDS
+        if pid is None or now < self._next_look:
             return False
         self._next_look = now + LOOK_SECONDS
         processes = find_session(pid)

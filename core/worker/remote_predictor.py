@@ -134,5 +134,12 @@ def load_in_child(
     """
     child = worker.open(cancelled, sandboxed)
     with cleanup_on_error(child.close):
-        facts = child.request(task, seconds=seconds, cancelled=cancelled, **request).message
+        return load_into(child, task, seconds=seconds, cancelled=cancelled, **request)
+
+
+def load_into(
+    child: Child, task: str, *, seconds: float, cancelled: CancelCheck = never_cancelled, **request: Any
+) -> RemotePredictor:
+    """Load a model in a child that is open. Arguments and errors as of `load_in_child`."""
+    facts = child.request(task, seconds=seconds, cancelled=cancelled, **request).message
     return RemotePredictor(child, facts, seconds)

@@ -1,13 +1,14 @@
 """Streams of rows: the same numbers for any chunks, in bounded memory, and plain words for what does not fit."""
 
 import tracemalloc
+from itertools import combinations
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.compare import Verdict, check_tolerance, compare, compare_all, compare_streams, quantiles
+from core.compare import Verdict, check_tolerance, compare, compare_all, compare_streams, comparison, quantiles
 from core.compare import chunks as chunks_module
 from core.errors import InputError
 from tests.compare.strategies import numeric_array_pairs
@@ -167,6 +168,17 @@ def test_compare_all_covers_each_pair_once():
     for item in result:
         whole = compare(answers[item["a"]], answers[item["b"]]).to_json()
         assert {name: item[name] for name in ("verdict", "max_abs", "changed_rows", "rows")}.items() <= whole.items()
+
+
+def test_compare_all_measures_what_has_the_same_bits_once(monkeypatch):
+    first, second = {"y": np.zeros((3, 2))}, {"y": np.full((3, 2), 1e-9)}
+    answers = {"a": first, "b": second, "c": {"y": first["y"].copy()}, "d": {"z": first["y"]}}
+    expected = [compare_all({a: answers[a], b: answers[b]})[0] for a, b in combinations(answers, 2)]
+    pairs: list[tuple[str, str]] = []
+    measure = comparison._compare_pair
+    monkeypatch.setattr(comparison, "_compare_pair", lambda a, b, *rest: pairs.append((a, b)) or measure(a, b, *rest))
+    assert compare_all(answers) == expected
+    assert pairs == [("a", "b"), ("a", "c"), ("a", "d"), ("b", "c"), ("b", "d")]
 
 
 def test_compare_all_mismatched_pair_does_not_stop_others():

@@ -23,6 +23,7 @@ from core.worker import Child, Worker
 
 Reply = tuple[dict[str, Any], dict[str, np.ndarray] | None]
 IMPORT_TASKS = ("inspect_brought", "load_imported", "predict")
+PREPARING_TASKS = ("prepare_reload",)  # on which no verdict depends
 COPY_TASKS = ("reload", "probe", "measure", "load", "save")  # what else a child does with a copy
 SECONDS = 5.0  # that a late or busy child takes
 LIMIT_SECONDS = 1.0  # that it is given
@@ -102,6 +103,18 @@ def _by_tensorflow(do: Callable[[], dict[str, Any]]) -> Reply:
         raise translate(error, DoesNotLoad) from error
 
 
+def register_class(report: Any, arrays: Any, *, registers: bool) -> Reply:
+    """Load nothing, and leave behind a class that is registered with Keras, or not; says which process it is."""
+    import keras
+
+    from core.worker.process_state import note_first_load
+
+    note_first_load()
+    if registers:
+        keras.saving.register_keras_serializable()(type("LeftBehind", (keras.layers.Layer,), {}))
+    return {"pid": os.getpid()}, None
+
+
 def end(report: Any, arrays: Any, **_: Any) -> Reply:
     """End without a reply."""
     os._exit(0)
@@ -118,7 +131,19 @@ def fault(report: Any, arrays: Any, **_: Any) -> Reply:
     return {}, None
 
 
-TASKS_OF_TESTS = (wait, compute, ask_memory, print_lines, reply_with, write_files, read_file, end, abort, fault)
+TASKS_OF_TESTS = (
+    wait,
+    compute,
+    ask_memory,
+    print_lines,
+    reply_with,
+    write_files,
+    read_file,
+    register_class,
+    end,
+    abort,
+    fault,
+)
 
 
 # As a step of an import, or of something else that is done with a copy
@@ -231,7 +256,7 @@ def main(*arguments: str) -> None:
     TASKS.update(
         {
             f"{step}, {way.__name__}": way(TASKS[step])
-            for step in IMPORT_TASKS + COPY_TASKS
+            for step in IMPORT_TASKS + PREPARING_TASKS + COPY_TASKS
             for way in (*MISBEHAVIOURS, faulting, hungry, sluggish)
         }
     )

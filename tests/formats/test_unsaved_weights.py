@@ -1,5 +1,6 @@
 """What was never written: weights are counted against the model when it is saved, and when it is loaded."""
 
+import io
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from core.errors import CannotSave, DoesNotLoad
 from core.formats import get_format
+from core.readers.keras import read_keras_archive
 from core.runtimes.base import ModelCode
 from core.runtimes.unsaved_weights import find_untracked_weights, find_weights_missing_from_hdf5
 from core.runtimes.zip_member import open_zip_member
@@ -110,3 +112,13 @@ def test_zip_member_is_read_like_a_file(compression: int, tmp_path: Path):
         assert file.seek(-5, 2) == len(content) - 5
         assert file.read(99) == content[-5:]
         assert (file.seek(7), file.read(3)) == (7, content[7:10])
+
+
+def test_weights_of_a_keras_file_are_inspected_where_they_lie(tmp_path):
+    import keras
+
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "model.keras")
+    in_place = read_keras_archive(tmp_path / "model.keras").tensors()
+    in_memory = read_keras_archive(io.BytesIO((tmp_path / "model.keras").read_bytes())).tensors()
+    assert [tensor.name for tensor in in_place] == [tensor.name for tensor in in_memory]
+    assert [tensor.read().tobytes() for tensor in in_place] == [tensor.read().tobytes() for tensor in in_memory]

@@ -1,6 +1,7 @@
 """Both judges on mutants, sound copies and models that a seed draws; all of them in `test_oracle_in_full.py`."""
 
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np

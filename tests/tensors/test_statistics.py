@@ -1,5 +1,7 @@
 """What is said of one tensor, and of two beside each other: held against NumPy, and against known answers."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -86,6 +88,19 @@ def test_tensor_distance_locates_one_changed_value(monkeypatch):
     assert result["max_abs"] == pytest.approx(0.5, rel=1e-12)
     assert result["mean_abs"] == pytest.approx(0.5 / 42, rel=1e-9)
     assert result["relative"] == pytest.approx(0.5 / np.linalg.norm(left), rel=1e-9)
+
+
+def test_bits_of_large_tensors_are_compared_in_little_memory():
+    left = np.ones(2**22, "float32")
+    right = left.copy()
+    tracemalloc.start()
+    try:
+        assert measuring._have_same_bits(left, right)
+        right[-1] = np.nextafter(right[-1], np.float32(2))
+        assert not measuring._have_same_bits(left, right)
+        assert tracemalloc.get_traced_memory()[1] < left.nbytes / 4
+    finally:
+        tracemalloc.stop()
 
 
 def test_tensor_distance_equal_means_bit_for_bit():

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from core.errors import ChildDied
+from core.errors import ChildDied, DoesNotLoad
 from core.formats import get_format
 from core.runtimes.base import ModelSource
 from core.runtimes.inference_model import shared_conversions
+from core.worker.child_handle import never_cancelled
 from core.worker.child_pool import ChildPool
 from core.worker.live_models import live_model
 from tests.factories.keras_models import build_dense_model, fit
@@ -44,6 +45,44 @@ def test_pool_task_that_kills_a_child_does_not_stop_the_next(misbehaving_worker)
         with pytest.raises(ChildDied, match="SIGABRT"):
             pool.run("abort", seconds=60)
         assert pool.run("print_lines", seconds=60, lines=2).message == {"lines": 2}
+
+
+def _pids(pool: ChildPool, *subjects: str, registers: bool = False) -> list[int]:
+    """The processes in which something was done about each subject."""
+
+    def act(child: Any) -> int:
+        return child.request("register_class", seconds=60, registers=registers).message["pid"]
+
+    return [pool.use_for(subject, act, never_cancelled) for subject in subjects]
+
+
+def test_pool_child_serves_other_subjects_and_none_twice(misbehaving_worker):
+    with ChildPool(misbehaving_worker) as pool:
+        first, second, again, third = _pids(pool, "a", "b", "a", "c")
+    assert first == second
+    assert again != first
+    assert third in (first, again)
+
+
+def test_pool_child_in_which_a_class_was_registered_serves_nothing_else(misbehaving_worker):
+    with ChildPool(misbehaving_worker) as pool:
+        assert len(set(_pids(pool, "a", "b", "c", registers=True))) == 3
+
+
+def test_pool_failure_in_a_used_child_is_done_again_in_a_fresh_one(misbehaving_worker):
+    calls: list[int] = []
+
+    def fail_in_used(child: Any) -> int:
+        calls.append(child.pid)
+        if child.pid == used:
+            raise DoesNotLoad("Only here.")
+        return child.pid
+
+    with ChildPool(misbehaving_worker) as pool:
+        (used,) = _pids(pool, "a")
+        assert pool.use_for("b", fail_in_used, never_cancelled) != used
+    assert calls[0] == used
+    assert len(calls) == 2
 
 
 def test_live_model_that_was_left_whole_is_kept(snapshot):

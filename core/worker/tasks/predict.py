@@ -1,6 +1,8 @@
 """Tasks that load a model into the child and predict with it, as often as one likes."""
 
+import gc
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
@@ -11,11 +13,18 @@ from core.runtimes.base import ModelSource, Predictor
 from core.runtimes.reference import BATCH_SIZE, predict_in_batches
 from core.runtimes.specs import InputSpec
 from core.worker.model_loading import load_artifact
+from core.worker.process_state import is_as_before, note_first_load
 from core.worker.snapshots import load_live
 from core.worker.tasks.base import InputPair, Reply, Report, TimedReply, pair_inputs, timed
 from core.worker.untrained_model import complete_model_code
 
 _loaded: list[Predictor] = []  # one for each child
+
+
+class UnloadReply(TypedDict):
+    """Whether the process is as it was before it loaded anything."""
+
+    is_clean: bool
 
 
 class LoadReply(TypedDict):
@@ -39,6 +48,7 @@ def loaded_predictor() -> Predictor:
 
 def load_into_child(make: Callable[[], Predictor]) -> tuple[float, Predictor]:
     """Load a predictor for later requests; returns the seconds that it took, and the predictor."""
+    note_first_load()
     seconds, predictor = timed(make)
     _loaded[:] = [predictor]
     return seconds, predictor
@@ -93,3 +103,20 @@ def predict(report: Report, arrays: Arrays, *, batch: int = BATCH_SIZE) -> Reply
     with translated(DoesNotLoad):
         seconds, predictions = timed(lambda: predict_in_batches(loaded_predictor(), arrays, batch))
     return TimedReply(seconds=seconds), predictions
+
+
+def unload(report: Report, arrays: Arrays) -> Reply:
+    """Let go of what was loaded, so that something else can be (`UnloadReply`)."""
+    import keras
+
+    _loaded.clear()
+    keras.backend.clear_session(free_memory=False)
+    gc.collect()
+    _keep_imported()
+    return UnloadReply(is_clean=is_as_before()), None
+
+
+@cache
+def _keep_imported() -> None:
+    """What the first load had imported is there to stay: later collections need not look through it."""
+    gc.freeze()

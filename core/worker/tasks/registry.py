@@ -11,19 +11,21 @@ from core.worker.tasks.dataset_rows import read_dataset_rows
 from core.worker.tasks.diff import diff_artifacts
 from core.worker.tasks.import_model import load_imported
 from core.worker.tasks.inspect import describe_files, describe_tensor, load_tensor, read_tensor_chunk
-from core.worker.tasks.predict import load, predict
+from core.worker.tasks.predict import load, predict, unload
 from core.worker.tasks.resume import resume_training
-from core.worker.tasks.save_reload import probe, reload, save
+from core.worker.tasks.save_reload import prepare_reload, probe, reload, save
 from core.worker.tasks.train import train
 
 TASKS: dict[str, Callable[..., Reply]] = {
     "train": train,
     "save": save,
+    "prepare_reload": prepare_reload,
     "reload": reload,
     "probe": probe,
     "load": load,
     "load_imported": load_imported,
     "predict": predict,
+    "unload": unload,
     "rows": read_dataset_rows,
     "look_inside": list_activations,
     "sketch_tensor": sketch_activation,

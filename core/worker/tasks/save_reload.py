@@ -57,6 +57,17 @@ class ReloadReply(TypedDict):
     row_seconds: float
 
 
+class LoadedCopy(NamedTuple):
+    """A copy that is loaded; `load_seconds` and `trace_seconds` are what its load and the trace of its graph took."""
+
+    load_seconds: float
+    trace_seconds: float
+    predictor: Predictor
+
+
+_prepared: list[LoadedCopy] = []  # by `prepare_reload`, for the reload that follows
+
+
 class SaveReply(TimedReply):
     """How long a save took, and what a person should know of the copy (see `core.formats.base.Saved`)."""
 
@@ -93,6 +104,18 @@ def save(
     return SaveReply(seconds=saved.seconds, remark=saved.remark), None
 
 
+def prepare_reload(report: Report, arrays: Arrays, *, format: str, folder: str, source: ModelSource | None) -> Reply:
+    """Load an artifact, and trace its graph, for the next `reload`, which is of the same one (`TimedReply`).
+
+    Raises DoesNotLoad.
+    """
+    with translated(DoesNotLoad, [folder]):
+        load_seconds, predictor = timed(lambda: load_artifact(format, Path(folder), complete_model_code(source)))
+        trace_seconds, _ = timed(predictor.trace or (lambda: None))
+    _prepared[:] = [LoadedCopy(load_seconds, trace_seconds, predictor)]
+    return TimedReply(seconds=load_seconds + trace_seconds), None
+
+
 def reload(
     report: Report,
     arrays: Arrays,
@@ -115,26 +138,33 @@ def reload(
     Reports "answered" once it has predicted the first row. Raises DoesNotLoad.
     """
     budget = RowBudget(limit_seconds)
-    make_code = partial(complete_model_code, source)
-    reloaded = reload_and_predict(arrays, format, Path(folder), make_code, budget, batch, report)
+    load = (
+        _prepared.pop if _prepared else partial(load_copy, format, Path(folder), partial(complete_model_code, source))
+    )
+    reloaded = reload_and_predict(arrays, Path(folder), load, budget, batch, report)
     load_into_child(lambda: reloaded.predictor)
     if traits:
         reloaded.reply["traits"] = collect_traits(reloaded.predictor.model)
     return reloaded.reply, reloaded.predictions
 
 
+def load_copy(format: str, folder: Path, make_code: Callable[[], ModelCode]) -> LoadedCopy:
+    """Load an artifact; `make_code` makes what it may lack."""
+    seconds, predictor = timed(lambda: load_artifact(format, folder, make_code()))
+    return LoadedCopy(seconds, 0.0, predictor)
+
+
 def reload_and_predict(
     inputs: Arrays,
-    format: str,
     folder: Path,
-    make_code: Callable[[], ModelCode],
+    load: Callable[[], LoadedCopy],
     budget: RowBudget,
     batch: int = BATCH_SIZE,
     report: Report = lambda progress: None,
 ) -> Reloaded:
-    """Do as `reload`, in whatever process this is; `make_code` makes what the artifact may lack."""
+    """Do as `reload`, in whatever process this is."""
     with translated(DoesNotLoad, [str(folder)]):
-        load_seconds, predictor = timed(lambda: load_artifact(format, folder, make_code()))
+        load_seconds, trace_seconds, predictor = load()
         weights, unread = _fingerprints(predictor.weights), _fingerprints(predictor.unread_weights)
         predict_first = partial(predict_in_batches, predictor, {name: array[:1] for name, array in inputs.items()})
         with predictor.remembered():
@@ -148,7 +178,7 @@ def reload_and_predict(
     moved = _count_moved(weights, remembered, _fingerprints(predictor.weights))
     reply = ReloadReply(
         load_seconds=load_seconds,
-        first_seconds=first_seconds,
+        first_seconds=trace_seconds + first_seconds,
         inputs=[spec.to_json() for spec in predictor.inputs],
         input_pairs=pair_inputs(predictor, inputs),
         weights=weights,

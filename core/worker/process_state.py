@@ -1,0 +1,67 @@
+"""Whether a process is as it was before it loaded its first model: then it may load another, of which it knows nothing.
+
+What a load may leave behind: classes that were registered with Keras, settings of Keras, and modules with a person's
+own code, which a config may name.
+"""
+
+import sys
+import sysconfig
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+PACKAGE = Path(__file__).resolve().parent.parent  # our own modules are no traces of a model
+INSTALLED = ("stdlib", "platstdlib", "purelib", "platlib")  # where modules lie that belong to the environment
+
+
+class ProcessState(NamedTuple):
+    """`registered` are names in Keras' registry, `settings` its global ones, `modules` those that are loaded."""
+
+    registered: frozenset[str]
+    settings: tuple[str, ...]
+    modules: frozenset[str]
+
+
+_before: list[ProcessState] = []  # the first load; empty before it
+_known: set[str] = set()  # modules that were looked at since, and are no traces
+
+
+def note_first_load() -> None:
+    """Remember how this process is, where nothing was loaded into it yet."""
+    if not _before:
+        _before.append(_read_state())
+
+
+def is_as_before() -> bool:
+    """Whether nothing but memory of what was loaded has stayed; true where nothing was."""
+    if not _before:
+        return True
+    before, now = _before[0], _read_state()
+    later = now.modules - before.modules - _known
+    if before[:2] != now[:2] or any(map(_is_foreign, later)):
+        return False
+    _known.update(later)
+    return True
+
+
+def _read_state() -> ProcessState:
+    import keras
+
+    registered = frozenset(keras.saving.get_custom_objects())
+    policy, config = keras.config.dtype_policy().name, keras.config
+    settings = (policy, config.floatx(), config.image_data_format(), str(config.epsilon()))
+    return ProcessState(registered, settings, frozenset(sys.modules))
+
+
+def _is_foreign(name: str) -> bool:
+    """Whether a module is neither ours nor installed."""
+    file = getattr(module, "__file__", None) if isinstance(module := sys.modules.get(name), ModuleType) else None
+    if not isinstance(file, str):
+        return False
+    return not any(Path(file).resolve().is_relative_to(root) for root in _own_roots())
+
+
+@cache
+def _own_roots() -> tuple[Path, ...]:
+    return PACKAGE, *(Path(sysconfig.get_path(kind)).resolve() for kind in INSTALLED)

@@ -1,0 +1,85 @@
+"""A child that has loaded a copy before it is known what the copy is asked."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from core.errors import ChildDied
+from core.evidence import Evidence, OriginalFingerprint
+from core.formats import get_format
+from core.reload import gather_evidence
+from core.runtimes.keras import keras_predictor
+from core.runtimes.model_facts import describe_model
+from core.runtimes.model_settings import ModelSettings
+from core.runtimes.reference import Reference
+from core.worker.child_handle import never_cancelled
+from core.worker.prepared_child import PreparedChild, prepared_child
+from tests.factories.keras_models import ROWS, build_dense_model, fit
+from tests.factories.misbehaving_worker import misbehave
+
+LIMITS: dict[str, Any] = {"seconds": 60.0, "cancelled": never_cancelled, "sandboxed": False}
+
+
+class KeptCopy(NamedTuple):
+    """The folder of a `.keras`, and what it is compared with."""
+
+    folder: Path
+    original: OriginalFingerprint
+    reference: Reference
+
+
+@pytest.fixture(scope="module")
+def kept_copy(tmp_path_factory: pytest.TempPathFactory) -> KeptCopy:
+    folder, model = tmp_path_factory.mktemp("copy"), fit(build_dense_model())
+    get_format("keras").save(model, folder)
+    facts, inputs = describe_model(model), {"x": ROWS}
+    settings = ModelSettings.read(facts["traits"])
+    original = OriginalFingerprint(weights=facts["weights"], optimizer=facts["optimizer"], settings=settings)
+    return KeptCopy(folder, original, Reference(inputs, keras_predictor(model).predict(inputs), {}))
+
+
+def _gather(worker: Any, copy: KeptCopy, prepared: PreparedChild | None) -> Evidence:
+    known = {"demo": None, "settings": None}, copy.original, copy.reference
+    return gather_evidence(worker, "keras", copy.folder, *known, prepared, **LIMITS)
+
+
+def test_reload_in_a_prepared_child_opens_no_other_and_finds_the_same(worker, kept_copy, monkeypatch):
+    with prepared_child(worker, "keras", kept_copy.folder, None, **LIMITS) as prepared:
+        child = prepared.result()
+        with monkeypatch.context() as patch:
+            patch.setattr(worker, "open", None)
+            evidence = _gather(worker, kept_copy, prepared)
+    expected = _gather(worker, kept_copy, None)
+    found, known = (
+        each.without_code.model_dump(exclude={"load_seconds", "first_seconds"}) for each in (evidence, expected)
+    )
+    assert evidence.without_code.verdict.value == "bit-identical"
+    assert found == known
+    with pytest.raises(ChildDied):
+        child.request("reload", seconds=1)
+
+
+def test_prepared_child_that_nobody_used_is_closed(worker, kept_copy):
+    with prepared_child(worker, "keras", kept_copy.folder, None, **LIMITS) as prepared:
+        child = prepared.result()
+    with pytest.raises(ChildDied):
+        child.request("reload", seconds=1)
+
+
+def test_copy_that_a_prepared_child_could_not_load_is_judged_by_a_fresh_one(worker, kept_copy, tmp_path):
+    (tmp_path / "model.keras").write_bytes(b"PK")
+    with prepared_child(worker, "keras", tmp_path, None, **LIMITS) as prepared:
+        assert prepared.result() is None
+        outcome = _gather(worker, kept_copy._replace(folder=tmp_path), prepared).without_code
+    assert outcome.verdict.value == "does-not-load"
+
+
+@pytest.mark.parametrize("way", ["late", "dead"])
+def test_prepared_child_that_is_late_or_dead_leaves_the_verdict_to_a_fresh_one(misbehaving_worker, kept_copy, way):
+    with (
+        misbehave(way, "prepare_reload"),
+        prepared_child(misbehaving_worker, "keras", kept_copy.folder, None, **LIMITS) as prepared,
+    ):
+        assert prepared.result() is None
+        assert _gather(misbehaving_worker, kept_copy, prepared).without_code.verdict.value == "bit-identical"
