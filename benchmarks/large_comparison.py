@@ -32,7 +32,7 @@ def prepare(jobs, ids):
     def compare():
         result = jobs.wait(jobs.compare(ids, rows=next(rows)).id).result
         assert len(result["outcomes"]) == len(ids)
-        assert not any(outcome["error"] for outcome in result["outcomes"].values()), result
+        assert not any(outcome.get("error") for outcome in result["outcomes"].values()), result
 
     return compare
 """

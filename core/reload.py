@@ -1,5 +1,6 @@
 """Reload each copy in fresh processes, and compare what came back with the run."""
 
+import contextlib
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -132,9 +133,10 @@ class _Reload(NamedTuple):
         while True:
             try:
                 ask = partial(self._ask, reference=reference, cap=cap)
-                if prepared and not prepared.has_ended:
+                if prepared:
                     child, prepared = prepared, None
-                    return self.worker.act_in(child, ask, Child.close)
+                    with contextlib.suppress(ChildDied):  # by whatever came before: a fresh one tells
+                        return self.worker.act_in(child, ask, Child.close)
                 return self.worker.use_child(ask, self.cancelled, self.sandboxed)
             except COPY_ERRORS as error:
                 # What a copy does to its child says something of the copy; that there was no child does not.

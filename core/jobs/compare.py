@@ -29,9 +29,15 @@ from core.inputs import InputSet
 from core.jobs.aligned_predictor import map_input_names, rename_arrays
 from core.jobs.code_sources import describe_code_source, resolve_code_sources
 from core.jobs.compare_result import CompareResult, ComparisonMatrix, ComparisonOutcome
-from core.jobs.participants import find_silent_losses, require_has_been_run, rows_together, run_id_of
+from core.jobs.participants import (
+    find_silent_losses,
+    load_participant,
+    require_has_been_run,
+    rows_together,
+    run_id_of,
+)
 from core.jobs.runner import JobHandle, SourcedRequest, attempt, map_parallel
-from core.jobs.shared_children import use_participant
+from core.jobs.shared_children import may_share_child, use_in_own_child, use_in_shared_child
 from core.library.prediction_store import CHUNK_ROWS, PredictionStore, evict_predictions, rows_per_chunk
 from core.runtimes.base import join_remarks
 from core.runtimes.reference import BATCH_SIZE, Reference
@@ -181,11 +187,15 @@ class _ComparisonJob:
         names = map_input_names(self.library, id_, [column["name"] for column in self.input_set.columns])
         row = rename_arrays(context.inputs.read_rows(self.input_set.id, slice(0, 1)), names)
         cap = RowCap(self._batch)
+        load = partial(load_participant, context, id_, source, row, cancelled, variables=True)
         use = partial(self._store_predictions, id_, names, cap)
         while True:
             cap.asked = 0
             try:
-                reply = use_participant(context, self._children, id_, source, row, cancelled, use)
+                if may_share_child(self.library, run := self.runs[id_], id_, source):
+                    reply = use_in_shared_child(self._children, run.id, load, use, cancelled)
+                else:
+                    reply = use_in_own_child(load, use)
                 break
             except TooLarge:
                 if not cap.halve():

@@ -14,7 +14,7 @@ from core.library import Library
 from core.library.records import BUILT_IN_SOURCES, Run
 from core.runtimes.reference import BATCH_SIZE
 from core.text.labels import live_model_phrase, mark_imported
-from core.worker.child_handle import CancelCheck, never_cancelled
+from core.worker.child_handle import CancelCheck, Child, never_cancelled
 from core.worker.model_loading import source_with_signature, source_with_snapshot, source_without_code
 from core.worker.remote_predictor import RemotePredictor, load_in_child
 from core.worker.tasks.resume import ArtifactCopy, RunSnapshot
@@ -95,6 +95,7 @@ def load_participant(
     first_row: Arrays | None = None,
     cancelled: CancelCheck = never_cancelled,
     variables: bool = False,
+    child: Child | None = None,
 ) -> RemotePredictor:
     """Load an artifact, or a run's live model, in a fresh child, after its files are verified.
 
@@ -103,6 +104,7 @@ def load_participant(
         source: the key of a `CodeSource`.
         first_row: a row that is predicted at once, by input name.
         variables: whether an artifact's weights are fingerprinted.
+        child: one that is open, to be taken instead, where it may be (see `core.jobs.shared_children`).
 
     Raises what `load_in_child` raises, Damaged and UnknownName.
     """
@@ -112,7 +114,8 @@ def load_participant(
         request |= snapshot_request(context.library, run)
     else:
         request |= artifact_request(context.library, id_, source) | {"variables": variables}
-    return load_in_child(context.worker, seconds=context.config.child_seconds, cancelled=cancelled, **request)
+    seconds = context.config.child_seconds
+    return load_in_child(context.worker, seconds=seconds, cancelled=cancelled, child=child, **request)
 
 
 class Closable(Protocol):

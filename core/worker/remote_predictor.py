@@ -122,6 +122,7 @@ def load_in_child(
     seconds: float,
     cancelled: CancelCheck = never_cancelled,
     sandboxed: bool = False,
+    child: Child | None = None,
     **request: Any,
 ) -> RemotePredictor:
     """Load a model in a fresh child, a sandboxed one for untrusted files.
@@ -129,17 +130,11 @@ def load_in_child(
     Args:
         task: "load" or "load_imported"; `request` are its arguments (see `core.worker.tasks.predict`).
         seconds: the limit of the load, and of each prediction.
+        child: one that is open, to be taken instead.
 
     Raises DoesNotLoad, InputError, ChildDied, TimedOut, Cancelled, NotConfined, and WorkerError without a child.
     """
-    child = worker.open(cancelled, sandboxed)
+    child = child or worker.open(cancelled, sandboxed)
     with cleanup_on_error(child.close):
-        return load_into(child, task, seconds=seconds, cancelled=cancelled, **request)
-
-
-def load_into(
-    child: Child, task: str, *, seconds: float, cancelled: CancelCheck = never_cancelled, **request: Any
-) -> RemotePredictor:
-    """Load a model in a child that is open. Arguments and errors as of `load_in_child`."""
-    facts = child.request(task, seconds=seconds, cancelled=cancelled, **request).message
+        facts = child.request(task, seconds=seconds, cancelled=cancelled, **request).message
     return RemotePredictor(child, facts, seconds)

@@ -67,7 +67,7 @@ def test_comparison_loads_no_two_copies_of_one_run_into_one_child(jobs, copies, 
 
 def test_comparison_in_shared_children_gives_the_bits_of_fresh_ones(jobs, copies, monkeypatch):
     shared = wait_until_done(jobs, jobs.compare(copies, rows=5))
-    monkeypatch.setattr("core.jobs.shared_children.may_share_child", lambda *_: False)
+    monkeypatch.setattr("core.jobs.compare.may_share_child", lambda *_: False)
     fresh = wait_until_done(jobs, jobs.compare(copies, rows=6))
     for id_ in copies:
         first, second = (jobs.predictions(job.id).read_first_rows(id_, 5) for job in (shared, fresh))
@@ -81,6 +81,7 @@ def test_copy_with_code_or_from_outside_or_too_large_does_not_share_a_child(jobs
     kept, pickled = (library.artifact(saved("digits-mlp", key)["artifact"]) for key in ("keras", "pickle"))
     run = library.run(kept.run)
     assert may_share_child(library, run, kept.id, "none")
+    assert not may_share_child(library, run, run.id, "none")
     assert not may_share_child(library, run, kept.id, "demo")
     assert not may_share_child(library, run, pickled.id, "none")
     assert not may_share_child(library, run.model_copy(update={"trust": "brought in"}), kept.id, "none")

@@ -83,3 +83,9 @@ def test_prepared_child_that_is_late_or_dead_leaves_the_verdict_to_a_fresh_one(m
     ):
         assert prepared.result() is None
         assert _gather(misbehaving_worker, kept_copy, prepared).without_code.verdict.value == "bit-identical"
+
+
+def test_prepared_child_that_ends_before_it_is_asked_leaves_the_verdict_to_a_fresh_one(worker, kept_copy):
+    with prepared_child(worker, "keras", kept_copy.folder, None, **LIMITS) as prepared:
+        prepared.result().close()
+        assert _gather(worker, kept_copy, prepared).without_code.verdict.value == "bit-identical"
