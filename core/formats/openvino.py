@@ -10,13 +10,13 @@ from core.runtimes.litert import FILE as LITERT
 from core.runtimes.litert import require_float_tensors
 from core.runtimes.model_kinds import model_kind
 from core.runtimes.onnx import FILE as ONNX
-from core.runtimes.openvino import FILE, PACKAGES, import_openvino, load
+from core.runtimes.openvino import FILE, PACKAGES, describe_leftovers, import_openvino, load
 from core.runtimes.tf_module import serving_function
 
 READABLE_FILES = {"onnx": ONNX, "litert": LITERT}  # files of other runtimes that OpenVINO reads itself
 
 
-def save(model: Model, folder: Path) -> None:
+def save(model: Model, folder: Path) -> str:
     ov = import_openvino()
     kind = model_kind(model)
     if kind == "openvino":
@@ -32,6 +32,7 @@ def save(model: Model, folder: Path) -> None:
         )
     else:
         ov.save_model(ov.convert_model(serving_function(model)), folder / FILE, compress_to_fp16=False)
+    return describe_leftovers(ov.Core().read_model(folder / FILE))
 
 
 FORMAT = Format(

@@ -10,11 +10,12 @@ from core.runtimes.base import Model
 from core.runtimes.openvino import FILE, import_openvino
 
 
-def save(model: Model, folder: Path) -> None:
+def save(model: Model, folder: Path) -> str:
     with TemporaryDirectory(dir=folder) as exported:
-        plain.save(model, Path(exported))
+        remark = plain.save(model, Path(exported))
         ov = import_openvino()
         ov.save_model(ov.Core().read_model(Path(exported) / FILE), folder / FILE, compress_to_fp16=True)
+    return remark
 
 
 FORMAT = replace(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.arrays import Arrays
-from core.runtimes.base import NO_CODE, ModelCode, Predictor
+from core.runtimes.base import NO_CODE, ModelCode, Predictor, join_remarks
 from core.runtimes.batch_adapter import BatchAdapter, adapt_batch_size, adapted_predictor
 from core.runtimes.specs import Shape, Spec
 
@@ -32,21 +32,38 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
 def adapt_compiled_model(model: Any) -> BatchAdapter:
     """How a compiled model predicts any number of rows."""
     outputs = name_answers(model)
+    leftovers = describe_leftovers(model)
 
     def predict(inputs: Arrays) -> Arrays:
         results = model(inputs)
         return {name: results[port].copy() for name, port in outputs.items()}
 
     specs = tuple(_port_spec(port, index) for index, port in enumerate(model.inputs))
-    return adapt_batch_size(specs, {name: _port_shape(port) for name, port in outputs.items()}, predict)
+    adapter = adapt_batch_size(specs, {name: _port_shape(port) for name, port in outputs.items()}, predict)
+    return adapter._replace(remark=join_remarks(adapter.remark, leftovers))
 
 
 def name_answers(model: Any) -> dict[str, Any]:
     """The outputs by name, without the scalars inside of layers that the converter leaves behind."""
-    named = {port_name(port, f"output_{index}"): port for index, port in enumerate(model.outputs)}
+    named = _name_outputs(model)
+    leftovers = _list_leftovers(named)
+    return {name: port for name, port in named.items() if name not in leftovers} or named
+
+
+def describe_leftovers(model: Any) -> str:
+    """A sentence on the outputs of a model that are no answers; empty where it has none."""
+    leftovers = _list_leftovers(_name_outputs(model))
+    names = ", ".join(leftovers[:3]) + (" …" if len(leftovers) > 3 else "")
+    return f"The converter left scalars from inside of layers among its outputs: {names}." if leftovers else ""
+
+
+def _name_outputs(model: Any) -> dict[str, Any]:
+    return {port_name(port, f"output_{index}"): port for index, port in enumerate(model.outputs)}
+
+
+def _list_leftovers(named: dict[str, Any]) -> list[str]:
     scalars = [name for name, port in named.items() if port.get_partial_shape().rank == 0]
-    inner = [name for name in scalars if re.search(r"/.*:\d+$", name)]
-    return {name: port for name, port in named.items() if name not in inner} or named
+    return [name for name in scalars if re.search(r"/.*:\d+$", name)]
 
 
 def compile_model(model: Any) -> Any:

@@ -152,7 +152,7 @@ def _number_names(part: Any, seen: dict[str, list[str]]) -> Any:
 
 
 def _settings(model: Any, answers: Any, targets: Any) -> dict[str, np.ndarray]:
-    """What loss and metrics give on fixed pairs, and every setting of the optimizer."""
+    """What loss and metrics give on fixed pairs, and every setting of the optimizer and of the training loop."""
     import keras
 
     def fix(tensor: Any) -> np.ndarray:
@@ -166,6 +166,7 @@ def _settings(model: Any, answers: Any, targets: Any) -> dict[str, np.ndarray]:
     scores |= {name: np.asarray(value) for name, value in model.compute_metrics(None, targets, fixed).items()}
     optimizer = {key: value for key, value in model.optimizer.get_config().items() if key != "name"}
     words = {f"optimizer {key}": np.array(json.dumps(value, default=str)) for key, value in optimizer.items()}
+    words |= {name: np.array(str(getattr(model, name))) for name in ("run_eagerly", "steps_per_execution")}
     return scores | words
 
 

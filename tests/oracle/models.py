@@ -36,7 +36,7 @@ def save_model(library: Library, worker: Worker, name: str, formats: list[str]) 
     try:
         return product.add_in_formats(library, worker, built.model, named_inputs(built), formats)
     except RoundtripError as error:
-        refused = product.Said(verdict="refused", reason=error.sentence, cells={}, words={})
+        refused = product.Said(verdict="refused", reason=error.sentence, remark="", cells={}, words={})
         return product.Copies(dict.fromkeys(formats, refused), {})
 
 

@@ -22,10 +22,12 @@ SECONDS = 60.0
 
 
 class Said(TypedDict):
-    """What the product says of one copy: verdict, why it failed or does not load, and each cell of its matrix row."""
+    """What the product says of one copy: verdict, why it failed or does not load, what it remarks on how it was saved,
+    and each cell of its matrix row."""
 
     verdict: str
     reason: str
+    remark: str
     cells: dict[str, str]
     words: dict[str, str]
 
@@ -96,20 +98,22 @@ def add_in_formats(library: Library, worker: Worker, model: Any, inputs: Any, fo
             run, key, evidence = library.run(result.artifact.run), result.format, result.evidence
             if get_format(key).needs_architecture and "architecture" in folders:
                 evidence = reload_half(library, worker, run, key, folders[key], folders["architecture"])
-            said[key] = describe_evidence(run, key, evidence)
+            said[key] = describe_evidence(run, key, evidence, result.artifact.remark)
     return Copies(said, folders)
 
 
 def _refused(result: AddResult) -> Said:
-    return Said(verdict="refused", reason=result.error.sentence if result.error else "", cells={}, words={})
+    reason = result.error.sentence if result.error else ""
+    return Said(verdict="refused", reason=reason, remark="", cells={}, words={})
 
 
-def describe_evidence(run: Run, format_key: str, evidence: Evidence) -> Said:
+def describe_evidence(run: Run, format_key: str, evidence: Evidence, remark: str = "") -> Said:
     """The matrix row of some evidence."""
     row = build_row(run, format_key, "", evidence)
     return Said(
         verdict=evidence.best.verdict.value,
         reason=(evidence.best.error or {}).get("sentence", ""),
+        remark=remark,
         cells={key: cell.state for key, cell in row.cells.items()},
         words={key: cell.words for key, cell in row.cells.items()},
     )
