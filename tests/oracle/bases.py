@@ -44,5 +44,5 @@ FEW_FORMATS = ("architecture", "keras", "weights", "saved_model", "onnx")
 MORE_FORMATS = ("keras_export", "checkpoint", "safetensors", "litert", "openvino", "keras_dir", "weights_sharded")
 FORMATS = {
     "numbers": (*FEW_FORMATS, *MORE_FORMATS, "frozen_graph", "h5"),
-    "words": ("architecture", "keras", "keras_dir", "saved_model", "keras_export"),
+    "words": ("keras", "keras_dir", "saved_model", "keras_export"),  # a JSON file holds no vocabulary
 }

@@ -101,7 +101,7 @@ def save_base(
 
 
 def gather(library: Library, worker: Worker, base: Base, format_key: str, folder: Path) -> Evidence:
-    architecture = base.folders["architecture"]
+    architecture = base.folders.get("architecture")
     return product.gather_copy_evidence(library, worker, base.run, format_key, folder, architecture)
 
 
@@ -210,7 +210,10 @@ def list_changed_columns(sound: product.Said, said: product.Said) -> tuple[str, 
 
 def judge_trials(trials: Iterable[Trial], work: Path) -> dict[str, judge.Judgement]:
     """What the second judge says of each, by its key, beside the sound copy that it was made from."""
-    return run_judge([copy_of_trial(each) for each in trials], work)
+    judged = run_judge([copy_of_trial(each) for each in trials], work)
+    blind = {key: each["error"] for key, each in judged.items() if each["error"].startswith(judge.SOUND)}
+    assert not blind, blind
+    return judged
 
 
 def copy_of_trial(each: Trial) -> judge.Copy:

@@ -18,6 +18,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 RTOL, ATOL = 1e-4, 1e-5
+SOUND = "The sound copy cannot be judged: "
 WITHOUT_NUMBERS = ("architecture",)  # whose weights are drawn anew at each load
 ROWS = 12
 LEFT_OUT_OF_CONFIGS = ("module", "registered_name", "build_config", "compile_config", "shared_object_id")
@@ -134,7 +135,10 @@ def _structure(model: Any) -> dict[str, np.ndarray] | None:
     document["config"].pop("name", None)  # of the model: for people alone
     config = json.dumps(_number_names(document, defaultdict(list)), sort_keys=True)
     kinds = [type(layer).__name__ for layer in model._flatten_layers(include_self=False)]
-    return {"config": np.array(config), "layers": np.array(kinds), "parameters": np.array(model.count_params())}
+    facts = {"config": np.array(config), "layers": np.array(kinds), "parameters": np.array(model.count_params())}
+    lookups = [layer for layer in model._flatten_layers(include_self=False) if hasattr(layer, "get_vocabulary")]
+    words = {f"vocabulary {at}": np.array(layer.get_vocabulary()) for at, layer in enumerate(lookups)}
+    return facts | words
 
 
 def _number_names(part: Any, seen: dict[str, list[str]]) -> Any:
@@ -200,17 +204,18 @@ def _original(module: str, function: str, arguments: tuple[Any, ...]) -> tuple[F
 
 def judge(copy: Copy) -> Judgement:
     builder = (copy["builder"][0], copy["builder"][1], tuple(copy["builder"][2]))
-    own = 0.0
+    own, subject = 0.0, SOUND
     try:
         original = _original(*builder)[0]
-        facts = _load(builder, copy["format"], copy["folder"])
         if copy["beside"]:
             beside = _sound(builder, copy["format"], copy["beside"])
             original, own = beside, compare_answers(original["answers"], beside["answers"])[1]
+        subject = ""
+        facts = _load(builder, copy["format"], copy["folder"])
         if copy["beside"] and copy["format"] in WITHOUT_NUMBERS:
             original, facts = _without_numbers(original), _without_numbers(facts)
     except Exception as error:  # noqa: BLE001  whatever a plain loader raises is what a person would meet
-        words = f"{type(error).__name__}: {error}"[:300]
+        words = f"{subject}{type(error).__name__}: {error}"[:300]
         nothing: dict[str, Any] = dict.fromkeys(PARTS)
         return Judgement(key=copy["key"], error=words, answers="none", max_abs=0.0, own=own, surplus=[], **nothing)
     answers, distance = compare_answers(original["answers"], facts["answers"])

@@ -44,12 +44,13 @@ def session(oracle_jobs: Jobs, tmp_path_factory: pytest.TempPathFactory) -> Sess
     library, worker, work = oracle_jobs.library, oracle_jobs.worker, tmp_path_factory.mktemp("copies")
     random = np.random.default_rng(SEED)
     numbers = campaign.save_base(library, worker, "numbers", SEED, FEW_FORMATS)
-    words = campaign.save_base(library, worker, "words", SEED)
+    words = campaign.save_base(library, worker, "words", SEED, ("keras",))
     kinds = [*EXCHANGES, *islice(campaign.draw_kinds(random, numbers), MUTANTS)]
     mutants = campaign.try_mutants(library, worker, numbers, kinds, len(kinds), work, SEED)
     vocabulary = [each for each in KINDS if each.name == "vocabulary_entry"]
     mutants += campaign.try_mutants(library, worker, words, vocabulary[:1], 1, work, SEED)
     sound = campaign.try_sound_copies(library, worker, numbers, SOUND_WAYS, work)
+    sound += campaign.try_sound_copies(library, worker, words, SOUND_WAYS[:1], work)
     drawn = [str(name) for name in random.choice(MODELS, MODELS_DRAWN, replace=False)]
     drawn += draw_plans(PLANS, SEED)
     models = {name: save_model(library, worker, name, MODEL_FORMATS) for name in drawn}
