@@ -10,7 +10,8 @@ from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import all_formats
 from core.library import Artifact, Library, Run
 from core.library.annotation_records import Annotations
-from core.library.records import FileEntry, new_id
+from core.library.ids import new_id
+from core.library.records import FileEntry
 
 TAGS = ("production", "nightly", "try again", "too large")
 PER_RUN = 50  # artifacts

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from core.library import Library
-from core.library.records import new_id
+from core.library.ids import new_id
 from core.record import now
 
 

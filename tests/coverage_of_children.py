@@ -22,7 +22,7 @@ kill_child, kill_worker = Child.close, Worker.close
 
 def close_child(self: Child) -> None:
     """Hang up, which an idle child answers by its end; then kill what is left."""
-    if self.pid is not None and not self.is_confined:
+    if self.pid is not None and not self.is_untrusted:
         self._hang_up()
         deadline = time.monotonic() + EXIT_SECONDS
         with contextlib.suppress(psutil.NoSuchProcess):

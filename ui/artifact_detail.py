@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core.compare import Verdict
+from core.demos import demo_label
 from core.errors import InputError
 from core.evidence.records import ReloadOutcome
 from core.exports.tf_serving import is_servable, normalize_serving_name, parse_serving_version
@@ -17,7 +18,7 @@ from core.library import Artifact, Entry
 from core.library.lineage import Lineage, LineageStep, trace_lineage
 from core.text.labels import format_timestamp
 from core.text.numbers import format_duration, format_size
-from ui.components import demo_label, escape_markdown, show_error, trust_badge, verdict_badge
+from ui.components import escape_markdown, show_error, trust_badge, verdict_badge
 from ui.import_model import show_not_run
 from ui.library.annotations import edit_annotations
 from ui.library.table import INSPECT_PAGE

@@ -11,7 +11,7 @@ from core.compare import Verdict
 from core.formats import get_format
 from core.jobs.code_sources import list_code_sources
 from core.library import Entry, Page, Query
-from core.library.records import ID_PATTERN
+from core.library.ids import ID_PATTERN
 from core.text.labels import mark_imported, pluralize
 from ui.components import escape_markdown
 from ui.query_params import bind_select

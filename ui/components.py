@@ -6,8 +6,7 @@ from typing import Literal
 import streamlit as st
 
 from core.compare import Verdict
-from core.demos import get_demo
-from core.errors import RoundtripError, UnknownName, error_from_json, is_transient
+from core.errors import RoundtripError, error_from_json, is_transient
 from core.library import Run
 from core.text.labels import format_timestamp, mark_imported, verdict_label, verdict_meaning
 from core.text.numbers import format_score
@@ -60,14 +59,6 @@ def verdict_badge(
     icon, colour = VERDICT_BADGES[Verdict.NOT_VERIFIED if is_transient(error) else Verdict(verdict)]
     label = verdict_label(verdict, changed, rows, error)
     st.badge(label, icon=icon, color=colour, help=verdict_meaning(verdict, error))
-
-
-def demo_label(key: str) -> str:
-    """Return the label of a demo; its key where the demo does not exist any more."""
-    try:
-        return get_demo(key).label
-    except UnknownName:
-        return key
 
 
 def trust_badge(trust: str) -> None:

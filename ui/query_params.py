@@ -9,7 +9,7 @@ from typing import TypedDict
 import streamlit as st
 
 from core.errors import RoundtripError
-from core.library.records import ID_PATTERN
+from core.library.ids import ID_PATTERN
 from ui.session import current_jobs
 
 ARTIFACT_PARAMS = ("artifact", "beside")  # parameters that take aliases, too

@@ -12,8 +12,9 @@ import typer
 from core.errors import InputError, WorkerError, error_from_json
 from core.library import Library
 from core.library.annotation_records import INVISIBLE_CHARACTERS
+from core.library.ids import ID_PATTERN
 from core.library.job_store import Job
-from core.library.records import BUILT_IN_SOURCES, ID_PATTERN
+from core.library.records import BUILT_IN_SOURCES
 
 if TYPE_CHECKING:
     from core.jobs import Jobs

@@ -32,8 +32,8 @@ from core.jobs.resume_result import ResumeResult, ResumeVerdict
 from core.jobs.trial_inputs import parse_shapes
 from core.jobs.uploads import OPENVINO_BIN_SUFFIX, OPENVINO_XML_SUFFIX, StoredUpload, store_upload
 from core.library import Library
+from core.library.ids import ID_PATTERN
 from core.library.job_store import Job
-from core.library.records import ID_PATTERN
 
 app = typer.Typer(rich_markup_mode=None)
 SAVED_FACTS = ("artifact", "bytes", "seconds", "verdict", "needs_code", "warning", "remark", "error", "unverified")

@@ -30,3 +30,11 @@ def get_demo(key: str) -> Demo:
             return demo
     cure = f"Choose from {', '.join(demo.key for demo in DEMOS)}."
     raise UnknownName("There is no such demo.", received=key, cure=cure)
+
+
+def demo_label(key: str) -> str:
+    """Return the label of a demo; its key where the demo does not exist any more."""
+    try:
+        return get_demo(key).label
+    except UnknownName:
+        return key

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from core.error_translation import translate
 from core.errors import LibraryError, RoundtripError, UnknownName, UnreadableRecord
 from core.library import Entry, Library, atomic_commit, staging, storage
+from core.library.ids import ID_PATTERN
 from core.library.job_store import JobStore
-from core.library.records import ID_PATTERN, Artifact, Run
+from core.library.records import Artifact, Run
 from core.text.labels import pluralize
 
 QUARANTINE_FOLDER = "quarantine"

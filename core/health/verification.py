@@ -12,7 +12,8 @@ from core.error_translation import translate
 from core.errors import Cancelled, Damaged, LibraryError, RoundtripError, UnknownName, UnreadableRecord
 from core.library import Library, integrity, storage
 from core.library.annotation_records import ALIASES_FILE, ANNOTATIONS_FILE
-from core.library.records import ID_PATTERN, FileEntry, Run
+from core.library.ids import ID_PATTERN
+from core.library.records import FileEntry, Run
 from core.record import Record
 from core.text.labels import pluralize
 

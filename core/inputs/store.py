@@ -23,9 +23,9 @@ from core.inputs.npy import RowReader, normalize_array
 from core.inputs.source import InputSource, require_size, source_from_arrays
 from core.inputs.writing import write_chunks
 from core.library import Library, integrity, staging, storage
+from core.library.ids import validate_id
 from core.library.integrity import VerifiedFile, verify_file
 from core.library.permissions import AccessControl
-from core.library.records import validate_id
 from core.settings import Settings, get_settings
 from core.text.labels import pluralize
 

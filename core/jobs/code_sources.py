@@ -8,7 +8,8 @@ from core.errors import InputError
 from core.formats import get_format
 from core.jobs.participants import require_has_been_run
 from core.library import Entry, Library, Query
-from core.library.records import ID_PATTERN, Run
+from core.library.ids import ID_PATTERN
+from core.library.records import Run
 from core.worker.model_loading import demo_of_source
 
 ARCHITECTURE_FORMAT = "architecture"  # the key of the format

@@ -23,7 +23,8 @@ from core.jobs.runner import ChildLimits, JobHandle
 from core.jobs.trial_inputs import TrialInput, describe_ranges, find_accepted_input
 from core.jobs.uploads import run_of_artifact
 from core.library import staging
-from core.library.records import KIND_NEVER_RUN, Artifact, Run, new_id
+from core.library.ids import new_id
+from core.library.records import KIND_NEVER_RUN, Artifact, Run
 from core.reload import gather_evidence
 from core.runtimes.base import ImportedSource, ModelSource, join_remarks
 from core.runtimes.batch_adapter import DEPENDENT_ROWS_REMARK

@@ -17,8 +17,9 @@ from core.error_translation import translate
 from core.errors import Cancelled, LibraryError, RoundtripError, WorkerError, cleanup_on_error, is_transient
 from core.jobs.session_limiter import SessionLimiter
 from core.library import Library
+from core.library.ids import new_id
 from core.library.job_store import Job
-from core.library.records import BUILT_IN_SOURCES, new_id
+from core.library.records import BUILT_IN_SOURCES
 from core.record import now
 from core.settings import Settings
 from core.worker import Worker

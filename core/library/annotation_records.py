@@ -13,7 +13,8 @@ from pydantic import Field
 
 from core.errors import InputError, UnreadableRecord
 from core.library import storage
-from core.library.records import BUILT_IN_SOURCES, ID_PATTERN
+from core.library.ids import ID_PATTERN
+from core.library.records import BUILT_IN_SOURCES
 from core.record import Record
 
 ANNOTATIONS_FILE = "marks.json"

@@ -13,8 +13,8 @@ from core.library.annotation_records import (
     write_aliases,
     write_annotations,
 )
+from core.library.ids import ID_PATTERN, unknown_id_error, validate_id
 from core.library.reads import ReadMixin
-from core.library.records import ID_PATTERN, unknown_id_error, validate_id
 
 
 class AnnotationMixin(ReadMixin):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from core.errors import cleanup_on_error
 from core.library import storage
-from core.library.records import FOLDER_BY_KIND, ID_PATTERN
+from core.library.ids import ID_PATTERN
+from core.library.records import FOLDER_BY_KIND
 from core.library.storage import delete_folder, entry_folder
 
 INTENT_FILE = "together.json"  # in a staging folder: its folders, by the id of the entry that each becomes

@@ -14,8 +14,8 @@ from core.library import atomic_commit, storage
 from core.library import staging as staging_module
 from core.library.catalog.catalog import Catalog, CatalogLost
 from core.library.catalog.sync import CatalogSync
+from core.library.ids import unknown_id_error, validate_id
 from core.library.permissions import AccessControl, Viewer
-from core.library.records import unknown_id_error, validate_id
 from core.library.storage import translate_disk_errors
 from core.library.trash_folder import Trash
 from core.settings import get_settings

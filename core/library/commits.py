@@ -10,8 +10,9 @@ from typing import Any
 
 from core.evidence.records import Evidence
 from core.library import atomic_commit, integrity, storage
+from core.library.ids import new_id
 from core.library.reads import ReadMixin
-from core.library.records import Artifact, Run, new_id
+from core.library.records import Artifact, Run
 from core.library.storage import translate_disk_errors
 
 

@@ -16,8 +16,8 @@ from pydantic import Field
 from core.arrays import Arrays, StoredArrays
 from core.caching import RecordCache
 from core.errors import RoundtripError, UnknownName, UnreadableRecord
+from core.library.ids import ID_PATTERN, unknown_id_error, validate_id
 from core.library.permissions import AccessControl
-from core.library.records import ID_PATTERN, unknown_id_error, validate_id
 from core.library.storage import translate_disk_errors, write_text_atomically
 from core.record import INVALID_JSON_ERRORS, Record, broken_record_error, now
 from core.system import is_process_alive, process_start_time

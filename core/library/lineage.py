@@ -6,8 +6,9 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from core.errors import RoundtripError
+from core.library.ids import validate_id
 from core.library.library import Library
-from core.library.records import Artifact, validate_id
+from core.library.records import Artifact
 from core.record import Trust
 
 

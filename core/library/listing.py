@@ -11,8 +11,9 @@ from core.errors import UnknownName, UnreadableRecord
 from core.library.catalog.catalog import Catalog
 from core.library.catalog.schema import IN_MEMORY_URL
 from core.library.catalog.sync import CatalogSync
+from core.library.ids import ID_PATTERN
 from core.library.reads import ReadMixin
-from core.library.records import FOLDER_BY_KIND, ID_PATTERN, Entry, Page, Query, Run
+from core.library.records import FOLDER_BY_KIND, Entry, Page, Query, Run
 from core.library.storage import translate_disk_errors
 
 

@@ -3,14 +3,11 @@
 Evidence has a module of its own, `core.evidence.records`.
 """
 
-import re
-import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, cast
 
 from pydantic import BaseModel, Field
 
-from core.errors import UnknownName
 from core.record import Record, Trust
 from core.runtimes.base import ImportedSource, ModelSource
 from core.versions import describe_version_changes, installed_versions
@@ -160,7 +157,6 @@ class Artifact(Record):
 
 # Where the code that a copy lacks comes from, beside the ids of architecture artifacts.
 BUILT_IN_SOURCES = ("none", "demo", "snapshot")
-ID_PATTERN = re.compile(r"[aijr][0-9a-f]{10}")
 FOLDER_BY_KIND = {"r": "runs", "a": "artifacts"}  # by the first letter of an id
 SORT_ORDERS = ("created", "bytes", "name", "format", "demo", "verdict")
 UNREADABLE = "unreadable"  # among the verdicts of a query: entries that have a problem
@@ -244,23 +240,3 @@ class Page(NamedTuple):
     total: int
     bytes: int | None
     has_more: bool = False
-
-
-def new_id(kind: str) -> str:
-    """A new id: "r" for a run, "a" for an artifact, "j" for a job, and 40 random bits. Ids are never reused."""
-    return kind + secrets.token_hex(5)
-
-
-def validate_id(id_: str, kinds: str = "ar") -> str:
-    """The id itself, if it is one of ours; nothing else may become part of a path. Raises UnknownName."""
-    if ID_PATTERN.fullmatch(id_) and id_[0] in kinds:
-        return id_
-    raise unknown_id_error(id_)
-
-
-def unknown_id_error(id_: str) -> UnknownName:
-    return UnknownName(
-        "Nothing in the library has this id.",
-        received=id_[:80],
-        cure="Look it up on the Library page, or with `roundtrip list`.",
-    )

@@ -7,7 +7,7 @@ from core.library import storage
 from core.library.annotation_records import read_aliases, read_annotations
 from core.library.base import LibraryBase
 from core.library.catalog.catalog import Catalog
-from core.library.records import ID_PATTERN, unknown_id_error
+from core.library.ids import ID_PATTERN, unknown_id_error
 from core.library.storage import translate_disk_errors
 from core.library.trash_folder import TrashedEntry
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from core.errors import RoundtripError, UnknownName, UnreadableRecord
 from core.library import staging, storage
 from core.library.annotation_records import read_annotations_or_empty
-from core.library.records import ID_PATTERN, Artifact, Entry, Run, unknown_id_error, validate_id
+from core.library.ids import ID_PATTERN, unknown_id_error, validate_id
+from core.library.records import Artifact, Entry, Run
 from core.library.storage import size_on_disk
 from core.record import Record, now
 

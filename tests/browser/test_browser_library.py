@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.library import Library, Query
-from core.library.records import new_id
+from core.library.ids import new_id
 from tests.browser.page_helpers import take_screenshot, tick_row, wait_for_page, wait_until_idle
 from tests.browser.server import Server, serve
 from tests.factories.library_entries import make_artifact, make_run

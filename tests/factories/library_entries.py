@@ -14,7 +14,7 @@ import numpy as np
 from core.compare import Verdict
 from core.evidence.records import Evidence, ReloadOutcome
 from core.library import Artifact, Library, Run
-from core.library.records import new_id
+from core.library.ids import new_id
 from core.runtimes.reference import Reference
 
 RUN_FACTS = {

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from core.errors import UnknownName, UnreadableRecord
+from core.library.ids import new_id, validate_id
 from core.library.job_store import Job, JobStore
-from core.library.records import new_id, validate_id
 from tests.fault_injection.system_calls import FaultInjector, patch_system_calls, raising_errno
 
 

@@ -6,8 +6,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.jobs.benchmark_result import BATCH_SIZES
 from core.text.labels import CLOSENESS_LABELS, closeness_label
+from core.text.summaries import pareto_sentence
 from tests.helpers import wait_until_done
-from ui.compare.benchmark import pareto_sentence
 
 
 def draw_costs(ids, names, entries, fidelity):

@@ -10,6 +10,7 @@ from core.jobs.benchmark_result import BATCH_SIZES, DEFAULT_REPEATS, BenchmarkRe
 from core.library.job_store import Job
 from core.text.labels import format_timestamp
 from core.text.numbers import format_duration
+from core.text.summaries import pareto_sentence
 from ui.compare.benchmark_charts import BenchmarkView, show_first_prediction_chart, show_trade_off_chart
 from ui.compare.participants import Participants
 from ui.components import escape_markdown, show_error
@@ -17,7 +18,6 @@ from ui.job_progress import follow_job
 from ui.session import current_jobs
 
 MAX_BUSY_SHARE = 0.2  # share of the processors in use by others from which on the times are worth little
-NUMBER_WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def show_benchmark(participants: Participants, fidelity: dict[str, float | None]) -> None:
@@ -95,34 +95,6 @@ def _show_result(view: BenchmarkView) -> None:
     _show_remarks(view)
 
 
-def pareto_sentence(best: list[str], total: int) -> str:
-    """Return which of `total` copies nothing beats, in a sentence of Markdown; the names are Markdown too."""
-    if total < 2:
-        return "Measure and compare two or more copies of one model to see which of them nothing beats."
-    if len(best) == total:
-        return f"None of these {_number_word(total)} beats another: each is smaller, faster or closer to the original."
-    if len(best) == 1:
-        return f"Nothing beats {best[0]}: no other is smaller, faster or closer to the original."
-    return (
-        f"Nothing beats these {_number_word(len(best))}: {', '.join(best[:-1])} and {best[-1]}. Each of the others is "
-        "matched or beaten in size, speed and fidelity by one of them."
-    )
-
-
-def _number_word(number: int) -> str:
-    return NUMBER_WORDS[number] if number < len(NUMBER_WORDS) else str(number)
-
-
-class _Column(NamedTuple):
-    """A column of numbers: `value` reads a copy's value (seconds, bytes) by its id; then its scale, format and help."""
-
-    title: str
-    value: Callable[[str], float | None]
-    scale: float
-    format: str
-    help: str
-
-
 def _show_benchmark_table(view: BenchmarkView) -> None:
     """Show a line for each copy, with its run where there are several; every number sorts as a number."""
     ids = list(view.benchmarks)
@@ -136,6 +108,16 @@ def _show_benchmark_table(view: BenchmarkView) -> None:
         config[title] = st.column_config.NumberColumn(format=format_, help=help_)
     alt = "What each copy costs, a line for each"
     st.dataframe(columns, hide_index=True, column_config=config, height="content", key="cost-table", alt=alt)
+
+
+class _Column(NamedTuple):
+    """A column of numbers: `value` reads a copy's value (seconds, bytes) by its id; then its scale, format and help."""
+
+    title: str
+    value: Callable[[str], float | None]
+    scale: float
+    format: str
+    help: str
 
 
 def _table_columns(view: BenchmarkView) -> list[_Column]:

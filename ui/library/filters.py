@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from core.compare import Verdict
+from core.demos import demo_label
 from core.formats import all_formats
 from core.library import Library, Page, Query
 from core.library.records import UNREADABLE
 from ui.artifact_picker import search_field
-from ui.components import demo_label
 from ui.navigation import get_page
 from ui.query_params import bind_page, bind_select, bind_text, requested_page, sync_browser_url
 

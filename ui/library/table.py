@@ -5,11 +5,11 @@ from datetime import datetime
 import streamlit as st
 
 from core.compare import Verdict
+from core.demos import demo_label
 from core.formats import all_formats
 from core.library import Entry, Page
 from core.text.labels import pluralize
 from core.text.numbers import format_size
-from ui.components import demo_label
 from ui.library.annotations import edit_tags
 from ui.library.trash import confirm_removal
 from ui.navigation import PAGES, go

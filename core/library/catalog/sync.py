@@ -22,8 +22,9 @@ from core.evidence.records import Evidence
 from core.library.annotation_records import ALIASES_FILE, ANNOTATIONS_FILE, read_aliases, read_annotations_or_empty
 from core.library.catalog.catalog import Catalog, CatalogLost
 from core.library.catalog.change_log import ChangeLog, LogPosition
+from core.library.ids import ID_PATTERN, validate_id
 from core.library.permissions import NOBODY, AccessControl, combine_sole_viewers, sole_viewer
-from core.library.records import ID_PATTERN, Artifact, Entry, IndexedEntry, Run, validate_id
+from core.library.records import Artifact, Entry, IndexedEntry, Run
 from core.library.storage import translate_disk_errors
 
 FOLDERS_PER_PAUSE = 50
