@@ -34,6 +34,7 @@ class Library(ListingMixin, CommitMixin, AnnotationMixin, TrashMixin):
                 model's predictions become the reference.
             worker: Reloads the copies and stays as it is; without one, a worker is started and ended.
 
+        Nothing in the model or the program is changed; a model that another thread trains meanwhile cannot be saved.
         Returns one result for each format, in order. Raises InputError when the model or the inputs cannot be used at
         all, CannotSave when the model cannot be stored.
         """
