@@ -99,7 +99,7 @@ def match_known_error(text: str) -> tuple[str, str] | None:
 
 def _fallback_sentence(text: str) -> str:
     """Return the last cause that Keras appends to an unknown text, else its first line, as a sentence."""
-    causes = re.findall(r"Exception encountered: (.+)", text)
+    causes = re.findall(r"Exception encountered(?:: | when calling .+\n+\x1b\[1m)([^\n\x1b]+)", text)
     lines = [line for line in text.splitlines() if line.strip()] or ["no message"]
     return f"The library said: {[lines[0], *causes][-1].strip()[:240]}"
 
