@@ -102,7 +102,7 @@ def _fallback_sentence(text: str) -> str:
 
     Of a layer that failed Keras says which one first, and the cause below, in bold.
     """
-    causes = re.findall(r"Exception encountered(?: when calling .*?\(\)\.\s+\x1b\[1m|: )([^\n\x1b]+)", text)
+    causes = re.findall(r"Exception encountered(?:: | when calling .+\n+\x1b\[1m)([^\n\x1b]+)", text)
     lines = [line for line in text.splitlines() if line.strip()] or ["no message"]
     return f"The library said: {[lines[0], *causes][-1].strip()[:240]}"
 

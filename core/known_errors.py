@@ -23,7 +23,7 @@ OUT_OF_MEMORY_CURE = "Raise ROUNDTRIP_CHILD_GIB, or use a smaller model or batch
 
 KNOWN_ERRORS = (
     KnownError(
-        r"Got a non-Tensor value",
+        r"Got a non-Tensor value|'(?:dict|list|tuple)' object has no attribute 'name'",
         "The outputs of this model are nested, and a signature returns named tensors alone.",
         "Return one tensor, or a list or dictionary of tensors, from call(); or choose .keras, which keeps them.",
     ),
@@ -157,6 +157,21 @@ KNOWN_ERRORS = (
     KnownError(
         r"Could not locate class '([^']+)'", "This process does not know the custom class '{0}'.", CUSTOM_CLASS_CURE
     ),
+    KnownError(
+        r"Cannot deserialize object of type `([^`]+)`",
+        "This process does not know the custom class '{0}'.",
+        CUSTOM_CLASS_CURE,
+    ),
+    KnownError(
+        r"Could not interpret ([a-z ]+) identifier: \{'value': \[",
+        "The model holds a lambda as its {0}, which is stored as Python bytecode and would run on loading.",
+        "Give it a function with a name instead, or save as SavedModel.",
+    ),
+    KnownError(
+        r"Could not interpret [a-z ]+ identifier: (?:\{.*?'class_name': ')?(\w+)",
+        "This process does not know the custom class '{0}'.",
+        CUSTOM_CLASS_CURE,
+    ),
     KnownError(r"Unknown layer: '([^']+)'", "This process does not know the custom layer '{0}'.", CUSTOM_CLASS_CURE),
     KnownError(
         r"Could not locate function '([^']+)'",
@@ -237,6 +252,17 @@ KNOWN_ERRORS = (
         "Use the architecture that it was saved from; a quantised model with a class of its own cannot be rebuilt.",
     ),
     KnownError(
+        r"Weight count mismatch for layer #\d+ \(named (\S+) in .*?expects (\d+) weight\(s\)\. Received (\d+) saved",
+        "The file holds {2} of the {1} arrays that the layer '{0}' asks for.",
+        "If nested models share a layer in it, Keras writes that once and rebuilds it apart: save as SavedModel. Else "
+        "use the architecture that it was saved from.",
+    ),
+    KnownError(
+        r"Only input tensors may be passed as positional arguments",
+        "The model holds an operation beside its layers (x * 2, say), which Keras cannot read back from .h5.",
+        "Save it as .keras or SavedModel, or put the operation into a layer of your own.",
+    ),
+    KnownError(
         r"not bound to checkpointed values|Unresolved object in checkpoint",
         "Values in this checkpoint found no variable in the model, or variables found no value.",
         "Build the model with the same code that wrote the checkpoint.",
@@ -281,6 +307,11 @@ KNOWN_ERRORS = (
         r"Node '([^']+)' is not unique",
         "Two parts of the model are called '{0}', and a graph takes each name once.",
         "Give its layers and outputs names of their own, then save again.",
+    ),
+    KnownError(
+        r"Unable to save the object .*contains a non-string key",
+        "Parts of the model stand in a dictionary whose keys are no text, which TensorFlow does not save.",
+        "Give them text as keys, or put them into a list; or choose .keras.",
     ),
     KnownError(
         r"name already exists",

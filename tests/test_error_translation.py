@@ -31,6 +31,22 @@ MESSAGES = [
         "This process does not know the custom class 'Scale'.",
     ),
     (
+        "Cannot deserialize object of type `Scale`. If `Scale` is a custom class, please register it using the "
+        "`@keras.saving.register_keras_serializable()` decorator.",
+        "This process does not know the custom class 'Scale'.",
+    ),
+    (
+        "Could not interpret regularizer identifier: {'module': 'own', 'class_name': 'Scale', 'config': {}, "
+        "'registered_name': 'Scale'}",
+        "This process does not know the custom class 'Scale'.",
+    ),
+    ("Could not interpret optimizer identifier: my_opt", "This process does not know the custom class 'my_opt'."),
+    (
+        "Could not interpret activation function identifier: {'value': ['4wEAAAA=', None, None]}",
+        "The model holds a lambda as its activation function, which is stored as Python bytecode and would run on "
+        "loading.",
+    ),
+    (
         "Unknown layer: 'Scale'. Please ensure you are using a `keras.utils.custom_object_scope` and that this object "
         "is included in the scope.",
         "This process does not know the custom layer 'Scale'.",
@@ -257,6 +273,26 @@ MESSAGES = [
         "in user code:\n\n    ValueError: Got a non-Tensor value (<tf.Tensor>, <tf.Tensor>) for key 'y' in the output",
         "The outputs of this model are nested, and a signature returns named tensors alone.",
     ),
+    (
+        "Weight count mismatch for layer #0 (named inner in the current model, inner in the save file). Layer expects "
+        "6 weight(s). Received 2 saved weight(s)",
+        "The file holds 2 of the 6 arrays that the layer 'inner' asks for.",
+    ),
+    (
+        "Only input tensors may be passed as positional arguments. The following argument value should be passed as a "
+        "keyword argument: 2 (of type <class 'int'>)",
+        "The model holds an operation beside its layers (x * 2, say), which Keras cannot read back from .h5.",
+    ),
+    (
+        "Unable to save the object {0: <Dense name=l0, built=True>} (a dictionary wrapper constructed automatically on "
+        "attribute assignment). The wrapped dictionary contains a non-string key which maps to a trackable object or "
+        "mutable data structure.",
+        "Parts of the model stand in a dictionary whose keys are no text, which TensorFlow does not save.",
+    ),
+    (
+        "'dict' object has no attribute 'name'",
+        "The outputs of this model are nested, and a signature returns named tensors alone.",
+    ),
     ("missing a required argument: 'b'", "The call of this model needs 'b', and was not given it."),
     ("No module named 'scipy'", "The Python package 'scipy' that this needs is not installed."),
     *CONVERTER_MESSAGES,
@@ -301,6 +337,11 @@ def test_translate_unknown_keras_message_uses_last_cause():
 def test_translate_failure_of_a_layer_uses_the_cause_in_bold():
     text = "Exception encountered when calling LSTM.call().\n\n\x1b[1mIt has the shape (1, 2).\x1b[0m\n\nArguments"
     assert translate(ValueError(text), CannotSave).sentence == "The library said: It has the shape (1, 2)."
+
+
+def test_translate_error_in_a_call_uses_its_cause():
+    text = "Exception encountered when calling Own.call().\n\n\x1b[1mit takes no list\x1b[0m\n\nArguments received: …"
+    assert translate(TypeError(text), CannotSave).sentence == "The library said: it takes no list"
 
 
 def test_translate_unknown_message_uses_first_line():

@@ -111,8 +111,10 @@ def _check_weight_tensors(context: ReloadContext) -> Finding:
     # Where there are no layers, the constants of the graph stand among the weights.
     explained = find_borne_out_forms(match, answers_hold)
     surplus = describe_surplus(match.surplus, explained) if context.traits else ""
-    words = " ".join(text for text in (finding.words, describe_parameters(match), surplus, unread) if text)
-    return Finding("changed" if surplus and finding.state == "kept" else finding.state, words)
+    unheld = context.run.unheld_warning if "graph" not in context.format.keeps else ""
+    words = " ".join(text for text in (finding.words, describe_parameters(match), surplus, unread, unheld) if text)
+    is_changed = (surplus or unheld) and finding.state == "kept"
+    return Finding("changed" if is_changed else finding.state, words)
 
 
 @column("weights", "Weights", HASHES_DESCRIPTION, fingerprint_arrays)
@@ -145,6 +147,10 @@ def check_sharing(context: ReloadContext) -> Finding:
         return not_applicable("This runtime does not show its weights.")
     if match.surplus.copies:
         return lost(f"What was shared is stored once for each place: {list_names(match.surplus.copies)}.")
+    if match.turned:
+        return changed(
+            f"Its graph may hold a shared weight once more, with its axes turned: {list_names(match.turned)}."
+        )
     return kept("Its graph holds each shared weight once.")
 
 

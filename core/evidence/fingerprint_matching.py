@@ -27,7 +27,8 @@ class TensorMatchCount(BaseModel):
 
     `values` counts the numbers in all tensors of the copy, `values_of` those of the run; None in older records.
     `rearranged` says that the numbers which are missing may stand in tensors of other shapes: there are as many;
-    `forms` in which form some of them came back (see `find_changed_forms`).
+    `forms` in which form some of them came back (see `find_changed_forms`); `turned` are tensors beside those that came
+    back whose axes are as long in another order, as those of a second, transposed copy are.
     """
 
     found: int
@@ -38,6 +39,7 @@ class TensorMatchCount(BaseModel):
     values_of: int | None = None
     rearranged: bool = False
     forms: dict[str, str] = Field(default_factory=dict)
+    turned: list[str] = Field(default_factory=list)
 
     @property
     def is_complete(self) -> bool:
@@ -78,6 +80,7 @@ def match_fingerprints(
         surplus=find_surplus(original, leftovers),
         rearranged=_is_rearranged(missing, leftovers),
         forms=find_changed_forms(missing, leftovers),
+        turned=_find_turned(original, missing, leftovers),
         values=count_values(reloaded),
         values_of=count_values(original),
     )
@@ -99,6 +102,27 @@ def _is_rearranged(missing: Sequence[Mapping[str, Any]], leftovers: Sequence[Map
     others = [tensor for tensor in leftovers if tensor["dtype"] in dtypes]
     shapes, other_shapes = (sorted(tuple(tensor["shape"]) for tensor in side) for side in (missing, others))
     return shapes != other_shapes and count_values(missing) == count_values(others)
+
+
+def _find_turned(*sides: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of leftovers that may be a second, transposed copy of a tensor of the run: of the run's tensors, those that
+    are missing, and the leftovers."""
+    original, missing, leftovers = ([each for each in side if _has_axes_to_turn(each)] for side in sides)
+    known, places = set(map(_axes_key, original)), Counter(map(_axes_key, missing))
+    turned = []
+    for tensor in leftovers:
+        places[_axes_key(tensor)] -= 1  # the first ones may be those that are missing, in another form
+        if _axes_key(tensor) in known and places[_axes_key(tensor)] < 0:
+            turned.append(tensor["name"])
+    return turned
+
+
+def _has_axes_to_turn(tensor: Mapping[str, Any]) -> bool:
+    return sum(size > 1 for size in tensor["shape"]) > 1
+
+
+def _axes_key(tensor: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tensor["dtype"], tuple(sorted(tensor["shape"]))
 
 
 def find_surplus(original: Sequence[Mapping[str, Any]], tensors: Sequence[Mapping[str, Any]]) -> SurplusTensors:

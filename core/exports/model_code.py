@@ -17,6 +17,7 @@ from core.exports.vocabularies import fill_vocabularies
 from core.library import Library, Run
 from core.runtimes.keras_changes import changes_since, read_metadata_version
 from core.size_breakdown.run_tensors import load_run_tensors
+from core.validation.keras_allowlist import is_allowed_class, is_allowed_function
 from core.worker.model_loading import demo_of_source
 
 ARCHITECTURE_FILE = "architecture.json"
@@ -79,22 +80,32 @@ def _make_demo_script(demo: Demo, run: Run, needed: set[str]) -> ModelScript:
 
 
 def list_custom_classes(library: Library, run: Run) -> list[str]:
-    """Return the names of the classes in a person's own Keras model that are not of Keras, sorted."""
+    """Return the names of the classes and functions in a person's own Keras model that are not of Keras, sorted."""
     try:
         config = json.loads(read_architecture(library, run))
     except InputError:
         return []
-    return sorted({name for name, module in _find_classes(config) if module and module.partition(".")[0] != "keras"})
+    return sorted(set(_find_custom_names(config)))
 
 
-def _find_classes(config: Any) -> Iterator[tuple[str, str | None]]:
+def _find_custom_names(config: Any) -> Iterator[str]:
     if isinstance(config, dict):
-        if "class_name" in config and "module" in config:
-            yield config["class_name"], config["module"]
+        name, module = config.get("class_name"), config.get("module")
+        if name == "function" and not is_allowed_function(config["config"], module):
+            yield config["config"]
+        elif name != "function" and "module" in config and _is_custom_class(str(name), module):
+            yield str(name)
         config = list(config.values())
     if isinstance(config, list):
         for item in config:
-            yield from _find_classes(item)
+            yield from _find_custom_names(item)
+
+
+def _is_custom_class(name: str, module: str | None) -> bool:
+    """Whether a class is not of Keras; Keras notes no module where it was written into the program itself."""
+    if module is None:
+        return not (name.startswith("__") or is_allowed_class(name, module))
+    return module.partition(".")[0] not in ("keras", "builtins")
 
 
 def read_architecture(library: Library, run: Run) -> bytes:

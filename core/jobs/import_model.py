@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -95,19 +95,39 @@ class ImportRequest:
     label: str = ""
     temporary_folder: Path | None = None
     stored_artifact: str = ""
-    shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    shapes: dict[str, list[int]] = field(default_factory=dict)
     keeps_state: bool = False
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> "ImportRequestJson":
         """For the job's record: no path of this machine."""
-        files = {"name": display_file_name(self.name), "parts": sorted(self.parts), "again": self.stored_artifact}
-        asked = {"shapes": {name: list(shape) for name, shape in self.shapes.items()}, "keeps_state": self.keeps_state}
-        return files | asked | {"demo": self.demo, "signature": self.signature, "label": self.label}
+        return {
+            "name": display_file_name(self.name),
+            "parts": sorted(self.parts),
+            "again": self.stored_artifact,
+            "shapes": self.shapes,
+            "keeps_state": self.keeps_state,
+            "demo": self.demo,
+            "signature": self.signature,
+            "label": self.label,
+        }
 
     def discard(self) -> None:
         """Delete the temporary folder."""
         if self.temporary_folder:
             staging.release_staging_folder(self.temporary_folder)
+
+
+class ImportRequestJson(TypedDict):
+    """An `ImportRequest` in the record of its job: `again` is the artifact whose stored files these are."""
+
+    name: str
+    parts: list[str]
+    again: str
+    shapes: dict[str, list[int]]
+    keeps_state: bool
+    demo: str | None
+    signature: str
+    label: str
 
 
 class ImportRecord(ImportedSource):
@@ -119,6 +139,7 @@ class ImportRecord(ImportedSource):
     remark: NotRequired[str]
     signatures: NotRequired[list[str]]
     asked: NotRequired[dict[str, Any]]  # the recipe of its reference inputs
+    shapes: dict[str, list[int]]  # that a person stated, of one row of an input
 
 
 class ImportResult(TypedDict):
@@ -141,7 +162,7 @@ class ImportResult(TypedDict):
     error: dict[str, str] | None
 
 
-def build_import_request(request: ImportRequest) -> dict[str, Any]:
+def build_import_request(request: ImportRequest) -> ImportRequestJson:
     """Validate the request of the job. Raises InputError and UnknownName, and then its temporary folder is gone."""
     with cleanup_on_error(request.discard):
         if not request.path.exists():
@@ -218,6 +239,7 @@ class _ImportJob:
             "demo": demo,
             "settings": get_demo(demo).defaults.model_dump() if demo else None,
             "keeps_state": self.request.keeps_state,
+            "shapes": self.request.shapes,
             "artifact": new_id("a"),
         }
 

@@ -20,6 +20,7 @@ class ReimportArguments(TypedDict):
     demo: str | None
     signature: str
     label: str
+    shapes: dict[str, list[int]]
     keeps_state: bool
     stored_artifact: str
 
@@ -44,6 +45,7 @@ def reimport_arguments(library: Library, artifact_id: str) -> ReimportArguments:
         "demo": run.brought.get("demo"),
         "signature": run.brought.get("signature") or "",
         "label": run.name,
+        "shapes": dict(run.brought.get("shapes") or {}),
         "keeps_state": bool(run.brought.get("keeps_state")),
         "stored_artifact": artifact_id,
     }

@@ -80,8 +80,9 @@ class Jobs(JobRunner):
             keeps_state: whether what the model remembers is kept from row to row, and not forgotten after each.
         """
         path = Path(path)
+        stated = {input_name: list(shape) for input_name, shape in (shapes or {}).items()}
         given = (path, name or path.name, dict(parts or {}), demo, signature, label, temporary_folder)
-        return self._start_import(ImportRequest(*given, shapes=dict(shapes or {}), keeps_state=keeps_state))
+        return self._start_import(ImportRequest(*given, shapes=stated, keeps_state=keeps_state))
 
     def reimport_model(self, artifact_id: str, **changes: Any) -> Job:
         """Import the stored files of an artifact once more: what could not be run before is run at last, and takes the

@@ -21,9 +21,10 @@ from core.runtimes.call_state import describe_state
 from core.runtimes.live import live_predictor
 from core.runtimes.model_facts import describe_model
 from core.runtimes.model_kinds import model_kind
-from core.runtimes.preservation import preserve_model, preserve_program
-from core.runtimes.reference import REFERENCE_ROWS, Reference, predict_in_batches
-from core.runtimes.traits import custom_classes, model_and_layer_names
+from core.runtimes.preservation import preserve_model, preserve_program, training_steps
+from core.runtimes.reference import BATCH_SIZE, REFERENCE_ROWS, Reference, predict_in_batches
+from core.runtimes.traits import custom_objects, model_and_layer_names
+from core.runtimes.unsaved_weights import find_unheld_variables
 from core.settings import get_settings
 from core.worker import Worker
 from core.worker.model_loading import follow_choices, source_with_snapshot
@@ -72,11 +73,11 @@ def save_live_model(
         stack.enter_context(preserve_program())
         stack.enter_context(preserve_model(model))
         staged = stack.enter_context(library.staging())
-        reference = _compute_reference(model, inputs, keep_state)
+        steps, reference = training_steps(model), _compute_reference(model, inputs, keep_state)
         run = _finalize_run(library, staged / RUN_FOLDER, model, reference, name, keep_state)
         started = worker or stack.enter_context(contextlib.closing(Worker()))
         started.start()
-        addition = _Addition(library, started, run, model, reference, staged)
+        addition = _Addition(library, started, run, model, reference, staged, steps)
         if not chosen:  # the run alone, to be saved later
             addition.commit_run()
         return [addition.save(format_) for format_ in chosen]
@@ -125,6 +126,8 @@ def _finalize_run(
         with preserve_model(model):
             write_model_copy(model, staged / "snapshot")
             facts = describe_model(model)
+            if custom_objects(model):  # of Keras' own layers all variables are known
+                facts["traits"]["unheld"] = find_unheld_variables(model, reference.head(BATCH_SIZE).inputs)
     except Exception as error:  # a model that its richest format refuses cannot be stored as a run at all
         raise translate(error, CannotSave, hidden_paths=[str(staged)]) from error
     name = str(name or getattr(model, "name", "") or "A model of my own")
@@ -137,10 +140,17 @@ class _Addition:
     """One run in the making: its staged folder is stored together with the first copy that is."""
 
     def __init__(
-        self, library: CommitMixin, worker: Worker, run: Run, model: Any, reference: Reference, staged: Path
+        self,
+        library: CommitMixin,
+        worker: Worker,
+        run: Run,
+        model: Any,
+        reference: Reference,
+        staged: Path,
+        steps: int | None,
     ) -> None:
         self._library, self._worker, self._run = library, worker, run
-        self._model, self._reference, self._staged = model, reference, staged
+        self._model, self._reference, self._staged, self._steps = model, reference, staged, steps
 
     def save(self, format_: Format) -> AddResult:
         """The result of one format; whatever is raised on the way is its error."""
@@ -150,6 +160,7 @@ class _Addition:
             saved = format_.save_model(
                 self._model, self._run.kind, copy / "files", samples=lambda: self._reference.inputs
             )
+            self._require_untrained()
             evidence = self._gather_evidence(format_, copy / "files")
             artifact = self._commit(copy, evidence, format=format_.key, **saved._asdict())
         except Exception as error:  # noqa: BLE001  of a converter, a runtime or the disk: one result among others
@@ -160,7 +171,16 @@ class _Addition:
         remark = describe_state(evidence.best.remembers, self._run.keeps_state)
         return AddResult(format_.key, artifact, evidence, warning=warning, remark=remark)
 
+    def _require_untrained(self) -> None:
+        """Raises CannotSave where another thread has trained the model since its reference was computed."""
+        if training_steps(self._model) != self._steps:
+            raise CannotSave(
+                "The model was trained while it was being saved, so its copies are not of the model that answered.",
+                cure="Save it between two calls of fit, or in a callback, where no other thread trains it.",
+            )
+
     def commit_run(self) -> None:
+        self._require_untrained()
         self._library.commit_finalized_run(self._run, self._staged / RUN_FOLDER)
 
     def _commit(self, copy: Path, evidence: Evidence, **facts: Any) -> Artifact:
@@ -170,7 +190,7 @@ class _Addition:
         return self._library.commit_artifact(copy, self._run.id, evidence, **facts)
 
     def _gather_evidence(self, format_: Format, folder: Path) -> Evidence:
-        """Reload in a fresh process; where classes of the person's own are missing there, in this one as well."""
+        """Reload in a fresh process; where code of the person's own is missing there, in this one as well."""
         original, source = self._library.original(self._run), self._run.code_source
         if format_.needs_architecture:
             source = source_with_snapshot(source, self._run.kind, self._snapshot())
@@ -178,8 +198,8 @@ class _Addition:
         evidence = gather_evidence(
             self._worker, format_.key, folder, source, original, self._reference, seconds=seconds
         )
-        # Only layers need classes, and what has ended a process of its own is not let into the person's.
-        classes = custom_classes(self._model)
+        # What has ended a process of its own is not let into the person's.
+        classes = custom_objects(self._model)
         if not classes or not _is_refused(evidence.completed or evidence.without_code):
             return evidence
         if "architecture" in format_.keeps:
@@ -187,7 +207,7 @@ class _Addition:
             outcome = reload_in_process(format_.key, folder, code, original, self._reference)
             return evidence.model_copy(update={"with_code": outcome})
         if format_.needs_architecture:
-            build = partial(load_untrained_model, source, classes)
+            build = partial(load_untrained_model, source, classes, self._reference.head(1).inputs)
             code = ModelCode(build=build, classes=classes, keeps_state=self._run.keeps_state)
             outcome = reload_in_process(format_.key, folder, code, original, self._reference)
             return evidence.model_copy(update={"completed": outcome})

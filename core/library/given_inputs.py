@@ -4,6 +4,7 @@ An array, a list of arrays, a dictionary, a table of pandas, tensors of TensorFl
 one clear sentence where it cannot be stored as plain arrays.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,24 @@ import numpy as np
 from core.arrays import Arrays, to_plain_array
 from core.errors import InputError
 from core.runtimes.base import Model, Predictor
-from core.runtimes.call_arguments import POSITIONS, call_parameters, recorded_structure, takes_several_arguments
+from core.runtimes.call_arguments import (
+    POSITIONS,
+    call_parameters,
+    match_nested_inputs,
+    recorded_structure,
+    takes_several_arguments,
+)
 from core.runtimes.model_kinds import model_kind
 from core.runtimes.specs import Spec
 
 BATCH_CURE = "Pass a batch: model inputs of shape (rows, ...)."
-# Classes that hold no plain array, by a part of their name, and what makes one of them.
+# Classes that hold no plain array, by a part of their name (or "scipy.sparse"), and what makes one of them.
 UNFIT_CLASSES = {
     "Ragged": "Call its to_tensor(), which fills the short rows up.",
     "Sparse": "Make it dense first: tf.sparse.to_dense(x).",
-    "csr_": "Make it dense first: x.toarray().",
+    "scipy.sparse": "Make it dense first: x.toarray().",
+    "MaskedArray": "Fill what is masked first: x.filled(0).",
+    "dict": "Give the arrays side by side: a copy takes one flat dictionary or list of them.",
     "Dataset": "Take one batch out of it: x = next(iter(dataset)).",
     "generator": "Take one batch out of it, as an array.",
 }
@@ -46,6 +55,8 @@ def read_given_inputs(model: Model, predictor: Predictor, inputs: Any) -> Arrays
 def _name_inputs(model: Model, specs: tuple[Spec, ...], inputs: Any) -> dict[str, Any]:
     if _is_table(inputs):
         inputs = {str(name): inputs[name] for name in inputs.columns} if len(specs) > 1 else inputs.to_numpy()
+    if specs and (flat := match_nested_inputs(model, inputs)):
+        return flat
     if isinstance(inputs, dict):
         return _name_by_key(model, specs, inputs)
     if isinstance(inputs, (list, tuple)) and any(np.ndim(item) for item in inputs if hasattr(item, "shape")):
@@ -81,7 +92,10 @@ def _name_by_place(model: Model, specs: tuple[Spec, ...], items: list[Any]) -> d
 
 
 def _place_names(model: Model, count: int) -> list[str]:
-    """Names of a subclassed model's inputs by place: the parameters of its `call`, or numbers for those of a list."""
+    """Names of a subclassed model's inputs by place: the parameters of its `call`, the keys of the dictionary that it
+    takes, or numbers for those of a list."""
+    if isinstance(recorded := _recorded(model), dict):
+        return [str(key) for key in recorded][:count]
     if model_kind(model) == "keras" and takes_several_arguments(model):
         return call_parameters(model)[:count]
     return [f"{POSITIONS}{place}" for place in range(count)]
@@ -94,8 +108,9 @@ def _recorded(model: Model) -> Any:
 def _to_array(name: str, value: Any) -> np.ndarray:
     """One input as a plain array of numbers or text. Raises InputError."""
     kind = type(value).__name__
+    is_scipy = type(value).__module__.startswith("scipy.sparse")
     for part, cure in UNFIT_CLASSES.items():
-        if part in kind:
+        if part in ("scipy.sparse" if is_scipy else kind):
             raise InputError(f"The input '{name}' is no plain array.", received=kind, cure=cure)
     try:
         array = np.asarray(value)
@@ -105,7 +120,8 @@ def _to_array(name: str, value: Any) -> np.ndarray:
     if array.dtype.kind in "Mm":
         cure = "Give them as numbers, such as days since a date."
         raise InputError(f"The input '{name}' holds dates or times.", received=str(array.dtype), cure=cure)
-    return _settle_objects(name, array) if array.dtype.kind in "OV" else to_plain_array(array)
+    holds_objects = array.dtype.kind == "O" or array.dtype.names is not None
+    return _settle_objects(name, array) if holds_objects else to_plain_array(array)
 
 
 def _settle_objects(name: str, array: np.ndarray) -> np.ndarray:
@@ -113,17 +129,27 @@ def _settle_objects(name: str, array: np.ndarray) -> np.ndarray:
     texts = sum(isinstance(item, str | bytes) for item in array.flat)
     if texts == array.size:
         return np.array([_decode(item) for item in array.flat], dtype="U").reshape(array.shape)
+    missing = sum(map(_is_missing, array.flat))
     try:
-        numbers = np.array([np.nan if item is None else item for item in array.flat]).reshape(array.shape)
+        numbers = np.array([np.nan if _is_missing(item) else item for item in array.flat]).reshape(array.shape)
     except ValueError:
         numbers = array
     if texts or numbers.dtype.kind not in "biuf":
+        has_gaps = texts and texts + missing == array.size
+        content = "text with gaps" if has_gaps else "text and numbers in one array" if texts else "objects in one array"
         raise InputError(
-            f"The input '{name}' holds {'text and numbers' if texts else 'objects'} in one array.",
+            f"The input '{name}' holds {content}.",
             received=", ".join(sorted({type(item).__name__ for item in array.flat})),
-            cure="Give an array of numbers, or one of text; columns of a table as inputs of their own.",
+            cure="Fill the gaps first: x.fillna('')."
+            if has_gaps
+            else "Give an array of numbers, or one of text; columns of a table as inputs of their own.",
         )
     return numbers
+
+
+def _is_missing(item: Any) -> bool:
+    """Whether it is what pandas has for no value: None, NA or NaN."""
+    return item is None or type(item).__name__ == "NAType" or (isinstance(item, float) and math.isnan(item))
 
 
 def _decode(item: str | bytes) -> str:

@@ -43,6 +43,7 @@ class Library(ListingMixin, CommitMixin, AnnotationMixin, TrashMixin):
             keep_state: Whether what the model remembers is kept from row to row, which are one sequence then, and not
                 forgotten after each call.
 
+        Nothing in the model or the program is changed; a model that another thread trains meanwhile cannot be saved.
         Returns one result for each format, in order. Raises InputError when the model or the inputs cannot be used at
         all, CannotSave when the model cannot be stored.
         """

@@ -28,6 +28,7 @@ class ImportRecord(TypedDict, total=False):
     remark: str
     signatures: list[str]  # that it has
     asked: dict[str, Any]  # the recipe of its reference inputs
+    shapes: dict[str, list[int]]  # that a person stated, of one row of an input
     keeps_state: bool  # what it remembers is kept from call to call
     one_row: bool  # each row is asked alone
     row_is_call: bool  # no axis of its inputs counts rows
@@ -100,9 +101,21 @@ class Run(Record):
 
     @property
     def warning(self) -> str:
-        """That numbers were lost before anything was saved, in a sentence; empty when none were."""
+        """That numbers were lost before anything was saved, or cannot be, in a sentence; empty when none were."""
         counts = ", ".join(f"{name} ({count:,})" for name, count in self.not_finite.items())
-        return f"Its weights were NaN or infinite before it was saved: {counts}." if counts else ""
+        lost = f"Its weights were NaN or infinite before it was saved: {counts}." if counts else ""
+        return f"{lost} {self.unheld_warning}".strip()
+
+    @property
+    def unheld_warning(self) -> str:
+        """Which variables its answers come from that Keras does not find in it, in a sentence; empty when none."""
+        if not (names := self.traits.get("unheld")):
+            return ""
+        return (
+            f"Its answers come from {len(names)} variables that Keras does not find in it, and only a graph keeps: "
+            f"{', '.join(names[:8])}{' …' if len(names) > 8 else ''}. Make each layer an attribute of the model, or an "
+            "item of a plain list, and each number of its own an add_weight()."
+        )
 
     @property
     def is_asked_as_sequence(self) -> bool:

@@ -22,7 +22,7 @@ class ModelCode:
 
     Attributes:
         build: Makes the untrained model, from the demo's code or from an architecture artifact.
-        classes: The custom classes by the name under which they were saved.
+        classes: The custom classes and functions by the name under which they were saved.
         signature: The one that a person chose where a file has several.
         compiles: Whether compile settings are read too, where a copy has any.
         keeps_state: Whether what a model remembers is kept from call to call.
@@ -31,7 +31,7 @@ class ModelCode:
     """
 
     build: Callable[[], Model] | None = None
-    classes: Mapping[str, type] = field(default_factory=dict)
+    classes: Mapping[str, Any] = field(default_factory=dict)
     signature: str = ""
     compiles: bool = True
     keeps_state: bool = False

@@ -66,6 +66,25 @@ def named_inputs(model: Model) -> dict[str, Any]:
     return {tensor.name: tensor for tensor in getattr(model, "inputs", None) or ()}
 
 
+def match_nested_inputs(model: Model, inputs: Any) -> dict[str, Any] | None:
+    """Inputs in the nested structure that a functional model takes, side by side by their names; None where it takes
+    none, or they are in another one."""
+    import keras
+
+    structure = input_structure(model) if isinstance(model, keras.Model) else None
+    if not isinstance(structure, (dict, list, tuple)):
+        return None
+    parts = structure.values() if isinstance(structure, dict) else structure
+    if all(hasattr(part, "dtype") for part in parts):
+        return None
+    try:
+        keras.tree.assert_same_structure(structure, inputs)
+    except (TypeError, ValueError):
+        return None
+    tensors, given = (keras.tree.flatten(side) for side in (structure, inputs))
+    return {tensor.name: value for tensor, value in zip(tensors, given, strict=True)}
+
+
 def _rename_only_input(model: Model, feed: dict[str, Any]) -> dict[str, Any]:
     """The only tensor under the name of the only input, whatever it is called."""
     names = list(named_inputs(model))

@@ -22,6 +22,7 @@ MAX_LISTED_VALUES = 32  # of longer lists and arrays there is a hash
 MAX_TEXT_LENGTH = 200  # characters
 MAX_DEPTH = 8
 LAMBDA = "__lambda__"
+EXCLUDED = "exclude_from_weight_decay"
 _MISSING: Any = object()
 _SCALARS = (bool, int, float, str, type(None))
 
@@ -43,6 +44,30 @@ def read_arguments(part: Any, path: str = "", depth: int = 0) -> Iterator[Argume
         if name not in IGNORED_PARAMETERS and value is not _MISSING:
             omitted_by = "" if name in config else class_name(part)
             yield from flatten_value(value, f"{path}.{name}" if path else name, omitted_by, depth + 1)
+    if undecayed := _undecayed_variables(part):
+        yield Argument(f"{path}.{EXCLUDED}", undecayed, class_name(part))
+
+
+def _undecayed_variables(optimizer: Any) -> list[str]:
+    """What was named to `exclude_from_weight_decay` of an optimizer, which is a method and no argument: parts of names,
+    and variables as layer and name."""
+    pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
+    keys = getattr(optimizer, "_exclude_from_weight_decay", None) or ()
+    listed = [each for each in optimizer._trainable_variables if optimizer._var_key(each) in keys] if keys else []
+    names = ["/".join(each.path.split("/")[-2:]) for each in listed]
+    return sorted([*names, *(pattern.pattern.split("|") if pattern else ())])
+
+
+def read_variable_settings(layer: Any, path: str) -> Iterator[Argument]:
+    """Yield what was set on a layer's own variables after they were made: frozen, regularised or constrained alone."""
+    given = {id(value) for value in vars(layer).values()}
+    for variable in getattr(layer, "_trainable_variables", ()):
+        if layer.trainable and not variable.trainable:
+            yield Argument(f"{path}.{variable.name}.trainable", False, class_name(layer))
+        for name in ("regularizer", "constraint"):
+            value = getattr(variable, name, None)
+            if value is not None and id(value) not in given:
+                yield from flatten_value(value, f"{path}.{variable.name}.{name}", class_name(layer))
 
 
 def class_name(part: Any) -> str:

@@ -83,13 +83,16 @@ def cast_input(array: np.ndarray, spec: Spec) -> np.ndarray:
     if not _has_compatible_shape(array, spec):
         cure = "Reshape the rows, or choose a model that takes such rows."
         raise InputError(f"The input '{spec.name}' must have the shape {spec.shape}.", received=array.shape, cure=cure)
+    is_text = spec.dtype == "object"
+    is_cut = array.dtype.kind == "c" and not spec.dtype.startswith("complex")  # NumPy drops imaginary parts
     try:
-        fitting = to_plain_array(array) if spec.dtype == "object" else np.asarray(array, dtype=spec.dtype)
+        fitting = None if is_cut else to_plain_array(array) if is_text else np.asarray(array, dtype=spec.dtype)
     except (TypeError, ValueError):
         fitting = None
     if fitting is None or not _has_compatible_kind(array, spec):
+        wanted = "text" if is_text else "real numbers" if is_cut else "numbers"
         raise InputError(
-            f"The input '{spec.name}' takes {'text' if spec.dtype == 'object' else 'numbers'}.",
+            f"The input '{spec.name}' takes {wanted}.",
             received=f"an array of dtype {array.dtype}",
             cure="Give values of that kind.",
         )

@@ -11,7 +11,7 @@ from core.arrays import to_jsonable
 from core.runtimes.base import Model
 from core.runtimes.compile_behaviour import measure_behaviour
 from core.runtimes.compile_settings import read_compile_arguments
-from core.runtimes.config_arguments import Argument, read_arguments
+from core.runtimes.config_arguments import Argument, read_arguments, read_variable_settings
 
 Layers = dict[str, dict[str, Any]]  # by layer its class and arguments, as paths
 
@@ -77,7 +77,8 @@ def _read_layer_arguments(owner: Any, prefix: str = "") -> Iterator[tuple[str, l
         counts[kind] += 1
         name = f"{prefix}{layer.name if has_names else number_name(kind, counts[kind])}"
         if not hasattr(layer, "compile"):
-            yield name, [Argument(name, kind), *read_arguments(layer, name)]
+            settings = (*read_arguments(layer, name), *read_variable_settings(layer, name))
+            yield name, [Argument(name, kind), *settings]
         yield from _read_layer_arguments(layer, f"{name}/")
 
 

@@ -9,6 +9,7 @@ import random
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,16 +29,31 @@ def preserve_model(model: Model) -> Iterator[None]:
 
     Values cost no memory: TensorFlow copies a variable's buffer only when it is written while someone else holds it.
     Of a tf.Module only the values are put back; its functions keep what they make at their first call.
+    A model that another thread trains meanwhile keeps what it learned: only compile settings and records are put back.
     """
     if isinstance(model, ModelFile):
         yield
         return
-    with ExitStack() as restores:
+    steps, parts = training_steps(model), _keras_parts(model)
+    with ExitStack() as records, ExitStack() as rest:
         for variable in _all_variables(model):
-            restores.callback(_remember_value(variable))
-        for part in _keras_parts(model):
-            restores.callback(_remember_attributes(part))
-        yield
+            rest.callback(_remember_value(variable))
+        for part in parts:
+            records.callback(_remember_records(part))
+            rest.callback(_remember_attributes(part))
+        for part in parts:
+            _copy_records(part)
+        try:
+            yield
+        finally:
+            if training_steps(model) != steps:
+                rest.pop_all()
+
+
+def training_steps(model: Model) -> int | None:
+    """How many steps a Keras model's optimizer has taken; None where it has none."""
+    iterations = getattr(getattr(model, "optimizer", None), "iterations", None)
+    return None if iterations is None else int(iterations)
 
 
 def _all_variables(model: Model) -> list[Any]:
@@ -74,19 +90,24 @@ def _keras_parts(model: Model) -> list[Any]:
 
 
 def _remember_attributes(part: Any) -> Restore:
-    """Remember the attributes of an object; what grows in place, or is cut in place, is a copy until they are back."""
-    attributes = dict(vars(part))
-    for name in CALL_RECORDS:
-        if name in attributes:
-            vars(part)[name] = list(attributes[name])
-    if isinstance(attributes.get("config"), dict):  # of compile settings: saving as .h5 takes the optimizer out
-        vars(part)["config"] = dict(attributes["config"])
+    return partial(_refill, vars(part), dict(vars(part)))
 
-    def restore() -> None:
-        vars(part).clear()
-        vars(part).update(attributes)
 
-    return restore
+def _remember_records(part: Any) -> Restore:
+    return partial(vars(part).update, _records(part))
+
+
+def _records(part: Any) -> dict[str, Any]:
+    """What grows in place, or is cut in place: saving as .h5 takes the optimizer out of compile settings."""
+    attributes = vars(part)
+    records = {name: attributes[name] for name in CALL_RECORDS if name in attributes}
+    return records | ({"config": attributes["config"]} if isinstance(attributes.get("config"), dict) else {})
+
+
+def _copy_records(part: Any) -> None:
+    """Let a part go on with copies, so that those of before stay as they are."""
+    for name, record in _records(part).items():
+        vars(part)[name] = dict(record) if isinstance(record, dict) else list(record)
 
 
 @contextmanager
@@ -206,5 +227,8 @@ def _put_back(state: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _refill(table: dict[Any, Any], entries: dict[Any, Any]) -> None:
-    table.clear()
+    """Put the entries of before back into a table, which is never without them: other threads read it."""
     table.update(entries)
+    for name in list(table):
+        if name not in entries:
+            table.pop(name, None)

@@ -67,9 +67,11 @@ def _rename_spec(spec: Any, default: str) -> Any:
 
 
 def _find_tf_functions(module: Model) -> list[str]:
-    """Names of the methods that are `tf.function`s with an input signature, without calling any property."""
+    """Names of the methods and attributes that are `tf.function`s with an input signature, without calling any
+    property."""
     kind = type(module)
-    return [name for name in dir(kind) if getattr(getattr(kind, name, None), "input_signature", None) is not None]
+    members = {name: getattr(kind, name, None) for name in dir(kind)} | vars(module)
+    return [name for name, member in members.items() if getattr(member, "input_signature", None) is not None]
 
 
 def signature_predictor(function: Any, root: Any, weights: Callable[[], NamedArrays] | None = None) -> Predictor:

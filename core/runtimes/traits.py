@@ -23,7 +23,7 @@ class Traits(TypedDict, total=False):
     whose code cannot be written down as a config has no `architecture`; `unnamed_architecture` is that without the
     model's own name (not in older records). `forgotten` names the arguments that a custom
     class takes and its `get_config()` leaves out. `settings` are `ModelSettings`, `sharing` is what `describe_sharing`
-    gives, and `masks` are the outputs that carry a mask.
+    gives, `masks` are the outputs that carry a mask, and `unheld` is what `find_unheld_variables` finds.
     """
 
     architecture: str | None
@@ -38,6 +38,7 @@ class Traits(TypedDict, total=False):
     policies: list[str]
     vocabularies: dict[str, str]
     outputs: list[str]
+    unheld: list[str]
 
 
 def collect_traits(model: Model) -> Traits:
@@ -75,10 +76,38 @@ def model_and_layer_names(model: Model) -> list[str]:
     return [part.name for part in _model_and_layers(model)]
 
 
-def custom_classes(model: Model) -> dict[str, type]:
-    """The classes of a Keras model and its layers that are not Keras' own, by name; empty for everything else."""
-    kinds = {type(part) for part in _model_and_layers(model)}
+def custom_objects(model: Model) -> dict[str, Any]:
+    """The classes and functions that are not Keras' own of a Keras model, its layers, and what those and `compile` were
+    given: initializers, activations, losses, schedules. By name; empty for everything else."""
+    parts = _model_and_layers(model)
+    held = _held_objects(parts)
+    kinds = {item if inspect.isfunction(item) else type(item) for item in (*parts, *held)}
     return {kind.__name__: kind for kind in kinds if kind.__module__.partition(".")[0] != "keras"}
+
+
+def _held_objects(parts: list[Any]) -> list[Any]:
+    """The named functions and the objects with a config that some parts hold, and that those hold in turn, without
+    layers; each once."""
+    held: dict[int, Any] = {}
+    waiting = list(parts)
+    while waiting:
+        for value in vars(waiting.pop()).values():
+            values = (
+                value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
+            )
+            new = [item for item in values if id(item) not in held and _is_given_by_name(item)]
+            held |= {id(item): item for item in new}
+            waiting += new
+    return list(held.values())
+
+
+def _is_given_by_name(item: Any) -> bool:
+    """Whether a config names this function or the class of this object; Keras wraps the methods of its layers."""
+    import keras
+
+    if inspect.isfunction(item):
+        return item.__name__ != "<lambda>" and not hasattr(item, "__wrapped__")
+    return hasattr(item, "get_config") and hasattr(item, "__dict__") and not isinstance(item, (type, keras.Layer))
 
 
 def _model_and_layers(model: Model) -> list[Any]:
@@ -87,7 +116,7 @@ def _model_and_layers(model: Model) -> list[Any]:
 
 def _find_unserialized_arguments(model: Model) -> list[str]:
     """As "Scale: factor": a layer that is rebuilt without it takes its default, and nothing is reported."""
-    custom = tuple(custom_classes(model).values())
+    custom = tuple(kind for kind in custom_objects(model).values() if isinstance(kind, type))
     return sorted(
         {
             f"{type(part).__name__}: {name}"

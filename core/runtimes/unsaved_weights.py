@@ -14,7 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from core.arrays import Arrays
 from core.runtimes.base import Model
+from core.runtimes.call_arguments import call_model
+from core.runtimes.preservation import KERAS_SEEDS
 from core.runtimes.variables import weight_variables
 
 # Adapters are merged into the kernel that they adapt, whose array is in the file.
@@ -28,6 +31,20 @@ def find_untracked_weights(model: Model, folder: Path) -> list[str]:
 
     reached = {id(part) for part in tf.train.TrackableView(model).descendants()}
     return [_name(each) for each in weight_variables(model) if id(each) not in reached]
+
+
+def find_unheld_variables(model: Model, inputs: Arrays) -> list[str]:
+    """The variables that the answers of a Keras model come from and that Keras does not find in it, by name: those of
+    layers in a deque, and TensorFlow's own. The model is traced on the shapes of `inputs`, by name, and not run."""
+    import tensorflow as tf
+    from keras.src.backend.common import global_state
+
+    feed = {name: tf.TensorSpec(array.shape, tf.constant(array[:1]).dtype) for name, array in inputs.items()}
+    traced = tf.function(lambda tensors: call_model(model, tensors), autograph=False).get_concrete_function(feed)
+    seeds = global_state.get_global_attribute(KERAS_SEEDS)  # random state of the program, and of no model
+    known = [*model.variables, *model.metrics_variables, *([seeds.state] if seeds else [])]
+    held = {id(getattr(each, "_value", each)) for each in known}
+    return sorted(str(each.name).removesuffix(":0") for each in traced.graph.variables if id(each) not in held)
 
 
 def find_weights_missing_from_hdf5(model: Model, files: Iterable[Path | io.IOBase], group: str = "/") -> list[str]:

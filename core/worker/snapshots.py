@@ -1,5 +1,6 @@
 """The snapshot of a run: written, and loaded as a live model again."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 
 from core.demos import get_demo
 from core.demos.base import TrainSettings
+from core.error_translation import translate
 from core.errors import CannotSave, Damaged
 from core.formats import get_format
 from core.runtimes.base import NO_CODE, ModelCode, ModelSource, Predictor
@@ -20,6 +22,7 @@ from core.worker.model_loading import follow_choices, load_artifact, model_code_
 VARIABLES_FILE = "variables.npz"
 
 SNAPSHOT_FORMATS = {"keras": "keras", "module": "saved_model"}
+REBUILT_OTHERWISE = re.compile(r"expected \d+ variables, but received \d+ variables during loading")
 RUNTIME_KINDS = ("onnx", "litert", "openvino")  # kinds of which there is a runtime's file and nothing else
 
 
@@ -42,10 +45,10 @@ def load_live(source: ModelSource, kind: str, folder: Path) -> Predictor:
     return follow_choices(live_predictor(load_live_model(source, kind, folder)), choices)
 
 
-def load_live_model(source: ModelSource, kind: str, folder: Path, classes: Mapping[str, type] = NO_CODE.classes) -> Any:
+def load_live_model(source: ModelSource, kind: str, folder: Path, classes: Mapping[str, Any] = NO_CODE.classes) -> Any:
     """Load a run's live model from its snapshot; of an imported one, what converters take.
 
-    `classes` are those of a person's own program, where this is it.
+    `classes` are classes and functions of a person's own program, where this is it.
     Raises Damaged where the values do not fit the code, CannotSave where a person's own code would be needed.
     """
     if imported := source.get("brought"):
@@ -62,12 +65,19 @@ def load_live_model(source: ModelSource, kind: str, folder: Path, classes: Mappi
     return model
 
 
-def _load_model_copy(kind: str, folder: Path, classes: Mapping[str, type]) -> Any:
+def _load_model_copy(kind: str, folder: Path, classes: Mapping[str, Any]) -> Any:
     try:
         return load_artifact(SNAPSHOT_FORMATS[kind], folder, ModelCode(classes=classes)).model
     except (TypeError, ValueError) as error:
-        sentence = "This model needs code that only your own program has."
-        cure = "Save it in this format from the same notebook: Library().add(model, inputs=x, formats=[...])."
+        if REBUILT_OTHERWISE.search(str(error)):
+            sentence = f"Keras rebuilds this model otherwise than it was. {translate(error, CannotSave).sentence}"
+            cure = (
+                "Save it as SavedModel or ONNX with Library().add(...) in the program that builds it; weights alone "
+                "load into the model that this program builds."
+            )
+        else:
+            sentence = "This model needs code that only your own program has."
+            cure = "Save it in this format from the same notebook: Library().add(model, inputs=x, formats=[...])."
         raise CannotSave(sentence, cure=cure, detail=str(error)) from error
 
 

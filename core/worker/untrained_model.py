@@ -6,7 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from core.arrays import Arrays
 from core.runtimes.base import Model, ModelCode, ModelSource
+from core.runtimes.call_arguments import call_model
 from core.runtimes.model_kinds import model_kind
 from core.runtimes.signature_module import serving_module
 from core.runtimes.variables import finalize_layers, weight_variables
@@ -22,17 +24,22 @@ def complete_model_code(source: ModelSource | None) -> ModelCode:
     return replace(code, build=partial(load_untrained_model, source, code.classes))
 
 
-def load_untrained_model(source: ModelSource, classes: Mapping[str, type] | None = None) -> Model:
+def load_untrained_model(
+    source: ModelSource, classes: Mapping[str, Any] | None = None, row: Arrays | None = None
+) -> Model:
     """The model of a run's snapshot without anything that it has learned: what a half does not bring is not there.
 
-    Vocabularies stay, which are no numbers and in no file of weights. Raises as `load_live_model`.
+    Vocabularies stay, which are no numbers and in no file of weights. A model of several arguments, of which Keras
+    notes the first alone and builds no layer, is called on `row`, inputs by name. Raises as `load_live_model`.
     """
     folder, kind = Path(source["snapshot"]), source["kind"]
     if kind == "module" and not source.get("brought"):
         model = _restore_module(folder)
     else:
         model = load_live_model(source, kind, folder, classes or {})
-    _forget_training(model)
+    if row and model_kind(model) == "keras" and not all(layer.built for layer in model._flatten_layers()):
+        call_model(model, row)
+    _forget_training(model, classes or {})
     return model
 
 
@@ -44,13 +51,16 @@ def _restore_module(folder: Path) -> Model:
     return module
 
 
-def _forget_training(model: Model) -> None:
+def _forget_training(model: Model, classes: Mapping[str, Any]) -> None:
     """Set every number to zero, and the optimizer to its beginning."""
+    import keras
+
     for variable in weight_variables(model):
         variable.assign(_zeros_like(variable))
     finalize_layers(model)
     if model_kind(model) == "keras" and model.compiled and (config := model.get_compile_config()):
-        model.compile_from_config(config)
+        with keras.saving.custom_object_scope(dict(classes)):
+            model.compile_from_config(config)
 
 
 def _zeros_like(variable: Any) -> Any:

@@ -32,6 +32,13 @@ def test_match_of_as_many_numbers_in_other_shapes_is_rearranged():
     assert (result.found, result.missing, result.rearranged) == (1, ["kernel"], True)
 
 
+def test_match_names_what_may_be_a_second_transposed_copy():
+    """One that is there instead of the original is none: it came back in another form."""
+    assert match(("a", KERNEL), ("b", BIAS), ("turned", KERNEL.T), ("row", KERNEL[:1])).turned == ["turned"]
+    assert match(("turned", KERNEL.T), ("b", BIAS)).turned == []
+    assert match(("turned", KERNEL.T), ("b", BIAS), ("again", KERNEL.T)).turned == ["again"]
+
+
 def test_match_of_other_values_in_the_same_shapes_is_not_rearranged():
     result = match(("a", KERNEL + 1), ("b", BIAS))
     assert (result.found, result.missing, result.rearranged) == (1, ["kernel"], False)

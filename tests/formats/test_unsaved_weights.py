@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,11 @@ from core.errors import CannotSave, DoesNotLoad
 from core.formats import get_format
 from core.readers.keras import read_keras_archive
 from core.runtimes.base import ModelCode
-from core.runtimes.unsaved_weights import find_untracked_weights, find_weights_missing_from_hdf5
+from core.runtimes.unsaved_weights import (
+    find_unheld_variables,
+    find_untracked_weights,
+    find_weights_missing_from_hdf5,
+)
 from core.runtimes.zip_member import open_zip_member
 from core.worker.model_loading import load_artifact
 
@@ -49,6 +54,30 @@ def build_nested(item_name: str = "Nested") -> Any:
 @pytest.fixture(scope="module")
 def nested_model() -> Any:
     return build_nested()
+
+
+def test_variables_that_keras_does_not_find_are_named(nested_model):
+    """Layers in a deque, and a variable of TensorFlow's: no format of Keras writes them, and none says so."""
+    import keras
+    import tensorflow as tf
+
+    class Hidden(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.held = keras.layers.Dense(2, name="held")
+            self.blocks = deque([keras.layers.Dense(2, name="hidden")])
+            self.factor = tf.Variable(2.0, name="factor")
+
+        def call(self, x):
+            return self.blocks[0](self.held(x)) * self.factor
+
+    model = Hidden()
+    model(X)
+    assert [variable.name for variable in model.weights] == ["kernel", "bias"]
+    unheld = find_unheld_variables(model, {"input_0": X})
+    assert len(unheld) == 3
+    assert "factor" in unheld
+    assert find_unheld_variables(nested_model, {"input_0": X}) == []
 
 
 def test_save_of_a_checkpoint_that_reaches_no_variable_names_them(nested_model, tmp_path: Path):

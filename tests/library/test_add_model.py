@@ -1,6 +1,7 @@
 """A person's own model, saved from the program in which it lives."""
 
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from core.compare import Verdict
 from core.compatibility.matrix import build_row
 from core.errors import CannotSave, InputError, UnknownName
-from core.library import Library
+from core.library import Library, add_model
 from core.runtimes.call_state import FORGETS_REMARK, KEEPS_REMARK
 from tests.factories import packaged_models
 
@@ -205,6 +206,26 @@ def test_what_a_model_raises_is_one_sentence_and_leaves_nothing(empty_library, w
     assert is_empty(empty_library)
 
 
+def test_model_that_is_trained_while_it_is_saved_is_refused_and_keeps_its_training(empty_library, worker, monkeypatch):
+    import keras
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    write_model_copy = add_model.write_model_copy
+
+    def train_and_write(*arguments):
+        thread = threading.Thread(target=model.train_on_batch, args=(ROWS, ROWS[:, :1]))
+        thread.start()
+        thread.join()
+        write_model_copy(*arguments)
+
+    monkeypatch.setattr(add_model, "write_model_copy", train_and_write)
+    (refused,) = empty_library.add(model, inputs=ROWS, formats=["keras"], worker=worker)
+    assert refused.error.sentence.startswith("The model was trained while it was being saved")
+    assert int(model.optimizer.iterations) == 1
+    assert is_empty(empty_library)
+
+
 # What is added without a change, in whatever way it is given
 
 
@@ -270,9 +291,10 @@ def test_a_keras_file_of_a_model_of_two_arguments_is_said_to_lose_its_weights(li
 
     model = Pair()
     model(ROWS, ROWS)
-    (added,) = library.add(model, inputs={"b": ROWS, "a": 3 * ROWS}, formats=["keras"], worker=worker)
+    added, half = library.add(model, inputs={"b": ROWS, "a": 3 * ROWS}, formats=["keras", "weights"], worker=worker)
     assert added.evidence.best.verdict is Verdict.DIFFERENT
     assert (added.evidence.best.weights.found, added.evidence.best.weights.of) == (0, 2)
+    assert half.evidence.completed.verdict is Verdict.BIT_IDENTICAL
 
 
 @pytest.mark.parametrize("keeps", [False, True], ids=["forgets", "keeps"])

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse as scipy_sparse
 
 from core.errors import InputError
 from core.formats import get_format
@@ -75,10 +76,10 @@ def test_twelve_inputs_of_a_saved_model_keep_their_order(tmp_path):
     assert copy.predict(arrays)["output_0"].tolist() == live_predictor(model).predict(arrays)["output_0"].tolist()
 
 
-def make_tensor(array):
+def make_tensor(array, dtype=None):
     import tensorflow as tf
 
-    return tf.constant(array)
+    return tf.cast(array, dtype) if dtype else tf.constant(array)
 
 
 @pytest.mark.parametrize(
@@ -92,8 +93,9 @@ def make_tensor(array):
         make_tensor,
         lambda array: pd.DataFrame(array, columns=list("abc")),
         lambda array: pd.DataFrame(array).astype(object),
+        lambda array: make_tensor(array, "bfloat16"),
     ],
-    ids=["numbers", "rows", "a list of one", "float64", "objects", "a tensor", "a table", "a table of objects"],
+    ids=["numbers", "rows", "a list", "float64", "objects", "a tensor", "a table", "a table of objects", "bfloat16"],
 )
 def test_one_input_of_numbers_is_taken_in_every_form(single, give):
     (array,) = read(single, give(LEFT)).values()
@@ -132,6 +134,22 @@ def test_columns_of_a_table_are_inputs_of_their_names():
     }
 
 
+def test_gaps_of_a_table_are_nan(single):
+    table = pd.DataFrame({"a": [1.0, None], "b": [1, 2], "c": [1, 2]}).convert_dtypes()
+    (array,) = read(single, table).values()
+    assert np.isnan(array).tolist() == [[False, False, False], [True, False, False]]
+
+
+def test_inputs_in_the_nested_structure_of_the_model_go_by_their_names():
+    import keras
+
+    taken = {"v": [keras.Input((3,), name="q")], "u": {"p": keras.Input((3,), name="p")}}
+    model = keras.Model(taken, keras.ops.subtract(taken["u"]["p"], taken["v"][0]))
+    arrays = read(model, {"u": {"p": RIGHT}, "v": [LEFT]})
+    assert {name: array.max() for name, array in arrays.items()} == {"p": 10, "q": 1}
+    assert live_predictor(model).predict(arrays)["output_0"].max() == 9
+
+
 def ragged():
     import tensorflow as tf
 
@@ -161,6 +179,11 @@ def dataset():
         (lambda: np.array([["a", 1, 2.0]] * 3, dtype=object), "The input 'x' holds text and numbers in one array."),
         (lambda: np.array([[{}, 1, 2.0]] * 3, dtype=object), "The input 'x' holds objects in one array."),
         (lambda: np.array([["2026-01-01"]] * 3, dtype="datetime64[D]"), "The input 'x' holds dates or times."),
+        (lambda: np.array([["a", None, np.nan]] * 3, dtype=object), "The input 'x' holds text with gaps."),
+        (lambda: np.ma.masked_less(LEFT, 5.0), "The input 'x' is no plain array."),
+        (lambda: scipy_sparse.coo_array(LEFT), "The input 'x' is no plain array."),
+        (lambda: {"x": {"inner": LEFT}}, "The input 'x' is no plain array."),
+        (lambda: LEFT.astype("complex64"), "The input 'x' takes real numbers."),
         (lambda: [LEFT, RIGHT], "This model takes 1 inputs (x)."),
         (lambda: None, "The inputs must be arrays with the same number of rows, at least one, batch first."),
         (lambda: "text", "The inputs must be arrays with the same number of rows, at least one, batch first."),

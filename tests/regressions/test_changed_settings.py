@@ -62,6 +62,30 @@ def test_initializer_argument_that_keras_drops_is_named(add, matrix_row_of):
     )
 
 
+def test_argument_that_own_regularizer_forgets_is_named_in_the_program_that_knows_it(add, matrix_row_of):
+    import keras
+
+    class Weighted(keras.regularizers.Regularizer):
+        def __init__(self, weight=1.0):
+            self.weight = weight
+
+        def __call__(self, values):
+            return self.weight * keras.ops.sum(values**2)
+
+        def get_config(self):
+            return {}
+
+    model = build_one_layer(3, kernel_regularizer=Weighted(3.0), name="head")
+    row = matrix_row_of(add(model, ["keras"])["keras"].artifact.id)
+    assert row.cells["architecture"].words == (
+        "head.kernel_regularizer.weight was 3 and came back as 1: Weighted.get_config() leaves it out. Return it from "
+        "get_config()."
+    )
+    assert row.cells["code"].words == (
+        "Loads only with your code. This process does not know the custom class 'Weighted'."
+    )
+
+
 def test_settings_that_config_holds_are_kept(add, matrix_row_of):
     import keras
 

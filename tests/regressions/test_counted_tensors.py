@@ -11,13 +11,13 @@ TEN = np.linspace(-1, 1, 80, dtype="float32").reshape(8, 10)
 
 @pytest.fixture(scope="module")
 def shared_layer_artifacts(add):
-    """A layer that stands in a model and in a model nested in it, in three formats."""
+    """A layer that stands in a model and in a model nested in it, in four formats."""
     import keras
 
     x = keras.Input((10,), name="x")
     layer = keras.layers.Dense(10, name="twice")
     model = keras.Model(x, layer(keras.Model(x, layer(x), name="inner")(x)))
-    return add(model, ["h5", "keras", "saved_model"], TEN)
+    return add(model, ["h5", "keras", "saved_model", "weights"], TEN)
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,12 @@ def test_shared_layer_that_keras_does_not_load_names_the_cure(shared_layer_artif
     assert error["cure"].startswith(
         "If nested models share this layer, Keras writes it once and rebuilds it apart: save"
     )
+
+
+def test_weights_of_a_model_that_keras_rebuilds_otherwise_say_so(shared_layer_artifacts):
+    error = shared_layer_artifacts["weights"].evidence.completed.error
+    assert error["sentence"].startswith("Keras rebuilds this model otherwise than it was. The file holds 0 of the 2")
+    assert error["cure"].endswith("weights alone load into the model that this program builds.")
 
 
 def test_shared_layer_in_saved_model_stands_once(shared_layer_artifacts, matrix_row_of):

@@ -90,6 +90,44 @@ def test_schedule_and_clip_values_are_read():
     ]
 
 
+@pytest.mark.parametrize(("given", "named"), [("var_names", ["bias", "gamma"]), ("var_list", ["head/bias"])])
+def test_variables_without_weight_decay_are_read(given, named, tmp_path):
+    """A method of the optimizer names them, and no config holds them: Keras decays all weights of a copy."""
+    import keras
+
+    model, optimizer = compiled(), keras.optimizers.AdamW(0.1, weight_decay=0.5)
+    optimizer.exclude_from_weight_decay(**{given: ["gamma", "bias"] if given == "var_names" else [model.weights[1]]})
+    model.compile(optimizer, "mse")
+    model.fit(np.ones((8, 4), "float32"), np.ones((8, 2), "float32"), verbose=0)
+    model.save(tmp_path / "model.keras")
+    assert compare_settings(settings_of(model), settings_of(keras.models.load_model(tmp_path / "model.keras"))) == [
+        SettingChange(
+            part="compile",
+            path="optimizer.exclude_from_weight_decay",
+            original=named,
+            omitted_by="keras.AdamW",
+        )
+    ]
+
+
+def test_settings_of_single_weights_are_read(tmp_path):
+    """Keras writes down what a layer was made with, and not what was set on one of its weights afterwards."""
+    import keras
+
+    model = compiled()
+    kernel, bias = model.layers[0].weights
+    kernel.trainable, kernel.constraint = False, keras.constraints.MaxNorm(2)
+    bias.regularizer = keras.regularizers.L2(0.5)
+    model.save(tmp_path / "model.keras")
+    changes = compare_settings(settings_of(model), settings_of(keras.models.load_model(tmp_path / "model.keras")))
+    assert [(change.path, change.original, change.reloaded) for change in changes] == [
+        ("head.kernel.trainable", False, None),
+        ("head.kernel.constraint", "MaxNorm", None),
+        ("head.bias.regularizer", "L2", None),
+    ]
+    assert {change.omitted_by for change in changes} == {"keras.Dense"}
+
+
 def test_reading_settings_moves_nothing_in_the_model():
     import keras
 

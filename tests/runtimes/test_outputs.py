@@ -156,6 +156,20 @@ def test_a_module_answers_any_number_of_rows_in_any_structure(rows, answer, name
     assert predictions[names[-1]].tolist() == (ROWS * 2 if len(names) == 1 else ROWS + 1).tolist()
 
 
+def test_a_module_answers_through_a_function_that_is_an_attribute():
+    import tensorflow as tf
+
+    class Holding(tf.Module):
+        def __init__(self):
+            super().__init__()
+            self.double = tf.function(lambda x: x * 2, input_signature=[tf.TensorSpec([None, 3], tf.float32, name="x")])
+
+        def __call__(self, x):
+            return self.double(x)
+
+    assert module_predictor(Holding()).predict({"x": ROWS})["output_0"].tolist() == (ROWS * 2).tolist()
+
+
 @pytest.mark.parametrize("key", ["saved_model", "litert"])
 def test_a_copy_of_a_module_with_nested_outputs_gives_them_by_path(tmp_path: Path, key: str):
     module = build_module([None, 3], lambda x: {"a": x * 2, "b": {"c": [x + 1]}})

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import random
+import threading
 import warnings
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from core.errors import CannotSave
 from core.formats import FORMATS, get_format
+from core.runtimes import preservation
 from core.runtimes.preservation import preserve_model, preserve_program
 
 ROWS = np.linspace(-1, 1, 8 * 4, dtype="float32").reshape(8, 4)
@@ -84,6 +86,36 @@ def test_save_model_that_raises_leaves_the_model_as_it_was(tmp_path: Path, fitte
     with pytest.raises(CannotSave):
         get_format("keras").save_model(fitted_model, "keras", tmp_path)
     assert describe(fitted_model) == before
+
+
+def test_preserve_model_keeps_what_another_thread_trains_meanwhile(fitted_model):
+    """Neither the steps nor what fit leaves in the model go back; compile settings that a save cut do."""
+    import keras
+
+    model = keras.models.clone_model(fitted_model)
+    model.compile("adam", "mse")
+    compiled = model.get_compile_config()
+    with preserve_model(model):
+        thread = threading.Thread(target=model.fit, args=(ROWS, ROWS[:, :3]), kwargs={"epochs": 3, "verbose": 0})
+        thread.start()
+        thread.join()
+        model.stop_training = True
+        model._compile_config.config.pop("optimizer")
+        trained = [np.asarray(variable) for variable in model.weights]
+    assert (int(model.optimizer.iterations), model.stop_training, model.get_compile_config()) == (3, True, compiled)
+    assert [array.tobytes() for array in trained] == [np.asarray(variable).tobytes() for variable in model.weights]
+
+
+def test_put_back_table_is_never_without_its_entries():
+    """Another thread may read it meanwhile: registered classes, the attributes of a layer."""
+
+    class Table(dict):
+        def clear(self):
+            raise AssertionError("it is read meanwhile")
+
+    table = Table(kept=1, changed=2, added=3)
+    preservation._refill(table, {"kept": 1, "changed": 0})
+    assert table == {"kept": 1, "changed": 0}
 
 
 def test_preserve_model_puts_back_the_state_of_a_module():
