@@ -125,11 +125,6 @@ KNOWN_ERRORS = (
         "Save it as .keras or SavedModel, or convert the model that it was quantised from.",
     ),
     KnownError(
-        r"incompatible with expected resource",
-        "The model changes variables while it answers, and this format is a graph of constants.",
-        "Hand the state over as an input and an output, or choose SavedModel or LiteRT, which keep variables.",
-    ),
-    KnownError(
         r"Chosen Builtin Option is not accessible",
         "This LiteRT file holds numbers in a reduced form that OpenVINO does not read.",
         "Convert the model that the file was made from.",
@@ -142,7 +137,8 @@ KNOWN_ERRORS = (
     KnownError(
         r"Input \d+ of node (\S+) was passed \w+ from \S+ incompatible with expected resource",
         "The model changes a variable while it answers ('{0}'), and a graph of constants holds none.",
-        "Save as .keras, which keeps it; random augmentation belongs into the pipeline of the data, before the model.",
+        "Save as .keras or SavedModel, which keep it; or hand the state over as an input and an output. Random "
+        "augmentation belongs into the pipeline of the data, before the model.",
     ),
     KnownError(
         r"Cannot convert \S+ to EagerTensor of dtype int8",

@@ -92,7 +92,8 @@ CONVERTER_MESSAGES = [
     (
         "Input 0 of node StatefulPartitionedCall/AssignAddVariableOp was passed float from Func/input/_6:0 "
         "incompatible with expected resource.",
-        "The model changes variables while it answers, and this format is a graph of constants.",
+        "The model changes a variable while it answers ('StatefulPartitionedCall/AssignAddVariableOp'), and a graph of "
+        "constants holds none.",
     ),
     (
         "Shape mismatch in layer #0 (named dense_4)for weight sequential_2/dense_4/inputs_scale. Weight expects shape "
