@@ -4,12 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.formats import keras
-from core.formats.keras_quantized import find_missing, quantize_copy
+from core.formats.keras_quantized import find_missing, save_quantized
 from core.runtimes.base import Model
 
 
-def save(model: Model, folder: Path) -> None:
-    quantize_copy(model, "int8", folder).save(folder / "model.keras")
+def save(model: Model, folder: Path) -> str:
+    return save_quantized(model, "int8", folder)
 
 
 FORMAT = replace(

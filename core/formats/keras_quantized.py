@@ -6,6 +6,8 @@ from typing import Any
 from core.errors import CannotSave
 from core.formats import keras
 
+QUANTIZABLE = ("Dense", "EinsumDense", "Embedding", "ReversibleEmbedding")
+
 
 def quantize_copy(model: Any, mode: str, folder: Path) -> Any:
     """A copy of a Keras model whose layers are quantised, "int8" or "int4"; the model itself stays as it is.
@@ -13,14 +15,15 @@ def quantize_copy(model: Any, mode: str, folder: Path) -> Any:
     Raises CannotSave when Keras knows no quantisation for any of its layers.
     """
     copy = _copy_model(model, folder / "copy.keras")
-    normalized = _list_normalized_layers(copy)
-    # A layer inside another may not be built although it is in use, and Keras stops at such a layer.
-    copy.quantize(mode, filters=lambda layer: layer.built and layer not in normalized)
+    inner = {id(layer) for layer in list_inner_layers(copy)}
+    # A layer may not be built although it is in use, and Keras stops at such a layer.
+    copy.quantize(mode, filters=lambda layer: layer.built and id(layer) not in inner)
     if not _is_quantized(copy):
         raise CannotSave(
             "Keras can quantise no layer of this model, so the copy would be the model itself.",
             received=", ".join(sorted({type(layer).__name__ for layer in model.layers})),
-            cure="Choose another format: Keras quantises Dense, EinsumDense and Embedding layers.",
+            cure="Choose another format: Keras quantises Dense, EinsumDense and Embedding layers, and rebuilds none "
+            "inside of others.",
         )
     return copy
 
@@ -30,11 +33,25 @@ def find_missing(model: Any, folder: Path) -> list[str]:
     return keras.find_missing(model, folder) if _is_quantized(model) else []
 
 
-def _list_normalized_layers(model: Any) -> list[Any]:
-    """The layers inside a SpectralNormalization: Keras 3.15.1 quantises them, and cannot rebuild them from the file."""
-    from keras.layers import SpectralNormalization
+def list_inner_layers(model: Any) -> list[Any]:
+    """The layers inside of layers that are no models, as those of attention or TimeDistributed.
 
-    return [each.layer for each in model._flatten_layers() if isinstance(each, SpectralNormalization)]
+    Keras 3.15.1 quantises them too; but it does not rebuild them so from the file, and answers of TimeDistributed are
+    off by the scale of the kernel.
+    """
+    from keras import Model
+
+    owners = [layer for layer in model._flatten_layers() if not isinstance(layer, Model)]
+    return [inner for owner in owners for inner in owner._flatten_layers(include_self=False)]
+
+
+def save_quantized(model: Any, mode: str, folder: Path) -> str:
+    """Write the quantised copy; returns what to know of it."""
+    copy = quantize_copy(model, mode, folder)
+    copy.save(folder / "model.keras")
+    kept = [layer.name for layer in list_inner_layers(copy) if type(layer).__name__ in QUANTIZABLE and layer.built]
+    names = ", ".join(kept[:3]) + (" …" if len(kept) > 3 else "")
+    return f"Layers inside of others were not quantised, since Keras does not rebuild them so: {names}." if kept else ""
 
 
 def _is_quantized(model: Any) -> bool:
