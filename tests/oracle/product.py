@@ -88,7 +88,8 @@ class Copies(NamedTuple):
 
 
 def add_in_formats(library: Library, worker: Worker, model: Any, inputs: Any, formats: list[str]) -> Copies:
-    """Save a live model in formats through `Library.add`; halves are judged inside the run's own architecture."""
+    """Save a live model in formats through `Library.add`; halves are judged inside the run's own architecture,
+    and inside its snapshot where that lacks a class or a vocabulary."""
     results = library.add(model, inputs=inputs, formats=formats, worker=worker)
     saved = {each.format: each.artifact for each in results if each.artifact}
     folders = {key: library.verified_folder(artifact.id) for key, artifact in saved.items()}
@@ -97,7 +98,8 @@ def add_in_formats(library: Library, worker: Worker, model: Any, inputs: Any, fo
         if result.artifact and result.evidence:
             run, key, evidence = library.run(result.artifact.run), result.format, result.evidence
             if get_format(key).needs_architecture and "architecture" in folders:
-                evidence = reload_half(library, worker, run, key, folders[key], folders["architecture"])
+                inside = reload_half(library, worker, run, key, folders[key], folders["architecture"])
+                evidence = inside if inside.best.has_loaded else evidence  # else inside the snapshot of its run
             said[key] = describe_evidence(run, key, evidence, result.artifact.remark)
     return Copies(said, folders)
 
