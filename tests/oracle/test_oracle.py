@@ -64,7 +64,7 @@ def test_layer_table_has_a_row_for_every_class_of_keras():
     assert LAYERS.keys().isdisjoint(LEFT_OUT)
 
 
-@pytest.mark.parametrize("name", ["mlp", "quantized_int8", "tabular_with_feature_space"])
+@pytest.mark.parametrize("name", ["mlp", "quantized_int8"])
 def test_second_judge_finds_what_plain_keras_saved_the_same(name: str, tmp_path: Path):
     build_model(name).model.save(tmp_path / "model.keras")
     judged = judge.judge(copies_of(name, {"keras": tmp_path})[0])
