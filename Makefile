@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8501
+# Dozens of processes start from this source, and each would compile all of it again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test test-trust pictures bench lint docs coverage clean
 
