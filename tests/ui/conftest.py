@@ -2,6 +2,7 @@
 
 import pytest
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 from streamlit.testing.v1 import AppTest
 
 from core.jobs import Jobs
@@ -18,7 +19,9 @@ def visit(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr("ui.session.Jobs", lambda: jobs)
         app = AppTest.from_file(str(PROJECT / "ui" / "main.py"), default_timeout=60)
         app.query_params.update(address)
-        app.run()
+        with monkeypatch.context() as patch:  # the first run only registers the pages: nobody looks at Home
+            patch.setattr(StreamlitPage, "run", lambda _: None)
+            app.run()
         app.switch_page(str(PROJECT / "pages" / f"{page}.py"))
         return app.run()
 
