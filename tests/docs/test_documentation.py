@@ -4,14 +4,21 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+import core.jobs
 from core.demos import DEMOS
 from core.formats import FORMATS
+from core.jobs import Jobs
 from core.library import Library
-from core.settings import PROJECT
+from core.runtimes.base import ModelCode
+from core.settings import PROJECT, get_settings
+from core.worker import Worker
 
 PAGES = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").glob("*.md")])
 
@@ -20,14 +27,38 @@ def _code_blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
-def test_python_api_examples_run_in_order_and_print_verdicts(tmp_path: Path):
-    code = "\n".join(_code_blocks(PROJECT / "docs" / "python_api.md", "python"))
+def test_python_api_examples_run_in_order_and_print_verdicts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], worker: Worker
+):
+    """In this process, and over the worker that is warm; in the long run as a person runs them."""
+    monkeypatch.setenv("ROUNDTRIP_HOME", str(tmp_path))
+    monkeypatch.setattr(core.jobs, "Jobs", partial(Jobs, worker=worker))
+    monkeypatch.setattr("core.library.add_model.Worker", lambda: worker)
+    monkeypatch.setattr(worker, "close", lambda: None)
+    get_settings.cache_clear()
+    try:
+        exec(_python_api_code(), {"__name__": "python_api"})
+    finally:
+        get_settings.cache_clear()
+    _check_printed_verdicts(capsys.readouterr().out.splitlines(), tmp_path)
+
+
+@pytest.mark.long
+def test_python_api_examples_run_in_an_interpreter_of_their_own(tmp_path: Path):
+    code = _python_api_code()
     environment = os.environ | {"ROUNDTRIP_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT)}
     environment |= {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr[-2000:]
-    ids = {entry.format: entry.id for entry in Library(tmp_path).find()}
-    printed = ended.stdout.splitlines()
+    _check_printed_verdicts(ended.stdout.splitlines(), tmp_path)
+
+
+def _python_api_code() -> str:
+    return "\n".join(_code_blocks(PROJECT / "docs" / "python_api.md", "python"))
+
+
+def _check_printed_verdicts(printed: list[str], home: Path) -> None:
+    ids = {entry.format: entry.id for entry in Library(home).find()}
     first = printed.index(f"keras: {ids['keras']}, Bit-identical")
     assert printed[first + 1] == f"saved_model: {ids['saved_model']}, Bit-identical"
     assert printed[-3:-1] == [f"{ids[key]} bit-identical" for key in ("keras", "saved_model")]
@@ -56,19 +87,19 @@ def test_documented_counts_of_formats_and_demos_are_those_of_the_registries():
 
 
 def test_add_a_format_example_saves_and_loads(tmp_path: Path):
+    import keras
+
+    def build() -> keras.Model:
+        return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+
     (code,) = (block for block in _code_blocks(PROJECT / "docs" / "add_a_format.md", "python"))
-    script = code + (
-        "\nimport sys, keras, numpy as np\n"
-        "model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])\n"
-        "build = lambda: keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])\n"
-        "FORMAT.save(model, Path(sys.argv[1]))\n"
-        "predictor = FORMAT.load(Path(sys.argv[1]), ModelCode(build=build))\n"
-        "x = np.ones((1, 3), 'float32')\n"
-        "(name,) = (spec.name for spec in predictor.inputs)\n"
-        "(prediction,) = predictor.predict({name: x}).values()\n"
-        "print(FORMAT.key, np.array_equal(prediction, model.predict(x, verbose=0)))\n"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], cwd=PROJECT, capture_output=True, text=True, check=False
-    )
-    assert ended.stdout.splitlines()[-1:] == ["plain_numpy True"], ended.stderr[-2000:]
+    module: dict[str, Any] = {"__name__": "plain_numpy"}
+    exec(code, module)
+    format_, model = module["FORMAT"], build()
+    format_.save(model, tmp_path)
+    predictor = format_.load(tmp_path, ModelCode(build=build))
+    x = np.ones((1, 3), "float32")
+    (name,) = (spec.name for spec in predictor.inputs)
+    (prediction,) = predictor.predict({name: x}).values()
+    assert format_.key == "plain_numpy"
+    assert np.array_equal(prediction, model.predict(x, verbose=0))
