@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,6 +65,7 @@ def layer_of(module: str) -> int:
     return max(fitting)[1]
 
 
+@cache
 def list_imports(path: Path) -> list[Import]:
     return list(_iterate_imports(ast.parse(path.read_text(encoding="utf-8")), in_function=False))
 
