@@ -4,6 +4,14 @@ import sys
 import time
 from typing import Any
 
+from core.worker import Worker
+
+
+class LightWorker(Worker):
+    """A worker whose warm process has no TensorFlow."""
+
+    PROGRAM = "tests.factories.light_forkserver"
+
 
 def echo(report: Any, arrays: Any, **words: Any) -> tuple[dict[str, Any], None]:
     return words, None
@@ -12,7 +20,7 @@ def echo(report: Any, arrays: Any, **words: Any) -> tuple[dict[str, Any], None]:
 def wait(report: Any, arrays: Any, *, for_seconds: float) -> tuple[dict[str, Any], None]:
     report({})
     time.sleep(for_seconds)
-    return {}, None
+    return {"waited": for_seconds}, None
 
 
 def main(*arguments: str) -> None:

@@ -15,16 +15,11 @@ from core.kept_process_lookup import environment_key, is_own_peer, private_folde
 from core.settings import Settings, get_settings
 from core.worker import Worker
 from core.worker.kept_process import KeptProcess, stop_all
+from tests.factories.light_forkserver import LightWorker
 from tests.helpers import run_command, wait_until
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere nothing is forked")
 MODULES = ("core.cli.compare", "core.jobs")
-
-
-class LightWorker(Worker):
-    """A worker whose warm process has no TensorFlow."""
-
-    PROGRAM = "tests.factories.light_forkserver"
 
 
 @pytest.fixture

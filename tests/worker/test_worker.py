@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,8 @@ from core.errors import Cancelled, ChildDied, DoesNotLoad, NeedsArchitecture, Ti
 from core.settings import PROJECT, Settings
 from core.worker import Child, Worker
 from core.worker.protocol import Frame, encode_frame, read_frame
+from tests.factories.light_forkserver import LightWorker
+from tests.helpers import wait_until
 
 LONG_TRAINING = TrainSettings(epochs=500).model_dump()
 SHORT_TRAINING = TrainSettings(epochs=1).model_dump()
@@ -38,8 +40,8 @@ def cold_worker(config: Settings):
 
 @pytest.fixture(scope="module")
 def killable_worker(config: Settings):
-    """A worker that the tests here may bring down; it gets up again."""
-    worker = Worker(config)
+    """A worker without TensorFlow that the tests here may bring down; it gets up again."""
+    worker = LightWorker(config)
     yield worker
     worker.close()
 
@@ -72,13 +74,6 @@ def is_process_gone(pid: int) -> bool:
             return True
         return process in psutil.wait_procs([process], timeout=5)[0]
     return True
-
-
-def wait_until_polling(condition: Callable[[], bool], seconds: float = 5) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        os.sched_yield()
 
 
 def request_training(child: Child, tmp_path: Path, settings: dict = LONG_TRAINING, **request) -> Frame:
@@ -115,19 +110,18 @@ def test_worker_opens_next_child_after_one_died(worker, tmp_path):
         assert request_training(child, tmp_path / "b", SHORT_TRAINING).message["rows"]["held_out"] == 270
 
 
-def test_worker_discards_dead_spare_child(killable_worker, tmp_path):
+def test_worker_discards_dead_spare_child(killable_worker):
+    with killable_worker.open():
+        wait_until(lambda: False in killable_worker._spares)
+        spare = killable_worker._spares[False]
+        wait_until(lambda: spare.pid is not None)
+    os.kill(spare.pid, signal.SIGKILL)
+    wait_until(lambda: spare.has_ended, 5)
+    assert killable_worker._spares[False] is spare
     with killable_worker.open() as child:
-        request_training(child, tmp_path, SHORT_TRAINING)  # by its end the next child stands ready
-    spares = [item for item in psutil.Process(killable_worker._process.pid).children() if item.pid != child.pid]
-    for spare in spares:
-        spare.kill()
-    wait_until_polling(lambda: killable_worker._spares[False].has_ended)
-    dead = killable_worker._spares[False]
-    (tmp_path / "again").mkdir()
-    with killable_worker.open() as child:
-        assert request_training(child, tmp_path / "again", SHORT_TRAINING).message["rows"]["held_out"] == 270
+        assert child.request("echo", seconds=30, word="yes").message == {"word": "yes"}
     with pytest.raises(ChildDied, match=r"held the model was ended\."):  # closed: nothing waits for it
-        dead.request("threads", seconds=5)
+        spare.request("echo", seconds=5, word="yes")
 
 
 def test_child_closed_right_after_request_is_ended(worker, tmp_path):
@@ -160,9 +154,9 @@ def test_child_killed_with_full_channel_does_not_block_forkserver(killable_worke
         while select.select([], [connection], [], 2)[1]:  # it answers until its channel is full, and reads no more
             connection.sendall(text)
         os.kill(pid, signal.SIGKILL)
-        wait_until_polling(lambda: not psutil.pid_exists(pid))
+        wait_until(lambda: not psutil.pid_exists(pid), 5)
         with killable_worker._connect(sandboxed=False) as child:
-            assert child.request("threads", seconds=30).message
+            assert child.request("echo", seconds=30, word="yes").message == {"word": "yes"}
 
 
 @contextlib.contextmanager
@@ -292,7 +286,7 @@ def test_spawned_child_killed_raises_child_died(spawning_worker, tmp_path):
 # The warm process
 
 
-def test_forkserver_killed_during_task_restarts_and_task_completes(killable_worker, tmp_path):
+def test_forkserver_killed_during_task_restarts_and_task_completes(killable_worker):
     killed = []
 
     def kill_once(_: dict) -> None:
@@ -300,10 +294,8 @@ def test_forkserver_killed_during_task_restarts_and_task_completes(killable_work
             killed.append(killable_worker._process.pid)
             os.kill(killed[0], signal.SIGKILL)
 
-    frame = killable_worker.run(
-        "train", seconds=120, demo="digits-core", settings=SHORT_TRAINING, folder=str(tmp_path), on_progress=kill_once
-    )
-    assert frame.message["rows"] == {"training": 1257, "validation": 270, "held_out": 270}
+    frame = killable_worker.run("wait", seconds=120, for_seconds=1.0, on_progress=kill_once)
+    assert frame.message == {"waited": 1.0}
     assert killable_worker._process.pid != killed[0]
     assert killable_worker.state().phase == "ready"
 
@@ -325,10 +317,10 @@ def test_worker_wait_for_forkserver_can_be_cancelled(cold_worker):
     assert cold_worker.state().phase == "warming"
 
 
-def test_worker_close_ends_all_processes(killable_worker, tmp_path):
+def test_worker_close_ends_all_processes(killable_worker):
     begun = threading.Event()
     busy, idle = killable_worker.open(), killable_worker.open()
-    at_work = threading.Thread(target=_train_until_killed, args=(busy, tmp_path, begun), daemon=True)
+    at_work = threading.Thread(target=_wait_until_killed, args=(busy, begun), daemon=True)
     at_work.start()
     assert begun.wait(60)
     warm, folder = psutil.Process(killable_worker._process.pid), killable_worker._folder
@@ -341,15 +333,16 @@ def test_worker_close_ends_all_processes(killable_worker, tmp_path):
     idle.close()
 
 
-def _train_until_killed(child: Child, folder: Path, begun: threading.Event) -> None:
+def _wait_until_killed(child: Child, begun: threading.Event) -> None:
     with contextlib.suppress(ChildDied):
-        request_training(child, folder, on_progress=lambda _: begun.set())
+        child.request("wait", seconds=120, for_seconds=100.0, on_progress=lambda _: begun.set())
 
 
 def test_killed_app_leaves_no_worker_processes(config):
     code = (
-        "import sys; from core.worker import Worker; one = Worker(); child = one.open()\n"
-        "print(one._process.pid, flush=True); sys.stdin.read()"
+        "import sys; from tests.factories.light_forkserver import LightWorker\n"
+        "worker = LightWorker(); child = worker.open()\n"
+        "print(worker._process.pid, flush=True); sys.stdin.read()"
     )
     environment = os.environ | {"ROUNDTRIP_HOME": str(config.home), "PYTHONPATH": str(PROJECT)}
     app = subprocess.Popen(
