@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from core.settings import Settings
 from tests.browser.chromium import BROWSER_ARGUMENTS, find_or_install_browser
-from tests.browser.page_helpers import TIMEOUT_MS, PageGuard
+from tests.browser.page_helpers import TIMEOUT_MS, PageGuard, PagePool
 from tests.browser.server import Server, serve
 
 SAVED_ARTIFACTS = (
@@ -51,22 +51,25 @@ def populated_server(config: Settings, saved: Callable[[str, str], dict]) -> Ite
         yield item
 
 
+@pytest.fixture(scope="session")
+def page_pool(browser: Browser) -> PagePool:
+    """The pages of the browser."""
+    return PagePool(browser)
+
+
 @pytest.fixture
-def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """A function that opens a guarded page (width, dark); all are checked at the end of the test."""
-    guard, contexts = PageGuard(), []
+def new_page(page_pool: PagePool) -> Iterator[Callable[..., Page]]:
+    """A function that gives a guarded blank page (width, dark); all are checked at the end of the test."""
+    guard, pages = PageGuard(), []
 
     def open_page(width: int = 1280, dark: bool = False) -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", accept_downloads=True
-        )
-        context.set_default_timeout(TIMEOUT_MS)
-        contexts.append(context)
-        page = context.new_page()
+        page = page_pool.take(width, dark)
         guard.watch(page)
+        pages.append(page)
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        guard.leave(page)
+        page_pool.put_back(page)
     guard.check()

@@ -2,10 +2,12 @@
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, expect
 
 SCREENSHOT_FOLDER = Path(__file__).parents[1] / "pictures"
 TAKES_SCREENSHOTS = bool(os.environ.get("ROUNDTRIP_PICTURES"))  # `make pictures`: each costs as much as a page
@@ -27,20 +29,64 @@ class PageGuard:
         self.outside: list[str] = []
 
     def watch(self, page: Page) -> None:
-        page.on("console", lambda text: self._hear(text) if text.type == "error" else None)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("request", lambda request: self._see(request.url))
+        for event, listener in self._listeners():
+            page.on(event, listener)
+
+    def leave(self, page: Page) -> None:
+        for event, listener in self._listeners():
+            page.remove_listener(event, listener)
+
+    def _listeners(self) -> tuple[tuple[str, Callable[[Any], None]], ...]:
+        return ("console", self._hear), ("pageerror", self._catch), ("request", self._see)
 
     def _hear(self, message: ConsoleMessage) -> None:
-        self.errors.append(f"{message.text} {message.location.get('url', '')}")
+        if message.type == "error":
+            self.errors.append(f"{message.text} {message.location.get('url', '')}")
 
-    def _see(self, url: str) -> None:
-        if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", url):
-            self.outside.append(url)
+    def _catch(self, error: Error) -> None:
+        self.errors.append(str(error))
+
+    def _see(self, request: Request) -> None:
+        if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", request.url):
+            self.outside.append(request.url)
 
     def check(self) -> None:
         assert self.errors == []
         assert self.outside == []
+
+
+class PagePool:
+    """Pages that tests use one after another, each in a browser context of its own.
+
+    A document in a page that is there already costs half of what it costs in a new context, which has compiled and
+    kept nothing of Streamlit's code.
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._idle: list[Page] = []
+
+    def take(self, width: int, dark: bool) -> Page:
+        page = self._idle.pop() if self._idle else self._open()
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme="dark" if dark else "light")
+        return page
+
+    def _open(self) -> Page:
+        context = self._browser.new_context(accept_downloads=True)
+        context.set_default_timeout(TIMEOUT_MS)
+        return context.new_page()
+
+    def put_back(self, page: Page) -> None:
+        """Keep a page for the next test, with nothing of this one; not where the test has closed it."""
+        if page.is_closed():
+            return
+        if page.url.startswith("http"):
+            page.evaluate("localStorage.clear(), sessionStorage.clear()")
+        page.goto("about:blank")
+        page.mouse.move(0, 0)
+        page.context.clear_cookies()
+        self._idle.append(page)
 
 
 def wait_for_page(page: Page, words: str) -> None:

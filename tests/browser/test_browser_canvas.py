@@ -222,6 +222,7 @@ def test_canvas_touch_draws_without_scrolling_and_ignores_second_finger(
     pad.says("Strokes: 1")
     assert pad.number("Ink") == pytest.approx(0.053, abs=0.002)
     assert pad.page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == 0
+    pad.page.context.close()  # with its touch screen
 
 
 def test_canvas_clamps_strokes_to_edge_and_ignores_right_click(canvas: CanvasPage):
