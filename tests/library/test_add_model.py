@@ -97,8 +97,8 @@ def test_add_result_repr_is_one_line(added_sums):
     assert repr(item) == f"keras: {item.artifact.id}, Bit-identical"
 
 
-def test_add_module_is_refused_by_formats_that_need_layers(library, doubler_module):
-    first, second = library.add(doubler_module, inputs=ROWS, formats=["saved_model", "keras"])
+def test_add_module_is_refused_by_formats_that_need_layers(library, doubler_module, worker):
+    first, second = library.add(doubler_module, inputs=ROWS, formats=["saved_model", "keras"], worker=worker)
     assert first.evidence.best.verdict is Verdict.BIT_IDENTICAL
     assert library.run(first.artifact.run).name == "doubler"
     assert type(second.error) is CannotSave
