@@ -12,12 +12,15 @@ from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, e
 SCREENSHOT_FOLDER = Path(__file__).parents[1] / "pictures"
 TAKES_SCREENSHOTS = bool(os.environ.get("ROUNDTRIP_PICTURES"))  # `make pictures`: each costs as much as a page
 # Width and darkness: two of the four in every run, and all in the long one.
+WIDE_LIGHT, NARROW_DARK = (1280, False), (390, True)
 VIEWPORTS = [
-    (1280, False),
-    (390, True),
+    WIDE_LIGHT,
+    NARROW_DARK,
     pytest.param(1280, True, marks=pytest.mark.long),
     pytest.param(390, False, marks=pytest.mark.long),
 ]
+# Where each page is loaded once and then given the second of these in every run; loaded at each in the long run.
+LOADED_VIEWPORTS = [WIDE_LIGHT, pytest.param(*NARROW_DARK, marks=pytest.mark.long), *VIEWPORTS[2:]]
 TIMEOUT_MS = 60_000  # milliseconds: two slow cores
 
 
@@ -99,6 +102,23 @@ def wait_until_idle(page: Page) -> None:
     """Wait until Streamlit has finished running the page, and its charts stand."""
     expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)  # widgets whose code is still on its way
+
+
+def resize(page: Page, width: int, dark: bool) -> None:
+    """Give the page another width and color scheme, and wait until it has been laid out for them."""
+    page.emulate_media(color_scheme="dark" if dark else "light")
+    page.set_viewport_size({"width": width, "height": page.viewport_size["height"]})
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    wait_until_idle(page)
+
+
+def check_fit(page: Page, name: str, width: int, dark: bool) -> None:
+    """Check that the page is as wide as its window, also once that became narrow and dark where it was loaded wide."""
+    for other in (WIDE_LIGHT, NARROW_DARK) if (width, dark) == WIDE_LIGHT else ((width, dark),):
+        resize(page, *other)
+        assert page.evaluate("document.documentElement.scrollWidth") == other[0]
+        take_screenshot(page, f"{name}-{other[0]}-{'dark' if other[1] else 'light'}")
+    resize(page, width, dark)
 
 
 def take_screenshot(page: Page, name: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.page_helpers import take_screenshot, wait_for_page, wait_until_idle
+from tests.browser.page_helpers import resize, take_screenshot, wait_for_page, wait_until_idle
 from tests.browser.server import Server
 from tests.factories import external_models
 
@@ -36,14 +36,13 @@ def test_import_page_uploads_shows_and_converts_a_model(page: Page, new_page: Ca
     expect(page.get_by_text("Brought in").first).to_be_visible()
     expect(page.get_by_text("Bit-identical").first).to_be_visible()
     expect(page.get_by_text("It answers 64 random rows")).to_be_visible()
+    again = new_page()
+    again.goto(page.url)
+    expect(again.get_by_text("What was checked")).to_be_visible()
     for width, dark in ((1280, False), (1280, True), (390, False), (390, True)):
-        again = new_page(width, dark)
-        again.goto(page.url)
-        expect(again.get_by_text("What was checked")).to_be_visible()
-        wait_until_idle(again)
+        resize(again, width, dark)
         assert again.evaluate("document.documentElement.scrollWidth") == width
         take_screenshot(again, f"brought-in-{width}-{'dark' if dark else 'light'}")
-        again.close()
     page.get_by_role("button", name="Convert").click()
     wait_for_page(page, "Save a run")
     page.get_by_text("SavedModel", exact=True).first.click()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
-from tests.browser.page_helpers import VIEWPORTS, take_screenshot, wait_for_page, wait_until_idle
+from tests.browser.page_helpers import LOADED_VIEWPORTS, check_fit, wait_for_page, wait_until_idle
 from tests.browser.server import Server
 
 TABS = ("Overview", "Files", "Signatures", "Layers", "Weights", "Optimizer", "Config", "Operators", "Graph")
@@ -106,7 +106,7 @@ def test_inspect_page_unknown_artifact_is_reported_with_a_choice(
     expect(page.get_by_text("Choose an artifact above")).to_be_visible()
 
 
-@pytest.mark.parametrize(("width", "dark"), VIEWPORTS)
+@pytest.mark.parametrize(("width", "dark"), LOADED_VIEWPORTS)
 def test_inspect_page_fits_width_in_light_and_dark(
     width: int, dark: bool, inspect_url: str, saved: Callable, new_page: Callable[..., Page]
 ):
@@ -116,6 +116,4 @@ def test_inspect_page_fits_width_in_light_and_dark(
         wait_for_page(page, "Inspect")
         if name == "Weights":
             expect(page.locator(".js-plotly-plot")).to_have_count(2)
-        wait_until_idle(page)
-        assert page.evaluate("document.documentElement.scrollWidth") == width
-        take_screenshot(page, f"inspect-{name.lower()}-{width}-{'dark' if dark else 'light'}")
+        check_fit(page, f"inspect-{name.lower()}", width, dark)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.page_helpers import take_screenshot, wait_for_page, wait_until_idle
+from tests.browser.page_helpers import resize, take_screenshot, wait_for_page, wait_until_idle
 from tests.browser.server import Server
 
 EXPECTED_VERDICTS = {"keras": "Carries on exactly", "architecture": "Starts over", "saved_model": "Cannot train"}
@@ -40,12 +40,12 @@ def test_resume_page_trains_copies_and_restores_curves_from_url(
     wait_until_idle(page)
     names = ["the run's own epochs", "the live model, trained on", "Keras file (.keras)", "Architecture only (JSON)"]
     assert read_trace_names(page) == names
+    again = new_page()
+    again.goto(page.url)
+    expect(again.get_by_role("heading", name="What each copy began with")).to_be_visible()
     for width, dark in ((1280, False), (390, True)):
-        again = new_page(width, dark)
-        again.goto(page.url)
-        expect(again.get_by_role("heading", name="What each copy began with")).to_be_visible()
+        resize(again, width, dark)
         expect(again.get_by_role("button", name="Train on")).to_be_disabled()
-        wait_until_idle(again)
         assert read_trace_names(again) == names
         assert again.evaluate("document.documentElement.scrollWidth") == width
         take_screenshot(again, f"resumed-{width}-{'dark' if dark else 'light'}")
