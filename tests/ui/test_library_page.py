@@ -1,22 +1,34 @@
 """The Library page over entries that were made by hand: what it asks the catalog for, says and keeps."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.formats import get_format
 from core.jobs import Jobs
 from core.library import Library
+from core.settings import Settings
+from core.worker import Worker
 from tests.factories.library_entries import make_artifact, make_run
 
 
-@pytest.fixture
-def large_library_jobs(empty_jobs: Jobs) -> Jobs:
-    """Jobs over 60 artifacts of two runs."""
-    library = empty_jobs.library
+@pytest.fixture(scope="module")
+def large_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a library of 60 artifacts of two runs."""
+    library = Library(tmp_path_factory.mktemp("large") / "store")
     first, second = make_run(library), make_run(library, demo=None, name="Mine")
     for number in range(60):
         make_artifact(library, first if number % 3 else second, "keras" if number % 2 else "h5", b"x" * (number + 1))
-    return empty_jobs
+    return library.home
+
+
+@pytest.fixture
+def large_library_jobs(large_home: Path, tmp_path: Path, worker: Worker, config: Settings) -> Jobs:
+    """Jobs over a copy of that library."""
+    home = shutil.copytree(large_home, tmp_path / "large")
+    return Jobs(Library(home), worker, config.model_copy(update={"home": home}))
 
 
 def page_text(app: AppTest) -> str:
