@@ -125,7 +125,7 @@ def show_maintenance_job(id_: str) -> None:
     job = current_jobs().job_store.read(id_)
     if job.kind not in JOB_KINDS:
         return
-    follow_job(job, lambda seen: None)
+    follow_job(job)
     if job.state == "done":
         {"verify": _show_verified, "rebuild": _show_rebuilt, "repair": _show_repaired}[job.kind](job)
 
