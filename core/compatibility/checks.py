@@ -22,7 +22,7 @@ from core.evidence.records import Evidence, ReloadOutcome, describe_not_finite
 from core.formats.base import Format
 from core.library import Run
 from core.runtimes.layer_sharing import describe_sharing
-from core.runtimes.model_settings import SettingChange
+from core.runtimes.settings_comparison import SettingChange
 from core.runtimes.traits import Traits, collect_traits
 from core.text.labels import pluralize
 from core.text.summaries import describe_mismatches

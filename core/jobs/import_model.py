@@ -18,9 +18,10 @@ from core.evidence.fingerprint_matching import OriginalFingerprint
 from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import get_format
 from core.introspection.replies import LoadedModelReply, validate_reply
+from core.jobs.import_trial import find_accepted_input
 from core.jobs.reimport import replace_unrun_import
 from core.jobs.runner import ChildLimits, JobHandle
-from core.jobs.trial_inputs import TrialInput, find_accepted_input
+from core.jobs.trial_inputs import TrialInput
 from core.jobs.uploads import run_of_artifact
 from core.library import staging
 from core.library.ids import new_id

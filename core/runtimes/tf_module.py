@@ -1,17 +1,17 @@
 """Predictors over a tf.Module, and over a signature of a SavedModel."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from core.arrays import Arrays, NamedArrays
 from core.errors import CannotSave
-from core.runtimes.base import Model, PredictFunction, Predictor, join_remarks
-from core.runtimes.batch_adapter import BatchAdapter, adapt_batch_size, adapted_predictor
+from core.runtimes.base import Model, Predictor
+from core.runtimes.batch_adapter import adapted_predictor
 from core.runtimes.call_state import variable_state
 from core.runtimes.graph_assignments import assigned_variables
 from core.runtimes.outputs import flatten_outputs, is_nested, name_outputs
-from core.runtimes.serialized_examples import find_example_input
+from core.runtimes.serialized_examples import adapt_function
 from core.runtimes.specs import Shape, Spec, shape_of, to_numpy_dtype
 from core.runtimes.variables import with_variables
 
@@ -96,20 +96,6 @@ def signature_predictor(function: Any, root: Any, weights: Callable[[], NamedArr
     call = state.wrap(predict) if state else predict
     adapter = adapt_function(specs, _output_shapes(function), call, function.graph.as_graph_def)
     return adapted_predictor(root, adapter._replace(state=state), weights)
-
-
-def adapt_function(
-    specs: Sequence[Spec], outputs: dict[str, Shape], call: PredictFunction, make_graph: Callable[[], Any]
-) -> BatchAdapter:
-    """How a function of TensorFlow predicts any number of rows, of examples by their features, which its GraphDef says.
-
-    That is made only where it may take examples: with constants in it, it is as large as the model.
-    """
-    may_be_examples = len(specs) == 1 and specs[0].dtype == "object"
-    if may_be_examples and (examples := find_example_input(specs[0].name, make_graph())):
-        adapter = adapt_batch_size(examples.features, outputs, examples.wrap(call))
-        return adapter._replace(remark=join_remarks(examples.remark, adapter.remark))
-    return adapt_batch_size(specs, outputs, call)
 
 
 def _numbers_in_order(name: str) -> list[str | int]:

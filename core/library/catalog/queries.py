@@ -9,7 +9,7 @@ import sqlalchemy as sql
 
 from core.compare import Verdict
 from core.errors import InputError
-from core.library.annotation_records import MAX_TAGS
+from core.library.annotation_cleaning import MAX_TAGS
 from core.library.catalog.schema import COLUMNS_BY_SORT, COUNTS, ENTRIES, HASHES, TAGS, WORDS, index_name, matches_word
 from core.library.permissions import EVERYONE
 from core.library.records import SORT_ORDERS, UNREADABLE, Entry, Page, Query
