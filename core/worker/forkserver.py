@@ -23,13 +23,12 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from core.kept_process_lookup import COMMAND_SUFFIX, PROCESS_FILE, READY_FILE, is_own_peer
+from core.kept_process_lookup import COMMAND_SUFFIX, PROCESS_FILE, READY_FILE, is_own_peer, locked
 from core.sandbox.limits import CONFINED_SUFFIX
 from core.settings import get_settings
 from core.worker.file_exchange import create_staging_folder
 from core.worker.forked_child import ForkedChild, ForkRequest, HangUps, run_child
 from core.worker.imports import import_everything
-from core.worker.kept_process import locked
 from core.worker.protocol import encode_frame
 
 STDERR_LIMIT = 4000  # bytes of a child's standard error that are kept
