@@ -1,6 +1,6 @@
 """Result of a benchmark, as it is stored and printed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Self
 
 import numpy as np
@@ -133,21 +133,6 @@ class BenchmarkResult(BaseModel):
     batches: list[int]
     protocol: list[str]
     machine: BenchmarkMachine
-
-
-def pareto_front(points: Mapping[str, Sequence[float | None]]) -> list[str]:
-    """Return the names of the Pareto front, in the order given; less is better on every axis.
-
-    A point dominates another when it is no worse on any axis and better on at least one. What has a None or a NaN
-    cannot be compared with the others, and is left out.
-    """
-    known = {name: [axis for axis in axes if axis is not None and not np.isnan(axis)] for name, axes in points.items()}
-    known = {name: axes for name, axes in known.items() if len(axes) == len(points[name])}
-    return [name for name, axes in known.items() if not any(_dominates(other, axes) for other in known.values())]
-
-
-def _dominates(candidate: list[float], other: list[float]) -> bool:
-    return candidate != other and all(left <= right for left, right in zip(candidate, other, strict=True))
 
 
 def describe_protocol(repeats: int, batches: Sequence[int] = BATCH_SIZES) -> list[str]:

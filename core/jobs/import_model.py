@@ -35,8 +35,8 @@ from core.runtimes.reference import Reference
 from core.runtimes.specs import InputSpec
 from core.validation import ValidatedUpload, limits, refusal, validate_upload
 from core.validation.content.facts import ContentFacts
+from core.validation.file_names import display_file_name
 from core.validation.members import ARCHITECTURE_FILE
-from core.validation.rules import display_file_name
 from core.worker.child_errors import cancelled_error
 from core.worker.child_handle import CancelCheck, never_cancelled
 from core.worker.remote_predictor import load_in_child

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from core.runtimes.imported_graph import called_functions
+
 OPERATIONS = frozenset(f"Assign{what}{of}" for what in ("", "Add", "Sub") for of in ("", "VariableOp"))
 OPERATION_STARTS = ("ResourceScatter", "ResourceStridedSliceAssign", "Scatter")
 PASS_THROUGH = frozenset(["Identity", "Enter", "RefEnter", "Switch", "RefSwitch"])
@@ -51,14 +53,6 @@ def _assigned_places(node: Any, bodies: dict[str, Any], known: dict[str, set[int
     offset = 1 if node.op in CHOOSING else 0
     called = [name for name in called_functions(node) if name in bodies]
     return {place + offset for name in called for place in _assigned_arguments(bodies[name], bodies, known)}
-
-
-def called_functions(node: Any) -> list[str]:
-    """Names to which a node refers as functions."""
-    names = [node.op]
-    for value in node.attr.values():
-        names += [value.func.name, *(function.name for function in value.list.func)]
-    return names
 
 
 def _assigned_arguments(body: Any, bodies: dict[str, Any], known: dict[str, set[int]]) -> set[int]:

@@ -6,8 +6,6 @@ from typing import Any
 from core.compare import Verdict
 from core.text.labels import IMPORTED_MODEL_LABEL, LIVE_MODEL_LABEL, pluralize
 
-NUMBER_WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-
 
 def summarize_changes(metrics: Mapping[str, Any]) -> str:
     """Say how many classes are right and what became of them, of `OutputMetrics` as JSON."""
@@ -83,24 +81,6 @@ def _iterate_caveats(outcome: Mapping[str, Any], source: str) -> Iterator[str]:
         yield from _describe_weights(weights)
     if outcome["remark"]:
         yield outcome["remark"]
-
-
-def pareto_sentence(best: list[str], total: int) -> str:
-    """Return which of `total` copies nothing beats, in a sentence of Markdown; the names are Markdown too."""
-    if total < 2:
-        return "Measure and compare two or more copies of one model to see which of them nothing beats."
-    if len(best) == total:
-        return f"None of these {_number_word(total)} beats another: each is smaller, faster or closer to the original."
-    if len(best) == 1:
-        return f"Nothing beats {best[0]}: no other is smaller, faster or closer to the original."
-    return (
-        f"Nothing beats these {_number_word(len(best))}: {', '.join(best[:-1])} and {best[-1]}. Each of the others is "
-        "matched or beaten in size, speed and fidelity by one of them."
-    )
-
-
-def _number_word(number: int) -> str:
-    return NUMBER_WORDS[number] if number < len(NUMBER_WORDS) else str(number)
 
 
 def summarize_outcomes(baseline: str, rows: int, outcomes: Mapping[str, Mapping[str, Any]]) -> str:
