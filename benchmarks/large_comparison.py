@@ -9,7 +9,7 @@ from benchmarks.beside import measure_beside, rows_beside
 from benchmarks.earlier import earlier_checkout, run_in_checkout
 from benchmarks.measure import Row
 from core.library import Library
-from core.library.records import new_id
+from core.library.ids import new_id
 
 TRAINED, RUNS = 4, 40  # runs that are trained, and how many there are with those that are linked to them
 FORMATS = ("keras", "saved_model", "litert")

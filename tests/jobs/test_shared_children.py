@@ -10,7 +10,8 @@ import pytest
 from core.jobs.participants import artifact_request
 from core.jobs.shared_children import may_share_child
 from core.library import Library
-from core.library.records import Artifact, Run, new_id
+from core.library.ids import new_id
+from core.library.records import Artifact, Run
 from core.worker.child_handle import Child
 from tests.helpers import wait_until_done
 

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from core.errors import ChildDied
-from core.evidence import Evidence, OriginalFingerprint
+from core.evidence.fingerprint_matching import OriginalFingerprint
+from core.evidence.records import Evidence
 from core.formats import get_format
 from core.reload import gather_evidence
 from core.runtimes.keras import keras_predictor
