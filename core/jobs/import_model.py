@@ -203,7 +203,8 @@ class _ImportJob:
     ) -> tuple[ModelFacts, Reference, Evidence]:
         record, limits = self.import_record, self.handle.limits
         reply, trial, predictions = self._load_and_ask(source)
-        prepared = None if trial.recipe["one_row"] else prepared  # which it was not loaded for
+        if trial.recipe["one_row"] or record.get("row_is_call"):  # which the prepared child knew nothing of
+            prepared = None
         facts = reply.run_facts()
         remark = join_remarks(reply.remark, *_trial_remarks(trial.recipe))
         record |= {"remark": remark, "signatures": reply.signatures, "asked": trial.recipe}
