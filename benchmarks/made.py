@@ -9,7 +9,7 @@ from core.demos import DEMOS
 from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import all_formats
 from core.library import Artifact, Library, Run
-from core.library.annotation_records import Annotations
+from core.library.annotation_files import Annotations
 from core.library.ids import new_id
 from core.library.records import FileEntry
 

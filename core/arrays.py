@@ -1,9 +1,7 @@
 """Arrays by name, in dtypes that every part of Roundtrip can send, store and compare."""
 
 import hashlib
-import io
 import math
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
@@ -86,23 +84,6 @@ def to_plain_array(array: Any) -> np.ndarray:
     return array.astype("float32") if array.dtype.name == "bfloat16" else array
 
 
-def dot_product(left: np.ndarray, right: np.ndarray) -> float:
-    """The sum of products of two rows of numbers, in this thread.
-
-    NumPy's own goes to a BLAS library, whose threads wait for one another: on a busy machine a block took 80 ms.
-    """
-    return float(np.einsum("i,i->", left, right))
-
-
-def to_ordered_integers(floats: np.ndarray) -> np.ndarray:
-    """Floats as signed integers in the same order, one apart where they are neighbours; both zeros are 0."""
-    bits = floats.view(f"i{floats.itemsize}")
-    if bits.min(initial=0) >= 0:
-        return bits
-    sign = bits >> (floats.itemsize * 8 - 1)
-    return np.asarray(((bits & np.iinfo(bits.dtype).max) ^ sign) - sign)
-
-
 def to_jsonable(value: Any) -> Any:
     """Plain JSON of numbers, arrays and what holds them; what is not finite becomes "nan", "inf" or "-inf"."""
     if isinstance(value, int | str) or value is None:
@@ -143,16 +124,3 @@ def hash_array(array: np.ndarray) -> str:
     if ordered.dtype.kind in "OTUSV":  # text, objects, and numbers that are not NumPy's own
         return hashlib.sha256(ordered.tobytes()).hexdigest()
     return hashlib.sha256(ordered.reshape(-1).view("uint8").data).hexdigest()
-
-
-def encode_npz(arrays: dict[str, Any]) -> bytes:
-    """Encode arrays as an .npz, the same bytes for the same arrays; any text may be a name."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in arrays.items():
-            member = io.BytesIO()
-            np.lib.format.write_array(member, array, allow_pickle=False)
-            info = zipfile.ZipInfo(f"{name}.npy")  # dated 1980, always
-            info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, member.getvalue())
-    return buffer.getvalue()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from core.errors import CannotSave, DoesNotLoad, RoundtripError, StorageFailed, TooLarge
-from core.known_errors import KNOWN_ERRORS, OUT_OF_MEMORY, OUT_OF_MEMORY_CURE
+from core.known_errors import OUT_OF_MEMORY, OUT_OF_MEMORY_CURE, match_known_error
 
 DETAIL_LIMIT = 4000  # characters of foreign text that are kept
 FREE_SPACE = "Free some space, then try again; nothing half written is left."
@@ -86,15 +86,6 @@ def find_storage_error(text: str) -> StorageFailed | None:
 def is_out_of_memory(text: str) -> bool:
     """Whether a process that ended said that there was no more memory."""
     return match_known_error(text) == (OUT_OF_MEMORY, OUT_OF_MEMORY_CURE)
-
-
-def match_known_error(text: str) -> tuple[str, str] | None:
-    """Return the sentence and the cure for a foreign text, or None where no known error matches."""
-    for known in KNOWN_ERRORS:
-        if match := re.search(known.pattern, text, re.DOTALL):
-            groups = match.groups(default="")
-            return known.sentence.format(*groups), known.cure.format(*groups)
-    return None
 
 
 def _fallback_sentence(text: str) -> str:

@@ -5,6 +5,7 @@ Such processes lie below a folder that is this user's alone, each in a folder of
 nothing that takes time.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import stat
 import struct
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 HEAD = struct.Struct(">IQ")  # before a frame: bytes of its JSON, and of its arrays (see `core.worker.protocol`)
@@ -56,3 +58,13 @@ def environment_key() -> str:
     sources = max(path.stat().st_mtime_ns for path in root.rglob("*.py"))
     facts = [sys.executable, str(root), {name: os.environ[name] for name in names}, packages, sources]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def locked(parent: Path) -> Iterator[None]:
+    """While this lasts no other process of this user starts or ends a kept process."""
+    import fcntl  # which Windows has not
+
+    with (parent / LOCK_FILE).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -4,6 +4,7 @@ Keras puts the cause at the end of a message of up to a thousand characters, Ten
 `KNOWN_ERRORS` matches the cause, states it, and names the cure; the first match counts.
 """
 
+import re
 from typing import NamedTuple
 
 
@@ -376,3 +377,12 @@ KNOWN_ERRORS = (
         "Install it (pip install {0}), then try again.",
     ),
 )
+
+
+def match_known_error(text: str) -> tuple[str, str] | None:
+    """Return the sentence and the cure for a foreign text, or None where no known error matches."""
+    for known in KNOWN_ERRORS:
+        if match := re.search(known.pattern, text, re.DOTALL):
+            groups = match.groups(default="")
+            return known.sentence.format(*groups), known.cure.format(*groups)
+    return None

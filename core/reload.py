@@ -20,8 +20,9 @@ from core.evidence.fingerprint_matching import OriginalFingerprint, find_surplus
 from core.evidence.records import Evidence, ReloadOutcome, verdict_of_error
 from core.formats import get_format
 from core.runtimes.base import ModelCode, ModelSource
-from core.runtimes.model_settings import ModelSettings, SettingChange, compare_settings
+from core.runtimes.model_settings import ModelSettings
 from core.runtimes.reference import BATCH_SIZE, Reference
+from core.runtimes.settings_comparison import SettingChange, compare_settings
 from core.runtimes.traits import collect_traits, validate_traits
 from core.sandbox.allowance import GIB, Allowance
 from core.worker import Child, Worker

@@ -1,9 +1,8 @@
-"""What is known of this machine and its processes: identity, hardware, installed packages."""
+"""What is known of this machine and its processes: identity, hardware, memory."""
 
 import contextlib
 import os
 import platform
-import sys
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -13,10 +12,6 @@ import psutil
 
 START_TIME_TOLERANCE = 1.0  # seconds by which two readings of one process's start may differ
 CPUINFO = Path("/proc/cpuinfo")
-LOWERED_PRIORITY = 10  # steps of priority that a long computation stands behind whoever waits for a page
-CLEAR = Path("/proc/self/clear_refs")
-RESET_PEAK = "5"  # the command by which the kernel counts the peak anew
-STATUS = Path("/proc/self/status")
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
 MEMORY_LIMIT_FILES = ("memory.max", "memory.limit_in_bytes")  # of a control group, in the kernel's new and old way
@@ -67,44 +62,6 @@ def _processor_name() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-def installed_packages_fingerprint() -> tuple[tuple[str, int], ...]:
-    """Return a cache key that changes when a package is installed or removed on `sys.path`."""
-    fingerprint = []
-    for path in sys.path:
-        with contextlib.suppress(OSError):
-            fingerprint.append((path, os.stat(path or ".").st_mtime_ns))
-    return tuple(fingerprint)
-
-
-def lower_priority() -> None:
-    """Let other processes go first: for work that nobody waits for by the second.
-
-    A sandboxed child may not, and goes on as it is.
-    """
-    if hasattr(os, "setpriority"):
-        with suppress(PermissionError):
-            # The group is this child alone; so its other threads follow it.
-            os.setpriority(os.PRIO_PGRP, 0, LOWERED_PRIORITY)
-
-
-def reset_peak_memory() -> int | None:
-    """Have the system count this process's peak resident memory anew; returns the present value in bytes.
-
-    None where the system offers no such count: only Linux does.
-    """
-    try:
-        CLEAR.write_text(RESET_PEAK)
-        return read_process_status("VmRSS")
-    except (OSError, LookupError):
-        return None
-
-
-def read_process_status(field: str) -> int:
-    """A size in this process's status, in bytes. Raises LookupError where there is no such line."""
-    values = dict(line.split(":", 1) for line in STATUS.read_text().splitlines() if ":" in line)
-    return int(values[field].split()[0]) * 1024
 
 
 def usable_memory() -> int:

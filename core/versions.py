@@ -1,12 +1,13 @@
 """Versions of the packages that a record was written with."""
 
 import contextlib
+import os
 import platform
+import sys
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 
 import core
-from core.system import installed_packages_fingerprint
 
 RECORDED_PACKAGES = (
     "tensorflow",
@@ -44,3 +45,12 @@ def describe_version_changes(recorded: dict[str, str]) -> str:
     changed = [name for name, number in recorded.items() if number != now_.get(name)]
     changes = "; ".join(f"{name} {recorded[name]}, now {now_.get(name, 'none')}" for name in changed)
     return f"It was saved with {changes}." if changes else ""
+
+
+def installed_packages_fingerprint() -> tuple[tuple[str, int], ...]:
+    """Return a cache key that changes when a package is installed or removed on `sys.path`."""
+    fingerprint = []
+    for path in sys.path:
+        with contextlib.suppress(OSError):
+            fingerprint.append((path, os.stat(path or ".").st_mtime_ns))
+    return tuple(fingerprint)

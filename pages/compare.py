@@ -8,8 +8,8 @@ from core.jobs.participants import require_has_been_run, run_id_of
 from core.jobs.runner import is_reusable
 from core.text.labels import short_labels
 from ui.artifact_picker import choose_artifacts, load_artifact_choices, offer_newest_run, warn_missing
-from ui.compare.comparison_job import is_comparison_requested, load_comparison, start_comparison
-from ui.compare.input_choice import choose_inputs
+from ui.compare.comparison_job import load_comparison, start_comparison
+from ui.compare.input_choice import choose_inputs, is_comparison_requested
 from ui.compare.live_panel import LivePanel
 from ui.compare.participants import Participants, choose_baseline, choose_sources_of
 from ui.compare.tabs import show_comparison_tabs

@@ -6,9 +6,10 @@ from core.formats import get_format
 from core.library import Query
 from core.text.numbers import format_size
 from ui.components import escape_markdown
-from ui.home import draw_home_picture, show_worker_state
+from ui.home_picture import draw_home_picture
 from ui.navigation import go
 from ui.session import current_jobs
+from ui.worker_state import show_worker_state
 
 OVERVIEW_FORMATS = ("keras", "saved_model", "h5", "weights", "architecture")
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from core.caching import RecordCache, ResultCache, StampedCache
 from core.errors import UnreadableRecord
-from core.library.annotation_records import Annotations
+from core.library.annotation_files import Annotations
 
 
 def write_annotations_file(path, note):

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from core.error_translation import DETAIL_LIMIT, STORAGE_ERRORS, match_known_error, translate
+from core.error_translation import DETAIL_LIMIT, STORAGE_ERRORS, translate
 from core.errors import (
     CannotSave,
     Damaged,
@@ -18,7 +18,7 @@ from core.errors import (
     TooLarge,
     WorkerError,
 )
-from core.known_errors import KNOWN_ERRORS
+from core.known_errors import KNOWN_ERRORS, match_known_error
 from tests.factories.converter_messages import CONVERTER_MESSAGES
 
 MESSAGES = [

@@ -1,6 +1,7 @@
 """Components that all pages share: badges, errors, empty states, texts that are safe in Markdown."""
 
 import re
+from collections.abc import Callable
 from typing import Literal
 
 import streamlit as st
@@ -89,3 +90,15 @@ def describe_run(run: Run) -> str:
     """Return a run in one line: its name, its score, when it was made."""
     score = [format_score(run.score_name, run.score)] if run.score is not None else []
     return " · ".join([mark_imported(run.name, run), *score, format_timestamp(run.created)])
+
+
+def show_tabs(views: dict[str, Callable[[], None]]) -> None:
+    """Show tabs; only the open one is computed, and stands in the address. An error is shown in its tab."""
+    tabs = st.tabs(list(views), key="part", bind="query-params", on_change="rerun")
+    for tab, show in zip(tabs, views.values(), strict=True):
+        if tab.open:
+            with tab:
+                try:
+                    show()
+                except RoundtripError as error:  # the rest of the page must still be drawn
+                    show_error(error)

@@ -42,7 +42,7 @@ def preload_first_page() -> None:
     """Import what the first page needs before the first visitor waits for it."""
     from PIL import Image
 
-    import ui.home  # noqa: F401
+    import ui.worker_state  # noqa: F401
 
     Image.preinit()  # Streamlit opens the page's icon with it
 

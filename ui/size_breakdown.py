@@ -8,7 +8,14 @@ import streamlit as st
 
 from core.errors import RoundtripError
 from core.figures.theme import PLOTLY_CONFIG, apply_theme
-from core.size_breakdown.breakdown import SizeBreakdown, SizePart, break_down_sizes, breakdown_sentence, bytes_by_group
+from core.size_breakdown.breakdown import (
+    GROUP_MEANINGS,
+    SAVED_BY_COMPRESSION,
+    SizeBreakdown,
+    SizePart,
+    break_down_sizes,
+    bytes_by_group,
+)
 from core.text.numbers import format_size
 from ui.components import escape_markdown, show_error
 from ui.session import current_jobs
@@ -27,6 +34,19 @@ GROUP_COLOURS = {
     "structure and padding": "#64748B",
     "not searched": "#7C6F64",
 }
+SHARE_TEXTS = (
+    (1.0, "Nearly all"),
+    (0.9, "About nine tenths"),
+    (0.8, "About four fifths"),
+    (0.75, "About three quarters"),
+    (2 / 3, "About two thirds"),
+    (0.6, "About three fifths"),
+    (0.5, "About half"),
+    (0.4, "About two fifths"),
+    (1 / 3, "About a third"),
+    (0.25, "About a quarter"),
+    (0.2, "About a fifth"),
+)
 
 
 def show_size_breakdown(artifact_id: str) -> None:
@@ -123,3 +143,16 @@ def _area_label(part: SizePart) -> str:
 def _area_hover(area: _TreemapArea, total: int) -> str:
     share = f"{format_size(area.bytes)}, {area.bytes / total:.1%} ({area.bytes:,} bytes)"
     return "<br>".join(filter(None, (area.name, share, area.file)))
+
+
+def breakdown_sentence(parts: list[SizePart]) -> str:
+    """Return a sentence on the largest group: its share, its meaning, and what compression saved."""
+    groups = bytes_by_group(parts)
+    total, saved = sum(groups.values()), -sum(part.bytes for part in parts if part.group == SAVED_BY_COMPRESSION)
+    if not total:
+        return "The files are empty."
+    largest, count = next(iter(groups.items()))
+    share = "All" if count == total else min(SHARE_TEXTS, key=lambda entry: abs(entry[0] - count / total))[1]
+    size = format_size(count) if count == total else f"{format_size(count)} of {format_size(total)}"
+    compression = f" Compression then takes {format_size(saved)} off." if saved else ""
+    return f"{share} of the bytes go to {largest}: {size}. That is {GROUP_MEANINGS[largest]}.{compression}"

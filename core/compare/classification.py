@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.arrays import to_ordered_integers
+from core.compare.arithmetic import to_ordered_integers
 from core.compare.chunks import Block, ChunkSource, read_blocks
 from core.errors import InputError
 

@@ -3,108 +3,27 @@
 Every number on one output comes from one pass over both sides, and a few more where quantiles do not fit into memory.
 """
 
-import json
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import reduce
-from itertools import combinations
-from typing import Any, NamedTuple, NotRequired, Protocol, TypedDict
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from core.arrays import Arrays, fingerprint_arrays, is_text, to_jsonable
+from core.arrays import Arrays, is_text
 from core.compare.chunks import Block, ChunkSource, aligned_blocks, first_block, single_chunk, with_float64_fallback
 from core.compare.classification import ClassificationAccumulator
 from core.compare.error_metrics import CosineAndSnr, KlDivergence, RelativeError, UlpError, relative_differences
 from core.compare.histograms import DifferenceHistogram, PositionHeatmap
-from core.compare.output_differences import DifferenceAccumulator, OutputDifferences, compare_text
+from core.compare.output_differences import DifferenceAccumulator, OutputDifferences, compare_text, difference_metrics
 from core.compare.output_matching import OutputMatch, find_surplus_outputs, find_targets, match_outputs
 from core.compare.quantiles import complete_quantiles
-from core.compare.results import OutputMetrics, OutputMetricsJson, WorstValue
-from core.compare.verdict import Verdict, decide_verdict
+from core.compare.results import Comparison, OutputMetrics
+from core.compare.verdict import decide_verdict
 from core.errors import InputError
 
 Sides = tuple[ChunkSource, ChunkSource]  # the reference and the prediction
-
-
-class ComparisonJson(TypedDict):
-    """A comparison in records and replies: `pairs` of `OutputMatch`, `outputs` not in evidence."""
-
-    verdict: str
-    max_abs: float | str
-    mean_abs: float | str
-    changed_rows: int
-    rows: int
-    not_finite: int
-    mismatched: int
-    mismatches: dict[str, int]
-    surplus_outputs: list[str]
-    pairs: list[dict[str, str]]
-    outputs: NotRequired[list[OutputMetricsJson]]
-
-
-class PairJson(TypedDict):
-    """The comparison of one of several with another; the numbers are None where the two do not fit."""
-
-    a: str
-    b: str
-    verdict: str | None
-    max_abs: float | str | None
-    changed_rows: int | None
-    rows: int | None
-    error: dict[str, str] | None
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The comparison of all outputs.
-
-    Attributes:
-        max_abs, mean_abs: |a - b| over all outputs and finite values.
-        changed: (rows,) bool, rows with a changed prediction.
-        not_finite: How many values of the prediction are NaN or infinite.
-        mismatches: How many values are not finite on one side and not the same on the other, by what became of what.
-        surplus: Outputs of the prediction that have no partner.
-        distance: (rows,) float64, the largest absolute difference over all outputs; infinite where a value is not
-            finite on one side and not the same on the other; 1 where a text changed.
-        outputs: The numbers on each output; empty where only the verdict was asked for.
-    """
-
-    verdict: Verdict
-    max_abs: float
-    mean_abs: float
-    changed: np.ndarray
-    not_finite: int
-    pairs: tuple[OutputMatch, ...]
-    distance: np.ndarray
-    outputs: tuple[OutputMetrics, ...]
-    mismatches: dict[str, int] = field(default_factory=dict)
-    surplus: tuple[str, ...] = ()
-
-    @property
-    def rows(self) -> int:
-        return len(self.changed)
-
-    @property
-    def changed_rows(self) -> int:
-        return int(self.changed.sum())
-
-    def to_json(self) -> ComparisonJson:
-        return {
-            "verdict": self.verdict.value,
-            "max_abs": to_jsonable(self.max_abs),
-            "mean_abs": to_jsonable(self.mean_abs),
-            "changed_rows": self.changed_rows,
-            "rows": self.rows,
-            "not_finite": self.not_finite,
-            "mismatched": sum(self.mismatches.values()),
-            "mismatches": self.mismatches,
-            "surplus_outputs": list(self.surplus),
-            "pairs": [vars(pair) for pair in self.pairs],
-            "outputs": [output.to_json() for output in self.outputs],
-        }
 
 
 def compare(
@@ -221,7 +140,7 @@ def _measure_output(
 
         complete_quantiles((sizes.quantiles, relative.median), replay)
         differences = accumulator.result()
-        numbers: dict[str, Any] = {**_difference_metrics(differences)}
+        numbers: dict[str, Any] = {**difference_metrics(differences)}
         for metric in metrics:
             numbers |= metric.result()
         if differences.is_classification:
@@ -235,17 +154,6 @@ def _to_metrics(match: OutputMatch, differences: OutputDifferences, numbers: dic
     rows, changed = len(differences.changed), int(differences.changed.sum())
     counts = rows, differences.values, changed, differences.identical, differences.rounding
     return OutputMetrics(match.reference, match.answer, match.by, *counts, **numbers)
-
-
-def _difference_metrics(differences: OutputDifferences) -> dict[str, float | WorstValue | None]:
-    has_mismatch, values = bool(np.isinf(differences.distance).any()), differences.values
-    return {
-        "max_abs": differences.max_abs if values else None,
-        "mean_abs": differences.sum_abs / values if values else None,
-        "atol_needed": math.inf if has_mismatch else differences.atol_needed,
-        "worst": differences.worst,
-        **differences.nonfinite,
-    }
 
 
 def _merge_outputs(matches: tuple[OutputMatch, ...], outputs: list[_Output], with_metrics: bool) -> Comparison:
@@ -270,37 +178,3 @@ def _merge_outputs(matches: tuple[OutputMatch, ...], outputs: list[_Output], wit
         outputs=tuple(output.metrics for output in outputs if output.metrics) if with_metrics else (),
         mismatches=dict(sum((Counter(part.mismatches) for part in parts), Counter())),
     )
-
-
-def compare_all(
-    predictions: dict[str, Arrays], classes: bool | None = None, reference_std: Mapping[str, float] | None = None
-) -> list[PairJson]:
-    """Compare each with each: one record for every pair, of which `a` is the reference.
-
-    Where two do not fit, `error` is the InputError as JSON; the other pairs go on. The same bits are compared once.
-    """
-    contents = {id_: _describe_content(arrays) for id_, arrays in predictions.items()}
-    known: dict[tuple[str, str], PairJson] = {}
-    for a, b in combinations(predictions, 2):
-        key = contents[a], contents[b]
-        known[key] = known.get(key) or _compare_pair(a, b, predictions, classes, reference_std)
-    return [{**known[contents[a], contents[b]], "a": a, "b": b} for a, b in combinations(predictions, 2)]
-
-
-def _describe_content(arrays: Arrays) -> str:
-    """The same for the same outputs in the same order, bit for bit."""
-    return json.dumps(fingerprint_arrays(arrays.items()))
-
-
-def _compare_pair(
-    a: str, b: str, predictions: dict[str, Arrays], classes: bool | None, reference_std: Mapping[str, float] | None
-) -> PairJson:
-    pair = PairJson(a=a, b=b, verdict=None, max_abs=None, changed_rows=None, rows=None, error=None)
-    sides = predictions[a], predictions[b]
-    try:
-        compared = compare(*sides, classes, with_metrics=False, reference_std=reference_std)
-        pair["verdict"], pair["max_abs"] = compared.verdict.value, to_jsonable(compared.max_abs)
-        pair["changed_rows"], pair["rows"] = compared.changed_rows, compared.rows
-    except InputError as error:
-        pair["error"] = error.to_json()
-    return pair

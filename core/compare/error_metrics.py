@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from core.arrays import dot_product, to_ordered_integers
+from core.compare.arithmetic import dot_product, to_ordered_integers
 from core.compare.chunks import Block
 from core.compare.output_differences import has_probabilities
 from core.compare.quantiles import Quantiles

@@ -1,5 +1,6 @@
 """What the verdict on one output needs: the largest difference, what is not finite, and which rows changed."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -180,3 +181,14 @@ def compare_text(reference: ChunkSource, prediction: ChunkSource) -> OutputDiffe
     changed = np.concatenate(parts)
     same = not changed.any()
     return OutputDifferences(same, same, changed, changed.astype("float64"), worst=worst)
+
+
+def difference_metrics(differences: OutputDifferences) -> dict[str, float | WorstValue | None]:
+    has_mismatch, values = bool(np.isinf(differences.distance).any()), differences.values
+    return {
+        "max_abs": differences.max_abs if values else None,
+        "mean_abs": differences.sum_abs / values if values else None,
+        "atol_needed": math.inf if has_mismatch else differences.atol_needed,
+        "worst": differences.worst,
+        **differences.nonfinite,
+    }

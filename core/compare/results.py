@@ -1,10 +1,14 @@
-"""What a comparison says: every number on one output, and the one way in which numbers become JSON."""
+"""What a comparison says: the verdict, every number on one output, and the one way in which numbers become JSON."""
 
-from dataclasses import dataclass
-from typing import Any, TypedDict, cast
+from dataclasses import dataclass, field
+from typing import Any, NotRequired, TypedDict, cast
+
+import numpy as np
 
 from core.arrays import to_jsonable
 from core.compare.classification import ClassificationMetrics
+from core.compare.output_matching import OutputMatch
+from core.compare.verdict import Verdict
 
 
 class WorstValue(TypedDict):
@@ -138,3 +142,69 @@ class OutputMetrics:
 
     def to_json(self) -> OutputMetricsJson:
         return cast(OutputMetricsJson, to_jsonable(self))
+
+
+class ComparisonJson(TypedDict):
+    """A comparison in records and replies: `pairs` of `OutputMatch`, `outputs` not in evidence."""
+
+    verdict: str
+    max_abs: float | str
+    mean_abs: float | str
+    changed_rows: int
+    rows: int
+    not_finite: int
+    mismatched: int
+    mismatches: dict[str, int]
+    surplus_outputs: list[str]
+    pairs: list[dict[str, str]]
+    outputs: NotRequired[list[OutputMetricsJson]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The comparison of all outputs.
+
+    Attributes:
+        max_abs, mean_abs: |a - b| over all outputs and finite values.
+        changed: (rows,) bool, rows with a changed prediction.
+        not_finite: How many values of the prediction are NaN or infinite.
+        mismatches: How many values are not finite on one side and not the same on the other, by what became of what.
+        surplus: Outputs of the prediction that have no partner.
+        distance: (rows,) float64, the largest absolute difference over all outputs; infinite where a value is not
+            finite on one side and not the same on the other; 1 where a text changed.
+        outputs: The numbers on each output; empty where only the verdict was asked for.
+    """
+
+    verdict: Verdict
+    max_abs: float
+    mean_abs: float
+    changed: np.ndarray
+    not_finite: int
+    pairs: tuple[OutputMatch, ...]
+    distance: np.ndarray
+    outputs: tuple[OutputMetrics, ...]
+    mismatches: dict[str, int] = field(default_factory=dict)
+    surplus: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        return len(self.changed)
+
+    @property
+    def changed_rows(self) -> int:
+        return int(self.changed.sum())
+
+    def to_json(self) -> ComparisonJson:
+        return {
+            "verdict": self.verdict.value,
+            "max_abs": to_jsonable(self.max_abs),
+            "mean_abs": to_jsonable(self.mean_abs),
+            "changed_rows": self.changed_rows,
+            "rows": self.rows,
+            "not_finite": self.not_finite,
+            "mismatched": sum(self.mismatches.values()),
+            "mismatches": self.mismatches,
+            "surplus_outputs": list(self.surplus),
+            "pairs": [vars(pair) for pair in self.pairs],
+            "outputs": [output.to_json() for output in self.outputs],
+        }

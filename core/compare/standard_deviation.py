@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from core.arrays import Arrays, dot_product, is_text
+from core.arrays import Arrays, is_text
+from core.compare.arithmetic import dot_product
 from core.compare.chunks import Block
 
 

@@ -8,7 +8,7 @@ from core.compatibility.finding import STATE_SYMBOLS, Finding
 from core.evidence.records import Evidence, ReloadOutcome
 from core.formats.base import Format
 from core.library import Run
-from core.runtimes.model_settings import SettingChange
+from core.runtimes.settings_comparison import SettingChange
 from core.runtimes.traits import Traits
 
 

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from core.evidence.fingerprint_matching import SurplusTensors, TensorMatchCount
+from core.evidence.fingerprint_matching import FOLDED, MERGED, ZEROED, SurplusTensors, TensorMatchCount
 from core.evidence.records import ReloadOutcome
-from core.runtimes.model_settings import SettingChange
-from core.runtimes.tensor_forms import FOLDED, MERGED, ZEROED
+from core.runtimes.settings_comparison import SettingChange
 from core.text.labels import pluralize
 from core.text.summaries import describe_order
 

@@ -193,3 +193,13 @@ def split_rows(inputs: Arrays, targets: Arrays, stratify: np.ndarray | None = No
 
 def take_rows(inputs: Arrays, targets: Arrays, rows: np.ndarray) -> Split:
     return Split(*({name: array[rows] for name, array in arrays.items()} for arrays in (inputs, targets)))
+
+
+def mean_absolute_error_scorer(unit: str, factor: float = 1.0) -> Scorer:
+    """A score by the mean distance of the first output from its target, times `factor`, in `unit`."""
+
+    def score(predictions: list[np.ndarray], targets: list[np.ndarray]) -> Score:
+        distance = np.abs(predictions[0].astype("float64") - targets[0].astype("float64")).mean()
+        return Score(f"mean absolute error in {unit}", float(distance * factor))
+
+    return score

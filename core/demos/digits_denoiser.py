@@ -3,8 +3,7 @@
 import numpy as np
 
 from core.demos import digits_data
-from core.demos.base import Data, Demo, Model, Split, TrainSettings
-from core.demos.keras_training import mean_absolute_error_scorer
+from core.demos.base import Data, Demo, Model, Split, TrainSettings, mean_absolute_error_scorer
 
 NOISE = 0.3  # standard deviation, where 1 is the step from paper to ink
 

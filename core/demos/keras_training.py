@@ -7,17 +7,7 @@ from typing import Any
 import numpy as np
 
 from core.arrays import Arrays
-from core.demos.base import (
-    Data,
-    Model,
-    Progress,
-    Score,
-    Scorer,
-    Split,
-    TrainingProgressCallback,
-    TrainSettings,
-    TrainStep,
-)
+from core.demos.base import Data, Model, Progress, Split, TrainingProgressCallback, TrainSettings, TrainStep
 from core.errors import InputError
 
 
@@ -87,13 +77,3 @@ def _make_progress_reporter(steps: int, epochs: int, report: TrainingProgressCal
             report(Progress((epoch + 1) / epochs, epoch + 1, numbers))
 
     return Reporter()
-
-
-def mean_absolute_error_scorer(unit: str, factor: float = 1.0) -> Scorer:
-    """A score by the mean distance of the first output from its target, times `factor`, in `unit`."""
-
-    def score(predictions: list[np.ndarray], targets: list[np.ndarray]) -> Score:
-        distance = np.abs(predictions[0].astype("float64") - targets[0].astype("float64")).mean()
-        return Score(f"mean absolute error in {unit}", float(distance * factor))
-
-    return score

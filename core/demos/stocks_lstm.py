@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from core.demos.base import Data, Demo, Model, TrainSettings, take_rows
-from core.demos.keras_training import fit_keras, mean_absolute_error_scorer
+from core.demos.base import Data, Demo, Model, TrainSettings, mean_absolute_error_scorer, take_rows
+from core.demos.keras_training import fit_keras
 
 WINDOW_WEEKS = 12
 # Prices are told apart by time: what is held out lies after all that was learned from.

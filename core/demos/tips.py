@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from core.demos.base import Data, Demo, InputField, Model, TrainSettings, split_rows
-from core.demos.keras_training import fit_keras, mean_absolute_error_scorer
+from core.demos.base import Data, Demo, InputField, Model, TrainSettings, mean_absolute_error_scorer, split_rows
+from core.demos.keras_training import fit_keras
 
 NUMBER_COLUMNS = ("total_bill", "size")
 CHOICE_COLUMNS = {

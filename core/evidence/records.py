@@ -9,7 +9,7 @@ from core.errors import PackageMissing, RoundtripError, TimedOut, TooLarge
 from core.evidence.discrimination import Discrimination
 from core.evidence.fingerprint_matching import SurplusTensors, TensorMatchCount
 from core.record import Record, Trust
-from core.runtimes.model_settings import SettingChange
+from core.runtimes.settings_comparison import SettingChange
 
 UNVERIFIED_ERRORS = (TimedOut, TooLarge, PackageMissing)  # which say nothing of the copy
 # Verdicts without predictions.

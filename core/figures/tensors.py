@@ -107,3 +107,12 @@ def tensor_distances(names: list[str], shares: list[float | None], hover: list[s
     short = [escape_label(name if len(name) <= 34 else "…" + name[-33:]) for name in names]
     figure.update_yaxes(tickvals=list(range(count)), ticktext=short, autorange="reversed")
     return apply_theme(figure, "difference, as a share of the tensor", "", 110 + 24 * count)
+
+
+def value_line_chart(rows: dict[str, list[float]], title: str) -> go.Figure:
+    """Draw values over their positions, one line for each row."""
+    figure = go.Figure()
+    for name, values in rows.items():
+        positions = list(range(1, len(values) + 1))
+        figure.add_scatter(x=positions, y=values, name=escape_label(name), mode="lines+markers", marker={"size": 5})
+    return apply_theme(figure, "place in the row", escape_label(title))

@@ -13,7 +13,7 @@ from typing import Any
 
 from core.errors import PackageMissing, UnknownName
 from core.formats.base import Format
-from core.system import installed_packages_fingerprint
+from core.versions import installed_packages_fingerprint
 
 # One line a format, in the order in which they are shown.
 MODULES = (

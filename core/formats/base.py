@@ -15,11 +15,10 @@ from core.error_translation import translate
 from core.errors import CannotSave, DoesNotLoad, FormatError, InputError
 from core.formats.standalone_loaders import StandaloneLoader
 from core.runtimes.base import Model, Predictor
-from core.runtimes.model_kinds import weight_bytes
 from core.runtimes.preservation import preserve_model
 from core.runtimes.quiet import silence_converters
-from core.runtimes.variables import weight_variables
-from core.system import installed_packages_fingerprint
+from core.runtimes.variables import weight_bytes, weight_variables
+from core.versions import installed_packages_fingerprint
 
 # What a copy may hold, in the order in which it is shown.
 PARTS = ("architecture", "weights", "optimizer state", "compile settings", "graph", "signatures")

@@ -14,8 +14,9 @@ from core.runtimes import base as runtimes
 from core.runtimes import input_matching, model_kinds
 from core.runtimes.base import NO_CODE, ModelCode
 from core.runtimes.input_matching import InputMatch
-from core.runtimes.model_kinds import ModelFile, weight_bytes
+from core.runtimes.model_kinds import ModelFile
 from core.runtimes.specs import Spec
+from core.runtimes.variables import weight_bytes
 
 warnings.warn(
     "core.formats.contract is deprecated: import from core.formats.base and core.runtimes.base.",

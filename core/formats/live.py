@@ -7,6 +7,7 @@ from typing import Any
 
 from core.formats import contract
 from core.runtimes import keras, live, tf_module
+from core.runtimes import signature_predictor as signatures
 from core.runtimes.keras import arrange_inputs as arranged  # noqa: F401
 from core.runtimes.live import *  # noqa: F403  whatever a plug-in imported from here
 from core.runtimes.specs import to_numpy_dtype as numpy_dtype  # noqa: F401
@@ -21,4 +22,4 @@ def _with_old_names(function: Callable[..., Any]) -> Callable[..., contract.Pred
 live_predictor = _with_old_names(live.live_predictor)
 keras_predictor = _with_old_names(keras.keras_predictor)
 module_predictor = _with_old_names(tf_module.module_predictor)
-signature_predictor = _with_old_names(tf_module.signature_predictor)
+signature_predictor = _with_old_names(signatures.signature_predictor)

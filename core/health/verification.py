@@ -11,7 +11,7 @@ from pydantic import Field
 from core.error_translation import translate
 from core.errors import Cancelled, Damaged, LibraryError, RoundtripError, UnknownName, UnreadableRecord
 from core.library import Library, integrity, storage
-from core.library.annotation_records import ALIASES_FILE, ANNOTATIONS_FILE
+from core.library.annotation_files import ALIASES_FILE, ANNOTATIONS_FILE
 from core.library.ids import ID_PATTERN
 from core.library.records import FileEntry, Run
 from core.record import Record

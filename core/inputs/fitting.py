@@ -13,8 +13,7 @@ from core.arrays import Arrays
 from core.errors import InputError
 from core.inputs.npy import normalize_array
 from core.inputs.source import SourceArray
-from core.runtimes.specs import InputSpec
-from core.text.labels import describe_shape
+from core.runtimes.specs import InputSpec, fixed_row_shape
 
 MAX_LISTED_NAMES = 12
 
@@ -25,14 +24,6 @@ InputSpecs = Sequence[InputSpec]
 def numpy_dtype(name: str) -> np.dtype:
     """Return the NumPy dtype for a spec's: "object" is text; bfloat16, which NumPy has not, is float32."""
     return np.dtype({"object": "U", "bfloat16": "float32"}.get(name, name))
-
-
-def fixed_row_shape(spec: InputSpec) -> tuple[int, ...] | None:
-    """Return the shape of one row; None where the model leaves a size free."""
-    if spec["shape"] is None:
-        return None
-    sizes = tuple(size for size in spec["shape"][1:] if size is not None)
-    return sizes if len(sizes) == len(spec["shape"][1:]) else None
 
 
 @dataclass
@@ -227,3 +218,11 @@ def describe_axes(shape: Sequence[int | None] | None) -> str:
     if shape is None:
         return "any shape"
     return " × ".join("?" if size is None else str(size) for size in shape) or "a single value"
+
+
+def describe_shape(shape: Sequence[int | None]) -> str:
+    """Return a row's shape for people: "8 × 8 × 1", "64 values", "a single value"."""
+    if not shape:
+        return "a single value"
+    sizes = ["any number of" if size is None else f"{size:,}" for size in shape]
+    return f"{sizes[0]} value{'' if shape[0] == 1 else 's'}" if len(sizes) == 1 else " × ".join(sizes)

@@ -10,10 +10,10 @@ from core.arrays import Arrays
 from core.demos import get_demo
 from core.demos.base import InputField
 from core.errors import InputError
-from core.inputs.fitting import CastTally, InputSpecs, cast_values, fixed_row_shape, numpy_dtype
+from core.inputs.fitting import CastTally, InputSpecs, cast_values, numpy_dtype
 from core.library import Library
 from core.library.records import Run
-from core.runtimes.specs import InputSpec
+from core.runtimes.specs import InputSpec, fixed_row_shape
 
 MAX_FIELDS = 32
 BOOLEAN_CHOICES = ("no", "yes")

@@ -16,9 +16,9 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.errors import InputError
-from core.inputs.fitting import InputSpecs, fixed_row_shape, ignored_note, numpy_dtype, wrong_value_error
+from core.inputs.fitting import InputSpecs, ignored_note, numpy_dtype, wrong_value_error
 from core.inputs.source import InputSource, SourceArray, no_rows_error, require_size, text_bytes
-from core.runtimes.specs import InputSpec
+from core.runtimes.specs import InputSpec, fixed_row_shape
 
 MAX_LINE_LENGTH = 2**24  # characters in a line
 BLOCK_ROWS = 4096  # lines that are turned into arrays together

@@ -10,8 +10,9 @@ import numpy as np
 from core.arrays import Arrays
 from core.demos.drawing import center_digit, extract_ink, open_image
 from core.errors import InputError
-from core.inputs.fitting import InputSpecs, fixed_row_shape, numpy_dtype
+from core.inputs.fitting import InputSpecs, numpy_dtype
 from core.inputs.source import InputSource, SourceArray
+from core.runtimes.specs import fixed_row_shape
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -23,7 +23,7 @@ LAYER_FIELDS = ("class", "input_shape", "output_shape", "parameters", "dtype", "
 
 
 class TensorDistance(BaseModel):
-    """See `core.tensors.matching.tensor_distance`."""
+    """See `core.tensors.distance.tensor_distance`."""
 
     equal: bool
     changed: int = 0

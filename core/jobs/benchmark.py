@@ -1,7 +1,7 @@
 """Job: benchmark artifacts, one after another, each in fresh children, with nothing of ours beside them."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 import numpy as np
@@ -22,6 +22,7 @@ from core.jobs.benchmark_result import (
     BenchmarkMachine,
     BenchmarkResult,
     RepeatedMeasurement,
+    describe_protocol,
 )
 from core.jobs.code_sources import describe_code_source, resolve_code_sources
 from core.jobs.participants import artifact_request, is_imported, snapshot_request
@@ -216,27 +217,3 @@ def _covers(job: Job, artifacts: list[str], sources: dict[str, str]) -> bool:
     request = cast(BenchmarkRequest, job.request)
     used = request["sources"]
     return all(id_ in request["artifacts"] and sources.get(id_, used[id_]) == used[id_] for id_ in artifacts)
-
-
-def describe_protocol(repeats: int, batches: Sequence[int] = BATCH_SIZES) -> list[str]:
-    """Describe how it is measured, in sentences."""
-    *some, last = batches
-    sizes = f"{', '.join(map(str, some))} and {last}" if some else str(last)
-    return [
-        f"Each copy is measured {repeats} time{'s' * (repeats > 1)}, each time in a fresh process, one after another, "
-        "with nothing else of Roundtrip's running. Shown are the middle one, the least and the most.",
-        "Every process has TensorFlow imported and awake, and has seen no model: importing TensorFlow is not counted, "
-        "importing any other runtime is, as part of the load.",
-        "Save: the run's model, rebuilt and saved again into a folder that is thrown away; the time of the format "
-        "alone, until the system has taken the bytes.",
-        "Load: from the files to an object that can be asked; the system has the files in its memory already. "
-        "First answer: one row.",
-        f"Steady: {sizes} rows a call, the first held-out rows of the copy's own run. After a warm-up of up to "
-        f"{WARM_UP_LIMITS[0]} calls or {WARM_UP_LIMITS[1]:g} s, up to {TIMED_LIMITS[0]} calls or "
-        f"{TIMED_LIMITS[1]:g} s in each process; the calls "
-        "of all processes are taken together. A copy that takes no such batch is fed row by row.",
-        "Memory: how far the peak of the process's resident memory (VmHWM) rose above where it stood before the load, "
-        "up to the first answer, and up to the last one. Pages that the process shares with the one that it came from "
-        "count before, so what replaces those is not seen.",
-        "Size: all files of the copy.",
-    ]

@@ -1,6 +1,6 @@
 """Result of a benchmark, as it is stored and printed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Self
 
 import numpy as np
@@ -135,16 +135,25 @@ class BenchmarkResult(BaseModel):
     machine: BenchmarkMachine
 
 
-def pareto_front(points: Mapping[str, Sequence[float | None]]) -> list[str]:
-    """Return the names of the Pareto front, in the order given; less is better on every axis.
-
-    A point dominates another when it is no worse on any axis and better on at least one. What has a None or a NaN
-    cannot be compared with the others, and is left out.
-    """
-    known = {name: [axis for axis in axes if axis is not None and not np.isnan(axis)] for name, axes in points.items()}
-    known = {name: axes for name, axes in known.items() if len(axes) == len(points[name])}
-    return [name for name, axes in known.items() if not any(_dominates(other, axes) for other in known.values())]
-
-
-def _dominates(candidate: list[float], other: list[float]) -> bool:
-    return candidate != other and all(left <= right for left, right in zip(candidate, other, strict=True))
+def describe_protocol(repeats: int, batches: Sequence[int] = BATCH_SIZES) -> list[str]:
+    """Describe how it is measured, in sentences."""
+    *some, last = batches
+    sizes = f"{', '.join(map(str, some))} and {last}" if some else str(last)
+    return [
+        f"Each copy is measured {repeats} time{'s' * (repeats > 1)}, each time in a fresh process, one after another, "
+        "with nothing else of Roundtrip's running. Shown are the middle one, the least and the most.",
+        "Every process has TensorFlow imported and awake, and has seen no model: importing TensorFlow is not counted, "
+        "importing any other runtime is, as part of the load.",
+        "Save: the run's model, rebuilt and saved again into a folder that is thrown away; the time of the format "
+        "alone, until the system has taken the bytes.",
+        "Load: from the files to an object that can be asked; the system has the files in its memory already. "
+        "First answer: one row.",
+        f"Steady: {sizes} rows a call, the first held-out rows of the copy's own run. After a warm-up of up to "
+        f"{WARM_UP_LIMITS[0]} calls or {WARM_UP_LIMITS[1]:g} s, up to {TIMED_LIMITS[0]} calls or "
+        f"{TIMED_LIMITS[1]:g} s in each process; the calls "
+        "of all processes are taken together. A copy that takes no such batch is fed row by row.",
+        "Memory: how far the peak of the process's resident memory (VmHWM) rose above where it stood before the load, "
+        "up to the first answer, and up to the last one. Pages that the process shares with the one that it came from "
+        "count before, so what replaces those is not seen.",
+        "Size: all files of the copy.",
+    ]

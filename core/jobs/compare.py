@@ -18,7 +18,7 @@ from core.compare import (
     std_by_output,
     to_jsonable,
 )
-from core.compare.comparison import PairJson
+from core.compare.pairwise import PairJson
 from core.context import AppContext
 from core.errors import Gone, InputError, LibraryError, RoundtripError, TooLarge, UnknownName
 from core.evidence.discrimination import Discrimination

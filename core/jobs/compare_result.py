@@ -2,7 +2,7 @@
 
 from typing import Any, TypedDict
 
-from core.compare.comparison import PairJson
+from core.compare.pairwise import PairJson
 from core.errors import is_transient
 from core.evidence.records import ReloadOutcome
 from core.system import Machine

@@ -4,7 +4,6 @@ import os
 import shutil
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, cast
@@ -14,16 +13,17 @@ import numpy as np
 from core.arrays import Arrays
 from core.compare import Verdict
 from core.demos import get_demo
-from core.errors import ChildDied, InputError, NotConfined, TimedOut, TooLarge, UnpairedRows, cleanup_on_error
+from core.errors import ChildDied, InputError, NotConfined, TimedOut, TooLarge, UnpairedRows
 from core.evidence.fingerprint_matching import OriginalFingerprint
 from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import get_format
 from core.introspection.replies import LoadedModelReply, validate_reply
+from core.jobs.import_request import ImportRequest
+from core.jobs.import_trial import find_accepted_input
 from core.jobs.reimport import replace_unrun_import
 from core.jobs.runner import ChildLimits, JobHandle
-from core.jobs.trial_inputs import TrialInput, describe_ranges, find_accepted_input
+from core.jobs.trial_inputs import TrialInput, describe_ranges
 from core.jobs.uploads import run_of_artifact
-from core.library import staging
 from core.library.ids import new_id
 from core.library.records import KIND_NEVER_RUN, Artifact, Run
 from core.reload import gather_evidence
@@ -37,7 +37,6 @@ from core.sandbox.allowance import confined_allowance
 from core.validation import ValidatedUpload, limits, refusal, validate_upload
 from core.validation.content.facts import ContentFacts
 from core.validation.members import ARCHITECTURE_FILE
-from core.validation.rules import display_file_name
 from core.worker.child_errors import cancelled_error
 from core.worker.child_handle import CancelCheck, never_cancelled
 from core.worker.model_loading import source_without_code
@@ -80,56 +79,6 @@ def validate_content_in_child(
         raise refusal("inspector-slow") from error
 
 
-@dataclass(frozen=True)
-class ImportRequest:
-    """What a person imports: a file or folder, what it is called, further files by what they are, the demo whose code
-    belongs to it, and the signature that answers. `temporary_folder` is deleted when the work is done;
-    `stored_artifact` is the artifact whose files these are, where they were stored earlier; `shapes` are those of one
-    row of an input; `keeps_state` says that what the model remembers is kept from row to row."""
-
-    path: Path
-    name: str
-    parts: dict[str, Path] = field(default_factory=dict)
-    demo: str | None = None
-    signature: str = ""
-    label: str = ""
-    temporary_folder: Path | None = None
-    stored_artifact: str = ""
-    shapes: dict[str, list[int]] = field(default_factory=dict)
-    keeps_state: bool = False
-
-    def to_json(self) -> "ImportRequestJson":
-        """For the job's record: no path of this machine."""
-        return {
-            "name": display_file_name(self.name),
-            "parts": sorted(self.parts),
-            "again": self.stored_artifact,
-            "shapes": self.shapes,
-            "keeps_state": self.keeps_state,
-            "demo": self.demo,
-            "signature": self.signature,
-            "label": self.label,
-        }
-
-    def discard(self) -> None:
-        """Delete the temporary folder."""
-        if self.temporary_folder:
-            staging.release_staging_folder(self.temporary_folder)
-
-
-class ImportRequestJson(TypedDict):
-    """An `ImportRequest` in the record of its job: `again` is the artifact whose stored files these are."""
-
-    name: str
-    parts: list[str]
-    again: str
-    shapes: dict[str, list[int]]
-    keeps_state: bool
-    demo: str | None
-    signature: str
-    label: str
-
-
 class ImportRecord(ImportedSource):
     """What a run's record says of the file that it was imported from."""
 
@@ -160,16 +109,6 @@ class ImportResult(TypedDict):
     signatures: list[str]
     verdict: str
     error: dict[str, str] | None
-
-
-def build_import_request(request: ImportRequest) -> ImportRequestJson:
-    """Validate the request of the job. Raises InputError and UnknownName, and then its temporary folder is gone."""
-    with cleanup_on_error(request.discard):
-        if not request.path.exists():
-            raise InputError("There is no such file.", received=request.path.name, cure="Check its name and place.")
-        if request.demo:
-            get_demo(request.demo)
-    return request.to_json()
 
 
 def run_import(request: ImportRequest, handle: JobHandle) -> ImportResult:

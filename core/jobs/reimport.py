@@ -12,7 +12,7 @@ from core.validation.file_types import FILE_NAMES
 
 
 class ReimportArguments(TypedDict):
-    """Fields of `core.jobs.import_model.ImportRequest`."""
+    """Fields of `core.jobs.import_request.ImportRequest`."""
 
     path: Path
     name: str

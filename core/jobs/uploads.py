@@ -34,7 +34,7 @@ def store_upload(library: Library, uploads: Sequence[tuple[str, BinaryIO]]) -> S
     StorageFailed.
     """
     main, companion = _identify_files([name for name, _ in uploads])
-    folder = storage.create_staging_folder(library.home)
+    folder = staging.create_staging_folder(library.home)
     with cleanup_on_error(lambda: staging.release_staging_folder(folder)):
         return _copy_upload(folder, dict(uploads), main, companion)
 

@@ -1,20 +1,18 @@
 """Names, tags, notes, pins and aliases of a library."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from core.errors import InputError, UnknownName
-from core.library.annotation_records import (
-    Annotations,
-    clean_tags,
-    read_aliases,
-    read_annotations,
-    validate_alias,
-    write_aliases,
-    write_annotations,
-)
+from core.library.annotation_cleaning import clean_tags
+from core.library.annotation_files import Annotations, read_aliases, read_annotations, write_aliases, write_annotations
 from core.library.ids import ID_PATTERN, unknown_id_error, validate_id
 from core.library.reads import ReadMixin
+from core.library.records import BUILT_IN_SOURCES
+
+ALIAS_PATTERN = re.compile(r"[^\W\d_][\w.-]{0,63}")
+RESERVED_ALIASES = set(BUILT_IN_SOURCES)  # what `--code ID=SOURCE` takes beside ids
 
 
 class AnnotationMixin(ReadMixin):
@@ -102,3 +100,13 @@ class AnnotationMixin(ReadMixin):
         if target := self.aliases().get(text):
             return validate_id(target, "a")
         raise unknown_id_error(text)
+
+
+def validate_alias(text: str) -> None:
+    """Raises InputError."""
+    if not ALIAS_PATTERN.fullmatch(text) or ID_PATTERN.fullmatch(text) or text in RESERVED_ALIASES:
+        raise InputError(
+            "An alias begins with a letter and has letters, digits, '_', '-' and '.', 64 at most.",
+            received=text[:80],
+            cure="For example champion, or tips-best.",
+        )

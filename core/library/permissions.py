@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from core.library.annotation_records import read_annotations_or_empty
+from core.library.annotation_files import read_annotations_or_empty
 from core.library.ids import ID_PATTERN
 from core.library.records import FOLDER_BY_KIND
 from core.record import INVALID_JSON_ERRORS

@@ -9,7 +9,7 @@ from core.errors import UnknownName
 from core.evidence.fingerprint_matching import OriginalFingerprint
 from core.evidence.records import Evidence
 from core.library import integrity, storage
-from core.library.annotation_records import ANNOTATIONS_FILE, read_annotations_or_empty
+from core.library.annotation_files import ANNOTATIONS_FILE, read_annotations_or_empty
 from core.library.base import LibraryBase
 from core.library.integrity import VerifiedFile, verify_file
 from core.library.records import Artifact, Refusal, Run

@@ -1,11 +1,13 @@
 """Staging folders, and the commit that makes an entry appear whole or not at all."""
 
 import contextlib
+import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.library.storage import create_staging_folder, delete_folder
-from core.system import is_process_alive
+from core.library.storage import delete_folder, translate_disk_errors
+from core.system import is_process_alive, process_start_time
 
 _released_names: set[str] = set()  # by this process: what is still there could not be deleted then
 
@@ -38,3 +40,11 @@ def _is_in_use(name: str) -> bool:
         return name not in _released_names and is_process_alive(int(pid), float(started))
     except ValueError:
         return False
+
+
+def create_staging_folder(home: Path) -> Path:
+    """The same for a caller that releases it later."""
+    folder = home / "staging" / f"{os.getpid()}-{process_start_time():.2f}-{secrets.token_hex(4)}"
+    with translate_disk_errors():
+        folder.mkdir(parents=True)
+    return folder

@@ -17,7 +17,6 @@ from pathlib import Path
 from core.error_translation import translate
 from core.errors import LibraryError
 from core.library.records import FOLDER_BY_KIND
-from core.system import process_start_time
 
 CHUNK_BYTES = 2**20
 PROCESS_LIMIT_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
@@ -35,17 +34,6 @@ def translate_disk_errors() -> Iterator[None]:
         yield
     except OSError as error:
         raise translate(error, LibraryError) from error
-
-
-# Staging
-
-
-def create_staging_folder(home: Path) -> Path:
-    """The same for a caller that releases it later."""
-    folder = home / "staging" / f"{os.getpid()}-{process_start_time():.2f}-{secrets.token_hex(4)}"
-    with translate_disk_errors():
-        folder.mkdir(parents=True)
-    return folder
 
 
 # Hashing

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from core.errors import InputError
 from core.library import storage
-from core.library.annotation_records import read_aliases, read_annotations
+from core.library.annotation_files import read_aliases, read_annotations
 from core.library.base import LibraryBase
 from core.library.catalog.catalog import Catalog
 from core.library.ids import ID_PATTERN, unknown_id_error

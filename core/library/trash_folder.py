@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from core.errors import RoundtripError, UnknownName, UnreadableRecord
 from core.library import staging, storage
-from core.library.annotation_records import read_annotations_or_empty
+from core.library.annotation_files import read_annotations_or_empty
 from core.library.ids import ID_PATTERN, unknown_id_error, validate_id
 from core.library.records import Artifact, Entry, Run
 from core.library.storage import size_on_disk

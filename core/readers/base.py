@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from core.error_translation import match_known_error, translate
+from core.error_translation import translate
 from core.errors import DoesNotLoad
+from core.known_errors import match_known_error
 from core.readers.parts import Layer, Operators, Signatures
 
 WEIGHTS, OPTIMIZER, OTHER = "weights", "optimizer state", "other"

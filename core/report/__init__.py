@@ -8,8 +8,9 @@ from core.errors import InputError
 from core.jobs.tolerances import Tolerance
 from core.library import storage
 from core.library.job_store import Job
+from core.report.csv_report import render_csv
 from core.report.data import gather_report_data
-from core.report.tables import render_csv, render_json
+from core.report.json_report import render_json
 
 REPORT_KINDS = {
     "html": "one page to read and to send: verdicts, numbers, plots, rows that disagree; opens offline, about 5 MB",

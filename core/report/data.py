@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from core.compare import Verdict
 from core.compare.tolerance import ToleranceJson
 from core.context import AppContext
 from core.errors import InputError, UnknownName
@@ -16,7 +15,8 @@ from core.library.job_store import Job
 from core.record import now
 from core.report.disagreeing_rows import DisagreeingRows, find_disagreeing_rows
 from core.system import describe_machine
-from core.text.labels import IMPORTED_MODEL_LABEL, LIVE_MODEL_LABEL, pluralize, short_labels
+from core.text.labels import pluralize, short_labels
+from core.text.summaries import summarize_outcomes
 from core.versions import installed_versions
 
 
@@ -98,28 +98,6 @@ def gather_report_data(context: AppContext, job: Job, tolerances: Mapping[str, T
         versions=job.result.get("versions") or installed_versions(),
         written=now(),
     )
-
-
-def summarize_outcomes(baseline: str, rows: int, outcomes: Mapping[str, Mapping[str, Any]]) -> str:
-    """Say how many copies answer as the baseline does, how many do not, and how many have no predictions."""
-    verdicts = [Verdict(outcome["verdict"]) for outcome in outcomes.values()]
-    same = sum(verdict.rank <= Verdict.SAME_ANSWERS.rank for verdict in verdicts)
-    failed = sum(outcome["error"] is not None for outcome in outcomes.values())
-    changed, count = len(verdicts) - same - failed, len(verdicts)
-    reference = {LIVE_MODEL_LABEL: "the live model", IMPORTED_MODEL_LABEL: "the model that was brought in"}.get(
-        baseline, baseline
-    )
-    share = f"as {reference} does, on " + (f"{rows:,} row" if rows == 1 else f"all {rows:,} rows")
-    if same == count:
-        return f"{'The copy answers' if count == 1 else f'All {count} copies answer'} {share}."
-    clauses = [f"{same} of {count} {'copy answers' if count == 1 else 'copies answer'} {share}"]
-    if changed:
-        most = max(outcome["changed_rows"] for outcome in outcomes.values() if outcome["error"] is None)
-        on = pluralize(most, "row")
-        clauses.append(f"1 changed its answer on {on}" if changed == 1 else f"{changed} changed answers, on up to {on}")
-    if failed:
-        clauses.append(f"{failed} could not be compared")
-    return "; ".join(clauses) + "."
 
 
 def describe_inputs(inputs: InputSet | None, rows: int) -> str:

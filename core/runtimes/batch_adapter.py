@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.arrays import Arrays, NamedArrays
-from core.runtimes.base import Model, PredictFunction, Predictor, join_remarks
+from core.runtimes.base import Model, PredictFunction, Predictor
 from core.runtimes.call_state import CallState
 from core.runtimes.row_layout import AxisNames, RowLayout, find_row_layout
 from core.runtimes.specs import Shape, Spec
@@ -81,32 +81,6 @@ def adapt_batch_size(
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     return BatchAdapter(freed, predict, _layout_remark(layout), layout.rows)
-
-
-def one_row_at_a_time(predictor: Predictor) -> Predictor:
-    """The same predictor, asked for each row alone: those of one call would change each other's answers."""
-
-    def predict(inputs: Arrays) -> Arrays:
-        rows = range(len(next(iter(inputs.values()))))
-        parts = [predictor.predict_fn({name: array[at : at + 1] for name, array in inputs.items()}) for at in rows]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-    return replace(predictor, predict_fn=predict, remark=join_remarks(predictor.remark, DEPENDENT_ROWS_REMARK))
-
-
-def one_row_a_call(predictor: Predictor) -> Predictor:
-    """The same predictor with one more axis: where no axis of the inputs counts rows, each row is a call of its own."""
-
-    def predict(inputs: Arrays) -> Arrays:
-        rows = range(len(next(iter(inputs.values()))))
-        parts = [predictor.predict_fn({name: array[at] for name, array in inputs.items()}) for at in rows]
-        return {name: np.stack([part[name] for part in parts]) for name in parts[0]}
-
-    inputs = tuple(
-        replace(spec, shape=None if spec.shape is None else (None, *spec.shape)) for spec in predictor.inputs
-    )
-    remark = join_remarks(predictor.remark, ROW_IS_CALL_REMARK)
-    return replace(predictor, inputs=inputs, predict_fn=predict, call_rows=1, remark=remark)
 
 
 def _repeat_answer(call: PredictFunction) -> PredictFunction:

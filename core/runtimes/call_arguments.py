@@ -3,7 +3,12 @@
 import inspect
 from typing import Any
 
+import numpy as np
+
+from core.errors import InputError
 from core.runtimes.base import Model
+from core.runtimes.model_kinds import model_kind
+from core.runtimes.specs import Spec
 
 POSITIONS = "input_"  # begins the names of arrays that have none of their own, before their place in a list
 
@@ -125,3 +130,56 @@ def takes_several_arguments(model: Model) -> bool:
     parameters = inspect.signature(model.call).parameters
     needed = [name for name in call_parameters(model) if parameters[name].default is inspect.Parameter.empty]
     return len(needed) > 1 and recorded_structure(model) is None
+
+
+def name_inputs(model: Model, specs: tuple[Spec, ...], inputs: Any) -> dict[str, Any]:
+    if _is_table(inputs):
+        inputs = {str(name): inputs[name] for name in inputs.columns} if len(specs) > 1 else inputs.to_numpy()
+    if specs and (flat := match_nested_inputs(model, inputs)):
+        return flat
+    if isinstance(inputs, dict):
+        return _name_by_key(model, specs, inputs)
+    if isinstance(inputs, (list, tuple)) and any(np.ndim(item) for item in inputs if hasattr(item, "shape")):
+        return _name_by_place(model, specs, list(inputs))
+    return {specs[0].name if len(specs) == 1 else f"{POSITIONS}0": inputs}
+
+
+def _is_table(inputs: Any) -> bool:
+    """Whether this is a DataFrame, of pandas or of a library that is used like it."""
+    return hasattr(inputs, "columns") and hasattr(inputs, "to_numpy")
+
+
+def _name_by_key(model: Model, specs: tuple[Spec, ...], inputs: dict[Any, Any]) -> dict[str, Any]:
+    """A dictionary as it is; of a subclassed model that takes a list, by place."""
+    named = {str(key): value for key, value in inputs.items()}
+    if specs or not isinstance(_recorded(model), (list, tuple)):
+        return named
+    return dict(zip(_place_names(model, len(named)), named.values(), strict=True))
+
+
+def _name_by_place(model: Model, specs: tuple[Spec, ...], items: list[Any]) -> dict[str, Any]:
+    """A list of arrays is one for each input, or the rows of one input."""
+    if len(specs) == 1 and np.ndim(items[0]) != len(specs[0].shape or ()):
+        return {specs[0].name: items}
+    if specs and len(items) > len(specs):
+        raise InputError(
+            f"This model takes {len(specs)} inputs ({', '.join(spec.name for spec in specs)}).",
+            received=f"a list of {len(items)} arrays",
+            cure="Give one array for each of its inputs.",
+        )
+    names = [spec.name for spec in specs] or _place_names(model, len(items))
+    return dict(zip(names, items, strict=False))
+
+
+def _place_names(model: Model, count: int) -> list[str]:
+    """Names of a subclassed model's inputs by place: the parameters of its `call`, the keys of the dictionary that it
+    takes, or numbers for those of a list."""
+    if isinstance(recorded := _recorded(model), dict):
+        return [str(key) for key in recorded][:count]
+    if model_kind(model) == "keras" and takes_several_arguments(model):
+        return call_parameters(model)[:count]
+    return [f"{POSITIONS}{place}" for place in range(count)]
+
+
+def _recorded(model: Model) -> Any:
+    return recorded_structure(model) if model_kind(model) == "keras" else None

@@ -6,6 +6,7 @@ the default. So each parameter of the constructor is looked for in the config fi
 
 import hashlib
 import inspect
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -182,3 +183,26 @@ def _summarize_array(value: Any) -> Any:
         return f"{array.dtype} {list(array.shape)}, {hash_array(array)[:12]}"
     except Exception:  # noqa: BLE001  a symbolic tensor, or an array of objects: it has no values to compare
         return _MISSING
+
+
+def read_layer_arguments(owner: Any, prefix: str = "") -> Iterator[tuple[str, list[Argument]]]:
+    """The arguments of each layer that an owner holds, its class first; of a model among them those of its layers.
+
+    A layer of a functional or sequential model goes by its name, which its config keeps. Any other was named by a
+    counter of the process, so it goes by its class and place: "attention/Softmax", "attention/Dropout_2".
+    """
+    has_names = hasattr(owner, "_functional") or hasattr(owner, "_nodes_by_depth")
+    counts: Counter[str] = Counter()
+    for layer in {id(inner): inner for inner in owner._flatten_layers(include_self=False, recursive=False)}.values():
+        kind = type(layer).__name__
+        counts[kind] += 1
+        name = f"{prefix}{layer.name if has_names else number_name(kind, counts[kind])}"
+        if not hasattr(layer, "compile"):
+            settings = (*read_arguments(layer, name), *read_variable_settings(layer, name))
+            yield name, [Argument(name, kind), *settings]
+        yield from read_layer_arguments(layer, f"{name}/")
+
+
+def number_name(name: str, count: int) -> str:
+    """The name itself for the first, else with its number."""
+    return name if count == 1 else f"{name}_{count}"

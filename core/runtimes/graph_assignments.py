@@ -1,7 +1,9 @@
-"""Which variables a graph of TensorFlow assigns to while it answers, found in its operations; nothing is run."""
+"""Which variables a graph of TensorFlow reads and assigns to while it answers, found in its operations."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+from core.runtimes.imported_graph import called_functions
 
 OPERATIONS = frozenset(f"Assign{what}{of}" for what in ("", "Add", "Sub") for of in ("", "VariableOp"))
 OPERATION_STARTS = ("ResourceScatter", "ResourceStridedSliceAssign", "Scatter")
@@ -53,14 +55,6 @@ def _assigned_places(node: Any, bodies: dict[str, Any], known: dict[str, set[int
     return {place + offset for name in called for place in _assigned_arguments(bodies[name], bodies, known)}
 
 
-def called_functions(node: Any) -> list[str]:
-    """Names to which a node refers as functions."""
-    names = [node.op]
-    for value in node.attr.values():
-        names += [value.func.name, *(function.name for function in value.list.func)]
-    return names
-
-
 def _assigned_arguments(body: Any, bodies: dict[str, Any], known: dict[str, set[int]]) -> set[int]:
     """Which arguments of a function are variables that it assigns to; of one that calls itself, none meanwhile."""
     name = body.signature.name
@@ -80,3 +74,35 @@ def _trace_handle(name: str, nodes: dict[str, Any]) -> str:
             break
         name = node.input[0].partition(":")[0]
     return name
+
+
+def assign_operation(operation: Any, value: Any) -> Any:
+    """What sets a variable of a graph to a value."""
+    import tensorflow as tf
+
+    with operation.graph.as_default():
+        if operation.type == "VarHandleOp":
+            return tf.raw_ops.AssignVariableOp(resource=operation.outputs[0], value=tf.constant(value))
+        return tf.compat.v1.assign(operation.outputs[0], value).op
+
+
+def upstream_operations(tensors: Iterable[Any]) -> Iterator[Any]:
+    """Every operation that some tensors depend on, in the order of the graph."""
+    waiting = [tensor.op for tensor in tensors]
+    graph, seen = waiting[0].graph, set()
+    while waiting:
+        operation = waiting.pop()
+        if operation.name not in seen:
+            seen.add(operation.name)
+            waiting += [*(tensor.op for tensor in operation.inputs), *operation.control_inputs]
+    return (operation for operation in graph.get_operations() if operation.name in seen)
+
+
+def variable_value(operation: Any) -> Any:
+    """The tensor that reads a variable."""
+    import tensorflow as tf
+
+    if operation.type != "VarHandleOp":
+        return operation.outputs[0]
+    with operation.graph.as_default():
+        return tf.raw_ops.ReadVariableOp(resource=operation.outputs[0], dtype=operation.get_attr("dtype"))

@@ -1,4 +1,4 @@
-"""A GraphDef of TensorFlow 1 as a concrete function, and which of its nodes are inputs and outputs."""
+"""A GraphDef of TensorFlow 1 as a concrete function, and which of its nodes are inputs, outputs and calls."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -33,3 +33,11 @@ def graph_output_names(graph: Any) -> list[str]:
 
 def _consumed_names(graph: Any) -> set[str]:
     return {name.removeprefix("^").split(":")[0] for node in graph.node for name in node.input}
+
+
+def called_functions(node: Any) -> list[str]:
+    """Names to which a node refers as functions."""
+    names = [node.op]
+    for value in node.attr.values():
+        names += [value.func.name, *(function.name for function in value.list.func)]
+    return names

@@ -1,6 +1,5 @@
 """Kinds of model: Keras, tf.Module, and files of a runtime."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,13 +36,3 @@ def model_kind(model: Model) -> str:
         return "module"
     cure = "Pass the model itself, not its weights or a function of it."
     raise InputError("Only Keras models and tf.Module objects can be saved.", received=type(model).__name__, cure=cure)
-
-
-def weight_bytes(model: Model) -> int:
-    """Bytes that the variables of a live model take, without reading them."""
-    import tensorflow as tf
-
-    if isinstance(model, ModelFile):
-        return model.size_bytes
-    variables = {id(variable): variable for variable in getattr(model, "weights", None) or model.variables}
-    return sum(math.prod(variable.shape) * tf.as_dtype(variable.dtype).size for variable in variables.values())

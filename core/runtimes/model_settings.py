@@ -1,7 +1,6 @@
-"""The settings of a Keras model by value and behaviour, and which of them came back with other ones."""
+"""The settings of a Keras model by value and behaviour: of `compile`, and of its layers."""
 
-import math
-from collections import Counter
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
@@ -10,13 +9,21 @@ from pydantic import BaseModel, Field, ValidationError
 from core.arrays import to_jsonable
 from core.runtimes.base import Model
 from core.runtimes.compile_behaviour import measure_behaviour
-from core.runtimes.compile_settings import read_compile_arguments
-from core.runtimes.config_arguments import Argument, read_arguments, read_variable_settings
+from core.runtimes.compile_settings import compile_parts, iterate_functions
+from core.runtimes.config_arguments import (
+    Argument,
+    class_name,
+    flatten_value,
+    parameter_names,
+    read_arguments,
+    read_config,
+    read_layer_arguments,
+)
 
 Layers = dict[str, dict[str, Any]]  # by layer its class and arguments, as paths
-
-MAX_CHANGES = 50  # that are recorded of one copy
-RELATIVE_TOLERANCE = 1e-5  # of the numbers that a loss or an optimizer gives
+# Whether a model is compiled by XLA depends on the machine.
+MACHINE_SETTINGS = frozenset({"jit_compile"})
+WRAPPED_DEFAULTS = {"reduction": "sum_over_batch_size", "dtype": "float32"}  # of what Keras wraps around a function
 
 
 class ModelSettings(BaseModel):
@@ -37,20 +44,9 @@ class ModelSettings(BaseModel):
             return None
 
 
-class SettingChange(BaseModel):
-    """A setting that came back with another value: `part` is "compile", "layers" or "behaviour"; None stands for
-    nothing; `omitted_by` is the class whose config leaves it out."""
-
-    part: str
-    path: str
-    original: Any = None
-    reloaded: Any = None
-    omitted_by: str = ""
-
-
 def collect_settings(model: Model) -> ModelSettings:
     """Read and measure the settings of a Keras model."""
-    of_compile, of_layers = list(read_compile_arguments(model)), dict(_read_layer_arguments(model))
+    of_compile, of_layers = list(read_compile_arguments(model)), dict(read_layer_arguments(model))
     everything = [*of_compile, *(each for arguments in of_layers.values() for each in arguments)]
     return ModelSettings(
         compile=_by_path(of_compile),
@@ -64,66 +60,32 @@ def _by_path(arguments: list[Argument]) -> dict[str, Any]:
     return {argument.path: to_jsonable(argument.value) for argument in arguments}
 
 
-def _read_layer_arguments(owner: Any, prefix: str = "") -> Iterator[tuple[str, list[Argument]]]:
-    """The arguments of each layer that an owner holds, its class first; of a model among them those of its layers.
-
-    A layer of a functional or sequential model goes by its name, which its config keeps. Any other was named by a
-    counter of the process, so it goes by its class and place: "attention/Softmax", "attention/Dropout_2".
-    """
-    has_names = hasattr(owner, "_functional") or hasattr(owner, "_nodes_by_depth")
-    counts: Counter[str] = Counter()
-    for layer in {id(inner): inner for inner in owner._flatten_layers(include_self=False, recursive=False)}.values():
-        kind = type(layer).__name__
-        counts[kind] += 1
-        name = f"{prefix}{layer.name if has_names else number_name(kind, counts[kind])}"
-        if not hasattr(layer, "compile"):
-            settings = (*read_arguments(layer, name), *read_variable_settings(layer, name))
-            yield name, [Argument(name, kind), *settings]
-        yield from _read_layer_arguments(layer, f"{name}/")
+def read_compile_arguments(model: Model) -> Iterator[Argument]:
+    """Every setting of `compile` by value: "loss.delta", "optimizer.learning_rate"; nothing where it was not called."""
+    for name, part in compile_parts(model).items():
+        if name in ("loss", "metrics", "weighted_metrics"):
+            for path, item in iterate_functions(part, name):
+                yield from _read_function_arguments(item, path)
+        elif part is not None and name not in MACHINE_SETTINGS:
+            yield from flatten_value(part, name)
 
 
-def number_name(name: str, count: int) -> str:
-    """The name itself for the first, else with its number."""
-    return name if count == 1 else f"{name}_{count}"
+def _read_function_arguments(part: Any, path: str) -> Iterator[Argument]:
+    """The arguments of a loss or metric; what wraps a function is that function with these arguments."""
+    function = getattr(part, "fn", None) or getattr(part, "_fn", None) or (part if inspect.isfunction(part) else None)
+    if function is None:
+        yield Argument(path, part if isinstance(part, str) else type(part).__name__)
+        yield from (() if isinstance(part, str) else read_arguments(part, path))
+        return
+    yield Argument(path, getattr(function, "__name__", type(function).__name__))
+    config, given = read_config(part), getattr(part, "_fn_kwargs", {})
+    values = _default_arguments(function) | given
+    values |= {name: getattr(part, name, default) for name, default in WRAPPED_DEFAULTS.items()}
+    for name, value in values.items():
+        omitted_by = class_name(part) if name in given and name not in config else ""
+        yield from flatten_value(value, f"{path}.{name}", omitted_by)
 
 
-def compare_settings(original: ModelSettings, reloaded: ModelSettings) -> list[SettingChange]:
-    """The settings that differ, at most `MAX_CHANGES`; of a copy that holds no compile settings those of its layers."""
-    changes = list(_compare_layers(original.layers, reloaded.layers))
-    if original.compile and reloaded.compile:
-        changes += _compare_values("compile", original.compile, reloaded.compile)
-        both = original.behaviour.keys() & reloaded.behaviour.keys()  # what could be tried on both sides
-        changes += _compare_values(
-            "behaviour", *({path: side.behaviour[path] for path in both} for side in (original, reloaded))
-        )
-    for change in changes:
-        change.omitted_by = original.omitted.get(change.path, "") if change.part != "behaviour" else ""
-    return changes[:MAX_CHANGES]
-
-
-def _compare_layers(original: Layers, reloaded: Layers) -> Iterator[SettingChange]:
-    """The arguments of the layers on both sides; of the others that they are not on both."""
-    for name in dict.fromkeys([*original, *reloaded]):
-        before, now = original.get(name, {}), reloaded.get(name, {})
-        if before and now:
-            yield from _compare_values("layers", before, now)
-        else:
-            yield SettingChange(part="layers", path=name, original=before.get(name), reloaded=now.get(name))
-
-
-def _compare_values(part: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[SettingChange]:
-    """The values that differ; where a class is another one, its arguments are left out."""
-    replaced: tuple[str, ...] = ()
-    for path in dict.fromkeys([*before, *now]):
-        if not _is_same(before.get(path), now.get(path)) and not path.startswith(replaced):
-            replaced += (f"{path}.",)
-            yield SettingChange(part=part, path=path, original=before.get(path), reloaded=now.get(path))
-
-
-def _is_same(before: Any, now: Any) -> bool:
-    """Whether two values are the same; numbers that were computed, to rounding."""
-    if isinstance(before, list) and isinstance(now, list):
-        return len(before) == len(now) and all(map(_is_same, before, now))
-    if isinstance(before, float) and isinstance(now, float):
-        return math.isclose(before, now, rel_tol=RELATIVE_TOLERANCE)
-    return bool(before == now) and isinstance(before, bool) == isinstance(now, bool)
+def _default_arguments(function: Any) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters if parameter_names(function) else {}
+    return {name: each.default for name, each in parameters.items() if each.default is not inspect.Parameter.empty}

@@ -11,7 +11,7 @@ from core.errors import DoesNotLoad, RoundtripError
 from core.runtimes.base import ModelCode, Predictor, join_remarks
 from core.runtimes.saved_model_session import OpenedSignature, SessionSignature, open_session, session_predictor
 from core.runtimes.signature_choice import choose_signature
-from core.runtimes.tf_module import signature_predictor
+from core.runtimes.signature_predictor import signature_predictor
 from core.runtimes.variables import read_variable
 
 SAVED_MODEL_FILE = "saved_model.pb"

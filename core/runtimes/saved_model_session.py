@@ -1,22 +1,22 @@
-"""A signature of a SavedModel in a TensorFlow 1 session: how it predicts, what it holds and what it remembers."""
+"""A signature of a SavedModel in a TensorFlow 1 session: how it predicts, what it holds and remembers; frozen, too."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from core.arrays import Arrays, NamedArrays
-from core.errors import DoesNotLoad
+from core.errors import CannotSave, DoesNotLoad
 from core.runtimes.base import Predictor, join_remarks
 from core.runtimes.batch_adapter import BatchAdapter, adapted_predictor
 from core.runtimes.call_state import CallState
-from core.runtimes.graph_assignments import assigned_sources
+from core.runtimes.graph_assignments import assign_operation, assigned_sources, upstream_operations, variable_value
+from core.runtimes.imported_graph import import_graph
+from core.runtimes.serialized_examples import adapt_function, fed_shape
 from core.runtimes.signature_choice import choose_signature
-from core.runtimes.specs import Shape, Spec, shape_of, to_numpy_dtype
-from core.runtimes.tf_module import adapt_function
+from core.runtimes.specs import Spec, shape_of, to_numpy_dtype
 
 VARIABLE_OPS = ("VarHandleOp", "VariableV2", "Variable")
-PARSER_OPS = ("ParseExample", "ParseExampleV2")
 
 
 class SessionSignature(NamedTuple):
@@ -91,43 +91,14 @@ def _session_state(signature: SessionSignature) -> CallState | None:
     graph, session = signature.session.graph, signature.session
     if not any(op.type in VARIABLE_OPS for op in graph.get_operations()):
         return None
-    upstream = {op.name for op in _upstream_operations(signature.outputs.values())}
+    upstream = {op.name for op in upstream_operations(signature.outputs.values())}
     assigned = assigned_sources(graph.as_graph_def(), upstream)
     variables = [op for op in graph.get_operations() if op.name in assigned and op.type in VARIABLE_OPS]
     if not variables:
         return None
-    values = session.run([_variable_value(op) for op in variables])
-    assign = [_assign_operation(op, value) for op, value in zip(variables, values, strict=True)]
+    values = session.run([variable_value(op) for op in variables])
+    assign = [assign_operation(op, value) for op, value in zip(variables, values, strict=True)]
     return CallState(lambda: session.run(assign))
-
-
-def _assign_operation(operation: Any, value: Any) -> Any:
-    """What sets a variable of a graph to a value."""
-    import tensorflow as tf
-
-    with operation.graph.as_default():
-        if operation.type == "VarHandleOp":
-            return tf.raw_ops.AssignVariableOp(resource=operation.outputs[0], value=tf.constant(value))
-        return tf.compat.v1.assign(operation.outputs[0], value).op
-
-
-def fed_shape(tensor: Any) -> Shape:
-    """The shape in which a session is fed a tensor.
-
-    Behind a parser whose examples may come in any shape nothing is known of it but what the parser says of one example.
-    """
-    import tensorflow as tf
-
-    source = tensor
-    while source.op.type == "Identity":
-        source = source.op.inputs[0]
-    if tensor.shape.rank is not None or source.op.type not in PARSER_OPS:
-        return shape_of(tensor)
-    # Of each sparse feature a parser gives three tensors first.
-    number = source.value_index - 3 * len(source.op.get_attr("sparse_types"))
-    shapes = source.op.get_attr("dense_shapes")
-    sizes = tf.TensorShape(shapes[number] if 0 <= number < len(shapes) else None)
-    return None if sizes.rank is None else (None, *sizes.as_list())
 
 
 def session_predictor(signature: SessionSignature) -> Predictor:
@@ -138,28 +109,64 @@ def session_predictor(signature: SessionSignature) -> Predictor:
 
 def _read_session_variables(signature: SessionSignature) -> NamedArrays:
     """The variables that the outputs depend on, in the order of the graph."""
-    upstream = _upstream_operations(signature.outputs.values())
-    tensors = {op.name: _variable_value(op) for op in upstream if op.type in VARIABLE_OPS}
+    upstream = upstream_operations(signature.outputs.values())
+    tensors = {op.name: variable_value(op) for op in upstream if op.type in VARIABLE_OPS}
     return list(signature.session.run(tensors).items())
 
 
-def _upstream_operations(tensors: Iterable[Any]) -> Iterator[Any]:
-    """Every operation that some tensors depend on, in the order of the graph."""
-    waiting = [tensor.op for tensor in tensors]
-    graph, seen = waiting[0].graph, set()
-    while waiting:
-        operation = waiting.pop()
-        if operation.name not in seen:
-            seen.add(operation.name)
-            waiting += [*(tensor.op for tensor in operation.inputs), *operation.control_inputs]
-    return (operation for operation in graph.get_operations() if operation.name in seen)
+def freeze_signature(signature: SessionSignature) -> Any:
+    """The signature as a concrete function that TensorFlow 2 calls and converts, its variables made constants.
+
+    Raises CannotSave where the graph needs more than variables, such as a lookup table.
+    """
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_from_session_graph
+
+    nodes = sorted({tensor.op.name for tensor in signature.outputs.values()})
+    graph = signature.session.graph
+    constant = convert_variables_to_constants_from_session_graph(signature.session, graph.as_graph_def(), nodes)
+    constant, inputs, outputs = _cut_at_inputs(constant, signature)
+    if tables := [node.name for node in constant.node if "HashTable" in node.op]:
+        raise CannotSave(
+            "The model looks words up in a table, and a graph of constants cannot hold one.",
+            received=tables[0],
+            cure="Convert it where it was made, with the table inside of the function.",
+        )
+    return _inline_functions(import_graph(constant, inputs, outputs))
 
 
-def _variable_value(operation: Any) -> Any:
-    """The tensor that reads a variable."""
+def _cut_at_inputs(graph: Any, signature: SessionSignature) -> tuple[Any, list[str], dict[str, str]]:
+    """A GraphDef in which the inputs of a signature are placeholders, and nothing is left that only led to them.
+
+    A session is fed at any tensor: at what a parser of examples gives, as often as at a placeholder. Returns the names
+    of the inputs, and of the outputs by the signature's names.
+    """
     import tensorflow as tf
 
-    if operation.type != "VarHandleOp":
-        return operation.outputs[0]
-    with operation.graph.as_default():
-        return tf.raw_ops.ReadVariableOp(resource=operation.outputs[0], dtype=operation.get_attr("dtype"))
+    with tf.Graph().as_default() as cut:
+        feeds = {
+            tensor.name: tf.compat.v1.placeholder(tensor.dtype.base_dtype, fed_shape(tensor), f"fed/{tensor.op.name}")
+            for tensor in signature.inputs.values()
+        }
+        names = _names(signature.outputs)
+        tensors = tf.compat.v1.import_graph_def(graph, feeds, list(names.values()), name="")
+        outputs = [feeds.get(name, tensor) for name, tensor in zip(names.values(), tensors, strict=True)]
+        kept = [tensor.op.name for tensor in (*outputs, *feeds.values())]
+        short = tf.compat.v1.graph_util.extract_sub_graph(cut.as_graph_def(), kept)
+    return short, [feed.name for feed in feeds.values()], dict(zip(names, _tensor_names(outputs), strict=True))
+
+
+def _tensor_names(tensors: Iterable[Any]) -> list[str]:
+    return [tensor.name for tensor in tensors]
+
+
+def _inline_functions(function: Any) -> Any:
+    """The same with the functions that it calls written out: some converters know none."""
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    flat = convert_variables_to_constants_v2(function, lower_control_flow=False, aggressive_inlining=True)
+    outputs = dict(zip(sorted(function.structured_outputs), flat.graph.outputs, strict=True))
+    return import_graph(flat.graph.as_graph_def(), [tensor.name for tensor in flat.inputs], _names(outputs))
+
+
+def _names(tensors: dict[str, Any]) -> dict[str, str]:
+    return {name: tensor.name for name, tensor in tensors.items()}

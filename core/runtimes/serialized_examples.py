@@ -3,14 +3,15 @@
 What the features are stands in the operation that parses them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from core.arrays import Arrays
-from core.runtimes.base import PredictFunction
-from core.runtimes.specs import Spec, to_numpy_dtype
+from core.runtimes.base import PredictFunction, join_remarks
+from core.runtimes.batch_adapter import BatchAdapter, adapt_batch_size
+from core.runtimes.specs import Shape, Spec, shape_of, to_numpy_dtype
 
 PARSERS = ("ParseExampleV2", "ParseExample")
 REMARK = "It takes serialized tf.train.Example messages in “{}”; here their features are its inputs."
@@ -93,3 +94,36 @@ def _serialize(features: Arrays) -> bytes:
         else:
             feature.bytes_list.value.extend(str(value).encode("utf-8") for value in values)
     return bytes(example.SerializeToString())
+
+
+def fed_shape(tensor: Any) -> Shape:
+    """The shape in which a session is fed a tensor.
+
+    Behind a parser whose examples may come in any shape nothing is known of it but what the parser says of one example.
+    """
+    import tensorflow as tf
+
+    source = tensor
+    while source.op.type == "Identity":
+        source = source.op.inputs[0]
+    if tensor.shape.rank is not None or source.op.type not in PARSERS:
+        return shape_of(tensor)
+    # Of each sparse feature a parser gives three tensors first.
+    number = source.value_index - 3 * len(source.op.get_attr("sparse_types"))
+    shapes = source.op.get_attr("dense_shapes")
+    sizes = tf.TensorShape(shapes[number] if 0 <= number < len(shapes) else None)
+    return None if sizes.rank is None else (None, *sizes.as_list())
+
+
+def adapt_function(
+    specs: Sequence[Spec], outputs: dict[str, Shape], call: PredictFunction, make_graph: Callable[[], Any]
+) -> BatchAdapter:
+    """How a function of TensorFlow predicts any number of rows, of examples by their features, which its GraphDef says.
+
+    That is made only where it may take examples: with constants in it, it is as large as the model.
+    """
+    may_be_examples = len(specs) == 1 and specs[0].dtype == "object"
+    if may_be_examples and (examples := find_example_input(specs[0].name, make_graph())):
+        adapter = adapt_batch_size(examples.features, outputs, examples.wrap(call))
+        return adapter._replace(remark=join_remarks(examples.remark, adapter.remark))
+    return adapt_batch_size(specs, outputs, call)

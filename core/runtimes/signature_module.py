@@ -4,15 +4,12 @@ That is all there is where there is no Python code of the model.
 """
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from core.errors import CannotSave
 from core.runtimes.base import Model
-from core.runtimes.imported_graph import import_graph
 from core.runtimes.saved_model import open_signature
-from core.runtimes.saved_model_session import SessionSignature, fed_shape
+from core.runtimes.saved_model_session import SessionSignature, freeze_signature
 
 
 def serving_module(folder: Path, signature_name: str = "") -> Model:
@@ -25,7 +22,7 @@ def serving_module(folder: Path, signature_name: str = "") -> Model:
 
     opened = open_signature(folder, signature_name, tf.saved_model.load)
     if isinstance(opened.signature, SessionSignature):
-        function = _freeze_signature(opened.signature)
+        function = freeze_signature(opened.signature)
         inputs = dict(zip(opened.signature.inputs, function.inputs, strict=False))
         return wrap_function(function, inputs, by_name=False)
     module = wrap_function(opened.signature, dict(sorted(opened.signature.structured_input_signature[1].items())))
@@ -53,61 +50,3 @@ def _to_identifier(name: str) -> str:
     """A name that can be an argument's: other characters than letters, digits and "_" become "_"."""
     plain = re.sub(r"\W", "_", name)
     return plain if plain.isidentifier() else f"_{plain}"
-
-
-def _freeze_signature(signature: SessionSignature) -> Any:
-    """The signature as a concrete function that TensorFlow 2 calls and converts, its variables made constants.
-
-    Raises CannotSave where the graph needs more than variables, such as a lookup table.
-    """
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_from_session_graph
-
-    nodes = sorted({tensor.op.name for tensor in signature.outputs.values()})
-    graph = signature.session.graph
-    constant = convert_variables_to_constants_from_session_graph(signature.session, graph.as_graph_def(), nodes)
-    constant, inputs, outputs = _cut_at_inputs(constant, signature)
-    if tables := [node.name for node in constant.node if "HashTable" in node.op]:
-        raise CannotSave(
-            "The model looks words up in a table, and a graph of constants cannot hold one.",
-            received=tables[0],
-            cure="Convert it where it was made, with the table inside of the function.",
-        )
-    return _inline_functions(import_graph(constant, inputs, outputs))
-
-
-def _cut_at_inputs(graph: Any, signature: SessionSignature) -> tuple[Any, list[str], dict[str, str]]:
-    """A GraphDef in which the inputs of a signature are placeholders, and nothing is left that only led to them.
-
-    A session is fed at any tensor: at what a parser of examples gives, as often as at a placeholder. Returns the names
-    of the inputs, and of the outputs by the signature's names.
-    """
-    import tensorflow as tf
-
-    with tf.Graph().as_default() as cut:
-        feeds = {
-            tensor.name: tf.compat.v1.placeholder(tensor.dtype.base_dtype, fed_shape(tensor), f"fed/{tensor.op.name}")
-            for tensor in signature.inputs.values()
-        }
-        names = _names(signature.outputs)
-        tensors = tf.compat.v1.import_graph_def(graph, feeds, list(names.values()), name="")
-        outputs = [feeds.get(name, tensor) for name, tensor in zip(names.values(), tensors, strict=True)]
-        kept = [tensor.op.name for tensor in (*outputs, *feeds.values())]
-        short = tf.compat.v1.graph_util.extract_sub_graph(cut.as_graph_def(), kept)
-    return short, [feed.name for feed in feeds.values()], dict(zip(names, _tensor_names(outputs), strict=True))
-
-
-def _tensor_names(tensors: Iterable[Any]) -> list[str]:
-    return [tensor.name for tensor in tensors]
-
-
-def _inline_functions(function: Any) -> Any:
-    """The same with the functions that it calls written out: some converters know none."""
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    flat = convert_variables_to_constants_v2(function, lower_control_flow=False, aggressive_inlining=True)
-    outputs = dict(zip(sorted(function.structured_outputs), flat.graph.outputs, strict=True))
-    return import_graph(flat.graph.as_graph_def(), [tensor.name for tensor in flat.inputs], _names(outputs))
-
-
-def _names(tensors: dict[str, Any]) -> dict[str, str]:
-    return {name: tensor.name for name, tensor in tensors.items()}

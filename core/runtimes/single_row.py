@@ -1,9 +1,17 @@
-"""A model as a function of exactly one row: what a converter needs that must know every size beforehand."""
+"""One row at a time: a predictor that is asked row by row, and a model as a function of exactly one row.
+
+A converter needs the latter where it must know every size beforehand.
+"""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
-from core.runtimes.base import Model
+import numpy as np
+
+from core.arrays import Arrays
+from core.runtimes.base import Model, Predictor, join_remarks
+from core.runtimes.batch_adapter import DEPENDENT_ROWS_REMARK, ROW_IS_CALL_REMARK
 from core.runtimes.imported_graph import import_graph
 from core.runtimes.inference_model import inference_function, output_names
 from core.runtimes.signature_module import wrap_function
@@ -78,3 +86,29 @@ def _set_element_shapes(nodes: Any) -> None:
         if shape.ndim and shape.size and shape[0] == -1:
             shape[0] = 1
             stated.CopyFrom(tf.make_tensor_proto(shape))
+
+
+def one_row_at_a_time(predictor: Predictor) -> Predictor:
+    """The same predictor, asked for each row alone: those of one call would change each other's answers."""
+
+    def predict(inputs: Arrays) -> Arrays:
+        rows = range(len(next(iter(inputs.values()))))
+        parts = [predictor.predict_fn({name: array[at : at + 1] for name, array in inputs.items()}) for at in rows]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    return replace(predictor, predict_fn=predict, remark=join_remarks(predictor.remark, DEPENDENT_ROWS_REMARK))
+
+
+def one_row_a_call(predictor: Predictor) -> Predictor:
+    """The same predictor with one more axis: where no axis of the inputs counts rows, each row is a call of its own."""
+
+    def predict(inputs: Arrays) -> Arrays:
+        rows = range(len(next(iter(inputs.values()))))
+        parts = [predictor.predict_fn({name: array[at] for name, array in inputs.items()}) for at in rows]
+        return {name: np.stack([part[name] for part in parts]) for name in parts[0]}
+
+    inputs = tuple(
+        replace(spec, shape=None if spec.shape is None else (None, *spec.shape)) for spec in predictor.inputs
+    )
+    remark = join_remarks(predictor.remark, ROW_IS_CALL_REMARK)
+    return replace(predictor, inputs=inputs, predict_fn=predict, call_rows=1, remark=remark)

@@ -46,3 +46,11 @@ def shape_of(tensor: Any) -> Shape:
 
 def to_numpy_dtype(name: str) -> str:
     return "object" if name == "string" else name
+
+
+def fixed_row_shape(spec: InputSpec) -> tuple[int, ...] | None:
+    """Return the shape of one row; None where the model leaves a size free."""
+    if spec["shape"] is None:
+        return None
+    sizes = tuple(size for size in spec["shape"][1:] if size is not None)
+    return sizes if len(sizes) == len(spec["shape"][1:]) else None

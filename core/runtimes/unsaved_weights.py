@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from core.arrays import Arrays
+from core.errors import CannotSave
 from core.runtimes.base import Model
 from core.runtimes.call_arguments import call_model
 from core.runtimes.preservation import KERAS_SEEDS
@@ -100,3 +101,16 @@ def _name_missing(weights: list[Any], arrays: list[Any]) -> list[str]:
 
 def _name(variable: Any) -> str:
     return str(getattr(variable, "path", variable.name))
+
+
+def require_distinct_names(model: Model) -> None:
+    """Require that no layer has two weights of one name: an HDF5 file takes each once. Raises CannotSave."""
+    for layer in model.layers:
+        counts = Counter(variable.path for variable in {id(each): each for each in layer.weights}.values())
+        if repeated := [path for path, count in counts.items() if count > 1]:
+            owner, _, name = repeated[0].rpartition("/")
+            owner = owner.rpartition("/")[2] or layer.name
+            raise CannotSave(
+                f"The layer '{owner}' has {counts[repeated[0]]} weights named '{name}', which an HDF5 file takes once.",
+                cure="Give them names of their own in add_weight(name=...), or save as .keras.",
+            )

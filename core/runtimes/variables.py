@@ -1,6 +1,6 @@
 """The variables of a live model and of its optimizer."""
 
-from collections import Counter
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from core.arrays import NamedArrays
-from core.errors import CannotSave
 from core.runtimes.base import Model, Predictor
-from core.runtimes.model_kinds import model_kind
+from core.runtimes.model_kinds import ModelFile, model_kind
 
 
 def with_variables(predictor: Predictor) -> Predictor:
@@ -55,19 +54,6 @@ def finalize_layers(model: Model) -> None:
             layer.finalize_state()
 
 
-def require_distinct_names(model: Model) -> None:
-    """Require that no layer has two weights of one name: an HDF5 file takes each once. Raises CannotSave."""
-    for layer in model.layers:
-        counts = Counter(variable.path for variable in {id(each): each for each in layer.weights}.values())
-        if repeated := [path for path, count in counts.items() if count > 1]:
-            owner, _, name = repeated[0].rpartition("/")
-            owner = owner.rpartition("/")[2] or layer.name
-            raise CannotSave(
-                f"The layer '{owner}' has {counts[repeated[0]]} weights named '{name}', which an HDF5 file takes once.",
-                cure="Give them names of their own in add_weight(name=...), or save as .keras.",
-            )
-
-
 def _read_variables(variables: list[Any]) -> NamedArrays:
     return [(getattr(variable, "path", variable.name), read_variable(variable)) for variable in variables]
 
@@ -92,3 +78,13 @@ def build_optimizer(model: Model) -> None:
     """
     if build := getattr(getattr(model, "optimizer", None), "build", None):
         build(model.trainable_variables)
+
+
+def weight_bytes(model: Model) -> int:
+    """Bytes that the variables of a live model take, without reading them."""
+    import tensorflow as tf
+
+    if isinstance(model, ModelFile):
+        return model.size_bytes
+    variables = {id(variable): variable for variable in getattr(model, "weights", None) or model.variables}
+    return sum(math.prod(variable.shape) * tf.as_dtype(variable.dtype).size for variable in variables.values())

@@ -1,7 +1,5 @@
-"""Resource limits, priority and exit status of a child, and what ends it when its parent ends."""
+"""Resource limits of a sandboxed child, moved by the app from request to request."""
 
-import os
-import signal
 import sys
 
 import psutil
@@ -13,26 +11,6 @@ CONFINED_SUFFIX = "-confined"  # the end of the name of the warm process's secon
 CPU_TIME_EXCEEDED = -24  # exit status (SIGXCPU) of a child that has used up its processor time
 MAX_OPEN_FILES = 1024
 MAX_REQUESTS_OF_CPU_TIME = 20  # requests' worth of processor time, after which a child is ended in any case
-
-
-def die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies, so that no child outlives a killed app."""
-    if sys.platform.startswith("linux"):
-        import ctypes
-
-        PR_SET_PDEATHSIG = 1
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def limit_child_memory(address_space: int) -> None:
-    """Bound the address space, in bytes, and leave no core dump. Windows has no such limits and goes without."""
-    if os.name == "nt":
-        return
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (bounded_limit(address_space, hard), hard))
 
 
 def bounded_limit(soft: int, hard: int) -> int:

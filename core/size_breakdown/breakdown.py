@@ -27,7 +27,6 @@ from core.size_breakdown.byte_ranges import (
 from core.size_breakdown.run_tensors import RunTensor, load_run_tensors
 from core.size_breakdown.tensor_search import PatternMatch, find_patterns, make_patterns
 from core.text.labels import pluralize
-from core.text.numbers import format_size
 
 WEIGHTS, OPTIMIZER = "weights", "optimizer state"
 GRAPH, METADATA, STRUCTURE = "graph", "metadata", "structure and padding"
@@ -62,19 +61,6 @@ CONTENTS_BY_SUFFIX = {
     ".safetensors": "names, dtypes and shapes",
     ".data": "object graph, counters and small tensors",
 }
-SHARE_TEXTS = (
-    (1.0, "Nearly all"),
-    (0.9, "About nine tenths"),
-    (0.8, "About four fifths"),
-    (0.75, "About three quarters"),
-    (2 / 3, "About two thirds"),
-    (0.6, "About three fifths"),
-    (0.5, "About half"),
-    (0.4, "About two fifths"),
-    (1 / 3, "About a third"),
-    (0.25, "About a quarter"),
-    (0.2, "About a fifth"),
-)
 GROUP_MEANINGS = {
     "weights": "the numbers that were learned",
     "optimizer state": "what training needs to carry on, and no answer ever reads",
@@ -296,16 +282,3 @@ def bytes_by_group(parts: list[SizePart]) -> dict[str, int]:
     groups = [group for group in GROUPS if group != SAVED_BY_COMPRESSION]
     counts = {group: sum(part.bytes for part in parts if part.group == group) for group in groups}
     return {group: counts[group] for group in sorted(groups, key=lambda group: -counts[group]) if counts[group]}
-
-
-def breakdown_sentence(parts: list[SizePart]) -> str:
-    """Return a sentence on the largest group: its share, its meaning, and what compression saved."""
-    groups = bytes_by_group(parts)
-    total, saved = sum(groups.values()), -sum(part.bytes for part in parts if part.group == SAVED_BY_COMPRESSION)
-    if not total:
-        return "The files are empty."
-    largest, count = next(iter(groups.items()))
-    share = "All" if count == total else min(SHARE_TEXTS, key=lambda entry: abs(entry[0] - count / total))[1]
-    size = format_size(count) if count == total else f"{format_size(count)} of {format_size(total)}"
-    compression = f" Compression then takes {format_size(saved)} off." if saved else ""
-    return f"{share} of the bytes go to {largest}: {size}. That is {GROUP_MEANINGS[largest]}.{compression}"

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from core.text.labels import pluralize
-
-NUMBER_WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+from core.compare import Verdict
+from core.text.labels import IMPORTED_MODEL_LABEL, LIVE_MODEL_LABEL, pluralize
 
 
 def summarize_changes(metrics: Mapping[str, Any]) -> str:
@@ -94,19 +93,23 @@ def _iterate_caveats(outcome: Mapping[str, Any], source: str) -> Iterator[str]:
         yield outcome["remark"]
 
 
-def pareto_sentence(best: list[str], total: int) -> str:
-    """Return which of `total` copies nothing beats, in a sentence of Markdown; the names are Markdown too."""
-    if total < 2:
-        return "Measure and compare two or more copies of one model to see which of them nothing beats."
-    if len(best) == total:
-        return f"None of these {_number_word(total)} beats another: each is smaller, faster or closer to the original."
-    if len(best) == 1:
-        return f"Nothing beats {best[0]}: no other is smaller, faster or closer to the original."
-    return (
-        f"Nothing beats these {_number_word(len(best))}: {', '.join(best[:-1])} and {best[-1]}. Each of the others is "
-        "matched or beaten in size, speed and fidelity by one of them."
+def summarize_outcomes(baseline: str, rows: int, outcomes: Mapping[str, Mapping[str, Any]]) -> str:
+    """Say how many copies answer as the baseline does, how many do not, and how many have no predictions."""
+    verdicts = [Verdict(outcome["verdict"]) for outcome in outcomes.values()]
+    same = sum(verdict.rank <= Verdict.SAME_ANSWERS.rank for verdict in verdicts)
+    failed = sum(outcome["error"] is not None for outcome in outcomes.values())
+    changed, count = len(verdicts) - same - failed, len(verdicts)
+    reference = {LIVE_MODEL_LABEL: "the live model", IMPORTED_MODEL_LABEL: "the model that was brought in"}.get(
+        baseline, baseline
     )
-
-
-def _number_word(number: int) -> str:
-    return NUMBER_WORDS[number] if number < len(NUMBER_WORDS) else str(number)
+    share = f"as {reference} does, on " + (f"{rows:,} row" if rows == 1 else f"all {rows:,} rows")
+    if same == count:
+        return f"{'The copy answers' if count == 1 else f'All {count} copies answer'} {share}."
+    clauses = [f"{same} of {count} {'copy answers' if count == 1 else 'copies answer'} {share}"]
+    if changed:
+        most = max(outcome["changed_rows"] for outcome in outcomes.values() if outcome["error"] is None)
+        on = pluralize(most, "row")
+        clauses.append(f"1 changed its answer on {on}" if changed == 1 else f"{changed} changed answers, on up to {on}")
+    if failed:
+        clauses.append(f"{failed} could not be compared")
+    return "; ".join(clauses) + "."

@@ -17,32 +17,11 @@ HIDDEN_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # control, forma
 def display_text(text: str) -> str:
     """Return the text for display: no control or bidirectional marks, one line, at most 120 characters."""
     spaced = re.sub(r"[\t\r\n]", " ", text[: MAX_DISPLAY_LENGTH * 8])
-    return " ".join("".join(filter(_is_displayable, spaced)).split())[:MAX_DISPLAY_LENGTH]
+    return " ".join("".join(filter(is_displayable, spaced)).split())[:MAX_DISPLAY_LENGTH]
 
 
-def _is_displayable(character: str) -> bool:
+def is_displayable(character: str) -> bool:
     return unicodedata.category(character) not in HIDDEN_CATEGORIES
-
-
-def display_file_name(name: str) -> str:
-    """Return the last part of an upload's name for display; "unnamed" where nothing is left."""
-    return display_text(name.replace("\\", "/").rstrip("/").rpartition("/")[2]) or "unnamed"
-
-
-def is_plain_name(name: str) -> bool:
-    """Whether one name can stand in a folder of ours: no separator, no mark, no way up, not too long."""
-    return (
-        0 < len(name.encode("utf-8", "replace")) <= 255
-        and name not in (".", "..")
-        and not any(mark in "/\\:" or not _is_displayable(mark) for mark in name)
-        and name == name.strip(" ")
-    )
-
-
-def leaves_folder(name: str) -> bool:
-    """Whether a name with slashes would lead out of the folder that it is put into."""
-    parts = name.replace("\\", "/").split("/")
-    return ".." in parts or (len(parts) > 1 and not parts[0]) or not all(map(_is_displayable, name))
 
 
 SAVE_AGAIN = "Save the model again with the tool that made it, and bring that file in."

@@ -1,15 +1,22 @@
-"""Children as the forkserver sees them: what they are asked for, which are lost, and which stand ready."""
+"""A forked child: what it is asked for, how the forkserver sees it, which are lost, and what one does until its end."""
 
+import importlib
 import os
 import select
 import signal
 import socket
-from collections.abc import Callable
+import sys
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-SPARES = 2  # children that stand ready: two copies are compared most often
+from core.worker import serve
+from core.worker.processes import die_with_parent
+from core.worker.protocol import read_frame, write_frame
+
+MAX_DESCRIPTORS = 2**20  # descriptors; more than a process is allowed anywhere
+COMMANDS = "core.__main__"  # what does a whole command, which is above this package: only its name is known here
 
 
 class ForkRequest(NamedTuple):
@@ -64,48 +71,90 @@ class HangUps:
             child.kill()
 
 
-class Fork(NamedTuple):
-    """A fork, our end of its channel, and the pipe of its standard error."""
+def run_child(connection: socket.socket, stderr_pipe: int, request: ForkRequest, is_spare: bool) -> None:
+    """Cut every tie to the forkserver, serve, and end without its clean-up: the forkserver deletes the folder."""
+    status = 1
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        die_with_parent()
+        os.setsid()
+        if request.kind == "command":
+            _say_hello(connection.fileno())
+            status = _do_command(connection, stderr_pipe)
+        else:
+            channel = _close_other_descriptors(connection, stderr_pipe)
+            _serve_channel(_await_connection(channel) if is_spare else channel, request)
+            status = 0
+    except BrokenPipeError:
+        status = 0  # the app hung up: nobody is left to reply to
+    except SystemExit:  # it could not confine itself, which it has reported
+        status = 1
+    except BaseException:  # noqa: BLE001  its end is all that is left to report
+        import traceback
 
-    pid: int
-    channel: socket.socket
-    stderr: int
+        traceback.print_exc()
+    finally:
+        os._exit(status)
 
 
-class SpareChildren:
-    """Children of our own that have started TensorFlow before anybody came, and wait for a connection.
+def _say_hello(channel: int) -> None:
+    """Report the process id.
 
-    Args:
-        fork: forks a child that waits for its connection on the channel given.
-        count: how many stand ready; 0 for none.
+    The child may come to run untrusted code: it does so before it has been sent anything, by itself, so that nothing of
+    its own can come before, and only once it can be ended by its group.
     """
+    with os.fdopen(channel, "wb", closefd=False) as stream:
+        write_frame(stream, {"hello": os.getpid()})
 
-    def __init__(self, fork: Callable[[socket.socket], tuple[int, int]], count: int):
-        self._fork, self._count = fork, count
-        self._waiting: list[Fork] = []
 
-    @property
-    def is_full(self) -> bool:
-        return len(self._waiting) >= self._count
+def _await_connection(channel: int) -> int:
+    """Start TensorFlow, then wait for a connection; returns its descriptor. Raises BrokenPipeError where none comes."""
+    serve.start_tensorflow()
+    serve.warm_up_once()
+    with socket.socket(fileno=channel) as waiting:
+        _, descriptors, _, _ = socket.recv_fds(waiting, 1, 1)
+    if not descriptors:
+        raise BrokenPipeError
+    return descriptors[0]
 
-    def fill(self) -> None:
-        """Fork what is missing, while nobody waits."""
-        while not self.is_full:
-            ours, theirs = socket.socketpair()
-            with theirs:
-                self._waiting.append(Fork(*self._fork_with(ours, theirs)))
 
-    def _fork_with(self, ours: socket.socket, theirs: socket.socket) -> tuple[int, socket.socket, int]:
-        pid, stderr = self._fork(theirs)
-        return pid, ours, stderr
+def _serve_channel(channel: int, request: ForkRequest) -> None:
+    _say_hello(channel)
+    is_sandboxed, folder = request.kind == "sandboxed", request.folder(os.getpid())
+    tempfile.tempdir = folder
+    for name in ("in", "out") if is_sandboxed else ("",):
+        os.makedirs(os.path.join(folder, name))
+    with os.fdopen(channel, "rb", closefd=False) as requests, os.fdopen(channel, "wb", closefd=False) as replies:
+        serve.serve_requests(requests, replies, folder if is_sandboxed else "")
 
-    def hand_over(self, connection: socket.socket) -> Fork | None:
-        """Give a connection to one of them; None where none stands ready."""
-        while self._waiting:
-            spare = self._waiting.pop(0)
-            with suppress(OSError), spare.channel:
-                socket.send_fds(spare.channel, [b"\0"], [connection.fileno()])
-                return spare
-            os.close(spare.stderr)
-            os.waitpid(spare.pid, 0)  # it has ended
-        return None
+
+def _do_command(connection: socket.socket, stderr_pipe: int) -> int:
+    """Do the command of whoever has connected, in its terminal; returns the exit status."""
+    _, descriptors, _, _ = socket.recv_fds(connection, 1, 3)
+    for target, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, target)
+    kept = sorted((2, connection.fileno(), stderr_pipe))  # the end of the last tells the forkserver of ours
+    for first, last in zip(kept, [*kept[1:], MAX_DESCRIPTORS], strict=True):
+        os.closerange(first + 1, last)
+    with connection.makefile("rb") as stream:
+        frame = read_frame(stream, 0, "A command")
+    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww"))
+    try:
+        importlib.import_module(COMMANDS).run_forwarded(frame.message if frame else {})
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return 0
+
+
+def _close_other_descriptors(connection: socket.socket, stderr_pipe: int) -> int:
+    """Close all descriptors but the standard three, now on the pipe, and the channel, which is returned."""
+    channel = os.dup(connection.fileno())
+    null = os.open(os.devnull, os.O_RDONLY)
+    for target, source in ((0, null), (1, stderr_pipe), (2, stderr_pipe)):
+        os.dup2(source, target)
+    os.closerange(3, channel)
+    os.closerange(channel + 1, MAX_DESCRIPTORS)
+    return channel

@@ -17,25 +17,70 @@ import shutil
 import signal
 import socket
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from core.kept_process_lookup import COMMAND_SUFFIX, PROCESS_FILE, READY_FILE, is_own_peer
-from core.sandbox.limits import CONFINED_SUFFIX, die_with_parent
+from core.kept_process_lookup import COMMAND_SUFFIX, PROCESS_FILE, READY_FILE, is_own_peer, locked
+from core.sandbox.limits import CONFINED_SUFFIX
 from core.settings import get_settings
-from core.worker import serve
 from core.worker.file_exchange import create_staging_folder
-from core.worker.forked_child import SPARES, ForkedChild, ForkRequest, HangUps, SpareChildren
-from core.worker.kept_process import locked
-from core.worker.protocol import encode_frame, read_frame, write_frame
+from core.worker.forked_child import ForkedChild, ForkRequest, HangUps, run_child
+from core.worker.imports import import_everything
+from core.worker.protocol import encode_frame
 
-MAX_DESCRIPTORS = 2**20  # descriptors; more than a process is allowed anywhere
 STDERR_LIMIT = 4000  # bytes of a child's standard error that are kept
-COMMANDS = "core.__main__"  # what does a whole command, which is above this package: only its name is known here
 REAP_EVERY = 0.01  # seconds between two looks at a child that has closed its standard error and not ended yet
+SPARES = 2  # children that stand ready: two copies are compared most often
+
+
+class Fork(NamedTuple):
+    """A fork, our end of its channel, and the pipe of its standard error."""
+
+    pid: int
+    channel: socket.socket
+    stderr: int
+
+
+class SpareChildren:
+    """Children of our own that have started TensorFlow before anybody came, and wait for a connection.
+
+    Args:
+        fork: forks a child that waits for its connection on the channel given.
+        count: how many stand ready; 0 for none.
+    """
+
+    def __init__(self, fork: Callable[[socket.socket], tuple[int, int]], count: int):
+        self._fork, self._count = fork, count
+        self._waiting: list[Fork] = []
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._waiting) >= self._count
+
+    def fill(self) -> None:
+        """Fork what is missing, while nobody waits."""
+        while not self.is_full:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                self._waiting.append(Fork(*self._fork_with(ours, theirs)))
+
+    def _fork_with(self, ours: socket.socket, theirs: socket.socket) -> tuple[int, socket.socket, int]:
+        pid, stderr = self._fork(theirs)
+        return pid, ours, stderr
+
+    def hand_over(self, connection: socket.socket) -> Fork | None:
+        """Give a connection to one of them; None where none stands ready."""
+        while self._waiting:
+            spare = self._waiting.pop(0)
+            with suppress(OSError), spare.channel:
+                socket.send_fds(spare.channel, [b"\0"], [connection.fileno()])
+                return spare
+            os.close(spare.stderr)
+            os.waitpid(spare.pid, 0)  # it has ended
+        return None
 
 
 def main(socket_path: str, exchange_folders: str, idle_seconds: str = "", modules: str = "") -> None:
@@ -173,98 +218,9 @@ def _fork_child(connection: socket.socket, request: ForkRequest, is_spare: bool 
     stderr_read, stderr_write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _run_child(connection, stderr_write, request, is_spare)
+        run_child(connection, stderr_write, request, is_spare)
     os.close(stderr_write)
     return pid, stderr_read
-
-
-def _run_child(connection: socket.socket, stderr_pipe: int, request: ForkRequest, is_spare: bool) -> None:
-    """Cut every tie to the forkserver, serve, and end without its clean-up: the forkserver deletes the folder."""
-    status = 1
-    try:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        die_with_parent()
-        os.setsid()
-        if request.kind == "command":
-            _say_hello(connection.fileno())
-            status = _do_command(connection, stderr_pipe)
-        else:
-            channel = _close_other_descriptors(connection, stderr_pipe)
-            _serve_channel(_await_connection(channel) if is_spare else channel, request)
-            status = 0
-    except BrokenPipeError:
-        status = 0  # the app hung up: nobody is left to reply to
-    except SystemExit:  # it could not confine itself, which it has reported
-        status = 1
-    except BaseException:  # noqa: BLE001  its end is all that is left to report
-        import traceback
-
-        traceback.print_exc()
-    finally:
-        os._exit(status)
-
-
-def _say_hello(channel: int) -> None:
-    """Report the process id.
-
-    The child may come to run untrusted code: it does so before it has been sent anything, by itself, so that nothing of
-    its own can come before, and only once it can be ended by its group.
-    """
-    with os.fdopen(channel, "wb", closefd=False) as stream:
-        write_frame(stream, {"hello": os.getpid()})
-
-
-def _await_connection(channel: int) -> int:
-    """Start TensorFlow, then wait for a connection; returns its descriptor. Raises BrokenPipeError where none comes."""
-    serve.start_tensorflow()
-    serve.warm_up_once()
-    with socket.socket(fileno=channel) as waiting:
-        _, descriptors, _, _ = socket.recv_fds(waiting, 1, 1)
-    if not descriptors:
-        raise BrokenPipeError
-    return descriptors[0]
-
-
-def _serve_channel(channel: int, request: ForkRequest) -> None:
-    _say_hello(channel)
-    is_sandboxed, folder = request.kind == "sandboxed", request.folder(os.getpid())
-    tempfile.tempdir = folder
-    for name in ("in", "out") if is_sandboxed else ("",):
-        os.makedirs(os.path.join(folder, name))
-    with os.fdopen(channel, "rb", closefd=False) as requests, os.fdopen(channel, "wb", closefd=False) as replies:
-        serve.serve_requests(requests, replies, folder if is_sandboxed else "")
-
-
-def _do_command(connection: socket.socket, stderr_pipe: int) -> int:
-    """Do the command of whoever has connected, in its terminal; returns the exit status."""
-    _, descriptors, _, _ = socket.recv_fds(connection, 1, 3)
-    for target, descriptor in enumerate(descriptors):
-        os.dup2(descriptor, target)
-    kept = sorted((2, connection.fileno(), stderr_pipe))  # the end of the last tells the forkserver of ours
-    for first, last in zip(kept, [*kept[1:], MAX_DESCRIPTORS], strict=True):
-        os.closerange(first + 1, last)
-    with connection.makefile("rb") as stream:
-        frame = read_frame(stream, 0, "A command")
-    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww"))
-    try:
-        importlib.import_module(COMMANDS).run_forwarded(frame.message if frame else {})
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    return 0
-
-
-def _close_other_descriptors(connection: socket.socket, stderr_pipe: int) -> int:
-    """Close all descriptors but the standard three, now on the pipe, and the channel, which is returned."""
-    channel = os.dup(connection.fileno())
-    null = os.open(os.devnull, os.O_RDONLY)
-    for target, source in ((0, null), (1, stderr_pipe), (2, stderr_pipe)):
-        os.dup2(source, target)
-    os.closerange(3, channel)
-    os.closerange(channel + 1, MAX_DESCRIPTORS)
-    return channel
 
 
 def _has_closed_stderr(pipe: int, child: ForkedChild) -> bool:
@@ -293,20 +249,6 @@ def _kill_children(children: list[ForkedChild]) -> None:
     for child in children:
         child.kill()
     os._exit(0)
-
-
-def import_everything() -> None:
-    """Import what children need, so that a fork finds it done. No op runs here: its threads would not survive."""
-    import h5py  # noqa: F401
-    import keras
-    import tensorflow as tf
-
-    import core.worker.tasks.registry  # noqa: F401  all tasks, with what they import
-
-    # Lazily loaded parts of TensorFlow and Keras that every child would otherwise load by itself.
-    tf.saved_model, tf.train, tf.function, keras.saving, keras.models  # noqa: B018
-    gc.collect()
-    gc.freeze()
 
 
 if __name__ == "__main__":

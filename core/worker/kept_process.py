@@ -13,12 +13,12 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 
-from core.kept_process_lookup import LOCK_FILE, PROCESS_FILE, READY_FILE, SOCKET_NAME, environment_key, private_folder
+from core.kept_process_lookup import PROCESS_FILE, READY_FILE, SOCKET_NAME, environment_key, locked, private_folder
 from core.settings import Settings, get_settings
 from core.system import is_process_alive
 from core.worker.processes import start_process, worker_environment
@@ -101,16 +101,6 @@ def stop_all() -> int:
         for process in processes:
             process.stop()
     return len(processes)
-
-
-@contextlib.contextmanager
-def locked(parent: Path) -> Iterator[None]:
-    """While this lasts no other process of this user starts or ends a kept process."""
-    import fcntl  # which Windows has not
-
-    with (parent / LOCK_FILE).open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _read_process(folder: Path) -> KeptProcess | None:

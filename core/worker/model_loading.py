@@ -14,7 +14,7 @@ from core.errors import CannotSave, DoesNotLoad, Refused
 from core.formats import get_format
 from core.formats.base import RUNS_CODE_REFUSAL, Format
 from core.runtimes.base import NO_CODE, ImportedSource, ModelCode, ModelSource, Predictor, join_remarks
-from core.runtimes.batch_adapter import one_row_a_call, one_row_at_a_time
+from core.runtimes.single_row import one_row_a_call, one_row_at_a_time
 from core.sandbox import handles_untrusted
 
 

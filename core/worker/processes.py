@@ -1,19 +1,23 @@
-"""Start processes of ours, with the little that they see of our environment."""
+"""Start processes of ours with the little that they see of our environment; their priority, memory and end."""
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from core.kept_process_lookup import PASSED_PROXY_VARIABLES, PASSED_VARIABLES
+from core.sandbox.limits import bounded_limit
 from core.settings import PROJECT, Settings
 
 EXIT_WAIT_SECONDS = 1.0  # seconds in which a killed forkserver, whose children end first, ends too
 # A library that starts threads when it is imported would leave them outside of the sandbox.
 SINGLE_THREAD_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+LOWERED_PRIORITY = 10  # steps of priority that a long computation stands behind whoever waits for a page
 
 
 def worker_environment(config: Settings) -> dict[str, str]:
@@ -63,3 +67,34 @@ def end_process(process: subprocess.Popen[bytes] | None) -> None:
     if process:
         with contextlib.suppress(BrokenPipeError), process:  # what it was still to read is lost with it
             process.kill()
+
+
+def lower_priority() -> None:
+    """Let other processes go first: for work that nobody waits for by the second.
+
+    A sandboxed child may not, and goes on as it is.
+    """
+    if hasattr(os, "setpriority"):
+        with suppress(PermissionError):
+            # The group is this child alone; so its other threads follow it.
+            os.setpriority(os.PRIO_PGRP, 0, LOWERED_PRIORITY)
+
+
+def die_with_parent() -> None:
+    """Ask Linux to kill this process when its parent dies, so that no child outlives a killed app."""
+    if sys.platform.startswith("linux"):
+        import ctypes
+
+        PR_SET_PDEATHSIG = 1
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def limit_child_memory(address_space: int) -> None:
+    """Bound the address space, in bytes, and leave no core dump. Windows has no such limits and goes without."""
+    if os.name == "nt":
+        return
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (bounded_limit(address_space, hard), hard))

@@ -10,7 +10,7 @@ import pytest
 from core.compare import compare, compare_all
 from core.figures.comparison import accuracy_figure, confusion_matrix, output_figures, pairwise_matrix
 from core.figures.distributions import difference_histogram, magnitude_heatmap, position_bars, position_heatmap
-from ui.compare.disagreement_inputs import value_line_chart
+from core.figures.tensors import value_line_chart
 from ui.compare.layers import layer_difference_chart
 from ui.probability_bars import probability_bars
 

@@ -15,8 +15,9 @@ from core.jobs import Jobs
 from core.jobs.uploads import store_upload
 from core.library import Artifact
 from core.library.job_store import Job
+from core.report.csv_report import render_csv
 from core.report.data import gather_report_data
-from core.report.tables import render_csv, render_json
+from core.report.json_report import render_json
 from core.worker import OutputFolder
 from tests.factories import external_models
 from tests.helpers import wait_until_done

@@ -17,7 +17,7 @@ from core.jobs.benchmark_result import BenchmarkResult
 from core.jobs.compare_result import ComparisonOutcome
 from core.jobs.resume_result import ResumeResult
 from core.library import Artifact, Entry, Library, Query, Run
-from core.library.annotation_records import Aliases, Annotations
+from core.library.annotation_files import Aliases, Annotations
 from core.library.job_store import Job, JobStore
 from core.library.lineage import trace_lineage
 from core.library.permissions import Viewer

@@ -11,7 +11,7 @@ from core.compare import Verdict
 from core.errors import CannotSave, InputError
 from core.formats import get_format
 from core.formats.litert import SINGLE_ROW_REMARK
-from core.runtimes.model_kinds import weight_bytes
+from core.runtimes.variables import weight_bytes
 from tests.factories.keras_models import (
     IMAGES,
     ROWS,

@@ -16,8 +16,8 @@ from core.jobs import Jobs
 from core.jobs.tolerances import Tolerance
 from core.library.job_store import Job
 from core.report import REPORT_KINDS, report_kind, write_report
-from core.report.data import summarize_outcomes
 from core.text.metrics import ALL_METRICS
+from core.text.summaries import summarize_outcomes
 from tests.helpers import wait_until_done
 
 MARKUP = "<img src=x onerror=alert(1)>"

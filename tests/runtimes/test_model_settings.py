@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from core.runtimes.layer_sharing import describe_sharing
-from core.runtimes.model_settings import ModelSettings, SettingChange, collect_settings, compare_settings
+from core.runtimes.model_settings import ModelSettings, collect_settings
+from core.runtimes.settings_comparison import SettingChange, compare_settings
 
 
 def build(*layers):

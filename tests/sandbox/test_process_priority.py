@@ -8,12 +8,12 @@ import psutil
 import pytest
 
 from core.settings import PROJECT
-from core.system import LOWERED_PRIORITY
+from core.worker.processes import LOWERED_PRIORITY
 from tests.helpers import wait_until
 
 PRIORITY_SCRIPT = """
 import json, os, threading
-from core.system import lower_priority
+from core.worker.processes import lower_priority
 
 over = threading.Event()
 threading.Thread(target=over.wait, daemon=True).start()

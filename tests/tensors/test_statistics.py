@@ -5,16 +5,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from core.tensors import matching as measuring
+from core.tensors import distance as measuring
 from core.tensors import statistics as counting
+from core.tensors.distance import tensor_distance
 from core.tensors.json_diff import JsonChange, diff_json
-from core.tensors.matching import (
-    TensorIdentity,
-    apply_transposition,
-    find_transpositions,
-    match_tensors,
-    tensor_distance,
-)
+from core.tensors.matching import TensorIdentity, apply_transposition, find_transpositions, match_tensors
 from core.tensors.statistics import (
     MAX_HEATMAP_SIDE,
     MAX_LINE_VALUES,

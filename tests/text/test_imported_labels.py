@@ -6,8 +6,8 @@ from core.compatibility.checks import COLUMNS
 from core.compatibility.finding import Finding
 from core.compatibility.matrix import MatrixRow, to_csv, to_markdown
 from core.evidence.records import ReloadOutcome
-from core.report.data import summarize_outcomes
 from core.text.labels import live_model_phrase, mark_imported, short_labels
+from core.text.summaries import summarize_outcomes
 
 
 class NamedEntry(NamedTuple):

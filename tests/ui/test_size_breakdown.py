@@ -5,15 +5,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.jobs import Jobs
-from core.size_breakdown.breakdown import (
-    GROUP_MEANINGS,
-    GROUPS,
-    SAVED_BY_COMPRESSION,
-    SizePart,
-    breakdown_sentence,
-    bytes_by_group,
-)
-from ui.size_breakdown import GROUP_COLOURS, MAX_PARTS, breakdown_treemap
+from core.size_breakdown.breakdown import GROUP_MEANINGS, GROUPS, SAVED_BY_COMPRESSION, SizePart, bytes_by_group
+from ui.size_breakdown import GROUP_COLOURS, MAX_PARTS, breakdown_sentence, breakdown_treemap
 
 H5_PARTS = [
     SizePart("optimizer state", "adam/dense_kernel_momentum", 400, "model.h5"),

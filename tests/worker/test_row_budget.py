@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.errors import TooLarge
-from core.jobs.trial_inputs import find_accepted_input
+from core.jobs.import_trial import find_accepted_input
 from core.sandbox.allowance import GIB, confined_allowance, confined_memory, own_allowance
 from core.settings import Settings
 from core.system import find_session, read_proportional_memory, usable_memory

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from core.jobs.benchmark import estimate_seconds, find_last_benchmark
-from core.jobs.benchmark_result import BATCH_SIZES, DEFAULT_REPEATS, BenchmarkResult, pareto_front
+from core.jobs.benchmark_result import BATCH_SIZES, DEFAULT_REPEATS, BenchmarkResult
+from core.jobs.pareto_front import pareto_front, pareto_sentence
 from core.library.job_store import Job
 from core.text.labels import format_timestamp
 from core.text.numbers import format_duration
-from core.text.summaries import pareto_sentence
 from ui.compare.benchmark_charts import BenchmarkView, show_first_prediction_chart, show_trade_off_chart
 from ui.compare.participants import Participants
 from ui.components import escape_markdown, show_error

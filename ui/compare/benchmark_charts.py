@@ -13,7 +13,7 @@ from core.compare import Verdict
 from core.figures.theme import NEUTRAL, PLOTLY_CONFIG, apply_theme
 from core.jobs.benchmark_result import ArtifactBenchmark, BatchLatency, RepeatedMeasurement
 from core.library import Entry
-from core.text.labels import CLOSENESS_LABELS, closeness_label
+from core.text.metrics import CLOSENESS_LABELS, closeness_label
 from core.text.numbers import format_duration, format_size
 from ui.components import escape_markdown
 

@@ -16,22 +16,7 @@ from core.text.labels import short_labels
 from ui.compare.participants import Participants
 from ui.session import current_jobs
 
-COMPARED_VALUES = "compared-values"  # in the session: the id of the input set of typed values that was compared
-
 STARTED_COMPARISON = "comparison-begun"  # in the session: the job of the comparison that it started last
-
-
-def is_comparison_requested(inputs: InputSet) -> bool:
-    """Whether the user asked to compare on exactly these values; shows the button for it until then."""
-    if st.session_state.get(COMPARED_VALUES) != inputs.id:
-        st.button(
-            "Compare on these values",
-            icon=":material/compare_arrows:",
-            on_click=st.session_state.__setitem__,
-            args=(COMPARED_VALUES, inputs.id),
-            help="Each copy is reloaded in a process of its own, and every number of its answer is compared.",
-        )
-    return st.session_state.get(COMPARED_VALUES) == inputs.id
 
 
 def start_comparison(ids: list[str], **request: Any) -> Job:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from core.arrays import Arrays
 from core.demos import DEMOS
 from core.demos.base import Demo
 from core.figures.images import change_image, data_url, row_image_url
-from core.figures.theme import PLOTLY_CONFIG, apply_theme, escape_label
+from core.figures.tensors import value_line_chart
+from core.figures.theme import PLOTLY_CONFIG
 from core.library import Run
 from core.runtimes.reference import select_by_prefix
 from ui.components import escape_markdown
@@ -198,12 +198,3 @@ def _show_output_images(predictions: Arrays, shape: tuple[int, int]) -> None:
         first, second = images.values()
         url = data_url(change_image(second, first, shape, SMALL_IMAGE))
         st.image(url, "the difference", SMALL_IMAGE, alt="Where the two pictures differ")
-
-
-def value_line_chart(rows: dict[str, list[float]], title: str) -> go.Figure:
-    """Draw values over their positions, one line for each row."""
-    figure = go.Figure()
-    for name, values in rows.items():
-        positions = list(range(1, len(values) + 1))
-        figure.add_scatter(x=positions, y=values, name=escape_label(name), mode="lines+markers", marker={"size": 5})
-    return apply_theme(figure, "place in the row", escape_label(title))

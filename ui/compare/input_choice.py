@@ -29,6 +29,7 @@ INPUT_KINDS = {
     "random": ("Random", ":material/casino:"),
     "found": ("Found", ":material/search:"),
 }
+COMPARED_VALUES = "compared-values"  # in the session: the id of the input set of typed values that was compared
 
 
 def choose_inputs(options: InputOptions, draw: Callable[[], Arrays | None] | None = None) -> InputSet | None:
@@ -170,3 +171,16 @@ def _last_inputs(options: InputOptions, kind: str) -> InputSet | None:
 
 def _session_key(options: InputOptions, kind: str) -> str:
     return f"inputs-{options.run.id}-{kind}"
+
+
+def is_comparison_requested(inputs: InputSet) -> bool:
+    """Whether the user asked to compare on exactly these values; shows the button for it until then."""
+    if st.session_state.get(COMPARED_VALUES) != inputs.id:
+        st.button(
+            "Compare on these values",
+            icon=":material/compare_arrows:",
+            on_click=st.session_state.__setitem__,
+            args=(COMPARED_VALUES, inputs.id),
+            help="Each copy is reloaded in a process of its own, and every number of its answer is compared.",
+        )
+    return st.session_state.get(COMPARED_VALUES) == inputs.id

@@ -23,8 +23,7 @@ from core.introspection.diff import (
 from core.tensors.json_diff import JsonChange
 from core.text.labels import pluralize
 from core.text.numbers import format_number
-from ui.components import escape_markdown, show_error
-from ui.inspect.overview import show_tabs
+from ui.components import escape_markdown, show_error, show_tabs
 from ui.inspect.reading_progress import PART_PROGRESS_TITLES, run_with_progress
 from ui.session import current_jobs
 

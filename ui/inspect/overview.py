@@ -3,7 +3,7 @@
 The graph is drawn by netron inside the page, from our own server.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import streamlit as st
 
@@ -71,13 +71,23 @@ def _writer_versions(artifact: Artifact, format_: Format) -> str:
     return ", ".join(f"{name} {artifact.versions[name]}" for name in dict.fromkeys(names) if name in artifact.versions)
 
 
-def show_tabs(views: dict[str, Callable[[], None]]) -> None:
-    """Show tabs; only the open one is computed, and stands in the address. An error is shown in its tab."""
-    tabs = st.tabs(list(views), key="part", bind="query-params", on_change="rerun")
-    for tab, show in zip(tabs, views.values(), strict=True):
-        if tab.open:
-            with tab:
-                try:
-                    show()
-                except RoundtripError as error:  # the rest of the page must still be drawn
-                    show_error(error)
+def show_files(artifact: Artifact) -> None:
+    """Show every file of an artifact's record, with its size and hash."""
+    st.caption("The files as they lie on the disk. The hash tells any other tool whether it has the very same bytes.")
+    files = sorted(artifact.files, key=lambda file: file.path)
+    st.dataframe(
+        {
+            "File": [file.path for file in files],
+            "Size": [file.bytes for file in files],
+            "SHA-256": [file.sha256 for file in files],
+        },
+        hide_index=True,
+        alt="Files with sizes and hashes",
+        column_config={
+            "File": st.column_config.TextColumn(width="medium"),
+            "Size": st.column_config.NumberColumn(format="bytes", width="small"),
+            "SHA-256": st.column_config.TextColumn(
+                help="A fingerprint of the bytes: change one bit, and it is another.", width="large"
+            ),
+        },
+    )

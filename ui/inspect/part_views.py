@@ -182,28 +182,6 @@ def _show_table(rows: list[dict[str, Any]], columns: dict[str, str], alt: str, w
     return selected[0] if selected and selected[0] < len(rows) else None
 
 
-def show_files(artifact: Artifact) -> None:
-    """Show every file of an artifact's record, with its size and hash."""
-    st.caption("The files as they lie on the disk. The hash tells any other tool whether it has the very same bytes.")
-    files = sorted(artifact.files, key=lambda file: file.path)
-    st.dataframe(
-        {
-            "File": [file.path for file in files],
-            "Size": [file.bytes for file in files],
-            "SHA-256": [file.sha256 for file in files],
-        },
-        hide_index=True,
-        alt="Files with sizes and hashes",
-        column_config={
-            "File": st.column_config.TextColumn(width="medium"),
-            "Size": st.column_config.NumberColumn(format="bytes", width="small"),
-            "SHA-256": st.column_config.TextColumn(
-                help="A fingerprint of the bytes: change one bit, and it is another.", width="large"
-            ),
-        },
-    )
-
-
 def show_graph(artifact: Artifact) -> None:
     st.caption(
         "How values flow from the inputs, at the top, to the answers. Drag to move, scroll to zoom, click a box for "

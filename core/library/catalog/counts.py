@@ -2,10 +2,13 @@
 
 import json
 from collections import Counter
+from typing import Any
 
 import sqlalchemy as sql
 
-from core.library.catalog.schema import COUNTS, ENTRIES, GROUP_COLUMNS, in_batches, insert_rows
+from core.compare import Verdict
+from core.library.catalog.schema import COUNTS, ENTRIES, GROUP_COLUMNS, TAGS, in_batches, insert_rows
+from core.library.catalog.visibility import visibility_conditions
 
 CountChange = tuple[str, int, int]  # a group, and how many entries and bytes more it has
 NewRow = dict[str, str | int]  # by column
@@ -44,3 +47,23 @@ def rebuild_counts(connection: sql.Connection) -> None:
     rows = connection.execute(select.group_by(*columns)).mappings().all()
     connection.execute(COUNTS.delete())
     insert_rows(connection, COUNTS, [{"kind": group_key(row), **row} for row in rows])
+
+
+def count_tags(connection: sql.Connection, viewer_id: str | None) -> dict[str, int]:
+    """Every tag, and how many entries have it."""
+    select = sql.select(TAGS.c.tag, sql.func.count()).group_by(TAGS.c.tag).order_by(TAGS.c.tag)
+    if viewer_id is not None:
+        select = select.join(ENTRIES, ENTRIES.c.key == TAGS.c.key).where(*visibility_conditions(ENTRIES.c, viewer_id))
+    return dict(connection.execute(select).all())
+
+
+def count_values(connection: sql.Connection, name: str, viewer_id: str | None) -> dict[Any, int]:
+    """Every value of a group column, and how many entries have it; of "run" those that have readable copies."""
+    if name == "run":
+        column = ENTRIES.c.run
+        select = sql.select(column, sql.func.count()).where(ENTRIES.c["rank"] < len(Verdict))
+    else:
+        column = COUNTS.c[name]
+        select = sql.select(column, sql.func.sum(COUNTS.c["count"]))
+    select = select.where(*visibility_conditions(column.table.c, viewer_id)).group_by(column).order_by(column)
+    return {value: int(number) for value, number in connection.execute(select)}

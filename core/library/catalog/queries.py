@@ -9,9 +9,9 @@ import sqlalchemy as sql
 
 from core.compare import Verdict
 from core.errors import InputError
-from core.library.annotation_records import MAX_TAGS
+from core.library.annotation_cleaning import MAX_TAGS
 from core.library.catalog.schema import COLUMNS_BY_SORT, COUNTS, ENTRIES, HASHES, TAGS, WORDS, index_name, matches_word
-from core.library.permissions import EVERYONE
+from core.library.catalog.visibility import Condition, visibility_conditions
 from core.library.records import SORT_ORDERS, UNREADABLE, Entry, Page, Query
 
 MAX_SORTED_ROWS = 1000  # rows that are sorted rather than walked to in order
@@ -24,7 +24,6 @@ HASH_PREFIX_PATTERN = re.compile(r"[0-9a-f]{6,64}")
 INDEXED_HASH_DIGITS = 12  # that SQLite looks up: few texts have them, and all 64 are five times the work
 RANK_BY_VERDICT = {**{verdict.value: verdict.rank for verdict in Verdict}, UNREADABLE: len(Verdict)}
 
-Condition = sql.ColumnElement[bool]
 Keys = sql.Select[int]
 Select = sql.Select[*tuple[Any, ...]]
 
@@ -165,15 +164,9 @@ def _column_conditions(columns: Any, query: Query) -> Iterator[Condition]:
     for column, flag in ((columns.pinned, query.pinned), (columns.aliased, query.alias)):
         if flag is not None:
             yield column == sql.literal(flag)
-    yield from _visibility_conditions(columns, query.viewer_id)
+    yield from visibility_conditions(columns, query.viewer_id)
     if query.owner_filter and query.viewer_id:
         yield columns.owner == query.viewer_id if query.owner_filter == "mine" else columns.owner != query.viewer_id
-
-
-def _visibility_conditions(columns: Any, viewer_id: str | None) -> Iterator[Condition]:
-    """What that person sees; None sees all."""
-    if viewer_id is not None:
-        yield columns.only.in_([EVERYONE, viewer_id])
 
 
 def _search_conditions(query: Query, full_text: str) -> Iterator[SearchCondition]:
@@ -211,27 +204,7 @@ def _select_word(word: str) -> Keys:
     return keys.where(matches_word(word[:INDEXED_HASH_DIGITS]), WORDS.c.text.contains(word, autoescape=True))
 
 
-def count_tags(connection: sql.Connection, viewer_id: str | None) -> dict[str, int]:
-    """Every tag, and how many entries have it."""
-    select = sql.select(TAGS.c.tag, sql.func.count()).group_by(TAGS.c.tag).order_by(TAGS.c.tag)
-    if viewer_id is not None:
-        select = select.join(ENTRIES, ENTRIES.c.key == TAGS.c.key).where(*_visibility_conditions(ENTRIES.c, viewer_id))
-    return dict(connection.execute(select).all())
-
-
-def count_values(connection: sql.Connection, name: str, viewer_id: str | None) -> dict[Any, int]:
-    """Every value of a group column, and how many entries have it; of "run" those that have readable copies."""
-    if name == "run":
-        column = ENTRIES.c.run
-        select = sql.select(column, sql.func.count()).where(ENTRIES.c["rank"] < len(Verdict))
-    else:
-        column = COUNTS.c[name]
-        select = sql.select(column, sql.func.sum(COUNTS.c["count"]))
-    select = select.where(*_visibility_conditions(column.table.c, viewer_id)).group_by(column).order_by(column)
-    return {value: int(number) for value, number in connection.execute(select)}
-
-
 def ids_where(connection: sql.Connection, column: str, values: Iterable[str], viewer_id: str | None) -> list[str]:
     """The ids of the entries whose column has one of these values, in order."""
-    where = ENTRIES.c[column].in_(list(values)), *_visibility_conditions(ENTRIES.c, viewer_id)
+    where = ENTRIES.c[column].in_(list(values)), *visibility_conditions(ENTRIES.c, viewer_id)
     return list(connection.execute(sql.select(ENTRIES.c.id).where(*where).order_by(ENTRIES.c.id)).scalars())

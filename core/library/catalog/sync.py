@@ -19,7 +19,7 @@ from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 from core.caching import file_stamp
 from core.errors import LibraryError, StorageFailed, UnknownName, UnreadableRecord
 from core.evidence.records import Evidence
-from core.library.annotation_records import ALIASES_FILE, ANNOTATIONS_FILE, read_aliases, read_annotations_or_empty
+from core.library.annotation_files import ALIASES_FILE, ANNOTATIONS_FILE, read_aliases, read_annotations_or_empty
 from core.library.catalog.catalog import Catalog, CatalogLost
 from core.library.catalog.change_log import ChangeLog, LogPosition
 from core.library.ids import ID_PATTERN, validate_id

@@ -8,12 +8,12 @@ from core.worker.tasks.activations import list_activations, read_activation, ske
 from core.worker.tasks.base import Reply
 from core.worker.tasks.benchmark import benchmark_artifact, read_thread_counts, warm_up
 from core.worker.tasks.dataset_rows import read_dataset_rows
-from core.worker.tasks.diff import diff_artifacts
 from core.worker.tasks.import_model import load_imported
 from core.worker.tasks.inspect import describe_files, describe_tensor, load_tensor, read_tensor_chunk
 from core.worker.tasks.predict import load, predict, unload
 from core.worker.tasks.resume import resume_training
 from core.worker.tasks.save_reload import prepare_reload, probe, reload, save
+from core.worker.tasks.tensor_diff import diff_artifacts
 from core.worker.tasks.train import train
 
 TASKS: dict[str, Callable[..., Reply]] = {

@@ -17,8 +17,8 @@ from core.error_translation import summarize_error, translated
 from core.errors import CannotTrain, DoesNotLoad, InputError
 from core.runtimes.base import ModelSource, Predictor
 from core.runtimes.reference import predict_in_batches
-from core.system import lower_priority
 from core.worker.model_loading import load_artifact
+from core.worker.processes import lower_priority
 from core.worker.snapshots import load_live
 from core.worker.tasks.base import Reply, Report
 from core.worker.tasks.probes import read_weights, reset_random_state

@@ -1,7 +1,5 @@
-"""A report for programs: JSON with every number, and CSV with a line for each copy and output."""
+"""A report for programs as JSON, with every number."""
 
-import csv
-import io
 import json
 from collections.abc import Mapping
 from typing import Any, TypedDict
@@ -14,13 +12,6 @@ from core.report.disagreeing_rows import DisagreeingRow
 from core.report.repeat_command import make_repeat_command
 
 REPORT_SCHEMA_VERSION = 1
-# Fields of an outcome that are repeated on every line of its copy.
-COPY_FIELDS = ("verdict", "load_seconds", "first_seconds", "not_finite", "remark", "source")
-NESTED_FIELDS = ("classes", "worst", "reference_accuracy", "answer_accuracy")
-TABLE_FIELDS = ("histogram", "by_magnitude", "by_column", "heat", "agreement")
-FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
-
-Line = dict[str, str | float | None]  # of CSV, by column
 
 
 class ReportInputs(TypedDict):
@@ -130,56 +121,3 @@ def _artifact_json(data: ReportData, id_: str) -> dict[str, Any]:
         "saved_with": record.versions if record else None,
     }
     return facts | data.outcomes[id_] | {"tolerance": data.passed.get(id_, {})}
-
-
-def render_csv(data: ReportData) -> str:
-    """Return a line for each copy and output, with every scalar; a copy without predictions has one, with its error."""
-    lines = [line for id_ in data.outcomes for line in _csv_rows(data, id_)]
-    columns = list(dict.fromkeys(name for line in lines for name in line))
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _escape_formula(value) for name, value in line.items()} for line in lines)
-    return buffer.getvalue()
-
-
-def _csv_rows(data: ReportData, id_: str) -> list[Line]:
-    record, outcome = data.artifacts.get(id_), data.outcomes[id_]
-    first: Line = {
-        "artifact": id_,
-        "format": record.format if record else None,
-        "run": record.run if record else None,
-        "run_name": data.run.name,
-        "trust": record.trust if record else None,
-        "baseline": data.baseline,
-        "inputs": data.job.result["inputs"],
-        "bytes": record.bytes if record else None,
-        **{name: outcome.get(name) for name in COPY_FIELDS},
-        "error": (outcome["error"] or {}).get("sentence"),
-    }
-    outputs = outcome["outputs"] or [{}]
-    passed = data.passed.get(id_, {})
-    return [
-        first | _flatten_scalars(metrics) | _flatten_scalars(passed.get(metrics.get("output"), {}), "tolerance.")
-        for metrics in outputs
-    ]
-
-
-def _flatten_scalars(record: Mapping[str, Any], prefix: str = "") -> Line:
-    """Return the scalars of a record by dotted names, without its tables and histograms."""
-    flat: Line = {}
-    for name, value in record.items():
-        if isinstance(value, dict) and name in NESTED_FIELDS:
-            flat |= _flatten_scalars(value, f"{prefix}{name}.")
-        elif name == "index":
-            flat[prefix + name] = " ".join(map(str, value))
-        elif name not in TABLE_FIELDS and not (value is None and name in NESTED_FIELDS):
-            flat[prefix + name] = value
-    return flat
-
-
-def _escape_formula(value: Any) -> Any:
-    """Put an apostrophe before text that a spreadsheet would run as a formula; numbers stay numbers."""
-    if isinstance(value, str) and value.startswith(FORMULA_PREFIXES) and value != "-inf":
-        return "'" + value
-    return value

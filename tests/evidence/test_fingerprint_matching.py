@@ -8,11 +8,10 @@ import pytest
 
 from core.arrays import fingerprint_arrays
 from core.compatibility.sentences import describe_tensors
-from core.evidence.fingerprint_matching import TensorMatchCount, match_fingerprints
+from core.evidence.fingerprint_matching import TensorMatchCount, find_changed_forms, match_fingerprints
 from core.formats import get_format
 from core.runtimes.base import NO_CODE
 from core.runtimes.live import live_predictor
-from core.runtimes.tensor_forms import find_changed_forms
 
 
 @pytest.fixture

@@ -2,11 +2,7 @@
 
 from collections.abc import Iterable
 
-import streamlit as st
-
 from core.formats.base import Format
-from core.text.numbers import format_duration
-from ui.session import current_jobs
 
 PART_COLOURS = {"architecture": "#6366F1", "weights": "#0D9488", "optimizer state": "#D97706"}
 PART_LABELS = {"architecture": "Architecture", "weights": "Weights", "optimizer state": "Optimizer"}
@@ -66,17 +62,3 @@ def _svg_text(x: float, y: float, text: str, fill: str, points: int, weight: int
         f'<text x="{x}" y="{y}" fill="{fill}" font-size="{points}" font-weight="{weight}" '
         f'text-anchor="{anchor}">{text}</text>'
     )
-
-
-def show_worker_state(is_polling: bool) -> None:
-    """Show the state of the worker; `is_polling` is whether this is drawn every second."""
-    state = current_jobs().worker.state()
-    texts = {
-        "cold": ":material/hourglass_empty: TensorFlow is about to warm up.",
-        "warming": f":material/hourglass_top: TensorFlow is warming up, {format_duration(state.seconds)}",
-        "ready": ":green[:material/check_circle:] TensorFlow is ready.",
-        "failed": ":red[:material/error:] TensorFlow did not start; your next job tries again.",
-    }
-    st.markdown(texts[state.phase])
-    if state.phase == "ready" and is_polling:
-        st.rerun()  # which draws it without polling
