@@ -31,7 +31,7 @@ left, right = st.columns([3, 2], gap="large")
 with left:
     ids = choose_artifacts(choices, "Copies", "artifact")
 if not ids:
-    message = "Choose at least one copy; its answers are held against the live model's."
+    message = "Choose at least one copy; its predictions are compared with the live model's."
     st.info(message, icon=":material/arrow_upward:")
     offer_newest_run(choices, "artifact")
     st.stop()

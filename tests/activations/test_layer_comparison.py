@@ -200,7 +200,7 @@ def test_layers_job_limits_rows_to_reply_size(jobs, trained, saved, monkeypatch)
     [
         ("keras", "saved_model", "No intermediate tensors can be seen in a SavedModel artifact."),
         ("onnx", "litert", "Layers are those of a Keras model, and neither of these is one."),
-        ("keras", "keras", "A copy cannot be held against itself."),
+        ("keras", "keras", "A copy cannot be compared with itself."),
     ],
 )
 def test_layers_without_comparable_activations_starts_no_job(jobs, saved, baseline, other, sentence):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from core.compare import Verdict
 from core.evidence.records import Evidence, ReloadOutcome
@@ -372,7 +373,7 @@ def test_content_disposition_encodes_any_name(name: str, header: str):
         ("/serving/{id}/digits/1.zip", b"TensorFlow Serving reads SavedModels, and this copy is none."),
         ("/serving/{id}/digits/0.zip", b"A version is a whole number."),
         ("/serving/{id}/../1.zip", b"The name holds no letter and no digit."),
-        ("/kit/{id}.zip", b"What this copy answers cannot be held against"),
+        ("/kit/{id}.zip", b"What this copy answers cannot be compared with"),
     ],
 )
 def test_export_routes_refusals_are_sentences(library: Library, address: str, text: bytes):
@@ -391,3 +392,8 @@ def test_download_by_alias_follows_the_alias(library: Library):
     assert request_route(f"/download/champion,{two.id}").body == b"two"
     library.drop_alias("champion")
     assert request_route("/download/champion").status == 404
+
+
+def test_address_that_the_import_page_had_leads_to_it_with_its_job():
+    reply = TestClient(Starlette(routes=ROUTES)).get("/bring-in?job=j0123456789", follow_redirects=False)
+    assert (reply.status_code, reply.headers["location"]) == (301, "import?job=j0123456789")
