@@ -24,7 +24,7 @@ sources and checks both:
     core.evidence
     core.activations, core.demos, core.disagreement, core.formats, core.record, core.sandbox
     core.compare, core.error_translation, core.kept_process_lookup, core.runtimes, core.settings
-    core.arrays, core.errors, core.known_errors, core.system, core.tensors, core.versions
+    core.arrays, core.errors, core.known_converter_errors, core.known_errors, core.system, core.tensors, core.versions
 
 Two more rules:
 

@@ -31,7 +31,7 @@ foreign library, shown only on demand. Foreign exceptions become these in `core.
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class RoundtripError(Exception):
@@ -204,3 +204,11 @@ def cleanup_on_error(cleanup: Callable[[], object]) -> Iterator[None]:
     except BaseException:
         cleanup()
         raise
+
+
+class KnownError(NamedTuple):
+    """A pattern in a foreign text, what it means ({0}, {1} are its groups), and the cure."""
+
+    pattern: str
+    sentence: str
+    cure: str

@@ -102,7 +102,7 @@ def test_layers_are_read_from_the_docstring():
     assert LAYERS[0] == ["app", "pages"]
     assert LAYERS[1] == ["ui"]
     assert ["core.compatibility", "core.health", "core.inputs", "core.size_breakdown"] in LAYERS
-    lowest = ("arrays", "errors", "known_errors", "system", "tensors", "versions")
+    lowest = ("arrays", "errors", "known_converter_errors", "known_errors", "system", "tensors", "versions")
     assert LAYERS[-1] == [f"core.{name}" for name in lowest]
 
 
