@@ -147,6 +147,11 @@ KNOWN_ERRORS = (
         "Leave that layer out: model.quantize(mode, filters=lambda layer: ...), then save again.",
     ),
     KnownError(
+        r"Type parameter \(T\) of Optype \((\w+)\) bound to different types",
+        "The file is not valid ONNX: '{0}' is given numbers of two types, as in a model of mixed precision.",
+        "Convert the model under the float32 policy, or choose SavedModel, which keeps every operation.",
+    ),
+    KnownError(
         r"exceeds the maximum shard size (.+?)\. You",
         "One array is larger than a shard may be ({0}).",
         "Choose larger shards.",

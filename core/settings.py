@@ -61,14 +61,14 @@ class Settings(BaseSettings):
     confined_reply_mib: int = Field(
         4, ge=1, description="largest reply of a confined child that was not asked for more, in MiB"
     )
-    run_unconfined: bool = Field(False, description="run what was brought in even where it cannot be confined")
+    run_unconfined: bool = Field(False, description="run what was imported even where it cannot be confined")
     reply_mib: int = Field(256, ge=1, description="largest reply of a child, in MiB")
     inputs_mib: int = Field(1024, ge=1, description="largest set of inputs, in MiB")
     inputs_total_mib: int = Field(8192, ge=1, description="all sets of inputs together, in MiB")
     keep_inputs: int = Field(50, ge=1, description="sets of inputs that are kept, those used last")
     held_children: int = Field(40, ge=1, description="children that stay loaded to answer, in all sessions together")
     answers_mib: int = Field(4096, ge=1, description="answers of finished comparisons, together, in MiB")
-    upload_mib: int = Field(512, ge=1, description="largest file that is brought in, in MiB")
+    upload_mib: int = Field(512, ge=1, description="largest file that is imported, in MiB")
     unpacked_mib: int = Field(2048, ge=1, description="largest size of such a file when it is unpacked, in MiB")
     trash_days: int = Field(30, ge=0, description="days until what was removed is deleted for good; 0: never")
     keep_jobs: int = Field(200, ge=1, description="finished jobs whose records are kept")

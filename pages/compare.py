@@ -31,7 +31,7 @@ left, right = st.columns([3, 2], gap="large")
 with left:
     ids = choose_artifacts(choices, "Copies", "artifact")
 if not ids:
-    message = "Choose at least one copy; its answers are held against the live model's."
+    message = "Choose at least one copy; its predictions are compared with the live model's."
     st.info(message, icon=":material/arrow_upward:")
     offer_newest_run(choices, "artifact")
     st.stop()
@@ -55,7 +55,7 @@ if inputs.kind == "typed":
 # Every rerun of this page requests the comparison; one that failed or was cancelled is repeated on a click only.
 is_rerun_requested = st.session_state.pop("again", False)
 job = start_comparison(ids, sources=sources, rerun_failed=is_rerun_requested, baseline=baseline, inputs=inputs.id)
-follow_job(jobs.job_store.read(job.id), lambda seen: None)
+follow_job(jobs.job_store.read(job.id))
 current = jobs.job_store.read(job.id)
 if current.state == "done":
     comparison = load_comparison(current, entries)

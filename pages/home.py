@@ -71,13 +71,13 @@ with st.grid(3, min_column_width=260):
     for number, (title, text) in enumerate(
         (
             ("Train", "Pick a demo and watch it learn. The last answers of the live model become the reference."),
-            ("Bring in", "Or take a model from elsewhere: it is checked, and run in a sandboxed process only."),
+            ("Import", "Or take a model from elsewhere: it is checked, and run in a sandboxed process only."),
             ("Save", "Pick formats. Each is written, reloaded in a fresh process, and only then kept."),
             ("Library", "Find any copy again, tag it, download it or its proof kit, or put it in the trash."),
-            ("Inspect", "Look into a copy without running it: files, layers, weights, graph; or hold two together."),
+            ("Inspect", "Look into a copy without running it: files, layers, weights, graph; or compare two."),
             ("Formats", "See what survived in which format, finding by finding, for a run of yours."),
             ("Compare", "Ask all copies the same held-out questions, and see every answer that changed."),
-            ("Resume", "Train copies on beside the live model, and see which of them lost the thread."),
+            ("Resume", "Train copies on beside the live model, and see which of them diverge."),
             ("Health", "See that everything is as it was kept, byte by byte, and put right what is not."),
         ),
         start=1,

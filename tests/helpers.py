@@ -67,11 +67,15 @@ def write_until_full(file: BinaryIO) -> None:
         file.write(b"\0" * 4096)
 
 
+PAUSE_SECONDS = 0.01  # between two looks: a core that only looks is taken from what is waited for
+
+
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Wait until something holds; fail when it does not in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(PAUSE_SECONDS)
 
 
 UPLOAD_SETTINGS = Settings(upload_mib=64)

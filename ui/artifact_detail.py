@@ -152,7 +152,7 @@ def show_lineage(id_: str) -> None:
             settings = lineage.origin.settings.items()
             st.table({name.replace("_", " "): escape_markdown(str(value)) for name, value in settings})
     is_imported = lineage.origin and lineage.origin.brought and not lineage.made_from
-    with st.expander("The versions here when it was brought in" if is_imported else "The versions that wrote it"):
+    with st.expander("The versions here when it was imported" if is_imported else "The versions that wrote it"):
         st.table({name: escape_markdown(version) for name, version in lineage.versions.items()})
 
 
@@ -165,7 +165,7 @@ def _origin_text(lineage: Lineage) -> str:
     if not run:
         return ""
     if run.brought:
-        origin = f"brought in as {escape_markdown(str(run.brought.get('file', 'a file')))}"
+        origin = f"imported as {escape_markdown(str(run.brought.get('file', 'a file')))}"
     elif run.demo:
         origin = f"trained from the demo “{escape_markdown(demo_label(run.demo))}”"
     else:
@@ -191,7 +191,7 @@ def show_artifact_detail(entry: Entry) -> None:
         _show_badges(entry)
         if INSPECT_PAGE in PAGES and st.button("Look inside", icon=":material/search:"):
             go(INSPECT_PAGE, artifact=entry.id)
-        if st.button("Verify", icon=":material/fact_check:", help="Hold its files against their hashes, byte by byte."):
+        if st.button("Verify", icon=":material/fact_check:", help="Verify its files against their hashes."):
             go("health", job=current_jobs().verify([entry.id]).id)
     st.caption(f"{escape_markdown(entry.run_name or '')} · {entry.id}")
     left, right = st.columns(2, gap="large")

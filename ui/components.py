@@ -65,7 +65,7 @@ def verdict_badge(
 def trust_badge(trust: str) -> None:
     """Show a badge where a model is imported; nothing where it was made here."""
     if trust == "brought in":
-        st.badge("Brought in", icon=":material/input:", color="orange", help=IMPORTED_HELP)
+        st.badge("Imported", icon=":material/input:", color="orange", help=IMPORTED_HELP)
 
 
 def show_error(error: RoundtripError | dict[str, str], title: str | None = None) -> None:

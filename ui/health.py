@@ -52,7 +52,7 @@ def show_last_verification(library: Library) -> None:
         runs = sum(id_.startswith("r") for id_ in ids)
         counts = f"{pluralize(len(ids) - runs, 'artifact')} and {pluralize(runs, 'run')}"
         begin = "" if library.access.viewer_id else "**Nothing was verified yet.** "
-        st.info(f"{begin}{counts} can be held against the hashes that were kept with them.", icon=":material/help:")
+        st.info(f"{begin}{counts} can be verified against the hashes that were kept with them.", icon=":material/help:")
 
 
 def _show_verdict(report: VerificationReport, damaged_ids: set[str]) -> None:
@@ -99,7 +99,7 @@ def show_actions() -> None:
     if active and "job" not in st.query_params:
         st.query_params["job"] = active.id  # found again by a reload and in a second tab
     with st.container(horizontal=True):
-        help_ = "Hold every file against its hash."
+        help_ = "Verify every file against its hash."
         _show_start_button("Verify all", ":material/fact_check:", jobs.verify, active, help_, "primary")
         help_ = "Read every record again."
         _show_start_button("Rebuild the catalog", ":material/refresh:", jobs.rebuild, active, help_)
@@ -125,7 +125,7 @@ def show_maintenance_job(id_: str) -> None:
     job = current_jobs().job_store.read(id_)
     if job.kind not in JOB_KINDS:
         return
-    follow_job(job, lambda seen: None)
+    follow_job(job)
     if job.state == "done":
         {"verify": _show_verified, "rebuild": _show_rebuilt, "repair": _show_repaired}[job.kind](job)
 
@@ -144,7 +144,7 @@ def _show_verified(job: Job) -> None:
         st.error(f"**{escape_markdown(label)}: {len(damaged):,} not as it should be.**", icon=":material/heart_broken:")
         _list_damaged(damaged)
         return
-    verified = f"{format_size(job.result['bytes'])} were held against the SHA-256 that was kept with them."
+    verified = f"{format_size(job.result['bytes'])} were verified against the SHA-256 that was kept with them."
     st.success(f"**{escape_markdown(label)}: as it was kept.** {verified}", icon=":material/verified:")
 
 
@@ -204,7 +204,7 @@ def _has_repairs(repairs: list[dict[str, Any]]) -> bool:
 
 def show_sandbox() -> None:
     """Show the latest self-test of the sandbox, and a button to run it again."""
-    st.subheader("Sandbox", help="A process of its own in which files that are brought in are opened and run.")
+    st.subheader("Sandbox", help="A process of its own in which files that are imported are opened and run.")
     worker = current_jobs().worker
     if worker.latest_sandbox_check is None:
         st.caption("It was not tried out since the server started.")

@@ -1,4 +1,4 @@
-"""Parts of the Bring in page: what is accepted, the form, what was checked, and the result."""
+"""Parts of the Import page: what is accepted, the form, what was checked, and the result."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -22,15 +22,15 @@ from ui.routes import download_url
 from ui.session import current_jobs
 
 ACCEPTED_FILES = (
-    "Bring in `.keras`, `.h5`, `.weights.h5` with its architecture as `.json`, `.tflite`, `.onnx`, OpenVINO's `.xml` "
+    "Import `.keras`, `.h5`, `.weights.h5` with its architecture as `.json`, `.tflite`, `.onnx`, OpenVINO's `.xml` "
     "with its `.bin`, or a `.zip` of one file, a SavedModel, a checkpoint, OpenVINO's files, weights in shards with "
     "their architecture, or an `.onnx` with the files of its numbers."
 )
 VALIDATION_CAPTION = (
-    "Every file is held against a list of what a model may contain, then loaded in a sandboxed process that reaches "
-    "nothing but that file. That tells what was checked, not what a stranger meant."
+    "Every file is checked against a list of what a model may contain, then loaded in a sandboxed process that reaches "
+    "nothing but that file. That says what was checked, not what its author meant."
 )
-IMPORT_BUTTON = "bring-this-in"  # the key of the button
+IMPORT_BUTTON = "import-model"  # the key of the button
 FILES_HELP = "Weights and their architecture, or OpenVINO's two files, are chosen together."
 RULE_HELP = "The name of the check that it did not pass. It stays the same, for scripts and for questions."
 RUN_NOW_HELP = (
@@ -47,7 +47,7 @@ def show_accepted_files(jobs: Jobs) -> None:
     check = _cached_sandbox_check(jobs)
     if not check.blocked:
         st.warning(
-            "The sandbox is not whole on this computer, so a file that you bring in is checked, kept and can be "
+            "The sandbox is not whole on this computer, so a file that you import is checked, kept and can be "
             f"downloaded, but it is not run. {escape_markdown(check.sentence)}",
             icon=":material/gpp_maybe:",
         )
@@ -71,7 +71,7 @@ class ImportForm(NamedTuple):
 
 def show_import_form(demos: Sequence[Demo]) -> ImportForm | None:
     """Show the form. Returns its values when it is submitted, else None."""
-    with st.form("bring-in", enter_to_submit=False):
+    with st.form("import", enter_to_submit=False):
         # Any ending is allowed: for an unsupported file the validation explains more than the browser would.
         files = st.file_uploader("Model", None, accept_multiple_files=True, key="brought", help=FILES_HELP)
         st.caption(_upload_limits())
@@ -79,9 +79,7 @@ def show_import_form(demos: Sequence[Demo]) -> ImportForm | None:
         with st.expander("For checkpoints, several signatures, free sizes, and state", icon=":material/tune:"):
             demo, signature = _show_advanced_fields(demos)
             shapes, keeps_state = _show_asking_fields()
-        is_submitted = st.form_submit_button(
-            "Bring in", type="primary", icon=":material/upload_file:", key=IMPORT_BUTTON
-        )
+        is_submitted = st.form_submit_button("Import", type="primary", icon=":material/upload_file:", key=IMPORT_BUTTON)
     if not is_submitted:
         return None
     return ImportForm(files, name.strip(), demo, signature.strip(), shapes, keeps_state)
@@ -158,7 +156,7 @@ def show_import_title(job: Job) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(escape_markdown(job.title), anchor=False, width="content")
         if job.state == "failed":
-            label = "Not run" if job.request.get("again") else "Not brought in"
+            label = "Not run" if job.request.get("again") else "Not imported"
             st.badge(label, icon=":material/block:", color="red")
 
 
@@ -240,10 +238,10 @@ def _offer_other_signatures(jobs: Jobs, result: dict[str, Any]) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             others = [name for name in names if name != current]
             signature = st.selectbox("Signature", others, key=f"signature-{result['artifact']}", width=320)
-            is_pressed = st.button("Bring it in through this one", icon=":material/alt_route:")
+            is_pressed = st.button("Import it through this one", icon=":material/alt_route:")
     if is_pressed:
         label = f"{result['name']} · {signature}"
-        go("bring-in", job=jobs.reimport_model(result["artifact"], signature=signature, label=label).id)
+        go("import-model", job=jobs.reimport_model(result["artifact"], signature=signature, label=label).id)
 
 
 def show_not_run(artifact_id: str, error_json: dict[str, str] | None) -> None:
@@ -254,5 +252,5 @@ def show_not_run(artifact_id: str, error_json: dict[str, str] | None) -> None:
     st.caption(escape_markdown(error.cure))
     with st.container(horizontal=True):
         if st.button("Run it now", icon=":material/play_arrow:", key=f"run-{artifact_id}", help=RUN_NOW_HELP):
-            go("bring-in", job=current_jobs().reimport_model(artifact_id).id)
+            go("import-model", job=current_jobs().reimport_model(artifact_id).id)
         st.link_button("Download", download_url([artifact_id]), icon=":material/download:")

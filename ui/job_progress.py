@@ -11,7 +11,8 @@ from core.text.numbers import format_duration
 from ui.components import escape_markdown, show_error
 from ui.session import current_jobs
 
-REFRESH_INTERVAL = 0.5  # seconds between two updates of a running job
+REFRESH_INTERVAL = 0.5  # seconds between two updates of a running job's progress
+DRAW_INTERVAL = 1.0  # seconds between two updates of what it has so far: charts cost the browser more than all else
 
 
 def job_from_query(kind: str, buttons: Iterable[str] = ()) -> Job | None:
@@ -37,21 +38,30 @@ def job_from_query(kind: str, buttons: Iterable[str] = ()) -> Job | None:
     return job
 
 
-def follow_job(job: Job, draw: Callable[[Job], None]) -> None:
-    """Draw a job with its progress and a Cancel button while it runs; when it ends, the page is run again."""
+def follow_job(job: Job, draw: Callable[[Job], None] | None = None) -> None:
+    """Show the progress of a job and a Cancel button while it runs; when it ends, the page is run again.
+
+    `draw` draws below these what the job has so far, less often than its progress.
+    """
 
     @st.fragment(run_every=REFRESH_INTERVAL if job.is_active else None)
-    def draw_current_state() -> None:
+    def show_progress() -> None:
         current = current_jobs().job_store.read(job.id)
         if current.is_active:
             _draw_progress(current)
         else:
             _show_outcome(current)
-        draw(current)
         if job.is_active and not current.is_active:
             st.rerun()
 
-    draw_current_state()
+    @st.fragment(run_every=DRAW_INTERVAL if job.is_active else None)
+    def draw_result() -> None:
+        if draw:
+            draw(current_jobs().job_store.read(job.id))
+
+    show_progress()
+    if draw:
+        draw_result()
 
 
 def _draw_progress(job: Job) -> None:

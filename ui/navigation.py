@@ -11,18 +11,18 @@ PAGES_FOLDER = Path(__file__).resolve().parent.parent / "pages"
 PAGES = {
     "home": ("Home", "home", "What Roundtrip is, what is in the library, and what to do next."),
     "train": ("Train", "model_training", "Train a demo model and watch it learn."),
-    "bring-in": ("Bring in", "upload_file", "Bring in a model from outside: checked, and run in a sandbox only."),
+    "import-model": ("Import", "upload_file", "Import a model from outside: checked, and run in a sandbox only."),
     "save": ("Save", "save", "Save a trained model in any formats, each proven by a reload."),
     "library": ("Library", "inventory_2", "Every saved artifact: find, download, remove, choose to compare."),
-    "inspect": ("Inspect", "search_insights", "Look into an artifact, or hold two against each other."),
+    "inspect": ("Inspect", "search_insights", "Look into an artifact, or compare two."),
     "formats": ("Formats", "table_chart", "What survives in which format, measured on a run of yours."),
-    "compare": ("Compare", "compare_arrows", "Reload artifacts and hold their answers side by side."),
-    "resume": ("Resume", "resume", "Train copies on beside the live model, and see who lost the thread."),
+    "compare": ("Compare", "compare_arrows", "Reload artifacts and compare their predictions."),
+    "resume": ("Resume", "resume", "Train copies on beside the live model, and see which of them diverge."),
     "health": ("Health", "health_and_safety", "Whether everything is as it was kept, and how this machine does."),
 }
 
-# Pages whose address is not their key: "/health" is the server's health check.
-URL_PATHS = {"home": None, "health": "condition"}
+# Pages whose address is not their key: "/health" is the server's health check, and `import` is a word of Python's.
+URL_PATHS = {"home": None, "health": "condition", "import-model": "import"}
 
 
 def get_page(key: str) -> Any:

@@ -19,7 +19,7 @@ def verify(
     all_: Annotated[bool, typer.Option("--all", help="Everything in the library.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Hold every file against the hash that was kept with it, and read every record."""
+    """Verify every file against the hash that was kept with it, and read every record."""
     library = open_library()
     if not ids and not all_:
         raise InputError("Nothing was named to verify.", cure="Give ids, or --all.")

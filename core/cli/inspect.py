@@ -132,7 +132,7 @@ def diff(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Hold two artifacts against each other: records, files, signatures, layers, config, and every weight."""
+    """Compare two artifacts: records, files, signatures, layers, config, and every weight."""
     with open_jobs() as jobs:
         result = diff_artifacts(jobs, a, b)
         names = [mark_imported(id_, jobs.library.artifact(id_)) for id_ in (a, b)]

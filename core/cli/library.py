@@ -131,7 +131,7 @@ def lineage_(id_: Id, as_json: AsJson = False) -> None:
 
 def _lineage_rows(lineage: Lineage) -> Iterator[dict[str, Any]]:
     if run := lineage.origin:
-        origin = f"{run.brought.get('file', 'a file')}, brought in" if run.brought else run.demo
+        origin = f"{run.brought.get('file', 'a file')}, imported" if run.brought else run.demo
         text = f"{run.name} ({origin or 'added from a program'})"
         yield {"what": "run", "id": run.run, "is": text, "state": "kept", "created": run.created}
     steps = [("converted from", step) for step in reversed(lineage.made_from)]

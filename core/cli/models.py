@@ -146,7 +146,7 @@ def import_(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring in a model from outside: checked, looked into, loaded and asked in sandboxed processes, then kept."""
+    """Import a model from outside: checked, looked into, loaded and asked in sandboxed processes, then kept."""
     options: dict[str, Any] = {"demo": demo, "signature": signature, "label": name}
     options |= {"shapes": parse_shapes(shape or []), "keeps_state": keep_state}
     with open_jobs() as jobs:

@@ -35,13 +35,13 @@ from core.worker.tasks.probes import BATCHES, probe_batch_sizes, probe_determini
 
 __all__ = ["COLUMNS"]
 
-CONFIG_DESCRIPTION = "The config of the loaded model was held against the original's."
-HASHES_DESCRIPTION = "The SHA-256 of every tensor was held against the original's, before the first answer."
+CONFIG_DESCRIPTION = "The config of the loaded model was compared with the original's."
+HASHES_DESCRIPTION = "The SHA-256 of every tensor was compared with the original's, before the first answer."
 SHARING_DESCRIPTION = "In how many places each layer and each variable of the loaded model stands was counted."
 STATE_DESCRIPTION = "Whether a call changes what the next one answers."
 NOTHING_REMEMBERED = not_applicable("The model remembers nothing from call to call.")
 COMPILE_DESCRIPTION = (
-    "Every argument of the optimizer, the losses and the metrics was held against the original's, and what they give "
+    "Every argument of the optimizer, the losses and the metrics was compared with the original's, and what they give "
     "for the same fixed numbers."
 )
 

@@ -69,7 +69,7 @@ class ReloadOutcome(BaseModel):
 
     @property
     def has_answered(self) -> bool:
-        """Whether its answers could be held against the original's."""
+        """Whether its answers could be compared with the original's."""
         return self.has_loaded and self.verdict is not Verdict.NOT_COMPARABLE
 
 

@@ -114,7 +114,7 @@ def render_readme(
 
 def _proof_paragraphs(run: Run, proof_data: ProofData) -> list[str]:
     rows = pluralize(proof_data.rows, "row") + (" held out of the training" if run.demo else "")
-    source = "the model itself" if run.trust == "ours" else "the file itself, when it was brought in,"
+    source = "the model itself" if run.trust == "ours" else "the file itself, when it was imported,"
     tolerances = [(name, f"{atol:.3g}", f"{rtol:.3g}") for name, (atol, rtol) in proof_data.tolerance.items()]
     renamed = [
         f"{_escape_markdown(name)} is {_escape_markdown(now)}" for name, now in proof_data.renamed_tensors.items()
@@ -137,9 +137,7 @@ def _warning_paragraphs(run: Run, format_: Format, code: ModelScript | None) -> 
             "change the file can change the hash."
         )
     if run.trust == "brought in":
-        paragraphs.append(
-            "**This model was brought in from outside: what loads it may run what its author put into it.**"
-        )
+        paragraphs.append("**This model was imported: what loads it may run what its author put into it.**")
     if code and code.missing_classes:
         paragraphs.append(
             f"**Before it runs: put your own classes ({', '.join(map(_escape_markdown, code.missing_classes))}) "

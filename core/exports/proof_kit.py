@@ -145,7 +145,7 @@ def require_provable(outcome: ReloadOutcome, label: str) -> None:
     """Raise InputError where a kit could prove nothing: the copy did not load, or cannot be compared."""
     if outcome.verdict is Verdict.NOT_RUN:
         raise InputError(
-            "This file was brought in and kept, and nothing has run it yet, so a kit would prove nothing.",
+            "This file was imported and kept, and nothing has run it yet, so a kit would prove nothing.",
             received=label,
             cure="Run it first, or download the files as they are.",
         )
@@ -164,7 +164,7 @@ def require_provable(outcome: ReloadOutcome, label: str) -> None:
         )
     if outcome.max_abs is None or (outcome.not_finite and outcome.changed_rows):
         raise InputError(
-            "What this copy answers cannot be held against the model's answers, so a kit would prove nothing.",
+            "What this copy answers cannot be compared with the model's answers, so a kit would prove nothing.",
             received=outcome.warning or outcome.verdict.label,
             cure="Take a copy in another format, or download the files as they are.",
         )

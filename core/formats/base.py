@@ -220,5 +220,5 @@ _REFUSALS = {
     "onnx": "No converter leads from an ONNX file to this format.",
     "litert": "No converter leads from a LiteRT file to this format.",
     "openvino": "No converter leads from OpenVINO's files to this format.",
-    "unrun": "This file was brought in and kept, and nothing has run it yet.",
+    "unrun": "This file was imported and kept, and nothing has run it yet.",
 }

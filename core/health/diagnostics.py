@@ -201,10 +201,10 @@ def check_sandbox(self_test: SandboxCheck, config: Settings) -> Iterator[HealthC
     if self_test.blocked:
         yield HealthCheck("Sandbox", "verdict", OK, self_test.sentence)
     elif config.run_unconfined:
-        effect = "Files that are brought in are run all the same, because ROUNDTRIP_RUN_UNCONFINED says so."
+        effect = "Files that are imported are run all the same, because ROUNDTRIP_RUN_UNCONFINED says so."
         yield HealthCheck("Sandbox", "verdict", ERROR, f"{self_test.sentence} {effect}")
     else:
-        effect = "Files that are brought in can be kept and downloaded here, and are not run."
+        effect = "Files that are imported can be kept and downloaded here, and are not run."
         yield HealthCheck("Sandbox", "verdict", WARNING, f"{self_test.sentence} {effect}")
     for probe in self_test.probes:
         yield HealthCheck("Sandbox", probe.name, OK if probe.blocked else WARNING, probe.sentence)

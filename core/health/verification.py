@@ -169,7 +169,7 @@ def _describe_extra_files(folder: Path, files: list[FileEntry], id_: str) -> str
 def _find_foreign_paths(library: Library) -> list[EntryVerification]:
     sentence = "It lies in the folder {} and is no entry of the library."
     return [
-        EntryVerification(path.name[:80], "stranger", sentence.format(path.parent.name))
+        EntryVerification(path.name[:80], "foreign", sentence.format(path.parent.name))
         for path in library.foreign_paths()
     ]
 

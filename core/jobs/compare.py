@@ -81,7 +81,7 @@ def build_compare_request(
     ids = [id_ for id_ in ids if id_ != baseline]
     if not ids:
         cure = "Choose another copy beside it, or the live model as the baseline."
-        raise InputError("A copy cannot be held against itself.", received=baseline, cure=cure)
+        raise InputError("A copy cannot be compared with itself.", received=baseline, cure=cure)
     resolved = resolve_code_sources(context.library, [baseline, *ids], sources)
     return {"artifacts": ids, "baseline": baseline, "inputs": input_set.id, "sources": resolved}
 

@@ -163,7 +163,7 @@ class _ImportJob:
         """Raises InputError where half of a model is missing."""
         demo, stored = self.request.demo, self.request.stored_artifact
         if upload.format == "architecture":
-            cure = "Bring in the weights (.h5), and this file with them."
+            cure = "Import the weights (.h5), and this file with them."
             raise InputError("This is an architecture alone: layers, and no weights to answer with.", cure=cure)
         has_layers = self.request.parts or demo or (self.files / ARCHITECTURE_FILE).is_file()
         if get_format(upload.format).needs_architecture and not has_layers:

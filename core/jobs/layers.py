@@ -97,7 +97,7 @@ def require_comparable_layers(library: Library, baseline: str, other: str) -> No
         cure = "Choose the .keras copy, or another Keras format, as one of the two."
         raise InputError(sentence, received=f"{baseline} and {other}", cure=cure)
     if baseline == other:
-        raise InputError("A copy cannot be held against itself.", received=other, cure="Choose two copies.")
+        raise InputError("A copy cannot be compared with itself.", received=other, cure="Choose two copies.")
 
 
 def build_layers_request(

@@ -31,7 +31,7 @@ def require_has_been_run(library: Library, ids: Iterable[str]) -> None:
         run = library.run(id_ if id_.startswith("r") else library.artifact(id_).run)
         if not run.has_been_run:
             raise InputError(
-                "This file was brought in and kept, and nothing has run it yet, so it has no answers.",
+                "This file was imported and kept, and nothing has run it yet, so it has no answers.",
                 received=run.name,
                 cure="Look at it on the Library page and choose “Run it now”, or run `roundtrip import` with the "
                 f"artifact's id, {run.brought['artifact']}.",

@@ -32,8 +32,8 @@ def reimport_arguments(library: Library, artifact_id: str) -> ReimportArguments:
     """
     artifact, run = library.artifact(artifact_id), run_of_artifact(library, artifact_id)
     if run.brought.get("artifact") != artifact_id:
-        cure = "Choose one that was brought in from outside."
-        raise InputError("This copy was made here and not brought in.", received=artifact_id, cure=cure)
+        cure = "Choose one that was imported."
+        raise InputError("This copy was made here and not imported.", received=artifact_id, cure=cure)
     folder = library.verified_folder(artifact_id)
     architecture = folder / FILE_NAMES["architecture"]
     has_architecture = artifact.format == "weights" and architecture.is_file()  # of shards it lies in their folder

@@ -62,14 +62,14 @@ def build_resume_request(
     """Validate what `Jobs.resume` is given. Raises InputError, UnknownName, UnreadableRecord."""
     run, ids = library.run(run_id), list(dict.fromkeys(artifacts))
     if run.demo is None:
-        how = "added from a notebook" if run.trust == "ours" else "brought in"
+        how = "added from a notebook" if run.trust == "ours" else "imported"
         sentence = f"This model was {how}, so there is no data here to train it on."
         cure = "Choose a run that was trained here."
         raise InputError(sentence, received=run.name, cure=cure)
     if not ids:
         raise InputError("No artifact was chosen.", cure="Choose at least one artifact to train on.")
     if others := [id_ for id_ in ids if library.artifact(id_).run != run_id]:
-        sentence = "Only copies of one run can be held against its live model."
+        sentence = "Only copies of one run can be compared with its live model."
         cure = "Choose copies of the run that is trained on."
         raise InputError(sentence, received=f"{', '.join(others)} of another run", cure=cure)
     if not 1 <= epochs <= MAX_EPOCHS:

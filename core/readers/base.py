@@ -18,7 +18,7 @@ MAX_OBJECTS = 2_000  # objects of a program's object graph that are listed
 # Dtypes as safetensors and OpenVINO write them.
 SHORT_DTYPES = {f"{name[0]}{bits}": f"{name}{bits}" for name in ("int", "uint") for bits in (8, 16, 32, 64)}
 UNREADABLE = "These files cannot be read as what their names say they are."
-UNREADABLE_CURE = "They are damaged, or of another kind: save the run again, or bring the file in once more."
+UNREADABLE_CURE = "They are damaged, or of another kind: save the run again, or import the file once more."
 SHORT_DTYPES |= {f"f{bits}": f"float{bits}" for bits in (16, 32, 64)}
 
 

@@ -25,7 +25,7 @@ def read_asked_ranges(predictor: Predictor, folder: Path, format_key: str, signa
     read = READERS.get(format_key, _read_keras)
     try:
         found = read(predictor, folder, signature)
-    except Exception:  # noqa: BLE001  of a stranger's graph; what is not known is tried
+    except Exception:  # noqa: BLE001  of an untrusted graph; what is not known is tried
         return {}
     names = {spec.name for spec in predictor.inputs}
     return {name: asked for name, asked in found.items() if asked and name in names}

@@ -134,7 +134,7 @@ def has_old_weights(path: Path) -> bool:
 
 def _read_model_config(file: Any) -> Any:
     if "model_config" not in file.attrs:
-        cure = "Bring it in as .weights.h5, with its architecture as JSON."
+        cure = "Import it as .weights.h5, with its architecture as JSON."
         raise DoesNotLoad("This .h5 file holds weights alone: numbers without the layers that use them.", cure=cure)
     return json.loads(_decode(file.attrs["model_config"]))
 

@@ -1,4 +1,4 @@
-"""The index of weights in shards, held against the files: Keras itself passes in silence over a shard that is gone."""
+"""The index of weights in shards, checked against the files: Keras itself says nothing of a shard that is gone."""
 
 import json
 import re

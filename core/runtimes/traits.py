@@ -196,6 +196,6 @@ class _CheckedTraits(BaseModel):
 
 
 def validate_traits(traits: dict[str, Any]) -> dict[str, Any]:
-    """The traits that a child reports, as they are: one of a stranger's file may report anything. Raises ValueError."""
+    """The traits that a child reports, as they are: one of an untrusted file may report anything. Raises ValueError."""
     _CheckedTraits.model_validate(traits)
     return traits

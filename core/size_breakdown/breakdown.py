@@ -125,7 +125,7 @@ def _load_tensors(library: Library, run: Run) -> list[RunTensor]:
 
 
 def _no_values_note(run: Run) -> str:
-    origin = "brought in" if run.trust == "brought in" else "added from a notebook"
+    origin = "imported" if run.trust == "brought in" else "added from a notebook"
     why = "has no values that can be read" if run.demo else f"was {origin} and keeps no single values"
     return f"The run {why}, so nothing could be looked for: bytes are named by the kind of file that they lie in."
 

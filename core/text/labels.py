@@ -13,7 +13,7 @@ from core.errors import is_transient
 from core.formats import get_format
 
 LIVE_MODEL_LABEL = "Live model"
-IMPORTED_MODEL_LABEL = "As brought in"  # in its place for an imported run: what its file predicted first
+IMPORTED_MODEL_LABEL = "As imported"  # in its place for an imported run: what its file predicted first
 # What each verdict means, for who sees it for the first time.
 VERDICT_MEANINGS = {
     Verdict.BIT_IDENTICAL: "Every number of every answer is the same, to the last bit.",
@@ -21,9 +21,9 @@ VERDICT_MEANINGS = {
     Verdict.SAME_ANSWERS: "No answer changed, but the numbers behind the answers differ by more than rounding.",
     Verdict.SOME_CHANGED: "On some rows this copy answers something else.",
     Verdict.DIFFERENT: "On most rows this copy answers something else: it is another model.",
-    Verdict.NOT_COMPARABLE: "It takes other inputs, or gives other outputs, than what it is held against.",
+    Verdict.NOT_COMPARABLE: "It takes other inputs, or gives other outputs, than what it is compared with.",
     Verdict.DOES_NOT_LOAD: "The copy did not come back in a fresh process.",
-    Verdict.NOT_RUN: "It was brought in, checked and kept; nothing has run it yet, as it could not be kept apart.",
+    Verdict.NOT_RUN: "It was imported, checked and kept; nothing has run it yet, as it could not be kept apart.",
     Verdict.NOT_VERIFIED: "It needs more time or memory than one process may use here, or a package that is missing. "
     "That says nothing of the copy.",
 }
@@ -84,7 +84,7 @@ def verdict_meaning(verdict: str | Verdict, error: dict[str, str] | None = None)
 
 def mark_imported(name: str, entry: HasTrust | None) -> str:
     """Mark the name of an imported model."""
-    return f"{name} · brought in" if entry and entry.trust == "brought in" else name
+    return f"{name} · imported" if entry and entry.trust == "brought in" else name
 
 
 def live_model_label(run: HasTrust | None) -> str:
@@ -94,7 +94,7 @@ def live_model_label(run: HasTrust | None) -> str:
 
 def live_model_phrase(name: str, run: HasTrust) -> str:
     """Name the model of the run `name` in a sentence."""
-    return f"“{name}” as it was brought in" if run.trust == "brought in" else f"the live model of “{name}”"
+    return f"“{name}” as it was imported" if run.trust == "brought in" else f"the live model of “{name}”"
 
 
 def reference_row_labels(run: HasTrust) -> tuple[str, str]:

@@ -98,7 +98,7 @@ METRIC_DESCRIPTIONS = {
         "the baseline is zero or nearly so."
     ),
     "max_rel": (
-        "The largest difference as a part of the larger of the two numbers: 0.01 is one percent. Held against the "
+        "The largest difference as a part of the larger of the two numbers: 0.01 is one percent. Compared with the "
         "larger one it does not explode near zero; 1 is a zero against anything else, 2 two numbers of opposite sign."
     ),
     "mean_rel": "The relative difference on average.",

@@ -99,9 +99,7 @@ def summarize_outcomes(baseline: str, rows: int, outcomes: Mapping[str, Mapping[
     same = sum(verdict.rank <= Verdict.SAME_ANSWERS.rank for verdict in verdicts)
     failed = sum(outcome["error"] is not None for outcome in outcomes.values())
     changed, count = len(verdicts) - same - failed, len(verdicts)
-    reference = {LIVE_MODEL_LABEL: "the live model", IMPORTED_MODEL_LABEL: "the model that was brought in"}.get(
-        baseline, baseline
-    )
+    reference = {LIVE_MODEL_LABEL: "the live model", IMPORTED_MODEL_LABEL: "the imported model"}.get(baseline, baseline)
     share = f"as {reference} does, on " + (f"{rows:,} row" if rows == 1 else f"all {rows:,} rows")
     if same == count:
         return f"{'The copy answers' if count == 1 else f'All {count} copies answer'} {share}."

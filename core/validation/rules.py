@@ -24,15 +24,15 @@ def is_displayable(character: str) -> bool:
     return unicodedata.category(character) not in HIDDEN_CATEGORIES
 
 
-SAVE_AGAIN = "Save the model again with the tool that made it, and bring that file in."
+SAVE_AGAIN = "Save the model again with the tool that made it, and import that file."
 COPY_AGAIN = "Copy or download the file again."
 CONVERT_AGAIN = "Convert the model again."
 EXPORT_AGAIN = "Export the model again."
 DO_OUTSIDE = "Do that step outside of the model, then save again."
 AVOID_CLASS = "Save it as SavedModel or ONNX, which need no class; if only training needs it, save it uncompiled."
-RAISE_UPLOAD = "Bring in a smaller file, or raise the setting ROUNDTRIP_UPLOAD_MIB of this installation."
-RAISE_UNPACKED = "Bring in a smaller model, or raise the setting ROUNDTRIP_UNPACKED_MIB of this installation."
-RAISE_SECONDS = "Bring in a smaller model, or raise the setting ROUNDTRIP_CONFINED_SECONDS of this installation."
+RAISE_UPLOAD = "Import a smaller file, or raise the setting ROUNDTRIP_UPLOAD_MIB of this installation."
+RAISE_UNPACKED = "Import a smaller model, or raise the setting ROUNDTRIP_UNPACKED_MIB of this installation."
+RAISE_SECONDS = "Import a smaller model, or raise the setting ROUNDTRIP_CONFINED_SECONDS of this installation."
 PACK_AGAIN = "Pack the files again with a plain zip program, without links, passwords or other files."
 EXPORT_TF = (
     "Save it again with TensorFlow: model.export(folder) or tf.saved_model.save(model, folder), and zip the folder."
@@ -49,10 +49,10 @@ class Rule(NamedTuple):
 RULES: dict[str, Rule] = {
     # The upload as a whole
     "empty": Rule("The file is empty.", "Choose the file again; the copy or the download may have stopped early."),
-    "too-large": Rule("The file is larger than one that is brought in may be.", RAISE_UPLOAD),
+    "too-large": Rule("The file is larger than one that is imported may be.", RAISE_UPLOAD),
     "unknown-ending": Rule(
-        "The ending of the file name is of no format that can be brought in.",
-        "Bring in .keras, .h5, .weights.h5, .json, .tflite, .onnx, or a .zip of one of them, of a SavedModel, a "
+        "The ending of the file name is of no format that can be imported.",
+        "Import .keras, .h5, .weights.h5, .json, .tflite, .onnx, or a .zip of one of them, of a SavedModel, a "
         "checkpoint, OpenVINO's two files, weights in shards, or an .onnx with the files of its numbers.",
     ),
     "unlike": Rule(
@@ -63,7 +63,7 @@ RULES: dict[str, Rule] = {
         "Something in it is neither a plain file nor a plain folder: a link or a device.",
         "Replace the link by the file that it points to.",
     ),
-    "changed": Rule("The file changed while it was being read.", "Wait until it is written, then bring it in again."),
+    "changed": Rule("The file changed while it was being read.", "Wait until it is written, then import it again."),
     "part": Rule(
         "A second file was given that does not belong to this format.",
         "Only weights take one: the architecture as .json.",
@@ -84,7 +84,7 @@ RULES: dict[str, Rule] = {
     "zip-crc": Rule("A file in the zip is damaged: its checksum does not match.", COPY_AGAIN),
     "zip-member": Rule("The zip holds a file that does not belong to this format.", PACK_AGAIN),
     "zip-missing": Rule("A file that this format needs is not in it.", SAVE_AGAIN),
-    "unpacked-size": Rule("Unpacked, it is larger than what may be brought in.", RAISE_UNPACKED),
+    "unpacked-size": Rule("Unpacked, it is larger than what may be imported.", RAISE_UNPACKED),
     # JSON and what it may name
     "json-size": Rule("The description of the model is far longer than that of any model.", SAVE_AGAIN),
     "json-text": Rule("The description of the model is no JSON in UTF-8.", SAVE_AGAIN),
@@ -116,21 +116,21 @@ RULES: dict[str, Rule] = {
     ),
     "h5-dtype": Rule("The HDF5 file holds something other than numbers.", SAVE_AGAIN),
     "h5-size": Rule(
-        "The HDF5 file claims to hold far more numbers than it does, or than may be brought in.", RAISE_UNPACKED
+        "The HDF5 file claims to hold far more numbers than it does, or than may be imported.", RAISE_UNPACKED
     ),
     "h5-many": Rule("The HDF5 file holds more groups or arrays than any model does.", SAVE_AGAIN),
     "h5-depth": Rule("The HDF5 file is nested too deeply.", SAVE_AGAIN),
     "h5-weights-only": Rule(
         "The file holds weights alone, without the layers that use them.",
-        "Bring it in together with its architecture as .json, or bring in the whole model.",
+        "Import it together with its architecture as .json, or import the whole model.",
     ),
     "h5-not-keras": Rule(
         "The HDF5 file was not written by Keras: there is neither a model nor weights in it.",
-        "Bring in the file that model.save wrote.",
+        "Import the file that model.save wrote.",
     ),
     "h5-not-weights": Rule(
         "In the place of the weights lies something else: a whole model, or weights of an earlier Keras.",
-        "Name a whole model .h5 and bring it in without an architecture; else save it again.",
+        "Name a whole model .h5 and import it without an architecture; else save it again.",
     ),
     "npz": Rule("An array in the file is no plain array of numbers.", SAVE_AGAIN),
     "assets": Rule("A file beside the weights is not what Keras writes there.", SAVE_AGAIN),
@@ -144,7 +144,7 @@ RULES: dict[str, Rule] = {
     "operation": Rule("The graph uses an operation that is not on the list of those that only compute.", DO_OUTSIDE),
     "saver-operation": Rule("The graph reads or writes files outside of what its own saver does.", DO_OUTSIDE),
     "asset-name": Rule("The graph names a file outside of the model, or one that is not there.", EXPORT_TF),
-    "graph-size": Rule("A constant of the graph claims to be far larger than what may be brought in.", RAISE_UNPACKED),
+    "graph-size": Rule("A constant of the graph claims to be far larger than what may be imported.", RAISE_UNPACKED),
     "variables": Rule("The values of the variables are missing, cut short or damaged.", "Copy the whole folder again."),
     "shard-index": Rule("The index of the weights in shards is no index that Keras writes.", SAVE_AGAIN),
     "shard-missing": Rule(
@@ -161,7 +161,7 @@ RULES: dict[str, Rule] = {
     "tflite-broken": Rule("The LiteRT file is cut short or damaged.", COPY_AGAIN),
     "tflite-operation": Rule(
         "The LiteRT file needs operations that LiteRT itself does not have.",
-        "Convert it again with built-in operations only, or bring in the SavedModel.",
+        "Convert it again with built-in operations only, or import the SavedModel.",
     ),
     "tflite-tensor": Rule("A tensor of the LiteRT file has a shape or place that cannot be.", CONVERT_AGAIN),
     "tflite-empty": Rule("The LiteRT file holds no graph that could answer.", CONVERT_AGAIN),
@@ -169,7 +169,7 @@ RULES: dict[str, Rule] = {
     "onnx-broken": Rule("The ONNX file is cut short or damaged.", COPY_AGAIN),
     "onnx-external": Rule(
         "The ONNX file keeps numbers in another file, which is not with it.",
-        "Bring in its folder, or a zip of it, with all the files that lie there; or save it again as one file: "
+        "Import its folder, or a zip of it, with all the files that lie there; or save it again as one file: "
         "onnx.save(model, path).",
     ),
     "onnx-outside": Rule(

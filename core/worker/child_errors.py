@@ -8,13 +8,13 @@ INVALID_REPLY = "The reply of a child makes no sense."
 
 def invalid_reply_error(**context: str) -> WorkerError:
     """Return the error for a reply of a child that cannot be what was requested."""
-    cure = "Try again; if it happens again, bring in the model in another format."
+    cure = "Try again; if it happens again, import the model in another format."
     return WorkerError(INVALID_REPLY, cure=cure, **context)
 
 
 def not_confined_error(reason: str) -> NotConfined:
     return NotConfined(
-        "What was brought in is not run here: this system does not keep it apart from everything else.",
+        "What was imported is not run here: this system does not keep it apart from everything else.",
         cure="Run Roundtrip on Linux 6.2 or newer with Landlock; or, for files that you trust as you trust programs, "
         "set ROUNDTRIP_RUN_UNCONFINED=1.",
         detail=reason,

@@ -10,6 +10,7 @@ from core.jobs import Jobs, layers
 from core.jobs.layers import ActivationReader, LayerLimits
 from tests.factories.bit_flips import EXPONENT_BIT, SIGN_BIT
 from tests.helpers import wait_until_done
+from tests.parameter_pairs import pairs_covering_each
 
 FLOAT_FORMATS = ("keras", "h5", "litert", "onnx", "openvino")
 CNN = [
@@ -40,7 +41,16 @@ EXPECTED_LAYERS = {
 }
 
 
-FAST_DEMOS = ("digits-mlp", "digits-cnn", "two-in-two-out")  # the others in the long run
+LONG_DEMOS = ("digits-subclassed",)
+DEMOS_AND_FORMATS = pairs_covering_each(
+    [demo for demo in EXPECTED_LAYERS if demo not in LONG_DEMOS], FLOAT_FORMATS, LONG_DEMOS
+)
+CHANGED_LAYERS = (
+    ("digits-mlp", "dense"),
+    ("digits-mlp", "dense_1"),
+    ("digits-cnn", "conv2d_1"),
+    ("two-in-two-out", "dense_1"),
+)
 
 
 def compare_layers(jobs: Jobs, baseline: str, other: str, **asked) -> dict:
@@ -52,10 +62,7 @@ def first_different_layer(result: dict) -> str | None:
     return None if result["first"] is None else result["steps"][result["first"]]["layer"]
 
 
-@pytest.mark.parametrize(
-    "demo", [pytest.param(layer, marks=() if layer in FAST_DEMOS else pytest.mark.long) for layer in EXPECTED_LAYERS]
-)
-@pytest.mark.parametrize("format_key", FLOAT_FORMATS)
+@pytest.mark.parametrize(("demo", "format_key"), DEMOS_AND_FORMATS)
 def test_layers_job_lossless_copy_differs_in_no_layer(jobs: Jobs, trained, saved, demo: str, format_key: str):
     if (demo, format_key) == ("digits-subclassed", "h5"):
         format_key = "weights"  # an .h5 of a model class of one's own does not come back at all
@@ -80,13 +87,14 @@ def test_layers_job_reports_transposed_and_fused_layers(jobs: Jobs, trained, sav
 
 
 @pytest.mark.parametrize(
-    ("demo", "layer"),
-    [("digits-mlp", "dense"), ("digits-mlp", "dense_1"), ("digits-cnn", "conv2d_1"), ("two-in-two-out", "dense_1")],
+    ("changed", "format_key"),
+    pairs_covering_each(CHANGED_LAYERS, ("keras", "litert", "onnx", "openvino")),
+    ids=lambda value: value if isinstance(value, str) else "-".join(value),
 )
-@pytest.mark.parametrize("format_key", ["keras", "litert", "onnx", "openvino"])
 def test_layers_job_flipped_sign_bit_is_located_in_its_layer(
-    jobs, trained, saved, first_weights, artifact_with_flipped_bit, demo, layer, format_key
+    jobs, trained, saved, first_weights, artifact_with_flipped_bit, changed, format_key
 ):
+    demo, layer = changed
     values = first_weights(demo, layer)
     copy = artifact_with_flipped_bit(demo, format_key, _find_influential_weight(jobs, trained(demo), values), SIGN_BIT)
     result = compare_layers(jobs, trained(demo), copy)
@@ -192,7 +200,7 @@ def test_layers_job_limits_rows_to_reply_size(jobs, trained, saved, monkeypatch)
     [
         ("keras", "saved_model", "No intermediate tensors can be seen in a SavedModel artifact."),
         ("onnx", "litert", "Layers are those of a Keras model, and neither of these is one."),
-        ("keras", "keras", "A copy cannot be held against itself."),
+        ("keras", "keras", "A copy cannot be compared with itself."),
     ],
 )
 def test_layers_without_comparable_activations_starts_no_job(jobs, saved, baseline, other, sentence):

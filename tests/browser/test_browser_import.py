@@ -15,8 +15,8 @@ from tests.factories import external_models
 def page(server: Server, new_page: Callable[..., Page]) -> Page:
     """The page Bring in, before anything was chosen."""
     item = new_page()
-    item.goto(f"{server.url}/bring-in")
-    wait_for_page(item, "Bring in a model")
+    item.goto(f"{server.url}/import")
+    wait_for_page(item, "Import a model")
     return item
 
 
@@ -26,14 +26,14 @@ def upload_files(page: Page, *paths: Path) -> None:
     for path in paths:
         expect(page.get_by_text(path.name, exact=True)).to_be_visible()
     wait_until_idle(page)
-    page.get_by_role("button", name="Bring in", exact=True).click()
+    page.get_by_role("button", name="Import", exact=True).click()
 
 
 def test_import_page_uploads_shows_and_converts_a_model(page: Page, new_page: Callable[..., Page], tmp_path: Path):
-    take_screenshot(page, "bring-in-1280-light")
+    take_screenshot(page, "import-1280-light")
     upload_files(page, external_models.write_keras_file(tmp_path))
     expect(page.get_by_text("What was checked")).to_be_visible()
-    expect(page.get_by_text("Brought in").first).to_be_visible()
+    expect(page.get_by_text("Imported").first).to_be_visible()
     expect(page.get_by_text("Bit-identical").first).to_be_visible()
     expect(page.get_by_text("It answers 64 random rows")).to_be_visible()
     again = new_page()
@@ -68,5 +68,5 @@ def test_import_page_refuses_non_model_file_with_rule_and_cure(
     expect(again.get_by_text("Rule: unlike")).to_be_visible()
     wait_until_idle(again)
     take_screenshot(again, "refused-390-dark")
-    page.get_by_role("button", name="Bring in another").click()
-    expect(page.get_by_role("button", name="Bring in", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Import another").click()
+    expect(page.get_by_role("button", name="Import", exact=True)).to_be_visible()

@@ -14,7 +14,7 @@ from tests.browser.server import Server, serve
 TITLES = {
     "": "Save a model. Reload it. See what came back.",
     "train": "Train a demo",
-    "bring-in": "Bring in a model",
+    "import": "Import a model",
     "save": "Save a run",
     "library": "Library",
     "inspect": "Inspect",

@@ -43,7 +43,7 @@ def upload_file(page: Page, name: str, content: bytes, label: str = "") -> None:
     expect(page.get_by_test_id("stFileChip")).to_have_count(1)
     if label:
         page.get_by_label("Name", exact=True).fill(label)
-    page.get_by_role("button", name="Bring in", exact=True).click()
+    page.get_by_role("button", name="Import", exact=True).click()
 
 
 def assert_nothing_injected(page: Page) -> None:
@@ -60,14 +60,14 @@ def test_import_page_shows_refusals_with_rule_and_escapes_uploads(
 ):
     page, request = new_page(), []
     page.on("dialog", lambda dialog: (request.append(dialog.message), dialog.dismiss()))
-    page.goto(f"{isolated_server.url}/bring-in")
-    wait_for_page(page, "Bring in a model")
+    page.goto(f"{isolated_server.url}/import")
+    wait_for_page(page, "Import a model")
     for name, (content, rule) in REJECTED_FILES.items():
         upload_file(page, name, content)
         expect(page.get_by_text(f"Nothing of the file was kept. Rule: {rule}")).to_be_visible()
         assert_nothing_injected(page)
         take_screenshot(page, f"refused-{rule}")
-        page.get_by_role("button", name="Bring in another").click()
+        page.get_by_role("button", name="Import another").click()
         expect(page.get_by_test_id("stFileChip")).to_have_count(0)
     assert Library(isolated_server.home).ids() == []
     upload_file(page, f"{HOSTILE_NAME}good.onnx", make_onnx_model(ir_version=8).SerializeToString(), label=MARKUP)
@@ -97,7 +97,7 @@ def test_pages_escape_untrusted_names_tags_notes_and_urls(isolated_server: Serve
         f"inspect?artifact={artifact}",
         f"inspect?artifact={text}&beside=..%2F..%2Fetc&part={text}&tensor={text}",
         f"inspect?artifact={artifact}&part=Weights&tensor={text}",
-        f"bring-in?job={text}",
+        f"import?job={text}",
         f"library?search={'x' * 8_000}",
     ):
         page.goto(f"{isolated_server.url}/{address}")

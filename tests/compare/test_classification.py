@@ -1,4 +1,4 @@
-"""Answers among classes, held against scikit-learn, SciPy and a plain sort."""
+"""Answers among classes, compared with scikit-learn, SciPy and a plain sort."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Every number on an output, held against one that was found another way."""
+"""Every number on an output, compared with one that was found another way."""
 
 import json
 import math

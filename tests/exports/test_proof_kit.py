@@ -118,8 +118,8 @@ def test_proof_kit_of_architecture_includes_weights_of_its_run(empty_library: Li
     ("outcome", "sentence"),
     [
         ({"verdict": Verdict.DOES_NOT_LOAD, "max_abs": None}, "did not come back"),
-        ({"verdict": Verdict.DIFFERENT, "not_finite": 3, "changed_rows": 9}, "cannot be held against"),
-        ({"verdict": Verdict.NOT_COMPARABLE, "max_abs": None}, "cannot be held against"),
+        ({"verdict": Verdict.DIFFERENT, "not_finite": 3, "changed_rows": 9}, "cannot be compared with"),
+        ({"verdict": Verdict.NOT_COMPARABLE, "max_abs": None}, "cannot be compared with"),
     ],
 )
 def test_proof_kit_without_positive_evidence_is_refused(empty_library: Library, outcome: dict, sentence: str):

@@ -2,6 +2,11 @@
 
 CONVERTER_MESSAGES = [
     (
+        "[ONNXRuntimeError] : 1 : FAIL : Load model from model.onnx failed:Type Error: Type parameter (T) of Optype "
+        "(MatMul) bound to different types (tensor(float16) and tensor(bfloat16) in node (mixed/dense/MatMul).",
+        "The file is not valid ONNX: 'MatMul' is given numbers of two types, as in a model of mixed precision.",
+    ),
+    (
         "Input 0 of node whole_1/random_hue_1/AssignVariableOp was passed int64 from "
         "whole_1/random_hue_1/ReadVariableOp/resource:0 incompatible with expected resource.",
         "The model changes a variable while it answers ('whole_1/random_hue_1/AssignVariableOp'), and a graph of "

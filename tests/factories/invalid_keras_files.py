@@ -248,7 +248,7 @@ register_invalid(
 )
 
 
-# Descriptions: alone, and in a .keras file, which are held against the same rules.
+# Descriptions: alone, and in a .keras file, which are compared with the same rules.
 def register_invalid_config(id_: str, rule: str, config: object, without: Iterable[str] = (), **limits: int) -> None:
     raw = config if isinstance(config, bytes) else to_json_bytes(config)
     register_invalid(f"json-{id_}", "architecture", rule, single_file_upload(raw, "model.json"), without, **limits)

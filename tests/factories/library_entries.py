@@ -52,7 +52,7 @@ def make_artifact(library: Library, run: Run, format_key: str = "keras", content
 
 
 def make_imported_artifact(library: Library, content: bytes = b"0123456789") -> Artifact:
-    """What was brought in: a run of such an artifact, and the artifact."""
+    """What was imported: a run of such an artifact, and the artifact."""
     with library.staging() as staged:
         _write_files(staged / "artifact", content)
         (staged / "run" / "snapshot").mkdir(parents=True)

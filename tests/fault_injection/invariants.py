@@ -48,7 +48,7 @@ def assert_invariants(home: Path, before: EntryHashes) -> Library:
         assert row.remark == "", f"I2: {row.id} holds what was not kept: {row.remark}"
     for run in library.runs():
         copy = run.brought.get("artifact", "")
-        assert not copy or copy in now, f"I2: {run.id} was brought in without its copy"
+        assert not copy or copy in now, f"I2: {run.id} was imported without its copy"
     for id_ in library.trash_ids():
         assert _find_trash_damage(home / "trash" / id_) == [], f"I2: {id_} lies in the trash in part"
     assert [path for path in (home / "staging").iterdir() if "-boxes" not in path.name] == [], "I2: half written"

@@ -1,4 +1,4 @@
-"""A library held against a dictionary: whatever is done to it in whatever order, and whoever crashes in between."""
+"""A library compared with a dictionary: whatever is done to it in whatever order, and whoever crashes in between."""
 
 import shutil
 import tempfile

@@ -1,26 +1,47 @@
-"""Here every demo is saved in every format, so all are saved at once, side by side."""
+"""Here every demo is saved in every format: all that a run needs of a demo at once, side by side."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from core.formats import FORMATS
+from tests.shared_entries import SharedEntries
+
 HERE = Path(__file__).parent
-
-
-@pytest.fixture(scope="session")
-def saved(saved_all):
-    """A function that gives the row of a demo saved in a format."""
-    return lambda demo, format_key: saved_all(demo)[format_key]
-
-
+KEYS = [format_.key for format_ in FORMATS]
 # Demos whose copies are saved and reloaded in the long run only: what each format does with them is of a kind with
 # what it does with the others, and all eleven take longer than every change can wait for.
 LONG_DEMOS = {"digits-denoiser", "digits-mixed", "digits-subclassed", "stocks-lstm"}
+# Demos of which every run saves a third of the formats, so that together they meet each; the long run saves the rest.
+PARTIAL_DEMOS = ("digits-custom", "names", "tips", "two-in-two-out")
+PARTS = 3
+
+
+def is_in_every_run(demo: str, format_key: str) -> bool:
+    """Whether a demo is saved in this format in every run, and not in the long one alone."""
+    if demo in PARTIAL_DEMOS:
+        return (PARTIAL_DEMOS.index(demo) + KEYS.index(format_key)) % PARTS == 0
+    return demo not in LONG_DEMOS
+
+
+@pytest.fixture(scope="session")
+def saved(shared_entries: SharedEntries) -> Callable[[str, str], dict[str, Any]]:
+    """A function that gives the row of a demo saved in a format."""
+
+    def row(demo: str, format_key: str) -> dict[str, Any]:
+        together = [key for key in KEYS if is_in_every_run(demo, key) == is_in_every_run(demo, format_key)]
+        return shared_entries.rows(demo, together)[format_key]
+
+    return row
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
-        if item.path.parent == HERE and params.get("demo") in LONG_DEMOS:
+        demo, key = params.get("demo"), params.get("format_key")
+        is_pair = item.path == HERE / "test_contract.py" and demo in PARTIAL_DEMOS and key is not None
+        if item.path.parent == HERE and (demo in LONG_DEMOS or (is_pair and not is_in_every_run(demo, key))):
             item.add_marker(pytest.mark.long)

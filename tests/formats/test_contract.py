@@ -313,11 +313,11 @@ def test_pair_evidence_says_whether_code_is_needed(demo, format_key, evidence_of
 
 
 @pytest.fixture(scope="session")
-def matrix_row_of(jobs, trained, saved_all):
+def matrix_row_of(jobs, trained, shared_entries):
     """A function that gives the row of the matrix for a demo saved in a format."""
 
     def of(demo: str, format_key: str):
-        saved_all(demo)
+        shared_entries.rows(demo, [format_key])
         return next(item for item in build_matrix(jobs.library, trained(demo)) if item.format == format_key)
 
     return of

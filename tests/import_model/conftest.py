@@ -15,7 +15,7 @@ from core.library.job_store import Job
 def import_files(empty_jobs: Jobs) -> Callable[..., Job]:
     """A function that brings files in as the page does, and gives the job at its end."""
 
-    def bring_in(*paths: Path, **asked) -> Job:
+    def import_model(*paths: Path, **asked) -> Job:
         with contextlib.ExitStack() as files:
             opened = [(path.name, files.enter_context(path.open("rb"))) for path in paths]
             given = store_upload(empty_jobs.library, opened)
@@ -23,4 +23,4 @@ def import_files(empty_jobs: Jobs) -> Callable[..., Job]:
         assert list((empty_jobs.library.home / "staging").iterdir()) == []
         return end
 
-    return bring_in
+    return import_model

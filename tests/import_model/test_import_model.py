@@ -24,7 +24,7 @@ from tests.helpers import wait_until_done
 
 pytestmark = pytest.mark.trust
 ImportFiles = Callable[..., Job]
-# What is brought in: how it is made, as what kind it is kept, what is said of it, and to which formats it goes with
+# What is imported: how it is made, as what kind it is kept, what is said of it, and to which formats it goes with
 # which verdict.
 KINDS = {
     "keras": (
@@ -90,11 +90,11 @@ def test_external_model_is_imported_converted_and_compared(
 
 
 def assert_marked_as_imported(jobs: Jobs, job: Job, copies: list[Artifact]) -> None:
-    """Its evidence, the matrix and every kind of report say that it was brought in."""
+    """Its evidence, the matrix and every kind of report say that it was imported."""
     assert {jobs.library.evidence(copy.id).trust for copy in copies} == {"brought in"}
     assert {row.trust for row in build_matrix(jobs.library, copies[0].run)} == {"brought in"}
     findings = gather_report_data(jobs, job, {})
-    assert findings.names[findings.baseline] == "As brought in"
+    assert findings.names[findings.baseline] == "As imported"
     assert all(
         name.partition(" · ")[2].startswith("brought in")
         for id_, name in findings.names.items()

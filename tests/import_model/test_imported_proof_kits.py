@@ -1,4 +1,4 @@
-"""Proof kits of what was brought in: they read what only others write, by the signature that was chosen."""
+"""Proof kits of what was imported: they read what only others write, by the signature that was chosen."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.factories import external_models, packaged_models
 
 pytestmark = pytest.mark.trust
 ImportFiles = Callable[..., Job]
-# How it is made, and what else it is brought in with.
+# How it is made, and what else it is imported with.
 CASES = {
     "TensorFlow 1": (lambda f: [external_models.zip_folder(external_models.write_tf1_saved_model(f))], {}),
     "TensorFlow 1, its other signature": (
@@ -49,7 +49,7 @@ def status_and_last_line(ran: KitResult) -> tuple[int | None, str]:
 def test_proof_kit_of_fixed_batch_onnx_file_passes(import_files: ImportFiles, empty_jobs: Jobs, tmp_path: Path):
     kit = unpack_imported_kit(empty_jobs, import_files(external_models.write_onnx_file(tmp_path, 4)), tmp_path / "kit")
     assert status_and_last_line(run_kit(kit)) == (0, "PASS")
-    assert "**This model was brought in from outside" in (kit / "README.md").read_text(encoding="utf-8")
+    assert "**This model was imported" in (kit / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.long

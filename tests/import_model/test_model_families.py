@@ -1,4 +1,4 @@
-"""A model of each family of keras.applications, random weights in it, is brought in, inspected, converted, compared."""
+"""A model of each family of keras.applications, random weights in it, is imported, inspected, converted, compared."""
 
 import time
 from collections.abc import Callable

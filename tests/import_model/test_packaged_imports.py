@@ -1,4 +1,4 @@
-"""Models as packages ship them, end to end: brought in, converted and compared; each is small."""
+"""Models as packages ship them, end to end: imported, converted and compared; each is small."""
 
 import shutil
 from collections.abc import Callable
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.trust
 ImportFiles = Callable[..., Job]
 
 
-def bring_in(jobs: Jobs, path: Path, **request) -> tuple[dict, object]:
+def import_model(jobs: Jobs, path: Path, **request) -> tuple[dict, object]:
     """Bring a file or folder in; gives the result and the reference."""
     result = wait_until_done(jobs, jobs.import_model(path, **request)).result
     assert result["verdict"] == "bit-identical"
@@ -26,7 +26,7 @@ def bring_in(jobs: Jobs, path: Path, **request) -> tuple[dict, object]:
 
 
 def test_import_of_onnx_cell_is_compared_with_its_conversion(empty_jobs: Jobs, tmp_path: Path):
-    result, reference = bring_in(empty_jobs, packaged_models.write_stateful_cell(tmp_path / "cell.onnx"))
+    result, reference = import_model(empty_jobs, packaged_models.write_stateful_cell(tmp_path / "cell.onnx"))
     assert {name: array.shape for name, array in reference.inputs.items()} == {
         "input": (64, 4),
         "state": (64, 2, 3),
@@ -40,16 +40,16 @@ def test_import_of_onnx_cell_is_compared_with_its_conversion(empty_jobs: Jobs, t
 
 def test_import_of_cropping_model_is_asked_longer_inputs(empty_jobs: Jobs, tmp_path: Path):
     path = packaged_models.write_cropping_keras(tmp_path / "crop.keras")
-    _, reference = bring_in(empty_jobs, path)
+    _, reference = import_model(empty_jobs, path)
     assert reference.inputs["x"].shape == (64, 128, 4)
     assert next(iter(reference.predictions.values())).shape == (64, 26, 2)
-    _, reference = bring_in(empty_jobs, path, shapes={"x": [110, 4]})
+    _, reference = import_model(empty_jobs, path, shapes={"x": [110, 4]})
     assert next(iter(reference.predictions.values())).shape == (64, 8, 2)
 
 
 def test_import_of_one_wave_takes_each_row_for_a_call(empty_jobs: Jobs, tmp_path: Path):
     path = packaged_models.write_waveform_saved_model(tmp_path / "wave")
-    result, reference = bring_in(empty_jobs, path, shapes={"wave": [10]})
+    result, reference = import_model(empty_jobs, path, shapes={"wave": [10]})
     waves, scores = reference.inputs["wave"], reference.predictions["scores"]
     assert np.array_equal(scores, np.stack([waves[:, at : at + 4] * 2 for at in range(0, 7, 2)], axis=1))
     assert "each row is a call of its own" in result["remark"]
@@ -60,18 +60,18 @@ def test_import_of_one_wave_takes_each_row_for_a_call(empty_jobs: Jobs, tmp_path
 
 
 def test_import_of_wide_int8_file_is_asked_what_tells_rows_apart(empty_jobs: Jobs, tmp_path: Path):
-    result, reference = bring_in(empty_jobs, packaged_models.write_wide_int8_tflite(tmp_path / "wide.tflite"))
+    result, reference = import_model(empty_jobs, packaged_models.write_wide_int8_tflite(tmp_path / "wide.tflite"))
     assert len(np.unique(next(iter(reference.predictions.values())), axis=0)) > 8
     assert "answered alike" not in result["remark"]
 
 
 def test_import_of_constant_function_says_that_it_cannot_tell(empty_jobs: Jobs, tmp_path: Path):
-    result, _ = bring_in(empty_jobs, packaged_models.write_no_input_saved_model(tmp_path / "nothing"))
+    result, _ = import_model(empty_jobs, packaged_models.write_no_input_saved_model(tmp_path / "nothing"))
     assert "All random rows are answered alike" in result["remark"]
 
 
 def test_import_of_running_sum_asks_each_row_alone_ever_after(empty_jobs: Jobs, tmp_path: Path):
-    result, reference = bring_in(empty_jobs, packaged_models.write_running_sum_onnx(tmp_path / "sum.onnx"))
+    result, reference = import_model(empty_jobs, packaged_models.write_running_sum_onnx(tmp_path / "sum.onnx"))
     assert np.array_equal(reference.predictions["y"], reference.inputs["x"])
     row = wait_until_done(empty_jobs, empty_jobs.save(result["run"], ["openvino"])).result["rows"]["openvino"]
     compared = wait_until_done(empty_jobs, empty_jobs.compare([result["artifact"], row["artifact"]])).result
@@ -82,7 +82,7 @@ def test_import_of_running_sum_asks_each_row_alone_ever_after(empty_jobs: Jobs, 
 @pytest.mark.parametrize("keeps", [False, True], ids=["forgets", "keeps"])
 def test_import_of_model_that_remembers_is_bit_identical(keeps: bool, empty_jobs: Jobs, tmp_path: Path):
     path = packaged_models.write_counting_saved_model(tmp_path / "counting")
-    result, reference = bring_in(empty_jobs, path, keeps_state=keeps)
+    result, reference = import_model(empty_jobs, path, keeps_state=keeps)
     rows = reference.inputs["x"]
     expected = np.cumsum(rows, axis=0) if keeps else rows
     assert np.allclose(reference.predictions["y"], expected, rtol=1e-5)
@@ -94,13 +94,13 @@ def test_import_of_model_that_remembers_is_bit_identical(keeps: bool, empty_jobs
 
 def test_import_of_onnx_with_external_data_in_folder_and_zip(empty_jobs: Jobs, tmp_path: Path):
     folder = packaged_models.write_external_onnx(tmp_path / "external")
-    result, reference = bring_in(empty_jobs, packaged_models.zip_folder(folder))
+    result, reference = import_model(empty_jobs, packaged_models.zip_folder(folder))
     assert np.allclose(reference.predictions["y"], reference.inputs["x"] @ packaged_models.KERNEL, atol=1e-5)
     assert sorted(file.path for file in empty_jobs.library.artifact(result["artifact"]).files) == [
         "model.onnx",
         "model.onnx.data",
     ]
-    bring_in(empty_jobs, folder)
+    import_model(empty_jobs, folder)
     again = wait_until_done(empty_jobs, empty_jobs.reimport_model(result["artifact"])).result
     assert again["verdict"] == "bit-identical"
 
@@ -130,7 +130,7 @@ def test_import_of_keras_2_weights_with_architecture(
 
 
 def test_import_of_saved_model_with_unreached_operations(empty_jobs: Jobs, tmp_path: Path):
-    _, reference = bring_in(empty_jobs, packaged_models.write_unreached_saved_model(tmp_path / "unreached"))
+    _, reference = import_model(empty_jobs, packaged_models.write_unreached_saved_model(tmp_path / "unreached"))
     assert np.array_equal(reference.predictions["y"], reference.inputs["x"] * 2)
 
 

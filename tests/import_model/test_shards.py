@@ -1,4 +1,4 @@
-"""Weights in shards, brought in with their layers, and loaded only where no shard is missing."""
+"""Weights in shards, imported with their layers, and loaded only where no shard is missing."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Where a stranger's file cannot be kept apart it is kept and not run, said to be so, and can be run later."""
+"""Where an untrusted file cannot be kept apart it is kept and not run, said to be so, and can be run later."""
 
 import shutil
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from tests.factories.untrusted_files import make_keras_file
 
 pytestmark = pytest.mark.trust
 ImportFiles = Callable[..., Job]
-NOT_RUN_SENTENCE = "This file was brought in and kept, and nothing has run it yet, so it has no answers."
+NOT_RUN_SENTENCE = "This file was imported and kept, and nothing has run it yet, so it has no answers."
 
 
 def write_keras_file(folder: Path) -> Path:
@@ -172,7 +172,7 @@ def test_import_command_stores_unrun_model_and_runs_it_later_by_id(
     status, out, err = run_cli("import", str(write_keras_file(tmp_path)), "--name", "later")
     assert (status, err) == (0, "")
     assert "left out: It was neither looked into nor run." in out
-    assert "What was brought in is not run here" in out
+    assert "What was imported is not run here" in out
     stored = next(entry for entry in jobs.library.find(search="later"))
     status, _, err = run_cli("compare", stored.id)
     assert (status, err.startswith(NOT_RUN_SENTENCE)) == (1, True)

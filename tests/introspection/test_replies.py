@@ -1,4 +1,4 @@
-"""What a child tells of a stranger's file is taken for no more than it may be."""
+"""What a child tells of an untrusted file is taken for no more than it may be."""
 
 import pytest
 

@@ -161,7 +161,7 @@ def test_compare_job_excludes_baseline_from_outcomes(jobs, artifact_ids):
     job = run_comparison(jobs, keras, onnx, baseline=keras, rows=20)
     assert list(job.result["outcomes"]) == [onnx]
     assert job.id == jobs.compare([onnx], baseline=keras, rows=20).id
-    with pytest.raises(InputError, match="A copy cannot be held against itself"):
+    with pytest.raises(InputError, match="A copy cannot be compared with itself"):
         jobs.compare([keras], baseline=keras, rows=20)
 
 

@@ -19,7 +19,7 @@ from core.jobs.resume import LIVE_MODEL, build_batches
 from core.library.job_store import Job
 from core.runtimes.live import live_predictor
 from core.worker.tasks.resume import Batches, ResumableModel
-from tests.helpers import wait_until_done
+from tests.helpers import wait_until, wait_until_done
 
 EPOCHS = 2
 # Formats that claim the optimizer's state, and come back as layers: whoever claims that has to carry on exactly.
@@ -248,18 +248,12 @@ def test_resume_job_records_learning_curves_while_running(jobs: Jobs, trained, s
 
 def test_resume_job_cancel_ends_within_a_second(jobs: Jobs, trained, saved):
     job = jobs.resume(trained("digits-mlp"), [saved("digits-mlp", "keras")["artifact"]], 20, seed=5)
-    wait_for_job(jobs, job, lambda item: item.progress > 0)
+    wait_until(lambda: jobs.job_store.read(job.id).progress > 0)
     pressed = time.monotonic()
     jobs.cancel(job.id)
     end = jobs.wait(job.id)
     assert time.monotonic() - pressed < 1
     assert (end.state, end.error["sentence"]) == ("cancelled", "It was cancelled.")
-
-
-def wait_for_job(jobs: Jobs, job: Job, condition) -> None:
-    deadline = time.monotonic() + 60
-    while not condition(jobs.job_store.read(job.id)):
-        assert time.monotonic() < deadline, "it did not happen in time"
 
 
 class KillingWorker:

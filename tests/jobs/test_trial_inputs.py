@@ -1,4 +1,4 @@
-"""What a child tells of a stranger's file is believed no more than it may be, and asks for no more than there is."""
+"""What a child tells of an untrusted file is believed no more than it may be, and asks for no more than there is."""
 
 import io
 from types import SimpleNamespace

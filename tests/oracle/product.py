@@ -111,10 +111,10 @@ def _refused(result: AddResult) -> Said:
 
 def describe_evidence(run: Run, format_key: str, evidence: Evidence, remark: str = "") -> Said:
     """The matrix row of some evidence."""
-    row = build_row(run, format_key, "", evidence)
+    row, outcome = build_row(run, format_key, "", evidence), evidence.completed or evidence.best
     return Said(
-        verdict=evidence.best.verdict.value,
-        reason=(evidence.best.error or {}).get("sentence", ""),
+        verdict=outcome.verdict.value,
+        reason=(outcome.error or {}).get("sentence", ""),
         remark=remark,
         cells={key: cell.state for key, cell in row.cells.items()},
         words={key: cell.words for key, cell in row.cells.items()},

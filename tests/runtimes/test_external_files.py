@@ -1,4 +1,4 @@
-"""Files as they are found out there, read by the formats themselves: answers are held against NumPy's."""
+"""Files as they are found out there, read by the formats themselves: answers are compared with NumPy's."""
 
 from pathlib import Path
 

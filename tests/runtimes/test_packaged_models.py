@@ -1,4 +1,4 @@
-"""Models as packages ship them, read by the formats themselves: answers are held against NumPy's."""
+"""Models as packages ship them, read by the formats themselves: answers are compared with NumPy's."""
 
 from pathlib import Path
 

@@ -79,7 +79,7 @@ def test_worker_with_leaking_sandbox_refuses_untrusted_model(config, tmp_path):
     worker._sandbox_check = SandboxCheck(probes=[leaky], created="", seconds=0.0)
     with pytest.raises(NotConfined) as caught:
         load_and_predict(worker, tmp_path)
-    assert caught.value.sentence.startswith("What was brought in is not run here")
+    assert caught.value.sentence.startswith("What was imported is not run here")
     assert "ROUNDTRIP_RUN_UNCONFINED=1" in caught.value.cure
     assert "It could start another process." in caught.value.detail
     assert worker.state().phase == "cold"  # not even a process was started for it

@@ -1,4 +1,4 @@
-"""What was brought in goes through the rest of the house: all that Roundtrip does with a copy of its own works, in
+"""What was imported goes through the rest of the house: all that Roundtrip does with a copy of its own works, in
 confined children alone, or says in words why not."""
 
 import io
@@ -152,7 +152,7 @@ def test_layer_comparison_of_imported_model_is_confined_or_refused(
 def test_resume_of_imported_model_raises_input_error(imported_model: ImportedModel):
     with pytest.raises(InputError) as refusal:
         imported_model.jobs.resume(imported_model.run, [imported_model.id])
-    assert refusal.value.sentence == "This model was brought in, so there is no data here to train it on."
+    assert refusal.value.sentence == "This model was imported, so there is no data here to train it on."
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""What is said of one tensor, and of two beside each other: held against NumPy, and against known answers."""
+"""What is said of one tensor, and of two beside each other: compared with NumPy, and against known answers."""
 
 import tracemalloc
 

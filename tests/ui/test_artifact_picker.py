@@ -60,7 +60,7 @@ def test_artifact_picker_selection_survives_search(visit, large_library_jobs):
         app.text_input[0].input(words).run()
         assert not app.exception
         assert find_select_box(app, "Copies").value == [ids[0], ids[-1]]
-        assert find_select_box(app, "Held against").value == ids[-2]
+        assert find_select_box(app, "Compared with").value == ids[-2]
     assert any(ids[30] in option for option in find_select_box(app, "Copies").options)
 
 

@@ -69,8 +69,15 @@ def stored_file(library: Library, artifact: Artifact, name: str) -> Path:
 def request_route(address: str, method: str = "GET", between=lambda: None, **headers: str) -> Reply:
     """What our routes answer; `between` is done when the headers are out."""
     given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    path, _, query = address.partition("?")
     scope = {"type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1"}
-    scope |= {"method": method, "path": address, "raw_path": address.encode(), "query_string": b"", "headers": given}
+    scope |= {
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": given,
+    }
     result: dict = {"body": b""}
 
     async def receive():
@@ -372,7 +379,7 @@ def test_content_disposition_encodes_any_name(name: str, header: str):
         ("/serving/{id}/digits/1.zip", b"TensorFlow Serving reads SavedModels, and this copy is none."),
         ("/serving/{id}/digits/0.zip", b"A version is a whole number."),
         ("/serving/{id}/../1.zip", b"The name holds no letter and no digit."),
-        ("/kit/{id}.zip", b"What this copy answers cannot be held against"),
+        ("/kit/{id}.zip", b"What this copy answers cannot be compared with"),
     ],
 )
 def test_export_routes_refusals_are_sentences(library: Library, address: str, text: bytes):
@@ -391,3 +398,8 @@ def test_download_by_alias_follows_the_alias(library: Library):
     assert request_route(f"/download/champion,{two.id}").body == b"two"
     library.drop_alias("champion")
     assert request_route("/download/champion").status == 404
+
+
+def test_address_that_the_import_page_had_leads_to_it_with_its_job():
+    reply = request_route("/bring-in?job=j0123456789")
+    assert (reply.status, reply.headers["location"]) == (301, "import?job=j0123456789")

@@ -167,7 +167,7 @@ def test_compare_page_never_offers_only_copy_as_baseline(visit, jobs: Jobs, save
     for copies, offered in (([keras], False), ([keras, saved_model], True)):
         app = visit(jobs, "compare", artifact=copies, baseline=keras, rows="20")
         assert not app.exception
-        (box,) = [selectbox for selectbox in app.selectbox if selectbox.label == "Held against"]
+        (box,) = [selectbox for selectbox in app.selectbox if selectbox.label == "Compared with"]
         assert (box.value == keras, bool(own & set(box.options))) == (offered, offered)
 
 
@@ -196,7 +196,7 @@ def test_pages_unknown_job_in_url_shows_one_sentence(visit, jobs: Jobs, trained:
     assert "Nothing in the library has this id" in app.error[0].value.replace("\\", "")
 
 
-@pytest.mark.parametrize("page", ["bring_in", "save", "train"])
+@pytest.mark.parametrize("page", ["import_model", "save", "train"])
 def test_pages_job_of_another_page_in_url_shows_one_sentence(visit, jobs: Jobs, saved: Callable, page: str):
     saved("digits-mlp", "keras")
     other = next(job for job in jobs.job_store.list_jobs("train" if page == "save" else "save"))

@@ -1,4 +1,4 @@
-"""The pages of a stranger's file that was kept and not run: said everywhere, refused in words, run when it can be."""
+"""The pages of an untrusted file that was kept and not run: said everywhere, refused in words, run when it can be."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.factories.untrusted_files import make_keras_file
 from tests.helpers import wait_until_done
 
 pytestmark = pytest.mark.trust
-NOT_RUN_SENTENCE = "This file was brought in and kept, and nothing has run it yet, so it has no answers."
+NOT_RUN_SENTENCE = "This file was imported and kept, and nothing has run it yet, so it has no answers."
 STORED_UNRUN_SENTENCE = (
     "this system does not keep it apart from everything else. It was checked and kept, and you can download it."
 )
@@ -35,7 +35,7 @@ def find_button(app: AppTest, label: str):
 
 
 def test_pages_show_not_run_import_without_running_it(visit, empty_jobs: Jobs, unrun_import: dict):
-    imported = visit(empty_jobs, "bring_in", job=unrun_import["job"])
+    imported = visit(empty_jobs, "import_model", job=unrun_import["job"])
     assert STORED_UNRUN_SENTENCE in page_text(imported)
     assert "It was neither looked into nor run" in page_text(imported)
     assert [find_button(imported, item).disabled for item in ("Convert", "Compare", "Run it now")] == [
@@ -78,5 +78,5 @@ def test_run_it_now_reports_reason_while_sandbox_fails(visit, empty_jobs: Jobs, 
     (job,) = [item for item in empty_jobs.job_store.list_jobs("import") if item.id != unrun_import["job"]]
     end = empty_jobs.wait(job.id)
     assert end.error["code"] == "not-confined"
-    assert "What had been kept stays as it was." in page_text(visit(empty_jobs, "bring_in", job=end.id))
+    assert "What had been kept stays as it was." in page_text(visit(empty_jobs, "import_model", job=end.id))
     assert sorted(empty_jobs.library.ids()) == sorted([unrun_import["run"], unrun_import["artifact"]])

@@ -30,7 +30,7 @@ def show_benchmark(participants: Participants, fidelity: dict[str, float | None]
     if not newest or not newest.is_active:
         _show_measure_button(ids, sources, is_repeat=done is not None)
     if newest and newest.state != "done":
-        follow_job(newest, lambda seen: None)
+        follow_job(newest)
     if not done:
         return
     result = BenchmarkResult.model_validate(done.result)

@@ -17,7 +17,7 @@ MAX_SEED = 2**32 - 1
 MAX_INLINE_OPTIONS = 4  # choices that stand side by side
 PERSISTENT: dict[str, Any] = {"persist_state": "session"}
 IMPORT_ROWS_HELP = (
-    "Random rows that it was asked when it was brought in; copies are held against what it answered then."
+    "Random rows that it was asked when it was imported; copies are compared with what it predicted then."
 )
 
 
@@ -118,7 +118,7 @@ def choose_file(options: InputOptions) -> FileChoice | None:
         type=suffixes,
         accept_multiple_files=options.takes_images,
         key=f"upload-{options.run.id}-{st.session_state.setdefault('upload-count', 0)}",
-        help="Names, shapes and types are held against what the model takes; several pictures may be given at once.",
+        help="Names, shapes and types are checked against what the model takes; several pictures may be given at once.",
     )
     if not files:
         return None

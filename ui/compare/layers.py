@@ -56,7 +56,7 @@ def show_layers(participants: Participants, inputs: InputSet | None = None) -> N
         job = current_jobs().compare_layers(*request, sources, inputs=inputs.id if inputs else None)
         st.query_params["layers"] = job.id
     if job:
-        follow_job(job, lambda seen: None)
+        follow_job(job)
         current = current_jobs().job_store.read(job.id)
         if current.state == "done":
             _show_result(current.result, participants.names, inputs)

@@ -16,7 +16,7 @@ def choose_baseline(choices: ArtifactChoices, ids: list[str]) -> str:
     phrases = {id_: live_model_phrase(name, current_jobs().library.run(id_)) for id_, name in runs.items()}
     return choose_artifact(
         choices,
-        "Held against",
+        "Compared with",
         "baseline",
         {id_: phrase[:1].upper() + phrase[1:] for id_, phrase in phrases.items()},
         excluded=ids if len(ids) == 1 else (),

@@ -17,7 +17,7 @@ def show_verdicts(comparison: FinishedComparison) -> None:
     reference = live_model_phrase(run.name, run) if baseline == run.id else names[baseline]
     verdicts = "\n".join(f"- **{verdict.label}**: {verdict_meaning(verdict)}" for verdict in Verdict)
     st.caption(
-        f"Asked: {escape_markdown(comparison.inputs.words)}. Held against {escape_markdown(reference)}. Each copy was "
+        f"Asked: {escape_markdown(comparison.inputs.words)}. Compared with {escape_markdown(reference)}. Each copy was "
         "reloaded in a process of its own.",
         help=f"The verdicts, best first:\n\n{verdicts}",
     )

@@ -40,7 +40,7 @@ def _artifact_facts(artifact: Artifact, run: Run) -> Iterator[tuple[str, str]]:
     yield "Format", f"{format_.label}: {format_.layout}. {format_.good_for}"
     yield "Size", f"{format_size(artifact.bytes)} in {pluralize(len(artifact.files), 'file')}"
     if is_imported:
-        yield "Brought in", f"{format_timestamp(artifact.created)}, as {run.brought.get('file') or 'a file'}"
+        yield "Imported", f"{format_timestamp(artifact.created)}, as {run.brought.get('file') or 'a file'}"
     else:
         yield "Saved", f"{format_timestamp(artifact.created)}, with {_writer_versions(artifact, format_)}"
     if artifact.options:
@@ -48,7 +48,7 @@ def _artifact_facts(artifact: Artifact, run: Run) -> Iterator[tuple[str, str]]:
     if run.brought:
         yield "How it is asked", run.brought.get("remark") or "as any copy of its format"
     if is_imported and run.brought.get("sha256"):
-        yield "SHA-256 of what was brought in", run.brought["sha256"]
+        yield "SHA-256 of what was imported", run.brought["sha256"]
 
 
 def _show_verdict(artifact_id: str) -> None:

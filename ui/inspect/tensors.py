@@ -57,7 +57,7 @@ def _tensor_summary(tensors: list[TensorSummary], trust: str) -> str:
     size = format_size(sum(tensor.bytes for tensor in tensors))
     sentences = [f"{pluralize(len(tensors), 'tensor')}, {pluralize(count, 'number')}, {size}."]
     if equal:
-        origin = "what was brought in" if trust == "brought in" else "what the run ended its training with"
+        origin = "what was imported" if trust == "brought in" else "what the run ended its training with"
         subject = "It is" if len(tensors) == 1 else "All are" if equal == len(tensors) else f"{equal:,} of them are"
         sentences.append(f"{subject}, bit for bit, {origin}.")
     sentences.append(f"**{pluralize(lost, 'number')} NaN or infinite.**" if lost else "None is NaN or infinite.")

@@ -28,7 +28,7 @@ SORT_ORDERS = {
     "best": ("Best verdict first", "verdict", False),
     "worst": ("Worst verdict first", "verdict", True),
 }
-TRUST_OPTIONS = {"": "All", "ours": "Made here", "brought in": "Brought in"}
+TRUST_OPTIONS = {"": "All", "ours": "Made here", "brought in": "Imported"}
 MARK_OPTIONS = {"": "All", "pinned": "Pinned", "alias": "With an alias"}
 OWNER_OPTIONS = {"": "All", "mine": "Mine", "others": "Of others"}  # for signed-in users
 NO_DEMO = "none"  # in the address: artifacts whose run has no demo
@@ -38,7 +38,7 @@ PRESET_VIEWS: dict[str, tuple[str, dict[str, str | list[str]]]] = {
     "All": (":material/list:", {}),
     "Pinned": (":material/keep:", {"marked": "pinned"}),
     "With an alias": (":material/arrow_forward:", {"marked": "alias"}),
-    "Brought in": (":material/input:", {"trust": "brought in"}),
+    "Imported": (":material/input:", {"trust": "brought in"}),
     "Does not load": (":material/block:", {"verdict": [Verdict.DOES_NOT_LOAD.value, UNREADABLE]}),
     "Not verified": (":material/sync_problem:", {"verdict": [Verdict.NOT_VERIFIED.value]}),
     "Largest": (":material/sort:", {"sort": "largest"}),

@@ -48,7 +48,7 @@ def show_artifact_table(entries: list[Entry], key: str) -> list[Entry]:
                 help="What a fresh process made of the copy, on the held-out rows of its run.", width="medium"
             ),
             "Marks": st.column_config.ListColumn(
-                help="Brought in from outside, pinned, what aliases point to it, and its tags.", width="medium"
+                help="Imported from outside, pinned, what aliases point to it, and its tags.", width="medium"
             ),
             "Demo": st.column_config.TextColumn(width=130),  # else as wide as the first rows need
             "Size": st.column_config.NumberColumn(format="bytes"),
@@ -59,7 +59,7 @@ def show_artifact_table(entries: list[Entry], key: str) -> list[Entry]:
 
 
 def _annotation_texts(entry: Entry) -> list[str]:
-    states = ["brought in"] * (entry.trust == IMPORTED) + ["pinned"] * entry.pinned
+    states = ["imported"] * (entry.trust == IMPORTED) + ["pinned"] * entry.pinned
     return [*states, *(f"→ {alias}" for alias in entry.aliases), *(f"#{tag}" for tag in entry.tags)]
 
 

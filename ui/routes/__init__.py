@@ -5,7 +5,7 @@ from importlib import import_module
 
 import anyio
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from ui.routes.middleware import MIDDLEWARE
@@ -21,6 +21,11 @@ async def get_health(request: Request) -> Response:
     return JSONResponse({"status": "ok", "worker": server_jobs().worker.state().phase})
 
 
+async def redirect_import(request: Request) -> Response:
+    """Send the address that the Import page had before to the one that it has."""
+    return RedirectResponse(f"import?{request.url.query}", 301)  # relative, whatever stands before the server
+
+
 def _lazy(module: str, function: str) -> Callable[[Request], Awaitable[Response]]:
     """Return an endpoint whose module is imported at its first request, so that the server starts faster."""
 
@@ -33,6 +38,7 @@ def _lazy(module: str, function: str) -> Callable[[Request], Awaitable[Response]
 
 ROUTES = [
     Route("/health", get_health),
+    Route("/bring-in", redirect_import),
     Route("/download/{ids}", _lazy("endpoints", "get_artifacts")),
     Route("/kit/{id}.zip", _lazy("endpoints", "get_proof_kit")),
     Route("/serving/{id}/{name}/{version}.zip", _lazy("endpoints", "get_tf_serving")),

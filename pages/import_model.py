@@ -1,4 +1,4 @@
-"""Bring in page: import a model from outside, see what was checked, then inspect, convert or compare it."""
+"""Import page: import a model from outside, see what was checked, then inspect, convert or compare it."""
 
 import streamlit as st
 
@@ -16,7 +16,7 @@ from ui.job_progress import follow_job, job_from_query
 from ui.navigation import go
 from ui.session import current_jobs
 
-st.title("Bring in a model")
+st.title("Import a model")
 jobs = current_jobs()
 job = job_from_query("import", [IMPORT_BUTTON])
 
@@ -34,5 +34,5 @@ follow_job(job, draw_import_progress)
 if not job.is_active:
     if job.state == "done":
         show_import_result(jobs, job)
-    if st.button("Bring in another", icon=":material/upload_file:"):
-        go("bring-in")
+    if st.button("Import another", icon=":material/upload_file:"):
+        go("import-model")
