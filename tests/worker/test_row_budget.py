@@ -22,7 +22,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self.now = 0.0
-        for module in ("core.worker.row_budget", "core.jobs.trial_inputs"):
+        for module in ("core.worker.row_budget", "core.jobs.import_trial"):
             monkeypatch.setattr(f"{module}.time", SimpleNamespace(monotonic=lambda: self.now))
 
     def take(self, seconds: float) -> None:
