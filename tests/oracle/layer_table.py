@@ -1,6 +1,6 @@
 """Every layer class of Keras, as data: the config that builds it and the inputs that it takes; and small models of it.
 
-`tests/oracle/test_layer_table.py` fails for a class without a row here. Nothing of `core` is imported.
+`tests/oracle/test_oracle.py` fails for a class without a row here. Nothing of `core` is imported.
 """
 
 from typing import Any, NamedTuple
