@@ -46,8 +46,7 @@ def adapt_compiled_model(model: Any) -> BatchAdapter:
 def name_answers(model: Any) -> dict[str, Any]:
     """The outputs by name, without the scalars inside of layers that the converter leaves behind."""
     named = _name_outputs(model)
-    leftovers = _list_leftovers(named)
-    return {name: port for name, port in named.items() if name not in leftovers} or named
+    return {name: port for name, port in named.items() if name not in _list_leftovers(named)} or named
 
 
 def describe_leftovers(model: Any) -> str:
@@ -62,23 +61,19 @@ def _name_outputs(model: Any) -> dict[str, Any]:
 
 
 def _list_leftovers(named: dict[str, Any]) -> list[str]:
-    scalars = [name for name, port in named.items() if port.get_partial_shape().rank == 0]
-    return [name for name in scalars if re.search(r"/.*:\d+$", name)]
+    return [name for name, port in named.items() if port.get_partial_shape().rank == 0 and re.search(r"/.*:\d+$", name)]
 
 
+# Left to itself OpenVINO computes in bfloat16 where the processor can, and is then off by 0.002 on a digit; and it rounds
+# to 8 bits what meets weights of 8 bits, by which a file of dynamic range is off by 0.06 of 15.
 def compile_model(model: Any) -> Any:
-    """Compile an IR's path, or a model that was read.
-
-    Left to itself OpenVINO computes in bfloat16 where the processor can, and is then off by 0.002 on a digit; and it
-    rounds to 8 bits what meets weights of 8 bits, by which a file of dynamic range is off by 0.06 of 15.
-    """
+    """Compile an IR's path, or a model that was read."""
     exact = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
     return import_openvino().Core().compile_model(model, "CPU", exact)
 
 
 def port_name(port: Any, default: str) -> str:
-    """One of the names that a port has, always the same one."""
-    return min(port.get_names(), default=default)
+    return min(port.get_names(), default=default)  # of the names that a port has always the same one
 
 
 def _port_spec(port: Any, index: int) -> Spec:

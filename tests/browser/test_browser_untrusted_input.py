@@ -1,4 +1,4 @@
-"""What strangers send, in a browser: refusals with their rule, and text of any kind shown as text and nothing else."""
+"""Untrusted uploads in a browser: refusals with their rule, and text of any kind shown as text and nothing else."""
 
 import urllib.parse
 from collections.abc import Callable, Iterator

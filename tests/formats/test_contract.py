@@ -332,7 +332,7 @@ def test_checkpoint_with_code_is_trainable(demo, matrix_row_of):
 
 def test_matrix_keras_file_of_plain_model_preserves_everything(matrix_row_of):
     states = {key: cell.state for key, cell in matrix_row_of("digits-mlp", "keras").cells.items()}
-    assert {key for key, state in states.items() if state != "kept"} == {"vocabulary", "strings"}
+    assert {key for key, state in states.items() if state != "kept"} == {"vocabulary", "strings", "state"}
 
 
 def test_matrix_names_claims_contradicted_by_evidence(matrix_row_of):

@@ -119,7 +119,7 @@ def test_verify_entry_of_artifact_without_run_is_damaged(empty_library, stored_e
 def test_verify_entries_names_foreign_files(empty_library, stored_entries):
     (empty_library.home / "artifacts" / "notes.txt").write_text("mine")
     (empty_library.home / "runs" / stored_entries[1].id).mkdir()
-    rows = [row for row in verify_entries(empty_library) if row.state == "stranger"]
+    rows = [row for row in verify_entries(empty_library) if row.state == "foreign"]
     assert [row.id for row in rows] == ["notes.txt", stored_entries[1].id]
     assert rows[0].sentence == "It lies in the folder artifacts and is no entry of the library."
 

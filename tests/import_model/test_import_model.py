@@ -96,7 +96,7 @@ def assert_marked_as_imported(jobs: Jobs, job: Job, copies: list[Artifact]) -> N
     findings = gather_report_data(jobs, job, {})
     assert findings.names[findings.baseline] == "As imported"
     assert all(
-        name.partition(" · ")[2].startswith("brought in")
+        name.partition(" · ")[2].startswith("imported")
         for id_, name in findings.names.items()
         if id_ in findings.outcomes
     )

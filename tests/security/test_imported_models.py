@@ -85,7 +85,7 @@ def test_imported_model_is_diffed_with_its_conversions(imported_model: ImportedM
 def test_imported_model_proof_kit_passes(imported_model: ImportedModel, tmp_path: Path):
     folder = unpack_kit(imported_model.jobs.library, imported_model.id, tmp_path)
     text = (folder / "README.md").read_text()
-    assert "brought in" in text
+    assert "imported" in text
     ran = run_kit(folder)
     assert ran.status == 0, ran.output
     assert ran.output.endswith("PASS\n")

@@ -46,7 +46,7 @@ CODES = {
     "greedy": {"too-large"},
     "dead": {"child-died"},
     "crashing": {"child-died"},
-    "lying": {"worker", "input"},
+    "lying": {"worker", "input", "unpaired-rows"},
 }
 CONTENT_RULES = dict.fromkeys(("late", "busy"), "inspector-slow") | dict.fromkeys(
     ("dead", "crashing"), "inspector-ended"

@@ -1,4 +1,4 @@
-"""Words on screen: sizes, times, scores, and text of strangers made harmless."""
+"""Words on screen: sizes, times, scores, and untrusted text made harmless."""
 
 import pytest
 

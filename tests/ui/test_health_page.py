@@ -34,7 +34,7 @@ def wait_for_page_job(app: AppTest, jobs: Jobs) -> AppTest:
 def test_health_page_shows_unverified_then_verified_library(visit, jobs_and_artifacts):
     jobs, _ = jobs_and_artifacts
     app = visit(jobs, "health")
-    assert "Nothing was verified yet.** 2 artifacts and 1 run can be held" in page_text(app)
+    assert "Nothing was verified yet.** 2 artifacts and 1 run can be verified" in page_text(app)
     app = wait_for_page_job(press_button(app, "Verify all"), jobs)
     assert not app.exception
     assert "All 2 artifacts and 1 run are as they were kept." in app.success[0].value

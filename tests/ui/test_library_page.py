@@ -113,7 +113,7 @@ def test_library_page_lists_imported_pinned_and_alias_badges(visit, large_librar
     library.set_alias("champion", id_)
     app = visit(large_library_jobs, "library", trust="brought in")
     table = app.dataframe[0].value
-    assert list(table["Marks"][0]) == ["brought in", "pinned", "→ champion", "#try"]
+    assert list(table["Marks"][0]) == ["imported", "pinned", "→ champion", "#try"]
     assert table["Demo"].tolist() == [""]
     assert shown_ids(visit(large_library_jobs, "library", marked="alias")) == [id_]
 
