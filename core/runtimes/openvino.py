@@ -64,8 +64,8 @@ def _list_leftovers(named: dict[str, Any]) -> list[str]:
     return [name for name, port in named.items() if port.get_partial_shape().rank == 0 and re.search(r"/.*:\d+$", name)]
 
 
-# Left to itself OpenVINO computes in bfloat16 where the processor can, and is then off by 0.002 on a digit; and it rounds
-# to 8 bits what meets weights of 8 bits, by which a file of dynamic range is off by 0.06 of 15.
+# Left to itself OpenVINO computes in bfloat16 where the processor can, and is then off by 0.002 on a digit; and it
+# rounds to 8 bits what meets weights of 8 bits, by which a file of dynamic range is off by 0.06 of 15.
 def compile_model(model: Any) -> Any:
     """Compile an IR's path, or a model that was read."""
     exact = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
