@@ -23,7 +23,8 @@ async def get_health(request: Request) -> Response:
 
 async def redirect_import(request: Request) -> Response:
     """Send the address that the Import page had before to the one that it has."""
-    return RedirectResponse(f"import?{request.url.query}", 301)  # relative, whatever stands before the server
+    query = request.url.query and f"?{request.url.query}"
+    return RedirectResponse(f"import{query}", 301)  # relative, whatever stands before the server
 
 
 def _lazy(module: str, function: str) -> Callable[[Request], Awaitable[Response]]:
