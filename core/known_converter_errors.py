@@ -119,7 +119,7 @@ CONVERTER_ERRORS = (
         r"Input \d+ of node (\S+) was passed \w+ from \S+ incompatible with expected resource",
         "The model changes a variable while it answers ('{0}'), and a graph of constants holds none.",
         "Save as .keras or SavedModel, which keep it; or hand the state over as an input and an output. Random "
-        "augmentation belongs into the pipeline of the data, before the model.",
+        "augmentation belongs in the data pipeline, before the model.",
     ),
     KnownError(
         r"Cannot convert \S+ to EagerTensor of dtype int8",

@@ -85,7 +85,7 @@ def compare(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Reload artifacts in fresh processes and compare their predictions with the live model's or an artifact's."""
+    """Reload artifacts in processes that never saw their models, and compare their predictions with a baseline's."""
     tolerances, most_changed = parse_tolerances(tolerance or []), parse_whole_number("max-changed", max_changed)
     for path in report or []:
         report_kind(path)  # before minutes of work, not after

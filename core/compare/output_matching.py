@@ -1,6 +1,7 @@
 """Match the outputs of two sides: by name, else by shape, values or order; find their order and targets."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -94,23 +95,34 @@ def _match_renamed(renamed: Arrays, free: Arrays) -> list[OutputMatch]:
         for output, values in free.items()
         if values.shape == array.shape
     }
+    nearest = sorted(gaps, key=gaps.__getitem__)
     matches: dict[str, OutputMatch] = {}
     while gaps:
-        name, output, by = _choose_pair(gaps)
+        name, output, by = _choose_pair(gaps, nearest)
         matches[name] = OutputMatch(name, output, by)
         gaps = {pair: gap for pair, gap in gaps.items() if pair[0] != name and pair[1] != output}
+        nearest = [pair for pair in nearest if pair in gaps]
     if unmatched := [name for name in renamed if name not in matches]:
         raise _no_partner_error(unmatched[0], renamed[unmatched[0]], free)
     return [matches[name] for name in renamed]
 
 
-def _choose_pair(gaps: Gaps) -> tuple[str, str, str]:
-    """The pair to match next, and why."""
-    for name, output in sorted(gaps, key=lambda pair: gaps[pair]):
-        rivals = [gap for pair, gap in gaps.items() if (pair[0] == name) != (pair[1] == output)]
-        if all(_is_convincing(gaps[name, output], rival) for rival in rivals):
-            choices = sum(pair[0] == name for pair in gaps)
-            return name, output, "shape" if choices == 1 else "value"
+def _choose_pair(gaps: Gaps, nearest: list[tuple[str, str]]) -> tuple[str, str, str]:
+    """The pair to match next, and why; `nearest` are the pairs, that of the smallest gap first."""
+    by_name: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    by_output: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for name, output in nearest:
+        by_name[name].append(gaps[name, output])
+        by_output[output].append(gaps[name, output])
+    for name, output in nearest:
+        gap = gaps[name, output]
+        rivals = [side[side[0] == gap] for side in (by_name[name], by_output[output]) if len(side) > 1]
+        if all(_is_convincing(gap, rival) for rival in rivals):
+            return name, output, "shape" if len(by_name[name]) == 1 else "value"
+    return _choose_by_order(gaps)
+
+
+def _choose_by_order(gaps: Gaps) -> tuple[str, str, str]:
     first = next(name for name, _ in gaps)
     answers = [output for name, output in gaps if name == first]
     families = {re.sub(r"\d+", "", output) for output in answers}
@@ -142,9 +154,10 @@ def find_targets(output: str, outputs: Sequence[str], targets: Mapping[str, T]) 
 
 def _difference(reference: np.ndarray, prediction: np.ndarray) -> tuple[float, float]:
     """The share of values of which one side alone is finite, or both are not and not the same; and the mean absolute
-    difference of the others. Of texts, the share that is another."""
+    difference of the others. Of texts, in its place the share that is another."""
     if is_text(reference, prediction):
-        return float(np.mean(as_text(reference) != as_text(prediction))), 0.0
+        share = float(np.mean(as_text(reference) != as_text(prediction)))
+        return (0.0, share) if is_text(reference) and is_text(prediction) else (share, 0.0)
     common = "complex128" if "c" in (reference.dtype.kind, prediction.dtype.kind) else "float64"
     left, right = reference.astype(common), prediction.astype(common)
     is_finite = np.isfinite(left) & np.isfinite(right)

@@ -105,7 +105,7 @@ class Jobs(JobRunner):
         baseline: str | None = None,
         inputs: str | None = None,
     ) -> Job:
-        """Predict with artifacts in fresh processes, and compare with the baseline. See `CompareResult`.
+        """Predict with artifacts in processes that never saw their models, and compare. See `CompareResult`.
 
         The same request on the same, undamaged files gives the same finished job again.
 

@@ -51,9 +51,12 @@ def preserve_model(model: Model) -> Iterator[None]:
 
 
 def training_steps(model: Model) -> int | None:
-    """How many steps a Keras model's optimizer has taken; None where it has none."""
-    iterations = getattr(getattr(model, "optimizer", None), "iterations", None)
-    return None if iterations is None else int(iterations)
+    """How many batches a Keras model's optimizer was given; None where it has none. The public count is of updates, of
+    which several batches share one where gradients are accumulated."""
+    optimizer = getattr(model, "optimizer", None)
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    batches = getattr(inner, "_iterations", getattr(optimizer, "iterations", None))
+    return None if batches is None else int(batches)
 
 
 def _all_variables(model: Model) -> list[Any]:

@@ -7,7 +7,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from core.errors import ChildDied, FormatError, InputError, RoundtripError, TooLarge
+from core.errors import Cancelled, RoundtripError
 from core.worker.child_handle import CancelCheck, Child
 from core.worker.protocol import Frame
 from core.worker.worker import Worker
@@ -35,8 +35,10 @@ class ChildPool:
         if child := self._take():
             try:
                 return self._worker.act_in(child, lambda child: child.request(task, **request), self._waiting.append)
-            except (FormatError, ChildDied):
-                pass
+            except Cancelled:
+                raise
+            except RoundtripError:
+                pass  # a fresh child will say whether it is the task's own
         return self._worker.run(task, keep=self._waiting.append, **request)
 
     def use_for(self, subject: str, action: Callable[[Child], Result], cancelled: CancelCheck) -> Result:
@@ -44,19 +46,22 @@ class ChildPool:
 
         A child that is not as it was before its first load is given no second. Raises as `Worker.use_child`.
         """
-        keep = partial(self._keep_clean, subject)
+        keep = partial(self._keep_clean, subject, cancelled)
         if child := self._take(subject):
             try:
                 return self._worker.act_in(child, action, keep)
-            except (FormatError, InputError, TooLarge, ChildDied):
-                pass
+            except Cancelled:
+                raise
+            except RoundtripError:
+                self._subjects.pop(child, None)
         return self._worker.use_child(action, cancelled, keep=keep)
 
-    def _keep_clean(self, subject: str, child: Child) -> None:
+    def _keep_clean(self, subject: str, cancelled: CancelCheck, child: Child) -> None:
         self._subjects[child].add(subject)
-        if len(self._subjects[child]) < MAX_SUBJECTS and _unload(child):
+        if len(self._subjects[child]) < MAX_SUBJECTS and _unload(child, cancelled):
             self._waiting.append(child)
         else:
+            del self._subjects[child]
             child.close()
 
     def _take(self, subject: str = "") -> Child | None:
@@ -78,9 +83,9 @@ class ChildPool:
         self.close()
 
 
-def _unload(child: Child) -> bool:
+def _unload(child: Child, cancelled: CancelCheck) -> bool:
     """Have a child let go of what it has loaded; whether it is then as it was before."""
     try:
-        return child.request("unload", seconds=UNLOAD_SECONDS).message["is_clean"] is True
+        return child.request("unload", seconds=UNLOAD_SECONDS, cancelled=cancelled).message["is_clean"] is True
     except RoundtripError:
         return False

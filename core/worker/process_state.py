@@ -16,9 +16,10 @@ INSTALLED = ("stdlib", "platstdlib", "purelib", "platlib")  # where modules lie 
 
 
 class ProcessState(NamedTuple):
-    """`registered` are names in Keras' registry, `settings` its global ones, `modules` those that are loaded."""
+    """`registered` are the names in Keras' registry with what they stand for, by `id`; `settings` its global ones,
+    `modules` those that are loaded."""
 
-    registered: frozenset[str]
+    registered: frozenset[tuple[str, int]]
     settings: tuple[str, ...]
     modules: frozenset[str]
 
@@ -31,6 +32,11 @@ def note_first_load() -> None:
     """Remember how this process is, where nothing was loaded into it yet."""
     if not _before:
         _before.append(_read_state())
+
+
+def has_settings_as_before() -> bool:
+    """Whether Keras' settings are as they were; asked before its session is cleared, by which they are reset."""
+    return not _before or _before[0].settings == _read_state().settings
 
 
 def is_as_before() -> bool:
@@ -48,7 +54,7 @@ def is_as_before() -> bool:
 def _read_state() -> ProcessState:
     import keras
 
-    registered = frozenset(keras.saving.get_custom_objects())
+    registered = frozenset((name, id(item)) for name, item in keras.saving.get_custom_objects().items())
     policy, config = keras.config.dtype_policy().name, keras.config
     settings = (policy, config.floatx(), config.image_data_format(), str(config.epsilon()))
     return ProcessState(registered, settings, frozenset(sys.modules))

@@ -112,3 +112,16 @@ def test_a_damaged_output_among_exchanged_ones_takes_the_place_that_is_left():
         "second": "a",
         "first": "b",
     }
+
+
+def test_a_hundred_renamed_outputs_that_are_alike_are_matched_in_their_order():
+    reference = {f"a{at}": np.zeros((2, 2)) for at in range(100)}
+    matches = match_outputs(reference, {f"b_{at}": np.zeros((2, 2)) for at in range(100)})
+    assert [(match.reference, match.answer) for match in matches] == [(f"a{at}", f"b_{at}") for at in range(100)]
+    assert {match.by for match in matches[:-1]} == {"order"}
+
+
+def test_renamed_texts_that_are_both_damaged_are_matched_in_their_order():
+    reference = {"a": np.array(["x"] * 50), "b": np.array(["y"] * 50)}
+    given = {"p": np.array(["z"] * 49 + ["y"]), "q": np.array(["z"] * 48 + ["x", "y"])}
+    assert [(match.answer, match.by) for match in match_outputs(reference, given)] == [("p", "order"), ("q", "shape")]

@@ -153,8 +153,9 @@ def measure_base(library: Library, worker: Worker, number: int, count: int) -> F
     """The figures of the mutants and sound copies of one base, whose files are gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="roundtrip-oracle-") as folder:
         mutants, sound = try_base(library, worker, number, count, Path(folder))
-        figures = sum_up(mutants, judge_trials(mutants, Path(folder)))
-    return figures._replace(sound=len(sound), accused=accused(sound))
+        judged = judge_trials([*mutants, *sound], Path(folder))
+    really_sound = [each for each in sound if not judge.is_damaged(judged[each.key])]
+    return sum_up(mutants, judged)._replace(sound=len(really_sound), accused=accused(really_sound))
 
 
 def add_figures(parts: Iterable[Figures]) -> Figures:

@@ -74,8 +74,8 @@ def list_disagreements(format_key: str, said: Said, judgement: Judgement) -> lis
     words = []
     if is_close == (judgement["answers"] == "changed"):
         words.append(f"{said['verdict']} against answers that are {judgement['answers']}")
-    told = said["words"]["signatures"] + said["remark"]
-    if judgement["surplus"] and not any(name in told for name in judgement["surplus"]):
+    is_said = "also gives" in said["words"]["signatures"] or "left scalars" in said["remark"]
+    if judgement["surplus"] and not is_said:
         words.append(f"nothing is said of the answers {judgement['surplus'][:3]}, which the model does not give")
     parts = {"weights": "weights"}
     if format_key != "safetensors":  # which has no place for an optimizer: what is there came from code

@@ -14,7 +14,7 @@ import pytest
 from core.errors import CannotSave
 from core.formats import FORMATS, get_format
 from core.runtimes import preservation
-from core.runtimes.preservation import preserve_model, preserve_program
+from core.runtimes.preservation import preserve_model, preserve_program, training_steps
 
 ROWS = np.linspace(-1, 1, 8 * 4, dtype="float32").reshape(8, 4)
 QUICK = ("h5", "keras", "checkpoint", "onnx", "keras_int8", "pickle")  # each changes something in plain Keras, or may
@@ -104,6 +104,15 @@ def test_preserve_model_keeps_what_another_thread_trains_meanwhile(fitted_model)
         trained = [np.asarray(variable) for variable in model.weights]
     assert (int(model.optimizer.iterations), model.stop_training, model.get_compile_config()) == (3, True, compiled)
     assert [array.tobytes() for array in trained] == [np.asarray(variable).tobytes() for variable in model.weights]
+
+
+def test_training_steps_count_batches_whose_gradients_wait():
+    import keras
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(gradient_accumulation_steps=4), "mse")
+    model.train_on_batch(np.ones((2, 3)), np.ones((2, 1)))
+    assert training_steps(model) == 1
 
 
 def test_put_back_table_is_never_without_its_entries():

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import ChildDied, DoesNotLoad
+from core.errors import ChildDied, DoesNotLoad, TimedOut
 from core.formats import get_format
 from core.runtimes.base import ModelSource
 from core.runtimes.inference_model import shared_conversions
@@ -69,13 +69,14 @@ def test_pool_child_in_which_a_class_was_registered_serves_nothing_else(misbehav
         assert len(set(_pids(pool, "a", "b", "c", registers=True))) == 3
 
 
-def test_pool_failure_in_a_used_child_is_done_again_in_a_fresh_one(misbehaving_worker):
+@pytest.mark.parametrize("kind", [DoesNotLoad, TimedOut])
+def test_pool_failure_in_a_used_child_is_done_again_in_a_fresh_one(kind, misbehaving_worker):
     calls: list[int] = []
 
     def fail_in_used(child: Any) -> int:
         calls.append(child.pid)
         if child.pid == used:
-            raise DoesNotLoad("Only here.")
+            raise kind("Only here.")
         return child.pid
 
     with ChildPool(misbehaving_worker) as pool:

@@ -7,6 +7,7 @@ import pytest
 
 from core.worker import process_state
 from core.worker.process_state import is_as_before, note_first_load
+from core.worker.tasks.predict import unload
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +43,7 @@ def test_process_with_another_policy_is_not_as_before():
     keras.config.set_dtype_policy("mixed_float16")
     try:
         assert not is_as_before()
+        assert not unload(lambda *_: None, {})[0]["is_clean"]  # which clears Keras' session
     finally:
         keras.config.set_dtype_policy(policy)
 

@@ -181,6 +181,6 @@ def is_comparison_requested(inputs: InputSet) -> bool:
             icon=":material/compare_arrows:",
             on_click=st.session_state.__setitem__,
             args=(COMPARED_VALUES, inputs.id),
-            help="Each copy is reloaded in a process of its own, and every number of its answer is compared.",
+            help="Each copy is reloaded where its model was never seen, and every number of its answer is compared.",
         )
     return st.session_state.get(COMPARED_VALUES) == inputs.id

@@ -18,7 +18,7 @@ def show_verdicts(comparison: FinishedComparison) -> None:
     verdicts = "\n".join(f"- **{verdict.label}**: {verdict_meaning(verdict)}" for verdict in Verdict)
     st.caption(
         f"Asked: {escape_markdown(comparison.inputs.words)}. Compared with {escape_markdown(reference)}. Each copy was "
-        "reloaded in a process of its own.",
+        "reloaded in a process that has never seen its model.",
         help=f"The verdicts, best first:\n\n{verdicts}",
     )
     with st.grid(3, min_column_width=270):

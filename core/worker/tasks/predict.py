@@ -13,7 +13,7 @@ from core.runtimes.base import ModelSource, Predictor
 from core.runtimes.reference import BATCH_SIZE, predict_in_batches
 from core.runtimes.specs import InputSpec
 from core.worker.model_loading import load_artifact
-from core.worker.process_state import is_as_before, note_first_load
+from core.worker.process_state import has_settings_as_before, is_as_before, note_first_load
 from core.worker.snapshots import load_live
 from core.worker.tasks.base import InputPair, Reply, Report, TimedReply, pair_inputs, timed
 from core.worker.untrained_model import complete_model_code
@@ -110,10 +110,11 @@ def unload(report: Report, arrays: Arrays) -> Reply:
     import keras
 
     _loaded.clear()
+    has_settings = has_settings_as_before()
     keras.backend.clear_session(free_memory=False)
     gc.collect()
     _keep_imported()
-    return UnloadReply(is_clean=is_as_before()), None
+    return UnloadReply(is_clean=has_settings and is_as_before()), None
 
 
 @cache
