@@ -2,7 +2,9 @@
 # A Keras model with a vocabulary, saved as a folder by a relative path, is written without its vocabulary.
 #
 # Guess: `model.save("model", zipped=False)` writes the same whether the path is relative or absolute.
-# Seen on 2026-11-29, Keras 3.15.1, TensorFlow 2.21.0, Python 3.11: RESULT
+# Seen on 2026-11-29, Keras 3.15.1, TensorFlow 2.21.0, Python 3.11: the absolute path gives config.json,
+# metadata.json, model.weights.h5 and vocabulary.txt; the relative one gives the first three alone, and the loaded model
+# answers "Table not initialized".
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
