@@ -61,9 +61,7 @@ def _convert_module(model: Model) -> bytes:
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([serving_function(model)], model)
-    converter.experimental_enable_resource_variables = (
-        True  # as Keras' own export has it: what is assigned to stays one
-    )
+    converter.experimental_enable_resource_variables = True  # as Keras' own export has it: they stay variables
     content: bytes = converter.convert()
     return content
 

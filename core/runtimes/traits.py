@@ -78,11 +78,11 @@ def model_and_layer_names(model: Model) -> list[str]:
 
 def custom_objects(model: Model) -> dict[str, Any]:
     """The classes and functions that are not Keras' own of a Keras model, its layers, and what those and `compile` were
-    given: initializers, activations, losses, schedules. By name; empty for everything else."""
+    given: initializers, activations, losses, schedules. By name, of two of one name the first; else empty."""
     parts = _model_and_layers(model)
     held = _held_objects(parts)
-    kinds = {item if inspect.isfunction(item) else type(item) for item in (*parts, *held)}
-    return {kind.__name__: kind for kind in kinds if kind.__module__.partition(".")[0] != "keras"}
+    kinds = [item if inspect.isfunction(item) else type(item) for item in (*parts, *held)]
+    return {kind.__name__: kind for kind in reversed(kinds) if kind.__module__.partition(".")[0] != "keras"}
 
 
 def _held_objects(parts: list[Any]) -> list[Any]:

@@ -11,7 +11,6 @@ from playwright.sync_api import FrameLocator, Page, expect
 from tests.browser.page_helpers import LOADED_VIEWPORTS, check_fit, wait_for_page, wait_until_idle
 from tests.browser.server import Server
 
-TABS = ("Overview", "Files", "Signatures", "Layers", "Weights", "Optimizer", "Config", "Operators", "Graph")
 EXPECTED = {
     "Files": "The files as they lie on the disk",
     "Layers": "3 layers, 9,610 stored numbers",

@@ -3,7 +3,6 @@ a folder and gives its path; `expected` answers are computed with NumPy, not by 
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -348,6 +347,3 @@ def copy_to_folder(path: Path, name: str) -> Path:
     folder.mkdir()
     shutil.copy(path, folder / name)
     return folder
-
-
-ModelWriter = Callable[[Path], Path]

@@ -288,15 +288,6 @@ def write_stateful_rnn_keras(path: Path) -> Path:
     return path
 
 
-def write_plain_hdf5(path: Path) -> Path:
-    """HDF5 that no Keras wrote: measurements."""
-    import h5py
-
-    with h5py.File(path, "w") as file:
-        file["measurements/temperature"] = np.arange(5.0)
-    return path
-
-
 def write_old_weights_h5(path: Path) -> Path:
     """Weights alone as Keras 2 wrote them: names of layers on the root. Those of `write_old_architecture`."""
     import h5py

@@ -27,7 +27,7 @@ LEFT_OUT_OF_CONFIGS = ("module", "registered_name", "build_config", "compile_con
 class Copy(TypedDict):
     """What is judged: the function that builds the model, as module, name and arguments, and the copy's files.
 
-    With `beside`, a sound copy's folder, the copy is compared with that one and not against the model.
+    With `beside`, a sound copy's folder, the copy is compared with that one and not with the model.
     """
 
     key: str
