@@ -33,11 +33,11 @@ KILLED_SAVE_SCRIPT = """
 import sys
 from core.formats import get_format
 from core.library import Library
-from tests.factories.keras_models import dense
+from tests.factories.keras_models import build_dense_model
 
 with Library(sys.argv[1]).staging() as staged:
     (staged / "files").mkdir()
-    get_format("keras").save_model(dense(), "keras", staged / "files")
+    get_format("keras").save_model(build_dense_model(), "keras", staged / "files")
     with (staged / "files" / "model.keras").open("r+b") as file:
         file.truncate(1000)
         print("half written", flush=True)
