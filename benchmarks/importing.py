@@ -22,7 +22,7 @@ from pathlib import Path
 
 def prepare(jobs, arguments):
     is_earlier = not hasattr(jobs, "import_model")  # which has other names
-    import_model = jobs.import_model if is_earlier else jobs.import_model
+    import_model = jobs.bring_in if is_earlier else jobs.import_model
     jobs.worker.open(**{"confined" if is_earlier else "sandboxed": True}).close()  # the check of the sandbox
 
     def work():
