@@ -36,7 +36,7 @@ def note_first_load() -> None:
 
 def has_settings_as_before() -> bool:
     """Whether Keras' settings are as they were; asked before its session is cleared, by which they are reset."""
-    return not _before or _before[0].settings == _read_state().settings
+    return not _before or _before[0].settings == _read_settings()
 
 
 def is_as_before() -> bool:
@@ -55,9 +55,13 @@ def _read_state() -> ProcessState:
     import keras
 
     registered = frozenset((name, id(item)) for name, item in keras.saving.get_custom_objects().items())
-    policy, config = keras.config.dtype_policy().name, keras.config
-    settings = (policy, config.floatx(), config.image_data_format(), str(config.epsilon()))
-    return ProcessState(registered, settings, frozenset(sys.modules))
+    return ProcessState(registered, _read_settings(), frozenset(sys.modules))
+
+
+def _read_settings() -> tuple[str, ...]:
+    from keras import config
+
+    return config.dtype_policy().name, config.floatx(), config.image_data_format(), str(config.epsilon())
 
 
 def _is_foreign(name: str) -> bool:
