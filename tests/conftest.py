@@ -14,6 +14,7 @@ from core.worker import Worker
 from tests.counters import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown, tally
 from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.misbehaving_worker import MisbehavingWorker
+from tests.factories.warm_start import WarmProcess, forked_forkservers
 from tests.helpers import mounted_tmpfs, run_command
 from tests.shared_entries import Rows, SharedEntries
 
@@ -43,6 +44,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((at for at, start in enumerate(LONGEST_FIRST) if path.startswith(start)), len(LONGEST_FIRST))
 
     items.sort(key=rank)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmProcess | None]:
+    """The process from which the workers here get their forkservers."""
+    with forked_forkservers(tmp_path_factory.mktemp("warm")) as process:
+        yield process
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.page_helpers import LOADED_VIEWPORTS, check_fit, take_screenshot, wait_for_page
 from tests.browser.server import Server, serve
+from tests.factories.warm_start import WarmProcess
 
 TITLES = {
     "": "Save a model. Reload it. See what came back.",
@@ -31,8 +32,10 @@ FIRST_VISITED = ("", "library", "condition")  # the fault was one of the server:
 @pytest.mark.parametrize(
     "path", [pytest.param(title, marks=() if title in FIRST_VISITED else pytest.mark.long) for title in TITLES]
 )
-def test_pages_deep_link_works_on_fresh_server(path: str, tmp_path: Path, new_page: Callable[..., Page]):
-    with serve(tmp_path / "store") as cold:
+def test_pages_deep_link_works_on_fresh_server(
+    path: str, tmp_path: Path, new_page: Callable[..., Page], warm_process: WarmProcess | None
+):
+    with serve(tmp_path / "store", warm=warm_process) as cold:
         page = new_page()
         page.goto(f"{cold.url}/{path}")
         wait_for_page(page, TITLES[path])

@@ -22,6 +22,7 @@ from core.demos.base import TrainSettings
 from core.errors import Cancelled, ChildDied, DoesNotLoad, NeedsArchitecture, TimedOut, TooLarge, WorkerError
 from core.settings import PROJECT, Settings
 from core.worker import Child, Worker
+from core.worker.processes import start_process
 from core.worker.protocol import Frame, encode_frame, read_frame
 from tests.factories.light_forkserver import LightWorker
 from tests.helpers import wait_until
@@ -31,8 +32,9 @@ SHORT_TRAINING = TrainSettings(epochs=1).model_dump()
 
 
 @pytest.fixture
-def cold_worker(config: Settings):
-    """A worker that has not begun to warm up."""
+def cold_worker(config: Settings, monkeypatch: pytest.MonkeyPatch):
+    """A worker that has not begun to warm up, and will import TensorFlow by itself."""
+    monkeypatch.setattr("core.worker.worker.start_process", start_process)
     worker = Worker(config)
     yield worker
     worker.close()
