@@ -1,15 +1,53 @@
-"""What reloads of a copy in fresh processes showed; `core.reload` makes these records."""
+"""What reloads of a copy in fresh processes showed; `core.reload` makes these records.
 
-from typing import Any
+Also: whether the inputs of a reload can tell one model from another, and which inputs and outputs changed places.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
 
 from pydantic import BaseModel, Field
 
-from core.compare import Verdict
+from core.arrays import Arrays
+from core.compare import RTOL, Comparison, Verdict, find_other_order, measure_spread
 from core.errors import PackageMissing, RoundtripError, TimedOut, TooLarge
-from core.evidence.discrimination import Discrimination
 from core.evidence.fingerprint_matching import SurplusTensors, TensorMatchCount
 from core.record import Record, Trust
-from core.runtimes.settings_comparison import SettingChange
+from core.runtimes.model_settings import SettingChange
+
+
+class Discrimination(BaseModel):
+    """Whether the inputs can tell one model from another.
+
+    `rows` were asked and got `distinct` answers, which spread by `share` of the largest (see `AnswerSpread`).
+    `ulp_share` and `percent_share` are how far the answers move, again as a share of the largest, where every weight is
+    off by one unit in the last place, and by 1 %; None where nobody could try.
+    """
+
+    rows: int
+    distinct: int
+    share: float
+    ulp_share: float | None = None
+    percent_share: float | None = None
+
+    @classmethod
+    def measure(cls, predictions: Arrays, mutant: Mapping[str, Any] | None = None) -> Self:
+        """Measure the answers of the reference; `mutant` is what `core.worker.tasks.probes` gives, if anything."""
+        tried = {name: mutant[name] for name in ("ulp_share", "percent_share")} if mutant else {}
+        return cls(**measure_spread(predictions)._asdict(), **tried)
+
+    @property
+    def warning(self) -> str:
+        """That the inputs cannot tell, in a sentence; empty where they can."""
+        if self.rows > 1 and self.distinct == 1:
+            return f"All {self.rows:,} rows get the same answer, so these inputs cannot tell a good copy from another."
+        if self.percent_share is not None and self.percent_share <= RTOL:
+            moved = f"by {self.percent_share:.1g} of their size" if self.percent_share else "not at all"
+            return f"Weights that are 1 % off move the answers {moved}, so these inputs cannot tell a damaged copy."
+        if self.rows > 1 and self.share <= RTOL:
+            return f"The answers of all rows lie within {self.share:.1g} of their size: these inputs hardly tell."
+        return ""
+
 
 UNVERIFIED_ERRORS = (TimedOut, TooLarge, PackageMissing)  # which say nothing of the copy
 # Verdicts without predictions.
@@ -109,3 +147,33 @@ class Evidence(Record):
 def verdict_of_error(error: RoundtripError) -> Verdict:
     """The verdict on a copy that gave no predictions: a limit, or a package that is missing, is none on the copy."""
     return Verdict.NOT_VERIFIED if isinstance(error, UNVERIFIED_ERRORS) else Verdict.DOES_NOT_LOAD
+
+
+def inputs_in_order(facts: Mapping[str, Any]) -> list[str]:
+    """The inputs that a copy was given, in the order in which it takes them; `facts` as for `find_reordered`."""
+    names = {pair["answer"]: pair["reference"] for pair in facts["input_pairs"]}
+    return [names[spec["name"]] for spec in facts["inputs"] if spec["name"] in names]
+
+
+def find_reordered(
+    inputs: Iterable[str],
+    outputs: Iterable[str],
+    facts: Mapping[str, Any],
+    predictions: Sequence[str],
+    found: Comparison,
+) -> dict[str, list[str]]:
+    """What changed its place in a copy (see `ReloadOutcome`).
+
+    Args:
+        inputs, outputs: Of the reference, in its order.
+        facts: What a child says of the copy: "inputs", "input_pairs" and "lists".
+        predictions: The outputs of the copy, in its order.
+        found: How these were matched.
+    """
+    given = [spec["name"] for spec in facts["inputs"]]
+    output_pairs = [vars(pair) for pair in found.pairs]
+    orders = {
+        "inputs": find_other_order(inputs, given, facts["input_pairs"], True) if "inputs" in facts["lists"] else [],
+        "outputs": find_other_order(outputs, predictions, output_pairs, "outputs" in facts["lists"]),
+    }
+    return {side: names for side, names in orders.items() if names}

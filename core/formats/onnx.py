@@ -7,13 +7,12 @@ from core.errors import CannotSave
 from core.formats.base import Format, Option
 from core.formats.frozen_graph import freeze_graph
 from core.formats.standalone_loaders import StandaloneLoader, open_any_onnx, open_onnx
-from core.runtimes import imported_graph, inference_model
+from core.runtimes import graphs, inference_model
 from core.runtimes.base import Model
 from core.runtimes.litert import FILE as LITERT
 from core.runtimes.litert import remembers, require_float_tensors
 from core.runtimes.model_kinds import model_kind
-from core.runtimes.onnx import FILE, count_inputs, load
-from core.runtimes.onnx_operations import register_decompositions
+from core.runtimes.onnx import FILE, count_inputs, load, register_decompositions
 from core.runtimes.tf_module import serving_function
 
 
@@ -63,7 +62,7 @@ def _convert_function(function: Any, path: str, opset: int) -> None:
 
 
 def _convert_frozen_graph(graph: Any, path: str, opset: int) -> None:
-    names = imported_graph.graph_input_names(graph), imported_graph.graph_output_names(graph)
+    names = graphs.graph_input_names(graph), graphs.graph_output_names(graph)
     inputs, outputs = ([f"{name}:0" for name in side] for side in names)
     _import_tf2onnx().from_graph_def(graph, input_names=inputs, output_names=outputs, opset=opset, output_path=path)
 

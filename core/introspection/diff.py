@@ -9,11 +9,17 @@ from pydantic import BaseModel, Field
 from core.caching import result_cache
 from core.context import AppContext
 from core.errors import FormatError, RoundtripError
-from core.introspection.describe import ListedTensor, ProgressCallback, cache_key, describe_part
-from core.introspection.replies import Count, validate_reply
-from core.introspection.sandboxed_reading import run_sandboxed
+from core.introspection.describe import (
+    Count,
+    ListedTensor,
+    ProgressCallback,
+    cache_key,
+    describe_part,
+    run_sandboxed,
+    validate_reply,
+)
 from core.library.records import Run
-from core.readers.parts import Port, Signature
+from core.readers.base import Port, Signature
 from core.tensors.json_diff import JsonChange, diff_json
 from core.worker.child_handle import CancelCheck, never_cancelled
 
@@ -23,7 +29,7 @@ LAYER_FIELDS = ("class", "input_shape", "output_shape", "parameters", "dtype", "
 
 
 class TensorDistance(BaseModel):
-    """See `core.tensors.distance.tensor_distance`."""
+    """See `core.tensors.statistics.tensor_distance`."""
 
     equal: bool
     changed: int = 0

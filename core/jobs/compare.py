@@ -18,21 +18,21 @@ from core.compare import (
     std_by_output,
     to_jsonable,
 )
-from core.compare.pairwise import PairJson
+from core.compare.comparison import PairJson
 from core.context import AppContext
 from core.errors import Gone, InputError, LibraryError, RoundtripError, TooLarge, UnknownName
-from core.evidence.discrimination import Discrimination
-from core.evidence.element_order import find_reordered, inputs_in_order
 from core.evidence.fingerprint_matching import match_fingerprints
-from core.evidence.records import verdict_of_error
+from core.evidence.records import Discrimination, find_reordered, inputs_in_order, verdict_of_error
 from core.inputs import InputSet
-from core.jobs.aligned_predictor import map_input_names, rename_arrays
-from core.jobs.code_sources import describe_code_source, resolve_code_sources
 from core.jobs.compare_result import CompareResult, ComparisonMatrix, ComparisonOutcome
 from core.jobs.participants import (
+    describe_code_source,
     find_silent_losses,
     load_participant,
+    map_input_names,
+    rename_arrays,
     require_has_been_run,
+    resolve_code_sources,
     rows_together,
     run_id_of,
 )

@@ -1,13 +1,18 @@
-"""What a person asks for when a model is imported, validated before its job starts."""
+"""Requests of an import: what a person asks for, uploaded files, and stored files that were never run."""
 
+import contextlib
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict
+from typing import BinaryIO, NamedTuple, TypedDict
 
 from core.demos import get_demo
-from core.errors import InputError, cleanup_on_error
-from core.library import staging
-from core.validation.file_names import display_file_name
+from core.errors import InputError, RoundtripError, cleanup_on_error
+from core.library import Library, staging, storage
+from core.library.records import Artifact, Run
+from core.validation.file_types import FILE_NAMES
+from core.validation.rules import display_file_name
 
 
 @dataclass(frozen=True)
@@ -68,3 +73,139 @@ def build_import_request(request: ImportRequest) -> ImportRequestJson:
         if request.demo:
             get_demo(request.demo)
     return request.to_json()
+
+
+WEIGHTS_SUFFIX, ARCHITECTURE_SUFFIX, OPENVINO_XML_SUFFIX, OPENVINO_BIN_SUFFIX = ".h5", ".json", ".xml", ".bin"
+PAIRED_SUFFIXES = (
+    (WEIGHTS_SUFFIX, ARCHITECTURE_SUFFIX),
+    (".zip", ARCHITECTURE_SUFFIX),  # of weights in shards
+    (OPENVINO_XML_SUFFIX, OPENVINO_BIN_SUFFIX),
+)
+OPENVINO_FILES = ("model.xml", "model.bin")
+
+
+class StoredUpload(NamedTuple):
+    """What `Jobs.import_model` is given: the path, its owner's name for it, further files, and our folder, if any."""
+
+    path: Path
+    name: str
+    parts: dict[str, Path]
+    temporary_folder: Path | None
+
+
+def store_upload(library: Library, uploads: Sequence[tuple[str, BinaryIO]]) -> StoredUpload:
+    """Copy one or two open files, each with the name that its owner gave it, to the library's disk.
+
+    Two are weights with their architecture, or OpenVINO's XML with its numbers. Raises InputError for any other two,
+    StorageFailed.
+    """
+    main, companion = _identify_files([name for name, _ in uploads])
+    folder = staging.create_staging_folder(library.home)
+    with cleanup_on_error(lambda: staging.release_staging_folder(folder)):
+        return _copy_upload(folder, dict(uploads), main, companion)
+
+
+def _identify_files(names: list[str]) -> tuple[str, str | None]:
+    """Return the main file, and its companion where there are two."""
+    if len(names) == 1:
+        _reject_openvino_half(names[0])
+        return names[0], None
+    for suffixes in PAIRED_SUFFIXES:
+        pair = [next((name for name in names if name.lower().endswith(suffix)), "") for suffix in suffixes]
+        if len(names) == 2 and all(pair):
+            return pair[0], pair[1]
+    cure = "Choose one file; or weights (.h5, or a zip of shards) with their .json; or .xml with its .bin; or a zip."
+    raise InputError("These files do not belong together.", received=", ".join(names)[:300] or "no file", cure=cure)
+
+
+def _reject_openvino_half(name: str) -> None:
+    """Raise InputError for one of OpenVINO's two files alone."""
+    for half, companion, content in (
+        (OPENVINO_XML_SUFFIX, OPENVINO_BIN_SUFFIX, "graph"),
+        (OPENVINO_BIN_SUFFIX, OPENVINO_XML_SUFFIX, "numbers"),
+    ):
+        if name.lower().endswith(half):
+            sentence = f"This is one of OpenVINO's two files, the {content}, and the other is missing."
+            cure = f"Choose both together: this one, and the {companion} that lies beside it."
+            raise InputError(sentence, received=name[:300], cure=cure)
+
+
+def _copy_upload(folder: Path, streams: dict[str, BinaryIO], main: str, companion: str | None) -> StoredUpload:
+    if companion is None or companion.lower().endswith(ARCHITECTURE_SUFFIX):
+        path = _copy_stream(streams[main], folder / "upload")
+        parts = {} if companion is None else {"architecture": _copy_stream(streams[companion], folder / "part")}
+        return StoredUpload(path, main, parts, folder)
+    pair = folder / "pair"
+    pair.mkdir()
+    for name, stored in zip((main, companion), OPENVINO_FILES, strict=True):
+        _copy_stream(streams[name], pair / stored)
+    return StoredUpload(pair, main, {}, folder)
+
+
+def _copy_stream(stream: BinaryIO, path: Path) -> Path:
+    with storage.translate_disk_errors(), path.open("wb") as file:
+        shutil.copyfileobj(stream, file, storage.CHUNK_BYTES)
+    return path
+
+
+def run_of_artifact(library: Library, artifact_id: str) -> Run:
+    """Return the run of an artifact. Raises UnknownName, UnreadableRecord."""
+    return library.run(library.artifact(artifact_id).run)
+
+
+class ReimportArguments(TypedDict):
+    """Fields of `core.jobs.import_request.ImportRequest`."""
+
+    path: Path
+    name: str
+    parts: dict[str, Path]
+    demo: str | None
+    signature: str
+    label: str
+    shapes: dict[str, list[int]]
+    keeps_state: bool
+    stored_artifact: str
+
+
+def reimport_arguments(library: Library, artifact_id: str) -> ReimportArguments:
+    """What is imported again of the stored files of an imported artifact.
+
+    Raises InputError for any other artifact, UnknownName, Damaged.
+    """
+    artifact, run = library.artifact(artifact_id), run_of_artifact(library, artifact_id)
+    if run.brought.get("artifact") != artifact_id:
+        cure = "Choose one that was imported."
+        raise InputError("This copy was made here and not imported.", received=artifact_id, cure=cure)
+    folder = library.verified_folder(artifact_id)
+    architecture = folder / FILE_NAMES["architecture"]
+    has_architecture = artifact.format == "weights" and architecture.is_file()  # of shards it lies in their folder
+    has_files_beside = artifact.format == "onnx" and len(list(folder.iterdir())) > 1
+    return {
+        "path": folder if has_files_beside else folder / FILE_NAMES.get(artifact.format, ""),
+        "name": run.brought["file"],
+        "parts": {"architecture": architecture} if has_architecture else {},
+        "demo": run.brought.get("demo"),
+        "signature": run.brought.get("signature") or "",
+        "label": run.name,
+        "shapes": dict(run.brought.get("shapes") or {}),
+        "keeps_state": bool(run.brought.get("keeps_state")),
+        "stored_artifact": artifact_id,
+    }
+
+
+def replace_unrun_import(library: Library, old_artifact_id: str, artifact: Artifact) -> None:
+    """After a file that had only been stored was run, move tags, notes, pins and aliases to the new artifact, and the
+    old one into the trash. What was run before stays as it is, beside the new one."""
+    former = run_of_artifact(library, old_artifact_id)
+    if former.has_been_run:
+        return
+    # The new one is whole, whatever cannot be moved: another may have changed or removed the former one meanwhile.
+    with contextlib.suppress(RoundtripError):
+        for old, new in ((former.id, artifact.run), (old_artifact_id, artifact.id)):
+            marks = library.annotations(old)
+            library.annotate(new, tags=marks.tags, note=marks.note, pinned=marks.pinned, shared=marks.shared)
+            library.annotate(old, pinned=False)
+        for alias, id_ in library.aliases().items():
+            if id_ == old_artifact_id:
+                library.set_alias(alias, artifact.id)
+        library.remove(former.id)

@@ -24,12 +24,10 @@ from core.runtimes.model_kinds import model_kind
 from core.runtimes.preservation import preserve_model, preserve_program, training_steps
 from core.runtimes.reference import BATCH_SIZE, REFERENCE_ROWS, Reference, predict_in_batches
 from core.runtimes.traits import custom_objects, model_and_layer_names
-from core.runtimes.unsaved_weights import find_unheld_variables
+from core.runtimes.variables import find_unheld_variables
 from core.settings import get_settings
 from core.worker import Worker
-from core.worker.model_loading import follow_choices, source_with_snapshot
-from core.worker.snapshots import write_model_copy
-from core.worker.untrained_model import load_untrained_model
+from core.worker.model_loading import follow_choices, load_untrained_model, source_with_snapshot, write_model_copy
 
 RUN_FOLDER = "run"  # in the staging folder, beside one folder for each copy
 GRAPH_NAME_PATTERN = re.compile(r"[A-Za-z0-9_.\\/>-]+")  # what TensorFlow takes as a name in a graph

@@ -1,17 +1,141 @@
-"""What the files of an artifact tell, part by part, without the model being run."""
+"""What the files of an artifact tell, part by part, without the model being run.
+
+The parts cross a process as JSON with the keys that stand here; sparse tensors are made dense.
+"""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
 from core.error_translation import translate
 from core.errors import DoesNotLoad
 from core.known_errors import match_known_error
-from core.readers.parts import Layer, Operators, Signatures
+
+MAX_ENTRIES = 5_000  # operations, tensors or layers that are listed of one file
+
+Shape = list[int | None] | None  # None for a free size, and for a shape of which nothing is known
+Facts = dict[str, Any]  # labels and values for a person to read
+
+
+class Port(TypedDict):
+    """One input or output of a signature; `tensor` is the graph's own name for it."""
+
+    name: str
+    dtype: str
+    shape: Shape
+    tensor: NotRequired[str]
+    note: NotRequired[str]
+
+
+class Signature(TypedDict):
+    """One named entry point."""
+
+    name: str
+    method: str
+    inputs: list[Port]
+    outputs: list[Port]
+    tags: NotRequired[str]
+
+
+class Function(TypedDict):
+    """One function of a file, with what it takes and gives in words."""
+
+    name: str
+    takes: str
+    gives: str
+
+
+class Signatures(TypedDict):
+    """The part "signatures"."""
+
+    signatures: list[Signature]
+    functions: list[Function]
+    facts: Facts
+
+
+# One layer of Keras: numbers stored for it, layers that feed it; shapes are None where the config does not tell.
+Layer = TypedDict(
+    "Layer",
+    {
+        "name": str,
+        "class": str,
+        "module": str,
+        "custom": bool,
+        "input_shape": Any,
+        "output_shape": Any,
+        "parameters": int,
+        "dtype": str,
+        "trainable": bool | None,
+        "after": list[str],
+        "config": dict[str, Any],
+    },
+)
+
+
+class Operation(TypedDict):
+    """One operation; `graph` is the graph in which it stands, or the version of its set of operations."""
+
+    name: str
+    op: str
+    graph: str
+    inputs: list[str]
+    outputs: list[str]
+    dtype: NotRequired[str]
+    shape: NotRequired[Shape]
+    attributes: NotRequired[str]
+
+
+class GraphTensor(TypedDict):
+    """One tensor of a graph; `role` is "input", "output", "constant" or "between"."""
+
+    name: str
+    shape: Shape
+    dtype: str
+    role: str
+    graph: NotRequired[str]
+    note: NotRequired[str]
+
+
+class Operators(TypedDict):
+    """The part "operators": the number of each operation, then operations and tensors one by one."""
+
+    counts: dict[str, int]
+    operators: list[Operation]
+    tensors: list[GraphTensor]
+    facts: Facts
+    by_graph: NotRequired[dict[str, dict[str, int]]]
+
+
+def make_operators(operations: list[Operation], facts: Facts, tensors: Iterable[GraphTensor] = ()) -> Operators:
+    """The part "operators" from all operations and tensors, of which the first `MAX_ENTRIES` are listed."""
+    return {
+        "counts": count_operations(operation["op"] for operation in operations),
+        "operators": operations[:MAX_ENTRIES],
+        "tensors": list(tensors)[:MAX_ENTRIES],
+        "facts": facts | {"operations": len(operations)},
+    }
+
+
+def count_operations(names: Iterable[str]) -> dict[str, int]:
+    """How often each operation occurs, the most frequent first."""
+    return dict(sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])))
+
+
+def drop_empty(facts: Mapping[str, Any]) -> Facts:
+    """Facts without those that the file leaves out."""
+    return {name: value for name, value in facts.items() if value}
+
+
+def decode_text(value: Any) -> str:
+    """Text of a file as it can be shown."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
+
 
 WEIGHTS, OPTIMIZER, OTHER = "weights", "optimizer state", "other"
 MAX_OBJECTS = 2_000  # objects of a program's object graph that are listed
@@ -75,3 +199,55 @@ def translated_read_errors(folder: Path) -> Iterator[None]:
         if type(translation) is DoesNotLoad and match_known_error(translation.detail) is None:
             translation = DoesNotLoad(UNREADABLE, cure=UNREADABLE_CURE, detail=translation.detail)
         raise translation from error
+
+
+DENSE_FORMAT = 0  # of a dimension in LiteRT's schema; the other one lists where values lie (compressed rows)
+
+
+def unfold_litert(values: np.ndarray, shape: Sequence[int], sparsity: Any) -> np.ndarray:
+    """The tensor of a LiteRT file, stored by levels: the dimensions in an order of their own, then those of blocks.
+
+    Source: the comments on `SparsityParameters` in LiteRT's schema.fbs.
+    """
+    order, blocks = [int(axis) for axis in sparsity.traversalOrder], [int(axis) for axis in _items(sparsity.blockMap)]
+    places = np.zeros((1, 0), "int64")  # of each value so far, its index at each level
+    values_at = np.zeros(1, "int64")
+    for level in sparsity.dimMetadata:
+        counts, indices, values_at = _expand_level(level, values_at)
+        places = np.column_stack([np.repeat(places, counts, axis=0), indices])
+    index = np.zeros((len(places), len(shape)), "int64")
+    for level_at in sorted(range(len(order)), key=lambda at: order[at]):  # dimensions first, then places in blocks
+        axis = order[level_at]
+        if axis < len(shape):
+            index[:, axis] += places[:, level_at]
+        else:
+            axis = blocks[axis - len(shape)]
+            index[:, axis] = index[:, axis] * int(sparsity.dimMetadata[level_at].denseSize) + places[:, level_at]
+    dense = np.zeros(tuple(shape), values.dtype)
+    dense[tuple(index.T)] = values[values_at]
+    return dense
+
+
+def _expand_level(level: Any, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How many children each parent has at a level, their indices there, and their numbers in storage."""
+    if level.format == DENSE_FORMAT:
+        size = int(level.denseSize)
+        indices = np.tile(np.arange(size), len(parents))
+        return np.full(len(parents), size), indices, np.repeat(parents, size) * size + indices
+    segments = np.asarray(level.arraySegments.values, "int64")
+    counts = segments[parents + 1] - segments[parents]
+    firsts = np.repeat(segments[parents] - np.cumsum(counts) + counts, counts)
+    numbers = firsts + np.arange(int(counts.sum()))
+    return counts, np.asarray(level.arrayIndices.values, "int64")[numbers], numbers
+
+
+def _items(vector: Any) -> Sequence[Any]:
+    return [] if vector is None else vector
+
+
+def unfold_onnx(values: np.ndarray, indices: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """The tensor of an ONNX file, whose indices are flat ones, or one for each axis."""
+    dense = np.zeros(math.prod(shape), values.dtype)
+    flat = indices if indices.ndim == 1 else np.ravel_multi_index(tuple(indices.T), tuple(shape))
+    dense[flat] = values
+    return dense.reshape(tuple(shape))

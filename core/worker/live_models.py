@@ -13,7 +13,7 @@ from core.runtimes.base import Model, ModelSource
 from core.runtimes.inference_model import shared_conversions
 from core.runtimes.model_kinds import ModelFile
 from core.runtimes.variables import optimizer_variables
-from core.worker.snapshots import load_live_model
+from core.worker.model_loading import load_live_model
 
 
 class KeptModel(NamedTuple):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.exports.bundler import bundle_functions
-from core.exports.flat_structure import is_flat_architecture
+from core.exports.kit_contents import is_flat_architecture
 from core.formats import get_format
 from core.runtimes.live import live_predictor
 from core.runtimes.reference import predict_in_batches

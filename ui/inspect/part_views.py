@@ -8,7 +8,7 @@ import streamlit as st
 from core.introspection.describe import PartDescription
 from core.introspection.diff import format_shape
 from core.library.records import Artifact
-from core.readers.parts import Layer
+from core.readers.base import Layer
 from core.text.labels import pluralize
 from ui.components import escape_markdown
 from ui.inspect.reading_progress import load_part

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from core.text.numbers import format_exact
 
 if TYPE_CHECKING:
-    from core.jobs.tolerances import Tolerance
+    from core.jobs.compare_result import Tolerance
 
 
 def base_path() -> str:

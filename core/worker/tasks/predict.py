@@ -12,11 +12,9 @@ from core.errors import DoesNotLoad, WorkerError
 from core.runtimes.base import ModelSource, Predictor
 from core.runtimes.reference import BATCH_SIZE, predict_in_batches
 from core.runtimes.specs import InputSpec
-from core.worker.model_loading import load_artifact
+from core.worker.model_loading import complete_model_code, load_artifact, load_live
 from core.worker.process_state import has_settings_as_before, is_as_before, note_first_load
-from core.worker.snapshots import load_live
 from core.worker.tasks.base import InputPair, Reply, Report, TimedReply, pair_inputs, timed
-from core.worker.untrained_model import complete_model_code
 
 _loaded: list[Predictor] = []  # one for each child
 

@@ -1,10 +1,10 @@
-"""Figures of a training: its metrics over the epochs, and how it is carried on by the live model and by copies."""
+"""Charts that pages share: metrics over the epochs, the ways in which training continues, class probabilities."""
 
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-from core.figures.theme import COLOURS, NEUTRAL, apply_theme
+from core.figures.theme import COLOURS, NEUTRAL, apply_theme, escape_label
 
 PAST, LIVE = NEUTRAL, "rgba(138, 135, 160, 0.4)"  # the run's own epochs; its live model's further training
 LOG_SCALE_RATIO = 40  # from this ratio of the largest to the smallest loss, small ones need a logarithmic axis
@@ -84,3 +84,35 @@ def loss_difference_chart(epochs: list[float], differences: list[float | None], 
     figure.update_xaxes(dtick=1 if max(epochs) <= 5 else None)
     figure.update_yaxes(range=[-1.1 * limit, 1.1 * limit], zeroline=True, zerolinecolor=PAST, nticks=5)
     return apply_theme(figure, "epochs more", "", height=150).update_layout(margin={"t": 8})
+
+
+MAX_SEPARATE = 3  # models that each have bars of their own; of more, those with equal predictions share theirs
+
+
+def probability_bars(classes: list[str], predictions: dict[str, list[float]]) -> go.Figure:
+    """Draw the probability of each class, with a bar for each model, or for all models that predict the same."""
+    if len(predictions) > MAX_SEPARATE:
+        predictions = _merge_equal(predictions)
+    figure = go.Figure()
+    names = [escape_label(label) for label in classes]
+    for name, values in predictions.items():
+        figure.add_bar(x=names, y=values, name=escape_label(name))
+    figure.update_layout(barmode="group")
+    figure.update_xaxes(type="category")
+    figure = apply_theme(figure, "class", "probability", height=300 + 14 * len(predictions))
+    # The legend is below: beside the bars, a long list of names would leave them no room on a narrow screen.
+    return figure.update_layout(legend={"y": -0.25, "yanchor": "top"})
+
+
+def _merge_equal(predictions: dict[str, list[float]]) -> dict[str, list[float]]:
+    names: dict[tuple[float, ...], list[str]] = {}
+    for name, values in predictions.items():
+        names.setdefault(tuple(values), []).append(name)
+    return {_join_names(group): list(values) for values, group in names.items()}
+
+
+def _join_names(names: list[str]) -> str:
+    first, *others = names
+    if not others:
+        return first
+    return f"{first} and {others[0] if len(others) == 1 else f'{len(others)} others, which predict the same'}"
