@@ -1,5 +1,6 @@
 """Fixtures, named by the state that they give. One worker and one library serve the whole session: both are made to."""
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,15 @@ LONGEST_FIRST = (
     "regressions",
     "runtimes",
 )
+
+# A million objects come to stay while tests are collected: nothing of them is garbage, then or later.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
