@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.page_helpers import LOADED_VIEWPORTS, check_fit, take_screenshot, wait_for_page
+from tests.browser.page_helpers import LOADED_VIEWPORTS, check_fit, switch_page, take_screenshot, wait_for_page
 from tests.browser.server import Server, serve
 from tests.factories.warm_start import WarmProcess
 from tests.parameter_pairs import drawn_values
@@ -47,8 +47,9 @@ def test_pages_fit_width_in_light_and_dark(
     width: int, dark: bool, populated_server: Server, new_page: Callable[..., Page]
 ):
     page = new_page(width, dark)
+    page.goto(populated_server.url)
     for path, title in TITLES.items():
-        page.goto(f"{populated_server.url}/{path}")
+        switch_page(page, path)
         wait_for_page(page, title)
         check_fit(page, path or "home", width, dark)
 
