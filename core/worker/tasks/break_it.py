@@ -1,0 +1,132 @@
+"""Tasks of the break-it bench: train and save a model for its cards, and pull a lever or cure it in a fresh process."""
+
+import gc
+import re
+import time
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
+
+import numpy as np
+
+from core.arrays import Arrays, to_plain_array
+from core.break_it import CARDS, get_card
+from core.break_it.base import Card, Predict, keras_predict
+from core.break_it.messages import record_messages
+from core.demos.base import Progress
+from core.error_translation import find_cause
+from core.runtimes.reference import Reference
+from core.runtimes.variables import build_optimizer
+from core.worker.tasks.base import Reply, Report, TimedReply, timed
+
+MAX_ERROR_TEXT = 4000  # characters of a library's message that are kept
+GRAPH_TRACEBACK = re.compile(r"Detected at node .*?(?=^\S+ error|^Table|\Z)", re.DOTALL | re.MULTILINE)
+
+
+class LibraryError(TypedDict):
+    """What a library raised: the class, the line that names the cause, and its message without tracebacks."""
+
+    kind: str
+    cause: str
+    text: str
+
+
+class TrialReply(TimedReply):
+    """What came of a lever or a cure; the arrays are its predictions, none where it raised.
+
+    `messages` are warnings, logs and prints; `repeats` says whether the same rows, asked twice, get the same bits.
+    """
+
+    error: LibraryError | None
+    messages: list[str]
+    repeats: NotRequired[bool]
+
+
+def prepare_cards(report: Report, arrays: Arrays, *, demo: str, folder: str) -> Reply:
+    """Train the model of one or more cards, and save a copy for each. Returns a `TimedReply`.
+
+    In `folder`, which is empty, each card of the model gets `<card>/files`, and `<card>/reference.npz` with held-out
+    rows, the predictions of the model after it was saved, and the targets.
+    """
+    cards = [card for card in CARDS if card.demo.key == demo]
+    seconds, _ = timed(lambda: _prepare_cards(report, cards, Path(folder)))
+    return {"seconds": seconds}, None
+
+
+def _prepare_cards(report: Report, cards: list[Card], folder: Path) -> None:
+    demo, settings = cards[0].demo, cards[0].settings
+
+    def on_progress(progress: Progress) -> None:
+        if progress.logs is not None:
+            report({"done": progress.fraction})
+
+    trained = _build_model(cards[0])
+    data = demo.data(settings)
+    demo.train(trained, data, settings, on_progress)
+    predictions = keras_predict(trained)(data.held_out.inputs)
+    for card in cards:
+        model = _copy_model(card, trained)
+        files = folder / card.key / "files"
+        files.mkdir(parents=True)
+        card.save(model, files)
+        if not _has_same_weights(model, trained):  # it was trained on after it was saved
+            predictions = keras_predict(model)(data.held_out.inputs)
+        Reference(data.held_out.inputs, predictions, data.held_out.targets).write(folder / card.key / "reference.npz")
+
+
+def _build_model(card: Card) -> Any:
+    """The untrained model of a card, whose layers have the names that they have in a process of their own."""
+    import keras
+
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(card.settings.seed)
+    return card.demo.build(card.settings)
+
+
+def _copy_model(card: Card, trained: Any) -> Any:
+    """A copy of a trained model, with its optimizer: what saves one copy may change the object that it saves."""
+    model = _build_model(card)
+    build_optimizer(model)
+    for variables, values in (
+        (model.weights, trained.weights),
+        (model.optimizer.variables, trained.optimizer.variables),
+    ):
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+    return model
+
+
+def _has_same_weights(model: Any, other: Any) -> bool:
+    return all(map(np.array_equal, model.get_weights(), other.get_weights()))
+
+
+def try_card(report: Report, arrays: Arrays, *, card: str, folder: str, is_cure: bool) -> Reply:
+    """Pull the lever of a card, or apply its cure, and ask what came of it twice. Returns a `TrialReply`.
+
+    What a library raises is the result, and not an error of this task.
+    """
+    chosen, started = get_card(card), time.perf_counter()
+    load = chosen.cure if is_cure else chosen.pull
+    error: LibraryError | None = None
+    answers: list[Arrays] = []
+    with record_messages() as messages:
+        try:
+            answers = _ask_twice(load(Path(folder)), arrays)
+        except Exception as raised:  # noqa: BLE001  whatever it raises is what is to be shown
+            error = _describe_error(raised, folder)
+        gc.collect()  # some objects complain when they go
+    notices = [text.replace(f"{folder}/", "") for text in messages]
+    reply = TrialReply(seconds=time.perf_counter() - started, error=error, messages=notices)
+    if error:
+        return reply, None
+    first, second = answers
+    repeats = all(first[name].tobytes() == second[name].tobytes() for name in first)
+    return TrialReply(**reply, repeats=repeats), first
+
+
+def _ask_twice(predict: Predict, rows: Arrays) -> list[Arrays]:
+    return [{name: to_plain_array(array) for name, array in predict(rows).items()} for _ in range(2)]
+
+
+def _describe_error(error: Exception, folder: str) -> LibraryError:
+    text = GRAPH_TRACEBACK.sub("", str(error).replace(f"{folder}/", ""))
+    return {"kind": type(error).__name__, "cause": find_cause(text), "text": text[:MAX_ERROR_TEXT]}
