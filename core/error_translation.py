@@ -89,7 +89,7 @@ def is_out_of_memory(text: str) -> bool:
 
 
 def find_cause(text: str) -> str:
-    """Return the line of a foreign text that names the cause, up to 240 characters.
+    """Return the line of a foreign text that names the cause.
 
     That is the line of a known error, else the last cause that Keras appends, else the first line. Of a layer that
     failed Keras says which one first, and the cause below, in bold.
@@ -97,11 +97,11 @@ def find_cause(text: str) -> str:
     causes = re.findall(r"Exception encountered(?:: | when calling .+\n+\x1b\[1m)([^\n\x1b]+)", text)
     lines = [line for line in text.splitlines() if line.strip()] or ["no message"]
     line = find_known_line(text) or [lines[0], *causes][-1]
-    return re.sub(r"\x1b\[[\d;]*m", "", line).removeprefix("Exception encountered: ").strip()[:240]
+    return re.sub(r"\x1b\[[\d;]*m", "", line).removeprefix("Exception encountered: ").strip()
 
 
 def _fallback_sentence(text: str) -> str:
-    return f"The library said: {find_cause(text)}"
+    return f"The library said: {find_cause(text)[:240]}"
 
 
 def _named_folders(error: BaseException) -> list[str]:
@@ -115,6 +115,11 @@ def _clean_message(error: BaseException, hidden_paths: Iterable[str]) -> str:
     text = str(error) or type(error).__name__
     for path in (*hidden_paths, *_named_folders(error)):
         text = text.replace(path, "…")
+    return shorten_message(text)
+
+
+def shorten_message(text: str) -> str:
+    """Return the beginning and the end of a foreign text that is longer than we keep."""
     return text if len(text) <= DETAIL_LIMIT else f"{text[: DETAIL_LIMIT // 2]}\n…\n{text[-DETAIL_LIMIT // 2 :]}"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.arrays import Arrays, is_text
 from core.demos.base import Demo, Model, TrainSettings
-from core.runtimes.outputs import name_outputs
+from core.runtimes.specs import name_outputs
 
 Predict = Callable[[Arrays], Arrays]  # inputs by name to outputs by name, batch first
 

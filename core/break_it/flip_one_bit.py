@@ -18,7 +18,8 @@ def save(model: Model, folder: Path) -> None:
 
 
 def pull(folder: Path) -> Predict:
-    damaged = shutil.copy(folder / "model.weights.h5", folder / "damaged.weights.h5")
+    damaged = folder / "damaged.weights.h5"
+    shutil.copy(folder / "model.weights.h5", damaged)
     _flip_bit(damaged, _offset_of_largest_bias(damaged) + 3, FIRST_EXPONENT_BIT)
     return _load(folder, damaged)
 

@@ -26,7 +26,8 @@ def record_messages() -> Iterator[list[str]]:
     What TensorFlow's C++ writes to the process's own standard error is not part of it.
     """
     messages: list[str] = []
-    printed, recorder = io.StringIO(), _Recorder(logged := [])
+    logged: list[str] = []
+    printed, recorder = io.StringIO(), _Recorder(logged)
     with contextlib.ExitStack() as stack:
         caught = stack.enter_context(warnings.catch_warnings(record=True))
         stack.enter_context(contextlib.redirect_stdout(printed))

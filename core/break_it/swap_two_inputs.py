@@ -4,7 +4,7 @@ from pathlib import Path
 
 from core.break_it.base import Card, Model, Predict
 from core.break_it.models import TWO_DIGITS, small_settings
-from core.runtimes.outputs import name_outputs
+from core.runtimes.specs import name_outputs
 
 
 def save(model: Model, folder: Path) -> None:

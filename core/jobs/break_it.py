@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import threading
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import Any, TypedDict, cast
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from core.text.labels import PredictionLabeler
 from core.worker.tasks.break_it import LibraryError, TrialReply
 
 FILES, REFERENCE = "files", "reference.npz"  # of a card, in the cache and beside a job
-TRAINING_SHARE = 0.7  # of a first pull, which trains the card's model
+PREPARING_SHARE = 0.8  # of the time of a first pull, which trains the card's model
 _preparing = threading.Lock()
 
 
@@ -68,6 +68,11 @@ def build_pull_request(card: str) -> PullRequest:
     return {"card": get_card(card).key, "bench": bench_fingerprint(), "sources": {}}
 
 
+def build_cure_request(card: str, pulled: str) -> CureRequest:
+    """Raises UnknownName."""
+    return {**build_pull_request(card), "pulled": pulled}
+
+
 def run_pull(handle: JobHandle) -> TrialResult:
     """Train and save the model of a card, unless that was done before, and pull its lever in a fresh process."""
     card = get_card(handle.request["card"])
@@ -76,8 +81,8 @@ def run_pull(handle: JobHandle) -> TrialResult:
     with translate_disk_errors():
         shutil.copytree(prepared / FILES, own / FILES)
         shutil.copy(prepared / REFERENCE, own / REFERENCE)
-    handle.report_progress(TRAINING_SHARE, "Pulling the lever in a fresh process", write_now=True)
-    return _try(handle, card, own, is_cure=False)
+    handle.report_progress(PREPARING_SHARE, "Pulling the lever in a fresh process", write_now=True)
+    return _try(handle, card, own)
 
 
 def run_cure(handle: JobHandle) -> TrialResult:
@@ -87,7 +92,8 @@ def run_cure(handle: JobHandle) -> TrialResult:
     if not (folder / REFERENCE).is_file():
         raise InputError("The files that the lever broke are gone.", cure="Pull the lever again, then cure it.")
     handle.report_progress(0.2, "Curing it in a fresh process", write_now=True)
-    return _try(handle, get_card(request["card"]), folder, is_cure=True)
+    broken = handle.context.job_store.read(request["pulled"]).result
+    return _try(handle, get_card(request["card"]), folder, broken["example"]["row"])
 
 
 def _prepare(handle: JobHandle, card: Card) -> Path:
@@ -104,34 +110,37 @@ def _prepare(handle: JobHandle, card: Card) -> Path:
 
 
 def _train(handle: JobHandle, card: Card, folder: Path) -> None:
-    note = "Training the small model"
+    def on_progress(progress: dict[str, Any]) -> None:
+        handle.report_progress(PREPARING_SHARE * progress["done"], progress["note"])
+
     folder.mkdir()
-    handle.report_progress(0.0, note, write_now=True)
+    handle.report_progress(0.0, "Building the small model", write_now=True)
     handle.worker.run(
         "prepare_cards",
         **handle.limits,
-        on_progress=lambda progress: handle.report_progress(TRAINING_SHARE * progress["done"], note),
+        on_progress=on_progress,
         demo=card.demo.key,
         folder=folder,
     )
 
 
-def _try(handle: JobHandle, card: Card, folder: Path, is_cure: bool) -> TrialResult:
-    reference = Reference.read(folder / REFERENCE)
+def _try(handle: JobHandle, card: Card, folder: Path, cured_row: int | None = None) -> TrialResult:
+    """Pull the lever of a card; with `cured_row`, the example that is shown, apply the cure."""
+    reference, is_cure = Reference.read(folder / REFERENCE), cured_row is not None
     frame = handle.worker.run(
         "try_card", **handle.limits, arrays=reference.inputs, card=card.key, folder=folder / FILES, is_cure=is_cure
     )
-    reply = cast(TrialReply, frame.message)
-    result = _judge(card, reference, reply, frame.arrays)
+    result = _judge(card, reference, cast(TrialReply, frame.message), frame.arrays, cured_row)
     inputs = select_rows(reference.inputs, [result["example"]["row"]])
     handle.context.job_store.save_arrays(handle.job.id, inputs)
     return result
 
 
-def _judge(card: Card, reference: Reference, reply: TrialReply, answers: Arrays) -> TrialResult:
+def _judge(card: Card, reference: Reference, reply: TrialReply, answers: Arrays, row: int | None) -> TrialResult:
     """Compare what was loaded with the model that was saved, on all held-out rows and on an example."""
     comparison = None if reply["error"] else compare(reference.predictions, answers, with_metrics=False)
-    row = _choose_row(reference, comparison.changed if comparison else np.zeros(reference.rows, bool))
+    if row is None:
+        row = _choose_row(reference, comparison.changed if comparison else np.zeros(reference.rows, bool))
     right = _label_row(card, reference.predictions, row)
     return TrialResult(
         error=reply["error"],

@@ -2,6 +2,7 @@
 
 import gc
 import re
+import textwrap
 import time
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
@@ -13,12 +14,13 @@ from core.break_it import CARDS, get_card
 from core.break_it.base import Card, Predict, keras_predict
 from core.break_it.messages import record_messages
 from core.demos.base import Progress
-from core.error_translation import find_cause
+from core.error_translation import find_cause, shorten_message
 from core.runtimes.reference import Reference
 from core.runtimes.variables import build_optimizer
 from core.worker.tasks.base import Reply, Report, TimedReply, timed
 
-MAX_ERROR_TEXT = 4000  # characters of a library's message that are kept
+TRAINING_SHARE = 0.6  # of the time to prepare the cards of a model
+MAX_CAUSE = 300  # characters of the line that names the cause
 GRAPH_TRACEBACK = re.compile(r"Detected at node .*?(?=^\S+ error|^Table|\Z)", re.DOTALL | re.MULTILINE)
 
 
@@ -57,13 +59,21 @@ def _prepare_cards(report: Report, cards: list[Card], folder: Path) -> None:
 
     def on_progress(progress: Progress) -> None:
         if progress.logs is not None:
-            report({"done": progress.fraction})
+            report(
+                {
+                    "done": TRAINING_SHARE * progress.fraction,
+                    "note": f"Training the small model, epoch {progress.epoch}",
+                }
+            )
 
     trained = _build_model(cards[0])
     data = demo.data(settings)
     demo.train(trained, data, settings, on_progress)
     predictions = keras_predict(trained)(data.held_out.inputs)
-    for card in cards:
+    for number, card in enumerate(cards):
+        report(
+            {"done": TRAINING_SHARE + (1 - TRAINING_SHARE) * number / len(cards), "note": "Saving the trained model"}
+        )
         model = _copy_model(card, trained)
         files = folder / card.key / "files"
         files.mkdir(parents=True)
@@ -129,4 +139,5 @@ def _ask_twice(predict: Predict, rows: Arrays) -> list[Arrays]:
 
 def _describe_error(error: Exception, folder: str) -> LibraryError:
     text = GRAPH_TRACEBACK.sub("", str(error).replace(f"{folder}/", ""))
-    return {"kind": type(error).__name__, "cause": find_cause(text), "text": text[:MAX_ERROR_TEXT]}
+    cause = textwrap.shorten(find_cause(text), MAX_CAUSE, placeholder=" …")
+    return {"kind": type(error).__name__, "cause": cause, "text": shorten_message(text)}

@@ -1,0 +1,32 @@
+"""What libraries tell a person while a model is loaded: all of it is recorded, and nothing else."""
+
+import logging
+import sys
+import warnings
+
+import pytest
+
+from core.break_it.messages import record_messages
+
+
+def test_recorder_collects_warnings_logs_and_prints_once():
+    with record_messages() as messages:
+        warnings.warn("skipped two variables", stacklevel=1)
+        logging.getLogger("absl").warning("%d values were not restored", 3)
+        logging.getLogger("absl").info("not for a person")
+        print("loaded")
+        print("loaded", file=sys.stderr)
+    assert messages == ["skipped two variables", "3 values were not restored", "loaded"]
+
+
+def test_recorder_of_silent_block_has_no_messages():
+    with record_messages() as messages:
+        sum([1, 2])
+    assert messages == []
+
+
+def test_recorder_ends_where_block_raises():
+    before = list(logging.getLogger("absl").handlers)
+    with pytest.raises(ValueError, match="broken"), record_messages():
+        raise ValueError("broken")
+    assert logging.getLogger("absl").handlers == before

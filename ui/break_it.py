@@ -1,0 +1,175 @@
+"""Parts of the Break it page: the cards, what came of each lever, and its cure."""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+import streamlit as st
+
+from core.arrays import as_text, is_text
+from core.break_it import Card, get_card
+from core.figures.images import row_image
+from core.jobs.break_it import TrialResult
+from core.library.job_store import Job
+from ui.components import escape_markdown, verdict_badge
+from ui.job_progress import follow_job
+from ui.session import current_jobs
+
+OPENED_HERE = "card-opened-here"  # under this key, the card that was opened on the page and not by a link
+Trials = tuple[Job | None, Job | None]  # of a card's lever and of its cure
+
+
+def pull_linked_card() -> str | None:
+    """Return the key of the card that the address names, with its lever pulled. Raises UnknownName."""
+    key = st.query_params.get("card")
+    if key and current_jobs().find_trials(key)[0] is None:
+        current_jobs().pull_lever(key)
+    return key
+
+
+def order_cards(cards: Sequence[Card], linked: str | None) -> list[Card]:
+    """Return the cards in their order; one that a link opened stands first, one opened on the page stays in place."""
+    is_linked = linked != st.session_state.get(OPENED_HERE)
+    return sorted(cards, key=lambda card: not (is_linked and card.key == linked))
+
+
+def show_tally(trials: Mapping[str, Trials]) -> None:
+    """Show how many levers this user has pulled, and how many of them were silent."""
+    pulled = [key for key, (lever, _) in trials.items() if lever and lever.state == "done"]
+    if pulled:
+        silent = sum(get_card(key).is_silent for key in pulled)
+        cured = sum(bool(cure and cure.state == "done") for _, cure in trials.values())
+        text = f"{len(pulled)} of {len(trials)} pulled · {silent} silent · {cured} cured"
+        st.progress(len(pulled) / len(trials), text=text)
+
+
+def show_card(card: Card, lever: Job | None, cure: Job | None, is_open: bool) -> None:
+    """Show a card: its lever; once that is pulled, in short what came of it, and all of it where the card is open."""
+    with st.container(border=True, key=f"card-{card.key}"):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.markdown(f"##### :material/{card.icon}: {card.title}", width="content")
+            _show_buttons(card, lever, is_open)
+        st.markdown(escape_markdown(card.lever))
+        if not is_open:
+            st.caption(_summarize(lever) if lever and lever.state == "done" else f"Shown on: {card.demo.label}.")
+            return
+        if lever:
+            follow_job(lever)
+            if lever.state == "done":
+                _show_trials(card, lever, cure)
+
+
+def _show_buttons(card: Card, lever: Job | None, is_open: bool) -> None:
+    if lever is None or (lever.state != "done" and not lever.is_active):
+        _show_button(card, "Pull", ":material/toggle_on:", _pull, is_primary=True)
+    elif not is_open:
+        _show_button(card, "Open", ":material/expand_more:", _open)
+    elif not lever.is_active:
+        with st.container(horizontal=True, width="content"):
+            _show_button(card, "Pull again", ":material/replay:", _pull)
+            _show_button(card, "Close", ":material/expand_less:", _close)
+
+
+def _show_button(card: Card, label: str, icon: str, action: Callable[[str], None], is_primary: bool = False) -> None:
+    key, type_ = f"{label.lower().replace(' ', '-')}-{card.key}", "primary" if is_primary else "secondary"
+    st.button(label, icon=icon, key=key, type=cast(Any, type_), on_click=action, args=(card.key,))
+
+
+def _pull(key: str) -> None:
+    current_jobs().pull_lever(key, again=True)
+    _open(key)
+
+
+def _open(key: str) -> None:
+    st.session_state[OPENED_HERE] = key
+    st.query_params["card"] = key
+
+
+def _close(key: str) -> None:
+    st.query_params.pop("card", None)
+
+
+def _cure(key: str) -> None:
+    current_jobs().cure(key)
+    _open(key)
+
+
+def _summarize(lever: Job) -> str:
+    """What came of a lever, in a line."""
+    result = cast(TrialResult, current_jobs().job_store.read(lever.id).result)
+    if error := result["error"]:
+        return f":material/error: {escape_markdown(error['kind'])}: {escape_markdown(error['cause'])}"
+    example = result["example"]
+    return f":material/volume_off: Silent: {example['right']} was read as {example['answer']}."
+
+
+def _show_trials(card: Card, lever: Job, cure: Job | None) -> None:
+    """Show what a lever did, in three lines, and the cure beside it."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        _show_lines({"What you did": card.did})
+        _show_trial(card, lever, "After the lever")
+        _show_lines({"What it means": card.meaning})
+        _show_code(card.pull)
+        st.markdown(f"[:material/link: Link to this card, pulled](break_it?card={card.key})")
+    with right:
+        _show_lines({"Cure": card.remedy})
+        if cure is None or not (cure.is_active or cure.state == "done"):
+            _show_button(card, "Cure it", ":material/healing:", _cure, is_primary=True)
+        if cure:
+            follow_job(cure)
+        if cure and cure.state == "done":
+            _show_trial(card, cure, "After the cure")
+            _show_code(card.cure)
+
+
+def _show_lines(lines: Mapping[str, str]) -> None:
+    for title, text in lines.items():
+        st.markdown(f"**{title}**  \n{escape_markdown(text)}")
+
+
+def _show_code(function: Callable[..., Any]) -> None:
+    with st.expander("The code that did this"):
+        st.code(inspect.getsource(function))
+
+
+def _show_trial(card: Card, job: Job, name: str) -> None:
+    """Show what the libraries said, and how what was loaded reads an example that the saved model had right."""
+    result = cast(TrialResult, job.result)
+    _show_words(result)
+    if result["verdict"]:
+        verdict_badge(result["verdict"], result["changed"], result["rows"])
+        _show_example(card, job, result, name)
+        if result["repeats"] is False:
+            st.caption("The same rows, asked a second time, get other answers.")
+
+
+def _show_words(result: TrialResult) -> None:
+    st.markdown("**What TensorFlow said**")
+    if error := result["error"]:
+        st.code(f"{error['kind']}: {error['cause']}", language=None, wrap_lines=True)
+        with st.expander("All of its message"):
+            st.code(error["text"], language=None, wrap_lines=True)
+    elif not result["messages"]:
+        st.markdown(":material/volume_off: Nothing: no error, no warning.")
+    if result["messages"]:
+        st.code("\n".join(result["messages"]), language=None, wrap_lines=True)
+
+
+def _show_example(card: Card, job: Job, result: TrialResult, name: str) -> None:
+    example = result["example"]
+    rows = current_jobs().job_store.load_arrays(job.id)
+    with st.container(horizontal=True, vertical_alignment="center", key=f"example-{job.id}"):
+        _show_inputs(card, rows.values(), f"A held-out row that the saved model reads as {example['right']}")
+        st.metric("The saved model", example["right"], width="content")
+        st.metric(name, example["answer"], width="content")
+
+
+def _show_inputs(card: Card, arrays: Iterable[np.ndarray], alt: str) -> None:
+    for array in arrays:
+        if is_text(array):
+            st.markdown(f"“{escape_markdown(str(as_text(array).item()))}”", width="content")
+        else:
+            shape = card.demo.image_shapes[card.settings.dataset]
+            st.image(row_image(array[0], shape), width=64, alt=alt)
