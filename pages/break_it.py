@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.break_it import CARDS
-from ui.break_it import order_cards, pull_linked_card, show_card, show_tally
+from ui.break_it import arrange_cards, pull_linked_card, show_cards, show_open_card, show_tally
 from ui.session import current_jobs
 
 st.title("Break it")
@@ -13,8 +13,11 @@ st.markdown(
     "which is worse. Each has a cure."
 )
 jobs = current_jobs()
-linked = pull_linked_card()
+opened = pull_linked_card()
 trials = {card.key: jobs.find_trials(card.key) for card in CARDS}
 show_tally(trials)
-for card in order_cards(CARDS, linked):
-    show_card(card, *trials[card.key], is_open=card.key == linked)
+above, card, below = arrange_cards(CARDS, opened)
+show_cards(above, trials)
+if card:
+    show_open_card(card, *trials[card.key])
+show_cards(below, trials)

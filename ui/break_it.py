@@ -16,6 +16,7 @@ from ui.components import escape_markdown, verdict_badge
 from ui.job_progress import follow_job
 from ui.session import current_jobs
 
+COLUMNS = 3  # of cards, where the page is wide
 OPENED_HERE = "card-opened-here"  # under this key, the card that was opened on the page and not by a link
 Trials = tuple[Job | None, Job | None]  # of a card's lever and of its cure
 
@@ -28,10 +29,16 @@ def pull_linked_card() -> str | None:
     return key
 
 
-def order_cards(cards: Sequence[Card], linked: str | None) -> list[Card]:
-    """Return the cards in their order; one that a link opened stands first, one opened on the page stays in place."""
-    is_linked = linked != st.session_state.get(OPENED_HERE)
-    return sorted(cards, key=lambda card: not (is_linked and card.key == linked))
+def arrange_cards(cards: Sequence[Card], opened: str | None) -> tuple[list[Card], Card | None, list[Card]]:
+    """Return the cards above the open one, that one, and those below.
+
+    It stands in place of its row where it was opened on the page, and above all others where a link opened it.
+    """
+    index = next((number for number, card in enumerate(cards) if card.key == opened), None)
+    if index is None:
+        return list(cards), None, []
+    above = index - index % COLUMNS if st.session_state.get(OPENED_HERE) == opened else 0
+    return list(cards[:above]), cards[index], [card for card in cards[above:] if card.key != opened]
 
 
 def show_tally(trials: Mapping[str, Trials]) -> None:
@@ -44,31 +51,39 @@ def show_tally(trials: Mapping[str, Trials]) -> None:
         st.progress(len(pulled) / len(trials), text=text)
 
 
-def show_card(card: Card, lever: Job | None, cure: Job | None, is_open: bool) -> None:
-    """Show a card: its lever; once that is pulled, in short what came of it, and all of it where the card is open."""
+def show_cards(cards: Sequence[Card], trials: Mapping[str, Trials]) -> None:
+    """Show closed cards side by side: the lever of each, or in short what came of it."""
+    with st.grid(COLUMNS, min_column_width=260):
+        for card in cards:
+            with st.container(border=True, height="stretch", key=f"card-{card.key}"):
+                _show_closed_card(card, trials[card.key][0])
+
+
+def _show_closed_card(card: Card, lever: Job | None) -> None:
+    st.markdown(f"**:material/{card.icon}: {escape_markdown(card.title)}**")
+    st.markdown(escape_markdown(card.lever))
+    if lever and (lever.is_active or lever.state == "done"):
+        st.caption(_summarize(lever))
+        _show_button(card, "Open", ":material/expand_more:", _open)
+    else:
+        st.caption(f"Shown on: {card.demo.label}.")
+        _show_button(card, "Pull", ":material/toggle_on:", _pull)
+
+
+def show_open_card(card: Card, lever: Job | None, cure: Job | None) -> None:
+    """Show a card whose lever is pulled: its progress, then what it did in three lines, and the cure beside them."""
     with st.container(border=True, key=f"card-{card.key}"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.markdown(f"##### :material/{card.icon}: {card.title}", width="content")
-            _show_buttons(card, lever, is_open)
-        st.markdown(escape_markdown(card.lever))
-        if not is_open:
-            st.caption(_summarize(lever) if lever and lever.state == "done" else f"Shown on: {card.demo.label}.")
-            return
+            st.subheader(f":material/{card.icon}: {escape_markdown(card.title)}", width="content", anchor=False)
+            with st.container(horizontal=True, width="content"):
+                if lever is None or not lever.is_active:
+                    _show_button(card, "Pull again", ":material/replay:", _pull)
+                _show_button(card, "Close", ":material/expand_less:", _close)
+        st.caption(f"{escape_markdown(card.lever)} Shown on: {escape_markdown(card.demo.model_description)}.")
         if lever:
             follow_job(lever)
             if lever.state == "done":
                 _show_trials(card, lever, cure)
-
-
-def _show_buttons(card: Card, lever: Job | None, is_open: bool) -> None:
-    if lever is None or (lever.state != "done" and not lever.is_active):
-        _show_button(card, "Pull", ":material/toggle_on:", _pull, is_primary=True)
-    elif not is_open:
-        _show_button(card, "Open", ":material/expand_more:", _open)
-    elif not lever.is_active:
-        with st.container(horizontal=True, width="content"):
-            _show_button(card, "Pull again", ":material/replay:", _pull)
-            _show_button(card, "Close", ":material/expand_less:", _close)
 
 
 def _show_button(card: Card, label: str, icon: str, action: Callable[[str], None], is_primary: bool = False) -> None:
@@ -97,6 +112,8 @@ def _cure(key: str) -> None:
 
 def _summarize(lever: Job) -> str:
     """What came of a lever, in a line."""
+    if lever.is_active:
+        return ":material/progress_activity: Under way."
     result = cast(TrialResult, current_jobs().job_store.read(lever.id).result)
     if error := result["error"]:
         return f":material/error: {escape_markdown(error['kind'])}: {escape_markdown(error['cause'])}"

@@ -13,6 +13,7 @@ from core.jobs import Jobs
 from core.jobs.break_it import TrialResult
 from core.library import Library
 from core.library.permissions import Viewer
+from core.settings import PROJECT
 from tests.helpers import wait_until_done
 
 # What the library raises, and how the line that names the cause begins.
@@ -140,6 +141,13 @@ def test_cure_before_lever_is_refused_in_a_sentence(empty_jobs: Jobs):
     end = empty_jobs.wait(empty_jobs.cure("lose-the-class").id)
     assert (end.state, end.error["code"]) == ("failed", InputError.code)
     assert end.error["sentence"] == "The files that the lever broke are gone."
+
+
+def test_documented_cards_are_those_of_the_registry():
+    text = (PROJECT / "docs" / "break_it.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")][1:]
+    documented = [(title, end) for title, _, end, _ in rows]
+    assert documented == [(card.title, "silent" if card.is_silent else "error") for card in CARDS]
 
 
 def test_unknown_card_names_those_that_exist(empty_library: Library):

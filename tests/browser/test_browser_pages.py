@@ -21,6 +21,7 @@ TITLES = {
     "formats": "What survives in which format",
     "compare": "Compare",
     "resume": "Carry on training",
+    "break_it": "Break it",
     "condition": "Health",
 }
 
