@@ -1,6 +1,7 @@
 """Parts of the Break it page: the cards, what came of each lever, and its cure."""
 
 import inspect
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from ui.components import escape_markdown, verdict_badge
 from ui.job_progress import follow_job
 from ui.session import current_jobs
 
+MAX_SUMMARY = 90  # characters of an error on a closed card
 COLUMNS = 3  # of cards, where the page is wide
 OPENED_HERE = "card-opened-here"  # under this key, the card that was opened on the page and not by a link
 Trials = tuple[Job | None, Job | None]  # of a card's lever and of its cure
@@ -56,14 +58,18 @@ def show_cards(cards: Sequence[Card], trials: Mapping[str, Trials]) -> None:
     with st.grid(COLUMNS, min_column_width=260):
         for card in cards:
             with st.container(border=True, height="stretch", key=f"card-{card.key}"):
-                _show_closed_card(card, trials[card.key][0])
+                _show_closed_card(card, *trials[card.key])
 
 
-def _show_closed_card(card: Card, lever: Job | None) -> None:
+def _show_closed_card(card: Card, lever: Job | None, cure: Job | None) -> None:
     st.markdown(f"**:material/{card.icon}: {escape_markdown(card.title)}**")
     st.markdown(escape_markdown(card.lever))
-    if lever and (lever.is_active or lever.state == "done"):
-        st.caption(_summarize(lever))
+    if lever and lever.is_active:
+        st.caption(":material/progress_activity: Under way")
+        _show_button(card, "Open", ":material/expand_more:", _open)
+    elif lever and lever.state == "done":
+        st.caption(_summarize(cast(TrialResult, lever.result)))
+        _show_badges(card, cure)
         _show_button(card, "Open", ":material/expand_more:", _open)
     else:
         st.caption(f"Shown on: {card.demo.label}.")
@@ -79,7 +85,7 @@ def show_open_card(card: Card, lever: Job | None, cure: Job | None) -> None:
                 if lever is None or not lever.is_active:
                     _show_button(card, "Pull again", ":material/replay:", _pull)
                 _show_button(card, "Close", ":material/expand_less:", _close)
-        st.caption(f"{escape_markdown(card.lever)} Shown on: {escape_markdown(card.demo.model_description)}.")
+        st.caption(f"{escape_markdown(card.lever)} Shown on: {escape_markdown(card.demo.label)}.")
         if lever:
             follow_job(lever)
             if lever.state == "done":
@@ -97,8 +103,9 @@ def _pull(key: str) -> None:
 
 
 def _open(key: str) -> None:
-    st.session_state[OPENED_HERE] = key
-    st.query_params["card"] = key
+    if st.query_params.get("card") != key:  # one that is open stays where it stands
+        st.session_state[OPENED_HERE] = key
+        st.query_params["card"] = key
 
 
 def _close(key: str) -> None:
@@ -107,18 +114,24 @@ def _close(key: str) -> None:
 
 def _cure(key: str) -> None:
     current_jobs().cure(key)
-    _open(key)
 
 
-def _summarize(lever: Job) -> str:
+def _summarize(result: TrialResult) -> str:
     """What came of a lever, in a line."""
-    if lever.is_active:
-        return ":material/progress_activity: Under way."
-    result = cast(TrialResult, current_jobs().job_store.read(lever.id).result)
     if error := result["error"]:
-        return f":material/error: {escape_markdown(error['kind'])}: {escape_markdown(error['cause'])}"
+        return escape_markdown(textwrap.shorten(f"{error['kind']}: {error['cause']}", MAX_SUMMARY, placeholder=" …"))
     example = result["example"]
-    return f":material/volume_off: Silent: {example['right']} was read as {example['answer']}."
+    return f"It reads {example['right']} as {example['answer']}, and says nothing."
+
+
+def _show_badges(card: Card, cure: Job | None) -> None:
+    with st.container(horizontal=True):
+        if card.is_silent:
+            st.badge("Silent", icon=":material/volume_off:", color="orange", help="Wrong answers, and no error.")
+        else:
+            st.badge("Error", icon=":material/error:", color="red", help="The library raised an error.")
+        if cure and cure.state == "done":
+            st.badge("Cured", icon=":material/healing:", color="green", help="The cure was done and shown to work.")
 
 
 def _show_trials(card: Card, lever: Job, cure: Job | None) -> None:
@@ -166,8 +179,9 @@ def _show_words(result: TrialResult) -> None:
     st.markdown("**What TensorFlow said**")
     if error := result["error"]:
         st.code(f"{error['kind']}: {error['cause']}", language=None, wrap_lines=True)
-        with st.expander("All of its message"):
-            st.code(error["text"], language=None, wrap_lines=True)
+        if error["text"] != error["cause"]:
+            with st.expander("All of its message"):
+                st.code(error["text"], language=None, wrap_lines=True)
     elif not result["messages"]:
         st.markdown(":material/volume_off: Nothing: no error, no warning.")
     if result["messages"]:
@@ -178,9 +192,11 @@ def _show_example(card: Card, job: Job, result: TrialResult, name: str) -> None:
     example = result["example"]
     rows = current_jobs().job_store.load_arrays(job.id)
     with st.container(horizontal=True, vertical_alignment="center", key=f"example-{job.id}"):
-        _show_inputs(card, rows.values(), f"A held-out row that the saved model reads as {example['right']}")
-        st.metric("The saved model", example["right"], width="content")
-        st.metric(name, example["answer"], width="content")
+        with st.container(horizontal=True, width="content"):
+            _show_inputs(card, rows.values(), f"A held-out row that the saved model reads as {example['right']}")
+        with st.container(horizontal=True, width="content"):
+            st.metric("The saved model", example["right"], width="content")
+            st.metric(name, example["answer"], width="content")
 
 
 def _show_inputs(card: Card, arrays: Iterable[np.ndarray], alt: str) -> None:

@@ -105,8 +105,16 @@ def _prepare(handle: JobHandle, card: Card) -> Path:
             cache.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=cache, ignore_cleanup_errors=True) as folder:
                 _train(handle, card, Path(folder) / "cards")
-                os.replace(Path(folder) / "cards", trained)
+                _move_into_place(Path(folder) / "cards", trained)
     return trained / card.key
+
+
+def _move_into_place(folder: Path, target: Path) -> None:
+    try:
+        os.rename(folder, target)
+    except OSError:
+        if not target.is_dir():  # which another process has made meanwhile
+            raise
 
 
 def _train(handle: JobHandle, card: Card, folder: Path) -> None:

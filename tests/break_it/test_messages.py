@@ -9,6 +9,7 @@ import pytest
 from core.break_it.messages import record_messages
 
 
+@pytest.mark.filterwarnings("default")  # as in a child
 def test_recorder_collects_warnings_logs_and_prints_once():
     with record_messages() as messages:
         warnings.warn("skipped two variables", stacklevel=1)
