@@ -27,14 +27,20 @@ def record_messages() -> Iterator[list[str]]:
     """
     messages: list[str] = []
     logged: list[str] = []
-    printed, recorder = io.StringIO(), _Recorder(logged)
+    printed, errors, recorder = io.StringIO(), io.StringIO(), _Recorder(logged)
     with contextlib.ExitStack() as stack:
         caught = stack.enter_context(warnings.catch_warnings(record=True))
         stack.enter_context(contextlib.redirect_stdout(printed))
-        stack.enter_context(contextlib.redirect_stderr(io.StringIO()))  # where loggers write what is recorded
+        stack.enter_context(contextlib.redirect_stderr(errors))
         for name in LOGGERS:
             logging.getLogger(name).addHandler(recorder)
             stack.callback(logging.getLogger(name).removeHandler, recorder)
         yield messages
-    texts = [*(str(warning.message) for warning in caught), *logged, *printed.getvalue().splitlines()]
+    lines = [*printed.getvalue().splitlines(), *_unlogged_lines(errors.getvalue(), logged)]
+    texts = [*(str(warning.message) for warning in caught), *logged, *lines]
     messages += [text.strip()[:MESSAGE_LIMIT] for text in dict.fromkeys(texts) if text.strip()]
+
+
+def _unlogged_lines(text: str, logged: list[str]) -> list[str]:
+    """The lines of standard error that are not a logger's way to write what was recorded."""
+    return [line for line in text.splitlines() if not any(line in entry or entry in line for entry in logged)]

@@ -16,8 +16,19 @@ def test_recorder_collects_warnings_logs_and_prints_once():
         logging.getLogger("absl").warning("%d values were not restored", 3)
         logging.getLogger("absl").info("not for a person")
         print("loaded")
-        print("loaded", file=sys.stderr)
-    assert messages == ["skipped two variables", "3 values were not restored", "loaded"]
+        print("loaded")
+        print("and cleaned up", file=sys.stderr)
+    assert messages == ["skipped two variables", "3 values were not restored", "loaded", "and cleaned up"]
+
+
+def test_recorder_takes_a_log_once_that_its_handler_writes_to_stderr():
+    logger = logging.getLogger("tensorflow")
+    with record_messages() as messages:
+        handler = logging.StreamHandler(sys.stderr)
+        logger.addHandler(handler)
+        logger.warning("2 variables\nwere skipped")
+        logger.removeHandler(handler)
+    assert messages == ["2 variables\nwere skipped"]
 
 
 def test_recorder_of_silent_block_has_no_messages():

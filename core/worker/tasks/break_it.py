@@ -21,7 +21,7 @@ from core.worker.tasks.base import Reply, Report, TimedReply, timed
 
 TRAINING_SHARE = 0.6  # of the time to prepare the cards of a model
 MAX_CAUSE = 300  # characters of the line that names the cause
-GRAPH_TRACEBACK = re.compile(r"Detected at node .*?(?=^\S+ error|^Table|\Z)", re.DOTALL | re.MULTILINE)
+TRACEBACK_LINES = re.compile(r'^(?:Detected at node|\s*File ").*\n\s*', re.MULTILINE)  # of TensorFlow's graphs
 
 
 class LibraryError(TypedDict):
@@ -69,7 +69,8 @@ def _prepare_cards(report: Report, cards: list[Card], folder: Path) -> None:
     trained = _build_model(cards[0])
     data = demo.data(settings)
     demo.train(trained, data, settings, on_progress)
-    predictions = keras_predict(trained)(data.held_out.inputs)
+    inputs, targets = data.held_out
+    predictions = keras_predict(trained)(inputs)
     for number, card in enumerate(cards):
         report(
             {"done": TRAINING_SHARE + (1 - TRAINING_SHARE) * number / len(cards), "note": "Saving the trained model"}
@@ -78,9 +79,9 @@ def _prepare_cards(report: Report, cards: list[Card], folder: Path) -> None:
         files = folder / card.key / "files"
         files.mkdir(parents=True)
         card.save(model, files)
-        if not _has_same_weights(model, trained):  # it was trained on after it was saved
-            predictions = keras_predict(model)(data.held_out.inputs)
-        Reference(data.held_out.inputs, predictions, data.held_out.targets).write(folder / card.key / "reference.npz")
+        is_trained_on = not all(map(np.array_equal, model.get_weights(), trained.get_weights()))
+        answers = keras_predict(model)(inputs) if is_trained_on else predictions
+        Reference(inputs, answers, targets).write(folder / card.key / "reference.npz")
 
 
 def _build_model(card: Card) -> Any:
@@ -103,10 +104,6 @@ def _copy_model(card: Card, trained: Any) -> Any:
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
     return model
-
-
-def _has_same_weights(model: Any, other: Any) -> bool:
-    return all(map(np.array_equal, model.get_weights(), other.get_weights()))
 
 
 def try_card(report: Report, arrays: Arrays, *, card: str, folder: str, is_cure: bool) -> Reply:
@@ -138,6 +135,6 @@ def _ask_twice(predict: Predict, rows: Arrays) -> list[Arrays]:
 
 
 def _describe_error(error: Exception, folder: str) -> LibraryError:
-    text = GRAPH_TRACEBACK.sub("", str(error).replace(f"{folder}/", ""))
+    text = TRACEBACK_LINES.sub("", str(error).replace(f"{folder}/", ""))
     cause = textwrap.shorten(find_cause(text), MAX_CAUSE, placeholder=" …")
     return {"kind": type(error).__name__, "cause": cause, "text": shorten_message(text)}
