@@ -48,6 +48,7 @@ def test_expectations_name_every_card():
     assert sorted([*EXPECTED_ERRORS, *EXPECTED_CHANGES]) == sorted(card.key for card in CARDS)
     assert [card.key.replace("-", "_") for card in CARDS] == list(MODULES)
     assert {card.key for card in SILENT} == EXPECTED_CHANGES.keys()
+    assert len({(card.demo.key, card.settings) for card in CARDS}) == len({card.demo.key for card in CARDS})
 
 
 @pytest.mark.parametrize("card", LOUD, ids=lambda card: card.key)

@@ -13,11 +13,11 @@ from core.arrays import Arrays, to_plain_array
 from core.break_it import CARDS, get_card
 from core.break_it.base import Card, Predict, keras_predict
 from core.break_it.messages import record_messages
-from core.demos.base import Progress
+from core.demos.base import Data, Progress
 from core.error_translation import find_cause, shorten_message
 from core.runtimes.reference import Reference
 from core.runtimes.variables import build_optimizer
-from core.worker.tasks.base import Reply, Report, TimedReply, timed
+from core.worker.tasks.base import Reply, Report, TimedReply
 
 TRAINING_SHARE = 0.6  # of the time to prepare the cards of a model
 MAX_CAUSE = 300  # characters of the line that names the cause
@@ -50,38 +50,36 @@ def prepare_cards(report: Report, arrays: Arrays, *, demo: str, folder: str) -> 
     rows, the predictions of the model after it was saved, and the targets.
     """
     cards = [card for card in CARDS if card.demo.key == demo]
-    seconds, _ = timed(lambda: _prepare_cards(report, cards, Path(folder)))
-    return {"seconds": seconds}, None
+    started = time.perf_counter()
+    data = cards[0].demo.data(cards[0].settings)
+    trained = _train_model(cards[0], data, report)
+    predictions = keras_predict(trained)(data.held_out.inputs)
+    for number, card in enumerate(cards):
+        done = TRAINING_SHARE + (1 - TRAINING_SHARE) * number / len(cards)
+        report({"done": done, "note": "Saving the trained model"})
+        _save_card(card, trained, Reference(data.held_out.inputs, predictions, data.held_out.targets), Path(folder))
+    return TimedReply(seconds=time.perf_counter() - started), None
 
 
-def _prepare_cards(report: Report, cards: list[Card], folder: Path) -> None:
-    demo, settings = cards[0].demo, cards[0].settings
-
+def _train_model(card: Card, data: Data, report: Report) -> Any:
     def on_progress(progress: Progress) -> None:
         if progress.logs is not None:
-            report(
-                {
-                    "done": TRAINING_SHARE * progress.fraction,
-                    "note": f"Training the small model, epoch {progress.epoch}",
-                }
-            )
+            note = f"Training the small model, epoch {progress.epoch}"
+            report({"done": TRAINING_SHARE * progress.fraction, "note": note})
 
-    trained = _build_model(cards[0])
-    data = demo.data(settings)
-    demo.train(trained, data, settings, on_progress)
-    inputs, targets = data.held_out
-    predictions = keras_predict(trained)(inputs)
-    for number, card in enumerate(cards):
-        report(
-            {"done": TRAINING_SHARE + (1 - TRAINING_SHARE) * number / len(cards), "note": "Saving the trained model"}
-        )
-        model = _copy_model(card, trained)
-        files = folder / card.key / "files"
-        files.mkdir(parents=True)
-        card.save(model, files)
-        is_trained_on = not all(map(np.array_equal, model.get_weights(), trained.get_weights()))
-        answers = keras_predict(model)(inputs) if is_trained_on else predictions
-        Reference(inputs, answers, targets).write(folder / card.key / "reference.npz")
+    model = _build_model(card)
+    card.demo.train(model, data, card.settings, on_progress)
+    return model
+
+
+def _save_card(card: Card, trained: Any, reference: Reference, folder: Path) -> None:
+    model = _copy_model(card, trained)
+    files = folder / card.key / "files"
+    files.mkdir(parents=True)
+    card.save(model, files)
+    if not all(map(np.array_equal, model.get_weights(), trained.get_weights())):  # it was trained on after it was saved
+        reference = reference._replace(predictions=keras_predict(model)(reference.inputs))
+    reference.write(folder / card.key / "reference.npz")
 
 
 def _build_model(card: Card) -> Any:
