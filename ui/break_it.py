@@ -193,7 +193,7 @@ def _show_example(card: Card, job: Job, result: TrialResult, name: str) -> None:
     rows = current_jobs().job_store.load_arrays(job.id)
     with st.container(horizontal=True, vertical_alignment="center", key=f"example-{job.id}"):
         with st.container(horizontal=True, width="content"):
-            _show_inputs(card, rows.values(), f"A held-out row that the saved model reads as {example['right']}")
+            _show_inputs(card, rows.values(), f"A test example that the saved model reads as {example['right']}")
         with st.container(horizontal=True, width="content"):
             st.metric("The saved model", example["right"], width="content")
             st.metric(name, example["answer"], width="content")

@@ -39,7 +39,7 @@ class CureRequest(PullRequest):
 
 
 class Example(TypedDict):
-    """One held-out row: the prediction of the model that was saved, and of what was loaded (None where it raised)."""
+    """One test example: the prediction of the model that was saved, and of what was loaded (None where it raised)."""
 
     row: int
     right: str
@@ -145,7 +145,7 @@ def _try(handle: JobHandle, card: Card, folder: Path, cured_row: int | None = No
 
 
 def _judge(card: Card, reference: Reference, reply: TrialReply, answers: Arrays, row: int | None) -> TrialResult:
-    """Compare what was loaded with the model that was saved, on all held-out rows and on an example."""
+    """Compare what was loaded with the model that was saved, on all test examples and on one of them."""
     comparison = None if reply["error"] else compare(reference.predictions, answers, with_metrics=False)
     if row is None:
         row = _choose_row(reference, comparison.changed if comparison else np.zeros(reference.rows, bool))

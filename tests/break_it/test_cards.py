@@ -25,7 +25,7 @@ EXPECTED_ERRORS = {
     "load-saved-model-with-keras": ("ValueError", "File format not supported: filepath=saved_model."),
     "train-on-from-h5": ("ValueError", "Unknown variable: <Variable path=sequential/dense/kernel"),
 }
-# The least number of 270 held-out rows that get another answer.
+# The least number of 270 test examples that get another answer.
 EXPECTED_CHANGES = {
     "lose-the-weights": 200,
     "flip-one-bit": 200,

@@ -46,8 +46,8 @@ class TrialReply(TimedReply):
 def prepare_cards(report: Report, arrays: Arrays, *, demo: str, folder: str) -> Reply:
     """Train the model of one or more cards, and save a copy for each. Returns a `TimedReply`.
 
-    In `folder`, which is empty, each card of the model gets `<card>/files`, and `<card>/reference.npz` with held-out
-    rows, the predictions of the model after it was saved, and the targets.
+    In `folder`, which is empty, each card of the model gets `<card>/files`, and `<card>/reference.npz` with test
+    examples, the predictions of the model after it was saved, and the targets.
     """
     cards = [card for card in CARDS if card.demo.key == demo]
     started = time.perf_counter()
