@@ -4,8 +4,10 @@ from streamlit.testing.v1 import AppTest
 
 from core.break_it import CARDS
 from core.jobs import Jobs
+from core.text.glossary import find_terms
 from tests.helpers import wait_until_done
 from tests.ui.test_pages import page_text
+from ui.terms import terms_of
 
 
 def press(app: AppTest, key: str) -> AppTest:
@@ -44,6 +46,11 @@ def test_break_it_page_keeps_what_was_pulled_over_visits(visit, jobs: Jobs):
     assert "pull-lose-the-class" not in [button.key for button in app.button]
     press(app, "open-lose-the-class")
     assert [metric.label for metric in app.metric] == ["The saved model", "After the cure"]
+
+
+def test_break_it_page_explains_each_term_of_an_open_card():
+    texts = [text for card in CARDS for text in (card.lever, card.did, card.meaning, card.remedy, card.demo.label)]
+    assert set(find_terms(texts)) <= set(terms_of("break-it"))
 
 
 def test_break_it_page_with_unknown_card_shows_one_sentence(visit, empty_jobs: Jobs):
