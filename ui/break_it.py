@@ -142,7 +142,7 @@ def _show_trials(card: Card, lever: Job, cure: Job | None) -> None:
         _show_trial(card, lever, "After the lever")
         _show_lines({"What it means": card.meaning})
         _show_code(card.pull)
-        st.markdown(f"[:material/link: Link to this card, pulled](break_it?card={card.key})")
+        st.markdown(f":material/link: [Link to this card, pulled](break_it?card={card.key})")
     with right:
         _show_lines({"Cure": card.remedy})
         if cure is None or not (cure.is_active or cure.state == "done"):

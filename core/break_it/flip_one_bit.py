@@ -63,10 +63,10 @@ CARD = Card(
     key="flip-one-bit",
     title="Flip one bit",
     icon="bolt",
-    lever="Change a single bit of a file of weights, as a worn disk or a bad cable does.",
+    lever="Change a single bit of a file of weights, as a worn disk or a bad cable may.",
     did="Flipped one bit of one number in model.weights.h5, and loaded it.",
-    meaning="One number became astronomically large, and drowns out all others. HDF5 keeps no checksum of its numbers, "
-    "so nothing noticed.",
+    meaning="One number became astronomically large, and drowns out all others. Keras writes no checksum of the "
+    "numbers into this file, so nothing noticed.",
     remedy="Keep the SHA-256 of each file, and compare it before loading: the damaged copy is turned away, and the "
     "intact one is loaded. Roundtrip does this before each load.",
     demo=DIGITS,

@@ -86,7 +86,7 @@ def test_augmentation_that_is_awake_answers_otherwise_when_asked_again(pulled):
     assert pulled("lose-the-weights")["repeats"] is True
 
 
-def test_flipped_bit_gives_all_rows_one_answer(jobs: Jobs, pulled):
+def test_flipped_file_differs_from_saved_one_by_a_single_bit(jobs: Jobs, pulled):
     pulled("flip-one-bit")
     files = jobs.job_store.folder(jobs.find_trials("flip-one-bit")[0].id) / "files"
     sides = [(files / name).read_bytes() for name in ("model.weights.h5", "damaged.weights.h5")]
