@@ -13,6 +13,7 @@ from ui.compare.metrics import show_figures, show_metrics, show_pairwise_matrix
 from ui.compare.prediction_rows import show_predictions
 from ui.compare.tolerance import tolerances_from_query
 from ui.routes import report_url
+from ui.size_breakdown import show_byte_strips
 
 REPORT_ICONS = {"html": ":material/article:", "json": ":material/data_object:", "csv": ":material/table:"}
 
@@ -49,6 +50,7 @@ def _artifact_tabs(comparison: FinishedComparison) -> dict[str, Callable[[], Non
     return {
         "Layers": lambda: show_layers(comparison.participants, comparison.inputs),
         "Find a disagreement": lambda: show_disagreement(comparison.participants),
+        "Sizes": lambda: show_byte_strips(comparison.artifact_names),
         "Costs": lambda: show_benchmark(comparison.participants, fidelity),
         "Report": lambda: _show_report_downloads(comparison.job.id),
     }
