@@ -54,7 +54,9 @@ def show_tally(trials: Mapping[str, Trials]) -> None:
 
 
 def show_cards(cards: Sequence[Card], trials: Mapping[str, Trials]) -> None:
-    """Show closed cards side by side: the lever of each, or in short what came of it."""
+    """Show closed cards side by side: the lever of each, or in short what came of it; nothing where there are none."""
+    if not cards:
+        return
     with st.grid(COLUMNS, min_column_width=260):
         for card in cards:
             with st.container(border=True, height="stretch", key=f"card-{card.key}"):

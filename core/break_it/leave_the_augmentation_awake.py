@@ -29,7 +29,7 @@ CARD = Card(
     lever="Export a model whose first layers turn and shift each picture at random.",
     did="Exported the model as it was trained, opened the SavedModel, and asked it.",
     meaning="Layers that turn and shift pictures are for training. In the export they still do it, with other random "
-    "numbers each time, so the same picture gets another answer when it is asked again.",
+    "numbers each time, so the same picture may get another answer when it is asked again.",
     remedy="Export keras.Model(inputs, model(inputs, training=False)), in which they do nothing.",
     demo=AUGMENTED_DIGITS,
     settings=small_settings(AUGMENTED_DIGITS),

@@ -19,7 +19,7 @@ def test_break_it_page_offers_a_lever_on_every_card(visit, empty_jobs: Jobs):
     app = visit(empty_jobs, "break_it")
     assert [item.key for item in app.button] == [f"pull-{card.key}" for card in CARDS]
     for card in CARDS:
-        assert card.title in page_text(app)
+        assert card.title in page_text(app).replace("\\", "")
         assert f"Shown on: {card.demo.label}." in page_text(app)
     assert empty_jobs.job_store.list_jobs() == []
 
