@@ -21,7 +21,8 @@ from core.worker.tasks.base import Reply, Report, TimedReply
 
 TRAINING_SHARE = 0.6  # of the time to prepare the cards of a model
 MAX_CAUSE = 300  # characters of the line that names the cause
-TRACEBACK_LINES = re.compile(r'^(?:Detected at node|\s*File ").*\n\s*', re.MULTILINE)  # of TensorFlow's graphs
+# What TensorFlow puts into the errors of its graphs: where in the program each node was made.
+TRACEBACK_LINES = re.compile(r'^[ \t]*(?:(?:Detected at node|File ").*\n\s*)+', re.MULTILINE)
 
 
 class LibraryError(TypedDict):
