@@ -8,6 +8,7 @@ from core.report import REPORT_KINDS
 from ui.compare.benchmark import show_benchmark
 from ui.compare.comparison_job import FinishedComparison
 from ui.compare.disagreement import show_disagreement
+from ui.compare.disagreement_map import show_disagreement_map
 from ui.compare.layers import show_layers
 from ui.compare.metrics import show_figures, show_metrics, show_pairwise_matrix
 from ui.compare.prediction_rows import show_predictions
@@ -34,6 +35,7 @@ def _prediction_tabs(comparison: FinishedComparison) -> dict[str, Callable[[], N
         "Rows": lambda: show_predictions(comparison.run, comparison.job, comparison.names),
         "Numbers": lambda: show_metrics(comparison),
         "Pictures": lambda: show_figures(comparison),
+        "Map": lambda: show_disagreement_map(comparison),
         "Every pair": lambda: show_pairwise_matrix(comparison),
     }
     has_any = any(outcome.has_predictions for outcome in comparison.outcomes.values())
