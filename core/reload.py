@@ -25,7 +25,7 @@ from core.sandbox.limits import GIB, Allowance
 from core.worker import Child, Worker
 from core.worker.child_errors import invalid_reply_error
 from core.worker.child_handle import CancelCheck, never_cancelled
-from core.worker.child_pool import PreparedChild
+from core.worker.child_pool import PreparedChild, PreparedCopy
 from core.worker.model_loading import demo_of_source, source_without_code
 from core.worker.row_budget import SHARE, RowBudget, RowCap
 from core.worker.tasks.probes import probe_predictor
@@ -125,16 +125,16 @@ class _Reload(NamedTuple):
     cancelled: CancelCheck
     sandboxed: bool
 
-    def try_with(self, reference: Reference, prepared: Child | None = None) -> ReloadResult:
+    def try_with(self, reference: Reference, prepared: PreparedCopy | None = None) -> ReloadResult:
         """Reload in a fresh child; where its memory is not enough for the rows, in another with half of them."""
         cap = RowCap()
         while True:
             try:
                 ask = partial(self._ask, reference=reference, cap=cap)
                 if prepared:
-                    child, prepared = prepared, None
+                    (child, id_), prepared = prepared, None
                     with contextlib.suppress(ChildDied):  # by whatever came before: a fresh one tells
-                        return self.worker.act_in(child, ask, Child.close)
+                        return self.worker.act_in(child, partial(ask, prepared=id_), Child.close)
                 return self.worker.use_child(ask, self.cancelled, self.sandboxed)
             except COPY_ERRORS as error:
                 # What a copy does to its child says something of the copy; that there was no child does not.
@@ -146,8 +146,9 @@ class _Reload(NamedTuple):
                 # An untrusted reply that fits no record.
                 raise invalid_reply_error(detail=type(error).__name__) from error
 
-    def _ask(self, child: Child, reference: Reference, cap: RowCap) -> ReloadResult:
-        """Have a child load and predict, and then probe: what it predicted stands, whatever comes of that."""
+    def _ask(self, child: Child, reference: Reference, cap: RowCap, prepared: str = "") -> ReloadResult:
+        """Have a child load, or take the copy that it has `prepared`, and predict, and then probe: what it predicted
+        stands, whatever comes of that."""
         rows = min(self.rows, max(cap.rows, self.rows * cap.rows // BATCH_SIZE))
         inputs = reference.head_in_whole_batches(rows).inputs if cap.rows == BATCH_SIZE else reference.head(rows).inputs
         cap.asked = 0
@@ -157,6 +158,7 @@ class _Reload(NamedTuple):
 
         limits: dict[str, Any] = {"seconds": self.seconds, "cancelled": self.cancelled}
         how: dict[str, Any] = {"limit_seconds": child.allowance(self.seconds).working_seconds, "batch": cap.rows}
+        how |= {"prepared": prepared}
         how |= {"traits": bool(self.probe_as), "reply_mib": self.worker.config.reply_mib}
         facts, predictions = child.request(
             "reload", arrays=inputs, on_progress=note_answer, **self.request, **how, **limits

@@ -4,6 +4,7 @@ One loads a copy while it is not known yet what the copy will be asked: nobody w
 """
 
 import contextlib
+import secrets
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -11,11 +12,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from core.errors import Cancelled, RoundtripError
 from core.runtimes.base import ModelSource
-from core.worker.child_handle import CancelCheck, Child
+from core.worker.child_handle import CancelCheck, Child, never_cancelled
 from core.worker.protocol import Frame
 from core.worker.worker import Worker
 
@@ -39,21 +40,25 @@ class ChildPool:
 
     def run(self, task: str, **request: Any) -> Frame:
         """Do one task. Raises as `Worker.run`."""
-        if child := self._take():
-            try:
-                return self._worker.act_in(child, lambda child: child.request(task, **request), self._waiting.append)
-            except Cancelled:
-                raise
-            except RoundtripError:
-                pass  # a fresh child will say whether it is the task's own
-        return self._worker.run(task, keep=self._waiting.append, **request)
+        cancelled = request.get("cancelled", never_cancelled)
+        return self._use("", lambda child: child.request(task, **request), cancelled, self._waiting.append)
 
     def use_for(self, subject: str, action: Callable[[Child], Result], cancelled: CancelCheck) -> Result:
         """Do something about a subject, a run, in a child that may have loaded others before and has never seen this.
 
         A child that is not as it was before its first load is given no second. Raises as `Worker.use_child`.
         """
-        keep = partial(self._keep_clean, subject, cancelled)
+        return self._use(subject, action, cancelled, partial(self._keep_clean, subject, cancelled))
+
+    def _use(
+        self,
+        subject: str,
+        action: Callable[[Child], Result],
+        cancelled: CancelCheck,
+        keep: Callable[[Child], object],
+    ) -> Result:
+        """Do something in a child that waits; in a fresh one where there is none, or where it failed, since that may
+        be of its past."""
         if child := self._take(subject):
             try:
                 return self._worker.act_in(child, action, keep)
@@ -98,7 +103,14 @@ def _unload(child: Child, cancelled: CancelCheck) -> bool:
         return False
 
 
-PreparedChild = Future[Child | None]  # None where the copy could not be loaded: a fresh child will say why
+class PreparedCopy(NamedTuple):
+    """A child that has loaded a copy for one request, and the id by which that request asks for it."""
+
+    child: Child
+    id: str
+
+
+PreparedChild = Future[PreparedCopy | None]  # None where the copy could not be loaded: a fresh child will say why
 
 
 @contextlib.contextmanager
@@ -122,16 +134,17 @@ def prepared_child(
             yield future
         finally:
             is_over.set()
-            if child := future.result():
-                child.close()
+            if prepared := future.result():
+                prepared.child.close()
 
 
-def _prepare(worker: Worker, sandboxed: bool, request: dict[str, Any]) -> Child | None:
+def _prepare(worker: Worker, sandboxed: bool, request: dict[str, Any]) -> PreparedCopy | None:
+    id_ = secrets.token_hex(8)
     try:
         with contextlib.ExitStack() as stack:
             child = stack.enter_context(worker.open(request["cancelled"], sandboxed))
-            child.request("prepare_reload", **request)
+            child.request("prepare_reload", prepared=id_, **request)
             stack.pop_all()
-            return child
+            return PreparedCopy(child, id_)
     except (RoundtripError, OSError):  # the latter where its files cannot be lent
         return None
