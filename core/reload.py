@@ -28,7 +28,7 @@ from core.worker.child_handle import CancelCheck, never_cancelled
 from core.worker.child_pool import PreparedChild, PreparedCopy
 from core.worker.model_loading import demo_of_source, source_without_code
 from core.worker.row_budget import SHARE, RowBudget, RowCap
-from core.worker.tasks.probes import probe_predictor
+from core.worker.tasks.probes import probe_predictor, validate_probes
 from core.worker.tasks.save_reload import load_copy, reload_and_predict
 
 KILL_SIGNAL = "SIGKILL"  # how `core.worker.child_errors.describe_exit` says that a process was ended from outside
@@ -193,7 +193,8 @@ class _Reload(NamedTuple):
         most_rows = int(SHARE * seconds / max(row_seconds, MIN_ROW_SECONDS)) if cap.rows == BATCH_SIZE else cap.rows
         demo = (self.probe_as or {})["demo"]
         try:
-            return child.request("probe", arrays=arrays, demo=demo, most_rows=most_rows, **limits).message
+            reply = child.request("probe", arrays=arrays, demo=demo, most_rows=most_rows, **limits).message
+            return validate_probes(reply)
         except PROBE_ERRORS as error:
             return {"stopped": error.to_json()}
 
@@ -258,21 +259,20 @@ def _add_findings(
     original: OriginalFingerprint,
     reference: Reference,
 ) -> None:
-    """Put in what was found out beside the predictions, of which `reference` has the rows."""
+    """Put in what was found out beside the predictions, of which `reference` has the rows.
+
+    The settings, once they are compared, are left out: a record stays small.
+    """
     outcome.discrimination = Discrimination.measure(reference.predictions, probes.get("mutant"))
-    outcome.settings = _compare_settings(original, traits or {})
-    outcome.probes = {**probes, "traits": _without_settings(traits or {})}
+    known = validate_traits(traits or {})
+    outcome.settings = _compare_settings(original, known)
+    outcome.probes = {**probes, "traits": {name: trait for name, trait in known.items() if name != "settings"}}
 
 
 def _compare_settings(original: OriginalFingerprint, traits: Mapping[str, Any]) -> list[SettingChange] | None:
     """What came back with other settings; None where one of the two shows none."""
     reloaded = ModelSettings.read(traits)
     return compare_settings(original.settings, reloaded) if original.settings and reloaded else None
-
-
-def _without_settings(traits: Mapping[str, Any]) -> dict[str, Any]:
-    """The traits without what has been compared: a record stays small."""
-    return {name: trait for name, trait in validate_traits(dict(traits)).items() if name != "settings"}
 
 
 def gather_evidence(
