@@ -133,6 +133,7 @@ class _Reload(NamedTuple):
                 ask = partial(self._ask, reference=reference, cap=cap)
                 if prepared:
                     (child, id_), prepared = prepared, None
+                    child.memory_share = 1.0  # it is alone now
                     with contextlib.suppress(ChildDied):  # by whatever came before: a fresh one tells
                         return self.worker.act_in(child, partial(ask, prepared=id_), Child.close)
                 return self.worker.use_child(ask, self.cancelled, self.sandboxed)

@@ -23,14 +23,13 @@ from core.library import Entry, Query
 from core.library.lineage import Lineage, trace_lineage
 from core.library.records import SORT_ORDERS
 from core.library.trash_folder import measure_disk_usage
-from core.record import Trust
 from core.settings import get_settings
 from core.text.numbers import format_size
 
 app = typer.Typer(rich_markup_mode=None)
 RUN_FIELDS = {"name", "demo", "kind", "parameters", "score", "score_name", "seconds", "created", "trust"}
 ARTIFACT_COLUMNS = ("artifact", "format", "run", "demo", "bytes", "verdict", "created", "marks", "problem")
-WORD_BY_TRUST: dict[Trust, str] = {"ours": "ours", "brought in": "imported"}
+WORD_BY_TRUST = {"ours": "ours", "brought in": "imported"}
 TRUST_BY_WORD = {word: trust for trust, word in WORD_BY_TRUST.items()}
 ANNOTATION_FIELDS = {"name", "tags", "note", "pinned"}
 

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -13,6 +13,7 @@ from core.compare import measure_spread
 from core.errors import ChildDied, DoesNotLoad, InputError, RoundtripError, TimedOut, TooLarge, UnpairedRows
 from core.inputs.fitting import describe_axes, numpy_dtype
 from core.inputs.from_random import random_source, row_bytes
+from core.jobs.import_request import Shapes, state_shape
 from core.runtimes.reference import BATCH_SIZE
 from core.runtimes.specs import InputSpec
 from core.worker.child_handle import CancelCheck, never_cancelled
@@ -33,7 +34,6 @@ RANGES = ((0.0, 1.0), (0.0, 255.0), (-1.0, 1.0), (-10.0, 10.0))
 BYTES = RANGES[1]
 # Above which whole numbers are not drawn: the words of a vocabulary, of unknown length, are among them.
 INTEGER_BOUNDS = (10.0, 2.0, 1.0)
-Shapes = Mapping[str, Sequence[int]]  # of one row of an input, by its name
 
 
 class TrialInput(NamedTuple):
@@ -75,47 +75,27 @@ def generate_wider_inputs(specs: list[InputSpec], trial: TrialInput) -> Iterator
     Whole numbers, of which each may stand for a word, stay.
     """
     row_shapes = [trial.recipe["shapes"][spec["name"]] for spec in specs]
+    more = {"is_negative": "negative" in trial.recipe}
     if any(numpy_dtype(spec["dtype"]).kind == "f" or spec["dtype"] == "uint8" for spec in specs):
-        for low, high in RANGES if "ranges" in trial.recipe else RANGES[1:]:
-            yield _build_trial_input(specs, row_shapes, trial.recipe["below"], (low, high))
+        for range_ in RANGES if "ranges" in trial.recipe else RANGES[1:]:
+            yield _build_trial_input(specs, row_shapes, trial.recipe["below"], range_, **more)
     if any(len(spec["shape"] or ()) == 4 and None in (spec["shape"] or ())[1:] for spec in specs):
         larger = [
             _fill_free_axes((spec["shape"] or [None, *shape])[1:], PICTURE_SIZE)
             for spec, shape in zip(specs, row_shapes, strict=True)
         ]
         if larger != row_shapes:
-            yield _build_trial_input(specs, larger, trial.recipe["below"], as_asked="ranges" in trial.recipe)
+            as_asked = "ranges" in trial.recipe
+            yield _build_trial_input(specs, larger, trial.recipe["below"], as_asked=as_asked, **more)
 
 
-def state_shape(spec: InputSpec, shapes: Shapes) -> InputSpec:
-    """An input in the shape that a person stated. Raises InputError where the file says something else."""
-    shape = shapes.get(spec["name"])
-    own = spec["shape"]
-    if shape is None:
-        return spec
-    if own is not None and not _fits(own[1:], shape):
-        kind = UnpairedRows if _fits(own, shape) else InputError
-        sentence = f"A row of the input “{spec['name']}” has another shape than the one that was stated."
-        cure = f"Its shape is {describe_axes(own)}, the rows first: state the sizes that it leaves free."
-        raise kind(sentence, received=" × ".join(map(str, shape)), cure=cure)
-    return {**spec, "shape": [None, *shape]}
-
-
-def _fits(free: Sequence[int | None], shape: Sequence[int]) -> bool:
-    return len(free) == len(shape) and all(own in (None, size) for own, size in zip(free, shape, strict=True))
-
-
-def parse_shapes(texts: Iterable[str]) -> dict[str, list[int]]:
-    """`["x=200x4"]` as `{"x": [200, 4]}`: the shape of one row of an input. Raises InputError."""
-    shapes = {}
-    for text in texts:
-        name, _, sizes = text.rpartition("=")
-        numbers = [part.strip() for part in sizes.lower().replace("×", "x").split("x")]
-        if not name.strip() or not all(number.isdecimal() and int(number) for number in numbers):
-            sentence = "The shape of a row is stated as INPUT=SIZE, with x between several sizes."
-            raise InputError(sentence, received=text, cure="For example x=200x4.")
-        shapes[name.strip()] = [int(number) for number in numbers]
-    return shapes
+def generate_negative_input(specs: list[InputSpec], trial: TrialInput) -> TrialInput | None:
+    """The same with whole numbers below 0 among them; None where no input takes such, or the file asks for a range."""
+    if not any(numpy_dtype(spec["dtype"]).kind == "i" and not _asked_range(spec) for spec in specs):
+        return None
+    row_shapes, below = [trial.recipe["shapes"][spec["name"]] for spec in specs], trial.recipe["below"]
+    built = _build_trial_input(specs, row_shapes, below, as_asked="ranges" in trial.recipe, is_negative=True)
+    return built.head(trial.recipe["rows"])
 
 
 def _is_integer(spec: InputSpec) -> bool:
@@ -146,6 +126,7 @@ def _build_trial_input(
     integer_bound: float,
     bounds: tuple[float, float] = RANGES[0],
     as_asked: bool = False,
+    is_negative: bool = False,
 ) -> TrialInput:
     size = sum(map(row_bytes, specs, row_shapes))
     if size > MAX_ROW_BYTES:
@@ -158,12 +139,13 @@ def _build_trial_input(
     for place, (spec, shape) in enumerate(zip(specs, row_shapes, strict=True)):
         fixed: InputSpec = {**spec, "shape": [None, *shape]}
         asked = _asked_range(spec) if as_asked else None
-        low, high = asked or _range_of(spec, integer_bound, bounds)
+        low, high = asked or _range_of(spec, integer_bound, bounds, is_negative)
         chunks = list(random_source([fixed], rows, low, high, SEED + place).chunks)
         for name in chunks[0]:
             inputs[name.removeprefix("input:")] = np.concatenate([chunk[name] for chunk in chunks])
     shapes = {spec["name"]: shape for spec, shape in zip(specs, row_shapes, strict=True)}
     recipe = {"rows": rows, "seed": SEED, "below": integer_bound, "shapes": shapes, "one_row": False, "constant": False}
+    recipe |= {"negative": True} if is_negative else {}
     if as_asked:
         return TrialInput(inputs, recipe | {"ranges": {spec["name"]: _asked_range(spec) for spec in specs}})
     return TrialInput(inputs, recipe | ({} if bounds == RANGES[0] else {"range": list(bounds)}))
@@ -181,10 +163,12 @@ def _asked_range(spec: InputSpec) -> tuple[float, float] | None:
     return (low, high) if low < high else None
 
 
-def _range_of(spec: InputSpec, integer_bound: float, bounds: tuple[float, float]) -> tuple[float, float]:
+def _range_of(
+    spec: InputSpec, integer_bound: float, bounds: tuple[float, float], is_negative: bool
+) -> tuple[float, float]:
     """Numbers with a fraction have the range; so do bytes, where it is that of bytes."""
     if _is_integer(spec) and not (spec["dtype"] == "uint8" and bounds == BYTES):
-        return 0.0, integer_bound
+        return -integer_bound if is_negative and numpy_dtype(spec["dtype"]).kind == "i" else 0.0, integer_bound
     return bounds
 
 
@@ -292,12 +276,30 @@ def _improve_trial(
 ) -> tuple[TrialInput, Arrays]:
     """Inputs whose answers are further apart, if there are any, and answers that do not depend on other rows."""
     with contextlib.suppress(ChildDied, TimedOut, TooLarge):  # what was accepted is accepted
+        trial, predictions = _find_negative_input(ask, specs, trial, predictions)
         trial, predictions = _find_telling_input(ask, specs, trial, predictions)
         if _rows_depend(ask, trial.inputs, predictions):
             trial.recipe["one_row"] = True
             predictions = ask(trial.inputs, 1)
     trial.recipe["constant"] = _is_constant(predictions)
     return trial, predictions
+
+
+def _find_negative_input(
+    ask: Ask, specs: list[InputSpec], trial: TrialInput, predictions: Arrays
+) -> tuple[TrialInput, Arrays]:
+    """With whole numbers below 0 among the inputs, if the file answers them too: converters round their quotients, and
+    look them up, otherwise than TensorFlow."""
+    negative = generate_negative_input(specs, trial)
+    if negative is None:
+        return trial, predictions
+    try:
+        answers = _require_answers(ask(negative.inputs), negative.recipe["rows"])
+    except (DoesNotLoad, InputError):
+        return trial, predictions
+    is_finite = all(np.isfinite(array).all() for array in answers.values() if array.dtype.kind in "fc")
+    tells = measure_spread(answers).share >= min(ENOUGH_SPREAD, measure_spread(predictions).share)
+    return (negative, answers) if is_finite and tells else (trial, predictions)
 
 
 def _find_telling_input(

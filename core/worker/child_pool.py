@@ -21,6 +21,7 @@ from core.worker.protocol import Frame
 from core.worker.worker import Worker
 
 MAX_SUBJECTS = 64  # models that one child is given: what they leave in its memory is bounded
+SHARE_OF_TWO = 0.5  # of the memory of a sandboxed child, for each of two that load the same file at the same time
 UNLOAD_SECONDS = 60.0  # in which a child has let go of a model
 
 Result = TypeVar("Result")
@@ -124,7 +125,10 @@ def prepared_child(
     seconds: float,
     cancelled: CancelCheck,
 ) -> Iterator[PreparedChild]:
-    """Load a copy in a fresh child, beside whatever is done meanwhile; at the end the child is closed."""
+    """Load a copy in a fresh child, beside whatever is done meanwhile; at the end the child is closed.
+
+    Meanwhile it may use half of the memory of a child (`SHARE_OF_TWO`).
+    """
     is_over = threading.Event()
     request: dict[str, Any] = {"format": format, "folder": folder, "source": source, "seconds": seconds}
     request["cancelled"] = lambda: is_over.is_set() or cancelled()
@@ -143,6 +147,7 @@ def _prepare(worker: Worker, sandboxed: bool, request: dict[str, Any]) -> Prepar
     try:
         with contextlib.ExitStack() as stack:
             child = stack.enter_context(worker.open(request["cancelled"], sandboxed))
+            child.memory_share = SHARE_OF_TWO
             child.request("prepare_reload", prepared=id_, **request)
             stack.pop_all()
             return PreparedCopy(child, id_)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.compatibility.matrix import build_matrix
-from core.errors import StorageFailed, TimedOut, UnknownName, error_from_json
+from core.errors import StorageFailed, TimedOut, TooLarge, UnknownName, error_from_json
 from core.jobs import Jobs
 from core.jobs.import_request import store_upload
 from core.library import Artifact
@@ -19,6 +19,7 @@ from core.report.csv_report import render_csv
 from core.report.data import gather_report_data
 from core.report.json_report import render_json
 from core.worker import OutputFolder
+from core.worker.child_handle import Child
 from tests.factories import external_models
 from tests.helpers import wait_until_done
 
@@ -236,6 +237,30 @@ def test_import_command_reports_verdict_and_checks(run_cli, jobs: Jobs, tmp_path
     status, _, err = run_cli("import", str(tmp_path / "nowhere.keras"))
     assert (status, err.startswith("There is no such file.")) == (1, True)
     jobs.library.remove(document["run"])
+
+
+def test_import_for_which_half_of_the_memory_is_too_little_is_loaded_alone_with_all(
+    import_files: ImportFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    shares: list[tuple[str, float]] = []
+    request = Child.request
+
+    def note_share(self, task, **options):
+        if task in ("prepare_reload", "load_imported", "reload"):
+            shares.append((task, self.memory_share))
+        if (task, self.memory_share) == ("load_imported", 0.5):
+            raise TooLarge("Too large for half.")
+        return request(self, task, **options)
+
+    monkeypatch.setattr(Child, "request", note_share)
+    end = import_files(external_models.write_keras_file(tmp_path))
+    assert (end.state, end.result["verdict"]) == ("done", "bit-identical")
+    assert [check["what"] for check in end.result["checks"]].count(
+        "It loads in a sandboxed process, with no code of its own"
+    ) == 1
+    alone = [share for share in shares if share[0] != "prepare_reload"]
+    assert alone == [("load_imported", 0.5), ("load_imported", 1.0), ("reload", 1.0)]
+    assert ("prepare_reload", 1.0) not in shares
 
 
 def test_conversion_has_longer_time_limit_than_load(import_files: ImportFiles, empty_jobs: Jobs, tmp_path: Path):
