@@ -239,6 +239,29 @@ def test_import_command_reports_verdict_and_checks(run_cli, jobs: Jobs, tmp_path
     jobs.library.remove(document["run"])
 
 
+@pytest.mark.long
+def test_conversion_of_an_imported_model_of_integers_is_judged_below_zero_too(
+    import_files: ImportFiles, empty_jobs: Jobs, tmp_path: Path
+):
+    """tf2onnx rounds a quotient towards zero, TensorFlow down: they differ below zero alone."""
+    import tensorflow as tf
+
+    class Thirds(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.int32, name="x")])
+        def __call__(self, x):
+            return {"thirds": x // 3}
+
+    module = Thirds()
+    tf.saved_model.save(module, str(tmp_path / "thirds"), signatures=module.__call__)
+    end = import_files(external_models.zip_folder(tmp_path / "thirds"))
+    assert (end.state, end.result["verdict"]) == ("done", "bit-identical")
+    asked = empty_jobs.library.run(end.result["run"]).brought["asked"]
+    assert (asked["below"], asked["negative"]) == (10.0, True)
+    row = wait_until_done(empty_jobs, empty_jobs.save(end.result["run"], ["onnx"])).result["rows"]["onnx"]
+    assert row["verdict"] == "different"
+    assert empty_jobs.library.evidence(row["artifact"]).best.max_abs == 1
+
+
 def test_import_for_which_half_of_the_memory_is_too_little_is_loaded_alone_with_all(
     import_files: ImportFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -226,6 +226,26 @@ def test_model_that_is_trained_while_it_is_saved_is_refused_and_keeps_its_traini
     assert is_empty(empty_library)
 
 
+def test_model_whose_weights_another_thread_moves_without_optimizer_is_refused(empty_library, worker, monkeypatch):
+    import keras
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    gather_evidence = add_model.gather_evidence
+
+    def move_and_gather(*arguments, **limits):
+        thread = threading.Thread(target=lambda: model.weights[0].assign_add([[1.0]] * 3))
+        thread.start()
+        thread.join()
+        return gather_evidence(*arguments, **limits)
+
+    before = np.asarray(model.weights[0])
+    monkeypatch.setattr(add_model, "gather_evidence", move_and_gather)
+    (refused,) = empty_library.add(model, inputs=ROWS, formats=["weights"], worker=worker)
+    assert refused.error.sentence.startswith("The model was trained while it was being saved")
+    assert np.asarray(model.weights[0]).tolist() == (before + 1).tolist()
+    assert is_empty(empty_library)
+
+
 # What is added without a change, in whatever way it is given
 
 
