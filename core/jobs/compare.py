@@ -21,8 +21,9 @@ from core.compare import (
 from core.compare.comparison import PairJson
 from core.context import AppContext
 from core.errors import Gone, InputError, LibraryError, RoundtripError, TooLarge, UnknownName
+from core.evidence.element_order import find_reordered, inputs_in_order
 from core.evidence.fingerprint_matching import match_fingerprints
-from core.evidence.records import Discrimination, find_reordered, inputs_in_order, verdict_of_error
+from core.evidence.records import Discrimination, verdict_of_error
 from core.inputs import InputSet
 from core.jobs.compare_result import CompareResult, ComparisonMatrix, ComparisonOutcome
 from core.jobs.participants import (
@@ -39,8 +40,8 @@ from core.jobs.participants import (
 from core.jobs.runner import JobHandle, SourcedRequest, attempt, map_parallel
 from core.jobs.shared_children import may_share_child, use_in_own_child, use_in_shared_child
 from core.library.prediction_store import CHUNK_ROWS, PredictionStore, evict_predictions, rows_per_chunk
-from core.runtimes.base import join_remarks
-from core.runtimes.reference import BATCH_SIZE, Reference
+from core.runtimes.base import BATCH_SIZE, join_remarks
+from core.runtimes.reference import Reference
 from core.system import describe_machine
 from core.versions import installed_versions
 from core.worker.child_pool import ChildPool
@@ -66,7 +67,7 @@ def build_compare_request(
     baseline: str | None,
     inputs: str | None,
 ) -> CompareRequest:
-    """Validate what `Jobs.compare` is given. Raises InputError, UnknownName, and Damaged where held-out rows are."""
+    """Validate what `Jobs.compare` is given. Raises InputError, UnknownName, and Damaged where test examples are."""
     ids = list(dict.fromkeys(artifacts))
     if not ids:
         raise InputError("No artifact was chosen.", cure="Choose at least one artifact to compare.")
@@ -164,7 +165,7 @@ class _ComparisonJob:
 
     @property
     def _row_index(self) -> list[int]:
-        """The rows of the reference that a set of held-out rows consists of."""
+        """The rows of the reference that a set of test examples consists of."""
         index: list[int] = self.input_set.origin["index"]
         return index
 
@@ -215,7 +216,7 @@ class _ComparisonJob:
             self._report_progress(id_, first + len(selected))
 
     def _input_chunks(self) -> Iterator[Arrays]:
-        """Yield inputs that are predicted together; of held-out rows the whole batches of the reference, since equal
+        """Yield inputs that are predicted together; of test examples the whole batches of the reference, since equal
         batches give equal bits."""
         if not self._is_held_out:
             yield from self.handle.context.inputs.iter_chunks(self.input_set.id, self._chunk_rows)

@@ -24,7 +24,7 @@ from core.jobs.runner import JobHandle, JobRunner
 from core.jobs.save import run_save
 from core.jobs.train import TrainRequest, run_train
 from core.library.job_store import Job
-from core.validation.rules import display_file_name
+from core.validation.file_names import display_file_name
 
 __all__ = ["JobHandle", "Jobs"]
 
@@ -110,7 +110,7 @@ class Jobs(JobRunner):
 
         Args:
             baseline: an artifact, or a run for its live model; by default the run of the first artifact.
-            inputs: the id of an input set; by default the first `rows` held-out rows of the baseline's run.
+            inputs: the id of an input set; by default the first `rows` test examples of the baseline's run.
             rerun_failed: whether a job that failed or was stopped is done again, or given as it ended.
         """
         request = build_compare_request(self, artifacts, rows, sources or {}, baseline, inputs)

@@ -1,17 +1,27 @@
 """Sizes, durations, verdicts and predictions in words, the same on pages and in reports."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from core.arrays import NUMERIC_KINDS, as_text, is_text
-from core.compare import Verdict
+from core.compare import ATOL, Verdict
 from core.errors import is_transient
 from core.formats import get_format
 
+CLOSE_DIFFERENCE = 0.01  # a difference too small to be seen in a probability
+# How close to the baseline, best first; each with a colour and a shape of its own.
+CLOSENESS_LABELS = (
+    "exactly the same",
+    "same (rounding only)",
+    f"off by {CLOSE_DIFFERENCE:g} at most",
+    f"off by more than {CLOSE_DIFFERENCE:g}",
+    "not compared",
+)
 LIVE_MODEL_LABEL = "Live model"
 IMPORTED_MODEL_LABEL = "As imported"  # in its place for an imported run: what its file predicted first
 # What each verdict means, for who sees it for the first time.
@@ -98,10 +108,18 @@ def live_model_phrase(name: str, run: HasTrust) -> str:
 
 
 def reference_row_labels(run: HasTrust) -> tuple[str, str]:
-    """Name one reference row and several; an imported run has no held-out rows."""
+    """Name one reference row and several; an imported run has no test examples."""
     if run.trust == "brought in":
         return "row of the import", "rows of the import"
-    return "held-out row", "held-out rows"
+    return "test example", "test examples"
+
+
+def score_label(score_name: str) -> str:
+    """Name the score of a run on test examples; the names in records, as "mean absolute error in dollars", stay."""
+    if score_name == "accuracy":
+        return "Accuracy on test examples"
+    unit = score_name.removeprefix("mean absolute error in ")
+    return f"Average {'pixel error' if unit.startswith('ink') else 'error'} in {unit}"
 
 
 def short_labels(ids: Iterable[str], entries: Mapping[str, HasFormat], run: HasTrust | None = None) -> dict[str, str]:
@@ -152,3 +170,20 @@ class PredictionLabeler:
             return format_values(target)
         number = int(flat.argmax()) if flat.size > 1 else int(flat[0])
         return self._labels[number] if 0 <= number < len(self._labels) else str(number)
+
+
+def tolerance_label(result: Mapping[str, Any] | None) -> str:
+    """Say whether a tolerance passes, of `ToleranceResult` as JSON; a dash for None."""
+    if result is None:
+        return "–"
+    if result["passed"]:
+        return "Pass"
+    return f"Fail: {result['values_failing']:,} values in {result['rows_failing']:,} rows"
+
+
+def closeness_label(difference: float | None) -> str:
+    """Return the largest difference as one of `CLOSENESS_LABELS`."""
+    if difference is None or math.isnan(difference):
+        return CLOSENESS_LABELS[4]
+    bounds = (0.0, ATOL, CLOSE_DIFFERENCE)
+    return CLOSENESS_LABELS[next((index for index, bound in enumerate(bounds) if difference <= bound), 3)]

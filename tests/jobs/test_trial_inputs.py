@@ -8,9 +8,10 @@ import pytest
 
 from core.errors import DoesNotLoad, InputError, TimedOut, UnpairedRows, WorkerError
 from core.inputs.held_out import describe_selection
-from core.introspection.describe import LoadedModelReply, validate_reply
-from core.jobs.import_request import parse_shapes, store_upload
-from core.jobs.import_trial import find_accepted_input, generate_trial_inputs
+from core.introspection.replies import LoadedModelReply, validate_reply
+from core.jobs.import_trial import find_accepted_input
+from core.jobs.trial_inputs import generate_trial_inputs, parse_shapes
+from core.jobs.uploads import store_upload
 from core.library import Library
 
 VALID_REPLY = {"kind": "onnx", "parameters": 8, "summary": "", "weight_bytes": 32, "not_finite": {}, "traits": {}}
@@ -162,7 +163,7 @@ def test_describe_selection_of_import_does_not_say_held_out():
     assert describe_selection(run, 64, 64, None, None, None)[0] == "All 64 rows of the import of “theirs.h5”"
     assert describe_selection(run, 1, 64, 1, None, None)[0] == "The first row of the import of “theirs.h5”"
     namespace = SimpleNamespace(settings={"dataset": "digits"}, name="mine", trust="ours")
-    assert describe_selection(namespace, 64, 64, None, None, None)[0] == "All 64 held-out rows of “digits”"
+    assert describe_selection(namespace, 64, 64, None, None, None)[0] == "All 64 test examples of “digits”"
 
 
 @pytest.mark.parametrize("traits", [{"sharing": ["a"]}, {"sharing": {"a": "many"}}, {"masks": 3}])

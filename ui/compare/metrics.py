@@ -13,15 +13,8 @@ from core.figures.comparison import (
     titled_pairwise_matrix,
 )
 from core.figures.theme import PLOTLY_CONFIG
-from core.text.labels import first_rows_label, verdict_label
-from core.text.metrics import (
-    CLASSIFICATION_METRICS,
-    CLOSENESS_METRICS,
-    DISTANCE_METRICS,
-    WORST_VALUE_METRICS,
-    Metric,
-    tolerance_label,
-)
+from core.text.labels import first_rows_label, tolerance_label, verdict_label
+from core.text.metrics import CLASSIFICATION_METRICS, CLOSENESS_METRICS, DISTANCE_METRICS, WORST_VALUE_METRICS, Metric
 from core.text.numbers import format_number
 from core.text.summaries import summarize_changes
 from ui.compare.comparison_job import FinishedComparison
@@ -161,7 +154,7 @@ def show_pairwise_matrix(comparison: FinishedComparison) -> None:
         "Largest difference": largest,
     }
     with st.expander("The same as a table"):
-        alt = "Each two of them, with the verdict and the largest difference"
+        alt = "Every pair, with the verdict and the largest difference"
         st.dataframe(columns, hide_index=True, key="matrix-table", alt=alt)
 
 

@@ -16,8 +16,7 @@ from core.demos import get_demo
 from core.demos.keras_training import make_keras_train_step
 from core.error_translation import summarize_error
 from core.evidence.fingerprint_matching import TensorReply
-from core.runtimes.base import Predictor
-from core.runtimes.reference import BATCH_SIZE
+from core.runtimes.base import BATCH_SIZE, Predictor
 from core.runtimes.traits import Count
 from core.runtimes.variables import weight_variables
 
@@ -204,7 +203,7 @@ def _max_difference(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def train_one_step(model: Any, inputs: Arrays, targets: Arrays, demo: str | None) -> TrainStep:
-    """Train one step on the first held-out rows; returns the weights afterwards by hash, or why it cannot train."""
+    """Train one step on the first test examples; returns the weights afterwards by hash, or why it cannot train."""
     import keras
     import tensorflow as tf
 
