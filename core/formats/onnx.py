@@ -1,6 +1,7 @@
 """ONNX: the exchange format that most other runtimes and frameworks read.
 
-Operations that tf2onnx leaves as they are, because ONNX has none of that name, are decomposed into those that it has.
+Operations that tf2onnx leaves as they are, because ONNX has none of that name, are decomposed into those that it has;
+so are those that it writes otherwise than TensorFlow computes them (see `findings/tf2onnx_changes_operations.sh`).
 """
 
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from core.runtimes.model_kinds import model_kind
 from core.runtimes.onnx import FILE, count_inputs, load
 from core.runtimes.tf_module import serving_function
 
-FIRST_OPSET = 9  # of ONNX, from which on all that is used here exists
+FIRST_OPSET = 10  # of ONNX, from which on all that is used here exists
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class NodeWriter:
 
     def __call__(self, operation: str, *inputs: str) -> str:
         return str(self.graph.make_node(operation, list(inputs)).output[0])
+
+    @property
+    def is_float(self) -> bool:
+        from tf2onnx import utils
+
+        return bool(np.issubdtype(utils.map_onnx_to_numpy_type(self.dtype), np.floating))
 
     def number(self, value: float) -> str:
         from tf2onnx import utils
@@ -61,11 +68,27 @@ def _gelu_by_tanh(write: NodeWriter, x: str) -> str:
     return write("Mul", write("Mul", x, write.number(0.5)), write("Add", bend, write.number(1)))
 
 
+def _floor_divide(write: NodeWriter, x: str, y: str) -> str:
+    """The quotient rounded down: that of integers ONNX rounds towards zero, but where nothing is left over."""
+    if write.is_float:
+        return write("Floor", write("Div", x, y))
+    return write("Div", write("Sub", x, write("Mod", x, y)), y)
+
+
+def _floor_modulo(write: NodeWriter, x: str, y: str) -> str:
+    """What is left over, with the sign of the divisor."""
+    if write.is_float:
+        return write("Sub", x, write("Mul", _floor_divide(write, x, y), y))
+    return write("Mod", x, y)
+
+
 Decomposition = Callable[..., str]
 
 # By the name of the operation of TensorFlow: what writes it down, from the names of its inputs.
 DECOMPOSITIONS: dict[str, Decomposition] = {
     "Erfc": lambda write, x: write("Sub", write.number(1), write("Erf", x)),
+    "FloorDiv": _floor_divide,
+    "FloorMod": _floor_modulo,
     "Expm1": lambda write, x: write("Sub", write("Exp", x), write.number(1)),
     "Log1p": lambda write, x: write("Log", write("Add", x, write.number(1))),
     "MulNoNan": lambda write, x, y: write.unless_zero(y, write("Mul", x, y)),
@@ -85,6 +108,22 @@ def register_decompositions() -> None:
     for name, decomposition in DECOMPOSITIONS.items():
         tf_op(name).register_compat_handler(partial(_replace, decomposition), FIRST_OPSET)
     tf_op("TFL_GELU").register_compat_handler(_replace_litert_gelu, FIRST_OPSET)
+    for handlers in tf_op.get_opsets()[""]:  # by opset, the first of them with that name
+        if "OneHot" in handlers:
+            write_one_hot, options = handlers["OneHot"]
+            handlers["OneHot"] = partial(_write_one_hot, write_one_hot), options
+
+
+def _write_one_hot(write_as_before: Callable[..., None], graph: Any, node: Any, **options: Any) -> None:
+    """As tf2onnx, but for indices below zero: they stand for no class in TensorFlow, and count from the end in ONNX."""
+    indices, depth, *_ = node.input
+    dtype, shape = graph.get_dtype(indices), graph.get_shape(indices)
+    write = NodeWriter(graph, dtype)
+    beyond = graph.make_node("Cast", [depth], attr={"to": dtype}).output[0]
+    is_none = write("Less", indices, write.number(0))
+    known = graph.make_node("Where", [is_none, beyond, indices], shapes=[shape], dtypes=[dtype]).output[0]
+    graph.replace_input(node, indices, known, 0)
+    write_as_before(graph, node, **options)
 
 
 def _replace_litert_gelu(graph: Any, node: Any, **_: Any) -> None:
@@ -185,7 +224,9 @@ FORMAT = Format(
     max_weight_bytes=2**31 - 1,  # a protocol buffer
     origin="Microsoft and Facebook (2017), now under the Linux Foundation.",
     explains="The converter writes operations that it does not know as they are and reports success: only running the "
-    "file shows that it is invalid. Some are written here in others that ONNX has: exact GELU, for one. Outputs are "
-    "renamed, and those of a dictionary come in the order of the alphabet. Kernels may be turned and layers folded "
+    "file shows that it is invalid. Some are written here in others that ONNX has: exact GELU, for one, and quotients "
+    "of integers below zero, which it rounds the other way. Of several numbers for one place in scatter_nd it keeps "
+    "the last, where TensorFlow adds them. Outputs are renamed, and those of a dictionary come in the order of the "
+    "alphabet. Kernels may be turned and layers folded "
     "into one another. One file holds at most 2 GB.",
 )

@@ -69,10 +69,10 @@ def generate_wider_inputs(specs: list[InputSpec], trial: TrialInput) -> Iterator
     Whole numbers, of which each may stand for a word, stay.
     """
     row_shapes = [trial.recipe["shapes"][spec["name"]] for spec in specs]
-    more = {"is_negative": "negative" in trial.recipe}
+    below, is_negative = trial.recipe["below"], "negative" in trial.recipe
     if any(numpy_dtype(spec["dtype"]).kind == "f" or spec["dtype"] == "uint8" for spec in specs):
         for range_ in RANGES if "ranges" in trial.recipe else RANGES[1:]:
-            yield _build_trial_input(specs, row_shapes, trial.recipe["below"], range_, **more)
+            yield _build_trial_input(specs, row_shapes, below, range_, is_negative=is_negative)
     if any(len(spec["shape"] or ()) == 4 and None in (spec["shape"] or ())[1:] for spec in specs):
         larger = [
             _fill_free_axes((spec["shape"] or [None, *shape])[1:], PICTURE_SIZE)
@@ -80,7 +80,7 @@ def generate_wider_inputs(specs: list[InputSpec], trial: TrialInput) -> Iterator
         ]
         if larger != row_shapes:
             as_asked = "ranges" in trial.recipe
-            yield _build_trial_input(specs, larger, trial.recipe["below"], as_asked=as_asked, **more)
+            yield _build_trial_input(specs, larger, below, as_asked=as_asked, is_negative=is_negative)
 
 
 def generate_negative_input(specs: list[InputSpec], trial: TrialInput) -> TrialInput | None:
