@@ -193,6 +193,8 @@ def _find_unserialized_arguments(model: Model) -> list[str]:
 
 
 def _arguments_missing_from_config(layer: Any) -> list[str]:
+    if type(layer).__init__.__module__.partition(".")[0] == "keras":  # as of a functional model: inputs and outputs
+        return []
     try:
         config = layer.get_config()
     except (
