@@ -24,6 +24,7 @@ from core.runtimes.model_kinds import model_kind
 from core.runtimes.onnx import FILE, count_inputs, load
 from core.runtimes.tf_module import serving_function
 
+INT64 = 7  # the number of this dtype in ONNX
 FIRST_OPSET = 10  # of ONNX, from which on all that is used here exists
 
 
@@ -32,7 +33,7 @@ class NodeWriter:
     """Writes nodes into a graph of tf2onnx: called with an operation and its inputs it gives the name of the output."""
 
     graph: Any
-    dtype: int  # of ONNX, of the numbers that `number` writes
+    dtype: int  # of ONNX, of the numbers that `number` and `cast` write
 
     def __call__(self, operation: str, *inputs: str) -> str:
         return str(self.graph.make_node(operation, list(inputs)).output[0])
@@ -48,6 +49,14 @@ class NodeWriter:
 
         array = np.array(value, utils.map_onnx_to_numpy_type(self.dtype))
         return str(self.graph.make_const(utils.make_name("number"), array).output[0])
+
+    def cast(self, x: str) -> str:
+        return str(self.graph.make_node("Cast", [x], attr={"to": self.dtype}).output[0])
+
+    def unsqueeze(self, x: str, *axes: int) -> str:
+        from tf2onnx.graph_builder import GraphBuilder
+
+        return str(GraphBuilder(self.graph).make_unsqueeze({"data": x, "axes": list(axes)}))
 
     def unless_zero(self, x: str, y: str) -> str:
         """Zero where `x` is zero, whatever `y` is there."""
@@ -108,22 +117,28 @@ def register_decompositions() -> None:
     for name, decomposition in DECOMPOSITIONS.items():
         tf_op(name).register_compat_handler(partial(_replace, decomposition), FIRST_OPSET)
     tf_op("TFL_GELU").register_compat_handler(_replace_litert_gelu, FIRST_OPSET)
-    for handlers in tf_op.get_opsets()[""]:  # by opset, the first of them with that name
+    for handlers in tf_op.get_opsets()[""]:  # of each opset
         if "OneHot" in handlers:
-            write_one_hot, options = handlers["OneHot"]
-            handlers["OneHot"] = partial(_write_one_hot, write_one_hot), options
+            write_as_before, options = handlers["OneHot"]
+            handlers["OneHot"] = partial(_write_one_hot, write_as_before), options
 
 
 def _write_one_hot(write_as_before: Callable[..., None], graph: Any, node: Any, **options: Any) -> None:
-    """As tf2onnx, but for indices below zero: they stand for no class in TensorFlow, and count from the end in ONNX."""
-    indices, depth, *_ = node.input
-    dtype, shape = graph.get_dtype(indices), graph.get_shape(indices)
-    write = NodeWriter(graph, dtype)
-    beyond = graph.make_node("Cast", [depth], attr={"to": dtype}).output[0]
-    is_none = write("Less", indices, write.number(0))
-    known = graph.make_node("Where", [is_none, beyond, indices], shapes=[shape], dtypes=[dtype]).output[0]
-    graph.replace_input(node, indices, known, 0)
-    write_as_before(graph, node, **options)
+    """Hold each index against all classes, in any dtype and rank: one below zero is none of them in TensorFlow, and
+    counts from the end in ONNX' own operation."""
+    indices, depth, on, off = node.input
+    if (rank := graph.get_rank(indices)) is None:
+        write_as_before(graph, node, **options)
+        return
+    name, outputs, shapes, dtypes = node.name, list(node.output), node.output_shapes, node.output_dtypes
+    axis = rank if (given := node.get_attr_int("axis")) == -1 else given
+    graph.remove_node(name)
+    write = NodeWriter(graph, INT64)
+    classes = write("Range", write.number(0), write.cast(depth), write.number(1))
+    if rank > axis:
+        classes = write.unsqueeze(classes, *range(1, rank - axis + 1))
+    is_class = write("Equal", write.unsqueeze(write.cast(indices), axis), classes)
+    graph.make_node("Where", [is_class, on, off], outputs=outputs, name=name, shapes=shapes, dtypes=dtypes)
 
 
 def _replace_litert_gelu(graph: Any, node: Any, **_: Any) -> None:
