@@ -25,6 +25,7 @@ from core.runtimes.onnx import FILE, count_inputs, load
 from core.runtimes.tf_module import serving_function
 
 INT64 = 7  # the number of this dtype in ONNX
+MIN_OPSET = 13  # that may be chosen
 FIRST_OPSET = 10  # of ONNX, from which on all that is used here exists
 
 
@@ -113,14 +114,12 @@ DECOMPOSITIONS: dict[str, Decomposition] = {
 def register_decompositions() -> None:
     """Have tf2onnx write these operations in this process, those of LiteRT files too."""
     from tf2onnx.handler import tf_op
+    from tf2onnx.onnx_opset.tensor import OneHot  # with which its own are registered: the later ones stand
 
     for name, decomposition in DECOMPOSITIONS.items():
         tf_op(name).register_compat_handler(partial(_replace, decomposition), FIRST_OPSET)
     tf_op("TFL_GELU").register_compat_handler(_replace_litert_gelu, FIRST_OPSET)
-    for handlers in tf_op.get_opsets()[""]:  # of each opset
-        if "OneHot" in handlers:
-            write_as_before, options = handlers["OneHot"]
-            handlers["OneHot"] = partial(_write_one_hot, write_as_before), options
+    tf_op("OneHot").register_compat_handler(partial(_write_one_hot, OneHot.version_13), MIN_OPSET)
 
 
 def _write_one_hot(write_as_before: Callable[..., None], graph: Any, node: Any, **options: Any) -> None:

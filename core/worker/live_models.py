@@ -181,8 +181,23 @@ def _restore_module(folder: Path) -> Model:
     """A tf.Module's SavedModel as a module with the object graph of the original, by which checkpoints are matched."""
     module = serving_module(folder)
     root = module.root
+    module.read = _find_variables(root)  # those that its signature does not read are of the model too
     type(module)._trackable_children = lambda self, *args, **options: root._trackable_children(*args, **options)
     return module
+
+
+def _find_variables(root: Any) -> list[Any]:
+    """Every variable in the object graph of a module that was restored, in the order of its attributes."""
+    import tensorflow as tf
+
+    seen: dict[int, Any] = {}
+    waiting = [root]
+    while waiting:
+        part = waiting.pop(0)
+        if id(part) not in seen:
+            seen[id(part)] = part
+            waiting += getattr(part, "_trackable_children", dict)().values()
+    return [part for part in seen.values() if isinstance(part, tf.Variable)]
 
 
 def _forget_training(model: Model, classes: Mapping[str, Any]) -> None:

@@ -111,6 +111,23 @@ def test_add_module_is_refused_by_formats_that_need_layers(library, doubler_modu
     assert list((library.home / "staging").iterdir()) == []
 
 
+def test_halves_of_a_module_have_the_variables_that_its_signature_does_not_read(library, worker):
+    import tensorflow as tf
+
+    class Counter(tf.Module):
+        def __init__(self):
+            super().__init__(name="counter")
+            self.factor, self.asked = tf.Variable(2.0), tf.Variable(5, trainable=False)
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32, name="x")])
+        def __call__(self, x):
+            return x * self.factor
+
+    for added in library.add(Counter(), inputs=ROWS, formats=["checkpoint", "safetensors"], worker=worker):
+        completed = added.evidence.completed
+        assert (completed.verdict, completed.weights.found, completed.weights.of) == (Verdict.BIT_IDENTICAL, 2, 2)
+
+
 def test_an_added_model_is_saved_again_later_without_its_program(library, added_sums, worker, config):
     from core.jobs import Jobs
     from tests.helpers import wait_until_done
