@@ -84,7 +84,7 @@ def build_optimizer(model: Model) -> None:
     that scales losses would make its own a second time.
     """
     optimizer = getattr(model, "optimizer", None)
-    if hasattr(optimizer, "build") and not optimizer.built:
+    if optimizer is not None and not getattr(optimizer, "built", True):
         optimizer.build(model.trainable_variables)
 
 

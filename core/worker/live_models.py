@@ -187,17 +187,31 @@ def _restore_module(folder: Path) -> Model:
 
 
 def _find_variables(root: Any) -> list[Any]:
-    """Every variable in the object graph of a module that was restored, in the order of its attributes."""
+    """Every variable of a module that was restored, in the order of tf.Module: by the names of attributes, and those of
+    inner modules after its own. Where variables have one name, their order tells them apart."""
     import tensorflow as tf
 
-    seen: dict[int, Any] = {}
+    found: dict[int, Any] = {}
+    seen: set[int] = set()
     waiting = [root]
     while waiting:
         part = waiting.pop(0)
-        if id(part) not in seen:
-            seen[id(part)] = part
-            waiting += getattr(part, "_trackable_children", dict)().values()
-    return [part for part in seen.values() if isinstance(part, tf.Variable)]
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        children = _children(part)
+        found |= {id(child): child for child in children if isinstance(child, tf.Variable)}
+        waiting[:0] = [child for child in children if not isinstance(child, tf.Variable)]
+    return list(found.values())
+
+
+def _children(part: Any) -> list[Any]:
+    """What hangs on an object in the graph of a checkpoint, by name; the items of a list are numbered."""
+    named: dict[str, Any] = dict(getattr(part, "_trackable_children", dict)())
+    ordered = sorted(
+        named.items(), key=lambda item: (item[0].isdecimal(), int(item[0]) if item[0].isdecimal() else 0, item[0])
+    )
+    return [child for _, child in ordered]
 
 
 def _forget_training(model: Model, classes: Mapping[str, Any]) -> None:
