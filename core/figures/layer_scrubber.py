@@ -68,7 +68,7 @@ def _slider(pictures: Sequence[LayerPicture]) -> dict[str, Any]:
     steps = [
         {"label": label, "method": "animate", "args": [[str(place)], AT_ONCE]} for place, label in enumerate(labels)
     ]
-    return {"steps": steps, "currentvalue": {"prefix": "Layer: "}, "x": 0.12, "len": 0.88, "pad": {"t": 12}}
+    return {"steps": steps, "currentvalue": {"prefix": "Layer: "}, "x": 0.24, "len": 0.76, "pad": {"t": 12}}
 
 
 def _play_button(pictures: Sequence[LayerPicture]) -> dict[str, Any]:

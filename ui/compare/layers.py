@@ -121,7 +121,7 @@ def _show_result(job: Job, names: dict[str, str], inputs: InputSet | None) -> No
     steps, name = result["steps"], escape_markdown(names[result["held"]])
     st.caption(
         f"{_layer_count_text(steps)}, on {_rows_text(result['rows'], inputs)}. "
-        f"Partners in {name} were found {PAIRED_BY[result['paired_by']]}. "
+        f"Matching layers in {name} were found {PAIRED_BY[result['paired_by']]}. "
         + " ".join(escape_markdown(remark) for remark in result["remarks"])
     )
     _show_scrubber(job, names)
@@ -204,7 +204,7 @@ def _show_layer_table(steps: list[LayerStep]) -> None:
         "Class": [step["class"] for step in steps],
         "Matching layer": [f"{step['op']} · {step['partner']}" if step["partner"] else "–" for step in steps],
         "Shape of a row": [" × ".join(map(str, (step["shape"] or [])[1:])) or "–" for step in steps],
-        "Partner's axes": [_axes_text(step) for step in steps],
+        "Axes there": [_axes_text(step) for step in steps],
         "In words": [step["words"] for step in steps],
     }
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
@@ -214,8 +214,8 @@ def _show_layer_table(steps: list[LayerStep]) -> None:
         "Share of range": number(format="%.2e", help="Largest difference by the layer's range."),
         "Largest difference": number(format="%.2e"),
         "Mean difference": number(format="%.2e"),
-        "Partner": text(help="The operation in the other copy, and its name there."),
-        "Partner's axes": text(help=axes_help, width="small"),
+        "Matching layer": text(help="The operation in the other copy, and its name there."),
+        "Axes there": text(help=axes_help, width="small"),
     }
     height, alt = min(38 + 35 * len(steps), 800), "Each layer and the matching one"
     st.dataframe(columns, hide_index=True, column_config=config, height=height, key="layer-table", alt=alt)
