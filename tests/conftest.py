@@ -32,6 +32,7 @@ LONGEST_FIRST = (
     "jobs",
     "ui",
     "library/test_add_model.py",
+    "break_it",
     "sandbox",
     "regressions",
     "runtimes",

@@ -23,6 +23,7 @@ TITLES = {
     "formats": "What survives in which format",
     "compare": "Compare",
     "resume": "Resume training",
+    "break_it": "Break it",
     "condition": "Health",
 }
 
