@@ -14,17 +14,15 @@ from core.arrays import Arrays
 from core.compare import Verdict, compare
 from core.demos import get_demo
 from core.errors import ChildDied, FormatError, InputError, NeedsArchitecture, RoundtripError, TimedOut, TooLarge
-from core.evidence.discrimination import Discrimination
 from core.evidence.element_order import find_reordered
 from core.evidence.fingerprint_matching import OriginalFingerprint, find_surplus, match_fingerprints
-from core.evidence.records import Evidence, ReloadOutcome, verdict_of_error
+from core.evidence.records import Discrimination, Evidence, ReloadOutcome, verdict_of_error
 from core.formats import get_format
-from core.runtimes.base import ModelCode, ModelSource
-from core.runtimes.model_settings import ModelSettings
-from core.runtimes.reference import BATCH_SIZE, Reference
-from core.runtimes.settings_comparison import SettingChange, compare_settings
+from core.runtimes.base import BATCH_SIZE, ModelCode, ModelSource
+from core.runtimes.model_settings import ModelSettings, SettingChange, compare_settings
+from core.runtimes.reference import Reference
 from core.runtimes.traits import collect_traits, validate_traits
-from core.sandbox.allowance import GIB, Allowance
+from core.sandbox.limits import GIB, Allowance
 from core.worker import Child, Worker
 from core.worker.child_errors import invalid_reply_error
 from core.worker.child_handle import CancelCheck, never_cancelled
@@ -34,7 +32,7 @@ from core.worker.row_budget import SHARE, RowBudget, RowCap
 from core.worker.tasks.probes import probe_predictor
 from core.worker.tasks.save_reload import load_copy, reload_and_predict
 
-KILL_SIGNAL = "SIGKILL"  # how `core.worker.exit_status.describe_exit` says that a process was ended from outside
+KILL_SIGNAL = "SIGKILL"  # how `core.worker.child_errors.describe_exit` says that a process was ended from outside
 # A person's own model has no demo whose code could be given.
 OWN_MODEL_CURE = "Give an architecture: save the run as an architecture too, or load it with the code that built it."
 REPORTED_FACTS = (
@@ -78,7 +76,7 @@ def reload_in_child(
     """Reload a copy in a fresh child and compare its predictions with the reference.
 
     Args:
-        source: The code that the child is given (see `core.worker.untrained_model.complete_model_code`).
+        source: The code that the child is given (see `core.worker.live_models.complete_model_code`).
         rows: How many reference rows it predicts at most, from the first on; all of them by default.
         probe_as: `{"demo": key}`, to try everything in `core.worker.tasks.probes` too.
         seconds: Wall clock of one request.

@@ -8,8 +8,7 @@ from core.text.numbers import format_size
 from ui.components import escape_markdown
 from ui.home_picture import draw_home_picture
 from ui.navigation import go
-from ui.session import current_jobs
-from ui.worker_state import show_worker_state
+from ui.session import current_jobs, show_worker_state
 
 OVERVIEW_FORMATS = ("keras", "saved_model", "h5", "weights", "architecture")
 

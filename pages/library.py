@@ -6,10 +6,9 @@ from core.errors import RoundtripError
 from core.library import Query
 from ui.artifact_detail import show_artifact_detail
 from ui.components import show_empty_state, show_error
-from ui.library.disk_usage import show_disk_usage
 from ui.library.filters import choose_query, is_filtered, load_page, show_pagination
 from ui.library.table import count_text, show_artifact_actions, show_artifact_table
-from ui.library.trash import show_trash, show_undo
+from ui.library.trash import show_disk_usage, show_trash, show_undo
 from ui.navigation import go
 from ui.session import current_jobs
 

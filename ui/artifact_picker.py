@@ -1,7 +1,7 @@
-"""Choice of artifacts from a library of any size: those in the address, and one page of the results of a search."""
+"""Choice of artifacts from a library of any size, and of the code or weights that complete half a model."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.compare import Verdict
 from core.formats import get_format
+from core.jobs.participants import list_code_sources
 from core.library import Entry, Page, Query
 from core.library.ids import ID_PATTERN
 from core.text.labels import mark_imported, pluralize
@@ -175,3 +176,24 @@ def offer_newest_run(choices: ArtifactChoices, name: str) -> None:
         on_click=st.query_params.__setitem__,
         args=(name, ids),
     )
+
+
+def choose_code_sources(ids: Iterable[str], question_of: Callable[[str], str]) -> dict[str, str]:
+    """Choose what completes each copy that is half a model, under a question; the choice stands in the address."""
+    library = current_jobs().library
+    labels = {id_: {source.key: source.label for source in list_code_sources(library, id_)} for id_ in ids}
+    halves = [id_ for id_ in labels if next(iter(labels[id_])) != "none"]
+    if not halves:
+        return {}
+    with st.expander(f"What completes {pluralize(len(halves), 'copy', 'copies')}", icon=":material/join:"):
+        return {id_: _choose_code_source(id_, question_of(id_), labels[id_]) for id_ in halves}
+
+
+def _choose_code_source(id_: str, question: str, labels: dict[str, str]) -> str:
+    choice: Any = st.selectbox(
+        question,
+        **bind_select(f"code-{id_}", list(labels)),
+        format_func=labels.__getitem__,
+        help="This copy is half a model, or has layers of its own: something must bring the other half.",
+    )
+    return choice

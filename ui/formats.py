@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from core.compatibility.checks import COLUMNS
-from core.compatibility.finding import STATE_SYMBOLS
+from core.compatibility.columns import STATE_SYMBOLS
 from core.compatibility.matrix import MatrixRow
 from core.formats import get_format
 from core.formats.base import PARTS, Format

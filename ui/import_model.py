@@ -14,7 +14,7 @@ from core.jobs import Jobs
 from core.jobs.trial_inputs import parse_shapes
 from core.jobs.uploads import store_upload
 from core.library.job_store import Job
-from core.runtimes.signature_choice import choose_signature
+from core.runtimes.signatures import choose_signature
 from core.text.numbers import format_size
 from ui.components import escape_markdown, show_error, trust_badge, verdict_badge
 from ui.navigation import go

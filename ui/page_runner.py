@@ -8,11 +8,10 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import RoundtripError, SignedOut
-from ui.auth import current_user, is_sign_in_required
+from ui.auth import current_user, is_sign_in_required, require_sign_in, show_sign_in
 from ui.components import show_error
 from ui.navigation import PAGES, get_page
 from ui.query_params import resolve_aliases
-from ui.sign_in import require_sign_in, show_sign_in
 
 HERE = Path(__file__).resolve().parent
 
@@ -42,7 +41,7 @@ def preload_first_page() -> None:
     """Import what the first page needs before the first visitor waits for it."""
     from PIL import Image
 
-    import ui.worker_state  # noqa: F401
+    import ui.session  # noqa: F401
 
     Image.preinit()  # Streamlit opens the page's icon with it
 

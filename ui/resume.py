@@ -15,11 +15,10 @@ from core.library import Run
 from core.library.job_store import Job
 from core.text.labels import pluralize
 from core.text.numbers import format_duration, format_score
-from ui.artifact_picker import ArtifactChoices, choose_artifacts, warn_missing
-from ui.code_sources import choose_code_sources
+from ui.artifact_picker import ArtifactChoices, choose_artifacts, choose_code_sources, warn_missing
+from ui.charts import LossCurve, loss_difference_chart, resume_curves
 from ui.components import describe_run, escape_markdown, show_error
 from ui.formats import STATE_COLOURS
-from ui.loss_curves import LossCurve, loss_difference_chart, resume_curves
 from ui.query_params import bind_select
 from ui.session import current_jobs
 

@@ -1,4 +1,4 @@
-"""Job service of the server, with its library and its worker, made once and cached.
+"""Job service of the server, with its library and its worker, made once and cached; the worker's state in a line.
 
 All caches here and elsewhere are shared by all users: permissions are checked before they are read.
 """
@@ -8,6 +8,7 @@ import streamlit as st
 from core.errors import SignedOut
 from core.jobs import Jobs
 from core.runtimes.reference import Reference
+from core.text.numbers import format_duration
 from ui.auth import current_viewer, is_sign_in_required
 
 
@@ -41,3 +42,17 @@ def load_reference(run_id: str) -> Reference:
 def _cached_reference(run_id: str) -> Reference:
     """Return the reference of a run; cached by its id, because a run never changes."""
     return current_jobs().library.reference(run_id)
+
+
+def show_worker_state(is_polling: bool) -> None:
+    """Show the state of the worker; `is_polling` is whether this is drawn every second."""
+    state = current_jobs().worker.state()
+    texts = {
+        "cold": ":material/hourglass_empty: TensorFlow is about to warm up.",
+        "warming": f":material/hourglass_top: TensorFlow is warming up, {format_duration(state.seconds)}",
+        "ready": ":green[:material/check_circle:] TensorFlow is ready.",
+        "failed": ":red[:material/error:] TensorFlow did not start; your next job tries again.",
+    }
+    st.markdown(texts[state.phase])
+    if state.phase == "ready" and is_polling:
+        st.rerun()  # which draws it without polling

@@ -15,7 +15,7 @@ from core.library.job_store import Job
 from core.runtimes.reference import Reference
 from core.text.labels import format_values
 from core.text.numbers import format_duration, format_score
-from ui.loss_curves import metric_names, training_curves
+from ui.charts import metric_names, training_curves
 from ui.session import load_reference
 from ui.sharing import show_sharing
 

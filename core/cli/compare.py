@@ -25,9 +25,8 @@ from core.compare.tolerance import ToleranceJson
 from core.errors import InputError
 from core.inputs import add_inputs_from_file, input_specs
 from core.jobs import Jobs
-from core.jobs.compare_result import ComparisonOutcome
+from core.jobs.compare_result import ComparisonOutcome, check_tolerances, parse_tolerances
 from core.jobs.participants import require_has_been_run, run_id_of
-from core.jobs.tolerances import check_tolerances, parse_tolerances
 from core.report import report_kind, write_report
 from core.text.summaries import list_caveats
 

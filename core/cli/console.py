@@ -11,7 +11,7 @@ import typer
 
 from core.errors import InputError, WorkerError, error_from_json
 from core.library import Library
-from core.library.annotation_cleaning import INVISIBLE_CHARACTERS
+from core.library.annotation_files import INVISIBLE_CHARACTERS
 from core.library.ids import ID_PATTERN
 from core.library.job_store import Job
 from core.library.records import BUILT_IN_SOURCES

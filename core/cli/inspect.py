@@ -22,7 +22,7 @@ from core.compatibility.matrix import build_matrix, to_csv, to_markdown
 from core.errors import FormatError, InputError
 from core.introspection.describe import PartDescription, TensorSummary, describe_part
 from core.introspection.diff import ArtifactDiff, TensorPair, diff_artifacts, format_shape
-from core.readers.parts import Layer, Signatures
+from core.readers.base import Layer, Signatures
 from core.size_breakdown.breakdown import break_down_sizes
 from core.text.labels import mark_imported
 

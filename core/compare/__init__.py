@@ -7,13 +7,12 @@ predictions are counted row by row.
 
 from core.arrays import to_jsonable
 from core.compare.answer_spread import AnswerSpread, measure_spread
+from core.compare.arithmetic import std_by_output
 from core.compare.chunks import ChunkSource
 from core.compare.classification import ClassificationMetrics
-from core.compare.comparison import compare, compare_streams
+from core.compare.comparison import compare, compare_all, compare_streams
 from core.compare.output_matching import OutputMatch, find_other_order, find_targets, match_outputs
-from core.compare.pairwise import compare_all
 from core.compare.results import Comparison, OutputMetrics
-from core.compare.standard_deviation import std_by_output
 from core.compare.tolerance import ToleranceResult, check_tolerance
 from core.compare.verdict import ATOL, CHANGED_STD_SHARE, DIFFERENT_ROW_SHARE, RTOL, Verdict
 

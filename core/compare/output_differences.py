@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from core.arrays import as_text
+from core.compare.arithmetic import RunningStd
 from core.compare.chunks import Block, ChunkSource, read_aligned
 from core.compare.results import WorstValue
-from core.compare.standard_deviation import RunningStd
 from core.compare.verdict import ATOL, CHANGED_STD_SHARE, RTOL
 
 PROBABILITY_SUM_TOLERANCE = 1e-3  # how far from 1 the values of a row of probabilities may add up

@@ -4,6 +4,7 @@ from core.arrays import fingerprint_arrays
 from core.compare import Verdict
 from core.compatibility.columns import (
     COLUMNS,
+    Finding,
     ReloadContext,
     changed,
     column,
@@ -13,7 +14,6 @@ from core.compatibility.columns import (
     not_applicable,
     not_verified,
 )
-from core.compatibility.finding import Finding
 from core.compatibility.sentences import (
     describe_changed_settings,
     describe_parameters,
@@ -27,8 +27,7 @@ from core.compatibility.sentences import (
 from core.errors import ChildDied
 from core.evidence.fingerprint_matching import TensorMatchCount
 from core.evidence.records import describe_not_finite
-from core.runtimes.layer_sharing import describe_sharing
-from core.runtimes.traits import collect_traits, has_same_architecture
+from core.runtimes.traits import collect_traits, describe_sharing, has_same_architecture
 from core.text.labels import pluralize
 from core.text.summaries import describe_mismatches
 from core.worker.tasks.probes import BATCHES, probe_batch_sizes, probe_determinism, train_one_step

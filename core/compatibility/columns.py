@@ -1,15 +1,28 @@
-"""What a column of the compatibility matrix is: what was tried, the code that tried it, and its check."""
+"""Columns of the compatibility matrix (what was tried, its code and its check), and the finding that a check makes."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from core.compatibility.finding import STATE_SYMBOLS, Finding
 from core.evidence.records import Evidence, ReloadOutcome
 from core.formats.base import Format
 from core.library import Run
-from core.runtimes.settings_comparison import SettingChange
+from core.runtimes.model_settings import SettingChange
 from core.runtimes.traits import Traits
+
+# Every state of a finding with its sign: told apart by word and sign, not by colour.
+STATE_SYMBOLS = {"kept": "✓", "changed": "≈", "lost": "✗", "failed": "!", "not verified": "?", "not applicable": "–"}
+
+
+class Finding(NamedTuple):
+    """A state, and what came back in words."""
+
+    state: str
+    words: str
+
+    @property
+    def text(self) -> str:
+        return f"{STATE_SYMBOLS[self.state]} {'n/a' if self.state == 'not applicable' else self.state}"
 
 
 class ReloadContext(NamedTuple):

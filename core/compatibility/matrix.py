@@ -7,8 +7,7 @@ from typing import NamedTuple, TypedDict
 
 from core.compare import Verdict
 from core.compatibility.checks import COLUMNS
-from core.compatibility.columns import ReloadContext
-from core.compatibility.finding import Finding
+from core.compatibility.columns import Finding, ReloadContext
 from core.errors import error_from_json
 from core.evidence.records import Evidence, ReloadOutcome, verdict_of_error
 from core.formats import all_formats, get_format

@@ -5,7 +5,7 @@ from typing import Any
 
 from core.evidence.fingerprint_matching import FOLDED, MERGED, ZEROED, SurplusTensors, TensorMatchCount
 from core.evidence.records import ReloadOutcome
-from core.runtimes.settings_comparison import SettingChange
+from core.runtimes.model_settings import SettingChange
 from core.text.labels import pluralize
 from core.text.summaries import describe_order
 

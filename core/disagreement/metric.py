@@ -17,8 +17,8 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.compare import ATOL, CHANGED_STD_SHARE
+from core.compare.arithmetic import finite_std
 from core.compare.output_differences import PROBABILITY_SUM_TOLERANCE
-from core.compare.standard_deviation import finite_std
 
 SAME, VALUE_MOVED, CLASS_OR_TEXT_CHANGED, NON_FINITE = 0, 1, 2, 3
 MAX_AMOUNT = 1e12  # an amount above which nothing is told apart any more

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from core.errors import RoundtripError
-from core.exports.model_code import read_architecture
-from core.exports.proof_data import ProofData
+from core.exports.kit_contents import ProofData
+from core.exports.missing_parts import read_architecture
 from core.library import Library, Run
 from core.worker.model_loading import demo_of_source
 

@@ -15,8 +15,7 @@ from core.error_translation import translate
 from core.errors import CannotSave, DoesNotLoad, FormatError, InputError
 from core.formats.standalone_loaders import StandaloneLoader
 from core.runtimes.base import Model, Predictor
-from core.runtimes.preservation import preserve_model
-from core.runtimes.quiet import silence_converters
+from core.runtimes.preservation import preserve_model, silence_converters
 from core.runtimes.variables import weight_bytes, weight_variables
 from core.versions import installed_packages_fingerprint
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.formats import contract
 from core.runtimes import keras, live, tf_module
-from core.runtimes import signature_predictor as signatures
+from core.runtimes import signatures as signatures
 from core.runtimes.keras import arrange_inputs as arranged  # noqa: F401
 from core.runtimes.live import *  # noqa: F403  whatever a plug-in imported from here
 from core.runtimes.specs import to_numpy_dtype as numpy_dtype  # noqa: F401

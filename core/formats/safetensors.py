@@ -12,8 +12,7 @@ from core.formats.standalone_loaders import (
 )
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.live import live_predictor
-from core.runtimes.variable_pairing import pair_variables
-from core.runtimes.variables import finalize_layers, variables_by_path, weight_variables
+from core.runtimes.variables import finalize_layers, pair_variables, variables_by_path, weight_variables
 
 FILE = "model.safetensors"
 

@@ -1,8 +1,7 @@
 """Health of a library and its machine: verify, repair, rebuild, diagnose."""
 
-from core.health.catalog_rebuild import rebuild_catalog
 from core.health.diagnostics import HealthCheck, check_sandbox, run_diagnostics
-from core.health.repairs import repair_library
+from core.health.repairs import rebuild_catalog, repair_library
 from core.health.verification import (
     EntryVerification,
     VerificationReport,

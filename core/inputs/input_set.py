@@ -1,12 +1,19 @@
-"""One input set in its folder: its record, its arrays, its id; and which sets make room for new ones."""
+"""One input set in its folder: its record, its arrays (written chunk by chunk), its id, and which sets make room."""
 
 import hashlib
 import json
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import Field
-from typing_extensions import TypedDict  # the one of Python 3.11 cannot be a field of a record
+from typing_extensions import TypedDict
 
+from core.arrays import Arrays
+from core.errors import InputError
+from core.inputs.npy import RowWriter
+from core.inputs.source import no_rows_error, require_size
+from core.library import storage
 from core.library.records import FileEntry
 from core.record import Record
 from core.runtimes.specs import InputSpec
@@ -94,3 +101,50 @@ def input_set_id(written: WrittenArrays, entries: list[FileEntry], origin: dict[
     hashes = {entry.path: entry.sha256 for entry in entries}
     text = json.dumps([written.columns, written.targets, hashes, identity], sort_keys=True)
     return "i" + hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def write_chunks(folder: Path, chunks: Iterable[Arrays], max_bytes: int) -> WrittenArrays:
+    """Write arrays by name with role ("input:x", "target:y") as `input-0.npy`, `target-0.npy`, in little memory.
+
+    Raises InputError when they are more than `max_bytes` or have no rows, StorageFailed when the disk refuses.
+    """
+    writers: dict[str, RowWriter] = {}
+    try:
+        for chunk in chunks:
+            writers = writers or _create_writers(folder, chunk)
+            require_size(sum(writers[name].bytes_after(array) for name, array in chunk.items()), max_bytes)
+            with storage.translate_disk_errors():
+                for name, array in chunk.items():
+                    writers[name].append(array)
+    finally:
+        with storage.translate_disk_errors():
+            for writer in writers.values():
+                writer.close()
+    rows = next(iter(writers.values())).rows if writers else 0
+    if not rows:
+        raise no_rows_error()
+    return WrittenArrays(_describe_arrays(writers, "input:"), _describe_arrays(writers, "target:"), rows)
+
+
+def _create_writers(folder: Path, chunk: Arrays) -> dict[str, RowWriter]:
+    writers: dict[str, RowWriter] = {}
+    counts = {"input": 0, "target": 0}
+    for name in chunk:
+        role, _, bare = name.partition(":")
+        if not bare.isprintable() or len(bare) > MAX_NAME_LENGTH:
+            raise InputError("An array has a name that cannot be shown.", received=ascii(bare)[:80], cure="Rename it.")
+        writers[name] = RowWriter(folder / f"{role}-{counts[role]}.npy")
+        counts[role] += 1
+    return writers
+
+
+def _describe_arrays(writers: dict[str, RowWriter], role: str) -> list[StoredArray]:
+    return [
+        {
+            "name": name.removeprefix(role),
+            "dtype": "object" if writer.dtype.kind == "U" else writer.dtype.name,
+            "shape": list(writer.shape),
+        }
+        for name, writer in writers.items()
+        if name.startswith(role)
+    ]

@@ -1,9 +1,10 @@
-"""`Inputs`: input sets on disk, each stored once under an id that its content gives it."""
+"""`Inputs`: input sets on disk, each stored once under the id of its content; the longest unused are deleted."""
 
 import contextlib
 import copy
 import os
 import shutil
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,22 +13,48 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 
 from core.arrays import Arrays
-from core.errors import Damaged, InputError, UnknownName
+from core.errors import Damaged, InputError, RoundtripError, UnknownName
 from core.inputs.dispatch import SUPPORTED_SUFFIXES, open_source
-from core.inputs.eviction import delete_input_set, evict_input_sets
 from core.inputs.fitting import InputFitter, InputSpecs
 from core.inputs.from_random import AxisSizes, random_source, row_bytes
 from core.inputs.held_out import choose_rows, describe_selection
-from core.inputs.input_set import RECORD_FILE, InputSet, input_set_id
+from core.inputs.input_set import DAY, HOUR, RECORD_FILE, InputSet, input_set_id, write_chunks
 from core.inputs.npy import RowReader, normalize_array
 from core.inputs.source import InputSource, require_size, source_from_arrays
-from core.inputs.writing import write_chunks
 from core.library import Library, integrity, staging, storage
 from core.library.ids import validate_id
 from core.library.integrity import VerifiedFile, verify_file
 from core.library.permissions import AccessControl
 from core.settings import Settings, get_settings
 from core.text.labels import pluralize
+
+
+def evict_input_sets(home: Path, config: Settings, newest_id: str) -> None:
+    """Delete sets over the limits: by number those not used for a day, by bytes those not used for an hour."""
+    total = 0
+    for at, (used, size, folder) in enumerate(sorted(_list_sets(home), reverse=True)):
+        total += size
+        age = time.time() - used
+        is_one_too_many = at >= config.keep_inputs and age > DAY
+        is_too_large = total > config.inputs_total_mib * 2**20 and age > HOUR
+        if (is_one_too_many or is_too_large) and folder.name != newest_id:
+            delete_input_set(home, folder)
+
+
+def _list_sets(home: Path) -> Iterator[tuple[float, int, Path]]:
+    """Yield when each was used last, its bytes, and its folder."""
+    for folder in (home / "inputs").iterdir():
+        with contextlib.suppress(OSError):  # deleted just now
+            record = folder / RECORD_FILE
+            used = (record if record.exists() else folder).stat().st_mtime
+            yield used, sum(file.stat().st_size for file in folder.iterdir()), folder
+
+
+def delete_input_set(home: Path, folder: Path) -> None:
+    """Delete a set, moved away first so that no reader meets half of it."""
+    with contextlib.suppress(RoundtripError, OSError), staging.staging_folder(home) as staged:
+        os.rename(folder, staged / folder.name)
+
 
 ProgressCallback = Callable[[float], object]
 Words = Callable[[int], str]

@@ -13,7 +13,7 @@ from core.introspection.describe import ListedTensor, ProgressCallback, cache_ke
 from core.introspection.replies import Count, validate_reply
 from core.introspection.sandboxed_reading import run_sandboxed
 from core.library.records import Run
-from core.readers.parts import Port, Signature
+from core.readers.base import Port, Signature
 from core.tensors.json_diff import JsonChange, diff_json
 from core.worker.child_handle import CancelCheck, never_cancelled
 
@@ -23,7 +23,7 @@ LAYER_FIELDS = ("class", "input_shape", "output_shape", "parameters", "dtype", "
 
 
 class TensorDistance(BaseModel):
-    """See `core.tensors.distance.tensor_distance`."""
+    """See `core.tensors.statistics.tensor_distance`."""
 
     equal: bool
     changed: int = 0

@@ -24,8 +24,13 @@ from core.jobs.benchmark_result import (
     RepeatedMeasurement,
     describe_protocol,
 )
-from core.jobs.code_sources import describe_code_source, resolve_code_sources
-from core.jobs.participants import artifact_request, is_imported, snapshot_request
+from core.jobs.participants import (
+    artifact_request,
+    describe_code_source,
+    is_imported,
+    resolve_code_sources,
+    snapshot_request,
+)
 from core.jobs.runner import JobHandle, SourcedRequest
 from core.library import Library
 from core.library.job_store import Job

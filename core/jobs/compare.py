@@ -18,29 +18,30 @@ from core.compare import (
     std_by_output,
     to_jsonable,
 )
-from core.compare.pairwise import PairJson
+from core.compare.comparison import PairJson
 from core.context import AppContext
 from core.errors import Gone, InputError, LibraryError, RoundtripError, TooLarge, UnknownName
-from core.evidence.discrimination import Discrimination
 from core.evidence.element_order import find_reordered, inputs_in_order
 from core.evidence.fingerprint_matching import match_fingerprints
-from core.evidence.records import verdict_of_error
+from core.evidence.records import Discrimination, verdict_of_error
 from core.inputs import InputSet
-from core.jobs.aligned_predictor import map_input_names, rename_arrays
-from core.jobs.code_sources import describe_code_source, resolve_code_sources
 from core.jobs.compare_result import CompareResult, ComparisonMatrix, ComparisonOutcome
 from core.jobs.participants import (
+    describe_code_source,
     find_silent_losses,
     load_participant,
+    map_input_names,
+    rename_arrays,
     require_has_been_run,
+    resolve_code_sources,
     rows_together,
     run_id_of,
 )
 from core.jobs.runner import JobHandle, SourcedRequest, attempt, map_parallel
 from core.jobs.shared_children import may_share_child, use_in_own_child, use_in_shared_child
 from core.library.prediction_store import CHUNK_ROWS, PredictionStore, evict_predictions, rows_per_chunk
-from core.runtimes.base import join_remarks
-from core.runtimes.reference import BATCH_SIZE, Reference
+from core.runtimes.base import BATCH_SIZE, join_remarks
+from core.runtimes.reference import Reference
 from core.system import describe_machine
 from core.versions import installed_versions
 from core.worker.child_pool import ChildPool

@@ -1,11 +1,17 @@
-"""The result of a comparison: an outcome for each copy, and all against all."""
+"""The result of a comparison: an outcome for each copy, all against all, and whether they stay within tolerances."""
 
-from typing import Any, TypedDict
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, TypedDict
 
-from core.compare.pairwise import PairJson
-from core.errors import is_transient
+from core.compare import ToleranceResult, check_tolerance
+from core.compare.comparison import PairJson
+from core.context import AppContext
+from core.errors import InputError, is_transient
 from core.evidence.records import ReloadOutcome
+from core.library.job_store import Job
 from core.system import Machine
+from core.text.numbers import format_exact
 
 
 class ComparisonOutcome(ReloadOutcome):
@@ -44,3 +50,66 @@ class CompareResult(TypedDict):
     matrix: ComparisonMatrix
     machine: Machine
     versions: dict[str, str]
+
+
+ALL_OUTPUTS = ""  # in the place of an output's name: all that have no tolerance of their own
+
+
+class Tolerance(NamedTuple):
+    """A prediction passes where |prediction - baseline| <= atol + rtol · |baseline|."""
+
+    atol: float
+    rtol: float = 0.0
+
+    @property
+    def label(self) -> str:
+        return format_exact(self.atol) + (f" + {format_exact(self.rtol)} · |baseline|" if self.rtol else "")
+
+
+def parse_tolerances(texts: Iterable[str]) -> dict[str, Tolerance]:
+    """Parse `["1e-4", "logits=1e-3,1e-2"]` by output: an absolute tolerance, and after a comma a relative one.
+
+    Raises InputError for anything but finite numbers of 0 or more.
+    """
+    tolerances = {}
+    for text in texts:
+        output, _, numbers = text.rpartition("=")
+        try:
+            tolerances[output] = Tolerance(*map(_parse_number, numbers.split(",", 1)))
+        except ValueError as error:
+            sentence = "A tolerance is ATOL or ATOL,RTOL, for one output OUTPUT=ATOL,RTOL."
+            cure = "For example 1e-4, or probabilities=1e-3,1e-2; both numbers are 0 or more."
+            raise InputError(sentence, received=text, cure=cure) from error
+    return tolerances
+
+
+def _parse_number(text: str) -> float:
+    number = float(text)
+    if not (math.isfinite(number) and number >= 0):
+        raise ValueError(text)
+    return number
+
+
+def check_tolerances(
+    context: AppContext, job: Job, tolerances: Mapping[str, Tolerance]
+) -> dict[str, dict[str, ToleranceResult]]:
+    """Check by artifact and output whether a finished comparison stays within the tolerances, on every row.
+
+    Outputs without a tolerance, and artifacts without predictions, are left out. Raises InputError for a tolerance of
+    an output that the baseline does not have.
+    """
+    predictions = context.predictions(job.id)
+    reference = predictions.output_sources(job.result["baseline"])
+    if unknown := tolerances.keys() - reference.keys() - {ALL_OUTPUTS}:
+        cure = f"Choose from {', '.join(reference)}."
+        raise InputError("The baseline has no such output.", received=unknown.pop(), cure=cure)
+    results: dict[str, dict[str, ToleranceResult]] = {}
+    compared = {id_: outcome for id_, outcome in job.result["outcomes"].items() if outcome["error"] is None}
+    for id_, outcome in compared.items():
+        outputs = predictions.output_sources(id_)
+        for pair in outcome["pairs"]:
+            name = pair["reference"]
+            if limit := tolerances.get(name, tolerances.get(ALL_OUTPUTS)):
+                result = check_tolerance(reference[name], outputs[pair["answer"]], limit.atol, limit.rtol)
+                results.setdefault(id_, {})[name] = result
+    return results

@@ -24,12 +24,11 @@ from core.disagreement import (
 )
 from core.disagreement.proposals import OriginDistance
 from core.errors import Cancelled, InputError, RoundtripError, TimedOut
-from core.jobs.aligned_predictor import AlignedPredictor
-from core.jobs.code_sources import resolve_code_sources
-from core.jobs.participants import loaded_together, participant_name, run_id_of
+from core.jobs.participants import AlignedPredictor, loaded_together, participant_name, resolve_code_sources, run_id_of
 from core.jobs.runner import JobHandle, SourcedRequest
 from core.library.records import Run
-from core.runtimes.reference import BATCH_SIZE, Reference, select_by_prefix
+from core.runtimes.base import BATCH_SIZE
+from core.runtimes.reference import Reference, select_by_prefix
 from core.worker.child_handle import Child
 from core.worker.protocol import Frame
 

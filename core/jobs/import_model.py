@@ -18,9 +18,8 @@ from core.evidence.fingerprint_matching import OriginalFingerprint
 from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import get_format
 from core.introspection.replies import LoadedModelReply, validate_reply
-from core.jobs.import_request import ImportRequest
+from core.jobs.import_request import ImportRequest, replace_unrun_import
 from core.jobs.import_trial import find_accepted_input
-from core.jobs.reimport import replace_unrun_import
 from core.jobs.runner import ChildLimits, JobHandle
 from core.jobs.trial_inputs import TrialInput, describe_ranges
 from core.jobs.uploads import run_of_artifact
@@ -33,7 +32,7 @@ from core.runtimes.model_facts import ModelFacts
 from core.runtimes.model_settings import ModelSettings
 from core.runtimes.reference import Reference
 from core.runtimes.specs import InputSpec
-from core.sandbox.allowance import confined_allowance
+from core.sandbox.limits import confined_allowance
 from core.validation import ValidatedUpload, limits, refusal, validate_upload
 from core.validation.content.facts import ContentFacts
 from core.validation.members import ARCHITECTURE_FILE

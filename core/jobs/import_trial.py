@@ -11,7 +11,7 @@ from core.compare import measure_spread
 from core.errors import ChildDied, DoesNotLoad, InputError, RoundtripError, TimedOut, TooLarge, UnpairedRows
 from core.inputs.fitting import describe_axes
 from core.jobs.trial_inputs import Shapes, TrialInput, generate_trial_inputs, generate_wider_inputs, state_shape
-from core.runtimes.reference import BATCH_SIZE
+from core.runtimes.base import BATCH_SIZE
 from core.runtimes.specs import InputSpec
 from core.worker.child_handle import CancelCheck, never_cancelled
 from core.worker.remote_predictor import RemotePredictor

@@ -4,8 +4,7 @@ from typing import TypedDict, cast
 
 import numpy as np
 
-from core.activations.layout_comparison import ActivationDifference, compare_activations
-from core.activations.matching import Activation
+from core.activations.matching import Activation, ActivationDifference, compare_activations
 
 PAIRED, UNPAIRED, NO_NUMBERS = "paired", "fused or missing", "no numbers"
 LAYOUT_NOTE = "It is laid out otherwise."

@@ -16,14 +16,15 @@ from core.compare import RTOL
 from core.context import AppContext
 from core.errors import InputError
 from core.formats import get_format
-from core.jobs.aligned_predictor import map_input_names, rename_arrays
-from core.jobs.code_sources import resolve_code_sources
 from core.jobs.layer_steps import LayerStep, new_step, unpair_unrelated, unpaired_predecessors, with_difference
 from core.jobs.participants import (
     load_participant,
     loaded_together,
+    map_input_names,
+    rename_arrays,
     require_has_been_run,
     require_same_inputs,
+    resolve_code_sources,
     run_id_of,
 )
 from core.jobs.runner import JobHandle, SourcedRequest

@@ -8,9 +8,7 @@ from typing import NamedTuple
 
 from core.arrays import Arrays
 from core.errors import ChildDied, RoundtripError, TimedOut
-from core.jobs.aligned_predictor import AlignedPredictor
-from core.jobs.code_sources import resolve_code_sources
-from core.jobs.participants import run_id_of
+from core.jobs.participants import AlignedPredictor, resolve_code_sources, run_id_of
 from core.jobs.runner import JobRunner, attempt, map_parallel
 
 REFERENCE_ROWS = 8  # reference rows by which renamed outputs are recognised

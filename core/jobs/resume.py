@@ -10,8 +10,13 @@ from typing import Any, TypedDict, cast
 import numpy as np
 
 from core.errors import CannotTrain, InputError, RoundtripError
-from core.jobs.code_sources import describe_code_source, resolve_code_sources
-from core.jobs.participants import artifact_request, is_imported, snapshot_request
+from core.jobs.participants import (
+    artifact_request,
+    describe_code_source,
+    is_imported,
+    resolve_code_sources,
+    snapshot_request,
+)
 from core.jobs.resume_result import ResumeResult, ResumeVerdict, compare_with_live, find_restored_parts
 from core.jobs.runner import JobHandle, SourcedRequest, attempt
 from core.library import Library

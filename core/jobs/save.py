@@ -36,8 +36,8 @@ from core.reload import gather_evidence
 from core.runtimes.base import join_remarks
 from core.runtimes.call_state import describe_state
 from core.worker import OutputFolder
+from core.worker.child_errors import find_crash_signal
 from core.worker.child_pool import ChildPool
-from core.worker.exit_status import find_crash_signal
 from core.worker.model_loading import source_with_signature, source_with_snapshot
 from core.worker.protocol import Frame
 

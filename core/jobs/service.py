@@ -14,12 +14,11 @@ from core.jobs.benchmark_result import DEFAULT_REPEATS
 from core.jobs.compare import build_compare_request, run_compare
 from core.jobs.disagreement import build_disagreement_request, run_disagreement
 from core.jobs.import_model import run_import
-from core.jobs.import_request import ImportRequest, build_import_request
+from core.jobs.import_request import ImportRequest, build_import_request, reimport_arguments
 from core.jobs.layers import DEFAULT_ROWS, DEFAULT_TOLERANCE, build_layers_request, run_layers
 from core.jobs.live_session import LiveSession
 from core.jobs.maintenance import run_rebuild, run_repair, run_verify
 from core.jobs.participants import require_has_been_run
-from core.jobs.reimport import reimport_arguments
 from core.jobs.resume import build_resume_request, run_resume
 from core.jobs.runner import JobHandle, JobRunner
 from core.jobs.save import run_save

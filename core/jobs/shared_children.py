@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from core.formats import get_format
-from core.jobs.code_sources import NO_SOURCE
-from core.jobs.participants import is_imported
+from core.jobs.participants import NO_SOURCE, is_imported
 from core.library import Library
 from core.library.records import Run
 from core.worker.child_handle import CancelCheck, Child

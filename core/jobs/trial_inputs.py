@@ -10,7 +10,7 @@ from core.arrays import Arrays
 from core.errors import InputError, UnpairedRows
 from core.inputs.fitting import describe_axes, numpy_dtype
 from core.inputs.from_random import random_source, row_bytes
-from core.runtimes.reference import BATCH_SIZE
+from core.runtimes.base import BATCH_SIZE
 from core.runtimes.specs import InputSpec
 
 SEED = 0

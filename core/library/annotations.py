@@ -5,8 +5,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from core.errors import InputError, UnknownName
-from core.library.annotation_cleaning import clean_tags
-from core.library.annotation_files import Annotations, read_aliases, read_annotations, write_aliases, write_annotations
+from core.library.annotation_files import (
+    Annotations,
+    clean_tags,
+    read_aliases,
+    read_annotations,
+    write_aliases,
+    write_annotations,
+)
 from core.library.ids import ID_PATTERN, unknown_id_error, validate_id
 from core.library.reads import ReadMixin
 from core.library.records import BUILT_IN_SOURCES

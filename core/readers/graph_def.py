@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from core.readers import parts
+from core.readers import base
 from core.readers.base import OTHER, WEIGHTS, FileContents, StoredTensor
 from core.runtimes.imported_graph import graph_input_names, graph_output_names
 
@@ -26,18 +26,18 @@ def read_graph_def(path: Path) -> FileContents:
     )
 
 
-def describe_graphs(graphs: Iterable[tuple[str, Iterable[Any]]], facts: parts.Facts) -> parts.Operators:
+def describe_graphs(graphs: Iterable[tuple[str, Iterable[Any]]], facts: base.Facts) -> base.Operators:
     """Operations of several graphs of one file, given by name and nodes."""
     every = [(name, node) for name, nodes in graphs for node in nodes]
     return {
-        "counts": parts.count_operations(node.op for _, node in every),
-        "operators": [_describe_node(name, node) for name, node in every[: parts.MAX_ENTRIES]],
+        "counts": base.count_operations(node.op for _, node in every),
+        "operators": [_describe_node(name, node) for name, node in every[: base.MAX_ENTRIES]],
         "tensors": [],
-        "facts": parts.drop_empty(facts) | {"operations": len(every)},
+        "facts": base.drop_empty(facts) | {"operations": len(every)},
     }
 
 
-def _describe_node(graph: str, node: Any) -> parts.Operation:
+def _describe_node(graph: str, node: Any) -> base.Operation:
     return {
         "name": node.name,
         "op": node.op,
@@ -58,7 +58,7 @@ def dtype_name(number: int) -> str:
         return str(number)
 
 
-def shape_of(proto: Any) -> parts.Shape:
+def shape_of(proto: Any) -> base.Shape:
     """A TensorShapeProto as a list."""
     return None if proto.unknown_rank else [None if dim.size < 0 else dim.size for dim in proto.dim]
 
@@ -76,7 +76,7 @@ def _read_constant(proto: Any) -> np.ndarray:
     return np.asarray(tf.make_ndarray(proto))
 
 
-def _graph_signature(graph: Any) -> parts.Signature:
+def _graph_signature(graph: Any) -> base.Signature:
     nodes = {node.name: node for node in graph.node}
     return {
         "name": "(none: the ends of the graph)",
@@ -86,7 +86,7 @@ def _graph_signature(graph: Any) -> parts.Signature:
     }
 
 
-def _describe_endpoint(node: Any, attribute: str) -> parts.Port:
+def _describe_endpoint(node: Any, attribute: str) -> base.Port:
     shape = shape_of(node.attr["shape"].shape) if "shape" in node.attr else None
     dtype = dtype_name(node.attr[attribute].type)
-    return parts.Port(name=node.name, dtype=dtype, shape=shape, tensor=f"{node.name}:0")
+    return base.Port(name=node.name, dtype=dtype, shape=shape, tensor=f"{node.name}:0")

@@ -8,20 +8,20 @@ from collections.abc import Iterator
 from itertools import islice, pairwise
 from typing import Any
 
-from core.readers import parts
+from core.readers import base
 
 Json = dict[str, Any]
 CODE_RUNNING_LAYERS = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
 
 
-def list_layers(config: Json, value_counts: dict[str, int]) -> list[parts.Layer]:
+def list_layers(config: Json, value_counts: dict[str, int]) -> list[base.Layer]:
     """Describe every layer, those of a model within the model under its path.
 
     Args:
         config: a model's config, as Keras 3 or Keras 2 writes it.
         value_counts: stored numbers by layer name.
     """
-    return list(islice(_walk_layers(config, "", value_counts), parts.MAX_ENTRIES))
+    return list(islice(_walk_layers(config, "", value_counts), base.MAX_ENTRIES))
 
 
 def _inner_layers(config: Json) -> list[Json] | None:
@@ -31,7 +31,7 @@ def _inner_layers(config: Json) -> list[Json] | None:
     return [entry for entry in layers if isinstance(entry, dict)] if isinstance(layers, list) else None
 
 
-def _walk_layers(config: Json, path: str, value_counts: dict[str, int]) -> Iterator[parts.Layer]:
+def _walk_layers(config: Json, path: str, value_counts: dict[str, int]) -> Iterator[base.Layer]:
     entries = _inner_layers(config)
     if entries is None:
         yield _describe_layer(config, path, value_counts)
@@ -48,7 +48,7 @@ def _walk_layers(config: Json, path: str, value_counts: dict[str, int]) -> Itera
             yield from _walk_layers(entry, row["name"] + "/", value_counts)
 
 
-def _describe_layer(entry: Json, path: str, value_counts: dict[str, int]) -> parts.Layer:
+def _describe_layer(entry: Json, path: str, value_counts: dict[str, int]) -> base.Layer:
     config: Json = entry["config"] if isinstance(entry.get("config"), dict) else {}
     name = str(config.get("name") or entry.get("name") or entry.get("class_name", ""))
     shape = config.get("batch_shape") or config.get("batch_input_shape")
@@ -75,7 +75,7 @@ def _dtype_policy_name(policy: Any) -> str:
     return str(policy or "")
 
 
-def _connect_layers(config: Json, entries: list[Json], rows: list[parts.Layer]) -> None:
+def _connect_layers(config: Json, entries: list[Json], rows: list[base.Layer]) -> None:
     """Note what comes before each layer, and the output shapes that the layers after it tell."""
     if config.get("class_name") == "Sequential":
         for before, after in pairwise(rows):
@@ -101,7 +101,7 @@ def _inbound_layers(node: Any) -> Iterator[tuple[str, list[int | None] | None]]:
             yield from _inbound_layers(value)
 
 
-def _is_builtin_layer(row: parts.Layer) -> bool:
+def _is_builtin_layer(row: base.Layer) -> bool:
     """Whether Keras itself has such a layer, and it runs no code of the file."""
     import keras
 
@@ -110,7 +110,7 @@ def _is_builtin_layer(row: parts.Layer) -> bool:
     return row["class"] not in CODE_RUNNING_LAYERS and hasattr(keras.layers, row["class"])
 
 
-def _infer_output_shape(row: parts.Layer) -> list[int | None] | None:
+def _infer_output_shape(row: base.Layer) -> list[int | None] | None:
     """Ask a layer of Keras' own for its output shape; None for every other, and where it does not say."""
     shape = row["input_shape"]
     if not isinstance(shape, list) or not all(size is None or isinstance(size, int) for size in shape):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from core.readers import parts
+from core.readers import base
 from core.readers.base import OTHER, WEIGHTS, FileContents, StoredTensor
 from core.readers.sparse import unfold_litert
 from core.runtimes.litert import enum_names
@@ -36,9 +36,9 @@ def _read_metadata(model: Any) -> dict[str, str]:
     metadata = {}
     for entry in model.metadata or []:
         data = _buffer_bytes(model, entry.buffer)
-        text = parts.decode_text(data.rstrip(b"\0"))
+        text = base.decode_text(data.rstrip(b"\0"))
         is_readable = text.isprintable() and len(text) <= 200
-        metadata[parts.decode_text(entry.name)] = text if is_readable else f"{len(data):,} bytes"
+        metadata[base.decode_text(entry.name)] = text if is_readable else f"{len(data):,} bytes"
     return metadata
 
 
@@ -52,7 +52,7 @@ def _numbers(vector: Any) -> list[int]:
     return [] if vector is None else [int(number) for number in vector]
 
 
-def _shape_signature(tensor: Any) -> parts.Shape:
+def _shape_signature(tensor: Any) -> base.Shape:
     sizes = _numbers(tensor.shapeSignature if tensor.shapeSignature is not None else tensor.shape)
     return [None if size < 0 else size for size in sizes]
 
@@ -69,7 +69,7 @@ def _list_constant_tensors(model: Any, dtypes: dict[int, str]) -> list[StoredTen
 
 
 def _constant_tensor(model: Any, key: str, tensor: Any, dtype: str) -> StoredTensor:
-    name, shape, is_quantized = parts.decode_text(tensor.name), tuple(_numbers(tensor.shape)), len(_scales(tensor)) > 0
+    name, shape, is_quantized = base.decode_text(tensor.name), tuple(_numbers(tensor.shape)), len(_scales(tensor)) > 0
     read = partial(_read_constant, model, tensor, dtype, shape)
     group = WEIGHTS if is_quantized or dtype not in ("int32", "int64", "bool", "string") else OTHER
     dequantize = partial(_read_dequantized, read, tensor) if is_quantized else None
@@ -124,70 +124,70 @@ def _quantization_note(tensor: Any) -> str:
     return f"{len(scales)} scales along axis {axis}, {scales.min():.4g} to {scales.max():.4g}, {points}"
 
 
-def _describe_signatures(model: Any, dtypes: dict[int, str]) -> parts.Signatures:
+def _describe_signatures(model: Any, dtypes: dict[int, str]) -> base.Signatures:
     signatures = [_describe_signature(model, signature, dtypes) for signature in model.signatureDefs or []]
     signatures = signatures or [_describe_main_graph(model.subgraphs[0], dtypes)]
     return {"signatures": signatures, "functions": [], "facts": _facts(model)}
 
 
-def _describe_signature(model: Any, signature: Any, dtypes: dict[int, str]) -> parts.Signature:
+def _describe_signature(model: Any, signature: Any, dtypes: dict[int, str]) -> base.Signature:
     graph = model.subgraphs[signature.subgraphIndex]
     return {
-        "name": parts.decode_text(signature.signatureKey),
+        "name": base.decode_text(signature.signatureKey),
         "method": f"subgraph {signature.subgraphIndex}",
         "inputs": [_describe_port(graph, port, dtypes) for port in signature.inputs or []],
         "outputs": [_describe_port(graph, port, dtypes) for port in signature.outputs or []],
     }
 
 
-def _describe_main_graph(graph: Any, dtypes: dict[int, str]) -> parts.Signature:
+def _describe_main_graph(graph: Any, dtypes: dict[int, str]) -> base.Signature:
     """What a file without signatures takes and gives, by the names of its tensors."""
     inputs, outputs = (
-        [_describe_tensor_port(parts.decode_text(graph.tensors[at].name), graph.tensors[at], dtypes) for at in side]
+        [_describe_tensor_port(base.decode_text(graph.tensors[at].name), graph.tensors[at], dtypes) for at in side]
         for side in (_numbers(graph.inputs), _numbers(graph.outputs))
     )
     return {"name": "(none: the tensors of the graph)", "method": "subgraph 0", "inputs": inputs, "outputs": outputs}
 
 
-def _describe_port(graph: Any, port: Any, dtypes: dict[int, str]) -> parts.Port:
-    return _describe_tensor_port(parts.decode_text(port.name), graph.tensors[port.tensorIndex], dtypes)
+def _describe_port(graph: Any, port: Any, dtypes: dict[int, str]) -> base.Port:
+    return _describe_tensor_port(base.decode_text(port.name), graph.tensors[port.tensorIndex], dtypes)
 
 
-def _describe_tensor_port(name: str, tensor: Any, dtypes: dict[int, str]) -> parts.Port:
+def _describe_tensor_port(name: str, tensor: Any, dtypes: dict[int, str]) -> base.Port:
     return {
         "name": name,
         "dtype": dtypes[tensor.type],
         "shape": _shape_signature(tensor),
-        "tensor": parts.decode_text(tensor.name),
+        "tensor": base.decode_text(tensor.name),
         "note": _quantization_note(tensor),
     }
 
 
-def _facts(model: Any) -> parts.Facts:
-    facts = {"schema version": model.version, "described as": parts.decode_text(model.description)}
-    return parts.drop_empty(facts) | {"subgraphs": len(model.subgraphs)}
+def _facts(model: Any) -> base.Facts:
+    facts = {"schema version": model.version, "described as": base.decode_text(model.description)}
+    return base.drop_empty(facts) | {"subgraphs": len(model.subgraphs)}
 
 
-def _describe_operations(model: Any, operation_names: dict[int, str], dtypes: dict[int, str]) -> parts.Operators:
+def _describe_operations(model: Any, operation_names: dict[int, str], dtypes: dict[int, str]) -> base.Operators:
     codes = [_operation_name(code, operation_names) for code in model.operatorCodes]
-    operations: list[parts.Operation] = []
-    tensors: list[parts.GraphTensor] = []
+    operations: list[base.Operation] = []
+    tensors: list[base.GraphTensor] = []
     for number, graph in enumerate(model.subgraphs):
-        graph_name = parts.decode_text(graph.name) or f"subgraph {number}"
-        names = [parts.decode_text(tensor.name) for tensor in graph.tensors]
+        graph_name = base.decode_text(graph.name) or f"subgraph {number}"
+        names = [base.decode_text(tensor.name) for tensor in graph.tensors]
         for operator in graph.operators or []:
             operations.append(_describe_operation(graph_name, names, codes[operator.opcodeIndex], operator))
         tensors += [_describe_tensor(model, graph_name, tensor, dtypes) for tensor in graph.tensors]
-    return parts.make_operators(operations, _facts(model), tensors)
+    return base.make_operators(operations, _facts(model), tensors)
 
 
 def _operation_name(code: Any, operation_names: dict[int, str]) -> str:
     if code.customCode:
-        return f"custom: {parts.decode_text(code.customCode)}"
+        return f"custom: {base.decode_text(code.customCode)}"
     return operation_names.get(max(code.builtinCode, code.deprecatedBuiltinCode), "unknown")
 
 
-def _describe_operation(graph: str, names: list[str], op: str, operator: Any) -> parts.Operation:
+def _describe_operation(graph: str, names: list[str], op: str, operator: Any) -> base.Operation:
     inputs, outputs = _numbers(operator.inputs), _numbers(operator.outputs)
     return {
         "name": names[outputs[0]] if outputs else "",
@@ -198,9 +198,9 @@ def _describe_operation(graph: str, names: list[str], op: str, operator: Any) ->
     }
 
 
-def _describe_tensor(model: Any, graph: str, tensor: Any, dtypes: dict[int, str]) -> parts.GraphTensor:
+def _describe_tensor(model: Any, graph: str, tensor: Any, dtypes: dict[int, str]) -> base.GraphTensor:
     return {
-        "name": parts.decode_text(tensor.name),
+        "name": base.decode_text(tensor.name),
         "shape": _shape_signature(tensor),
         "dtype": dtypes[tensor.type],
         "role": "between" if model.buffers[tensor.buffer].data is None else "constant",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from core.readers import parts
+from core.readers import base
 from core.readers.base import OTHER, WEIGHTS, FileContents, StoredTensor
 from core.readers.sparse import unfold_onnx
 from core.runtimes.onnx import OnnxConstant, list_constants, read_tensor
@@ -27,7 +27,7 @@ def read_onnx(path: Path) -> FileContents:
     )
 
 
-def _facts(model: Any) -> parts.Facts:
+def _facts(model: Any) -> base.Facts:
     """Versions of the format and of the program that wrote it."""
     facts = {
         "IR version": model.ir_version,
@@ -38,7 +38,7 @@ def _facts(model: Any) -> parts.Facts:
         "described as": model.doc_string or model.graph.doc_string,
         "graph": model.graph.name,
     }
-    return parts.drop_empty(facts)
+    return base.drop_empty(facts)
 
 
 def _dtype_name(number: int) -> str:
@@ -66,10 +66,10 @@ def _read_constant(constant: OnnxConstant, folder: Path) -> np.ndarray:
     )
 
 
-def _describe_signatures(model: Any) -> parts.Signatures:
+def _describe_signatures(model: Any) -> base.Signatures:
     graph = model.graph
     constants = {initializer.name for initializer in graph.initializer}
-    signature: parts.Signature = {
+    signature: base.Signature = {
         "name": graph.name,
         "method": "",
         "inputs": [_describe_port(port) for port in graph.input if port.name not in constants],
@@ -79,34 +79,34 @@ def _describe_signatures(model: Any) -> parts.Signatures:
     return {"signatures": [signature], "functions": functions, "facts": _facts(model)}
 
 
-def _describe_function(function: Any) -> parts.Function:
+def _describe_function(function: Any) -> base.Function:
     name, takes, gives = f"{function.domain}.{function.name}", ", ".join(function.input), ", ".join(function.output)
     return {"name": name, "takes": takes, "gives": gives}
 
 
-def _describe_port(value_info: Any) -> parts.Port:
+def _describe_port(value_info: Any) -> base.Port:
     kind = value_info.type.tensor_type
     shape = [_dimension_size(size) for size in kind.shape.dim] if kind.HasField("shape") else None
-    return parts.Port(name=value_info.name, dtype=_dtype_name(kind.elem_type), shape=shape, tensor=value_info.name)
+    return base.Port(name=value_info.name, dtype=_dtype_name(kind.elem_type), shape=shape, tensor=value_info.name)
 
 
 def _dimension_size(dimension: Any) -> int | None:
     return dimension.dim_value if dimension.HasField("dim_value") else None
 
 
-def _describe_operations(model: Any) -> parts.Operators:
+def _describe_operations(model: Any) -> base.Operators:
     graph = model.graph
     roles = {"input": graph.input, "output": graph.output, "between": graph.value_info}
     tensors = [_describe_tensor(value_info, role) for role, infos in roles.items() for value_info in infos]
-    return parts.make_operators(list(_walk_nodes(graph, "main")), _facts(model), tensors)
+    return base.make_operators(list(_walk_nodes(graph, "main")), _facts(model), tensors)
 
 
-def _describe_tensor(value_info: Any, role: str) -> parts.GraphTensor:
+def _describe_tensor(value_info: Any, role: str) -> base.GraphTensor:
     port = _describe_port(value_info)
     return {"name": port["name"], "shape": port["shape"], "dtype": port["dtype"], "role": role}
 
 
-def _walk_nodes(graph: Any, name: str) -> Iterator[parts.Operation]:
+def _walk_nodes(graph: Any, name: str) -> Iterator[base.Operation]:
     """The nodes of a graph, those of the graphs within its loops and branches after each."""
     for node in graph.node:
         yield {
@@ -128,5 +128,5 @@ def _format_attribute(attribute: Any) -> str:
     value = onnx.helper.get_attribute_value(attribute) if attribute.type in (1, 2, 3, 6, 7, 8) else "…"
     if attribute.type > 5:  # several values
         value = list(value)
-    text = parts.decode_text(value) if isinstance(value, bytes) else str(value)
+    text = base.decode_text(value) if isinstance(value, bytes) else str(value)
     return f"{attribute.name}={text[:80]}"

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, fromstring
 
 import numpy as np
 
-from core.readers import parts
+from core.readers import base
 from core.readers.base import OTHER, SHORT_DTYPES, WEIGHTS, FileContents, StoredTensor
 
 DTYPES = SHORT_DTYPES | {"boolean": "bool"}
@@ -46,7 +46,7 @@ def _read_constant(data: Path, offset: int, size: int, dtype: str, shape: tuple[
     return np.fromfile(data, dtype, count, offset=offset).reshape(shape)
 
 
-def _graph_signature(root: Element, layers: list[Element]) -> parts.Signature:
+def _graph_signature(root: Element, layers: list[Element]) -> base.Signature:
     return {
         "name": root.get("name", ""),
         "method": "",
@@ -55,7 +55,7 @@ def _graph_signature(root: Element, layers: list[Element]) -> parts.Signature:
     }
 
 
-def _describe_port(layer: Element, side: str) -> parts.Port:
+def _describe_port(layer: Element, side: str) -> base.Port:
     port, layer_name = layer.find(f"./{side}/port"), layer.get("name", "")
     if port is None:
         return {"name": layer_name, "dtype": "", "shape": None}
@@ -69,12 +69,12 @@ def _port_dtype(port: Element) -> str:
     return PRECISION_DTYPES.get(precision, precision.lower())
 
 
-def _port_shape(port: Element) -> parts.Shape:
+def _port_shape(port: Element) -> base.Shape:
     sizes = [int(dim.text or -1) for dim in port.findall("dim")]
     return [None if size < 0 else size for size in sizes]
 
 
-def _facts(root: Element) -> parts.Facts:
+def _facts(root: Element) -> base.Facts:
     facts = {"IR version": root.get("version", "")}
     for info in root.findall("./rt_info/*"):
         if (value := info.get("value")) and "version" in info.tag.lower():
@@ -90,17 +90,17 @@ def _xml_to_json(node: Element | None) -> Any:
     return attributes | {child.tag: _xml_to_json(child) for child in node} or node.get("value")
 
 
-def _describe_operations(root: Element, layers: list[Element]) -> parts.Operators:
+def _describe_operations(root: Element, layers: list[Element]) -> base.Operators:
     names = {layer.get("id"): layer.get("name", "") for layer in layers}
     inputs: dict[str | None, list[str]] = {}
     for edge in root.findall("./edges/edge"):
         inputs.setdefault(edge.get("to-layer"), []).append(names.get(edge.get("from-layer"), ""))
-    return parts.make_operators(
+    return base.make_operators(
         [_describe_layer(layer, inputs.get(layer.get("id"), [])) for layer in layers], _facts(root)
     )
 
 
-def _describe_layer(layer: Element, inputs: list[str]) -> parts.Operation:
+def _describe_layer(layer: Element, inputs: list[str]) -> base.Operation:
     port = layer.find("./output/port")
     return {
         "name": layer.get("name", ""),

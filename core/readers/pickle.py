@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.readers import keras, parts
+from core.readers import base, keras
 from core.readers.base import FileContents
 
 ZIP_MAGIC = b"PK\x03\x04"
@@ -28,15 +28,15 @@ def read_pickle(path: Path) -> FileContents:
     return replace(inner, kind="Pickle", operators=contents.operators, remarks=remarks)
 
 
-def _describe_opcodes(opcodes: list[Opcode]) -> parts.Operators:
+def _describe_opcodes(opcodes: list[Opcode]) -> base.Operators:
     names = list(dict.fromkeys(_imported_names(opcodes)))
-    facts: parts.Facts = {"would import and may call": names, "instructions": len(opcodes)}
+    facts: base.Facts = {"would import and may call": names, "instructions": len(opcodes)}
     for code, arg, _ in opcodes:
         if code.name == "PROTO":
             facts.setdefault("protocol", arg)
-    imports = [parts.Operation(name=name, op="would import", graph="", inputs=[], outputs=[]) for name in names]
-    counts = parts.count_operations(code.name for code, _, _ in opcodes)
-    return {"counts": counts, "operators": imports[: parts.MAX_ENTRIES], "tensors": [], "facts": facts}
+    imports = [base.Operation(name=name, op="would import", graph="", inputs=[], outputs=[]) for name in names]
+    counts = base.count_operations(code.name for code, _, _ in opcodes)
+    return {"counts": counts, "operators": imports[: base.MAX_ENTRIES], "tensors": [], "facts": facts}
 
 
 def _imported_names(opcodes: list[Opcode]) -> Iterator[str]:

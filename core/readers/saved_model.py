@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.readers import checkpoint, graph_def, parts
+from core.readers import base, checkpoint, graph_def
 from core.readers.base import MAX_OBJECTS, FileContents
 
 MAX_COUNTED_GRAPHS = 500  # graphs whose operations are counted one by one
@@ -30,10 +30,10 @@ def read_saved_model(path: Path) -> FileContents:
     )
 
 
-def _list_signatures(saved: Any) -> parts.Signatures:
+def _list_signatures(saved: Any) -> base.Signatures:
     """All signatures of all graphs, those of TensorFlow itself last; functions, and facts."""
-    signatures: list[parts.Signature] = []
-    functions: list[parts.Function] = []
+    signatures: list[base.Signature] = []
+    functions: list[base.Function] = []
     for meta in saved.meta_graphs:
         tags = ", ".join(meta.meta_info_def.tags)
         for name in sorted(meta.signature_def, key=lambda name: (name.startswith("__"), name)):
@@ -42,7 +42,7 @@ def _list_signatures(saved: Any) -> parts.Signatures:
     return {"signatures": signatures, "functions": functions, "facts": _facts(saved)}
 
 
-def _describe_signature(name: str, tags: str, signature: Any) -> parts.Signature:
+def _describe_signature(name: str, tags: str, signature: Any) -> base.Signature:
     return {
         "tags": tags,
         "name": name,
@@ -52,15 +52,15 @@ def _describe_signature(name: str, tags: str, signature: Any) -> parts.Signature
     }
 
 
-def _describe_tensor_info(name: str, info: Any) -> parts.Port:
+def _describe_tensor_info(name: str, info: Any) -> base.Port:
     kind = info.WhichOneof("encoding")
     tensor = info.name if kind == "name" else (kind or "")
     dtype, shape = graph_def.dtype_name(info.dtype), graph_def.shape_of(info.tensor_shape)
     return {"name": name, "dtype": dtype, "shape": shape, "tensor": tensor}
 
 
-def _facts(saved: Any) -> parts.Facts:
-    facts: parts.Facts = {"tag sets": [list(meta.meta_info_def.tags) for meta in saved.meta_graphs]}
+def _facts(saved: Any) -> base.Facts:
+    facts: base.Facts = {"tag sets": [list(meta.meta_info_def.tags) for meta in saved.meta_graphs]}
     for meta in saved.meta_graphs:
         if "__saved_model_init_op" in meta.signature_def:
             facts["initialiser"] = "yes"
@@ -71,15 +71,15 @@ def _facts(saved: Any) -> parts.Facts:
     return facts | _versions(saved)
 
 
-def _versions(saved: Any) -> parts.Facts:
-    versions: parts.Facts = {"SavedModel schema": saved.saved_model_schema_version}
+def _versions(saved: Any) -> base.Facts:
+    versions: base.Facts = {"SavedModel schema": saved.saved_model_schema_version}
     for meta in saved.meta_graphs:
         versions["TensorFlow"] = meta.meta_info_def.tensorflow_version
         versions["built from"] = meta.meta_info_def.tensorflow_git_version
-    return parts.drop_empty(versions)
+    return base.drop_empty(versions)
 
 
-def _list_functions(graph: Any) -> Iterator[parts.Function]:
+def _list_functions(graph: Any) -> Iterator[base.Function]:
     """Functions that an object offers by name, with what each of their traces takes and gives."""
     paths = _object_paths(graph)
     for index, node in enumerate(graph.nodes):
@@ -143,11 +143,11 @@ def _object_kind(node: Any) -> str:
     return kind
 
 
-def _describe_operations(saved: Any) -> parts.Operators:
+def _describe_operations(saved: Any) -> base.Operators:
     graphs = []
     for meta in saved.meta_graphs:
         graphs.append(("main", meta.graph_def.node))
         graphs += [(function.signature.name, function.node_def) for function in meta.graph_def.library.function]
     operators = graph_def.describe_graphs(graphs, {"functions": len(graphs) - len(saved.meta_graphs)})
-    counts = {name: parts.count_operations(node.op for node in nodes) for name, nodes in graphs[:MAX_COUNTED_GRAPHS]}
+    counts = {name: base.count_operations(node.op for node in nodes) for name, nodes in graphs[:MAX_COUNTED_GRAPHS]}
     return {**operators, "by_graph": counts}

@@ -7,8 +7,7 @@ from typing import Any, TypedDict
 from core.compare import to_jsonable
 from core.inputs.input_set import StoredArray
 from core.jobs.compare_result import ComparisonMatrix
-from core.report.data import ReportData, describe_inputs
-from core.report.disagreeing_rows import DisagreeingRow
+from core.report.data import DisagreeingRow, ReportData, describe_inputs
 from core.report.repeat_command import make_repeat_command
 
 REPORT_SCHEMA_VERSION = 1

@@ -7,7 +7,7 @@ from core.runtimes.base import Model
 from core.runtimes.call_arguments import output_structure
 from core.runtimes.keras import may_remember
 from core.runtimes.model_kinds import model_kind
-from core.runtimes.outputs import flatten_outputs, is_nested
+from core.runtimes.specs import flatten_outputs, is_nested
 from core.runtimes.tf_module import serving_function
 
 # Set where one model is saved in many formats and does not change between: what it was converted to, by format, for the

@@ -17,7 +17,7 @@ from core.errors import CannotSave
 from core.runtimes.base import NO_CODE, ModelCode, PredictFunction, Predictor, join_remarks
 from core.runtimes.batch_adapter import BatchAdapter, adapt_batch_size, adapted_predictor
 from core.runtimes.call_state import CallState
-from core.runtimes.signature_choice import choose_signature
+from core.runtimes.signatures import choose_signature
 from core.runtimes.specs import Shape, Spec
 
 FILE = "model.tflite"

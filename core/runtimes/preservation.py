@@ -1,15 +1,19 @@
 """What is looked at or saved stays as it was: a live model, and the program in which it lives.
 
-Converters call a model symbolically, draw random names and numbers, and leave notes in the objects that they are given.
+Converters call a model symbolically, draw random names and numbers, print, warn, and leave notes in the objects that
+they are given and files beside them.
 """
 
+import io
 import logging
 import os
 import random
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -235,3 +239,22 @@ def _refill(table: dict[Any, Any], entries: dict[Any, Any]) -> None:
     for name in list(table):
         if name not in entries:
             table.pop(name, None)
+
+
+@contextmanager
+def silence_converters(folder: Path) -> Iterator[None]:
+    """Hold back prints, warnings and logs; keep temporary files in `folder`, where they are deleted at the end.
+
+    What the converter's own C++ says still goes to the standard error of the process, which no page shows.
+    """
+    tempdir, disabled = tempfile.tempdir, logging.root.manager.disable
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".tmp-", ignore_cleanup_errors=True) as own:
+        try:
+            tempfile.tempdir = own
+            logging.disable(logging.ERROR)
+            with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+                warnings.simplefilter("ignore")
+                yield
+        finally:
+            tempfile.tempdir = tempdir
+            logging.disable(disabled)

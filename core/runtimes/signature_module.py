@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.runtimes.base import Model
-from core.runtimes.saved_model import open_signature
-from core.runtimes.saved_model_session import SessionSignature, freeze_signature
+from core.runtimes.saved_model import SessionSignature, freeze_signature, open_signature
 
 
 def serving_module(folder: Path, signature_name: str = "") -> Model:

@@ -5,8 +5,8 @@ from typing import Any
 
 from core.errors import CannotSave
 from core.runtimes.base import Model, Predictor
-from core.runtimes.outputs import flatten_outputs, is_nested
-from core.runtimes.signature_predictor import signature_predictor
+from core.runtimes.signatures import signature_predictor
+from core.runtimes.specs import flatten_outputs, is_nested
 from core.runtimes.variables import with_variables
 
 

@@ -24,8 +24,7 @@ from core.size_breakdown.byte_ranges import (
     map_file,
     split_file,
 )
-from core.size_breakdown.run_tensors import RunTensor, load_run_tensors
-from core.size_breakdown.tensor_search import PatternMatch, find_patterns, make_patterns
+from core.size_breakdown.tensor_search import PatternMatch, RunTensor, find_patterns, load_run_tensors, make_patterns
 from core.text.labels import pluralize
 
 WEIGHTS, OPTIMIZER = "weights", "optimizer state"

@@ -1,7 +1,10 @@
-"""The errors for a child: cancelled, not confined, out of memory, or with a reply that makes no sense."""
+"""The errors for a child: cancelled, not confined, out of memory, with a bad reply; and how it ended, in words."""
 
-from core.errors import Cancelled, NotConfined, TooLarge, WorkerError
-from core.sandbox.allowance import GIB, Allowance
+import re
+import signal
+
+from core.errors import Cancelled, ChildDied, NotConfined, TooLarge, WorkerError
+from core.sandbox.limits import GIB, Allowance
 
 INVALID_REPLY = "The reply of a child makes no sense."
 
@@ -32,3 +35,23 @@ def out_of_memory_error(allowance: Allowance, detail: str = "") -> TooLarge:
         cure=f"Raise {allowance.memory_setting}, or use a smaller model or batch.",
         detail=detail,
     )
+
+
+# What only the process itself, or a library in it, brings about.
+CRASH_PATTERN = re.compile(r"ended by the system with (SIG(?:SEGV|ABRT|BUS|FPE|ILL|SYS|TRAP))")
+
+
+def find_crash_signal(error: ChildDied) -> str:
+    """The signal by which a process ended itself ("SIGSEGV"); empty where it ended otherwise, or was ended."""
+    match = CRASH_PATTERN.search(error.sentence)
+    return match.group(1) if match else ""
+
+
+def describe_exit(status: int) -> str:
+    """Say how a process ended, from its return code (negative: the signal that ended it)."""
+    if status >= 0:
+        return f"it stopped with status {status}"
+    try:
+        return f"it was ended by the system with {signal.Signals(-status).name}"
+    except ValueError:
+        return f"it was ended by signal {-status}"

@@ -26,11 +26,15 @@ from core.errors import (
     WorkerError,
     error_from_json,
 )
-from core.sandbox.allowance import Allowance, confined_allowance, own_allowance
-from core.sandbox.limits import CPU_TIME_EXCEEDED, renew_limits
+from core.sandbox.limits import CPU_TIME_EXCEEDED, Allowance, confined_allowance, own_allowance, renew_limits
 from core.settings import Settings
-from core.worker.child_errors import cancelled_error, invalid_reply_error, not_confined_error, out_of_memory_error
-from core.worker.exit_status import describe_exit
+from core.worker.child_errors import (
+    cancelled_error,
+    describe_exit,
+    invalid_reply_error,
+    not_confined_error,
+    out_of_memory_error,
+)
 from core.worker.file_exchange import FileExchange, OutputFolder, substitute_paths
 from core.worker.memory_watch import MemoryWatch
 from core.worker.protocol import JSON_LIMIT, Frame, encode_frame, read_frame, write_pieces

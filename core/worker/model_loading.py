@@ -59,7 +59,7 @@ def require_no_code_execution(format_: Format) -> None:
 def model_code_for(source: ModelSource | None) -> ModelCode:
     """Return the code that a reloading process is given; of an imported file also the signature that answers.
 
-    `core.worker.untrained_model.complete_model_code` adds what the run's own snapshot brings.
+    `core.worker.live_models.complete_model_code` adds what the run's own snapshot brings.
     """
     if source is None:
         return NO_CODE

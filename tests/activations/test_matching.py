@@ -8,8 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from core.activations.layout_comparison import absolute_gaps, compare_activations, value_range
-from core.activations.matching import Activation, SketchedActivation, compute_sketch, match_by_structure, match_by_value
+from core.activations.matching import (
+    Activation,
+    SketchedActivation,
+    absolute_gaps,
+    compare_activations,
+    compute_sketch,
+    match_by_structure,
+    match_by_value,
+    value_range,
+)
 
 ROWS = 8
 numbers = st.floats(-1e6, 1e6, width=32)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.compare import AnswerSpread, compare, measure_spread
-from core.evidence.discrimination import Discrimination
+from core.evidence.records import Discrimination
 
 RANDOM = np.random.default_rng(0).random((8, 3), dtype="float32")
 

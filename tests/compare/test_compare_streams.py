@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.compare import Verdict, check_tolerance, compare, compare_all, compare_streams, pairwise, quantiles
+from core.compare import Verdict, check_tolerance, compare, compare_all, compare_streams, comparison, quantiles
 from core.compare import chunks as chunks_module
 from core.errors import InputError
 from tests.compare.strategies import numeric_array_pairs
@@ -175,8 +175,8 @@ def test_compare_all_measures_what_has_the_same_bits_once(monkeypatch):
     answers = {"a": first, "b": second, "c": {"y": first["y"].copy()}, "d": {"z": first["y"]}}
     expected = [compare_all({a: answers[a], b: answers[b]})[0] for a, b in combinations(answers, 2)]
     pairs: list[tuple[str, str]] = []
-    measure = pairwise._compare_pair
-    monkeypatch.setattr(pairwise, "_compare_pair", lambda a, b, *rest: pairs.append((a, b)) or measure(a, b, *rest))
+    measure = comparison._compare_pair
+    monkeypatch.setattr(comparison, "_compare_pair", lambda a, b, *rest: pairs.append((a, b)) or measure(a, b, *rest))
     assert compare_all(answers) == expected
     assert pairs == [("a", "b"), ("a", "c"), ("a", "d"), ("b", "c"), ("b", "d")]
 

@@ -13,15 +13,15 @@ import pytest
 from core.compare import Verdict
 from core.errors import InputError, UnknownName
 from core.evidence.records import Evidence, ReloadOutcome
-from core.exports.proof_data import select_proof_data
+from core.exports.kit_contents import select_proof_data
 from core.exports.proof_kit import build_proof_kit, encode_npz
 from core.formats import FORMATS
 from core.formats.base import Format
 from core.jobs import Jobs
 from core.library import Library
 from core.runtimes.reference import Reference
-from core.size_breakdown.run_tensors import load_run_tensors
-from core.worker.snapshots import VARIABLES_FILE
+from core.size_breakdown.tensor_search import load_run_tensors
+from core.worker.live_models import VARIABLES_FILE
 from tests.exports.kit_execution import run_kit, run_kits, unpack_kit
 
 FAST_FORMATS = ("onnx", "litert", "openvino")  # they need no TensorFlow

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.errors import Damaged
 from core.health import repair_library, verify_entries
-from core.health.catalog_rebuild import find_catalog_differences
+from core.health.repairs import find_catalog_differences
 from core.library import Artifact, Library, Run, integrity
 from tests.factories.library_entries import make_artifact, make_run
 

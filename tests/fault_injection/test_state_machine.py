@@ -11,7 +11,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from core.errors import Damaged
 from core.health import rebuild_catalog, repair_library, verify_entry
-from core.health.catalog_rebuild import find_catalog_differences
+from core.health.repairs import find_catalog_differences
 from core.library import Library
 from tests.factories.library_entries import make_artifact, make_run
 from tests.fault_injection.crash_client import run_and_kill

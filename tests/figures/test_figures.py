@@ -11,8 +11,8 @@ from core.compare import compare, compare_all
 from core.figures.comparison import accuracy_figure, confusion_matrix, output_figures, pairwise_matrix
 from core.figures.distributions import difference_histogram, magnitude_heatmap, position_bars, position_heatmap
 from core.figures.tensors import value_line_chart
+from ui.charts import probability_bars
 from ui.compare.layers import layer_difference_chart
-from ui.probability_bars import probability_bars
 
 RANDOM = np.random.default_rng(3)
 LEFT = (RANDOM.normal(size=(300, 6)) * 10.0 ** RANDOM.integers(-6, 3, (300, 6))).astype("float32")

@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import StorageFailed
 from core.health import rebuild_catalog, repair_library
-from core.health.catalog_rebuild import find_catalog_differences
+from core.health.repairs import find_catalog_differences
 from core.library import Library
 from core.library.catalog.schema import ENTRIES
 from core.library.job_store import Job, JobStore

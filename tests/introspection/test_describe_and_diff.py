@@ -14,7 +14,7 @@ from core.introspection.describe import describe_part, describe_tensor
 from core.introspection.diff import diff_files, diff_part, diff_records, diff_tensors
 from core.introspection.tensor_download import download_tensor
 from core.readers import pickle
-from core.size_breakdown.run_tensors import load_run_tensors as values_of
+from core.size_breakdown.tensor_search import load_run_tensors as values_of
 from core.worker.child_errors import INVALID_REPLY
 from core.worker.child_handle import Child
 from core.worker.protocol import Frame

@@ -17,8 +17,8 @@ from core.jobs.benchmark_result import (
     BatchLatency,
     RepeatedMeasurement,
     describe_protocol,
+    pareto_front,
 )
-from core.jobs.pareto_front import pareto_front
 from core.jobs.runner import JobSlots
 from core.runtimes.base import Predictor
 from core.runtimes.batch_adapter import SINGLE_ROW_REMARK

@@ -12,7 +12,7 @@ from core.compare import Verdict
 from core.errors import InputError
 from core.exports.proof_kit import build_proof_kit
 from core.jobs import Jobs
-from core.jobs.code_sources import list_code_sources
+from core.jobs.participants import list_code_sources
 from core.library import Library
 from core.library.add_model import AddResult, save_live_model
 from core.text.summaries import list_caveats

@@ -10,8 +10,8 @@ from core.errors import InputError
 from core.figures.comparison import titled_pairwise_matrix
 from core.inputs import Inputs, input_specs
 from core.jobs import Jobs
+from core.jobs.compare_result import Tolerance, check_tolerances, parse_tolerances
 from core.jobs.participants import load_participant
-from core.jobs.tolerances import Tolerance, check_tolerances, parse_tolerances
 from core.library.job_store import Job
 from core.library.prediction_store import CHUNK_ROWS, PredictionStore, rows_per_chunk
 from core.report.data import gather_report_data

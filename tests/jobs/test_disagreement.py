@@ -162,7 +162,7 @@ def test_search_job_records_best_so_far_and_cancels_within_a_second(jobs, traine
 def test_search_job_killed_child_fails_with_its_model_name(jobs, saved, monkeypatch):
     item, two = (saved("digits-mlp", key)["artifact"] for key in ("keras", "saved_model"))
     opened = []
-    monkeypatch.setattr("core.jobs.aligned_predictor.load_participant", _record_opened(opened))
+    monkeypatch.setattr("core.jobs.participants.load_participant", _record_opened(opened))
     job = jobs.find_disagreement(item, two, seconds=SECONDS)
     _wait_until(jobs, job, lambda job: job.detail.get("asked", {}).get("made", 0) > 0)
     victim = dict(opened)[two]

@@ -12,7 +12,7 @@ from core.errors import InputError, StorageFailed, UnknownName
 from core.formats import FORMATS, get_format
 from core.inputs import Inputs
 from core.jobs import Jobs
-from core.jobs.code_sources import list_code_sources
+from core.jobs.participants import list_code_sources
 from core.library import Library
 from core.library.job_store import Job
 from core.worker import Worker

@@ -380,7 +380,7 @@ def test_overdue_scan_is_waited_for(large_library, monkeypatch):
 
 def test_truncated_or_deleted_change_log_loses_no_entry(large_library, monkeypatch):
     run = large_library.runs()[0]
-    monkeypatch.setattr("core.library.catalog.change_log.MAX_LOG_BYTES", 0)
+    monkeypatch.setattr("core.library.catalog.sync.MAX_LOG_BYTES", 0)
     for _ in range(3):
         make_artifact(large_library, run)
     assert (large_library.home / "changes.log").stat().st_size == 12

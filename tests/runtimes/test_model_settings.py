@@ -5,9 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from core.runtimes.layer_sharing import describe_sharing
-from core.runtimes.model_settings import ModelSettings, collect_settings
-from core.runtimes.settings_comparison import SettingChange, compare_settings
+from core.runtimes.model_settings import ModelSettings, SettingChange, collect_settings, compare_settings
+from core.runtimes.traits import describe_sharing
 
 
 def build(*layers):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import pytest
 
 from core.errors import DoesNotLoad
-from core.runtimes.variable_pairing import pair_variables
+from core.runtimes.variables import pair_variables
 
 
 class Named(NamedTuple):

@@ -12,7 +12,7 @@ import psutil
 
 from core.errors import error_from_json
 from core.jobs import Jobs
-from core.library.catalog import change_log
+from core.library.catalog import sync
 from core.library.job_store import Job
 from core.settings import PROJECT
 from core.validation import RULES
@@ -26,7 +26,7 @@ MAX_MEMORY_GROWTH = 64 * 2**20  # bytes by which one upload may make this proces
 CPU_SECONDS = 4  # of processor for one request to a confined child; by default 30
 REQUEST_SECONDS = 20.0  # of the clock; by default 60
 MAX_REQUESTS = 4  # of a child at most: content validated, loaded, predicted, and loaded again
-LIBRARY_FILES = ("jobs", "catalog.sqlite", ".lock", change_log.LOG_FILE)  # what the library writes of itself
+LIBRARY_FILES = ("jobs", "catalog.sqlite", ".lock", sync.LOG_FILE)  # what the library writes of itself
 VALID_UPLOAD_INTERVAL = 20  # invalid uploads, after which a valid one must come in
 
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from core.tensors.matching import TensorIdentity
-from core.tensors.splitting import TensorSplit, find_splits
+from core.tensors.matching import TensorIdentity, TensorSplit, find_splits
 
 WHOLE = np.arange(24, dtype="float32").reshape(4, 6)
 

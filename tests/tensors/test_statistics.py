@@ -5,9 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from core.tensors import distance as measuring
 from core.tensors import statistics as counting
-from core.tensors.distance import tensor_distance
+from core.tensors import statistics as measuring
 from core.tensors.json_diff import JsonChange, diff_json
 from core.tensors.matching import TensorIdentity, apply_transposition, find_transpositions, match_tensors
 from core.tensors.statistics import (
@@ -17,6 +16,7 @@ from core.tensors.statistics import (
     compute_histogram,
     compute_statistics,
     preview_tensor,
+    tensor_distance,
 )
 
 RANDOM = np.random.default_rng(5)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from core.compatibility.checks import COLUMNS
-from core.compatibility.finding import Finding
+from core.compatibility.columns import Finding
 from core.compatibility.matrix import MatrixRow, to_csv, to_markdown
 from core.evidence.records import ReloadOutcome
 from core.text.labels import live_model_phrase, mark_imported, short_labels

@@ -4,9 +4,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.jobs.benchmark_result import BATCH_SIZES
-from core.jobs.pareto_front import pareto_sentence
-from core.text.metrics import CLOSENESS_LABELS, closeness_label
+from core.jobs.benchmark_result import BATCH_SIZES, pareto_sentence
+from core.text.labels import CLOSENESS_LABELS, closeness_label
 from tests.helpers import wait_until_done
 
 

@@ -1,6 +1,6 @@
 """Bars of class probabilities: one for each model, and one for all that predict the same where there are many."""
 
-from ui.probability_bars import probability_bars
+from ui.charts import probability_bars
 
 CLASSES = ["cat", "dog"]
 

@@ -12,7 +12,7 @@ import pytest
 from core.errors import ChildDied, WorkerError
 from core.settings import Settings
 from core.worker import Child
-from core.worker.exit_status import describe_exit
+from core.worker.child_errors import describe_exit
 from core.worker.protocol import HEAD, read_frame, write_frame
 
 

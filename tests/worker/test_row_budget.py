@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import TooLarge
 from core.jobs.import_trial import find_accepted_input
-from core.sandbox.allowance import GIB, confined_allowance, confined_memory, own_allowance
+from core.sandbox.limits import GIB, confined_allowance, confined_memory, own_allowance
 from core.settings import Settings
 from core.system import find_session, read_proportional_memory, usable_memory
 from core.worker.row_budget import RowBudget, RowCap

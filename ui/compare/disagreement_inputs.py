@@ -15,8 +15,8 @@ from core.figures.tensors import value_line_chart
 from core.figures.theme import PLOTLY_CONFIG
 from core.library import Run
 from core.runtimes.reference import select_by_prefix
+from ui.charts import probability_bars
 from ui.components import escape_markdown
-from ui.probability_bars import probability_bars
 
 LARGE_IMAGE, SMALL_IMAGE = 224, 88  # sides of images, in pixels
 MIN_CHART_VALUES = 8  # numbers of one input without names from which on they are drawn as a line

@@ -15,10 +15,10 @@ from core.jobs.live_session import LivePrediction, LiveSession
 from core.library import Run
 from core.text.labels import format_values
 from core.text.numbers import format_duration
+from ui.charts import probability_bars
 from ui.compare.canvas import draw_canvas
 from ui.compare.participants import Participants
 from ui.components import escape_markdown
-from ui.probability_bars import probability_bars
 from ui.session import current_jobs, load_reference
 
 SUBMITTED_DRAWING = "drawn-picture"  # in the session: by run, the pixels that were submitted for a comparison

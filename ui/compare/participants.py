@@ -5,8 +5,7 @@ from typing import NamedTuple
 from core.formats import get_format
 from core.library import Entry
 from core.text.labels import live_model_phrase
-from ui.artifact_picker import ArtifactChoices, choose_artifact
-from ui.code_sources import choose_code_sources
+from ui.artifact_picker import ArtifactChoices, choose_artifact, choose_code_sources
 from ui.session import current_jobs
 
 

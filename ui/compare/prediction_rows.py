@@ -14,8 +14,8 @@ from core.library import Run
 from core.library.job_store import Job
 from core.library.prediction_store import PredictionStore
 from core.text.labels import PredictionLabeler, format_values
+from ui.charts import probability_bars
 from ui.components import escape_markdown
-from ui.probability_bars import probability_bars
 from ui.query_params import bind_select
 from ui.session import current_jobs
 

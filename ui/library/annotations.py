@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.errors import RoundtripError
 from core.library import Entry, Library
-from core.library.annotation_cleaning import MAX_NAME_LENGTH, MAX_NOTE_LENGTH
+from core.library.annotation_files import MAX_NAME_LENGTH, MAX_NOTE_LENGTH
 from core.text.labels import pluralize
 from ui.components import show_error
 from ui.session import current_jobs

@@ -20,7 +20,7 @@ from core.exports.proof_kit import build_proof_kit
 from core.exports.tf_serving import build_serving_zip
 from core.introspection.tensor_download import download_tensor
 from core.jobs import Jobs
-from core.jobs.tolerances import parse_tolerances
+from core.jobs.compare_result import parse_tolerances
 from core.report import write_report
 from ui.routes.archive_response import send_archive
 from ui.session import current_jobs

@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sql
 
 from core.compare import Verdict
+from core.library.catalog.queries import visibility_conditions
 from core.library.catalog.schema import COUNTS, ENTRIES, GROUP_COLUMNS, TAGS, in_batches, insert_rows
-from core.library.catalog.visibility import visibility_conditions
 
 CountChange = tuple[str, int, int]  # a group, and how many entries and bytes more it has
 NewRow = dict[str, str | int]  # by column

@@ -1,4 +1,4 @@
-"""Queries to the catalog in SQL, built so that the first page costs the same however many rows there are."""
+"""Queries to the catalog in SQL: what a person may see; the first page costs the same however many rows there are."""
 
 import json
 import re
@@ -9,10 +9,19 @@ import sqlalchemy as sql
 
 from core.compare import Verdict
 from core.errors import InputError
-from core.library.annotation_cleaning import MAX_TAGS
+from core.library.annotation_files import MAX_TAGS
 from core.library.catalog.schema import COLUMNS_BY_SORT, COUNTS, ENTRIES, HASHES, TAGS, WORDS, index_name, matches_word
-from core.library.catalog.visibility import Condition, visibility_conditions
+from core.library.permissions import EVERYONE
 from core.library.records import SORT_ORDERS, UNREADABLE, Entry, Page, Query
+
+Condition = sql.ColumnElement[bool]
+
+
+def visibility_conditions(columns: Any, viewer_id: str | None) -> Iterator[Condition]:
+    """What that person sees; None sees all."""
+    if viewer_id is not None:
+        yield columns.only.in_([EVERYONE, viewer_id])
+
 
 MAX_SORTED_ROWS = 1000  # rows that are sorted rather than walked to in order
 KEYS_PER_STATEMENT = 500

@@ -1,8 +1,8 @@
 """Keep the catalog in step with the folders, without a look at every folder each time.
 
-What our own writers change they append to a log. What anybody else changes is found by a scan of all folders, taken
-again and again, at a small share of the time: a library of a hundred thousand artifacts is scanned in the background,
-a small one at every query.
+What our own writers change they append to a log; it is news and no record. What anybody else changes is found by a scan
+of all folders, taken again and again, at a small share of the time: a library of a hundred thousand artifacts is
+scanned in the background, a small one at every query.
 """
 
 import contextlib
@@ -21,11 +21,57 @@ from core.errors import LibraryError, StorageFailed, UnknownName, UnreadableReco
 from core.evidence.records import Evidence
 from core.library.annotation_files import ALIASES_FILE, ANNOTATIONS_FILE, read_aliases, read_annotations_or_empty
 from core.library.catalog.catalog import Catalog, CatalogLost
-from core.library.catalog.change_log import ChangeLog, LogPosition
 from core.library.ids import ID_PATTERN, validate_id
 from core.library.permissions import NOBODY, AccessControl, combine_sole_viewers, sole_viewer
 from core.library.records import Artifact, Entry, IndexedEntry, Run
 from core.library.storage import translate_disk_errors
+
+LOG_FILE = "changes.log"
+MAX_LOG_BYTES = 2**20  # then it begins anew
+WATCHED_FOLDERS = ("artifacts", "runs")
+
+
+class LogPosition(NamedTuple):
+    """How far the log was read, and when the folders that hold all others last changed (ns)."""
+
+    inode: int
+    size: int
+    folder_mtimes: tuple[int, ...]
+
+
+class ChangeLog:
+    """The log of one library."""
+
+    def __init__(self, home: Path):
+        self._home = home
+        self._path = home / LOG_FILE
+
+    def append(self, ids: list[str]) -> None:
+        """Log entries after they were changed. Raises OSError."""
+        if self.position().size > MAX_LOG_BYTES:
+            new = self._path.with_suffix(f".{os.getpid()}.new")
+            new.touch()
+            os.replace(new, self._path)
+        with self._path.open("ab", buffering=0) as file:
+            file.write("".join(f"{id_}\n" for id_ in ids).encode())
+
+    def position(self) -> LogPosition:
+        """Where the log ends now. Taken before anything is read, it can only be too early."""
+        stamps = [file_stamp(self._home / name) or (0, 0, 0) for name in (LOG_FILE, *WATCHED_FOLDERS)]
+        (_, size, inode), *folders = stamps
+        return LogPosition(inode, size, tuple(mtime for mtime, _, _ in folders))
+
+    def since(self, then: LogPosition, now: LogPosition) -> set[str] | None:
+        """The ids that changed between two positions; None where only the folders can tell."""
+        if now.inode != then.inode or now.size <= then.size:
+            return set() if now == then else None
+        try:
+            with self._path.open("rb") as file:
+                file.seek(then.size)
+                return set(file.read(now.size - then.size).decode("ascii", "replace").split())
+        except OSError:
+            return None
+
 
 FOLDERS_PER_PAUSE = 50
 PAUSE_SECONDS = 0.005

@@ -11,8 +11,8 @@ from core.runtimes.litert import FILE as LITERT
 from core.runtimes.litert import open_interpreter
 from core.runtimes.model_facts import ModelFacts, describe_graph_file, describe_model
 from core.runtimes.saved_model import signature_names
-from core.runtimes.signature_choice import selectable_signatures
-from core.worker.snapshots import load_live
+from core.runtimes.signatures import selectable_signatures
+from core.worker.live_models import load_live
 from core.worker.tasks.base import Reply, Report
 from core.worker.tasks.predict import load_into_child
 

@@ -11,12 +11,16 @@ import numpy as np
 
 from core.arrays import NUMERIC_KINDS, Arrays, hash_array, to_plain_array
 from core.readers.base import WEIGHTS, translated_read_errors
-from core.tensors.distance import DistanceReply, tensor_distance
-from core.tensors.matching import TensorIdentity, TensorMatch, apply_transposition, match_tensors
-from core.tensors.splitting import find_splits
+from core.tensors.matching import TensorIdentity, TensorMatch, apply_transposition, find_splits, match_tensors
+from core.tensors.statistics import DistanceReply, tensor_distance
 from core.worker.tasks.base import Reply, Report
-from core.worker.tasks.inspect import MAX_TENSORS
-from core.worker.tasks.stored_tensors import StoredTensorReply, iterate_with_progress, list_tensors, tensor_metadata
+from core.worker.tasks.inspect import (
+    MAX_TENSORS,
+    StoredTensorReply,
+    iterate_with_progress,
+    list_tensors,
+    tensor_metadata,
+)
 
 
 class TensorPairReply(TypedDict):

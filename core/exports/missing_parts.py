@@ -15,8 +15,8 @@ from core.errors import Damaged, InputError
 from core.exports.bundler import bundle_functions
 from core.exports.vocabularies import fill_vocabularies
 from core.library import Library, Run
-from core.runtimes.keras_changes import changes_since, read_metadata_version
-from core.size_breakdown.run_tensors import load_run_tensors
+from core.runtimes.keras_changes import require_present_meaning
+from core.size_breakdown.tensor_search import load_run_tensors
 from core.validation.keras_allowlist import is_allowed_class, is_allowed_function
 from core.worker.model_loading import demo_of_source
 
@@ -140,16 +140,6 @@ def _read_member(library: Library, run: Run, name: str) -> Iterator[bytes]:
     with _open_stored_model(library, run) as archive, archive.open(name) as member:
         while chunk := member.read(2**20):
             yield chunk
-
-
-def require_present_meaning(metadata: bytes) -> None:
-    """Raise InputError where a file's layers were written by a Keras whose words mean something else in Keras 3."""
-    if (version := read_metadata_version(metadata)) and any(changes_since(version)):
-        raise InputError(
-            "The layers of this model were written by an older Keras, and a kit of half a model keeps its words.",
-            received=f"Keras {version}",
-            cure="Take the kit of the file itself, or of a copy as SavedModel.",
-        )
 
 
 @contextlib.contextmanager

@@ -1,10 +1,12 @@
-"""Figures of a training: its metrics over the epochs, and how it is carried on by the live model and by copies."""
+"""Charts that pages share: metrics over the epochs, the ways in which training continues, class probabilities."""
 
+import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-from core.figures.theme import COLOURS, NEUTRAL, apply_theme
+from core.figures.theme import COLOURS, NEUTRAL, apply_theme, escape_label
 
 PAST, LIVE = NEUTRAL, "rgba(138, 135, 160, 0.4)"  # the run's own epochs; its live model's further training
 LOG_SCALE_RATIO = 40  # from this ratio of the largest to the smallest loss, small ones need a logarithmic axis
@@ -84,3 +86,70 @@ def loss_difference_chart(epochs: list[float], differences: list[float | None], 
     figure.update_xaxes(dtick=1 if max(epochs) <= 5 else None)
     figure.update_yaxes(range=[-1.1 * limit, 1.1 * limit], zeroline=True, zerolinecolor=PAST, nticks=5)
     return apply_theme(figure, "epochs more", "", height=150).update_layout(margin={"t": 8})
+
+
+MAX_SEPARATE = 3  # models that each have bars of their own; of more, those with equal predictions share theirs
+
+
+def probability_bars(classes: list[str], predictions: dict[str, list[float]]) -> go.Figure:
+    """Draw the probability of each class, with a bar for each model, or for all models that predict the same."""
+    if len(predictions) > MAX_SEPARATE:
+        predictions = _merge_equal(predictions)
+    figure = go.Figure()
+    names = [escape_label(label) for label in classes]
+    for name, values in predictions.items():
+        figure.add_bar(x=names, y=values, name=escape_label(name))
+    figure.update_layout(barmode="group")
+    figure.update_xaxes(type="category")
+    figure = apply_theme(figure, "class", "probability", height=300 + 14 * len(predictions))
+    # The legend is below: beside the bars, a long list of names would leave them no room on a narrow screen.
+    return figure.update_layout(legend={"y": -0.25, "yanchor": "top"})
+
+
+def _merge_equal(predictions: dict[str, list[float]]) -> dict[str, list[float]]:
+    names: dict[tuple[float, ...], list[str]] = {}
+    for name, values in predictions.items():
+        names.setdefault(tuple(values), []).append(name)
+    return {_join_names(group): list(values) for values, group in names.items()}
+
+
+def _join_names(names: list[str]) -> str:
+    first, *others = names
+    if not others:
+        return first
+    return f"{first} and {others[0] if len(others) == 1 else f'{len(others)} others, which predict the same'}"
+
+
+def log_axis(values: list[float], format_value: Callable[[Any], str]) -> dict[str, Any]:
+    """Return a logarithmic axis with a margin around the outermost points, and a few round numbers as ticks."""
+    least, most = math.log10(min(values)), math.log10(max(values))
+    margin = max(0.1 * (most - least), 0.15)
+    low, high = least - margin, most + margin
+    steps = (1,) if high - low > 2 else (1, 2, 5)
+    powers = range(math.floor(low), math.ceil(high) + 1)
+    ticks = [step * 10.0**power for power in powers for step in steps if low <= math.log10(step * 10.0**power) <= high]
+    return {"type": "log", "range": [low, high], "tickvals": ticks, "ticktext": [format_value(tick) for tick in ticks]}
+
+
+def stacked_bar_chart(
+    names: list[str],
+    parts: dict[str, list[float]],
+    title: str,
+    hover: dict[str, list[str]],
+    bounds: list[tuple[float, float]] | None = None,
+) -> go.Figure:
+    """Draw a stacked horizontal bar for each name; error bars show `bounds`, the lowest and highest sums."""
+    figure = go.Figure()
+    for part, values in parts.items():
+        figure.add_bar(x=values, y=names, name=part, orientation="h", hovertext=hover[part], hoverinfo="name+text")
+    if bounds:
+        sums = [sum(values) for values in zip(*parts.values(), strict=True)]
+        figure.data[-1].error_x = {
+            "array": [most - total for (_, most), total in zip(bounds, sums, strict=True)],
+            "arrayminus": [total - least for (least, _), total in zip(bounds, sums, strict=True)],
+            "color": NEUTRAL,
+            "thickness": 1.5,
+        }
+    figure.update_layout(barmode="stack")
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return apply_theme(figure, title, "", height=110 + 38 * len(names)).update_layout(legend={"traceorder": "normal"})
