@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from core.compare import Verdict
-from core.compatibility.finding import Finding
+from core.compatibility.columns import Finding
 from core.compatibility.matrix import MatrixRow, build_matrix, choose_outcome
 from core.errors import RoundtripError
 from core.evidence.records import ReloadOutcome

@@ -8,7 +8,7 @@ from core.adviser import Needs, Place, make_needs
 from core.adviser.advice import COLUMN_LABELS, Advice, choose
 from core.adviser.candidates import Candidate, find_latencies
 from core.compare import Verdict
-from core.compatibility.finding import Finding
+from core.compatibility.columns import Finding
 from core.errors import InputError
 from core.jobs.benchmark_result import ArtifactBenchmark, BatchLatency, BenchmarkMachine, BenchmarkResult
 from core.library import Library, Run

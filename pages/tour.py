@@ -1,0 +1,37 @@
+"""Tour page: one story in seven steps, from a training to the format to take; its address restores it."""
+
+import streamlit as st
+
+from ui.components import show_empty_state
+from ui.tour.journey import show_journey
+from ui.tour.learn import show_all_answers, show_learning
+from ui.tour.story import STEPS, begin_tour, choose_step, load_tour, require_copies, show_turns
+from ui.tour.suitcase import show_suitcase
+
+SHOW_STEP = {
+    "learn": show_learning,
+    "pack": show_suitcase,
+    "open": show_journey,
+    "draw": show_all_answers,
+}
+NEEDS_COPIES = STEPS.keys() - {"learn"}
+
+st.title("Tour")
+tour = load_tour()
+if not tour:
+    st.markdown(
+        "In 60 seconds: a model learns to read digits, is saved in seven formats, and each copy is opened in a process "
+        "that has never seen it."
+    )
+    st.button("Show me, 60 seconds", type="primary", icon=":material/play_arrow:", on_click=begin_tour)
+    st.stop()
+
+step = choose_step()
+st.subheader(STEPS[step].title, anchor=False)
+st.markdown(STEPS[step].sentence)
+if not tour.run and step != "learn":
+    show_empty_state("The model is still learning. Watch it in the first step.", "Watch it learn", "tour")
+    st.stop()
+if step not in NEEDS_COPIES or require_copies(tour):
+    SHOW_STEP[step](tour)
+show_turns(step)
