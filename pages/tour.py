@@ -3,6 +3,8 @@
 import streamlit as st
 
 from ui.components import show_empty_state
+from ui.tour.carry_on import show_carrying_on, show_choice
+from ui.tour.fewer_bits import show_fewer_bits
 from ui.tour.journey import show_journey
 from ui.tour.learn import show_all_answers, show_learning
 from ui.tour.story import STEPS, begin_tour, choose_step, load_tour, require_copies, show_turns
@@ -13,6 +15,9 @@ SHOW_STEP = {
     "pack": show_suitcase,
     "open": show_journey,
     "draw": show_all_answers,
+    "bits": show_fewer_bits,
+    "resume": show_carrying_on,
+    "choose": show_choice,
 }
 NEEDS_COPIES = STEPS.keys() - {"learn"}
 

@@ -51,8 +51,10 @@ def draw_and_answer(run: Run, copies: Mapping[str, str]) -> None:
     with left:
         drawing = draw_canvas(shape, CANVAS)
         pixels = drawing.pixels if drawing else example_pixels(run).reshape(shape)
-        caption = "What the model sees" if drawing else "Until you draw: a digit that was kept out of the training"
-        st.image(row_image_url(pixels, shape, 96), caption, 96, alt=caption)
+        caption = "What the model sees." if drawing else "Until you draw: a digit that was kept out of the training."
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.image(row_image_url(pixels, shape, 72), width=72, alt=caption)
+            st.caption(caption, width="stretch")
     with right:
         session = open_live_session((run.id, *copies.values()), ())
         if not session.is_loaded:

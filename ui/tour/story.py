@@ -15,6 +15,7 @@ from ui.query_params import bind_select
 from ui.session import current_jobs
 
 DEMO = "digits-mlp"
+EPOCHS = 6  # few, for the first verdict to come soon
 # The suitcases of the story: everything, a graph for serving, weights alone, a plan alone, a phone's file.
 SUITCASES = ("keras", "saved_model", "safetensors", "architecture", "litert")
 QUANTIZED = {8: "keras_int8", 4: "keras_int4"}  # by the bits of a weight
@@ -60,7 +61,7 @@ class Tour(NamedTuple):
 
 def start_tour() -> Job:
     """Start the training of a tour."""
-    return current_jobs().train(DEMO)
+    return current_jobs().train(DEMO, epochs=EPOCHS)
 
 
 def begin_tour() -> None:

@@ -1,5 +1,6 @@
 """Step 2: four objects and a suitcase; what a format cannot hold, by this run's own matrix, falls out."""
 
+import re
 from pathlib import Path
 from typing import TypedDict
 
@@ -65,4 +66,10 @@ def _make_part(row: MatrixRow, key: str) -> Part:
     if key == "code" and state == "kept":
         return {"state": state, "words": NOT_NEEDED}
     state = {"failed": "lost", "not applicable": "kept", "not verified": "changed"}.get(state, state)
-    return {"state": state, "words": words or OBJECT_WORDS[state]}
+    return {"state": state, "words": shorten_finding(words) or OBJECT_WORDS[state]}
+
+
+def shorten_finding(words: str) -> str:
+    """Return the first statement of a finding: what came back, without the names of what did not."""
+    first = re.split(r"[;.](?: |$)", words, maxsplit=1)[0]
+    return f"{first}." if first else ""

@@ -1,0 +1,48 @@
+"""Steps 6 and 7: four copies train on beside the live model; and the adviser, with what was guessed."""
+
+import streamlit as st
+
+from core.formats import get_format
+from core.library.job_store import Job
+from ui.adviser import show_adviser
+from ui.job_progress import follow_job
+from ui.resume import draw_running_curves, show_resume_result
+from ui.session import current_jobs
+from ui.tour.journey import judge_guess, requested_guess
+from ui.tour.story import Tour, find_different, load_outcomes
+
+# One copy for each ending: carries on exactly, jumps, starts over, cannot train.
+CARRYING_ON = ("keras", "safetensors", "architecture", "saved_model")
+EPOCHS = 2
+
+
+def show_carrying_on(tour: Tour) -> None:
+    """Train four copies on beside the live model, once, and show how each ends."""
+    run, ids = tour.run, [tour.copies[key] for key in CARRYING_ON if key in tour.copies]
+    if not run or not ids:
+        return
+    names = {id_: get_format(key).label for key, id_ in tour.copies.items()}
+    job = _find_or_start(run.id, ids)
+    follow_job(job, lambda current: draw_running_curves(current, run, names))
+    current = current_jobs().job_store.read(job.id)
+    if current.state == "done":
+        show_resume_result(current, run, names)
+    elif not current.is_active:
+        st.button("Try again", type="primary", icon=":material/replay:", on_click=_start, args=(run.id, ids))
+
+
+def _find_or_start(run_id: str, ids: list[str]) -> Job:
+    return current_jobs().find_resume_job(run_id, ids, EPOCHS) or _start(run_id, ids)
+
+
+def _start(run_id: str, ids: list[str]) -> Job:
+    return current_jobs().resume(run_id, ids, EPOCHS)
+
+
+def show_choice(tour: Tour) -> None:
+    """Show how the guess ended, and the adviser over the copies of the tour."""
+    if guess := requested_guess():
+        st.markdown(f":material/emoji_events: Your guess was {get_format(guess).label}.")
+        st.markdown(judge_guess(guess, find_different(load_outcomes(tour))))
+    if tour.run:
+        show_adviser(tour.run.id)
