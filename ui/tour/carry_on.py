@@ -1,15 +1,13 @@
-"""Steps 6 and 7: four copies train on beside the live model; and the adviser, with what was guessed."""
+"""Step 6: four copies train on beside the live model, each to another ending."""
 
 import streamlit as st
 
 from core.formats import get_format
 from core.library.job_store import Job
-from ui.adviser import show_adviser
 from ui.job_progress import follow_job
 from ui.resume import draw_running_curves, show_resume_result
 from ui.session import current_jobs
-from ui.tour.journey import judge_guess, requested_guess
-from ui.tour.story import Tour, find_different, load_outcomes
+from ui.tour.story import Tour
 
 # One copy for each ending: carries on exactly, jumps, starts over, cannot train.
 CARRYING_ON = ("keras", "safetensors", "architecture", "saved_model")
@@ -28,21 +26,16 @@ def show_carrying_on(tour: Tour) -> None:
     if current.state == "done":
         show_resume_result(current, run, names)
     elif not current.is_active:
-        st.button("Try again", type="primary", icon=":material/replay:", on_click=_start, args=(run.id, ids))
+        st.button("Try again", type="primary", icon=":material/replay:", on_click=_restart, args=(run.id, ids))
 
 
 def _find_or_start(run_id: str, ids: list[str]) -> Job:
     return current_jobs().find_resume_job(run_id, ids, EPOCHS) or _start(run_id, ids)
 
 
+def _restart(run_id: str, ids: list[str]) -> None:
+    _start(run_id, ids)
+
+
 def _start(run_id: str, ids: list[str]) -> Job:
     return current_jobs().resume(run_id, ids, EPOCHS)
-
-
-def show_choice(tour: Tour) -> None:
-    """Show how the guess ended, and the adviser over the copies of the tour."""
-    if guess := requested_guess():
-        st.markdown(f":material/emoji_events: Your guess was {get_format(guess).label}.")
-        st.markdown(judge_guess(guess, find_different(load_outcomes(tour))))
-    if tour.run:
-        show_adviser(tour.run.id)
