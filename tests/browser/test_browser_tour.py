@@ -99,6 +99,8 @@ def test_tour_slider_computes_in_the_browser_without_the_server(server: Server, 
         slider.press("ArrowRight")
         expect(page.get_by_text(f"weights take {size}")).to_be_visible()
     shown = set(page.locator("canvas").evaluate(COLUMN_COLOURS))
+    slider.press("End")
+    expect(page.get_by_text("The answer flips")).to_be_visible()
     page.context.set_offline(False)
     assert requests == []
     assert len(shown) <= 15  # the steps of 4 bits

@@ -25,11 +25,11 @@ function readFloats(text) {
 }
 
 function drawMarks({ data, find }) {
-  const marks = data.stops.map(({ bits, words }) => {
+  const marks = data.stops.map(({ bits, size, words }) => {
     const mark = document.createElement("div")
     mark.className = "mark"
     mark.innerHTML = "<strong></strong><br><span></span>"
-    mark.firstChild.textContent = `${bits} bits`
+    mark.firstChild.textContent = `${bits} bits · ${size}`
     mark.lastChild.textContent = words
     return mark
   })
@@ -39,7 +39,7 @@ function drawMarks({ data, find }) {
 function draw(picture) {
   const { data, find, net } = picture
   const place = Number(find("input").value)
-  const { bits, size, words } = data.stops[place]
+  const { bits, size } = data.stops[place]
   const kernel = roundToBits(net, bits)
   const before = predict(net, net.kernel)
   const now = predict(net, kernel)
@@ -51,15 +51,15 @@ function draw(picture) {
   find(".picture").classList.toggle("flipped", answer !== first)
   paint(find("canvas"), net, kernel)
   drawBars(find(".bars"), data.labels, now, answer)
-  const text = sentence(data.labels, now, first, answer, words)
+  const text = sentence(data.labels, now, first, answer)
   find(".message").textContent = text
   find(".bars").setAttribute("aria-label", text)
 }
 
-function sentence(labels, values, first, answer, words) {
+function sentence(labels, values, first, answer) {
   const sure = `${(100 * values[answer]).toFixed(1)} % sure`
-  const said = answer === first ? `It still sees a ${labels[first]}, ${sure}.` : `The answer flips: a ${labels[answer]}, not a ${labels[first]} (${sure}).`
-  return words ? `${said} ${words}` : said
+  if (answer === first) return `It sees a ${labels[first]}, ${sure}.`
+  return `The answer flips: a ${labels[answer]}, not a ${labels[first]}, ${sure}.`
 }
 
 function indexOfLargest(values) {

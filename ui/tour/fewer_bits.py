@@ -8,18 +8,20 @@ import numpy as np
 import streamlit as st
 
 from core.errors import InputError
-from core.formats import get_format
 from core.library import Run
 from core.size_breakdown.tensor_search import load_run_tensors
 from core.tensors.rounding import round_to_bits, stored_bytes
 from core.text.labels import verdict_label
 from core.text.numbers import format_size
 from ui.browser_component import load_component
+from ui.compare.live_panel import inputs_from_pixels, open_live_session
 from ui.session import current_jobs, load_reference
+from ui.tour.mirror_bars import probabilities
 from ui.tour.story import QUANTIZED, Tour, load_outcomes
 
 _FEWER_BITS = load_component(Path(__file__).parent, "fewer_bits", "tour.css")
-BITS = (32, 16, 8, 4)
+BITS = (32, 16, 8, 4, 3, 2)
+FLIPPING_BITS = (4, 3, 2)  # in the order in which a flip is looked for
 
 
 class DenseNet(NamedTuple):
@@ -50,7 +52,7 @@ def show_fewer_bits(tour: Tour) -> None:
         "columns": columns,
         "classes": len(net.last_bias),
         "labels": tour.run.labels,
-        "stops": _make_stops(tour, net),
+        "stops": _make_stops(net, _describe_copies(tour, inputs[row])),
     }
     _FEWER_BITS(key="fewer-bits", data=data)
     st.caption(
@@ -70,23 +72,39 @@ def load_net(run: Run) -> DenseNet:
 
 
 def choose_row(net: DenseNet, inputs: np.ndarray) -> int:
-    """Return the row whose answer 4 bits flip and 8 bits do not, the surest before; else the least sure of all."""
+    """Return the row whose answer 4 bits flip (else 3, else 2) and 8 do not, the surest before; else the least sure."""
     inputs = inputs.reshape(len(inputs), -1)
-    answers = {bits: net.logits(inputs, bits).argmax(axis=1) for bits in (32, 8, 4)}
+    answers = {bits: net.logits(inputs, bits).argmax(axis=1) for bits in (32, 8, *FLIPPING_BITS)}
     ordered = np.sort(net.logits(inputs), axis=1)
     margins = ordered[:, -1] - ordered[:, -2]
-    flips = (answers[4] != answers[32]) & (answers[8] == answers[32])
-    return int(np.where(flips, margins, -1).argmax() if flips.any() else margins.argmin())
+    for bits in FLIPPING_BITS:
+        flips = (answers[bits] != answers[32]) & (answers[8] == answers[32])
+        if flips.any():
+            return int(np.where(flips, margins, -1).argmax())
+    return int(margins.argmin())
 
 
-def _make_stops(tour: Tour, net: DenseNet) -> list[dict[str, object]]:
+def _make_stops(net: DenseNet, words: dict[int, str]) -> list[dict[str, object]]:
     """The places of the slider: bits, size of the first kernel, and what the saved copy of so many bits answered."""
-    outcomes = load_outcomes(tour)
-    stops: list[dict[str, object]] = []
-    for bits in BITS:
-        words, key = "", QUANTIZED.get(bits, "")
-        if key in outcomes:
-            verdict = verdict_label(outcomes[key].verdict, outcomes[key].changed_rows, outcomes[key].rows)
-            words = f"{get_format(key).label}, saved and reloaded: {verdict}."
-        stops.append({"bits": bits, "size": format_size(stored_bytes(net.kernel, bits)), "words": words})
-    return stops
+    sizes = {bits: format_size(stored_bytes(net.kernel, bits)) for bits in BITS}
+    return [{"bits": bits, "size": size, "words": words.get(bits, "")} for bits, size in sizes.items()]
+
+
+def _describe_copies(tour: Tour, pixels: np.ndarray) -> dict[int, str]:
+    """By bits, what the saved copy answers to this digit, and its verdict on all held-out digits, in a sentence."""
+    run, outcomes = tour.run, load_outcomes(tour)
+    ids = {bits: tour.copies[key] for bits, key in QUANTIZED.items() if key in outcomes}
+    if not run or not ids:
+        return {}
+    session = open_live_session(tuple(ids.values()), ())
+    if not session.is_loaded:
+        with st.spinner("Opening the saved copies …"):
+            session.load()
+    predictions = session.predict(inputs_from_pixels(run, pixels))
+    words = {}
+    for bits, id_ in ids.items():
+        outcome, values = outcomes[QUANTIZED[bits]], probabilities(predictions[id_])
+        answer = f"sees a {run.labels[int(np.argmax(values))]}" if values else "gives no answer"
+        verdict = verdict_label(outcome.verdict, outcome.changed_rows, outcome.rows)
+        words[bits] = f"The saved copy {answer}. All digits: {verdict}."
+    return words
