@@ -13,6 +13,7 @@ from tests.browser.server import Server, serve
 
 TITLES = {
     "": "Save a model. Reload it. See what came back.",
+    "tour": "Tour",
     "train": "Train a demo",
     "import": "Import a model",
     "save": "Save a run",
